@@ -1,0 +1,93 @@
+//! One batch of pretraining examples: on the host, then on the device.
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+
+/// A batch in host memory. Row-major; every row has `sequence_length` tokens and `slots` slots.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BatchData {
+    /// `B`
+    pub examples: usize,
+    /// `S`
+    pub sequence_length: usize,
+    /// `N`
+    pub slots: usize,
+    /// `[B, S]` original ids.
+    pub ids: Vec<i32>,
+    /// `[B, S]` ids with \[MASK\] at the chosen positions: what the generator reads.
+    pub masked_ids: Vec<i32>,
+    /// `[B, S]` token types.
+    pub segments: Vec<i32>,
+    /// `[B, S]` 1 at tokens, 0 at padding.
+    pub real: Vec<f32>,
+    /// `[B, N]` chosen positions; unused slots point at 0.
+    pub positions: Vec<i32>,
+    /// `[B, N]` original ids at the positions.
+    pub targets: Vec<i32>,
+    /// `[B, N]` 1 for used slots, 0 for unused.
+    pub weights: Vec<f32>,
+    /// `[B, N]` uniform numbers in `[0, 1)` that decide the generator's samples.
+    pub uniforms: Vec<f32>,
+}
+
+/// The same on a device.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[B, S]`
+    pub ids: Tensor<2, Int>,
+    /// `[B, S]`
+    pub masked_ids: Tensor<2, Int>,
+    /// `[B, S]`
+    pub segments: Tensor<2, Int>,
+    /// `[B, S]`
+    pub real: Tensor<2>,
+    /// `[B, N]`
+    pub positions: Tensor<2, Int>,
+    /// `[B * N]`
+    pub targets: Tensor<1, Int>,
+    /// `[B * N]`
+    pub weights: Tensor<1>,
+    /// `[B * N]`
+    pub uniforms: Tensor<1>,
+}
+
+/// What the two losses are divided by, counted over the whole optimizer step, so that the
+/// gradients of its micro-batches add up to exactly those of the large batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalizer {
+    /// Sum of the slot weights, plus 1e-6 (`run_pretraining.py`).
+    pub mlm: f64,
+    /// Number of real tokens, plus 1e-6.
+    pub rtd: f64,
+}
+
+impl Normalizer {
+    /// Counts over all micro-batches of a step.
+    pub fn over<'a>(batches: impl IntoIterator<Item = &'a BatchData>) -> Self {
+        let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
+        let start = Self { mlm: 1e-6, rtd: 1e-6 };
+        batches.into_iter().fold(start, |total, batch| Self {
+            mlm: total.mlm + sum(&batch.weights),
+            rtd: total.rtd + sum(&batch.real),
+        })
+    }
+}
+
+impl BatchData {
+    /// Moves the batch to a device: the only host-to-device transfer of a step.
+    pub fn to_device(&self, device: &Device) -> Batch {
+        let (b, s, n) = (self.examples, self.sequence_length, self.slots);
+        let ints = |v: &[i32], shape: [usize; 2]| Tensor::<2, Int>::from_data(TensorData::new(v.to_vec(), shape), device);
+        let flat = |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [b * n]), device);
+        Batch {
+            ids: ints(&self.ids, [b, s]),
+            masked_ids: ints(&self.masked_ids, [b, s]),
+            segments: ints(&self.segments, [b, s]),
+            real: Tensor::from_data(TensorData::new(self.real.clone(), [b, s]), device),
+            positions: ints(&self.positions, [b, n]),
+            targets: ints(&self.targets, [b, n]).reshape([b * n]),
+            weights: flat(&self.weights),
+            uniforms: flat(&self.uniforms),
+        }
+    }
+}

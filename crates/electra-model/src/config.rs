@@ -1,0 +1,272 @@
+//! Sizes of the two networks, as a recipe states them.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Epsilon of every layer norm (`layer_norm_eps` of the released configurations).
+pub const LAYER_NORM_EPS: f64 = 1e-12;
+
+/// Sizes of the discriminator, and how the generator follows from them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// `V`: number of word pieces.
+    pub vocab_size: usize,
+    /// `E`: width of the embedding tables.
+    pub embedding_size: usize,
+    /// Rows of the position table: the longest sequence the model can read.
+    pub max_position_embeddings: usize,
+    /// Rows of the token-type table.
+    pub type_vocab_size: usize,
+    /// `H` of the discriminator.
+    pub hidden_size: usize,
+    /// Blocks of the discriminator.
+    pub num_hidden_layers: usize,
+    /// Attention heads of a discriminator block.
+    pub num_attention_heads: usize,
+    /// Width of the discriminator's feed-forward layers.
+    pub intermediate_size: usize,
+    /// The generator.
+    pub generator: GeneratorConfig,
+}
+
+/// The generator, relative to the discriminator or in absolute sizes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// What the two networks share.
+    pub tie: TieMode,
+    /// Width as a fraction of the discriminator's `hidden_size`; or give `hidden_size`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<f64>,
+    /// Absolute width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_size: Option<usize>,
+    /// Depth as a fraction of the discriminator's; or give `num_hidden_layers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<f64>,
+    /// Absolute depth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_hidden_layers: Option<usize>,
+    /// Attention heads; absent: one per 64 of width, at least one
+    /// (`util/training_utils.py` of google-research/electra).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_attention_heads: Option<usize>,
+    /// Feed-forward width; absent: four times the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intermediate_size: Option<usize>,
+}
+
+/// What generator and discriminator share (Clark et al. 2020, §3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TieMode {
+    /// The three embedding tables, their layer norm, and the generator's output matrix.
+    Embeddings,
+    /// Nothing; the generator's tables are as wide as its encoder.
+    None,
+    /// Everything but the heads; the generator is as large as the discriminator.
+    All,
+}
+
+/// Sizes of one encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncoderConfig {
+    /// Width `H`.
+    pub hidden_size: usize,
+    /// Number of blocks.
+    pub num_hidden_layers: usize,
+    /// Attention heads per block.
+    pub num_attention_heads: usize,
+    /// Feed-forward width.
+    pub intermediate_size: usize,
+}
+
+/// Sizes that contradict each other: the dotted key and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{key}: {message}")]
+pub struct ConfigError {
+    /// Key below `[model]`, such as `generator.width`.
+    pub key: &'static str,
+    /// What was found and what is possible.
+    pub message: String,
+}
+
+impl ModelConfig {
+    /// Sizes of the discriminator's encoder.
+    pub fn discriminator(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden_size: self.hidden_size,
+            num_hidden_layers: self.num_hidden_layers,
+            num_attention_heads: self.num_attention_heads,
+            intermediate_size: self.intermediate_size,
+        }
+    }
+
+    /// Sizes of the generator's encoder. With [`TieMode::All`] it is the discriminator's.
+    pub fn generator(&self) -> EncoderConfig {
+        if self.generator.tie == TieMode::All {
+            return self.discriminator();
+        }
+        let of = |fraction: Option<f64>, absolute: Option<usize>, whole: usize| match absolute {
+            Some(size) => size,
+            None => (fraction.unwrap_or(1.0) * whole as f64).round() as usize,
+        };
+        let g = &self.generator;
+        let hidden_size = of(g.width, g.hidden_size, self.hidden_size);
+        EncoderConfig {
+            hidden_size,
+            num_hidden_layers: of(g.depth, g.num_hidden_layers, self.num_hidden_layers),
+            num_attention_heads: g.num_attention_heads.unwrap_or((hidden_size / 64).max(1)),
+            intermediate_size: g.intermediate_size.unwrap_or(4 * hidden_size),
+        }
+    }
+
+    /// Width of the embedding table that the generator uses: `E`, or its own width when untied.
+    pub fn generator_embedding_size(&self) -> usize {
+        match self.generator.tie {
+            TieMode::Embeddings | TieMode::All => self.embedding_size,
+            TieMode::None => self.generator().hidden_size,
+        }
+    }
+
+    /// Refuses sizes that no network can have.
+    ///
+    /// # Errors
+    /// The first contradiction, with the key that holds it.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let fail = |key, message: String| Err(ConfigError { key, message });
+        for (key, size) in [
+            ("vocab_size", self.vocab_size),
+            ("embedding_size", self.embedding_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", self.type_vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+        ] {
+            if size == 0 {
+                return fail(key, "is 0, expected a positive size".into());
+            }
+        }
+        if self.vocab_size < 6 {
+            return fail("vocab_size", format!("is {}, smaller than the five special tokens and a word", self.vocab_size));
+        }
+        if self.type_vocab_size < 2 {
+            return fail("type_vocab_size", "is 1, but examples have two segments".into());
+        }
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            return fail(
+                "num_attention_heads",
+                format!("{} heads do not divide hidden_size {}", self.num_attention_heads, self.hidden_size),
+            );
+        }
+        let g = &self.generator;
+        if g.tie == TieMode::All {
+            let given = [
+                ("generator.width", g.width.is_some_and(|w| w != 1.0)),
+                ("generator.hidden_size", g.hidden_size.is_some_and(|h| h != self.hidden_size)),
+                ("generator.depth", g.depth.is_some_and(|d| d != 1.0)),
+                ("generator.num_hidden_layers", g.num_hidden_layers.is_some_and(|l| l != self.num_hidden_layers)),
+                ("generator.num_attention_heads", g.num_attention_heads.is_some_and(|a| a != self.num_attention_heads)),
+                ("generator.intermediate_size", g.intermediate_size.is_some_and(|i| i != self.intermediate_size)),
+            ];
+            for (key, differs) in given {
+                if differs {
+                    return fail(key, "differs from the discriminator's, but tie = \"all\" shares the whole encoder".into());
+                }
+            }
+            return Ok(());
+        }
+        match (g.width, g.hidden_size) {
+            (Some(_), Some(_)) => return fail("generator.width", "stands beside hidden_size: give one of them".into()),
+            (None, None) => return fail("generator", "needs width (a fraction) or hidden_size".into()),
+            _ => {}
+        }
+        match (g.depth, g.num_hidden_layers) {
+            (Some(_), Some(_)) => return fail("generator.depth", "stands beside num_hidden_layers: give one of them".into()),
+            (None, None) => return fail("generator", "needs depth (a fraction) or num_hidden_layers".into()),
+            _ => {}
+        }
+        for (key, fraction) in [("generator.width", g.width), ("generator.depth", g.depth)] {
+            if let Some(f) = fraction
+                && !(f.is_finite() && f > 0.0 && f <= 4.0)
+            {
+                return fail(key, format!("is {f}, expected a fraction above 0 and at most 4"));
+            }
+        }
+        let e = self.generator();
+        if e.hidden_size == 0 || e.num_hidden_layers == 0 || e.intermediate_size == 0 {
+            return fail("generator", format!("comes out as {e:?}: every size must be at least 1"));
+        }
+        if e.num_attention_heads == 0 || !e.hidden_size.is_multiple_of(e.num_attention_heads) {
+            let key = if g.num_attention_heads.is_some() {
+                "generator.num_attention_heads"
+            } else if g.width.is_some() {
+                "generator.width"
+            } else {
+                "generator.hidden_size"
+            };
+            return fail(key, format!("{} heads do not divide the generator's width {}", e.num_attention_heads, e.hidden_size));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The small model of the paper (Table 6).
+    pub(crate) fn small() -> ModelConfig {
+        ModelConfig {
+            vocab_size: 30522,
+            embedding_size: 128,
+            max_position_embeddings: 512,
+            type_vocab_size: 2,
+            hidden_size: 256,
+            num_hidden_layers: 12,
+            num_attention_heads: 4,
+            intermediate_size: 1024,
+            generator: GeneratorConfig {
+                tie: TieMode::Embeddings,
+                width: Some(0.25),
+                hidden_size: None,
+                depth: Some(1.0),
+                num_hidden_layers: None,
+                num_attention_heads: None,
+                intermediate_size: None,
+            },
+        }
+    }
+
+    #[test]
+    fn the_small_generator_is_a_quarter_as_wide() {
+        let expected = EncoderConfig { hidden_size: 64, num_hidden_layers: 12, num_attention_heads: 1, intermediate_size: 256 };
+        assert_eq!(small().generator(), expected);
+        let mut base = small();
+        (base.hidden_size, base.num_attention_heads, base.intermediate_size, base.embedding_size) = (768, 12, 3072, 768);
+        base.generator.width = Some(0.33333);
+        let expected = EncoderConfig { hidden_size: 256, num_hidden_layers: 12, num_attention_heads: 4, intermediate_size: 1024 };
+        assert_eq!(base.generator(), expected);
+    }
+
+    #[test]
+    fn contradictions_name_their_key() {
+        let key = |change: fn(&mut ModelConfig)| {
+            let mut config = small();
+            change(&mut config);
+            config.validate().unwrap_err().key
+        };
+        assert_eq!(key(|c| c.num_attention_heads = 3), "num_attention_heads");
+        assert_eq!(key(|c| c.hidden_size = 0), "hidden_size");
+        assert_eq!(key(|c| c.generator.hidden_size = Some(64)), "generator.width");
+        assert_eq!(key(|c| c.generator.width = None), "generator");
+        assert_eq!(key(|c| c.generator.width = Some(-1.0)), "generator.width");
+        assert_eq!(key(|c| c.generator.tie = TieMode::All), "generator.width");
+        assert_eq!(key(|c| c.generator.num_attention_heads = Some(7)), "generator.num_attention_heads");
+        assert_eq!(key(|c| c.type_vocab_size = 1), "type_vocab_size");
+        assert!(small().validate().is_ok());
+    }
+}

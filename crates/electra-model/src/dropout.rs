@@ -1,0 +1,103 @@
+//! Where in the networks units are dropped, each place with its own seed.
+
+use electra_kernels::Dropout;
+
+/// Which network a place belongs to: the two drop independently even where they share weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// The masked language model.
+    Generator,
+    /// The replaced-token detector.
+    Discriminator,
+}
+
+/// A place inside a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// After the embedding layer norm.
+    Embeddings,
+    /// On the attention probabilities of a block.
+    Attention(usize),
+    /// After the attention output of a block.
+    AttentionOutput(usize),
+    /// After the feed-forward output of a block.
+    FeedForwardOutput(usize),
+    /// Before the classifier of a fine-tuned task.
+    Classifier,
+}
+
+/// Dropout of one network at one training step; [`DropoutSites::off`] for evaluation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DropoutSites {
+    hidden: f64,
+    attention: f64,
+    seed: u64,
+}
+
+impl DropoutSites {
+    /// Nothing is dropped.
+    pub fn off() -> Self {
+        Self { hidden: 0.0, attention: 0.0, seed: 0 }
+    }
+
+    /// Rates on hidden states and on attention probabilities; `seed` is a function of the step.
+    pub fn new(hidden: f64, attention: f64, seed: u64, network: Network) -> Self {
+        let network = match network {
+            Network::Generator => 0x9e37_79b9_7f4a_7c15,
+            Network::Discriminator => 0xd1b5_4a32_d192_ed03,
+        };
+        Self { hidden, attention, seed: mix(seed ^ network) }
+    }
+
+    /// Dropout of one place.
+    pub fn at(&self, place: Place) -> Dropout {
+        let (rate, index) = match place {
+            Place::Embeddings => (self.hidden, 0),
+            Place::Classifier => (self.hidden, 1),
+            Place::Attention(layer) => (self.attention, 4 * layer as u64 + 4),
+            Place::AttentionOutput(layer) => (self.hidden, 4 * layer as u64 + 5),
+            Place::FeedForwardOutput(layer) => (self.hidden, 4 * layer as u64 + 6),
+        };
+        if rate == 0.0 { Dropout::OFF } else { Dropout { rate, seed: mix(self.seed.wrapping_add(index)) } }
+    }
+}
+
+/// Finaliser of SplitMix64: neighbouring inputs give unrelated outputs.
+pub(crate) fn mix(mut z: u64) -> u64 {
+    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_place_of_every_network_and_step_has_its_own_seed() {
+        let mut seeds = HashSet::new();
+        for step in 0..50 {
+            for network in [Network::Generator, Network::Discriminator] {
+                let sites = DropoutSites::new(0.1, 0.2, step, network);
+                seeds.insert(sites.at(Place::Embeddings).seed);
+                seeds.insert(sites.at(Place::Classifier).seed);
+                for layer in 0..12 {
+                    seeds.insert(sites.at(Place::Attention(layer)).seed);
+                    seeds.insert(sites.at(Place::AttentionOutput(layer)).seed);
+                    seeds.insert(sites.at(Place::FeedForwardOutput(layer)).seed);
+                }
+            }
+        }
+        assert_eq!(seeds.len(), 50 * 2 * (2 + 12 * 3));
+    }
+
+    #[test]
+    fn attention_has_a_rate_of_its_own() {
+        let sites = DropoutSites::new(0.1, 0.2, 3, Network::Generator);
+        assert_eq!(sites.at(Place::Attention(1)).rate, 0.2);
+        assert_eq!(sites.at(Place::AttentionOutput(1)).rate, 0.1);
+        assert!(DropoutSites::off().at(Place::Attention(0)).is_off());
+    }
+}

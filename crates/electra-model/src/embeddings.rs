@@ -1,0 +1,44 @@
+//! Word, position and token-type tables with their layer norm.
+
+use burn::module::{Module, Param};
+use burn::prelude::*;
+use electra_kernels as kernels;
+
+use crate::dropout::{DropoutSites, Place};
+use crate::init::{Init, Kernel};
+use crate::layers::LayerNorm;
+
+/// The three tables of width `E` and their layer norm.
+#[derive(Module, Debug)]
+pub struct Embeddings {
+    /// `[V, E]`
+    pub word: Param<Tensor<2>>,
+    /// `[positions, E]`, learned.
+    pub position: Param<Tensor<2>>,
+    /// `[types, E]`
+    pub token_type: Param<Tensor<2>>,
+    /// Over `E`.
+    pub norm: LayerNorm,
+}
+
+impl Embeddings {
+    /// New tables.
+    pub fn init(init: &Init, vocab: usize, positions: usize, types: usize, width: usize) -> Self {
+        let table = |name, rows| init.kernel(name, Kernel::TruncatedNormal, [rows, width]);
+        Self {
+            word: table("word", vocab),
+            position: table("position", positions),
+            token_type: table("token_type", types),
+            norm: LayerNorm::init(&init.child("norm"), width),
+        }
+    }
+
+    /// `ids, segments [B, S]` to `[B, S, E]`: sum, layer norm, dropout.
+    pub fn forward(&self, ids: Tensor<2, Int>, segments: Tensor<2, Int>, drop: &DropoutSites) -> Tensor<3> {
+        let [_, s] = ids.dims();
+        let positions = self.position.dims()[0];
+        assert!(s <= positions, "sequence of {s} tokens for a position table of {positions}");
+        let sum = kernels::embed(self.word.val(), self.position.val(), self.token_type.val(), ids, segments);
+        kernels::dropout(self.norm.forward(sum), drop.at(Place::Embeddings))
+    }
+}

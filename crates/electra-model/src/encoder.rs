@@ -1,0 +1,120 @@
+//! The post-LN transformer encoder that both networks use.
+
+use burn::module::Module;
+use burn::prelude::*;
+use electra_kernels as kernels;
+
+use crate::config::EncoderConfig;
+use crate::dropout::{DropoutSites, Place};
+use crate::init::{Init, Kernel};
+use crate::layers::{Dense, LayerNorm};
+
+/// Added to the scores of padded keys (`modeling.py`, `attention_mask`).
+pub const PADDING_BIAS: f64 = -10_000.0;
+
+/// A stack of blocks, without a final layer norm.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// The blocks, first to last.
+    pub layers: Vec<Block>,
+}
+
+/// Self-attention and feed-forward, each followed by residual and layer norm.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// Multi-head self-attention.
+    pub attention: Attention,
+    /// Position-wise feed-forward.
+    pub feed_forward: FeedForward,
+}
+
+/// Multi-head self-attention with its residual and layer norm.
+#[derive(Module, Debug)]
+pub struct Attention {
+    /// `[H, H]`
+    pub query: Dense,
+    /// `[H, H]`
+    pub key: Dense,
+    /// `[H, H]`
+    pub value: Dense,
+    /// `[H, H]`
+    pub output: Dense,
+    /// After the residual.
+    pub norm: LayerNorm,
+    #[module(skip)]
+    heads: usize,
+}
+
+/// `H -> intermediate, gelu, -> H` with its residual and layer norm.
+#[derive(Module, Debug)]
+pub struct FeedForward {
+    /// `[H, intermediate]`
+    pub intermediate: Dense,
+    /// `[intermediate, H]`
+    pub output: Dense,
+    /// After the residual.
+    pub norm: LayerNorm,
+}
+
+impl Encoder {
+    /// New blocks.
+    pub fn init(init: &Init, config: &EncoderConfig) -> Self {
+        let h = config.hidden_size;
+        let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::TruncatedNormal, i, o);
+        let layers = (0..config.num_hidden_layers)
+            .map(|layer| {
+                let init = init.child("layers").child(layer);
+                let (attention, feed_forward) = (init.child("attention"), init.child("feed_forward"));
+                Block {
+                    attention: Attention {
+                        query: dense(&attention, "query", h, h),
+                        key: dense(&attention, "key", h, h),
+                        value: dense(&attention, "value", h, h),
+                        output: dense(&attention, "output", h, h),
+                        norm: LayerNorm::init(&attention.child("norm"), h),
+                        heads: config.num_attention_heads,
+                    },
+                    feed_forward: FeedForward {
+                        intermediate: dense(&feed_forward, "intermediate", h, config.intermediate_size),
+                        output: dense(&feed_forward, "output", config.intermediate_size, h),
+                        norm: LayerNorm::init(&feed_forward.child("norm"), h),
+                    },
+                }
+            })
+            .collect();
+        Self { layers }
+    }
+
+    /// Last hidden state of `x [B, S, H]`; `key_bias [B, S]` from [`key_bias`].
+    pub fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
+        self.layers.iter().enumerate().fold(x, |x, (i, block)| block.forward(x, key_bias, drop, i))
+    }
+
+    /// Input and the output of every block: `layers + 1` tensors `[B, S, H]`.
+    pub fn hidden_states(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites) -> Vec<Tensor<3>> {
+        let mut states = vec![x];
+        for (i, block) in self.layers.iter().enumerate() {
+            states.push(block.forward(states[i].clone(), key_bias, drop, i));
+        }
+        states
+    }
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites, layer: usize) -> Tensor<3> {
+        let a = &self.attention;
+        let (q, k, v) = (a.query.forward(x.clone()), a.key.forward(x.clone()), a.value.forward(x.clone()));
+        let context = kernels::attention(q, k, v, key_bias.clone(), a.heads, drop.at(Place::Attention(layer)));
+        let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
+        let f = &self.feed_forward;
+        let inner = f.intermediate.forward_gelu(x.clone()); // [B, S, intermediate]
+        f.norm.forward_residual(x, f.output.forward(inner), drop.at(Place::FeedForwardOutput(layer)))
+    }
+}
+
+/// What is added to the attention scores of each key: 0 where `real [B, S]` is 1, -10000 where 0.
+///
+/// Queries at padding are not masked, as in the reference.
+pub fn key_bias(real: Tensor<2>) -> Tensor<2> {
+    (real - 1.0) * -PADDING_BIAS
+}

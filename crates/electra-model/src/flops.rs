@@ -1,0 +1,121 @@
+//! How much arithmetic a training step costs and how many parameters a model has.
+//!
+//! Only matrix products count, `2 m k n` each; the vocabulary projection at the masked slots
+//! alone; training is three times the forward pass (forward, gradient of the input, gradient of
+//! the weight).
+
+use crate::config::{EncoderConfig, ModelConfig, TieMode};
+
+/// Multiply-add work of one forward pass, in floating-point operations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ForwardFlops {
+    /// Discriminator's projection and encoder.
+    pub discriminator: f64,
+    /// Replaced-token head.
+    pub discriminator_head: f64,
+    /// Generator's projection and encoder.
+    pub generator: f64,
+    /// Masked-language-model head at `B * N` slots.
+    pub generator_head: f64,
+}
+
+impl ForwardFlops {
+    /// Work of `batch` sequences of `sequence` tokens with `slots` masked positions each.
+    pub fn of(config: &ModelConfig, batch: usize, sequence: usize, slots: usize) -> Self {
+        let (tokens, masked) = ((batch * sequence) as f64, (batch * slots) as f64);
+        let s = sequence as f64;
+        let encoder = |e: &EncoderConfig, embedding: usize| {
+            let (h, f) = (e.hidden_size as f64, e.intermediate_size as f64);
+            let projection = if embedding == e.hidden_size { 0.0 } else { 2.0 * tokens * embedding as f64 * h };
+            let block = 2.0 * tokens * 4.0 * h * h + 4.0 * tokens * s * h + 4.0 * tokens * h * f;
+            projection + e.num_hidden_layers as f64 * block
+        };
+        let (d, g) = (config.discriminator(), config.generator());
+        let (h, hg) = (d.hidden_size as f64, g.hidden_size as f64);
+        let (eg, v) = (config.generator_embedding_size() as f64, config.vocab_size as f64);
+        Self {
+            discriminator: encoder(&d, config.embedding_size),
+            discriminator_head: 2.0 * tokens * (h * h + h),
+            generator: encoder(&g, config.generator_embedding_size()),
+            generator_head: 2.0 * masked * hg * eg + 2.0 * masked * eg * v,
+        }
+    }
+
+    /// The whole forward pass.
+    pub fn forward(&self) -> f64 {
+        self.discriminator + self.discriminator_head + self.generator + self.generator_head
+    }
+
+    /// Forward and backward pass.
+    pub fn training_step(&self) -> f64 {
+        3.0 * self.forward()
+    }
+}
+
+/// Numbers of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterCount {
+    /// Tables, projection, encoder and head of the discriminator.
+    pub discriminator: usize,
+    /// What the generator adds to it.
+    pub generator: usize,
+}
+
+impl ParameterCount {
+    /// Counts from sizes, without building the model.
+    pub fn of(config: &ModelConfig) -> Self {
+        let dense = |i: usize, o: usize| i * o + o;
+        let tables = |e: usize| (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * e + 2 * e;
+        let encoder = |e: &EncoderConfig| {
+            let (h, f) = (e.hidden_size, e.intermediate_size);
+            e.num_hidden_layers * (4 * dense(h, h) + dense(h, f) + dense(f, h) + 4 * h)
+        };
+        let project = |e: usize, h: usize| if e == h { 0 } else { dense(e, h) };
+        let (d, g) = (config.discriminator(), config.generator());
+        let (e, eg) = (config.embedding_size, config.generator_embedding_size());
+        let head = dense(g.hidden_size, eg) + 2 * eg + config.vocab_size;
+        Self {
+            discriminator: tables(e)
+                + project(e, d.hidden_size)
+                + encoder(&d)
+                + dense(d.hidden_size, d.hidden_size)
+                + dense(d.hidden_size, 1),
+            generator: match config.generator.tie {
+                TieMode::Embeddings => project(eg, g.hidden_size) + encoder(&g) + head,
+                TieMode::None => tables(eg) + project(eg, g.hidden_size) + encoder(&g) + head,
+                TieMode::All => head,
+            },
+        }
+    }
+
+    /// Unique parameters of both networks.
+    pub fn total(&self) -> usize {
+        self.discriminator + self.generator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::small;
+
+    #[test]
+    fn a_step_of_small_costs_143_7_gflop() {
+        let step = ForwardFlops::of(&small(), 16, 128, 19).training_step();
+        assert!((step / 1e9 - 143.7).abs() < 0.05, "{step}");
+    }
+
+    #[test]
+    fn parameter_counts_are_those_of_the_paper_sizes() {
+        assert_eq!(ParameterCount::of(&small()), ParameterCount { discriminator: 13_549_057, generator: 647_162 });
+        let mut base = small();
+        (base.hidden_size, base.num_attention_heads, base.intermediate_size, base.embedding_size) = (768, 12, 3072, 768);
+        base.generator.width = Some(0.33333);
+        assert_eq!(ParameterCount::of(&base), ParameterCount { discriminator: 109_483_009, generator: 9_903_418 });
+        let mut large = base.clone();
+        (large.hidden_size, large.num_attention_heads, large.intermediate_size, large.embedding_size) = (1024, 16, 4096, 1024);
+        large.num_hidden_layers = 24;
+        large.generator.width = Some(0.25);
+        assert_eq!(ParameterCount::of(&large), ParameterCount { discriminator: 335_142_913, generator: 19_512_378 });
+    }
+}

@@ -1,0 +1,60 @@
+//! The two layers everything is made of: dense and layer norm.
+
+use burn::module::{Module, Param};
+use burn::prelude::*;
+use electra_kernels::{self as kernels, Dropout};
+
+use crate::config::LAYER_NORM_EPS;
+use crate::init::{Init, Kernel};
+
+/// Affine map; `weight [inputs, outputs]`, `bias [outputs]`.
+#[derive(Module, Debug)]
+pub struct Dense {
+    /// `[inputs, outputs]`, the transpose of PyTorch's.
+    pub weight: Param<Tensor<2>>,
+    /// `[outputs]`, zero at the start.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Dense {
+    /// A new layer.
+    pub fn init(init: &Init, kernel: Kernel, inputs: usize, outputs: usize) -> Self {
+        Self { weight: init.kernel("weight", kernel, [inputs, outputs]), bias: init.constant(0.0, outputs) }
+    }
+
+    /// `[.., inputs]` to `[.., outputs]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        kernels::linear(x, self.weight.val(), self.bias.val())
+    }
+
+    /// The same followed by gelu.
+    pub fn forward_gelu<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        kernels::linear_gelu(x, self.weight.val(), self.bias.val())
+    }
+}
+
+/// Layer normalisation over the last dimension, epsilon 1e-12.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// Scale `[H]`, one at the start.
+    pub gamma: Param<Tensor<1>>,
+    /// Shift `[H]`, zero at the start.
+    pub beta: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    /// A new layer.
+    pub fn init(init: &Init, width: usize) -> Self {
+        Self { gamma: init.constant(1.0, width), beta: init.constant(0.0, width) }
+    }
+
+    /// Normalises `x [.., H]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        kernels::layer_norm(x, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)
+    }
+
+    /// Normalises `x + dropout(branch)`, the end of a post-LN half block.
+    pub fn forward_residual<const D: usize>(&self, x: Tensor<D>, branch: Tensor<D>, drop: Dropout) -> Tensor<D> {
+        kernels::residual_layer_norm(x, branch, drop, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)
+    }
+}

@@ -1,0 +1,25 @@
+//! ELECTRA's networks and objective: tensors in, tensors out, no paths.
+//!
+//! Shapes: `B` batch, `S` sequence, `E` embedding, `H` hidden, `V` vocabulary,
+//! `N` masked slots of a sequence.
+
+pub mod batch;
+pub mod config;
+pub mod corrupt;
+pub mod dropout;
+pub mod electra;
+pub mod embeddings;
+pub mod encoder;
+pub mod flops;
+pub mod heads;
+pub mod hf;
+pub mod init;
+pub mod layers;
+pub mod objective;
+pub mod parameters;
+
+pub use batch::{Batch, BatchData, Normalizer};
+pub use config::{ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, TieMode};
+pub use dropout::DropoutSites;
+pub use electra::{Discriminator, Electra, Generator};
+pub use objective::{JointOutput, Objective};

@@ -1,0 +1,175 @@
+//! Parameters of a module by their path, out of it and into it.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use thiserror::Error;
+
+/// Tensors by dotted path, such as `discriminator.encoder.layers.0.attention.query.weight`.
+pub type NamedTensors = BTreeMap<String, TensorData>;
+
+/// Named tensors that do not fit a module.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum LoadError {
+    /// The module has parameters that the tensors lack.
+    #[error("{} tensors are missing, the first is {}", .0.len(), .0[0])]
+    Missing(Vec<String>),
+    /// The tensors hold names that the module lacks.
+    #[error("{} tensors are unexpected, the first is {}", .0.len(), .0[0])]
+    Unexpected(Vec<String>),
+    /// A tensor has another shape than its parameter.
+    #[error("{name} has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Path of the parameter.
+        name: String,
+        /// Shape of the tensor.
+        found: Vec<usize>,
+        /// Shape of the parameter.
+        expected: Vec<usize>,
+    },
+    /// A tensor holds something else than numbers of a known type.
+    #[error("{name} holds {found}, expected 32-bit floats")]
+    Type {
+        /// Path of the parameter.
+        name: String,
+        /// Type found.
+        found: String,
+    },
+}
+
+/// All float parameters of `module`, as 32-bit floats on the host.
+pub fn collect<M: Module>(module: &M) -> NamedTensors {
+    struct Collect {
+        path: Vec<String>,
+        tensors: NamedTensors,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.to_string());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let previous = self.tensors.insert(self.path.join("."), param.val().into_data().convert::<f32>());
+            assert!(previous.is_none(), "two parameters at {}", self.path.join("."));
+        }
+    }
+    let mut visitor = Collect { path: vec![], tensors: BTreeMap::new() };
+    module.visit(&mut visitor);
+    visitor.tensors
+}
+
+/// Puts `tensors` into the parameters of the same path. Every parameter must be given, and
+/// nothing else.
+///
+/// # Errors
+/// What is missing, left over, or of another shape; the module is then lost.
+pub fn load<M: Module>(module: M, tensors: NamedTensors) -> Result<M, LoadError> {
+    struct Load {
+        path: Vec<String>,
+        tensors: NamedTensors,
+        missing: Vec<String>,
+        error: Option<LoadError>,
+    }
+    impl ModuleMapper for Load {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.to_string());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let name = self.path.join(".");
+            let Some(data) = self.tensors.remove(&name) else {
+                self.missing.push(name);
+                return param;
+            };
+            let (id, old, mapper) = param.consume();
+            let (expected, found) = (old.dims().to_vec(), data.shape.to_vec());
+            if expected != found {
+                self.error.get_or_insert(LoadError::Shape { name, found, expected });
+                return Param::from_mapped_value(id, old, mapper);
+            }
+            let device = old.device();
+            let value = Tensor::<D>::from_data(data, &device);
+            let value = if device.is_autodiff() { value.set_require_grad(old.is_require_grad()) } else { value };
+            Param::from_mapped_value(id, value, mapper)
+        }
+    }
+    let mut mapper = Load { path: vec![], tensors, missing: vec![], error: None };
+    let module = module.map(&mut mapper);
+    if let Some(error) = mapper.error {
+        return Err(error);
+    }
+    if !mapper.missing.is_empty() {
+        return Err(LoadError::Missing(mapper.missing));
+    }
+    if !mapper.tensors.is_empty() {
+        return Err(LoadError::Unexpected(mapper.tensors.into_keys().collect()));
+    }
+    Ok(module)
+}
+
+/// Serialises named tensors in the safetensors format; equal tensors give equal bytes.
+pub fn to_safetensors(tensors: &NamedTensors, metadata: BTreeMap<String, String>) -> Vec<u8> {
+    let views = tensors.iter().map(|(name, data)| {
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, data.shape.to_vec(), data.as_bytes());
+        (name.as_str(), view.expect("a tensor's bytes match its shape"))
+    });
+    // One entry at most keeps the order of the hash map out of the bytes.
+    assert!(metadata.len() <= 1, "more than one metadata entry: {metadata:?}");
+    let metadata = (!metadata.is_empty()).then(|| metadata.into_iter().collect());
+    safetensors::serialize(views, metadata).expect("named tensors can always be serialised")
+}
+
+/// Reads named tensors from the bytes of a safetensors file; 16-bit floats are widened.
+///
+/// # Errors
+/// Bytes that are not a whole safetensors file, or tensors that are not floats.
+pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, SafetensorsError> {
+    let file = safetensors::SafeTensors::deserialize(bytes)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let shape = view.shape().to_vec();
+        let values: Vec<f32> = match view.dtype() {
+            safetensors::Dtype::F32 => {
+                view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+            }
+            safetensors::Dtype::F16 => {
+                view.data().chunks_exact(2).map(|b| burn::tensor::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
+            }
+            safetensors::Dtype::BF16 => {
+                view.data().chunks_exact(2).map(|b| burn::tensor::bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
+            }
+            safetensors::Dtype::F64 => view
+                .data()
+                .chunks_exact(8)
+                .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
+                .collect(),
+            // Counters such as `position_ids` in old exports are no parameters.
+            safetensors::Dtype::I64 | safetensors::Dtype::I32 => continue,
+            other => return Err(SafetensorsError::Type { name, found: format!("{other:?}") }),
+        };
+        tensors.insert(name, TensorData::new(values, shape));
+    }
+    Ok(tensors)
+}
+
+/// A safetensors file that cannot be read.
+#[derive(Debug, Error)]
+pub enum SafetensorsError {
+    /// Torn, or another format.
+    #[error("not a whole safetensors file: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// A type that no parameter has.
+    #[error("{name} holds {found}, expected floats of 16, 32 or 64 bits")]
+    Type {
+        /// Name of the tensor.
+        name: String,
+        /// Type found.
+        found: String,
+    },
+}
