@@ -1,0 +1,255 @@
+//! Checkpoints: named blobs that are saved whole or not at all, and checked before they are used.
+//!
+//! ```text
+//! checkpoints/step-0000001000/manifest.json          length and BLAKE3 of every blob
+//!                             model.safetensors ...  the blobs
+//!             best.json                              the step with the lowest metric
+//! ```
+//!
+//! A checkpoint is written into a temporary folder beside the others; every file and folder is
+//! flushed to the disk before the folder gets its name. Older checkpoints are removed only after
+//! that, so at every moment the last complete one is there.
+
+mod disk;
+mod error;
+mod save;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use error::CheckpointError;
+
+use disk::{Disk, RealDisk};
+
+/// The folder that holds a run's checkpoints.
+pub struct CheckpointStore {
+    folder: PathBuf,
+    keep_last: usize,
+    disk: Box<dyn Disk>,
+}
+
+/// A checkpoint whose blobs were all there and intact when it was found.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The step after which it was saved.
+    pub step: u64,
+    /// The held-out metric given to [`CheckpointStore::save`].
+    pub metric: Option<f64>,
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+/// What a search for a usable checkpoint found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The checkpoint, if any is intact.
+    pub checkpoint: Option<Checkpoint>,
+    /// One line for each later checkpoint that was passed over, saying what is wrong with it. If
+    /// there are lines and no checkpoint, training was lost: better to stop than to begin anew.
+    pub passed_over: Vec<String>,
+}
+
+impl CheckpointStore {
+    /// Opens the folder, creating it where needed, and clears away what an interrupted save left
+    /// behind. The store keeps the last `keep_last` checkpoints and the best one.
+    ///
+    /// # Errors
+    /// If the folder cannot be created, read or written.
+    ///
+    /// # Panics
+    /// If `keep_last` is 0.
+    pub fn open(folder: impl Into<PathBuf>, keep_last: usize) -> Result<Self, CheckpointError> {
+        Self::open_on(Box::new(RealDisk {}), folder.into(), keep_last)
+    }
+
+    fn open_on(disk: Box<dyn Disk>, folder: PathBuf, keep_last: usize) -> Result<Self, CheckpointError> {
+        assert!(keep_last > 0, "a store that keeps 0 checkpoints");
+        fs::create_dir_all(&folder).map_err(CheckpointError::open(&folder))?;
+        let store = Self { folder, keep_last, disk };
+        store.clear_leftovers().map_err(CheckpointError::open(&store.folder))?;
+        Ok(store)
+    }
+
+    /// The newest intact checkpoint: each one's blobs are read and hashed, newest first, until one
+    /// proves right.
+    ///
+    /// # Errors
+    /// If the folder itself cannot be read.
+    pub fn latest_valid(&self) -> Result<Found, CheckpointError> {
+        let mut passed_over = Vec::new();
+        for step in self.steps()?.into_iter().rev() {
+            match Checkpoint::verify(&self.folder_of(step), step) {
+                Ok(checkpoint) => return Ok(Found { checkpoint: Some(checkpoint), passed_over }),
+                Err(damage) => passed_over.push(damage),
+            }
+        }
+        Ok(Found { checkpoint: None, passed_over })
+    }
+
+    /// The intact checkpoint with the lowest metric.
+    ///
+    /// # Errors
+    /// If the folder itself cannot be read.
+    pub fn best(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        let mut steps = self.steps_with_metric()?;
+        steps.sort_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(steps.into_iter().find_map(|(step, _)| Checkpoint::verify(&self.folder_of(step), step).ok()))
+    }
+
+    /// The steps of all checkpoints, intact or not, in ascending order.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn steps(&self) -> Result<Vec<u64>, CheckpointError> {
+        let names = entry_names(&self.folder).map_err(CheckpointError::open(&self.folder))?;
+        let mut steps: Vec<u64> = names.iter().filter_map(|name| step_of(name)).collect();
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// The steps of checkpoints that have a metric, with it.
+    fn steps_with_metric(&self) -> Result<Vec<(u64, f64)>, CheckpointError> {
+        let with_metric = |step| Some((step, Manifest::read(&self.folder_of(step)).ok()?.metric?));
+        Ok(self.steps()?.into_iter().filter_map(with_metric).collect())
+    }
+
+    fn folder_of(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:010}"))
+    }
+}
+
+impl Checkpoint {
+    /// Where the checkpoint is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names of its blobs.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.manifest.blobs.iter().map(|blob| blob.name.as_str())
+    }
+
+    /// The blob saved under `name`, checked against its hash again.
+    ///
+    /// # Errors
+    /// If there is no such blob, or it cannot be read, or it has changed since the search.
+    pub fn load(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
+        let path = self.folder.join(name);
+        let damaged = |damage: String| CheckpointError::Damaged { path: path.clone(), damage };
+        let Some(blob) = self.manifest.blobs.iter().find(|blob| blob.name == name) else {
+            return Err(damaged("the checkpoint has no blob of that name".to_owned()));
+        };
+        let bytes = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
+        blob.check(bytes.len() as u64, blake3::hash(&bytes)).map_err(damaged)?;
+        Ok(bytes)
+    }
+
+    /// Reads and hashes everything; the error is one line about the first damage.
+    fn verify(folder: &Path, step: u64) -> Result<Self, String> {
+        let manifest = Manifest::read(folder)?;
+        if manifest.step != step {
+            return Err(format!("{} holds step {}", folder.display(), manifest.step));
+        }
+        for blob in &manifest.blobs {
+            let path = folder.join(&blob.name);
+            hash_file(&path)
+                .map_err(|error| error.to_string())
+                .and_then(|(bytes, hash)| blob.check(bytes, hash))
+                .map_err(|damage| format!("{}: {damage}", path.display()))?;
+        }
+        Ok(Self { step, metric: manifest.metric, folder: folder.to_owned(), manifest })
+    }
+}
+
+const MANIFEST: &str = "manifest.json";
+const BEST: &str = "best.json";
+/// Begins the name of a folder whose checkpoint is not complete.
+const SAVING: &str = "saving-";
+/// Begins the name of a folder that is about to be replaced by one of the same step.
+const REPLACED: &str = "replaced-";
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    step: u64,
+    metric: Option<f64>,
+    blobs: Vec<Blob>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Blob {
+    name: String,
+    bytes: u64,
+    blake3: String,
+}
+
+impl Manifest {
+    const FORMAT: u32 = 1;
+
+    fn read(folder: &Path) -> Result<Self, String> {
+        let path = folder.join(MANIFEST);
+        let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let manifest: Self = serde_json::from_slice(&text)
+            .map_err(|error| format!("{} is damaged: {error}", path.display()))?;
+        if manifest.format != Self::FORMAT {
+            return Err(format!(
+                "{} has format {}, this program reads {}",
+                path.display(),
+                manifest.format,
+                Self::FORMAT
+            ));
+        }
+        Ok(manifest)
+    }
+}
+
+impl Blob {
+    fn check(&self, bytes: u64, hash: blake3::Hash) -> Result<(), String> {
+        if bytes != self.bytes {
+            return Err(format!("has {bytes} bytes, {} were saved", self.bytes));
+        }
+        if hash.to_hex().as_str() != self.blake3 {
+            return Err("its content is not what was saved (BLAKE3 differs)".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Length and hash of a file, read in pieces.
+fn hash_file(path: &Path) -> io::Result<(u64, blake3::Hash)> {
+    let mut file = File::open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let n = file.read(&mut piece)?;
+        if n == 0 {
+            return Ok((hasher.count(), hasher.finalize()));
+        }
+        hasher.update(&piece[..n]);
+    }
+}
+
+/// Bytes that are read, written and hashed at a time.
+const PIECE: usize = 1 << 20;
+
+/// The names of a folder's entries that are valid UTF-8; ours are.
+fn entry_names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
+}
+
+fn step_of(name: &str) -> Option<u64> {
+    name.strip_prefix("step-")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Why a checkpoint could not be saved or read.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a checkpoint could not be saved or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The folder of checkpoints cannot be used.
+    #[error("cannot use {path} as a folder for checkpoints: {source}; choose a folder you may write to")]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// There is too little room; nothing was touched.
+    #[error(
+        "the checkpoint of step {step} needs {} and {} has {} left; \
+         earlier checkpoints are untouched, free some space and run the same command again",
+        size(*.needed), .path.display(), size(*.available)
+    )]
+    NoSpace {
+        /// The step to be saved.
+        step: u64,
+        /// The folder of checkpoints.
+        path: PathBuf,
+        /// Bytes that the checkpoint needs.
+        needed: u64,
+        /// Bytes that may still be written there.
+        available: u64,
+    },
+    /// Writing failed; what had been written was removed.
+    #[error(
+        "the checkpoint of step {step} could not be saved: {path}: {source}; earlier checkpoints are intact"
+    )]
+    Save {
+        /// The step to be saved.
+        step: u64,
+        /// The file or folder that failed.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The checkpoint is saved, but what it makes superfluous could not be removed.
+    #[error("the checkpoint of step {step} is saved, but tidying up after it failed: {path}: {source}")]
+    TidyUp {
+        /// The step that was saved.
+        step: u64,
+        /// The file or folder that failed.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A blob is not what was saved.
+    #[error("{path}: {damage}; resume from an earlier checkpoint by removing this one's folder")]
+    Damaged {
+        /// The blob's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: String,
+    },
+}
+
+impl CheckpointError {
+    pub(super) fn open(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Open { path: path.to_owned(), source }
+    }
+
+    pub(super) fn save(step: u64, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Save { step, path: path.to_owned(), source }
+    }
+
+    pub(super) fn tidy_up(step: u64, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::TidyUp { step, path: path.to_owned(), source }
+    }
+}
+
+/// Bytes in decimal units, as disks are sold.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{bytes} bytes"),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

@@ -1,0 +1,18 @@
+//! What surrounds a training run and never sees a tensor.
+//!
+//! - [`recipe`]: reads a TOML recipe, what it extends and `--set`, and hashes the result
+//! - [`seed`]: one random stream for each purpose and index, derived from the run's seed
+//! - [`order`]: the order of examples in each epoch, as a function of the position
+//! - [`checkpoint`]: named blobs saved so that no crash loses the previous ones
+//! - [`lock`]: one live process per run folder
+//! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
+//! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
+
+pub mod checkpoint;
+mod durable;
+pub mod interrupt;
+pub mod lock;
+pub mod order;
+pub mod recipe;
+pub mod run_folder;
+pub mod seed;

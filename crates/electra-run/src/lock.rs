@@ -1,0 +1,101 @@
+//! One live process per run folder.
+//!
+//! The lock is the kernel's (`flock`), not the file's: when the process ends, however it ends, the
+//! folder is free again, and a file left behind means nothing.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// A lock held until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why a lock could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody has it.
+    #[error("{path} is in use by {holder}; wait until it ends, stop it, or use another folder with --run")]
+    Held {
+        /// The folder that is locked.
+        path: PathBuf,
+        /// "process 12 on host, since ..."
+        holder: String,
+    },
+    /// The file system refuses.
+    #[error("cannot lock {path}: {source}")]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// Takes the lock at `path`, which is a file that is created where needed and never removed.
+    ///
+    /// # Errors
+    /// If another process, or another `Lock` of this one, holds it, or the file cannot be written.
+    pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        let io = |source| LockError::Io { path: path.to_owned(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut holder = String::new();
+                // Whoever holds the lock may not have written his name yet.
+                let _ = file.read_to_string(&mut holder);
+                let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
+                let folder = path.parent().unwrap_or(path).to_owned();
+                return Err(LockError::Held { path: folder, holder: holder.to_owned() });
+            }
+            Err(error) => return Err(io(error.into())),
+        }
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        file.set_len(0).map_err(io)?;
+        file.rewind().map_err(io)?;
+        writeln!(file, "process {} on {host}", std::process::id()).map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_excludes_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = Lock::acquire(&path).unwrap();
+        let error = Lock::acquire(&path).unwrap_err().to_string();
+        assert!(error.contains(&format!("in use by process {} on ", std::process::id())), "{error}");
+        assert!(error.starts_with(&folder.path().display().to_string()), "{error}");
+        drop(lock);
+        Lock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_left_behind_means_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        std::fs::write(&path, "process 1 on a machine long gone, with a long name").unwrap();
+        let _lock = Lock::acquire(&path).unwrap();
+        let error = Lock::acquire(&path).unwrap_err().to_string();
+        assert!(!error.contains("long gone"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("absent/lock");
+        let error = Lock::acquire(&path).unwrap_err().to_string();
+        assert!(error.contains("absent/lock") && error.contains("No such file"), "{error}");
+    }
+}

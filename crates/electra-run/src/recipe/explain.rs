@@ -1,0 +1,231 @@
+//! Turns serde's messages into sentences and finds the place in the text that they speak of.
+//!
+//! serde says at which path deserialization stopped, except inside tagged enums, whose content it
+//! buffers: there the culprit is searched below the path by what the message says about it.
+
+use serde_path_to_error::{Path, Segment};
+
+use super::RecipeError;
+use super::tree::{Entry, Node, Origins, Part};
+
+/// The error for serde's `message` about the value at `path`.
+pub(super) fn explain(message: &str, path: &Path, origins: &Origins) -> RecipeError {
+    let names: Vec<String> = path
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (entry, found) = origins.root.deepest(&names);
+    let place = Place { origins, entry, key: names[..found].join(".") };
+
+    if let Some((name, valid)) = after_quoted(message, "unknown field ") {
+        place.unknown_field(name, valid)
+    } else if let Some((name, valid)) = after_quoted(message, "unknown variant ") {
+        place.unknown_variant(name, valid)
+    } else if let Some((name, _)) = after_quoted(message, "missing field ") {
+        place.missing_field(name)
+    } else if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or(message.strip_prefix("invalid value: "))
+        .and_then(split_expected)
+    {
+        place.wrong_value(found, expected)
+    } else {
+        origins.error(entry, Part::Value, message)
+    }
+}
+
+/// Where deserialization stopped.
+struct Place<'a> {
+    origins: &'a Origins,
+    entry: &'a Entry,
+    /// Dotted; empty for the whole recipe.
+    key: String,
+}
+
+impl Place<'_> {
+    fn unknown_field(&self, name: &str, valid: &str) -> RecipeError {
+        let culprit = self.search(|entry_name, _| entry_name == name);
+        let valid = quoted_names(valid);
+        let error = |suggestion: &str| {
+            self.origins.error(culprit, Part::Key, format!("unknown field `{name}`{suggestion}"))
+        };
+        if let Some(nearest) = nearest(name, &valid) {
+            return error(&format!(", did you mean `{nearest}`?"))
+                .with_help(list("the keys here are", &valid));
+        }
+        match self.elsewhere(name, culprit) {
+            Some(table) => error("").with_help(format!("`{name}` is a key of [{table}]")),
+            None => error("").with_help(list("the keys here are", &valid)),
+        }
+    }
+
+    fn unknown_variant(&self, name: &str, valid: &str) -> RecipeError {
+        let culprit = self.search(|_, entry| is_string(entry, name));
+        let valid = quoted_names(valid);
+        let suggestion =
+            nearest(name, &valid).map_or(String::new(), |nearest| format!(", did you mean `{nearest}`?"));
+        self.origins
+            .error(culprit, Part::Value, format!("unknown value `{name}`{suggestion}"))
+            .with_help(list("the values here are", &valid))
+    }
+
+    fn missing_field(&self, name: &str) -> RecipeError {
+        let table = if self.key.is_empty() { "the recipe".to_owned() } else { format!("[{}]", self.key) };
+        self.origins
+            .error(self.entry, Part::Key, format!("missing field `{name}` in {table}"))
+            .with_help(format!("a recipe states every value: add `{name} = ...`"))
+    }
+
+    fn wrong_value(&self, found: &str, expected: &str) -> RecipeError {
+        let mut key = self.key.clone();
+        let mut culprit = self.entry;
+        if !describes(found, culprit) {
+            let inner = self.search(|_, entry| describes(found, entry));
+            if !std::ptr::eq(inner, culprit) {
+                key = self.name_of(inner).map_or(key.clone(), |name| format!("{key}.{name}"));
+                culprit = inner;
+            }
+        }
+        let message = format!("`{key}` must be {}, not {}", expectation(expected), finding(found));
+        let error = self.origins.error(culprit, Part::Value, message);
+        match (&culprit.node, expected) {
+            (Node::Scalar(toml::Value::Float(value)), _) if is_whole(expected) && value.fract() == 0.0 => {
+                error.with_help(format!("write it without a point or an exponent: {value:.0}"))
+            }
+            (Node::Scalar(toml::Value::String(text)), _)
+                if text.parse::<f64>().is_ok() && is_number(expected) =>
+            {
+                error.with_help("write it without the quotes")
+            }
+            (Node::Scalar(value), "a string") if self.origins.is_override(culprit) => error.with_help(
+                format!("put it into quotes that the shell leaves alone: --set {key}='\"{value}\"'"),
+            ),
+            _ => error,
+        }
+    }
+
+    /// The first entry below this place, outermost first, that `is_culprit`; else the place.
+    fn search(&self, is_culprit: impl Fn(&str, &Entry) -> bool) -> &Entry {
+        let last = self.key.rsplit('.').next().unwrap_or("");
+        let mut culprit = None;
+        self.entry.walk(last, &mut |name, entry| {
+            if culprit.is_none() && is_culprit(name, entry) {
+                culprit = Some(entry);
+            }
+        });
+        culprit.unwrap_or(self.entry)
+    }
+
+    fn name_of(&self, wanted: &Entry) -> Option<String> {
+        let mut found = None;
+        self.entry.walk("", &mut |name, entry| {
+            if std::ptr::eq(entry, wanted) && !name.is_empty() {
+                found = Some(name.to_owned());
+            }
+        });
+        found
+    }
+
+    /// The table, other than the culprit's, that has a key of that name.
+    fn elsewhere(&self, name: &str, culprit: &Entry) -> Option<String> {
+        fn find(entry: &Entry, path: &str, name: &str, culprit: &Entry) -> Option<String> {
+            let Node::Table(entries) = &entry.node else { return None };
+            if !path.is_empty() && entries.get(name).is_some_and(|entry| !std::ptr::eq(entry, culprit)) {
+                return Some(path.to_owned());
+            }
+            entries.iter().find_map(|(key, entry)| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                find(entry, &path, name, culprit)
+            })
+        }
+        find(&self.origins.root, "", name, culprit)
+    }
+}
+
+/// `x` and `rest` of "prefix`x`rest".
+fn after_quoted<'a>(message: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
+    message.strip_prefix(prefix)?.strip_prefix('`')?.split_once('`')
+}
+
+/// Both sides of the last ", expected ".
+fn split_expected(message: &str) -> Option<(&str, &str)> {
+    message.rsplit_once(", expected ")
+}
+
+/// The names in backticks of "expected one of `a`, `b`".
+fn quoted_names(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+fn nearest<'a>(name: &str, valid: &[&'a str]) -> Option<&'a str> {
+    let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
+    let best = valid.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) >= 0.75).then_some(best)
+}
+
+fn list(intro: &str, names: &[&str]) -> String {
+    if names.is_empty() {
+        "there are no keys here".to_owned()
+    } else {
+        format!("{intro} {}", names.join(", "))
+    }
+}
+
+fn is_string(entry: &Entry, text: &str) -> bool {
+    matches!(&entry.node, Node::Scalar(toml::Value::String(value)) if value == text)
+}
+
+/// Whether serde's `found` ("string \"abc\"", "floating point `1.5`") describes this entry.
+fn describes(found: &str, entry: &Entry) -> bool {
+    use serde::de::Unexpected;
+    match &entry.node {
+        Node::Scalar(toml::Value::String(text)) => found == Unexpected::Str(text).to_string(),
+        Node::Scalar(toml::Value::Integer(value)) => found == Unexpected::Signed(*value).to_string(),
+        Node::Scalar(toml::Value::Float(value)) => found == Unexpected::Float(*value).to_string(),
+        Node::Scalar(toml::Value::Boolean(value)) => found == Unexpected::Bool(*value).to_string(),
+        Node::Array(_) => found == Unexpected::Seq.to_string(),
+        Node::Table(_) => found == Unexpected::Map.to_string(),
+        Node::Scalar(_) => false,
+    }
+}
+
+fn is_whole(expected: &str) -> bool {
+    matches!(expected, "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize")
+        || expected.starts_with("a nonzero")
+}
+
+fn is_number(expected: &str) -> bool {
+    is_whole(expected) || matches!(expected, "f32" | "f64")
+}
+
+/// serde's name of a type, in words.
+fn expectation(expected: &str) -> String {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 up".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "an array".to_owned(),
+        _ if is_whole(expected) => "a whole number".to_owned(),
+        _ if expected.starts_with("a nonzero") => "a whole number from 1 up".to_owned(),
+        _ if expected.starts_with("struct ") || expected == "a map" => "a table".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// serde's words for what it found, in ours.
+fn finding(found: &str) -> String {
+    match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "an array".to_owned(),
+        _ => {
+            let (kind, value) = found.split_once(' ').unwrap_or(("", found));
+            let value = value.trim_start_matches("point ").replace('`', "");
+            if kind == "string" { format!("the string {value}") } else { value }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A recipe: a complete TOML file, or the difference from one, plus `--set` overrides.
+//!
+//! ```toml
+//! recipe_version = 1
+//! extends = "../small.toml"          # one complete file, relative to this one
+//!
+//! [train]
+//! batch_size = 64                    # the other keys of [train] come from small.toml
+//!
+//! [objective]
+//! kind = "masked-lm"                 # a table that names its kind replaces the other one
+//! ```
+//!
+//! `recipe_version` and `extends` belong to this module; everything else is deserialized into the
+//! caller's type, which should `deny_unknown_fields`. Every error knows the file (or the `--set`
+//! argument) that it came from and the bytes to point at.
+
+mod error;
+mod explain;
+mod overrides;
+mod tree;
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use error::RecipeError;
+pub use tree::Origins;
+
+use overrides::Override;
+use tree::{Document, Entry, Node};
+
+/// The version of the recipe format that this program reads and writes.
+pub const RECIPE_VERSION: i64 = 1;
+
+/// A recipe with everything that it extends and every override in place.
+#[derive(Clone, Debug)]
+pub struct Resolved<T> {
+    /// The recipe as its owner's type.
+    pub value: T,
+    /// The complete recipe as TOML. Keys stand in the order of `T`'s fields, so recipes that mean
+    /// the same have the same text, however they were written. It can be loaded again.
+    pub text: String,
+    /// BLAKE3 of `text`, in hexadecimal.
+    pub hash: String,
+    /// Where each value was written.
+    pub origins: Origins,
+}
+
+impl<T> Resolved<T> {
+    /// An error about the value at `key` (`"train.batch_size"`; elements of arrays by their
+    /// number) that points at the place where it was written: the file, the extended file or the
+    /// `--set` argument. If nothing was written there, at the innermost table around it.
+    #[must_use]
+    pub fn error_at(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> RecipeError {
+        self.origins.error_at(key, message, help)
+    }
+}
+
+/// Loads the recipe at `path` and applies `overrides` (`a.b=c`), a later one over an earlier one.
+///
+/// # Errors
+/// If a file cannot be read, is not TOML, is of another version or extends itself; if an override
+/// cannot be read; if a key is unknown or missing, or a value is of the wrong type.
+pub fn load<T>(path: &Path, overrides: &[String]) -> Result<Resolved<T>, RecipeError>
+where
+    T: DeserializeOwned + Serialize,
+{
+    let mut origins = Origins::new();
+    let root = load_file(path, &mut origins, &mut Vec::new())?;
+    resolve(origins, root, overrides)
+}
+
+/// Loads a recipe from `text`; `name` stands for the path in errors. It cannot extend a file.
+///
+/// # Errors
+/// As [`load`], and if `text` has an `extends`.
+pub fn load_str<T>(name: &str, text: &str, overrides: &[String]) -> Result<Resolved<T>, RecipeError>
+where
+    T: DeserializeOwned + Serialize,
+{
+    let mut origins = Origins::new();
+    let mut document = Document::parse(name, text.to_owned(), &mut origins)?;
+    check_version(&mut document, &origins)?;
+    if let Some(extends) = document.take("extends") {
+        return Err(origins
+            .error_in(&extends, "a recipe that is not a file cannot extend one")
+            .with_help("save it as a file, or write the extended recipe out"));
+    }
+    require_version(&document, &origins)?;
+    resolve(origins, document.root, overrides)
+}
+
+/// Reads one file and, first, the one that it extends. `chain` holds the files being read.
+fn load_file(
+    path: &Path,
+    origins: &mut Origins,
+    chain: &mut Vec<std::path::PathBuf>,
+) -> Result<Entry, RecipeError> {
+    let name = path.display().to_string();
+    let text = match fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => {
+            let at = error.utf8_error().valid_up_to();
+            return Err(RecipeError::of_file(name, format!("not UTF-8 text from byte {at} on"))
+                .with_help("a recipe is a TOML file, which is UTF-8 text"));
+        }
+        Err(error) => return Err(RecipeError::of_file(name, format!("cannot be read: {error}"))),
+    };
+    let mut document = Document::parse(&name, text, origins)?;
+    check_version(&mut document, origins)?;
+    let Some(extends) = document.take("extends") else {
+        require_version(&document, origins)?;
+        return Ok(document.root);
+    };
+    let Node::Scalar(toml::Value::String(base)) = &extends.node else {
+        return Err(origins
+            .error_in(&extends, "`extends` must be the path of one recipe, in quotes")
+            .with_help("for example extends = \"../pretrain/small.toml\""));
+    };
+    let base = path.parent().unwrap_or(Path::new("")).join(base);
+    chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    if base.canonicalize().is_ok_and(|base| chain.contains(&base)) {
+        return Err(origins
+            .error_in(&extends, format!("{} extends itself in a circle", base.display()))
+            .with_help("the chain of `extends` has to end at a complete recipe"));
+    }
+    if let Err(error) = fs::metadata(&base) {
+        return Err(origins
+            .error_in(&extends, format!("cannot read {}: {error}", base.display()))
+            .with_help("the path is relative to the folder of this file"));
+    }
+    let mut root = load_file(&base, origins, chain)?;
+    tree::merge(&mut root, document.root);
+    Ok(root)
+}
+
+/// Takes `recipe_version` out of the document and refuses every version but ours.
+fn check_version(document: &mut Document, origins: &Origins) -> Result<(), RecipeError> {
+    let Some(version) = document.take("recipe_version") else { return Ok(()) };
+    document.has_version = true;
+    let error = |message| Err(origins.error_in(&version, message));
+    match version.node {
+        Node::Scalar(toml::Value::Integer(RECIPE_VERSION)) => Ok(()),
+        Node::Scalar(toml::Value::Integer(newer)) if newer > RECIPE_VERSION => error(format!(
+            "recipe version {newer} is newer than this program, which reads version {RECIPE_VERSION}"
+        ))
+        .map_err(|error| error.with_help("update the program, or use a recipe of its version")),
+        Node::Scalar(toml::Value::Integer(other)) => {
+            error(format!("there is no recipe version {other}; this program reads version {RECIPE_VERSION}"))
+        }
+        _ => error(format!(
+            "`recipe_version` must be a whole number; this program reads version {RECIPE_VERSION}"
+        )),
+    }
+}
+
+/// A complete recipe has to state its version, so that a later program can tell what it means.
+fn require_version(document: &Document, origins: &Origins) -> Result<(), RecipeError> {
+    if document.has_version {
+        return Ok(());
+    }
+    Err(origins
+        .error_in(&document.root, "missing field `recipe_version`")
+        .with_help(format!("begin the file with recipe_version = {RECIPE_VERSION}")))
+}
+
+fn resolve<T>(mut origins: Origins, mut root: Entry, overrides: &[String]) -> Result<Resolved<T>, RecipeError>
+where
+    T: DeserializeOwned + Serialize,
+{
+    for text in overrides {
+        Override::parse(text, &mut origins)?.apply(&mut root, &origins)?;
+    }
+    let merged = root.to_value();
+    origins.root = root;
+    let value: T = serde_path_to_error::deserialize(merged)
+        .map_err(|error| explain::explain(error.inner().message(), error.path(), &origins))?;
+    let body = toml::to_string(&value).expect("what was read from TOML can be written as TOML");
+    let text = format!("recipe_version = {RECIPE_VERSION}\n{body}");
+    let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+    Ok(Resolved { value, text, hash, origins })
+}
+
+#[cfg(test)]
+mod tests;

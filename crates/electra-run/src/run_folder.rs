@@ -1,0 +1,433 @@
+//! The folder of a run, and whether this recipe and this data may continue the run in it.
+//!
+//! ```text
+//! RUN/lock               held while a process trains here
+//!     recipe.toml        the resolved recipe
+//!     run.json           what the run is: hashes of recipe, data and tokenizer; program; machine
+//!     metrics.jsonl      tensorboard/   checkpoints/   tokenizer/   model.safetensors   report.html
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::durable;
+use crate::lock::{Lock, LockError};
+
+/// What makes a run the run that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunIdentity {
+    /// The resolved recipe, for `recipe.toml`.
+    pub recipe_text: String,
+    /// Its hash.
+    pub recipe_hash: String,
+    /// Hash of the data folder's manifest.
+    pub data_hash: String,
+    /// Hash of the vocabulary and its settings.
+    pub tokenizer_hash: String,
+    /// The program's name and version.
+    pub program_version: String,
+    /// The device as the user names it, such as `flex` or `cuda:0`.
+    pub device: String,
+    /// Threads of the run.
+    pub threads: usize,
+}
+
+/// A run folder that this process has locked.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Whether the folder had been begun before.
+    pub is_resumed: bool,
+    /// What differs from the first start without forbidding to go on: the program's version,
+    /// device or threads. A run that changes these is not bit for bit the same any more.
+    pub changes: Vec<String>,
+    _lock: Lock,
+}
+
+/// Why a folder cannot be used for a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFolderError {
+    /// A live process has it, or it cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// It holds a run of something else.
+    #[error(
+        "{path} holds a run with {what}; give another folder with --run, \
+         or go back to what this one was started with"
+    )]
+    Different {
+        /// The folder.
+        path: PathBuf,
+        /// "another recipe (...) and other data (...)"
+        what: String,
+    },
+    /// It has files in it that no run wrote.
+    #[error(
+        "{path} is not empty and not a run folder (it has {found} and no run.json); give another one with --run"
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// One of the files.
+        found: String,
+    },
+    /// The description of the run cannot be understood.
+    #[error("{path} is damaged: {source}; restore it from a copy, or start over with another --run")]
+    Damaged {
+        /// `run.json`.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// The file system refuses.
+    #[error("cannot use {path}: {source}; choose a folder that you may write to with --run")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// `run.json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Described {
+    recipe_hash: String,
+    data_hash: String,
+    tokenizer_hash: String,
+    program_version: String,
+    device: String,
+    threads: usize,
+    /// Unix seconds of the first start.
+    start: u64,
+}
+
+impl RunFolder {
+    /// Locks the folder and begins a run in it, or finds that it holds the same run already.
+    ///
+    /// # Errors
+    /// If another process trains there, the folder holds a run of another recipe, data or
+    /// tokenizer, it holds something else altogether, or it cannot be written.
+    pub fn create_or_resume(
+        path: impl Into<PathBuf>,
+        identity: &RunIdentity,
+    ) -> Result<Self, RunFolderError> {
+        let path = path.into();
+        fs::create_dir_all(&path).map_err(at(&path))?;
+        if !path.join(RUN).exists() {
+            // Before the lock file appears in somebody else's folder.
+            refuse_foreign(&path)?;
+        }
+        let lock = Lock::acquire(&path.join(LOCK))?;
+        let is_resumed = path.join(RUN).exists();
+        let changes = if is_resumed {
+            compare(&path, identity)?
+        } else {
+            describe(&path, identity)?;
+            Vec::new()
+        };
+        Ok(Self { path, is_resumed, changes, _lock: lock })
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The resolved recipe.
+    #[must_use]
+    pub fn recipe(&self) -> PathBuf {
+        self.path.join(RECIPE)
+    }
+
+    /// The log of metrics.
+    #[must_use]
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// The folder for TensorBoard's event files.
+    #[must_use]
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
+    }
+
+    /// The folder for checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The copy of the tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> PathBuf {
+        self.path.join("tokenizer")
+    }
+
+    /// The final weights.
+    #[must_use]
+    pub fn model(&self) -> PathBuf {
+        self.path.join("model.safetensors")
+    }
+
+    /// The report.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report.html")
+    }
+}
+
+const RUN: &str = "run.json";
+const RECIPE: &str = "recipe.toml";
+const LOCK: &str = "lock";
+
+fn at(path: &Path) -> impl Fn(io::Error) -> RunFolderError {
+    move |source| RunFolderError::Io { path: path.to_owned(), source }
+}
+
+/// Anything but what a start that was killed before `run.json` may have left.
+fn refuse_foreign(path: &Path) -> Result<(), RunFolderError> {
+    for entry in fs::read_dir(path).map_err(at(path))? {
+        let name = entry.map_err(at(path))?.file_name();
+        let name = name.to_string_lossy();
+        let stem = name.strip_suffix(".tmp").unwrap_or(&name);
+        if ![RUN, RECIPE, LOCK].contains(&stem) {
+            return Err(RunFolderError::Foreign { path: path.to_owned(), found: name.into_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// `recipe.toml` first: the run has begun when `run.json` is there.
+fn describe(path: &Path, identity: &RunIdentity) -> Result<(), RunFolderError> {
+    let recipe = path.join(RECIPE);
+    durable::write(&recipe, identity.recipe_text.as_bytes()).map_err(at(&recipe))?;
+    let described = Described {
+        recipe_hash: identity.recipe_hash.clone(),
+        data_hash: identity.data_hash.clone(),
+        tokenizer_hash: identity.tokenizer_hash.clone(),
+        program_version: identity.program_version.clone(),
+        device: identity.device.clone(),
+        threads: identity.threads,
+        start: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+    };
+    let text = serde_json::to_string_pretty(&described).expect("plain JSON") + "\n";
+    let run = path.join(RUN);
+    durable::write(&run, text.as_bytes()).map_err(at(&run))
+}
+
+/// Refuses another recipe, data or tokenizer; returns the harmless differences.
+fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolderError> {
+    let run = path.join(RUN);
+    let text = fs::read_to_string(&run).map_err(at(&run))?;
+    let described: Described =
+        serde_json::from_str(&text).map_err(|source| RunFolderError::Damaged { path: run, source })?;
+
+    let mut different = Vec::new();
+    if described.recipe_hash != identity.recipe_hash {
+        let there = fs::read_to_string(path.join(RECIPE)).unwrap_or_default();
+        different.push(format!("another recipe ({})", differing_lines(&there, &identity.recipe_text)));
+    }
+    for (what, there, here) in [
+        ("other data", &described.data_hash, &identity.data_hash),
+        ("another tokenizer", &described.tokenizer_hash, &identity.tokenizer_hash),
+    ] {
+        if there != here {
+            different.push(format!("{what} (hash {} there, {} now)", short(there), short(here)));
+        }
+    }
+    if !different.is_empty() {
+        return Err(RunFolderError::Different { path: path.to_owned(), what: different.join(" and ") });
+    }
+
+    let change = |what, there: &str, here: &str| {
+        (there != here).then(|| format!("{what} was {there} when the run was started and is {here} now"))
+    };
+    let threads = [described.threads, identity.threads].map(|threads| threads.to_string());
+    Ok([
+        change("the program", &described.program_version, &identity.program_version),
+        change("the device", &described.device, &identity.device),
+        change("the number of threads", &threads[0], &threads[1]),
+    ]
+    .into_iter()
+    .flatten()
+    .collect())
+}
+
+/// The first lines that only one of two recipes has, under the names of their tables.
+fn differing_lines(there: &str, here: &str) -> String {
+    const SHOWN: usize = 3;
+    let (there, here) = (keys_and_values(there), keys_and_values(here));
+    let mut differences: Vec<String> = Vec::new();
+    for (key, value) in &there {
+        match here.iter().find(|(other, _)| other == key) {
+            Some((_, now)) if now == value => {}
+            Some((_, now)) => differences.push(format!("{key} = {value} there, {now} now")),
+            None => differences.push(format!("{key} = {value} only there")),
+        }
+    }
+    for (key, now) in &here {
+        if !there.iter().any(|(other, _)| other == key) {
+            differences.push(format!("{key} = {now} only now"));
+        }
+    }
+    let more = differences.len().saturating_sub(SHOWN);
+    differences.truncate(SHOWN);
+    match (differences.is_empty(), more) {
+        (true, _) => format!("its {RECIPE} was changed by hand"),
+        (_, 0) => differences.join("; "),
+        _ => format!("{}; and {more} more", differences.join("; ")),
+    }
+}
+
+/// The lines `key = value` of canonical TOML, with dotted keys.
+fn keys_and_values(text: &str) -> Vec<(String, String)> {
+    let mut table = String::new();
+    let mut pairs = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = format!("{}.", name.trim_matches(['[', ']']));
+        } else if let Some((key, value)) = line.split_once('=') {
+            pairs.push((format!("{table}{}", key.trim()), value.trim().to_owned()));
+        }
+    }
+    pairs
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> RunIdentity {
+        RunIdentity {
+            recipe_text: "recipe_version = 1\nseed = 1\n\n[train]\nbatch_size = 32\nsteps = 10\n".to_owned(),
+            recipe_hash: "recipe".to_owned(),
+            data_hash: "data".to_owned(),
+            tokenizer_hash: "tokenizer".to_owned(),
+            program_version: "electra 0.1.0".to_owned(),
+            device: "flex".to_owned(),
+            threads: 2,
+        }
+    }
+
+    fn refused(path: &Path, identity: &RunIdentity) -> String {
+        RunFolder::create_or_resume(path, identity).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_new_folder_is_begun_and_the_same_run_resumes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs/first");
+        let run = RunFolder::create_or_resume(&path, &identity()).unwrap();
+        assert!(!run.is_resumed && run.changes.is_empty());
+        assert_eq!(fs::read_to_string(run.recipe()).unwrap(), identity().recipe_text);
+        drop(run);
+        let before = fs::read(path.join(RUN)).unwrap();
+        let run = RunFolder::create_or_resume(&path, &identity()).unwrap();
+        assert!(run.is_resumed && run.changes.is_empty());
+        assert_eq!(fs::read(path.join(RUN)).unwrap(), before);
+    }
+
+    #[test]
+    fn another_recipe_is_refused_with_the_lines_that_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunFolder::create_or_resume(folder.path(), &identity()).unwrap());
+        let text = identity().recipe_text.replace("32", "64").replace("steps = 10\n", "") + "clip = 1.0\n";
+        let other = RunIdentity { recipe_hash: "other".to_owned(), recipe_text: text, ..identity() };
+        let error = refused(folder.path(), &other);
+        assert!(
+            error.contains(
+                "another recipe (train.batch_size = 32 there, 64 now; train.steps = 10 only there; train.clip = 1.0 only now)"
+            ),
+            "{error}"
+        );
+        assert!(error.contains("--run"), "{error}");
+        // The folder is as it was, and free.
+        assert!(RunFolder::create_or_resume(folder.path(), &identity()).unwrap().is_resumed);
+    }
+
+    #[test]
+    fn other_data_and_another_tokenizer_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunFolder::create_or_resume(folder.path(), &identity()).unwrap());
+        let other = RunIdentity { data_hash: "0123456789abcdef".to_owned(), ..identity() };
+        let error = refused(folder.path(), &other);
+        assert!(error.contains("other data (hash data there, 0123456789ab now)"), "{error}");
+        assert!(!error.contains("recipe") && !error.contains("tokenizer"), "{error}");
+        let other = RunIdentity { tokenizer_hash: "cased".to_owned(), ..other };
+        assert!(
+            refused(folder.path(), &other)
+                .contains(") and another tokenizer (hash tokenizer there, cased now)")
+        );
+    }
+
+    #[test]
+    fn another_machine_may_go_on_and_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunFolder::create_or_resume(folder.path(), &identity()).unwrap());
+        let moved = RunIdentity { threads: 8, device: "wgpu".to_owned(), ..identity() };
+        let run = RunFolder::create_or_resume(folder.path(), &moved).unwrap();
+        assert_eq!(
+            run.changes,
+            [
+                "the device was flex when the run was started and is wgpu now",
+                "the number of threads was 2 when the run was started and is 8 now"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let _run = RunFolder::create_or_resume(folder.path(), &identity()).unwrap();
+        assert!(refused(folder.path(), &identity()).contains("in use by process"));
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        let error = refused(folder.path(), &identity());
+        assert!(error.contains("it has thesis.tex and no run.json"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_start_that_was_killed_early_can_be_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [LOCK, RECIPE, "run.json.tmp"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let run = RunFolder::create_or_resume(folder.path(), &identity()).unwrap();
+        assert!(!run.is_resumed);
+        assert_eq!(fs::read_to_string(run.recipe()).unwrap(), identity().recipe_text);
+    }
+
+    #[test]
+    fn a_damaged_description_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(RUN), "{\"recipe_hash\":").unwrap();
+        let error = refused(folder.path(), &identity());
+        assert!(error.contains("run.json is damaged: EOF"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let error = refused(&folder.path().join("file/run"), &identity());
+        assert!(
+            error.contains("file/run") && error.contains("Not a directory") && error.contains("--run"),
+            "{error}"
+        );
+    }
+}
