@@ -1,0 +1,180 @@
+//! Adam as ELECTRA's reference runs it, with PyTorch's AdamW as the bias-corrected choice.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+use electra_kernels::{AdamStep, adam_update};
+use serde::{Deserialize, Serialize};
+
+use crate::groups::decays;
+use crate::path::{Path, track_path};
+use crate::state::{Moments, OptimizerState};
+
+/// The rule that turns gradients into updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// Its constants.
+    pub config: AdamConfig,
+}
+
+/// The constants of [`Adam`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamConfig {
+    /// Decay of the average of gradients, in `[0, 1)`.
+    pub beta_1: f64,
+    /// Decay of the average of squared gradients, in `[0, 1)`.
+    pub beta_2: f64,
+    /// Added to the root of the second average.
+    pub epsilon: f64,
+    /// Decoupled weight decay: `learning_rate * weight_decay` of the parameter is taken away at
+    /// each update, except where [`decays`] says no.
+    pub weight_decay: f64,
+    /// Whether the averages are divided by the weight of the gradients that they have seen. The
+    /// reference does not; with it the rule is exactly PyTorch's AdamW.
+    pub bias_correction: bool,
+}
+
+/// Constants for which the rule is undefined.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} of the optimizer is {found}, expected {expected}")]
+pub struct AdamConfigError {
+    /// The constant's name.
+    pub name: &'static str,
+    /// The value that was asked for.
+    pub found: f64,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+impl AdamConfig {
+    /// The paper's constants for pretraining (Clark et al. 2020, table 6) in the reference's form,
+    /// without bias correction.
+    pub const ELECTRA: Self =
+        Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-6, weight_decay: 0.01, bias_correction: false };
+
+    /// Refuses constants for which the rule is undefined.
+    pub fn check(&self) -> Result<(), AdamConfigError> {
+        let share = |x: f64| (0.0..1.0).contains(&x);
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let not_negative = |x: f64| x.is_finite() && x >= 0.0;
+        let shares = "a number of at least 0 and below 1";
+        for (name, found, good, expected) in [
+            ("beta_1", self.beta_1, share(self.beta_1), shares),
+            ("beta_2", self.beta_2, share(self.beta_2), shares),
+            ("epsilon", self.epsilon, positive(self.epsilon), "a finite number above 0"),
+            (
+                "weight_decay",
+                self.weight_decay,
+                not_negative(self.weight_decay),
+                "a finite number of at least 0",
+            ),
+        ] {
+            if !good {
+                return Err(AdamConfigError { name, found, expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// The constants of the update number `updates` (from 1) of one parameter.
+    ///
+    /// With bias correction, `m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)` is written as
+    /// `sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps * sqrt(1 - b2^t))`, so that both rules are
+    /// one operation with different constants.
+    pub(crate) fn update(
+        &self,
+        learning_rate: f64,
+        weight_decay: f64,
+        updates: u64,
+        gradient_scale: f64,
+    ) -> AdamStep {
+        let Self { beta_1, beta_2, epsilon, .. } = *self;
+        let uncorrected = AdamStep { learning_rate, beta_1, beta_2, epsilon, weight_decay, gradient_scale };
+        if !self.bias_correction {
+            return uncorrected;
+        }
+        let weight_1 = 1.0 - beta_1.powf(updates as f64);
+        let root_2 = (1.0 - beta_2.powf(updates as f64)).sqrt();
+        AdamStep {
+            learning_rate: learning_rate * root_2 / weight_1,
+            epsilon: epsilon * root_2,
+            weight_decay: weight_decay * weight_1 / root_2,
+            ..uncorrected
+        }
+    }
+}
+
+impl Adam {
+    /// `module` after one update.
+    ///
+    /// `learning_rate` gives the rate of the parameter at a path. `gradient_scale` multiplies every
+    /// gradient: 1, or the [`Clip::scale`](crate::Clip) of the global norm. A parameter without
+    /// gradient keeps its value and its moments. Parameters keep their id and whether they require
+    /// a gradient, and are leaves of a new graph.
+    pub fn step<M: Module>(
+        &self,
+        state: &mut OptimizerState,
+        module: M,
+        gradients: GradientsParams,
+        learning_rate: impl Fn(&str) -> f64,
+        gradient_scale: f64,
+    ) -> M {
+        assert!(gradient_scale.is_finite(), "gradients scaled by {gradient_scale}");
+        module.map(&mut Update {
+            config: self.config,
+            state,
+            gradients,
+            learning_rate,
+            gradient_scale,
+            path: Path::default(),
+        })
+    }
+}
+
+struct Update<'a, F> {
+    config: AdamConfig,
+    state: &'a mut OptimizerState,
+    gradients: GradientsParams,
+    learning_rate: F,
+    gradient_scale: f64,
+    path: Path,
+}
+
+impl<F: Fn(&str) -> f64> ModuleMapper for Update<'_, F> {
+    track_path!();
+
+    // Parameter, gradient and moments are taken out of where they live before the update, so that
+    // a kernel finds nobody else holding their memory and may write in place.
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(parameter.id) else {
+            return parameter;
+        };
+        let path = self.path.dotted();
+        let (id, tensor, mapper) = parameter.consume();
+        let require_grad = tensor.is_require_grad();
+        let checkpointing = tensor.gradient_checkpointing_strategy();
+        let tensor = tensor.inner();
+
+        let moments = self.state.moments.remove(&path);
+        let moments = moments.unwrap_or_else(|| Moments::zeros_like(&tensor));
+        let updates = moments.updates + 1;
+        let (moment_1, moment_2) = moments.into_tensors::<D>();
+
+        let learning_rate = (self.learning_rate)(&path);
+        let weight_decay = if decays(&path) { self.config.weight_decay } else { 0.0 };
+        let step = self.config.update(learning_rate, weight_decay, updates, self.gradient_scale);
+        let updated = adam_update(tensor, gradient.inner(), moment_1, moment_2, step);
+
+        let moments = Moments::new(updated.moment_1, updated.moment_2, updates);
+        self.state.moments.insert(path, moments);
+
+        // Coming back with the default strategy, the parameter would meet inputs of another one in
+        // the next forward pass, which burn refuses.
+        let mut tensor = updated.parameter;
+        if let Some(strategy) = checkpointing {
+            tensor = tensor.autodiff().with_gradient_checkpointing_strategy(strategy);
+        }
+        Param::from_mapped_value(id, tensor.set_require_grad(require_grad), mapper)
+    }
+}

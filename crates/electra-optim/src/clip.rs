@@ -1,0 +1,79 @@
+//! The global norm of all gradients, and the factor that clips it.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+use electra_kernels::squared_norm;
+
+use crate::path::{Path, track_path};
+
+/// The length of the gradient and the factor that brings it down to the limit.
+///
+/// The factor goes into the update (see [`Adam::step`](crate::Adam::step)), so no gradient is
+/// rewritten.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clip {
+    /// L2 norm over all gradients together, before clipping.
+    pub norm: f64,
+    /// `max_norm / max(norm, max_norm)`: at most 1.
+    pub scale: f64,
+}
+
+/// Some gradient holds an infinity or a NaN, or is too long for its square to be represented: the
+/// step must not be taken.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "the gradient is not finite in {} parameters, first in {}: skip this step, and lower the \
+     learning rate if it happens again", paths.len(), paths[0]
+)]
+pub struct NonFiniteGradients {
+    /// Paths of the parameters whose gradient has no finite norm, in the order of the module;
+    /// never empty.
+    pub paths: Vec<String>,
+}
+
+/// Measures all gradients of `module` together, as `tf.clip_by_global_norm` does.
+///
+/// Every gradient's squares are summed where it lives, in the order of the module; the sums are
+/// read back at once and added up in double precision.
+pub fn clip_by_global_norm<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    max_norm: f64,
+) -> Result<Clip, NonFiniteGradients> {
+    assert!(max_norm > 0.0, "gradients clipped to a norm of {max_norm}");
+    let mut squares = SquaredNorms { gradients, path: Path::default(), paths: Vec::new(), sums: Vec::new() };
+    module.visit(&mut squares);
+    let SquaredNorms { paths, sums, .. } = squares;
+    if sums.is_empty() {
+        return Ok(Clip { norm: 0.0, scale: 1.0 });
+    }
+
+    let sums = Tensor::cat(sums, 0).into_data().convert::<f64>();
+    let sums: Vec<f64> = sums.iter::<f64>().collect();
+    let broken = |(path, sum): (String, &f64)| (!sum.is_finite()).then_some(path);
+    let broken: Vec<String> = paths.into_iter().zip(&sums).filter_map(broken).collect();
+    if !broken.is_empty() {
+        return Err(NonFiniteGradients { paths: broken });
+    }
+    let norm = sums.iter().sum::<f64>().sqrt();
+    Ok(Clip { norm, scale: max_norm / norm.max(max_norm) })
+}
+
+struct SquaredNorms<'a> {
+    gradients: &'a GradientsParams,
+    path: Path,
+    paths: Vec<String>,
+    sums: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for SquaredNorms<'_> {
+    track_path!();
+
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(parameter.id) {
+            self.sums.push(squared_norm(gradient.inner()));
+            self.paths.push(self.path.dotted());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! How ELECTRA's parameters move: everything between the gradients and the next parameters.
+//!
+//! One training step reads
+//!
+//! ```text
+//! let clip = clip_by_global_norm(&model, &gradients, 1.0)?;
+//! model = adam.step(&mut state, model, gradients, |_| schedule.at(step), clip.scale);
+//! ```
+//!
+//! The numbers follow `model/optimization.py` of google-research/electra; where the paper or
+//! PyTorch differ, the difference is a named choice. State is keyed by parameter path
+//! (`discriminator.encoder.layers.0.attention.query.weight`), never by burn's `ParamId`, which is
+//! drawn anew in every process.
+
+mod accumulate;
+mod adam;
+mod burn_optimizer;
+mod clip;
+mod groups;
+mod path;
+mod schedule;
+mod state;
+
+pub use accumulate::add_gradients;
+pub use adam::{Adam, AdamConfig, AdamConfigError};
+pub use burn_optimizer::ElectraAdam;
+pub use clip::{Clip, NonFiniteGradients, clip_by_global_norm};
+pub use groups::{Depth, LayerwiseDecay, LayerwiseMode, decays, depth_of};
+pub use schedule::{Decay, Schedule, ScheduleError};
+pub use state::{Moments, OptimizerState, StateError};
