@@ -7,12 +7,16 @@
 //! - [`lock`]: one live process per run folder
 //! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
 //! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
+//! - [`record`]: the log of metrics, TensorBoard's events, lines of progress
+//! - [`process`]: memory, processors and disk
 
 pub mod checkpoint;
 mod durable;
 pub mod interrupt;
 pub mod lock;
 pub mod order;
+pub mod process;
 pub mod recipe;
+pub mod record;
 pub mod run_folder;
 pub mod seed;

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::process;
+
 /// A disk: how much fits on it, and files to write to.
 pub(super) trait Disk: Send + Sync {
     /// Bytes that this user may still write into `folder`.
@@ -24,8 +26,7 @@ pub(super) struct RealDisk {}
 
 impl Disk for RealDisk {
     fn available(&self, folder: &Path) -> io::Result<u64> {
-        let disk = rustix::fs::statvfs(folder)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        process::free_disk(folder)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DurableWrite>> {

@@ -1,0 +1,119 @@
+//! One line per interval for pipes and logs.
+
+use super::TrainRecord;
+
+/// The line that tells how training stands at `step` of `total_steps`.
+///
+/// ```text
+/// step  1,200/10,000  loss 14.32 (mlm 5.91 + rtd 0.168)  lr 4.80e-4  norm 0.93  12,345 tok/s  41% of peak  RSS 812 MB  ETA 1 h 03 min
+/// ```
+#[must_use]
+pub fn line(step: u64, total_steps: u64, record: &TrainRecord, seconds_left: f64) -> String {
+    let total = thousands(total_steps);
+    let peak = record.peak_fraction.map_or(String::new(), |part| format!("  {:.0}% of peak", part * 100.0));
+    format!(
+        "step {:>width$}/{total}  loss {:.2} (mlm {:.2} + rtd {:.3})  lr {:.2e}  norm {:.2}  {} tok/s{peak}  RSS {} MB  ETA {}",
+        thousands(step),
+        record.loss,
+        record.mlm_loss,
+        record.rtd_loss,
+        record.learning_rate,
+        record.grad_norm,
+        thousands(record.tokens_per_second.round() as u64),
+        thousands(record.rss_mb.round() as u64),
+        duration(seconds_left),
+        width = total.len(),
+    )
+}
+
+/// A duration in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "?".to_owned();
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    let s = seconds.round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3_600 => format!("{} min {:02} s", s / 60, s % 60),
+        3_600..86_400 => format!("{} h {:02} min", s / 3_600, s % 3_600 / 60),
+        _ => format!("{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
+/// A number with commas between its thousands.
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_everything_in_fixed_places() {
+        let record = TrainRecord {
+            loss: 14.318,
+            mlm_loss: 5.912,
+            rtd_loss: 0.1681,
+            learning_rate: 4.8e-4,
+            grad_norm: 0.934,
+            tokens_per_second: 12_344.6,
+            peak_fraction: Some(0.412),
+            rss_mb: 1_812.4,
+            ..TrainRecord::default()
+        };
+        assert_eq!(
+            line(1_200, 10_000, &record, 3_780.0),
+            "step  1,200/10,000  loss 14.32 (mlm 5.91 + rtd 0.168)  lr 4.80e-4  norm 0.93  12,345 tok/s  \
+             41% of peak  RSS 1,812 MB  ETA 1 h 03 min"
+        );
+        let unmeasured = TrainRecord { peak_fraction: None, ..record };
+        assert!(!line(1, 10, &unmeasured, 1.0).contains("peak"));
+    }
+
+    #[test]
+    fn a_loss_that_is_not_a_number_is_shown_as_such() {
+        let record = TrainRecord { loss: f64::NAN, ..TrainRecord::default() };
+        assert!(line(1, 2, &record, f64::NAN).contains("loss NaN"));
+        assert!(line(1, 2, &record, f64::NAN).ends_with("ETA ?"));
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        let cases = [
+            (0.0, "0.0 s"),
+            (1.24, "1.2 s"),
+            (9.96, "10 s"),
+            (59.4, "59 s"),
+            (59.6, "1 min 00 s"),
+            (3_599.9, "1 h 00 min"),
+            (90_000.0, "1 d 01 h"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(duration(f64::INFINITY), "?");
+        assert_eq!(duration(-1.0), "?");
+    }
+
+    #[test]
+    fn thousands_are_parted() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}
