@@ -1,0 +1,145 @@
+//! What can be wrong with a corpus.
+
+use std::path::PathBuf;
+
+use super::Compression;
+
+/// An error about the files of a corpus: each names the file, the place in it and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CorpusError {
+    /// A pattern matched nothing.
+    #[error("no file matches {pattern}")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
+    /// A pattern that is none.
+    #[error("{pattern} is not a pattern for files: {what}")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A folder where files were expected.
+    #[error("{path} is a folder: name its files, for example {path}/**/*.txt")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of a kind that cannot be read.
+    #[error("cannot tell what {path} holds: the name must end in .txt, .jsonl or .parquet, each perhaps followed by .gz or .zst")]
+    UnknownKind {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Parquet was left out of this program.
+    #[error("{path} is a Parquet file, and this program was built without Parquet; build it with `--features parquet`")]
+    WithoutParquet {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The files hold no document.
+    #[error("the corpus is empty: there is no text in {files} file(s), the first being {first}")]
+    Empty {
+        /// Number of files.
+        files: usize,
+        /// The first of them.
+        first: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A compressed file ends too early.
+    #[error("{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text; copy or download it again")]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// How it is compressed.
+        compression: Compression,
+        /// Bytes of text that could be read.
+        bytes: u64,
+    },
+    /// A compressed file is damaged, or not compressed as its name says.
+    #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// How it should be compressed.
+        compression: Compression,
+        /// What the decompressor says.
+        what: String,
+        /// Bytes of text that could be read.
+        bytes: u64,
+    },
+    /// Bytes that are not UTF-8.
+    #[error("{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; convert the file, or go on with `--lossy`, which replaces such bytes")]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Byte offset in the uncompressed file, from 0.
+        offset: u64,
+        /// The first byte that does not fit.
+        byte: u8,
+    },
+    /// A line that is not a JSON object.
+    #[error("line {line} of {path} is not a JSON object: {what}")]
+    BadJson {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// What the parser says.
+        what: String,
+    },
+    /// A JSON record too long to be held in memory.
+    #[error("line {line} of {path} is longer than {limit} bytes; divide the record")]
+    LongRecord {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Longest line accepted.
+        limit: usize,
+    },
+    /// The text field is not there.
+    #[error("line {line} of {path} has no field {field:?}, it has {found}; name the right one with `--text-field`")]
+    MissingField {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// The field asked for.
+        field: String,
+        /// The fields that are there.
+        found: String,
+    },
+    /// The text field holds something else.
+    #[error("line {line} of {path}: the field {field:?} holds {found}, expected a string")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// The field.
+        field: String,
+        /// What it holds.
+        found: &'static str,
+    },
+    /// A Parquet file that cannot be used.
+    #[error("{path}: {what}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}

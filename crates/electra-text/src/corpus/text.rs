@@ -1,0 +1,45 @@
+//! Documents of a `.txt` file: paragraphs are lines.
+
+use super::lines::Lines;
+use super::{CorpusError, Document, DocumentsBy, MAX_DOCUMENT_BYTES, Paragraphs};
+
+pub(super) struct TextDocuments {
+    lines: Lines,
+    documents: DocumentsBy,
+    paragraphs: Paragraphs,
+    ended: bool,
+}
+
+impl TextDocuments {
+    pub(super) fn new(lines: Lines, documents: DocumentsBy) -> Self {
+        TextDocuments { lines, documents, paragraphs: Paragraphs::default(), ended: false }
+    }
+
+    fn read_document(&mut self) -> Result<Option<Document>, CorpusError> {
+        while let Some(line) = self.lines.next(MAX_DOCUMENT_BYTES)? {
+            let blank = line.trim().is_empty();
+            let document = match self.documents {
+                DocumentsBy::BlankLine if blank => self.paragraphs.take(),
+                _ => self.paragraphs.add(line),
+            };
+            if document.is_some() {
+                return Ok(document);
+            }
+        }
+        self.ended = true;
+        Ok(self.paragraphs.take())
+    }
+}
+
+impl Iterator for TextDocuments {
+    type Item = Result<Document, CorpusError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let document = self.read_document().transpose();
+        self.ended |= matches!(document, None | Some(Err(_)));
+        document
+    }
+}

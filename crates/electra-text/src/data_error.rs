@@ -1,0 +1,135 @@
+//! What can be wrong with a data folder.
+
+use std::path::{Path, PathBuf};
+
+/// An error about a folder of shards: each names the file, what was found and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file or folder could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds no manifest.
+    #[error("{folder} holds no manifest.json, so it is not a finished data folder; `electra data build` makes one")]
+    NoManifest {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The manifest is not what the program writes.
+    #[error("{path} is damaged: {what}; build the data again or restore the file")]
+    ManifestDamaged {
+        /// The manifest.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// The manifest was written by a newer program.
+    #[error("{path} has format {found}, this program reads up to format {supported}; use a newer program or build the data again")]
+    ManifestVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        supported: u32,
+    },
+    /// The file does not begin as a shard does.
+    #[error("{path} is not a shard of token ids")]
+    NotAShard {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The shard was written by a newer program.
+    #[error("{path} has shard format {found}, this program reads up to {supported}; use a newer program or build the data again")]
+    ShardVersion {
+        /// The shard.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        supported: u32,
+    },
+    /// The header's checksum does not fit.
+    #[error("the header of {path} is damaged: its checksum does not fit; build the data again or copy the file again")]
+    HeaderDamaged {
+        /// The shard.
+        path: PathBuf,
+    },
+    /// The shard was cut short, or something was appended.
+    #[error("{path} has {found} bytes, expected {expected}: it was cut short or changed; build the data again or copy the file again")]
+    ShardLength {
+        /// The shard.
+        path: PathBuf,
+        /// Its size.
+        found: u64,
+        /// The size its rows need.
+        expected: u64,
+    },
+    /// Header and manifest contradict each other.
+    #[error("{path} belongs to other data: its {what} is {found}, the manifest says {expected}")]
+    ShardMismatch {
+        /// The shard.
+        path: PathBuf,
+        /// The field.
+        what: &'static str,
+        /// In the shard's header.
+        found: String,
+        /// In the manifest.
+        expected: String,
+    },
+    /// The content's hash does not fit.
+    #[error("{path} is damaged: its blake3 is {found}, the manifest says {expected}; build the data again or copy the file again")]
+    ShardDamaged {
+        /// The shard.
+        path: PathBuf,
+        /// Hash of what is there.
+        found: String,
+        /// Hash of what was written.
+        expected: String,
+    },
+    /// A row that no builder writes.
+    #[error("row {row} of {path} cannot be right: {what}")]
+    RowDamaged {
+        /// The shard.
+        path: PathBuf,
+        /// The row, from 0.
+        row: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The shards were built with another tokenizer.
+    #[error("{folder} was built with tokenizer {expected}, not with {found}; use {folder}/tokenizer, or build the data again with the other one")]
+    OtherTokenizer {
+        /// The data folder.
+        folder: PathBuf,
+        /// Hash of the tokenizer at hand.
+        found: String,
+        /// Hash of the tokenizer in the manifest.
+        expected: String,
+    },
+}
+
+impl DataError {
+    /// Turns an I/O error into [`DataError::Read`] of `path`.
+    pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> DataError + '_ {
+        move |source| DataError::Read { path: path.to_owned(), source }
+    }
+
+    /// Turns an I/O error into [`DataError::Write`] of `path`.
+    pub(crate) fn writing(path: &Path) -> impl Fn(std::io::Error) -> DataError + '_ {
+        move |source| DataError::Write { path: path.to_owned(), source }
+    }
+}

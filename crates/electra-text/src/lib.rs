@@ -1,0 +1,25 @@
+//! Text to ids on disk: vocabulary, WordPiece, corpus, packing, shards.
+//!
+//! ```text
+//! corpus ──► wordpiece ──► pack ──► shard ──► dataset
+//! files      text to ids   rows     files     rows by number
+//! ```
+//!
+//! Nothing here knows a tensor. Everything that is written is a function of the corpus, the
+//! tokenizer and the settings: not of the machine, the time or the number of threads.
+
+pub mod corpus;
+mod data_error;
+pub mod dataset;
+pub mod manifest;
+pub mod pack;
+pub mod shard;
+pub mod vocab;
+pub mod wordpiece;
+
+pub use data_error::DataError;
+pub use dataset::{DataSet, Examples};
+pub use manifest::Manifest;
+pub use shard::{Example, IdSlice, Split};
+pub use vocab::{SpecialIds, Vocabulary};
+pub use wordpiece::Tokenizer;

@@ -1,0 +1,217 @@
+//! What a data folder says about itself: `manifest.json`.
+//!
+//! Nothing in it depends on the machine, the time or the number of threads, so building the same
+//! data twice gives the same bytes.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data_error::DataError;
+use crate::pack::PackSettings;
+use crate::shard::{RowShape, ShardRecord, Split};
+use crate::vocab::SpecialIds;
+
+/// The format written here and the newest that can be read.
+pub const MANIFEST_FORMAT: u32 = 1;
+
+/// File name of the manifest inside a data folder.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// Folder of the tokenizer inside a data folder.
+pub const TOKENIZER_FOLDER: &str = "tokenizer";
+
+/// Everything that is known about a data folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Layout of this file and of the shards, [`MANIFEST_FORMAT`].
+    pub format: u32,
+    /// Identity of the content: see [`Manifest::data_hash`].
+    pub data_hash: String,
+    /// How the corpus became rows.
+    pub settings: DataSettings,
+    /// What turned text into ids.
+    pub tokenizer: TokenizerRecord,
+    /// The files that were read, in order.
+    pub inputs: Vec<InputRecord>,
+    /// What is in the training split.
+    pub train: SplitCounts,
+    /// What is in the held-out split.
+    pub heldout: SplitCounts,
+    /// Rows in every shard of a split but the last.
+    pub rows_per_shard: u64,
+    /// The shards, those of the training split first.
+    pub shards: Vec<ShardRecord>,
+}
+
+/// Settings that decide which rows come out of a corpus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSettings {
+    /// How documents become rows.
+    pub pack: PackSettings,
+    /// Which documents are held out.
+    pub heldout: HeldOutRule,
+    /// How a `.txt` file is divided into documents.
+    pub documents: crate::corpus::DocumentsBy,
+    /// The field of a `.jsonl` record or the column of a Parquet file that holds the text.
+    pub text_field: String,
+    /// Whether bytes that are not UTF-8 were replaced instead of refused.
+    pub lossy: bool,
+    /// Text bytes after which a block of documents ends; packing starts afresh there.
+    pub block_bytes: u64,
+}
+
+/// Which documents are kept from training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum HeldOutRule {
+    /// Documents whose hash falls into the lowest `fraction`; see [`crate::heldout`].
+    Hash {
+        /// Share of the documents, 0 to below 1.
+        fraction: f64,
+        /// Another salt chooses other documents.
+        salt: u64,
+    },
+    /// All documents of separate files.
+    Files {},
+}
+
+/// What turned text into ids.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerRecord {
+    /// [`crate::wordpiece::Tokenizer::hash`] as hexadecimal digits.
+    pub hash: String,
+    /// Number of pieces.
+    pub vocab_size: usize,
+    /// Whether upper case is kept.
+    pub cased: bool,
+    /// Ids of the special tokens.
+    pub special: SpecialIds,
+}
+
+/// One file of the corpus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRecord {
+    /// File name without its folder.
+    pub file: String,
+    /// Size as it lies on disk.
+    pub bytes: u64,
+    /// blake3 of the file as it lies on disk.
+    pub blake3: String,
+    /// `heldout` for files that were given as held-out files.
+    pub split: Split,
+}
+
+/// Sums over one split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitCounts {
+    /// Documents.
+    pub documents: u64,
+    /// Bytes of text.
+    pub text_bytes: u64,
+    /// Tokens of the text, before packing; specials not counted.
+    pub text_tokens: u64,
+    /// How many of `text_tokens` are `[UNK]`.
+    pub unknown: u64,
+    /// Rows.
+    pub examples: u64,
+    /// Ids in use over all rows, specials counted.
+    pub tokens: u64,
+}
+
+impl SplitCounts {
+    /// Adds the sums of another set of documents.
+    pub fn add(&mut self, other: &SplitCounts) {
+        self.documents += other.documents;
+        self.text_bytes += other.text_bytes;
+        self.text_tokens += other.text_tokens;
+        self.unknown += other.unknown;
+        self.examples += other.examples;
+        self.tokens += other.tokens;
+    }
+}
+
+impl Manifest {
+    /// Reads `manifest.json` of a data folder.
+    pub fn read(folder: &Path) -> Result<Self, DataError> {
+        let path = folder.join(MANIFEST_FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(DataError::NoManifest { folder: folder.to_owned() });
+            }
+            other => other.map_err(DataError::reading(&path))?,
+        };
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let damaged = |what: String| DataError::ManifestDamaged { path: path.clone(), what };
+        let Format { format } = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if format > MANIFEST_FORMAT {
+            let supported = MANIFEST_FORMAT;
+            return Err(DataError::ManifestVersion { path, found: format, supported });
+        }
+        let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let expected = manifest.compute_data_hash();
+        if manifest.data_hash != expected {
+            return Err(damaged(format!(
+                "its data_hash is {}, its shards and settings give {expected}",
+                manifest.data_hash
+            )));
+        }
+        Ok(manifest)
+    }
+
+    /// The file's text.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
+        text.push('\n');
+        text
+    }
+
+    /// Identity of the content: the rows of both splits in their order, and the tokenizer.
+    ///
+    /// Two folders with the same hash train the same model; where the corpus lay and how its
+    /// files were cut does not enter.
+    pub fn data_hash(&self) -> &str {
+        &self.data_hash
+    }
+
+    /// Sums over `split`.
+    pub fn counts(&self, split: Split) -> &SplitCounts {
+        match split {
+            Split::Train => &self.train,
+            Split::HeldOut => &self.heldout,
+        }
+    }
+
+    /// The shards of `split`, in order.
+    pub fn shards(&self, split: Split) -> impl Iterator<Item = &ShardRecord> {
+        self.shards.iter().filter(move |shard| shard.split == split)
+    }
+
+    /// What all rows have in common.
+    pub fn row_shape(&self) -> RowShape {
+        RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size }
+    }
+
+    pub(crate) fn compute_data_hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new_derive_key("electra data folder 1");
+        let mut line = |text: String| {
+            hasher.update(text.as_bytes());
+            hasher.update(b"\n");
+        };
+        line(format!("format {}", self.format));
+        line(format!("seq_len {}", self.settings.pack.seq_len));
+        line(format!("tokenizer {}", self.tokenizer.hash));
+        for shard in &self.shards {
+            line(format!("{} {} {}", shard.split.name(), shard.examples, shard.blake3));
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
