@@ -10,9 +10,9 @@ use crate::adam::AdamConfig;
 /// [`Adam`](crate::Adam) for burn's [`ModuleOptimizer`], which keeps the state itself, keyed by
 /// parameter id.
 ///
-/// A bare one decays every parameter, because burn shows an optimizer no path:
+/// Alone it decays every parameter, because burn shows an optimizer no path;
 /// [`into_module_optimizer`](Self::into_module_optimizer) adds the group without decay. It does
-/// not clip: scale the gradients before, or give burn's learner none that need it.
+/// not clip by the global norm, which no optimizer of a single parameter can see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ElectraAdam {
     /// Its constants.
@@ -23,10 +23,13 @@ impl ElectraAdam {
     /// An optimizer of a whole module, with weight decay where [`decays`](crate::decays) has it.
     pub fn into_module_optimizer(self) -> ModuleOptimizer {
         let undecayed = Self { config: AdamConfig { weight_decay: 0.0, ..self.config } };
-        let names = r"LayerNorm|layer_norm|bias|(^|\.)(gamma|beta)$";
-        let group = ParamGroup::from_regex(names).expect("a constant pattern");
-        ModuleOptimizer::from(self).with_group(group, undecayed, None)
+        ModuleOptimizer::from(self).with_group(undecayed_parameters(), undecayed, None)
     }
+}
+
+/// [`decays`](crate::decays) said no, as a group of burn's.
+fn undecayed_parameters() -> ParamGroup {
+    ParamGroup::from_regex(r"LayerNorm|layer_norm|bias|(^|\.)(gamma|beta)$").expect("a constant pattern")
 }
 
 impl Optimizer for ElectraAdam {
@@ -52,5 +55,28 @@ impl Optimizer for ElectraAdam {
     fn to_device<const D: usize>(mut state: AdamWState<D>, device: &Device) -> AdamWState<D> {
         state.momentum = state.momentum.to_device(device);
         state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups::decays;
+    use burn::module::ParamId;
+    use serde_json::Value;
+
+    #[test]
+    fn burns_group_holds_the_parameters_that_do_not_decay() {
+        let fixture: Value =
+            serde_json::from_str(include_str!("../tests/fixtures/weight_decay.json")).unwrap();
+        let of_transformers = ["decayed", "excluded"].into_iter().flat_map(|key| {
+            let names = fixture[key].as_array().unwrap();
+            names.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>()
+        });
+        let ours = ["gamma", "head.norm.beta", "head.output_bias", "project.weight", "beta.weight", "word"];
+        let group = undecayed_parameters();
+        for path in of_transformers.chain(ours) {
+            assert_eq!(group.matches(&ParamId::new(), Some(path)), !decays(path), "{path}");
+        }
     }
 }
