@@ -1,0 +1,231 @@
+//! Every operation written with the tensor operations that each backend has.
+
+use burn::prelude::*;
+use burn::tensor::{DType, Distribution, IndexingUpdateOp, activation};
+
+use crate::Dropout;
+
+/// Layer normalisation over the last dimension with biased variance.
+pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Tensor<1>, eps: f64) -> Tensor<D> {
+    let mean = x.clone().mean_dim(D - 1);
+    let centred = x - mean;
+    let variance = centred.clone().square().mean_dim(D - 1);
+    centred / (variance + eps).sqrt() * gamma.unsqueeze() + beta.unsqueeze()
+}
+
+/// `layer_norm(x + dropout(branch))`: the end of each half of a post-LN block.
+pub fn residual_layer_norm<const D: usize>(
+    x: Tensor<D>,
+    branch: Tensor<D>,
+    drop: Dropout,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    eps: f64,
+) -> Tensor<D> {
+    layer_norm(x + dropout(branch, drop), gamma, beta, eps)
+}
+
+/// Zeroes elements with probability `rate` and scales the others by `1 / (1 - rate)`.
+pub fn dropout<const D: usize>(x: Tensor<D>, drop: Dropout) -> Tensor<D> {
+    if drop.is_off() {
+        return x;
+    }
+    let keep = 1.0 - drop.rate;
+    x.device().seed(drop.seed);
+    let mask = x.random_like(Distribution::Bernoulli(keep));
+    x * mask * (1.0 / keep)
+}
+
+/// Affine map of the last dimension: `x [.., I]`, `weight [I, O]`, `bias [O]` to `[.., O]`.
+pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<D> {
+    let mut dims = x.dims();
+    let [inputs, outputs] = weight.dims();
+    assert_eq!(dims[D - 1], inputs, "linear map of {inputs} inputs on {dims:?}");
+    let rows = dims[..D - 1].iter().product::<usize>();
+    let y = x.reshape([rows, inputs]).matmul(weight) + bias.unsqueeze();
+    dims[D - 1] = outputs;
+    y.reshape(dims)
+}
+
+/// Exact gelu, `x * Phi(x)` (the erf form).
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    // Not burn's `activation::gelu`: on NdArray its gradient is that of the tanh approximation,
+    // off by up to 5e-4.
+    let twice_phi = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
+    x * twice_phi * 0.5
+}
+
+/// `gelu(linear(x))`: the first half of a feed-forward block.
+pub fn linear_gelu<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<D> {
+    gelu(linear(x, weight, bias))
+}
+
+/// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`.
+///
+/// `key_bias [B, S]` is added to every score of that key (0 for real tokens, -10000 for padding).
+pub fn attention(
+    q: Tensor<3>,
+    k: Tensor<3>,
+    v: Tensor<3>,
+    key_bias: Tensor<2>,
+    heads: usize,
+    drop: Dropout,
+) -> Tensor<3> {
+    let [b, s, h] = q.dims();
+    let d = h / heads;
+    let split = |t: Tensor<3>| t.reshape([b, s, heads, d]).swap_dims(1, 2); // [B, A, S, D]
+    let (q, k, v) = (split(q), split(k), split(v));
+    let scores = q.matmul(k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
+    let scores = scores + key_bias.reshape([b, 1, 1, s]);
+    let probabilities = dropout(activation::softmax(scores, 3), drop);
+    probabilities.matmul(v).swap_dims(1, 2).reshape([b, s, h])
+}
+
+/// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
+pub fn embed(
+    word: Tensor<2>,
+    position: Tensor<2>,
+    token_type: Tensor<2>,
+    ids: Tensor<2, Int>,
+    segments: Tensor<2, Int>,
+) -> Tensor<3> {
+    let [_, s] = ids.dims();
+    let e = word.dims()[1];
+    let x =
+        burn::tensor::module::embedding(word, ids) + burn::tensor::module::embedding(token_type, segments);
+    x + position.narrow(0, 0, s).reshape([1, s, e])
+}
+
+/// Rows of `x [B, S, H]` at `positions [B, N]`, as `[B * N, H]`.
+pub fn gather_positions(x: Tensor<3>, positions: Tensor<2, Int>) -> Tensor<2> {
+    let [b, s, h] = x.dims();
+    x.reshape([b * s, h]).select(0, flat_positions(positions, s))
+}
+
+/// `positions [B, N]` within sequences of `s` tokens as indices `[B * N]` into the flat batch.
+pub fn flat_positions(positions: Tensor<2, Int>, s: usize) -> Tensor<1, Int> {
+    let [b, n] = positions.dims();
+    let rows = Tensor::<1, Int>::arange(0..b as i64, &positions.device()).reshape([b, 1]);
+    (positions + rows * s as i64).reshape([b * n])
+}
+
+/// Logits over the vocabulary with the word table as output matrix:
+/// `h [M, E]`, `table [V, E]`, `bias [V]` to `[M, V]`.
+pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    h.matmul(table.transpose()) + bias.unsqueeze()
+}
+
+/// Sum of `weights * -log softmax(logits)[targets]` over `M` rows: `logits [M, V]` to `[1]`.
+pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weights: Tensor<1>) -> Tensor<1> {
+    let [m, _] = logits.dims();
+    let log_probability = activation::log_softmax(logits, 1).gather(1, targets.reshape([m, 1]));
+    (log_probability.reshape([m]) * weights).sum().neg()
+}
+
+/// Sum of `weights * binary cross entropy(logits, labels)`: all `[B, S]`, to `[1]`.
+pub fn weighted_binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>, weights: Tensor<2>) -> Tensor<1> {
+    let softplus = activation::relu(logits.clone()) + logits.clone().abs().neg().exp().log1p();
+    ((softplus - logits * labels) * weights).sum()
+}
+
+/// One draw per row from `softmax(logits / temperature)` by inverting its distribution function
+/// at `uniforms [M]` in `[0, 1)`: `logits [M, V]` to ids `[M]`.
+///
+/// With `exclude [M]` that id has probability zero (the reference's `disallow_correct`).
+pub fn sample_categorical(
+    logits: Tensor<2>,
+    uniforms: Tensor<1>,
+    temperature: f64,
+    exclude: Option<Tensor<1, Int>>,
+) -> Tensor<1, Int> {
+    let [m, v] = logits.dims();
+    let mut scaled = logits * (1.0 / temperature);
+    if let Some(exclude) = exclude {
+        let penalty = Tensor::<2>::full([m, 1], -1000.0, &scaled.device());
+        scaled = scaled.scatter(1, exclude.reshape([m, 1]), penalty, IndexingUpdateOp::Add);
+    }
+    let max = scaled.clone().max_dim(1);
+    let cumulative = (scaled - max).exp().cumsum(1);
+    let total = cumulative.clone().narrow(1, v - 1, 1);
+    let threshold = total * uniforms.reshape([m, 1]);
+    let below = cumulative.lower_equal(threshold).int().sum_dim(1).reshape([m]);
+    below.clamp_max(v as i64 - 1)
+}
+
+/// Sum of squares of all elements, `[1]`.
+pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    x.square().sum()
+}
+
+/// The constants of one Adam update.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Learning rate of this parameter at this step.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta_1: f64,
+    /// Decay of the second moment.
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay, multiplied by the learning rate.
+    pub weight_decay: f64,
+    /// Factor on the gradient (global-norm clip).
+    pub gradient_scale: f64,
+}
+
+/// Parameter and moments after one update.
+#[derive(Clone, Debug)]
+pub struct AdamUpdated<const D: usize> {
+    /// New parameter.
+    pub parameter: Tensor<D>,
+    /// New first moment.
+    pub moment_1: Tensor<D>,
+    /// New second moment.
+    pub moment_2: Tensor<D>,
+}
+
+/// `m, v` moving averages; `p -= lr * (m / (sqrt(v) + eps) + decay * p)`, no bias correction
+/// (`optimization.py` of google-research/electra).
+pub fn adam_update<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    moment_1: Tensor<D>,
+    moment_2: Tensor<D>,
+    step: AdamStep,
+) -> AdamUpdated<D> {
+    let gradient = gradient * step.gradient_scale;
+    let moment_1 = moment_1 * step.beta_1 + gradient.clone() * (1.0 - step.beta_1);
+    let moment_2 = moment_2 * step.beta_2 + gradient.square() * (1.0 - step.beta_2);
+    let update =
+        moment_1.clone() / (moment_2.clone().sqrt() + step.epsilon) + parameter.clone() * step.weight_decay;
+    AdamUpdated { parameter: parameter - update * step.learning_rate, moment_1, moment_2 }
+}
+
+/// Ids of `ids [B, S]` with `samples [B * N]` written at `positions [B, N]` where `weights > 0`.
+///
+/// Slots of one sequence that name the same position leave the mean of their samples there,
+/// rounded down, as the scatter of the reference does (`scatter_update` in `pretrain_helpers.py`);
+/// masking without replacement never produces such slots.
+pub fn write_at_positions(
+    ids: Tensor<2, Int>,
+    positions: Tensor<2, Int>,
+    samples: Tensor<1, Int>,
+    weights: Tensor<1>,
+) -> Tensor<2, Int> {
+    let [b, s] = ids.dims();
+    let at = flat_positions(positions, s);
+    let used = weights.greater_elem(0.0).int();
+    let empty = ids.zeros_like().reshape([b * s]);
+    let add = IndexingUpdateOp::Add;
+    let sums = empty.clone().select_assign(0, at.clone(), samples * used.clone(), add);
+    let counts = empty.select_assign(0, at, used, add);
+    let untouched = counts.clone().equal_elem(0);
+    let means = sums / counts.clamp_min(1);
+    means.mask_where(untouched, ids.reshape([b * s])).reshape([b, s])
+}
+
+/// Whether the tensor holds 32-bit floats, the type of the fused paths.
+pub fn is_f32<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32
+}

@@ -1,0 +1,264 @@
+//! Affine maps, alone and with a gelu behind them.
+//!
+//! `y = x W + b`; `dW = x^T dy`, `dx = dy W^T`, `db` the column sums of `dy`. Transposes are
+//! strides, never copies.
+
+use burn::backend::autodiff::{
+    NodeId,
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
+use burn::tensor::Shape;
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use super::activation::{gelu_and_slope, gelu_of, multiply};
+use super::gemm::{Destination, Matrix, product};
+use super::simd::vectorised;
+use super::storage::{contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
+
+/// Rows of one parallel task in the passes over an activation.
+const ROWS: usize = 32;
+
+vectorised! {
+    /// Adds the bias to each row.
+    fn add_bias<const FMA: bool>(rows: &mut [f32], bias: &[f32]) {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            for (y, b) in row.iter_mut().zip(bias) {
+                *y += b;
+            }
+        }
+    }
+
+    /// Adds the rows to `sums`.
+    pub fn add_columns<const FMA: bool>(sums: &mut [f32], rows: &[f32]) {
+        for row in rows.chunks_exact(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    }
+}
+
+/// Sums of partial sums in the order of their chunks.
+pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
+    let mut partials = partials.into_iter();
+    let mut total = partials.next().unwrap_or_else(|| zeros(width));
+    partials.for_each(|partial| add_columns(&mut total, &partial));
+    total
+}
+
+/// Column sums of `x [.., width]`.
+pub fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
+    let partials = x.par_chunks(ROWS * width).map(|rows| {
+        let mut sums = zeros(width);
+        add_columns(&mut sums, rows);
+        sums
+    });
+    sum_of_partials(partials.collect(), width)
+}
+
+/// The operands of `x W + b`, made contiguous.
+#[derive(Clone, Debug)]
+struct Operands {
+    x: FlexTensor,
+    weight: FlexTensor,
+}
+
+impl Operands {
+    fn new(x: FlexTensor, weight: FlexTensor) -> Self {
+        Self { x: contiguous(x), weight: contiguous(weight) }
+    }
+
+    /// `[rows, inputs, outputs]`.
+    fn sizes(&self) -> [usize; 3] {
+        let [inputs, outputs] = dims(&self.weight);
+        [self.x.layout().num_elements() / inputs.max(1), inputs, outputs]
+    }
+
+    fn matrices(&self) -> (Matrix<'_>, Matrix<'_>) {
+        let [rows, inputs, outputs] = self.sizes();
+        (
+            Matrix::new(values(&self.x), rows, inputs, inputs),
+            Matrix::new(values(&self.weight), inputs, outputs, outputs),
+        )
+    }
+
+    fn output_shape(&self) -> Shape {
+        let mut shape = self.x.layout().shape().clone();
+        let last = shape.num_dims() - 1;
+        let [_, inputs, outputs] = self.sizes();
+        assert_eq!(shape[last], inputs, "linear map of {inputs} inputs on {shape:?}");
+        shape[last] = outputs;
+        shape
+    }
+
+    /// `x W` in a fresh buffer.
+    fn product(&self) -> Vec<f32> {
+        let [rows, _, outputs] = self.sizes();
+        let (x, weight) = self.matrices();
+        let mut y = uninitialised(rows * outputs);
+        product(&mut y, x, weight, Destination::Overwrite);
+        y
+    }
+
+    /// Registers `dW` and `dx` for the gradient `dy` of `x W`.
+    fn backward(
+        &self,
+        dy: &FlexTensor,
+        x_node: Option<NodeId>,
+        weight_node: Option<NodeId>,
+        grads: &mut Gradients,
+    ) {
+        let [rows, inputs, outputs] = self.sizes();
+        let (x, weight) = self.matrices();
+        let dy = Matrix::new(values(dy), rows, outputs, outputs);
+        if let Some(node) = weight_node {
+            let mut dw = uninitialised(inputs * outputs);
+            product(&mut dw, x.transposed(), dy, Destination::Overwrite);
+            grads.register::<Flex>(node, tensor(dw, [inputs, outputs]));
+        }
+        if let Some(node) = x_node {
+            let mut dx = uninitialised(rows * inputs);
+            product(&mut dx, dy, weight.transposed(), Destination::Overwrite);
+            grads.register::<Flex>(node, tensor(dx, self.x.layout().shape().clone()));
+        }
+    }
+}
+
+fn forward(operands: &Operands, bias: FlexTensor) -> FlexTensor {
+    let shape = operands.output_shape();
+    let bias = contiguous(bias);
+    let [_, _, outputs] = operands.sizes();
+    let mut y = operands.product();
+    if outputs > 0 {
+        y.par_chunks_mut(ROWS * outputs).for_each(|rows| add_bias(rows, values(&bias)));
+    }
+    tensor(y, shape)
+}
+
+/// `linear(x)`.
+pub fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+    forward(&Operands::new(x, weight), bias)
+}
+
+#[derive(Debug)]
+struct Linear;
+
+impl Backward<Flex, 3> for Linear {
+    type State = Operands;
+
+    fn backward(self, ops: Ops<Operands, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x, weight, bias] = ops.parents;
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let [_, _, outputs] = ops.state.sizes();
+        if let Some(node) = bias {
+            let db = column_sums(values(&dy), outputs);
+            grads.register::<Flex>(node.id, tensor(db, [outputs]));
+        }
+        ops.state.backward(&dy, x.map(|n| n.id), weight.map(|n| n.id), grads);
+    }
+}
+
+/// `linear(x)` with its gradient.
+pub fn tracked_linear<C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<Flex, C>>,
+    weight: FloatTensor<Autodiff<Flex, C>>,
+    bias: FloatTensor<Autodiff<Flex, C>>,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let guards = [x.node(), weight.node(), bias.node()];
+    let operands = Operands::new(x.into_primitive(), weight.into_primitive());
+    let y = forward(&operands, bias.into_primitive());
+    match Linear.prepare::<C>(guards).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish(operands, y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
+    }
+}
+
+/// `gelu(linear(x))`.
+pub fn linear_gelu(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+    let operands = Operands::new(x, weight);
+    let shape = operands.output_shape();
+    let bias = contiguous(bias);
+    let [_, _, outputs] = operands.sizes();
+    let u = operands.product();
+    let mut y = uninitialised(u.len());
+    if outputs > 0 {
+        let width = ROWS * outputs;
+        let mut u = u;
+        u.par_chunks_mut(width).zip(y.par_chunks_mut(width)).for_each(|(u, y)| {
+            add_bias(u, values(&bias));
+            gelu_of(u, y);
+        });
+    }
+    tensor(y, shape)
+}
+
+/// What the backward pass of `gelu(x W + b)` needs.
+#[derive(Clone, Debug)]
+struct LinearGeluState {
+    operands: Operands,
+    /// The derivative of gelu at `x W + b`: one product in the backward pass instead of an
+    /// exponential, in the memory that the pre-activation would take.
+    slope: FlexTensor,
+}
+
+#[derive(Debug)]
+struct LinearGelu;
+
+impl Backward<Flex, 3> for LinearGelu {
+    type State = LinearGeluState;
+
+    fn backward(self, ops: Ops<LinearGeluState, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x, weight, bias] = ops.parents;
+        let mut du = exclusive(grads.consume::<Flex>(&ops.node));
+        let LinearGeluState { operands, slope } = ops.state;
+        let [_, _, outputs] = operands.sizes();
+        let width = ROWS * outputs.max(1);
+        let partials = values_mut(&mut du).par_chunks_mut(width);
+        let partials = partials.zip(values(&slope).par_chunks(width)).map(|(du, slope)| {
+            let mut sums = zeros(outputs);
+            for (du, slope) in du.chunks_exact_mut(outputs).zip(slope.chunks_exact(outputs)) {
+                multiply(du, slope);
+                add_columns(&mut sums, du);
+            }
+            sums
+        });
+        let db = sum_of_partials(partials.collect(), outputs);
+        drop(slope);
+        if let Some(node) = bias {
+            grads.register::<Flex>(node.id, tensor(db, [outputs]));
+        }
+        operands.backward(&du, x.map(|n| n.id), weight.map(|n| n.id), grads);
+    }
+}
+
+/// `gelu(linear(x))` with its gradient.
+pub fn tracked_linear_gelu<C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<Flex, C>>,
+    weight: FloatTensor<Autodiff<Flex, C>>,
+    bias: FloatTensor<Autodiff<Flex, C>>,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let guards = [x.node(), weight.node(), bias.node()];
+    let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+    match LinearGelu.prepare::<C>(guards).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => {
+            let operands = Operands::new(x, weight);
+            let shape = operands.output_shape();
+            let bias = contiguous(bias);
+            let [_, _, outputs] = operands.sizes();
+            let mut slope = operands.product();
+            let mut y = uninitialised(slope.len());
+            let width = ROWS * outputs.max(1);
+            slope.par_chunks_mut(width).zip(y.par_chunks_mut(width)).for_each(|(u, y)| {
+                add_bias(u, values(&bias));
+                gelu_and_slope(u, y);
+            });
+            let slope = tensor(slope, shape.clone());
+            prep.finish(LinearGeluState { operands, slope }, tensor(y, shape))
+        }
+        OpsKind::UnTracked(prep) => prep.finish(linear_gelu(x, weight, bias)),
+    }
+}

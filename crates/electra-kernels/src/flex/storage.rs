@@ -1,0 +1,88 @@
+//! Buffers of Flex tensors: reading them, making them, taking them over.
+
+use burn::tensor::{Bytes, DType, Shape};
+use burn_flex::{FlexTensor, Layout};
+
+/// A buffer of `len` floats with arbitrary content, to be written whole before it is read.
+///
+/// Every buffer of this crate is made here.
+pub fn uninitialised(len: usize) -> Vec<f32> {
+    let mut buffer = Vec::with_capacity(len);
+    // SAFETY: the capacity is `len`, every bit pattern is a float, and the callers write each
+    // element before any is read.
+    #[allow(clippy::uninit_vec)]
+    unsafe {
+        buffer.set_len(len)
+    };
+    buffer
+}
+
+/// A buffer of `len` zeros.
+pub fn zeros(len: usize) -> Vec<f32> {
+    vec![0.0; len]
+}
+
+/// A contiguous tensor that owns `buffer`.
+pub fn tensor(buffer: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    let shape = shape.into();
+    assert_eq!(buffer.len(), shape.num_elements(), "buffer of {} for {shape:?}", buffer.len());
+    FlexTensor::new(Bytes::from_elems(buffer), Layout::contiguous(shape), DType::F32)
+}
+
+/// The sizes of all dimensions.
+pub fn dims<const D: usize>(x: &FlexTensor) -> [usize; D] {
+    let shape = x.layout().shape();
+    assert_eq!(shape.num_dims(), D, "expected {D} dimensions, found {shape:?}");
+    std::array::from_fn(|i| shape[i])
+}
+
+/// The same elements in row-major order; copies only what is strided.
+pub fn contiguous(x: FlexTensor) -> FlexTensor {
+    if x.layout().is_contiguous() { x } else { x.to_contiguous() }
+}
+
+/// The elements of a contiguous tensor.
+pub fn values(x: &FlexTensor) -> &[f32] {
+    let (start, end) = x.layout().contiguous_offsets().expect("`contiguous` was called on this tensor");
+    &x.storage::<f32>()[start..end]
+}
+
+/// A contiguous tensor without other owners: `x` itself where possible, else a copy.
+pub fn exclusive(x: FlexTensor) -> FlexTensor {
+    let whole = x.layout().start_offset() == 0
+        && x.layout().is_contiguous()
+        && x.bytes().len() == x.layout().num_elements() * size_of::<f32>();
+    if whole && x.is_unique() {
+        return x;
+    }
+    let shape = x.layout().shape().clone();
+    let x = contiguous(x);
+    tensor(values(&x).to_vec(), shape)
+}
+
+/// The elements of a tensor that [`exclusive`] returned.
+pub fn values_mut(x: &mut FlexTensor) -> &mut [f32] {
+    x.try_storage_mut::<f32>().expect("`exclusive` was called on this tensor")
+}
+
+/// A pointer through which several threads write disjoint elements of one buffer.
+#[derive(Clone, Copy)]
+pub struct Shared(*mut f32, usize);
+
+// SAFETY: a pointer is an address; who dereferences it upholds disjointness.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Of a buffer that outlives all uses.
+    pub fn of(buffer: &mut [f32]) -> Self {
+        Self(buffer.as_mut_ptr(), buffer.len())
+    }
+
+    /// Address of element `offset`, at least `span` elements before the end.
+    pub fn at(self, offset: usize, span: usize) -> *mut f32 {
+        assert!(offset + span <= self.1, "{span} elements at {offset} of {}", self.1);
+        self.0.wrapping_add(offset)
+    }
+}

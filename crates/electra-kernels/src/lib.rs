@@ -1,0 +1,20 @@
+//! The operations of ELECTRA that deserve to be one operation.
+//!
+//! Shapes: `B` batch, `S` sequence, `H` hidden, `E` embedding, `V` vocabulary,
+//! `N` masked slots of a sequence, `M = B * N`.
+//!
+//! Each function takes the fused path of its tensor's backend where there is one (Flex with
+//! 32-bit floats, feature `flex`) and the composition of burn's own operations elsewhere.
+
+pub mod composed;
+mod dropout;
+#[cfg(feature = "flex")]
+mod flex;
+mod fused;
+
+pub use composed::{
+    AdamStep, AdamUpdated, adam_update, embed, flat_positions, gather_positions, is_f32, sample_categorical,
+    squared_norm, tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy, write_at_positions,
+};
+pub use dropout::Dropout;
+pub use fused::{attention, dropout, gelu, layer_norm, linear, linear_gelu, residual_layer_norm};

@@ -1,0 +1,105 @@
+//! Affine maps.
+
+use burn::prelude::*;
+use electra_kernels::{composed, linear, linear_gelu};
+
+use crate::reference::{Input, assert_close, check, doubles, floats, input, noise};
+
+const SHAPES: [[usize; 4]; 7] = [
+    // batch, sequence, inputs, outputs
+    [1, 1, 1, 1],
+    [1, 7, 12, 5],
+    [2, 1, 3, 33],
+    [3, 7, 17, 19],
+    [2, 33, 16, 16],
+    [1, 70, 40, 65],
+    [5, 13, 128, 100],
+];
+
+fn inputs([b, s, i, o]: [usize; 4]) -> [Input; 3] {
+    let scale = 1.0 / (i as f64).sqrt();
+    [input(b * s * i, 1, 1.0), input(i * o, 2, scale), input(o, 3, 1.0)]
+}
+
+#[test]
+fn linear_agrees_with_double_precision() {
+    for shape @ [b, s, i, o] in SHAPES {
+        check(
+            &format!("linear {shape:?}"),
+            &inputs(shape),
+            2e-5,
+            |t| {
+                let x = t[0].clone().reshape([b, s, i]);
+                linear(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+            },
+            |t| {
+                let x = t[0].clone().reshape([b, s, i]);
+                composed::linear(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+            },
+        );
+    }
+}
+
+#[test]
+fn linear_gelu_agrees_with_double_precision() {
+    for shape @ [b, s, i, o] in SHAPES {
+        check(
+            &format!("linear_gelu {shape:?}"),
+            &inputs(shape),
+            2e-5,
+            |t| {
+                let x = t[0].clone().reshape([b, s, i]);
+                linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+            },
+            |t| {
+                let x = t[0].clone().reshape([b, s, i]);
+                composed::linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+            },
+        );
+    }
+}
+
+#[test]
+fn a_gradient_that_nobody_asks_for_is_not_missed() {
+    let shape @ [b, s, i, o] = [2, 7, 12, 9];
+    for tracked in 0..3 {
+        let mut inputs = inputs(shape);
+        for (at, input) in inputs.iter_mut().enumerate() {
+            input.tracked = at == tracked;
+        }
+        check(
+            &format!("only input {tracked} tracked"),
+            &inputs,
+            2e-5,
+            |t| {
+                let x = t[0].clone().reshape([b, s, i]);
+                linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+            },
+            |t| {
+                let x = t[0].clone().reshape([b, s, i]);
+                composed::linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+            },
+        );
+    }
+}
+
+#[test]
+fn strided_and_offset_operands_give_what_their_copies_give() {
+    let x = floats(&noise(6 * 5 * 8, 1, 1.0), [6, 5, 8]);
+    let weight = floats(&noise(7 * 8, 2, 1.0), [7, 8]);
+    let bias = floats(&noise(20, 3, 1.0), [20]);
+    let views = [x.clone().narrow(0, 2, 3), x.clone().swap_dims(0, 1), x.slice([1..6, 0..5, 0..8])];
+    for x in views {
+        let (w, b) = (weight.clone().transpose(), bias.clone().narrow(0, 9, 7));
+        let expected = composed::linear(x.clone(), w.clone(), b.clone());
+        assert_close("strided", &doubles(linear(x, w, b)), &doubles(expected), 1e-5);
+    }
+}
+
+#[test]
+fn no_rows_give_no_rows() {
+    let device = Device::flex();
+    let x = Tensor::<2>::zeros([0, 4], &device);
+    let y = linear_gelu(x, Tensor::zeros([4, 3], &device), Tensor::zeros([3], &device));
+    assert_eq!(y.dims(), [0, 3]);
+}

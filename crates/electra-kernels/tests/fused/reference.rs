@@ -1,0 +1,165 @@
+//! Comparison of a fused operation with a double-precision version of it.
+//!
+//! An operation is a function from flat tensors to a tensor. Its fused version runs in `f32` on
+//! Flex; the reference runs in `f64`, where every operation is composed. Both are differentiated
+//! by a weighted sum of the output, and the reference besides by central differences.
+
+use burn::prelude::*;
+use burn::tensor::DType;
+
+/// Flat values of one input, and whether its gradient is asked for.
+pub struct Input {
+    pub values: Vec<f64>,
+    pub tracked: bool,
+}
+
+/// `n` values of a fixed pseudo-random sequence, uniform in `[-scale, scale)`, exact in `f32`.
+pub fn noise(n: usize, seed: u64, scale: f64) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let unit = (state >> 33) as f64 / (1u64 << 31) as f64;
+            f64::from(((unit * 2.0 - 1.0) * scale) as f32)
+        })
+        .collect()
+}
+
+/// A tracked input of noise.
+pub fn input(n: usize, seed: u64, scale: f64) -> Input {
+    Input { values: noise(n, seed, scale), tracked: true }
+}
+
+/// Values and gradients of an operation.
+pub struct Outcome {
+    pub output: Vec<f64>,
+    pub gradients: Vec<Option<Vec<f64>>>,
+}
+
+/// The values of a tensor as doubles.
+pub fn doubles<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+    x.into_data().iter::<f64>().collect()
+}
+
+/// A flat tensor.
+pub fn flat(values: &[f64], device: &Device, dtype: DType) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (device, dtype))
+}
+
+/// A tensor of 32-bit floats on plain Flex.
+pub fn floats<const D: usize>(values: &[f64], shape: [usize; D]) -> Tensor<D> {
+    flat(values, &Device::flex(), DType::F32).reshape(shape)
+}
+
+/// Runs `operation` and the gradient of `sum(output * noise)`.
+pub fn outcome(
+    device: &Device,
+    dtype: DType,
+    inputs: &[Input],
+    operation: &dyn Fn(&[Tensor<1>]) -> Tensor<1>,
+) -> Outcome {
+    let device = device.clone().autodiff();
+    let leaves: Vec<Tensor<1>> = inputs
+        .iter()
+        .map(|input| {
+            let leaf = flat(&input.values, &device, dtype);
+            if input.tracked { leaf.require_grad() } else { leaf }
+        })
+        .collect();
+    let output = operation(&leaves);
+    let [n] = output.dims();
+    let weights = flat(&noise(n, 999, 1.0), &device, dtype);
+    let gradients = (output.clone() * weights).sum().backward();
+    Outcome {
+        output: doubles(output),
+        gradients: inputs
+            .iter()
+            .zip(&leaves)
+            .map(|(input, leaf)| input.tracked.then(|| doubles(leaf.grad(&gradients).unwrap())))
+            .collect(),
+    }
+}
+
+/// Asserts `|got - expected| <= tolerance * (1 + |expected|)` for all elements.
+#[track_caller]
+pub fn assert_close(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), expected.len(), "{what}: number of elements");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let error = (got - expected).abs();
+        let bound = tolerance * (1.0 + expected.abs());
+        assert!(error <= bound, "{what}[{i}] is {got}, not {expected} (off by {error:e})");
+    }
+}
+
+/// Compares `fused` (in `f32`) with `composed` (in `f64`), and the latter's gradient with central
+/// differences, on Flex and, for the values and gradients, on NdArray.
+#[track_caller]
+pub fn check(
+    what: &str,
+    inputs: &[Input],
+    tolerance: f64,
+    fused: impl Fn(&[Tensor<1>]) -> Tensor<1>,
+    composed: impl Fn(&[Tensor<1>]) -> Tensor<1>,
+) {
+    let device = Device::flex();
+    let got = outcome(&device, DType::F32, inputs, &fused);
+    let expected = outcome(&device, DType::F64, inputs, &composed);
+    assert_close(&format!("{what}: output"), &got.output, &expected.output, tolerance);
+    for (i, (got, expected)) in got.gradients.iter().zip(&expected.gradients).enumerate() {
+        let (Some(got), Some(expected)) = (got, expected) else { continue };
+        assert_close(&format!("{what}: gradient {i}"), got, expected, tolerance);
+        check_differences(what, inputs, i, got, tolerance, &composed);
+    }
+    let untracked: Vec<_> = inputs.iter().map(|i| flat(&i.values, &device, DType::F32)).collect();
+    let plain = doubles(fused(&untracked));
+    assert_close(&format!("{what}: untracked output"), &plain, &expected.output, tolerance);
+    // The composed path in single precision is what other backends run.
+    #[allow(deprecated)] // NdArray is the only second CPU backend.
+    let ndarray = Device::ndarray();
+    let composed = outcome(&ndarray, DType::F32, inputs, &composed);
+    let loose = 10.0 * tolerance;
+    assert_close(&format!("{what}: NdArray"), &got.output, &composed.output, loose);
+    for (got, expected) in got.gradients.iter().zip(&composed.gradients) {
+        let (Some(got), Some(expected)) = (got, expected) else { continue };
+        assert_close(&format!("{what}: NdArray gradient"), got, expected, loose);
+    }
+}
+
+/// Compares a gradient with central differences of the double-precision operation at up to 24
+/// elements of input `index`.
+#[track_caller]
+fn check_differences(
+    what: &str,
+    inputs: &[Input],
+    index: usize,
+    gradient: &[f64],
+    tolerance: f64,
+    operation: &dyn Fn(&[Tensor<1>]) -> Tensor<1>,
+) {
+    let device = Device::flex();
+    let loss = |values: &[f64]| -> f64 {
+        let inputs: Vec<_> = inputs
+            .iter()
+            .enumerate()
+            .map(|(i, input)| {
+                let values = if i == index { values } else { &input.values };
+                flat(values, &device, DType::F64)
+            })
+            .collect();
+        let output = doubles(operation(&inputs));
+        output.iter().zip(noise(output.len(), 999, 1.0)).map(|(x, w)| x * w).sum()
+    };
+    let n = gradient.len();
+    for i in (0..n).step_by(n.div_ceil(24).max(1)) {
+        let mut values = inputs[index].values.clone();
+        let h = 1e-5 * (1.0 + values[i].abs());
+        let x = values[i];
+        values[i] = x + h;
+        let up = loss(&values);
+        values[i] = x - h;
+        let slope = (up - loss(&values)) / (2.0 * h);
+        let bound = (tolerance + 1e-6) * (1.0 + slope.abs());
+        let error = (slope - gradient[i]).abs();
+        assert!(error < bound, "{what}: slope {i} of input {index}: {slope}, not {}", gradient[i]);
+    }
+}
