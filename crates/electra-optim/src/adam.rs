@@ -178,3 +178,43 @@ impl<F: Fn(&str) -> f64> ModuleMapper for Update<'_, F> {
         Param::from_mapped_value(id, tensor.set_require_grad(require_grad), mapper)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_without_meaning_are_refused_by_name() {
+        let good = AdamConfig::ELECTRA;
+        assert_eq!(good.check(), Ok(()));
+        assert_eq!(AdamConfig { beta_1: 0.0, weight_decay: 0.0, ..good }.check(), Ok(()));
+        for (config, name) in [
+            (AdamConfig { beta_1: 1.0, ..good }, "beta_1"),
+            (AdamConfig { beta_2: -0.1, ..good }, "beta_2"),
+            (AdamConfig { epsilon: 0.0, ..good }, "epsilon"),
+            (AdamConfig { weight_decay: f64::INFINITY, ..good }, "weight_decay"),
+        ] {
+            let error = config.check().unwrap_err();
+            assert_eq!(error.name, name);
+            assert!(error.to_string().contains("expected a"), "{error}");
+        }
+        assert!(AdamConfig { epsilon: f64::NAN, ..good }.check().is_err());
+    }
+
+    #[test]
+    fn a_step_number_does_not_matter_without_bias_correction() {
+        let config = AdamConfig::ELECTRA;
+        assert_eq!(config.update(0.1, 0.01, 1, 0.5), config.update(0.1, 0.01, 1_000_000, 0.5));
+    }
+
+    #[test]
+    fn bias_correction_fades_with_the_number_of_updates() {
+        let config = AdamConfig { bias_correction: true, ..AdamConfig::ELECTRA };
+        let first = config.update(1.0, 0.01, 1, 1.0);
+        // sqrt(1 - 0.999) / (1 - 0.9) = 0.316228.
+        assert!((first.learning_rate - 0.316_228).abs() < 1e-6, "{}", first.learning_rate);
+        assert!((first.learning_rate * first.weight_decay - 0.01).abs() < 1e-17);
+        let late = config.update(1.0, 0.01, 100_000, 1.0);
+        assert_eq!(late, AdamConfig::ELECTRA.update(1.0, 0.01, 100_000, 1.0));
+    }
+}

@@ -214,6 +214,19 @@ fn updated_parameters_keep_their_identity_and_start_a_new_graph() {
 }
 
 #[test]
+fn a_module_without_autodiff_is_updated_and_stays_without() {
+    let network = network();
+    let gradients = gradients(&network, [4.0, -3.0, 1.0, -2.0], [5.0, -5.0]);
+    let plain = network.valid();
+    let mut state = OptimizerState::default();
+    let config = AdamConfig { weight_decay: 0.0, bias_correction: true, ..AdamConfig::ELECTRA };
+    let plain = Adam { config }.step(&mut state, plain, gradients, |_| 0.1, 1.0);
+    assert_close(&values(&plain).0, &[0.4, -0.9, 1.9, 0.35]);
+    assert!(!plain.dense.weight.val().is_autodiff());
+    assert_eq!(state.moments.len(), 2);
+}
+
+#[test]
 fn parameters_keep_the_checkpointing_strategy_of_their_device() {
     let device = Device::flex().autodiff().gradient_checkpointing();
     let dense = Dense {
