@@ -158,11 +158,13 @@ impl DocumentReader {
         let open = |path: &PathBuf| compressed::open(path, compression, self.progress.clone());
         Ok(match kind {
             FileKind::Text => {
-                let lines = lines::Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
+                let lines =
+                    lines::Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
                 Box::new(text::TextDocuments::new(lines, self.options.documents))
             }
             FileKind::JsonLines => {
-                let lines = lines::Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
+                let lines =
+                    lines::Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
                 Box::new(jsonl::JsonDocuments::new(lines, self.options.text_field.clone()))
             }
             #[cfg(feature = "parquet")]

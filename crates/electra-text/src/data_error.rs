@@ -23,7 +23,9 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The folder holds no manifest.
-    #[error("{folder} holds no manifest.json, so it is not a finished data folder; `electra data build` makes one")]
+    #[error(
+        "{folder} holds no manifest.json, so it is not a finished data folder; `electra data build` makes one"
+    )]
     NoManifest {
         /// The folder.
         folder: PathBuf,
@@ -37,7 +39,9 @@ pub enum DataError {
         what: String,
     },
     /// The manifest was written by a newer program.
-    #[error("{path} has format {found}, this program reads up to format {supported}; use a newer program or build the data again")]
+    #[error(
+        "{path} has format {found}, this program reads up to format {supported}; use a newer program or build the data again"
+    )]
     ManifestVersion {
         /// The manifest.
         path: PathBuf,
@@ -53,7 +57,9 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The shard was written by a newer program.
-    #[error("{path} has shard format {found}, this program reads up to {supported}; use a newer program or build the data again")]
+    #[error(
+        "{path} has shard format {found}, this program reads up to {supported}; use a newer program or build the data again"
+    )]
     ShardVersion {
         /// The shard.
         path: PathBuf,
@@ -63,13 +69,17 @@ pub enum DataError {
         supported: u32,
     },
     /// The header's checksum does not fit.
-    #[error("the header of {path} is damaged: its checksum does not fit; build the data again or copy the file again")]
+    #[error(
+        "the header of {path} is damaged: its checksum does not fit; build the data again or copy the file again"
+    )]
     HeaderDamaged {
         /// The shard.
         path: PathBuf,
     },
     /// The shard was cut short, or something was appended.
-    #[error("{path} has {found} bytes, expected {expected}: it was cut short or changed; build the data again or copy the file again")]
+    #[error(
+        "{path} has {found} bytes, expected {expected}: it was cut short or changed; build the data again or copy the file again"
+    )]
     ShardLength {
         /// The shard.
         path: PathBuf,
@@ -91,7 +101,9 @@ pub enum DataError {
         expected: String,
     },
     /// The content's hash does not fit.
-    #[error("{path} is damaged: its blake3 is {found}, the manifest says {expected}; build the data again or copy the file again")]
+    #[error(
+        "{path} is damaged: its blake3 is {found}, the manifest says {expected}; build the data again or copy the file again"
+    )]
     ShardDamaged {
         /// The shard.
         path: PathBuf,
@@ -111,7 +123,9 @@ pub enum DataError {
         what: String,
     },
     /// The shards were built with another tokenizer.
-    #[error("{folder} was built with tokenizer {expected}, not with {found}; use {folder}/tokenizer, or build the data again with the other one")]
+    #[error(
+        "{folder} was built with tokenizer {expected}, not with {found}; use {folder}/tokenizer, or build the data again with the other one"
+    )]
     OtherTokenizer {
         /// The data folder.
         folder: PathBuf,

@@ -11,6 +11,8 @@
 pub mod corpus;
 mod data_error;
 pub mod dataset;
+pub mod heldout;
+pub mod in_order;
 pub mod manifest;
 pub mod pack;
 pub mod shard;

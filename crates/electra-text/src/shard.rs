@@ -363,7 +363,11 @@ impl ShardWriter {
     /// Appends encoded rows, as [`Rows::as_bytes`] gives them.
     pub fn append(&mut self, mut rows: &[u8]) -> Result<(), DataError> {
         let row_bytes = self.shape.row_bytes();
-        assert!(rows.len().is_multiple_of(row_bytes), "{} bytes are not whole rows of {row_bytes}", rows.len());
+        assert!(
+            rows.len().is_multiple_of(row_bytes),
+            "{} bytes are not whole rows of {row_bytes}",
+            rows.len()
+        );
         while !rows.is_empty() {
             let capacity = self.shape.rows_per_shard();
             let shard = match &mut self.open {

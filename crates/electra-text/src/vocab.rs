@@ -73,7 +73,9 @@ pub enum VocabularyError {
         piece: String,
     },
     /// Ids with a hole.
-    #[error("{path} gives no piece the id {id}, though it has {pieces} pieces: ids must run from 0 without holes")]
+    #[error(
+        "{path} gives no piece the id {id}, though it has {pieces} pieces: ids must run from 0 without holes"
+    )]
     Hole {
         /// Where the vocabulary came from.
         path: PathBuf,

@@ -6,6 +6,7 @@
 mod encoding;
 mod files;
 mod text_encoder;
+pub mod train;
 
 use std::path::PathBuf;
 

@@ -88,7 +88,7 @@ impl Content {
 
     /// Copies everything to `target`.
     #[cfg(feature = "parquet")]
-    pub(super) fn copy_to(mut self, target: &mut File) -> Result<(), CorpusError> {
+    pub(super) fn copy_to(mut self, target: &mut impl std::io::Write) -> Result<(), CorpusError> {
         std::io::copy(&mut self.reader, target).map(drop).map_err(|error| self.error(error))
     }
 

@@ -29,13 +29,17 @@ pub enum CorpusError {
         path: PathBuf,
     },
     /// A file of a kind that cannot be read.
-    #[error("cannot tell what {path} holds: the name must end in .txt, .jsonl or .parquet, each perhaps followed by .gz or .zst")]
+    #[error(
+        "cannot tell what {path} holds: the name must end in .txt, .jsonl or .parquet, each perhaps followed by .gz or .zst"
+    )]
     UnknownKind {
         /// The file.
         path: PathBuf,
     },
     /// Parquet was left out of this program.
-    #[error("{path} is a Parquet file, and this program was built without Parquet; build it with `--features parquet`")]
+    #[error(
+        "{path} is a Parquet file, and this program was built without Parquet; build it with `--features parquet`"
+    )]
     WithoutParquet {
         /// The file.
         path: PathBuf,
@@ -57,7 +61,9 @@ pub enum CorpusError {
         source: std::io::Error,
     },
     /// A compressed file ends too early.
-    #[error("{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text; copy or download it again")]
+    #[error(
+        "{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text; copy or download it again"
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -79,7 +85,9 @@ pub enum CorpusError {
         bytes: u64,
     },
     /// Bytes that are not UTF-8.
-    #[error("{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; convert the file, or go on with `--lossy`, which replaces such bytes")]
+    #[error(
+        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; convert the file, or go on with `--lossy`, which replaces such bytes"
+    )]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -111,7 +119,9 @@ pub enum CorpusError {
         limit: usize,
     },
     /// The text field is not there.
-    #[error("line {line} of {path} has no field {field:?}, it has {found}; name the right one with `--text-field`")]
+    #[error(
+        "line {line} of {path} has no field {field:?}, it has {found}; name the right one with `--text-field`"
+    )]
     MissingField {
         /// The file.
         path: PathBuf,

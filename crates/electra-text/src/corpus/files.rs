@@ -58,10 +58,8 @@ pub fn expand<S: AsRef<str>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusError
         })?;
         let before = files.len();
         for found in matches {
-            let path = found.map_err(|error| CorpusError::Read {
-                path: error.path().to_owned(),
-                source: error.into(),
-            })?;
+            let path = found
+                .map_err(|error| CorpusError::Read { path: error.path().to_owned(), source: error.into() })?;
             if path.is_file() {
                 files.push(path);
             }

@@ -36,7 +36,8 @@ impl JsonDocuments {
                 continue;
             }
             let mut json = serde_json::Deserializer::from_str(line);
-            let found = Field(&self.field).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
+            let found =
+                Field(&self.field).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
             let text = match found {
                 Ok(Some(Value::String(text))) => text,
                 Ok(Some(Value::Null)) => continue,
@@ -56,9 +57,7 @@ impl JsonDocuments {
     fn error(&self, record: &str, found: serde_json::Result<Option<Value>>) -> CorpusError {
         let (path, line, field) = (self.lines.path().clone(), self.lines.number(), self.field.clone());
         match found {
-            Err(_) if self.lines.is_cut() => {
-                CorpusError::LongRecord { path, line, limit: MAX_RECORD_BYTES }
-            }
+            Err(_) if self.lines.is_cut() => CorpusError::LongRecord { path, line, limit: MAX_RECORD_BYTES },
             Err(error) => CorpusError::BadJson { path, line, what: error.to_string() },
             Ok(Some(value)) => CorpusError::NotText { path, line, field, found: kind(&value) },
             Ok(None) => {

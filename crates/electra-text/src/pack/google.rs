@@ -257,7 +257,11 @@ mod tests {
 
     impl Reference {
         /// `None` is the blank line that ends a document.
-        fn add_line(&mut self, line: Option<&[u32]>, choices: &mut impl GoogleChoices) -> Option<[Vec<u32>; 2]> {
+        fn add_line(
+            &mut self,
+            line: Option<&[u32]>,
+            choices: &mut impl GoogleChoices,
+        ) -> Option<[Vec<u32>; 2]> {
             let Some(line) = line else {
                 return (self.length > 0).then(|| self.create_example(choices));
             };

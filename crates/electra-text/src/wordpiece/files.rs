@@ -28,7 +28,9 @@ pub enum TokenizerError {
     #[error(transparent)]
     Vocabulary(#[from] VocabularyError),
     /// Neither a file nor a folder.
-    #[error("there is no tokenizer at {path}: give a folder with tokenizer.json or vocab.txt, or one of these files")]
+    #[error(
+        "there is no tokenizer at {path}: give a folder with tokenizer.json or vocab.txt, or one of these files"
+    )]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -186,10 +188,8 @@ fn from_vocab(vocab: &Path, config: Option<&Path>, cased: Option<bool>) -> Resul
         }
         _ => SavedConfig::default(),
     };
-    let lowercase = saved
-        .do_lower_case
-        .or(cased.map(|cased| !cased))
-        .unwrap_or_else(|| !vocabulary.looks_cased());
+    let lowercase =
+        saved.do_lower_case.or(cased.map(|cased| !cased)).unwrap_or_else(|| !vocabulary.looks_cased());
     let settings = Settings {
         lowercase,
         strip_accents: saved.strip_accents.unwrap_or(lowercase),

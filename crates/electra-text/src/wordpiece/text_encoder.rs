@@ -11,6 +11,7 @@
 
 use ahash::AHashMap;
 use compact_str::CompactString;
+use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::tokenizer::{
     Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
 };
@@ -76,9 +77,9 @@ impl<'t> TextEncoder<'t> {
 }
 
 /// Normalised words of `text` in order, as the library divides them.
-pub(super) fn library_words(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+pub(super) fn library_words(normalizer: &BertNormalizer, text: &str) -> Vec<String> {
     let mut normalized = NormalizedString::from(text);
-    tokenizer.settings.normalizer().normalize(&mut normalized).expect("BERT's normaliser takes every text");
+    normalizer.normalize(&mut normalized).expect("BERT's normaliser takes every text");
     let mut words = PreTokenizedString::from(normalized);
     tokenizers::pre_tokenizers::bert::BertPreTokenizer
         .pre_tokenize(&mut words)
@@ -91,7 +92,7 @@ pub(super) fn library_words(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
 }
 
 fn library_ids(tokenizer: &Tokenizer, text: &str) -> impl Iterator<Item = u32> {
-    library_words(tokenizer, text).into_iter().flat_map(|word| {
+    library_words(&tokenizer.settings.normalizer(), text).into_iter().flat_map(|word| {
         tokenizer
             .library
             .get_model()

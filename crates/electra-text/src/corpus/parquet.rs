@@ -1,0 +1,168 @@
+//! Documents of a Parquet file: one row each, the text in one column of strings.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parquet::basic::Type as PhysicalType;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::ByteArrayType;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::{Compression, CorpusError, Document, Paragraphs, ReadOptions, ReadProgress};
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 64;
+
+pub(super) struct ParquetDocuments {
+    path: PathBuf,
+    reader: SerializedFileReader<File>,
+    column: usize,
+    row_groups: std::ops::Range<usize>,
+    open: Option<ColumnReaderImpl<ByteArrayType>>,
+    row: u64,
+    lossy: bool,
+    progress: Arc<ReadProgress>,
+    ready: VecDeque<Document>,
+    failed: bool,
+}
+
+impl ParquetDocuments {
+    pub(super) fn open(
+        path: PathBuf,
+        compression: Compression,
+        options: &ReadOptions,
+        progress: Arc<ReadProgress>,
+    ) -> Result<Self, CorpusError> {
+        let read_error = |source| CorpusError::Read { path: path.clone(), source };
+        // Reading the file through once counts and hashes it; what lies in a compressed one is
+        // needed as a file of its own, because Parquet is read from its end.
+        let mut unpacked = match compression {
+            Compression::None => None,
+            _ => Some(tempfile::tempfile().map_err(read_error)?),
+        };
+        let content = super::compressed::open(&path, compression, progress.clone())?;
+        match &mut unpacked {
+            Some(file) => content.copy_to(file)?,
+            None => content.copy_to(&mut std::io::sink())?,
+        }
+        let file = match unpacked {
+            Some(file) => file,
+            None => File::open(&path).map_err(read_error)?,
+        };
+        let wrong = |what: String| CorpusError::Parquet { path: path.clone(), what };
+        let reader = SerializedFileReader::new(file)
+            .map_err(|error| wrong(format!("not a readable Parquet file, or one cut short: {error}")))?;
+        let schema = reader.metadata().file_metadata().schema_descr_ptr();
+        let column = schema
+            .columns()
+            .iter()
+            .position(|column| column.path().string() == options.text_field)
+            .ok_or_else(|| {
+                let names: Vec<_> = schema.columns().iter().map(|column| column.path().string()).collect();
+                wrong(format!(
+                    "it has no column {:?}, it has {}; name the right one with `--text-field`",
+                    options.text_field,
+                    names.join(", ")
+                ))
+            })?;
+        let descriptor = schema.column(column);
+        if descriptor.physical_type() != PhysicalType::BYTE_ARRAY || descriptor.max_rep_level() > 0 {
+            return Err(wrong(format!("the column {:?} does not hold one string a row", options.text_field)));
+        }
+        let row_groups = 0..reader.num_row_groups();
+        Ok(ParquetDocuments {
+            path,
+            reader,
+            column,
+            row_groups,
+            open: None,
+            row: 0,
+            lossy: options.lossy,
+            progress,
+            ready: VecDeque::new(),
+            failed: false,
+        })
+    }
+
+    fn read_document(&mut self) -> Result<Option<Document>, CorpusError> {
+        loop {
+            if let Some(document) = self.ready.pop_front() {
+                return Ok(Some(document));
+            }
+            let Some(column) = &mut self.open else {
+                let Some(group) = self.row_groups.next() else {
+                    return Ok(None);
+                };
+                self.open = Some(self.open_column(group)?);
+                continue;
+            };
+            let (mut levels, mut values) = (Vec::new(), Vec::new());
+            let read = column.read_records(BATCH_ROWS, Some(&mut levels), None, &mut values);
+            let (rows, _, _) = read.map_err(|error| self.wrong(error.to_string()))?;
+            if rows == 0 {
+                self.open = None;
+            }
+            // A row without a text is a document without text. Where rows were left out, the
+            // row named in an error counts those with a text alone.
+            for value in values {
+                self.row += 1;
+                self.add(value.data())?;
+            }
+        }
+    }
+
+    fn open_column(&self, group: usize) -> Result<ColumnReaderImpl<ByteArrayType>, CorpusError> {
+        let column = self
+            .reader
+            .get_row_group(group)
+            .and_then(|group| group.get_column_reader(self.column))
+            .map_err(|error| self.wrong(error.to_string()))?;
+        match column {
+            ColumnReader::ByteArrayColumnReader(column) => Ok(column),
+            _ => Err(self.wrong("the text column changes its type between row groups".into())),
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.into(),
+            Err(_) if self.lossy => {
+                let replaced = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+                self.progress.add_replaced(replaced as u64);
+                String::from_utf8_lossy(bytes)
+            }
+            Err(error) => {
+                return Err(self.wrong(format!(
+                    "text {} of the column is not UTF-8 at its byte {}; go on with `--lossy`, which replaces such bytes",
+                    self.row,
+                    error.valid_up_to()
+                )));
+            }
+        };
+        let mut paragraphs = Paragraphs::default();
+        for piece in super::jsonl::pieces(&text) {
+            self.ready.extend(paragraphs.add(piece));
+        }
+        self.ready.extend(paragraphs.take());
+        Ok(())
+    }
+
+    fn wrong(&self, what: String) -> CorpusError {
+        CorpusError::Parquet { path: self.path.clone(), what }
+    }
+}
+
+impl Iterator for ParquetDocuments {
+    type Item = Result<Document, CorpusError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let document = self.read_document().transpose();
+        self.failed = matches!(document, Some(Err(_)));
+        document
+    }
+}

@@ -1,0 +1,379 @@
+//! Training a WordPiece vocabulary that is the same every time.
+//!
+//! The merges are those of the `tokenizers` crate. Left to itself its trainer is not
+//! deterministic: it numbers the continuing characters (`##a`) in the order of a hash map, and
+//! the numbers break ties between equally frequent pairs. Here it gets the characters as
+//! "special" pieces in a fixed order, and counts words only, which we count ourselves; a clean
+//! tokenizer is then built from the pieces it found.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ahash::{AHashMap, AHashSet};
+use compact_str::CompactString;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::tokenizer::AddedToken;
+
+use super::text_encoder::{library_words, runs};
+use super::{Settings, Tokenizer};
+use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress};
+use crate::in_order::in_order;
+use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, Vocabulary};
+
+/// Text given to a thread at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// The library counts pairs in 32 bits with a sign; corpora with more are scaled down.
+const MAX_PAIRS: u64 = i32::MAX as u64;
+
+/// What a vocabulary is trained for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VocabularySettings {
+    /// Number of pieces, special tokens counted.
+    pub vocab_size: usize,
+    /// Keep upper case and accents.
+    pub cased: bool,
+    /// A pair of pieces seen less often makes no new piece.
+    pub min_frequency: u64,
+    /// Share of all characters of the text that the alphabet must cover; words with one of the
+    /// rare characters left out are `[UNK]`.
+    pub character_coverage: f64,
+}
+
+impl VocabularySettings {
+    /// Settings that suit most corpora: pairs seen twice, all but one character in 20,000.
+    pub fn new(vocab_size: usize, cased: bool) -> Self {
+        VocabularySettings { vocab_size, cased, min_frequency: 2, character_coverage: 0.99995 }
+    }
+}
+
+/// How far training has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainProgress {
+    /// Words are being counted.
+    Counting {
+        /// Bytes read so far, as they lie on disk.
+        bytes: u64,
+        /// Bytes there are.
+        total: u64,
+        /// Documents read so far.
+        documents: u64,
+    },
+    /// Pieces are being merged.
+    Merging {
+        /// Distinct words.
+        words: u64,
+        /// Characters in the alphabet.
+        characters: u64,
+    },
+}
+
+/// Why no vocabulary could be trained.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The corpus could not be read.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// The alphabet alone needs more pieces.
+    #[error(
+        "a vocabulary of {vocab_size} pieces is too small: {special} special tokens and {alphabet} pieces of one \
+         character (with and without ##) need {minimum}; ask for more, or lower --character-coverage"
+    )]
+    TooSmall {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Special tokens.
+        special: usize,
+        /// Pieces of one character, alone and continuing.
+        alphabet: usize,
+        /// The smallest vocabulary that works.
+        minimum: usize,
+    },
+    /// The corpus has too few different words.
+    #[error(
+        "the corpus supports a vocabulary of at most {supported} pieces (pairs seen at least {min_frequency} times), \
+         {vocab_size} were asked for; ask for {supported} or fewer, or give more text"
+    )]
+    TooLarge {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Pieces that the corpus gives.
+        supported: usize,
+        /// A pair seen less often makes no new piece.
+        min_frequency: u64,
+    },
+    /// A setting outside its range.
+    #[error("{name} is {found}, expected {expected}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        found: String,
+        /// What is possible.
+        expected: &'static str,
+    },
+}
+
+/// A trained tokenizer and what it was trained on.
+#[derive(Debug)]
+pub struct Trained {
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Documents read.
+    pub documents: u64,
+    /// Words read, repetitions counted.
+    pub words: u64,
+    /// Distinct words.
+    pub distinct_words: u64,
+    /// Characters of the alphabet.
+    pub characters: u64,
+    /// Sequences of bytes that were not UTF-8 and were replaced.
+    pub replaced: u64,
+}
+
+/// Trains a vocabulary on `files` with `threads` threads. The result depends on the text and the
+/// settings alone.
+pub fn train(
+    files: &[PathBuf],
+    options: &ReadOptions,
+    settings: &VocabularySettings,
+    threads: usize,
+    mut progress: impl FnMut(TrainProgress),
+) -> Result<Trained, TrainError> {
+    let setting = |name, found: String, expected| Err(TrainError::Setting { name, found, expected });
+    let VocabularySettings { vocab_size, cased, min_frequency, character_coverage } = *settings;
+    if !(0.0..=1.0).contains(&character_coverage) {
+        return setting("character coverage", character_coverage.to_string(), "a number from 0 to 1");
+    }
+    if min_frequency == 0 {
+        return setting("minimum frequency", "0".into(), "at least 1");
+    }
+    let reading = Arc::<ReadProgress>::default();
+    let (runs, documents) = count_runs(files, options, threads, &reading, &mut progress)?;
+    if documents == 0 {
+        return Err(CorpusError::Empty {
+            files: files.len(),
+            first: files.first().cloned().unwrap_or_default(),
+        }
+        .into());
+    }
+    let word_counts = normalized_words(runs, Settings::new(cased));
+    let words: u64 = word_counts.values().sum();
+    let distinct_words = word_counts.len() as u64;
+    let alphabet = alphabet(&word_counts, character_coverage);
+    let characters = alphabet.len() as u64;
+    progress(TrainProgress::Merging { words: distinct_words, characters });
+    let pieces = merge(word_counts, alphabet, settings, threads)?;
+    let vocabulary = Vocabulary::new(pieces, "the trained vocabulary".as_ref())
+        .expect("the trainer gives every piece once, special tokens first");
+    debug_assert_eq!(vocabulary.len(), vocab_size);
+    let tokenizer = Tokenizer::new(vocabulary, Settings::new(cased));
+    Ok(Trained { tokenizer, documents, words, distinct_words, characters, replaced: reading.replaced() })
+}
+
+type RunCounts = AHashMap<CompactString, u64>;
+
+/// Counts the runs of the corpus (see [`super::TextEncoder`]) before they are normalised.
+fn count_runs(
+    files: &[PathBuf],
+    options: &ReadOptions,
+    threads: usize,
+    reading: &Arc<ReadProgress>,
+    progress: &mut impl FnMut(TrainProgress),
+) -> Result<(RunCounts, u64), CorpusError> {
+    let total = corpus::total_bytes(files)?;
+    let mut documents =
+        DocumentReader::new(files.to_vec(), options.clone()).with_progress(reading.clone()).fuse();
+    let chunks = std::iter::from_fn(move || {
+        let (mut texts, mut bytes) = (Vec::new(), 0);
+        while bytes < CHUNK_BYTES {
+            match documents.next() {
+                Some(Ok(document)) => {
+                    bytes += document.text().len();
+                    texts.push(document);
+                }
+                Some(Err(error)) => return Some(Err(error)),
+                None => break,
+            }
+        }
+        (!texts.is_empty()).then_some(Ok(texts))
+    });
+    let count = |texts: Vec<corpus::Document>| {
+        let mut counts = RunCounts::new();
+        for run in texts.iter().flat_map(|text| runs(text.text())) {
+            match counts.get_mut(run) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(run.into(), 1)),
+            }
+        }
+        (counts, texts.len() as u64)
+    };
+    let (mut sum, mut documents) = (RunCounts::new(), 0);
+    in_order(
+        threads,
+        chunks,
+        || count,
+        |(counts, texts)| {
+            for (run, count) in counts {
+                *sum.entry(run).or_default() += count;
+            }
+            documents += texts;
+            progress(TrainProgress::Counting { bytes: reading.bytes(), total, documents });
+            Ok(())
+        },
+    )?;
+    Ok((sum, documents))
+}
+
+fn normalized_words(runs: RunCounts, settings: Settings) -> RunCounts {
+    let normalizer = settings.normalizer();
+    let mut words = RunCounts::with_capacity(runs.len());
+    for (run, count) in runs {
+        for word in library_words(&normalizer, &run) {
+            if word.chars().count() <= settings.max_word_chars {
+                *words.entry(word.into()).or_default() += count;
+            }
+        }
+    }
+    words
+}
+
+/// The most frequent characters that together make up `coverage` of the text; of equally
+/// frequent ones the lower code point first.
+fn alphabet(words: &RunCounts, coverage: f64) -> AHashSet<char> {
+    let mut counts = BTreeMap::<char, u64>::new();
+    for (word, count) in words {
+        for c in word.chars() {
+            *counts.entry(c).or_default() += count;
+        }
+    }
+    let total: u64 = counts.values().sum();
+    let mut by_count: Vec<(char, u64)> = counts.into_iter().collect();
+    by_count.sort_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
+    let wanted = total as f64 * coverage;
+    let mut covered = 0;
+    by_count
+        .into_iter()
+        .take_while(|(_, count)| {
+            let needed = (covered as f64) < wanted;
+            covered += count;
+            needed
+        })
+        .map(|(c, _)| c)
+        .collect()
+}
+
+/// The pieces: special tokens, characters, continuing characters, merges in their order.
+fn merge(
+    mut words: RunCounts,
+    alphabet: AHashSet<char>,
+    settings: &VocabularySettings,
+    threads: usize,
+) -> Result<Vec<String>, TrainError> {
+    // A word with a character outside the alphabet can only become [UNK].
+    words.retain(|word, _| word.chars().all(|c| alphabet.contains(&c)));
+    let mut first: Vec<char> = alphabet.into_iter().collect();
+    first.sort_unstable();
+    let continuing: std::collections::BTreeSet<char> =
+        words.keys().flat_map(|word| word.chars().skip(1)).collect();
+    let characters: Vec<String> = first
+        .iter()
+        .map(|c| c.to_string())
+        .chain(continuing.iter().map(|c| format!("{CONTINUATION}{c}")))
+        .collect();
+
+    let (special, wanted) = (SPECIAL_TOKENS.len(), settings.vocab_size);
+    let minimum = special + characters.len();
+    if wanted < minimum {
+        return Err(TrainError::TooSmall {
+            vocab_size: wanted,
+            special,
+            alphabet: characters.len(),
+            minimum,
+        });
+    }
+    scale_down(&mut words, MAX_PAIRS);
+
+    let fixed: Vec<AddedToken> = SPECIAL_TOKENS
+        .into_iter()
+        .map(str::to_owned)
+        .chain(characters)
+        .map(|piece| AddedToken::from(piece, true))
+        .collect();
+    let trainer = BpeTrainer::builder()
+        .vocab_size(wanted)
+        .min_frequency(settings.min_frequency)
+        .special_tokens(fixed)
+        .continuing_subword_prefix(CONTINUATION.into())
+        .show_progress(false)
+        .build();
+    let mut model = BPE::default();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
+    let mut train = || trainer.do_train(&words, &mut model);
+    let trained = match pool {
+        Ok(pool) => pool.install(train),
+        // No threads to be had: the caller's will do, the result is the same.
+        Err(_) => train(),
+    };
+    trained.expect("the trainer has no way to fail");
+
+    let mut pieces: Vec<(u32, String)> =
+        model.get_vocab().into_iter().map(|(piece, id)| (id, piece)).collect();
+    pieces.sort_unstable();
+    if pieces.len() < wanted {
+        return Err(TrainError::TooLarge {
+            vocab_size: wanted,
+            supported: pieces.len(),
+            min_frequency: settings.min_frequency,
+        });
+    }
+    Ok(pieces.into_iter().map(|(_, piece)| piece).collect())
+}
+
+/// Divides the counts, if need be, so that no pair of pieces is seen more than `limit` times.
+/// Half of the limit is for the counts, the rest for what rounding them up adds.
+fn scale_down(words: &mut RunCounts, limit: u64) {
+    let pairs: u64 = words.iter().map(|(word, count)| count * (word.chars().count() as u64 - 1)).sum();
+    if pairs > limit {
+        let divisor = pairs.div_ceil(limit / 2);
+        words.values_mut().for_each(|count| *count = count.div_ceil(divisor));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(words: &[(&str, u64)]) -> RunCounts {
+        words.iter().map(|&(word, count)| (word.into(), count)).collect()
+    }
+
+    #[test]
+    fn the_alphabet_holds_the_most_frequent_characters_that_cover_the_share() {
+        // a: 6, b: 3, c: 1 of 10 characters.
+        let words = counts(&[("aab", 3), ("c", 1)]);
+        let alphabet = |coverage| {
+            let mut characters: Vec<char> = alphabet(&words, coverage).into_iter().collect();
+            characters.sort_unstable();
+            String::from_iter(characters)
+        };
+        assert_eq!(alphabet(0.0), "");
+        assert_eq!(alphabet(0.6), "a");
+        assert_eq!(alphabet(0.61), "ab");
+        assert_eq!(alphabet(0.9), "ab");
+        assert_eq!(alphabet(1.0), "abc");
+    }
+
+    #[test]
+    fn counts_beyond_32_bits_are_scaled_down_and_rare_words_stay() {
+        let mut words = counts(&[("the", 4_000_000_000), ("zebra", 3)]);
+        scale_down(&mut words, MAX_PAIRS);
+        // 8,000,000,012 pairs, half the limit is 1,073,741,823: divided by 8.
+        assert_eq!(words, counts(&[("the", 500_000_000), ("zebra", 1)]));
+        let mut small = counts(&[("the", 3)]);
+        scale_down(&mut small, 6);
+        assert_eq!(small, counts(&[("the", 3)]));
+    }
+}
