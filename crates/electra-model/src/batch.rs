@@ -1,5 +1,7 @@
 //! One batch of pretraining examples: on the host, then on the device.
 
+use std::iter::repeat_n;
+
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
@@ -73,11 +75,63 @@ impl Normalizer {
     }
 }
 
+/// One chosen position of an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Index into the example.
+    pub position: usize,
+    /// Whether the generator sees \[MASK\] there, or the original token.
+    pub shows_mask: bool,
+}
+
 impl BatchData {
+    /// Appends an example without its uniform numbers: pads `ids` to the sequence length and
+    /// masks `slots`.
+    ///
+    /// Panics if the example is longer than a row or has more slots than the batch.
+    pub fn push(
+        &mut self,
+        ids: &[u32],
+        token_type: impl Fn(usize) -> u32,
+        pad: u32,
+        mask: u32,
+        slots: &[Slot],
+    ) {
+        let (length, row) = (ids.len(), self.ids.len());
+        assert!(
+            length <= self.sequence_length,
+            "example of {length} tokens in rows of {}",
+            self.sequence_length
+        );
+        assert!(slots.len() <= self.slots, "{} slots in rows of {}", slots.len(), self.slots);
+        let padding = self.sequence_length - length;
+        self.ids.extend(ids.iter().map(|&id| id as i32));
+        self.ids.extend(repeat_n(pad as i32, padding));
+        self.segments.extend((0..length).map(|i| token_type(i) as i32));
+        self.segments.extend(repeat_n(0, padding));
+        self.real.extend(repeat_n(1.0, length));
+        self.real.extend(repeat_n(0.0, padding));
+        self.masked_ids.extend_from_slice(&self.ids[row..]);
+        for slot in slots {
+            if slot.shows_mask {
+                self.masked_ids[row + slot.position] = mask as i32;
+            }
+            self.positions.push(slot.position as i32);
+            self.targets.push(ids[slot.position] as i32);
+            self.weights.push(1.0);
+        }
+        let unused = self.slots - slots.len();
+        self.positions.extend(repeat_n(0, unused));
+        self.targets.extend(repeat_n(self.ids[row], unused));
+        self.weights.extend(repeat_n(0.0, unused));
+    }
+
     /// Moves the batch to a device: the only host-to-device transfer of a step.
     pub fn to_device(&self, device: &Device) -> Batch {
         let (b, s, n) = (self.examples, self.sequence_length, self.slots);
-        let ints = |v: &[i32], shape: [usize; 2]| Tensor::<2, Int>::from_data(TensorData::new(v.to_vec(), shape), device);
+        let ints = |v: &[i32], shape: [usize; 2]| {
+            Tensor::<2, Int>::from_data(TensorData::new(v.to_vec(), shape), device)
+        };
         let flat = |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [b * n]), device);
         Batch {
             ids: ints(&self.ids, [b, s]),

@@ -151,7 +151,10 @@ impl ModelConfig {
             }
         }
         if self.vocab_size < 6 {
-            return fail("vocab_size", format!("is {}, smaller than the five special tokens and a word", self.vocab_size));
+            return fail(
+                "vocab_size",
+                format!("is {}, smaller than the five special tokens and a word", self.vocab_size),
+            );
         }
         if self.type_vocab_size < 2 {
             return fail("type_vocab_size", "is 1, but examples have two segments".into());
@@ -168,24 +171,40 @@ impl ModelConfig {
                 ("generator.width", g.width.is_some_and(|w| w != 1.0)),
                 ("generator.hidden_size", g.hidden_size.is_some_and(|h| h != self.hidden_size)),
                 ("generator.depth", g.depth.is_some_and(|d| d != 1.0)),
-                ("generator.num_hidden_layers", g.num_hidden_layers.is_some_and(|l| l != self.num_hidden_layers)),
-                ("generator.num_attention_heads", g.num_attention_heads.is_some_and(|a| a != self.num_attention_heads)),
-                ("generator.intermediate_size", g.intermediate_size.is_some_and(|i| i != self.intermediate_size)),
+                (
+                    "generator.num_hidden_layers",
+                    g.num_hidden_layers.is_some_and(|l| l != self.num_hidden_layers),
+                ),
+                (
+                    "generator.num_attention_heads",
+                    g.num_attention_heads.is_some_and(|a| a != self.num_attention_heads),
+                ),
+                (
+                    "generator.intermediate_size",
+                    g.intermediate_size.is_some_and(|i| i != self.intermediate_size),
+                ),
             ];
             for (key, differs) in given {
                 if differs {
-                    return fail(key, "differs from the discriminator's, but tie = \"all\" shares the whole encoder".into());
+                    return fail(
+                        key,
+                        "differs from the discriminator's, but tie = \"all\" shares the whole encoder".into(),
+                    );
                 }
             }
             return Ok(());
         }
         match (g.width, g.hidden_size) {
-            (Some(_), Some(_)) => return fail("generator.width", "stands beside hidden_size: give one of them".into()),
+            (Some(_), Some(_)) => {
+                return fail("generator.width", "stands beside hidden_size: give one of them".into());
+            }
             (None, None) => return fail("generator", "needs width (a fraction) or hidden_size".into()),
             _ => {}
         }
         match (g.depth, g.num_hidden_layers) {
-            (Some(_), Some(_)) => return fail("generator.depth", "stands beside num_hidden_layers: give one of them".into()),
+            (Some(_), Some(_)) => {
+                return fail("generator.depth", "stands beside num_hidden_layers: give one of them".into());
+            }
             (None, None) => return fail("generator", "needs depth (a fraction) or num_hidden_layers".into()),
             _ => {}
         }
@@ -208,7 +227,13 @@ impl ModelConfig {
             } else {
                 "generator.hidden_size"
             };
-            return fail(key, format!("{} heads do not divide the generator's width {}", e.num_attention_heads, e.hidden_size));
+            return fail(
+                key,
+                format!(
+                    "{} heads do not divide the generator's width {}",
+                    e.num_attention_heads, e.hidden_size
+                ),
+            );
         }
         Ok(())
     }
@@ -243,12 +268,23 @@ pub(crate) mod tests {
 
     #[test]
     fn the_small_generator_is_a_quarter_as_wide() {
-        let expected = EncoderConfig { hidden_size: 64, num_hidden_layers: 12, num_attention_heads: 1, intermediate_size: 256 };
+        let expected = EncoderConfig {
+            hidden_size: 64,
+            num_hidden_layers: 12,
+            num_attention_heads: 1,
+            intermediate_size: 256,
+        };
         assert_eq!(small().generator(), expected);
         let mut base = small();
-        (base.hidden_size, base.num_attention_heads, base.intermediate_size, base.embedding_size) = (768, 12, 3072, 768);
+        (base.hidden_size, base.num_attention_heads, base.intermediate_size, base.embedding_size) =
+            (768, 12, 3072, 768);
         base.generator.width = Some(0.33333);
-        let expected = EncoderConfig { hidden_size: 256, num_hidden_layers: 12, num_attention_heads: 4, intermediate_size: 1024 };
+        let expected = EncoderConfig {
+            hidden_size: 256,
+            num_hidden_layers: 12,
+            num_attention_heads: 4,
+            intermediate_size: 1024,
+        };
         assert_eq!(base.generator(), expected);
     }
 

@@ -32,13 +32,19 @@ pub struct Corrupted {
 /// the same distribution as the reference's Gumbel argmax with one random number instead of `V`.
 pub fn corrupt(logits: Tensor<2>, batch: &Batch, sampling: Sampling) -> Corrupted {
     let exclude = sampling.disallow_correct.then(|| batch.targets.clone());
-    let samples = kernels::sample_categorical(logits.detach(), batch.uniforms.clone(), sampling.temperature, exclude);
+    let samples =
+        kernels::sample_categorical(logits.detach(), batch.uniforms.clone(), sampling.temperature, exclude);
     corrupt_with(samples, batch)
 }
 
 /// [`corrupt`] with given samples `[B * N]`.
 pub fn corrupt_with(samples: Tensor<1, Int>, batch: &Batch) -> Corrupted {
-    let ids = kernels::write_at_positions(batch.ids.clone(), batch.positions.clone(), samples.clone(), batch.weights.clone());
+    let ids = kernels::write_at_positions(
+        batch.ids.clone(),
+        batch.positions.clone(),
+        samples.clone(),
+        batch.weights.clone(),
+    );
     let labels = ids.clone().not_equal(batch.ids.clone()).float();
     Corrupted { ids, labels, samples }
 }

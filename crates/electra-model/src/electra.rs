@@ -115,20 +115,33 @@ impl Electra {
 
 impl Discriminator {
     /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at tokens and 0 at padding.
-    pub fn hidden(&self, ids: Tensor<2, Int>, segments: Tensor<2, Int>, real: Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
+    pub fn hidden(
+        &self,
+        ids: Tensor<2, Int>,
+        segments: Tensor<2, Int>,
+        real: Tensor<2>,
+        drop: &DropoutSites,
+    ) -> Tensor<3> {
         let x = self.embeddings.forward(ids, segments, drop);
         self.encoder.forward(project_if(&self.project, x), &key_bias(real), drop)
     }
 
     /// Logits `[B, S]`; positive means replaced.
-    pub fn forward(&self, ids: Tensor<2, Int>, segments: Tensor<2, Int>, real: Tensor<2>, drop: &DropoutSites) -> Tensor<2> {
+    pub fn forward(
+        &self,
+        ids: Tensor<2, Int>,
+        segments: Tensor<2, Int>,
+        real: Tensor<2>,
+        drop: &DropoutSites,
+    ) -> Tensor<2> {
         self.head.forward(self.hidden(ids, segments, real, drop))
     }
 }
 
 fn projection(init: &Init, embedding_size: usize, hidden_size: usize) -> Option<Dense> {
     let init = init.child("project");
-    (embedding_size != hidden_size).then(|| Dense::init(&init, Kernel::GlorotUniform, embedding_size, hidden_size))
+    (embedding_size != hidden_size)
+        .then(|| Dense::init(&init, Kernel::GlorotUniform, embedding_size, hidden_size))
 }
 
 pub(crate) fn project_if(project: &Option<Dense>, x: Tensor<3>) -> Tensor<3> {

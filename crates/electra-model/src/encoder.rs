@@ -104,7 +104,8 @@ impl Block {
     fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites, layer: usize) -> Tensor<3> {
         let a = &self.attention;
         let (q, k, v) = (a.query.forward(x.clone()), a.key.forward(x.clone()), a.value.forward(x.clone()));
-        let context = kernels::attention(q, k, v, key_bias.clone(), a.heads, drop.at(Place::Attention(layer)));
+        let context =
+            kernels::attention(q, k, v, key_bias.clone(), a.heads, drop.at(Place::Attention(layer)));
         let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
         let f = &self.feed_forward;
         let inner = f.intermediate.forward_gelu(x.clone()); // [B, S, intermediate]

@@ -26,7 +26,8 @@ impl ForwardFlops {
         let s = sequence as f64;
         let encoder = |e: &EncoderConfig, embedding: usize| {
             let (h, f) = (e.hidden_size as f64, e.intermediate_size as f64);
-            let projection = if embedding == e.hidden_size { 0.0 } else { 2.0 * tokens * embedding as f64 * h };
+            let projection =
+                if embedding == e.hidden_size { 0.0 } else { 2.0 * tokens * embedding as f64 * h };
             let block = 2.0 * tokens * 4.0 * h * h + 4.0 * tokens * s * h + 4.0 * tokens * h * f;
             projection + e.num_hidden_layers as f64 * block
         };
@@ -65,7 +66,9 @@ impl ParameterCount {
     /// Counts from sizes, without building the model.
     pub fn of(config: &ModelConfig) -> Self {
         let dense = |i: usize, o: usize| i * o + o;
-        let tables = |e: usize| (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * e + 2 * e;
+        let tables = |e: usize| {
+            (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * e + 2 * e
+        };
         let encoder = |e: &EncoderConfig| {
             let (h, f) = (e.hidden_size, e.intermediate_size);
             e.num_hidden_layers * (4 * dense(h, h) + dense(h, f) + dense(f, h) + 4 * h)
@@ -107,15 +110,26 @@ mod tests {
 
     #[test]
     fn parameter_counts_are_those_of_the_paper_sizes() {
-        assert_eq!(ParameterCount::of(&small()), ParameterCount { discriminator: 13_549_057, generator: 647_162 });
+        assert_eq!(
+            ParameterCount::of(&small()),
+            ParameterCount { discriminator: 13_549_057, generator: 647_162 }
+        );
         let mut base = small();
-        (base.hidden_size, base.num_attention_heads, base.intermediate_size, base.embedding_size) = (768, 12, 3072, 768);
+        (base.hidden_size, base.num_attention_heads, base.intermediate_size, base.embedding_size) =
+            (768, 12, 3072, 768);
         base.generator.width = Some(0.33333);
-        assert_eq!(ParameterCount::of(&base), ParameterCount { discriminator: 109_483_009, generator: 9_903_418 });
+        assert_eq!(
+            ParameterCount::of(&base),
+            ParameterCount { discriminator: 109_483_009, generator: 9_903_418 }
+        );
         let mut large = base.clone();
-        (large.hidden_size, large.num_attention_heads, large.intermediate_size, large.embedding_size) = (1024, 16, 4096, 1024);
+        (large.hidden_size, large.num_attention_heads, large.intermediate_size, large.embedding_size) =
+            (1024, 16, 4096, 1024);
         large.num_hidden_layers = 24;
         large.generator.width = Some(0.25);
-        assert_eq!(ParameterCount::of(&large), ParameterCount { discriminator: 335_142_913, generator: 19_512_378 });
+        assert_eq!(
+            ParameterCount::of(&large),
+            ParameterCount { discriminator: 335_142_913, generator: 19_512_378 }
+        );
     }
 }

@@ -173,7 +173,10 @@ pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network
                 TieMode::All => !path.starts_with("head."),
                 TieMode::None => false,
             };
-            discriminator.into_iter().filter(|(path, _)| borrowed(path)).for_each(|(path, data)| put(&path, data));
+            discriminator
+                .into_iter()
+                .filter(|(path, _)| borrowed(path))
+                .for_each(|(path, data)| put(&path, data));
             collect(&model.generator).into_iter().for_each(|(path, data)| put(&path, data));
             (config.generator(), config.generator_embedding_size(), "ElectraForMaskedLM")
         }
@@ -229,8 +232,8 @@ pub fn import(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors,
         }
         let path = our_name(&name, network).ok_or_else(|| HfError::UnexpectedTensor(name.clone()))?;
         let data = if is_dense_weight(&path) {
-            if data.shape.len() != 2 {
-                return Err(HfError::Shape { name, shape: data.shape.to_vec() });
+            if data.shape().len() != 2 {
+                return Err(HfError::Shape { name, shape: data.shape().to_vec() });
             }
             transpose(&data)
         } else {
@@ -309,7 +312,7 @@ fn same(found: &Value, expected: &Value) -> bool {
 }
 
 fn transpose(data: &TensorData) -> TensorData {
-    let (rows, columns) = (data.shape[0], data.shape[1]);
+    let (rows, columns) = (data.shape()[0], data.shape()[1]);
     let values = data.as_slice::<f32>().expect("parameters are collected as 32-bit floats");
     let mut out = vec![0.0; values.len()];
     for r in 0..rows {

@@ -67,7 +67,10 @@ impl<'a> Init<'a> {
 
     fn rng(&self) -> ChaCha8Rng {
         // FNV-1a over the path, then mixed with the seed: stable across versions and platforms.
-        let hash = self.path.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let hash = self
+            .path
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         ChaCha8Rng::seed_from_u64(crate::dropout::mix(hash ^ crate::dropout::mix(self.seed)))
     }
 }

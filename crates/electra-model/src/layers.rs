@@ -54,7 +54,12 @@ impl LayerNorm {
     }
 
     /// Normalises `x + dropout(branch)`, the end of a post-LN half block.
-    pub fn forward_residual<const D: usize>(&self, x: Tensor<D>, branch: Tensor<D>, drop: Dropout) -> Tensor<D> {
+    pub fn forward_residual<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        branch: Tensor<D>,
+        drop: Dropout,
+    ) -> Tensor<D> {
         kernels::residual_layer_norm(x, branch, drop, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)
     }
 }

@@ -56,7 +56,13 @@ pub struct JointOutput {
 
 impl Objective {
     /// One forward pass of both networks. `dropout: None` evaluates.
-    pub fn forward(&self, model: &Electra, batch: &Batch, normalizer: Normalizer, dropout: Option<StepDropout>) -> JointOutput {
+    pub fn forward(
+        &self,
+        model: &Electra,
+        batch: &Batch,
+        normalizer: Normalizer,
+        dropout: Option<StepDropout>,
+    ) -> JointOutput {
         self.run(model, batch, normalizer, dropout, None)
     }
 
@@ -79,7 +85,12 @@ impl Objective {
         dropout: Option<StepDropout>,
         samples: Option<Tensor<1, Int>>,
     ) -> JointOutput {
-        let Self::ReplacedTokenDetection { generator_weight, discriminator_weight, temperature, disallow_correct } = *self;
+        let Self::ReplacedTokenDetection {
+            generator_weight,
+            discriminator_weight,
+            temperature,
+            disallow_correct,
+        } = *self;
         let sites = |network| match dropout {
             Some(d) => DropoutSites::new(d.hidden, d.attention, d.seed, network),
             None => DropoutSites::off(),
@@ -93,7 +104,8 @@ impl Objective {
             batch.positions.clone(),
             &sites(Network::Generator),
         );
-        let mlm = kernels::weighted_cross_entropy(logits.clone(), batch.targets.clone(), batch.weights.clone());
+        let mlm =
+            kernels::weighted_cross_entropy(logits.clone(), batch.targets.clone(), batch.weights.clone());
         let mlm = mlm / normalizer.mlm;
 
         let corrupted = match samples {
@@ -107,7 +119,8 @@ impl Objective {
             real.clone(),
             &sites(Network::Discriminator),
         );
-        let rtd = kernels::weighted_binary_cross_entropy(detected.clone(), corrupted.labels.clone(), real.clone());
+        let rtd =
+            kernels::weighted_binary_cross_entropy(detected.clone(), corrupted.labels.clone(), real.clone());
         let rtd = rtd / normalizer.rtd;
 
         JointOutput {

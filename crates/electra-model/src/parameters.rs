@@ -1,10 +1,11 @@
 //! Parameters of a module by their path, out of it and into it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData, bf16, f16};
+use safetensors::tensor::{Dtype, TensorView};
 use thiserror::Error;
 
 /// Tensors by dotted path, such as `discriminator.encoder.layers.0.attention.query.weight`.
@@ -88,14 +89,19 @@ pub fn load<M: Module>(module: M, tensors: NamedTensors) -> Result<M, LoadError>
                 return param;
             };
             let (id, old, mapper) = param.consume();
-            let (expected, found) = (old.dims().to_vec(), data.shape.to_vec());
+            let (expected, found) = (old.dims().to_vec(), data.shape().to_vec());
             if expected != found {
                 self.error.get_or_insert(LoadError::Shape { name, found, expected });
                 return Param::from_mapped_value(id, old, mapper);
             }
+            if data.dtype() != DType::F32 {
+                self.error.get_or_insert(LoadError::Type { name, found: format!("{:?}", data.dtype()) });
+                return Param::from_mapped_value(id, old, mapper);
+            }
             let device = old.device();
             let value = Tensor::<D>::from_data(data, &device);
-            let value = if device.is_autodiff() { value.set_require_grad(old.is_require_grad()) } else { value };
+            let value =
+                if device.is_autodiff() { value.set_require_grad(old.is_require_grad()) } else { value };
             Param::from_mapped_value(id, value, mapper)
         }
     }
@@ -113,47 +119,46 @@ pub fn load<M: Module>(module: M, tensors: NamedTensors) -> Result<M, LoadError>
     Ok(module)
 }
 
-/// Serialises named tensors in the safetensors format; equal tensors give equal bytes.
-pub fn to_safetensors(tensors: &NamedTensors, metadata: BTreeMap<String, String>) -> Vec<u8> {
+/// Serialises named tensors, 32-bit floats or 64-bit integers, in the safetensors format; equal
+/// tensors give equal bytes.
+pub fn to_safetensors(tensors: &NamedTensors, metadata: Option<(&str, &str)>) -> Vec<u8> {
     let views = tensors.iter().map(|(name, data)| {
-        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, data.shape.to_vec(), data.as_bytes());
+        let dtype = match data.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::I64 => Dtype::I64,
+            other => panic!("{name} holds {other:?}"),
+        };
+        let view = TensorView::new(dtype, data.shape().to_vec(), data.as_bytes());
         (name.as_str(), view.expect("a tensor's bytes match its shape"))
     });
     // One entry at most keeps the order of the hash map out of the bytes.
-    assert!(metadata.len() <= 1, "more than one metadata entry: {metadata:?}");
-    let metadata = (!metadata.is_empty()).then(|| metadata.into_iter().collect());
+    let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_string(), value.to_string())]));
     safetensors::serialize(views, metadata).expect("named tensors can always be serialised")
 }
 
-/// Reads named tensors from the bytes of a safetensors file; 16-bit floats are widened.
+/// Reads named tensors from the bytes of a safetensors file: floats of any width as 32-bit
+/// floats, integers as 64-bit integers.
 ///
 /// # Errors
-/// Bytes that are not a whole safetensors file, or tensors that are not floats.
+/// Bytes that are not a whole safetensors file, or tensors of another type.
 pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, SafetensorsError> {
+    fn read<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
+        bytes.as_chunks::<N>().0.iter().map(|&b| number(b)).collect()
+    }
     let file = safetensors::SafeTensors::deserialize(bytes)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
-        let shape = view.shape().to_vec();
-        let values: Vec<f32> = match view.dtype() {
-            safetensors::Dtype::F32 => {
-                view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-            }
-            safetensors::Dtype::F16 => {
-                view.data().chunks_exact(2).map(|b| burn::tensor::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-            }
-            safetensors::Dtype::BF16 => {
-                view.data().chunks_exact(2).map(|b| burn::tensor::bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-            }
-            safetensors::Dtype::F64 => view
-                .data()
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
-                .collect(),
-            // Counters such as `position_ids` in old exports are no parameters.
-            safetensors::Dtype::I64 | safetensors::Dtype::I32 => continue,
+        let (shape, data) = (view.shape().to_vec(), view.data());
+        let tensor = match view.dtype() {
+            Dtype::F32 => TensorData::new(read(data, f32::from_le_bytes), shape),
+            Dtype::F16 => TensorData::new(read(data, |b| f16::from_le_bytes(b).to_f32()), shape),
+            Dtype::BF16 => TensorData::new(read(data, |b| bf16::from_le_bytes(b).to_f32()), shape),
+            Dtype::F64 => TensorData::new(read(data, |b| f64::from_le_bytes(b) as f32), shape),
+            Dtype::I64 => TensorData::new(read(data, i64::from_le_bytes), shape),
+            Dtype::I32 => TensorData::new(read(data, |b| i64::from(i32::from_le_bytes(b))), shape),
             other => return Err(SafetensorsError::Type { name, found: format!("{other:?}") }),
         };
-        tensors.insert(name, TensorData::new(values, shape));
+        tensors.insert(name, tensor);
     }
     Ok(tensors)
 }

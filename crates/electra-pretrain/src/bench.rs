@@ -1,0 +1,129 @@
+//! How fast full training steps are: masking, both networks, backward, clip, Adam.
+
+use std::time::Instant;
+
+use burn::prelude::*;
+use electra_model::BatchData;
+use electra_model::flops::ForwardFlops;
+use electra_run::process;
+use electra_run::seed::{Purpose, derive, stream};
+use electra_text::SpecialIds;
+use rand::RngExt;
+use serde::Serialize;
+
+use crate::recipe::Recipe;
+use crate::snapshot::Snapshot;
+use crate::step::{Divergence, optimizer_step};
+
+/// Timings of training steps on full rows of random ids.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepTimings {
+    /// Tokens in a second.
+    pub tokens_per_second: Throughput,
+    /// 10^9 model floating-point operations in a second, by the median step.
+    pub gflops: f64,
+    /// The same as a fraction of the measured peak, if it was measured.
+    pub peak_fraction: Option<f64>,
+    /// The most resident memory of the process, in units of 10^6 bytes.
+    pub peak_rss_mb: f64,
+    /// Seconds of every timed step.
+    pub step_seconds: Vec<f64>,
+    /// Name of the device.
+    pub device: String,
+    /// CPU threads.
+    pub threads: usize,
+}
+
+/// Tokens in a second.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Throughput {
+    /// By the median step.
+    pub median: f64,
+    /// By the fastest step.
+    pub best: f64,
+}
+
+/// What to time.
+#[derive(Clone, Debug)]
+pub struct StepBench {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// Its name on the command line.
+    pub device_name: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// Steps before the clock starts.
+    pub warmup: usize,
+    /// Steps that are timed.
+    pub steps: usize,
+    /// Measured peak in floating-point operations per second.
+    pub peak_flops: Option<f64>,
+}
+
+/// Times training steps of `recipe`, each on a fresh random batch; making the batch counts.
+///
+/// # Errors
+/// If the numbers go out of bounds.
+pub fn bench_step(
+    recipe: &Recipe,
+    bench: &StepBench,
+    mut on_step: impl FnMut(usize, f64),
+) -> Result<StepTimings, Divergence> {
+    assert!(bench.steps > 0, "a benchmark of 0 steps");
+    let device = bench.device.clone().autodiff();
+    let mut snapshot = Snapshot::new(&recipe.model, derive(recipe.seed, Purpose::Init, 0), &device);
+    // Warmup would hide the update's cost only where the rate is exactly zero: begin past it.
+    snapshot.step = 1;
+    let mut seconds = Vec::with_capacity(bench.steps);
+    for i in 0..bench.warmup + bench.steps {
+        let start = Instant::now();
+        let batches = random_step(recipe, i as u64);
+        optimizer_step(&mut snapshot, &batches, recipe, &device)?;
+        let _ = device.sync();
+        if i >= bench.warmup {
+            seconds.push(start.elapsed().as_secs_f64());
+            on_step(i - bench.warmup, seconds[i - bench.warmup]);
+        }
+    }
+    let mut sorted = seconds.clone();
+    sorted.sort_by(f64::total_cmp);
+    let (best, median) = (sorted[0], sorted[sorted.len() / 2]);
+    let (batch, length) = (recipe.train.batch_size, recipe.data.sequence_length);
+    let tokens = (batch * length) as f64;
+    let flops = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
+    Ok(StepTimings {
+        tokens_per_second: Throughput { median: tokens / median, best: tokens / best },
+        gflops: flops / median / 1e9,
+        peak_fraction: bench.peak_flops.map(|peak| flops / median / peak),
+        peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
+        step_seconds: seconds,
+        device: bench.device_name.clone(),
+        threads: bench.threads,
+    })
+}
+
+/// The micro-batches of a step of full rows of random words.
+fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
+    let (micro, s, n) = (recipe.micro_batch_size(), recipe.data.sequence_length, recipe.slots());
+    let vocab = recipe.model.vocab_size as u32;
+    let special = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
+    let mut rng = stream(recipe.seed, Purpose::Probe, step);
+    let mut batches = Vec::new();
+    for _ in 0..recipe.train.batch_size / micro {
+        let mut batch = BatchData { examples: micro, sequence_length: s, slots: n, ..BatchData::default() };
+        for _ in 0..micro {
+            let mut ids: Vec<u32> = (0..s).map(|_| rng.random_range(5..vocab)).collect();
+            (ids[0], ids[s - 1]) = (special.cls, special.sep);
+            batch.push(
+                &ids,
+                |_| 0,
+                special.pad,
+                special.mask,
+                &recipe.masking.choose(&ids, special, n, &mut rng),
+            );
+            batch.uniforms.extend((0..n).map(|_| rng.random::<f32>()));
+        }
+        batches.push(batch);
+    }
+    batches
+}

@@ -1,0 +1,23 @@
+//! ELECTRA pretraining as a task: what a recipe says, what a step does, what a run leaves behind.
+//!
+//! ```text
+//! recipe ──► loader ──► mask ──► train ──► evaluate ──► snapshot
+//! ```
+//! One training step is in [`step`], and reads like the paper's algorithm.
+
+pub mod bench;
+pub mod evaluate;
+pub mod loader;
+pub mod mask;
+pub mod metrics;
+pub mod model_folder;
+pub mod monitor;
+pub mod plan;
+pub mod recipe;
+pub mod snapshot;
+pub mod step;
+pub mod train;
+
+pub use monitor::{Event, Monitor};
+pub use recipe::Recipe;
+pub use train::{Ended, Environment, TrainError, pretrain};

@@ -1,0 +1,147 @@
+//! Batches as a function of the step, and a thread that prepares the next ones.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use electra_model::BatchData;
+use electra_run::order::Order;
+use electra_run::seed::{Purpose, stream};
+use electra_text::{DataSet, Example, Split};
+use rand::{Rng, RngExt};
+
+use crate::mask::Masking;
+
+/// Everything that decides what a batch holds.
+#[derive(Clone, Debug)]
+pub struct BatchPlan {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Which positions are masked.
+    pub masking: Masking,
+    /// `S`
+    pub sequence_length: usize,
+    /// Rows of an optimizer step.
+    pub batch_size: usize,
+    /// Rows of a micro-batch.
+    pub micro_batch_size: usize,
+}
+
+/// Reads training batches: the micro-batches of step `k` depend on seed, data and `k` alone.
+#[derive(Clone)]
+pub struct Loader {
+    data: Arc<DataSet>,
+    order: Order,
+    plan: BatchPlan,
+}
+
+impl Loader {
+    /// Panics if the training split is empty.
+    pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Self {
+        let order = Order::new(plan.seed, data.split(Split::Train).len());
+        Self { data, order, plan }
+    }
+
+    /// The micro-batches of a step.
+    pub fn at(&self, step: u64) -> Vec<BatchData> {
+        let (batch, micro) = (self.plan.batch_size as u64, self.plan.micro_batch_size as u64);
+        (0..batch / micro).map(|m| self.rows(step * batch + m * micro)).collect()
+    }
+
+    /// Held-out rows `start..start + rows`, always masked and sampled alike.
+    pub fn heldout(&self, start: usize, rows: usize) -> BatchData {
+        let examples = self.data.split(Split::HeldOut);
+        let mut batch = self.empty(rows);
+        for i in start..start + rows {
+            let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
+            self.push(&mut batch, examples.get(i), &mut rng);
+            batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+        }
+        batch
+    }
+
+    /// Epochs read when `step` steps are done.
+    pub fn epochs(&self, step: u64) -> f64 {
+        self.order.epochs(step * self.plan.batch_size as u64)
+    }
+
+    /// Number of held-out rows.
+    pub fn heldout_len(&self) -> usize {
+        self.data.split(Split::HeldOut).len()
+    }
+
+    /// Appends one example, masked and padded.
+    fn push(&self, batch: &mut BatchData, example: Example<'_>, rng: &mut impl Rng) {
+        let special = self.data.manifest().tokenizer.special;
+        let ids = example.ids.to_vec();
+        let slots = self.plan.masking.choose(&ids, special, batch.slots, rng);
+        batch.push(&ids, |i| example.token_type(i), special.pad, special.mask, &slots);
+    }
+
+    fn empty(&self, rows: usize) -> BatchData {
+        BatchData {
+            examples: rows,
+            sequence_length: self.plan.sequence_length,
+            slots: self.plan.masking.slots(self.plan.sequence_length),
+            ..BatchData::default()
+        }
+    }
+
+    fn rows(&self, position: u64) -> BatchData {
+        let examples = self.data.split(Split::Train);
+        let mut batch = self.empty(self.plan.micro_batch_size);
+        for place in position..position + self.plan.micro_batch_size as u64 {
+            let example = examples.get(self.order.index(place));
+            self.push(&mut batch, example, &mut stream(self.plan.seed, Purpose::Mask, place));
+            let mut rng = stream(self.plan.seed, Purpose::Sample, place);
+            batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+        }
+        batch
+    }
+}
+
+/// Prepares batches ahead of the loop on a thread of its own.
+pub struct Prefetch {
+    batches: Receiver<Vec<BatchData>>,
+    thread: Option<JoinHandle<()>>,
+    /// How long the loop has waited for data.
+    pub waited: Duration,
+}
+
+impl Prefetch {
+    /// Starts with `first_step`; stops after `last_step` or when dropped.
+    pub fn start(loader: Loader, first_step: u64, end_step: u64) -> Self {
+        // Two steps ahead hide a slow read; more would only hold memory.
+        let (sender, batches) = sync_channel(2);
+        let thread = std::thread::spawn(move || {
+            for step in first_step..end_step {
+                if sender.send(loader.at(step)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { batches, thread: Some(thread), waited: Duration::ZERO }
+    }
+
+    /// The micro-batches of the next step.
+    ///
+    /// Panics after the last one, or if the thread panicked.
+    pub fn next_step(&mut self) -> Vec<BatchData> {
+        let start = Instant::now();
+        let batch = self.batches.recv().expect("the loader has a batch for every step");
+        self.waited += start.elapsed();
+        batch
+    }
+}
+
+impl Drop for Prefetch {
+    fn drop(&mut self) {
+        // Closing the channel first lets a sender that is blocked on it go.
+        let (_, closed) = sync_channel(0);
+        self.batches = closed;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

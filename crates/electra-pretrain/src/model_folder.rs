@@ -1,0 +1,282 @@
+//! Folders that hold a model: a run, an imported model, or what transformers saved.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use electra_model::hf::{self, HfError, HfNetwork};
+use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
+use electra_model::{Discriminator, DropoutSites, Electra, ModelConfig};
+use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_text::Tokenizer;
+use electra_text::wordpiece::{OffsetUnit, TokenizerError};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::snapshot::MODEL;
+
+/// File with the sizes of the networks, as in a recipe's `[model]`.
+pub const MODEL_CONFIG: &str = "model.json";
+
+/// A folder that holds no model that can be used.
+#[derive(Debug, Error)]
+pub enum ModelFolderError {
+    /// Nothing that tells what is in the folder.
+    #[error(
+        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor config.json (transformers)"
+    )]
+    NoModel(PathBuf),
+    /// A run that has saved nothing yet.
+    #[error("{0} is a run without weights: no {MODEL} and no intact checkpoint yet")]
+    NoWeights(PathBuf),
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not the JSON that it should be.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// Sizes that no model can have.
+    #[error("{path}: {source}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: electra_model::ConfigError,
+    },
+    /// A transformers folder of another architecture.
+    #[error("{path}: {source}")]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: HfError,
+    },
+    /// No safetensors file.
+    #[error("{path}: {source}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SafetensorsError,
+    },
+    /// Tensors of other sizes than the configuration says.
+    #[error("{path}: {source}")]
+    Weights {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: LoadError,
+    },
+    /// The tokenizer cannot be read.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A tokenizer of another vocabulary.
+    #[error("{path}: a tokenizer of {tokenizer} pieces for a model of {model}")]
+    Vocabulary {
+        /// The folder.
+        path: PathBuf,
+        /// Pieces of the tokenizer.
+        tokenizer: usize,
+        /// Rows of the word table.
+        model: usize,
+    },
+    /// Checkpoints cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// A model at rest: sizes, weights in our names, tokenizer.
+pub struct ModelFolder {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Sizes of the networks. Those of the generator mean nothing if it is not here.
+    pub config: ModelConfig,
+    /// `discriminator.…`, and `generator.…` unless the folder has none.
+    pub tensors: NamedTensors,
+    /// Its vocabulary.
+    pub tokenizer: Tokenizer,
+    /// Folder of the tokenizer's files.
+    pub tokenizer_folder: PathBuf,
+}
+
+impl ModelFolder {
+    /// Reads a run folder (its final weights, or its last checkpoint), an imported model, or a
+    /// transformers folder with a discriminator.
+    ///
+    /// # Errors
+    /// What is missing or does not fit.
+    pub fn open(path: &Path) -> Result<Self, ModelFolderError> {
+        if path.join(MODEL_CONFIG).exists() {
+            Self::open_own(path)
+        } else if path.join("config.json").exists() {
+            Self::open_transformers(path, None)
+        } else {
+            Err(ModelFolderError::NoModel(path.into()))
+        }
+    }
+
+    fn open_own(path: &Path) -> Result<Self, ModelFolderError> {
+        let file = path.join(MODEL_CONFIG);
+        let config: ModelConfig = serde_json::from_value(read_json(&file)?)
+            .map_err(|source| ModelFolderError::Json { path: file.clone(), source })?;
+        config.validate().map_err(|source| ModelFolderError::Config { path: file, source })?;
+        let tensors = if path.join(MODEL).exists() {
+            read_tensors(&path.join(MODEL))?
+        } else {
+            let checkpoints = path.join("checkpoints");
+            let found = if checkpoints.exists() {
+                CheckpointStore::open(&checkpoints, 1)?.latest_valid()?.checkpoint
+            } else {
+                None
+            };
+            let checkpoint = found.ok_or_else(|| ModelFolderError::NoWeights(path.into()))?;
+            let file = checkpoint.folder().join(MODEL);
+            parameters::from_safetensors(&checkpoint.load(MODEL)?)
+                .map_err(|source| ModelFolderError::Format { path: file, source })?
+        };
+        Self::assemble(path, config, tensors, path.join("tokenizer"))
+    }
+
+    /// Reads what transformers saved: a discriminator, and a generator if its folder is given.
+    ///
+    /// # Errors
+    /// Another architecture, or what is missing.
+    pub fn open_transformers(path: &Path, generator: Option<&Path>) -> Result<Self, ModelFolderError> {
+        let config = read_json(&path.join("config.json"))?;
+        let generator_config = generator.map(|g| read_json(&g.join("config.json"))).transpose()?;
+        let foreign = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| ModelFolderError::Foreign { path, source }
+        };
+        let config = hf::import_config(&config, generator_config.as_ref()).map_err(foreign(path))?;
+        let mut tensors = NamedTensors::new();
+        let mut add = |prefix: &str, folder: &Path, network| -> Result<(), ModelFolderError> {
+            let ours = hf::import(read_tensors(&folder.join(MODEL))?, network).map_err(foreign(folder))?;
+            tensors.extend(ours.into_iter().map(|(name, data)| (format!("{prefix}.{name}"), data)));
+            Ok(())
+        };
+        add("discriminator", path, HfNetwork::Discriminator)?;
+        if let Some(generator) = generator {
+            add("generator", generator, HfNetwork::Generator)?;
+            // Shared tables are saved with both networks; the discriminator's are kept.
+            tensors.retain(|name, _| !name.starts_with("generator.embeddings."));
+        }
+        Self::assemble(path, config, tensors, path.to_path_buf())
+    }
+
+    fn assemble(
+        path: &Path,
+        config: ModelConfig,
+        tensors: NamedTensors,
+        tokenizer_folder: PathBuf,
+    ) -> Result<Self, ModelFolderError> {
+        let tokenizer = Tokenizer::load(&tokenizer_folder)?;
+        if tokenizer.vocab_size() > config.vocab_size {
+            return Err(ModelFolderError::Vocabulary {
+                path: path.into(),
+                tokenizer: tokenizer.vocab_size(),
+                model: config.vocab_size,
+            });
+        }
+        Ok(Self { path: path.into(), config, tensors, tokenizer, tokenizer_folder })
+    }
+
+    /// Whether the generator is here too.
+    pub fn has_generator(&self) -> bool {
+        self.tensors.keys().any(|name| name.starts_with("generator."))
+    }
+
+    /// Both networks on `device`.
+    ///
+    /// # Errors
+    /// Weights that do not fit the sizes, or no generator.
+    pub fn electra(&self, device: &Device) -> Result<Electra, ModelFolderError> {
+        let model = Electra::init(&self.config, 0, device);
+        parameters::load(model, self.tensors.clone()).map_err(|source| self.weights(source))
+    }
+
+    /// The discriminator on `device`.
+    ///
+    /// # Errors
+    /// Weights that do not fit the sizes.
+    pub fn discriminator(&self, device: &Device) -> Result<Discriminator, ModelFolderError> {
+        let own = |(name, data): (&String, &TensorData)| {
+            name.strip_prefix("discriminator.").map(|name| (name.to_string(), data.clone()))
+        };
+        let tensors = self.tensors.iter().filter_map(own).collect();
+        let model = Electra::init(&self.config, 0, device).discriminator;
+        parameters::load(model, tensors).map_err(|source| self.weights(source))
+    }
+
+    fn weights(&self, source: LoadError) -> ModelFolderError {
+        ModelFolderError::Weights { path: self.path.clone(), source }
+    }
+}
+
+/// One token of a text and how likely the discriminator thinks that it was replaced.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Detection {
+    /// The word piece.
+    pub token: String,
+    /// First character of the token in the text, counted in Unicode characters.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// Probability that it was replaced.
+    pub probability: f64,
+}
+
+/// Runs the discriminator over `text` of any length, in windows as long as its position table.
+pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: &Device) -> Vec<Detection> {
+    let encoding = tokenizer.encode(text, OffsetUnit::Char, None);
+    let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();
+    let special = tokenizer.special();
+    let window = model.embeddings.position.dims()[0] - 2;
+    let mut detections = Vec::with_capacity(pieces.len());
+    for chunk in pieces.chunks(window) {
+        let inner = chunk.iter().map(|&i| encoding.ids[i]);
+        let ids: Vec<i32> =
+            [special.cls].into_iter().chain(inner).chain([special.sep]).map(|id| id as i32).collect();
+        let s = ids.len();
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, s]), device);
+        let real = Tensor::ones([1, s], device);
+        let logits = model.forward(ids.clone(), ids.zeros_like(), real, &DropoutSites::off());
+        let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+        for (&i, &logit) in chunk.iter().zip(&logits[1..]) {
+            let (start, end) = encoding.offsets[i];
+            let token = tokenizer.vocabulary().piece(encoding.ids[i]).unwrap_or("[UNK]").to_string();
+            detections.push(Detection {
+                token,
+                start,
+                end,
+                probability: 1.0 / (1.0 + (-f64::from(logit)).exp()),
+            });
+        }
+    }
+    detections
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelFolderError> {
+    fs::read(path).map_err(|source| ModelFolderError::Read { path: path.into(), source })
+}
+
+fn read_json(path: &Path) -> Result<Value, ModelFolderError> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|source| ModelFolderError::Json { path: path.into(), source })
+}
+
+fn read_tensors(path: &Path) -> Result<NamedTensors, ModelFolderError> {
+    parameters::from_safetensors(&read(path)?)
+        .map_err(|source| ModelFolderError::Format { path: path.into(), source })
+}

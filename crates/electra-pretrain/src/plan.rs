@@ -1,0 +1,82 @@
+//! What a run will need, from its recipe and a short probe of its speed.
+
+use burn::prelude::*;
+use electra_model::flops::{ForwardFlops, ParameterCount};
+use electra_run::process;
+use electra_run::record::Plan;
+use serde::Serialize;
+
+use crate::bench::{StepBench, bench_step};
+use crate::recipe::Recipe;
+use crate::step::Divergence;
+
+/// Everything that can be said before launching.
+#[derive(Clone, Debug, Serialize)]
+pub struct Forecast {
+    /// Parameters of the discriminator, and what the generator adds.
+    pub parameters: [usize; 2],
+    /// Floating-point operations of a step.
+    pub flops_per_step: f64,
+    /// Of the whole run.
+    pub flops: f64,
+    /// Bytes of one checkpoint: weights and two moments.
+    pub checkpoint_mb: f64,
+    /// Time, tokens, memory, disk.
+    pub plan: Plan,
+    /// Rows of the training data, if it is there.
+    pub examples: Option<usize>,
+}
+
+/// Predicts a run of `recipe` on `device` from a few steps on random rows.
+///
+/// Evaluation is counted at a third of the cost of training on the same rows. `examples` are the
+/// rows of the training data, and `heldout` those of the held-out data, where known.
+///
+/// # Errors
+/// If the probe goes out of bounds.
+pub fn forecast(
+    recipe: &Recipe,
+    device: &Device,
+    probe_steps: usize,
+    examples: Option<usize>,
+    heldout: Option<usize>,
+) -> Result<Forecast, Divergence> {
+    let bench = StepBench {
+        device: device.clone(),
+        device_name: String::new(),
+        threads: 0,
+        warmup: 1,
+        steps: probe_steps,
+        peak_flops: None,
+    };
+    let timings = bench_step(recipe, &bench, |_, _| {})?;
+    let mut seconds = timings.step_seconds;
+    seconds.sort_by(f64::total_cmp);
+    let step_seconds = seconds[seconds.len() / 2];
+
+    let (batch, length, steps) = (recipe.train.batch_size, recipe.data.sequence_length, recipe.train.steps);
+    let count = ParameterCount::of(&recipe.model);
+    let flops_per_step = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
+    let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
+    let evaluated = heldout.unwrap_or(recipe.evaluate.max_examples).min(recipe.evaluate.max_examples) as f64;
+    let evaluation_seconds = evaluations * evaluated / batch as f64 * step_seconds / 3.0;
+    let rows = steps * batch as u64;
+    let checkpoint_mb = count.total() as f64 * 4.0 * 3.0 / 1e6;
+    let log_mb = steps as f64 / recipe.log.every_steps as f64 * 1e-3;
+    let kept = (recipe.checkpoint.keep_last + 1) as f64;
+    Ok(Forecast {
+        parameters: [count.discriminator, count.generator],
+        flops_per_step,
+        flops: flops_per_step * steps as f64,
+        checkpoint_mb,
+        plan: Plan {
+            seconds: steps as f64 * step_seconds + evaluation_seconds,
+            tokens: rows * length as u64,
+            epochs: examples.map_or(f64::NAN, |n| rows as f64 / n as f64),
+            tokens_per_second: (batch * length) as f64 / step_seconds,
+            peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
+            disk_mb: kept * checkpoint_mb + checkpoint_mb / 3.0 + log_mb,
+        },
+        examples,
+    })
+}

@@ -1,0 +1,295 @@
+//! What a pretraining recipe says.
+
+use std::path::PathBuf;
+
+use electra_model::{ModelConfig, Objective};
+use electra_optim::{AdamConfig, Decay, Schedule};
+use electra_run::recipe::{RecipeError, Resolved};
+use serde::{Deserialize, Serialize};
+
+use crate::mask::Masking;
+
+/// A complete recipe: everything that decides the weights, and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Names the run folder unless `--run` does.
+    pub name: String,
+    /// Every random number of the run follows from it.
+    pub seed: u64,
+    /// What is read.
+    pub data: DataConfig,
+    /// Sizes of the networks.
+    pub model: ModelConfig,
+    /// What is learned.
+    pub objective: Objective,
+    /// Which positions the generator fills in.
+    pub masking: Masking,
+    /// How gradients become updates.
+    pub optimizer: OptimizerConfig,
+    /// Learning rate over the run.
+    pub schedule: ScheduleConfig,
+    /// Batches and steps.
+    pub train: TrainConfig,
+    /// Held-out evaluation.
+    pub evaluate: EvaluateConfig,
+    /// Saved states.
+    pub checkpoint: CheckpointConfig,
+    /// Metrics on the way.
+    pub log: LogConfig,
+}
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Folder that `electra data build` wrote.
+    pub path: PathBuf,
+    /// Tokens of a row, special tokens included; that of the folder.
+    pub sequence_length: usize,
+}
+
+/// How gradients become updates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Decay of the average of gradients.
+    pub beta_1: f64,
+    /// Decay of the average of squared gradients.
+    pub beta_2: f64,
+    /// Added to the root of the second average.
+    pub epsilon: f64,
+    /// Decoupled weight decay of matrices and tables.
+    pub weight_decay: f64,
+    /// Whether the averages are corrected for their start at zero; the reference does not.
+    pub bias_correction: bool,
+    /// Gradients longer than this are shortened to it, all together.
+    pub max_grad_norm: f64,
+}
+
+/// Learning rate over the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Peak.
+    pub learning_rate: f64,
+    /// Steps of linear warmup.
+    pub warmup_steps: u64,
+    /// How it falls.
+    pub decay: Decay,
+}
+
+/// Batches and steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Optimizer steps of the run.
+    pub steps: u64,
+    /// Rows of an optimizer step.
+    pub batch_size: usize,
+    /// Rows that go through the networks at once; gradients of a step are summed over them.
+    /// Absent: the whole batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch_size: Option<usize>,
+    /// Dropout on hidden states of both networks.
+    pub dropout: f64,
+    /// Dropout on attention probabilities. Absent: that of hidden states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention_dropout: Option<f64>,
+    /// Type of the numbers in the networks.
+    pub precision: Precision,
+}
+
+/// Type of the numbers in the networks; optimizer state has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit IEEE floats, where the device has them.
+    F16,
+    /// bfloat16, where the device has it.
+    Bf16,
+}
+
+/// Held-out evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// Steps between evaluations; the last step is always evaluated.
+    pub every_steps: u64,
+    /// Held-out rows that an evaluation reads at most.
+    pub max_examples: usize,
+}
+
+/// Saved states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// Steps between checkpoints; the last step is always saved.
+    pub every_steps: u64,
+    /// How many of the last are kept, beside the best.
+    pub keep_last: usize,
+}
+
+/// Metrics on the way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Steps that one logged line averages over.
+    pub every_steps: u64,
+    /// Steps between histograms of weights for TensorBoard.
+    pub histogram_every_steps: u64,
+}
+
+impl Recipe {
+    /// The learning-rate schedule of the whole run.
+    pub fn schedule(&self) -> Schedule {
+        let ScheduleConfig { learning_rate, warmup_steps, decay } = self.schedule;
+        Schedule { peak: learning_rate, warmup_steps, total_steps: self.train.steps, decay }
+    }
+
+    /// The optimizer's constants.
+    pub fn adam(&self) -> AdamConfig {
+        let o = &self.optimizer;
+        AdamConfig {
+            beta_1: o.beta_1,
+            beta_2: o.beta_2,
+            epsilon: o.epsilon,
+            weight_decay: o.weight_decay,
+            bias_correction: o.bias_correction,
+        }
+    }
+
+    /// Dropout rate on attention probabilities.
+    pub fn attention_dropout(&self) -> f64 {
+        self.train.attention_dropout.unwrap_or(self.train.dropout)
+    }
+
+    /// Rows that go through the networks at once.
+    pub fn micro_batch_size(&self) -> usize {
+        self.train.micro_batch_size.unwrap_or(self.train.batch_size)
+    }
+
+    /// Masked slots `N` of a row.
+    pub fn slots(&self) -> usize {
+        self.masking.slots(self.data.sequence_length)
+    }
+}
+
+/// Refuses values that contradict each other, pointing at the culprit.
+///
+/// # Errors
+/// The first contradiction.
+pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
+    let r = &resolved.value;
+    let fail = |key: &str, message: String, help: &str| Err(resolved.error_at(key, message, help));
+    if let Err(error) = r.model.validate() {
+        return fail(&format!("model.{}", error.key), error.message, "see configs/pretrain/small.toml");
+    }
+    if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
+        return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
+    }
+    let (length, positions) = (r.data.sequence_length, r.model.max_position_embeddings);
+    if length < 8 {
+        return fail(
+            "data.sequence_length",
+            format!("rows of {length} tokens"),
+            "8 is the least, 128 is usual",
+        );
+    }
+    if length > positions {
+        return fail(
+            "data.sequence_length",
+            format!("rows of {length} tokens do not fit a position table of {positions} rows"),
+            "lower it, or raise model.max_position_embeddings",
+        );
+    }
+    let p = r.masking.probability();
+    if !(p > 0.0 && p < 1.0) {
+        return fail(
+            "masking.probability",
+            format!("is {p}"),
+            "expected a share above 0 and below 1, such as 0.15",
+        );
+    }
+    if let Masking::Google { mask_token_share, .. } = r.masking
+        && !(0.0..=1.0).contains(&mask_token_share)
+    {
+        return fail(
+            "masking.mask_token_share",
+            format!("is {mask_token_share}"),
+            "expected a share from 0 to 1",
+        );
+    }
+    let Objective::ReplacedTokenDetection { generator_weight, discriminator_weight, temperature, .. } =
+        r.objective;
+    for (key, weight) in
+        [("generator_weight", generator_weight), ("discriminator_weight", discriminator_weight)]
+    {
+        if !(weight.is_finite() && weight >= 0.0) {
+            return fail(
+                &format!("objective.{key}"),
+                format!("is {weight}"),
+                "expected a number of at least 0",
+            );
+        }
+    }
+    if !(temperature.is_finite() && temperature > 0.0) {
+        return fail("objective.temperature", format!("is {temperature}"), "expected a number above 0");
+    }
+    if let Err(error) = r.adam().check() {
+        return fail(
+            &format!("optimizer.{}", error.name),
+            error.to_string(),
+            "see configs/pretrain/small.toml",
+        );
+    }
+    let norm = r.optimizer.max_grad_norm;
+    if !(norm.is_finite() && norm > 0.0) {
+        return fail("optimizer.max_grad_norm", format!("is {norm}"), "expected a number above 0");
+    }
+    if let Err(error) = r.schedule().check() {
+        use electra_optim::ScheduleError as E;
+        let key = match error {
+            E::Peak { .. } => "schedule.learning_rate",
+            E::NoSteps => "train.steps",
+            E::Warmup { .. } => "schedule.warmup_steps",
+            E::Power { .. } => "schedule.decay",
+        };
+        return fail(key, error.to_string(), "the schedule covers train.steps steps");
+    }
+    let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
+    if batch == 0 {
+        return fail("train.batch_size", "is 0".into(), "expected at least 1 row");
+    }
+    if micro == 0 || !batch.is_multiple_of(micro) {
+        return fail(
+            "train.micro_batch_size",
+            format!("{micro} does not divide train.batch_size {batch}"),
+            "use a divisor of the batch size",
+        );
+    }
+    for (key, rate) in [("dropout", r.train.dropout), ("attention_dropout", r.attention_dropout())] {
+        if !(0.0..1.0).contains(&rate) {
+            return fail(
+                &format!("train.{key}"),
+                format!("is {rate}"),
+                "expected a rate of at least 0 and below 1",
+            );
+        }
+    }
+    for (key, value) in [
+        ("evaluate.every_steps", r.evaluate.every_steps),
+        ("evaluate.max_examples", r.evaluate.max_examples as u64),
+        ("checkpoint.every_steps", r.checkpoint.every_steps),
+        ("checkpoint.keep_last", r.checkpoint.keep_last as u64),
+        ("log.every_steps", r.log.every_steps),
+        ("log.histogram_every_steps", r.log.histogram_every_steps),
+    ] {
+        if value == 0 {
+            return fail(key, "is 0".into(), "expected at least 1");
+        }
+    }
+    Ok(())
+}
