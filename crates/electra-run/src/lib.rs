@@ -8,9 +8,12 @@
 //! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
 //! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
 //! - [`record`]: the log of metrics, TensorBoard's events, lines of progress
+//! - [`report`]: a run folder as one HTML file
+//! - [`curve`]: numbers over steps as an SVG drawing
 //! - [`process`]: memory, processors and disk
 
 pub mod checkpoint;
+pub mod curve;
 mod durable;
 pub mod interrupt;
 pub mod lock;
@@ -18,5 +21,6 @@ pub mod order;
 pub mod process;
 pub mod recipe;
 pub mod record;
+pub mod report;
 pub mod run_folder;
 pub mod seed;

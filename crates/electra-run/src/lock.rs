@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::process;
+
 /// A lock held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
@@ -57,7 +59,7 @@ impl Lock {
             }
             Err(error) => return Err(io(error.into())),
         }
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = process::host();
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
         writeln!(file, "process {} on {host}", std::process::id()).map_err(io)?;

@@ -42,6 +42,12 @@ pub fn cpu_model() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+/// The machine's name.
+#[must_use]
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// The operating system's name and release.
 #[must_use]
 pub fn system() -> String {

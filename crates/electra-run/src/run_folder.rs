@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable;
 use crate::lock::{Lock, LockError};
+use crate::process;
 
 /// What makes a run the run that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,17 @@ struct Described {
     threads: usize,
     /// Unix seconds of the first start.
     start: u64,
+    machine: Option<Machine>,
+}
+
+/// The machine of the first start.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Machine {
+    host: String,
+    system: String,
+    processor: Option<String>,
+    cpus: usize,
+    memory_mb: Option<u64>,
 }
 
 impl RunFolder {
@@ -215,6 +227,13 @@ fn describe(path: &Path, identity: &RunIdentity) -> Result<(), RunFolderError> {
         device: identity.device.clone(),
         threads: identity.threads,
         start: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        machine: Some(Machine {
+            host: process::host(),
+            system: process::system(),
+            processor: process::cpu_model(),
+            cpus: process::cpu_count(),
+            memory_mb: process::total_memory().map(|bytes| bytes / 1_000_000),
+        }),
     };
     let text = serde_json::to_string_pretty(&described).expect("plain JSON") + "\n";
     let run = path.join(RUN);

@@ -177,8 +177,8 @@ impl MetricsLog {
         self.write("event", step, &json!({ "message": message }))
     }
 
-    /// Writes an "end" line: seconds of training since the start or the last resume, tokens read
-    /// in all, and why the run ends.
+    /// Writes an "end" line: seconds since the start or the last resume, tokens read in all, and why
+    /// the run ends.
     ///
     /// # Errors
     /// If the file cannot be written.

@@ -136,9 +136,9 @@ impl Drop for TensorBoard {
 fn write_events(directory: &Path, resumed_at: Option<u64>, jobs: &Receiver<Job>) -> io::Result<()> {
     let mut writer = EventWriter::create(directory)?;
     writer.write(&messages::file_version())?;
-    if let Some(step) = resumed_at {
-        writer.write(&messages::session_start(step + 1))?;
-    }
+    // A start that voids nothing as well: some of TensorBoard's readers only take a second one for
+    // a restart.
+    writer.write(&messages::session_start(resumed_at.map_or(0, |step| step + 1)))?;
     writer.records.flush()?;
     while let Ok(job) = jobs.recv() {
         match job {
@@ -169,10 +169,10 @@ impl EventWriter {
     fn create(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let seconds = messages::now() as u64;
-        let host = rustix::system::uname().nodename().to_string_lossy().replace('/', "-");
-        let process = std::process::id();
+        let host = crate::process::host().replace('/', "-");
+        let id = std::process::id();
         for number in 0.. {
-            let name = format!("events.out.tfevents.{seconds:010}.{number:03}.{host}.{process}");
+            let name = format!("events.out.tfevents.{seconds:010}.{number:03}.{host}.{id}");
             match File::create_new(directory.join(name)) {
                 Ok(file) => return Ok(Self { records: RecordWriter::new(BufWriter::new(file)) }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -61,16 +61,17 @@ fn scalars_and_text_are_read_back() {
     board.recipe(0, "seed = 1\n[train]");
     drop(board);
     let events = events(folder.path());
-    assert_eq!(events.len(), 3);
+    assert_eq!(events.len(), 4);
     assert_eq!(events[0].get_file_version(), "brain.Event:2");
     assert!(events[0].wall_time > 1.7e9);
-    let values = &events[1].get_summary().value;
+    assert_eq!((events[1].step, events[1].get_session_log().status), (0, SessionLog_SessionStatus::START));
+    let values = &events[2].get_summary().value;
     assert_eq!(
-        (events[1].step, values[0].tag.as_str(), values[0].get_simple_value()),
+        (events[2].step, values[0].tag.as_str(), values[0].get_simple_value()),
         (7, "train/loss", 1.5)
     );
     assert_eq!(values[1].get_simple_value(), f32::INFINITY);
-    let text = &events[2].get_summary().value[0];
+    let text = &events[3].get_summary().value[0];
     assert_eq!(text.tag, "recipe/text_summary");
     assert_eq!(text.get_metadata().get_plugin_data().plugin_name, "text");
     assert_eq!(text.get_tensor().string_val[0], b"    seed = 1\n    [train]\n");
@@ -84,8 +85,8 @@ fn histograms_are_read_back() {
     board.histogram(4, "weights", vec![f32::NAN]);
     drop(board);
     let events = events(folder.path());
-    assert_eq!(events.len(), 2, "the histogram of nothing is not written");
-    let histogram = events[1].get_summary().value[0].get_histo();
+    assert_eq!(events.len(), 3, "the histogram of nothing is not written");
+    let histogram = events[2].get_summary().value[0].get_histo();
     assert_eq!((histogram.num, histogram.min, histogram.max), (3.0, -0.5, 0.5));
     assert_eq!(histogram.bucket, [1.0, 0.0, 2.0]);
 }
@@ -102,7 +103,7 @@ fn hparams_are_read_back() {
     board.hparams(&hparams, &["eval/loss"]);
     board.end(true);
     drop(board);
-    let data: Vec<HParamsPluginData> = events(folder.path())[1..]
+    let data: Vec<HParamsPluginData> = events(folder.path())[2..]
         .iter()
         .map(|event| {
             let plugin = event.get_summary().value[0].get_metadata().get_plugin_data();
@@ -133,9 +134,9 @@ fn a_resumed_run_says_from_which_step_on_the_past_is_void() {
     // Both within one second: neither file may have replaced the other.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let events = events(folder.path());
-    assert_eq!(events.len(), 6 + 3);
-    assert_eq!(events[7].get_session_log().status, SessionLog_SessionStatus::START);
-    assert_eq!(events[7].step, 4);
+    assert_eq!(events.len(), 7 + 3);
+    assert_eq!(events[8].get_session_log().status, SessionLog_SessionStatus::START);
+    assert_eq!(events[8].step, 4);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn flushed_events_are_in_the_file_while_the_writer_lives() {
     let board = TensorBoard::open(folder.path(), None);
     board.scalars(1, &[("loss", 1.0)]);
     board.flush();
-    assert_eq!(events(folder.path()).len(), 2);
+    assert_eq!(events(folder.path()).len(), 3);
     assert_eq!(board.failure(), None);
 }
 

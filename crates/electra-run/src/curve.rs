@@ -1,0 +1,355 @@
+//! Numbers over steps as an SVG drawing that takes its colours from the page around it.
+//!
+//! plotters draws with one fixed colour per role; afterwards each becomes a CSS variable
+//! (`--axis`, `--grid`, `--training`, `--held-out`, `--second`, `--published`, `--limit`), so that
+//! one drawing serves a light page, a dark one and paper.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use plotters::prelude::{
+    ChartBuilder, Circle, IntoDrawingArea, IntoFont, LineSeries, RGBColor, SVGBackend, TRANSPARENT, Text,
+};
+use plotters::style::Color as _;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+/// What a line stands for, which decides how it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Noisy values of training, in the background.
+    Training,
+    /// Values of held-out data.
+    HeldOut,
+    /// A second kind of values beside those of [`Role::HeldOut`].
+    Second,
+    /// Somebody else's published values, dashed.
+    Published,
+}
+
+/// One line of a drawing.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What it stands for.
+    pub role: Role,
+    /// Steps in ascending order with their values. A value that is not finite leaves a gap.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A level that divides good from bad.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// The level.
+    pub value: f64,
+    /// A word or two beside it.
+    pub label: String,
+}
+
+/// How the numbers of the vertical axis are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As decimal numbers; the axis covers the values.
+    Values,
+    /// As decimal numbers or in scientific notation; the axis begins at 0.
+    FromZero,
+}
+
+/// A drawing.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// For readers who cannot see it.
+    pub title: String,
+    /// The lines, the first at the back.
+    pub series: Vec<Series>,
+    /// Horizontal lines across.
+    pub limits: Vec<Limit>,
+    /// The last step of the horizontal axis.
+    pub last_step: f64,
+    /// The vertical axis.
+    pub scale: Scale,
+}
+
+impl Curve {
+    /// The drawing as an `<svg>` element, or nothing if no line has a finite value.
+    #[must_use]
+    pub fn svg(&self) -> Option<String> {
+        let [x, y] = [0.0..self.last_step.max(1.0), self.vertical()?];
+        let mut svg = String::new();
+        self.draw(&mut svg, x, y).expect("drawing into memory");
+        for color in COLORS {
+            svg = svg.replace(&format!("\"{}\"", color.hex()), &color.css());
+        }
+        let start = svg.find("viewBox").expect("plotters states the size of the drawing");
+        let title = escape(&self.title);
+        Some(format!("<svg class=\"curve\" role=\"img\" aria-label=\"{title}\" {}", &svg[start..]))
+    }
+
+    /// The range of the vertical axis: every line and limit, with air around.
+    fn vertical(&self) -> Option<Range<f64>> {
+        let own = self.series.iter().filter(|series| series.role != Role::Published);
+        let mut values: Vec<f64> = own
+            .flat_map(|series| &series.points)
+            .map(|point| point.1)
+            .filter(|value| value.is_finite())
+            .collect();
+        values.sort_by(f64::total_cmp);
+        let (&low, &high) = (values.first()?, values.last()?);
+        // A few spikes must not flatten the rest.
+        let usual = values[(values.len() - 1) * 98 / 100];
+        let median = values[values.len() / 2];
+        let high = if high - median > 6.0 * (usual - low) && values.len() > 50 {
+            usual + (usual - low)
+        } else {
+            high
+        };
+        let levels = self.limits.iter().map(|limit| limit.value);
+        let low = levels.clone().fold(low, f64::min);
+        let high = levels.fold(high, f64::max);
+        let air = if high > low { 0.06 * (high - low) } else { 0.1 * high.abs().max(1e-9) };
+        Some(match self.scale {
+            Scale::Values => low - air..high + air,
+            Scale::FromZero => 0.0..high + air,
+        })
+    }
+
+    fn draw(
+        &self,
+        svg: &mut String,
+        x: Range<f64>,
+        y: Range<f64>,
+    ) -> Result<(), Box<dyn std::error::Error + '_>> {
+        let area = SVGBackend::with_string(svg, (WIDTH, HEIGHT)).into_drawing_area();
+        let mut chart = ChartBuilder::on(&area)
+            .margin_top(14)
+            .margin_right(22)
+            .x_label_area_size(44)
+            .y_label_area_size(92)
+            .build_cartesian_2d(x.clone(), y.clone())?;
+        let text = |color: Color| ("sans-serif", 25).into_font().color(&color.rgb());
+        let decimals = decimals(&y);
+        let small = y.end.abs() < 0.01;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(Color::Grid.rgb().stroke_width(2))
+            .axis_style(Color::Grid.rgb().stroke_width(2))
+            .set_all_tick_mark_size(0)
+            .x_labels(6)
+            .y_labels(5)
+            .x_label_formatter(&|step| steps(*step))
+            .y_label_formatter(&|value| if small { scientific(*value) } else { decimal(*value, decimals) })
+            .label_style(text(Color::Axis))
+            .draw()?;
+
+        let inside = |&(step, value): &(f64, f64)| {
+            // Lines end at the edge instead of running over the labels.
+            (step.clamp(x.start, x.end), value.clamp(y.start, y.end))
+        };
+        for series in &self.series {
+            let (color, width, dots) = match series.role {
+                Role::Training => (Color::Training, 3, false),
+                Role::HeldOut => (Color::HeldOut, 5, true),
+                Role::Second => (Color::Second, 5, true),
+                Role::Published => (Color::Published, 4, false),
+            };
+            let finite = |point: &(f64, f64)| point.1.is_finite();
+            for piece in series.points.split(|point| !finite(point)).filter(|piece| !piece.is_empty()) {
+                chart.draw_series(LineSeries::new(
+                    piece.iter().map(inside),
+                    color.rgb().stroke_width(width),
+                ))?;
+            }
+            let points = series.points.iter().filter(|point| finite(point));
+            if points.clone().count() <= if dots { 40 } else { 1 } {
+                chart.draw_series(points.map(|point| Circle::new(inside(point), 7, color.rgb().filled())))?;
+            }
+        }
+        for limit in self.limits.iter().filter(|limit| y.contains(&limit.value)) {
+            let ends = [(x.start, limit.value), (x.end, limit.value)];
+            chart.draw_series(LineSeries::new(ends, Color::Limit.rgb().stroke_width(3)))?;
+            let style = text(Color::Limit).pos(Pos::new(HPos::Right, VPos::Bottom));
+            chart.draw_series([Text::new(limit.label.clone(), (x.end, limit.value), style)])?;
+        }
+        area.present()?;
+        Ok(())
+    }
+}
+
+/// Twice the size at which it is looked at, because plotters rounds to whole units.
+const WIDTH: u32 = 1120;
+const HEIGHT: u32 = 500;
+
+/// The colours of a drawing, as plotters sees them and as the page does.
+#[derive(Clone, Copy)]
+enum Color {
+    Axis = 1,
+    Grid,
+    Training,
+    HeldOut,
+    Second,
+    Published,
+    Limit,
+}
+
+const COLORS: [Color; 7] = [
+    Color::Axis,
+    Color::Grid,
+    Color::Training,
+    Color::HeldOut,
+    Color::Second,
+    Color::Published,
+    Color::Limit,
+];
+
+impl Color {
+    /// No drawing of ours uses these otherwise.
+    fn rgb(self) -> RGBColor {
+        RGBColor(254, 1, self as u8)
+    }
+
+    fn hex(self) -> String {
+        format!("#FE01{:02X}", self as u8)
+    }
+
+    fn css(self) -> String {
+        let (name, extra) = match self {
+            Self::Axis => ("axis", ""),
+            Self::Grid => ("grid", ""),
+            Self::Training => ("training", ""),
+            Self::HeldOut => ("held-out", ""),
+            Self::Second => ("second", ""),
+            Self::Published => ("published", " stroke-dasharray=\"16 11\""),
+            Self::Limit => ("limit", " stroke-dasharray=\"3 9\""),
+        };
+        format!("\"var(--{name})\"{extra}")
+    }
+}
+
+/// Decimals that tell five ticks of a range apart.
+fn decimals(range: &Range<f64>) -> usize {
+    let tick = (range.end - range.start) / 5.0;
+    (-tick.log10()).ceil().clamp(0.0, 6.0) as usize
+}
+
+fn decimal(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let (sign, digits) = whole.split_at(usize::from(whole.starts_with('-')));
+    match digits.parse() {
+        Ok(digits) => format!("{sign}{}{rest}", crate::record::thousands(digits)),
+        Err(_) => text,
+    }
+}
+
+fn scientific(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.0e}") }
+}
+
+/// A number of steps in thousands and millions.
+fn steps(step: f64) -> String {
+    match step {
+        1e6.. => format!("{}M", short(step / 1e6)),
+        1e3.. => format!("{}k", short(step / 1e3)),
+        _ => short(step),
+    }
+}
+
+fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Text for an attribute.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' | '<' | '>' | '"' => write!(escaped, "&#{};", u32::from(c)).expect("writing into memory"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(points: &[(f64, f64)]) -> Curve {
+        Curve {
+            title: "loss <\"&\">".to_owned(),
+            series: vec![Series { role: Role::HeldOut, points: points.to_vec() }],
+            limits: Vec::new(),
+            last_step: 100.0,
+            scale: Scale::Values,
+        }
+    }
+
+    #[test]
+    fn a_drawing_takes_its_colours_from_the_page() {
+        let mut curve = curve(&[(0.0, 1.0), (50.0, 2.0), (100.0, 1.5)]);
+        curve.limits.push(Limit { value: 1.2, label: "too <low>".to_owned() });
+        curve.series.push(Series { role: Role::Published, points: vec![(0.0, 1.0), (100.0, 2.0)] });
+        let svg = curve.svg().unwrap();
+        for name in ["axis", "grid", "held-out", "published", "limit"] {
+            assert!(svg.contains(&format!("\"var(--{name})\"")), "{name} in {svg}");
+        }
+        assert!(!svg.contains("#FE01"), "{svg}");
+        assert!(svg.contains("aria-label=\"loss &#60;&#34;&#38;&#34;&#62;\""), "{svg}");
+        assert!(svg.contains("too &lt;low&gt;"), "{svg}");
+    }
+
+    #[test]
+    fn nothing_to_draw_is_no_drawing() {
+        assert!(curve(&[]).svg().is_none());
+        assert!(curve(&[(1.0, f64::NAN)]).svg().is_none());
+    }
+
+    #[test]
+    fn one_value_and_equal_values_can_be_drawn() {
+        assert!(curve(&[(5.0, 3.0)]).svg().unwrap().contains("<circle"));
+        assert!(curve(&[(5.0, 0.0), (6.0, 0.0)]).svg().is_some());
+        let begun = Curve { last_step: 0.0, ..curve(&[(0.0, 3.0)]) };
+        assert!(begun.svg().is_some());
+    }
+
+    #[test]
+    fn a_gap_parts_a_line() {
+        let lines = |points: &[(f64, f64)]| {
+            let svg = curve(points).svg().unwrap();
+            svg.matches("<polyline").filter(|_| true).count()
+                - Curve {
+                    series: vec![Series { role: Role::HeldOut, points: points[..1].to_vec() }],
+                    ..curve(&[])
+                }
+                .svg()
+                .unwrap()
+                .matches("<polyline")
+                .count()
+        };
+        assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (3.0, f64::NAN), (4.0, 1.0), (5.0, 2.0)]), 1);
+        assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (4.0, 1.0), (5.0, 2.0)]), 0);
+    }
+
+    #[test]
+    fn a_few_spikes_do_not_flatten_the_rest() {
+        let mut points: Vec<(f64, f64)> =
+            (0..200).map(|i| (f64::from(i), 1.0 + f64::from(i % 10) / 10.0)).collect();
+        points[50].1 = 1e6;
+        let range = curve(&points).vertical().unwrap();
+        assert!(range.end < 4.0, "{range:?}");
+    }
+
+    #[test]
+    fn numbers_on_the_axes_are_short() {
+        assert_eq!(
+            [0.0, 500.0, 1_500.0, 20_000.0, 2_500_000.0].map(steps),
+            ["0", "500", "1.5k", "20k", "2.5M"]
+        );
+        assert_eq!(decimal(12_345.6, 0), "12,346");
+        assert_eq!(decimal(-0.25, 2), "-0.25");
+        assert_eq!(decimals(&(0.0..5.0)), 0);
+        assert_eq!(decimals(&(0.5..1.0)), 1);
+        assert_eq!(scientific(5e-4), "5e-4");
+    }
+}

@@ -1,0 +1,135 @@
+//! A run folder as one HTML file that needs nothing else: no network, no script.
+
+mod health;
+mod history;
+mod panels;
+mod published;
+mod tables;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use minijinja::Environment;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use crate::record::LogError;
+
+use history::History;
+
+/// Why a folder cannot be reported on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It is not a run folder, or a part of it is not there.
+    #[error("{folder} is no run folder: it has no {missing}; name a folder that pretraining has written")]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that is missing.
+        missing: String,
+    },
+    /// The log has nothing to report.
+    #[error("{path} holds no complete line yet; wait until the run has written one")]
+    Empty {
+        /// The log.
+        path: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The description of the run is not JSON.
+    #[error("{path} is damaged: {source}")]
+    Damaged {
+        /// `run.json`.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+}
+
+/// What `report.html` shows.
+#[derive(Serialize)]
+struct Page {
+    name: String,
+    status: String,
+    facts: Vec<tables::Fact>,
+    verdict: health::Verdict,
+    metrics: Option<Vec<tables::Metric>>,
+    plan: Option<Vec<tables::Planned>>,
+    panels: Vec<panels::Panel>,
+    has_published: bool,
+    events: Vec<tables::Event>,
+    /// None if the file is missing: a run can be reported on without it, and the page says so.
+    recipe: Option<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// The report on a run, finished or not, as HTML.
+///
+/// # Errors
+/// If `run_folder` lacks `run.json` or `metrics.jsonl`, or one of them cannot be read.
+pub fn render(run_folder: &Path) -> Result<String, ReportError> {
+    for missing in ["run.json", "metrics.jsonl"] {
+        if !run_folder.join(missing).is_file() {
+            return Err(ReportError::Missing { folder: run_folder.to_owned(), missing: missing.to_owned() });
+        }
+    }
+    let history = History::read(&run_folder.join("metrics.jsonl"))?;
+    let run: serde_json::Value = {
+        let path = run_folder.join("run.json");
+        let text = fs::read(&path).map_err(|source| ReportError::Io { path: path.clone(), source })?;
+        serde_json::from_slice(&text).map_err(|source| ReportError::Damaged { path, source })?
+    };
+    let recipe = fs::read_to_string(run_folder.join("recipe.toml")).ok();
+    let page = Page {
+        name: name_of(run_folder),
+        status: tables::status(&history),
+        facts: tables::facts(&history),
+        verdict: health::verdict(&history),
+        metrics: tables::metrics(&history),
+        plan: tables::plan(&history, disk_use(run_folder)),
+        panels: panels::all(&history),
+        has_published: panels::shows_published(&history),
+        events: tables::events(&history),
+        recipe,
+        environment: tables::environment(&run, &history),
+    };
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
+    let template = environment.get_template("report.html").expect("it was just added");
+    Ok(template.render(Serde(page)).expect("the template fits the page"))
+}
+
+/// The name of the folder, also for `.` and `..`.
+fn name_of(folder: &Path) -> String {
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Bytes of all files in a folder. What cannot be read, or disappears meanwhile, does not count.
+fn disk_use(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(data) if data.is_dir() => disk_use(&entry.path()),
+            Ok(data) => data.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Whether a run is healthy: the signature that published runs have in common.
+
+use serde::Serialize;
+
+use super::history::History;
+
+/// The judgement at the top of the page.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Verdict {
+    /// "good", "bad" or "open".
+    pub(super) tone: &'static str,
+    pub(super) title: &'static str,
+    pub(super) text: String,
+    pub(super) checks: Vec<Check>,
+}
+
+/// One criterion.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Check {
+    pub(super) is_met: bool,
+    pub(super) name: &'static str,
+    /// What was found.
+    pub(super) value: String,
+    /// What is expected.
+    pub(super) limit: &'static str,
+    /// Why it matters.
+    pub(super) reason: &'static str,
+}
+
+/// Above it, the discriminator may just be saying "original" everywhere (with weight 50, a
+/// generator of unigrams costs about 27).
+pub(super) const PLATEAU: f64 = 24.0;
+/// A discriminator that has begun to see more than frequencies is above.
+pub(super) const LOW_AUC: f64 = 0.8;
+/// A discriminator that uses the context at all is below.
+pub(super) const HIGH_RATIO: f64 = 0.98;
+/// Fewer replaced tokens found than this is as good as none.
+const LOW_RECALL: f64 = 0.05;
+
+pub(super) fn verdict(history: &History) -> Verdict {
+    if history.train.last().is_some_and(|last| last.number("loss").is_none()) {
+        let text = format!("The training loss at step {} is not a number.", history.last_step());
+        return Verdict { tone: "bad", title: "Diverged", text, checks: Vec::new() };
+    }
+    let Some(last) = history.eval.last() else {
+        let text = "There is no held-out evaluation yet, and only that can tell.".to_owned();
+        return Verdict { tone: "open", title: "Not evaluated yet", text, checks: Vec::new() };
+    };
+
+    let mut checks = Vec::new();
+    let mut check = |name, value: Option<f64>, digits: usize, is_met: fn(f64) -> bool, limit, reason| {
+        if let Some(value) = value {
+            checks.push(Check {
+                is_met: is_met(value),
+                name,
+                value: format!("{value:.digits$}"),
+                limit,
+                reason,
+            });
+        }
+    };
+    let total = last.number("mlm_loss").zip(last.number("rtd_loss")).map(|(mlm, rtd)| mlm + 50.0 * rtd);
+    check(
+        "Off the majority-class plateau",
+        total,
+        2,
+        |total| total < PLATEAU,
+        "below 24",
+        "generator loss + 50 × discriminator loss; saying \u{201c}original\u{201d} everywhere costs about 27",
+    );
+    check(
+        "Ranks replaced above original",
+        last.number("rtd_auc"),
+        3,
+        |auc| auc > LOW_AUC,
+        "above 0.8",
+        "area under the ROC curve; 0.5 is chance",
+    );
+    check(
+        "Beats knowing the fake rate",
+        last.number("rtd_loss_over_entropy"),
+        3,
+        |ratio| ratio < HIGH_RATIO,
+        "below 0.98",
+        "discriminator loss / H(q); 1 is what a constant answer costs",
+    );
+    check(
+        "Finds replaced tokens",
+        last.number("rtd_recall"),
+        3,
+        |recall| recall >= LOW_RECALL,
+        "0.05 or more",
+        "recall at a probability of one half",
+    );
+
+    let is_collapsed = last.fields.get("collapsed").and_then(serde_json::Value::as_bool) == Some(true);
+    let failed = checks.iter().filter(|check| !check.is_met).count();
+    let (tone, title, text) = match (is_collapsed, failed, checks.len()) {
+        (true, ..) => (
+            "bad",
+            "Collapsed",
+            "The discriminator has settled for the majority class: it no longer learns.".to_owned(),
+        ),
+        (false, _, 0) => {
+            ("open", "Not evaluated yet", "The held-out evaluation has no usable numbers.".to_owned())
+        }
+        (false, 0, _) => {
+            ("good", "Healthy", "It shows every sign that published runs have in common.".to_owned())
+        }
+        (false, failed, all) => (
+            "open",
+            "Not healthy yet",
+            format!(
+                "{} of {all} signs of a healthy run are there; early in training that is normal.",
+                all - failed
+            ),
+        ),
+    };
+    let text = format!("{text} Held-out data at step {}.", crate::record::thousands(last.step));
+    Verdict { tone, title, text, checks }
+}

@@ -1,0 +1,220 @@
+//! The curves of the page.
+
+use serde::Serialize;
+
+use crate::curve::{Curve, Limit, Role, Scale, Series};
+
+use super::health::{HIGH_RATIO, LOW_AUC, PLATEAU};
+use super::history::History;
+use super::published;
+
+/// One curve with what stands around it.
+#[derive(Debug, Serialize)]
+pub(super) struct Panel {
+    title: &'static str,
+    note: &'static str,
+    /// The lines that it has: class and name.
+    legend: Vec<(&'static str, &'static str)>,
+    /// None if there is nothing to draw yet.
+    svg: Option<String>,
+}
+
+/// What to draw in a panel.
+struct Sketch {
+    title: &'static str,
+    note: &'static str,
+    /// Fields of the log with their names and roles; those of [`Role::Training`] stand in "train"
+    /// lines, the others in "eval" lines.
+    fields: &'static [(Role, &'static str, &'static str)],
+    limit: Option<(f64, &'static str)>,
+    scale: Scale,
+}
+
+const BOTH: [&str; 2] = ["training", "held-out"];
+
+const SKETCHES: [Sketch; 12] = [
+    Sketch {
+        title: "Total loss",
+        note: "generator + weight × discriminator",
+        fields: &[(Role::Training, "loss", BOTH[0]), (Role::HeldOut, "loss", BOTH[1])],
+        limit: Some((PLATEAU, "plateau")),
+        scale: Scale::Values,
+    },
+    Sketch {
+        title: "Generator loss",
+        note: "masked tokens, cross entropy",
+        fields: &[(Role::Training, "mlm_loss", BOTH[0]), (Role::HeldOut, "mlm_loss", BOTH[1])],
+        limit: None,
+        scale: Scale::Values,
+    },
+    Sketch {
+        title: "Discriminator loss",
+        note: "all tokens, binary cross entropy",
+        fields: &[(Role::Training, "rtd_loss", BOTH[0]), (Role::HeldOut, "rtd_loss", BOTH[1])],
+        limit: None,
+        scale: Scale::Values,
+    },
+    Sketch {
+        title: "Discriminator loss / H(q)",
+        note: "1 is a constant answer",
+        fields: &[(Role::HeldOut, "rtd_loss_over_entropy", BOTH[1])],
+        limit: Some((HIGH_RATIO, "collapsed")),
+        scale: Scale::Values,
+    },
+    Sketch {
+        title: "Discriminator AUC",
+        note: "0.5 is chance",
+        fields: &[(Role::HeldOut, "rtd_auc", BOTH[1])],
+        limit: Some((LOW_AUC, "healthy above")),
+        scale: Scale::Values,
+    },
+    Sketch {
+        title: "Precision and recall",
+        note: "of replaced tokens",
+        fields: &[(Role::HeldOut, "rtd_precision", "precision"), (Role::Second, "rtd_recall", "recall")],
+        limit: None,
+        scale: Scale::FromZero,
+    },
+    Sketch {
+        title: "Generator accuracy",
+        note: "at masked positions",
+        fields: &[
+            (Role::HeldOut, "mlm_accuracy", "best guess"),
+            (Role::Second, "sampled_accuracy", "sample"),
+        ],
+        limit: None,
+        scale: Scale::FromZero,
+    },
+    Sketch {
+        title: "Fake rate q",
+        note: "replaced tokens among all",
+        fields: &[(Role::HeldOut, "fake_rate", BOTH[1])],
+        limit: None,
+        scale: Scale::Values,
+    },
+    Sketch {
+        title: "Learning rate",
+        note: "",
+        fields: &[(Role::Training, "learning_rate", BOTH[0])],
+        limit: None,
+        scale: Scale::FromZero,
+    },
+    Sketch {
+        title: "Gradient norm",
+        note: "before clipping",
+        fields: &[(Role::Training, "grad_norm", BOTH[0])],
+        limit: None,
+        scale: Scale::FromZero,
+    },
+    Sketch {
+        title: "Tokens per second",
+        note: "",
+        fields: &[(Role::Training, "tokens_per_second", BOTH[0])],
+        limit: None,
+        scale: Scale::FromZero,
+    },
+    Sketch {
+        title: "Resident memory",
+        note: "MB",
+        fields: &[(Role::Training, "rss_mb", BOTH[0])],
+        limit: None,
+        scale: Scale::FromZero,
+    },
+];
+
+pub(super) fn all(history: &History) -> Vec<Panel> {
+    SKETCHES.iter().map(|sketch| sketch.draw(history)).collect()
+}
+
+/// Whether any panel has a published curve in it.
+pub(super) fn shows_published(history: &History) -> bool {
+    SKETCHES.iter().any(|sketch| !sketch.published(history).is_empty())
+}
+
+impl Sketch {
+    fn draw(&self, history: &History) -> Panel {
+        let mut series = Vec::new();
+        let mut legend = Vec::new();
+        for &(role, field, name) in self.fields {
+            let records = if role == Role::Training { &history.train } else { &history.eval };
+            let points = thin(History::points(records, field));
+            if points.iter().any(|point| point.1.is_finite()) {
+                legend.push((class(role), name));
+                series.push(Series { role, points });
+            }
+        }
+        let published = self.published(history);
+        if !series.is_empty() && !published.is_empty() {
+            legend.push((class(Role::Published), "published"));
+            series.insert(0, Series { role: Role::Published, points: published });
+        }
+        let curve = Curve {
+            title: format!("{} by step", self.title),
+            series,
+            limits: self
+                .limit
+                .iter()
+                .map(|&(value, label)| Limit { value, label: label.to_owned() })
+                .collect(),
+            last_step: history.last_step() as f64,
+            scale: self.scale,
+        };
+        Panel { title: self.title, note: self.note, legend, svg: curve.svg() }
+    }
+
+    /// The published curve of the panel's only held-out field, at the steps of this run that have
+    /// read as many tokens, cut off where the run ends.
+    fn published(&self, history: &History) -> Vec<(f64, f64)> {
+        let mut held_out =
+            self.fields.iter().filter(|(role, ..)| matches!(role, Role::HeldOut | Role::Second));
+        let (Some(&(_, field, _)), None) = (held_out.next(), held_out.next()) else { return Vec::new() };
+        let Some((per_step, end)) = history.tokens_per_step().zip(history.tokens()) else {
+            return Vec::new();
+        };
+        let mut points = published::points(field);
+        points.retain(|&(tokens, _)| tokens <= end);
+        if let Some(value) = published::at(field, end) {
+            points.push((end, value));
+        }
+        points.into_iter().map(|(tokens, value)| (tokens / per_step, value)).collect()
+    }
+}
+
+/// The page's name for a line of that role.
+fn class(role: Role) -> &'static str {
+    match role {
+        Role::Training => "training",
+        Role::HeldOut => "held-out",
+        Role::Second => "second",
+        Role::Published => "published",
+    }
+}
+
+/// Means of neighbouring points where there are more than can be seen. A value that is not finite
+/// stays visible as a gap.
+fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    const SEEN: usize = 500;
+    let group = points.len().div_ceil(SEEN).max(1);
+    let mean = |points: &[(f64, f64)]| {
+        let n = points.len() as f64;
+        (
+            points.iter().map(|point| point.0).sum::<f64>() / n,
+            points.iter().map(|point| point.1).sum::<f64>() / n,
+        )
+    };
+    points.chunks(group).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_curves_are_thinned_to_means() {
+        let points: Vec<(f64, f64)> = (0..1_000).map(|i| (f64::from(i), f64::from(i % 2))).collect();
+        let thinned = thin(points);
+        assert_eq!(thinned.len(), 500);
+        assert_eq!(thinned[1], (2.5, 0.5));
+        assert_eq!(thin(vec![(1.0, 2.0)]), [(1.0, 2.0)]);
+    }
+}
