@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 
-use crate::{Dropout, composed};
+use crate::{AdamStep, AdamUpdated, Dropout, composed};
 
 /// Calls the fused operation if the Flex backend can take all the tensors, and returns from the
 /// enclosing function.
@@ -13,6 +13,16 @@ macro_rules! fused {
             use burn::backend::Dispatch;
             use crate::flex::Fused;
             return Tensor::from_dispatch(<Dispatch as Fused>::$call($($arg),*));
+        }
+    };
+}
+
+/// Calls an operation of the Flex backend that has no gradient, likewise.
+macro_rules! fused_plain {
+    ($test:ident($($tensor:ident),+) => $call:ident($($arg:expr),*)) => {
+        #[cfg(feature = "flex")]
+        if $(crate::flex::$test(&$tensor))&&+ {
+            return crate::flex::$call($($arg),*);
         }
     };
 }
@@ -88,4 +98,87 @@ pub fn attention(
         heads, drop
     ));
     composed::attention(q, k, v, key_bias, heads, drop)
+}
+
+/// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
+pub fn embed(
+    word: Tensor<2>,
+    position: Tensor<2>,
+    token_type: Tensor<2>,
+    ids: Tensor<2, Int>,
+    segments: Tensor<2, Int>,
+) -> Tensor<3> {
+    fused!(word, position, token_type => fused_embed(
+        word.into_dispatch(), position.into_dispatch(), token_type.into_dispatch(),
+        ids.into_dispatch(), segments.into_dispatch()
+    ));
+    composed::embed(word, position, token_type, ids, segments)
+}
+
+/// Rows of `x [B, S, H]` at `positions [B, N]`, as `[B * N, H]`.
+pub fn gather_positions(x: Tensor<3>, positions: Tensor<2, Int>) -> Tensor<2> {
+    fused!(x => fused_gather_positions(x.into_dispatch(), positions.into_dispatch()));
+    composed::gather_positions(x, positions)
+}
+
+/// Logits over the vocabulary with the word table as output matrix:
+/// `h [M, E]`, `table [V, E]`, `bias [V]` to `[M, V]`.
+pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    fused!(h, table, bias => fused_tied_logits(
+        h.into_dispatch(), table.into_dispatch(), bias.into_dispatch()
+    ));
+    composed::tied_logits(h, table, bias)
+}
+
+/// Sum of `weights * -log softmax(logits)[targets]` over `M` rows: `logits [M, V]` to `[1]`.
+pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weights: Tensor<1>) -> Tensor<1> {
+    fused!(logits, weights => fused_weighted_cross_entropy(
+        logits.into_dispatch(), targets.into_dispatch(), weights.into_dispatch()
+    ));
+    composed::weighted_cross_entropy(logits, targets, weights)
+}
+
+/// Sum of `weights * binary cross entropy(logits, labels)`: all `[B, S]`, to `[1]`.
+pub fn weighted_binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>, weights: Tensor<2>) -> Tensor<1> {
+    fused!(logits, labels, weights => fused_weighted_binary_cross_entropy(
+        logits.into_dispatch(), labels.into_dispatch(), weights.into_dispatch()
+    ));
+    composed::weighted_binary_cross_entropy(logits, labels, weights)
+}
+
+/// One draw per row from `softmax(logits / temperature)` by inverting its distribution function
+/// at `uniforms [M]` in `[0, 1)`: `logits [M, V]` to ids `[M]`.
+///
+/// With `exclude [M]` that id has probability zero (the reference's `disallow_correct`).
+pub fn sample_categorical(
+    logits: Tensor<2>,
+    uniforms: Tensor<1>,
+    temperature: f64,
+    exclude: Option<Tensor<1, Int>>,
+) -> Tensor<1, Int> {
+    fused_plain!(takes(logits, uniforms) => sample_categorical(
+        logits, uniforms, temperature, exclude
+    ));
+    composed::sample_categorical(logits, uniforms, temperature, exclude)
+}
+
+/// Sum of squares of all elements, `[1]`.
+pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    fused_plain!(takes_plain(x) => squared_norm(x));
+    composed::squared_norm(x)
+}
+
+/// `m, v` moving averages; `p -= lr * (m / (sqrt(v) + eps) + decay * p)`, no bias correction
+/// (`optimization.py` of google-research/electra).
+pub fn adam_update<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    moment_1: Tensor<D>,
+    moment_2: Tensor<D>,
+    step: AdamStep,
+) -> AdamUpdated<D> {
+    fused_plain!(takes_plain(parameter, gradient, moment_1, moment_2) => adam_update(
+        parameter, gradient, moment_1, moment_2, step
+    ));
+    composed::adam_update(parameter, gradient, moment_1, moment_2, step)
 }

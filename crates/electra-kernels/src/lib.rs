@@ -12,9 +12,10 @@ mod dropout;
 mod flex;
 mod fused;
 
-pub use composed::{
-    AdamStep, AdamUpdated, adam_update, embed, flat_positions, gather_positions, is_f32, sample_categorical,
-    squared_norm, tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy, write_at_positions,
-};
+pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
 pub use dropout::Dropout;
-pub use fused::{attention, dropout, gelu, layer_norm, linear, linear_gelu, residual_layer_norm};
+pub use fused::{
+    adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm, linear, linear_gelu,
+    residual_layer_norm, sample_categorical, squared_norm, tied_logits, weighted_binary_cross_entropy,
+    weighted_cross_entropy,
+};

@@ -24,7 +24,7 @@ const ROWS: usize = 32;
 
 vectorised! {
     /// Adds the bias to each row.
-    fn add_bias<const FMA: bool>(rows: &mut [f32], bias: &[f32]) {
+    pub fn add_bias<const FMA: bool>(rows: &mut [f32], bias: &[f32]) {
         for row in rows.chunks_exact_mut(bias.len()) {
             for (y, b) in row.iter_mut().zip(bias) {
                 *y += b;

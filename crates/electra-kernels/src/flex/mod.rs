@@ -7,20 +7,25 @@
 //! path of [`crate::composed`], whose gradient burn derives.
 
 mod activation;
+mod adam;
 mod attention;
+mod cross_entropy;
+mod embed;
 mod gemm;
 mod layer_norm;
 mod linear;
 mod mask;
 mod simd;
 mod storage;
+mod tied_logits;
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn_flex::FlexTensor;
 
-use crate::Dropout;
+use crate::{AdamStep, AdamUpdated, Dropout};
 
 /// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
@@ -32,6 +37,54 @@ pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
         _ => false,
     };
     on_flex && x.dtype() == DType::F32
+}
+
+/// Whether the fused operations without a gradient can take `x`: 32-bit floats on Flex that
+/// carry no autodiff graph.
+pub fn takes_plain<const D: usize>(x: &Tensor<D>) -> bool {
+    matches!(x.device().as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
+}
+
+fn plain<const D: usize>(x: Tensor<D>) -> FlexTensor {
+    x.try_into_primitive::<Flex>().expect("`takes_plain` was asked")
+}
+
+/// See [`crate::adam_update`]; tensors that [`takes_plain`].
+pub fn adam_update<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    moment_1: Tensor<D>,
+    moment_2: Tensor<D>,
+    step: AdamStep,
+) -> AdamUpdated<D> {
+    let [parameter, moment_1, moment_2] =
+        adam::adam_update(plain(parameter), plain(gradient), plain(moment_1), plain(moment_2), step)
+            .map(Tensor::from_primitive::<Flex>);
+    AdamUpdated { parameter, moment_1, moment_2 }
+}
+
+/// See [`crate::squared_norm`]; a tensor that [`takes_plain`].
+pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    Tensor::from_primitive::<Flex>(storage::tensor(vec![adam::squared_norm(plain(x))], [1]))
+}
+
+/// See [`crate::sample_categorical`]; logits that [`takes`].
+pub fn sample_categorical(
+    logits: Tensor<2>,
+    uniforms: Tensor<1>,
+    temperature: f64,
+    exclude: Option<Tensor<1, Int>>,
+) -> Tensor<1, Int> {
+    let device = logits.device();
+    let [rows, vocabulary] = logits.dims();
+    let logits = plain(if device.is_autodiff() { logits.inner() } else { logits });
+    let uniforms: Vec<f32> = uniforms.into_data().iter().collect();
+    let exclude: Option<Vec<usize>> = exclude.map(|ids| {
+        let ids = FlexTensor::from_data(ids.into_data());
+        storage::indices(&ids, vocabulary, "excluded id")
+    });
+    let samples = cross_entropy::sample_categorical(&logits, &uniforms, temperature, exclude.as_deref());
+    Tensor::from_data(TensorData::new(samples, [rows]), &device)
 }
 
 /// The fused operations, dispatched on whether the tensors are tracked.
@@ -83,6 +136,39 @@ pub trait Fused: Backend {
         key_bias: FloatTensor<Self>,
         heads: usize,
         drop: Dropout,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::embed`].
+    fn fused_embed(
+        word: FloatTensor<Self>,
+        position: FloatTensor<Self>,
+        token_type: FloatTensor<Self>,
+        ids: IntTensor<Self>,
+        segments: IntTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::gather_positions`].
+    fn fused_gather_positions(x: FloatTensor<Self>, positions: IntTensor<Self>) -> FloatTensor<Self>;
+
+    /// See [`crate::tied_logits`].
+    fn fused_tied_logits(
+        h: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::weighted_cross_entropy`].
+    fn fused_weighted_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        weights: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::weighted_binary_cross_entropy`].
+    fn fused_weighted_binary_cross_entropy(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 }
 
@@ -141,6 +227,44 @@ impl Fused for Flex {
     ) -> FloatTensor<Self> {
         attention::attention([q, k, v], key_bias, heads, drop)
     }
+
+    fn fused_embed(
+        word: FloatTensor<Self>,
+        position: FloatTensor<Self>,
+        token_type: FloatTensor<Self>,
+        ids: IntTensor<Self>,
+        segments: IntTensor<Self>,
+    ) -> FloatTensor<Self> {
+        embed::embed([word, position, token_type], ids, segments)
+    }
+
+    fn fused_gather_positions(x: FloatTensor<Self>, positions: IntTensor<Self>) -> FloatTensor<Self> {
+        embed::gather_positions(x, positions)
+    }
+
+    fn fused_tied_logits(
+        h: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        tied_logits::tied_logits(h, table, bias)
+    }
+
+    fn fused_weighted_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        weights: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        cross_entropy::weighted_cross_entropy(logits, targets, weights)
+    }
+
+    fn fused_weighted_binary_cross_entropy(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        cross_entropy::weighted_binary_cross_entropy([logits, labels, weights])
+    }
 }
 
 impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
@@ -197,5 +321,43 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         drop: Dropout,
     ) -> FloatTensor<Self> {
         attention::tracked_attention::<C>([q, k, v], key_bias, heads, drop)
+    }
+
+    fn fused_embed(
+        word: FloatTensor<Self>,
+        position: FloatTensor<Self>,
+        token_type: FloatTensor<Self>,
+        ids: IntTensor<Self>,
+        segments: IntTensor<Self>,
+    ) -> FloatTensor<Self> {
+        embed::tracked_embed::<C>([word, position, token_type], ids, segments)
+    }
+
+    fn fused_gather_positions(x: FloatTensor<Self>, positions: IntTensor<Self>) -> FloatTensor<Self> {
+        embed::tracked_gather_positions::<C>(x, positions)
+    }
+
+    fn fused_tied_logits(
+        h: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        tied_logits::tracked_tied_logits::<C>(h, table, bias)
+    }
+
+    fn fused_weighted_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        weights: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        cross_entropy::tracked_weighted_cross_entropy::<C>(logits, targets, weights)
+    }
+
+    fn fused_weighted_binary_cross_entropy(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        cross_entropy::tracked_weighted_binary_cross_entropy::<C>([logits, labels, weights])
     }
 }

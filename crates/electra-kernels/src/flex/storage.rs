@@ -2,6 +2,10 @@
 
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
+use rayon::prelude::*;
+
+/// Elements that one task copies.
+const COPY_CHUNK: usize = 1 << 16;
 
 /// A buffer of `len` floats with arbitrary content, to be written whole before it is read.
 ///
@@ -57,12 +61,30 @@ pub fn exclusive(x: FlexTensor) -> FlexTensor {
     }
     let shape = x.layout().shape().clone();
     let x = contiguous(x);
-    tensor(values(&x).to_vec(), shape)
+    let mut copy = uninitialised(shape.num_elements());
+    let chunks = copy.par_chunks_mut(COPY_CHUNK).zip(values(&x).par_chunks(COPY_CHUNK));
+    chunks.for_each(|(copy, x)| copy.copy_from_slice(x));
+    tensor(copy, shape)
 }
 
 /// The elements of a tensor that [`exclusive`] returned.
 pub fn values_mut(x: &mut FlexTensor) -> &mut [f32] {
     x.try_storage_mut::<f32>().expect("`exclusive` was called on this tensor")
+}
+
+/// The integers of `x` as indices below `bound`; `what` names them where one is not.
+pub fn indices(x: &FlexTensor, bound: usize, what: &str) -> Vec<usize> {
+    let check = |i: i64| {
+        let index = usize::try_from(i).ok().filter(|i| *i < bound);
+        index.unwrap_or_else(|| panic!("{what} {i} is not in 0..{bound}"))
+    };
+    let x = contiguous(x.clone());
+    let (start, end) = x.layout().contiguous_offsets().expect("made contiguous above");
+    match x.dtype() {
+        DType::I64 => x.storage::<i64>()[start..end].iter().map(|&i| check(i)).collect(),
+        DType::I32 => x.storage::<i32>()[start..end].iter().map(|&i| check(i.into())).collect(),
+        _ => x.clone().into_data().iter::<i64>().map(check).collect(),
+    }
 }
 
 /// A pointer through which several threads write disjoint elements of one buffer.

@@ -3,10 +3,12 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    Dropout, attention, dropout, gelu, layer_norm, linear, linear_gelu, residual_layer_norm,
+    AdamStep, Dropout, adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm, linear,
+    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
-use crate::reference::{Input, input, outcome};
+use crate::reference::{Input, doubles, floats, input, outcome};
 
 /// Output and gradients of an encoder block that uses every operation.
 fn block() -> Vec<u64> {
@@ -31,6 +33,54 @@ fn block() -> Vec<u64> {
     outcome.output.into_iter().chain(gradients).map(f64::to_bits).collect()
 }
 
+/// Loss, gradients, samples and an update of a generator that uses every operation.
+fn generator() -> Vec<u64> {
+    let [b, s, n, v, e] = [7, 40, 6, 2000, 48];
+    let inputs: Vec<Input> = [v * e, s * e, 2 * e, v, b * n]
+        .into_iter()
+        .enumerate()
+        .map(|(i, n)| input(n, i as u64, 0.4))
+        .collect();
+    let integers = |count: usize, bound: usize, device: &Device| {
+        let values: Vec<i64> = (0..count).map(|i| (i * i % bound) as i64).collect();
+        Tensor::<1, Int>::from_data(TensorData::new(values, [count]), device)
+    };
+    let operation = |t: &[Tensor<1>]| {
+        let device = t[0].device();
+        let table = t[0].clone().reshape([v, e]);
+        let [ids, segments] = [v, 2].map(|bound| integers(b * s, bound, &device).reshape([b, s]));
+        let (positions, types) = (t[1].clone().reshape([s, e]), t[2].clone().reshape([2, e]));
+        let x = embed(table.clone(), positions, types, ids, segments);
+        let slots = integers(b * n, s, &device).reshape([b, n]);
+        let logits = tied_logits(gather_positions(x.clone(), slots), table, t[3].clone());
+        let samples = sample_categorical(logits.clone(), t[4].clone().abs(), 1.0, None);
+        let mlm = weighted_cross_entropy(logits, integers(b * n, v, &device), t[4].clone());
+        let rtd = x.narrow(2, 0, 1).reshape([b, s]);
+        let ones = rtd.ones_like();
+        let rtd = weighted_binary_cross_entropy(rtd, ones.clone(), ones);
+        Tensor::cat(vec![mlm, rtd, samples.float()], 0)
+    };
+    let outcome = outcome(&Device::flex(), DType::F32, &inputs, &operation);
+    let gradients = outcome.gradients.into_iter().flatten();
+    let step = AdamStep {
+        learning_rate: 1e-3,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-6,
+        weight_decay: 0.01,
+        gradient_scale: 1.0,
+    };
+    let updated = gradients.zip(&inputs).flat_map(|(gradient, input)| {
+        let gradient = floats(&gradient, [gradient.len()]);
+        let zeros = gradient.zeros_like();
+        let parameter = floats(&input.values, gradient.dims());
+        let norm = doubles(squared_norm(gradient.clone()));
+        let updated = adam_update(parameter, gradient, zeros.clone(), zeros, step);
+        [norm, doubles(updated.parameter), doubles(updated.moment_2)]
+    });
+    outcome.output.into_iter().chain(updated.flatten()).map(f64::to_bits).collect()
+}
+
 fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
 }
@@ -45,4 +95,12 @@ fn a_block_has_the_same_bits_on_one_two_and_five_threads() {
     let one = on_threads(1, block);
     assert!(one == on_threads(2, block), "two threads differ from one");
     assert!(one == on_threads(5, block), "five threads differ from one");
+}
+
+#[test]
+fn a_generator_has_the_same_bits_on_every_run_and_on_one_two_and_five_threads() {
+    let one = on_threads(1, generator);
+    assert!(one == generator(), "a second run differs");
+    assert!(one == on_threads(2, generator), "two threads differ from one");
+    assert!(one == on_threads(5, generator), "five threads differ from one");
 }

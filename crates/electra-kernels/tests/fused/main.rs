@@ -1,8 +1,11 @@
 //! Each fused operation against the composed one in double precision, in value and in gradient.
 
+mod adam;
 mod attention;
+mod cross_entropy;
 mod determinism;
 mod elementwise;
+mod embed;
 mod layer_norm;
 mod linear;
 mod reference;

@@ -1,0 +1,93 @@
+//! What an optimizer does to whole parameters: the Adam update and the squared norm.
+
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use super::simd::vectorised;
+use super::storage::{contiguous, exclusive, values, values_mut};
+use crate::AdamStep;
+
+/// Elements of one parallel task.
+const CHUNK: usize = 16 * 1024;
+
+/// [`AdamStep`] in single precision.
+#[derive(Clone, Copy)]
+struct Constants {
+    learning_rate: f32,
+    beta_1: f32,
+    rest_1: f32,
+    beta_2: f32,
+    rest_2: f32,
+    epsilon: f32,
+    weight_decay: f32,
+    gradient_scale: f32,
+}
+
+impl From<AdamStep> for Constants {
+    fn from(step: AdamStep) -> Self {
+        Self {
+            learning_rate: step.learning_rate as f32,
+            beta_1: step.beta_1 as f32,
+            rest_1: (1.0 - step.beta_1) as f32,
+            beta_2: step.beta_2 as f32,
+            rest_2: (1.0 - step.beta_2) as f32,
+            epsilon: step.epsilon as f32,
+            weight_decay: step.weight_decay as f32,
+            gradient_scale: step.gradient_scale as f32,
+        }
+    }
+}
+
+vectorised! {
+    /// One update of a chunk; the operations and their order are those of the composed version.
+    fn update<const FMA: bool>(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], c: Constants) {
+        for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+            let g = g * c.gradient_scale;
+            *m = *m * c.beta_1 + g * c.rest_1;
+            *v = *v * c.beta_2 + g * g * c.rest_2;
+            let update = *m / (v.sqrt() + c.epsilon) + *p * c.weight_decay;
+            *p -= update * c.learning_rate;
+        }
+    }
+
+    /// Sum of squares in double precision.
+    fn sum_of_squares<const FMA: bool>(x: &[f32]) -> f64 {
+        let mut lanes = [0.0f64; 16];
+        let chunks = x.chunks_exact(16);
+        let rest: f64 = chunks.remainder().iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+        for x in chunks {
+            for (lane, x) in lanes.iter_mut().zip(x) {
+                *lane += f64::from(*x) * f64::from(*x);
+            }
+        }
+        lanes.into_iter().sum::<f64>() + rest
+    }
+}
+
+/// New parameter, first and second moment; in the memory of the old ones where nobody else
+/// holds them.
+pub fn adam_update(
+    parameter: FlexTensor,
+    gradient: FlexTensor,
+    moment_1: FlexTensor,
+    moment_2: FlexTensor,
+    step: AdamStep,
+) -> [FlexTensor; 3] {
+    for other in [&gradient, &moment_1, &moment_2] {
+        let (found, expected) = (other.layout().shape(), parameter.layout().shape());
+        assert_eq!(found, expected, "gradient and moments have the shape of the parameter");
+    }
+    let gradient = contiguous(gradient);
+    let mut updated = [parameter, moment_1, moment_2].map(exclusive);
+    let [p, m, v] = updated.each_mut().map(|x| values_mut(x).par_chunks_mut(CHUNK));
+    let chunks = p.zip(values(&gradient).par_chunks(CHUNK)).zip(m).zip(v);
+    chunks.for_each(|(((p, g), m), v)| update(p, g, m, v, step.into()));
+    updated
+}
+
+/// Sum of the squares of all elements, accumulated in double precision.
+pub fn squared_norm(x: FlexTensor) -> f32 {
+    let x = contiguous(x);
+    let partials: Vec<f64> = values(&x).par_chunks(CHUNK).map(sum_of_squares).collect();
+    partials.into_iter().sum::<f64>() as f32
+}

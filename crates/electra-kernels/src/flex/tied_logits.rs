@@ -1,0 +1,111 @@
+//! Logits over the vocabulary from the word table itself.
+//!
+//! `y = h W^T + b` with the table `W [V, E]`; `dh = dy W`, `dW = dy^T h`.
+
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use super::gemm::{Destination, Matrix, product, product_into, span};
+use super::linear::{add_bias, column_sums};
+use super::storage::{Shared, contiguous, dims, tensor, uninitialised, values};
+
+/// Vocabulary entries of one task: its logits of some hundred rows stay in the cache until the
+/// bias is added.
+const TILE: usize = 512;
+
+#[derive(Clone, Debug)]
+struct Operands {
+    h: FlexTensor,
+    table: FlexTensor,
+}
+
+impl Operands {
+    fn new(h: FlexTensor, table: FlexTensor) -> Self {
+        let ([_, e], [_, width]) = (dims(&h), dims(&table));
+        assert_eq!(e, width, "hidden states of width {e} for a table of width {width}");
+        Self { h: contiguous(h), table: contiguous(table) }
+    }
+
+    /// `h [M, E]` and `W [V, E]`.
+    fn matrices(&self) -> (Matrix<'_>, Matrix<'_>) {
+        let ([m, e], [v, _]) = (dims(&self.h), dims(&self.table));
+        (Matrix::new(values(&self.h), m, e, e), Matrix::new(values(&self.table), v, e, e))
+    }
+
+    fn forward(&self, bias: FlexTensor) -> FlexTensor {
+        let ([m, e], [v, _]) = (dims(&self.h), dims(&self.table));
+        let bias = contiguous(bias);
+        assert_eq!(dims(&bias), [v], "one bias per entry of the vocabulary");
+        let (h, _) = self.matrices();
+        let mut y = uninitialised(m * v);
+        let shared = Shared::of(&mut y);
+        let tiles = values(&self.table).par_chunks(TILE * e.max(1)).zip(values(&bias).par_chunks(TILE));
+        tiles.enumerate().for_each(|(tile, (table, bias))| {
+            let columns = bias.len();
+            let table = Matrix::new(table, columns, e, e).transposed();
+            let out = shared.at(tile * TILE, span(m, columns, v, 1));
+            // SAFETY: each task writes its own columns.
+            unsafe { product_into(out, v, h, table, 1.0) };
+            for row in 0..m {
+                let row = shared.at(row * v + tile * TILE, columns);
+                // SAFETY: `columns` elements of one row, of this task's columns.
+                add_bias(unsafe { std::slice::from_raw_parts_mut(row, columns) }, bias);
+            }
+        });
+        tensor(y, [m, v])
+    }
+}
+
+/// `tied_logits(h, table, bias)`.
+pub fn tied_logits(h: FlexTensor, table: FlexTensor, bias: FlexTensor) -> FlexTensor {
+    Operands::new(h, table).forward(bias)
+}
+
+#[derive(Debug)]
+struct TiedLogits;
+
+impl Backward<Flex, 3> for TiedLogits {
+    type State = Operands;
+
+    fn backward(self, ops: Ops<Operands, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [h_node, table_node, bias_node] = ops.parents;
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let ([m, e], [v, _]) = (dims(&ops.state.h), dims(&ops.state.table));
+        let (h, table) = ops.state.matrices();
+        if let Some(node) = bias_node {
+            grads.register::<Flex>(node.id, tensor(column_sums(values(&dy), v), [v]));
+        }
+        let dy = Matrix::new(values(&dy), m, v, v);
+        if let Some(node) = h_node {
+            let mut dh = uninitialised(m * e);
+            product(&mut dh, dy, table, Destination::Overwrite);
+            grads.register::<Flex>(node.id, tensor(dh, [m, e]));
+        }
+        if let Some(node) = table_node {
+            let mut dtable = uninitialised(v * e);
+            product(&mut dtable, dy.transposed(), h, Destination::Overwrite);
+            grads.register::<Flex>(node.id, tensor(dtable, [v, e]));
+        }
+    }
+}
+
+/// `tied_logits(h, table, bias)` with its gradient.
+pub fn tracked_tied_logits<C: CheckpointStrategy>(
+    h: FloatTensor<Autodiff<Flex, C>>,
+    table: FloatTensor<Autodiff<Flex, C>>,
+    bias: FloatTensor<Autodiff<Flex, C>>,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let guards = [h.node(), table.node(), bias.node()];
+    let operands = Operands::new(h.into_primitive(), table.into_primitive());
+    let y = operands.forward(bias.into_primitive());
+    match TiedLogits.prepare::<C>(guards).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish(operands, y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
+    }
+}
