@@ -8,14 +8,17 @@
 //! Nothing here knows a tensor. Everything that is written is a function of the corpus, the
 //! tokenizer and the settings: not of the machine, the time or the number of threads.
 
+pub mod build;
 pub mod corpus;
 mod data_error;
 pub mod dataset;
 pub mod heldout;
 pub mod in_order;
+pub mod inspect;
 pub mod manifest;
 pub mod pack;
 pub mod shard;
+pub mod verify;
 pub mod vocab;
 pub mod wordpiece;
 

@@ -35,6 +35,8 @@ pub struct Manifest {
     pub tokenizer: TokenizerRecord,
     /// The files that were read, in order.
     pub inputs: Vec<InputRecord>,
+    /// Sequences of bytes that were not UTF-8 and were replaced (`--lossy`).
+    pub replaced: u64,
     /// What is in the training split.
     pub train: SplitCounts,
     /// What is in the held-out split.

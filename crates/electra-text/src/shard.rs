@@ -348,8 +348,11 @@ struct OpenShard {
 }
 
 impl ShardWriter {
-    /// A writer of `split` into `folder`; `tokenizer` is the hash of the tokenizer in use.
-    pub fn new(folder: &Path, split: Split, shape: RowShape, tokenizer: blake3::Hash) -> Self {
+    /// A writer of `split` into `folder`; `tokenizer` is the hash of the tokenizer in use, in
+    /// hexadecimal digits.
+    pub fn new(folder: &Path, split: Split, shape: RowShape, tokenizer: &str) -> Self {
+        let tokenizer = blake3::Hash::from_hex(tokenizer);
+        let tokenizer = tokenizer.expect("a tokenizer's hash has 64 hexadecimal digits");
         ShardWriter {
             folder: folder.to_owned(),
             split,

@@ -1,0 +1,133 @@
+//! Blocks of documents: cut from the corpus, tokenised and packed one at a time.
+
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use super::{BuildRequest, HeldOut};
+use crate::corpus::{CorpusError, Document, DocumentReader, ReadProgress};
+use crate::heldout::{HeldOutSplit, document_identity};
+use crate::manifest::SplitCounts;
+use crate::pack::{PackSettings, Packer};
+use crate::shard::{RowShape, Rows, Split};
+use crate::wordpiece::{TextEncoder, Tokenizer};
+
+/// A run of consecutive documents.
+pub(super) struct Block {
+    /// Number of the block, from 0.
+    pub index: u64,
+    documents: Vec<Document>,
+    /// Whether the documents come from files that are held out whole.
+    all_held_out: bool,
+}
+
+/// Cuts the corpus into blocks; the held-out files follow the others, in blocks of their own.
+pub(super) struct Blocks {
+    readers: [Peekable<DocumentReader>; 2],
+    block_bytes: u64,
+    next_index: u64,
+    failed: bool,
+}
+
+impl Blocks {
+    pub(super) fn new(request: &BuildRequest, progress: &Arc<ReadProgress>) -> Self {
+        let heldout = match &request.heldout {
+            HeldOut::Files(files) => files.clone(),
+            HeldOut::Fraction { .. } => Vec::new(),
+        };
+        let readers = [request.inputs.clone(), heldout].map(|files| {
+            DocumentReader::new(files, request.read.clone()).with_progress(progress.clone()).peekable()
+        });
+        Blocks { readers, block_bytes: request.block_bytes, next_index: 0, failed: false }
+    }
+
+    fn read_block(&mut self) -> Result<Option<Block>, CorpusError> {
+        for (reader, split) in self.readers.iter_mut().zip(Split::ALL) {
+            let (mut documents, mut bytes) = (Vec::new(), 0);
+            while bytes < self.block_bytes
+                && let Some(document) = reader.next()
+            {
+                let document = document?;
+                bytes += document.text().len() as u64;
+                documents.push(document);
+            }
+            if !documents.is_empty() {
+                let index = self.next_index;
+                self.next_index += 1;
+                return Ok(Some(Block { index, documents, all_held_out: split == Split::HeldOut }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Blocks {
+    type Item = Result<Block, CorpusError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let block = self.read_block().transpose();
+        self.failed = matches!(block, Some(Err(_)));
+        block
+    }
+}
+
+/// The rows of one block.
+pub(super) struct PackedBlock {
+    /// Number of the block, from 0.
+    pub index: u64,
+    /// Rows of each split.
+    pub rows: [Rows; 2],
+    /// Sums of each split.
+    pub counts: [SplitCounts; 2],
+}
+
+/// Tokenises and packs blocks; one per thread, because it remembers words.
+pub(super) struct BlockPacker<'t> {
+    tokenizer: &'t Tokenizer,
+    encoder: TextEncoder<'t>,
+    settings: PackSettings,
+    split: HeldOutSplit,
+    ids: Vec<u32>,
+    line_ends: Vec<usize>,
+}
+
+impl<'t> BlockPacker<'t> {
+    pub(super) fn new(tokenizer: &'t Tokenizer, settings: PackSettings, split: HeldOutSplit) -> Self {
+        let encoder = tokenizer.text_encoder();
+        BlockPacker { tokenizer, encoder, settings, split, ids: Vec::new(), line_ends: Vec::new() }
+    }
+
+    pub(super) fn pack(&mut self, block: Block) -> PackedBlock {
+        let special = self.tokenizer.special();
+        let shape = RowShape { seq_len: self.settings.seq_len, vocab_size: self.tokenizer.vocab_size() };
+        let mut packers = Split::ALL.map(|_| Packer::new(self.settings, shape, special));
+        let mut counts = [SplitCounts::default(); 2];
+        for document in &block.documents {
+            let identity = document_identity(document);
+            let held_out = block.all_held_out || self.split.holds_out(&identity);
+            let split = if held_out { Split::HeldOut } else { Split::Train }.index();
+            self.ids.clear();
+            self.line_ends.clear();
+            for paragraph in document.paragraphs() {
+                self.encoder.encode_into(paragraph, &mut self.ids);
+                self.line_ends.push(self.ids.len());
+            }
+            packers[split].add_document(&self.ids, &self.line_ends, &identity);
+            counts[split].add(&SplitCounts {
+                documents: 1,
+                text_bytes: document.text().len() as u64,
+                text_tokens: self.ids.len() as u64,
+                unknown: self.ids.iter().filter(|&&id| id == special.unk).count() as u64,
+                ..SplitCounts::default()
+            });
+        }
+        let rows = packers.map(Packer::finish);
+        for (counts, rows) in counts.iter_mut().zip(&rows) {
+            counts.examples = rows.len();
+            counts.tokens = rows.tokens();
+        }
+        PackedBlock { index: block.index, rows, counts }
+    }
+}

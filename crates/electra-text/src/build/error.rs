@@ -1,0 +1,132 @@
+//! Why no data folder came about.
+
+use std::path::PathBuf;
+
+use crate::corpus::CorpusError;
+use crate::data_error::DataError;
+use crate::pack::{MAX_SEQ_LEN, MIN_SEQ_LEN};
+use crate::wordpiece::TokenizerError;
+
+/// An error of building or merging. Whatever was written by then has been removed again, and
+/// what stood at the output before is untouched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The corpus could not be read.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// A data folder could not be written or read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The tokenizer could not be written or read.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A row length that makes no sense.
+    #[error("a sequence length of {found} is not possible: it must be from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}")]
+    SequenceLength {
+        /// What was asked for.
+        found: usize,
+    },
+    /// A share that is none.
+    #[error("a held-out fraction of {found} is not possible: it must be at least 0 and below 1")]
+    HeldOutFraction {
+        /// What was asked for.
+        found: f64,
+    },
+    /// A file for training and for evaluation at once.
+    #[error("{path} is given as input and as held-out file; leave it out of one of them")]
+    HeldOutOverlap {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No document fell into the held-out split.
+    #[error(
+        "none of the {documents} documents is held out; raise --heldout-fraction, name files with --heldout, \
+         or ask for none with --heldout-fraction 0"
+    )]
+    NothingHeldOut {
+        /// Documents read.
+        documents: u64,
+    },
+    /// Every document fell into the held-out split.
+    #[error(
+        "nothing is left to train on: all of the {documents} document(s) are held out or give no row; give more \
+         documents (blank lines divide them), name files with --heldout, or use --heldout-fraction 0"
+    )]
+    NothingToTrainOn {
+        /// Documents read.
+        documents: u64,
+    },
+    /// The output is in use for something else.
+    #[error("{path} is not empty and {what}; choose another folder{hint}")]
+    OutputOccupied {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        what: &'static str,
+        /// Whether `--force` helps.
+        hint: &'static str,
+    },
+    /// A path that cannot be a data folder.
+    #[error("{path} cannot be a data folder: {what}")]
+    OutputUnusable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        what: &'static str,
+    },
+    /// Another process writes to the same output.
+    #[error("another program is writing {path} at this moment; wait for it or choose another folder")]
+    OutputBusy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A part that is no part.
+    #[error(
+        "{path} holds no part.json, so it is not a finished part; `electra data build --part i/n` makes one"
+    )]
+    NotAPart {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A part's description or rows are damaged.
+    #[error("{path} is damaged: {what}; build the part again")]
+    PartDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// Parts that do not belong together.
+    #[error(
+        "{second} does not belong to {first}: {what}; build all parts from the same files with the same settings"
+    )]
+    PartsDiffer {
+        /// A part.
+        first: PathBuf,
+        /// Another part.
+        second: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// Not every part is there exactly once.
+    #[error("parts {missing} of {of} are missing: give every part exactly once")]
+    PartsMissing {
+        /// Which parts, as a list.
+        missing: String,
+        /// How many there are.
+        of: u32,
+    },
+    /// A part given twice.
+    #[error("part {part} of {of} is given twice: {first} and {second}")]
+    PartTwice {
+        /// Which part, from 1.
+        part: u32,
+        /// How many there are.
+        of: u32,
+        /// A folder.
+        first: PathBuf,
+        /// The other folder.
+        second: PathBuf,
+    },
+}

@@ -1,0 +1,366 @@
+//! What a user can get wrong, and what is said about it.
+
+mod support;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use electra_text::build::{BuildError, HeldOut, build};
+use electra_text::corpus::{CorpusError, DocumentReader, DocumentsBy, MAX_DOCUMENT_BYTES, ReadOptions};
+use electra_text::dataset::DataSet;
+use electra_text::manifest::Manifest;
+use electra_text::shard::{HEADER_BYTES, Split};
+use electra_text::verify::verify;
+use electra_text::wordpiece::Tokenizer;
+use electra_text::{DataError, Vocabulary};
+use support::{corpus_text, request, tokenizer, write};
+
+fn read(path: &Path, options: &ReadOptions) -> Result<Vec<String>, CorpusError> {
+    DocumentReader::new(vec![path.to_owned()], options.clone())
+        .map(|document| document.map(|document| document.text().to_owned()))
+        .collect()
+}
+
+fn error_of(name: &str, content: impl AsRef<[u8]>) -> CorpusError {
+    let folder = tempfile::tempdir().unwrap();
+    read(&write(folder.path(), name, content), &ReadOptions::default()).unwrap_err()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn an_empty_corpus_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in
+        [("a.txt", " \n\n"), ("b.txt", ""), ("c.jsonl", "\n{\"text\": \" \"}\n{\"text\": null}\n")]
+    {
+        let input = write(folder.path(), name, content);
+        let request = request(vec![input], folder.path().join("data"));
+        let error = build(&request, |_| {}).unwrap_err();
+        assert!(matches!(error, BuildError::Corpus(CorpusError::Empty { files: 1, .. })), "{error}");
+        assert!(!request.out.exists());
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_named_with_line_and_offset() {
+    // "ä" in Latin-1, on the third line.
+    let content = [b"one\n\nM".as_slice(), &[0xE4], b"rz\n"].concat();
+    let error = error_of("a.txt", &content);
+    let CorpusError::NotUtf8 { line, offset, byte, .. } = &error else { panic!("{error}") };
+    assert_eq!((*line, *offset, *byte), (3, 6, 0xE4));
+    assert!(error.to_string().contains("--lossy"), "{error}");
+    // The offset is that of the uncompressed text.
+    let error = error_of("a.txt.zst", zstd::encode_all(&content[..], 1).unwrap());
+    assert!(matches!(error, CorpusError::NotUtf8 { line: 3, offset: 6, .. }), "{error}");
+    // UTF-16 and a character cut by the end of the file.
+    assert!(matches!(error_of("b.txt", b"\xFF\xFEa\0"), CorpusError::NotUtf8 { line: 1, offset: 0, .. }));
+    assert!(matches!(error_of("c.txt", b"ab\xE4\xBA"), CorpusError::NotUtf8 { offset: 2, .. }));
+}
+
+#[test]
+fn lossy_reading_goes_on_and_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = [b"M".as_slice(), &[0xE4], b"rz ", &[0xFF, 0xFF], b"\n\nzwei\n"].concat();
+    let path = write(folder.path(), "a.txt", content);
+    let options = ReadOptions { lossy: true, ..ReadOptions::default() };
+    let reader = DocumentReader::new(vec![path.clone()], options.clone());
+    let progress = reader.progress();
+    let texts: Vec<String> = reader.map(|document| document.unwrap().text().to_owned()).collect();
+    assert_eq!(texts, ["M\u{fffd}rz \u{fffd}\u{fffd}", "zwei"]);
+    assert_eq!(progress.replaced(), 3);
+
+    let mut request = request(vec![path], folder.path().join("data"));
+    assert!(matches!(build(&request, |_| {}), Err(BuildError::Corpus(CorpusError::NotUtf8 { .. }))));
+    request.read = options;
+    assert_eq!(build(&request, |_| {}).unwrap().manifest().replaced, 3);
+}
+
+#[test]
+fn compressed_files_that_were_cut_short_are_called_so() {
+    let text = corpus_text(200, 1);
+    for (name, whole) in
+        [("a.txt.gz", gzip(&text)), ("a.txt.zst", zstd::encode_all(text.as_bytes(), 3).unwrap())]
+    {
+        for length in [whole.len() / 2, whole.len() - 1, 10] {
+            let error = error_of(name, &whole[..length]);
+            assert!(matches!(error, CorpusError::Truncated { .. }), "{name} cut to {length}: {error}");
+        }
+    }
+}
+
+#[test]
+fn compressed_files_that_are_damaged_or_something_else_are_called_so() {
+    for name in ["a.txt.gz", "a.txt.zst"] {
+        let error = error_of(name, "this is plain text");
+        assert!(matches!(error, CorpusError::Corrupt { bytes: 0, .. }), "{name}: {error}");
+    }
+    // The checksum at the end of a gzip member.
+    let text = corpus_text(200, 1);
+    let mut whole = gzip(&text);
+    let checksum = whole.len() - 8;
+    whole[checksum] ^= 1;
+    let error = error_of("a.txt.gz", &whole);
+    let CorpusError::Corrupt { bytes, .. } = error else { panic!("{error}") };
+    assert!(bytes as usize <= text.len() && bytes > 0, "{bytes} of {}", text.len());
+}
+
+#[test]
+fn json_lines_are_refused_with_their_number_and_the_fields_that_are_there() {
+    let message = |content: &str| error_of("a.jsonl", content).to_string();
+    let missing = message("{\"text\": \"a\"}\n\n{\"body\": \"b\", \"id\": 1}\n");
+    assert!(missing.contains("line 3") && missing.contains("it has \"body\", \"id\""), "{missing}");
+    assert!(message("{}\n").contains("it has none"));
+    assert!(message("{\"text\": 5}\n").contains("holds a number, expected a string"));
+    assert!(message("{\"text\": [\"a\"]}\n").contains("holds a list"));
+    for broken in ["{\"text\": \"a\"\n", "[1]\n", "text\n", "{\"text\": \"a\"} {\"text\": \"b\"}\n"] {
+        assert!(matches!(error_of("a.jsonl", broken), CorpusError::BadJson { line: 1, .. }), "{broken}");
+    }
+}
+
+#[test]
+fn files_that_are_missing_or_vanish_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(vec![folder.path().join("gone.txt")], folder.path().join("data"));
+    let error = build(&request, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("gone.txt"), "{error}");
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_without_the_feature_says_how_to_get_it() {
+    let error = error_of("a.parquet", "PAR1");
+    assert!(error.to_string().contains("--features parquet"), "{error}");
+}
+
+#[test]
+fn documents_and_lines_of_any_length_are_read_in_pieces_that_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    // A line without a space, a line with spaces, three bytes a character, and many lines
+    // without a blank one between them; none of the lengths is a multiple of the limit.
+    let long = MAX_DOCUMENT_BYTES + MAX_DOCUMENT_BYTES / 3;
+    let lines = [
+        "x".repeat(long),
+        "word ".repeat(long / 5),
+        "東".repeat(long / 3),
+        "東京 ".repeat(long / 7),
+        "line\n".repeat(long / 5),
+    ];
+    let bare = |text: &str| text.replace([' ', '\n'], "");
+    for (number, line) in lines.iter().enumerate() {
+        let json = serde_json::json!({ "text": line }).to_string();
+        for (name, content) in [("a.txt", line), ("a.jsonl", &json)] {
+            let path = write(folder.path(), name, content);
+            let documents = read(&path, &ReadOptions::default()).unwrap();
+            assert_eq!(documents.len(), 2, "{name} {number}");
+            assert!(documents.iter().all(|document| document.len() <= MAX_DOCUMENT_BYTES), "{name} {number}");
+            assert_eq!(bare(&documents.concat()), bare(line), "{name} {number}");
+        }
+    }
+}
+
+#[test]
+fn blank_lines_or_files_divide_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "\u{feff}one \n  two\t\n \n\n\u{3000}\nthree";
+    let path = write(folder.path(), "a.txt", text);
+    assert_eq!(read(&path, &ReadOptions::default()).unwrap(), ["one\ntwo", "three"]);
+    let options = ReadOptions { documents: DocumentsBy::File, ..ReadOptions::default() };
+    assert_eq!(read(&path, &options).unwrap(), ["one\ntwo\nthree"]);
+    let files = vec![path.clone(), write(folder.path(), "b.txt", "four")];
+    assert_eq!(DocumentReader::new(files, ReadOptions::default()).count(), 3, "a file ends a document");
+}
+
+/// A finished data folder of 60 documents.
+fn data(folder: &Path) -> PathBuf {
+    let input = write(folder, "a.txt", corpus_text(60, 1));
+    let request = request(vec![input], folder.join("data"));
+    build(&request, |_| {}).unwrap();
+    request.out
+}
+
+/// Changes a shard and tells what opening and verifying say.
+fn changed(change: impl FnOnce(&mut Vec<u8>)) -> (Result<(), DataError>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let path = data.join("train-00000.ids");
+    let mut bytes = std::fs::read(&path).unwrap();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    let opened = DataSet::open(&data).map(drop);
+    (opened, verify(&data, |_, _| {}).unwrap_err().to_string())
+}
+
+#[test]
+fn a_shard_that_was_cut_short_is_refused_on_opening() {
+    for remaining in [0, 50, HEADER_BYTES, HEADER_BYTES + 68 * 3] {
+        let (opened, verified) = changed(|bytes| bytes.truncate(remaining));
+        assert!(matches!(opened, Err(DataError::ShardLength { found, .. }) if found == remaining as u64));
+        assert!(verified.contains("cut short"), "{verified}");
+    }
+    let (opened, _) = changed(|bytes| bytes.push(0));
+    assert!(matches!(opened, Err(DataError::ShardLength { .. })));
+}
+
+#[test]
+fn a_flipped_bit_in_the_header_is_refused_on_opening_and_in_a_row_by_verifying() {
+    for bit in [8 * 12 + 1, 8 * 40, 8 * 100] {
+        let (opened, _) = changed(|bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        assert!(matches!(opened, Err(DataError::HeaderDamaged { .. })), "bit {bit}: {opened:?}");
+    }
+    let (opened, _) = changed(|bytes| bytes[0] ^= 1);
+    assert!(matches!(opened, Err(DataError::NotAShard { .. })));
+    let (opened, _) = changed(|bytes| bytes[8] = 9);
+    assert!(matches!(opened, Err(DataError::ShardVersion { found: 9, .. })));
+
+    // A row's ids, and its length, which then points far behind the row.
+    for byte in [HEADER_BYTES + 9, HEADER_BYTES + 1] {
+        let (opened, verified) = changed(|bytes| bytes[byte] ^= 0x80);
+        opened.unwrap();
+        assert!(verified.contains("is damaged: its blake3 is"), "{verified}");
+    }
+}
+
+#[test]
+fn a_damaged_row_is_read_without_leaving_its_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let path = data.join("train-00000.ids");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[HEADER_BYTES..HEADER_BYTES + 4].fill(0xFF);
+    std::fs::write(&path, bytes).unwrap();
+    let example = DataSet::open(&data).unwrap();
+    assert_eq!(example.split(Split::Train).get(0).ids.len(), 32);
+}
+
+#[test]
+fn a_manifest_that_is_missing_damaged_or_newer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let path = data.join("manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let opened = |from: &str, to: &str| {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        std::fs::write(&path, changed).unwrap();
+        DataSet::open(&data).map(drop).unwrap_err()
+    };
+    assert!(matches!(opened("\"format\": 1", "\"format\": 2"), DataError::ManifestVersion { found: 2, .. }));
+    assert!(matches!(opened("\"seq_len\": 32", "\"seq_len\": 33"), DataError::ManifestDamaged { .. }));
+    assert!(matches!(opened("\"train\"", "\"trian\""), DataError::ManifestDamaged { .. }));
+    assert!(matches!(opened("}", ""), DataError::ManifestDamaged { .. }));
+    assert!(matches!(opened("\"vocab_size\": 611", "\"vocab_size\": 612"), DataError::ShardMismatch { .. }));
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(DataSet::open(&data), Err(DataError::NoManifest { .. })));
+}
+
+#[test]
+fn shards_of_other_data_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    // The held-out shard in place of a training shard of the same size.
+    let manifest = Manifest::read(&data).unwrap();
+    let [train, heldout] = ["train-00000.ids", "heldout-00000.ids"].map(|name| data.join(name));
+    let mut bytes = std::fs::read(heldout).unwrap();
+    bytes.resize(std::fs::metadata(&train).unwrap().len() as usize, 0);
+    std::fs::write(&train, bytes).unwrap();
+    let error = DataSet::open(&data).unwrap_err();
+    let DataError::ShardMismatch { what, expected, .. } = error else { panic!("{error}") };
+    assert_eq!((what, expected), ("examples", manifest.train.examples.to_string()));
+}
+
+#[test]
+fn another_tokenizer_than_that_of_the_shards_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let mut pieces = tokenizer().vocabulary().pieces().to_vec();
+    pieces.swap(200, 201);
+    let other = Tokenizer::new(Vocabulary::new(pieces, Path::new("other")).unwrap(), tokenizer().settings());
+    let opened = DataSet::open(&data).unwrap();
+    opened.check_tokenizer(&tokenizer()).unwrap();
+    assert!(matches!(opened.check_tokenizer(&other), Err(DataError::OtherTokenizer { .. })));
+
+    // And verifying looks at the one that lies beside the shards.
+    other.save(&opened.tokenizer_folder()).unwrap();
+    let error = verify(&data, |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("was built with tokenizer"), "{error}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_named_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(20, 1));
+    // Below a regular file nothing can be created, not even by root.
+    for out in [input.join("data"), input.join("deep/data")] {
+        let error = build(&request(vec![input.clone()], out), |_| {}).unwrap_err();
+        assert!(matches!(error, BuildError::Data(DataError::Write { .. })), "{error}");
+    }
+    let error = build(&request(vec![input.clone()], input.clone()), |_| {}).unwrap_err();
+    assert!(matches!(error, BuildError::OutputUnusable { .. }), "{error}");
+    let error = build(&request(vec![input.clone()], PathBuf::from("/")), |_| {}).unwrap_err();
+    assert!(
+        matches!(error, BuildError::OutputUnusable { .. } | BuildError::OutputOccupied { .. }),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_disk_that_fills_up_is_named() {
+    use electra_text::shard::{RowShape, Rows, ShardWriter};
+    // The device that is always full stands in for a full disk.
+    let full = Path::new("/dev/full");
+    if !full.exists() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let shape = RowShape { seq_len: 8, vocab_size: 100 };
+    let mut rows = Rows::new(shape);
+    rows.push(&[2, 3], 0);
+    let hash = blake3::hash(b"").to_hex();
+    std::os::unix::fs::symlink(full, folder.path().join("train-00000.ids")).unwrap();
+    let mut writer = ShardWriter::new(folder.path(), Split::Train, shape, &hash);
+    let error = writer.append(rows.as_bytes()).and_then(|()| writer.finish().map(drop)).unwrap_err();
+    assert!(matches!(error, DataError::Write { .. }), "{error}");
+}
+
+#[test]
+fn settings_outside_their_range_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(20, 1));
+    let mut request = request(vec![input], folder.path().join("data"));
+    for seq_len in [0, 7, 8193] {
+        request.pack.seq_len = seq_len;
+        assert!(matches!(build(&request, |_| {}), Err(BuildError::SequenceLength { .. })));
+    }
+    request.pack.seq_len = 32;
+    for fraction in [-0.1, 1.0, f64::NAN] {
+        request.heldout = HeldOut::Fraction { fraction, salt: 0 };
+        assert!(matches!(build(&request, |_| {}), Err(BuildError::HeldOutFraction { .. })));
+    }
+}
+
+#[test]
+fn a_corpus_of_one_document_cannot_be_divided() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", "the quick brown fox\n");
+    let mut request = request(vec![input], folder.path().join("data"));
+    let error = build(&request, |_| {}).unwrap_err();
+    assert!(matches!(error, BuildError::NothingToTrainOn { documents: 1 }), "{error}");
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    build(&request, |_| {}).unwrap();
+}
+
+#[test]
+fn held_out_files_without_text_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(20, 1));
+    let mut request = request(vec![input], folder.path().join("data"));
+    request.heldout = HeldOut::Files(vec![write(folder.path(), "b.txt", "\n")]);
+    let error = build(&request, |_| {}).unwrap_err();
+    assert!(matches!(error, BuildError::NothingHeldOut { documents: 20 }), "{error}");
+}

@@ -1,0 +1,496 @@
+//! Data folders built from a corpus: what is in them, and that it is the same however they were
+//! built.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use electra_text::build::{BuildError, BuildRequest, Built, HeldOut, Part, build, build_part, merge};
+use electra_text::corpus::{DocumentReader, ReadOptions};
+use electra_text::dataset::DataSet;
+use electra_text::inspect::{example_text, statistics};
+use electra_text::manifest::Manifest;
+use electra_text::pack::PackMode;
+use electra_text::shard::Split;
+use electra_text::verify::verify;
+use support::{corpus_text, request, tokenizer, write};
+
+/// The files of a folder and their contents.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let inner = contents(&path).into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes));
+            files.extend(inner);
+        } else {
+            files.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    files
+}
+
+fn built(request: &BuildRequest) -> Manifest {
+    match build(request, |_| {}).unwrap() {
+        Built::Now(manifest) => manifest,
+        Built::Before(_) => panic!("{} was there before", request.out.display()),
+    }
+}
+
+/// Ids of a split without special tokens, in order.
+fn body(data: &DataSet, split: Split) -> Vec<u32> {
+    let special = data.manifest().tokenizer.special;
+    let is_text = |id: &u32| *id == special.unk || !special.contains(*id);
+    data.split(split).iter().flat_map(|example| example.ids.iter()).filter(is_text).collect()
+}
+
+#[test]
+fn every_token_of_the_corpus_is_in_a_row_of_its_split() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(120, 1));
+    let request = request(vec![input.clone()], folder.path().join("data"));
+    let manifest = built(&request);
+    let data = DataSet::open(&request.out).unwrap();
+
+    let tokenizer = tokenizer();
+    let mut encoder = tokenizer.text_encoder();
+    let mut corpus = Vec::new();
+    for document in DocumentReader::new(vec![input], ReadOptions::default()) {
+        document.unwrap().paragraphs().for_each(|paragraph| encoder.encode_into(paragraph, &mut corpus));
+    }
+    let [train, heldout] = [body(&data, Split::Train), body(&data, Split::HeldOut)];
+    assert_eq!(manifest.train.text_tokens, train.len() as u64);
+    assert_eq!(manifest.heldout.text_tokens, heldout.len() as u64);
+    assert_eq!(manifest.train.documents + manifest.heldout.documents, 120);
+    assert!((4..25).contains(&manifest.heldout.documents), "{}", manifest.heldout.documents);
+    // Which side a document is on is decided elsewhere; together they are the corpus.
+    let mut together = [train, heldout].concat();
+    together.sort_unstable();
+    corpus.sort_unstable();
+    assert_eq!(together, corpus);
+}
+
+#[test]
+fn examples_are_read_by_number_through_all_shards_and_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(60, 2));
+    let request = request(vec![input], folder.path().join("data"));
+    let manifest = built(&request);
+    let data = DataSet::open(&request.out).unwrap();
+    let train = data.split(Split::Train);
+    assert_eq!(train.len() as u64, manifest.train.examples);
+    let special = data.manifest().tokenizer.special;
+    for index in (0..train.len()).rev() {
+        let example = train.get(index);
+        assert_eq!(example.ids.at(0), special.cls);
+        assert_eq!(example.ids.at(example.ids.len() - 1), special.sep);
+        assert!(example.ids.len() <= 32);
+        if example.segment_b_start > 0 {
+            assert_eq!(example.ids.at(example.segment_b_start - 1), special.sep);
+            assert_eq!(example.token_type(example.segment_b_start - 1), 0);
+            assert_eq!(example.token_type(example.segment_b_start), 1);
+        } else {
+            assert_eq!(example.token_type(example.ids.len() - 1), 0);
+        }
+    }
+    let tokens: usize = train.iter().map(|example| example.ids.len()).sum();
+    assert_eq!(tokens as u64, manifest.train.tokens);
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(150, 3));
+    for mode in [PackMode::Carry, PackMode::Google] {
+        let build_with = |threads: usize| {
+            let out = folder.path().join(format!("{mode:?}-{threads}"));
+            let mut request = request(vec![input.clone()], out);
+            request.threads = threads;
+            request.pack.mode = mode;
+            built(&request);
+            contents(&request.out)
+        };
+        let expected = build_with(1);
+        for threads in [2, 5] {
+            assert_eq!(build_with(threads), expected, "{mode:?} with {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn merged_parts_are_byte_identical_to_one_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs: Vec<_> =
+        (0..3).map(|n| write(folder.path(), &format!("{n}.txt"), corpus_text(70, 10 + n))).collect();
+    let separate = write(folder.path(), "eval.txt", corpus_text(30, 20));
+    for (mode, heldout) in [
+        (PackMode::Carry, HeldOut::Fraction { fraction: 0.1, salt: 3 }),
+        (PackMode::Google, HeldOut::Fraction { fraction: 1e-6, salt: 0 }),
+        (PackMode::Carry, HeldOut::Files(vec![separate])),
+        (PackMode::Carry, HeldOut::Fraction { fraction: 0.0, salt: 0 }),
+    ] {
+        let work = tempfile::tempdir().unwrap();
+        let mut whole = request(inputs.clone(), work.path().join("whole"));
+        whole.pack.mode = mode;
+        whole.heldout = heldout.clone();
+        built(&whole);
+        for of in [1, 4, 7] {
+            let mut folders = Vec::new();
+            for number in 1..=of {
+                let mut part = whole.clone();
+                part.out = work.path().join(format!("part-{number}-{of}"));
+                build_part(&part, Part { number, of }, |_| {}).unwrap();
+                folders.push(part.out);
+            }
+            // The order in which parts are named does not matter.
+            folders.reverse();
+            let merged = work.path().join(format!("merged-{of}"));
+            merge(&folders, &merged, false, |_, _| {}).unwrap();
+            assert_eq!(contents(&merged), contents(&whole.out), "{mode:?} {heldout:?} in {of} parts");
+        }
+    }
+}
+
+#[test]
+fn a_part_tokenises_only_its_own_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(100, 4));
+    let whole = built(&request(vec![input.clone()], folder.path().join("whole")));
+    let mut tokens = 0;
+    for number in 1..=4 {
+        let request = request(vec![input.clone()], folder.path().join(format!("part-{number}")));
+        let mut last = 0;
+        let part = build_part(&request, Part { number, of: 4 }, |progress| last = progress.tokens).unwrap();
+        let own = Split::ALL.map(|split| part.manifest().counts(split).text_tokens);
+        assert_eq!(last, own[0] + own[1]);
+        assert!(last < whole.train.text_tokens / 2, "part {number} has {last} tokens");
+        tokens += last;
+    }
+    assert_eq!(tokens, whole.train.text_tokens + whole.heldout.text_tokens);
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(50, 5));
+    let part = |name: &str, number, of, change: &dyn Fn(&mut BuildRequest)| {
+        let mut request = request(vec![input.clone()], folder.path().join(name));
+        change(&mut request);
+        build_part(&request, Part { number, of }, |_| {}).unwrap();
+        request.out
+    };
+    let same = |_: &mut BuildRequest| {};
+    let first = part("1", 1, 3, &same);
+    let second = part("2", 2, 3, &same);
+    let again = part("2b", 2, 3, &same);
+    let other_settings = part("3", 3, 3, &|request| request.pack.seq_len = 64);
+    let other_division = part("4", 3, 4, &same);
+    let other_corpus = part("5", 3, 3, &|request| {
+        request.inputs = vec![write(folder.path(), "b.txt", corpus_text(50, 6))];
+    });
+    let out = folder.path().join("merged");
+    let error = |parts: &[&std::path::PathBuf]| {
+        let parts: Vec<_> = parts.iter().map(|&part| part.clone()).collect();
+        merge(&parts, &out, false, |_, _| {}).unwrap_err().to_string()
+    };
+    assert!(error(&[&first, &second]).starts_with("parts 3 of 3 are missing"));
+    assert!(error(&[&first, &second, &again]).starts_with("part 2 of 3 is given twice"));
+    assert!(error(&[&first, &second, &other_settings]).contains("the settings"));
+    assert!(error(&[&first, &second, &other_division]).contains("the number of parts"));
+    assert!(error(&[&first, &second, &other_corpus]).contains("the files of the corpus"));
+    assert!(error(&[&folder.path().join("nothing")]).contains("no part.json"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn damaged_parts_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(50, 5));
+    let request = request(vec![input], folder.path().join("part"));
+    build_part(&request, Part { number: 1, of: 1 }, |_| {}).unwrap();
+    let rows = request.out.join("train.rows");
+    let intact = std::fs::read(&rows).unwrap();
+    let merged = |content: &[u8]| {
+        std::fs::write(&rows, content).unwrap();
+        let out = folder.path().join("merged");
+        let result = merge(std::slice::from_ref(&request.out), &out, false, |_, _| {});
+        assert_eq!(out.exists(), result.is_ok());
+        result.map(drop).map_err(|error| error.to_string())
+    };
+    let mut flipped = intact.clone();
+    flipped[101] ^= 4;
+    assert!(merged(&flipped).unwrap_err().contains("its blake3 is"));
+    assert!(merged(&intact[..intact.len() - 1]).unwrap_err().contains("cut short"));
+    // A build of the same part sees the damage and is not content with what is there.
+    assert!(build_part(&request, Part { number: 1, of: 1 }, |_| {}).is_err());
+    merged(&intact).unwrap();
+}
+
+#[test]
+fn the_same_request_finds_its_result_and_another_is_refused_without_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(50, 7));
+    let mut request = request(vec![input.clone()], folder.path().join("data"));
+    let first = built(&request);
+    assert!(matches!(build(&request, |_| {}).unwrap(), Built::Before(manifest) if manifest == first));
+
+    // Another setting, or the same file with other content, is other data.
+    request.pack.seq_len = 64;
+    let error = build(&request, |_| {}).unwrap_err();
+    assert!(error.to_string().ends_with("choose another folder or replace it with --force"), "{error}");
+    request.pack.seq_len = 32;
+    write(folder.path(), "a.txt", corpus_text(50, 8));
+    assert!(matches!(build(&request, |_| {}), Err(BuildError::OutputOccupied { .. })));
+    assert_eq!(Manifest::read(&request.out).unwrap(), first);
+
+    request.force = true;
+    let second = built(&request);
+    assert_ne!(second.data_hash, first.data_hash);
+    assert_eq!(Manifest::read(&request.out).unwrap(), second);
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "only the corpus and the data are left: {left:?}");
+}
+
+#[test]
+fn a_folder_that_is_no_data_folder_is_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(20, 9));
+    write(folder.path(), "home/thesis.tex", "precious");
+    let mut request = request(vec![input], folder.path().join("home"));
+    request.force = true;
+    assert!(matches!(build(&request, |_| {}), Err(BuildError::OutputOccupied { .. })));
+    assert_eq!(std::fs::read_to_string(folder.path().join("home/thesis.tex")).unwrap(), "precious");
+}
+
+#[test]
+fn what_a_killed_build_left_behind_is_cleared_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(20, 9));
+    write(folder.path(), ".data.building/train-00000.ids", "half a shard");
+    let request = request(vec![input], folder.path().join("data"));
+    built(&request);
+    verify(&request.out, |_, _| {}).unwrap();
+    assert!(!folder.path().join(".data.building").exists());
+}
+
+#[test]
+fn two_builds_do_not_write_to_the_same_folder_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(20, 9));
+    let lock = std::fs::File::create(folder.path().join(".data.lock")).unwrap();
+    lock.lock().unwrap();
+    let request = request(vec![input], folder.path().join("data"));
+    assert!(matches!(build(&request, |_| {}), Err(BuildError::OutputBusy { .. })));
+    lock.unlock().unwrap();
+    built(&request);
+}
+
+#[test]
+fn separate_held_out_files_are_held_out_whole_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = write(folder.path(), "a.txt", corpus_text(40, 1));
+    let eval = write(folder.path(), "b.txt", corpus_text(15, 2));
+    let mut request = request(vec![train.clone()], folder.path().join("data"));
+    request.heldout = HeldOut::Files(vec![eval]);
+    let manifest = built(&request);
+    assert_eq!((manifest.train.documents, manifest.heldout.documents), (40, 15));
+    assert_eq!(manifest.inputs.iter().map(|input| input.split).collect::<Vec<_>>(), Split::ALL);
+
+    request.heldout = HeldOut::Files(vec![train]);
+    assert!(matches!(build(&request, |_| {}), Err(BuildError::HeldOutOverlap { .. })));
+}
+
+#[test]
+fn the_same_documents_are_held_out_in_any_order_and_division_into_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = corpus_text(80, 6);
+    let documents: Vec<&str> = text.split("\n\n").filter(|document| !document.is_empty()).collect();
+    let held_out = |name: &str, files: Vec<String>| {
+        let inputs = files
+            .iter()
+            .enumerate()
+            .map(|(n, text)| write(folder.path(), &format!("{name}/{n}.txt"), text))
+            .collect();
+        let request = request(inputs, folder.path().join(format!("data-{name}")));
+        let mut ids = body_of_rows(&request);
+        ids.sort_unstable();
+        ids
+    };
+    let forward = held_out("forward", vec![documents.join("\n\n")]);
+    let backward: Vec<&str> = documents.iter().rev().copied().collect();
+    assert!(!forward.is_empty());
+    assert_eq!(held_out("backward", vec![backward.join("\n\n")]), forward);
+    assert_eq!(held_out("divided", documents.chunks(7).map(|chunk| chunk.join("\n\n")).collect()), forward);
+}
+
+fn body_of_rows(request: &BuildRequest) -> Vec<u32> {
+    built(request);
+    body(&DataSet::open(&request.out).unwrap(), Split::HeldOut)
+}
+
+#[test]
+fn google_mode_loses_tokens_and_carry_mode_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(100, 11));
+    let kept = |mode| {
+        let mut request = request(vec![input.clone()], folder.path().join(format!("{mode:?}")));
+        request.pack.mode = mode;
+        built(&request);
+        let data = DataSet::open(&request.out).unwrap();
+        statistics(&data, &tokenizer(), Split::Train, 3)
+    };
+    let [carry, google] = [kept(PackMode::Carry), kept(PackMode::Google)];
+    assert_eq!(carry.kept_rate, 1.0);
+    assert!((0.3..0.95).contains(&google.kept_rate), "{}", google.kept_rate);
+    assert!(carry.fill_rate > 0.95, "{}", carry.fill_rate);
+    assert!(google.pair_rate > 0.3, "{}", google.pair_rate);
+}
+
+#[test]
+fn statistics_count_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    // 14 + 3 tokens in two documents; rows hold 8, so 6 + 6 + 2 and the second document joins.
+    let input = write(
+        folder.path(),
+        "a.txt",
+        "the the the fox the the the\nthe the the fox the the 😀\n\nfox the fox\n",
+    );
+    let mut request = request(vec![input], folder.path().join("data"));
+    request.pack.seq_len = 8;
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    built(&request);
+    let data = DataSet::open(&request.out).unwrap();
+    let tokenizer = tokenizer();
+    let found = statistics(&data, &tokenizer, Split::Train, 2);
+    assert_eq!((found.counts.documents, found.counts.text_tokens, found.counts.unknown), (2, 17, 1));
+    assert_eq!((found.counts.examples, found.counts.tokens), (3, 8 + 8 + 8));
+    assert_eq!((found.fill_rate, found.unknown_rate, found.kept_rate), (1.0, 1.0 / 17.0, 1.0));
+    assert_eq!(found.pair_rate, 1.0 / 3.0);
+    assert_eq!(found.lengths.iter().map(|bin| bin.examples).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 0, 0, 3]);
+    let frequent: Vec<_> =
+        found.frequent_pieces.iter().map(|piece| (piece.piece.as_str(), piece.count)).collect();
+    assert_eq!(frequent, [("the", 12), ("fox", 4)]);
+    assert_eq!(found.distinct_pieces, 3);
+    let example = data.split(Split::Train).get(2);
+    assert_eq!(example_text(example, &tokenizer, &[]), "[CLS] the [UNK] [SEP] fox the fox [SEP]");
+    assert_eq!(example_text(example, &tokenizer, &[1, 5]), "[CLS] [MASK] [UNK] [SEP] fox [MASK] fox [SEP]");
+    let empty = statistics(&data, &tokenizer, Split::HeldOut, 2);
+    assert_eq!((empty.fill_rate, empty.distinct_pieces), (0.0, 0));
+}
+
+#[test]
+fn large_vocabularies_have_ids_of_four_bytes() {
+    use electra_text::vocab::Vocabulary;
+    use electra_text::wordpiece::{Settings, Tokenizer};
+    let folder = tempfile::tempdir().unwrap();
+    let mut pieces: Vec<String> = tokenizer().vocabulary().pieces().to_vec();
+    pieces.extend((0..70_000).map(|n| format!("filler{n}")));
+    pieces.push("zebra".into());
+    let large = Tokenizer::new(Vocabulary::new(pieces, Path::new("large")).unwrap(), Settings::UNCASED);
+    let input = write(folder.path(), "a.txt", "the zebra\n\nfox\n");
+    let mut request = request(vec![input], folder.path().join("data"));
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    request.tokenizer = large.clone();
+    built(&request);
+    verify(&request.out, |_, _| {}).unwrap();
+    let data = DataSet::open(&request.out).unwrap();
+    let ids = data.split(Split::Train).get(0).ids;
+    assert_eq!(ids.to_vec()[2], large.vocabulary().id("zebra").unwrap());
+    assert_eq!(ids.to_vec()[2], 70_000 + 611);
+}
+
+#[test]
+fn compressed_and_structured_files_give_the_rows_of_plain_text() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let text = corpus_text(30, 12);
+    let records: String = text
+        .split("\n\n")
+        .filter(|document| !document.trim().is_empty())
+        .map(|document| {
+            serde_json::json!({"id": 1, "body": document, "more": [1, {"body": 2}]}).to_string() + "\n"
+        })
+        .collect();
+    let gzip = |bytes: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    // Two gzip members and two frames in one file are one text.
+    let (front, back) = text.split_at(text.find("\n\n").unwrap());
+    let files = [
+        ("a.txt", text.clone().into_bytes()),
+        ("b.txt.gz", [gzip(front), gzip(back)].concat()),
+        ("c.txt.zst", [front, back].map(|half| zstd::encode_all(half.as_bytes(), 1).unwrap()).concat()),
+        ("d.jsonl", records.clone().into_bytes()),
+        ("e.jsonl.gz", gzip(&records)),
+        ("f.jsonl.zst", zstd::encode_all(records.as_bytes(), 1).unwrap()),
+        ("g.txt", format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes()),
+    ];
+    let mut expected = None;
+    for (name, content) in files {
+        let input = write(folder.path(), name, content);
+        let mut request = request(vec![input], folder.path().join(format!("data-{name}")));
+        request.read.text_field = "body".into();
+        let manifest = built(&request);
+        let expected = expected.get_or_insert(manifest.data_hash.clone());
+        assert_eq!(manifest.data_hash, *expected, "{name}");
+    }
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_gives_the_rows_of_plain_text() {
+    use std::sync::Arc;
+
+    use parquet::data_type::{ByteArray, ByteArrayType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    let folder = tempfile::tempdir().unwrap();
+    let text = corpus_text(200, 13);
+    let documents: Vec<&str> = text.split("\n\n").filter(|document| !document.trim().is_empty()).collect();
+    let plain = write(folder.path(), "a.txt", &text);
+    let schema = "message schema { required int32 id; optional binary text (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let path = folder.path().join("b.parquet");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::default())).unwrap();
+    for chunk in documents.chunks(80) {
+        let mut group = writer.next_row_group().unwrap();
+        let mut ids = group.next_column().unwrap().unwrap();
+        // A row without a text at the end of each group.
+        let numbers: Vec<i32> = (0..=chunk.len() as i32).collect();
+        ids.typed::<parquet::data_type::Int32Type>().write_batch(&numbers, None, None).unwrap();
+        ids.close().unwrap();
+        let mut texts = group.next_column().unwrap().unwrap();
+        let values: Vec<ByteArray> = chunk.iter().map(|&document| document.into()).collect();
+        let levels: Vec<i16> = chunk.iter().map(|_| 1).chain([0]).collect();
+        texts.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None).unwrap();
+        texts.close().unwrap();
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+    let packed = folder.path().join("c.parquet.zst");
+    std::fs::write(&packed, zstd::encode_all(&std::fs::read(&path).unwrap()[..], 1).unwrap()).unwrap();
+    let hash = |input: &Path| {
+        let name = input.file_name().unwrap().to_str().unwrap();
+        built(&request(vec![input.to_owned()], folder.path().join(format!("data-{name}")))).data_hash
+    };
+    let expected = hash(&plain);
+    assert_eq!(hash(&path), expected);
+    assert_eq!(hash(&packed), expected);
+
+    let mut request = request(vec![path.clone()], folder.path().join("none"));
+    request.read.text_field = "body".into();
+    let error = build(&request, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("it has no column \"body\", it has id, text"), "{error}");
+    request.read.text_field = "id".into();
+    assert!(build(&request, |_| {}).unwrap_err().to_string().contains("does not hold one string a row"));
+    std::fs::write(&path, &std::fs::read(&path).unwrap()[..500]).unwrap();
+    assert!(build(&request, |_| {}).unwrap_err().to_string().contains("cut short"));
+}
