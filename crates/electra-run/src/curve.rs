@@ -1,14 +1,15 @@
 //! Numbers over steps as an SVG drawing that takes its colours from the page around it.
 //!
 //! plotters draws with one fixed colour per role; afterwards each becomes a CSS variable
-//! (`--axis`, `--grid`, `--training`, `--held-out`, `--second`, `--published`, `--limit`), so that
+//! (`--axis`, `--grid`, `--training`, `--alone`, `--held-out`, `--second`, `--published`, `--limit`), so that
 //! one drawing serves a light page, a dark one and paper.
 
 use std::fmt::Write;
 use std::ops::Range;
 
 use plotters::prelude::{
-    ChartBuilder, Circle, IntoDrawingArea, IntoFont, LineSeries, RGBColor, SVGBackend, TRANSPARENT, Text,
+    ChartBuilder, Circle, EmptyElement, IntoDrawingArea, IntoFont, LineSeries, RGBColor, SVGBackend,
+    TRANSPARENT, Text,
 };
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -18,6 +19,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 pub enum Role {
     /// Noisy values of training, in the background.
     Training,
+    /// Noisy values of training with nothing in front of them.
+    Alone,
     /// Values of held-out data.
     HeldOut,
     /// A second kind of values beside those of [`Role::HeldOut`].
@@ -83,7 +86,8 @@ impl Curve {
         Some(format!("<svg class=\"curve\" role=\"img\" aria-label=\"{title}\" {}", &svg[start..]))
     }
 
-    /// The range of the vertical axis: every line and limit, with air around.
+    /// The range of the vertical axis: every line and limit, with air around. None if this run has
+    /// no value in it.
     fn vertical(&self) -> Option<Range<f64>> {
         let own = self.series.iter().filter(|series| series.role != Role::Published);
         let mut values: Vec<f64> = own
@@ -101,7 +105,10 @@ impl Curve {
         } else {
             high
         };
-        let levels = self.limits.iter().map(|limit| limit.value);
+        let published = self.series.iter().filter(|series| series.role == Role::Published);
+        let levels = published
+            .flat_map(|series| series.points.iter().map(|point| point.1))
+            .chain(self.limits.iter().map(|limit| limit.value));
         let low = levels.clone().fold(low, f64::min);
         let high = levels.fold(high, f64::max);
         let air = if high > low { 0.06 * (high - low) } else { 0.1 * high.abs().max(1e-9) };
@@ -122,9 +129,9 @@ impl Curve {
             .margin_top(14)
             .margin_right(22)
             .x_label_area_size(44)
-            .y_label_area_size(92)
+            .y_label_area_size(104)
             .build_cartesian_2d(x.clone(), y.clone())?;
-        let text = |color: Color| ("sans-serif", 25).into_font().color(&color.rgb());
+        let text = |color: Color| ("sans-serif", 26).into_font().color(&color.rgb());
         let decimals = decimals(&y);
         let small = y.end.abs() < 0.01;
         chart
@@ -137,7 +144,11 @@ impl Curve {
             .x_labels(6)
             .y_labels(5)
             .x_label_formatter(&|step| steps(*step))
-            .y_label_formatter(&|value| if small { scientific(*value) } else { decimal(*value, decimals) })
+            .y_label_formatter(&|value| {
+                let number = if small { scientific(*value) } else { decimal(*value, decimals) };
+                // plotters puts the label against the axis; this space is not collapsed.
+                format!("{number}\u{2002}")
+            })
             .label_style(text(Color::Axis))
             .draw()?;
 
@@ -148,6 +159,7 @@ impl Curve {
         for series in &self.series {
             let (color, width, dots) = match series.role {
                 Role::Training => (Color::Training, 3, false),
+                Role::Alone => (Color::Alone, 3, false),
                 Role::HeldOut => (Color::HeldOut, 5, true),
                 Role::Second => (Color::Second, 5, true),
                 Role::Published => (Color::Published, 4, false),
@@ -168,7 +180,9 @@ impl Curve {
             let ends = [(x.start, limit.value), (x.end, limit.value)];
             chart.draw_series(LineSeries::new(ends, Color::Limit.rgb().stroke_width(3)))?;
             let style = text(Color::Limit).pos(Pos::new(HPos::Right, VPos::Bottom));
-            chart.draw_series([Text::new(limit.label.clone(), (x.end, limit.value), style)])?;
+            let label =
+                EmptyElement::at((x.end, limit.value)) + Text::new(limit.label.clone(), (0, -7), style);
+            chart.draw_series([label])?;
         }
         area.present()?;
         Ok(())
@@ -185,16 +199,18 @@ enum Color {
     Axis = 1,
     Grid,
     Training,
+    Alone,
     HeldOut,
     Second,
     Published,
     Limit,
 }
 
-const COLORS: [Color; 7] = [
+const COLORS: [Color; 8] = [
     Color::Axis,
     Color::Grid,
     Color::Training,
+    Color::Alone,
     Color::HeldOut,
     Color::Second,
     Color::Published,
@@ -216,6 +232,7 @@ impl Color {
             Self::Axis => ("axis", ""),
             Self::Grid => ("grid", ""),
             Self::Training => ("training", ""),
+            Self::Alone => ("alone", ""),
             Self::HeldOut => ("held-out", ""),
             Self::Second => ("second", ""),
             Self::Published => ("published", " stroke-dasharray=\"16 11\""),
@@ -248,6 +265,8 @@ fn scientific(value: f64) -> String {
 /// A number of steps in thousands and millions.
 fn steps(step: f64) -> String {
     match step {
+        // It would stand too close to the lowest number of the other axis.
+        0.0 => String::new(),
         1e6.. => format!("{}M", short(step / 1e6)),
         1e3.. => format!("{}k", short(step / 1e3)),
         _ => short(step),
@@ -316,19 +335,17 @@ mod tests {
     #[test]
     fn a_gap_parts_a_line() {
         let lines = |points: &[(f64, f64)]| {
-            let svg = curve(points).svg().unwrap();
-            svg.matches("<polyline").filter(|_| true).count()
-                - Curve {
-                    series: vec![Series { role: Role::HeldOut, points: points[..1].to_vec() }],
-                    ..curve(&[])
-                }
-                .svg()
-                .unwrap()
-                .matches("<polyline")
-                .count()
+            curve(points).svg().unwrap().matches("var(--held-out)\" stroke-width").count()
         };
-        assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (3.0, f64::NAN), (4.0, 1.0), (5.0, 2.0)]), 1);
-        assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (4.0, 1.0), (5.0, 2.0)]), 0);
+        assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (4.0, 1.0), (5.0, 2.0)]), 1);
+        assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (3.0, f64::NAN), (4.0, 1.0), (5.0, 2.0)]), 2);
+    }
+
+    #[test]
+    fn published_values_widen_the_axis() {
+        let mut curve = curve(&[(0.0, 1.0), (1.0, 2.0)]);
+        curve.series.push(Series { role: Role::Published, points: vec![(0.0, 8.0)] });
+        assert!(curve.vertical().unwrap().contains(&8.0));
     }
 
     #[test]
@@ -344,7 +361,7 @@ mod tests {
     fn numbers_on_the_axes_are_short() {
         assert_eq!(
             [0.0, 500.0, 1_500.0, 20_000.0, 2_500_000.0].map(steps),
-            ["0", "500", "1.5k", "20k", "2.5M"]
+            ["", "500", "1.5k", "20k", "2.5M"]
         );
         assert_eq!(decimal(12_345.6, 0), "12,346");
         assert_eq!(decimal(-0.25, 2), "-0.25");

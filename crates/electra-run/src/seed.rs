@@ -39,7 +39,7 @@ pub fn derive(run_seed: u64, purpose: Purpose, index: u64) -> u64 {
 }
 
 /// The generator of `(run_seed, purpose, index)`: ChaCha8, whose key is four SplitMix64 outputs
-/// that start at [`derive`].
+/// that start at [`derive()`].
 #[must_use]
 pub fn stream(run_seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     let seed = derive(run_seed, purpose, index);

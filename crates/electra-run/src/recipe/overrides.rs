@@ -65,13 +65,13 @@ impl Override {
             && names.last() == Some(&"kind")
             && entry.to_value() == self.value.to_value();
         if !names_same_kind {
-            merge(root, self.as_table());
+            merge(root, self.into_table());
         }
         Ok(())
     }
 
     /// `a.b = c` as nested tables.
-    fn as_table(self) -> Entry {
+    fn into_table(self) -> Entry {
         let source = self.source;
         let whole = self.value.mark.value.clone();
         let mut entry = self.value;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::curve::{Curve, Limit, Role, Scale, Series};
+use crate::record::thousands;
 
 use super::health::{HIGH_RATIO, LOW_AUC, PLATEAU};
 use super::history::History;
@@ -15,6 +16,8 @@ pub(super) struct Panel {
     note: &'static str,
     /// The lines that it has: class and name.
     legend: Vec<(&'static str, &'static str)>,
+    /// The last value of the first line in front.
+    last: String,
     /// None if there is nothing to draw yet.
     svg: Option<String>,
 }
@@ -23,8 +26,8 @@ pub(super) struct Panel {
 struct Sketch {
     title: &'static str,
     note: &'static str,
-    /// Fields of the log with their names and roles; those of [`Role::Training`] stand in "train"
-    /// lines, the others in "eval" lines.
+    /// Fields of the log with their names and roles; those of [`Role::Training`] and
+    /// [`Role::Alone`] stand in "train" lines, the others in "eval" lines.
     fields: &'static [(Role, &'static str, &'static str)],
     limit: Option<(f64, &'static str)>,
     scale: Scale,
@@ -95,28 +98,28 @@ const SKETCHES: [Sketch; 12] = [
     Sketch {
         title: "Learning rate",
         note: "",
-        fields: &[(Role::Training, "learning_rate", BOTH[0])],
+        fields: &[(Role::Alone, "learning_rate", BOTH[0])],
         limit: None,
         scale: Scale::FromZero,
     },
     Sketch {
         title: "Gradient norm",
         note: "before clipping",
-        fields: &[(Role::Training, "grad_norm", BOTH[0])],
+        fields: &[(Role::Alone, "grad_norm", BOTH[0])],
         limit: None,
         scale: Scale::FromZero,
     },
     Sketch {
         title: "Tokens per second",
         note: "",
-        fields: &[(Role::Training, "tokens_per_second", BOTH[0])],
+        fields: &[(Role::Alone, "tokens_per_second", BOTH[0])],
         limit: None,
         scale: Scale::FromZero,
     },
     Sketch {
         title: "Resident memory",
         note: "MB",
-        fields: &[(Role::Training, "rss_mb", BOTH[0])],
+        fields: &[(Role::Alone, "rss_mb", BOTH[0])],
         limit: None,
         scale: Scale::FromZero,
     },
@@ -135,9 +138,16 @@ impl Sketch {
     fn draw(&self, history: &History) -> Panel {
         let mut series = Vec::new();
         let mut legend = Vec::new();
+        let mut last = String::new();
         for &(role, field, name) in self.fields {
-            let records = if role == Role::Training { &history.train } else { &history.eval };
-            let points = thin(History::points(records, field));
+            let is_training = matches!(role, Role::Training | Role::Alone);
+            let points = History::points(if is_training { &history.train } else { &history.eval }, field);
+            if role != Role::Second
+                && let Some(&(_, value)) = points.iter().rfind(|point| point.1.is_finite())
+            {
+                last = readable(value);
+            }
+            let points = thin(points);
             if points.iter().any(|point| point.1.is_finite()) {
                 legend.push((class(role), name));
                 series.push(Series { role, points });
@@ -159,7 +169,7 @@ impl Sketch {
             last_step: history.last_step() as f64,
             scale: self.scale,
         };
-        Panel { title: self.title, note: self.note, legend, svg: curve.svg() }
+        Panel { title: self.title, note: self.note, legend, last, svg: curve.svg() }
     }
 
     /// The published curve of the panel's only held-out field, at the steps of this run that have
@@ -183,10 +193,22 @@ impl Sketch {
 /// The page's name for a line of that role.
 fn class(role: Role) -> &'static str {
     match role {
-        Role::Training => "training",
+        Role::Training | Role::Alone => "training",
         Role::HeldOut => "held-out",
         Role::Second => "second",
         Role::Published => "published",
+    }
+}
+
+/// Three or four digits that tell what a value is.
+fn readable(value: f64) -> String {
+    match value.abs() {
+        1_000.0.. => thousands(value.abs().round() as u64),
+        10.0.. => format!("{value:.1}"),
+        1.0.. => format!("{value:.2}"),
+        0.01.. => format!("{value:.3}"),
+        0.0 => "0".to_owned(),
+        _ => format!("{value:.1e}"),
     }
 }
 
@@ -208,6 +230,21 @@ fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_shown_with_the_digits_that_matter() {
+        let cases = [
+            (12_345.6, "12,346"),
+            (15.744, "15.7"),
+            (3.494, "3.49"),
+            (0.2449, "0.245"),
+            (4.8e-4, "4.8e-4"),
+            (0.0, "0"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(readable(value), text);
+        }
+    }
 
     #[test]
     fn long_curves_are_thinned_to_means() {

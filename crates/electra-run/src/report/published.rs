@@ -56,7 +56,7 @@ pub(super) fn at(field: &str, tokens: f64) -> Option<f64> {
     points.windows(2).find_map(|pair| {
         let ((t0, v0), (t1, v1)) = (pair[0], pair[1]);
         let part = (tokens / t0).ln() / (t1 / t0).ln();
-        (0.0..=1.0).contains(&part).then(|| v0 + part * (v1 - v0))
+        (0.0..=1.0).contains(&part).then_some(v0 + part * (v1 - v0))
     })
 }
 

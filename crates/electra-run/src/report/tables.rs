@@ -126,7 +126,9 @@ pub(super) struct Planned {
 /// None if nothing was predicted. `disk` is what the folder holds, in bytes.
 pub(super) fn plan(history: &History, disk: u64) -> Option<Vec<Planned>> {
     let plan = history.plan()?;
-    let mb = |mb: f64| format!("{} MB", thousands(mb.round() as u64));
+    let mb = |mb: f64| {
+        if mb < 10.0 { format!("{mb:.1} MB") } else { format!("{} MB", thousands(mb.round() as u64)) }
+    };
     let epochs = |epochs: f64| format!("{epochs:.2}");
     let rate = |rate: f64| format!("{} /s", thousands(rate.round() as u64));
     let row = |name, predicted: f64, actual: Option<f64>, show: fn(f64) -> String| Planned {
