@@ -6,7 +6,7 @@
 mod encoding;
 mod files;
 mod text_encoder;
-pub mod train;
+mod train;
 
 use std::path::PathBuf;
 
@@ -21,6 +21,7 @@ use tokenizers::tokenizer::{AddedToken, TokenizerImpl};
 pub use encoding::{Encoding, OffsetUnit};
 pub use files::{SAVED_FILES, TokenizerError};
 pub use text_encoder::TextEncoder;
+pub use train::{TrainError, TrainProgress, Trained, VocabularySettings, train};
 
 use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, SpecialIds, Vocabulary};
 

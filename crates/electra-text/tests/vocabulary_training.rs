@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use electra_text::corpus::{CorpusError, ReadOptions};
-use electra_text::wordpiece::train::{TrainError, TrainProgress, Trained, VocabularySettings, train};
+use electra_text::wordpiece::{TrainError, TrainProgress, Trained, VocabularySettings, train};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -1,0 +1,472 @@
+//! `electra data`: text to shards.
+
+mod inspect;
+mod meter;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, Subcommand, ValueEnum};
+use electra_text::build::{self, BLOCK_BYTES, BuildProgress, BuildRequest, Built, HeldOut, Part};
+use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions};
+use electra_text::in_order::available_threads;
+use electra_text::manifest::{Manifest, SplitCounts};
+use electra_text::pack::{PackMode, PackSettings};
+use electra_text::shard::Split;
+use electra_text::wordpiece::{SAVED_FILES, Tokenizer, TrainProgress, VocabularySettings, train};
+use miette::{MietteDiagnostic, Report};
+use serde_json::json;
+
+use meter::{Meter, count, megabytes};
+
+/// Text to shards.
+#[derive(Subcommand)]
+pub enum DataCommand {
+    /// Train a WordPiece vocabulary; the same text gives the same vocabulary, byte by byte
+    Tokenizer(TokenizerCommand),
+    /// Build shards of token ids from text
+    Build(BuildCommand),
+    /// Join parts built with `data build --part i/n`; byte-identical to one build
+    Merge(MergeCommand),
+    /// Show statistics and examples of a data folder
+    Inspect(inspect::InspectCommand),
+    /// Recompute every hash of a data folder
+    Verify(VerifyCommand),
+}
+
+/// Runs one of the data commands.
+///
+/// # Errors
+/// What the user can cause: each names the file, what was found and what to do.
+pub fn run(command: DataCommand) -> miette::Result<()> {
+    match command {
+        DataCommand::Tokenizer(command) => command.run(),
+        DataCommand::Build(command) => command.run(),
+        DataCommand::Merge(command) => command.run(),
+        DataCommand::Inspect(command) => command.run(),
+        DataCommand::Verify(command) => command.run(),
+    }
+}
+
+/// How the corpus is read.
+#[derive(Args)]
+struct Corpus {
+    /// Files or patterns (`*`, `**`): .txt, .jsonl, .parquet, each also .gz or .zst
+    #[arg(long, required = true, num_args = 1.., value_name = "FILES")]
+    input: Vec<String>,
+    /// Field of .jsonl records or column of .parquet files that holds the text
+    #[arg(long, default_value = "text", value_name = "NAME")]
+    text_field: String,
+    /// What divides a .txt file into documents
+    #[arg(long, value_enum, default_value_t = Documents::BlankLine)]
+    documents: Documents,
+    /// Replace bytes that are not UTF-8 instead of stopping at them
+    #[arg(long)]
+    lossy: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Documents {
+    /// A blank line ends a document
+    BlankLine,
+    /// Each file is one document
+    File,
+}
+
+impl Corpus {
+    fn files(&self) -> Result<Vec<PathBuf>, CorpusError> {
+        corpus::expand(&self.input)
+    }
+
+    fn options(&self) -> ReadOptions {
+        let documents = match self.documents {
+            Documents::BlankLine => DocumentsBy::BlankLine,
+            Documents::File => DocumentsBy::File,
+        };
+        ReadOptions { documents, text_field: self.text_field.clone(), lossy: self.lossy }
+    }
+}
+
+/// Train a WordPiece vocabulary
+#[derive(Args)]
+#[command(after_help = "Examples:
+  electra data tokenizer --input corpus/*.txt --vocab-size 8192 --out data/tokenizer
+  electra data tokenizer --input 'dump/**/*.jsonl.zst' --text-field body --vocab-size 30522 --cased --out tok
+
+transformers reads the folder: ElectraTokenizerFast.from_pretrained(\"data/tokenizer\")")]
+pub struct TokenizerCommand {
+    #[command(flatten)]
+    corpus: Corpus,
+    /// Number of pieces, the five special tokens included
+    #[arg(long, value_name = "N")]
+    vocab_size: usize,
+    /// Keep upper case and accents
+    #[arg(long)]
+    cased: bool,
+    /// A pair of pieces seen less often makes no new piece
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    min_frequency: u64,
+    /// Share of the text's characters that the alphabet covers; words with rarer ones are [UNK]
+    #[arg(long, default_value_t = VocabularySettings::new(0, false).character_coverage, value_name = "SHARE")]
+    character_coverage: f64,
+    /// Folder to write vocab.txt, tokenizer.json and their configuration to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace the tokenizer in --out
+    #[arg(long)]
+    force: bool,
+    /// Threads; no influence on the result [default: all]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl TokenizerCommand {
+    fn run(self) -> miette::Result<()> {
+        let start = Instant::now();
+        let files = self.corpus.files().map_err(report)?;
+        if !self.force && SAVED_FILES.iter().any(|file| self.out.join(file).exists()) {
+            let found = format!("{} holds a tokenizer already", self.out.display());
+            return Err(advice(found, "choose another folder or replace it with --force"));
+        }
+        let settings = VocabularySettings {
+            vocab_size: self.vocab_size,
+            cased: self.cased,
+            min_frequency: self.min_frequency,
+            character_coverage: self.character_coverage,
+        };
+        let mut meter = Meter::new("counting words");
+        let threads = self.threads.unwrap_or_else(available_threads);
+        let trained = train(&files, &self.corpus.options(), &settings, threads, |event| match event {
+            TrainProgress::Counting { bytes, total, documents } => {
+                meter.show(bytes, total, || format!("{} documents", count(documents)));
+            }
+            TrainProgress::Merging { words, characters } => meter.stage(format!(
+                "merging pieces of {} distinct words over {} characters",
+                count(words),
+                count(characters)
+            )),
+        })
+        .map_err(report)?;
+        meter.finish();
+        trained.tokenizer.save(&self.out).map_err(report)?;
+        if self.json {
+            return print_json(&json!({
+                "out": self.out,
+                "vocab_size": trained.tokenizer.vocab_size(),
+                "cased": self.cased,
+                "hash": trained.tokenizer.hash().to_hex().as_str(),
+                "documents": trained.documents,
+                "words": trained.words,
+                "distinct_words": trained.distinct_words,
+                "characters": trained.characters,
+                "replaced": trained.replaced,
+                "seconds": start.elapsed().as_secs_f64(),
+            }));
+        }
+        println!(
+            "{}: {} pieces over {} characters",
+            self.out.display(),
+            count(trained.tokenizer.vocab_size() as u64),
+            count(trained.characters)
+        );
+        println!(
+            "  corpus  {} documents, {} words, {} distinct",
+            count(trained.documents),
+            count(trained.words),
+            count(trained.distinct_words)
+        );
+        tell_replaced(trained.replaced);
+        println!("  hash    {}", trained.tokenizer.hash().to_hex());
+        println!("  time    {:.1} s", start.elapsed().as_secs_f64());
+        println!("  next    electra data build --input ... --tokenizer {} --out DIR", self.out.display());
+        Ok(())
+    }
+}
+
+/// Build shards of token ids from text
+#[derive(Args)]
+#[command(after_help = "Examples:
+  electra data build --input corpus/*.txt --tokenizer data/tokenizer --out data/corpus
+  electra data build --input a.txt.zst --tokenizer vocab.txt --seq-len 512 --heldout eval.txt --out data/a
+  electra data build ... --part 1/4 --out parts/1     (on one machine, 2/4 on another, and so on)
+  electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus
+
+Held out are whole documents, chosen by a hash of their text: at least one in corpora of up to 32 MiB;
+in larger ones it is an error if the fraction is so small that none is chosen.")]
+pub struct BuildCommand {
+    #[command(flatten)]
+    corpus: Corpus,
+    /// A tokenizer's folder, a tokenizer.json or a vocab.txt
+    #[arg(long, value_name = "PATH")]
+    tokenizer: PathBuf,
+    /// Keep upper case: only for a bare vocab.txt that does not tell
+    #[arg(long, conflicts_with = "uncased")]
+    cased: bool,
+    /// Drop upper case: only for a bare vocab.txt that does not tell
+    #[arg(long)]
+    uncased: bool,
+    /// Tokens in a row, [CLS] and [SEP] included
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    seq_len: usize,
+    /// How documents are cut and joined
+    #[arg(long, value_enum, default_value_t = Mode::Carry)]
+    mode: Mode,
+    /// Root of the random choices of mode google
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// Hold out these files instead of a share of the documents
+    #[arg(long, num_args = 1.., value_name = "FILES", conflicts_with_all = ["heldout_fraction", "heldout_salt"])]
+    heldout: Vec<String>,
+    /// Share of the documents to hold out
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    heldout_fraction: f64,
+    /// Another number holds out other documents
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    heldout_salt: u64,
+    /// Build part i of n, for `data merge` to join
+    #[arg(long, value_name = "i/n")]
+    part: Option<Part>,
+    /// Data folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace other data in --out
+    #[arg(long)]
+    force: bool,
+    /// Threads; no influence on the result [default: all]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Keep every token; the tail of a document is joined with the beginning of the next
+    Carry,
+    /// As the reference builder, which loses what does not fit
+    Google,
+}
+
+impl BuildCommand {
+    fn run(self) -> miette::Result<()> {
+        let start = Instant::now();
+        let request = self.request()?;
+        let mut meter = Meter::new("tokenising");
+        let show = |progress: &BuildProgress| {
+            let rate = progress.text_bytes as f64 / 1e6 / progress.elapsed.as_secs_f64().max(1e-9);
+            meter.show(progress.bytes, progress.total, || {
+                format!(
+                    "{} documents, {} tokens, {rate:.1} MB/s",
+                    count(progress.documents),
+                    count(progress.tokens)
+                )
+            });
+        };
+        if let Some(part) = self.part {
+            let built = build::build_part(&request, part, show).map_err(report)?;
+            meter.finish();
+            let manifest = built.manifest();
+            let counts = Split::ALL.map(|split| manifest.counts(split));
+            if self.json {
+                let seconds = start.elapsed().as_secs_f64();
+                return print_json(&json!({
+                    "out": self.out, "built_before": was_before(&built), "seconds": seconds, "part": manifest,
+                }));
+            }
+            println!("{}: part {part}{}", self.out.display(), before(&built));
+            tell_counts(&counts, request.pack.seq_len);
+            println!("  next    electra data merge ALL-{}-PARTS --out DIR", part.of);
+            return Ok(());
+        }
+        let built = build::build(&request, show).map_err(report)?;
+        meter.finish();
+        tell_data(&built, &self.out, start, self.json)
+    }
+
+    fn request(&self) -> miette::Result<BuildRequest> {
+        let case = match (self.cased, self.uncased) {
+            (false, false) => None,
+            (cased, _) => Some(cased),
+        };
+        let mode = match self.mode {
+            Mode::Carry => PackMode::Carry,
+            Mode::Google => PackMode::Google,
+        };
+        let heldout = if self.heldout.is_empty() {
+            HeldOut::Fraction { fraction: self.heldout_fraction, salt: self.heldout_salt }
+        } else {
+            HeldOut::Files(corpus::expand(&self.heldout).map_err(report)?)
+        };
+        Ok(BuildRequest {
+            inputs: self.corpus.files().map_err(report)?,
+            heldout,
+            read: self.corpus.options(),
+            tokenizer: Tokenizer::load_with(&self.tokenizer, case).map_err(report)?,
+            pack: PackSettings { mode, seq_len: self.seq_len, seed: self.seed },
+            block_bytes: BLOCK_BYTES,
+            threads: self.threads.unwrap_or_else(available_threads),
+            out: self.out.clone(),
+            force: self.force,
+        })
+    }
+}
+
+/// Join parts built with `data build --part i/n`
+#[derive(Args)]
+#[command(after_help = "Example:
+  electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus")]
+pub struct MergeCommand {
+    /// The folders of all parts, in any order
+    #[arg(required = true, value_name = "PARTS")]
+    parts: Vec<PathBuf>,
+    /// Data folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace other data in --out
+    #[arg(long)]
+    force: bool,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl MergeCommand {
+    fn run(self) -> miette::Result<()> {
+        let start = Instant::now();
+        let mut meter = Meter::new("joining blocks");
+        let built = build::merge(&self.parts, &self.out, self.force, |done, blocks| {
+            meter.show(done, blocks, || format!("block {done} of {blocks}"));
+        })
+        .map_err(report)?;
+        meter.finish();
+        tell_data(&built, &self.out, start, self.json)
+    }
+}
+
+/// Recompute every hash of a data folder
+#[derive(Args)]
+#[command(after_help = "Example:
+  electra data verify data/corpus")]
+pub struct VerifyCommand {
+    /// The data folder
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl VerifyCommand {
+    fn run(self) -> miette::Result<()> {
+        let mut meter = Meter::new("hashing");
+        let verified = electra_text::verify::verify(&self.folder, |done, bytes| {
+            meter.show(done, bytes, || format!("{} of {}", megabytes(done), megabytes(bytes)));
+        })
+        .map_err(report)?;
+        meter.finish();
+        if self.json {
+            return print_json(&verified);
+        }
+        println!(
+            "{} is intact: {} examples in {} shards, {}",
+            self.folder.display(),
+            count(verified.examples),
+            verified.shards,
+            megabytes(verified.bytes)
+        );
+        println!("  data       {}", verified.data_hash);
+        println!("  tokenizer  {}", verified.tokenizer_hash);
+        Ok(())
+    }
+}
+
+fn tell_data(built: &Built<Manifest>, out: &Path, start: Instant, as_json: bool) -> miette::Result<()> {
+    let manifest = built.manifest();
+    if as_json {
+        return print_json(&json!({
+            "out": out,
+            "built_before": was_before(built),
+            "seconds": start.elapsed().as_secs_f64(),
+            "manifest": manifest,
+        }));
+    }
+    println!("{}{}", out.display(), before(built));
+    tell_counts(&[manifest.train, manifest.heldout], manifest.settings.pack.seq_len);
+    tell_replaced(manifest.replaced);
+    println!("  data    {}", manifest.data_hash());
+    println!("  time    {:.1} s", start.elapsed().as_secs_f64());
+    println!("  next    electra data inspect {}", out.display());
+    Ok(())
+}
+
+fn tell_counts(counts: &[SplitCounts; 2], seq_len: usize) {
+    for (counts, name) in counts.iter().zip(["train   ", "held out"]) {
+        let places = (counts.examples * seq_len as u64).max(1) as f64;
+        println!(
+            "  {name} {} examples of {seq_len}, {:.1} % full, from {} documents, {} of text, {} tokens ({:.3} % unknown)",
+            count(counts.examples),
+            100.0 * counts.tokens as f64 / places,
+            count(counts.documents),
+            megabytes(counts.text_bytes),
+            count(counts.text_tokens),
+            100.0 * counts.unknown as f64 / counts.text_tokens.max(1) as f64,
+        );
+    }
+}
+
+fn tell_replaced(replaced: u64) {
+    if replaced > 0 {
+        println!("  lossy   {} sequences of bytes were not UTF-8 and were replaced", count(replaced));
+    }
+}
+
+fn was_before<M>(built: &Built<M>) -> bool {
+    matches!(built, Built::Before(_))
+}
+
+fn before<M>(built: &Built<M>) -> &'static str {
+    if was_before(built) {
+        " was there already, built from the same files with the same settings"
+    } else {
+        ""
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) -> miette::Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(report)?;
+    println!("{text}");
+    Ok(())
+}
+
+/// An error for the terminal: what is wrong with its causes, and what to do as help.
+///
+/// The messages of the text crate say what is wrong first, and after their last semicolon what
+/// to do about it.
+fn report(error: impl std::error::Error) -> Report {
+    let mut message = error.to_string();
+    let mut help = message.rfind("; ").map(|at| message.split_off(at)[2..].to_owned());
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        let is_full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
+        if cause.downcast_ref().is_some_and(is_full) {
+            help = Some(
+                "the disk is full: make room or choose another one; nothing half-written is left".into(),
+            );
+        }
+        source = cause.source();
+    }
+    let diagnostic = MietteDiagnostic::new(message);
+    Report::new(match help {
+        Some(help) => diagnostic.with_help(help),
+        None => diagnostic,
+    })
+}
+
+fn advice(message: String, help: &str) -> Report {
+    Report::new(MietteDiagnostic::new(message).with_help(help))
+}

@@ -1,0 +1,95 @@
+//! How far a job has come: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// A progress display on standard error.
+pub(super) struct Meter {
+    verb: &'static str,
+    bar: Option<ProgressBar>,
+    start: Instant,
+    last_line: Instant,
+}
+
+impl Meter {
+    pub(super) fn new(verb: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left")
+                .expect("the template is well-formed")
+                .progress_chars("=> ");
+            ProgressBar::new(0).with_style(style).with_prefix(verb)
+        });
+        Meter { verb, bar, start: Instant::now(), last_line: Instant::now() }
+    }
+
+    /// `done` of `total`; `detail` is built only if it is shown.
+    pub(super) fn show(&mut self, done: u64, total: u64, detail: impl FnOnce() -> String) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(total);
+                bar.set_position(done);
+                bar.set_message(detail());
+            }
+            None if self.last_line.elapsed() >= LINE_EVERY => {
+                self.last_line = Instant::now();
+                let percent = 100.0 * done as f64 / total.max(1) as f64;
+                let seconds = self.start.elapsed().as_secs();
+                eprintln!("{}: {percent:.0} %, {}, {seconds} s", self.verb, detail());
+            }
+            None => {}
+        }
+    }
+
+    /// A stage that cannot be measured.
+    pub(super) fn stage(&mut self, what: String) {
+        match &self.bar {
+            Some(bar) => {
+                let spinner = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
+                bar.set_style(spinner.expect("the template is well-formed"));
+                bar.set_message(what);
+                bar.enable_steady_tick(Duration::from_millis(120));
+            }
+            None => eprintln!("{what}"),
+        }
+    }
+
+    /// Clears the display.
+    pub(super) fn finish(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes as megabytes.
+pub(super) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1000, 1234567].map(count), ["0", "999", "1,000", "1,234,567"]);
+    }
+}
