@@ -239,7 +239,7 @@ pub struct Detection {
 
 /// Runs the discriminator over `text` of any length, in windows as long as its position table.
 pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: &Device) -> Vec<Detection> {
-    let encoding = tokenizer.encode(text, OffsetUnit::Char, None);
+    let encoding = tokenizer.encode(text, OffsetUnit::Chars, None);
     let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();
     let special = tokenizer.special();
     let window = model.embeddings.position.dims()[0] - 2;

@@ -1,0 +1,221 @@
+//! `electra demo`: everything once, on text that is part of the program.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use electra_pretrain::model_folder::{ModelFolder, detect};
+use electra_pretrain::recipe::{self, Recipe};
+use electra_pretrain::Ended;
+use electra_run::interrupt::Interrupt;
+use electra_run::recipe::load_str;
+use electra_run::record::{duration, thousands};
+use electra_run::seed::{Purpose, stream};
+use electra_text::build::{BLOCK_BYTES, BuildRequest, HeldOut, build};
+use electra_text::corpus::ReadOptions;
+use electra_text::pack::{PackMode, PackSettings};
+use electra_text::wordpiece::{VocabularySettings, train as train_vocabulary};
+use electra_text::{DataSet, Split, Tokenizer};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::RngExt;
+
+use crate::commands::detect::coloured;
+use crate::commands::pretrain::{train, write_report};
+use crate::device::{DeviceName, use_threads};
+use crate::failure::{self, Failure};
+use crate::watch::Lines;
+
+/// The corpus: public domain, see `corpus/SOURCES.md`.
+const CORPUS: [(&str, &[u8]); 3] = [
+    ("factbook-2015.txt.zst", include_bytes!("../../corpus/factbook-2015.txt.zst")),
+    ("sotu-1790-1944.txt.zst", include_bytes!("../../corpus/sotu-1790-1944.txt.zst")),
+    ("sotu-1945-2018.txt.zst", include_bytes!("../../corpus/sotu-1945-2018.txt.zst")),
+];
+
+const RECIPE: &str = include_str!("../../../../configs/pretrain/debug.toml");
+
+/// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  electra demo --out runs/demo\n\nInterrupted, the same command goes on. It needs no network and about four minutes on two cores."
+)]
+pub struct Demo {
+    /// Folder for everything that is made
+    #[arg(long, default_value = "runs/demo", value_name = "DIR")]
+    out: PathBuf,
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Change a value of the recipe (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+impl Demo {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let start = Instant::now();
+        let threads = use_threads(self.threads)?;
+        let [corpus, tokenizer, data] = ["corpus", "tokenizer", "data"].map(|name| self.out.join(name));
+        let mut overrides = vec![format!("data.path={}", toml_string(&data))];
+        overrides.extend(self.overrides);
+        let recipe = load_str::<Recipe>("configs/pretrain/debug.toml", RECIPE, &overrides).map_err(failure::recipe)?;
+        recipe::check(&recipe).map_err(failure::recipe)?;
+        let r = &recipe.value;
+
+        eprintln!("1/4  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
+        let files = write_corpus(&corpus)?;
+        let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads)?;
+        eprintln!("2/4  rows of {} tokens", r.data.sequence_length);
+        build_data(files, words, &data, r.data.sequence_length, threads)?;
+
+        eprintln!("3/4  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
+        let run = self.out.join("run");
+        let interrupt = Interrupt::listen()?;
+        let mut monitor = Lines::new(&run);
+        let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), true, &interrupt, &mut monitor)?;
+        let report = write_report(&run)?;
+        if ended == Ended::Interrupted {
+            eprintln!("\nInterrupted and saved. The same command goes on.");
+            return Ok(ExitCode::from(failure::INTERRUPTED));
+        }
+
+        eprintln!("4/4  what it learned: held-out text in which some words were swapped\n");
+        show(&run, &data)?;
+        println!(
+            "\nDone in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
+            duration(start.elapsed().as_secs_f64()),
+            report.display(),
+            run.display()
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn toml_string(path: &Path) -> String {
+    serde_json::Value::from(path.display().to_string()).to_string()
+}
+
+fn write_corpus(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", folder.display()), "use --out");
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut files = Vec::new();
+    for (name, bytes) in CORPUS {
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(failed)?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+fn vocabulary(files: &[PathBuf], folder: &Path, vocab_size: usize, threads: usize) -> Result<Tokenizer, Failure> {
+    let settings = VocabularySettings::new(vocab_size, false);
+    let trained = train_vocabulary(files, &ReadOptions::default(), &settings, threads, |_| {})?;
+    eprintln!(
+        "     from {} documents, {} words, {} of them distinct",
+        thousands(trained.documents),
+        thousands(trained.words),
+        thousands(trained.distinct_words)
+    );
+    trained.tokenizer.save(folder)?;
+    Ok(trained.tokenizer)
+}
+
+fn build_data(
+    inputs: Vec<PathBuf>,
+    tokenizer: Tokenizer,
+    out: &Path,
+    seq_len: usize,
+    threads: usize,
+) -> Result<(), Failure> {
+    let request = BuildRequest {
+        inputs,
+        heldout: HeldOut::Fraction { fraction: 0.05, salt: 0 },
+        read: ReadOptions::default(),
+        tokenizer,
+        pack: PackSettings { mode: PackMode::Carry, seq_len, seed: 0 },
+        block_bytes: BLOCK_BYTES,
+        threads,
+        out: out.to_path_buf(),
+        force: false,
+    };
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("     {bar:40} {bytes}/{total_bytes}").expect("the template is valid"),
+    );
+    let built = build(&request, |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.bytes);
+    })?;
+    bar.finish_and_clear();
+    let manifest = built.manifest();
+    eprintln!(
+        "     {} rows for training, {} rows of {} documents held out",
+        thousands(manifest.train.examples),
+        thousands(manifest.heldout.examples),
+        manifest.heldout.documents
+    );
+    Ok(())
+}
+
+/// Swaps words of held-out rows with words from elsewhere and prints what the model thinks.
+fn show(run: &Path, data: &Path) -> Result<(), Failure> {
+    let device = DeviceName::Flex.open()?;
+    let folder = ModelFolder::open(run)?;
+    let model = folder.discriminator(&device)?;
+    let rows = DataSet::open(data)?;
+    let rows = rows.split(Split::HeldOut);
+    let words_of = |row: usize| -> Vec<String> {
+        let example = rows.get(row);
+        let special = folder.tokenizer.special();
+        let text = folder.tokenizer.decode(example.ids.iter().filter(|&id| !special.contains(id)));
+        text.split_whitespace().map(str::to_string).collect()
+    };
+    let mut rng = stream(7, Purpose::Evaluate, 0);
+    for sentence in 0..3 {
+        let mut words = words_of(rng.random_range(0..rows.len()));
+        words.truncate(28);
+        let mut swapped = vec![];
+        for _ in 0..words.len() / 8 {
+            let at = rng.random_range(1..words.len());
+            let others = words_of(rng.random_range(0..rows.len()));
+            let other = &others[rng.random_range(0..others.len())];
+            let is_word = |w: &str| w.len() > 2 && w.chars().all(char::is_alphabetic);
+            if is_word(&words[at]) && is_word(other) && *other != words[at] {
+                swapped.push(format!("{} for {}", other, words[at]));
+                words[at].clone_from(other);
+            }
+        }
+        let text = words.join(" ");
+        let detections = detect(&model, &folder.tokenizer, &text, &device);
+        if sentence > 0 {
+            println!();
+        }
+        if std::io::stdout().is_terminal() {
+            println!("  {}", coloured(&text, &detections));
+        } else {
+            println!("  {}", marked(&text, &detections));
+        }
+        println!("  swapped: {}", if swapped.is_empty() { "nothing".to_string() } else { swapped.join(", ") });
+    }
+    Ok(())
+}
+
+/// The text with the probability behind each token that looks replaced.
+fn marked(text: &str, detections: &[electra_pretrain::model_folder::Detection]) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    let mut at = 0;
+    for d in detections {
+        out.extend(&characters[at.min(d.end)..d.end]);
+        if d.probability >= 0.3 {
+            out += &format!("[{:.0}%]", d.probability * 100.0);
+        }
+        at = d.end;
+    }
+    out
+}

@@ -1,0 +1,114 @@
+//! `electra detect`: which tokens of a text look replaced.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
+
+use crate::device::{DeviceName, use_threads};
+use crate::failure::Failure;
+
+/// Show which tokens of a text look replaced.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  electra detect --model runs/demo \"The committee approved the ocean budget.\"\n  electra detect --model DIR --json - < text.txt"
+)]
+pub struct Detect {
+    /// Run, imported model, or a folder that transformers saved (ElectraForPreTraining)
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Text, or - for standard input
+    text: String,
+    /// One JSON object a token
+    #[arg(long)]
+    json: bool,
+    /// flex, ndarray, wgpu or cuda:N
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Detect {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If there is no usable model.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        use_threads(self.threads)?;
+        let text = if self.text == "-" {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes)?;
+            String::from_utf8(bytes).map_err(|e| {
+                Failure::new(
+                    format!("standard input is not UTF-8 at byte {}", e.utf8_error().valid_up_to()),
+                    "convert it, for example with `iconv -t utf-8`",
+                )
+            })?
+        } else {
+            self.text
+        };
+        let device = self.device.open()?;
+        let folder = ModelFolder::open(&self.model)?;
+        let model = folder.discriminator(&device)?;
+        let detections = detect(&model, &folder.tokenizer, &text, &device);
+        if self.json {
+            for detection in &detections {
+                println!("{}", serde_json::to_string(detection)?);
+            }
+        } else if std::io::stdout().is_terminal() {
+            println!("{}", coloured(&text, &detections));
+        } else {
+            for d in &detections {
+                println!("{:.3}\t{}", d.probability, d.token);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The text with a background from green (original) to red (replaced) behind each token, and
+/// the probability after tokens that are more likely replaced than not.
+pub fn coloured(text: &str, detections: &[Detection]) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    let mut at = 0;
+    for d in detections {
+        out.extend(&characters[at.min(d.start)..d.start]);
+        let p = d.probability.clamp(0.0, 1.0);
+        let (red, green) = ((60.0 + 160.0 * p) as u8, (60.0 + 100.0 * (1.0 - p)) as u8);
+        let token: String = characters[d.start..d.end].iter().collect();
+        out += &format!("\x1b[38;2;255;255;255;48;2;{red};{green};60m{token}\x1b[0m");
+        if p >= 0.5 {
+            out += &format!("\x1b[2m({:.0}%)\x1b[0m", p * 100.0);
+        }
+        at = d.end;
+    }
+    out.extend(&characters[at.min(characters.len())..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_keep_the_text_and_mark_the_unlikely() {
+        let token = |start, end, probability| Detection { token: String::new(), start, end, probability };
+        let shown = coloured("Die Bäume, ja.", &[token(0, 3, 0.1), token(4, 9, 0.9)]);
+        let mut plain = String::new();
+        let mut inside = false;
+        for c in shown.chars() {
+            match c {
+                '\x1b' => inside = true,
+                'm' if inside => inside = false,
+                c if !inside => plain.push(c),
+                _ => {}
+            }
+        }
+        assert_eq!(plain, "Die Bäume(90%), ja.");
+        assert!(shown.contains("48;2;204;"), "{shown:?}");
+    }
+}

@@ -1,0 +1,75 @@
+//! The verbs: one file each.
+
+mod bench;
+mod data;
+mod demo;
+mod detect;
+mod doctor;
+mod export;
+mod import;
+mod plan;
+mod pretrain;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Subcommand};
+
+use crate::failure::{self, Failure};
+
+/// What `electra` can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection
+    Demo(demo::Demo),
+    /// Text to shards: train a vocabulary, build, merge, inspect, verify
+    #[command(subcommand)]
+    Data(data::DataCommand),
+    /// Pretrain a recipe, or go on with it
+    Pretrain(pretrain::Pretrain),
+    /// Say what a recipe will need before launching it
+    Plan(plan::PlanCommand),
+    /// Show which tokens of a text look replaced
+    Detect(detect::Detect),
+    /// Write a run as other libraries read it
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// Read a model of other libraries
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    /// Write a run's report.html
+    Report(report::ReportCommand),
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// Look at this machine: devices, memory, speed, what is missing
+    Doctor(doctor::Doctor),
+    /// Print completions for a shell
+    Completions {
+        /// Shell to complete for
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever the user should know.
+pub fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Demo(command) => command.run(),
+        Command::Data(command) => data::run(command).map_err(failure::data).map(|()| ExitCode::SUCCESS),
+        Command::Pretrain(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Detect(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Report(command) => command.run(),
+        Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut crate::Arguments::command(), "electra", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `electra plan`: what a recipe will need, before launching it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use electra_pretrain::plan::forecast;
+use electra_pretrain::train::open_data;
+use electra_run::process;
+use electra_run::record::{duration, thousands};
+use electra_text::Split;
+
+use crate::commands::pretrain::{RecipeOptions, load_recipe};
+use crate::device::use_threads;
+use crate::failure::Failure;
+
+/// Say what a recipe will need before launching it.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  electra plan configs/pretrain/small.toml\n  electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json"
+)]
+pub struct PlanCommand {
+    /// Recipe in TOML
+    recipe: PathBuf,
+    #[command(flatten)]
+    with: RecipeOptions,
+    /// Training steps to time
+    #[arg(long, default_value_t = 3)]
+    probe_steps: usize,
+    /// Print JSON and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+impl PlanCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If the recipe is wrong or the device not there.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let threads = use_threads(self.with.threads)?;
+        let recipe = load_recipe(&self.recipe, &self.with.overrides)?.value;
+        let device = self.with.device.open_with(recipe.train.precision)?;
+        if self.probe_steps == 0 {
+            return Err(Failure::new("--probe-steps 0", "give at least 1"));
+        }
+        // A plan is also of use before the data is built.
+        let data = open_data(&recipe);
+        let rows = data.as_ref().ok().map(|d| (d.split(Split::Train).len(), d.split(Split::HeldOut).len()));
+        let f = forecast(&recipe, &device, self.probe_steps, rows.map(|r| r.0), rows.map(|r| r.1))?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&f)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let row = |name: &str, value: String| println!("{name:<14} {value}");
+        let [discriminator, generator] = f.parameters.map(|n| thousands(n as u64));
+        row("parameters", format!("{discriminator} discriminator + {generator} generator"));
+        row("steps", format!("{} of {} x {} tokens", thousands(recipe.train.steps), recipe.train.batch_size, recipe.data.sequence_length));
+        row("tokens", thousands(f.plan.tokens));
+        match (&data, f.examples) {
+            (Ok(_), Some(examples)) => {
+                row("epochs", format!("{:.2} over {} rows", f.plan.epochs, thousands(examples as u64)))
+            }
+            (Err(error), _) => row("epochs", format!("unknown: {error}")),
+            _ => {}
+        }
+        row("arithmetic", format!("{:.3e} FLOP a step, {:.3e} in all", f.flops_per_step, f.flops));
+        row("speed", format!("{} tokens/s on {} with {threads} threads", thousands(f.plan.tokens_per_second as u64), self.with.device));
+        row("time", duration(f.plan.seconds));
+        let total = process::total_memory().map_or(String::new(), |b| format!(" of {} MB", thousands(b / 1_000_000)));
+        row("memory", format!("{} MB{total}", thousands(f.plan.peak_rss_mb as u64)));
+        let free = process::free_disk(std::path::Path::new(".")).map_or(String::new(), |b| format!(" of {} MB free here", thousands(b / 1_000_000)));
+        row("disk", format!("{} MB{free}", thousands(f.plan.disk_mb.ceil() as u64)));
+        Ok(ExitCode::SUCCESS)
+    }
+}

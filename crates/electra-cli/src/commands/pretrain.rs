@@ -1,0 +1,137 @@
+//! `electra pretrain`: runs a recipe to its end, from wherever it stands.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use electra_pretrain::plan::forecast;
+use electra_pretrain::recipe::{self, Recipe};
+use electra_pretrain::train::open_data;
+use electra_pretrain::{Ended, Environment, pretrain};
+use electra_run::interrupt::Interrupt;
+use electra_run::recipe::{Resolved, load};
+use electra_run::report;
+use electra_text::Split;
+
+use crate::device::{DeviceName, use_threads};
+use crate::failure::{self, Failure};
+use crate::gemm_peak;
+use crate::watch;
+
+/// Pretrain a recipe, or go on with it.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  electra pretrain configs/pretrain/tiny.toml --run runs/tiny\n  electra pretrain configs/pretrain/small.toml --set train.batch_size=64 --set schedule.learning_rate=3e-4\n\nThe same command again goes on where the run stands. Ctrl-C and SIGTERM finish the step, save\nand exit with 75; a second Ctrl-C ends at once and loses the steps since the last checkpoint."
+)]
+pub struct Pretrain {
+    /// Recipe in TOML, such as configs/pretrain/tiny.toml
+    pub recipe: PathBuf,
+    #[command(flatten)]
+    pub with: RecipeOptions,
+    /// Run folder [default: runs/NAME, with the recipe's name]
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Draw the dashboard of burn-train instead of printing lines (needs a terminal)
+    #[arg(long, value_enum, default_value_t = watch::Display::Auto)]
+    pub display: watch::Display,
+    /// Start without predicting time and memory first
+    #[arg(long)]
+    pub no_plan: bool,
+}
+
+/// What every command on a recipe understands.
+#[derive(clap::Args)]
+pub struct RecipeOptions {
+    /// Change a value of the recipe (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// flex, ndarray, wgpu or cuda:N
+    #[arg(long, default_value = "flex")]
+    pub device: DeviceName,
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Loads and checks a recipe.
+///
+/// # Errors
+/// With the caret under the culprit.
+pub fn load_recipe(path: &std::path::Path, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
+    let resolved: Resolved<Recipe> = load(path, overrides).map_err(failure::recipe)?;
+    recipe::check(&resolved).map_err(failure::recipe)?;
+    Ok(resolved)
+}
+
+impl Pretrain {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever keeps the run from going on.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let threads = use_threads(self.with.threads)?;
+        let recipe = load_recipe(&self.recipe, &self.with.overrides)?;
+        let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
+        let interrupt = Interrupt::listen()?;
+        let mut monitor = watch::monitor(self.display, &interrupt, &run);
+        let outcome = train(&recipe, self.with.device, threads, run.clone(), !self.no_plan, &interrupt, &mut *monitor);
+        drop(monitor);
+        let ended = outcome?;
+        write_report(&run)?;
+        match ended {
+            Ended::Finished => {
+                eprintln!("\nDone. Report: {}", run.join("report.html").display());
+                eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
+                Ok(ExitCode::SUCCESS)
+            }
+            Ended::Interrupted => {
+                eprintln!("\nInterrupted and saved. The same command goes on.");
+                Ok(ExitCode::from(failure::INTERRUPTED))
+            }
+        }
+    }
+}
+
+/// Runs a resolved recipe.
+///
+/// # Errors
+/// Whatever keeps the run from going on.
+pub fn train(
+    recipe: &Resolved<Recipe>,
+    device_name: DeviceName,
+    threads: usize,
+    run: PathBuf,
+    with_plan: bool,
+    interrupt: &Interrupt,
+    monitor: &mut dyn electra_pretrain::Monitor,
+) -> Result<Ended, Failure> {
+    let r = &recipe.value;
+    let data = open_data(r).map_err(failure::training)?;
+    let device = device_name.open_with(r.train.precision)?;
+    let plan = if with_plan && !run.join("metrics.jsonl").exists() {
+        let (train, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());
+        Some(forecast(r, &device, 3, Some(train), Some(heldout))?.plan)
+    } else {
+        None
+    };
+    let environment = Environment {
+        peak_flops: Some(gemm_peak::measure(&device)),
+        device,
+        device_name: device_name.to_string(),
+        threads,
+        run,
+        program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
+        plan,
+    };
+    pretrain(recipe, &environment, interrupt, monitor).map_err(failure::training)
+}
+
+/// Writes `report.html` into a run folder.
+///
+/// # Errors
+/// If it cannot be rendered or written.
+pub fn write_report(run: &std::path::Path) -> Result<PathBuf, Failure> {
+    let html = report::render(run)?;
+    let path = run.join("report.html");
+    std::fs::write(&path, html).map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))?;
+    Ok(path)
+}

@@ -1,0 +1,170 @@
+//! The device that a user names, and what to do when it is not there.
+
+use std::str::FromStr;
+
+use burn::prelude::*;
+use burn::tensor::{DType, FloatDType, IntDType};
+use electra_pretrain::recipe::Precision;
+
+use crate::failure::Failure;
+
+/// A device as written after `--device`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceName {
+    /// burn's maintained CPU backend.
+    Flex,
+    /// Its older CPU backend.
+    Ndarray,
+    /// Any GPU with Vulkan, Metal or WebGPU.
+    Wgpu,
+    /// An NVIDIA GPU.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "flex" | "cpu" => Ok(Self::Flex),
+            "ndarray" => Ok(Self::Ndarray),
+            "wgpu" => Ok(Self::Wgpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| format!("`{text}` is no device; known are flex, ndarray, wgpu, cuda:N")),
+        }
+    }
+}
+
+impl std::fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flex => write!(f, "flex"),
+            Self::Ndarray => write!(f, "ndarray"),
+            Self::Wgpu => write!(f, "wgpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl DeviceName {
+    /// Cargo feature of the backend.
+    pub fn feature(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Cuda(_) => "cuda",
+        }
+    }
+
+    /// Whether this program was built with the backend.
+    pub fn is_compiled_in(self) -> bool {
+        match self {
+            Self::Flex => cfg!(feature = "flex"),
+            Self::Ndarray => cfg!(feature = "ndarray"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Cuda(_) => cfg!(feature = "cuda"),
+        }
+    }
+
+    /// What the machine lacks for the backend, if anything: a sentence with the remedy.
+    pub fn missing(self) -> Option<String> {
+        match self {
+            Self::Flex | Self::Ndarray => None,
+            Self::Wgpu if cfg!(target_os = "linux") && !has_library("libvulkan.so.1") => Some(
+                "no Vulkan loader (libvulkan.so.1): install your GPU's driver, or `apt-get install libvulkan1 \
+                 mesa-vulkan-drivers` for Mesa's, which also has a software device"
+                    .into(),
+            ),
+            Self::Wgpu => None,
+            Self::Cuda(_) if !has_library("libcuda.so.1") => Some(
+                "no CUDA driver (libcuda.so.1): install NVIDIA's driver; `nvidia-smi` should list the GPU".into(),
+            ),
+            Self::Cuda(_) => None,
+        }
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// If the backend is not compiled in or not present on this machine.
+    pub fn open(self) -> Result<Device, Failure> {
+        if !self.is_compiled_in() {
+            let feature = self.feature();
+            return Err(Failure::new(
+                format!("this program was built without the {feature} backend"),
+                format!("build it with `cargo build --release --features {feature}`"),
+            ));
+        }
+        if let Some(missing) = self.missing() {
+            return Err(Failure::new(format!("device {self} is not available"), missing));
+        }
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Ok(Device::flex()),
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated)]
+            Self::Ndarray => Ok(Device::ndarray()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(Default::default())),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index) => Ok(Device::cuda(index)),
+            #[allow(unreachable_patterns)]
+            other => panic!("{other} passed as compiled in"),
+        }
+    }
+
+    /// Opens the device for numbers of the recipe's precision.
+    ///
+    /// # Errors
+    /// As [`DeviceName::open`], and if the device lacks the precision.
+    pub fn open_with(self, precision: Precision) -> Result<Device, Failure> {
+        let mut device = self.open()?;
+        let dtype = match precision {
+            Precision::F32 => return Ok(device),
+            Precision::F16 => FloatDType::F16,
+            Precision::Bf16 => FloatDType::BF16,
+        };
+        let unsupported = || {
+            Failure::new(
+                format!("device {self} does not compute in {dtype:?}"),
+                "use train.precision = \"f32\", or a GPU that has it",
+            )
+        };
+        if !device.supports_dtype(DType::from(dtype)) {
+            return Err(unsupported());
+        }
+        device.configure((dtype, IntDType::I32)).map_err(|_| unsupported())?;
+        Ok(device)
+    }
+}
+
+/// Whether the dynamic linker would find a library.
+fn has_library(name: &str) -> bool {
+    let from_environment = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
+    let usual = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/usr/lib/wsl/lib"];
+    let triple = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    from_environment
+        .split(':')
+        .chain(usual)
+        .chain([triple.as_str(), "/usr/local/cuda/lib64", "/usr/local/nvidia/lib64"])
+        .any(|folder| !folder.is_empty() && std::path::Path::new(folder).join(name).exists())
+}
+
+/// Sets the number of CPU threads that every operation shares.
+///
+/// # Errors
+/// If the pool exists already or cannot be made.
+pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
+    let threads = match threads {
+        Some(0) => return Err(Failure::new("--threads 0", "give at least 1")),
+        Some(threads) => threads,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    Ok(threads)
+}

@@ -1,0 +1,33 @@
+//! `electra`: pretrains ELECTRA from scratch and uses what it learned.
+
+mod commands;
+mod device;
+mod failure;
+mod gemm_peak;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Pretrain ELECTRA from scratch: a small generator replaces tokens, a discriminator learns to
+/// tell which.
+#[derive(Parser)]
+#[command(
+    name = "electra",
+    version,
+    propagate_version = true,
+    after_help = "Start here:\n  electra demo                              everything once, on embedded text, in minutes\n  electra pretrain configs/pretrain/tiny.toml --run runs/tiny\n\nExit codes: 0 done, 1 error, 2 usage, 4 training diverged, 75 interrupted (same command goes on)"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match commands::run(arguments.command) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Who watches a run: lines in a pipe, or burn-train's dashboard on a terminal.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use clap::ValueEnum;
+use electra_pretrain::{Event, Monitor};
+use electra_run::interrupt::Interrupt;
+use electra_run::record::{EvalRecord, duration, line, thousands};
+
+#[cfg(feature = "tui")]
+mod dashboard;
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Display {
+    /// The dashboard on a terminal, lines elsewhere
+    Auto,
+    /// One line for each logging interval
+    Lines,
+    /// burn-train's dashboard
+    Dashboard,
+    /// Nothing
+    Quiet,
+}
+
+/// The monitor for a display.
+pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Box<dyn Monitor> {
+    let wants_dashboard = match display {
+        Display::Auto => std::io::stderr().is_terminal() && std::io::stdout().is_terminal(),
+        Display::Dashboard => true,
+        Display::Lines => false,
+        Display::Quiet => return Box::new(electra_pretrain::monitor::Silent),
+    };
+    #[cfg(feature = "tui")]
+    if wants_dashboard {
+        return Box::new(dashboard::Dashboard::new(interrupt.clone()));
+    }
+    let _ = (wants_dashboard, interrupt);
+    Box::new(Lines::new(run))
+}
+
+/// One line for each interval, evaluation and note, on standard error.
+pub struct Lines {
+    run: String,
+    total_steps: u64,
+}
+
+impl Lines {
+    /// For the run in a folder.
+    pub fn new(run: &Path) -> Self {
+        Self { run: run.display().to_string(), total_steps: 0 }
+    }
+}
+
+impl Monitor for Lines {
+    fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::Started { step, total_steps, plan } => {
+                self.total_steps = total_steps;
+                let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
+                eprintln!("{}: training {} steps{from}", self.run, thousands(total_steps));
+                if let Some(plan) = plan {
+                    eprintln!(
+                        "planned: {} at {} tok/s, {:.2} epochs, {} MB of memory, {} MB of disk",
+                        duration(plan.seconds),
+                        thousands(plan.tokens_per_second as u64),
+                        plan.epochs,
+                        thousands(plan.peak_rss_mb as u64),
+                        thousands(plan.disk_mb.ceil() as u64)
+                    );
+                }
+            }
+            Event::Trained { step, record, seconds_left } => {
+                eprintln!("{}", line(step, self.total_steps, record, seconds_left));
+            }
+            Event::Evaluated { step, record } => eprintln!("{}", evaluation(step, record)),
+            Event::Note { step, message } => eprintln!("step {}: note: {message}", thousands(step)),
+            Event::Stepped { .. } | Event::Saved { .. } => {}
+        }
+    }
+}
+
+/// One line on a held-out evaluation.
+pub fn evaluation(step: u64, e: &EvalRecord) -> String {
+    let collapsed = if e.collapsed { "  majority class" } else { "" };
+    format!(
+        "held out at {}: mlm {:.3} (accuracy {:.3}, sampled {:.3})  rtd {:.4} (AUC {:.3}, precision {:.2}, recall {:.2})  fake rate {:.3}  rtd/H(q) {:.3}{collapsed}",
+        thousands(step),
+        e.mlm_loss,
+        e.mlm_accuracy,
+        e.sampled_accuracy,
+        e.rtd_loss,
+        e.rtd_auc,
+        e.rtd_precision,
+        e.rtd_recall,
+        e.fake_rate,
+        e.rtd_loss_over_entropy,
+    )
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Tests as the README gives them, then format, lints and documentation. Needs cargo and gcc.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo test --workspace
+cargo fmt --all -- --check
+cargo clippy --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
