@@ -11,6 +11,7 @@ mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
 mod fused;
+mod memory;
 
 pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
 pub use dropout::Dropout;
@@ -19,3 +20,4 @@ pub use fused::{
     residual_layer_norm, sample_categorical, squared_norm, tied_logits, weighted_binary_cross_entropy,
     weighted_cross_entropy,
 };
+pub use memory::keep_freed_memory;

@@ -6,6 +6,7 @@ mod cross_entropy;
 mod determinism;
 mod elementwise;
 mod embed;
+mod laws;
 mod layer_norm;
 mod linear;
 mod reference;
