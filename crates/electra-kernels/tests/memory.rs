@@ -3,7 +3,8 @@
 
 /// Address of a buffer larger than any that glibc keeps by default.
 fn address_of_a_large_buffer() -> usize {
-    std::hint::black_box(vec![1u8; 100 << 20]).as_ptr().addr()
+    let buffer = std::hint::black_box(vec![1u8; 100 << 20]);
+    buffer.as_ptr().addr()
 }
 
 #[test]
