@@ -1,0 +1,11 @@
+//! The networks against golden values, and the laws that they must obey.
+
+mod corruption;
+mod golden;
+mod gradients;
+mod parameter_count;
+mod parity;
+mod rows;
+mod tiny;
+mod transformers_folders;
+mod tying;
