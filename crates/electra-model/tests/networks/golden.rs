@@ -77,13 +77,14 @@ impl Golden {
 
     /// Asserts that `found` are exactly the tensors below `prefix`, each close to its truth.
     ///
-    /// `foreign` gives the golden name of our path. Dense weights are transposed in PyTorch.
+    /// `foreign` gives the golden name of our path, `tolerance` the share of its largest number.
+    /// Dense weights are transposed in PyTorch.
     pub fn assert_all_close(
         &self,
         prefix: &str,
         found: &NamedTensors,
         foreign: impl Fn(&str) -> String,
-        tolerance: f64,
+        tolerance: impl Fn(&str) -> f64,
     ) {
         let mut names: Vec<String> = found.keys().map(|path| foreign(path)).collect();
         names.sort();
@@ -105,7 +106,7 @@ impl Golden {
         let noise = 1e-7 * truths.iter().map(|(_, values)| largest(values)).fold(0.0, f64::max);
         for ((path, data), (shape, truth)) in found.iter().zip(&truths) {
             assert_eq!(data.shape().to_vec(), *shape, "{path}");
-            let within = noise + tolerance * largest(truth);
+            let within = noise + tolerance(path) * largest(truth);
             assert_within(&format!("{prefix}{path}"), data, truth, within);
         }
     }

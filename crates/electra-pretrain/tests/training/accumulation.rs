@@ -1,0 +1,106 @@
+//! Micro-batches add up to the batch, however unlike their rows are.
+
+use electra_model::parameters::collect;
+use electra_model::{BatchData, Normalizer};
+use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::step::Step;
+
+use crate::golden::{assert_alike, assert_within};
+use crate::recipe::recipe;
+use crate::steps::{moments, snapshot, step};
+use crate::tiny::{self, devices};
+
+/// Eight rows, two of which have no word that could be masked.
+fn batch() -> BatchData {
+    tiny::batch(&[32, 4, 30, 31, 3, 5, 28, 2], 32, 11)
+}
+
+fn micro_batches(batch: &BatchData, rows: usize) -> Vec<BatchData> {
+    (0..batch.examples / rows).map(|m| tiny::rows(batch, m * rows, rows)).collect()
+}
+
+#[test]
+fn micro_batches_give_the_losses_gradients_and_update_of_the_whole_batch() {
+    let (recipe, batch) = (recipe(0.0), batch());
+    for device in devices() {
+        let run = |micro_batches: &[BatchData]| -> (Step, Snapshot) {
+            let model = |device: &_| tiny::electra(&recipe.model, 1, device);
+            let mut snapshot = snapshot(model, &recipe, &device);
+            (step(&mut snapshot, micro_batches, &recipe, &device), snapshot)
+        };
+        let (whole, after_whole) = run(&[batch.clone()]);
+        for rows in [1, 2, 4] {
+            let (sum, after_sum) = run(&micro_batches(&batch, rows));
+            for (name, found, expected) in [
+                ("loss", sum.loss, whole.loss),
+                ("mlm", sum.mlm, whole.mlm),
+                ("rtd", sum.rtd, whole.rtd),
+                ("norm", sum.clip.norm, whole.clip.norm),
+            ] {
+                let error = (found / expected - 1.0).abs();
+                assert!(error < 2e-6, "{name} of {rows} rows is {found}, expected {expected}");
+            }
+            assert_eq!((sum.tokens, sum.learning_rate), (135, whole.learning_rate));
+            // After one step from zero the first moment is a tenth of the clipped gradient.
+            assert_alike(&moments(&after_sum, 1), &moments(&after_whole, 1), 1e-5);
+            // Not the parameters one by one: an update divides by the root of the second moment,
+            // which makes a full step of a gradient that is only the noise of a sum.
+            assert_alike(&moments(&after_sum, 2), &moments(&after_whole, 2), 2e-5);
+        }
+    }
+}
+
+#[test]
+fn weights_are_counted_over_the_whole_step() {
+    let batch = batch();
+    let halves = micro_batches(&batch, 4);
+    let whole = Normalizer::over([&batch]);
+    assert_eq!(Normalizer::over(&halves), whole);
+    assert_eq!(whole.rtd, 135.0 + 1e-6);
+    // Three slots for each of four long rows, one for those of 4 and 5 tokens, none for the others.
+    assert_eq!(whole.mlm, 14.0 + 1e-6);
+
+    // Halves so unlike that the mean of their means is another number.
+    let slots = |half: &BatchData| half.weights.iter().sum::<f32>();
+    assert_eq!([slots(&halves[0]), slots(&halves[1])], [10.0, 4.0]);
+}
+
+#[test]
+fn a_micro_batch_without_any_masked_slot_changes_nothing_of_the_generator() {
+    let recipe = recipe(0.0);
+    let (words, empty) = (tiny::batch(&[12, 9], 12, 5), tiny::batch(&[2, 2], 12, 5));
+    assert_eq!(empty.weights, [0.0; 6]);
+    for device in devices() {
+        let run = |micro_batches: &[BatchData]| {
+            let model = |device: &_| tiny::electra(&recipe.model, 1, device);
+            let mut snapshot = snapshot(model, &recipe, &device);
+            let step = step(&mut snapshot, micro_batches, &recipe, &device);
+            (step, moments(&snapshot, 1))
+        };
+        let (alone, _) = run(&[words.clone()]);
+        let (both, gradient) = run(&[words.clone(), empty.clone()]);
+        assert_eq!(alone.mlm, both.mlm);
+        let (only, of_empty) = run(&[empty.clone()]);
+        assert_eq!(only.mlm, 0.0);
+        let head = "generator.head.dense.weight";
+        assert_within(head, &of_empty[head], &vec![0.0; 12 * 16], 0.0);
+        assert!(gradient[head].iter::<f32>().any(|g| g != 0.0));
+    }
+}
+
+#[test]
+fn a_batch_of_padding_alone_teaches_nothing() {
+    let recipe = recipe(0.0);
+    let mut batch = tiny::batch(&[12, 9], 12, 5);
+    batch.real.fill(0.0);
+    batch.weights.fill(0.0);
+    for device in devices() {
+        let model = |device: &_| tiny::electra(&recipe.model, 1, device);
+        let mut snapshot = snapshot(model, &recipe, &device);
+        let before = collect(snapshot.model());
+        let step = step(&mut snapshot, &[batch.clone()], &recipe, &device);
+        assert_eq!((step.loss, step.clip.norm, step.tokens), (0.0, 0.0, 0));
+        // Only the weight decay of 1e-2 times the learning rate of 2e-3 is left.
+        assert_alike(&collect(snapshot.model()), &before, 3e-5);
+    }
+}

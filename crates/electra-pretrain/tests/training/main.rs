@@ -1,0 +1,18 @@
+//! The training step against golden values, and the laws that it must obey.
+
+#[path = "../../../electra-model/tests/networks/golden.rs"]
+mod golden;
+#[path = "../../../electra-model/tests/networks/gradients.rs"]
+mod gradients;
+#[path = "../../../electra-model/tests/networks/tiny.rs"]
+mod tiny;
+
+mod accumulation;
+mod backends;
+mod determinism;
+mod joint_parity;
+mod overfitting;
+mod parameter_table;
+mod recipe;
+mod resuming;
+mod steps;
