@@ -64,6 +64,23 @@ pub enum HfError {
         /// Shape found.
         shape: Vec<usize>,
     },
+    /// A generator that does not write with the table it reads with.
+    #[error(
+        "model.safetensors: `generator_lm_head.weight` differs from the word embeddings, expected a \
+         generator whose output matrix is its word table"
+    )]
+    UntiedOutput,
+    /// A generator with tables of its own that our networks cannot have.
+    #[error(
+        "the generator has tables of its own, {found} wide, expected its width {expected}, or the \
+         discriminator's tables"
+    )]
+    OwnTables {
+        /// Width of the generator's word table.
+        found: usize,
+        /// Width of its encoder.
+        expected: usize,
+    },
 }
 
 /// Our module names beside those of transformers, within one network.
@@ -222,8 +239,13 @@ pub fn config_json(
 /// Our names and layout for the tensors of a transformers folder.
 ///
 /// # Errors
-/// A tensor whose name belongs to no ELECTRA network of this kind.
+/// A tensor whose name belongs to no ELECTRA network of this kind, or a generator whose output
+/// matrix is not its word table.
 pub fn import(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors, HfError> {
+    let table = tensors.get("electra.embeddings.word_embeddings.weight");
+    if tensors.get("generator_lm_head.weight").is_some_and(|output| Some(output) != table) {
+        return Err(HfError::UntiedOutput);
+    }
     let mut ours = NamedTensors::new();
     for (name, data) in tensors {
         // A tied copy of the word table, and a constant that old versions stored.
@@ -242,6 +264,34 @@ pub fn import(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors,
         ours.insert(path, data);
     }
     Ok(ours)
+}
+
+/// Both imported networks as one model of sizes `config`, which learns whether they share their
+/// tables: they do if all tables of the two folders are equal.
+///
+/// # Errors
+/// Tables of the generator's own that are not as wide as its encoder.
+pub fn join(
+    discriminator: NamedTensors,
+    generator: NamedTensors,
+    config: &mut ModelConfig,
+) -> Result<NamedTensors, HfError> {
+    let is_table = |path: &str| path.starts_with("embeddings.");
+    let is_shared =
+        |(path, data): (&String, &TensorData)| !is_table(path) || discriminator.get(path) == Some(data);
+    let shared = generator.iter().all(is_shared);
+    config.generator.tie = if shared { TieMode::Embeddings } else { TieMode::None };
+    if !shared {
+        let found = generator.get("embeddings.word").and_then(|data| data.shape().last().copied());
+        let (found, expected) = (found.unwrap_or(0), config.generator().hidden_size);
+        if found != expected {
+            return Err(HfError::OwnTables { found, expected });
+        }
+    }
+    let own = generator.into_iter().filter(|(path, _)| !(shared && is_table(path)));
+    let own = own.map(|(path, data)| (format!("generator.{path}"), data));
+    let kept = discriminator.into_iter().map(|(path, data)| (format!("discriminator.{path}"), data));
+    Ok(kept.chain(own).collect())
 }
 
 /// Sizes from a `config.json`, for a model whose generator is `generator` (or, when no generator

@@ -159,19 +159,21 @@ impl ModelFolder {
             let path = path.to_path_buf();
             move |source| ModelFolderError::Foreign { path, source }
         };
-        let config = hf::import_config(&config, generator_config.as_ref()).map_err(foreign(path))?;
-        let mut tensors = NamedTensors::new();
-        let mut add = |prefix: &str, folder: &Path, network| -> Result<(), ModelFolderError> {
-            let ours = hf::import(read_tensors(&folder.join(MODEL))?, network).map_err(foreign(folder))?;
-            tensors.extend(ours.into_iter().map(|(name, data)| (format!("{prefix}.{name}"), data)));
-            Ok(())
+        let mut config = hf::import_config(&config, generator_config.as_ref()).map_err(foreign(path))?;
+        let import = |folder: &Path, network| -> Result<NamedTensors, ModelFolderError> {
+            hf::import(read_tensors(&folder.join(MODEL))?, network).map_err(foreign(folder))
         };
-        add("discriminator", path, HfNetwork::Discriminator)?;
-        if let Some(generator) = generator {
-            add("generator", generator, HfNetwork::Generator)?;
-            // Shared tables are saved with both networks; the discriminator's are kept.
-            tensors.retain(|name, _| !name.starts_with("generator.embeddings."));
-        }
+        let discriminator = import(path, HfNetwork::Discriminator)?;
+        let tensors = match generator {
+            Some(generator) => {
+                let own = import(generator, HfNetwork::Generator)?;
+                hf::join(discriminator, own, &mut config).map_err(foreign(generator))?
+            }
+            None => discriminator
+                .into_iter()
+                .map(|(name, data)| (format!("discriminator.{name}"), data))
+                .collect(),
+        };
         Self::assemble(path, config, tensors, path.to_path_buf())
     }
 

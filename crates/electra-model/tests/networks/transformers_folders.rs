@@ -1,7 +1,7 @@
 //! Folders of transformers: what came in goes out again, and what went out comes in again.
 
 use burn::prelude::*;
-use electra_model::hf::{self, HfDropout, HfModel, HfNetwork};
+use electra_model::hf::{self, HfDropout, HfError, HfModel, HfNetwork};
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, load, to_safetensors};
 use electra_model::{BatchData, DropoutSites, Electra, ModelConfig, TieMode};
 use serde_json::Value;
@@ -103,6 +103,62 @@ fn exported_networks_come_back_with_the_same_logits_however_they_were_tied() {
         let expected = generator_logits(&model, &batch, &device);
         assert_eq!(generator_logits(&back, &batch, &device), expected, "{tie:?}");
     }
+}
+
+#[test]
+fn both_exported_networks_come_back_as_one_model_that_shares_what_is_equal() {
+    let device = Device::flex();
+    let batch = tiny::batch(&[12, 7], 12, 5);
+    for (tie, expected_tie) in [
+        (TieMode::Embeddings, TieMode::Embeddings),
+        (TieMode::None, TieMode::None),
+        // The encoders are equal, but transformers knows no model that shares them.
+        (TieMode::All, TieMode::Embeddings),
+    ] {
+        // An untied generator of the same width as the tables has tables that only differ in value.
+        for embedding_size in [16, 12] {
+            let mut config = tiny::config(tie);
+            config.embedding_size = embedding_size;
+            let model = tiny::electra(&config, 1, &device);
+            let exported = |network| written_and_read(&hf::export(&model, &config, NO_DROPOUT, network));
+            let discriminator = exported(HfNetwork::Discriminator);
+            let generator = exported(HfNetwork::Generator);
+
+            let mut found = hf::import_config(&discriminator.config, Some(&generator.config)).unwrap();
+            let ours = |model: HfModel, network| hf::import(model.tensors, network).unwrap();
+            let tensors = hf::join(
+                ours(discriminator, HfNetwork::Discriminator),
+                ours(generator, HfNetwork::Generator),
+                &mut found,
+            );
+            assert_eq!(found.generator.tie, expected_tie);
+            let back = load(Electra::init(&found, 3, &device), tensors.unwrap()).unwrap();
+            for logits in [discriminator_logits, generator_logits] {
+                assert_eq!(logits(&back, &batch, &device), logits(&model, &batch, &device), "{tie:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_generator_that_our_networks_cannot_hold_is_refused() {
+    let (discriminator, generator) = (saved("hf_tiny_discriminator"), saved("hf_tiny_generator"));
+    // The tables of the two folders are random, each its own, and 16 wide for an encoder of 12.
+    let mut config = hf::import_config(&discriminator.config, Some(&generator.config)).unwrap();
+    let error = hf::join(
+        hf::import(discriminator.tensors, HfNetwork::Discriminator).unwrap(),
+        hf::import(generator.tensors.clone(), HfNetwork::Generator).unwrap(),
+        &mut config,
+    );
+    assert_eq!(error, Err(HfError::OwnTables { found: 16, expected: 12 }));
+
+    let mut tensors = generator.tensors;
+    let table = tensors["electra.embeddings.word_embeddings.weight"].clone();
+    tensors.insert("generator_lm_head.weight".into(), table.clone());
+    assert!(hf::import(tensors.clone(), HfNetwork::Generator).is_ok());
+    let other = TensorData::new(vec![0.5f32; 96 * 16], table.shape().to_vec());
+    tensors.insert("generator_lm_head.weight".into(), other);
+    assert_eq!(hf::import(tensors, HfNetwork::Generator), Err(HfError::UntiedOutput));
 }
 
 #[test]
