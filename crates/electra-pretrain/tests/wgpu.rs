@@ -16,5 +16,5 @@ use burn::prelude::*;
 
 #[test]
 fn wgpu_takes_the_same_steps_as_flex() {
-    steps::assert_steps_as_on_flex(&Device::wgpu().autodiff());
+    steps::assert_steps_as_on_flex(&Device::wgpu(Default::default()).autodiff());
 }

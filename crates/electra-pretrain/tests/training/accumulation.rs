@@ -28,7 +28,7 @@ fn micro_batches_give_the_losses_gradients_and_update_of_the_whole_batch() {
             let mut snapshot = snapshot(model, &recipe, &device);
             (step(&mut snapshot, micro_batches, &recipe, &device), snapshot)
         };
-        let (whole, after_whole) = run(&[batch.clone()]);
+        let (whole, after_whole) = run(std::slice::from_ref(&batch));
         for rows in [1, 2, 4] {
             let (sum, after_sum) = run(&micro_batches(&batch, rows));
             for (name, found, expected) in [
@@ -77,10 +77,10 @@ fn a_micro_batch_without_any_masked_slot_changes_nothing_of_the_generator() {
             let step = step(&mut snapshot, micro_batches, &recipe, &device);
             (step, moments(&snapshot, 1))
         };
-        let (alone, _) = run(&[words.clone()]);
+        let (alone, _) = run(std::slice::from_ref(&words));
         let (both, gradient) = run(&[words.clone(), empty.clone()]);
         assert_eq!(alone.mlm, both.mlm);
-        let (only, of_empty) = run(&[empty.clone()]);
+        let (only, of_empty) = run(std::slice::from_ref(&empty));
         assert_eq!(only.mlm, 0.0);
         let head = "generator.head.dense.weight";
         assert_within(head, &of_empty[head], &vec![0.0; 12 * 16], 0.0);

@@ -1,0 +1,159 @@
+//! Batches and evaluation from a data folder: functions of the step, whatever else was read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::prelude::*;
+use electra_model::{BatchData, TieMode};
+use electra_pretrain::evaluate::evaluate;
+use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
+use electra_pretrain::mask::Masking;
+use electra_text::build::{BuildRequest, HeldOut, build};
+use electra_text::corpus::ReadOptions;
+use electra_text::pack::{PackMode, PackSettings};
+use electra_text::wordpiece::Settings;
+use electra_text::{DataSet, Split, Tokenizer, Vocabulary};
+
+use crate::recipe::recipe;
+use crate::tiny::{self, Noise};
+
+/// A data folder of 60 documents of 5 to 44 words out of 91, in rows of 32.
+fn data(folder: &Path) -> Arc<DataSet> {
+    let letters = || ('a'..='z').map(String::from);
+    let words: Vec<String> =
+        letters().flat_map(|a| letters().map(move |b| format!("{a}{b}"))).take(91).collect();
+    let mut noise = Noise(1);
+    let mut text = String::new();
+    for _ in 0..60 {
+        let document: Vec<&str> = (0..5 + noise.below(40)).map(|_| words[noise.below(91)].as_str()).collect();
+        text += &document.join(" ");
+        text += "\n\n";
+    }
+    let corpus = folder.join("corpus.txt");
+    std::fs::write(&corpus, text).unwrap();
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
+    let pieces = special.into_iter().chain(words).collect();
+    let vocabulary = Vocabulary::new(pieces, Path::new("vocab.txt")).unwrap();
+    let request = BuildRequest {
+        inputs: vec![corpus],
+        heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
+        read: ReadOptions::default(),
+        tokenizer: Tokenizer::new(vocabulary, Settings::UNCASED),
+        pack: PackSettings { mode: PackMode::Carry, seq_len: 32, seed: 0 },
+        block_bytes: 1 << 20,
+        threads: 1,
+        out: folder.join("data"),
+        force: false,
+    };
+    build(&request, |_| {}).unwrap();
+    Arc::new(DataSet::open(folder.join("data")).unwrap())
+}
+
+fn loader(data: &Arc<DataSet>, batch_size: usize, micro_batch_size: usize) -> Loader {
+    let masking = Masking::WithoutReplacement { probability: 0.15 };
+    let plan = BatchPlan { seed: 7, masking, sequence_length: 32, batch_size, micro_batch_size };
+    Loader::new(data.clone(), plan)
+}
+
+#[test]
+fn a_batch_is_a_function_of_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let steps: Vec<Vec<BatchData>> = (0..6).map(|step| loader(&data, 8, 4).at(step)).collect();
+    assert!(steps[0] != steps[1]);
+
+    let used = loader(&data, 8, 4);
+    for step in [5, 0, 3, 3] {
+        assert!(used.at(step) == steps[step as usize], "step {step}");
+    }
+    let mut ahead = Prefetch::start(used, 3, 6);
+    for expected in &steps[3..] {
+        assert!(ahead.next_step() == *expected, "a step was prepared otherwise ahead");
+    }
+}
+
+#[test]
+fn micro_batches_are_the_rows_of_the_batch_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    for step in 0..3 {
+        let whole = loader(&data, 8, 8).at(step);
+        let parts = loader(&data, 8, 2).at(step);
+        assert_eq!((whole.len(), parts.len()), (1, 4));
+        for (m, part) in parts.iter().enumerate() {
+            assert_eq!(*part, tiny::rows(&whole[0], 2 * m, 2));
+        }
+    }
+}
+
+#[test]
+fn every_epoch_reads_every_row_once_with_other_masks() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let rows = data.split(Split::Train).len();
+    assert!(rows > 30, "{rows} rows");
+    let loader = loader(&data, 1, 1);
+    let epoch = |number: usize| -> Vec<BatchData> {
+        let mut rows: Vec<_> =
+            (0..rows).flat_map(|place| loader.at((number * rows + place) as u64)).collect();
+        rows.sort_by(|a, b| a.ids.cmp(&b.ids));
+        rows
+    };
+    let mut expected: Vec<Vec<i32>> = data
+        .split(Split::Train)
+        .iter()
+        .map(|example| {
+            let mut ids: Vec<i32> = example.ids.to_vec().into_iter().map(|id| id as i32).collect();
+            ids.resize(32, 0);
+            ids
+        })
+        .collect();
+    expected.sort();
+    let (first, second) = (epoch(0), epoch(1));
+    let ids = |epoch: &[BatchData]| epoch.iter().map(|row| row.ids.clone()).collect::<Vec<_>>();
+    assert!(ids(&first) == expected && ids(&second) == expected);
+    let alike = first.iter().zip(&second).filter(|(a, b)| a.positions == b.positions).count();
+    assert!(alike < rows / 4, "{alike} of {rows} rows are masked alike");
+    assert_eq!((loader.epochs(0), loader.epochs(rows as u64)), (0.0, 1.0));
+}
+
+#[test]
+fn evaluation_is_the_same_every_time_and_for_any_number_of_rows_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let loader = loader(&data, 4, 4);
+    let rows = loader.heldout_len();
+    assert!(rows >= 5, "{rows} rows held out");
+    let device = Device::flex();
+    let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
+    let objective = recipe(0.0).objective;
+    let evaluate = |most, at_once| evaluate(&model, &objective, &loader, &device, most, at_once).unwrap();
+
+    let all = evaluate(1000, 1000);
+    assert_eq!(evaluate(1000, 1000), all);
+    for at_once in [1, 2, 5] {
+        let found = evaluate(rows, at_once);
+        // A share changes by a whole token if one logit crosses another by a rounding error.
+        for (name, found, expected, within) in [
+            ("loss", found.loss, all.loss, 1e-6),
+            ("mlm_loss", found.mlm_loss, all.mlm_loss, 1e-6),
+            ("mlm_accuracy", found.mlm_accuracy, all.mlm_accuracy, 0.05),
+            ("rtd_loss", found.rtd_loss, all.rtd_loss, 1e-6),
+            ("rtd_accuracy", found.rtd_accuracy, all.rtd_accuracy, 0.01),
+            ("rtd_auc", found.rtd_auc, all.rtd_auc, 0.01),
+            ("fake_rate", found.fake_rate, all.fake_rate, 1e-6),
+        ] {
+            assert!((found - expected).abs() <= within * expected, "{name} is {found}, expected {expected}");
+        }
+    }
+    assert!(evaluate(2, 2) != all);
+}
+
+#[test]
+fn evaluation_without_held_out_rows_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let device = Device::flex();
+    let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
+    assert!(evaluate(&model, &recipe(0.0).objective, &loader(&data, 4, 4), &device, 0, 4).is_none());
+}
