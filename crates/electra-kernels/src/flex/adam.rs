@@ -91,3 +91,29 @@ pub fn squared_norm(x: FlexTensor) -> f32 {
     let partials: Vec<f64> = values(&x).par_chunks(CHUNK).map(sum_of_squares).collect();
     partials.into_iter().sum::<f64>() as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::storage::tensor;
+    use super::*;
+
+    #[test]
+    fn an_update_happens_in_place_where_nobody_else_holds_the_memory() {
+        let step = AdamStep {
+            learning_rate: 1e-3,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-6,
+            weight_decay: 0.01,
+            gradient_scale: 1.0,
+        };
+        let [p, g, m, v] = [0.1, 0.2, 0.3, 0.4].map(|x| tensor(vec![x; 100], [100]));
+        let held = m.clone();
+        let before = [&p, &m, &v].map(|x| x.bytes().as_ptr());
+        let updated = adam_update(p, g, m, v, step);
+        let after = updated.each_ref().map(|x| x.bytes().as_ptr());
+        assert_eq!([after[0], after[2]], [before[0], before[2]]);
+        assert_ne!(after[1], before[1], "somebody holds the first moment");
+        assert_eq!(values(&held), [0.3; 100]);
+    }
+}
