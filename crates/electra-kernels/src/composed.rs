@@ -71,14 +71,27 @@ pub fn attention(
     heads: usize,
     drop: Dropout,
 ) -> Tensor<3> {
+    attention_with(q, k, v, key_bias, heads, drop, Tensor::matmul)
+}
+
+/// [`attention`] with another matrix product, such as one in 16 bits.
+pub fn attention_with(
+    q: Tensor<3>,
+    k: Tensor<3>,
+    v: Tensor<3>,
+    key_bias: Tensor<2>,
+    heads: usize,
+    drop: Dropout,
+    product: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+) -> Tensor<3> {
     let [b, s, h] = q.dims();
     let d = h / heads;
     let split = |t: Tensor<3>| t.reshape([b, s, heads, d]).swap_dims(1, 2); // [B, A, S, D]
     let (q, k, v) = (split(q), split(k), split(v));
-    let scores = q.matmul(k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
+    let scores = product(q, k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
     let scores = scores + key_bias.reshape([b, 1, 1, s]);
     let probabilities = dropout(activation::softmax(scores, 3), drop);
-    probabilities.matmul(v).swap_dims(1, 2).reshape([b, s, h])
+    product(probabilities, v).swap_dims(1, 2).reshape([b, s, h])
 }
 
 /// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.

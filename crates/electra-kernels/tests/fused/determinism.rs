@@ -8,10 +8,10 @@ use electra_kernels::{
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
-use crate::reference::{Input, doubles, floats, input, outcome};
+use crate::reference::{Input, doubles, floats, input, outcome, outcome_on};
 
 /// Output and gradients of an encoder block that uses every operation.
-fn block() -> Vec<u64> {
+fn block(device: Device) -> Vec<u64> {
     let [b, s, h, f] = [5, 33, 48, 100];
     let sizes = [b * s * h, h * h, h, h * f, f, f * h, h, h, h];
     let inputs: Vec<Input> = sizes.into_iter().enumerate().map(|(i, n)| input(n, i as u64, 0.4)).collect();
@@ -28,7 +28,7 @@ fn block() -> Vec<u64> {
         let y = linear(u, t[5].clone().reshape([f, h]), t[6].clone());
         residual_layer_norm(x, y, drop(3), t[7].clone(), t[8].clone(), 1e-12).reshape([b * s * h])
     };
-    let outcome = outcome(&Device::flex(), DType::F32, &inputs, &operation);
+    let outcome = outcome_on(&device, DType::F32, &inputs, &operation);
     let gradients = outcome.gradients.into_iter().flatten().flatten();
     outcome.output.into_iter().chain(gradients).map(f64::to_bits).collect()
 }
@@ -87,14 +87,22 @@ fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
 
 #[test]
 fn a_block_has_the_same_bits_on_every_run() {
-    assert!(block() == block());
+    let device = Device::flex().autodiff();
+    assert!(block(device.clone()) == block(device));
 }
 
 #[test]
 fn a_block_has_the_same_bits_on_one_two_and_five_threads() {
-    let one = on_threads(1, block);
-    assert!(one == on_threads(2, block), "two threads differ from one");
-    assert!(one == on_threads(5, block), "five threads differ from one");
+    let run = |threads| on_threads(threads, || block(Device::flex().autodiff()));
+    let one = run(1);
+    assert!(one == run(2), "two threads differ from one");
+    assert!(one == run(5), "five threads differ from one");
+}
+
+#[test]
+fn gradient_checkpointing_changes_no_bits() {
+    let device = Device::flex().autodiff();
+    assert!(block(device.clone()) == block(device.gradient_checkpointing()));
 }
 
 #[test]

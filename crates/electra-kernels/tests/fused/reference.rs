@@ -51,24 +51,33 @@ pub fn floats<const D: usize>(values: &[f64], shape: [usize; D]) -> Tensor<D> {
     flat(values, &Device::flex(), DType::F32).reshape(shape)
 }
 
-/// Runs `operation` and the gradient of `sum(output * noise)`.
+/// Runs `operation` on `device` and the gradient of `sum(output * noise)`.
 pub fn outcome(
     device: &Device,
     dtype: DType,
     inputs: &[Input],
     operation: &dyn Fn(&[Tensor<1>]) -> Tensor<1>,
 ) -> Outcome {
-    let device = device.clone().autodiff();
+    outcome_on(&device.clone().autodiff(), dtype, inputs, operation)
+}
+
+/// The same on an autodiff device.
+pub fn outcome_on(
+    device: &Device,
+    dtype: DType,
+    inputs: &[Input],
+    operation: &dyn Fn(&[Tensor<1>]) -> Tensor<1>,
+) -> Outcome {
     let leaves: Vec<Tensor<1>> = inputs
         .iter()
         .map(|input| {
-            let leaf = flat(&input.values, &device, dtype);
+            let leaf = flat(&input.values, device, dtype);
             if input.tracked { leaf.require_grad() } else { leaf }
         })
         .collect();
     let output = operation(&leaves);
     let [n] = output.dims();
-    let weights = flat(&noise(n, 999, 1.0), &device, dtype);
+    let weights = flat(&noise(n, 999, 1.0), device, dtype);
     let gradients = (output.clone() * weights).sum().backward();
     Outcome {
         output: doubles(output),
