@@ -20,7 +20,7 @@ impl DataSet {
     /// Opens the folder that `electra data build` or `electra data merge` wrote.
     ///
     /// Checks the manifest against itself, and every shard's header and length against the
-    /// manifest. [`DataSet::verify`] checks the contents too.
+    /// manifest. [`DataSet::verify_shards`] checks the contents too.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         let folder = folder.as_ref();
         let manifest = Manifest::read(folder)?;

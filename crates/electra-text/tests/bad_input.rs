@@ -44,6 +44,13 @@ fn an_empty_corpus_is_refused() {
         assert!(matches!(error, BuildError::Corpus(CorpusError::Empty { files: 1, .. })), "{error}");
         assert!(!request.out.exists());
     }
+    // Compressed files of no bytes at all: no text, or cut short, but never a panic.
+    for name in ["d.txt.gz", "e.txt.zst"] {
+        let request = request(vec![write(folder.path(), name, "")], folder.path().join("data"));
+        let error = build(&request, |_| {}).unwrap_err();
+        let BuildError::Corpus(error) = error else { panic!("{error}") };
+        assert!(matches!(error, CorpusError::Empty { .. } | CorpusError::Truncated { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -63,7 +63,14 @@ impl<'t> TextEncoder<'t> {
             return;
         }
         let start = self.ids.len();
-        self.ids.extend(library_ids(self.tokenizer, run));
+        let is_plain = |byte: &u8| byte.is_ascii() && !byte.is_ascii_control();
+        if run.as_bytes().iter().all(is_plain) {
+            // Nothing to clean, decompose or divide: one word, which is most of English text.
+            let lowercase = self.tokenizer.settings.lowercase.then(|| run.to_ascii_lowercase());
+            self.ids.extend(word_ids(self.tokenizer, lowercase.as_deref().unwrap_or(run)));
+        } else {
+            self.ids.extend(library_ids(self.tokenizer, run));
+        }
         ids.extend_from_slice(&self.ids[start..]);
         if run.len() > REMEMBERED_BYTES {
             self.ids.truncate(start);
@@ -92,15 +99,15 @@ pub(super) fn library_words(normalizer: &BertNormalizer, text: &str) -> Vec<Stri
 }
 
 fn library_ids(tokenizer: &Tokenizer, text: &str) -> impl Iterator<Item = u32> {
-    library_words(&tokenizer.settings.normalizer(), text).into_iter().flat_map(|word| {
-        tokenizer
-            .library
-            .get_model()
-            .tokenize(&word)
-            .expect("[UNK] is in the vocabulary")
-            .into_iter()
-            .map(|token| token.id)
-    })
+    library_words(&tokenizer.settings.normalizer(), text)
+        .into_iter()
+        .flat_map(|word| word_ids(tokenizer, &word))
+}
+
+/// The ids of one normalised word.
+fn word_ids(tokenizer: &Tokenizer, word: &str) -> impl Iterator<Item = u32> + use<> {
+    let pieces = tokenizer.library.get_model().tokenize(word).expect("[UNK] is in the vocabulary");
+    pieces.into_iter().map(|piece| piece.id)
 }
 
 /// The runs of `text` between cuts; a punctuation mark or an ideograph is a run of its own.

@@ -36,15 +36,15 @@ pub struct VocabularySettings {
     pub cased: bool,
     /// A pair of pieces seen less often makes no new piece.
     pub min_frequency: u64,
-    /// Share of all characters of the text that the alphabet must cover; words with one of the
-    /// rare characters left out are `[UNK]`.
+    /// Share of all characters of the text that the alphabet must cover, besides all of ASCII;
+    /// words with one of the rare characters left out are `[UNK]`.
     pub character_coverage: f64,
 }
 
 impl VocabularySettings {
-    /// Settings that suit most corpora: pairs seen twice, all but one character in 20,000.
+    /// Settings that suit most corpora: pairs seen twice, all but one character in 10,000.
     pub fn new(vocab_size: usize, cased: bool) -> Self {
-        VocabularySettings { vocab_size, cased, min_frequency: 2, character_coverage: 0.99995 }
+        VocabularySettings { vocab_size, cased, min_frequency: 2, character_coverage: 0.9999 }
     }
 }
 
@@ -240,8 +240,9 @@ fn normalized_words(runs: RunCounts, settings: Settings) -> RunCounts {
     words
 }
 
-/// The most frequent characters that together make up `coverage` of the text; of equally
-/// frequent ones the lower code point first.
+/// The most frequent characters that together make up `coverage` of the text, of equally
+/// frequent ones the lower code point first; and every ASCII character of the text, because
+/// these are few and a sentence may well end with a rare `!`.
 fn alphabet(words: &RunCounts, coverage: f64) -> AHashSet<char> {
     let mut counts = BTreeMap::<char, u64>::new();
     for (word, count) in words {
@@ -256,10 +257,10 @@ fn alphabet(words: &RunCounts, coverage: f64) -> AHashSet<char> {
     let mut covered = 0;
     by_count
         .into_iter()
-        .take_while(|(_, count)| {
+        .filter(|(c, count)| {
             let needed = (covered as f64) < wanted;
             covered += count;
-            needed
+            needed || c.is_ascii()
         })
         .map(|(c, _)| c)
         .collect()
@@ -352,18 +353,24 @@ mod tests {
 
     #[test]
     fn the_alphabet_holds_the_most_frequent_characters_that_cover_the_share() {
-        // a: 6, b: 3, c: 1 of 10 characters.
-        let words = counts(&[("aab", 3), ("c", 1)]);
+        // α: 6, β: 3, γ: 1 of 10 characters.
+        let words = counts(&[("ααβ", 3), ("γ", 1)]);
         let alphabet = |coverage| {
             let mut characters: Vec<char> = alphabet(&words, coverage).into_iter().collect();
             characters.sort_unstable();
             String::from_iter(characters)
         };
         assert_eq!(alphabet(0.0), "");
-        assert_eq!(alphabet(0.6), "a");
-        assert_eq!(alphabet(0.61), "ab");
-        assert_eq!(alphabet(0.9), "ab");
-        assert_eq!(alphabet(1.0), "abc");
+        assert_eq!(alphabet(0.6), "α");
+        assert_eq!(alphabet(0.61), "αβ");
+        assert_eq!(alphabet(0.9), "αβ");
+        assert_eq!(alphabet(1.0), "αβγ");
+    }
+
+    #[test]
+    fn rare_ascii_characters_belong_to_the_alphabet() {
+        let found = alphabet(&counts(&[("α", 1000), ("!", 1), ("γ", 1)]), 0.9);
+        assert_eq!(found, AHashSet::from(['α', '!']));
     }
 
     #[test]
