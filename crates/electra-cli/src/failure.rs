@@ -1,11 +1,13 @@
 //! Errors on their way to the user: what happened, where, what to do, and the exit code.
 
+use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
-use electra_pretrain::train::DIVERGENCE_REMEDY;
 use electra_pretrain::TrainError;
+use electra_pretrain::train::DIVERGENCE_REMEDY;
 use electra_run::recipe::RecipeError;
-use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 /// Training diverged.
 pub const DIVERGED: u8 = 4;
@@ -18,6 +20,12 @@ pub struct Failure {
     report: Report,
 }
 
+/// Chooses how errors look. Paths, hashes and commands stay in one piece, to be copied.
+pub fn choose_look() {
+    // Nobody has chosen before.
+    let _ = miette::set_hook(Box::new(|_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build())));
+}
+
 impl Failure {
     /// An error with advice.
     pub fn new(error: impl std::fmt::Display, help: impl Into<String>) -> Self {
@@ -28,6 +36,11 @@ impl Failure {
         Self { code, report: Report::new(diagnostic) }
     }
 
+    /// Whether training went out of bounds.
+    pub fn is_divergence(&self) -> bool {
+        self.code == DIVERGED
+    }
+
     /// Prints it and returns the exit code.
     pub fn report(self) -> ExitCode {
         eprintln!("{:?}", self.report);
@@ -35,9 +48,36 @@ impl Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::with_code(1, MietteDiagnostic::new(error.to_string()))
+        Self::with_code(1, explain(&error))
+    }
+}
+
+/// What is wrong, with its causes, and what to do as help.
+///
+/// The messages of the libraries say what is wrong first, and after their last semicolon what to
+/// do about it.
+pub fn explain(error: &dyn Error) -> MietteDiagnostic {
+    let mut message = error.to_string();
+    let mut help = message.rfind("; ").map(|at| message.split_off(at)[2..].to_owned());
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Some messages quote their cause.
+        if !message.contains(&cause.to_string()) {
+            message = format!("{message}: {cause}");
+        }
+        if cause.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::StorageFull) {
+            help = Some(
+                "the disk is full: make room or choose another one; nothing half-written is left".into(),
+            );
+        }
+        source = cause.source();
+    }
+    let diagnostic = MietteDiagnostic::new(message);
+    match help {
+        Some(help) => diagnostic.with_help(help),
+        None => diagnostic,
     }
 }
 
@@ -50,7 +90,10 @@ pub fn recipe(error: RecipeError) -> Failure {
             diagnostic = diagnostic.with_label(LabeledSpan::at(span.clone(), "here"));
             Report::new(diagnostic).with_source_code(NamedSource::new(&error.path, text.clone()))
         }
-        _ => Report::new(MietteDiagnostic { message: format!("{}: {}", error.path, error.message), ..diagnostic }),
+        _ => Report::new(MietteDiagnostic {
+            message: format!("{}: {}", error.path, error.message),
+            ..diagnostic
+        }),
     };
     Failure { code: 1, report }
 }
@@ -63,19 +106,16 @@ pub fn data(report: Report) -> Failure {
 /// An error of a training run.
 pub fn training(error: TrainError) -> Failure {
     let diagnostic = MietteDiagnostic::new(error.to_string());
-    match error {
+    match &error {
         TrainError::Diverged(_) => Failure::with_code(DIVERGED, diagnostic.with_help(DIVERGENCE_REMEDY)),
         TrainError::Mismatch { key, help, .. } => {
             Failure::with_code(1, diagnostic.with_help(format!("{help} (recipe key: {key})")))
         }
         TrainError::Lost { .. } => Failure::with_code(
             1,
-            diagnostic.with_help("restore a checkpoint from a backup, or start anew in another folder with --run"),
+            diagnostic
+                .with_help("restore a checkpoint from a backup, or start anew in another folder with --run"),
         ),
-        TrainError::Data(_) => Failure::with_code(
-            1,
-            diagnostic.with_help("`electra data build --help` shows how the folder named by data.path is made"),
-        ),
-        _ => Failure::with_code(1, diagnostic),
+        _ => Failure::with_code(1, explain(&error)),
     }
 }

@@ -25,6 +25,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    failure::choose_look();
     let arguments = Arguments::parse();
     match commands::run(arguments.command) {
         Ok(code) => code,

@@ -8,6 +8,8 @@ use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::{EvalRecord, duration, line, thousands};
 
+use crate::failure::Failure;
+
 #[cfg(feature = "tui")]
 mod dashboard;
 
@@ -25,19 +27,30 @@ pub enum Display {
 }
 
 /// The monitor for a display.
-pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Box<dyn Monitor> {
+///
+/// # Errors
+/// If the dashboard is asked for and cannot be drawn.
+pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Box<dyn Monitor>, Failure> {
+    let has_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
     let wants_dashboard = match display {
-        Display::Auto => std::io::stderr().is_terminal() && std::io::stdout().is_terminal(),
+        Display::Auto => has_terminal,
+        Display::Dashboard if !has_terminal => {
+            return Err(Failure::new("the dashboard needs a terminal", "use --display lines"));
+        }
+        Display::Dashboard if !cfg!(feature = "tui") => {
+            let help = "build it with `--features tui`, or use --display lines";
+            return Err(Failure::new("this program was built without the dashboard", help));
+        }
         Display::Dashboard => true,
         Display::Lines => false,
-        Display::Quiet => return Box::new(electra_pretrain::monitor::Silent),
+        Display::Quiet => return Ok(Box::new(electra_pretrain::monitor::Silent)),
     };
     #[cfg(feature = "tui")]
     if wants_dashboard {
-        return Box::new(dashboard::Dashboard::new(interrupt.clone()));
+        return Ok(Box::new(dashboard::Dashboard::new(interrupt.clone())));
     }
     let _ = (wants_dashboard, interrupt);
-    Box::new(Lines::new(run))
+    Ok(Box::new(Lines::new(run)))
 }
 
 /// One line for each interval, evaluation and note, on standard error.
@@ -75,6 +88,7 @@ impl Monitor for Lines {
                 eprintln!("{}", line(step, self.total_steps, record, seconds_left));
             }
             Event::Evaluated { step, record } => eprintln!("{}", evaluation(step, record)),
+            Event::Note { step: 0, message } => eprintln!("note: {message}"),
             Event::Note { step, message } => eprintln!("step {}: note: {message}", thousands(step)),
             Event::Stepped { .. } | Event::Saved { .. } => {}
         }

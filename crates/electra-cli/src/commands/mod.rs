@@ -45,6 +45,7 @@ pub enum Command {
     /// Look at this machine: devices, memory, speed, what is missing
     Doctor(doctor::Doctor),
     /// Print completions for a shell
+    #[command(after_help = "Example:\n  electra completions bash > ~/.local/share/bash-completion/completions/electra")]
     Completions {
         /// Shell to complete for
         shell: clap_complete::Shell,

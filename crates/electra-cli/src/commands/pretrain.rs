@@ -72,9 +72,13 @@ impl Pretrain {
         let recipe = load_recipe(&self.recipe, &self.with.overrides)?;
         let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
         let interrupt = Interrupt::listen()?;
-        let mut monitor = watch::monitor(self.display, &interrupt, &run);
+        let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
         let outcome = train(&recipe, self.with.device, threads, run.clone(), !self.no_plan, &interrupt, &mut *monitor);
         drop(monitor);
+        if outcome.as_ref().is_err_and(Failure::is_divergence) {
+            // The error is worth more than a report that fails.
+            let _ = write_report(&run);
+        }
         let ended = outcome?;
         write_report(&run)?;
         match ended {

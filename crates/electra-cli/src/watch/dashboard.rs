@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use burn_train::Interrupter;
 use burn_train::logger::TrainingProgressLogger;
-use burn_train::metric::{MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry};
+use burn_train::metric::{
+    MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry,
+};
 use burn_train::renderer::tui::TuiMetricsRendererWrapper;
 use burn_train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 use electra_pretrain::{Event, Monitor};
@@ -52,9 +54,13 @@ impl Dashboard {
     }
 
     fn state(&self, name: &'static str, value: f64) -> MetricState {
-        let text = if value != 0.0 && value.abs() < 1e-2 { format!("{value:.3e}") } else { format!("{value:.4}") };
+        let text =
+            if value != 0.0 && value.abs() < 1e-2 { format!("{value:.3e}") } else { format!("{value:.4}") };
         let entry = SerializedEntry::new(text, value.to_string());
-        MetricState::Numeric(MetricEntry::new(self.ids[name].clone(), entry), Some(NumericEntry::Value(value)))
+        MetricState::Numeric(
+            MetricEntry::new(self.ids[name].clone(), entry),
+            Some(NumericEntry::Value(value)),
+        )
     }
 }
 
