@@ -121,6 +121,8 @@ impl ModelFolder {
             Self::open_own(path)
         } else if path.join("config.json").exists() {
             Self::open_transformers(path, None)
+        } else if let Err(source) = path.metadata() {
+            Err(ModelFolderError::Read { path: path.into(), source })
         } else {
             Err(ModelFolderError::NoModel(path.into()))
         }
