@@ -110,7 +110,7 @@ pub enum BuildError {
         what: &'static str,
     },
     /// Not every part is there exactly once.
-    #[error("parts {missing} of {of} are missing: give every part exactly once")]
+    #[error("parts {missing} of {of} are missing; give every part exactly once")]
     PartsMissing {
         /// Which parts, as a list.
         missing: String,

@@ -9,7 +9,9 @@ use super::Compression;
 #[non_exhaustive]
 pub enum CorpusError {
     /// A pattern matched nothing.
-    #[error("no file matches {pattern}")]
+    #[error(
+        "no file matches {pattern}; check the name, and quote patterns so that the shell leaves them alone"
+    )]
     NoMatch {
         /// The pattern.
         pattern: String,
