@@ -183,7 +183,12 @@ impl Recipe {
 /// The first contradiction.
 pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     let r = &resolved.value;
-    let fail = |key: &str, message: String, help: &str| Err(resolved.error_at(key, message, help));
+    let fail = |key: &str, message: String, help: &str| {
+        // What begins with a verb speaks of the key.
+        let speaks_of_key = message.starts_with("is ");
+        let message = if speaks_of_key { format!("`{key}` {message}") } else { message };
+        Err(resolved.error_at(key, message, help))
+    };
     if let Err(error) = r.model.validate() {
         return fail(&format!("model.{}", error.key), error.message, "see configs/pretrain/small.toml");
     }

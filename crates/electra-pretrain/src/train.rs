@@ -138,6 +138,14 @@ pub fn pretrain(
     for damage in &found.passed_over {
         monitor.on(Event::Note { step: 0, message: &format!("passed over a damaged checkpoint: {damage}") });
     }
+    if let Some(checkpoint) = &found.checkpoint
+        && checkpoint.step >= r.train.steps
+        && folder.model().exists()
+    {
+        let message = format!("all {} steps are done already", r.train.steps);
+        monitor.on(Event::Note { step: checkpoint.step, message: &message });
+        return Ok(Ended::Finished);
+    }
     let snapshot = match &found.checkpoint {
         Some(checkpoint) => Snapshot::load(checkpoint, &r.model, &device)?,
         None if found.passed_over.is_empty() => {
@@ -150,6 +158,7 @@ pub fn pretrain(
     for damage in &found.passed_over {
         run.log.event(run.snapshot.step, damage)?;
     }
+    run.heldout_loss = found.checkpoint.and_then(|checkpoint| checkpoint.metric);
     run.until_the_end(interrupt)
 }
 
@@ -220,6 +229,19 @@ impl<'a> Run<'a> {
     }
 
     fn until_the_end(mut self, interrupt: &Interrupt) -> Result<Ended, TrainError> {
+        let last_saved = match self.train(interrupt) {
+            Err(TrainError::Diverged(divergence)) => {
+                self.log.event(self.snapshot.step, &divergence.to_string())?;
+                self.end("diverged", false)?;
+                return Err(divergence.into());
+            }
+            trained => trained?,
+        };
+        self.finish(last_saved, interrupt)
+    }
+
+    /// Steps until all are done or somebody interrupts; the step of the last checkpoint.
+    fn train(&mut self, interrupt: &Interrupt) -> Result<u64, TrainError> {
         let r = self.recipe;
         let total = r.train.steps;
         self.monitor.on(Event::Started {
@@ -254,8 +276,7 @@ impl<'a> Run<'a> {
                 interval.restart_clock(&batches);
             }
         }
-        drop(batches);
-        self.finish(last_saved, interrupt)
+        Ok(last_saved)
     }
 
     fn log_interval(&mut self, interval: &Interval, batches: &Prefetch) -> Result<(), TrainError> {
@@ -383,15 +404,22 @@ impl<'a> Run<'a> {
             write_whole(&path, &bytes).map_err(|source| TrainError::Write { path, source })?;
         }
         let reason = if finished { "finished" } else { interrupt.reason().unwrap_or("request") };
+        self.end(reason, finished)?;
+        Ok(if finished { Ended::Finished } else { Ended::Interrupted })
+    }
+
+    /// Closes the logs.
+    fn end(&mut self, reason: &str, is_success: bool) -> Result<(), TrainError> {
+        let step = self.snapshot.step;
         let rows = (self.recipe.train.batch_size * self.recipe.data.sequence_length) as u64;
         self.log.end(step, self.started.elapsed().as_secs_f64(), step * rows, reason)?;
-        self.board.end(finished);
+        self.board.end(is_success);
         self.board.flush();
         if let Some(failure) = self.board.failure() {
             let message = format!("TensorBoard events are incomplete: {failure}");
             self.monitor.on(Event::Note { step, message: &message });
         }
-        Ok(if finished { Ended::Finished } else { Ended::Interrupted })
+        Ok(())
     }
 }
 
@@ -498,6 +526,7 @@ pub fn untrained_loss(recipe: &Recipe) -> f64 {
 /// Data that is damaged, or was built with other settings.
 pub fn open_data(recipe: &Recipe) -> Result<DataSet, TrainError> {
     let data = DataSet::open(&recipe.data.path)?;
+    data.check_tokenizer(&Tokenizer::load(data.tokenizer_folder())?)?;
     let mismatch = |key, message, help: &str| Err(TrainError::Mismatch { key, message, help: help.into() });
     let shape = data.manifest().row_shape();
     let folder = recipe.data.path.display();
@@ -565,8 +594,6 @@ fn write_model_folder(recipe: &Recipe, data: &DataSet, folder: &RunFolder) -> Re
     };
     let config = serde_json::to_vec_pretty(&recipe.model).expect("sizes are JSON");
     write(folder.path().join(MODEL_CONFIG), &config)?;
-    let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
-    data.check_tokenizer(&tokenizer)?;
     let to = folder.tokenizer();
     let failed = |source| TrainError::Write { path: to.clone(), source };
     fs::create_dir_all(&to).map_err(failed)?;
