@@ -1,0 +1,214 @@
+//! The arrows of `docs/ARCHITECTURE.md`, and the recipes of `configs/pretrain`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use electra_model::flops::ParameterCount;
+use electra_pretrain::recipe::{Recipe, check};
+use electra_run::recipe::{Resolved, load};
+
+/// Every crate, and the crates of the workspace that it may see. Above all that are below it.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("electra-cli", &["electra-kernels", "electra-model", "electra-pretrain", "electra-run", "electra-text"]),
+    ("electra-pretrain", &["electra-model", "electra-optim", "electra-run", "electra-text"]),
+    ("electra-model", &["electra-kernels"]),
+    ("electra-optim", &["electra-kernels"]),
+    ("electra-kernels", &[]),
+    ("electra-run", &[]),
+    ("electra-text", &[]),
+];
+
+/// burn's features that bring a backend with them.
+const BACKENDS: &[&str] = &[
+    "autotune", "candle", "cpu", "cuda", "flex", "fusion", "metal", "ndarray", "rayon", "remote", "rocm",
+    "router", "server", "simd", "tch", "vulkan", "webgpu", "wgpu",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/electra-cli").to_path_buf()
+}
+
+/// What the manifests say; resolves nothing, so it needs no network.
+fn workspace() -> Metadata {
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().expect("cargo metadata")
+}
+
+/// What the crate itself is built from, tests left out.
+fn own_dependencies(package: &Package) -> impl Iterator<Item = &cargo_metadata::Dependency> {
+    package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development)
+}
+
+#[test]
+fn every_crate_sees_the_crates_that_its_arrows_point_at_and_no_others() {
+    let found: BTreeMap<String, BTreeSet<String>> = workspace()
+        .packages
+        .iter()
+        .map(|package| {
+            let ours = own_dependencies(package).filter(|d| d.name.starts_with("electra-"));
+            (package.name.to_string(), ours.map(|dependency| dependency.name.clone()).collect())
+        })
+        .collect();
+    let allowed: BTreeMap<String, BTreeSet<String>> = ARROWS
+        .iter()
+        .map(|(name, below)| (name.to_string(), below.iter().map(ToString::to_string).collect()))
+        .collect();
+    assert_eq!(found, allowed);
+
+    let document = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    for (name, _) in ARROWS {
+        assert!(document.contains(&format!("| `{name}` |")), "{name} has no row in docs/ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn text_and_run_never_see_a_tensor() {
+    // The lock file knows every dependency of every feature, however deep.
+    let text = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let lock: toml::Table = text.parse().unwrap();
+    let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in lock["package"].as_array().unwrap() {
+        let names = package.get("dependencies").and_then(toml::Value::as_array);
+        // "name", or "name version" where there are several.
+        let names = names.into_iter().flatten().filter_map(|d| d.as_str()?.split(' ').next());
+        below.entry(package["name"].as_str().unwrap()).or_default().extend(names);
+    }
+    let reachable = |start: &'static str| {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![start];
+        while let Some(name) = open.pop() {
+            if seen.insert(name) {
+                open.extend(&below[name]);
+            }
+        }
+        seen
+    };
+    let is_tensor = |name: &&str| *name == "burn" || name.starts_with("burn-") || name.starts_with("cubecl");
+    for name in ["electra-text", "electra-run"] {
+        let tensors: Vec<&str> = reachable(name).into_iter().filter(is_tensor).collect();
+        assert!(tensors.is_empty(), "{name} depends on {tensors:?}");
+    }
+    assert!(reachable("electra-model").contains("burn"), "the search finds what is there");
+}
+
+#[test]
+fn only_the_kernels_name_backends_and_only_as_options() {
+    for package in workspace().packages {
+        let name = package.name.as_str();
+        for dependency in own_dependencies(&package) {
+            if dependency.name == "burn" {
+                let backends: Vec<&String> =
+                    dependency.features.iter().filter(|f| BACKENDS.contains(&f.as_str())).collect();
+                assert!(
+                    backends.is_empty() && !dependency.uses_default_features,
+                    "{name} asks burn for {backends:?}"
+                );
+            } else if dependency.name.starts_with("burn-") {
+                assert!(dependency.optional, "{name} always depends on {}", dependency.name);
+                let may = [
+                    ("electra-kernels", "burn-flex"),
+                    ("electra-kernels", "burn-cubecl"),
+                    ("electra-cli", "burn-train"),
+                ];
+                assert!(may.contains(&(name, &dependency.name)), "{name} names {}", dependency.name);
+            } else if dependency.name.starts_with("electra-") {
+                assert!(dependency.features.is_empty(), "{name} switches {:?} on", dependency.features);
+            }
+        }
+        let asks_burn = package.features.values().flatten().any(|f| f.starts_with("burn/"));
+        assert_eq!(asks_burn, name == "electra-kernels", "features of {name}");
+        if name != "electra-cli" {
+            assert!(
+                package.features.get("default").is_none_or(Vec::is_empty),
+                "{name} chooses features by itself"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_binary_prints() {
+    fn visit(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let prints = |line: &&str| {
+                    let code = line.split("//").next().unwrap_or("");
+                    ["println!(", "print!(", "dbg!(", "process::exit("].iter().any(|word| code.contains(word))
+                };
+                found.extend(text.lines().filter(prints).map(|line| format!("{}: {line}", path.display())));
+            }
+        }
+    }
+    for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "electra-cli") {
+        let mut found = Vec::new();
+        visit(&root().join("crates").join(name).join("src"), &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+    }
+}
+
+/// Every recipe of `configs/pretrain` under its file's name.
+fn recipes() -> BTreeMap<String, Recipe> {
+    let mut recipes = BTreeMap::new();
+    for entry in fs::read_dir(root().join("configs/pretrain")).unwrap() {
+        let path = entry.unwrap().path();
+        let resolved: Resolved<Recipe> = load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+        check(&resolved).unwrap_or_else(|error| panic!("{error}"));
+        recipes.insert(path.file_stem().unwrap().to_str().unwrap().to_owned(), resolved.value);
+    }
+    recipes
+}
+
+#[test]
+fn every_recipe_is_right_and_named_as_its_file() {
+    let recipes = recipes();
+    for name in ["debug", "tiny", "small", "base", "large"] {
+        assert!(recipes.contains_key(name), "configs/pretrain/{name}.toml is missing");
+    }
+    for (file, recipe) in recipes {
+        assert_eq!(recipe.name, file);
+    }
+}
+
+#[test]
+fn small_base_and_large_have_the_papers_sizes() {
+    let recipes = recipes();
+    for (name, discriminator, generator) in
+        [("small", 13_549_057, 647_162), ("base", 109_483_009, 9_903_418), ("large", 335_142_913, 19_512_378)]
+    {
+        let count = ParameterCount::of(&recipes[name].model);
+        assert_eq!(count, ParameterCount { discriminator, generator }, "{name}");
+    }
+}
+
+#[test]
+fn small_base_and_large_are_trained_as_in_table_6_of_the_paper() {
+    let recipes = recipes();
+    // Steps, batch, rate, length, share of masked tokens, slots of a row.
+    for (name, steps, batch, rate, length, masked, slots) in [
+        ("small", 1_000_000, 128, 5e-4, 128, 0.15, 19),
+        ("base", 766_000, 256, 2e-4, 512, 0.15, 79),
+        ("large", 400_000, 2048, 2e-4, 512, 0.25, 130),
+    ] {
+        let r = &recipes[name];
+        assert_eq!((r.train.steps, r.train.batch_size), (steps, batch), "{name}");
+        assert_eq!((r.schedule.learning_rate, r.schedule.warmup_steps), (rate, 10_000), "{name}");
+        assert_eq!(
+            (r.data.sequence_length, r.masking.probability(), r.slots()),
+            (length, masked, slots),
+            "{name}"
+        );
+        let o = &r.optimizer;
+        assert_eq!(
+            (o.beta_1, o.beta_2, o.epsilon, o.weight_decay, o.max_grad_norm),
+            (0.9, 0.999, 1e-6, 0.01, 1.0)
+        );
+        assert!(!o.bias_correction, "{name}");
+        assert_eq!((r.train.dropout, r.attention_dropout()), (0.1, 0.1), "{name}");
+        assert_eq!((r.model.vocab_size, r.model.max_position_embeddings), (30_522, 512), "{name}");
+    }
+}

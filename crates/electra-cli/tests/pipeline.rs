@@ -1,0 +1,323 @@
+//! The whole road, from a text to a model that other libraries load, as a user walks it.
+
+mod workbench;
+
+use serde_json::Value;
+use workbench::{VOCABULARY, Workbench, assert_says, json, keys};
+
+const SENTENCE: &str = "bagu zufo, Mito kelapi ru.";
+
+/// What `detect` thinks of the sentence, as printed.
+fn detected(bench: &Workbench, model: &str) -> String {
+    bench.succeed_with(&format!("detect --json --model {model}"), &[SENTENCE]).stdout
+}
+
+#[test]
+fn text_becomes_a_detector_that_survives_export_and_import() {
+    let bench = Workbench::with_data();
+
+    let manifest = json(&bench.read("data/manifest.json"));
+    let inspected = bench.succeed("data inspect data --json").json();
+    assert_eq!(inspected["manifest"], manifest);
+    let examples = inspected["examples"].as_array().unwrap();
+    assert!(
+        !examples.is_empty() && examples.iter().all(|e| e["masked"].as_str().unwrap().contains("[MASK]"))
+    );
+    assert_says(
+        &bench.succeed("data inspect data").stdout,
+        &["256 pieces, uncased", "100.0 % of the tokens kept"],
+    );
+    assert_says(&bench.succeed("data verify data").stdout, &["data is intact"]);
+
+    let forecast = bench.succeed("plan recipe.toml --json").json();
+    assert_eq!(
+        keys(&forecast),
+        ["checkpoint_mb", "examples", "flops", "flops_per_step", "parameters", "plan"]
+    );
+    assert_eq!(forecast["plan"]["tokens"], 60 * 8 * 32);
+    assert_eq!(forecast["examples"], manifest["train"]["examples"]);
+
+    let trained = bench.succeed("pretrain recipe.toml --run run --threads 2");
+    assert_eq!(trained.stdout, "", "progress goes to standard error");
+    assert_says(
+        &trained.stderr,
+        &[
+            "run: training 60 steps",
+            "planned: ",
+            "step  5/60",
+            "step 60/60",
+            "held out at 25",
+            "held out at 60",
+        ],
+    );
+    assert_says(&trained.stderr, &["Report: run/report.html", "Next: electra detect --model run"]);
+    check_run_folder(&bench, &forecast);
+
+    let of_run = detected(&bench, "run");
+    check_detections(&of_run);
+    let exported = bench.succeed("export hf run --out exported").stdout;
+    assert_eq!(exported, "exported/discriminator\nexported/generator\n");
+    check_transformers_folders(&bench);
+    bench.succeed("import hf exported/discriminator --generator exported/generator --out imported");
+    bench.succeed("import hf exported/discriminator --out detector");
+    for model in ["exported/discriminator", "imported", "detector"] {
+        assert_eq!(detected(&bench, model), of_run, "{model}");
+    }
+    // What was imported can be exported again, to the same bytes.
+    bench.succeed("export hf imported --out again");
+    assert_eq!(
+        bench.files("again").into_values().collect::<Vec<_>>(),
+        bench.files("exported").into_values().collect::<Vec<_>>()
+    );
+    bench.succeed("export hf detector --out alone");
+    assert_eq!(bench.names("alone"), ["discriminator"]);
+}
+
+fn check_run_folder(bench: &Workbench, forecast: &Value) {
+    let names = [
+        "checkpoints",
+        "lock",
+        "metrics.jsonl",
+        "model.json",
+        "model.safetensors",
+        "recipe.toml",
+        "report.html",
+        "run.json",
+        "tensorboard",
+        "tokenizer",
+    ];
+    assert_eq!(bench.names("run"), names);
+    assert_eq!(bench.names("run/checkpoints").last().unwrap(), "step-0000000060");
+    assert_eq!(
+        bench.files("run/tokenizer").into_values().collect::<Vec<_>>(),
+        bench.files("tokenizer").into_values().collect::<Vec<_>>()
+    );
+    let events = bench.files("run/tensorboard");
+    assert!(
+        !events.is_empty()
+            && events.iter().all(|(name, bytes)| name.contains("tfevents") && bytes.len() > 1000)
+    );
+
+    let run = json(&bench.read("run/run.json"));
+    assert_eq!((&run["device"], &run["threads"]), (&Value::from("flex"), &Value::from(2)));
+    for hash in ["recipe_hash", "data_hash", "tokenizer_hash"] {
+        assert_eq!(run[hash].as_str().map(str::len), Some(64), "{hash}");
+    }
+
+    let metrics = bench.metrics("run");
+    let kinds: Vec<&str> = metrics.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds[0], kinds[kinds.len() - 1]), ("start", "end"));
+    assert_eq!(kinds.iter().filter(|kind| **kind == "train").count(), 12);
+    assert_eq!(kinds.iter().filter(|kind| **kind == "eval").count(), 3);
+    for line in &metrics {
+        let own: &[&str] = match line["kind"].as_str().unwrap() {
+            "start" => &["flops_per_step", "parameters", "plan", "recipe_hash"],
+            "train" => &[
+                "data_wait_fraction",
+                "epoch",
+                "grad_norm",
+                "learning_rate",
+                "loss",
+                "mlm_accuracy",
+                "mlm_loss",
+                "peak_fraction",
+                "rss_mb",
+                "rtd_loss",
+                "tokens",
+                "tokens_per_second",
+            ],
+            "eval" => &[
+                "collapsed",
+                "fake_rate",
+                "loss",
+                "mlm_accuracy",
+                "mlm_loss",
+                "rtd_accuracy",
+                "rtd_auc",
+                "rtd_loss",
+                "rtd_loss_over_entropy",
+                "rtd_precision",
+                "rtd_recall",
+                "sampled_accuracy",
+            ],
+            "end" => &["reason", "seconds", "tokens"],
+            other => panic!("a line of kind {other} in a run without incidents"),
+        };
+        let mut expected: Vec<&str> = own.iter().copied().chain(["kind", "step", "time"]).collect();
+        expected.sort_unstable();
+        assert_eq!(keys(line), expected);
+        assert!(line["step"].is_u64() && line["time"].is_f64(), "{line}");
+    }
+    assert_eq!(metrics[0]["flops_per_step"], forecast["flops_per_step"]);
+    assert_eq!(
+        metrics[0]["parameters"],
+        serde_json::json!({"discriminator": 23_393, "generator": 3_840, "total": 27_233})
+    );
+    assert_eq!(forecast["parameters"], serde_json::json!([23_393, 3_840]));
+    assert_eq!(metrics[0]["plan"]["tokens"], 60 * 8 * 32);
+    let end = &metrics[metrics.len() - 1];
+    assert_eq!(
+        (&end["step"], &end["reason"], &end["tokens"]),
+        (&Value::from(60), &Value::from("finished"), &Value::from(60 * 8 * 32))
+    );
+    for line in metrics.iter().filter(|line| line["kind"] == "eval") {
+        let within = |field: &str, low: f64, high: f64| {
+            let value = line[field].as_f64().unwrap();
+            assert!((low..=high).contains(&value), "{field} in {line}");
+        };
+        within("mlm_loss", 1.0, 6.5);
+        // 4 of 32 positions are masked, and the sample is seldom the original.
+        within("fake_rate", 0.09, 0.13);
+        within("rtd_auc", 0.0, 1.0);
+    }
+    let losses: Vec<f64> = metrics
+        .iter()
+        .filter(|line| line["kind"] == "train")
+        .map(|line| line["loss"].as_f64().unwrap())
+        .collect();
+    assert!(losses[11] < losses[0] - 5.0, "{losses:?}");
+
+    // The row on disk counts the report itself, the second time.
+    let lines =
+        |report: String| report.lines().filter(|line| !line.contains(">Disk<")).map(str::to_owned).collect();
+    let before: Vec<String> = lines(bench.read("run/report.html"));
+    assert_eq!(bench.succeed("report run").stdout, "run/report.html\n");
+    let report = bench.read("run/report.html");
+    assert_eq!(lines(report.clone()), before);
+    assert_says(&report, &["<svg", "micro", "finished", "fake rate", "batch_size = 8", "</html>"]);
+    let outside = report.replace("http://www.w3.org/2000/svg", "");
+    for reference in ["http:", "https:", "src=", "<link", "<script", "@import", "url("] {
+        assert!(!outside.contains(reference), "report.html refers to something by {reference}");
+    }
+}
+
+fn check_detections(printed: &str) {
+    let detections: Vec<Value> = printed.lines().map(json).collect();
+    let characters: Vec<char> = SENTENCE.chars().collect();
+    let mut text = String::new();
+    for detection in &detections {
+        assert_eq!(keys(detection), ["end", "probability", "start", "token"]);
+        let at = |key: &str| detection[key].as_u64().unwrap() as usize;
+        let probability = detection["probability"].as_f64().unwrap();
+        assert!(probability > 0.0 && probability < 1.0);
+        let piece: String = characters[at("start")..at("end")].iter().collect();
+        let token = detection["token"].as_str().unwrap();
+        assert!(token == "[UNK]" || token.trim_start_matches("##") == piece.to_lowercase(), "{detection}");
+        text += &piece;
+    }
+    assert_eq!(text, SENTENCE.replace(' ', ""));
+}
+
+fn check_transformers_folders(bench: &Workbench) {
+    for (network, architecture, width) in
+        [("discriminator", "ElectraForPreTraining", 32), ("generator", "ElectraForMaskedLM", 16)]
+    {
+        let files = [
+            "config.json",
+            "model.safetensors",
+            "special_tokens_map.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "vocab.txt",
+        ];
+        assert_eq!(bench.names(&format!("exported/{network}")), files);
+        let config = json(&bench.read(&format!("exported/{network}/config.json")));
+        assert_eq!(config["architectures"], serde_json::json!([architecture]));
+        assert_eq!(
+            (&config["hidden_size"], &config["vocab_size"]),
+            (&Value::from(width), &Value::from(VOCABULARY))
+        );
+    }
+}
+
+#[test]
+fn networks_that_share_nothing_survive_export_and_import() {
+    let bench = Workbench::with_data();
+    // As wide as the discriminator's tables, so that nothing but the numbers tells the two apart.
+    let own = "--set model.generator.tie=none --set model.generator.width=0.5 --set train.steps=6";
+    bench.succeed(&format!("pretrain recipe.toml --no-plan {own} --run run"));
+    bench.succeed("export hf run --out exported");
+    bench.succeed("import hf exported/discriminator --generator exported/generator --out imported");
+    bench.succeed("export hf imported --out again");
+    let weights = |folder: &str| bench.bytes(&format!("{folder}/generator/model.safetensors"));
+    assert!(weights("again") == weights("exported"), "the generator has other weights after the import");
+}
+
+#[test]
+fn an_unfinished_run_can_be_reported_on_and_asked() {
+    let bench = Workbench::with_data();
+    bench.succeed("pretrain recipe.toml --no-plan --run run --set train.steps=21");
+    std::fs::remove_file(bench.path("run/model.safetensors")).unwrap();
+    // The last checkpoint is of step 21.
+    check_detections(&detected(&bench, "run"));
+    bench.succeed("export hf run --out exported");
+}
+
+#[test]
+fn a_bench_of_steps_prints_its_json_and_nothing_else() {
+    let bench = Workbench::new();
+    bench.write("recipe.toml", workbench::RECIPE);
+    let ran = bench
+        .succeed("bench step recipe.toml --json --steps 3 --threads 1 --set train.dropout=0 --batch-size 4");
+    assert_eq!(ran.stderr, "");
+    let found = ran.json();
+    assert_eq!(
+        keys(&found),
+        ["device", "gflops", "peak_fraction", "peak_rss_mb", "step_seconds", "threads", "tokens_per_second"]
+    );
+    assert_eq!(keys(&found["tokens_per_second"]), ["best", "median"]);
+    assert_eq!((&found["device"], &found["threads"]), (&Value::from("flex"), &Value::from(1)));
+    let mut seconds: Vec<f64> =
+        found["step_seconds"].as_array().unwrap().iter().map(|s| s.as_f64().unwrap()).collect();
+    assert_eq!(seconds.len(), 3);
+    seconds.sort_by(f64::total_cmp);
+    for (which, seconds) in [("best", seconds[0]), ("median", seconds[1])] {
+        let rate = found["tokens_per_second"][which].as_f64().unwrap();
+        assert!(
+            (rate * seconds / (4.0 * 32.0) - 1.0).abs() < 1e-9,
+            "{which}: {rate} tokens/s in steps of {seconds} s"
+        );
+    }
+    for field in ["gflops", "peak_fraction", "peak_rss_mb"] {
+        assert!(found[field].as_f64().unwrap() > 0.0, "{field}");
+    }
+}
+
+#[test]
+fn a_plan_is_of_use_before_the_data_is_built() {
+    let bench = Workbench::new();
+    bench.write("recipe.toml", workbench::RECIPE);
+    let plan = bench.succeed("plan recipe.toml --set train.dropout=0").stdout;
+    assert_says(
+        &plan,
+        &[
+            "23,393 discriminator + 3,840 generator",
+            "60 of 8 x 32 tokens",
+            "15,360",
+            "unknown: data holds no",
+        ],
+    );
+}
+
+#[test]
+fn a_part_of_the_recipe_can_be_changed_and_dropout_left_out() {
+    let bench = Workbench::with_data();
+    bench.succeed(
+        "pretrain recipe.toml --no-plan --display quiet --set train.dropout=0 --set train.steps=6 --run run",
+    );
+    assert_says(&bench.read("run/recipe.toml"), &["dropout = 0.0", "steps = 6"]);
+    assert_eq!(bench.metrics("run").last().unwrap()["step"], 6);
+}
+
+#[test]
+fn doctor_knows_the_devices_and_what_they_lack() {
+    let found = Workbench::new().succeed("doctor --json --threads 1").json();
+    let devices = found["devices"].as_array().unwrap();
+    let names: Vec<&str> = devices.iter().map(|device| device["device"].as_str().unwrap()).collect();
+    assert_eq!(names, ["flex", "ndarray", "wgpu", "cuda:0"]);
+    assert!(devices[0]["gemm_gflops"].as_f64().unwrap() > 0.0);
+    for device in devices {
+        let ready = device["gemm_gflops"].is_f64();
+        assert_eq!(ready, device["missing"].as_array().unwrap().is_empty(), "{device}");
+    }
+}

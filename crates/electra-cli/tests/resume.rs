@@ -1,0 +1,195 @@
+//! Runs that are stopped, killed and damaged, and end with the bits of a run that was left alone.
+
+mod workbench;
+
+use std::sync::OnceLock;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use workbench::{Ran, Workbench, assert_says, json};
+
+/// 90 steps with dropout, a log line for each, evaluation and checkpoints between.
+const COMMAND: &str = "pretrain recipe.toml --run run --no-plan --threads 2 --set train.steps=90 \
+    --set log.every_steps=1 --set evaluate.every_steps=15 --set checkpoint.every_steps=10";
+
+/// Steps between checkpoints.
+const SAVED_EVERY: u64 = 10;
+
+/// What an uninterrupted run leaves behind.
+struct Reference {
+    model: Vec<u8>,
+    best: String,
+    progress: Vec<Value>,
+}
+
+/// Trained by whichever test needs it first.
+fn reference() -> &'static Reference {
+    static REFERENCE: OnceLock<Reference> = OnceLock::new();
+    REFERENCE.get_or_init(|| {
+        let bench = Workbench::with_data();
+        bench.succeed(COMMAND);
+        let best = bench.read("run/checkpoints/best.json");
+        Reference { model: bench.bytes("run/model.safetensors"), best, progress: progress(&bench) }
+    })
+}
+
+/// Training and evaluation lines, without what depends on the clock and the machine's memory.
+fn progress(bench: &Workbench) -> Vec<Value> {
+    let mut lines = bench.metrics("run");
+    lines.retain(|line| line["kind"] == "train" || line["kind"] == "eval");
+    for line in &mut lines {
+        let fields = line.as_object_mut().unwrap();
+        for volatile in ["time", "tokens_per_second", "peak_fraction", "rss_mb", "data_wait_fraction"] {
+            fields.remove(volatile);
+        }
+    }
+    lines
+}
+
+/// The run is done, and nobody can tell from its weights and metrics that it was disturbed.
+#[track_caller]
+fn assert_as_if_undisturbed(bench: &Workbench) {
+    let reference = reference();
+    assert_eq!(reference.progress.iter().filter(|line| line["kind"] == "train").count(), 90);
+    for (found, expected) in progress(bench).iter().zip(&reference.progress) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(progress(bench).len(), reference.progress.len());
+    assert!(bench.bytes("run/model.safetensors") == reference.model, "the final weights have other bits");
+}
+
+/// Steps of the log's lines of a kind.
+fn steps(bench: &Workbench, kind: &str) -> Vec<u64> {
+    let lines = bench.metrics("run").into_iter().filter(|line| line["kind"] == kind);
+    lines.map(|line| line["step"].as_u64().unwrap()).collect()
+}
+
+/// The last step that is in the log from its first byte to its last.
+fn last_logged(bench: &Workbench) -> u64 {
+    let text = bench.read("run/metrics.jsonl");
+    let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+    whole.lines().filter_map(|line| json(line)["step"].as_u64()).max().unwrap_or(0)
+}
+
+/// Starts the run and kills it as soon as it has logged `step`; tells what it had logged by then.
+fn kill_after(bench: &Workbench, step: u64) -> u64 {
+    let mut child = bench.start(COMMAND);
+    bench.wait_for_step(&mut child, "run", step);
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), None, "it was killed, not done: {:?}", Ran::of(&output));
+    last_logged(bench)
+}
+
+#[test]
+fn sigterm_saves_and_exits_with_75_and_the_same_command_goes_on() {
+    let bench = Workbench::with_data();
+    let mut child = bench.start(COMMAND);
+    bench.wait_for_step(&mut child, "run", 13);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(75), "{}", ran.stderr);
+    assert_says(&ran.stderr, &["Interrupted and saved. The same command goes on."]);
+    let metrics = bench.metrics("run");
+    let end = metrics.last().unwrap();
+    assert_eq!((&end["kind"], &end["reason"]), (&Value::from("end"), &Value::from("SIGTERM")));
+    // Not a step is lost: what was done is saved.
+    let stopped = end["step"].as_u64().unwrap();
+    assert_eq!(stopped, last_logged(&bench));
+    assert!(bench.path(&format!("run/checkpoints/step-{stopped:010}/manifest.json")).exists());
+    assert!(!bench.path("run/model.safetensors").exists());
+    assert!(bench.path("run/report.html").exists());
+
+    let ran = bench.succeed(COMMAND);
+    assert_says(&ran.stderr, &[&format!("training 90 steps from step {stopped}")]);
+    assert_eq!(steps(&bench, "resume"), [stopped]);
+    assert_as_if_undisturbed(&bench);
+}
+
+#[test]
+fn a_run_killed_three_times_loses_only_what_came_after_its_last_checkpoint() {
+    let bench = Workbench::with_data();
+    let mut resumed_from = Vec::new();
+    for step in [7, 34, 61] {
+        let logged = kill_after(&bench, step);
+        resumed_from.push(logged / SAVED_EVERY * SAVED_EVERY);
+    }
+    bench.succeed(COMMAND);
+    let resumed = steps(&bench, "resume");
+    assert_eq!(resumed.len(), 3);
+    for (found, expected) in resumed.iter().zip(resumed_from) {
+        // The kill may have come between the line of a step and its checkpoint.
+        assert!(*found == expected || found + SAVED_EVERY == expected, "{resumed:?}, expected {expected}");
+    }
+    assert_as_if_undisturbed(&bench);
+    assert_eq!(bench.read("run/checkpoints/best.json"), reference().best);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_of_and_the_one_before_is_used() {
+    let bench = Workbench::with_data();
+    kill_after(&bench, 45);
+    let checkpoints: Vec<String> =
+        bench.names("run/checkpoints").into_iter().filter(|name| name.starts_with("step-")).collect();
+    let [.., before, newest] = checkpoints.as_slice() else { panic!("{checkpoints:?}") };
+    bench.flip_bit(&format!("run/checkpoints/{newest}/model.safetensors"), -1);
+    bench.copy("run", "lost");
+
+    let ran = bench.succeed(COMMAND);
+    let from: u64 = before.trim_start_matches("step-").parse().unwrap();
+    let damaged = format!("run/checkpoints/{newest}/model.safetensors");
+    assert_says(&ran.stderr, &["passed over a damaged checkpoint", &damaged, &format!("from step {from}")]);
+    let metrics = bench.metrics("run");
+    let event = metrics.iter().find(|line| line["kind"] == "event").expect("the log tells of the damage");
+    assert!(event["message"].as_str().unwrap().contains(&damaged), "{event}");
+    assert_eq!(steps(&bench, "resume"), [from]);
+    assert_as_if_undisturbed(&bench);
+
+    // Without a single intact one the run stops instead of beginning anew.
+    for name in &checkpoints {
+        bench.write(&format!("lost/checkpoints/{name}/optimizer.safetensors"), "");
+    }
+    let error = bench.refuse(&COMMAND.replace("--run run", "--run lost"));
+    assert_says(
+        &error,
+        &["lost/checkpoints", "none of them is intact", "backup", "--run", newest, "has 0 bytes"],
+    );
+    for name in &checkpoints {
+        assert!(bench.path(&format!("lost/checkpoints/{name}")).exists(), "{name} was removed");
+    }
+}
+
+#[test]
+fn a_finished_run_stays_as_it_is() {
+    let bench = Workbench::with_data();
+    let command = "pretrain recipe.toml --run run --no-plan --set train.steps=12";
+    bench.succeed(command);
+    // The lock file holds the process that had it last.
+    let files = |bench: &Workbench| {
+        let mut files = bench.files("run");
+        files.remove("run/lock");
+        files
+    };
+    let before = files(&bench);
+    let ran = bench.succeed(command);
+    assert_says(&ran.stderr, &["12 steps", "done already"]);
+    let after = files(&bench);
+    assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    for (name, bytes) in &before {
+        assert!(after[name] == *bytes, "{name} has changed");
+    }
+    // Final weights that were removed are written again.
+    std::fs::remove_file(bench.path("run/model.safetensors")).unwrap();
+    bench.succeed(command);
+    assert!(bench.bytes("run/model.safetensors") == before["run/model.safetensors"]);
+}
+
+#[test]
+fn another_number_of_threads_is_noted() {
+    let bench = Workbench::with_data();
+    let command = "pretrain recipe.toml --run run --no-plan --set train.steps=5";
+    bench.succeed(&format!("{command} --threads 2"));
+    std::fs::remove_file(bench.path("run/model.safetensors")).unwrap();
+    let ran = bench.succeed(&format!("{command} --threads 1"));
+    assert_says(&ran.stderr, &["the number of threads was 2 when the run was started and is 1 now"]);
+}
