@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use burn::prelude::*;
-use burn::tensor::{DType, FloatDType, IntDType};
-use electra_pretrain::recipe::Precision;
+use electra_model::Precision;
 
 use crate::failure::Failure;
 
@@ -118,28 +117,19 @@ impl DeviceName {
         }
     }
 
-    /// Opens the device for numbers of the recipe's precision.
+    /// Opens the device for matrix products in `precision`.
     ///
     /// # Errors
     /// As [`DeviceName::open`], and if the device lacks the precision.
     pub fn open_with(self, precision: Precision) -> Result<Device, Failure> {
-        let mut device = self.open()?;
-        let dtype = match precision {
-            Precision::F32 => return Ok(device),
-            Precision::F16 => FloatDType::F16,
-            Precision::Bf16 => FloatDType::BF16,
-        };
-        let unsupported = || {
-            Failure::new(
+        let device = self.open()?;
+        match precision.reduced() {
+            Some(dtype) if !device.supports_dtype(dtype) => Err(Failure::new(
                 format!("device {self} does not compute in {dtype:?}"),
-                "use train.precision = \"f32\", or a GPU that has it",
-            )
-        };
-        if !device.supports_dtype(DType::from(dtype)) {
-            return Err(unsupported());
+                "use train.precision = \"f32\", or a device that has it",
+            )),
+            _ => Ok(device),
         }
-        device.configure((dtype, IntDType::I32)).map_err(|_| unsupported())?;
-        Ok(device)
     }
 }
 

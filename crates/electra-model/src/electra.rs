@@ -11,6 +11,7 @@ use crate::encoder::{Encoder, key_bias};
 use crate::heads::{MaskedLmHead, ReplacedTokenHead};
 use crate::init::{Init, Kernel};
 use crate::layers::Dense;
+use crate::precision::Precision;
 
 /// Both networks. The discriminator owns what is shared; the generator borrows it.
 #[derive(Module, Debug)]
@@ -52,10 +53,15 @@ impl Electra {
     ///
     /// Panics if `config` does not [validate](ModelConfig::validate).
     pub fn init(config: &ModelConfig, seed: u64, device: &Device) -> Self {
+        Self::init_with(config, seed, device, Precision::F32)
+    }
+
+    /// The same with matrix products in `precision`.
+    pub fn init_with(config: &ModelConfig, seed: u64, device: &Device, precision: Precision) -> Self {
         if let Err(error) = config.validate() {
             panic!("{error}");
         }
-        let root = Init::new(seed, device);
+        let root = Init::new(seed, config.initializer_range, device).with_precision(precision);
         let tables = |init: Init, width| {
             let (positions, types) = (config.max_position_embeddings, config.type_vocab_size);
             Embeddings::init(&init.child("embeddings"), config.vocab_size, positions, types, width)

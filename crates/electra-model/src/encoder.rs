@@ -2,12 +2,13 @@
 
 use burn::module::Module;
 use burn::prelude::*;
-use electra_kernels as kernels;
+use electra_kernels::{self as kernels, Dropout};
 
 use crate::config::EncoderConfig;
 use crate::dropout::{DropoutSites, Place};
 use crate::init::{Init, Kernel};
 use crate::layers::{Dense, LayerNorm};
+use crate::precision::Precision;
 
 /// Added to the scores of padded keys (`modeling.py`, `attention_mask`).
 pub const PADDING_BIAS: f64 = -10_000.0;
@@ -43,6 +44,8 @@ pub struct Attention {
     pub norm: LayerNorm,
     #[module(skip)]
     heads: usize,
+    #[module(skip)]
+    precision: Precision,
 }
 
 /// `H -> intermediate, gelu, -> H` with its residual and layer norm.
@@ -73,6 +76,7 @@ impl Encoder {
                         output: dense(&attention, "output", h, h),
                         norm: LayerNorm::init(&attention.child("norm"), h),
                         heads: config.num_attention_heads,
+                        precision: init.precision(),
                     },
                     feed_forward: FeedForward {
                         intermediate: dense(&feed_forward, "intermediate", h, config.intermediate_size),
@@ -104,12 +108,30 @@ impl Block {
     fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites, layer: usize) -> Tensor<3> {
         let a = &self.attention;
         let (q, k, v) = (a.query.forward(x.clone()), a.key.forward(x.clone()), a.value.forward(x.clone()));
-        let context =
-            kernels::attention(q, k, v, key_bias.clone(), a.heads, drop.at(Place::Attention(layer)));
+        let context = a.attend(q, k, v, key_bias.clone(), drop.at(Place::Attention(layer)));
         let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
         let f = &self.feed_forward;
         let inner = f.intermediate.forward_gelu(x.clone()); // [B, S, intermediate]
         f.norm.forward_residual(x, f.output.forward(inner), drop.at(Place::FeedForwardOutput(layer)))
+    }
+}
+
+impl Attention {
+    fn attend(
+        &self,
+        q: Tensor<3>,
+        k: Tensor<3>,
+        v: Tensor<3>,
+        key_bias: Tensor<2>,
+        drop: Dropout,
+    ) -> Tensor<3> {
+        match self.precision {
+            Precision::F32 => kernels::attention(q, k, v, key_bias, self.heads, drop),
+            reduced => {
+                let product = |a, b| reduced.product(a, b);
+                kernels::composed::attention_with(q, k, v, key_bias, self.heads, drop, product)
+            }
+        }
     }
 }
 

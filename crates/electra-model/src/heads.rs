@@ -7,6 +7,7 @@ use electra_kernels as kernels;
 use crate::embeddings::Embeddings;
 use crate::init::{Init, Kernel};
 use crate::layers::{Dense, LayerNorm};
+use crate::precision::Precision;
 
 /// `H -> H, gelu, -> 1` at every position, without norm or dropout.
 #[derive(Module, Debug)]
@@ -57,6 +58,11 @@ impl MaskedLmHead {
     /// Logits `[M, V]` of gathered rows `x [M, H]`.
     pub fn forward(&self, x: Tensor<2>, embeddings: &Embeddings) -> Tensor<2> {
         let h = self.norm.forward(self.dense.forward_gelu(x)); // [M, E]
-        kernels::tied_logits(h, embeddings.word.val(), self.output_bias.val())
+        match self.dense.precision {
+            Precision::F32 => kernels::tied_logits(h, embeddings.word.val(), self.output_bias.val()),
+            reduced => {
+                reduced.product(h, embeddings.word.val().transpose()) + self.output_bias.val().unsqueeze()
+            }
+        }
     }
 }

@@ -10,7 +10,6 @@ use thiserror::Error;
 
 use crate::config::{EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, TieMode};
 use crate::electra::Electra;
-use crate::init::INITIALIZER_RANGE;
 use crate::parameters::{NamedTensors, collect};
 
 /// Which network a transformers folder holds.
@@ -218,7 +217,7 @@ pub fn config_json(
         "hidden_act": "gelu",
         "hidden_dropout_prob": dropout.hidden,
         "hidden_size": sizes.hidden_size,
-        "initializer_range": INITIALIZER_RANGE,
+        "initializer_range": config.initializer_range,
         "intermediate_size": sizes.intermediate_size,
         "layer_norm_eps": LAYER_NORM_EPS,
         "max_position_embeddings": config.max_position_embeddings,
@@ -350,6 +349,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         num_hidden_layers: size(table, "num_hidden_layers")?,
         num_attention_heads: size(table, "num_attention_heads")?,
         intermediate_size: size(table, "intermediate_size")?,
+        initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
         generator: generator_config,
     })
 }

@@ -6,13 +6,12 @@ use burn::tensor::TensorData;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Standard deviation of the truncated normal (`initializer_range` of the released configurations).
-pub const INITIALIZER_RANGE: f64 = 0.02;
+use crate::precision::Precision;
 
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Normal of standard deviation 0.02, redrawn beyond two deviations.
+    /// Normal of standard deviation `initializer_range`, redrawn beyond two deviations.
     TruncatedNormal,
     /// Uniform in `±sqrt(6 / (inputs + outputs))`: layers to which the reference gives no
     /// initialiser and which hence get TensorFlow's default.
@@ -24,19 +23,31 @@ pub enum Kernel {
 pub struct Init<'a> {
     seed: u64,
     device: &'a Device,
+    range: f64,
+    precision: Precision,
     path: String,
 }
 
 impl<'a> Init<'a> {
-    /// The root of the tree.
-    pub fn new(seed: u64, device: &'a Device) -> Self {
-        Self { seed, device, path: String::new() }
+    /// The root of the tree; `range` is the standard deviation of normal kernels.
+    pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
+        Self { seed, device, range, precision: Precision::F32, path: String::new() }
+    }
+
+    /// The same tree with matrix products in another precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Precision of matrix products.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The child called `name`.
     pub fn child(&self, name: impl std::fmt::Display) -> Self {
         let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
-        Self { seed: self.seed, device: self.device, path }
+        Self { path, ..self.clone() }
     }
 
     /// Weight matrix `[inputs, outputs]`, or a table `[rows, width]`.
@@ -45,7 +56,7 @@ impl<'a> Init<'a> {
         let count = shape[0] * shape[1];
         let values: Vec<f32> = match kernel {
             Kernel::TruncatedNormal => {
-                (0..count).map(|_| (truncated_normal(&mut rng) * INITIALIZER_RANGE) as f32).collect()
+                (0..count).map(|_| (truncated_normal(&mut rng) * self.range) as f32).collect()
             }
             Kernel::GlorotUniform => {
                 let limit = (6.0 / (shape[0] + shape[1]) as f64).sqrt();
@@ -92,7 +103,7 @@ mod tests {
 
     fn values(kernel: Kernel, shape: [usize; 2], seed: u64) -> Vec<f32> {
         let device = Device::flex();
-        Init::new(seed, &device).kernel("weight", kernel, shape).val().into_data().try_to_vec().unwrap()
+        Init::new(seed, 0.02, &device).kernel("weight", kernel, shape).val().into_data().try_to_vec().unwrap()
     }
 
     #[test]
@@ -121,7 +132,7 @@ mod tests {
         assert_ne!(values(Kernel::TruncatedNormal, [4, 4], 7), values(Kernel::TruncatedNormal, [4, 4], 8));
         let device = Device::flex();
         let at = |name: &str| -> Vec<f32> {
-            let init = Init::new(7, &device).child(name);
+            let init = Init::new(7, 0.02, &device).child(name);
             init.kernel("weight", Kernel::TruncatedNormal, [4, 4]).val().into_data().try_to_vec().unwrap()
         };
         assert_ne!(at("query"), at("key"));

@@ -6,6 +6,7 @@ use electra_kernels::{self as kernels, Dropout};
 
 use crate::config::LAYER_NORM_EPS;
 use crate::init::{Init, Kernel};
+use crate::precision::Precision;
 
 /// Affine map; `weight [inputs, outputs]`, `bias [outputs]`.
 #[derive(Module, Debug)]
@@ -14,22 +15,40 @@ pub struct Dense {
     pub weight: Param<Tensor<2>>,
     /// `[outputs]`, zero at the start.
     pub bias: Param<Tensor<1>>,
+    /// Of the product.
+    #[module(skip)]
+    pub precision: Precision,
 }
 
 impl Dense {
     /// A new layer.
     pub fn init(init: &Init, kernel: Kernel, inputs: usize, outputs: usize) -> Self {
-        Self { weight: init.kernel("weight", kernel, [inputs, outputs]), bias: init.constant(0.0, outputs) }
+        Self {
+            weight: init.kernel("weight", kernel, [inputs, outputs]),
+            bias: init.constant(0.0, outputs),
+            precision: init.precision(),
+        }
     }
 
     /// `[.., inputs]` to `[.., outputs]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        kernels::linear(x, self.weight.val(), self.bias.val())
+        if self.precision == Precision::F32 {
+            return kernels::linear(x, self.weight.val(), self.bias.val());
+        }
+        let [inputs, outputs] = self.weight.dims();
+        let mut dims = x.dims();
+        let rows = dims.iter().product::<usize>() / inputs;
+        let y = self.precision.product(x.reshape([rows, inputs]), self.weight.val());
+        dims[D - 1] = outputs;
+        (y + self.bias.val().unsqueeze()).reshape(dims)
     }
 
     /// The same followed by gelu.
     pub fn forward_gelu<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        kernels::linear_gelu(x, self.weight.val(), self.bias.val())
+        if self.precision == Precision::F32 {
+            return kernels::linear_gelu(x, self.weight.val(), self.bias.val());
+        }
+        kernels::gelu(self.forward(x))
     }
 }
 

@@ -17,9 +17,11 @@ pub mod init;
 pub mod layers;
 pub mod objective;
 pub mod parameters;
+pub mod precision;
 
 pub use batch::{Batch, BatchData, Normalizer};
 pub use config::{ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, TieMode};
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
 pub use objective::{JointOutput, Objective};
+pub use precision::Precision;

@@ -71,7 +71,8 @@ pub fn bench_step(
 ) -> Result<StepTimings, Divergence> {
     assert!(bench.steps > 0, "a benchmark of 0 steps");
     let device = bench.device.clone().autodiff();
-    let mut snapshot = Snapshot::new(&recipe.model, derive(recipe.seed, Purpose::Init, 0), &device);
+    let mut snapshot =
+        Snapshot::new(&recipe.model, derive(recipe.seed, Purpose::Init, 0), &device, recipe.train.precision);
     // Warmup would hide the update's cost only where the rate is exactly zero: begin past it.
     snapshot.step = 1;
     let mut seconds = Vec::with_capacity(bench.steps);

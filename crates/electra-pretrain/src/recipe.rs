@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use electra_model::{ModelConfig, Objective};
+use electra_model::{ModelConfig, Objective, Precision};
 use electra_optim::{AdamConfig, Decay, Schedule};
 use electra_run::recipe::{RecipeError, Resolved};
 use serde::{Deserialize, Serialize};
@@ -96,20 +96,8 @@ pub struct TrainConfig {
     /// Dropout on attention probabilities. Absent: that of hidden states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention_dropout: Option<f64>,
-    /// Type of the numbers in the networks.
+    /// Type of the operands of matrix products; everything else is 32-bit.
     pub precision: Precision,
-}
-
-/// Type of the numbers in the networks; optimizer state has the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats.
-    F32,
-    /// 16-bit IEEE floats, where the device has them.
-    F16,
-    /// bfloat16, where the device has it.
-    Bf16,
 }
 
 /// Held-out evaluation.

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use electra_model::parameters::{self, LoadError, SafetensorsError};
-use electra_model::{Electra, ModelConfig};
+use electra_model::{Electra, ModelConfig, Precision};
 use electra_optim::{OptimizerState, StateError};
 use electra_run::checkpoint::{Checkpoint, CheckpointError};
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,8 @@ pub enum SnapshotError {
 
 impl Snapshot {
     /// The state before the first step.
-    pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Self {
-        let model = Electra::init(config, seed, device);
+    pub fn new(config: &ModelConfig, seed: u64, device: &Device, precision: Precision) -> Self {
+        let model = Electra::init_with(config, seed, device, precision);
         let optimizer = OptimizerState::new(&model);
         Self { model: Some(model), optimizer, step: 0 }
     }
@@ -93,13 +93,14 @@ impl Snapshot {
         checkpoint: &Checkpoint,
         config: &ModelConfig,
         device: &Device,
+        precision: Precision,
     ) -> Result<Self, SnapshotError> {
         let read = |file| -> Result<_, SnapshotError> {
             let bytes = checkpoint.load(file)?;
             parameters::from_safetensors(&bytes).map_err(|source| SnapshotError::Format { file, source })
         };
         let state: State = serde_json::from_slice(&checkpoint.load(STATE)?)?;
-        let model = parameters::load(Electra::init(config, 0, device), read(MODEL)?)?;
+        let model = parameters::load(Electra::init_with(config, 0, device, precision), read(MODEL)?)?;
         let optimizer = OptimizerState::from_named(read(OPTIMIZER)?, &model)?;
         Ok(Self { model: Some(model), optimizer, step: state.step })
     }

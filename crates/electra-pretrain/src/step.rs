@@ -75,6 +75,7 @@ pub fn optimizer_step(
 ) -> Result<Step, Divergence> {
     let number = snapshot.step;
     let normalizer = Normalizer::over(micro_batches);
+    let scale = recipe.train.precision.loss_scale();
     let mut gradients = GradientsParams::new();
     let (mut loss, mut mlm, mut rtd) = (0.0, 0.0, 0.0);
     for (m, batch) in micro_batches.iter().enumerate() {
@@ -88,14 +89,15 @@ pub fn optimizer_step(
         loss += output.total.clone().into_scalar::<f64>();
         mlm += output.mlm.into_scalar::<f64>();
         rtd += output.rtd.into_scalar::<f64>();
-        let own = GradientsParams::from_grads(output.total.backward(), snapshot.model());
+        let own = GradientsParams::from_grads((output.total * scale).backward(), snapshot.model());
         gradients = if m == 0 { own } else { add_gradients(snapshot.model(), gradients, own) };
     }
     if !loss.is_finite() {
         return Err(Divergence::Loss { step: number, loss, mlm, rtd });
     }
-    let clip = clip_by_global_norm(snapshot.model(), &gradients, recipe.optimizer.max_grad_norm)
+    let clip = clip_by_global_norm(snapshot.model(), &gradients, recipe.optimizer.max_grad_norm * scale)
         .map_err(|source| Divergence::Gradient { step: number, source })?;
+    let clip = Clip { norm: clip.norm / scale, scale: clip.scale / scale };
     let learning_rate = recipe.schedule().at(number);
     let adam = Adam { config: recipe.adam() };
     snapshot.update(|model, state| adam.step(state, model, gradients, |_| learning_rate, clip.scale));

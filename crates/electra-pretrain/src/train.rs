@@ -147,9 +147,9 @@ pub fn pretrain(
         return Ok(Ended::Finished);
     }
     let snapshot = match &found.checkpoint {
-        Some(checkpoint) => Snapshot::load(checkpoint, &r.model, &device)?,
+        Some(checkpoint) => Snapshot::load(checkpoint, &r.model, &device, r.train.precision)?,
         None if found.passed_over.is_empty() => {
-            Snapshot::new(&r.model, derive(r.seed, Purpose::Init, 0), &device)
+            Snapshot::new(&r.model, derive(r.seed, Purpose::Init, 0), &device, r.train.precision)
         }
         None => return Err(TrainError::Lost { path: folder.checkpoints(), damage: found.passed_over }),
     };

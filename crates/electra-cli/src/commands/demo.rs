@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use electra_pretrain::Ended;
 use electra_pretrain::model_folder::{ModelFolder, detect};
 use electra_pretrain::recipe::{self, Recipe};
-use electra_pretrain::Ended;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::load_str;
 use electra_run::record::{duration, thousands};
@@ -33,6 +33,10 @@ const CORPUS: [(&str, &[u8]); 3] = [
     ("sotu-1790-1944.txt.zst", include_bytes!("../../corpus/sotu-1790-1944.txt.zst")),
     ("sotu-1945-2018.txt.zst", include_bytes!("../../corpus/sotu-1945-2018.txt.zst")),
 ];
+
+/// Sentences shown at the end, and words swapped in each.
+const SENTENCES: usize = 3;
+const SWAPS: usize = 3;
 
 const RECIPE: &str = include_str!("../../../../configs/pretrain/debug.toml");
 
@@ -64,7 +68,8 @@ impl Demo {
         let [corpus, tokenizer, data] = ["corpus", "tokenizer", "data"].map(|name| self.out.join(name));
         let mut overrides = vec![format!("data.path={}", toml_string(&data))];
         overrides.extend(self.overrides);
-        let recipe = load_str::<Recipe>("configs/pretrain/debug.toml", RECIPE, &overrides).map_err(failure::recipe)?;
+        let recipe =
+            load_str::<Recipe>("configs/pretrain/debug.toml", RECIPE, &overrides).map_err(failure::recipe)?;
         recipe::check(&recipe).map_err(failure::recipe)?;
         let r = &recipe.value;
 
@@ -88,7 +93,7 @@ impl Demo {
         eprintln!("4/4  what it learned: held-out text in which some words were swapped\n");
         show(&run, &data)?;
         println!(
-            "\nDone in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
+            "Done in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
             duration(start.elapsed().as_secs_f64()),
             report.display(),
             run.display()
@@ -102,7 +107,8 @@ fn toml_string(path: &Path) -> String {
 }
 
 fn write_corpus(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", folder.display()), "use --out");
+    let failed =
+        |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", folder.display()), "use --out");
     fs::create_dir_all(folder).map_err(failed)?;
     let mut files = Vec::new();
     for (name, bytes) in CORPUS {
@@ -113,7 +119,12 @@ fn write_corpus(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn vocabulary(files: &[PathBuf], folder: &Path, vocab_size: usize, threads: usize) -> Result<Tokenizer, Failure> {
+fn vocabulary(
+    files: &[PathBuf],
+    folder: &Path,
+    vocab_size: usize,
+    threads: usize,
+) -> Result<Tokenizer, Failure> {
     let settings = VocabularySettings::new(vocab_size, false);
     let trained = train_vocabulary(files, &ReadOptions::default(), &settings, threads, |_| {})?;
     eprintln!(
@@ -170,37 +181,36 @@ fn show(run: &Path, data: &Path) -> Result<(), Failure> {
     let rows = DataSet::open(data)?;
     let rows = rows.split(Split::HeldOut);
     let words_of = |row: usize| -> Vec<String> {
-        let example = rows.get(row);
+        let ids = rows.get(row).ids;
         let special = folder.tokenizer.special();
-        let text = folder.tokenizer.decode(example.ids.iter().filter(|&id| !special.contains(id)));
-        text.split_whitespace().map(str::to_string).collect()
+        let text = folder.tokenizer.decode(ids.iter().filter(|&id| !special.contains(id)));
+        // A row may begin within a word.
+        text.split_whitespace().skip_while(|word| word.starts_with("##")).map(str::to_string).collect()
     };
+    let is_word = |word: &str| word.len() > 3 && word.chars().all(char::is_alphabetic);
     let mut rng = stream(7, Purpose::Evaluate, 0);
-    for sentence in 0..3 {
+    for _ in 0..SENTENCES {
         let mut words = words_of(rng.random_range(0..rows.len()));
-        words.truncate(28);
+        words.truncate(24);
+        let mut places: Vec<usize> = (0..words.len()).filter(|&i| is_word(&words[i])).collect();
         let mut swapped = vec![];
-        for _ in 0..words.len() / 8 {
-            let at = rng.random_range(1..words.len());
+        while swapped.len() < SWAPS && !places.is_empty() {
+            let place = places.swap_remove(rng.random_range(0..places.len()));
             let others = words_of(rng.random_range(0..rows.len()));
-            let other = &others[rng.random_range(0..others.len())];
-            let is_word = |w: &str| w.len() > 2 && w.chars().all(char::is_alphabetic);
-            if is_word(&words[at]) && is_word(other) && *other != words[at] {
-                swapped.push(format!("{} for {}", other, words[at]));
-                words[at].clone_from(other);
-            }
+            let Some(other) = others.iter().find(|other| is_word(other) && !words.contains(other)) else {
+                continue;
+            };
+            swapped.push(format!("{other} (was {})", words[place]));
+            words[place].clone_from(other);
         }
         let text = words.join(" ");
         let detections = detect(&model, &folder.tokenizer, &text, &device);
-        if sentence > 0 {
-            println!();
-        }
-        if std::io::stdout().is_terminal() {
-            println!("  {}", coloured(&text, &detections));
+        let shown = if std::io::stdout().is_terminal() {
+            coloured(&text, &detections)
         } else {
-            println!("  {}", marked(&text, &detections));
-        }
-        println!("  swapped: {}", if swapped.is_empty() { "nothing".to_string() } else { swapped.join(", ") });
+            marked(&text, &detections)
+        };
+        println!("  {shown}\n  swapped in: {}\n", swapped.join(", "));
     }
     Ok(())
 }

@@ -32,10 +32,12 @@ impl Doctor {
         let devices: Vec<_> = [DeviceName::Flex, DeviceName::Ndarray, DeviceName::Wgpu, DeviceName::Cuda(0)]
             .into_iter()
             .map(|name| {
-                let rebuild = format!("not compiled in: `cargo build --release --features {}`", name.feature());
+                let rebuild =
+                    format!("not compiled in: `cargo build --release --features {}`", name.feature());
                 let lacks = [(!name.is_compiled_in()).then_some(rebuild), name.missing()];
                 let lacks: Vec<String> = lacks.into_iter().flatten().collect();
-                let peak = (lacks.is_empty() && name.open().is_ok()).then(|| name.open().ok().map(|d| gemm_peak::measure(&d) / 1e9));
+                let peak = (lacks.is_empty() && name.open().is_ok())
+                    .then(|| name.open().ok().map(|d| gemm_peak::measure(&d) / 1e9));
                 (name, lacks, peak.flatten())
             })
             .collect();
@@ -60,11 +62,23 @@ impl Doctor {
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<10} {value}");
-        let mb = |bytes: Option<u64>| bytes.map_or("unknown".into(), |b| format!("{} MB", thousands(b / 1_000_000)));
+        let mb = |bytes: Option<u64>| {
+            bytes.map_or("unknown".into(), |b| format!("{} MB", thousands(b / 1_000_000)))
+        };
         row("electra", env!("CARGO_PKG_VERSION").into());
         row("system", process::system());
-        row("cpu", format!("{}, {} cores, {threads} threads used", process::cpu_model().unwrap_or_default(), process::cpu_count()));
-        row("memory", format!("{}, {} available", mb(process::total_memory()), mb(process::available_memory())));
+        row(
+            "cpu",
+            format!(
+                "{}, {} cores, {threads} threads used",
+                process::cpu_model().unwrap_or_default(),
+                process::cpu_count()
+            ),
+        );
+        row(
+            "memory",
+            format!("{}, {} available", mb(process::total_memory()), mb(process::available_memory())),
+        );
         row("disk", format!("{} free here", mb(Some(free))));
         for (name, lacks, peak) in devices {
             let state = match peak {

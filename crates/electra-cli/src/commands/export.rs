@@ -49,7 +49,10 @@ impl ExportCommand {
         let folder = ModelFolder::open(&arguments.run)?;
         if arguments.out.exists() && !arguments.force {
             let out = arguments.out.display();
-            return Err(Failure::new(format!("{out} exists"), "give another folder, or --force to write over it"));
+            return Err(Failure::new(
+                format!("{out} exists"),
+                "give another folder, or --force to write over it",
+            ));
         }
         let dropout = HfDropout { hidden: arguments.dropout, attention: arguments.dropout };
         let networks = if folder.has_generator() {
@@ -61,7 +64,10 @@ impl ExportCommand {
             folder.electra(&device)?
         } else {
             let discriminator = folder.discriminator(&device)?;
-            electra_model::Electra { discriminator, ..electra_model::Electra::init(&folder.config, 0, &device) }
+            electra_model::Electra {
+                discriminator,
+                ..electra_model::Electra::init(&folder.config, 0, &device)
+            }
         };
         for (name, network) in networks {
             let model = hf::export(&electra, &folder.config, dropout, network);

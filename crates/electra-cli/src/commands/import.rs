@@ -44,7 +44,10 @@ impl ImportCommand {
         let model = ModelFolder::open_transformers(&arguments.folder, arguments.generator.as_deref())?;
         let out = &arguments.out;
         if out.exists() {
-            return Err(Failure::new(format!("{} exists", out.display()), "give a folder that is not there yet"));
+            return Err(Failure::new(
+                format!("{} exists", out.display()),
+                "give a folder that is not there yet",
+            ));
         }
         // Loading checks every shape before anything is written.
         let device = DeviceName::Flex.open()?;

@@ -45,7 +45,9 @@ pub enum Command {
     /// Look at this machine: devices, memory, speed, what is missing
     Doctor(doctor::Doctor),
     /// Print completions for a shell
-    #[command(after_help = "Example:\n  electra completions bash > ~/.local/share/bash-completion/completions/electra")]
+    #[command(
+        after_help = "Example:\n  electra completions bash > ~/.local/share/bash-completion/completions/electra"
+    )]
     Completions {
         /// Shell to complete for
         shell: clap_complete::Shell,
@@ -69,7 +71,12 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut crate::Arguments::command(), "electra", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut crate::Arguments::command(),
+                "electra",
+                &mut std::io::stdout(),
+            );
             Ok(ExitCode::SUCCESS)
         }
     }

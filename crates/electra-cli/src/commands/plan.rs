@@ -54,7 +54,15 @@ impl PlanCommand {
         let row = |name: &str, value: String| println!("{name:<14} {value}");
         let [discriminator, generator] = f.parameters.map(|n| thousands(n as u64));
         row("parameters", format!("{discriminator} discriminator + {generator} generator"));
-        row("steps", format!("{} of {} x {} tokens", thousands(recipe.train.steps), recipe.train.batch_size, recipe.data.sequence_length));
+        row(
+            "steps",
+            format!(
+                "{} of {} x {} tokens",
+                thousands(recipe.train.steps),
+                recipe.train.batch_size,
+                recipe.data.sequence_length
+            ),
+        );
         row("tokens", thousands(f.plan.tokens));
         match (&data, f.examples) {
             (Ok(_), Some(examples)) => {
@@ -64,11 +72,20 @@ impl PlanCommand {
             _ => {}
         }
         row("arithmetic", format!("{:.3e} FLOP a step, {:.3e} in all", f.flops_per_step, f.flops));
-        row("speed", format!("{} tokens/s on {} with {threads} threads", thousands(f.plan.tokens_per_second as u64), self.with.device));
+        row(
+            "speed",
+            format!(
+                "{} tokens/s on {} with {threads} threads",
+                thousands(f.plan.tokens_per_second as u64),
+                self.with.device
+            ),
+        );
         row("time", duration(f.plan.seconds));
-        let total = process::total_memory().map_or(String::new(), |b| format!(" of {} MB", thousands(b / 1_000_000)));
+        let total =
+            process::total_memory().map_or(String::new(), |b| format!(" of {} MB", thousands(b / 1_000_000)));
         row("memory", format!("{} MB{total}", thousands(f.plan.peak_rss_mb as u64)));
-        let free = process::free_disk(std::path::Path::new(".")).map_or(String::new(), |b| format!(" of {} MB free here", thousands(b / 1_000_000)));
+        let free = process::free_disk(std::path::Path::new("."))
+            .map_or(String::new(), |b| format!(" of {} MB free here", thousands(b / 1_000_000)));
         row("disk", format!("{} MB{free}", thousands(f.plan.disk_mb.ceil() as u64)));
         Ok(ExitCode::SUCCESS)
     }

@@ -73,7 +73,8 @@ impl Pretrain {
         let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
         let interrupt = Interrupt::listen()?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
-        let outcome = train(&recipe, self.with.device, threads, run.clone(), !self.no_plan, &interrupt, &mut *monitor);
+        let outcome =
+            train(&recipe, self.with.device, threads, run.clone(), !self.no_plan, &interrupt, &mut *monitor);
         drop(monitor);
         if outcome.as_ref().is_err_and(Failure::is_divergence) {
             // The error is worth more than a report that fails.
@@ -136,6 +137,7 @@ pub fn train(
 pub fn write_report(run: &std::path::Path) -> Result<PathBuf, Failure> {
     let html = report::render(run)?;
     let path = run.join("report.html");
-    std::fs::write(&path, html).map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))?;
+    std::fs::write(&path, html)
+        .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))?;
     Ok(path)
 }

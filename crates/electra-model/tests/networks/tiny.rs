@@ -32,6 +32,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
         num_hidden_layers: 3,
         num_attention_heads: 4,
         intermediate_size: 48,
+        initializer_range: 0.02,
         generator: GeneratorConfig {
             tie,
             width: None,

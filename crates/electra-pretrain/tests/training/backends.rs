@@ -1,11 +1,79 @@
 //! One device's step is another's.
 
-use crate::steps::assert_steps_as_on_flex;
-use crate::tiny::devices;
+use burn::prelude::*;
+use electra_model::objective::StepDropout;
+use electra_model::parameters::{NamedTensors, collect};
+use electra_model::{Electra, Normalizer, Precision};
+use electra_pretrain::Recipe;
+use electra_pretrain::snapshot::Snapshot;
+
+use electra_run::recipe::load_str;
+
+use crate::golden::assert_alike;
+use crate::recipe::recipe;
+use crate::steps::{assert_steps_as_on_flex, step};
+use crate::tiny::{self, devices};
 
 #[test]
 fn composed_operations_take_the_same_steps_as_fused_ones() {
     for device in devices() {
         assert_steps_as_on_flex(&device);
+    }
+}
+
+/// Widths at which the fused operations work in whole vectors and several chunks.
+#[test]
+#[allow(deprecated)]
+fn fused_operations_agree_with_composed_ones_at_the_size_of_the_tiny_recipe() {
+    let text = include_str!("../../../../configs/pretrain/tiny.toml");
+    let recipe = load_str::<Recipe>("tiny.toml", text, &[]).unwrap().value;
+    let gradients = |device: &Device| -> (f64, NamedTensors) {
+        let model = Electra::init(&recipe.model, 1, device);
+        let data = tiny::batch(&[128, 100, 128], 128, 3);
+        let output = recipe.objective.forward(
+            &model,
+            &data.to_device(device),
+            Normalizer::over([&data]),
+            None::<StepDropout>,
+        );
+        let loss = output.total.clone().into_scalar::<f64>();
+        (loss, crate::gradients::gradients(&model, &output.total.backward()))
+    };
+    let (expected_loss, expected) = gradients(&Device::ndarray().autodiff());
+    let (loss, found) = gradients(&Device::flex().autodiff());
+    assert!((loss / expected_loss - 1.0).abs() < 1e-5, "{loss} against {expected_loss}");
+    assert_alike(&found, &expected, 1e-4);
+}
+
+#[test]
+fn sixteen_bit_products_change_a_step_by_rounding_and_keep_weights_in_32_bits() {
+    let device = Device::flex().autodiff();
+    let step_in = |precision| {
+        let mut recipe = recipe(0.1);
+        recipe.train.precision = precision;
+        let mut snapshot = Snapshot::new(&recipe.model, 1, &device, precision);
+        let batch = tiny::batch(&[32, 9, 20, 4], 32, 1);
+        let first = step(&mut snapshot, &[batch.clone()], &recipe, &device);
+        let second = step(&mut snapshot, &[batch], &recipe, &device);
+        assert!(
+            collect(snapshot.model()).values().all(|weights| weights.dtype() == burn::tensor::DType::F32)
+        );
+        [first, second]
+    };
+    let expected = step_in(Precision::F32);
+    for (precision, within) in [(Precision::F16, 2e-3), (Precision::Bf16, 2e-2)] {
+        let found = step_in(precision);
+        for (found, expected) in found.iter().zip(&expected) {
+            let off = |a: f64, b: f64| (a / b - 1.0).abs();
+            assert!(
+                off(found.loss, expected.loss) < within,
+                "{precision:?}: {found:?}, expected {expected:?}"
+            );
+            assert!(
+                off(found.clip.norm, expected.clip.norm) < 5.0 * within,
+                "{precision:?}: {found:?}, {expected:?}"
+            );
+            assert_ne!(found.loss, expected.loss, "{precision:?} was not used");
+        }
     }
 }

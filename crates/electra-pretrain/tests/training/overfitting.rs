@@ -31,7 +31,7 @@ fn a_tiny_model_learns_eight_rows_by_heart_and_finds_replacements_that_it_has_no
         recipe.objective.forward(&snapshot.model().valid(), &batch, Normalizer::over([&unseen]), None)
     };
 
-    let mut snapshot = Snapshot::new(&recipe.model, 1, &device);
+    let mut snapshot = Snapshot::new(&recipe.model, 1, &device, recipe.train.precision);
     let untrained = forward(&snapshot).total.into_scalar::<f64>();
     let chance = 96f64.ln() + 50.0 * 2f64.ln();
     assert!((untrained / chance - 1.0).abs() < 0.02, "{untrained} before the first step, {chance} by chance");

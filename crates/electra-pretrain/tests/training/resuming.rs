@@ -1,6 +1,7 @@
 //! A run that was saved and loaded ends with the bits of one that was not.
 
 use burn::prelude::*;
+use electra_model::Precision;
 use electra_pretrain::snapshot::{Snapshot, SnapshotError};
 use electra_run::checkpoint::{Checkpoint, CheckpointStore};
 
@@ -30,17 +31,17 @@ fn save(snapshot: &Snapshot, store: &CheckpointStore) -> Checkpoint {
 fn a_resumed_run_ends_with_the_bits_of_a_straight_one() {
     let device = Device::flex().autodiff();
     let config = recipe(0.1).model;
-    let mut straight = Snapshot::new(&config, 1, &device);
+    let mut straight = Snapshot::new(&config, 1, &device, Precision::F32);
     train(&mut straight, STEPS, &device);
 
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointStore::open(folder.path(), 1).unwrap();
     for saved_at in [0, 1, 4] {
-        let mut begun = Snapshot::new(&config, 1, &device);
+        let mut begun = Snapshot::new(&config, 1, &device, Precision::F32);
         train(&mut begun, saved_at, &device);
         let checkpoint = save(&begun, &store);
         drop(begun);
-        let mut resumed = Snapshot::load(&checkpoint, &config, &device).unwrap();
+        let mut resumed = Snapshot::load(&checkpoint, &config, &device, Precision::F32).unwrap();
         assert_eq!(resumed.step, saved_at);
         train(&mut resumed, STEPS, &device);
         for ((file, found), (_, expected)) in resumed.to_blobs().iter().zip(straight.to_blobs()) {
@@ -55,12 +56,12 @@ fn a_checkpoint_of_another_model_is_refused() {
     let config = recipe(0.1).model;
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointStore::open(folder.path(), 1).unwrap();
-    let checkpoint = save(&Snapshot::new(&config, 1, &device), &store);
+    let checkpoint = save(&Snapshot::new(&config, 1, &device, Precision::F32), &store);
 
     let refused = |change: fn(&mut electra_model::ModelConfig)| {
         let mut other = config.clone();
         change(&mut other);
-        match Snapshot::load(&checkpoint, &other, &device) {
+        match Snapshot::load(&checkpoint, &other, &device, Precision::F32) {
             Err(SnapshotError::Weights(error)) => error.to_string(),
             Err(other) => panic!("{other}"),
             Ok(_) => panic!("a checkpoint of another model was loaded"),

@@ -13,7 +13,7 @@ use crate::tiny;
 
 /// A snapshot whose next step is number 1.
 pub fn snapshot(model: impl FnOnce(&Device) -> Electra, recipe: &Recipe, device: &Device) -> Snapshot {
-    let mut snapshot = Snapshot::new(&recipe.model, 0, device);
+    let mut snapshot = Snapshot::new(&recipe.model, 0, device, recipe.train.precision);
     snapshot.update(|_, _| model(device));
     snapshot
 }

@@ -1,0 +1,46 @@
+//! Matrix products in 16 bits, everything else in 32.
+//!
+//! Weights, moments, norms, softmax and losses stay 32-bit floats; operands of matrix products
+//! are rounded on the way in and results widened on the way out, forward and backward.
+
+use burn::prelude::*;
+use burn::tensor::FloatDType;
+use serde::{Deserialize, Serialize};
+
+/// Type of the operands of matrix products.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit IEEE floats; the loss is scaled so that small gradients survive.
+    F16,
+    /// bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    /// The 16-bit type, if it is one.
+    pub fn reduced(self) -> Option<FloatDType> {
+        match self {
+            Self::F32 => None,
+            Self::F16 => Some(FloatDType::F16),
+            Self::Bf16 => Some(FloatDType::BF16),
+        }
+    }
+
+    /// Factor on the loss before differentiation, to be taken out of the gradients again. The
+    /// smallest 16-bit IEEE float is 6e-8: gradients of single weights lie below it.
+    pub fn loss_scale(self) -> f64 {
+        if self == Self::F16 { 1024.0 } else { 1.0 }
+    }
+
+    /// `a @ b` in this precision, 32-bit floats in and out.
+    pub fn product<const D: usize>(self, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+        match self.reduced() {
+            None => a.matmul(b),
+            Some(dtype) => a.cast(dtype).matmul(b.cast(dtype)).cast(FloatDType::F32),
+        }
+    }
+}
