@@ -237,7 +237,7 @@ fn an_unknown_key_in_a_recipe() {
     let bench = Workbench::with_data();
     bench.write("recipe.toml", bench.read("recipe.toml").replace("batch_size = 8", "batchsize = 8"));
     let error = bench.refuse(PRETRAIN);
-    assert_says(&error, &["unknown field `batchsize`, did you mean `batch_size`?", "recipe.toml:50:1"]);
+    assert_says(&error, &["unknown field `batchsize`, did you mean `batch_size`?", "recipe.toml:51:1"]);
     // The caret stands under the culprit.
     let lines: Vec<&str> = error.lines().collect();
     let at = lines.iter().position(|line| line.contains("batchsize = 8")).expect("the line is shown");

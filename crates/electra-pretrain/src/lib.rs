@@ -6,7 +6,9 @@
 //! One training step is in [`step`], and reads like the paper's algorithm.
 
 pub mod bench;
+pub mod data;
 pub mod evaluate;
+mod interval;
 pub mod loader;
 pub mod mask;
 pub mod metrics;

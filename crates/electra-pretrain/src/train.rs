@@ -18,16 +18,18 @@ use electra_run::record::{HParam, LogError, MetricsLog, Plan, RunRecord, TensorB
 use electra_run::run_folder::{RunFolder, RunFolderError, RunIdentity};
 use electra_run::seed::{Purpose, derive};
 use electra_text::wordpiece::TokenizerError;
-use electra_text::{DataError, DataSet, Split, Tokenizer};
+use electra_text::{DataError, DataSet};
 use thiserror::Error;
 
+use crate::data::{batch_plan, open_data};
 use crate::evaluate::evaluate;
-use crate::loader::{BatchPlan, Loader, Prefetch};
+use crate::interval::Interval;
+use crate::loader::{Loader, Prefetch};
 use crate::model_folder::MODEL_CONFIG;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::Recipe;
 use crate::snapshot::{Snapshot, SnapshotError};
-use crate::step::{Divergence, Step, optimizer_step};
+use crate::step::{Divergence, optimizer_step};
 
 /// Where and with what a run takes place; none of it decides the weights' meaning.
 #[derive(Clone, Debug)]
@@ -127,7 +129,8 @@ pub fn pretrain(
     let r = &recipe.value;
     let data = Arc::new(open_data(r)?);
     let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))?;
-    for change in &folder.changes {
+    let changes = folder.changes.clone();
+    for change in &changes {
         monitor.on(Event::Note { step: 0, message: change });
     }
     write_model_folder(r, &data, &folder)?;
@@ -155,10 +158,10 @@ pub fn pretrain(
     };
 
     let mut run = Run::new(recipe, environment, &device, data, folder, store, snapshot, monitor)?;
-    for damage in &found.passed_over {
-        run.log.event(run.snapshot.step, damage)?;
+    // Told already: the log is opened last.
+    for message in changes.iter().chain(&found.passed_over) {
+        run.log.event(run.snapshot.step, message)?;
     }
-    run.heldout_loss = found.checkpoint.and_then(|checkpoint| checkpoint.metric);
     run.until_the_end(interrupt)
 }
 
@@ -176,8 +179,8 @@ struct Run<'a> {
     snapshot: Snapshot,
     started: Instant,
     first_step: u64,
-    /// Metric of the last evaluation: what the best checkpoint is chosen by.
-    heldout_loss: Option<f64>,
+    /// Step and held-out loss of the last evaluation: what the best checkpoint is chosen by.
+    heldout_loss: Option<(u64, f64)>,
 }
 
 impl<'a> Run<'a> {
@@ -344,7 +347,7 @@ impl<'a> Run<'a> {
         let Some(record) = found else {
             return self.note("there are no held-out examples: nothing was evaluated");
         };
-        self.heldout_loss = Some(record.loss);
+        self.heldout_loss = Some((step, record.loss));
         self.log.eval(step, &record)?;
         self.board.scalars(
             step,
@@ -375,7 +378,10 @@ impl<'a> Run<'a> {
     fn save(&mut self) -> Result<(), TrainError> {
         let blobs = self.snapshot.to_blobs();
         let blobs: Vec<(&str, &[u8])> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-        match self.store.save(self.snapshot.step, &blobs, self.heldout_loss) {
+        // A checkpoint competes for the best with the loss of its own weights or not at all.
+        let heldout_loss =
+            self.heldout_loss.filter(|(step, _)| *step == self.snapshot.step).map(|(_, loss)| loss);
+        match self.store.save(self.snapshot.step, &blobs, heldout_loss) {
             Ok(()) => {}
             // The new checkpoint is there; only old ones could not be removed.
             Err(error @ CheckpointError::TidyUp { .. }) => self.note(&error.to_string())?,
@@ -423,72 +429,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Sums since the last logged line.
-struct Interval {
-    begun: Instant,
-    waited_before: f64,
-    seconds_before: f64,
-    waited_so_far: f64,
-    steps: u64,
-    tokens: u64,
-    loss: f64,
-    mlm: f64,
-    rtd: f64,
-    grad_norm: f64,
-    learning_rate: f64,
-}
-
-impl Interval {
-    fn start(batches: &Prefetch) -> Self {
-        Self {
-            begun: Instant::now(),
-            waited_before: batches.waited.as_secs_f64(),
-            seconds_before: 0.0,
-            waited_so_far: 0.0,
-            steps: 0,
-            tokens: 0,
-            loss: 0.0,
-            mlm: 0.0,
-            rtd: 0.0,
-            grad_norm: 0.0,
-            learning_rate: 0.0,
-        }
-    }
-
-    fn add(&mut self, step: &Step) {
-        self.steps += 1;
-        self.tokens += step.tokens;
-        self.loss += step.loss;
-        self.mlm += step.mlm;
-        self.rtd += step.rtd;
-        self.grad_norm += step.clip.norm;
-        self.learning_rate = step.learning_rate;
-        self.seconds_before = self.begun.elapsed().as_secs_f64();
-    }
-
-    /// Leaves evaluation and saving out of the speed.
-    fn restart_clock(&mut self, batches: &Prefetch) {
-        if self.steps == 0 {
-            *self = Self::start(batches);
-        } else {
-            let spent = self.seconds_before;
-            self.waited_so_far = self.waited(batches);
-            self.waited_before = batches.waited.as_secs_f64();
-            // As if the interval had begun so much earlier that only training time lies in it.
-            self.begun =
-                Instant::now().checked_sub(std::time::Duration::from_secs_f64(spent)).unwrap_or(self.begun);
-        }
-    }
-
-    fn seconds(&self) -> f64 {
-        self.seconds_before.max(1e-9)
-    }
-
-    fn waited(&self, batches: &Prefetch) -> f64 {
-        self.waited_so_far + batches.waited.as_secs_f64() - self.waited_before
-    }
-}
-
 /// The weights that TensorBoard shows as histograms: tables and the last block of each network.
 struct Watched {
     path: Vec<String>,
@@ -518,61 +458,6 @@ impl ModuleVisitor for Watched {
 pub fn untrained_loss(recipe: &Recipe) -> f64 {
     let Objective::ReplacedTokenDetection { generator_weight, discriminator_weight, .. } = recipe.objective;
     generator_weight * (recipe.model.vocab_size as f64).ln() + discriminator_weight * 2f64.ln()
-}
-
-/// Opens the data folder of a recipe and holds it against the recipe.
-///
-/// # Errors
-/// Data that is damaged, or was built with other settings.
-pub fn open_data(recipe: &Recipe) -> Result<DataSet, TrainError> {
-    let data = DataSet::open(&recipe.data.path)?;
-    data.check_tokenizer(&Tokenizer::load(data.tokenizer_folder())?)?;
-    let mismatch = |key, message, help: &str| Err(TrainError::Mismatch { key, message, help: help.into() });
-    let shape = data.manifest().row_shape();
-    let folder = recipe.data.path.display();
-    if shape.seq_len != recipe.data.sequence_length {
-        return mismatch(
-            "data.sequence_length",
-            format!(
-                "{folder} has rows of {} tokens, the recipe {}",
-                shape.seq_len, recipe.data.sequence_length
-            ),
-            "build the data again with --seq-len, or change the recipe",
-        );
-    }
-    if shape.vocab_size > recipe.model.vocab_size {
-        return mismatch(
-            "model.vocab_size",
-            format!(
-                "{folder} was built with a vocabulary of {}, the recipe has {}",
-                shape.vocab_size, recipe.model.vocab_size
-            ),
-            "set model.vocab_size to the vocabulary of the data",
-        );
-    }
-    let examples = data.split(Split::Train).len();
-    if examples < recipe.train.batch_size {
-        return mismatch(
-            "train.batch_size",
-            format!(
-                "a batch of {} rows from {examples} training examples in {folder}",
-                recipe.train.batch_size
-            ),
-            "lower train.batch_size, or build the data from more text",
-        );
-    }
-    Ok(data)
-}
-
-/// What a recipe's batches are made of.
-pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
-    BatchPlan {
-        seed: recipe.seed,
-        masking: recipe.masking,
-        sequence_length: recipe.data.sequence_length,
-        batch_size: recipe.train.batch_size,
-        micro_batch_size: recipe.micro_batch_size(),
-    }
 }
 
 fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet) -> RunIdentity {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_pretrain::data::open_data;
 use electra_pretrain::plan::forecast;
-use electra_pretrain::train::open_data;
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 use electra_text::Split;

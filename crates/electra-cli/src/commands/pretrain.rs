@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_pretrain::data::open_data;
 use electra_pretrain::plan::forecast;
 use electra_pretrain::recipe::{self, Recipe};
-use electra_pretrain::train::open_data;
 use electra_pretrain::{Ended, Environment, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, load};
@@ -113,6 +113,7 @@ pub fn train(
     let data = open_data(r).map_err(failure::training)?;
     let device = device_name.open_with(r.train.precision)?;
     let plan = if with_plan && !run.join("metrics.jsonl").exists() {
+        eprintln!("timing a few steps to predict the run (--no-plan skips this)");
         let (train, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());
         Some(forecast(r, &device, 3, Some(train), Some(heldout))?.plan)
     } else {

@@ -40,6 +40,7 @@ hidden_size = 32
 num_hidden_layers = 2
 num_attention_heads = 2
 intermediate_size = 64
+initializer_range = 0.02
 
 [model.generator]
 tie = "embeddings"

@@ -53,7 +53,7 @@ fn sixteen_bit_products_change_a_step_by_rounding_and_keep_weights_in_32_bits() 
         recipe.train.precision = precision;
         let mut snapshot = Snapshot::new(&recipe.model, 1, &device, precision);
         let batch = tiny::batch(&[32, 9, 20, 4], 32, 1);
-        let first = step(&mut snapshot, &[batch.clone()], &recipe, &device);
+        let first = step(&mut snapshot, std::slice::from_ref(&batch), &recipe, &device);
         let second = step(&mut snapshot, &[batch], &recipe, &device);
         assert!(
             collect(snapshot.model()).values().all(|weights| weights.dtype() == burn::tensor::DType::F32)

@@ -38,6 +38,10 @@ pub(super) const HIGH_RATIO: f64 = 0.98;
 const LOW_RECALL: f64 = 0.05;
 
 pub(super) fn verdict(history: &History) -> Verdict {
+    if history.records.last().is_some_and(|last| last.fields.get("reason").is_some_and(|r| r == "diverged")) {
+        let text = format!("Training was stopped at step {}: see the events.", history.last_step());
+        return Verdict { tone: "bad", title: "Diverged", text, checks: Vec::new() };
+    }
     if history.train.last().is_some_and(|last| last.number("loss").is_none()) {
         let text = format!("The training loss at step {} is not a number.", history.last_step());
         return Verdict { tone: "bad", title: "Diverged", text, checks: Vec::new() };

@@ -122,6 +122,10 @@ fn each_sign_of_bad_health_is_seen() {
     diverged["loss"] = Value::Null;
     let diverged = page(&[start(), train(10, 30.0), eval(10, 0.9, false), diverged]);
     assert!(diverged.contains("<h2>Diverged</h2>") && diverged.contains("at step 20 is not a number"));
+
+    let stopped =
+        json!({"kind": "end", "step": 20, "time": 9.0, "seconds": 1.0, "tokens": 1, "reason": "diverged"});
+    assert!(page(&[start(), train(10, 30.0), stopped]).contains("<h2>Diverged</h2>"));
 }
 
 #[test]

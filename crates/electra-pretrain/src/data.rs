@@ -1,0 +1,62 @@
+//! The data that a recipe names, held against the recipe.
+
+use electra_text::{DataSet, Split, Tokenizer};
+
+use crate::loader::BatchPlan;
+use crate::recipe::Recipe;
+use crate::train::TrainError;
+
+/// Opens the data folder of a recipe and holds it against the recipe.
+///
+/// # Errors
+/// Data that is damaged, or was built with other settings.
+pub fn open_data(recipe: &Recipe) -> Result<DataSet, TrainError> {
+    let data = DataSet::open(&recipe.data.path)?;
+    data.check_tokenizer(&Tokenizer::load(data.tokenizer_folder())?)?;
+    let mismatch = |key, message, help: &str| Err(TrainError::Mismatch { key, message, help: help.into() });
+    let shape = data.manifest().row_shape();
+    let folder = recipe.data.path.display();
+    if shape.seq_len != recipe.data.sequence_length {
+        return mismatch(
+            "data.sequence_length",
+            format!(
+                "{folder} has rows of {} tokens, the recipe {}",
+                shape.seq_len, recipe.data.sequence_length
+            ),
+            "build the data again with --seq-len, or change the recipe",
+        );
+    }
+    if shape.vocab_size > recipe.model.vocab_size {
+        return mismatch(
+            "model.vocab_size",
+            format!(
+                "{folder} was built with a vocabulary of {}, the recipe has {}",
+                shape.vocab_size, recipe.model.vocab_size
+            ),
+            "set model.vocab_size to the vocabulary of the data",
+        );
+    }
+    let examples = data.split(Split::Train).len();
+    if examples < recipe.train.batch_size {
+        return mismatch(
+            "train.batch_size",
+            format!(
+                "a batch of {} rows from {examples} training examples in {folder}",
+                recipe.train.batch_size
+            ),
+            "lower train.batch_size, or build the data from more text",
+        );
+    }
+    Ok(data)
+}
+
+/// What a recipe's batches are made of.
+pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
+    BatchPlan {
+        seed: recipe.seed,
+        masking: recipe.masking,
+        sequence_length: recipe.data.sequence_length,
+        batch_size: recipe.train.batch_size,
+        micro_batch_size: recipe.micro_batch_size(),
+    }
+}
