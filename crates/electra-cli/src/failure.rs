@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use electra_pretrain::TrainError;
+use electra_pretrain::data::RecipeDataError;
 use electra_pretrain::train::DIVERGENCE_REMEDY;
 use electra_run::recipe::RecipeError;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
@@ -29,7 +30,9 @@ pub fn choose_look() {
 impl Failure {
     /// An error with advice.
     pub fn new(error: impl std::fmt::Display, help: impl Into<String>) -> Self {
-        Self::with_code(1, MietteDiagnostic::new(error.to_string()).with_help(help))
+        let mut diagnostic = MietteDiagnostic::new(error.to_string());
+        diagnostic.help = Some(help.into()).filter(|help: &String| !help.is_empty());
+        Self::with_code(1, diagnostic)
     }
 
     fn with_code(code: u8, diagnostic: MietteDiagnostic) -> Self {
@@ -69,7 +72,7 @@ pub fn explain(error: &dyn Error) -> MietteDiagnostic {
         }
         if cause.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::StorageFull) {
             help = Some(
-                "the disk is full: make room or choose another one; nothing half-written is left".into(),
+                "the disk is full: make room, then the same command goes on from the last checkpoint".into(),
             );
         }
         source = cause.source();
@@ -108,7 +111,7 @@ pub fn training(error: TrainError) -> Failure {
     let diagnostic = MietteDiagnostic::new(error.to_string());
     match &error {
         TrainError::Diverged(_) => Failure::with_code(DIVERGED, diagnostic.with_help(DIVERGENCE_REMEDY)),
-        TrainError::Mismatch { key, help, .. } => {
+        TrainError::Data(RecipeDataError::Mismatch { key, help, .. }) => {
             Failure::with_code(1, diagnostic.with_help(format!("{help} (recipe key: {key})")))
         }
         TrainError::Lost { .. } => Failure::with_code(

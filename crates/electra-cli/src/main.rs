@@ -25,6 +25,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // Activations come and go with every step; returned to the system, they would cost page faults.
+    electra_kernels::keep_freed_memory();
     failure::choose_look();
     let arguments = Arguments::parse();
     match commands::run(arguments.command) {

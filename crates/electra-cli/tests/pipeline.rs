@@ -259,6 +259,8 @@ fn a_bench_of_steps_prints_its_json_and_nothing_else() {
     bench.write("recipe.toml", workbench::RECIPE);
     let ran = bench
         .succeed("bench step recipe.toml --json --steps 3 --threads 1 --set train.dropout=0 --batch-size 4");
+    // Also where the recipe divides its batch.
+    bench.succeed("bench step recipe.toml --json --steps 1 --set train.micro_batch_size=4 --batch-size 6");
     assert_eq!(ran.stderr, "");
     let found = ran.json();
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Inverted dropout without generator state.
 
-/// Inverted dropout whose mask is a function of `(seed, element index)`.
+/// Inverted dropout whose mask is a function of the seed: of `(seed, element index)` where the
+/// operation is fused, of burn's generator seeded with it elsewhere.
 ///
 /// The seed names one place in the network at one training step, so a resumed run drops the
 /// same units without any generator state in the checkpoint.

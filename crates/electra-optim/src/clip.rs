@@ -23,8 +23,7 @@ pub struct Clip {
 /// step must not be taken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "the gradient is not finite in {} parameters, first in {}: skip this step, and lower the \
-     learning rate if it happens again", paths.len(), paths[0]
+    "the gradient is not finite in {} parameters, first in {}", paths.len(), paths[0]
 )]
 pub struct NonFiniteGradients {
     /// Paths of the parameters whose gradient has no finite norm, in the order of the module;

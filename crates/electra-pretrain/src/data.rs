@@ -1,19 +1,42 @@
 //! The data that a recipe names, held against the recipe.
 
-use electra_text::{DataSet, Split, Tokenizer};
+use electra_text::wordpiece::TokenizerError;
+use electra_text::{DataError, DataSet, Split, Tokenizer};
+use thiserror::Error;
 
 use crate::loader::BatchPlan;
 use crate::recipe::Recipe;
-use crate::train::TrainError;
+
+/// Why a recipe cannot train on the data that it names.
+#[derive(Debug, Error)]
+pub enum RecipeDataError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Its tokenizer cannot be read.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The data does not fit the recipe.
+    #[error("{message}")]
+    Mismatch {
+        /// Dotted key of the recipe.
+        key: &'static str,
+        /// What was found and expected.
+        message: String,
+        /// What to do.
+        help: String,
+    },
+}
 
 /// Opens the data folder of a recipe and holds it against the recipe.
 ///
 /// # Errors
 /// Data that is damaged, or was built with other settings.
-pub fn open_data(recipe: &Recipe) -> Result<DataSet, TrainError> {
+pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
     let data = DataSet::open(&recipe.data.path)?;
     data.check_tokenizer(&Tokenizer::load(data.tokenizer_folder())?)?;
-    let mismatch = |key, message, help: &str| Err(TrainError::Mismatch { key, message, help: help.into() });
+    let mismatch =
+        |key, message, help: &str| Err(RecipeDataError::Mismatch { key, message, help: help.into() });
     let shape = data.manifest().row_shape();
     let folder = recipe.data.path.display();
     if shape.seq_len != recipe.data.sequence_length {

@@ -138,7 +138,7 @@ impl ModelFolder {
         } else {
             let checkpoints = path.join("checkpoints");
             let found = if checkpoints.exists() {
-                CheckpointStore::open(&checkpoints, 1)?.latest_valid()?.checkpoint
+                CheckpointStore::reading(&checkpoints).latest_valid()?.checkpoint
             } else {
                 None
             };

@@ -27,7 +27,8 @@ pub struct Forecast {
     pub examples: Option<usize>,
 }
 
-/// Predicts a run of `recipe` on `device` from a few steps on random rows.
+/// Predicts a run of `recipe` on `device` from a few steps on random rows, as many at once
+/// as a micro-batch has.
 ///
 /// Evaluation is counted at a third of the cost of training on the same rows. `examples` are the
 /// rows of the training data, and `heldout` those of the held-out data, where known.
@@ -49,12 +50,13 @@ pub fn forecast(
         steps: probe_steps,
         peak_flops: None,
     };
-    let timings = bench_step(recipe, &bench, |_, _| {})?;
-    let mut seconds = timings.step_seconds;
-    seconds.sort_by(f64::total_cmp);
-    let step_seconds = seconds[seconds.len() / 2];
-
     let (batch, length, steps) = (recipe.train.batch_size, recipe.data.sequence_length, recipe.train.steps);
+    // One micro-batch stands for all of a step; the update is counted with each of them.
+    let micro = recipe.micro_batch_size();
+    let mut probed = recipe.clone();
+    probed.train.batch_size = micro;
+    let timings = bench_step(&probed, &bench, |_, _| {})?;
+    let step_seconds = batch as f64 / (timings.tokens_per_second.median / length as f64);
     let count = ParameterCount::of(&recipe.model);
     let flops_per_step = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
     let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;

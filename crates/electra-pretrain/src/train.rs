@@ -17,11 +17,10 @@ use electra_run::recipe::Resolved;
 use electra_run::record::{HParam, LogError, MetricsLog, Plan, RunRecord, TensorBoard, TrainRecord};
 use electra_run::run_folder::{RunFolder, RunFolderError, RunIdentity};
 use electra_run::seed::{Purpose, derive};
-use electra_text::wordpiece::TokenizerError;
-use electra_text::{DataError, DataSet};
+use electra_text::DataSet;
 use thiserror::Error;
 
-use crate::data::{batch_plan, open_data};
+use crate::data::{RecipeDataError, batch_plan, open_data};
 use crate::evaluate::evaluate;
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
@@ -62,22 +61,9 @@ pub enum Ended {
 /// Why a run stopped.
 #[derive(Debug, Error)]
 pub enum TrainError {
-    /// The data folder cannot be used.
+    /// The data cannot be used with this recipe.
     #[error(transparent)]
-    Data(#[from] DataError),
-    /// Its tokenizer cannot be read.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// The data does not fit the recipe.
-    #[error("{message}")]
-    Mismatch {
-        /// Dotted key of the recipe.
-        key: &'static str,
-        /// What was found and expected.
-        message: String,
-        /// What to do.
-        help: String,
-    },
+    Data(#[from] RecipeDataError),
     /// The run folder cannot be used.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
@@ -181,6 +167,7 @@ struct Run<'a> {
     first_step: u64,
     /// Step and held-out loss of the last evaluation: what the best checkpoint is chosen by.
     heldout_loss: Option<(u64, f64)>,
+    told_board_failure: bool,
 }
 
 impl<'a> Run<'a> {
@@ -228,6 +215,7 @@ impl<'a> Run<'a> {
             snapshot,
             started: Instant::now(),
             heldout_loss: None,
+            told_board_failure: false,
         })
     }
 
@@ -238,7 +226,19 @@ impl<'a> Run<'a> {
                 self.end("diverged", false)?;
                 return Err(divergence.into());
             }
-            trained => trained?,
+            Err(error) => {
+                // A log or the disk failed, not the training: what it reached may still fit.
+                let step = self.snapshot.step;
+                let is_saved = self.store.steps().is_ok_and(|steps| steps.last() == Some(&step));
+                let message = if is_saved || self.save().is_ok() {
+                    "stopped by an error, with all steps saved"
+                } else {
+                    "stopped by an error; the steps since the last checkpoint are lost"
+                };
+                self.monitor.on(Event::Note { step, message });
+                return Err(error);
+            }
+            Ok(last_saved) => last_saved,
         };
         self.finish(last_saved, interrupt)
     }
@@ -306,11 +306,6 @@ impl<'a> Run<'a> {
             epoch: self.loader.epochs(step),
             tokens: step * rows,
         };
-        let untrained = untrained_loss(r);
-        if step > r.schedule.warmup_steps.max(r.log.every_steps) && record.loss > 1.2 * untrained {
-            let loss = record.loss;
-            return Err(Divergence::Risen { step, loss, untrained }.into());
-        }
         self.log.train(step, &record)?;
         self.board.scalars(
             step,
@@ -325,8 +320,17 @@ impl<'a> Run<'a> {
                 ("speed/rss_mb", record.rss_mb),
             ],
         );
+        if let Some(failure) = self.board.failure().map(str::to_string).filter(|_| !self.told_board_failure) {
+            self.told_board_failure = true;
+            self.note(&format!("TensorBoard events end here: {failure}"))?;
+        }
         let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
         self.monitor.on(Event::Trained { step, record: &record, seconds_left });
+        let untrained = untrained_loss(r);
+        if step > r.schedule.warmup_steps.max(r.log.every_steps) && record.loss > 1.2 * untrained {
+            let loss = record.loss;
+            return Err(Divergence::Risen { step, loss, untrained }.into());
+        }
         Ok(())
     }
 
@@ -344,9 +348,11 @@ impl<'a> Run<'a> {
         let device = self.device.clone().inner();
         let rows = r.micro_batch_size();
         let found = evaluate(&model, &r.objective, &self.loader, &device, r.evaluate.max_examples, rows);
-        let Some(record) = found else {
+        let Some(mut record) = found else {
             return self.note("there are no held-out examples: nothing was evaluated");
         };
+        // Before the warmup is over nothing else is to be expected.
+        record.collapsed &= step > r.schedule.warmup_steps;
         self.heldout_loss = Some((step, record.loss));
         self.log.eval(step, &record)?;
         self.board.scalars(
@@ -366,7 +372,7 @@ impl<'a> Run<'a> {
             ],
         );
         self.monitor.on(Event::Evaluated { step, record: &record });
-        if record.collapsed && step >= r.train.steps / 2 && step > r.schedule.warmup_steps {
+        if record.collapsed && step >= r.train.steps / 2 {
             self.note(
                 "the discriminator says the majority class and little else: a smaller generator, a lower \
                  masking.probability or more steps may help",
@@ -429,7 +435,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The weights that TensorBoard shows as histograms: tables and the last block of each network.
+/// The weights that TensorBoard shows as histograms: tables, heads and the first block of each network.
 struct Watched {
     path: Vec<String>,
     values: Vec<(String, Vec<f32>)>,

@@ -65,6 +65,12 @@ impl CheckpointStore {
         Self::open_on(Box::new(RealDisk {}), folder.into(), keep_last)
     }
 
+    /// The checkpoints in a folder that somebody else may be writing to: nothing is created or
+    /// cleared away. Not for saving, which would leave nothing but the newest checkpoint.
+    pub fn reading(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), keep_last: 1, disk: Box::new(RealDisk {}) }
+    }
+
     fn open_on(disk: Box<dyn Disk>, folder: PathBuf, keep_last: usize) -> Result<Self, CheckpointError> {
         assert!(keep_last > 0, "a store that keeps 0 checkpoints");
         fs::create_dir_all(&folder).map_err(CheckpointError::open(&folder))?;

@@ -53,12 +53,11 @@ impl BenchCommand {
             return Err(Failure::new("--steps 0", "give at least 1"));
         }
         if let Some(batch) = arguments.batch_size {
-            arguments.with.overrides.push(format!("train.batch_size={batch}"));
+            for key in ["batch_size", "micro_batch_size"] {
+                arguments.with.overrides.push(format!("train.{key}={batch}"));
+            }
         }
-        let mut recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?.value;
-        if arguments.batch_size.is_some() {
-            recipe.train.micro_batch_size = None;
-        }
+        let recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?.value;
         let device = arguments.with.device.open_with(recipe.train.precision)?;
         let bench = StepBench {
             peak_flops: Some(gemm_peak::measure(&device)),

@@ -30,7 +30,7 @@ pub struct Pretrain {
     /// Run folder [default: runs/NAME, with the recipe's name]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Draw the dashboard of burn-train instead of printing lines (needs a terminal)
+    /// How the run is shown
     #[arg(long, value_enum, default_value_t = watch::Display::Auto)]
     pub display: watch::Display,
     /// Start without predicting time and memory first
@@ -110,7 +110,7 @@ pub fn train(
     monitor: &mut dyn electra_pretrain::Monitor,
 ) -> Result<Ended, Failure> {
     let r = &recipe.value;
-    let data = open_data(r).map_err(failure::training)?;
+    let data = open_data(r).map_err(|error| failure::training(error.into()))?;
     let device = device_name.open_with(r.train.precision)?;
     let plan = if with_plan && !run.join("metrics.jsonl").exists() {
         eprintln!("timing a few steps to predict the run (--no-plan skips this)");

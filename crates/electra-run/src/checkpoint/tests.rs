@@ -46,6 +46,18 @@ fn what_was_saved_is_loaded() {
 }
 
 #[test]
+fn readers_leave_a_save_under_way_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&store(folder.path(), 2), 7, None);
+    let under_way = folder.path().join(format!("{}0000000008", SAVING));
+    fs::create_dir(&under_way).unwrap();
+    assert_eq!(latest(&CheckpointStore::reading(folder.path())).0, Some(7));
+    assert!(under_way.exists());
+    store(folder.path(), 2);
+    assert!(!under_way.exists(), "the writer clears away what a crash left");
+}
+
+#[test]
 fn the_manifest_has_length_and_hash_of_each_blob() {
     let folder = tempfile::tempdir().unwrap();
     // More than one piece, and not a whole number of them.
