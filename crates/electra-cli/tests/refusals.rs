@@ -81,12 +81,18 @@ fn a_shard_that_was_cut_short() {
 }
 
 #[test]
-fn a_flipped_bit_in_a_shard_is_found_by_verify() {
+fn a_flipped_bit_in_a_shard_is_found_by_verify_and_before_training() {
     let bench = Workbench::with_data();
     bench.succeed("data verify data");
     bench.flip_bit("data/train-00000.ids", -1);
-    let error = bench.refuse("data verify data");
-    assert_says(&error, &["data/train-00000.ids is damaged: its blake3 is", "help: build the data again"]);
+    for line in ["data verify data", PRETRAIN] {
+        let error = bench.refuse(line);
+        assert_says(
+            &error,
+            &["data/train-00000.ids is damaged: its blake3 is", "help: build the data again"],
+        );
+    }
+    assert_untouched(&bench);
 }
 
 #[test]

@@ -88,7 +88,8 @@ pub fn bench_step(
     }
     let mut sorted = seconds.clone();
     sorted.sort_by(f64::total_cmp);
-    let (best, median) = (sorted[0], sorted[sorted.len() / 2]);
+    let n = sorted.len();
+    let (best, median) = (sorted[0], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0);
     let (batch, length) = (recipe.train.batch_size, recipe.data.sequence_length);
     let tokens = (batch * length) as f64;
     let flops = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();

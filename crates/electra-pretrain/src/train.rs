@@ -47,6 +47,8 @@ pub struct Environment {
     pub peak_flops: Option<f64>,
     /// What the run was predicted to need.
     pub plan: Option<Plan>,
+    /// Whether the hashes of all shards are recomputed first: reads all data once.
+    pub verify_data: bool,
 }
 
 /// How a run came to an end without an error.
@@ -114,6 +116,9 @@ pub fn pretrain(
 ) -> Result<Ended, TrainError> {
     let r = &recipe.value;
     let data = Arc::new(open_data(r)?);
+    if environment.verify_data {
+        data.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
+    }
     let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))?;
     let changes = folder.changes.clone();
     for change in &changes {

@@ -22,7 +22,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand::RngExt;
 
 use crate::commands::detect::coloured;
-use crate::commands::pretrain::{train, write_report};
+use crate::commands::pretrain::{Begin, train, write_report};
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::watch::Lines;
@@ -83,7 +83,8 @@ impl Demo {
         let run = self.out.join("run");
         let interrupt = Interrupt::listen()?;
         let mut monitor = Lines::new(&run);
-        let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), true, &interrupt, &mut monitor)?;
+        let begin = Begin { with_plan: true, verify_data: true };
+        let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)?;
         let report = write_report(&run)?;
         if ended == Ended::Interrupted {
             eprintln!("\nInterrupted and saved. The same command goes on.");

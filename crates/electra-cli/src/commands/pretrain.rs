@@ -36,6 +36,9 @@ pub struct Pretrain {
     /// Start without predicting time and memory first
     #[arg(long)]
     pub no_plan: bool,
+    /// Start without recomputing the hashes of the data
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// What every command on a recipe understands.
@@ -73,8 +76,9 @@ impl Pretrain {
         let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
         let interrupt = Interrupt::listen()?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
+        let begin = Begin { with_plan: !self.no_plan, verify_data: !self.no_verify };
         let outcome =
-            train(&recipe, self.with.device, threads, run.clone(), !self.no_plan, &interrupt, &mut *monitor);
+            train(&recipe, self.with.device, threads, run.clone(), begin, &interrupt, &mut *monitor);
         drop(monitor);
         if outcome.as_ref().is_err_and(Failure::is_divergence) {
             // The error is worth more than a report that fails.
@@ -96,6 +100,15 @@ impl Pretrain {
     }
 }
 
+/// What happens before the first step.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin {
+    /// Predict time and memory of a new run.
+    pub with_plan: bool,
+    /// Recompute the hashes of the data.
+    pub verify_data: bool,
+}
+
 /// Runs a resolved recipe.
 ///
 /// # Errors
@@ -105,14 +118,14 @@ pub fn train(
     device_name: DeviceName,
     threads: usize,
     run: PathBuf,
-    with_plan: bool,
+    begin: Begin,
     interrupt: &Interrupt,
     monitor: &mut dyn electra_pretrain::Monitor,
 ) -> Result<Ended, Failure> {
     let r = &recipe.value;
     let data = open_data(r).map_err(|error| failure::training(error.into()))?;
     let device = device_name.open_with(r.train.precision)?;
-    let plan = if with_plan && !run.join("metrics.jsonl").exists() {
+    let plan = if begin.with_plan && !run.join("metrics.jsonl").exists() {
         eprintln!("timing a few steps to predict the run (--no-plan skips this)");
         let (train, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());
         Some(forecast(r, &device, 3, Some(train), Some(heldout))?.plan)
@@ -127,6 +140,7 @@ pub fn train(
         run,
         program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
         plan,
+        verify_data: begin.verify_data,
     };
     pretrain(recipe, &environment, interrupt, monitor).map_err(failure::training)
 }
