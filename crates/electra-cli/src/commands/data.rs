@@ -111,7 +111,7 @@ pub struct BuildCommand {
     /// Drop upper case: only for a bare vocab.txt that does not tell
     #[arg(long)]
     uncased: bool,
-    /// Tokens in a row, [CLS] and [SEP] included
+    /// Tokens in a row, `[CLS]` and `[SEP]` included
     #[arg(long, default_value_t = 128, value_name = "N")]
     seq_len: usize,
     /// How documents are cut and joined

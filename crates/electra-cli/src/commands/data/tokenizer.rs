@@ -30,7 +30,7 @@ pub struct TokenizerCommand {
     /// A pair of pieces seen less often makes no new piece
     #[arg(long, default_value_t = 2, value_name = "N")]
     min_frequency: u64,
-    /// Share of the text's characters that the alphabet covers; words with rarer ones are [UNK]
+    /// Share of the text's characters that the alphabet covers; words with rarer ones are `[UNK]`
     #[arg(long, default_value_t = VocabularySettings::new(0, false).character_coverage, value_name = "SHARE")]
     character_coverage: f64,
     /// Folder to write vocab.txt, tokenizer.json and their configuration to
