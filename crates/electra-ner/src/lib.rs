@@ -1,0 +1,6 @@
+//! Named entity recognition on a pretrained discriminator. Knows nothing of pretraining.
+
+pub mod check;
+pub mod metrics;
+pub mod read;
+pub mod scheme;

@@ -1,0 +1,1 @@
+//! Span metrics, equal to those of seqeval.

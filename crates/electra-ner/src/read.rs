@@ -1,0 +1,1 @@
+//! Readers: columns, JSON lines with tags, JSON lines with character spans.

@@ -1,0 +1,1 @@
+//! Tagging schemes: detection, conversion, spans.
