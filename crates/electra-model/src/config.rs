@@ -26,11 +26,37 @@ pub struct ModelConfig {
     pub num_attention_heads: usize,
     /// Width of the discriminator's feed-forward layers.
     pub intermediate_size: usize,
-    /// Standard deviation of the normal, cut at two deviations, that tables and most weights start
-    /// from; 0.02 in the released configurations. Narrow networks start faster from a larger one.
+    /// Standard deviation of the normal, cut at two deviations, that tables and, without
+    /// `kernel_gain`, most kernels start from; 0.02 in the released configurations.
     pub initializer_range: f64,
+    /// `g`: kernels start with a standard deviation of `g / sqrt(inputs)` instead. Of narrow
+    /// networks 0.02 leaves so little signal that they learn word frequencies and stop there
+    /// (`docs/decisions/0006`). Absent: `initializer_range`, as in the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_gain: Option<f64>,
+    /// Where the table of positions starts.
+    #[serde(default, skip_serializing_if = "PositionTable::is_random")]
+    pub position_table: PositionTable,
     /// The generator.
     pub generator: GeneratorConfig,
+}
+
+/// Where the table of positions starts; it is learned in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionTable {
+    /// Like the word table, as in the reference: what is learned about one pair of positions says
+    /// nothing about another.
+    #[default]
+    Random,
+    /// At sines and cosines, so that "the word before" looks alike everywhere from the first step.
+    Sinusoids,
+}
+
+impl PositionTable {
+    fn is_random(&self) -> bool {
+        *self == PositionTable::Random
+    }
 }
 
 /// The generator, relative to the discriminator or in absolute sizes.
@@ -58,6 +84,27 @@ pub struct GeneratorConfig {
     /// Feed-forward width; absent: four times the width.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intermediate_size: Option<usize>,
+    /// Where the bias of the output layer starts.
+    #[serde(default, skip_serializing_if = "OutputBias::is_zeros")]
+    pub output_bias: OutputBias,
+}
+
+/// Where the bias `[V]` of the generator's output layer starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputBias {
+    /// At zero, as in the reference.
+    #[default]
+    Zeros,
+    /// At the logarithm of each word piece's share of the training text, so that no step is spent
+    /// on frequencies and the shared word table is not bent to tell them.
+    LogFrequency,
+}
+
+impl OutputBias {
+    fn is_zeros(&self) -> bool {
+        *self == OutputBias::Zeros
+    }
 }
 
 /// What generator and discriminator share (Clark et al. 2020, §3.2).
@@ -156,6 +203,11 @@ impl ModelConfig {
         let range = self.initializer_range;
         if !(range.is_finite() && range > 0.0 && range <= 1.0) {
             return fail("initializer_range", format!("is {range}, expected a number above 0 and at most 1"));
+        }
+        if let Some(gain) = self.kernel_gain
+            && !(gain.is_finite() && gain > 0.0 && gain <= 10.0)
+        {
+            return fail("kernel_gain", format!("is {gain}, expected a number above 0 and at most 10"));
         }
         if self.vocab_size < 6 {
             return fail(
@@ -262,6 +314,8 @@ pub(crate) mod tests {
             num_attention_heads: 4,
             intermediate_size: 1024,
             initializer_range: 0.02,
+            kernel_gain: None,
+            position_table: PositionTable::Random,
             generator: GeneratorConfig {
                 tie: TieMode::Embeddings,
                 width: Some(0.25),
@@ -270,6 +324,7 @@ pub(crate) mod tests {
                 num_hidden_layers: None,
                 num_attention_heads: None,
                 intermediate_size: None,
+                output_bias: OutputBias::Zeros,
             },
         }
     }
@@ -311,6 +366,7 @@ pub(crate) mod tests {
         assert_eq!(key(|c| c.generator.tie = TieMode::All), "generator.width");
         assert_eq!(key(|c| c.generator.num_attention_heads = Some(7)), "generator.num_attention_heads");
         assert_eq!(key(|c| c.type_vocab_size = 1), "type_vocab_size");
+        assert_eq!(key(|c| c.kernel_gain = Some(0.0)), "kernel_gain");
         assert!(small().validate().is_ok());
     }
 }

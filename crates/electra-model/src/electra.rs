@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::prelude::*;
+use burn::tensor::TensorData;
 use electra_kernels as kernels;
 
 use crate::config::{ModelConfig, TieMode};
@@ -61,11 +62,10 @@ impl Electra {
         if let Err(error) = config.validate() {
             panic!("{error}");
         }
-        let root = Init::new(seed, config.initializer_range, device).with_precision(precision);
-        let tables = |init: Init, width| {
-            let (positions, types) = (config.max_position_embeddings, config.type_vocab_size);
-            Embeddings::init(&init.child("embeddings"), config.vocab_size, positions, types, width)
-        };
+        let root = Init::new(seed, config.initializer_range, device)
+            .with_kernel_gain(config.kernel_gain)
+            .with_precision(precision);
+        let tables = |init: Init, width| Embeddings::init(&init.child("embeddings"), config, width);
         let (at, sizes, e) = (root.child("discriminator"), config.discriminator(), config.embedding_size);
         let discriminator = Discriminator {
             embeddings: tables(at.clone(), e),
@@ -82,6 +82,17 @@ impl Electra {
             head: MaskedLmHead::init(&at.child("head"), sizes.hidden_size, e, config.vocab_size),
         };
         Self { discriminator, generator }
+    }
+
+    /// The same networks with the generator's output bias at `bias`, `V` numbers: what
+    /// [`OutputBias::LogFrequency`](crate::config::OutputBias) asks for.
+    pub fn with_output_bias(mut self, bias: &[f32]) -> Self {
+        self.generator.head.output_bias = self.generator.head.output_bias.map(|zeros| {
+            assert_eq!(zeros.dims(), [bias.len()], "an output bias of {} numbers", bias.len());
+            let values = Tensor::from_data(TensorData::new(bias.to_vec(), [bias.len()]), &zeros.device());
+            if zeros.is_require_grad() { values.require_grad() } else { values }
+        });
+        self
     }
 
     /// The tables that the generator reads and writes with.

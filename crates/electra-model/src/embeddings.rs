@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use electra_kernels as kernels;
 
+use crate::config::{ModelConfig, PositionTable};
 use crate::dropout::{DropoutSites, Place};
 use crate::init::{Init, Kernel};
 use crate::layers::LayerNorm;
@@ -22,13 +23,17 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
-    /// New tables.
-    pub fn init(init: &Init, vocab: usize, positions: usize, types: usize, width: usize) -> Self {
-        let table = |name, rows| init.kernel(name, Kernel::TruncatedNormal, [rows, width]);
+    /// New tables of `width` columns with the rows that `config` says.
+    pub fn init(init: &Init, config: &ModelConfig, width: usize) -> Self {
+        let table = |name, kernel, rows| init.kernel(name, kernel, [rows, width]);
+        let position = match config.position_table {
+            PositionTable::Random => Kernel::Table,
+            PositionTable::Sinusoids => Kernel::Sinusoids,
+        };
         Self {
-            word: table("word", vocab),
-            position: table("position", positions),
-            token_type: table("token_type", types),
+            word: table("word", Kernel::Table, config.vocab_size),
+            position: table("position", position, config.max_position_embeddings),
+            token_type: table("token_type", Kernel::Table, config.type_vocab_size),
             norm: LayerNorm::init(&init.child("norm"), width),
         }
     }

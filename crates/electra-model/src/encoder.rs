@@ -63,7 +63,7 @@ impl Encoder {
     /// New blocks.
     pub fn init(init: &Init, config: &EncoderConfig) -> Self {
         let h = config.hidden_size;
-        let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::TruncatedNormal, i, o);
+        let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::Dense, i, o);
         let layers = (0..config.num_hidden_layers)
             .map(|layer| {
                 let init = init.child("layers").child(layer);

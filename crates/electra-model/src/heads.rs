@@ -22,7 +22,7 @@ impl ReplacedTokenHead {
     /// A new head; the last layer starts Glorot-uniform as in the reference.
     pub fn init(init: &Init, hidden_size: usize) -> Self {
         Self {
-            dense: Dense::init(&init.child("dense"), Kernel::TruncatedNormal, hidden_size, hidden_size),
+            dense: Dense::init(&init.child("dense"), Kernel::Dense, hidden_size, hidden_size),
             output: Dense::init(&init.child("output"), Kernel::GlorotUniform, hidden_size, 1),
         }
     }
@@ -49,7 +49,7 @@ impl MaskedLmHead {
     /// A new head for a table of `vocab` rows and width `embedding_size`.
     pub fn init(init: &Init, hidden_size: usize, embedding_size: usize, vocab: usize) -> Self {
         Self {
-            dense: Dense::init(&init.child("dense"), Kernel::TruncatedNormal, hidden_size, embedding_size),
+            dense: Dense::init(&init.child("dense"), Kernel::Dense, hidden_size, embedding_size),
             norm: LayerNorm::init(&init.child("norm"), embedding_size),
             output_bias: init.constant(0.0, vocab),
         }

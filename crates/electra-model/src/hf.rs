@@ -8,7 +8,9 @@ use burn::tensor::TensorData;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use crate::config::{EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, TieMode};
+use crate::config::{
+    EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionTable, TieMode,
+};
 use crate::electra::Electra;
 use crate::parameters::{NamedTensors, collect};
 
@@ -326,6 +328,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         num_hidden_layers: None,
         num_attention_heads: None,
         intermediate_size: None,
+        output_bias: OutputBias::Zeros,
     };
     match generator.and_then(Value::as_object) {
         Some(g) => {
@@ -350,6 +353,8 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         num_attention_heads: size(table, "num_attention_heads")?,
         intermediate_size: size(table, "intermediate_size")?,
         initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
+        kernel_gain: None,
+        position_table: PositionTable::Random,
         generator: generator_config,
     })
 }

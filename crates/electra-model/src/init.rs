@@ -11,8 +11,14 @@ use crate::precision::Precision;
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Normal of standard deviation `initializer_range`, redrawn beyond two deviations.
-    TruncatedNormal,
+    /// A table: normal of standard deviation `initializer_range`, redrawn beyond two deviations.
+    Table,
+    /// A table of positions: sines and cosines of wavelengths 2 pi to 10,000 x 2 pi (Vaswani et al.
+    /// 2017, §3.5), scaled to a root mean square of `initializer_range`.
+    Sinusoids,
+    /// A dense layer: the same normal, or with a gain one whose values have a standard deviation
+    /// of `gain / sqrt(inputs)`.
+    Dense,
     /// Uniform in `±sqrt(6 / (inputs + outputs))`: layers to which the reference gives no
     /// initialiser and which hence get TensorFlow's default.
     GlorotUniform,
@@ -24,14 +30,20 @@ pub struct Init<'a> {
     seed: u64,
     device: &'a Device,
     range: f64,
+    gain: Option<f64>,
     precision: Precision,
     path: String,
 }
 
 impl<'a> Init<'a> {
-    /// The root of the tree; `range` is the standard deviation of normal kernels.
+    /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
-        Self { seed, device, range, precision: Precision::F32, path: String::new() }
+        Self { seed, device, range, gain: None, precision: Precision::F32, path: String::new() }
+    }
+
+    /// The same tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
+    pub fn with_kernel_gain(self, gain: Option<f64>) -> Self {
+        Self { gain, ..self }
     }
 
     /// The same tree with matrix products in another precision.
@@ -54,11 +66,14 @@ impl<'a> Init<'a> {
     pub fn kernel(&self, name: &str, kernel: Kernel, shape: [usize; 2]) -> Param<Tensor<2>> {
         let mut rng = self.child(name).rng();
         let count = shape[0] * shape[1];
-        let values: Vec<f32> = match kernel {
-            Kernel::TruncatedNormal => {
-                (0..count).map(|_| (truncated_normal(&mut rng) * self.range) as f32).collect()
-            }
-            Kernel::GlorotUniform => {
+        let mut normal = |deviation: f64| -> Vec<f32> {
+            (0..count).map(|_| (truncated_normal(&mut rng) * deviation) as f32).collect()
+        };
+        let values: Vec<f32> = match (kernel, self.gain) {
+            (Kernel::Dense, Some(gain)) => normal(gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION),
+            (Kernel::Table | Kernel::Dense, _) => normal(self.range),
+            (Kernel::Sinusoids, _) => sinusoids(shape, self.range),
+            (Kernel::GlorotUniform, _) => {
                 let limit = (6.0 / (shape[0] + shape[1]) as f64).sqrt();
                 (0..count).map(|_| ((rng.random::<f64>() * 2.0 - 1.0) * limit) as f32).collect()
             }
@@ -86,6 +101,20 @@ impl<'a> Init<'a> {
     }
 }
 
+/// `[positions, width]`: sines in even columns, cosines in odd ones, of root mean square `scale`.
+fn sinusoids([positions, width]: [usize; 2], scale: f64) -> Vec<f32> {
+    let value = |position: usize, column: usize| {
+        let exponent = (column / 2 * 2) as f64 / width as f64;
+        let angle = position as f64 / 10_000f64.powf(exponent);
+        let wave = if column % 2 == 0 { angle.sin() } else { angle.cos() };
+        (wave * scale * std::f64::consts::SQRT_2) as f32
+    };
+    (0..positions).flat_map(|p| (0..width).map(move |c| value(p, c))).collect()
+}
+
+/// Standard deviation of a standard normal that is cut at two deviations.
+const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
+
 /// A standard normal variate within two deviations (Box-Muller with redrawing).
 fn truncated_normal(rng: &mut impl Rng) -> f64 {
     loop {
@@ -102,20 +131,54 @@ mod tests {
     use super::*;
 
     fn values(kernel: Kernel, shape: [usize; 2], seed: u64) -> Vec<f32> {
+        values_with(None, kernel, shape, seed)
+    }
+
+    fn values_with(gain: Option<f64>, kernel: Kernel, shape: [usize; 2], seed: u64) -> Vec<f32> {
         let device = Device::flex();
-        Init::new(seed, 0.02, &device).kernel("weight", kernel, shape).val().into_data().try_to_vec().unwrap()
+        let init = Init::new(seed, 0.02, &device).with_kernel_gain(gain);
+        init.kernel("weight", kernel, shape).val().into_data().try_to_vec().unwrap()
+    }
+
+    fn deviation(v: &[f32]) -> f64 {
+        let mean = v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len() as f64;
+        (v.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / v.len() as f64).sqrt()
     }
 
     #[test]
     fn truncated_normal_has_the_moments_of_a_normal_cut_at_two_deviations() {
-        let v = values(Kernel::TruncatedNormal, [200, 100], 1);
+        let v = values(Kernel::Dense, [200, 100], 1);
         let mean = v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len() as f64;
-        let sd = (v.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / v.len() as f64).sqrt();
+        let sd = deviation(&v);
         assert!(v.iter().all(|x| x.abs() <= 0.04));
         assert!(v.iter().any(|x| x.abs() > 0.038));
         assert!(mean.abs() < 5e-4, "mean {mean}");
-        // A standard normal cut at 2 has standard deviation 0.8796.
-        assert!((sd / 0.02 - 0.8796).abs() < 0.01, "sd {sd}");
+        assert!((sd / 0.02 - TRUNCATED_DEVIATION).abs() < 0.01, "sd {sd}");
+    }
+
+    #[test]
+    fn a_gain_scales_dense_kernels_by_their_inputs_and_leaves_tables_alone() {
+        for inputs in [50, 200] {
+            let sd = deviation(&values_with(Some(1.5), Kernel::Dense, [inputs, 100], 1));
+            let expected = 1.5 / (inputs as f64).sqrt();
+            assert!((sd / expected - 1.0).abs() < 0.03, "sd {sd}, expected {expected}");
+        }
+        let table = |gain| values_with(gain, Kernel::Table, [20, 10], 1);
+        assert_eq!(table(Some(1.5)), table(None));
+    }
+
+    #[test]
+    fn sinusoids_of_two_positions_relate_by_their_distance_alone() {
+        let v = values(Kernel::Sinusoids, [40, 32], 1);
+        let row = |p: usize| &v[p * 32..(p + 1) * 32];
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+        for distance in [0, 1, 5] {
+            let products: Vec<f64> = (0..30).map(|p| dot(row(p), row(p + distance))).collect();
+            assert!(products.iter().all(|x| (x / products[0] - 1.0).abs() < 1e-5), "{products:?}");
+        }
+        let square = dot(&v, &v) / v.len() as f64;
+        assert!((square.sqrt() / 0.02 - 1.0).abs() < 1e-5, "root mean square {}", square.sqrt());
+        assert!(dot(row(0), row(1)) < 0.98 * dot(row(0), row(0)));
     }
 
     #[test]
@@ -128,12 +191,12 @@ mod tests {
 
     #[test]
     fn a_parameter_depends_on_seed_and_path_alone() {
-        assert_eq!(values(Kernel::TruncatedNormal, [4, 4], 7), values(Kernel::TruncatedNormal, [4, 4], 7));
-        assert_ne!(values(Kernel::TruncatedNormal, [4, 4], 7), values(Kernel::TruncatedNormal, [4, 4], 8));
+        assert_eq!(values(Kernel::Dense, [4, 4], 7), values(Kernel::Dense, [4, 4], 7));
+        assert_ne!(values(Kernel::Dense, [4, 4], 7), values(Kernel::Dense, [4, 4], 8));
         let device = Device::flex();
         let at = |name: &str| -> Vec<f32> {
             let init = Init::new(7, 0.02, &device).child(name);
-            init.kernel("weight", Kernel::TruncatedNormal, [4, 4]).val().into_data().try_to_vec().unwrap()
+            init.kernel("weight", Kernel::Dense, [4, 4]).val().into_data().try_to_vec().unwrap()
         };
         assert_ne!(at("query"), at("key"));
     }

@@ -20,7 +20,9 @@ pub mod parameters;
 pub mod precision;
 
 pub use batch::{Batch, BatchData, Normalizer};
-pub use config::{ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, TieMode};
+pub use config::{
+    ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, OutputBias, PositionTable, TieMode,
+};
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
 pub use objective::{JointOutput, Objective};

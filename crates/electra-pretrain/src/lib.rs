@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod data;
 pub mod evaluate;
+mod frequency;
 mod interval;
 pub mod loader;
 pub mod mask;

@@ -2,11 +2,16 @@
 
 use burn::prelude::*;
 use electra_model::parameters::{self, LoadError, SafetensorsError};
-use electra_model::{Electra, ModelConfig, Precision};
+use electra_model::{Electra, ModelConfig, OutputBias, Precision};
 use electra_optim::{OptimizerState, StateError};
 use electra_run::checkpoint::{Checkpoint, CheckpointError};
+use electra_run::seed::{Purpose, derive};
+use electra_text::DataSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::frequency::log_frequencies;
+use crate::recipe::Recipe;
 
 /// File of the weights, both networks, in our own names.
 pub const MODEL: &str = "model.safetensors";
@@ -57,7 +62,21 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// The state before the first step.
+    /// The state in which a run of `recipe` on `data` begins.
+    pub fn start(recipe: &Recipe, data: &DataSet, device: &Device) -> Self {
+        let seed = derive(recipe.seed, Purpose::Init, 0);
+        let start = Self::new(&recipe.model, seed, device, recipe.train.precision);
+        match recipe.model.generator.output_bias {
+            OutputBias::Zeros => start,
+            OutputBias::LogFrequency => {
+                let bias = log_frequencies(data, recipe.model.vocab_size);
+                Self { model: start.model.map(|model| model.with_output_bias(&bias)), ..start }
+            }
+        }
+    }
+
+    /// The state before the first step, with the generator's output bias at zero whatever
+    /// `config` says: nothing is known of the data here.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device, precision: Precision) -> Self {
         let model = Electra::init_with(config, seed, device, precision);
         let optimizer = OptimizerState::new(&model);

@@ -16,7 +16,6 @@ use electra_run::process;
 use electra_run::recipe::Resolved;
 use electra_run::record::{HParam, LogError, MetricsLog, Plan, RunRecord, TensorBoard, TrainRecord};
 use electra_run::run_folder::{RunFolder, RunFolderError, RunIdentity};
-use electra_run::seed::{Purpose, derive};
 use electra_text::DataSet;
 use thiserror::Error;
 
@@ -142,9 +141,7 @@ pub fn pretrain(
     }
     let snapshot = match &found.checkpoint {
         Some(checkpoint) => Snapshot::load(checkpoint, &r.model, &device, r.train.precision)?,
-        None if found.passed_over.is_empty() => {
-            Snapshot::new(&r.model, derive(r.seed, Purpose::Init, 0), &device, r.train.precision)
-        }
+        None if found.passed_over.is_empty() => Snapshot::start(r, &data, &device),
         None => return Err(TrainError::Lost { path: folder.checkpoints(), damage: found.passed_over }),
     };
 

@@ -4,7 +4,7 @@
 use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::parameters::{NamedTensors, collect, load};
-use electra_model::{BatchData, Electra, GeneratorConfig, ModelConfig, TieMode};
+use electra_model::{BatchData, Electra, GeneratorConfig, ModelConfig, OutputBias, PositionTable, TieMode};
 
 pub const PAD: u32 = 0;
 pub const CLS: u32 = 2;
@@ -33,6 +33,8 @@ pub fn config(tie: TieMode) -> ModelConfig {
         num_attention_heads: 4,
         intermediate_size: 48,
         initializer_range: 0.02,
+        kernel_gain: None,
+        position_table: PositionTable::Random,
         generator: GeneratorConfig {
             tie,
             width: None,
@@ -41,6 +43,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
             num_hidden_layers: own.map(|()| 2),
             num_attention_heads: own.map(|()| 2),
             intermediate_size: own.map(|()| 20),
+            output_bias: OutputBias::Zeros,
         },
     }
 }

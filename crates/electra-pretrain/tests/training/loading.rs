@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use electra_model::{BatchData, TieMode};
+use electra_model::{BatchData, OutputBias, TieMode};
+use electra_pretrain::Recipe;
 use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
 use electra_pretrain::mask::Masking;
+use electra_pretrain::snapshot::Snapshot;
 use electra_text::build::{BuildRequest, HeldOut, build};
 use electra_text::corpus::ReadOptions;
 use electra_text::pack::{PackMode, PackSettings};
@@ -156,4 +158,26 @@ fn evaluation_without_held_out_rows_is_none() {
     let device = Device::flex();
     let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
     assert!(evaluate(&model, &recipe(0.0).objective, &loader(&data, 4, 4), &device, 0, 4).is_none());
+}
+
+#[test]
+fn an_output_bias_at_the_log_frequencies_tells_how_often_each_piece_can_be_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let mut counts = [1u64; 96];
+    for example in data.split(Split::Train).iter() {
+        example.ids.iter().filter(|&id| id >= tiny::FIRST_WORD).for_each(|id| counts[id as usize] += 1);
+    }
+    let total = counts.iter().sum::<u64>() as f64;
+    let mut recipe = recipe(0.0);
+    let bias = |recipe: &Recipe| -> Vec<f32> {
+        let start = Snapshot::start(recipe, &data, &Device::flex().autodiff());
+        start.model().generator.head.output_bias.val().into_data().try_to_vec().unwrap()
+    };
+    assert_eq!(bias(&recipe), [0.0; 96]);
+    recipe.model.generator.output_bias = OutputBias::LogFrequency;
+    for (id, (found, count)) in bias(&recipe).into_iter().zip(counts).enumerate() {
+        let expected = (count as f64 / total).ln();
+        assert!((f64::from(found) - expected).abs() < 1e-5, "id {id}: {found}, expected {expected}");
+    }
 }

@@ -11,6 +11,7 @@ mod accumulation;
 mod backends;
 mod determinism;
 mod joint_parity;
+mod language;
 mod loading;
 mod overfitting;
 mod parameter_table;
