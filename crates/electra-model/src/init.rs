@@ -106,7 +106,7 @@ fn sinusoids([positions, width]: [usize; 2], scale: f64) -> Vec<f32> {
     let value = |position: usize, column: usize| {
         let exponent = (column / 2 * 2) as f64 / width as f64;
         let angle = position as f64 / 10_000f64.powf(exponent);
-        let wave = if column % 2 == 0 { angle.sin() } else { angle.cos() };
+        let wave = if column.is_multiple_of(2) { angle.sin() } else { angle.cos() };
         (wave * scale * std::f64::consts::SQRT_2) as f32
     };
     (0..positions).flat_map(|p| (0..width).map(move |c| value(p, c))).collect()

@@ -4,3 +4,6 @@ pub mod check;
 pub mod metrics;
 pub mod read;
 pub mod scheme;
+pub mod sentence;
+
+pub use sentence::{Sentence, Span};

@@ -1,0 +1,26 @@
+//! What readers give and everything else takes: tokens with one tag each.
+
+/// A tokenised sentence with one tag a token, in the IOB2 scheme once a reader has converted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// The words; never empty strings.
+    pub tokens: Vec<String>,
+    /// `O`, `B-TYPE` or `I-TYPE`, one for each token.
+    pub tags: Vec<String>,
+    /// Which document of the file it belongs to, counted from 0. Neighbouring sentences of one
+    /// document may serve each other as context.
+    pub document: usize,
+    /// Line of its first token in the file, counted from 1.
+    pub line: usize,
+}
+
+/// An entity: tokens `start..end` of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// First token.
+    pub start: usize,
+    /// One past the last token.
+    pub end: usize,
+    /// What stands behind the first `-` of its tags; `_` for a bare prefix.
+    pub kind: String,
+}
