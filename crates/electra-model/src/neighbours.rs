@@ -23,6 +23,10 @@ const AMPLITUDE: f64 = 2.0;
 /// any width gives about three quarters of its attention to its neighbour.
 const SHARPNESS: f64 = 11.3;
 
+/// Heads read waves up to this many tokens, spread as far as their width goes: waves of one length
+/// would score every fourth token alike, and long ones do not tell neighbours apart.
+const LONGEST_READ: f64 = 12.0;
+
 /// The neighbour of each head, relative to the token; more heads begin again.
 const DISTANCES: [f64; 4] = [-1.0, 1.0, -2.0, 2.0];
 
@@ -65,15 +69,19 @@ impl Neighbours {
         let width = hidden_size / heads;
         let gain = (SHARPNESS / (width as f64).sqrt()).sqrt();
         let mut kernel = vec![0.0; hidden_size * hidden_size];
+        let waves = self.embedding_size.min(hidden_size) / 2;
+        let short = (0..waves).take_while(|&w| self.frequency(w) >= std::f64::consts::TAU / LONGEST_READ);
+        let stride = (short.count() / (width / 2)).max(1);
         for head in 0..heads {
-            for wave in 0..width / 2 {
+            for place in 0..width / 2 {
+                let wave = place * stride;
                 let distance = match side {
                     Side::Query => 0.0,
                     Side::Key => DISTANCES[head % DISTANCES.len()],
                 };
                 let (sin, cos) = (distance * self.frequency(wave)).sin_cos();
                 let mut set = |input: usize, output: usize, value: f64| {
-                    kernel[(2 * wave + input) * hidden_size + head * width + 2 * wave + output] =
+                    kernel[(2 * wave + input) * hidden_size + head * width + 2 * place + output] =
                         (gain * value) as f32;
                 };
                 // sin w(p - k) and cos w(p - k) from sin wp and cos wp.
@@ -123,15 +131,21 @@ mod tests {
 
     #[test]
     fn each_head_scores_its_own_neighbour_highest_at_every_position() {
-        let (hidden, heads) = (64, 4);
+        for (hidden, heads) in [(64, 4), (64, 8), (32, 2), (64, 2)] {
+            assert_heads_find_their_neighbours(hidden, heads);
+        }
+    }
+
+    fn assert_heads_find_their_neighbours(hidden: usize, heads: usize) {
+        let width = hidden / heads;
         let (table, query, key) = (
             WAVES.table(1.0),
             WAVES.attention(Side::Query, hidden, heads),
             WAVES.attention(Side::Key, hidden, heads),
         );
-        let row = |p: usize| &table[p * 64..(p + 1) * 64];
-        for (head, distance) in [-1i64, 1, -2, 2].into_iter().enumerate() {
-            let columns = head * 16..(head + 1) * 16;
+        let row = |p: usize| &table[p * 64..p * 64 + hidden];
+        for (head, distance) in [-1i64, 1, -2, 2].into_iter().cycle().take(heads).enumerate() {
+            let columns = head * width..(head + 1) * width;
             for p in 2..62usize {
                 let q = product(row(p), &query, columns.clone());
                 let score = |k: usize| -> f64 {
