@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("electra-pretrain", &["electra-model", "electra-optim", "electra-run", "electra-text"]),
-    ("electra-ner", &["electra-text"]),
+    ("electra-ner", &["electra-kernels", "electra-model", "electra-optim", "electra-run", "electra-text"]),
     ("electra-model", &["electra-kernels"]),
     ("electra-optim", &["electra-kernels"]),
     ("electra-kernels", &[]),
