@@ -25,6 +25,7 @@ use crate::folder_error::FolderError;
 use crate::labels::{LabelScheme, LabelSet};
 use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
+use crate::window::Context;
 
 /// File of [`TaggerSettings`].
 pub const SETTINGS: &str = "tagger.json";
@@ -33,17 +34,6 @@ pub const CRF_SCORES: &str = "crf.safetensors";
 
 /// The format of [`SETTINGS`] written here and the newest that can be read.
 const FORMAT: u32 = 1;
-
-/// What a word is shown with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Context {
-    /// Its sentence.
-    #[default]
-    Sentence,
-    /// Also the neighbouring sentences of its document, as far as the window goes.
-    Document,
-}
 
 /// How a tagger was trained to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

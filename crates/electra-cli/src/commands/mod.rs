@@ -6,6 +6,7 @@ mod demo;
 mod detect;
 mod doctor;
 mod export;
+mod finetune;
 mod import;
 mod ner;
 mod plan;
@@ -30,6 +31,9 @@ pub enum Command {
     Pretrain(pretrain::Pretrain),
     /// Say what a recipe will need before launching it
     Plan(plan::PlanCommand),
+    /// Fine-tune a pretrained model, or go on with it
+    #[command(subcommand)]
+    Finetune(finetune::FinetuneCommand),
     /// Show which tokens of a text look replaced
     Detect(detect::Detect),
     /// Write a run as other libraries read it
@@ -68,6 +72,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Data(command) => data::run(command).map_err(failure::data).map(|()| ExitCode::SUCCESS),
         Command::Pretrain(command) => command.run(),
         Command::Plan(command) => command.run(),
+        Command::Finetune(command) => command.run(),
         Command::Detect(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),

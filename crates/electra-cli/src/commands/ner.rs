@@ -2,7 +2,7 @@
 
 mod check;
 mod findings;
-mod reading;
+pub mod reading;
 
 use std::process::ExitCode;
 
