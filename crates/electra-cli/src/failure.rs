@@ -4,6 +4,9 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use electra_ner::dead_run;
+use electra_ner::finetune::{self, FinetuneError};
+use electra_ner::seeds::SeedError;
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
 use electra_pretrain::train::DIVERGENCE_REMEDY;
@@ -120,5 +123,28 @@ pub fn training(error: TrainError) -> Failure {
                 .with_help("restore a checkpoint from a backup, or start anew in another folder with --run"),
         ),
         _ => Failure::with_code(1, explain(&error)),
+    }
+}
+
+/// An error of fine-tuning. Its run folders are below `--out`.
+pub fn finetuning(error: SeedError) -> Failure {
+    let diagnostic = MietteDiagnostic::new(error.to_string());
+    match &error.source {
+        FinetuneError::Dead(_) => Failure::with_code(DIVERGED, diagnostic.with_help(dead_run::REMEDY)),
+        FinetuneError::Diverged(_) => {
+            Failure::with_code(DIVERGED, diagnostic.with_help(finetune::DIVERGENCE_REMEDY))
+        }
+        FinetuneError::Lost { .. } => Failure::with_code(
+            1,
+            diagnostic
+                .with_help("restore a checkpoint from a backup, or start anew in another folder with --out"),
+        ),
+        _ => {
+            let mut diagnostic = explain(&error);
+            for text in [Some(&mut diagnostic.message), diagnostic.help.as_mut()].into_iter().flatten() {
+                *text = text.replace("--run", "--out");
+            }
+            Failure::with_code(1, diagnostic)
+        }
     }
 }

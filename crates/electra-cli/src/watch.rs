@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 #[cfg(feature = "tui")]
 mod dashboard;
+mod epochs;
+
+pub use epochs::EpochLines;
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,6 +54,17 @@ pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Bo
     }
     let _ = (wants_dashboard, interrupt);
     Ok(Box::new(Lines::new(run)))
+}
+
+/// The monitor of fine-tuning for a display.
+///
+/// # Errors
+/// If the dashboard is asked for and cannot be drawn.
+pub fn epoch_monitor(display: Display, _: &Interrupt) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
+    match display {
+        Display::Quiet => Ok(Box::new(electra_ner::monitor::Silent)),
+        _ => Ok(Box::new(EpochLines)),
+    }
 }
 
 /// One line for each interval, evaluation and note, on standard error.

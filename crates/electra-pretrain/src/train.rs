@@ -474,6 +474,7 @@ fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet
         recipe_hash: recipe.hash.clone(),
         data_hash: data.manifest().data_hash().to_string(),
         tokenizer_hash: data.manifest().tokenizer.hash.clone(),
+        model_hash: None,
         program_version: environment.program_version.clone(),
         device: environment.device_name.clone(),
         threads: environment.threads,

@@ -19,6 +19,9 @@ use crate::record::LogError;
 
 use history::History;
 
+/// The style sheet of reports, with the colours that [`crate::curve`] names.
+pub const STYLE: &str = include_str!("report/style.css");
+
 /// Why a folder cannot be reported on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -60,6 +63,7 @@ pub enum ReportError {
 /// What `report.html` shows.
 #[derive(Serialize)]
 struct Page {
+    style: &'static str,
     name: String,
     status: String,
     facts: Vec<tables::Fact>,
@@ -92,6 +96,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     };
     let recipe = fs::read_to_string(run_folder.join("recipe.toml")).ok();
     let page = Page {
+        style: STYLE,
         name: name_of(run_folder),
         status: tables::status(&history),
         facts: tables::facts(&history),

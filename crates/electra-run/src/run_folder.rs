@@ -29,6 +29,8 @@ pub struct RunIdentity {
     pub data_hash: String,
     /// Hash of the vocabulary and its settings.
     pub tokenizer_hash: String,
+    /// Hash of the model that the run starts from, where it does not start from nothing.
+    pub model_hash: Option<String>,
     /// The program's name and version.
     pub program_version: String,
     /// The device as the user names it, such as `flex` or `cuda:0`.
@@ -100,6 +102,8 @@ struct Described {
     recipe_hash: String,
     data_hash: String,
     tokenizer_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model_hash: Option<String>,
     program_version: String,
     device: String,
     threads: usize,
@@ -223,6 +227,7 @@ fn describe(path: &Path, identity: &RunIdentity) -> Result<(), RunFolderError> {
         recipe_hash: identity.recipe_hash.clone(),
         data_hash: identity.data_hash.clone(),
         tokenizer_hash: identity.tokenizer_hash.clone(),
+        model_hash: identity.model_hash.clone(),
         program_version: identity.program_version.clone(),
         device: identity.device.clone(),
         threads: identity.threads,
@@ -259,6 +264,11 @@ fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolder
         if there != here {
             different.push(format!("{what} (hash {} there, {} now)", short(there), short(here)));
         }
+    }
+    if described.model_hash != identity.model_hash {
+        let [there, now] = [&described.model_hash, &identity.model_hash]
+            .map(|hash| hash.as_deref().map_or("none", short).to_owned());
+        different.push(format!("another model to start from (hash {there} there, {now} now)"));
     }
     if !different.is_empty() {
         return Err(RunFolderError::Different { path: path.to_owned(), what: different.join(" and ") });

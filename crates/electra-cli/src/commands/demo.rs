@@ -1,5 +1,6 @@
 //! `electra demo`: everything once, on text that is part of the program.
 
+mod names;
 mod swaps;
 
 use std::fs;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use electra_ner::seeds::Summary;
 use electra_pretrain::Ended;
 use electra_pretrain::model_folder::ModelFolder;
 use electra_pretrain::recipe::{self, Recipe};
@@ -46,9 +48,12 @@ pub struct Demo {
     /// CPU threads [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Change a value of the recipe (repeatable)
+    /// Change a value of the pretraining recipe (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Change a value of the fine-tuning recipe (repeatable)
+    #[arg(long = "set-ner", value_name = "KEY=VALUE")]
+    ner_overrides: Vec<String>,
 }
 
 impl Demo {
@@ -67,13 +72,13 @@ impl Demo {
         recipe::check(&recipe).map_err(failure::recipe)?;
         let r = &recipe.value;
 
-        eprintln!("1/4  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
+        eprintln!("1/6  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
         let files = write_corpus(&corpus)?;
         let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads)?;
-        eprintln!("2/4  rows of {} tokens", r.data.sequence_length);
+        eprintln!("2/6  rows of {} tokens", r.data.sequence_length);
         build_data(files, words, &data, r.data.sequence_length, threads)?;
 
-        eprintln!("3/4  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
+        eprintln!("3/6  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
         let run = self.out.join("run");
         let interrupt = Interrupt::listen()?;
         let mut monitor = Lines::new(&run);
@@ -85,8 +90,22 @@ impl Demo {
             return Ok(ExitCode::from(failure::INTERRUPTED));
         }
 
-        eprintln!("4/4  what it learned: held-out text in which some words were swapped\n");
+        eprintln!("4/6  what it learned: held-out text in which some words were swapped\n");
         show_swaps(&run, &data)?;
+
+        eprintln!("5/6  fine-tuning: it learns to mark names, and so does a network from scratch");
+        let Some(names) = names::learn(&self.out, &run, &self.ner_overrides, threads, &interrupt)? else {
+            eprintln!("\nInterrupted and saved. The same command goes on.");
+            return Ok(ExitCode::from(failure::INTERRUPTED));
+        };
+        eprintln!("6/6  what pretraining was worth\n");
+        let percent = |summary: &Summary| 100.0 * summary.test.map_or(0.0, |test| test.mean);
+        println!(
+            "  test F1 of names: {:.1} pretrained, {:.1} from scratch\n  {}\n",
+            percent(&names.pretrained),
+            percent(&names.scratch),
+            names::marked_example(&names.pretrained.best)?
+        );
         println!(
             "Done in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
             duration(start.elapsed().as_secs_f64()),

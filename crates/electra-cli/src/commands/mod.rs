@@ -6,7 +6,9 @@ mod demo;
 mod detect;
 mod doctor;
 mod export;
+mod finetune;
 mod import;
+mod ner;
 mod plan;
 mod pretrain;
 mod report;
@@ -29,6 +31,9 @@ pub enum Command {
     Pretrain(pretrain::Pretrain),
     /// Say what a recipe will need before launching it
     Plan(plan::PlanCommand),
+    /// Fine-tune a pretrained model, or go on with it
+    #[command(subcommand)]
+    Finetune(finetune::FinetuneCommand),
     /// Show which tokens of a text look replaced
     Detect(detect::Detect),
     /// Write a run as other libraries read it
@@ -37,6 +42,9 @@ pub enum Command {
     /// Read a model of other libraries
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Named entity recognition: look labelled data over
+    #[command(subcommand)]
+    Ner(ner::NerCommand),
     /// Write a run's report.html
     Report(report::ReportCommand),
     /// Measure speed
@@ -64,9 +72,11 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Data(command) => data::run(command).map_err(failure::data).map(|()| ExitCode::SUCCESS),
         Command::Pretrain(command) => command.run(),
         Command::Plan(command) => command.run(),
+        Command::Finetune(command) => command.run(),
         Command::Detect(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Ner(command) => ner::run(command),
         Command::Report(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),

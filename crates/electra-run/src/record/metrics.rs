@@ -1,9 +1,9 @@
 //! `metrics.jsonl`: one JSON object a line, and the truth about a run.
 //!
 //! Every line has `kind`, `step` (steps done when it was written) and `time` (Unix seconds); the
-//! other fields follow from the kind: "start" and "resume" ([`RunRecord`]), "train"
+//! other fields follow from the kind: "start" and "resume" ([`RunRecord`] in pretraining), "train"
 //! ([`TrainRecord`]), "eval" ([`EvalRecord`]), "event" (`message`), "end" (`seconds`, `tokens`,
-//! `reason`).
+//! `reason`). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -141,7 +141,7 @@ impl MetricsLog {
     ///
     /// # Errors
     /// If the file cannot be read or written.
-    pub fn open(path: impl Into<PathBuf>, step: u64, run: &RunRecord) -> Result<Self, LogError> {
+    pub fn open(path: impl Into<PathBuf>, step: u64, run: &impl Serialize) -> Result<Self, LogError> {
         let path = path.into();
         let resumed = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
         if resumed {
@@ -167,6 +167,14 @@ impl MetricsLog {
     /// If the file cannot be written.
     pub fn eval(&mut self, step: u64, record: &EvalRecord) -> Result<(), LogError> {
         self.write("eval", step, record)
+    }
+
+    /// Writes a line of another kind: what a task of its own measures.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn line(&mut self, kind: &str, step: u64, record: &impl Serialize) -> Result<(), LogError> {
+        self.write(kind, step, record)
     }
 
     /// Writes an "event" line: something a reader of the report should know.

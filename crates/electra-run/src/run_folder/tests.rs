@@ -8,6 +8,7 @@ fn identity() -> RunIdentity {
         recipe_hash: "recipe".to_owned(),
         data_hash: "data".to_owned(),
         tokenizer_hash: "tokenizer".to_owned(),
+        model_hash: None,
         program_version: "electra 0.1.0".to_owned(),
         device: "flex".to_owned(),
         threads: 2,

@@ -1,0 +1,135 @@
+//! The demo's second half: the discriminator learns to mark names, and what pretraining was worth.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use electra_model::Precision;
+use electra_ner::monitor::Silent;
+use electra_ner::read::ReadOptions;
+use electra_ner::seeds::Summary;
+use electra_ner::splits::{Split, Splits};
+use electra_ner::tag::WindowedSentences;
+use electra_ner::window::WindowSettings;
+use electra_ner::words::words;
+use electra_ner::{Monitor, Sentence, TaggerFolder};
+use electra_run::interrupt::Interrupt;
+
+use crate::commands::finetune::{self, ModelArgument, load_ner_recipe};
+use crate::device::DeviceName;
+use crate::failure::Failure;
+use crate::watch::EpochLines;
+
+/// Sentences of the speeches with their names marked: see `data/speeches/README.md` of `electra-ner`.
+const SENTENCES: [(&str, &str); 3] = [
+    ("train.conll", include_str!("../../../../electra-ner/data/speeches/train.conll")),
+    ("dev.conll", include_str!("../../../../electra-ner/data/speeches/dev.conll")),
+    ("test.conll", include_str!("../../../../electra-ner/data/speeches/test.conll")),
+];
+
+/// What the default recipe is changed to: windows of the demo's model, and more passes over so few
+/// sentences.
+const CHANGES: [&str; 4] = ["name=\"speeches\"", "input.window=64", "train.epochs=15", "train.batch_size=16"];
+
+/// A sentence that is in no speech of the collection.
+const EXAMPLE: &str =
+    "The Secretary of State spoke with President Jefferson about Spain and the Mississippi.";
+
+/// The taggers of the demo.
+pub struct Names {
+    /// On the pretrained discriminator.
+    pub pretrained: Summary,
+    /// On the same network with nothing learned.
+    pub scratch: Summary,
+}
+
+/// Fine-tunes the model of `run` below `out`, and the same network from scratch; none if somebody
+/// interrupts.
+///
+/// # Errors
+/// If a step fails.
+pub fn learn(
+    out: &Path,
+    run: &Path,
+    overrides: &[String],
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Option<Names>, Failure> {
+    let splits = write_sentences(&out.join("names"))?;
+    let changes: Vec<String> =
+        CHANGES.iter().map(|change| (*change).to_owned()).chain(overrides.to_vec()).collect();
+    let recipe = [load_ner_recipe(None, &changes)?];
+    let mut learn = |model: ModelArgument, out: PathBuf, monitor: &mut dyn Monitor| {
+        let start = model.open(None)?;
+        finetune::train(&recipe, &start, &splits, &out, DeviceName::Flex, threads, interrupt, monitor)
+    };
+    let Some(pretrained) = learn(ModelArgument::Folder(run.into()), out.join("tagger"), &mut EpochLines)?
+    else {
+        return Ok(None);
+    };
+    let scratch = learn(ModelArgument::Scratch(run.into()), out.join("control"), &mut Silent)?;
+    Ok(scratch.map(|scratch| Names { pretrained, scratch }))
+}
+
+fn write_sentences(folder: &Path) -> Result<Splits, Failure> {
+    let failed = |e: std::io::Error| {
+        Failure::new(format!("cannot write {}: {e}", folder.display()), "give another folder with --out")
+    };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut splits = Vec::new();
+    for (name, text) in SENTENCES {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(failed)?;
+        splits.push(Split::read(&path, &ReadOptions::default())?);
+    }
+    let [train, dev, test] = splits.try_into().expect("three files were written");
+    Ok(Splits { train, dev, test: Some(test) })
+}
+
+/// The example with its names marked by the tagger in `folder`: `[PER Jefferson]`.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn marked_example(folder: &Path) -> Result<String, Failure> {
+    let folder = TaggerFolder::open(folder)?;
+    let device = DeviceName::Flex.open()?;
+    let tagger = folder.tagger(&device, Precision::F32)?;
+    let tokens: Vec<String> = words(EXAMPLE).map(|word| word.of(EXAMPLE).to_owned()).collect();
+    let sentence = Sentence { tags: vec!["O".into(); tokens.len()], tokens, document: 0, line: 1 };
+    let settings = WindowSettings::new(folder.settings.window, folder.settings.context);
+    let windowed = WindowedSentences::new(std::slice::from_ref(&sentence), &folder.tokenizer, &settings);
+    let tags = windowed.tags(&tagger, &folder.decoder(&tagger), &folder.labels, 1, &device);
+    Ok(marked(&sentence.tokens, &tags[0]))
+}
+
+/// Words with a bracket around each entity.
+fn marked(tokens: &[String], tags: &[String]) -> String {
+    let mut text = String::new();
+    for (at, (token, tag)) in tokens.iter().zip(tags).enumerate() {
+        if at > 0 {
+            text.push(' ');
+        }
+        if let Some(kind) = tag.strip_prefix("B-") {
+            text += &format!("[{kind} ");
+        }
+        text += token;
+        let goes_on = tags.get(at + 1).is_some_and(|next| next.starts_with("I-"));
+        if tag != "O" && !goes_on {
+            text.push(']');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entity_has_a_bracket_of_its_own() {
+        let strings = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        assert_eq!(
+            marked(&strings("Ada Lovelace saw Rome Paris"), &strings("B-PER I-PER O B-LOC B-LOC")),
+            "[PER Ada Lovelace] saw [LOC Rome] [LOC Paris]"
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! `electra finetune`: from a pretrained model to a tagger.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use electra_ner::finetune::Environment;
+use electra_ner::pretrained::Pretrained;
+use electra_ner::read::ReadOptions;
+use electra_ner::recipe::Recipe;
+use electra_ner::seeds::{Summary, finetune_seeds, run_of};
+use electra_ner::splits::{Split, Splits};
+use electra_ner::start::Start;
+use electra_run::interrupt::Interrupt;
+use electra_run::recipe::Resolved;
+use electra_text::{DataSet, Tokenizer};
+
+use crate::commands::ner::reading::ReadArguments;
+use crate::commands::pretrain::{RecipeOptions, load_recipe};
+use crate::commands::report::write_tagger_report;
+use crate::device::{DeviceName, use_threads};
+use crate::failure::{self, Failure};
+use crate::watch;
+
+/// Fine-tune a pretrained model.
+#[derive(Subcommand)]
+pub enum FinetuneCommand {
+    /// Named entity recognition: from labelled sentences to a tagger with scores
+    Ner(Box<FinetuneNer>),
+}
+
+impl FinetuneCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever keeps it from going on.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let Self::Ner(command) = self;
+        command.run()
+    }
+}
+
+/// Fine-tune a tagger of named entities, or go on with it
+#[derive(Args)]
+#[command(after_help = "Examples:
+  electra finetune ner --model runs/tiny --train train.conll --dev dev.conll --test test.conll
+  electra finetune ner configs/ner/wnut17.toml --model runs/tiny --train train.conll --dev dev.conll --seeds 5
+  electra finetune ner --model scratch:runs/tiny --train train.conll --dev dev.conll --out runs/control
+  electra finetune ner --model runs/tiny --train train.conll --dev dev.conll --set labels.decoding=\"crf\"
+
+Each seed is a run of its own in OUT/seed-N, with predictions, scores and model card; OUT/best is a copy of the
+tagger with the best F1 on the development data, and OUT/summary.json sums up. Without a recipe the one of
+configs/ner/default.toml is used, which is part of the program.
+
+The same command again goes on where it stands: seeds that are finished are not trained again. Ctrl-C and SIGTERM
+finish the step, save and exit with 75. A run that learns nothing is stopped, with exit code 4.")]
+pub struct FinetuneNer {
+    /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
+    recipe: Option<PathBuf>,
+    /// A run of `electra pretrain`, a folder of transformers, or scratch:RECIPE.toml (or scratch:RUN) for
+    /// the same network with nothing learned
+    #[arg(long, value_name = "RUN|DIR|scratch:RECIPE")]
+    model: ModelArgument,
+    /// Tokenizer of a network from scratch [default: that of the recipe's data folder, or of the run]
+    #[arg(long, value_name = "DIR")]
+    tokenizer: Option<PathBuf>,
+    /// Labelled sentences to learn from: columns or JSON lines
+    #[arg(long, value_name = "FILE")]
+    train: PathBuf,
+    /// Labelled sentences to choose the best epoch by
+    #[arg(long, value_name = "FILE")]
+    dev: PathBuf,
+    /// Labelled sentences to report on
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// Train with so many seeds, beginning at the recipe's
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Folder for everything [default: runs/NAME, with the recipe's name]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    with: RecipeOptions,
+    /// How the run is shown
+    #[arg(long, value_enum, default_value_t = watch::Display::Auto)]
+    display: watch::Display,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reading: ReadArguments,
+}
+
+/// Where fine-tuning starts, as written after `--model`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelArgument {
+    /// A pretrained model.
+    Folder(PathBuf),
+    /// A pretraining recipe, or a run of one, of which only sizes and tokenizer are taken.
+    Scratch(PathBuf),
+}
+
+impl FromStr for ModelArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("scratch:") {
+            Some("") => {
+                Err("expected a recipe behind `scratch:`, such as scratch:configs/pretrain/tiny.toml".into())
+            }
+            Some(recipe) => Ok(Self::Scratch(recipe.into())),
+            None => Ok(Self::Folder(text.into())),
+        }
+    }
+}
+
+impl ModelArgument {
+    /// Opens the model; `tokenizer` is for a network from scratch alone.
+    ///
+    /// # Errors
+    /// What is missing or does not fit.
+    pub fn open(&self, tokenizer: Option<&Path>) -> Result<Start, Failure> {
+        match (self, tokenizer) {
+            (Self::Folder(path), None) => Ok(Start::Pretrained(Box::new(Pretrained::open(path)?))),
+            (Self::Folder(_), Some(_)) => Err(Failure::new(
+                "a pretrained model has a tokenizer of its own",
+                "leave --tokenizer out, or use --model scratch:RECIPE.toml",
+            )),
+            (Self::Scratch(path), tokenizer) => {
+                let (recipe, own) = match path.is_dir() {
+                    true => (path.join("recipe.toml"), Some(path.join("tokenizer"))),
+                    false => (path.clone(), None),
+                };
+                let resolved = load_recipe(&recipe, &[])?;
+                let tokenizer = match tokenizer.map(Path::to_path_buf).or(own) {
+                    Some(folder) => Tokenizer::load(folder)?,
+                    None => of_data(&resolved.value.data.path)?,
+                };
+                Ok(Start::scratch(path, resolved.value.model.clone(), tokenizer)?)
+            }
+        }
+    }
+}
+
+fn of_data(data: &Path) -> Result<Tokenizer, Failure> {
+    let opened = DataSet::open(data).map_err(|error| {
+        let help =
+            format!("name the tokenizer with --tokenizer DIR: the data folder {} has none", data.display());
+        Failure::new(error, help)
+    })?;
+    Ok(Tokenizer::load(opened.tokenizer_folder())?)
+}
+
+impl FinetuneNer {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let threads = use_threads(self.with.threads)?;
+        let first = load_ner_recipe(self.recipe.as_deref(), &self.with.overrides)?;
+        let options: ReadOptions = self.reading.options();
+        let read = |path: &PathBuf| Split::read(path, &options);
+        let test = self.test.as_ref().map(read).transpose()?;
+        let splits = Splits { train: read(&self.train)?, dev: read(&self.dev)?, test };
+        let start = self.model.open(self.tokenizer.as_deref())?;
+        let out = self.out.unwrap_or_else(|| PathBuf::from("runs").join(&first.value.name));
+        let recipes = with_seeds(self.recipe.as_deref(), &self.with.overrides, first, self.seeds)?;
+        let interrupt = Interrupt::listen()?;
+        let mut monitor = watch::epoch_monitor(self.display, &interrupt)?;
+        let summary =
+            train(&recipes, &start, &splits, &out, self.with.device, threads, &interrupt, &mut *monitor);
+        drop(monitor);
+        let Some(summary) = summary? else {
+            eprintln!("\nInterrupted and saved. The same command goes on.");
+            return Ok(ExitCode::from(failure::INTERRUPTED));
+        };
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&summary)?);
+        } else {
+            if let Some(pooled) = &summary.pooled_test {
+                println!("\n{pooled}");
+            }
+            println!("{summary}");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Loads and checks a fine-tuning recipe, or the built-in one.
+///
+/// # Errors
+/// With the caret under the culprit.
+pub fn load_ner_recipe(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
+    Recipe::load(path, overrides).map_err(failure::recipe)
+}
+
+/// The recipe with its own seed and those that follow.
+fn with_seeds(
+    path: Option<&Path>,
+    overrides: &[String],
+    first: Resolved<Recipe>,
+    seeds: u64,
+) -> Result<Vec<Resolved<Recipe>>, Failure> {
+    let seed = first.value.seed;
+    if seed.checked_add(seeds).is_none_or(|end| i64::try_from(end).is_err()) {
+        return Err(Failure::new(
+            format!("{seeds} seeds from {seed} on are too many"),
+            "use a smaller `seed`",
+        ));
+    }
+    let other = |seed: u64| {
+        let overrides = [overrides, &[format!("seed={seed}")]].concat();
+        load_ner_recipe(path, &overrides)
+    };
+    let others = (seed + 1..seed + seeds).map(other).collect::<Result<Vec<_>, _>>()?;
+    Ok(std::iter::once(first).chain(others).collect())
+}
+
+/// Runs resolved recipes that differ in their seeds; none if somebody interrupts.
+///
+/// # Errors
+/// Whatever keeps a run from going on.
+#[allow(clippy::too_many_arguments)]
+pub fn train(
+    recipes: &[Resolved<Recipe>],
+    start: &Start,
+    splits: &Splits,
+    out: &Path,
+    device_name: DeviceName,
+    threads: usize,
+    interrupt: &Interrupt,
+    monitor: &mut dyn electra_ner::Monitor,
+) -> Result<Option<Summary>, Failure> {
+    let environment = Environment {
+        device: device_name.open_with(recipes[0].value.train.precision)?,
+        device_name: device_name.to_string(),
+        threads,
+        program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
+    };
+    let summary = finetune_seeds(recipes, start, splits, out, &environment, interrupt, monitor);
+    for recipe in recipes {
+        let run = run_of(out, recipe.value.seed);
+        if run.join("metrics.jsonl").exists() {
+            let report = write_tagger_report(&run);
+            // An error of the run is worth more than a report that fails.
+            if summary.is_ok() {
+                report?;
+            }
+        }
+    }
+    summary.map_err(failure::finetuning)
+}

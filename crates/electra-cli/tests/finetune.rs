@@ -1,0 +1,216 @@
+//! `electra finetune ner` from files to a tagger: outputs, several seeds, refusals, kill and resume.
+
+mod workbench;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use workbench::{Ran, Workbench, assert_says, corpus, json};
+
+const DATA: &str = "--train train.conll --dev dev.conll --test test.conll";
+/// A network from scratch that learns which words are names in a second.
+const SMALL: &str = "--model scratch:recipe.toml --threads 1 --set input.window=32 --set train.epochs=8 \
+    --set schedule.learning_rate=5e-3 --set guard.epochs=8";
+
+/// Sentences of the corpus in which some words are always names, and the same word always of the
+/// same type.
+fn labelled(sentences: std::ops::Range<usize>) -> String {
+    let text = corpus(120, 1);
+    let words = text.split(['.', '\n']).map(str::trim).filter(|sentence| !sentence.is_empty());
+    let mut out = String::new();
+    for sentence in words.skip(sentences.start).take(sentences.len()) {
+        for word in sentence.split_whitespace() {
+            let tag = match word.bytes().map(usize::from).sum::<usize>() % 5 {
+                0 => "B-PER",
+                1 => "B-LOC",
+                _ => "O",
+            };
+            out += &format!("{word}\t{tag}\n");
+        }
+        out += "\n";
+    }
+    out
+}
+
+fn bench() -> Workbench {
+    let bench = Workbench::with_data();
+    bench.write("train.conll", labelled(0..100));
+    bench.write("dev.conll", labelled(100..130));
+    bench.write("test.conll", labelled(130..160));
+    bench
+}
+
+#[test]
+fn a_pretrained_run_becomes_a_tagger_with_scores() {
+    let bench = bench();
+    bench.succeed("pretrain recipe.toml --run pretrained --no-plan --set train.steps=12");
+    let command = format!(
+        "finetune ner {DATA} --out out --model pretrained --threads 1 --set input.window=32 \
+        --set train.epochs=8 --set schedule.learning_rate=5e-3 --set guard.epochs=8"
+    );
+    let ran = bench.succeed(&command);
+    assert_says(&ran.stderr, &["seed 1: 8 epochs of 4 steps", "epoch 8/8", "dev P", "words/s", "ETA"]);
+    assert_says(&ran.stdout, &["micro F1", "tokens scored", "best: seed 1, out/best"]);
+    let files = bench.names("out/best");
+    for file in [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "predictions-dev.conll",
+        "predictions-test.conll",
+        "scores.json",
+        "tagger.json",
+        "vocab.txt",
+    ] {
+        assert!(files.iter().any(|name| name == file), "{file} is not among {files:?}");
+    }
+    let config = json(&bench.read("out/best/config.json"));
+    assert_eq!(config["architectures"][0], "ElectraForTokenClassification");
+    assert_eq!(config["label2id"]["B-PER"], 3);
+    // The hashes of the pretraining are on the card.
+    let run = json(&bench.read("pretrained/run.json"));
+    assert_says(&bench.read("out/best/README.md"), &[run["recipe_hash"].as_str().unwrap(), "`pretrained`"]);
+
+    // The scores are those of the predictions.
+    let scores = json(&bench.read("out/seed-1/scores.json"));
+    let evaluated =
+        bench.succeed("eval ner --pred out/seed-1/predictions-test.conll --gold test.conll --json").json();
+    assert_eq!(evaluated["pred"]["default"]["micro"]["f1"], scores["test"]["f1"]);
+    assert!(scores["dev"]["f1"].as_f64().unwrap() > 0.5, "{}", scores["dev"]);
+
+    // The report shows curves, types and mistakes, and is written again on request.
+    let report = bench.read("out/seed-1/report.html");
+    assert_says(
+        &report,
+        &["<svg", "F1 on the development data", "Mistakes", "PER", "finished after 32 steps"],
+    );
+    assert!(!report.contains("<script"), "a report needs nothing else");
+    std::fs::remove_file(bench.path("out/seed-1/report.html")).unwrap();
+    assert_says(&bench.succeed("report out").stdout, &["out/seed-1/report.html"]);
+    assert_eq!(bench.read("out/seed-1/report.html"), report);
+
+    // And a tagger is a model to go on from.
+    bench.succeed(
+        &command.replace("--out out", "--out again").replace("--model pretrained", "--model out/best"),
+    );
+}
+
+#[test]
+fn seeds_are_summed_up_and_those_that_are_done_are_left_alone() {
+    let bench = bench();
+    let command = format!("finetune ner {DATA} {SMALL} --out out --json");
+    let one = bench.succeed(&command).json();
+    assert_eq!((&one["runs"][0]["seed"], &one["dev"]["sd"]), (&1.into(), &Value::Null));
+    let before = bench.bytes("out/seed-1/model.safetensors");
+    let ran = bench.succeed(&format!("{command} --seeds 3"));
+    assert_says(&ran.stderr, &["finished already", "seed 2: 8 epochs", "seed 3: 8 epochs"]);
+    assert!(bench.bytes("out/seed-1/model.safetensors") == before);
+    assert!(bench.bytes("out/seed-2/model.safetensors") != before);
+    let summary = ran.json();
+    assert_eq!(summary, json(&bench.read("out/summary.json")));
+
+    let f1: Vec<f64> =
+        summary["runs"].as_array().unwrap().iter().map(|run| run["test_f1"].as_f64().unwrap()).collect();
+    let mean = f1.iter().sum::<f64>() / 3.0;
+    let sd = (f1.iter().map(|f1| (f1 - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+    assert!((summary["test"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert!((summary["test"]["sd"].as_f64().unwrap() - sd).abs() < 1e-12);
+    assert_eq!(summary["pooled_test"]["runs"], 3);
+    let best = summary["best_seed"].as_u64().unwrap();
+    let weights = bench.bytes(&format!("out/seed-{best}/model.safetensors"));
+    assert!(bench.bytes("out/best/model.safetensors") == weights);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_a_way_out() {
+    let bench = bench();
+    let with = |more: &str| format!("finetune ner {DATA} {SMALL} --out out {more}");
+    let error = bench.refuse(&with("--set train.epoch=3"));
+    assert_says(&error, &["epoch", "epochs"]);
+    let error = bench.refuse(&with("").replace("recipe.toml", "absent.toml"));
+    assert_says(&error, &["absent.toml"]);
+    let error = bench.refuse(&with("--set input.window=64"));
+    assert_says(&error, &["at most 32 pieces", "window is 64", "set window = 32"]);
+    let error = bench.refuse(&with("").replace("scratch:recipe.toml", "data"));
+    assert_says(&error, &["data holds no model"]);
+    let error = bench.refuse(&with("--tokenizer nowhere"));
+    assert_says(&error, &["there is no tokenizer at nowhere"]);
+
+    bench.write("one.conll", "Ada B-PER\nLovelace\n");
+    let error = bench.refuse(&with("").replace("train.conll", "one.conll"));
+    assert_says(&error, &["one.conll", "line 2"]);
+    bench.write("empty.conll", "");
+    let error = bench.refuse(&with("").replace("dev.conll", "empty.conll"));
+    assert_says(&error, &["empty.conll"]);
+    bench.write("plain.conll", "the O\nsea O\n");
+    let error = bench.refuse(&with("").replace("train.conll", "plain.conll"));
+    assert_says(&error, &["plain.conll", "no entity", "--tag-column"]);
+    assert!(!bench.path("out/seed-1/scores.json").exists());
+
+    bench.succeed(&with("--set train.epochs=1"));
+    let error = bench.refuse(&with("--set train.epochs=2"));
+    assert_says(&error, &["out/seed-1", "train.epochs = 1 there, 2 now", "--out"]);
+    assert!(!error.contains("--run"), "{error}");
+}
+
+#[test]
+fn a_dead_run_ends_with_4_and_a_remedy() {
+    let bench = bench();
+    let dead = "--set schedule.learning_rate=1e-9 --set guard.epochs=2 --set guard.steps=1";
+    let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out out {dead}"), 4);
+    assert_says(&error, &["seed 1", "this run is dead", "schedule.learning_rate", "guard.epochs"]);
+    assert!(!bench.path("out/best").exists());
+}
+
+#[test]
+fn tags_that_the_training_data_lacks_are_told_of() {
+    let bench = bench();
+    bench.write("dev.conll", labelled(100..130) + "baba\tB-SEA\n\n");
+    let ran = bench.succeed(&format!("finetune ner {DATA} {SMALL} --out out"));
+    assert_says(&ran.stderr, &["1 words of the development data", "B-SEA", "count as missed"]);
+    let scores = json(&bench.read("out/seed-1/scores.json"));
+    assert_eq!(scores["details"]["dev"]["unknown_tags"]["B-SEA"], 1);
+}
+
+/// Epochs that the log of a run has from their first byte to their last.
+fn epochs(bench: &Workbench, run: &str) -> usize {
+    let text = std::fs::read_to_string(bench.path(&format!("{run}/metrics.jsonl"))).unwrap_or_default();
+    let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+    whole.lines().filter(|line| json(line)["kind"] == "epoch").count()
+}
+
+#[test]
+fn killed_and_terminated_runs_end_with_the_bits_of_one_that_was_left_alone() {
+    let bench = bench();
+    // Long enough to be hit, with dropout as the default has it.
+    let long = format!("finetune ner {DATA} {SMALL} --set train.epochs=40 --seeds 2");
+    bench.succeed(&format!("{long} --out undisturbed"));
+
+    let command = format!("{long} --out out");
+    let hit = |run: &str, after: usize, signal: Signal| {
+        let mut child = bench.start(&command);
+        let deadline = std::time::Instant::now() + workbench::PATIENCE;
+        while epochs(&bench, run) < after {
+            let status = child.try_wait().unwrap();
+            assert!(status.is_none(), "{run} ended with {status:?} before epoch {after}");
+            assert!(std::time::Instant::now() < deadline, "no epoch {after} of {run}");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        Ran::of(&child.wait_with_output().unwrap())
+    };
+    for after in [3, 17] {
+        assert_eq!(hit("out/seed-1", after, Signal::KILL).code, None);
+    }
+    let ran = hit("out/seed-1", 25, Signal::TERM);
+    assert_eq!(ran.code, Some(75), "{}", ran.stderr);
+    assert_says(&ran.stderr, &["Interrupted and saved. The same command goes on."]);
+    assert_eq!(hit("out/seed-2", 9, Signal::KILL).code, None);
+    let ran = bench.succeed(&command);
+    assert_says(&ran.stderr, &["finished already", "seed 2: 40 epochs of 4 steps from step"]);
+    for seed in ["seed-1", "seed-2"] {
+        let [found, expected] =
+            ["out", "undisturbed"].map(|out| bench.bytes(&format!("{out}/{seed}/model.safetensors")));
+        assert!(found == expected, "the weights of {seed} have other bits");
+        assert_eq!(epochs(&bench, &format!("out/{seed}")), 40);
+    }
+}

@@ -1,0 +1,481 @@
+//! Fine-tuning with one seed: epochs, evaluation, checkpoints, and what the run leaves behind.
+//!
+//! ```text
+//! RUN/config.json model.safetensors vocab.txt ...   the tagger of the best epoch
+//!     predictions-dev.conll predictions-test.conll  token gold predicted
+//!     scores.json README.md                         scores, model card; scores.json comes last
+//!     recipe.toml run.json metrics.jsonl tensorboard/ checkpoints/
+//! ```
+
+mod batches;
+mod error;
+mod outputs;
+mod snapshot;
+mod step;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::prelude::*;
+use electra_model::parameters::collect;
+use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_run::interrupt::Interrupt;
+use electra_run::process;
+use electra_run::recipe::Resolved;
+use electra_run::record::{MetricsLog, TensorBoard};
+use electra_run::run_folder::{RunFolder, RunIdentity};
+use electra_run::seed::{Purpose, derive};
+use serde::Serialize;
+
+use crate::Sentence;
+use crate::dead_run::{self, EpochScore};
+use crate::decode::{Decoder, Decoding};
+use crate::labels::LabelSet;
+use crate::loss::WordLoss;
+use crate::metrics::{Comparison, Mode, Scores};
+use crate::monitor::{EpochRecord, Event, Monitor};
+use crate::recipe::Recipe;
+use crate::splits::{Split, Splits};
+use crate::start::{Lineage, Start};
+use crate::tag::WindowedSentences;
+use crate::tagger::{Tagger, TaggerShape};
+
+pub use batches::{EpochBatches, TrainBatch};
+pub use error::{DIVERGENCE_REMEDY, FinetuneError};
+pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
+pub use snapshot::{OpenEpoch, Progress, Snapshot, SnapshotError, tagger_of};
+pub use step::{Divergence, Step, Steps};
+
+/// Where and with what a run takes place; none of it decides the weights' meaning.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// Its name on the command line.
+    pub device_name: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// Name and version of the program.
+    pub program_version: String,
+}
+
+/// How a run came to an end without an error.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// Trained, evaluated and written.
+    Finished(Box<Outcome>),
+    /// Somebody asked it to stop; the same again goes on.
+    Interrupted,
+}
+
+/// The first line of the log.
+#[derive(Serialize)]
+struct RunRecord<'a> {
+    recipe_hash: &'a str,
+    parameters: usize,
+    labels: &'a [String],
+    steps_per_epoch: u64,
+    lineage: &'a Lineage,
+    /// Tags of the development and the test data that the training data lacks.
+    unknown_tags: UnknownTags,
+}
+
+#[derive(Serialize)]
+struct UnknownTags {
+    dev: std::collections::BTreeMap<String, u64>,
+    test: std::collections::BTreeMap<String, u64>,
+}
+
+/// Fine-tunes `start` on `splits` in the folder `run`, from its last checkpoint if it has one. A run
+/// that is finished is not trained again; only a test file that it was not scored on is.
+///
+/// # Errors
+/// Whatever keeps the run from going on. Steps since the last checkpoint are then lost.
+pub fn finetune(
+    recipe: &Resolved<Recipe>,
+    start: &Start,
+    splits: &Splits,
+    run: PathBuf,
+    environment: &Environment,
+    interrupt: &Interrupt,
+    monitor: &mut dyn Monitor,
+) -> Result<Ended, FinetuneError> {
+    let r = &recipe.value;
+    let task = Task::new(r, start, splits)?;
+    let lineage = start.lineage();
+    let folder =
+        RunFolder::create_or_resume(run, &identity(recipe, environment, &task.train, splits, &lineage))?;
+    for message in &folder.changes {
+        monitor.on(Event::Note { step: 0, message });
+    }
+    if let Some(outcome) = Outcome::read(folder.path(), splits) {
+        monitor.on(Event::Note { step: outcome.steps, message: "finished already" });
+        return Ok(Ended::Finished(Box::new(outcome)));
+    }
+    let store = CheckpointStore::open(folder.checkpoints(), 1)?;
+    let device = environment.device.clone().autodiff();
+    let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, &device, monitor)?;
+    run.until_the_end(interrupt)
+}
+
+/// What is to be learned, prepared.
+struct Task<'a> {
+    recipe: &'a Recipe,
+    start: &'a Start,
+    labels: LabelSet,
+    train: Split,
+    windowed: WindowedSentences,
+    /// Labels of all words of all training sentences.
+    targets: Vec<Vec<Option<usize>>>,
+    dev: WindowedSentences,
+    batches: EpochBatches,
+}
+
+impl<'a> Task<'a> {
+    fn new(recipe: &'a Recipe, start: &'a Start, splits: &Splits) -> Result<Self, FinetuneError> {
+        start.check_window(recipe.input.window)?;
+        let train = match recipe.train.max_sentences {
+            Some(most) => splits.train.first(most),
+            None => splits.train.clone(),
+        };
+        let labels = LabelSet::of(&train.sentences, recipe.labels.scheme);
+        if labels.kinds().is_empty() {
+            return Err(FinetuneError::NoEntities { path: train.path, sentences: train.facts.sentences });
+        }
+        let (tokenizer, settings) = (start.tokenizer(), recipe.windows());
+        let windowed = WindowedSentences::new(&train.sentences, tokenizer, &settings);
+        let targets = train.sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
+        let dev = WindowedSentences::new(&splits.dev.sentences, tokenizer, &settings);
+        let batches = EpochBatches::new(&windowed.windows, recipe.train.batch_size, recipe.seed);
+        Ok(Self { recipe, start, labels, train, windowed, targets, dev, batches })
+    }
+
+    fn shape(&self) -> TaggerShape<'_> {
+        TaggerShape { config: self.start.config(), labels: &self.labels, crf: self.has_crf() }
+    }
+
+    fn has_crf(&self) -> bool {
+        self.recipe.labels.decoding == Decoding::Crf
+    }
+
+    fn total_steps(&self) -> u64 {
+        self.batches.steps() * self.recipe.train.epochs as u64
+    }
+
+    /// What `tagger`, which is on `device`, says about sentences.
+    fn tags(&self, tagger: &Tagger, sentences: &WindowedSentences, device: &Device) -> Vec<Vec<String>> {
+        let decoder = Decoder::new(self.recipe.labels.decoding, &self.labels, tagger.crf.as_ref());
+        sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device)
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    task: &'a Task<'a>,
+    recipe: &'a Resolved<Recipe>,
+    lineage: &'a Lineage,
+    splits: &'a Splits,
+    folder: RunFolder,
+    store: CheckpointStore,
+    steps: Steps<'a>,
+    snapshot: Snapshot,
+    log: MetricsLog,
+    board: TensorBoard,
+    monitor: &'a mut dyn Monitor,
+    started: Instant,
+    last_saved: Option<u64>,
+}
+
+impl<'a> Run<'a> {
+    #[allow(clippy::too_many_arguments)]
+    fn begin(
+        task: &'a Task<'a>,
+        recipe: &'a Resolved<Recipe>,
+        lineage: &'a Lineage,
+        splits: &'a Splits,
+        folder: RunFolder,
+        store: CheckpointStore,
+        device: &'a Device,
+        monitor: &'a mut dyn Monitor,
+    ) -> Result<Self, FinetuneError> {
+        let r = task.recipe;
+        let rates = r.rates.of(task.start.config().num_hidden_layers)?;
+        let counts = task.labels.counts(&task.train.sentences);
+        let weights = r.loss.class_weights.of(&task.labels, &counts)?;
+        let steps = Steps {
+            recipe: r,
+            loss: WordLoss::new(r.loss.word.clone(), weights),
+            rates,
+            schedule: r.schedule(task.total_steps()),
+            device,
+        };
+        let found = store.latest_valid()?;
+        let precision = r.train.precision;
+        let (snapshot, last_saved) = match &found.checkpoint {
+            Some(checkpoint) => {
+                let snapshot = Snapshot::load(checkpoint, task.shape(), &rates, device, precision)?;
+                (snapshot, Some(checkpoint.step))
+            }
+            None if found.passed_over.is_empty() => {
+                let seed = derive(r.seed, Purpose::Init, 0);
+                let tagger = task.start.tagger(&task.labels, task.has_crf(), seed, device, precision)?;
+                (Snapshot::start(tagger, &rates), None)
+            }
+            None => {
+                return Err(FinetuneError::Lost { path: folder.checkpoints(), damage: found.passed_over });
+            }
+        };
+        let unknown = UnknownTags {
+            dev: task.labels.unknown(&splits.dev.sentences),
+            test: splits.test.as_ref().map(|test| task.labels.unknown(&test.sentences)).unwrap_or_default(),
+        };
+        let notes = unknown_notes(&unknown);
+        let record = RunRecord {
+            recipe_hash: &recipe.hash,
+            parameters: collect(snapshot.tagger()).values().map(|data| data.shape().num_elements()).sum(),
+            labels: task.labels.names(),
+            steps_per_epoch: task.batches.steps(),
+            lineage,
+            unknown_tags: unknown,
+        };
+        let step = snapshot.progress.step;
+        let log = MetricsLog::open(folder.metrics(), step, &record)?;
+        let board = TensorBoard::open(folder.tensorboard(), folder.is_resumed.then_some(step));
+        if !folder.is_resumed {
+            board.recipe(0, &recipe.text);
+        }
+        let damage =
+            found.passed_over.iter().map(|damage| format!("passed over a damaged checkpoint: {damage}"));
+        let notes: Vec<String> = damage.chain(notes).collect();
+        let started = Instant::now();
+        let mut run = Self {
+            task,
+            recipe,
+            lineage,
+            splits,
+            folder,
+            store,
+            steps,
+            snapshot,
+            log,
+            board,
+            monitor,
+            started,
+            last_saved,
+        };
+        for note in notes {
+            run.note(&note)?;
+        }
+        for change in run.folder.changes.clone() {
+            run.log.event(step, &change)?;
+        }
+        Ok(run)
+    }
+
+    fn until_the_end(&mut self, interrupt: &Interrupt) -> Result<Ended, FinetuneError> {
+        let epochs = self.task.recipe.train.epochs;
+        self.monitor.on(Event::Started {
+            seed: self.task.recipe.seed,
+            step: self.snapshot.progress.step,
+            steps_per_epoch: self.task.batches.steps(),
+            epochs,
+        });
+        let begun = self.snapshot.progress.epochs.len();
+        while !self.is_trained() {
+            match self.epoch(begun, interrupt) {
+                Ok(true) => {}
+                Ok(false) => {
+                    if self.last_saved != Some(self.snapshot.progress.step) {
+                        self.save(None)?;
+                    }
+                    self.end(interrupt.reason().unwrap_or("request"), false)?;
+                    return Ok(Ended::Interrupted);
+                }
+                Err(error) => {
+                    if let FinetuneError::Diverged(_) | FinetuneError::Dead(_) = &error {
+                        self.log.event(self.snapshot.progress.step, &error.to_string())?;
+                        let reason =
+                            if matches!(error, FinetuneError::Dead(_)) { "dead" } else { "diverged" };
+                        self.end(reason, false)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let outcome = self.finish()?;
+        self.end("finished", true)?;
+        Ok(Ended::Finished(Box::new(outcome)))
+    }
+
+    /// Whether all epochs are done or none has been better for too long.
+    fn is_trained(&self) -> bool {
+        let (train, progress) = (&self.task.recipe.train, &self.snapshot.progress);
+        progress.epochs.len() >= train.epochs
+            || train.patience.is_some_and(|patience| progress.stale() >= patience)
+    }
+
+    /// The rest of the epoch under way; false if somebody interrupts.
+    fn epoch(&mut self, begun: usize, interrupt: &Interrupt) -> Result<bool, FinetuneError> {
+        let task = self.task;
+        let epoch = self.snapshot.progress.epochs.len() as u64;
+        let batches = task.batches.of_epoch(epoch, task.recipe.micro_batch_size());
+        let done = (self.snapshot.progress.step - epoch * task.batches.steps()) as usize;
+        let (mut words, mut learning_rate, clock) = (0, None, Instant::now());
+        for parts in &batches[done..] {
+            if interrupt.is_requested() {
+                return Ok(false);
+            }
+            let parts: Vec<TrainBatch> =
+                parts.iter().map(|windows| TrainBatch::new(&task.windowed, windows, &task.targets)).collect();
+            let step = self.steps.take(&mut self.snapshot, &parts)?;
+            self.snapshot.progress.open.add(&step);
+            words += step.words;
+            learning_rate = Some(step.learning_rate);
+            self.monitor.on(Event::Stepped { step: self.snapshot.progress.step });
+        }
+        let seconds = clock.elapsed().as_secs_f64();
+        let learning_rate =
+            learning_rate.unwrap_or_else(|| self.steps.schedule.at(self.snapshot.progress.step - 1));
+        let words_per_second = (words > 0).then(|| words as f64 / seconds);
+        self.end_epoch(begun, learning_rate, words_per_second)?;
+        Ok(true)
+    }
+
+    fn end_epoch(
+        &mut self,
+        begun: usize,
+        learning_rate: f64,
+        words_per_second: Option<f64>,
+    ) -> Result<(), FinetuneError> {
+        let task = self.task;
+        let clock = Instant::now();
+        let tagger = self.snapshot.tagger().valid();
+        let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner());
+        let scores = scores(&self.splits.dev.sentences, &tags);
+        let progress = &mut self.snapshot.progress;
+        let open = std::mem::take(&mut progress.open);
+        let score = EpochScore { loss: open.loss / open.weight, f1: scores.micro.f1 };
+        progress.epochs.push(score);
+        let done = progress.epochs.len();
+        let record = EpochRecord {
+            epoch: done,
+            loss: score.loss,
+            dev_precision: scores.micro.precision,
+            dev_recall: scores.micro.recall,
+            dev_f1: score.f1,
+            dev_token_accuracy: scores.token_accuracy,
+            is_best: progress.best().is_some_and(|(epoch, _)| epoch + 1 == done),
+            learning_rate,
+            grad_norm: open.grad_norm / open.steps as f64,
+            words_per_second,
+            dev_seconds: clock.elapsed().as_secs_f64(),
+            rss_mb: process::rss().map(|bytes| bytes as f64 / 1e6),
+        };
+        let (step, epochs) = (progress.step, task.recipe.train.epochs);
+        self.log.line("epoch", step, &record)?;
+        self.board.scalars(
+            step,
+            &[
+                ("train/loss", record.loss),
+                ("train/learning_rate", record.learning_rate),
+                ("train/grad_norm", record.grad_norm),
+                ("dev/precision", record.dev_precision),
+                ("dev/recall", record.dev_recall),
+                ("dev/f1", record.dev_f1),
+                ("dev/token_accuracy", record.dev_token_accuracy),
+            ],
+        );
+        let each = self.started.elapsed().as_secs_f64() / (done - begun) as f64;
+        let seconds_left = each * (epochs - done) as f64;
+        self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });
+        // Before saving: what the guard stops shall stop again when the same command is repeated.
+        dead_run::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
+        self.save(Some(1.0 - score.f1))?;
+        if self.is_trained() && done < epochs {
+            self.note(&format!(
+                "stopped early: {} epochs without a better F1",
+                self.snapshot.progress.stale()
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, metric: Option<f64>) -> Result<(), FinetuneError> {
+        let blobs = self.snapshot.to_blobs();
+        let blobs: Vec<(&str, &[u8])> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let step = self.snapshot.progress.step;
+        match self.store.save(step, &blobs, metric) {
+            Ok(()) => {}
+            // The new checkpoint is there; only old ones could not be removed.
+            Err(error @ CheckpointError::TidyUp { .. }) => self.note(&error.to_string())?,
+            Err(error) => return Err(error.into()),
+        }
+        self.last_saved = Some(step);
+        Ok(())
+    }
+
+    fn note(&mut self, message: &str) -> Result<(), FinetuneError> {
+        let step = self.snapshot.progress.step;
+        self.log.event(step, message)?;
+        self.monitor.on(Event::Note { step, message });
+        Ok(())
+    }
+
+    /// Closes the logs.
+    fn end(&mut self, reason: &str, is_success: bool) -> Result<(), FinetuneError> {
+        let step = self.snapshot.progress.step;
+        let words = self.task.train.facts.tokens as u64 * step / self.task.batches.steps();
+        self.log.end(step, self.started.elapsed().as_secs_f64(), words, reason)?;
+        self.board.end(is_success);
+        self.board.flush();
+        if let Some(failure) = self.board.failure() {
+            let message = format!("TensorBoard events are incomplete: {failure}");
+            self.monitor.on(Event::Note { step, message: &message });
+        }
+        Ok(())
+    }
+}
+
+/// Scores by the rules of conlleval.
+fn scores(gold: &[Sentence], predicted: &[Vec<String>]) -> Scores {
+    let gold: Vec<&[String]> = gold.iter().map(|sentence| sentence.tags.as_slice()).collect();
+    let comparison = Comparison::new(&gold, predicted, Mode::Default);
+    Scores::of(&comparison.expect("every word has a tag, and a split has words"))
+}
+
+fn unknown_notes(unknown: &UnknownTags) -> Vec<String> {
+    [("development", &unknown.dev), ("test", &unknown.test)]
+        .into_iter()
+        .filter(|(_, tags)| !tags.is_empty())
+        .map(|(split, tags)| {
+            let words: u64 = tags.values().sum();
+            let names: Vec<&str> = tags.keys().map(String::as_str).collect();
+            format!(
+                "{words} words of the {split} data have tags that the training data lacks ({}): they count as missed",
+                names.join(", ")
+            )
+        })
+        .collect()
+}
+
+fn identity(
+    recipe: &Resolved<Recipe>,
+    environment: &Environment,
+    train: &Split,
+    splits: &Splits,
+    lineage: &Lineage,
+) -> RunIdentity {
+    // The test data decides nothing.
+    let data = format!("{} {}", train.facts.hash, splits.dev.facts.hash);
+    RunIdentity {
+        recipe_text: recipe.text.clone(),
+        recipe_hash: recipe.hash.clone(),
+        data_hash: blake3::hash(data.as_bytes()).to_hex().to_string(),
+        tokenizer_hash: lineage.tokenizer_hash.clone(),
+        model_hash: Some(lineage.model_hash.clone()),
+        program_version: environment.program_version.clone(),
+        device: environment.device_name.clone(),
+        threads: environment.threads,
+    }
+}

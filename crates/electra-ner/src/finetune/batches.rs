@@ -1,0 +1,202 @@
+//! Which windows make a step: a function of seed and epoch.
+//!
+//! Windows of like length go together, so that little padding is computed: an epoch's order is cut
+//! into pools of a few batches, each pool is sorted by length and cut into batches, and the batches
+//! are shuffled again.
+
+use std::ops::Range;
+
+use electra_run::order::Order;
+use electra_run::seed::{Purpose, derive};
+
+use crate::crf::LabelledRows;
+use crate::tag::WindowedSentences;
+use crate::tagger::WindowBatchData;
+use crate::window::Window;
+
+/// Batches that are sorted by length together.
+const POOL: usize = 16;
+
+/// The batches of every epoch of a run.
+#[derive(Clone, Debug)]
+pub struct EpochBatches {
+    /// Windows that have to stay together: one, or all that share a sentence.
+    units: Vec<Range<usize>>,
+    /// Pieces of the longest window of each unit.
+    lengths: Vec<usize>,
+    batch_size: usize,
+    seed: u64,
+}
+
+/// Windows that go through the network together, with their labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainBatch {
+    /// The rows.
+    pub data: WindowBatchData,
+    /// The label of each word.
+    pub targets: Vec<Option<usize>>,
+    /// The same, sentence by sentence.
+    pub sentences: Vec<LabelledRows>,
+}
+
+impl EpochBatches {
+    /// Batches of `batch_size` units of these windows.
+    ///
+    /// # Panics
+    /// If there are no windows or the batch has no room.
+    pub fn new(windows: &[Window], batch_size: usize, seed: u64) -> Self {
+        assert!(
+            !windows.is_empty() && batch_size > 0,
+            "{} windows in batches of {batch_size}",
+            windows.len()
+        );
+        let mut units: Vec<Range<usize>> = Vec::new();
+        let mut sentence = None;
+        for (index, window) in windows.iter().enumerate() {
+            let (first, last) = (window.scored.first(), window.scored.last());
+            match units
+                .last_mut()
+                .filter(|_| sentence.is_some() && sentence == first.map(|word| word.sentence))
+            {
+                Some(unit) => unit.end = index + 1,
+                None => units.push(index..index + 1),
+            }
+            sentence = last.map(|word| word.sentence);
+        }
+        let longest =
+            |unit: &Range<usize>| windows[unit.clone()].iter().map(|w| w.ids.len()).max().unwrap_or(0);
+        let lengths = units.iter().map(longest).collect();
+        Self { units, lengths, batch_size, seed }
+    }
+
+    /// Steps of an epoch.
+    pub fn steps(&self) -> u64 {
+        self.units.len().div_ceil(self.batch_size) as u64
+    }
+
+    /// The batches of epoch `epoch`, counted from 0: each with the windows that go through the
+    /// network at once, at most `micro_batch_size` or those of one unit.
+    pub fn of_epoch(&self, epoch: u64, micro_batch_size: usize) -> Vec<Vec<Vec<usize>>> {
+        let n = self.units.len();
+        let order = Order::new(self.seed, n);
+        let order: Vec<usize> = (0..n as u64).map(|at| order.index(epoch * n as u64 + at)).collect();
+        let mut batches: Vec<Vec<usize>> = Vec::with_capacity(n.div_ceil(self.batch_size));
+        for pool in order.chunks(self.batch_size.saturating_mul(POOL)) {
+            let mut pool = pool.to_vec();
+            pool.sort_by_key(|&unit| std::cmp::Reverse(self.lengths[unit]));
+            batches.extend(pool.chunks(self.batch_size).map(<[usize]>::to_vec));
+        }
+        // Otherwise every pool would begin with its longest sentences.
+        let shuffled = Order::new(derive(self.seed, Purpose::Order, epoch), batches.len());
+        (0..batches.len() as u64)
+            .map(|at| self.micro_batches(&batches[shuffled.index(at)], micro_batch_size))
+            .collect()
+    }
+
+    fn micro_batches(&self, units: &[usize], size: usize) -> Vec<Vec<usize>> {
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        for &unit in units {
+            let windows = self.units[unit].clone();
+            match batches.last_mut().filter(|batch| batch.len() + windows.len() <= size) {
+                Some(batch) => batch.extend(windows),
+                None => batches.push(windows.collect()),
+            }
+        }
+        batches
+    }
+}
+
+impl TrainBatch {
+    /// The rows of these windows; `labels` has the labels of every sentence's words.
+    pub fn new(windowed: &WindowedSentences, windows: &[usize], labels: &[Vec<Option<usize>>]) -> Self {
+        let (data, words) = windowed.batch(windows);
+        let mut sentences: Vec<LabelledRows> = Vec::new();
+        let mut before = None;
+        for (row, &(sentence, word)) in words.iter().enumerate() {
+            if before != Some(sentence) {
+                sentences.push(LabelledRows::default());
+                before = Some(sentence);
+            }
+            let open = sentences.last_mut().expect("a sentence was begun");
+            open.rows.push(row);
+            open.labels.push(labels[sentence][word].expect("the labels are those of the training data"));
+        }
+        let targets = words.iter().map(|&(sentence, word)| labels[sentence][word]).collect();
+        Self { data, targets, sentences }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::window::ScoredWord;
+
+    /// A window of `length` pieces in which a word of each of `sentences` is scored.
+    fn window(length: usize, sentences: &[usize]) -> Window {
+        let scored = sentences.iter().enumerate().map(|(at, &sentence)| ScoredWord {
+            piece: at + 1,
+            sentence,
+            word: 0,
+        });
+        Window { ids: vec![1; length], scored: scored.collect(), context_before: 0, context_after: 0 }
+    }
+
+    fn windows(lengths: impl IntoIterator<Item = usize>) -> Vec<Window> {
+        lengths.into_iter().enumerate().map(|(at, length)| window(length, &[at])).collect()
+    }
+
+    #[test]
+    fn every_epoch_has_every_window_once_in_another_order() {
+        let batches = EpochBatches::new(&windows((0..50).map(|n| 8 + n % 13)), 8, 3);
+        assert_eq!(batches.steps(), 7);
+        let mut orders = BTreeSet::new();
+        for epoch in 0..4 {
+            let epoch = batches.of_epoch(epoch, 8);
+            assert_eq!(epoch.len() as u64, batches.steps());
+            let mut seen: Vec<usize> = epoch.iter().flatten().flatten().copied().collect();
+            orders.insert(seen.clone());
+            seen.sort_unstable();
+            assert_eq!(seen, (0..50).collect::<Vec<_>>());
+        }
+        assert_eq!(orders.len(), 4);
+        assert_eq!(batches.of_epoch(2, 8), batches.of_epoch(2, 8));
+    }
+
+    #[test]
+    fn windows_of_like_length_go_together() {
+        let lengths: Vec<usize> = (0..128).map(|n| 8 + (n * 37) % 96).collect();
+        let batches = EpochBatches::new(&windows(lengths.clone()), 8, 3);
+        let padded = |epoch: &[Vec<Vec<usize>>]| -> usize {
+            let rows = |batch: &Vec<usize>| batch.len() * batch.iter().map(|&w| lengths[w]).max().unwrap();
+            epoch.iter().flatten().map(rows).sum()
+        };
+        let real: usize = lengths.iter().sum();
+        let found = padded(&batches.of_epoch(0, 8));
+        assert!(found < real + real / 10, "{found} positions for {real} pieces");
+    }
+
+    #[test]
+    fn windows_that_share_a_sentence_are_in_one_step_and_one_pass() {
+        // Sentence 1 is scored in three windows.
+        let windows =
+            [window(9, &[0]), window(16, &[1, 1]), window(16, &[1]), window(12, &[1, 2]), window(8, &[3])];
+        let batches = EpochBatches::new(&windows, 2, 1);
+        assert_eq!(batches.steps(), 2);
+        for epoch in 0..5 {
+            let passes: Vec<Vec<usize>> = batches.of_epoch(epoch, 1).concat();
+            assert!(passes.contains(&vec![1, 2, 3]), "{passes:?}");
+            assert_eq!(passes.len(), 3);
+        }
+    }
+
+    #[test]
+    fn micro_batches_are_the_batch_in_parts() {
+        let batches = EpochBatches::new(&windows((0..20).map(|n| 8 + n)), 6, 1);
+        for (whole, parts) in batches.of_epoch(1, 6).iter().zip(batches.of_epoch(1, 4)) {
+            assert_eq!(whole.concat(), parts.concat());
+            assert!(parts.iter().all(|part| part.len() <= 4));
+        }
+    }
+}

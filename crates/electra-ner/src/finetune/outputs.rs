@@ -1,0 +1,180 @@
+//! What a finished run leaves behind: tagger, predictions, scores, model card.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use electra_run::durable;
+use serde::{Deserialize, Serialize};
+
+use super::Run;
+use super::error::FinetuneError;
+use super::snapshot::tagger_of;
+use crate::metrics::{Bootstrap, Evaluation, SeenEntities, Settings, evaluate};
+use crate::model_card::{self, Card};
+use crate::predictions::{self, Predictions};
+use crate::splits::{SplitFacts, Splits};
+use crate::tag::WindowedSentences;
+use crate::tagger_folder::{TaggerFolder, TaggerSettings};
+
+/// File of the scores. It is written last: a run that has it is finished.
+pub const SCORES: &str = "scores.json";
+/// File of the predictions on the development data.
+pub const PREDICTIONS_DEV: &str = "predictions-dev.conll";
+/// File of the predictions on the test data.
+pub const PREDICTIONS_TEST: &str = "predictions-test.conll";
+
+/// What a finished run came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Where it lies.
+    #[serde(skip)]
+    pub run: PathBuf,
+    /// Its seed.
+    pub seed: u64,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Epochs done.
+    pub epochs: usize,
+    /// The epoch that was kept, from 1.
+    pub best_epoch: usize,
+    /// Scores on the development data, which chose the epoch.
+    pub dev: SplitOutcome,
+    /// Scores on the test data, if there is any.
+    pub test: Option<SplitOutcome>,
+}
+
+/// Micro scores on a split, by the rules of conlleval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitOutcome {
+    /// What identifies the split, as [`SplitFacts::hash`].
+    pub hash: String,
+    /// Share of the predicted entities that are correct.
+    pub precision: f64,
+    /// Share of the gold entities that were found.
+    pub recall: f64,
+    /// Harmonic mean of both.
+    pub f1: f64,
+}
+
+/// `scores.json`.
+#[derive(Serialize)]
+struct ScoresFile<'a> {
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    details: BTreeMap<&'static str, Details>,
+}
+
+/// Everything about a split.
+#[derive(Serialize)]
+struct Details {
+    data: SplitFacts,
+    /// Tags that the training data lacks, with the number of words.
+    unknown_tags: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+impl Outcome {
+    /// The outcome of the finished run in a folder; none if it is not finished, or was not scored
+    /// on this test data.
+    pub(super) fn read(run: &Path, splits: &Splits) -> Option<Self> {
+        let bytes = std::fs::read(run.join(SCORES)).ok()?;
+        let outcome: Self = serde_json::from_slice(&bytes).ok()?;
+        let is_scored = splits.test.as_ref().is_none_or(|test| {
+            outcome.test.as_ref().is_some_and(|scored| scored.hash == test.facts.hash)
+                && run.join(PREDICTIONS_TEST).exists()
+        });
+        is_scored.then(|| Self { run: run.to_owned(), ..outcome })
+    }
+}
+
+impl Run<'_> {
+    /// Loads the best epoch, evaluates it, and writes everything.
+    pub(super) fn finish(&mut self) -> Result<Outcome, FinetuneError> {
+        let task = self.task;
+        let recipe = task.recipe;
+        let lost = || FinetuneError::Lost { path: self.folder.checkpoints(), damage: vec![] };
+        let best = self.store.best()?.ok_or_else(lost)?;
+        let device = self.steps.device.clone().inner();
+        let tagger = tagger_of(&best, task.shape(), &device, recipe.train.precision)?;
+
+        let seen = SeenEntities::of(&task.train.sentences);
+        let mut details = BTreeMap::new();
+        let mut outcomes = Vec::new();
+        let given = [
+            ("dev", Some(&self.splits.dev), PREDICTIONS_DEV),
+            ("test", self.splits.test.as_ref(), PREDICTIONS_TEST),
+        ];
+        for (name, split, file) in given {
+            let Some(split) = split else { continue };
+            let windowed =
+                WindowedSentences::new(&split.sentences, task.start.tokenizer(), &recipe.windows());
+            let predicted = task.tags(&tagger, &windowed, &device);
+            let predictions = Predictions { sentences: split.sentences.clone(), predicted };
+            predictions::write(
+                &self.folder.path().join(file),
+                &predictions.sentences,
+                &predictions.predicted,
+            )?;
+            let bootstrap = Bootstrap { seed: recipe.seed, ..Bootstrap::default() };
+            let settings = Settings { bootstrap, ..Settings::default() };
+            let evaluation = evaluate(&[predictions], Some(&seen), settings)
+                .expect("every word has a tag, and a split has words");
+            let micro = evaluation.default.micro;
+            outcomes.push(SplitOutcome {
+                hash: split.facts.hash.clone(),
+                precision: micro.precision,
+                recall: micro.recall,
+                f1: micro.f1,
+            });
+            let unknown_tags = task.labels.unknown(&split.sentences);
+            details.insert(name, Details { data: split.facts.clone(), unknown_tags, evaluation });
+        }
+
+        let mut outcomes = outcomes.into_iter();
+        let progress = &self.snapshot.progress;
+        let outcome = Outcome {
+            run: self.folder.path().to_owned(),
+            seed: recipe.seed,
+            steps: progress.step,
+            epochs: progress.epochs.len(),
+            best_epoch: progress.best().map_or(0, |(epoch, _)| epoch + 1),
+            dev: outcomes.next().expect("there is development data"),
+            test: outcomes.next(),
+        };
+        let labels = &recipe.labels;
+        let settings = TaggerSettings {
+            decoding: labels.decoding,
+            context: recipe.input.context,
+            window: recipe.input.window,
+        };
+        let tokenizer = task.start.tokenizer().clone();
+        TaggerFolder::new(self.folder.path(), &tagger, task.shape(), recipe.dropout, settings, tokenizer)
+            .write()?;
+        let card = model_card::render(&Card {
+            recipe,
+            recipe_text: &self.recipe.text,
+            labels: &task.labels,
+            lineage: self.lineage,
+            train: &task.train.facts,
+            outcome: &outcome,
+            evaluations: details
+                .iter()
+                .map(|(name, details)| (*name, &details.data, &details.evaluation))
+                .collect(),
+        });
+        self.write("README.md", card.as_bytes())?;
+        if outcome.dev.f1 == 0.0 {
+            self.note(&format!("no entity was found; {}", crate::dead_run::REMEDY))?;
+        }
+        let file = ScoresFile { outcome: &outcome, details };
+        let scores = serde_json::to_string_pretty(&file).expect("scores are JSON") + "\n";
+        self.write(SCORES, scores.as_bytes())?;
+        Ok(outcome)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FinetuneError> {
+        let path = self.folder.path().join(name);
+        durable::write(&path, bytes).map_err(|source| FinetuneError::Write { path, source })
+    }
+}

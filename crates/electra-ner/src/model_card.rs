@@ -1,0 +1,119 @@
+//! The model card of a tagger: `README.md` in its folder, as the Hugging Face hub shows it.
+
+use minijinja::Environment;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use crate::finetune::Outcome;
+use crate::labels::LabelSet;
+use crate::metrics::{Evaluation, TypeScores};
+use crate::recipe::Recipe;
+use crate::splits::SplitFacts;
+use crate::start::Lineage;
+
+/// What a card says.
+#[derive(Clone, Debug)]
+pub struct Card<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The same as TOML.
+    pub recipe_text: &'a str,
+    /// What the tagger tells apart.
+    pub labels: &'a LabelSet,
+    /// What it descends from.
+    pub lineage: &'a Lineage,
+    /// What it was trained on.
+    pub train: &'a SplitFacts,
+    /// What it came to.
+    pub outcome: &'a Outcome,
+    /// What it was scored on: name, data, scores.
+    pub evaluations: Vec<(&'static str, &'a SplitFacts, &'a Evaluation)>,
+}
+
+/// What the template is given.
+#[derive(Serialize)]
+struct Page<'a> {
+    recipe: &'a Recipe,
+    recipe_text: &'a str,
+    kinds: Vec<&'a str>,
+    lineage: &'a Lineage,
+    train: &'a SplitFacts,
+    outcome: &'a Outcome,
+    evaluations: Vec<Scored<'a>>,
+}
+
+/// Scores on a split, in percent.
+#[derive(Serialize)]
+struct Scored<'a> {
+    name: &'static str,
+    data: &'a SplitFacts,
+    rows: Vec<Row>,
+    tokens: u64,
+    tokens_scored: u64,
+    low: String,
+    high: String,
+    resamples: usize,
+    strict: Option<String>,
+    accuracy: String,
+    /// Recall of entities that the training data has, and of others.
+    seen: Option<[String; 2]>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    precision: String,
+    recall: String,
+    f1: String,
+    support: u64,
+}
+
+/// The card in Markdown.
+pub fn render(card: &Card) -> String {
+    let page = Page {
+        recipe: card.recipe,
+        recipe_text: card.recipe_text,
+        kinds: card.labels.kinds(),
+        lineage: card.lineage,
+        train: card.train,
+        outcome: card.outcome,
+        evaluations: card.evaluations.iter().map(|(name, data, e)| scored(name, data, e)).collect(),
+    };
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.add_template("model_card.md", include_str!("model_card.md")).expect("our template");
+    let template = environment.get_template("model_card.md").expect("it was just added");
+    template.render(Serde(page)).expect("the template fits the page")
+}
+
+fn scored<'a>(name: &'static str, data: &'a SplitFacts, evaluation: &Evaluation) -> Scored<'a> {
+    let row = |name: &str, scores: &TypeScores| Row {
+        name: name.to_owned(),
+        precision: percent(scores.precision),
+        recall: percent(scores.recall),
+        f1: percent(scores.f1),
+        support: scores.gold,
+    };
+    let scores = &evaluation.default;
+    let rows =
+        scores.types.iter().map(|(kind, scores)| row(kind, scores)).chain([row("**micro**", &scores.micro)]);
+    Scored {
+        name,
+        data,
+        rows: rows.collect(),
+        tokens: scores.tokens,
+        tokens_scored: scores.tokens_scored,
+        low: percent(evaluation.f1_interval.low),
+        high: percent(evaluation.f1_interval.high),
+        resamples: evaluation.f1_interval.resamples,
+        strict: evaluation.strict.as_ref().map(|strict| percent(strict.micro.f1)),
+        accuracy: percent(scores.token_accuracy),
+        seen: evaluation.seen.map(|seen| [seen.seen, seen.unseen].map(|part| percent(part.recall))),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}", 100.0 * share)
+}

@@ -1,0 +1,279 @@
+//! What a fine-tuning recipe says.
+
+use electra_model::Precision;
+use electra_optim::{AdamConfig, Decay, Schedule};
+use electra_run::recipe::{RecipeError, Resolved, load, load_str};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+use crate::decode::Decoding;
+use crate::labels::LabelScheme;
+use crate::loss::LossConfig;
+use crate::rates::{RatesConfig, RatesError};
+use crate::tagger::TaggerDropout;
+use crate::window::{Context, WindowSettings};
+
+/// A complete recipe: everything that decides the weights beside data and pretrained model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Names the output folder unless `--out` does.
+    pub name: String,
+    /// Every random number of the run follows from it.
+    pub seed: u64,
+    /// What the network sees at once.
+    pub input: InputConfig,
+    /// What it tells apart, and how.
+    pub labels: LabelConfig,
+    /// What training makes small.
+    pub loss: LossConfig,
+    /// How gradients become updates.
+    pub optimizer: AdamConfig,
+    /// Learning rate over the run.
+    pub schedule: ScheduleConfig,
+    /// Learning rates of single parameters.
+    pub rates: RatesConfig,
+    /// Units that are dropped in training.
+    pub dropout: TaggerDropout,
+    /// Epochs and batches.
+    pub train: TrainConfig,
+    /// When a run that learns nothing is stopped.
+    pub guard: GuardConfig,
+}
+
+/// What the network sees at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputConfig {
+    /// Pieces of a window at most, `[CLS]` and `[SEP]` counted.
+    pub window: usize,
+    /// What may surround a sentence in its window.
+    pub context: Context,
+}
+
+/// What is told apart, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelConfig {
+    /// How the words of an entity are marked.
+    pub scheme: LabelScheme,
+    /// How labels are chosen; with `crf` also what is trained.
+    pub decoding: Decoding,
+}
+
+/// Learning rate over the run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Peak, of the head; [`RatesConfig`] says what the layers below have of it.
+    pub learning_rate: f64,
+    /// Share of all steps over which the rate rises, in `[0, 1)`.
+    pub warmup: f64,
+    /// How it falls.
+    pub decay: Decay,
+}
+
+/// Epochs and batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training data; the schedule covers all of them.
+    pub epochs: usize,
+    /// Stop after so many epochs without a better F1 on the development data. Absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// Windows of an optimizer step. The windows of a sentence that is longer than one stay
+    /// together and count as one.
+    pub batch_size: usize,
+    /// Windows that go through the network at once; gradients of a step are summed over them.
+    /// Absent: the whole batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch_size: Option<usize>,
+    /// Train on the first so many sentences only. Absent: on all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_sentences: Option<usize>,
+    /// Gradients longer than this are shortened to it, all together.
+    pub max_grad_norm: f64,
+    /// Type of the operands of matrix products; everything else is 32-bit.
+    pub precision: Precision,
+}
+
+/// When a run that learns nothing is stopped; see [`crate::dead_run`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardConfig {
+    /// Epochs that a run has to show something, at least 1.
+    pub epochs: usize,
+    /// Steps that it has at least, for data of few steps an epoch.
+    pub steps: u64,
+}
+
+/// The recipe that is used where none is named: `configs/ner/default.toml`.
+pub const DEFAULT: &str = include_str!("../../../configs/ner/default.toml");
+
+impl Recipe {
+    /// Loads a recipe, or [`DEFAULT`] where no file is named, and checks it.
+    ///
+    /// # Errors
+    /// With the place of the culprit.
+    pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Self>, RecipeError> {
+        let resolved = match path {
+            Some(path) => load(path, overrides)?,
+            None => load_str("configs/ner/default.toml", DEFAULT, overrides)?,
+        };
+        check(&resolved)?;
+        Ok(resolved)
+    }
+
+    /// How windows are cut.
+    pub fn windows(&self) -> WindowSettings {
+        WindowSettings::new(self.input.window, self.input.context)
+    }
+
+    /// The learning rate of a run of `total_steps`.
+    pub fn schedule(&self, total_steps: u64) -> Schedule {
+        let ScheduleConfig { learning_rate, warmup, decay } = self.schedule;
+        // A run has a step at the peak, however short it is.
+        let warmup_steps = ((warmup * total_steps as f64).round() as u64).min(total_steps.saturating_sub(1));
+        Schedule { peak: learning_rate, warmup_steps, total_steps, decay }
+    }
+
+    /// Windows that go through the network at once.
+    pub fn micro_batch_size(&self) -> usize {
+        self.train.micro_batch_size.unwrap_or(self.train.batch_size)
+    }
+}
+
+/// Refuses values that cannot be meant, pointing at the culprit.
+///
+/// # Errors
+/// The first such value.
+pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
+    let r = &resolved.value;
+    let fail = |key: &str, message: String, help: &str| {
+        // What begins with a verb speaks of the key.
+        let message = if message.starts_with("is ") { format!("`{key}` {message}") } else { message };
+        Err(resolved.error_at(key, message, help))
+    };
+    if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
+        return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
+    }
+    if let Err(error) = r.windows().validate() {
+        return fail("input.window", error.to_string(), "128 is usual");
+    }
+    let usual = "see configs/ner/default.toml";
+    if let Err(error) = r.loss.check() {
+        return fail("loss", error.to_string(), usual);
+    }
+    if r.labels.decoding == Decoding::Crf
+        && let Err(error) = r.loss.check_with_crf()
+    {
+        return fail("loss", error.to_string(), "a CRF has a loss of its own");
+    }
+    if let Err(error) = r.optimizer.check() {
+        return fail(&format!("optimizer.{}", error.name), error.to_string(), usual);
+    }
+    let (rate, warmup) = (r.schedule.learning_rate, r.schedule.warmup);
+    if !(rate.is_finite() && rate > 0.0) {
+        return fail(
+            "schedule.learning_rate",
+            format!("is {rate}"),
+            "expected a number above 0, such as 5e-4",
+        );
+    }
+    if !(0.0..1.0).contains(&warmup) {
+        return fail("schedule.warmup", format!("is {warmup}"), "expected a share of the steps, such as 0.1");
+    }
+    if let Err(error) = r.schedule(100).check() {
+        return fail("schedule.decay", error.to_string(), usual);
+    }
+    // Frozen layers are counted against the model once it is known.
+    match r.rates.of(usize::MAX) {
+        Ok(_) => {}
+        Err(RatesError::Layers { count, .. }) => {
+            let help = "freeze at least 1 layer, or kind = \"embeddings\"";
+            return fail("rates.freeze", format!("`count` is {count}"), help);
+        }
+        Err(error) => {
+            let is_decay = error.to_string().contains("layer_decay");
+            let key = if is_decay { "rates.layer_decay" } else { "rates.crf_factor" };
+            return fail(key, error.to_string(), usual);
+        }
+    }
+    let dropout = r.dropout;
+    for (key, rate) in
+        [("hidden", dropout.hidden), ("attention", dropout.attention), ("classifier", dropout.classifier)]
+    {
+        if !(0.0..1.0).contains(&rate) {
+            let help = "expected a rate of at least 0 and below 1";
+            return fail(&format!("dropout.{key}"), format!("is {rate}"), help);
+        }
+    }
+    let norm = r.train.max_grad_norm;
+    if !(norm.is_finite() && norm > 0.0) {
+        return fail("train.max_grad_norm", format!("is {norm}"), "expected a number above 0");
+    }
+    for (key, value) in [
+        ("train.epochs", Some(r.train.epochs)),
+        ("train.patience", r.train.patience),
+        ("train.batch_size", Some(r.train.batch_size)),
+        ("train.micro_batch_size", r.train.micro_batch_size),
+        ("train.max_sentences", r.train.max_sentences),
+        ("guard.epochs", Some(r.guard.epochs)),
+    ] {
+        if value == Some(0) {
+            return fail(key, "is 0".into(), "expected at least 1");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(change: &str) -> String {
+        let error = Recipe::load(None, &[change.to_owned()]).unwrap_err();
+        format!("{}: {} {}", error.path, error.message, error.help.unwrap_or_default())
+    }
+
+    #[test]
+    fn the_default_is_complete_and_says_what_the_paper_says() {
+        let r = Recipe::load(None, &[]).unwrap().value;
+        assert_eq!((r.name.as_str(), r.dropout), ("default", TaggerDropout::PAPER));
+        assert_eq!((r.train.batch_size, r.train.max_grad_norm), (32, 1.0));
+        assert_eq!(r.rates.layer_decay, crate::rates::LayerDecay::Paper { rate: 0.8 });
+        assert_eq!(r.optimizer.weight_decay, 0.0);
+        // A tenth of the steps, and never all of them.
+        assert_eq!([200, 5, 1].map(|steps| r.schedule(steps).warmup_steps), [20, 1, 0]);
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_refused_by_their_key() {
+        for (change, expected) in [
+            ("input.window=7", "a window of 7 pieces is too short"),
+            ("input.context=\"paragraph\"", "paragraph"),
+            ("train.epochs=0", "`train.epochs` is 0"),
+            ("train.patience=0", "`train.patience` is 0"),
+            ("schedule.warmup=1.0", "`schedule.warmup` is 1"),
+            ("schedule.learning_rate=0.0", "`schedule.learning_rate` is 0"),
+            ("dropout.classifier=1.0", "`dropout.classifier` is 1"),
+            ("rates.layer_decay={kind=\"paper\",rate=1.5}", "rate of layer_decay is 1.5"),
+            ("rates.freeze={kind=\"layers\",count=0}", "`count` is 0"),
+            ("loss.word={kind=\"focal\",gamma=-1.0}", "gamma"),
+            ("train.batchsize=3", "batchsize"),
+            ("name=\"a/b\"", "cannot name a folder"),
+        ] {
+            let error = error(change);
+            assert!(error.contains(expected), "{change}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_crf_with_class_weights_is_refused() {
+        let changes =
+            ["labels.decoding=\"crf\"", "loss.class_weights={kind=\"inverse-frequency\"}"].map(str::to_owned);
+        let error = Recipe::load(None, &changes).unwrap_err();
+        assert!(error.message.contains("class_weights"), "{}", error.message);
+    }
+}

@@ -1,0 +1,294 @@
+//! A fine-tuning run as one HTML file: learning curves, scores by type, confusion, and every
+//! sentence in which something went wrong. It needs no network and no script.
+
+mod mistakes;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use electra_run::curve::{Curve, Role, Scale, Series};
+use electra_run::record::{LogError, Record, read_metrics, thousands};
+use electra_run::report::STYLE;
+use minijinja::Environment;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
+use crate::metrics::{Confusion, Evaluation, Settings, TypeScores, evaluate};
+use crate::predictions::{self, PredictionsError};
+
+use mistakes::{ErrorGroup, groups};
+
+/// Why a run cannot be reported on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; name a folder that `electra finetune` has written")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Predictions cannot be read.
+    #[error(transparent)]
+    Predictions(#[from] PredictionsError),
+}
+
+/// What the page shows.
+#[derive(Serialize)]
+struct Page {
+    style: &'static str,
+    name: String,
+    status: String,
+    facts: Vec<(String, String)>,
+    curves: Vec<Drawing>,
+    scored: Option<ScoredSplit>,
+    events: Vec<(String, String)>,
+    recipe: String,
+    environment: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct Drawing {
+    title: &'static str,
+    legend: Vec<(&'static str, &'static str)>,
+    last: String,
+    svg: Option<String>,
+}
+
+/// Scores and mistakes on the test data, or without any on the development data.
+#[derive(Serialize)]
+struct ScoredSplit {
+    name: &'static str,
+    rows: Vec<Row>,
+    micro: Row,
+    notes: Vec<String>,
+    errors: Vec<(&'static str, u64)>,
+    confusion: Confusion,
+    mistakes: Vec<ErrorGroup>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    precision: String,
+    recall: String,
+    f1: String,
+    gold: u64,
+    predicted: u64,
+}
+
+/// Whether a folder holds a fine-tuning run, and not one of pretraining.
+pub fn is_finetuning(run: &Path) -> bool {
+    let first = |record: &Record| record.fields.contains_key("lineage");
+    read_metrics(&run.join("metrics.jsonl")).is_ok_and(|records| records.first().is_some_and(first))
+}
+
+/// The report on a run, finished or not, as HTML.
+///
+/// # Errors
+/// If a file that every run has cannot be read.
+pub fn render(run: &Path) -> Result<String, ReportError> {
+    let read = |name: &str| {
+        let path = run.join(name);
+        fs::read_to_string(&path).map_err(|source| ReportError::Read { path, source })
+    };
+    let records = read_metrics(&run.join("metrics.jsonl"))?;
+    let epochs: Vec<&Record> = records.iter().filter(|record| record.kind == "epoch").collect();
+    let scores: Option<Value> = read(SCORES).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let described: Value = serde_json::from_str(&read("run.json")?).unwrap_or_default();
+    let page = Page {
+        style: STYLE,
+        name: name_of(run),
+        status: status(&records, scores.is_some()),
+        facts: facts(&epochs, scores.as_ref()),
+        curves: curves(&epochs),
+        scored: scores.as_ref().map(|scores| scored(run, scores)).transpose()?,
+        events: events(&records),
+        recipe: read("recipe.toml")?,
+        environment: rows_of(&described, &records),
+    };
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
+    let template = environment.get_template("report.html").expect("it was just added");
+    Ok(template.render(Serde(page)).expect("the template fits the page"))
+}
+
+/// The name of the folder with that of the folder around it: `wnut17/seed-1`.
+fn name_of(run: &Path) -> String {
+    let whole = run.canonicalize().unwrap_or_else(|_| run.to_owned());
+    let mut parts: Vec<String> =
+        whole.iter().rev().take(2).map(|part| part.to_string_lossy().into_owned()).collect();
+    parts.reverse();
+    parts.join("/")
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}", 100.0 * share)
+}
+
+fn status(records: &[Record], is_finished: bool) -> String {
+    let end = records.last().filter(|record| record.kind == "end");
+    let reason = end.and_then(|record| record.fields.get("reason")?.as_str());
+    let step = thousands(records.last().map_or(0, |record| record.step));
+    match reason {
+        Some("finished") => format!("finished after {step} steps"),
+        Some(reason) => format!("stopped at step {step}: {reason}"),
+        None if is_finished => format!("finished after {step} steps"),
+        None => format!("step {step}, not ended"),
+    }
+}
+
+fn facts(epochs: &[&Record], scores: Option<&Value>) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let f1 = |split: &str| scores?.get(split)?.get("f1")?.as_f64();
+    for split in ["test", "dev"] {
+        facts.extend(f1(split).map(|f1| (format!("{split} F1"), percent(f1))));
+    }
+    let best = scores.and_then(|scores| scores.get("best_epoch")?.as_u64());
+    facts.extend(best.map(|best| ("epoch kept".to_owned(), format!("{best} of {}", epochs.len()))));
+    let speeds: Vec<f64> = epochs.iter().filter_map(|epoch| epoch.number("words_per_second")).collect();
+    if !speeds.is_empty() {
+        let mean = speeds.iter().sum::<f64>() / speeds.len() as f64;
+        facts.push(("words a second".to_owned(), thousands(mean as u64)));
+    }
+    facts
+}
+
+fn curves(epochs: &[&Record]) -> Vec<Drawing> {
+    type Line = (Role, &'static str, &'static str, &'static str);
+    let draw = |title, lines: &[Line], scale| {
+        let series = |(role, _, _, field): &Line| Series {
+            role: *role,
+            points: epochs
+                .iter()
+                .filter_map(|epoch| Some((epoch.number("epoch")?, epoch.number(field)?)))
+                .collect(),
+        };
+        let series: Vec<Series> = lines.iter().map(series).collect();
+        let last = series.first().and_then(|series| series.points.last()).map(|point| point.1);
+        let curve = Curve {
+            title: format!("{title} by epoch"),
+            last_step: epochs.len() as f64,
+            series,
+            limits: vec![],
+            scale,
+        };
+        let small = |value: f64| value != 0.0 && value.abs() < 1e-2;
+        Drawing {
+            title,
+            legend: lines.iter().map(|(_, class, name, _)| (*class, *name)).collect(),
+            last: last
+                .map_or(String::new(), |v| if small(v) { format!("{v:.2e}") } else { format!("{v:.3}") }),
+            svg: curve.svg(),
+        }
+    };
+    let held_out = |name, field| (Role::HeldOut, "held-out", name, field);
+    let alone = |field| (Role::Alone, "training", "training", field);
+    vec![
+        draw("F1 on the development data", &[held_out("F1", "dev_f1")], Scale::FromZero),
+        draw(
+            "Precision and recall",
+            &[held_out("precision", "dev_precision"), (Role::Second, "second", "recall", "dev_recall")],
+            Scale::FromZero,
+        ),
+        draw("Training loss", &[alone("loss")], Scale::FromZero),
+        draw("Learning rate", &[alone("learning_rate")], Scale::FromZero),
+        draw("Gradient norm", &[alone("grad_norm")], Scale::FromZero),
+        draw("Words a second", &[alone("words_per_second")], Scale::FromZero),
+    ]
+}
+
+fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
+    let has_test = scores.get("test").is_some_and(|test| !test.is_null());
+    let (name, file) = if has_test { ("test", PREDICTIONS_TEST) } else { ("dev", PREDICTIONS_DEV) };
+    let found = predictions::read(&run.join(file), None)?;
+    let evaluation = evaluate(std::slice::from_ref(&found), None, Settings::default())
+        .expect("a file of predictions has a tag for each token");
+    let row = |name: &str, scores: &TypeScores| Row {
+        name: name.to_owned(),
+        precision: percent(scores.precision),
+        recall: percent(scores.recall),
+        f1: percent(scores.f1),
+        gold: scores.gold,
+        predicted: scores.predicted,
+    };
+    let default = &evaluation.default;
+    Ok(ScoredSplit {
+        name,
+        rows: default.types.iter().map(|(kind, scores)| row(kind, scores)).collect(),
+        micro: row("micro", &default.micro),
+        notes: notes(&evaluation, &scores["details"][name]),
+        errors: evaluation.errors.list().map(|(class, count)| (class.name(), count)).to_vec(),
+        mistakes: groups(&evaluation.comparison, &found.sentences),
+        confusion: evaluation.confusion,
+    })
+}
+
+fn notes(evaluation: &Evaluation, details: &Value) -> Vec<String> {
+    let default = &evaluation.default;
+    let mut notes = vec![
+        format!("Tokens scored {}/{}, by the rules of conlleval.", default.tokens_scored, default.tokens),
+        format!("Micro F1 {}, 95 % interval {}.", percent(default.micro.f1), evaluation.f1_interval),
+    ];
+    if let Some(average) = default.macro_average {
+        let (of_types, weighted) = (percent(average.f1), percent(default.weighted.f1));
+        notes.push(format!("Macro F1 {of_types}, weighted {weighted}."));
+    }
+    if let Some(strict) = &evaluation.strict {
+        notes.push(format!("Strict F1 {}.", percent(strict.micro.f1)));
+    }
+    let recall = |part: &str| details["seen"][part]["recall"].as_f64();
+    if let (Some(seen), Some(unseen)) = (recall("seen"), recall("unseen")) {
+        let (seen, unseen) = (percent(seen), percent(unseen));
+        notes.push(format!("Recall of entities that the training data has {seen}, of others {unseen}."));
+    }
+    notes
+}
+
+fn events(records: &[Record]) -> Vec<(String, String)> {
+    let event = |record: &Record| {
+        let text = match record.kind.as_str() {
+            "start" => "started".to_owned(),
+            "resume" => "resumed".to_owned(),
+            "event" => record.fields.get("message")?.as_str()?.to_owned(),
+            "end" => format!("ended: {}", record.fields.get("reason")?.as_str()?),
+            _ => return None,
+        };
+        Some((thousands(record.step), text))
+    };
+    records.iter().filter_map(event).collect()
+}
+
+/// `run.json` and the first line of the log as rows of a table.
+fn rows_of(described: &Value, records: &[Record]) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    flatten("", described, &mut rows);
+    if let Some(first) = records.first() {
+        for field in ["parameters", "lineage"] {
+            flatten(field, &first.fields[field], &mut rows);
+        }
+    }
+    rows
+}
+
+fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            flatten(&name, value, rows);
+        }),
+        Value::Null => {}
+        Value::String(text) => rows.push((name.to_owned(), text.clone())),
+        other => rows.push((name.to_owned(), other.to_string())),
+    }
+}

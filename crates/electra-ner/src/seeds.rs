@@ -1,0 +1,251 @@
+//! Several seeds of one recipe: mean, deviation, the best, and all their predictions together.
+//!
+//! ```text
+//! OUT/seed-1/ seed-2/ ...   a run each; those that are finished are not trained again
+//!     best/                 a copy of the tagger with the best F1 on the development data
+//!     summary.json          what is printed
+//! ```
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use electra_run::durable;
+use electra_run::interrupt::Interrupt;
+use electra_run::recipe::Resolved;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::finetune::{Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, finetune};
+use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
+use crate::monitor::Monitor;
+use crate::predictions::{self, Gold, Predictions};
+use crate::recipe::Recipe;
+use crate::splits::Splits;
+use crate::start::Start;
+
+/// Folder of the best tagger.
+pub const BEST: &str = "best";
+/// File of the [`Summary`].
+pub const SUMMARY: &str = "summary.json";
+
+/// What several seeds came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Name of the recipe.
+    pub name: String,
+    /// One for each seed.
+    pub runs: Vec<SeedRun>,
+    /// F1 on the development data.
+    pub dev: Spread,
+    /// F1 on the test data, if there is any.
+    pub test: Option<Spread>,
+    /// The seed with the best F1 on the development data.
+    pub best_seed: u64,
+    /// A copy of its tagger.
+    pub best: PathBuf,
+    /// The test predictions of all seeds together.
+    pub pooled_test: Option<Evaluation>,
+}
+
+/// A seed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeedRun {
+    /// The seed.
+    pub seed: u64,
+    /// Its folder.
+    pub run: PathBuf,
+    /// The epoch that was kept, from 1.
+    pub best_epoch: usize,
+    /// Epochs done.
+    pub epochs: usize,
+    /// F1 on the development data.
+    pub dev_f1: f64,
+    /// F1 on the test data.
+    pub test_f1: Option<f64>,
+}
+
+/// Mean and deviation over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Sample standard deviation; none for one seed.
+    pub sd: Option<f64>,
+}
+
+/// A seed whose run stopped.
+#[derive(Debug, Error)]
+#[error("seed {seed}: {source}")]
+pub struct SeedError {
+    /// The seed.
+    pub seed: u64,
+    /// Why.
+    pub source: FinetuneError,
+}
+
+impl Spread {
+    /// Of at least one value.
+    fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self { mean, sd: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
+    }
+}
+
+/// Folder of a seed's run.
+pub fn run_of(out: &Path, seed: u64) -> PathBuf {
+    out.join(format!("seed-{seed}"))
+}
+
+/// Runs `recipes`, which differ in their seeds alone, one after the other below `out`, and sums
+/// them up; none if somebody interrupts.
+///
+/// # Errors
+/// What stopped a run: the seeds after it are not begun.
+///
+/// # Panics
+/// If there are no recipes.
+pub fn finetune_seeds(
+    recipes: &[Resolved<Recipe>],
+    start: &Start,
+    splits: &Splits,
+    out: &Path,
+    environment: &Environment,
+    interrupt: &Interrupt,
+    monitor: &mut dyn Monitor,
+) -> Result<Option<Summary>, SeedError> {
+    let mut outcomes = Vec::new();
+    for recipe in recipes {
+        let seed = recipe.value.seed;
+        let ended = finetune(recipe, start, splits, run_of(out, seed), environment, interrupt, monitor);
+        match ended.map_err(|source| SeedError { seed, source })? {
+            Ended::Finished(outcome) => outcomes.push(*outcome),
+            Ended::Interrupted => return Ok(None),
+        }
+    }
+    let recipe = &recipes.first().expect("at least one seed").value;
+    let summary = sum_up(recipe, &outcomes, splits, out);
+    summary.map(Some).map_err(|source| SeedError { seed: recipe.seed, source })
+}
+
+fn sum_up(
+    recipe: &Recipe,
+    outcomes: &[Outcome],
+    splits: &Splits,
+    out: &Path,
+) -> Result<Summary, FinetuneError> {
+    // Of equal ones the first.
+    let better = |best: &'_ Outcome, other: &'_ Outcome| other.dev.f1 > best.dev.f1;
+    let best = outcomes.iter().reduce(|best, other| if better(best, other) { other } else { best });
+    let best = best.expect("at least one seed");
+    let run = |outcome: &Outcome| SeedRun {
+        seed: outcome.seed,
+        run: outcome.run.clone(),
+        best_epoch: outcome.best_epoch,
+        epochs: outcome.epochs,
+        dev_f1: outcome.dev.f1,
+        test_f1: outcome.test.as_ref().map(|test| test.f1),
+    };
+    let runs: Vec<SeedRun> = outcomes.iter().map(run).collect();
+    let test_f1: Option<Vec<f64>> = runs.iter().map(|run| run.test_f1).collect();
+    let summary = Summary {
+        name: recipe.name.clone(),
+        dev: Spread::of(&runs.iter().map(|run| run.dev_f1).collect::<Vec<_>>()),
+        test: test_f1.as_deref().map(Spread::of),
+        best_seed: best.seed,
+        best: copy_best(&best.run, out).map_err(|(path, source)| FinetuneError::Write { path, source })?,
+        pooled_test: pooled(recipe, outcomes, splits)?,
+        runs,
+    };
+    let path = out.join(SUMMARY);
+    let text = serde_json::to_string_pretty(&summary).expect("scores are JSON") + "\n";
+    durable::write(&path, text.as_bytes()).map_err(|source| FinetuneError::Write { path, source })?;
+    Ok(summary)
+}
+
+/// The test predictions of all seeds, read back from their files.
+fn pooled(
+    recipe: &Recipe,
+    outcomes: &[Outcome],
+    splits: &Splits,
+) -> Result<Option<Evaluation>, FinetuneError> {
+    let Some(test) = &splits.test else { return Ok(None) };
+    let gold = Gold { path: &test.path, sentences: &test.sentences };
+    let read = |outcome: &Outcome| {
+        let Predictions { predicted, .. } =
+            predictions::read(&outcome.run.join(PREDICTIONS_TEST), Some(gold))?;
+        // In the file some tokens are written otherwise.
+        Ok(Predictions { sentences: test.sentences.clone(), predicted })
+    };
+    let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, FinetuneError>>()?;
+    let train = &splits.train.sentences;
+    let most = recipe.train.max_sentences.unwrap_or(train.len()).min(train.len());
+    let evaluation = evaluate(&runs, Some(&SeenEntities::of(&train[..most])), Settings::default());
+    Ok(Some(evaluation.expect("every word has a tag, and a split has words")))
+}
+
+/// Copies the files of a run that belong to its tagger. The folder gets its name when it is whole.
+fn copy_best(run: &Path, out: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
+    const OF_THE_RUN: [&str; 4] = ["lock", "run.json", "metrics.jsonl", "report.html"];
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source: io::Error| (path, source)
+    };
+    let (target, partial) = (out.join(BEST), out.join("best.partial"));
+    let remove = |path: &Path| match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((path.to_owned(), error)),
+        _ => Ok(()),
+    };
+    remove(&partial)?;
+    fs::create_dir(&partial).map_err(at(&partial))?;
+    for entry in fs::read_dir(run).map_err(at(run))? {
+        let from = entry.map_err(at(run))?.path();
+        let name = from.file_name().expect("an entry of a folder has a name").to_owned();
+        if from.is_file() && !OF_THE_RUN.iter().any(|other| name == *other) {
+            let to = partial.join(name);
+            fs::copy(&from, &to).map_err(at(&to))?;
+        }
+    }
+    remove(&target)?;
+    fs::rename(&partial, &target).map_err(at(&target))?;
+    Ok(target)
+}
+
+/// A line for each seed, then mean, deviation and the best.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent =
+            |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+        let line = |name: &str, epoch: &str, dev: &str, test: &str| {
+            format!("{name:>6} {epoch:>8} {dev:>8} {test:>8}")
+        };
+        writeln!(f, "{}", line("seed", "epoch", "dev F1", "test F1"))?;
+        for run in &self.runs {
+            let epoch = format!("{}/{}", run.best_epoch, run.epochs);
+            let (dev, test) = (percent(Some(run.dev_f1)), percent(run.test_f1));
+            writeln!(f, "{}", line(&run.seed.to_string(), &epoch, &dev, &test))?;
+        }
+        if self.runs.len() > 1 {
+            let (dev, test) = (percent(Some(self.dev.mean)), percent(self.test.map(|test| test.mean)));
+            writeln!(f, "{}", line("mean", "", &dev, &test))?;
+            let (dev, test) = (percent(self.dev.sd), percent(self.test.and_then(|test| test.sd)));
+            writeln!(f, "{}", line("sd", "", &dev, &test))?;
+        }
+        write!(f, "best: seed {}, {}", self.best_seed, self.best.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_seed_has_no_deviation() {
+        assert_eq!(Spread::of(&[0.5]), Spread { mean: 0.5, sd: None });
+        // Deviations -1, 0, 1 of three values: variance 2 / 2.
+        assert_eq!(Spread::of(&[1.0, 2.0, 3.0]), Spread { mean: 2.0, sd: Some(1.0) });
+    }
+}

@@ -1,0 +1,121 @@
+//! The files of a data set, each with what identifies it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::Sentence;
+use crate::metrics::{Mode, spans};
+use crate::read::{ReadError, ReadOptions, read};
+
+/// Labelled sentences with where they are from.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// The file.
+    pub path: PathBuf,
+    /// Its sentences, in IOB2.
+    pub sentences: Vec<Sentence>,
+    /// What the model card says of it.
+    pub facts: SplitFacts,
+}
+
+/// A split in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SplitFacts {
+    /// The file's name without folders.
+    pub file: String,
+    /// BLAKE3 of tokens, tags and document boundaries as they were read, in hexadecimal.
+    pub hash: String,
+    /// Sentences.
+    pub sentences: usize,
+    /// Tokens.
+    pub tokens: usize,
+    /// Entities.
+    pub entities: usize,
+}
+
+/// What fine-tuning reads.
+#[derive(Clone, Debug)]
+pub struct Splits {
+    /// To learn from.
+    pub train: Split,
+    /// To choose the epoch by.
+    pub dev: Split,
+    /// To report on, if there is one.
+    pub test: Option<Split>,
+}
+
+impl Split {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, ReadError> {
+        Ok(Self::new(path, read(path, options)?.sentences))
+    }
+
+    /// These sentences, said to be from `path`.
+    pub fn new(path: &Path, sentences: Vec<Sentence>) -> Self {
+        let entities = |sentence: &Sentence| {
+            spans(&sentence.tags, Mode::Default).expect("default mode takes every tag").len()
+        };
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let facts = SplitFacts {
+            file: name.to_string_lossy().into_owned(),
+            hash: hash(&sentences),
+            sentences: sentences.len(),
+            tokens: sentences.iter().map(|sentence| sentence.tokens.len()).sum(),
+            entities: sentences.iter().map(entities).sum(),
+        };
+        Self { path: path.to_owned(), sentences, facts }
+    }
+
+    /// The first `most` sentences.
+    #[must_use]
+    pub fn first(&self, most: usize) -> Self {
+        Self::new(&self.path, self.sentences.iter().take(most).cloned().collect())
+    }
+}
+
+/// Length before content, so that no two lists of sentences give the same bytes.
+fn hash(sentences: &[Sentence]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for sentence in sentences {
+        hasher.update(&(sentence.document as u64).to_le_bytes());
+        hasher.update(&(sentence.tokens.len() as u64).to_le_bytes());
+        for text in sentence.tokens.iter().chain(&sentence.tags) {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(words: &str, tags: &str, document: usize) -> Sentence {
+        let split = |text: &str| text.split(' ').map(str::to_owned).collect();
+        Sentence { tokens: split(words), tags: split(tags), document, line: 1 }
+    }
+
+    #[test]
+    fn a_split_is_known_by_what_it_says_and_not_by_where_it_lies() {
+        let rome = || sentence("In Rome", "O B-LOC", 0);
+        let split = Split::new(Path::new("a/train.conll"), vec![rome(), sentence("Ada", "B-PER", 1)]);
+        let facts = &split.facts;
+        assert_eq!((facts.sentences, facts.tokens, facts.entities), (2, 3, 2));
+        assert_eq!(facts.file, "train.conll");
+        let hash = |sentences| Split::new(Path::new("b"), sentences).facts.hash;
+        assert_eq!(hash(vec![rome(), sentence("Ada", "B-PER", 1)]), facts.hash);
+        assert_eq!(split.first(1).facts.hash, hash(vec![rome()]));
+        for other in [
+            vec![rome(), sentence("Ada", "O", 1)],
+            vec![rome(), sentence("Ada", "B-PER", 0)],
+            vec![sentence("InRome x", "O B-LOC", 0), sentence("Ada", "B-PER", 1)],
+        ] {
+            assert_ne!(hash(other), facts.hash);
+        }
+    }
+}

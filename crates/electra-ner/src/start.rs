@@ -1,0 +1,144 @@
+//! Where fine-tuning starts: a pretrained encoder, or the same network with nothing learned.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::prelude::*;
+use electra_model::{ModelConfig, Precision};
+use electra_text::Tokenizer;
+use serde::Serialize;
+
+use crate::folder_error::FolderError;
+use crate::labels::LabelSet;
+use crate::pretrained::{self, Pretrained};
+use crate::tagger::{Tagger, TaggerShape};
+
+/// The network before the first step.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// With a pretrained encoder.
+    Pretrained(Box<Pretrained>),
+    /// With the weights that pretraining of this recipe would begin with: the control.
+    Scratch {
+        /// The pretraining recipe.
+        recipe: PathBuf,
+        /// Its sizes and initialisation.
+        config: Box<ModelConfig>,
+        /// The vocabulary.
+        tokenizer: Tokenizer,
+    },
+}
+
+/// What a tagger descends from, by hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lineage {
+    /// Folder of the pretrained model, or `scratch:` and the recipe.
+    pub model: String,
+    /// BLAKE3 of the encoder's weights, or of the sizes of a network from scratch.
+    pub model_hash: String,
+    /// Hash of vocabulary and settings of the tokenizer.
+    pub tokenizer_hash: String,
+    /// Hash of the pretraining recipe, where the model is a run.
+    pub pretraining_recipe_hash: Option<String>,
+    /// Hash of the pretraining data, where the model is a run.
+    pub pretraining_data_hash: Option<String>,
+}
+
+impl Start {
+    /// A network from scratch.
+    ///
+    /// # Errors
+    /// A tokenizer with more pieces than the network has rows.
+    pub fn scratch(recipe: &Path, config: ModelConfig, tokenizer: Tokenizer) -> Result<Self, FolderError> {
+        if tokenizer.vocab_size() > config.vocab_size {
+            return Err(FolderError::Vocabulary {
+                path: recipe.into(),
+                tokenizer: tokenizer.vocab_size(),
+                model: config.vocab_size,
+            });
+        }
+        Ok(Self::Scratch { recipe: recipe.into(), config: config.into(), tokenizer })
+    }
+
+    /// Sizes; those of the generator mean nothing here.
+    pub fn config(&self) -> &ModelConfig {
+        match self {
+            Self::Pretrained(pretrained) => &pretrained.config,
+            Self::Scratch { config, .. } => config,
+        }
+    }
+
+    /// The vocabulary.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        match self {
+            Self::Pretrained(pretrained) => &pretrained.tokenizer,
+            Self::Scratch { tokenizer, .. } => tokenizer,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Pretrained(pretrained) => &pretrained.path,
+            Self::Scratch { recipe, .. } => recipe,
+        }
+    }
+
+    /// What a tagger that starts here descends from.
+    pub fn lineage(&self) -> Lineage {
+        let tokenizer_hash = self.tokenizer().hash().to_hex().to_string();
+        match self {
+            Self::Pretrained(pretrained) => {
+                let bytes = electra_model::parameters::to_safetensors(&pretrained.encoder, None);
+                let run = fs::read(pretrained.path.join("run.json")).ok();
+                let run: Option<serde_json::Value> =
+                    run.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                let of_run = |key: &str| Some(run.as_ref()?.get(key)?.as_str()?.to_owned());
+                Lineage {
+                    model: pretrained.path.display().to_string(),
+                    model_hash: blake3::hash(&bytes).to_hex().to_string(),
+                    tokenizer_hash,
+                    pretraining_recipe_hash: of_run("recipe_hash"),
+                    pretraining_data_hash: of_run("data_hash"),
+                }
+            }
+            Self::Scratch { recipe, config, .. } => {
+                let sizes = serde_json::to_vec(config).expect("sizes are JSON");
+                Lineage {
+                    model: format!("scratch:{}", recipe.display()),
+                    model_hash: blake3::hash(&sizes).to_hex().to_string(),
+                    tokenizer_hash,
+                    pretraining_recipe_hash: None,
+                    pretraining_data_hash: None,
+                }
+            }
+        }
+    }
+
+    /// Refuses a window that the position table cannot hold.
+    ///
+    /// # Errors
+    /// The window, and what is possible.
+    pub fn check_window(&self, window: usize) -> Result<(), FolderError> {
+        pretrained::check_window(self.path(), self.config(), window)
+    }
+
+    /// The tagger before the first step.
+    ///
+    /// # Errors
+    /// Weights that do not fit the sizes.
+    pub fn tagger(
+        &self,
+        labels: &LabelSet,
+        crf: bool,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Tagger, FolderError> {
+        match self {
+            Self::Pretrained(pretrained) => pretrained.tagger(labels, crf, seed, device, precision),
+            Self::Scratch { config, .. } => {
+                Ok(Tagger::init(TaggerShape { config, labels, crf }, seed, device, precision))
+            }
+        }
+    }
+}

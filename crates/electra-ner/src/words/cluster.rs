@@ -1,0 +1,109 @@
+//! What a character, with all that is attached to it, is to the division of text into words.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// A grapheme cluster of a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cluster {
+    pub class: Class,
+    /// Its first character.
+    pub base: char,
+    /// Where it ends in the text, in bytes.
+    pub end: usize,
+}
+
+impl Cluster {
+    /// Whether it is a letter or digit of a script that divides words by spaces.
+    pub fn is_written(&self) -> bool {
+        matches!(self.class, Class::Letter | Class::Digit)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Space,
+    /// Takes no room: controls and formats.
+    Unseen,
+    Letter,
+    Digit,
+    Hiragana,
+    Katakana,
+    /// A word of its own: ideographs, and letters of scripts without spaces.
+    Alone,
+    /// Everything else: punctuation, symbols, emoji, a mark without a letter.
+    Sign,
+}
+
+/// The cluster that starts at byte `at`, if the text does not end there.
+pub(super) fn cluster_at(text: &str, at: usize) -> Option<Cluster> {
+    let bytes = text.as_bytes();
+    let first = *bytes.get(at)?;
+    if first.is_ascii() && bytes.get(at + 1).is_none_or(u8::is_ascii) {
+        return Some(Cluster { class: ASCII[first as usize], base: first.into(), end: at + 1 });
+    }
+    let rest = &text[at..];
+    let base = rest.chars().next()?;
+    let class = class_of(base);
+    // A mark behind a space or a control stands alone; Unicode would have it belong to the space.
+    if matches!(class, Class::Space | Class::Unseen) {
+        return Some(Cluster { class, base, end: at + base.len_utf8() });
+    }
+    let cluster = rest.graphemes(true).next()?;
+    // A sign of numbers in front of a space is one cluster with it.
+    let length = cluster.find(char::is_whitespace).unwrap_or(cluster.len());
+    let is_keycap = cluster.contains('\u{20e3}');
+    Some(Cluster { class: if is_keycap { Class::Sign } else { class }, base, end: at + length })
+}
+
+const ASCII: [Class; 128] = {
+    let mut table = [Class::Sign; 128];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            b' ' | b'\t'..=b'\r' => Class::Space,
+            0..=31 | 127 => Class::Unseen,
+            _ => Class::Sign,
+        };
+        byte += 1;
+    }
+    table
+};
+
+/// What `c` is, if it is the first of a cluster.
+pub(super) fn class_of(c: char) -> Class {
+    match u32::from(c) {
+        code @ 0..0x80 => ASCII[code as usize],
+        // Formats (category Cf, but for those that are seen), fillers and variation selectors.
+        0xAD
+        | 0x34F
+        | 0x61C
+        | 0x115F
+        | 0x1160
+        | 0x180B..=0x180F
+        | 0x200B..=0x200F
+        | 0x202A..=0x202E
+        | 0x2060..=0x206F
+        | 0x3164
+        | 0xFE00..=0xFE0F
+        | 0xFEFF
+        | 0xFFA0
+        | 0xFFF9..=0xFFFB
+        | 0x1D173..=0x1D17A
+        | 0xE0000..=0xE0FFF => Class::Unseen,
+        // Ideographs, with the marks of repetition and zero.
+        0x3005 | 0x3007 | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF => {
+            Class::Alone
+        }
+        0x3041..=0x3096 | 0x309D..=0x309F => Class::Hiragana,
+        0x30A1..=0x30FA | 0x30FC..=0x30FF | 0x31F0..=0x31FF | 0xFF66..=0xFF9D => Class::Katakana,
+        _ if c.is_whitespace() => Class::Space,
+        _ if c.is_control() => Class::Unseen,
+        _ if c.is_numeric() => Class::Digit,
+        // Thai and Lao, Burmese, Khmer.
+        0xE00..=0xEFF | 0x1000..=0x109F | 0x1780..=0x17FF if c.is_alphabetic() => Class::Alone,
+        _ if c.is_alphabetic() => Class::Letter,
+        _ => Class::Sign,
+    }
+}

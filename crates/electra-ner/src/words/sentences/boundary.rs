@@ -1,0 +1,122 @@
+//! Where a sentence ends, and whether that is certain yet.
+
+use crate::words::{Word, words};
+
+/// A word is settled when this much text behind it is known, or some text behind white space.
+const SETTLED_BYTES: usize = 512;
+
+/// White space between sentences or words.
+#[derive(Default)]
+pub(super) struct Gap {
+    line_breaks: usize,
+    is_behind_return: bool,
+    has_space: bool,
+}
+
+impl Gap {
+    fn of(text: &str) -> Self {
+        let mut gap = Gap::default();
+        text.chars().for_each(|c| gap.push(c));
+        gap
+    }
+
+    pub fn push(&mut self, c: char) {
+        self.line_breaks += match c {
+            '\n' if self.is_behind_return => 0,
+            '\n' | '\r' | '\u{85}' | '\u{2028}' => 1,
+            // Form feed and the separator of paragraphs.
+            '\u{c}' | '\u{2029}' => 2,
+            _ => 0,
+        };
+        self.is_behind_return = c == '\r';
+        self.has_space |= c.is_whitespace();
+    }
+
+    pub fn has_blank_line(&self) -> bool {
+        self.line_breaks >= 2
+    }
+}
+
+pub(super) enum Found {
+    /// The words of a sentence whose end is certain.
+    Whole(Vec<Word>),
+    /// The words that are certain so far; more text has to be seen.
+    Open(Vec<Word>),
+}
+
+/// The first sentence of `text`, which starts with a word. `is_whole`: nothing follows `text`.
+pub(super) fn first_sentence(text: &str, is_whole: bool, max_words: usize) -> Found {
+    let mut found: Vec<Word> = Vec::new();
+    for word in words(text) {
+        if !found.is_empty() && ends_between(text, &found, &word) {
+            return Found::Whole(found);
+        }
+        if !is_whole && !is_settled(&text[word.bytes.end..]) {
+            return Found::Open(found);
+        }
+        found.push(word);
+        if found.len() == max_words {
+            return Found::Whole(found);
+        }
+    }
+    if is_whole { Found::Whole(found) } else { Found::Open(found) }
+}
+
+/// Whether more text behind `rest` could not change the word in front of it.
+fn is_settled(rest: &str) -> bool {
+    rest.len() >= SETTLED_BYTES
+        || rest.find(char::is_whitespace).is_some_and(|space| !rest[space..].trim_start().is_empty())
+}
+
+/// Whether a sentence of these words ends in front of `next`.
+fn ends_between(text: &str, words: &[Word], next: &Word) -> bool {
+    let last = words.last().expect("there is a word");
+    let gap = Gap::of(&text[last.bytes.end..next.bytes.start]);
+    if gap.has_blank_line() {
+        return true;
+    }
+    // Quotes and brackets close behind the full stop.
+    let mut end = words.len();
+    while end >= 2 && is_closing(words[end - 1].of(text)) && touches(&words[end - 2], &words[end - 1]) {
+        end -= 1;
+    }
+    let terminal = words[end - 1].of(text);
+    let first = next.of(text).chars().next().expect("words are not empty");
+    if terminal.chars().all(|c| matches!(c, '。' | '！' | '？' | '｡')) {
+        return gap.has_space || !(is_closing(next.of(text)) || is_terminal(next.of(text)));
+    }
+    is_terminal(terminal)
+        && gap.has_space
+        && starts_sentence(first)
+        && !(terminal == "." && end >= 2 && touches(&words[end - 2], &words[end - 1]) && {
+            let number = words[end - 2].of(text);
+            number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}
+
+fn touches(a: &Word, b: &Word) -> bool {
+    a.bytes.end == b.bytes.start
+}
+
+fn is_closing(word: &str) -> bool {
+    word.chars().all(|c| {
+        matches!(
+            c,
+            ')' | ']' | '}' | '"' | '\'' | '”' | '’' | '»' | '›' | '」' | '』' | '】' | '）' | '》' | '〉'
+        )
+    })
+}
+
+fn is_terminal(word: &str) -> bool {
+    word.chars().all(|c| {
+        matches!(c, '.' | '!' | '?' | '…' | '‼' | '⁇' | '⁈' | '⁉' | '؟' | '۔' | '।' | '॥' | '։' | '።')
+            || matches!(c, '。' | '！' | '？' | '｡')
+    })
+}
+
+/// Whether a sentence can start with this character: no small letter, no sign that goes on.
+fn starts_sentence(c: char) -> bool {
+    !c.is_lowercase()
+        && !matches!(c, ',' | ';' | ':' | ')' | ']' | '}' | '-' | '–' | '—' | '&' | '/' | '%' | '=' | '+')
+        && !matches!(c, '.' | '!' | '?' | '…' | '”')
+}

@@ -1,0 +1,58 @@
+//! A step in parts is the step as a whole.
+
+use burn::prelude::*;
+use electra_model::parameters::collect;
+use electra_ner::LabelSet;
+use electra_ner::finetune::{EpochBatches, Snapshot, Steps, TrainBatch};
+use electra_ner::loss::WordLoss;
+use electra_ner::tag::WindowedSentences;
+
+use crate::small::{recipe, sentences, start};
+
+/// Parameters after one step on the first batch.
+fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
+    let recipe = recipe(changes).value;
+    let (start, sentences, device) = (start(), sentences(), Device::flex().autodiff());
+    let labels = LabelSet::of(&sentences, recipe.labels.scheme);
+    let windowed = WindowedSentences::new(&sentences, start.tokenizer(), &recipe.windows());
+    let targets: Vec<_> = sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
+    let batches = EpochBatches::new(&windowed.windows, 6, recipe.seed);
+    let counts = labels.counts(&sentences);
+    let weights = recipe.loss.class_weights.of(&labels, &counts).unwrap();
+    let rates = recipe.rates.of(start.config().num_hidden_layers).unwrap();
+    let has_crf = changes.iter().any(|change| change.contains("crf"));
+    let tagger = start.tagger(&labels, has_crf, 1, &device, recipe.train.precision).unwrap();
+    let mut snapshot = Snapshot::start(tagger, &rates);
+    let schedule = electra_optim::Schedule {
+        peak: 1e-2,
+        warmup_steps: 0,
+        total_steps: 10,
+        decay: electra_optim::Decay::Constant {},
+    };
+    let loss = WordLoss::new(recipe.loss.word.clone(), weights);
+    let steps = Steps { recipe: &recipe, loss, rates, schedule, device: &device };
+    let parts: Vec<TrainBatch> = batches.of_epoch(0, micro_batch_size)[0]
+        .iter()
+        .map(|windows| TrainBatch::new(&windowed, windows, &targets))
+        .collect();
+    assert_eq!(parts.len() > 1, micro_batch_size < 6);
+    steps.take(&mut snapshot, &parts).unwrap();
+    collect(snapshot.tagger()).into_values().flat_map(|data| data.iter::<f32>().collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn micro_batches_add_up_to_the_step_of_the_batch() {
+    // Adam takes the sign of the smallest gradient: an epsilon above rounding errors.
+    let plain = "optimizer.epsilon=1e-3";
+    for changes in
+        [[plain, "loss.class_weights={kind=\"inverse-frequency\"}"], [plain, "labels.decoding=\"crf\""]]
+    {
+        let (whole, parts) = (after_a_step(&changes, 6), after_a_step(&changes, 2));
+        let untouched = after_a_step(&[plain, "rates.freeze={kind=\"layers\",count=2}"], 6);
+        let most = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most(&whole, &parts) < 1e-5, "{changes:?}: {}", most(&whole, &parts));
+        if whole.len() == untouched.len() {
+            assert!(most(&whole, &untouched) > 1e-3, "a step changes frozen layers alone");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Runs that learn nothing are stopped, and stopped again.
+
+use electra_ner::dead_run::DeadRun;
+use electra_ner::finetune::FinetuneError;
+use electra_run::record::read_metrics;
+
+use crate::small::{finish, recipe, splits};
+
+#[test]
+fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
+    // The linear layer alone learns, and hardly: all words stay what most words are, outside.
+    let changes = [
+        "schedule.learning_rate=1.0",
+        "schedule.warmup=0.0",
+        "rates.freeze={kind=\"layers\",count=2}",
+        "loss.class_weights={kind=\"given\",weights={O=10000.0}}",
+        "guard.epochs=2",
+        "guard.steps=6",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let error = finish(&recipe(&changes), &splits(), folder.path()).unwrap_err();
+        assert!(
+            matches!(error, FinetuneError::Dead(DeadRun::Nothing { epochs: 2, steps: 6, .. })),
+            "{error}"
+        );
+    }
+    let records = read_metrics(&folder.path().join("metrics.jsonl")).unwrap();
+    let end = records.last().unwrap();
+    assert_eq!((end.kind.as_str(), end.fields["reason"].as_str()), ("end", Some("dead")));
+    assert!(!folder.path().join("scores.json").exists());
+}
+
+#[test]
+fn a_loss_that_does_not_move_is_told_from_a_slow_one() {
+    let flat = ["schedule.learning_rate=1e-9", "guard.epochs=2", "guard.steps=1"];
+    let folder = tempfile::tempdir().unwrap();
+    let error = finish(&recipe(&flat), &splits(), folder.path()).unwrap_err();
+    assert!(matches!(error, FinetuneError::Dead(_)), "{error}");
+    // The same guard lets a run through that learns.
+    let folder = tempfile::tempdir().unwrap();
+    finish(&recipe(&["train.epochs=12", "guard.epochs=6", "guard.steps=1"]), &splits(), folder.path())
+        .unwrap();
+}
+
+#[test]
+fn numbers_that_go_out_of_bounds_are_an_error_with_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let wild = ["schedule.learning_rate=1e30", "schedule.warmup=0.0"];
+    let error = finish(&recipe(&wild), &splits(), folder.path()).unwrap_err();
+    assert!(matches!(error, FinetuneError::Diverged(_)), "{error}");
+    assert!(error.to_string().starts_with("step "), "{error}");
+}

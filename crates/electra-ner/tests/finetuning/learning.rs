@@ -1,0 +1,97 @@
+//! A handful of sentences is learned by heart, and the folder says so.
+
+use burn::prelude::*;
+use electra_model::Precision;
+use electra_ner::TaggerFolder;
+use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
+use electra_ner::predictions;
+use electra_ner::tag::WindowedSentences;
+use electra_ner::window::{Context, WindowSettings};
+use serde_json::Value;
+
+use crate::small::{finish, recipe, sentences, splits};
+
+fn learns_by_heart(changes: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = finish(&recipe(changes), &splits(), folder.path()).unwrap();
+    assert_eq!(outcome.dev.f1, 1.0, "{changes:?}: {outcome:?}");
+    assert_eq!(outcome.test.map(|test| test.f1), Some(1.0));
+    folder
+}
+
+#[test]
+fn sentences_are_learned_by_heart_with_each_decoding_and_long_ones_too() {
+    for changes in [
+        &["labels.decoding=\"argmax\""][..],
+        &["labels.decoding=\"viterbi\"", "labels.scheme=\"iobes\"", "input.context=\"document\""],
+        &["labels.decoding=\"crf\"", "schedule.decay={kind=\"cosine\"}"],
+        &["loss.class_weights={kind=\"effective-number\",beta=0.9}", "loss.word={kind=\"focal\",gamma=1.0}"],
+    ] {
+        learns_by_heart(changes);
+    }
+}
+
+#[test]
+fn the_folder_holds_a_tagger_its_predictions_and_its_scores() {
+    let folder = learns_by_heart(&["labels.decoding=\"crf\"", "input.window=16"]);
+    let path = folder.path();
+    for file in [PREDICTIONS_DEV, PREDICTIONS_TEST] {
+        let found = predictions::read(&path.join(file), None).unwrap();
+        let gold: Vec<Vec<String>> = sentences().into_iter().map(|sentence| sentence.tags).collect();
+        assert_eq!(found.predicted, gold);
+    }
+    let scores: Value = serde_json::from_slice(&std::fs::read(path.join(SCORES)).unwrap()).unwrap();
+    let words: usize = sentences().iter().map(|sentence| sentence.tokens.len()).sum();
+    let test = &scores["details"]["test"];
+    assert_eq!(
+        (&test["default"]["tokens_scored"], &test["default"]["tokens"]),
+        (&words.into(), &words.into())
+    );
+    assert_eq!(
+        (&test["strict"]["micro"]["f1"], &test["seen"]["unseen"]["support"]),
+        (&1.0.into(), &0.into())
+    );
+
+    let card = std::fs::read_to_string(path.join("README.md")).unwrap();
+    let data = splits().train.facts;
+    for part in [
+        &data.hash,
+        "| train | `train.conll` | 7 |",
+        &format!("tokens scored {words}/{words}"),
+        "LOC, PER",
+        "scratch:small.toml",
+        "| **micro** | 100.00 | 100.00 | 100.00 | 22 |",
+        "decoding = \"crf\"",
+    ] {
+        assert!(card.contains(part), "{part:?} is not in\n{card}");
+    }
+
+    // Whoever opens the folder gets the same tags.
+    let opened = TaggerFolder::open(path).unwrap();
+    let device = Device::flex();
+    let tagger = opened.tagger(&device, Precision::F32).unwrap();
+    let settings = WindowSettings::new(opened.settings.window, opened.settings.context);
+    assert_eq!(settings, WindowSettings::new(16, Context::Sentence));
+    let windowed = WindowedSentences::new(&sentences(), &opened.tokenizer, &settings);
+    let tags = windowed.tags(&tagger, &opened.decoder(&tagger), &opened.labels, 2, &device);
+    assert_eq!(tags, sentences().into_iter().map(|sentence| sentence.tags).collect::<Vec<_>>());
+}
+
+#[test]
+fn neither_padding_nor_company_changes_what_a_word_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    // One epoch: probabilities are far from 0 and 1.
+    finish(&recipe(&["train.epochs=1"]), &splits(), folder.path()).unwrap();
+    let opened = TaggerFolder::open(folder.path()).unwrap();
+    let device = Device::flex();
+    let tagger = opened.tagger(&device, Precision::F32).unwrap();
+    let settings = WindowSettings::new(16, Context::Sentence);
+    let windowed = WindowedSentences::new(&sentences(), &opened.tokenizer, &settings);
+    let decoder = opened.decoder(&tagger);
+    let decide = |size| windowed.decide(&tagger, &decoder, &opened.labels, size, &device).concat();
+    let (alone, together) = (decide(1), decide(100));
+    for (a, b) in alone.iter().zip(&together) {
+        assert_eq!(a.label, b.label);
+        assert!((a.probability - b.probability).abs() < 1e-5, "{a:?} {b:?}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Tags of development and test data that the training data lacks: told, counted, missed.
+
+use std::path::Path;
+
+use electra_ner::finetune::{FinetuneError, SCORES};
+use electra_ner::splits::{Split, Splits};
+use serde_json::Value;
+
+use crate::small::{Stopper, finish, recipe, sentence, sentences, splits};
+
+#[test]
+fn an_unknown_type_is_told_of_and_counts_as_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut more = sentences();
+    let gold: u64 = 22;
+    more.push(sentence("the sea of Rome", "O B-SEA I-SEA I-SEA", 2));
+    let splits = Splits { test: Some(Split::new(Path::new("test.conll"), more)), ..splits() };
+    let mut stopper = Stopper::after(None);
+    stopper.run(&recipe(&[]), &splits, folder.path());
+    let note = &stopper.notes[0];
+    assert!(note.contains("3 words of the test data") && note.contains("B-SEA, I-SEA"), "{note}");
+
+    let scores: Value = serde_json::from_slice(&std::fs::read(folder.path().join(SCORES)).unwrap()).unwrap();
+    let test = &scores["details"]["test"];
+    assert_eq!(test["unknown_tags"], serde_json::json!({ "B-SEA": 1, "I-SEA": 2 }));
+    assert_eq!(scores["dev"]["f1"], 1.0);
+    let (recall, expected) = (scores["test"]["recall"].as_f64().unwrap(), gold as f64 / (gold + 1) as f64);
+    assert!((recall - expected).abs() < 1e-12, "{recall}");
+    assert_eq!(test["default"]["types"]["SEA"]["support"], 1);
+    assert_eq!(test["default"]["types"]["SEA"]["recall"], 0.0);
+}
+
+#[test]
+fn training_data_without_an_entity_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = Split::new(Path::new("train.conll"), vec![sentence("the sea .", "O O O", 0)]);
+    let error = finish(&recipe(&[]), &Splits { train, ..splits() }, folder.path()).unwrap_err();
+    assert!(matches!(error, FinetuneError::NoEntities { sentences: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_window_longer_than_the_position_table_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = finish(&recipe(&["input.window=25"]), &splits(), folder.path()).unwrap_err().to_string();
+    assert!(error.contains("at most 24 pieces") && error.contains("window is 25"), "{error}");
+}
