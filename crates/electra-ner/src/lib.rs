@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod metrics;
+pub mod predictions;
 pub mod read;
 pub mod scheme;
 pub mod sentence;
