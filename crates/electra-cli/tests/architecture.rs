@@ -13,7 +13,7 @@ use electra_run::recipe::{Resolved, load};
 const ARROWS: &[(&str, &[&str])] = &[
     ("electra-cli", &["electra-kernels", "electra-model", "electra-pretrain", "electra-run", "electra-text"]),
     ("electra-pretrain", &["electra-model", "electra-optim", "electra-run", "electra-text"]),
-    ("electra-ner", &["electra-text"]),
+    ("electra-ner", &["electra-kernels", "electra-model", "electra-optim", "electra-run", "electra-text"]),
     ("electra-model", &["electra-kernels"]),
     ("electra-optim", &["electra-kernels"]),
     ("electra-kernels", &[]),

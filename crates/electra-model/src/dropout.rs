@@ -31,13 +31,14 @@ pub enum Place {
 pub struct DropoutSites {
     hidden: f64,
     attention: f64,
+    classifier: f64,
     seed: u64,
 }
 
 impl DropoutSites {
     /// Nothing is dropped.
     pub fn off() -> Self {
-        Self { hidden: 0.0, attention: 0.0, seed: 0 }
+        Self { hidden: 0.0, attention: 0.0, classifier: 0.0, seed: 0 }
     }
 
     /// Rates on hidden states and on attention probabilities; `seed` is a function of the step.
@@ -46,14 +47,19 @@ impl DropoutSites {
             Network::Generator => 0x9e37_79b9_7f4a_7c15,
             Network::Discriminator => 0xd1b5_4a32_d192_ed03,
         };
-        Self { hidden, attention, seed: mix(seed ^ network) }
+        Self { hidden, attention, classifier: hidden, seed: mix(seed ^ network) }
+    }
+
+    /// The same with a rate of its own before the classifier.
+    pub fn with_classifier(self, classifier: f64) -> Self {
+        Self { classifier, ..self }
     }
 
     /// Dropout of one place.
     pub fn at(&self, place: Place) -> Dropout {
         let (rate, index) = match place {
             Place::Embeddings => (self.hidden, 0),
-            Place::Classifier => (self.hidden, 1),
+            Place::Classifier => (self.classifier, 1),
             Place::Attention(layer) => (self.attention, 4 * layer as u64 + 4),
             Place::AttentionOutput(layer) => (self.hidden, 4 * layer as u64 + 5),
             Place::FeedForwardOutput(layer) => (self.hidden, 4 * layer as u64 + 6),
@@ -98,6 +104,14 @@ mod tests {
         let sites = DropoutSites::new(0.1, 0.2, 3, Network::Generator);
         assert_eq!(sites.at(Place::Attention(1)).rate, 0.2);
         assert_eq!(sites.at(Place::AttentionOutput(1)).rate, 0.1);
+        assert_eq!(sites.at(Place::Classifier).rate, 0.1);
         assert!(DropoutSites::off().at(Place::Attention(0)).is_off());
+    }
+
+    #[test]
+    fn the_classifier_may_have_another_rate_than_the_encoder() {
+        let sites = DropoutSites::new(0.1, 0.1, 3, Network::Discriminator).with_classifier(0.3);
+        assert_eq!(sites.at(Place::Classifier).rate, 0.3);
+        assert_eq!(sites.at(Place::Embeddings).rate, 0.1);
     }
 }

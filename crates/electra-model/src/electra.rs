@@ -62,23 +62,13 @@ impl Electra {
         if let Err(error) = config.validate() {
             panic!("{error}");
         }
-        let root = Init::new(seed, config.initializer_range, device)
-            .with_kernel_gain(config.kernel_gain)
-            .with_precision(precision);
-        let tables = |init: Init, width| Embeddings::init(&init.child("embeddings"), config, width);
-        let (at, sizes, e) = (root.child("discriminator"), config.discriminator(), config.embedding_size);
-        let at = at.with_neighbours(config.neighbours(e));
-        let discriminator = Discriminator {
-            embeddings: tables(at.clone(), e),
-            project: projection(&at, e, sizes.hidden_size),
-            encoder: Encoder::init(&at.child("encoder"), &sizes),
-            head: ReplacedTokenHead::init(&at.child("head"), sizes.hidden_size),
-        };
+        let root = Init::of(config, seed, device, precision);
+        let discriminator = Discriminator::init(&root.child("discriminator"), config);
         let (at, sizes, e) = (root.child("generator"), config.generator(), config.generator_embedding_size());
         let at = at.with_neighbours(config.neighbours(e));
         let tie = config.generator.tie;
         let generator = Generator {
-            embeddings: (tie == TieMode::None).then(|| tables(at.clone(), e)),
+            embeddings: (tie == TieMode::None).then(|| Embeddings::init(&at.child("embeddings"), config, e)),
             project: if tie == TieMode::All { None } else { projection(&at, e, sizes.hidden_size) },
             encoder: (tie != TieMode::All).then(|| Encoder::init(&at.child("encoder"), &sizes)),
             head: MaskedLmHead::init(&at.child("head"), sizes.hidden_size, e, config.vocab_size),
@@ -133,6 +123,18 @@ impl Electra {
 }
 
 impl Discriminator {
+    /// The discriminator alone, below `init`; pretraining has it at the root's `discriminator`.
+    pub fn init(init: &Init, config: &ModelConfig) -> Self {
+        let (sizes, e) = (config.discriminator(), config.embedding_size);
+        let init = init.clone().with_neighbours(config.neighbours(e));
+        Self {
+            embeddings: Embeddings::init(&init.child("embeddings"), config, e),
+            project: projection(&init, e, sizes.hidden_size),
+            encoder: Encoder::init(&init.child("encoder"), &sizes),
+            head: ReplacedTokenHead::init(&init.child("head"), sizes.hidden_size),
+        }
+    }
+
     /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at tokens and 0 at padding.
     pub fn hidden(
         &self,

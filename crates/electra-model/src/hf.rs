@@ -4,15 +4,17 @@
 //! `[outputs, inputs]`. A transformers folder holds one network; its generator carries a copy of
 //! the shared tables, and its output matrix is tied and therefore not stored.
 
+mod sizes;
+
 use burn::tensor::TensorData;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
-use crate::config::{
-    EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionStart, TieMode,
-};
+use crate::config::{ModelConfig, TieMode};
 use crate::electra::Electra;
 use crate::parameters::{NamedTensors, collect};
+
+pub use sizes::{config_json, import_config};
 
 /// Which network a transformers folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum HfNetwork {
     Discriminator,
     /// `ElectraForMaskedLM`
     Generator,
+    /// `ElectraForTokenClassification`: the discriminator's encoder below a classifier.
+    Tagger,
 }
 
 /// What goes into a transformers folder beside the tokenizer.
@@ -30,6 +34,17 @@ pub struct HfModel {
     pub config: Value,
     /// Content of `model.safetensors`, transformers' names and layout.
     pub tensors: NamedTensors,
+}
+
+impl HfNetwork {
+    /// transformers' name of the class, as `architectures` of a `config.json` has it.
+    pub fn architecture(self) -> &'static str {
+        match self {
+            Self::Discriminator => "ElectraForPreTraining",
+            Self::Generator => "ElectraForMaskedLM",
+            Self::Tagger => "ElectraForTokenClassification",
+        }
+    }
 }
 
 /// Dropout rates that the exported configuration states for fine-tuning.
@@ -65,6 +80,12 @@ pub enum HfError {
         /// Shape found.
         shape: Vec<usize>,
     },
+    /// A generator where a discriminator was asked for.
+    #[error(
+        "model.safetensors: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator: \
+         give the folder of ElectraForPreTraining"
+    )]
+    Generator(String),
     /// A generator that does not write with the table it reads with.
     #[error(
         "model.safetensors: `generator_lm_head.weight` differs from the word embeddings, expected a \
@@ -109,6 +130,10 @@ const GENERATOR_HEAD: &[(&str, &str)] = &[
     ("head.norm", "generator_predictions.LayerNorm"),
     ("head.output_bias", "generator_lm_head.bias"),
 ];
+const TAGGER_HEAD: &[(&str, &str)] = &[("classifier", "classifier")];
+
+/// What begins the names of the encoder, except where it was saved alone (`ElectraModel`).
+const ENCODER: &str = "electra.";
 
 /// transformers' name of our parameter, given its path below the network.
 pub fn hf_name(path: &str, network: HfNetwork) -> Option<String> {
@@ -162,6 +187,7 @@ fn modules(network: HfNetwork) -> impl Iterator<Item = &'static (&'static str, &
     let head = match network {
         HfNetwork::Discriminator => DISCRIMINATOR_HEAD,
         HfNetwork::Generator => GENERATOR_HEAD,
+        HfNetwork::Tagger => TAGGER_HEAD,
     };
     NAMES.iter().chain(head)
 }
@@ -171,19 +197,14 @@ fn is_dense_weight(our_path: &str) -> bool {
     our_path.ends_with(".weight")
 }
 
-/// One network of `model` as transformers would save it.
+/// One of pretraining's networks as transformers would save it.
+///
+/// # Panics
+/// If `network` is the tagger, which no [`Electra`] has.
 pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network: HfNetwork) -> HfModel {
-    let mut tensors = NamedTensors::new();
-    let mut put = |path: &str, data: TensorData| {
-        let name = hf_name(path, network).unwrap_or_else(|| panic!("no foreign name for {path}"));
-        tensors.insert(name, if is_dense_weight(path) { transpose(&data) } else { data });
-    };
     let discriminator = collect(&model.discriminator);
-    let (sizes, embedding_size, architecture) = match network {
-        HfNetwork::Discriminator => {
-            discriminator.into_iter().for_each(|(path, data)| put(&path, data));
-            (config.discriminator(), config.embedding_size, "ElectraForPreTraining")
-        }
+    let (sizes, embedding_size, ours) = match network {
+        HfNetwork::Discriminator => (config.discriminator(), config.embedding_size, discriminator),
         HfNetwork::Generator => {
             // What the generator lacks it shares: tables always, the encoder when all is tied.
             let borrowed = |path: &str| match config.generator.tie {
@@ -191,50 +212,29 @@ pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network
                 TieMode::All => !path.starts_with("head."),
                 TieMode::None => false,
             };
-            discriminator
-                .into_iter()
-                .filter(|(path, _)| borrowed(path))
-                .for_each(|(path, data)| put(&path, data));
-            collect(&model.generator).into_iter().for_each(|(path, data)| put(&path, data));
-            (config.generator(), config.generator_embedding_size(), "ElectraForMaskedLM")
+            let mut ours = collect(&model.generator);
+            ours.extend(discriminator.into_iter().filter(|(path, _)| borrowed(path)));
+            (config.generator(), config.generator_embedding_size(), ours)
         }
+        HfNetwork::Tagger => panic!("pretraining has no tagger to export"),
     };
-    HfModel { config: config_json(config, &sizes, embedding_size, dropout, architecture), tensors }
+    let architecture = network.architecture();
+    HfModel {
+        config: config_json(config, &sizes, embedding_size, dropout, architecture),
+        tensors: export_tensors(ours, network),
+    }
 }
 
-/// Content of `config.json` for one network.
-pub fn config_json(
-    config: &ModelConfig,
-    sizes: &EncoderConfig,
-    embedding_size: usize,
-    dropout: HfDropout,
-    architecture: &str,
-) -> Value {
-    json!({
-        "architectures": [architecture],
-        "attention_probs_dropout_prob": dropout.attention,
-        "classifier_dropout": null,
-        "dtype": "float32",
-        "embedding_size": embedding_size,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": dropout.hidden,
-        "hidden_size": sizes.hidden_size,
-        "initializer_range": config.initializer_range,
-        "intermediate_size": sizes.intermediate_size,
-        "layer_norm_eps": LAYER_NORM_EPS,
-        "max_position_embeddings": config.max_position_embeddings,
-        "model_type": "electra",
-        "num_attention_heads": sizes.num_attention_heads,
-        "num_hidden_layers": sizes.num_hidden_layers,
-        "pad_token_id": 0,
-        "summary_activation": "gelu",
-        "summary_last_dropout": 0.1,
-        "summary_type": "first",
-        "summary_use_proj": true,
-        "tie_word_embeddings": true,
-        "type_vocab_size": config.type_vocab_size,
-        "vocab_size": config.vocab_size,
-    })
+/// transformers' names and layout for the parameters of one network.
+///
+/// # Panics
+/// On a parameter that the network does not have.
+pub fn export_tensors(ours: NamedTensors, network: HfNetwork) -> NamedTensors {
+    let foreign = |(path, data): (String, TensorData)| {
+        let name = hf_name(&path, network).unwrap_or_else(|| panic!("no foreign name for {path}"));
+        (name, if is_dense_weight(&path) { transpose(&data) } else { data })
+    };
+    ours.into_iter().map(foreign).collect()
 }
 
 /// Our names and layout for the tensors of a transformers folder.
@@ -267,6 +267,21 @@ pub fn import(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors,
     Ok(ours)
 }
 
+/// Our names and layout for the encoder of a transformers folder, embeddings included, whatever
+/// stands on top of it: `ElectraModel` alone, or any `ElectraFor…` but the generator.
+///
+/// # Errors
+/// A generator, or a tensor whose name no encoder of ELECTRA has.
+pub fn import_encoder(tensors: NamedTensors) -> Result<NamedTensors, HfError> {
+    if let Some(name) = tensors.keys().find(|name| name.starts_with("generator_")) {
+        return Err(HfError::Generator(name.clone()));
+    }
+    let is_below_head = tensors.keys().any(|name| name.starts_with(ENCODER));
+    let encoder = tensors.into_iter().filter(|(name, _)| !is_below_head || name.starts_with(ENCODER));
+    let named = |(name, data)| if is_below_head { (name, data) } else { (format!("{ENCODER}{name}"), data) };
+    import(encoder.map(named).collect(), HfNetwork::Tagger)
+}
+
 /// Both imported networks as one model of sizes `config`, which learns whether they share their
 /// tables: they do if all tables of the two folders are equal.
 ///
@@ -295,77 +310,6 @@ pub fn join(
     Ok(kept.chain(own).collect())
 }
 
-/// Sizes from a `config.json`, for a model whose generator is `generator` (or, when no generator
-/// is at hand, as large as a quarter of the network).
-///
-/// # Errors
-/// A missing key, or a setting that our networks do not have.
-pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelConfig, HfError> {
-    let empty = Map::new();
-    let table = config.as_object().unwrap_or(&empty);
-    let size = |table: &Map<String, Value>, key: &'static str| {
-        table.get(key).and_then(Value::as_u64).map(|n| n as usize).ok_or_else(|| HfError::Setting {
-            key,
-            found: table.get(key).map_or("missing".into(), Value::to_string),
-            expected: "a positive integer".into(),
-        })
-    };
-    let expect = |key: &'static str, expected: &Value| match table.get(key) {
-        Some(found) if !same(found, expected) => {
-            Err(HfError::Setting { key, found: found.to_string(), expected: expected.to_string() })
-        }
-        _ => Ok(()),
-    };
-    expect("model_type", &json!("electra"))?;
-    expect("hidden_act", &json!("gelu"))?;
-    expect("layer_norm_eps", &json!(LAYER_NORM_EPS))?;
-    let hidden_size = size(table, "hidden_size")?;
-    let mut generator_config = GeneratorConfig {
-        tie: TieMode::Embeddings,
-        width: None,
-        hidden_size: None,
-        depth: None,
-        num_hidden_layers: None,
-        num_attention_heads: None,
-        intermediate_size: None,
-        output_bias: OutputBias::Zeros,
-    };
-    match generator.and_then(Value::as_object) {
-        Some(g) => {
-            generator_config.hidden_size = Some(size(g, "hidden_size")?);
-            generator_config.num_hidden_layers = Some(size(g, "num_hidden_layers")?);
-            generator_config.num_attention_heads = Some(size(g, "num_attention_heads")?);
-            generator_config.intermediate_size = Some(size(g, "intermediate_size")?);
-        }
-        None => {
-            generator_config.hidden_size = Some((hidden_size / 4).max(1));
-            generator_config.depth = Some(1.0);
-            generator_config.num_attention_heads = Some(1);
-        }
-    }
-    Ok(ModelConfig {
-        vocab_size: size(table, "vocab_size")?,
-        embedding_size: size(table, "embedding_size")?,
-        max_position_embeddings: size(table, "max_position_embeddings")?,
-        type_vocab_size: size(table, "type_vocab_size")?,
-        hidden_size,
-        num_hidden_layers: size(table, "num_hidden_layers")?,
-        num_attention_heads: size(table, "num_attention_heads")?,
-        intermediate_size: size(table, "intermediate_size")?,
-        initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
-        kernel_gain: None,
-        position_start: PositionStart::Random,
-        generator: generator_config,
-    })
-}
-
-fn same(found: &Value, expected: &Value) -> bool {
-    match (found.as_f64(), expected.as_f64()) {
-        (Some(a), Some(b)) => a == b,
-        _ => found == expected,
-    }
-}
-
 fn transpose(data: &TensorData) -> TensorData {
     let (rows, columns) = (data.shape()[0], data.shape()[1]);
     let values = data.as_slice::<f32>().expect("parameters are collected as 32-bit floats");
@@ -384,7 +328,7 @@ mod tests {
 
     #[test]
     fn names_go_there_and_back() {
-        for network in [HfNetwork::Discriminator, HfNetwork::Generator] {
+        for network in [HfNetwork::Discriminator, HfNetwork::Generator, HfNetwork::Tagger] {
             for path in [
                 "embeddings.word",
                 "embeddings.norm.gamma",
@@ -394,11 +338,18 @@ mod tests {
                 "encoder.layers.3.attention.norm.beta",
                 "encoder.layers.0.feed_forward.intermediate.weight",
                 "encoder.layers.0.feed_forward.norm.gamma",
-                "head.dense.weight",
             ] {
                 let name = hf_name(path, network).unwrap();
                 assert_eq!(our_name(&name, network).as_deref(), Some(path), "{name}");
             }
+        }
+        for (network, path) in [
+            (HfNetwork::Discriminator, "head.dense.weight"),
+            (HfNetwork::Generator, "head.norm.gamma"),
+            (HfNetwork::Tagger, "classifier.bias"),
+        ] {
+            let name = hf_name(path, network).unwrap();
+            assert_eq!(our_name(&name, network).as_deref(), Some(path), "{name}");
         }
         let tf = "electra.encoder.layer.0.output.LayerNorm.gamma";
         assert_eq!(our_name(tf, HfNetwork::Generator).unwrap(), "encoder.layers.0.feed_forward.norm.gamma");

@@ -6,6 +6,7 @@ use burn::tensor::TensorData;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::config::ModelConfig;
 use crate::neighbours::{Neighbours, Side};
 use crate::precision::Precision;
 
@@ -40,21 +41,27 @@ pub struct Init<'a> {
     gain: Option<f64>,
     neighbours: Option<Neighbours>,
     precision: Precision,
+    blank: bool,
     path: String,
 }
 
 impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
-        Self {
-            seed,
-            device,
-            range,
-            gain: None,
-            neighbours: None,
-            precision: Precision::F32,
-            path: String::new(),
-        }
+        let path = String::new();
+        Self { seed, device, range, gain: None, neighbours: None, precision: Precision::F32, blank: false, path }
+    }
+
+    /// The root of the tree of a model of these sizes, with matrix products in `precision`.
+    pub fn of(config: &ModelConfig, seed: u64, device: &'a Device, precision: Precision) -> Self {
+        let root = Self::new(seed, config.initializer_range, device);
+        root.with_kernel_gain(config.kernel_gain).with_precision(precision)
+    }
+
+    /// A tree whose kernels and tables are zero: parameters that are about to be loaded, and for
+    /// which drawing random numbers would only take time.
+    pub fn blank(device: &'a Device) -> Self {
+        Self { blank: true, ..Self::new(0, 0.0, device) }
     }
 
     /// The same tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
@@ -86,6 +93,9 @@ impl<'a> Init<'a> {
 
     /// Weight matrix `[inputs, outputs]`, or a table `[rows, width]`.
     pub fn kernel(&self, name: &str, kernel: Kernel, shape: [usize; 2]) -> Param<Tensor<2>> {
+        if self.blank {
+            return self.param(Tensor::zeros(shape, self.device));
+        }
         let mut rng = self.child(name).rng();
         let count = shape[0] * shape[1];
         let mut normal = |deviation: f64| -> Vec<f32> {

@@ -63,6 +63,15 @@ pub fn collect<M: Module>(module: &M) -> NamedTensors {
     visitor.tensors
 }
 
+/// The tensors below `prefix` and a dot, without it: `discriminator` of a run's weights.
+pub fn below(tensors: NamedTensors, prefix: &str) -> NamedTensors {
+    let own = |(name, data): (String, TensorData)| {
+        let name = name.strip_prefix(prefix)?.strip_prefix('.')?.to_string();
+        Some((name, data))
+    };
+    tensors.into_iter().filter_map(own).collect()
+}
+
 /// Puts `tensors` into the parameters of the same path. Every parameter must be given, and
 /// nothing else.
 ///

@@ -53,6 +53,11 @@ impl AdamConfig {
     pub const ELECTRA: Self =
         Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-6, weight_decay: 0.01, bias_correction: false };
 
+    /// PyTorch's AdamW with the constants that transformers fine-tunes with: corrected for bias,
+    /// without weight decay.
+    pub const ADAMW: Self =
+        Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.0, bias_correction: true };
+
     /// Refuses constants for which the rule is undefined.
     pub fn check(&self) -> Result<(), AdamConfigError> {
         let share = |x: f64| (0.0..1.0).contains(&x);
@@ -205,6 +210,18 @@ mod tests {
     fn a_step_number_does_not_matter_without_bias_correction() {
         let config = AdamConfig::ELECTRA;
         assert_eq!(config.update(0.1, 0.01, 1, 0.5), config.update(0.1, 0.01, 1_000_000, 0.5));
+    }
+
+    #[test]
+    fn adamw_moves_its_first_step_by_the_learning_rate_whatever_the_gradient() {
+        assert_eq!(AdamConfig::ADAMW.check(), Ok(()));
+        for gradient in [1e-4, 1.0, 1e4] {
+            let step = AdamConfig::ADAMW.update(0.01, 0.0, 1, 1.0);
+            let (m, v) = (0.1 * gradient, 0.001 * gradient * gradient);
+            let moved = step.learning_rate * m / (v.sqrt() + step.epsilon);
+            // 1e-8 beside a gradient of 1e-4.
+            assert!((moved / 0.01 - 1.0).abs() < 1.1e-4, "{moved}");
+        }
     }
 
     #[test]

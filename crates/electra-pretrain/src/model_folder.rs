@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_model::hf::{self, HfError, HfNetwork};
+use electra_model::init::Init;
 use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
 use electra_model::{Discriminator, DropoutSites, Electra, ModelConfig};
-use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_run::checkpoint::{self, CheckpointError};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::{OffsetUnit, TokenizerError};
 use serde_json::Value;
@@ -136,15 +137,9 @@ impl ModelFolder {
         let tensors = if path.join(MODEL).exists() {
             read_tensors(&path.join(MODEL))?
         } else {
-            let checkpoints = path.join("checkpoints");
-            let found = if checkpoints.exists() {
-                CheckpointStore::reading(&checkpoints).latest_valid()?.checkpoint
-            } else {
-                None
-            };
-            let checkpoint = found.ok_or_else(|| ModelFolderError::NoWeights(path.into()))?;
-            let file = checkpoint.folder().join(MODEL);
-            parameters::from_safetensors(&checkpoint.load(MODEL)?)
+            let found = checkpoint::latest_blob(&path.join("checkpoints"), MODEL)?;
+            let (file, bytes) = found.ok_or_else(|| ModelFolderError::NoWeights(path.into()))?;
+            parameters::from_safetensors(&bytes)
                 .map_err(|source| ModelFolderError::Format { path: file, source })?
         };
         Self::assemble(path, config, tensors, path.join("tokenizer"))
@@ -215,11 +210,8 @@ impl ModelFolder {
     /// # Errors
     /// Weights that do not fit the sizes.
     pub fn discriminator(&self, device: &Device) -> Result<Discriminator, ModelFolderError> {
-        let own = |(name, data): (&String, &TensorData)| {
-            name.strip_prefix("discriminator.").map(|name| (name.to_string(), data.clone()))
-        };
-        let tensors = self.tensors.iter().filter_map(own).collect();
-        let model = Electra::init(&self.config, 0, device).discriminator;
+        let tensors = parameters::below(self.tensors.clone(), "discriminator");
+        let model = Discriminator::init(&Init::blank(device), &self.config);
         parameters::load(model, tensors).map_err(|source| self.weights(source))
     }
 

@@ -127,6 +127,21 @@ impl CheckpointStore {
     }
 }
 
+/// The blob `name` of the newest intact checkpoint below `folder`, and the file it came from;
+/// nothing if the folder is not there or holds no intact checkpoint.
+///
+/// # Errors
+/// If the folder cannot be read, or the checkpoint has no such blob.
+pub fn latest_blob(folder: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>, CheckpointError> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let Some(checkpoint) = CheckpointStore::reading(folder).latest_valid()?.checkpoint else {
+        return Ok(None);
+    };
+    Ok(Some((checkpoint.folder().join(name), checkpoint.load(name)?)))
+}
+
 impl Checkpoint {
     /// Where the checkpoint is.
     #[must_use]

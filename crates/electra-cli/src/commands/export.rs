@@ -87,11 +87,6 @@ fn write_folder(out: &Path, folder: &ModelFolder, model: &hf::HfModel) -> Result
     fs::write(out.join("config.json"), serde_json::to_string_pretty(&config)? + "\n").map_err(failed)?;
     let weights = parameters::to_safetensors(&model.tensors, Some(("format", "pt")));
     fs::write(out.join("model.safetensors"), weights).map_err(failed)?;
-    folder.tokenizer.save(out)?;
-    // The tokenizer does not know how long a text the model can read.
-    let file = out.join("tokenizer_config.json");
-    let mut settings: serde_json::Value = serde_json::from_slice(&fs::read(&file).map_err(failed)?)?;
-    settings["model_max_length"] = folder.config.max_position_embeddings.into();
-    fs::write(&file, serde_json::to_string_pretty(&settings)? + "\n").map_err(failed)?;
+    folder.tokenizer.save_for(out, folder.config.max_position_embeddings)?;
     Ok(())
 }

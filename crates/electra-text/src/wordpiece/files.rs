@@ -122,6 +122,11 @@ impl Tokenizer {
 
     /// Writes [`SAVED_FILES`] into `folder`, which is created if need be.
     pub fn save(&self, folder: &Path) -> Result<(), TokenizerError> {
+        self.save_for(folder, 512)
+    }
+
+    /// The same for a model that reads texts of up to `max_length` tokens, which the files say.
+    pub fn save_for(&self, folder: &Path, max_length: usize) -> Result<(), TokenizerError> {
         let write = |name: &str, text: String| {
             let path = folder.join(name);
             std::fs::write(&path, text).map_err(|source| TokenizerError::Write { path, source })
@@ -131,7 +136,7 @@ impl Tokenizer {
         write(VOCAB_FILE, self.vocabulary.to_text())?;
         write(TOKENIZER_FILE, self.to_json())?;
         let pretty = |value: serde_json::Value| format!("{value:#}\n");
-        write(CONFIG_FILE, pretty(self.config_json()))?;
+        write(CONFIG_FILE, pretty(self.config_json(max_length)))?;
         let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS;
         let names = json!({
             "cls_token": cls, "mask_token": mask, "pad_token": pad, "sep_token": sep, "unk_token": unk,
@@ -146,7 +151,7 @@ impl Tokenizer {
         text
     }
 
-    fn config_json(&self) -> serde_json::Value {
+    fn config_json(&self, max_length: usize) -> serde_json::Value {
         let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS;
         let Settings { lowercase, strip_accents, split_cjk, .. } = self.settings;
         let mut added: Vec<(u32, &str)> = self.special().all().into_iter().zip(SPECIAL_TOKENS).collect();
@@ -167,7 +172,7 @@ impl Tokenizer {
             "cls_token": cls,
             "do_lower_case": lowercase,
             "mask_token": mask,
-            "model_max_length": 512,
+            "model_max_length": max_length,
             "pad_token": pad,
             "sep_token": sep,
             "strip_accents": (strip_accents != lowercase).then_some(strip_accents),

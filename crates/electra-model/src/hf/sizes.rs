@@ -1,0 +1,114 @@
+//! Sizes of a network in a `config.json` of transformers, there and back.
+
+use serde_json::{Map, Value, json};
+
+use super::{HfDropout, HfError};
+use crate::config::{
+    EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionStart, TieMode,
+};
+
+/// Content of `config.json` for one network.
+pub fn config_json(
+    config: &ModelConfig,
+    sizes: &EncoderConfig,
+    embedding_size: usize,
+    dropout: HfDropout,
+    architecture: &str,
+) -> Value {
+    json!({
+        "architectures": [architecture],
+        "attention_probs_dropout_prob": dropout.attention,
+        "classifier_dropout": null,
+        "dtype": "float32",
+        "embedding_size": embedding_size,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": dropout.hidden,
+        "hidden_size": sizes.hidden_size,
+        "initializer_range": config.initializer_range,
+        "intermediate_size": sizes.intermediate_size,
+        "layer_norm_eps": LAYER_NORM_EPS,
+        "max_position_embeddings": config.max_position_embeddings,
+        "model_type": "electra",
+        "num_attention_heads": sizes.num_attention_heads,
+        "num_hidden_layers": sizes.num_hidden_layers,
+        "pad_token_id": 0,
+        "summary_activation": "gelu",
+        "summary_last_dropout": 0.1,
+        "summary_type": "first",
+        "summary_use_proj": true,
+        "tie_word_embeddings": true,
+        "type_vocab_size": config.type_vocab_size,
+        "vocab_size": config.vocab_size,
+    })
+}
+
+/// Sizes from a `config.json`, for a model whose generator is `generator` (or, when no generator
+/// is at hand, as large as a quarter of the network).
+///
+/// # Errors
+/// A missing key, or a setting that our networks do not have.
+pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelConfig, HfError> {
+    let empty = Map::new();
+    let table = config.as_object().unwrap_or(&empty);
+    let size = |table: &Map<String, Value>, key: &'static str| {
+        table.get(key).and_then(Value::as_u64).map(|n| n as usize).ok_or_else(|| HfError::Setting {
+            key,
+            found: table.get(key).map_or("missing".into(), Value::to_string),
+            expected: "a positive integer".into(),
+        })
+    };
+    let expect = |key: &'static str, expected: &Value| match table.get(key) {
+        Some(found) if !same(found, expected) => {
+            Err(HfError::Setting { key, found: found.to_string(), expected: expected.to_string() })
+        }
+        _ => Ok(()),
+    };
+    expect("model_type", &json!("electra"))?;
+    expect("hidden_act", &json!("gelu"))?;
+    expect("layer_norm_eps", &json!(LAYER_NORM_EPS))?;
+    let hidden_size = size(table, "hidden_size")?;
+    let mut generator_config = GeneratorConfig {
+        tie: TieMode::Embeddings,
+        width: None,
+        hidden_size: None,
+        depth: None,
+        num_hidden_layers: None,
+        num_attention_heads: None,
+        intermediate_size: None,
+        output_bias: OutputBias::Zeros,
+    };
+    match generator.and_then(Value::as_object) {
+        Some(g) => {
+            generator_config.hidden_size = Some(size(g, "hidden_size")?);
+            generator_config.num_hidden_layers = Some(size(g, "num_hidden_layers")?);
+            generator_config.num_attention_heads = Some(size(g, "num_attention_heads")?);
+            generator_config.intermediate_size = Some(size(g, "intermediate_size")?);
+        }
+        None => {
+            generator_config.hidden_size = Some((hidden_size / 4).max(1));
+            generator_config.depth = Some(1.0);
+            generator_config.num_attention_heads = Some(1);
+        }
+    }
+    Ok(ModelConfig {
+        vocab_size: size(table, "vocab_size")?,
+        embedding_size: size(table, "embedding_size")?,
+        max_position_embeddings: size(table, "max_position_embeddings")?,
+        type_vocab_size: size(table, "type_vocab_size")?,
+        hidden_size,
+        num_hidden_layers: size(table, "num_hidden_layers")?,
+        num_attention_heads: size(table, "num_attention_heads")?,
+        intermediate_size: size(table, "intermediate_size")?,
+        initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
+        kernel_gain: None,
+        position_start: PositionStart::Random,
+        generator: generator_config,
+    })
+}
+
+fn same(found: &Value, expected: &Value) -> bool {
+    match (found.as_f64(), expected.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => found == expected,
+    }
+}

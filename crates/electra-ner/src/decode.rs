@@ -1,0 +1,115 @@
+//! From the logits of a sentence's words to one label each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chain::{Chain, largest};
+use crate::crf::Crf;
+use crate::labels::LabelSet;
+
+/// How labels are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoding {
+    /// The best label of each word, whatever its neighbours have.
+    #[default]
+    Argmax,
+    /// The best sequence that the scheme allows.
+    Viterbi,
+    /// The best sequence of a conditional random field, which is then what training trains.
+    Crf,
+}
+
+/// A label and how sure the tagger is of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// Number of the label.
+    pub label: usize,
+    /// Its probability at this word: of all labels, or of all sequences that have it there.
+    pub probability: f64,
+}
+
+/// Decodes one sentence after the other.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    labels: usize,
+    chain: Option<Chain>,
+}
+
+impl Decoder {
+    /// Panics if decoding by [`Decoding::Crf`] comes without its scores.
+    pub fn new(decoding: Decoding, labels: &LabelSet, crf: Option<&Crf>) -> Self {
+        let chain = match decoding {
+            Decoding::Argmax => None,
+            Decoding::Viterbi => Some(Chain::legal(labels)),
+            Decoding::Crf => Some(crf.expect("decoding by a CRF needs its scores").chain()),
+        };
+        Self { labels: labels.len(), chain }
+    }
+
+    /// One decision for each of the `N` words of a sentence, from their logits `[N, L]`. A
+    /// sentence that was read in several windows comes whole, in the order of its words.
+    pub fn decode(&self, logits: &[f32]) -> Vec<Decision> {
+        let l = self.labels;
+        assert!(logits.len().is_multiple_of(l), "{} logits of {l} labels", logits.len());
+        let Some(chain) = &self.chain else { return logits.chunks(l).map(most_likely).collect() };
+        let path = chain.best_path(logits);
+        let posterior = chain.posterior(logits).words;
+        let decision = |(word, &label): (&[f64], &usize)| Decision { label, probability: word[label] };
+        posterior.chunks(l).zip(&path).map(decision).collect()
+    }
+
+    /// [`decode`](Self::decode) for several sentences: for each word of each the row of its logits
+    /// in `logits [W, L]`.
+    pub fn decode_rows<'a>(
+        &self,
+        logits: &[f32],
+        sentences: impl IntoIterator<Item = &'a [usize]>,
+    ) -> Vec<Vec<Decision>> {
+        let row = |row: &usize| logits[row * self.labels..][..self.labels].iter().copied();
+        let decode = |rows: &[usize]| self.decode(&rows.iter().flat_map(row).collect::<Vec<_>>());
+        sentences.into_iter().map(decode).collect()
+    }
+}
+
+/// The label of the largest logit and its share of the softmax.
+fn most_likely(logits: &[f32]) -> Decision {
+    let (label, most) = largest(logits.iter().map(|&logit| f64::from(logit)));
+    let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - most).exp()).sum();
+    Decision { label, probability: 1.0 / sum }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::LabelScheme;
+
+    fn labels(decisions: &[Decision]) -> Vec<usize> {
+        decisions.iter().map(|decision| decision.label).collect()
+    }
+
+    #[test]
+    fn the_best_labels_of_two_words_may_not_be_the_best_sequence() {
+        // O, B-PER, I-PER; the scheme does not know an I-PER after O.
+        let set = LabelSet::new(["PER"], LabelScheme::Iob2);
+        let ln = |p: f32| p.ln();
+        let logits = [ln(0.5), ln(0.3), ln(0.2), ln(0.25), ln(0.15), ln(0.6)];
+        let argmax = Decoder::new(Decoding::Argmax, &set, None).decode(&logits);
+        assert_eq!(labels(&argmax), [0, 2]);
+        assert!((argmax[0].probability - 0.5).abs() < 1e-6 && (argmax[1].probability - 0.6).abs() < 1e-6);
+        // Allowed: OO .125, OB .075, BO .075, BB .045, BI .18; their sum is .5.
+        let viterbi = Decoder::new(Decoding::Viterbi, &set, None).decode(&logits);
+        assert_eq!(labels(&viterbi), [1, 2]);
+        assert!((viterbi[0].probability - 0.6).abs() < 1e-6, "{viterbi:?}");
+        assert!((viterbi[1].probability - 0.36).abs() < 1e-6, "{viterbi:?}");
+    }
+
+    #[test]
+    fn a_sentence_is_decoded_as_a_whole_wherever_its_rows_are() {
+        let set = LabelSet::new(["PER"], LabelScheme::Iob2);
+        let decoder = Decoder::new(Decoding::Viterbi, &set, None);
+        let logits = [0.0, 0.0, 2.0, 0.0, 1.5, 0.0, 3.0, 0.0, 0.0];
+        // The word of row 0 wants to go on with an entity that row 1 begins.
+        let found = decoder.decode_rows(&logits, [[1, 0].as_slice(), &[2], &[]]);
+        assert_eq!(found.iter().map(|d| labels(d)).collect::<Vec<_>>(), [vec![1, 2], vec![0], vec![]]);
+    }
+}

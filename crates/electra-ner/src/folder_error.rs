@@ -1,0 +1,199 @@
+//! What can be wrong with the folder of a model or a tagger.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use electra_model::ConfigError;
+use electra_model::hf::HfError;
+use electra_model::parameters::{LoadError, SafetensorsError};
+use electra_run::checkpoint::CheckpointError;
+use electra_text::wordpiece::TokenizerError;
+use thiserror::Error;
+
+use crate::labels::LabelError;
+use crate::pretrained::{CONFIG, MODEL, RUN_CONFIG};
+use crate::tagger_folder::{CRF_SCORES, SETTINGS};
+
+/// A folder from which no tagger can be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// Nothing that tells what is in the folder.
+    #[error(
+        "{0} holds no model: neither {RUN_CONFIG} (a run, or an imported model) nor {CONFIG} (transformers); \
+         give the folder in which one of them lies"
+    )]
+    NoModel(PathBuf),
+    /// A run that has saved nothing yet.
+    #[error(
+        "{0} is a run without weights: no {MODEL} and no intact checkpoint; wait for its first checkpoint"
+    )]
+    NoWeights(PathBuf),
+    /// A pretrained model where a tagger was asked for.
+    #[error(
+        "{0} holds a pretrained model and no tagger: fine-tune it first, with electra finetune ner --model {0}"
+    )]
+    NoTagger(PathBuf),
+    /// A model of transformers without labels.
+    #[error(
+        "{0} names no labels (id2label in {CONFIG}), so it is no tagger: \
+         fine-tune it first, with electra finetune ner --model {0}"
+    )]
+    NoLabels(PathBuf),
+    /// Labels that cannot be read.
+    #[error("{path}: {source}")]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: LabelError,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is not the JSON that it should be.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// Settings of a later program.
+    #[error("{path} has format {found}, this program reads {supported}: use the program that wrote it")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The latest that is known.
+        supported: u32,
+    },
+    /// Sizes that no model can have.
+    #[error("{path}: {source}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// A dropout rate that cannot be meant.
+    #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1")]
+    Dropout {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// A transformers folder of another architecture.
+    #[error("{path}: {source}")]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: HfError,
+    },
+    /// No safetensors file.
+    #[error("{path}: {source}")]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SafetensorsError,
+    },
+    /// Tensors of other sizes than the configuration and the labels say.
+    #[error("{path}: {source}; its weights and its configuration are not of one model")]
+    Weights {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: LoadError,
+    },
+    /// The tokenizer cannot be read.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A tokenizer of another vocabulary.
+    #[error(
+        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}: \
+         put the tokenizer there that the model was trained with"
+    )]
+    Vocabulary {
+        /// The folder of the tokenizer.
+        path: PathBuf,
+        /// Pieces of the tokenizer.
+        tokenizer: usize,
+        /// Rows of the word table.
+        model: usize,
+    },
+    /// A window longer than the position table.
+    #[error(
+        "{path} reads sequences of at most {positions} pieces, but the window is {window}: \
+         set window = {positions} or less, or pretrain with a longer max_position_embeddings"
+    )]
+    Window {
+        /// The folder.
+        path: PathBuf,
+        /// The window that was asked for.
+        window: usize,
+        /// Rows of the position table.
+        positions: usize,
+    },
+    /// Decoding by a CRF without its scores.
+    #[error(
+        "{0}: {SETTINGS} says decoding = \"crf\", but {CRF_SCORES} is missing: \
+         copy the folder again, or decode with argmax"
+    )]
+    NoCrf(PathBuf),
+    /// Settings that contradict the labels.
+    #[error(
+        "{path}: the scheme is {found}, but the labels in {CONFIG} are {expected}: copy the folder again"
+    )]
+    Scheme {
+        /// The file of the settings.
+        path: PathBuf,
+        /// What the settings say.
+        found: String,
+        /// What the labels are.
+        expected: String,
+    },
+    /// Checkpoints cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl FolderError {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Read { path, source }
+    }
+
+    pub(crate) fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Json { path, source }
+    }
+
+    pub(crate) fn foreign(path: &Path) -> impl Fn(HfError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Foreign { path: path.clone(), source }
+    }
+
+    pub(crate) fn weights(path: &Path) -> impl FnOnce(LoadError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Weights { path, source }
+    }
+}

@@ -1,0 +1,146 @@
+//! Where fine-tuning begins: the encoder of a run, of an imported model or of transformers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::prelude::*;
+use electra_model::hf;
+use electra_model::parameters::{self, NamedTensors};
+use electra_model::{ModelConfig, Precision};
+use electra_run::checkpoint;
+use electra_text::Tokenizer;
+use serde_json::Value;
+
+use crate::folder_error::FolderError;
+use crate::labels::LabelSet;
+use crate::tagger::{Tagger, TaggerShape};
+
+/// File with the sizes of a run's networks.
+pub const RUN_CONFIG: &str = "model.json";
+/// File of the weights, of a run as well as of transformers.
+pub const MODEL: &str = "model.safetensors";
+/// File with the sizes of a network of transformers.
+pub const CONFIG: &str = "config.json";
+
+/// A pretrained encoder at rest.
+#[derive(Clone, Debug)]
+pub struct Pretrained {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Sizes; those of the generator mean nothing here.
+    pub config: ModelConfig,
+    /// Embeddings, projection and encoder, in our names below the discriminator.
+    pub encoder: NamedTensors,
+    /// Its vocabulary.
+    pub tokenizer: Tokenizer,
+}
+
+impl Pretrained {
+    /// Reads a run folder (its final weights, or its last checkpoint), an imported model, or a
+    /// folder of transformers: `ElectraForPreTraining`, `ElectraModel` or
+    /// `ElectraForTokenClassification`, whose classifier is left behind.
+    ///
+    /// # Errors
+    /// What is missing or does not fit.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        if path.join(RUN_CONFIG).exists() {
+            return Self::open_run(path);
+        }
+        if let Err(source) = path.metadata() {
+            return Err(FolderError::Read { path: path.into(), source });
+        }
+        if !path.join(CONFIG).exists() {
+            return Err(FolderError::NoModel(path.into()));
+        }
+        let config = read_sizes(path, &read_json(&path.join(CONFIG))?)?;
+        let tensors = read_tensors(&path.join(MODEL))?;
+        let encoder = hf::import_encoder(tensors).map_err(FolderError::foreign(path))?;
+        let tokenizer = read_tokenizer(path, &config)?;
+        Ok(Self { path: path.into(), config, encoder, tokenizer })
+    }
+
+    fn open_run(path: &Path) -> Result<Self, FolderError> {
+        let file = path.join(RUN_CONFIG);
+        let config: ModelConfig =
+            serde_json::from_value(read_json(&file)?).map_err(FolderError::json(&file))?;
+        config.validate().map_err(|source| FolderError::Config { path: file, source })?;
+        let tensors = if path.join(MODEL).exists() {
+            read_tensors(&path.join(MODEL))?
+        } else {
+            let found = checkpoint::latest_blob(&path.join("checkpoints"), MODEL)?;
+            let (path, bytes) = found.ok_or_else(|| FolderError::NoWeights(path.into()))?;
+            parse_tensors(&path, &bytes)?
+        };
+        let mut encoder = parameters::below(tensors, "discriminator");
+        encoder.retain(|path, _| !path.starts_with("head."));
+        let tokenizer = read_tokenizer(&path.join("tokenizer"), &config)?;
+        Ok(Self { path: path.into(), config, encoder, tokenizer })
+    }
+
+    /// Refuses a window that the position table cannot hold.
+    ///
+    /// # Errors
+    /// The window, and what is possible.
+    pub fn check_window(&self, window: usize) -> Result<(), FolderError> {
+        check_window(&self.path, &self.config, window)
+    }
+
+    /// A tagger on this encoder; see [`Tagger::from_encoder`].
+    ///
+    /// # Errors
+    /// Weights that do not fit the sizes.
+    pub fn tagger(
+        &self,
+        labels: &LabelSet,
+        crf: bool,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Tagger, FolderError> {
+        let shape = TaggerShape { config: &self.config, labels, crf };
+        Tagger::from_encoder(self.encoder.clone(), shape, seed, device, precision)
+            .map_err(FolderError::weights(&self.path))
+    }
+}
+
+pub(crate) fn check_window(path: &Path, config: &ModelConfig, window: usize) -> Result<(), FolderError> {
+    let positions = config.max_position_embeddings;
+    if window <= positions {
+        return Ok(());
+    }
+    Err(FolderError::Window { path: path.into(), window, positions })
+}
+
+/// Sizes in the content of a `config.json`.
+pub(crate) fn read_sizes(folder: &Path, config: &Value) -> Result<ModelConfig, FolderError> {
+    let sizes = hf::import_config(config, None).map_err(FolderError::foreign(folder))?;
+    sizes.validate().map_err(|source| FolderError::Config { path: folder.join(CONFIG), source })?;
+    Ok(sizes)
+}
+
+/// The tokenizer of a model of these sizes.
+pub(crate) fn read_tokenizer(folder: &Path, config: &ModelConfig) -> Result<Tokenizer, FolderError> {
+    let tokenizer = Tokenizer::load(folder)?;
+    if tokenizer.vocab_size() > config.vocab_size {
+        return Err(FolderError::Vocabulary {
+            path: folder.into(),
+            tokenizer: tokenizer.vocab_size(),
+            model: config.vocab_size,
+        });
+    }
+    Ok(tokenizer)
+}
+
+pub(crate) fn read_json(path: &Path) -> Result<Value, FolderError> {
+    let bytes = fs::read(path).map_err(FolderError::read(path))?;
+    serde_json::from_slice(&bytes).map_err(FolderError::json(path))
+}
+
+pub(crate) fn read_tensors(path: &Path) -> Result<NamedTensors, FolderError> {
+    parse_tensors(path, &fs::read(path).map_err(FolderError::read(path))?)
+}
+
+fn parse_tensors(path: &Path, bytes: &[u8]) -> Result<NamedTensors, FolderError> {
+    parameters::from_safetensors(bytes)
+        .map_err(|source| FolderError::Safetensors { path: path.into(), source })
+}

@@ -1,0 +1,244 @@
+//! How fast each parameter learns: layer-wise rates, and what is frozen.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::prelude::*;
+use electra_optim::{Depth, LayerwiseDecay, LayerwiseMode, depth_of};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::tagger::CRF;
+
+/// What a recipe says about the rates of single parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatesConfig {
+    /// How the rate shrinks from the head down to the embeddings.
+    pub layer_decay: LayerDecay,
+    /// What does not learn at all.
+    pub freeze: Freeze,
+    /// Factor on the rate of the CRF's scores. They start at zero, and with the rates of a
+    /// pretrained encoder they would stay there.
+    pub crf_factor: f64,
+}
+
+/// How learning rates shrink from the head down to the embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LayerDecay {
+    /// `rate` to the power of the layers above, as the paper says it: the top layer has `rate`.
+    Paper {
+        /// In `(0, 1]`; the paper's is .8 for small and base, .9 for large.
+        rate: f64,
+    },
+    /// As the released code has it, with one factor more below the head.
+    Google {
+        /// In `(0, 1]`.
+        rate: f64,
+    },
+    /// One rate for all.
+    None {},
+}
+
+/// What keeps its pretrained value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Freeze {
+    /// Everything learns.
+    Nothing {},
+    /// The tables, their layer norm and the projection.
+    Embeddings {},
+    /// The embeddings and the first `count` layers of the encoder.
+    Layers {
+        /// At least 1.
+        count: usize,
+    },
+}
+
+/// Rates that cannot be meant.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum RatesError {
+    /// A decay or factor out of its range.
+    #[error("{name} is {found}, expected {expected}")]
+    Number {
+        /// The key.
+        name: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// More frozen layers than there are, or none.
+    #[error(
+        "freeze names {count} layers of an encoder of {layers}, expected 1 to {layers}; \
+         for the embeddings alone: kind = \"embeddings\""
+    )]
+    Layers {
+        /// Layers to be frozen.
+        count: usize,
+        /// Layers of the encoder.
+        layers: usize,
+    },
+}
+
+/// The rates of a tagger's parameters, by their paths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    decay: Option<LayerwiseDecay>,
+    freeze: Freeze,
+    crf_factor: f64,
+}
+
+impl RatesConfig {
+    /// The rates of a tagger with an encoder of `layers` layers.
+    ///
+    /// # Errors
+    /// Numbers that cannot be meant, or more frozen layers than there are.
+    pub fn of(&self, layers: usize) -> Result<Rates, RatesError> {
+        let decay = match self.layer_decay {
+            LayerDecay::None {} => None,
+            LayerDecay::Paper { rate } => Some(LayerwiseDecay { rate, mode: LayerwiseMode::Paper, layers }),
+            LayerDecay::Google { rate } => Some(LayerwiseDecay { rate, mode: LayerwiseMode::Google, layers }),
+        };
+        if let Some(LayerwiseDecay { rate: found, .. }) = decay
+            && !(found > 0.0 && found <= 1.0)
+        {
+            let expected = "a number above 0 and at most 1";
+            return Err(RatesError::Number { name: "rate of layer_decay", found, expected });
+        }
+        let found = self.crf_factor;
+        if !(found.is_finite() && found > 0.0) {
+            let expected = "a finite number above 0";
+            return Err(RatesError::Number { name: "crf_factor", found, expected });
+        }
+        if let Freeze::Layers { count } = self.freeze
+            && !(1..=layers).contains(&count)
+        {
+            return Err(RatesError::Layers { count, layers });
+        }
+        Ok(Rates { decay, freeze: self.freeze, crf_factor: self.crf_factor })
+    }
+}
+
+impl Rates {
+    /// Factor on the learning rate of the parameter at `path`; 0 exactly where it is frozen.
+    pub fn multiplier(&self, path: &str) -> f64 {
+        if self.is_frozen(path) {
+            return 0.0;
+        }
+        let own = if path.split('.').next() == Some(CRF) { self.crf_factor } else { 1.0 };
+        own * self.decay.map_or(1.0, |decay| decay.multiplier_of(path))
+    }
+
+    /// Whether the parameter at `path` keeps its value.
+    pub fn is_frozen(&self, path: &str) -> bool {
+        match (self.freeze, depth_of(path)) {
+            (Freeze::Nothing {}, _) | (_, Depth::Head) => false,
+            (_, Depth::Embeddings) => true,
+            (Freeze::Layers { count }, Depth::Layer(index)) => index < count,
+            (Freeze::Embeddings {}, Depth::Layer(_)) => false,
+        }
+    }
+
+    /// `module` without gradients for what is frozen: no work is done for them, the optimizer has
+    /// no moments for them and leaves them as they are, weight decay included.
+    pub fn freeze<M: Module>(&self, module: M) -> M {
+        module.map(&mut Freezer { rates: self, path: vec![] })
+    }
+}
+
+struct Freezer<'a> {
+    rates: &'a Rates,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Freezer<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.rates.is_frozen(&self.path.join(".")) { parameter.set_require_grad(false) } else { parameter }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn rates(layer_decay: LayerDecay, freeze: Freeze, layers: usize) -> Result<Rates, RatesError> {
+        RatesConfig { layer_decay, freeze, crf_factor: 1.0 }.of(layers)
+    }
+
+    #[test]
+    fn every_parameter_of_a_12_layer_tagger_has_the_rate_of_the_released_code() {
+        let table = include_str!("../../electra-optim/tests/fixtures/layer_lr.json");
+        let table: Value = serde_json::from_str(table).unwrap();
+        let number = |value: &Value| value.as_f64().unwrap();
+        let (base, rate) = (number(&table["base_lr"]), number(&table["decay"]));
+        let google = rates(LayerDecay::Google { rate }, Freeze::Nothing {}, 12).unwrap();
+        let paper = rates(LayerDecay::Paper { rate }, Freeze::Nothing {}, 12).unwrap();
+        let one = rates(LayerDecay::None {}, Freeze::Nothing {}, 12).unwrap();
+        let parameters = table["params"].as_array().unwrap();
+        assert_eq!(parameters.len(), 201);
+        for parameter in parameters {
+            let (name, expected) = (parameter["name"].as_str().unwrap(), number(&parameter["lr"]));
+            let close = |found: f64, expected: f64| (found - expected).abs() <= 1e-15 * expected;
+            assert!(close(base * google.multiplier(name), expected), "{name}");
+            let below_head = if name.starts_with("classifier") { 1.0 } else { rate };
+            assert!(close(base * paper.multiplier(name) * below_head, expected), "{name}");
+            assert_eq!(one.multiplier(name), 1.0);
+        }
+    }
+
+    #[test]
+    fn frozen_layers_are_counted_from_the_embeddings_up() {
+        let frozen = |freeze| {
+            let rates = rates(LayerDecay::Paper { rate: 0.5 }, freeze, 3).unwrap();
+            let paths = [
+                "embeddings.word",
+                "project.bias",
+                "encoder.layers.0.attention.norm.gamma",
+                "encoder.layers.1.feed_forward.output.weight",
+                "encoder.layers.2.attention.key.bias",
+                "classifier.weight",
+                "crf.next",
+            ];
+            paths.map(|path| rates.multiplier(path))
+        };
+        let [e, l0, l1, l2] = [0.0625, 0.125, 0.25, 0.5];
+        assert_eq!(frozen(Freeze::Nothing {}), [e, e, l0, l1, l2, 1.0, 1.0]);
+        assert_eq!(frozen(Freeze::Embeddings {}), [0.0, 0.0, l0, l1, l2, 1.0, 1.0]);
+        assert_eq!(frozen(Freeze::Layers { count: 2 }), [0.0, 0.0, 0.0, 0.0, l2, 1.0, 1.0]);
+        assert_eq!(frozen(Freeze::Layers { count: 3 }), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn only_the_crf_has_the_crfs_factor() {
+        let config =
+            RatesConfig { layer_decay: LayerDecay::None {}, freeze: Freeze::Nothing {}, crf_factor: 50.0 };
+        let rates = config.of(2).unwrap();
+        assert_eq!(
+            ["crf.next", "crf.end", "classifier.bias"].map(|p| rates.multiplier(p)),
+            [50.0, 50.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn rates_that_cannot_be_meant_are_refused() {
+        let nothing = Freeze::Nothing {};
+        for rate in [0.0, -0.5, 1.1, f64::NAN] {
+            assert!(rates(LayerDecay::Paper { rate }, nothing, 3).is_err(), "{rate}");
+        }
+        for count in [0, 4] {
+            let error = rates(LayerDecay::None {}, Freeze::Layers { count }, 3).unwrap_err();
+            assert_eq!(error, RatesError::Layers { count, layers: 3 });
+        }
+        let config = RatesConfig { layer_decay: LayerDecay::None {}, freeze: nothing, crf_factor: 0.0 };
+        assert!(config.of(3).unwrap_err().to_string().contains("crf_factor is 0"));
+    }
+}

@@ -1,0 +1,280 @@
+//! A tagger on disk: a folder of transformers, with a file beside it for what transformers lacks.
+//!
+//! ```text
+//! DIR/config.json          sizes, labels, dropout   ElectraForTokenClassification
+//!     model.safetensors    weights, in the names of transformers
+//!     vocab.txt ...        the tokenizer
+//!     tagger.json          decoding, context, window, scheme
+//!     crf.safetensors      scores of sequences, if decoding needs them
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::prelude::*;
+use electra_model::hf::{self, HfDropout, HfNetwork};
+use electra_model::parameters::{self, NamedTensors, collect};
+use electra_model::{ModelConfig, Precision};
+use electra_text::Tokenizer;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::decode::{Decoder, Decoding};
+use crate::folder_error::FolderError;
+use crate::labels::{LabelScheme, LabelSet};
+use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
+use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
+
+/// File of [`TaggerSettings`].
+pub const SETTINGS: &str = "tagger.json";
+/// File of the CRF's scores.
+pub const CRF_SCORES: &str = "crf.safetensors";
+
+/// The format of [`SETTINGS`] written here and the newest that can be read.
+const FORMAT: u32 = 1;
+
+/// What a word is shown with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Context {
+    /// Its sentence.
+    #[default]
+    Sentence,
+    /// Also the neighbouring sentences of its document, as far as the window goes.
+    Document,
+}
+
+/// How a tagger was trained to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaggerSettings {
+    /// How labels are chosen.
+    pub decoding: Decoding,
+    /// What a word is shown with.
+    pub context: Context,
+    /// Longest sequence of pieces, `[CLS]` and `[SEP]` among them.
+    pub window: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    format: u32,
+    decoding: Decoding,
+    context: Context,
+    window: usize,
+    /// None where the labels follow no scheme.
+    scheme: Option<LabelScheme>,
+}
+
+/// A tagger at rest.
+#[derive(Clone, Debug)]
+pub struct TaggerFolder {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Sizes; those of the generator mean nothing here.
+    pub config: ModelConfig,
+    /// What it tells apart.
+    pub labels: LabelSet,
+    /// Rates with which it was trained.
+    pub dropout: TaggerDropout,
+    /// How it is to be used.
+    pub settings: TaggerSettings,
+    /// All its parameters, in our names.
+    pub tensors: NamedTensors,
+    /// Its vocabulary.
+    pub tokenizer: Tokenizer,
+}
+
+impl TaggerFolder {
+    /// The tagger as it is now, to be written to `path`.
+    pub fn new(
+        path: &Path,
+        tagger: &Tagger,
+        shape: TaggerShape,
+        dropout: TaggerDropout,
+        settings: TaggerSettings,
+        tokenizer: Tokenizer,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            config: shape.config.clone(),
+            labels: shape.labels.clone(),
+            dropout,
+            settings,
+            tensors: collect(tagger),
+            tokenizer,
+        }
+    }
+
+    /// Writes the folder, which is created if need be. The file without which it is no model comes
+    /// last, so that a folder that was cut short is not taken for a whole one.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self) -> Result<(), FolderError> {
+        let write = |name: &str, bytes: &[u8]| {
+            let path = self.path.join(name);
+            fs::write(&path, bytes).map_err(|source| FolderError::Write { path, source })
+        };
+        let failed = |source| FolderError::Write { path: self.path.clone(), source };
+        fs::create_dir_all(&self.path).map_err(failed)?;
+        for old in [CONFIG, CRF_SCORES] {
+            match fs::remove_file(self.path.join(old)) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
+                _ => {}
+            }
+        }
+        self.tokenizer.save_for(&self.path, self.config.max_position_embeddings)?;
+
+        let crf = parameters::below(self.tensors.clone(), CRF);
+        let own = self.tensors.iter().filter(|(path, _)| path.split('.').next() != Some(CRF));
+        let own = own.map(|(path, data)| (path.clone(), data.clone())).collect();
+        let weights = hf::export_tensors(own, HfNetwork::Tagger);
+        write(MODEL, &parameters::to_safetensors(&weights, Some(("format", "pt"))))?;
+        if !crf.is_empty() {
+            write(CRF_SCORES, &parameters::to_safetensors(&crf, None))?;
+        }
+        let TaggerSettings { decoding, context, window } = self.settings;
+        let scheme = self.labels.scheme();
+        let settings = SettingsFile { format: FORMAT, decoding, context, window, scheme };
+        write(SETTINGS, pretty(&settings).as_bytes())?;
+        write(CONFIG, pretty(&self.config_json()).as_bytes())
+    }
+
+    fn config_json(&self) -> Value {
+        let TaggerDropout { hidden, attention, classifier } = self.dropout;
+        let (sizes, network) = (self.config.discriminator(), HfNetwork::Tagger);
+        let dropout = HfDropout { hidden, attention };
+        let embedding_size = self.config.embedding_size;
+        let mut config =
+            hf::config_json(&self.config, &sizes, embedding_size, dropout, network.architecture());
+        config["classifier_dropout"] = classifier.into();
+        config["id2label"] = self.labels.id2label();
+        config["label2id"] = self.labels.label2id();
+        config["pad_token_id"] = self.tokenizer.special().pad.into();
+        let Value::Object(entries) = config else { unreachable!("a configuration is a table") };
+        Value::Object(entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
+    }
+
+    /// Reads a folder that [`write`](Self::write) or transformers wrote. Without our own file
+    /// words are decoded one by one, a sentence at a time, in windows as long as the position
+    /// table.
+    ///
+    /// # Errors
+    /// What is missing or does not fit.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        if let Err(source) = path.metadata() {
+            return Err(FolderError::Read { path: path.into(), source });
+        }
+        let file = path.join(CONFIG);
+        if !file.exists() {
+            let path = path.to_path_buf();
+            let is_run = path.join(RUN_CONFIG).exists();
+            return Err(if is_run { FolderError::NoTagger(path) } else { FolderError::NoModel(path) });
+        }
+        let json = pretrained::read_json(&file)?;
+        let config = pretrained::read_sizes(path, &json)?;
+        let labels = json.get("id2label").ok_or_else(|| FolderError::NoLabels(path.into()))?;
+        let labels = LabelSet::from_id2label(labels)
+            .map_err(|source| FolderError::Labels { path: file.clone(), source })?;
+        let dropout = read_dropout(&file, &json)?;
+        let settings = read_settings(path, &config, &labels)?;
+
+        let foreign = pretrained::read_tensors(&path.join(MODEL))?;
+        let mut tensors = hf::import(foreign, HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
+        if path.join(CRF_SCORES).exists() {
+            let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
+            tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
+        } else if settings.decoding == Decoding::Crf {
+            return Err(FolderError::NoCrf(path.into()));
+        }
+        let tokenizer = pretrained::read_tokenizer(path, &config)?;
+        Ok(Self { path: path.into(), config, labels, dropout, settings, tensors, tokenizer })
+    }
+
+    /// Whether the tagger has scores of sequences.
+    pub fn has_crf(&self) -> bool {
+        self.tensors.keys().any(|path| path.split('.').next() == Some(CRF))
+    }
+
+    /// The network on `device`.
+    ///
+    /// # Errors
+    /// Weights that do not fit sizes and labels.
+    pub fn tagger(&self, device: &Device, precision: Precision) -> Result<Tagger, FolderError> {
+        let shape = TaggerShape { config: &self.config, labels: &self.labels, crf: self.has_crf() };
+        Tagger::from_parameters(self.tensors.clone(), shape, device, precision)
+            .map_err(FolderError::weights(&self.path))
+    }
+
+    /// What turns the logits of `tagger`, the network of this folder, into labels.
+    pub fn decoder(&self, tagger: &Tagger) -> Decoder {
+        Decoder::new(self.settings.decoding, &self.labels, tagger.crf.as_ref())
+    }
+
+    /// Refuses a window that the position table cannot hold.
+    ///
+    /// # Errors
+    /// The window, and what is possible.
+    pub fn check_window(&self, window: usize) -> Result<(), FolderError> {
+        pretrained::check_window(&self.path, &self.config, window)
+    }
+}
+
+fn read_dropout(file: &Path, config: &Value) -> Result<TaggerDropout, FolderError> {
+    let rate = |key: &'static str| match config.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_f64() {
+            Some(rate) if (0.0..1.0).contains(&rate) => Ok(Some(rate)),
+            _ => Err(FolderError::Dropout { path: file.into(), key, found: value.to_string() }),
+        },
+    };
+    // What transformers takes where a key is missing.
+    let hidden = rate("hidden_dropout_prob")?.unwrap_or(0.1);
+    let attention = rate("attention_probs_dropout_prob")?.unwrap_or(0.1);
+    let classifier = rate("classifier_dropout")?.unwrap_or(hidden);
+    Ok(TaggerDropout { hidden, attention, classifier })
+}
+
+fn read_settings(
+    folder: &Path,
+    config: &ModelConfig,
+    labels: &LabelSet,
+) -> Result<TaggerSettings, FolderError> {
+    let path = folder.join(SETTINGS);
+    if !path.exists() {
+        let window = config.max_position_embeddings;
+        return Ok(TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window });
+    }
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let json = pretrained::read_json(&path)?;
+    let Format { format: found } = Format::deserialize(&json).map_err(FolderError::json(&path))?;
+    if found > FORMAT {
+        return Err(FolderError::Format { path, found, supported: FORMAT });
+    }
+    let file: SettingsFile = serde_json::from_value(json).map_err(FolderError::json(&path))?;
+    if file.scheme != labels.scheme() {
+        let found = scheme_name(file.scheme);
+        return Err(FolderError::Scheme { path, found, expected: scheme_name(labels.scheme()) });
+    }
+    pretrained::check_window(folder, config, file.window)?;
+    let SettingsFile { decoding, context, window, .. } = file;
+    Ok(TaggerSettings { decoding, context, window })
+}
+
+fn scheme_name(scheme: Option<LabelScheme>) -> String {
+    match scheme {
+        Some(LabelScheme::Iob2) => "iob2",
+        Some(LabelScheme::Iobes) => "iobes",
+        None => "of no scheme",
+    }
+    .to_string()
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("settings are plain data") + "\n"
+}

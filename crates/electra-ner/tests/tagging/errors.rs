@@ -1,0 +1,152 @@
+//! Folders that cannot be used, each with an error that names the file and the remedy.
+
+use std::fs;
+use std::path::Path;
+
+use burn::prelude::*;
+use electra_model::Precision;
+use electra_ner::decode::Decoding;
+use electra_ner::tagger_folder::{Context, TaggerSettings};
+use electra_ner::{LabelScheme, LabelSet, Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::small::{config, fixture, tagger, tokenizer, transformers_folder};
+
+fn assert_says(error: impl std::fmt::Display, parts: &[&str]) {
+    let error = error.to_string();
+    for part in parts {
+        assert!(error.contains(part), "{part:?} is not in: {error}");
+    }
+}
+
+fn tagger_folder() -> TempDir {
+    transformers_folder(&fixture("hf_tiny_ner"))
+}
+
+fn discriminator_folder() -> TempDir {
+    transformers_folder(&fixture("../../../electra-model/tests/fixtures/hf_tiny_discriminator"))
+}
+
+/// A folder of ours with a CRF.
+fn own_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
+    let settings = TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32 };
+    let shape = TaggerShape { config: &config(), labels: &labels, crf: true };
+    let tagger = tagger(&labels, true, 1, &Device::flex());
+    let dropout = TaggerDropout::PAPER;
+    TaggerFolder::new(folder.path(), &tagger, shape, dropout, settings, tokenizer(96)).write().unwrap();
+    folder
+}
+
+fn change(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut json = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    change(&mut json);
+    fs::write(path, json.to_string()).unwrap();
+}
+
+fn remove(folder: &TempDir, key: &str, file: &str) {
+    change(&folder.path().join(file), |json| {
+        json.as_object_mut().unwrap().remove(key).unwrap();
+    });
+}
+
+#[test]
+fn folders_without_a_model_or_without_labels_say_what_is_missing() {
+    let empty = tempfile::tempdir().unwrap();
+    for error in [TaggerFolder::open(empty.path()).err(), Pretrained::open(empty.path()).err()] {
+        assert_says(error.unwrap(), &["model.json", "config.json"]);
+    }
+    let absent = empty.path().join("absent");
+    assert_says(TaggerFolder::open(&absent).unwrap_err(), &["cannot read", "absent"]);
+    assert_says(Pretrained::open(&absent).unwrap_err(), &["cannot read", "absent"]);
+
+    let discriminator = discriminator_folder();
+    assert_says(TaggerFolder::open(discriminator.path()).unwrap_err(), &["id2label", "finetune ner --model"]);
+
+    fs::write(empty.path().join("model.json"), serde_json::to_string(&config()).unwrap()).unwrap();
+    assert_says(TaggerFolder::open(empty.path()).unwrap_err(), &["no tagger", "finetune ner --model"]);
+    assert_says(Pretrained::open(empty.path()).unwrap_err(), &["without weights", "checkpoint"]);
+
+    let tagger = tagger_folder();
+    change(&tagger.path().join("config.json"), |json| json["id2label"]["7"] = "B-PER".into());
+    assert_says(TaggerFolder::open(tagger.path()).unwrap_err(), &["config.json", "id2label", "\"7\""]);
+}
+
+#[test]
+fn a_tokenizer_that_is_missing_or_does_not_fit_is_refused() {
+    for folder in [tagger_folder(), discriminator_folder()] {
+        tokenizer(97).save(folder.path()).unwrap();
+        let error = Pretrained::open(folder.path()).unwrap_err();
+        assert_says(error, &["97 pieces", "model of 96", "trained with"]);
+        for name in electra_text::wordpiece::SAVED_FILES {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        assert_says(Pretrained::open(folder.path()).unwrap_err(), &["no tokenizer", "vocab.txt"]);
+    }
+    let folder = tagger_folder();
+    tokenizer(97).save(folder.path()).unwrap();
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["97 pieces", "model of 96"]);
+}
+
+#[test]
+fn a_window_longer_than_the_position_table_is_refused_with_the_longest_that_goes() {
+    let pretrained = discriminator_folder();
+    let pretrained = Pretrained::open(pretrained.path()).unwrap();
+    assert!(pretrained.check_window(32).is_ok());
+    assert_says(pretrained.check_window(64).unwrap_err(), &["at most 32", "window is 64", "window = 32"]);
+    let folder = own_folder();
+    assert!(TaggerFolder::open(folder.path()).unwrap().check_window(33).is_err());
+    change(&folder.path().join("tagger.json"), |json| json["window"] = 64.into());
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["at most 32", "window is 64"]);
+}
+
+#[test]
+fn a_generator_is_no_source_for_a_tagger() {
+    let folder = transformers_folder(&fixture("../../../electra-model/tests/fixtures/hf_tiny_generator"));
+    let error = Pretrained::open(folder.path()).unwrap_err();
+    assert_says(error, &["generator_", "ElectraForPreTraining"]);
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_refused() {
+    let folder = own_folder();
+    fs::remove_file(folder.path().join("crf.safetensors")).unwrap();
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["crf.safetensors is missing", "argmax"]);
+
+    let folder = own_folder();
+    change(&folder.path().join("tagger.json"), |json| json["scheme"] = "iobes".into());
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["tagger.json", "iobes", "iob2"]);
+
+    let folder = own_folder();
+    change(&folder.path().join("tagger.json"), |json| json["format"] = 2.into());
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["format 2", "reads 1"]);
+
+    let folder = own_folder();
+    change(&folder.path().join("tagger.json"), |json| json["beam"] = 4.into());
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["tagger.json", "beam"]);
+
+    let folder = own_folder();
+    remove(&folder, "decoding", "tagger.json");
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["tagger.json", "decoding"]);
+
+    let folder = own_folder();
+    change(&folder.path().join("config.json"), |json| json["classifier_dropout"] = 1.5.into());
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["classifier_dropout", "1.5"]);
+
+    // One label more than the classifier has outputs.
+    let folder = tagger_folder();
+    change(&folder.path().join("config.json"), |json| json["id2label"]["5"] = "LABEL_5".into());
+    let tagger = TaggerFolder::open(folder.path()).unwrap();
+    let error = tagger.tagger(&Device::flex(), Precision::F32).unwrap_err();
+    assert_says(error, &["classifier", "[24, 5]", "[24, 6]", "one model"]);
+
+    let folder = tagger_folder();
+    let weights = folder.path().join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
+        assert_says(error.unwrap(), &["model.safetensors", "not a whole"]);
+    }
+}
