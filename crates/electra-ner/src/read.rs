@@ -1,1 +1,250 @@
-//! Readers: columns, JSON lines with tags, JSON lines with character spans.
+//! Readers: files of labelled sentences, whatever their form, to sentences in IOB2.
+//!
+//! | form | a sentence is |
+//! |---|---|
+//! | columns | lines with a token and its tag, up to a blank line |
+//! | JSON lines with tags | `{"tokens": ["In", "Rome"], "ner_tags": ["O", "B-LOC"]}` |
+//! | JSON lines with spans | `{"text": "In Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}` |
+//!
+//! The form is told by the content, and so are separator, columns and scheme, unless
+//! [`ReadOptions`] give them. Files may be compressed: `.gz` and `.zst`.
+//!
+//! # Columns
+//!
+//! - Lines end in LF or CRLF, the last perhaps in nothing. A line of nothing but white space is
+//!   blank, a lone tab too.
+//! - `-DOCSTART-` lines and `# newdoc` comments are boundaries of documents and no sentences.
+//! - Columns are separated by tabs if most lines have one: then tokens may have spaces in them.
+//!   Otherwise by runs of white space: then every line must have as many as the others.
+//! - Tags are in the last column that holds tags in (nearly) all lines; in the first if no other
+//!   does. Two columns of tags that share a type, such as two levels of nested entities, or gold and
+//!   predicted tags, are an error: one must be chosen.
+//! - Tokens are in the first column, or in the second if the first numbers the tokens of each
+//!   sentence. Numbers such as `3-4` and `5.1` (CoNLL-U) stand for no word of their own.
+//! - A line that begins with `#` is a token if it has all columns and something like a tag in the
+//!   tag's column, and a comment otherwise.
+//!
+//! # JSON lines
+//!
+//! Tags may be called `ner_tags` or `tags`, and be numbers if the names are given. `start` and `end`
+//! count Unicode characters. A text is divided into words and single punctuation marks, Chinese
+//! characters and hiragana one by one; white space at the ends of a span belongs to no word and is
+//! passed over. A span that begins or ends within a word, or shares a word with another, cannot be
+//! said in tags: all of them are listed, and are an error unless they are to be skipped.
+//! `document`, a string or a number, joins neighbouring records into documents. Without it records
+//! with tags are one document, as in a file of columns without boundaries, and every text is its own.
+
+mod columns;
+mod encoding;
+mod error;
+mod json;
+mod layout;
+mod spans;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use electra_text::corpus::{Compression, read_content};
+use serde::Serialize;
+
+pub use encoding::Encoding;
+pub use error::ReadError;
+pub use layout::Separator;
+pub use spans::{MisalignedSpan, Misalignment};
+
+use crate::Sentence;
+use crate::scheme::{self, Scheme};
+
+/// What the user says about a file. The default says nothing: UTF-8, and all else is found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// How characters are written. A file that begins with the mark of UTF-8 is read as UTF-8.
+    pub encoding: Encoding,
+    /// What stands between columns.
+    pub separator: Option<Separator>,
+    /// The column of the tokens, counted from 1.
+    pub token_column: Option<usize>,
+    /// The column of the tags, counted from 1.
+    pub tag_column: Option<usize>,
+    /// The scheme of the tags.
+    pub scheme: Option<Scheme>,
+    /// What the tags are called that JSON lines number from 0.
+    pub labels: Option<Vec<String>>,
+    /// Leave out spans that do not fit the words, instead of stopping at them.
+    pub skip_misaligned: bool,
+}
+
+/// A file, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What it turned out to be.
+    pub format: Format,
+    /// The scheme its tags are in.
+    pub scheme: Scheme,
+    /// Its sentences, in IOB2.
+    pub sentences: Vec<Sentence>,
+    /// Number of documents; 1 if the file marks no boundaries.
+    pub documents: usize,
+    /// Whether the file says where documents begin.
+    pub marks_documents: bool,
+    /// Tags that are others in IOB2.
+    pub changed_tags: usize,
+    /// Transitions that the scheme does not allow, repaired as `conlleval` reads them.
+    pub invalid: Vec<InvalidTransition>,
+    /// Spans that were left out.
+    pub misaligned: Vec<MisalignedSpan>,
+    /// Comment lines.
+    pub comments: usize,
+}
+
+/// What a file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A token and its tag a line.
+    Columns {
+        /// What stands between columns.
+        separator: Separator,
+        /// The column of the tokens, counted from 1.
+        token: usize,
+        /// The column of the tags, counted from 1.
+        tag: usize,
+    },
+    /// JSON lines with tokens and tags.
+    JsonTags,
+    /// JSON lines with text and spans of characters.
+    JsonSpans,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Columns { separator, token, tag } => {
+                write!(f, "columns separated by {separator}: token {token}, tag {tag}")
+            }
+            Format::JsonTags => f.write_str("JSON lines with tokens and tags"),
+            Format::JsonSpans => f.write_str("JSON lines with text and spans"),
+        }
+    }
+}
+
+/// Two neighbouring tags that the scheme of the file does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InvalidTransition {
+    /// Line of the second of them, or of the last token of the sentence if an entity is open there.
+    pub line: usize,
+    /// The token of that line.
+    pub token: String,
+    /// The first tag; none at the beginning of the sentence.
+    pub from: Option<String>,
+    /// The second tag; none at the end of the sentence.
+    pub to: Option<String>,
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// Whatever keeps a token from having a tag for sure: with line, what was found and expected, and
+/// what to do.
+pub fn read(path: &Path, options: &ReadOptions) -> Result<DataFile, ReadError> {
+    let bytes = read_content(path)?;
+    let text = encoding::decode(path, &bytes, options.encoding)?;
+    let raw = if is_json(path, &text) {
+        json::read(path, &text, options)?
+    } else {
+        columns::read(path, &text, options)?
+    };
+    if raw.sentences.is_empty() {
+        return Err(ReadError::Empty { path: path.to_owned() });
+    }
+    // Spans have no scheme of their own: they were written as IOB2.
+    let scheme = match options.scheme {
+        Some(scheme) if raw.format != Format::JsonSpans => {
+            scheme::expect_scheme(scheme, raw.tags()).map(|()| scheme)
+        }
+        _ => scheme::detect(raw.tags()),
+    };
+    let scheme = scheme.map_err(|error| ReadError::of_scheme(path, error, |at| raw.line(at)))?;
+    Ok(raw.into_data(path, scheme))
+}
+
+/// Sentences as the file has them.
+struct Raw {
+    format: Format,
+    sentences: Vec<RawSentence>,
+    marks_documents: bool,
+    comments: usize,
+    misaligned: Vec<MisalignedSpan>,
+}
+
+#[derive(Default)]
+struct RawSentence {
+    tokens: Vec<String>,
+    tags: Vec<String>,
+    /// One for each token, or one for all of them.
+    lines: Vec<usize>,
+    document: usize,
+}
+
+impl RawSentence {
+    fn line(&self, token: usize) -> usize {
+        *self.lines.get(token).unwrap_or(&self.lines[0])
+    }
+}
+
+impl Raw {
+    fn tags(&self) -> impl Iterator<Item = &[String]> {
+        self.sentences.iter().map(|sentence| sentence.tags.as_slice())
+    }
+
+    fn line(&self, at: scheme::Place) -> usize {
+        self.sentences[at.sentence].line(at.token)
+    }
+
+    fn into_data(self, path: &Path, scheme: Scheme) -> DataFile {
+        const KNOWN: &str = "the tags were parsed when the scheme was found";
+        let (mut invalid, mut changed_tags) = (Vec::new(), 0);
+        let documents = self.sentences.last().map_or(0, |sentence| sentence.document + 1);
+        let convert = |sentence: RawSentence| {
+            for violation in scheme::violations(&sentence.tags, scheme).expect(KNOWN) {
+                let scheme::Violation { token, from, to } = violation;
+                let (line, token) = (sentence.line(token), sentence.tokens[token].clone());
+                invalid.push(InvalidTransition { line, token, from, to });
+            }
+            let tags = scheme::to_iob2(&sentence.tags).expect(KNOWN);
+            changed_tags += tags.iter().zip(&sentence.tags).filter(|(new, old)| new != old).count();
+            Sentence { line: sentence.lines[0], tokens: sentence.tokens, tags, document: sentence.document }
+        };
+        let sentences = self.sentences.into_iter().map(convert).collect();
+        DataFile {
+            path: path.to_owned(),
+            format: self.format,
+            scheme,
+            sentences,
+            documents,
+            marks_documents: self.marks_documents,
+            changed_tags,
+            invalid,
+            misaligned: self.misaligned,
+            comments: self.comments,
+        }
+    }
+}
+
+/// By the name, else by the content: a first line that is a JSON object is no token with a tag.
+fn is_json(path: &Path, text: &str) -> bool {
+    let (_, name) = Compression::of(path);
+    let ending = name.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    if ending.is_some_and(|ending| ["jsonl", "ndjson", "json"].contains(&ending.as_str())) {
+        return true;
+    }
+    let first = lines(text).map(|(_, line)| line).find(|line| !line.trim().is_empty());
+    first.is_some_and(|line| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok())
+}
+
+/// Lines without their ends, numbered from 1.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    // Other ends of line that Unicode knows may stand within a token.
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).zip(1..).map(|(line, n)| (n, line))
+}

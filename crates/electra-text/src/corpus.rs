@@ -17,7 +17,7 @@ mod lines;
 mod parquet;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -198,6 +198,16 @@ impl Iterator for DocumentReader {
             }
         }
     }
+}
+
+/// The whole content of one file, uncompressed if its name ends in `.gz` or `.zst`. For files that
+/// are held in memory anyway, such as labelled sentences; whatever stands before that ending is
+/// of no concern.
+///
+/// # Errors
+/// If it cannot be read, or is not compressed as its name says.
+pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
+    compressed::open(path, Compression::of(path).0, Arc::default())?.read_to_end()
 }
 
 /// Sizes on disk, summed.

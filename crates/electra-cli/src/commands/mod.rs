@@ -7,6 +7,7 @@ mod detect;
 mod doctor;
 mod export;
 mod import;
+mod ner;
 mod plan;
 mod pretrain;
 mod report;
@@ -37,6 +38,9 @@ pub enum Command {
     /// Read a model of other libraries
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Named entity recognition: look labelled data over
+    #[command(subcommand)]
+    Ner(ner::NerCommand),
     /// Write a run's report.html
     Report(report::ReportCommand),
     /// Measure speed
@@ -67,6 +71,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Detect(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Ner(command) => ner::run(command),
         Command::Report(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),

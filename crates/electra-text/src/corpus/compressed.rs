@@ -81,6 +81,18 @@ impl Content {
         }
     }
 
+    /// Everything that was not read yet.
+    pub(super) fn read_to_end(mut self) -> Result<Vec<u8>, CorpusError> {
+        let mut bytes = Vec::new();
+        match self.reader.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => {
+                self.offset += bytes.len() as u64;
+                Err(self.error(error))
+            }
+        }
+    }
+
     /// Uncompressed bytes read so far.
     pub(super) fn offset(&self) -> u64 {
         self.offset

@@ -16,17 +16,21 @@ pub enum FileKind {
     Parquet,
 }
 
-impl FileKind {
-    /// The kind and the compression that the name of a file announces.
-    pub fn of(path: &Path) -> Result<(FileKind, Compression), CorpusError> {
-        let extension = |path: &Path| {
-            path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
-        };
-        let (compression, inner) = match extension(path).as_str() {
+impl Compression {
+    /// The compression that the name of a file announces, and the name without that ending.
+    pub fn of(path: &Path) -> (Compression, PathBuf) {
+        match extension(path).as_str() {
             "gz" => (Compression::Gzip, path.with_extension("")),
             "zst" => (Compression::Zstd, path.with_extension("")),
             _ => (Compression::None, path.to_owned()),
-        };
+        }
+    }
+}
+
+impl FileKind {
+    /// The kind and the compression that the name of a file announces.
+    pub fn of(path: &Path) -> Result<(FileKind, Compression), CorpusError> {
+        let (compression, inner) = Compression::of(path);
         let kind = match extension(&inner).as_str() {
             "txt" => FileKind::Text,
             "jsonl" => FileKind::JsonLines,
@@ -35,6 +39,11 @@ impl FileKind {
         };
         Ok((kind, compression))
     }
+}
+
+/// What stands behind the last dot of a name, in lower case.
+fn extension(path: &Path) -> String {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
 }
 
 /// The files that names and patterns (`*`, `?`, `[..]`, `**`) stand for, sorted and without

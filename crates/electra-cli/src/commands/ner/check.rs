@@ -1,0 +1,143 @@
+//! `electra ner check`: what is wrong with a data set.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use electra_ner::check::{CheckOptions, Measure, Role, Split, check};
+use electra_ner::read::read;
+use electra_text::Tokenizer;
+
+use super::findings;
+use super::reading::ReadArguments;
+use crate::failure::Failure;
+
+/// Look a data set over: schemes, types, invalid tags, lengths, duplicates, leaks
+#[derive(Args)]
+#[command(after_help = "Examples:
+  electra ner check train.conll dev.conll test.conll
+  electra ner check --train a.jsonl.gz --test b.jsonl.gz --window 256 --tokenizer runs/tiny/tokenizer
+  electra ner check old.txt --encoding cp1252 --json | jq .splits[0].invalid_transitions
+
+Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" and
+\"ner_tags\", or JSON lines with \"text\" and \"spans\"; each also .gz or .zst. What FILES are for is told by
+their names: train, dev (valid, testa) or test (testb) as a word of its own.")]
+pub struct CheckCommand {
+    /// Files, named after what they are for
+    #[arg(value_name = "FILES", required_unless_present_any = ["train", "dev", "test"])]
+    files: Vec<PathBuf>,
+    /// File to train on; may be repeated
+    #[arg(long, value_name = "F")]
+    train: Vec<PathBuf>,
+    /// File to choose by; may be repeated
+    #[arg(long, value_name = "F")]
+    dev: Vec<PathBuf>,
+    /// File to report; may be repeated
+    #[arg(long, value_name = "F")]
+    test: Vec<PathBuf>,
+    /// Positions of the model, `[CLS]` and `[SEP]` included
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    window: usize,
+    /// Measure lengths in this tokenizer's pieces, not in words: its folder, a tokenizer.json or a vocab.txt
+    #[arg(long, value_name = "DIR")]
+    tokenizer: Option<PathBuf>,
+    /// How many of the longest sentences to show
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    longest: usize,
+    /// How many places to name for each finding; --json names all
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    places: usize,
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reading: ReadArguments,
+}
+
+impl CheckCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If a file cannot be read for sure.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let options = self.reading.options();
+        let tokenizer = self.tokenizer.as_ref().map(Tokenizer::load).transpose()?;
+        let splits = self
+            .named()?
+            .into_iter()
+            .map(|(name, role, path)| read(&path, &options).map(|data| Split { name, role, data }))
+            .collect::<Result<Vec<_>, _>>()?;
+        let measure = tokenizer.as_ref().map_or(Measure::Words, Measure::Pieces);
+        let report = check(&splits, &CheckOptions { window: self.window, measure, longest: self.longest });
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            print!("{}", findings::text(&report, self.places));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The files with name and role: those to train on first. A role with one file gives it its name.
+    fn named(&self) -> Result<Vec<(String, Role, PathBuf)>, Failure> {
+        let given = [(&self.train, Role::Train), (&self.dev, Role::Dev), (&self.test, Role::Test)];
+        let given = given.into_iter().flat_map(|(paths, role)| paths.iter().map(move |path| (role, path)));
+        let mut files: Vec<(Role, &PathBuf)> =
+            given.chain(self.files.iter().map(|path| (role_of(path), path))).collect();
+        files.sort_by_key(|(role, _)| *role);
+        let mut seen = HashSet::new();
+        let mut again = |path: &Path| !seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        if let Some((_, path)) = files.iter().find(|(_, path)| again(path)) {
+            return Err(Failure::new(
+                format!("{} was given twice", path.display()),
+                "give every file once; all of it would count as shared between splits",
+            ));
+        }
+        let name = |role, path: &Path| {
+            let word = match role {
+                Role::Train => Some("train"),
+                Role::Dev => Some("dev"),
+                Role::Test => Some("test"),
+                Role::Unknown => None,
+            };
+            let alone = files.iter().filter(|(other, _)| *other == role).count() == 1;
+            word.filter(|_| alone).map_or_else(|| path.display().to_string(), str::to_owned)
+        };
+        Ok(files.iter().map(|&(role, path)| (name(role, path), role, path.clone())).collect())
+    }
+}
+
+/// What a file is for, by the words of its name.
+fn role_of(path: &Path) -> Role {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let is = |words: &[&str]| name.split(|c: char| !c.is_alphabetic()).any(|word| words.contains(&word));
+    if is(&["train", "training"]) {
+        Role::Train
+    } else if is(&["dev", "devel", "development", "val", "valid", "validation", "testa"]) {
+        Role::Dev
+    } else if is(&["test", "testb"]) {
+        Role::Test
+    } else {
+        Role::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_files_are_for() {
+        for (name, role) in [
+            ("train/wnut17train.conll", Role::Train),
+            ("emerging.dev.conll", Role::Dev),
+            ("da_ddt-ud-valid.iob2.gz", Role::Dev),
+            ("eng.testa", Role::Dev),
+            ("eng.testb", Role::Test),
+            ("emerging.test.annotated", Role::Test),
+            ("train/device_contest.conll", Role::Unknown),
+        ] {
+            assert_eq!(role_of(Path::new(name)), role, "{name}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Files of columns: a token and its tag a line.
+
+use std::path::Path;
+
+use super::layout::{Layout, Number, Separator, is_number};
+use super::{Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+
+/// What begins a line that stands for the boundary of a document.
+const DOCUMENT_MARK: &str = "-DOCSTART-";
+
+pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
+    let layout = Layout::find(path, &token_lines(text), options)?;
+    let mut sentences: Vec<RawSentence> = Vec::new();
+    let mut open = RawSentence::default();
+    let (mut marks_documents, mut comments) = (false, 0);
+    for (number, line) in lines(text) {
+        let is_blank = line.trim().is_empty();
+        let is_comment = line.starts_with('#') && !layout.is_token(line);
+        let is_boundary = is_boundary(line) || is_comment && is_new_document(line);
+        comments += usize::from(is_comment);
+        if is_blank || is_boundary {
+            close(&mut open, &mut sentences);
+        }
+        if is_boundary {
+            marks_documents = true;
+            // Boundaries before the first sentence and several in a row make no empty document.
+            open.document = sentences.last().map_or(0, |last| last.document + 1);
+        }
+        if is_blank || is_boundary || is_comment {
+            continue;
+        }
+        if let Some((token, tag)) = layout.token_and_tag(path, number, line)? {
+            open.tokens.push(token.to_owned());
+            open.tags.push(tag.to_owned());
+            open.lines.push(number);
+        }
+    }
+    close(&mut open, &mut sentences);
+    let Layout { separator, token, tag, .. } = layout;
+    let format = Format::Columns { separator, token: token + 1, tag: tag + 1 };
+    Ok(Raw { format, sentences, marks_documents, comments, misaligned: Vec::new() })
+}
+
+impl Layout {
+    /// What a line says; `None` if its number stands for no word of its own.
+    fn token_and_tag<'a>(
+        &self,
+        path: &Path,
+        line: usize,
+        text: &'a str,
+    ) -> Result<Option<(&'a str, &'a str)>, ReadError> {
+        let cells = self.separator.cells(text);
+        // A space within a token would move the columns behind it.
+        let shifted = self.separator == Separator::Space && cells.len() != self.columns;
+        if cells.len() < self.needed() || shifted {
+            let needed = self.needed().max(2);
+            let expected = if shifted && cells.len() >= needed {
+                format!("{} as most lines", self.columns)
+            } else {
+                format!("at least {needed}")
+            };
+            return Err(ReadError::Columns {
+                path: path.to_owned(),
+                line,
+                found: cells.len(),
+                expected,
+                separator: self.separator.to_string(),
+                text: text.chars().take(60).collect(),
+            });
+        }
+        if self.numbered && is_number(cells[0]) == Some(Number::NoWord) {
+            return Ok(None);
+        }
+        let (token, tag) = (cells[self.token], cells[self.tag].trim());
+        // A token of white space alone stays: its tag counts.
+        let token = if token.trim().is_empty() { token } else { token.trim() };
+        if token.is_empty() {
+            return Err(ReadError::EmptyToken { path: path.to_owned(), line });
+        }
+        Ok(Some((token, tag)))
+    }
+}
+
+/// Lines that are neither blank nor boundaries, with whether a sentence starts there.
+fn token_lines(text: &str) -> Vec<(&str, bool)> {
+    let mut starts_sentence = true;
+    let mut found = Vec::new();
+    for (_, line) in lines(text) {
+        if line.trim().is_empty() || is_boundary(line) {
+            starts_sentence = true;
+        } else {
+            found.push((line, starts_sentence));
+            // A comment above a sentence does not start it.
+            starts_sentence &= line.starts_with('#');
+        }
+    }
+    found
+}
+
+/// Whether a line is `-DOCSTART-`, with whatever columns, or numbered.
+fn is_boundary(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let first = words.next();
+    first == Some(DOCUMENT_MARK)
+        || first.is_some_and(|first| is_number(first).is_some()) && words.next() == Some(DOCUMENT_MARK)
+}
+
+/// Whether a comment is CoNLL-U's `# newdoc`.
+fn is_new_document(comment: &str) -> bool {
+    let words = comment.trim_start_matches('#').trim_start();
+    words.strip_prefix("newdoc").is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+/// Ends the open sentence, if it has begun. The next belongs to the same document.
+fn close(open: &mut RawSentence, sentences: &mut Vec<RawSentence>) {
+    if !open.tokens.is_empty() {
+        let document = open.document;
+        sentences.push(std::mem::take(open));
+        open.document = document;
+    }
+}

@@ -1,0 +1,224 @@
+//! What can be wrong with a file of labelled sentences.
+
+use std::path::{Path, PathBuf};
+
+use electra_text::corpus::CorpusError;
+
+use super::spans::MisalignedSpan;
+use crate::scheme::{Place, Scheme, SchemeError};
+
+/// An error about a file: each names it, the line, what was found and expected, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It cannot be read or decompressed.
+    #[error(transparent)]
+    Content(#[from] CorpusError),
+    /// Bytes that are not UTF-8.
+    #[error(
+        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; if it is an old file of Western Europe, say so with `--encoding cp1252` or `--encoding latin-1`, else convert it"
+    )]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Byte offset in the uncompressed file, from 0.
+        offset: usize,
+        /// The first byte that does not fit.
+        byte: u8,
+    },
+    /// A byte that cp1252 does not have.
+    #[error(
+        "{path} is not cp1252: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; look at the line, and leave `--encoding` out if the file is UTF-8"
+    )]
+    NotCp1252 {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Byte offset in the uncompressed file, from 0.
+        offset: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// Two bytes a character.
+    #[error("{path} is UTF-16, expected UTF-8; convert it, for example with `iconv -f utf-16 -t utf-8`")]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No sentence in it.
+    #[error(
+        "{path} holds no sentence, expected lines with a token and its tag, or JSON lines; check that it is the right file"
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Too few columns, or another number than elsewhere.
+    #[error(
+        "line {line} of {path} has {found} column{}, expected {expected} (separated by {separator}): {text:?}; correct the line, or describe the file with `--separator`, `--token-column` and `--tag-column`",
+        if *.found == 1 { "" } else { "s" }
+    )]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Columns it has.
+        found: usize,
+        /// How many it should have, in words.
+        expected: String,
+        /// What stands between columns, in words.
+        separator: String,
+        /// The beginning of the line.
+        text: String,
+    },
+    /// Token and tag in one column.
+    #[error("{path}: column {column} cannot hold both tokens and tags; name another")]
+    OneColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// Several columns that may be the tags.
+    #[error(
+        "columns {first} and {second} of {path} both look like the tags, expected one; choose it with `--tag-column {first}` or `--tag-column {second}`"
+    )]
+    SeveralTagColumns {
+        /// The file.
+        path: PathBuf,
+        /// One of them, from 1.
+        first: usize,
+        /// The other, from 1.
+        second: usize,
+    },
+    /// A tag without a token.
+    #[error("line {line} of {path} has a tag but no token; take the line out, or give it its token")]
+    EmptyToken {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// A tag of no scheme.
+    #[error(
+        "line {line} of {path} has the tag {tag:?}, expected O or a letter, a dash and a type: B-TYPE or I-TYPE (IOB1, IOB2), with E- and S- (IOBES, BMES), L- and U- (BILOU), M- (BMES); correct it, or name the column of the tags with `--tag-column`"
+    )]
+    UnknownTag {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The tag.
+        tag: String,
+    },
+    /// Tags of several schemes.
+    #[error(
+        "{path} mixes schemes: line {line} has the tag {tag:?}, and line {first_line} has {first_tag:?}, expected one scheme in a file; convert one part of it, or correct these tags"
+    )]
+    MixedSchemes {
+        /// The file.
+        path: PathBuf,
+        /// Line of the second tag, from 1.
+        line: usize,
+        /// The second tag.
+        tag: String,
+        /// Line of the first tag, from 1.
+        first_line: usize,
+        /// The first tag.
+        first_tag: String,
+    },
+    /// A tag that the scheme asked for does not have.
+    #[error(
+        "line {line} of {path} has the tag {tag:?}, expected one of {scheme}: O, or one of the letters {}; correct it, or leave `--scheme` out",
+        .scheme.letters()
+    )]
+    NotInScheme {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The tag.
+        tag: String,
+        /// The scheme asked for.
+        scheme: Scheme,
+    },
+    /// A line that is not a JSON object.
+    #[error("line {line} of {path} is not a JSON object: {what}; write one object a line")]
+    BadJson {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What the parser says.
+        what: String,
+    },
+    /// A field that is missing, or holds something else.
+    #[error("line {line} of {path} has {found}, expected {expected}; correct the record")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What it has.
+        found: String,
+        /// What it should have.
+        expected: String,
+    },
+    /// Numbers instead of tags, and no names for them.
+    #[error(
+        "line {line} of {path} has tags by number, expected their names, too; give them in order with `--labels O,B-PER,I-PER` and so on"
+    )]
+    Unnamed {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// A number that no name was given for.
+    #[error(
+        "line {line} of {path} has the tag number {id}, expected 0 to {} for the {labels} given names; complete `--labels`",
+        .labels.saturating_sub(1)
+    )]
+    UnknownNumber {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The number.
+        id: i64,
+        /// How many names there are.
+        labels: usize,
+    },
+    /// Spans that cannot be said in tags.
+    #[error(
+        "{} of {path} cannot be said in tags of whole words:{}; correct them, or leave them out with `--skip-misaligned`",
+        if .spans.len() == 1 { "1 span".into() } else { format!("{} spans", .spans.len()) },
+        .spans.iter().map(|span| format!("\n  {span}")).collect::<String>()
+    )]
+    Misaligned {
+        /// The file.
+        path: PathBuf,
+        /// Every one of them, in the order of the file.
+        spans: Vec<MisalignedSpan>,
+    },
+}
+
+impl ReadError {
+    /// An error about the scheme, with lines for places.
+    pub(super) fn of_scheme(path: &Path, error: SchemeError, line: impl Fn(Place) -> usize) -> Self {
+        let path = path.to_owned();
+        match error {
+            SchemeError::UnknownTag { at, tag } => ReadError::UnknownTag { path, line: line(at), tag },
+            SchemeError::Mixed { first, first_tag, at, tag } => {
+                ReadError::MixedSchemes { path, line: line(at), tag, first_line: line(first), first_tag }
+            }
+            SchemeError::NotInScheme { at, tag, scheme } => {
+                ReadError::NotInScheme { path, line: line(at), tag, scheme }
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Which columns a file has: separator, tokens, tags.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use super::{ReadError, ReadOptions};
+use crate::scheme::{looks_like_tag, parse};
+
+/// What stands between columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separator {
+    /// One tab; tokens may have spaces in them.
+    Tab,
+    /// Spaces and tabs, as many as there are.
+    Space,
+}
+
+impl fmt::Display for Separator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Separator::Tab => "tabs",
+            Separator::Space => "spaces",
+        })
+    }
+}
+
+impl Separator {
+    /// The columns of a line, without empty ones at its end.
+    pub(super) fn cells<'a>(self, line: &'a str) -> Vec<&'a str> {
+        match self {
+            Separator::Tab => line.trim_end_matches([' ', '\t']).split('\t').collect(),
+            Separator::Space => line.split([' ', '\t']).filter(|cell| !cell.is_empty()).collect(),
+        }
+    }
+}
+
+/// The columns of a file; numbers count from 0 here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub separator: Separator,
+    /// How many columns most lines have.
+    pub columns: usize,
+    pub token: usize,
+    pub tag: usize,
+    /// Whether the first column numbers the tokens.
+    pub numbered: bool,
+}
+
+/// A line with as many columns as most have.
+pub(super) struct Row<'a> {
+    cells: Vec<&'a str>,
+    starts_sentence: bool,
+}
+
+impl Layout {
+    /// Finds out what `options` do not say. `lines` are those with tokens, each with whether a
+    /// sentence starts there.
+    pub(super) fn find(
+        path: &Path,
+        lines: &[(&str, bool)],
+        options: &ReadOptions,
+    ) -> Result<Self, ReadError> {
+        // Lines that begin with # may be comments, and say nothing unless there are no others.
+        let certain =
+            |with_hash: bool| lines.iter().filter(move |(line, _)| with_hash || !line.starts_with('#'));
+        let with_hash = certain(false).next().is_none();
+        let separator = options.separator.unwrap_or_else(|| {
+            let tabbed = certain(with_hash).filter(|(line, _)| Separator::Tab.cells(line).len() > 1).count();
+            if tabbed * 2 >= certain(with_hash).count() { Separator::Tab } else { Separator::Space }
+        });
+        let all = certain(with_hash)
+            .map(|&(line, starts_sentence)| Row { cells: separator.cells(line), starts_sentence });
+        let all: Vec<Row<'_>> = all.collect();
+        let columns = most_frequent(all.iter().map(|row| row.cells.len()));
+        let rows: Vec<Row<'_>> = all.into_iter().filter(|row| row.cells.len() == columns).collect();
+
+        // From 1 to from 0.
+        let given = |column: Option<usize>| column.map(|column| column.saturating_sub(1));
+        let tag = match given(options.tag_column) {
+            Some(tag) => tag,
+            None => find_tags(path, &rows, columns, given(options.token_column))?,
+        };
+        let numbered = columns > 2 && tag != 0 && numbers_tokens(&rows);
+        let first = usize::from(numbered);
+        let token = given(options.token_column).unwrap_or(if first == tag { first + 1 } else { first });
+        if token == tag && columns > 1 {
+            return Err(ReadError::OneColumn { path: path.to_owned(), column: tag + 1 });
+        }
+        Ok(Layout { separator, columns, token, tag, numbered: numbered && token != 0 })
+    }
+
+    /// Whether a line that begins with `#` is a token and no comment.
+    pub(super) fn is_token(&self, line: &str) -> bool {
+        let cells = self.separator.cells(line);
+        cells.len() == self.columns
+            && looks_like_tag(cells.get(self.tag).unwrap_or(&"").trim())
+            && !(self.numbered && is_number(cells[0]).is_none())
+    }
+
+    /// How many columns a line needs at least.
+    pub(super) fn needed(&self) -> usize {
+        self.token.max(self.tag) + 1
+    }
+}
+
+/// The last column of tags.
+fn find_tags(
+    path: &Path,
+    rows: &[Row<'_>],
+    columns: usize,
+    token: Option<usize>,
+) -> Result<usize, ReadError> {
+    let score = |column: usize| rows.iter().filter(|row| looks_like_tag(row.cells[column].trim())).count();
+    let scores: Vec<usize> = (0..columns).map(score).collect();
+    // One line in ten may be wrong: it will be named when it is read.
+    let holds_tags = |&column: &usize| Some(column) != token && scores[column] * 10 >= rows.len() * 9;
+    let candidates: Vec<usize> = (1..columns).filter(holds_tags).collect();
+    let Some(&last) = candidates.last() else {
+        let first = Some(0).filter(|_| columns > 1).filter(holds_tags);
+        let best = || (0..columns).filter(|&c| scores[c] > 0 && c > 0).max_by_key(|&c| scores[c]);
+        return Ok(first.or_else(best).unwrap_or(columns.saturating_sub(1)));
+    };
+    let types = |column: usize| -> BTreeSet<&str> {
+        let tags = rows.iter().filter_map(|row| parse(row.cells[column].trim()));
+        tags.filter(|tag| tag.letter != 'O').map(|tag| tag.kind).collect()
+    };
+    let last_types = types(last);
+    for &other in candidates.iter().filter(|&&other| other != last) {
+        let types = types(other);
+        // A column without entities is no rival; neither are chunks, whose types are others.
+        let is_rival = !types.is_empty() && (last_types.is_empty() || !types.is_disjoint(&last_types));
+        if is_rival {
+            let (path, first, second) = (path.to_owned(), other + 1, last + 1);
+            return Err(ReadError::SeveralTagColumns { path, first, second });
+        }
+    }
+    Ok(last)
+}
+
+/// Whether the first column counts the tokens of every sentence, from 0 or 1.
+fn numbers_tokens(rows: &[Row<'_>]) -> bool {
+    let mut before = None;
+    !rows.is_empty()
+        && rows.iter().all(|row| {
+            let number = is_number(row.cells[0]);
+            let fits = match (number, before) {
+                (Some(Number::Of(now)), _) if row.starts_sentence => now <= 1,
+                (Some(Number::Of(now)), Some(before)) => now > before || now <= 1,
+                (Some(_), _) => true,
+                (None, _) => false,
+            };
+            match number {
+                Some(Number::Of(now)) => before = Some(now),
+                _ if row.starts_sentence => before = None,
+                _ => {}
+            }
+            fits
+        })
+}
+
+/// What a column of numbers says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    /// The number of a word.
+    Of(u64),
+    /// A range or a decimal of CoNLL-U, which stand for no word of their own.
+    NoWord,
+}
+
+/// Reads a cell of a column of numbers.
+pub(super) fn is_number(cell: &str) -> Option<Number> {
+    let whole = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    if let Some(number) = whole(cell) {
+        return Some(Number::Of(number));
+    }
+    let (one, other) = cell.split_once(['-', '.'])?;
+    whole(one).and(whole(other)).map(|_| Number::NoWord)
+}
+
+/// The most frequent number; the greatest of several, and 0 of none.
+fn most_frequent(numbers: impl Iterator<Item = usize>) -> usize {
+    let mut counts: Vec<(usize, usize)> = Vec::new();
+    for number in numbers {
+        match counts.iter_mut().find(|(_, known)| *known == number) {
+            Some((count, _)) => *count += 1,
+            None => counts.push((1, number)),
+        }
+    }
+    counts.into_iter().max().map_or(0, |(_, number)| number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Separator, token and tag column (from 1) of a file with these lines; a blank one divides.
+    fn found(text: &str) -> Result<(Separator, usize, usize), String> {
+        let mut starts = true;
+        let mut lines = Vec::new();
+        for line in text.split('\n') {
+            if line.is_empty() {
+                starts = true;
+            } else {
+                lines.push((line, std::mem::take(&mut starts)));
+            }
+        }
+        let layout = Layout::find(Path::new("a"), &lines, &ReadOptions::default());
+        layout.map(|l| (l.separator, l.token + 1, l.tag + 1)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn columns_are_told_by_what_is_in_them() {
+        use Separator::{Space, Tab};
+        for (text, expected) in [
+            ("New York\tB-LOC\nis\tO", (Tab, 1, 2)),
+            // As in CoNLL-2003: part of speech, chunk, entity.
+            ("EU NNP I-NP I-ORG\nrejects VBZ I-VP O", (Space, 1, 4)),
+            // A third column that is all O, as in the filings of the SEC.
+            ("EU NNP O I-ORG\nrejects VBZ O O", (Space, 1, 4)),
+            // As in Universal NER: number, token, tag, nothing, annotator.
+            ("1\tHej\tO\t-\tann\n2\tOle\tB-PER\t-\tann\n\n1\tTak\tO\t-\tann", (Tab, 2, 3)),
+            ("0 Rom B-LOC\n1 und O\n\n0 Athen B-LOC", (Space, 2, 3)),
+            // Tags first.
+            ("O\twhere\nB-Cuisine\tsushi", (Tab, 2, 1)),
+            // Numbers that count nothing are tokens.
+            ("7 CD O\n7 CD O", (Space, 1, 3)),
+            // An unknown letter does not hide the column.
+            ("a O x\nb Q-LOC y", (Space, 1, 2)),
+        ] {
+            assert_eq!(found(text), Ok(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_columns_of_the_same_types_are_for_the_user_to_choose_from() {
+        for text in ["1 Kiel B-LOC O\n2 SV B-ORG B-LOC", "Kiel B-LOC O\nSV O O"] {
+            let error = found(text).unwrap_err();
+            assert!(error.contains("both look like the tags") && error.contains("--tag-column"), "{error}");
+        }
+    }
+}

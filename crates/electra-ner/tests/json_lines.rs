@@ -1,0 +1,96 @@
+//! JSON lines: tokens with tags, and text with spans of characters.
+
+mod support;
+
+use electra_ner::read::{Format, Misalignment, ReadOptions};
+use electra_ner::scheme::Scheme;
+use support::{assert_says, documents, reads, refusal, shown, try_read};
+
+#[test]
+fn tags_may_be_strings_or_numbers_with_names() {
+    let strings = concat!(
+        r#"{"id": 1, "tokens": ["New York", "is", "big"], "ner_tags": ["S-LOC", "O", "O"]}"#,
+        "\r\n\n",
+        r#"{"tokens": [], "ner_tags": []}"#,
+        "\n",
+        r#"{"tokens": ["Li", "Na"], "ner_tags": ["B-PER", "E-PER"]}"#
+    );
+    let data = reads("a.jsonl", strings);
+    assert_eq!(shown(&data), ["New York/B-LOC is/O big/O", "Li/B-PER Na/I-PER"]);
+    assert_eq!((data.format, data.scheme, data.changed_tags), (Format::JsonTags, Scheme::Iobes, 2));
+    assert_eq!((data.sentences[1].line, documents(&data)), (4, vec![0, 0]));
+
+    let numbers = r#"{"tokens": ["Rome", "is"], "tags": [1, 0]}"#;
+    let labels = Some(vec!["O".into(), "B-LOC".into()]);
+    let options = ReadOptions { labels, ..ReadOptions::default() };
+    // The content tells, whatever the name.
+    assert_eq!(shown(&try_read("a.txt", numbers, &options).unwrap()), ["Rome/B-LOC is/O"]);
+}
+
+#[test]
+fn spans_count_characters_and_cover_whole_words() {
+    // Bytes would be off by the umlaut, the joined emoji and the combining accent:
+    // F ü r _ three for the family _ J o s e ´ _ N ú ñ e z , _ K ö l n .
+    let text = concat!(
+        r#"{"text": "Für \ud83d\udc69\u200d\ud83d\udc67 Jose\u0301 Núñez, Köln.", "#,
+        r#""spans": [{"start": 8, "end": 19, "label": "PER"}, {"start": 21, "end": 25, "label": "LOC"}]}"#
+    );
+    let data = reads("a.jsonl", text);
+    assert_eq!(data.format, Format::JsonSpans);
+    let expected = "Für/O \u{1f469}\u{200d}\u{1f467}/O Jose\u{301}/B-PER Núñez/I-PER ,/O Köln/B-LOC ./O";
+    assert_eq!(shown(&data), [expected]);
+}
+
+#[test]
+fn without_spaces_spans_are_aligned_by_characters() {
+    let data =
+        reads("a.jsonl", r#"{"text": "我住在北京市", "spans": [{"start": 3, "end": 5, "label": "LOC"}]}"#);
+    assert_eq!(shown(&data), ["我/O 住/O 在/O 北/B-LOC 京/I-LOC 市/O"]);
+    assert_eq!((data.scheme, data.changed_tags), (Scheme::Iob2, 0));
+}
+
+const MISALIGNED: &str = concat!(
+    r#"{"text": "In Paris, now", "spans": [{"start": 3, "end": 6, "label": "LOC"}, {"start": 10, "end": 13, "label": "TIM"}]}"#,
+    "\n",
+    r#"{"text": "Bank of China", "spans": [{"start": 8, "end": 13, "label": "LOC"}, {"start": 0, "end": 13, "label": "ORG"},
+ {"start": 0, "end": 99, "label": "ORG"}, {"start": 0, "end": 13, "label": "ORG"}]}"#
+);
+
+#[test]
+fn every_misaligned_span_is_listed() {
+    let text = MISALIGNED.replace(",\n", ",");
+    assert_says(
+        &refusal("a.jsonl", &text, &ReadOptions::default()),
+        &[
+            "3 spans of",
+            r#"line 1: LOC 3..6 "Par" begins or ends within a word, the nearest words are 3..8 "Paris""#,
+            r#"line 2: ORG 0..99 "Bank of China" goes beyond the 13 characters of the text"#,
+            r#"line 2: LOC 8..13 "China" overlaps with ORG 0..13"#,
+            "; correct them, or leave them out with `--skip-misaligned`",
+        ],
+    );
+    let options = ReadOptions { skip_misaligned: true, ..ReadOptions::default() };
+    let data = try_read("a.jsonl", &text, &options).unwrap();
+    // The outer of two overlapping spans stays, and what is said twice counts once.
+    assert_eq!(shown(&data), ["In/O Paris/O ,/O now/B-TIM", "Bank/B-ORG of/I-ORG China/I-ORG"]);
+    let reasons: Vec<&Misalignment> = data.misaligned.iter().map(|span| &span.reason).collect();
+    let overlap = Misalignment::Overlap { start: 0, end: 13, label: "ORG".into() };
+    assert_eq!(reasons, [&Misalignment::WithinWord, &Misalignment::BeyondText { length: 13 }, &overlap]);
+}
+
+#[test]
+fn white_space_at_the_ends_of_a_span_is_passed_over() {
+    let data =
+        reads("a.jsonl", r#"{"text": "In Paris now", "spans": [{"start": 2, "end": 9, "label": "LOC"}]}"#);
+    assert_eq!(shown(&data), ["In/O Paris/B-LOC now/O"]);
+}
+
+#[test]
+fn records_of_one_document_are_neighbours() {
+    let tags = |document: &str| format!("{{\"tokens\": [\"a\"], \"ner_tags\": [\"O\"]{document}}}\n");
+    let text = [r#", "document": "x""#, r#", "document": "x""#, r#", "document": 7"#, ""].map(tags).concat();
+    let data = reads("a.jsonl", text);
+    assert_eq!((documents(&data), data.documents, data.marks_documents), (vec![0, 0, 1, 2], 3, true));
+    let texts = reads("a.jsonl", "{\"text\": \"a\", \"spans\": []}\n{\"text\": \"b\", \"spans\": []}\n");
+    assert_eq!(documents(&texts), [0, 1]);
+}
