@@ -126,10 +126,10 @@ impl Discriminator {
     /// The discriminator alone, below `init`; pretraining has it at the root's `discriminator`.
     pub fn init(init: &Init, config: &ModelConfig) -> Self {
         let (sizes, e) = (config.discriminator(), config.embedding_size);
-        let init = &init.clone().with_neighbours(config.neighbours(e));
+        let init = init.clone().with_neighbours(config.neighbours(e));
         Self {
             embeddings: Embeddings::init(&init.child("embeddings"), config, e),
-            project: projection(init, e, sizes.hidden_size),
+            project: projection(&init, e, sizes.hidden_size),
             encoder: Encoder::init(&init.child("encoder"), &sizes),
             head: ReplacedTokenHead::init(&init.child("head"), sizes.hidden_size),
         }

@@ -6,8 +6,8 @@ use burn::tensor::TensorData;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::neighbours::{Neighbours, Side};
 use crate::config::ModelConfig;
+use crate::neighbours::{Neighbours, Side};
 use crate::precision::Precision;
 
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
@@ -49,8 +49,7 @@ impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
         let path = String::new();
-        let precision = Precision::F32;
-        Self { seed, device, range, gain: None, neighbours: None, precision, blank: false, path }
+        Self { seed, device, range, gain: None, neighbours: None, precision: Precision::F32, blank: false, path }
     }
 
     /// The root of the tree of a model of these sizes, with matrix products in `precision`.
