@@ -1,0 +1,86 @@
+//! Words to word pieces, so that every word has a first piece to be labelled at.
+//!
+//! Pieces are those of `is_split_into_words` in transformers, with one difference: a word of
+//! which the normaliser leaves nothing (a zero-width space, a soft hyphen, a combining mark alone)
+//! becomes one `[UNK]` instead of vanishing. Each word of a data set has a tag, and a word without
+//! a piece could not be scored.
+//!
+//! BERT's normaliser makes each CJK ideograph a word piece of its own or the start of one: a
+//! Chinese word of several characters is labelled at its first character, and sets whose tokens
+//! are characters have a label on every piece.
+
+use electra_text::Tokenizer;
+use electra_text::vocab::SPECIAL_TOKENS;
+use electra_text::wordpiece::{OffsetUnit, TextEncoder};
+
+/// A sentence as word pieces; every word has at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlignedSentence {
+    pieces: Vec<u32>,
+    /// Where each word's pieces end.
+    ends: Vec<usize>,
+    /// Which document it belongs to: sentences that stand next to each other with the same number
+    /// may serve each other as context.
+    pub document: usize,
+}
+
+impl AlignedSentence {
+    /// Number of words.
+    pub fn words(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The pieces of all words in order, without special tokens.
+    pub fn pieces(&self) -> &[u32] {
+        &self.pieces
+    }
+
+    /// The pieces of a word; the first one carries its label.
+    pub fn word(&self, word: usize) -> &[u32] {
+        let start = if word == 0 { 0 } else { self.ends[word - 1] };
+        &self.pieces[start..self.ends[word]]
+    }
+}
+
+/// Aligns sentence after sentence; words seen before are not normalised again.
+pub struct Aligner<'t> {
+    tokenizer: &'t Tokenizer,
+    encoder: TextEncoder<'t>,
+}
+
+impl<'t> Aligner<'t> {
+    /// An aligner to the pieces of this tokenizer.
+    pub fn new(tokenizer: &'t Tokenizer) -> Self {
+        Aligner { tokenizer, encoder: tokenizer.text_encoder() }
+    }
+
+    /// The pieces of these words, which are one sentence of the given document.
+    ///
+    /// A special token written out as a word (`[MASK]`) becomes that token, as in transformers.
+    pub fn align<S: AsRef<str>>(&mut self, words: &[S], document: usize) -> AlignedSentence {
+        let mut sentence = AlignedSentence {
+            pieces: Vec::with_capacity(words.len() * 2),
+            ends: Vec::with_capacity(words.len()),
+            document,
+        };
+        for word in words {
+            let start = sentence.pieces.len();
+            self.encode_word(word.as_ref(), &mut sentence.pieces);
+            if sentence.pieces.len() == start {
+                sentence.pieces.push(self.tokenizer.special().unk);
+            }
+            sentence.ends.push(sentence.pieces.len());
+        }
+        sentence
+    }
+
+    fn encode_word(&mut self, word: &str, pieces: &mut Vec<u32>) {
+        if SPECIAL_TOKENS.iter().any(|special| word.contains(special)) {
+            // The fast encoder knows no special tokens.
+            let encoding = self.tokenizer.encode_words(&[word], OffsetUnit::Bytes, None);
+            pieces.extend_from_slice(&encoding.ids[1..encoding.len() - 1]);
+        } else {
+            self.encoder.encode_into(word, pieces);
+        }
+    }
+}
