@@ -4,6 +4,7 @@
 //! - [`seed`]: one random stream for each purpose and index, derived from the run's seed
 //! - [`order`]: the order of examples in each epoch, as a function of the position
 //! - [`checkpoint`]: named blobs saved so that no crash loses the previous ones
+//! - [`durable`]: files that are whole or absent after a crash
 //! - [`lock`]: one live process per run folder
 //! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
 //! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
@@ -14,7 +15,7 @@
 
 pub mod checkpoint;
 pub mod curve;
-mod durable;
+pub mod durable;
 pub mod interrupt;
 pub mod lock;
 pub mod order;
