@@ -1,7 +1,7 @@
 //! `electra data`: text to shards.
 
 mod inspect;
-mod meter;
+pub(super) mod meter;
 mod tokenizer;
 
 use std::path::{Path, PathBuf};
