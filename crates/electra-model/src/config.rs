@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::neighbours::Neighbours;
+
 /// Epsilon of every layer norm (`layer_norm_eps` of the released configurations).
 pub const LAYER_NORM_EPS: f64 = 1e-12;
 
@@ -34,28 +36,29 @@ pub struct ModelConfig {
     /// (`docs/decisions/0006`). Absent: `initializer_range`, as in the reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_gain: Option<f64>,
-    /// Where the table of positions starts.
-    #[serde(default, skip_serializing_if = "PositionTable::is_random")]
-    pub position_table: PositionTable,
+    /// What the networks know of positions before the first step.
+    #[serde(default, skip_serializing_if = "PositionStart::is_random")]
+    pub position_start: PositionStart,
     /// The generator.
     pub generator: GeneratorConfig,
 }
 
-/// Where the table of positions starts; it is learned in any case.
+/// What the networks know of positions before the first step; all of it is learned further.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum PositionTable {
-    /// Like the word table, as in the reference: what is learned about one pair of positions says
-    /// nothing about another.
+pub enum PositionStart {
+    /// Nothing, as in the reference: the table starts like that of words.
     #[default]
     Random,
-    /// At sines and cosines, so that "the word before" looks alike everywhere from the first step.
-    Sinusoids,
+    /// How to look at a neighbour: the table starts as waves and the heads of the first block
+    /// attend to the tokens one and two before and after. Without it short runs end before they
+    /// find out that neighbours matter (`docs/decisions/0006`).
+    Neighbours,
 }
 
-impl PositionTable {
+impl PositionStart {
     fn is_random(&self) -> bool {
-        *self == PositionTable::Random
+        *self == PositionStart::Random
     }
 }
 
@@ -172,6 +175,12 @@ impl ModelConfig {
         }
     }
 
+    /// The waves of a position table of `width` columns, if positions start so.
+    pub(crate) fn neighbours(&self, width: usize) -> Option<Neighbours> {
+        let waves = Neighbours { positions: self.max_position_embeddings, embedding_size: width };
+        (self.position_start == PositionStart::Neighbours).then_some(waves)
+    }
+
     /// Width of the embedding table that the generator uses: `E`, or its own width when untied.
     pub fn generator_embedding_size(&self) -> usize {
         match self.generator.tie {
@@ -223,6 +232,9 @@ impl ModelConfig {
                 "num_attention_heads",
                 format!("{} heads do not divide hidden_size {}", self.num_attention_heads, self.hidden_size),
             );
+        }
+        if let Some(waves) = self.neighbours(self.embedding_size) {
+            waves.check(&self.discriminator())?;
         }
         let g = &self.generator;
         if g.tie == TieMode::All {
@@ -294,7 +306,10 @@ impl ModelConfig {
                 ),
             );
         }
-        Ok(())
+        match self.neighbours(self.generator_embedding_size()) {
+            Some(waves) => waves.check(&e),
+            None => Ok(()),
+        }
     }
 }
 
@@ -315,7 +330,7 @@ pub(crate) mod tests {
             intermediate_size: 1024,
             initializer_range: 0.02,
             kernel_gain: None,
-            position_table: PositionTable::Random,
+            position_start: PositionStart::Random,
             generator: GeneratorConfig {
                 tie: TieMode::Embeddings,
                 width: Some(0.25),
@@ -367,6 +382,13 @@ pub(crate) mod tests {
         assert_eq!(key(|c| c.generator.num_attention_heads = Some(7)), "generator.num_attention_heads");
         assert_eq!(key(|c| c.type_vocab_size = 1), "type_vocab_size");
         assert_eq!(key(|c| c.kernel_gain = Some(0.0)), "kernel_gain");
+        assert_eq!(
+            key(|c| {
+                c.position_start = PositionStart::Neighbours;
+                c.num_attention_heads = 1;
+            }),
+            "position_start"
+        );
         assert!(small().validate().is_ok());
     }
 }

@@ -67,6 +67,7 @@ impl Electra {
             .with_precision(precision);
         let tables = |init: Init, width| Embeddings::init(&init.child("embeddings"), config, width);
         let (at, sizes, e) = (root.child("discriminator"), config.discriminator(), config.embedding_size);
+        let at = at.with_neighbours(config.neighbours(e));
         let discriminator = Discriminator {
             embeddings: tables(at.clone(), e),
             project: projection(&at, e, sizes.hidden_size),
@@ -74,6 +75,7 @@ impl Electra {
             head: ReplacedTokenHead::init(&at.child("head"), sizes.hidden_size),
         };
         let (at, sizes, e) = (root.child("generator"), config.generator(), config.generator_embedding_size());
+        let at = at.with_neighbours(config.neighbours(e));
         let tie = config.generator.tie;
         let generator = Generator {
             embeddings: (tie == TieMode::None).then(|| tables(at.clone(), e)),
@@ -158,7 +160,7 @@ impl Discriminator {
 fn projection(init: &Init, embedding_size: usize, hidden_size: usize) -> Option<Dense> {
     let init = init.child("project");
     (embedding_size != hidden_size)
-        .then(|| Dense::init(&init, Kernel::GlorotUniform, embedding_size, hidden_size))
+        .then(|| Dense::init(&init, Kernel::Projection, embedding_size, hidden_size))
 }
 
 pub(crate) fn project_if(project: &Option<Dense>, x: Tensor<3>) -> Tensor<3> {

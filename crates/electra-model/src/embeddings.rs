@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use electra_kernels as kernels;
 
-use crate::config::{ModelConfig, PositionTable};
+use crate::config::ModelConfig;
 use crate::dropout::{DropoutSites, Place};
 use crate::init::{Init, Kernel};
 use crate::layers::LayerNorm;
@@ -26,13 +26,9 @@ impl Embeddings {
     /// New tables of `width` columns with the rows that `config` says.
     pub fn init(init: &Init, config: &ModelConfig, width: usize) -> Self {
         let table = |name, kernel, rows| init.kernel(name, kernel, [rows, width]);
-        let position = match config.position_table {
-            PositionTable::Random => Kernel::Table,
-            PositionTable::Sinusoids => Kernel::Sinusoids,
-        };
         Self {
             word: table("word", Kernel::Table, config.vocab_size),
-            position: table("position", position, config.max_position_embeddings),
+            position: table("position", Kernel::Positions, config.max_position_embeddings),
             token_type: table("token_type", Kernel::Table, config.type_vocab_size),
             norm: LayerNorm::init(&init.child("norm"), width),
         }

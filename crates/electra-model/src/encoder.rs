@@ -64,18 +64,23 @@ impl Encoder {
     pub fn init(init: &Init, config: &EncoderConfig) -> Self {
         let h = config.hidden_size;
         let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::Dense, i, o);
+        let heads = config.num_attention_heads;
         let layers = (0..config.num_hidden_layers)
             .map(|layer| {
                 let init = init.child("layers").child(layer);
                 let (attention, feed_forward) = (init.child("attention"), init.child("feed_forward"));
+                let [query, key] = match layer {
+                    0 => [Kernel::FirstQuery(heads), Kernel::FirstKey(heads)],
+                    _ => [Kernel::Dense; 2],
+                };
                 Block {
                     attention: Attention {
-                        query: dense(&attention, "query", h, h),
-                        key: dense(&attention, "key", h, h),
+                        query: Dense::init(&attention.child("query"), query, h, h),
+                        key: Dense::init(&attention.child("key"), key, h, h),
                         value: dense(&attention, "value", h, h),
                         output: dense(&attention, "output", h, h),
                         norm: LayerNorm::init(&attention.child("norm"), h),
-                        heads: config.num_attention_heads,
+                        heads,
                         precision: init.precision(),
                     },
                     feed_forward: FeedForward {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use crate::config::{
-    EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionTable, TieMode,
+    EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionStart, TieMode,
 };
 use crate::electra::Electra;
 use crate::parameters::{NamedTensors, collect};
@@ -354,7 +354,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         intermediate_size: size(table, "intermediate_size")?,
         initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
         kernel_gain: None,
-        position_table: PositionTable::Random,
+        position_start: PositionStart::Random,
         generator: generator_config,
     })
 }

@@ -7,6 +7,7 @@ use electra_kernels::split_mix;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::neighbours::{Neighbours, Side};
 use crate::precision::Precision;
 
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
@@ -14,12 +15,18 @@ use crate::precision::Precision;
 pub enum Kernel {
     /// A table: normal of standard deviation `initializer_range`, redrawn beyond two deviations.
     Table,
-    /// A table of positions: sines and cosines of wavelengths 2 pi to 10,000 x 2 pi (Vaswani et al.
-    /// 2017, §3.5), scaled to a root mean square of `initializer_range`.
-    Sinusoids,
+    /// A table of positions: like [`Kernel::Table`], or waves.
+    Positions,
     /// A dense layer: the same normal, or with a gain one whose values have a standard deviation
     /// of `gain / sqrt(inputs)`.
     Dense,
+    /// Queries or keys of this many heads in the first block: like [`Kernel::Dense`], or such that
+    /// each head attends to a neighbour.
+    FirstQuery(usize),
+    /// The other side of [`Kernel::FirstQuery`].
+    FirstKey(usize),
+    /// From tables to encoder: like [`Kernel::GlorotUniform`], or columns pass unchanged.
+    Projection,
     /// Uniform in `±sqrt(6 / (inputs + outputs))`: layers to which the reference gives no
     /// initialiser and which hence get TensorFlow's default.
     GlorotUniform,
@@ -32,6 +39,7 @@ pub struct Init<'a> {
     device: &'a Device,
     range: f64,
     gain: Option<f64>,
+    neighbours: Option<Neighbours>,
     precision: Precision,
     path: String,
 }
@@ -39,12 +47,26 @@ pub struct Init<'a> {
 impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
-        Self { seed, device, range, gain: None, precision: Precision::F32, path: String::new() }
+        Self {
+            seed,
+            device,
+            range,
+            gain: None,
+            neighbours: None,
+            precision: Precision::F32,
+            path: String::new(),
+        }
     }
 
     /// The same tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
     pub fn with_kernel_gain(self, gain: Option<f64>) -> Self {
         Self { gain, ..self }
+    }
+
+    /// The same tree with positions that start as waves, and a first block that attends to
+    /// neighbours by them, if given.
+    pub(crate) fn with_neighbours(self, neighbours: Option<Neighbours>) -> Self {
+        Self { neighbours, ..self }
     }
 
     /// The same tree with matrix products in another precision.
@@ -70,11 +92,17 @@ impl<'a> Init<'a> {
         let mut normal = |deviation: f64| -> Vec<f32> {
             (0..count).map(|_| (truncated_normal(&mut rng) * deviation) as f32).collect()
         };
-        let values: Vec<f32> = match (kernel, self.gain) {
-            (Kernel::Dense, Some(gain)) => normal(gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION),
-            (Kernel::Table | Kernel::Dense, _) => normal(self.range),
-            (Kernel::Sinusoids, _) => sinusoids(shape, self.range),
-            (Kernel::GlorotUniform, _) => {
+        let values: Vec<f32> = match (kernel, self.neighbours) {
+            (Kernel::Positions, Some(waves)) => waves.table(self.range),
+            (Kernel::FirstQuery(heads), Some(waves)) => waves.attention(Side::Query, shape[1], heads),
+            (Kernel::FirstKey(heads), Some(waves)) => waves.attention(Side::Key, shape[1], heads),
+            (Kernel::Projection, Some(_)) => Neighbours::projection(shape),
+            (Kernel::Table | Kernel::Positions, _) => normal(self.range),
+            (Kernel::Dense | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => normal(match self.gain {
+                Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
+                None => self.range,
+            }),
+            (Kernel::GlorotUniform | Kernel::Projection, _) => {
                 let limit = (6.0 / (shape[0] + shape[1]) as f64).sqrt();
                 (0..count).map(|_| ((rng.random::<f64>() * 2.0 - 1.0) * limit) as f32).collect()
             }
@@ -100,17 +128,6 @@ impl<'a> Init<'a> {
             .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         ChaCha8Rng::seed_from_u64(split_mix(hash ^ split_mix(self.seed)))
     }
-}
-
-/// `[positions, width]`: sines in even columns, cosines in odd ones, of root mean square `scale`.
-fn sinusoids([positions, width]: [usize; 2], scale: f64) -> Vec<f32> {
-    let value = |position: usize, column: usize| {
-        let exponent = (column / 2 * 2) as f64 / width as f64;
-        let angle = position as f64 / 10_000f64.powf(exponent);
-        let wave = if column.is_multiple_of(2) { angle.sin() } else { angle.cos() };
-        (wave * scale * std::f64::consts::SQRT_2) as f32
-    };
-    (0..positions).flat_map(|p| (0..width).map(move |c| value(p, c))).collect()
 }
 
 /// Standard deviation of a standard normal that is cut at two deviations.
@@ -166,20 +183,6 @@ mod tests {
         }
         let table = |gain| values_with(gain, Kernel::Table, [20, 10], 1);
         assert_eq!(table(Some(1.5)), table(None));
-    }
-
-    #[test]
-    fn sinusoids_of_two_positions_relate_by_their_distance_alone() {
-        let v = values(Kernel::Sinusoids, [40, 32], 1);
-        let row = |p: usize| &v[p * 32..(p + 1) * 32];
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
-        for distance in [0, 1, 5] {
-            let products: Vec<f64> = (0..30).map(|p| dot(row(p), row(p + distance))).collect();
-            assert!(products.iter().all(|x| (x / products[0] - 1.0).abs() < 1e-5), "{products:?}");
-        }
-        let square = dot(&v, &v) / v.len() as f64;
-        assert!((square.sqrt() / 0.02 - 1.0).abs() < 1e-5, "root mean square {}", square.sqrt());
-        assert!(dot(row(0), row(1)) < 0.98 * dot(row(0), row(0)));
     }
 
     #[test]

@@ -15,13 +15,14 @@ pub mod heads;
 pub mod hf;
 pub mod init;
 pub mod layers;
+mod neighbours;
 pub mod objective;
 pub mod parameters;
 pub mod precision;
 
 pub use batch::{Batch, BatchData, Normalizer};
 pub use config::{
-    ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, OutputBias, PositionTable, TieMode,
+    ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode,
 };
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};

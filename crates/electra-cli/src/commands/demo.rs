@@ -1,27 +1,25 @@
 //! `electra demo`: everything once, on text that is part of the program.
 
+mod swaps;
+
 use std::fs;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use electra_pretrain::Ended;
-use electra_pretrain::model_folder::{ModelFolder, detect};
+use electra_pretrain::model_folder::ModelFolder;
 use electra_pretrain::recipe::{self, Recipe};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::load_str;
 use electra_run::record::{duration, thousands};
-use electra_run::seed::{Purpose, stream};
 use electra_text::build::{BLOCK_BYTES, BuildRequest, HeldOut, build};
 use electra_text::corpus::ReadOptions;
 use electra_text::pack::{PackMode, PackSettings};
 use electra_text::wordpiece::{TrainProgress, VocabularySettings, train as train_vocabulary};
 use electra_text::{DataSet, Split, Tokenizer};
-use rand::RngExt;
 
 use crate::commands::data::meter::Meter;
-use crate::commands::detect::coloured;
 use crate::commands::pretrain::{Begin, tell_interrupted, train, write_report};
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
@@ -33,10 +31,6 @@ const CORPUS: [(&str, &[u8]); 3] = [
     ("sotu-1790-1944.txt.zst", include_bytes!("../../corpus/sotu-1790-1944.txt.zst")),
     ("sotu-1945-2018.txt.zst", include_bytes!("../../corpus/sotu-1945-2018.txt.zst")),
 ];
-
-/// Sentences shown at the end, and words swapped in each.
-const SENTENCES: usize = 3;
-const SWAPS: usize = 3;
 
 const RECIPE: &str = include_str!("../../../../configs/pretrain/debug.toml");
 
@@ -95,7 +89,7 @@ impl Demo {
         }
 
         eprintln!("4/4  what it learned: held-out text in which some words were swapped\n");
-        show(&run, &data)?;
+        show_swaps(&run, &data)?;
         println!(
             "Done in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
             duration(start.elapsed().as_secs_f64()),
@@ -199,61 +193,13 @@ fn build_data(
     Ok(())
 }
 
-/// Swaps words of held-out rows with words from elsewhere and prints what the model thinks.
-fn show(run: &Path, data: &Path) -> Result<(), Failure> {
+/// Swapped held-out sentences, and what the discriminator thinks of them.
+fn show_swaps(run: &Path, data: &Path) -> Result<(), Failure> {
     let device = DeviceName::Flex.open()?;
     let folder = ModelFolder::open(run)?;
-    let model = folder.discriminator(&device)?;
     let rows = DataSet::open(data)?;
-    let rows = rows.split(Split::HeldOut);
-    let words_of = |row: usize| -> Vec<String> {
-        let ids = rows.get(row).ids;
-        let special = folder.tokenizer.special();
-        let text = folder.tokenizer.decode(ids.iter().filter(|&id| !special.contains(id)));
-        // A row may begin within a word.
-        text.split_whitespace().skip_while(|word| word.starts_with("##")).map(str::to_string).collect()
-    };
-    let is_word = |word: &str| word.len() > 3 && word.chars().all(char::is_alphabetic);
-    let mut rng = stream(7, Purpose::Evaluate, 0);
-    for _ in 0..SENTENCES {
-        let mut words = words_of(rng.random_range(0..rows.len()));
-        words.truncate(24);
-        let mut places: Vec<usize> = (0..words.len()).filter(|&i| is_word(&words[i])).collect();
-        let mut swapped = vec![];
-        while swapped.len() < SWAPS && !places.is_empty() {
-            let place = places.swap_remove(rng.random_range(0..places.len()));
-            let others = words_of(rng.random_range(0..rows.len()));
-            let Some(other) = others.iter().find(|other| is_word(other) && !words.contains(other)) else {
-                continue;
-            };
-            swapped.push(format!("{other} (was {})", words[place]));
-            words[place].clone_from(other);
-        }
-        let text = words.join(" ");
-        let detections = detect(&model, &folder.tokenizer, &text, &device);
-        let shown = if std::io::stdout().is_terminal() {
-            coloured(&text, &detections)
-        } else {
-            marked(&text, &detections)
-        };
-        println!("  {shown}\n  swapped in: {}\n", swapped.join(", "));
-    }
+    swaps::show(&folder.discriminator(&device)?, &folder.tokenizer, rows.split(Split::HeldOut), &device);
     Ok(())
-}
-
-/// The text with the probability behind each token that looks replaced.
-fn marked(text: &str, detections: &[electra_pretrain::model_folder::Detection]) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    let mut at = 0;
-    for d in detections {
-        out.extend(&characters[at.min(d.end)..d.end]);
-        if d.probability >= 0.3 {
-            out += &format!("[{:.0}%]", d.probability * 100.0);
-        }
-        at = d.end;
-    }
-    out
 }
 
 #[cfg(test)]

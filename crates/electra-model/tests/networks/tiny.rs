@@ -4,7 +4,7 @@
 use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::parameters::{NamedTensors, collect, load};
-use electra_model::{BatchData, Electra, GeneratorConfig, ModelConfig, OutputBias, PositionTable, TieMode};
+use electra_model::{BatchData, Electra, GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode};
 
 pub const PAD: u32 = 0;
 pub const CLS: u32 = 2;
@@ -34,7 +34,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
         intermediate_size: 48,
         initializer_range: 0.02,
         kernel_gain: None,
-        position_table: PositionTable::Random,
+        position_start: PositionStart::Random,
         generator: GeneratorConfig {
             tie,
             width: None,

@@ -7,7 +7,7 @@
 use burn::module::Module;
 use burn::prelude::*;
 use electra_model::batch::Slot;
-use electra_model::{BatchData, Normalizer, PositionTable};
+use electra_model::{BatchData, Normalizer, PositionStart};
 use electra_pretrain::metrics::Tally;
 use electra_pretrain::snapshot::Snapshot;
 
@@ -44,7 +44,7 @@ fn both_networks_learn_a_language_that_only_context_tells() {
     recipe.model.kernel_gain = Some(1.4);
     recipe.model.generator.hidden_size = Some(24);
     recipe.model.generator.intermediate_size = Some(48);
-    recipe.model.position_table = PositionTable::Sinusoids;
+    recipe.model.position_start = PositionStart::Neighbours;
     recipe.optimizer.bias_correction = true;
     recipe.schedule.learning_rate = 2e-3;
     recipe.schedule.warmup_steps = 100;
