@@ -470,7 +470,8 @@ fn identity(
     let data = format!("{} {}", train.facts.hash, splits.dev.facts.hash);
     RunIdentity {
         recipe_text: recipe.text.clone(),
-        recipe_hash: recipe.hash.clone(),
+        recipe_hash: recipe.hash_without(FREE_KEYS),
+        free_keys: FREE_KEYS,
         data_hash: blake3::hash(data.as_bytes()).to_hex().to_string(),
         tokenizer_hash: lineage.tokenizer_hash.clone(),
         model_hash: Some(lineage.model_hash.clone()),
