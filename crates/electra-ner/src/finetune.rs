@@ -35,7 +35,7 @@ use crate::labels::LabelSet;
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
-use crate::recipe::Recipe;
+use crate::recipe::{FREE_KEYS, Recipe};
 use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
 use crate::tag::WindowedSentences;
