@@ -11,7 +11,17 @@ use electra_run::recipe::{Resolved, load};
 
 /// Every crate, and the crates of the workspace that it may see. Above all that are below it.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("electra-cli", &["electra-kernels", "electra-model", "electra-pretrain", "electra-run", "electra-text"]),
+    (
+        "electra-cli",
+        &[
+            "electra-kernels",
+            "electra-model",
+            "electra-ner",
+            "electra-pretrain",
+            "electra-run",
+            "electra-text",
+        ],
+    ),
     ("electra-pretrain", &["electra-model", "electra-optim", "electra-run", "electra-text"]),
     ("electra-ner", &["electra-text"]),
     ("electra-model", &["electra-kernels"]),

@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod detect;
 mod doctor;
+mod eval;
 mod export;
 mod import;
 mod plan;
@@ -31,6 +32,9 @@ pub enum Command {
     Plan(plan::PlanCommand),
     /// Show which tokens of a text look replaced
     Detect(detect::Detect),
+    /// Score predictions
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Write a run as other libraries read it
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -65,6 +69,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Pretrain(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Detect(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Report(command) => command.run(),
