@@ -13,6 +13,7 @@ pub mod loss;
 pub mod metrics;
 pub mod model_card;
 pub mod monitor;
+pub mod predict;
 pub mod predictions;
 pub mod pretrained;
 pub mod rates;

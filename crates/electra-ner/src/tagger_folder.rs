@@ -27,6 +27,8 @@ use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
 use crate::window::Context;
 
+pub use crate::window::Context;
+
 /// File of [`TaggerSettings`].
 pub const SETTINGS: &str = "tagger.json";
 /// File of the CRF's scores.

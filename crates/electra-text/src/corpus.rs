@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
-pub use compressed::Compression;
+pub use compressed::{Compression, Content};
 pub use error::CorpusError;
 pub use files::{FileKind, expand};
 
@@ -208,6 +208,15 @@ impl Iterator for DocumentReader {
 /// If it cannot be read, or is not compressed as its name says.
 pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
     compressed::open(path, Compression::of(path).0, Arc::default())?.read_to_end()
+}
+
+/// Opens one file of any length, uncompressed as it is read if its name ends in `.gz` or `.zst`;
+/// whatever stands before that ending is of no concern.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open_content(path: &Path) -> Result<Content, CorpusError> {
+    compressed::open(path, Compression::of(path).0, Arc::default())
 }
 
 /// Sizes on disk, summed.

@@ -11,6 +11,7 @@ mod finetune;
 mod import;
 mod ner;
 mod plan;
+mod predict;
 mod pretrain;
 mod report;
 
@@ -40,6 +41,8 @@ pub enum Command {
     /// Score predictions
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Find entities in text of any length with a fine-tuned tagger
+    Predict(predict::Predict),
     /// Write a run as other libraries read it
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -79,6 +82,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Finetune(command) => command.run(),
         Command::Detect(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Predict(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Ner(command) => ner::run(command),

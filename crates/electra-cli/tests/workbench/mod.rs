@@ -240,6 +240,20 @@ impl Workbench {
         ran.stderr
     }
 
+    /// Runs a command that reads `text` from standard input and must succeed.
+    pub fn feed(&self, line: &str, text: &str) -> Ran {
+        let ran = self.feed_bytes(line, text.as_bytes());
+        assert_eq!(ran.code, Some(0), "electra {line}\n{}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    /// Runs a command that reads `bytes` from standard input.
+    pub fn feed_bytes(&self, line: &str, bytes: &[u8]) -> Ran {
+        let mut command = assert_cmd::Command::from_std(self.command(line));
+        let output = command.write_stdin(bytes).timeout(PATIENCE).output();
+        Ran::of(&output.unwrap_or_else(|error| panic!("electra {line}: {error}")))
+    }
+
     /// Starts a command and leaves it running.
     pub fn start(&self, line: &str) -> Child {
         let mut command = self.command(line);

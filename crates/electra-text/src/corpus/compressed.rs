@@ -31,7 +31,7 @@ impl std::fmt::Display for Compression {
 }
 
 /// The uncompressed content of a file.
-pub(super) struct Content {
+pub struct Content {
     reader: Box<dyn BufRead + Send>,
     path: PathBuf,
     compression: Compression,
@@ -115,6 +115,20 @@ impl Content {
                 CorpusError::Corrupt { path, compression, what: error.to_string(), bytes }
             }
             _ => CorpusError::Read { path, source: error },
+        }
+    }
+}
+
+/// Errors of this reader hold a [`CorpusError`], which names the file.
+impl Read for Content {
+    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+        match self.reader.read(target) {
+            Ok(bytes) => {
+                self.offset += bytes as u64;
+                Ok(bytes)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(std::io::Error::other(self.error(error))),
         }
     }
 }

@@ -1,0 +1,291 @@
+//! `electra predict`: entities in text of any length.
+
+mod conll;
+#[cfg(test)]
+mod example;
+mod html;
+mod json;
+mod text;
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::ValueEnum;
+use electra_ner::predict::{
+    Documents, Lossy, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence,
+    TextForm,
+};
+use electra_ner::words::{LineBreaks, SentenceSettings, TextError};
+use electra_ner::{LabelSet, TaggerFolder};
+use electra_run::record::thousands;
+use electra_text::corpus::{self, CorpusError};
+
+use crate::device::{DeviceName, use_threads};
+use crate::failure::Failure;
+
+/// A sentence of more words is cut: text without full stops is read in bounded memory too.
+const MAX_WORDS: usize = 1000;
+
+/// Find entities in text of any length.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  echo 'Angela Merkel visited Paris.' | electra predict --model runs/wikigold/best
+  electra predict --model DIR --format json news.txt.gz > entities.jsonl
+  electra predict --model DIR --format html --out news.html news.txt
+  electra predict --model DIR --format conll --pretokenized words.txt > tags.conll
+
+json gives one object a line for each entity: entity_group (its type), score, word (the input from start to
+end, as it was written), start and end in Unicode characters of the whole input, as Python counts them. The
+score is the mean over the entity's words of the probability of the label that each was given. Each word has
+one label; words are never split.
+
+conll gives `word TAB tag` lines and a blank line behind each sentence. Text and HTML show the whole input.")]
+pub struct Predict {
+    /// Fine-tuned tagger, or a folder that transformers saved (ElectraForTokenClassification)
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Text in UTF-8, perhaps .gz or .zst; - for standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    input: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Windows that go through the model together; no influence on the result but by rounding
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch_size: u32,
+    /// The input has a sentence a line, its words with spaces or tabs between them
+    #[arg(long)]
+    pretokenized: bool,
+    /// What the end of a line means in running text; a blank line always ends a sentence
+    #[arg(long, value_enum, default_value_t = Breaks::Space, conflicts_with = "pretokenized")]
+    line_breaks: Breaks,
+    /// What divides the input into documents, for taggers that read a sentence with its neighbours
+    #[arg(long, value_enum, default_value_t = DocumentsBy::Whole)]
+    documents: DocumentsBy,
+    /// Add byte_start and byte_end to the objects of --format json
+    #[arg(long)]
+    byte_offsets: bool,
+    /// Replace bytes that are not UTF-8, each sequence by one U+FFFD, instead of stopping at them
+    #[arg(long, conflicts_with = "byte_offsets")]
+    lossy: bool,
+    /// Write here instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// flex, ndarray, wgpu or cuda:N
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
+    /// CPU threads of the model [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print on standard error where the time went
+    #[arg(long)]
+    profile: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The input with its entities in brackets, or in colours on a terminal
+    Text,
+    /// JSON lines, one for each entity
+    Json,
+    /// A word and its tag a line
+    Conll,
+    /// A page of its own with highlighted entities
+    Html,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Breaks {
+    /// The same as a space: text that was wrapped
+    Space,
+    /// The end of a sentence: messages, headlines
+    Sentence,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DocumentsBy {
+    /// The input is one document
+    Whole,
+    /// A blank line ends a document
+    BlankLine,
+}
+
+/// Writes sentences in some format.
+trait Writer: Send {
+    /// What stands in front of the first sentence.
+    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A sentence, and what lies between it and the one before.
+    fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()>;
+
+    /// What stands behind the last sentence, where the input has `tail`.
+    fn end(&mut self, _out: &mut dyn Write, _tail: &str) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Predict {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If there is no usable tagger, or the text cannot be read or the result written.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        if self.byte_offsets && self.format != Format::Json {
+            return Err(Failure::new("--byte-offsets adds to JSON objects only", "add --format json"));
+        }
+        use_threads(self.threads)?;
+        let device = self.device.open()?;
+        let folder = TaggerFolder::open(&self.model)?;
+        let predictor = Predictor::new(&folder, &device).map_err(|error| match error {
+            PredictorError::Folder(error) => error.into(),
+            PredictorError::Window { .. } => Failure::new(error, "fine-tune with a longer window"),
+        })?;
+        drop(folder);
+        let replaced = Arc::new(AtomicU64::new(0));
+        let input = self.open_input(&replaced)?;
+        let mut out = self.open_output()?;
+        let mut writer = self.writer(predictor.labels());
+
+        let result = self.tag(&predictor, input, &mut out, writer.as_mut());
+        let summary = match result {
+            // Whoever reads has seen enough.
+            Err(PredictError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(ExitCode::SUCCESS);
+            }
+            result => result.map_err(|error| self.failure(error))?,
+        };
+        let replaced = replaced.load(Ordering::Relaxed);
+        if replaced > 0 {
+            eprintln!("{} sequences of bytes were not UTF-8 and were replaced", thousands(replaced));
+        }
+        if self.profile {
+            eprintln!(
+                "{} words in {} sentences, {} entities\n{}",
+                thousands(summary.words),
+                thousands(summary.sentences),
+                thousands(summary.entities),
+                summary.profile
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Tags the input and writes what was found. A text that cannot be read to its end still gives a
+    /// page that is whole.
+    fn tag(
+        &self,
+        predictor: &Predictor,
+        input: Box<dyn Read + Send>,
+        mut out: &mut (dyn Write + Send),
+        writer: &mut dyn Writer,
+    ) -> Result<Summary, PredictError> {
+        writer.begin(&mut out).map_err(PredictError::Sink)?;
+        let summary = predictor.run(input, &self.settings(), |sentences| {
+            for sentence in sentences {
+                writer.sentence(&mut out, sentence)?;
+            }
+            // What is there can be read on, however long the next block takes.
+            out.flush()
+        });
+        if matches!(summary, Err(PredictError::Sink(_))) {
+            return summary;
+        }
+        let tail = summary.as_ref().map_or("", |summary| summary.tail.as_str());
+        writer.end(&mut out, tail).and_then(|()| out.flush()).map_err(PredictError::Sink)?;
+        summary
+    }
+
+    fn settings(&self) -> PredictSettings {
+        let line_breaks = match self.line_breaks {
+            Breaks::Space => LineBreaks::Space,
+            Breaks::Sentence => LineBreaks::Sentence,
+        };
+        PredictSettings {
+            form: if self.pretokenized {
+                TextForm::Tokenised
+            } else {
+                TextForm::Running(SentenceSettings { max_words: MAX_WORDS, line_breaks })
+            },
+            documents: match self.documents {
+                DocumentsBy::Whole => Documents::Whole,
+                DocumentsBy::BlankLine => Documents::BlankLine,
+            },
+            batch_size: self.batch_size as usize,
+        }
+    }
+
+    fn is_standard_input(&self) -> bool {
+        self.input == Path::new("-")
+    }
+
+    /// The input as messages call it.
+    fn input_name(&self) -> String {
+        if self.is_standard_input() { "standard input".into() } else { self.input.display().to_string() }
+    }
+
+    fn open_input(&self, replaced: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, Failure> {
+        let reader: Box<dyn Read + Send> = if self.is_standard_input() {
+            if io::stdin().is_terminal() {
+                eprintln!("reading from the terminal; Ctrl-D on an empty line ends the text");
+            }
+            Box::new(io::stdin())
+        } else {
+            Box::new(corpus::open_content(&self.input)?)
+        };
+        Ok(if self.lossy { Box::new(Lossy::new(reader, Arc::clone(replaced))) } else { reader })
+    }
+
+    fn open_output(&self) -> Result<Box<dyn Write + Send>, Failure> {
+        let Some(path) = &self.out else { return Ok(Box::new(BufWriter::new(io::stdout()))) };
+        if path.canonicalize().is_ok_and(|out| self.input.canonicalize().is_ok_and(|input| input == out)) {
+            return Err(Failure::new(
+                format!("--out {} is the input itself", path.display()),
+                "give another name: the input would be lost",
+            ));
+        }
+        match File::create(path) {
+            Ok(file) => Ok(Box::new(BufWriter::new(file))),
+            Err(error) => Err(Failure::new(
+                format!("cannot write {}: {error}", path.display()),
+                "the folder has to exist and allow writing",
+            )),
+        }
+    }
+
+    fn writer(&self, labels: &LabelSet) -> Box<dyn Writer> {
+        match self.format {
+            Format::Json => Box::new(json::Lines { byte_offsets: self.byte_offsets }),
+            Format::Conll => Box::new(conll::Columns),
+            Format::Text => {
+                let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let in_colour = self.out.is_none() && io::stdout().is_terminal() && !is_plain;
+                Box::new(text::Marked::new(labels, in_colour))
+            }
+            Format::Html => Box::new(html::Page::new(labels, self.input_name())),
+        }
+    }
+
+    fn failure(&self, error: PredictError) -> Failure {
+        match error {
+            PredictError::Text(TextError::NotUtf8 { line, byte }) => Failure::new(
+                format!("{} is not UTF-8: line {line} has a wrong byte at offset {byte}", self.input_name()),
+                "convert it, for example with `iconv -f cp1252 -t utf-8`, or go on with `--lossy`, which \
+                 replaces such bytes",
+            ),
+            PredictError::Text(TextError::Read(error)) => {
+                let message = format!("cannot read {}: {error}", self.input_name());
+                match error.into_inner().map(|inner| inner.downcast::<CorpusError>()) {
+                    Some(Ok(error)) => Failure::from(*error),
+                    _ => Failure::new(message, ""),
+                }
+            }
+            error @ PredictError::Sink(_) => Failure::from(error),
+        }
+    }
+}

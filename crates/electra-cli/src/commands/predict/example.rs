@@ -1,0 +1,55 @@
+//! Two tagged sentences for the tests of all formats.
+
+use std::ops::Range;
+
+use electra_ner::predict::{Entity, TaggedSentence};
+use electra_ner::words::{RawSentence, words};
+use electra_ner::{LabelScheme, LabelSet};
+
+use super::Writer;
+
+pub fn labels() -> LabelSet {
+    LabelSet::new(["PER", "ORG", "LOC"], LabelScheme::Iob2)
+}
+
+/// What a writer makes of sentences and what lies behind them.
+pub fn written(writer: &mut dyn Writer, sentences: &[TaggedSentence], tail: &str) -> String {
+    let mut out = Vec::new();
+    writer.begin(&mut out).unwrap();
+    for sentence in sentences {
+        writer.sentence(&mut out, sentence).unwrap();
+    }
+    writer.end(&mut out, tail).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The input `\t<Zoë\n😀 & R&D\r\n東京。 \u{200b}\n` with an entity of each type.
+pub fn example() -> (Vec<TaggedSentence>, &'static str) {
+    let entity = |words: Range<usize>, kind: &str, score| Entity { words, kind: kind.into(), score };
+    let first = TaggedSentence {
+        before: "\t".into(),
+        sentence: RawSentence {
+            text: "<Zoë\n😀 & R&D".into(),
+            // `<` is a word of its own in running text; words may also come with spaces between them.
+            words: words("xZoë\n😀 & R&D").collect(),
+            byte: 1,
+            char: 1,
+            starts_paragraph: true,
+        },
+        tags: ["B-PER", "I-PER", "O", "B-ORG"].map(str::to_owned).to_vec(),
+        entities: vec![entity(0..2, "PER", 0.75), entity(3..4, "ORG", 1.0 / 3.0)],
+    };
+    let second = TaggedSentence {
+        before: "\r\n".into(),
+        sentence: RawSentence {
+            text: "東京。".into(),
+            words: words("東京。").collect(),
+            byte: 19,
+            char: 15,
+            starts_paragraph: false,
+        },
+        tags: ["B-LOC", "I-LOC", "O"].map(str::to_owned).to_vec(),
+        entities: vec![entity(0..2, "LOC", 1.0)],
+    };
+    (vec![first, second], " \u{200b}\n")
+}

@@ -1,0 +1,73 @@
+//! JSON lines, one for each entity, with the keys of transformers' pipeline.
+
+use std::io::{self, Write};
+
+use electra_ner::predict::TaggedSentence;
+use serde::Serialize;
+
+use super::Writer;
+
+pub(super) struct Lines {
+    pub byte_offsets: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    entity_group: &'a str,
+    score: f64,
+    word: &'a str,
+    start: u64,
+    end: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte_start: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte_end: Option<u64>,
+}
+
+impl Writer for Lines {
+    fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
+        for entity in &tagged.entities {
+            let words = || entity.words.clone();
+            let chars = tagged.sentence.chars(words());
+            let bytes = self.byte_offsets.then(|| tagged.sentence.bytes(words()));
+            let line = Line {
+                entity_group: &entity.kind,
+                // The model computes in single precision.
+                score: (entity.score * 1e6).round() / 1e6,
+                word: tagged.sentence.slice(words()),
+                start: chars.start,
+                end: chars.end,
+                byte_start: bytes.as_ref().map(|bytes| bytes.start),
+                byte_end: bytes.as_ref().map(|bytes| bytes.end),
+            };
+            serde_json::to_writer(&mut *out, &line)?;
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{example, written};
+    use super::*;
+
+    #[test]
+    fn offsets_are_of_the_whole_input_in_characters_and_if_wanted_in_bytes() {
+        let (sentences, tail) = example();
+        assert_eq!(
+            written(&mut Lines { byte_offsets: false }, &sentences, tail),
+            concat!(
+                r#"{"entity_group":"PER","score":0.75,"word":"<Zoë\n😀","start":1,"end":7}"#,
+                "\n",
+                r#"{"entity_group":"ORG","score":0.333333,"word":"R&D","start":10,"end":13}"#,
+                "\n",
+                r#"{"entity_group":"LOC","score":1.0,"word":"東京","start":15,"end":17}"#,
+                "\n"
+            )
+        );
+        let bytes = written(&mut Lines { byte_offsets: true }, &sentences, tail);
+        let expected = r#""start":15,"end":17,"byte_start":19,"byte_end":25}"#;
+        assert!(bytes.lines().nth(2).unwrap().ends_with(expected), "{bytes}");
+    }
+}

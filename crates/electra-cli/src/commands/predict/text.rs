@@ -1,0 +1,83 @@
+//! The input as it is, with its entities in brackets or in colours.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use electra_ner::LabelSet;
+use electra_ner::predict::TaggedSentence;
+
+use super::Writer;
+
+/// Backgrounds of the 256-colour table on which black can be read.
+const COLOURS: [u8; 12] = [153, 217, 157, 229, 183, 216, 159, 193, 225, 187, 147, 222];
+
+pub(super) struct Marked {
+    /// The colour of each type; none without colours.
+    colours: HashMap<String, u8>,
+    in_colour: bool,
+}
+
+impl Marked {
+    pub fn new(labels: &LabelSet, in_colour: bool) -> Self {
+        let kinds = labels.kinds().into_iter().map(str::to_owned);
+        Self { colours: kinds.zip(COLOURS.into_iter().cycle()).collect(), in_colour }
+    }
+}
+
+impl Writer for Marked {
+    fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
+        out.write_all(tagged.before.as_bytes())?;
+        parts(tagged, |text, kind| match kind {
+            None => out.write_all(text.as_bytes()),
+            Some(kind) if self.in_colour => {
+                let colour = self.colours[kind];
+                write!(out, "\x1b[30;48;5;{colour}m{text}\x1b[2m {kind}\x1b[0m")
+            }
+            Some(kind) => write!(out, "[{text}]({kind})"),
+        })
+    }
+
+    fn end(&mut self, out: &mut dyn Write, tail: &str) -> io::Result<()> {
+        out.write_all(tail.as_bytes())
+    }
+}
+
+/// The text of a sentence in pieces, with the type of those that are entities.
+pub(super) fn parts(
+    tagged: &TaggedSentence,
+    mut part: impl FnMut(&str, Option<&str>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (text, words) = (&tagged.sentence.text, &tagged.sentence.words);
+    let mut at = 0;
+    for entity in &tagged.entities {
+        let (start, end) = (words[entity.words.start].bytes.start, words[entity.words.end - 1].bytes.end);
+        part(&text[at..start], None)?;
+        part(&text[start..end], Some(&entity.kind))?;
+        at = end;
+    }
+    part(&text[at..], None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{example, labels, written};
+    use super::*;
+
+    #[test]
+    fn entities_stand_in_brackets_and_everything_else_as_it_was() {
+        let (sentences, tail) = example();
+        assert_eq!(
+            written(&mut Marked::new(&labels(), false), &sentences, tail),
+            "\t[<Zoë\n😀](PER) & [R&D](ORG)\r\n[東京](LOC)。 \u{200b}\n"
+        );
+    }
+
+    #[test]
+    fn colours_are_of_types_and_end_with_the_entity() {
+        let (sentences, tail) = example();
+        let shown = written(&mut Marked::new(&labels(), true), &sentences, tail);
+        // LOC, ORG and PER have the first three colours.
+        assert!(shown.contains("\x1b[30;48;5;153m東京\x1b[2m LOC\x1b[0m。"), "{shown:?}");
+        assert!(shown.contains("\x1b[30;48;5;217mR&D\x1b[2m ORG\x1b[0m\r\n"), "{shown:?}");
+    }
+}

@@ -1,0 +1,276 @@
+//! `electra predict`: formats that agree, input of every kind, and what it refuses.
+
+mod workbench;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use burn::prelude::Device;
+use electra_model::{ModelConfig, Precision};
+use electra_ner::decode::Decoding;
+use electra_ner::tagger_folder::TaggerSettings;
+use electra_ner::window::Context;
+use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_text::Tokenizer;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use workbench::{Workbench, assert_says, corpus, json as parsed, keys};
+
+const TEXT: &str =
+    "\t<Zoë> & \"Bob\" met 👩\u{200d}👧.\r\nThen they \u{200b}left\u{a0}Köln!\n\n北京。 The end";
+
+/// A workbench with a tagger of a few thousand large random weights in `tagger`.
+fn bench() -> Workbench {
+    let bench = Workbench::new();
+    bench.write("corpus.txt", corpus(120, 1));
+    bench.succeed("data tokenizer --input corpus.txt --vocab-size 200 --out tokenizer");
+    let tokenizer = Tokenizer::load(bench.path("tokenizer")).unwrap();
+    let config: ModelConfig = serde_json::from_value(json!({
+        "vocab_size": tokenizer.vocab_size(),
+        "embedding_size": 16,
+        "max_position_embeddings": 40,
+        "type_vocab_size": 2,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "initializer_range": 0.5,
+        "generator": {"tie": "embeddings", "width": 0.5, "depth": 1.0},
+    }))
+    .unwrap();
+    let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
+    let shape = TaggerShape { config: &config, labels: &labels, crf: false };
+    let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
+    let settings = TaggerSettings { decoding: Decoding::Viterbi, context: Context::Sentence, window: 32 };
+    let path = bench.path("tagger");
+    TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
+    bench
+}
+
+/// Entities as lines of `type word`, from the tags of conll output.
+fn entities_of_columns(columns: &str) -> Vec<String> {
+    let mut entities: Vec<String> = Vec::new();
+    for line in columns.lines() {
+        let Some((word, tag)) = line.split_once('\t') else {
+            assert_eq!(line, "");
+            continue;
+        };
+        match tag.split_once('-') {
+            Some(("B", kind)) => entities.push(format!("{kind} {word}")),
+            // The decoder lets no other prefix through, and no I without a B.
+            Some((prefix, _)) => {
+                assert_eq!(prefix, "I");
+                *entities.last_mut().unwrap() += word;
+            }
+            None => assert_eq!(tag, "O"),
+        }
+    }
+    entities
+}
+
+fn unescaped(html: &str) -> String {
+    let mut out = html.to_owned();
+    for (entity, character) in
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+    {
+        out = out.replace(entity, character);
+    }
+    out
+}
+
+#[test]
+fn all_formats_tell_the_same_of_the_same_text() {
+    let bench = bench();
+    bench.write("in.txt", TEXT);
+    let of = |format: &str| bench.succeed(&format!("predict --model tagger --format {format} in.txt")).stdout;
+    let lines: Vec<Value> = of("json").lines().map(parsed).collect();
+    assert!(lines.len() >= 3, "{lines:?} would prove little");
+    let characters: Vec<char> = TEXT.chars().collect();
+    for line in &lines {
+        assert_eq!(keys(line), ["end", "entity_group", "score", "start", "word"]);
+        let place = |key: &str| line[key].as_u64().unwrap() as usize;
+        let word: String = characters[place("start")..place("end")].iter().collect();
+        assert_eq!(line["word"], word.as_str());
+        assert!(line["score"].as_f64().is_some_and(|score| score > 0.0 && score <= 1.0), "{line}");
+    }
+    // Between the words of an entity may be space, which columns do not have.
+    let squeezed =
+        |text: &str| text.split(|c: char| c.is_whitespace() || c == '\u{200b}').collect::<String>();
+    let listed: Vec<String> = lines
+        .iter()
+        .map(|l| format!("{} {}", l["entity_group"].as_str().unwrap(), squeezed(l["word"].as_str().unwrap())))
+        .collect();
+    assert_eq!(entities_of_columns(&of("conll")), listed);
+
+    let mut text = TEXT.to_owned();
+    for line in lines.iter().rev() {
+        let at = |key: &str| {
+            let characters = line[key].as_u64().unwrap() as usize;
+            TEXT.char_indices().nth(characters).map_or(TEXT.len(), |(at, _)| at)
+        };
+        text.insert_str(at("end"), &format!("]({})", line["entity_group"].as_str().unwrap()));
+        text.insert(at("start"), '[');
+    }
+    assert_eq!(of("text"), text);
+
+    let page = of("html");
+    let main = page.split("<main dir=\"auto\">").nth(1).unwrap().split("</main>").next().unwrap();
+    assert_eq!(main.matches("<mark ").count(), lines.len());
+    let plain: String = main.split('<').map(|part| part.rsplit('>').next().unwrap()).collect();
+    assert_eq!(unescaped(&plain), TEXT);
+}
+
+#[test]
+fn standard_input_files_and_compressed_files_are_the_same_to_it() {
+    let bench = bench();
+    bench.write("in.txt", TEXT);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(TEXT.as_bytes()).unwrap();
+    bench.write("in.gz", gzip.finish().unwrap());
+    bench.write("in.txt.zst", zstd::encode_all(TEXT.as_bytes(), 3).unwrap());
+    let line = "predict --model tagger --format json --byte-offsets";
+    let expected = bench.feed(&format!("{line} -"), TEXT).stdout;
+    for object in expected.lines().map(parsed) {
+        let place = |key: &str| object[key].as_u64().unwrap() as usize;
+        assert_eq!(object["word"], TEXT[place("byte_start")..place("byte_end")]);
+    }
+    assert_eq!(bench.feed(line, TEXT).stdout, expected);
+    for name in ["in.txt", "in.gz", "in.txt.zst"] {
+        assert_eq!(bench.succeed(&format!("{line} {name}")).stdout, expected, "{name}");
+        assert_eq!(bench.succeed(&format!("{line} {name} --out found.jsonl")).stdout, "");
+        assert_eq!(bench.read("found.jsonl"), expected, "{name}");
+    }
+    let one = bench.succeed(&format!("{line} in.txt --batch-size 1 --threads 1")).stdout;
+    let spans = |lines: &str| -> Vec<[Value; 3]> {
+        lines.lines().map(parsed).map(|l| ["entity_group", "start", "end"].map(|k| l[k].clone())).collect()
+    };
+    assert_eq!(spans(&one), spans(&expected));
+}
+
+#[test]
+fn words_with_spaces_between_them_keep_their_number_and_order() {
+    let bench = bench();
+    let text = "EU rejects  German call .\nAT&T's\tU.S.\u{a0}arm\n\n\u{200b} x\n";
+    let ran = bench.feed("predict --model tagger --pretokenized --format conll", text);
+    let words: Vec<&str> = ran.stdout.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    let expected =
+        ["EU", "rejects", "German", "call", ".", "", "AT&T's", "U.S.\u{a0}arm", "", "\u{200b}", "x", ""];
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn a_line_may_be_a_sentence() {
+    let bench = bench();
+    let count = |more: &str| {
+        let ran = bench.feed(&format!("predict --model tagger --format conll {more}"), "one\ntwo\n\nthree\n");
+        ran.stdout.lines().filter(|line| line.is_empty()).count()
+    };
+    assert_eq!((count(""), count("--line-breaks sentence")), (2, 3));
+}
+
+#[test]
+fn the_profile_goes_to_standard_error() {
+    let bench = bench();
+    let text = corpus(40, 3);
+    let line = "predict --model tagger --format conll";
+    let ran = bench.feed(&format!("{line} --profile"), &text);
+    assert_says(
+        &ran.stderr,
+        &["words in", "total", "model", "%", "waiting for text", "tokenising", "writing"],
+    );
+    assert_eq!(ran.stdout, bench.feed(line, &text).stdout);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let bench = bench();
+    bench.write("long.txt", corpus(1000, 2));
+    for format in ["conll", "html", "text", "json"] {
+        let mut child = bench.start(&format!("predict --model tagger --format {format} long.txt"));
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        drop(lines);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{format}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_have_a_place_unless_lossy() {
+    let bench = bench();
+    let bytes = b"The first.\nM\xfcller came.\n";
+    let ran = bench.feed_bytes("predict --model tagger --format html -", bytes);
+    assert_eq!(ran.code, Some(1));
+    let places = ["standard input is not UTF-8", "line 2", "offset 12", "help:", "iconv", "--lossy"];
+    assert_says(&ran.stderr, &places);
+    assert!(ran.stdout.ends_with("</html>\n"), "what there is can be looked at: {}", ran.stdout);
+
+    let ran = bench.feed_bytes("predict --model tagger --format conll --lossy", bytes);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_says(&ran.stderr, &["1 sequences of bytes"]);
+    assert!(ran.stdout.contains('\u{fffd}'), "{}", ran.stdout);
+    bench.write("in.txt", bytes);
+    assert_says(&bench.run("predict --model tagger in.txt").stderr, &["in.txt is not UTF-8", "offset 12"]);
+}
+
+#[test]
+fn input_and_output_that_cannot_be() {
+    let bench = bench();
+    bench.write("in.txt", TEXT);
+    assert_says(&bench.refuse("predict --model tagger gone.txt"), &["cannot read gone.txt", "No such file"]);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(corpus(200, 3).as_bytes()).unwrap();
+    let whole = gzip.finish().unwrap();
+    bench.write("cut.gz", &whole[..whole.len() / 2]);
+    let ran = bench.run("predict --model tagger cut.gz");
+    assert_eq!(ran.code, Some(1));
+    assert_says(&ran.stderr, &["cut.gz was cut short", "help: copy or download it again"]);
+
+    assert_says(&bench.refuse("predict --model tagger in.txt --out in.txt"), &["is the input itself"]);
+    assert_eq!(bench.read("in.txt"), TEXT);
+    let error = bench.refuse("predict --model tagger in.txt --out no/where");
+    assert_says(&error, &["cannot write no/where", "folder"]);
+    let error = bench.refuse("predict --model tagger in.txt --byte-offsets");
+    assert_says(&error, &["--byte-offsets", "--format json"]);
+    for wrong in ["--batch-size 0", "--format xml", "--lossy --byte-offsets", "--device abacus"] {
+        assert_eq!(bench.run(&format!("predict --model tagger in.txt {wrong}")).code, Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn folders_that_hold_no_tagger() {
+    let bench = bench();
+    bench.write("in.txt", TEXT);
+    let change = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut value = parsed(&bench.read(name));
+        change(&mut value);
+        bench.write(name, value.to_string());
+    };
+    let refused = |folder: &str| bench.refuse(&format!("predict --model {folder} in.txt --out found.txt"));
+
+    assert_says(&refused("nowhere"), &["cannot read nowhere", "No such file"]);
+    assert_says(&refused("tokenizer"), &["holds no model", "config.json"]);
+
+    bench.copy("tagger", "unlabelled");
+    change("unlabelled/config.json", &|config| {
+        config.as_object_mut().unwrap().remove("id2label");
+    });
+    assert_says(&refused("unlabelled"), &["names no labels", "electra finetune ner --model"]);
+
+    bench.copy("tagger", "narrow");
+    change("narrow/tagger.json", &|settings| settings["window"] = 64.into());
+    assert_says(&refused("narrow"), &["at most 40 pieces", "window is 64"]);
+    change("narrow/tagger.json", &|settings| settings["window"] = 4.into());
+    assert_says(&refused("narrow"), &["4 pieces is too short", "at least 8", "help: fine-tune"]);
+
+    bench.copy("tagger", "mixed");
+    bench.succeed("data tokenizer --input corpus.txt --vocab-size 256 --out other");
+    bench.copy("other", "mixed");
+    assert_says(&refused("mixed"), &["a tokenizer of 256 pieces for a model of 200", "trained with"]);
+
+    assert!(!bench.path("found.txt").exists(), "nothing is written before everything is there to write it");
+}

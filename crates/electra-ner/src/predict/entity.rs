@@ -1,0 +1,95 @@
+//! Labels of words to entities.
+
+use std::ops::Range;
+
+use crate::decode::Decision;
+use crate::labels::LabelSet;
+
+/// A run of words that is an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    /// Its words in the sentence, at least one.
+    pub words: Range<usize>,
+    /// Its type.
+    pub kind: String,
+    /// Mean over its words of the probability of the label that each was given: of all labels of
+    /// the word with `argmax`, of all allowed sequences with `viterbi` and `crf`.
+    pub score: f64,
+}
+
+/// The entities of a sentence. They begin where `conlleval` has them begin: at `B` and `S`, behind
+/// `E` and `S`, and where the type changes. A label without a prefix is a type of its own, and
+/// neighbours with the same one are one entity.
+pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
+    let mut entities: Vec<Entity> = Vec::new();
+    // Whether the word before can be continued by one of the same type.
+    let mut is_open = false;
+    for (word, decision) in decisions.iter().enumerate() {
+        let Some(kind) = labels.kind(decision.label) else {
+            is_open = false;
+            continue;
+        };
+        let prefix = prefix(&labels.names()[decision.label]);
+        match entities.last_mut() {
+            Some(last) if is_open && last.kind == kind && !matches!(prefix, Some('B' | 'S')) => {
+                last.words.end = word + 1;
+                last.score += decision.probability;
+            }
+            _ => entities.push(Entity {
+                words: word..word + 1,
+                kind: kind.to_owned(),
+                score: decision.probability,
+            }),
+        }
+        is_open = !matches!(prefix, Some('E' | 'S'));
+    }
+    for entity in &mut entities {
+        entity.score /= entity.words.len() as f64;
+    }
+    entities
+}
+
+/// The letter in front of the type, if the label has one.
+fn prefix(label: &str) -> Option<char> {
+    let mut letters = label.split('-').next()?.chars();
+    letters.next().filter(|_| letters.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entities of words with these labels, written `first..end TYPE`.
+    fn found(names: &[&str], tags: &str) -> Vec<String> {
+        let labels = LabelSet::from_names(names.iter().map(ToString::to_string).collect()).unwrap();
+        let decision = |tag| Decision { label: labels.id(tag).unwrap(), probability: 0.5 };
+        let decisions: Vec<Decision> = tags.split(' ').map(decision).collect();
+        entities(&labels, &decisions).iter().map(|e| format!("{:?} {}", e.words, e.kind)).collect()
+    }
+
+    #[test]
+    fn entities_begin_and_end_where_conlleval_has_them() {
+        let iob2 = ["O", "B-A", "I-A", "B-B", "I-B"];
+        assert_eq!(found(&iob2, "B-A I-A O B-A B-A"), ["0..2 A", "3..4 A", "4..5 A"]);
+        assert_eq!(found(&iob2, "O I-A I-A I-B B-B"), ["1..3 A", "3..4 B", "4..5 B"]);
+        let iobes = ["O", "B-A", "I-A", "E-A", "S-A"];
+        assert_eq!(found(&iobes, "B-A I-A E-A I-A S-A"), ["0..3 A", "3..4 A", "4..5 A"]);
+        assert_eq!(found(&iobes, "S-A E-A E-A O I-A"), ["0..1 A", "1..2 A", "2..3 A", "4..5 A"]);
+    }
+
+    #[test]
+    fn a_label_of_no_scheme_is_a_type() {
+        let labels = ["O", "PER", "B_X", "LABEL-3"];
+        let expected = ["0..2 PER", "3..4 B_X", "4..5 LABEL-3", "5..6 PER"];
+        assert_eq!(found(&labels, "PER PER O B_X LABEL-3 PER"), expected);
+    }
+
+    #[test]
+    fn the_score_is_the_mean_of_the_words() {
+        let labels = LabelSet::from_names(["O", "B-A", "I-A"].map(String::from).to_vec()).unwrap();
+        let decisions = [(1, 0.9), (2, 0.5), (0, 0.1), (1, 0.25)]
+            .map(|(label, probability)| Decision { label, probability });
+        let scores: Vec<f64> = entities(&labels, &decisions).iter().map(|entity| entity.score).collect();
+        assert!((scores[0] - 0.7).abs() < 1e-12 && scores[1] == 0.25, "{scores:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! The input as sentences and what lies between them: together they are the whole input again.
+
+mod lines;
+mod tape;
+
+use std::cell::RefCell;
+use std::io::{BufReader, Read};
+use std::rc::Rc;
+
+use crate::words::{RawSentence, SentenceSettings, Sentences, TextError, sentences};
+
+use lines::Lines;
+use tape::{Recorder, Tape};
+
+/// More white space between two sentences is cut to its last bytes.
+pub const MAX_GAP_BYTES: usize = 1 << 16;
+
+/// How words stand in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextForm {
+    /// Running text, to be divided into sentences and words.
+    Running(SentenceSettings),
+    /// A sentence a line, its words with spaces or tabs between them. Other white space, such as
+    /// one that does not break, may be part of a word. A line of more than
+    /// [`MAX_SENTENCE_BYTES`](crate::words::MAX_SENTENCE_BYTES) goes on as another sentence.
+    Tokenised,
+}
+
+/// A sentence with what lies before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// White space, and what else is in no word, since the sentence before; see [`MAX_GAP_BYTES`].
+    pub before: String,
+    /// The sentence.
+    pub sentence: RawSentence,
+}
+
+/// The passages of a stream, in bounded memory.
+pub struct Passages<R: Read> {
+    source: Source<R>,
+    failure: Option<TextError>,
+    /// What lies behind the last sentence, once it is known.
+    tail: String,
+}
+
+// Which one it is, is decided once for a stream.
+#[expect(clippy::large_enum_variant)]
+enum Source<R: Read> {
+    Running { sentences: Sentences<Recorder<R>>, tape: Rc<RefCell<Tape>> },
+    Tokenised(Lines<BufReader<R>>),
+}
+
+impl<R: Read> Passages<R> {
+    /// Reads `input` in this form.
+    pub fn new(input: R, form: TextForm) -> Self {
+        let source = match form {
+            TextForm::Running(settings) => {
+                let tape = Rc::new(RefCell::new(Tape::default()));
+                let recorder = Recorder::new(input, Rc::clone(&tape));
+                Source::Running { sentences: sentences(recorder, settings), tape }
+            }
+            TextForm::Tokenised => Source::Tokenised(Lines::new(BufReader::new(input))),
+        };
+        Self { source, failure: None, tail: String::new() }
+    }
+
+    /// What lies behind the last sentence; to be asked when there are no more passages.
+    ///
+    /// # Errors
+    /// Why the text could not be read to its end.
+    pub fn finish(self) -> Result<String, TextError> {
+        self.failure.map_or(Ok(self.tail), Err)
+    }
+}
+
+impl<R: Read> Iterator for Passages<R> {
+    type Item = Passage;
+
+    fn next(&mut self) -> Option<Passage> {
+        let next = match &mut self.source {
+            Source::Running { sentences, tape } => match sentences.next() {
+                Some(Ok(sentence)) => {
+                    let mut tape = tape.borrow_mut();
+                    let before = tape.take_until(sentence.byte);
+                    tape.skip(sentence.text.len());
+                    Ok(Passage { before, sentence })
+                }
+                Some(Err(error)) => Err(Some(error)),
+                None => {
+                    self.tail += &tape.borrow_mut().take_rest();
+                    Err(None)
+                }
+            },
+            Source::Tokenised(lines) => lines.next_passage().map_err(|end| match end {
+                Ok(tail) => {
+                    self.tail += &tail;
+                    None
+                }
+                Err(error) => Some(error),
+            }),
+        };
+        match next {
+            Ok(passage) => Some(passage),
+            Err(failure) => {
+                self.failure = self.failure.take().or(failure);
+                None
+            }
+        }
+    }
+}
+
+/// Cuts a gap to its last [`MAX_GAP_BYTES`], at a character.
+fn bounded(mut gap: String) -> String {
+    if gap.len() <= MAX_GAP_BYTES {
+        return gap;
+    }
+    gap.split_off(gap.ceil_char_boundary(gap.len() - MAX_GAP_BYTES))
+}
+
+#[cfg(test)]
+mod tests;

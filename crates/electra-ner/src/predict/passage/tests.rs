@@ -1,0 +1,128 @@
+use super::*;
+use crate::words::{LineBreaks, MAX_SENTENCE_BYTES};
+
+const RUNNING: TextForm =
+    TextForm::Running(SentenceSettings { max_words: 50, line_breaks: LineBreaks::Space });
+
+/// Gives so many bytes at a time.
+struct Drip<'a>(&'a [u8], usize);
+
+impl Read for Drip<'_> {
+    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.1.min(self.0.len()).min(target.len());
+        let (given, rest) = self.0.split_at(length);
+        target[..length].copy_from_slice(given);
+        self.0 = rest;
+        Ok(length)
+    }
+}
+
+fn all(input: &[u8], form: TextForm, step: usize) -> (Vec<Passage>, Result<String, TextError>) {
+    let mut passages = Passages::new(Drip(input, step), form);
+    let found = passages.by_ref().collect();
+    (found, passages.finish())
+}
+
+/// Words with their places, after checking these against the input.
+fn checked(input: &str, form: TextForm, step: usize) -> (Vec<Passage>, String) {
+    let (passages, tail) = all(input.as_bytes(), form, step);
+    let tail = tail.unwrap();
+    let characters: Vec<char> = input.chars().collect();
+    let mut whole = String::new();
+    for Passage { before, sentence } in &passages {
+        whole += before;
+        assert_eq!(whole.len() as u64, sentence.byte);
+        whole += &sentence.text;
+        for word in 0..sentence.words.len() {
+            let (bytes, chars) = (sentence.bytes(word..word + 1), sentence.chars(word..word + 1));
+            assert_eq!(&input[bytes.start as usize..bytes.end as usize], sentence.word(word));
+            let by_characters: String = characters[chars.start as usize..chars.end as usize].iter().collect();
+            assert_eq!(by_characters, sentence.word(word));
+        }
+    }
+    assert_eq!(whole + &tail, input);
+    (passages, tail)
+}
+
+const MIXED: &str = "\u{feff} \t Zoë 👩\u{200d}👩\u{200d}👧 went.\r\nTo e\u{301}cole\u{200b}\r\n\r\n北京大学。在 上海!\u{a0}\n \u{200b} \n";
+
+#[test]
+fn passages_and_what_lies_between_are_the_input_however_it_comes() {
+    for form in [RUNNING, TextForm::Tokenised] {
+        let expected = checked(MIXED, form, usize::MAX);
+        for step in 1..=9 {
+            assert_eq!(checked(MIXED, form, step), expected, "{form:?}, {step} bytes at a time");
+        }
+    }
+    for empty in ["", " ", "\n\n", "\u{feff}"] {
+        for form in [RUNNING, TextForm::Tokenised] {
+            assert!(checked(empty, form, 1).0.is_empty(), "{empty:?}");
+        }
+    }
+}
+
+#[test]
+fn a_line_is_a_sentence_of_what_stands_between_its_spaces() {
+    let (passages, _) = checked(MIXED, TextForm::Tokenised, usize::MAX);
+    let lines: Vec<Vec<&str>> = passages.iter().map(|p| p.sentence.tokens().collect()).collect();
+    assert_eq!(
+        lines,
+        [
+            vec!["Zoë", "👩\u{200d}👩\u{200d}👧", "went."],
+            vec!["To", "e\u{301}cole\u{200b}"],
+            vec!["北京大学。在", "上海!\u{a0}"],
+            vec!["\u{200b}"]
+        ]
+    );
+    let starts: Vec<bool> = passages.iter().map(|p| p.sentence.starts_paragraph).collect();
+    assert_eq!(starts, [true, false, true, false]);
+}
+
+#[test]
+fn what_is_not_utf_8_has_a_line_and_a_byte_and_everything_in_front_of_it_comes() {
+    let input = "Héllo there.\n\nIt is.\nBad ".as_bytes();
+    for wrong in [b"\xff\xfe.\nMore.\n".as_slice(), b"\xe2\x82"] {
+        for form in [RUNNING, TextForm::Tokenised] {
+            for step in [1, 4, usize::MAX] {
+                let (passages, end) = all(&[input, wrong].concat(), form, step);
+                assert!(passages.len() >= 2, "{passages:?}");
+                let Err(TextError::NotUtf8 { line, byte }) = end else { panic!("{end:?}") };
+                assert_eq!((line, byte), (4, input.len() as u64), "{form:?} {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_and_words_without_an_end_are_cut_and_nothing_is_lost() {
+    let words = "wörd ".repeat(MAX_SENTENCE_BYTES / 4);
+    let (passages, _) = checked(&words, TextForm::Tokenised, 1000);
+    assert_eq!(passages.len(), 2);
+    assert!(passages.iter().all(|p| p.sentence.tokens().all(|word| word == "wörd")));
+    assert!(!passages[1].sentence.starts_paragraph);
+
+    let word = "€".repeat(MAX_SENTENCE_BYTES);
+    for form in [RUNNING, TextForm::Tokenised] {
+        let (passages, _) = checked(&word, form, 777);
+        assert!(passages.len() >= 3);
+        assert!(passages.iter().all(|p| p.sentence.text.len() <= MAX_SENTENCE_BYTES));
+    }
+}
+
+#[test]
+fn endless_white_space_is_cut_but_counted() {
+    let blank = "\u{3000}\n".repeat(1 << 20);
+    let input = format!("One.{blank}Two.{blank}");
+    for form in [RUNNING, TextForm::Tokenised] {
+        let blank = if form == RUNNING { input.clone() } else { input.replace('\u{3000}', " ") };
+        let (passages, tail) = all(blank.as_bytes(), form, 5000);
+        assert_eq!(passages.len(), 2, "{form:?}");
+        let second = &passages[1];
+        assert!(second.sentence.text.starts_with("Two"));
+        assert_eq!(second.sentence.char, 4 + (2 << 20));
+        for gap in [&second.before, &tail.unwrap()] {
+            assert!(gap.len() > MAX_GAP_BYTES - 4 && gap.len() <= MAX_GAP_BYTES, "{}", gap.len());
+            assert!(blank.contains(gap.as_str()));
+        }
+    }
+}
