@@ -25,7 +25,6 @@ use crate::folder_error::FolderError;
 use crate::labels::{LabelScheme, LabelSet};
 use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
-use crate::window::Context;
 
 pub use crate::window::Context;
 
