@@ -1,6 +1,8 @@
 //! The device that a user names, and what to do when it is not there.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::prelude::*;
 use electra_model::Precision;
@@ -102,18 +104,39 @@ impl DeviceName {
         if let Some(missing) = self.missing() {
             return Err(Failure::new(format!("device {self} is not available"), missing));
         }
-        match self {
+        let create = || match self {
             #[cfg(feature = "flex")]
-            Self::Flex => Ok(Device::flex()),
+            Self::Flex => Device::flex(),
             #[cfg(feature = "ndarray")]
             #[allow(deprecated)]
-            Self::Ndarray => Ok(Device::ndarray()),
+            Self::Ndarray => Device::ndarray(),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(Default::default())),
+            Self::Wgpu => Device::wgpu(Default::default()),
             #[cfg(feature = "cuda")]
-            Self::Cuda(index) => Ok(Device::cuda(index)),
+            Self::Cuda(index) => Device::cuda(index),
             #[allow(unreachable_patterns)]
             other => panic!("{other} passed as compiled in"),
+        };
+        match self {
+            Self::Flex | Self::Ndarray => Ok(create()),
+            Self::Wgpu | Self::Cuda(_) => proven(create).map_err(|reason| {
+                let sentence = format!("device {self} cannot be used: {reason}");
+                Failure::new(sentence, self.when_unusable())
+            }),
+        }
+    }
+
+    /// What to do about a GPU whose driver is there and that does not work all the same.
+    fn when_unusable(self) -> &'static str {
+        match self {
+            Self::Cuda(_) => {
+                "`nvidia-smi` lists the GPUs there are, numbered from 0, and the driver's version: choose one with \
+                 --device cuda:N, update the driver, or use --device flex"
+            }
+            _ => {
+                "`vulkaninfo --summary` lists the adapters there are: install your GPU's driver, or \
+                 `apt-get install mesa-vulkan-drivers` for a software device, or use --device flex"
+            }
         }
     }
 
@@ -129,6 +152,36 @@ impl DeviceName {
                 "use train.precision = \"f32\", or a device that has it",
             )),
             _ => Ok(device),
+        }
+    }
+}
+
+/// The device that `create` gives, if it can add two numbers. burn opens a device when it is first
+/// used, and panics, here or on a thread of its own, if that fails; the error is what it said.
+fn proven(create: impl FnOnce() -> Device) -> Result<Device, String> {
+    let said = Arc::new(Mutex::new(String::new()));
+    let note = Arc::clone(&said);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        let mut said = note.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first panic is the cause of the others.
+        if said.is_empty() {
+            *said = panic.payload_as_str().unwrap_or("the backend panicked").to_owned();
+        }
+    }));
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| {
+        let device = create();
+        let one = Tensor::<1>::ones([1], &device);
+        let two = (one.clone() + one).into_scalar::<f32>();
+        (device, two)
+    }));
+    panic::set_hook(hook);
+    match opened {
+        Ok((device, 2.0)) => Ok(device),
+        Ok((_, other)) => Err(format!("it computes 1 + 1 = {other}")),
+        Err(_) => {
+            let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            Err(said.lines().next().unwrap_or("the backend panicked").trim().to_owned())
         }
     }
 }
@@ -157,4 +210,30 @@ pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
     };
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     Ok(threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // One test: the hook is that of the whole process.
+    #[test]
+    fn a_device_that_panics_is_an_error_that_says_what_it_said() {
+        let error = proven(|| panic!("No possible adapter available for backend.\nInstance: ..."));
+        assert_eq!(error.unwrap_err(), "No possible adapter available for backend.");
+        // The thread that serves the device panics, and then whoever waits for it.
+        let error = proven(|| {
+            std::thread::spawn(|| panic!("no device 7")).join().expect("the server answers");
+            unreachable!("the server has panicked")
+        });
+        assert_eq!(error.unwrap_err(), "no device 7");
+        assert!(proven(Device::flex).is_ok());
+    }
+
+    #[test]
+    fn advice_on_a_gpu_that_does_not_work_names_a_way_on() {
+        for name in [DeviceName::Wgpu, DeviceName::Cuda(3)] {
+            assert!(name.when_unusable().contains("--device flex"));
+        }
+    }
 }

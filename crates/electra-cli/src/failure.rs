@@ -42,6 +42,22 @@ impl Failure {
         Self { code, report: Report::new(diagnostic) }
     }
 
+    /// The same with what `change` makes of its advice, if it has any.
+    pub fn with_help_changed(mut self, change: impl FnOnce(String) -> String) -> Self {
+        if let Some(diagnostic) = self.report.downcast_mut::<MietteDiagnostic>() {
+            diagnostic.help = diagnostic.help.take().map(change);
+        }
+        self
+    }
+
+    /// What is wrong and what to do, without colours and frames.
+    pub fn in_one_line(&self) -> String {
+        match self.report.help() {
+            Some(help) => format!("{}: {help}", self.report),
+            None => self.report.to_string(),
+        }
+    }
+
     /// Whether training went out of bounds.
     pub fn is_divergence(&self) -> bool {
         self.code == DIVERGED

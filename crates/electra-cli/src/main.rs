@@ -1,5 +1,9 @@
 //! `electra`: pretrains ELECTRA from scratch and uses what it learned.
 
+// First: its macros stand for those of the standard library in all that follows.
+#[macro_use]
+mod output;
+
 mod commands;
 mod device;
 mod failure;

@@ -9,6 +9,7 @@ use electra_run::interrupt::Interrupt;
 use electra_run::record::{EvalRecord, duration, line, thousands};
 
 use crate::failure::Failure;
+use crate::output;
 
 #[cfg(feature = "tui")]
 mod dashboard;
@@ -34,49 +35,73 @@ pub enum Display {
 /// # Errors
 /// If the dashboard is asked for and cannot be drawn.
 pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Box<dyn Monitor>, Failure> {
-    let has_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
-    let wants_dashboard = match display {
-        Display::Auto => has_terminal,
-        Display::Dashboard if !has_terminal => {
-            return Err(Failure::new("the dashboard needs a terminal", "use --display lines"));
-        }
-        Display::Dashboard if !cfg!(feature = "tui") => {
-            let help = "build it with `--features tui`, or use --display lines";
-            return Err(Failure::new("this program was built without the dashboard", help));
-        }
-        Display::Dashboard => true,
-        Display::Lines => false,
-        Display::Quiet => return Ok(Box::new(electra_pretrain::monitor::Silent)),
-    };
+    if display == Display::Quiet {
+        return Ok(Box::new(electra_pretrain::monitor::Silent));
+    }
+    let wants_dashboard = wants_dashboard(display)?;
     #[cfg(feature = "tui")]
     if wants_dashboard {
         return Ok(Box::new(dashboard::Dashboard::new(interrupt.clone())));
     }
-    let _ = (wants_dashboard, interrupt);
-    Ok(Box::new(Lines::new(run)))
+    let _ = wants_dashboard;
+    Ok(Box::new(Lines::new(run, interrupt)))
 }
 
 /// The monitor of fine-tuning for a display.
 ///
 /// # Errors
 /// If the dashboard is asked for and cannot be drawn.
-pub fn epoch_monitor(display: Display, _: &Interrupt) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
+pub fn epoch_monitor(
+    display: Display,
+    interrupt: &Interrupt,
+) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
+    if display == Display::Quiet {
+        return Ok(Box::new(electra_ner::monitor::Silent));
+    }
+    let wants_dashboard = wants_dashboard(display)?;
+    #[cfg(feature = "tui")]
+    if wants_dashboard {
+        return Ok(Box::new(dashboard::EpochDashboard::new(interrupt.clone())));
+    }
+    let _ = wants_dashboard;
+    Ok(Box::new(EpochLines::new(interrupt)))
+}
+
+/// Whether a display is burn-train's dashboard.
+fn wants_dashboard(display: Display) -> Result<bool, Failure> {
+    let has_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
     match display {
-        Display::Quiet => Ok(Box::new(electra_ner::monitor::Silent)),
-        _ => Ok(Box::new(EpochLines)),
+        Display::Auto => Ok(has_terminal && cfg!(feature = "tui")),
+        Display::Dashboard if !has_terminal => {
+            Err(Failure::new("the dashboard needs a terminal", "use --display lines"))
+        }
+        Display::Dashboard if !cfg!(feature = "tui") => {
+            let help = "build it with `--features tui`, or use --display lines";
+            Err(Failure::new("this program was built without the dashboard", help))
+        }
+        Display::Dashboard => Ok(true),
+        Display::Lines | Display::Quiet => Ok(false),
     }
 }
 
-/// One line for each interval, evaluation and note, on standard error.
+/// One line for each interval, evaluation and note, on standard error. When nobody reads them any
+/// more the run is asked to save and end.
 pub struct Lines {
     run: String,
     total_steps: u64,
+    interrupt: Interrupt,
 }
 
 impl Lines {
     /// For the run in a folder.
-    pub fn new(run: &Path) -> Self {
-        Self { run: run.display().to_string(), total_steps: 0 }
+    pub fn new(run: &Path, interrupt: &Interrupt) -> Self {
+        Self { run: run.display().to_string(), total_steps: 0, interrupt: interrupt.clone() }
+    }
+
+    fn say(&self, line: &str) {
+        if output::is_closed(&output::tell(format_args!("{line}"))) {
+            self.interrupt.request();
+        }
     }
 }
 
@@ -86,24 +111,24 @@ impl Monitor for Lines {
             Event::Started { step, total_steps, plan } => {
                 self.total_steps = total_steps;
                 let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
-                eprintln!("{}: training {} steps{from}", self.run, thousands(total_steps));
+                self.say(&format!("{}: training {} steps{from}", self.run, thousands(total_steps)));
                 if let Some(plan) = plan {
-                    eprintln!(
+                    self.say(&format!(
                         "planned: {} at {} tok/s, {:.2} epochs, {} MB of memory, {} MB of disk",
                         duration(plan.seconds),
                         thousands(plan.tokens_per_second as u64),
                         plan.epochs,
                         thousands(plan.peak_rss_mb as u64),
                         thousands(plan.disk_mb.ceil() as u64)
-                    );
+                    ));
                 }
             }
             Event::Trained { step, record, seconds_left } => {
-                eprintln!("{}", line(step, self.total_steps, record, seconds_left));
+                self.say(&line(step, self.total_steps, record, seconds_left));
             }
-            Event::Evaluated { step, record } => eprintln!("{}", evaluation(step, record)),
-            Event::Note { step: 0, message } => eprintln!("note: {message}"),
-            Event::Note { step, message } => eprintln!("step {}: note: {message}", thousands(step)),
+            Event::Evaluated { step, record } => self.say(&evaluation(step, record)),
+            Event::Note { step: 0, message } => self.say(&format!("note: {message}")),
+            Event::Note { step, message } => self.say(&format!("step {}: note: {message}", thousands(step))),
             Event::Stepped { .. } | Event::Saved { .. } => {}
         }
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use electra_model::Objective;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::recipe::{Recipe, check};
 use electra_run::recipe::{Resolved, load};
@@ -186,6 +187,24 @@ fn every_recipe_is_right_and_named_as_its_file() {
 }
 
 #[test]
+fn every_recipe_says_how_to_run_it_where_how_long_and_what_to_expect() {
+    for name in ["debug", "tiny", "small", "base", "large"] {
+        let text = fs::read_to_string(root().join(format!("configs/pretrain/{name}.toml"))).unwrap();
+        let header: String = text.lines().take_while(|line| line.starts_with('#')).collect();
+        let command = format!("electra pretrain configs/pretrain/{name}.toml");
+        assert!(
+            header.contains(&command) || header.contains("cargo run --release -- demo"),
+            "{name}: {header}"
+        );
+        for part in ["Device:", "Expected"] {
+            assert!(header.contains(part), "{name} has no {part}: {header}");
+        }
+        let times = ["minutes", "hour", "days", "how long"];
+        assert!(times.iter().any(|time| header.contains(time)), "{name} says no time: {header}");
+    }
+}
+
+#[test]
 fn small_base_and_large_have_the_papers_sizes() {
     let recipes = recipes();
     for (name, discriminator, generator) in
@@ -193,6 +212,24 @@ fn small_base_and_large_have_the_papers_sizes() {
     {
         let count = ParameterCount::of(&recipes[name].model);
         assert_eq!(count, ParameterCount { discriminator, generator }, "{name}");
+    }
+    // Width, feed-forward width, heads and blocks of discriminator and generator; embedding width.
+    for (name, discriminator, generator, embedding) in [
+        ("small", [256, 1024, 4, 12], [64, 256, 1, 12], 128),
+        ("base", [768, 3072, 12, 12], [256, 1024, 4, 12], 768),
+        ("large", [1024, 4096, 16, 24], [256, 1024, 4, 24], 1024),
+    ] {
+        let model = &recipes[name].model;
+        for (found, expected) in [(model.discriminator(), discriminator), (model.generator(), generator)] {
+            let sizes = [
+                found.hidden_size,
+                found.intermediate_size,
+                found.num_attention_heads,
+                found.num_hidden_layers,
+            ];
+            assert_eq!(sizes, expected, "{name}");
+        }
+        assert_eq!((model.embedding_size, model.type_vocab_size), (embedding, 2), "{name}");
     }
 }
 
@@ -219,6 +256,14 @@ fn small_base_and_large_are_trained_as_in_table_6_of_the_paper() {
             (0.9, 0.999, 1e-6, 0.01, 1.0)
         );
         assert!(!o.bias_correction, "{name}");
+        let Objective::ReplacedTokenDetection { temperature, disallow_correct, .. } = r.objective;
+        assert_eq!(
+            (r.objective.weights(), temperature, disallow_correct),
+            ([1.0, 50.0], 1.0, false),
+            "{name}"
+        );
+        let decay = serde_json::to_value(r.schedule.decay).unwrap();
+        assert_eq!(decay, serde_json::json!({ "kind": "polynomial", "power": 1.0 }), "{name}");
         assert_eq!((r.train.dropout, r.attention_dropout()), (0.1, 0.1), "{name}");
         assert_eq!((r.model.vocab_size, r.model.max_position_embeddings), (30_522, 512), "{name}");
     }

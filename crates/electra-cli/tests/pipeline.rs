@@ -93,6 +93,20 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
         bench.files("tokenizer").into_values().collect::<Vec<_>>()
     );
     let events = bench.files("run/tensorboard");
+    for tag in [
+        "train/loss",
+        "train/mlm_accuracy",
+        "train/sampled_accuracy",
+        "train/rtd_accuracy",
+        "train/fake_rate",
+        "train/learning_rate",
+        "train/grad_norm",
+        "speed/tokens_per_second",
+        "eval/rtd_auc",
+    ] {
+        let has = |bytes: &Vec<u8>| bytes.windows(tag.len()).any(|part| part == tag.as_bytes());
+        assert!(events.values().any(has), "TensorBoard has no {tag}");
+    }
     assert!(
         !events.is_empty()
             && events.iter().all(|(name, bytes)| name.contains("tfevents") && bytes.len() > 1000)
@@ -115,6 +129,7 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
             "train" => &[
                 "data_wait_fraction",
                 "epoch",
+                "fake_rate",
                 "grad_norm",
                 "learning_rate",
                 "loss",
@@ -122,7 +137,9 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
                 "mlm_loss",
                 "peak_fraction",
                 "rss_mb",
+                "rtd_accuracy",
                 "rtd_loss",
+                "sampled_accuracy",
                 "tokens",
                 "tokens_per_second",
             ],
@@ -169,6 +186,14 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
         // 4 of 32 positions are masked, and the sample is seldom the original.
         within("fake_rate", 0.09, 0.13);
         within("rtd_auc", 0.0, 1.0);
+    }
+    for line in metrics.iter().filter(|line| line["kind"] == "train") {
+        let share = |field: &str| line[field].as_f64().unwrap_or_else(|| panic!("no {field} in {line}"));
+        let (fakes, sampled) = (share("fake_rate"), share("sampled_accuracy"));
+        assert!((0.09..=0.13).contains(&fakes), "{line}");
+        // What the sample gets right is not a fake: 4 or 5 slots of 32 tokens, both counted.
+        assert!(sampled <= 0.5 && share("mlm_accuracy") <= 1.0, "{line}");
+        assert!((0.3..=1.0).contains(&share("rtd_accuracy")), "{line}");
     }
     let losses: Vec<f64> = metrics
         .iter()

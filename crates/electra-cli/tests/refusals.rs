@@ -195,6 +195,10 @@ fn a_run_folder_in_use() {
     let mut child = bench.start(&command);
     bench.wait_for_step(&mut child, "run", 1);
     let error = bench.refuse(&command);
+    // Also without --no-plan nobody is kept waiting.
+    let with_plan = bench.refuse(&command.replace("--no-plan ", ""));
+    assert_says(&with_plan, &["run is in use by process "]);
+    assert!(!with_plan.contains("timing"), "{with_plan}");
     // The one in use goes on as if nothing had been.
     let pid = child.id();
     bench.wait_for_step(&mut child, "run", 3);

@@ -185,6 +185,45 @@ fn a_finished_run_stays_as_it_is() {
 }
 
 #[test]
+fn a_run_goes_on_when_its_data_has_moved_and_it_logs_evaluates_and_saves_otherwise() {
+    let bench = Workbench::with_data();
+    kill_after(&bench, 34);
+    let before = bench.read("run/recipe.toml");
+    std::fs::rename(bench.path("data"), bench.path("elsewhere")).unwrap();
+    let other = "--set name=other --set data.path=elsewhere --set log.every_steps=9 \
+        --set log.histogram_every_steps=1000 --set evaluate.every_steps=20 --set evaluate.max_examples=5 \
+        --set checkpoint.every_steps=30 --set checkpoint.keep_last=1";
+    let ran = bench.succeed(&format!("{COMMAND} {other}"));
+    assert_says(&ran.stderr, &["from step 30"]);
+    assert!(bench.bytes("run/model.safetensors") == reference().model, "the final weights have other bits");
+
+    // The run says what it went on with, and when that changed.
+    let after = bench.read("run/recipe.toml");
+    assert_says(&before, &["path = \"data\"", "max_examples = 16"]);
+    assert_says(&after, &["name = \"other\"", "path = \"elsewhere\"", "max_examples = 5", "steps = 90"]);
+    let events: Vec<String> = bench
+        .metrics("run")
+        .iter()
+        .filter(|line| line["kind"] == "event")
+        .map(|line| format!("{} at {}", line["message"].as_str().unwrap(), line["step"]))
+        .collect();
+    for expected in [
+        "data.path of the recipe was \"data\" before and is \"elsewhere\" now at 30",
+        "evaluate.max_examples of the recipe was 16 before and is 5 now at 30",
+        "log.every_steps of the recipe was 1 before and is 9 now at 30",
+    ] {
+        assert!(events.iter().any(|event| event == expected), "{expected:?} is not among {events:#?}");
+    }
+
+    // Everything else decides the weights, and other data at the same place as well.
+    for change in ["train.steps=91", "train.dropout=0", "data.sequence_length=16", "objective.temperature=2"]
+    {
+        assert_ne!(bench.run(&format!("{COMMAND} {other} --set {change}")).code, Some(0), "{change}");
+    }
+    assert_eq!(bench.read("run/recipe.toml"), after);
+}
+
+#[test]
 fn another_number_of_threads_is_noted() {
     let bench = Workbench::with_data();
     let command = "pretrain recipe.toml --run run --no-plan --set train.steps=5";

@@ -82,7 +82,7 @@ fn run(shapes: &Shapes, n: usize) {
     let normal = Distribution::Normal(0.0, 0.5);
     let leaf = |shape: [usize; 2]| Tensor::<2>::random(shape, normal, &device).require_grad();
     let rows = batch * sequence;
-    let dropping = Dropout { rate: 0.1, seed: 1 };
+    let dropping = Dropout::new(0.1, 1);
     let backward = |y: Tensor<3>| drop_gradients(y.sum());
     let wide = |x: &Tensor<2>| {
         let [_, width] = x.dims();

@@ -31,7 +31,7 @@ pub fn dropout<const D: usize>(x: Tensor<D>, drop: Dropout) -> Tensor<D> {
         return x;
     }
     let keep = 1.0 - drop.rate;
-    x.device().seed(drop.seed);
+    x.device().seed(drop.seed_of_first_row());
     let mask = x.random_like(Distribution::Bernoulli(keep));
     x * mask * (1.0 / keep)
 }
@@ -90,7 +90,8 @@ pub fn attention_with(
     let (q, k, v) = (split(q), split(k), split(v));
     let scores = product(q, k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
     let scores = scores + key_bias.reshape([b, 1, 1, s]);
-    let probabilities = dropout(activation::softmax(scores, 3), drop);
+    // By the tensor: where dropout is fused, its mask is that of fused attention.
+    let probabilities = crate::dropout(activation::softmax(scores, 3), drop);
     product(probabilities, v).swap_dims(1, 2).reshape([b, s, h])
 }
 

@@ -14,7 +14,7 @@ mod fused;
 mod memory;
 
 pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
-pub use dropout::Dropout;
+pub use dropout::{Dropout, split_mix};
 pub use fused::{
     adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm, linear, linear_gelu,
     residual_layer_norm, sample_categorical, squared_norm, tied_logits, weighted_binary_cross_entropy,

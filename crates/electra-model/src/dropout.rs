@@ -1,6 +1,6 @@
 //! Where in the networks units are dropped, each place with its own seed.
 
-use electra_kernels::Dropout;
+use electra_kernels::{Dropout, split_mix};
 
 /// Which network a place belongs to: the two drop independently even where they share weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,13 @@ pub struct DropoutSites {
     attention: f64,
     classifier: f64,
     seed: u64,
+    first_row: u64,
 }
 
 impl DropoutSites {
     /// Nothing is dropped.
     pub fn off() -> Self {
-        Self { hidden: 0.0, attention: 0.0, classifier: 0.0, seed: 0 }
+        Self { hidden: 0.0, attention: 0.0, classifier: 0.0, seed: 0, first_row: 0 }
     }
 
     /// Rates on hidden states and on attention probabilities; `seed` is a function of the step.
@@ -47,12 +48,18 @@ impl DropoutSites {
             Network::Generator => 0x9e37_79b9_7f4a_7c15,
             Network::Discriminator => 0xd1b5_4a32_d192_ed03,
         };
-        Self { hidden, attention, classifier: hidden, seed: mix(seed ^ network) }
+        let seed = split_mix(seed ^ network);
+        Self { hidden, attention, classifier: hidden, seed, first_row: 0 }
     }
 
     /// The same with a rate of its own before the classifier.
     pub fn with_classifier(self, classifier: f64) -> Self {
         Self { classifier, ..self }
+    }
+
+    /// The same for a micro-batch that begins with that row of the step's batch.
+    pub fn from_row(self, first_row: u64) -> Self {
+        Self { first_row, ..self }
     }
 
     /// Dropout of one place.
@@ -64,16 +71,11 @@ impl DropoutSites {
             Place::AttentionOutput(layer) => (self.hidden, 4 * layer as u64 + 5),
             Place::FeedForwardOutput(layer) => (self.hidden, 4 * layer as u64 + 6),
         };
-        if rate == 0.0 { Dropout::OFF } else { Dropout { rate, seed: mix(self.seed.wrapping_add(index)) } }
+        if rate == 0.0 {
+            return Dropout::OFF;
+        }
+        Dropout { rate, seed: split_mix(self.seed.wrapping_add(index)), first_row: self.first_row }
     }
-}
-
-/// Finaliser of SplitMix64: neighbouring inputs give unrelated outputs.
-pub(crate) fn mix(mut z: u64) -> u64 {
-    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

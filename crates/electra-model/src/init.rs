@@ -3,6 +3,7 @@
 use burn::module::{Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use electra_kernels::split_mix;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -136,7 +137,7 @@ impl<'a> Init<'a> {
             .path
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-        ChaCha8Rng::seed_from_u64(crate::dropout::mix(hash ^ crate::dropout::mix(self.seed)))
+        ChaCha8Rng::seed_from_u64(split_mix(hash ^ split_mix(self.seed)))
     }
 }
 

@@ -35,6 +35,8 @@ pub struct StepDropout {
     pub attention: f64,
     /// Function of run and step.
     pub seed: u64,
+    /// Which row of the step's batch the forward pass begins with; see [`Dropout`](kernels::Dropout).
+    pub first_row: u64,
 }
 
 /// Everything one forward pass yields.
@@ -55,6 +57,12 @@ pub struct JointOutput {
 }
 
 impl Objective {
+    /// Factors on the losses of generator and discriminator.
+    pub fn weights(&self) -> [f64; 2] {
+        let Self::ReplacedTokenDetection { generator_weight, discriminator_weight, .. } = *self;
+        [generator_weight, discriminator_weight]
+    }
+
     /// One forward pass of both networks. `dropout: None` evaluates.
     pub fn forward(
         &self,
@@ -92,7 +100,7 @@ impl Objective {
             disallow_correct,
         } = *self;
         let sites = |network| match dropout {
-            Some(d) => DropoutSites::new(d.hidden, d.attention, d.seed, network),
+            Some(d) => DropoutSites::new(d.hidden, d.attention, d.seed, network).from_row(d.first_row),
             None => DropoutSites::off(),
         };
         let (segments, real) = (&batch.segments, &batch.real);

@@ -35,7 +35,7 @@ use crate::labels::LabelSet;
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
-use crate::recipe::Recipe;
+use crate::recipe::{FREE_KEYS, Recipe};
 use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
 use crate::tag::WindowedSentences;
@@ -270,6 +270,8 @@ impl<'a> Run<'a> {
         for change in run.folder.changes.clone() {
             run.log.event(step, &change)?;
         }
+        // After the log has told: a crash between the two repeats a line and loses none.
+        run.folder.adopt_recipe()?;
         Ok(run)
     }
 
@@ -470,7 +472,8 @@ fn identity(
     let data = format!("{} {}", train.facts.hash, splits.dev.facts.hash);
     RunIdentity {
         recipe_text: recipe.text.clone(),
-        recipe_hash: recipe.hash.clone(),
+        recipe_hash: recipe.hash_without(FREE_KEYS),
+        free_keys: FREE_KEYS,
         data_hash: blake3::hash(data.as_bytes()).to_hex().to_string(),
         tokenizer_hash: lineage.tokenizer_hash.clone(),
         model_hash: Some(lineage.model_hash.clone()),

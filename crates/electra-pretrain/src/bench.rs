@@ -79,7 +79,7 @@ pub fn bench_step(
     for i in 0..bench.warmup + bench.steps {
         let start = Instant::now();
         let batches = random_step(recipe, i as u64);
-        optimizer_step(&mut snapshot, &batches, recipe, &device)?;
+        optimizer_step(&mut snapshot, &batches, recipe, &device, None)?;
         let _ = device.sync();
         if i >= bench.warmup {
             seconds.push(start.elapsed().as_secs_f64());

@@ -1,43 +1,28 @@
-//! What is summed up between two logged lines, evaluation and saving left out of the time.
+//! What is summed up between two logged lines: over steps alone, not over logging, evaluation and
+//! saving.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::loader::Prefetch;
 use crate::step::Step;
 
 /// Sums since the last logged line.
+#[derive(Debug, Default)]
 pub(crate) struct Interval {
-    begun: Instant,
-    waited_before: f64,
-    seconds_before: f64,
-    waited_so_far: f64,
     pub(crate) steps: u64,
     pub(crate) tokens: u64,
     pub(crate) loss: f64,
     pub(crate) mlm: f64,
     pub(crate) rtd: f64,
     pub(crate) grad_norm: f64,
+    /// Of the last step.
     pub(crate) learning_rate: f64,
+    took: Duration,
+    waited: Duration,
 }
 
 impl Interval {
-    pub(crate) fn start(batches: &Prefetch) -> Self {
-        Self {
-            begun: Instant::now(),
-            waited_before: batches.waited.as_secs_f64(),
-            seconds_before: 0.0,
-            waited_so_far: 0.0,
-            steps: 0,
-            tokens: 0,
-            loss: 0.0,
-            mlm: 0.0,
-            rtd: 0.0,
-            grad_norm: 0.0,
-            learning_rate: 0.0,
-        }
-    }
-
-    pub(crate) fn add(&mut self, step: &Step) {
+    /// Adds a step that took so long in all, and of that waited so long for its batch.
+    pub(crate) fn add(&mut self, step: &Step, took: Duration, waited: Duration) {
         self.steps += 1;
         self.tokens += step.tokens;
         self.loss += step.loss;
@@ -45,27 +30,16 @@ impl Interval {
         self.rtd += step.rtd;
         self.grad_norm += step.clip.norm;
         self.learning_rate = step.learning_rate;
-        self.seconds_before = self.begun.elapsed().as_secs_f64();
-    }
-
-    /// Leaves evaluation and saving out of the speed.
-    pub(crate) fn restart_clock(&mut self, batches: &Prefetch) {
-        if self.steps == 0 {
-            *self = Self::start(batches);
-        } else {
-            let spent = self.seconds_before;
-            self.waited_so_far = self.waited(batches);
-            self.waited_before = batches.waited.as_secs_f64();
-            // As if the interval had begun so much earlier that only training time lies in it.
-            self.begun = Instant::now().checked_sub(Duration::from_secs_f64(spent)).unwrap_or(self.begun);
-        }
+        self.took += took;
+        self.waited += waited;
     }
 
     pub(crate) fn seconds(&self) -> f64 {
-        self.seconds_before.max(1e-9)
+        self.took.as_secs_f64().max(1e-9)
     }
 
-    pub(crate) fn waited(&self, batches: &Prefetch) -> f64 {
-        self.waited_so_far + batches.waited.as_secs_f64() - self.waited_before
+    /// Part of the time that was spent waiting for batches.
+    pub(crate) fn waited_fraction(&self) -> f64 {
+        self.waited.as_secs_f64() / self.seconds()
     }
 }

@@ -23,4 +23,4 @@ pub mod train;
 
 pub use monitor::{Event, Monitor};
 pub use recipe::Recipe;
-pub use train::{Ended, Environment, TrainError, pretrain};
+pub use train::{Claim, Ended, Environment, Foreseen, TrainError, pretrain};

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use electra_model::BatchData;
 use electra_run::order::Order;
@@ -105,8 +104,6 @@ impl Loader {
 pub struct Prefetch {
     batches: Receiver<Vec<BatchData>>,
     thread: Option<JoinHandle<()>>,
-    /// How long the loop has waited for data.
-    pub waited: Duration,
 }
 
 impl Prefetch {
@@ -121,17 +118,14 @@ impl Prefetch {
                 }
             }
         });
-        Self { batches, thread: Some(thread), waited: Duration::ZERO }
+        Self { batches, thread: Some(thread) }
     }
 
     /// The micro-batches of the next step.
     ///
     /// Panics after the last one, or if the thread panicked.
-    pub fn next_step(&mut self) -> Vec<BatchData> {
-        let start = Instant::now();
-        let batch = self.batches.recv().expect("the loader has a batch for every step");
-        self.waited += start.elapsed();
-        batch
+    pub fn next_step(&self) -> Vec<BatchData> {
+        self.batches.recv().expect("the loader has a batch for every step")
     }
 }
 

@@ -1,5 +1,7 @@
-//! What the two networks are measured by on held-out text. Padding never counts.
+//! What the two networks are measured by. Padding never counts.
 
+use burn::prelude::*;
+use electra_model::{BatchData, JointOutput, Normalizer};
 use electra_run::record::EvalRecord;
 
 /// A detector is collapsed above this share of the entropy of the fake rate.
@@ -23,9 +25,35 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Adds what the networks said about `batch`; `normalizer` is what their losses were divided by.
+    pub fn add(&mut self, batch: &BatchData, output: &JointOutput, normalizer: Normalizer) {
+        let ids = |t: Tensor<1, Int>| -> Vec<i64> { t.into_data().iter::<i64>().collect() };
+        let floats = |t: &Tensor<2>| -> Vec<f32> { t.clone().into_data().iter::<f32>().collect() };
+        let slots = batch.targets.len();
+        let first_choice = ids(output.generator_logits.clone().argmax(1).reshape([slots]));
+        let samples = ids(output.corrupted.samples.clone());
+        self.mlm_nats += output.mlm.clone().into_scalar::<f64>() * normalizer.mlm;
+        for (slot, &weight) in batch.weights.iter().enumerate() {
+            if weight > 0.0 {
+                let target = i64::from(batch.targets[slot]);
+                self.slots += 1;
+                self.mlm_right += u64::from(first_choice[slot] == target);
+                self.sampled_right += u64::from(samples[slot] == target);
+            }
+        }
+        let (logits, labels) = (floats(&output.discriminator_logits), floats(&output.corrupted.labels));
+        let judged = batch.real.iter().zip(logits).zip(labels).filter(|((real, _), _)| **real > 0.0);
+        self.judged.extend(judged.map(|((_, logit), label)| (logit, label > 0.5)));
+    }
+
+    /// Whether there is nothing that results could be said of.
+    pub fn is_empty(&self) -> bool {
+        self.slots == 0 || self.judged.is_empty()
+    }
+
     /// The results; `weights` are those of generator and discriminator in the objective.
     ///
-    /// Panics if nothing was tallied.
+    /// Panics if the tally [is empty](Self::is_empty).
     pub fn finish(mut self, weights: [f64; 2]) -> EvalRecord {
         let tokens = self.judged.len();
         assert!(tokens > 0 && self.slots > 0, "evaluation of {tokens} tokens and {} slots", self.slots);

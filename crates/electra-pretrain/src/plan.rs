@@ -4,6 +4,7 @@ use burn::prelude::*;
 use electra_model::flops::{ForwardFlops, ParameterCount};
 use electra_run::process;
 use electra_run::record::Plan;
+use electra_text::{DataSet, Split};
 use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
@@ -27,11 +28,32 @@ pub struct Forecast {
     pub examples: Option<usize>,
 }
 
+/// What is known of the data that a run reads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DataSize {
+    /// Rows of the training data.
+    pub examples: usize,
+    /// Rows of the held-out data.
+    pub heldout: usize,
+    /// Part of the training rows that is tokens; the rest is padding.
+    pub fill: f64,
+}
+
+impl DataSize {
+    /// Of a data folder.
+    pub fn of(data: &DataSet) -> Self {
+        let manifest = data.manifest();
+        let (examples, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());
+        let places = examples * manifest.row_shape().seq_len;
+        Self { examples, heldout, fill: manifest.train.tokens as f64 / places.max(1) as f64 }
+    }
+}
+
 /// Predicts a run of `recipe` on `device` from a few steps on random rows, as many at once
 /// as a micro-batch has.
 ///
-/// Evaluation is counted at a third of the cost of training on the same rows. `examples` are the
-/// rows of the training data, and `heldout` those of the held-out data, where known.
+/// Evaluation is counted at a third of the cost of training on the same rows. Where nothing is
+/// known of the data, its rows are taken as full and those held out as enough.
 ///
 /// # Errors
 /// If the probe goes out of bounds.
@@ -39,8 +61,7 @@ pub fn forecast(
     recipe: &Recipe,
     device: &Device,
     probe_steps: usize,
-    examples: Option<usize>,
-    heldout: Option<usize>,
+    data: Option<DataSize>,
 ) -> Result<Forecast, Divergence> {
     let bench = StepBench {
         device: device.clone(),
@@ -60,7 +81,8 @@ pub fn forecast(
     let count = ParameterCount::of(&recipe.model);
     let flops_per_step = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
     let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
-    let evaluated = heldout.unwrap_or(recipe.evaluate.max_examples).min(recipe.evaluate.max_examples) as f64;
+    let most = recipe.evaluate.max_examples;
+    let evaluated = data.map_or(most, |data| data.heldout.min(most)) as f64;
     let evaluation_seconds = evaluations * evaluated / batch as f64 * step_seconds / 3.0;
     let rows = steps * batch as u64;
     let checkpoint_mb = count.total() as f64 * 4.0 * 3.0 / 1e6;
@@ -74,11 +96,11 @@ pub fn forecast(
         plan: Plan {
             seconds: steps as f64 * step_seconds + evaluation_seconds,
             tokens: rows * length as u64,
-            epochs: examples.map_or(f64::NAN, |n| rows as f64 / n as f64),
-            tokens_per_second: (batch * length) as f64 / step_seconds,
+            epochs: data.map_or(f64::NAN, |data| rows as f64 / data.examples as f64),
+            tokens_per_second: (batch * length) as f64 * data.map_or(1.0, |data| data.fill) / step_seconds,
             peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
             disk_mb: kept * checkpoint_mb + checkpoint_mb / 3.0 + log_mb,
         },
-        examples,
+        examples: data.map(|data| data.examples),
     })
 }

@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::mask::Masking;
 
-/// A complete recipe: everything that decides the weights, and nothing else.
+/// Keys of a recipe that have no influence on the weights a run ends with: where things lie, and
+/// what is measured, saved and told on the way. They may change when a run goes on; the data is
+/// known by its content. See `docs/decisions/0007-what-makes-a-run-the-same.md`.
+pub const FREE_KEYS: &[&str] = &["name", "data.path", "evaluate", "checkpoint", "log"];
+
+/// A complete recipe. All but its [free keys](FREE_KEYS) decides the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -88,7 +93,8 @@ pub struct TrainConfig {
     /// Rows of an optimizer step.
     pub batch_size: usize,
     /// Rows that go through the networks at once; gradients of a step are summed over them.
-    /// Absent: the whole batch.
+    /// Absent: the whole batch. On Flex the sum is the gradient of the whole batch but for rounding,
+    /// dropout included; on other devices each micro-batch has dropout masks of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_size: Option<usize>,
     /// Dropout on hidden states of both networks.
@@ -97,6 +103,10 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention_dropout: Option<f64>,
     /// Type of the operands of matrix products; everything else is 32-bit.
+    ///
+    /// With `f16` every step starts with a loss scale of 1024. One whose gradient overflows is
+    /// computed again with half of that, down to 1, each time at the cost of a step; the scale is
+    /// never raised, so what is below 6e-11 of a gradient is lost. `bf16` has the range of `f32`.
     pub precision: Precision,
 }
 

@@ -8,6 +8,7 @@ use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_globa
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
 
+use crate::metrics::Tally;
 use crate::recipe::Recipe;
 use crate::snapshot::Snapshot;
 
@@ -26,6 +27,8 @@ pub struct Step {
     pub clip: Clip,
     /// Real tokens of the batch.
     pub tokens: u64,
+    /// Factor on the loss with which the gradient stayed finite; see [`optimizer_step`].
+    pub loss_scale: f64,
 }
 
 /// How training went wrong, with the step it was seen at.
@@ -64,6 +67,11 @@ pub enum Divergence {
 }
 
 /// Both forward passes, one backward pass, clip and update, over the micro-batches of the step.
+/// `tally` counts what the networks get right, if anybody wants to know.
+///
+/// In 16-bit IEEE floats a gradient may overflow that is finite in others: the step is then
+/// computed again with half of the [loss scale](electra_model::Precision::loss_scale), down to 1.
+/// Every step begins with the whole one, so nothing has to be remembered from step to step.
 ///
 /// # Errors
 /// A loss or gradient that is no number; the snapshot is then as it was.
@@ -72,35 +80,76 @@ pub fn optimizer_step(
     micro_batches: &[BatchData],
     recipe: &Recipe,
     device: &Device,
+    mut tally: Option<&mut Tally>,
 ) -> Result<Step, Divergence> {
     let number = snapshot.step;
+    let mut loss_scale = recipe.train.precision.loss_scale();
+    let (sums, clip) = loop {
+        if let Some(tally) = &mut tally {
+            **tally = Tally::default();
+        }
+        let sums = add_up(snapshot, micro_batches, recipe, device, loss_scale, tally.as_deref_mut());
+        let Losses { total: loss, mlm, rtd } = sums.losses;
+        if !loss.is_finite() {
+            return Err(Divergence::Loss { step: number, loss, mlm, rtd });
+        }
+        let max_norm = recipe.optimizer.max_grad_norm * loss_scale;
+        match clip_by_global_norm(snapshot.model(), &sums.gradients, max_norm) {
+            Ok(clip) => break (sums, Clip { norm: clip.norm / loss_scale, scale: clip.scale / loss_scale }),
+            Err(_) if loss_scale > 1.0 => loss_scale /= 2.0,
+            Err(source) => return Err(Divergence::Gradient { step: number, source }),
+        }
+    };
+    let learning_rate = recipe.schedule().at(number);
+    let adam = Adam { config: recipe.adam() };
+    snapshot.update(|model, state| adam.step(state, model, sums.gradients, |_| learning_rate, clip.scale));
+    let tokens = micro_batches.iter().map(|b| b.real.iter().filter(|&&x| x > 0.0).count() as u64).sum();
+    let Losses { total: loss, mlm, rtd } = sums.losses;
+    Ok(Step { loss, mlm, rtd, learning_rate, clip, tokens, loss_scale })
+}
+
+/// Sums over the micro-batches of a step; the gradients are `loss_scale` times too long.
+struct Sums {
+    losses: Losses,
+    gradients: GradientsParams,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Losses {
+    total: f64,
+    mlm: f64,
+    rtd: f64,
+}
+
+fn add_up(
+    snapshot: &Snapshot,
+    micro_batches: &[BatchData],
+    recipe: &Recipe,
+    device: &Device,
+    loss_scale: f64,
+    mut tally: Option<&mut Tally>,
+) -> Sums {
     let normalizer = Normalizer::over(micro_batches);
-    let scale = recipe.train.precision.loss_scale();
-    let mut gradients = GradientsParams::new();
-    let (mut loss, mut mlm, mut rtd) = (0.0, 0.0, 0.0);
+    let mut sums = Sums { losses: Losses::default(), gradients: GradientsParams::new() };
+    let mut first_row = 0;
     for (m, batch) in micro_batches.iter().enumerate() {
         let dropout = StepDropout {
             hidden: recipe.train.dropout,
             attention: recipe.attention_dropout(),
-            seed: derive(recipe.seed, Purpose::Dropout, number * micro_batches.len() as u64 + m as u64),
+            seed: derive(recipe.seed, Purpose::Dropout, snapshot.step),
+            first_row,
         };
-        let batch = batch.to_device(device);
-        let output = recipe.objective.forward(snapshot.model(), &batch, normalizer, Some(dropout));
-        loss += output.total.clone().into_scalar::<f64>();
-        mlm += output.mlm.into_scalar::<f64>();
-        rtd += output.rtd.into_scalar::<f64>();
-        let own = GradientsParams::from_grads((output.total * scale).backward(), snapshot.model());
-        gradients = if m == 0 { own } else { add_gradients(snapshot.model(), gradients, own) };
+        first_row += batch.examples as u64;
+        let on_device = batch.to_device(device);
+        let output = recipe.objective.forward(snapshot.model(), &on_device, normalizer, Some(dropout));
+        sums.losses.total += output.total.clone().into_scalar::<f64>();
+        sums.losses.mlm += output.mlm.clone().into_scalar::<f64>();
+        sums.losses.rtd += output.rtd.clone().into_scalar::<f64>();
+        if let Some(tally) = &mut tally {
+            tally.add(batch, &output, normalizer);
+        }
+        let own = GradientsParams::from_grads((output.total * loss_scale).backward(), snapshot.model());
+        sums.gradients = if m == 0 { own } else { add_gradients(snapshot.model(), sums.gradients, own) };
     }
-    if !loss.is_finite() {
-        return Err(Divergence::Loss { step: number, loss, mlm, rtd });
-    }
-    let clip = clip_by_global_norm(snapshot.model(), &gradients, recipe.optimizer.max_grad_norm * scale)
-        .map_err(|source| Divergence::Gradient { step: number, source })?;
-    let clip = Clip { norm: clip.norm / scale, scale: clip.scale / scale };
-    let learning_rate = recipe.schedule().at(number);
-    let adam = Adam { config: recipe.adam() };
-    snapshot.update(|model, state| adam.step(state, model, gradients, |_| learning_rate, clip.scale));
-    let tokens = micro_batches.iter().map(|b| b.real.iter().filter(|&&x| x > 0.0).count() as u64).sum();
-    Ok(Step { loss, mlm, rtd, learning_rate, clip, tokens })
+    sums
 }

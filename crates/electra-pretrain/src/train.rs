@@ -1,54 +1,36 @@
 //! The training loop: the paper's algorithm, and what a run needs around it.
 
-use std::fs;
+mod claim;
+mod records;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
-use electra_model::Objective;
 use electra_model::flops::{ForwardFlops, ParameterCount};
 use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_run::durable;
 use electra_run::interrupt::Interrupt;
-use electra_run::process;
 use electra_run::recipe::Resolved;
-use electra_run::record::{HParam, LogError, MetricsLog, Plan, RunRecord, TensorBoard, TrainRecord};
-use electra_run::run_folder::{RunFolder, RunFolderError, RunIdentity};
+use electra_run::record::{LogError, MetricsLog, RunRecord, TensorBoard};
+use electra_run::run_folder::{RunFolder, RunFolderError};
 use electra_text::DataSet;
 use thiserror::Error;
 
-use crate::data::{RecipeDataError, batch_plan, open_data};
-use crate::evaluate::evaluate;
+pub use claim::{Claim, Environment, Foreseen};
+
+use crate::data::{RecipeDataError, batch_plan};
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
-use crate::model_folder::MODEL_CONFIG;
+use crate::metrics::Tally;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::Recipe;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::step::{Divergence, optimizer_step};
-
-/// Where and with what a run takes place; none of it decides the weights' meaning.
-#[derive(Clone, Debug)]
-pub struct Environment {
-    /// The device, without autodiff.
-    pub device: Device,
-    /// Its name on the command line.
-    pub device_name: String,
-    /// CPU threads.
-    pub threads: usize,
-    /// The run folder.
-    pub run: PathBuf,
-    /// Name and version of the program.
-    pub program_version: String,
-    /// Measured peak of the device in floating-point operations per second, if measured.
-    pub peak_flops: Option<f64>,
-    /// What the run was predicted to need.
-    pub plan: Option<Plan>,
-    /// Whether the hashes of all shards are recomputed first: reads all data once.
-    pub verify_data: bool,
-}
+use claim::write_model_folder;
+use records::hparams;
 
 /// How a run came to an end without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +84,7 @@ pub enum TrainError {
 pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
     schedule.warmup_steps, and start in a new folder with --run; with 16-bit precision, try train.precision = \"f32\" first";
 
-/// Runs `recipe` to its end, from its last checkpoint if it has one.
+/// Runs the recipe that `claim` was taken for to its end, from its last checkpoint if it has one.
 ///
 /// # Errors
 /// Whatever keeps the run from going on. Steps since the last checkpoint are then lost, unless
@@ -110,15 +92,13 @@ pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is
 pub fn pretrain(
     recipe: &Resolved<Recipe>,
     environment: &Environment,
+    claim: Claim,
+    foreseen: Foreseen,
     interrupt: &Interrupt,
     monitor: &mut dyn Monitor,
 ) -> Result<Ended, TrainError> {
     let r = &recipe.value;
-    let data = Arc::new(open_data(r)?);
-    if environment.verify_data {
-        data.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
-    }
-    let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))?;
+    let Claim { data, folder } = claim;
     let changes = folder.changes.clone();
     for change in &changes {
         monitor.on(Event::Note { step: 0, message: change });
@@ -145,18 +125,20 @@ pub fn pretrain(
         None => return Err(TrainError::Lost { path: folder.checkpoints(), damage: found.passed_over }),
     };
 
-    let mut run = Run::new(recipe, environment, &device, data, folder, store, snapshot, monitor)?;
+    let mut run = Run::new(recipe, foreseen, &device, data, folder, store, snapshot, monitor)?;
     // Told already: the log is opened last.
     for message in changes.iter().chain(&found.passed_over) {
         run.log.event(run.snapshot.step, message)?;
     }
+    // After the log has told: a crash between the two repeats a line and loses none.
+    run.folder.adopt_recipe()?;
     run.until_the_end(interrupt)
 }
 
 /// A run under way.
 struct Run<'a> {
     recipe: &'a Recipe,
-    environment: &'a Environment,
+    foreseen: Foreseen,
     device: &'a Device,
     folder: RunFolder,
     store: CheckpointStore,
@@ -170,13 +152,14 @@ struct Run<'a> {
     /// Step and held-out loss of the last evaluation: what the best checkpoint is chosen by.
     heldout_loss: Option<(u64, f64)>,
     told_board_failure: bool,
+    told_loss_scale: bool,
 }
 
 impl<'a> Run<'a> {
     #[allow(clippy::too_many_arguments)]
     fn new(
         recipe: &'a Resolved<Recipe>,
-        environment: &'a Environment,
+        foreseen: Foreseen,
         device: &'a Device,
         data: Arc<DataSet>,
         folder: RunFolder,
@@ -195,17 +178,19 @@ impl<'a> Run<'a> {
                 "total": count.total(),
             }),
             flops_per_step: flops.training_step(),
-            plan: environment.plan,
+            plan: foreseen.plan,
         };
         let log = MetricsLog::open(folder.metrics(), snapshot.step, &record)?;
         let board = TensorBoard::open(folder.tensorboard(), folder.is_resumed.then_some(snapshot.step));
+        if !folder.is_resumed || !folder.changes.is_empty() {
+            board.recipe(snapshot.step, &recipe.text);
+        }
         if !folder.is_resumed {
-            board.recipe(0, &recipe.text);
             board.hparams(&hparams(r), &["eval/loss", "eval/mlm_loss", "eval/rtd_loss", "eval/rtd_auc"]);
         }
         Ok(Self {
             recipe: r,
-            environment,
+            foreseen,
             device,
             folder,
             store,
@@ -218,6 +203,7 @@ impl<'a> Run<'a> {
             started: Instant::now(),
             heldout_loss: None,
             told_board_failure: false,
+            told_loss_scale: false,
         })
     }
 
@@ -252,20 +238,28 @@ impl<'a> Run<'a> {
         self.monitor.on(Event::Started {
             step: self.first_step,
             total_steps: total,
-            plan: self.environment.plan,
+            plan: self.foreseen.plan,
         });
-        let mut batches = Prefetch::start(self.loader.clone(), self.first_step, total);
-        let mut interval = Interval::start(&batches);
+        let batches = Prefetch::start(self.loader.clone(), self.first_step, total);
+        let mut interval = Interval::default();
         let mut last_saved = self.first_step;
         while self.snapshot.step < total && !interrupt.is_requested() {
-            let step = optimizer_step(&mut self.snapshot, &batches.next_step(), r, self.device)?;
-            interval.add(&step);
+            let number = self.snapshot.step + 1;
+            let is_logged = number.is_multiple_of(r.log.every_steps) || number == total;
+            let mut tally = Tally::default();
+            let begun = Instant::now();
+            let rows = batches.next_step();
+            let waited = begun.elapsed();
+            let snapshot = &mut self.snapshot;
+            let step = optimizer_step(snapshot, &rows, r, self.device, is_logged.then_some(&mut tally))?;
+            interval.add(&step, begun.elapsed(), waited);
             let done = self.snapshot.step;
             self.monitor.on(Event::Stepped { step: done });
 
-            if done.is_multiple_of(r.log.every_steps) || done == total {
-                self.log_interval(&interval, &batches)?;
-                interval = Interval::start(&batches);
+            self.tell_loss_scale(&step)?;
+            if is_logged {
+                self.log_interval(&interval, tally)?;
+                interval = Interval::default();
             }
             if done.is_multiple_of(r.log.histogram_every_steps) || done == total {
                 self.log_histograms();
@@ -273,114 +267,13 @@ impl<'a> Run<'a> {
             let is_last = done == total;
             if done.is_multiple_of(r.evaluate.every_steps) || is_last {
                 self.evaluate()?;
-                interval.restart_clock(&batches);
             }
             if done.is_multiple_of(r.checkpoint.every_steps) || is_last {
                 self.save()?;
                 last_saved = done;
-                interval.restart_clock(&batches);
             }
         }
         Ok(last_saved)
-    }
-
-    fn log_interval(&mut self, interval: &Interval, batches: &Prefetch) -> Result<(), TrainError> {
-        let (r, step) = (self.recipe, self.snapshot.step);
-        let seconds = interval.seconds();
-        let flops = ForwardFlops::of(&r.model, r.train.batch_size, r.data.sequence_length, r.slots());
-        let steps_per_second = interval.steps as f64 / seconds;
-        let mean = |sum: f64| sum / interval.steps as f64;
-        let rows = (r.train.batch_size * r.data.sequence_length) as u64;
-        let record = TrainRecord {
-            loss: mean(interval.loss),
-            mlm_loss: mean(interval.mlm),
-            rtd_loss: mean(interval.rtd),
-            learning_rate: interval.learning_rate,
-            grad_norm: mean(interval.grad_norm),
-            tokens_per_second: interval.tokens as f64 / seconds,
-            peak_fraction: self
-                .environment
-                .peak_flops
-                .map(|peak| flops.training_step() * steps_per_second / peak),
-            rss_mb: process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
-            data_wait_fraction: interval.waited(batches) / seconds,
-            mlm_accuracy: None,
-            epoch: self.loader.epochs(step),
-            tokens: step * rows,
-        };
-        self.log.train(step, &record)?;
-        self.board.scalars(
-            step,
-            &[
-                ("train/loss", record.loss),
-                ("train/mlm_loss", record.mlm_loss),
-                ("train/rtd_loss", record.rtd_loss),
-                ("train/learning_rate", record.learning_rate),
-                ("train/grad_norm", record.grad_norm),
-                ("speed/tokens_per_second", record.tokens_per_second),
-                ("speed/data_wait_fraction", record.data_wait_fraction),
-                ("speed/rss_mb", record.rss_mb),
-            ],
-        );
-        if let Some(failure) = self.board.failure().map(str::to_string).filter(|_| !self.told_board_failure) {
-            self.told_board_failure = true;
-            self.note(&format!("TensorBoard events end here: {failure}"))?;
-        }
-        let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
-        self.monitor.on(Event::Trained { step, record: &record, seconds_left });
-        let untrained = untrained_loss(r);
-        if step > r.schedule.warmup_steps.max(r.log.every_steps) && record.loss > 1.2 * untrained {
-            let loss = record.loss;
-            return Err(Divergence::Risen { step, loss, untrained }.into());
-        }
-        Ok(())
-    }
-
-    fn log_histograms(&self) {
-        let mut watched = Watched { path: vec![], values: vec![] };
-        self.snapshot.model().visit(&mut watched);
-        for (path, values) in watched.values {
-            self.board.histogram(self.snapshot.step, &format!("weights/{path}"), values);
-        }
-    }
-
-    fn evaluate(&mut self) -> Result<(), TrainError> {
-        let (r, step) = (self.recipe, self.snapshot.step);
-        let model = self.snapshot.model().valid();
-        let device = self.device.clone().inner();
-        let rows = r.micro_batch_size();
-        let found = evaluate(&model, &r.objective, &self.loader, &device, r.evaluate.max_examples, rows);
-        let Some(mut record) = found else {
-            return self.note("there are no held-out examples: nothing was evaluated");
-        };
-        // Before the warmup is over nothing else is to be expected.
-        record.collapsed &= step > r.schedule.warmup_steps;
-        self.heldout_loss = Some((step, record.loss));
-        self.log.eval(step, &record)?;
-        self.board.scalars(
-            step,
-            &[
-                ("eval/loss", record.loss),
-                ("eval/mlm_loss", record.mlm_loss),
-                ("eval/mlm_accuracy", record.mlm_accuracy),
-                ("eval/sampled_accuracy", record.sampled_accuracy),
-                ("eval/rtd_loss", record.rtd_loss),
-                ("eval/rtd_accuracy", record.rtd_accuracy),
-                ("eval/rtd_precision", record.rtd_precision),
-                ("eval/rtd_recall", record.rtd_recall),
-                ("eval/rtd_auc", record.rtd_auc),
-                ("eval/fake_rate", record.fake_rate),
-                ("eval/rtd_loss_over_entropy", record.rtd_loss_over_entropy),
-            ],
-        );
-        self.monitor.on(Event::Evaluated { step, record: &record });
-        if record.collapsed && step >= r.train.steps / 2 {
-            self.note(
-                "the discriminator says the majority class and little else: a smaller generator, a lower \
-                 masking.probability or more steps may help",
-            )?;
-        }
-        Ok(())
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
@@ -415,7 +308,7 @@ impl<'a> Run<'a> {
             let path = self.folder.model();
             let model = electra_model::parameters::collect(self.snapshot.model());
             let bytes = electra_model::parameters::to_safetensors(&model, None);
-            write_whole(&path, &bytes).map_err(|source| TrainError::Write { path, source })?;
+            durable::write(&path, &bytes).map_err(|source| TrainError::Write { path, source })?;
         }
         let reason = if finished { "finished" } else { interrupt.reason().unwrap_or("request") };
         self.end(reason, finished)?;
@@ -437,91 +330,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The weights that TensorBoard shows as histograms: tables, heads and the first block of each network.
-struct Watched {
-    path: Vec<String>,
-    values: Vec<(String, Vec<f32>)>,
-}
-
-impl ModuleVisitor for Watched {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        let is_selected =
-            ["embeddings.word", "embeddings.position", "project.weight"].iter().any(|s| path.ends_with(s))
-                || path.contains("head.")
-                || path.contains("layers.0.") && path.ends_with(".weight");
-        if is_selected {
-            self.values.push((path, param.val().into_data().iter::<f32>().collect()));
-        }
-    }
-}
-
 /// Loss of a model that has learned nothing: `w_g ln V + w_d ln 2`.
 pub fn untrained_loss(recipe: &Recipe) -> f64 {
-    let Objective::ReplacedTokenDetection { generator_weight, discriminator_weight, .. } = recipe.objective;
+    let [generator_weight, discriminator_weight] = recipe.objective.weights();
     generator_weight * (recipe.model.vocab_size as f64).ln() + discriminator_weight * 2f64.ln()
-}
-
-fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet) -> RunIdentity {
-    RunIdentity {
-        recipe_text: recipe.text.clone(),
-        recipe_hash: recipe.hash.clone(),
-        data_hash: data.manifest().data_hash().to_string(),
-        tokenizer_hash: data.manifest().tokenizer.hash.clone(),
-        model_hash: None,
-        program_version: environment.program_version.clone(),
-        device: environment.device_name.clone(),
-        threads: environment.threads,
-    }
-}
-
-/// Model sizes and tokenizer: what makes the run folder a model folder.
-fn write_model_folder(recipe: &Recipe, data: &DataSet, folder: &RunFolder) -> Result<(), TrainError> {
-    let write = |path: PathBuf, bytes: &[u8]| {
-        write_whole(&path, bytes).map_err(|source| TrainError::Write { path, source })
-    };
-    let config = serde_json::to_vec_pretty(&recipe.model).expect("sizes are JSON");
-    write(folder.path().join(MODEL_CONFIG), &config)?;
-    let to = folder.tokenizer();
-    let failed = |source| TrainError::Write { path: to.clone(), source };
-    fs::create_dir_all(&to).map_err(failed)?;
-    for entry in fs::read_dir(data.tokenizer_folder()).map_err(failed)? {
-        let from = entry.map_err(failed)?.path();
-        if let Some(name) = from.file_name().filter(|_| from.is_file()) {
-            let bytes = fs::read(&from).map_err(|source| TrainError::Write { path: from.clone(), source })?;
-            write(to.join(name), &bytes)?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes beside and renames, so that nobody sees half a file.
-fn write_whole(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("partial");
-    fs::write(&beside, bytes)?;
-    fs::File::open(&beside)?.sync_all()?;
-    fs::rename(&beside, path)
-}
-
-fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
-    let number = |name: &str, value: f64| (name.to_string(), HParam::Number(value));
-    let generator = r.model.generator();
-    vec![
-        ("name".to_string(), HParam::Text(r.name.clone())),
-        number("seed", r.seed as f64),
-        number("hidden_size", r.model.hidden_size as f64),
-        number("num_hidden_layers", r.model.num_hidden_layers as f64),
-        number("generator_hidden_size", generator.hidden_size as f64),
-        number("generator_num_hidden_layers", generator.num_hidden_layers as f64),
-        number("batch_size", r.train.batch_size as f64),
-        number("learning_rate", r.schedule.learning_rate),
-        number("masking_probability", r.masking.probability()),
-        number("dropout", r.train.dropout),
-    ]
 }

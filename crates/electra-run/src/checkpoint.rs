@@ -15,7 +15,7 @@ mod error;
 mod save;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -177,7 +177,9 @@ impl Checkpoint {
         }
         for blob in &manifest.blobs {
             let path = folder.join(&blob.name);
-            hash_file(&path)
+            let mut hasher = blake3::Hasher::new();
+            File::open(&path)
+                .and_then(|file| hasher.update_reader(file).map(|hasher| (hasher.count(), hasher.finalize())))
                 .map_err(|error| error.to_string())
                 .and_then(|(bytes, hash)| blob.check(bytes, hash))
                 .map_err(|damage| format!("{}: {damage}", path.display()))?;
@@ -241,23 +243,6 @@ impl Blob {
         Ok(())
     }
 }
-
-/// Length and hash of a file, read in pieces.
-fn hash_file(path: &Path) -> io::Result<(u64, blake3::Hash)> {
-    let mut file = File::open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut piece = vec![0; PIECE];
-    loop {
-        let n = file.read(&mut piece)?;
-        if n == 0 {
-            return Ok((hasher.count(), hasher.finalize()));
-        }
-        hasher.update(&piece[..n]);
-    }
-}
-
-/// Bytes that are read, written and hashed at a time.
-const PIECE: usize = 1 << 20;
 
 /// The names of a folder's entries that are valid UTF-8; ours are.
 fn entry_names(folder: &Path) -> io::Result<Vec<String>> {

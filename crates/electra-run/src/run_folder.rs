@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! RUN/lock               held while a process trains here
-//!     recipe.toml        the resolved recipe
-//!     run.json           what the run is: hashes of recipe, data and tokenizer; program; machine
+//!     recipe.toml        the resolved recipe, as it was when the run last began or went on
+//!     run.json           what the run is: hashes of what decides its weights; program; machine
 //!     metrics.jsonl      tensorboard/   checkpoints/   tokenizer/   model.safetensors   report.html
 //! ```
+
+mod differences;
 
 use std::fs;
 use std::io;
@@ -17,15 +19,18 @@ use serde::{Deserialize, Serialize};
 use crate::durable;
 use crate::lock::{Lock, LockError};
 use crate::process;
+use differences::{differences, in_short};
 
 /// What makes a run the run that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunIdentity {
     /// The resolved recipe, for `recipe.toml`.
     pub recipe_text: String,
-    /// Its hash.
+    /// Hash of what in it decides the weights.
     pub recipe_hash: String,
-    /// Hash of the data folder's manifest.
+    /// Dotted keys of values and tables that are left out of that hash: they may change.
+    pub free_keys: &'static [&'static str],
+    /// Hash of the data folder's content.
     pub data_hash: String,
     /// Hash of the vocabulary and its settings.
     pub tokenizer_hash: String,
@@ -45,9 +50,11 @@ pub struct RunFolder {
     path: PathBuf,
     /// Whether the folder had been begun before.
     pub is_resumed: bool,
-    /// What differs from the first start without forbidding to go on: the program's version,
-    /// device or threads. A run that changes these is not bit for bit the same any more.
+    /// What differs from before without forbidding to go on, a sentence each: free keys of the
+    /// recipe, and the program's version, device or threads. A run that changes the latter is not
+    /// bit for bit the same any more.
     pub changes: Vec<String>,
+    recipe_text: String,
     _lock: Lock,
 }
 
@@ -146,7 +153,20 @@ impl RunFolder {
             describe(&path, identity)?;
             Vec::new()
         };
-        Ok(Self { path, is_resumed, changes, _lock: lock })
+        Ok(Self { path, is_resumed, changes, recipe_text: identity.recipe_text.clone(), _lock: lock })
+    }
+
+    /// Makes `recipe.toml` say what the run goes on with. Not done by opening the folder: a run
+    /// that is finished stays what it was.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn adopt_recipe(&self) -> Result<(), RunFolderError> {
+        let recipe = self.recipe();
+        if fs::read(&recipe).is_ok_and(|there| there == self.recipe_text.as_bytes()) {
+            return Ok(());
+        }
+        durable::write(&recipe, self.recipe_text.as_bytes()).map_err(at(&recipe))
     }
 
     /// The folder itself.
@@ -253,9 +273,10 @@ fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolder
         serde_json::from_str(&text).map_err(|source| RunFolderError::Damaged { path: run, source })?;
 
     let mut different = Vec::new();
+    let recipe = fs::read_to_string(path.join(RECIPE)).unwrap_or_default();
+    let (free, binding) = differences(&recipe, &identity.recipe_text, identity.free_keys);
     if described.recipe_hash != identity.recipe_hash {
-        let there = fs::read_to_string(path.join(RECIPE)).unwrap_or_default();
-        different.push(format!("another recipe ({})", differing_lines(&there, &identity.recipe_text)));
+        different.push(format!("another recipe ({})", in_short(binding)));
     }
     for (what, there, here) in [
         ("other data", &described.data_hash, &identity.data_hash),
@@ -278,54 +299,16 @@ fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolder
         (there != here).then(|| format!("{what} was {there} when the run was started and is {here} now"))
     };
     let threads = [described.threads, identity.threads].map(|threads| threads.to_string());
-    Ok([
+    let machine = [
         change("the program", &described.program_version, &identity.program_version),
         change("the device", &described.device, &identity.device),
         change("the number of threads", &threads[0], &threads[1]),
-    ]
-    .into_iter()
-    .flatten()
-    .collect())
-}
-
-/// The first lines that only one of two recipes has, under the names of their tables.
-fn differing_lines(there: &str, here: &str) -> String {
-    const SHOWN: usize = 3;
-    let (there, here) = (keys_and_values(there), keys_and_values(here));
-    let mut differences: Vec<String> = Vec::new();
-    for (key, value) in &there {
-        match here.iter().find(|(other, _)| other == key) {
-            Some((_, now)) if now == value => {}
-            Some((_, now)) => differences.push(format!("{key} = {value} there, {now} now")),
-            None => differences.push(format!("{key} = {value} only there")),
-        }
-    }
-    for (key, now) in &here {
-        if !there.iter().any(|(other, _)| other == key) {
-            differences.push(format!("{key} = {now} only now"));
-        }
-    }
-    let more = differences.len().saturating_sub(SHOWN);
-    differences.truncate(SHOWN);
-    match (differences.is_empty(), more) {
-        (true, _) => format!("its {RECIPE} was changed by hand"),
-        (_, 0) => differences.join("; "),
-        _ => format!("{}; and {more} more", differences.join("; ")),
-    }
-}
-
-/// The lines `key = value` of canonical TOML, with dotted keys.
-fn keys_and_values(text: &str) -> Vec<(String, String)> {
-    let mut table = String::new();
-    let mut pairs = Vec::new();
-    for line in text.lines() {
-        if let Some(name) = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            table = format!("{}.", name.trim_matches(['[', ']']));
-        } else if let Some((key, value)) = line.split_once('=') {
-            pairs.push((format!("{table}{}", key.trim()), value.trim().to_owned()));
-        }
-    }
-    pairs
+    ];
+    Ok(free
+        .into_iter()
+        .map(|difference| difference.sentence())
+        .chain(machine.into_iter().flatten())
+        .collect())
 }
 
 fn short(hash: &str) -> &str {

@@ -6,6 +6,8 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::Rng;
 
 /// What random numbers are for. Streams of different purposes are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,17 +56,14 @@ pub fn stream(run_seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The finalizer of SplitMix64: a bijection of 64 bits in which every input bit reaches all others.
-pub(crate) fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+pub(crate) fn mix(x: u64) -> u64 {
+    // The generator adds the gamma before it mixes.
+    SplitMix64::seed_from_u64(x.wrapping_sub(GAMMA)).next_u64()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-
-    use rand::Rng;
 
     use super::*;
 

@@ -18,11 +18,11 @@ use electra_run::record::{duration, thousands};
 use electra_text::build::{BLOCK_BYTES, BuildRequest, HeldOut, build};
 use electra_text::corpus::ReadOptions;
 use electra_text::pack::{PackMode, PackSettings};
-use electra_text::wordpiece::{VocabularySettings, train as train_vocabulary};
+use electra_text::wordpiece::{TrainProgress, VocabularySettings, train as train_vocabulary};
 use electra_text::{DataSet, Split, Tokenizer};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::commands::pretrain::{Begin, train, write_report};
+use crate::commands::data::meter::Meter;
+use crate::commands::pretrain::{Begin, tell_interrupted, train, write_report};
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::watch::Lines;
@@ -39,7 +39,7 @@ const RECIPE: &str = include_str!("../../../../configs/pretrain/debug.toml");
 /// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  electra demo --out runs/demo\n\nInterrupted, the same command goes on. It needs no network and about four minutes on two cores."
+    after_help = "Example:\n  electra demo --out runs/demo\n\nInterrupted, the same command goes on. It needs no network and a few minutes on two cores; how many\non yours it says before it trains."
 )]
 pub struct Demo {
     /// Folder for everything that is made
@@ -74,20 +74,23 @@ impl Demo {
 
         eprintln!("1/6  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
         let files = write_corpus(&corpus)?;
-        let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads)?;
+        let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads)
+            .map_err(advising("use fewer word pieces, such as --set model.vocab_size=4096".into()))?;
         eprintln!("2/6  rows of {} tokens", r.data.sequence_length);
-        build_data(files, words, &data, r.data.sequence_length, threads)?;
+        let elsewhere = format!("remove {}, or give another folder with --out", data.display());
+        build_data(files, words, &data, r.data.sequence_length, threads).map_err(advising(elsewhere))?;
 
         eprintln!("3/6  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
         let run = self.out.join("run");
         let interrupt = Interrupt::listen()?;
-        let mut monitor = Lines::new(&run);
-        let begin = Begin { with_plan: true, verify_data: true };
-        let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)?;
+        let mut monitor = Lines::new(&run, &interrupt);
+        let begin = Begin { probing: Some("     timing a few steps first"), verify_data: true };
+        let elsewhere = format!("remove {}, or give another folder with --out", run.display());
+        let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)
+            .map_err(advising(elsewhere))?;
         let report = write_report(&run)?;
         if ended == Ended::Interrupted {
-            eprintln!("\nInterrupted and saved. The same command goes on.");
-            return Ok(ExitCode::from(failure::INTERRUPTED));
+            return Ok(tell_interrupted());
         }
 
         eprintln!("4/6  what it learned: held-out text in which some words were swapped\n");
@@ -95,8 +98,7 @@ impl Demo {
 
         eprintln!("5/6  fine-tuning: it learns to mark names, and so does a network from scratch");
         let Some(names) = names::learn(&self.out, &run, &self.ner_overrides, threads, &interrupt)? else {
-            eprintln!("\nInterrupted and saved. The same command goes on.");
-            return Ok(ExitCode::from(failure::INTERRUPTED));
+            return Ok(tell_interrupted());
         };
         eprintln!("6/6  what pretraining was worth\n");
         let percent = |summary: &Summary| 100.0 * summary.test.map_or(0.0, |test| test.mean);
@@ -116,13 +118,28 @@ impl Demo {
     }
 }
 
+/// Makes advice for other commands advice for this one, whose only folder is `--out`. Where it
+/// speaks of options that there are none of here, `instead` takes its place.
+fn advising(instead: String) -> impl FnOnce(Failure) -> Failure {
+    move |failure| failure.with_help_changed(|help| advice(&help, instead))
+}
+
+fn advice(help: &str, instead: String) -> String {
+    const OWN: [&str; 4] = ["out", "set", "set-ner", "threads"];
+    let help = help.replace("--run", "--out");
+    let name =
+        |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '-').next().unwrap_or("").to_owned();
+    if help.split("--").skip(1).all(|rest| OWN.contains(&name(rest).as_str())) { help } else { instead }
+}
+
 fn toml_string(path: &Path) -> String {
     serde_json::Value::from(path.display().to_string()).to_string()
 }
 
 fn write_corpus(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed =
-        |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", folder.display()), "use --out");
+    let failed = |e: std::io::Error| {
+        Failure::new(format!("cannot write {}: {e}", folder.display()), "give another folder with --out")
+    };
     fs::create_dir_all(folder).map_err(failed)?;
     let mut files = Vec::new();
     for (name, bytes) in CORPUS {
@@ -140,7 +157,17 @@ fn vocabulary(
     threads: usize,
 ) -> Result<Tokenizer, Failure> {
     let settings = VocabularySettings::new(vocab_size, false);
-    let trained = train_vocabulary(files, &ReadOptions::default(), &settings, threads, |_| {})?;
+    let mut meter = Meter::new("     counting words");
+    let trained =
+        train_vocabulary(files, &ReadOptions::default(), &settings, threads, |event| match event {
+            TrainProgress::Counting { bytes, total, documents } => {
+                meter.show(bytes, total, || format!("{} documents", thousands(documents)));
+            }
+            TrainProgress::Merging { words, .. } => {
+                meter.stage(format!("     merging pieces of {} distinct words", thousands(words)));
+            }
+        })?;
+    meter.finish();
     eprintln!(
         "     from {} documents, {} words, {} of them distinct",
         thousands(trained.documents),
@@ -169,14 +196,11 @@ fn build_data(
         out: out.to_path_buf(),
         force: false,
     };
-    let bar = ProgressBar::new(0).with_style(
-        ProgressStyle::with_template("     {bar:40} {bytes}/{total_bytes}").expect("the template is valid"),
-    );
+    let mut meter = Meter::new("     tokenising");
     let built = build(&request, |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.bytes);
+        meter.show(progress.bytes, progress.total, || format!("{} tokens", thousands(progress.tokens)));
     })?;
-    bar.finish_and_clear();
+    meter.finish();
     let manifest = built.manifest();
     eprintln!(
         "     {} rows for training, {} rows of {} documents held out",
@@ -194,4 +218,26 @@ fn show_swaps(run: &Path, data: &Path) -> Result<(), Failure> {
     let rows = DataSet::open(data)?;
     swaps::show(&folder.discriminator(&device)?, &folder.tokenizer, rows.split(Split::HeldOut), &device);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_never_names_options_of_other_commands() {
+        let advice = |help| advice(help, "instead".into());
+        for (help, expected) in [
+            (
+                "wait until it ends, or use another folder with --run",
+                "wait until it ends, or use another folder with --out",
+            ),
+            ("choose another folder or replace it with --force", "instead"),
+            ("give another folder with --run, or lower --character-coverage", "instead"),
+            ("--set train.steps=5 and `--threads`", "--set train.steps=5 and `--threads`"),
+            ("make room", "make room"),
+        ] {
+            assert_eq!(advice(help), expected);
+        }
+    }
 }

@@ -35,10 +35,15 @@ impl Doctor {
                 let rebuild =
                     format!("not compiled in: `cargo build --release --features {}`", name.feature());
                 let lacks = [(!name.is_compiled_in()).then_some(rebuild), name.missing()];
-                let lacks: Vec<String> = lacks.into_iter().flatten().collect();
-                let peak = (lacks.is_empty() && name.open().is_ok())
-                    .then(|| name.open().ok().map(|d| gemm_peak::measure(&d) / 1e9));
-                (name, lacks, peak.flatten())
+                let mut lacks: Vec<String> = lacks.into_iter().flatten().collect();
+                let mut peak = None;
+                if lacks.is_empty() {
+                    match name.open() {
+                        Ok(device) => peak = Some(gemm_peak::measure(&device) / 1e9),
+                        Err(failure) => lacks.push(failure.in_one_line()),
+                    }
+                }
+                (name, lacks, peak)
             })
             .collect();
         let free = process::free_disk(std::path::Path::new("."))?;

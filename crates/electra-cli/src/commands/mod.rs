@@ -81,12 +81,9 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut crate::Arguments::command(),
-                "electra",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut crate::Arguments::command(), "electra", &mut script);
+            crate::output::bytes_out(&script);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use electra_pretrain::data::open_data;
-use electra_pretrain::plan::forecast;
+use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
 use electra_run::record::{duration, thousands};
-use electra_text::Split;
 
 use crate::commands::pretrain::{RecipeOptions, load_recipe};
 use crate::device::use_threads;
@@ -45,8 +44,8 @@ impl PlanCommand {
         }
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
-        let rows = data.as_ref().ok().map(|d| (d.split(Split::Train).len(), d.split(Split::HeldOut).len()));
-        let f = forecast(&recipe, &device, self.probe_steps, rows.map(|r| r.0), rows.map(|r| r.1))?;
+        let size = data.as_ref().ok().map(DataSize::of);
+        let f = forecast(&recipe, &device, self.probe_steps, size)?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&f)?);
             return Ok(ExitCode::SUCCESS);
@@ -64,10 +63,16 @@ impl PlanCommand {
             ),
         );
         row("tokens", thousands(f.plan.tokens));
-        match (&data, f.examples) {
-            (Ok(_), Some(examples)) => {
-                row("epochs", format!("{:.2} over {} rows", f.plan.epochs, thousands(examples as u64)))
-            }
+        match (&data, size) {
+            (Ok(_), Some(size)) => row(
+                "epochs",
+                format!(
+                    "{:.2} over {} rows, {:.1} % full",
+                    f.plan.epochs,
+                    thousands(size.examples as u64),
+                    100.0 * size.fill
+                ),
+            ),
             (Err(error), _) => row("epochs", format!("unknown: {error}")),
             _ => {}
         }
@@ -75,7 +80,7 @@ impl PlanCommand {
         row(
             "speed",
             format!(
-                "{} tokens/s on {} with {threads} threads",
+                "{} tokens/s without padding on {} with {threads} threads",
                 thousands(f.plan.tokens_per_second as u64),
                 self.with.device
             ),

@@ -3,24 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use electra_pretrain::data::open_data;
-use electra_pretrain::plan::forecast;
+use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::recipe::{self, Recipe};
-use electra_pretrain::{Ended, Environment, pretrain};
+use electra_pretrain::{Claim, Ended, Environment, Foreseen, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, load};
-use electra_run::report;
-use electra_text::Split;
+use electra_run::{durable, report};
 
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::gemm_peak;
+use crate::output;
 use crate::watch;
 
 /// Pretrain a recipe, or go on with it.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  electra pretrain configs/pretrain/tiny.toml --run runs/tiny\n  electra pretrain configs/pretrain/small.toml --set train.batch_size=64 --set schedule.learning_rate=3e-4\n\nThe same command again goes on where the run stands. Ctrl-C and SIGTERM finish the step, save\nand exit with 75; a second Ctrl-C ends at once and loses the steps since the last checkpoint."
+    after_help = "Examples:\n  electra pretrain configs/pretrain/tiny.toml --run runs/tiny\n  electra pretrain configs/pretrain/small.toml --set train.batch_size=64 --set schedule.learning_rate=3e-4\n\nThe same command again goes on where the run stands; name, data.path, [evaluate], [checkpoint] and\n[log] of the recipe may have changed by then. Ctrl-C and SIGTERM finish the step, save\nand exit with 75; a second Ctrl-C ends at once and loses the steps since the last checkpoint."
 )]
 pub struct Pretrain {
     /// Recipe in TOML, such as configs/pretrain/tiny.toml
@@ -76,7 +75,8 @@ impl Pretrain {
         let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
         let interrupt = Interrupt::listen()?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
-        let begin = Begin { with_plan: !self.no_plan, verify_data: !self.no_verify };
+        let probing = "timing a few steps to predict the run (--no-plan skips this)";
+        let begin = Begin { probing: (!self.no_plan).then_some(probing), verify_data: !self.no_verify };
         let outcome =
             train(&recipe, self.with.device, threads, run.clone(), begin, &interrupt, &mut *monitor);
         drop(monitor);
@@ -92,19 +92,22 @@ impl Pretrain {
                 eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
                 Ok(ExitCode::SUCCESS)
             }
-            Ended::Interrupted => {
-                eprintln!("\nInterrupted and saved. The same command goes on.");
-                Ok(ExitCode::from(failure::INTERRUPTED))
-            }
+            Ended::Interrupted => Ok(tell_interrupted()),
         }
     }
+}
+
+/// Says that a run was interrupted, if anybody reads it, and gives the exit code for that.
+pub fn tell_interrupted() -> ExitCode {
+    let _ = output::tell(format_args!("\nInterrupted and saved. The same command goes on."));
+    ExitCode::from(failure::INTERRUPTED)
 }
 
 /// What happens before the first step.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin {
-    /// Predict time and memory of a new run.
-    pub with_plan: bool,
+    /// Predict time and memory of a new run, after this line.
+    pub probing: Option<&'static str>,
     /// Recompute the hashes of the data.
     pub verify_data: bool,
 }
@@ -123,26 +126,27 @@ pub fn train(
     monitor: &mut dyn electra_pretrain::Monitor,
 ) -> Result<Ended, Failure> {
     let r = &recipe.value;
-    let data = open_data(r).map_err(|error| failure::training(error.into()))?;
     let device = device_name.open_with(r.train.precision)?;
-    let plan = if begin.with_plan && !run.join("metrics.jsonl").exists() {
-        eprintln!("timing a few steps to predict the run (--no-plan skips this)");
-        let (train, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());
-        Some(forecast(r, &device, 3, Some(train), Some(heldout))?.plan)
-    } else {
-        None
-    };
     let environment = Environment {
-        peak_flops: Some(gemm_peak::measure(&device)),
-        device,
+        device: device.clone(),
         device_name: device_name.to_string(),
         threads,
         run,
         program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
-        plan,
         verify_data: begin.verify_data,
     };
-    pretrain(recipe, &environment, interrupt, monitor).map_err(failure::training)
+    // Before anything that takes time: the folder may be in use.
+    let claim = Claim::take(recipe, &environment).map_err(failure::training)?;
+    let plan = match begin.probing.filter(|_| !claim.has_begun()) {
+        Some(probing) => {
+            eprintln!("{probing}");
+            let forecast = forecast(r, &device, 3, Some(DataSize::of(claim.data())));
+            Some(forecast.map_err(|divergence| failure::training(divergence.into()))?.plan)
+        }
+        None => None,
+    };
+    let foreseen = Foreseen { peak_flops: Some(gemm_peak::measure(&device)), plan };
+    pretrain(recipe, &environment, claim, foreseen, interrupt, monitor).map_err(failure::training)
 }
 
 /// Writes `report.html` into a run folder.
@@ -152,7 +156,7 @@ pub fn train(
 pub fn write_report(run: &std::path::Path) -> Result<PathBuf, Failure> {
     let html = report::render(run)?;
     let path = run.join("report.html");
-    std::fs::write(&path, html)
+    durable::write(&path, html.as_bytes())
         .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))?;
     Ok(path)
 }

@@ -190,7 +190,7 @@ impl Workbench {
     }
 
     /// `electra` with the words of `line` as arguments.
-    fn command(&self, line: &str) -> std::process::Command {
+    pub fn command(&self, line: &str) -> std::process::Command {
         let mut command = std::process::Command::new(cargo_bin!("electra"));
         command.args(line.split_whitespace()).current_dir(self.folder.path());
         // What the machine of the test says about colours and backtraces is not its subject.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::mask::Mask;
 use super::simd::{fma, normal, vectorised};
-use super::storage::{contiguous, exclusive, tensor, uninitialised, values, values_mut};
+use super::storage::{contiguous, exclusive, row_elements, tensor, uninitialised, values, values_mut};
 use crate::Dropout;
 
 /// Elements of one parallel task.
@@ -98,7 +98,7 @@ pub fn tracked_gelu<C: CheckpointStrategy>(
 
 /// `dropout(x)`; its gradient is the same function of `dy`.
 pub fn dropout(x: FlexTensor, drop: Dropout) -> FlexTensor {
-    let Some(mask) = Mask::of(drop) else { return x };
+    let Some(mask) = Mask::of(drop, row_elements(&x)) else { return x };
     let mut y = exclusive(x);
     values_mut(&mut y).par_chunks_mut(CHUNK).enumerate().for_each_init(
         || uninitialised(CHUNK),

@@ -117,7 +117,7 @@ impl Operands {
             assert_eq!(q.layout().shape(), other.layout().shape(), "queries, keys and values");
         }
         let (q, k, v) = (contiguous(q), contiguous(k), contiguous(v));
-        Self { q, k, v, sizes, mask: Mask::of(drop) }
+        Self { q, k, v, sizes, mask: Mask::of(drop, heads * sizes.square()) }
     }
 
     /// `mask * p` of head `task` in `masked`, or `p` itself without dropout.

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::linear::sum_of_partials;
 use super::mask::Mask;
 use super::simd::{LANES, fma, fold, sum, vectorised};
-use super::storage::{contiguous, exclusive, tensor, uninitialised, values, values_mut, zeros};
+use super::storage::{contiguous, exclusive, row_elements, tensor, uninitialised, values, values_mut, zeros};
 use crate::Dropout;
 
 /// Rows of one parallel task; also the unit of the partial sums of `dgamma` and `dbeta`.
@@ -139,7 +139,7 @@ struct Sum {
 
 impl Sum {
     fn new(x: FlexTensor, branch: Option<(FlexTensor, Dropout)>) -> Self {
-        let mask = branch.as_ref().and_then(|(_, drop)| Mask::of(*drop));
+        let mask = branch.as_ref().and_then(|(_, drop)| Mask::of(*drop, row_elements(&x)));
         if let Some((branch, _)) = &branch {
             let (x, branch) = (x.layout().shape(), branch.layout().shape());
             assert_eq!(x, branch, "a residual branch has the shape of its trunk");

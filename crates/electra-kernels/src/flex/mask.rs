@@ -1,7 +1,8 @@
-//! Which elements a dropout keeps: 16 random bits per element, a function of (seed, element).
+//! Which elements a dropout keeps: 16 random bits per element, a function of (seed, element of
+//! the whole batch).
 
 use super::simd::vectorised;
-use crate::Dropout;
+use crate::{Dropout, split_mix};
 
 /// Elements that share one evaluation of the generator's 16 counters.
 const BLOCK: usize = 32;
@@ -20,11 +21,13 @@ pub struct Mask {
     scale: f32,
     key_1: u32,
     key_2: u32,
+    /// Elements of the whole batch before the tensor's first one.
+    before: usize,
 }
 
 impl Mask {
-    /// The mask of `drop`, or `None` if it keeps everything.
-    pub fn of(drop: Dropout) -> Option<Self> {
+    /// The mask of `drop` for a tensor of `row` elements a row, or `None` if it keeps everything.
+    pub fn of(drop: Dropout, row: usize) -> Option<Self> {
         assert!((0.0..1.0).contains(&drop.rate), "dropout rate {} is not in [0, 1)", drop.rate);
         let threshold = ((drop.rate * 65536.0).round() as u32).min(65535);
         let key = split_mix(drop.seed);
@@ -33,12 +36,14 @@ impl Mask {
             scale: (65536.0 / f64::from(65536 - threshold)) as f32,
             key_1: key as u32,
             key_2: (key >> 32) as u32,
+            before: drop.first_row as usize * row,
         })
     }
 
-    /// Writes the factors (0 or `1 / (1 - rate)`) of the elements from `start` on.
+    /// Writes the factors (0 or `1 / (1 - rate)`) of the tensor's elements from `start` on.
     #[inline]
     pub fn factors(&self, start: usize, mut out: &mut [f32]) {
+        let start = self.before + start;
         let mut block = start / BLOCK;
         let skip = start % BLOCK;
         if skip > 0 {
@@ -88,20 +93,13 @@ fn mix(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-fn split_mix(seed: u64) -> u64 {
-    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn kept(rate: f64, seed: u64, n: usize) -> Vec<bool> {
         let mut out = vec![0.0; n];
-        Mask::of(Dropout { rate, seed }).unwrap().factors(0, &mut out);
+        Mask::of(Dropout::new(rate, seed), n).unwrap().factors(0, &mut out);
         out.into_iter().map(|f| f != 0.0).collect()
     }
 
@@ -123,7 +121,7 @@ mod tests {
     #[test]
     fn the_factors_have_mean_one() {
         for rate in [0.1, 0.123_456_7, 0.5] {
-            let mask = Mask::of(Dropout { rate, seed: 0 }).unwrap();
+            let mask = Mask::of(Dropout::new(rate, 0), 1).unwrap();
             let keep = f64::from(65536 - mask.threshold) / 65536.0;
             assert!((keep - (1.0 - rate)).abs() < 1e-5);
             assert!((keep * f64::from(mask.scale) - 1.0).abs() < 1e-7);
@@ -132,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_rate_that_rounds_to_zero_is_off() {
-        assert!(Mask::of(Dropout::OFF).is_none());
-        assert!(Mask::of(Dropout { rate: 1e-9, seed: 3 }).is_none());
+        assert!(Mask::of(Dropout::OFF, 1).is_none());
+        assert!(Mask::of(Dropout::new(1e-9, 3), 1).is_none());
     }
 
     #[test]
@@ -179,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_element_does_not_depend_on_where_the_slice_begins() {
-        let mask = Mask::of(Dropout { rate: 0.3, seed: 1 }).unwrap();
+        let mask = Mask::of(Dropout::new(0.3, 1), 1).unwrap();
         let mut all = vec![0.0; 300];
         mask.factors(0, &mut all);
         for start in 0..100 {
@@ -192,8 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_a_batch_have_the_factors_that_they_have_in_the_whole() {
+        // 21 elements a row: rows begin within blocks.
+        let mut all = vec![0.0; 8 * 21];
+        Mask::of(Dropout::new(0.3, 1), 21).unwrap().factors(0, &mut all);
+        for first_row in 0..8 {
+            let drop = Dropout { first_row, ..Dropout::new(0.3, 1) };
+            let mut row = vec![0.0; 21];
+            Mask::of(drop, 21).unwrap().factors(0, &mut row);
+            assert_eq!(row, all[first_row as usize * 21..][..21], "row {first_row}");
+        }
+    }
+
+    #[test]
     fn counters_beyond_32_bits_do_not_repeat_the_mask() {
-        let mask = Mask::of(Dropout { rate: 0.5, seed: 1 }).unwrap();
+        let mask = Mask::of(Dropout::new(0.5, 1), 1).unwrap();
         let (mut near, mut far) = (vec![0.0; 4096], vec![0.0; 4096]);
         mask.factors(0, &mut near);
         mask.factors(1 << 33, &mut far);

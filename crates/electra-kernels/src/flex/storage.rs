@@ -40,6 +40,12 @@ pub fn dims<const D: usize>(x: &FlexTensor) -> [usize; D] {
     std::array::from_fn(|i| shape[i])
 }
 
+/// Elements of a row, rows being the first dimension; 0 where there are no rows.
+pub fn row_elements(x: &FlexTensor) -> usize {
+    let shape = x.layout().shape();
+    shape.num_elements() / shape[0].max(1)
+}
+
 /// The same elements in row-major order; copies only what is strided.
 pub fn contiguous(x: FlexTensor) -> FlexTensor {
     if x.layout().is_contiguous() { x } else { x.to_contiguous() }

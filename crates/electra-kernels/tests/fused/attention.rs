@@ -82,7 +82,7 @@ fn attention_agrees_with_double_precision() {
 #[test]
 fn attention_with_dropout_agrees_with_its_mask_in_double_precision() {
     for sizes in SIZES {
-        for drop in [Dropout { rate: 0.1, seed: 3 }, Dropout { rate: 0.5, seed: 4 }] {
+        for drop in [Dropout::new(0.1, 3), Dropout::new(0.5, 4)] {
             let mask = sizes.mask(drop);
             check(
                 &format!("{sizes:?} {drop:?}"),

@@ -16,7 +16,7 @@ fn block(device: Device) -> Vec<u64> {
     let sizes = [b * s * h, h * h, h, h * f, f, f * h, h, h, h];
     let inputs: Vec<Input> = sizes.into_iter().enumerate().map(|(i, n)| input(n, i as u64, 0.4)).collect();
     let operation = |t: &[Tensor<1>]| {
-        let drop = |seed| Dropout { rate: 0.1, seed };
+        let drop = |seed| Dropout::new(0.1, seed);
         let x = dropout(t[0].clone(), drop(0)).reshape([b, s, h]);
         let bias = x.clone().detach().narrow(2, 0, 1).reshape([b, s]);
         let [q, k, v] = [1.0, 2.0, 3.0]

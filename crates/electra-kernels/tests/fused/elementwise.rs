@@ -27,7 +27,7 @@ fn gelu_of_large_arguments_is_the_argument_or_zero() {
 
 #[test]
 fn dropout_and_its_gradient_are_one_mask() {
-    let drop = Dropout { rate: 0.3, seed: 5 };
+    let drop = Dropout::new(0.3, 5);
     for n in [1, 31, 32, 40_000] {
         let mask = doubles(dropout(floats(&vec![1.0; n], [n]), drop));
         check(
@@ -46,7 +46,7 @@ fn dropout_and_its_gradient_are_one_mask() {
 #[test]
 fn dropout_zeroes_a_tenth_and_scales_the_rest() {
     let n = 1 << 20;
-    let y = doubles(dropout(floats(&vec![1.0; n], [n]), Dropout { rate: 0.1, seed: 77 }));
+    let y = doubles(dropout(floats(&vec![1.0; n], [n]), Dropout::new(0.1, 77)));
     let zeros = y.iter().filter(|y| **y == 0.0).count() as f64 / n as f64;
     assert!((zeros - 0.1).abs() < 0.0015, "{zeros}");
     assert!(y.iter().all(|y| *y == 0.0 || (y - 1.0 / 0.9).abs() < 2e-5));
@@ -62,13 +62,13 @@ fn dropout_that_is_off_is_the_identity() {
 fn dropout_leaves_its_argument_alone() {
     let x = floats(&[1.0; 64], [64]);
     let kept = x.clone();
-    let _ = dropout(x, Dropout { rate: 0.5, seed: 1 });
+    let _ = dropout(x, Dropout::new(0.5, 1));
     assert_eq!(doubles(kept), [1.0; 64]);
 }
 
 #[test]
 fn the_mask_follows_the_logical_element_also_in_a_view() {
-    let drop = Dropout { rate: 0.5, seed: 4 };
+    let drop = Dropout::new(0.5, 4);
     let x = floats(&noise(48, 1, 1.0), [6, 8]).transpose();
     let copy = floats(&doubles(x.clone()), [8, 6]);
     assert_eq!(doubles(dropout(x, drop)), doubles(dropout(copy, drop)));

@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn dropout_keeps_or_zeroes(n in 1..3000usize, rate in 0.0..0.99f64, seed: u64) {
         let x = noise(n, seed, 1.0);
-        let y = doubles(dropout(floats(&x, [n]), Dropout { rate, seed }));
+        let y = doubles(dropout(floats(&x, [n]), Dropout::new(rate, seed)));
         for (x, y) in x.iter().zip(y) {
             prop_assert!(y == 0.0 || (y * (1.0 - rate) / x - 1.0).abs() < 1e-3);
         }

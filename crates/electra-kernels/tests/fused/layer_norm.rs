@@ -28,7 +28,7 @@ fn layer_norm_agrees_with_double_precision() {
 
 #[test]
 fn residual_layer_norm_with_dropout_agrees_with_its_mask_in_double_precision() {
-    let drops = [Dropout::OFF, Dropout { rate: 0.1, seed: 8 }, Dropout { rate: 0.5, seed: 9 }];
+    let drops = [Dropout::OFF, Dropout::new(0.1, 8), Dropout::new(0.5, 9)];
     for [b, s, width] in [[1, 1, 3], [2, 7, 12], [1, 40, 33], [2, 33, 64]] {
         for drop in drops {
             let n = b * s * width;
@@ -99,7 +99,7 @@ fn the_backward_pass_leaves_shared_tensors_alone() {
     let x = Tensor::<2>::from_data(TensorData::new(noise(32, 1, 1.0), [4, 8]), &device).require_grad();
     let branch = x.clone() * 2.0;
     let before = doubles(branch.clone());
-    let drop = Dropout { rate: 0.5, seed: 1 };
+    let drop = Dropout::new(0.5, 1);
     let y = residual_layer_norm(x.clone(), branch.clone(), drop, ones.clone(), ones.clone(), EPS);
     let z = residual_layer_norm(y, branch.clone(), drop, ones.clone(), ones, EPS);
     let _ = z.square().sum().backward();

@@ -1,7 +1,9 @@
 //! Micro-batches add up to the batch, however unlike their rows are.
 
+use burn::prelude::*;
+use electra_model::objective::StepDropout;
 use electra_model::parameters::collect;
-use electra_model::{BatchData, Normalizer};
+use electra_model::{BatchData, Normalizer, Precision};
 use electra_pretrain::snapshot::Snapshot;
 use electra_pretrain::step::Step;
 
@@ -19,14 +21,16 @@ fn micro_batches(batch: &BatchData, rows: usize) -> Vec<BatchData> {
     (0..batch.examples / rows).map(|m| tiny::rows(batch, m * rows, rows)).collect()
 }
 
+/// Composed operations draw another mask for every micro-batch: they are exact without dropout.
 #[test]
 fn micro_batches_give_the_losses_gradients_and_update_of_the_whole_batch() {
-    let (recipe, batch) = (recipe(0.0), batch());
-    for device in devices() {
+    let [flex, composed] = devices();
+    for (dropout, device) in [(0.0, &flex), (0.0, &composed), (0.1, &flex)] {
+        let (recipe, batch) = (recipe(dropout), batch());
         let run = |micro_batches: &[BatchData]| -> (Step, Snapshot) {
             let model = |device: &_| tiny::electra(&recipe.model, 1, device);
-            let mut snapshot = snapshot(model, &recipe, &device);
-            (step(&mut snapshot, micro_batches, &recipe, &device), snapshot)
+            let mut snapshot = snapshot(model, &recipe, device);
+            (step(&mut snapshot, micro_batches, &recipe, device), snapshot)
         };
         let (whole, after_whole) = run(std::slice::from_ref(&batch));
         for rows in [1, 2, 4] {
@@ -48,6 +52,40 @@ fn micro_batches_give_the_losses_gradients_and_update_of_the_whole_batch() {
             assert_alike(&moments(&after_sum, 2), &moments(&after_whole, 2), 2e-5);
         }
     }
+}
+
+#[test]
+fn micro_batches_of_a_composed_device_do_not_share_their_dropout() {
+    let recipe = recipe(0.1);
+    let [_, composed] = devices();
+    let loss = |first_row| {
+        let dropout = StepDropout { hidden: 0.1, attention: 0.1, seed: 3, first_row };
+        let batch = tiny::batch(&[32, 20], 32, 1);
+        let model = tiny::electra(&recipe.model, 1, &composed);
+        let output = recipe.objective.forward(
+            &model,
+            &batch.to_device(&composed),
+            Normalizer::over([&batch]),
+            Some(dropout),
+        );
+        output.mlm.into_scalar::<f64>()
+    };
+    assert_eq!(loss(0), loss(0));
+    assert_ne!(loss(0), loss(2));
+}
+
+#[test]
+fn sixteen_bit_micro_batches_drop_what_the_batch_drops_on_flex() {
+    let mut recipe = recipe(0.1);
+    recipe.train.precision = Precision::Bf16;
+    let (device, batch) = (Device::flex().autodiff(), batch());
+    let loss = |micro_batches: &[BatchData]| {
+        let mut snapshot = Snapshot::new(&recipe.model, 1, &device, Precision::Bf16);
+        step(&mut snapshot, micro_batches, &recipe, &device).loss
+    };
+    let whole = loss(std::slice::from_ref(&batch));
+    let sum = loss(&micro_batches(&batch, 2));
+    assert!((sum / whole - 1.0).abs() < 2e-6, "{sum}, expected {whole}");
 }
 
 #[test]

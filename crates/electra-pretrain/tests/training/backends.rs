@@ -1,11 +1,13 @@
 //! One device's step is another's.
 
 use burn::prelude::*;
-use electra_model::objective::StepDropout;
+use electra_model::objective::{Objective, StepDropout};
 use electra_model::parameters::{NamedTensors, collect};
 use electra_model::{Electra, Normalizer, Precision};
 use electra_pretrain::Recipe;
+use electra_pretrain::metrics::Tally;
 use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::step::{Divergence, optimizer_step};
 
 use electra_run::recipe::load_str;
 
@@ -76,4 +78,33 @@ fn sixteen_bit_products_change_a_step_by_rounding_and_keep_weights_in_32_bits() 
             assert_ne!(found.loss, expected.loss, "{precision:?} was not used");
         }
     }
+}
+
+#[test]
+fn a_gradient_that_overflows_in_16_bits_is_computed_again_with_a_smaller_loss_scale() {
+    let device = Device::flex().autodiff();
+    let batch = tiny::batch(&[32, 9, 20, 4], 32, 1);
+    let step_with = |precision, weight| {
+        let mut recipe = recipe(0.1);
+        recipe.train.precision = precision;
+        let Objective::ReplacedTokenDetection { generator_weight, .. } = &mut recipe.objective;
+        *generator_weight = weight;
+        let mut snapshot = Snapshot::new(&recipe.model, 1, &device, precision);
+        let mut tally = Tally::default();
+        let micro_batches = std::slice::from_ref(&batch);
+        let step = optimizer_step(&mut snapshot, micro_batches, &recipe, &device, Some(&mut tally));
+        // What was counted before an overflow counts no more.
+        assert_eq!(tally.judged.len(), 65);
+        step
+    };
+    assert_eq!(step_with(Precision::F16, 1.0).unwrap().loss_scale, 1024.0);
+    // The largest 16-bit number is 65504: 30,000 passes, 1024 times as much does not.
+    let (found, expected) = (step_with(Precision::F16, 3e4), step_with(Precision::F32, 3e4));
+    let (found, expected) = (found.unwrap(), expected.unwrap());
+    assert!(found.loss_scale < 1024.0 && found.loss_scale >= 1.0, "{found:?}");
+    assert_eq!(expected.loss_scale, 1.0);
+    let off = (found.clip.norm / expected.clip.norm - 1.0).abs();
+    assert!(off < 1e-2, "{found:?}, expected {expected:?}");
+    // Where no scale is small enough the step is refused, as in other precisions.
+    assert!(matches!(step_with(Precision::F16, 1e9), Err(Divergence::Gradient { step: 0, .. })));
 }

@@ -9,6 +9,7 @@ use electra_pretrain::Recipe;
 use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
 use electra_pretrain::mask::Masking;
+use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::snapshot::Snapshot;
 use electra_text::build::{BuildRequest, HeldOut, build};
 use electra_text::corpus::ReadOptions;
@@ -68,7 +69,7 @@ fn a_batch_is_a_function_of_the_step() {
     for step in [5, 0, 3, 3] {
         assert!(used.at(step) == steps[step as usize], "step {step}");
     }
-    let mut ahead = Prefetch::start(used, 3, 6);
+    let ahead = Prefetch::start(used, 3, 6);
     for expected in &steps[3..] {
         assert!(ahead.next_step() == *expected, "a step was prepared otherwise ahead");
     }
@@ -179,5 +180,28 @@ fn an_output_bias_at_the_log_frequencies_tells_how_often_each_piece_can_be_predi
     for (id, (found, count)) in bias(&recipe).into_iter().zip(counts).enumerate() {
         let expected = (count as f64 / total).ln();
         assert!((f64::from(found) - expected).abs() < 1e-5, "id {id}: {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn the_data_says_how_full_its_rows_are_and_a_forecast_counts_no_padding() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let size = DataSize::of(&data);
+    let rows = data.split(Split::Train);
+    let tokens: usize = rows.iter().map(|example| example.ids.len()).sum();
+    assert_eq!((size.examples, size.heldout), (rows.len(), data.split(Split::HeldOut).len()));
+    assert_eq!(size.fill, tokens as f64 / (32 * rows.len()) as f64);
+
+    let recipe = recipe(0.0);
+    // Without evaluation the time is that of the steps alone, whatever the machine's speed.
+    let of_step = |fill| {
+        let size = DataSize { heldout: 0, fill, ..size };
+        let plan = forecast(&recipe, &Device::flex(), 1, Some(size)).unwrap().plan;
+        assert_eq!(plan.tokens, 200 * 8 * 32);
+        plan.tokens_per_second * plan.seconds / recipe.train.steps as f64
+    };
+    for fill in [1.0, 0.25] {
+        assert!((of_step(fill) / (8.0 * 32.0 * fill) - 1.0).abs() < 1e-9, "{} of {fill}", of_step(fill));
     }
 }

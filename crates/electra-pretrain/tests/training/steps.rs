@@ -20,7 +20,7 @@ pub fn snapshot(model: impl FnOnce(&Device) -> Electra, recipe: &Recipe, device:
 
 /// One step over `micro_batches`, which must not diverge.
 pub fn step(snapshot: &mut Snapshot, micro_batches: &[BatchData], recipe: &Recipe, device: &Device) -> Step {
-    optimizer_step(snapshot, micro_batches, recipe, device).unwrap()
+    optimizer_step(snapshot, micro_batches, recipe, device, None).unwrap()
 }
 
 /// The optimizer's first or second moments by the paths of their parameters.

@@ -5,10 +5,12 @@ use std::io;
 use std::path::Path;
 
 use super::{
-    BEST, Blob, CheckpointError, CheckpointStore, MANIFEST, Manifest, PIECE, REPLACED, SAVING, entry_names,
-    step_of,
+    BEST, Blob, CheckpointError, CheckpointStore, MANIFEST, Manifest, REPLACED, SAVING, entry_names, step_of,
 };
 use crate::durable;
+
+/// Bytes that are hashed and written at a time.
+pub(super) const PIECE: usize = 1 << 20;
 
 impl CheckpointStore {
     /// Saves `blobs` (file name and content) as the checkpoint of `step`, then removes all but the

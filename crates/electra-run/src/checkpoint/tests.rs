@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::DurableWrite;
+use super::save::PIECE;
 use super::*;
 
 fn store(folder: &Path, keep_last: usize) -> CheckpointStore {

@@ -49,6 +49,27 @@ pub struct Resolved<T> {
     pub origins: Origins,
 }
 
+impl<T: Serialize> Resolved<T> {
+    /// BLAKE3 of the recipe without the values and tables at `keys`, in hexadecimal: the same for
+    /// recipes that differ there and nowhere else. Keys that the recipe does not have are no error.
+    #[must_use]
+    pub fn hash_without(&self, keys: &[&str]) -> String {
+        let mut root = toml::Table::try_from(&self.value).expect("what was read from TOML can be a table");
+        for key in keys {
+            let (tables, last) = key.rsplit_once('.').map_or((None, *key), |(t, last)| (Some(t), last));
+            let mut around = Some(&mut root);
+            for name in tables.into_iter().flat_map(|tables| tables.split('.')) {
+                around = around.and_then(|table| table.get_mut(name)?.as_table_mut());
+            }
+            if let Some(table) = around {
+                table.remove(last);
+            }
+        }
+        let text = format!("recipe_version = {RECIPE_VERSION}\n{root}");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
 impl<T> Resolved<T> {
     /// An error about the value at `key` (`"train.batch_size"`; elements of arrays by their
     /// number) that points at the place where it was written: the file, the extended file or the

@@ -56,6 +56,21 @@ fn wrong(from: &str, to: &str) -> RecipeError {
     load_str::<Recipe>("base.toml", &COMPLETE.replacen(from, to, 1), &[]).expect_err("a wrong recipe")
 }
 
+#[test]
+fn a_hash_without_keys_ignores_these_and_nothing_else() {
+    let hash = |overrides: &[&str], keys: &[&str]| set(overrides).unwrap().hash_without(keys);
+    let free = ["name", "objective", "train.layers", "train.absent", "absent.too"];
+    let same = hash(&[], &free);
+    for change in ["name=x", "objective.temperature=2", "train.layers=[3]"] {
+        assert_eq!(hash(&[change], &free), same, "{change}");
+        assert_ne!(hash(&[change], &[]), hash(&[], &[]), "{change}");
+    }
+    for change in ["seed=2", "train.batch_size=33", "train.stop_after=1"] {
+        assert_ne!(hash(&[change], &free), same, "{change}");
+    }
+    assert_eq!(hash(&[], &[]), set(&[]).unwrap().hash);
+}
+
 /// Writes files into a fresh folder.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

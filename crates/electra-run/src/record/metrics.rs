@@ -40,11 +40,11 @@ pub struct RunRecord {
 pub struct Plan {
     /// Seconds for all steps.
     pub seconds: f64,
-    /// Tokens that all steps read.
+    /// Tokens that all steps read, padding counted.
     pub tokens: u64,
     /// How often they read the data.
     pub epochs: f64,
-    /// Tokens read in a second.
+    /// Tokens read in a second, padding not counted.
     pub tokens_per_second: f64,
     /// The most resident memory, in units of 10^6 bytes.
     pub peak_rss_mb: f64,
@@ -65,7 +65,7 @@ pub struct TrainRecord {
     pub learning_rate: f64,
     /// Global norm of the gradient before clipping.
     pub grad_norm: f64,
-    /// Tokens read in a second.
+    /// Tokens read in a second, padding not counted.
     pub tokens_per_second: f64,
     /// Floating-point rate as a fraction of the measured peak, if it was measured.
     pub peak_fraction: Option<f64>,
@@ -73,11 +73,18 @@ pub struct TrainRecord {
     pub rss_mb: f64,
     /// Part of the time spent waiting for data.
     pub data_wait_fraction: f64,
-    /// Part of the masked positions that the generator's best guess gets right, if it was counted.
+    /// Part of the masked positions that the generator's best guess gets right, in the last step and
+    /// with its dropout. None, as the next three, if that step had no masked position.
     pub mlm_accuracy: Option<f64>,
+    /// Part of them that the generator's sample gets right, likewise.
+    pub sampled_accuracy: Option<f64>,
+    /// Part of the tokens that the discriminator judges right, likewise.
+    pub rtd_accuracy: Option<f64>,
+    /// Part of the tokens that are replaced, likewise.
+    pub fake_rate: Option<f64>,
     /// Passes over the data so far.
     pub epoch: f64,
-    /// Tokens read so far.
+    /// Tokens read so far, padding counted, as papers count them.
     pub tokens: u64,
 }
 

@@ -82,6 +82,7 @@ const SKETCHES: [Sketch; 12] = [
         title: "Generator accuracy",
         note: "at masked positions",
         fields: &[
+            (Role::Training, "mlm_accuracy", "best guess in training"),
             (Role::HeldOut, "mlm_accuracy", "best guess"),
             (Role::Second, "sampled_accuracy", "sample"),
         ],
@@ -91,7 +92,7 @@ const SKETCHES: [Sketch; 12] = [
     Sketch {
         title: "Fake rate q",
         note: "replaced tokens among all",
-        fields: &[(Role::HeldOut, "fake_rate", BOTH[1])],
+        fields: &[(Role::Training, "fake_rate", BOTH[0]), (Role::HeldOut, "fake_rate", BOTH[1])],
         limit: None,
         scale: Scale::Values,
     },

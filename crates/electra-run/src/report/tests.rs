@@ -103,6 +103,14 @@ fn a_run_without_evaluation_is_not_judged() {
     assert!(page.contains("at step 20, without an end: still running, or killed"));
     assert_eq!(page.matches("<svg").count(), 7);
     assert_eq!(page.matches("nothing recorded yet").count(), 5);
+    // What training itself counts is drawn.
+    let counted = |step, share: f64| {
+        let mut line = train(step, 30.0);
+        (line["mlm_accuracy"], line["fake_rate"]) = (share.into(), (0.1 - share).into());
+        line
+    };
+    let page = self::page(&[start(), counted(10, 0.01), counted(20, 0.02)]);
+    assert_eq!(page.matches("<svg").count(), 9);
 }
 
 #[test]

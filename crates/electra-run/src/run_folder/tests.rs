@@ -6,6 +6,7 @@ fn identity() -> RunIdentity {
     RunIdentity {
         recipe_text: "recipe_version = 1\nseed = 1\n\n[train]\nbatch_size = 32\nsteps = 10\n".to_owned(),
         recipe_hash: "recipe".to_owned(),
+        free_keys: &["data.path", "log"],
         data_hash: "data".to_owned(),
         tokenizer_hash: "tokenizer".to_owned(),
         model_hash: None,
@@ -49,6 +50,40 @@ fn another_recipe_is_refused_with_the_lines_that_differ() {
     assert!(error.contains("--run"), "{error}");
     // The folder is as it was, and free.
     assert!(RunFolder::create_or_resume(folder.path(), &identity()).unwrap().is_resumed);
+}
+
+#[test]
+fn free_keys_may_change_and_the_recipe_says_so_once_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let began = RunIdentity {
+        recipe_text: "seed = 1\n\n[data]\npath = \"a\"\n\n[log]\nevery_steps = 5\n".to_owned(),
+        ..identity()
+    };
+    drop(RunFolder::create_or_resume(folder.path(), &began).unwrap());
+    let text = began.recipe_text.replace("\"a\"", "\"b\"") + "histogram_every_steps = 9\n";
+    let moved = RunIdentity { recipe_text: text, ..began.clone() };
+    let run = RunFolder::create_or_resume(folder.path(), &moved).unwrap();
+    assert_eq!(
+        run.changes,
+        [
+            "data.path of the recipe was \"a\" before and is \"b\" now",
+            "log.histogram_every_steps of the recipe was absent before and is 9 now"
+        ]
+    );
+    assert_eq!(fs::read_to_string(run.recipe()).unwrap(), began.recipe_text);
+    run.adopt_recipe().unwrap();
+    assert_eq!(fs::read_to_string(run.recipe()).unwrap(), moved.recipe_text);
+    drop(run);
+    assert!(RunFolder::create_or_resume(folder.path(), &moved).unwrap().changes.is_empty());
+
+    // Where something else differs as well, only that is the reason to refuse.
+    let other = RunIdentity {
+        recipe_text: moved.recipe_text.replace("\"b\"", "\"c\"").replace("seed = 1", "seed = 2"),
+        recipe_hash: "other".to_owned(),
+        ..moved
+    };
+    let error = refused(folder.path(), &other);
+    assert!(error.contains("another recipe (seed = 1 there, 2 now)"), "{error}");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+pub(in crate::commands) use electra_run::record::thousands as count;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// A progress display on standard error.
-pub(super) struct Meter {
+pub(in crate::commands) struct Meter {
     verb: &'static str,
     bar: Option<ProgressBar>,
     start: Instant,
@@ -17,7 +18,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(verb: &'static str) -> Self {
+    pub(in crate::commands) fn new(verb: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left")
                 .expect("the template is well-formed")
@@ -28,7 +29,7 @@ impl Meter {
     }
 
     /// `done` of `total`; `detail` is built only if it is shown.
-    pub(super) fn show(&mut self, done: u64, total: u64, detail: impl FnOnce() -> String) {
+    pub(in crate::commands) fn show(&mut self, done: u64, total: u64, detail: impl FnOnce() -> String) {
         match &self.bar {
             Some(bar) => {
                 bar.set_length(total);
@@ -46,7 +47,7 @@ impl Meter {
     }
 
     /// A stage that cannot be measured.
-    pub(super) fn stage(&mut self, what: String) {
+    pub(in crate::commands) fn stage(&mut self, what: String) {
         match &self.bar {
             Some(bar) => {
                 let spinner = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
@@ -59,37 +60,14 @@ impl Meter {
     }
 
     /// Clears the display.
-    pub(super) fn finish(self) {
+    pub(in crate::commands) fn finish(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-/// `1234567` as `1,234,567`.
-pub(in crate::commands) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Bytes as megabytes.
-pub(super) fn megabytes(bytes: u64) -> String {
+pub(in crate::commands) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1000, 1234567].map(count), ["0", "999", "1,000", "1,234,567"]);
-    }
 }

@@ -1,0 +1,64 @@
+//! What the binary writes to its standard output and standard error.
+//!
+//! The standard `println!` and `eprintln!` panic where the other end of a pipe is closed. Those of
+//! this module, which take their places in the whole binary, do what other programs do then: they
+//! end the process without a word. Only a training run wants to save before it ends: see
+//! [`tell`].
+
+use std::fmt::Arguments;
+use std::io::{self, Write};
+use std::process;
+
+/// What a shell shows for a program that SIGPIPE has ended, which is 13.
+const CLOSED_PIPE: i32 = 128 + 13;
+
+/// Writes a line to standard output, or ends the process.
+macro_rules! println {
+    () => { $crate::output::line_out(format_args!("")) };
+    ($($argument:tt)*) => { $crate::output::line_out(format_args!($($argument)*)) };
+}
+
+/// Writes a line to standard error, or ends the process.
+macro_rules! eprintln {
+    () => { $crate::output::line_err(format_args!("")) };
+    ($($argument:tt)*) => { $crate::output::line_err(format_args!($($argument)*)) };
+}
+
+/// See `println!`. A disk that is full, where standard output is a file, is told of.
+pub fn line_out(text: Arguments<'_>) {
+    bytes_out(format!("{text}\n").as_bytes());
+}
+
+/// Writes to standard output as `println!` does.
+pub fn bytes_out(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE),
+        Err(error) => {
+            let _ = tell(format_args!("cannot write to standard output: {error}"));
+            process::exit(1);
+        }
+    }
+}
+
+/// See `eprintln!`. Where standard error cannot be written for another reason than a closed pipe,
+/// nobody can be told, and the work is worth more than the line.
+pub fn line_err(text: Arguments<'_>) {
+    if is_closed(&tell(text)) {
+        process::exit(CLOSED_PIPE);
+    }
+}
+
+/// Writes a line to standard error and leaves what to do about an error to the caller.
+///
+/// # Errors
+/// Those of the write.
+pub fn tell(text: Arguments<'_>) -> io::Result<()> {
+    io::stderr().lock().write_all(format!("{text}\n").as_bytes())
+}
+
+/// Whether the reader of a pipe is gone.
+pub fn is_closed(written: &io::Result<()>) -> bool {
+    written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,95 @@
+//! Readers that go away, as `head` does: every command ends quietly, and a training run saves first.
+
+mod workbench;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+use workbench::{Ran, Workbench, assert_says};
+
+/// What a shell shows for a program that SIGPIPE has ended.
+const CLOSED_PIPE: Option<i32> = Some(141);
+
+/// A pipe that nobody reads from.
+fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
+/// Runs a command with its standard output into a closed pipe.
+fn into_closed_pipe(bench: &Workbench, line: &str) -> Output {
+    bench.command(line).stdout(closed()).stderr(Stdio::piped()).output().expect("the binary runs")
+}
+
+#[test]
+fn commands_that_print_end_quietly_when_nobody_reads() {
+    let bench = Workbench::with_data();
+    bench.succeed("pretrain recipe.toml --no-plan --set train.steps=3 --run run");
+    for line in [
+        "completions bash",
+        "data inspect data",
+        "data inspect data --json",
+        "data verify data",
+        "data build --input corpus.txt --tokenizer tokenizer --seq-len 32 --heldout-fraction 0.1 --out data",
+        "plan recipe.toml --json --probe-steps 1",
+        "bench step recipe.toml --json --steps 1",
+        "detect --json --model run bagu",
+        "detect --model run bagu",
+        "report run",
+        "export hf run --out exported",
+        "doctor --json",
+    ] {
+        let ran = Ran::of(&into_closed_pipe(&bench, line));
+        assert_eq!(ran.code, CLOSED_PIPE, "electra {line}\n{}", ran.stderr);
+        assert_eq!(ran.stderr, "", "electra {line}");
+    }
+    // clap prints help by itself.
+    let ran = Ran::of(&into_closed_pipe(&bench, "--help"));
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn errors_that_nobody_reads_are_no_panics() {
+    let bench = Workbench::new();
+    let status = bench.command("pretrain gone.toml").stderr(closed()).status().unwrap();
+    assert_eq!(status.code(), CLOSED_PIPE);
+}
+
+#[test]
+fn a_run_whose_lines_nobody_reads_saves_and_goes_on_with_the_same_command() {
+    let bench = Workbench::with_data();
+    let command = "pretrain recipe.toml --run run --no-plan --set train.steps=100000 --set log.every_steps=1";
+    let mut child = bench.start(command);
+    // As `2>&1 | head -3` does it.
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first: Vec<String> = lines.by_ref().take(3).map(Result::unwrap).collect();
+    assert_says(&first[0], &["training 100,000 steps"]);
+    drop(lines);
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!((child.wait().unwrap().code(), out.as_str()), (Some(75), ""));
+    let end = bench.metrics("run").pop().unwrap();
+    assert_eq!(end["kind"], "end");
+    let stopped = end["step"].as_u64().unwrap();
+    assert!((1..100_000).contains(&stopped));
+    assert!(bench.path(&format!("run/checkpoints/step-{stopped:010}/manifest.json")).exists());
+
+    let mut child = bench.start(command);
+    bench.wait_for_step(&mut child, "run", stopped + 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_disk_without_room_for_the_output_is_told_of() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    let bench = Workbench::new();
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut command: Command = bench.command("completions bash");
+    let ran = Ran::of(&command.stdout(full).stderr(Stdio::piped()).output().unwrap());
+    assert_eq!(ran.code, Some(1));
+    assert_says(&ran.stderr, &["cannot write to standard output", "No space left"]);
+}

@@ -1,0 +1,123 @@
+//! What a run needs before its first step: a place, data, and a folder that is its own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::prelude::*;
+use electra_run::durable;
+use electra_run::recipe::Resolved;
+use electra_run::record::Plan;
+use electra_run::run_folder::{RunFolder, RunIdentity};
+use electra_text::DataSet;
+
+use super::TrainError;
+use crate::data::{RecipeDataError, open_data};
+use crate::model_folder::MODEL_CONFIG;
+use crate::recipe::{FREE_KEYS, Recipe};
+
+/// Where and with what a run takes place; none of it decides the weights' meaning.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// Its name on the command line.
+    pub device_name: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// The run folder.
+    pub run: PathBuf,
+    /// Name and version of the program.
+    pub program_version: String,
+    /// Whether the hashes of all shards are recomputed first: reads all data once.
+    pub verify_data: bool,
+}
+
+/// What was measured before the first step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Foreseen {
+    /// Peak of the device in floating-point operations per second.
+    pub peak_flops: Option<f64>,
+    /// What the run will need.
+    pub plan: Option<Plan>,
+}
+
+/// Data that fits a recipe, and a run folder that this process holds for it.
+pub struct Claim {
+    pub(super) data: Arc<DataSet>,
+    pub(super) folder: RunFolder,
+}
+
+impl Claim {
+    /// Opens the data, holds it against the recipe and takes the run folder.
+    ///
+    /// # Errors
+    /// If the data or the folder cannot be used. No folder is made for data that is damaged.
+    pub fn take(recipe: &Resolved<Recipe>, environment: &Environment) -> Result<Self, TrainError> {
+        let data = Arc::new(open_data(&recipe.value)?);
+        let verify = || -> Result<(), TrainError> {
+            if environment.verify_data {
+                data.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
+            }
+            Ok(())
+        };
+        // To read all data takes a while: whoever finds the folder in use is told before.
+        let is_new = !environment.run.exists();
+        if is_new {
+            verify()?;
+        }
+        let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))?;
+        if !is_new {
+            verify()?;
+        }
+        Ok(Self { data, folder })
+    }
+
+    /// The data.
+    pub fn data(&self) -> &DataSet {
+        &self.data
+    }
+
+    /// Whether training has begun in the folder before.
+    pub fn has_begun(&self) -> bool {
+        self.folder.metrics().exists()
+    }
+}
+
+fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet) -> RunIdentity {
+    RunIdentity {
+        recipe_text: recipe.text.clone(),
+        recipe_hash: recipe.hash_without(FREE_KEYS),
+        free_keys: FREE_KEYS,
+        data_hash: data.manifest().data_hash().to_string(),
+        tokenizer_hash: data.manifest().tokenizer.hash.clone(),
+        model_hash: None,
+        program_version: environment.program_version.clone(),
+        device: environment.device_name.clone(),
+        threads: environment.threads,
+    }
+}
+
+/// Model sizes and tokenizer: what makes the run folder a model folder.
+pub(super) fn write_model_folder(
+    recipe: &Recipe,
+    data: &DataSet,
+    folder: &RunFolder,
+) -> Result<(), TrainError> {
+    let write = |path: PathBuf, bytes: &[u8]| {
+        durable::write(&path, bytes).map_err(|source| TrainError::Write { path, source })
+    };
+    let config = serde_json::to_vec_pretty(&recipe.model).expect("sizes are JSON");
+    write(folder.path().join(MODEL_CONFIG), &config)?;
+    let to = folder.tokenizer();
+    let failed = |source| TrainError::Write { path: to.clone(), source };
+    fs::create_dir_all(&to).map_err(failed)?;
+    for entry in fs::read_dir(data.tokenizer_folder()).map_err(failed)? {
+        let from = entry.map_err(failed)?.path();
+        if let Some(name) = from.file_name().filter(|_| from.is_file()) {
+            let bytes = fs::read(&from).map_err(|source| TrainError::Write { path: from.clone(), source })?;
+            write(to.join(name), &bytes)?;
+        }
+    }
+    Ok(())
+}

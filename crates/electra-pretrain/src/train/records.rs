@@ -1,0 +1,187 @@
+//! What a run writes down at its intervals: metrics, TensorBoard, lines for whoever watches.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::prelude::*;
+use electra_model::flops::ForwardFlops;
+use electra_run::process;
+use electra_run::record::{HParam, TrainRecord};
+
+use super::{Run, TrainError, untrained_loss};
+use crate::evaluate::evaluate;
+use crate::interval::Interval;
+use crate::metrics::Tally;
+use crate::monitor::Event;
+use crate::recipe::Recipe;
+use crate::step::{Divergence, Step};
+
+impl Run<'_> {
+    /// Says once that 16 bits are too few for the gradients.
+    pub(super) fn tell_loss_scale(&mut self, step: &Step) -> Result<(), TrainError> {
+        if step.loss_scale >= self.recipe.train.precision.loss_scale() || self.told_loss_scale {
+            return Ok(());
+        }
+        self.told_loss_scale = true;
+        self.note(&format!(
+            "a gradient overflowed in 16 bits: the step was computed again with a loss scale of {}; if \
+             training is slow from here on, use train.precision = \"bf16\" or \"f32\"",
+            step.loss_scale
+        ))
+    }
+
+    /// `tally` is that of the last step.
+    pub(super) fn log_interval(&mut self, interval: &Interval, tally: Tally) -> Result<(), TrainError> {
+        let (r, step) = (self.recipe, self.snapshot.step);
+        let seconds = interval.seconds();
+        let flops = ForwardFlops::of(&r.model, r.train.batch_size, r.data.sequence_length, r.slots());
+        let steps_per_second = interval.steps as f64 / seconds;
+        let mean = |sum: f64| sum / interval.steps as f64;
+        let rows = (r.train.batch_size * r.data.sequence_length) as u64;
+        let right = (!tally.is_empty()).then(|| tally.finish(r.objective.weights()));
+        let record = TrainRecord {
+            loss: mean(interval.loss),
+            mlm_loss: mean(interval.mlm),
+            rtd_loss: mean(interval.rtd),
+            learning_rate: interval.learning_rate,
+            grad_norm: mean(interval.grad_norm),
+            tokens_per_second: interval.tokens as f64 / seconds,
+            peak_fraction: self
+                .foreseen
+                .peak_flops
+                .map(|peak| flops.training_step() * steps_per_second / peak),
+            rss_mb: process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
+            data_wait_fraction: interval.waited_fraction(),
+            mlm_accuracy: right.map(|right| right.mlm_accuracy),
+            sampled_accuracy: right.map(|right| right.sampled_accuracy),
+            rtd_accuracy: right.map(|right| right.rtd_accuracy),
+            fake_rate: right.map(|right| right.fake_rate),
+            epoch: self.loader.epochs(step),
+            tokens: step * rows,
+        };
+        self.log.train(step, &record)?;
+        let measured = [
+            ("train/mlm_accuracy", record.mlm_accuracy),
+            ("train/sampled_accuracy", record.sampled_accuracy),
+            ("train/rtd_accuracy", record.rtd_accuracy),
+            ("train/fake_rate", record.fake_rate),
+            ("speed/peak_fraction", record.peak_fraction),
+        ];
+        let measured: Vec<(&str, f64)> =
+            measured.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
+        self.board.scalars(step, &measured);
+        self.board.scalars(
+            step,
+            &[
+                ("train/loss", record.loss),
+                ("train/mlm_loss", record.mlm_loss),
+                ("train/rtd_loss", record.rtd_loss),
+                ("train/learning_rate", record.learning_rate),
+                ("train/grad_norm", record.grad_norm),
+                ("speed/tokens_per_second", record.tokens_per_second),
+                ("speed/data_wait_fraction", record.data_wait_fraction),
+                ("speed/rss_mb", record.rss_mb),
+            ],
+        );
+        if let Some(failure) = self.board.failure().map(str::to_string).filter(|_| !self.told_board_failure) {
+            self.told_board_failure = true;
+            self.note(&format!("TensorBoard events end here: {failure}"))?;
+        }
+        let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
+        self.monitor.on(Event::Trained { step, record: &record, seconds_left });
+        let untrained = untrained_loss(r);
+        if step > r.schedule.warmup_steps.max(r.log.every_steps) && record.loss > 1.2 * untrained {
+            let loss = record.loss;
+            return Err(Divergence::Risen { step, loss, untrained }.into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn log_histograms(&self) {
+        let mut watched = Watched { path: vec![], values: vec![] };
+        self.snapshot.model().visit(&mut watched);
+        for (path, values) in watched.values {
+            self.board.histogram(self.snapshot.step, &format!("weights/{path}"), values);
+        }
+    }
+
+    pub(super) fn evaluate(&mut self) -> Result<(), TrainError> {
+        let (r, step) = (self.recipe, self.snapshot.step);
+        let model = self.snapshot.model().valid();
+        let device = self.device.clone().inner();
+        let rows = r.micro_batch_size();
+        let found = evaluate(&model, &r.objective, &self.loader, &device, r.evaluate.max_examples, rows);
+        let Some(mut record) = found else {
+            return self.note("there are no held-out examples: nothing was evaluated");
+        };
+        // Before the warmup is over nothing else is to be expected.
+        record.collapsed &= step > r.schedule.warmup_steps;
+        self.heldout_loss = Some((step, record.loss));
+        self.log.eval(step, &record)?;
+        self.board.scalars(
+            step,
+            &[
+                ("eval/loss", record.loss),
+                ("eval/mlm_loss", record.mlm_loss),
+                ("eval/mlm_accuracy", record.mlm_accuracy),
+                ("eval/sampled_accuracy", record.sampled_accuracy),
+                ("eval/rtd_loss", record.rtd_loss),
+                ("eval/rtd_accuracy", record.rtd_accuracy),
+                ("eval/rtd_precision", record.rtd_precision),
+                ("eval/rtd_recall", record.rtd_recall),
+                ("eval/rtd_auc", record.rtd_auc),
+                ("eval/fake_rate", record.fake_rate),
+                ("eval/rtd_loss_over_entropy", record.rtd_loss_over_entropy),
+            ],
+        );
+        self.monitor.on(Event::Evaluated { step, record: &record });
+        if record.collapsed && step >= r.train.steps / 2 {
+            self.note(
+                "the discriminator says the majority class and little else: a smaller generator, a lower \
+                 masking.probability or more steps may help",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The weights that TensorBoard shows as histograms: tables, heads and the first block of each network.
+struct Watched {
+    path: Vec<String>,
+    values: Vec<(String, Vec<f32>)>,
+}
+
+impl ModuleVisitor for Watched {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join(".");
+        let is_selected =
+            ["embeddings.word", "embeddings.position", "project.weight"].iter().any(|s| path.ends_with(s))
+                || path.contains("head.")
+                || path.contains("layers.0.") && path.ends_with(".weight");
+        if is_selected {
+            self.values.push((path, param.val().into_data().iter::<f32>().collect()));
+        }
+    }
+}
+
+/// What TensorBoard compares runs by.
+pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
+    let number = |name: &str, value: f64| (name.to_string(), HParam::Number(value));
+    let generator = r.model.generator();
+    vec![
+        ("name".to_string(), HParam::Text(r.name.clone())),
+        number("seed", r.seed as f64),
+        number("hidden_size", r.model.hidden_size as f64),
+        number("num_hidden_layers", r.model.num_hidden_layers as f64),
+        number("generator_hidden_size", generator.hidden_size as f64),
+        number("generator_num_hidden_layers", generator.num_hidden_layers as f64),
+        number("batch_size", r.train.batch_size as f64),
+        number("learning_rate", r.schedule.learning_rate),
+        number("masking_probability", r.masking.probability()),
+        number("dropout", r.train.dropout),
+    ]
+}

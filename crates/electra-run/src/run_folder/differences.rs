@@ -1,0 +1,71 @@
+//! What two recipes do not agree on.
+
+use super::RECIPE;
+
+/// A key that two recipes do not agree on.
+pub(super) struct Difference {
+    key: String,
+    there: Option<String>,
+    now: Option<String>,
+}
+
+impl Difference {
+    /// For the log of a run that goes on.
+    pub(super) fn sentence(&self) -> String {
+        let absent = || "absent".to_owned();
+        let [there, now] = [&self.there, &self.now].map(|value| value.clone().unwrap_or_else(absent));
+        format!("{} of the recipe was {there} before and is {now} now", self.key)
+    }
+}
+
+/// What two recipes do not agree on: first at or below the `free` keys, then elsewhere.
+pub(super) fn differences(there: &str, here: &str, free: &[&str]) -> (Vec<Difference>, Vec<Difference>) {
+    let (there, here) = (keys_and_values(there), keys_and_values(here));
+    let value = |pairs: &[(String, String)], key: &str| {
+        pairs.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone())
+    };
+    let mut keys: Vec<&String> = there.iter().map(|(key, _)| key).collect();
+    keys.extend(here.iter().map(|(key, _)| key).filter(|key| value(&there, key).is_none()));
+    keys.into_iter()
+        .map(|key| Difference { key: key.clone(), there: value(&there, key), now: value(&here, key) })
+        .filter(|difference| difference.there != difference.now)
+        .partition(|difference| {
+            let below =
+                |free: &&str| difference.key.strip_prefix(*free).is_some_and(|rest| rest.starts_with('.'));
+            free.iter().any(|free| difference.key == *free || below(free))
+        })
+}
+
+/// The first few differences.
+pub(super) fn in_short(differences: Vec<Difference>) -> String {
+    const SHOWN: usize = 3;
+    let more = differences.len().saturating_sub(SHOWN);
+    let shown: Vec<String> = differences
+        .into_iter()
+        .take(SHOWN)
+        .map(|Difference { key, there, now }| match (there, now) {
+            (Some(there), Some(now)) => format!("{key} = {there} there, {now} now"),
+            (Some(there), None) => format!("{key} = {there} only there"),
+            (None, now) => format!("{key} = {} only now", now.unwrap_or_default()),
+        })
+        .collect();
+    match (shown.is_empty(), more) {
+        (true, _) => format!("its {RECIPE} was changed by hand"),
+        (_, 0) => shown.join("; "),
+        _ => format!("{}; and {more} more", shown.join("; ")),
+    }
+}
+
+/// The lines `key = value` of canonical TOML, with dotted keys.
+fn keys_and_values(text: &str) -> Vec<(String, String)> {
+    let mut table = String::new();
+    let mut pairs = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = format!("{}.", name.trim_matches(['[', ']']));
+        } else if let Some((key, value)) = line.split_once('=') {
+            pairs.push((format!("{table}{}", key.trim()), value.trim().to_owned()));
+        }
+    }
+    pairs
+}
