@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod detect;
 mod doctor;
+mod eval;
 mod export;
 mod finetune;
 mod import;
@@ -36,6 +37,9 @@ pub enum Command {
     Finetune(finetune::FinetuneCommand),
     /// Show which tokens of a text look replaced
     Detect(detect::Detect),
+    /// Score predictions
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Write a run as other libraries read it
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -74,6 +78,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Plan(command) => command.run(),
         Command::Finetune(command) => command.run(),
         Command::Detect(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Ner(command) => ner::run(command),
