@@ -35,20 +35,10 @@ pub enum Display {
 /// # Errors
 /// If the dashboard is asked for and cannot be drawn.
 pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Box<dyn Monitor>, Failure> {
-    let has_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
-    let wants_dashboard = match display {
-        Display::Auto => has_terminal,
-        Display::Dashboard if !has_terminal => {
-            return Err(Failure::new("the dashboard needs a terminal", "use --display lines"));
-        }
-        Display::Dashboard if !cfg!(feature = "tui") => {
-            let help = "build it with `--features tui`, or use --display lines";
-            return Err(Failure::new("this program was built without the dashboard", help));
-        }
-        Display::Dashboard => true,
-        Display::Lines => false,
-        Display::Quiet => return Ok(Box::new(electra_pretrain::monitor::Silent)),
-    };
+    if display == Display::Quiet {
+        return Ok(Box::new(electra_pretrain::monitor::Silent));
+    }
+    let wants_dashboard = wants_dashboard(display)?;
     #[cfg(feature = "tui")]
     if wants_dashboard {
         return Ok(Box::new(dashboard::Dashboard::new(interrupt.clone())));
@@ -61,10 +51,36 @@ pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Bo
 ///
 /// # Errors
 /// If the dashboard is asked for and cannot be drawn.
-pub fn epoch_monitor(display: Display, _: &Interrupt) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
+pub fn epoch_monitor(
+    display: Display,
+    interrupt: &Interrupt,
+) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
+    if display == Display::Quiet {
+        return Ok(Box::new(electra_ner::monitor::Silent));
+    }
+    let wants_dashboard = wants_dashboard(display)?;
+    #[cfg(feature = "tui")]
+    if wants_dashboard {
+        return Ok(Box::new(dashboard::EpochDashboard::new(interrupt.clone())));
+    }
+    let _ = wants_dashboard;
+    Ok(Box::new(EpochLines::new(interrupt)))
+}
+
+/// Whether a display is burn-train's dashboard.
+fn wants_dashboard(display: Display) -> Result<bool, Failure> {
+    let has_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
     match display {
-        Display::Quiet => Ok(Box::new(electra_ner::monitor::Silent)),
-        _ => Ok(Box::new(EpochLines)),
+        Display::Auto => Ok(has_terminal && cfg!(feature = "tui")),
+        Display::Dashboard if !has_terminal => {
+            Err(Failure::new("the dashboard needs a terminal", "use --display lines"))
+        }
+        Display::Dashboard if !cfg!(feature = "tui") => {
+            let help = "build it with `--features tui`, or use --display lines";
+            Err(Failure::new("this program was built without the dashboard", help))
+        }
+        Display::Dashboard => Ok(true),
+        Display::Lines | Display::Quiet => Ok(false),
     }
 }
 

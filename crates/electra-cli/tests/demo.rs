@@ -1,11 +1,12 @@
-//! `electra demo`, shortened: a vocabulary of few pieces and a few steps.
+//! `electra demo`, shortened: a vocabulary of few pieces, a few steps, and a few epochs.
 
 mod workbench;
 
-use workbench::{Workbench, assert_says};
+use workbench::{Workbench, assert_says, json};
 
 const DEMO: &str = "demo --out demo --threads 2 --set model.vocab_size=600 --set train.steps=4 \
-    --set schedule.warmup_steps=1 --set evaluate.max_examples=8";
+    --set schedule.warmup_steps=1 --set evaluate.max_examples=8 \
+    --set-ner train.epochs=2 --set-ner train.max_sentences=40";
 
 #[test]
 fn the_demo_tells_how_far_it_is_and_advises_its_own_options_alone() {
@@ -14,14 +15,18 @@ fn the_demo_tells_how_far_it_is_and_advises_its_own_options_alone() {
     assert_says(
         &ran.stderr,
         &[
-            "1/4  vocabulary of 600 word pieces",
+            "1/6  vocabulary of 600 word pieces",
             "merging pieces of ",
-            "2/4  rows of 64 tokens",
+            "2/6  rows of 64 tokens",
             "timing a few steps",
             "planned: ",
-            "3/4  pretraining",
+            "3/6  pretraining",
             "step 4/4",
-            "4/4  what it learned",
+            "4/6  what it learned",
+            "5/6  fine-tuning",
+            "seed 1: 2 epochs of 3 steps",
+            "epoch 2/2",
+            "6/6  what pretraining was worth",
         ],
     );
     assert_says(
@@ -29,6 +34,12 @@ fn the_demo_tells_how_far_it_is_and_advises_its_own_options_alone() {
         &["swapped in: ", "Report: demo/run/report.html", "Next: electra detect --model demo/run"],
     );
     assert!(!ran.stderr.contains("--no-plan"), "{}", ran.stderr);
+    assert_says(&ran.stdout, &["test F1 of names: ", "pretrained, ", "from scratch", "Jefferson"]);
+    let summary = |name: &str| json(&bench.read(&format!("demo/{name}/summary.json")));
+    assert!(["tagger", "control"].iter().all(|name| summary(name)["test"]["mean"].is_number()));
+    let weights = |name: &str| bench.bytes(&format!("demo/{name}/best/model.safetensors"));
+    assert!(weights("tagger") != weights("control"));
+    assert_says(&bench.succeed(DEMO).stderr, &["finished already"]);
 
     let own_options_alone = |line: &str, parts: &[&str]| {
         let error = bench.refuse(line);

@@ -270,6 +270,8 @@ impl<'a> Run<'a> {
         for change in run.folder.changes.clone() {
             run.log.event(step, &change)?;
         }
+        // After the log has told: a crash between the two repeats a line and loses none.
+        run.folder.adopt_recipe()?;
         Ok(run)
     }
 

@@ -111,6 +111,10 @@ pub struct GuardConfig {
     pub steps: u64,
 }
 
+/// Keys that may change while a run goes on: they do not reach the weights. What the guard has
+/// stopped goes on with a wider one.
+pub const FREE_KEYS: &[&str] = &["name", "guard"];
+
 /// The recipe that is used where none is named: `configs/ner/default.toml`.
 pub const DEFAULT: &str = include_str!("../../../configs/ner/default.toml");
 

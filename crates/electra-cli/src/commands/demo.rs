@@ -98,8 +98,7 @@ impl Demo {
 
         eprintln!("5/6  fine-tuning: it learns to mark names, and so does a network from scratch");
         let Some(names) = names::learn(&self.out, &run, &self.ner_overrides, threads, &interrupt)? else {
-            eprintln!("\nInterrupted and saved. The same command goes on.");
-            return Ok(ExitCode::from(failure::INTERRUPTED));
+            return Ok(tell_interrupted());
         };
         eprintln!("6/6  what pretraining was worth\n");
         let percent = |summary: &Summary| 100.0 * summary.test.map_or(0.0, |test| test.mean);
@@ -126,7 +125,7 @@ fn advising(instead: String) -> impl FnOnce(Failure) -> Failure {
 }
 
 fn advice(help: &str, instead: String) -> String {
-    const OWN: [&str; 3] = ["out", "set", "threads"];
+    const OWN: [&str; 4] = ["out", "set", "set-ner", "threads"];
     let help = help.replace("--run", "--out");
     let name =
         |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '-').next().unwrap_or("").to_owned();

@@ -1,5 +1,7 @@
 //! burn-train's dashboard, driven from our own step loop.
 
+mod epochs;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use burn_train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::{EvalRecord, TrainRecord, duration, thousands};
+
+pub use epochs::EpochDashboard;
 
 /// Names of the plots, and whether higher is better.
 const METRICS: &[(&str, bool)] = &[
@@ -85,21 +89,21 @@ fn of_evaluation(record: &EvalRecord) -> Vec<Number> {
     ]
 }
 
-/// The dashboard. Closing it asks the run to stop.
-pub struct Dashboard {
+/// burn-train's screen with the curves of a run. Closing it asks the run to stop.
+struct Screen {
     renderer: TuiMetricsRendererWrapper,
     interrupter: Interrupter,
     interrupt: Interrupt,
     ids: HashMap<&'static str, MetricId>,
 }
 
-impl Dashboard {
+impl Screen {
     /// Takes over the terminal.
-    pub fn new(interrupt: Interrupt) -> Self {
+    fn new(interrupt: Interrupt, metrics: &[(&'static str, bool)]) -> Self {
         let interrupter = Interrupter::new();
         let mut renderer = TuiMetricsRendererWrapper::new(interrupter.clone(), None);
         let mut ids = HashMap::new();
-        for &(name, higher_is_better) in METRICS {
+        for &(name, higher_is_better) in metrics {
             let id = MetricId::new(Arc::new(name.to_string()));
             renderer.register_metric(MetricDefinition {
                 metric_id: id.clone(),
@@ -112,6 +116,40 @@ impl Dashboard {
         Self { renderer, interrupter, interrupt, ids }
     }
 
+    fn pass_on_closing(&self) {
+        if self.interrupter.should_stop() {
+            self.interrupt.request();
+        }
+    }
+
+    fn start(&mut self, step: u64, total_steps: u64) {
+        self.renderer.start(1, 1, Some(total_steps as usize), Some("step"));
+        self.renderer.start_split("train", total_steps as usize);
+        self.renderer.update_split(step as usize);
+    }
+
+    fn step(&mut self, step: u64) {
+        self.renderer.update_split(step as usize);
+    }
+
+    fn note(&mut self, message: String) {
+        self.renderer.log_event_training(message);
+    }
+
+    fn show_training(&mut self, numbers: Vec<Number>) {
+        for number in numbers {
+            let state = self.state(number);
+            self.renderer.update_train(state);
+        }
+    }
+
+    fn show_held_out(&mut self, numbers: Vec<Number>) {
+        for number in numbers {
+            let state = self.state(number);
+            self.renderer.update_valid(state);
+        }
+    }
+
     fn state(&self, Number { name, value, text }: Number) -> MetricState {
         let entry = SerializedEntry::new(text, value.to_string());
         MetricState::Numeric(
@@ -121,40 +159,37 @@ impl Dashboard {
     }
 }
 
-impl Monitor for Dashboard {
-    fn on(&mut self, event: Event<'_>) {
-        if self.interrupter.should_stop() {
-            self.interrupt.request();
-        }
-        match event {
-            Event::Started { step, total_steps, .. } => {
-                self.renderer.start(1, 1, Some(total_steps as usize), Some("step"));
-                self.renderer.start_split("train", total_steps as usize);
-                self.renderer.update_split(step as usize);
-            }
-            Event::Stepped { step } => self.renderer.update_split(step as usize),
-            Event::Trained { record, seconds_left, .. } => {
-                for number in of_training(record, seconds_left) {
-                    let state = self.state(number);
-                    self.renderer.update_train(state);
-                }
-            }
-            Event::Evaluated { record, .. } => {
-                for number in of_evaluation(record) {
-                    let state = self.state(number);
-                    self.renderer.update_valid(state);
-                }
-            }
-            Event::Note { message, .. } => self.renderer.log_event_training(message.to_string()),
-            Event::Saved { .. } => self.renderer.log_event_training("checkpoint".to_string()),
-        }
-    }
-}
-
-impl Drop for Dashboard {
+impl Drop for Screen {
     fn drop(&mut self) {
         self.renderer.end_split();
         self.renderer.end();
+    }
+}
+
+/// The dashboard of pretraining.
+pub struct Dashboard(Screen);
+
+impl Dashboard {
+    /// Takes over the terminal.
+    pub fn new(interrupt: Interrupt) -> Self {
+        Self(Screen::new(interrupt, METRICS))
+    }
+}
+
+impl Monitor for Dashboard {
+    fn on(&mut self, event: Event<'_>) {
+        let screen = &mut self.0;
+        screen.pass_on_closing();
+        match event {
+            Event::Started { step, total_steps, .. } => screen.start(step, total_steps),
+            Event::Stepped { step } => screen.step(step),
+            Event::Trained { record, seconds_left, .. } => {
+                screen.show_training(of_training(record, seconds_left));
+            }
+            Event::Evaluated { record, .. } => screen.show_held_out(of_evaluation(record)),
+            Event::Note { message, .. } => screen.note(message.to_string()),
+            Event::Saved { .. } => screen.note("checkpoint".to_string()),
+        }
     }
 }
 

@@ -1,24 +1,46 @@
 //! Who watches fine-tuning: a line for each epoch.
 
 use electra_ner::{Event, Monitor};
+use electra_run::interrupt::Interrupt;
 use electra_run::record::{duration, thousands};
 
-/// One line for each epoch and note, on standard error.
-#[derive(Debug, Default)]
-pub struct EpochLines;
+use crate::output;
+
+/// One line for each epoch and note, on standard error. When nobody reads them any more the run is
+/// asked to save and end.
+#[derive(Debug)]
+pub struct EpochLines {
+    interrupt: Interrupt,
+}
+
+impl EpochLines {
+    /// Lines of a run that this interrupt ends.
+    pub fn new(interrupt: &Interrupt) -> Self {
+        Self { interrupt: interrupt.clone() }
+    }
+
+    fn say(&self, line: &str) {
+        if output::is_closed(&output::tell(format_args!("{line}"))) {
+            self.interrupt.request();
+        }
+    }
+}
 
 impl Monitor for EpochLines {
     fn on(&mut self, event: Event<'_>) {
         match event {
             Event::Started { seed, step, steps_per_epoch, epochs } => {
                 let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
-                eprintln!("seed {seed}: {epochs} epochs of {} steps{from}", thousands(steps_per_epoch));
+                self.say(&format!(
+                    "seed {seed}: {epochs} epochs of {} steps{from}",
+                    thousands(steps_per_epoch)
+                ));
             }
             Event::Epoch { record, epochs, seconds_left } => {
-                eprintln!("{}", epoch_line(record, epochs, seconds_left))
+                self.say(&epoch_line(record, epochs, seconds_left));
             }
-            Event::Note { step: 0, message } => eprintln!("note: {message}"),
-            Event::Note { step, message } => eprintln!("step {}: note: {message}", thousands(step)),
+            Event::Note { step: 0, message } => self.say(&format!("note: {message}")),
+            Event::Note { step, message } => self.say(&format!("step {}: note: {message}", thousands(step))),
             Event::Stepped { .. } => {}
         }
     }

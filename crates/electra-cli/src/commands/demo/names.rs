@@ -62,7 +62,8 @@ pub fn learn(
         let start = model.open(None)?;
         finetune::train(&recipe, &start, &splits, &out, DeviceName::Flex, threads, interrupt, monitor)
     };
-    let Some(pretrained) = learn(ModelArgument::Folder(run.into()), out.join("tagger"), &mut EpochLines)?
+    let Some(pretrained) =
+        learn(ModelArgument::Folder(run.into()), out.join("tagger"), &mut EpochLines::new(interrupt))?
     else {
         return Ok(None);
     };
