@@ -13,9 +13,6 @@ use crate::rates::{RatesConfig, RatesError};
 use crate::tagger::TaggerDropout;
 use crate::window::{Context, WindowSettings};
 
-/// What may change between the parts of one run: all else decides the weights.
-pub const FREE_KEYS: &[&str] = &["name"];
-
 /// A complete recipe: everything that decides the weights beside data and pretrained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
