@@ -3,7 +3,6 @@
 mod workbench;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
 
 use burn::prelude::Device;
 use electra_model::{ModelConfig, Precision};

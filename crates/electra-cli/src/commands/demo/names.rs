@@ -58,7 +58,7 @@ pub fn learn(
     let changes: Vec<String> =
         CHANGES.iter().map(|change| (*change).to_owned()).chain(overrides.to_vec()).collect();
     let recipe = [load_ner_recipe(None, &changes)?];
-    let mut learn = |model: ModelArgument, out: PathBuf, monitor: &mut dyn Monitor| {
+    let learn = |model: ModelArgument, out: PathBuf, monitor: &mut dyn Monitor| {
         let start = model.open(None)?;
         finetune::train(&recipe, &start, &splits, &out, DeviceName::Flex, threads, interrupt, monitor)
     };
