@@ -57,7 +57,8 @@ def logits(folder):
     model, tokenizer = load(folder)
     results = []
     for text in TEXTS:
-        batch = tokenizer(text, return_tensors="pt")
+        longest = model.config.max_position_embeddings
+        batch = tokenizer(text, truncation=True, max_length=longest, return_tensors="pt")
         with torch.no_grad():
             results.append((tokenizer.convert_ids_to_tokens(batch["input_ids"][0]), model(**batch).logits[0]))
     return results, model.config

@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = TaggerFolder::open(Path::new(folder))?;
     let tagger = folder.tagger(&device, Precision::F32)?;
     for line in io::stdin().lines() {
-        let encoding = folder.tokenizer.encode(&line?, OffsetUnit::Chars, Some(folder.settings.window));
+        let encoding =
+            folder.tokenizer.encode(&line?, OffsetUnit::Chars, Some(folder.config.max_position_embeddings));
         let ids: Vec<u32> = encoding.ids.clone();
         let mut windows = WindowBatchData::new(ids.len());
         windows.push(&ids, &[], folder.tokenizer.special().pad);

@@ -255,7 +255,7 @@ mod tests {
             let l = 3;
             let mut next = scores[..9].to_vec();
             // Label 0 may stand anywhere, as O may, so that some path is always open.
-            for (pair, _) in forbidden.iter().enumerate().filter(|(pair, no)| **no && pair / l != 0 && pair % l != 0) {
+            for pair in (0..l * l).filter(|pair| forbidden[*pair] && pair / l != 0 && pair % l != 0) {
                 next[pair] = f64::NEG_INFINITY;
             }
             let chain = Chain::new(scores[9..12].to_vec(), next, scores[12..].to_vec());
@@ -267,7 +267,8 @@ mod tests {
             prop_assert!(close(posterior.log_partition, total.ln()));
             for t in 0..n {
                 for label in 0..l {
-                    let share: f64 = paths(l, n).filter(|p| p[t] == label).map(|p| weight(&p)).sum::<f64>() / total;
+                    let with_it = paths(l, n).filter(|path| path[t] == label);
+                    let share = with_it.map(|path| weight(&path)).sum::<f64>() / total;
                     prop_assert!(close(posterior.words[t * l + label], share));
                 }
             }
@@ -278,8 +279,8 @@ mod tests {
             }
 
             let best = chain.best_path(emissions);
-            let highest = paths(l, n).map(|path| chain.score(emissions, &path)).fold(f64::NEG_INFINITY, f64::max);
-            prop_assert!(close(chain.score(emissions, &best), highest));
+            let scores = paths(l, n).map(|path| chain.score(emissions, &path));
+            prop_assert!(close(chain.score(emissions, &best), scores.fold(f64::NEG_INFINITY, f64::max)));
         }
     }
 }

@@ -31,7 +31,8 @@ pub enum FolderError {
     NoWeights(PathBuf),
     /// A pretrained model where a tagger was asked for.
     #[error(
-        "{0} holds a pretrained model and no tagger: fine-tune it first, with electra finetune ner --model {0}"
+        "{0} holds a pretrained model and no tagger: \
+         fine-tune it first, with electra finetune ner --model {0}"
     )]
     NoTagger(PathBuf),
     /// A model of transformers without labels.

@@ -232,7 +232,8 @@ impl WordLoss {
                 sharp * (1.0 - label_smoothing) + smooth * (label_smoothing / l as f64)
             }
             WordLossKind::Focal { gamma } => {
-                let log_p = log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1); // [W]
+                let log_p = log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)); // [W, 1]
+                let log_p = log_p.squeeze_dim::<1>(1); // [W]
                 // The power's slope has no bound at 0 if gamma is below 1.
                 let wrong = (log_p.clone().exp().neg() + 1.0).clamp_min(1e-6);
                 (wrong.powf_scalar(gamma) * log_p * weights).sum().neg()
@@ -330,7 +331,8 @@ mod tests {
         for wrong in [
             r#"{"word": {"kind": "focal"}, "class_weights": {"kind": "none"}}"#,
             r#"{"word": {"kind": "focal", "gamma": 2.0}, "class_weights": {"kind": "none", "beta": 0.9}}"#,
-            r#"{"word": {"kind": "focal", "gamma": 2.0}, "class_weights": {"kind": "inverse-frequency", "beta": 0.9}}"#,
+            r#"{"word": {"kind": "cross-entropy", "label_smoothing": 0.1},
+                "class_weights": {"kind": "inverse-frequency", "beta": 0.9}}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

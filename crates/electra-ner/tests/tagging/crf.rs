@@ -50,7 +50,7 @@ fn emissions(device: &Device) -> Tensor<2> {
 fn score(crf: &Crf, emissions: &Tensor<2>, rows: &[usize], path: &[usize]) -> Tensor<1> {
     let at =
         |x: Tensor<2>, row: usize, column: usize| x.slice([row..row + 1, column..column + 1]).reshape([1]);
-    let one = |x: Tensor<1>, i: usize| x.slice([i..i + 1]);
+    let one = |x: Tensor<1>, i: usize| x.narrow(0, i, 1);
     let mut sum = one(crf.begin.val(), path[0]) + one(crf.end.val(), path[path.len() - 1]);
     for (row, label) in rows.iter().zip(path) {
         sum = sum + at(emissions.clone(), *row, *label);
