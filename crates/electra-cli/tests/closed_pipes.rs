@@ -25,7 +25,9 @@ fn into_closed_pipe(bench: &Workbench, line: &str) -> Output {
 #[test]
 fn commands_that_print_end_quietly_when_nobody_reads() {
     let bench = Workbench::with_data();
-    bench.succeed("pretrain recipe.toml --no-plan --set train.steps=3 --run run");
+    bench.succeed(
+        "pretrain recipe.toml --no-plan --set train.steps=3 --set schedule.warmup_steps=1 --run run",
+    );
     for line in [
         "completions bash",
         "data inspect data",

@@ -63,7 +63,7 @@ fn all_of_it_is_there_as_json() {
 #[test]
 fn a_tokenizer_measures_in_pieces() {
     let bench = Workbench::with_data();
-    bench.write("a.conll", "Antidisestablishmentarianism\tO\n");
+    bench.write("a.conll", "Banderolimutegasivutopikalumezafodebiruta\tO\n");
     let report = bench.succeed("ner check a.conll --tokenizer tokenizer --window 5 --json").json();
     let pieces = report["splits"][0]["longest"][0]["length"].as_u64().unwrap();
     assert!(pieces > 3, "{pieces} pieces of a long word");

@@ -74,8 +74,9 @@ impl Demo {
 
         eprintln!("1/6  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
         let files = write_corpus(&corpus)?;
-        let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads)
-            .map_err(advising("use fewer word pieces, such as --set model.vocab_size=4096".into()))?;
+        let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads).map_err(|failure| {
+            failure.with_help_changed(|_| "use fewer word pieces, such as --set model.vocab_size=4096".into())
+        })?;
         eprintln!("2/6  rows of {} tokens", r.data.sequence_length);
         let elsewhere = format!("remove {}, or give another folder with --out", data.display());
         build_data(files, words, &data, r.data.sequence_length, threads).map_err(advising(elsewhere))?;

@@ -9,6 +9,9 @@ use electra_ner::tag::WindowedSentences;
 
 use crate::small::{recipe, sentences, start};
 
+/// More windows than any batch here has.
+const WHOLE: usize = 100;
+
 /// Parameters after one step on the first batch.
 fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     let recipe = recipe(changes).value;
@@ -35,7 +38,7 @@ fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
         .iter()
         .map(|windows| TrainBatch::new(&windowed, windows, &targets))
         .collect();
-    assert_eq!(parts.len() > 1, micro_batch_size < 6);
+    assert_eq!(parts.len() > 1, micro_batch_size < WHOLE);
     steps.take(&mut snapshot, &parts).unwrap();
     collect(snapshot.tagger()).into_values().flat_map(|data| data.iter::<f32>().collect::<Vec<_>>()).collect()
 }
@@ -47,8 +50,8 @@ fn micro_batches_add_up_to_the_step_of_the_batch() {
     for changes in
         [[plain, "loss.class_weights={kind=\"inverse-frequency\"}"], [plain, "labels.decoding=\"crf\""]]
     {
-        let (whole, parts) = (after_a_step(&changes, 6), after_a_step(&changes, 2));
-        let untouched = after_a_step(&[plain, "rates.freeze={kind=\"layers\",count=2}"], 6);
+        let (whole, parts) = (after_a_step(&changes, WHOLE), after_a_step(&changes, 2));
+        let untouched = after_a_step(&[plain, "rates.freeze={kind=\"layers\",count=2}"], WHOLE);
         let most = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(most(&whole, &parts) < 1e-5, "{changes:?}: {}", most(&whole, &parts));
         if whole.len() == untouched.len() {
