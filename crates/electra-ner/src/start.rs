@@ -25,7 +25,7 @@ pub enum Start {
         /// Its sizes and initialisation.
         config: Box<ModelConfig>,
         /// The vocabulary.
-        tokenizer: Tokenizer,
+        tokenizer: Box<Tokenizer>,
     },
 }
 
@@ -57,7 +57,7 @@ impl Start {
                 model: config.vocab_size,
             });
         }
-        Ok(Self::Scratch { recipe: recipe.into(), config: config.into(), tokenizer })
+        Ok(Self::Scratch { recipe: recipe.into(), config: config.into(), tokenizer: tokenizer.into() })
     }
 
     /// Sizes; those of the generator mean nothing here.

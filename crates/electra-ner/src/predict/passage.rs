@@ -43,8 +43,6 @@ pub struct Passages<R: Read> {
     tail: String,
 }
 
-// Which one it is, is decided once for a stream.
-#[expect(clippy::large_enum_variant)]
 enum Source<R: Read> {
     Running { sentences: Sentences<Recorder<R>>, tape: Rc<RefCell<Tape>> },
     Tokenised(Lines<BufReader<R>>),
