@@ -91,7 +91,7 @@ fn a_run_without_progress_is_stopped_early_and_keeps_its_best_epoch() {
     assert!(outcome.epochs < 40, "{outcome:?}");
     assert_eq!(outcome.best_epoch + 3, outcome.epochs);
     let log = epochs(folder.path());
-    let best = log.iter().filter(|(_, epoch)| epoch["is_best"] == true).next_back().unwrap();
+    let best = log.iter().rfind(|(_, epoch)| epoch["is_best"] == true).unwrap();
     assert_eq!(best.1["epoch"], outcome.best_epoch);
     assert_eq!(best.1["dev_f1"], outcome.dev.f1);
 }
