@@ -168,7 +168,7 @@ proptest! {
         let path = bench.0.path().join("predictions.conll");
         let tags = vec!["B-X".to_owned(); tokens.len()];
         let sentences = [Sentence { tokens, tags: tags.clone(), document: 0, line: 1 }];
-        predictions::write(&path, &sentences, &[tags.clone()]).unwrap();
+        predictions::write(&path, &sentences, std::slice::from_ref(&tags)).unwrap();
         let read = predictions::read(&path, gold(&path, &sentences)).unwrap();
         prop_assert_eq!(&read.sentences[0].tags, &tags);
         prop_assert_eq!(read.predicted, [tags]);
