@@ -27,7 +27,7 @@ impl fmt::Display for Separator {
 
 impl Separator {
     /// The columns of a line, without empty ones at its end.
-    pub(super) fn cells<'a>(self, line: &'a str) -> Vec<&'a str> {
+    pub(super) fn cells(self, line: &str) -> Vec<&str> {
         match self {
             Separator::Tab => line.trim_end_matches([' ', '\t']).split('\t').collect(),
             Separator::Space => line.split([' ', '\t']).filter(|cell| !cell.is_empty()).collect(),
