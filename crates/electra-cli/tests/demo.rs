@@ -24,7 +24,7 @@ fn the_demo_tells_how_far_it_is_and_advises_its_own_options_alone() {
             "step 4/4",
             "4/6  what it learned",
             "5/6  fine-tuning",
-            "seed 1: 2 epochs of 3 steps",
+            "seed 1: 2 epochs of 5 steps",
             "epoch 2/2",
             "6/6  what pretraining was worth",
         ],

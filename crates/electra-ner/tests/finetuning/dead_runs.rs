@@ -32,6 +32,22 @@ fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
 }
 
 #[test]
+fn a_run_that_was_stopped_goes_on_with_a_wider_guard() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = |guard: &str| {
+        let changes = ["schedule.learning_rate=1e-9", "train.epochs=3", "guard.steps=1", guard];
+        finish(&recipe(&changes), &splits(), folder.path())
+    };
+    assert!(matches!(slow("guard.epochs=2"), Err(FinetuneError::Dead(_))));
+    assert_eq!(slow("guard.epochs=9").unwrap().epochs, 3);
+    let records = read_metrics(&folder.path().join("metrics.jsonl")).unwrap();
+    let told = |record: &electra_run::record::Record| {
+        record.fields.get("message").is_some_and(|message| message.as_str().unwrap().contains("guard.epochs"))
+    };
+    assert!(records.iter().any(told), "the log does not tell of the wider guard");
+}
+
+#[test]
 fn a_loss_that_does_not_move_is_told_from_a_slow_one() {
     let flat = ["schedule.learning_rate=1e-9", "guard.epochs=2", "guard.steps=1"];
     let folder = tempfile::tempdir().unwrap();

@@ -31,6 +31,20 @@ fn an_unknown_type_is_told_of_and_counts_as_missed() {
 }
 
 #[test]
+fn labels_are_those_of_the_sentences_that_are_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut train = vec![sentence("Ada left", "B-PER O", 0)];
+    train.extend(sentences());
+    let train = Split::new(Path::new("train.conll"), train);
+    let recipe = recipe(&["train.max_sentences=1", "train.epochs=1"]);
+    finish(&recipe, &Splits { train, ..splits() }, folder.path()).unwrap();
+    let tagger = electra_ner::TaggerFolder::open(folder.path()).unwrap();
+    assert_eq!(tagger.labels.names(), ["O", "B-PER", "I-PER"]);
+    let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
+    assert!(card.contains("| train | `train.conll` | 1 | 2 | 1 |"), "{card}");
+}
+
+#[test]
 fn training_data_without_an_entity_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let train = Split::new(Path::new("train.conll"), vec![sentence("the sea .", "O O O", 0)]);

@@ -101,6 +101,17 @@ fn other_data_and_another_tokenizer_are_refused_by_name() {
 }
 
 #[test]
+fn another_model_to_start_from_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = |hash: Option<&str>| RunIdentity { model_hash: hash.map(str::to_owned), ..identity() };
+    drop(RunFolder::create_or_resume(folder.path(), &from(Some("one"))).unwrap());
+    let error = refused(folder.path(), &from(Some("two")));
+    assert!(error.contains("another model to start from (hash one there, two now)"), "{error}");
+    assert!(refused(folder.path(), &from(None)).contains("none now"));
+    assert!(RunFolder::create_or_resume(folder.path(), &from(Some("one"))).unwrap().is_resumed);
+}
+
+#[test]
 fn another_machine_may_go_on_and_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     drop(RunFolder::create_or_resume(folder.path(), &identity()).unwrap());
