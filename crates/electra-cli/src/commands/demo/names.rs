@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use electra_model::Precision;
+use electra_ner::metrics::{Mode, spans};
 use electra_ner::monitor::Silent;
 use electra_ner::read::ReadOptions;
 use electra_ner::seeds::Summary;
@@ -108,23 +109,14 @@ pub fn marked_example(folder: &Path) -> Result<String, Failure> {
     Ok(marked(&sentence.tokens, &tags[0]))
 }
 
-/// Words with a bracket around each entity.
+/// Words with a bracket around each entity, which is one by the rules that score it.
 fn marked(tokens: &[String], tags: &[String]) -> String {
-    let mut text = String::new();
-    for (at, (token, tag)) in tokens.iter().zip(tags).enumerate() {
-        if at > 0 {
-            text.push(' ');
-        }
-        if let Some(kind) = tag.strip_prefix("B-") {
-            text += &format!("[{kind} ");
-        }
-        text += token;
-        let goes_on = tags.get(at + 1).is_some_and(|next| next.starts_with("I-"));
-        if tag != "O" && !goes_on {
-            text.push(']');
-        }
+    let mut shown = tokens.to_vec();
+    for span in spans(tags, Mode::Default).expect("default mode takes every tag") {
+        shown[span.start].insert_str(0, &format!("[{} ", span.kind));
+        shown[span.end - 1].push(']');
     }
-    text
+    shown.join(" ")
 }
 
 #[cfg(test)]
@@ -137,6 +129,11 @@ mod tests {
         assert_eq!(
             marked(&strings("Ada Lovelace saw Rome Paris"), &strings("B-PER I-PER O B-LOC B-LOC")),
             "[PER Ada Lovelace] saw [LOC Rome] [LOC Paris]"
+        );
+        // A tagger may begin an entity with I- or change the type inside one.
+        assert_eq!(
+            marked(&strings("the Mississippi Delta"), &strings("O I-LOC I-ORG")),
+            "the [LOC Mississippi] [ORG Delta]"
         );
     }
 }
