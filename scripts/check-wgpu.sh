@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Tests on wgpu: installs Mesa's software Vulkan on Debian if no Vulkan loader is there. Fails today:
-# moments after one step are those of other tensors, while losses and norms are right.
+# Tests on wgpu: installs Mesa's software Vulkan on Debian if no Vulkan loader is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

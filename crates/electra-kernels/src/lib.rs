@@ -11,6 +11,7 @@ mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
 mod fused;
+mod host;
 mod memory;
 
 pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
@@ -20,4 +21,5 @@ pub use fused::{
     residual_layer_norm, sample_categorical, squared_norm, tied_logits, weighted_binary_cross_entropy,
     weighted_cross_entropy,
 };
+pub use host::read;
 pub use memory::keep_freed_memory;

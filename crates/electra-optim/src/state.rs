@@ -182,7 +182,7 @@ trait AnyAverages: Any + Send + std::fmt::Debug {
 
 impl<const D: usize> AnyAverages for Averages<D> {
     fn read(&self) -> [TensorData; 2] {
-        [self.moment_1.to_data(), self.moment_2.to_data()]
+        [electra_kernels::read(&self.moment_1), electra_kernels::read(&self.moment_2)]
     }
 
     fn shape(&self) -> Vec<usize> {
