@@ -17,9 +17,12 @@ use electra_run::recipe::Resolved;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::finetune::{Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, finetune};
+use crate::dead_run;
+use crate::finetune::{
+    DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, finetune,
+};
 use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
-use crate::monitor::Monitor;
+use crate::monitor::{Event, Monitor};
 use crate::predictions::{self, Gold, Predictions};
 use crate::recipe::Recipe;
 use crate::splits::Splits;
@@ -35,8 +38,10 @@ pub const SUMMARY: &str = "summary.json";
 pub struct Summary {
     /// Name of the recipe.
     pub name: String,
-    /// One for each seed.
+    /// One for each seed that came to its end.
     pub runs: Vec<SeedRun>,
+    /// Seeds that learned nothing or diverged; no mean or deviation knows of them.
+    pub stopped: Vec<StoppedSeed>,
     /// F1 on the development data.
     pub dev: Spread,
     /// F1 on the test data, if there is any.
@@ -64,6 +69,19 @@ pub struct SeedRun {
     pub dev_f1: f64,
     /// F1 on the test data.
     pub test_f1: Option<f64>,
+}
+
+/// A seed that learned nothing or diverged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoppedSeed {
+    /// The seed.
+    pub seed: u64,
+    /// Its folder.
+    pub run: PathBuf,
+    /// Why it stopped.
+    pub reason: String,
+    /// What to do about it.
+    pub remedy: &'static str,
 }
 
 /// Mean and deviation over seeds.
@@ -101,10 +119,12 @@ pub fn run_of(out: &Path, seed: u64) -> PathBuf {
 }
 
 /// Runs `recipes`, which differ in their seeds alone, one after the other below `out`, and sums
-/// them up; none if somebody interrupts.
+/// them up; none if somebody interrupts. A seed that learns nothing or diverges does not keep the
+/// others from their end.
 ///
 /// # Errors
-/// What stopped a run: the seeds after it are not begun.
+/// What stopped a run for another reason: the seeds after it are not begun. Or why the first seed
+/// stopped, if none came to its end.
 ///
 /// # Panics
 /// If there are no recipes.
@@ -118,22 +138,39 @@ pub fn finetune_seeds(
     monitor: &mut dyn Monitor,
 ) -> Result<Option<Summary>, SeedError> {
     let mut outcomes = Vec::new();
+    let mut stopped = Vec::new();
     for recipe in recipes {
         let seed = recipe.value.seed;
-        let ended = finetune(recipe, start, splits, run_of(out, seed), environment, interrupt, monitor);
-        match ended.map_err(|source| SeedError { seed, source })? {
-            Ended::Finished(outcome) => outcomes.push(*outcome),
-            Ended::Interrupted => return Ok(None),
+        let run = run_of(out, seed);
+        match finetune(recipe, start, splits, run.clone(), environment, interrupt, monitor) {
+            Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
+            Ok(Ended::Interrupted) => return Ok(None),
+            Err(source) => {
+                let remedy = match &source {
+                    FinetuneError::Dead(_) => dead_run::REMEDY,
+                    FinetuneError::Diverged(_) => DIVERGENCE_REMEDY,
+                    _ => return Err(SeedError { seed, source }),
+                };
+                let reason = source.to_string();
+                monitor.on(Event::Note { step: 0, message: &format!("seed {seed} stopped: {reason}") });
+                stopped.push((StoppedSeed { seed, run, reason, remedy }, source));
+            }
         }
     }
-    let recipe = &recipes.first().expect("at least one seed").value;
-    let summary = sum_up(recipe, &outcomes, splits, out);
+    if outcomes.is_empty() {
+        let (StoppedSeed { seed, .. }, source) = stopped.swap_remove(0);
+        return Err(SeedError { seed, source });
+    }
+    let recipe = &recipes[0].value;
+    let stopped = stopped.into_iter().map(|(seed, _)| seed).collect();
+    let summary = sum_up(recipe, &outcomes, stopped, splits, out);
     summary.map(Some).map_err(|source| SeedError { seed: recipe.seed, source })
 }
 
 fn sum_up(
     recipe: &Recipe,
     outcomes: &[Outcome],
+    stopped: Vec<StoppedSeed>,
     splits: &Splits,
     out: &Path,
 ) -> Result<Summary, FinetuneError> {
@@ -159,6 +196,7 @@ fn sum_up(
         best: copy_best(&best.run, out).map_err(|(path, source)| FinetuneError::Write { path, source })?,
         pooled_test: pooled(recipe, outcomes, splits)?,
         runs,
+        stopped,
     };
     let path = out.join(SUMMARY);
     let text = serde_json::to_string_pretty(&summary).expect("scores are JSON") + "\n";
@@ -227,6 +265,13 @@ impl fmt::Display for Summary {
             let epoch = format!("{}/{}", run.best_epoch, run.epochs);
             let (dev, test) = (percent(Some(run.dev_f1)), percent(run.test_f1));
             writeln!(f, "{}", line(&run.seed.to_string(), &epoch, &dev, &test))?;
+        }
+        for seed in &self.stopped {
+            writeln!(f, "{}  stopped: {}", line(&seed.seed.to_string(), "-", "-", "-"), seed.reason)?;
+        }
+        if !self.stopped.is_empty() {
+            let (runs, all) = (self.runs.len(), self.runs.len() + self.stopped.len());
+            writeln!(f, "of the {runs} seeds out of {all} that came to their end:")?;
         }
         if self.runs.len() > 1 {
             let (dev, test) = (percent(Some(self.dev.mean)), percent(self.test.map(|test| test.mean)));

@@ -54,7 +54,8 @@ tagger with the best F1 on the development data, and OUT/summary.json sums up. W
 configs/ner/default.toml is used, which is part of the program.
 
 The same command again goes on where it stands: seeds that are finished are not trained again. Ctrl-C and SIGTERM
-finish the step, save and exit with 75. A run that learns nothing is stopped, with exit code 4.")]
+finish the step, save and exit with 75. A seed that learns nothing is
+stopped, the others go on, and the exit code is 4.")]
 pub struct FinetuneNer {
     /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
     recipe: Option<PathBuf>,
@@ -180,7 +181,10 @@ impl FinetuneNer {
             }
             println!("{summary}");
         }
-        Ok(ExitCode::SUCCESS)
+        for stopped in &summary.stopped {
+            eprintln!("\nseed {}: {}\nhelp: {}", stopped.seed, stopped.reason, stopped.remedy);
+        }
+        Ok(if summary.stopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(failure::DIVERGED) })
     }
 }
 

@@ -2,9 +2,12 @@
 
 use electra_ner::dead_run::DeadRun;
 use electra_ner::finetune::FinetuneError;
+use electra_ner::monitor::Silent;
+use electra_ner::seeds::finetune_seeds;
+use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 
-use crate::small::{finish, recipe, splits};
+use crate::small::{environment, finish, recipe, splits, start};
 
 #[test]
 fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
@@ -66,4 +69,25 @@ fn numbers_that_go_out_of_bounds_are_an_error_with_the_step() {
     let error = finish(&recipe(&wild), &splits(), folder.path()).unwrap_err();
     assert!(matches!(error, FinetuneError::Diverged(_)), "{error}");
     assert!(error.to_string().starts_with("step "), "{error}");
+}
+
+#[test]
+fn a_seed_that_learns_nothing_leaves_the_others_alone_and_the_mean() {
+    let dead = recipe(&["seed=1", "schedule.learning_rate=1e-9", "guard.epochs=2", "guard.steps=1"]);
+    let alive = recipe(&["seed=2", "train.epochs=12"]);
+    let folder = tempfile::tempdir().unwrap();
+    let summed = |recipes: &[_], folder: &std::path::Path| {
+        let interrupt = Interrupt::default();
+        finetune_seeds(recipes, &start(), &splits(), folder, &environment(), &interrupt, &mut Silent)
+    };
+    let summary = summed(&[dead.clone(), alive], folder.path()).unwrap().unwrap();
+    assert_eq!((summary.stopped.len(), summary.stopped[0].seed), (1, 1));
+    assert_eq!((summary.runs.len(), summary.best_seed), (1, 2));
+    assert_eq!(summary.dev.mean, summary.runs[0].dev_f1);
+    let shown = summary.to_string();
+    assert!(shown.contains("of the 1 seeds out of 2") && shown.contains("stopped: "), "{shown}");
+    // None alive: the first one's reason is the error.
+    let folder = tempfile::tempdir().unwrap();
+    let error = summed(&[dead], folder.path()).unwrap_err();
+    assert!(error.seed == 1 && matches!(error.source, FinetuneError::Dead(_)), "{error}");
 }
