@@ -348,3 +348,35 @@ fn doctor_knows_the_devices_and_what_they_lack() {
         assert_eq!(ready, device["missing"].as_array().unwrap().is_empty(), "{device}");
     }
 }
+
+#[test]
+fn a_bench_of_a_tagger_prints_its_json_and_nothing_else() {
+    let bench = Workbench::new();
+    bench.write("recipe.toml", workbench::RECIPE);
+    for task in ["train", "infer", "latency"] {
+        let ran = bench.succeed(&format!(
+            "bench tagger recipe.toml --task {task} --json --repetitions 3 --warmup 0 --batch-size 3 --length 16"
+        ));
+        assert_eq!(ran.stderr, "");
+        let found = ran.json();
+        assert_eq!(
+            keys(&found),
+            [
+                "device",
+                "gflops",
+                "milliseconds",
+                "peak_fraction",
+                "peak_rss_mb",
+                "seconds",
+                "threads",
+                "tokens_per_second"
+            ]
+        );
+        assert_eq!(found["seconds"].as_array().unwrap().len(), 3);
+        let number = |kind: &str, which: &str| found[kind][which].as_f64().unwrap();
+        let product = number("tokens_per_second", "best") * number("milliseconds", "best") / 1e3;
+        assert!((product / (3.0 * 16.0) - 1.0).abs() < 1e-9, "{task}: {product} tokens in a repetition");
+    }
+    let error = bench.refuse("bench tagger recipe.toml --length 4096");
+    assert_says(&error, &["position table", "--length from 3"]);
+}

@@ -7,11 +7,11 @@
 //!     recipe.toml run.json metrics.jsonl tensorboard/ checkpoints/
 //! ```
 
-mod batches;
+pub(crate) mod batches;
 mod error;
 mod outputs;
-mod snapshot;
-mod step;
+pub(crate) mod snapshot;
+pub(crate) mod step;
 
 use std::path::PathBuf;
 use std::time::Instant;

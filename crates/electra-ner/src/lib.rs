@@ -1,6 +1,7 @@
 //! Named entity recognition on a pretrained discriminator. Knows nothing of pretraining.
 
 pub mod align;
+pub mod bench;
 pub mod chain;
 pub mod check;
 pub mod crf;

@@ -7,6 +7,7 @@ use electra_model::BatchData;
 use electra_model::flops::ForwardFlops;
 use electra_run::process;
 use electra_run::seed::{Purpose, derive, stream};
+use electra_run::timing::{Throughput, quantile};
 use electra_text::SpecialIds;
 use rand::RngExt;
 use serde::Serialize;
@@ -32,15 +33,6 @@ pub struct StepTimings {
     pub device: String,
     /// CPU threads.
     pub threads: usize,
-}
-
-/// Tokens in a second.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Throughput {
-    /// By the median step.
-    pub median: f64,
-    /// By the fastest step.
-    pub best: f64,
 }
 
 /// What to time.
@@ -86,15 +78,11 @@ pub fn bench_step(
             on_step(i - bench.warmup, seconds[i - bench.warmup]);
         }
     }
-    let mut sorted = seconds.clone();
-    sorted.sort_by(f64::total_cmp);
-    let n = sorted.len();
-    let (best, median) = (sorted[0], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0);
+    let median = quantile(&seconds, 0.5);
     let (batch, length) = (recipe.train.batch_size, recipe.data.sequence_length);
-    let tokens = (batch * length) as f64;
     let flops = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
     Ok(StepTimings {
-        tokens_per_second: Throughput { median: tokens / median, best: tokens / best },
+        tokens_per_second: Throughput::of(batch * length, &seconds),
         gflops: flops / median / 1e9,
         peak_fraction: bench.peak_flops.map(|peak| flops / median / peak),
         peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),

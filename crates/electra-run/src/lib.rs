@@ -25,3 +25,4 @@ pub mod record;
 pub mod report;
 pub mod run_folder;
 pub mod seed;
+pub mod timing;

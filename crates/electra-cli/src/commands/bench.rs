@@ -1,10 +1,12 @@
-//! `electra bench`: how fast this machine trains.
+//! `electra bench`: how fast this machine trains and tags.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_ner::bench::{TaggerBench, Task, bench_tagger};
 use electra_pretrain::bench::{StepBench, bench_step};
 
+use crate::commands::finetune::load_ner_recipe;
 use crate::commands::pretrain::{RecipeOptions, load_recipe};
 use crate::device::use_threads;
 use crate::failure::Failure;
@@ -18,6 +20,11 @@ pub enum BenchCommand {
         after_help = "Examples:\n  electra bench step configs/pretrain/small.toml --batch-size 16\n  electra bench step configs/pretrain/tiny.toml --set train.dropout=0 --json\n\nFLOPs count matrix products only, the vocabulary projection at masked slots only, and\ntraining as three times the forward pass."
     )]
     Step(StepArguments),
+    /// Time a tagger: fine-tuning steps, forward passes, or the answer to one sentence
+    #[command(
+        after_help = "Examples:\n  electra bench tagger configs/pretrain/small.toml --task train\n  electra bench tagger configs/pretrain/small.toml --task latency --json\n\nNine labels, rows of random ids, four of five pieces begin a word. `train` and `infer` take\n32 rows of 128, `latency` one of 32; --batch-size and --length change that. A fine-tuning step\nhas dropout and optimizer of configs/ner/default.toml; --set changes them."
+    )]
+    Tagger(TaggerArguments),
 }
 
 /// What to time.
@@ -41,13 +48,60 @@ pub struct StepArguments {
     json: bool,
 }
 
+/// What to time of a tagger.
+#[derive(clap::Args)]
+pub struct TaggerArguments {
+    /// Pretraining recipe in TOML, of which the discriminator's sizes are taken
+    sizes: PathBuf,
+    /// What is timed
+    #[arg(long, value_enum, default_value_t = TaggerTask::Train)]
+    task: TaggerTask,
+    #[command(flatten)]
+    with: RecipeOptions,
+    /// Rows that go through the network together [default: 32, of latency 1]
+    #[arg(long, value_name = "B")]
+    batch_size: Option<usize>,
+    /// Pieces of a row [default: 128, of latency 32]
+    #[arg(long, value_name = "S")]
+    length: Option<usize>,
+    /// Repetitions to time [default: 10, of latency 500]
+    #[arg(long, value_name = "N")]
+    repetitions: Option<usize>,
+    /// Repetitions before the clock starts [default: 2, of latency 20]
+    #[arg(long, value_name = "N")]
+    warmup: Option<usize>,
+    /// Print JSON and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is timed of a tagger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TaggerTask {
+    /// Fine-tuning steps: forward, backward, clip, update
+    Train,
+    /// Forward passes over full batches
+    Infer,
+    /// One sentence at a time
+    Latency,
+}
+
 impl BenchCommand {
     /// Runs the command.
     ///
     /// # Errors
     /// If the recipe is wrong or the device not there.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let Self::Step(mut arguments) = self;
+        match self {
+            Self::Step(arguments) => arguments.run(),
+            Self::Tagger(arguments) => arguments.run(),
+        }
+    }
+}
+
+impl StepArguments {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let mut arguments = self;
         let threads = use_threads(arguments.with.threads)?;
         if arguments.steps == 0 {
             return Err(Failure::new("--steps 0", "give at least 1"));
@@ -80,6 +134,73 @@ impl BenchCommand {
                 "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",
                 timings.tokens_per_second.median,
                 timings.tokens_per_second.best,
+                timings.gflops,
+                timings.peak_fraction.unwrap_or(f64::NAN) * 100.0,
+                timings.peak_rss_mb,
+                timings.device,
+                timings.threads
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl TaggerArguments {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let threads = use_threads(self.with.threads)?;
+        let sizes = load_recipe(&self.sizes, &[])?.value.model;
+        let recipe = load_ner_recipe(None, &self.with.overrides)?.value;
+        let is_latency = self.task == TaggerTask::Latency;
+        let or = |given: Option<usize>, otherwise: usize, of_latency: usize| {
+            given.unwrap_or(if is_latency { of_latency } else { otherwise })
+        };
+        let device = self.with.device.open_with(recipe.train.precision)?;
+        let bench = TaggerBench {
+            task: if self.task == TaggerTask::Train { Task::Train } else { Task::Infer },
+            peak_flops: Some(gemm_peak::measure(&device)),
+            device,
+            device_name: self.with.device.to_string(),
+            threads,
+            batch_size: or(self.batch_size, 32, 1),
+            length: or(self.length, 128, 32),
+            warmup: or(self.warmup, 2, 20),
+            repetitions: or(self.repetitions, 10, 500),
+        };
+        for (option, value) in [
+            ("--repetitions", bench.repetitions),
+            ("--batch-size", bench.batch_size),
+            ("--length", bench.length),
+        ] {
+            if value == 0 {
+                return Err(Failure::new(format!("{option} 0"), "give at least 1"));
+            }
+        }
+        let rows = sizes.max_position_embeddings;
+        if !(3..=rows).contains(&bench.length) {
+            return Err(Failure::new(
+                format!("rows of {} pieces do not fit a position table of {rows} rows", bench.length),
+                format!("give --length from 3 to {rows}"),
+            ));
+        }
+        let tells_repetitions = !self.json && !is_latency;
+        if let Err(error) = recipe.rates.of(sizes.num_hidden_layers) {
+            return Err(Failure::new(error, "these rates do not fit the sizes that are timed"));
+        }
+        let timings = bench_tagger(&sizes, &recipe, &bench, |i, seconds| {
+            if tells_repetitions {
+                eprintln!("{:>3}: {:.1} ms", i + 1, seconds * 1e3);
+            }
+        })?;
+        if self.json {
+            println!("{}", serde_json::to_string(&timings)?);
+        } else {
+            println!(
+                "{:.0} tokens/s (best {:.0}), {:.2} ms (best {:.2}, 99 % within {:.2}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",
+                timings.tokens_per_second.median,
+                timings.tokens_per_second.best,
+                timings.milliseconds.median,
+                timings.milliseconds.best,
+                timings.milliseconds.p99,
                 timings.gflops,
                 timings.peak_fraction.unwrap_or(f64::NAN) * 100.0,
                 timings.peak_rss_mb,
