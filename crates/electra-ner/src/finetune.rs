@@ -10,8 +10,10 @@
 pub(crate) mod batches;
 mod error;
 mod outputs;
+mod run_record;
 pub(crate) mod snapshot;
 pub(crate) mod step;
+mod task;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -26,20 +28,18 @@ use electra_run::recipe::Resolved;
 use electra_run::record::{MetricsLog, TensorBoard};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
-use serde::Serialize;
 
 use crate::Sentence;
 use crate::dead_run::{self, EpochScore};
-use crate::decode::{Decoder, Decoding};
-use crate::labels::LabelSet;
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
 use crate::recipe::{FREE_KEYS, Recipe};
 use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
-use crate::tag::WindowedSentences;
-use crate::tagger::{Tagger, TaggerShape};
+
+use run_record::{RunRecord, UnknownTags};
+use task::Task;
 
 pub use batches::{EpochBatches, TrainBatch};
 pub use error::{DIVERGENCE_REMEDY, FinetuneError};
@@ -67,24 +67,6 @@ pub enum Ended {
     Finished(Box<Outcome>),
     /// Somebody asked it to stop; the same again goes on.
     Interrupted,
-}
-
-/// The first line of the log.
-#[derive(Serialize)]
-struct RunRecord<'a> {
-    recipe_hash: &'a str,
-    parameters: usize,
-    labels: &'a [String],
-    steps_per_epoch: u64,
-    lineage: &'a Lineage,
-    /// Tags of the development and the test data that the training data lacks.
-    unknown_tags: UnknownTags,
-}
-
-#[derive(Serialize)]
-struct UnknownTags {
-    dev: std::collections::BTreeMap<String, u64>,
-    test: std::collections::BTreeMap<String, u64>,
 }
 
 /// Fine-tunes `start` on `splits` in the folder `run`, from its last checkpoint if it has one. A run
@@ -117,57 +99,6 @@ pub fn finetune(
     let device = environment.device.clone().autodiff();
     let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, &device, monitor)?;
     run.until_the_end(interrupt)
-}
-
-/// What is to be learned, prepared.
-struct Task<'a> {
-    recipe: &'a Recipe,
-    start: &'a Start,
-    labels: LabelSet,
-    train: Split,
-    windowed: WindowedSentences,
-    /// Labels of all words of all training sentences.
-    targets: Vec<Vec<Option<usize>>>,
-    dev: WindowedSentences,
-    batches: EpochBatches,
-}
-
-impl<'a> Task<'a> {
-    fn new(recipe: &'a Recipe, start: &'a Start, splits: &Splits) -> Result<Self, FinetuneError> {
-        start.check_window(recipe.input.window)?;
-        let train = match recipe.train.max_sentences {
-            Some(most) => splits.train.first(most),
-            None => splits.train.clone(),
-        };
-        let labels = LabelSet::of(&train.sentences, recipe.labels.scheme);
-        if labels.kinds().is_empty() {
-            return Err(FinetuneError::NoEntities { path: train.path, sentences: train.facts.sentences });
-        }
-        let (tokenizer, settings) = (start.tokenizer(), recipe.windows());
-        let windowed = WindowedSentences::new(&train.sentences, tokenizer, &settings);
-        let targets = train.sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
-        let dev = WindowedSentences::new(&splits.dev.sentences, tokenizer, &settings);
-        let batches = EpochBatches::new(&windowed.windows, recipe.train.batch_size, recipe.seed);
-        Ok(Self { recipe, start, labels, train, windowed, targets, dev, batches })
-    }
-
-    fn shape(&self) -> TaggerShape<'_> {
-        TaggerShape { config: self.start.config(), labels: &self.labels, crf: self.has_crf() }
-    }
-
-    fn has_crf(&self) -> bool {
-        self.recipe.labels.decoding == Decoding::Crf
-    }
-
-    fn total_steps(&self) -> u64 {
-        self.batches.steps() * self.recipe.train.epochs as u64
-    }
-
-    /// What `tagger`, which is on `device`, says about sentences.
-    fn tags(&self, tagger: &Tagger, sentences: &WindowedSentences, device: &Device) -> Vec<Vec<String>> {
-        let decoder = Decoder::new(self.recipe.labels.decoding, &self.labels, tagger.crf.as_ref());
-        sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device)
-    }
 }
 
 /// A run under way.
@@ -226,11 +157,8 @@ impl<'a> Run<'a> {
                 return Err(FinetuneError::Lost { path: folder.checkpoints(), damage: found.passed_over });
             }
         };
-        let unknown = UnknownTags {
-            dev: task.labels.unknown(&splits.dev.sentences),
-            test: splits.test.as_ref().map(|test| task.labels.unknown(&test.sentences)).unwrap_or_default(),
-        };
-        let notes = unknown_notes(&unknown);
+        let unknown = UnknownTags::of(&task.labels, splits);
+        let notes = unknown.notes();
         let record = RunRecord {
             recipe_hash: &recipe.hash,
             parameters: collect(snapshot.tagger()).values().map(|data| data.shape().num_elements()).sum(),
@@ -444,21 +372,6 @@ fn scores(gold: &[Sentence], predicted: &[Vec<String>]) -> Scores {
     let gold: Vec<&[String]> = gold.iter().map(|sentence| sentence.tags.as_slice()).collect();
     let comparison = Comparison::new(&gold, predicted, Mode::Default);
     Scores::of(&comparison.expect("every word has a tag, and a split has words"))
-}
-
-fn unknown_notes(unknown: &UnknownTags) -> Vec<String> {
-    [("development", &unknown.dev), ("test", &unknown.test)]
-        .into_iter()
-        .filter(|(_, tags)| !tags.is_empty())
-        .map(|(split, tags)| {
-            let words: u64 = tags.values().sum();
-            let names: Vec<&str> = tags.keys().map(String::as_str).collect();
-            format!(
-                "{words} words of the {split} data have tags that the training data lacks ({}): they count as missed",
-                names.join(", ")
-            )
-        })
-        .collect()
 }
 
 fn identity(

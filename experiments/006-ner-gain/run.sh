@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Every tagger of this experiment, two at a time on one core each; what is finished is not trained
+# again. Then the paired tests, on the test predictions of all seeds together.
+#
+#   experiments/006-ner-gain/run.sh SETS [MODEL]
+#
+# SETS holds wikigold/, gmb/ and wnut17/, each with train.conll, dev.conll and test.conll; MODEL is
+# a run of mini-cased.toml.
+set -euo pipefail
+sets=$(realpath "${1:?usage: run.sh SETS [MODEL]}")
+cd "$(dirname "$0")/../.."
+model=${2:-runs/mini-cased}
+export electra=${ELECTRA:-target/release/electra} here=experiments/006-ner-gain out=runs/ner-gain
+export sets
+mkdir -p "$out" "$here/results"
+
+# The first 4,000 training sentences of GMB, and of its development data the first 1,000.
+first() { awk -v n="$1" 'BEGIN { RS = ""; ORS = "\n\n" } NR <= n' "$2"; }
+mkdir -p "$out/gmb"
+first 4000 "$sets/gmb/train.conll" > "$out/gmb/train.conll"
+first 1000 "$sets/gmb/dev.conll" > "$out/gmb/dev.conll"
+cp -n "$sets/gmb/test.conll" "$out/gmb/test.conll"
+
+# One arm: name, set, model, then what differs from recipe.toml of the set.
+tag() {
+    name=$1 set=$2 model=$3
+    data=$sets/$set
+    [ "$set" != gmb ] || data=$out/gmb
+    shift 3
+    changes=()
+    for change in "$@"; do changes+=(--set "$change"); done
+    "$electra" finetune ner "$here/$set.toml" --model "$model" --seeds "${SEEDS:-5}" --threads 1 \
+        --train "$data/train.conll" --dev "$data/dev.conll" --test "$data/test.conll" \
+        "${changes[@]}" --out "$out/$set-$name" --display quiet --json > "$here/results/$set-$name.json"
+    echo "$set-$name done"
+}
+export -f tag
+
+{
+    for set in wikigold gmb wnut17; do
+        echo "pretrained $set $model"
+        echo "scratch $set scratch:$model"
+    done
+    for set in wikigold gmb; do
+        echo "crf $set $model labels.decoding=\"crf\""
+        echo "no-decay $set $model rates.layer_decay={kind=\"none\"}"
+        echo "document $set $model input.context=\"document\""
+    done
+    for set in gmb wnut17; do
+        echo "inverse-frequency $set $model loss.class_weights={kind=\"inverse-frequency\"}"
+        echo "effective-number $set $model loss.class_weights={kind=\"effective-number\",beta=0.999}"
+    done
+} | xargs -P 2 -d '\n' -I {} bash -c 'IFS=" " read -r -a words <<< "$1"; tag "${words[@]}"' _ {}
+
+# A against B on the pooled test predictions of their seeds.
+against() {
+    ours=() theirs=()
+    for file in "$out/$1"/seed-*/predictions-test.conll; do ours+=(--pred "$file"); done
+    for file in "$out/$2"/seed-*/predictions-test.conll; do theirs+=(--against "$file"); done
+    "$electra" eval ner --gold "$sets/${1%%-*}/test.conll" "${ours[@]}" "${theirs[@]}" --json \
+        > "$here/results/$1-against-${2#*-}.json"
+}
+for set in wikigold gmb wnut17; do against "$set-pretrained" "$set-scratch"; done
+for set in wikigold gmb; do
+    for arm in crf no-decay document; do against "$set-$arm" "$set-pretrained"; done
+done
+for set in gmb wnut17; do
+    for arm in inverse-frequency effective-number; do against "$set-$arm" "$set-pretrained"; done
+done
