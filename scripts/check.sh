@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo test --workspace
-cargo run -- compare experiments/*/ --check
+# The binary that the tests have built.
+"${CARGO_TARGET_DIR:-target}/debug/electra" compare experiments/*/ --check
 cargo fmt --all -- --check
 cargo clippy --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

@@ -47,8 +47,8 @@ pub fn arms(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
     let mut arms: Vec<Arm> = Vec::new();
     for (i, entry) in experiment.arms.iter().enumerate() {
         let at = names(&["arm", &i.to_string()]);
-        let settings = settings(&entry.set, &[&at[..], &names(&["set"])].concat());
-        check_name(file, &entry.name, &[&at[..], &names(&["name"])].concat())?;
+        let settings = settings(&entry.set, &below(&at, "set"));
+        check_name(file, &entry.name, &below(&at, "name"))?;
         arms.push(Arm { name: entry.name.clone(), settings, at });
     }
     arms.extend(grid(file)?);
@@ -59,7 +59,7 @@ pub fn arms(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
         }
         if arms[..i].iter().any(|other| other.name == arm.name) {
             let message = format!("there are two arms `{}`", arm.name);
-            let at = [&arm.at[..], &names(&["name"])].concat();
+            let at = below(&arm.at, "name");
             return Err(error(file, &at, Part::Value, message, "give each a name of its own"));
         }
     }
@@ -80,7 +80,7 @@ pub fn arms(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
 pub fn settings(table: &BTreeMap<String, Value>, at: &[String]) -> Vec<Setting> {
     let mut found = Vec::new();
     for (key, value) in table {
-        collect(key, value, &[at, &[key.clone()]].concat(), &mut found);
+        collect(key, value, &below(at, key), &mut found);
     }
     found
 }
@@ -89,7 +89,7 @@ fn collect(key: &str, value: &Value, at: &[String], found: &mut Vec<Setting>) {
     match value {
         Value::Table(table) if !table.contains_key("kind") && !table.is_empty() => {
             for (name, value) in table {
-                collect(&format!("{key}.{name}"), value, &[at, &[name.clone()]].concat(), found);
+                collect(&format!("{key}.{name}"), value, &below(at, name), found);
             }
         }
         value => found.push(Setting { key: key.to_owned(), value: value.clone(), at: at.to_vec() }),
@@ -116,7 +116,7 @@ fn grid(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
         }
         let extend = |arm: &Arm| -> Vec<Arm> {
             let longer = |(i, value): (usize, &Value)| {
-                let at = [&axis.at[..], &[i.to_string()]].concat();
+                let at = below(&axis.at, &i.to_string());
                 let comma = if arm.name.is_empty() { "" } else { "," };
                 let name = format!("{}{comma}{label}={}", arm.name, short(value));
                 let setting = Setting { key: axis.key.clone(), value: value.clone(), at: at.clone() };
@@ -174,4 +174,8 @@ fn error(file: &Resolved<Experiment>, at: &[String], part: Part, message: String
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
+}
+
+fn below(at: &[String], name: &str) -> Vec<String> {
+    [at, &names(&[name])].concat()
 }

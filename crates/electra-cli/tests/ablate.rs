@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use electra_ablate::run::last_step;
+use electra_run::lock::Lock;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use workbench::{PATIENCE, Ran, Workbench, assert_says, json, labelled};
@@ -74,15 +75,28 @@ fn steps_logged(bench: &Workbench) -> u64 {
     runs(bench).iter().map(|run| last_step(&bench.path(run))).sum()
 }
 
+/// Two runs that have logged a few steps.
+fn both_are_under_way(bench: &Workbench) -> bool {
+    let runs = runs(bench);
+    runs.len() == 2 && runs.iter().all(|run| last_step(&bench.path(run)) >= 5)
+}
+
+#[track_caller]
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Starts the driver and kills it with SIGKILL once all runs together have logged `steps`.
 fn kill_after(bench: &Workbench, steps: u64) {
     let mut driver = bench.start(COMMAND);
-    let deadline = Instant::now() + PATIENCE;
-    while steps_logged(bench) < steps {
+    wait_until(|| {
         assert!(driver.try_wait().unwrap().is_none(), "it ended before step {steps}");
-        assert!(Instant::now() < deadline, "no step {steps} in {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+        steps_logged(bench) >= steps
+    });
     driver.kill().unwrap();
     driver.wait().unwrap();
 }
@@ -159,16 +173,28 @@ fn an_experiment_killed_twice_ends_as_one_that_was_left_alone() {
 }
 
 #[test]
+fn runs_save_and_end_when_their_driver_is_killed() {
+    let bench = bench();
+    bench.write("exp/base.toml", BASE.replace("40", "100000"));
+    let mut driver = bench.start(COMMAND);
+    wait_until(|| both_are_under_way(&bench));
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    let is_free = |run: &String| Lock::holder(&bench.path(&format!("{run}/lock"))).unwrap().is_none();
+    wait_until(|| runs(&bench).iter().all(is_free));
+    for run in runs(&bench) {
+        let metrics = bench.metrics(&run);
+        let end = metrics.last().unwrap();
+        assert_eq!((&end["kind"], &end["reason"]), (&"end".into(), &"SIGTERM".into()), "{run}");
+    }
+}
+
+#[test]
 fn sigterm_reaches_the_runs_and_the_same_command_goes_on() {
     let bench = bench();
     bench.write("exp/base.toml", BASE.replace("40", "400"));
     let driver = bench.start(COMMAND);
-    let both_are_under_way = |bench: &Workbench| {
-        runs(bench).len() == 2 && runs(bench).iter().all(|run| last_step(&bench.path(run)) >= 5)
-    };
-    while !both_are_under_way(&bench) {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until(|| both_are_under_way(&bench));
     kill_process(Pid::from_child(&driver), Signal::TERM).unwrap();
     let ran = Ran::of(&driver.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(75), "{}", ran.stderr);
@@ -180,9 +206,7 @@ fn sigterm_reaches_the_runs_and_the_same_command_goes_on() {
     let lock = std::fs::File::open(bench.path(&format!("{}/lock", runs(&bench)[0]))).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let second = bench.start(COMMAND);
-    while results(&bench).len() < 3 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until(|| results(&bench).len() == 3);
     drop(lock);
     let ran = Ran::of(&second.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

@@ -92,7 +92,7 @@ pub(super) fn with_air(range: Range<f64>) -> Range<f64> {
     range.start - air..range.end + air
 }
 
-/// Round numbers within a range, three to seven of them.
+/// Round numbers within a range, three to eight of them.
 pub(super) fn ticks(range: &Range<f64>) -> Vec<f64> {
     let step = tick(range);
     let first = (range.start / step).ceil() as i64;
@@ -101,7 +101,7 @@ pub(super) fn ticks(range: &Range<f64>) -> Vec<f64> {
 }
 
 fn tick(range: &Range<f64>) -> f64 {
-    let rough = (range.end - range.start) / 5.0;
+    let rough = (range.end - range.start) / 7.0;
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= rough * 0.999);
     step.unwrap_or(10.0) * power
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(ticks(&(-0.5..0.5)).len(), 5);
         for (low, high) in [(0.123, 0.125), (-7.0, 1e6), (0.7, 0.9)] {
             let ticks = ticks(&(low..high));
-            assert!((3..=7).contains(&ticks.len()), "{ticks:?}");
+            assert!((3..=8).contains(&ticks.len()), "{ticks:?}");
             assert!(ticks.iter().all(|tick| *tick >= low && *tick <= high), "{ticks:?}");
         }
     }

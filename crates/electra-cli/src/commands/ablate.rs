@@ -31,15 +31,16 @@ use job::Setup;
   electra ablate experiments/001-generator-size/experiment.toml --dry-run
   electra ablate experiments/001-generator-size/experiment.toml --jobs 2 --threads 1
   electra ablate experiments/001-generator-size/experiment.toml --seeds 1..3
-  electra ablate experiments/001-generator-size/experiment.toml --emit slurm > array.sh && sbatch array.sh
+  electra ablate experiments/001-generator-size/experiment.toml --emit slurm > array.sh
 
-The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning of every
-pretrained model. Each run is a process of its own in OUT/runs/HASH, where the hash is that of recipe and data;
-what remains of it is a file in results/ beside the experiment, and report.html compares them all.
+The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning
+of every pretrained model. Each run is a process of its own in OUT/runs/HASH, where the hash is that
+of recipe and data; what remains of it is a file in results/ beside the experiment, and report.html
+compares them all.
 
-The same command again skips what is finished and goes on with what was cut, by kill -9 as well. Ctrl-C and
-SIGTERM reach the runs, which save, and end with exit code 75. A run that fails is listed at the end, with exit
-code 1, and the others go on.")]
+The same command again skips what is finished and goes on with what was cut, by kill -9 as well.
+Ctrl-C and SIGTERM reach the runs, which save, and end with exit code 75. A run that fails is listed
+at the end, with exit code 1, and the others go on.")]
 pub struct Ablate {
     /// Experiment in TOML, such as experiments/001-generator-size/experiment.toml
     experiment: PathBuf,

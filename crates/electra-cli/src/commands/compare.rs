@@ -23,14 +23,14 @@ pub const REPORT: &str = "report.html";
 #[command(after_help = "Examples:
   electra compare experiments/001-generator-size
   electra compare experiments/001-generator-size --format markdown
-  electra compare runs/a-seed-1 runs/a-seed-2 runs/b-seed-1 runs/b-seed-2 --base b --metric loss
+  electra compare runs/a1 runs/a2 runs/b1 runs/b2 --base b --metric loss
   electra compare experiments/*/ --write
   electra compare experiments/*/ --check
 
-Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and Holm's
-correction. Runs whose recipes differ in their seeds alone are one arm. --write puts the tables between the
-markers of each experiment's README.md and writes its report.html; --check only looks whether the tables are
-those of the committed results.")]
+Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and
+Holm's correction. Runs whose recipes differ in their seeds alone are one arm. --write puts the
+tables between the markers of each experiment's README.md and writes its report.html; --check only
+looks whether the tables are those of the committed results.")]
 pub struct Compare {
     /// Folders of experiments, files or folders of results, or folders of pretraining runs
     #[arg(required = true, value_name = "RUN|RESULTS|EXPERIMENT")]
