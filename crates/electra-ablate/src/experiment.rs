@@ -22,6 +22,9 @@
 //! dev = "data/dev.conll"
 //! seeds = 3
 //! ```
+//!
+//! A key below `probe.`, such as `"probe.labels.scheme"`, is one of the recipe of fine-tuning. Arms
+//! that differ in such keys alone share their pretrained models.
 
 mod seeds;
 

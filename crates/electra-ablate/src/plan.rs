@@ -51,7 +51,9 @@ pub struct PlannedArm {
     pub name: String,
     /// Arguments of `--set`, those of the budget included, without the seed.
     pub overrides: Vec<String>,
-    /// What it changes of the base recipe.
+    /// What it changes of the recipe of fine-tuning: its settings below `probe.`, without that.
+    pub probe: Vec<Setting>,
+    /// What it changes of the base recipe and of the probe.
     pub differences: BTreeMap<String, Value>,
     /// Its recipe.
     pub facts: RecipeFacts,
@@ -110,7 +112,8 @@ impl Plan {
                 let overrides = [&arm.overrides[..], &[format!("seed={seed}")]].concat();
                 let facts = read(&overrides).map_err(|e| in_arm(file, &written[number], e))?;
                 let hash = run_hash(&facts);
-                if let Some(same) = jobs.iter().find(|job| job.hash == hash) {
+                let is_same = |job: &&Job| job.hash == hash && arms[job.arm].probe == arm.probe;
+                if let Some(same) = jobs.iter().find(is_same) {
                     let message =
                         format!("arms `{}` and `{}` are the same recipe", arms[same.arm].name, arm.name);
                     let names: Vec<&str> = written[number].at.iter().map(String::as_str).collect();
@@ -149,7 +152,8 @@ impl Spending {
         arm: &Arm,
         read: &ReadRecipe<'_>,
     ) -> Result<PlannedArm, RecipeError> {
-        let mut overrides: Vec<String> = arm.settings.iter().map(Setting::to_override).collect();
+        let probe = probe_settings(file, arm)?;
+        let mut overrides = recipe_overrides(arm);
         let mut facts = read_arm(file, arm, read)?;
         if self.budget == Budget::Flops {
             if let Some(setting) = arm.settings.iter().find(|setting| setting.key == "train.steps") {
@@ -170,7 +174,7 @@ impl Spending {
             }
         }
         let differences = arm.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
-        Ok(PlannedArm { name: arm.name.clone(), overrides, differences, facts })
+        Ok(PlannedArm { name: arm.name.clone(), overrides, probe, differences, facts })
     }
 }
 
@@ -179,8 +183,34 @@ fn read_arm(
     arm: &Arm,
     read: &ReadRecipe<'_>,
 ) -> Result<RecipeFacts, RecipeError> {
-    let overrides: Vec<String> = arm.settings.iter().map(Setting::to_override).collect();
-    read(&overrides).map_err(|error| in_arm(file, arm, error))
+    read(&recipe_overrides(arm)).map_err(|error| in_arm(file, arm, error))
+}
+
+/// Begins the keys that belong to the recipe of fine-tuning.
+const PROBE: &str = "probe.";
+
+/// Arguments of `--set` for the pretraining recipe.
+fn recipe_overrides(arm: &Arm) -> Vec<String> {
+    let own = arm.settings.iter().filter(|setting| !setting.key.starts_with(PROBE));
+    own.map(Setting::to_override).collect()
+}
+
+/// The settings of an arm for the recipe of fine-tuning, called as they are there.
+fn probe_settings(file: &Resolved<Experiment>, arm: &Arm) -> Result<Vec<Setting>, RecipeError> {
+    let own = |setting: &Setting| {
+        let key = setting.key.strip_prefix(PROBE)?.to_owned();
+        Some(Setting { key, ..setting.clone() })
+    };
+    let settings: Vec<Setting> = arm.settings.iter().filter_map(own).collect();
+    match settings.first() {
+        Some(setting) if file.value.probe.is_none() => {
+            let names: Vec<&str> = setting.at.iter().map(String::as_str).collect();
+            let message = format!("arm `{}` sets `probe.{}` without a [probe]", arm.name, setting.key);
+            let help = "add [probe] with the labelled files";
+            Err(file.origins.error_at_names(&names, Part::Key, message, help))
+        }
+        _ => Ok(settings),
+    }
 }
 
 /// An error about an override, at the place of the experiment that the override came from.

@@ -239,7 +239,10 @@ fn a_dry_run_tells_costs_and_equal_flops_and_writes_nothing() {
     let bench = bench();
     bench.write("exp/experiment.toml", EXPERIMENT.replace("\"steps\"", "\"flops\""));
     let ran = bench.succeed("ablate exp/experiment.toml --dry-run --jobs 2 --threads 1");
-    assert_says(&ran.stdout, &["half", "whole", "4 runs (2 arms, seeds 1..2), 4 to do", "--jobs 2", "0/2"]);
+    assert_says(
+        &ran.stdout,
+        &["half", "whole", "4 runs (2 arms, seeds 1..2), 4 to pretrain", "--jobs 2", "0/2"],
+    );
     let columns = |arm: &str| -> Vec<String> {
         let line = ran.stdout.lines().find(|line| line.starts_with(arm)).unwrap();
         line.split_whitespace().map(str::to_owned).collect()
@@ -293,6 +296,32 @@ fn a_probe_fine_tunes_what_was_pretrained() {
     let ran = bench.succeed(COMMAND);
     assert!(!ran.stderr.contains("pretraining"), "{}", ran.stderr);
     assert_ne!(results(&bench)["half.seed-1.json"]["probe"]["hash"], result["probe"]["hash"]);
+}
+
+#[test]
+fn arms_that_differ_in_the_probe_alone_share_what_is_pretrained() {
+    let bench = bench();
+    bench.write("train.conll", labelled(0..60));
+    bench.write("dev.conll", labelled(60..80));
+    let probe = "[probe]\ntrain = \"train.conll\"\ndev = \"dev.conll\"\nseeds = 1\n\
+        set = { \"input.window\" = 32, \"train.epochs\" = 2, \"guard.epochs\" = 8 }\n";
+    let text = EXPERIMENT.replace("rtd-auc", "probe-f1").replace("1..2", "1") + probe;
+    bench.write(
+        "exp/experiment.toml",
+        text.replace("\"model.generator.width\" = 1.0", "\"probe.labels.scheme\" = \"x\""),
+    );
+    let error = bench.refuse(COMMAND);
+    assert_says(&error, &["exp/experiment.toml:", "the probe of arm `whole`: unknown value `x`", "iobes"]);
+    bench.write(
+        "exp/experiment.toml",
+        text.replace("\"model.generator.width\" = 1.0", "\"probe.labels.scheme\" = \"iobes\""),
+    );
+    let ran = bench.succeed(COMMAND);
+    assert_eq!(ran.stderr.matches("pretraining").count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("fine-tuning").count(), 2, "{}", ran.stderr);
+    assert_eq!((runs(&bench).len(), results(&bench).len()), (1, 2));
+    let hash = |name: &str| results(&bench)[name]["probe"]["hash"].clone();
+    assert_ne!(hash("half.seed-1.json"), hash("whole.seed-1.json"));
 }
 
 #[test]

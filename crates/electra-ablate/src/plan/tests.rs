@@ -115,3 +115,17 @@ fn the_budget_and_an_arm_cannot_both_set_the_steps() {
     assert_eq!(error.culprit(), Some("\"train.steps\""));
     plan("steps", "[[arm]]\nname = \"x\"\nset = { \"train.steps\" = 2 }\n").unwrap();
 }
+
+#[test]
+fn arms_may_differ_in_the_probe_alone_and_share_what_is_pretrained() {
+    let probe = "[probe]\ntrain = \"t\"\ndev = \"d\"\nseeds = 1\n";
+    let grid = "[grid]\n\"probe.labels.scheme\" = [\"iob2\", \"iobes\"]\n";
+    let plan = plan("steps", &format!("{probe}{grid}")).unwrap();
+    assert_eq!(plan.arms[2].name, "scheme=iobes");
+    assert_eq!(plan.jobs[1].hash, plan.jobs[2].hash);
+    assert_eq!(plan.arms[2].probe[0].to_override(), "labels.scheme=\"iobes\"");
+    assert!(plan.arms[2].overrides.is_empty());
+    assert!(plan.arms[2].differences.contains_key("probe.labels.scheme"));
+    let error = self::plan("steps", grid).unwrap_err();
+    assert!(error.message.contains("`probe.labels.scheme` without a [probe]"), "{error}");
+}

@@ -149,7 +149,13 @@ impl<'a> Driver<'a> {
             }
             let Some(index) = self.waiting.pop_front() else { return Ok(()) };
             let job = &self.setup.plan.jobs[index];
-            if let Some(holder) = self.setup.holder(job)? {
+            // Arms that differ in the probe alone have one run folder.
+            let jobs = &self.setup.plan.jobs;
+            let pretrains_it =
+                |running: &Running| running.stage == Stage::Pretrain && jobs[running.index].hash == job.hash;
+            if self.running.iter().any(pretrains_it) {
+                self.waiting.push_back(index);
+            } else if let Some(holder) = self.setup.holder(job)? {
                 if !self.told_of.contains(&index) {
                     self.told_of.push(index);
                     let name = self.setup.name_of(job);

@@ -1,6 +1,6 @@
 //! What an experiment will need, before it begins.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 use electra_ablate::table::Table;
@@ -58,14 +58,16 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
         rows: plan.arms.iter().enumerate().map(row).collect(),
     };
     println!("{}", table.text());
+    // Arms that differ in the probe alone share what is pretrained.
+    let mut seen = HashSet::new();
     let left: Vec<f64> = plan
         .jobs
         .iter()
-        .filter(|job| !setup.is_answered(job, &results))
+        .filter(|job| !setup.is_answered(job, &results) && seen.insert(&job.hash))
         .map(|job| seconds[job.arm])
         .collect();
     println!(
-        "{} runs ({} arms, seeds {}), {} to do: {} one after the other, {} with --jobs {jobs} \
+        "{} runs ({} arms, seeds {}), {} to pretrain: {} one after the other, {} with --jobs {jobs} \
          and --threads {} if they do not slow each other down",
         plan.jobs.len(),
         plan.arms.len(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::arms::{Setting, settings};
 use electra_ablate::experiment::{ExperimentFile, Probe, Seeds};
-use electra_ablate::plan::{Job, Plan, error_in};
+use electra_ablate::plan::{Job, Plan, PlannedArm, error_in};
 use electra_ablate::record::{
     self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
 };
@@ -24,7 +24,8 @@ pub(super) struct Setup {
     pub(super) file: ExperimentFile,
     pub(super) plan: Plan,
     pub(super) recipes: Recipes,
-    probe: Option<ProbePlan>,
+    /// One for each arm, or none.
+    probes: Vec<ProbePlan>,
     /// Folder of runs, probes and logs.
     pub(super) out: PathBuf,
     /// CPU threads of a run.
@@ -68,9 +69,15 @@ impl Setup {
         let seeds = seeds.unwrap_or(&file.experiment().seeds);
         let read = |overrides: &[String]| recipes.facts(overrides);
         let plan = Plan::new(&file.resolved, &name, seeds, &read).map_err(failure::recipe)?;
-        let probe = file.experiment().probe.clone().map(|probe| ProbePlan::new(&file, probe)).transpose()?;
+        let probes = match &file.experiment().probe {
+            None => Vec::new(),
+            Some(probe) => {
+                let plan_of = |arm: &PlannedArm| ProbePlan::new(&file, probe, arm);
+                plan.arms.iter().map(plan_of).collect::<Result<_, _>>()?
+            }
+        };
         let out = out.unwrap_or_else(|| Path::new("runs").join(&name));
-        Ok(Self { plan, recipes, probe, out, threads, device, file })
+        Ok(Self { plan, recipes, probes, out, threads, device, file })
     }
 
     /// Looks whether the data of every arm is there and fits.
@@ -120,19 +127,23 @@ impl Setup {
         self.out.join("logs").join(format!("{}.log", &job.hash[..16]))
     }
 
+    fn probe(&self, job: &Job) -> Option<&ProbePlan> {
+        self.probes.get(job.arm)
+    }
+
     fn probe_of(&self, probe: &ProbePlan, job: &Job) -> PathBuf {
         self.out.join("probes").join(&probe.hash_for(job)[..16])
     }
 
     /// Seeds of fine-tuning for each run.
     pub(super) fn probe_seeds(&self) -> u64 {
-        self.probe.as_ref().map_or(0, |plan| plan.probe.seeds)
+        self.probes.first().map_or(0, |plan| plan.probe.seeds)
     }
 
     /// Whether a result says all that is asked of the run.
     pub(super) fn is_answered(&self, job: &Job, results: &[ResultRecord]) -> bool {
         results.iter().any(|result| {
-            let probed = self.probe.as_ref().is_none_or(|plan| {
+            let probed = self.probe(job).is_none_or(|plan| {
                 result.probe.as_ref().is_some_and(|scores| {
                     scores.hash == plan.hash_for(job) && scores.scores.len() as u64 >= plan.probe.seeds
                 })
@@ -147,7 +158,7 @@ impl Setup {
     /// If a lock cannot be read.
     pub(super) fn holder(&self, job: &Job) -> Result<Option<String>, LockError> {
         let mut locks = vec![self.run_of(job).join("lock")];
-        if let Some(plan) = &self.probe {
+        if let Some(plan) = self.probe(job) {
             let folder = self.probe_of(plan, job);
             // Seeds that are not begun have no folder, and so no lock.
             let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -169,7 +180,7 @@ impl Setup {
         if run::read(&self.run_of(job))?.is_none() {
             return Ok(Some(Stage::Pretrain));
         }
-        match &self.probe {
+        match self.probe(job) {
             Some(plan) if self.scores(plan, job).is_none() => Ok(Some(Stage::Probe)),
             _ => Ok(None),
         }
@@ -193,7 +204,7 @@ impl Setup {
             differences,
             hash: job.hash.clone(),
         };
-        let probe = self.probe.as_ref().and_then(|plan| self.scores(plan, job));
+        let probe = self.probe(job).and_then(|plan| self.scores(plan, job));
         let result = ResultRecord::new(origin, finished, probe);
         result.write(&self.file.results())?;
         Ok(result)
@@ -212,7 +223,7 @@ impl Setup {
         let text = |path: &Path| path.display().to_string();
         let mut arguments: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().map(ToString::to_string));
-        match (stage, &self.probe) {
+        match (stage, self.probe(job)) {
             (Stage::Probe, Some(plan)) => {
                 let probe = &plan.probe;
                 add(&["finetune", "ner"]);
@@ -240,13 +251,19 @@ impl Setup {
 }
 
 impl ProbePlan {
-    fn new(file: &ExperimentFile, probe: Probe) -> Result<Self, Failure> {
+    fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
         let at = ["probe".to_owned(), "set".to_owned()];
-        let settings = settings(&probe.set, &at);
+        let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
         let overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
         let recipe = probe.recipe.as_ref().map(|recipe| file.beside(recipe));
-        let resolved = electra_ner::recipe::Recipe::load(recipe.as_deref(), &overrides)
-            .map_err(|error| failure::recipe(error_in(&file.resolved, "the probe", &settings, error)))?;
+        let resolved = electra_ner::recipe::Recipe::load(recipe.as_deref(), &overrides).map_err(|error| {
+            failure::recipe(error_in(
+                &file.resolved,
+                &format!("the probe of arm `{}`", arm.name),
+                &settings,
+                error,
+            ))
+        })?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(resolved.hash.as_bytes());
         for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
@@ -254,7 +271,7 @@ impl ProbePlan {
                 .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
             hasher.update(blake3::hash(&bytes).as_bytes());
         }
-        Ok(Self { probe, recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
+        Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
     }
 
     /// Of the pretrained run as well.
