@@ -1,20 +1,20 @@
 //! What remains of a finished run, in `results/ARM.seed-N.json`: small enough to be committed, and
 //! all that tables and reports are made from.
 
+mod curve;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_run::durable;
-use electra_run::record::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::run::FinishedRun;
 
-/// The most points of a curve.
-pub const MOST_POINTS: usize = 50;
+pub use curve::{Curve, MOST_POINTS};
 
 /// A run and what it came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,45 +91,6 @@ impl ProbeScores {
         let sum: f64 = self.scores.iter().map(of).sum();
         (!self.scores.is_empty()).then(|| sum / self.scores.len() as f64)
     }
-}
-
-/// Losses by steps, as columns.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Curve {
-    /// Steps, ascending.
-    pub step: Vec<u64>,
-    /// A column for each number that was measured, with nothing where it was not finite.
-    #[serde(flatten)]
-    pub columns: BTreeMap<String, Vec<Option<f64>>>,
-}
-
-/// What is drawn over steps.
-const DRAWN: [&str; 4] = ["loss", "mlm_loss", "rtd_loss", "rtd_auc"];
-
-impl Curve {
-    /// Of evaluations in ascending order; at most [`MOST_POINTS`] of them, the first and the last
-    /// always.
-    #[must_use]
-    pub fn of(evaluations: &[&Record]) -> Self {
-        let kept: Vec<&&Record> =
-            thin(evaluations.len(), MOST_POINTS).into_iter().map(|at| &evaluations[at]).collect();
-        let column = |key: &str| -> Option<(String, Vec<Option<f64>>)> {
-            let values: Vec<Option<f64>> = kept.iter().map(|record| record.number(key)).collect();
-            values.iter().any(Option::is_some).then(|| (key.to_owned(), values))
-        };
-        Self {
-            step: kept.iter().map(|record| record.step).collect(),
-            columns: DRAWN.into_iter().filter_map(column).collect(),
-        }
-    }
-}
-
-/// At most `most` of the numbers below `count`, evenly spread, with both ends.
-fn thin(count: usize, most: usize) -> Vec<usize> {
-    if count <= most {
-        return (0..count).collect();
-    }
-    (0..most).map(|i| (i * (count - 1) + (most - 1) / 2) / (most - 1)).collect()
 }
 
 /// Whose run it is.
@@ -400,18 +361,6 @@ pub(crate) mod tests {
         assert_eq!(ResultRecord::read(&path).unwrap(), record);
         assert_eq!(ResultRecord::read(&path).unwrap().text(), fs::read_to_string(&path).unwrap());
         assert_eq!(record.text().lines().count(), 16, "{}", record.text());
-    }
-
-    #[test]
-    fn curves_are_thinned_to_fifty_points_with_both_ends() {
-        for count in [0, 1, 49, 50, 51, 99, 1000] {
-            let kept = thin(count, MOST_POINTS);
-            assert_eq!(kept.len(), count.min(MOST_POINTS));
-            assert!(kept.windows(2).all(|pair| pair[0] < pair[1]), "{kept:?}");
-            if count > 0 {
-                assert_eq!((kept[0], kept[kept.len() - 1]), (0, count - 1));
-            }
-        }
     }
 
     #[test]
