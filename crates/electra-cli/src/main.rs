@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     electra_kernels::keep_freed_memory();
     failure::choose_look();
     let arguments = Arguments::parse();
-    match commands::run(arguments.command) {
+    match commands::end_with_driver().and_then(|()| commands::run(arguments.command)) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

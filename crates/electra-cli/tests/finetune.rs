@@ -4,32 +4,12 @@ mod workbench;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use workbench::{Ran, Workbench, assert_says, corpus, json};
+use workbench::{Ran, Workbench, assert_says, json, labelled};
 
 const DATA: &str = "--train train.conll --dev dev.conll --test test.conll";
 /// A network from scratch that learns which words are names in a second.
 const SMALL: &str = "--model scratch:recipe.toml --threads 1 --set input.window=32 --set train.epochs=8 \
     --set schedule.learning_rate=5e-3 --set guard.epochs=8";
-
-/// Sentences of the corpus in which some words are always names, and the same word always of the
-/// same type.
-fn labelled(sentences: std::ops::Range<usize>) -> String {
-    let text = corpus(120, 1);
-    let words = text.split(['.', '\n']).map(str::trim).filter(|sentence| !sentence.is_empty());
-    let mut out = String::new();
-    for sentence in words.skip(sentences.start).take(sentences.len()) {
-        for word in sentence.split_whitespace() {
-            let tag = match word.bytes().map(usize::from).sum::<usize>() % 5 {
-                0 => "B-PER",
-                1 => "B-LOC",
-                _ => "O",
-            };
-            out += &format!("{word}\t{tag}\n");
-        }
-        out += "\n";
-    }
-    out
-}
 
 fn bench() -> Workbench {
     let bench = Workbench::with_data();

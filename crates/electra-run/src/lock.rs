@@ -50,12 +50,8 @@ impl Lock {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut holder = String::new();
-                // Whoever holds the lock may not have written his name yet.
-                let _ = file.read_to_string(&mut holder);
-                let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
                 let folder = path.parent().unwrap_or(path).to_owned();
-                return Err(LockError::Held { path: folder, holder: holder.to_owned() });
+                return Err(LockError::Held { path: folder, holder: name_in(&mut file) });
             }
             Err(error) => return Err(io(error.into())),
         }
@@ -65,6 +61,33 @@ impl Lock {
         writeln!(file, "process {} on {host}", std::process::id()).map_err(io)?;
         Ok(Self { _file: file })
     }
+
+    /// Who holds the lock at `path` at this moment, if anybody does. Nothing is created or changed.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn holder(path: &Path) -> Result<Option<String>, LockError> {
+        let io = |source| LockError::Io { path: path.to_owned(), source };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(error)),
+        };
+        // Shared, so that two who ask do not take each other for the holder.
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(None),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(name_in(&mut file))),
+            Err(error) => Err(io(error.into())),
+        }
+    }
+}
+
+fn name_in(file: &mut File) -> String {
+    let mut holder = String::new();
+    // Whoever holds the lock may not have written his name yet.
+    let _ = file.read_to_string(&mut holder);
+    let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
+    holder.to_owned()
 }
 
 #[cfg(test)]
@@ -80,6 +103,20 @@ mod tests {
         assert!(error.contains(&format!("in use by process {} on ", std::process::id())), "{error}");
         assert!(error.starts_with(&folder.path().display().to_string()), "{error}");
         drop(lock);
+        Lock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn the_holder_is_known_while_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        assert_eq!(Lock::holder(&path).unwrap(), None);
+        assert!(!path.exists());
+        let lock = Lock::acquire(&path).unwrap();
+        let us = format!("process {} on ", std::process::id());
+        assert!(Lock::holder(&path).unwrap().unwrap().starts_with(&us));
+        drop(lock);
+        assert_eq!(Lock::holder(&path).unwrap(), None);
         Lock::acquire(&path).unwrap();
     }
 

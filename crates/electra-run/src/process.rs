@@ -55,6 +55,18 @@ pub fn system() -> String {
     format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy())
 }
 
+/// Makes this process receive SIGTERM when `parent`, the process that started it, ends, however it
+/// ends. Gives back whether the parent is still there: one that ended before cannot be waited for.
+///
+/// # Errors
+/// If the system refuses.
+#[cfg(target_os = "linux")]
+pub fn end_with_parent(parent: u32) -> io::Result<bool> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    Ok(getppid().is_some_and(|pid| u32::try_from(pid.as_raw_nonzero().get()) == Ok(parent)))
+}
+
 /// Bytes that this user may still write below `folder`.
 ///
 /// # Errors

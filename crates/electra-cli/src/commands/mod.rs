@@ -1,6 +1,8 @@
 //! The verbs: one file each.
 
+mod ablate;
 mod bench;
+mod compare;
 mod data;
 mod demo;
 mod detect;
@@ -20,6 +22,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Subcommand};
 
 use crate::failure::{self, Failure};
+
+pub use ablate::end_with_driver;
 
 /// What `electra` can do.
 #[derive(Subcommand)]
@@ -52,6 +56,10 @@ pub enum Command {
     /// Named entity recognition: look labelled data over
     #[command(subcommand)]
     Ner(ner::NerCommand),
+    /// Train every arm of an experiment with every seed
+    Ablate(ablate::Ablate),
+    /// Compare arms of an experiment, or runs
+    Compare(compare::Compare),
     /// Write a run's report.html
     Report(report::ReportCommand),
     /// Measure speed
@@ -86,6 +94,8 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Ner(command) => ner::run(command),
+        Command::Ablate(command) => command.run(),
+        Command::Compare(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),

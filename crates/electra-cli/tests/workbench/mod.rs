@@ -343,3 +343,23 @@ pub fn corpus(documents: usize, seed: u64) -> String {
     }
     text
 }
+
+/// Sentences of the corpus in which some words are always names, and the same word always of the
+/// same type.
+pub fn labelled(sentences: std::ops::Range<usize>) -> String {
+    let text = corpus(120, 1);
+    let words = text.split(['.', '\n']).map(str::trim).filter(|sentence| !sentence.is_empty());
+    let mut out = String::new();
+    for sentence in words.skip(sentences.start).take(sentences.len()) {
+        for word in sentence.split_whitespace() {
+            let tag = match word.bytes().map(usize::from).sum::<usize>() % 5 {
+                0 => "B-PER",
+                1 => "B-LOC",
+                _ => "O",
+            };
+            out += &format!("{word}\t{tag}\n");
+        }
+        out += "\n";
+    }
+    out
+}

@@ -27,7 +27,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use error::RecipeError;
-pub use tree::Origins;
+pub use tree::{Origins, Part};
 
 use overrides::Override;
 use tree::{Document, Entry, Node};

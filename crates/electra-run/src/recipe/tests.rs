@@ -384,3 +384,14 @@ fn contradictions_found_by_the_owner_point_at_the_value() {
     assert_eq!(recipe.error_at("train.stop_after", "", "").culprit(), Some("train"));
     assert_eq!(recipe.error_at("nothing.here", "", "").span, Some(0..0));
 }
+
+#[test]
+fn an_error_can_stand_at_a_key_that_has_dots_in_it() {
+    type Tables = std::collections::BTreeMap<String, std::collections::BTreeMap<String, i64>>;
+    let text = "recipe_version = 1\n[set]\n\"a.b\" = 5\n";
+    let resolved: Resolved<Tables> = load_str("x.toml", text, &[]).unwrap();
+    let at = |names: &[&str], part| resolved.origins.error_at_names(names, part, "no", "yes");
+    assert_eq!(at(&["set", "a.b"], Part::Key).culprit(), Some("\"a.b\""));
+    assert_eq!(at(&["set", "a.b"], Part::Value).culprit(), Some("5"));
+    assert_eq!(at(&["set", "absent"], Part::Value).culprit(), Some("set"));
+}

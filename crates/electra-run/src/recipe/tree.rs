@@ -51,9 +51,11 @@ pub(super) struct Document {
 }
 
 /// Which bytes of an entry an error points at.
-#[derive(Clone, Copy)]
-pub(super) enum Part {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its name.
     Key,
+    /// What is written behind it; of a table the name as well.
     Value,
 }
 
@@ -77,6 +79,21 @@ impl Origins {
         let names: Vec<&str> = key.split('.').collect();
         let (entry, found) = self.root.deepest(&names);
         let part = if found == names.len() { Part::Value } else { Part::Key };
+        self.error(entry, part, message).with_help(help)
+    }
+
+    /// As [`Origins::error_at`], for keys that have dots in them, and for the key as well as its
+    /// value.
+    #[must_use]
+    pub fn error_at_names(
+        &self,
+        names: &[&str],
+        part: Part,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> RecipeError {
+        let (entry, found) = self.root.deepest(names);
+        let part = if found == names.len() { part } else { Part::Key };
         self.error(entry, part, message).with_help(help)
     }
 

@@ -1,0 +1,181 @@
+//! The arms of an experiment: those that it names, and those of its grid.
+
+use std::collections::BTreeMap;
+
+use electra_run::recipe::{Part, RecipeError, Resolved};
+use toml::Value;
+
+use crate::experiment::{Experiment, MOST_JOBS};
+
+/// An arm: a name, and what it changes of the base recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    /// Its name.
+    pub name: String,
+    /// Its changes, none for the base recipe.
+    pub settings: Vec<Setting>,
+    /// Where it stands in the file, for errors.
+    pub at: Vec<String>,
+}
+
+/// A key of the recipe with another value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// Dotted.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+    /// Where it stands in the file, for errors.
+    pub at: Vec<String>,
+}
+
+impl Setting {
+    /// As an argument of `--set`.
+    #[must_use]
+    pub fn to_override(&self) -> String {
+        format!("{}={}", self.key, self.value)
+    }
+}
+
+/// All arms, those with names of their own first.
+///
+/// # Errors
+/// If there are none or too many, a name is there twice or cannot name a file, the base arm is not
+/// among them, or a list of the grid is none.
+pub fn arms(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
+    let experiment = &file.value;
+    let mut arms: Vec<Arm> = Vec::new();
+    for (i, entry) in experiment.arms.iter().enumerate() {
+        let at = names(&["arm", &i.to_string()]);
+        let settings = settings(&entry.set, &below(&at, "set"));
+        check_name(file, &entry.name, &below(&at, "name"))?;
+        arms.push(Arm { name: entry.name.clone(), settings, at });
+    }
+    arms.extend(grid(file)?);
+    for (i, arm) in arms.iter().enumerate() {
+        if let Some(setting) = arm.settings.iter().find(|setting| setting.key == "seed") {
+            let help = "list the seeds under `seeds`: every arm is trained with all of them";
+            return Err(error(file, &setting.at, Part::Key, "an arm cannot set the seed".into(), help));
+        }
+        if arms[..i].iter().any(|other| other.name == arm.name) {
+            let message = format!("there are two arms `{}`", arm.name);
+            let at = below(&arm.at, "name");
+            return Err(error(file, &at, Part::Value, message, "give each a name of its own"));
+        }
+    }
+    if arms.is_empty() {
+        let help = "add [[arm]] with a name and what it sets, or [grid] with lists of values";
+        return Err(file.error_at("base_arm", "the experiment has no arms", help));
+    }
+    if !arms.iter().any(|arm| arm.name == experiment.base_arm) {
+        let listed: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
+        let help = format!("the arms here are {}", listed.join(", "));
+        return Err(file.error_at("base_arm", format!("there is no arm `{}`", experiment.base_arm), help));
+    }
+    Ok(arms)
+}
+
+/// Keys and values of nested tables, dotted. A table that names its kind is a value.
+#[must_use]
+pub fn settings(table: &BTreeMap<String, Value>, at: &[String]) -> Vec<Setting> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        collect(key, value, &below(at, key), &mut found);
+    }
+    found
+}
+
+fn collect(key: &str, value: &Value, at: &[String], found: &mut Vec<Setting>) {
+    match value {
+        Value::Table(table) if !table.contains_key("kind") && !table.is_empty() => {
+            for (name, value) in table {
+                collect(&format!("{key}.{name}"), value, &below(at, name), found);
+            }
+        }
+        value => found.push(Setting { key: key.to_owned(), value: value.clone(), at: at.to_vec() }),
+    }
+}
+
+/// An arm for each combination, the last key changing fastest.
+fn grid(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
+    let axes = settings(&file.value.grid, &names(&["grid"]));
+    if axes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let labels = labels(&axes);
+    let mut arms = vec![Arm { name: String::new(), settings: Vec::new(), at: names(&["grid"]) }];
+    for (axis, label) in axes.iter().zip(labels) {
+        let values = axis.value.as_array().filter(|values| !values.is_empty());
+        let Some(values) = values else {
+            let message = format!("the grid needs a list of values for `{}`", axis.key);
+            return Err(error(file, &axis.at, Part::Value, message, "for example [0.25, 0.5]"));
+        };
+        if arms.len().saturating_mul(values.len()) > MOST_JOBS {
+            let message = format!("the grid has more than {MOST_JOBS} arms");
+            return Err(error(file, &axis.at, Part::Value, message, "take fewer values"));
+        }
+        let extend = |arm: &Arm| -> Vec<Arm> {
+            let longer = |(i, value): (usize, &Value)| {
+                let at = below(&axis.at, &i.to_string());
+                let comma = if arm.name.is_empty() { "" } else { "," };
+                let name = format!("{}{comma}{label}={}", arm.name, short(value));
+                let setting = Setting { key: axis.key.clone(), value: value.clone(), at: at.clone() };
+                Arm { name, settings: [&arm.settings[..], &[setting]].concat(), at }
+            };
+            values.iter().enumerate().map(longer).collect()
+        };
+        arms = arms.iter().flat_map(extend).collect();
+    }
+    Ok(arms)
+}
+
+/// What each key is called in names: its last part, or all of it where two end alike.
+fn labels(axes: &[Setting]) -> Vec<&str> {
+    let last = |axis: &Setting| axis.key.rfind('.').map_or(0, |dot| dot + 1);
+    let of = |axis: &'_ Setting| axis.key[last(axis)..].to_owned();
+    axes.iter()
+        .map(|axis| {
+            let alike = axes.iter().filter(|other| of(other) == of(axis)).count();
+            if alike > 1 { axis.key.as_str() } else { &axis.key[last(axis)..] }
+        })
+        .collect()
+}
+
+/// A value as a part of a name.
+fn short(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Table(table) => match table.get("kind") {
+            Some(Value::String(kind)) => kind.clone(),
+            _ => value.to_string(),
+        },
+        other => other.to_string(),
+    };
+    text.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._=+-,".contains(c)
+}
+
+/// Names become file names.
+fn check_name(file: &Resolved<Experiment>, name: &str, at: &[String]) -> Result<(), RecipeError> {
+    if !name.is_empty() && name.len() <= 80 && name.chars().all(is_plain) && !name.starts_with(['.', '-']) {
+        return Ok(());
+    }
+    let help = "use letters, digits and ._=+-, up to 80 of them";
+    Err(error(file, at, Part::Value, format!("`{name}` cannot name an arm"), help))
+}
+
+fn error(file: &Resolved<Experiment>, at: &[String], part: Part, message: String, help: &str) -> RecipeError {
+    let names: Vec<&str> = at.iter().map(String::as_str).collect();
+    file.origins.error_at_names(&names, part, message, help)
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn below(at: &[String], name: &str) -> Vec<String> {
+    [at, &names(&[name])].concat()
+}

@@ -1,0 +1,225 @@
+//! Arms against the base arm.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::metric::Metric;
+use crate::record::{Parameters, ResultRecord};
+use crate::statistics::{Paired, Sample, holm};
+
+/// All arms, and what they differ in from the base arm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Name of the experiment, or of what is compared.
+    pub name: String,
+    /// What is asked; empty if nobody has written it.
+    pub question: String,
+    /// What was expected.
+    pub prediction: String,
+    /// The number that the verdict is about.
+    pub metric: Metric,
+    /// The arm that the others are compared with.
+    pub base_arm: String,
+    /// The arms that have results, in the order of the experiment.
+    pub arms: Vec<ArmSummary>,
+    /// Names of arms without a result.
+    pub missing: Vec<String>,
+}
+
+/// What an arm came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ArmSummary {
+    /// Its name.
+    pub name: String,
+    /// Its seeds that are finished.
+    pub seeds: Vec<u64>,
+    /// Steps of a run.
+    pub steps: u64,
+    /// Floating-point operations of a run.
+    pub flops: f64,
+    /// Parameters.
+    pub parameters: Parameters,
+    /// Mean and deviation of every number that was measured.
+    pub metrics: BTreeMap<Metric, Sample>,
+    /// Against the base arm, paired by seed; none for the base arm itself.
+    pub paired: Option<Paired>,
+    /// The probability after Holm's correction over the arms.
+    pub p_holm: Option<f64>,
+    /// Seconds of pretraining.
+    pub seconds: Sample,
+    /// Held-out values over steps, mean over seeds.
+    pub curve: MeanCurve,
+}
+
+/// Values over steps, mean over the seeds that have the step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct MeanCurve {
+    /// Steps, ascending.
+    pub step: Vec<u64>,
+    /// Of each measured number.
+    pub columns: BTreeMap<String, Vec<Option<f64>>>,
+}
+
+/// What the results are about.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// What is asked.
+    pub question: String,
+    /// What was expected.
+    pub prediction: String,
+    /// The number that the verdict is about.
+    pub metric: Metric,
+    /// The arm to compare with.
+    pub base_arm: String,
+    /// All arms in their order.
+    pub arms: Vec<String>,
+}
+
+impl Comparison {
+    /// Compares results, of which none are there twice.
+    #[must_use]
+    pub fn new(subject: Subject, results: &[ResultRecord]) -> Self {
+        let of_arm = |name: &str| -> Vec<&ResultRecord> {
+            let mut found: Vec<&ResultRecord> = results.iter().filter(|r| r.arm == name).collect();
+            found.sort_by_key(|record| record.seed);
+            found
+        };
+        let base = of_arm(&subject.base_arm);
+        let (present, missing): (Vec<&String>, Vec<&String>) =
+            subject.arms.iter().partition(|name| !of_arm(name).is_empty());
+        let missing = missing.into_iter().cloned().collect();
+        let mut arms: Vec<ArmSummary> =
+            present.into_iter().map(|name| summary(name, &of_arm(name), &base, &subject)).collect();
+        let p: Vec<f64> = arms.iter().filter_map(|arm| Some(arm.paired?.p)).collect();
+        let compared = arms.iter_mut().filter(|arm| arm.paired.is_some());
+        for (arm, p) in compared.zip(holm::adjust(&p)) {
+            arm.p_holm = Some(p);
+        }
+        let Subject { name, question, prediction, metric, base_arm, .. } = subject;
+        Self { name, question, prediction, metric, base_arm, arms, missing }
+    }
+
+    /// The base arm, if it has results.
+    #[must_use]
+    pub fn base(&self) -> Option<&ArmSummary> {
+        self.arms.iter().find(|arm| arm.name == self.base_arm)
+    }
+
+    /// The numbers that some arm has.
+    #[must_use]
+    pub fn measured(&self) -> Vec<Metric> {
+        let has = |metric: &Metric| self.arms.iter().any(|arm| arm.metrics.contains_key(metric));
+        Metric::ALL.into_iter().filter(has).collect()
+    }
+}
+
+fn summary(name: &str, runs: &[&ResultRecord], base: &[&ResultRecord], subject: &Subject) -> ArmSummary {
+    let sample = |metric: Metric| -> Option<(Metric, Sample)> {
+        let values: Vec<f64> = runs.iter().filter_map(|run| metric.of(run)).collect();
+        Some((metric, Sample::of(&values)?))
+    };
+    let differences: Vec<f64> = runs
+        .iter()
+        .filter_map(|run| {
+            let base = base.iter().find(|base| base.seed == run.seed)?;
+            Some(subject.metric.of(run)? - subject.metric.of(base)?)
+        })
+        .collect();
+    let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
+    ArmSummary {
+        name: name.to_owned(),
+        seeds: runs.iter().map(|run| run.seed).collect(),
+        steps: runs[0].steps,
+        flops: runs[0].flops,
+        parameters: runs[0].parameters,
+        metrics: Metric::ALL.into_iter().filter_map(sample).collect(),
+        paired: (name != subject.base_arm).then(|| Paired::of(&differences)).flatten(),
+        p_holm: None,
+        seconds: Sample::of(&seconds).expect("an arm with results has one"),
+        curve: mean_curve(runs),
+    }
+}
+
+fn mean_curve(runs: &[&ResultRecord]) -> MeanCurve {
+    let mut steps: Vec<u64> = runs.iter().flat_map(|run| run.curve.step.iter().copied()).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.curve.columns.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mean = |key: &String, step: u64| -> Option<f64> {
+        let values = runs.iter().filter_map(|run| {
+            let at = run.curve.step.iter().position(|other| *other == step)?;
+            *run.curve.columns.get(key)?.get(at)?
+        });
+        Sample::of(&values.collect::<Vec<f64>>()).map(|sample| sample.mean)
+    };
+    let column = |key: &String| (key.clone(), steps.iter().map(|step| mean(key, *step)).collect());
+    MeanCurve { columns: keys.into_iter().map(column).collect(), step: steps }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::record::tests::result;
+
+    pub(crate) fn subject(arms: &[&str]) -> Subject {
+        Subject {
+            name: "000-test".into(),
+            question: "Is a < b?".into(),
+            prediction: "Yes.".into(),
+            metric: Metric::RtdAuc,
+            base_arm: arms[0].into(),
+            arms: arms.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Base .50 .60 .70, arm b .52 .61 .73, arm c with one seed alone, no arm d.
+    pub(crate) fn comparison() -> Comparison {
+        let mut results = Vec::new();
+        for (seed, [a, b]) in [[0.5, 0.52], [0.6, 0.61], [0.7, 0.73]].into_iter().enumerate() {
+            results.push(result("b", seed as u64 + 1, b));
+            results.push(result("a", seed as u64 + 1, a));
+        }
+        results.push(result("c", 2, 0.5));
+        Comparison::new(subject(&["a", "b", "c", "d"]), &results)
+    }
+
+    #[test]
+    fn seeds_are_paired_whatever_their_order() {
+        let comparison = comparison();
+        assert_eq!(comparison.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(comparison.missing, ["d"]);
+        let [a, b, c] = &comparison.arms[..] else { panic!() };
+        assert_eq!((a.paired, a.p_holm), (None, None));
+        let paired = b.paired.unwrap();
+        // Differences .02 .01 .03: mean .02, sd .01, 4.3027 * .01 / sqrt 3 = .02484.
+        assert!((paired.difference.mean - 0.02).abs() < 1e-12);
+        assert!((paired.interval.unwrap()[1] - 0.044_841).abs() < 1e-5);
+        assert_eq!((paired.p, b.p_holm), (0.25, Some(0.5)));
+        assert_eq!((c.paired.unwrap().interval, c.paired.unwrap().p, c.p_holm), (None, 1.0, Some(1.0)));
+        assert_eq!(b.seeds, [1, 2, 3]);
+    }
+
+    #[test]
+    fn seeds_that_the_base_arm_lacks_are_left_out_of_the_difference() {
+        let results = [result("a", 1, 0.5), result("b", 1, 0.75), result("b", 2, 0.1)];
+        let comparison = Comparison::new(subject(&["a", "b"]), &results);
+        let b = &comparison.arms[1];
+        assert_eq!((b.metrics[&Metric::RtdAuc].n, b.paired.unwrap().difference.n), (2, 1));
+        let alone = Comparison::new(subject(&["a", "b"]), &results[1..]);
+        assert_eq!((alone.base(), alone.arms[0].paired), (None, None));
+    }
+
+    #[test]
+    fn curves_are_the_mean_over_seeds() {
+        let comparison = comparison();
+        let curve = &comparison.arms[0].curve;
+        assert_eq!(curve.step, [10, 20]);
+        let auc = &curve.columns["rtd_auc"];
+        assert!(auc[0].is_none() && (auc[1].unwrap() - 0.6).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,26 @@
+//! Experiments: arms that differ from a base recipe, each trained with several seeds, and what may
+//! be concluded from them. No tensors: training is done by processes that somebody else starts.
+//!
+//! - [`experiment`]: the file that states question, prediction, arms and seeds
+//! - [`arms`]: the arms that it names and those of its grid
+//! - [`plan`]: arms times seeds, with the steps that the budget gives them and the hash of each
+//! - [`run`]: what a run folder says about a run
+//! - [`record`]: what remains of a finished run, small enough to be committed
+//! - [`statistics`]: paired differences, their intervals, sign flips, Holm's correction
+//! - [`metric`]: the numbers that can be compared
+//! - [`comparison`]: arms against the base arm
+//! - [`table`]: a comparison as Markdown or as text
+//! - [`report`]: a comparison as one HTML page
+//! - [`readme`]: the table between two markers of a README
+
+pub mod arms;
+pub mod comparison;
+pub mod experiment;
+pub mod metric;
+pub mod plan;
+pub mod readme;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod statistics;
+pub mod table;

@@ -1,0 +1,242 @@
+//! Arms times seeds: which runs there are, how long each trains, and what tells it from others.
+
+use std::collections::BTreeMap;
+
+use electra_run::recipe::{Part, RecipeError, Resolved};
+use toml::Value;
+
+use crate::arms::{Arm, Setting, arms};
+use crate::experiment::{Budget, Experiment, MOST_JOBS, Seeds};
+
+/// What an experiment has to know of a recipe. Whoever knows recipes tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecipeFacts {
+    /// Hash of what decides weights and measurements, seed included.
+    pub recipe_hash: String,
+    /// Hash of data and tokenizer; none if the data is not there.
+    pub data_hash: Option<String>,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Of these, steps of warmup.
+    pub warmup_steps: u64,
+    /// Floating-point operations of a step.
+    pub flops_per_step: f64,
+    /// Parameters of the discriminator, and what the generator adds.
+    pub parameters: [usize; 2],
+    /// The same for recipes whose steps take the same time.
+    pub shape: String,
+}
+
+/// Reads the base recipe with overrides.
+pub type ReadRecipe<'a> = dyn Fn(&[String]) -> Result<RecipeFacts, RecipeError> + 'a;
+
+/// Everything that is to be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// The arms.
+    pub arms: Vec<PlannedArm>,
+    /// The seeds of each.
+    pub seeds: Seeds,
+    /// The runs: all arms with the first seed, then all with the second, so that what is there
+    /// can be compared at any time.
+    pub jobs: Vec<Job>,
+}
+
+/// An arm with the steps that the budget gives it.
+#[derive(Clone, Debug)]
+pub struct PlannedArm {
+    /// Its name.
+    pub name: String,
+    /// Arguments of `--set`, those of the budget included, without the seed.
+    pub overrides: Vec<String>,
+    /// What it changes of the recipe of fine-tuning: its settings below `probe.`, without that.
+    pub probe: Vec<Setting>,
+    /// What it changes of the base recipe and of the probe.
+    pub differences: BTreeMap<String, Value>,
+    /// Its recipe.
+    pub facts: RecipeFacts,
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its number, from 0.
+    pub index: usize,
+    /// Number of its arm.
+    pub arm: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// Arguments of `--set`.
+    pub overrides: Vec<String>,
+    /// Names the run folder: recipe and data, in hexadecimal.
+    pub hash: String,
+}
+
+impl PlannedArm {
+    /// Floating-point operations of a run.
+    #[must_use]
+    pub fn flops(&self) -> f64 {
+        self.facts.flops_per_step * self.facts.steps as f64
+    }
+}
+
+impl Plan {
+    /// Plans the experiment called `name` with `seeds`.
+    ///
+    /// # Errors
+    /// If an arm cannot be read, or two of them are the same.
+    pub fn new(
+        file: &Resolved<Experiment>,
+        name: &str,
+        seeds: &Seeds,
+        read: &ReadRecipe<'_>,
+    ) -> Result<Self, RecipeError> {
+        let written = arms(file)?;
+        let count = written.len().saturating_mul(seeds.list().len());
+        if count > MOST_JOBS {
+            let help = format!("{MOST_JOBS} is the most");
+            return Err(file.error_at("seeds", format!("{count} runs are too many"), help));
+        }
+        let base = written.iter().find(|arm| arm.name == file.value.base_arm);
+        let base = base.expect("`arms` has found the base arm");
+        let budget = Spending { budget: file.value.budget, base: read_arm(file, base, read)? };
+        let arms = written
+            .iter()
+            .map(|arm| budget.plan(file, arm, read))
+            .collect::<Result<Vec<PlannedArm>, RecipeError>>()?;
+        let mut jobs: Vec<Job> = Vec::new();
+        for &seed in seeds.list() {
+            for (number, arm) in arms.iter().enumerate() {
+                let overrides = [&arm.overrides[..], &[format!("seed={seed}")]].concat();
+                let facts = read(&overrides).map_err(|e| in_arm(file, &written[number], e))?;
+                let hash = run_hash(&facts);
+                let is_same = |job: &&Job| job.hash == hash && arms[job.arm].probe == arm.probe;
+                if let Some(same) = jobs.iter().find(is_same) {
+                    let message =
+                        format!("arms `{}` and `{}` are the same recipe", arms[same.arm].name, arm.name);
+                    let names: Vec<&str> = written[number].at.iter().map(String::as_str).collect();
+                    let help = "every arm has to differ in something that decides weights or measurements";
+                    return Err(file.origins.error_at_names(&names, Part::Value, message, help));
+                }
+                jobs.push(Job { index: jobs.len(), arm: number, seed, overrides, hash });
+            }
+        }
+        Ok(Self { experiment: name.to_owned(), arms, seeds: seeds.clone(), jobs })
+    }
+
+    /// The arm of a run.
+    #[must_use]
+    pub fn arm_of(&self, job: &Job) -> &PlannedArm {
+        &self.arms[job.arm]
+    }
+}
+
+/// Recipe and data.
+fn run_hash(facts: &RecipeFacts) -> String {
+    let data = facts.data_hash.as_deref().unwrap_or("none");
+    blake3::hash(format!("{}\n{data}\n", facts.recipe_hash).as_bytes()).to_hex().to_string()
+}
+
+/// How the budget becomes steps.
+struct Spending {
+    budget: Budget,
+    base: RecipeFacts,
+}
+
+impl Spending {
+    fn plan(
+        &self,
+        file: &Resolved<Experiment>,
+        arm: &Arm,
+        read: &ReadRecipe<'_>,
+    ) -> Result<PlannedArm, RecipeError> {
+        let probe = probe_settings(file, arm)?;
+        let mut overrides = recipe_overrides(arm);
+        let mut facts = read_arm(file, arm, read)?;
+        if self.budget == Budget::Flops {
+            if let Some(setting) = arm.settings.iter().find(|setting| setting.key == "train.steps") {
+                let names: Vec<&str> = setting.at.iter().map(String::as_str).collect();
+                let message = "the steps of an arm follow from `budget = \"flops\"`";
+                let help = "use budget = \"steps\", or set the steps in the base recipe";
+                return Err(file.origins.error_at_names(&names, Part::Key, message, help));
+            }
+            let total = self.base.flops_per_step * self.base.steps as f64;
+            let steps = ((total / facts.flops_per_step).round() as u64).max(1);
+            if steps != facts.steps {
+                let warmup = facts.warmup_steps as f64 * steps as f64 / facts.steps as f64;
+                // A schedule needs a step at its peak, however short it is.
+                let warmup = (warmup.round() as u64).min(steps - 1);
+                overrides.push(format!("train.steps={steps}"));
+                overrides.push(format!("schedule.warmup_steps={warmup}"));
+                facts = read(&overrides).map_err(|error| in_arm(file, arm, error))?;
+            }
+        }
+        let differences = arm.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
+        Ok(PlannedArm { name: arm.name.clone(), overrides, probe, differences, facts })
+    }
+}
+
+fn read_arm(
+    file: &Resolved<Experiment>,
+    arm: &Arm,
+    read: &ReadRecipe<'_>,
+) -> Result<RecipeFacts, RecipeError> {
+    read(&recipe_overrides(arm)).map_err(|error| in_arm(file, arm, error))
+}
+
+/// Begins the keys that belong to the recipe of fine-tuning.
+const PROBE: &str = "probe.";
+
+/// Arguments of `--set` for the pretraining recipe.
+fn recipe_overrides(arm: &Arm) -> Vec<String> {
+    let own = arm.settings.iter().filter(|setting| !setting.key.starts_with(PROBE));
+    own.map(Setting::to_override).collect()
+}
+
+/// The settings of an arm for the recipe of fine-tuning, called as they are there.
+fn probe_settings(file: &Resolved<Experiment>, arm: &Arm) -> Result<Vec<Setting>, RecipeError> {
+    let own = |setting: &Setting| {
+        let key = setting.key.strip_prefix(PROBE)?.to_owned();
+        Some(Setting { key, ..setting.clone() })
+    };
+    let settings: Vec<Setting> = arm.settings.iter().filter_map(own).collect();
+    match settings.first() {
+        Some(setting) if file.value.probe.is_none() => {
+            let names: Vec<&str> = setting.at.iter().map(String::as_str).collect();
+            let message = format!("arm `{}` sets `probe.{}` without a [probe]", arm.name, setting.key);
+            let help = "add [probe] with the labelled files";
+            Err(file.origins.error_at_names(&names, Part::Key, message, help))
+        }
+        _ => Ok(settings),
+    }
+}
+
+/// An error about an override, at the place of the experiment that the override came from.
+fn in_arm(file: &Resolved<Experiment>, arm: &Arm, error: RecipeError) -> RecipeError {
+    error_in(file, &format!("arm `{}`", arm.name), &arm.settings, error)
+}
+
+/// An error about an override, at the place of the experiment that the override came from.
+pub fn error_in(
+    file: &Resolved<Experiment>,
+    what: &str,
+    settings: &[Setting],
+    error: RecipeError,
+) -> RecipeError {
+    let is_culprit = |setting: &&Setting| {
+        error.path == "--set" && error.source_text.as_deref() == Some(&setting.to_override())
+    };
+    let Some(setting) = settings.iter().find(is_culprit) else { return error };
+    let names: Vec<&str> = setting.at.iter().map(String::as_str).collect();
+    // The caret stands under the key if the recipe has no such key.
+    let value_start = error.source_text.as_ref().and_then(|text| text.find('=')).unwrap_or(0);
+    let is_key = error.span.as_ref().is_some_and(|span| span.start < value_start);
+    let part = if is_key { Part::Key } else { Part::Value };
+    let message = format!("{what}: {}", error.message);
+    file.origins.error_at_names(&names, part, message, error.help.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Plans with a recipe reader that knows three keys.
+
+use electra_run::recipe::load_str;
+
+use super::*;
+
+/// 100 FLOPs a step times `width`, 1000 steps of which 100 are warmup.
+fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
+    let value = |key: &str| {
+        let found = overrides.iter().rev().find_map(|text| text.strip_prefix(key)?.strip_prefix('='));
+        found.map(|text| text.parse::<f64>().unwrap())
+    };
+    if let Some(text) = overrides.iter().find(|text| text.starts_with("wdith")) {
+        return Err(RecipeError {
+            message: "unknown field `wdith`".into(),
+            help: Some("the keys here are width".into()),
+            path: "--set".into(),
+            source_text: Some(text.clone()),
+            span: Some(0..5),
+        });
+    }
+    let width = value("width").unwrap_or(1.0);
+    let steps = value("train.steps").unwrap_or(1000.0) as u64;
+    let warmup = value("schedule.warmup_steps").unwrap_or(100.0) as u64;
+    Ok(RecipeFacts {
+        recipe_hash: format!("{width} {steps} {warmup} {:?}", value("seed")),
+        data_hash: Some("data".into()),
+        steps,
+        warmup_steps: warmup,
+        flops_per_step: 100.0 * width,
+        parameters: [10, 5],
+        shape: width.to_string(),
+    })
+}
+
+fn experiment(budget: &str, rest: &str) -> Resolved<Experiment> {
+    let text = format!(
+        "recipe_version = 1\nquestion = \"q\"\nprediction = \"p\"\nbase = \"r\"\nbase_arm = \"base\"\n\
+         budget = \"{budget}\"\nmetric = \"loss\"\nseeds = \"1..3\"\n[[arm]]\nname = \"base\"\n{rest}"
+    );
+    load_str("experiment.toml", &text, &[]).unwrap()
+}
+
+fn plan(budget: &str, rest: &str) -> Result<Plan, RecipeError> {
+    let file = experiment(budget, rest);
+    Plan::new(&file, "x", &file.value.seeds, &read)
+}
+
+const HALF: &str =
+    "[[arm]]\nname = \"half\"\nset = { width = 0.5 }\n[[arm]]\nname = \"third\"\nset = { width = 3 }\n";
+
+#[test]
+fn every_arm_meets_every_seed_and_first_seeds_come_first() {
+    let plan = plan("steps", HALF).unwrap();
+    let runs: Vec<(usize, &str, u64)> =
+        plan.jobs.iter().map(|job| (job.index, plan.arm_of(job).name.as_str(), job.seed)).collect();
+    assert_eq!(runs[..4], [(0, "base", 1), (1, "half", 1), (2, "third", 1), (3, "base", 2)]);
+    assert_eq!(runs.len(), 9);
+    assert_eq!(plan.jobs[4].overrides, ["width=0.5", "seed=2"]);
+}
+
+#[test]
+fn hashes_name_recipe_seed_and_data_and_nothing_else() {
+    let one = plan("steps", HALF).unwrap();
+    let mut hashes: Vec<&str> = one.jobs.iter().map(|job| job.hash.as_str()).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 9);
+    // Another name and another order are the same runs.
+    let renamed = plan("steps", &HALF.replace("half", "other")).unwrap();
+    assert_eq!(renamed.jobs[1].hash, one.jobs[1].hash);
+    let file = experiment("steps", HALF);
+    let elsewhere = |overrides: &[String]| {
+        read(overrides).map(|facts| RecipeFacts { data_hash: Some("b".into()), ..facts })
+    };
+    let other = Plan::new(&file, "x", &file.value.seeds, &elsewhere).unwrap();
+    assert!(other.jobs.iter().zip(&one.jobs).all(|(a, b)| a.hash != b.hash));
+}
+
+#[test]
+fn equal_flops_are_met_to_half_a_step_and_warmup_keeps_its_share() {
+    let plan = plan("flops", HALF).unwrap();
+    let steps: Vec<(u64, u64)> =
+        plan.arms.iter().map(|arm| (arm.facts.steps, arm.facts.warmup_steps)).collect();
+    assert_eq!(steps, [(1000, 100), (2000, 200), (333, 33)]);
+    for arm in &plan.arms {
+        assert!((arm.flops() - 1e5).abs() <= 0.5 * arm.facts.flops_per_step, "{}", arm.name);
+    }
+    assert_eq!(plan.arms[1].overrides, ["width=0.5", "train.steps=2000", "schedule.warmup_steps=200"]);
+    // What the budget sets is no difference of the arm.
+    assert_eq!(plan.arms[1].differences.len(), 1);
+}
+
+#[test]
+fn arms_that_are_the_same_recipe_are_refused() {
+    let error = plan("steps", "[[arm]]\nname = \"same\"\nset = { width = 1.0 }\n").unwrap_err();
+    assert!(error.message.contains("arms `base` and `same` are the same recipe"), "{error}");
+    assert!(error.line_and_column().is_some() && error.help.is_some());
+}
+
+#[test]
+fn errors_of_the_recipe_stand_where_the_arm_is_written() {
+    let error = plan("steps", "[[arm]]\nname = \"x\"\nset = { \"wdith\" = 2 }\n").unwrap_err();
+    assert_eq!((error.path.as_str(), error.culprit()), ("experiment.toml", Some("\"wdith\"")));
+    assert_eq!(error.message, "arm `x`: unknown field `wdith`");
+    let error = plan("steps", "[grid]\nwdith = [1, 2]\n").unwrap_err();
+    assert_eq!(error.path, "experiment.toml");
+    assert!(error.message.contains("arm `wdith=1`"), "{error}");
+}
+
+#[test]
+fn the_budget_and_an_arm_cannot_both_set_the_steps() {
+    let error = plan("flops", "[[arm]]\nname = \"x\"\nset = { \"train.steps\" = 2 }\n").unwrap_err();
+    assert!(error.message.contains("steps of an arm follow from"), "{error}");
+    assert_eq!(error.culprit(), Some("\"train.steps\""));
+    plan("steps", "[[arm]]\nname = \"x\"\nset = { \"train.steps\" = 2 }\n").unwrap();
+}
+
+#[test]
+fn arms_may_differ_in_the_probe_alone_and_share_what_is_pretrained() {
+    let probe = "[probe]\ntrain = \"t\"\ndev = \"d\"\nseeds = 1\n";
+    let grid = "[grid]\n\"probe.labels.scheme\" = [\"iob2\", \"iobes\"]\n";
+    let plan = plan("steps", &format!("{probe}{grid}")).unwrap();
+    assert_eq!(plan.arms[2].name, "scheme=iobes");
+    assert_eq!(plan.jobs[1].hash, plan.jobs[2].hash);
+    assert_eq!(plan.arms[2].probe[0].to_override(), "labels.scheme=\"iobes\"");
+    assert!(plan.arms[2].overrides.is_empty());
+    assert!(plan.arms[2].differences.contains_key("probe.labels.scheme"));
+    let error = self::plan("steps", grid).unwrap_err();
+    assert!(error.message.contains("`probe.labels.scheme` without a [probe]"), "{error}");
+}

@@ -1,0 +1,399 @@
+//! What remains of a finished run, in `results/ARM.seed-N.json`: small enough to be committed, and
+//! all that tables and reports are made from.
+
+mod curve;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use electra_run::durable;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::run::FinishedRun;
+
+pub use curve::{Curve, MOST_POINTS};
+
+/// A run and what it came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultRecord {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// Name of the arm.
+    pub arm: String,
+    /// Seed of pretraining.
+    pub seed: u64,
+    /// Hash of recipe and data.
+    pub hash: String,
+    /// What the arm changes of the base recipe.
+    pub differences: Map<String, Value>,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Tokens read, padding counted.
+    pub tokens: u64,
+    /// Floating-point operations of training.
+    pub flops: f64,
+    /// Parameters.
+    pub parameters: Parameters,
+    /// The numbers of the last evaluation on held-out rows.
+    pub heldout: BTreeMap<String, f64>,
+    /// Scores of fine-tuning, if the experiment has a probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeScores>,
+    /// Seconds of pretraining.
+    pub seconds: f64,
+    /// Name and version of the program.
+    pub program: String,
+    /// Held-out losses over steps.
+    pub curve: Curve,
+}
+
+/// Unique parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Of the discriminator.
+    pub discriminator: u64,
+    /// What the generator adds.
+    pub generator: u64,
+    /// Both.
+    pub total: u64,
+}
+
+/// Scores of fine-tuning one pretrained model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeScores {
+    /// Hash of the pretrained run, the recipe of fine-tuning and its data.
+    pub hash: String,
+    /// One for each seed of fine-tuning.
+    pub scores: Vec<ProbeScore>,
+}
+
+/// A seed of fine-tuning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeScore {
+    /// The seed.
+    pub seed: u64,
+    /// Micro F1 on the development data.
+    pub dev_f1: f64,
+    /// Micro F1 on the test data, if there is any.
+    pub test_f1: Option<f64>,
+}
+
+impl ProbeScores {
+    /// The mean over seeds of test F1, or of development F1 without test data.
+    #[must_use]
+    pub fn mean_f1(&self) -> Option<f64> {
+        let of = |score: &ProbeScore| score.test_f1.unwrap_or(score.dev_f1);
+        let sum: f64 = self.scores.iter().map(of).sum();
+        (!self.scores.is_empty()).then(|| sum / self.scores.len() as f64)
+    }
+}
+
+/// Whose run it is.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// Name of the arm.
+    pub arm: String,
+    /// What the arm changes of the base recipe.
+    pub differences: Map<String, Value>,
+    /// Hash of recipe and data.
+    pub hash: String,
+}
+
+/// Why results cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultError {
+    /// A file or folder cannot be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A file is no result.
+    #[error("{path}:{}:{}: not a result of this program: {source}; take it out of the folder", .source.line(), .source.column())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A result belongs elsewhere.
+    #[error(
+        "{path} is a result of the experiment `{found}`, expected `{expected}`; move it where it belongs"
+    )]
+    OtherExperiment {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+    /// A result is of an arm that the experiment has not.
+    #[error(
+        "{path} is a result of the arm `{arm}`, which the experiment has not (it has {known}); remove the file, or bring the arm back"
+    )]
+    OtherArm {
+        /// The file.
+        path: PathBuf,
+        /// Its arm.
+        arm: String,
+        /// The arms there are.
+        known: String,
+    },
+    /// The recipe or the data has changed since.
+    #[error(
+        "{path} comes from another recipe or other data (hash {found} there, {expected} now); remove results of old recipes before running new ones"
+    )]
+    OtherRecipe {
+        /// The file.
+        path: PathBuf,
+        /// Its hash, shortened.
+        found: String,
+        /// What it would have to be, shortened.
+        expected: String,
+    },
+    /// Two files hold the same arm and seed.
+    #[error("{path} and {other} are both of arm `{arm}` with seed {seed}; name one of them")]
+    Twice {
+        /// A file.
+        path: PathBuf,
+        /// The other.
+        other: PathBuf,
+        /// Their arm.
+        arm: String,
+        /// Their seed.
+        seed: u64,
+    },
+}
+
+impl ResultRecord {
+    /// Of a finished run.
+    #[must_use]
+    pub fn new(origin: Origin, run: FinishedRun, probe: Option<ProbeScores>) -> Self {
+        Self {
+            experiment: origin.experiment,
+            arm: origin.arm,
+            seed: run.seed,
+            hash: origin.hash,
+            differences: origin.differences,
+            steps: run.steps,
+            tokens: run.tokens,
+            flops: run.flops,
+            parameters: run.parameters,
+            heldout: run.heldout,
+            probe,
+            seconds: run.seconds,
+            program: run.program,
+            curve: run.curve,
+        }
+    }
+
+    /// Its file in a folder of results.
+    #[must_use]
+    pub fn path(folder: &Path, arm: &str, seed: u64) -> PathBuf {
+        folder.join(format!("{arm}.seed-{seed}.json"))
+    }
+
+    /// The text of its file: JSON with a line for each field.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { panic!("a record is an object") };
+        let line = |(key, value): (&String, &Value)| format!("  {}: {value}", Value::from(key.as_str()));
+        format!("{{\n{}\n}}\n", fields.iter().map(line).collect::<Vec<_>>().join(",\n"))
+    }
+
+    /// Writes its file.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf, ResultError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ResultError::Io { action: "write", path, source }
+        };
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+        let path = Self::path(folder, &self.arm, self.seed);
+        durable::write(&path, self.text().as_bytes()).map_err(failed(&path))?;
+        Ok(path)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read or is none.
+    pub fn read(path: &Path) -> Result<Self, ResultError> {
+        let path = path.to_owned();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(ResultError::Io { action: "read", path, source }),
+        };
+        serde_json::from_slice(&text).map_err(|source| ResultError::Damaged { path, source })
+    }
+}
+
+/// The results in a folder with their files, in the order of names; none if there is no folder.
+///
+/// # Errors
+/// If one cannot be read, or two are of the same arm and seed.
+pub fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, ResultRecord)>, ResultError> {
+    let failed = |source| ResultError::Io { action: "read", path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let results: Vec<(PathBuf, ResultRecord)> = paths
+        .into_iter()
+        .map(|path| ResultRecord::read(&path).map(|record| (path, record)))
+        .collect::<Result<_, _>>()?;
+    check_once(&results)?;
+    Ok(results)
+}
+
+/// Refuses two results of the same arm and seed.
+///
+/// # Errors
+/// With both files.
+pub fn check_once(results: &[(PathBuf, ResultRecord)]) -> Result<(), ResultError> {
+    for (i, (path, record)) in results.iter().enumerate() {
+        let is_same =
+            |other: &&(PathBuf, ResultRecord)| (&other.1.arm, other.1.seed) == (&record.arm, record.seed);
+        if let Some((other, _)) = results[..i].iter().find(is_same) {
+            return Err(ResultError::Twice {
+                path: path.clone(),
+                other: other.clone(),
+                arm: record.arm.clone(),
+                seed: record.seed,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses results of another experiment, or of arms that this one has not.
+///
+/// # Errors
+/// With the file.
+pub fn check_belongs(
+    results: &[(PathBuf, ResultRecord)],
+    experiment: &str,
+    arms: &[&str],
+) -> Result<(), ResultError> {
+    for (path, record) in results {
+        let path = path.clone();
+        if record.experiment != experiment {
+            let (found, expected) = (record.experiment.clone(), experiment.to_owned());
+            return Err(ResultError::OtherExperiment { path, found, expected });
+        }
+        if !arms.contains(&record.arm.as_str()) {
+            return Err(ResultError::OtherArm { path, arm: record.arm.clone(), known: arms.join(", ") });
+        }
+    }
+    Ok(())
+}
+
+/// The first digits of a hash.
+#[must_use]
+pub fn short(hash: &str) -> String {
+    hash.get(..12).unwrap_or(hash).to_owned()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A result of arm and seed whose area under the curve is `auc`.
+    pub(crate) fn result(arm: &str, seed: u64, auc: f64) -> ResultRecord {
+        let curve = Curve {
+            step: vec![10, 20],
+            columns: BTreeMap::from([
+                ("loss".to_owned(), vec![Some(30.0), Some(28.0 + auc)]),
+                ("rtd_auc".to_owned(), vec![None, Some(auc)]),
+            ]),
+        };
+        ResultRecord {
+            experiment: "000-test".into(),
+            arm: arm.into(),
+            seed,
+            hash: format!("{arm}{seed}abcdefabcdef"),
+            differences: Map::new(),
+            steps: 20,
+            tokens: 640,
+            flops: 2e9,
+            parameters: Parameters { discriminator: 1000, generator: 100, total: 1100 },
+            heldout: BTreeMap::from([("rtd_auc".into(), auc), ("loss".into(), 28.0 + auc)]),
+            probe: None,
+            seconds: 61.0,
+            program: "electra 0.1.0".into(),
+            curve,
+        }
+    }
+
+    #[test]
+    fn a_file_says_again_what_was_written_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut record = result("width=0.25", 3, 0.1 + 0.2);
+        record.probe = Some(ProbeScores {
+            hash: "abc".into(),
+            scores: vec![ProbeScore { seed: 1, dev_f1: 1.0 / 3.0, test_f1: None }],
+        });
+        let path = record.write(&folder.path().join("results")).unwrap();
+        assert!(path.ends_with("results/width=0.25.seed-3.json"));
+        assert_eq!(ResultRecord::read(&path).unwrap(), record);
+        assert_eq!(ResultRecord::read(&path).unwrap().text(), fs::read_to_string(&path).unwrap());
+        assert_eq!(record.text().lines().count(), 16, "{}", record.text());
+    }
+
+    #[test]
+    fn a_probe_is_scored_on_test_data_where_there_is_any() {
+        let score = |dev_f1, test_f1| ProbeScore { seed: 1, dev_f1, test_f1 };
+        let of = |scores| ProbeScores { hash: String::new(), scores }.mean_f1();
+        assert_eq!(of(vec![score(0.9, Some(0.5)), score(0.9, Some(0.75))]), Some(0.625));
+        assert_eq!(of(vec![score(0.5, None)]), Some(0.5));
+        assert_eq!(of(vec![]), None);
+    }
+
+    #[test]
+    fn results_that_do_not_belong_are_refused() {
+        let results = vec![(PathBuf::from("results/x.json"), result("a", 1, 0.5))];
+        check_belongs(&results, "000-test", &["a", "b"]).unwrap();
+        let message = |error: ResultError| error.to_string();
+        let other = message(check_belongs(&results, "001", &["a"]).unwrap_err());
+        assert!(other.contains("results/x.json") && other.contains("`000-test`, expected `001`"), "{other}");
+        let other = message(check_belongs(&results, "000-test", &["b"]).unwrap_err());
+        assert!(other.contains("arm `a`") && other.contains("it has b"), "{other}");
+    }
+
+    #[test]
+    fn damaged_results_and_two_of_one_run_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.json"), "{\"experiment\": \"x\",\n \"arm\": 5}").unwrap();
+        let message = read_folder(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("a.json:2:") && message.contains("take it out"), "{message}");
+        for name in ["a.json", "b.json"] {
+            fs::write(folder.path().join(name), result("a", 1, 0.5).text()).unwrap();
+        }
+        let message = read_folder(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("a.json") && message.contains("b.json"), "{message}");
+        assert!(read_folder(&folder.path().join("absent")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,173 @@
+//! A comparison as one HTML page that needs nothing else: no network, no script.
+
+mod axes;
+mod forest;
+mod lines;
+mod scatter;
+
+use electra_run::report::STYLE;
+use minijinja::Environment;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use crate::comparison::{ArmSummary, Comparison};
+use crate::metric::Metric;
+use crate::table;
+
+/// What the page shows.
+#[derive(Serialize)]
+struct Page {
+    style: &'static str,
+    own_style: &'static str,
+    name: String,
+    question: String,
+    prediction: String,
+    status: String,
+    base_arm: String,
+    metric: &'static str,
+    better: &'static str,
+    verdict: Sheet,
+    details: Sheet,
+    notes: Vec<String>,
+    forest: Option<String>,
+    legend: Vec<Key>,
+    figures: Vec<Figure>,
+}
+
+#[derive(Serialize)]
+struct Sheet {
+    head: Vec<String>,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    hue: usize,
+    is_base: bool,
+    cells: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    hue: usize,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    title: String,
+    under: String,
+    svg: String,
+}
+
+/// Colours that can be told apart; after the last the first comes again.
+const HUES: usize = 8;
+
+/// The page.
+///
+/// # Panics
+/// Never: the template is ours.
+#[must_use]
+pub fn render(comparison: &Comparison) -> String {
+    let runs: usize = comparison.arms.iter().map(|arm| arm.seeds.len()).sum();
+    let sheet = |table: table::Table| Sheet {
+        head: table.head,
+        rows: table
+            .rows
+            .into_iter()
+            .enumerate()
+            .map(|(i, cells)| Row { hue: i % HUES, is_base: cells[0] == comparison.base_arm, cells })
+            .collect(),
+    };
+    let key = |(i, arm): (usize, &ArmSummary)| Key { hue: i % HUES, name: arm.name.clone() };
+    let page = Page {
+        style: STYLE,
+        own_style: include_str!("report/experiment.css"),
+        name: comparison.name.clone(),
+        question: comparison.question.clone(),
+        prediction: comparison.prediction.clone(),
+        status: format!(
+            "{} of {} arms, {runs} runs",
+            comparison.arms.len(),
+            comparison.arms.len() + comparison.missing.len()
+        ),
+        base_arm: comparison.base_arm.clone(),
+        metric: comparison.metric.title(),
+        better: if comparison.metric.more_is_better() { "more is better" } else { "less is better" },
+        verdict: sheet(table::verdict(comparison)),
+        details: sheet(table::details(comparison)),
+        notes: table::notes(comparison),
+        forest: forest::draw(comparison),
+        legend: comparison.arms.iter().enumerate().map(key).collect(),
+        figures: figures(comparison),
+    };
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
+    let template = environment.get_template("report.html").expect("it was just added");
+    template.render(Serde(page)).expect("the template fits the page")
+}
+
+/// The metric by generator and by arithmetic, then curves by steps and by arithmetic.
+fn figures(comparison: &Comparison) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    let mut add = |title: String, under: &str, svg: Option<String>| {
+        figures.extend(svg.map(|svg| Figure { title, under: under.to_owned(), svg }));
+    };
+    let metric = comparison.metric;
+    let bars = "mean over seeds, 95 % interval";
+    add(
+        format!("{} by parameters of the generator", metric.title()),
+        bars,
+        scatter::draw(comparison, metric, |arm| arm.parameters.generator as f64),
+    );
+    let flops = comparison.arms.iter().map(|arm| arm.flops);
+    let (least, most) = (flops.clone().fold(f64::INFINITY, f64::min), flops.fold(0.0, f64::max));
+    // Arms of equal budgets differ by less than a step; drawn apart, that would look like a finding.
+    if most > 1.05 * least {
+        let title = format!("{} by floating-point operations", metric.title());
+        add(title, bars, scatter::draw(comparison, metric, |arm| arm.flops));
+    }
+    for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss] {
+        let title = |by: &str| format!("{} by {by}", metric.title());
+        let held_out = "held out, mean over seeds";
+        add(title("steps"), held_out, lines::draw(comparison, metric, |_| 1.0));
+        let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
+        add(title("floating-point operations"), held_out, lines::draw(comparison, metric, per_step));
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::tests::{comparison, subject};
+
+    #[test]
+    fn a_page_is_complete_and_needs_nothing_else() {
+        let html = render(&comparison());
+        for part in [
+            "Is a &lt; b?",
+            "0.620 ± 0.105",
+            "<svg",
+            "AUC by steps",
+            "total loss by floating-point",
+            "2&#x2f;2^n",
+        ] {
+            assert!(html.contains(part), "{part} is missing");
+        }
+        for forbidden in ["<script", "http://", "https://", "NaN", "inf"] {
+            assert!(!html.replace("information", "").contains(forbidden), "{forbidden}");
+        }
+        assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
+        assert_eq!(render(&comparison()), html);
+    }
+
+    #[test]
+    fn a_page_without_results_says_so() {
+        let html = render(&Comparison::new(subject(&["a"]), &[]));
+        assert!(html.contains("No results yet") && !html.contains("<svg"));
+    }
+}

@@ -1,0 +1,77 @@
+//! The forest plot: each arm's difference from the base arm with its interval.
+
+use std::fmt::Write;
+
+use super::HUES;
+use super::axes::{WIDTH, escape, number, open, ticks, with_air};
+use crate::comparison::Comparison;
+
+const LEFT: f64 = 178.0;
+const RIGHT: f64 = 22.0;
+const ROW: f64 = 27.0;
+const TOP: f64 = 14.0;
+
+/// The drawing; none without differences.
+pub(super) fn draw(comparison: &Comparison) -> Option<String> {
+    let rows: Vec<_> = comparison
+        .arms
+        .iter()
+        .enumerate()
+        .filter_map(|(i, arm)| Some((i % HUES, arm, arm.paired?)))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let ends = |of: fn(f64, f64) -> f64| {
+        rows.iter().fold(0.0, |end, (_, _, paired)| {
+            let [low, high] = paired.interval.unwrap_or([paired.difference.mean; 2]);
+            of(end, of(low, high))
+        })
+    };
+    let range = with_air(ends(f64::min)..ends(f64::max));
+    let x = |value: f64| LEFT + (value - range.start) / (range.end - range.start) * (WIDTH - LEFT - RIGHT);
+    let bottom = TOP + ROW * rows.len() as f64;
+    let title = format!("{}: difference from {}", comparison.metric.title(), comparison.base_arm);
+    let mut svg = open(&title, bottom + 26.0);
+    for tick in ticks(&range) {
+        let (at, label) = (x(tick), number(tick, &range));
+        let _ =
+            write!(svg, "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>");
+        let _ =
+            write!(svg, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", bottom + 18.0);
+    }
+    let zero = x(0.0);
+    let _ =
+        write!(svg, "<line class=\"zero\" x1=\"{zero:.1}\" y1=\"{TOP}\" x2=\"{zero:.1}\" y2=\"{bottom}\"/>");
+    for (row, (hue, arm, paired)) in rows.iter().enumerate() {
+        let y = TOP + ROW * (row as f64 + 0.5);
+        let name = escape(&shortened(&arm.name));
+        let _ = write!(
+            svg,
+            "<text class=\"name\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text>",
+            LEFT - 14.0,
+            y + 4.0
+        );
+        if let Some([low, high]) = paired.interval {
+            let (low, high) = (x(low), x(high));
+            let _ = write!(
+                svg,
+                "<line class=\"bar h{hue}\" x1=\"{low:.1}\" y1=\"{y:.1}\" x2=\"{high:.1}\" y2=\"{y:.1}\"/>"
+            );
+        }
+        let at = x(paired.difference.mean);
+        // Without an interval the point is hollow: it stands for one pair.
+        let hollow = if paired.interval.is_none() { " hollow" } else { "" };
+        let _ = write!(svg, "<circle class=\"dot h{hue}{hollow}\" cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"5\"/>");
+    }
+    Some(svg + "</svg>")
+}
+
+/// As much of a name as fits.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 25;
+    if name.chars().count() <= MOST {
+        return name.to_owned();
+    }
+    name.chars().take(MOST - 1).chain(['…']).collect()
+}

@@ -1,0 +1,249 @@
+//! What a run folder of pretraining says about its run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use electra_run::record::{LogError, Record, read_metrics};
+use serde_json::Value;
+
+use crate::record::{Curve, Origin, Parameters, ResultRecord};
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedRun {
+    /// Name of its recipe.
+    pub name: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The recipe, as it is in the folder.
+    pub recipe: toml::Table,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Tokens read, padding counted.
+    pub tokens: u64,
+    /// Floating-point operations of training.
+    pub flops: f64,
+    /// Parameters.
+    pub parameters: Parameters,
+    /// The numbers of the last evaluation.
+    pub heldout: BTreeMap<String, f64>,
+    /// The losses of all evaluations, thinned.
+    pub curve: Curve,
+    /// Seconds of training that the log has seen.
+    pub seconds: f64,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+/// Why a run cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A file is not what runs write.
+    #[error("{path} is damaged: {what}; is {} a run of `electra pretrain`?", .path.parent().unwrap_or(.path).display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// The last step that a run has logged; 0 if there is none yet.
+#[must_use]
+pub fn last_step(run: &Path) -> u64 {
+    // A log that grows is read from its end, where the last line may be torn.
+    let text = fs::read_to_string(run.join(METRICS)).unwrap_or_default();
+    let step = |line: &str| serde_json::from_str::<Value>(line).ok()?["step"].as_u64();
+    text.lines().rev().find_map(step).unwrap_or(0)
+}
+
+/// Steps of all evaluations and losses that a run has; none if it is not finished.
+///
+/// # Errors
+/// If a file of the folder cannot be read or is damaged.
+pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
+    if !run.join(MODEL).is_file() {
+        return Ok(None);
+    }
+    let text = |name: &str| {
+        let path = run.join(name);
+        fs::read_to_string(&path).map_err(|source| RunError::Io { path, source })
+    };
+    let damaged = |name: &str, what: String| RunError::Damaged { path: run.join(name), what };
+    let recipe: toml::Table = text(RECIPE)?
+        .parse()
+        .map_err(|error: toml::de::Error| damaged(RECIPE, error.message().to_owned()))?;
+    let described: Value =
+        serde_json::from_str(&text(RUN)?).map_err(|error| damaged(RUN, error.to_string()))?;
+    let records = read_metrics(&run.join(METRICS))?;
+    let number = |table: &str, key: &str| {
+        let value =
+            if table.is_empty() { recipe.get(key) } else { recipe.get(table).and_then(|t| t.get(key)) };
+        let value = value.and_then(toml::Value::as_integer).and_then(|value| u64::try_from(value).ok());
+        value.ok_or_else(|| damaged(RECIPE, format!("it has no {table}.{key}")))
+    };
+    let steps = number("train", "steps")?;
+    let rows = number("train", "batch_size")? * number("data", "sequence_length")?;
+    let first = records.first().ok_or_else(|| damaged(METRICS, "it has no line".into()))?;
+    let missing = |field: &str| damaged(METRICS, format!("its first line has no {field}"));
+    let flops_per_step = first.number("flops_per_step").ok_or_else(|| missing("flops_per_step"))?;
+    let parameters = first.fields.get("parameters").cloned().ok_or_else(|| missing("parameters"))?;
+    let parameters: Parameters =
+        serde_json::from_value(parameters).map_err(|error| damaged(METRICS, error.to_string()))?;
+    let evaluations: Vec<&Record> = records.iter().filter(|record| record.kind == "eval").collect();
+    let Some(last) = evaluations.last().filter(|last| last.step == steps) else { return Ok(None) };
+    let numbers = last.fields.iter().filter_map(|(key, value)| Some((key.clone(), value.as_f64()?)));
+    Ok(Some(FinishedRun {
+        name: recipe.get("name").and_then(toml::Value::as_str).unwrap_or_default().to_owned(),
+        seed: number("", "seed")?,
+        steps,
+        tokens: steps * rows,
+        flops: flops_per_step * steps as f64,
+        parameters,
+        heldout: numbers.collect(),
+        curve: Curve::of(&evaluations),
+        seconds: seconds(&records),
+        program: described["program_version"].as_str().unwrap_or_default().to_owned(),
+        recipe,
+    }))
+}
+
+/// From each start or resume to the last line before the next one: what was killed in between and
+/// done again does not count.
+fn seconds(records: &[Record]) -> f64 {
+    let mut total = 0.0;
+    let mut since = None;
+    let mut last = 0.0;
+    for record in records {
+        if record.kind == "start" || record.kind == "resume" {
+            total += since.map_or(0.0, |since: f64| last - since);
+            since = Some(record.time);
+        }
+        last = record.time;
+    }
+    total += since.map_or(0.0, |since| last - since);
+    (total * 1e3).round() / 1e3
+}
+
+/// Runs as results, for those that no experiment planned: runs whose recipes differ in their seeds
+/// alone are an arm. It is called after the recipe, or after the folder where another recipe has
+/// that name.
+#[must_use]
+pub fn as_results(runs: Vec<(PathBuf, FinishedRun)>) -> Vec<ResultRecord> {
+    let without = |recipe: &toml::Table| {
+        let mut recipe = recipe.clone();
+        for key in ["seed", "name", "checkpoint", "log"] {
+            recipe.remove(key);
+        }
+        recipe.to_string()
+    };
+    let of: Vec<(String, String)> =
+        runs.iter().map(|(_, run)| (run.name.clone(), without(&run.recipe))).collect();
+    let results = runs.into_iter().enumerate().map(|(i, (path, run))| {
+        let is_other = |other: &(String, String)| other.0 == of[i].0 && other.1 != of[i].1;
+        let arm = match of.iter().any(is_other) {
+            true => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            false => run.name.clone(),
+        };
+        let hash = blake3::hash(run.recipe.to_string().as_bytes()).to_hex().to_string();
+        let origin = Origin { experiment: "runs".to_owned(), arm, differences: serde_json::Map::new(), hash };
+        ResultRecord::new(origin, run, None)
+    });
+    results.collect()
+}
+
+const MODEL: &str = "model.safetensors";
+const METRICS: &str = "metrics.jsonl";
+const RECIPE: &str = "recipe.toml";
+const RUN: &str = "run.json";
+
+#[cfg(test)]
+mod tests {
+    use electra_run::record::MetricsLog;
+    use serde_json::json;
+
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write(
+            RECIPE,
+            "name = \"a\"\nseed = 3\n[train]\nsteps = 20\nbatch_size = 4\n[data]\nsequence_length = 8\n",
+        );
+        write(RUN, "{\"program_version\": \"electra 0\"}");
+        folder
+    }
+
+    fn log(run: &Path) {
+        let start =
+            json!({"flops_per_step": 5.0, "parameters": {"discriminator": 3, "generator": 2, "total": 5}});
+        let mut log = MetricsLog::open(run.join(METRICS), 0, &start).unwrap();
+        for step in [10, 20] {
+            log.line("eval", step, &json!({"loss": step, "rtd_auc": 0.5, "collapsed": false, "x": null}))
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_finished_run_tells_steps_arithmetic_and_its_last_evaluation() {
+        let folder = folder();
+        log(folder.path());
+        assert_eq!(read(folder.path()).unwrap(), None, "without final weights it is not finished");
+        fs::write(folder.path().join(MODEL), "").unwrap();
+        let run = read(folder.path()).unwrap().unwrap();
+        assert_eq!((run.seed, run.steps, run.tokens, run.flops), (3, 20, 640, 100.0));
+        assert_eq!(run.heldout, BTreeMap::from([("loss".into(), 20.0), ("rtd_auc".into(), 0.5)]));
+        assert_eq!(run.curve.step, [10, 20]);
+        assert_eq!(last_step(folder.path()), 20);
+    }
+
+    #[test]
+    fn runs_that_differ_in_their_seeds_alone_are_an_arm() {
+        let folder = folder();
+        log(folder.path());
+        fs::write(folder.path().join(MODEL), "").unwrap();
+        let run = read(folder.path()).unwrap().unwrap();
+        let with = |folder: &str, key: &str, value: i64| {
+            let mut run = run.clone();
+            run.recipe.insert(key.to_owned(), value.into());
+            (PathBuf::from(folder), run)
+        };
+        let arms = |runs| as_results(runs).into_iter().map(|result| result.arm).collect::<Vec<_>>();
+        assert_eq!(arms(vec![with("x", "seed", 1), with("y", "seed", 2)]), ["a", "a"]);
+        assert_eq!(arms(vec![with("x", "seed", 1), with("r/y", "other", 2)]), ["x", "y"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = folder();
+        log(folder.path());
+        fs::write(folder.path().join(MODEL), "").unwrap();
+        fs::write(folder.path().join(RECIPE), "seed = 1").unwrap();
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("recipe.toml") && message.contains("train.steps"), "{message}");
+    }
+
+    #[test]
+    fn time_between_a_kill_and_the_next_start_does_not_count() {
+        let at =
+            |kind: &str, time| Record { kind: kind.into(), step: 0, time, fields: serde_json::Map::new() };
+        let records =
+            [at("start", 10.0), at("train", 14.0), at("resume", 100.0), at("train", 101.5), at("end", 102.0)];
+        assert_eq!(seconds(&records), 6.0);
+        assert_eq!(seconds(&[]), 0.0);
+    }
+}

@@ -1,0 +1,251 @@
+//! A comparison as rows of text: Markdown, aligned columns, and what the report shows.
+
+use crate::comparison::{ArmSummary, Comparison};
+use crate::metric::Metric;
+use crate::statistics::{Sample, sign_flip};
+
+/// A table of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Names of the columns.
+    pub head: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// As Markdown. The first column is text, the others stand at the right.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let rule: Vec<String> =
+            (0..self.head.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_owned()).collect();
+        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        format!("{}{}{rows}", line(&self.head), line(&rule))
+    }
+
+    /// In aligned columns.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let all = || std::iter::once(&self.head).chain(&self.rows);
+        let width = |i: usize| all().map(|row| row[i].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
+        let line = |row: &Vec<String>| {
+            let cell = |(i, text): (usize, &String)| match i {
+                0 => format!("{text:<width$}", width = widths[i]),
+                _ => format!("{text:>width$}", width = widths[i]),
+            };
+            let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
+            format!("{}\n", cells.join("  ").trim_end())
+        };
+        all().map(line).collect()
+    }
+}
+
+/// The table of the verdict: what an arm costs, its metric, and its difference from the base arm.
+#[must_use]
+pub fn verdict(comparison: &Comparison) -> Table {
+    let metric = comparison.metric;
+    let head = ["arm", "parameters", "generator", "FLOP", "steps", "seeds"];
+    let head = head.into_iter().map(str::to_owned).chain([
+        format!("{}, mean ± sd", metric.title()),
+        "difference [95 %]".to_owned(),
+        "p".to_owned(),
+        "p, Holm".to_owned(),
+    ]);
+    let row = |arm: &ArmSummary| {
+        let [difference, p, holm] = differences(comparison, arm);
+        vec![
+            arm.name.clone(),
+            count(arm.parameters.total),
+            count(arm.parameters.generator),
+            format!("{:.2e}", arm.flops),
+            count(arm.steps),
+            arm.seeds.len().to_string(),
+            arm.metrics.get(&metric).map_or_else(absent, |sample| spread(sample, metric.decimals())),
+            difference,
+            p,
+            holm,
+        ]
+    };
+    Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
+}
+
+/// The other numbers of each arm: what explains the verdict.
+#[must_use]
+pub fn details(comparison: &Comparison) -> Table {
+    let metrics: Vec<Metric> =
+        comparison.measured().into_iter().filter(|metric| *metric != comparison.metric).collect();
+    let head = std::iter::once("arm".to_owned())
+        .chain(metrics.iter().map(|metric| metric.title().to_owned()))
+        .chain(["minutes".to_owned()]);
+    let row = |arm: &ArmSummary| {
+        let cell = |metric: &Metric| {
+            arm.metrics.get(metric).map_or_else(absent, |sample| spread(sample, metric.decimals()))
+        };
+        let minutes = |seconds: f64| seconds / 60.0;
+        let time = Sample { mean: minutes(arm.seconds.mean), sd: arm.seconds.sd.map(minutes), ..arm.seconds };
+        std::iter::once(arm.name.clone()).chain(metrics.iter().map(cell)).chain([spread(&time, 1)]).collect()
+    };
+    Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
+}
+
+/// How the numbers came about, in sentences.
+#[must_use]
+pub fn notes(comparison: &Comparison) -> Vec<String> {
+    let metric = comparison.metric;
+    let better = if metric.more_is_better() { "more" } else { "less" };
+    let mut notes = vec![format!("{}: {better} is better.", metric.title())];
+    if metric == Metric::ProbeF1 {
+        notes.push(
+            "Probe F1 of a pretraining seed is the mean over its fine-tuning seeds; deviations are over pretraining seeds."
+                .to_owned(),
+        );
+    }
+    let mut pairs: Vec<usize> =
+        comparison.arms.iter().filter_map(|arm| Some(arm.paired?.difference.n)).collect();
+    let arms = pairs.len();
+    pairs.sort_unstable();
+    pairs.dedup();
+    if comparison.base().is_none() {
+        notes.push(format!("The base arm `{}` has no result yet.", comparison.base_arm));
+    } else if arms > 0 {
+        let floors: Vec<String> = pairs
+            .iter()
+            .map(|n| format!("{} with {}", probability(sign_flip::floor(*n)), seeds(*n)))
+            .collect();
+        notes.push(format!(
+            "Differences are from `{}`, paired by seed, with 95 % intervals by Student's t; p is exact over all flips of their signs, two-sided, and cannot be below 2/2^n: {}; Holm's correction is over {} {}.",
+            comparison.base_arm,
+            floors.join(", "),
+            arms,
+            if arms == 1 { "arm" } else { "arms" },
+        ));
+    }
+    if !comparison.missing.is_empty() {
+        notes.push(format!("No result yet: {}.", comparison.missing.join(", ")));
+    }
+    notes
+}
+
+/// The comparison as Markdown: both tables and the notes.
+#[must_use]
+pub fn markdown(comparison: &Comparison) -> String {
+    if comparison.arms.is_empty() {
+        return "No results yet.\n".to_owned();
+    }
+    let notes = notes(comparison).join(" ");
+    format!("{}\n{notes}\n\n{}", verdict(comparison).markdown(), details(comparison).markdown())
+}
+
+/// The comparison as aligned text.
+#[must_use]
+pub fn text(comparison: &Comparison) -> String {
+    if comparison.arms.is_empty() {
+        return "No results yet.\n".to_owned();
+    }
+    let notes = notes(comparison).join("\n");
+    format!("{}\n{notes}\n\n{}", verdict(comparison).text(), details(comparison).text())
+}
+
+/// The comparison as JSON.
+///
+/// # Panics
+/// Never: all of it can be JSON.
+#[must_use]
+pub fn json(comparison: &Comparison) -> String {
+    serde_json::to_string_pretty(comparison).expect("a comparison is plain JSON") + "\n"
+}
+
+/// Difference with interval, p, and p after Holm.
+fn differences(comparison: &Comparison, arm: &ArmSummary) -> [String; 3] {
+    if arm.name == comparison.base_arm {
+        return ["base".to_owned(), absent(), absent()];
+    }
+    let Some(paired) = arm.paired else { return [absent(), absent(), absent()] };
+    let decimals = comparison.metric.decimals();
+    let mean = format!("{:+.decimals$}", paired.difference.mean);
+    let difference = match paired.interval {
+        Some([low, high]) => format!("{mean} [{low:+.decimals$}, {high:+.decimals$}]"),
+        None => format!("{mean} (one pair)"),
+    };
+    [difference, probability(paired.p), arm.p_holm.map_or_else(absent, probability)]
+}
+
+/// Mean and deviation; of one value, the value and that it is one.
+#[must_use]
+pub fn spread(sample: &Sample, decimals: usize) -> String {
+    match sample.sd {
+        Some(sd) => format!("{:.decimals$} ± {sd:.decimals$}", sample.mean),
+        None => format!("{:.decimals$} (one seed)", sample.mean),
+    }
+}
+
+fn seeds(n: usize) -> String {
+    if n == 1 { "1 seed".to_owned() } else { format!("{n} seeds") }
+}
+
+fn probability(p: f64) -> String {
+    if p < 0.0005 { format!("{p:.0e}") } else { format!("{p:.3}") }
+}
+
+fn count(number: u64) -> String {
+    electra_run::record::thousands(number)
+}
+
+fn absent() -> String {
+    "–".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::tests::{comparison, subject};
+
+    #[test]
+    fn a_mean_never_stands_alone() {
+        let table = verdict(&comparison());
+        assert_eq!(table.rows[0][6..], ["0.600 ± 0.100", "base", "–", "–"]);
+        assert_eq!(table.rows[1][6..], ["0.620 ± 0.105", "+0.020 [-0.005, +0.045]", "0.250", "0.500"]);
+        assert_eq!(table.rows[2][5..], ["1", "0.500 (one seed)", "-0.100 (one pair)", "1.000", "1.000"]);
+    }
+
+    #[test]
+    fn markdown_has_both_tables_and_says_how_small_p_can_be() {
+        let markdown = markdown(&comparison());
+        for part in [
+            "| arm | parameters | generator | FLOP | steps | seeds | AUC, mean ± sd | difference [95 %] | p | p, Holm |",
+            "| a | 1,100 | 100 | 2.00e9 | 20 | 3 | 0.600 ± 0.100 | base | – | – |",
+            "cannot be below 2/2^n: 1.000 with 1 seed, 0.250 with 3 seeds; Holm's correction is over 2 arms.",
+            "No result yet: d.",
+            "| arm | total loss | minutes |",
+        ] {
+            assert!(markdown.contains(part), "{part} is missing in\n{markdown}");
+        }
+        let rules = markdown.lines().filter(|line| line.starts_with("| --- | ---: |")).count();
+        assert_eq!(rules, 2);
+    }
+
+    #[test]
+    fn text_is_aligned() {
+        let text = verdict(&comparison()).text();
+        let ends: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+    }
+
+    #[test]
+    fn nothing_to_compare_is_said() {
+        let empty = Comparison::new(subject(&["a"]), &[]);
+        assert_eq!(
+            (markdown(&empty), text(&empty)),
+            ("No results yet.\n".into(), "No results yet.\n".into())
+        );
+    }
+
+    #[test]
+    fn json_holds_every_number() {
+        let json: serde_json::Value = serde_json::from_str(&json(&comparison())).unwrap();
+        assert_eq!(json["arms"][1]["paired"]["p"], 0.25);
+        assert_eq!(json["arms"][1]["metrics"]["rtd-auc"]["n"], 3);
+    }
+}

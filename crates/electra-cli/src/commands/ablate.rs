@@ -1,0 +1,160 @@
+//! `electra ablate`: trains every arm of an experiment with every seed, and compares them.
+
+mod child;
+mod driver;
+mod dry_run;
+mod job;
+mod progress;
+mod recipes;
+mod slurm;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use electra_ablate::experiment::Seeds;
+use electra_ablate::table;
+use electra_run::interrupt::Interrupt;
+use electra_run::lock::{Lock, LockError};
+use electra_run::process;
+
+use crate::commands::compare;
+use crate::commands::pretrain::tell_interrupted;
+use crate::device::DeviceName;
+use crate::failure::Failure;
+use driver::Driver;
+use job::Setup;
+
+/// Train every arm of an experiment with every seed, and compare them.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  electra ablate experiments/001-generator-size/experiment.toml --dry-run
+  electra ablate experiments/001-generator-size/experiment.toml --jobs 2 --threads 1
+  electra ablate experiments/001-generator-size/experiment.toml --seeds 1..3
+  electra ablate experiments/001-generator-size/experiment.toml --emit slurm > array.sh
+
+The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning
+of every pretrained model. Each run is a process of its own in OUT/runs/HASH, where the hash is that
+of recipe and data; what remains of it is a file in results/ beside the experiment, and report.html
+compares them all.
+
+The same command again skips what is finished and goes on with what was cut, by kill -9 as well.
+Ctrl-C and SIGTERM reach the runs, which save, and end with exit code 75. A run that fails is listed
+at the end, with exit code 1, and the others go on.")]
+pub struct Ablate {
+    /// Experiment in TOML, such as experiments/001-generator-size/experiment.toml
+    experiment: PathBuf,
+    /// Runs at the same time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+    /// Seeds instead of the file's: 1..6 is six of them, 1,4,9 three
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<Seeds>,
+    /// Print a script for another scheduler that runs the same arms, and run nothing
+    #[arg(long, value_enum, value_name = "SCHEDULER", conflicts_with = "only")]
+    emit: Option<Scheduler>,
+    /// Print arms, sizes, steps and predicted hours, and run nothing
+    #[arg(long, conflicts_with_all = ["emit", "only"])]
+    dry_run: bool,
+    /// Stop at the first run that fails; the others save
+    #[arg(long)]
+    fail_fast: bool,
+    /// Folder of the runs [default: runs/NAME, with the experiment's name]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// CPU threads of each run [default: all cores divided by --jobs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// flex, ndarray, wgpu or cuda:N
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
+    /// Do the run with this number alone, from 0: a task of an array job
+    #[arg(long, value_name = "INDEX")]
+    only: Option<usize>,
+}
+
+/// Who else can run the arms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scheduler {
+    /// An array job of Slurm
+    Slurm,
+}
+
+impl Ablate {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If the experiment is wrong, or its folders cannot be used.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let jobs = usize::from(self.jobs);
+        let threads = self.threads.map_or_else(|| (process::cpu_count() / jobs).max(1), usize::from);
+        let setup = Setup::load(&self.experiment, self.seeds.as_ref(), self.out, threads, self.device)?;
+        if let Some(Scheduler::Slurm) = self.emit {
+            let script = slurm::script(&setup, self.seeds.as_ref(), jobs)?;
+            crate::output::bytes_out(script.as_bytes());
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.dry_run {
+            return dry_run::print(&setup, jobs);
+        }
+        setup.check_data()?;
+        let found = setup.check_results()?;
+        let indices = match self.only {
+            None => (0..setup.plan.jobs.len()).collect(),
+            Some(index) if index < setup.plan.jobs.len() => vec![index],
+            Some(index) => {
+                let help = format!("the experiment has runs 0 to {}", setup.plan.jobs.len() - 1);
+                return Err(Failure::new(format!("--only {index}"), help));
+            }
+        };
+        let interrupt = Interrupt::listen()?;
+        std::fs::create_dir_all(&setup.out)
+            .map_err(|e| Failure::new(format!("cannot create {}: {e}", setup.out.display()), ""))?;
+        // Tasks of an array share the folder: each has the lock of its run alone.
+        let _lock = match self.only {
+            None => Some(Lock::acquire(&setup.out.join("lock")).map_err(in_use)?),
+            Some(_) => None,
+        };
+        let ended = Driver::new(&setup, &interrupt, jobs, self.fail_fast, indices, &found).run()?;
+        if self.only.is_none() {
+            let comparison = compare::of_experiment(&setup.file)?;
+            println!("{}", table::text(&comparison));
+            let path = compare::write_report(&comparison, &setup.file.folder().join(compare::REPORT))?;
+            eprintln!("Report: {}", path.display());
+        }
+        for failed in &ended.failed {
+            eprintln!("\nfailed: {}, log: {}\n{}", failed.name, failed.log.display(), failed.error);
+        }
+        if ended.interrupted {
+            return Ok(tell_interrupted());
+        }
+        if ended.failed.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let message = format!("{} of {} runs failed", ended.failed.len(), ended.of);
+        Err(Failure::new(message, "the same command tries them again, and skips what is finished"))
+    }
+}
+
+/// If a driver has started this process, the two end together: its death, however it comes, is a
+/// SIGTERM here.
+///
+/// # Errors
+/// If the driver has died before, or the system refuses.
+pub fn end_with_driver() -> Result<(), Failure> {
+    let Some(driver) = std::env::var(child::DRIVER).ok().and_then(|pid| pid.parse().ok()) else {
+        return Ok(());
+    };
+    #[cfg(target_os = "linux")]
+    if !process::end_with_parent(driver)? {
+        return Err(Failure::new(format!("process {driver}, which started this one, has ended"), ""));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _: u32 = driver;
+    Ok(())
+}
+
+/// The folder is that of `--out` here.
+fn in_use(error: LockError) -> Failure {
+    Failure::from(error).with_help_changed(|help| help.replace("--run", "--out"))
+}

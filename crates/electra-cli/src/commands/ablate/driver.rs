@@ -1,0 +1,300 @@
+//! The loop that starts processes, waits for them, and writes down what they came to.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use electra_ablate::metric::Metric;
+use electra_ablate::plan::Job;
+use electra_ablate::record::ResultRecord;
+use electra_ablate::run::last_step;
+use electra_run::interrupt::Interrupt;
+use electra_run::record::{duration, thousands};
+
+use super::child::Running;
+use super::job::{Setup, Stage};
+use super::progress::{Progress, Standing};
+use crate::failure::{self, Failure};
+
+/// Between two looks at the processes.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Between two looks at their logs.
+const SHOW_EVERY: Duration = Duration::from_secs(2);
+
+/// Runs an experiment.
+pub(super) struct Driver<'a> {
+    setup: &'a Setup,
+    interrupt: &'a Interrupt,
+    /// Processes at the same time.
+    jobs: usize,
+    fail_fast: bool,
+    /// Numbers of the runs that wait, the next one first.
+    waiting: VecDeque<usize>,
+    running: Vec<Running>,
+    finished: Vec<usize>,
+    ended: Ended,
+    /// Runs whose other process has been told of.
+    told_of: Vec<usize>,
+    stopping: bool,
+    progress: Progress,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Ended {
+    /// How many runs there were to do.
+    pub(super) of: usize,
+    pub(super) failed: Vec<Failed>,
+    pub(super) interrupted: bool,
+}
+
+/// A run that failed.
+pub(super) struct Failed {
+    /// Arm and seed.
+    pub(super) name: String,
+    /// What its process said last.
+    pub(super) error: String,
+    /// Everything that it said.
+    pub(super) log: PathBuf,
+}
+
+impl<'a> Driver<'a> {
+    /// For the runs with these numbers; `found` are the results that are there already.
+    pub(super) fn new(
+        setup: &'a Setup,
+        interrupt: &'a Interrupt,
+        jobs: usize,
+        fail_fast: bool,
+        indices: Vec<usize>,
+        found: &[ResultRecord],
+    ) -> Self {
+        let of = indices.len();
+        let (finished, waiting): (Vec<usize>, Vec<usize>) =
+            indices.into_iter().partition(|index| setup.is_answered(&setup.plan.jobs[*index], found));
+        Self {
+            setup,
+            interrupt,
+            jobs,
+            fail_fast,
+            waiting: waiting.into(),
+            running: Vec::new(),
+            finished,
+            ended: Ended { of, ..Ended::default() },
+            told_of: Vec::new(),
+            stopping: false,
+            progress: Progress::new(),
+        }
+    }
+
+    /// Runs everything that is not finished.
+    ///
+    /// # Errors
+    /// If results cannot be written, or processes not started. Those that run are told to save.
+    pub(super) fn run(mut self) -> Result<Ended, Failure> {
+        let skipped = self.finished.len();
+        if skipped > 0 {
+            self.progress.tell(&format!("{skipped} of {} runs are finished already", self.ended.of));
+        }
+        let outcome = self.until_the_end();
+        if outcome.is_err() {
+            self.stop();
+            for running in &mut self.running {
+                while running.ended().is_ok_and(|ended| ended.is_none()) {
+                    std::thread::sleep(LOOK_EVERY);
+                }
+            }
+        }
+        self.progress.finish();
+        outcome.map(|()| self.ended)
+    }
+
+    fn until_the_end(&mut self) -> Result<(), Failure> {
+        let mut last_shown: Option<Instant> = None;
+        loop {
+            if self.interrupt.is_requested() && !self.ended.interrupted {
+                self.ended.interrupted = true;
+                self.stop();
+            }
+            self.collect()?;
+            if !self.stopping {
+                self.fill()?;
+            }
+            if self.running.is_empty() && (self.stopping || self.waiting.is_empty()) {
+                return Ok(());
+            }
+            if last_shown.is_none_or(|last| last.elapsed() >= SHOW_EVERY) {
+                last_shown = Some(Instant::now());
+                let standing = self.standing();
+                self.progress.show(&standing);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// No run begins any more, and those under way save.
+    fn stop(&mut self) {
+        if !self.stopping {
+            self.stopping = true;
+            self.running.iter().for_each(Running::stop);
+        }
+    }
+
+    /// Starts as many runs as there is room for. One that another process is at work on, as the
+    /// last driver may have left it, waits behind the others.
+    fn fill(&mut self) -> Result<(), Failure> {
+        for _ in 0..self.waiting.len() {
+            if self.running.len() >= self.jobs || self.stopping {
+                return Ok(());
+            }
+            let Some(index) = self.waiting.pop_front() else { return Ok(()) };
+            let job = &self.setup.plan.jobs[index];
+            // Arms that differ in the probe alone have one run folder.
+            let jobs = &self.setup.plan.jobs;
+            let pretrains_it =
+                |running: &Running| running.stage == Stage::Pretrain && jobs[running.index].hash == job.hash;
+            if self.running.iter().any(pretrains_it) {
+                self.waiting.push_back(index);
+            } else if let Some(holder) = self.setup.holder(job)? {
+                if !self.told_of.contains(&index) {
+                    self.told_of.push(index);
+                    let name = self.setup.name_of(job);
+                    self.progress.tell(&format!("{name}: {holder} is at work on it; waiting until it ends"));
+                }
+                self.waiting.push_back(index);
+            } else {
+                self.advance(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the next stage of a run, or writes its result. What keeps it from that is a failure
+    /// of this run and of no other.
+    fn advance(&mut self, index: usize) {
+        if let Err(failure) = self.try_to_advance(index) {
+            let job = &self.setup.plan.jobs[index];
+            self.fail(job, &failure.in_one_line(), format!("  {}", failure.in_one_line()));
+        }
+    }
+
+    fn try_to_advance(&mut self, index: usize) -> Result<(), Failure> {
+        let job = &self.setup.plan.jobs[index];
+        let Some(stage) = self.setup.next(job)? else { return self.record(index) };
+        let log = self.setup.log_of(job);
+        let running = Running::start(index, stage, &self.setup.arguments(job, stage), &log)?;
+        let verb = match stage {
+            Stage::Pretrain => "pretraining",
+            Stage::Probe => "fine-tuning",
+        };
+        self.progress.tell(&format!("{}: {verb}", self.setup.name_of(job)));
+        self.running.push(running);
+        Ok(())
+    }
+
+    fn record(&mut self, index: usize) -> Result<(), Failure> {
+        let job = &self.setup.plan.jobs[index];
+        let result = self.setup.record(job)?;
+        self.finished.push(index);
+        let shown = [Metric::ProbeF1, Metric::RtdAuc, Metric::Loss].into_iter().filter_map(|metric| {
+            Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
+        });
+        self.progress.tell(&format!(
+            "{}: finished, {} ({}/{})",
+            self.setup.name_of(job),
+            shown.collect::<Vec<_>>().join(", "),
+            self.finished.len(),
+            self.ended.of,
+        ));
+        Ok(())
+    }
+
+    /// Looks which processes have ended.
+    fn collect(&mut self) -> Result<(), Failure> {
+        let mut at = 0;
+        while at < self.running.len() {
+            match self.running[at].ended()? {
+                None => at += 1,
+                Some(status) => {
+                    let running = self.running.remove(at);
+                    self.settle(&running, status)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, running: &Running, status: ExitStatus) -> Result<(), Failure> {
+        let index = running.index;
+        let job = &self.setup.plan.jobs[index];
+        // A run that cannot be read is told of when it should go on.
+        let next = self.setup.next(job).unwrap_or(None);
+        if status.success() && next != Some(running.stage) {
+            if !self.stopping || next.is_none() {
+                self.advance(index);
+            }
+            return Ok(());
+        }
+        let is_stopped = status.code().is_none_or(|code| code == i32::from(failure::INTERRUPTED));
+        if self.stopping && is_stopped {
+            return Ok(());
+        }
+        if self.setup.holder(job)?.is_some() {
+            // Somebody else came first.
+            self.waiting.push_back(index);
+            return Ok(());
+        }
+        let how = match status.code() {
+            Some(code) if code == i32::from(failure::DIVERGED) => "diverged".to_owned(),
+            Some(code) => format!("failed with exit code {code}"),
+            None => format!("was ended by a signal ({status})"),
+        };
+        let how = format!("{how} after {}", duration(running.since.elapsed().as_secs_f64()));
+        let error = match running.last_words() {
+            words if words.is_empty() => format!("  it {how} and said nothing"),
+            words => words,
+        };
+        self.fail(job, &how, error);
+        Ok(())
+    }
+
+    fn fail(&mut self, job: &Job, how: &str, error: String) {
+        let name = self.setup.name_of(job);
+        self.progress.tell(&format!("{name}: {how}"));
+        self.ended.failed.push(Failed { name, error, log: self.setup.log_of(job) });
+        if self.fail_fast {
+            self.stop();
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let plan = &self.setup.plan;
+        let flops = |index: usize| plan.arm_of(&plan.jobs[index]).flops();
+        let step = |index: usize| {
+            let job = &plan.jobs[index];
+            last_step(&self.setup.run_of(job)).min(plan.arm_of(job).facts.steps)
+        };
+        let part = |index: usize| step(index) as f64 * plan.arm_of(&plan.jobs[index]).facts.flops_per_step;
+        let under_way = || self.running.iter().map(|running| running.index);
+        let open = || under_way().chain(self.waiting.iter().copied());
+        let done: f64 = self.finished.iter().map(|index| flops(*index)).sum();
+        let running = self.running.iter().map(|running| {
+            let job = &plan.jobs[running.index];
+            let name = self.setup.name_of(job);
+            match running.stage {
+                Stage::Pretrain => {
+                    let of = thousands(plan.arm_of(job).facts.steps);
+                    format!("{name} {}/{of}", thousands(step(running.index)))
+                }
+                Stage::Probe => format!("{name} fine-tuning"),
+            }
+        });
+        Standing {
+            finished: self.finished.len(),
+            of: self.ended.of,
+            flops: done + open().map(part).sum::<f64>(),
+            total_flops: done + open().map(flops).sum::<f64>(),
+            running: running.collect::<Vec<_>>().join(", "),
+        }
+    }
+}

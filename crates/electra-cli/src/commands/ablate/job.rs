@@ -1,0 +1,281 @@
+//! Where a run of an experiment lies, by which commands it comes about, and whether it is finished.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use electra_ablate::arms::{Setting, settings};
+use electra_ablate::experiment::{ExperimentFile, Probe, Seeds};
+use electra_ablate::plan::{Job, Plan, PlannedArm, error_in};
+use electra_ablate::record::{
+    self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
+};
+use electra_ablate::run::{self, FinishedRun};
+use electra_ner::seeds::SUMMARY;
+use electra_pretrain::data::open_data;
+use electra_run::lock::{Lock, LockError};
+use serde_json::{Map, Value};
+
+use super::recipes::Recipes;
+use crate::device::DeviceName;
+use crate::failure::{self, Failure};
+
+/// An experiment, planned, and the folders of its runs.
+pub(super) struct Setup {
+    pub(super) file: ExperimentFile,
+    pub(super) plan: Plan,
+    pub(super) recipes: Recipes,
+    /// One for each arm, or none.
+    probes: Vec<ProbePlan>,
+    /// Folder of runs, probes and logs.
+    pub(super) out: PathBuf,
+    /// CPU threads of a run.
+    pub(super) threads: usize,
+    pub(super) device: DeviceName,
+}
+
+/// Fine-tuning, with everything that decides its scores.
+struct ProbePlan {
+    probe: Probe,
+    recipe: Option<PathBuf>,
+    overrides: Vec<String>,
+    /// Of the recipe and the labelled files.
+    hash: String,
+}
+
+/// What a run needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// `electra pretrain`.
+    Pretrain,
+    /// `electra finetune ner`.
+    Probe,
+}
+
+impl Setup {
+    /// Reads and plans an experiment.
+    ///
+    /// # Errors
+    /// With the place in the file.
+    pub(super) fn load(
+        path: &Path,
+        seeds: Option<&Seeds>,
+        out: Option<PathBuf>,
+        threads: usize,
+        device: DeviceName,
+    ) -> Result<Self, Failure> {
+        let file = ExperimentFile::load(path).map_err(failure::recipe)?;
+        let name = file.name();
+        let recipes = Recipes::new(file.base());
+        let seeds = seeds.unwrap_or(&file.experiment().seeds);
+        let read = |overrides: &[String]| recipes.facts(overrides);
+        let plan = Plan::new(&file.resolved, &name, seeds, &read).map_err(failure::recipe)?;
+        let probes = match &file.experiment().probe {
+            None => Vec::new(),
+            Some(probe) => {
+                let plan_of = |arm: &PlannedArm| ProbePlan::new(&file, probe, arm);
+                plan.arms.iter().map(plan_of).collect::<Result<_, _>>()?
+            }
+        };
+        let out = out.unwrap_or_else(|| Path::new("runs").join(&name));
+        Ok(Self { plan, recipes, probes, out, threads, device, file })
+    }
+
+    /// Looks whether the data of every arm is there and fits.
+    ///
+    /// # Errors
+    /// For the first that does not.
+    pub(super) fn check_data(&self) -> Result<(), Failure> {
+        for arm in &self.plan.arms {
+            let recipe = self.recipes.load(&arm.overrides).map_err(failure::recipe)?;
+            open_data(&recipe.value).map_err(|error| failure::training(error.into()))?;
+        }
+        Ok(())
+    }
+
+    /// The results that are there already.
+    ///
+    /// # Errors
+    /// If one of them belongs to another experiment, arm or recipe.
+    pub(super) fn check_results(&self) -> Result<Vec<ResultRecord>, Failure> {
+        let results = read_folder(&self.file.results())?;
+        let arms: Vec<&str> = self.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
+        check_belongs(&results, &self.plan.experiment, &arms)?;
+        for (path, result) in &results {
+            let is_it = |job: &&Job| self.plan.arm_of(job).name == result.arm && job.seed == result.seed;
+            if let Some(job) = self.plan.jobs.iter().find(is_it)
+                && job.hash != result.hash
+            {
+                let [found, expected] = [&result.hash, &job.hash].map(|hash| record::short(hash));
+                return Err(ResultError::OtherRecipe { path: path.clone(), found, expected }.into());
+            }
+        }
+        Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+
+    /// Arm and seed in words.
+    pub(super) fn name_of(&self, job: &Job) -> String {
+        format!("{} seed {}", self.plan.arm_of(job).name, job.seed)
+    }
+
+    /// Folder of the pretraining run.
+    pub(super) fn run_of(&self, job: &Job) -> PathBuf {
+        self.out.join("runs").join(&job.hash[..16])
+    }
+
+    /// What the processes of a run have said.
+    pub(super) fn log_of(&self, job: &Job) -> PathBuf {
+        self.out.join("logs").join(format!("{}.log", &job.hash[..16]))
+    }
+
+    fn probe(&self, job: &Job) -> Option<&ProbePlan> {
+        self.probes.get(job.arm)
+    }
+
+    fn probe_of(&self, probe: &ProbePlan, job: &Job) -> PathBuf {
+        self.out.join("probes").join(&probe.hash_for(job)[..16])
+    }
+
+    /// Seeds of fine-tuning for each run.
+    pub(super) fn probe_seeds(&self) -> u64 {
+        self.probes.first().map_or(0, |plan| plan.probe.seeds)
+    }
+
+    /// Whether a result says all that is asked of the run.
+    pub(super) fn is_answered(&self, job: &Job, results: &[ResultRecord]) -> bool {
+        results.iter().any(|result| {
+            let probed = self.probe(job).is_none_or(|plan| {
+                result.probe.as_ref().is_some_and(|scores| {
+                    scores.hash == plan.hash_for(job) && scores.scores.len() as u64 >= plan.probe.seeds
+                })
+            });
+            result.hash == job.hash && probed
+        })
+    }
+
+    /// Who else is at work on the run, if anybody is.
+    ///
+    /// # Errors
+    /// If a lock cannot be read.
+    pub(super) fn holder(&self, job: &Job) -> Result<Option<String>, LockError> {
+        let mut locks = vec![self.run_of(job).join("lock")];
+        if let Some(plan) = self.probe(job) {
+            let folder = self.probe_of(plan, job);
+            // Seeds that are not begun have no folder, and so no lock.
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            locks.extend(entries.map(|entry| entry.path().join("lock")));
+        }
+        for lock in locks {
+            if let Some(holder) = Lock::holder(&lock)? {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the run needs next; none if it is done.
+    ///
+    /// # Errors
+    /// If its folder is damaged.
+    pub(super) fn next(&self, job: &Job) -> Result<Option<Stage>, Failure> {
+        if run::read(&self.run_of(job))?.is_none() {
+            return Ok(Some(Stage::Pretrain));
+        }
+        match self.probe(job) {
+            Some(plan) if self.scores(plan, job).is_none() => Ok(Some(Stage::Probe)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes the result of a run that needs nothing more.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub(super) fn record(&self, job: &Job) -> Result<ResultRecord, Failure> {
+        let run = self.run_of(job);
+        let finished: FinishedRun =
+            run::read(&run)?.ok_or_else(|| Failure::new(format!("{} is not finished", run.display()), ""))?;
+        let arm = self.plan.arm_of(job);
+        let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
+        let differences: Map<String, Value> =
+            arm.differences.iter().map(|(key, found)| (key.clone(), value(found))).collect();
+        let origin = Origin {
+            experiment: self.plan.experiment.clone(),
+            arm: arm.name.clone(),
+            differences,
+            hash: job.hash.clone(),
+        };
+        let probe = self.probe(job).and_then(|plan| self.scores(plan, job));
+        let result = ResultRecord::new(origin, finished, probe);
+        result.write(&self.file.results())?;
+        Ok(result)
+    }
+
+    /// The scores of fine-tuning; none if seeds are missing.
+    fn scores(&self, plan: &ProbePlan, job: &Job) -> Option<ProbeScores> {
+        let text = fs::read(self.probe_of(plan, job).join(SUMMARY)).ok()?;
+        let summary: Value = serde_json::from_slice(&text).ok()?;
+        let scores: Vec<ProbeScore> = serde_json::from_value(summary["runs"].clone()).ok()?;
+        (scores.len() as u64 >= plan.probe.seeds).then(|| ProbeScores { hash: plan.hash_for(job), scores })
+    }
+
+    /// Arguments of the process that does a stage.
+    pub(super) fn arguments(&self, job: &Job, stage: Stage) -> Vec<String> {
+        let text = |path: &Path| path.display().to_string();
+        let mut arguments: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| arguments.extend(words.iter().map(ToString::to_string));
+        match (stage, self.probe(job)) {
+            (Stage::Probe, Some(plan)) => {
+                let probe = &plan.probe;
+                add(&["finetune", "ner"]);
+                if let Some(recipe) = &plan.recipe {
+                    add(&[&text(recipe)]);
+                }
+                add(&["--model", &text(&self.run_of(job)), "--out", &text(&self.probe_of(plan, job))]);
+                add(&["--train", &text(&probe.train), "--dev", &text(&probe.dev)]);
+                if let Some(test) = &probe.test {
+                    add(&["--test", &text(test)]);
+                }
+                add(&["--seeds", &probe.seeds.to_string()]);
+                plan.overrides.iter().for_each(|set| add(&["--set", set]));
+            }
+            _ => {
+                add(&["pretrain", &text(&self.file.base()), "--run", &text(&self.run_of(job)), "--no-plan"]);
+                job.overrides.iter().for_each(|set| add(&["--set", set]));
+                add(&["--set", &format!("name={}", Value::from(self.plan.arm_of(job).name.as_str()))]);
+            }
+        }
+        let (threads, device) = (self.threads.to_string(), self.device.to_string());
+        add(&["--display", "lines", "--threads", &threads, "--device", &device]);
+        arguments
+    }
+}
+
+impl ProbePlan {
+    fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
+        let at = ["probe".to_owned(), "set".to_owned()];
+        let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
+        let overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
+        let recipe = probe.recipe.as_ref().map(|recipe| file.beside(recipe));
+        let resolved = electra_ner::recipe::Recipe::load(recipe.as_deref(), &overrides).map_err(|error| {
+            failure::recipe(error_in(
+                &file.resolved,
+                &format!("the probe of arm `{}`", arm.name),
+                &settings,
+                error,
+            ))
+        })?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(resolved.hash.as_bytes());
+        for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
+            let bytes = fs::read(path)
+                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
+            hasher.update(blake3::hash(&bytes).as_bytes());
+        }
+        Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
+    }
+
+    /// Of the pretrained run as well.
+    fn hash_for(&self, job: &Job) -> String {
+        blake3::hash(format!("{} {}", job.hash, self.hash).as_bytes()).to_hex().to_string()
+    }
+}

@@ -1,0 +1,68 @@
+//! What an experiment has to know of pretraining recipes and of the data that they name.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use electra_ablate::plan::RecipeFacts;
+use electra_model::flops::{ForwardFlops, ParameterCount};
+use electra_pretrain::recipe::{Recipe, check};
+use electra_run::recipe::{RecipeError, Resolved, load};
+use electra_text::DataSet;
+
+/// Keys that decide neither the weights of a run nor what is measured of them.
+const UNMEASURED: &[&str] = &["name", "data.path", "checkpoint", "log"];
+
+/// A base recipe, read with one set of overrides after the other.
+pub(super) struct Recipes {
+    base: PathBuf,
+    /// Hashes of the data folders that were looked at.
+    data: RefCell<HashMap<PathBuf, Option<String>>>,
+}
+
+impl Recipes {
+    pub(super) fn new(base: PathBuf) -> Self {
+        Self { base, data: RefCell::default() }
+    }
+
+    /// The recipe with overrides, checked.
+    pub(super) fn load(&self, overrides: &[String]) -> Result<Resolved<Recipe>, RecipeError> {
+        let resolved = load(&self.base, overrides)?;
+        check(&resolved)?;
+        Ok(resolved)
+    }
+
+    /// What an experiment has to know of it.
+    pub(super) fn facts(&self, overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
+        let resolved = self.load(overrides)?;
+        let r = &resolved.value;
+        let (batch, length) = (r.train.batch_size, r.data.sequence_length);
+        let count = ParameterCount::of(&r.model);
+        let model = serde_json::to_string(&r.model).expect("sizes are JSON");
+        Ok(RecipeFacts {
+            recipe_hash: resolved.hash_without(UNMEASURED),
+            data_hash: self.data_hash(&r.data.path),
+            steps: r.train.steps,
+            warmup_steps: r.schedule.warmup_steps,
+            flops_per_step: ForwardFlops::of(&r.model, batch, length, r.slots()).training_step(),
+            parameters: [count.discriminator, count.generator],
+            shape: format!(
+                "{model} {batch} {} {length} {} {:?} {}",
+                r.micro_batch_size(),
+                r.slots(),
+                r.train.precision,
+                r.train.dropout > 0.0
+            ),
+        })
+    }
+
+    fn data_hash(&self, folder: &Path) -> Option<String> {
+        let mut known = self.data.borrow_mut();
+        let hash = known.entry(folder.to_owned()).or_insert_with(|| {
+            let data = DataSet::open(folder).ok()?;
+            let manifest = data.manifest();
+            Some(format!("{} {}", manifest.data_hash(), manifest.tokenizer.hash))
+        });
+        hash.clone()
+    }
+}

@@ -1,0 +1,236 @@
+//! `electra compare`: arms against a base arm, from committed results or from run folders.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use electra_ablate::arms::arms;
+use electra_ablate::comparison::{Comparison, Subject};
+use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
+use electra_ablate::metric::Metric;
+use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
+use electra_ablate::{readme, report, run, table};
+use electra_run::durable;
+
+use crate::failure::{self, Failure};
+
+/// The page of an experiment.
+pub const REPORT: &str = "report.html";
+
+/// Compare arms of an experiment, or runs.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  electra compare experiments/001-generator-size
+  electra compare experiments/001-generator-size --format markdown
+  electra compare runs/a1 runs/a2 runs/b1 runs/b2 --base b --metric loss
+  electra compare experiments/*/ --write
+  electra compare experiments/*/ --check
+
+Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and
+Holm's correction. Runs whose recipes differ in their seeds alone are one arm. --write puts the
+tables between the markers of each experiment's README.md and writes its report.html; --check only
+looks whether the tables are those of the committed results.")]
+pub struct Compare {
+    /// Folders of experiments, files or folders of results, or folders of pretraining runs
+    #[arg(required = true, value_name = "RUN|RESULTS|EXPERIMENT")]
+    inputs: Vec<PathBuf>,
+    /// Arm that the others are compared with [default: the experiment's, or the first]
+    #[arg(long, value_name = "ARM")]
+    base: Option<String>,
+    /// Number to compare by [default: the experiment's, or rtd-auc]
+    #[arg(long, value_parser = metric, value_name = "NAME")]
+    metric: Option<Metric>,
+    /// Form of the tables
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write the page with drawings to this file as well
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["write", "check"])]
+    html: Option<PathBuf>,
+    /// Bring README.md and report.html of experiments up to date
+    #[arg(long, conflicts_with_all = ["check", "base", "metric"])]
+    write: bool,
+    /// Fail if the table in an experiment's README.md is not that of its results
+    #[arg(long, conflicts_with_all = ["base", "metric"])]
+    check: bool,
+}
+
+/// Form of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned columns
+    Text,
+    /// For a README
+    Markdown,
+    /// Every number
+    Json,
+}
+
+/// A metric by its name in an experiment's file.
+fn metric(name: &str) -> Result<Metric, String> {
+    serde_json::from_value(name.into()).map_err(|error| error.to_string())
+}
+
+impl Compare {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If something is no result, or a table is out of date.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        if self.write || self.check {
+            return self.keep_readmes();
+        }
+        let (mut subject, results) = self.gather()?;
+        if let Some(base) = self.base {
+            if !subject.arms.contains(&base) {
+                let help = format!("the arms here are {}", subject.arms.join(", "));
+                return Err(Failure::new(format!("--base {base}: there is no such arm"), help));
+            }
+            subject.base_arm = base;
+        }
+        if let Some(metric) = self.metric {
+            subject.metric = metric;
+        }
+        let comparison = Comparison::new(subject, &results);
+        let text = match self.format {
+            Format::Text => table::text(&comparison),
+            Format::Markdown => table::markdown(&comparison),
+            Format::Json => table::json(&comparison),
+        };
+        crate::output::bytes_out(text.as_bytes());
+        if let Some(path) = self.html {
+            write_report(&comparison, &path)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the inputs are about, and their results.
+    fn gather(&self) -> Result<(Subject, Vec<ResultRecord>), Failure> {
+        if let [input] = &self.inputs[..]
+            && let Some(file) = experiment_in(input)?
+        {
+            return subject_of(&file);
+        }
+        let (mut results, mut runs) = (Vec::new(), Vec::new());
+        for input in &self.inputs {
+            if input.is_file() {
+                results.push((input.clone(), ResultRecord::read(input)?));
+            } else if input.join("run.json").is_file() {
+                let unfinished =
+                    || Failure::new(format!("{} is not finished", input.display()), "leave it out");
+                runs.push((input.clone(), run::read(input)?.ok_or_else(unfinished)?));
+            } else {
+                let folder =
+                    if experiment_in(input)?.is_some() { input.join("results") } else { input.clone() };
+                let found = read_folder(&folder)?;
+                if found.is_empty() {
+                    let help =
+                        "name a folder of an experiment, results/ of one, or a run of `electra pretrain`";
+                    return Err(Failure::new(format!("there are no results in {}", folder.display()), help));
+                }
+                results.extend(found);
+            }
+        }
+        let paths: Vec<PathBuf> = runs.iter().map(|(path, _)| path.clone()).collect();
+        results.extend(paths.into_iter().zip(run::as_results(runs)));
+        check_once(&results)?;
+        let results: Vec<ResultRecord> = results.into_iter().map(|(_, result)| result).collect();
+        let mut arms: Vec<String> = Vec::new();
+        for result in &results {
+            if !arms.contains(&result.arm) {
+                arms.push(result.arm.clone());
+            }
+        }
+        let subject = Subject {
+            name: "comparison".to_owned(),
+            question: String::new(),
+            prediction: String::new(),
+            metric: Metric::RtdAuc,
+            base_arm: arms[0].clone(),
+            arms,
+        };
+        Ok((subject, results))
+    }
+
+    /// Tables between markers.
+    fn keep_readmes(&self) -> Result<ExitCode, Failure> {
+        let mut stale = Vec::new();
+        for input in &self.inputs {
+            // Experiments that are told in words have no file, and no table of ours.
+            let Some(file) = experiment_in(input)? else { continue };
+            let comparison = of_experiment(&file)?;
+            let path = file.folder().join("README.md");
+            let there = fs::read_to_string(&path)
+                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
+            let help =
+                format!("add these two lines where the results belong:\n{}\n{}", readme::BEGIN, readme::END);
+            let now = readme::with_table(&there, &table::markdown(&comparison))
+                .map_err(|error| Failure::new(format!("{}: {error}", path.display()), help))?;
+            if self.write {
+                if now != there {
+                    write(&path, now.as_bytes())?;
+                    println!("{}", path.display());
+                }
+                println!("{}", write_report(&comparison, &file.folder().join(REPORT))?.display());
+            } else if now != there {
+                stale.push(path.display().to_string());
+            }
+        }
+        if stale.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let message = format!("not the table of the committed results: {}", stale.join(", "));
+        Err(Failure::new(message, "electra compare experiments/*/ --write brings it up to date"))
+    }
+}
+
+/// The experiment that a folder holds, or that a file is.
+fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
+    let is_file = input.extension().is_some_and(|extension| extension == "toml") && input.is_file();
+    let path = if is_file { input.to_owned() } else { input.join(EXPERIMENT) };
+    if !path.is_file() {
+        return Ok(None);
+    }
+    ExperimentFile::read(&path).map(Some).map_err(failure::recipe)
+}
+
+/// What an experiment is about, and its results.
+fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRecord>), Failure> {
+    let experiment = file.experiment();
+    let arms: Vec<String> =
+        arms(&file.resolved).map_err(failure::recipe)?.into_iter().map(|arm| arm.name).collect();
+    let results = read_folder(&file.results())?;
+    let name = file.name();
+    check_belongs(&results, &name, &arms.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let subject = Subject {
+        name,
+        question: experiment.question.trim().to_owned(),
+        prediction: experiment.prediction.trim().to_owned(),
+        metric: experiment.metric,
+        base_arm: experiment.base_arm.clone(),
+        arms,
+    };
+    Ok((subject, results.into_iter().map(|(_, result)| result).collect()))
+}
+
+/// The arms of an experiment as its results are now.
+///
+/// # Errors
+/// If a result cannot be read or is not its.
+pub fn of_experiment(file: &ExperimentFile) -> Result<Comparison, Failure> {
+    let (subject, results) = subject_of(file)?;
+    Ok(Comparison::new(subject, &results))
+}
+
+/// Writes the page of a comparison.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write_report(comparison: &Comparison, path: &Path) -> Result<PathBuf, Failure> {
+    write(path, report::render(comparison).as_bytes())?;
+    Ok(path.to_owned())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    durable::write(path, bytes).map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))
+}
