@@ -120,6 +120,11 @@ pub enum TieMode {
     None,
     /// Everything but the heads; the generator is as large as the discriminator.
     All,
+    /// The generator has tables of width `E`, which masked language modelling alone trains. The
+    /// discriminator's word and position tables are those plus a difference that starts at zero and
+    /// that detection alone trains (gradient-disentangled embedding sharing of DeBERTaV3, He, Gao and
+    /// Chen 2021, §3.3). Token types and layer norm are separate.
+    GradientDisentangled,
 }
 
 /// Sizes of one encoder.
@@ -184,7 +189,7 @@ impl ModelConfig {
     /// Width of the embedding table that the generator uses: `E`, or its own width when untied.
     pub fn generator_embedding_size(&self) -> usize {
         match self.generator.tie {
-            TieMode::Embeddings | TieMode::All => self.embedding_size,
+            TieMode::Embeddings | TieMode::All | TieMode::GradientDisentangled => self.embedding_size,
             TieMode::None => self.generator().hidden_size,
         }
     }

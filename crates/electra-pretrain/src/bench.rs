@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use burn::prelude::*;
 use electra_model::BatchData;
-use electra_model::flops::ForwardFlops;
 use electra_run::process;
 use electra_run::seed::{Purpose, derive, stream};
 use electra_text::SpecialIds;
@@ -60,7 +59,8 @@ pub struct StepBench {
     pub peak_flops: Option<f64>,
 }
 
-/// Times training steps of `recipe`, each on a fresh random batch; making the batch counts.
+/// Times training steps of `recipe`, in its first stage if it has several, each on a fresh random batch;
+/// making the batch counts.
 ///
 /// # Errors
 /// If the numbers go out of bounds.
@@ -71,8 +71,7 @@ pub fn bench_step(
 ) -> Result<StepTimings, Divergence> {
     assert!(bench.steps > 0, "a benchmark of 0 steps");
     let device = bench.device.clone().autodiff();
-    let mut snapshot =
-        Snapshot::new(&recipe.model, derive(recipe.seed, Purpose::Init, 0), &device, recipe.train.precision);
+    let mut snapshot = Snapshot::new(recipe, derive(recipe.seed, Purpose::Init, 0), &device);
     // Warmup would hide the update's cost only where the rate is exactly zero: begin past it.
     snapshot.step = 1;
     let mut seconds = Vec::with_capacity(bench.steps);
@@ -92,7 +91,7 @@ pub fn bench_step(
     let (best, median) = (sorted[0], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0);
     let (batch, length) = (recipe.train.batch_size, recipe.data.sequence_length);
     let tokens = (batch * length) as f64;
-    let flops = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
+    let flops = recipe.step_flops(1);
     Ok(StepTimings {
         tokens_per_second: Throughput { median: tokens / median, best: tokens / best },
         gflops: flops / median / 1e9,
@@ -124,6 +123,9 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
                 &recipe.masking.choose(&ids, special, n, &mut rng),
             );
             batch.uniforms.extend((0..n).map(|_| rng.random::<f32>()));
+            if recipe.objective.joint().is_some_and(|joint| !joint.proposals.is_learned()) {
+                batch.proposals.extend((0..n).map(|_| rng.random_range(5..vocab as i32)));
+            }
         }
         batches.push(batch);
     }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use electra_model::BatchData;
+use electra_model::{BatchData, Joint};
 use electra_run::order::Order;
 use electra_run::seed::{Purpose, stream};
 use electra_text::{DataSet, Example, Split};
 use rand::{Rng, RngExt};
 
+use crate::chance::Chance;
+use crate::frequency::log_frequencies;
 use crate::mask::Masking;
 
 /// Everything that decides what a batch holds.
@@ -25,6 +27,10 @@ pub struct BatchPlan {
     pub batch_size: usize,
     /// Rows of a micro-batch.
     pub micro_batch_size: usize,
+    /// Who proposes replacements, if anybody does.
+    pub joint: Option<Joint>,
+    /// `V` of the model.
+    pub vocab_size: usize,
 }
 
 /// Reads training batches: the micro-batches of step `k` depend on seed, data and `k` alone.
@@ -33,13 +39,18 @@ pub struct Loader {
     data: Arc<DataSet>,
     order: Order,
     plan: BatchPlan,
+    chance: Option<Chance>,
 }
 
 impl Loader {
     /// Panics if the training split is empty.
     pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Self {
         let order = Order::new(plan.seed, data.split(Split::Train).len());
-        Self { data, order, plan }
+        let special = data.manifest().tokenizer.special;
+        let frequencies = || log_frequencies(&data, plan.vocab_size);
+        let chance =
+            plan.joint.as_ref().and_then(|joint| Chance::of(joint, plan.vocab_size, special, frequencies));
+        Self { data, order, plan, chance }
     }
 
     /// The micro-batches of a step.
@@ -55,7 +66,7 @@ impl Loader {
         for i in start..start + rows {
             let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
             self.push(&mut batch, examples.get(i), &mut rng);
-            batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+            self.sample(&mut batch, &mut rng);
         }
         batch
     }
@@ -78,6 +89,17 @@ impl Loader {
         batch.push(&ids, |i| example.token_type(i), special.pad, special.mask, &slots);
     }
 
+    /// Appends the uniform numbers of the last example, and what they draw where no generator does.
+    fn sample(&self, batch: &mut BatchData, rng: &mut impl Rng) {
+        let row = batch.uniforms.len();
+        batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+        if let Some(chance) = &self.chance {
+            let slots = batch.uniforms[row..].iter().zip(&batch.targets[row..]);
+            let drawn = slots.map(|(&uniform, &original)| chance.draw(uniform, original as u32) as i32);
+            batch.proposals.extend(drawn);
+        }
+    }
+
     fn empty(&self, rows: usize) -> BatchData {
         BatchData {
             examples: rows,
@@ -93,8 +115,7 @@ impl Loader {
         for place in position..position + self.plan.micro_batch_size as u64 {
             let example = examples.get(self.order.index(place));
             self.push(&mut batch, example, &mut stream(self.plan.seed, Purpose::Mask, place));
-            let mut rng = stream(self.plan.seed, Purpose::Sample, place);
-            batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+            self.sample(&mut batch, &mut stream(self.plan.seed, Purpose::Sample, place));
         }
         batch
     }

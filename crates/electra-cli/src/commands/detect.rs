@@ -53,6 +53,15 @@ impl Detect {
         let device = self.device.open()?;
         let folder = ModelFolder::open(&self.model)?;
         let model = folder.discriminator(&device)?;
+        if model.head.is_none() {
+            return Err(Failure::new(
+                format!(
+                    "{} was trained to predict tokens, not to detect replaced ones",
+                    self.model.display()
+                ),
+                "give a run with objective replaced-token-detection or electra-15",
+            ));
+        }
         let detections = detect(&model, &folder.tokenizer, &text, &device);
         if self.json {
             for detection in &detections {

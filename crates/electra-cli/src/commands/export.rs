@@ -60,15 +60,7 @@ impl ExportCommand {
         } else {
             vec![("discriminator", HfNetwork::Discriminator)]
         };
-        let electra = if folder.has_generator() {
-            folder.electra(&device)?
-        } else {
-            let discriminator = folder.discriminator(&device)?;
-            electra_model::Electra {
-                discriminator,
-                ..electra_model::Electra::init(&folder.config, 0, &device)
-            }
-        };
+        let electra = folder.electra(&device)?;
         for (name, network) in networks {
             let model = hf::export(&electra, &folder.config, dropout, network);
             let out = arguments.out.join(name);
