@@ -34,6 +34,10 @@ pub struct BatchData {
     pub uniforms: Vec<f32>,
     /// `[B, N]` samples of a generator that does not learn; empty where one does.
     pub proposals: Vec<i32>,
+    /// `[B, S]` 1 at tokens that could have been chosen; empty where the objective does not ask.
+    pub candidates: Vec<f32>,
+    /// Share of tokens that masking chooses.
+    pub probability: f64,
 }
 
 /// The same on a device.
@@ -57,6 +61,10 @@ pub struct Batch {
     pub uniforms: Tensor<1>,
     /// `[B * N]`
     pub proposals: Option<Tensor<1, Int>>,
+    /// `[B, S]`
+    pub candidates: Option<Tensor<2>>,
+    /// Share of tokens that masking chooses.
+    pub probability: f64,
 }
 
 impl Batch {
@@ -78,20 +86,23 @@ pub struct Normalizer {
     pub rtd: f64,
     /// Number of chosen positions, each counted once, plus 1e-6.
     pub chosen: f64,
+    /// Number of tokens that could have been chosen, plus 1e-6.
+    pub candidates: f64,
 }
 
 impl Normalizer {
     /// Losses as sums, for whoever adds up batches of different sizes.
-    pub const SUMS: Self = Self { mlm: 1.0, rtd: 1.0, chosen: 1.0 };
+    pub const SUMS: Self = Self { mlm: 1.0, rtd: 1.0, chosen: 1.0, candidates: 1.0 };
 
     /// Counts over all micro-batches of a step.
     pub fn over<'a>(batches: impl IntoIterator<Item = &'a BatchData>) -> Self {
         let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
-        let start = Self { mlm: 1e-6, rtd: 1e-6, chosen: 1e-6 };
+        let start = Self { mlm: 1e-6, rtd: 1e-6, chosen: 1e-6, candidates: 1e-6 };
         batches.into_iter().fold(start, |total, batch| Self {
             mlm: total.mlm + sum(&batch.weights),
             rtd: total.rtd + sum(&batch.real),
             chosen: total.chosen + batch.chosen() as f64,
+            candidates: total.candidates + sum(&batch.candidates),
         })
     }
 }
@@ -170,6 +181,9 @@ impl BatchData {
             targets: ints(&self.targets, [b, n]).reshape([b * n]),
             weights: flat(&self.weights),
             uniforms: flat(&self.uniforms),
+            candidates: (!self.candidates.is_empty())
+                .then(|| Tensor::from_data(TensorData::new(self.candidates.clone(), [b, s]), device)),
+            probability: self.probability,
             proposals: (!self.proposals.is_empty()).then(|| ints(&self.proposals, [b, n]).reshape([b * n])),
         }
     }

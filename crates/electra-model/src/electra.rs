@@ -8,7 +8,7 @@ use electra_kernels as kernels;
 use crate::config::{ModelConfig, TieMode};
 use crate::dropout::DropoutSites;
 use crate::embeddings::{Embeddings, Tables};
-use crate::encoder::{Encoder, key_bias};
+use crate::encoder::{Direction, Encoder, key_bias};
 use crate::heads::{MaskedLmHead, ReplacedTokenHead};
 use crate::init::{Init, Kernel};
 use crate::layers::Dense;
@@ -56,8 +56,19 @@ pub struct Generator {
     pub encoder: Option<Encoder>,
     /// Predictions over the vocabulary.
     pub head: MaskedLmHead,
+    /// The tower that reads from right to left, where the encoder reads from left to right.
+    pub right_to_left: Option<Tower>,
     /// `[H_g, 1]`: the reward to expect, where it is trained by rewards.
     pub baseline: Option<Dense>,
+}
+
+/// An encoder on tables that belong to another one.
+#[derive(Module, Debug)]
+pub struct Tower {
+    /// `E -> H_g`, absent when equal.
+    pub project: Option<Dense>,
+    /// Width `H_g`.
+    pub encoder: Encoder,
 }
 
 impl Electra {
@@ -83,8 +94,8 @@ impl Electra {
         let mut discriminator = Discriminator::init(&root.child("discriminator"), config, networks.head);
         let generator = match networks.generator {
             GeneratorKind::None => None,
-            GeneratorKind::Masked => {
-                Some(Generator::init(&root.child("generator"), config, networks.baseline))
+            GeneratorKind::Masked | GeneratorKind::TwoTower => {
+                Some(Generator::init(&root.child("generator"), config, networks))
             }
         };
         let is_disentangled = generator.is_some() && config.generator.tie == TieMode::GradientDisentangled;
@@ -144,6 +155,36 @@ impl Electra {
             None => (&self.discriminator.project, &self.discriminator.encoder),
         };
         encoder.forward(project_if(project, x), &key_bias(real), drop)
+    }
+
+    /// States `[B, S, 2 H_g]` of a generator of two towers on unmasked `ids [B, S]`: at each token what
+    /// one knows of all tokens before it and the other of all after it, and nothing of it. Beyond the
+    /// ends stands zero, where the reference wraps around. `drop` is that of each tower.
+    ///
+    /// Panics if the generator has one tower.
+    pub fn cloze_hidden(
+        &self,
+        ids: Tensor<2, Int>,
+        segments: Tensor<2, Int>,
+        real: Tensor<2>,
+        drop: [DropoutSites; 2],
+    ) -> Tensor<3> {
+        let generator = self.learned_generator();
+        let left = generator.encoder.as_ref().expect("a generator of two towers has its own encoder");
+        let right = generator.right_to_left.as_ref().expect("this generator has two towers");
+        let key_bias = key_bias(real);
+        let read = |project, encoder: &Encoder, direction, drop: &DropoutSites| {
+            let x = self.generator_embeddings().forward(ids.clone(), segments.clone(), drop);
+            encoder.forward_towards(direction, project_if(project, x), &key_bias, drop)
+        };
+        let before = read(&generator.project, left, Direction::LeftToRight, &drop[0]);
+        let after = read(&right.project, &right.encoder, Direction::RightToLeft, &drop[1]);
+        let [b, s, h] = before.dims();
+        let end = before.clone().narrow(1, 0, 1).zeros_like(); // [B, 1, H_g]
+        assert_eq!(end.dims(), [b, 1, h]);
+        let before = Tensor::cat(vec![end.clone(), before.narrow(1, 0, s - 1)], 1);
+        let after = Tensor::cat(vec![after.narrow(1, 1, s - 1), end], 1);
+        Tensor::cat(vec![before, after], 2)
     }
 
     /// Logits `[B * N, V]` of the generator at `positions [B, N]`, and nowhere else.
@@ -212,17 +253,27 @@ impl Electra {
 
 impl Generator {
     /// The generator alone, below `init`; pretraining has it at the root's `generator`.
-    fn init(init: &Init, config: &ModelConfig, baseline: bool) -> Self {
+    fn init(init: &Init, config: &ModelConfig, networks: Networks) -> Self {
         let (sizes, e) = (config.generator(), config.generator_embedding_size());
         let at = init.clone().with_neighbours(config.neighbours(e));
         let tie = config.generator.tie;
+        let has_two_towers = networks.generator == GeneratorKind::TwoTower;
+        let width = if has_two_towers { 2 * sizes.hidden_size } else { sizes.hidden_size };
         Self {
             embeddings: matches!(tie, TieMode::None | TieMode::GradientDisentangled)
                 .then(|| Embeddings::init(&at.child("embeddings"), config, e)),
             project: if tie == TieMode::All { None } else { projection(&at, e, sizes.hidden_size) },
             encoder: (tie != TieMode::All).then(|| Encoder::init(&at.child("encoder"), &sizes)),
-            head: MaskedLmHead::init(&at.child("head"), sizes.hidden_size, e, config.vocab_size),
-            baseline: baseline
+            head: MaskedLmHead::init(&at.child("head"), width, e, config.vocab_size),
+            right_to_left: has_two_towers.then(|| {
+                let at = at.child("right_to_left");
+                Tower {
+                    project: projection(&at, e, sizes.hidden_size),
+                    encoder: Encoder::init(&at.child("encoder"), &sizes),
+                }
+            }),
+            baseline: networks
+                .baseline
                 .then(|| Dense::init(&at.child("baseline"), Kernel::GlorotUniform, sizes.hidden_size, 1)),
         }
     }

@@ -40,6 +40,7 @@ impl ForwardFlops {
         let [generator, generator_head] = match networks.generator {
             GeneratorKind::None => [0.0; 2],
             GeneratorKind::Masked => [encoder(&g, eg), lm_head(masked, g.hidden_size, eg)],
+            GeneratorKind::TwoTower => [2.0 * encoder(&g, eg), lm_head(tokens, 2 * g.hidden_size, eg)],
         };
         Self {
             discriminator: encoder(&d, e),
@@ -94,14 +95,16 @@ impl ParameterCount {
         let (e, eg) = (config.embedding_size, config.generator_embedding_size());
         let lm_head = |h: usize, e: usize| dense(h, e) + 2 * e + config.vocab_size;
         let h = d.hidden_size;
-        let generator = || {
-            let own = project(eg, g.hidden_size) + encoder(&g);
+        let generator = |towers: usize| {
+            let own = towers * (project(eg, g.hidden_size) + encoder(&g));
             let parts = match config.generator.tie {
                 TieMode::Embeddings => own,
                 TieMode::None | TieMode::GradientDisentangled => tables(eg) + own,
                 TieMode::All => 0,
             };
-            parts + lm_head(g.hidden_size, eg) + if networks.baseline { dense(g.hidden_size, 1) } else { 0 }
+            parts
+                + lm_head(towers * g.hidden_size, eg)
+                + if networks.baseline { dense(g.hidden_size, 1) } else { 0 }
         };
         let head = match networks.head {
             HeadKind::ReplacedToken => dense(h, h) + dense(h, 1),
@@ -112,7 +115,8 @@ impl ParameterCount {
             discriminator: tables(e) + project(e, h) + encoder(&d) + head,
             generator: match networks.generator {
                 GeneratorKind::None => 0,
-                GeneratorKind::Masked => generator(),
+                GeneratorKind::Masked => generator(1),
+                GeneratorKind::TwoTower => generator(2),
             },
         }
     }

@@ -24,6 +24,9 @@ pub enum GeneratorKind {
     None,
     /// One encoder that reads masked text in both directions (Clark et al. 2020, §2).
     Masked,
+    /// Two encoders that read unmasked text, one from each end: at each token they know all others
+    /// ("Electric", Clark et al. 2020, §2).
+    TwoTower,
 }
 
 /// What stands on the discriminator's encoder.
@@ -46,7 +49,11 @@ impl Networks {
     pub fn of(tensors: &NamedTensors) -> Self {
         let has = |prefix: &str| tensors.keys().any(|name| name.starts_with(prefix));
         Self {
-            generator: if has("generator.") { GeneratorKind::Masked } else { GeneratorKind::None },
+            generator: match (has("generator."), has("generator.right_to_left.")) {
+                (false, _) => GeneratorKind::None,
+                (true, false) => GeneratorKind::Masked,
+                (true, true) => GeneratorKind::TwoTower,
+            },
             head: if has("discriminator.copy.") {
                 HeadKind::CopyingLm
             } else if has("discriminator.masked_lm.") {
@@ -64,7 +71,7 @@ impl Networks {
 /// generator's ([`TieMode::GradientDisentangled`]) the two are added.
 pub fn discriminator_tensors(mut tensors: NamedTensors, config: &ModelConfig) -> NamedTensors {
     if config.generator.tie == TieMode::GradientDisentangled {
-        for table in ["embeddings.word", "embeddings.position"] {
+        for table in DISENTANGLED {
             let shared = tensors.remove(&format!("generator.{table}"));
             let own = tensors.get_mut(&format!("discriminator.{table}"));
             if let (Some(shared), Some(own)) = (shared, own) {
@@ -82,6 +89,9 @@ pub fn encoder_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTens
     encoder.retain(|path, _| !HEADS.iter().any(|head| path.starts_with(head)));
     encoder
 }
+
+/// Tables that are differences from the generator's where ties are gradient-disentangled.
+const DISENTANGLED: [&str; 2] = ["embeddings.word", "embeddings.position"];
 
 /// What stands on the discriminator's encoder.
 pub(crate) const HEADS: [&str; 3] = ["head.", "masked_lm.", "copy."];

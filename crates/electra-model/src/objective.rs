@@ -6,6 +6,7 @@
 
 mod adversarial;
 mod all_tokens_mlm;
+mod electric;
 mod masked_lm;
 mod output;
 mod proposals;
@@ -41,6 +42,9 @@ pub enum Objective {
     /// Masked language modelling by a network of the discriminator's size, without a generator:
     /// BERT (Devlin et al. 2019, §3.1). What `[model.generator]` says of sizes has no effect.
     Mlm {},
+    /// The discriminator learns an energy of every token by noise-contrastive estimation against a
+    /// cloze model of two towers ("Electric", Clark et al. 2020, EMNLP).
+    Electric(Joint),
 }
 
 /// Two networks, one of which reads what the other samples.
@@ -108,6 +112,7 @@ impl Objective {
             Self::ReplaceMlm(_) => "replace-mlm",
             Self::AllTokensMlm(_) => "all-tokens-mlm",
             Self::Mlm {} => "mlm",
+            Self::Electric(_) => "electric",
         }
     }
 
@@ -117,7 +122,8 @@ impl Objective {
             Self::ReplacedTokenDetection(joint)
             | Self::Electra15(joint)
             | Self::ReplaceMlm(joint)
-            | Self::AllTokensMlm(joint) => Some(joint),
+            | Self::AllTokensMlm(joint)
+            | Self::Electric(joint) => Some(joint),
             Self::Mlm {} => None,
         }
     }
@@ -128,7 +134,8 @@ impl Objective {
             Self::ReplacedTokenDetection(joint)
             | Self::Electra15(joint)
             | Self::ReplaceMlm(joint)
-            | Self::AllTokensMlm(joint) => Some(joint),
+            | Self::AllTokensMlm(joint)
+            | Self::Electric(joint) => Some(joint),
             Self::Mlm {} => None,
         }
     }
@@ -136,11 +143,14 @@ impl Objective {
     /// The networks and heads that it trains.
     pub fn networks(&self) -> Networks {
         let head = match self {
-            Self::ReplacedTokenDetection(_) | Self::Electra15(_) => HeadKind::ReplacedToken,
+            Self::ReplacedTokenDetection(_) | Self::Electra15(_) | Self::Electric(_) => {
+                HeadKind::ReplacedToken
+            }
             Self::ReplaceMlm(_) | Self::Mlm {} => HeadKind::MaskedLm,
             Self::AllTokensMlm(_) => HeadKind::CopyingLm,
         };
         let generator = match self.joint() {
+            Some(_) if matches!(self, Self::Electric(_)) => GeneratorKind::TwoTower,
             Some(joint) if joint.proposals.is_learned() => GeneratorKind::Masked,
             _ => GeneratorKind::None,
         };
@@ -231,6 +241,7 @@ impl Objective {
             Self::ReplaceMlm(joint) => replace_mlm::forward(pass, joint),
             Self::AllTokensMlm(joint) => all_tokens_mlm::forward(pass, joint),
             Self::Mlm {} => masked_lm::forward(pass),
+            Self::Electric(joint) => electric::forward(pass, joint),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use burn::prelude::*;
-use electra_model::BatchData;
+use electra_model::{BatchData, Objective};
 use electra_run::process;
 use electra_run::seed::{Purpose, derive, stream};
 use electra_text::SpecialIds;
 use rand::RngExt;
 use serde::Serialize;
 
+use crate::mask::is_candidate;
 use crate::recipe::Recipe;
 use crate::snapshot::Snapshot;
 use crate::step::{Divergence, optimizer_step};
@@ -111,7 +112,9 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
     let mut rng = stream(recipe.seed, Purpose::Probe, step);
     let mut batches = Vec::new();
     for _ in 0..recipe.train.batch_size / micro {
-        let mut batch = BatchData { examples: micro, sequence_length: s, slots: n, ..BatchData::default() };
+        let probability = recipe.masking.probability();
+        let mut batch =
+            BatchData { examples: micro, sequence_length: s, slots: n, probability, ..BatchData::default() };
         for _ in 0..micro {
             let mut ids: Vec<u32> = (0..s).map(|_| rng.random_range(5..vocab)).collect();
             (ids[0], ids[s - 1]) = (special.cls, special.sep);
@@ -120,9 +123,12 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
                 |_| 0,
                 special.pad,
                 special.mask,
-                &recipe.masking.choose(&ids, special, n, &mut rng),
+                &recipe.masking.choose(&ids, special, |_| false, n, &mut rng),
             );
             batch.uniforms.extend((0..n).map(|_| rng.random::<f32>()));
+            if let Objective::Electric(_) = recipe.objective {
+                batch.candidates.extend(ids.iter().map(|&id| f32::from(is_candidate(id, special))));
+            }
             if recipe.objective.joint().is_some_and(|joint| !joint.proposals.is_learned()) {
                 batch.proposals.extend((0..n).map(|_| rng.random_range(5..vocab as i32)));
             }

@@ -81,7 +81,7 @@ pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
         sequence_length: recipe.data.sequence_length,
         batch_size: recipe.train.batch_size,
         micro_batch_size: recipe.micro_batch_size(),
-        joint: recipe.objective.joint().copied(),
+        objective: recipe.objective.clone(),
         vocab_size: recipe.model.vocab_size,
     }
 }

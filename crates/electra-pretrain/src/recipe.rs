@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use electra_model::flops::ForwardFlops;
-use electra_model::{ModelConfig, Networks, Objective, Precision};
+use electra_model::{ModelConfig, Networks, Objective, Precision, TieMode};
 use electra_optim::{AdamConfig, Decay, Schedule};
 use electra_run::recipe::{RecipeError, Resolved};
 use serde::{Deserialize, Serialize};
@@ -264,6 +264,18 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             "expected a share from 0 to 1",
         );
     }
+    if let Masking::Span { end_probability, max_length, .. } = r.masking {
+        if !(end_probability > 0.0 && end_probability <= 1.0) {
+            return fail(
+                "masking.end_probability",
+                format!("is {end_probability}"),
+                "expected a number above 0 and at most 1, such as 0.2",
+            );
+        }
+        if max_length == 0 {
+            return fail("masking.max_length", "is 0".into(), "expected at least 1 token, such as 10");
+        }
+    }
     if let Some(joint) = r.objective.joint() {
         for (key, weight) in [
             ("generator_weight", joint.generator_weight),
@@ -275,6 +287,21 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
                     format!("is {weight}"),
                     "expected a number of at least 0",
                 );
+            }
+        }
+        if let Objective::Electric(_) = r.objective {
+            if !joint.proposals.is_learned() {
+                let message = "is not \"learned\", but Electric has a generator of its own";
+                return fail("objective.proposals", message.into(), "remove the key");
+            }
+            if joint.disallow_correct {
+                let message = "draws from another distribution than the one that Electric weighs noise by";
+                return fail("objective.disallow_correct", message.into(), "set it to false");
+            }
+            if r.model.generator.tie == TieMode::All {
+                let message =
+                    "shares an encoder that reads in both directions, but Electric needs two towers";
+                return fail("model.generator.tie", message.into(), "use \"embeddings\" or \"none\"");
             }
         }
         let temperature = joint.temperature;

@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
             device,
             folder,
             store,
-            loader: Loader::new(data, batch_plan(r)),
+            loader: Loader::new(data, batch_plan(r))?,
             log,
             board,
             monitor,
@@ -346,6 +346,12 @@ pub fn untrained_loss(recipe: &Recipe, step: u64) -> Option<f64> {
         // Copied or not by a coin, and what was replaced is guessed.
         Objective::AllTokensMlm(_) => coin + recipe.masking.probability() * guess,
         Objective::Mlm {} => 0.0,
+        // Energies of zero: noise is told by its likelihood under a generator that guesses.
+        Objective::Electric(_) => {
+            let p = recipe.masking.probability();
+            let z = -guess + (p / (1.0 - p)).ln();
+            p * (-z).exp().ln_1p() + (1.0 - p) * z.exp().ln_1p()
+        }
     };
     Some(generator_weight * guess + discriminator_weight * discriminator)
 }

@@ -24,7 +24,7 @@ fn row(slots: &[(i32, f32)], device: &Device) -> Batch {
         positions,
         weights: slots.iter().map(|slot| slot.1).collect(),
         uniforms: vec![0.0; slots.len()],
-        proposals: vec![],
+        ..BatchData::default()
     };
     data.to_device(device)
 }

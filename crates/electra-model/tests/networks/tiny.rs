@@ -113,6 +113,8 @@ pub fn rows(batch: &BatchData, first: usize, count: usize) -> BatchData {
         targets: slots(&batch.targets),
         weights: batch.weights[first * n..(first + count) * n].to_vec(),
         uniforms: batch.uniforms[first * n..(first + count) * n].to_vec(),
+        candidates: batch.candidates.get(first * s..(first + count) * s).unwrap_or_default().to_vec(),
+        probability: batch.probability,
         proposals: batch.proposals.get(first * n..(first + count) * n).unwrap_or_default().to_vec(),
     }
 }

@@ -44,6 +44,7 @@ fn untied(model: &Electra, tie: TieMode) -> (Electra, Embeddings) {
             None => copy(&discriminator.encoder),
         }),
         head: copy(&model.learned_generator().head),
+        right_to_left: None,
         baseline: None,
     };
     let output = copy(&discriminator.embeddings);

@@ -70,7 +70,7 @@ fn forward(golden: &Golden, number: usize, model: &Electra, device: &Device) -> 
         targets: ints("masked_ids"),
         weights: floats("masked_weights"),
         uniforms: vec![0.0; 12],
-        proposals: vec![],
+        ..BatchData::default()
     };
     let samples = Tensor::<1, Int>::from_data(TensorData::new(ints("sampled_ids"), [12]), device);
     let on_device = batch.to_device(device);

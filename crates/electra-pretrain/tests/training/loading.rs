@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use electra_model::{BatchData, OutputBias, Stage, TieMode};
+use electra_model::{BatchData, OutputBias, Proposals, Stage, TieMode};
 use electra_pretrain::Recipe;
 use electra_pretrain::data::batch_plan;
 use electra_pretrain::evaluate::evaluate;
@@ -23,6 +23,11 @@ use crate::tiny::{self, Noise};
 
 /// A data folder of 60 documents of 5 to 44 words out of 91, in rows of 32.
 pub fn data(folder: &Path) -> Arc<DataSet> {
+    data_of(folder, |words| words)
+}
+
+/// The same with other pieces than words; how many there are must not change.
+fn data_of(folder: &Path, pieces: impl FnOnce(Vec<String>) -> Vec<String>) -> Arc<DataSet> {
     let letters = || ('a'..='z').map(String::from);
     let words: Vec<String> =
         letters().flat_map(|a| letters().map(move |b| format!("{a}{b}"))).take(91).collect();
@@ -36,7 +41,7 @@ pub fn data(folder: &Path) -> Arc<DataSet> {
     let corpus = folder.join("corpus.txt");
     std::fs::write(&corpus, text).unwrap();
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
-    let pieces = special.into_iter().chain(words).collect();
+    let pieces = special.into_iter().chain(pieces(words)).collect();
     let vocabulary = Vocabulary::new(pieces, Path::new("vocab.txt")).unwrap();
     let request = BuildRequest {
         inputs: vec![corpus],
@@ -55,22 +60,22 @@ pub fn data(folder: &Path) -> Arc<DataSet> {
 
 fn loader(data: &Arc<DataSet>, batch_size: usize, micro_batch_size: usize) -> Loader {
     let masking = Masking::WithoutReplacement { probability: 0.15 };
-    let joint = recipe(0.0).objective.joint().copied();
+    let objective = recipe(0.0).objective;
     let plan = BatchPlan {
         seed: 7,
         masking,
         sequence_length: 32,
         batch_size,
         micro_batch_size,
-        joint,
+        objective,
         vocab_size: 96,
     };
-    Loader::new(data.clone(), plan)
+    Loader::new(data.clone(), plan).unwrap()
 }
 
 /// What a recipe reads of such a folder.
 pub fn loader_of(recipe: &Recipe, data: &Arc<DataSet>) -> Loader {
-    Loader::new(data.clone(), batch_plan(recipe))
+    Loader::new(data.clone(), batch_plan(recipe)).unwrap()
 }
 
 #[test]
@@ -222,4 +227,56 @@ fn the_data_says_how_full_its_rows_are_and_a_forecast_counts_no_padding() {
     for fill in [1.0, 0.25] {
         assert!((of_step(fill) / (8.0 * 32.0 * fill) - 1.0).abs() < 1e-9, "{} of {fill}", of_step(fill));
     }
+}
+
+#[test]
+fn whole_words_are_masked_by_the_pieces_of_the_vocabulary() {
+    let folder = tempfile::tempdir().unwrap();
+    // Every word is spelled by its two letters.
+    let letters = |_| {
+        let of = |prefix: &'static str| ('a'..='z').map(move |c| format!("{prefix}{c}"));
+        of("").chain(of("##")).chain((0..39).map(|i| format!("x{i}y"))).collect()
+    };
+    let data = data_of(folder.path(), letters);
+    let mut recipe = recipe(0.0);
+    recipe.masking = Masking::WholeWord { probability: 0.15 };
+    let batch = loader_of(&recipe, &data).at(0).remove(0);
+    let slots = batch.slots;
+    let continues = |id: i32| (5 + 26..5 + 52).contains(&id);
+    let mut words = 0;
+    for row in 0..batch.examples {
+        let used = (row * slots..(row + 1) * slots).filter(|&slot| batch.weights[slot] > 0.0);
+        let chosen: Vec<usize> = used.map(|slot| batch.positions[slot] as usize).collect();
+        for place in 1..32 {
+            let id = |place: usize| batch.ids[row * 32 + place];
+            if continues(id(place)) && id(place - 1) >= 5 && !continues(id(place - 1)) {
+                assert_eq!(chosen.contains(&place), chosen.contains(&(place - 1)), "{chosen:?}");
+                words += usize::from(chosen.contains(&place));
+            }
+        }
+    }
+    assert!(words >= batch.examples, "{words} words");
+}
+
+#[test]
+fn samples_of_chance_come_with_the_batch_and_are_functions_of_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let mut recipe = recipe(0.0);
+    assert!(loader_of(&recipe, &data).at(0)[0].proposals.is_empty());
+    let mut drawn = |proposals, disallow_correct, step| {
+        let joint = recipe.objective.joint_mut().unwrap();
+        (joint.proposals, joint.disallow_correct) = (proposals, disallow_correct);
+        loader_of(&recipe, &data).at(step).remove(0)
+    };
+    for proposals in [Proposals::Uniform, Proposals::Unigram] {
+        let batch = drawn(proposals, false, 2);
+        assert_eq!(batch.proposals.len(), batch.targets.len());
+        assert_eq!(drawn(proposals, false, 2), batch);
+        assert_ne!(drawn(proposals, false, 3).proposals, batch.proposals);
+        let wrong = drawn(proposals, true, 2);
+        assert!(wrong.proposals.iter().zip(&wrong.targets).all(|(sample, original)| sample != original));
+    }
+    let unigram = drawn(Proposals::Unigram, false, 0).proposals;
+    assert!(unigram.iter().all(|&id| id >= tiny::FIRST_WORD as i32), "{unigram:?}");
 }

@@ -63,6 +63,8 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
         ("all-tokens-mlm", with(&[kind("all-tokens-mlm")])),
         ("uniform", with(&[uniform])),
         ("unigram", with(&[kind("replace-mlm"), unigram])),
+        ("electric", with(&[kind("electric")])),
+        ("electric untied", with(&[kind("electric"), ("/model/generator/tie", json!("none"))])),
         ("disentangled", with(&[("/model/generator/tie", json!("gradient-disentangled"))])),
         ("two-stage", with(&[("/model/embedding_size", json!(24)), as_large("none"), two_stage()])),
         ("two-stage on one table", with(&[as_large("gradient-disentangled"), two_stage()])),
@@ -75,6 +77,8 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
 fn batch(lengths: &[usize], seed: u64) -> BatchData {
     let mut batch = tiny::batch(lengths, 32, seed);
     let mut noise = tiny::Noise(seed + 99);
+    batch.probability = 0.15;
+    batch.candidates = batch.ids.iter().map(|&id| f32::from(id >= 5)).collect();
     batch.proposals = batch.targets.iter().map(|_| (5 + noise.below(91)) as i32).collect();
     batch
 }
@@ -290,6 +294,16 @@ fn contradictions_between_scheme_and_model_are_refused_at_their_key() {
         (of(&[adversarial(), kind("replace-mlm")]), "discriminator to fool"),
         (of(&[adversarial(), ("/objective/disallow_correct", json!(true))]), "objective.disallow_correct"),
         (of(&[adversarial(), ("/objective/proposals", json!("uniform"))]), "needs a generator"),
+        (of(&[adversarial(), kind("electric")]), "needs a generator"),
+        (of(&[kind("electric"), ("/model/generator", json!({ "tie": "all" }))]), "two towers"),
+        (of(&[kind("electric"), ("/objective/proposals", json!("uniform"))]), "objective.proposals"),
+        (
+            of(&[(
+                "/masking",
+                json!({ "kind": "span", "probability": 0.15, "end_probability": 0.0, "max_length": 10 }),
+            )]),
+            "masking.end_probability",
+        ),
     ] {
         assert!(error.contains(part), "{error} does not speak of {part}");
     }
