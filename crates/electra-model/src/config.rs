@@ -87,12 +87,13 @@ pub struct GeneratorConfig {
     /// Feed-forward width; absent: four times the width.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intermediate_size: Option<usize>,
-    /// Where the bias of the output layer starts.
+    /// Where the bias of the output layer starts, and that of a network which predicts tokens in
+    /// place of a discriminator.
     #[serde(default, skip_serializing_if = "OutputBias::is_zeros")]
     pub output_bias: OutputBias,
 }
 
-/// Where the bias `[V]` of the generator's output layer starts.
+/// Where the bias `[V]` of output layers over the vocabulary starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {

@@ -36,7 +36,7 @@ pub enum HeadKind {
     ReplacedToken,
     /// Which token of the vocabulary.
     MaskedLm,
-    /// The same, mixed with a copy of the input (All-Tokens MLM, Clark et al. 2020, §3.4).
+    /// The same, mixed with a copy of the input (All-Tokens MLM, Clark et al. 2020, §3.5).
     CopyingLm,
 }
 
@@ -44,6 +44,12 @@ impl Networks {
     /// Generator and discriminator of the paper.
     pub const ELECTRA: Self =
         Self { generator: GeneratorKind::Masked, head: HeadKind::ReplacedToken, baseline: false };
+
+    /// Whether the discriminator's logits tell by themselves what was replaced: the energies of Electric
+    /// do not without the likelihoods of its generator.
+    pub fn detects(&self) -> bool {
+        self.head == HeadKind::ReplacedToken && self.generator != GeneratorKind::TwoTower
+    }
 
     /// Those whose weights are among `tensors`, by their names below `discriminator` and `generator`.
     pub fn of(tensors: &NamedTensors) -> Self {

@@ -31,13 +31,13 @@ pub enum Objective {
     /// The discriminator tells at every token whether it was replaced: Clark et al. 2020,
     /// equation 1 of §2.
     ReplacedTokenDetection(Joint),
-    /// The same with the discriminator's loss at the masked positions alone ("ELECTRA 15%", §3.4).
+    /// The same with the discriminator's loss at the masked positions alone ("ELECTRA 15%", §3.5).
     #[serde(rename = "electra-15")]
     Electra15(Joint),
     /// A network of the discriminator's size predicts the original at the masked positions, which
-    /// hold samples of the generator instead of \[MASK\] ("Replace MLM", §3.4).
+    /// hold samples of the generator instead of \[MASK\] ("Replace MLM", §3.5).
     ReplaceMlm(Joint),
-    /// The same at every token, with a gate that copies the input ("All-Tokens MLM", §3.4).
+    /// The same at every token, with a gate that copies the input ("All-Tokens MLM", §3.5).
     AllTokensMlm(Joint),
     /// Masked language modelling by a network of the discriminator's size, without a generator:
     /// BERT (Devlin et al. 2019, §3.1). What `[model.generator]` says of sizes has no effect.
@@ -71,11 +71,12 @@ pub enum Stage {
     /// All at once, each by its own loss (Clark et al. 2020, §2).
     #[default]
     Joint,
-    /// The generator, by masked language modelling: the first stage of two (§3.3).
+    /// The generator, by masked language modelling: the first stage of two (§3.2, "Training
+    /// Algorithms").
     GeneratorAlone,
     /// The other network, on samples of a generator that stays as it is: the second stage.
     DiscriminatorAlone,
-    /// All at once, the generator by how often it fools the discriminator (§3.3, appendix F).
+    /// All at once, the generator by how often it fools the discriminator (§3.2, appendix F).
     Adversarial,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::Recipe;
 
-/// How a joint objective is trained (Clark et al. 2020, §3.3).
+/// How a joint objective is trained (Clark et al. 2020, §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Scheme {

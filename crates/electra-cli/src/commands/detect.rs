@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use electra_model::{GeneratorKind, Networks};
+use electra_model::Networks;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
 
 use crate::device::{DeviceName, use_threads};
@@ -54,9 +54,7 @@ impl Detect {
         let device = self.device.open()?;
         let folder = ModelFolder::open(&self.model)?;
         let model = folder.discriminator(&device)?;
-        // Energies of Electric say nothing without the generator's likelihoods.
-        let is_electric = Networks::of(&folder.tensors).generator == GeneratorKind::TwoTower;
-        if model.head.is_none() || is_electric {
+        if !Networks::of(&folder.tensors).detects() {
             return Err(Failure::new(
                 format!("{} was not trained to detect replaced tokens", self.model.display()),
                 "give a run with objective replaced-token-detection or electra-15",

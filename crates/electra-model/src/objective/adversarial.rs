@@ -8,7 +8,7 @@ use super::proposals::{Learned, Proposed};
 use super::{Joint, Pass};
 
 /// What replaces the generator's masked language modelling loss in adversarial training, `[1]`
-/// (Clark et al. 2020, §3.3 and appendix F).
+/// (Clark et al. 2020, §3.2 and appendix F).
 ///
 /// Our reading: sampling a token is an action, one sample a position; its reward is the
 /// discriminator's loss at that position, `R = -log p(right)`, so that to be rewarded is to fool it,

@@ -6,7 +6,7 @@ use burn::tensor::activation;
 use super::{Joint, JointOutput, Pass, Prediction};
 
 /// `p(y) = D [y = input] + (1 - D) softmax(logits)(y)` with `D` the sigmoid of one number a token
-/// (Clark et al. 2020, §3.4): the loss is `-log p(original)` over all real tokens.
+/// (Clark et al. 2020, §3.5): the loss is `-log p(original)` over all real tokens.
 ///
 /// Logits are `[B * S, V]`: more memory than any other objective needs.
 pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {

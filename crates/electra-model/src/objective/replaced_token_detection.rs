@@ -13,7 +13,7 @@ pub(super) enum Judged {
     ChosenPositions,
 }
 
-/// Clark et al. 2020, equation 1 of §2; [`Judged::ChosenPositions`] is "ELECTRA 15%" of §3.4.
+/// Clark et al. 2020, equation 1 of §2; [`Judged::ChosenPositions`] is "ELECTRA 15%" of §3.5.
 pub(super) fn forward(pass: &Pass, joint: &Joint, judged: Judged) -> JointOutput {
     let proposed = pass.propose(joint);
     let detected = pass.model.discriminator.detect(pass.read(proposed.corrupted.ids.clone())); // [B, S]

@@ -176,6 +176,9 @@ fn an_objective_trains_every_parameter_of_its_networks_and_builds_no_other() {
                 let count = all.values().map(|data| data.shape().iter().product::<usize>()).sum::<usize>();
                 assert_eq!(ParameterCount::of(&config, objective.networks()).total(), count);
                 assert_eq!(Networks::of(&all), objective.networks());
+                let detects =
+                    objective.kind().contains("token-detection") || objective.kind() == "electra-15";
+                assert_eq!(objective.networks().detects(), detects);
             }
         }
     }

@@ -328,3 +328,12 @@ fn a_plan_counts_what_a_variant_has_and_does() {
     let (both, first) = (recipe.step_flops(0), of("two-stage as it is") / 200.0);
     assert!(first < both, "{first} a step in two stages, {both} in one");
 }
+
+#[test]
+fn recipes_of_the_papers_own_run_hash_as_they_did_before_there_were_others() {
+    let text = include_str!("../../../../configs/pretrain/small.toml");
+    let recipe = load_str::<Recipe>("small.toml", text, &[]).unwrap();
+    assert!(!recipe.text.contains("proposals") && !recipe.text.contains("scheme"), "{}", recipe.text);
+    let hash = recipe.hash_without(electra_pretrain::recipe::FREE_KEYS);
+    assert_eq!(hash, "79e903f5a3d8d7b11270c20fd31066651da8f259fffd8008096e24d81d924e09");
+}
