@@ -136,18 +136,36 @@ impl Monitor for Lines {
 
 /// One line on a held-out evaluation.
 pub fn evaluation(step: u64, e: &EvalRecord) -> String {
-    let collapsed = if e.collapsed { "  majority class" } else { "" };
-    format!(
-        "held out at {}: mlm {:.3} (accuracy {:.3}, sampled {:.3})  rtd {:.4} (AUC {:.3}, precision {:.2}, recall {:.2})  fake rate {:.3}  rtd/H(q) {:.3}{collapsed}",
-        thousands(step),
-        e.mlm_loss,
-        e.mlm_accuracy,
-        e.sampled_accuracy,
-        e.rtd_loss,
-        e.rtd_auc,
-        e.rtd_precision,
-        e.rtd_recall,
-        e.fake_rate,
-        e.rtd_loss_over_entropy,
-    )
+    let number =
+        |name: &str, value: Option<f64>, digits: usize| value.map(|value| format!("{name} {value:.digits$}"));
+    // `name loss (details)`, without what the objective cannot measure.
+    let group = |head: Option<String>, details: &[Option<String>]| {
+        let details: Vec<String> = details.iter().flatten().cloned().collect();
+        match (head, details.is_empty()) {
+            (Some(head), false) => Some(format!("{head} ({})", details.join(", "))),
+            (Some(head), true) => Some(head),
+            (None, false) => Some(details.join(", ")),
+            (None, true) => None,
+        }
+    };
+    let parts = [
+        group(
+            number("mlm", e.mlm_loss, 3),
+            &[number("accuracy", e.mlm_accuracy, 3), number("sampled", e.sampled_accuracy, 3)],
+        ),
+        group(
+            number("rtd", e.rtd_loss, 4),
+            &[
+                number("AUC", e.rtd_auc, 3),
+                number("precision", e.rtd_precision, 2),
+                number("recall", e.rtd_recall, 2),
+            ],
+        ),
+        group(number("prediction", e.prediction_loss, 3), &[number("accuracy", e.prediction_accuracy, 3)]),
+        number("fake rate", e.fake_rate, 3),
+        number("rtd/H(q)", e.rtd_loss_over_entropy, 3),
+        (e.collapsed == Some(true)).then(|| "majority class".to_string()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("held out at {}: {}", thousands(step), parts.join("  "))
 }

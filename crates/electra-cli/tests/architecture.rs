@@ -212,7 +212,7 @@ fn small_base_and_large_have_the_papers_sizes() {
     for (name, discriminator, generator) in
         [("small", 13_549_057, 647_162), ("base", 109_483_009, 9_903_418), ("large", 335_142_913, 19_512_378)]
     {
-        let count = ParameterCount::of(&recipes[name].model);
+        let count = ParameterCount::of(&recipes[name].model, recipes[name].networks());
         assert_eq!(count, ParameterCount { discriminator, generator }, "{name}");
     }
     // Width, feed-forward width, heads and blocks of discriminator and generator; embedding width.
@@ -258,9 +258,11 @@ fn small_base_and_large_are_trained_as_in_table_6_of_the_paper() {
             (0.9, 0.999, 1e-6, 0.01, 1.0)
         );
         assert!(!o.bias_correction, "{name}");
-        let Objective::ReplacedTokenDetection { temperature, disallow_correct, .. } = r.objective;
+        let Objective::ReplacedTokenDetection(joint) = &r.objective else {
+            panic!("{name}: {:?}", r.objective)
+        };
         assert_eq!(
-            (r.objective.weights(), temperature, disallow_correct),
+            (r.objective.weights(), joint.temperature, joint.disallow_correct),
             ([1.0, 50.0], 1.0, false),
             "{name}"
         );

@@ -84,12 +84,27 @@ pub fn attention_with(
     drop: Dropout,
     product: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
 ) -> Tensor<3> {
+    let [b, s] = key_bias.dims();
+    attention_biased(q, k, v, key_bias.reshape([b, 1, 1, s]), heads, drop, product)
+}
+
+/// [`attention_with`] where `bias` is added to the scores `[B, heads, S, S]` of queries and keys,
+/// and each of its dimensions may be 1.
+pub fn attention_biased(
+    q: Tensor<3>,
+    k: Tensor<3>,
+    v: Tensor<3>,
+    bias: Tensor<4>,
+    heads: usize,
+    drop: Dropout,
+    product: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+) -> Tensor<3> {
     let [b, s, h] = q.dims();
     let d = h / heads;
     let split = |t: Tensor<3>| t.reshape([b, s, heads, d]).swap_dims(1, 2); // [B, A, S, D]
     let (q, k, v) = (split(q), split(k), split(v));
     let scores = product(q, k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
-    let scores = scores + key_bias.reshape([b, 1, 1, s]);
+    let scores = scores + bias;
     // By the tensor: where dropout is fused, its mask is that of fused attention.
     let probabilities = crate::dropout(activation::softmax(scores, 3), drop);
     product(probabilities, v).swap_dims(1, 2).reshape([b, s, h])

@@ -1,9 +1,11 @@
 //! One batch of pretraining examples: on the host, then on the device.
 
+use std::collections::HashSet;
 use std::iter::repeat_n;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use electra_kernels as kernels;
 
 /// A batch in host memory. Row-major; every row has `sequence_length` tokens and `slots` slots.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +32,12 @@ pub struct BatchData {
     pub weights: Vec<f32>,
     /// `[B, N]` uniform numbers in `[0, 1)` that decide the generator's samples.
     pub uniforms: Vec<f32>,
+    /// `[B, N]` samples of a generator that does not learn; empty where one does.
+    pub proposals: Vec<i32>,
+    /// `[B, S]` 1 at tokens that could have been chosen; empty where the objective does not ask.
+    pub candidates: Vec<f32>,
+    /// Share of tokens that masking chooses.
+    pub probability: f64,
 }
 
 /// The same on a device.
@@ -51,6 +59,21 @@ pub struct Batch {
     pub weights: Tensor<1>,
     /// `[B * N]`
     pub uniforms: Tensor<1>,
+    /// `[B * N]`
+    pub proposals: Option<Tensor<1, Int>>,
+    /// `[B, S]`
+    pub candidates: Option<Tensor<2>>,
+    /// Share of tokens that masking chooses.
+    pub probability: f64,
+}
+
+impl Batch {
+    /// `[B, S]`: 1 at the chosen positions, 0 elsewhere.
+    pub fn chosen(&self) -> Tensor<2> {
+        let ones = self.targets.ones_like();
+        let (positions, weights) = (self.positions.clone(), self.weights.clone());
+        kernels::write_at_positions(self.ids.zeros_like(), positions, ones, weights).float()
+    }
 }
 
 /// What the two losses are divided by, counted over the whole optimizer step, so that the
@@ -61,16 +84,25 @@ pub struct Normalizer {
     pub mlm: f64,
     /// Number of real tokens, plus 1e-6.
     pub rtd: f64,
+    /// Number of chosen positions, each counted once, plus 1e-6.
+    pub chosen: f64,
+    /// Number of tokens that could have been chosen, plus 1e-6.
+    pub candidates: f64,
 }
 
 impl Normalizer {
+    /// Losses as sums, for whoever adds up batches of different sizes.
+    pub const SUMS: Self = Self { mlm: 1.0, rtd: 1.0, chosen: 1.0, candidates: 1.0 };
+
     /// Counts over all micro-batches of a step.
     pub fn over<'a>(batches: impl IntoIterator<Item = &'a BatchData>) -> Self {
         let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
-        let start = Self { mlm: 1e-6, rtd: 1e-6 };
+        let start = Self { mlm: 1e-6, rtd: 1e-6, chosen: 1e-6, candidates: 1e-6 };
         batches.into_iter().fold(start, |total, batch| Self {
             mlm: total.mlm + sum(&batch.weights),
             rtd: total.rtd + sum(&batch.real),
+            chosen: total.chosen + batch.chosen() as f64,
+            candidates: total.candidates + sum(&batch.candidates),
         })
     }
 }
@@ -85,6 +117,13 @@ pub struct Slot {
 }
 
 impl BatchData {
+    /// Number of chosen positions, each counted once however many slots name it.
+    pub fn chosen(&self) -> usize {
+        let used = self.positions.iter().zip(&self.weights).enumerate().filter(|(_, (_, w))| **w > 0.0);
+        let places = used.map(|(slot, (position, _))| (slot / self.slots, *position));
+        places.collect::<HashSet<_>>().len()
+    }
+
     /// Appends an example without its uniform numbers: pads `ids` to the sequence length and
     /// masks `slots`.
     ///
@@ -142,6 +181,10 @@ impl BatchData {
             targets: ints(&self.targets, [b, n]).reshape([b * n]),
             weights: flat(&self.weights),
             uniforms: flat(&self.uniforms),
+            candidates: (!self.candidates.is_empty())
+                .then(|| Tensor::from_data(TensorData::new(self.candidates.clone(), [b, s]), device)),
+            probability: self.probability,
+            proposals: (!self.proposals.is_empty()).then(|| ints(&self.proposals, [b, n]).reshape([b * n])),
         }
     }
 }

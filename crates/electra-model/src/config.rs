@@ -87,12 +87,13 @@ pub struct GeneratorConfig {
     /// Feed-forward width; absent: four times the width.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intermediate_size: Option<usize>,
-    /// Where the bias of the output layer starts.
+    /// Where the bias of the output layer starts, and that of a network which predicts tokens in
+    /// place of a discriminator.
     #[serde(default, skip_serializing_if = "OutputBias::is_zeros")]
     pub output_bias: OutputBias,
 }
 
-/// Where the bias `[V]` of the generator's output layer starts.
+/// Where the bias `[V]` of output layers over the vocabulary starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {
@@ -120,6 +121,11 @@ pub enum TieMode {
     None,
     /// Everything but the heads; the generator is as large as the discriminator.
     All,
+    /// The generator has tables of width `E`, which masked language modelling alone trains. The
+    /// discriminator's word and position tables are those plus a difference that starts at zero and
+    /// that detection alone trains (gradient-disentangled embedding sharing of DeBERTaV3, He, Gao and
+    /// Chen 2021, §3.3). Token types and layer norm are separate.
+    GradientDisentangled,
 }
 
 /// Sizes of one encoder.
@@ -184,7 +190,7 @@ impl ModelConfig {
     /// Width of the embedding table that the generator uses: `E`, or its own width when untied.
     pub fn generator_embedding_size(&self) -> usize {
         match self.generator.tie {
-            TieMode::Embeddings | TieMode::All => self.embedding_size,
+            TieMode::Embeddings | TieMode::All | TieMode::GradientDisentangled => self.embedding_size,
             TieMode::None => self.generator().hidden_size,
         }
     }

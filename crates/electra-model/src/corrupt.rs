@@ -20,7 +20,8 @@ pub struct Corrupted {
     /// `[B, S]` ids with samples at the chosen positions.
     pub ids: Tensor<2, Int>,
     /// `[B, S]` 1 where the id differs from the original. A position where the generator
-    /// happened to sample the original token counts as original (Clark et al. 2020, §2).
+    /// happened to sample the original token counts as original (Clark et al. 2020, §2), except for
+    /// Electric, to which all chosen positions are noise.
     pub labels: Tensor<2>,
     /// `[B * N]` what was drawn for each slot.
     pub samples: Tensor<1, Int>,

@@ -9,6 +9,8 @@ pub enum Network {
     Generator,
     /// The replaced-token detector.
     Discriminator,
+    /// The second tower of a generator that has two.
+    RightToLeft,
 }
 
 /// A place inside a network.
@@ -47,6 +49,7 @@ impl DropoutSites {
         let network = match network {
             Network::Generator => 0x9e37_79b9_7f4a_7c15,
             Network::Discriminator => 0xd1b5_4a32_d192_ed03,
+            Network::RightToLeft => 0x8cb9_2ba7_2f3d_8dd7,
         };
         let seed = split_mix(seed ^ network);
         Self { hidden, attention, classifier: hidden, seed, first_row: 0 }
@@ -87,7 +90,7 @@ mod tests {
     fn every_place_of_every_network_and_step_has_its_own_seed() {
         let mut seeds = HashSet::new();
         for step in 0..50 {
-            for network in [Network::Generator, Network::Discriminator] {
+            for network in [Network::Generator, Network::Discriminator, Network::RightToLeft] {
                 let sites = DropoutSites::new(0.1, 0.2, step, network);
                 seeds.insert(sites.at(Place::Embeddings).seed);
                 seeds.insert(sites.at(Place::Classifier).seed);
@@ -98,7 +101,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seeds.len(), 50 * 2 * (2 + 12 * 3));
+        assert_eq!(seeds.len(), 50 * 3 * (2 + 12 * 3));
     }
 
     #[test]

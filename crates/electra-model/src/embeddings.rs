@@ -22,6 +22,15 @@ pub struct Embeddings {
     pub norm: LayerNorm,
 }
 
+/// The two tables that a discriminator may have in common with a generator.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// `[V, E]`
+    pub word: Tensor<2>,
+    /// `[positions, E]`
+    pub position: Tensor<2>,
+}
+
 impl Embeddings {
     /// New tables of `width` columns with the rows that `config` says.
     pub fn init(init: &Init, config: &ModelConfig, width: usize) -> Self {
@@ -36,10 +45,39 @@ impl Embeddings {
 
     /// `ids, segments [B, S]` to `[B, S, E]`: sum, layer norm, dropout.
     pub fn forward(&self, ids: Tensor<2, Int>, segments: Tensor<2, Int>, drop: &DropoutSites) -> Tensor<3> {
+        self.forward_with(self.tables(), ids, segments, drop)
+    }
+
+    /// Its own word and position table.
+    pub fn tables(&self) -> Tables {
+        Tables { word: self.word.val(), position: self.position.val() }
+    }
+
+    /// [`forward`](Self::forward) with `tables` in place of its own.
+    pub fn forward_with(
+        &self,
+        tables: Tables,
+        ids: Tensor<2, Int>,
+        segments: Tensor<2, Int>,
+        drop: &DropoutSites,
+    ) -> Tensor<3> {
         let [_, s] = ids.dims();
-        let positions = self.position.dims()[0];
+        let Tables { word, position } = tables;
+        let positions = position.dims()[0];
         assert!(s <= positions, "sequence of {s} tokens for a position table of {positions}");
-        let sum = kernels::embed(self.word.val(), self.position.val(), self.token_type.val(), ids, segments);
+        let sum = kernels::embed(word, position, self.token_type.val(), ids, segments);
         kernels::dropout(self.norm.forward(sum), drop.at(Place::Embeddings))
+    }
+
+    /// The same with word and position table at zero: differences from the generator's tables that
+    /// have yet to be learned ([`TieMode::GradientDisentangled`](crate::TieMode)).
+    pub(crate) fn without_difference(self) -> Self {
+        let zeros = |table: Param<Tensor<2>>| {
+            table.map(|values| {
+                let zeros = values.zeros_like();
+                if values.is_require_grad() { zeros.require_grad() } else { zeros }
+            })
+        };
+        Self { word: zeros(self.word), position: zeros(self.position), ..self }
     }
 }

@@ -96,24 +96,54 @@ impl Encoder {
 
     /// Last hidden state of `x [B, S, H]`; `key_bias [B, S]` from [`key_bias`].
     pub fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
-        self.layers.iter().enumerate().fold(x, |x, (i, block)| block.forward(x, key_bias, drop, i))
+        let layers = self.layers.iter().enumerate();
+        layers.fold(x, |x, (i, block)| block.forward(x, key_bias, None, drop, i))
+    }
+
+    /// The same where a token attends to itself and to those on one side of it alone.
+    pub fn forward_towards(
+        &self,
+        direction: Direction,
+        x: Tensor<3>,
+        key_bias: &Tensor<2>,
+        drop: &DropoutSites,
+    ) -> Tensor<3> {
+        let [b, s, _] = x.dims();
+        let bias = key_bias.clone().reshape([b, 1, 1, s]) + direction.bias(s, &x.device());
+        let layers = self.layers.iter().enumerate();
+        layers.fold(x, |x, (i, block)| block.forward(x, key_bias, Some(&bias), drop, i))
     }
 
     /// Input and the output of every block: `layers + 1` tensors `[B, S, H]`.
     pub fn hidden_states(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites) -> Vec<Tensor<3>> {
         let mut states = vec![x];
         for (i, block) in self.layers.iter().enumerate() {
-            states.push(block.forward(states[i].clone(), key_bias, drop, i));
+            states.push(block.forward(states[i].clone(), key_bias, None, drop, i));
         }
         states
     }
 }
 
 impl Block {
-    fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites, layer: usize) -> Tensor<3> {
+    /// `pair_bias [B, 1, S, S]` in place of `key_bias [B, S]`, if given.
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        key_bias: &Tensor<2>,
+        pair_bias: Option<&Tensor<4>>,
+        drop: &DropoutSites,
+        layer: usize,
+    ) -> Tensor<3> {
         let a = &self.attention;
         let (q, k, v) = (a.query.forward(x.clone()), a.key.forward(x.clone()), a.value.forward(x.clone()));
-        let context = a.attend(q, k, v, key_bias.clone(), drop.at(Place::Attention(layer)));
+        let at = drop.at(Place::Attention(layer));
+        let context = match pair_bias {
+            Some(bias) => {
+                let product = |x, y| a.precision.product(x, y);
+                kernels::composed::attention_biased(q, k, v, bias.clone(), a.heads, at, product)
+            }
+            None => a.attend(q, k, v, key_bias.clone(), at),
+        };
         let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
         let f = &self.feed_forward;
         let inner = f.intermediate.forward_gelu(x.clone()); // [B, S, intermediate]
@@ -137,6 +167,28 @@ impl Attention {
                 kernels::composed::attention_with(q, k, v, key_bias, self.heads, drop, product)
             }
         }
+    }
+}
+
+/// The side of a token that it attends to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What stands before it.
+    LeftToRight,
+    /// What stands after it.
+    RightToLeft,
+}
+
+impl Direction {
+    /// `[1, 1, S, S]`: 0 where a query may attend to a key, -10000 elsewhere.
+    fn bias(self, s: usize, device: &Device) -> Tensor<4> {
+        let places = Tensor::<1, Int>::arange(0..s as i64, device);
+        let ahead = places.clone().reshape([1, s]) - places.reshape([s, 1]); // [query, key]
+        let is_hidden = match self {
+            Self::LeftToRight => ahead.greater_elem(0),
+            Self::RightToLeft => ahead.lower_elem(0),
+        };
+        (is_hidden.float() * PADDING_BIAS).reshape([1, 1, s, s])
     }
 }
 

@@ -1,17 +1,19 @@
 //! How much arithmetic a training step costs and how many parameters a model has.
 //!
 //! Only matrix products count, `2 m k n` each; the vocabulary projection at the masked slots
-//! alone; training is three times the forward pass (forward, gradient of the input, gradient of
+//! alone where no more is asked of it; training is three times the forward pass (forward, gradient of the input, gradient of
 //! the weight).
 
 use crate::config::{EncoderConfig, ModelConfig, TieMode};
+use crate::networks::{GeneratorKind, HeadKind, Networks};
+use crate::objective::Stage;
 
 /// Multiply-add work of one forward pass, in floating-point operations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ForwardFlops {
     /// Discriminator's projection and encoder.
     pub discriminator: f64,
-    /// Replaced-token head.
+    /// Replaced-token head, or predictions over the vocabulary.
     pub discriminator_head: f64,
     /// Generator's projection and encoder.
     pub generator: f64,
@@ -20,8 +22,8 @@ pub struct ForwardFlops {
 }
 
 impl ForwardFlops {
-    /// Work of `batch` sequences of `sequence` tokens with `slots` masked positions each.
-    pub fn of(config: &ModelConfig, batch: usize, sequence: usize, slots: usize) -> Self {
+    /// Work of `networks` on `batch` sequences of `sequence` tokens with `slots` masked positions each.
+    pub fn of(config: &ModelConfig, networks: Networks, batch: usize, sequence: usize, slots: usize) -> Self {
         let (tokens, masked) = ((batch * sequence) as f64, (batch * slots) as f64);
         let s = sequence as f64;
         let encoder = |e: &EncoderConfig, embedding: usize| {
@@ -31,14 +33,24 @@ impl ForwardFlops {
             let block = 2.0 * tokens * 4.0 * h * h + 4.0 * tokens * s * h + 4.0 * tokens * h * f;
             projection + e.num_hidden_layers as f64 * block
         };
+        let v = config.vocab_size as f64;
+        let lm_head = |rows: f64, h: usize, e: usize| 2.0 * rows * (h * e) as f64 + 2.0 * rows * e as f64 * v;
         let (d, g) = (config.discriminator(), config.generator());
-        let (h, hg) = (d.hidden_size as f64, g.hidden_size as f64);
-        let (eg, v) = (config.generator_embedding_size() as f64, config.vocab_size as f64);
+        let (h, e, eg) = (d.hidden_size as f64, config.embedding_size, config.generator_embedding_size());
+        let [generator, generator_head] = match networks.generator {
+            GeneratorKind::None => [0.0; 2],
+            GeneratorKind::Masked => [encoder(&g, eg), lm_head(masked, g.hidden_size, eg)],
+            GeneratorKind::TwoTower => [2.0 * encoder(&g, eg), lm_head(tokens, 2 * g.hidden_size, eg)],
+        };
         Self {
-            discriminator: encoder(&d, config.embedding_size),
-            discriminator_head: 2.0 * tokens * (h * h + h),
-            generator: encoder(&g, config.generator_embedding_size()),
-            generator_head: 2.0 * masked * hg * eg + 2.0 * masked * eg * v,
+            discriminator: encoder(&d, e),
+            discriminator_head: match networks.head {
+                HeadKind::ReplacedToken => 2.0 * tokens * (h * h + h),
+                HeadKind::MaskedLm => lm_head(masked, d.hidden_size, e),
+                HeadKind::CopyingLm => lm_head(tokens, d.hidden_size, e) + 2.0 * tokens * h,
+            },
+            generator,
+            generator_head,
         }
     }
 
@@ -47,9 +59,14 @@ impl ForwardFlops {
         self.discriminator + self.discriminator_head + self.generator + self.generator_head
     }
 
-    /// Forward and backward pass.
-    pub fn training_step(&self) -> f64 {
-        3.0 * self.forward()
+    /// Forward and backward pass of what a stage trains, and the forward pass of what else it needs.
+    pub fn training_step(&self, stage: Stage) -> f64 {
+        let generator = self.generator + self.generator_head;
+        match stage {
+            Stage::Joint | Stage::Adversarial => 3.0 * self.forward(),
+            Stage::GeneratorAlone => 3.0 * generator,
+            Stage::DiscriminatorAlone => 3.0 * (self.discriminator + self.discriminator_head) + generator,
+        }
     }
 }
 
@@ -64,7 +81,7 @@ pub struct ParameterCount {
 
 impl ParameterCount {
     /// Counts from sizes, without building the model.
-    pub fn of(config: &ModelConfig) -> Self {
+    pub fn of(config: &ModelConfig, networks: Networks) -> Self {
         let dense = |i: usize, o: usize| i * o + o;
         let tables = |e: usize| {
             (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * e + 2 * e
@@ -76,17 +93,30 @@ impl ParameterCount {
         let project = |e: usize, h: usize| if e == h { 0 } else { dense(e, h) };
         let (d, g) = (config.discriminator(), config.generator());
         let (e, eg) = (config.embedding_size, config.generator_embedding_size());
-        let head = dense(g.hidden_size, eg) + 2 * eg + config.vocab_size;
+        let lm_head = |h: usize, e: usize| dense(h, e) + 2 * e + config.vocab_size;
+        let h = d.hidden_size;
+        let generator = |towers: usize| {
+            let own = towers * (project(eg, g.hidden_size) + encoder(&g));
+            let parts = match config.generator.tie {
+                TieMode::Embeddings => own,
+                TieMode::None | TieMode::GradientDisentangled => tables(eg) + own,
+                TieMode::All => 0,
+            };
+            parts
+                + lm_head(towers * g.hidden_size, eg)
+                + if networks.baseline { dense(g.hidden_size, 1) } else { 0 }
+        };
+        let head = match networks.head {
+            HeadKind::ReplacedToken => dense(h, h) + dense(h, 1),
+            HeadKind::MaskedLm => lm_head(h, e),
+            HeadKind::CopyingLm => lm_head(h, e) + dense(h, 1),
+        };
         Self {
-            discriminator: tables(e)
-                + project(e, d.hidden_size)
-                + encoder(&d)
-                + dense(d.hidden_size, d.hidden_size)
-                + dense(d.hidden_size, 1),
-            generator: match config.generator.tie {
-                TieMode::Embeddings => project(eg, g.hidden_size) + encoder(&g) + head,
-                TieMode::None => tables(eg) + project(eg, g.hidden_size) + encoder(&g) + head,
-                TieMode::All => head,
+            discriminator: tables(e) + project(e, h) + encoder(&d) + head,
+            generator: match networks.generator {
+                GeneratorKind::None => 0,
+                GeneratorKind::Masked => generator(1),
+                GeneratorKind::TwoTower => generator(2),
             },
         }
     }
@@ -104,14 +134,14 @@ mod tests {
 
     #[test]
     fn a_step_of_small_costs_143_7_gflop() {
-        let step = ForwardFlops::of(&small(), 16, 128, 19).training_step();
+        let step = ForwardFlops::of(&small(), Networks::ELECTRA, 16, 128, 19).training_step(Stage::Joint);
         assert!((step / 1e9 - 143.7).abs() < 0.05, "{step}");
     }
 
     #[test]
     fn parameter_counts_are_those_of_the_paper_sizes() {
         assert_eq!(
-            ParameterCount::of(&small()),
+            ParameterCount::of(&small(), Networks::ELECTRA),
             ParameterCount { discriminator: 13_549_057, generator: 647_162 }
         );
         let mut base = small();
@@ -119,7 +149,7 @@ mod tests {
             (768, 12, 3072, 768);
         base.generator.width = Some(0.33333);
         assert_eq!(
-            ParameterCount::of(&base),
+            ParameterCount::of(&base, Networks::ELECTRA),
             ParameterCount { discriminator: 109_483_009, generator: 9_903_418 }
         );
         let mut large = base.clone();
@@ -128,7 +158,7 @@ mod tests {
         large.num_hidden_layers = 24;
         large.generator.width = Some(0.25);
         assert_eq!(
-            ParameterCount::of(&large),
+            ParameterCount::of(&large, Networks::ELECTRA),
             ParameterCount { discriminator: 335_142_913, generator: 19_512_378 }
         );
     }

@@ -57,12 +57,15 @@ impl MaskedLmHead {
 
     /// Logits `[M, V]` of gathered rows `x [M, H]`.
     pub fn forward(&self, x: Tensor<2>, embeddings: &Embeddings) -> Tensor<2> {
+        self.forward_with(x, embeddings.word.val())
+    }
+
+    /// The same with a word table `[V, E]`.
+    pub fn forward_with(&self, x: Tensor<2>, word: Tensor<2>) -> Tensor<2> {
         let h = self.norm.forward(self.dense.forward_gelu(x)); // [M, E]
         match self.dense.precision {
-            Precision::F32 => kernels::tied_logits(h, embeddings.word.val(), self.output_bias.val()),
-            reduced => {
-                reduced.product(h, embeddings.word.val().transpose()) + self.output_bias.val().unsqueeze()
-            }
+            Precision::F32 => kernels::tied_logits(h, word, self.output_bias.val()),
+            reduced => reduced.product(h, word.transpose()) + self.output_bias.val().unsqueeze(),
         }
     }
 }

@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use crate::config::{ModelConfig, TieMode};
 use crate::electra::Electra;
-use crate::parameters::{NamedTensors, collect};
+use crate::networks::{HEADS, HeadKind, Networks, discriminator_tensors};
+use crate::parameters::{NamedTensors, below, collect};
 
 pub use sizes::{config_json, import_config};
 
@@ -197,31 +198,48 @@ fn is_dense_weight(our_path: &str) -> bool {
     our_path.ends_with(".weight")
 }
 
-/// One of pretraining's networks as transformers would save it.
+/// One of pretraining's networks as transformers would save it. What it shares is written into it.
+///
+/// A discriminator that learned to predict tokens instead of detecting replaced ones becomes an
+/// `ElectraForMaskedLM` of its size, without the gate of All-Tokens MLM, for which transformers has
+/// no place; neither has it one for a generator's prediction of its reward.
 ///
 /// # Panics
 /// If `network` is the tagger, which no [`Electra`] has.
 pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network: HfNetwork) -> HfModel {
-    let discriminator = collect(&model.discriminator);
-    let (sizes, embedding_size, ours) = match network {
-        HfNetwork::Discriminator => (config.discriminator(), config.embedding_size, discriminator),
+    let tensors = collect(model);
+    let predicts = Networks::of(&tensors).head != HeadKind::ReplacedToken;
+    let discriminator = discriminator_tensors(tensors.clone(), config);
+    let (sizes, embedding_size, layout, mut ours) = match network {
+        HfNetwork::Discriminator if predicts => {
+            let renamed = |(path, data): (String, TensorData)| match path.strip_prefix("masked_lm.") {
+                Some(rest) => (format!("head.{rest}"), data),
+                None => (path, data),
+            };
+            let ours = discriminator.into_iter().map(renamed).collect();
+            (config.discriminator(), config.embedding_size, HfNetwork::Generator, ours)
+        }
+        HfNetwork::Discriminator => {
+            (config.discriminator(), config.embedding_size, HfNetwork::Discriminator, discriminator)
+        }
         HfNetwork::Generator => {
             // What the generator lacks it shares: tables always, the encoder when all is tied.
             let borrowed = |path: &str| match config.generator.tie {
                 TieMode::Embeddings => path.starts_with("embeddings."),
-                TieMode::All => !path.starts_with("head."),
-                TieMode::None => false,
+                TieMode::All => !HEADS.iter().any(|head| path.starts_with(head)),
+                TieMode::None | TieMode::GradientDisentangled => false,
             };
-            let mut ours = collect(&model.generator);
+            let mut ours = below(tensors, "generator");
             ours.extend(discriminator.into_iter().filter(|(path, _)| borrowed(path)));
-            (config.generator(), config.generator_embedding_size(), ours)
+            let (sizes, embedding_size) = (config.generator(), config.generator_embedding_size());
+            (sizes, embedding_size, HfNetwork::Generator, ours)
         }
         HfNetwork::Tagger => panic!("pretraining has no tagger to export"),
     };
-    let architecture = network.architecture();
+    ours.retain(|path, _| !path.starts_with("copy.") && !path.starts_with("baseline."));
     HfModel {
-        config: config_json(config, &sizes, embedding_size, dropout, architecture),
-        tensors: export_tensors(ours, network),
+        config: config_json(config, &sizes, embedding_size, dropout, layout.architecture()),
+        tensors: export_tensors(ours, layout),
     }
 }
 

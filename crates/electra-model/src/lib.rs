@@ -16,6 +16,7 @@ pub mod hf;
 pub mod init;
 pub mod layers;
 mod neighbours;
+pub mod networks;
 pub mod objective;
 pub mod parameters;
 pub mod precision;
@@ -26,5 +27,6 @@ pub use config::{
 };
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
-pub use objective::{JointOutput, Objective};
+pub use networks::{GeneratorKind, HeadKind, Networks};
+pub use objective::{Joint, JointOutput, Objective, Proposals, Stage};
 pub use precision::Precision;

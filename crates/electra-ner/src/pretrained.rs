@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_model::hf;
+use electra_model::networks::encoder_tensors;
 use electra_model::parameters::{self, NamedTensors};
 use electra_model::{ModelConfig, Precision};
 use electra_run::checkpoint;
@@ -71,8 +72,7 @@ impl Pretrained {
             let (path, bytes) = found.ok_or_else(|| FolderError::NoWeights(path.into()))?;
             parse_tensors(&path, &bytes)?
         };
-        let mut encoder = parameters::below(tensors, "discriminator");
-        encoder.retain(|path, _| !path.starts_with("head."));
+        let encoder = encoder_tensors(tensors, &config);
         let tokenizer = read_tokenizer(&path.join("tokenizer"), &config)?;
         Ok(Self { path: path.into(), config, encoder, tokenizer })
     }

@@ -14,7 +14,7 @@ use electra_model::encoder::{Encoder, key_bias};
 use electra_model::init::{Init, Kernel};
 use electra_model::layers::Dense;
 use electra_model::parameters::{LoadError, NamedTensors, collect, load};
-use electra_model::{Discriminator, ModelConfig, Precision};
+use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::crf::Crf;
@@ -186,7 +186,8 @@ impl Tagger {
 
     fn build(shape: TaggerShape, encoder: &Init, head: &Init, device: &Device) -> Self {
         let TaggerShape { config, labels, crf } = shape;
-        let Discriminator { embeddings, project, encoder, head: _ } = Discriminator::init(encoder, config);
+        let Discriminator { embeddings, project, encoder, .. } =
+            Discriminator::init(encoder, config, HeadKind::ReplacedToken);
         let head = head.child(CLASSIFIER);
         Self {
             embeddings,

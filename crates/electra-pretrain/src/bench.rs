@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use burn::prelude::*;
-use electra_model::BatchData;
-use electra_model::flops::ForwardFlops;
+use electra_model::{BatchData, Objective};
 use electra_run::process;
 use electra_run::seed::{Purpose, derive, stream};
 use electra_run::timing::{Throughput, quantile};
@@ -12,6 +11,7 @@ use electra_text::SpecialIds;
 use rand::RngExt;
 use serde::Serialize;
 
+use crate::mask::is_candidate;
 use crate::recipe::Recipe;
 use crate::snapshot::Snapshot;
 use crate::step::{Divergence, optimizer_step};
@@ -52,7 +52,8 @@ pub struct StepBench {
     pub peak_flops: Option<f64>,
 }
 
-/// Times training steps of `recipe`, each on a fresh random batch; making the batch counts.
+/// Times training steps of `recipe`, in its first stage if it has several, each on a fresh random batch;
+/// making the batch counts.
 ///
 /// # Errors
 /// If the numbers go out of bounds.
@@ -63,8 +64,7 @@ pub fn bench_step(
 ) -> Result<StepTimings, Divergence> {
     assert!(bench.steps > 0, "a benchmark of 0 steps");
     let device = bench.device.clone().autodiff();
-    let mut snapshot =
-        Snapshot::new(&recipe.model, derive(recipe.seed, Purpose::Init, 0), &device, recipe.train.precision);
+    let mut snapshot = Snapshot::new(recipe, derive(recipe.seed, Purpose::Init, 0), &device);
     // Warmup would hide the update's cost only where the rate is exactly zero: begin past it.
     snapshot.step = 1;
     let mut seconds = Vec::with_capacity(bench.steps);
@@ -80,7 +80,7 @@ pub fn bench_step(
     }
     let median = quantile(&seconds, 0.5);
     let (batch, length) = (recipe.train.batch_size, recipe.data.sequence_length);
-    let flops = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
+    let flops = recipe.step_flops(1);
     Ok(StepTimings {
         tokens_per_second: Throughput::of(batch * length, &seconds),
         gflops: flops / median / 1e9,
@@ -100,7 +100,9 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
     let mut rng = stream(recipe.seed, Purpose::Probe, step);
     let mut batches = Vec::new();
     for _ in 0..recipe.train.batch_size / micro {
-        let mut batch = BatchData { examples: micro, sequence_length: s, slots: n, ..BatchData::default() };
+        let probability = recipe.masking.probability();
+        let mut batch =
+            BatchData { examples: micro, sequence_length: s, slots: n, probability, ..BatchData::default() };
         for _ in 0..micro {
             let mut ids: Vec<u32> = (0..s).map(|_| rng.random_range(5..vocab)).collect();
             (ids[0], ids[s - 1]) = (special.cls, special.sep);
@@ -109,9 +111,15 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
                 |_| 0,
                 special.pad,
                 special.mask,
-                &recipe.masking.choose(&ids, special, n, &mut rng),
+                &recipe.masking.choose(&ids, special, |_| false, n, &mut rng),
             );
             batch.uniforms.extend((0..n).map(|_| rng.random::<f32>()));
+            if let Objective::Electric(_) = recipe.objective {
+                batch.candidates.extend(ids.iter().map(|&id| f32::from(is_candidate(id, special))));
+            }
+            if recipe.objective.joint().is_some_and(|joint| !joint.proposals.is_learned()) {
+                batch.proposals.extend((0..n).map(|_| rng.random_range(5..vocab as i32)));
+            }
         }
         batches.push(batch);
     }

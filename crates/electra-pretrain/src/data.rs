@@ -81,5 +81,7 @@ pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
         sequence_length: recipe.data.sequence_length,
         batch_size: recipe.train.batch_size,
         micro_batch_size: recipe.micro_batch_size(),
+        objective: recipe.objective.clone(),
+        vocab_size: recipe.model.vocab_size,
     }
 }

@@ -2,17 +2,18 @@
 //! every time.
 
 use burn::prelude::*;
-use electra_model::{Electra, Normalizer, Objective};
+use electra_model::{Electra, Normalizer, Objective, Stage};
 use electra_run::record::EvalRecord;
 
 use crate::loader::Loader;
 use crate::metrics::Tally;
 
 /// Evaluates `model`, which must be on a device without autodiff, on at most `max_examples`
-/// held-out rows, `rows_at_once` at a time. `None` if there are no held-out rows.
+/// held-out rows, `rows_at_once` at a time, with what `stage` trains. `None` if there are no held-out rows.
 pub fn evaluate(
     model: &Electra,
     objective: &Objective,
+    stage: Stage,
     loader: &Loader,
     device: &Device,
     max_examples: usize,
@@ -28,9 +29,8 @@ pub fn evaluate(
         let batch = loader.heldout(start, rows_at_once.min(rows - start));
         start += batch.examples;
         // Sums, not means: batches differ in their number of slots and tokens.
-        let sums = Normalizer { mlm: 1.0, rtd: 1.0 };
-        let output = objective.forward(model, &batch.to_device(device), sums, None);
-        tally.add(&batch, &output, sums);
+        let output = objective.forward_in(stage, model, &batch.to_device(device), Normalizer::SUMS, None);
+        tally.add(&batch, &output, Normalizer::SUMS);
     }
-    (!tally.is_empty()).then(|| tally.finish(objective.weights()))
+    (!tally.is_empty()).then(|| tally.finish(objective.weights_in(stage)))
 }

@@ -11,8 +11,9 @@ pub(crate) struct Interval {
     pub(crate) steps: u64,
     pub(crate) tokens: u64,
     pub(crate) loss: f64,
-    pub(crate) mlm: f64,
-    pub(crate) rtd: f64,
+    pub(crate) mlm: Mean,
+    pub(crate) rtd: Mean,
+    pub(crate) prediction: Mean,
     pub(crate) grad_norm: f64,
     /// Of the last step.
     pub(crate) learning_rate: f64,
@@ -20,14 +21,36 @@ pub(crate) struct Interval {
     waited: Duration,
 }
 
+/// Of those steps that have the number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mean {
+    sum: f64,
+    steps: u64,
+}
+
+impl Mean {
+    fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.sum += value;
+            self.steps += 1;
+        }
+    }
+
+    /// None if no step had it.
+    pub(crate) fn get(self) -> Option<f64> {
+        (self.steps > 0).then(|| self.sum / self.steps as f64)
+    }
+}
+
 impl Interval {
     /// Adds a step that took so long in all, and of that waited so long for its batch.
     pub(crate) fn add(&mut self, step: &Step, took: Duration, waited: Duration) {
         self.steps += 1;
         self.tokens += step.tokens;
-        self.loss += step.loss;
-        self.mlm += step.mlm;
-        self.rtd += step.rtd;
+        self.loss += step.losses.total;
+        self.mlm.add(step.losses.mlm);
+        self.rtd.add(step.losses.rtd);
+        self.prediction.add(step.losses.prediction);
         self.grad_norm += step.clip.norm;
         self.learning_rate = step.learning_rate;
         self.took += took;

@@ -6,6 +6,7 @@
 //! One training step is in [`step`], and reads like the paper's algorithm.
 
 pub mod bench;
+pub mod chance;
 pub mod data;
 pub mod evaluate;
 mod frequency;
@@ -17,6 +18,7 @@ pub mod model_folder;
 pub mod monitor;
 pub mod plan;
 pub mod recipe;
+pub mod scheme;
 pub mod snapshot;
 pub mod step;
 pub mod train;

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use electra_model::BatchData;
+use electra_model::{BatchData, Objective};
 use electra_run::order::Order;
 use electra_run::seed::{Purpose, stream};
-use electra_text::{DataSet, Example, Split};
+use electra_text::vocab::CONTINUATION;
+use electra_text::{DataSet, Example, Split, Tokenizer};
 use rand::{Rng, RngExt};
 
-use crate::mask::Masking;
+use crate::chance::Chance;
+use crate::data::RecipeDataError;
+use crate::frequency::log_frequencies;
+use crate::mask::{Masking, is_candidate};
 
 /// Everything that decides what a batch holds.
 #[derive(Clone, Debug)]
@@ -25,6 +29,10 @@ pub struct BatchPlan {
     pub batch_size: usize,
     /// Rows of a micro-batch.
     pub micro_batch_size: usize,
+    /// What is learned, which may ask for samples or candidates.
+    pub objective: Objective,
+    /// `V` of the model.
+    pub vocab_size: usize,
 }
 
 /// Reads training batches: the micro-batches of step `k` depend on seed, data and `k` alone.
@@ -33,13 +41,27 @@ pub struct Loader {
     data: Arc<DataSet>,
     order: Order,
     plan: BatchPlan,
+    chance: Option<Chance>,
+    /// `[V]`: whether a piece continues a word, where the masking asks for it.
+    continues: Arc<[bool]>,
 }
 
 impl Loader {
     /// Panics if the training split is empty.
-    pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Self {
+    ///
+    /// # Errors
+    /// A tokenizer that cannot be read, where the masking needs its words.
+    pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
         let order = Order::new(plan.seed, data.split(Split::Train).len());
-        Self { data, order, plan }
+        let special = data.manifest().tokenizer.special;
+        let frequencies = || log_frequencies(&data, plan.vocab_size);
+        let chance =
+            plan.objective.joint().and_then(|joint| Chance::of(joint, plan.vocab_size, special, frequencies));
+        let continues = match plan.masking {
+            Masking::WholeWord { .. } => continuations(&Tokenizer::load(data.tokenizer_folder())?),
+            _ => Arc::default(),
+        };
+        Ok(Self { data, order, plan, chance, continues })
     }
 
     /// The micro-batches of a step.
@@ -55,7 +77,7 @@ impl Loader {
         for i in start..start + rows {
             let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
             self.push(&mut batch, examples.get(i), &mut rng);
-            batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+            self.sample(&mut batch, &mut rng);
         }
         batch
     }
@@ -74,8 +96,24 @@ impl Loader {
     fn push(&self, batch: &mut BatchData, example: Example<'_>, rng: &mut impl Rng) {
         let special = self.data.manifest().tokenizer.special;
         let ids = example.ids.to_vec();
-        let slots = self.plan.masking.choose(&ids, special, batch.slots, rng);
+        let continues = |id: u32| self.continues.get(id as usize).copied().unwrap_or(false);
+        let slots = self.plan.masking.choose(&ids, special, continues, batch.slots, rng);
         batch.push(&ids, |i| example.token_type(i), special.pad, special.mask, &slots);
+        if let Objective::Electric(_) = self.plan.objective {
+            batch.candidates.extend(ids.iter().map(|&id| f32::from(is_candidate(id, special))));
+            batch.candidates.resize(batch.ids.len(), 0.0);
+        }
+    }
+
+    /// Appends the uniform numbers of the last example, and what they draw where no generator does.
+    fn sample(&self, batch: &mut BatchData, rng: &mut impl Rng) {
+        let row = batch.uniforms.len();
+        batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+        if let Some(chance) = &self.chance {
+            let slots = batch.uniforms[row..].iter().zip(&batch.targets[row..]);
+            let drawn = slots.map(|(&uniform, &original)| chance.draw(uniform, original as u32) as i32);
+            batch.proposals.extend(drawn);
+        }
     }
 
     fn empty(&self, rows: usize) -> BatchData {
@@ -83,6 +121,7 @@ impl Loader {
             examples: rows,
             sequence_length: self.plan.sequence_length,
             slots: self.plan.masking.slots(self.plan.sequence_length),
+            probability: self.plan.masking.probability(),
             ..BatchData::default()
         }
     }
@@ -93,11 +132,17 @@ impl Loader {
         for place in position..position + self.plan.micro_batch_size as u64 {
             let example = examples.get(self.order.index(place));
             self.push(&mut batch, example, &mut stream(self.plan.seed, Purpose::Mask, place));
-            let mut rng = stream(self.plan.seed, Purpose::Sample, place);
-            batch.uniforms.extend((0..batch.slots).map(|_| rng.random::<f32>()));
+            self.sample(&mut batch, &mut stream(self.plan.seed, Purpose::Sample, place));
         }
         batch
     }
+}
+
+/// Whether each piece of the vocabulary continues the one before it.
+fn continuations(tokenizer: &Tokenizer) -> Arc<[bool]> {
+    let vocabulary = tokenizer.vocabulary();
+    let piece = |id: usize| vocabulary.piece(id as u32).is_some_and(|piece| piece.starts_with(CONTINUATION));
+    (0..tokenizer.vocab_size()).map(piece).collect()
 }
 
 /// Prepares batches ahead of the loop on a thread of its own.

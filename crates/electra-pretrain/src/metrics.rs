@@ -9,19 +9,41 @@ pub const COLLAPSE_RATIO: f64 = 0.98;
 /// Or below this recall.
 pub const COLLAPSE_RECALL: f64 = 0.05;
 
-/// Sums over batches from which an [`EvalRecord`] follows.
+/// Sums over batches from which an [`EvalRecord`] follows. None is what the objective cannot measure.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Sum of the cross entropies over used slots.
-    pub mlm_nats: f64,
+    /// What the network that reads \[MASK\] predicts at used slots.
+    pub mlm: Option<Predicted>,
+    /// What was sampled at them.
+    pub corruption: Option<Corruption>,
+    /// Logit and label of every judged token.
+    pub judged: Option<Vec<(f32, bool)>>,
+    /// What a network predicts from corrupted text.
+    pub prediction: Option<Predicted>,
+}
+
+/// Predictions of tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Predicted {
+    /// Sum of the cross entropies.
+    pub nats: f64,
+    /// Number of predictions.
+    pub count: u64,
+    /// Of which the first choice is right.
+    pub right: u64,
+}
+
+/// Samples and what they replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Corruption {
     /// Used slots.
     pub slots: u64,
-    /// Of which the first choice is right.
-    pub mlm_right: u64,
     /// Of which the sample is the original.
-    pub sampled_right: u64,
-    /// Logit and label of every real token.
-    pub judged: Vec<(f32, bool)>,
+    pub right: u64,
+    /// Real tokens.
+    pub tokens: u64,
+    /// Of which another one stands in the text.
+    pub fakes: u64,
 }
 
 impl Tally {
@@ -30,61 +52,137 @@ impl Tally {
         let ids = |t: Tensor<1, Int>| -> Vec<i64> { t.into_data().iter::<i64>().collect() };
         let floats = |t: &Tensor<2>| -> Vec<f32> { t.clone().into_data().iter::<f32>().collect() };
         let slots = batch.targets.len();
-        let first_choice = ids(output.generator_logits.clone().argmax(1).reshape([slots]));
-        let samples = ids(output.corrupted.samples.clone());
-        self.mlm_nats += output.mlm.clone().into_scalar::<f64>() * normalizer.mlm;
-        for (slot, &weight) in batch.weights.iter().enumerate() {
-            if weight > 0.0 {
-                let target = i64::from(batch.targets[slot]);
-                self.slots += 1;
-                self.mlm_right += u64::from(first_choice[slot] == target);
-                self.sampled_right += u64::from(samples[slot] == target);
+        // Of the used slots, how many name the original.
+        let right = |found: Vec<i64>| -> (u64, u64) {
+            let used = batch.weights.iter().zip(&batch.targets).zip(found).filter(|((w, _), _)| **w > 0.0);
+            used.fold((0, 0), |(count, right), ((_, target), found)| {
+                (count + 1, right + u64::from(found == i64::from(*target)))
+            })
+        };
+        if let (Some(loss), Some(logits)) = (&output.mlm, &output.generator_logits) {
+            let (count, right) = right(ids(logits.clone().argmax(1).reshape([slots])));
+            let nats = loss.clone().into_scalar::<f64>() * normalizer.mlm;
+            self.mlm.get_or_insert_default().add(Predicted { nats, count, right });
+        }
+        if let Some(corrupted) = &output.corrupted {
+            let (used, right) = right(ids(corrupted.samples.clone()));
+            let labels = floats(&corrupted.labels);
+            let real = || batch.real.iter().zip(&labels).filter(|(real, _)| **real > 0.0);
+            let sums = self.corruption.get_or_insert_default();
+            sums.slots += used;
+            sums.right += right;
+            sums.tokens += real().count() as u64;
+            sums.fakes += real().filter(|(_, label)| **label > 0.5).count() as u64;
+            if let (Some(logits), Some(judged)) = (&output.discriminator_logits, &output.judged) {
+                let of_token = floats(judged).into_iter().zip(floats(logits)).zip(&labels);
+                let judged = of_token.filter(|((judged, _), _)| *judged > 0.0);
+                let judged = judged.map(|((_, logit), label)| (logit, *label > 0.5));
+                self.judged.get_or_insert_default().extend(judged);
             }
         }
-        let (logits, labels) = (floats(&output.discriminator_logits), floats(&output.corrupted.labels));
-        let judged = batch.real.iter().zip(logits).zip(labels).filter(|((real, _), _)| **real > 0.0);
-        self.judged.extend(judged.map(|((_, logit), label)| (logit, label > 0.5)));
+        if let Some(prediction) = &output.prediction {
+            let (found, targets) = (ids(prediction.first_choice()), ids(prediction.targets.clone()));
+            let weights: Vec<f32> = prediction.weights.clone().into_data().iter::<f32>().collect();
+            let counted = || weights.iter().zip(found.iter().zip(&targets)).filter(|(w, _)| **w > 0.0);
+            self.prediction.get_or_insert_default().add(Predicted {
+                nats: prediction.loss.clone().into_scalar::<f64>() * prediction.divisor,
+                count: counted().count() as u64,
+                right: counted().filter(|(_, (found, target))| found == target).count() as u64,
+            });
+        }
     }
 
-    /// Whether there is nothing that results could be said of.
+    /// Whether there is nothing, or of some part nothing, that results could be said of.
     pub fn is_empty(&self) -> bool {
-        self.slots == 0 || self.judged.is_empty()
+        let counts = [
+            self.mlm.map(|sums| sums.count),
+            self.corruption.map(|sums| sums.slots),
+            self.judged.as_ref().map(|judged| judged.len() as u64),
+            self.prediction.map(|sums| sums.count),
+        ];
+        counts.iter().all(Option::is_none) || counts.contains(&Some(0))
     }
 
-    /// The results; `weights` are those of generator and discriminator in the objective.
+    /// The results; `weights` are those of masked language modelling and of what the discriminator
+    /// learns, as the objective [has them](electra_model::Objective::weights).
     ///
     /// Panics if the tally [is empty](Self::is_empty).
-    pub fn finish(mut self, weights: [f64; 2]) -> EvalRecord {
-        let tokens = self.judged.len();
-        assert!(tokens > 0 && self.slots > 0, "evaluation of {tokens} tokens and {} slots", self.slots);
-        let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        let count =
-            |test: fn(f32, bool) -> bool| self.judged.iter().filter(|(l, y)| test(*l, *y)).count() as u64;
+    pub fn finish(self, weights: [f64; 2]) -> EvalRecord {
+        assert!(!self.is_empty(), "evaluation of nothing: {self:?}");
+        let detection = self.judged.map(Detection::of);
+        let (mlm, prediction) = (self.mlm.map(Predicted::finish), self.prediction.map(Predicted::finish));
+        let learned = detection.map(|d| d.loss).or(prediction.map(|(loss, _)| loss));
+        EvalRecord {
+            loss: weights[0] * mlm.map_or(0.0, |(loss, _)| loss) + weights[1] * learned.unwrap_or(0.0),
+            mlm_loss: mlm.map(|(loss, _)| loss),
+            mlm_accuracy: mlm.map(|(_, accuracy)| accuracy),
+            sampled_accuracy: self.corruption.map(|sums| share(sums.right, sums.slots)),
+            rtd_loss: detection.map(|d| d.loss),
+            rtd_accuracy: detection.map(|d| d.accuracy),
+            rtd_precision: detection.map(|d| d.precision),
+            rtd_recall: detection.map(|d| d.recall),
+            rtd_auc: detection.map(|d| d.auc),
+            prediction_loss: prediction.map(|(loss, _)| loss),
+            prediction_accuracy: prediction.map(|(_, accuracy)| accuracy),
+            fake_rate: self.corruption.map(|sums| share(sums.fakes, sums.tokens)),
+            rtd_loss_over_entropy: detection.map(|d| d.loss_over_entropy),
+            collapsed: detection.map(|d| d.is_collapsed),
+        }
+    }
+}
+
+impl Predicted {
+    fn add(&mut self, more: Self) {
+        self.nats += more.nats;
+        self.count += more.count;
+        self.right += more.right;
+    }
+
+    /// Mean loss and accuracy.
+    fn finish(self) -> (f64, f64) {
+        (self.nats / self.count as f64, share(self.right, self.count))
+    }
+}
+
+/// How well a discriminator judges.
+#[derive(Clone, Copy)]
+struct Detection {
+    loss: f64,
+    accuracy: f64,
+    precision: f64,
+    recall: f64,
+    auc: f64,
+    loss_over_entropy: f64,
+    is_collapsed: bool,
+}
+
+impl Detection {
+    /// Of logits and labels.
+    fn of(mut judged: Vec<(f32, bool)>) -> Self {
+        let tokens = judged.len();
+        let count = |test: fn(f32, bool) -> bool| judged.iter().filter(|(l, y)| test(*l, *y)).count() as u64;
         let fakes = count(|_, y| y);
         let called = count(|l, _| l > 0.0);
         let caught = count(|l, y| l > 0.0 && y);
         let right = count(|l, y| (l > 0.0) == y);
-        let nats: f64 = self.judged.iter().map(|&(l, y)| binary_cross_entropy(f64::from(l), y)).sum();
-        let (rtd_loss, fake_rate) = (nats / tokens as f64, fakes as f64 / tokens as f64);
-        let mlm_loss = self.mlm_nats / self.slots as f64;
-        let recall = share(caught, fakes);
-        let entropy = binary_entropy(fake_rate);
-        let ratio = if entropy > 0.0 { rtd_loss / entropy } else { 0.0 };
-        EvalRecord {
-            loss: weights[0] * mlm_loss + weights[1] * rtd_loss,
-            mlm_loss,
-            mlm_accuracy: share(self.mlm_right, self.slots),
-            sampled_accuracy: share(self.sampled_right, self.slots),
-            rtd_loss,
-            rtd_accuracy: share(right, tokens as u64),
-            rtd_precision: share(caught, called),
-            rtd_recall: recall,
-            rtd_auc: area_under_curve(&mut self.judged),
-            fake_rate,
-            rtd_loss_over_entropy: ratio,
-            collapsed: fakes > 0 && (ratio >= COLLAPSE_RATIO || recall < COLLAPSE_RECALL),
+        let nats: f64 = judged.iter().map(|&(l, y)| binary_cross_entropy(f64::from(l), y)).sum();
+        let (loss, recall) = (nats / tokens as f64, share(caught, fakes));
+        let entropy = binary_entropy(fakes as f64 / tokens as f64);
+        let ratio = if entropy > 0.0 { loss / entropy } else { 0.0 };
+        Self {
+            loss,
+            accuracy: share(right, tokens as u64),
+            precision: share(caught, called),
+            recall,
+            auc: area_under_curve(&mut judged),
+            loss_over_entropy: ratio,
+            is_collapsed: fakes > 0 && (ratio >= COLLAPSE_RATIO || recall < COLLAPSE_RECALL),
         }
     }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// `-y log p - (1 - y) log (1 - p)` with `p` the sigmoid of the logit, in nats.
@@ -136,30 +234,50 @@ mod tests {
     }
 
     fn tally(judged: &[(f32, bool)]) -> Tally {
-        Tally { mlm_nats: 4.0, slots: 2, mlm_right: 1, sampled_right: 0, judged: judged.to_vec() }
+        let fakes = judged.iter().filter(|j| j.1).count() as u64;
+        Tally {
+            mlm: Some(Predicted { nats: 4.0, count: 2, right: 1 }),
+            corruption: Some(Corruption { slots: 2, right: 0, tokens: judged.len() as u64, fakes }),
+            judged: Some(judged.to_vec()),
+            prediction: None,
+        }
     }
 
     #[test]
     fn an_untrained_detector_has_the_entropy_of_a_coin() {
         let e = tally(&[(0.0, false), (0.0, false), (0.0, false), (0.0, true)]).finish([1.0, 50.0]);
-        assert!((e.rtd_loss - 2f64.ln()).abs() < 1e-12);
+        assert!((e.rtd_loss.unwrap() - 2f64.ln()).abs() < 1e-12);
         assert!((e.loss - (2.0 + 50.0 * 2f64.ln())).abs() < 1e-12);
-        assert_eq!((e.fake_rate, e.mlm_accuracy, e.rtd_accuracy, e.rtd_recall), (0.25, 0.5, 0.75, 0.0));
-        assert!(e.collapsed);
+        let found = [e.fake_rate, e.mlm_accuracy, e.rtd_accuracy, e.rtd_recall];
+        assert_eq!(found, [0.25, 0.5, 0.75, 0.0].map(Some));
+        assert_eq!(e.collapsed, Some(true));
     }
 
     #[test]
     fn knowing_the_fake_rate_alone_is_a_collapse() {
         let logit = (0.25f32 / 0.75).ln();
         let e = tally(&[(logit, false), (logit, false), (logit, false), (logit, true)]).finish([1.0, 50.0]);
-        assert!((e.rtd_loss_over_entropy - 1.0).abs() < 1e-6 && e.collapsed);
+        assert!((e.rtd_loss_over_entropy.unwrap() - 1.0).abs() < 1e-6 && e.collapsed == Some(true));
     }
 
     #[test]
     fn a_good_detector_is_not_collapsed() {
         let e = tally(&[(-4.0, false), (-3.0, false), (2.0, false), (3.0, true)]).finish([1.0, 50.0]);
-        assert_eq!((e.rtd_precision, e.rtd_recall, e.rtd_auc), (0.5, 1.0, 1.0));
-        assert!(e.collapsed == (e.rtd_loss_over_entropy >= COLLAPSE_RATIO));
-        assert!(e.rtd_loss_over_entropy < 1.0, "{}", e.rtd_loss_over_entropy);
+        assert_eq!([e.rtd_precision, e.rtd_recall, e.rtd_auc], [0.5, 1.0, 1.0].map(Some));
+        let ratio = e.rtd_loss_over_entropy.unwrap();
+        assert!(e.collapsed == Some(ratio >= COLLAPSE_RATIO));
+        assert!(ratio < 1.0, "{ratio}");
+    }
+
+    #[test]
+    fn what_an_objective_lacks_is_absent_and_not_zero() {
+        let mlm = Some(Predicted { nats: 6.0, count: 4, right: 1 });
+        let e = Tally { mlm, ..Tally::default() }.finish([1.0, 0.0]);
+        assert_eq!(e, EvalRecord { loss: 1.5, mlm_loss: Some(1.5), mlm_accuracy: Some(0.25), ..e });
+        let line = serde_json::to_value(e).unwrap();
+        let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["loss", "mlm_loss", "mlm_accuracy"]);
+        assert!(Tally::default().is_empty());
+        assert!(Tally { mlm: Some(Predicted::default()), ..Tally::default() }.is_empty());
     }
 }

@@ -7,8 +7,9 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::init::Init;
+use electra_model::networks::discriminator_tensors;
 use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
-use electra_model::{Discriminator, DropoutSites, Electra, ModelConfig};
+use electra_model::{Discriminator, DropoutSites, Electra, ModelConfig, Networks, Precision};
 use electra_run::checkpoint::{self, CheckpointError};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::{OffsetUnit, TokenizerError};
@@ -196,22 +197,24 @@ impl ModelFolder {
         self.tensors.keys().any(|name| name.starts_with("generator."))
     }
 
-    /// Both networks on `device`.
+    /// All networks that are here, on `device`.
     ///
     /// # Errors
-    /// Weights that do not fit the sizes, or no generator.
+    /// Weights that do not fit the sizes.
     pub fn electra(&self, device: &Device) -> Result<Electra, ModelFolderError> {
-        let model = Electra::init(&self.config, 0, device);
+        let networks = Networks::of(&self.tensors);
+        let model = Electra::init_with(&self.config, networks, 0, device, Precision::F32);
         parameters::load(model, self.tensors.clone()).map_err(|source| self.weights(source))
     }
 
-    /// The discriminator on `device`.
+    /// The discriminator on `device`, with the tables that it reads and the head that it has.
     ///
     /// # Errors
     /// Weights that do not fit the sizes.
     pub fn discriminator(&self, device: &Device) -> Result<Discriminator, ModelFolderError> {
-        let tensors = parameters::below(self.tensors.clone(), "discriminator");
-        let model = Discriminator::init(&Init::blank(device), &self.config);
+        let head = Networks::of(&self.tensors).head;
+        let tensors = discriminator_tensors(self.tensors.clone(), &self.config);
+        let model = Discriminator::init(&Init::blank(device), &self.config, head);
         parameters::load(model, tensors).map_err(|source| self.weights(source))
     }
 
@@ -234,6 +237,8 @@ pub struct Detection {
 }
 
 /// Runs the discriminator over `text` of any length, in windows as long as its position table.
+///
+/// Panics if it learned no detection.
 pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: &Device) -> Vec<Detection> {
     let encoding = tokenizer.encode(text, OffsetUnit::Chars, None);
     let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();

@@ -1,7 +1,7 @@
 //! What a run will need, from its recipe and a short probe of its speed.
 
 use burn::prelude::*;
-use electra_model::flops::{ForwardFlops, ParameterCount};
+use electra_model::flops::ParameterCount;
 use electra_run::process;
 use electra_run::record::Plan;
 use electra_text::{DataSet, Split};
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
 use crate::recipe::Recipe;
+use crate::scheme::Scheme;
 use crate::step::Divergence;
 
 /// Everything that can be said before launching.
@@ -16,7 +17,7 @@ use crate::step::Divergence;
 pub struct Forecast {
     /// Parameters of the discriminator, and what the generator adds.
     pub parameters: [usize; 2],
-    /// Floating-point operations of a step.
+    /// Floating-point operations of a step, the mean over all.
     pub flops_per_step: f64,
     /// Of the whole run.
     pub flops: f64,
@@ -74,12 +75,22 @@ pub fn forecast(
     let (batch, length, steps) = (recipe.train.batch_size, recipe.data.sequence_length, recipe.train.steps);
     // One micro-batch stands for all of a step; the update is counted with each of them.
     let micro = recipe.micro_batch_size();
-    let mut probed = recipe.clone();
-    probed.train.batch_size = micro;
-    let timings = bench_step(&probed, &bench, |_, _| {})?;
-    let step_seconds = batch as f64 / (timings.tokens_per_second.median / length as f64);
-    let count = ParameterCount::of(&recipe.model);
-    let flops_per_step = ForwardFlops::of(&recipe.model, batch, length, recipe.slots()).training_step();
+    let seconds_of = |scheme: Scheme| -> Result<f64, Divergence> {
+        let mut probed = recipe.clone();
+        (probed.train.batch_size, probed.scheme) = (micro, scheme);
+        let timings = bench_step(&probed, &bench, |_, _| {})?;
+        Ok(batch as f64 / (timings.tokens_per_second.median / length as f64))
+    };
+    let train_seconds = match recipe.scheme {
+        Scheme::TwoStage { generator_steps, initialise } => {
+            let all_of = |generator_steps| Scheme::TwoStage { generator_steps, initialise };
+            generator_steps as f64 * seconds_of(all_of(u64::MAX))?
+                + (steps - generator_steps) as f64 * seconds_of(all_of(0))?
+        }
+        scheme => steps as f64 * seconds_of(scheme)?,
+    };
+    let step_seconds = train_seconds / steps as f64;
+    let count = ParameterCount::of(&recipe.model, recipe.networks());
     let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
     let most = recipe.evaluate.max_examples;
     let evaluated = data.map_or(most, |data| data.heldout.min(most)) as f64;
@@ -90,11 +101,11 @@ pub fn forecast(
     let kept = (recipe.checkpoint.keep_last + 1) as f64;
     Ok(Forecast {
         parameters: [count.discriminator, count.generator],
-        flops_per_step,
-        flops: flops_per_step * steps as f64,
+        flops_per_step: recipe.run_flops() / steps as f64,
+        flops: recipe.run_flops(),
         checkpoint_mb,
         plan: Plan {
-            seconds: steps as f64 * step_seconds + evaluation_seconds,
+            seconds: train_seconds + evaluation_seconds,
             tokens: rows * length as u64,
             epochs: data.map_or(f64::NAN, |data| rows as f64 / data.examples as f64),
             tokens_per_second: (batch * length) as f64 * data.map_or(1.0, |data| data.fill) / step_seconds,

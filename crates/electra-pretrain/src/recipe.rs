@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use electra_model::{ModelConfig, Objective, Precision};
+use electra_model::flops::ForwardFlops;
+use electra_model::{ModelConfig, Networks, Objective, Precision, TieMode};
 use electra_optim::{AdamConfig, Decay, Schedule};
 use electra_run::recipe::{RecipeError, Resolved};
 use serde::{Deserialize, Serialize};
 
 use crate::mask::Masking;
+use crate::scheme::Scheme;
 
 /// Keys of a recipe that have no influence on the weights a run ends with: where things lie, and
 /// what is measured, saved and told on the way. They may change when a run goes on; the data is
@@ -28,6 +30,9 @@ pub struct Recipe {
     pub model: ModelConfig,
     /// What is learned.
     pub objective: Objective,
+    /// In what order the networks learn it. Absent: both at every step.
+    #[serde(default, skip_serializing_if = "Scheme::is_joint")]
+    pub scheme: Scheme,
     /// Which positions the generator fills in.
     pub masking: Masking,
     /// How gradients become updates.
@@ -141,10 +146,37 @@ pub struct LogConfig {
 }
 
 impl Recipe {
-    /// The learning-rate schedule of the whole run.
-    pub fn schedule(&self) -> Schedule {
+    /// The learning-rate schedule of a stage of so many steps; with the scheme "joint" of the run.
+    pub fn schedule(&self, total_steps: u64) -> Schedule {
         let ScheduleConfig { learning_rate, warmup_steps, decay } = self.schedule;
-        Schedule { peak: learning_rate, warmup_steps, total_steps: self.train.steps, decay }
+        Schedule { peak: learning_rate, warmup_steps, total_steps, decay }
+    }
+
+    /// Learning rate of the step after `step` others.
+    pub fn learning_rate(&self, step: u64) -> f64 {
+        let stages = self.scheme.stages(self.train.steps);
+        let (first, steps) = stages.into_iter().rfind(|stage| stage.0 <= step).expect("a stage begins at 0");
+        self.schedule(steps).at(step - first)
+    }
+
+    /// Whether the learning rate of the stage that `step` steps are done in has been at its peak.
+    pub fn is_warm(&self, step: u64) -> bool {
+        let stages = self.scheme.stages(self.train.steps);
+        let first = stages.into_iter().map(|stage| stage.0).rfind(|&first| first < step).unwrap_or(0);
+        step - first > self.schedule.warmup_steps
+    }
+
+    /// Floating-point operations of the step after `step` others.
+    pub fn step_flops(&self, step: u64) -> f64 {
+        let (batch, length) = (self.train.batch_size, self.data.sequence_length);
+        let flops = ForwardFlops::of(&self.model, self.networks(), batch, length, self.slots());
+        flops.training_step(self.scheme.stage(step))
+    }
+
+    /// Floating-point operations of all steps.
+    pub fn run_flops(&self) -> f64 {
+        let stages = self.scheme.stages(self.train.steps);
+        stages.into_iter().map(|(first, steps)| self.step_flops(first) * steps as f64).sum()
     }
 
     /// The optimizer's constants.
@@ -169,6 +201,12 @@ impl Recipe {
         self.train.micro_batch_size.unwrap_or(self.train.batch_size)
     }
 
+    /// The networks and heads that are trained.
+    pub fn networks(&self) -> Networks {
+        let baseline = self.scheme == Scheme::Adversarial {};
+        Networks { baseline, ..self.objective.networks() }
+    }
+
     /// Masked slots `N` of a row.
     pub fn slots(&self) -> usize {
         self.masking.slots(self.data.sequence_length)
@@ -183,7 +221,8 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     let r = &resolved.value;
     let fail = |key: &str, message: String, help: &str| {
         // What begins with a verb speaks of the key.
-        let speaks_of_key = message.starts_with("is ");
+        let verbs = ["is ", "needs ", "has no ", "shares ", "draws ", "cannot "];
+        let speaks_of_key = verbs.iter().any(|verb| message.starts_with(verb));
         let message = if speaks_of_key { format!("`{key}` {message}") } else { message };
         Err(resolved.error_at(key, message, help))
     };
@@ -225,21 +264,50 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             "expected a share from 0 to 1",
         );
     }
-    let Objective::ReplacedTokenDetection { generator_weight, discriminator_weight, temperature, .. } =
-        r.objective;
-    for (key, weight) in
-        [("generator_weight", generator_weight), ("discriminator_weight", discriminator_weight)]
-    {
-        if !(weight.is_finite() && weight >= 0.0) {
+    if let Masking::Span { end_probability, max_length, .. } = r.masking {
+        if !(end_probability > 0.0 && end_probability <= 1.0) {
             return fail(
-                &format!("objective.{key}"),
-                format!("is {weight}"),
-                "expected a number of at least 0",
+                "masking.end_probability",
+                format!("is {end_probability}"),
+                "expected a number above 0 and at most 1, such as 0.2",
             );
         }
+        if max_length == 0 {
+            return fail("masking.max_length", "is 0".into(), "expected at least 1 token, such as 10");
+        }
     }
-    if !(temperature.is_finite() && temperature > 0.0) {
-        return fail("objective.temperature", format!("is {temperature}"), "expected a number above 0");
+    if let Some(joint) = r.objective.joint() {
+        for (key, weight) in [
+            ("generator_weight", joint.generator_weight),
+            ("discriminator_weight", joint.discriminator_weight),
+        ] {
+            if !(weight.is_finite() && weight >= 0.0) {
+                return fail(
+                    &format!("objective.{key}"),
+                    format!("is {weight}"),
+                    "expected a number of at least 0",
+                );
+            }
+        }
+        if let Objective::Electric(_) = r.objective {
+            if !joint.proposals.is_learned() {
+                let message = "is not \"learned\", but Electric has a generator of its own";
+                return fail("objective.proposals", message.into(), "remove the key");
+            }
+            if joint.disallow_correct {
+                let message = "draws from another distribution than the one that Electric weighs noise by";
+                return fail("objective.disallow_correct", message.into(), "set it to false");
+            }
+            if r.model.generator.tie == TieMode::All {
+                let message =
+                    "shares an encoder that reads in both directions, but Electric needs two towers";
+                return fail("model.generator.tie", message.into(), "use \"embeddings\" or \"none\"");
+            }
+        }
+        let temperature = joint.temperature;
+        if !(temperature.is_finite() && temperature > 0.0) {
+            return fail("objective.temperature", format!("is {temperature}"), "expected a number above 0");
+        }
     }
     if let Err(error) = r.adam().check() {
         return fail(
@@ -252,7 +320,11 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if !(norm.is_finite() && norm > 0.0) {
         return fail("optimizer.max_grad_norm", format!("is {norm}"), "expected a number above 0");
     }
-    if let Err(error) = r.schedule().check() {
+    if let Some((key, message, help)) = r.scheme.contradiction(r) {
+        return fail(key, message, help);
+    }
+    for (_, steps) in r.scheme.stages(r.train.steps) {
+        let Err(error) = r.schedule(steps).check() else { continue };
         use electra_optim::ScheduleError as E;
         let key = match error {
             E::Peak { .. } => "schedule.learning_rate",
@@ -260,7 +332,11 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             E::Warmup { .. } => "schedule.warmup_steps",
             E::Power { .. } => "schedule.decay",
         };
-        return fail(key, error.to_string(), "the schedule covers train.steps steps");
+        return fail(
+            key,
+            error.to_string(),
+            "the schedule covers the steps of a stage, by default train.steps",
+        );
     }
     let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
     if batch == 0 {

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use electra_model::parameters::{self, LoadError, SafetensorsError};
-use electra_model::{Electra, ModelConfig, OutputBias, Precision};
+use electra_model::{Electra, OutputBias};
 use electra_optim::{OptimizerState, StateError};
 use electra_run::checkpoint::{Checkpoint, CheckpointError};
 use electra_run::seed::{Purpose, derive};
@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::frequency::log_frequencies;
 use crate::recipe::Recipe;
 
-/// File of the weights, both networks, in our own names.
+/// File of the weights, all networks, in our own names.
 pub const MODEL: &str = "model.safetensors";
 /// File of the optimizer's moments.
 pub const OPTIMIZER: &str = "optimizer.safetensors";
@@ -65,7 +65,7 @@ impl Snapshot {
     /// The state in which a run of `recipe` on `data` begins.
     pub fn start(recipe: &Recipe, data: &DataSet, device: &Device) -> Self {
         let seed = derive(recipe.seed, Purpose::Init, 0);
-        let start = Self::new(&recipe.model, seed, device, recipe.train.precision);
+        let start = Self::new(recipe, seed, device);
         match recipe.model.generator.output_bias {
             OutputBias::Zeros => start,
             OutputBias::LogFrequency => {
@@ -75,15 +75,16 @@ impl Snapshot {
         }
     }
 
-    /// The state before the first step, with the generator's output bias at zero whatever
-    /// `config` says: nothing is known of the data here.
-    pub fn new(config: &ModelConfig, seed: u64, device: &Device, precision: Precision) -> Self {
-        let model = Electra::init_with(config, seed, device, precision);
+    /// The state before the first step, from a seed of its own and with output biases at zero
+    /// whatever the recipe says: nothing is known of the data here.
+    pub fn new(recipe: &Recipe, seed: u64, device: &Device) -> Self {
+        let model =
+            Electra::init_with(&recipe.model, recipe.networks(), seed, device, recipe.train.precision);
         let optimizer = OptimizerState::new(&model);
         Self { model: Some(model), optimizer, step: 0 }
     }
 
-    /// Both networks, on the training device.
+    /// All networks, on the training device.
     pub fn model(&self) -> &Electra {
         self.model.as_ref().expect("no update is under way")
     }
@@ -94,6 +95,11 @@ impl Snapshot {
         let model = self.model.take().expect("no update is under way");
         self.model = Some(update(model, &mut self.optimizer));
         self.step += 1;
+    }
+
+    /// Replaces the networks between two steps.
+    pub fn replace(&mut self, change: impl FnOnce(Electra) -> Electra) {
+        self.model = self.model.take().map(change);
     }
 
     /// Blobs for a checkpoint.
@@ -108,18 +114,14 @@ impl Snapshot {
     ///
     /// # Errors
     /// Blobs that are damaged, or of another model.
-    pub fn load(
-        checkpoint: &Checkpoint,
-        config: &ModelConfig,
-        device: &Device,
-        precision: Precision,
-    ) -> Result<Self, SnapshotError> {
+    pub fn load(checkpoint: &Checkpoint, recipe: &Recipe, device: &Device) -> Result<Self, SnapshotError> {
         let read = |file| -> Result<_, SnapshotError> {
             let bytes = checkpoint.load(file)?;
             parameters::from_safetensors(&bytes).map_err(|source| SnapshotError::Format { file, source })
         };
         let state: State = serde_json::from_slice(&checkpoint.load(STATE)?)?;
-        let model = parameters::load(Electra::init_with(config, 0, device, precision), read(MODEL)?)?;
+        let start = Self::new(recipe, 0, device).model.expect("no update is under way");
+        let model = parameters::load(start, read(MODEL)?)?;
         let optimizer = OptimizerState::from_named(read(OPTIMIZER)?, &model)?;
         Ok(Self { model: Some(model), optimizer, step: state.step })
     }

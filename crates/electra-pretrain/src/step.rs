@@ -1,26 +1,25 @@
 //! One optimizer step: the algorithm of Clark et al. 2020, §2.
 
+use std::fmt;
+
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_model::objective::StepDropout;
-use electra_model::{BatchData, Normalizer};
+use electra_model::{BatchData, JointOutput, Normalizer};
 use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_global_norm};
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
 
 use crate::metrics::Tally;
 use crate::recipe::Recipe;
+use crate::scheme::from_generator;
 use crate::snapshot::Snapshot;
 
 /// What one step measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// Weighted sum of both losses.
-    pub loss: f64,
-    /// Generator's loss.
-    pub mlm: f64,
-    /// Discriminator's loss.
-    pub rtd: f64,
+    /// Weighted sum of the losses, and what the objective has of them.
+    pub losses: Losses,
     /// Learning rate of the update.
     pub learning_rate: f64,
     /// Norm of the gradient and how it was clipped.
@@ -29,6 +28,41 @@ pub struct Step {
     pub tokens: u64,
     /// Factor on the loss with which the gradient stayed finite; see [`optimizer_step`].
     pub loss_scale: f64,
+}
+
+/// The losses of a step; None is what the objective does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// Weighted sum.
+    pub total: f64,
+    /// Masked language modelling.
+    pub mlm: Option<f64>,
+    /// Replaced token detection.
+    pub rtd: Option<f64>,
+    /// Prediction from corrupted text.
+    pub prediction: Option<f64>,
+}
+
+impl Losses {
+    fn add(&mut self, output: &JointOutput) {
+        let add = |sum: &mut Option<f64>, loss: Option<&Tensor<1>>| {
+            if let Some(loss) = loss {
+                *sum.get_or_insert(0.0) += loss.clone().into_scalar::<f64>();
+            }
+        };
+        self.total += output.total.clone().into_scalar::<f64>();
+        add(&mut self.mlm, output.mlm.as_ref());
+        add(&mut self.rtd, output.rtd.as_ref());
+        add(&mut self.prediction, output.prediction.as_ref().map(|prediction| &prediction.loss));
+    }
+}
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [("mlm", self.mlm), ("rtd", self.rtd), ("prediction", self.prediction)];
+        let parts = parts.iter().filter_map(|(name, loss)| Some(format!("{name} {}", (*loss)?)));
+        write!(f, "{} ({})", self.total, parts.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// How training went wrong, with the step it was seen at.
@@ -43,16 +77,12 @@ pub enum Divergence {
         source: NonFiniteGradients,
     },
     /// A loss that is no number.
-    #[error("step {step}: the loss is {loss} (mlm {mlm}, rtd {rtd})")]
+    #[error("step {step}: the loss is {losses}")]
     Loss {
         /// Steps done before.
         step: u64,
-        /// Weighted sum.
-        loss: f64,
-        /// Generator.
-        mlm: f64,
-        /// Discriminator.
-        rtd: f64,
+        /// The sum and its parts.
+        losses: Losses,
     },
     /// A loss above that of an untrained model, long after the start.
     #[error("step {step}: the loss is {loss:.2}, above the {untrained:.2} of an untrained model")]
@@ -61,12 +91,12 @@ pub enum Divergence {
         step: u64,
         /// Mean over the last logging interval.
         loss: f64,
-        /// `w_g ln V + w_d ln 2`
+        /// Loss of a model that has learned nothing.
         untrained: f64,
     },
 }
 
-/// Both forward passes, one backward pass, clip and update, over the micro-batches of the step.
+/// The forward passes of the step's stage, one backward pass, clip and update, over the micro-batches of the step.
 /// `tally` counts what the networks get right, if anybody wants to know.
 ///
 /// In 16-bit IEEE floats a gradient may overflow that is finite in others: the step is then
@@ -74,7 +104,8 @@ pub enum Divergence {
 /// Every step begins with the whole one, so nothing has to be remembered from step to step.
 ///
 /// # Errors
-/// A loss or gradient that is no number; the snapshot is then as it was.
+/// A loss or gradient that is no number; the snapshot is then as it was, but for a second network that
+/// this step starts from the first.
 pub fn optimizer_step(
     snapshot: &mut Snapshot,
     micro_batches: &[BatchData],
@@ -83,15 +114,17 @@ pub fn optimizer_step(
     mut tally: Option<&mut Tally>,
 ) -> Result<Step, Divergence> {
     let number = snapshot.step;
+    if recipe.scheme.initialises(number) {
+        snapshot.replace(|model| from_generator(model, recipe.model.generator.tie));
+    }
     let mut loss_scale = recipe.train.precision.loss_scale();
     let (sums, clip) = loop {
         if let Some(tally) = &mut tally {
             **tally = Tally::default();
         }
         let sums = add_up(snapshot, micro_batches, recipe, device, loss_scale, tally.as_deref_mut());
-        let Losses { total: loss, mlm, rtd } = sums.losses;
-        if !loss.is_finite() {
-            return Err(Divergence::Loss { step: number, loss, mlm, rtd });
+        if !sums.losses.total.is_finite() {
+            return Err(Divergence::Loss { step: number, losses: sums.losses });
         }
         let max_norm = recipe.optimizer.max_grad_norm * loss_scale;
         match clip_by_global_norm(snapshot.model(), &sums.gradients, max_norm) {
@@ -100,25 +133,17 @@ pub fn optimizer_step(
             Err(source) => return Err(Divergence::Gradient { step: number, source }),
         }
     };
-    let learning_rate = recipe.schedule().at(number);
+    let learning_rate = recipe.learning_rate(number);
     let adam = Adam { config: recipe.adam() };
     snapshot.update(|model, state| adam.step(state, model, sums.gradients, |_| learning_rate, clip.scale));
     let tokens = micro_batches.iter().map(|b| b.real.iter().filter(|&&x| x > 0.0).count() as u64).sum();
-    let Losses { total: loss, mlm, rtd } = sums.losses;
-    Ok(Step { loss, mlm, rtd, learning_rate, clip, tokens, loss_scale })
+    Ok(Step { losses: sums.losses, learning_rate, clip, tokens, loss_scale })
 }
 
 /// Sums over the micro-batches of a step; the gradients are `loss_scale` times too long.
 struct Sums {
     losses: Losses,
     gradients: GradientsParams,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Losses {
-    total: f64,
-    mlm: f64,
-    rtd: f64,
 }
 
 fn add_up(
@@ -129,7 +154,7 @@ fn add_up(
     loss_scale: f64,
     mut tally: Option<&mut Tally>,
 ) -> Sums {
-    let normalizer = Normalizer::over(micro_batches);
+    let (normalizer, stage) = (Normalizer::over(micro_batches), recipe.scheme.stage(snapshot.step));
     let mut sums = Sums { losses: Losses::default(), gradients: GradientsParams::new() };
     let mut first_row = 0;
     for (m, batch) in micro_batches.iter().enumerate() {
@@ -141,10 +166,9 @@ fn add_up(
         };
         first_row += batch.examples as u64;
         let on_device = batch.to_device(device);
-        let output = recipe.objective.forward(snapshot.model(), &on_device, normalizer, Some(dropout));
-        sums.losses.total += output.total.clone().into_scalar::<f64>();
-        sums.losses.mlm += output.mlm.clone().into_scalar::<f64>();
-        sums.losses.rtd += output.rtd.clone().into_scalar::<f64>();
+        let output =
+            recipe.objective.forward_in(stage, snapshot.model(), &on_device, normalizer, Some(dropout));
+        sums.losses.add(&output);
         if let Some(tally) = &mut tally {
             tally.add(batch, &output, normalizer);
         }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::prelude::*;
-use electra_model::flops::{ForwardFlops, ParameterCount};
+use electra_model::flops::ParameterCount;
+use electra_model::{Objective, Stage};
 use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::durable;
 use electra_run::interrupt::Interrupt;
@@ -120,7 +121,7 @@ pub fn pretrain(
         return Ok(Ended::Finished);
     }
     let snapshot = match &found.checkpoint {
-        Some(checkpoint) => Snapshot::load(checkpoint, &r.model, &device, r.train.precision)?,
+        Some(checkpoint) => Snapshot::load(checkpoint, r, &device)?,
         None if found.passed_over.is_empty() => Snapshot::start(r, &data, &device),
         None => return Err(TrainError::Lost { path: folder.checkpoints(), damage: found.passed_over }),
     };
@@ -168,8 +169,7 @@ impl<'a> Run<'a> {
         monitor: &'a mut dyn Monitor,
     ) -> Result<Self, TrainError> {
         let r = &recipe.value;
-        let flops = ForwardFlops::of(&r.model, r.train.batch_size, r.data.sequence_length, r.slots());
-        let count = ParameterCount::of(&r.model);
+        let count = ParameterCount::of(&r.model, r.networks());
         let record = RunRecord {
             recipe_hash: recipe.hash.clone(),
             parameters: serde_json::json!({
@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
                 "generator": count.generator,
                 "total": count.total(),
             }),
-            flops_per_step: flops.training_step(),
+            flops_per_step: r.run_flops() / r.train.steps as f64,
             plan: foreseen.plan,
         };
         let log = MetricsLog::open(folder.metrics(), snapshot.step, &record)?;
@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
             device,
             folder,
             store,
-            loader: Loader::new(data, batch_plan(r)),
+            loader: Loader::new(data, batch_plan(r))?,
             log,
             board,
             monitor,
@@ -330,8 +330,28 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Loss of a model that has learned nothing: `w_g ln V + w_d ln 2`.
-pub fn untrained_loss(recipe: &Recipe) -> f64 {
-    let [generator_weight, discriminator_weight] = recipe.objective.weights();
-    generator_weight * (recipe.model.vocab_size as f64).ln() + discriminator_weight * 2f64.ln()
+/// Loss of a model that has learned nothing, in the stage of the step before `step`: `w_g ln V +
+/// w_d ln 2` for the paper's objective. None where no such loss can be named: a generator that follows
+/// rewards minimises nothing.
+pub fn untrained_loss(recipe: &Recipe, step: u64) -> Option<f64> {
+    let stage = recipe.scheme.stage(step.saturating_sub(1));
+    if stage == Stage::Adversarial {
+        return None;
+    }
+    let [generator_weight, discriminator_weight] = recipe.objective.weights_in(stage);
+    let (guess, coin) = ((recipe.model.vocab_size as f64).ln(), 2f64.ln());
+    let discriminator = match recipe.objective {
+        Objective::ReplacedTokenDetection(_) | Objective::Electra15(_) => coin,
+        Objective::ReplaceMlm(_) => guess,
+        // Copied or not by a coin, and what was replaced is guessed.
+        Objective::AllTokensMlm(_) => coin + recipe.masking.probability() * guess,
+        Objective::Mlm {} => 0.0,
+        // Energies of zero: noise is told by its likelihood under a generator that guesses.
+        Objective::Electric(_) => {
+            let p = recipe.masking.probability();
+            let z = -guess + (p / (1.0 - p)).ln();
+            p * (-z).exp().ln_1p() + (1.0 - p) * z.exp().ln_1p()
+        }
+    };
+    Some(generator_weight * guess + discriminator_weight * discriminator)
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_model::Networks;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
 
 use crate::device::{DeviceName, use_threads};
@@ -53,6 +54,12 @@ impl Detect {
         let device = self.device.open()?;
         let folder = ModelFolder::open(&self.model)?;
         let model = folder.discriminator(&device)?;
+        if !Networks::of(&folder.tensors).detects() {
+            return Err(Failure::new(
+                format!("{} was not trained to detect replaced tokens", self.model.display()),
+                "give a run with objective replaced-token-detection or electra-15",
+            ));
+        }
         let detections = detect(&model, &folder.tokenizer, &text, &device);
         if self.json {
             for detection in &detections {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use burn::prelude::Device;
 use electra_model::hf::{self, HfDropout, HfNetwork};
-use electra_model::parameters;
+use electra_model::{GeneratorKind, Networks, parameters};
 use electra_pretrain::model_folder::ModelFolder;
 
 use crate::device::DeviceName;
@@ -55,20 +55,12 @@ impl ExportCommand {
             ));
         }
         let dropout = HfDropout { hidden: arguments.dropout, attention: arguments.dropout };
-        let networks = if folder.has_generator() {
-            vec![("discriminator", HfNetwork::Discriminator), ("generator", HfNetwork::Generator)]
-        } else {
-            vec![("discriminator", HfNetwork::Discriminator)]
-        };
-        let electra = if folder.has_generator() {
-            folder.electra(&device)?
-        } else {
-            let discriminator = folder.discriminator(&device)?;
-            electra_model::Electra {
-                discriminator,
-                ..electra_model::Electra::init(&folder.config, 0, &device)
-            }
-        };
+        let mut networks = vec![("discriminator", HfNetwork::Discriminator)];
+        // transformers has no generator of two towers.
+        if Networks::of(&folder.tensors).generator == GeneratorKind::Masked {
+            networks.push(("generator", HfNetwork::Generator));
+        }
+        let electra = folder.electra(&device)?;
         for (name, network) in networks {
             let model = hf::export(&electra, &folder.config, dropout, network);
             let out = arguments.out.join(name);

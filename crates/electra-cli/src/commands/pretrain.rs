@@ -89,7 +89,9 @@ impl Pretrain {
         match ended {
             Ended::Finished => {
                 eprintln!("\nDone. Report: {}", run.join("report.html").display());
-                eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
+                if recipe.value.networks().detects() {
+                    eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
+                }
                 Ok(ExitCode::SUCCESS)
             }
             Ended::Interrupted => Ok(tell_interrupted()),

@@ -37,6 +37,8 @@ const METRICS: &[(&str, bool)] = &[
     ("RTD precision", true),
     ("RTD recall", true),
     ("RTD loss / H(q)", false),
+    ("Prediction loss", false),
+    ("Prediction accuracy", true),
 ];
 
 /// A number on the dashboard: the curve's value and the text beside it.
@@ -53,8 +55,9 @@ fn of_training(record: &TrainRecord, seconds_left: f64) -> Vec<Number> {
     let share = |name, value: Option<f64>| value.and_then(|value| number(name, value, format!("{value:.3}")));
     [
         number("Loss", record.loss, format!("{:.2}", record.loss)),
-        number("MLM loss", record.mlm_loss, format!("{:.2}", record.mlm_loss)),
-        number("RTD loss", record.rtd_loss, format!("{:.3}", record.rtd_loss)),
+        record.mlm_loss.and_then(|loss| number("MLM loss", loss, format!("{loss:.2}"))),
+        record.rtd_loss.and_then(|loss| number("RTD loss", loss, format!("{loss:.3}"))),
+        record.prediction_loss.and_then(|loss| number("Prediction loss", loss, format!("{loss:.2}"))),
         number("Learning rate", record.learning_rate, format!("{:.2e}", record.learning_rate)),
         number("Gradient norm", record.grad_norm, format!("{:.2}", record.grad_norm)),
         number("Tokens/s", record.tokens_per_second, thousands(record.tokens_per_second.round() as u64)),
@@ -64,6 +67,7 @@ fn of_training(record: &TrainRecord, seconds_left: f64) -> Vec<Number> {
         share("MLM accuracy", record.mlm_accuracy),
         share("Sampled accuracy", record.sampled_accuracy),
         share("RTD accuracy", record.rtd_accuracy),
+        share("Prediction accuracy", record.prediction_accuracy),
         share("Fake rate", record.fake_rate),
     ]
     .into_iter()
@@ -73,9 +77,11 @@ fn of_training(record: &TrainRecord, seconds_left: f64) -> Vec<Number> {
 
 /// Every number of the line of an evaluation.
 fn of_evaluation(record: &EvalRecord) -> Vec<Number> {
-    let number = |name, value: f64, digits: usize| Number { name, value, text: format!("{value:.digits$}") };
-    vec![
-        number("Loss", record.loss, 2),
+    let number = |name, value: Option<f64>, digits: usize| {
+        value.map(|value| Number { name, value, text: format!("{value:.digits$}") })
+    };
+    [
+        number("Loss", Some(record.loss), 2),
         number("MLM loss", record.mlm_loss, 3),
         number("MLM accuracy", record.mlm_accuracy, 3),
         number("Sampled accuracy", record.sampled_accuracy, 3),
@@ -84,9 +90,14 @@ fn of_evaluation(record: &EvalRecord) -> Vec<Number> {
         number("RTD AUC", record.rtd_auc, 3),
         number("RTD precision", record.rtd_precision, 2),
         number("RTD recall", record.rtd_recall, 2),
+        number("Prediction loss", record.prediction_loss, 3),
+        number("Prediction accuracy", record.prediction_accuracy, 3),
         number("Fake rate", record.fake_rate, 3),
         number("RTD loss / H(q)", record.rtd_loss_over_entropy, 3),
     ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// burn-train's screen with the curves of a run. Closing it asks the run to stop.
@@ -222,8 +233,8 @@ mod tests {
     fn the_dashboard_shows_every_number_of_the_lines() {
         let record = TrainRecord {
             loss: 14.32,
-            mlm_loss: 5.91,
-            rtd_loss: 0.168,
+            mlm_loss: Some(5.91),
+            rtd_loss: Some(0.168),
             learning_rate: 4.8e-4,
             grad_norm: 0.93,
             tokens_per_second: 12_345.2,
@@ -237,15 +248,15 @@ mod tests {
         assert_shows(&of_training(&record, 3_780.0), behind_step);
 
         let record = EvalRecord {
-            mlm_loss: 5.512,
-            mlm_accuracy: 0.201,
-            sampled_accuracy: 0.102,
-            rtd_loss: 0.2103,
-            rtd_auc: 0.814,
-            rtd_precision: 0.71,
-            rtd_recall: 0.32,
-            fake_rate: 0.133,
-            rtd_loss_over_entropy: 0.607,
+            mlm_loss: Some(5.512),
+            mlm_accuracy: Some(0.201),
+            sampled_accuracy: Some(0.102),
+            rtd_loss: Some(0.2103),
+            rtd_auc: Some(0.814),
+            rtd_precision: Some(0.71),
+            rtd_recall: Some(0.32),
+            fake_rate: Some(0.133),
+            rtd_loss_over_entropy: Some(0.607),
             ..EvalRecord::default()
         };
         let line = evaluation(1_200, &record);

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use electra_kernels::sample_categorical;
 use electra_model::batch::Batch;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
-use electra_model::{BatchData, Normalizer, Objective, TieMode};
+use electra_model::{BatchData, Joint, Normalizer, Objective, Proposals, TieMode};
 
 use crate::gradients::gradients;
 use crate::tiny::{self, devices};
@@ -24,6 +24,7 @@ fn row(slots: &[(i32, f32)], device: &Device) -> Batch {
         positions,
         weights: slots.iter().map(|slot| slot.1).collect(),
         uniforms: vec![0.0; slots.len()],
+        ..BatchData::default()
     };
     data.to_device(device)
 }
@@ -146,11 +147,14 @@ fn no_gradient_of_the_detector_reaches_the_generator_through_its_samples() {
     for device in devices() {
         let model = tiny::electra(&tiny::config(TieMode::None), 1, &device);
         let batch = tiny::batch(&[12, 7, 9], 12, 5);
-        let objective = |generator_weight, discriminator_weight| Objective::ReplacedTokenDetection {
-            generator_weight,
-            discriminator_weight,
-            temperature: 1.0,
-            disallow_correct: false,
+        let objective = |generator_weight, discriminator_weight| {
+            Objective::ReplacedTokenDetection(Joint {
+                generator_weight,
+                discriminator_weight,
+                temperature: 1.0,
+                disallow_correct: false,
+                proposals: Proposals::Learned,
+            })
         };
         let normalizer = Normalizer::over([&batch]);
         let largest = |objective: Objective, part: &str| {

@@ -3,6 +3,7 @@
 mod corruption;
 mod golden;
 mod gradients;
+mod objectives;
 mod parameter_count;
 mod parity;
 mod rows;

@@ -102,7 +102,7 @@ fn the_generator_agrees_with_transformers() {
         let owner = |path: &str| if path.starts_with("embeddings.") { "discriminator" } else { "generator" };
         let weights = weights.into_iter().map(|(path, data)| (format!("{}.{path}", owner(&path)), data));
         let model = electra(weights.collect(), &device);
-        let (generator, tables) = (&model.generator, model.generator_embeddings());
+        let (generator, tables) = (model.learned_generator(), model.generator_embeddings());
         let off = DropoutSites::off();
 
         let embedded = tables.forward(inputs.ids.clone(), inputs.segments.clone(), &off);

@@ -4,7 +4,9 @@
 use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::parameters::{NamedTensors, collect, load};
-use electra_model::{BatchData, Electra, GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode};
+use electra_model::{
+    BatchData, Electra, GeneratorConfig, ModelConfig, Networks, OutputBias, PositionStart, Precision, TieMode,
+};
 
 pub const PAD: u32 = 0;
 pub const CLS: u32 = 2;
@@ -48,10 +50,15 @@ pub fn config(tie: TieMode) -> ModelConfig {
     }
 }
 
-/// Networks with every parameter random, biases and layer norms too.
+/// Networks of the paper with every parameter random, biases and layer norms too.
 pub fn electra(config: &ModelConfig, seed: u64, device: &Device) -> Electra {
+    electra_of(config, Networks::ELECTRA, seed, device)
+}
+
+/// The same for any networks.
+pub fn electra_of(config: &ModelConfig, networks: Networks, seed: u64, device: &Device) -> Electra {
     let mut noise = Noise(seed);
-    let start = Electra::init(config, 0, device);
+    let start = Electra::init_with(config, networks, 0, device, Precision::F32);
     let random = |(path, data): (String, TensorData)| {
         let shape = data.shape().to_vec();
         let leaf = path.rsplit('.').next().unwrap().to_owned();
@@ -106,6 +113,9 @@ pub fn rows(batch: &BatchData, first: usize, count: usize) -> BatchData {
         targets: slots(&batch.targets),
         weights: batch.weights[first * n..(first + count) * n].to_vec(),
         uniforms: batch.uniforms[first * n..(first + count) * n].to_vec(),
+        candidates: batch.candidates.get(first * s..(first + count) * s).unwrap_or_default().to_vec(),
+        probability: batch.probability,
+        proposals: batch.proposals.get(first * n..(first + count) * n).unwrap_or_default().to_vec(),
     }
 }
 

@@ -6,18 +6,21 @@ use electra_kernels::{gather_positions, weighted_binary_cross_entropy, weighted_
 use electra_model::corrupt::corrupt_with;
 use electra_model::embeddings::Embeddings;
 use electra_model::parameters::{NamedTensors, collect, load};
-use electra_model::{DropoutSites, Electra, Generator, ModelConfig, Normalizer, Objective, TieMode};
+use electra_model::{
+    DropoutSites, Electra, Generator, Joint, ModelConfig, Normalizer, Objective, Proposals, TieMode,
+};
 
 use crate::golden::assert_alike;
 use crate::gradients::gradients;
 use crate::tiny::{self, devices};
 
-const OBJECTIVE: Objective = Objective::ReplacedTokenDetection {
+const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(Joint {
     generator_weight: 1.0,
     discriminator_weight: 50.0,
     temperature: 1.0,
     disallow_correct: false,
-};
+    proposals: Proposals::Learned,
+});
 
 /// A copy that shares nothing with the original, not even the node in the graph of gradients.
 fn copy<M: Module>(module: &M) -> M {
@@ -31,15 +34,21 @@ fn untied(model: &Electra, tie: TieMode) -> (Electra, Embeddings) {
     let shares_encoder = tie == TieMode::All;
     let generator = Generator {
         embeddings: Some(copy(&discriminator.embeddings)),
-        project: if shares_encoder { copy(&discriminator.project) } else { copy(&model.generator.project) },
-        encoder: Some(match &model.generator.encoder {
+        project: if shares_encoder {
+            copy(&discriminator.project)
+        } else {
+            copy(&model.learned_generator().project)
+        },
+        encoder: Some(match &model.learned_generator().encoder {
             Some(encoder) => copy(encoder),
             None => copy(&discriminator.encoder),
         }),
-        head: copy(&model.generator.head),
+        head: copy(&model.learned_generator().head),
+        right_to_left: None,
+        baseline: None,
     };
     let output = copy(&discriminator.embeddings);
-    (Electra { discriminator, generator }, output)
+    (Electra::new(discriminator, Some(generator)), output)
 }
 
 fn plus(a: &TensorData, b: &TensorData) -> TensorData {
@@ -61,7 +70,8 @@ fn tied_and_summed(config: &ModelConfig, device: &Device) -> (NamedTensors, Name
     let (untied, table) = untied(&model, config.generator.tie);
     let (segments, real) = (batch.segments.clone(), batch.real.clone());
     let hidden = untied.generator_hidden(batch.masked_ids.clone(), segments.clone(), real.clone(), &off);
-    let logits = untied.generator.head.forward(gather_positions(hidden, batch.positions.clone()), &table);
+    let logits =
+        untied.learned_generator().head.forward(gather_positions(hidden, batch.positions.clone()), &table);
     let mlm = weighted_cross_entropy(logits, batch.targets.clone(), batch.weights.clone()) / normalizer.mlm;
     let corrupted = corrupt_with(drawn, &batch);
     let logits = untied.discriminator.forward(corrupted.ids, segments, real.clone(), &off);

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
-use electra_model::flops::ForwardFlops;
+use electra_model::{GeneratorKind, Stage};
 use electra_run::process;
 use electra_run::record::{HParam, TrainRecord};
 
@@ -32,48 +32,50 @@ impl Run<'_> {
     pub(super) fn log_interval(&mut self, interval: &Interval, tally: Tally) -> Result<(), TrainError> {
         let (r, step) = (self.recipe, self.snapshot.step);
         let seconds = interval.seconds();
-        let flops = ForwardFlops::of(&r.model, r.train.batch_size, r.data.sequence_length, r.slots());
         let steps_per_second = interval.steps as f64 / seconds;
         let mean = |sum: f64| sum / interval.steps as f64;
         let rows = (r.train.batch_size * r.data.sequence_length) as u64;
-        let right = (!tally.is_empty()).then(|| tally.finish(r.objective.weights()));
+        let right =
+            (!tally.is_empty()).then(|| tally.finish(r.objective.weights_in(r.scheme.stage(step - 1))));
         let record = TrainRecord {
             loss: mean(interval.loss),
-            mlm_loss: mean(interval.mlm),
-            rtd_loss: mean(interval.rtd),
+            mlm_loss: interval.mlm.get(),
+            rtd_loss: interval.rtd.get(),
+            prediction_loss: interval.prediction.get(),
             learning_rate: interval.learning_rate,
             grad_norm: mean(interval.grad_norm),
             tokens_per_second: interval.tokens as f64 / seconds,
             peak_fraction: self
                 .foreseen
                 .peak_flops
-                .map(|peak| flops.training_step() * steps_per_second / peak),
+                .map(|peak| r.step_flops(step - 1) * steps_per_second / peak),
             rss_mb: process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
             data_wait_fraction: interval.waited_fraction(),
-            mlm_accuracy: right.map(|right| right.mlm_accuracy),
-            sampled_accuracy: right.map(|right| right.sampled_accuracy),
-            rtd_accuracy: right.map(|right| right.rtd_accuracy),
-            fake_rate: right.map(|right| right.fake_rate),
+            mlm_accuracy: right.and_then(|right| right.mlm_accuracy),
+            sampled_accuracy: right.and_then(|right| right.sampled_accuracy),
+            rtd_accuracy: right.and_then(|right| right.rtd_accuracy),
+            prediction_accuracy: right.and_then(|right| right.prediction_accuracy),
+            fake_rate: right.and_then(|right| right.fake_rate),
             epoch: self.loader.epochs(step),
             tokens: step * rows,
         };
         self.log.train(step, &record)?;
         let measured = [
+            ("train/mlm_loss", record.mlm_loss),
+            ("train/rtd_loss", record.rtd_loss),
+            ("train/prediction_loss", record.prediction_loss),
             ("train/mlm_accuracy", record.mlm_accuracy),
             ("train/sampled_accuracy", record.sampled_accuracy),
             ("train/rtd_accuracy", record.rtd_accuracy),
+            ("train/prediction_accuracy", record.prediction_accuracy),
             ("train/fake_rate", record.fake_rate),
             ("speed/peak_fraction", record.peak_fraction),
         ];
-        let measured: Vec<(&str, f64)> =
-            measured.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
-        self.board.scalars(step, &measured);
+        self.board.scalars(step, &present(&measured));
         self.board.scalars(
             step,
             &[
                 ("train/loss", record.loss),
-                ("train/mlm_loss", record.mlm_loss),
-                ("train/rtd_loss", record.rtd_loss),
                 ("train/learning_rate", record.learning_rate),
                 ("train/grad_norm", record.grad_norm),
                 ("speed/tokens_per_second", record.tokens_per_second),
@@ -87,8 +89,8 @@ impl Run<'_> {
         }
         let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
         self.monitor.on(Event::Trained { step, record: &record, seconds_left });
-        let untrained = untrained_loss(r);
-        if step > r.schedule.warmup_steps.max(r.log.every_steps) && record.loss > 1.2 * untrained {
+        let is_late = r.is_warm(step) && step > r.log.every_steps;
+        if let Some(untrained) = untrained_loss(r, step).filter(|u| is_late && record.loss > 1.2 * u) {
             let loss = record.loss;
             return Err(Divergence::Risen { step, loss, untrained }.into());
         }
@@ -107,33 +109,36 @@ impl Run<'_> {
         let (r, step) = (self.recipe, self.snapshot.step);
         let model = self.snapshot.model().valid();
         let device = self.device.clone().inner();
-        let rows = r.micro_batch_size();
-        let found = evaluate(&model, &r.objective, &self.loader, &device, r.evaluate.max_examples, rows);
+        let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
+        let found =
+            evaluate(&model, &r.objective, stage, &self.loader, &device, r.evaluate.max_examples, rows);
         let Some(mut record) = found else {
             return self.note("there are no held-out examples: nothing was evaluated");
         };
         // Before the warmup is over nothing else is to be expected.
-        record.collapsed &= step > r.schedule.warmup_steps;
-        self.heldout_loss = Some((step, record.loss));
+        let is_warm = r.is_warm(step);
+        record.collapsed = record.collapsed.map(|collapsed| collapsed && is_warm);
+        // A generator alone cannot be the best model of a run that trains another after it.
+        self.heldout_loss = (stage != Stage::GeneratorAlone).then_some((step, record.loss));
         self.log.eval(step, &record)?;
-        self.board.scalars(
-            step,
-            &[
-                ("eval/loss", record.loss),
-                ("eval/mlm_loss", record.mlm_loss),
-                ("eval/mlm_accuracy", record.mlm_accuracy),
-                ("eval/sampled_accuracy", record.sampled_accuracy),
-                ("eval/rtd_loss", record.rtd_loss),
-                ("eval/rtd_accuracy", record.rtd_accuracy),
-                ("eval/rtd_precision", record.rtd_precision),
-                ("eval/rtd_recall", record.rtd_recall),
-                ("eval/rtd_auc", record.rtd_auc),
-                ("eval/fake_rate", record.fake_rate),
-                ("eval/rtd_loss_over_entropy", record.rtd_loss_over_entropy),
-            ],
-        );
+        let measured = [
+            ("eval/loss", Some(record.loss)),
+            ("eval/mlm_loss", record.mlm_loss),
+            ("eval/mlm_accuracy", record.mlm_accuracy),
+            ("eval/sampled_accuracy", record.sampled_accuracy),
+            ("eval/rtd_loss", record.rtd_loss),
+            ("eval/rtd_accuracy", record.rtd_accuracy),
+            ("eval/rtd_precision", record.rtd_precision),
+            ("eval/rtd_recall", record.rtd_recall),
+            ("eval/rtd_auc", record.rtd_auc),
+            ("eval/prediction_loss", record.prediction_loss),
+            ("eval/prediction_accuracy", record.prediction_accuracy),
+            ("eval/fake_rate", record.fake_rate),
+            ("eval/rtd_loss_over_entropy", record.rtd_loss_over_entropy),
+        ];
+        self.board.scalars(step, &present(&measured));
         self.monitor.on(Event::Evaluated { step, record: &record });
-        if record.collapsed && step >= r.train.steps / 2 {
+        if record.collapsed == Some(true) && step >= r.train.steps / 2 {
             self.note(
                 "the discriminator says the majority class and little else: a smaller generator, a lower \
                  masking.probability or more steps may help",
@@ -141,6 +146,11 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// What was measured.
+fn present(numbers: &[(&'static str, Option<f64>)]) -> Vec<(&'static str, f64)> {
+    numbers.iter().filter_map(|&(tag, value)| Some((tag, value?))).collect()
 }
 
 /// The weights that TensorBoard shows as histograms: tables, heads and the first block of each network.
@@ -160,7 +170,7 @@ impl ModuleVisitor for Watched {
         let path = self.path.join(".");
         let is_selected =
             ["embeddings.word", "embeddings.position", "project.weight"].iter().any(|s| path.ends_with(s))
-                || path.contains("head.")
+                || ["head.", "masked_lm.", "copy."].iter().any(|s| path.contains(s))
                 || path.contains("layers.0.") && path.ends_with(".weight");
         if is_selected {
             self.values.push((path, param.val().into_data().iter::<f32>().collect()));
@@ -171,17 +181,21 @@ impl ModuleVisitor for Watched {
 /// What TensorBoard compares runs by.
 pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
     let number = |name: &str, value: f64| (name.to_string(), HParam::Number(value));
-    let generator = r.model.generator();
-    vec![
+    let mut numbers = vec![
         ("name".to_string(), HParam::Text(r.name.clone())),
+        ("objective".to_string(), HParam::Text(r.objective.kind().to_string())),
         number("seed", r.seed as f64),
         number("hidden_size", r.model.hidden_size as f64),
         number("num_hidden_layers", r.model.num_hidden_layers as f64),
-        number("generator_hidden_size", generator.hidden_size as f64),
-        number("generator_num_hidden_layers", generator.num_hidden_layers as f64),
         number("batch_size", r.train.batch_size as f64),
         number("learning_rate", r.schedule.learning_rate),
         number("masking_probability", r.masking.probability()),
         number("dropout", r.train.dropout),
-    ]
+    ];
+    if r.networks().generator != GeneratorKind::None {
+        let generator = r.model.generator();
+        numbers.push(number("generator_hidden_size", generator.hidden_size as f64));
+        numbers.push(number("generator_num_hidden_layers", generator.num_hidden_layers as f64));
+    }
+    numbers
 }

@@ -36,9 +36,9 @@ fn micro_batches_give_the_losses_gradients_and_update_of_the_whole_batch() {
         for rows in [1, 2, 4] {
             let (sum, after_sum) = run(&micro_batches(&batch, rows));
             for (name, found, expected) in [
-                ("loss", sum.loss, whole.loss),
-                ("mlm", sum.mlm, whole.mlm),
-                ("rtd", sum.rtd, whole.rtd),
+                ("loss", sum.losses.total, whole.losses.total),
+                ("mlm", sum.losses.mlm.unwrap(), whole.losses.mlm.unwrap()),
+                ("rtd", sum.losses.rtd.unwrap(), whole.losses.rtd.unwrap()),
                 ("norm", sum.clip.norm, whole.clip.norm),
             ] {
                 let error = (found / expected - 1.0).abs();
@@ -68,7 +68,7 @@ fn micro_batches_of_a_composed_device_do_not_share_their_dropout() {
             Normalizer::over([&batch]),
             Some(dropout),
         );
-        output.mlm.into_scalar::<f64>()
+        output.mlm.unwrap().into_scalar::<f64>()
     };
     assert_eq!(loss(0), loss(0));
     assert_ne!(loss(0), loss(2));
@@ -80,8 +80,8 @@ fn sixteen_bit_micro_batches_drop_what_the_batch_drops_on_flex() {
     recipe.train.precision = Precision::Bf16;
     let (device, batch) = (Device::flex().autodiff(), batch());
     let loss = |micro_batches: &[BatchData]| {
-        let mut snapshot = Snapshot::new(&recipe.model, 1, &device, Precision::Bf16);
-        step(&mut snapshot, micro_batches, &recipe, &device).loss
+        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        step(&mut snapshot, micro_batches, &recipe, &device).losses.total
     };
     let whole = loss(std::slice::from_ref(&batch));
     let sum = loss(&micro_batches(&batch, 2));
@@ -96,7 +96,7 @@ fn weights_are_counted_over_the_whole_step() {
     assert_eq!(Normalizer::over(&halves), whole);
     assert_eq!(whole.rtd, 135.0 + 1e-6);
     // Three slots for each of four long rows, one for those of 4 and 5 tokens, none for the others.
-    assert_eq!(whole.mlm, 14.0 + 1e-6);
+    assert_eq!((whole.mlm, whole.chosen), (14.0 + 1e-6, 14.0 + 1e-6));
 
     // Halves so unlike that the mean of their means is another number.
     let slots = |half: &BatchData| half.weights.iter().sum::<f32>();
@@ -117,9 +117,9 @@ fn a_micro_batch_without_any_masked_slot_changes_nothing_of_the_generator() {
         };
         let (alone, _) = run(std::slice::from_ref(&words));
         let (both, gradient) = run(&[words.clone(), empty.clone()]);
-        assert_eq!(alone.mlm, both.mlm);
+        assert_eq!(alone.losses.mlm, both.losses.mlm);
         let (only, of_empty) = run(std::slice::from_ref(&empty));
-        assert_eq!(only.mlm, 0.0);
+        assert_eq!(only.losses.mlm, Some(0.0));
         let head = "generator.head.dense.weight";
         assert_within(head, &of_empty[head], &vec![0.0; 12 * 16], 0.0);
         assert!(gradient[head].iter::<f32>().any(|g| g != 0.0));
@@ -137,7 +137,7 @@ fn a_batch_of_padding_alone_teaches_nothing() {
         let mut snapshot = snapshot(model, &recipe, &device);
         let before = collect(snapshot.model());
         let step = step(&mut snapshot, &[batch.clone()], &recipe, &device);
-        assert_eq!((step.loss, step.clip.norm, step.tokens), (0.0, 0.0, 0));
+        assert_eq!((step.losses.total, step.clip.norm, step.tokens), (0.0, 0.0, 0));
         // Only the weight decay of 1e-2 times the learning rate of 2e-3 is left.
         assert_alike(&collect(snapshot.model()), &before, 3e-5);
     }

@@ -13,6 +13,7 @@ mod determinism;
 mod joint_parity;
 mod language;
 mod loading;
+mod objectives;
 mod overfitting;
 mod parameter_table;
 mod recipe;

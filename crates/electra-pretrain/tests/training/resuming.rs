@@ -1,7 +1,6 @@
 //! A run that was saved and loaded ends with the bits of one that was not.
 
 use burn::prelude::*;
-use electra_model::Precision;
 use electra_pretrain::snapshot::{Snapshot, SnapshotError};
 use electra_run::checkpoint::{Checkpoint, CheckpointStore};
 
@@ -20,7 +19,7 @@ fn train(snapshot: &mut Snapshot, end: u64, device: &Device) {
     }
 }
 
-fn save(snapshot: &Snapshot, store: &CheckpointStore) -> Checkpoint {
+pub fn save(snapshot: &Snapshot, store: &CheckpointStore) -> Checkpoint {
     let blobs = snapshot.to_blobs();
     let blobs: Vec<(&str, &[u8])> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     store.save(snapshot.step, &blobs, None).unwrap();
@@ -30,18 +29,18 @@ fn save(snapshot: &Snapshot, store: &CheckpointStore) -> Checkpoint {
 #[test]
 fn a_resumed_run_ends_with_the_bits_of_a_straight_one() {
     let device = Device::flex().autodiff();
-    let config = recipe(0.1).model;
-    let mut straight = Snapshot::new(&config, 1, &device, Precision::F32);
+    let recipe = recipe(0.1);
+    let mut straight = Snapshot::new(&recipe, 1, &device);
     train(&mut straight, STEPS, &device);
 
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointStore::open(folder.path(), 1).unwrap();
     for saved_at in [0, 1, 4] {
-        let mut begun = Snapshot::new(&config, 1, &device, Precision::F32);
+        let mut begun = Snapshot::new(&recipe, 1, &device);
         train(&mut begun, saved_at, &device);
         let checkpoint = save(&begun, &store);
         drop(begun);
-        let mut resumed = Snapshot::load(&checkpoint, &config, &device, Precision::F32).unwrap();
+        let mut resumed = Snapshot::load(&checkpoint, &recipe, &device).unwrap();
         assert_eq!(resumed.step, saved_at);
         train(&mut resumed, STEPS, &device);
         for ((file, found), (_, expected)) in resumed.to_blobs().iter().zip(straight.to_blobs()) {
@@ -53,15 +52,15 @@ fn a_resumed_run_ends_with_the_bits_of_a_straight_one() {
 #[test]
 fn a_checkpoint_of_another_model_is_refused() {
     let device = Device::flex().autodiff();
-    let config = recipe(0.1).model;
+    let recipe = recipe(0.1);
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointStore::open(folder.path(), 1).unwrap();
-    let checkpoint = save(&Snapshot::new(&config, 1, &device, Precision::F32), &store);
+    let checkpoint = save(&Snapshot::new(&recipe, 1, &device), &store);
 
     let refused = |change: fn(&mut electra_model::ModelConfig)| {
-        let mut other = config.clone();
-        change(&mut other);
-        match Snapshot::load(&checkpoint, &other, &device, Precision::F32) {
+        let mut other = recipe.clone();
+        change(&mut other.model);
+        match Snapshot::load(&checkpoint, &other, &device) {
             Err(SnapshotError::Weights(error)) => error.to_string(),
             Err(other) => panic!("{other}"),
             Ok(_) => panic!("a checkpoint of another model was loaded"),

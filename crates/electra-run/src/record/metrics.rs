@@ -55,12 +55,18 @@ pub struct Plan {
 /// Training since the line before: means over those steps where it says nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainRecord {
-    /// The weighted sum of both losses.
+    /// The weighted sum of the losses: what is minimised.
     pub loss: f64,
-    /// The generator's cross entropy at masked positions.
-    pub mlm_loss: f64,
-    /// The discriminator's binary cross entropy over real tokens.
-    pub rtd_loss: f64,
+    /// Cross entropy at masked positions of the network that reads \[MASK\]: the generator, if there
+    /// is one. None, as all that follow, where the objective has no such loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mlm_loss: Option<f64>,
+    /// The discriminator's binary cross entropy over the tokens that it judges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_loss: Option<f64>,
+    /// Cross entropy of a network that predicts the original tokens from corrupted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_loss: Option<f64>,
     /// Of the last step.
     pub learning_rate: f64,
     /// Global norm of the gradient before clipping.
@@ -74,13 +80,20 @@ pub struct TrainRecord {
     /// Part of the time spent waiting for data.
     pub data_wait_fraction: f64,
     /// Part of the masked positions that the generator's best guess gets right, in the last step and
-    /// with its dropout. None, as the next three, if that step had no masked position.
+    /// with its dropout. None, as the next four, if that step had no masked position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mlm_accuracy: Option<f64>,
     /// Part of them that the generator's sample gets right, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampled_accuracy: Option<f64>,
     /// Part of the tokens that the discriminator judges right, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtd_accuracy: Option<f64>,
+    /// Part of the tokens that are predicted right from corrupted text, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_accuracy: Option<f64>,
     /// Part of the tokens that are replaced, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fake_rate: Option<f64>,
     /// Passes over the data so far.
     pub epoch: f64,
@@ -91,30 +104,48 @@ pub struct TrainRecord {
 /// Evaluation on held-out examples. Padding is excluded everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRecord {
-    /// The weighted sum of both losses.
+    /// The weighted sum of the losses that the objective has.
     pub loss: f64,
-    /// The generator's cross entropy at masked positions.
-    pub mlm_loss: f64,
-    /// Part of the masked positions that the generator's best guess gets right.
-    pub mlm_accuracy: f64,
-    /// Part of the masked positions that the generator's sample gets right.
-    pub sampled_accuracy: f64,
+    /// Cross entropy at masked positions of the network that reads \[MASK\]: the generator, if there
+    /// is one. None, as all that follow, where the objective cannot measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mlm_loss: Option<f64>,
+    /// Part of the masked positions that its best guess gets right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mlm_accuracy: Option<f64>,
+    /// Part of the masked positions at which the sample is the original.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_accuracy: Option<f64>,
     /// The discriminator's binary cross entropy.
-    pub rtd_loss: f64,
-    /// Part of the tokens that the discriminator judges right.
-    pub rtd_accuracy: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_loss: Option<f64>,
+    /// Part of the judged tokens that the discriminator judges right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_accuracy: Option<f64>,
     /// Part of the tokens judged replaced that are.
-    pub rtd_precision: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_precision: Option<f64>,
     /// Part of the replaced tokens that are judged so.
-    pub rtd_recall: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_recall: Option<f64>,
     /// Area under the receiver operating characteristic.
-    pub rtd_auc: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_auc: Option<f64>,
+    /// Cross entropy of a network that predicts the original tokens from corrupted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_loss: Option<f64>,
+    /// Part of those tokens that its best guess gets right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_accuracy: Option<f64>,
     /// Part of the tokens that are replaced: `q`.
-    pub fake_rate: f64,
-    /// `rtd_loss / H(q)`: 1 is what knowing `q` alone achieves.
-    pub rtd_loss_over_entropy: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fake_rate: Option<f64>,
+    /// `rtd_loss / H(q)`, `q` taken over the judged tokens: 1 is what knowing it alone achieves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtd_loss_over_entropy: Option<f64>,
     /// Whether the discriminator has settled for the majority class.
-    pub collapsed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collapsed: Option<bool>,
 }
 
 /// One line of a log as read back.
@@ -291,7 +322,7 @@ mod tests {
             &TrainRecord { loss: 30.5, grad_norm: f64::NAN, tokens: 640, ..TrainRecord::default() },
         )
         .unwrap();
-        log.eval(10, &EvalRecord { rtd_auc: 0.75, ..EvalRecord::default() }).unwrap();
+        log.eval(10, &EvalRecord { rtd_auc: Some(0.75), ..EvalRecord::default() }).unwrap();
         log.event(11, "a \"quoted\"\nline").unwrap();
         log.end(12, 3.5, 768, "finished").unwrap();
         let records = read_metrics(&path).unwrap();

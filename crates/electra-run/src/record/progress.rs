@@ -7,16 +7,23 @@ use super::TrainRecord;
 /// ```text
 /// step  1,200/10,000  loss 14.32 (mlm 5.91 + rtd 0.168)  lr 4.80e-4  norm 0.93  12,345 tok/s  41% of peak  RSS 812 MB  ETA 1 h 03 min
 /// ```
+///
+/// A loss that the objective does not have is left out.
 #[must_use]
 pub fn line(step: u64, total_steps: u64, record: &TrainRecord, seconds_left: f64) -> String {
     let total = thousands(total_steps);
     let peak = record.peak_fraction.map_or(String::new(), |part| format!("  {:.0}% of peak", part * 100.0));
+    let parts = [
+        record.mlm_loss.map(|loss| format!("mlm {loss:.2}")),
+        record.rtd_loss.map(|loss| format!("rtd {loss:.3}")),
+        record.prediction_loss.map(|loss| format!("prediction {loss:.2}")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     format!(
-        "step {:>width$}/{total}  loss {:.2} (mlm {:.2} + rtd {:.3})  lr {:.2e}  norm {:.2}  {} tok/s{peak}  RSS {} MB  ETA {}",
+        "step {:>width$}/{total}  loss {:.2} ({})  lr {:.2e}  norm {:.2}  {} tok/s{peak}  RSS {} MB  ETA {}",
         thousands(step),
         record.loss,
-        record.mlm_loss,
-        record.rtd_loss,
+        parts.join(" + "),
         record.learning_rate,
         record.grad_norm,
         thousands(record.tokens_per_second.round() as u64),
@@ -66,8 +73,8 @@ mod tests {
     fn a_line_tells_everything_in_fixed_places() {
         let record = TrainRecord {
             loss: 14.318,
-            mlm_loss: 5.912,
-            rtd_loss: 0.1681,
+            mlm_loss: Some(5.912),
+            rtd_loss: Some(0.1681),
             learning_rate: 4.8e-4,
             grad_norm: 0.934,
             tokens_per_second: 12_344.6,
@@ -80,6 +87,8 @@ mod tests {
             "step  1,200/10,000  loss 14.32 (mlm 5.91 + rtd 0.168)  lr 4.80e-4  norm 0.93  12,345 tok/s  \
              41% of peak  RSS 1,812 MB  ETA 1 h 03 min"
         );
+        let predicted = TrainRecord { rtd_loss: None, prediction_loss: Some(4.004), ..record };
+        assert!(line(1, 10, &predicted, 1.0).contains("loss 14.32 (mlm 5.91 + prediction 4.00)  lr"));
         let unmeasured = TrainRecord { peak_fraction: None, ..record };
         assert!(!line(1, 10, &unmeasured, 1.0).contains("peak"));
     }

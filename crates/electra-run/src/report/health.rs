@@ -105,6 +105,12 @@ pub(super) fn verdict(history: &History) -> Verdict {
             "Collapsed",
             "The discriminator has settled for the majority class: it no longer learns.".to_owned(),
         ),
+        (false, _, 0) if last.number("loss").is_some() => (
+            "open",
+            "No verdict",
+            "The signs of a healthy run are those of a detector, which this objective does not train."
+                .to_owned(),
+        ),
         (false, _, 0) => {
             ("open", "Not evaluated yet", "The held-out evaluation has no usable numbers.".to_owned())
         }

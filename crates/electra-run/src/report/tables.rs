@@ -76,7 +76,7 @@ enum Better {
 
 /// None if there is no evaluation.
 pub(super) fn metrics(history: &History) -> Option<Vec<Metric>> {
-    const METRICS: [(&str, &str, usize, Better); 11] = [
+    const METRICS: [(&str, &str, usize, Better); 13] = [
         ("loss", "Total loss", 2, Better::Less),
         ("mlm_loss", "Generator loss", 3, Better::Less),
         ("mlm_accuracy", "Generator accuracy", 3, Better::More),
@@ -87,6 +87,8 @@ pub(super) fn metrics(history: &History) -> Option<Vec<Metric>> {
         ("rtd_precision", "Precision", 3, Better::More),
         ("rtd_recall", "Recall", 3, Better::More),
         ("rtd_accuracy", "Accuracy", 3, Better::More),
+        ("prediction_loss", "Prediction loss", 3, Better::Less),
+        ("prediction_accuracy", "Prediction accuracy", 3, Better::More),
         ("fake_rate", "Fake rate q", 4, Better::Neither),
     ];
     let last = history.eval.last()?;

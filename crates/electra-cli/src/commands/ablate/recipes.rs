@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use electra_ablate::plan::RecipeFacts;
-use electra_model::flops::{ForwardFlops, ParameterCount};
+use electra_model::flops::ParameterCount;
 use electra_pretrain::recipe::{Recipe, check};
 use electra_run::recipe::{RecipeError, Resolved, load};
 use electra_text::DataSet;
@@ -37,17 +37,20 @@ impl Recipes {
         let resolved = self.load(overrides)?;
         let r = &resolved.value;
         let (batch, length) = (r.train.batch_size, r.data.sequence_length);
-        let count = ParameterCount::of(&r.model);
+        let count = ParameterCount::of(&r.model, r.networks());
         let model = serde_json::to_string(&r.model).expect("sizes are JSON");
         Ok(RecipeFacts {
             recipe_hash: resolved.hash_without(UNMEASURED),
             data_hash: self.data_hash(&r.data.path),
             steps: r.train.steps,
             warmup_steps: r.schedule.warmup_steps,
-            flops_per_step: ForwardFlops::of(&r.model, batch, length, r.slots()).training_step(),
+            // Stages of a run differ; their mean is what an equal budget has to share out.
+            flops_per_step: r.run_flops() / r.train.steps as f64,
             parameters: [count.discriminator, count.generator],
             shape: format!(
-                "{model} {batch} {} {length} {} {:?} {}",
+                "{model} {:?} {:?} {batch} {} {length} {} {:?} {}",
+                r.objective,
+                r.scheme,
                 r.micro_batch_size(),
                 r.slots(),
                 r.train.precision,

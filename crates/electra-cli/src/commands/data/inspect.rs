@@ -131,7 +131,8 @@ impl InspectCommand {
 fn masked_positions(example: Example<'_>, tokenizer: &Tokenizer, seed: u64) -> Vec<usize> {
     let ids = example.ids.to_vec();
     let slots = MASKING.slots(ids.len());
-    let chosen = MASKING.choose(&ids, tokenizer.special(), slots, &mut StdRng::seed_from_u64(seed));
+    let mut rng = StdRng::seed_from_u64(seed);
+    let chosen = MASKING.choose(&ids, tokenizer.special(), |_| false, slots, &mut rng);
     chosen.into_iter().map(|slot| slot.position).collect()
 }
 

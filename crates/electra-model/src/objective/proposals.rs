@@ -1,0 +1,112 @@
+//! Who proposes replacements, and the generator's half of a forward pass.
+
+use burn::prelude::*;
+use electra_kernels as kernels;
+use serde::{Deserialize, Serialize};
+
+use super::{Joint, JointOutput, Pass, Stage};
+use crate::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
+use crate::dropout::{DropoutSites, Network};
+
+/// Who proposes replacements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proposals {
+    /// A generator that learns (Clark et al. 2020, §2).
+    #[default]
+    Learned,
+    /// Chance: every id of the vocabulary alike, special ones too (`uniform_generator` of
+    /// google-research/electra). There is no generator and nothing of it in a checkpoint.
+    Uniform,
+    /// Chance: each id as often as it occurs in the training text, special ones never ("unigram" in
+    /// figure 3 of Clark et al. 2020). There is no generator and nothing of it in a checkpoint.
+    Unigram,
+}
+
+impl Proposals {
+    /// Whether a network makes them.
+    pub fn is_learned(&self) -> bool {
+        *self == Self::Learned
+    }
+}
+
+/// The text with samples, and what the generator said of it, where a network made them.
+pub(super) struct Proposed {
+    pub learned: Option<Learned>,
+    pub corrupted: Corrupted,
+}
+
+/// What a generator that learns says at the chosen positions.
+pub(super) struct Learned {
+    /// Masked language modelling loss, `[1]`.
+    pub mlm: Tensor<1>,
+    /// Hidden states `[B * N, H_g]`.
+    pub rows: Tensor<2>,
+    /// `[B * N, V]`
+    pub logits: Tensor<2>,
+}
+
+impl Pass<'_> {
+    /// Reads the masked text. A generator that is not trained drops nothing.
+    fn ask(&self) -> Learned {
+        let batch = self.batch;
+        let sites = match self.stage {
+            Stage::DiscriminatorAlone => DropoutSites::off(),
+            _ => self.sites(Network::Generator),
+        };
+        let rows = self.model.generator_rows(
+            batch.masked_ids.clone(),
+            batch.segments.clone(),
+            batch.real.clone(),
+            batch.positions.clone(),
+            &sites,
+        );
+        let logits = self.model.propose(rows.clone());
+        let mlm =
+            kernels::weighted_cross_entropy(logits.clone(), batch.targets.clone(), batch.weights.clone());
+        Learned { mlm: mlm / self.normalizer.mlm, rows, logits }
+    }
+
+    /// Reads the masked text and writes samples over the originals. Without a generator the samples
+    /// are those that came with the batch.
+    pub(super) fn propose(&self, joint: &Joint) -> Proposed {
+        let batch = self.batch;
+        if !joint.proposals.is_learned() {
+            let samples = self.samples.clone().or_else(|| batch.proposals.clone());
+            let samples = samples.expect("a batch for an objective without a generator brings its samples");
+            return Proposed { learned: None, corrupted: corrupt_with(samples, batch) };
+        }
+        let learned = self.ask();
+        let Joint { temperature, disallow_correct, .. } = *joint;
+        let corrupted = match self.samples.clone() {
+            Some(samples) => corrupt_with(samples, batch),
+            None => corrupt(learned.logits.clone(), batch, Sampling { temperature, disallow_correct }),
+        };
+        Proposed { learned: Some(learned), corrupted }
+    }
+
+    /// The generator's half of the objective and nothing else.
+    pub(super) fn generator_alone(&self, joint: &Joint) -> JointOutput {
+        let Learned { mlm, logits, .. } = self.ask();
+        JointOutput {
+            mlm: Some(mlm.clone().detach()),
+            generator_logits: Some(logits.detach()),
+            ..JointOutput::of(mlm * joint.generator_weight)
+        }
+    }
+}
+
+impl Proposed {
+    /// The output of a pass in which the other network had `loss [1]`: the losses that the stage
+    /// trains, weighted and added up.
+    pub(super) fn with(self, pass: &Pass, joint: &Joint, loss: Tensor<1>) -> JointOutput {
+        let weighted = loss * joint.discriminator_weight;
+        let total = match (&self.learned, pass.stage) {
+            (Some(learned), Stage::Joint) => learned.mlm.clone() * joint.generator_weight + weighted,
+            _ => weighted,
+        };
+        let said = self.learned.map(|learned| (learned.mlm.detach(), learned.logits.detach()));
+        let (mlm, generator_logits) = said.unzip();
+        JointOutput { mlm, generator_logits, corrupted: Some(self.corrupted), ..JointOutput::of(total) }
+    }
+}

@@ -1,0 +1,44 @@
+//! Masked language modelling loss plus weighted replaced token detection.
+
+use electra_kernels as kernels;
+
+use super::{Joint, JointOutput, Pass, Stage, adversarial};
+
+/// Where the discriminator's loss is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// At every real token.
+    RealTokens,
+    /// At the chosen positions, whose number divides it.
+    ChosenPositions,
+}
+
+/// Clark et al. 2020, equation 1 of §2; [`Judged::ChosenPositions`] is "ELECTRA 15%" of §3.5.
+pub(super) fn forward(pass: &Pass, joint: &Joint, judged: Judged) -> JointOutput {
+    let proposed = pass.propose(joint);
+    let detected = pass.model.discriminator.detect(pass.read(proposed.corrupted.ids.clone())); // [B, S]
+    let (judged, count) = match judged {
+        Judged::RealTokens => (pass.batch.real.clone(), pass.normalizer.rtd),
+        Judged::ChosenPositions => (pass.batch.chosen(), pass.normalizer.chosen),
+    };
+    let labels = proposed.corrupted.labels.clone();
+    let rtd = kernels::weighted_binary_cross_entropy(detected.clone(), labels, judged.clone());
+    let rtd = rtd / count;
+    let policy = match (&proposed.learned, pass.stage) {
+        (Some(learned), Stage::Adversarial) => {
+            Some(adversarial::policy_loss(pass, joint, learned, &proposed, detected.clone()))
+        }
+        _ => None,
+    };
+    let output = proposed.with(pass, joint, rtd.clone());
+    JointOutput {
+        total: match policy {
+            Some(policy) => policy * joint.generator_weight + output.total,
+            None => output.total,
+        },
+        rtd: Some(rtd.detach()),
+        discriminator_logits: Some(detected.detach()),
+        judged: Some(judged),
+        ..output
+    }
+}

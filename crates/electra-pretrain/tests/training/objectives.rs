@@ -1,0 +1,339 @@
+//! Every objective and scheme through the step function: it learns, micro-batches add up, devices
+//! agree, and a resumed run has the bits of an unbroken one.
+
+use burn::module::Module;
+use burn::prelude::*;
+use electra_model::parameters::collect;
+use electra_model::{BatchData, GeneratorKind, TieMode};
+use electra_pretrain::Recipe;
+use electra_pretrain::evaluate::evaluate;
+use electra_pretrain::metrics::Tally;
+use electra_pretrain::recipe::check;
+use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::step::optimizer_step;
+use electra_run::recipe::load_str;
+use serde_json::{Value, json};
+
+use crate::golden::assert_alike;
+use crate::loading::{data, loader_of};
+use crate::resuming::save;
+use crate::steps::{moments, step};
+use crate::tiny::{self, devices};
+
+/// The recipe of the other tests with these keys changed.
+fn recipe_with(dropout: f64, changes: &[(&str, Value)]) -> Recipe {
+    let mut recipe = serde_json::to_value(crate::recipe::recipe(dropout)).unwrap();
+    for (pointer, value) in changes {
+        let (table, key) = pointer.rsplit_once('/').unwrap();
+        recipe.pointer_mut(table).unwrap()[key] = value.clone();
+    }
+    serde_json::from_value(recipe).unwrap()
+}
+
+fn kind(kind: &str) -> (&'static str, Value) {
+    let joint = json!({
+        "kind": kind,
+        "generator_weight": 1.0,
+        "discriminator_weight": if kind.contains("mlm") { 1.0 } else { 50.0 },
+        "temperature": 1.0,
+        "disallow_correct": false,
+    });
+    ("/objective", if kind == "mlm" { json!({ "kind": "mlm" }) } else { joint })
+}
+
+/// Equal sizes and tables for two-stage training.
+fn as_large(tie: &str) -> (&'static str, Value) {
+    let sizes =
+        json!({ "tie": tie, "width": 1.0, "depth": 1.0, "num_attention_heads": 4, "intermediate_size": 48 });
+    ("/model/generator", sizes)
+}
+
+/// Name and recipe of everything that is not the paper's own.
+pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
+    let with = |changes: &[_]| recipe_with(dropout, changes);
+    let two_stage = || ("/scheme", json!({ "kind": "two-stage", "generator_steps": 3 }));
+    let two_stage_as_it_is =
+        ("/scheme", json!({ "kind": "two-stage", "generator_steps": 3, "initialise": false }));
+    let uniform = ("/objective/proposals", json!("uniform"));
+    let unigram = ("/objective/proposals", json!("unigram"));
+    vec![
+        ("electra-15", with(&[kind("electra-15")])),
+        ("mlm", with(&[kind("mlm")])),
+        ("replace-mlm", with(&[kind("replace-mlm")])),
+        ("all-tokens-mlm", with(&[kind("all-tokens-mlm")])),
+        ("uniform", with(&[uniform])),
+        ("unigram", with(&[kind("replace-mlm"), unigram])),
+        ("electric", with(&[kind("electric")])),
+        ("electric untied", with(&[kind("electric"), ("/model/generator/tie", json!("none"))])),
+        ("disentangled", with(&[("/model/generator/tie", json!("gradient-disentangled"))])),
+        ("two-stage", with(&[("/model/embedding_size", json!(24)), as_large("none"), two_stage()])),
+        ("two-stage on one table", with(&[as_large("gradient-disentangled"), two_stage()])),
+        ("two-stage as it is", with(&[("/model/generator/tie", json!("none")), two_stage_as_it_is])),
+        ("adversarial", with(&[("/scheme", json!({ "kind": "adversarial" }))])),
+    ]
+}
+
+/// Rows with a sample for every slot, whoever asks for it.
+fn batch(lengths: &[usize], seed: u64) -> BatchData {
+    let mut batch = tiny::batch(lengths, 32, seed);
+    let mut noise = tiny::Noise(seed + 99);
+    batch.probability = 0.15;
+    batch.candidates = batch.ids.iter().map(|&id| f32::from(id >= 5)).collect();
+    batch.proposals = batch.targets.iter().map(|_| (5 + noise.below(91)) as i32).collect();
+    batch
+}
+
+fn train(snapshot: &mut Snapshot, end: u64, recipe: &Recipe, device: &Device) {
+    while snapshot.step < end {
+        step(snapshot, &[batch(&[32, 9, 20, 4], snapshot.step)], recipe, device);
+    }
+}
+
+#[test]
+fn every_variant_is_a_recipe_that_is_accepted_and_written_as_it_was_read() {
+    for (name, recipe) in variants(0.1) {
+        let text = toml_of(&recipe);
+        let resolved =
+            load_str::<Recipe>("variant.toml", &text, &[]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(resolved.value, recipe, "{name}");
+        check(&resolved).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
+/// The recipe as a file.
+fn toml_of(recipe: &Recipe) -> String {
+    fn write(out: &mut String, prefix: &str, table: &Value) {
+        let (tables, values): (Vec<_>, Vec<_>) =
+            table.as_object().unwrap().iter().partition(|(_, v)| v.is_object());
+        values.iter().for_each(|(key, value)| *out += &format!("{key} = {value}\n"));
+        for (key, value) in tables {
+            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            *out += &format!("[{path}]\n");
+            write(out, &path, value);
+        }
+    }
+    let mut out = "recipe_version = 1\n".to_string();
+    write(&mut out, "", &serde_json::to_value(recipe).unwrap());
+    out
+}
+
+#[test]
+fn every_variant_learns() {
+    let device = Device::flex().autodiff();
+    for (name, mut recipe) in variants(0.0) {
+        if name.starts_with("two-stage") {
+            recipe.scheme = recipe_with(0.0, &[("/scheme", json!({
+                "kind": "two-stage", "generator_steps": 60, "initialise": name != "two-stage as it is",
+            }))])
+            .scheme;
+        }
+        let rows = batch(&[32, 28, 32, 20], 1);
+        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        let mut losses = vec![];
+        for _ in 0..140 {
+            losses.push(step(&mut snapshot, std::slice::from_ref(&rows), &recipe, &device).losses);
+        }
+        let last = losses[139];
+        let falls = |what: &str, of: fn(&electra_pretrain::step::Losses) -> Option<f64>, to: f64| {
+            let found: Vec<f64> = losses.iter().filter_map(of).collect();
+            let Some(first) = found.first() else { return };
+            // The least, as a generator that knows its rows by heart leaves nothing to find.
+            let least = found.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(least < to * first, "{what} of {name} went from {first} to {least}");
+        };
+        assert!(last.total.is_finite(), "{name}");
+        // An adversarial generator is not asked to be right.
+        if name != "adversarial" {
+            falls("mlm", |losses| losses.mlm, 0.6);
+        }
+        falls("rtd", |losses| losses.rtd, 0.6);
+        falls("prediction", |losses| losses.prediction, 0.6);
+    }
+}
+
+#[test]
+fn micro_batches_of_every_variant_add_up() {
+    let [flex, composed] = devices();
+    for (name, recipe) in variants(0.0) {
+        for device in [&flex, &composed] {
+            let whole = batch(&[32, 4, 30, 31, 3, 5, 28, 2], 11);
+            let run = |micro_batches: &[BatchData]| {
+                let mut snapshot = Snapshot::new(&recipe, 1, device);
+                // Of two stages the second, which the generator takes part in too.
+                snapshot.step = 3;
+                let step = step(&mut snapshot, micro_batches, &recipe, device);
+                (step, moments(&snapshot, 1))
+            };
+            let (expected, of_whole) = run(std::slice::from_ref(&whole));
+            let parts: Vec<BatchData> = (0..4).map(|m| tiny::rows(&whole, 2 * m, 2)).collect();
+            let (found, of_parts) = run(&parts);
+            let error = (found.losses.total / expected.losses.total - 1.0).abs();
+            assert!(error < 1e-5, "{name}: {:?}, expected {:?}", found.losses, expected.losses);
+            assert_alike(&of_parts, &of_whole, 1e-4);
+        }
+    }
+}
+
+#[test]
+fn both_cpu_devices_take_the_same_steps_of_every_variant() {
+    let [flex, composed] = devices();
+    for (name, recipe) in variants(0.0) {
+        let run = |device: &Device| {
+            let mut snapshot = Snapshot::new(&recipe, 1, device);
+            (0..4)
+                .map(|n| step(&mut snapshot, &[batch(&[32, 9, 17, 4], n)], &recipe, device).losses)
+                .collect::<Vec<_>>()
+        };
+        for (found, expected) in run(&composed).iter().zip(run(&flex)) {
+            let error = (found.total / expected.total - 1.0).abs();
+            assert!(error < 2e-3, "{name}: {found:?}, expected {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn resumed_runs_of_every_variant_end_with_the_bits_of_straight_ones() {
+    let device = Device::flex().autodiff();
+    for (name, recipe) in variants(0.1) {
+        let mut straight = Snapshot::new(&recipe, 1, &device);
+        train(&mut straight, 5, &recipe, &device);
+        let folder = tempfile::tempdir().unwrap();
+        // 3: between the two stages of those that have two.
+        for saved_at in [2, 3, 4] {
+            let store = electra_run::checkpoint::CheckpointStore::open(folder.path(), 1).unwrap();
+            let mut begun = Snapshot::new(&recipe, 1, &device);
+            train(&mut begun, saved_at, &recipe, &device);
+            let mut resumed = Snapshot::load(&save(&begun, &store), &recipe, &device).unwrap();
+            train(&mut resumed, 5, &recipe, &device);
+            for ((file, found), (_, expected)) in resumed.to_blobs().iter().zip(straight.to_blobs()) {
+                assert!(*found == expected, "{file} of {name} differs after a resume at step {saved_at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_second_stage_starts_from_the_generator_and_leaves_it_alone() {
+    let device = Device::flex().autodiff();
+    for (name, mut recipe) in variants(0.1).into_iter().filter(|(name, _)| name.starts_with("two-stage")) {
+        // A step that changes nothing shows what it started from.
+        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        train(&mut snapshot, 3, &recipe, &device);
+        let before = collect(snapshot.model());
+        recipe.schedule.learning_rate = 1e-30;
+        train(&mut snapshot, 4, &recipe, &device);
+        let after = collect(snapshot.model());
+        let key = "encoder.layers.1.attention.query.weight";
+        let (own, shared) = (format!("discriminator.{key}"), format!("generator.{key}"));
+        assert_eq!(after[&own] == after[&shared], name != "two-stage as it is", "{name}");
+        assert_ne!(before[&own], before[&shared], "{name}");
+        recipe.schedule.learning_rate = 2e-3;
+        train(&mut snapshot, 5, &recipe, &device);
+        for (path, data) in collect(snapshot.model()) {
+            assert!(!path.starts_with("generator.") || data == before[&path], "{path} of {name} changed");
+        }
+        assert_ne!(collect(snapshot.model())[&own], after[&own], "{name}");
+    }
+}
+
+#[test]
+fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let device = Device::flex().autodiff();
+    for (name, recipe) in variants(0.0) {
+        let loader = loader_of(&recipe, &data);
+        let snapshot = Snapshot::start(&recipe, &data, &device);
+        let model = snapshot.model().valid();
+        let of = |rows, stage| {
+            evaluate(&model, &recipe.objective, stage, &loader, &Device::flex(), 64, rows).unwrap()
+        };
+        let stage = recipe.scheme.stage(0);
+        let found = of(64, stage);
+        assert!((of(3, stage).loss / found.loss - 1.0).abs() < 1e-5, "{name}");
+        let alone = stage == electra_model::Stage::GeneratorAlone;
+        let detects =
+            name != "mlm" && !name.contains("tokens") && recipe.objective.kind() != "replace-mlm" && !alone;
+        assert_eq!(found.rtd_loss.is_some(), detects, "{name}: {found:?}");
+        assert_eq!(found.rtd_auc.is_some(), detects, "{name}");
+        let learns = name == "mlm" || recipe.networks().generator != GeneratorKind::None;
+        assert_eq!(found.mlm_loss.is_some(), learns, "{name}");
+        let samples = name != "mlm" && !alone;
+        assert_eq!(
+            (found.sampled_accuracy.is_some(), found.fake_rate.is_some()),
+            (samples, samples),
+            "{name}"
+        );
+        let predicts = recipe.objective.kind().contains("-mlm");
+        assert_eq!(found.prediction_accuracy.is_some(), predicts, "{name}");
+        // The same numbers during training.
+        let mut trained = Snapshot::new(&recipe, 1, &device);
+        let mut tally = Tally::default();
+        let batches = loader.at(0);
+        optimizer_step(&mut trained, &batches, &recipe, &device, Some(&mut tally)).unwrap();
+        let right = tally.finish(recipe.objective.weights());
+        assert_eq!((right.rtd_loss.is_some(), right.mlm_loss.is_some()), (detects, learns), "{name}");
+    }
+}
+
+#[test]
+fn contradictions_between_scheme_and_model_are_refused_at_their_key() {
+    let of = |changes: &[(&str, Value)]| {
+        let text = toml_of(&recipe_with(0.0, changes));
+        let resolved = load_str::<Recipe>("wrong.toml", &text, &[]).unwrap();
+        check(&resolved).unwrap_err().to_string()
+    };
+    let two_stage = |steps: u64| ("/scheme", json!({ "kind": "two-stage", "generator_steps": steps }));
+    let tie = |tie: &str| ("/model/generator/tie", json!(tie));
+    let adversarial = || ("/scheme", json!({ "kind": "adversarial" }));
+    for (error, part) in [
+        (of(&[two_stage(3)]), "model.generator.tie"),
+        (of(&[two_stage(3), tie("none")]), "two networks of one size"),
+        (of(&[two_stage(200), as_large("gradient-disentangled")]), "scheme.generator_steps"),
+        (of(&[two_stage(3), kind("mlm")]), "needs a generator"),
+        (of(&[adversarial(), kind("replace-mlm")]), "discriminator to fool"),
+        (of(&[adversarial(), ("/objective/disallow_correct", json!(true))]), "objective.disallow_correct"),
+        (of(&[adversarial(), ("/objective/proposals", json!("uniform"))]), "needs a generator"),
+        (of(&[adversarial(), kind("electric")]), "needs a generator"),
+        (of(&[kind("electric"), ("/model/generator", json!({ "tie": "all" }))]), "two towers"),
+        (of(&[kind("electric"), ("/objective/proposals", json!("uniform"))]), "objective.proposals"),
+        (
+            of(&[(
+                "/masking",
+                json!({ "kind": "span", "probability": 0.15, "end_probability": 0.0, "max_length": 10 }),
+            )]),
+            "masking.end_probability",
+        ),
+    ] {
+        assert!(error.contains(part), "{error} does not speak of {part}");
+    }
+}
+
+#[test]
+fn a_plan_counts_what_a_variant_has_and_does() {
+    for (name, recipe) in variants(0.0) {
+        let forecast = electra_pretrain::plan::forecast(&recipe, &Device::flex(), 1, None).unwrap();
+        let model = Snapshot::new(&recipe, 1, &Device::flex().autodiff());
+        let built: usize =
+            collect(model.model()).values().map(|data| data.shape().iter().product::<usize>()).sum();
+        assert_eq!(forecast.parameters.iter().sum::<usize>(), built, "{name}");
+        assert_eq!(forecast.flops, recipe.run_flops(), "{name}");
+        assert!(forecast.plan.seconds > 0.0, "{name}");
+    }
+    let joint = crate::recipe::recipe(0.0).run_flops();
+    let of = |name: &str| variants(0.0).into_iter().find(|(n, _)| *n == name).unwrap().1.run_flops();
+    assert_eq!(of("electra-15"), joint);
+    assert!(of("uniform") < joint && of("all-tokens-mlm") > joint);
+    let recipe = recipe_with(0.0, &[("/model/generator/tie", json!(TieMode::None))]);
+    let (both, first) = (recipe.step_flops(0), of("two-stage as it is") / 200.0);
+    assert!(first < both, "{first} a step in two stages, {both} in one");
+}
+
+#[test]
+fn recipes_of_the_papers_own_run_hash_as_they_did_before_there_were_others() {
+    let text = include_str!("../../../../configs/pretrain/small.toml");
+    let recipe = load_str::<Recipe>("small.toml", text, &[]).unwrap();
+    assert!(!recipe.text.contains("proposals") && !recipe.text.contains("scheme"), "{}", recipe.text);
+    let hash = recipe.hash_without(electra_pretrain::recipe::FREE_KEYS);
+    assert_eq!(hash, "79e903f5a3d8d7b11270c20fd31066651da8f259fffd8008096e24d81d924e09");
+}
