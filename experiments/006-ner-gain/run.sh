@@ -17,16 +17,16 @@ mkdir -p "$out" "$here/results"
 # Of GMB's development data the first 1,000 sentences; its recipe takes the first 4,000 to train on.
 awk 'BEGIN { RS = ""; ORS = "\n\n" } NR <= 1000' "$sets/gmb/dev.conll" > "$out/gmb-dev.conll"
 
-# One arm: name, set, model, then what differs from recipe.toml of the set.
+# One arm: seeds, name, set, model, then what differs from the recipe of the set.
 tag() {
-    name=$1 set=$2 model=$3
+    seeds=$1 name=$2 set=$3 model=$4
     data=$sets/$set
     dev=$data/dev.conll
     [ "$set" != gmb ] || dev=$out/gmb-dev.conll
-    shift 3
+    shift 4
     changes=()
     for change in "$@"; do changes+=(--set "$change"); done
-    "$electra" finetune ner "$here/$set.toml" --model "$model" --seeds "${SEEDS:-5}" --threads 1 \
+    "$electra" finetune ner "$here/$set.toml" --model "$model" --seeds "$seeds" --threads 1 \
         --train "$data/train.conll" --dev "$dev" --test "$data/test.conll" \
         "${changes[@]}" --out "$out/$set-$name" --display quiet --json > "$here/results/$set-$name.json"
     echo "$set-$name done"
@@ -36,27 +36,31 @@ export -f tag
 tuned="schedule.learning_rate=1e-3 rates.layer_decay={kind=\"none\"}"
 {
     for set in wikigold gmb wnut17; do
-        echo "pretrained $set $model"
-        echo "scratch $set scratch:$model"
+        echo "5 pretrained $set $model"
+        echo "5 scratch $set scratch:$model"
     done
     # The control with what suits it: a higher rate, the same for all layers.
     for set in wikigold gmb wnut17; do
-        echo "scratch-tuned $set scratch:$model $tuned"
+        echo "3 scratch-tuned $set scratch:$model $tuned"
     done
-    echo "crf wikigold $model labels.decoding=\"crf\""
-    echo "no-decay wikigold $model rates.layer_decay={kind=\"none\"}"
-    echo "document wikigold $model input.context=\"document\""
-    echo "inverse-frequency gmb $model loss.class_weights={kind=\"inverse-frequency\"}"
-    echo "effective-number gmb $model loss.class_weights={kind=\"effective-number\",beta=0.999}"
+    echo "3 crf wikigold $model labels.decoding=\"crf\""
+    echo "3 no-decay wikigold $model rates.layer_decay={kind=\"none\"}"
+    echo "3 document wikigold $model input.context=\"document\""
+    echo "3 inverse-frequency gmb $model loss.class_weights={kind=\"inverse-frequency\"}"
+    echo "3 effective-number gmb $model loss.class_weights={kind=\"effective-number\",beta=0.999}"
 } | grep -E "${ONLY:-.}" | xargs -P "${JOBS:-2}" -d '\n' -I {} bash -c 'IFS=" " read -r -a words <<< "$1"; tag "${words[@]}"' _ {}
 
 [ -z "${ONLY:-}" ] || exit 0
 
-# A against B on the pooled test predictions of their seeds.
+# A against B on the pooled test predictions of the seeds that both have.
 against() {
     ours=() theirs=()
-    for file in "$out/$1"/seed-*/predictions-test.conll; do ours+=(--pred "$file"); done
-    for file in "$out/$2"/seed-*/predictions-test.conll; do theirs+=(--against "$file"); done
+    for run in "$out/$1"/seed-*; do
+        other=$out/$2/${run##*/}/predictions-test.conll
+        [ -f "$other" ] || continue
+        ours+=(--pred "$run/predictions-test.conll")
+        theirs+=(--against "$other")
+    done
     "$electra" eval ner --gold "$sets/${1%%-*}/test.conll" "${ours[@]}" "${theirs[@]}" --json \
         > "$here/results/$1-against-${2#*-}.json"
 }

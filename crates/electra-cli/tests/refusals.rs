@@ -264,7 +264,7 @@ fn a_typo_in_an_override() {
         ("trian.batch_size=3", ["unknown field `trian`, did you mean `train`?", "trian.batch_size=3"]),
         ("train.batch_size=many", ["`train.batch_size` must be a whole number", "not the string \"many\""]),
         ("train.batch_size", ["an override is written key=value", "--set train.batch_size=64"]),
-        ("objective.kind=mlm", ["unknown value `mlm`", "replaced-token-detection"]),
+        ("objective.kind=mml", ["unknown value `mml`", "the values here are replaced-token-detection"]),
         ("train.dropout=1.5", ["`train.dropout` is 1.5", "at least 0 and below 1"]),
     ] {
         assert_says(&bench.refuse(&format!("{PRETRAIN} --set {text}")), &parts);
