@@ -6,7 +6,7 @@ use burn::tensor::TensorData;
 use crate::config::{ModelConfig, TieMode};
 use crate::parameters::{NamedTensors, below};
 
-/// The parts of an [`Electra`](crate::Electra). Sizes are in [`ModelConfig`](crate::ModelConfig).
+/// The parts of an [`Electra`](crate::Electra). Sizes are in [`ModelConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Networks {
     /// Who proposes replacements.
