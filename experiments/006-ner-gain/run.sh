@@ -33,16 +33,14 @@ tag() {
 }
 export -f tag
 
-tuned="schedule.learning_rate=1e-3 rates.layer_decay={kind=\"none\"}"
 {
     for set in wikigold gmb wnut17; do
         echo "5 pretrained $set $model"
         echo "5 scratch $set scratch:$model"
     done
-    # The control with what suits it: a higher rate, the same for all layers.
-    for set in wikigold gmb wnut17; do
-        echo "3 scratch-tuned $set scratch:$model $tuned"
-    done
+    # Both arms with the first look's recipe: a higher rate, twice the epochs, batch 32.
+    echo "1 pretrained-longer gmb $model schedule.learning_rate=1e-3 train.epochs=10 train.batch_size=32"
+    echo "1 scratch-longer gmb scratch:$model schedule.learning_rate=1e-3 train.epochs=10 train.batch_size=32"
     echo "3 crf wikigold $model labels.decoding=\"crf\""
     echo "3 no-decay wikigold $model rates.layer_decay={kind=\"none\"}"
     echo "3 document wikigold $model input.context=\"document\""
@@ -64,8 +62,8 @@ against() {
     "$electra" eval ner --gold "$sets/${1%%-*}/test.conll" "${ours[@]}" "${theirs[@]}" --json \
         > "$here/results/$1-against-${2#*-}.json"
 }
-for set in wikigold gmb wnut17; do
-    for arm in scratch scratch-tuned; do against "$set-pretrained" "$set-$arm"; done
-done
+for set in wikigold gmb wnut17; do against "$set-pretrained" "$set-scratch"; done
+against gmb-pretrained gmb-scratch-longer
+against gmb-pretrained-longer gmb-scratch-longer
 for arm in crf no-decay document; do against "wikigold-$arm" wikigold-pretrained; done
 for arm in inverse-frequency effective-number; do against "gmb-$arm" gmb-pretrained; done
