@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::prelude::*;
 use electra_model::dropout::DropoutSites;
 use electra_model::flops::ForwardFlops;
-use electra_model::{ModelConfig, Networks, Precision};
+use electra_model::{ModelConfig, Networks};
 use electra_run::process;
 use electra_run::seed::{Purpose, stream};
 use electra_run::timing::{Throughput, quantile};
@@ -139,7 +139,7 @@ pub fn bench_tagger(
             3.0 * forward
         }
         Task::Infer => {
-            let tagger = Tagger::init(shape, recipe.seed, &bench.device, Precision::F32);
+            let tagger = Tagger::init(shape, recipe.seed, &bench.device, recipe.train.precision);
             for i in 0..all {
                 let batch = random_batch(sizes, b, s, labels.len(), i as u64).data;
                 let start = Instant::now();
