@@ -2,14 +2,14 @@
 # Every tagger of this experiment, two at a time on one core each; what is finished is not trained
 # again. Then the paired tests, on the test predictions of all seeds together.
 #
-#   experiments/006-ner-gain/run.sh SETS [MODEL]
+#   experiments/006-ner-gain/run.sh SETS [MODEL [LONGER]]
 #
 # SETS holds wikigold/, gmb/ and wnut17/, each with train.conll, dev.conll and test.conll; MODEL is
-# a run of mini-cased.toml. ONLY=PATTERN takes the arms that match it and leaves out the tests.
+# a run of mini-cased.toml, LONGER one of 28,000 steps. ONLY=PATTERN takes the arms that match it and leaves out the tests.
 set -euo pipefail
-sets=$(realpath "${1:?usage: run.sh SETS [MODEL]}")
+sets=$(realpath "${1:?usage: run.sh SETS [MODEL [LONGER]]}")
 cd "$(dirname "$0")/../.."
-model=${2:-runs/mini-cased}
+model=${2:-runs/mini-cased} longer=${3:-runs/mini-28k}
 export electra=${ELECTRA:-target/release/electra} here=experiments/006-ner-gain out=runs/ner-gain
 export sets
 mkdir -p "$out" "$here/results"
@@ -38,9 +38,11 @@ export -f tag
         echo "5 pretrained $set $model"
         echo "5 scratch $set scratch:$model"
     done
-    # Both arms with the first look's recipe: a higher rate, twice the epochs, batch 32.
-    echo "1 pretrained-longer gmb $model schedule.learning_rate=1e-3 train.epochs=10 train.batch_size=32"
-    echo "1 scratch-longer gmb scratch:$model schedule.learning_rate=1e-3 train.epochs=10 train.batch_size=32"
+    # With the first look's recipe: a higher rate, twice the epochs, batch 32.
+    recipe="schedule.learning_rate=1e-3 train.epochs=10 train.batch_size=32"
+    echo "1 pretrained-longer gmb $model $recipe"
+    echo "5 pretrained-28k gmb $longer $recipe"
+    echo "5 scratch-longer gmb scratch:$model $recipe"
     echo "3 crf wikigold $model labels.decoding=\"crf\""
     echo "3 no-decay wikigold $model rates.layer_decay={kind=\"none\"}"
     echo "3 document wikigold $model input.context=\"document\""
@@ -65,5 +67,6 @@ against() {
 for set in wikigold gmb wnut17; do against "$set-pretrained" "$set-scratch"; done
 against gmb-pretrained gmb-scratch-longer
 against gmb-pretrained-longer gmb-scratch-longer
+against gmb-pretrained-28k gmb-scratch-longer
 for arm in crf no-decay document; do against "wikigold-$arm" wikigold-pretrained; done
 for arm in inverse-frequency effective-number; do against "gmb-$arm" gmb-pretrained; done
