@@ -8,7 +8,7 @@ use std::time::Instant;
 use burn::prelude::*;
 use burn::tensor::Distribution;
 use electra_kernels as fused;
-use electra_kernels::{AdamStep, Dropout, composed};
+use electra_kernels::{AdamStep, Dropout, Precision, composed};
 
 /// Sizes of one model at one batch.
 struct Shapes {
@@ -97,8 +97,8 @@ fn run(shapes: &Shapes, n: usize) {
             what,
             flops,
             n,
-            &|| backward(fused::linear(wide(&x), w.clone(), b.clone().reshape([outputs]))),
-            &|| backward(composed::linear(wide(&x), w.clone(), b.clone().reshape([outputs]))),
+            &|| backward(fused::linear(wide(&x), w.clone(), b.clone().reshape([outputs]), Precision::F32)),
+            &|| backward(composed::linear(wide(&x), w.clone(), b.clone().reshape([outputs]), Precision::F32)),
         );
     }
 
@@ -108,8 +108,8 @@ fn run(shapes: &Shapes, n: usize) {
         "linear + gelu H x F",
         6.0 * (rows * hidden * feed_forward) as f64,
         n,
-        &|| backward(fused::linear_gelu(wide(&x), w.clone(), bias())),
-        &|| backward(composed::linear_gelu(wide(&x), w.clone(), bias())),
+        &|| backward(fused::linear_gelu(wide(&x), w.clone(), bias(), Precision::F32)),
+        &|| backward(composed::linear_gelu(wide(&x), w.clone(), bias(), Precision::F32)),
     );
 
     let (branch, gamma) = (leaf([rows, hidden]), leaf([1, hidden]));
@@ -123,9 +123,10 @@ fn run(shapes: &Shapes, n: usize) {
     let [q, k, v] = [(); 3].map(|()| leaf([rows, hidden]));
     let key_bias = Tensor::<2>::zeros([batch, sequence], &device);
     for (what, drop) in [("attention", Dropout::OFF), ("... with dropout", dropping)] {
-        type Attention = fn(Tensor<3>, Tensor<3>, Tensor<3>, Tensor<2>, usize, Dropout) -> Tensor<3>;
+        type Attention =
+            fn(Tensor<3>, Tensor<3>, Tensor<3>, Tensor<2>, usize, Dropout, Precision) -> Tensor<3>;
         let call = |attention: Attention| {
-            backward(attention(wide(&q), wide(&k), wide(&v), key_bias.clone(), heads, drop))
+            backward(attention(wide(&q), wide(&k), wide(&v), key_bias.clone(), heads, drop, Precision::F32))
         };
         let flops = 12.0 * (rows * sequence * hidden) as f64;
         report(what, flops, n, &|| call(fused::attention), &|| call(composed::attention));
@@ -138,10 +139,10 @@ fn run(shapes: &Shapes, n: usize) {
         Tensor::<1, Int>::from_data(TensorData::new(values, [count]), &device)
     };
     let targets = ids(m, vocabulary);
-    type Logits = fn(Tensor<2>, Tensor<2>, Tensor<1>) -> Tensor<2>;
+    type Logits = fn(Tensor<2>, Tensor<2>, Tensor<1>, Precision) -> Tensor<2>;
     type Loss = fn(Tensor<2>, Tensor<1, Int>, Tensor<1>) -> Tensor<1>;
     let head = |logits: Logits, loss: Loss| {
-        let logits = logits(h.clone(), table.clone(), b.clone().reshape([vocabulary]));
+        let logits = logits(h.clone(), table.clone(), b.clone().reshape([vocabulary]), Precision::F32);
         drop_gradients(loss(logits, targets.clone(), Tensor::ones([m], &device)));
     };
     report(

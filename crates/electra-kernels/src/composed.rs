@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::{DType, Distribution, IndexingUpdateOp, activation};
 
-use crate::Dropout;
+use crate::{Dropout, Precision};
 
 /// Layer normalisation over the last dimension with biased variance.
 pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Tensor<1>, eps: f64) -> Tensor<D> {
@@ -37,12 +37,17 @@ pub fn dropout<const D: usize>(x: Tensor<D>, drop: Dropout) -> Tensor<D> {
 }
 
 /// Affine map of the last dimension: `x [.., I]`, `weight [I, O]`, `bias [O]` to `[.., O]`.
-pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<D> {
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    precision: Precision,
+) -> Tensor<D> {
     let mut dims = x.dims();
     let [inputs, outputs] = weight.dims();
     assert_eq!(dims[D - 1], inputs, "linear map of {inputs} inputs on {dims:?}");
     let rows = dims[..D - 1].iter().product::<usize>();
-    let y = x.reshape([rows, inputs]).matmul(weight) + bias.unsqueeze();
+    let y = precision.product(x.reshape([rows, inputs]), weight) + bias.unsqueeze();
     dims[D - 1] = outputs;
     y.reshape(dims)
 }
@@ -56,8 +61,13 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// `gelu(linear(x))`: the first half of a feed-forward block.
-pub fn linear_gelu<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<D> {
-    gelu(linear(x, weight, bias))
+pub fn linear_gelu<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    precision: Precision,
+) -> Tensor<D> {
+    gelu(linear(x, weight, bias, precision))
 }
 
 /// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`.
@@ -70,25 +80,13 @@ pub fn attention(
     key_bias: Tensor<2>,
     heads: usize,
     drop: Dropout,
-) -> Tensor<3> {
-    attention_with(q, k, v, key_bias, heads, drop, Tensor::matmul)
-}
-
-/// [`attention`] with another matrix product, such as one in 16 bits.
-pub fn attention_with(
-    q: Tensor<3>,
-    k: Tensor<3>,
-    v: Tensor<3>,
-    key_bias: Tensor<2>,
-    heads: usize,
-    drop: Dropout,
-    product: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+    precision: Precision,
 ) -> Tensor<3> {
     let [b, s] = key_bias.dims();
-    attention_biased(q, k, v, key_bias.reshape([b, 1, 1, s]), heads, drop, product)
+    attention_biased(q, k, v, key_bias.reshape([b, 1, 1, s]), heads, drop, precision)
 }
 
-/// [`attention_with`] where `bias` is added to the scores `[B, heads, S, S]` of queries and keys,
+/// [`attention`] where `bias` is added to the scores `[B, heads, S, S]` of queries and keys,
 /// and each of its dimensions may be 1.
 pub fn attention_biased(
     q: Tensor<3>,
@@ -97,17 +95,17 @@ pub fn attention_biased(
     bias: Tensor<4>,
     heads: usize,
     drop: Dropout,
-    product: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+    precision: Precision,
 ) -> Tensor<3> {
     let [b, s, h] = q.dims();
     let d = h / heads;
     let split = |t: Tensor<3>| t.reshape([b, s, heads, d]).swap_dims(1, 2); // [B, A, S, D]
     let (q, k, v) = (split(q), split(k), split(v));
-    let scores = product(q, k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
+    let scores = precision.product(q, k.swap_dims(2, 3)) * (1.0 / (d as f64).sqrt()); // [B, A, S, S]
     let scores = scores + bias;
     // By the tensor: where dropout is fused, its mask is that of fused attention.
     let probabilities = crate::dropout(activation::softmax(scores, 3), drop);
-    product(probabilities, v).swap_dims(1, 2).reshape([b, s, h])
+    precision.product(probabilities, v).swap_dims(1, 2).reshape([b, s, h])
 }
 
 /// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
@@ -140,8 +138,8 @@ pub fn flat_positions(positions: Tensor<2, Int>, s: usize) -> Tensor<1, Int> {
 
 /// Logits over the vocabulary with the word table as output matrix:
 /// `h [M, E]`, `table [V, E]`, `bias [V]` to `[M, V]`.
-pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    h.matmul(table.transpose()) + bias.unsqueeze()
+pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, precision: Precision) -> Tensor<2> {
+    precision.product(h, table.transpose()) + bias.unsqueeze()
 }
 
 /// Sum of `weights * -log softmax(logits)[targets]` over `M` rows: `logits [M, V]` to `[1]`.

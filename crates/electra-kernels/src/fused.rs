@@ -2,14 +2,14 @@
 
 use burn::prelude::*;
 
-use crate::{AdamStep, AdamUpdated, Dropout, composed};
+use crate::{AdamStep, AdamUpdated, Dropout, Precision, composed};
 
 /// Calls the fused operation if the Flex backend can take all the tensors, and returns from the
 /// enclosing function.
 macro_rules! fused {
-    ($first:ident $(, $tensor:ident)* => $call:ident($($arg:expr),*)) => {
+    ($first:ident $(, $tensor:ident)* $(; $precision:ident)? => $call:ident($($arg:expr),*)) => {
         #[cfg(feature = "flex")]
-        if crate::flex::takes(&$first) $(&& crate::flex::takes(&$tensor))* {
+        if crate::flex::takes(&$first) $(&& crate::flex::takes(&$tensor))* $(&& $precision != Precision::F16)? {
             use burn::backend::Dispatch;
             use crate::flex::Fused;
             return Tensor::from_dispatch(<Dispatch as Fused>::$call($($arg),*));
@@ -61,11 +61,16 @@ pub fn dropout<const D: usize>(x: Tensor<D>, drop: Dropout) -> Tensor<D> {
 }
 
 /// Affine map of the last dimension: `x [.., I]`, `weight [I, O]`, `bias [O]` to `[.., O]`.
-pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<D> {
-    fused!(x, weight, bias => fused_linear(
-        x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    precision: Precision,
+) -> Tensor<D> {
+    fused!(x, weight, bias; precision => fused_linear(
+        x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), precision
     ));
-    composed::linear(x, weight, bias)
+    composed::linear(x, weight, bias, precision)
 }
 
 /// Exact gelu, `x * Phi(x)` (the erf form).
@@ -75,11 +80,16 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// `gelu(linear(x))`: the first half of a feed-forward block.
-pub fn linear_gelu<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<D> {
-    fused!(x, weight, bias => fused_linear_gelu(
-        x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()
+pub fn linear_gelu<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    precision: Precision,
+) -> Tensor<D> {
+    fused!(x, weight, bias; precision => fused_linear_gelu(
+        x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), precision
     ));
-    composed::linear_gelu(x, weight, bias)
+    composed::linear_gelu(x, weight, bias, precision)
 }
 
 /// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`.
@@ -92,12 +102,13 @@ pub fn attention(
     key_bias: Tensor<2>,
     heads: usize,
     drop: Dropout,
+    precision: Precision,
 ) -> Tensor<3> {
-    fused!(q, k, v, key_bias => fused_attention(
+    fused!(q, k, v, key_bias; precision => fused_attention(
         q.into_dispatch(), k.into_dispatch(), v.into_dispatch(), key_bias.into_dispatch(),
-        heads, drop
+        heads, drop, precision
     ));
-    composed::attention(q, k, v, key_bias, heads, drop)
+    composed::attention(q, k, v, key_bias, heads, drop, precision)
 }
 
 /// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
@@ -123,11 +134,11 @@ pub fn gather_positions(x: Tensor<3>, positions: Tensor<2, Int>) -> Tensor<2> {
 
 /// Logits over the vocabulary with the word table as output matrix:
 /// `h [M, E]`, `table [V, E]`, `bias [V]` to `[M, V]`.
-pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    fused!(h, table, bias => fused_tied_logits(
-        h.into_dispatch(), table.into_dispatch(), bias.into_dispatch()
+pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, precision: Precision) -> Tensor<2> {
+    fused!(h, table, bias; precision => fused_tied_logits(
+        h.into_dispatch(), table.into_dispatch(), bias.into_dispatch(), precision
     ));
-    composed::tied_logits(h, table, bias)
+    composed::tied_logits(h, table, bias, precision)
 }
 
 /// Sum of `weights * -log softmax(logits)[targets]` over `M` rows: `logits [M, V]` to `[1]`.

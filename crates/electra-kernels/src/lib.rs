@@ -13,6 +13,7 @@ mod flex;
 mod fused;
 mod host;
 mod memory;
+mod precision;
 
 pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
 pub use dropout::{Dropout, split_mix};
@@ -23,3 +24,4 @@ pub use fused::{
 };
 pub use host::read;
 pub use memory::keep_freed_memory;
+pub use precision::Precision;

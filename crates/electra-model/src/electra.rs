@@ -13,7 +13,7 @@ use crate::heads::{MaskedLmHead, ReplacedTokenHead};
 use crate::init::{Init, Kernel};
 use crate::layers::Dense;
 use crate::networks::{GeneratorKind, HeadKind, Networks};
-use crate::precision::Precision;
+use electra_kernels::Precision;
 
 /// Both networks. The discriminator owns what is shared; the generator borrows it.
 #[derive(Module, Debug)]

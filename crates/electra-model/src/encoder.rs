@@ -2,13 +2,13 @@
 
 use burn::module::Module;
 use burn::prelude::*;
-use electra_kernels::{self as kernels, Dropout};
+use electra_kernels as kernels;
 
 use crate::config::EncoderConfig;
 use crate::dropout::{DropoutSites, Place};
 use crate::init::{Init, Kernel};
 use crate::layers::{Dense, LayerNorm};
-use crate::precision::Precision;
+use electra_kernels::Precision;
 
 /// Added to the scores of padded keys (`modeling.py`, `attention_mask`).
 pub const PADDING_BIAS: f64 = -10_000.0;
@@ -139,34 +139,14 @@ impl Block {
         let at = drop.at(Place::Attention(layer));
         let context = match pair_bias {
             Some(bias) => {
-                let product = |x, y| a.precision.product(x, y);
-                kernels::composed::attention_biased(q, k, v, bias.clone(), a.heads, at, product)
+                kernels::composed::attention_biased(q, k, v, bias.clone(), a.heads, at, a.precision)
             }
-            None => a.attend(q, k, v, key_bias.clone(), at),
+            None => kernels::attention(q, k, v, key_bias.clone(), a.heads, at, a.precision),
         };
         let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
         let f = &self.feed_forward;
         let inner = f.intermediate.forward_gelu(x.clone()); // [B, S, intermediate]
         f.norm.forward_residual(x, f.output.forward(inner), drop.at(Place::FeedForwardOutput(layer)))
-    }
-}
-
-impl Attention {
-    fn attend(
-        &self,
-        q: Tensor<3>,
-        k: Tensor<3>,
-        v: Tensor<3>,
-        key_bias: Tensor<2>,
-        drop: Dropout,
-    ) -> Tensor<3> {
-        match self.precision {
-            Precision::F32 => kernels::attention(q, k, v, key_bias, self.heads, drop),
-            reduced => {
-                let product = |a, b| reduced.product(a, b);
-                kernels::composed::attention_with(q, k, v, key_bias, self.heads, drop, product)
-            }
-        }
     }
 }
 

@@ -7,7 +7,6 @@ use electra_kernels as kernels;
 use crate::embeddings::Embeddings;
 use crate::init::{Init, Kernel};
 use crate::layers::{Dense, LayerNorm};
-use crate::precision::Precision;
 
 /// `H -> H, gelu, -> 1` at every position, without norm or dropout.
 #[derive(Module, Debug)]
@@ -63,9 +62,6 @@ impl MaskedLmHead {
     /// The same with a word table `[V, E]`.
     pub fn forward_with(&self, x: Tensor<2>, word: Tensor<2>) -> Tensor<2> {
         let h = self.norm.forward(self.dense.forward_gelu(x)); // [M, E]
-        match self.dense.precision {
-            Precision::F32 => kernels::tied_logits(h, word, self.output_bias.val()),
-            reduced => reduced.product(h, word.transpose()) + self.output_bias.val().unsqueeze(),
-        }
+        kernels::tied_logits(h, word, self.output_bias.val(), self.dense.precision)
     }
 }

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::ModelConfig;
 use crate::neighbours::{Neighbours, Side};
-use crate::precision::Precision;
+use electra_kernels::Precision;
 
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

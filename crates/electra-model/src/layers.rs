@@ -6,7 +6,7 @@ use electra_kernels::{self as kernels, Dropout};
 
 use crate::config::LAYER_NORM_EPS;
 use crate::init::{Init, Kernel};
-use crate::precision::Precision;
+use electra_kernels::Precision;
 
 /// Affine map; `weight [inputs, outputs]`, `bias [outputs]`.
 #[derive(Module, Debug)]
@@ -32,23 +32,12 @@ impl Dense {
 
     /// `[.., inputs]` to `[.., outputs]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        if self.precision == Precision::F32 {
-            return kernels::linear(x, self.weight.val(), self.bias.val());
-        }
-        let [inputs, outputs] = self.weight.dims();
-        let mut dims = x.dims();
-        let rows = dims.iter().product::<usize>() / inputs;
-        let y = self.precision.product(x.reshape([rows, inputs]), self.weight.val());
-        dims[D - 1] = outputs;
-        (y + self.bias.val().unsqueeze()).reshape(dims)
+        kernels::linear(x, self.weight.val(), self.bias.val(), self.precision)
     }
 
     /// The same followed by gelu.
     pub fn forward_gelu<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        if self.precision == Precision::F32 {
-            return kernels::linear_gelu(x, self.weight.val(), self.bias.val());
-        }
-        kernels::gelu(self.forward(x))
+        kernels::linear_gelu(x, self.weight.val(), self.bias.val(), self.precision)
     }
 }
 

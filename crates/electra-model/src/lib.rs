@@ -19,7 +19,6 @@ mod neighbours;
 pub mod networks;
 pub mod objective;
 pub mod parameters;
-pub mod precision;
 
 pub use batch::{Batch, BatchData, Normalizer};
 pub use config::{
@@ -27,6 +26,6 @@ pub use config::{
 };
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
+pub use electra_kernels::Precision;
 pub use networks::{GeneratorKind, HeadKind, Networks};
 pub use objective::{Joint, JointOutput, Objective, Proposals, Stage};
-pub use precision::Precision;

@@ -22,9 +22,16 @@ const NORMAL_DENSITY: f32 = 0.398_942_3;
 
 vectorised! {
     /// `y = gelu(x)`.
-    pub fn gelu_of<const FMA: bool>(x: &[f32], y: &mut [f32]) {
+    fn gelu_of<const FMA: bool>(x: &[f32], y: &mut [f32]) {
         for (y, &x) in y.iter_mut().zip(x) {
             *y = x * normal::<FMA>(x).0;
+        }
+    }
+
+    /// `x = gelu(x)`.
+    pub fn gelu_in_place<const FMA: bool>(x: &mut [f32]) {
+        for x in x.iter_mut() {
+            *x *= normal::<FMA>(*x).0;
         }
     }
 

@@ -14,12 +14,12 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::activation::multiply;
-use super::gemm::{Matrix, product_into, span};
+use super::gemm::{Matrix, Product, span};
 use super::linear::add_columns;
 use super::mask::Mask;
 use super::simd::{dot, exp, fma, max, sum, vectorised};
 use super::storage::{Shared, contiguous, dims, tensor, uninitialised, values, zeros};
-use crate::Dropout;
+use crate::{Dropout, Precision};
 
 vectorised! {
     /// Turns scores into probabilities: `softmax(scale * score + bias)` of each row.
@@ -108,16 +108,22 @@ struct Operands {
     v: FlexTensor,
     sizes: Sizes,
     mask: Option<Mask>,
+    precision: Precision,
 }
 
 impl Operands {
-    fn new(q: FlexTensor, k: FlexTensor, v: FlexTensor, heads: usize, drop: Dropout) -> Self {
+    fn new([q, k, v]: [FlexTensor; 3], heads: usize, drop: Dropout, precision: Precision) -> Self {
         let sizes = Sizes::of(&q, heads);
         for other in [&k, &v] {
             assert_eq!(q.layout().shape(), other.layout().shape(), "queries, keys and values");
         }
         let (q, k, v) = (contiguous(q), contiguous(k), contiguous(v));
-        Self { q, k, v, sizes, mask: Mask::of(drop, heads * sizes.square()) }
+        Self { q, k, v, sizes, mask: Mask::of(drop, heads * sizes.square()), precision }
+    }
+
+    /// `a b` in the precision of this attention.
+    fn product<'a>(&self, a: Matrix<'a>, b: Matrix<'a>) -> Product<'a> {
+        Product::new(a, b, self.precision)
     }
 
     /// `mask * p` of head `task` in `masked`, or `p` itself without dropout.
@@ -150,13 +156,15 @@ fn forward(operands: &Operands, key_bias: FlexTensor) -> (FlexTensor, FlexTensor
         |scratch, (task, p)| {
             let transposed_keys = sizes.head(k, task).transposed();
             // SAFETY: `p` is this task's own S x S scores.
-            unsafe { product_into(p.as_mut_ptr(), sequence, sizes.head(q, task), transposed_keys, 1.0) };
+            unsafe {
+                operands.product(sizes.head(q, task), transposed_keys).write_at(Shared::of(p), sequence)
+            };
             let bias = &values(&key_bias)[task / heads * sequence..][..sequence];
             softmax_rows(p, bias, sizes.scale());
             let masked = sizes.scores(operands.masked(p, scratch, task));
-            let out = shared.at(sizes.offset(task), sizes.span());
+            let out = shared.part(sizes.offset(task), sizes.span());
             // SAFETY: each task writes the columns of its head in the rows of its sequence.
-            unsafe { product_into(out, hidden, masked, sizes.head(v, task), 1.0) };
+            unsafe { operands.product(masked, sizes.head(v, task)).write_at(out, hidden) };
         },
     );
     let shape = operands.q.layout().shape().clone();
@@ -165,12 +173,13 @@ fn forward(operands: &Operands, key_bias: FlexTensor) -> (FlexTensor, FlexTensor
 
 /// `attention(q, k, v)`.
 pub fn attention(
-    [q, k, v]: [FlexTensor; 3],
+    qkv: [FlexTensor; 3],
     key_bias: FlexTensor,
     heads: usize,
     drop: Dropout,
+    precision: Precision,
 ) -> FlexTensor {
-    forward(&Operands::new(q, k, v, heads, drop), key_bias).0
+    forward(&Operands::new(qkv, heads, drop, precision), key_bias).0
 }
 
 #[derive(Clone, Debug)]
@@ -201,13 +210,13 @@ fn backward(state: State, dout: FlexTensor, wants_key_bias: bool) -> Gradient {
             |(scratch, ds), (task, p)| {
                 let dout = sizes.head(values(&dout), task);
                 let [dq, dk, dv] =
-                    [dq_shared, dk_shared, dv_shared].map(|x| x.at(sizes.offset(task), sizes.span()));
+                    [dq_shared, dk_shared, dv_shared].map(|x| x.part(sizes.offset(task), sizes.span()));
                 let masked = sizes.scores(operands.masked(p, scratch, task)).transposed();
                 // SAFETY: each task writes the columns of its head in the rows of its sequence.
-                unsafe { product_into(dv, hidden, masked, dout, 1.0) };
+                unsafe { operands.product(masked, dout).write_at(dv, hidden) };
                 let values_of_head = sizes.head(v, task).transposed();
                 // SAFETY: `ds` is this thread's own S x S buffer.
-                unsafe { product_into(ds.as_mut_ptr(), sequence, dout, values_of_head, 1.0) };
+                unsafe { operands.product(dout, values_of_head).write_at(Shared::of(ds), sequence) };
                 if let Some(mask) = operands.mask {
                     mask.factors(task * p.len(), scratch);
                     multiply(ds, scratch);
@@ -219,9 +228,11 @@ fn backward(state: State, dout: FlexTensor, wants_key_bias: bool) -> Gradient {
                 }
                 let (ds, scale) = (sizes.scores(ds), sizes.scale());
                 // SAFETY: as for `dv`.
-                unsafe { product_into(dq, hidden, ds, sizes.head(k, task), scale) };
+                unsafe { operands.product(ds, sizes.head(k, task)).times(scale).write_at(dq, hidden) };
                 // SAFETY: as for `dv`.
-                unsafe { product_into(dk, hidden, ds.transposed(), sizes.head(q, task), scale) };
+                unsafe {
+                    operands.product(ds.transposed(), sizes.head(q, task)).times(scale).write_at(dk, hidden)
+                };
                 bias_sums
             },
         )
@@ -265,10 +276,10 @@ pub fn tracked_attention<C: CheckpointStrategy>(
     key_bias: FloatTensor<Autodiff<Flex, C>>,
     heads: usize,
     drop: Dropout,
+    precision: Precision,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = [q.node(), k.node(), v.node(), key_bias.node()];
-    let [q, k, v] = [q, k, v].map(|x| x.into_primitive());
-    let operands = Operands::new(q, k, v, heads, drop);
+    let operands = Operands::new([q, k, v].map(|x| x.into_primitive()), heads, drop, precision);
     let (out, probabilities) = forward(&operands, key_bias.into_primitive());
     match Attention.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(State { operands, probabilities }, out),

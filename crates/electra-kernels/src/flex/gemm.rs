@@ -1,8 +1,29 @@
 //! Matrix products on strided operands.
+//!
+//! Of bfloat16 on AVX-512 BF16 they are our own ([`blocked`]), else those of the `gemm` crate. Bits
+//! do not depend on the number of threads.
+
+#[cfg(target_arch = "x86_64")]
+mod blocked;
+#[cfg(target_arch = "x86_64")]
+mod packing;
+#[cfg(target_arch = "x86_64")]
+mod tile;
+
+use std::borrow::Cow;
 
 use gemm::Parallelism;
+use rayon::prelude::*;
 
-/// A matrix inside a slice, with any strides.
+#[cfg(target_arch = "x86_64")]
+use super::simd::has_bf16;
+use super::storage::Shared;
+use crate::Precision;
+
+/// The fewest rows that one task finishes.
+const ROWS: usize = 32;
+
+/// A matrix inside a slice. One of its strides is 1.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
     data: &'a [f32],
@@ -30,6 +51,11 @@ impl<'a> Matrix<'a> {
             ..self
         }
     }
+
+    #[cfg(target_arch = "x86_64")]
+    fn layout(&self) -> tile::Layout {
+        if self.column_stride == 1 { tile::Layout::ByRow } else { tile::Layout::ByDepth }
+    }
 }
 
 /// Elements from the first to the last of a matrix.
@@ -41,7 +67,7 @@ pub fn span(rows: usize, columns: usize, row_stride: usize, column_stride: usize
 }
 
 /// What a product does with the old content of its destination.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Destination {
     /// It is overwritten, and may be uninitialised.
     Overwrite,
@@ -49,60 +75,362 @@ pub enum Destination {
     Add,
 }
 
-/// `out (+)= a b` for a contiguous row-major `out`, in parallel where it is worth it.
-pub fn product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, destination: Destination) {
-    assert_eq!(out.len(), a.rows * b.columns, "destination of {} x {}", a.rows, b.columns);
-    // SAFETY: `out` holds rows x columns elements and is borrowed exclusively.
-    unsafe { product_at(out.as_mut_ptr(), b.columns, a, b, 1.0, destination, Parallelism::Rayon(0)) }
-}
+/// What becomes of results while they are in the cache: row, first column, and complete results of
+/// that row from there on. Called once for each result.
+pub type Finish<'a> = &'a (dyn Fn(usize, usize, &mut [f32]) + Sync);
 
-/// `out = scale * a b` for rows of `out` that are `row_stride` apart, on this thread.
-///
-/// # Safety
-///
-/// `out` points to `span(a.rows, b.columns, row_stride, 1)` elements, and nobody else reads or
-/// writes those of the matrix during the call.
-pub unsafe fn product_into(out: *mut f32, row_stride: usize, a: Matrix<'_>, b: Matrix<'_>, scale: f32) {
-    // SAFETY: the caller's promise.
-    unsafe { product_at(out, row_stride, a, b, scale, Destination::Overwrite, Parallelism::None) }
-}
-
-unsafe fn product_at(
-    out: *mut f32,
-    row_stride: usize,
-    a: Matrix<'_>,
-    b: Matrix<'_>,
+/// `scale * a b`.
+#[derive(Clone, Copy)]
+pub struct Product<'a> {
+    a: Matrix<'a>,
+    b: Matrix<'a>,
     scale: f32,
-    destination: Destination,
-    parallelism: Parallelism,
-) {
-    assert_eq!(a.columns, b.rows, "product of {} columns with {} rows", a.columns, b.rows);
-    if a.rows == 0 || b.columns == 0 {
-        return;
+    precision: Precision,
+}
+
+/// Who computes a product.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Path {
+    /// Our own kernels, of bfloat16.
+    #[cfg(target_arch = "x86_64")]
+    Blocked,
+    /// The `gemm` crate.
+    Portable,
+}
+
+impl<'a> Product<'a> {
+    /// `a b` with operands in `precision`.
+    pub fn new(a: Matrix<'a>, b: Matrix<'a>, precision: Precision) -> Self {
+        assert_eq!(a.columns, b.rows, "product of {} columns with {} rows", a.columns, b.rows);
+        assert_ne!(precision, Precision::F16, "no product of 16-bit IEEE floats here");
+        Self { a, b, scale: 1.0, precision }
     }
-    // SAFETY: `Matrix` has checked that its elements lie inside its slice; `out` is the caller's
-    // promise; `read_dst` is false exactly if the destination may be uninitialised.
-    unsafe {
-        gemm::gemm(
-            a.rows,
-            b.columns,
-            a.columns,
-            out,
-            1,
-            row_stride as isize,
-            destination == Destination::Add,
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            scale,
-            false,
-            false,
-            false,
-            parallelism,
-        )
+
+    /// Each result times `scale`.
+    pub fn times(self, scale: f32) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// Rows, columns, depth.
+    fn sizes(&self) -> [usize; 3] {
+        [self.a.rows, self.b.columns, self.a.columns]
+    }
+
+    /// Writes a contiguous row-major `out`, in parallel where it is worth it.
+    pub fn write(&self, out: &mut [f32], destination: Destination) {
+        self.run(out, destination, None);
+    }
+
+    /// Overwrites a contiguous row-major `out`, in parallel where it is worth it, then `finish`.
+    pub fn write_then(&self, out: &mut [f32], finish: impl Fn(usize, usize, &mut [f32]) + Sync) {
+        self.run(out, Destination::Overwrite, Some(&finish));
+    }
+
+    fn run(&self, out: &mut [f32], destination: Destination, finish: Option<Finish<'_>>) {
+        let [rows, columns, _] = self.sizes();
+        assert_eq!(out.len(), rows * columns, "destination of {rows} x {columns}");
+        // SAFETY: `out` holds rows x columns elements and is borrowed exclusively.
+        unsafe {
+            self.at(
+                best(self.precision),
+                Shared::of(out),
+                columns,
+                destination,
+                finish,
+                rayon::current_num_threads(),
+            )
+        }
+    }
+
+    /// Overwrites rows that are `row_stride` apart, on this thread.
+    ///
+    /// # Safety
+    ///
+    /// `out` is the first of `span(rows, columns, row_stride, 1)` elements, and nobody else reads
+    /// or writes those of the matrix during the call.
+    pub unsafe fn write_at(&self, out: Shared, row_stride: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.at(best(self.precision), out, row_stride, Destination::Overwrite, None, 1) }
+    }
+
+    unsafe fn at(
+        &self,
+        path: Path,
+        out: Shared,
+        row_stride: usize,
+        destination: Destination,
+        finish: Option<Finish<'_>>,
+        threads: usize,
+    ) {
+        let [rows, columns, _] = self.sizes();
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        let add = destination == Destination::Add;
+        out.at(0, span(rows, columns, row_stride, 1));
+        if self.precision == Precision::Bf16 && path == Path::Portable {
+            let (a, b) = (rounded(self.a), rounded(self.b));
+            let product = Product {
+                a: Matrix { data: &a, ..self.a },
+                b: Matrix { data: &b, ..self.b },
+                precision: Precision::F32,
+                ..*self
+            };
+            // SAFETY: the caller's promise.
+            return unsafe { product.at(path, out, row_stride, destination, finish, threads) };
+        }
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Blocked => {
+                // SAFETY: the processor was asked; the rest is the caller's promise.
+                unsafe { blocked::product(self, out, row_stride, add, finish, threads) }
+            }
+            Path::Portable => {
+                // SAFETY: the caller's promise.
+                unsafe { self.portable(out.at(0, 0), row_stride, add, threads) };
+                let Some(finish) = finish else { return };
+                let row = |row: usize| {
+                    // SAFETY: `columns` results of this row, which only this call has.
+                    finish(row, 0, unsafe {
+                        std::slice::from_raw_parts_mut(out.at(row * row_stride, columns), columns)
+                    });
+                };
+                if threads > 1 {
+                    (0..rows).into_par_iter().with_min_len(ROWS).for_each(row)
+                } else {
+                    (0..rows).for_each(row)
+                }
+            }
+        }
+    }
+
+    unsafe fn portable(&self, out: *mut f32, row_stride: usize, add: bool, threads: usize) {
+        let (a, b) = (&self.a, &self.b);
+        // SAFETY: `Matrix` has checked that its elements lie inside its slice; `out` is the caller's
+        // promise; `read_dst` is false exactly if the destination may be uninitialised.
+        unsafe {
+            gemm::gemm(
+                a.rows,
+                b.columns,
+                a.columns,
+                out,
+                1,
+                row_stride as isize,
+                add,
+                a.data.as_ptr(),
+                a.column_stride as isize,
+                a.row_stride as isize,
+                b.data.as_ptr(),
+                b.column_stride as isize,
+                b.row_stride as isize,
+                1.0,
+                self.scale,
+                false,
+                false,
+                false,
+                if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None },
+            )
+        }
+    }
+}
+
+/// The best path of this processor.
+fn best(precision: Precision) -> Path {
+    match precision {
+        #[cfg(target_arch = "x86_64")]
+        Precision::Bf16 if has_bf16() => Path::Blocked,
+        _ => Path::Portable,
+    }
+}
+
+/// The elements of a matrix rounded to bfloat16, to the nearest, ties to even.
+fn rounded(x: Matrix<'_>) -> Cow<'_, [f32]> {
+    let span = span(x.rows, x.columns, x.row_stride, x.column_stride);
+    x.data[..span].iter().map(|x| round_to_bf16(*x)).collect()
+}
+
+/// Nearest bfloat16, ties to even; NaN stays NaN.
+fn round_to_bf16(x: f32) -> f32 {
+    if x.is_nan() {
+        return x;
+    }
+    let bits = x.to_bits();
+    f32::from_bits(bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
+    use super::*;
+
+    /// Rows, columns and depth: of a tile, just below and above, of several passes and blocks, of
+    /// more rows than are few, and of nothing.
+    const SIZES: [[usize; 3]; 16] = [
+        [1, 1, 1],
+        [12, 32, 256],
+        [11, 31, 255],
+        [13, 33, 257],
+        [5, 100, 3],
+        [1, 64, 700],
+        [32, 256, 256],
+        [97, 65, 513],
+        [130, 16, 64],
+        [775, 40, 70],
+        [800, 97, 300],
+        [24, 70, 4101],
+        [7, 9, 8300],
+        [0, 5, 5],
+        [5, 0, 5],
+        [40, 33, 0],
+    ];
+
+    fn noise(n: usize, seed: u64) -> Vec<f32> {
+        let mut rng = SplitMix64::seed_from_u64(seed);
+        (0..n).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 2.0).collect()
+    }
+
+    /// Each order of operands in memory: as is or transposed, with rows further apart than needed.
+    fn operands(n: [usize; 3], seed: u64, mut with: impl FnMut(Matrix<'_>, Matrix<'_>)) {
+        let [rows, columns, depth] = n;
+        for (a_transposed, b_transposed) in [(false, false), (false, true), (true, false), (true, true)] {
+            for gap in [0, 5] {
+                let matrix = |data, r, c, transposed: bool| match transposed {
+                    false => Matrix::new(data, r, c, c + gap),
+                    true => Matrix::new(data, c, r, r + gap).transposed(),
+                };
+                let a = noise((rows + gap) * (depth + gap), seed);
+                let b = noise((columns + gap) * (depth + gap), seed + 1);
+                with(matrix(&a, rows, depth, a_transposed), matrix(&b, depth, columns, b_transposed));
+            }
+        }
+    }
+
+    fn at(x: Matrix<'_>, row: usize, column: usize) -> f32 {
+        x.data[row * x.row_stride + column * x.column_stride]
+    }
+
+    /// A result in double precision, of operands that `round` was applied to, and the sum of the
+    /// magnitudes of its terms.
+    fn exact(p: &Product<'_>, row: usize, column: usize, round: fn(f32) -> f32) -> (f64, f64) {
+        let terms = (0..p.a.columns)
+            .map(|d| f64::from(round(at(p.a, row, d))) * f64::from(round(at(p.b, d, column))));
+        let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + x.abs()));
+        (sum * f64::from(p.scale), size * f64::from(p.scale.abs()))
+    }
+
+    fn check(path: Path, precision: Precision, round: fn(f32) -> f32, threads: usize) {
+        for n @ [rows, columns, depth] in SIZES {
+            operands(n, 7, |a, b| {
+                let product = Product::new(a, b, precision).times(0.75);
+                for destination in [Destination::Overwrite, Destination::Add] {
+                    let stride = columns + 3;
+                    let before = noise(rows * stride, 9);
+                    let mut out = before.clone();
+                    let finished = AtomicUsize::new(0);
+                    let finish = |_: usize, _: usize, results: &mut [f32]| {
+                        finished.fetch_add(results.len(), Ordering::Relaxed);
+                        results.iter_mut().for_each(|y| *y += 1.0);
+                    };
+                    // SAFETY: `out` holds the rows.
+                    unsafe {
+                        product.at(path, Shared::of(&mut out), stride, destination, Some(&finish), threads)
+                    };
+                    assert_eq!(finished.into_inner(), rows * columns, "results finished of {n:?}");
+                    for (i, (got, before)) in out.iter().zip(&before).enumerate() {
+                        let (row, column) = (i / stride, i % stride);
+                        if column >= columns {
+                            assert_eq!(got, before, "{path:?}: {n:?} wrote between the rows");
+                            continue;
+                        }
+                        // All of few results, a sample of many.
+                        if rows * columns * depth > 100_000 && i % 97 > 1 {
+                            continue;
+                        }
+                        let (expected, size) = exact(&product, row, column, round);
+                        let before = if destination == Destination::Add { f64::from(*before) } else { 0.0 };
+                        let error = (f64::from(*got) - expected - before - 1.0).abs();
+                        assert!(
+                            error < 2e-6 * (size + 2.0),
+                            "{path:?}, {precision:?}, {threads} threads: {n:?} at {row}, {column}: {got}, not {}",
+                            expected + before + 1.0,
+                        );
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn products_agree_with_double_precision_on_every_path() {
+        for threads in [1, 3] {
+            check(Path::Portable, Precision::F32, |x| x, threads);
+            check(Path::Portable, Precision::Bf16, round_to_bf16, threads);
+            check(best(Precision::Bf16), Precision::Bf16, round_to_bf16, threads);
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_number_of_threads() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            for n @ [rows, columns, _] in [[130, 200, 600], [900, 70, 300], [32, 1024, 256]] {
+                operands(n, 3, |a, b| {
+                    let of = |threads: usize| {
+                        let mut out = vec![0.0f32; rows * columns];
+                        // SAFETY: `out` is whole.
+                        unsafe {
+                            let out = Shared::of(&mut out);
+                            Product::new(a, b, precision).at(
+                                best(precision),
+                                out,
+                                columns,
+                                Destination::Overwrite,
+                                None,
+                                threads,
+                            );
+                        }
+                        out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                    };
+                    assert!(of(1) == of(2) && of(1) == of(7), "{n:?}");
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_or_infinite_reaches_its_results_and_no_others() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let (mut a, b) = (noise(14 * 40, 1), vec![1.0; 40 * 35]);
+            a[2 * 40 + 7] = f32::NAN;
+            a[13 * 40 + 39] = f32::INFINITY;
+            let mut y = vec![0.0; 14 * 35];
+            Product::new(Matrix::new(&a, 14, 40, 40), Matrix::new(&b, 40, 35, 35), precision)
+                .write(&mut y, Destination::Overwrite);
+            for (row, y) in y.chunks(35).enumerate() {
+                assert!(y.iter().all(|y| match row {
+                    2 => y.is_nan(),
+                    13 => *y == f32::INFINITY,
+                    _ => y.is_finite(),
+                }));
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest_and_to_even_between_two() {
+        for (x, expected) in [
+            (0x3f80_8000, 0x3f80_0000),
+            (0x3f81_8000, 0x3f82_0000),
+            (0x3f80_8001, 0x3f81_0000),
+            (0x3f80_7fff, 0x3f80_0000),
+            (0x7f7f_ffff, 0x7f80_0000),
+            (0xbf80_8001, 0xbf81_0000),
+        ] {
+            assert_eq!(round_to_bf16(f32::from_bits(x)).to_bits(), expected, "{x:x}");
+        }
+        assert!(round_to_bf16(f32::NAN).is_nan());
     }
 }

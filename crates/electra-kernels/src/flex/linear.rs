@@ -14,10 +14,11 @@ use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::activation::{gelu_and_slope, gelu_of, multiply};
-use super::gemm::{Destination, Matrix, product};
+use super::activation::{gelu_and_slope, gelu_in_place, multiply};
+use super::gemm::{Destination, Matrix, Product};
 use super::simd::vectorised;
-use super::storage::{contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
+use super::storage::{Shared, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
+use crate::Precision;
 
 /// Rows of one parallel task in the passes over an activation.
 const ROWS: usize = 32;
@@ -65,11 +66,12 @@ pub fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
 struct Operands {
     x: FlexTensor,
     weight: FlexTensor,
+    precision: Precision,
 }
 
 impl Operands {
-    fn new(x: FlexTensor, weight: FlexTensor) -> Self {
-        Self { x: contiguous(x), weight: contiguous(weight) }
+    fn new(x: FlexTensor, weight: FlexTensor, precision: Precision) -> Self {
+        Self { x: contiguous(x), weight: contiguous(weight), precision }
     }
 
     /// `[rows, inputs, outputs]`.
@@ -95,12 +97,19 @@ impl Operands {
         shape
     }
 
-    /// `x W` in a fresh buffer.
-    fn product(&self) -> Vec<f32> {
+    /// `finish(x W + b)` in a fresh buffer. `finish` is given pieces of rows and the place of each
+    /// in the buffer.
+    fn affine(&self, bias: FlexTensor, finish: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
         let [rows, _, outputs] = self.sizes();
+        let bias = contiguous(bias);
+        assert_eq!(dims(&bias), [outputs], "one bias per output");
+        let bias = values(&bias);
         let (x, weight) = self.matrices();
         let mut y = uninitialised(rows * outputs);
-        product(&mut y, x, weight, Destination::Overwrite);
+        Product::new(x, weight, self.precision).write_then(&mut y, |row, column, y| {
+            add_bias(y, &bias[column..][..y.len()]);
+            finish(row * outputs + column, y);
+        });
         y
     }
 
@@ -117,12 +126,12 @@ impl Operands {
         let dy = Matrix::new(values(dy), rows, outputs, outputs);
         if let Some(node) = weight_node {
             let mut dw = uninitialised(inputs * outputs);
-            product(&mut dw, x.transposed(), dy, Destination::Overwrite);
+            Product::new(x.transposed(), dy, self.precision).write(&mut dw, Destination::Overwrite);
             grads.register::<Flex>(node, tensor(dw, [inputs, outputs]));
         }
         if let Some(node) = x_node {
             let mut dx = uninitialised(rows * inputs);
-            product(&mut dx, dy, weight.transposed(), Destination::Overwrite);
+            Product::new(dy, weight.transposed(), self.precision).write(&mut dx, Destination::Overwrite);
             grads.register::<Flex>(node, tensor(dx, self.x.layout().shape().clone()));
         }
     }
@@ -130,18 +139,12 @@ impl Operands {
 
 fn forward(operands: &Operands, bias: FlexTensor) -> FlexTensor {
     let shape = operands.output_shape();
-    let bias = contiguous(bias);
-    let [_, _, outputs] = operands.sizes();
-    let mut y = operands.product();
-    if outputs > 0 {
-        y.par_chunks_mut(ROWS * outputs).for_each(|rows| add_bias(rows, values(&bias)));
-    }
-    tensor(y, shape)
+    tensor(operands.affine(bias, |_, _| {}), shape)
 }
 
 /// `linear(x)`.
-pub fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-    forward(&Operands::new(x, weight), bias)
+pub fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
+    forward(&Operands::new(x, weight, precision), bias)
 }
 
 #[derive(Debug)]
@@ -167,9 +170,10 @@ pub fn tracked_linear<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     weight: FloatTensor<Autodiff<Flex, C>>,
     bias: FloatTensor<Autodiff<Flex, C>>,
+    precision: Precision,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = [x.node(), weight.node(), bias.node()];
-    let operands = Operands::new(x.into_primitive(), weight.into_primitive());
+    let operands = Operands::new(x.into_primitive(), weight.into_primitive(), precision);
     let y = forward(&operands, bias.into_primitive());
     match Linear.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(operands, y),
@@ -178,22 +182,10 @@ pub fn tracked_linear<C: CheckpointStrategy>(
 }
 
 /// `gelu(linear(x))`.
-pub fn linear_gelu(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-    let operands = Operands::new(x, weight);
+pub fn linear_gelu(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
+    let operands = Operands::new(x, weight, precision);
     let shape = operands.output_shape();
-    let bias = contiguous(bias);
-    let [_, _, outputs] = operands.sizes();
-    let u = operands.product();
-    let mut y = uninitialised(u.len());
-    if outputs > 0 {
-        let width = ROWS * outputs;
-        let mut u = u;
-        u.par_chunks_mut(width).zip(y.par_chunks_mut(width)).for_each(|(u, y)| {
-            add_bias(u, values(&bias));
-            gelu_of(u, y);
-        });
-    }
-    tensor(y, shape)
+    tensor(operands.affine(bias, |_, u| gelu_in_place(u)), shape)
 }
 
 /// What the backward pass of `gelu(x W + b)` needs.
@@ -240,25 +232,25 @@ pub fn tracked_linear_gelu<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     weight: FloatTensor<Autodiff<Flex, C>>,
     bias: FloatTensor<Autodiff<Flex, C>>,
+    precision: Precision,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = [x.node(), weight.node(), bias.node()];
     let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
     match LinearGelu.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => {
-            let operands = Operands::new(x, weight);
+            let operands = Operands::new(x, weight, precision);
             let shape = operands.output_shape();
-            let bias = contiguous(bias);
-            let [_, _, outputs] = operands.sizes();
-            let mut slope = operands.product();
-            let mut y = uninitialised(slope.len());
-            let width = ROWS * outputs.max(1);
-            slope.par_chunks_mut(width).zip(y.par_chunks_mut(width)).for_each(|(u, y)| {
-                add_bias(u, values(&bias));
+            let [rows, _, outputs] = operands.sizes();
+            let mut y = uninitialised(rows * outputs);
+            let shared = Shared::of(&mut y);
+            let slope = operands.affine(bias, |at, u| {
+                // SAFETY: the same place is given to no other call.
+                let y = unsafe { std::slice::from_raw_parts_mut(shared.at(at, u.len()), u.len()) };
                 gelu_and_slope(u, y);
             });
             let slope = tensor(slope, shape.clone());
             prep.finish(LinearGeluState { operands, slope }, tensor(y, shape))
         }
-        OpsKind::UnTracked(prep) => prep.finish(linear_gelu(x, weight, bias)),
+        OpsKind::UnTracked(prep) => prep.finish(linear_gelu(x, weight, bias, precision)),
     }
 }

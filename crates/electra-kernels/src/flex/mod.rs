@@ -25,7 +25,7 @@ use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
-use crate::{AdamStep, AdamUpdated, Dropout};
+use crate::{AdamStep, AdamUpdated, Dropout, Precision};
 
 /// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
@@ -116,6 +116,7 @@ pub trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::gelu`].
@@ -126,6 +127,7 @@ pub trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::attention`].
@@ -136,6 +138,7 @@ pub trait Fused: Backend {
         key_bias: FloatTensor<Self>,
         heads: usize,
         drop: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::embed`].
@@ -155,6 +158,7 @@ pub trait Fused: Backend {
         h: FloatTensor<Self>,
         table: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::weighted_cross_entropy`].
@@ -201,8 +205,9 @@ impl Fused for Flex {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        linear::linear(x, weight, bias)
+        linear::linear(x, weight, bias, precision)
     }
 
     fn fused_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -213,8 +218,9 @@ impl Fused for Flex {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        linear::linear_gelu(x, weight, bias)
+        linear::linear_gelu(x, weight, bias, precision)
     }
 
     fn fused_attention(
@@ -224,8 +230,9 @@ impl Fused for Flex {
         key_bias: FloatTensor<Self>,
         heads: usize,
         drop: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        attention::attention([q, k, v], key_bias, heads, drop)
+        attention::attention([q, k, v], key_bias, heads, drop, precision)
     }
 
     fn fused_embed(
@@ -246,8 +253,9 @@ impl Fused for Flex {
         h: FloatTensor<Self>,
         table: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        tied_logits::tied_logits(h, table, bias)
+        tied_logits::tied_logits(h, table, bias, precision)
     }
 
     fn fused_weighted_cross_entropy(
@@ -296,8 +304,9 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        linear::tracked_linear::<C>(x, weight, bias)
+        linear::tracked_linear::<C>(x, weight, bias, precision)
     }
 
     fn fused_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -308,8 +317,9 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        linear::tracked_linear_gelu::<C>(x, weight, bias)
+        linear::tracked_linear_gelu::<C>(x, weight, bias, precision)
     }
 
     fn fused_attention(
@@ -319,8 +329,9 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         key_bias: FloatTensor<Self>,
         heads: usize,
         drop: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        attention::tracked_attention::<C>([q, k, v], key_bias, heads, drop)
+        attention::tracked_attention::<C>([q, k, v], key_bias, heads, drop, precision)
     }
 
     fn fused_embed(
@@ -341,8 +352,9 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         h: FloatTensor<Self>,
         table: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        tied_logits::tracked_tied_logits::<C>(h, table, bias)
+        tied_logits::tracked_tied_logits::<C>(h, table, bias, precision)
     }
 
     fn fused_weighted_cross_entropy(

@@ -37,6 +37,13 @@ fn detect() -> Level {
     Level::Baseline
 }
 
+/// Whether this processor multiplies bfloat16 (AVX-512 BF16).
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn has_bf16() -> bool {
+    level() == Level::Avx512 && std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
 /// Whether the baseline has a fused multiply-add instruction (otherwise it would be a call).
 pub const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 

@@ -108,6 +108,11 @@ impl Shared {
         Self(buffer.as_mut_ptr(), buffer.len())
     }
 
+    /// The `span` elements from `offset` on.
+    pub fn part(self, offset: usize, span: usize) -> Self {
+        Self(self.at(offset, span), span)
+    }
+
     /// Address of element `offset`, at least `span` elements before the end.
     pub fn at(self, offset: usize, span: usize) -> *mut f32 {
         assert!(offset + span <= self.1, "{span} elements at {offset} of {}", self.1);

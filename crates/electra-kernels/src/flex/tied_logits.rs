@@ -9,27 +9,24 @@ use burn::backend::autodiff::{
 };
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
-use super::gemm::{Destination, Matrix, product, product_into, span};
+use super::gemm::{Destination, Matrix, Product};
 use super::linear::{add_bias, column_sums};
-use super::storage::{Shared, contiguous, dims, tensor, uninitialised, values};
-
-/// Vocabulary entries of one task: its logits of some hundred rows stay in the cache until the
-/// bias is added.
-const TILE: usize = 512;
+use super::storage::{contiguous, dims, tensor, uninitialised, values};
+use crate::Precision;
 
 #[derive(Clone, Debug)]
 struct Operands {
     h: FlexTensor,
     table: FlexTensor,
+    precision: Precision,
 }
 
 impl Operands {
-    fn new(h: FlexTensor, table: FlexTensor) -> Self {
+    fn new(h: FlexTensor, table: FlexTensor, precision: Precision) -> Self {
         let ([_, e], [_, width]) = (dims(&h), dims(&table));
         assert_eq!(e, width, "hidden states of width {e} for a table of width {width}");
-        Self { h: contiguous(h), table: contiguous(table) }
+        Self { h: contiguous(h), table: contiguous(table), precision }
     }
 
     /// `h [M, E]` and `W [V, E]`.
@@ -39,32 +36,21 @@ impl Operands {
     }
 
     fn forward(&self, bias: FlexTensor) -> FlexTensor {
-        let ([m, e], [v, _]) = (dims(&self.h), dims(&self.table));
+        let ([m, _], [v, _]) = (dims(&self.h), dims(&self.table));
         let bias = contiguous(bias);
         assert_eq!(dims(&bias), [v], "one bias per entry of the vocabulary");
-        let (h, _) = self.matrices();
+        let bias = values(&bias);
+        let (h, table) = self.matrices();
         let mut y = uninitialised(m * v);
-        let shared = Shared::of(&mut y);
-        let tiles = values(&self.table).par_chunks(TILE * e.max(1)).zip(values(&bias).par_chunks(TILE));
-        tiles.enumerate().for_each(|(tile, (table, bias))| {
-            let columns = bias.len();
-            let table = Matrix::new(table, columns, e, e).transposed();
-            let out = shared.at(tile * TILE, span(m, columns, v, 1));
-            // SAFETY: each task writes its own columns.
-            unsafe { product_into(out, v, h, table, 1.0) };
-            for row in 0..m {
-                let row = shared.at(row * v + tile * TILE, columns);
-                // SAFETY: `columns` elements of one row, of this task's columns.
-                add_bias(unsafe { std::slice::from_raw_parts_mut(row, columns) }, bias);
-            }
-        });
+        Product::new(h, table.transposed(), self.precision)
+            .write_then(&mut y, |_, column, y| add_bias(y, &bias[column..][..y.len()]));
         tensor(y, [m, v])
     }
 }
 
 /// `tied_logits(h, table, bias)`.
-pub fn tied_logits(h: FlexTensor, table: FlexTensor, bias: FlexTensor) -> FlexTensor {
-    Operands::new(h, table).forward(bias)
+pub fn tied_logits(h: FlexTensor, table: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
+    Operands::new(h, table, precision).forward(bias)
 }
 
 #[derive(Debug)]
@@ -77,19 +63,19 @@ impl Backward<Flex, 3> for TiedLogits {
         let [h_node, table_node, bias_node] = ops.parents;
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let ([m, e], [v, _]) = (dims(&ops.state.h), dims(&ops.state.table));
-        let (h, table) = ops.state.matrices();
+        let ((h, table), precision) = (ops.state.matrices(), ops.state.precision);
         if let Some(node) = bias_node {
             grads.register::<Flex>(node.id, tensor(column_sums(values(&dy), v), [v]));
         }
         let dy = Matrix::new(values(&dy), m, v, v);
         if let Some(node) = h_node {
             let mut dh = uninitialised(m * e);
-            product(&mut dh, dy, table, Destination::Overwrite);
+            Product::new(dy, table, precision).write(&mut dh, Destination::Overwrite);
             grads.register::<Flex>(node.id, tensor(dh, [m, e]));
         }
         if let Some(node) = table_node {
             let mut dtable = uninitialised(v * e);
-            product(&mut dtable, dy.transposed(), h, Destination::Overwrite);
+            Product::new(dy.transposed(), h, precision).write(&mut dtable, Destination::Overwrite);
             grads.register::<Flex>(node.id, tensor(dtable, [v, e]));
         }
     }
@@ -100,9 +86,10 @@ pub fn tracked_tied_logits<C: CheckpointStrategy>(
     h: FloatTensor<Autodiff<Flex, C>>,
     table: FloatTensor<Autodiff<Flex, C>>,
     bias: FloatTensor<Autodiff<Flex, C>>,
+    precision: Precision,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = [h.node(), table.node(), bias.node()];
-    let operands = Operands::new(h.into_primitive(), table.into_primitive());
+    let operands = Operands::new(h.into_primitive(), table.into_primitive(), precision);
     let y = operands.forward(bias.into_primitive());
     match TiedLogits.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(operands, y),

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use burn::tensor::{DType, activation};
-use electra_kernels::{Dropout, attention, composed, dropout};
+use electra_kernels::{Dropout, Precision, attention, composed, dropout};
 
 use crate::reference::{Input, assert_close, check, doubles, flat, floats, input, noise};
 
@@ -29,7 +29,7 @@ impl Sizes {
         let Self { batch, sequence, hidden, heads } = self;
         let [q, k, v] = [0, 1, 2].map(|i| t[i].clone().reshape([batch, sequence, hidden]));
         let bias = t[3].clone().reshape([batch, sequence]);
-        attention(q, k, v, bias, heads, drop).reshape([self.elements()])
+        attention(q, k, v, bias, heads, drop, Precision::F32).reshape([self.elements()])
     }
 
     /// Attention with a given mask of the probabilities `[B, A, S, S]`.
@@ -73,7 +73,8 @@ fn attention_agrees_with_double_precision() {
                 let Sizes { batch, sequence, hidden, heads } = sizes;
                 let [q, k, v] = [0, 1, 2].map(|i| t[i].clone().reshape([batch, sequence, hidden]));
                 let bias = t[3].clone().reshape([batch, sequence]);
-                composed::attention(q, k, v, bias, heads, Dropout::OFF).reshape([sizes.elements()])
+                composed::attention(q, k, v, bias, heads, Dropout::OFF, Precision::F32)
+                    .reshape([sizes.elements()])
             },
         );
     }
@@ -116,7 +117,7 @@ fn padding_has_no_weight_and_a_fully_padded_sequence_attends_as_if_unmasked() {
     let run = |v: &[f64]| {
         let [q, k] = [0, 1].map(|i| floats(&inputs[i].values, [3, 6, 8]));
         let bias = floats(&inputs[3].values, [3, 6]);
-        attention(q, k, floats(v, [3, 6, 8]), bias, 2, Dropout::OFF)
+        attention(q, k, floats(v, [3, 6, 8]), bias, 2, Dropout::OFF, Precision::F32)
     };
     let mut v = inputs[2].values.clone();
     let before = doubles(run(&v).narrow(0, 1, 1));
@@ -150,8 +151,9 @@ fn strided_operands_give_what_their_copies_give() {
     let joint = floats(&noise(2 * 7 * 36, 1, 1.0), [2, 7, 36]);
     let [q, k, v] = [0, 12, 24].map(|at| joint.clone().narrow(2, at, 12));
     let bias = floats(&noise(14, 2, 1.0), [7, 2]).transpose();
-    let expected = composed::attention(q.clone(), k.clone(), v.clone(), bias.clone(), 3, Dropout::OFF);
-    let got = attention(q, k, v, bias, 3, Dropout::OFF);
+    let expected =
+        composed::attention(q.clone(), k.clone(), v.clone(), bias.clone(), 3, Dropout::OFF, Precision::F32);
+    let got = attention(q, k, v, bias, 3, Dropout::OFF, Precision::F32);
     assert_close("strided", &doubles(got), &doubles(expected), 1e-5);
 }
 
@@ -160,5 +162,5 @@ fn no_sequences_give_no_output() {
     let device = Device::flex();
     let x = Tensor::<3>::zeros([0, 4, 6], &device);
     let bias = Tensor::<2>::zeros([0, 4], &device);
-    assert_eq!(attention(x.clone(), x.clone(), x, bias, 2, Dropout::OFF).dims(), [0, 4, 6]);
+    assert_eq!(attention(x.clone(), x.clone(), x, bias, 2, Dropout::OFF, Precision::F32).dims(), [0, 4, 6]);
 }

@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    composed, sample_categorical, tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy,
+    Precision, composed, sample_categorical, tied_logits, weighted_binary_cross_entropy,
+    weighted_cross_entropy,
 };
 
 use crate::reference::{Input, assert_close, check, doubles, floats, input, noise};
@@ -22,7 +23,7 @@ fn tied_logits_agree_with_double_precision() {
         let run = |t: &[Tensor<1>], fused: bool| {
             let (h, table) = (t[0].clone().reshape([m, e]), t[1].clone().reshape([v, e]));
             let call = if fused { tied_logits } else { composed::tied_logits };
-            call(h, table, t[2].clone()).reshape([m * v])
+            call(h, table, t[2].clone(), Precision::F32).reshape([m * v])
         };
         check(
             &format!("{m} x {v} logits of {e}"),

@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    AdamStep, Dropout, adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm, linear,
-    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    AdamStep, Dropout, Precision, adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm,
+    linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
@@ -19,13 +19,14 @@ fn block(device: Device) -> Vec<u64> {
         let drop = |seed| Dropout::new(0.1, seed);
         let x = dropout(t[0].clone(), drop(0)).reshape([b, s, h]);
         let bias = x.clone().detach().narrow(2, 0, 1).reshape([b, s]);
-        let [q, k, v] = [1.0, 2.0, 3.0]
-            .map(|scale| linear(x.clone() * scale, t[1].clone().reshape([h, h]), t[2].clone()));
-        let a = attention(q, k, v, bias, 3, drop(1));
+        let [q, k, v] = [1.0, 2.0, 3.0].map(|scale| {
+            linear(x.clone() * scale, t[1].clone().reshape([h, h]), t[2].clone(), Precision::F32)
+        });
+        let a = attention(q, k, v, bias, 3, drop(1), Precision::F32);
         let a = layer_norm(gelu(a), t[7].clone(), t[8].clone(), 1e-12);
         let x = residual_layer_norm(x, a, drop(2), t[7].clone(), t[8].clone(), 1e-12);
-        let u = linear_gelu(x.clone(), t[3].clone().reshape([h, f]), t[4].clone());
-        let y = linear(u, t[5].clone().reshape([f, h]), t[6].clone());
+        let u = linear_gelu(x.clone(), t[3].clone().reshape([h, f]), t[4].clone(), Precision::F32);
+        let y = linear(u, t[5].clone().reshape([f, h]), t[6].clone(), Precision::F32);
         residual_layer_norm(x, y, drop(3), t[7].clone(), t[8].clone(), 1e-12).reshape([b * s * h])
     };
     let outcome = outcome_on(&device, DType::F32, &inputs, &operation);
@@ -52,7 +53,7 @@ fn generator() -> Vec<u64> {
         let (positions, types) = (t[1].clone().reshape([s, e]), t[2].clone().reshape([2, e]));
         let x = embed(table.clone(), positions, types, ids, segments);
         let slots = integers(b * n, s, &device).reshape([b, n]);
-        let logits = tied_logits(gather_positions(x.clone(), slots), table, t[3].clone());
+        let logits = tied_logits(gather_positions(x.clone(), slots), table, t[3].clone(), Precision::F32);
         let samples = sample_categorical(logits.clone(), t[4].clone().abs(), 1.0, None);
         let mlm = weighted_cross_entropy(logits, integers(b * n, v, &device), t[4].clone());
         let rtd = x.narrow(2, 0, 1).reshape([b, s]);

@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    Dropout, attention, dropout, layer_norm, linear, sample_categorical, tied_logits, weighted_cross_entropy,
+    Dropout, Precision, attention, dropout, layer_norm, linear, sample_categorical, tied_logits,
+    weighted_cross_entropy,
 };
 use proptest::prelude::*;
 
@@ -22,7 +23,7 @@ proptest! {
         let [q, k] = [0, 1].map(|i| floats(&noise(b * s * h, seed ^ i, 3.0), [b, s, h]));
         let bias = floats(&noise(b * s, seed ^ 2, 2.0), [b, s]);
         let v = floats(&vec![1.0; b * s * h], [b, s, h]);
-        let y = doubles(attention(q, k, v, bias, heads, Dropout::OFF));
+        let y = doubles(attention(q, k, v, bias, heads, Dropout::OFF, Precision::F32));
         assert_close("the average of ones", &y, &vec![1.0; b * s * h], 1e-5);
     }
 
@@ -48,7 +49,7 @@ proptest! {
         let [x, y] = [0, 1].map(|k| floats(&noise(rows * i, seed ^ k, 1.0), [rows, i]));
         let weight = floats(&noise(i * o, seed ^ 2, 1.0), [i, o]);
         let bias = floats(&noise(o, seed ^ 3, 1.0), [o]);
-        let map = |x: Tensor<2>| linear(x, weight.clone(), bias.clone());
+        let map = |x: Tensor<2>| linear(x, weight.clone(), bias.clone(), Precision::F32);
         let sum = doubles(map(x.clone() + y.clone()) + bias.clone().unsqueeze());
         assert_close("f(x + y) + b", &sum, &doubles(map(x) + map(y)), 1e-5 * i as f64);
     }
@@ -91,7 +92,7 @@ proptest! {
         unit[column] = 1.0;
         let table = noise(v * e, seed, 1.0);
         let zeros = floats(&vec![0.0; v], [v]);
-        let logits = tied_logits(floats(&unit, [1, e]), floats(&table, [v, e]), zeros);
+        let logits = tied_logits(floats(&unit, [1, e]), floats(&table, [v, e]), zeros, Precision::F32);
         let expected: Vec<f64> = table.chunks(e).map(|row| row[column]).collect();
         prop_assert_eq!(doubles(logits), expected);
     }

@@ -1,7 +1,7 @@
 //! Affine maps.
 
 use burn::prelude::*;
-use electra_kernels::{composed, linear, linear_gelu};
+use electra_kernels::{Precision, composed, linear, linear_gelu};
 
 use crate::reference::{Input, assert_close, check, doubles, floats, input, noise};
 
@@ -30,11 +30,12 @@ fn linear_agrees_with_double_precision() {
             2e-5,
             |t| {
                 let x = t[0].clone().reshape([b, s, i]);
-                linear(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+                linear(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32).reshape([b * s * o])
             },
             |t| {
                 let x = t[0].clone().reshape([b, s, i]);
-                composed::linear(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+                composed::linear(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
+                    .reshape([b * s * o])
             },
         );
     }
@@ -49,11 +50,13 @@ fn linear_gelu_agrees_with_double_precision() {
             2e-5,
             |t| {
                 let x = t[0].clone().reshape([b, s, i]);
-                linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+                linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
+                    .reshape([b * s * o])
             },
             |t| {
                 let x = t[0].clone().reshape([b, s, i]);
-                composed::linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+                composed::linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
+                    .reshape([b * s * o])
             },
         );
     }
@@ -73,11 +76,13 @@ fn a_gradient_that_nobody_asks_for_is_not_missed() {
             2e-5,
             |t| {
                 let x = t[0].clone().reshape([b, s, i]);
-                linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+                linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
+                    .reshape([b * s * o])
             },
             |t| {
                 let x = t[0].clone().reshape([b, s, i]);
-                composed::linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone()).reshape([b * s * o])
+                composed::linear_gelu(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
+                    .reshape([b * s * o])
             },
         );
     }
@@ -91,8 +96,8 @@ fn strided_and_offset_operands_give_what_their_copies_give() {
     let views = [x.clone().narrow(0, 2, 3), x.clone().swap_dims(0, 1), x.slice([1..6, 0..5, 0..8])];
     for x in views {
         let (w, b) = (weight.clone().transpose(), bias.clone().narrow(0, 9, 7));
-        let expected = composed::linear(x.clone(), w.clone(), b.clone());
-        assert_close("strided", &doubles(linear(x, w, b)), &doubles(expected), 1e-5);
+        let expected = composed::linear(x.clone(), w.clone(), b.clone(), Precision::F32);
+        assert_close("strided", &doubles(linear(x, w, b, Precision::F32)), &doubles(expected), 1e-5);
     }
 }
 
@@ -100,6 +105,34 @@ fn strided_and_offset_operands_give_what_their_copies_give() {
 fn no_rows_give_no_rows() {
     let device = Device::flex();
     let x = Tensor::<2>::zeros([0, 4], &device);
-    let y = linear_gelu(x, Tensor::zeros([4, 3], &device), Tensor::zeros([3], &device));
+    let y = linear_gelu(x, Tensor::zeros([4, 3], &device), Tensor::zeros([3], &device), Precision::F32);
     assert_eq!(y.dims(), [0, 3]);
+}
+
+#[test]
+fn bfloat16_operands_cost_their_rounding_and_no_more() {
+    let shape @ [b, s, i, o] = [3, 33, 40, 65];
+    let run = |t: &[Tensor<1>], precision| {
+        let x = t[0].clone().reshape([b, s, i]);
+        linear(x, t[1].clone().reshape([i, o]), t[2].clone(), precision).reshape([b * s * o])
+    };
+    check(
+        "linear in bfloat16",
+        &inputs(shape),
+        4e-2,
+        |t| run(t, Precision::Bf16),
+        |t| {
+            let x = t[0].clone().reshape([b, s, i]);
+            composed::linear(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
+                .reshape([b * s * o])
+        },
+    );
+    let t = inputs(shape).map(|input| floats(&input.values, [input.values.len()]));
+    let (exact, rounded) = (doubles(run(&t, Precision::F32)), doubles(run(&t, Precision::Bf16)));
+    let different = exact.iter().zip(&rounded).filter(|(x, y)| x != y).count();
+    assert!(
+        different > exact.len() / 2,
+        "{different} of {} results differ: nothing was rounded",
+        exact.len()
+    );
 }

@@ -1,7 +1,9 @@
 //! Matrix products in 16 bits, everything else in 32.
 //!
 //! Weights, moments, norms, softmax and losses stay 32-bit floats; operands of matrix products
-//! are rounded on the way in and results widened on the way out, forward and backward.
+//! are rounded on the way in and results widened on the way out, forward and backward. The fused
+//! path multiplies bfloat16 and adds up in 32 bits, with the processor's own instructions where it
+//! has them (AVX-512 BF16) and on rounded 32-bit floats elsewhere.
 
 use burn::prelude::*;
 use burn::tensor::FloatDType;

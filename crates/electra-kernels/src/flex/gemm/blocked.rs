@@ -1,0 +1,295 @@
+//! Products on AVX-512 BF16: operands packed once, tiles in registers, blocks in caches.
+//!
+//! Every result is one chain of multiply-adds over [`DEPTH`] units of depth after the other, so its
+//! bits depend neither on how rows and columns are dealt out nor on the number of threads.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::super::storage::Shared;
+use super::packing::{PAIR, Source, pack_a, pack_b};
+use super::tile::{COLUMNS, DEPTH, PANEL, ROWS, Tile, tile};
+use super::{Finish, Product};
+
+/// Packed panels that a task works on at a time: 96 rows of `a`, a tenth of a megabyte.
+const BLOCK: usize = 8;
+/// With more panels of `a` than this the rows are dealt out to tasks, else the columns.
+const FEW_PANELS: usize = 32;
+/// Depth of one pass, in units: bounds the memory of packed operands.
+const PASS: usize = 16 * DEPTH;
+/// Units of `b` that a task packs for itself: half a megabyte, half of a second cache.
+const OWN_UNITS: usize = 128 * 1024;
+/// Multiplications below which handing work to other threads costs more than it saves.
+const WORTH_THREADS: usize = 1 << 18;
+/// Elements of `a` below which one thread packs them all.
+const WORTH_PACKING_TOGETHER: usize = 1 << 16;
+
+thread_local! {
+    /// Packed operands of the task that runs on this thread.
+    static OWN: RefCell<[Vec<u32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// Makes room for `units`, of arbitrary content.
+fn reserve(buffer: &mut Vec<u32>, units: usize) -> *mut u32 {
+    buffer.clear();
+    buffer.reserve(units);
+    buffer.as_mut_ptr()
+}
+
+/// Calls `task` on each of `0..n`.
+fn each(n: usize, threads: usize, task: impl Fn(usize) + Sync + Send) {
+    if threads > 1 && n > 1 { (0..n).into_par_iter().for_each(task) } else { (0..n).for_each(task) }
+}
+
+/// A pointer to packed units that several threads share.
+#[derive(Clone, Copy)]
+struct Units(*mut u32);
+
+// SAFETY: a pointer is an address; who dereferences it upholds disjointness.
+unsafe impl Send for Units {}
+// SAFETY: as above.
+unsafe impl Sync for Units {}
+
+impl Units {
+    fn at(self, offset: usize) -> *mut u32 {
+        self.0.wrapping_add(offset)
+    }
+}
+
+/// One pass over a range of the depth.
+struct Pass<'a> {
+    product: &'a Product<'a>,
+    /// Elements of depth.
+    depth: Range<usize>,
+    out: Shared,
+    row_stride: usize,
+    add: bool,
+    finish: Option<Finish<'a>>,
+    threads: usize,
+}
+
+/// `out (+)= scale * a b` with rows of `out` that are `row_stride` apart, then `finish`.
+///
+/// # Safety
+///
+/// The processor has AVX-512 BF16; `out` is valid and unshared for the results.
+pub unsafe fn product(
+    product: &Product<'_>,
+    out: Shared,
+    row_stride: usize,
+    add: bool,
+    finish: Option<Finish<'_>>,
+    threads: usize,
+) {
+    let [rows, columns, depth] = product.sizes();
+    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { threads };
+    let step = PASS * PAIR;
+    let passes = depth.div_ceil(step).max(1);
+    for pass in 0..passes {
+        let pass = Pass {
+            product,
+            depth: pass * step..depth.min((pass + 1) * step),
+            out,
+            row_stride,
+            add: add || pass > 0,
+            finish: finish.filter(|_| pass + 1 == passes),
+            threads,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { if rows.div_ceil(ROWS) > FEW_PANELS { pass.by_rows() } else { pass.by_columns() } }
+    }
+}
+
+impl Pass<'_> {
+    fn row_panels(&self) -> usize {
+        self.product.a.rows.div_ceil(ROWS)
+    }
+
+    fn column_panels(&self) -> usize {
+        self.product.b.columns.div_ceil(COLUMNS)
+    }
+
+    fn units(&self) -> usize {
+        self.depth.len().div_ceil(PAIR)
+    }
+
+    /// Blocks of [`DEPTH`] units; one, of nothing, for an empty depth.
+    fn blocks(&self) -> usize {
+        self.units().div_ceil(DEPTH).max(1)
+    }
+
+    /// Elements of depth of a block.
+    fn block(&self, block: usize) -> Range<usize> {
+        let length = DEPTH * PAIR;
+        let start = self.depth.start + block * length;
+        start..self.depth.end.min(start + length)
+    }
+
+    /// Packs panel `panel` of block `block` of `a`.
+    unsafe fn pack_a(&self, panel: usize, block: usize, to: *mut u32) {
+        let (a, row, depth) = (&self.product.a, panel * ROWS, self.block(block));
+        let source = Source {
+            data: a.data.as_ptr().wrapping_add(row * a.row_stride + depth.start * a.column_stride),
+            depth_stride: a.column_stride,
+            breadth_stride: a.row_stride,
+            depth: depth.len(),
+            breadth: ROWS.min(a.rows - row),
+        };
+        // SAFETY: the source lies within the matrix; the room is the caller's promise.
+        unsafe { pack_a(&source, to) }
+    }
+
+    /// Packs some panels of `b`, the whole depth, one behind the other.
+    unsafe fn pack_b(&self, panels: Range<usize>, to: *mut u32) {
+        let (b, column) = (&self.product.b, panels.start * COLUMNS);
+        let source = Source {
+            data: b.data.as_ptr().wrapping_add(column * b.column_stride + self.depth.start * b.row_stride),
+            depth_stride: b.row_stride,
+            breadth_stride: b.column_stride,
+            depth: self.depth.len(),
+            breadth: b.columns.min(panels.end * COLUMNS) - column,
+        };
+        // SAFETY: the source lies within the matrix; the room is the caller's promise.
+        unsafe { pack_b(&source, to) }
+    }
+
+    /// The tiles of some panels of `a` with some of `b`, one block deep. `a` holds the panels of
+    /// `rows` for this block, `b` those of `columns` for the whole depth.
+    unsafe fn tiles(
+        &self,
+        block: usize,
+        rows: Range<usize>,
+        a: *const u32,
+        columns: Range<usize>,
+        b: *const u32,
+    ) {
+        let (first_column, units) = (columns.start, self.units());
+        let layout = self.product.a.layout();
+        let depth = self.block(block).len().div_ceil(PAIR);
+        for column_panel in columns {
+            let column = column_panel * COLUMNS;
+            let b = b.wrapping_add(((column_panel - first_column) * units + block * DEPTH) * COLUMNS);
+            for row_panel in rows.clone() {
+                let row = row_panel * ROWS;
+                let part = Tile {
+                    a: a.wrapping_add((row_panel - rows.start) * PANEL),
+                    layout,
+                    b,
+                    depth,
+                    c: self.out.at(row * self.row_stride + column, 0),
+                    row_stride: self.row_stride,
+                    rows: ROWS.min(self.product.a.rows - row),
+                    columns: COLUMNS.min(self.product.b.columns - column),
+                    scale: self.product.scale,
+                    add: self.add || block > 0,
+                };
+                // SAFETY: packed above; the results are this task's own.
+                unsafe { tile(&part) };
+            }
+        }
+    }
+
+    /// Calls `finish` on the results of some panels.
+    unsafe fn finish(&self, rows: Range<usize>, columns: Range<usize>) {
+        let Some(finish) = self.finish else { return };
+        let first = columns.start * COLUMNS;
+        let n = self.product.b.columns.min(columns.end * COLUMNS) - first;
+        for row in rows.start * ROWS..self.product.a.rows.min(rows.end * ROWS) {
+            let results = self.out.at(row * self.row_stride + first, n);
+            // SAFETY: results of this task alone.
+            finish(row, first, unsafe { std::slice::from_raw_parts_mut(results, n) });
+        }
+    }
+
+    /// Many rows: `b` is packed by all, then each task takes rows of `a`.
+    unsafe fn by_rows(&self) {
+        let (row_panels, column_panels) = (self.row_panels(), self.column_panels());
+        let panel_units = self.units() * COLUMNS;
+        let mut packed = Vec::new();
+        let packed_b = Units(reserve(&mut packed, column_panels * panel_units));
+        each(column_panels.div_ceil(BLOCK), self.threads, |task| {
+            let panels = task * BLOCK..column_panels.min((task + 1) * BLOCK);
+            let to = packed_b.at(panels.start * panel_units);
+            // SAFETY: each task packs its own panels.
+            unsafe { self.pack_b(panels, to) };
+        });
+        let panels = row_panels.div_ceil(4 * self.threads).clamp(2, BLOCK);
+        each(row_panels.div_ceil(panels), self.threads, |task| {
+            let rows = task * panels..row_panels.min((task + 1) * panels);
+            OWN.with_borrow_mut(|[own, _]| {
+                let a = reserve(own, panels * PANEL);
+                for block in 0..self.blocks() {
+                    // SAFETY: room for the task's panels; its rows are its own.
+                    unsafe {
+                        for panel in rows.clone() {
+                            self.pack_a(panel, block, a.add((panel - rows.start) * PANEL));
+                        }
+                        self.tiles(block, rows.clone(), a, 0..column_panels, packed_b.at(0));
+                    }
+                }
+            });
+            // SAFETY: its rows are its own.
+            unsafe { self.finish(rows, 0..column_panels) };
+        });
+    }
+
+    /// Few rows: `a` is packed whole, then each task packs columns of `b` for itself.
+    unsafe fn by_columns(&self) {
+        let units = self.row_panels() * self.blocks() * PANEL;
+        if self.threads == 1 {
+            return OWN.with_borrow_mut(|[a, b]| {
+                // SAFETY: room for the whole of `a`.
+                unsafe {
+                    let a = Units(reserve(a, units));
+                    self.pack_all_of_a(a);
+                    self.columns(0..self.column_panels(), a, b);
+                }
+            });
+        }
+        let mut packed = Vec::new();
+        let a = Units(reserve(&mut packed, units));
+        // SAFETY: room for the whole of `a`.
+        unsafe { self.pack_all_of_a(a) };
+        let column_panels = self.column_panels();
+        let panels = column_panels.div_ceil(4 * self.threads);
+        each(column_panels.div_ceil(panels), self.threads, |task| {
+            let columns = task * panels..column_panels.min((task + 1) * panels);
+            // SAFETY: `a` is packed; the columns are the task's own.
+            OWN.with_borrow_mut(|[_, b]| unsafe { self.columns(columns, a, b) });
+        });
+    }
+
+    /// Packs `a` block after block.
+    unsafe fn pack_all_of_a(&self, to: Units) {
+        let (row_panels, blocks) = (self.row_panels(), self.blocks());
+        let worth = self.product.a.rows * self.depth.len() >= WORTH_PACKING_TOGETHER;
+        each(row_panels * blocks, if worth { self.threads } else { 1 }, |i| {
+            // SAFETY: each task packs its own panel.
+            unsafe { self.pack_a(i % row_panels, i / row_panels, to.at(i * PANEL)) };
+        });
+    }
+
+    /// All rows of some columns, `b` packed piece by piece.
+    unsafe fn columns(&self, columns: Range<usize>, a: Units, own: &mut Vec<u32>) {
+        let (row_panels, panel_units) = (self.row_panels(), self.units() * COLUMNS);
+        let at_once = (OWN_UNITS / panel_units.max(1)).max(1);
+        for first in columns.clone().step_by(at_once) {
+            let columns = first..columns.end.min(first + at_once);
+            let b = reserve(own, columns.len() * panel_units);
+            // SAFETY: room for the panels; `a` is packed; the columns are the caller's own.
+            unsafe {
+                self.pack_b(columns.clone(), b);
+                for first_row in (0..row_panels).step_by(BLOCK) {
+                    let rows = first_row..row_panels.min(first_row + BLOCK);
+                    for block in 0..self.blocks() {
+                        let a = a.at((block * row_panels + first_row) * PANEL);
+                        self.tiles(block, rows.clone(), a, columns.clone(), b);
+                    }
+                    self.finish(rows, columns.clone());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Copies of operands in the order in which a tile reads them.
+//!
+//! A unit is 32 bits: two neighbours in depth rounded to bfloat16 (to the nearest, ties to even), the
+//! first in the lower half. What lies beyond the matrix is packed as zero.
+
+use std::arch::x86_64::*;
+
+use super::tile::{COLUMNS, DEPTH, Layout, ROW_STRIDE, ROWS};
+
+/// Elements of an operand from which a panel is packed. One of the two strides is 1.
+#[derive(Clone, Copy)]
+pub struct Source {
+    pub data: *const f32,
+    /// Elements to the next in depth.
+    pub depth_stride: usize,
+    /// Elements to the next row of `a`, or to the next column of `b`.
+    pub breadth_stride: usize,
+    /// Elements in depth.
+    pub depth: usize,
+    /// Rows or columns.
+    pub breadth: usize,
+}
+
+impl Source {
+    /// How a panel of `a` will lie.
+    pub fn layout(&self) -> Layout {
+        if self.depth_stride == 1 { Layout::ByRow } else { Layout::ByDepth }
+    }
+
+    /// Address of an element; may lie beyond the end.
+    fn at(&self, breadth: usize, depth: usize) -> *const f32 {
+        self.data.wrapping_add(breadth * self.breadth_stride + depth * self.depth_stride)
+    }
+}
+
+/// The first `n` lanes.
+fn first(n: usize) -> __mmask16 {
+    if n >= 16 { 0xffff } else { (1 << n) - 1 }
+}
+
+/// Transposes 16 x 16 units.
+#[target_feature(enable = "avx512f")]
+fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
+    // Within 4 x 4 blocks of each 128-bit lane, ...
+    for i in (0..16).step_by(2) {
+        let (a, b) = (x[i], x[i + 1]);
+        x[i] = _mm512_unpacklo_epi32(a, b);
+        x[i + 1] = _mm512_unpackhi_epi32(a, b);
+    }
+    let mut y = x;
+    for i in (0..16).step_by(4) {
+        y[i] = _mm512_unpacklo_epi64(x[i], x[i + 2]);
+        y[i + 1] = _mm512_unpackhi_epi64(x[i], x[i + 2]);
+        y[i + 2] = _mm512_unpacklo_epi64(x[i + 1], x[i + 3]);
+        y[i + 3] = _mm512_unpackhi_epi64(x[i + 1], x[i + 3]);
+    }
+    // ... then the 4 x 4 lanes.
+    for i in 0..4 {
+        let (a, b, c, d) = (y[i], y[i + 4], y[i + 8], y[i + 12]);
+        let low = _mm512_shuffle_i32x4::<0b01_00_01_00>(a, b);
+        let high = _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b);
+        let low_2 = _mm512_shuffle_i32x4::<0b01_00_01_00>(c, d);
+        let high_2 = _mm512_shuffle_i32x4::<0b11_10_11_10>(c, d);
+        x[i] = _mm512_shuffle_i32x4::<0b10_00_10_00>(low, low_2);
+        x[i + 4] = _mm512_shuffle_i32x4::<0b11_01_11_01>(low, low_2);
+        x[i + 8] = _mm512_shuffle_i32x4::<0b10_00_10_00>(high, high_2);
+        x[i + 12] = _mm512_shuffle_i32x4::<0b11_01_11_01>(high, high_2);
+    }
+    x
+}
+
+/// Neighbours in depth in one unit.
+pub const PAIR: usize = 2;
+
+/// Packs at most [`ROWS`] rows of `a`, at most [`DEPTH`] units deep, into
+/// [`PANEL`](super::tile::PANEL) units.
+///
+/// # Safety
+///
+/// The processor has AVX-512 BF16; the source's elements and the panel
+/// are valid.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
+    let units = source.depth.div_ceil(PAIR);
+    debug_assert!(source.breadth <= ROWS && units <= DEPTH);
+    match source.layout() {
+        Layout::ByRow => {
+            for row in 0..source.breadth {
+                for unit in (0..units).step_by(16) {
+                    let depth = unit * PAIR;
+                    // SAFETY: masked beyond the source; ROW_STRIDE leaves room for 15
+                    // units beyond DEPTH.
+                    unsafe {
+                        let x = along(source.at(row, depth), source.depth - depth);
+                        _mm512_storeu_epi32(panel.add(row * ROW_STRIDE + unit).cast(), x);
+                    }
+                }
+            }
+        }
+        Layout::ByDepth => {
+            for unit in 0..units {
+                let depth = unit * PAIR;
+                let pair = source.depth - depth > 1;
+                // SAFETY: masked beyond the source; what is stored beyond ROWS is
+                // overwritten by the next unit, and the panel is longer than the last.
+                unsafe {
+                    let (x, y) = (source.at(0, depth), source.at(0, depth + 1));
+                    let x = across(x, y, first(source.breadth), pair);
+                    _mm512_storeu_epi32(panel.add(unit * ROWS).cast(), x);
+                }
+            }
+        }
+    }
+}
+
+/// Packs columns of `b` of any depth into panels one behind the other, each with
+/// [`COLUMNS`] units at each unit of depth.
+///
+/// # Safety
+///
+/// The processor has AVX-512 BF16; the source's elements and the panels
+/// are valid.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub unsafe fn pack_b(source: &Source, panels: *mut u32) {
+    let units = source.depth.div_ceil(PAIR);
+    let all = source.breadth.next_multiple_of(COLUMNS);
+    let place = |unit: usize, column: usize| {
+        panels.wrapping_add((column / COLUMNS * units + unit) * COLUMNS + column % COLUMNS)
+    };
+    if source.breadth_stride == 1 {
+        // Row after row, whole: the processor foresees no jumps.
+        for unit in 0..units {
+            let depth = unit * PAIR;
+            let pair = source.depth - depth > 1;
+            for column in (0..all).step_by(16) {
+                let mask = first(source.breadth.saturating_sub(column));
+                // SAFETY: masked beyond the source; a panel has COLUMNS units here.
+                unsafe {
+                    let (x, y) = (source.at(column, depth), source.at(column, depth + 1));
+                    _mm512_storeu_epi32(place(unit, column).cast(), across(x, y, mask, pair));
+                }
+            }
+        }
+        return;
+    }
+    for column in (0..all).step_by(16) {
+        let columns = source.breadth.saturating_sub(column).min(16);
+        for unit in (0..units).step_by(16) {
+            let depth = unit * PAIR;
+            let mut x = [_mm512_setzero_si512(); 16];
+            for (i, x) in x[..columns].iter_mut().enumerate() {
+                // SAFETY: masked beyond the source.
+                *x = unsafe { along(source.at(column + i, depth), source.depth - depth) };
+            }
+            for (i, x) in transpose(x)[..(units - unit).min(16)].iter().enumerate() {
+                // SAFETY: a panel has COLUMNS units at each unit of depth.
+                unsafe { _mm512_storeu_epi32(place(unit + i, column).cast(), *x) };
+            }
+        }
+    }
+}
+
+/// 16 units from `n` elements that lie one behind the other in depth.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn along(x: *const f32, n: usize) -> __m512i {
+    // SAFETY: the caller's promise on the first `n` elements.
+    let (low, high) = unsafe {
+        let high = _mm512_maskz_loadu_ps(first(n.saturating_sub(16)), x.wrapping_add(16));
+        (_mm512_maskz_loadu_ps(first(n), x), high)
+    };
+    // SAFETY: 32 bfloat16 are 512 bits.
+    unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
+}
+
+/// A unit of each column in `mask`: an element from `x` and, where there is one, the next in depth
+/// from `y`.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn across(x: *const f32, y: *const f32, mask: __mmask16, pair: bool) -> __m512i {
+    // SAFETY: the caller's promise on the columns in `mask`.
+    let (x, y) = unsafe {
+        let y_mask = if pair { mask } else { 0 };
+        (_mm512_maskz_loadu_ps(mask, x), _mm512_maskz_loadu_ps(y_mask, y))
+    };
+    // SAFETY: 16 bfloat16 are 256 bits.
+    let (x, y) = unsafe {
+        let x = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
+        (x, std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(y)))
+    };
+    _mm512_or_si512(_mm512_cvtepu16_epi32(x), _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(y)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::simd::has_bf16;
+    use super::super::tile::PANEL;
+    use super::*;
+
+    /// Element `(breadth, depth)` of a source: whole numbers that bfloat16 holds.
+    fn element(breadth: usize, depth: usize) -> f32 {
+        (breadth % 8 * 16 + depth % 16 + 1) as f32
+    }
+
+    fn source(by_depth: bool, breadth: usize, depth: usize) -> (Vec<f32>, usize, usize) {
+        let all = (0..breadth * depth).map(|i| match by_depth {
+            true => element(i % breadth, i / breadth),
+            false => element(i / depth, i % depth),
+        });
+        (all.collect(), if by_depth { breadth } else { 1 }, if by_depth { 1 } else { depth })
+    }
+
+    /// The two floats of a unit.
+    fn pair(unit: u32) -> [f32; 2] {
+        [f32::from_bits(unit << 16), f32::from_bits(unit & 0xffff_0000)]
+    }
+
+    #[test]
+    fn every_element_is_where_the_tile_looks_for_it_and_the_rest_is_zero() {
+        if !has_bf16() {
+            return;
+        }
+        for (breadth, depth) in
+            [(1, 1), (5, 3), (12, 16), (7, 37), (12, 256), (3, 255), (31, 20), (32, 64), (17, 40), (75, 19)]
+        {
+            for by_depth in [false, true] {
+                let (data, depth_stride, breadth_stride) = source(by_depth, breadth, depth);
+                let at = |b: usize, d: usize| if b < breadth && d < depth { element(b, d) } else { 0.0 };
+                let expected = |b: usize, unit: usize| [at(b, unit * PAIR), at(b, unit * PAIR + 1)];
+                let source = Source { data: data.as_ptr(), depth_stride, breadth_stride, depth, breadth };
+                let units = depth.div_ceil(PAIR);
+                let mut b = vec![u32::MAX; units * breadth.next_multiple_of(COLUMNS)];
+                // SAFETY: the level was detected; the panels have COLUMNS units for each in depth.
+                unsafe { pack_b(&source, b.as_mut_ptr()) };
+                for (i, unit) in b.iter().enumerate() {
+                    let (u, column) = (i / COLUMNS % units, i / COLUMNS / units * COLUMNS + i % COLUMNS);
+                    assert_eq!(pair(*unit), expected(column, u), "b {breadth} x {depth}, {column} at {u}");
+                }
+                if breadth > ROWS {
+                    continue;
+                }
+                let mut a = vec![u32::MAX; PANEL];
+                // SAFETY: the level was detected; the panel is whole.
+                unsafe { pack_a(&source, a.as_mut_ptr()) };
+                for row in 0..breadth {
+                    for u in 0..units {
+                        let at = match source.layout() {
+                            Layout::ByRow => row * ROW_STRIDE + u,
+                            Layout::ByDepth => u * ROWS + row,
+                        };
+                        assert_eq!(pair(a[at]), expected(row, u), "a {breadth} x {depth}");
+                    }
+                }
+            }
+        }
+    }
+}
