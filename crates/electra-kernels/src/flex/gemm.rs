@@ -10,8 +10,6 @@ mod packing;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
-use std::borrow::Cow;
-
 use gemm::Parallelism;
 use rayon::prelude::*;
 
@@ -244,7 +242,7 @@ fn best(precision: Precision) -> Path {
 }
 
 /// The elements of a matrix rounded to bfloat16, to the nearest, ties to even.
-fn rounded(x: Matrix<'_>) -> Cow<'_, [f32]> {
+fn rounded(x: Matrix<'_>) -> Vec<f32> {
     let span = span(x.rows, x.columns, x.row_stride, x.column_stride);
     x.data[..span].iter().map(|x| round_to_bf16(*x)).collect()
 }
