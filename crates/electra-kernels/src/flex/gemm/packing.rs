@@ -77,8 +77,7 @@ pub const PAIR: usize = 2;
 ///
 /// # Safety
 ///
-/// The processor has AVX-512 BF16; the source's elements and the panel
-/// are valid.
+/// The processor has AVX-512 BF16; the source's elements and the panel are valid.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
     let units = source.depth.div_ceil(PAIR);
@@ -88,8 +87,7 @@ pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
             for row in 0..source.breadth {
                 for unit in (0..units).step_by(16) {
                     let depth = unit * PAIR;
-                    // SAFETY: masked beyond the source; ROW_STRIDE leaves room for 15
-                    // units beyond DEPTH.
+                    // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE.
                     unsafe {
                         let x = along(source.at(row, depth), source.depth - depth);
                         _mm512_storeu_epi32(panel.add(row * ROW_STRIDE + unit).cast(), x);
@@ -101,8 +99,8 @@ pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
             for unit in 0..units {
                 let depth = unit * PAIR;
                 let pair = source.depth - depth > 1;
-                // SAFETY: masked beyond the source; what is stored beyond ROWS is
-                // overwritten by the next unit, and the panel is longer than the last.
+                // SAFETY: masked beyond the source; what is stored beyond ROWS is overwritten by
+                // the next unit, and the panel is longer than the last.
                 unsafe {
                     let (x, y) = (source.at(0, depth), source.at(0, depth + 1));
                     let x = across(x, y, first(source.breadth), pair);
@@ -118,8 +116,7 @@ pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
 ///
 /// # Safety
 ///
-/// The processor has AVX-512 BF16; the source's elements and the panels
-/// are valid.
+/// The processor has AVX-512 BF16; the source's elements and the panels are valid.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub unsafe fn pack_b(source: &Source, panels: *mut u32) {
     let units = source.depth.div_ceil(PAIR);

@@ -1,7 +1,8 @@
 //! The innermost loop of a product: 12 x 32 results held in registers while the depth runs by.
 //!
-//! Operands arrive packed in units of 32 bits, two neighbours in depth as bfloat16. 24 vectors of results leave 8 of the 32 registers for the row of `b` and the element of `a`; on
-//! each unit 14 loads feed 24 multiply-adds.
+//! Operands arrive packed in units of 32 bits, two neighbours in depth as bfloat16. 24 vectors of
+//! results leave 8 of the 32 registers for the row of `b` and the element of `a`; on each unit 14
+//! loads feed 24 multiply-adds.
 
 use std::arch::x86_64::*;
 
