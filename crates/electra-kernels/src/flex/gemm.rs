@@ -1,8 +1,10 @@
 //! Matrix products on strided operands.
 //!
-//! Of bfloat16 on AVX-512 BF16 they are our own ([`blocked`]), else those of the `gemm` crate. Bits
-//! do not depend on the number of threads.
+//! Of bfloat16 on AMX or AVX-512 BF16 they are our own ([`blocked`]), else those of the `gemm` crate.
+//! Bits do not depend on the number of threads.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod blocked;
 #[cfg(target_arch = "x86_64")]
@@ -14,7 +16,7 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
-use super::simd::has_bf16;
+use self::tile::Kernel;
 use super::storage::Shared;
 use crate::Precision;
 
@@ -48,11 +50,6 @@ impl<'a> Matrix<'a> {
             column_stride: self.row_stride,
             ..self
         }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn layout(&self) -> tile::Layout {
-        if self.column_stride == 1 { tile::Layout::ByRow } else { tile::Layout::ByDepth }
     }
 }
 
@@ -91,7 +88,7 @@ pub struct Product<'a> {
 enum Path {
     /// Our own kernels, of bfloat16.
     #[cfg(target_arch = "x86_64")]
-    Blocked,
+    Blocked(Kernel),
     /// The `gemm` crate.
     Portable,
 }
@@ -179,9 +176,9 @@ impl<'a> Product<'a> {
         }
         match path {
             #[cfg(target_arch = "x86_64")]
-            Path::Blocked => {
+            Path::Blocked(kernel) => {
                 // SAFETY: the processor was asked; the rest is the caller's promise.
-                unsafe { blocked::product(self, out, row_stride, add, finish, threads) }
+                unsafe { blocked::product(kernel, self, out, row_stride, add, finish, threads) }
             }
             Path::Portable => {
                 // SAFETY: the caller's promise.
@@ -236,7 +233,7 @@ impl<'a> Product<'a> {
 fn best(precision: Precision) -> Path {
     match precision {
         #[cfg(target_arch = "x86_64")]
-        Precision::Bf16 if has_bf16() => Path::Blocked,
+        Precision::Bf16 => Kernel::best().map_or(Path::Portable, Path::Blocked),
         _ => Path::Portable,
     }
 }
@@ -368,6 +365,10 @@ mod tests {
             check(Path::Portable, Precision::F32, |x| x, threads);
             check(Path::Portable, Precision::Bf16, round_to_bf16, threads);
             check(best(Precision::Bf16), Precision::Bf16, round_to_bf16, threads);
+            #[cfg(target_arch = "x86_64")]
+            if super::super::simd::has_bf16() {
+                check(Path::Blocked(Kernel::Vectors), Precision::Bf16, round_to_bf16, threads);
+            }
         }
     }
 

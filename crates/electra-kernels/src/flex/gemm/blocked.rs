@@ -1,4 +1,4 @@
-//! Products on AVX-512 BF16: operands packed once, tiles in registers, blocks in caches.
+//! Products of bfloat16: operands packed once, tiles in registers, blocks in caches.
 //!
 //! Every result is one chain of multiply-adds over [`DEPTH`] units of depth after the other, so its
 //! bits depend neither on how rows and columns are dealt out nor on the number of threads.
@@ -9,14 +9,17 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::super::storage::Shared;
-use super::packing::{PAIR, Source, pack_a, pack_b};
-use super::tile::{COLUMNS, DEPTH, PANEL, ROWS, Tile, tile};
+use super::amx;
+use super::packing::{self, PAIR, Source, pack_a, pack_b};
+use super::tile::{COLUMNS, DEPTH, Kernel, Tile, tile};
 use super::{Finish, Product};
 
-/// Packed panels that a task works on at a time: 96 rows of `a`, a tenth of a megabyte.
-const BLOCK: usize = 8;
-/// With more panels of `a` than this the rows are dealt out to tasks, else the columns.
-const FEW_PANELS: usize = 32;
+/// Rows of `a` that a task works on at a time: packed, a tenth of a megabyte.
+const BLOCK_ROWS: usize = 96;
+/// Panels of `b` that a task packs at a time.
+const BLOCK_COLUMNS: usize = 8;
+/// With more rows of `a` than this they are dealt out to tasks, else the columns of `b`.
+const FEW_ROWS: usize = 384;
 /// Depth of one pass, in units: bounds the memory of packed operands.
 const PASS: usize = 16 * DEPTH;
 /// Units of `b` that a task packs for itself: half a megabyte, half of a second cache.
@@ -60,6 +63,7 @@ impl Units {
 
 /// One pass over a range of the depth.
 struct Pass<'a> {
+    kernel: Kernel,
     product: &'a Product<'a>,
     /// Elements of depth.
     depth: Range<usize>,
@@ -74,8 +78,9 @@ struct Pass<'a> {
 ///
 /// # Safety
 ///
-/// The processor has AVX-512 BF16; `out` is valid and unshared for the results.
+/// The processor has the kernel; `out` is valid and unshared for the results.
 pub unsafe fn product(
+    kernel: Kernel,
     product: &Product<'_>,
     out: Shared,
     row_stride: usize,
@@ -89,6 +94,7 @@ pub unsafe fn product(
     let passes = depth.div_ceil(step).max(1);
     for pass in 0..passes {
         let pass = Pass {
+            kernel,
             product,
             depth: pass * step..depth.min((pass + 1) * step),
             out,
@@ -98,13 +104,18 @@ pub unsafe fn product(
             threads,
         };
         // SAFETY: the caller's promise.
-        unsafe { if rows.div_ceil(ROWS) > FEW_PANELS { pass.by_rows() } else { pass.by_columns() } }
+        unsafe { if rows > FEW_ROWS { pass.by_rows() } else { pass.by_columns() } }
     }
 }
 
 impl Pass<'_> {
+    /// Packed panels that a task works on at a time.
+    fn block_panels(&self) -> usize {
+        BLOCK_ROWS.div_ceil(self.kernel.rows())
+    }
+
     fn row_panels(&self) -> usize {
-        self.product.a.rows.div_ceil(ROWS)
+        self.product.a.rows.div_ceil(self.kernel.rows())
     }
 
     fn column_panels(&self) -> usize {
@@ -112,7 +123,7 @@ impl Pass<'_> {
     }
 
     fn units(&self) -> usize {
-        self.depth.len().div_ceil(PAIR)
+        packing::units(self.depth.len(), self.kernel)
     }
 
     /// Blocks of [`DEPTH`] units; one, of nothing, for an empty depth.
@@ -129,16 +140,16 @@ impl Pass<'_> {
 
     /// Packs panel `panel` of block `block` of `a`.
     unsafe fn pack_a(&self, panel: usize, block: usize, to: *mut u32) {
-        let (a, row, depth) = (&self.product.a, panel * ROWS, self.block(block));
+        let (a, row, depth) = (&self.product.a, panel * self.kernel.rows(), self.block(block));
         let source = Source {
             data: a.data.as_ptr().wrapping_add(row * a.row_stride + depth.start * a.column_stride),
             depth_stride: a.column_stride,
             breadth_stride: a.row_stride,
             depth: depth.len(),
-            breadth: ROWS.min(a.rows - row),
+            breadth: self.kernel.rows().min(a.rows - row),
         };
         // SAFETY: the source lies within the matrix; the room is the caller's promise.
-        unsafe { pack_a(&source, to) }
+        unsafe { pack_a(&source, self.kernel, to) }
     }
 
     /// Packs some panels of `b`, the whole depth, one behind the other.
@@ -152,7 +163,7 @@ impl Pass<'_> {
             breadth: b.columns.min(panels.end * COLUMNS) - column,
         };
         // SAFETY: the source lies within the matrix; the room is the caller's promise.
-        unsafe { pack_b(&source, to) }
+        unsafe { pack_b(&source, self.kernel, to) }
     }
 
     /// The tiles of some panels of `a` with some of `b`, one block deep. `a` holds the panels of
@@ -166,27 +177,35 @@ impl Pass<'_> {
         b: *const u32,
     ) {
         let (first_column, units) = (columns.start, self.units());
-        let layout = self.product.a.layout();
-        let depth = self.block(block).len().div_ceil(PAIR);
+        let kernel = self.kernel;
+        let layout = kernel.layout(self.product.a.column_stride == 1);
+        let depth = packing::units(self.block(block).len(), kernel);
+        // SAFETY: the caller's promise.
+        let registers = (kernel == Kernel::Amx).then(|| unsafe { amx::Registers::take() });
         for column_panel in columns {
             let column = column_panel * COLUMNS;
             let b = b.wrapping_add(((column_panel - first_column) * units + block * DEPTH) * COLUMNS);
             for row_panel in rows.clone() {
-                let row = row_panel * ROWS;
+                let row = row_panel * kernel.rows();
                 let part = Tile {
-                    a: a.wrapping_add((row_panel - rows.start) * PANEL),
+                    a: a.wrapping_add((row_panel - rows.start) * kernel.panel()),
                     layout,
                     b,
                     depth,
                     c: self.out.at(row * self.row_stride + column, 0),
                     row_stride: self.row_stride,
-                    rows: ROWS.min(self.product.a.rows - row),
+                    rows: kernel.rows().min(self.product.a.rows - row),
                     columns: COLUMNS.min(self.product.b.columns - column),
                     scale: self.product.scale,
                     add: self.add || block > 0,
                 };
                 // SAFETY: packed above; the results are this task's own.
-                unsafe { tile(&part) };
+                unsafe {
+                    match &registers {
+                        Some(registers) => amx::tile(registers, &part),
+                        None => tile(&part),
+                    }
+                }
             }
         }
     }
@@ -196,7 +215,8 @@ impl Pass<'_> {
         let Some(finish) = self.finish else { return };
         let first = columns.start * COLUMNS;
         let n = self.product.b.columns.min(columns.end * COLUMNS) - first;
-        for row in rows.start * ROWS..self.product.a.rows.min(rows.end * ROWS) {
+        let height = self.kernel.rows();
+        for row in rows.start * height..self.product.a.rows.min(rows.end * height) {
             let results = self.out.at(row * self.row_stride + first, n);
             // SAFETY: results of this task alone.
             finish(row, first, unsafe { std::slice::from_raw_parts_mut(results, n) });
@@ -209,22 +229,22 @@ impl Pass<'_> {
         let panel_units = self.units() * COLUMNS;
         let mut packed = Vec::new();
         let packed_b = Units(reserve(&mut packed, column_panels * panel_units));
-        each(column_panels.div_ceil(BLOCK), self.threads, |task| {
-            let panels = task * BLOCK..column_panels.min((task + 1) * BLOCK);
+        each(column_panels.div_ceil(BLOCK_COLUMNS), self.threads, |task| {
+            let panels = task * BLOCK_COLUMNS..column_panels.min((task + 1) * BLOCK_COLUMNS);
             let to = packed_b.at(panels.start * panel_units);
             // SAFETY: each task packs its own panels.
             unsafe { self.pack_b(panels, to) };
         });
-        let panels = row_panels.div_ceil(4 * self.threads).clamp(2, BLOCK);
+        let panels = row_panels.div_ceil(4 * self.threads).clamp(1, self.block_panels());
         each(row_panels.div_ceil(panels), self.threads, |task| {
             let rows = task * panels..row_panels.min((task + 1) * panels);
             OWN.with_borrow_mut(|[own, _]| {
-                let a = reserve(own, panels * PANEL);
+                let a = reserve(own, panels * self.kernel.panel());
                 for block in 0..self.blocks() {
                     // SAFETY: room for the task's panels; its rows are its own.
                     unsafe {
                         for panel in rows.clone() {
-                            self.pack_a(panel, block, a.add((panel - rows.start) * PANEL));
+                            self.pack_a(panel, block, a.add((panel - rows.start) * self.kernel.panel()));
                         }
                         self.tiles(block, rows.clone(), a, 0..column_panels, packed_b.at(0));
                     }
@@ -237,7 +257,7 @@ impl Pass<'_> {
 
     /// Few rows: `a` is packed whole, then each task packs columns of `b` for itself.
     unsafe fn by_columns(&self) {
-        let units = self.row_panels() * self.blocks() * PANEL;
+        let units = self.row_panels() * self.blocks() * self.kernel.panel();
         if self.threads == 1 {
             return OWN.with_borrow_mut(|[a, b]| {
                 // SAFETY: room for the whole of `a`.
@@ -267,7 +287,7 @@ impl Pass<'_> {
         let worth = self.product.a.rows * self.depth.len() >= WORTH_PACKING_TOGETHER;
         each(row_panels * blocks, if worth { self.threads } else { 1 }, |i| {
             // SAFETY: each task packs its own panel.
-            unsafe { self.pack_a(i % row_panels, i / row_panels, to.at(i * PANEL)) };
+            unsafe { self.pack_a(i % row_panels, i / row_panels, to.at(i * self.kernel.panel())) };
         });
     }
 
@@ -281,10 +301,10 @@ impl Pass<'_> {
             // SAFETY: room for the panels; `a` is packed; the columns are the caller's own.
             unsafe {
                 self.pack_b(columns.clone(), b);
-                for first_row in (0..row_panels).step_by(BLOCK) {
-                    let rows = first_row..row_panels.min(first_row + BLOCK);
+                for first_row in (0..row_panels).step_by(self.block_panels()) {
+                    let rows = first_row..row_panels.min(first_row + self.block_panels());
                     for block in 0..self.blocks() {
-                        let a = a.at((block * row_panels + first_row) * PANEL);
+                        let a = a.at((block * row_panels + first_row) * self.kernel.panel());
                         self.tiles(block, rows.clone(), a, columns.clone(), b);
                     }
                     self.finish(rows, columns.clone());

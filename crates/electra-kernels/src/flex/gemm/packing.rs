@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::tile::{COLUMNS, DEPTH, Layout, ROW_STRIDE, ROWS};
+use super::tile::{COLUMNS, DEPTH, Kernel, Layout, ROW_STRIDE};
 
 /// Elements of an operand from which a panel is packed. One of the two strides is 1.
 #[derive(Clone, Copy)]
@@ -22,9 +22,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// How a panel of `a` will lie.
-    pub fn layout(&self) -> Layout {
-        if self.depth_stride == 1 { Layout::ByRow } else { Layout::ByDepth }
+    /// Units that a kernel takes.
+    fn units(&self, kernel: Kernel) -> usize {
+        units(self.depth, kernel)
     }
 
     /// Address of an element; may lie beyond the end.
@@ -72,39 +72,57 @@ fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
 /// Neighbours in depth in one unit.
 pub const PAIR: usize = 2;
 
-/// Packs at most [`ROWS`] rows of `a`, at most [`DEPTH`] units deep, into
-/// [`PANEL`](super::tile::PANEL) units.
+/// Units that a kernel takes for a depth.
+pub fn units(depth: usize, kernel: Kernel) -> usize {
+    depth.div_ceil(PAIR).next_multiple_of(kernel.step())
+}
+
+/// Packs at most the rows of a tile of `a`, at most [`DEPTH`] units deep, into
+/// [`Kernel::panel`] units.
 ///
 /// # Safety
 ///
 /// The processor has AVX-512 BF16; the source's elements and the panel are valid.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
-    let units = source.depth.div_ceil(PAIR);
-    debug_assert!(source.breadth <= ROWS && units <= DEPTH);
-    match source.layout() {
-        Layout::ByRow => {
-            for row in 0..source.breadth {
-                for unit in (0..units).step_by(16) {
-                    let depth = unit * PAIR;
-                    // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE.
-                    unsafe {
-                        let x = along(source.at(row, depth), source.depth - depth);
-                        _mm512_storeu_epi32(panel.add(row * ROW_STRIDE + unit).cast(), x);
-                    }
+pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
+    let units = source.units(kernel);
+    debug_assert!(source.breadth <= kernel.rows() && units <= DEPTH);
+    if source.depth_stride == 1 {
+        for row in 0..source.breadth {
+            for unit in (0..units).step_by(16) {
+                let depth = unit * PAIR;
+                // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE.
+                unsafe {
+                    let x = along(source.at(row, depth), source.depth.saturating_sub(depth));
+                    _mm512_storeu_epi32(panel.add(row * ROW_STRIDE + unit).cast(), x);
                 }
             }
         }
+        return;
+    }
+    match kernel.layout(false) {
         Layout::ByDepth => {
             for unit in 0..units {
-                let depth = unit * PAIR;
-                let pair = source.depth - depth > 1;
-                // SAFETY: masked beyond the source; what is stored beyond ROWS is overwritten by
-                // the next unit, and the panel is longer than the last.
+                // SAFETY: what is stored beyond the rows is overwritten by the next unit, and the
+                // panel is longer than the last.
                 unsafe {
-                    let (x, y) = (source.at(0, depth), source.at(0, depth + 1));
-                    let x = across(x, y, first(source.breadth), pair);
-                    _mm512_storeu_epi32(panel.add(unit * ROWS).cast(), x);
+                    let x = source.across(unit, 0);
+                    _mm512_storeu_epi32(panel.add(unit * kernel.rows()).cast(), x);
+                }
+            }
+        }
+        Layout::ByRow => {
+            for (row, unit) in
+                (0..source.breadth).step_by(16).flat_map(|r| (0..units).step_by(16).map(move |u| (r, u)))
+            {
+                let mut x = [_mm512_setzero_si512(); 16];
+                for (i, x) in x.iter_mut().enumerate() {
+                    // SAFETY: masked beyond the source.
+                    *x = unsafe { source.across(unit + i, row) };
+                }
+                for (i, x) in transpose(x).iter().enumerate() {
+                    // SAFETY: a panel has a multiple of 16 rows, each with room for whole vectors.
+                    unsafe { _mm512_storeu_epi32(panel.add((row + i) * ROW_STRIDE + unit).cast(), *x) };
                 }
             }
         }
@@ -118,8 +136,8 @@ pub unsafe fn pack_a(source: &Source, panel: *mut u32) {
 ///
 /// The processor has AVX-512 BF16; the source's elements and the panels are valid.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub unsafe fn pack_b(source: &Source, panels: *mut u32) {
-    let units = source.depth.div_ceil(PAIR);
+pub unsafe fn pack_b(source: &Source, kernel: Kernel, panels: *mut u32) {
+    let units = source.units(kernel);
     let all = source.breadth.next_multiple_of(COLUMNS);
     let place = |unit: usize, column: usize| {
         panels.wrapping_add((column / COLUMNS * units + unit) * COLUMNS + column % COLUMNS)
@@ -127,15 +145,9 @@ pub unsafe fn pack_b(source: &Source, panels: *mut u32) {
     if source.breadth_stride == 1 {
         // Row after row, whole: the processor foresees no jumps.
         for unit in 0..units {
-            let depth = unit * PAIR;
-            let pair = source.depth - depth > 1;
             for column in (0..all).step_by(16) {
-                let mask = first(source.breadth.saturating_sub(column));
                 // SAFETY: masked beyond the source; a panel has COLUMNS units here.
-                unsafe {
-                    let (x, y) = (source.at(column, depth), source.at(column, depth + 1));
-                    _mm512_storeu_epi32(place(unit, column).cast(), across(x, y, mask, pair));
-                }
+                unsafe { _mm512_storeu_epi32(place(unit, column).cast(), source.across(unit, column)) };
             }
         }
         return;
@@ -147,7 +159,7 @@ pub unsafe fn pack_b(source: &Source, panels: *mut u32) {
             let mut x = [_mm512_setzero_si512(); 16];
             for (i, x) in x[..columns].iter_mut().enumerate() {
                 // SAFETY: masked beyond the source.
-                *x = unsafe { along(source.at(column + i, depth), source.depth - depth) };
+                *x = unsafe { along(source.at(column + i, depth), source.depth.saturating_sub(depth)) };
             }
             for (i, x) in transpose(x)[..(units - unit).min(16)].iter().enumerate() {
                 // SAFETY: a panel has COLUMNS units at each unit of depth.
@@ -169,27 +181,25 @@ unsafe fn along(x: *const f32, n: usize) -> __m512i {
     unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
 }
 
-/// A unit of each column in `mask`: an element from `x` and, where there is one, the next in depth
-/// from `y`.
-#[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn across(x: *const f32, y: *const f32, mask: __mmask16, pair: bool) -> __m512i {
-    // SAFETY: the caller's promise on the columns in `mask`.
-    let (x, y) = unsafe {
-        let y_mask = if pair { mask } else { 0 };
-        (_mm512_maskz_loadu_ps(mask, x), _mm512_maskz_loadu_ps(y_mask, y))
-    };
-    // SAFETY: 16 bfloat16 are 256 bits.
-    let (x, y) = unsafe {
-        let x = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
-        (x, std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(y)))
-    };
-    _mm512_or_si512(_mm512_cvtepu16_epi32(x), _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(y)))
+impl Source {
+    /// Unit `unit` of 16 rows or columns from `breadth` on, zero beyond the source.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    #[inline]
+    unsafe fn across(&self, unit: usize, breadth: usize) -> __m512i {
+        let depth = unit * PAIR;
+        let mask = first(self.breadth.saturating_sub(breadth));
+        let masks = [0, 1].map(|i| if depth + i < self.depth { mask } else { 0 });
+        // SAFETY: the masks leave elements of the source.
+        let [x, y] = unsafe { [0, 1].map(|i| _mm512_maskz_loadu_ps(masks[i], self.at(breadth, depth + i))) };
+        // SAFETY: 16 bfloat16 are 256 bits.
+        let [x, y] =
+            [x, y].map(|x| unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x)) });
+        _mm512_or_si512(_mm512_cvtepu16_epi32(x), _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(y)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::simd::has_bf16;
-    use super::super::tile::PANEL;
     use super::*;
 
     /// Element `(breadth, depth)` of a source: whole numbers that bfloat16 holds.
@@ -211,41 +221,62 @@ mod tests {
     }
 
     #[test]
-    fn every_element_is_where_the_tile_looks_for_it_and_the_rest_is_zero() {
-        if !has_bf16() {
+    fn every_element_is_where_the_kernel_looks_for_it_and_the_rest_is_zero() {
+        let kernels = match Kernel::best() {
+            Some(Kernel::Amx) => vec![Kernel::Amx, Kernel::Vectors],
+            Some(Kernel::Vectors) => vec![Kernel::Vectors],
+            None => vec![],
+        };
+        for kernel in kernels {
+            for (breadth, depth) in [
+                (1, 1),
+                (5, 3),
+                (12, 16),
+                (7, 37),
+                (12, 256),
+                (3, 255),
+                (31, 20),
+                (32, 64),
+                (17, 40),
+                (75, 19),
+            ] {
+                for by_depth in [false, true] {
+                    check(kernel, by_depth, breadth, depth);
+                }
+            }
+        }
+    }
+
+    fn check(kernel: Kernel, by_depth: bool, breadth: usize, depth: usize) {
+        let (data, depth_stride, breadth_stride) = source(by_depth, breadth, depth);
+        let at = |b: usize, d: usize| if b < breadth && d < depth { element(b, d) } else { 0.0 };
+        let expected = |b: usize, unit: usize| [at(b, unit * PAIR), at(b, unit * PAIR + 1)];
+        let source = Source { data: data.as_ptr(), depth_stride, breadth_stride, depth, breadth };
+        let units = units(depth, kernel);
+        let mut b = vec![u32::MAX; units * breadth.next_multiple_of(COLUMNS)];
+        // SAFETY: the kernel was detected; the panels have COLUMNS units for each in depth.
+        unsafe { pack_b(&source, kernel, b.as_mut_ptr()) };
+        for (i, unit) in b.iter().enumerate() {
+            let (u, column) = (i / COLUMNS % units, i / COLUMNS / units * COLUMNS + i % COLUMNS);
+            assert_eq!(
+                pair(*unit),
+                expected(column, u),
+                "{kernel:?}: b {breadth} x {depth}, {column} at {u}"
+            );
+        }
+        if breadth > kernel.rows() {
             return;
         }
-        for (breadth, depth) in
-            [(1, 1), (5, 3), (12, 16), (7, 37), (12, 256), (3, 255), (31, 20), (32, 64), (17, 40), (75, 19)]
-        {
-            for by_depth in [false, true] {
-                let (data, depth_stride, breadth_stride) = source(by_depth, breadth, depth);
-                let at = |b: usize, d: usize| if b < breadth && d < depth { element(b, d) } else { 0.0 };
-                let expected = |b: usize, unit: usize| [at(b, unit * PAIR), at(b, unit * PAIR + 1)];
-                let source = Source { data: data.as_ptr(), depth_stride, breadth_stride, depth, breadth };
-                let units = depth.div_ceil(PAIR);
-                let mut b = vec![u32::MAX; units * breadth.next_multiple_of(COLUMNS)];
-                // SAFETY: the level was detected; the panels have COLUMNS units for each in depth.
-                unsafe { pack_b(&source, b.as_mut_ptr()) };
-                for (i, unit) in b.iter().enumerate() {
-                    let (u, column) = (i / COLUMNS % units, i / COLUMNS / units * COLUMNS + i % COLUMNS);
-                    assert_eq!(pair(*unit), expected(column, u), "b {breadth} x {depth}, {column} at {u}");
-                }
-                if breadth > ROWS {
-                    continue;
-                }
-                let mut a = vec![u32::MAX; PANEL];
-                // SAFETY: the level was detected; the panel is whole.
-                unsafe { pack_a(&source, a.as_mut_ptr()) };
-                for row in 0..breadth {
-                    for u in 0..units {
-                        let at = match source.layout() {
-                            Layout::ByRow => row * ROW_STRIDE + u,
-                            Layout::ByDepth => u * ROWS + row,
-                        };
-                        assert_eq!(pair(a[at]), expected(row, u), "a {breadth} x {depth}");
-                    }
-                }
+        let mut a = vec![u32::MAX; kernel.panel()];
+        // SAFETY: the kernel was detected; the panel is whole.
+        unsafe { pack_a(&source, kernel, a.as_mut_ptr()) };
+        for row in 0..breadth {
+            for u in 0..units {
+                let at = match kernel.layout(depth_stride == 1) {
+                    Layout::ByRow => row * ROW_STRIDE + u,
+                    Layout::ByDepth => u * kernel.rows() + row,
+                };
+                assert_eq!(pair(a[at]), expected(row, u), "{kernel:?}: a {breadth} x {depth}");
             }
         }
     }

@@ -1,29 +1,76 @@
-//! The innermost loop of a product: 12 x 32 results held in registers while the depth runs by.
+//! The innermost loop of a product: a tile of results held in registers while the depth runs by.
 //!
-//! Operands arrive packed in units of 32 bits, two neighbours in depth as bfloat16. 24 vectors of
-//! results leave 8 of the 32 registers for the row of `b` and the element of `a`; on each unit 14
-//! loads feed 24 multiply-adds.
+//! Operands arrive packed in units of 32 bits, two neighbours in depth as bfloat16. Here is the loop
+//! of AVX-512 BF16: 24 vectors of 12 x 32 results leave 8 of the 32 registers for the row of `b` and
+//! the element of `a`; on each unit 14 loads feed 24 multiply-adds. That of AMX is in [`amx`].
 
 use std::arch::x86_64::*;
 
-/// Rows of a tile.
-pub const ROWS: usize = 12;
-/// Columns of a tile: two vectors.
+use super::super::simd::has_bf16;
+use super::amx;
+
+/// Rows of a tile of vectors.
+const ROWS: usize = 12;
+/// Columns of a tile: two vectors, or two registers of AMX.
 pub const COLUMNS: usize = 32;
 /// Units of depth of a packed panel. 32 columns of it are 32 KiB, which stay in the first cache.
 pub const DEPTH: usize = 256;
 /// Units between rows of a panel of `a` that lies row by row; the excess over [`DEPTH`] lets a
 /// vector overrun, and keeps rows out of each other's cache sets.
 pub const ROW_STRIDE: usize = DEPTH + 16;
-/// Units of a packed panel of `a`, whichever way it lies.
-pub const PANEL: usize = ROWS * ROW_STRIDE;
+
+/// Instructions that multiply bfloat16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// AVX-512 BF16.
+    Vectors,
+    /// AMX BF16.
+    Amx,
+}
+
+impl Kernel {
+    /// The fastest that this processor has.
+    pub fn best() -> Option<Self> {
+        match (has_bf16(), amx::has_amx()) {
+            (true, true) => Some(Self::Amx),
+            (true, false) => Some(Self::Vectors),
+            (false, _) => None,
+        }
+    }
+
+    /// Rows of a tile.
+    pub const fn rows(self) -> usize {
+        match self {
+            Self::Vectors => ROWS,
+            Self::Amx => amx::ROWS,
+        }
+    }
+
+    /// Packed operands are this many units deep, or a multiple.
+    pub const fn step(self) -> usize {
+        match self {
+            Self::Vectors => 1,
+            Self::Amx => amx::STEP,
+        }
+    }
+
+    /// Units of a packed panel of `a`, whichever way it lies.
+    pub const fn panel(self) -> usize {
+        self.rows() * ROW_STRIDE
+    }
+
+    /// How a panel of `a` lies whose matrix has rows that are contiguous, or else columns.
+    pub fn layout(self, contiguous_rows: bool) -> Layout {
+        if contiguous_rows || self == Self::Amx { Layout::ByRow } else { Layout::ByDepth }
+    }
+}
 
 /// How a panel of `a` lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// Row by row, [`ROW_STRIDE`] apart.
     ByRow,
-    /// By depth, [`ROWS`] rows at each.
+    /// By depth, 12 rows at each.
     ByDepth,
 }
 
@@ -39,7 +86,7 @@ pub struct Tile {
     /// The first result, and elements from row to row.
     pub c: *mut f32,
     pub row_stride: usize,
-    /// At most [`ROWS`] and [`COLUMNS`]; at least one.
+    /// At most those of the kernel and [`COLUMNS`]; at least one.
     pub rows: usize,
     pub columns: usize,
     pub scale: f32,
@@ -47,7 +94,7 @@ pub struct Tile {
     pub add: bool,
 }
 
-/// Computes a tile.
+/// Computes a tile with vectors.
 ///
 /// # Safety
 ///
