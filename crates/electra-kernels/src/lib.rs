@@ -14,6 +14,7 @@ mod fused;
 mod host;
 mod memory;
 mod precision;
+mod workers;
 
 pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
 pub use dropout::{Dropout, split_mix};
@@ -25,3 +26,4 @@ pub use fused::{
 pub use host::read;
 pub use memory::keep_freed_memory;
 pub use precision::Precision;
+pub use workers::on_workers;

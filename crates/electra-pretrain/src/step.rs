@@ -4,6 +4,7 @@ use std::fmt;
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
+use electra_kernels::on_workers;
 use electra_model::objective::StepDropout;
 use electra_model::{BatchData, JointOutput, Normalizer};
 use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_global_norm};
@@ -107,6 +108,16 @@ pub enum Divergence {
 /// A loss or gradient that is no number; the snapshot is then as it was, but for a second network that
 /// this step starts from the first.
 pub fn optimizer_step(
+    snapshot: &mut Snapshot,
+    micro_batches: &[BatchData],
+    recipe: &Recipe,
+    device: &Device,
+    tally: Option<&mut Tally>,
+) -> Result<Step, Divergence> {
+    on_workers(|| step(snapshot, micro_batches, recipe, device, tally))
+}
+
+fn step(
     snapshot: &mut Snapshot,
     micro_batches: &[BatchData],
     recipe: &Recipe,
