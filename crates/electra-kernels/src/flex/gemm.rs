@@ -432,41 +432,4 @@ mod tests {
         }
         assert!(round_to_bf16(f32::NAN).is_nan());
     }
-
-    #[test]
-    fn zz_speed() {
-        for (name, m, n, k, at, bt) in [
-            ("HH fwd", 2048, 256, 256, false, false),
-            ("HH dx", 2048, 256, 256, false, true),
-            ("HH dw", 256, 256, 2048, true, false),
-            ("HF fwd", 2048, 1024, 256, false, false),
-            ("HF dx", 2048, 256, 1024, false, true),
-            ("HF dw", 256, 1024, 2048, true, false),
-            ("FH fwd", 2048, 256, 1024, false, false),
-            ("FH dx", 2048, 1024, 256, false, true),
-            ("FH dw", 1024, 256, 2048, true, false),
-            ("logits", 307, 30522, 128, false, true),
-            ("logits dh", 307, 128, 30522, false, false),
-            ("logits dt", 30522, 128, 307, true, false),
-        ] {
-            let a = noise(m * k, 1);
-            let b = noise(k * n, 2);
-            let ma = if at { Matrix::new(&a, k, m, m).transposed() } else { Matrix::new(&a, m, k, k) };
-            let mb = if bt { Matrix::new(&b, n, k, k).transposed() } else { Matrix::new(&b, k, n, n) };
-            let mut out = vec![0.0f32; m * n];
-            print!("{name:10}");
-            for precision in [Precision::F32, Precision::Bf16] {
-                for threads in [1, 2] {
-                let mut best = f64::INFINITY;
-                for _ in 0..15 {
-                    let t = std::time::Instant::now();
-                    unsafe { Product::new(ma, mb, precision).at(self::best(precision), Shared::of(&mut out), n, Destination::Overwrite, None, threads) };
-                    best = best.min(t.elapsed().as_secs_f64());
-                }
-                print!("  {:?} {threads}: {:7.3} ms {:6.0} GF/s", precision, best * 1e3, 2e-9 * (m * n * k) as f64 / best);
-                }
-            }
-            println!();
-        }
-    }
 }
