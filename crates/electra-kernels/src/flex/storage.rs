@@ -4,6 +4,11 @@ use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
 
+use crate::memory::enlarge_pages;
+
+/// Elements from which a buffer is worth a look at the heap's pages.
+const LARGE: usize = 1 << 18;
+
 /// Elements that one task copies.
 const COPY_CHUNK: usize = 1 << 16;
 
@@ -18,6 +23,9 @@ pub fn uninitialised(len: usize) -> Vec<f32> {
     unsafe {
         buffer.set_len(len)
     };
+    if len >= LARGE {
+        enlarge_pages();
+    }
     buffer
 }
 
