@@ -24,7 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use burn::prelude::*;
-use electra_model::{DropoutSites, Precision};
+use electra_model::Precision;
 use electra_text::Tokenizer;
 
 use crate::decode::{Decision, Decoder};
@@ -220,9 +220,7 @@ impl Predictor {
         let mut logits = vec![0.0; block.words() * l];
         let mut scored = 0;
         for batch in &block.batches {
-            let windows = batch.windows.to_device(&self.device);
-            let found = self.tagger.forward(&windows, &DropoutSites::off()).into_data();
-            let found: Vec<f32> = found.iter::<f32>().collect();
+            let found = self.tagger.logits(&batch.windows, &self.device);
             for (row, &word) in found.chunks_exact(l).zip(&batch.words) {
                 logits[word * l..][..l].copy_from_slice(row);
                 scored += 1;

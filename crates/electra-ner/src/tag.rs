@@ -1,7 +1,6 @@
 //! Tags for sentences: windows through the network, one label for every word of every sentence.
 
 use burn::prelude::*;
-use electra_model::DropoutSites;
 use electra_text::Tokenizer;
 
 use crate::Sentence;
@@ -80,8 +79,7 @@ impl WindowedSentences {
             BatchSettings { size, pool: usize::MAX, multiple_of: MULTIPLE, max_length: self.max_length };
         for batch in batches(&self.windows, &order, &settings) {
             let (data, words) = self.batch(&batch.windows);
-            let found = tagger.forward(&data.to_device(device), &DropoutSites::off());
-            let found: Vec<f32> = found.into_data().iter::<f32>().collect();
+            let found = tagger.logits(&data, device);
             for ((sentence, word), found) in words.into_iter().zip(found.chunks(l)) {
                 logits[sentence][word * l..(word + 1) * l].copy_from_slice(found);
                 scored += 1;

@@ -220,6 +220,14 @@ impl Tagger {
         self.classifier.forward(kernels::dropout(words, drop.at(Place::Classifier)))
     }
 
+    /// Logits of the words, `W` rows of `L`, on the host; `self` is on `device`, without autodiff.
+    pub fn logits(&self, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
+        kernels::on_workers(|| {
+            let logits = self.forward(&batch.to_device(device), &DropoutSites::off());
+            logits.into_data().iter::<f32>().collect()
+        })
+    }
+
     /// Logits `[B, S, L]` of all pieces, as transformers gives them.
     pub fn forward_all(&self, batch: &WindowBatch, drop: &DropoutSites) -> Tensor<3> {
         let hidden = self.hidden(batch.ids.clone(), batch.real.clone(), drop);

@@ -2,6 +2,7 @@
 //! every time.
 
 use burn::prelude::*;
+use electra_kernels::on_workers;
 use electra_model::{Electra, Normalizer, Objective, Stage};
 use electra_run::record::EvalRecord;
 
@@ -29,7 +30,9 @@ pub fn evaluate(
         let batch = loader.heldout(start, rows_at_once.min(rows - start));
         start += batch.examples;
         // Sums, not means: batches differ in their number of slots and tokens.
-        let output = objective.forward_in(stage, model, &batch.to_device(device), Normalizer::SUMS, None);
+        let output = on_workers(|| {
+            objective.forward_in(stage, model, &batch.to_device(device), Normalizer::SUMS, None)
+        });
         tally.add(&batch, &output, Normalizer::SUMS);
     }
     (!tally.is_empty()).then(|| tally.finish(objective.weights_in(stage)))

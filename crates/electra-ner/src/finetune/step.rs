@@ -2,6 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
+use electra_kernels::on_workers;
 use electra_optim::{Adam, Clip, NonFiniteGradients, Schedule, add_gradients, clip_by_global_norm};
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
@@ -69,6 +70,10 @@ impl Steps<'_> {
     /// # Errors
     /// A loss or gradient that is no number; the snapshot is then as it was.
     pub fn take(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {
+        on_workers(|| self.take_here(snapshot, parts))
+    }
+
+    fn take_here(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {
         let number = snapshot.progress.step;
         let recipe = self.recipe;
         let weight: f64 = parts.iter().map(|part| self.weight(snapshot, part)).sum();
