@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 static LARGE_UP_TO: AtomicUsize = AtomicUsize::new(0);
 
+/// Bytes by which the heap grows at a time.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const GROWTH: usize = 64 << 20;
+
 /// Tells the system's allocator to keep freed memory for the next training step.
 ///
 /// A step allocates and frees the same activations as the one before. By default glibc returns
@@ -24,12 +28,15 @@ pub fn keep_freed_memory() -> bool {
         let kept = unsafe {
             libc::mallopt(libc::M_MMAP_MAX, 0) == 1
                 && libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX) == 1
-                && libc::mallopt(libc::M_TOP_PAD, 64 << 20) == 1
+                && libc::mallopt(libc::M_TOP_PAD, GROWTH as libc::c_int) == 1
                 // Arenas of other threads shrink by rules of their own: a single one for all.
                 && libc::mallopt(libc::M_ARENA_MAX, 1) == 1
         };
         if kept {
             LARGE_UP_TO.store(end_of_heap(), Ordering::Relaxed);
+            // The heap grows to hold this, and by `M_TOP_PAD` more, for the weights that come first.
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(GROWTH)));
+            enlarge_pages();
         }
         kept
     }
@@ -45,7 +52,7 @@ fn end_of_heap() -> usize {
 
 /// Asks for large pages in what the heap has grown by since the last call. To be called between the
 /// allocation of a large buffer and its first use; costs a comparison if the heap has not grown.
-#[cfg(all(feature = "flex", target_os = "linux", target_env = "gnu"))]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn enlarge_pages() {
     const PAGE: usize = 4096;
     let known = LARGE_UP_TO.load(Ordering::Relaxed);

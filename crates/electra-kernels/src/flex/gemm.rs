@@ -1,12 +1,14 @@
 //! Matrix products on strided operands.
 //!
-//! Of bfloat16 on AMX or AVX-512 BF16 they are our own ([`blocked`]), else those of the `gemm` crate.
-//! Bits do not depend on the number of threads.
+//! Of bfloat16 on AMX or AVX-512 BF16 they are our own ([`blocked`]), of few rows on AVX-512 too
+//! ([`few_rows`]), else those of the `gemm` crate. Bits do not depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod blocked;
+#[cfg(target_arch = "x86_64")]
+mod few_rows;
 #[cfg(target_arch = "x86_64")]
 mod packing;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +19,8 @@ use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use self::tile::Kernel;
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Level, level};
 use super::storage::Shared;
 use crate::Precision;
 
@@ -89,6 +93,9 @@ enum Path {
     /// Our own kernels, of bfloat16.
     #[cfg(target_arch = "x86_64")]
     Blocked(Kernel),
+    /// Our own kernel for few rows on AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    FewRows,
     /// The `gemm` crate.
     Portable,
 }
@@ -126,14 +133,7 @@ impl<'a> Product<'a> {
         assert_eq!(out.len(), rows * columns, "destination of {rows} x {columns}");
         // SAFETY: `out` holds rows x columns elements and is borrowed exclusively.
         unsafe {
-            self.at(
-                best(self.precision),
-                Shared::of(out),
-                columns,
-                destination,
-                finish,
-                rayon::current_num_threads(),
-            )
+            self.at(self.best(), Shared::of(out), columns, destination, finish, rayon::current_num_threads())
         }
     }
 
@@ -145,7 +145,18 @@ impl<'a> Product<'a> {
     /// or writes those of the matrix during the call.
     pub unsafe fn write_at(&self, out: Shared, row_stride: usize) {
         // SAFETY: the caller's promise.
-        unsafe { self.at(best(self.precision), out, row_stride, Destination::Overwrite, None, 1) }
+        unsafe { self.at(self.best(), out, row_stride, Destination::Overwrite, None, 1) }
+    }
+
+    /// The best path of this processor.
+    fn best(&self) -> Path {
+        match self.precision {
+            #[cfg(target_arch = "x86_64")]
+            Precision::Bf16 => Kernel::best().map_or(Path::Portable, Path::Blocked),
+            #[cfg(target_arch = "x86_64")]
+            Precision::F32 if level() == Level::Avx512 && few_rows::suits(self) => Path::FewRows,
+            _ => Path::Portable,
+        }
     }
 
     unsafe fn at(
@@ -179,6 +190,11 @@ impl<'a> Product<'a> {
             Path::Blocked(kernel) => {
                 // SAFETY: the processor was asked; the rest is the caller's promise.
                 unsafe { blocked::product(kernel, self, out, row_stride, add, finish, threads) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Path::FewRows => {
+                // SAFETY: the processor was asked; the rest is the caller's promise.
+                unsafe { few_rows::product(self, out, row_stride, add, finish, threads) }
             }
             Path::Portable => {
                 // SAFETY: the caller's promise.
@@ -226,15 +242,6 @@ impl<'a> Product<'a> {
                 if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None },
             )
         }
-    }
-}
-
-/// The best path of this processor.
-fn best(precision: Precision) -> Path {
-    match precision {
-        #[cfg(target_arch = "x86_64")]
-        Precision::Bf16 => Kernel::best().map_or(Path::Portable, Path::Blocked),
-        _ => Path::Portable,
     }
 }
 
@@ -317,10 +324,12 @@ mod tests {
         (sum * f64::from(p.scale), size * f64::from(p.scale.abs()))
     }
 
-    fn check(path: Path, precision: Precision, round: fn(f32) -> f32, threads: usize) {
-        for n @ [rows, columns, depth] in SIZES {
+    /// On the best path, or on `path`.
+    fn check(path: Option<Path>, precision: Precision, round: fn(f32) -> f32, threads: usize) {
+        for (n @ [rows, columns, depth], scale) in SIZES.into_iter().flat_map(|n| [(n, 1.0), (n, 0.75)]) {
             operands(n, 7, |a, b| {
-                let product = Product::new(a, b, precision).times(0.75);
+                let product = Product::new(a, b, precision).times(scale);
+                let path = path.unwrap_or_else(|| product.best());
                 for destination in [Destination::Overwrite, Destination::Add] {
                     let stride = columns + 3;
                     let before = noise(rows * stride, 9);
@@ -362,12 +371,13 @@ mod tests {
     #[test]
     fn products_agree_with_double_precision_on_every_path() {
         for threads in [1, 3] {
-            check(Path::Portable, Precision::F32, |x| x, threads);
-            check(Path::Portable, Precision::Bf16, round_to_bf16, threads);
-            check(best(Precision::Bf16), Precision::Bf16, round_to_bf16, threads);
+            for path in [None, Some(Path::Portable)] {
+                check(path, Precision::F32, |x| x, threads);
+                check(path, Precision::Bf16, round_to_bf16, threads);
+            }
             #[cfg(target_arch = "x86_64")]
             if super::super::simd::has_bf16() {
-                check(Path::Blocked(Kernel::Vectors), Precision::Bf16, round_to_bf16, threads);
+                check(Some(Path::Blocked(Kernel::Vectors)), Precision::Bf16, round_to_bf16, threads);
             }
         }
     }
@@ -375,21 +385,15 @@ mod tests {
     #[test]
     fn bits_do_not_depend_on_the_number_of_threads() {
         for precision in [Precision::F32, Precision::Bf16] {
-            for n @ [rows, columns, _] in [[130, 200, 600], [900, 70, 300], [32, 1024, 256]] {
+            for n @ [rows, columns, _] in [[130, 200, 600], [900, 70, 300], [32, 1024, 256], [7, 333, 999]] {
                 operands(n, 3, |a, b| {
                     let of = |threads: usize| {
                         let mut out = vec![0.0f32; rows * columns];
                         // SAFETY: `out` is whole.
                         unsafe {
                             let out = Shared::of(&mut out);
-                            Product::new(a, b, precision).at(
-                                best(precision),
-                                out,
-                                columns,
-                                Destination::Overwrite,
-                                None,
-                                threads,
-                            );
+                            let product = Product::new(a, b, precision);
+                            product.at(product.best(), out, columns, Destination::Overwrite, None, threads);
                         }
                         out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                     };
