@@ -1,15 +1,92 @@
 //! Where a chain of operations begins.
 
-/// Runs `f` on one of the threads that share the work of operations, and waits for its result.
+#[cfg(feature = "flex")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs `f` on one of the threads that share the work of operations, keeps the others awake
+/// meanwhile, and waits for its result.
 ///
 /// An operation that begins elsewhere hands its work over, sleeps, and is woken by whoever finishes
-/// it: two changes of thread for each of the thousand parallel passes of a training step. One that
-/// begins on a worker starts on its share at once. Bits do not depend on it.
+/// it; and a worker without work goes to sleep within microseconds, about the time from one
+/// operation to the next. With the thousand parallel passes of a training step, or the hundred of
+/// a short sentence, that is thousands of changes of thread. Bits do not depend on it.
 pub fn on_workers<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     #[cfg(feature = "flex")]
     {
-        rayon::scope(|_| f())
+        let is_over = AtomicBool::new(false);
+        rayon::scope(|scope| {
+            let here = rayon::current_thread_index();
+            let is_over = &is_over;
+            scope.spawn_broadcast(move |_, thread| {
+                if Some(thread.index()) != here {
+                    look_for_work_until(is_over);
+                }
+            });
+            // Also if `f` panics: nobody may look for work forever.
+            let _over = SetWhenDropped(is_over);
+            f()
+        })
     }
     #[cfg(not(feature = "flex"))]
     f()
+}
+
+#[cfg(feature = "flex")]
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+#[cfg(feature = "flex")]
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Does what work there is; without any for long, lets other threads of the system go first.
+#[cfg(feature = "flex")]
+fn look_for_work_until(is_over: &AtomicBool) {
+    /// Looks, of which each takes a tenth of a microsecond.
+    const SOON: usize = 500;
+    let mut in_vain = 0;
+    while !is_over.load(Ordering::Acquire) {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => in_vain = 0,
+            _ if in_vain < SOON => {
+                in_vain += 1;
+                std::hint::spin_loop();
+            }
+            _ => std::thread::yield_now(),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    fn on<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+    }
+
+    #[test]
+    fn it_begins_on_a_worker_and_returns_its_result() {
+        for threads in [1, 2, 5] {
+            let begun = on(threads, || on_workers(rayon::current_thread_index));
+            assert!(begun.is_some_and(|index| index < threads));
+        }
+    }
+
+    #[test]
+    fn one_inside_another_and_work_for_all_inside_both_come_to_an_end() {
+        use rayon::prelude::*;
+        let sum = || (0..1000u64).into_par_iter().with_max_len(1).sum::<u64>();
+        assert_eq!(on(3, || on_workers(|| sum() + on_workers(sum))), 2 * 499_500);
+    }
+
+    #[test]
+    fn a_panic_ends_the_search_for_work() {
+        let caught = on(2, || catch_unwind(|| on_workers(|| panic!("as planned"))));
+        assert!(caught.is_err());
+    }
 }

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::{DType, activation};
 use electra_kernels::{Dropout, Precision, attention, composed, dropout};
 
-use crate::reference::{Input, assert_close, check, doubles, flat, floats, input, noise};
+use crate::reference::{Input, assert_close, check, check_bfloat16, doubles, flat, floats, input, noise};
 
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
@@ -26,10 +26,14 @@ impl Sizes {
     }
 
     fn fused(self, t: &[Tensor<1>], drop: Dropout) -> Tensor<1> {
+        self.fused_in(t, drop, Precision::F32)
+    }
+
+    fn fused_in(self, t: &[Tensor<1>], drop: Dropout, precision: Precision) -> Tensor<1> {
         let Self { batch, sequence, hidden, heads } = self;
         let [q, k, v] = [0, 1, 2].map(|i| t[i].clone().reshape([batch, sequence, hidden]));
         let bias = t[3].clone().reshape([batch, sequence]);
-        attention(q, k, v, bias, heads, drop, Precision::F32).reshape([self.elements()])
+        attention(q, k, v, bias, heads, drop, precision).reshape([self.elements()])
     }
 
     /// Attention with a given mask of the probabilities `[B, A, S, S]`.
@@ -93,6 +97,28 @@ fn attention_with_dropout_agrees_with_its_mask_in_double_precision() {
                 |t| sizes.masked(t, &mask),
             );
         }
+    }
+}
+
+#[test]
+fn bfloat16_operands_cost_their_rounding_and_no_more() {
+    for sizes in SIZES {
+        // One key of one head: the result is the value, whatever the scores.
+        if sizes.sequence == 1 {
+            continue;
+        }
+        let drop = Dropout::new(0.1, 3);
+        let mask = sizes.mask(drop);
+        // Scores of the size that training has; at ten times that a rounding moves all weight.
+        let mut inputs = sizes.inputs();
+        inputs[..2].iter_mut().for_each(|input| input.values.iter_mut().for_each(|x| *x *= 0.5));
+        check_bfloat16(
+            &format!("{sizes:?} in bfloat16"),
+            &inputs,
+            6e-2,
+            |t, precision| sizes.fused_in(t, drop, precision),
+            |t| sizes.masked(t, &mask),
+        );
     }
 }
 

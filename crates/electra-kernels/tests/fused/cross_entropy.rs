@@ -7,7 +7,7 @@ use electra_kernels::{
     weighted_cross_entropy,
 };
 
-use crate::reference::{Input, assert_close, check, doubles, floats, input, noise};
+use crate::reference::{Input, assert_close, check, check_bfloat16, doubles, floats, input, noise};
 
 fn ids(values: &[i64], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
@@ -31,6 +31,23 @@ fn tied_logits_agree_with_double_precision() {
             2e-5,
             |t| run(t, true),
             |t| run(t, false),
+        );
+    }
+}
+
+#[test]
+fn bfloat16_logits_cost_the_rounding_of_their_operands_and_no_more() {
+    for [m, v, e] in [[7, 33, 12], [40, 513, 24]] {
+        let run = |t: &[Tensor<1>], precision, call: fn(_, _, _, _) -> Tensor<2>| {
+            let (h, table) = (t[0].clone().reshape([m, e]), t[1].clone().reshape([v, e]));
+            call(h, table, t[2].clone(), precision).reshape([m * v])
+        };
+        check_bfloat16(
+            &format!("{m} x {v} logits of {e} in bfloat16"),
+            &[input(m * e, 1, 1.0), input(v * e, 2, 1.0), input(v, 3, 1.0)],
+            4e-2,
+            |t, precision| run(t, precision, tied_logits),
+            |t| run(t, Precision::F32, composed::tied_logits),
         );
     }
 }

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use electra_kernels::{Precision, composed, linear, linear_gelu};
 
-use crate::reference::{Input, assert_close, check, doubles, floats, input, noise};
+use crate::reference::{Input, assert_close, check, check_bfloat16, doubles, floats, input, noise};
 
 const SHAPES: [[usize; 4]; 7] = [
     // batch, sequence, inputs, outputs
@@ -112,27 +112,19 @@ fn no_rows_give_no_rows() {
 #[test]
 fn bfloat16_operands_cost_their_rounding_and_no_more() {
     let shape @ [b, s, i, o] = [3, 33, 40, 65];
-    let run = |t: &[Tensor<1>], precision| {
-        let x = t[0].clone().reshape([b, s, i]);
-        linear(x, t[1].clone().reshape([i, o]), t[2].clone(), precision).reshape([b * s * o])
-    };
-    check(
-        "linear in bfloat16",
-        &inputs(shape),
-        4e-2,
-        |t| run(t, Precision::Bf16),
-        |t| {
+    for (what, fused) in [("linear", linear as fn(_, _, _, _) -> Tensor<3>), ("linear_gelu", linear_gelu)] {
+        let is_gelu = what == "linear_gelu";
+        let composed = if is_gelu { composed::linear_gelu } else { composed::linear };
+        let run = |t: &[Tensor<1>], precision, call: fn(_, _, _, _) -> Tensor<3>| {
             let x = t[0].clone().reshape([b, s, i]);
-            composed::linear(x, t[1].clone().reshape([i, o]), t[2].clone(), Precision::F32)
-                .reshape([b * s * o])
-        },
-    );
-    let t = inputs(shape).map(|input| floats(&input.values, [input.values.len()]));
-    let (exact, rounded) = (doubles(run(&t, Precision::F32)), doubles(run(&t, Precision::Bf16)));
-    let different = exact.iter().zip(&rounded).filter(|(x, y)| x != y).count();
-    assert!(
-        different > exact.len() / 2,
-        "{different} of {} results differ: nothing was rounded",
-        exact.len()
-    );
+            call(x, t[1].clone().reshape([i, o]), t[2].clone(), precision).reshape([b * s * o])
+        };
+        check_bfloat16(
+            &format!("{what} in bfloat16"),
+            &inputs(shape),
+            4e-2,
+            |t, precision| run(t, precision, fused),
+            |t| run(t, Precision::F32, composed),
+        );
+    }
 }

@@ -6,6 +6,7 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
+use electra_kernels::Precision;
 
 /// Flat values of one input, and whether its gradient is asked for.
 pub struct Input {
@@ -132,6 +133,24 @@ pub fn check(
         let (Some(got), Some(expected)) = (got, expected) else { continue };
         assert_close(&format!("{what}: NdArray gradient"), got, expected, loose);
     }
+}
+
+/// Asserts that `fused` in bfloat16 is `composed` up to `tolerance`, gradients too, and that it rounds
+/// at all: most of its results differ from those in 32 bits.
+#[track_caller]
+pub fn check_bfloat16(
+    what: &str,
+    inputs: &[Input],
+    tolerance: f64,
+    fused: impl Fn(&[Tensor<1>], Precision) -> Tensor<1>,
+    composed: impl Fn(&[Tensor<1>]) -> Tensor<1>,
+) {
+    check(what, inputs, tolerance, |t| fused(t, Precision::Bf16), composed);
+    let t: Vec<_> = inputs.iter().map(|i| flat(&i.values, &Device::flex(), DType::F32)).collect();
+    let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|precision| doubles(fused(&t, precision)));
+    let different = exact.iter().zip(&rounded).filter(|(x, y)| x != y).count();
+    let all = exact.len();
+    assert!(different > all / 2, "{what}: {different} of {all} results differ: nothing was rounded");
 }
 
 /// Compares a gradient with central differences of the double-precision operation at up to 24
