@@ -58,18 +58,20 @@ pub unsafe fn product(
             for block in 0..depth.div_ceil(DEPTH).max(1) {
                 let depth = block * DEPTH..depth.min((block + 1) * DEPTH);
                 // SAFETY: the processor has AVX-512; these are columns of the matrix.
-                unsafe { copy::<DEPTH>(&product.a, 0..rows, depth.clone(), &mut piece.a) };
+                unsafe { copy(&product.a, depth.clone(), &mut piece.a) };
                 for column in columns.clone().step_by(COLUMNS) {
-                    let piece_columns = column..columns.end.min(column + COLUMNS);
-                    // SAFETY: as above.
-                    unsafe { copy::<COLUMNS>(&product.b, depth.clone(), piece_columns, &mut piece.b) };
-                    // The next piece: to the right, or at the left end further down.
-                    let [next_row, next_column] = match column + COLUMNS < columns.end {
-                        true => [depth.start, column + COLUMNS],
-                        false => [depth.end, columns.start],
+                    let b = |row: usize, column: usize| {
+                        product.b.data.as_ptr().wrapping_add(row * product.b.row_stride + column)
                     };
-                    let next =
-                        product.b.data.as_ptr().wrapping_add(next_row * product.b.row_stride + next_column);
+                    let source = Source {
+                        first: b(depth.start, column),
+                        row_stride: product.b.row_stride,
+                        // The next piece: to the right, or at the left end further down.
+                        next: match column + COLUMNS < columns.end {
+                            true => b(depth.start, column + COLUMNS),
+                            false => b(depth.end, columns.start),
+                        },
+                    };
                     let results = Results {
                         first: out.at(column, 0),
                         row_stride,
@@ -78,7 +80,7 @@ pub unsafe fn product(
                         add: add || block > 0,
                     };
                     // SAFETY: the caller's promise; these columns are this share's own.
-                    unsafe { piece.multiply(depth.len(), &results, (next, product.b.row_stride)) };
+                    unsafe { piece.multiply(depth.len(), &source, &results) };
                 }
             }
         });
@@ -92,7 +94,7 @@ pub unsafe fn product(
     if threads == 1 || rows * columns * depth < WORTH_THREADS {
         return share(0..strips);
     }
-    let width = strips.div_ceil(2 * threads);
+    let width = strips.div_ceil(threads);
     (0..strips.div_ceil(width)).into_par_iter().for_each(|i| share(i * width..strips.min((i + 1) * width)));
 }
 
@@ -101,29 +103,30 @@ fn first(n: usize) -> __mmask16 {
     if n >= 16 { 0xffff } else { (1 << n) - 1 }
 }
 
-/// Copies part of a matrix to rows of `WIDTH`, the last vector of each filled up with zeros.
+/// Copies some columns of a matrix to rows of [`DEPTH`], the last vector of each filled up with zeros.
 #[target_feature(enable = "avx512f")]
-unsafe fn copy<const WIDTH: usize>(
-    from: &Matrix<'_>,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    to: &mut [f32],
-) {
-    let mut source = from.data.as_ptr().wrapping_add(rows.start * from.row_stride + columns.start);
-    let whole = columns.len() == WIDTH;
-    for to in to.chunks_exact_mut(WIDTH).take(rows.len()) {
+unsafe fn copy(from: &Matrix<'_>, columns: Range<usize>, to: &mut [f32]) {
+    let mut source = from.data.as_ptr().wrapping_add(columns.start);
+    for to in to.chunks_exact_mut(DEPTH).take(from.rows) {
         for (vector, to) in to.chunks_exact_mut(16).take(columns.len().div_ceil(16)).enumerate() {
+            let mask = first(columns.len() - 16 * vector);
             // SAFETY: the mask leaves elements of the matrix; there is room for 16.
             unsafe {
-                let mask = if whole { 0xffff } else { first(columns.len() - 16 * vector) };
-                _mm512_storeu_ps(
-                    to.as_mut_ptr(),
-                    _mm512_maskz_loadu_ps(mask, source.wrapping_add(16 * vector)),
-                );
+                let x = _mm512_maskz_loadu_ps(mask, source.wrapping_add(16 * vector));
+                _mm512_storeu_ps(to.as_mut_ptr(), x);
             }
         }
         source = source.wrapping_add(from.row_stride);
     }
+}
+
+/// Where a piece of `b` comes from.
+struct Source {
+    first: *const f32,
+    /// Elements from row to row.
+    row_stride: usize,
+    /// The first element of the next piece.
+    next: *const f32,
 }
 
 /// Where results go.
@@ -145,20 +148,20 @@ struct Piece {
 }
 
 impl Piece {
-    /// Multiplies the first `depth` columns of `a` with as many rows of `b`. `next` are address and
-    /// distance of the rows that will be copied next.
+    /// Multiplies the first `depth` columns of `a` with as many rows of `b`.
     #[target_feature(enable = "avx512f")]
-    unsafe fn multiply(&self, depth: usize, to: &Results, next: (*const f32, usize)) {
+    unsafe fn multiply(&mut self, depth: usize, b: &Source, to: &Results) {
         // Equal heights, so that no tile is so low that it waits for its own additions.
         let height = to.rows.div_ceil(to.rows.div_ceil(ROWS));
         for row in (0..to.rows).step_by(height) {
-            let next = (row == 0).then_some(next);
             macro_rules! of_rows {
                 ($($rows:literal)*) => {
-                    match height.min(to.rows - row) {
+                    match (height.min(to.rows - row), row) {
                         // SAFETY: the caller's promise.
-                        $($rows => unsafe { self.tile::<$rows>(row, depth, to, next) },)*
-                        height => unreachable!("{height} rows in a tile of {ROWS}"),
+                        $(($rows, 0) => unsafe { self.tile::<$rows, true>(0, depth, b, to) },)*
+                        // SAFETY: the caller's promise; the tile before has copied `b`.
+                        $(($rows, row) => unsafe { self.tile::<$rows, false>(row, depth, b, to) },)*
+                        (height, _) => unreachable!("{height} rows in a tile of {ROWS}"),
                     }
                 };
             }
@@ -166,14 +169,15 @@ impl Piece {
         }
     }
 
-    /// `R` rows from `row` on.
+    /// `R` rows from `row` on. The `FIRST` tile reads `b` where it lies, copies it on the way and
+    /// fetches the piece after it.
     #[target_feature(enable = "avx512f")]
-    unsafe fn tile<const R: usize>(
-        &self,
+    unsafe fn tile<const R: usize, const FIRST: bool>(
+        &mut self,
         row: usize,
         depth: usize,
+        source: &Source,
         to: &Results,
-        next: Option<(*const f32, usize)>,
     ) {
         let masks = [first(to.columns), first(to.columns.saturating_sub(16))];
         let c = |i: usize, half: usize| to.first.wrapping_add((row + i) * to.row_stride + 16 * half);
@@ -187,15 +191,24 @@ impl Piece {
             }
         }
         let a = self.a[row * DEPTH..][..R * DEPTH].as_ptr();
-        for (depth, b) in self.b.chunks_exact(COLUMNS).take(depth).enumerate() {
-            if let Some((next, stride)) = next {
+        for (depth, copy) in self.b.chunks_exact_mut(COLUMNS).take(depth).enumerate() {
+            let halves = [0, 1].map(|half| copy[16 * half..][..16].as_mut_ptr());
+            let b = if FIRST {
+                let [b, next] =
+                    [source.first, source.next].map(|x| x.wrapping_add(depth * source.row_stride));
                 // Beyond the end of the matrix too: to fetch what is not there is no error.
-                let row = next.wrapping_add(depth * stride).cast::<i8>();
-                _mm_prefetch::<_MM_HINT_T0>(row);
-                _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(64));
-            }
-            // SAFETY: 16 floats each.
-            let b = unsafe { [_mm512_loadu_ps(b.as_ptr()), _mm512_loadu_ps(b[16..].as_ptr())] };
+                _mm_prefetch::<_MM_HINT_T0>(next.cast());
+                _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(16).cast());
+                // SAFETY: the masks leave elements of the matrix; the halves have room for 16.
+                [0, 1].map(|half| unsafe {
+                    let b = _mm512_maskz_loadu_ps(masks[half], b.wrapping_add(16 * half));
+                    _mm512_storeu_ps(halves[half], b);
+                    b
+                })
+            } else {
+                // SAFETY: 16 floats each.
+                halves.map(|half| unsafe { _mm512_loadu_ps(half) })
+            };
             for (i, row) in sums.iter_mut().enumerate() {
                 // SAFETY: an element of the R rows, of which `depth` columns were copied.
                 let a = _mm512_set1_ps(unsafe { *a.add(i * DEPTH + depth) });
