@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn one_inside_another_and_work_for_all_inside_both_come_to_an_end() {
         use rayon::prelude::*;
-        let sum = || (0..1000u64).into_par_iter().with_max_len(1).sum::<u64>();
+        let sum = || (0..1000u32).into_par_iter().with_max_len(1).map(u64::from).sum::<u64>();
         assert_eq!(on(3, || on_workers(|| sum() + on_workers(sum))), 2 * 499_500);
     }
 
