@@ -2,8 +2,7 @@
 //! every time.
 
 use burn::prelude::*;
-use electra_kernels::on_workers;
-use electra_model::{Electra, Normalizer, Objective, Stage};
+use electra_model::{Electra, Normalizer, Objective, Stage, on_workers};
 use electra_run::record::EvalRecord;
 
 use crate::loader::Loader;

@@ -4,9 +4,8 @@ use std::fmt;
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::on_workers;
 use electra_model::objective::StepDropout;
-use electra_model::{BatchData, JointOutput, Normalizer};
+use electra_model::{BatchData, JointOutput, Normalizer, on_workers};
 use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_global_norm};
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
