@@ -16,7 +16,7 @@ import subprocess
 GROUPS = {
     "batch size": ("train.batch_size", [4, 8, 16, 32, 64]),
     "sequence length": ("data.sequence_length", [32, 64, 128, 256, 512]),
-    "depth": ("model.num_hidden_layers", [1, 2, 4, 8, 12]),
+    "depth": ("model.num_hidden_layers", [4, 8, 16]),
     "width": ("model.hidden_size", [64, 128, 256, 512]),
     "vocabulary": ("model.vocab_size", [2048, 8192, 30522, 65536]),
 }
