@@ -222,7 +222,7 @@ impl Tagger {
 
     /// Logits of the words, `W` rows of `L`, on the host; `self` is on `device`, without autodiff.
     pub fn logits(&self, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
-        kernels::on_workers(|| {
+        kernels::on_workers(device, || {
             let logits = self.forward(&batch.to_device(device), &DropoutSites::off());
             logits.into_data().iter::<f32>().collect()
         })

@@ -113,7 +113,7 @@ pub fn optimizer_step(
     device: &Device,
     tally: Option<&mut Tally>,
 ) -> Result<Step, Divergence> {
-    on_workers(|| step(snapshot, micro_batches, recipe, device, tally))
+    on_workers(device, || step(snapshot, micro_batches, recipe, device, tally))
 }
 
 fn step(

@@ -22,21 +22,24 @@ mod tied_logits;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
 use crate::{AdamStep, AdamUpdated, Dropout, Precision};
 
-/// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
-pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
-    let device = x.device();
-    let on_flex = match device.as_dispatch() {
+/// Whether a device is Flex, with autodiff or without.
+pub fn is_flex(device: &Device) -> bool {
+    match device.as_dispatch() {
         DispatchDevice::Flex(_) => true,
         DispatchDevice::Autodiff(inner) => matches!(**inner, DispatchDevice::Flex(_)),
         #[allow(unreachable_patterns)]
         _ => false,
-    };
-    on_flex && x.dtype() == DType::F32
+    }
+}
+
+/// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
+pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+    is_flex(&x.device()) && x.dtype() == DType::F32
 }
 
 /// Whether the fused operations without a gradient can take `x`: 32-bit floats on Flex that

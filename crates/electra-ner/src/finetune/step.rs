@@ -70,7 +70,7 @@ impl Steps<'_> {
     /// # Errors
     /// A loss or gradient that is no number; the snapshot is then as it was.
     pub fn take(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {
-        on_workers(|| self.take_here(snapshot, parts))
+        on_workers(self.device, || self.take_here(snapshot, parts))
     }
 
     fn take_here(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {

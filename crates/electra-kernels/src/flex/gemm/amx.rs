@@ -92,9 +92,9 @@ impl Drop for Registers {
 ///
 /// # Safety
 ///
-/// The panels hold what [`Tile`] says, both to a whole number of [`STEP`]s, with zeros behind the
-/// depth in at least one of them and numbers in the other; `rows` times `columns` results are valid,
-/// and nobody else uses them.
+/// The panels hold what [`Tile`] says, to a whole number of [`STEP`]s, with zeros behind the depth;
+/// that of `a` has room for all [`ROWS`], and what lies behind its `rows` reaches no result. `rows`
+/// times `columns` results are valid, and nobody else uses them.
 pub unsafe fn tile(_: &Registers, t: &Tile) {
     let whole = t.rows == ROWS && t.columns == COLUMNS;
     if whole && t.scale == 1.0 {
