@@ -7,4 +7,4 @@ if ! ldconfig -p | grep -q libvulkan.so.1; then
     apt-get update
     apt-get install -y libvulkan1 mesa-vulkan-drivers
 fi
-cargo test -p electra-pretrain --features wgpu --test wgpu
+cargo test -p electra-pretrain --features wgpu --test gpu

@@ -95,15 +95,16 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
         serde_json::from_slice(&text).map_err(|source| ReportError::Damaged { path, source })?
     };
     let recipe = fs::read_to_string(run_folder.join("recipe.toml")).ok();
+    let is_of_all_tokens = recipe.as_deref().is_none_or(detects_among_all_tokens);
     let page = Page {
         style: STYLE,
         name: name_of(run_folder),
         status: tables::status(&history),
         facts: tables::facts(&history),
-        verdict: health::verdict(&history),
+        verdict: health::verdict(&history, is_of_all_tokens),
         metrics: tables::metrics(&history),
         plan: tables::plan(&history, disk_use(run_folder)),
-        panels: panels::all(&history),
+        panels: panels::all(&history, is_of_all_tokens),
         has_published: panels::shows_published(&history),
         events: tables::events(&history),
         recipe,
@@ -115,6 +116,15 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
     let template = environment.get_template("report.html").expect("it was just added");
     Ok(template.render(Serde(page)).expect("the template fits the page"))
+}
+
+/// Whether a recipe's objective is the paper's, which is what a recipe without one has.
+fn detects_among_all_tokens(recipe: &str) -> bool {
+    let kind = recipe.parse::<toml::Table>().ok().and_then(|recipe| {
+        let kind = recipe.get("objective")?.get("kind")?.as_str()?;
+        Some(kind.to_owned())
+    });
+    kind.is_none_or(|kind| kind == "replaced-token-detection")
 }
 
 /// The name of the folder, also for `.` and `..`.

@@ -6,8 +6,9 @@ use electra_model::batch::Batch;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
 use electra_model::{BatchData, Joint, Normalizer, Objective, Proposals, TieMode};
 
+use crate::devices::devices;
 use crate::gradients::gradients;
-use crate::tiny::{self, devices};
+use crate::tiny;
 
 /// A row of six words 10..16 with the given slots; a weight of 0 marks an unused one.
 fn row(slots: &[(i32, f32)], device: &Device) -> Batch {

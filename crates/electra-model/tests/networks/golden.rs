@@ -12,9 +12,11 @@ use safetensors::tensor::Dtype;
 /// PyTorch's own 32-bit run of these networks is within 2e-6 of its 64-bit run.
 pub const TOLERANCE: f64 = 1e-5;
 
-/// Where a golden file of the crate under test lies.
+/// Where a golden file lies: in the fixtures of the crate under test, or in those of the networks.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = crate_folder.join("tests/fixtures").join(name);
+    if own.exists() { own } else { crate_folder.join("../electra-model/tests/fixtures").join(name) }
 }
 
 /// A golden JSON file.

@@ -1,6 +1,7 @@
 //! The networks against golden values, and the laws that they must obey.
 
 mod corruption;
+mod devices;
 mod golden;
 mod gradients;
 mod objectives;

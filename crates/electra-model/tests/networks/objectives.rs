@@ -10,9 +10,10 @@ use electra_model::{
     Proposals, Stage, TieMode,
 };
 
+use crate::devices::devices;
 use crate::golden::largest;
 use crate::gradients::gradients;
-use crate::tiny::{self, devices};
+use crate::tiny;
 
 const JOINT: Joint = Joint {
     generator_weight: 1.0,

@@ -7,9 +7,9 @@ use electra_model::hf::{self, HfNetwork, hf_name};
 use electra_model::parameters::{NamedTensors, collect, load};
 use electra_model::{DropoutSites, Electra, ModelConfig};
 
+use crate::devices::devices;
 use crate::golden::{Golden, TOLERANCE, json};
 use crate::gradients::gradients;
-use crate::tiny::devices;
 
 /// Sizes of both golden networks.
 fn config() -> ModelConfig {

@@ -3,8 +3,9 @@
 use burn::prelude::*;
 use electra_model::{BatchData, DropoutSites, Electra, TieMode};
 
+use crate::devices::devices;
 use crate::golden::{assert_within, largest};
-use crate::tiny::{self, FIRST_WORD, devices};
+use crate::tiny::{self, FIRST_WORD};
 
 /// What the networks say about each row: logits of its real tokens and of its used slots.
 struct Said {

@@ -15,13 +15,6 @@ pub const MASK: u32 = 4;
 /// The first id that is a word.
 pub const FIRST_WORD: u32 = 5;
 
-/// The device of the fused operations and one on which all of them are composed, for training.
-// burn-ndarray is deprecated but still the other device for the CPU.
-#[expect(deprecated)]
-pub fn devices() -> [Device; 2] {
-    [Device::flex().autodiff(), Device::ndarray().autodiff()]
-}
-
 /// Two networks whose sizes all differ where they can.
 pub fn config(tie: TieMode) -> ModelConfig {
     let own = (tie != TieMode::All).then_some(());

@@ -10,9 +10,10 @@ use electra_model::{
     DropoutSites, Electra, Generator, Joint, ModelConfig, Normalizer, Objective, Proposals, TieMode,
 };
 
+use crate::devices::devices;
 use crate::golden::assert_alike;
 use crate::gradients::gradients;
-use crate::tiny::{self, devices};
+use crate::tiny;
 
 const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(Joint {
     generator_weight: 1.0,

@@ -7,10 +7,11 @@ use electra_model::{BatchData, Normalizer, Precision};
 use electra_pretrain::snapshot::Snapshot;
 use electra_pretrain::step::Step;
 
+use crate::devices::devices;
 use crate::golden::{assert_alike, assert_within};
 use crate::recipe::recipe;
 use crate::steps::{moments, snapshot, step};
-use crate::tiny::{self, devices};
+use crate::tiny;
 
 /// Eight rows, two of which have no word that could be masked.
 fn batch() -> BatchData {

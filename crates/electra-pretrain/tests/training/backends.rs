@@ -11,10 +11,11 @@ use electra_pretrain::step::{Divergence, optimizer_step};
 
 use electra_run::recipe::load_str;
 
+use crate::devices::devices;
 use crate::golden::assert_alike;
 use crate::recipe::recipe;
 use crate::steps::{assert_steps_as_on_flex, step};
-use crate::tiny::{self, devices};
+use crate::tiny;
 
 #[test]
 fn composed_operations_take_the_same_steps_as_fused_ones() {

@@ -8,9 +8,9 @@ use electra_model::{BatchData, Electra, Joint, JointOutput, ModelConfig, Normali
 use electra_optim::{Adam, AdamConfig, Decay, OptimizerState, Schedule, clip_by_global_norm};
 use serde_json::Value;
 
+use crate::devices::devices;
 use crate::golden::{Golden, TOLERANCE, json};
 use crate::gradients::gradients;
-use crate::tiny::devices;
 
 const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(Joint {
     generator_weight: 1.0,

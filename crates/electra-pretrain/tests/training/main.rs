@@ -1,5 +1,7 @@
 //! The training step against golden values, and the laws that it must obey.
 
+#[path = "../../../electra-model/tests/networks/devices.rs"]
+mod devices;
 #[path = "../../../electra-model/tests/networks/golden.rs"]
 mod golden;
 #[path = "../../../electra-model/tests/networks/gradients.rs"]

@@ -14,11 +14,12 @@ use electra_pretrain::step::optimizer_step;
 use electra_run::recipe::load_str;
 use serde_json::{Value, json};
 
+use crate::devices::devices;
 use crate::golden::assert_alike;
 use crate::loading::{data, loader_of};
 use crate::resuming::save;
 use crate::steps::{moments, step};
-use crate::tiny::{self, devices};
+use crate::tiny;
 
 /// The recipe of the other tests with these keys changed.
 fn recipe_with(dropout: f64, changes: &[(&str, Value)]) -> Recipe {

@@ -126,8 +126,9 @@ const SKETCHES: [Sketch; 12] = [
     },
 ];
 
-pub(super) fn all(history: &History) -> Vec<Panel> {
-    SKETCHES.iter().map(|sketch| sketch.draw(history)).collect()
+/// All panels; the plateau is drawn if the loss `is_of_all_tokens`, see [`super::health::verdict`].
+pub(super) fn all(history: &History, is_of_all_tokens: bool) -> Vec<Panel> {
+    SKETCHES.iter().map(|sketch| sketch.draw(history, is_of_all_tokens)).collect()
 }
 
 /// Whether any panel has a published curve in it.
@@ -136,7 +137,7 @@ pub(super) fn shows_published(history: &History) -> bool {
 }
 
 impl Sketch {
-    fn draw(&self, history: &History) -> Panel {
+    fn draw(&self, history: &History, is_of_all_tokens: bool) -> Panel {
         let mut series = Vec::new();
         let mut legend = Vec::new();
         let mut last = String::new();
@@ -164,6 +165,7 @@ impl Sketch {
             series,
             limits: self
                 .limit
+                .filter(|&(value, _)| is_of_all_tokens || value != PLATEAU)
                 .iter()
                 .map(|&(value, label)| Limit { value, label: label.to_owned() })
                 .collect(),

@@ -137,6 +137,22 @@ fn each_sign_of_bad_health_is_seen() {
 }
 
 #[test]
+fn the_plateau_is_that_of_detection_among_all_tokens() {
+    let of_objective = |kind: &str| {
+        let mut line = eval(50, 0.9, false);
+        line["rtd_loss"] = json!(0.6);
+        let folder = run(&[start(), train(10, 36.0), train(50, 36.0), line]);
+        fs::write(folder.path().join("recipe.toml"), format!("[objective]\nkind = \"{kind}\"\n")).unwrap();
+        render(folder.path()).unwrap()
+    };
+    let all = of_objective("replaced-token-detection");
+    assert!(all.contains("3 of 4 signs") && all.contains("plateau</text>"));
+    // At masked positions alone most tokens are replaced, and 36 is no bad loss.
+    let masked = of_objective("electra-15");
+    assert!(masked.contains("<h2>Healthy</h2>") && !masked.contains("plateau"));
+}
+
+#[test]
 fn pauses_before_a_resume_are_not_training_time() {
     let mut resume = start();
     resume["kind"] = json!("resume");

@@ -1,0 +1,51 @@
+//! The networks and the joint step on graphics cards: the tests of the CPU's devices and its golden values,
+//! on every card whose backend this is compiled with. wgpu needs a Vulkan device (Mesa's software one is
+//! enough), CUDA NVIDIA's driver.
+#![cfg(any(feature = "wgpu", feature = "cuda"))]
+
+#[path = "../../../electra-model/tests/networks/corruption.rs"]
+mod corruption;
+mod devices;
+#[path = "../../../electra-model/tests/networks/golden.rs"]
+mod golden;
+#[path = "../../../electra-model/tests/networks/gradients.rs"]
+mod gradients;
+#[path = "../training/joint_parity.rs"]
+mod joint_parity;
+#[path = "../../../electra-model/tests/networks/objectives.rs"]
+mod objectives;
+#[path = "../../../electra-model/tests/networks/parity.rs"]
+mod parity;
+#[path = "../training/recipe.rs"]
+mod recipe;
+#[path = "../../../electra-model/tests/networks/rows.rs"]
+mod rows;
+#[path = "../training/steps.rs"]
+mod steps;
+#[path = "../../../electra-model/tests/networks/tiny.rs"]
+mod tiny;
+#[path = "../../../electra-model/tests/networks/tying.rs"]
+mod tying;
+
+#[test]
+fn cards_take_the_same_steps_as_flex() {
+    for device in devices::devices() {
+        steps::assert_steps_as_on_flex(&device);
+    }
+}
+
+#[test]
+fn a_card_repeats_its_steps_bit_for_bit() {
+    for device in devices::devices() {
+        let recipe = recipe::recipe(0.1);
+        let run = || {
+            let mut snapshot =
+                steps::snapshot(|device| tiny::electra(&recipe.model, 1, device), &recipe, &device);
+            let batch = tiny::batch(&[32, 9, 17, 4], 32, 1);
+            let losses =
+                [(); 3].map(|()| steps::step(&mut snapshot, std::slice::from_ref(&batch), &recipe, &device));
+            (losses.map(|step| step.losses.total.to_bits()), steps::moments(&snapshot, 2))
+        };
+        assert_eq!(run(), run(), "{device:?}");
+    }
+}
