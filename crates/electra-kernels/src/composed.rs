@@ -47,9 +47,11 @@ pub fn linear<const D: usize>(
     let [inputs, outputs] = weight.dims();
     assert_eq!(dims[D - 1], inputs, "linear map of {inputs} inputs on {dims:?}");
     let rows = dims[..D - 1].iter().product::<usize>();
-    let y = precision.product(x.reshape([rows, inputs]), weight) + bias.unsqueeze();
+    let y = precision.product(x.reshape([rows, inputs]), weight);
     dims[D - 1] = outputs;
-    y.reshape(dims)
+    // After the shape is back: the bias's gradient is summed over one dimension at a time, and CubeCL gives
+    // each column of all rows at once to one thread.
+    y.reshape(dims) + bias.unsqueeze()
 }
 
 /// Exact gelu, `x * Phi(x)` (the erf form).
@@ -116,10 +118,15 @@ pub fn embed(
     ids: Tensor<2, Int>,
     segments: Tensor<2, Int>,
 ) -> Tensor<3> {
-    let [_, s] = ids.dims();
+    let [b, s] = ids.dims();
     let e = word.dims()[1];
-    let x =
-        burn::tensor::module::embedding(word, ids) + burn::tensor::module::embedding(token_type, segments);
+    // Not a second lookup, whose gradient takes CubeCL as long for two rows as for a vocabulary; nor a
+    // product with ones and zeros, which on tensor cores rounds.
+    let [types, _] = token_type.dims();
+    let x = (0..types).fold(burn::tensor::module::embedding(word, ids), |x, kind| {
+        let is_of_kind = segments.clone().equal_elem(kind as i64).float().cast(token_type.dtype());
+        x + is_of_kind.reshape([b, s, 1]) * token_type.clone().narrow(0, kind, 1).reshape([1, 1, e])
+    });
     x + position.narrow(0, 0, s).reshape([1, s, e])
 }
 
@@ -155,6 +162,9 @@ pub fn weighted_binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>, weigh
     ((softplus - logits * labels) * weights).sum()
 }
 
+/// Ids whose cumulative sums are computed together in [`sample_categorical`].
+const SAMPLING_BLOCK: usize = 64;
+
 /// One draw per row from `softmax(logits / temperature)` by inverting its distribution function
 /// at `uniforms [M]` in `[0, 1)`: `logits [M, V]` to ids `[M]`.
 ///
@@ -173,11 +183,26 @@ pub fn sample_categorical(
         scaled = scaled.scatter(1, exclude.reshape([m, 1]), penalty, IndexingUpdateOp::Add);
     }
     let max = scaled.clone().max_dim(1);
-    let cumulative = (scaled - max).exp().cumsum(1);
-    let total = cumulative.clone().narrow(1, v - 1, 1);
-    let threshold = total * uniforms.reshape([m, 1]);
-    let below = cumulative.lower_equal(threshold).int().sum_dim(1).reshape([m]);
-    below.clamp_max(v as i64 - 1)
+    let weights = (scaled - max).exp();
+    // In two levels, the block and then the id in it: CubeCL computes each cumulative sum from its first
+    // term, which over a whole vocabulary is most of a training step.
+    let blocks = v.div_ceil(SAMPLING_BLOCK);
+    let padded = weights.pad((0, blocks * SAMPLING_BLOCK - v, 0, 0), 0.0);
+    let within = padded.reshape([m, blocks, SAMPLING_BLOCK]).cumsum(2);
+    let sums = within.clone().narrow(2, SAMPLING_BLOCK - 1, 1).reshape([m, blocks]);
+    let until = sums.cumsum(1);
+    let threshold = until.clone().narrow(1, blocks - 1, 1) * uniforms.reshape([m, 1]);
+    let passed = |cumulative: Tensor<2>, last: usize| {
+        let below = cumulative.lower_equal(threshold.clone()).int().sum_dim(1);
+        below.clamp_max(last as i64)
+    };
+    let block = passed(until.clone(), blocks - 1); // [M, 1]
+    // What stands before the block, plus its sums, are the very numbers that it was chosen by.
+    let before = until.pad((1, 0, 0, 0), 0.0);
+    let index = block.clone().reshape([m, 1, 1]).repeat_dim(2, SAMPLING_BLOCK);
+    let chosen = within.gather(1, index).reshape([m, SAMPLING_BLOCK]);
+    let id = passed(before.gather(1, block.clone()) + chosen, SAMPLING_BLOCK - 1);
+    (block * SAMPLING_BLOCK as i64 + id).clamp_max(v as i64 - 1).reshape([m])
 }
 
 /// Sum of squares of all elements, `[1]`.
@@ -241,16 +266,15 @@ pub fn write_at_positions(
     samples: Tensor<1, Int>,
     weights: Tensor<1>,
 ) -> Tensor<2, Int> {
-    let [b, s] = ids.dims();
-    let at = flat_positions(positions, s);
-    let used = weights.greater_elem(0.0).int();
-    let empty = ids.zeros_like().reshape([b * s]);
+    let [b, n] = positions.dims();
+    let used = weights.greater_elem(0.0).int().reshape([b, n]);
+    let empty = ids.zeros_like();
     let add = IndexingUpdateOp::Add;
-    let sums = empty.clone().select_assign(0, at.clone(), samples * used.clone(), add);
-    let counts = empty.select_assign(0, at, used, add);
+    let sums = empty.clone().scatter(1, positions.clone(), samples.reshape([b, n]) * used.clone(), add);
+    let counts = empty.scatter(1, positions, used, add);
     let untouched = counts.clone().equal_elem(0);
     let means = sums / counts.clamp_min(1);
-    means.mask_where(untouched, ids.reshape([b * s])).reshape([b, s])
+    means.mask_where(untouched, ids)
 }
 
 /// Whether the tensor holds 32-bit floats, the type of the fused paths.

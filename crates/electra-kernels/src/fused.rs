@@ -92,6 +92,25 @@ pub fn linear_gelu<const D: usize>(
     composed::linear_gelu(x, weight, bias, precision)
 }
 
+/// `linear(linear_gelu(x))`: a feed-forward block, `weights` `[I, H]` and `[H, O]`, to `[.., O]`.
+///
+/// In bfloat16, where the processor multiplies it, what is between the two maps stays in it.
+pub fn feed_forward<const D: usize>(
+    x: Tensor<D>,
+    [weight_1, weight_2]: [Tensor<2>; 2],
+    [bias_1, bias_2]: [Tensor<1>; 2],
+    precision: Precision,
+) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if precision == Precision::Bf16 && crate::flex::has_bfloat16() {
+        fused!(x, weight_1, bias_1, weight_2, bias_2 => fused_feed_forward(
+            x.into_dispatch(), weight_1.into_dispatch(), bias_1.into_dispatch(),
+            weight_2.into_dispatch(), bias_2.into_dispatch()
+        ));
+    }
+    linear(linear_gelu(x, weight_1, bias_1, precision), weight_2, bias_2, precision)
+}
+
 /// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`.
 ///
 /// `key_bias [B, S]` is added to every score of that key (0 for real tokens, -10000 for padding).

@@ -19,9 +19,9 @@ mod workers;
 pub use composed::{AdamStep, AdamUpdated, flat_positions, is_f32, write_at_positions};
 pub use dropout::{Dropout, split_mix};
 pub use fused::{
-    adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm, linear, linear_gelu,
-    residual_layer_norm, sample_categorical, squared_norm, tied_logits, weighted_binary_cross_entropy,
-    weighted_cross_entropy,
+    adam_update, attention, dropout, embed, feed_forward, gather_positions, gelu, layer_norm, linear,
+    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 pub use host::read;
 pub use memory::keep_freed_memory;

@@ -145,8 +145,10 @@ impl Block {
         };
         let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
         let f = &self.feed_forward;
-        let inner = f.intermediate.forward_gelu(x.clone()); // [B, S, intermediate]
-        f.norm.forward_residual(x, f.output.forward(inner), drop.at(Place::FeedForwardOutput(layer)))
+        let dense = [&f.intermediate, &f.output];
+        let (weights, biases) = (dense.map(|d| d.weight.val()), dense.map(|d| d.bias.val()));
+        let branch = kernels::feed_forward(x.clone(), weights, biases, a.precision);
+        f.norm.forward_residual(x, branch, drop.at(Place::FeedForwardOutput(layer)))
     }
 }
 

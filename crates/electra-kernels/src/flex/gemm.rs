@@ -21,16 +21,54 @@ use rayon::prelude::*;
 use self::tile::Kernel;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Level, level};
-use super::storage::Shared;
+use super::storage::{Shared, uninitialised};
 use crate::Precision;
 
 /// The fewest rows that one task finishes.
 const ROWS: usize = 32;
 
+/// The elements of an operand.
+#[derive(Clone, Copy)]
+pub enum Elements<'a> {
+    /// 32-bit floats.
+    Single(&'a [f32]),
+    /// bfloat16, the upper halves of 32-bit floats. For products of that precision.
+    Half(&'a [u16]),
+}
+
+impl<'a> From<&'a [f32]> for Elements<'a> {
+    fn from(x: &'a [f32]) -> Self {
+        Self::Single(x)
+    }
+}
+
+impl<'a> From<&'a [u16]> for Elements<'a> {
+    fn from(x: &'a [u16]) -> Self {
+        Self::Half(x)
+    }
+}
+
+impl<'a> Elements<'a> {
+    fn len(self) -> usize {
+        match self {
+            Self::Single(x) => x.len(),
+            Self::Half(x) => x.len(),
+        }
+    }
+
+    /// The elements of an operand of a 32-bit product.
+    fn single(self) -> &'a [f32] {
+        match self {
+            Self::Single(x) => x,
+            Self::Half(_) => panic!("bfloat16 in a product of 32-bit floats"),
+        }
+    }
+}
+
 /// A matrix inside a slice. One of its strides is 1.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
-    data: &'a [f32],
+    data: Elements<'a>,
     rows: usize,
     columns: usize,
     row_stride: usize,
@@ -39,7 +77,8 @@ pub struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// Row-major `rows x columns` at the beginning of `data`, with rows `row_stride` apart.
-    pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+    pub fn new(data: impl Into<Elements<'a>>, rows: usize, columns: usize, row_stride: usize) -> Self {
+        let data = data.into();
         let span = span(rows, columns, row_stride, 1);
         assert!(span <= data.len(), "{rows} x {columns} matrix in {} elements", data.len());
         Self { data, rows, columns, row_stride, column_stride: 1 }
@@ -72,6 +111,31 @@ pub enum Destination {
     Overwrite,
     /// The product is added to it.
     Add,
+}
+
+/// Where the results of a product go.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    out: Shared,
+    /// Elements of `out` from row to row.
+    row_stride: usize,
+    /// Whether the old content of `out` counts.
+    add: bool,
+    finish: Option<Finish<'a>>,
+    threads: usize,
+}
+
+impl Target<'_> {
+    /// Calls `finish` on `columns` results of `row` from `column` on.
+    ///
+    /// # Safety
+    ///
+    /// They are complete, and nobody else uses them.
+    unsafe fn finish_row(&self, row: usize, column: usize, columns: usize) {
+        let Some(finish) = self.finish else { return };
+        // SAFETY: the caller's promise.
+        finish(row, column, unsafe { self.out.slice(row * self.row_stride + column, columns) });
+    }
 }
 
 /// What becomes of results while they are in the cache: row, first column, and complete results of
@@ -131,10 +195,42 @@ impl<'a> Product<'a> {
     fn run(&self, out: &mut [f32], destination: Destination, finish: Option<Finish<'_>>) {
         let [rows, columns, _] = self.sizes();
         assert_eq!(out.len(), rows * columns, "destination of {rows} x {columns}");
+        let add = destination == Destination::Add;
+        let threads = rayon::current_num_threads();
+        let target = Target { out: Shared::of(out), row_stride: columns, add, finish, threads };
         // SAFETY: `out` holds rows x columns elements and is borrowed exclusively.
-        unsafe {
-            self.at(self.best(), Shared::of(out), columns, destination, finish, rayon::current_num_threads())
+        unsafe { self.at(self.best(), target) }
+    }
+
+    /// Rows that [`Self::hand_over`] passes on together. A function of the processor alone.
+    pub fn rows_together(precision: Precision) -> usize {
+        match precision {
+            #[cfg(target_arch = "x86_64")]
+            Precision::Bf16 => Kernel::best().map_or(ROWS, Kernel::rows),
+            _ => ROWS,
         }
+    }
+
+    /// Calls `take` with the number of the first row and complete rows of results, at most
+    /// [`Self::rows_together`] from a multiple of it on, one behind the other; in parallel where it is
+    /// worth it. Where there are many rows the results never reach memory.
+    pub fn hand_over(&self, take: impl Fn(usize, &mut [f32]) + Sync) {
+        let [rows, columns, _] = self.sizes();
+        let together = Self::rows_together(self.precision);
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Path::Blocked(kernel) = self.best() {
+            // SAFETY: the processor was asked.
+            if unsafe { blocked::hand_over(kernel, self, &take, rayon::current_num_threads()) } {
+                return;
+            }
+        }
+        let mut out = uninitialised(rows * columns);
+        self.write(&mut out, Destination::Overwrite);
+        let parts = out.par_chunks_mut(together * columns).enumerate();
+        parts.for_each(|(i, results)| take(i * together, results));
     }
 
     /// Overwrites rows that are `row_stride` apart, on this thread.
@@ -144,8 +240,9 @@ impl<'a> Product<'a> {
     /// `out` is the first of `span(rows, columns, row_stride, 1)` elements, and nobody else reads
     /// or writes those of the matrix during the call.
     pub unsafe fn write_at(&self, out: Shared, row_stride: usize) {
+        let target = Target { out, row_stride, add: false, finish: None, threads: 1 };
         // SAFETY: the caller's promise.
-        unsafe { self.at(self.best(), out, row_stride, Destination::Overwrite, None, 1) }
+        unsafe { self.at(self.best(), target) }
     }
 
     /// The best path of this processor.
@@ -159,54 +256,43 @@ impl<'a> Product<'a> {
         }
     }
 
-    unsafe fn at(
-        &self,
-        path: Path,
-        out: Shared,
-        row_stride: usize,
-        destination: Destination,
-        finish: Option<Finish<'_>>,
-        threads: usize,
-    ) {
+    unsafe fn at(&self, path: Path, target: Target<'_>) {
         let [rows, columns, _] = self.sizes();
         if rows == 0 || columns == 0 {
             return;
         }
-        let add = destination == Destination::Add;
-        out.at(0, span(rows, columns, row_stride, 1));
+        target.out.at(0, span(rows, columns, target.row_stride, 1));
         if self.precision == Precision::Bf16 && path == Path::Portable {
             let (a, b) = (rounded(self.a), rounded(self.b));
             let product = Product {
-                a: Matrix { data: &a, ..self.a },
-                b: Matrix { data: &b, ..self.b },
+                a: Matrix { data: Elements::Single(&a), ..self.a },
+                b: Matrix { data: Elements::Single(&b), ..self.b },
                 precision: Precision::F32,
                 ..*self
             };
             // SAFETY: the caller's promise.
-            return unsafe { product.at(path, out, row_stride, destination, finish, threads) };
+            return unsafe { product.at(path, target) };
         }
         match path {
             #[cfg(target_arch = "x86_64")]
             Path::Blocked(kernel) => {
                 // SAFETY: the processor was asked; the rest is the caller's promise.
-                unsafe { blocked::product(kernel, self, out, row_stride, add, finish, threads) }
+                unsafe { blocked::product(kernel, self, target) }
             }
             #[cfg(target_arch = "x86_64")]
             Path::FewRows => {
                 // SAFETY: the processor was asked; the rest is the caller's promise.
-                unsafe { few_rows::product(self, out, row_stride, add, finish, threads) }
+                unsafe { few_rows::product(self, target) }
             }
             Path::Portable => {
                 // SAFETY: the caller's promise.
-                unsafe { self.portable(out.at(0, 0), row_stride, add, threads) };
-                let Some(finish) = finish else { return };
-                let row = |row: usize| {
-                    // SAFETY: `columns` results of this row, which only this call has.
-                    finish(row, 0, unsafe {
-                        std::slice::from_raw_parts_mut(out.at(row * row_stride, columns), columns)
-                    });
-                };
-                if threads > 1 {
+                unsafe { self.portable(target) };
+                if target.finish.is_none() {
+                    return;
+                }
+                // SAFETY: `columns` results of this row, which only this call has.
+                let row = |row: usize| unsafe { target.finish_row(row, 0, columns) };
+                if target.threads > 1 {
                     (0..rows).into_par_iter().with_min_len(ROWS).for_each(row)
                 } else {
                     (0..rows).for_each(row)
@@ -215,7 +301,7 @@ impl<'a> Product<'a> {
         }
     }
 
-    unsafe fn portable(&self, out: *mut f32, row_stride: usize, add: bool, threads: usize) {
+    unsafe fn portable(&self, target: Target<'_>) {
         let (a, b) = (&self.a, &self.b);
         // SAFETY: `Matrix` has checked that its elements lie inside its slice; `out` is the caller's
         // promise; `read_dst` is false exactly if the destination may be uninitialised.
@@ -224,14 +310,14 @@ impl<'a> Product<'a> {
                 a.rows,
                 b.columns,
                 a.columns,
-                out,
+                target.out.at(0, 0),
                 1,
-                row_stride as isize,
-                add,
-                a.data.as_ptr(),
+                target.row_stride as isize,
+                target.add,
+                a.data.single().as_ptr(),
                 a.column_stride as isize,
                 a.row_stride as isize,
-                b.data.as_ptr(),
+                b.data.single().as_ptr(),
                 b.column_stride as isize,
                 b.row_stride as isize,
                 1.0,
@@ -239,7 +325,7 @@ impl<'a> Product<'a> {
                 false,
                 false,
                 false,
-                if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None },
+                if target.threads > 1 { Parallelism::Rayon(target.threads) } else { Parallelism::None },
             )
         }
     }
@@ -248,16 +334,31 @@ impl<'a> Product<'a> {
 /// The elements of a matrix rounded to bfloat16, to the nearest, ties to even.
 fn rounded(x: Matrix<'_>) -> Vec<f32> {
     let span = span(x.rows, x.columns, x.row_stride, x.column_stride);
-    x.data[..span].iter().map(|x| round_to_bf16(*x)).collect()
+    match x.data {
+        Elements::Single(x) => x[..span].iter().map(|x| round_to_bf16(*x)).collect(),
+        Elements::Half(x) => x[..span].iter().map(|x| widened(*x)).collect(),
+    }
 }
 
-/// Nearest bfloat16, ties to even; NaN stays NaN.
+/// A bfloat16 as a 32-bit float.
+#[inline(always)]
+pub fn widened(x: u16) -> f32 {
+    f32::from_bits(u32::from(x) << 16)
+}
+
+/// The nearest bfloat16, ties to even; NaN stays NaN.
+#[inline(always)]
+pub fn halved(x: f32) -> u16 {
+    (round_to_bf16(x).to_bits() >> 16) as u16
+}
+
+/// The same as a 32-bit float.
+#[inline(always)]
 fn round_to_bf16(x: f32) -> f32 {
-    if x.is_nan() {
-        return x;
-    }
     let bits = x.to_bits();
-    f32::from_bits(bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000;
+    // A quiet NaN is one in its upper half alone.
+    f32::from_bits(if x.is_nan() { bits | 0x0040_0000 } else { rounded })
 }
 
 #[cfg(test)]
@@ -300,19 +401,28 @@ mod tests {
         let [rows, columns, depth] = n;
         for (a_transposed, b_transposed) in [(false, false), (false, true), (true, false), (true, true)] {
             for gap in [0, 5] {
-                let matrix = |data, r, c, transposed: bool| match transposed {
-                    false => Matrix::new(data, r, c, c + gap),
-                    true => Matrix::new(data, c, r, r + gap).transposed(),
-                };
+                fn matrix(data: &[f32], r: usize, c: usize, gap: usize, transposed: bool) -> Matrix<'_> {
+                    match transposed {
+                        false => Matrix::new(data, r, c, c + gap),
+                        true => Matrix::new(data, c, r, r + gap).transposed(),
+                    }
+                }
                 let a = noise((rows + gap) * (depth + gap), seed);
                 let b = noise((columns + gap) * (depth + gap), seed + 1);
-                with(matrix(&a, rows, depth, a_transposed), matrix(&b, depth, columns, b_transposed));
+                with(
+                    matrix(&a, rows, depth, gap, a_transposed),
+                    matrix(&b, depth, columns, gap, b_transposed),
+                );
             }
         }
     }
 
     fn at(x: Matrix<'_>, row: usize, column: usize) -> f32 {
-        x.data[row * x.row_stride + column * x.column_stride]
+        let at = row * x.row_stride + column * x.column_stride;
+        match x.data {
+            Elements::Single(x) => x[at],
+            Elements::Half(x) => widened(x[at]),
+        }
     }
 
     /// A result in double precision, of operands that `round` was applied to, and the sum of the
@@ -339,10 +449,12 @@ mod tests {
                         finished.fetch_add(results.len(), Ordering::Relaxed);
                         results.iter_mut().for_each(|y| *y += 1.0);
                     };
+                    let add = destination == Destination::Add;
+                    let out_of = Shared::of(&mut out);
+                    let target =
+                        Target { out: out_of, row_stride: stride, add, finish: Some(&finish), threads };
                     // SAFETY: `out` holds the rows.
-                    unsafe {
-                        product.at(path, Shared::of(&mut out), stride, destination, Some(&finish), threads)
-                    };
+                    unsafe { product.at(path, target) };
                     assert_eq!(finished.into_inner(), rows * columns, "results finished of {n:?}");
                     for (i, (got, before)) in out.iter().zip(&before).enumerate() {
                         let (row, column) = (i / stride, i % stride);
@@ -383,6 +495,49 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_handed_over_are_those_that_would_be_written() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let together = Product::rows_together(precision);
+            for n @ [rows, columns, _] in SIZES {
+                operands(n, 5, |a, b| {
+                    let product = Product::new(a, b, precision);
+                    let [mut expected, mut found] = [(); 2].map(|()| vec![f32::NAN; rows * columns]);
+                    product.write(&mut expected, Destination::Overwrite);
+                    let shared = Shared::of(&mut found);
+                    product.hand_over(|row, results| {
+                        assert!(row % together == 0 && results.len() <= together * columns, "{row} of {n:?}");
+                        // SAFETY: these rows come once.
+                        unsafe { shared.slice(row * columns, results.len()) }.copy_from_slice(results);
+                    });
+                    assert!(found == expected, "{precision:?} {n:?}");
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn operands_that_are_rounded_already_give_the_same_bits() {
+        for n @ [rows, columns, depth] in SIZES {
+            operands(n, 6, |a, b| {
+                let of = |a, b| {
+                    let mut out = vec![0.0; rows * columns];
+                    Product::new(a, b, Precision::Bf16).write(&mut out, Destination::Overwrite);
+                    out
+                };
+                let halves = |x: Matrix<'_>| x.data.single().iter().map(|x| halved(*x)).collect::<Vec<_>>();
+                let [of_a, of_b] = [halves(a), halves(b)];
+                let [half_a, half_b] =
+                    [(a, &of_a), (b, &of_b)].map(|(x, halves)| Matrix { data: Elements::Half(halves), ..x });
+                let expected = of(a, b);
+                assert!(
+                    of(half_a, half_b) == expected && of(a, half_b) == expected,
+                    "{n:?} of depth {depth}"
+                );
+            });
+        }
+    }
+
+    #[test]
     fn bits_do_not_depend_on_the_number_of_threads() {
         for precision in [Precision::F32, Precision::Bf16] {
             for n @ [rows, columns, _] in [[130, 200, 600], [900, 70, 300], [32, 1024, 256], [7, 333, 999]] {
@@ -391,9 +546,10 @@ mod tests {
                         let mut out = vec![0.0f32; rows * columns];
                         // SAFETY: `out` is whole.
                         unsafe {
-                            let out = Shared::of(&mut out);
-                            let product = Product::new(a, b, precision);
-                            product.at(product.best(), out, columns, Destination::Overwrite, None, threads);
+                            let (out, product) = (Shared::of(&mut out), Product::new(a, b, precision));
+                            let target =
+                                Target { out, row_stride: columns, add: false, finish: None, threads };
+                            product.at(product.best(), target);
                         }
                         out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                     };
@@ -410,7 +566,7 @@ mod tests {
             a[2 * 40 + 7] = f32::NAN;
             a[13 * 40 + 39] = f32::INFINITY;
             let mut y = vec![0.0; 14 * 35];
-            Product::new(Matrix::new(&a, 14, 40, 40), Matrix::new(&b, 40, 35, 35), precision)
+            Product::new(Matrix::new(&*a, 14, 40, 40), Matrix::new(&*b, 40, 35, 35), precision)
                 .write(&mut y, Destination::Overwrite);
             for (row, y) in y.chunks(35).enumerate() {
                 assert!(y.iter().all(|y| match row {
@@ -433,7 +589,10 @@ mod tests {
             (0xbf80_8001, 0xbf81_0000),
         ] {
             assert_eq!(round_to_bf16(f32::from_bits(x)).to_bits(), expected, "{x:x}");
+            assert_eq!(widened(halved(f32::from_bits(x))).to_bits(), expected, "{x:x}");
         }
+        // A payload in the lower half alone, which cutting it off would make infinite.
+        assert!(widened(halved(f32::from_bits(0x7f80_0001))).is_nan());
         assert!(round_to_bf16(f32::NAN).is_nan());
     }
 }

@@ -245,8 +245,7 @@ pub fn tracked_linear_gelu<C: CheckpointStrategy>(
             let shared = Shared::of(&mut y);
             let slope = operands.affine(bias, |at, u| {
                 // SAFETY: the same place is given to no other call.
-                let y = unsafe { std::slice::from_raw_parts_mut(shared.at(at, u.len()), u.len()) };
-                gelu_and_slope(u, y);
+                gelu_and_slope(u, unsafe { shared.slice(at, u.len()) });
             });
             let slope = tensor(slope, shape.clone());
             prep.finish(LinearGeluState { operands, slope }, tensor(y, shape))

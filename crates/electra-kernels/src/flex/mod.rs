@@ -11,6 +11,7 @@ mod adam;
 mod attention;
 mod cross_entropy;
 mod embed;
+mod feed_forward;
 mod gemm;
 mod layer_norm;
 mod linear;
@@ -40,6 +41,14 @@ pub fn is_flex(device: &Device) -> bool {
 /// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     is_flex(&x.device()) && x.dtype() == DType::F32
+}
+
+/// Whether products of bfloat16 have instructions of their own here.
+pub fn has_bfloat16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return simd::has_bf16();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// Whether the fused operations without a gradient can take `x`: 32-bit floats on Flex that
@@ -133,6 +142,15 @@ pub trait Fused: Backend {
         precision: Precision,
     ) -> FloatTensor<Self>;
 
+    /// See [`crate::feed_forward`]; in bfloat16.
+    fn fused_feed_forward(
+        x: FloatTensor<Self>,
+        weight_1: FloatTensor<Self>,
+        bias_1: FloatTensor<Self>,
+        weight_2: FloatTensor<Self>,
+        bias_2: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
     /// See [`crate::attention`].
     fn fused_attention(
         q: FloatTensor<Self>,
@@ -224,6 +242,16 @@ impl Fused for Flex {
         precision: Precision,
     ) -> FloatTensor<Self> {
         linear::linear_gelu(x, weight, bias, precision)
+    }
+
+    fn fused_feed_forward(
+        x: FloatTensor<Self>,
+        weight_1: FloatTensor<Self>,
+        bias_1: FloatTensor<Self>,
+        weight_2: FloatTensor<Self>,
+        bias_2: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        feed_forward::feed_forward(x, [weight_1, weight_2], [bias_1, bias_2])
     }
 
     fn fused_attention(
@@ -323,6 +351,16 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         precision: Precision,
     ) -> FloatTensor<Self> {
         linear::tracked_linear_gelu::<C>(x, weight, bias, precision)
+    }
+
+    fn fused_feed_forward(
+        x: FloatTensor<Self>,
+        weight_1: FloatTensor<Self>,
+        bias_1: FloatTensor<Self>,
+        weight_2: FloatTensor<Self>,
+        bias_2: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        feed_forward::tracked_feed_forward::<C>(x, [weight_1, weight_2], [bias_1, bias_2])
     }
 
     fn fused_attention(

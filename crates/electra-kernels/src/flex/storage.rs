@@ -6,24 +6,36 @@ use rayon::prelude::*;
 
 use crate::memory::enlarge_pages;
 
-/// Elements from which a buffer is worth a look at the heap's pages.
-const LARGE: usize = 1 << 18;
+/// Bytes from which a buffer is worth a look at the heap's pages.
+const LARGE: usize = 1 << 20;
 
 /// Elements that one task copies.
 const COPY_CHUNK: usize = 1 << 16;
 
-/// A buffer of `len` floats with arbitrary content, to be written whole before it is read.
+/// A number of which every bit pattern is one.
+///
+/// # Safety
+///
+/// That.
+pub unsafe trait Number: Copy {}
+
+// SAFETY: every bit pattern is a float.
+unsafe impl Number for f32 {}
+// SAFETY: every bit pattern is an integer; bfloat16 are kept in them.
+unsafe impl Number for u16 {}
+
+/// A buffer of `len` numbers with arbitrary content, to be written whole before it is read.
 ///
 /// Every buffer of this crate is made here.
-pub fn uninitialised(len: usize) -> Vec<f32> {
+pub fn uninitialised<T: Number>(len: usize) -> Vec<T> {
     let mut buffer = Vec::with_capacity(len);
-    // SAFETY: the capacity is `len`, every bit pattern is a float, and the callers write each
+    // SAFETY: the capacity is `len`, every bit pattern is a number, and the callers write each
     // element before any is read.
     #[allow(clippy::uninit_vec)]
     unsafe {
         buffer.set_len(len)
     };
-    if len >= LARGE {
+    if len * size_of::<T>() >= LARGE {
         enlarge_pages();
     }
     buffer
@@ -102,17 +114,24 @@ pub fn indices(x: &FlexTensor, bound: usize, what: &str) -> Vec<usize> {
 }
 
 /// A pointer through which several threads write disjoint elements of one buffer.
-#[derive(Clone, Copy)]
-pub struct Shared(*mut f32, usize);
+pub struct Shared<T = f32>(*mut T, usize);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
 
 // SAFETY: a pointer is an address; who dereferences it upholds disjointness.
-unsafe impl Send for Shared {}
+unsafe impl<T: Number> Send for Shared<T> {}
 // SAFETY: as above.
-unsafe impl Sync for Shared {}
+unsafe impl<T: Number> Sync for Shared<T> {}
 
-impl Shared {
+impl<T> Shared<T> {
     /// Of a buffer that outlives all uses.
-    pub fn of(buffer: &mut [f32]) -> Self {
+    pub fn of(buffer: &mut [T]) -> Self {
         Self(buffer.as_mut_ptr(), buffer.len())
     }
 
@@ -122,8 +141,18 @@ impl Shared {
     }
 
     /// Address of element `offset`, at least `span` elements before the end.
-    pub fn at(self, offset: usize, span: usize) -> *mut f32 {
+    pub fn at(self, offset: usize, span: usize) -> *mut T {
         assert!(offset + span <= self.1, "{span} elements at {offset} of {}", self.1);
         self.0.wrapping_add(offset)
+    }
+
+    /// `n` elements from `offset` on.
+    ///
+    /// # Safety
+    ///
+    /// The buffer lives for `'a`, and meanwhile nobody else uses these elements.
+    pub unsafe fn slice<'a>(self, offset: usize, n: usize) -> &'a mut [T] {
+        // SAFETY: `at` checks the bounds; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(offset, n), n) }
     }
 }

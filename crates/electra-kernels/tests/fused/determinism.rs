@@ -3,30 +3,30 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    AdamStep, Dropout, Precision, adam_update, attention, dropout, embed, gather_positions, gelu, layer_norm,
-    linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    AdamStep, Dropout, Precision, adam_update, attention, dropout, embed, feed_forward, gather_positions,
+    gelu, layer_norm, linear, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
 use crate::reference::{Input, doubles, floats, input, outcome, outcome_on};
 
 /// Output and gradients of an encoder block that uses every operation.
-fn block(device: Device) -> Vec<u64> {
-    let [b, s, h, f] = [5, 33, 48, 100];
+fn block(device: Device, precision: Precision) -> Vec<u64> {
+    // More rows than are few to any product.
+    let [b, s, h, f] = [13, 33, 48, 100];
     let sizes = [b * s * h, h * h, h, h * f, f, f * h, h, h, h];
     let inputs: Vec<Input> = sizes.into_iter().enumerate().map(|(i, n)| input(n, i as u64, 0.4)).collect();
     let operation = |t: &[Tensor<1>]| {
         let drop = |seed| Dropout::new(0.1, seed);
         let x = dropout(t[0].clone(), drop(0)).reshape([b, s, h]);
         let bias = x.clone().detach().narrow(2, 0, 1).reshape([b, s]);
-        let [q, k, v] = [1.0, 2.0, 3.0].map(|scale| {
-            linear(x.clone() * scale, t[1].clone().reshape([h, h]), t[2].clone(), Precision::F32)
-        });
-        let a = attention(q, k, v, bias, 3, drop(1), Precision::F32);
+        let [q, k, v] = [1.0, 2.0, 3.0]
+            .map(|scale| linear(x.clone() * scale, t[1].clone().reshape([h, h]), t[2].clone(), precision));
+        let a = attention(q, k, v, bias, 3, drop(1), precision);
         let a = layer_norm(gelu(a), t[7].clone(), t[8].clone(), 1e-12);
         let x = residual_layer_norm(x, a, drop(2), t[7].clone(), t[8].clone(), 1e-12);
-        let u = linear_gelu(x.clone(), t[3].clone().reshape([h, f]), t[4].clone(), Precision::F32);
-        let y = linear(u, t[5].clone().reshape([f, h]), t[6].clone(), Precision::F32);
+        let weights = [t[3].clone().reshape([h, f]), t[5].clone().reshape([f, h])];
+        let y = feed_forward(x.clone(), weights, [t[4].clone(), t[6].clone()], precision);
         residual_layer_norm(x, y, drop(3), t[7].clone(), t[8].clone(), 1e-12).reshape([b * s * h])
     };
     let outcome = outcome_on(&device, DType::F32, &inputs, &operation);
@@ -87,23 +87,23 @@ fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
 }
 
 #[test]
-fn a_block_has_the_same_bits_on_every_run() {
-    let device = Device::flex().autodiff();
-    assert!(block(device.clone()) == block(device));
-}
-
-#[test]
-fn a_block_has_the_same_bits_on_one_two_and_five_threads() {
-    let run = |threads| on_threads(threads, || block(Device::flex().autodiff()));
-    let one = run(1);
-    assert!(one == run(2), "two threads differ from one");
-    assert!(one == run(5), "five threads differ from one");
+fn a_block_has_the_same_bits_on_every_run_and_on_one_two_and_five_threads() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let run = |threads| on_threads(threads, || block(Device::flex().autodiff(), precision));
+        let one = run(1);
+        assert!(one == run(1), "{precision:?}: a second run differs");
+        assert!(one == run(2), "{precision:?}: two threads differ from one");
+        assert!(one == run(5), "{precision:?}: five threads differ from one");
+    }
 }
 
 #[test]
 fn gradient_checkpointing_changes_no_bits() {
     let device = Device::flex().autodiff();
-    assert!(block(device.clone()) == block(device.gradient_checkpointing()));
+    for precision in [Precision::F32, Precision::Bf16] {
+        let expected = block(device.clone(), precision);
+        assert!(block(device.clone().gradient_checkpointing(), precision) == expected, "{precision:?}");
+    }
 }
 
 #[test]

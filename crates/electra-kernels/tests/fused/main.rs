@@ -6,6 +6,7 @@ mod cross_entropy;
 mod determinism;
 mod elementwise;
 mod embed;
+mod feed_forward;
 mod laws;
 mod layer_norm;
 mod linear;

@@ -57,6 +57,11 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
         ("/scheme", json!({ "kind": "two-stage", "generator_steps": 3, "initialise": false }));
     let uniform = ("/objective/proposals", json!("uniform"));
     let unigram = ("/objective/proposals", json!("unigram"));
+    let masking = |kind: &str, more: Value| {
+        let mut masking = json!({ "kind": kind, "probability": 0.15 });
+        masking.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with(&[("/masking", masking)])
+    };
     vec![
         ("electra-15", with(&[kind("electra-15")])),
         ("mlm", with(&[kind("mlm")])),
@@ -71,6 +76,9 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
         ("two-stage on one table", with(&[as_large("gradient-disentangled"), two_stage()])),
         ("two-stage as it is", with(&[("/model/generator/tie", json!("none")), two_stage_as_it_is])),
         ("adversarial", with(&[("/scheme", json!({ "kind": "adversarial" }))])),
+        ("masks of the reference", masking("google", json!({ "mask_token_share": 0.85 }))),
+        ("spans", masking("span", json!({ "end_probability": 0.2, "max_length": 10 }))),
+        ("whole words", masking("whole-word", json!({}))),
     ]
 }
 

@@ -10,9 +10,9 @@ use rayon::prelude::*;
 
 use super::super::storage::Shared;
 use super::amx;
-use super::packing::{self, PAIR, Source, pack_a, pack_b};
+use super::packing::{self, PAIR, Pointer, Source, pack_a, pack_b};
 use super::tile::{COLUMNS, DEPTH, Kernel, Tile, tile};
-use super::{Finish, Product};
+use super::{Product, Target};
 
 /// Rows of `a` that a task works on at a time: packed, a tenth of a megabyte.
 const BLOCK_ROWS: usize = 96;
@@ -32,6 +32,8 @@ const WORTH_PACKING_TOGETHER: usize = 1 << 16;
 thread_local! {
     /// Packed operands of the task that runs on this thread.
     static OWN: RefCell<[Vec<u32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+    /// Results of the task that are handed over.
+    static RESULTS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes room for `units`, of arbitrary content.
@@ -67,29 +69,17 @@ struct Pass<'a> {
     product: &'a Product<'a>,
     /// Elements of depth.
     depth: Range<usize>,
-    out: Shared,
-    row_stride: usize,
-    add: bool,
-    finish: Option<Finish<'a>>,
-    threads: usize,
+    target: Target<'a>,
 }
 
-/// `out (+)= scale * a b` with rows of `out` that are `row_stride` apart, then `finish`.
+/// `out (+)= scale * a b`, then `finish`.
 ///
 /// # Safety
 ///
 /// The processor has the kernel; `out` is valid and unshared for the results.
-pub unsafe fn product(
-    kernel: Kernel,
-    product: &Product<'_>,
-    out: Shared,
-    row_stride: usize,
-    add: bool,
-    finish: Option<Finish<'_>>,
-    threads: usize,
-) {
+pub unsafe fn product(kernel: Kernel, product: &Product<'_>, target: Target<'_>) {
     let [rows, columns, depth] = product.sizes();
-    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { threads };
+    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
     let step = PASS * PAIR;
     let passes = depth.div_ceil(step).max(1);
     for pass in 0..passes {
@@ -97,15 +87,51 @@ pub unsafe fn product(
             kernel,
             product,
             depth: pass * step..depth.min((pass + 1) * step),
-            out,
-            row_stride,
-            add: add || pass > 0,
-            finish: finish.filter(|_| pass + 1 == passes),
-            threads,
+            target: Target {
+                add: target.add || pass > 0,
+                finish: target.finish.filter(|_| pass + 1 == passes),
+                threads,
+                ..target
+            },
         };
         // SAFETY: the caller's promise.
         unsafe { if rows > FEW_ROWS { pass.by_rows() } else { pass.by_columns() } }
     }
+}
+
+/// Calls `take` with the first row and the results of each panel of rows, which are written nowhere
+/// else; or does nothing and returns false where that is no gain.
+///
+/// # Safety
+///
+/// The processor has the kernel.
+pub unsafe fn hand_over(
+    kernel: Kernel,
+    product: &Product<'_>,
+    take: &(impl Fn(usize, &mut [f32]) + Sync),
+    threads: usize,
+) -> bool {
+    let [rows, columns, depth] = product.sizes();
+    if rows <= FEW_ROWS || depth > PASS * PAIR {
+        return false;
+    }
+    let nowhere = Target { out: Shared::of(&mut []), row_stride: columns, add: false, finish: None, threads };
+    let pass = Pass { kernel, product, depth: 0..depth, target: nowhere };
+    // SAFETY: the caller's promise.
+    unsafe {
+        pass.each_block(|rows, tiles| {
+            RESULTS.with_borrow_mut(|results| {
+                let (first, height) = (rows.start * kernel.rows(), kernel.rows());
+                let n = product.a.rows.min(rows.end * height) - first;
+                results.resize(n * columns, 0.0);
+                // As if the results of row 0 were at the beginning.
+                tiles(Shared::of(results), first);
+                let parts = results.chunks_mut(height * columns).enumerate();
+                parts.for_each(|(i, results)| take(first + i * height, results));
+            });
+        });
+    }
+    true
 }
 
 impl Pass<'_> {
@@ -142,7 +168,7 @@ impl Pass<'_> {
     unsafe fn pack_a(&self, panel: usize, block: usize, to: *mut u32) {
         let (a, row, depth) = (&self.product.a, panel * self.kernel.rows(), self.block(block));
         let source = Source {
-            data: a.data.as_ptr().wrapping_add(row * a.row_stride + depth.start * a.column_stride),
+            data: Pointer::of(a.data).plus(row * a.row_stride + depth.start * a.column_stride),
             depth_stride: a.column_stride,
             breadth_stride: a.row_stride,
             depth: depth.len(),
@@ -156,7 +182,7 @@ impl Pass<'_> {
     unsafe fn pack_b(&self, panels: Range<usize>, to: *mut u32) {
         let (b, column) = (&self.product.b, panels.start * COLUMNS);
         let source = Source {
-            data: b.data.as_ptr().wrapping_add(column * b.column_stride + self.depth.start * b.row_stride),
+            data: Pointer::of(b.data).plus(column * b.column_stride + self.depth.start * b.row_stride),
             depth_stride: b.row_stride,
             breadth_stride: b.column_stride,
             depth: self.depth.len(),
@@ -166,10 +192,12 @@ impl Pass<'_> {
         unsafe { pack_b(&source, self.kernel, to) }
     }
 
-    /// The tiles of some panels of `a` with some of `b`, one block deep. `a` holds the panels of
-    /// `rows` for this block, `b` those of `columns` for the whole depth.
+    /// The tiles of some panels of `a` with some of `b`, one block deep, to an `out` that begins with
+    /// row `first_row`. `a` holds the panels of `rows` for this block, `b` those of `columns` for the
+    /// whole depth.
     unsafe fn tiles(
         &self,
+        (out, first_row): (Shared, usize),
         block: usize,
         rows: Range<usize>,
         a: *const u32,
@@ -192,12 +220,12 @@ impl Pass<'_> {
                     layout,
                     b,
                     depth,
-                    c: self.out.at(row * self.row_stride + column, 0),
-                    row_stride: self.row_stride,
+                    c: out.at((row - first_row) * self.target.row_stride + column, 0),
+                    row_stride: self.target.row_stride,
                     rows: kernel.rows().min(self.product.a.rows - row),
                     columns: COLUMNS.min(self.product.b.columns - column),
                     scale: self.product.scale,
-                    add: self.add || block > 0,
+                    add: self.target.add || block > 0,
                 };
                 // SAFETY: packed above; the results are this task's own.
                 unsafe {
@@ -212,53 +240,73 @@ impl Pass<'_> {
 
     /// Calls `finish` on the results of some panels.
     unsafe fn finish(&self, rows: Range<usize>, columns: Range<usize>) {
-        let Some(finish) = self.finish else { return };
+        if self.target.finish.is_none() {
+            return;
+        }
         let first = columns.start * COLUMNS;
         let n = self.product.b.columns.min(columns.end * COLUMNS) - first;
         let height = self.kernel.rows();
         for row in rows.start * height..self.product.a.rows.min(rows.end * height) {
-            let results = self.out.at(row * self.row_stride + first, n);
             // SAFETY: results of this task alone.
-            finish(row, first, unsafe { std::slice::from_raw_parts_mut(results, n) });
+            unsafe { self.target.finish_row(row, first, n) };
         }
     }
 
     /// Many rows: `b` is packed by all, then each task takes rows of `a`.
     unsafe fn by_rows(&self) {
+        let finished = |rows: Range<usize>, tiles: &dyn Fn(Shared, usize)| {
+            tiles(self.target.out, 0);
+            // SAFETY: its rows are its own.
+            unsafe { self.finish(rows, 0..self.column_panels()) };
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.each_block(finished) }
+    }
+
+    /// Calls `task` with the panels of each block of rows, and a function that computes its results
+    /// in an `out` that begins with the given row.
+    unsafe fn each_block(&self, task: impl Fn(Range<usize>, &dyn Fn(Shared, usize)) + Sync + Send) {
         let (row_panels, column_panels) = (self.row_panels(), self.column_panels());
-        let panel_units = self.units() * COLUMNS;
+        let (panel_units, threads) = (self.units() * COLUMNS, self.target.threads);
         let mut packed = Vec::new();
         let packed_b = Units(reserve(&mut packed, column_panels * panel_units));
-        each(column_panels.div_ceil(BLOCK_COLUMNS), self.threads, |task| {
+        each(column_panels.div_ceil(BLOCK_COLUMNS), threads, |task| {
             let panels = task * BLOCK_COLUMNS..column_panels.min((task + 1) * BLOCK_COLUMNS);
             let to = packed_b.at(panels.start * panel_units);
             // SAFETY: each task packs its own panels.
             unsafe { self.pack_b(panels, to) };
         });
-        let panels = row_panels.div_ceil(4 * self.threads).clamp(1, self.block_panels());
-        each(row_panels.div_ceil(panels), self.threads, |task| {
-            let rows = task * panels..row_panels.min((task + 1) * panels);
-            OWN.with_borrow_mut(|[own, _]| {
-                let a = reserve(own, panels * self.kernel.panel());
-                for block in 0..self.blocks() {
-                    // SAFETY: room for the task's panels; its rows are its own.
-                    unsafe {
-                        for panel in rows.clone() {
-                            self.pack_a(panel, block, a.add((panel - rows.start) * self.kernel.panel()));
+        let panels = row_panels.div_ceil(4 * threads).clamp(1, self.block_panels());
+        each(row_panels.div_ceil(panels), threads, |i| {
+            let rows = i * panels..row_panels.min((i + 1) * panels);
+            task(rows.clone(), &|out, first_row| {
+                OWN.with_borrow_mut(|[own, _]| {
+                    let a = reserve(own, panels * self.kernel.panel());
+                    for block in 0..self.blocks() {
+                        // SAFETY: room for the task's panels; its rows are its own.
+                        unsafe {
+                            for panel in rows.clone() {
+                                self.pack_a(panel, block, a.add((panel - rows.start) * self.kernel.panel()));
+                            }
+                            self.tiles(
+                                (out, first_row),
+                                block,
+                                rows.clone(),
+                                a,
+                                0..column_panels,
+                                packed_b.at(0),
+                            );
                         }
-                        self.tiles(block, rows.clone(), a, 0..column_panels, packed_b.at(0));
                     }
-                }
+                });
             });
-            // SAFETY: its rows are its own.
-            unsafe { self.finish(rows, 0..column_panels) };
         });
     }
 
     /// Few rows: `a` is packed whole, then each task packs columns of `b` for itself.
     unsafe fn by_columns(&self) {
         let units = self.row_panels() * self.blocks() * self.kernel.panel();
-        if self.threads == 1 {
+        if self.target.threads == 1 {
             return OWN.with_borrow_mut(|[a, b]| {
                 // SAFETY: room for the whole of `a`.
                 unsafe {
@@ -273,8 +321,8 @@ impl Pass<'_> {
         // SAFETY: room for the whole of `a`.
         unsafe { self.pack_all_of_a(a) };
         let column_panels = self.column_panels();
-        let panels = column_panels.div_ceil(4 * self.threads);
-        each(column_panels.div_ceil(panels), self.threads, |task| {
+        let panels = column_panels.div_ceil(4 * self.target.threads);
+        each(column_panels.div_ceil(panels), self.target.threads, |task| {
             let columns = task * panels..column_panels.min((task + 1) * panels);
             // SAFETY: `a` is packed; the columns are the task's own.
             OWN.with_borrow_mut(|[_, b]| unsafe { self.columns(columns, a, b) });
@@ -285,7 +333,7 @@ impl Pass<'_> {
     unsafe fn pack_all_of_a(&self, to: Units) {
         let (row_panels, blocks) = (self.row_panels(), self.blocks());
         let worth = self.product.a.rows * self.depth.len() >= WORTH_PACKING_TOGETHER;
-        each(row_panels * blocks, if worth { self.threads } else { 1 }, |i| {
+        each(row_panels * blocks, if worth { self.target.threads } else { 1 }, |i| {
             // SAFETY: each task packs its own panel.
             unsafe { self.pack_a(i % row_panels, i / row_panels, to.at(i * self.kernel.panel())) };
         });
@@ -305,7 +353,7 @@ impl Pass<'_> {
                     let rows = first_row..row_panels.min(first_row + self.block_panels());
                     for block in 0..self.blocks() {
                         let a = a.at((block * row_panels + first_row) * self.kernel.panel());
-                        self.tiles(block, rows.clone(), a, columns.clone(), b);
+                        self.tiles((self.target.out, 0), block, rows.clone(), a, columns.clone(), b);
                     }
                     self.finish(rows, columns.clone());
                 }

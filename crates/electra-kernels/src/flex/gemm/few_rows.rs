@@ -11,8 +11,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::super::storage::Shared;
-use super::{Finish, Matrix, Product};
+use super::{Matrix, Product, Target};
 
 /// More rows than these are better off packed.
 const MOST_ROWS: usize = 48;
@@ -36,19 +35,12 @@ pub fn suits(product: &Product<'_>) -> bool {
     by_row && product.a.rows <= MOST_ROWS && product.scale == 1.0
 }
 
-/// `out (+)= a b` with rows of `out` that are `row_stride` apart, then `finish`.
+/// `out (+)= a b`, then `finish`.
 ///
 /// # Safety
 ///
 /// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
-pub unsafe fn product(
-    product: &Product<'_>,
-    out: Shared,
-    row_stride: usize,
-    add: bool,
-    finish: Option<Finish<'_>>,
-    threads: usize,
-) {
+pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let [rows, columns, depth] = product.sizes();
     let strips = columns.div_ceil(COLUMNS);
     let share = |strips: Range<usize>| {
@@ -61,7 +53,7 @@ pub unsafe fn product(
                 unsafe { copy(&product.a, depth.clone(), &mut piece.a) };
                 for column in columns.clone().step_by(COLUMNS) {
                     let b = |row: usize, column: usize| {
-                        product.b.data.as_ptr().wrapping_add(row * product.b.row_stride + column)
+                        product.b.data.single().as_ptr().wrapping_add(row * product.b.row_stride + column)
                     };
                     let source = Source {
                         first: b(depth.start, column),
@@ -73,28 +65,26 @@ pub unsafe fn product(
                         },
                     };
                     let results = Results {
-                        first: out.at(column, 0),
-                        row_stride,
+                        first: target.out.at(column, 0),
+                        row_stride: target.row_stride,
                         rows,
                         columns: COLUMNS.min(columns.end - column),
-                        add: add || block > 0,
+                        add: target.add || block > 0,
                     };
                     // SAFETY: the caller's promise; these columns are this share's own.
                     unsafe { piece.multiply(depth.len(), &source, &results) };
                 }
             }
         });
-        let Some(finish) = finish else { return };
         for row in 0..rows {
-            let results = out.at(row * row_stride + columns.start, columns.len());
             // SAFETY: results of this share alone.
-            finish(row, columns.start, unsafe { std::slice::from_raw_parts_mut(results, columns.len()) });
+            unsafe { target.finish_row(row, columns.start, columns.len()) };
         }
     };
-    if threads == 1 || rows * columns * depth < WORTH_THREADS {
+    if target.threads == 1 || rows * columns * depth < WORTH_THREADS {
         return share(0..strips);
     }
-    let width = strips.div_ceil(threads);
+    let width = strips.div_ceil(target.threads);
     (0..strips.div_ceil(width)).into_par_iter().for_each(|i| share(i * width..strips.min((i + 1) * width)));
 }
 
@@ -106,7 +96,7 @@ fn first(n: usize) -> __mmask16 {
 /// Copies some columns of a matrix to rows of [`DEPTH`], the last vector of each filled up with zeros.
 #[target_feature(enable = "avx512f")]
 unsafe fn copy(from: &Matrix<'_>, columns: Range<usize>, to: &mut [f32]) {
-    let mut source = from.data.as_ptr().wrapping_add(columns.start);
+    let mut source = from.data.single().as_ptr().wrapping_add(columns.start);
     for to in to.chunks_exact_mut(DEPTH).take(from.rows) {
         for (vector, to) in to.chunks_exact_mut(16).take(columns.len().div_ceil(16)).enumerate() {
             let mask = first(columns.len() - 16 * vector);

@@ -5,12 +5,53 @@
 
 use std::arch::x86_64::*;
 
+use super::Elements;
 use super::tile::{COLUMNS, DEPTH, Kernel, Layout, ROW_STRIDE};
+
+/// Address of an element of either type.
+#[derive(Clone, Copy)]
+pub enum Pointer {
+    Single(*const f32),
+    Half(*const u16),
+}
+
+impl Pointer {
+    /// The first of `elements`.
+    pub fn of(elements: Elements<'_>) -> Self {
+        match elements {
+            Elements::Single(x) => Self::Single(x.as_ptr()),
+            Elements::Half(x) => Self::Half(x.as_ptr()),
+        }
+    }
+
+    /// `n` elements further; may lie beyond the end.
+    pub fn plus(self, n: usize) -> Self {
+        match self {
+            Self::Single(x) => Self::Single(x.wrapping_add(n)),
+            Self::Half(x) => Self::Half(x.wrapping_add(n)),
+        }
+    }
+
+    /// Those of 16 elements that the mask leaves, as bfloat16.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    #[inline]
+    unsafe fn sixteen(self, mask: __mmask16) -> __m256i {
+        // SAFETY: the mask leaves elements that are valid; 16 bfloat16 are 256 bits.
+        unsafe {
+            match self {
+                Self::Single(x) => std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(
+                    _mm512_maskz_loadu_ps(mask, x),
+                )),
+                Self::Half(x) => _mm256_maskz_loadu_epi16(mask, x.cast()),
+            }
+        }
+    }
+}
 
 /// Elements of an operand from which a panel is packed. One of the two strides is 1.
 #[derive(Clone, Copy)]
 pub struct Source {
-    pub data: *const f32,
+    pub data: Pointer,
     /// Elements to the next in depth.
     pub depth_stride: usize,
     /// Elements to the next row of `a`, or to the next column of `b`.
@@ -28,8 +69,8 @@ impl Source {
     }
 
     /// Address of an element; may lie beyond the end.
-    fn at(&self, breadth: usize, depth: usize) -> *const f32 {
-        self.data.wrapping_add(breadth * self.breadth_stride + depth * self.depth_stride)
+    fn at(&self, breadth: usize, depth: usize) -> Pointer {
+        self.data.plus(breadth * self.breadth_stride + depth * self.depth_stride)
     }
 }
 
@@ -82,8 +123,8 @@ pub fn units(depth: usize, kernel: Kernel) -> usize {
 ///
 /// # Safety
 ///
-/// The processor has AVX-512 BF16; the source's elements and the panel are valid.
-#[target_feature(enable = "avx512f,avx512bf16")]
+/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for; the source's elements and the panel are valid.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
     let units = source.units(kernel);
     debug_assert!(source.breadth <= kernel.rows() && units <= DEPTH);
@@ -134,8 +175,8 @@ pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
 ///
 /// # Safety
 ///
-/// The processor has AVX-512 BF16; the source's elements and the panels are valid.
-#[target_feature(enable = "avx512f,avx512bf16")]
+/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for; the source's elements and the panels are valid.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub unsafe fn pack_b(source: &Source, kernel: Kernel, panels: *mut u32) {
     let units = source.units(kernel);
     let all = source.breadth.next_multiple_of(COLUMNS);
@@ -170,30 +211,35 @@ pub unsafe fn pack_b(source: &Source, kernel: Kernel, panels: *mut u32) {
 }
 
 /// 16 units from `n` elements that lie one behind the other in depth.
-#[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn along(x: *const f32, n: usize) -> __m512i {
-    // SAFETY: the caller's promise on the first `n` elements.
-    let (low, high) = unsafe {
-        let high = _mm512_maskz_loadu_ps(first(n.saturating_sub(16)), x.wrapping_add(16));
-        (_mm512_maskz_loadu_ps(first(n), x), high)
-    };
-    // SAFETY: 32 bfloat16 are 512 bits.
-    unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[inline]
+unsafe fn along(x: Pointer, n: usize) -> __m512i {
+    let (low, high) = (first(n), first(n.saturating_sub(16)));
+    // SAFETY: the caller's promise on the first `n` elements; 32 bfloat16 are 512 bits.
+    unsafe {
+        match x {
+            Pointer::Single(x) => {
+                let high = _mm512_maskz_loadu_ps(high, x.wrapping_add(16));
+                let low = _mm512_maskz_loadu_ps(low, x);
+                std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low))
+            }
+            Pointer::Half(x) => _mm512_maskz_loadu_epi16(u32::from(high) << 16 | u32::from(low), x.cast()),
+        }
+    }
 }
 
 impl Source {
     /// Unit `unit` of 16 rows or columns from `breadth` on, zero beyond the source.
-    #[target_feature(enable = "avx512f,avx512bf16")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     #[inline]
     unsafe fn across(&self, unit: usize, breadth: usize) -> __m512i {
         let depth = unit * PAIR;
         let mask = first(self.breadth.saturating_sub(breadth));
-        let masks = [0, 1].map(|i| if depth + i < self.depth { mask } else { 0 });
+        let mask_at = |depth: usize| if depth < self.depth { mask } else { 0 };
         // SAFETY: the masks leave elements of the source.
-        let [x, y] = unsafe { [0, 1].map(|i| _mm512_maskz_loadu_ps(masks[i], self.at(breadth, depth + i))) };
-        // SAFETY: 16 bfloat16 are 256 bits.
-        let [x, y] =
-            [x, y].map(|x| unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x)) });
+        let x = unsafe { self.at(breadth, depth).sixteen(mask_at(depth)) };
+        // SAFETY: as above.
+        let y = unsafe { self.at(breadth, depth + 1).sixteen(mask_at(depth + 1)) };
         _mm512_or_si512(_mm512_cvtepu16_epi32(x), _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(y)))
     }
 }
@@ -240,18 +286,20 @@ mod tests {
                 (17, 40),
                 (75, 19),
             ] {
-                for by_depth in [false, true] {
-                    check(kernel, by_depth, breadth, depth);
+                for (by_depth, half) in [(false, false), (false, true), (true, false), (true, true)] {
+                    check(kernel, by_depth, half, breadth, depth);
                 }
             }
         }
     }
 
-    fn check(kernel: Kernel, by_depth: bool, breadth: usize, depth: usize) {
+    fn check(kernel: Kernel, by_depth: bool, half: bool, breadth: usize, depth: usize) {
         let (data, depth_stride, breadth_stride) = source(by_depth, breadth, depth);
         let at = |b: usize, d: usize| if b < breadth && d < depth { element(b, d) } else { 0.0 };
         let expected = |b: usize, unit: usize| [at(b, unit * PAIR), at(b, unit * PAIR + 1)];
-        let source = Source { data: data.as_ptr(), depth_stride, breadth_stride, depth, breadth };
+        let halves: Vec<u16> = data.iter().map(|x| (x.to_bits() >> 16) as u16).collect();
+        let data = Pointer::of(if half { Elements::Half(&halves) } else { Elements::Single(&data) });
+        let source = Source { data, depth_stride, breadth_stride, depth, breadth };
         let units = units(depth, kernel);
         let mut b = vec![u32::MAX; units * breadth.next_multiple_of(COLUMNS)];
         // SAFETY: the kernel was detected; the panels have COLUMNS units for each in depth.
