@@ -194,6 +194,37 @@ fn sampling_inverts_the_distribution_function_by_hand() {
 }
 
 #[test]
+fn every_id_is_drawn_from_the_middle_of_its_interval_and_an_excluded_one_never() {
+    // Around the blocks of the composed version.
+    for v in [1, 5, 63, 64, 65, 128, 130, 200] {
+        let row = noise(v, v as u64, 2.0);
+        let total: f64 = row.iter().map(|x| x.exp()).sum();
+        let mut before = 0.0;
+        let middles = row.iter().map(|x| {
+            let share = x.exp() / total;
+            before += share;
+            before - 0.5 * share
+        });
+        let (middles, logits) = (middles.collect::<Vec<_>>(), floats(&row.repeat(v), [v, v]));
+        let all: Vec<i64> = (0..v as i64).collect();
+        for (what, draw) in
+            [("fused", sample_categorical as fn(_, _, _, _) -> _), ("composed", composed::sample_categorical)]
+        {
+            let found = integers(draw(logits.clone(), floats(&middles, [v]), 1.0, None));
+            assert_eq!(found, all, "{what}, {v} ids");
+            for uniform in [0.0, 0.999_999_94].into_iter().filter(|_| v > 1) {
+                let uniforms = floats(&vec![uniform; v], [v]);
+                let found = integers(draw(logits.clone(), uniforms, 1.0, Some(ids(&all, &Device::flex()))));
+                assert!(
+                    found.iter().zip(&all).all(|(found, excluded)| found != excluded),
+                    "{what}: {found:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn frequencies_of_samples_are_the_probabilities() {
     let (v, m) = (6, 60_000);
     let row = noise(v, 4, 2.0);

@@ -11,3 +11,6 @@ mod rows;
 mod tiny;
 mod transformers_folders;
 mod tying;
+
+/// By how much more than a CPU's results may be off.
+const SLACK: f64 = 1.0;

@@ -14,3 +14,6 @@ mod learning;
 mod loss;
 mod parity;
 mod small;
+
+/// By how much more than a CPU's results may be off.
+const SLACK: f64 = 1.0;

@@ -21,3 +21,6 @@ mod parameter_table;
 mod recipe;
 mod resuming;
 mod steps;
+
+/// By how much more than a CPU's results may be off.
+const SLACK: f64 = 1.0;
