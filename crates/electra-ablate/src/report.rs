@@ -6,9 +6,9 @@ mod lines;
 mod scatter;
 
 use electra_run::report::STYLE;
-use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, HtmlEscape};
 use serde::Serialize;
 
 use crate::comparison::{ArmSummary, Comparison};
@@ -105,6 +105,7 @@ pub fn render(comparison: &Comparison) -> String {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.add_filter("code", code);
     environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
     let template = environment.get_template("report.html").expect("it was just added");
     template.render(Serde(page)).expect("the template fits the page")
@@ -118,26 +119,49 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
     };
     let metric = comparison.metric;
     let bars = "mean over seeds, 95 % interval";
-    add(
-        format!("{} by parameters of the generator", metric.title()),
-        bars,
-        scatter::draw(comparison, metric, |arm| arm.parameters.generator as f64),
-    );
-    let flops = comparison.arms.iter().map(|arm| arm.flops);
-    let (least, most) = (flops.clone().fold(f64::INFINITY, f64::min), flops.fold(0.0, f64::max));
-    // Arms of equal budgets differ by less than a step; drawn apart, that would look like a finding.
-    if most > 1.05 * least {
+    let of_generator = |arm: &ArmSummary| arm.parameters.generator as f64;
+    if differ(comparison, of_generator) {
+        let title = format!("{} by parameters of the generator", metric.title());
+        add(title, bars, scatter::draw(comparison, metric, of_generator));
+    }
+    if differ(comparison, |arm| arm.flops) {
         let title = format!("{} by floating-point operations", metric.title());
         add(title, bars, scatter::draw(comparison, metric, |arm| arm.flops));
     }
+    let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
     for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss] {
         let title = |by: &str| format!("{} by {by}", metric.title());
         let held_out = "held out, mean over seeds";
         add(title("steps"), held_out, lines::draw(comparison, metric, |_| 1.0));
-        let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
-        add(title("floating-point operations"), held_out, lines::draw(comparison, metric, per_step));
+        if differ(comparison, per_step) {
+            add(title("floating-point operations"), held_out, lines::draw(comparison, metric, per_step));
+        }
     }
     figures
+}
+
+/// Whether arms are apart in something. Those of equal budgets differ by less than a step; drawn by
+/// that, they would look like a finding.
+fn differ(comparison: &Comparison, of: impl Fn(&ArmSummary) -> f64) -> bool {
+    let values: Vec<f64> = comparison.arms.iter().map(of).collect();
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    values.iter().any(|&value| value > 1.05 * least)
+}
+
+/// Text as HTML, with what stands between backticks as code.
+fn code(text: &str) -> Value {
+    let pieces: Vec<_> = text.split('`').collect();
+    let mut html = String::new();
+    for (i, piece) in pieces.iter().enumerate() {
+        let piece = HtmlEscape(piece);
+        html += &match i % 2 {
+            0 => piece.to_string(),
+            _ if i + 1 < pieces.len() => format!("<code>{piece}</code>"),
+            // Behind a backtick that none closes.
+            _ => format!("`{piece}"),
+        };
+    }
+    Value::from_safe_string(html)
 }
 
 #[cfg(test)]
@@ -147,7 +171,9 @@ mod tests {
 
     #[test]
     fn a_page_is_complete_and_needs_nothing_else() {
-        let html = render(&comparison());
+        let mut comparison = comparison();
+        comparison.arms[1].flops *= 2.0;
+        let html = render(&comparison);
         for part in [
             "Is a &lt; b?",
             "0.620 ± 0.105",
@@ -162,7 +188,29 @@ mod tests {
             assert!(!html.replace("information", "").contains(forbidden), "{forbidden}");
         }
         assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
-        assert_eq!(render(&comparison()), html);
+        assert_eq!(render(&comparison), html);
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        for (text, html) in [
+            ("of `a < b`, `c`", "of <code>a &lt; b</code>, <code>c</code>"),
+            ("of `a` and `b", "of <code>a</code> and `b"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(code(text).to_string(), html);
+        }
+    }
+
+    #[test]
+    fn what_all_arms_have_alike_is_no_axis() {
+        let mut comparison = comparison();
+        for arm in &mut comparison.arms {
+            (arm.flops, arm.steps, arm.parameters.generator) = (1e9, 10, 7);
+        }
+        let html = render(&comparison);
+        assert!(html.contains("AUC by steps"));
+        assert!(!html.contains("by floating-point") && !html.contains("by parameters"));
     }
 
     #[test]
