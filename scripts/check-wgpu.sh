@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! ldconfig -p | grep -q libvulkan.so.1; then
+if [[ $(ldconfig -p) != *libvulkan.so.1* ]]; then
     apt-get update
     apt-get install -y libvulkan1 mesa-vulkan-drivers
 fi

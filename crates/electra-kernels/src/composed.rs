@@ -49,8 +49,8 @@ pub fn linear<const D: usize>(
     let rows = dims[..D - 1].iter().product::<usize>();
     let y = precision.product(x.reshape([rows, inputs]), weight);
     dims[D - 1] = outputs;
-    // After the shape is back: the bias's gradient is summed over one dimension at a time, and CubeCL gives
-    // each column of all rows at once to one thread.
+    // After the shape is back, so that the bias's gradient is summed over one dimension at a time, not over
+    // all rows of a batch at once.
     y.reshape(dims) + bias.unsqueeze()
 }
 
@@ -121,7 +121,7 @@ pub fn embed(
     let [b, s] = ids.dims();
     let e = word.dims()[1];
     // Not a second lookup, whose gradient takes CubeCL as long for two rows as for a vocabulary; nor a
-    // product with ones and zeros, which on tensor cores rounds.
+    // product with ones and zeros, which on tensor cores rounds. An id of no kind adds nothing.
     let [types, _] = token_type.dims();
     let x = (0..types).fold(burn::tensor::module::embedding(word, ids), |x, kind| {
         let is_of_kind = segments.clone().equal_elem(kind as i64).float().cast(token_type.dtype());
@@ -185,7 +185,7 @@ pub fn sample_categorical(
     let max = scaled.clone().max_dim(1);
     let weights = (scaled - max).exp();
     // In two levels, the block and then the id in it: CubeCL computes each cumulative sum from its first
-    // term, which over a whole vocabulary is most of a training step.
+    // term, which is quadratic in a whole vocabulary.
     let blocks = v.div_ceil(SAMPLING_BLOCK);
     let padded = weights.pad((0, blocks * SAMPLING_BLOCK - v, 0, 0), 0.0);
     let within = padded.reshape([m, blocks, SAMPLING_BLOCK]).cumsum(2);
@@ -197,7 +197,8 @@ pub fn sample_categorical(
         below.clamp_max(last as i64)
     };
     let block = passed(until.clone(), blocks - 1); // [M, 1]
-    // What stands before the block, plus its sums, are the very numbers that it was chosen by.
+    // What stands before the block, plus its sums, are the very numbers that it was chosen by, as long as
+    // cumulative sums add term after term: Flex, NdArray and CubeCL do.
     let before = until.pad((1, 0, 0, 0), 0.0);
     let index = block.clone().reshape([m, 1, 1]).repeat_dim(2, SAMPLING_BLOCK);
     let chosen = within.gather(1, index).reshape([m, SAMPLING_BLOCK]);

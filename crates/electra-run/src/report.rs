@@ -118,7 +118,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     Ok(template.render(Serde(page)).expect("the template fits the page"))
 }
 
-/// Whether a recipe's objective is the paper's, which is what a recipe without one has.
+/// Whether a recipe's objective is the paper's; one that cannot be read counts as such.
 fn detects_among_all_tokens(recipe: &str) -> bool {
     let kind = recipe.parse::<toml::Table>().ok().and_then(|recipe| {
         let kind = recipe.get("objective")?.get("kind")?.as_str()?;

@@ -18,7 +18,7 @@ use burn_flex::FlexTensor;
 
 use super::activation::{halves_of_gelu, halves_of_gelu_and_slope};
 use super::gemm::{Destination, Matrix, Product, halved, widened};
-use super::linear::{add_bias, column_sums, sum_of_partials};
+use super::linear::{add_bias, add_columns, column_sums};
 use super::simd::vectorised;
 use super::storage::{Shared, contiguous, dims, tensor, uninitialised, values, zeros};
 use crate::Precision;
@@ -49,7 +49,7 @@ struct State {
     slope: Arc<Vec<u16>>,
 }
 
-/// Contiguous operands, and their sizes.
+/// The operands, contiguous.
 struct Operands {
     x: FlexTensor,
     weights: [FlexTensor; 2],
@@ -161,8 +161,11 @@ impl Backward<Flex, 5> for FeedForward {
         });
         drop(state.slope);
         if let Some(node) = bias_1 {
-            let partials = partials.chunks_exact(width.max(1)).map(<[f32]>::to_vec);
-            grads.register::<Flex>(node, tensor(sum_of_partials(partials.collect(), width), [width]));
+            let mut db = zeros(width);
+            if width > 0 {
+                add_columns(&mut db, &partials);
+            }
+            grads.register::<Flex>(node, tensor(db, [width]));
         }
         let du = Matrix::new(du.as_slice(), rows, width, width);
         if let Some(node) = weight_1 {

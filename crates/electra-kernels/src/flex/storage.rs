@@ -26,7 +26,7 @@ unsafe impl Number for u16 {}
 
 /// A buffer of `len` numbers with arbitrary content, to be written whole before it is read.
 ///
-/// Every buffer of this crate is made here.
+/// Every large buffer of this crate that is not zero is made here.
 pub fn uninitialised<T: Number>(len: usize) -> Vec<T> {
     let mut buffer = Vec::with_capacity(len);
     // SAFETY: the capacity is `len`, every bit pattern is a number, and the callers write each
@@ -125,9 +125,9 @@ impl<T> Clone for Shared<T> {
 impl<T> Copy for Shared<T> {}
 
 // SAFETY: a pointer is an address; who dereferences it upholds disjointness.
-unsafe impl<T: Number> Send for Shared<T> {}
+unsafe impl<T: Number + Send> Send for Shared<T> {}
 // SAFETY: as above.
-unsafe impl<T: Number> Sync for Shared<T> {}
+unsafe impl<T: Number + Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     /// Of a buffer that outlives all uses.

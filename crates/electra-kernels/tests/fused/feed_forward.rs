@@ -106,12 +106,31 @@ fn strided_operands_give_what_their_copies_give() {
     let x = floats(&noise(400 * 3 * 8, 1, 1.0), [400, 3, 8]).swap_dims(0, 1);
     let weights = [(7, 8, 2), (6, 7, 3)].map(|(o, i, seed)| floats(&noise(o * i, seed, 1.0), [o, i]));
     let biases = [(20, 7), (20, 6)].map(|(n, o)| floats(&noise(n, 4, 1.0), [n]).narrow(0, 9, o));
-    let transposed = weights.map(Tensor::transpose);
-    // The same numbers in order.
-    let copies = transposed.clone().map(|w| Tensor::from_data(w.into_data(), &Device::flex()));
-    let [strided, expected] =
-        [transposed, copies].map(|w| doubles(feed_forward(x.clone(), w, biases.clone(), Precision::Bf16)));
-    assert_eq!(strided, expected);
+    let weights = weights.map(Tensor::transpose);
+    fn copy<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
+        Tensor::from_data(x.clone().into_data(), &Device::flex())
+    }
+    let copies =
+        feed_forward(copy(&x), weights.each_ref().map(copy), biases.each_ref().map(copy), Precision::Bf16);
+    assert_eq!(doubles(feed_forward(x, weights, biases, Precision::Bf16)), doubles(copies));
+}
+
+#[test]
+fn no_rows_give_gradients_of_zero() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let device = Device::flex().autodiff();
+        let [v, w] = [(4, 3), (3, 4)].map(|(i, o)| Tensor::<2>::ones([i, o], &device).require_grad());
+        let [b, c] = [3, 4].map(|o| Tensor::<1>::ones([o], &device).require_grad());
+        let x = Tensor::<2>::zeros([0, 4], &device).require_grad();
+        let y = feed_forward(x.clone(), [v.clone(), w.clone()], [b.clone(), c.clone()], precision);
+        let gradients = y.sum().backward();
+        for gradient in [v.grad(&gradients), w.grad(&gradients)] {
+            assert_eq!(doubles(gradient.unwrap()), [0.0; 12]);
+        }
+        assert_eq!(doubles(b.grad(&gradients).unwrap()), [0.0; 3]);
+        assert_eq!(doubles(c.grad(&gradients).unwrap()), [0.0; 4]);
+        assert_eq!(x.grad(&gradients).unwrap().dims(), [0, 4]);
+    }
 }
 
 #[test]

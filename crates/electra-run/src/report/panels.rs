@@ -52,7 +52,7 @@ const SKETCHES: [Sketch; 12] = [
     },
     Sketch {
         title: "Discriminator loss",
-        note: "all tokens, binary cross entropy",
+        note: "binary cross entropy",
         fields: &[(Role::Training, "rtd_loss", BOTH[0]), (Role::HeldOut, "rtd_loss", BOTH[1])],
         limit: None,
         scale: Scale::Values,

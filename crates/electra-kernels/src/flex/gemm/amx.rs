@@ -105,7 +105,7 @@ pub unsafe fn tile(_: &Registers, t: &Tile) {
     // SAFETY: the sums have room for a whole tile.
     unsafe {
         multiply(t, sums.as_mut_ptr().cast(), COLUMNS, false);
-        hand_over(t, &sums);
+        store(t, &sums);
     }
 }
 
@@ -175,7 +175,7 @@ unsafe fn multiply(t: &Tile, c: *mut f32, row_stride: usize, add: bool) {
 
 /// Writes the sums that are results: scaled, and added to what was there.
 #[target_feature(enable = "avx512f")]
-unsafe fn hand_over(t: &Tile, sums: &[[f32; COLUMNS]; ROWS]) {
+unsafe fn store(t: &Tile, sums: &[[f32; COLUMNS]; ROWS]) {
     let scale = _mm512_set1_ps(t.scale);
     let columns = (1u64 << t.columns) - 1;
     for (i, row) in sums[..t.rows].iter().enumerate() {

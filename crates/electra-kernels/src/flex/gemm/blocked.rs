@@ -12,7 +12,7 @@ use super::super::storage::Shared;
 use super::amx;
 use super::packing::{self, PAIR, Pointer, Source, pack_a, pack_b};
 use super::tile::{COLUMNS, DEPTH, Kernel, Tile, tile};
-use super::{Product, Target};
+use super::{Product, Target, span};
 
 /// Rows of `a` that a task works on at a time: packed, a tenth of a megabyte.
 const BLOCK_ROWS: usize = 96;
@@ -100,7 +100,7 @@ pub unsafe fn product(kernel: Kernel, product: &Product<'_>, target: Target<'_>)
 }
 
 /// Calls `take` with the first row and the results of each panel of rows, which are written nowhere
-/// else; or does nothing and returns false where that is no gain.
+/// else; or does nothing and returns false: where rows are few, and where the depth takes several passes.
 ///
 /// # Safety
 ///
@@ -120,15 +120,15 @@ pub unsafe fn hand_over(
     // SAFETY: the caller's promise.
     unsafe {
         pass.each_block(|rows, tiles| {
-            RESULTS.with_borrow_mut(|results| {
-                let (first, height) = (rows.start * kernel.rows(), kernel.rows());
-                let n = product.a.rows.min(rows.end * height) - first;
-                results.resize(n * columns, 0.0);
-                // As if the results of row 0 were at the beginning.
-                tiles(Shared::of(results), first);
-                let parts = results.chunks_mut(height * columns).enumerate();
-                parts.for_each(|(i, results)| take(first + i * height, results));
-            });
+            // Taken out, as `take` may begin a product of its own.
+            let mut results = RESULTS.take();
+            let (first, height) = (rows.start * kernel.rows(), kernel.rows());
+            let n = product.a.rows.min(rows.end * height) - first;
+            results.resize(n * columns, 0.0);
+            tiles(Shared::of(&mut results), first);
+            let parts = results.chunks_mut(height * columns).enumerate();
+            parts.for_each(|(i, results)| take(first + i * height, results));
+            RESULTS.set(results);
         });
     }
     true
@@ -205,25 +205,27 @@ impl Pass<'_> {
         b: *const u32,
     ) {
         let (first_column, units) = (columns.start, self.units());
-        let kernel = self.kernel;
+        let (kernel, row_stride) = (self.kernel, self.target.row_stride);
         let layout = kernel.layout(self.product.a.column_stride == 1);
         let depth = packing::units(self.block(block).len(), kernel);
         // SAFETY: the caller's promise.
         let registers = (kernel == Kernel::Amx).then(|| unsafe { amx::Registers::take() });
         for column_panel in columns {
             let column = column_panel * COLUMNS;
+            let width = COLUMNS.min(self.product.b.columns - column);
             let b = b.wrapping_add(((column_panel - first_column) * units + block * DEPTH) * COLUMNS);
             for row_panel in rows.clone() {
                 let row = row_panel * kernel.rows();
+                let n = kernel.rows().min(self.product.a.rows - row);
                 let part = Tile {
                     a: a.wrapping_add((row_panel - rows.start) * kernel.panel()),
                     layout,
                     b,
                     depth,
-                    c: out.at((row - first_row) * self.target.row_stride + column, 0),
-                    row_stride: self.target.row_stride,
-                    rows: kernel.rows().min(self.product.a.rows - row),
-                    columns: COLUMNS.min(self.product.b.columns - column),
+                    c: out.at((row - first_row) * row_stride + column, span(n, width, row_stride, 1)),
+                    row_stride,
+                    rows: n,
+                    columns: width,
                     scale: self.product.scale,
                     add: self.target.add || block > 0,
                 };
@@ -265,6 +267,11 @@ impl Pass<'_> {
 
     /// Calls `task` with the panels of each block of rows, and a function that computes its results
     /// in an `out` that begins with the given row.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the kernel, and nobody else uses the rows of an `out` that `task` hands to that
+    /// function.
     unsafe fn each_block(&self, task: impl Fn(Range<usize>, &dyn Fn(Shared, usize)) + Sync + Send) {
         let (row_panels, column_panels) = (self.row_panels(), self.column_panels());
         let (panel_units, threads) = (self.units() * COLUMNS, self.target.threads);
