@@ -1,12 +1,15 @@
 //! Who proposes replacements, and the generator's half of a forward pass.
 
+use burn::module::Module;
 use burn::prelude::*;
 use electra_kernels as kernels;
 use serde::{Deserialize, Serialize};
 
 use super::{Joint, JointOutput, Pass, Stage};
+use crate::batch::Batch;
 use crate::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
 use crate::dropout::{DropoutSites, Network};
+use crate::electra::Electra;
 
 /// Who proposes replacements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,25 +49,69 @@ pub(super) struct Learned {
     pub logits: Tensor<2>,
 }
 
+/// What a generator reads, and what it should say.
+struct Masked {
+    ids: Tensor<2, Int>,
+    segments: Tensor<2, Int>,
+    real: Tensor<2>,
+    positions: Tensor<2, Int>,
+    targets: Tensor<1, Int>,
+    weights: Tensor<1>,
+}
+
+impl Masked {
+    fn of(batch: &Batch) -> Self {
+        Self {
+            ids: batch.masked_ids.clone(),
+            segments: batch.segments.clone(),
+            real: batch.real.clone(),
+            positions: batch.positions.clone(),
+            targets: batch.targets.clone(),
+            weights: batch.weights.clone(),
+        }
+    }
+
+    /// The same without a graph.
+    fn inner(self) -> Self {
+        Self {
+            ids: self.ids.inner(),
+            segments: self.segments.inner(),
+            real: self.real.inner(),
+            positions: self.positions.inner(),
+            targets: self.targets.inner(),
+            weights: self.weights.inner(),
+        }
+    }
+}
+
+impl Learned {
+    /// With the sum of the losses, not yet divided.
+    fn of(model: &Electra, masked: Masked, sites: &DropoutSites) -> Self {
+        let rows = model.generator_rows(masked.ids, masked.segments, masked.real, masked.positions, sites);
+        let logits = model.propose(rows.clone());
+        let mlm = kernels::weighted_cross_entropy(logits.clone(), masked.targets, masked.weights);
+        Self { mlm, rows, logits }
+    }
+}
+
 impl Pass<'_> {
-    /// Reads the masked text. A generator that is not trained drops nothing.
+    /// Reads the masked text. A generator that is not trained drops nothing and is not differentiated:
+    /// a graph that no backward pass runs through would stay in memory.
     fn ask(&self) -> Learned {
-        let batch = self.batch;
-        let sites = match self.stage {
-            Stage::DiscriminatorAlone => DropoutSites::off(),
-            _ => self.sites(Network::Generator),
+        let is_trained = self.stage != Stage::DiscriminatorAlone;
+        let sites = if is_trained { self.sites(Network::Generator) } else { DropoutSites::off() };
+        let masked = Masked::of(self.batch);
+        let said = if is_trained || !masked.ids.device().is_autodiff() {
+            Learned::of(self.model, masked, &sites)
+        } else {
+            let said = Learned::of(&self.model.valid(), masked.inner(), &sites);
+            Learned {
+                mlm: Tensor::from_inner(said.mlm),
+                rows: Tensor::from_inner(said.rows),
+                logits: Tensor::from_inner(said.logits),
+            }
         };
-        let rows = self.model.generator_rows(
-            batch.masked_ids.clone(),
-            batch.segments.clone(),
-            batch.real.clone(),
-            batch.positions.clone(),
-            &sites,
-        );
-        let logits = self.model.propose(rows.clone());
-        let mlm =
-            kernels::weighted_cross_entropy(logits.clone(), batch.targets.clone(), batch.weights.clone());
-        Learned { mlm: mlm / self.normalizer.mlm, rows, logits }
+        Learned { mlm: said.mlm / self.normalizer.mlm, ..said }
     }
 
     /// Reads the masked text and writes samples over the originals. Without a generator the samples
