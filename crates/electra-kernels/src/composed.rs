@@ -137,7 +137,7 @@ pub fn gather_positions(x: Tensor<3>, positions: Tensor<2, Int>) -> Tensor<2> {
 }
 
 /// `positions [B, N]` within sequences of `s` tokens as indices `[B * N]` into the flat batch.
-pub fn flat_positions(positions: Tensor<2, Int>, s: usize) -> Tensor<1, Int> {
+fn flat_positions(positions: Tensor<2, Int>, s: usize) -> Tensor<1, Int> {
     let [b, n] = positions.dims();
     let rows = Tensor::<1, Int>::arange(0..b as i64, &positions.device()).reshape([b, 1]);
     (positions + rows * s as i64).reshape([b * n])

@@ -92,7 +92,7 @@ pub fn linear_gelu<const D: usize>(
     composed::linear_gelu(x, weight, bias, precision)
 }
 
-/// `linear(linear_gelu(x))`: a feed-forward block, `weights` `[I, H]` and `[H, O]`, to `[.., O]`.
+/// `linear(linear_gelu(x))`: a feed-forward block, `x [.., H]` with weights `[H, I]` and `[I, O]` to `[.., O]`.
 ///
 /// In bfloat16, where the processor multiplies it, what is between the two maps stays in it.
 pub fn feed_forward<const D: usize>(
