@@ -158,8 +158,12 @@ pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weight
 
 /// Sum of `weights * binary cross entropy(logits, labels)`: all `[B, S]`, to `[1]`.
 pub fn weighted_binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>, weights: Tensor<2>) -> Tensor<1> {
-    let softplus = activation::relu(logits.clone()) + logits.clone().abs().neg().exp().log1p();
-    ((softplus - logits * labels) * weights).sum()
+    ((softplus(logits.clone()) - logits * labels) * weights).sum()
+}
+
+/// `log(1 + e^x)` without overflow.
+pub fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    activation::relu(x.clone()) + x.abs().neg().exp().log1p()
 }
 
 /// Ids whose cumulative sums are computed together in [`sample_categorical`].

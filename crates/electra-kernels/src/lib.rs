@@ -16,7 +16,7 @@ mod memory;
 mod precision;
 mod workers;
 
-pub use composed::{AdamStep, AdamUpdated, is_f32, write_at_positions};
+pub use composed::{AdamStep, AdamUpdated, is_f32, softplus, write_at_positions};
 pub use dropout::{Dropout, split_mix};
 pub use fused::{
     adam_update, attention, dropout, embed, feed_forward, gather_positions, gelu, layer_norm, linear,

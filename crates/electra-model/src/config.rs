@@ -294,7 +294,13 @@ impl ModelConfig {
         }
         let e = self.generator();
         if e.hidden_size == 0 || e.num_hidden_layers == 0 || e.intermediate_size == 0 {
-            return fail("generator", format!("comes out as {e:?}: every size must be at least 1"));
+            return fail(
+                "generator",
+                format!(
+                    "comes out with {} layers of {} and {} inside: every size must be at least 1",
+                    e.num_hidden_layers, e.hidden_size, e.intermediate_size
+                ),
+            );
         }
         if e.num_attention_heads == 0 || !e.hidden_size.is_multiple_of(e.num_attention_heads) {
             let key = if g.num_attention_heads.is_some() {

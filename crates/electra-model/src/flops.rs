@@ -130,12 +130,121 @@ impl ParameterCount {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::GeneratorConfig;
     use crate::config::tests::small;
+
+    const GENERATORS: [GeneratorKind; 3] =
+        [GeneratorKind::None, GeneratorKind::Masked, GeneratorKind::TwoTower];
+    const HEADS: [HeadKind; 3] = [HeadKind::ReplacedToken, HeadKind::MaskedLm, HeadKind::CopyingLm];
+
+    /// 11 word pieces in tables 3 wide; a discriminator of two blocks, 4 wide and 7 inside; a generator
+    /// of three, 2 wide and 8 inside.
+    fn by_hand(tie: TieMode) -> ModelConfig {
+        let small = small();
+        ModelConfig {
+            vocab_size: 11,
+            embedding_size: 3,
+            hidden_size: 4,
+            num_hidden_layers: 2,
+            num_attention_heads: 2,
+            intermediate_size: 7,
+            generator: GeneratorConfig {
+                tie,
+                width: Some(0.5),
+                depth: Some(1.5),
+                intermediate_size: Some(8),
+                ..small.generator
+            },
+            ..small
+        }
+    }
+
+    /// Of two rows of five tokens, three of them masked: 10 tokens and 6 slots.
+    fn forward(tie: TieMode, generator: GeneratorKind, head: HeadKind) -> ForwardFlops {
+        ForwardFlops::of(&by_hand(tie), Networks { generator, head, baseline: false }, 2, 5, 3)
+    }
 
     #[test]
     fn a_step_of_small_costs_143_7_gflop() {
         let step = ForwardFlops::of(&small(), Networks::ELECTRA, 16, 128, 19).training_step(Stage::Joint);
         assert!((step / 1e9 - 143.7).abs() < 0.05, "{step}");
+    }
+
+    #[test]
+    fn a_forward_pass_costs_two_operations_for_each_number_that_a_matrix_product_multiplies() {
+        let discriminator = 2 * 10 * 3 * 4 // tables to width
+            + 2 * (4 * 2 * 10 * 4 * 4 // two blocks: queries, keys, values and their mixture
+                + 2 * 10 * 5 * 4 // each token's query with five keys
+                + 2 * 10 * 5 * 4 // and the mean of five values
+                + 2 * 10 * 4 * 7 // feed-forward in
+                + 2 * 10 * 7 * 4); // and out
+        let tower = 2 * 10 * 3 * 2
+            + 3 * (4 * 2 * 10 * 2 * 2 + 2 * 10 * 5 * 2 + 2 * 10 * 5 * 2 + 2 * 10 * 2 * 8 + 2 * 10 * 8 * 2);
+        for kind in GENERATORS {
+            for head in HEADS {
+                let [generator, generator_head] = match kind {
+                    GeneratorKind::None => [0, 0],
+                    // Width to tables and these to the vocabulary, at the slots.
+                    GeneratorKind::Masked => [tower, 2 * 6 * 2 * 3 + 2 * 6 * 3 * 11],
+                    // From both towers' widths together, at every token.
+                    GeneratorKind::TwoTower => [2 * tower, 2 * 10 * 4 * 3 + 2 * 10 * 3 * 11],
+                };
+                let discriminator_head = match head {
+                    HeadKind::ReplacedToken => 2 * 10 * 4 * 4 + 2 * 10 * 4,
+                    HeadKind::MaskedLm => 2 * 6 * 4 * 3 + 2 * 6 * 3 * 11,
+                    // At every token, and a gate.
+                    HeadKind::CopyingLm => 2 * 10 * 4 * 3 + 2 * 10 * 3 * 11 + 2 * 10 * 4,
+                };
+                let parts = [discriminator, discriminator_head, generator, generator_head];
+                let expected = ForwardFlops {
+                    discriminator: f64::from(discriminator),
+                    discriminator_head: f64::from(discriminator_head),
+                    generator: f64::from(generator),
+                    generator_head: f64::from(generator_head),
+                };
+                let found = forward(TieMode::Embeddings, kind, head);
+                assert_eq!(found, expected, "{kind:?} {head:?}");
+                assert_eq!(found.forward(), f64::from(parts.iter().sum::<i32>()), "{kind:?} {head:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_tied_decides_how_wide_the_generator_and_its_tables_are() {
+        let of = |tie| forward(tie, GeneratorKind::Masked, HeadKind::ReplacedToken);
+        let tied = of(TieMode::Embeddings);
+        assert_eq!(of(TieMode::GradientDisentangled), tied);
+        // Tables as wide as the encoder need no projection.
+        let untied = of(TieMode::None);
+        assert_eq!(untied.generator, tied.generator - f64::from(2 * 10 * 3 * 2));
+        assert_eq!(untied.generator_head, f64::from(2 * 6 * 2 * 2 + 2 * 6 * 2 * 11));
+        // Sharing an encoder saves parameters, no work.
+        let shared = of(TieMode::All);
+        assert_eq!(shared.generator, shared.discriminator);
+        assert_eq!(shared.generator_head, f64::from(2 * 6 * 4 * 3 + 2 * 6 * 3 * 11));
+        assert_eq!([untied.discriminator, shared.discriminator], [tied.discriminator; 2]);
+    }
+
+    #[test]
+    fn a_step_differentiates_what_its_stage_trains() {
+        for (generator, head, [d, g]) in [
+            (GeneratorKind::Masked, HeadKind::ReplacedToken, [6640 + 400, 4200 + 468]),
+            (GeneratorKind::Masked, HeadKind::CopyingLm, [6640 + 980, 4200 + 468]),
+            (GeneratorKind::TwoTower, HeadKind::ReplacedToken, [6640 + 400, 8400 + 900]),
+            (GeneratorKind::None, HeadKind::MaskedLm, [6640 + 540, 0]),
+        ] {
+            let forward = forward(TieMode::Embeddings, generator, head);
+            for (stage, expected) in [
+                (Stage::Joint, 3 * d + 3 * g),
+                (Stage::Adversarial, 3 * d + 3 * g),
+                (Stage::GeneratorAlone, 3 * g),
+                // Samples are drawn, but the generator learns nothing.
+                (Stage::DiscriminatorAlone, 3 * d + g),
+            ] {
+                let found = forward.training_step(stage);
+                assert_eq!(found, f64::from(expected), "{generator:?} {head:?} {stage:?}");
+            }
+        }
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub(super) fn policy_loss(
     };
     let (logits, labels) = (at_slots(detected.detach()), at_slots(proposed.corrupted.labels.clone()));
     let towards_truth = logits * (labels * 2.0 - 1.0);
-    let (right, reward) = (activation::sigmoid(towards_truth.clone()), softplus(towards_truth.neg()));
+    let (right, reward) =
+        (activation::sigmoid(towards_truth.clone()), kernels::softplus(towards_truth.neg()));
 
     let baseline = pass.model.learned_generator().baseline.as_ref();
     let baseline = baseline.expect("an adversarial generator predicts its reward");
@@ -40,14 +41,9 @@ pub(super) fn policy_loss(
     let of_baseline =
         kernels::weighted_binary_cross_entropy(predicted.clone(), right, weights.clone().reshape([b, n]));
 
-    let advantage = (reward - softplus(predicted.neg())).detach().reshape([b * n]);
+    let advantage = (reward - kernels::softplus(predicted.neg())).detach().reshape([b * n]);
     let log_q = learned.logits.clone() * (1.0 / joint.temperature);
     let of_policy =
         kernels::weighted_cross_entropy(log_q, proposed.corrupted.samples.clone(), weights * advantage);
     (of_policy + of_baseline) / pass.normalizer.mlm
-}
-
-/// `log(1 + e^x)`.
-fn softplus(x: Tensor<2>) -> Tensor<2> {
-    activation::relu(x.clone()) + x.abs().neg().exp().log1p()
 }

@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use burn::tensor::activation;
+use electra_kernels as kernels;
 
 use super::{Joint, JointOutput, Pass, Prediction};
 
@@ -47,14 +48,9 @@ fn log_probability(
     let is_copy = input.equal(targets.clone()).float();
     let log_q = activation::log_softmax(logits, 1).gather(1, targets.reshape([m, 1])).reshape([m]);
     // log D = -softplus(-gate), log (1 - D) = -softplus(gate).
-    let (copied, predicted) = (softplus(gate.clone().neg()).neg(), log_q - softplus(gate));
+    let (copied, predicted) = (kernels::softplus(gate.clone().neg()).neg(), log_q - kernels::softplus(gate));
     // log(e^copied + e^predicted) where the input is the original, else predicted alone.
-    predicted.clone() + softplus(copied - predicted) * is_copy
-}
-
-/// `log(1 + e^x)`.
-fn softplus(x: Tensor<1>) -> Tensor<1> {
-    activation::relu(x.clone()) + x.abs().neg().exp().log1p()
+    predicted.clone() + kernels::softplus(copied - predicted) * is_copy
 }
 
 #[cfg(test)]

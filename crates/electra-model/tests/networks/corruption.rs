@@ -4,11 +4,47 @@ use burn::prelude::*;
 use electra_kernels::sample_categorical;
 use electra_model::batch::Batch;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
-use electra_model::{BatchData, Joint, Normalizer, Objective, Proposals, TieMode};
+use electra_model::{BatchData, Electra, Joint, JointOutput, Normalizer, Objective, Proposals, TieMode};
 
 use crate::devices::devices;
+use crate::golden::largest;
 use crate::gradients::gradients;
 use crate::tiny;
+
+const JOINT: Joint = Joint {
+    generator_weight: 1.0,
+    discriminator_weight: 50.0,
+    temperature: 1.0,
+    disallow_correct: false,
+    proposals: Proposals::Learned,
+};
+
+/// Every objective of which one network reads what another draws.
+const SAMPLING: [fn(Joint) -> Objective; 5] = [
+    Objective::ReplacedTokenDetection,
+    Objective::Electra15,
+    Objective::ReplaceMlm,
+    Objective::AllTokensMlm,
+    Objective::Electric,
+];
+
+/// Three rows with seven chosen positions and what Electric asks of a batch.
+fn batch() -> BatchData {
+    let mut batch = tiny::batch(&[12, 7, 9], 12, 5);
+    batch.candidates = batch.ids.iter().map(|&id| f32::from(id >= tiny::FIRST_WORD as i32)).collect();
+    batch.probability = 0.15;
+    batch
+}
+
+/// The used slots of a batch, and where in `[B * S]` their positions are.
+fn used(batch: &BatchData) -> impl Iterator<Item = (usize, usize)> {
+    let slots = (0..batch.targets.len()).filter(|&slot| batch.weights[slot] > 0.0);
+    slots.map(|slot| (slot, slot / batch.slots * batch.sequence_length + batch.positions[slot] as usize))
+}
+
+fn forward(objective: &Objective, model: &Electra, batch: &BatchData, device: &Device) -> JointOutput {
+    objective.forward(model, &batch.to_device(device), Normalizer::over([batch]), None)
+}
 
 /// A row of six words 10..16 with the given slots; a weight of 0 marks an unused one.
 fn row(slots: &[(i32, f32)], device: &Device) -> Batch {
@@ -144,29 +180,73 @@ fn a_vanishing_temperature_picks_the_most_likely_token() {
 }
 
 #[test]
-fn no_gradient_of_the_detector_reaches_the_generator_through_its_samples() {
+fn the_temperature_of_an_objective_is_that_of_its_draws() {
     for device in devices() {
-        let model = tiny::electra(&tiny::config(TieMode::None), 1, &device);
-        let batch = tiny::batch(&[12, 7, 9], 12, 5);
-        let objective = |generator_weight, discriminator_weight| {
-            Objective::ReplacedTokenDetection(Joint {
-                generator_weight,
-                discriminator_weight,
-                temperature: 1.0,
-                disallow_correct: false,
-                proposals: Proposals::Learned,
-            })
+        for objective in SAMPLING {
+            let data = batch();
+            let networks = objective(JOINT).networks();
+            let model = tiny::electra_of(&tiny::config(TieMode::None), networks, 1, &device);
+            let is_likeliest = |temperature| -> Vec<bool> {
+                let output = forward(&objective(Joint { temperature, ..JOINT }), &model, &data, &device);
+                let (ids, _) = ids_and_labels(output.corrupted.unwrap());
+                let likeliest = output.generator_logits.unwrap().argmax(1);
+                let likeliest: Vec<i64> = likeliest.into_data().iter::<i64>().collect();
+                used(&data).map(|(slot, place)| ids[place] == likeliest[slot]).collect()
+            };
+            let kind = objective(JOINT).kind();
+            assert_eq!(is_likeliest(1e-4), [true; 7], "{kind}");
+            assert!(is_likeliest(1.0).contains(&false), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn an_objective_that_disallows_correct_samples_replaces_every_chosen_token() {
+    for device in devices() {
+        let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
+        let drawn = |data: &BatchData, disallow_correct| {
+            let objective = Objective::ReplacedTokenDetection(Joint { disallow_correct, ..JOINT });
+            forward(&objective, &model, data, &device).corrupted.unwrap()
         };
-        let normalizer = Normalizer::over([&batch]);
-        let largest = |objective: Objective, part: &str| {
-            let output = objective.forward(&model, &batch.to_device(&device), normalizer, None);
-            let found = gradients(&model, &output.total.backward());
-            let of_part = found.iter().filter(|(path, _)| path.starts_with(part));
-            of_part.flat_map(|(_, data)| data.iter::<f64>()).fold(0.0, |most: f64, g| most.max(g.abs()))
+        // What stands under the masks is what the same numbers draw once more, as no generator reads it.
+        let mut data = batch();
+        data.targets = drawn(&data, false).samples.into_data().iter::<i32>().collect();
+        let places: Vec<(usize, usize)> = used(&data).collect();
+        for &(slot, place) in &places {
+            data.ids[place] = data.targets[slot];
+        }
+        let is_replaced = |disallow_correct| -> Vec<f64> {
+            let (_, labels) = ids_and_labels(drawn(&data, disallow_correct));
+            places.iter().map(|&(_, place)| labels[place]).collect()
         };
-        assert_eq!(largest(objective(0.0, 50.0), "generator."), 0.0);
-        assert!(largest(objective(0.0, 50.0), "discriminator.") > 0.1);
-        assert_eq!(largest(objective(1.0, 0.0), "discriminator."), 0.0);
-        assert!(largest(objective(1.0, 0.0), "generator.") > 0.1);
+        assert_eq!(is_replaced(false), [0.0; 7]);
+        assert_eq!(is_replaced(true), [1.0; 7]);
+    }
+}
+
+#[test]
+fn a_loss_on_samples_does_not_reach_the_generator_that_drew_them() {
+    for device in devices() {
+        let data = batch();
+        for objective in SAMPLING {
+            let kind = objective(JOINT).kind();
+            let networks = objective(JOINT).networks();
+            let model = tiny::electra_of(&tiny::config(TieMode::None), networks, 1, &device);
+            let of = |generator_weight, discriminator_weight| {
+                let objective = objective(Joint { generator_weight, discriminator_weight, ..JOINT });
+                let output = forward(&objective, &model, &data, &device);
+                let found = gradients(&model, &output.total.backward());
+                ["generator.", "discriminator."].map(|part| {
+                    let of_part = found.iter().filter(|(path, _)| path.starts_with(part));
+                    of_part.flat_map(|(_, data)| data.iter::<f64>()).collect::<Vec<_>>()
+                })
+            };
+            let [generator, discriminator] = of(0.0, 50.0);
+            assert!(generator.iter().all(|g| *g == 0.0), "{kind}: up to {}", largest(&generator));
+            assert!(largest(&discriminator) > 0.1, "{kind}");
+            let [generator, discriminator] = of(1.0, 0.0);
+            assert!(largest(&generator) > 0.1, "{kind}");
+            assert!(discriminator.iter().all(|g| *g == 0.0), "{kind}: up to {}", largest(&discriminator));
+        }
     }
 }
