@@ -1,8 +1,8 @@
 //! What the binary writes to its standard output and standard error.
 //!
-//! The standard `println!` and `eprintln!` panic where the other end of a pipe is closed. Those of
-//! this module, which take their places in the whole binary, do what other programs do then: they
-//! end the process without a word. Only a training run wants to save before it ends: see
+//! The standard `print!`, `println!` and `eprintln!` panic where the other end of a pipe is closed.
+//! Those of this module, which take their places in the whole binary, do what other programs do
+//! then: they end the process without a word. Only a training run wants to save before it ends: see
 //! [`tell`].
 
 use std::fmt::Arguments;
@@ -18,6 +18,11 @@ macro_rules! println {
     ($($argument:tt)*) => { $crate::output::line_out(format_args!($($argument)*)) };
 }
 
+/// Writes to standard output without the end of a line, or ends the process.
+macro_rules! print {
+    ($($argument:tt)*) => { $crate::output::text_out(format_args!($($argument)*)) };
+}
+
 /// Writes a line to standard error, or ends the process.
 macro_rules! eprintln {
     () => { $crate::output::line_err(format_args!("")) };
@@ -27,6 +32,11 @@ macro_rules! eprintln {
 /// See `println!`. A disk that is full, where standard output is a file, is told of.
 pub fn line_out(text: Arguments<'_>) {
     bytes_out(format!("{text}\n").as_bytes());
+}
+
+/// See `print!`.
+pub fn text_out(text: Arguments<'_>) {
+    bytes_out(text.to_string().as_bytes());
 }
 
 /// Writes to standard output as `println!` does.

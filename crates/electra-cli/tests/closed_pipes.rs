@@ -3,6 +3,7 @@
 mod workbench;
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use workbench::{Ran, Workbench, assert_says};
@@ -25,6 +26,8 @@ fn into_closed_pipe(bench: &Workbench, line: &str) -> Output {
 #[test]
 fn commands_that_print_end_quietly_when_nobody_reads() {
     let bench = Workbench::with_data();
+    bench.write("train.conll", "Ada\tB-PER\nspoke\tO\n");
+    bench.write("predictions.conll", "Ada B-PER B-PER\nspoke O O\n");
     bench.succeed(
         "pretrain recipe.toml --no-plan --set train.steps=3 --set schedule.warmup_steps=1 --run run",
     );
@@ -41,6 +44,10 @@ fn commands_that_print_end_quietly_when_nobody_reads() {
         "report run",
         "export hf run --out exported",
         "doctor --json",
+        "ner check train.conll",
+        "ner check train.conll --json",
+        "eval ner --pred predictions.conll --resamples 50",
+        "eval ner --pred predictions.conll --against predictions.conll --resamples 50",
     ] {
         let ran = Ran::of(&into_closed_pipe(&bench, line));
         assert_eq!(ran.code, CLOSED_PIPE, "electra {line}\n{}", ran.stderr);
@@ -85,13 +92,53 @@ fn a_run_whose_lines_nobody_reads_saves_and_goes_on_with_the_same_command() {
 
 #[test]
 fn a_disk_without_room_for_the_output_is_told_of() {
-    if !std::path::Path::new("/dev/full").exists() {
+    if !Path::new("/dev/full").exists() {
         return;
     }
     let bench = Workbench::new();
-    let full = std::fs::File::create("/dev/full").unwrap();
-    let mut command: Command = bench.command("completions bash");
-    let ran = Ran::of(&command.stdout(full).stderr(Stdio::piped()).output().unwrap());
-    assert_eq!(ran.code, Some(1));
-    assert_says(&ran.stderr, &["cannot write to standard output", "No space left"]);
+    bench.write("train.conll", "Ada\tB-PER\nspoke\tO\n");
+    bench.write("predictions.conll", "Ada B-PER B-PER\nspoke O O\n");
+    for line in
+        ["completions bash", "ner check train.conll", "eval ner --pred predictions.conll --resamples 50"]
+    {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let mut command: Command = bench.command(line);
+        let ran = Ran::of(&command.stdout(full).stderr(Stdio::piped()).output().unwrap());
+        assert_eq!(ran.code, Some(1), "electra {line}\n{}", ran.stderr);
+        assert_says(&ran.stderr, &["cannot write to standard output", "No space left"]);
+        assert!(!ran.stderr.contains("panicked"), "electra {line}\n{}", ran.stderr);
+    }
+}
+
+/// Macros of the standard library that panic where nobody reads.
+const PRINTING: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
+
+/// Rust files below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
+    let mut files: Vec<PathBuf> = entries.flat_map(files).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files
+}
+
+#[test]
+fn no_command_prints_by_a_macro_of_the_standard_library() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let output = std::fs::read_to_string(folder.join("output.rs")).unwrap();
+    let is_ours = |name: &str| output.contains(&format!("macro_rules! {name} {{"));
+    let files = sources(&folder);
+    assert!(files.len() > 30, "{files:?}");
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for name in PRINTING {
+            let call = format!("{name}!");
+            let mut calls = text.match_indices(&call).filter(|(at, _)| {
+                let before = text[..*at].chars().next_back().unwrap_or(' ');
+                !before.is_alphanumeric() && !matches!(before, '_' | '`')
+            });
+            let other = calls.find(|(at, _)| !is_ours(name) || text[..*at].ends_with("::"));
+            assert!(other.is_none(), "{} calls {call}, which panics on a closed pipe", path.display());
+        }
+    }
 }

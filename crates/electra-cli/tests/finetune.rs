@@ -1,4 +1,5 @@
-//! `electra finetune ner` from files to a tagger: outputs, several seeds, refusals, kill and resume.
+//! `electra finetune ner` from files to a tagger: outputs, several seeds, refusals, damage, kill and
+//! resume.
 
 mod workbench;
 
@@ -109,7 +110,8 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     let error = bench.refuse(&with("").replace("recipe.toml", "absent.toml"));
     assert_says(&error, &["absent.toml"]);
     let error = bench.refuse(&with("--set input.window=64"));
-    assert_says(&error, &["at most 32 pieces", "window is 64", "set window = 32"]);
+    assert_says(&error, &["at most 32 pieces", "input.window is 64", "--set input.window=32"]);
+    assert!(!error.contains("seed 1"), "no other seed would fare better: {error}");
     let error = bench.refuse(&with("").replace("scratch:recipe.toml", "data"));
     assert_says(&error, &["data holds no model"]);
     let error = bench.refuse(&with("--tokenizer nowhere"));
@@ -129,7 +131,117 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     bench.succeed(&with("--set train.epochs=1"));
     let error = bench.refuse(&with("--set train.epochs=2"));
     assert_says(&error, &["out/seed-1", "train.epochs = 1 there, 2 now", "--out"]);
-    assert!(!error.contains("--run"), "{error}");
+    assert!(!error.contains("--run") && !error.contains("seed 1:"), "{error}");
+    for once in ["train.epochs = 1 there", "give another folder"] {
+        assert_eq!(error.matches(once).count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn files_of_somebody_else_are_not_overwritten() {
+    let bench = bench();
+    let command = format!("finetune ner {DATA} {SMALL} --set train.epochs=1");
+    let untouched = |line: &str, folder: &str, parts: &[&str]| {
+        let before = bench.files(folder);
+        let error = bench.refuse(line);
+        assert_says(&error, parts);
+        assert_says(&error, &["help:", "--out"]);
+        assert!(!error.contains("epochs of"), "training had begun: {error}");
+        assert!(bench.files(folder) == before, "{folder} has changed");
+    };
+    untouched(&format!("{command} --out data"), "data", &["data holds ", "fine-tuning does not write"]);
+    bench.succeed("pretrain recipe.toml --run pretrained --no-plan --set train.steps=5");
+    untouched(&format!("{command} --out pretrained"), "pretrained", &["pretrained holds checkpoints"]);
+    let from = |model: &str| command.replace("scratch:recipe.toml", model);
+    untouched(
+        &format!("{} --out pretrained", from("pretrained")),
+        "pretrained",
+        &["pretrained, the model to start from, lies in pretrained"],
+    );
+    untouched(&format!("{command} --out corpus.txt"), "data", &["corpus.txt is a file, not a folder"]);
+
+    bench.succeed(&format!("{} --out chain", from("pretrained")));
+    for model in ["chain/best", "chain/seed-1"] {
+        let line = format!("{} --out chain", from(model));
+        untouched(&line, "chain", &[&format!("{model}, the model to start from, lies in chain")]);
+    }
+    std::fs::create_dir(bench.path("mine")).unwrap();
+    bench.copy("chain/best", "mine/best");
+    untouched(&format!("{command} --out mine"), "mine", &["mine holds best and no seed-N"]);
+    bench.write("chain/best/notes.txt", "mine");
+    untouched(&format!("{} --out chain", from("pretrained")), "chain", &["chain/best holds notes.txt"]);
+    // What is made of a tagger goes elsewhere.
+    std::fs::remove_file(bench.path("chain/best/notes.txt")).unwrap();
+    bench.succeed(&format!("{} --out second", from("chain/best")));
+}
+
+#[test]
+fn a_finished_seed_that_is_damaged_is_mended_and_best_stays_whole() {
+    let bench = bench();
+    let command = format!("finetune ner {DATA} {SMALL} --set train.epochs=1 --out out");
+    bench.succeed(&command);
+    let model = bench.bytes("out/best/model.safetensors");
+    for (name, expected) in [
+        ("model.safetensors", "out/seed-1/model.safetensors is damaged: it has 1000 bytes"),
+        ("predictions-test.conll", "predictions-test.conll"),
+    ] {
+        let path = format!("out/seed-1/{name}");
+        let whole = bench.bytes(&path);
+        bench.write(&path, &whole[..1000]);
+        let ran = bench.succeed(&command);
+        assert_says(&ran.stderr, &["its files are written again", expected]);
+        assert!(!ran.stderr.contains("finished already"), "{}", ran.stderr);
+        assert!(bench.bytes(&path) == whole && bench.bytes("out/best/model.safetensors") == model, "{name}");
+    }
+    assert_says(&bench.succeed(&command).stderr, &["finished already"]);
+
+    // Without the checkpoint of the best epoch there is no tagger that these scores are of.
+    bench.write("out/seed-1/model.safetensors", "");
+    bench.write("out/seed-1/checkpoints/step-0000000004/optimizer.safetensors", "");
+    let error = bench.refuse(&command);
+    assert_says(&error, &["none of them is intact", "help:"]);
+    assert!(bench.bytes("out/best/model.safetensors") == model);
+}
+
+#[test]
+fn the_default_window_gives_way_to_a_model_of_fewer_positions() {
+    let bench = bench();
+    let command = format!("finetune ner {DATA} {SMALL} --set train.epochs=1 --out out")
+        .replace("--set input.window=32 ", "");
+    let ran = bench.succeed(&command);
+    assert_says(&ran.stderr, &["note: input.window is 32 and not the default 128"]);
+    assert_says(&bench.read("out/seed-1/recipe.toml"), &["window = 32"]);
+    assert_eq!(json(&bench.read("out/seed-1/tagger.json"))["window"], 32);
+    // It is the run of that window, however it was chosen.
+    let explicit = format!("{command} --set input.window=32");
+    assert_says(&bench.succeed(&explicit).stderr, &["finished already"]);
+    let error = bench.refuse(&format!("{command} --set input.window=128"));
+    assert_says(&error, &["at most 32 pieces", "input.window is 128", "--set input.window=32"]);
+}
+
+#[test]
+fn a_network_from_scratch_needs_a_row_for_every_piece() {
+    let bench = bench();
+    bench.succeed("data tokenizer --input corpus.txt --vocab-size 270 --out larger");
+    let error = bench.refuse(&format!("finetune ner {DATA} {SMALL} --tokenizer larger --out out"));
+    let parts =
+        ["recipe.toml has model.vocab_size = 256", "270 pieces", "nothing is trained yet", "--tokenizer"];
+    assert_says(&error, &parts);
+}
+
+#[test]
+fn a_run_that_ends_without_an_entity_says_what_to_do() {
+    let bench = bench();
+    // The linear layer alone learns, and every word is outside.
+    let outside = "--set schedule.learning_rate=1.0 --set schedule.warmup=0.0 --set train.epochs=2 \
+        --set rates.freeze={kind=\"layers\",count=2} \
+        --set loss.class_weights={kind=\"given\",weights={O=10000.0}}";
+    let ran = bench.succeed(&format!("finetune ner {DATA} {SMALL} {outside} --out out"));
+    let scores = json(&bench.read("out/seed-1/scores.json"));
+    assert_eq!(scores["dev"]["f1"], 0.0, "the test needs a run that finds nothing right");
+    let told = "no entity of the development data was found correctly in 2 epochs of 4 steps: \
+        train longer (train.epochs";
+    assert_says(&ran.stderr, &[told]);
 }
 
 #[test]
@@ -138,7 +250,14 @@ fn a_dead_run_ends_with_4_and_a_remedy() {
     let dead = "--set schedule.learning_rate=1e-9 --set guard.epochs=2 --set guard.steps=1";
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out out {dead}"), 4);
     assert_says(&error, &["seed 1", "this run is dead", "schedule.learning_rate", "guard.epochs"]);
+    assert_says(&error, &["help: train longer (train.epochs"]);
+    assert_eq!(error.matches("this run is dead").count(), 1, "{error}");
     assert!(!bench.path("out/best").exists());
+
+    // Of several seeds the first is the error, and each is told of once.
+    let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out two {dead} --seeds 2"), 4);
+    assert_says(&error, &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run is dead"]);
+    assert_eq!(error.matches("this run is dead").count(), 2, "{error}");
 }
 
 #[test]

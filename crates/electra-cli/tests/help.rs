@@ -2,6 +2,7 @@
 
 mod workbench;
 
+use electra_ner::Recipe;
 use workbench::{Workbench, assert_says};
 
 /// The commands that the help of `path` lists, `help` left out.
@@ -42,6 +43,53 @@ fn every_command_shows_an_example_of_itself() {
             assert!(examples.contains(&format!("electra {command}")), "{command} {flag}\n{}", ran.stdout);
         }
     }
+}
+
+/// Lines of the text behind the options, in paragraphs.
+fn paragraphs_behind_examples(help: &str) -> Vec<Vec<String>> {
+    let behind = help.split("Examples:").nth(1).expect("every command has examples");
+    let paragraphs = behind.split("\n\n").skip(1);
+    paragraphs.map(|paragraph| paragraph.lines().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn explanations_fill_their_lines() {
+    let bench = Workbench::new();
+    for command in ["finetune ner", "predict", "eval ner", "ner check"] {
+        let help = bench.succeed(&format!("{command} --help")).stdout;
+        // clap never wraps the line of usage.
+        for line in help.lines().filter(|line| !line.starts_with("Usage:")) {
+            assert!(line.chars().count() <= 100, "{command}: {line:?} is wrapped on a usual terminal");
+        }
+        let paragraphs = paragraphs_behind_examples(&help);
+        assert!(!paragraphs.is_empty(), "{command}\n{help}");
+        for paragraph in paragraphs {
+            let (_, full) = paragraph.split_last().unwrap();
+            for line in full {
+                assert!(line.chars().count() > 80, "{command}: a line ends early: {line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_help_of_fine_tuning_says_when_a_seed_is_given_up() {
+    let guard = Recipe::load(None, &[]).unwrap().value.guard;
+    let help = Workbench::new().succeed("finetune ner --help").stdout;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_says(
+        &words,
+        &[
+            &format!("after {} epochs (guard.epochs)", guard.epochs),
+            &format!("{} steps (guard.steps)", guard.steps),
+        ],
+    );
+}
+
+#[test]
+fn the_help_of_scoring_names_a_file_that_fine_tuning_writes() {
+    let help = Workbench::new().succeed("eval ner --help").stdout;
+    assert_says(&help, &["--pred runs/wnut17/seed-1/predictions-test.conll"]);
 }
 
 #[test]

@@ -18,9 +18,9 @@ const FLAT: f64 = 0.95;
 const LITTLE: f64 = 0.5;
 
 /// What to do about a dead run.
-pub const REMEDY: &str = "try half or twice the schedule.learning_rate, a longer schedule.warmup (0.2), or another \
-    seed; keep rates.layer_decay on; loss.class_weights = { kind = \"inverse-frequency\" } helps where entities are \
-    rare. Is the run only slow, raise guard.epochs or guard.steps";
+pub const REMEDY: &str = "train longer (train.epochs, and guard.epochs or guard.steps where the guard has \
+    stopped it), or try half or twice the schedule.learning_rate, a longer schedule.warmup (0.2) or another seed; \
+    keep rates.layer_decay on; loss.class_weights = { kind = \"inverse-frequency\" } helps where entities are rare";
 
 /// What an epoch came to.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -34,9 +34,10 @@ pub struct EpochScore {
 /// Why a run counts as dead.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum DeadRun {
-    /// Nothing was found.
+    /// Nothing was found, or nothing of it was right.
     #[error(
-        "no entity of the development data was found in {epochs} epochs ({steps} steps), the loss is {loss:.4}"
+        "no entity of the development data was found correctly in {epochs} epochs ({steps} steps in all), \
+         the loss is {loss:.4}"
     )]
     Nothing {
         /// Epochs done.

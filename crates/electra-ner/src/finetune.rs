@@ -70,7 +70,8 @@ pub enum Ended {
 }
 
 /// Fine-tunes `start` on `splits` in the folder `run`, from its last checkpoint if it has one. A run
-/// that is finished is not trained again; only a test file that it was not scored on is.
+/// that is finished is not trained again; only a test file that it was not scored on is, and files
+/// that are damaged are written again.
 ///
 /// # Errors
 /// Whatever keeps the run from going on. Steps since the last checkpoint are then lost.
@@ -91,13 +92,20 @@ pub fn finetune(
     for message in &folder.changes {
         monitor.on(Event::Note { step: 0, message });
     }
-    if let Some(outcome) = Outcome::read(folder.path(), splits) {
-        monitor.on(Event::Note { step: outcome.steps, message: "finished already" });
-        return Ok(Ended::Finished(Box::new(outcome)));
-    }
+    let damage = match Outcome::read(folder.path(), splits) {
+        Ok(Some(outcome)) => {
+            monitor.on(Event::Note { step: outcome.steps, message: "finished already" });
+            return Ok(Ended::Finished(Box::new(outcome)));
+        }
+        Ok(None) => None,
+        Err(damage) => Some(damage),
+    };
     let store = CheckpointStore::open(folder.checkpoints(), 1)?;
     let device = environment.device.clone().autodiff();
     let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, &device, monitor)?;
+    if let Some(damage) = damage {
+        run.note(&format!("the run was finished, and its files are written again: {damage}"))?;
+    }
     run.until_the_end(interrupt)
 }
 

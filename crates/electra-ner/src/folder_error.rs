@@ -141,15 +141,42 @@ pub enum FolderError {
         /// Rows of the word table.
         model: usize,
     },
-    /// A window longer than the position table.
+    /// A network from scratch that is too small for its tokenizer.
     #[error(
-        "{path} reads sequences of at most {positions} pieces, but the window is {window}: \
-         set window = {positions} or less, or pretrain with a longer max_position_embeddings"
+        "{recipe} has model.vocab_size = {model}, and the tokenizer has {tokenizer} pieces; nothing is \
+         trained yet: set model.vocab_size to {tokenizer} or more there, or name another --tokenizer"
+    )]
+    ScratchVocabulary {
+        /// The pretraining recipe, or the run of one.
+        recipe: PathBuf,
+        /// Pieces of the tokenizer.
+        tokenizer: usize,
+        /// Rows of the word table.
+        model: usize,
+    },
+    /// A window longer than the position table of the model to start from.
+    #[error(
+        "{path} reads sequences of at most {positions} pieces, but input.window is {window}; \
+         set it to {positions} or less (--set input.window={positions}), or pretrain with a longer \
+         max_position_embeddings"
     )]
     Window {
         /// The folder.
         path: PathBuf,
         /// The window that was asked for.
+        window: usize,
+        /// Rows of the position table.
+        positions: usize,
+    },
+    /// A tagger whose own window is longer than its position table.
+    #[error(
+        "{path}: the window is {window}, but the model in this folder reads sequences of at most {positions} \
+         pieces; copy the folder again"
+    )]
+    TaggerWindow {
+        /// The file of the settings.
+        path: PathBuf,
+        /// The window that it says.
         window: usize,
         /// Rows of the position table.
         positions: usize,

@@ -12,6 +12,9 @@ use crate::recipe::Recipe;
 use crate::splits::SplitFacts;
 use crate::start::Lineage;
 
+/// File of the card.
+pub const README: &str = "README.md";
+
 /// What a card says.
 #[derive(Clone, Debug)]
 pub struct Card<'a> {

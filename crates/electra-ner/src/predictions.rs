@@ -12,9 +12,10 @@ mod error;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
+
+use electra_run::durable;
 
 use crate::Sentence;
 use crate::metrics::{Mode, spans};
@@ -40,7 +41,7 @@ pub struct Gold<'a> {
     pub sentences: &'a [Sentence],
 }
 
-/// Writes `token gold predicted` lines.
+/// Writes `token gold predicted` lines, so that a crash leaves the old file or the new one.
 ///
 /// # Errors
 /// If the file cannot be written, or two different tags would look the same in it.
@@ -60,9 +61,10 @@ pub fn write(path: &Path, sentences: &[Sentence], predicted: &[Vec<String>]) -> 
             });
         }
     }
-    let failed = |source| PredictionsError::Write { path: path.to_owned(), source };
-    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
-    write_lines(&mut out, sentences, predicted).and_then(|()| out.flush()).map_err(failed)
+    let mut lines = Vec::new();
+    write_lines(&mut lines, sentences, predicted)
+        .and_then(|()| durable::write(path, &lines))
+        .map_err(|source| PredictionsError::Write { path: path.to_owned(), source })
 }
 
 fn write_lines(out: &mut impl Write, sentences: &[Sentence], predicted: &[Vec<String>]) -> io::Result<()> {

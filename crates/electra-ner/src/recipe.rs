@@ -129,6 +129,18 @@ impl Recipe {
         Ok(resolved)
     }
 
+    /// The window for a model of so many `positions`, where the recipe at `path` has a longer one
+    /// that nobody has chosen: it stands in [`DEFAULT`], and neither in a recipe of the user nor
+    /// among the overrides.
+    pub fn shorter_window(path: Option<&Path>, resolved: &Resolved<Self>, positions: usize) -> Option<usize> {
+        let is_default = match (path, resolved.origins.path_of("input.window")) {
+            (_, Some("--set")) => false,
+            (Some(_), Some(file)) => std::fs::read(file).is_ok_and(|text| text == DEFAULT.as_bytes()),
+            (None, _) | (_, None) => true,
+        };
+        (is_default && positions < resolved.value.input.window).then_some(positions)
+    }
+
     /// How windows are cut.
     pub fn windows(&self) -> WindowSettings {
         WindowSettings::new(self.input.window, self.input.context)
@@ -270,6 +282,35 @@ mod tests {
         ] {
             let error = error(change);
             assert!(error.contains(expected), "{change}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_window_that_nobody_chose_gives_way_to_a_model_of_fewer_positions() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        write("default.toml", DEFAULT);
+        let heir = write("heir.toml", "extends = \"default.toml\"\nname = \"heir\"\n");
+        let own = write("own.toml", "extends = \"default.toml\"\n\n[input]\nwindow = 128\n");
+        let changed = write("changed.toml", &DEFAULT.replace("window = 128", "window = 100"));
+        let window = |path: Option<&Path>, overrides: &[&str], positions: usize| {
+            let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+            Recipe::shorter_window(path, &Recipe::load(path, &overrides).unwrap(), positions)
+        };
+        assert_eq!(window(None, &[], 64), Some(64));
+        assert_eq!(window(Some(&heir), &["train.epochs=1"], 64), Some(64));
+        assert_eq!(window(None, &[], 128), None);
+        for (path, overrides) in [(None, &["input.window=128"][..]), (Some(&own), &[]), (Some(&changed), &[])]
+        {
+            assert_eq!(
+                window(path.map(|path| path.as_path()), overrides, 64),
+                None,
+                "{path:?} {overrides:?}"
+            );
         }
     }
 

@@ -37,8 +37,24 @@ pub enum ReportError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// Predictions cannot be read.
-    #[error(transparent)]
-    Predictions(#[from] PredictionsError),
+    #[error("{source}; the `electra finetune` command that made the run writes the file again")]
+    Predictions {
+        /// What is wrong.
+        source: PredictionsError,
+    },
+    /// Predictions are missing at the end.
+    #[error(
+        "{path} has {found} sentences, and {expected} were scored; the `electra finetune` command that made \
+         the run writes the file again"
+    )]
+    Torn {
+        /// The file.
+        path: PathBuf,
+        /// Its sentences.
+        found: usize,
+        /// Sentences that were scored.
+        expected: u64,
+    },
 }
 
 /// What the page shows.
@@ -211,7 +227,12 @@ fn curves(epochs: &[&Record]) -> Vec<Drawing> {
 fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
     let has_test = scores.get("test").is_some_and(|test| !test.is_null());
     let (name, file) = if has_test { ("test", PREDICTIONS_TEST) } else { ("dev", PREDICTIONS_DEV) };
-    let found = predictions::read(&run.join(file), None)?;
+    let path = run.join(file);
+    let found = predictions::read(&path, None).map_err(|source| ReportError::Predictions { source })?;
+    let scored = scores["details"][name]["data"]["sentences"].as_u64();
+    if let Some(expected) = scored.filter(|&scored| scored != found.sentences.len() as u64) {
+        return Err(ReportError::Torn { path, found: found.sentences.len(), expected });
+    }
     let evaluation = evaluate(std::slice::from_ref(&found), None, Settings::default())
         .expect("a file of predictions has a tag for each token");
     let row = |name: &str, scores: &TypeScores| Row {

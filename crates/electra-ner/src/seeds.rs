@@ -3,12 +3,14 @@
 //! ```text
 //! OUT/seed-1/ seed-2/ ...   a run each; those that are finished are not trained again
 //!     best/                 a copy of the tagger with the best F1 on the development data
+//!     best.partial/         that copy while it is made
+//!     best.old/             the one before it, until the new one has its name
 //!     summary.json          what is printed
 //! ```
 
+mod out_folder;
+
 use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_run::durable;
@@ -27,6 +29,8 @@ use crate::predictions::{self, Gold, Predictions};
 use crate::recipe::Recipe;
 use crate::splits::Splits;
 use crate::start::Start;
+
+pub use out_folder::OutFolderError;
 
 /// Folder of the best tagger.
 pub const BEST: &str = "best";
@@ -123,8 +127,8 @@ pub fn run_of(out: &Path, seed: u64) -> PathBuf {
 /// others from their end.
 ///
 /// # Errors
-/// What stopped a run for another reason: the seeds after it are not begun. Or why the first seed
-/// stopped, if none came to its end.
+/// What lies in `out` and would be lost. What stopped a run for another reason: the seeds after it
+/// are not begun. Or why the first seed stopped, if none came to its end.
 ///
 /// # Panics
 /// If there are no recipes.
@@ -137,9 +141,12 @@ pub fn finetune_seeds(
     interrupt: &Interrupt,
     monitor: &mut dyn Monitor,
 ) -> Result<Option<Summary>, SeedError> {
+    let first = recipes[0].value.seed;
+    out_folder::claim(out, start.folder())
+        .map_err(|source| SeedError { seed: first, source: source.into() })?;
     let mut outcomes = Vec::new();
     let mut stopped = Vec::new();
-    for recipe in recipes {
+    for (index, recipe) in recipes.iter().enumerate() {
         let seed = recipe.value.seed;
         let run = run_of(out, seed);
         match finetune(recipe, start, splits, run.clone(), environment, interrupt, monitor) {
@@ -151,13 +158,19 @@ pub fn finetune_seeds(
                     FinetuneError::Diverged(_) => DIVERGENCE_REMEDY,
                     _ => return Err(SeedError { seed, source }),
                 };
-                let reason = source.to_string();
-                monitor.on(Event::Note { step: 0, message: &format!("seed {seed} stopped: {reason}") });
-                stopped.push((StoppedSeed { seed, run, reason, remedy }, source));
+                // Why is said at the end, in the summary or in the error.
+                if let Some(next) = recipes.get(index + 1) {
+                    let message = format!("seed {seed} stopped, seed {} is next", next.value.seed);
+                    monitor.on(Event::Note { step: 0, message: &message });
+                }
+                stopped.push((StoppedSeed { seed, run, reason: source.to_string(), remedy }, source));
             }
         }
     }
     if outcomes.is_empty() {
+        for (StoppedSeed { seed, reason, .. }, _) in &stopped[1..] {
+            monitor.on(Event::Note { step: 0, message: &format!("seed {seed} stopped as well: {reason}") });
+        }
         let (StoppedSeed { seed, .. }, source) = stopped.swap_remove(0);
         return Err(SeedError { seed, source });
     }
@@ -193,7 +206,7 @@ fn sum_up(
         dev: Spread::of(&runs.iter().map(|run| run.dev_f1).collect::<Vec<_>>()),
         test: test_f1.as_deref().map(Spread::of),
         best_seed: best.seed,
-        best: copy_best(&best.run, out).map_err(|(path, source)| FinetuneError::Write { path, source })?,
+        best: out_folder::keep_best(&best.run, out)?,
         pooled_test: pooled(recipe, outcomes, splits)?,
         runs,
         stopped,
@@ -223,33 +236,6 @@ fn pooled(
     let most = recipe.train.max_sentences.unwrap_or(train.len()).min(train.len());
     let evaluation = evaluate(&runs, Some(&SeenEntities::of(&train[..most])), Settings::default());
     Ok(Some(evaluation.expect("every word has a tag, and a split has words")))
-}
-
-/// Copies the files of a run that belong to its tagger. The folder gets its name when it is whole.
-fn copy_best(run: &Path, out: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
-    const OF_THE_RUN: [&str; 4] = ["lock", "run.json", "metrics.jsonl", "report.html"];
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| (path, source)
-    };
-    let (target, partial) = (out.join(BEST), out.join("best.partial"));
-    let remove = |path: &Path| match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((path.to_owned(), error)),
-        _ => Ok(()),
-    };
-    remove(&partial)?;
-    fs::create_dir(&partial).map_err(at(&partial))?;
-    for entry in fs::read_dir(run).map_err(at(run))? {
-        let from = entry.map_err(at(run))?.path();
-        let name = from.file_name().expect("an entry of a folder has a name").to_owned();
-        if from.is_file() && !OF_THE_RUN.iter().any(|other| name == *other) {
-            let to = partial.join(name);
-            fs::copy(&from, &to).map_err(at(&to))?;
-        }
-    }
-    remove(&target)?;
-    fs::rename(&partial, &target).map_err(at(&target))?;
-    Ok(target)
 }
 
 /// A line for each seed, then mean, deviation and the best.

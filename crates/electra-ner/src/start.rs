@@ -51,8 +51,8 @@ impl Start {
     /// A tokenizer with more pieces than the network has rows.
     pub fn scratch(recipe: &Path, config: ModelConfig, tokenizer: Tokenizer) -> Result<Self, FolderError> {
         if tokenizer.vocab_size() > config.vocab_size {
-            return Err(FolderError::Vocabulary {
-                path: recipe.into(),
+            return Err(FolderError::ScratchVocabulary {
+                recipe: recipe.into(),
                 tokenizer: tokenizer.vocab_size(),
                 model: config.vocab_size,
             });
@@ -73,6 +73,14 @@ impl Start {
         match self {
             Self::Pretrained(pretrained) => &pretrained.tokenizer,
             Self::Scratch { tokenizer, .. } => tokenizer,
+        }
+    }
+
+    /// Where the weights lie, if any were learned.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Pretrained(pretrained) => Some(&pretrained.path),
+            Self::Scratch { .. } => None,
         }
     }
 

@@ -16,6 +16,7 @@ use burn::prelude::*;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision};
+use electra_run::durable;
 use electra_text::Tokenizer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,7 +107,7 @@ impl TaggerFolder {
     pub fn write(&self) -> Result<(), FolderError> {
         let write = |name: &str, bytes: &[u8]| {
             let path = self.path.join(name);
-            fs::write(&path, bytes).map_err(|source| FolderError::Write { path, source })
+            durable::write(&path, bytes).map_err(|source| FolderError::Write { path, source })
         };
         let failed = |source| FolderError::Write { path: self.path.clone(), source };
         fs::create_dir_all(&self.path).map_err(failed)?;
@@ -209,8 +210,16 @@ impl TaggerFolder {
     /// # Errors
     /// The window, and what is possible.
     pub fn check_window(&self, window: usize) -> Result<(), FolderError> {
-        pretrained::check_window(&self.path, &self.config, window)
+        check_window(&self.path, &self.config, window)
     }
+}
+
+fn check_window(folder: &Path, config: &ModelConfig, window: usize) -> Result<(), FolderError> {
+    let positions = config.max_position_embeddings;
+    if window <= positions {
+        return Ok(());
+    }
+    Err(FolderError::TaggerWindow { path: folder.join(SETTINGS), window, positions })
 }
 
 fn read_dropout(file: &Path, config: &Value) -> Result<TaggerDropout, FolderError> {
@@ -252,7 +261,7 @@ fn read_settings(
         let found = scheme_name(file.scheme);
         return Err(FolderError::Scheme { path, found, expected: scheme_name(labels.scheme()) });
     }
-    pretrained::check_window(folder, config, file.window)?;
+    check_window(folder, config, file.window)?;
     let SettingsFile { decoding, context, window, .. } = file;
     Ok(TaggerSettings { decoding, context, window })
 }

@@ -95,14 +95,12 @@ impl CheckpointStore {
         Ok(Found { checkpoint: None, passed_over })
     }
 
-    /// The intact checkpoint with the lowest metric.
+    /// The checkpoint of `step` and no other, for those who know which one they need.
     ///
     /// # Errors
-    /// If the folder itself cannot be read.
-    pub fn best(&self) -> Result<Option<Checkpoint>, CheckpointError> {
-        let mut steps = self.steps_with_metric()?;
-        steps.sort_by(|a, b| a.1.total_cmp(&b.1));
-        Ok(steps.into_iter().find_map(|(step, _)| Checkpoint::verify(&self.folder_of(step), step).ok()))
+    /// One line about what is wrong with it, also if it is not there.
+    pub fn of_step(&self, step: u64) -> Result<Checkpoint, String> {
+        Checkpoint::verify(&self.folder_of(step), step)
     }
 
     /// The steps of all checkpoints, intact or not, in ascending order.

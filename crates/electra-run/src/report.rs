@@ -25,8 +25,16 @@ pub const STYLE: &str = include_str!("report/style.css");
 /// Why a folder cannot be reported on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// There is nothing of that name.
+    #[error("there is no folder {0}; name a folder that pretraining or fine-tuning has written")]
+    Absent(PathBuf),
+    /// It is a file.
+    #[error("{0} is a file and no run folder; name the folder that pretraining or fine-tuning has written")]
+    File(PathBuf),
     /// It is not a run folder, or a part of it is not there.
-    #[error("{folder} is no run folder: it has no {missing}; name a folder that pretraining has written")]
+    #[error(
+        "{folder} is no run folder: it has no {missing}; name a folder that pretraining or fine-tuning has written"
+    )]
     Missing {
         /// The folder.
         folder: PathBuf,
@@ -81,8 +89,16 @@ struct Page {
 /// The report on a run, finished or not, as HTML.
 ///
 /// # Errors
-/// If `run_folder` lacks `run.json` or `metrics.jsonl`, or one of them cannot be read.
+/// If `run_folder` is not there, lacks `run.json` or `metrics.jsonl`, or one of them cannot be read.
 pub fn render(run_folder: &Path) -> Result<String, ReportError> {
+    match run_folder.metadata() {
+        Ok(there) if there.is_dir() => {}
+        Ok(_) => return Err(ReportError::File(run_folder.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ReportError::Absent(run_folder.to_owned()));
+        }
+        Err(source) => return Err(ReportError::Io { path: run_folder.to_owned(), source }),
+    }
     for missing in ["run.json", "metrics.jsonl"] {
         if !run_folder.join(missing).is_file() {
             return Err(ReportError::Missing { folder: run_folder.to_owned(), missing: missing.to_owned() });

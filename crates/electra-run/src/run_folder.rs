@@ -8,6 +8,7 @@
 //! ```
 
 mod differences;
+mod weights;
 
 use std::fs;
 use std::io;
@@ -20,6 +21,8 @@ use crate::durable;
 use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
+
+pub use weights::{DamagedWeights, check_weights};
 
 /// What makes a run the run that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,13 +34,13 @@ impl EvalCommand {
 /// Score predicted entities as seqeval and conlleval do
 #[derive(Args)]
 #[command(after_help = "Examples:
-  electra eval ner --pred runs/wnut17/predictions.conll
+  electra eval ner --pred runs/wnut17/seed-1/predictions-test.conll
   electra eval ner --gold test.conll --pred tags.conll --train train.conll
   electra eval ner --gold test.conll --pred ours.conll --against theirs.conll
   electra eval ner --pred a1.conll --pred a2.conll --against b1.conll --against b2.conll --json
 
-Files have a token first in each line and a blank line between sentences. Predictions have the gold and the
-predicted tag in the last two columns, as the conlleval script reads them, or with --gold the predicted tag
+Files have a token first in each line and a blank line between sentences. Predictions have the gold and the \
+predicted tag in the last two columns, as the conlleval script reads them, or with --gold the predicted tag \
 alone. Several files of a side are runs on the same sentences, for example seeds: they are scored together.")]
 pub struct NerEval {
     /// Gold file, tag in the last column; may be left out if --pred holds gold tags

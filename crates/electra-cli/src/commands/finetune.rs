@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use electra_ner::Event;
 use electra_ner::finetune::Environment;
 use electra_ner::pretrained::Pretrained;
 use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
-use electra_ner::seeds::{Summary, finetune_seeds, run_of};
+use electra_ner::seeds::{StoppedSeed, Summary, finetune_seeds, run_of};
 use electra_ner::splits::{Split, Splits};
 use electra_ner::start::Start;
 use electra_run::interrupt::Interrupt;
@@ -45,17 +46,23 @@ impl FinetuneCommand {
 #[derive(Args)]
 #[command(after_help = "Examples:
   electra finetune ner --model runs/tiny --train train.conll --dev dev.conll --test test.conll
-  electra finetune ner configs/ner/wnut17.toml --model runs/tiny --train train.conll --dev dev.conll --seeds 5
-  electra finetune ner --model scratch:runs/tiny --train train.conll --dev dev.conll --out runs/control
-  electra finetune ner --model runs/tiny --train train.conll --dev dev.conll --set labels.decoding=\"crf\"
+  electra finetune ner configs/ner/wnut17.toml --model runs/tiny --seeds 5 \\
+    --train train.conll --dev dev.conll
+  electra finetune ner --model scratch:runs/tiny --out runs/control \\
+    --train train.conll --dev dev.conll
+  electra finetune ner --model runs/tiny --set labels.decoding=\"crf\" \\
+    --train train.conll --dev dev.conll
 
-Each seed is a run of its own in OUT/seed-N, with predictions, scores and model card; OUT/best is a copy of the
-tagger with the best F1 on the development data, and OUT/summary.json sums up. Without a recipe the one of
-configs/ner/default.toml is used, which is part of the program.
+Each seed is a run of its own in OUT/seed-N, with predictions, scores and model card; OUT/best is a copy of the \
+tagger with the best F1 on the development data, and OUT/summary.json sums up. OUT may hold nothing else. Without \
+a recipe the one of configs/ner/default.toml is used, which is part of the program; its window of 128 pieces is \
+shortened to what the model can read.
 
-The same command again goes on where it stands: seeds that are finished are not trained again. Ctrl-C and SIGTERM
-finish the step, save and exit with 75. A seed that learns nothing is
-stopped, the others go on, and the exit code is 4.")]
+The same command again goes on where it stands: seeds that are finished are not trained again. Ctrl-C and SIGTERM \
+finish the step, save and exit with 75.
+
+A seed that has found no entity correctly, or whose loss has not moved, after 3 epochs (guard.epochs) and 300 \
+steps (guard.steps) is stopped; the others go on, and the exit code is 4.")]
 pub struct FinetuneNer {
     /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
     recipe: Option<PathBuf>,
@@ -156,16 +163,27 @@ fn of_data(data: &Path) -> Result<Tokenizer, Failure> {
 impl FinetuneNer {
     fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
-        let first = load_ner_recipe(self.recipe.as_deref(), &self.with.overrides)?;
+        let mut overrides = self.with.overrides;
+        let mut first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;
         let options: ReadOptions = self.reading.options();
         let read = |path: &PathBuf| Split::read(path, &options);
         let test = self.test.as_ref().map(read).transpose()?;
         let splits = Splits { train: read(&self.train)?, dev: read(&self.dev)?, test };
         let start = self.model.open(self.tokenizer.as_deref())?;
         let out = self.out.unwrap_or_else(|| PathBuf::from("runs").join(&first.value.name));
-        let recipes = with_seeds(self.recipe.as_deref(), &self.with.overrides, first, self.seeds)?;
         let interrupt = Interrupt::listen()?;
         let mut monitor = watch::epoch_monitor(self.display, &interrupt)?;
+        let positions = start.config().max_position_embeddings;
+        if let Some(window) = Recipe::shorter_window(self.recipe.as_deref(), &first, positions) {
+            let default = first.value.input.window;
+            // A part of the recipe, so that the run says with which window it was trained.
+            overrides.push(format!("input.window={window}"));
+            first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;
+            let message =
+                format!("input.window is {window} and not the default {default}: the model reads no more");
+            monitor.on(Event::Note { step: 0, message: &message });
+        }
+        let recipes = with_seeds(self.recipe.as_deref(), &overrides, first, self.seeds)?;
         let summary =
             train(&recipes, &start, &splits, &out, self.with.device, threads, &interrupt, &mut *monitor);
         drop(monitor);
@@ -181,8 +199,10 @@ impl FinetuneNer {
             }
             println!("{summary}");
         }
-        for stopped in &summary.stopped {
-            eprintln!("\nseed {}: {}\nhelp: {}", stopped.seed, stopped.reason, stopped.remedy);
+        for StoppedSeed { seed, reason, remedy, .. } in &summary.stopped {
+            // The table has told why.
+            let why = if self.json { format!("seed {seed}: {reason}\n") } else { String::new() };
+            eprintln!("\n{why}help for seed {seed}: {remedy}");
         }
         Ok(if summary.stopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(failure::DIVERGED) })
     }

@@ -38,9 +38,9 @@ const MAX_WORDS: usize = 1000;
   electra predict --model DIR --format html --out news.html news.txt
   electra predict --model DIR --format conll --pretokenized words.txt > tags.conll
 
-json gives one object a line for each entity: entity_group (its type), score, word (the input from start to
-end, as it was written), start and end in Unicode characters of the whole input, as Python counts them. The
-score is the mean over the entity's words of the probability of the label that each was given. Each word has
+json gives one object a line for each entity: entity_group (its type), score, word (the input from start to \
+end, as it was written), start and end in Unicode characters of the whole input, as Python counts them. The \
+score is the mean over the entity's words of the probability of the label that each was given. Each word has \
 one label; words are never split.
 
 conll gives `word TAB tag` lines and a blank line behind each sentence. Text and HTML show the whole input.")]

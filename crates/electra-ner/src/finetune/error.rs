@@ -15,6 +15,7 @@ use crate::folder_error::FolderError;
 use crate::loss::LossError;
 use crate::predictions::PredictionsError;
 use crate::rates::RatesError;
+use crate::seeds::OutFolderError;
 
 /// What to do about a divergence.
 pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
@@ -61,9 +62,25 @@ pub enum FinetuneError {
         /// One line for each.
         damage: Vec<String>,
     },
+    /// The weights that are to be kept are gone.
+    #[error(
+        "the checkpoint of the best epoch, {epoch}, cannot be used: {damage}; restore it from a copy, or remove \
+         {run} and give the same command again: that trains the seed anew, to the same bits on this machine"
+    )]
+    BestLost {
+        /// Folder of the run.
+        run: PathBuf,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// What is wrong with its checkpoint.
+        damage: String,
+    },
     /// The log of metrics cannot be written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The folder of all seeds cannot be used.
+    #[error(transparent)]
+    OutFolder(#[from] OutFolderError),
     /// Predictions cannot be written, or not be read back.
     #[error(transparent)]
     Predictions(#[from] PredictionsError),
@@ -81,4 +98,20 @@ pub enum FinetuneError {
     /// The run learns nothing.
     #[error("this run is dead: {0}")]
     Dead(#[from] DeadRun),
+}
+
+impl FinetuneError {
+    /// Whether it is about the training of one seed. The others are about what all seeds have in
+    /// common, or name a file of the seed.
+    pub fn is_of_one_seed(&self) -> bool {
+        matches!(
+            self,
+            Self::Checkpoint(_)
+                | Self::Snapshot(_)
+                | Self::Lost { .. }
+                | Self::BestLost { .. }
+                | Self::Diverged(_)
+                | Self::Dead(_)
+        )
+    }
 }

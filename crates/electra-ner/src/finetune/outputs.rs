@@ -1,20 +1,27 @@
 //! What a finished run leaves behind: tagger, predictions, scores, model card.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_run::durable;
+use electra_run::run_folder::check_weights;
+use electra_text::wordpiece::SAVED_FILES;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
 use super::error::FinetuneError;
 use super::snapshot::tagger_of;
+use crate::dead_run;
+use crate::folder_error::FolderError;
 use crate::metrics::{Bootstrap, Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
-use crate::predictions::{self, Predictions};
+use crate::predictions::{self, Gold, Predictions};
+use crate::pretrained::MODEL;
 use crate::splits::{SplitFacts, Splits};
 use crate::tag::WindowedSentences;
-use crate::tagger_folder::{TaggerFolder, TaggerSettings};
+use crate::tagger_folder::{CRF_SCORES, SETTINGS, TaggerFolder, TaggerSettings};
 
 /// File of the scores. It is written last: a run that has it is finished.
 pub const SCORES: &str = "scores.json";
@@ -37,6 +44,9 @@ pub struct Outcome {
     pub epochs: usize,
     /// The epoch that was kept, from 1.
     pub best_epoch: usize,
+    /// BLAKE3 of the tagger's weights, in hexadecimal; none where an earlier version wrote it.
+    #[serde(default)]
+    pub weights_hash: Option<String>,
     /// Scores on the development data, which chose the epoch.
     pub dev: SplitOutcome,
     /// Scores on the test data, if there is any.
@@ -77,15 +87,57 @@ struct Details {
 impl Outcome {
     /// The outcome of the finished run in a folder; none if it is not finished, or was not scored
     /// on this test data.
-    pub(super) fn read(run: &Path, splits: &Splits) -> Option<Self> {
-        let bytes = std::fs::read(run.join(SCORES)).ok()?;
-        let outcome: Self = serde_json::from_slice(&bytes).ok()?;
-        let is_scored = splits.test.as_ref().is_none_or(|test| {
-            outcome.test.as_ref().is_some_and(|scored| scored.hash == test.facts.hash)
-                && run.join(PREDICTIONS_TEST).exists()
-        });
-        is_scored.then(|| Self { run: run.to_owned(), ..outcome })
+    ///
+    /// # Errors
+    /// What is wrong with the tagger or the predictions of a finished run: they are not to be
+    /// believed, and can be written again.
+    pub(super) fn read(run: &Path, splits: &Splits) -> Result<Option<Self>, String> {
+        let Ok(bytes) = std::fs::read(run.join(SCORES)) else { return Ok(None) };
+        let Ok(outcome) = serde_json::from_slice::<Self>(&bytes) else { return Ok(None) };
+        let is_scored = splits
+            .test
+            .as_ref()
+            .is_none_or(|test| outcome.test.as_ref().is_some_and(|scored| scored.hash == test.facts.hash));
+        if !is_scored {
+            return Ok(None);
+        }
+        // The tagger could be opened without some of them, and would be another one.
+        if let Some(missing) = [SETTINGS].iter().chain(&SAVED_FILES).find(|name| !run.join(name).is_file()) {
+            return Err(format!("{} is missing", run.join(missing).display()));
+        }
+        check_weights(&run.join(MODEL)).map_err(|error| error.to_string())?;
+        if let Some(saved) = &outcome.weights_hash {
+            let found =
+                weights_hash(run).map_err(|error| format!("{}: {error}", run.join(MODEL).display()))?;
+            if found != *saved {
+                let path = run.join(MODEL).display().to_string();
+                return Err(format!("{path} is not what was saved (BLAKE3 differs)"));
+            }
+        }
+        TaggerFolder::open(run).map_err(|error| error.to_string())?;
+        for (split, file) in [(Some(&splits.dev), PREDICTIONS_DEV), (splits.test.as_ref(), PREDICTIONS_TEST)]
+        {
+            let Some(split) = split else { continue };
+            let gold = Gold { path: &split.path, sentences: &split.sentences };
+            predictions::read(&run.join(file), Some(gold)).map_err(|error| error.to_string())?;
+        }
+        Ok(Some(Self { run: run.to_owned(), ..outcome }))
     }
+}
+
+/// BLAKE3 of the tagger's weights, those of its CRF included.
+fn weights_hash(run: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for name in [MODEL, CRF_SCORES] {
+        match File::open(run.join(name)) {
+            Ok(file) => {
+                hasher.update_reader(file)?;
+            }
+            Err(error) if name == CRF_SCORES && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 impl Run<'_> {
@@ -93,8 +145,15 @@ impl Run<'_> {
     pub(super) fn finish(&mut self) -> Result<Outcome, FinetuneError> {
         let task = self.task;
         let recipe = task.recipe;
-        let lost = || FinetuneError::Lost { path: self.folder.checkpoints(), damage: vec![] };
-        let best = self.store.best()?.ok_or_else(lost)?;
+        let progress = &self.snapshot.progress;
+        let (best_epoch, _) = progress.best().expect("a recipe has epochs, and a trained run has done some");
+        // Another checkpoint would be another tagger under these scores.
+        let best = self.store.of_step((best_epoch as u64 + 1) * task.batches.steps());
+        let best = best.map_err(|damage| FinetuneError::BestLost {
+            run: self.folder.path().to_owned(),
+            epoch: best_epoch + 1,
+            damage,
+        })?;
         let device = self.steps.device.clone().inner();
         let tagger = tagger_of(&best, task.shape(), &device, recipe.train.precision)?;
 
@@ -131,17 +190,6 @@ impl Run<'_> {
             details.insert(name, Details { data: split.facts.clone(), unknown_tags, evaluation });
         }
 
-        let mut outcomes = outcomes.into_iter();
-        let progress = &self.snapshot.progress;
-        let outcome = Outcome {
-            run: self.folder.path().to_owned(),
-            seed: recipe.seed,
-            steps: progress.step,
-            epochs: progress.epochs.len(),
-            best_epoch: progress.best().map_or(0, |(epoch, _)| epoch + 1),
-            dev: outcomes.next().expect("there is development data"),
-            test: outcomes.next(),
-        };
         let labels = &recipe.labels;
         let settings = TaggerSettings {
             decoding: labels.decoding,
@@ -151,6 +199,18 @@ impl Run<'_> {
         let tokenizer = task.start.tokenizer().clone();
         TaggerFolder::new(self.folder.path(), &tagger, task.shape(), recipe.dropout, settings, tokenizer)
             .write()?;
+        let mut outcomes = outcomes.into_iter();
+        let progress = &self.snapshot.progress;
+        let outcome = Outcome {
+            run: self.folder.path().to_owned(),
+            seed: recipe.seed,
+            steps: progress.step,
+            epochs: progress.epochs.len(),
+            best_epoch: best_epoch + 1,
+            weights_hash: Some(self.weights_hash()?),
+            dev: outcomes.next().expect("there is development data"),
+            test: outcomes.next(),
+        };
         let card = model_card::render(&Card {
             recipe,
             recipe_text: &self.recipe.text,
@@ -163,14 +223,24 @@ impl Run<'_> {
                 .map(|(name, details)| (*name, &details.data, &details.evaluation))
                 .collect(),
         });
-        self.write("README.md", card.as_bytes())?;
+        self.write(model_card::README, card.as_bytes())?;
         if outcome.dev.f1 == 0.0 {
-            self.note(&format!("no entity was found; {}", crate::dead_run::REMEDY))?;
+            self.note(&format!(
+                "no entity of the development data was found correctly in {} epochs of {} steps: {}",
+                outcome.epochs,
+                task.batches.steps(),
+                dead_run::REMEDY
+            ))?;
         }
         let file = ScoresFile { outcome: &outcome, details };
         let scores = serde_json::to_string_pretty(&file).expect("scores are JSON") + "\n";
         self.write(SCORES, scores.as_bytes())?;
         Ok(outcome)
+    }
+
+    fn weights_hash(&self) -> Result<String, FinetuneError> {
+        let path = self.folder.path();
+        weights_hash(path).map_err(|source| FolderError::Read { path: path.join(MODEL), source }.into())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FinetuneError> {

@@ -1,6 +1,7 @@
 //! Fine-tuning from start to end, on a network of a few thousand parameters.
 
 mod accumulation;
+mod damage;
 mod dead_runs;
 mod learning;
 mod recipes;

@@ -95,11 +95,13 @@ fn a_window_longer_than_the_position_table_is_refused_with_the_longest_that_goes
     let pretrained = discriminator_folder();
     let pretrained = Pretrained::open(pretrained.path()).unwrap();
     assert!(pretrained.check_window(32).is_ok());
-    assert_says(pretrained.check_window(64).unwrap_err(), &["at most 32", "window is 64", "window = 32"]);
+    let parts = ["at most 32", "input.window is 64", "--set input.window=32"];
+    assert_says(pretrained.check_window(64).unwrap_err(), &parts);
     let folder = own_folder();
     assert!(TaggerFolder::open(folder.path()).unwrap().check_window(33).is_err());
     change(&folder.path().join("tagger.json"), |json| json["window"] = 64.into());
-    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["at most 32", "window is 64"]);
+    let parts = ["tagger.json: the window is 64", "at most 32", "copy the folder again"];
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &parts);
 }
 
 #[test]

@@ -79,7 +79,6 @@ fn the_last_few_and_the_best_are_kept() {
         save(&store, step, metric);
     }
     assert_eq!(store.steps().unwrap(), [20, 40, 50]);
-    assert_eq!(store.best().unwrap().unwrap().step, 20);
     assert_eq!(fs::read_to_string(folder.path().join(BEST)).unwrap(), "{\"step\":20,\"metric\":1.0}\n");
     save(&store, 60, Some(0.5));
     assert_eq!(store.steps().unwrap(), [50, 60]);
@@ -298,11 +297,15 @@ fn a_save_that_fails_for_real_leaves_the_previous_checkpoint() {
 }
 
 #[test]
-fn best_passes_over_damage() {
+fn the_checkpoint_of_a_step_is_that_one_or_an_error_and_never_another() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), 3);
     save(&store, 1, Some(2.0));
     save(&store, 2, Some(1.0));
-    fs::write(store.folder_of(2).join("model"), "").unwrap();
-    assert_eq!(store.best().unwrap().unwrap().step, 1);
+    assert_eq!(store.of_step(2).unwrap().step, 2);
+    let damaged = store.folder_of(2).join("model");
+    fs::write(&damaged, "").unwrap();
+    assert_eq!(store.of_step(2).unwrap_err(), format!("{}: has 0 bytes, 15 were saved", damaged.display()));
+    fs::remove_dir_all(store.folder_of(2)).unwrap();
+    assert!(store.of_step(2).unwrap_err().contains("No such file"));
 }

@@ -128,7 +128,14 @@ fn load_file(
             return Err(RecipeError::of_file(name, format!("not UTF-8 text from byte {at} on"))
                 .with_help("a recipe is a TOML file, which is UTF-8 text"));
         }
-        Err(error) => return Err(RecipeError::of_file(name, format!("cannot be read: {error}"))),
+        Err(error) => {
+            let help = if path.is_dir() {
+                "it is a folder: name the recipe in it"
+            } else {
+                "name a recipe in TOML: those that come with the program are in configs/"
+            };
+            return Err(RecipeError::of_file(name, format!("cannot be read: {error}")).with_help(help));
+        }
     };
     let mut document = Document::parse(&name, text, origins)?;
     check_version(&mut document, origins)?;

@@ -210,7 +210,11 @@ fn what_is_missing_is_named() {
     assert!(message(folder.path()).contains("is no run folder: it has no metrics.jsonl"));
     fs::remove_file(folder.path().join("run.json")).unwrap();
     assert!(message(folder.path()).contains("it has no run.json"));
-    assert!(message(&folder.path().join("absent")).contains("it has no run.json"));
+    let absent = folder.path().join("absent");
+    assert!(message(&absent).starts_with(&format!("there is no folder {}", absent.display())));
+    let file = folder.path().join("scores.csv");
+    fs::write(&file, "").unwrap();
+    assert!(message(&file).contains("scores.csv is a file and no run folder"));
     let folder = run(&[start()]);
     fs::write(folder.path().join("run.json"), "{").unwrap();
     assert!(message(folder.path()).contains("run.json is damaged"));

@@ -17,11 +17,11 @@ use crate::failure::Failure;
 #[derive(Args)]
 #[command(after_help = "Examples:
   electra ner check train.conll dev.conll test.conll
-  electra ner check --train a.jsonl.gz --test b.jsonl.gz --window 256 --tokenizer runs/tiny/tokenizer
+  electra ner check --train a.jsonl.gz --test b.jsonl.gz --tokenizer runs/tiny/tokenizer
   electra ner check old.txt --encoding cp1252 --json | jq .splits[0].invalid_transitions
 
-Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" and
-\"ner_tags\", or JSON lines with \"text\" and \"spans\"; each also .gz or .zst. What FILES are for is told by
+Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" and \
+\"ner_tags\", or JSON lines with \"text\" and \"spans\"; each also .gz or .zst. What FILES are for is told by \
 their names: train, dev (valid, testa) or test (testb) as a word of its own.")]
 pub struct CheckCommand {
     /// Files, named after what they are for
