@@ -198,13 +198,20 @@ fn has_library(name: &str) -> bool {
         .any(|folder| !folder.is_empty() && std::path::Path::new(folder).join(name).exists())
 }
 
+/// The most threads that anybody could mean.
+const MOST_THREADS: usize = 4096;
+
 /// Sets the number of CPU threads that every operation shares.
 ///
 /// # Errors
 /// If the pool exists already or cannot be made.
 pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
     let threads = match threads {
-        Some(0) => return Err(Failure::new("--threads 0", "give at least 1")),
+        Some(threads) if !(1..=MOST_THREADS).contains(&threads) => {
+            let help =
+                format!("give at least 1 and at most {MOST_THREADS}; more than there are cores are slower");
+            return Err(Failure::new(format!("--threads {threads}"), help));
+        }
         Some(threads) => threads,
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };

@@ -71,6 +71,9 @@ fn text_becomes_a_detector_that_survives_export_and_import() {
     );
     bench.succeed("export hf detector --out alone");
     assert_eq!(bench.names("alone"), ["discriminator"]);
+    // Over an earlier export: nothing of the other model stays.
+    bench.succeed("export hf detector --out again --force");
+    assert_eq!(bench.names("again"), ["discriminator"]);
 }
 
 fn check_run_folder(bench: &Workbench, forecast: &Value) {

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use workbench::{PATIENCE, Ran, Workbench, assert_says, corpus};
+use workbench::{PATIENCE, Ran, VOCABULARY, Workbench, assert_says, corpus};
 
 const BUILD: &str = "data build --tokenizer tokenizer --seq-len 32 --out built --input";
 const PRETRAIN: &str = "pretrain recipe.toml --no-plan --run run";
@@ -332,6 +332,8 @@ fn a_model_that_is_none() {
     assert_says(&bench.refuse("export hf empty --out out"), &["empty holds no model"]);
     assert_says(&bench.refuse("import hf empty --out out"), &["empty/config.json", "No such file"]);
     assert_says(&bench.refuse("report empty"), &["empty is no run folder", "run.json"]);
+    assert_says(&bench.refuse("report gone"), &["there is no folder gone", "help: name a folder"]);
+    assert_says(&bench.refuse("report corpus.txt"), &["corpus.txt is a file and no run folder", "help:"]);
     assert!(!bench.path("out").exists());
 }
 
@@ -340,6 +342,9 @@ fn an_output_that_is_there() {
     let bench = Workbench::with_data();
     bench.succeed(&format!("{PRETRAIN} --set train.steps=5"));
     assert_says(&bench.refuse("export hf run --out data"), &["data exists", "--force"]);
+    let error = bench.refuse("export hf run --out data --force");
+    assert_says(&error, &["data is no earlier export", "discriminator and generator"]);
+    assert_eq!(bench.run("export hf run --out out --dropout 3").code, Some(2));
     let error = bench.refuse("data tokenizer --input corpus.txt --vocab-size 100 --out tokenizer");
     assert_says(&error, &["tokenizer holds a tokenizer already", "--force"]);
     bench.write("more.txt", corpus(90, 5));
@@ -358,6 +363,19 @@ fn a_count_of_nothing() {
     ] {
         assert_says(&bench.refuse(line), &[flag, "give at least 1"]);
     }
+}
+
+#[test]
+fn a_run_that_learns_slowly_has_not_diverged() {
+    // Neighbours' embeddings cost more than guessing does, and with this rate they stay.
+    let bench = Workbench::with_data();
+    let start = "--set model.position_start=\"neighbours\" --set model.kernel_gain=2.8";
+    let slow = format!("{PRETRAIN} {start} --set schedule.learning_rate=1e-7 --set train.steps=30");
+    bench.succeed(&slow);
+    let metrics = bench.metrics("run");
+    let last = metrics.iter().rfind(|line| line["kind"] == "train").unwrap()["loss"].as_f64().unwrap();
+    let guessing = (VOCABULARY as f64).ln() + 50.0 * 2f64.ln();
+    assert!(last > 1.2 * guessing, "{last} is no slow start");
 }
 
 #[test]

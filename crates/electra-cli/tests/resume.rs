@@ -182,6 +182,16 @@ fn a_finished_run_stays_as_it_is() {
     std::fs::remove_file(bench.path("run/model.safetensors")).unwrap();
     bench.succeed(command);
     assert!(bench.bytes("run/model.safetensors") == before["run/model.safetensors"]);
+    // Those that are damaged as well.
+    bench.write("run/model.safetensors", &before["run/model.safetensors"][..1000]);
+    assert_says(&bench.succeed(command).stderr, &["run/model.safetensors", "written again from the last"]);
+    assert!(bench.bytes("run/model.safetensors") == before["run/model.safetensors"]);
+    // Without any checkpoint there is nothing to go on from, which is told and logged.
+    std::fs::remove_dir_all(bench.path("run/checkpoints")).unwrap();
+    let told = "the log reaches step 12, but no checkpoint is left: training begins again at step 0";
+    assert_says(&bench.succeed(command).stderr, &[told]);
+    assert!(bench.metrics("run").iter().any(|line| line["message"] == told));
+    assert!(bench.bytes("run/model.safetensors") == before["run/model.safetensors"]);
 }
 
 #[test]

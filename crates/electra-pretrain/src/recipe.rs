@@ -221,13 +221,20 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     let r = &resolved.value;
     let fail = |key: &str, message: String, help: &str| {
         // What begins with a verb speaks of the key.
-        let verbs = ["is ", "needs ", "has no ", "shares ", "draws ", "cannot "];
+        let verbs =
+            ["is ", "needs ", "has no ", "shares ", "draws ", "cannot ", "differs ", "stands ", "comes out "];
         let speaks_of_key = verbs.iter().any(|verb| message.starts_with(verb));
         let message = if speaks_of_key { format!("`{key}` {message}") } else { message };
         Err(resolved.error_at(key, message, help))
     };
     if let Err(error) = r.model.validate() {
-        return fail(&format!("model.{}", error.key), error.message, "see configs/pretrain/small.toml");
+        let help = match r.model.generator.tie {
+            TieMode::All => {
+                "sizes of the generator are the discriminator's where all is tied: leave them out, or set width and depth to 1"
+            }
+            _ => "configs/pretrain/small.toml has the paper's sizes",
+        };
+        return fail(&format!("model.{}", error.key), error.message, help);
     }
     if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
         return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
@@ -304,6 +311,15 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
                 return fail("model.generator.tie", message.into(), "use \"embeddings\" or \"none\"");
             }
         }
+        let weighs_samples = if let Objective::Electric(_) = r.objective { "Electric" } else { "a reward" };
+        let needs_samples =
+            matches!(r.objective, Objective::Electric(_)) || r.scheme == Scheme::Adversarial {};
+        if needs_samples && matches!(r.masking, Masking::Google { .. }) {
+            let message = format!(
+                "is \"google\", which may draw two samples for one token, but {weighs_samples} weighs each alone"
+            );
+            return fail("masking.kind", message, "use \"without-replacement\"");
+        }
         let temperature = joint.temperature;
         if !(temperature.is_finite() && temperature > 0.0) {
             return fail("objective.temperature", format!("is {temperature}"), "expected a number above 0");
@@ -326,17 +342,15 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     for (_, steps) in r.scheme.stages(r.train.steps) {
         let Err(error) = r.schedule(steps).check() else { continue };
         use electra_optim::ScheduleError as E;
-        let key = match error {
-            E::Peak { .. } => "schedule.learning_rate",
-            E::NoSteps => "train.steps",
-            E::Warmup { .. } => "schedule.warmup_steps",
-            E::Power { .. } => "schedule.decay",
+        let (key, help) = match error {
+            E::Peak { .. } => ("schedule.learning_rate", "expected a rate above 0, such as 5e-4"),
+            E::NoSteps => ("train.steps", "expected at least 1 step"),
+            E::Warmup { .. } => {
+                ("schedule.warmup_steps", "the schedule covers the steps of a stage, by default train.steps")
+            }
+            E::Power { .. } => ("schedule.decay", "expected a power above 0; 1 is linear"),
         };
-        return fail(
-            key,
-            error.to_string(),
-            "the schedule covers the steps of a stage, by default train.steps",
-        );
+        return fail(key, error.to_string(), help);
     }
     let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
     if batch == 0 {

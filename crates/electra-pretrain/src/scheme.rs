@@ -53,6 +53,14 @@ impl Scheme {
         }
     }
 
+    /// Steps of the first of two stages.
+    pub fn generator_steps(&self) -> Option<u64> {
+        match *self {
+            Self::TwoStage { generator_steps, .. } => Some(generator_steps),
+            Self::Joint {} | Self::Adversarial {} => None,
+        }
+    }
+
     /// First step and number of steps of each stage of a run of `steps`.
     pub fn stages(&self, steps: u64) -> Vec<(u64, u64)> {
         match *self {

@@ -15,8 +15,8 @@ use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
-use electra_run::record::{LogError, MetricsLog, RunRecord, TensorBoard};
-use electra_run::run_folder::{RunFolder, RunFolderError};
+use electra_run::record::{LogError, MetricsLog, RunRecord, TensorBoard, read_metrics};
+use electra_run::run_folder::{RunFolder, RunFolderError, check_weights};
 use electra_text::DataSet;
 use thiserror::Error;
 
@@ -112,13 +112,29 @@ pub fn pretrain(
     for damage in &found.passed_over {
         monitor.on(Event::Note { step: 0, message: &format!("passed over a damaged checkpoint: {damage}") });
     }
-    if let Some(checkpoint) = &found.checkpoint
-        && checkpoint.step >= r.train.steps
-        && folder.model().exists()
-    {
-        let message = format!("all {} steps are done already", r.train.steps);
-        monitor.on(Event::Note { step: checkpoint.step, message: &message });
-        return Ok(Ended::Finished);
+    let is_done = found.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.step >= r.train.steps);
+    if is_done && folder.model().exists() {
+        let (step, intact) = (r.train.steps, check_weights(&folder.model()));
+        let message = match &intact {
+            Ok(()) => format!("all {step} steps are done already"),
+            Err(damage) => format!("{damage}; it is written again from the last checkpoint"),
+        };
+        monitor.on(Event::Note { step, message: &message });
+        if intact.is_ok() {
+            return Ok(Ended::Finished);
+        }
+    }
+    let reached = match found.checkpoint {
+        None if folder.metrics().exists() => {
+            read_metrics(&folder.metrics())?.last().map_or(0, |last| last.step)
+        }
+        _ => 0,
+    };
+    let lost = (reached > 0).then(|| {
+        format!("the log reaches step {reached}, but no checkpoint is left: training begins again at step 0")
+    });
+    if let Some(message) = &lost {
+        monitor.on(Event::Note { step: 0, message });
     }
     let snapshot = match &found.checkpoint {
         Some(checkpoint) => Snapshot::load(checkpoint, r, &device)?,
@@ -128,7 +144,7 @@ pub fn pretrain(
 
     let mut run = Run::new(recipe, foreseen, &device, data, folder, store, snapshot, monitor)?;
     // Told already: the log is opened last.
-    for message in changes.iter().chain(&found.passed_over) {
+    for message in changes.iter().chain(&found.passed_over).chain(&lost) {
         run.log.event(run.snapshot.step, message)?;
     }
     // After the log has told: a crash between the two repeats a line and loses none.
@@ -153,6 +169,8 @@ struct Run<'a> {
     /// Step and held-out loss of the last evaluation: what the best checkpoint is chosen by.
     heldout_loss: Option<(u64, f64)>,
     told_board_failure: bool,
+    /// What the first logged interval of the stage came to, in this process.
+    first_loss: Option<(Stage, f64)>,
     told_loss_scale: bool,
 }
 
@@ -203,6 +221,7 @@ impl<'a> Run<'a> {
             started: Instant::now(),
             heldout_loss: None,
             told_board_failure: false,
+            first_loss: None,
             told_loss_scale: false,
         })
     }

@@ -31,9 +31,9 @@ pub struct HfExport {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Dropout that config.json states, for fine-tuning
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = dropout_rate, value_name = "P")]
     dropout: f64,
-    /// Write over an earlier export
+    /// Replace an earlier export
     #[arg(long)]
     force: bool,
 }
@@ -47,12 +47,16 @@ impl ExportCommand {
         let Self::Hf(arguments) = self;
         let device: Device = DeviceName::Flex.open()?;
         let folder = ModelFolder::open(&arguments.run)?;
-        if arguments.out.exists() && !arguments.force {
-            let out = arguments.out.display();
-            return Err(Failure::new(
-                format!("{out} exists"),
-                "give another folder, or --force to write over it",
-            ));
+        let out = &arguments.out;
+        if out.exists() {
+            if !arguments.force {
+                let message = format!("{} exists", out.display());
+                return Err(Failure::new(
+                    message,
+                    "give another folder, or --force to replace an earlier export",
+                ));
+            }
+            check_earlier_export(out)?;
         }
         let dropout = HfDropout { hidden: arguments.dropout, attention: arguments.dropout };
         let mut networks = vec![("discriminator", HfNetwork::Discriminator)];
@@ -61,14 +65,50 @@ impl ExportCommand {
             networks.push(("generator", HfNetwork::Generator));
         }
         let electra = folder.electra(&device)?;
+        let names: Vec<&str> = networks.iter().map(|(name, _)| *name).collect();
         for (name, network) in networks {
             let model = hf::export(&electra, &folder.config, dropout, network);
-            let out = arguments.out.join(name);
-            write_folder(&out, &folder, &model)?;
-            println!("{}", out.display());
+            write_folder(&out.join(name), &folder, &model)?;
+            println!("{}", out.join(name).display());
+        }
+        // Networks of an earlier export that this model does not have.
+        for name in NETWORKS.into_iter().filter(|name| !names.contains(name)) {
+            let stale = out.join(name);
+            if stale.exists() {
+                fs::remove_dir_all(&stale)
+                    .map_err(|e| Failure::new(format!("cannot remove {}: {e}", stale.display()), ""))?;
+                println!("removed {}, which was of an earlier export", stale.display());
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Folders of an export.
+const NETWORKS: [&str; 2] = ["discriminator", "generator"];
+
+/// A share of numbers that are set to zero.
+fn dropout_rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("expected at least 0 and less than 1".to_owned()) }
+}
+
+/// Refuses to write over a folder that is no export.
+fn check_earlier_export(out: &Path) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::new(format!("cannot read {}: {e}", out.display()), "");
+    for entry in fs::read_dir(out).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if !NETWORKS.iter().any(|network| name == *network) {
+            let message = format!(
+                "{} is no earlier export: it holds {}, and an export holds {} alone",
+                out.display(),
+                Path::new(&name).display(),
+                NETWORKS.join(" and ")
+            );
+            return Err(Failure::new(message, "give another folder"));
+        }
+    }
+    Ok(())
 }
 
 fn write_folder(out: &Path, folder: &ModelFolder, model: &hf::HfModel) -> Result<(), Failure> {

@@ -89,8 +89,16 @@ impl Run<'_> {
         }
         let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
         self.monitor.on(Event::Trained { step, record: &record, seconds_left });
+        let stage = r.scheme.stage(step.saturating_sub(1));
+        let first = match self.first_loss {
+            Some((of, first)) if of == stage => first,
+            _ => self.first_loss.insert((stage, record.loss)).1,
+        };
         let is_late = r.is_warm(step) && step > r.log.every_steps;
-        if let Some(untrained) = untrained_loss(r, step).filter(|u| is_late && record.loss > 1.2 * u) {
+        // Some starts cost up to twice what guessing does, and a run that leaves one slowly has not
+        // risen.
+        let untrained = untrained_loss(r, step).map(|untrained| first.clamp(untrained, 2.0 * untrained));
+        if let Some(untrained) = untrained.filter(|u| is_late && record.loss > 1.2 * u) {
             let loss = record.loss;
             return Err(Divergence::Risen { step, loss, untrained }.into());
         }

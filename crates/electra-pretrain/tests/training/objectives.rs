@@ -4,7 +4,7 @@
 use burn::module::Module;
 use burn::prelude::*;
 use electra_model::parameters::collect;
-use electra_model::{BatchData, GeneratorKind, TieMode};
+use electra_model::{BatchData, GeneratorKind};
 use electra_pretrain::Recipe;
 use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::metrics::Tally;
@@ -57,6 +57,10 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
         ("/scheme", json!({ "kind": "two-stage", "generator_steps": 3, "initialise": false }));
     let uniform = ("/objective/proposals", json!("uniform"));
     let unigram = ("/objective/proposals", json!("unigram"));
+    let fractions = json!({ "tie": "none", "width": 0.5, "depth": 0.67, "num_attention_heads": 2 });
+    let (hot, never_right) =
+        (("/objective/temperature", json!(1.5)), ("/objective/disallow_correct", json!(true)));
+    let weighed = ("/objective/generator_weight", json!(0.5));
     let masking = |kind: &str, more: Value| {
         let mut masking = json!({ "kind": kind, "probability": 0.15 });
         masking.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -76,6 +80,9 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
         ("two-stage on one table", with(&[as_large("gradient-disentangled"), two_stage()])),
         ("two-stage as it is", with(&[("/model/generator/tie", json!("none")), two_stage_as_it_is])),
         ("adversarial", with(&[("/scheme", json!({ "kind": "adversarial" }))])),
+        ("one encoder", with(&[("/model/generator", json!({ "tie": "all" }))])),
+        ("untied fractions", with(&[("/model/generator", fractions)])),
+        ("hot, never right and weighed", with(&[hot, never_right, weighed])),
         ("masks of the reference", masking("google", json!({ "mask_token_share": 0.85 }))),
         ("spans", masking("span", json!({ "end_probability": 0.2, "max_length": 10 }))),
         ("whole words", masking("whole-word", json!({}))),
@@ -326,16 +333,33 @@ fn a_plan_counts_what_a_variant_has_and_does() {
         let built: usize =
             collect(model.model()).values().map(|data| data.shape().iter().product::<usize>()).sum();
         assert_eq!(forecast.parameters.iter().sum::<usize>(), built, "{name}");
-        assert_eq!(forecast.flops, recipe.run_flops(), "{name}");
+        let of_steps: f64 = (0..200).map(|step| recipe.step_flops(step)).sum();
+        assert_eq!([forecast.flops, forecast.flops_per_step], [of_steps, of_steps / 200.0], "{name}");
         assert!(forecast.plan.seconds > 0.0, "{name}");
     }
-    let joint = crate::recipe::recipe(0.0).run_flops();
+}
+
+#[test]
+fn a_run_costs_what_its_networks_multiply_in_each_stage() {
+    // 8 rows of 32 tokens, 4 of them chosen: 256 tokens and 32 slots.
+    let discriminator: u64 = 2 * 256 * 16 * 24
+        + 3 * (4 * 2 * 256 * 24 * 24 + 2 * 2 * 256 * 32 * 24 + 2 * 2 * 256 * 24 * 48)
+        + 2 * 256 * 24 * 24
+        + 2 * 256 * 24;
+    let blocks = 2 * (4 * 2 * 256 * 12 * 12 + 2 * 2 * 256 * 32 * 12 + 2 * 2 * 256 * 12 * 20);
+    let tied = 2 * 256 * 16 * 12 + blocks + 2 * 32 * 12 * 16 + 2 * 32 * 16 * 96;
+    let untied = blocks + 2 * 32 * 12 * 12 + 2 * 32 * 12 * 96;
+    let two_towers = 2 * (2 * 256 * 16 * 12 + blocks) + 2 * 256 * 24 * 16 + 2 * 256 * 16 * 96;
     let of = |name: &str| variants(0.0).into_iter().find(|(n, _)| *n == name).unwrap().1.run_flops();
-    assert_eq!(of("electra-15"), joint);
-    assert!(of("uniform") < joint && of("all-tokens-mlm") > joint);
-    let recipe = recipe_with(0.0, &[("/model/generator/tie", json!(TieMode::None))]);
-    let (both, first) = (recipe.step_flops(0), of("two-stage as it is") / 200.0);
-    assert!(first < both, "{first} a step in two stages, {both} in one");
+    for (name, expected) in [
+        ("electra-15", 200 * 3 * (discriminator + tied)),
+        ("adversarial", 200 * 3 * (discriminator + tied)),
+        ("uniform", 200 * 3 * discriminator),
+        ("electric", 200 * 3 * (discriminator + two_towers)),
+        ("two-stage as it is", 3 * 3 * untied + 197 * (3 * discriminator + untied)),
+    ] {
+        assert_eq!(of(name), expected as f64, "{name}");
+    }
 }
 
 #[test]
