@@ -25,6 +25,9 @@ pub struct Comparison {
     pub arms: Vec<ArmSummary>,
     /// Names of arms without a result.
     pub missing: Vec<String>,
+    /// Whether arms differ in the objective or the scheme: losses and measures of detection are then
+    /// each of a task of its own.
+    pub tasks_differ: bool,
 }
 
 /// What an arm came to.
@@ -98,8 +101,13 @@ impl Comparison {
         for (arm, p) in compared.zip(holm::adjust(&p)) {
             arm.p_holm = Some(p);
         }
+        let changes_the_task = |key: &String| {
+            let table = key.split('.').next();
+            table == Some("objective") || table == Some("scheme")
+        };
+        let tasks_differ = results.iter().any(|result| result.differences.keys().any(changes_the_task));
         let Subject { name, question, prediction, metric, base_arm, .. } = subject;
-        Self { name, question, prediction, metric, base_arm, arms, missing }
+        Self { name, question, prediction, metric, base_arm, arms, missing, tasks_differ }
     }
 
     /// The base arm, if it has results.
@@ -212,6 +220,18 @@ pub(crate) mod tests {
         assert_eq!((b.metrics[&Metric::RtdAuc].n, b.paired.unwrap().difference.n), (2, 1));
         let alone = Comparison::new(subject(&["a", "b"]), &results[1..]);
         assert_eq!((alone.base(), alone.arms[0].paired), (None, None));
+    }
+
+    #[test]
+    fn arms_of_another_objective_have_another_task() {
+        let mut other = result("b", 1, 0.5);
+        let with = |record: &ResultRecord| {
+            Comparison::new(subject(&["a", "b"]), &[result("a", 1, 0.5), record.clone()]).tasks_differ
+        };
+        other.differences.insert("masking.probability".into(), 0.4.into());
+        assert!(!with(&other));
+        other.differences.insert("objective".into(), serde_json::json!({"kind": "mlm"}));
+        assert!(with(&other));
     }
 
     #[test]

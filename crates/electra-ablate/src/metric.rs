@@ -12,6 +12,9 @@ pub enum Metric {
     Loss,
     /// The generator's cross entropy.
     MlmLoss,
+    /// Cross entropy of the network that predicts originals behind the generator (`replace-mlm`,
+    /// `all-tokens-mlm`), or in its place (`mlm`).
+    PredictionLoss,
     /// The discriminator's binary cross entropy.
     RtdLoss,
     /// Area under the discriminator's receiver operating characteristic.
@@ -25,8 +28,15 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of tables.
-    pub const ALL: [Self; 6] =
-        [Self::ProbeF1, Self::RtdAuc, Self::RtdLoss, Self::RtdLossOverEntropy, Self::MlmLoss, Self::Loss];
+    pub const ALL: [Self; 7] = [
+        Self::ProbeF1,
+        Self::RtdAuc,
+        Self::RtdLoss,
+        Self::RtdLossOverEntropy,
+        Self::PredictionLoss,
+        Self::MlmLoss,
+        Self::Loss,
+    ];
 
     /// Its name in tables.
     #[must_use]
@@ -34,6 +44,7 @@ impl Metric {
         match self {
             Self::Loss => "total loss",
             Self::MlmLoss => "MLM loss",
+            Self::PredictionLoss => "prediction loss",
             Self::RtdLoss => "RTD loss",
             Self::RtdAuc => "AUC",
             Self::RtdLossOverEntropy => "rtd/H(q)",
@@ -47,6 +58,7 @@ impl Metric {
         match self {
             Self::Loss => Some("loss"),
             Self::MlmLoss => Some("mlm_loss"),
+            Self::PredictionLoss => Some("prediction_loss"),
             Self::RtdLoss => Some("rtd_loss"),
             Self::RtdAuc => Some("rtd_auc"),
             Self::RtdLossOverEntropy => Some("rtd_loss_over_entropy"),
@@ -73,7 +85,7 @@ impl Metric {
     #[must_use]
     pub fn decimals(self) -> usize {
         match self {
-            Self::Loss | Self::MlmLoss | Self::RtdAuc | Self::RtdLossOverEntropy => 3,
+            Self::Loss | Self::MlmLoss | Self::PredictionLoss | Self::RtdAuc | Self::RtdLossOverEntropy => 3,
             Self::RtdLoss => 4,
             Self::ProbeF1 => 2,
         }

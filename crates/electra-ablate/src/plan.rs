@@ -19,7 +19,9 @@ pub struct RecipeFacts {
     pub steps: u64,
     /// Of these, steps of warmup.
     pub warmup_steps: u64,
-    /// Floating-point operations of a step.
+    /// Steps of the first of two stages, if there are two.
+    pub generator_steps: Option<u64>,
+    /// Floating-point operations of a step, the mean over stages.
     pub flops_per_step: f64,
     /// Parameters of the discriminator, and what the generator adds.
     pub parameters: [usize; 2],
@@ -165,11 +167,16 @@ impl Spending {
             let total = self.base.flops_per_step * self.base.steps as f64;
             let steps = ((total / facts.flops_per_step).round() as u64).max(1);
             if steps != facts.steps {
-                let warmup = facts.warmup_steps as f64 * steps as f64 / facts.steps as f64;
+                let share = |of: u64| (of as f64 * steps as f64 / facts.steps as f64).round() as u64;
                 // A schedule needs a step at its peak, however short it is.
-                let warmup = (warmup.round() as u64).min(steps - 1);
+                let warmup = share(facts.warmup_steps).min(steps - 1);
                 overrides.push(format!("train.steps={steps}"));
                 overrides.push(format!("schedule.warmup_steps={warmup}"));
+                // Stages keep their shares as well, else their mean would be another one.
+                if let Some(first) = facts.generator_steps {
+                    let first = share(first).clamp(1, (steps - 1).max(1));
+                    overrides.push(format!("scheme.generator_steps={first}"));
+                }
                 facts = read(&overrides).map_err(|error| in_arm(file, arm, error))?;
             }
         }
@@ -228,7 +235,11 @@ pub fn error_in(
     let is_culprit = |setting: &&Setting| {
         error.path == "--set" && error.source_text.as_deref() == Some(&setting.to_override())
     };
-    let Some(setting) = settings.iter().find(is_culprit) else { return error };
+    let Some(setting) = settings.iter().find(is_culprit) else {
+        // What the arm sets contradicts a value of the base recipe, where the caret stands.
+        let message = format!("{what}: {}", error.message);
+        return RecipeError { message, ..error };
+    };
     let names: Vec<&str> = setting.at.iter().map(String::as_str).collect();
     // The caret stands under the key if the recipe has no such key.
     let value_start = error.source_text.as_ref().and_then(|text| text.find('=')).unwrap_or(0);

@@ -111,22 +111,24 @@ pub fn render(comparison: &Comparison) -> String {
     template.render(Serde(page)).expect("the template fits the page")
 }
 
-/// The metric by generator and by arithmetic, then curves by steps and by arithmetic.
+/// The metric, and F1 where there is a probe, by generator and by arithmetic, then curves by steps and by arithmetic.
 fn figures(comparison: &Comparison) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut add = |title: String, under: &str, svg: Option<String>| {
         figures.extend(svg.map(|svg| Figure { title, under: under.to_owned(), svg }));
     };
-    let metric = comparison.metric;
     let bars = "mean over seeds, 95 % interval";
     let of_generator = |arm: &ArmSummary| arm.parameters.generator as f64;
-    if differ(comparison, of_generator) {
-        let title = format!("{} by parameters of the generator", metric.title());
-        add(title, bars, scatter::draw(comparison, metric, of_generator));
-    }
-    if differ(comparison, |arm| arm.flops) {
-        let title = format!("{} by floating-point operations", metric.title());
-        add(title, bars, scatter::draw(comparison, metric, |arm| arm.flops));
+    let others = [Metric::ProbeF1].into_iter().filter(|metric| *metric != comparison.metric);
+    for metric in std::iter::once(comparison.metric).chain(others) {
+        if differ(comparison, of_generator) {
+            let title = format!("{} by parameters of the generator", metric.title());
+            add(title, bars, scatter::draw(comparison, metric, of_generator));
+        }
+        if differ(comparison, |arm| arm.flops) {
+            let title = format!("{} by floating-point operations", metric.title());
+            add(title, bars, scatter::draw(comparison, metric, |arm| arm.flops));
+        }
     }
     let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
     for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss] {

@@ -64,7 +64,7 @@ pub enum RunError {
 /// The last step that a run has logged; 0 if there is none yet.
 #[must_use]
 pub fn last_step(run: &Path) -> u64 {
-    // A log that grows is read from its end, where the last line may be torn.
+    // The last line of a log that grows may be torn.
     let text = fs::read_to_string(run.join(METRICS)).unwrap_or_default();
     let step = |line: &str| serde_json::from_str::<Value>(line).ok()?["step"].as_u64();
     text.lines().rev().find_map(step).unwrap_or(0)
@@ -93,7 +93,8 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
         let value =
             if table.is_empty() { recipe.get(key) } else { recipe.get(table).and_then(|t| t.get(key)) };
         let value = value.and_then(toml::Value::as_integer).and_then(|value| u64::try_from(value).ok());
-        value.ok_or_else(|| damaged(RECIPE, format!("it has no {table}.{key}")))
+        let name = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+        value.ok_or_else(|| damaged(RECIPE, format!("it has no {name}")))
     };
     let steps = number("train", "steps")?;
     let rows = number("train", "batch_size")? * number("data", "sequence_length")?;
@@ -139,8 +140,8 @@ fn seconds(records: &[Record]) -> f64 {
 }
 
 /// Runs as results, for those that no experiment planned: runs whose recipes differ in their seeds
-/// alone are an arm. It is called after the recipe, or after the folder where another recipe has
-/// that name.
+/// alone are an arm. It is called after the recipe, or after the folder of its first run where
+/// another arm has that name.
 #[must_use]
 pub fn as_results(runs: Vec<(PathBuf, FinishedRun)>) -> Vec<ResultRecord> {
     let without = |recipe: &toml::Table| {
@@ -150,14 +151,16 @@ pub fn as_results(runs: Vec<(PathBuf, FinishedRun)>) -> Vec<ResultRecord> {
         }
         recipe.to_string()
     };
-    let of: Vec<(String, String)> =
-        runs.iter().map(|(_, run)| (run.name.clone(), without(&run.recipe))).collect();
-    let results = runs.into_iter().enumerate().map(|(i, (path, run))| {
-        let is_other = |other: &(String, String)| other.0 == of[i].0 && other.1 != of[i].1;
-        let arm = match of.iter().any(is_other) {
-            true => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-            false => run.name.clone(),
-        };
+    let recipes: Vec<String> = runs.iter().map(|(_, run)| without(&run.recipe)).collect();
+    let first_of = |i: usize| recipes.iter().position(|other| *other == recipes[i]).unwrap_or(i);
+    let names: Vec<String> = (0..runs.len())
+        .map(|i| {
+            let (path, run) = &runs[first_of(i)];
+            let is_shared = (0..runs.len()).any(|k| runs[k].1.name == run.name && first_of(k) != first_of(i));
+            if is_shared { path.display().to_string() } else { run.name.clone() }
+        })
+        .collect();
+    let results = runs.into_iter().zip(names).map(|((_, run), arm)| {
         let hash = blake3::hash(run.recipe.to_string().as_bytes()).to_hex().to_string();
         let origin = Origin { experiment: "runs".to_owned(), arm, differences: serde_json::Map::new(), hash };
         ResultRecord::new(origin, run, None)
@@ -224,7 +227,15 @@ mod tests {
         };
         let arms = |runs| as_results(runs).into_iter().map(|result| result.arm).collect::<Vec<_>>();
         assert_eq!(arms(vec![with("x", "seed", 1), with("y", "seed", 2)]), ["a", "a"]);
-        assert_eq!(arms(vec![with("x", "seed", 1), with("r/y", "other", 2)]), ["x", "y"]);
+        assert_eq!(arms(vec![with("r/x", "seed", 1), with("q/x", "other", 2)]), ["r/x", "q/x"]);
+        // Two recipes with one name and two seeds each are two arms of two.
+        let other = |folder: &str, seed: i64| {
+            let (path, mut run) = with(folder, "other", 2);
+            run.recipe.insert("seed".to_owned(), seed.into());
+            (path, run)
+        };
+        let four = vec![with("x1", "seed", 1), other("y1", 1), with("x2", "seed", 2), other("y2", 2)];
+        assert_eq!(arms(four), ["x1", "y1", "x1", "y1"]);
     }
 
     #[test]

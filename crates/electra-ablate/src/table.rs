@@ -122,6 +122,12 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
             if arms == 1 { "arm" } else { "arms" },
         ));
     }
+    if comparison.tasks_differ {
+        notes.push(
+            "Arms differ in what they are trained to do: losses, AUC and rtd/H(q) are each of the arm's own task."
+                .to_owned(),
+        );
+    }
     if !comparison.missing.is_empty() {
         notes.push(format!("No result yet: {}.", comparison.missing.join(", ")));
     }

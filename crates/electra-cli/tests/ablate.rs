@@ -167,9 +167,17 @@ fn an_experiment_killed_twice_ends_as_one_that_was_left_alone() {
     assert!(readme.contains(table.trim_end()) && readme.ends_with("Verdict: none.\n"), "{readme}");
     bench.write("exp/README.md", readme.replace("| whole |", "| hole |"));
     bench.refuse("compare exp --check");
-    // Runs without an experiment can be compared as well.
+    // What cannot be checked is not in order.
+    assert_says(&bench.refuse("compare exq --check"), &["there is no exq", "experiments/*/"]);
+    assert_says(&bench.refuse("compare data --check"), &["no experiment.toml in any folder"]);
+    // Results and runs without an experiment can be compared as well.
     let json = bench.succeed("compare exp/results --format json --base whole --metric loss").json();
     assert_eq!((&json["base_arm"], &json["metric"]), (&"whole".into(), &"loss".into()));
+    let folders = runs(&undisturbed).join(" ");
+    let json = undisturbed.succeed(&format!("compare {folders} --format json --base half")).json();
+    let arms = json["arms"].as_array().unwrap();
+    let whole = arms.iter().find(|arm| arm["name"] == "whole").unwrap();
+    assert_eq!((arms.len(), &whole["paired"]["difference"]["n"]), (2, &2.into()));
 }
 
 #[test]
@@ -299,6 +307,28 @@ fn a_probe_fine_tunes_what_was_pretrained() {
 }
 
 #[test]
+fn a_network_that_has_learned_nothing_has_a_score_as_well() {
+    let bench = bench();
+    bench.write("train.conll", labelled(0..60));
+    bench.write("dev.conll", labelled(60..80));
+    // `finetune ner` alone stops such a run after its first epoch, with exit code 4.
+    let probe = "[probe]\ntrain = \"train.conll\"\ndev = \"dev.conll\"\nseeds = 2\n\
+        set = { \"input.window\" = 32, \"train.epochs\" = 2, \"guard.epochs\" = 1, \"guard.steps\" = 1, \
+        \"schedule.learning_rate\" = 1e-9 }\n";
+    let text = EXPERIMENT.replace("rtd-auc", "probe-f1").replace("1..2", "1") + probe;
+    bench.write("exp/experiment.toml", &text);
+    bench.succeed(COMMAND);
+    let scores = |bench: &Workbench| results(bench)["half.seed-1.json"]["probe"]["scores"].clone();
+    assert_eq!(scores(&bench).as_array().unwrap().len(), 2);
+    // Fewer seeds than there are: the first of them, for every arm.
+    std::fs::remove_dir_all(bench.path("exp/results")).unwrap();
+    bench.write("exp/experiment.toml", text.replace("seeds = 2", "seeds = 1"));
+    let ran = bench.succeed(COMMAND);
+    assert!(!ran.stderr.contains("fine-tuning"), "{}", ran.stderr);
+    assert_eq!(scores(&bench).as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn arms_that_differ_in_the_probe_alone_share_what_is_pretrained() {
     let bench = bench();
     bench.write("train.conll", labelled(0..60));
@@ -362,6 +392,11 @@ fn results_of_something_else_are_refused() {
     bench.write("exp/results/half.seed-1.json", &result);
     bench.write("exp/base.toml", BASE.replace("40", "41"));
     assert_says(&bench.refuse(COMMAND), &["half.seed-1.json", "another recipe or other data"]);
+    // Without the data nobody can tell, and a forecast is still one.
+    std::fs::rename(bench.path("data"), bench.path("away")).unwrap();
+    let forecast = bench.succeed("ablate exp/experiment.toml --dry-run").stdout;
+    assert_says(&forecast, &["whole", "data of some arms is not there yet"]);
+    std::fs::rename(bench.path("away"), bench.path("data")).unwrap();
     bench.write("exp/base.toml", BASE);
     bench.write("exp/experiment.toml", EXPERIMENT.replace("\"half\"", "\"haf\""));
     assert_says(&bench.refuse(COMMAND), &["half.seed-1.json", "arm `half`", "haf, whole"]);

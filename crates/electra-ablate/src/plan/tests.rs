@@ -4,7 +4,8 @@ use electra_run::recipe::load_str;
 
 use super::*;
 
-/// 100 FLOPs a step times `width`, 1000 steps of which 100 are warmup.
+/// 100 FLOPs a step times `width`, a quarter of that in the first of two stages; 1000 steps of which
+/// 100 are warmup.
 fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
     let value = |key: &str| {
         let found = overrides.iter().rev().find_map(|text| text.strip_prefix(key)?.strip_prefix('='));
@@ -22,12 +23,24 @@ fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
     let width = value("width").unwrap_or(1.0);
     let steps = value("train.steps").unwrap_or(1000.0) as u64;
     let warmup = value("schedule.warmup_steps").unwrap_or(100.0) as u64;
+    let first = value("scheme.generator_steps");
+    let full = steps as f64 - first.unwrap_or(0.0) * 0.75;
+    if width == 2.0 && first.is_some() {
+        return Err(RecipeError {
+            message: "stages need networks of one width".into(),
+            help: None,
+            path: "recipe.toml".into(),
+            source_text: None,
+            span: None,
+        });
+    }
     Ok(RecipeFacts {
-        recipe_hash: format!("{width} {steps} {warmup} {:?}", value("seed")),
+        recipe_hash: format!("{width} {steps} {warmup} {first:?} {:?}", value("seed")),
         data_hash: Some("data".into()),
         steps,
         warmup_steps: warmup,
-        flops_per_step: 100.0 * width,
+        generator_steps: first.map(|first| first as u64),
+        flops_per_step: 100.0 * width * full / steps as f64,
         parameters: [10, 5],
         shape: width.to_string(),
     })
@@ -89,6 +102,28 @@ fn equal_flops_are_met_to_half_a_step_and_warmup_keeps_its_share() {
     assert_eq!(plan.arms[1].overrides, ["width=0.5", "train.steps=2000", "schedule.warmup_steps=200"]);
     // What the budget sets is no difference of the arm.
     assert_eq!(plan.arms[1].differences.len(), 1);
+}
+
+#[test]
+fn two_stages_keep_their_shares_of_an_equal_budget() {
+    let staged = "[[arm]]\nname = \"staged\"\nset = { \"scheme.generator_steps\" = 400 }\n";
+    let plan = plan("flops", staged).unwrap();
+    let arm = &plan.arms[1];
+    // 400 steps of 25 and 600 of 100 are 70 a step; 100,000 are 1,428.6 of those, 571.6 of them first.
+    assert_eq!((arm.facts.steps, arm.facts.generator_steps), (1429, Some(572)));
+    assert!((arm.flops() - 1e5).abs() <= 100.0, "{}", arm.flops());
+    assert_eq!(
+        arm.overrides[1..],
+        ["train.steps=1429", "schedule.warmup_steps=143", "scheme.generator_steps=572"]
+    );
+}
+
+#[test]
+fn an_arm_that_contradicts_the_base_recipe_is_named() {
+    let arm = "[[arm]]\nname = \"x\"\nset = { width = 2, \"scheme.generator_steps\" = 400 }\n";
+    let error = plan("steps", arm).unwrap_err();
+    assert_eq!(error.message, "arm `x`: stages need networks of one width");
+    assert_eq!(error.path, "recipe.toml");
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub struct Ablate {
     #[arg(long, conflicts_with_all = ["emit", "only"])]
     dry_run: bool,
     /// Stop at the first run that fails; the others save
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["emit", "dry_run"])]
     fail_fast: bool,
     /// Folder of the runs [default: runs/NAME, with the experiment's name]
     #[arg(long, value_name = "DIR")]

@@ -42,7 +42,7 @@ pub struct Compare {
     #[arg(long, value_parser = metric, value_name = "NAME")]
     metric: Option<Metric>,
     /// Form of the tables
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with_all = ["write", "check"])]
     format: Format,
     /// Write the page with drawings to this file as well
     #[arg(long, value_name = "FILE", conflicts_with_all = ["write", "check"])]
@@ -155,9 +155,17 @@ impl Compare {
     /// Tables between markers.
     fn keep_readmes(&self) -> Result<ExitCode, Failure> {
         let mut stale = Vec::new();
+        let mut experiments = 0;
         for input in &self.inputs {
             // Experiments that are told in words have no file, and no table of ours.
-            let Some(file) = experiment_in(input)? else { continue };
+            let Some(file) = experiment_in(input)? else {
+                if !input.exists() {
+                    let message = format!("there is no {}", input.display());
+                    return Err(Failure::new(message, "name folders of experiments: experiments/*/"));
+                }
+                continue;
+            };
+            experiments += 1;
             let comparison = of_experiment(&file)?;
             let path = file.folder().join("README.md");
             let there = fs::read_to_string(&path)
@@ -175,6 +183,10 @@ impl Compare {
             } else if now != there {
                 stale.push(path.display().to_string());
             }
+        }
+        if experiments == 0 {
+            let message = format!("no {EXPERIMENT} in any folder that was named");
+            return Err(Failure::new(message, "name folders of experiments: experiments/*/"));
         }
         if stale.is_empty() {
             return Ok(ExitCode::SUCCESS);

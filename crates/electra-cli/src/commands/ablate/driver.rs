@@ -1,6 +1,6 @@
 //! The loop that starts processes, waits for them, and writes down what they came to.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use electra_run::record::{duration, thousands};
 
 use super::child::Running;
 use super::job::{Setup, Stage};
-use super::progress::{Progress, Standing};
+use super::progress::{Progress, Spent, Standing, Work};
 use crate::failure::{self, Failure};
 
 /// Between two looks at the processes.
@@ -37,6 +37,10 @@ pub(super) struct Driver<'a> {
     /// Runs whose other process has been told of.
     told_of: Vec<usize>,
     stopping: bool,
+    /// Floating-point operations that were done when this command began.
+    first_flops: Option<f64>,
+    /// What the processes that have ended came to; operations are counted elsewhere.
+    ended_stages: Spent,
     progress: Progress,
 }
 
@@ -83,6 +87,8 @@ impl<'a> Driver<'a> {
             ended: Ended { of, ..Ended::default() },
             told_of: Vec::new(),
             stopping: false,
+            first_flops: None,
+            ended_stages: Spent::default(),
             progress: Progress::new(),
         }
     }
@@ -226,6 +232,14 @@ impl<'a> Driver<'a> {
 
     fn settle(&mut self, running: &Running, status: ExitStatus) -> Result<(), Failure> {
         let index = running.index;
+        let seconds = running.since.elapsed().as_secs_f64();
+        match running.stage {
+            Stage::Pretrain => self.ended_stages.pretraining += seconds,
+            Stage::Probe => {
+                self.ended_stages.probing += seconds;
+                self.ended_stages.probes += usize::from(status.success());
+            }
+        }
         let job = &self.setup.plan.jobs[index];
         // A run that cannot be read is told of when it should go on.
         let next = self.setup.next(job).unwrap_or(None);
@@ -245,11 +259,12 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         let how = match status.code() {
+            Some(0) => "ended without what the next step needs".to_owned(),
             Some(code) if code == i32::from(failure::DIVERGED) => "diverged".to_owned(),
             Some(code) => format!("failed with exit code {code}"),
             None => format!("was ended by a signal ({status})"),
         };
-        let how = format!("{how} after {}", duration(running.since.elapsed().as_secs_f64()));
+        let how = format!("{how} after {}", duration(seconds));
         let error = match running.last_words() {
             words if words.is_empty() => format!("  it {how} and said nothing"),
             words => words,
@@ -267,24 +282,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&mut self) -> Standing {
+        let work = self.work();
         let plan = &self.setup.plan;
-        let flops = |index: usize| plan.arm_of(&plan.jobs[index]).flops();
-        let step = |index: usize| {
-            let job = &plan.jobs[index];
-            last_step(&self.setup.run_of(job)).min(plan.arm_of(job).facts.steps)
-        };
-        let part = |index: usize| step(index) as f64 * plan.arm_of(&plan.jobs[index]).facts.flops_per_step;
-        let under_way = || self.running.iter().map(|running| running.index);
-        let open = || under_way().chain(self.waiting.iter().copied());
-        let done: f64 = self.finished.iter().map(|index| flops(*index)).sum();
         let running = self.running.iter().map(|running| {
             let job = &plan.jobs[running.index];
             let name = self.setup.name_of(job);
             match running.stage {
                 Stage::Pretrain => {
-                    let of = thousands(plan.arm_of(job).facts.steps);
-                    format!("{name} {}/{of}", thousands(step(running.index)))
+                    let steps = plan.arm_of(job).facts.steps;
+                    format!("{name} {}/{}", thousands(self.step(job)), thousands(steps))
                 }
                 Stage::Probe => format!("{name} fine-tuning"),
             }
@@ -292,9 +299,46 @@ impl<'a> Driver<'a> {
         Standing {
             finished: self.finished.len(),
             of: self.ended.of,
-            flops: done + open().map(part).sum::<f64>(),
-            total_flops: done + open().map(flops).sum::<f64>(),
+            work,
             running: running.collect::<Vec<_>>().join(", "),
         }
+    }
+
+    /// The last step that a run has logged.
+    fn step(&self, job: &Job) -> u64 {
+        last_step(&self.setup.run_of(job)).min(self.setup.plan.arm_of(job).facts.steps)
+    }
+
+    fn work(&mut self) -> Work {
+        let plan = &self.setup.plan;
+        let under_way = self.running.iter().map(|running| running.index);
+        let open: Vec<usize> = under_way.chain(self.waiting.iter().copied()).collect();
+        // Arms that differ in the probe alone share what is pretrained.
+        let mut seen = HashSet::new();
+        let (mut flops, mut total_flops) = (0.0, 0.0);
+        for &index in open.iter().chain(&self.finished) {
+            let job = &plan.jobs[index];
+            if seen.insert(&job.hash) {
+                let arm = plan.arm_of(job);
+                let steps = if self.finished.contains(&index) { arm.facts.steps } else { self.step(job) };
+                flops += steps as f64 * arm.facts.flops_per_step;
+                total_flops += arm.flops();
+            }
+        }
+        let has_probe = self.setup.probe_seeds() > 0;
+        let count = |runs: usize| if has_probe { runs } else { 0 };
+        let first = *self.first_flops.get_or_insert(flops);
+        let seconds = |stage: Stage| -> f64 {
+            let running = self.running.iter().filter(|running| running.stage == stage);
+            running.map(|running| running.since.elapsed().as_secs_f64()).sum()
+        };
+        let spent = Spent {
+            flops: flops - first,
+            pretraining: self.ended_stages.pretraining + seconds(Stage::Pretrain),
+            probes: self.ended_stages.probes,
+            probing: self.ended_stages.probing + seconds(Stage::Probe),
+        };
+        let (probes, total_probes) = (count(self.finished.len()), count(self.finished.len() + open.len()));
+        Work { flops, total_flops, probes, total_probes, spent, jobs: self.jobs }
     }
 }

@@ -13,6 +13,7 @@ use electra_ablate::run::{self, FinishedRun};
 use electra_ner::seeds::SUMMARY;
 use electra_pretrain::data::open_data;
 use electra_run::lock::{Lock, LockError};
+use electra_text::Split;
 use serde_json::{Map, Value};
 
 use super::recipes::Recipes;
@@ -87,12 +88,18 @@ impl Setup {
     pub(super) fn check_data(&self) -> Result<(), Failure> {
         for arm in &self.plan.arms {
             let recipe = self.recipes.load(&arm.overrides).map_err(failure::recipe)?;
-            open_data(&recipe.value).map_err(|error| failure::training(error.into()))?;
+            let data = open_data(&recipe.value).map_err(|error| failure::training(error.into()))?;
+            if data.split(Split::HeldOut).is_empty() {
+                let folder = recipe.value.data.path.display();
+                let message = format!("{folder} has no held-out rows, and arms are compared by them");
+                return Err(Failure::new(message, "build it again with --heldout FILE"));
+            }
         }
         Ok(())
     }
 
-    /// The results that are there already.
+    /// The results that are there already. Where the data of an arm is not there, they are believed to
+    /// be of it: nothing can be run before it is.
     ///
     /// # Errors
     /// If one of them belongs to another experiment, arm or recipe.
@@ -103,6 +110,7 @@ impl Setup {
         for (path, result) in &results {
             let is_it = |job: &&Job| self.plan.arm_of(job).name == result.arm && job.seed == result.seed;
             if let Some(job) = self.plan.jobs.iter().find(is_it)
+                && self.plan.arm_of(job).facts.data_hash.is_some()
                 && job.hash != result.hash
             {
                 let [found, expected] = [&result.hash, &job.hash].map(|hash| record::short(hash));
@@ -162,7 +170,9 @@ impl Setup {
             let folder = self.probe_of(plan, job);
             // Seeds that are not begun have no folder, and so no lock.
             let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-            locks.extend(entries.map(|entry| entry.path().join("lock")));
+            locks.extend(
+                entries.map(|entry| entry.path()).filter(|path| path.is_dir()).map(|seed| seed.join("lock")),
+            );
         }
         for lock in locks {
             if let Some(holder) = Lock::holder(&lock)? {
@@ -215,7 +225,10 @@ impl Setup {
         let text = fs::read(self.probe_of(plan, job).join(SUMMARY)).ok()?;
         let summary: Value = serde_json::from_slice(&text).ok()?;
         let scores: Vec<ProbeScore> = serde_json::from_value(summary["runs"].clone()).ok()?;
-        (scores.len() as u64 >= plan.probe.seeds).then(|| ProbeScores { hash: plan.hash_for(job), scores })
+        let wanted = usize::try_from(plan.probe.seeds).ok()?;
+        // A folder may hold more seeds than are asked for now; every arm is measured by the same.
+        let scores = scores.get(..wanted)?.to_vec();
+        Some(ProbeScores { hash: plan.hash_for(job), scores })
     }
 
     /// Arguments of the process that does a stage.
@@ -254,16 +267,22 @@ impl ProbePlan {
     fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
         let at = ["probe".to_owned(), "set".to_owned()];
         let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
-        let overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
+        let mut overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
         let recipe = probe.recipe.as_ref().map(|recipe| file.beside(recipe));
-        let resolved = electra_ner::recipe::Recipe::load(recipe.as_deref(), &overrides).map_err(|error| {
-            failure::recipe(error_in(
-                &file.resolved,
-                &format!("the probe of arm `{}`", arm.name),
-                &settings,
-                error,
-            ))
-        })?;
+        let load = |overrides: &[String]| {
+            electra_ner::recipe::Recipe::load(recipe.as_deref(), overrides).map_err(|error| {
+                let what = format!("the probe of arm `{}`", arm.name);
+                failure::recipe(error_in(&file.resolved, &what, &settings, error))
+            })
+        };
+        let mut resolved = load(&overrides)?;
+        let epochs = resolved.value.train.epochs;
+        if resolved.value.guard.epochs <= epochs {
+            // A network that has learned nothing is a result, and its F1 of 0 a measurement: stopping
+            // it would leave the survivors alone in the comparison.
+            overrides.push(format!("guard.epochs={}", epochs + 1));
+            resolved = load(&overrides)?;
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(resolved.hash.as_bytes());
         for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {

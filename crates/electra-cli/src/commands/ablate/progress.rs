@@ -13,9 +13,6 @@ const LINE_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     last_line: Instant,
-    start: Instant,
-    /// Arithmetic that was done when this process began.
-    first: Option<f64>,
 }
 
 /// How things stand.
@@ -24,12 +21,61 @@ pub(super) struct Standing {
     pub(super) finished: usize,
     /// Of how many.
     pub(super) of: usize,
-    /// Floating-point operations that are done.
+    /// What is done and what is left of it.
+    pub(super) work: Work,
+    /// What is running, in words.
+    pub(super) running: String,
+}
+
+/// What all runs cost together, done and to be done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Work {
+    /// Floating-point operations of pretraining that are done, those of earlier commands included.
     pub(super) flops: f64,
     /// Of how many.
     pub(super) total_flops: f64,
-    /// What is running, in words.
-    pub(super) running: String,
+    /// Models that are fine-tuned.
+    pub(super) probes: usize,
+    /// Of how many.
+    pub(super) total_probes: usize,
+    /// What this command has done.
+    pub(super) spent: Spent,
+    /// Processes at the same time.
+    pub(super) jobs: usize,
+}
+
+/// What the processes of this command have come to, those that still run included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Spent {
+    /// Floating-point operations of pretraining.
+    pub(super) flops: f64,
+    /// Seconds of the processes that pretrain, added up.
+    pub(super) pretraining: f64,
+    /// Models that are fine-tuned.
+    pub(super) probes: usize,
+    /// Seconds of the processes that fine-tune, added up.
+    pub(super) probing: f64,
+}
+
+impl Work {
+    /// The share that is done, and the seconds that are left, if enough is known.
+    fn outlook(&self) -> (f64, Option<f64>) {
+        let Self { spent, .. } = *self;
+        let flops_left = self.total_flops - self.flops;
+        let probes_left = (self.total_probes - self.probes) as f64;
+        let per_flop = (spent.flops > 0.0).then(|| spent.pretraining / spent.flops);
+        // The first one that is under way is no measure yet, but a lower bound.
+        let per_probe = (spent.probing > 0.0).then(|| spent.probing / spent.probes.max(1) as f64);
+        let cost =
+            |amount: f64, each: Option<f64>| if amount > 0.0 { Some(amount * each?) } else { Some(0.0) };
+        let left = cost(flops_left, per_flop).zip(cost(probes_left, per_probe));
+        let left = left.map(|(pretraining, probing)| pretraining + probing);
+        let weigh =
+            |flops: f64, probes: f64| per_flop.unwrap_or(1.0) * flops + per_probe.unwrap_or(0.0) * probes;
+        let total = weigh(self.total_flops, self.total_probes as f64);
+        let done = weigh(self.flops, self.probes as f64);
+        (if total > 0.0 { done / total } else { 1.0 }, left.map(|seconds| seconds / self.jobs as f64))
+    }
 }
 
 impl Progress {
@@ -39,7 +85,7 @@ impl Progress {
             ProgressBar::new(1000)
                 .with_style(style.expect("the template is well-formed").progress_chars("=> "))
         });
-        Self { bar, last_line: Instant::now(), start: Instant::now(), first: None }
+        Self { bar, last_line: Instant::now() }
     }
 
     /// Something that should stay readable.
@@ -52,15 +98,8 @@ impl Progress {
 
     /// How things stand now.
     pub(super) fn show(&mut self, standing: &Standing) {
-        let first = *self.first.get_or_insert(standing.flops);
-        let share = standing.flops / standing.total_flops.max(1.0);
-        let done = standing.flops - first;
-        let left = match done > 0.0 {
-            true => {
-                duration(self.start.elapsed().as_secs_f64() * (standing.total_flops - standing.flops) / done)
-            }
-            false => "?".to_owned(),
-        };
+        let (share, left) = standing.work.outlook();
+        let left = left.map_or_else(|| "?".to_owned(), duration);
         let Standing { finished, of, running, .. } = standing;
         let line = format!("{finished}/{of} runs  {running}  ETA {left}");
         match &self.bar {
@@ -81,5 +120,32 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_by_what_this_command_has_done() {
+        let spent = Spent { flops: 50.0, pretraining: 100.0, probes: 0, probing: 0.0 };
+        let work = Work { flops: 150.0, total_flops: 400.0, probes: 0, total_probes: 0, spent, jobs: 2 };
+        // 2 seconds each for the 250 that are left, in two processes.
+        assert_eq!(work.outlook(), (0.375, Some(250.0)));
+        assert_eq!(Work { spent: Spent::default(), ..work }.outlook().1, None);
+    }
+
+    #[test]
+    fn fine_tuning_counts_by_the_time_that_it_has_taken() {
+        let spent = Spent { flops: 100.0, pretraining: 100.0, probes: 2, probing: 60.0 };
+        let work = Work { flops: 100.0, total_flops: 100.0, probes: 2, total_probes: 6, spent, jobs: 1 };
+        // 100 seconds of pretraining and 2 of 6 half-minutes.
+        assert_eq!(work.outlook(), (160.0 / 280.0, Some(120.0)));
+        // As long as none has begun nobody knows what they cost.
+        let before = Work { spent: Spent { probes: 0, probing: 0.0, ..spent }, probes: 0, ..work };
+        assert_eq!(before.outlook(), (1.0, None));
+        let done = Work { probes: 6, ..work };
+        assert_eq!(done.outlook(), (1.0, Some(0.0)));
     }
 }

@@ -44,7 +44,7 @@ impl Recipes {
             data_hash: self.data_hash(&r.data.path),
             steps: r.train.steps,
             warmup_steps: r.schedule.warmup_steps,
-            // Stages of a run differ; their mean is what an equal budget has to share out.
+            generator_steps: r.scheme.generator_steps(),
             flops_per_step: r.run_flops() / r.train.steps as f64,
             parameters: [count.discriminator, count.generator],
             shape: format!(
