@@ -317,14 +317,14 @@ impl<'a> Product<'a> {
     /// Whether the transpose of this product is the cheaper one.
     ///
     /// Of two operands whose elements along the depth lie apart, as in the gradient of a weight, the
-    /// `gemm` crate copies the one with the rows of the result if there are more than 128 columns,
-    /// and reads the other in place. The narrower one is quicker to copy, if turning the result over
-    /// does not cost more than that saves.
+    /// `gemm` crate copies the one with the rows of the result, or reads it from places far apart if
+    /// there are at most 128 columns. The narrower one costs less, if turning the result over does not
+    /// cost more than that saves.
     fn is_better_turned(&self, target: &Target<'_>) -> bool {
         let [rows, columns, depth] = self.sizes();
         let lie_apart = self.a.column_stride != 1 && self.b.row_stride != 1;
-        let saves = rows > columns && 2 * rows * columns < depth * (rows - columns);
-        lie_apart && saves && columns > 128 && !target.add
+        let saves = rows > columns && 4 * rows * columns < depth * (rows - columns);
+        lie_apart && saves && columns >= 128 && !target.add
     }
 
     /// By way of `b^T a^T`. The bits are the same: each result is the same sum in the same order.
