@@ -28,8 +28,6 @@ use crate::Precision;
 
 /// The fewest rows that one task finishes.
 const ROWS: usize = 32;
-/// Rows that are turned over together: those of a column are a cache line of the transpose.
-const TURNED_TOGETHER: usize = 16;
 /// Rows that are handed over together where no kernel of ours says how many.
 const ROWS_TOGETHER: usize = 32;
 
@@ -297,9 +295,7 @@ impl<'a> Product<'a> {
             }
             Path::Portable => {
                 // SAFETY: the caller's promise.
-                unsafe {
-                    if self.is_better_turned(&target) { self.turned(target) } else { self.portable(target) }
-                };
+                unsafe { self.portable(target) };
                 if target.finish.is_none() {
                     return;
                 }
@@ -311,45 +307,6 @@ impl<'a> Product<'a> {
                     (0..rows).for_each(row)
                 }
             }
-        }
-    }
-
-    /// Whether the transpose of this product is the cheaper one.
-    ///
-    /// Of two operands whose elements along the depth lie apart, as in the gradient of a weight, the
-    /// `gemm` crate copies the one with the rows of the result, or reads it from places far apart if
-    /// there are at most 128 columns. The narrower one costs less, if turning the result over does not
-    /// cost more than that saves.
-    fn is_better_turned(&self, target: &Target<'_>) -> bool {
-        let [rows, columns, depth] = self.sizes();
-        let lie_apart = self.a.column_stride != 1 && self.b.row_stride != 1;
-        let saves = rows > columns && 4 * rows * columns < depth * (rows - columns);
-        lie_apart && saves && columns >= 128 && !target.add
-    }
-
-    /// By way of `b^T a^T`. The bits are the same: each result is the same sum in the same order.
-    unsafe fn turned(&self, target: Target<'_>) {
-        let [rows, columns, _] = self.sizes();
-        let mut turned = uninitialised(rows * columns);
-        let transpose = Self { a: self.b.transposed(), b: self.a.transposed(), ..*self };
-        let out = Shared::of(&mut turned);
-        // SAFETY: `turned` has room for all results, and nobody else knows it.
-        unsafe { transpose.portable(Target { out, row_stride: rows, finish: None, ..target }) };
-        let strip = |first: usize| {
-            let height = TURNED_TOGETHER.min(rows - first);
-            for column in 0..columns {
-                let results = &turned[column * rows + first..][..height];
-                for (row, result) in (first..).zip(results) {
-                    // SAFETY: `at` has checked that the place is inside; it is in this strip alone.
-                    unsafe { target.out.at(row * target.row_stride + column, 1).write(*result) };
-                }
-            }
-        };
-        let strips = rows.div_ceil(TURNED_TOGETHER);
-        if target.threads > 1 {
-            (0..strips).into_par_iter().for_each(|strip_number| strip(strip_number * TURNED_TOGETHER));
-        } else {
-            (0..strips).for_each(|strip_number| strip(strip_number * TURNED_TOGETHER));
         }
     }
 

@@ -68,31 +68,6 @@ fn exact(p: &Product<'_>, row: usize, column: usize, round: fn(f32) -> f32) -> (
     (sum * f64::from(p.scale), size * f64::from(p.scale.abs()))
 }
 
-#[test]
-fn a_product_by_way_of_its_transpose_has_the_same_bits() {
-    for [rows, columns, depth] in [[300, 140, 1300], [257, 128, 1600], [1024, 256, 1777]] {
-        let (a, b) = (noise(rows * depth, 1), noise(columns * depth, 2));
-        let (a, b) = (
-            Matrix::new(&a[..], depth, rows, rows).transposed(),
-            Matrix::new(&b[..], depth, columns, columns),
-        );
-        let product = Product::new(a, b, Precision::F32).times(0.75);
-        let of = |is_turned: bool, threads: usize| {
-            let mut out = uninitialised(rows * columns);
-            let target =
-                Target { out: Shared::of(&mut out), row_stride: columns, add: false, finish: None, threads };
-            assert!(product.is_better_turned(&target));
-            // SAFETY: `out` has room for all results.
-            unsafe { if is_turned { product.turned(target) } else { product.portable(target) } };
-            out
-        };
-        let straight = of(false, 1);
-        for threads in [1, 2, 3] {
-            assert!(of(true, threads) == straight, "{rows} x {columns}, depth {depth}, {threads} threads");
-        }
-    }
-}
-
 /// On the best path, or on `path`.
 fn check(path: Option<Path>, precision: Precision, round: fn(f32) -> f32, threads: usize) {
     for (n @ [rows, columns, depth], scale) in SIZES.into_iter().flat_map(|n| [(n, 1.0), (n, 0.75)]) {
