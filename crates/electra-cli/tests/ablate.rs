@@ -48,6 +48,17 @@ fn bench() -> Workbench {
     bench
 }
 
+/// The experiment with one seed and a probe of `seeds` short fine-tunings whose recipe also has `set`.
+fn with_probe(bench: &Workbench, seeds: u64, set: &str) -> String {
+    bench.write("train.conll", labelled(0..60));
+    bench.write("dev.conll", labelled(60..80));
+    let probe = format!(
+        "[probe]\ntrain = \"train.conll\"\ndev = \"dev.conll\"\nseeds = {seeds}\n\
+         set = {{ \"input.window\" = 32, \"train.epochs\" = 2, {set} }}\n"
+    );
+    EXPERIMENT.replace("rtd-auc", "probe-f1").replace("1..2", "1") + &probe
+}
+
 /// The results by name, without the time that they took.
 fn results(bench: &Workbench) -> BTreeMap<String, Value> {
     if !bench.path("exp/results").exists() {
@@ -286,11 +297,7 @@ fn an_array_job_runs_the_same_arms() {
 #[test]
 fn a_probe_fine_tunes_what_was_pretrained() {
     let bench = bench();
-    bench.write("train.conll", labelled(0..60));
-    bench.write("dev.conll", labelled(60..80));
-    let probe = "[probe]\ntrain = \"train.conll\"\ndev = \"dev.conll\"\nseeds = 2\n\
-        set = { \"input.window\" = 32, \"train.epochs\" = 2, \"guard.epochs\" = 8 }\n";
-    let text = EXPERIMENT.replace("rtd-auc", "probe-f1").replace("1..2", "1") + probe;
+    let text = with_probe(&bench, 2, "\"guard.epochs\" = 8");
     bench.write("exp/experiment.toml", &text);
     let ran = bench.succeed(COMMAND);
     assert_says(&ran.stderr, &["half seed 1: fine-tuning", "finished, probe F1"]);
@@ -309,13 +316,13 @@ fn a_probe_fine_tunes_what_was_pretrained() {
 #[test]
 fn a_network_that_has_learned_nothing_has_a_score_as_well() {
     let bench = bench();
-    bench.write("train.conll", labelled(0..60));
-    bench.write("dev.conll", labelled(60..80));
     // `finetune ner` alone stops such a run after its first epoch, with exit code 4.
-    let probe = "[probe]\ntrain = \"train.conll\"\ndev = \"dev.conll\"\nseeds = 2\n\
-        set = { \"input.window\" = 32, \"train.epochs\" = 2, \"guard.epochs\" = 1, \"guard.steps\" = 1, \
-        \"schedule.learning_rate\" = 1e-9 }\n";
-    let text = EXPERIMENT.replace("rtd-auc", "probe-f1").replace("1..2", "1") + probe;
+    let text = with_probe(
+        &bench,
+        2,
+        "\"guard.epochs\" = 1, \"guard.steps\" = 1, \
+        \"schedule.learning_rate\" = 1e-9",
+    );
     bench.write("exp/experiment.toml", &text);
     bench.succeed(COMMAND);
     let scores = |bench: &Workbench| results(bench)["half.seed-1.json"]["probe"]["scores"].clone();
@@ -331,11 +338,7 @@ fn a_network_that_has_learned_nothing_has_a_score_as_well() {
 #[test]
 fn arms_that_differ_in_the_probe_alone_share_what_is_pretrained() {
     let bench = bench();
-    bench.write("train.conll", labelled(0..60));
-    bench.write("dev.conll", labelled(60..80));
-    let probe = "[probe]\ntrain = \"train.conll\"\ndev = \"dev.conll\"\nseeds = 1\n\
-        set = { \"input.window\" = 32, \"train.epochs\" = 2, \"guard.epochs\" = 8 }\n";
-    let text = EXPERIMENT.replace("rtd-auc", "probe-f1").replace("1..2", "1") + probe;
+    let text = with_probe(&bench, 1, "\"guard.epochs\" = 8");
     bench.write(
         "exp/experiment.toml",
         text.replace("\"model.generator.width\" = 1.0", "\"probe.labels.scheme\" = \"x\""),

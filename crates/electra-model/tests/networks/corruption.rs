@@ -4,20 +4,12 @@ use burn::prelude::*;
 use electra_kernels::sample_categorical;
 use electra_model::batch::Batch;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
-use electra_model::{BatchData, Electra, Joint, JointOutput, Normalizer, Objective, Proposals, TieMode};
+use electra_model::{BatchData, Electra, Joint, JointOutput, Normalizer, Objective, TieMode};
 
 use crate::devices::devices;
 use crate::golden::largest;
 use crate::gradients::gradients;
-use crate::tiny;
-
-const JOINT: Joint = Joint {
-    generator_weight: 1.0,
-    discriminator_weight: 50.0,
-    temperature: 1.0,
-    disallow_correct: false,
-    proposals: Proposals::Learned,
-};
+use crate::tiny::{self, JOINT};
 
 /// Every objective of which one network reads what another draws.
 const SAMPLING: [fn(Joint) -> Objective; 5] = [
