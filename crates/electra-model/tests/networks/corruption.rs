@@ -9,7 +9,8 @@ use electra_model::{BatchData, Electra, Joint, JointOutput, Normalizer, Objectiv
 use crate::devices::devices;
 use crate::golden::largest;
 use crate::gradients::gradients;
-use crate::tiny::{self, JOINT};
+use crate::objectives::JOINT;
+use crate::tiny;
 
 /// Every objective of which one network reads what another draws.
 const SAMPLING: [fn(Joint) -> Objective; 5] = [

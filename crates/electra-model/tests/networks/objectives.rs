@@ -15,8 +15,16 @@ use electra_model::{
 use crate::devices::devices;
 use crate::golden::{assert_alike, largest};
 use crate::gradients::gradients;
-use crate::tiny::{self, JOINT};
+use crate::tiny;
 
+/// The paper's weights, at temperature 1.
+pub const JOINT: Joint = Joint {
+    generator_weight: 1.0,
+    discriminator_weight: 50.0,
+    temperature: 1.0,
+    disallow_correct: false,
+    proposals: Proposals::Learned,
+};
 const CHANCE: Joint = Joint { proposals: Proposals::Unigram, ..JOINT };
 
 fn objectives() -> Vec<Objective> {

@@ -5,17 +5,7 @@ use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::parameters::{NamedTensors, collect, load};
 use electra_model::{
-    BatchData, Electra, GeneratorConfig, Joint, ModelConfig, Networks, OutputBias, PositionStart, Precision,
-    Proposals, TieMode,
-};
-
-/// The paper's weights, at temperature 1.
-pub const JOINT: Joint = Joint {
-    generator_weight: 1.0,
-    discriminator_weight: 50.0,
-    temperature: 1.0,
-    disallow_correct: false,
-    proposals: Proposals::Learned,
+    BatchData, Electra, GeneratorConfig, ModelConfig, Networks, OutputBias, PositionStart, Precision, TieMode,
 };
 
 pub const PAD: u32 = 0;
