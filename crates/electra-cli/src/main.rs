@@ -13,6 +13,10 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::Parser;
+use electra_kernels::CacheLines;
+
+#[global_allocator]
+static MEMORY: CacheLines = CacheLines;
 
 /// Pretrain ELECTRA from scratch: a small generator replaces tokens, a discriminator learns to
 /// tell which.

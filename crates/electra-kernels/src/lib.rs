@@ -6,6 +6,7 @@
 //! Each function takes the fused path of its tensor's backend where there is one (Flex with
 //! 32-bit floats, feature `flex`) and the composition of burn's own operations elsewhere.
 
+mod allocator;
 pub mod composed;
 mod dropout;
 #[cfg(feature = "flex")]
@@ -16,6 +17,7 @@ mod memory;
 mod precision;
 mod workers;
 
+pub use allocator::CacheLines;
 pub use composed::{AdamStep, AdamUpdated, is_f32, softplus, write_at_positions};
 pub use dropout::{Dropout, split_mix};
 pub use fused::{

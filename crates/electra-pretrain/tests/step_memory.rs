@@ -10,10 +10,11 @@ mod recipe;
 #[path = "../../electra-model/tests/networks/tiny.rs"]
 mod tiny;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use burn::prelude::*;
+use electra_kernels::CacheLines;
 use electra_pretrain::Recipe;
 use electra_pretrain::bench::{StepBench, bench_step};
 use serde_json::{Value, json};
@@ -31,24 +32,24 @@ impl Counted {
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it is.
+// SAFETY: every call goes to the allocator of the program as it is.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::more(layout.size());
         // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+        unsafe { CacheLines.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::more(layout.size());
         // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { CacheLines.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
         // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { CacheLines.dealloc(pointer, layout) }
     }
 }
 

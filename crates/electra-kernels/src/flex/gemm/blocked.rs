@@ -13,6 +13,7 @@ use super::amx;
 use super::packing::{self, PAIR, Pointer, Source, pack_a, pack_b};
 use super::tile::{COLUMNS, DEPTH, Kernel, Tile, tile};
 use super::{Product, Target, span};
+use crate::allocator::LINE;
 
 /// Rows of `a` that a task works on at a time: packed, a tenth of a megabyte.
 const BLOCK_ROWS: usize = 96;
@@ -36,11 +37,12 @@ thread_local! {
     static RESULTS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes room for `units`, of arbitrary content.
+/// Makes room for `units`, of arbitrary content, from the beginning of a cache line on.
 fn reserve(buffer: &mut Vec<u32>, units: usize) -> *mut u32 {
     buffer.clear();
-    buffer.reserve(units);
-    buffer.as_mut_ptr()
+    buffer.reserve(units + LINE / size_of::<u32>());
+    let first = buffer.as_mut_ptr();
+    first.wrapping_add(first.align_offset(LINE))
 }
 
 /// Calls `task` on each of `0..n`.

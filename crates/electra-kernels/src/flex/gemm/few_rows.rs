@@ -131,7 +131,9 @@ struct Results {
     add: bool,
 }
 
-/// Copies of `a`, in rows of [`DEPTH`], and of `b`, in rows of [`COLUMNS`].
+/// Copies of `a`, in rows of [`DEPTH`], and of `b`, in rows of [`COLUMNS`]. Vectors of them lie in one
+/// cache line each.
+#[repr(align(64))]
 struct Piece {
     a: [f32; MOST_ROWS * DEPTH],
     b: [f32; DEPTH * COLUMNS],
