@@ -4,15 +4,22 @@ use std::time::Instant;
 
 use burn::prelude::*;
 use burn::tensor::Distribution;
+use electra_kernels::{Precision, linear};
 
-/// Best rate over several products of square matrices, in floating-point operations per second.
-pub fn measure(device: &Device) -> f64 {
+/// Best rate over several products of square matrices with operands in `precision`, in floating-point
+/// operations per second.
+pub fn measure(device: &Device, precision: Precision) -> f64 {
     let mut best = 0.0f64;
     for n in [512usize, 1024, 1536] {
         let a = Tensor::<2>::random([n, n], Distribution::Uniform(-1.0, 1.0), device);
         let b = Tensor::<2>::random([n, n], Distribution::Uniform(-1.0, 1.0), device);
+        let bias = Tensor::<1>::zeros([n], device);
         let run = || {
-            let _ = a.clone().matmul(b.clone());
+            let _ = match precision {
+                Precision::F32 => a.clone().matmul(b.clone()),
+                // As training multiplies.
+                _ => linear(a.clone(), b.clone(), bias.clone(), precision),
+            };
             let _ = device.sync();
         };
         run();

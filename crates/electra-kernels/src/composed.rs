@@ -183,7 +183,7 @@ pub fn sample_categorical(
     let mut scaled = logits * (1.0 / temperature);
     if let Some(exclude) = exclude {
         let options = (&scaled.device(), scaled.dtype());
-        let penalty = Tensor::<2>::full([m, 1], -1000.0, options);
+        let penalty = Tensor::<2>::full([m, 1], -1e30, options);
         scaled = scaled.scatter(1, exclude.reshape([m, 1]), penalty, IndexingUpdateOp::Add);
     }
     let max = scaled.clone().max_dim(1);

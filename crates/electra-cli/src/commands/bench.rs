@@ -114,7 +114,7 @@ impl StepArguments {
         let recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?.value;
         let device = arguments.with.device.open_with(recipe.train.precision)?;
         let bench = StepBench {
-            peak_flops: Some(gemm_peak::measure(&device)),
+            peak_flops: Some(gemm_peak::measure(&device, recipe.train.precision)),
             device,
             device_name: arguments.with.device.to_string(),
             threads,
@@ -157,7 +157,7 @@ impl TaggerArguments {
         let device = self.with.device.open_with(recipe.train.precision)?;
         let bench = TaggerBench {
             task: if self.task == TaggerTask::Train { Task::Train } else { Task::Infer },
-            peak_flops: Some(gemm_peak::measure(&device)),
+            peak_flops: Some(gemm_peak::measure(&device, recipe.train.precision)),
             device,
             device_name: self.with.device.to_string(),
             threads,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use electra_kernels::Precision;
 use electra_run::process;
 use electra_run::record::thousands;
 use serde_json::json;
@@ -39,7 +40,7 @@ impl Doctor {
                 let mut peak = None;
                 if lacks.is_empty() {
                     match name.open() {
-                        Ok(device) => peak = Some(gemm_peak::measure(&device) / 1e9),
+                        Ok(device) => peak = Some(gemm_peak::measure(&device, Precision::F32) / 1e9),
                         Err(failure) => lacks.push(failure.in_one_line()),
                     }
                 }

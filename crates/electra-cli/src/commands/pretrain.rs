@@ -147,7 +147,7 @@ pub fn train(
         }
         None => None,
     };
-    let foreseen = Foreseen { peak_flops: Some(gemm_peak::measure(&device)), plan };
+    let foreseen = Foreseen { peak_flops: Some(gemm_peak::measure(&device, r.train.precision)), plan };
     pretrain(recipe, &environment, claim, foreseen, interrupt, monitor).map_err(failure::training)
 }
 

@@ -221,8 +221,8 @@ pub fn tracked_weighted_binary_cross_entropy<C: CheckpointStrategy>(
 /// Logits whose exponentials are summed before the sum is compared with a threshold.
 const BLOCK: usize = 512;
 
-/// Subtracted from the scaled logit of an excluded id.
-const EXCLUDED: f32 = 1000.0;
+/// Subtracted from the scaled logit of an excluded id: the exponential is zero at any temperature.
+const EXCLUDED: f32 = 1e30;
 
 vectorised! {
     /// `exp(x / temperature - largest)` of a block, and their sum.

@@ -194,6 +194,19 @@ fn sampling_inverts_the_distribution_function_by_hand() {
 }
 
 #[test]
+fn an_excluded_id_is_never_drawn_however_low_the_temperature() {
+    // Scaled by 1e5, the first id leads by a million.
+    let logits = floats(&[10.0, 0.0, -1.0].repeat(2), [2, 3]);
+    for (what, draw) in
+        [("fused", sample_categorical as fn(_, _, _, _) -> _), ("composed", composed::sample_categorical)]
+    {
+        let exclude = Some(ids(&[0, 2], &Device::flex()));
+        let found = integers(draw(logits.clone(), floats(&[0.5, 0.5], [2]), 1e-5, exclude));
+        assert_eq!(found, [1, 0], "{what}");
+    }
+}
+
+#[test]
 fn every_id_is_drawn_from_the_middle_of_its_interval_and_an_excluded_one_never() {
     // Around the blocks of the composed version.
     for v in [1, 5, 63, 64, 65, 128, 130, 200] {
