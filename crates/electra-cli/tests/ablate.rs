@@ -299,8 +299,13 @@ fn a_probe_fine_tunes_what_was_pretrained() {
     let bench = bench();
     let text = with_probe(&bench, 2, "\"guard.epochs\" = 8");
     bench.write("exp/experiment.toml", &text);
+    let forecast = |bench: &Workbench| bench.succeed(&format!("{COMMAND} --dry-run")).stdout;
+    let foretold = forecast(&bench);
+    assert_says(&foretold, &["fine-tuning", "2 to pretrain, 2 to fine-tune"]);
+    assert!(!foretold.contains('?') && !foretold.contains(": 0.0 s"), "{foretold}");
     let ran = bench.succeed(COMMAND);
     assert_says(&ran.stderr, &["half seed 1: fine-tuning", "finished, probe F1"]);
+    assert_says(&forecast(&bench), &["0 to pretrain, 0 to fine-tune: 0.0 s one after the other"]);
     let result = &results(&bench)["half.seed-1.json"];
     let scores = result["probe"]["scores"].as_array().unwrap();
     assert_eq!(scores.iter().map(|score| score["seed"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
@@ -308,6 +313,7 @@ fn a_probe_fine_tunes_what_was_pretrained() {
     assert_says(&bench.read("exp/report.html"), &["probe F1 by parameters of the generator"]);
     // Another probe scores the same pretrained runs again, and trains none.
     bench.write("exp/experiment.toml", text.replace("\"train.epochs\" = 2", "\"train.epochs\" = 1"));
+    assert_says(&forecast(&bench), &["0 to pretrain, 2 to fine-tune"]);
     let ran = bench.succeed(COMMAND);
     assert!(!ran.stderr.contains("pretraining"), "{}", ran.stderr);
     assert_ne!(results(&bench)["half.seed-1.json"]["probe"]["hash"], result["probe"]["hash"]);

@@ -9,6 +9,7 @@
 
 pub(crate) mod batches;
 mod error;
+mod forecast;
 mod outputs;
 mod run_record;
 pub(crate) mod snapshot;
@@ -43,6 +44,7 @@ use task::Task;
 
 pub use batches::{EpochBatches, TrainBatch};
 pub use error::{DIVERGENCE_REMEDY, FinetuneError};
+pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
 pub use snapshot::{OpenEpoch, Progress, Snapshot, SnapshotError, tagger_of};
 pub use step::{Divergence, Step, Steps};

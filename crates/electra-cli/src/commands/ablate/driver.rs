@@ -325,7 +325,7 @@ impl<'a> Driver<'a> {
                 total_flops += arm.flops();
             }
         }
-        let has_probe = self.setup.probe_seeds() > 0;
+        let has_probe = !self.setup.probes.is_empty();
         let count = |runs: usize| if has_probe { runs } else { 0 };
         let first = *self.first_flops.get_or_insert(flops);
         let seconds = |stage: Stage| -> f64 {

@@ -3,17 +3,33 @@
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
+use electra_ablate::plan::PlannedArm;
 use electra_ablate::table::Table;
+use electra_ner::finetune;
+use electra_ner::read::ReadOptions;
+use electra_ner::splits::{Split, Splits};
+use electra_ner::{Recipe as NerRecipe, Start};
+use electra_pretrain::Recipe;
 use electra_pretrain::data::open_data;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::record::{duration, thousands};
+use electra_text::{DataSet, Tokenizer};
 
-use super::job::Setup;
+use super::job::{ProbePlan, Setup, Stage};
+use crate::commands::finetune::load_ner_recipe;
 use crate::device::use_threads;
 use crate::failure::{self, Failure};
 
 /// Training steps that are timed.
 const PROBE_STEPS: usize = 3;
+
+/// Seconds that a run of an arm takes.
+#[derive(Clone, Copy)]
+struct Cost {
+    pretraining: f64,
+    /// Fine-tuning with all seeds; none if it cannot be foretold, as the data of pretraining is not there.
+    probe: Option<f64>,
+}
 
 /// Prints arms, parameters, operations, steps and predicted times.
 ///
@@ -23,67 +39,110 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     use_threads(Some(setup.threads))?;
     let plan = &setup.plan;
     let results = setup.check_results()?;
-    let mut seconds_per_step: HashMap<&str, f64> = HashMap::new();
-    let mut seconds = Vec::new();
-    for arm in &plan.arms {
-        let per_step = match seconds_per_step.get(arm.facts.shape.as_str()) {
-            Some(known) => *known,
-            None => {
-                let recipe = setup.recipes.load(&arm.overrides).map_err(failure::recipe)?.value;
-                let device = setup.device.open_with(recipe.train.precision)?;
-                let size = open_data(&recipe).ok().as_ref().map(DataSize::of);
-                let seconds = forecast(&recipe, &device, PROBE_STEPS, size)?.plan.seconds;
-                *seconds_per_step.entry(&arm.facts.shape).or_insert(seconds / recipe.train.steps as f64)
-            }
-        };
-        seconds.push(per_step * arm.facts.steps as f64);
-    }
-    let head = ["arm", "discriminator", "generator", "FLOP a run", "steps", "time a run", "finished"];
-    let row = |(number, arm): (usize, &electra_ablate::plan::PlannedArm)| {
+    let costs = costs(setup)?;
+    let has_probe = !setup.probes.is_empty();
+    let mut head = vec!["arm", "discriminator", "generator", "FLOP a run", "steps", "time a run"];
+    head.extend(has_probe.then_some("fine-tuning"));
+    head.push("finished");
+    let row = |(number, arm): (usize, &PlannedArm)| {
         let own = plan.jobs.iter().filter(|job| job.arm == number);
         let finished = own.filter(|job| setup.is_answered(job, &results)).count();
         let [discriminator, generator] = arm.facts.parameters.map(|n| thousands(n as u64));
-        vec![
+        let mut row = vec![
             arm.name.clone(),
             discriminator,
             generator,
             format!("{:.3e}", arm.flops()),
             thousands(arm.facts.steps),
-            duration(seconds[number]),
-            format!("{finished}/{}", plan.seeds.list().len()),
-        ]
+            duration(costs[number].pretraining),
+        ];
+        row.extend(has_probe.then(|| costs[number].probe.map_or("?".to_owned(), duration)));
+        row.push(format!("{finished}/{}", plan.seeds.list().len()));
+        row
     };
     let table = Table {
-        head: head.map(str::to_owned).to_vec(),
+        head: head.into_iter().map(str::to_owned).collect(),
         rows: plan.arms.iter().enumerate().map(row).collect(),
     };
     println!("{}", table.text());
     // Arms that differ in the probe alone share what is pretrained.
-    let mut seen = HashSet::new();
-    let left: Vec<f64> = plan
-        .jobs
-        .iter()
-        .filter(|job| !setup.is_answered(job, &results) && seen.insert(&job.hash))
-        .map(|job| seconds[job.arm])
-        .collect();
+    let (mut seen, mut to_pretrain, mut to_probe) = (HashSet::new(), 0, 0);
+    let mut left = Vec::new();
+    for job in plan.jobs.iter().filter(|job| !setup.is_answered(job, &results)) {
+        let cost = costs[job.arm];
+        let is_new = setup.next(job)? == Some(Stage::Pretrain) && seen.insert(&job.hash);
+        to_pretrain += usize::from(is_new);
+        to_probe += usize::from(has_probe);
+        left.push(if is_new { cost.pretraining } else { 0.0 } + cost.probe.unwrap_or(0.0));
+    }
+    let of_probe = if has_probe { format!(", {to_probe} to fine-tune") } else { String::new() };
     println!(
-        "{} runs ({} arms, seeds {}), {} to pretrain: {} one after the other, {} with --jobs {jobs} \
-         and --threads {} if they do not slow each other down",
+        "{} runs ({} arms, seeds {}), {to_pretrain} to pretrain{of_probe}: {} one after the other, {} with \
+         --jobs {jobs} and --threads {} if they do not slow each other down",
         plan.jobs.len(),
         plan.arms.len(),
         plan.seeds,
-        left.len(),
-        duration(left.iter().sum()),
+        duration(left.iter().fold(0.0, |sum, seconds| sum + seconds)),
         duration(makespan(&left, jobs)),
         setup.threads,
     );
     if plan.arms.iter().any(|arm| arm.facts.data_hash.is_none()) {
         println!("The data of some arms is not there yet: build it before the experiment begins.");
     }
-    if setup.probe_seeds() > 0 {
-        println!("After each run, fine-tuning with {} seeds, which is not counted.", setup.probe_seeds());
+    if has_probe && costs.iter().any(|cost| cost.probe.is_none()) {
+        println!("Fine-tuning is counted where the data of pretraining is there, as its tokenizer is.");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of every arm.
+fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
+    let mut per_step: HashMap<&str, f64> = HashMap::new();
+    let mut per_probe: HashMap<(&str, &str), Option<f64>> = HashMap::new();
+    let mut costs = Vec::new();
+    for (number, arm) in setup.plan.arms.iter().enumerate() {
+        let recipe = setup.recipes.load(&arm.overrides).map_err(failure::recipe)?.value;
+        let shape = arm.facts.shape.as_str();
+        let seconds = match per_step.get(shape) {
+            Some(known) => *known,
+            None => {
+                let device = setup.device.open_with(recipe.train.precision)?;
+                let size = open_data(&recipe).ok().as_ref().map(DataSize::of);
+                let seconds = forecast(&recipe, &device, PROBE_STEPS, size)?.plan.seconds;
+                *per_step.entry(shape).or_insert(seconds / recipe.train.steps as f64)
+            }
+        };
+        let probe = match setup.probes.get(number) {
+            None => None,
+            Some(probe) => match per_probe.get(&(shape, probe.hash.as_str())) {
+                Some(known) => *known,
+                None => {
+                    let seconds = seconds_of_probe(setup, probe, &recipe)?;
+                    *per_probe.entry((shape, &probe.hash)).or_insert(seconds)
+                }
+            },
+        };
+        costs.push(Cost { pretraining: seconds * arm.facts.steps as f64, probe });
+    }
+    Ok(costs)
+}
+
+/// Seconds of all seeds of fine-tuning what `recipe` pretrains; none if its data is not there.
+fn seconds_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<f64>, Failure> {
+    let Ok(data) = DataSet::open(&recipe.data.path) else { return Ok(None) };
+    let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
+    let start = Start::scratch(&setup.file.base(), recipe.model.clone(), tokenizer)?;
+    let read = |path| Split::read(path, &ReadOptions::default());
+    let test = plan.probe.test.as_deref().map(read).transpose()?;
+    let splits = Splits { train: read(&plan.probe.train)?, dev: read(&plan.probe.dev)?, test };
+    let path = plan.recipe.as_deref();
+    let mut resolved = load_ner_recipe(path, &plan.overrides)?;
+    if let Some(window) = NerRecipe::shorter_window(path, &resolved, recipe.model.max_position_embeddings) {
+        resolved.value.input.window = window;
+    }
+    let device = setup.device.open_with(resolved.value.train.precision)?;
+    let seconds = finetune::forecast(&resolved.value, &start, &splits, &device)?;
+    Ok(Some(seconds * plan.probe.seeds as f64))
 }
 
 /// When the last of them is done if each begins as soon as there is room.

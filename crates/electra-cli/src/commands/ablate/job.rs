@@ -26,7 +26,7 @@ pub(super) struct Setup {
     pub(super) plan: Plan,
     pub(super) recipes: Recipes,
     /// One for each arm, or none.
-    probes: Vec<ProbePlan>,
+    pub(super) probes: Vec<ProbePlan>,
     /// Folder of runs, probes and logs.
     pub(super) out: PathBuf,
     /// CPU threads of a run.
@@ -35,12 +35,12 @@ pub(super) struct Setup {
 }
 
 /// Fine-tuning, with everything that decides its scores.
-struct ProbePlan {
-    probe: Probe,
-    recipe: Option<PathBuf>,
-    overrides: Vec<String>,
+pub(super) struct ProbePlan {
+    pub(super) probe: Probe,
+    pub(super) recipe: Option<PathBuf>,
+    pub(super) overrides: Vec<String>,
     /// Of the recipe and the labelled files.
-    hash: String,
+    pub(super) hash: String,
 }
 
 /// What a run needs next.
@@ -141,11 +141,6 @@ impl Setup {
 
     fn probe_of(&self, probe: &ProbePlan, job: &Job) -> PathBuf {
         self.out.join("probes").join(&probe.hash_for(job)[..16])
-    }
-
-    /// Seeds of fine-tuning for each run.
-    pub(super) fn probe_seeds(&self) -> u64 {
-        self.probes.first().map_or(0, |plan| plan.probe.seeds)
     }
 
     /// Whether a result says all that is asked of the run.

@@ -1,0 +1,69 @@
+//! How long fine-tuning will take.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::prelude::*;
+use electra_run::seed::{Purpose, derive};
+
+use super::batches::TrainBatch;
+use super::error::FinetuneError;
+use super::snapshot::Snapshot;
+use super::step::Steps;
+use super::task::Task;
+use crate::loss::WordLoss;
+use crate::recipe::Recipe;
+use crate::splits::Splits;
+use crate::start::Start;
+
+/// Steps that are timed, after one that is not.
+const STEPS: usize = 4;
+
+/// Seconds that one seed takes on `device`, which is without autodiff: every epoch with its evaluation,
+/// and the scores at the end. Foretold from some steps of the first epoch and one evaluation; stopping
+/// early is not foreseen.
+///
+/// # Errors
+/// If recipe, model and data do not go together, or the steps go out of bounds.
+pub fn forecast(
+    recipe: &Recipe,
+    start: &Start,
+    splits: &Splits,
+    device: &Device,
+) -> Result<f64, FinetuneError> {
+    let task = Task::new(recipe, start, splits)?;
+    let rates = recipe.rates.of(start.config().num_hidden_layers)?;
+    let weights = recipe.loss.class_weights.of(&task.labels, &task.labels.counts(&task.train.sentences))?;
+    let of_training = device.clone().autodiff();
+    let steps = Steps {
+        recipe,
+        loss: WordLoss::new(recipe.loss.word.clone(), weights),
+        rates,
+        schedule: recipe.schedule(task.total_steps()),
+        device: &of_training,
+    };
+    let seed = derive(recipe.seed, Purpose::Init, 0);
+    let tagger =
+        task.start.tagger(&task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
+    let mut snapshot = Snapshot::start(tagger, &rates);
+    let batches = task.batches.of_epoch(0, recipe.micro_batch_size());
+    let mut seconds = 0.0;
+    for i in 0..=STEPS {
+        // From all over the epoch: windows differ in length.
+        let parts = &batches[i * batches.len() / (STEPS + 1)];
+        let clock = Instant::now();
+        let parts: Vec<TrainBatch> =
+            parts.iter().map(|windows| TrainBatch::new(&task.windowed, windows, &task.targets)).collect();
+        steps.take(&mut snapshot, &parts)?;
+        let _ = device.sync();
+        if i > 0 {
+            seconds += clock.elapsed().as_secs_f64() / STEPS as f64;
+        }
+    }
+    let clock = Instant::now();
+    task.tags(&snapshot.tagger().valid(), &task.dev, device);
+    let evaluation = clock.elapsed().as_secs_f64();
+    let test = splits.test.as_ref().map_or(0.0, |test| test.facts.tokens as f64);
+    let at_the_end = 1.0 + test / splits.dev.facts.tokens.max(1) as f64;
+    Ok(seconds * task.total_steps() as f64 + evaluation * (recipe.train.epochs as f64 + at_the_end))
+}
