@@ -50,6 +50,14 @@ impl Failure {
         self
     }
 
+    /// The same with what it is about in front.
+    pub fn about(mut self, what: &str) -> Self {
+        if let Some(diagnostic) = self.report.downcast_mut::<MietteDiagnostic>() {
+            diagnostic.message = format!("{what}: {}", diagnostic.message);
+        }
+        self
+    }
+
     /// What is wrong and what to do, without colours and frames.
     pub fn in_one_line(&self) -> String {
         match self.report.help() {

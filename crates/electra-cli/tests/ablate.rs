@@ -306,6 +306,10 @@ fn a_probe_fine_tunes_what_was_pretrained() {
     let ran = bench.succeed(COMMAND);
     assert_says(&ran.stderr, &["half seed 1: fine-tuning", "finished, probe F1"]);
     assert_says(&forecast(&bench), &["0 to pretrain, 0 to fine-tune: 0.0 s one after the other"]);
+    // Nor without the results: they are written again from the runs.
+    std::fs::rename(bench.path("exp/results"), bench.path("away")).unwrap();
+    assert_says(&forecast(&bench), &["0 to pretrain, 0 to fine-tune: 0.0 s one after the other"]);
+    std::fs::rename(bench.path("away"), bench.path("exp/results")).unwrap();
     let result = &results(&bench)["half.seed-1.json"];
     let scores = result["probe"]["scores"].as_array().unwrap();
     assert_eq!(scores.iter().map(|score| score["seed"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);

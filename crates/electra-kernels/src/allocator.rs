@@ -138,16 +138,14 @@ unsafe fn begin_moved(memory: *mut u8, before: usize, size: usize) -> *mut u8 {
 mod tests {
     use super::*;
 
-    fn layout(size: usize) -> Layout {
-        Layout::from_size_align(size, 4).unwrap()
-    }
-
     #[test]
     fn large_allocations_begin_with_a_line_and_keep_their_content_as_they_grow_and_shrink() {
         // Small to large and back, by steps that move the whole, and in between.
         let sizes = [16, 1000, 1024, 1500, 70_000, 5_000_000, 4_999_999, 60_000, 1024, 1023, 100, 3000];
         let mut held = Vec::new();
         for round in 0..20 {
+            let align = [1, 4, 16, 32, 64][round % 5];
+            let layout = |size| Layout::from_size_align(size, align).unwrap();
             let mut size = sizes[0];
             // SAFETY: sizes are positive, each pointer is used with the size it has and freed once.
             unsafe {
@@ -163,14 +161,15 @@ mod tests {
                     }
                     size = next;
                 }
-                held.push((pointer, size));
+                held.push((pointer, layout(size)));
                 // So that the next round begins elsewhere.
-                held.push((CacheLines.alloc(layout(40 + 16 * round)), 40 + 16 * round));
+                let gap = layout(40 + 16 * round);
+                held.push((CacheLines.alloc(gap), gap));
             }
         }
-        for (pointer, size) in held {
+        for (pointer, layout) in held {
             // SAFETY: as above.
-            unsafe { CacheLines.dealloc(pointer, layout(size)) };
+            unsafe { CacheLines.dealloc(pointer, layout) };
         }
     }
 
@@ -179,6 +178,7 @@ mod tests {
         // SAFETY: freed once, with the layout it was asked for with.
         unsafe {
             for size in [8, 1024, 100_000] {
+                let layout = |size| Layout::from_size_align(size, 4).unwrap();
                 let pointer = CacheLines.alloc_zeroed(layout(size));
                 assert!((0..size).all(|at| pointer.add(at).read() == 0));
                 pointer.write_bytes(1, size);

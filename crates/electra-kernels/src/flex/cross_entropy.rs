@@ -286,7 +286,8 @@ impl<'a> Row<'a> {
         let blocks = self.logits.len().div_ceil(BLOCK);
         let sums: Vec<f64> = (0..blocks).map(|i| self.block(i, &mut weights).1).collect();
         let threshold = sums.iter().sum::<f64>() * f64::from(uniform);
-        let mut cumulative = 0.0;
+        // Where rounding leaves nothing above the threshold, it is the last that has a probability.
+        let (mut cumulative, mut last) = (0.0, self.logits.len() - 1);
         for (i, sum) in sums.into_iter().enumerate() {
             if cumulative + sum <= threshold {
                 cumulative += sum;
@@ -297,9 +298,12 @@ impl<'a> Row<'a> {
                 if cumulative > threshold {
                     return (i * BLOCK + j) as i64;
                 }
+                if *weight > 0.0 {
+                    last = i * BLOCK + j;
+                }
             }
         }
-        self.logits.len() as i64 - 1
+        last as i64
     }
 }
 

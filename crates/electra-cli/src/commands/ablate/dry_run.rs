@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 use electra_ablate::plan::PlannedArm;
+use electra_ablate::run::last_step;
 use electra_ablate::table::Table;
 use electra_ner::finetune;
 use electra_ner::read::ReadOptions;
@@ -13,7 +14,7 @@ use electra_pretrain::Recipe;
 use electra_pretrain::data::open_data;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::record::{duration, thousands};
-use electra_text::{DataSet, Tokenizer};
+use electra_text::Tokenizer;
 
 use super::job::{ProbePlan, Setup, Stage};
 use crate::commands::finetune::load_ner_recipe;
@@ -23,12 +24,24 @@ use crate::failure::{self, Failure};
 /// Training steps that are timed.
 const PROBE_STEPS: usize = 3;
 
-/// Seconds that a run of an arm takes.
+/// What a run of an arm takes.
 #[derive(Clone, Copy)]
 struct Cost {
-    pretraining: f64,
-    /// Fine-tuning with all seeds; none if it cannot be foretold, as the data of pretraining is not there.
-    probe: Option<f64>,
+    /// Seconds of a step of pretraining.
+    step: f64,
+    /// Fine-tuning; none if it cannot be foretold, as the data of pretraining is not there.
+    probe: Option<ProbeCost>,
+}
+
+/// What fine-tuning takes.
+#[derive(Clone, Copy)]
+struct ProbeCost {
+    /// Seconds of one seed.
+    seed: f64,
+    /// Seeds of each pretrained model.
+    seeds: u64,
+    /// Whether it may be over earlier.
+    has_patience: bool,
 }
 
 /// Prints arms, parameters, operations, steps and predicted times.
@@ -54,9 +67,12 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
             generator,
             format!("{:.3e}", arm.flops()),
             thousands(arm.facts.steps),
-            duration(costs[number].pretraining),
+            duration(costs[number].step * arm.facts.steps as f64),
         ];
-        row.extend(has_probe.then(|| costs[number].probe.map_or("?".to_owned(), duration)));
+        row.extend(has_probe.then(|| match costs[number].probe {
+            Some(probe) => duration(probe.seed * probe.seeds as f64),
+            None => "?".to_owned(),
+        }));
         row.push(format!("{finished}/{}", plan.seeds.list().len()));
         row
     };
@@ -69,11 +85,21 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     let (mut seen, mut to_pretrain, mut to_probe) = (HashSet::new(), 0, 0);
     let mut left = Vec::new();
     for job in plan.jobs.iter().filter(|job| !setup.is_answered(job, &results)) {
-        let cost = costs[job.arm];
-        let is_new = setup.next(job)? == Some(Stage::Pretrain) && seen.insert(&job.hash);
-        to_pretrain += usize::from(is_new);
-        to_probe += usize::from(has_probe);
-        left.push(if is_new { cost.pretraining } else { 0.0 } + cost.probe.unwrap_or(0.0));
+        let next = setup.next(job).unwrap_or_else(|failure| {
+            eprintln!("{}: {}", setup.name_of(job), failure.in_one_line());
+            None
+        });
+        let (cost, mut seconds) = (costs[job.arm], 0.0);
+        if next == Some(Stage::Pretrain) && seen.insert(&job.hash) {
+            to_pretrain += 1;
+            let steps = plan.arm_of(job).facts.steps;
+            seconds += cost.step * steps.saturating_sub(last_step(&setup.run_of(job))) as f64;
+        }
+        if next.is_some() && has_probe {
+            to_probe += 1;
+            seconds += cost.probe.map_or(0.0, |probe| probe.seed) * setup.probe_seeds_left(job) as f64;
+        }
+        left.push(seconds);
     }
     let of_probe = if has_probe { format!(", {to_probe} to fine-tune") } else { String::new() };
     println!(
@@ -92,18 +118,21 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     if has_probe && costs.iter().any(|cost| cost.probe.is_none()) {
         println!("Fine-tuning is counted where the data of pretraining is there, as its tokenizer is.");
     }
+    if costs.iter().any(|cost| cost.probe.is_some_and(|probe| probe.has_patience)) {
+        println!("Fine-tuning may be over earlier: its recipe has train.patience.");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Of every arm.
 fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
     let mut per_step: HashMap<&str, f64> = HashMap::new();
-    let mut per_probe: HashMap<(&str, &str), Option<f64>> = HashMap::new();
+    let mut per_probe: HashMap<(&str, Option<&str>, &str), Option<ProbeCost>> = HashMap::new();
     let mut costs = Vec::new();
     for (number, arm) in setup.plan.arms.iter().enumerate() {
         let recipe = setup.recipes.load(&arm.overrides).map_err(failure::recipe)?.value;
         let shape = arm.facts.shape.as_str();
-        let seconds = match per_step.get(shape) {
+        let step = match per_step.get(shape) {
             Some(known) => *known,
             None => {
                 let device = setup.device.open_with(recipe.train.precision)?;
@@ -114,22 +143,26 @@ fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
         };
         let probe = match setup.probes.get(number) {
             None => None,
-            Some(probe) => match per_probe.get(&(shape, probe.hash.as_str())) {
-                Some(known) => *known,
-                None => {
-                    let seconds = seconds_of_probe(setup, probe, &recipe)?;
-                    *per_probe.entry((shape, &probe.hash)).or_insert(seconds)
+            Some(probe) => {
+                let key = (shape, arm.facts.data_hash.as_deref(), probe.hash.as_str());
+                match per_probe.get(&key) {
+                    Some(known) => *known,
+                    None => {
+                        let cost = cost_of_probe(setup, probe, &recipe)
+                            .map_err(|failure| failure.about(&format!("the probe of arm `{}`", arm.name)))?;
+                        *per_probe.entry(key).or_insert(cost)
+                    }
                 }
-            },
+            }
         };
-        costs.push(Cost { pretraining: seconds * arm.facts.steps as f64, probe });
+        costs.push(Cost { step, probe });
     }
     Ok(costs)
 }
 
-/// Seconds of all seeds of fine-tuning what `recipe` pretrains; none if its data is not there.
-fn seconds_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<f64>, Failure> {
-    let Ok(data) = DataSet::open(&recipe.data.path) else { return Ok(None) };
+/// Of fine-tuning what `recipe` pretrains; none if its data is not there.
+fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<ProbeCost>, Failure> {
+    let Ok(data) = open_data(recipe) else { return Ok(None) };
     let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
     let start = Start::scratch(&setup.file.base(), recipe.model.clone(), tokenizer)?;
     let read = |path| Split::read(path, &ReadOptions::default());
@@ -141,8 +174,9 @@ fn seconds_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<
         resolved.value.input.window = window;
     }
     let device = setup.device.open_with(resolved.value.train.precision)?;
-    let seconds = finetune::forecast(&resolved.value, &start, &splits, &device)?;
-    Ok(Some(seconds * plan.probe.seeds as f64))
+    let seed = finetune::forecast(&resolved.value, &start, &splits, &device)?;
+    let has_patience = resolved.value.train.patience.is_some();
+    Ok(Some(ProbeCost { seed, seeds: plan.probe.seeds, has_patience }))
 }
 
 /// When the last of them is done if each begins as soon as there is room.

@@ -10,6 +10,7 @@ use electra_ablate::record::{
     self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
 };
 use electra_ablate::run::{self, FinishedRun};
+use electra_ner::finetune::SCORES;
 use electra_ner::seeds::SUMMARY;
 use electra_pretrain::data::open_data;
 use electra_run::lock::{Lock, LockError};
@@ -213,6 +214,14 @@ impl Setup {
         let result = ResultRecord::new(origin, finished, probe);
         result.write(&self.file.results())?;
         Ok(result)
+    }
+
+    /// Seeds of fine-tuning that have no scores yet.
+    pub(super) fn probe_seeds_left(&self, job: &Job) -> u64 {
+        let Some(plan) = self.probe(job) else { return 0 };
+        let seeds = fs::read_dir(self.probe_of(plan, job)).into_iter().flatten().flatten();
+        let done = seeds.filter(|seed| seed.path().join(SCORES).exists()).count() as u64;
+        plan.probe.seeds.saturating_sub(done)
     }
 
     /// The scores of fine-tuning; none if seeds are missing.
