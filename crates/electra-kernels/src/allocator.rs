@@ -97,8 +97,7 @@ unsafe impl GlobalAlloc for CacheLines {
                 unsafe {
                     let before = offset(pointer);
                     let memory = System.realloc(pointer.sub(before), old, larger.size());
-                    let first = begin_moved(memory, before, layout.size().min(size));
-                    first.cast()
+                    begin_moved(memory, before, layout.size().min(size))
                 }
             }
             _ => {

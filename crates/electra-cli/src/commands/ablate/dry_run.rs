@@ -124,7 +124,7 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Of every arm.
+/// What a run of each arm takes, in their order.
 fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
     let mut per_step: HashMap<&str, f64> = HashMap::new();
     let mut per_probe: HashMap<(&str, Option<&str>, &str), Option<ProbeCost>> = HashMap::new();
@@ -160,7 +160,7 @@ fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
     Ok(costs)
 }
 
-/// Of fine-tuning what `recipe` pretrains; none if its data is not there.
+/// What fine-tuning what `recipe` pretrains takes; none if its data is not there.
 fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<ProbeCost>, Failure> {
     let Ok(data) = open_data(recipe) else { return Ok(None) };
     let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
