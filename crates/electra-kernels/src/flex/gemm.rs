@@ -1,12 +1,15 @@
 //! Matrix products on strided operands.
 //!
-//! Of bfloat16 on AMX or AVX-512 BF16 they are our own ([`blocked`]), of few rows on AVX-512 too
-//! ([`few_rows`]), else those of the `gemm` crate. Bits do not depend on the number of threads.
+//! Of bfloat16 on AMX or AVX-512 BF16 they are our own ([`blocked`]), on AVX-512 those of few rows too
+//! ([`few_rows`]) and gradients of weights ([`deep`]), else those of the `gemm` crate. Bits do not
+//! depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod blocked;
+#[cfg(target_arch = "x86_64")]
+mod deep;
 #[cfg(target_arch = "x86_64")]
 mod few_rows;
 #[cfg(target_arch = "x86_64")]
@@ -164,6 +167,9 @@ enum Path {
     /// Our own kernel for few rows on AVX-512.
     #[cfg(target_arch = "x86_64")]
     FewRows,
+    /// Our own kernel for operands that lie depth after depth, on AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Deep,
     /// The `gemm` crate.
     Portable,
 }
@@ -261,6 +267,8 @@ impl<'a> Product<'a> {
             Precision::Bf16 => Kernel::best().map_or(Path::Portable, Path::Blocked),
             #[cfg(target_arch = "x86_64")]
             Precision::F32 if level() == Level::Avx512 && few_rows::suits(self) => Path::FewRows,
+            #[cfg(target_arch = "x86_64")]
+            Precision::F32 if level() == Level::Avx512 && deep::suits(self) => Path::Deep,
             _ => Path::Portable,
         }
     }
@@ -292,6 +300,11 @@ impl<'a> Product<'a> {
             Path::FewRows => {
                 // SAFETY: the processor was asked; the rest is the caller's promise.
                 unsafe { few_rows::product(self, target) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Path::Deep => {
+                // SAFETY: the processor was asked; the rest is the caller's promise.
+                unsafe { deep::product(self, target) }
             }
             Path::Portable => {
                 // SAFETY: the caller's promise.
@@ -338,6 +351,12 @@ impl<'a> Product<'a> {
             )
         }
     }
+}
+
+/// Calls `task` on each of `0..n`.
+#[cfg(target_arch = "x86_64")]
+fn each(n: usize, threads: usize, task: impl Fn(usize) + Sync + Send) {
+    if threads > 1 && n > 1 { (0..n).into_par_iter().for_each(task) } else { (0..n).for_each(task) }
 }
 
 /// The elements of a matrix rounded to bfloat16, to the nearest, ties to even.

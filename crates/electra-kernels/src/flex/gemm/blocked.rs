@@ -6,14 +6,11 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::super::storage::Shared;
 use super::amx;
-use super::packing::{self, PAIR, Pointer, Source, pack_a, pack_b};
+use super::packing::{self, PAIR, Packed, Pointer, Source, pack_a, pack_b, reserve};
 use super::tile::{COLUMNS, DEPTH, Kernel, Tile, tile};
-use super::{Product, Target, span};
-use crate::allocator::LINE;
+use super::{Product, Target, each, span};
 
 /// Rows of `a` that a task works on at a time: packed, a tenth of a megabyte.
 const BLOCK_ROWS: usize = 96;
@@ -35,34 +32,6 @@ thread_local! {
     static OWN: RefCell<[Vec<u32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
     /// Results of the task that are handed over.
     static RESULTS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Makes room for `units`, of arbitrary content, from the beginning of a cache line on.
-fn reserve(buffer: &mut Vec<u32>, units: usize) -> *mut u32 {
-    buffer.clear();
-    buffer.reserve(units + LINE / size_of::<u32>());
-    let first = buffer.as_mut_ptr();
-    first.wrapping_add(first.align_offset(LINE))
-}
-
-/// Calls `task` on each of `0..n`.
-fn each(n: usize, threads: usize, task: impl Fn(usize) + Sync + Send) {
-    if threads > 1 && n > 1 { (0..n).into_par_iter().for_each(task) } else { (0..n).for_each(task) }
-}
-
-/// A pointer to packed units that several threads share.
-#[derive(Clone, Copy)]
-struct Units(*mut u32);
-
-// SAFETY: a pointer is an address; who dereferences it upholds disjointness.
-unsafe impl Send for Units {}
-// SAFETY: as above.
-unsafe impl Sync for Units {}
-
-impl Units {
-    fn at(self, offset: usize) -> *mut u32 {
-        self.0.wrapping_add(offset)
-    }
 }
 
 /// One pass over a range of the depth.
@@ -278,7 +247,7 @@ impl Pass<'_> {
         let (row_panels, column_panels) = (self.row_panels(), self.column_panels());
         let (panel_units, threads) = (self.units() * COLUMNS, self.target.threads);
         let mut packed = Vec::new();
-        let packed_b = Units(reserve(&mut packed, column_panels * panel_units));
+        let packed_b = Packed(reserve(&mut packed, column_panels * panel_units));
         each(column_panels.div_ceil(BLOCK_COLUMNS), threads, |task| {
             let panels = task * BLOCK_COLUMNS..column_panels.min((task + 1) * BLOCK_COLUMNS);
             let to = packed_b.at(panels.start * panel_units);
@@ -319,14 +288,14 @@ impl Pass<'_> {
             return OWN.with_borrow_mut(|[a, b]| {
                 // SAFETY: room for the whole of `a`.
                 unsafe {
-                    let a = Units(reserve(a, units));
+                    let a = Packed(reserve(a, units));
                     self.pack_all_of_a(a);
                     self.columns(0..self.column_panels(), a, b);
                 }
             });
         }
         let mut packed = Vec::new();
-        let a = Units(reserve(&mut packed, units));
+        let a = Packed(reserve(&mut packed, units));
         // SAFETY: room for the whole of `a`.
         unsafe { self.pack_all_of_a(a) };
         let column_panels = self.column_panels();
@@ -339,7 +308,7 @@ impl Pass<'_> {
     }
 
     /// Packs `a` block after block.
-    unsafe fn pack_all_of_a(&self, to: Units) {
+    unsafe fn pack_all_of_a(&self, to: Packed<u32>) {
         let (row_panels, blocks) = (self.row_panels(), self.blocks());
         let worth = self.product.a.rows * self.depth.len() >= WORTH_PACKING_TOGETHER;
         each(row_panels * blocks, if worth { self.target.threads } else { 1 }, |i| {
@@ -349,7 +318,7 @@ impl Pass<'_> {
     }
 
     /// All rows of some columns, `b` packed piece by piece.
-    unsafe fn columns(&self, columns: Range<usize>, a: Units, own: &mut Vec<u32>) {
+    unsafe fn columns(&self, columns: Range<usize>, a: Packed<u32>, own: &mut Vec<u32>) {
         let (row_panels, panel_units) = (self.row_panels(), self.units() * COLUMNS);
         let at_once = (OWN_UNITS / panel_units.max(1)).max(1);
         for first in columns.clone().step_by(at_once) {

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::packing::first;
 use super::{Matrix, Product, Target};
 
 /// More rows than these are better off packed.
@@ -86,11 +87,6 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     }
     let width = strips.div_ceil(target.threads);
     (0..strips.div_ceil(width)).into_par_iter().for_each(|i| share(i * width..strips.min((i + 1) * width)));
-}
-
-/// The first `n` of 16 elements.
-fn first(n: usize) -> __mmask16 {
-    if n >= 16 { 0xffff } else { (1 << n) - 1 }
 }
 
 /// Copies some columns of a matrix to rows of [`DEPTH`], the last vector of each filled up with zeros.

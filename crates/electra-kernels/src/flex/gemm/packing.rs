@@ -7,6 +7,31 @@ use std::arch::x86_64::*;
 
 use super::Elements;
 use super::tile::{COLUMNS, DEPTH, Kernel, Layout, ROW_STRIDE};
+use crate::allocator::LINE;
+
+/// Makes room for `n` elements, of arbitrary content, from the beginning of a cache line on.
+pub fn reserve<T>(buffer: &mut Vec<T>, n: usize) -> *mut T {
+    buffer.clear();
+    buffer.reserve(n + LINE / size_of::<T>());
+    let first = buffer.as_mut_ptr();
+    first.wrapping_add(first.align_offset(LINE))
+}
+
+/// Where packed elements lie that several threads share.
+#[derive(Clone, Copy)]
+pub struct Packed<T>(pub *mut T);
+
+// SAFETY: a pointer is an address; who dereferences it upholds disjointness.
+unsafe impl<T: Send> Send for Packed<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Packed<T> {}
+
+impl<T> Packed<T> {
+    /// Address of element `offset`.
+    pub fn at(&self, offset: usize) -> *mut T {
+        self.0.wrapping_add(offset)
+    }
+}
 
 /// Address of an element of either type.
 #[derive(Clone, Copy)]
@@ -74,14 +99,14 @@ impl Source {
     }
 }
 
-/// The first `n` lanes.
-fn first(n: usize) -> __mmask16 {
+/// The first `n` of 16 lanes.
+pub fn first(n: usize) -> __mmask16 {
     if n >= 16 { 0xffff } else { (1 << n) - 1 }
 }
 
 /// Transposes 16 x 16 units.
 #[target_feature(enable = "avx512f")]
-fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
+pub fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
     // Within 4 x 4 blocks of each 128-bit lane, ...
     for i in (0..16).step_by(2) {
         let (a, b) = (x[i], x[i + 1]);

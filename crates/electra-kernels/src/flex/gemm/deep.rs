@@ -1,0 +1,285 @@
+//! Products of two operands that lie depth after depth, as the gradient of a weight: `x^T dy`.
+//!
+//! The results are few and the depth is that of a whole batch. Each share of the results goes through
+//! the depth by itself, without waiting for others: a chunk of `a` is packed for the second cache, then
+//! one panel of `b` after the other for the first, which all rows of the share use.
+//!
+//! A result is the sum of chains of multiply-adds, one for each chunk. Chunks are those of the `gemm`
+//! crate, so the bits are its as well, and who computes a product is a question of speed alone.
+
+use std::arch::x86_64::*;
+use std::cell::RefCell;
+use std::ops::Range;
+
+use super::packing::{first, reserve};
+use super::{Product, Target, each};
+
+/// Rows of results held in registers: with two vectors each 28 of 32 registers.
+const ROWS: usize = 14;
+/// Columns of results held in registers: two vectors.
+const COLUMNS: usize = 32;
+/// The deepest chunk of the `gemm` crate.
+const CHUNK: usize = 512;
+/// Packed rows of `a` at each depth: those of a tile, from the beginning of a cache line.
+const ROW_STRIDE: usize = 16;
+/// Rows whose chunks are packed together: 1.1 MiB, half of a second cache.
+const ROWS_TOGETHER: usize = 504;
+/// Depths that are fetched ahead of the multiplication from a panel of `b`.
+const AHEAD: usize = 8;
+/// Depths that are fetched ahead of their packing.
+const FETCHED: usize = 16;
+/// Multiplications below which handing work to other threads costs more than it saves.
+const WORTH_THREADS: usize = 1 << 19;
+/// Fewer rows, columns or depths are left to the `gemm` crate, which treats some of them apart.
+const LEAST: usize = 16;
+
+thread_local! {
+    /// Packed chunks of `a` and `b` of the share that runs on this thread.
+    static OWN: RefCell<[Vec<f32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
+pub fn suits(product: &Product<'_>) -> bool {
+    let by_depth = product.a.row_stride == 1 && product.b.column_stride == 1;
+    by_depth && product.sizes().into_iter().min() >= Some(LEAST)
+}
+
+/// Parts of the rows and of the columns, `threads` in all, for which the least is packed.
+fn split([rows, columns, _]: [usize; 3], threads: usize) -> [usize; 2] {
+    let pairs = (1..=threads).filter(|n| threads.is_multiple_of(*n)).map(|n| [n, threads / n]);
+    let packed = |[of_rows, of_columns]: &[usize; 2]| rows.div_ceil(*of_rows) + columns.div_ceil(*of_columns);
+    pairs.min_by_key(packed).expect("one is a divisor")
+}
+
+/// Part `i` of `n` of `0..length`, each beginning at a multiple of `unit`.
+fn part(length: usize, unit: usize, i: usize, n: usize) -> Range<usize> {
+    let units = length.div_ceil(unit);
+    let at = |i: usize| length.min(units * i / n * unit);
+    at(i)..at(i + 1)
+}
+
+/// `out (+)= scale * a b`, then `finish`.
+///
+/// # Safety
+///
+/// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
+pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
+    let sizes @ [rows, columns, depth] = product.sizes();
+    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
+    let [of_rows, of_columns] = split(sizes, threads);
+    // As `kernel_params` of gemm-common 0.19 on a processor whose first cache has 32 to 48 KiB.
+    let chunk = if rows <= 64 && columns <= 64 { CHUNK } else { depth.div_ceil(depth.div_ceil(CHUNK)) };
+    each(threads, threads, |i| {
+        let share = Share {
+            product,
+            target,
+            rows: part(rows, 1, i / of_columns, of_rows),
+            columns: part(columns, COLUMNS, i % of_columns, of_columns),
+            chunk,
+        };
+        OWN.with_borrow_mut(|[a, b]| {
+            // SAFETY: the caller's promise; these results are this share's own.
+            unsafe { share.compute(a, b) }
+        });
+        for row in share.rows {
+            // SAFETY: results of this share alone.
+            unsafe { target.finish_row(row, share.columns.start, share.columns.len()) };
+        }
+    });
+}
+
+/// Results that one thread computes.
+struct Share<'a> {
+    product: &'a Product<'a>,
+    target: Target<'a>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    /// The depth of a chunk, of which the last may be shorter.
+    chunk: usize,
+}
+
+/// Some rows of a share in tiles of equal height, so that none is so low that it waits for its own
+/// additions.
+struct Tiles {
+    rows: Range<usize>,
+    height: usize,
+}
+
+impl Tiles {
+    fn of(rows: Range<usize>) -> Self {
+        let n = rows.len().div_ceil(ROWS).max(1);
+        Self { height: rows.len().div_ceil(n).max(1), rows }
+    }
+
+    /// First row and height of each.
+    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
+        let Self { rows, height } = self;
+        rows.clone().step_by(*height).map(|row| (row, (*height).min(rows.end - row)))
+    }
+}
+
+impl Share<'_> {
+    #[target_feature(enable = "avx512f")]
+    unsafe fn compute(&self, a: &mut Vec<f32>, b: &mut Vec<f32>) {
+        let depth = self.product.a.columns;
+        // One line more than they need, so that panels do not compete for the same places of a cache.
+        let panel = (self.chunk + 1) * ROW_STRIDE;
+        for first_row in self.rows.clone().step_by(ROWS_TOGETHER) {
+            let tiles = Tiles::of(first_row..self.rows.end.min(first_row + ROWS_TOGETHER));
+            let a = reserve(a, tiles.each().count() * panel);
+            let b = reserve(b, self.chunk * COLUMNS);
+            for start in (0..depth).step_by(self.chunk) {
+                let depth = start..depth.min(start + self.chunk);
+                // SAFETY: room for the tiles' panels, and for one of `b`; the results are this share's.
+                unsafe {
+                    self.pack_a(&tiles, depth.clone(), a, panel);
+                    for column in self.columns.clone().step_by(COLUMNS) {
+                        let columns = column..self.columns.end.min(column + COLUMNS);
+                        self.pack_b(columns.clone(), depth.clone(), b);
+                        for (i, (row, height)) in tiles.each().enumerate() {
+                            self.tile(row, height, columns.clone(), depth.clone(), a.add(i * panel), b);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Packs the rows of each tile, those of one depth behind those of the one before.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn pack_a(&self, tiles: &Tiles, depth: Range<usize>, to: *mut f32, panel: usize) {
+        let a = &self.product.a;
+        let elements = a.data.single().as_ptr();
+        let masks: Vec<_> = tiles.each().map(|(row, height)| (row, first(height))).collect();
+        // Depth after depth, whole: the processor foresees no jumps.
+        for (i, depth) in depth.enumerate() {
+            let from = elements.wrapping_add(depth * a.column_stride);
+            let to = to.wrapping_add(i * ROW_STRIDE);
+            for (tile, (row, mask)) in masks.iter().enumerate() {
+                let from = from.wrapping_add(*row);
+                // Beyond the end of the matrix too: to fetch what is not there is no error.
+                _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(FETCHED * a.column_stride).cast());
+                // SAFETY: the mask leaves elements of the matrix; a panel has room for 16 at each depth.
+                unsafe {
+                    _mm512_storeu_ps(to.wrapping_add(tile * panel), _mm512_maskz_loadu_ps(*mask, from));
+                }
+            }
+        }
+    }
+
+    /// Packs a panel of at most [`COLUMNS`], filled up with zeros.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn pack_b(&self, columns: Range<usize>, depth: Range<usize>, to: *mut f32) {
+        let b = &self.product.b;
+        let masks = [first(columns.len()), first(columns.len().saturating_sub(16))];
+        let mut from = b.data.single().as_ptr().wrapping_add(depth.start * b.row_stride + columns.start);
+        let mut to = to;
+        for _ in depth {
+            for (half, mask) in masks.into_iter().enumerate() {
+                _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(FETCHED * b.row_stride + 16 * half).cast());
+                // SAFETY: the mask leaves elements of the matrix; there is room for 32 at each depth.
+                unsafe {
+                    let x = _mm512_maskz_loadu_ps(mask, from.wrapping_add(16 * half));
+                    _mm512_storeu_ps(to.wrapping_add(16 * half), x);
+                }
+            }
+            from = from.wrapping_add(b.row_stride);
+            to = to.wrapping_add(COLUMNS);
+        }
+    }
+
+    /// One chain for each result of a tile, of packed panels.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn tile(
+        &self,
+        row: usize,
+        height: usize,
+        columns: Range<usize>,
+        depth: Range<usize>,
+        a: *const f32,
+        b: *const f32,
+    ) {
+        let tile = Tile {
+            a,
+            b,
+            depth: depth.len(),
+            c: self.target.out.at(row * self.target.row_stride + columns.start, 0),
+            row_stride: self.target.row_stride,
+            columns: columns.len(),
+            scale: self.product.scale,
+            add: self.target.add || depth.start > 0,
+        };
+        macro_rules! of_rows {
+            ($($rows:literal)*) => {
+                match height {
+                    // SAFETY: the caller's promise.
+                    $($rows => unsafe { tile.compute::<$rows>() },)*
+                    height => unreachable!("{height} rows in a tile of {ROWS}"),
+                }
+            };
+        }
+        of_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}
+
+/// `c (+)= scale * a b` of packed panels.
+struct Tile {
+    /// [`ROW_STRIDE`] elements at each of `depth`.
+    a: *const f32,
+    /// [`COLUMNS`] elements at each of `depth`.
+    b: *const f32,
+    depth: usize,
+    /// The first result, and elements from row to row.
+    c: *mut f32,
+    row_stride: usize,
+    /// At most [`COLUMNS`].
+    columns: usize,
+    scale: f32,
+    /// Whether the old content counts.
+    add: bool,
+}
+
+impl Tile {
+    #[target_feature(enable = "avx512f")]
+    unsafe fn compute<const R: usize>(&self) {
+        let masks = [first(self.columns), first(self.columns.saturating_sub(16))];
+        let c = |row: usize, half: usize| self.c.wrapping_add(row * self.row_stride + 16 * half);
+        if self.add {
+            for row in 0..R {
+                // To fetch what is not there is no error.
+                _mm_prefetch::<_MM_HINT_T0>(c(row, 0).cast());
+                _mm_prefetch::<_MM_HINT_T0>(c(row, 1).cast());
+            }
+        }
+        let mut sums = [[_mm512_setzero_ps(); 2]; R];
+        let (mut a, mut b) = (self.a, self.b);
+        for _ in 0..self.depth {
+            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * COLUMNS).cast());
+            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * COLUMNS + 16).cast());
+            // SAFETY: COLUMNS elements at this depth.
+            let halves = unsafe { [_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16))] };
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: at least R elements at this depth.
+                let a = _mm512_set1_ps(unsafe { *a.add(row) });
+                for (sum, b) in sums.iter_mut().zip(halves) {
+                    *sum = _mm512_fmadd_ps(a, b, *sum);
+                }
+            }
+            a = a.wrapping_add(ROW_STRIDE);
+            b = b.wrapping_add(COLUMNS);
+        }
+        let scale = _mm512_set1_ps(self.scale);
+        for (row, sums) in sums.into_iter().enumerate() {
+            for (half, (sum, mask)) in sums.into_iter().zip(masks).enumerate() {
+                // SAFETY: the mask leaves the tile's own results.
+                unsafe {
+                    let sum = match self.add {
+                        true => _mm512_fmadd_ps(scale, sum, _mm512_maskz_loadu_ps(mask, c(row, half))),
+                        false => _mm512_mul_ps(scale, sum),
+                    };
+                    _mm512_mask_storeu_ps(c(row, half), mask, sum);
+                }
+            }
+        }
+    }
+}
