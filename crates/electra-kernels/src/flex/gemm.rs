@@ -1,8 +1,8 @@
 //! Matrix products on strided operands.
 //!
-//! Of bfloat16 on AMX or AVX-512 BF16 they are our own ([`blocked`]), on AVX-512 those of few rows too
-//! ([`few_rows`]) and gradients of weights ([`deep`]), else those of the `gemm` crate. Bits do not
-//! depend on the number of threads.
+//! On AVX-512 they are our own: of bfloat16 ([`blocked`], on AMX too), of few rows ([`few_rows`]), of
+//! many ([`direct`]), and gradients of weights ([`deep`]). Else they are those of the `gemm` crate. Bits
+//! do not depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -10,6 +10,8 @@ mod amx;
 mod blocked;
 #[cfg(target_arch = "x86_64")]
 mod deep;
+#[cfg(target_arch = "x86_64")]
+mod direct;
 #[cfg(target_arch = "x86_64")]
 mod few_rows;
 #[cfg(target_arch = "x86_64")]
@@ -170,6 +172,9 @@ enum Path {
     /// Our own kernel for operands that lie depth after depth, on AVX-512.
     #[cfg(target_arch = "x86_64")]
     Deep,
+    /// Our own kernel for rows of `a` as they lie, on AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Direct,
     /// The `gemm` crate.
     Portable,
 }
@@ -269,6 +274,8 @@ impl<'a> Product<'a> {
             Precision::F32 if level() == Level::Avx512 && few_rows::suits(self) => Path::FewRows,
             #[cfg(target_arch = "x86_64")]
             Precision::F32 if level() == Level::Avx512 && deep::suits(self) => Path::Deep,
+            #[cfg(target_arch = "x86_64")]
+            Precision::F32 if level() == Level::Avx512 && direct::suits(self) => Path::Direct,
             _ => Path::Portable,
         }
     }
@@ -305,6 +312,11 @@ impl<'a> Product<'a> {
             Path::Deep => {
                 // SAFETY: the processor was asked; the rest is the caller's promise.
                 unsafe { deep::product(self, target) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Path::Direct => {
+                // SAFETY: the processor was asked; the rest is the caller's promise.
+                unsafe { direct::product(self, target) }
             }
             Path::Portable => {
                 // SAFETY: the caller's promise.

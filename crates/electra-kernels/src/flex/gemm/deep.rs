@@ -18,18 +18,18 @@ use super::{Product, Target, each};
 const ROWS: usize = 14;
 /// Columns of results held in registers: two vectors.
 const COLUMNS: usize = 32;
+/// Depths multiplied from one look at the loop's end to the next.
+const UNROLLED: usize = 2;
 /// The deepest chunk of the `gemm` crate.
 const CHUNK: usize = 512;
 /// Packed rows of `a` at each depth: those of a tile, from the beginning of a cache line.
 const ROW_STRIDE: usize = 16;
 /// Rows whose chunks are packed together: 1.1 MiB, half of a second cache.
 const ROWS_TOGETHER: usize = 504;
-/// Depths that are fetched ahead of the multiplication from a panel of `b`.
-const AHEAD: usize = 8;
 /// Depths that are fetched ahead of their packing.
 const FETCHED: usize = 16;
 /// Multiplications below which handing work to other threads costs more than it saves.
-const WORTH_THREADS: usize = 1 << 19;
+pub const WORTH_THREADS: usize = 1 << 19;
 /// Fewer rows, columns or depths are left to the `gemm` crate, which treats some of them apart.
 const LEAST: usize = 16;
 
@@ -42,6 +42,12 @@ thread_local! {
 pub fn suits(product: &Product<'_>) -> bool {
     let by_depth = product.a.row_stride == 1 && product.b.column_stride == 1;
     by_depth && product.sizes().into_iter().min() >= Some(LEAST)
+}
+
+/// The depth of the `gemm` crate's chunks, of which the last may be shorter: `kernel_params` of
+/// `gemm-common` 0.19 on a processor whose first cache has 32 to 48 KiB.
+pub fn chunk([rows, columns, depth]: [usize; 3]) -> usize {
+    if rows <= 64 && columns <= 64 { CHUNK } else { depth.div_ceil(depth.div_ceil(CHUNK)) }
 }
 
 /// Parts of the rows and of the columns, `threads` in all, for which the least is packed.
@@ -67,8 +73,7 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let sizes @ [rows, columns, depth] = product.sizes();
     let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
     let [of_rows, of_columns] = split(sizes, threads);
-    // As `kernel_params` of gemm-common 0.19 on a processor whose first cache has 32 to 48 KiB.
-    let chunk = if rows <= 64 && columns <= 64 { CHUNK } else { depth.div_ceil(depth.div_ceil(CHUNK)) };
+    let chunk = chunk(sizes);
     each(threads, threads, |i| {
         let share = Share {
             product,
@@ -253,20 +258,28 @@ impl Tile {
         }
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
         let (mut a, mut b) = (self.a, self.b);
-        for _ in 0..self.depth {
-            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * COLUMNS).cast());
-            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * COLUMNS + 16).cast());
-            // SAFETY: COLUMNS elements at this depth.
-            let halves = unsafe { [_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16))] };
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: at least R elements at this depth.
-                let a = _mm512_set1_ps(unsafe { *a.add(row) });
-                for (sum, b) in sums.iter_mut().zip(halves) {
-                    *sum = _mm512_fmadd_ps(a, b, *sum);
+        macro_rules! multiply {
+            () => {
+                // SAFETY: COLUMNS elements at this depth.
+                let halves = unsafe { [_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16))] };
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: at least R elements at this depth.
+                    let a = _mm512_set1_ps(unsafe { *a.add(row) });
+                    for (sum, b) in sums.iter_mut().zip(halves) {
+                        *sum = _mm512_fmadd_ps(a, b, *sum);
+                    }
                 }
+                a = a.wrapping_add(ROW_STRIDE);
+                b = b.wrapping_add(COLUMNS);
+            };
+        }
+        for _ in 0..self.depth / UNROLLED {
+            for _ in 0..UNROLLED {
+                multiply!();
             }
-            a = a.wrapping_add(ROW_STRIDE);
-            b = b.wrapping_add(COLUMNS);
+        }
+        for _ in 0..self.depth % UNROLLED {
+            multiply!();
         }
         let scale = _mm512_set1_ps(self.scale);
         for (row, sums) in sums.into_iter().enumerate() {

@@ -1,0 +1,303 @@
+//! Products of 32-bit floats that read the rows of `a` where they lie, as `x W` and `dy W^T`.
+//!
+//! Panels of `b` are packed, once for all or by the task that uses them, and 6 rows of `a` at a time go along
+//! them. The processor foresees those rows, so they need no packing. Chunks of the depth and so the
+//! bits are those of the `gemm` crate, see [`deep`](super::deep).
+
+use std::arch::x86_64::*;
+use std::cell::RefCell;
+use std::ops::Range;
+
+use super::deep::{WORTH_THREADS, chunk};
+use super::packing::{Packed, first, reserve, transpose};
+use super::{Product, Target, each};
+
+/// Rows of results held in registers.
+const ROWS: usize = 6;
+/// Columns of results held in registers: four vectors, with six rows 24 of 32 registers.
+const COLUMNS: usize = 64;
+/// Depths multiplied from one look at the loop's end to the next.
+const UNROLLED: usize = 4;
+/// Panels of `b` that 6 rows meet before the next 6: a megabyte, half of a second cache.
+const GROUP: usize = 8;
+/// Rows of a task: not so few that it is over before `b` has come from memory.
+const LEAST_ROWS: usize = 48;
+/// Tasks for each thread, so that who is done first takes over from others.
+const TASKS: usize = 4;
+/// Fewer rows, columns or depths are left to the `gemm` crate, ...
+const LEAST: usize = 16;
+/// ... and as few results, which it sums up in another order.
+const FEW_RESULTS: usize = 256;
+
+thread_local! {
+    /// Packed panels of the task that runs on this thread.
+    static OWN: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
+pub fn suits(product: &Product<'_>) -> bool {
+    let sizes @ [rows, columns, _] = product.sizes();
+    let is_large = sizes.into_iter().all(|n| n >= LEAST) && rows * columns > FEW_RESULTS;
+    product.a.column_stride == 1 && is_large
+}
+
+/// `out (+)= scale * a b`, then `finish`.
+///
+/// # Safety
+///
+/// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
+pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
+    let sizes @ [rows, columns, depth] = product.sizes();
+    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
+    let work = Work { product, target: Target { threads, ..target }, chunk: chunk(sizes) };
+    // SAFETY: the caller's promise.
+    unsafe { if columns > rows || threads == 1 { work.by_columns() } else { work.by_rows() } }
+}
+
+/// A product, and the depth of its chunks.
+struct Work<'a> {
+    product: &'a Product<'a>,
+    target: Target<'a>,
+    chunk: usize,
+}
+
+impl Work<'_> {
+    fn rows(&self) -> usize {
+        self.product.a.rows
+    }
+
+    /// Panels of `b`.
+    fn panels(&self) -> usize {
+        self.product.b.columns.div_ceil(COLUMNS)
+    }
+
+    /// Columns of some panels.
+    fn columns(&self, panels: &Range<usize>) -> Range<usize> {
+        panels.start * COLUMNS..self.product.b.columns.min(panels.end * COLUMNS)
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = Range<usize>> {
+        let depth = self.product.a.columns;
+        (0..depth).step_by(self.chunk).map(move |start| start..depth.min(start + self.chunk))
+    }
+
+    /// A part of `n` for each task, of a multiple of `unit`.
+    fn part(&self, n: usize, unit: usize) -> usize {
+        let tasks = if self.target.threads > 1 { TASKS * self.target.threads } else { 1 };
+        n.div_ceil(tasks).next_multiple_of(unit)
+    }
+
+    /// Many rows: `b` is packed by all, then each task takes rows of `a`.
+    unsafe fn by_rows(&self) {
+        let (panels, threads) = (self.panels(), self.target.threads);
+        let width = self.product.b.columns.next_multiple_of(16);
+        let mut room = Vec::new();
+        let packed = Packed(reserve(&mut room, width * self.product.a.columns));
+        let chunks: Vec<_> = self.chunks().collect();
+        each(chunks.len() * panels, threads, |i| {
+            let (depth, panel) = (chunks[i / panels].clone(), i % panels);
+            let to = packed.at(depth.start * width + panel * COLUMNS * depth.len());
+            // SAFETY: room for all panels, each with its place.
+            unsafe { self.pack(panel, depth, to) };
+        });
+        let height = self.part(self.rows(), ROWS).max(LEAST_ROWS);
+        each(self.rows().div_ceil(height), threads, |i| {
+            let rows = i * height..self.rows().min((i + 1) * height);
+            for depth in self.chunks() {
+                let b = packed.at(depth.start * width);
+                // SAFETY: packed above; the rows are this task's own.
+                unsafe { self.multiply(rows.clone(), 0..panels, depth, b) };
+            }
+            // SAFETY: as above.
+            unsafe { self.finish(rows, 0..panels) };
+        });
+    }
+
+    /// Many columns, or a single thread: each task packs some panels of `b` for itself.
+    unsafe fn by_columns(&self) {
+        let panels = self.panels();
+        let of_task = self.part(panels, 1).min(GROUP);
+        each(panels.div_ceil(of_task), self.target.threads, |i| {
+            let panels = i * of_task..panels.min((i + 1) * of_task);
+            OWN.with_borrow_mut(|room| {
+                let b = reserve(room, self.columns(&panels).len().next_multiple_of(16) * self.chunk);
+                for depth in self.chunks() {
+                    for panel in panels.clone() {
+                        let to = b.wrapping_add((panel - panels.start) * COLUMNS * depth.len());
+                        // SAFETY: room for the panels of a chunk.
+                        unsafe { self.pack(panel, depth.clone(), to) };
+                    }
+                    // SAFETY: packed above; the columns are this task's own.
+                    unsafe { self.multiply(0..self.rows(), panels.clone(), depth, b) };
+                }
+            });
+            // SAFETY: as above.
+            unsafe { self.finish(0..self.rows(), panels) };
+        });
+    }
+
+    /// Calls `finish` on the results of some rows and panels.
+    unsafe fn finish(&self, rows: Range<usize>, panels: Range<usize>) {
+        let columns = self.columns(&panels);
+        for row in rows {
+            // SAFETY: the caller's promise.
+            unsafe { self.target.finish_row(row, columns.start, columns.len()) };
+        }
+    }
+
+    /// Some rows of `a` times panels that lie one behind the other in `b`, a chunk deep.
+    unsafe fn multiply(&self, rows: Range<usize>, panels: Range<usize>, depth: Range<usize>, b: *const f32) {
+        let (a, stride) = (&self.product.a, self.target.row_stride);
+        let elements = a.data.single().as_ptr().wrapping_add(depth.start);
+        for group in panels.clone().step_by(GROUP) {
+            for row in rows.clone().step_by(ROWS) {
+                for panel in group..panels.end.min(group + GROUP) {
+                    let columns = self.columns(&(panel..panel + 1));
+                    let tile = Tile {
+                        a: elements.wrapping_add(row * a.row_stride),
+                        a_stride: a.row_stride,
+                        b: b.wrapping_add((panel - panels.start) * COLUMNS * depth.len()),
+                        depth: depth.len(),
+                        c: self.target.out.at(row * stride + columns.start, 0),
+                        row_stride: stride,
+                        columns: columns.len(),
+                        scale: self.product.scale,
+                        add: self.target.add || depth.start > 0,
+                    };
+                    // SAFETY: the processor has AVX-512; the results are the caller's own.
+                    unsafe { tile.compute(ROWS.min(rows.end - row)) };
+                }
+            }
+        }
+    }
+
+    /// Packs a panel of `b`: its columns at each depth, filled up with zeros to whole vectors.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn pack(&self, panel: usize, depth: Range<usize>, to: *mut f32) {
+        let b = &self.product.b;
+        let columns = self.columns(&(panel..panel + 1));
+        let width = columns.len().next_multiple_of(16);
+        let element = |depth: usize, column: usize| {
+            b.data.single().as_ptr().wrapping_add(depth * b.row_stride + column * b.column_stride)
+        };
+        for (vector, column) in columns.clone().step_by(16).enumerate() {
+            let n = (columns.end - column).min(16);
+            let to = to.wrapping_add(16 * vector);
+            if b.column_stride == 1 {
+                for (i, depth) in depth.clone().enumerate() {
+                    // SAFETY: the mask leaves elements of the matrix; there is room for whole vectors.
+                    unsafe {
+                        let x = _mm512_maskz_loadu_ps(first(n), element(depth, column));
+                        _mm512_storeu_ps(to.wrapping_add(i * width), x);
+                    }
+                }
+                continue;
+            }
+            for start in (0..depth.len()).step_by(16) {
+                let deep = (depth.len() - start).min(16);
+                let mut x = [_mm512_setzero_si512(); 16];
+                for (i, x) in x[..n].iter_mut().enumerate() {
+                    let from = element(depth.start + start, column + i);
+                    // SAFETY: the mask leaves elements of the matrix.
+                    *x = unsafe { _mm512_maskz_loadu_epi32(first(deep), from.cast()) };
+                }
+                for (i, x) in transpose(x)[..deep].iter().enumerate() {
+                    // SAFETY: there is room for whole vectors.
+                    unsafe { _mm512_storeu_epi32(to.wrapping_add((start + i) * width).cast(), *x) };
+                }
+            }
+        }
+    }
+}
+
+/// `c (+)= scale * a b` of at most [`ROWS`] and [`COLUMNS`], at least one of each.
+struct Tile {
+    /// Elements from row to row.
+    a: *const f32,
+    a_stride: usize,
+    /// A panel: its columns at each of `depth`, filled up to whole vectors.
+    b: *const f32,
+    depth: usize,
+    /// The first result, and elements from row to row.
+    c: *mut f32,
+    row_stride: usize,
+    columns: usize,
+    scale: f32,
+    /// Whether the old content of `c` counts.
+    add: bool,
+}
+
+impl Tile {
+    #[target_feature(enable = "avx512f")]
+    unsafe fn compute(&self, rows: usize) {
+        macro_rules! of {
+            ($(($rows:literal $vectors:literal))*) => {
+                match (rows, self.columns.div_ceil(16)) {
+                    // SAFETY: the caller's promise.
+                    $(($rows, $vectors) => unsafe { self.of::<$rows, $vectors>() },)*
+                    _ => unreachable!("{rows} rows and {} columns in a tile", self.columns),
+                }
+            };
+        }
+        of!(
+            (1 1)(2 1)(3 1)(4 1)(5 1)(6 1)
+            (1 2)(2 2)(3 2)(4 2)(5 2)(6 2)
+            (1 3)(2 3)(3 3)(4 3)(5 3)(6 3)
+            (1 4)(2 4)(3 4)(4 4)(5 4)(6 4)
+        );
+    }
+
+    /// `R` rows and `V` vectors of results.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn of<const R: usize, const V: usize>(&self) {
+        let c = |row: usize, vector: usize| self.c.wrapping_add(row * self.row_stride + 16 * vector);
+        if self.add {
+            for row in 0..R {
+                for vector in 0..V {
+                    _mm_prefetch::<_MM_HINT_T0>(c(row, vector).cast());
+                }
+            }
+        }
+        let mut sums = [[_mm512_setzero_ps(); V]; R];
+        let (mut a, mut b) = (self.a, self.b);
+        macro_rules! multiply {
+            () => {
+                let of_b: [_; V] = std::array::from_fn(|vector| {
+                    // SAFETY: V vectors at this depth.
+                    unsafe { _mm512_loadu_ps(b.add(16 * vector)) }
+                });
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: an element of each of R rows at this depth.
+                    let a = _mm512_set1_ps(unsafe { *a.add(row * self.a_stride) });
+                    for (sum, b) in sums.iter_mut().zip(of_b) {
+                        *sum = _mm512_fmadd_ps(a, b, *sum);
+                    }
+                }
+                a = a.wrapping_add(1);
+                b = b.wrapping_add(16 * V);
+            };
+        }
+        for _ in 0..self.depth / UNROLLED {
+            for _ in 0..UNROLLED {
+                multiply!();
+            }
+        }
+        for _ in 0..self.depth % UNROLLED {
+            multiply!();
+        }
+        let scale = _mm512_set1_ps(self.scale);
+        for (row, sums) in sums.into_iter().enumerate() {
+            for (vector, sum) in sums.into_iter().enumerate() {
+                let mask = first(self.columns - 16 * vector);
+                // SAFETY: the mask leaves the tile's own results.
+                unsafe {
+                    let sum = match self.add {
+                        true => _mm512_fmadd_ps(scale, sum, _mm512_maskz_loadu_ps(mask, c(row, vector))),
+                        false => _mm512_mul_ps(scale, sum),
+                    };
+                    _mm512_mask_storeu_ps(c(row, vector), mask, sum);
+                }
+            }
+        }
+    }
+}
