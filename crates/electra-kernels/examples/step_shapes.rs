@@ -120,16 +120,39 @@ fn run(shapes: &Shapes, n: usize) {
         report(what, 0.0, n, &|| call(fused::residual_layer_norm), &|| call(composed::residual_layer_norm));
     }
 
-    let [q, k, v] = [(); 3].map(|()| leaf([rows, hidden]));
+    let affine = |inputs: usize, outputs: usize| fused::Affine {
+        weight: leaf([inputs, outputs]),
+        bias: leaf([1, outputs]).reshape([outputs]),
+    };
+    let norm = || fused::Norm { gamma: gamma(), beta: gamma(), eps: 1e-12 };
+    let attention = fused::AttentionBlock {
+        query: affine(hidden, hidden),
+        key: affine(hidden, hidden),
+        value: affine(hidden, hidden),
+        output: affine(hidden, hidden),
+        norm: norm(),
+        heads,
+    };
     let key_bias = Tensor::<2>::zeros([batch, sequence], &device);
-    for (what, drop) in [("attention", Dropout::OFF), ("... with dropout", dropping)] {
-        type Attention =
-            fn(Tensor<3>, Tensor<3>, Tensor<3>, Tensor<2>, usize, Dropout, Precision) -> Tensor<3>;
-        let call = |attention: Attention| {
-            backward(attention(wide(&q), wide(&k), wide(&v), key_bias.clone(), heads, drop, Precision::F32))
+    for (what, drop) in [("attention block", Dropout::OFF), ("... with dropout", dropping)] {
+        type Block = fn(Tensor<3>, Tensor<2>, fused::AttentionBlock, [Dropout; 2], Precision) -> Tensor<3>;
+        let call = |block: Block| {
+            backward(block(wide(&x), key_bias.clone(), attention.clone(), [drop; 2], Precision::F32))
         };
-        let flops = 12.0 * (rows * sequence * hidden) as f64;
-        report(what, flops, n, &|| call(fused::attention), &|| call(composed::attention));
+        let flops = (12 * sequence + 24 * hidden) as f64 * (rows * hidden) as f64;
+        report(what, flops, n, &|| call(fused::attention_block), &|| call(composed::attention_block));
+    }
+
+    let block = fused::FeedForwardBlock {
+        intermediate: affine(hidden, feed_forward),
+        output: affine(feed_forward, hidden),
+        norm: norm(),
+    };
+    for (what, drop) in [("feed-forward block", Dropout::OFF), ("... with dropout", dropping)] {
+        type Block = fn(Tensor<3>, fused::FeedForwardBlock, Dropout, Precision) -> Tensor<3>;
+        let call = |call: Block| backward(call(wide(&x), block.clone(), drop, Precision::F32));
+        let flops = 12.0 * (rows * hidden * feed_forward) as f64;
+        report(what, flops, n, &|| call(fused::feed_forward_block), &|| call(composed::feed_forward_block));
     }
 
     let m = batch * slots;

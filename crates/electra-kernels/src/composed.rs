@@ -3,6 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::{DType, Distribution, IndexingUpdateOp, activation};
 
+use crate::block::{AttentionBlock, FeedForwardBlock};
 use crate::{Dropout, Precision};
 
 /// Layer normalisation over the last dimension with biased variance.
@@ -72,25 +73,9 @@ pub fn linear_gelu<const D: usize>(
     gelu(linear(x, weight, bias, precision))
 }
 
-/// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`.
-///
-/// `key_bias [B, S]` is added to every score of that key (0 for real tokens, -10000 for padding).
-pub fn attention(
-    q: Tensor<3>,
-    k: Tensor<3>,
-    v: Tensor<3>,
-    key_bias: Tensor<2>,
-    heads: usize,
-    drop: Dropout,
-    precision: Precision,
-) -> Tensor<3> {
-    let [b, s] = key_bias.dims();
-    attention_biased(q, k, v, key_bias.reshape([b, 1, 1, s]), heads, drop, precision)
-}
-
-/// [`attention`] where `bias` is added to the scores `[B, heads, S, S]` of queries and keys,
-/// and each of its dimensions may be 1.
-pub fn attention_biased(
+/// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`; `bias` is added to the scores
+/// `[B, heads, S, S]` of queries and keys, and each of its dimensions may be 1.
+fn attention_biased(
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
@@ -108,6 +93,46 @@ pub fn attention_biased(
     // By the tensor: where dropout is fused, its mask is that of fused attention.
     let probabilities = crate::dropout(activation::softmax(scores, 3), drop);
     precision.product(probabilities, v).swap_dims(1, 2).reshape([b, s, h])
+}
+
+/// The first half of a post-LN block: `layer_norm(x + dropout(attention(x) Wo + bo))` for `x [B, S, H]`.
+pub fn attention_block(
+    x: Tensor<3>,
+    key_bias: Tensor<2>,
+    block: AttentionBlock,
+    [of_probabilities, drop]: [Dropout; 2],
+    precision: Precision,
+) -> Tensor<3> {
+    let [b, s] = key_bias.dims();
+    attention_block_biased(x, key_bias.reshape([b, 1, 1, s]), block, [of_probabilities, drop], precision)
+}
+
+/// [`attention_block`] where `bias` is added to the scores `[B, heads, S, S]` of queries and keys, and each
+/// of its dimensions may be 1.
+pub fn attention_block_biased(
+    x: Tensor<3>,
+    bias: Tensor<4>,
+    block: AttentionBlock,
+    [of_probabilities, drop]: [Dropout; 2],
+    precision: Precision,
+) -> Tensor<3> {
+    let AttentionBlock { query, key, value, output, norm, heads } = block;
+    let [q, k, v] = [query, key, value].map(|map| crate::linear(x.clone(), map.weight, map.bias, precision));
+    let context = attention_biased(q, k, v, bias, heads, of_probabilities, precision);
+    let branch = crate::linear(context, output.weight, output.bias, precision);
+    crate::residual_layer_norm(x, branch, drop, norm.gamma, norm.beta, norm.eps)
+}
+
+/// The second half of a post-LN block: `layer_norm(x + dropout(linear(linear_gelu(x))))`.
+pub fn feed_forward_block<const D: usize>(
+    x: Tensor<D>,
+    FeedForwardBlock { intermediate, output, norm }: FeedForwardBlock,
+    drop: Dropout,
+    precision: Precision,
+) -> Tensor<D> {
+    let h = crate::linear_gelu(x.clone(), intermediate.weight, intermediate.bias, precision);
+    let branch = crate::linear(h, output.weight, output.bias, precision);
+    crate::residual_layer_norm(x, branch, drop, norm.gamma, norm.beta, norm.eps)
 }
 
 /// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.

@@ -2,14 +2,14 @@
 
 use burn::prelude::*;
 
-use crate::{AdamStep, AdamUpdated, Dropout, Precision, composed};
+use crate::{AdamStep, AdamUpdated, AttentionBlock, Dropout, FeedForwardBlock, Precision, composed};
 
 /// Calls the fused operation if the Flex backend can take all the tensors, and returns from the
 /// enclosing function.
 macro_rules! fused {
-    ($first:ident $(, $tensor:ident)* $(; $precision:ident)? => $call:ident($($arg:expr),*)) => {
+    ($($tensor:expr),+ $(; $precision:ident)? => $call:ident($($arg:expr),*)) => {
         #[cfg(feature = "flex")]
-        if crate::flex::takes(&$first) $(&& crate::flex::takes(&$tensor))* $(&& $precision != Precision::F16)? {
+        if $(crate::flex::takes(&$tensor))&&+ $(&& $precision != Precision::F16)? {
             use burn::backend::Dispatch;
             use crate::flex::Fused;
             return Tensor::from_dispatch(<Dispatch as Fused>::$call($($arg),*));
@@ -92,42 +92,59 @@ pub fn linear_gelu<const D: usize>(
     composed::linear_gelu(x, weight, bias, precision)
 }
 
-/// `linear(linear_gelu(x))`: a feed-forward block, `x [.., H]` with weights `[H, I]` and `[I, O]` to `[.., O]`.
+/// The first half of a post-LN block: `layer_norm(x + dropout(attention(x) Wo + bo))` for `x [B, S, H]`.
 ///
-/// In bfloat16, where the processor multiplies it, what is between the two maps stays in it.
-pub fn feed_forward<const D: usize>(
-    x: Tensor<D>,
-    [weight_1, weight_2]: [Tensor<2>; 2],
-    [bias_1, bias_2]: [Tensor<1>; 2],
-    precision: Precision,
-) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if precision == Precision::Bf16 && crate::flex::has_bfloat16() {
-        fused!(x, weight_1, bias_1, weight_2, bias_2 => fused_feed_forward(
-            x.into_dispatch(), weight_1.into_dispatch(), bias_1.into_dispatch(),
-            weight_2.into_dispatch(), bias_2.into_dispatch()
-        ));
-    }
-    linear(linear_gelu(x, weight_1, bias_1, precision), weight_2, bias_2, precision)
-}
-
-/// Multi-head scaled dot-product attention on `q, k, v [B, S, H]`.
-///
-/// `key_bias [B, S]` is added to every score of that key (0 for real tokens, -10000 for padding).
-pub fn attention(
-    q: Tensor<3>,
-    k: Tensor<3>,
-    v: Tensor<3>,
+/// `key_bias [B, S]` is added to every score of that key (0 for real tokens, -10000 for padding). The first
+/// dropout is that of the attention's probabilities, the second that of what is added to `x`.
+pub fn attention_block(
+    x: Tensor<3>,
     key_bias: Tensor<2>,
-    heads: usize,
-    drop: Dropout,
+    block: AttentionBlock,
+    drops: [Dropout; 2],
     precision: Precision,
 ) -> Tensor<3> {
-    fused!(q, k, v, key_bias; precision => fused_attention(
-        q.into_dispatch(), k.into_dispatch(), v.into_dispatch(), key_bias.into_dispatch(),
-        heads, drop, precision
-    ));
-    composed::attention(q, k, v, key_bias, heads, drop, precision)
+    fused!(
+        x, key_bias, block.query.weight, block.query.bias, block.key.weight, block.key.bias,
+        block.value.weight, block.value.bias, block.output.weight, block.output.bias,
+        block.norm.gamma, block.norm.beta; precision => fused_attention_block(
+            crate::flex::AttentionTensors {
+                x: x.into_dispatch(),
+                query: block.query.into(),
+                key: block.key.into(),
+                value: block.value.into(),
+                output: block.output.into(),
+                gamma: block.norm.gamma.into_dispatch(),
+                beta: block.norm.beta.into_dispatch(),
+                key_bias: key_bias.into_dispatch(),
+            },
+            crate::flex::Settings { heads: block.heads, drops, eps: block.norm.eps },
+            precision
+        )
+    );
+    composed::attention_block(x, key_bias, block, drops, precision)
+}
+
+/// The second half of a post-LN block: `layer_norm(x + dropout(linear(linear_gelu(x))))`.
+pub fn feed_forward_block<const D: usize>(
+    x: Tensor<D>,
+    block: FeedForwardBlock,
+    drop: Dropout,
+    precision: Precision,
+) -> Tensor<D> {
+    fused!(
+        x, block.intermediate.weight, block.intermediate.bias, block.output.weight, block.output.bias,
+        block.norm.gamma, block.norm.beta; precision => fused_feed_forward_block(
+            crate::flex::FeedForwardTensors {
+                x: x.into_dispatch(),
+                intermediate: block.intermediate.into(),
+                output: block.output.into(),
+                gamma: block.norm.gamma.into_dispatch(),
+                beta: block.norm.beta.into_dispatch(),
+            },
+            drop, block.norm.eps, precision
+        )
+    );
+    composed::feed_forward_block(x, block, drop, precision)
 }
 
 /// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.

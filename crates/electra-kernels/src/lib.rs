@@ -7,6 +7,7 @@
 //! 32-bit floats, feature `flex`) and the composition of burn's own operations elsewhere.
 
 mod allocator;
+mod block;
 pub mod composed;
 mod dropout;
 #[cfg(feature = "flex")]
@@ -18,11 +19,12 @@ mod precision;
 mod workers;
 
 pub use allocator::CacheLines;
+pub use block::{Affine, AttentionBlock, FeedForwardBlock, Norm};
 pub use composed::{AdamStep, AdamUpdated, is_f32, softplus, write_at_positions};
 pub use dropout::{Dropout, split_mix};
 pub use fused::{
-    adam_update, attention, dropout, embed, feed_forward, gather_positions, gelu, layer_norm, linear,
-    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    adam_update, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm,
+    linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 pub use host::read;

@@ -135,20 +135,28 @@ impl Block {
         layer: usize,
     ) -> Tensor<3> {
         let a = &self.attention;
-        let (q, k, v) = (a.query.forward(x.clone()), a.key.forward(x.clone()), a.value.forward(x.clone()));
-        let at = drop.at(Place::Attention(layer));
-        let context = match pair_bias {
-            Some(bias) => {
-                kernels::composed::attention_biased(q, k, v, bias.clone(), a.heads, at, a.precision)
-            }
-            None => kernels::attention(q, k, v, key_bias.clone(), a.heads, at, a.precision),
+        let attention = kernels::AttentionBlock {
+            query: a.query.affine(),
+            key: a.key.affine(),
+            value: a.value.affine(),
+            output: a.output.affine(),
+            norm: a.norm.norm(),
+            heads: a.heads,
         };
-        let x = a.norm.forward_residual(x, a.output.forward(context), drop.at(Place::AttentionOutput(layer)));
+        let drops = [Place::Attention(layer), Place::AttentionOutput(layer)].map(|place| drop.at(place));
+        let x = match pair_bias {
+            Some(bias) => {
+                kernels::composed::attention_block_biased(x, bias.clone(), attention, drops, a.precision)
+            }
+            None => kernels::attention_block(x, key_bias.clone(), attention, drops, a.precision),
+        };
         let f = &self.feed_forward;
-        let dense = [&f.intermediate, &f.output];
-        let (weights, biases) = (dense.map(|d| d.weight.val()), dense.map(|d| d.bias.val()));
-        let branch = kernels::feed_forward(x.clone(), weights, biases, a.precision);
-        f.norm.forward_residual(x, branch, drop.at(Place::FeedForwardOutput(layer)))
+        let feed_forward = kernels::FeedForwardBlock {
+            intermediate: f.intermediate.affine(),
+            output: f.output.affine(),
+            norm: f.norm.norm(),
+        };
+        kernels::feed_forward_block(x, feed_forward, drop.at(Place::FeedForwardOutput(layer)), a.precision)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::prelude::*;
-use electra_kernels::{self as kernels, Dropout};
+use electra_kernels::{self as kernels, Affine, Norm};
 
 use crate::config::LAYER_NORM_EPS;
 use crate::init::{Init, Kernel};
@@ -28,6 +28,11 @@ impl Dense {
             bias: init.constant(0.0, outputs),
             precision: init.precision(),
         }
+    }
+
+    /// Its tensors.
+    pub fn affine(&self) -> Affine {
+        Affine { weight: self.weight.val(), bias: self.bias.val() }
     }
 
     /// `[.., inputs]` to `[.., outputs]`.
@@ -61,13 +66,8 @@ impl LayerNorm {
         kernels::layer_norm(x, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)
     }
 
-    /// Normalises `x + dropout(branch)`, the end of a post-LN half block.
-    pub fn forward_residual<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        branch: Tensor<D>,
-        drop: Dropout,
-    ) -> Tensor<D> {
-        kernels::residual_layer_norm(x, branch, drop, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)
+    /// Its tensors.
+    pub fn norm(&self) -> Norm {
+        Norm { gamma: self.gamma.val(), beta: self.beta.val(), eps: LAYER_NORM_EPS }
     }
 }

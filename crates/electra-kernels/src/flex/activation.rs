@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::gemm::halved;
+use super::element::Element;
 use super::mask::Mask;
 use super::simd::{fma, normal, vectorised};
 use super::storage::{contiguous, exclusive, row_elements, tensor, uninitialised, values, values_mut};
@@ -37,27 +37,11 @@ vectorised! {
     }
 
     /// `y = gelu(x)`, and `x` becomes the derivative of gelu there.
-    pub fn gelu_and_slope<const FMA: bool>(x: &mut [f32], y: &mut [f32]) {
+    pub fn gelu_and_slope<const FMA: bool, T: Element>(x: &mut [f32], y: &mut [T]) {
         for (y, x) in y.iter_mut().zip(x) {
             let (phi, e) = normal::<FMA>(*x);
-            *y = *x * phi;
+            *y = T::of(*x * phi);
             *x = fma::<FMA>(*x * NORMAL_DENSITY, e, phi);
-        }
-    }
-
-    /// `y = gelu(x)`, rounded to bfloat16.
-    pub fn halves_of_gelu<const FMA: bool>(x: &[f32], y: &mut [u16]) {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = halved(x * normal::<FMA>(x).0);
-        }
-    }
-
-    /// `y = gelu(x)` and its derivative, rounded to bfloat16.
-    pub fn halves_of_gelu_and_slope<const FMA: bool>(x: &[f32], y: &mut [u16], slope: &mut [u16]) {
-        for ((y, slope), &x) in y.iter_mut().zip(slope).zip(x) {
-            let (phi, e) = normal::<FMA>(x);
-            *y = halved(x * phi);
-            *slope = halved(fma::<FMA>(x * NORMAL_DENSITY, e, phi));
         }
     }
 

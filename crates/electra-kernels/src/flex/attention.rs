@@ -1,25 +1,20 @@
-//! Multi-head attention, one (sequence, head) at a time, on strided views of `[B, S, H]`.
+//! Multi-head attention, one (sequence, head) at a time, on strided views of one buffer that holds
+//! queries, keys and values.
 //!
 //! `P = softmax(Q K^T / sqrt(D) + bias)`, `O = (mask * P) V`. Only `P` is stored; the mask of the
 //! dropout is drawn again in the backward pass. No operand is permuted: a head is `D` columns of
 //! the rows of its sequence.
 
-use burn::backend::autodiff::{
-    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-    grads::Gradients,
-    ops::{Backward, Ops, OpsKind},
-};
-use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
-use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::activation::multiply;
+use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product, span};
 use super::linear::add_columns;
 use super::mask::Mask;
 use super::simd::{dot, exp, fma, max, sum, vectorised};
-use super::storage::{Shared, contiguous, dims, tensor, uninitialised, values, zeros};
-use crate::{Dropout, Precision};
+use super::storage::{Shared, uninitialised, zeros};
+use crate::Dropout;
 
 vectorised! {
     /// Turns scores into probabilities: `softmax(scale * score + bias)` of each row.
@@ -50,29 +45,52 @@ vectorised! {
     }
 }
 
-/// Sizes of an attention.
+/// How queries, keys and values lie in one buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One after the other, `[3, B, S, H]`.
+    Apart,
+    /// Side by side, `[B, S, 3, H]`.
+    Beside,
+}
+
+/// Queries, keys and values: parts of that buffer.
+pub const PARTS: usize = 3;
+const QUERY: usize = 0;
+const KEY: usize = 1;
+const VALUE: usize = 2;
+
+/// An attention: its sizes, and what it drops.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
+pub struct Attention {
     batch: usize,
     sequence: usize,
     hidden: usize,
     heads: usize,
     /// Width of a head.
     width: usize,
+    mask: Option<Mask>,
+    layout: Layout,
 }
 
-impl Sizes {
-    fn of(q: &FlexTensor, heads: usize) -> Self {
-        let [batch, sequence, hidden] = dims(q);
+impl Attention {
+    /// On hidden states of `[B, S, H]`.
+    pub fn new([batch, sequence, hidden]: [usize; 3], heads: usize, drop: Dropout, layout: Layout) -> Self {
         assert!(
             heads > 0 && hidden.is_multiple_of(heads),
             "{heads} heads do not divide a hidden size of {hidden}"
         );
-        Self { batch, sequence, hidden, heads, width: hidden / heads }
+        let mask = Mask::of(drop, heads * sequence * sequence);
+        Self { batch, sequence, hidden, heads, width: hidden / heads, mask, layout }
     }
 
     fn scale(self) -> f32 {
         1.0 / (self.width as f32).sqrt()
+    }
+
+    /// Heads of all sequences.
+    fn tasks(self) -> usize {
+        self.batch * self.heads
     }
 
     /// Scores of one head of one sequence.
@@ -80,209 +98,168 @@ impl Sizes {
         self.sequence * self.sequence
     }
 
+    /// Scores of all heads: `B A S S`.
+    pub fn scores_of_all(self) -> usize {
+        self.tasks() * self.square()
+    }
+
     /// First element of head `task` in a `[B, S, H]` buffer.
     fn offset(self, task: usize) -> usize {
         task / self.heads * self.sequence * self.hidden + task % self.heads * self.width
     }
 
-    /// Elements from the first to the last of a head.
-    fn span(self) -> usize {
-        span(self.sequence, self.width, self.hidden, 1)
+    /// First element of head `task` in one part, and elements from row to row.
+    fn place(self, part: usize, task: usize) -> (usize, usize) {
+        let Self { batch, sequence, hidden, heads, .. } = self;
+        match self.layout {
+            Layout::Apart => (part * batch * sequence * hidden + self.offset(task), hidden),
+            Layout::Beside => {
+                let row = PARTS * hidden;
+                (task / heads * sequence * row + part * hidden + task % heads * self.width, row)
+            }
+        }
     }
 
     /// Head `task` of a `[B, S, H]` buffer as an `S x D` matrix.
-    fn head(self, x: &[f32], task: usize) -> Matrix<'_> {
-        Matrix::new(&x[self.offset(task)..], self.sequence, self.width, self.hidden)
+    fn head<T: Element>(self, x: &[T], task: usize) -> Matrix<'_> {
+        matrix(&x[self.offset(task)..], self.sequence, self.width, self.hidden)
+    }
+
+    /// The same of one part of the buffer of all three.
+    fn head_of<T: Element>(self, qkv: &[T], part: usize, task: usize) -> Matrix<'_> {
+        let (first, row_stride) = self.place(part, task);
+        matrix(&qkv[first..], self.sequence, self.width, row_stride)
     }
 
     fn scores(self, x: &[f32]) -> Matrix<'_> {
         Matrix::new(x, self.sequence, self.sequence, self.sequence)
     }
-}
 
-/// The operands, contiguous.
-#[derive(Clone, Debug)]
-struct Operands {
-    q: FlexTensor,
-    k: FlexTensor,
-    v: FlexTensor,
-    sizes: Sizes,
-    mask: Option<Mask>,
-    precision: Precision,
-}
-
-impl Operands {
-    fn new([q, k, v]: [FlexTensor; 3], heads: usize, drop: Dropout, precision: Precision) -> Self {
-        let sizes = Sizes::of(&q, heads);
-        for other in [&k, &v] {
-            assert_eq!(q.layout().shape(), other.layout().shape(), "queries, keys and values");
-        }
-        let (q, k, v) = (contiguous(q), contiguous(k), contiguous(v));
-        Self { q, k, v, sizes, mask: Mask::of(drop, heads * sizes.square()), precision }
-    }
-
-    /// `a b` in the precision of this attention.
-    fn product<'a>(&self, a: Matrix<'a>, b: Matrix<'a>) -> Product<'a> {
-        Product::new(a, b, self.precision)
+    /// Writes a product to head `task` of one part of the buffer of all three.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses that head of that part during the call.
+    unsafe fn write_head<T: Element>(
+        self,
+        product: &Product<'_>,
+        to: Shared<T>,
+        part: usize,
+        task: usize,
+        room: &mut Vec<f32>,
+    ) {
+        let (first, row_stride) = self.place(part, task);
+        let to = to.part(first, span(self.sequence, self.width, row_stride, 1));
+        // SAFETY: the caller's promise.
+        unsafe { T::write_at(product, to, row_stride, room) }
     }
 
     /// `mask * p` of head `task` in `masked`, or `p` itself without dropout.
-    fn masked<'a>(&self, p: &'a [f32], masked: &'a mut [f32], task: usize) -> &'a [f32] {
+    fn masked<'a>(self, p: &'a [f32], masked: &'a mut [f32], task: usize) -> &'a [f32] {
         let Some(mask) = self.mask else { return p };
         mask.factors(task * p.len(), masked);
         multiply(masked, p);
         masked
     }
 
-    /// Room for one head's masked probabilities.
-    fn scratch(&self) -> Vec<f32> {
-        uninitialised(if self.mask.is_some() { self.sizes.square() } else { 0 })
+    fn scratch(self) -> Scratch {
+        let [p, masked] = [true, self.mask.is_some()].map(|n| uninitialised(usize::from(n) * self.square()));
+        Scratch { p, masked, room: Vec::new() }
     }
-}
 
-/// `O [B, S, H]` and `P [B, A, S, S]`.
-fn forward(operands: &Operands, key_bias: FlexTensor) -> (FlexTensor, FlexTensor) {
-    let sizes = operands.sizes;
-    let Sizes { batch, sequence, hidden, heads, .. } = sizes;
-    let key_bias = contiguous(key_bias);
-    assert_eq!(dims(&key_bias), [batch, sequence], "one bias per key");
-    let (q, k, v) = (values(&operands.q), values(&operands.k), values(&operands.v));
-    let mut out = uninitialised(batch * sequence * hidden);
-    let mut probabilities = uninitialised(batch * heads * sizes.square());
-    let shared = Shared::of(&mut out);
-    let tasks = probabilities.par_chunks_mut(sizes.square().max(1)).enumerate();
-    tasks.for_each_init(
-        || operands.scratch(),
-        |scratch, (task, p)| {
-            let transposed_keys = sizes.head(k, task).transposed();
-            // SAFETY: `p` is this task's own S x S scores.
-            unsafe {
-                operands.product(sizes.head(q, task), transposed_keys).write_at(Shared::of(p), sequence)
-            };
-            let bias = &values(&key_bias)[task / heads * sequence..][..sequence];
-            softmax_rows(p, bias, sizes.scale());
-            let masked = sizes.scores(operands.masked(p, scratch, task));
-            let out = shared.part(sizes.offset(task), sizes.span());
-            // SAFETY: each task writes the columns of its head in the rows of its sequence.
-            unsafe { operands.product(masked, sizes.head(v, task)).write_at(out, hidden) };
-        },
-    );
-    let shape = operands.q.layout().shape().clone();
-    (tensor(out, shape), tensor(probabilities, [batch, heads, sequence, sequence]))
-}
-
-/// `attention(q, k, v)`.
-pub fn attention(
-    qkv: [FlexTensor; 3],
-    key_bias: FlexTensor,
-    heads: usize,
-    drop: Dropout,
-    precision: Precision,
-) -> FlexTensor {
-    forward(&Operands::new(qkv, heads, drop, precision), key_bias).0
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    operands: Operands,
-    probabilities: FlexTensor,
-}
-
-struct Gradient {
-    q: FlexTensor,
-    k: FlexTensor,
-    v: FlexTensor,
-    key_bias: Option<FlexTensor>,
-}
-
-fn backward(state: State, dout: FlexTensor, wants_key_bias: bool) -> Gradient {
-    let State { operands, probabilities } = state;
-    let sizes = operands.sizes;
-    let Sizes { batch, sequence, hidden, heads, .. } = sizes;
-    let dout = contiguous(dout);
-    let (q, k, v) = (values(&operands.q), values(&operands.k), values(&operands.v));
-    let [mut dq, mut dk, mut dv] = [(); 3].map(|()| uninitialised(batch * sequence * hidden));
-    let [dq_shared, dk_shared, dv_shared] = [&mut dq, &mut dk, &mut dv].map(|x| Shared::of(x));
-    let tasks = values(&probabilities).par_chunks(sizes.square().max(1)).enumerate();
-    let bias_sums: Vec<Vec<f32>> = tasks
-        .map_init(
-            || (operands.scratch(), uninitialised(sizes.square())),
-            |(scratch, ds), (task, p)| {
-                let dout = sizes.head(values(&dout), task);
-                let [dq, dk, dv] =
-                    [dq_shared, dk_shared, dv_shared].map(|x| x.part(sizes.offset(task), sizes.span()));
-                let masked = sizes.scores(operands.masked(p, scratch, task)).transposed();
-                // SAFETY: each task writes the columns of its head in the rows of its sequence.
-                unsafe { operands.product(masked, dout).write_at(dv, hidden) };
-                let values_of_head = sizes.head(v, task).transposed();
-                // SAFETY: `ds` is this thread's own S x S buffer.
-                unsafe { operands.product(dout, values_of_head).write_at(Shared::of(ds), sequence) };
-                if let Some(mask) = operands.mask {
-                    mask.factors(task * p.len(), scratch);
-                    multiply(ds, scratch);
-                }
-                softmax_backward(ds, p, sequence);
-                let mut bias_sums = zeros(if wants_key_bias { sequence } else { 0 });
-                if wants_key_bias {
-                    add_columns(&mut bias_sums, ds);
-                }
-                let (ds, scale) = (sizes.scores(ds), sizes.scale());
-                // SAFETY: as for `dv`.
-                unsafe { operands.product(ds, sizes.head(k, task)).times(scale).write_at(dq, hidden) };
-                // SAFETY: as for `dv`.
-                unsafe {
-                    operands.product(ds.transposed(), sizes.head(q, task)).times(scale).write_at(dk, hidden)
+    /// `O [B, S, H]` of queries, keys and values and a bias for each key, `[B, S]`; `P [B, A, S, S]` goes to
+    /// `probabilities`, if there is room for it.
+    pub fn forward<T: Element>(self, qkv: &[T], key_bias: &[f32], probabilities: &mut [f32]) -> Vec<T> {
+        let Self { batch, sequence, hidden, heads, .. } = self;
+        assert_eq!(qkv.len(), PARTS * batch * sequence * hidden, "queries, keys and values");
+        assert_eq!(key_bias.len(), batch * sequence, "one bias per key");
+        let mut out = uninitialised(batch * sequence * hidden);
+        let shared = Shared::of(&mut out);
+        let kept = (!probabilities.is_empty()).then(|| Shared::of(probabilities));
+        (0..self.tasks()).into_par_iter().for_each_init(
+            || self.scratch(),
+            |Scratch { p, masked, room }, task| {
+                let p = match kept {
+                    // SAFETY: each head has a square of its own.
+                    Some(kept) => unsafe { kept.slice(task * self.square(), self.square()) },
+                    None => p.as_mut_slice(),
                 };
-                bias_sums
+                let [q, k, v] = [QUERY, KEY, VALUE].map(|part| self.head_of(qkv, part, task));
+                // SAFETY: `p` is this task's own.
+                unsafe { Product::new(q, k.transposed(), T::PRECISION).write_at(Shared::of(p), sequence) };
+                softmax_rows(p, &key_bias[task / heads * sequence..][..sequence], self.scale());
+                let product = Product::new(self.scores(self.masked(p, masked, task)), v, T::PRECISION);
+                let to = shared.part(self.offset(task), span(sequence, self.width, hidden, 1));
+                // SAFETY: each task writes the columns of its head in the rows of its sequence.
+                unsafe { T::write_at(&product, to, hidden, room) };
             },
-        )
-        .collect();
-    let key_bias = wants_key_bias.then(|| {
-        let mut sums = zeros(batch * sequence);
-        for (task, head) in bias_sums.iter().enumerate() {
-            add_columns(&mut sums[task / heads * sequence..][..sequence], head);
-        }
-        tensor(sums, [batch, sequence])
-    });
-    let shape = operands.q.layout().shape().clone();
-    let [q, k, v] = [dq, dk, dv].map(|x| tensor(x, shape.clone()));
-    Gradient { q, k, v, key_bias }
-}
+        );
+        out
+    }
 
-#[derive(Debug)]
-struct Attention;
-
-impl Backward<Flex, 4> for Attention {
-    type State = State;
-
-    fn backward(self, ops: Ops<State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [q, k, v, key_bias] = ops.parents;
-        let dout = grads.consume::<Flex>(&ops.node);
-        let gradient = backward(ops.state, dout, key_bias.is_some());
-        for (node, value) in [(q, gradient.q), (k, gradient.k), (v, gradient.v)] {
-            if let Some(node) = node {
-                grads.register::<Flex>(node.id, value);
+    /// The gradients of queries, keys and values for that of `O`, and if asked for that of the biases.
+    pub fn backward<T: Element>(
+        self,
+        qkv: &[T],
+        probabilities: &[f32],
+        dout: &[T],
+        wants_key_bias: bool,
+    ) -> (Vec<T>, Option<Vec<f32>>) {
+        let Self { batch, sequence, hidden, heads, .. } = self;
+        let mut dqkv = uninitialised(PARTS * batch * sequence * hidden);
+        let shared = Shared::of(&mut dqkv);
+        let tasks = probabilities.par_chunks(self.square().max(1)).enumerate();
+        let bias_sums: Vec<Vec<f32>> = tasks
+            .map_init(
+                || self.scratch(),
+                |Scratch { p: ds, masked, room }, (task, p)| {
+                    let [q, k, v] = [QUERY, KEY, VALUE].map(|part| self.head_of(qkv, part, task));
+                    let dout = self.head(dout, task);
+                    let p_of_keys = self.scores(self.masked(p, masked, task)).transposed();
+                    let dv = Product::new(p_of_keys, dout, T::PRECISION);
+                    // SAFETY: each task writes the columns of its head in the rows of its sequence.
+                    unsafe { self.write_head(&dv, shared, VALUE, task, room) };
+                    // SAFETY: `ds` is this thread's own.
+                    unsafe {
+                        Product::new(dout, v.transposed(), T::PRECISION).write_at(Shared::of(ds), sequence)
+                    };
+                    if let Some(mask) = self.mask {
+                        mask.factors(task * p.len(), masked);
+                        multiply(ds, masked);
+                    }
+                    softmax_backward(ds, p, sequence);
+                    let mut bias_sums = zeros(if wants_key_bias { sequence } else { 0 });
+                    if wants_key_bias {
+                        add_columns(&mut bias_sums, ds.as_slice());
+                    }
+                    let ds = self.scores(ds);
+                    let dq = Product::new(ds, k, T::PRECISION).times(self.scale());
+                    let dk = Product::new(ds.transposed(), q, T::PRECISION).times(self.scale());
+                    for (part, product) in [(QUERY, dq), (KEY, dk)] {
+                        // SAFETY: as for `dv`.
+                        unsafe { self.write_head(&product, shared, part, task, room) };
+                    }
+                    bias_sums
+                },
+            )
+            .collect();
+        let key_bias = wants_key_bias.then(|| {
+            let mut sums = zeros(batch * sequence);
+            for (task, head) in bias_sums.iter().enumerate() {
+                add_columns(&mut sums[task / heads * sequence..][..sequence], head.as_slice());
             }
-        }
-        if let (Some(node), Some(value)) = (key_bias, gradient.key_bias) {
-            grads.register::<Flex>(node.id, value);
-        }
+            sums
+        });
+        (dqkv, key_bias)
     }
 }
 
-/// `attention(q, k, v)` with its gradient.
-pub fn tracked_attention<C: CheckpointStrategy>(
-    [q, k, v]: [FloatTensor<Autodiff<Flex, C>>; 3],
-    key_bias: FloatTensor<Autodiff<Flex, C>>,
-    heads: usize,
-    drop: Dropout,
-    precision: Precision,
-) -> FloatTensor<Autodiff<Flex, C>> {
-    let guards = [q.node(), k.node(), v.node(), key_bias.node()];
-    let operands = Operands::new([q, k, v].map(|x| x.into_primitive()), heads, drop, precision);
-    let (out, probabilities) = forward(&operands, key_bias.into_primitive());
-    match Attention.prepare::<C>(guards).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(State { operands, probabilities }, out),
-        OpsKind::UnTracked(prep) => prep.finish(out),
-    }
+/// Room for one head at a time.
+struct Scratch {
+    /// Probabilities, or their gradient.
+    p: Vec<f32>,
+    /// The same under the mask of the dropout.
+    masked: Vec<f32>,
+    /// Results on their way to another precision.
+    room: Vec<f32>,
 }

@@ -26,6 +26,7 @@ use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use self::tile::Kernel;
+use super::element::{round_to_bf16, widened};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Level, level};
 use super::storage::{Shared, uninitialised};
@@ -198,7 +199,7 @@ impl<'a> Product<'a> {
     }
 
     /// Rows, columns, depth.
-    fn sizes(&self) -> [usize; 3] {
+    pub fn sizes(&self) -> [usize; 3] {
         [self.a.rows, self.b.columns, self.a.columns]
     }
 
@@ -210,6 +211,55 @@ impl<'a> Product<'a> {
     /// Overwrites a contiguous row-major `out`, in parallel where it is worth it, then `finish`.
     pub fn write_then(&self, out: &mut [f32], finish: impl Fn(usize, usize, &mut [f32]) + Sync) {
         self.run(out, Destination::Overwrite, Some(&finish));
+    }
+
+    /// The same to rows that are `row_stride` apart, from the beginning of `out` on.
+    pub fn write_strided_then(
+        &self,
+        out: &mut [f32],
+        row_stride: usize,
+        finish: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) {
+        let [rows, columns, _] = self.sizes();
+        assert!(columns <= row_stride, "rows of {columns} every {row_stride} elements");
+        let threads = rayon::current_num_threads();
+        let target = Target { out: Shared::of(out), row_stride, add: false, finish: Some(&finish), threads };
+        let out = target.out.part(0, span(rows, columns, row_stride, 1));
+        // SAFETY: `part` has checked that the rows lie in `out`, which is borrowed exclusively.
+        unsafe { self.at(self.best(), Target { out, ..target }) }
+    }
+
+    /// Overwrites a contiguous row-major `out`, in parallel where it is worth it, then calls `take` with
+    /// the number of each row and its results, if possible while they are in the cache.
+    pub fn write_rows_then(&self, out: &mut [f32], take: impl Fn(usize, &mut [f32]) + Sync) {
+        let [_, columns, _] = self.sizes();
+        if self.completes_rows() {
+            return self.write_then(out, |row, _, results| take(row, results));
+        }
+        self.write(out, Destination::Overwrite);
+        out.par_chunks_mut(columns.max(1)).with_min_len(ROWS).enumerate().for_each(|(i, row)| take(i, row));
+    }
+
+    /// Whether results are finished whole rows at a time.
+    fn completes_rows(&self) -> bool {
+        match self.best() {
+            #[cfg(target_arch = "x86_64")]
+            Path::Blocked(_) => blocked::completes_rows(self),
+            #[cfg(target_arch = "x86_64")]
+            Path::Direct => direct::completes_rows(self, rayon::current_num_threads()),
+            Path::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Path::FewRows | Path::Deep => false,
+        }
+    }
+
+    /// Overwrites a contiguous row-major `out`, then calls `take` as [`Self::hand_over`] does.
+    pub fn write_together_then(&self, out: &mut [f32], take: impl Fn(usize, &mut [f32]) + Sync) {
+        let [_, columns, _] = self.sizes();
+        let together = Self::rows_together(self.precision);
+        self.write(out, Destination::Overwrite);
+        let parts = out.par_chunks_mut((together * columns).max(1)).enumerate();
+        parts.for_each(|(i, results)| take(i * together, results));
     }
 
     fn run(&self, out: &mut [f32], destination: Destination, finish: Option<Finish<'_>>) {
@@ -236,7 +286,6 @@ impl<'a> Product<'a> {
     /// product of bfloat16 are handed over as they leave the registers, others from a buffer.
     pub fn hand_over(&self, take: impl Fn(usize, &mut [f32]) + Sync) {
         let [rows, columns, _] = self.sizes();
-        let together = Self::rows_together(self.precision);
         if rows == 0 || columns == 0 {
             return;
         }
@@ -247,10 +296,7 @@ impl<'a> Product<'a> {
                 return;
             }
         }
-        let mut out = uninitialised(rows * columns);
-        self.write(&mut out, Destination::Overwrite);
-        let parts = out.par_chunks_mut(together * columns).enumerate();
-        parts.for_each(|(i, results)| take(i * together, results));
+        self.write_together_then(&mut uninitialised(rows * columns), take);
     }
 
     /// Overwrites rows that are `row_stride` apart, on this thread.
@@ -378,25 +424,4 @@ fn rounded(x: Matrix<'_>) -> Vec<f32> {
         Elements::Single(x) => x[..span].iter().map(|x| round_to_bf16(*x)).collect(),
         Elements::Half(x) => x[..span].iter().map(|x| widened(*x)).collect(),
     }
-}
-
-/// A bfloat16 as a 32-bit float.
-#[inline(always)]
-pub fn widened(x: u16) -> f32 {
-    f32::from_bits(u32::from(x) << 16)
-}
-
-/// The nearest bfloat16, ties to even; NaN stays NaN.
-#[inline(always)]
-pub fn halved(x: f32) -> u16 {
-    (round_to_bf16(x).to_bits() >> 16) as u16
-}
-
-/// The same as a 32-bit float.
-#[inline(always)]
-fn round_to_bf16(x: f32) -> f32 {
-    let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000;
-    // A quiet NaN is one in its upper half alone.
-    f32::from_bits(if x.is_nan() { bits | 0x0040_0000 } else { rounded })
 }

@@ -1,9 +1,7 @@
-//! Layer normalisation, alone and of a residual sum with dropout inside.
+//! Layer normalisation.
 //!
-//! With `z = x + mask * branch`, `mean` and `rstd` of each row of `z`, and
-//! `n = (z - mean) * rstd`: `y = n * gamma + beta`. The backward pass reads `x` and `branch`
-//! again instead of a stored `z`, draws the mask again, and writes its results over the
-//! incoming gradient and the branch where nobody else holds them.
+//! With `mean` and `rstd` of each row of `x`, and `n = (x - mean) * rstd`: `y = n * gamma + beta`. The
+//! backward pass writes its result over the incoming gradient where nobody else holds it.
 
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -15,37 +13,25 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::linear::sum_of_partials;
-use super::mask::Mask;
 use super::simd::{LANES, fma, fold, sum, vectorised};
-use super::storage::{contiguous, exclusive, row_elements, tensor, uninitialised, values, values_mut, zeros};
-use crate::Dropout;
+use super::storage::{Number, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
 
 /// Rows of one parallel task; also the unit of the partial sums of `dgamma` and `dbeta`.
-const ROWS: usize = 32;
+pub const ROWS: usize = 32;
 
 /// Mean and reciprocal standard deviation of a row.
 #[derive(Clone, Copy, Debug, Default)]
-struct Moments {
+pub struct Moments {
     mean: f32,
     rstd: f32,
 }
 
-vectorised! {
-    /// `z = x + factors * branch`.
-    fn residual<const FMA: bool>(z: &mut [f32], x: &[f32], branch: &[f32], factors: &[f32]) {
-        for (((z, x), branch), factor) in z.iter_mut().zip(x).zip(branch).zip(factors) {
-            *z = fma::<FMA>(*branch, *factor, *x);
-        }
-    }
+// SAFETY: every bit pattern is two floats.
+unsafe impl Number for Moments {}
 
-    /// `y = normalised(z) * gamma + beta` for one row.
-    fn normalise<const FMA: bool>(
-        z: &[f32],
-        gamma: &[f32],
-        beta: &[f32],
-        eps: f32,
-        y: &mut [f32],
-    ) -> Moments {
+vectorised! {
+    /// Turns a row `z` into `normalised(z) * gamma + beta`.
+    fn normalise<const FMA: bool>(z: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) -> Moments {
         let n = z.len() as f32;
         let mean = sum(z) / n;
         let mut lanes = [0.0; LANES];
@@ -59,14 +45,14 @@ vectorised! {
             }
         }
         let rstd = 1.0 / (fold(lanes) / n + eps).sqrt();
-        for (((y, z), gamma), beta) in y.iter_mut().zip(z).zip(gamma).zip(beta) {
-            *y = fma::<FMA>((z - mean) * rstd, *gamma, *beta);
+        for ((z, gamma), beta) in z.iter_mut().zip(gamma).zip(beta) {
+            *z = fma::<FMA>((*z - mean) * rstd, *gamma, *beta);
         }
         Moments { mean, rstd }
     }
 
     /// Turns `dy` of one row into `dz` and adds to the sums for `dgamma` and `dbeta`.
-    fn row_backward<const FMA: bool>(
+    pub fn row_backward<const FMA: bool>(
         z: &[f32],
         moments: Moments,
         gamma: &[f32],
@@ -97,13 +83,6 @@ vectorised! {
             *dy = fma::<FMA>(-normal, mean_2, scaled) * rstd;
         }
     }
-
-    /// `y = x * factors`.
-    fn product<const FMA: bool>(y: &mut [f32], x: &[f32], factors: &[f32]) {
-        for ((y, x), factor) in y.iter_mut().zip(x).zip(factors) {
-            *y = x * factor;
-        }
-    }
 }
 
 /// The sums of [`row_backward`] over at most [`LANES`] columns.
@@ -129,150 +108,65 @@ fn accumulate<const FMA: bool>(
     }
 }
 
-/// The sum that is normalised.
+/// Scale and shift, contiguous, and what is added to a variance.
 #[derive(Clone, Debug)]
-struct Sum {
-    x: FlexTensor,
-    branch: Option<FlexTensor>,
-    mask: Option<Mask>,
-}
-
-impl Sum {
-    fn new(x: FlexTensor, branch: Option<(FlexTensor, Dropout)>) -> Self {
-        let mask = branch.as_ref().and_then(|(_, drop)| Mask::of(*drop, row_elements(&x)));
-        if let Some((branch, _)) = &branch {
-            let (x, branch) = (x.layout().shape(), branch.layout().shape());
-            assert_eq!(x, branch, "a residual branch has the shape of its trunk");
-        }
-        Self { x: contiguous(x), branch: branch.map(|(branch, _)| contiguous(branch)), mask }
-    }
-}
-
-/// Room for one row of the sum and one of its dropout factors.
-struct Scratch {
-    z: Vec<f32>,
-    factors: Vec<f32>,
-}
-
-impl Scratch {
-    fn new(width: usize) -> Self {
-        Self { z: uninitialised(width), factors: vec![1.0; width] }
-    }
-
-    /// Row `row` of the sum, and of the factors.
-    fn row<'a>(
-        &'a mut self,
-        row: usize,
-        x: &'a [f32],
-        branch: Option<&[f32]>,
-        mask: Option<Mask>,
-    ) -> (&'a [f32], &'a [f32]) {
-        if let Some(mask) = mask {
-            mask.factors(row * x.len(), &mut self.factors);
-        }
-        let Some(branch) = branch else { return (x, &self.factors) };
-        residual(&mut self.z, x, branch, &self.factors);
-        (&self.z, &self.factors)
-    }
-}
-
-fn row_of(values: &[f32], row: usize, width: usize) -> &[f32] {
-    &values[row * width..(row + 1) * width]
-}
-
-fn forward(sum: &Sum, gamma: &FlexTensor, beta: FlexTensor, eps: f64) -> (FlexTensor, Vec<Moments>) {
-    let beta = contiguous(beta);
-    let (gamma, beta) = (values(gamma), values(&beta));
-    let (x, branch) = (values(&sum.x), sum.branch.as_ref().map(values));
-    let width = gamma.len();
-    let shape = sum.x.layout().shape().clone();
-    assert_eq!(shape[shape.num_dims() - 1], width, "layer norm of width {width} on {shape:?}");
-    let mut y = uninitialised(x.len());
-    let mut moments = vec![Moments::default(); x.len() / width.max(1)];
-    let chunks = y.par_chunks_mut(ROWS * width.max(1)).zip(moments.par_chunks_mut(ROWS));
-    chunks.enumerate().for_each_init(
-        || Scratch::new(width),
-        |scratch, (chunk, (y, moments))| {
-            for (i, (y, moments)) in y.chunks_exact_mut(width).zip(moments).enumerate() {
-                let row = chunk * ROWS + i;
-                let branch = branch.map(|branch| row_of(branch, row, width));
-                let (z, _) = scratch.row(row, row_of(x, row, width), branch, sum.mask);
-                *moments = normalise(z, gamma, beta, eps as f32, y);
-            }
-        },
-    );
-    (tensor(y, shape), moments)
-}
-
-/// `layer_norm(x)`, or `layer_norm(x + dropout(branch))`.
-pub fn layer_norm(
-    x: FlexTensor,
-    branch: Option<(FlexTensor, Dropout)>,
+pub struct Norm {
     gamma: FlexTensor,
     beta: FlexTensor,
-    eps: f64,
-) -> FlexTensor {
-    forward(&Sum::new(x, branch), &contiguous(gamma), beta, eps).0
+    eps: f32,
+}
+
+impl Norm {
+    /// For rows as wide as those of `x`.
+    pub fn new(x: &FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> Self {
+        let ([width], shape) = (dims(&gamma), x.layout().shape());
+        assert_eq!(shape[shape.num_dims() - 1], width, "layer norm of width {width} on {shape:?}");
+        assert_eq!(dims(&beta), [width], "as many shifts as scales");
+        Self { gamma: contiguous(gamma), beta: contiguous(beta), eps: eps as f32 }
+    }
+
+    /// Elements of a row.
+    pub fn width(&self) -> usize {
+        values(&self.gamma).len()
+    }
+
+    /// The scale.
+    pub fn gamma(&self) -> &[f32] {
+        values(&self.gamma)
+    }
+
+    /// Normalises one row.
+    pub fn apply(&self, row: &mut [f32]) -> Moments {
+        normalise(row, self.gamma(), values(&self.beta), self.eps)
+    }
+}
+
+fn forward(x: &FlexTensor, norm: &Norm) -> (FlexTensor, Vec<Moments>) {
+    let (elements, width) = (values(x), norm.width());
+    let mut y = uninitialised(elements.len());
+    let mut moments = vec![Moments::default(); elements.len() / width.max(1)];
+    let size = ROWS * width.max(1);
+    let chunks = y.par_chunks_mut(size).zip(elements.par_chunks(size)).zip(moments.par_chunks_mut(ROWS));
+    chunks.for_each(|((y, x), moments)| {
+        y.copy_from_slice(x);
+        for (y, moments) in y.chunks_exact_mut(width).zip(moments) {
+            *moments = norm.apply(y);
+        }
+    });
+    (tensor(y, x.layout().shape().clone()), moments)
+}
+
+/// `layer_norm(x)`.
+pub fn layer_norm(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> FlexTensor {
+    let norm = Norm::new(&x, gamma, beta, eps);
+    forward(&contiguous(x), &norm).0
 }
 
 #[derive(Clone, Debug)]
 struct State {
-    sum: Sum,
-    gamma: FlexTensor,
-    moments: Vec<Moments>,
-}
-
-struct Gradient {
     x: FlexTensor,
-    branch: Option<FlexTensor>,
-    gamma: Vec<f32>,
-    beta: Vec<f32>,
-}
-
-fn backward(state: State, dy: FlexTensor) -> Gradient {
-    let State { sum: Sum { x, branch, mask }, gamma, moments } = state;
-    let gamma = values(&gamma);
-    let width = gamma.len();
-    let size = ROWS * width.max(1);
-    let mut dz = exclusive(dy);
-    // The gradient of the branch differs from that of the trunk only under a mask.
-    let masked = branch.is_some() && mask.is_some();
-    let (branch, mut dbranch) = match branch {
-        Some(branch) if masked => (None, Some(exclusive(branch))),
-        branch => (branch, None),
-    };
-    let branch = branch.as_ref().map(values);
-    let task = |scratch: &mut Scratch, chunk, dz: &mut [f32], mut dbranch: Option<&mut [f32]>| {
-        let (mut dgamma, mut dbeta) = (zeros(width), zeros(width));
-        for (i, dz) in dz.chunks_exact_mut(width).enumerate() {
-            let row = chunk * ROWS + i;
-            let branch = match &dbranch {
-                Some(dbranch) => Some(row_of(dbranch, i, width)),
-                None => branch.map(|branch| row_of(branch, row, width)),
-            };
-            let (z, factors) = scratch.row(row, row_of(values(&x), row, width), branch, mask);
-            row_backward(z, moments[row], gamma, dz, &mut dgamma, &mut dbeta);
-            if let Some(dbranch) = &mut dbranch {
-                product(&mut dbranch[i * width..(i + 1) * width], dz, factors);
-            }
-        }
-        (dgamma, dbeta)
-    };
-    let chunks = values_mut(&mut dz).par_chunks_mut(size).enumerate();
-    let init = || Scratch::new(width);
-    let partials: (Vec<_>, Vec<_>) = match &mut dbranch {
-        Some(dbranch) => chunks
-            .zip(values_mut(dbranch).par_chunks_mut(size))
-            .map_init(init, |scratch, ((chunk, dz), dbranch)| task(scratch, chunk, dz, Some(dbranch)))
-            .unzip(),
-        None => chunks.map_init(init, |scratch, (chunk, dz)| task(scratch, chunk, dz, None)).unzip(),
-    };
-    Gradient {
-        x: dz,
-        branch: dbranch,
-        gamma: sum_of_partials(partials.0, width),
-        beta: sum_of_partials(partials.1, width),
-    }
+    norm: Norm,
+    moments: Vec<Moments>,
 }
 
 #[derive(Debug)]
@@ -283,17 +177,28 @@ impl Backward<Flex, 3> for LayerNorm {
 
     fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [x, gamma, beta] = ops.parents;
-        let dy = grads.consume::<Flex>(&ops.node);
-        let gradient = backward(ops.state, dy);
-        let width = gradient.gamma.len();
+        let mut dx = exclusive(grads.consume::<Flex>(&ops.node));
+        let State { x: input, norm, moments } = ops.state;
+        let width = norm.width();
+        let size = ROWS * width.max(1);
+        let chunks = values_mut(&mut dx).par_chunks_mut(size).zip(values(&input).par_chunks(size));
+        let partials: (Vec<_>, Vec<_>) = chunks
+            .zip(moments.par_chunks(ROWS))
+            .map(|((dx, x), moments)| {
+                let (mut dgamma, mut dbeta) = (zeros(width), zeros(width));
+                for ((dx, x), moments) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments) {
+                    row_backward(x, *moments, norm.gamma(), dx, &mut dgamma, &mut dbeta);
+                }
+                (dgamma, dbeta)
+            })
+            .unzip();
         if let Some(node) = x {
-            grads.register::<Flex>(node.id, gradient.x);
+            grads.register::<Flex>(node.id, dx);
         }
-        if let Some(node) = gamma {
-            grads.register::<Flex>(node.id, tensor(gradient.gamma, [width]));
-        }
-        if let Some(node) = beta {
-            grads.register::<Flex>(node.id, tensor(gradient.beta, [width]));
+        for (node, partials) in [(gamma, partials.0), (beta, partials.1)] {
+            if let Some(node) = node {
+                grads.register::<Flex>(node.id, tensor(sum_of_partials(partials, width), [width]));
+            }
         }
     }
 }
@@ -306,57 +211,12 @@ pub fn tracked_layer_norm<C: CheckpointStrategy>(
     eps: f64,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = [x.node(), gamma.node(), beta.node()];
-    let sum = Sum::new(x.into_primitive(), None);
-    let gamma = contiguous(gamma.into_primitive());
-    let (y, moments) = forward(&sum, &gamma, beta.into_primitive(), eps);
+    let x = x.into_primitive();
+    let norm = Norm::new(&x, gamma.into_primitive(), beta.into_primitive(), eps);
+    let x = contiguous(x);
+    let (y, moments) = forward(&x, &norm);
     match LayerNorm.prepare::<C>(guards).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(State { sum, gamma, moments }, y),
-        OpsKind::UnTracked(prep) => prep.finish(y),
-    }
-}
-
-#[derive(Debug)]
-struct ResidualLayerNorm;
-
-impl Backward<Flex, 4> for ResidualLayerNorm {
-    type State = State;
-
-    fn backward(self, ops: Ops<State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x, branch, gamma, beta] = ops.parents;
-        let dy = grads.consume::<Flex>(&ops.node);
-        let gradient = backward(ops.state, dy);
-        let width = gradient.gamma.len();
-        if let Some(node) = branch {
-            let dbranch = gradient.branch.unwrap_or_else(|| gradient.x.clone());
-            grads.register::<Flex>(node.id, dbranch);
-        }
-        if let Some(node) = x {
-            grads.register::<Flex>(node.id, gradient.x);
-        }
-        if let Some(node) = gamma {
-            grads.register::<Flex>(node.id, tensor(gradient.gamma, [width]));
-        }
-        if let Some(node) = beta {
-            grads.register::<Flex>(node.id, tensor(gradient.beta, [width]));
-        }
-    }
-}
-
-/// `layer_norm(x + dropout(branch))` with its gradient.
-pub fn tracked_residual_layer_norm<C: CheckpointStrategy>(
-    x: FloatTensor<Autodiff<Flex, C>>,
-    branch: FloatTensor<Autodiff<Flex, C>>,
-    drop: Dropout,
-    gamma: FloatTensor<Autodiff<Flex, C>>,
-    beta: FloatTensor<Autodiff<Flex, C>>,
-    eps: f64,
-) -> FloatTensor<Autodiff<Flex, C>> {
-    let guards = [x.node(), branch.node(), gamma.node(), beta.node()];
-    let sum = Sum::new(x.into_primitive(), Some((branch.into_primitive(), drop)));
-    let gamma = contiguous(gamma.into_primitive());
-    let (y, moments) = forward(&sum, &gamma, beta.into_primitive(), eps);
-    match ResidualLayerNorm.prepare::<C>(guards).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(State { sum, gamma, moments }, y),
+        OpsKind::Tracked(prep) => prep.finish(State { x, norm, moments }, y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     }
 }

@@ -9,12 +9,13 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
+use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, Flex, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::activation::{gelu_and_slope, gelu_in_place, multiply};
+use super::element::Element;
 use super::gemm::{Destination, Matrix, Product};
 use super::simd::vectorised;
 use super::storage::{Shared, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
@@ -34,10 +35,10 @@ vectorised! {
     }
 
     /// Adds the rows to `sums`.
-    pub fn add_columns<const FMA: bool>(sums: &mut [f32], rows: &[f32]) {
+    pub fn add_columns<const FMA: bool, T: Element>(sums: &mut [f32], rows: &[T]) {
         for row in rows.chunks_exact(sums.len()) {
             for (sum, x) in sums.iter_mut().zip(row) {
-                *sum += x;
+                *sum += x.single();
             }
         }
     }
@@ -47,18 +48,68 @@ vectorised! {
 pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     let mut partials = partials.into_iter();
     let mut total = partials.next().unwrap_or_else(|| zeros(width));
-    partials.for_each(|partial| add_columns(&mut total, &partial));
+    partials.for_each(|partial| add_columns(&mut total, partial.as_slice()));
     total
 }
 
 /// Column sums of `x [.., width]`.
-pub fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
+pub fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
     let partials = x.par_chunks(ROWS * width).map(|rows| {
         let mut sums = zeros(width);
         add_columns(&mut sums, rows);
         sums
     });
     sum_of_partials(partials.collect(), width)
+}
+
+/// Weight and bias of an affine map.
+#[derive(ExtensionType)]
+pub struct AffineTensors<B: Backend> {
+    pub weight: FloatTensor<B>,
+    pub bias: FloatTensor<B>,
+}
+
+impl From<crate::Affine> for AffineTensors<Dispatch> {
+    fn from(map: crate::Affine) -> Self {
+        Self { weight: map.weight.into_dispatch(), bias: map.bias.into_dispatch() }
+    }
+}
+
+/// `x W + b` without `x`, contiguous.
+#[derive(Clone, Debug)]
+pub struct Affine {
+    weight: FlexTensor,
+    bias: FlexTensor,
+}
+
+impl Affine {
+    /// Of a weight `[inputs, outputs]` and a bias `[outputs]`.
+    pub fn new(weight: FlexTensor, bias: FlexTensor) -> Self {
+        let ([_, outputs], biases) = (dims(&weight), dims(&bias));
+        assert_eq!(biases, [outputs], "one bias per output");
+        Self { weight: contiguous(weight), bias: contiguous(bias) }
+    }
+
+    /// Inputs and outputs.
+    pub fn sizes(&self) -> [usize; 2] {
+        dims(&self.weight)
+    }
+
+    /// The weight.
+    pub fn weight(&self) -> Matrix<'_> {
+        let [inputs, outputs] = self.sizes();
+        Matrix::new(values(&self.weight), inputs, outputs, outputs)
+    }
+
+    /// The weight row by row.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        values(&self.weight).chunks_exact(self.sizes()[1].max(1))
+    }
+
+    /// The bias.
+    pub fn bias(&self) -> &[f32] {
+        values(&self.bias)
+    }
 }
 
 /// The operands of `x W + b`, made contiguous.

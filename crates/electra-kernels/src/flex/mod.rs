@@ -9,13 +9,16 @@
 mod activation;
 mod adam;
 mod attention;
+mod attention_block;
 mod cross_entropy;
+mod element;
 mod embed;
-mod feed_forward;
+mod feed_forward_block;
 mod gemm;
 mod layer_norm;
 mod linear;
 mod mask;
+mod residual;
 mod simd;
 mod storage;
 mod tied_logits;
@@ -26,6 +29,8 @@ use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
+pub use self::attention_block::{AttentionTensors, Settings};
+pub use self::feed_forward_block::FeedForwardTensors;
 use crate::{AdamStep, AdamUpdated, Dropout, Precision};
 
 /// Whether a device is Flex, with autodiff or without.
@@ -41,14 +46,6 @@ pub fn is_flex(device: &Device) -> bool {
 /// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     is_flex(&x.device()) && x.dtype() == DType::F32
-}
-
-/// Whether products of bfloat16 have instructions of their own here.
-pub fn has_bfloat16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return simd::has_bf16();
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 /// Whether the fused operations without a gradient can take `x`: 32-bit floats on Flex that
@@ -142,23 +139,18 @@ pub trait Fused: Backend {
         precision: Precision,
     ) -> FloatTensor<Self>;
 
-    /// See [`crate::feed_forward`]; in bfloat16.
-    fn fused_feed_forward(
-        x: FloatTensor<Self>,
-        weight_1: FloatTensor<Self>,
-        bias_1: FloatTensor<Self>,
-        weight_2: FloatTensor<Self>,
-        bias_2: FloatTensor<Self>,
+    /// See [`crate::attention_block`].
+    fn fused_attention_block(
+        #[extension_type] tensors: AttentionTensors<Self>,
+        settings: Settings,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
-    /// See [`crate::attention`].
-    fn fused_attention(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        key_bias: FloatTensor<Self>,
-        heads: usize,
+    /// See [`crate::feed_forward_block`].
+    fn fused_feed_forward_block(
+        #[extension_type] tensors: FeedForwardTensors<Self>,
         drop: Dropout,
+        eps: f64,
         precision: Precision,
     ) -> FloatTensor<Self>;
 
@@ -204,7 +196,7 @@ impl Fused for Flex {
         beta: FloatTensor<Self>,
         eps: f64,
     ) -> FloatTensor<Self> {
-        layer_norm::layer_norm(x, None, gamma, beta, eps)
+        layer_norm::layer_norm(x, gamma, beta, eps)
     }
 
     fn fused_residual_layer_norm(
@@ -215,7 +207,7 @@ impl Fused for Flex {
         beta: FloatTensor<Self>,
         eps: f64,
     ) -> FloatTensor<Self> {
-        layer_norm::layer_norm(x, Some((branch, drop)), gamma, beta, eps)
+        residual::residual_layer_norm(x, branch, drop, gamma, beta, eps)
     }
 
     fn fused_dropout(x: FloatTensor<Self>, drop: Dropout) -> FloatTensor<Self> {
@@ -244,26 +236,21 @@ impl Fused for Flex {
         linear::linear_gelu(x, weight, bias, precision)
     }
 
-    fn fused_feed_forward(
-        x: FloatTensor<Self>,
-        weight_1: FloatTensor<Self>,
-        bias_1: FloatTensor<Self>,
-        weight_2: FloatTensor<Self>,
-        bias_2: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        feed_forward::feed_forward(x, [weight_1, weight_2], [bias_1, bias_2])
-    }
-
-    fn fused_attention(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        key_bias: FloatTensor<Self>,
-        heads: usize,
-        drop: Dropout,
+    fn fused_attention_block(
+        tensors: AttentionTensors<Self>,
+        settings: Settings,
         precision: Precision,
     ) -> FloatTensor<Self> {
-        attention::attention([q, k, v], key_bias, heads, drop, precision)
+        attention_block::attention_block(tensors.in_order(), settings, precision)
+    }
+
+    fn fused_feed_forward_block(
+        tensors: FeedForwardTensors<Self>,
+        drop: Dropout,
+        eps: f64,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        feed_forward_block::feed_forward_block(tensors.in_order(), drop, eps, precision)
     }
 
     fn fused_embed(
@@ -324,7 +311,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         beta: FloatTensor<Self>,
         eps: f64,
     ) -> FloatTensor<Self> {
-        layer_norm::tracked_residual_layer_norm::<C>(x, branch, drop, gamma, beta, eps)
+        residual::tracked_residual_layer_norm::<C>(x, branch, drop, gamma, beta, eps)
     }
 
     fn fused_dropout(x: FloatTensor<Self>, drop: Dropout) -> FloatTensor<Self> {
@@ -353,26 +340,21 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         linear::tracked_linear_gelu::<C>(x, weight, bias, precision)
     }
 
-    fn fused_feed_forward(
-        x: FloatTensor<Self>,
-        weight_1: FloatTensor<Self>,
-        bias_1: FloatTensor<Self>,
-        weight_2: FloatTensor<Self>,
-        bias_2: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        feed_forward::tracked_feed_forward::<C>(x, [weight_1, weight_2], [bias_1, bias_2])
-    }
-
-    fn fused_attention(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        key_bias: FloatTensor<Self>,
-        heads: usize,
-        drop: Dropout,
+    fn fused_attention_block(
+        tensors: AttentionTensors<Self>,
+        settings: Settings,
         precision: Precision,
     ) -> FloatTensor<Self> {
-        attention::tracked_attention::<C>([q, k, v], key_bias, heads, drop, precision)
+        attention_block::tracked_attention_block::<C>(tensors.in_order(), settings, precision)
+    }
+
+    fn fused_feed_forward_block(
+        tensors: FeedForwardTensors<Self>,
+        drop: Dropout,
+        eps: f64,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        feed_forward_block::tracked_feed_forward_block::<C>(tensors.in_order(), drop, eps, precision)
     }
 
     fn fused_embed(

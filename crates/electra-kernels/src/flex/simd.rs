@@ -54,29 +54,30 @@ pub const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature 
 macro_rules! vectorised {
     ($(
         $(#[$meta:meta])*
-        $vis:vis fn $name:ident<const FMA: bool>($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)?
+        $vis:vis fn $name:ident<const FMA: bool $(, $T:ident: $bound:ident)?>($($arg:ident: $ty:ty),* $(,)?)
+            $(-> $ret:ty)?
         $body:block
     )*) => {$(
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
-        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name<$($T: $bound)?>($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
-            fn body<const FMA: bool>($($arg: $ty),*) $(-> $ret)? $body
+            fn body<const FMA: bool $(, $T: $bound)?>($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                fn avx512($($arg: $ty),*) $(-> $ret)? { body::<true>($($arg),*) }
+                fn avx512<$($T: $bound)?>($($arg: $ty),*) $(-> $ret)? { body::<true $(, $T)?>($($arg),*) }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2($($arg: $ty),*) $(-> $ret)? { body::<true>($($arg),*) }
+                fn avx2<$($T: $bound)?>($($arg: $ty),*) $(-> $ret)? { body::<true $(, $T)?>($($arg),*) }
                 match $crate::flex::simd::level() {
                     // SAFETY: the level was detected on this processor.
-                    $crate::flex::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    $crate::flex::simd::Level::Avx512 => return unsafe { avx512::<$($T)?>($($arg),*) },
                     // SAFETY: the level was detected on this processor.
-                    $crate::flex::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::flex::simd::Level::Avx2 => return unsafe { avx2::<$($T)?>($($arg),*) },
                     $crate::flex::simd::Level::Baseline => {}
                 }
             }
-            body::<{ $crate::flex::simd::BASELINE_FMA }>($($arg),*)
+            body::<{ $crate::flex::simd::BASELINE_FMA } $(, $T)?>($($arg),*)
         }
     )*};
 }

@@ -12,7 +12,7 @@ const LARGE: usize = 1 << 20;
 /// Elements that one task copies.
 const COPY_CHUNK: usize = 1 << 16;
 
-/// A number of which every bit pattern is one.
+/// A number, or several, of which every bit pattern is one.
 ///
 /// # Safety
 ///

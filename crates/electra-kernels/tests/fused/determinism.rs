@@ -3,8 +3,9 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    AdamStep, Dropout, Precision, adam_update, attention, dropout, embed, feed_forward, gather_positions,
-    gelu, layer_norm, linear, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    AdamStep, Affine, AttentionBlock, Dropout, FeedForwardBlock, Norm, Precision, adam_update,
+    attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm, linear,
+    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
@@ -20,14 +21,21 @@ fn block(device: Device, precision: Precision) -> Vec<u64> {
         let drop = |seed| Dropout::new(0.1, seed);
         let x = dropout(t[0].clone(), drop(0)).reshape([b, s, h]);
         let bias = x.clone().detach().narrow(2, 0, 1).reshape([b, s]);
-        let [q, k, v] = [1.0, 2.0, 3.0]
-            .map(|scale| linear(x.clone() * scale, t[1].clone().reshape([h, h]), t[2].clone(), precision));
-        let a = attention(q, k, v, bias, 3, drop(1), precision);
-        let a = layer_norm(gelu(a), t[7].clone(), t[8].clone(), 1e-12);
-        let x = residual_layer_norm(x, a, drop(2), t[7].clone(), t[8].clone(), 1e-12);
-        let weights = [t[3].clone().reshape([h, f]), t[5].clone().reshape([f, h])];
-        let y = feed_forward(x.clone(), weights, [t[4].clone(), t[6].clone()], precision);
-        residual_layer_norm(x, y, drop(3), t[7].clone(), t[8].clone(), 1e-12).reshape([b * s * h])
+        let norm = || Norm { gamma: t[7].clone(), beta: t[8].clone(), eps: 1e-12 };
+        let dense = |scale: f64| Affine { weight: t[1].clone().reshape([h, h]) * scale, bias: t[2].clone() };
+        let [query, key, value, output] = [1.0, 2.0, 3.0, 4.0].map(dense);
+        let attention = AttentionBlock { query, key, value, output, norm: norm(), heads: 3 };
+        let x = attention_block(x, bias, attention, [drop(1), drop(2)], precision);
+        let feed_forward = FeedForwardBlock {
+            intermediate: Affine { weight: t[3].clone().reshape([h, f]), bias: t[4].clone() },
+            output: Affine { weight: t[5].clone().reshape([f, h]), bias: t[6].clone() },
+            norm: norm(),
+        };
+        let x = feed_forward_block(x, feed_forward, drop(3), precision);
+        let map = |x| linear(x, t[1].clone().reshape([h, h]), t[2].clone(), precision);
+        let mapped = |x| linear_gelu(x, t[1].clone().reshape([h, h]), t[2].clone(), precision);
+        let y = layer_norm(gelu(map(mapped(x.clone()))), t[7].clone(), t[8].clone(), 1e-12);
+        residual_layer_norm(x, y, drop(4), t[7].clone(), t[8].clone(), 1e-12).reshape([b * s * h])
     };
     let outcome = outcome_on(&device, DType::F32, &inputs, &operation);
     let gradients = outcome.gradients.into_iter().flatten().flatten();

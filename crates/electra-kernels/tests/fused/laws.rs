@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    Dropout, Precision, attention, dropout, layer_norm, linear, sample_categorical, tied_logits,
-    weighted_cross_entropy,
+    Affine, AttentionBlock, Dropout, Norm, Precision, attention_block, dropout, layer_norm, linear,
+    sample_categorical, tied_logits, weighted_cross_entropy,
 };
 use proptest::prelude::*;
 
@@ -20,11 +20,21 @@ proptest! {
     #[test]
     fn attention_averages(b in 1..4usize, s in 1..40usize, heads in 1..5usize, d in 1..20usize, seed: u64) {
         let h = heads * d;
-        let [q, k] = [0, 1].map(|i| floats(&noise(b * s * h, seed ^ i, 3.0), [b, s, h]));
-        let bias = floats(&noise(b * s, seed ^ 2, 2.0), [b, s]);
-        let v = floats(&vec![1.0; b * s * h], [b, s, h]);
-        let y = doubles(attention(q, k, v, bias, heads, Dropout::OFF, Precision::F32));
-        assert_close("the average of ones", &y, &vec![1.0; b * s * h], 1e-5);
+        let x = floats(&noise(b * s * h, seed, 3.0), [b, s, h]);
+        let bias = floats(&noise(b * s, seed ^ 1, 2.0), [b, s]);
+        let zeros = || floats(&vec![0.0; h], [h]);
+        let dense = |i| Affine { weight: floats(&noise(h * h, seed ^ i, 1.0), [h, h]), bias: zeros() };
+        // Values are what their bias says, whatever is attended to, and the output passes them on.
+        let shift = floats(&noise(h, seed ^ 4, 1.0), [h]);
+        let value = Affine { weight: floats(&vec![0.0; h * h], [h, h]), bias: shift.clone() };
+        let unit: Vec<f64> = (0..h * h).map(|i| f64::from(i % (h + 1) == 0)).collect();
+        let output = Affine { weight: floats(&unit, [h, h]), bias: zeros() };
+        let norm = Norm { gamma: floats(&vec![1.0; h], [h]), beta: zeros(), eps: 1e-3 };
+        let expected =
+            layer_norm(x.clone() + shift.reshape([1, 1, h]), norm.gamma.clone(), norm.beta.clone(), 1e-3);
+        let block = AttentionBlock { query: dense(2), key: dense(3), value, output, norm, heads };
+        let y = attention_block(x, bias, block, [Dropout::OFF; 2], Precision::F32);
+        assert_close("values that are all the same", &doubles(y), &doubles(expected), 1e-3);
     }
 
     #[test]

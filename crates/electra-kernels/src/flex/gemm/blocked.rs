@@ -43,6 +43,11 @@ struct Pass<'a> {
     target: Target<'a>,
 }
 
+/// Whether [`product`] finishes whole rows.
+pub fn completes_rows(product: &Product<'_>) -> bool {
+    product.a.rows > FEW_ROWS
+}
+
 /// `out (+)= scale * a b`, then `finish`.
 ///
 /// # Safety
@@ -66,7 +71,7 @@ pub unsafe fn product(kernel: Kernel, product: &Product<'_>, target: Target<'_>)
             },
         };
         // SAFETY: the caller's promise.
-        unsafe { if rows > FEW_ROWS { pass.by_rows() } else { pass.by_columns() } }
+        unsafe { if completes_rows(product) { pass.by_rows() } else { pass.by_columns() } }
     }
 }
 
@@ -82,8 +87,8 @@ pub unsafe fn hand_over(
     take: &(impl Fn(usize, &mut [f32]) + Sync),
     threads: usize,
 ) -> bool {
-    let [rows, columns, depth] = product.sizes();
-    if rows <= FEW_ROWS || depth > PASS * PAIR {
+    let [_, columns, depth] = product.sizes();
+    if !completes_rows(product) || depth > PASS * PAIR {
         return false;
     }
     let nowhere = Target { out: Shared::of(&mut []), row_stride: columns, add: false, finish: None, threads };

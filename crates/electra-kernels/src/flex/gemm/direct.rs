@@ -41,17 +41,27 @@ pub fn suits(product: &Product<'_>) -> bool {
     product.a.column_stride == 1 && is_large
 }
 
+/// Whether [`product`] finishes whole rows.
+pub fn completes_rows(product: &Product<'_>, threads: usize) -> bool {
+    let [rows, columns, _] = product.sizes();
+    columns <= rows && worthy(product, threads) > 1
+}
+
+/// `threads`, or one where handing work to others costs more than it saves.
+fn worthy(product: &Product<'_>, threads: usize) -> usize {
+    if product.sizes().into_iter().product::<usize>() < WORTH_THREADS { 1 } else { threads }
+}
+
 /// `out (+)= scale * a b`, then `finish`.
 ///
 /// # Safety
 ///
 /// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
 pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
-    let sizes @ [rows, columns, depth] = product.sizes();
-    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
-    let work = Work { product, target: Target { threads, ..target }, chunk: chunk(sizes) };
+    let threads = worthy(product, target.threads);
+    let work = Work { product, target: Target { threads, ..target }, chunk: chunk(product.sizes()) };
     // SAFETY: the caller's promise.
-    unsafe { if columns > rows || threads == 1 { work.by_columns() } else { work.by_rows() } }
+    unsafe { if completes_rows(product, threads) { work.by_rows() } else { work.by_columns() } }
 }
 
 /// A product, and the depth of its chunks.

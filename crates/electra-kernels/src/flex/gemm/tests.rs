@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
+use super::super::element::{Element, halved};
 use super::*;
 
 /// Rows, columns and depth: of a tile, just below and above, of several passes and blocks, of
@@ -147,6 +148,60 @@ fn rows_that_are_handed_over_are_those_that_would_be_written() {
             });
         }
     }
+}
+
+#[test]
+fn each_row_is_taken_once_and_whole() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        for n @ [rows, columns, _] in SIZES.into_iter().chain([[400, 20, 8200], [300, 200, 40]]) {
+            operands(n, 5, |a, b| {
+                let product = Product::new(a, b, precision);
+                let [mut expected, mut found] = [(); 2].map(|()| vec![f32::NAN; rows * columns]);
+                product.write(&mut expected, Destination::Overwrite);
+                expected.iter_mut().enumerate().for_each(|(i, x)| *x += (i / columns) as f32);
+                product.write_rows_then(&mut found, |row, results| {
+                    assert_eq!(results.len(), columns, "row {row} of {n:?}");
+                    results.iter_mut().for_each(|x| *x += row as f32);
+                });
+                assert!(found == expected, "{precision:?} {n:?}");
+            });
+        }
+    }
+}
+
+/// Every way to write a product as `T`.
+fn check_elements<T: Element + PartialEq>() {
+    for n @ [rows, columns, _] in SIZES {
+        operands(n, 5, |a, b| {
+            let product = Product::new(a, b, T::PRECISION);
+            let mut exact = vec![f32::NAN; rows * columns];
+            product.write(&mut exact, Destination::Overwrite);
+            let plus_one: Vec<T> = exact.iter().map(|x| T::of(x + 1.0)).collect();
+            let stride = columns + 3;
+            let apart = |buffer: &[T]| -> Vec<T> {
+                let rows = buffer.chunks(stride).take(rows);
+                rows.flat_map(|row| row[..columns].iter().copied()).collect()
+            };
+            let mut out = vec![T::of(7.0); rows * stride];
+            T::write(&product, &mut out, stride, |_, _, y| y.iter_mut().for_each(|y| *y += 1.0));
+            assert!(apart(&out) == plus_one, "strided {n:?}");
+            assert!(out.chunks(stride).all(|row| row[columns..].iter().all(|x| *x == T::of(7.0))));
+            let mut out = vec![T::of(7.0); rows * columns];
+            T::write_together(&product, &mut out, |_, y| y.iter_mut().for_each(|y| *y += 1.0));
+            assert!(out == plus_one, "together {n:?}");
+            let mut out = vec![T::of(7.0); rows * stride];
+            // SAFETY: `out` holds the rows.
+            unsafe { T::write_at(&product, Shared::of(&mut out), stride, &mut Vec::new()) };
+            let exact: Vec<T> = exact.iter().map(|x| T::of(*x)).collect();
+            assert!(apart(&out) == exact, "on one thread {n:?}");
+        });
+    }
+}
+
+#[test]
+fn products_are_stored_as_their_nearest_elements() {
+    check_elements::<f32>();
+    check_elements::<u16>();
 }
 
 #[test]

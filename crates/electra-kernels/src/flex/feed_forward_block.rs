@@ -1,0 +1,252 @@
+//! The second half of a post-LN block: `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))`.
+//!
+//! The inner activation is four times as wide as anything else in a block. Results of the first product
+//! go through bias and gelu while they are in the cache; what the second product takes and the slope of
+//! gelu are kept in the precision of the products.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
+use burn::backend::{Autodiff, Backend, ExtensionType, Flex, tensor::FloatTensor};
+use burn_flex::FlexTensor;
+
+use super::activation::{gelu_and_slope, gelu_in_place};
+use super::element::{Element, matrix};
+use super::gemm::{Destination, Matrix, Product};
+use super::layer_norm::Norm;
+use super::linear::{Affine, AffineTensors, add_bias, add_columns};
+use super::residual::{Kept, Residual};
+use super::simd::vectorised;
+use super::storage::{Shared, contiguous, tensor, uninitialised, values, zeros};
+use crate::{Dropout, Precision};
+
+vectorised! {
+    /// Turns `dh` into `dh * slope`, and adds it to `sums`.
+    fn before_gelu<const FMA: bool, T: Element>(dh: &mut [f32], slope: &[T], sums: &mut [f32]) {
+        for ((dh, slope), sum) in dh.iter_mut().zip(slope).zip(sums) {
+            *dh *= slope.single();
+            *sum += *dh;
+        }
+    }
+}
+
+/// The tensors of a block.
+#[derive(ExtensionType)]
+pub struct FeedForwardTensors<B: Backend> {
+    pub x: FloatTensor<B>,
+    #[extension_type]
+    pub intermediate: AffineTensors<B>,
+    #[extension_type]
+    pub output: AffineTensors<B>,
+    pub gamma: FloatTensor<B>,
+    pub beta: FloatTensor<B>,
+}
+
+impl<B: Backend> FeedForwardTensors<B> {
+    /// Weights before their biases.
+    pub fn in_order(self) -> [FloatTensor<B>; 7] {
+        let Self { x, intermediate, output, gamma, beta } = self;
+        [x, intermediate.weight, intermediate.bias, output.weight, output.bias, gamma, beta]
+    }
+}
+
+/// The operands, contiguous.
+#[derive(Clone, Debug)]
+struct Operands {
+    /// `[.., H]`
+    x: FlexTensor,
+    /// `[H, I]` and `[I, H]`
+    maps: [Affine; 2],
+    norm: Norm,
+    drop: Dropout,
+}
+
+impl Operands {
+    /// Of the tensors [in order](FeedForwardTensors::in_order).
+    fn new([x, w1, b1, w2, b2, gamma, beta]: [FlexTensor; 7], drop: Dropout, eps: f64) -> Self {
+        let norm = Norm::new(&x, gamma, beta, eps);
+        let maps = [Affine::new(w1, b1), Affine::new(w2, b2)];
+        let [[inputs, inner], second] = maps.each_ref().map(Affine::sizes);
+        assert_eq!(
+            [inputs, second[0], second[1]],
+            [norm.width(), inner, norm.width()],
+            "maps there and back"
+        );
+        Self { x: contiguous(x), maps, norm, drop }
+    }
+
+    /// Rows of `x`, its width and the inner one.
+    fn sizes(&self) -> [usize; 3] {
+        let [width, inner] = self.maps[0].sizes();
+        [values(&self.x).len() / width.max(1), width, inner]
+    }
+
+    fn x(&self) -> Matrix<'_> {
+        let [rows, width, _] = self.sizes();
+        Matrix::new(values(&self.x), rows, width, width)
+    }
+
+    /// `x W1` in `out`; `finish` is given results with their bias, and the place of each piece.
+    fn inward<T: Element>(&self, out: &mut [T], finish: impl Fn(usize, &mut [f32]) + Sync) {
+        let [_, _, inner] = self.sizes();
+        let product = Product::new(self.x(), self.maps[0].weight(), T::PRECISION);
+        T::write(&product, out, inner, |row, column, u| {
+            add_bias(u, &self.maps[0].bias()[column..][..u.len()]);
+            finish(row * inner + column, u);
+        });
+    }
+
+    /// `h W2`.
+    fn outward<'a, T: Element>(&'a self, h: &'a [T]) -> Product<'a> {
+        let [rows, _, inner] = self.sizes();
+        Product::new(matrix(h, rows, inner, inner), self.maps[1].weight(), T::PRECISION)
+    }
+
+    fn residual(&self) -> Residual {
+        Residual::new(self.x.clone(), self.norm.clone(), self.drop)
+    }
+
+    fn forward<T: Element>(&self) -> FlexTensor {
+        let [rows, _, inner] = self.sizes();
+        let mut h = uninitialised::<T>(rows * inner);
+        self.inward(&mut h, |_, u| gelu_in_place(u));
+        self.residual().of_product(&self.outward(&h), self.maps[1].bias())
+    }
+
+    fn forward_tracked<T: Element>(self) -> (FlexTensor, State<T>) {
+        let [rows, _, inner] = self.sizes();
+        let [mut h, mut slope] = [(); 2].map(|()| uninitialised::<T>(rows * inner));
+        let shared = Shared::of(&mut h);
+        self.inward(&mut slope, |at, u| {
+            // SAFETY: the same place is given to no other call.
+            gelu_and_slope(u, unsafe { shared.slice(at, u.len()) });
+        });
+        let (y, kept) = self.residual().of_tracked_product(&self.outward(&h), self.maps[1].bias());
+        (y, State { operands: self, h: Arc::new(h), slope: Arc::new(slope), kept })
+    }
+}
+
+/// What the backward pass needs.
+#[derive(Clone, Debug)]
+struct State<T> {
+    operands: Operands,
+    /// `[.., I]`: the inner activation.
+    h: Arc<Vec<T>>,
+    /// `[.., I]`: the derivative of gelu.
+    slope: Arc<Vec<T>>,
+    kept: Kept,
+}
+
+/// `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))`.
+pub fn feed_forward_block(
+    tensors: [FlexTensor; 7],
+    drop: Dropout,
+    eps: f64,
+    precision: Precision,
+) -> FlexTensor {
+    let operands = Operands::new(tensors, drop, eps);
+    match precision {
+        Precision::Bf16 => operands.forward::<u16>(),
+        _ => operands.forward::<f32>(),
+    }
+}
+
+#[derive(Debug)]
+struct FeedForwardBlock<T>(PhantomData<T>);
+
+impl<T: Element> Backward<Flex, 7> for FeedForwardBlock<T> {
+    type State = State<T>;
+
+    fn backward(self, ops: Ops<State<T>, 7>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x, w1, b1, w2, b2, gamma, beta] = ops.parents.map(|node| node.map(|node| node.id));
+        let dy = grads.consume::<Flex>(&ops.node);
+        let State { operands, h, slope, kept } = ops.state;
+        let [rows, width, inner] = operands.sizes();
+        let gradient = kept.backward::<T>(dy);
+        let mut register = |node, value: FlexTensor| {
+            if let Some(node) = node {
+                grads.register::<Flex>(node, value);
+            }
+        };
+        register(gamma, gradient.gamma.clone());
+        register(beta, gradient.beta.clone());
+        register(b2, gradient.bias.clone());
+        if w2.is_some() {
+            let mut dw = uninitialised(inner * width);
+            let h = matrix(&h, rows, inner, inner).transposed();
+            Product::new(h, gradient.branch(), T::PRECISION).write(&mut dw, Destination::Overwrite);
+            register(w2, tensor(dw, [inner, width]));
+        }
+        drop(h);
+
+        // The gradient of the sums inside gelu, and its column sums by the rows that come together.
+        let mut du = uninitialised::<T>(rows * inner);
+        let together = Product::rows_together(T::PRECISION);
+        let mut partials = zeros(rows.div_ceil(together) * inner);
+        let of_partials = Shared::of(&mut partials);
+        let product = Product::new(gradient.branch(), operands.maps[1].weight().transposed(), T::PRECISION);
+        T::write_together(&product, &mut du, |row, dh| {
+            // SAFETY: these rows are given to no other call.
+            let sums = unsafe { of_partials.slice(row / together * inner, inner) };
+            for (i, dh) in dh.chunks_exact_mut(inner).enumerate() {
+                before_gelu(dh, &slope[(row + i) * inner..][..inner], sums);
+            }
+        });
+        drop(slope);
+        let dsum = gradient.into_x();
+        if inner > 0 {
+            let mut db = zeros(inner);
+            add_columns(&mut db, partials.as_slice());
+            register(b1, tensor(db, [inner]));
+        }
+        let du = matrix(&du, rows, inner, inner);
+        if w1.is_some() {
+            let mut dw = uninitialised(width * inner);
+            Product::new(operands.x().transposed(), du, T::PRECISION).write(&mut dw, Destination::Overwrite);
+            register(w1, tensor(dw, [width, inner]));
+        }
+        if x.is_some() {
+            let mut dx = uninitialised(rows * width);
+            let through_sum = values(&dsum);
+            Product::new(du, operands.maps[0].weight().transposed(), T::PRECISION)
+                .write_then(&mut dx, |row, column, dx| {
+                    add_columns(dx, &through_sum[row * width + column..][..dx.len()])
+                });
+            register(x, tensor(dx, dsum.layout().shape().clone()));
+        }
+    }
+}
+
+/// `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))` with its gradient.
+pub fn tracked_feed_forward_block<C: CheckpointStrategy>(
+    tensors: [FloatTensor<Autodiff<Flex, C>>; 7],
+    drop: Dropout,
+    eps: f64,
+    precision: Precision,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    match precision {
+        Precision::Bf16 => tracked::<C, u16>(tensors, drop, eps),
+        _ => tracked::<C, f32>(tensors, drop, eps),
+    }
+}
+
+fn tracked<C: CheckpointStrategy, T: Element>(
+    tensors: [FloatTensor<Autodiff<Flex, C>>; 7],
+    drop: Dropout,
+    eps: f64,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let guards = tensors.each_ref().map(|x| x.node());
+    let operands = Operands::new(tensors.map(|x| x.into_primitive()), drop, eps);
+    match FeedForwardBlock::<T>(PhantomData).prepare::<C>(guards).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => {
+            let (y, state) = operands.forward_tracked();
+            prep.finish(state, y)
+        }
+        OpsKind::UnTracked(prep) => prep.finish(operands.forward::<T>()),
+    }
+}
