@@ -8,6 +8,8 @@
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod blocked;
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod bounds;
 #[cfg(target_arch = "x86_64")]
 mod deep;
 #[cfg(target_arch = "x86_64")]

@@ -3,6 +3,7 @@
 //! Where the branch is a product, its rows are finished while they are in the cache. The backward pass
 //! draws the mask again, and writes its results over the incoming gradient and the stored sum.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::backend::autodiff::{
@@ -47,12 +48,7 @@ vectorised! {
 }
 
 /// Calls `part` with ranges of the `n` elements from `start` on, and their factors.
-fn each_factor(
-    mask: Option<Mask>,
-    start: usize,
-    n: usize,
-    mut part: impl FnMut(std::ops::Range<usize>, &[f32]),
-) {
+fn each_factor(mask: Option<Mask>, start: usize, n: usize, mut part: impl FnMut(Range<usize>, &[f32])) {
     let mut factors = [1.0; DRAWN];
     for first in (0..n).step_by(DRAWN) {
         let part_of_row = first..n.min(first + DRAWN);
@@ -63,6 +59,9 @@ fn each_factor(
         part(part_of_row, factors);
     }
 }
+
+/// Finishes a row of a branch, given its number.
+type Finish<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 
 /// What a branch is added to, and what becomes of the sum.
 pub struct Residual {
@@ -98,7 +97,7 @@ impl Residual {
 
     /// The result where `rows` writes the branch into a buffer and then calls a function with the
     /// number of each row, and the row.
-    fn finish(&self, rows: impl FnOnce(&mut [f32], &(dyn Fn(usize, &mut [f32]) + Sync))) -> FlexTensor {
+    fn finish(&self, rows: impl FnOnce(&mut [f32], Finish<'_>)) -> FlexTensor {
         let mut y = uninitialised(values(&self.x).len());
         rows(&mut y, &|row, branch| {
             self.add(row, branch);
@@ -108,10 +107,7 @@ impl Residual {
     }
 
     /// The same, and what the backward pass needs.
-    fn finish_tracked(
-        self,
-        rows: impl FnOnce(&mut [f32], &(dyn Fn(usize, &mut [f32]) + Sync)),
-    ) -> (FlexTensor, Kept) {
+    fn finish_tracked(self, rows: impl FnOnce(&mut [f32], Finish<'_>)) -> (FlexTensor, Kept) {
         let (n, width) = (values(&self.x).len(), self.norm.width());
         let [mut y, mut sum] = [(); 2].map(|()| uninitialised(n));
         let mut moments = vec![Moments::default(); n / width.max(1)];
@@ -140,7 +136,7 @@ impl Residual {
     }
 }
 
-fn biased(row: usize, y: &mut [f32], bias: &[f32], finish: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+fn biased(row: usize, y: &mut [f32], bias: &[f32], finish: Finish<'_>) {
     add_bias(y, bias);
     finish(row, y);
 }
@@ -267,7 +263,7 @@ fn operands(
 }
 
 /// Copies a branch that is no product, and calls `finish` on each of its rows.
-fn copy_rows(branch: &FlexTensor, to: &mut [f32], width: usize, finish: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+fn copy_rows(branch: &FlexTensor, to: &mut [f32], width: usize, finish: Finish<'_>) {
     let size = ROWS * width.max(1);
     let chunks = to.par_chunks_mut(size).zip(values(branch).par_chunks(size)).enumerate();
     chunks.for_each(|(chunk, (to, branch))| {

@@ -10,7 +10,7 @@ use super::*;
 
 /// Rows, columns and depth: of a tile, just below and above, of several passes and blocks, of
 /// more rows than are few, and of nothing.
-const SIZES: [[usize; 3]; 16] = [
+pub const SIZES: [[usize; 3]; 16] = [
     [1, 1, 1],
     [12, 32, 256],
     [11, 31, 255],
@@ -29,7 +29,7 @@ const SIZES: [[usize; 3]; 16] = [
     [40, 33, 0],
 ];
 
-fn noise(n: usize, seed: u64) -> Vec<f32> {
+pub fn noise(n: usize, seed: u64) -> Vec<f32> {
     let mut rng = SplitMix64::seed_from_u64(seed);
     (0..n).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 2.0).collect()
 }
