@@ -182,7 +182,8 @@ fn add_up(
         if let Some(tally) = &mut tally {
             tally.add(batch, &output, normalizer);
         }
-        let own = GradientsParams::from_grads((output.total * loss_scale).backward(), snapshot.model());
+        let loss = output.into_total() * loss_scale;
+        let own = GradientsParams::from_grads(loss.backward(), snapshot.model());
         sums.gradients = if m == 0 { own } else { add_gradients(snapshot.model(), sums.gradients, own) };
     }
     sums

@@ -39,6 +39,12 @@ impl JointOutput {
             prediction: None,
         }
     }
+
+    /// The loss alone. With what was measured gone, the backward pass writes over the logits instead of
+    /// copying them.
+    pub fn into_total(self) -> Tensor<1> {
+        self.total
+    }
 }
 
 /// Original tokens as a network predicts them from corrupted text, at `M` positions.
