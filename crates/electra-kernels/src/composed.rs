@@ -228,10 +228,13 @@ pub fn sample_categorical(
     let block = passed(until.clone(), blocks - 1); // [M, 1]
     // What stands before the block, plus its sums, are the very numbers that it was chosen by, as long as
     // cumulative sums add term after term: Flex, NdArray and CubeCL do.
-    let before = until.pad((1, 0, 0, 0), 0.0);
-    let index = block.clone().reshape([m, 1, 1]).repeat_dim(2, SAMPLING_BLOCK);
-    let chosen = within.gather(1, index).reshape([m, SAMPLING_BLOCK]);
-    let id = passed(before.gather(1, block.clone()) + chosen, SAMPLING_BLOCK - 1);
+    // Picked by adding zeros.
+    let numbers = Tensor::<1, Int>::arange(0..blocks as i64, &until.device()).reshape([1, blocks]);
+    let is_before = numbers.clone().equal(block.clone() - 1).float();
+    let before = (until * is_before).sum_dim(1); // [M, 1]
+    let is_chosen = numbers.equal(block.clone()).float().reshape([m, blocks, 1]);
+    let chosen = (within * is_chosen).sum_dim(1).reshape([m, SAMPLING_BLOCK]);
+    let id = passed(before + chosen, SAMPLING_BLOCK - 1);
     (block * SAMPLING_BLOCK as i64 + id).clamp_max(v as i64 - 1).reshape([m])
 }
 
