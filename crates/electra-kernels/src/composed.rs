@@ -230,9 +230,10 @@ pub fn sample_categorical(
     // cumulative sums add term after term: Flex, NdArray and CubeCL do.
     // Picked by adding zeros.
     let numbers = Tensor::<1, Int>::arange(0..blocks as i64, &until.device()).reshape([1, blocks]);
-    let is_before = numbers.clone().equal(block.clone() - 1).float();
+    let dtype = until.dtype();
+    let is_before = numbers.clone().equal(block.clone() - 1).float().cast(dtype);
     let before = (until * is_before).sum_dim(1); // [M, 1]
-    let is_chosen = numbers.equal(block.clone()).float().reshape([m, blocks, 1]);
+    let is_chosen = numbers.equal(block.clone()).float().cast(dtype).reshape([m, blocks, 1]);
     let chosen = (within * is_chosen).sum_dim(1).reshape([m, SAMPLING_BLOCK]);
     let id = passed(before + chosen, SAMPLING_BLOCK - 1);
     (block * SAMPLING_BLOCK as i64 + id).clamp_max(v as i64 - 1).reshape([m])
