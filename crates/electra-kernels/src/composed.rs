@@ -3,8 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::{DType, Distribution, IndexingUpdateOp, activation};
 
-use crate::block::{AttentionBlock, FeedForwardBlock};
-use crate::{Dropout, Precision};
+use crate::{AttentionBlock, Dropout, FeedForwardBlock, Precision};
 
 /// Layer normalisation over the last dimension with biased variance.
 pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Tensor<1>, eps: f64) -> Tensor<D> {
@@ -100,11 +99,11 @@ pub fn attention_block(
     x: Tensor<3>,
     key_bias: Tensor<2>,
     block: AttentionBlock,
-    [of_probabilities, drop]: [Dropout; 2],
+    drops: [Dropout; 2],
     precision: Precision,
 ) -> Tensor<3> {
     let [b, s] = key_bias.dims();
-    attention_block_biased(x, key_bias.reshape([b, 1, 1, s]), block, [of_probabilities, drop], precision)
+    attention_block_biased(x, key_bias.reshape([b, 1, 1, s]), block, drops, precision)
 }
 
 /// [`attention_block`] where `bias` is added to the scores `[B, heads, S, S]` of queries and keys, and each
@@ -228,7 +227,7 @@ pub fn sample_categorical(
     let block = passed(until.clone(), blocks - 1); // [M, 1]
     // What stands before the block, plus its sums, are the very numbers that it was chosen by, as long as
     // cumulative sums add term after term: Flex, NdArray and CubeCL do.
-    // Picked by adding zeros.
+    // They are picked by adding zeros: a gather picks other blocks for some rows on wgpu (burn 0.22.1).
     let numbers = Tensor::<1, Int>::arange(0..blocks as i64, &until.device()).reshape([1, blocks]);
     let dtype = until.dtype();
     let is_before = numbers.clone().equal(block.clone() - 1).float().cast(dtype);

@@ -175,7 +175,7 @@ impl Operands {
             products.iter().zip(biases.chunks_exact((biases.len() / products.len()).max(1)))
         {
             let to = &mut qkv[*first..][..rows * columns];
-            T::write(&Product::new(self.x(), *weight, T::PRECISION), to, *columns, |_, column, y| {
+            T::write(&Product::new(self.x(), *weight, T::PRECISION), to, |_, column, y| {
                 add_bias(y, &bias[column..][..y.len()]);
             });
         }
@@ -268,7 +268,7 @@ impl<T: Element> Backward<Flex, 12> for AttentionBlock<T> {
         let mut dcontext = uninitialised(rows * hidden);
         let weight = operands.output.weight().transposed();
         let product = Product::new(gradient.branch(), weight, T::PRECISION);
-        T::write(&product, &mut dcontext, hidden, |_, _, _| {});
+        T::write(&product, &mut dcontext, |_, _, _| {});
         let mut dx = gradient.into_x();
 
         let (qkv, biases) = (&projected.qkv, key_bias.is_some());
@@ -284,7 +284,7 @@ impl<T: Element> Backward<Flex, 12> for AttentionBlock<T> {
             register(node, tensor(dbias.to_vec(), [hidden]));
         }
         let operand = |p: &Projection<'_>| matrix(of(p), rows, p.columns, p.columns);
-        if let [Some(_), ..] | [_, Some(_), _] | [.., Some(_)] = [wq, wk, wv] {
+        if [wq, wk, wv].iter().any(Option::is_some) {
             let mut dw = Vec::with_capacity(PARTS);
             for p in &products {
                 let mut joined = uninitialised(hidden * p.columns);

@@ -60,14 +60,9 @@ pub trait Element: Number + Debug + Send + Sync + 'static {
     /// The nearest of several.
     fn store(from: &[f32], to: &mut [Self]);
 
-    /// Writes a product to the beginning of `out`, rows `row_stride` apart, in parallel. While results are
-    /// in the cache `finish` changes them: row, first column, and results of that row from there on.
-    fn write(
-        product: &Product<'_>,
-        out: &mut [Self],
-        row_stride: usize,
-        finish: impl Fn(usize, usize, &mut [f32]) + Sync,
-    );
+    /// Writes a product to a contiguous `out`, in parallel. While results are in the cache `finish` changes
+    /// them: row, first column, and results of that row from there on.
+    fn write(product: &Product<'_>, out: &mut [Self], finish: impl Fn(usize, usize, &mut [f32]) + Sync);
 
     /// Writes a product to a contiguous `out`, in parallel. While rows are in the cache `finish` changes
     /// them: the first row, and at most [`Product::rows_together`] from a multiple of it on.
@@ -107,13 +102,8 @@ impl Element for f32 {
         to.copy_from_slice(from);
     }
 
-    fn write(
-        product: &Product<'_>,
-        out: &mut [Self],
-        row_stride: usize,
-        finish: impl Fn(usize, usize, &mut [f32]) + Sync,
-    ) {
-        product.write_strided_then(out, row_stride, finish);
+    fn write(product: &Product<'_>, out: &mut [Self], finish: impl Fn(usize, usize, &mut [f32]) + Sync) {
+        product.write_then(out, finish);
     }
 
     fn write_together(product: &Product<'_>, out: &mut [Self], finish: impl Fn(usize, &mut [f32]) + Sync) {
@@ -151,20 +141,11 @@ impl Element for u16 {
         halve(from, to);
     }
 
-    fn write(
-        product: &Product<'_>,
-        out: &mut [Self],
-        row_stride: usize,
-        finish: impl Fn(usize, usize, &mut [f32]) + Sync,
-    ) {
+    fn write(product: &Product<'_>, out: &mut [Self], finish: impl Fn(usize, usize, &mut [f32]) + Sync) {
         let [_, columns, _] = product.sizes();
-        let out = Shared::of(out);
-        product.hand_over(|first, rows| {
-            for (row, results) in (first..).zip(rows.chunks_exact_mut(columns)) {
-                finish(row, 0, results);
-                // SAFETY: each row is handed over once.
-                halve(results, unsafe { out.slice(row * row_stride, columns) });
-            }
+        Self::write_together(product, out, |first, rows| {
+            let rows = rows.chunks_exact_mut(columns).enumerate();
+            rows.for_each(|(i, results)| finish(first + i, 0, results));
         });
     }
 

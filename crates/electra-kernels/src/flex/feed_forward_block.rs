@@ -95,7 +95,7 @@ impl Operands {
     fn inward<T: Element>(&self, out: &mut [T], finish: impl Fn(usize, &mut [f32]) + Sync) {
         let [_, _, inner] = self.sizes();
         let product = Product::new(self.x(), self.maps[0].weight(), T::PRECISION);
-        T::write(&product, out, inner, |row, column, u| {
+        T::write(&product, out, |row, column, u| {
             add_bias(u, &self.maps[0].bias()[column..][..u.len()]);
             finish(row * inner + column, u);
         });

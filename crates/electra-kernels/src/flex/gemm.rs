@@ -215,22 +215,6 @@ impl<'a> Product<'a> {
         self.run(out, Destination::Overwrite, Some(&finish));
     }
 
-    /// The same to rows that are `row_stride` apart, from the beginning of `out` on.
-    pub fn write_strided_then(
-        &self,
-        out: &mut [f32],
-        row_stride: usize,
-        finish: impl Fn(usize, usize, &mut [f32]) + Sync,
-    ) {
-        let [rows, columns, _] = self.sizes();
-        assert!(columns <= row_stride, "rows of {columns} every {row_stride} elements");
-        let threads = rayon::current_num_threads();
-        let target = Target { out: Shared::of(out), row_stride, add: false, finish: Some(&finish), threads };
-        let out = target.out.part(0, span(rows, columns, row_stride, 1));
-        // SAFETY: `part` has checked that the rows lie in `out`, which is borrowed exclusively.
-        unsafe { self.at(self.best(), Target { out, ..target }) }
-    }
-
     /// Overwrites a contiguous row-major `out`, in parallel where it is worth it, then calls `take` with
     /// the number of each row and its results, if possible while they are in the cache.
     pub fn write_rows_then(&self, out: &mut [f32], take: impl Fn(usize, &mut [f32]) + Sync) {
