@@ -186,7 +186,7 @@ fn random_batch(sizes: &ModelConfig, b: usize, s: usize, labels: usize, number: 
         sentences.push(LabelledRows { rows, labels });
     }
     let targets = sentences.iter().flat_map(|sentence| &sentence.labels).map(|&label| Some(label)).collect();
-    TrainBatch { data, targets, sentences }
+    TrainBatch { data, targets, numbers: (0..b).collect(), sentences }
 }
 
 #[cfg(test)]

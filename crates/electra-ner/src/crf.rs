@@ -68,20 +68,27 @@ impl Crf {
     ///
     /// Panics if a sentence has not one label for each of its rows, or a number out of range.
     pub fn negative_log_likelihood(&self, emissions: Tensor<2>, sentences: &[LabelledRows]) -> Tensor<1> {
-        let [words, l] = emissions.dims();
+        let [_, l] = emissions.dims();
         assert_eq!(self.begin.dims(), [l], "emissions of {l} labels");
-        let device = emissions.device();
         let values: Vec<f32> = emissions.clone().detach().into_data().iter::<f32>().collect();
-        let chain = self.chain();
+        let Slopes { loss, of_emissions, of_transitions } = self.slopes(&values, sentences);
+        let linear = times(emissions, &of_emissions) + self.times(&of_transitions);
+        linear.clone() - linear.detach() + loss
+    }
 
+    /// Value and gradient of [`negative_log_likelihood`](Self::negative_log_likelihood) on the host,
+    /// where not all emissions of a sentence are on the device at once.
+    pub(crate) fn slopes(&self, emissions: &[f32], sentences: &[LabelledRows]) -> Slopes {
+        let [l] = self.begin.dims();
+        let chain = self.chain();
         let mut loss = 0.0;
         // Expected minus observed counts.
-        let mut of_emissions = vec![0.0; words * l];
+        let mut of_emissions = vec![0.0; emissions.len()];
         let (mut of_begin, mut of_next, mut of_end) = (vec![0.0; l], vec![0.0; l * l], vec![0.0; l]);
         for LabelledRows { rows, labels } in sentences {
             assert_eq!(rows.len(), labels.len(), "one label for each word");
             let (Some(&first), Some(&last)) = (labels.first(), labels.last()) else { continue };
-            let own: Vec<f32> = rows.iter().flat_map(|&row| &values[row * l..][..l]).copied().collect();
+            let own: Vec<f32> = rows.iter().flat_map(|&row| &emissions[row * l..][..l]).copied().collect();
             let posterior = chain.posterior(&own);
             loss += posterior.log_partition - chain.score(&own, labels);
             for ((row, label), expected) in rows.iter().zip(labels).zip(posterior.words.chunks(l)) {
@@ -97,13 +104,49 @@ impl Crf {
             of_begin[first] -= 1.0;
             of_end[last] -= 1.0;
         }
-
-        let linear = (emissions * constant(&of_emissions, [words, l], &device)).sum()
-            + (self.begin.val() * constant(&of_begin, [l], &device)).sum()
-            + (self.next.val() * constant(&of_next, [l, l], &device)).sum()
-            + (self.end.val() * constant(&of_end, [l], &device)).sum();
-        linear.clone() - linear.detach() + loss
+        let of_transitions = [of_begin, of_next, of_end];
+        Slopes { loss, of_emissions, of_transitions }
     }
+
+    /// What one part of a batch contributes to the loss and gradient that `slopes` has of all of it:
+    /// `emissions [W, L]` are the logits of the part's words, behind those of the parts before. The
+    /// value and the transitions come with the first part.
+    pub(crate) fn next_part(&self, emissions: Tensor<2>, slopes: &mut Slopes) -> Tensor<1> {
+        let [words, l] = emissions.dims();
+        let rest = slopes.of_emissions.split_off(words * l);
+        let mut linear = times(emissions, &std::mem::replace(&mut slopes.of_emissions, rest));
+        let of_transitions = std::mem::take(&mut slopes.of_transitions);
+        if !of_transitions[0].is_empty() {
+            linear = linear + self.times(&of_transitions);
+        }
+        linear.clone() - linear.detach() + std::mem::take(&mut slopes.loss)
+    }
+
+    /// Sum of the scores times their slopes, `[1]`.
+    fn times(&self, [of_begin, of_next, of_end]: &[Vec<f64>; 3]) -> Tensor<1> {
+        let l = of_begin.len();
+        let device = self.begin.val().device();
+        (self.begin.val() * constant(of_begin, [l], &device)).sum()
+            + (self.next.val() * constant(of_next, [l, l], &device)).sum()
+            + (self.end.val() * constant(of_end, [l], &device)).sum()
+    }
+}
+
+/// Loss of sentences and its gradient, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Slopes {
+    /// `-log P(labels)`, summed.
+    pub(crate) loss: f64,
+    /// `[W, L]`: by the emissions.
+    pub(crate) of_emissions: Vec<f64>,
+    /// By [`Crf::begin`], [`Crf::next`] and [`Crf::end`].
+    pub(crate) of_transitions: [Vec<f64>; 3],
+}
+
+/// Sum of emissions `[W, L]` times their slopes, `[1]`.
+fn times(emissions: Tensor<2>, slopes: &[f64]) -> Tensor<1> {
+    let (shape, device) = (emissions.dims(), emissions.device());
+    (emissions * constant(slopes, shape, &device)).sum()
 }
 
 fn parameter<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {

@@ -20,7 +20,7 @@ const POOL: usize = 16;
 /// The batches of every epoch of a run.
 #[derive(Clone, Debug)]
 pub struct EpochBatches {
-    /// Windows that have to stay together: one, or all that share a sentence.
+    /// Windows that belong to one step: one, or all that share a sentence.
     units: Vec<Range<usize>>,
     /// Pieces of the longest window of each unit.
     lengths: Vec<usize>,
@@ -37,6 +37,8 @@ pub struct TrainBatch {
     pub targets: Vec<Option<usize>>,
     /// The same, sentence by sentence.
     pub sentences: Vec<LabelledRows>,
+    /// Which of all sentences they are. One that is longer than a micro-batch comes again in the next.
+    pub numbers: Vec<usize>,
 }
 
 impl EpochBatches {
@@ -75,7 +77,8 @@ impl EpochBatches {
     }
 
     /// The batches of epoch `epoch`, counted from 0: each with the windows that go through the
-    /// network at once, at most `micro_batch_size` or those of one unit.
+    /// network at once, at most `micro_batch_size`. The windows of a sentence go together where they
+    /// are no more than that, and one behind the other where they are.
     pub fn of_epoch(&self, epoch: u64, micro_batch_size: usize) -> Vec<Vec<Vec<usize>>> {
         let n = self.units.len();
         let order = Order::new(self.seed, n);
@@ -96,10 +99,11 @@ impl EpochBatches {
     fn micro_batches(&self, units: &[usize], size: usize) -> Vec<Vec<usize>> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
         for &unit in units {
-            let windows = self.units[unit].clone();
+            let windows: Vec<usize> = self.units[unit].clone().collect();
             match batches.last_mut().filter(|batch| batch.len() + windows.len() <= size) {
                 Some(batch) => batch.extend(windows),
-                None => batches.push(windows.collect()),
+                // What a pass needs of memory does not grow with the longest record.
+                None => batches.extend(windows.chunks(size).map(<[usize]>::to_vec)),
             }
         }
         batches
@@ -111,18 +115,23 @@ impl TrainBatch {
     pub fn new(windowed: &WindowedSentences, windows: &[usize], labels: &[Vec<Option<usize>>]) -> Self {
         let (data, words) = windowed.batch(windows);
         let mut sentences: Vec<LabelledRows> = Vec::new();
-        let mut before = None;
+        let mut numbers: Vec<usize> = Vec::new();
         for (row, &(sentence, word)) in words.iter().enumerate() {
-            if before != Some(sentence) {
+            if numbers.last() != Some(&sentence) {
                 sentences.push(LabelledRows::default());
-                before = Some(sentence);
+                numbers.push(sentence);
             }
             let open = sentences.last_mut().expect("a sentence was begun");
             open.rows.push(row);
             open.labels.push(labels[sentence][word].expect("the labels are those of the training data"));
         }
         let targets = words.iter().map(|&(sentence, word)| labels[sentence][word]).collect();
-        Self { data, targets, sentences }
+        Self { data, targets, sentences, numbers }
+    }
+
+    /// Whether the last sentence goes on in `next`.
+    pub fn is_continued_by(&self, next: &Self) -> bool {
+        self.numbers.last().is_some_and(|last| next.numbers.first() == Some(last))
     }
 }
 
@@ -178,17 +187,31 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_share_a_sentence_are_in_one_step_and_one_pass() {
+    fn windows_that_share_a_sentence_are_in_one_step_and_in_one_pass_where_they_fit() {
         // Sentence 1 is scored in three windows.
         let windows =
             [window(9, &[0]), window(16, &[1, 1]), window(16, &[1]), window(12, &[1, 2]), window(8, &[3])];
         let batches = EpochBatches::new(&windows, 2, 1);
         assert_eq!(batches.steps(), 2);
         for epoch in 0..5 {
-            let passes: Vec<Vec<usize>> = batches.of_epoch(epoch, 1).concat();
+            let passes: Vec<Vec<usize>> = batches.of_epoch(epoch, 3).concat();
             assert!(passes.contains(&vec![1, 2, 3]), "{passes:?}");
             assert_eq!(passes.len(), 3);
         }
+    }
+
+    #[test]
+    fn no_pass_has_more_windows_than_a_micro_batch_however_long_a_record_is() {
+        let long: Vec<Window> = (0..11).map(|_| window(16, &[0])).collect();
+        let batches = EpochBatches::new(&[long, vec![window(9, &[1]), window(8, &[2])]].concat(), 3, 1);
+        assert_eq!(batches.steps(), 1);
+        for size in [1, 2, 4, 20] {
+            let [step] = <[_; 1]>::try_from(batches.of_epoch(0, size)).unwrap();
+            assert!(step.iter().all(|part| part.len() <= size), "{size}: {step:?}");
+            assert_eq!(step.concat(), (0..13).collect::<Vec<_>>(), "{size}: in their order");
+        }
+        // What is left of the last pass is filled.
+        assert_eq!(batches.of_epoch(0, 4)[0].iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4, 1]);
     }
 
     #[test]

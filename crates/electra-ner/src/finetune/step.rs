@@ -9,9 +9,11 @@ use thiserror::Error;
 
 use super::batches::TrainBatch;
 use super::snapshot::Snapshot;
+use crate::crf::{LabelledRows, Slopes};
 use crate::loss::WordLoss;
 use crate::rates::Rates;
 use crate::recipe::Recipe;
+use crate::tagger::Tagger;
 
 /// What all steps of a run have in common.
 #[derive(Debug)]
@@ -80,18 +82,26 @@ impl Steps<'_> {
         let scale = recipe.train.precision.loss_scale();
         let mut gradients = GradientsParams::new();
         let mut loss = 0.0;
-        for (index, part) in parts.iter().enumerate() {
-            // Every part of every step has a seed of its own; no step has 2^16 parts.
-            let seed = derive(recipe.seed, Purpose::Dropout, (number << 16) | index as u64);
-            let tagger = snapshot.tagger();
-            let logits = tagger.forward(&part.data.to_device(self.device), &recipe.dropout.sites(seed));
-            let sum = match &tagger.crf {
-                Some(crf) => crf.negative_log_likelihood(logits, &part.sentences),
-                None => self.loss.sum(logits, &part.targets),
+        let tagger = snapshot.tagger();
+        let mut done = 0;
+        // A CRF needs all words of a sentence at once, and they may be in several parts.
+        for parts in parts.chunk_by(|part, next| tagger.crf.is_some() && part.is_continued_by(next)) {
+            let mut of_long = match parts {
+                [_] => None,
+                _ => Some(self.slopes(tagger, number, done, parts)),
             };
-            loss += sum.clone().into_scalar::<f64>();
-            let own = GradientsParams::from_grads((sum * (scale / weight)).backward(), tagger);
-            gradients = if index == 0 { own } else { add_gradients(tagger, gradients, own) };
+            for part in parts {
+                let logits = self.logits(tagger, number, done, part);
+                let sum = match (&tagger.crf, &mut of_long) {
+                    (Some(crf), Some(slopes)) => crf.next_part(logits, slopes),
+                    (Some(crf), None) => crf.negative_log_likelihood(logits, &part.sentences),
+                    (None, _) => self.loss.sum(logits, &part.targets),
+                };
+                loss += sum.clone().into_scalar::<f64>();
+                let own = GradientsParams::from_grads((sum * (scale / weight)).backward(), tagger);
+                gradients = if done == 0 { own } else { add_gradients(tagger, gradients, own) };
+                done += 1;
+            }
         }
         if !loss.is_finite() {
             return Err(Divergence::Loss { step: number, loss });
@@ -105,6 +115,37 @@ impl Steps<'_> {
         snapshot.update(|tagger, state| adam.step(state, tagger, gradients, rate, clip.scale));
         let words = parts.iter().map(|part| part.data.words() as u64).sum();
         Ok(Step { loss, weight, learning_rate, clip, words })
+    }
+
+    /// Logits of the words of part `index` of a step: the same ones, dropout included, whenever they
+    /// are asked for.
+    fn logits(&self, tagger: &Tagger, step: u64, index: u64, part: &TrainBatch) -> Tensor<2> {
+        // Every part of every step has a seed of its own; no step has 2^16 parts.
+        let seed = derive(self.recipe.seed, Purpose::Dropout, (step << 16) | index);
+        tagger.forward(&part.data.to_device(self.device), &self.recipe.dropout.sites(seed))
+    }
+
+    /// Loss and gradient of the sentences of several parts together, the first of them part `first`:
+    /// one part after the other goes through the network, and only the logits are kept.
+    fn slopes(&self, tagger: &Tagger, step: u64, first: u64, parts: &[TrainBatch]) -> Slopes {
+        let crf = tagger.crf.as_ref().expect("without a CRF every word has a loss of its own");
+        let mut emissions: Vec<f32> = Vec::new();
+        let mut sentences: Vec<LabelledRows> = Vec::new();
+        let (mut open, mut rows_before) = (None, 0);
+        for (index, part) in (first..).zip(parts) {
+            emissions.extend(self.logits(tagger, step, index, part).into_data().iter::<f32>());
+            for (number, own) in part.numbers.iter().zip(&part.sentences) {
+                if open != Some(number) {
+                    sentences.push(LabelledRows::default());
+                    open = Some(number);
+                }
+                let sentence = sentences.last_mut().expect("a sentence was begun");
+                sentence.rows.extend(own.rows.iter().map(|row| rows_before + row));
+                sentence.labels.extend(&own.labels);
+            }
+            rows_before += part.data.words();
+        }
+        crf.slopes(&emissions, &sentences)
     }
 
     /// What the loss of a part is divided by: a CRF's sum over sentences by their words, so that
