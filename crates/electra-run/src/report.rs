@@ -16,6 +16,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::record::LogError;
+use crate::run_folder::planned_steps;
 
 use history::History;
 
@@ -115,7 +116,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     let page = Page {
         style: STYLE,
         name: name_of(run_folder),
-        status: tables::status(&history),
+        status: tables::status(&history, recipe.as_deref().and_then(planned_steps)),
         facts: tables::facts(&history),
         verdict: health::verdict(&history, is_of_all_tokens),
         metrics: tables::metrics(&history),

@@ -8,6 +8,7 @@
 //! ```
 
 mod differences;
+mod progress;
 mod weights;
 
 use std::fs;
@@ -22,6 +23,7 @@ use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
 
+pub use progress::{RunProgress, planned_steps};
 pub use weights::{DamagedWeights, check_weights};
 
 /// What makes a run the run that it is.

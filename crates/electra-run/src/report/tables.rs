@@ -9,9 +9,14 @@ use super::history::History;
 use super::published;
 
 /// How the run stands, in one line.
-pub(super) fn status(history: &History) -> String {
+pub(super) fn status(history: &History, planned: Option<u64>) -> String {
     let last = &history.records[history.records.len() - 1];
-    let at = format!("at step {}", thousands(history.last_step()));
+    let step = history.last_step();
+    let of = match planned.filter(|&planned| step < planned) {
+        Some(planned) => format!(" of the {} planned", thousands(planned)),
+        None => String::new(),
+    };
+    let at = format!("at step {}{of}", thousands(step));
     match (last.kind.as_str(), last.fields.get("reason").and_then(Value::as_str)) {
         ("end", Some(reason)) => format!("ended {at}: {reason}"),
         ("end", None) => format!("ended {at}"),
