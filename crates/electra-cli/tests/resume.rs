@@ -186,8 +186,14 @@ fn a_finished_run_stays_as_it_is() {
     bench.write("run/model.safetensors", &before["run/model.safetensors"][..1000]);
     assert_says(&bench.succeed(command).stderr, &["run/model.safetensors", "written again from the last"]);
     assert!(bench.bytes("run/model.safetensors") == before["run/model.safetensors"]);
-    // Without any checkpoint there is nothing to go on from, which is told and logged.
+    // Somebody made room: a run that is finished needs no checkpoint.
     std::fs::remove_dir_all(bench.path("run/checkpoints")).unwrap();
+    let log = bench.bytes("run/metrics.jsonl");
+    assert_says(&bench.succeed(command).stderr, &["12 steps", "done already"]);
+    assert!(bench.bytes("run/metrics.jsonl") == log);
+    assert!(bench.bytes("run/model.safetensors") == before["run/model.safetensors"]);
+    // Without weights either there is nothing to go on from, which is told and logged.
+    bench.write("run/model.safetensors", &before["run/model.safetensors"][..1000]);
     let told = "the log reaches step 12, but no checkpoint is left: training begins again at step 0";
     assert_says(&bench.succeed(command).stderr, &[told]);
     assert!(bench.metrics("run").iter().any(|line| line["message"] == told));

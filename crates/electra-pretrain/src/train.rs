@@ -15,7 +15,7 @@ use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
-use electra_run::record::{LogError, MetricsLog, RunRecord, TensorBoard, read_metrics};
+use electra_run::record::{LogError, MetricsLog, Record, RunRecord, TensorBoard, read_metrics};
 use electra_run::run_folder::{RunFolder, RunFolderError, check_weights};
 use electra_text::DataSet;
 use thiserror::Error;
@@ -112,12 +112,17 @@ pub fn pretrain(
     for damage in &found.passed_over {
         monitor.on(Event::Note { step: 0, message: &format!("passed over a damaged checkpoint: {damage}") });
     }
-    let is_done = found.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.step >= r.train.steps);
+    let is_done = match &found.checkpoint {
+        Some(checkpoint) => checkpoint.step >= r.train.steps,
+        // Somebody may have removed what a run needs to go on from one that need not.
+        None => found.passed_over.is_empty() && has_finished(&folder, r.train.steps)?,
+    };
     if is_done && folder.model().exists() {
         let (step, intact) = (r.train.steps, check_weights(&folder.model()));
-        let message = match &intact {
-            Ok(()) => format!("all {step} steps are done already"),
-            Err(damage) => format!("{damage}; it is written again from the last checkpoint"),
+        let message = match (&intact, &found.checkpoint) {
+            (Ok(()), _) => format!("all {step} steps are done already"),
+            (Err(damage), Some(_)) => format!("{damage}; it is written again from the last checkpoint"),
+            (Err(damage), None) => damage.to_string(),
         };
         monitor.on(Event::Note { step, message: &message });
         if intact.is_ok() {
@@ -151,6 +156,23 @@ pub fn pretrain(
     run.folder.adopt_recipe()?;
     run.until_the_end(interrupt)
 }
+
+/// Whether the log of a run ends with its end, all steps done.
+fn has_finished(folder: &RunFolder, steps: u64) -> Result<bool, TrainError> {
+    if !folder.metrics().exists() {
+        return Ok(false);
+    }
+    let records = read_metrics(&folder.metrics())?;
+    let is_the_end = |last: &Record| {
+        last.kind == "end"
+            && last.step >= steps
+            && last.fields.get("reason").is_some_and(|reason| reason == FINISHED)
+    };
+    Ok(records.last().is_some_and(is_the_end))
+}
+
+/// How the log of a run ends that has done all its steps.
+const FINISHED: &str = "finished";
 
 /// A run under way.
 struct Run<'a> {
@@ -329,7 +351,7 @@ impl<'a> Run<'a> {
             let bytes = electra_model::parameters::to_safetensors(&model, None);
             durable::write(&path, &bytes).map_err(|source| TrainError::Write { path, source })?;
         }
-        let reason = if finished { "finished" } else { interrupt.reason().unwrap_or("request") };
+        let reason = if finished { FINISHED } else { interrupt.reason().unwrap_or("request") };
         self.end(reason, finished)?;
         Ok(if finished { Ended::Finished } else { Ended::Interrupted })
     }
