@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::metric::Metric;
-use crate::record::{Parameters, ResultRecord};
+use crate::record::{Parameters, ProbeScores, ResultRecord};
 use crate::statistics::{Paired, Sample, holm};
 
 /// All arms, and what they differ in from the base arm.
@@ -45,6 +45,10 @@ pub struct ArmSummary {
     pub parameters: Parameters,
     /// Mean and deviation of every number that was measured.
     pub metrics: BTreeMap<Metric, Sample>,
+    /// Seeds of fine-tuning that found nothing in any epoch, which the mean of F1 counts with their 0.
+    pub found_nothing: usize,
+    /// Of how many.
+    pub fine_tuned: usize,
     /// Against the base arm, paired by seed; none for the base arm itself.
     pub paired: Option<Paired>,
     /// The probability after Holm's correction over the arms.
@@ -136,6 +140,7 @@ fn summary(name: &str, runs: &[&ResultRecord], base: &[&ResultRecord], subject: 
             Some(subject.metric.of(run)? - subject.metric.of(base)?)
         })
         .collect();
+    let probes = || runs.iter().filter_map(|run| run.probe.as_ref());
     let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
     ArmSummary {
         name: name.to_owned(),
@@ -144,6 +149,8 @@ fn summary(name: &str, runs: &[&ResultRecord], base: &[&ResultRecord], subject: 
         flops: runs[0].flops,
         parameters: runs[0].parameters,
         metrics: Metric::ALL.into_iter().filter_map(sample).collect(),
+        found_nothing: probes().map(ProbeScores::found_nothing).sum(),
+        fine_tuned: probes().map(|probe| probe.scores.len()).sum(),
         paired: (name != subject.base_arm).then(|| Paired::of(&differences)).flatten(),
         p_holm: None,
         seconds: Sample::of(&seconds).expect("an arm with results has one"),

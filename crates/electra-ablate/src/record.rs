@@ -91,6 +91,13 @@ impl ProbeScores {
         let sum: f64 = self.scores.iter().map(of).sum();
         (!self.scores.is_empty()).then(|| sum / self.scores.len() as f64)
     }
+
+    /// Seeds that found no entity of the development data in any epoch, which the mean counts with
+    /// their 0.
+    #[must_use]
+    pub fn found_nothing(&self) -> usize {
+        self.scores.iter().filter(|score| score.dev_f1 == 0.0).count()
+    }
 }
 
 /// Whose run it is.

@@ -128,6 +128,12 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
                 .to_owned(),
         );
     }
+    for arm in comparison.arms.iter().filter(|arm| arm.found_nothing > 0) {
+        notes.push(format!(
+            "Of {}, {} of {} fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.",
+            arm.name, arm.found_nothing, arm.fine_tuned
+        ));
+    }
     if !comparison.missing.is_empty() {
         notes.push(format!("No result yet: {}.", comparison.missing.join(", ")));
     }
@@ -206,7 +212,10 @@ fn absent() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comparison::Subject;
     use crate::comparison::tests::{comparison, subject};
+    use crate::record::tests::result;
+    use crate::record::{ProbeScore, ProbeScores, ResultRecord};
 
     #[test]
     fn a_mean_never_stands_alone() {
@@ -230,6 +239,30 @@ mod tests {
         }
         let rules = markdown.lines().filter(|line| line.starts_with("| --- | ---: |")).count();
         assert_eq!(rules, 2);
+    }
+
+    #[test]
+    fn a_mean_says_how_many_of_its_seeds_found_nothing() {
+        let with = |arm: &str, f1: &[f64]| {
+            let scores =
+                (1..).zip(f1).map(|(seed, &dev_f1)| ProbeScore { seed, dev_f1, test_f1: None }).collect();
+            ResultRecord { probe: Some(ProbeScores { hash: String::new(), scores }), ..result(arm, 1, 0.5) }
+        };
+        let results = [with("a", &[0.5, 0.4]), with("b", &[0.0, 0.6, 0.0])];
+        let comparison =
+            Comparison::new(Subject { metric: Metric::ProbeF1, ..subject(&["a", "b"]) }, &results);
+        let told = "Of b, 2 of 3 fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.";
+        assert_eq!(notes(&comparison).iter().filter(|note| note.contains("found nothing")).count(), 1);
+        assert!(
+            markdown(&comparison).contains(told) && text(&comparison).contains(told),
+            "{}",
+            text(&comparison)
+        );
+        let json: serde_json::Value = serde_json::from_str(&json(&comparison)).unwrap();
+        assert_eq!(
+            (&json["arms"][1]["found_nothing"], &json["arms"][1]["fine_tuned"]),
+            (&2.into(), &3.into())
+        );
     }
 
     #[test]
