@@ -324,6 +324,45 @@ fn a_probe_fine_tunes_what_was_pretrained() {
 }
 
 #[test]
+fn what_fine_tuning_will_refuse_is_refused_before_the_first_step_of_pretraining() {
+    let bench = bench();
+    let text = with_probe(&bench, 1, "\"guard.epochs\" = 8");
+    let dev = bench.read("dev.conll");
+    let refuse = |text: &str, parts: &[&str]| {
+        bench.write("exp/experiment.toml", text);
+        // The forecast needs no data of pretraining to see it, nor does the script for another machine.
+        for command in
+            [COMMAND, "ablate exp/experiment.toml --dry-run", "ablate exp/experiment.toml --emit slurm"]
+        {
+            let error = bench.refuse(command);
+            assert_says(&error, &["the probe of arm `half`"]);
+            assert_says(&error, parts);
+        }
+        assert!(!bench.path("runs").exists(), "something was begun");
+    };
+    let set = |set: &str| text.replace("\"guard.epochs\" = 8", set);
+    bench.write("dev.conll", dev.clone() + "Ada\n");
+    refuse(&text, &["dev.conll"]);
+    bench.write("dev.conll", "the O\nsea O\n");
+    refuse(&text, &["dev.conll have no entity"]);
+    bench.write("dev.conll", &dev);
+    refuse(
+        &text.replace("\"input.window\" = 32", "\"input.window\" = 128"),
+        &["at most 32 pieces", "input.window is 128"],
+    );
+    refuse(&set("\"rates.freeze\" = { kind = \"layers\", count = 3 }"), &["3 layers of an encoder of 2"]);
+    refuse(
+        &set("\"loss.class_weights\" = { kind = \"given\", weights = { SEA = 2.0 } }"),
+        &["class_weights names the type SEA"],
+    );
+    refuse(&set("\"train.max_sentences\" = 0"), &["train.max_sentences"]);
+    std::fs::rename(bench.path("data"), bench.path("away")).unwrap();
+    bench.write("exp/experiment.toml", set("\"rates.freeze\" = { kind = \"layers\", count = 3 }"));
+    let error = bench.refuse("ablate exp/experiment.toml --dry-run");
+    assert_says(&error, &["the probe of arm `half`", "3 layers of an encoder of 2"]);
+}
+
+#[test]
 fn a_network_that_has_learned_nothing_has_a_score_as_well() {
     let bench = bench();
     // `finetune ner` alone stops such a run after its first epoch, with exit code 4.

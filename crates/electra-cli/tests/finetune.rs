@@ -12,6 +12,9 @@ const DATA: &str = "--train train.conll --dev dev.conll --test test.conll";
 const SMALL: &str = "--model scratch:recipe.toml --threads 1 --set input.window=32 --set train.epochs=8 \
     --set schedule.learning_rate=5e-3 --set guard.epochs=8";
 
+/// The same of what was pretrained.
+const WITH: &str = "--threads 1 --set input.window=32 --set schedule.learning_rate=5e-3 --set guard.epochs=8";
+
 fn bench() -> Workbench {
     let bench = Workbench::with_data();
     bench.write("train.conll", labelled(0..100));
@@ -268,6 +271,111 @@ fn tags_that_the_training_data_lacks_are_told_of() {
     assert_says(&ran.stderr, &["1 words of the development data", "B-SEA", "count as missed"]);
     let scores = json(&bench.read("out/seed-1/scores.json"));
     assert_eq!(scores["details"]["dev"]["unknown_tags"]["B-SEA"], 1);
+}
+
+#[test]
+fn what_is_made_of_an_unfinished_pretraining_says_so_everywhere() {
+    let bench = bench();
+    let pretrain = "pretrain recipe.toml --run run --no-plan --set train.steps=100000 --set log.every_steps=1 \
+        --set evaluate.every_steps=100000 --set checkpoint.every_steps=100000 --threads 1";
+    let child = bench.start(pretrain);
+    let log = || std::fs::read_to_string(bench.path("run/metrics.jsonl")).unwrap_or_default();
+    let deadline = std::time::Instant::now() + workbench::PATIENCE;
+    while !log().contains("\"train\"") {
+        assert!(std::time::Instant::now() < deadline, "no step of run");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(Ran::of(&child.wait_with_output().unwrap()).code, Some(75));
+    let step = json(log().lines().last().unwrap())["step"].as_u64().unwrap();
+    let told = format!("step {step} of 100,000");
+    bench.succeed("report run");
+    assert_says(&bench.read("run/report.html"), &[&format!("at step {step} of the 100,000 planned")]);
+
+    assert_says(
+        &bench.succeed("detect --model run baba").stderr,
+        &["WARNING: the pretraining of run", &told],
+    );
+    assert_says(&bench.succeed("export hf run --out exported").stderr, &["WARNING", &told]);
+    let config = json(&bench.read("exported/discriminator/config.json"));
+    assert_eq!(config["pretraining_step"], step);
+    assert_eq!(config["pretraining_planned_steps"], 100_000);
+    // What is imported again has not forgotten it.
+    assert_says(
+        &bench.succeed("import hf exported/discriminator --out imported").stderr,
+        &["WARNING", &told],
+    );
+    for model in ["run", "exported/discriminator", "imported"] {
+        let out = format!("out-{}", model.replace('/', "-"));
+        let ran = bench.succeed(&format!(
+            "finetune ner {DATA} --model {model} --out {out} --threads 1 --set train.epochs=1 --set input.window=32"
+        ));
+        let warning = format!("the pretraining of {model} was not finished: {told}");
+        assert_says(&ran.stderr, &[&format!("WARNING: {warning}")]);
+        assert_says(&ran.stdout, &[&format!("! {warning}")]);
+        let card = format!("step {step} of 100000, **not finished**");
+        assert_says(&bench.read(&format!("{out}/best/README.md")), &[&warning, &card]);
+        assert_says(
+            &bench.read(&format!("{out}/seed-1/report.html")),
+            &[&format!("not finished: {told} planned")],
+        );
+        let lineage = &bench.metrics(&format!("{out}/seed-1"))[0]["lineage"];
+        assert_eq!(
+            (&lineage["pretraining_step"], &lineage["pretraining_planned_steps"]),
+            (&step.into(), &100_000.into())
+        );
+    }
+}
+
+#[test]
+fn a_pretraining_that_is_finished_is_no_matter_for_a_warning() {
+    let bench = bench();
+    bench.succeed("pretrain recipe.toml --run run --no-plan --set train.steps=5");
+    assert!(!bench.succeed("detect --model run baba").stderr.contains("WARNING"));
+    assert!(!bench.succeed("export hf run --out exported").stderr.contains("WARNING"));
+    assert_eq!(json(&bench.read("exported/discriminator/config.json"))["pretraining_step"], 5);
+    let ran =
+        bench.succeed(&format!("finetune ner {DATA} --model run --out out {WITH} --set train.epochs=1"));
+    assert!(!ran.stderr.contains("not finished"), "{}", ran.stderr);
+    assert_says(&bench.read("out/best/README.md"), &["| pretraining | step 5 of 5 |"]);
+}
+
+#[test]
+fn another_test_set_and_fewer_seeds_leave_the_best_of_all_seeds_in_its_place() {
+    let bench = bench();
+    let command = format!("finetune ner {DATA} {SMALL} --set train.epochs=2 --out out --json");
+    let before = bench.succeed(&format!("{command} --seeds 3")).json();
+    let best = bench.bytes("out/best/model.safetensors");
+    bench.write("other.conll", labelled(160..170));
+    std::fs::remove_dir_all(bench.path("out/seed-2/checkpoints")).unwrap();
+    let ran = bench.succeed(&command.replace("test.conll", "other.conll"));
+    assert!(!ran.stderr.contains("epoch 1/2"), "trained again: {}", ran.stderr);
+    assert_says(&ran.stderr, &["seed 3 stands in out as well", "no scores on other.conll"]);
+    let after = ran.json();
+    assert_eq!(after["best_seed"], before["best_seed"]);
+    assert_eq!((&after["dev"], after["runs"].as_array().unwrap().len()), (&before["dev"], 3));
+    assert_ne!(after["test"], before["test"]);
+    assert!(bench.bytes("out/best/model.safetensors") == best);
+    assert_eq!(json(&bench.read("out/summary.json")), after);
+}
+
+#[test]
+fn sentences_that_the_files_share_are_told_with_their_number() {
+    let bench = bench();
+    let command = format!("finetune ner {SMALL} --set train.epochs=1 --train train.conll");
+    let ran = bench.succeed(&format!("{command} --dev dev.conll --test dev.conll --out same"));
+    let told = "all 30 sentences of test are also in dev";
+    assert_says(&ran.stderr, &[&format!("WARNING: {told}")]);
+    assert_says(&ran.stdout, &[&format!("! {told}")]);
+    let ran = bench.succeed(&format!("{command} --dev train.conll --test test.conll --out known"));
+    assert_says(&ran.stderr, &["WARNING: all 100 sentences of dev are also in train"]);
+    bench.write("plain.conll", "the O\nsea O\n");
+    let error = bench.refuse(&format!("{command} --dev plain.conll --test test.conll --out plain"));
+    assert_says(
+        &error,
+        &["development sentences of plain.conll have no entity", "help: give labelled sentences"],
+    );
+    assert!(!bench.path("plain/seed-1/metrics.jsonl").exists());
 }
 
 /// Epochs that the log of a run has from their first byte to their last.

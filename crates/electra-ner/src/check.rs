@@ -5,7 +5,7 @@
 //! drifts from split to split, sentences that do not fit the model's window, sentences that occur
 //! more than once, and sentences that the test data share with the training data.
 
-mod copies;
+pub(crate) mod copies;
 mod drift;
 mod lengths;
 
@@ -125,6 +125,8 @@ pub struct SplitReport {
 
 /// Looks a data set over.
 pub fn check(splits: &[Split], options: &CheckOptions<'_>) -> CheckReport {
+    let named: Vec<(&str, &[Sentence])> =
+        splits.iter().map(|split| (split.name.as_str(), split.data.sentences.as_slice())).collect();
     let reports: Vec<SplitReport> = splits.iter().map(|split| check_one(split, options)).collect();
     CheckReport {
         window: options.window,
@@ -133,7 +135,7 @@ pub fn check(splits: &[Split], options: &CheckOptions<'_>) -> CheckReport {
             Measure::Pieces(_) => "pieces",
         },
         drift: drift::drift(&reports),
-        leaks: copies::leaks(splits),
+        leaks: copies::leaks(&named),
         splits: reports,
     }
 }

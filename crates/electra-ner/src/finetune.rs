@@ -16,7 +16,7 @@ pub(crate) mod snapshot;
 pub(crate) mod step;
 mod task;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::Module;
@@ -26,7 +26,7 @@ use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::interrupt::Interrupt;
 use electra_run::process;
 use electra_run::recipe::Resolved;
-use electra_run::record::{MetricsLog, TensorBoard};
+use electra_run::record::{MetricsLog, Record, TensorBoard, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
 
@@ -35,10 +35,13 @@ use crate::dead_run::{self, EpochScore};
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
+use crate::overlap::Overlap;
 use crate::recipe::{FREE_KEYS, Recipe};
 use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
+use crate::tagger_folder::TaggerFolder;
 
+use outputs::Standing;
 use run_record::{RunRecord, UnknownTags};
 use task::Task;
 
@@ -48,6 +51,12 @@ pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
 pub use snapshot::{OpenEpoch, Progress, Snapshot, SnapshotError, tagger_of};
 pub use step::{Divergence, Step, Steps};
+pub use task::{Checked, check};
+
+/// How the log of a run that learns nothing ends.
+const DEAD: &str = "dead";
+/// How the log of a run ends whose numbers went out of bounds.
+const DIVERGED: &str = "diverged";
 
 /// Where and with what a run takes place; none of it decides the weights' meaning.
 #[derive(Clone, Debug)]
@@ -94,21 +103,72 @@ pub fn finetune(
     for message in &folder.changes {
         monitor.on(Event::Note { step: 0, message });
     }
-    let damage = match Outcome::read(folder.path(), splits) {
-        Ok(Some(outcome)) => {
-            monitor.on(Event::Note { step: outcome.steps, message: "finished already" });
-            return Ok(Ended::Finished(Box::new(outcome)));
-        }
-        Ok(None) => None,
-        Err(damage) => Some(damage),
-    };
-    let store = CheckpointStore::open(folder.checkpoints(), 1)?;
-    let device = environment.device.clone().autodiff();
-    let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, &device, monitor)?;
-    if let Some(damage) = damage {
-        run.note(&format!("the run was finished, and its files are written again: {damage}"))?;
+    let standing = Standing::read(folder.path(), splits);
+    if let Standing::Finished(outcome) = standing {
+        monitor.on(Event::Note { step: outcome.steps, message: "finished already" });
+        return Ok(Ended::Finished(Box::new(outcome)));
     }
-    run.until_the_end(interrupt)
+    let device = environment.device.clone().autodiff();
+    if let Standing::Tagger { outcome, why } = &standing {
+        // Whatever has become of the checkpoints, what is asked for is about this tagger.
+        let tagger = TaggerFolder::open(folder.path())?.tagger(&device, r.train.precision)?;
+        let mut snapshot = Snapshot::start(tagger, &task.rates);
+        snapshot.progress.step = outcome.steps;
+        let store = CheckpointStore::reading(folder.checkpoints());
+        let told =
+            format!("not trained again; its files are written again, from the tagger that is there: {why}");
+        let resumed = Resumed { snapshot, last_saved: None, notes: vec![told] };
+        let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, resumed, &device, monitor)?;
+        return run.score(outcome);
+    }
+    let store = CheckpointStore::open(folder.checkpoints(), 1)?;
+    let mut resumed = Resumed::read(&task, &folder, &store, &device)?;
+    if let Standing::Damaged(damage) = &standing {
+        let again = match resumed.last_saved {
+            Some(_) => "its files are written again",
+            None => "it is trained again, as no checkpoint is left to write its files from",
+        };
+        resumed.notes.push(format!("the run was finished, and {again}: {damage}"));
+    }
+    Run::begin(&task, recipe, &lineage, splits, folder, store, resumed, &device, monitor)?
+        .until_the_end(interrupt)
+}
+
+/// Where a run goes on.
+struct Resumed {
+    snapshot: Snapshot,
+    /// Step of the checkpoint, if it is one.
+    last_saved: Option<u64>,
+    /// What is to be told of it.
+    notes: Vec<String>,
+}
+
+impl Resumed {
+    /// From the last checkpoint, or from the start if there is none.
+    fn read(
+        task: &Task,
+        folder: &RunFolder,
+        store: &CheckpointStore,
+        device: &Device,
+    ) -> Result<Self, FinetuneError> {
+        let precision = task.recipe.train.precision;
+        let found = store.latest_valid()?;
+        let snapshot = match &found.checkpoint {
+            Some(checkpoint) => Snapshot::load(checkpoint, task.shape(), &task.rates, device, precision)?,
+            None if found.passed_over.is_empty() => {
+                let seed = derive(task.recipe.seed, Purpose::Init, 0);
+                let tagger = task.start.tagger(&task.labels, task.has_crf(), seed, device, precision)?;
+                Snapshot::start(tagger, &task.rates)
+            }
+            None => {
+                return Err(FinetuneError::Lost { path: folder.checkpoints(), damage: found.passed_over });
+            }
+        };
+        let notes =
+            found.passed_over.iter().map(|damage| format!("passed over a damaged checkpoint: {damage}"));
+        let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
+        Ok(Self { snapshot, last_saved, notes: notes.collect() })
+    }
 }
 
 /// A run under way.
@@ -137,36 +197,19 @@ impl<'a> Run<'a> {
         splits: &'a Splits,
         folder: RunFolder,
         store: CheckpointStore,
+        resumed: Resumed,
         device: &'a Device,
         monitor: &'a mut dyn Monitor,
     ) -> Result<Self, FinetuneError> {
         let r = task.recipe;
-        let rates = r.rates.of(task.start.config().num_hidden_layers)?;
-        let counts = task.labels.counts(&task.train.sentences);
-        let weights = r.loss.class_weights.of(&task.labels, &counts)?;
         let steps = Steps {
             recipe: r,
-            loss: WordLoss::new(r.loss.word.clone(), weights),
-            rates,
+            loss: WordLoss::new(r.loss.word.clone(), task.weights.clone()),
+            rates: task.rates,
             schedule: r.schedule(task.total_steps()),
             device,
         };
-        let found = store.latest_valid()?;
-        let precision = r.train.precision;
-        let (snapshot, last_saved) = match &found.checkpoint {
-            Some(checkpoint) => {
-                let snapshot = Snapshot::load(checkpoint, task.shape(), &rates, device, precision)?;
-                (snapshot, Some(checkpoint.step))
-            }
-            None if found.passed_over.is_empty() => {
-                let seed = derive(r.seed, Purpose::Init, 0);
-                let tagger = task.start.tagger(&task.labels, task.has_crf(), seed, device, precision)?;
-                (Snapshot::start(tagger, &rates), None)
-            }
-            None => {
-                return Err(FinetuneError::Lost { path: folder.checkpoints(), damage: found.passed_over });
-            }
-        };
+        let Resumed { snapshot, last_saved, notes: told } = resumed;
         let unknown = UnknownTags::of(&task.labels, splits);
         let notes = unknown.notes();
         let record = RunRecord {
@@ -176,6 +219,8 @@ impl<'a> Run<'a> {
             steps_per_epoch: task.batches.steps(),
             lineage,
             unknown_tags: unknown,
+            class_weights: (!task.has_crf()).then(|| steps.loss.weights_by_type(&task.labels)),
+            overlaps: Overlap::all(splits, r.train.max_sentences),
         };
         let step = snapshot.progress.step;
         let log = MetricsLog::open(folder.metrics(), step, &record)?;
@@ -183,9 +228,10 @@ impl<'a> Run<'a> {
         if !folder.is_resumed {
             board.recipe(0, &recipe.text);
         }
-        let damage =
-            found.passed_over.iter().map(|damage| format!("passed over a damaged checkpoint: {damage}"));
-        let notes: Vec<String> = damage.chain(notes).collect();
+        let weights = steps.loss.unequal_weights(&task.labels);
+        let weights =
+            (!weights.is_empty()).then(|| format!("words count in the loss as {}", weights.join(", ")));
+        let notes: Vec<String> = told.into_iter().chain(notes).chain(weights).collect();
         let started = Instant::now();
         let mut run = Self {
             task,
@@ -235,8 +281,7 @@ impl<'a> Run<'a> {
                 Err(error) => {
                     if let FinetuneError::Diverged(_) | FinetuneError::Dead(_) = &error {
                         self.log.event(self.snapshot.progress.step, &error.to_string())?;
-                        let reason =
-                            if matches!(error, FinetuneError::Dead(_)) { "dead" } else { "diverged" };
+                        let reason = if matches!(error, FinetuneError::Dead(_)) { DEAD } else { DIVERGED };
                         self.end(reason, false)?;
                     }
                     return Err(error);
@@ -244,6 +289,14 @@ impl<'a> Run<'a> {
             }
         }
         let outcome = self.finish()?;
+        self.end("finished", true)?;
+        Ok(Ended::Finished(Box::new(outcome)))
+    }
+
+    /// Scores the tagger that is there.
+    fn score(&mut self, finished: &Outcome) -> Result<Ended, FinetuneError> {
+        let tagger = self.snapshot.tagger().valid();
+        let outcome = self.leave(&tagger, finished.best_epoch, finished.epochs)?;
         self.end("finished", true)?;
         Ok(Ended::Finished(Box::new(outcome)))
     }
@@ -375,6 +428,21 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// Why the run in a folder was stopped, and what to do about it; none if it was not, by what its log
+/// ends with.
+#[must_use]
+pub fn stopped_by(run: &Path) -> Option<(String, &'static str)> {
+    let records = read_metrics(&run.join("metrics.jsonl")).ok()?;
+    let [.., event, end] = records.as_slice() else { return None };
+    let text = |record: &Record, field: &str| Some(record.fields.get(field)?.as_str()?.to_owned());
+    let remedy = match text(end, "reason")?.as_str() {
+        DEAD => dead_run::REMEDY,
+        DIVERGED => DIVERGENCE_REMEDY,
+        _ => return None,
+    };
+    Some((text(event, "message")?, remedy))
 }
 
 /// Scores by the rules of conlleval.

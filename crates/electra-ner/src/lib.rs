@@ -14,6 +14,7 @@ pub mod loss;
 pub mod metrics;
 pub mod model_card;
 pub mod monitor;
+pub mod overlap;
 pub mod predict;
 pub mod predictions;
 pub mod pretrained;

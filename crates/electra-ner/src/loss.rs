@@ -199,6 +199,22 @@ impl WordLoss {
         Self { kind, weights }
     }
 
+    /// What words of each type count, as `PER 2.00`; nothing if they count alike.
+    pub fn unequal_weights(&self, labels: &LabelSet) -> Vec<String> {
+        let by_type = self.weights_by_type(labels);
+        let Some(first) = by_type.values().next() else { return Vec::new() };
+        if by_type.values().all(|weight| weight == first) {
+            return Vec::new();
+        }
+        by_type.iter().map(|(kind, weight)| format!("{kind} {weight:.3}")).collect()
+    }
+
+    /// What words of each type count, `O` those outside of entities.
+    pub fn weights_by_type(&self, labels: &LabelSet) -> BTreeMap<String, f64> {
+        let kind = |id: usize| labels.kind(id).unwrap_or("O").to_owned();
+        self.weights.iter().enumerate().map(|(id, weight)| (kind(id), *weight)).collect()
+    }
+
     /// Sum of the weights of the words that have a label.
     pub fn divisor(&self, targets: &[Option<usize>]) -> f64 {
         targets.iter().flatten().map(|&label| self.weights[label]).sum()

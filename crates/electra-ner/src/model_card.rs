@@ -32,6 +32,10 @@ pub struct Card<'a> {
     pub outcome: &'a Outcome,
     /// What it was scored on: name, data, scores.
     pub evaluations: Vec<(&'static str, &'a SplitFacts, &'a Evaluation)>,
+    /// What has to be known to read the scores, a sentence each.
+    pub warnings: &'a [String],
+    /// How much the words of each type counted in the loss, if not all alike: `PER 2.00`.
+    pub class_weights: Vec<String>,
 }
 
 /// What the template is given.
@@ -44,6 +48,8 @@ struct Page<'a> {
     train: &'a SplitFacts,
     outcome: &'a Outcome,
     evaluations: Vec<Scored<'a>>,
+    warnings: &'a [String],
+    class_weights: &'a [String],
 }
 
 /// Scores on a split, in percent.
@@ -82,6 +88,8 @@ pub fn render(card: &Card) -> String {
         train: card.train,
         outcome: card.outcome,
         evaluations: card.evaluations.iter().map(|(name, data, e)| scored(name, data, e)).collect(),
+        warnings: card.warnings,
+        class_weights: &card.class_weights,
     };
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();

@@ -50,8 +50,21 @@ pub struct Gold<'a> {
 /// If there is not one predicted tag for each token.
 pub fn write(path: &Path, sentences: &[Sentence], predicted: &[Vec<String>]) -> Result<(), PredictionsError> {
     assert_eq!(sentences.len(), predicted.len(), "predictions of other sentences");
+    let gold = sentences.iter().flat_map(|sentence| &sentence.tags);
+    check_tags(path, gold.chain(predicted.iter().flatten()))?;
+    let mut lines = Vec::new();
+    write_lines(&mut lines, sentences, predicted)
+        .and_then(|()| durable::write(path, &lines))
+        .map_err(|source| PredictionsError::Write { path: path.to_owned(), source })
+}
+
+/// Refuses different tags that would look the same in a file of predictions; `path` is theirs.
+///
+/// # Errors
+/// The first two such tags.
+pub fn check_tags<'a>(path: &Path, tags: impl Iterator<Item = &'a String>) -> Result<(), PredictionsError> {
     let mut written: BTreeMap<String, &str> = BTreeMap::new();
-    for tag in sentences.iter().flat_map(|sentence| &sentence.tags).chain(predicted.iter().flatten()) {
+    for tag in tags {
         let earlier = written.entry(safe(tag).into_owned()).or_insert(tag);
         if *earlier != tag {
             return Err(PredictionsError::SameWhenWritten {
@@ -61,10 +74,7 @@ pub fn write(path: &Path, sentences: &[Sentence], predicted: &[Vec<String>]) -> 
             });
         }
     }
-    let mut lines = Vec::new();
-    write_lines(&mut lines, sentences, predicted)
-        .and_then(|()| durable::write(path, &lines))
-        .map_err(|source| PredictionsError::Write { path: path.to_owned(), source })
+    Ok(())
 }
 
 fn write_lines(out: &mut impl Write, sentences: &[Sentence], predicted: &[Vec<String>]) -> io::Result<()> {

@@ -79,11 +79,12 @@ pub struct ScheduleConfig {
 pub struct TrainConfig {
     /// Passes over the training data; the schedule covers all of them.
     pub epochs: usize,
-    /// Stop after so many epochs without a better F1 on the development data. Absent: never.
+    /// Stop after so many epochs without a better F1 on the development data, once one was above 0.
+    /// Absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
-    /// Windows of an optimizer step. The windows of a sentence that is longer than one stay
-    /// together and count as one.
+    /// Windows of an optimizer step. The windows of a sentence that is longer than one are in the same
+    /// step and count as one.
     pub batch_size: usize,
     /// Windows that go through the network at once; gradients of a step are summed over them.
     /// Absent: the whole batch.

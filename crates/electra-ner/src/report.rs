@@ -244,18 +244,19 @@ fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
         predicted: scores.predicted,
     };
     let default = &evaluation.default;
+    let warnings = scores["warnings"].as_array().map_or(&[][..], Vec::as_slice);
     Ok(ScoredSplit {
         name,
         rows: default.types.iter().map(|(kind, scores)| row(kind, scores)).collect(),
         micro: row("micro", &default.micro),
-        notes: notes(&evaluation, &scores["details"][name]),
+        notes: notes(&evaluation, &scores["details"][name], warnings),
         errors: evaluation.errors.list().map(|(class, count)| (class.name(), count)).to_vec(),
         mistakes: groups(&evaluation.comparison, &found.sentences),
         confusion: evaluation.confusion,
     })
 }
 
-fn notes(evaluation: &Evaluation, details: &Value) -> Vec<String> {
+fn notes(evaluation: &Evaluation, details: &Value, warnings: &[Value]) -> Vec<String> {
     let default = &evaluation.default;
     let mut notes = vec![
         format!("Tokens scored {}/{}, by the rules of conlleval.", default.tokens_scored, default.tokens),
@@ -268,6 +269,7 @@ fn notes(evaluation: &Evaluation, details: &Value) -> Vec<String> {
     if let Some(strict) = &evaluation.strict {
         notes.push(format!("Strict F1 {}.", percent(strict.micro.f1)));
     }
+    notes.extend(warnings.iter().filter_map(|warning| Some(format!("Warning: {}.", warning.as_str()?))));
     let recall = |part: &str| details["seen"][part]["recall"].as_f64();
     if let (Some(seen), Some(unseen)) = (recall("seen"), recall("unseen")) {
         let (seen, unseen) = (percent(seen), percent(unseen));

@@ -21,10 +21,11 @@ use thiserror::Error;
 
 use crate::dead_run;
 use crate::finetune::{
-    DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, finetune,
+    self, DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, finetune,
 };
 use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::monitor::{Event, Monitor};
+use crate::overlap::{self, Overlap};
 use crate::predictions::{self, Gold, Predictions};
 use crate::recipe::Recipe;
 use crate::splits::Splits;
@@ -56,6 +57,12 @@ pub struct Summary {
     pub best: PathBuf,
     /// The test predictions of all seeds together.
     pub pooled_test: Option<Evaluation>,
+    /// How many of the seeds found nothing, which the means count with their 0.
+    pub found_nothing: usize,
+    /// Sentences that the files share.
+    pub overlaps: Vec<Overlap>,
+    /// What has to be known about the data to read the scores.
+    pub warnings: Vec<String>,
 }
 
 /// A seed.
@@ -73,6 +80,8 @@ pub struct SeedRun {
     pub dev_f1: f64,
     /// F1 on the test data.
     pub test_f1: Option<f64>,
+    /// Whether no epoch found an entity of the development data correctly.
+    pub found_nothing: bool,
 }
 
 /// A seed that learned nothing or diverged.
@@ -122,18 +131,32 @@ pub fn run_of(out: &Path, seed: u64) -> PathBuf {
     out.join(format!("seed-{seed}"))
 }
 
+/// Seeds whose runs stand finished in `out`, ascending.
+#[must_use]
+pub fn finished_in(out: &Path) -> Vec<u64> {
+    let mut seeds = out_folder::seeds_in(out);
+    seeds.retain(|&seed| out_folder::is_finished(out, seed));
+    seeds
+}
+
 /// Runs `recipes`, which differ in their seeds alone, one after the other below `out`, and sums
 /// them up; none if somebody interrupts. A seed that learns nothing or diverges does not keep the
 /// others from their end.
 ///
+/// `others` are the same recipe with the other seeds that are [`finished_in`] `out`: they are scored
+/// where the test data is new to them, and are summed up too, so that the best tagger is the best of
+/// all that stand there.
+///
 /// # Errors
-/// What lies in `out` and would be lost. What stopped a run for another reason: the seeds after it
+/// What lies in `out` and would be lost, or is of another recipe or other data. What stopped a run for another reason: the seeds after it
 /// are not begun. Or why the first seed stopped, if none came to its end.
 ///
 /// # Panics
 /// If there are no recipes.
+#[allow(clippy::too_many_arguments)]
 pub fn finetune_seeds(
     recipes: &[Resolved<Recipe>],
+    others: &[Resolved<Recipe>],
     start: &Start,
     splits: &Splits,
     out: &Path,
@@ -141,10 +164,31 @@ pub fn finetune_seeds(
     interrupt: &Interrupt,
     monitor: &mut dyn Monitor,
 ) -> Result<Option<Summary>, SeedError> {
-    let first = recipes[0].value.seed;
-    out_folder::claim(out, start.folder())
-        .map_err(|source| SeedError { seed: first, source: source.into() })?;
+    let first = &recipes[0].value;
+    let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();
+    let at_first = |source: OutFolderError| SeedError { seed: first.seed, source: source.into() };
+    out_folder::claim(out, start.folder()).map_err(at_first)?;
+    out_folder::check_best(out, &asked).map_err(at_first)?;
+    let overlaps = Overlap::all(splits, first.train.max_sentences);
+    let mut warnings = overlap::warnings(splits, &overlaps);
+    warnings.extend(start.warning());
+    for warning in &warnings {
+        monitor.on(Event::Note { step: 0, message: &format!("WARNING: {warning}") });
+    }
     let mut outcomes = Vec::new();
+    // First of all: one that does not belong here is an error, and best before anything is trained.
+    for recipe in others {
+        let seed = recipe.value.seed;
+        let message =
+            format!("seed {seed} stands in {} as well, and is summed up with the others", out.display());
+        monitor.on(Event::Note { step: 0, message: &message });
+        let run = run_of(out, seed);
+        match finetune(recipe, start, splits, run, environment, interrupt, monitor) {
+            Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
+            Ok(Ended::Interrupted) => return Ok(None),
+            Err(source) => return Err(SeedError { seed, source }),
+        }
+    }
     let mut stopped = Vec::new();
     for (index, recipe) in recipes.iter().enumerate() {
         let seed = recipe.value.seed;
@@ -174,10 +218,24 @@ pub fn finetune_seeds(
         let (StoppedSeed { seed, .. }, source) = stopped.swap_remove(0);
         return Err(SeedError { seed, source });
     }
-    let recipe = &recipes[0].value;
-    let stopped = stopped.into_iter().map(|(seed, _)| seed).collect();
-    let summary = sum_up(recipe, &outcomes, stopped, splits, out);
-    summary.map(Some).map_err(|source| SeedError { seed: recipe.seed, source })
+    outcomes.sort_by_key(|outcome| outcome.seed);
+    let stopped: Vec<StoppedSeed> = stopped.into_iter().map(|(seed, _)| seed).collect();
+    let summary =
+        sum_up(first, &outcomes, with_earlier(stopped, &asked, out), splits, (overlaps, warnings), out);
+    summary.map(Some).map_err(|source| SeedError { seed: first.seed, source })
+}
+
+/// These seeds, and others that have stopped in `out` before.
+fn with_earlier(mut stopped: Vec<StoppedSeed>, asked: &[u64], out: &Path) -> Vec<StoppedSeed> {
+    let is_other = |seed: &u64| !asked.contains(seed) && !out_folder::is_finished(out, *seed);
+    stopped.extend(out_folder::seeds_in(out).into_iter().filter(is_other).filter_map(|seed| {
+        let run = run_of(out, seed);
+        // One that was interrupted or is under way has not stopped.
+        let (reason, remedy) = finetune::stopped_by(&run)?;
+        Some(StoppedSeed { seed, run, reason, remedy })
+    }));
+    stopped.sort_by_key(|stopped| stopped.seed);
+    stopped
 }
 
 fn sum_up(
@@ -185,6 +243,7 @@ fn sum_up(
     outcomes: &[Outcome],
     stopped: Vec<StoppedSeed>,
     splits: &Splits,
+    (overlaps, warnings): (Vec<Overlap>, Vec<String>),
     out: &Path,
 ) -> Result<Summary, FinetuneError> {
     // Of equal ones the first.
@@ -198,6 +257,7 @@ fn sum_up(
         epochs: outcome.epochs,
         dev_f1: outcome.dev.f1,
         test_f1: outcome.test.as_ref().map(|test| test.f1),
+        found_nothing: !outcome.has_found_something(),
     };
     let runs: Vec<SeedRun> = outcomes.iter().map(run).collect();
     let test_f1: Option<Vec<f64>> = runs.iter().map(|run| run.test_f1).collect();
@@ -208,6 +268,9 @@ fn sum_up(
         best_seed: best.seed,
         best: out_folder::keep_best(&best.run, out)?,
         pooled_test: pooled(recipe, outcomes, splits)?,
+        found_nothing: runs.iter().filter(|run| run.found_nothing).count(),
+        warnings,
+        overlaps,
         runs,
         stopped,
     };
@@ -250,7 +313,8 @@ impl fmt::Display for Summary {
         for run in &self.runs {
             let epoch = format!("{}/{}", run.best_epoch, run.epochs);
             let (dev, test) = (percent(Some(run.dev_f1)), percent(run.test_f1));
-            writeln!(f, "{}", line(&run.seed.to_string(), &epoch, &dev, &test))?;
+            let mark = if run.found_nothing { "  found nothing in any epoch" } else { "" };
+            writeln!(f, "{}{mark}", line(&run.seed.to_string(), &epoch, &dev, &test))?;
         }
         for seed in &self.stopped {
             writeln!(f, "{}  stopped: {}", line(&seed.seed.to_string(), "-", "-", "-"), seed.reason)?;
@@ -264,6 +328,16 @@ impl fmt::Display for Summary {
             writeln!(f, "{}", line("mean", "", &dev, &test))?;
             let (dev, test) = (percent(self.dev.sd), percent(self.test.and_then(|test| test.sd)));
             writeln!(f, "{}", line("sd", "", &dev, &test))?;
+            if self.found_nothing > 0 {
+                let (nothing, all) = (self.found_nothing, self.runs.len());
+                writeln!(
+                    f,
+                    "{nothing} of these {all} seeds found nothing in any epoch: their 0 is in the mean"
+                )?;
+            }
+        }
+        for warning in &self.warnings {
+            writeln!(f, "! {warning}")?;
         }
         write!(f, "best: seed {}, {}", self.best_seed, self.best.display())
     }

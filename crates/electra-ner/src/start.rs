@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_model::{ModelConfig, Precision};
+use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use serde::Serialize;
 
@@ -42,6 +43,25 @@ pub struct Lineage {
     pub pretraining_recipe_hash: Option<String>,
     /// Hash of the pretraining data, where the model is a run.
     pub pretraining_data_hash: Option<String>,
+    /// Steps of the pretraining, done and planned, where the model tells of them.
+    #[serde(flatten)]
+    pub progress: Option<RunProgress>,
+    /// Whether some of them were not done.
+    pub pretraining_is_unfinished: bool,
+}
+
+impl Lineage {
+    /// That the pretraining was not finished, if it was not.
+    pub fn warning(&self) -> Option<String> {
+        warning(&self.model, self.progress?)
+    }
+}
+
+/// That the pretraining of a model was not finished, if it was not.
+fn warning(model: &str, progress: RunProgress) -> Option<String> {
+    progress
+        .is_unfinished()
+        .then(|| format!("the pretraining of {model} was not finished: {progress} planned"))
 }
 
 impl Start {
@@ -84,7 +104,18 @@ impl Start {
         }
     }
 
-    fn path(&self) -> &Path {
+    /// How far its pretraining has come, if its folder tells.
+    pub fn progress(&self) -> Option<RunProgress> {
+        self.folder().and_then(RunProgress::read)
+    }
+
+    /// That its pretraining was not finished, if it was not.
+    pub fn warning(&self) -> Option<String> {
+        warning(&self.path().display().to_string(), self.progress()?)
+    }
+
+    /// What it is called by: the folder of the model, or the recipe.
+    pub fn path(&self) -> &Path {
         match self {
             Self::Pretrained(pretrained) => &pretrained.path,
             Self::Scratch { recipe, .. } => recipe,
@@ -94,6 +125,8 @@ impl Start {
     /// What a tagger that starts here descends from.
     pub fn lineage(&self) -> Lineage {
         let tokenizer_hash = self.tokenizer().hash().to_hex().to_string();
+        let progress = self.progress();
+        let pretraining_is_unfinished = progress.is_some_and(RunProgress::is_unfinished);
         match self {
             Self::Pretrained(pretrained) => {
                 let bytes = electra_model::parameters::to_safetensors(&pretrained.encoder, None);
@@ -107,6 +140,8 @@ impl Start {
                     tokenizer_hash,
                     pretraining_recipe_hash: of_run("recipe_hash"),
                     pretraining_data_hash: of_run("data_hash"),
+                    progress,
+                    pretraining_is_unfinished,
                 }
             }
             Self::Scratch { recipe, config, .. } => {
@@ -117,6 +152,8 @@ impl Start {
                     tokenizer_hash,
                     pretraining_recipe_hash: None,
                     pretraining_data_hash: None,
+                    progress,
+                    pretraining_is_unfinished,
                 }
             }
         }

@@ -4,6 +4,7 @@ mod child;
 mod driver;
 mod dry_run;
 mod job;
+mod probe;
 mod progress;
 mod recipes;
 mod slurm;
@@ -34,7 +35,7 @@ use job::Setup;
   electra ablate experiments/001-generator-size/experiment.toml --emit slurm > array.sh
 
 The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning
-of every pretrained model. Each run is a process of its own in OUT/runs/HASH, where the hash is that
+of every pretrained model, which is looked over before the first step and by --dry-run. Each run is a process of its own in OUT/runs/HASH, where the hash is that
 of recipe and data; what remains of it is a file in results/ beside the experiment, and report.html
 compares them all.
 
@@ -90,6 +91,7 @@ impl Ablate {
         let threads = self.threads.map_or_else(|| (process::cpu_count() / jobs).max(1), usize::from);
         let setup = Setup::load(&self.experiment, self.seeds.as_ref(), self.out, threads, self.device)?;
         if let Some(Scheduler::Slurm) = self.emit {
+            setup.check_probes(&[])?;
             let script = slurm::script(&setup, self.seeds.as_ref(), jobs)?;
             crate::output::bytes_out(script.as_bytes());
             return Ok(ExitCode::SUCCESS);
@@ -99,6 +101,7 @@ impl Ablate {
         }
         setup.check_data()?;
         let found = setup.check_results()?;
+        setup.check_probes(&found)?;
         let indices = match self.only {
             None => (0..setup.plan.jobs.len()).collect(),
             Some(index) if index < setup.plan.jobs.len() => vec![index],

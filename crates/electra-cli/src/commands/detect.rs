@@ -1,11 +1,12 @@
 //! `electra detect`: which tokens of a text look replaced.
 
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use electra_model::Networks;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
+use electra_run::run_folder::RunProgress;
 
 use crate::device::{DeviceName, use_threads};
 use crate::failure::Failure;
@@ -32,6 +33,16 @@ pub struct Detect {
     threads: Option<usize>,
 }
 
+/// Says on standard error that the pretraining of a model was not finished, if it was not.
+pub fn tell_unfinished(model: &Path) -> Option<RunProgress> {
+    let progress = RunProgress::read(model);
+    if let Some(progress) = progress.filter(|progress| progress.is_unfinished()) {
+        let model = model.display();
+        eprintln!("WARNING: the pretraining of {model} was not finished: {progress} planned");
+    }
+    progress
+}
+
 impl Detect {
     /// Runs the command.
     ///
@@ -53,6 +64,7 @@ impl Detect {
         };
         let device = self.device.open()?;
         let folder = ModelFolder::open(&self.model)?;
+        tell_unfinished(&self.model);
         let model = folder.discriminator(&device)?;
         if !Networks::of(&folder.tensors).detects() {
             return Err(Failure::new(

@@ -8,7 +8,9 @@ use burn::prelude::Device;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{GeneratorKind, Networks, parameters};
 use electra_pretrain::model_folder::ModelFolder;
+use electra_run::run_folder::RunProgress;
 
+use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 
@@ -47,6 +49,7 @@ impl ExportCommand {
         let Self::Hf(arguments) = self;
         let device: Device = DeviceName::Flex.open()?;
         let folder = ModelFolder::open(&arguments.run)?;
+        let progress = tell_unfinished(&arguments.run);
         let out = &arguments.out;
         if out.exists() {
             if !arguments.force {
@@ -68,7 +71,7 @@ impl ExportCommand {
         let names: Vec<&str> = networks.iter().map(|(name, _)| *name).collect();
         for (name, network) in networks {
             let model = hf::export(&electra, &folder.config, dropout, network);
-            write_folder(&out.join(name), &folder, &model)?;
+            write_folder(&out.join(name), &folder, &model, progress)?;
             println!("{}", out.join(name).display());
         }
         // Networks of an earlier export that this model does not have.
@@ -111,11 +114,19 @@ fn check_earlier_export(out: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_folder(out: &Path, folder: &ModelFolder, model: &hf::HfModel) -> Result<(), Failure> {
+fn write_folder(
+    out: &Path,
+    folder: &ModelFolder,
+    model: &hf::HfModel,
+    progress: Option<RunProgress>,
+) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", out.display()), "");
     fs::create_dir_all(out).map_err(failed)?;
     let mut config = model.config.clone();
     config["pad_token_id"] = folder.tokenizer.special().pad.into();
+    if let Some(progress) = progress {
+        progress.add_to(&mut config);
+    }
     fs::write(out.join("config.json"), serde_json::to_string_pretty(&config)? + "\n").map_err(failed)?;
     let weights = parameters::to_safetensors(&model.tensors, Some(("format", "pt")));
     fs::write(out.join("model.safetensors"), weights).map_err(failed)?;

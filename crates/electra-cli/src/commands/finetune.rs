@@ -10,7 +10,7 @@ use electra_ner::finetune::Environment;
 use electra_ner::pretrained::Pretrained;
 use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
-use electra_ner::seeds::{StoppedSeed, Summary, finetune_seeds, run_of};
+use electra_ner::seeds::{StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
 use electra_ner::splits::{Split, Splits};
 use electra_ner::start::Start;
 use electra_run::interrupt::Interrupt;
@@ -54,15 +54,18 @@ impl FinetuneCommand {
     --train train.conll --dev dev.conll
 
 Each seed is a run of its own in OUT/seed-N, with predictions, scores and model card; OUT/best is a copy of the \
-tagger with the best F1 on the development data, and OUT/summary.json sums up. OUT may hold nothing else. Without \
+tagger with the best F1 on the development data, and OUT/summary.json sums up: both are about all seeds that stand \
+finished in OUT. OUT may hold nothing else. Without \
 a recipe the one of configs/ner/default.toml is used, which is part of the program; its window of 128 pieces is \
 shortened to what the model can read.
 
-The same command again goes on where it stands: seeds that are finished are not trained again. Ctrl-C and SIGTERM \
+The same command again goes on where it stands: seeds that are finished are not trained again, and with another \
+--test their taggers are scored on it. Ctrl-C and SIGTERM \
 finish the step, save and exit with 75.
 
 A seed that has found no entity correctly, or whose loss has not moved, after 3 epochs (guard.epochs) and 300 \
-steps (guard.steps) is stopped; the others go on, and the exit code is 4.")]
+steps (guard.steps) is stopped; the others go on, and the exit code is 4. train.patience counts from the first epoch with an F1 above 0. \
+Sentences that test, dev and train share are counted, and said before training and beside the scores.")]
 pub struct FinetuneNer {
     /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
     recipe: Option<PathBuf>,
@@ -184,8 +187,15 @@ impl FinetuneNer {
             monitor.on(Event::Note { step: 0, message: &message });
         }
         let recipes = with_seeds(self.recipe.as_deref(), &overrides, first, self.seeds)?;
+        let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();
+        let others = finished_in(&out)
+            .into_iter()
+            .filter(|seed| !asked.contains(seed))
+            .map(|seed| with_seed(self.recipe.as_deref(), &overrides, seed))
+            .collect::<Result<Vec<_>, _>>()?;
+        let recipes = Recipes { asked: &recipes, others: &others };
         let summary =
-            train(&recipes, &start, &splits, &out, self.with.device, threads, &interrupt, &mut *monitor);
+            train(recipes, &start, &splits, &out, self.with.device, threads, &interrupt, &mut *monitor);
         drop(monitor);
         let Some(summary) = summary? else {
             eprintln!("\nInterrupted and saved. The same command goes on.");
@@ -199,12 +209,14 @@ impl FinetuneNer {
             }
             println!("{summary}");
         }
-        for StoppedSeed { seed, reason, remedy, .. } in &summary.stopped {
+        let stopped = summary.stopped.iter().filter(|stopped| asked.contains(&stopped.seed));
+        let is_whole = stopped.clone().next().is_none();
+        for StoppedSeed { seed, reason, remedy, .. } in stopped {
             // The table has told why.
             let why = if self.json { format!("seed {seed}: {reason}\n") } else { String::new() };
             eprintln!("\n{why}help for seed {seed}: {remedy}");
         }
-        Ok(if summary.stopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(failure::DIVERGED) })
+        Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(failure::DIVERGED) })
     }
 }
 
@@ -230,12 +242,23 @@ fn with_seeds(
             "use a smaller `seed`",
         ));
     }
-    let other = |seed: u64| {
-        let overrides = [overrides, &[format!("seed={seed}")]].concat();
-        load_ner_recipe(path, &overrides)
-    };
+    let other = |seed: u64| with_seed(path, overrides, seed);
     let others = (seed + 1..seed + seeds).map(other).collect::<Result<Vec<_>, _>>()?;
     Ok(std::iter::once(first).chain(others).collect())
+}
+
+/// The recipe with another seed.
+fn with_seed(path: Option<&Path>, overrides: &[String], seed: u64) -> Result<Resolved<Recipe>, Failure> {
+    load_ner_recipe(path, &[overrides, &[format!("seed={seed}")]].concat())
+}
+
+/// Resolved recipes that differ in their seeds.
+#[derive(Clone, Copy)]
+pub struct Recipes<'a> {
+    /// Those that are to be run.
+    pub asked: &'a [Resolved<Recipe>],
+    /// Those that stand finished in the same folder, and are summed up with them.
+    pub others: &'a [Resolved<Recipe>],
 }
 
 /// Runs resolved recipes that differ in their seeds; none if somebody interrupts.
@@ -244,7 +267,7 @@ fn with_seeds(
 /// Whatever keeps a run from going on.
 #[allow(clippy::too_many_arguments)]
 pub fn train(
-    recipes: &[Resolved<Recipe>],
+    Recipes { asked, others }: Recipes<'_>,
     start: &Start,
     splits: &Splits,
     out: &Path,
@@ -254,13 +277,13 @@ pub fn train(
     monitor: &mut dyn electra_ner::Monitor,
 ) -> Result<Option<Summary>, Failure> {
     let environment = Environment {
-        device: device_name.open_with(recipes[0].value.train.precision)?,
+        device: device_name.open_with(asked[0].value.train.precision)?,
         device_name: device_name.to_string(),
         threads,
         program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
     };
-    let summary = finetune_seeds(recipes, start, splits, out, &environment, interrupt, monitor);
-    for recipe in recipes {
+    let summary = finetune_seeds(asked, others, start, splits, out, &environment, interrupt, monitor);
+    for recipe in asked.iter().chain(others) {
         let run = run_of(out, recipe.value.seed);
         if run.join("metrics.jsonl").exists() {
             let report = write_tagger_report(&run);

@@ -8,6 +8,7 @@ use electra_model::parameters;
 use electra_pretrain::model_folder::{MODEL_CONFIG, ModelFolder};
 use electra_pretrain::snapshot::MODEL;
 
+use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 
@@ -42,6 +43,7 @@ impl ImportCommand {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let Self::Hf(arguments) = self;
         let model = ModelFolder::open_transformers(&arguments.folder, arguments.generator.as_deref())?;
+        let progress = tell_unfinished(&arguments.folder);
         let out = &arguments.out;
         if out.exists() {
             return Err(Failure::new(
@@ -61,6 +63,9 @@ impl ImportCommand {
         model.tokenizer.save(&out.join("tokenizer"))?;
         fs::write(out.join(MODEL), parameters::to_safetensors(&model.tensors, None)).map_err(failed)?;
         fs::write(out.join(MODEL_CONFIG), serde_json::to_string_pretty(&model.config)?).map_err(failed)?;
+        if let Some(progress) = progress {
+            progress.write(out).map_err(failed)?;
+        }
         println!("{}", out.display());
         eprintln!("Next: electra detect --model {} \"The quick brown fox\"", out.display());
         Ok(ExitCode::SUCCESS)

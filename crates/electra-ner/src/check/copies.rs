@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::Split;
 use crate::Sentence;
 
 /// Sentences of one file that occur more than once, token by token.
@@ -73,18 +72,16 @@ pub(super) fn duplicates(sentences: &[Sentence]) -> Duplicates {
     }
 }
 
-/// Every pair of files that share a sentence.
-pub(super) fn leaks(splits: &[Split]) -> Vec<Leak> {
+/// Every pair of files that share a sentence, each file with its name.
+pub(crate) fn leaks(splits: &[(&str, &[Sentence])]) -> Vec<Leak> {
     let mut leaks = Vec::new();
-    for (at, first) in splits.iter().enumerate() {
+    for (at, (from, first)) in splits.iter().enumerate() {
         let mut known: HashMap<&[String], &Sentence> = HashMap::new();
-        for sentence in &first.data.sentences {
+        for sentence in *first {
             known.entry(&sentence.tokens).or_insert(sentence);
         }
-        for second in &splits[at + 1..] {
+        for (to, second) in &splits[at + 1..] {
             let shared: Vec<(&Sentence, &Sentence)> = second
-                .data
-                .sentences
                 .iter()
                 .filter_map(|sentence| known.get(sentence.tokens.as_slice()).map(|first| (*first, sentence)))
                 .collect();
@@ -93,10 +90,10 @@ pub(super) fn leaks(splits: &[Split]) -> Vec<Leak> {
             }
             let has_entity = |sentence: &Sentence| sentence.tags.iter().any(|tag| tag != "O");
             leaks.push(Leak {
-                from: first.name.clone(),
-                to: second.name.clone(),
+                from: (*from).to_owned(),
+                to: (*to).to_owned(),
                 sentences: shared.len(),
-                share: shared.len() as f64 / second.data.sentences.len() as f64,
+                share: shared.len() as f64 / second.len() as f64,
                 with_entities: shared.iter().filter(|(_, sentence)| has_entity(sentence)).count(),
                 contradictions: shared.iter().filter(|(first, sentence)| first.tags != sentence.tags).count(),
                 lines: shared.iter().map(|(first, sentence)| [first.line, sentence.line]).collect(),

@@ -39,6 +39,17 @@ pub enum FinetuneError {
         /// How many sentences were looked at.
         sentences: usize,
     },
+    /// No score of an epoch would be one.
+    #[error(
+        "the {sentences} development sentences of {path} have no entity, so that no epoch could be told from \
+         another; give labelled sentences with --dev, for example a part of the training data held back"
+    )]
+    NothingToChooseBy {
+        /// The file.
+        path: PathBuf,
+        /// How many sentences it has.
+        sentences: usize,
+    },
     /// A loss that does not fit the data.
     #[error(transparent)]
     Loss(#[from] LossError),

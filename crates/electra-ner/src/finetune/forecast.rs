@@ -32,20 +32,18 @@ pub fn forecast(
     device: &Device,
 ) -> Result<f64, FinetuneError> {
     let task = Task::new(recipe, start, splits)?;
-    let rates = recipe.rates.of(start.config().num_hidden_layers)?;
-    let weights = recipe.loss.class_weights.of(&task.labels, &task.labels.counts(&task.train.sentences))?;
     let of_training = device.clone().autodiff();
     let steps = Steps {
         recipe,
-        loss: WordLoss::new(recipe.loss.word.clone(), weights),
-        rates,
+        loss: WordLoss::new(recipe.loss.word.clone(), task.weights.clone()),
+        rates: task.rates,
         schedule: recipe.schedule(task.total_steps()),
         device: &of_training,
     };
     let seed = derive(recipe.seed, Purpose::Init, 0);
     let tagger =
         task.start.tagger(&task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
-    let mut snapshot = Snapshot::start(tagger, &rates);
+    let mut snapshot = Snapshot::start(tagger, &task.rates);
     let batches = task.batches.of_epoch(0, recipe.micro_batch_size());
     let length = |window: &usize| task.windowed.windows[*window].ids.len();
     // Places in the windows of a step, padding included.

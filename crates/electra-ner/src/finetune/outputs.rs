@@ -17,10 +17,12 @@ use crate::dead_run;
 use crate::folder_error::FolderError;
 use crate::metrics::{Bootstrap, Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
+use crate::overlap::{self, Overlap};
 use crate::predictions::{self, Gold, Predictions};
 use crate::pretrained::MODEL;
 use crate::splits::{SplitFacts, Splits};
 use crate::tag::WindowedSentences;
+use crate::tagger::Tagger;
 use crate::tagger_folder::{CRF_SCORES, SETTINGS, TaggerFolder, TaggerSettings};
 
 /// File of the scores. It is written last: a run that has it is finished.
@@ -71,6 +73,10 @@ pub struct SplitOutcome {
 struct ScoresFile<'a> {
     #[serde(flatten)]
     outcome: &'a Outcome,
+    /// Sentences that the splits share.
+    overlaps: &'a [Overlap],
+    /// What has to be known to read the scores, a sentence each.
+    warnings: &'a [String],
     details: BTreeMap<&'static str, Details>,
 }
 
@@ -84,29 +90,54 @@ struct Details {
     evaluation: Evaluation,
 }
 
-impl Outcome {
-    /// The outcome of the finished run in a folder; none if it is not finished, or was not scored
-    /// on this test data.
-    ///
-    /// # Errors
-    /// What is wrong with the tagger or the predictions of a finished run: they are not to be
-    /// believed, and can be written again.
-    pub(super) fn read(run: &Path, splits: &Splits) -> Result<Option<Self>, String> {
-        let Ok(bytes) = std::fs::read(run.join(SCORES)) else { return Ok(None) };
-        let Ok(outcome) = serde_json::from_slice::<Self>(&bytes) else { return Ok(None) };
-        let is_scored = splits
-            .test
-            .as_ref()
-            .is_none_or(|test| outcome.test.as_ref().is_some_and(|scored| scored.hash == test.facts.hash));
-        if !is_scored {
-            return Ok(None);
+/// How far the run in a folder has come, by what it has left there.
+pub(super) enum Standing {
+    /// Nothing that was finished.
+    Unfinished,
+    /// Everything is there, and the scores are of this test data.
+    Finished(Outcome),
+    /// The tagger is whole, and there are no such scores of it.
+    Tagger {
+        /// What it came to, on other test data or none.
+        outcome: Outcome,
+        /// What its predictions lack.
+        why: String,
+    },
+    /// The tagger is not what was saved: it is not to be believed, and can be written again.
+    Damaged(String),
+}
+
+impl Standing {
+    /// Looks into the folder of a run.
+    pub(super) fn read(run: &Path, splits: &Splits) -> Self {
+        let Ok(bytes) = std::fs::read(run.join(SCORES)) else { return Self::Unfinished };
+        let Ok(outcome) = serde_json::from_slice::<Outcome>(&bytes) else { return Self::Unfinished };
+        let outcome = Outcome { run: run.to_owned(), ..outcome };
+        if let Err(damage) = outcome.check_tagger() {
+            return Self::Damaged(damage);
         }
+        match outcome.check_predictions(splits) {
+            Ok(()) => Self::Finished(outcome),
+            Err(why) => Self::Tagger { outcome, why },
+        }
+    }
+}
+
+impl Outcome {
+    /// Whether some epoch found an entity of the development data.
+    pub fn has_found_something(&self) -> bool {
+        self.dev.f1 > 0.0
+    }
+
+    /// Refuses a tagger that is not the one that these scores are of.
+    fn check_tagger(&self) -> Result<(), String> {
+        let run = &self.run;
         // The tagger could be opened without some of them, and would be another one.
         if let Some(missing) = [SETTINGS].iter().chain(&SAVED_FILES).find(|name| !run.join(name).is_file()) {
             return Err(format!("{} is missing", run.join(missing).display()));
         }
         check_weights(&run.join(MODEL)).map_err(|error| error.to_string())?;
-        if let Some(saved) = &outcome.weights_hash {
+        if let Some(saved) = &self.weights_hash {
             let found =
                 weights_hash(run).map_err(|error| format!("{}: {error}", run.join(MODEL).display()))?;
             if found != *saved {
@@ -115,13 +146,23 @@ impl Outcome {
             }
         }
         TaggerFolder::open(run).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// Refuses scores of other data, and predictions that are damaged.
+    fn check_predictions(&self, splits: &Splits) -> Result<(), String> {
+        if let Some(test) = &splits.test
+            && self.test.as_ref().is_none_or(|scored| scored.hash != test.facts.hash)
+        {
+            return Err(format!("it has no scores on {}", test.path.display()));
+        }
         for (split, file) in [(Some(&splits.dev), PREDICTIONS_DEV), (splits.test.as_ref(), PREDICTIONS_TEST)]
         {
             let Some(split) = split else { continue };
             let gold = Gold { path: &split.path, sentences: &split.sentences };
-            predictions::read(&run.join(file), Some(gold)).map_err(|error| error.to_string())?;
+            predictions::read(&self.run.join(file), Some(gold)).map_err(|error| error.to_string())?;
         }
-        Ok(Some(Self { run: run.to_owned(), ..outcome }))
+        Ok(())
     }
 }
 
@@ -156,7 +197,20 @@ impl Run<'_> {
         })?;
         let device = self.steps.device.clone().inner();
         let tagger = tagger_of(&best, task.shape(), &device, recipe.train.precision)?;
+        let epochs = progress.epochs.len();
+        self.leave(&tagger, best_epoch + 1, epochs)
+    }
 
+    /// Evaluates a tagger, that of epoch `best_epoch` of so many, and writes everything.
+    pub(super) fn leave(
+        &mut self,
+        tagger: &Tagger,
+        best_epoch: usize,
+        epochs: usize,
+    ) -> Result<Outcome, FinetuneError> {
+        let task = self.task;
+        let recipe = task.recipe;
+        let device = self.steps.device.clone().inner();
         let seen = SeenEntities::of(&task.train.sentences);
         let mut details = BTreeMap::new();
         let mut outcomes = Vec::new();
@@ -168,7 +222,7 @@ impl Run<'_> {
             let Some(split) = split else { continue };
             let windowed =
                 WindowedSentences::new(&split.sentences, task.start.tokenizer(), &recipe.windows());
-            let predicted = task.tags(&tagger, &windowed, &device);
+            let predicted = task.tags(tagger, &windowed, &device);
             let predictions = Predictions { sentences: split.sentences.clone(), predicted };
             predictions::write(
                 &self.folder.path().join(file),
@@ -197,20 +251,25 @@ impl Run<'_> {
             window: recipe.input.window,
         };
         let tokenizer = task.start.tokenizer().clone();
-        TaggerFolder::new(self.folder.path(), &tagger, task.shape(), recipe.dropout, settings, tokenizer)
+        TaggerFolder::new(self.folder.path(), tagger, task.shape(), recipe.dropout, settings, tokenizer)
             .write()?;
         let mut outcomes = outcomes.into_iter();
-        let progress = &self.snapshot.progress;
         let outcome = Outcome {
             run: self.folder.path().to_owned(),
             seed: recipe.seed,
-            steps: progress.step,
-            epochs: progress.epochs.len(),
-            best_epoch: best_epoch + 1,
+            steps: self.snapshot.progress.step,
+            epochs,
+            best_epoch,
             weights_hash: Some(self.weights_hash()?),
             dev: outcomes.next().expect("there is development data"),
             test: outcomes.next(),
         };
+        let overlaps = Overlap::all(self.splits, recipe.train.max_sentences);
+        let mut warnings = overlap::warnings(self.splits, &overlaps);
+        warnings.extend(self.lineage.warning());
+        if !outcome.has_found_something() {
+            warnings.push(format!("none of {epochs} epochs found an entity of the development data"));
+        }
         let card = model_card::render(&Card {
             recipe,
             recipe_text: &self.recipe.text,
@@ -222,9 +281,11 @@ impl Run<'_> {
                 .iter()
                 .map(|(name, details)| (*name, &details.data, &details.evaluation))
                 .collect(),
+            warnings: &warnings,
+            class_weights: self.steps.loss.unequal_weights(&task.labels),
         });
         self.write(model_card::README, card.as_bytes())?;
-        if outcome.dev.f1 == 0.0 {
+        if !outcome.has_found_something() {
             self.note(&format!(
                 "no entity of the development data was found correctly in {} epochs of {} steps: {}",
                 outcome.epochs,
@@ -232,7 +293,7 @@ impl Run<'_> {
                 dead_run::REMEDY
             ))?;
         }
-        let file = ScoresFile { outcome: &outcome, details };
+        let file = ScoresFile { outcome: &outcome, overlaps: &overlaps, warnings: &warnings, details };
         let scores = serde_json::to_string_pretty(&file).expect("scores are JSON") + "\n";
         self.write(SCORES, scores.as_bytes())?;
         Ok(outcome)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::labels::LabelSet;
+use crate::overlap::Overlap;
 use crate::splits::Splits;
 use crate::start::Lineage;
 
@@ -17,6 +18,10 @@ pub(super) struct RunRecord<'a> {
     pub(super) steps_per_epoch: u64,
     pub(super) lineage: &'a Lineage,
     pub(super) unknown_tags: UnknownTags,
+    /// What words of each type count in the loss; none where a CRF has a loss of its own.
+    pub(super) class_weights: Option<BTreeMap<String, f64>>,
+    /// Sentences that the splits share.
+    pub(super) overlaps: Vec<Overlap>,
 }
 
 /// Tags of the development and the test data that the training data lacks, with their words.

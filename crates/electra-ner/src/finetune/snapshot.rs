@@ -91,9 +91,9 @@ impl Progress {
         self.epochs.iter().enumerate().fold(None, better)
     }
 
-    /// Epochs since the best.
+    /// Epochs since the best. A run that has found nothing yet has no best epoch to wait behind.
     pub fn stale(&self) -> usize {
-        self.best().map_or(0, |(epoch, _)| self.epochs.len() - 1 - epoch)
+        self.best().filter(|(_, f1)| *f1 > 0.0).map_or(0, |(epoch, _)| self.epochs.len() - 1 - epoch)
     }
 }
 
@@ -187,5 +187,16 @@ mod tests {
         assert_eq!((epochs(&[0.0]).best(), epochs(&[0.0]).stale()), (Some((0, 0.0)), 0));
         let progress = epochs(&[0.1, 0.6, 0.6, 0.5]);
         assert_eq!((progress.best(), progress.stale()), (Some((1, 0.6)), 2));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_better_score_before_there_is_one() {
+        let stale = |f1: &[f64]| {
+            let epochs = f1.iter().map(|&f1| EpochScore { loss: 1.0, f1 }).collect();
+            Progress { epochs, ..Progress::default() }.stale()
+        };
+        assert_eq!(stale(&[0.0, 0.0, 0.0, 0.0]), 0);
+        assert_eq!(stale(&[0.0, 0.0, 0.1]), 0);
+        assert_eq!(stale(&[0.0, 0.0, 0.1, 0.0, 0.1]), 2);
     }
 }

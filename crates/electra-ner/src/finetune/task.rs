@@ -1,11 +1,17 @@
 //! What is to be learned, prepared: labels, windows and batches of the splits.
 
+use std::path::Path;
+
 use burn::prelude::*;
+use electra_model::ModelConfig;
 
 use super::batches::EpochBatches;
 use super::error::FinetuneError;
 use crate::decode::{Decoder, Decoding};
 use crate::labels::LabelSet;
+use crate::predictions;
+use crate::pretrained::check_window;
+use crate::rates::Rates;
 use crate::recipe::Recipe;
 use crate::splits::{Split, Splits};
 use crate::start::Start;
@@ -17,6 +23,9 @@ pub(super) struct Task<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) start: &'a Start,
     pub(super) labels: LabelSet,
+    /// One weight in the loss for each label.
+    pub(super) weights: Vec<f64>,
+    pub(super) rates: Rates,
     pub(super) train: Split,
     pub(super) windowed: WindowedSentences,
     /// Labels of all words of all training sentences.
@@ -25,23 +34,61 @@ pub(super) struct Task<'a> {
     pub(super) batches: EpochBatches,
 }
 
+/// What fine-tuning is about, looked over.
+pub struct Checked {
+    /// The sentences to learn from.
+    pub train: Split,
+    /// What they have to be told apart.
+    pub labels: LabelSet,
+    /// One weight in the loss for each label.
+    pub weights: Vec<f64>,
+    /// Rates of single parameters.
+    pub rates: Rates,
+}
+
+/// Refuses what fine-tuning of a model of these sizes would refuse. It takes no weights and no
+/// tokenizer, so that whoever is about to pretrain the model learns of it before the first step.
+///
+/// # Errors
+/// Recipe, sizes or data that do not go together.
+pub fn check(
+    recipe: &Recipe,
+    model: &Path,
+    config: &ModelConfig,
+    splits: &Splits,
+) -> Result<Checked, FinetuneError> {
+    check_window(model, config, recipe.input.window)?;
+    let rates = recipe.rates.of(config.num_hidden_layers)?;
+    let train = match recipe.train.max_sentences {
+        Some(most) => splits.train.first(most),
+        None => splits.train.clone(),
+    };
+    let labels = LabelSet::of(&train.sentences, recipe.labels.scheme);
+    if labels.kinds().is_empty() {
+        return Err(FinetuneError::NoEntities { path: train.path, sentences: train.facts.sentences });
+    }
+    if splits.dev.facts.entities == 0 {
+        let (path, sentences) = (splits.dev.path.clone(), splits.dev.facts.sentences);
+        return Err(FinetuneError::NothingToChooseBy { path, sentences });
+    }
+    let weights = recipe.loss.class_weights.of(&labels, &labels.counts(&train.sentences))?;
+    for split in [Some(&splits.dev), splits.test.as_ref()].into_iter().flatten() {
+        // What cannot be told apart in the file of predictions would end a run after its last step.
+        let tags = split.sentences.iter().flat_map(|sentence| &sentence.tags);
+        predictions::check_tags(&split.path, tags.chain(labels.names()))?;
+    }
+    Ok(Checked { train, labels, weights, rates })
+}
+
 impl<'a> Task<'a> {
     pub(super) fn new(recipe: &'a Recipe, start: &'a Start, splits: &Splits) -> Result<Self, FinetuneError> {
-        start.check_window(recipe.input.window)?;
-        let train = match recipe.train.max_sentences {
-            Some(most) => splits.train.first(most),
-            None => splits.train.clone(),
-        };
-        let labels = LabelSet::of(&train.sentences, recipe.labels.scheme);
-        if labels.kinds().is_empty() {
-            return Err(FinetuneError::NoEntities { path: train.path, sentences: train.facts.sentences });
-        }
+        let Checked { train, labels, weights, rates } = check(recipe, start.path(), start.config(), splits)?;
         let (tokenizer, settings) = (start.tokenizer(), recipe.windows());
         let windowed = WindowedSentences::new(&train.sentences, tokenizer, &settings);
         let targets = train.sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
         let dev = WindowedSentences::new(&splits.dev.sentences, tokenizer, &settings);
         let batches = EpochBatches::new(&windowed.windows, recipe.train.batch_size, recipe.seed);
-        Ok(Self { recipe, start, labels, train, windowed, targets, dev, batches })
+        Ok(Self { recipe, start, labels, weights, rates, train, windowed, targets, dev, batches })
     }
 
     pub(super) fn shape(&self) -> TaggerShape<'_> {

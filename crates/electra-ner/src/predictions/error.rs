@@ -25,7 +25,8 @@ pub enum PredictionsError {
     },
     /// Two tags differ only in characters that cannot be written.
     #[error(
-        "cannot write {path}: the tags {first:?} and {second:?} would look the same in it; rename one of the types"
+        "{path}: the tags {first:?} and {second:?} would look the same in a file of predictions; \
+         rename one of the types"
     )]
     SameWhenWritten {
         /// The file.

@@ -8,8 +8,8 @@ use electra_run::run_folder::{DamagedWeights, check_weights};
 use electra_text::wordpiece::SAVED_FILES;
 use thiserror::Error;
 
-use super::{BEST, SUMMARY};
-use crate::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
+use super::{BEST, SUMMARY, run_of};
+use crate::finetune::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
 use crate::model_card::README;
 use crate::pretrained::{CONFIG, MODEL};
 use crate::tagger_folder::{CRF_SCORES, SETTINGS};
@@ -66,6 +66,19 @@ pub enum OutFolderError {
         path: PathBuf,
         /// "holds ..., which is no part of a tagger"
         what: String,
+    },
+    /// The run that the best tagger is from is gone, and the tagger would be as well.
+    #[error(
+        "{path} is the tagger of seed {seed} with a dev F1 of {:.2}, and the folder has no finished run of that seed \
+         any more: the tagger would be lost; move it away, or give another folder with --out", 100.0 * dev_f1
+    )]
+    Orphan {
+        /// The folder of the best tagger.
+        path: PathBuf,
+        /// The seed.
+        seed: u64,
+        /// F1 on the development data.
+        dev_f1: f64,
     },
     /// The tagger was not copied whole.
     #[error(transparent)]
@@ -130,8 +143,41 @@ pub(super) fn claim(out: &Path, model: Option<&Path>) -> Result<(), OutFolderErr
     Ok(())
 }
 
+/// Refuses to replace a best tagger of which nothing else is left: its seed is neither finished nor
+/// among those `asked` for.
+///
+/// # Errors
+/// The tagger.
+pub(super) fn check_best(out: &Path, asked: &[u64]) -> Result<(), OutFolderError> {
+    let path = out.join(BEST);
+    // What cannot be read says of no seed that it is better.
+    let read = || serde_json::from_slice::<Outcome>(&fs::read(path.join(SCORES)).ok()?).ok();
+    let Some(Outcome { seed, dev, .. }) = read() else { return Ok(()) };
+    if asked.contains(&seed) || is_finished(out, seed) {
+        return Ok(());
+    }
+    Err(OutFolderError::Orphan { path, seed, dev_f1: dev.f1 })
+}
+
+/// Seeds that have a folder in `out`, ascending.
+pub(super) fn seeds_in(out: &Path) -> Vec<u64> {
+    let names = names(out).unwrap_or_default();
+    let mut seeds: Vec<u64> = names.iter().filter_map(|name| seed_of(out, name)).collect();
+    seeds.sort_unstable();
+    seeds
+}
+
+/// Whether the run of a seed has come to its end.
+pub(super) fn is_finished(out: &Path, seed: u64) -> bool {
+    run_of(out, seed).join(SCORES).is_file()
+}
+
+fn seed_of(out: &Path, name: &str) -> Option<u64> {
+    name.strip_prefix("seed-")?.parse().ok().filter(|_| out.join(name).is_dir())
+}
+
 fn is_seed(out: &Path, name: &str) -> bool {
-    name.strip_prefix("seed-").is_some_and(|seed| seed.parse::<u64>().is_ok()) && out.join(name).is_dir()
+    seed_of(out, name).is_some()
 }
 
 /// Names in a folder, sorted.
@@ -276,6 +322,26 @@ mod tests {
         let out = out();
         fs::rename(out.path().join("seed-1"), out.path().join(".elsewhere")).unwrap();
         refused(out.path(), &["holds best and no seed-N"]);
+    }
+
+    #[test]
+    fn the_best_tagger_is_not_replaced_when_its_run_is_gone() {
+        let out = out();
+        let split = r#"{"hash": "", "precision": 0.5, "recall": 0.5, "f1": 0.269}"#;
+        let scores = format!(
+            r#"{{"seed": 2, "steps": 9, "epochs": 3, "best_epoch": 1, "dev": {split}, "test": null}}"#
+        );
+        fs::write(out.path().join(BEST).join(SCORES), scores).unwrap();
+        let error = check_best(out.path(), &[1, 3]).unwrap_err().to_string();
+        for part in ["best is the tagger of seed 2", "26.90", "; move it away", "--out"] {
+            assert!(error.contains(part), "{part:?} is not in {error}");
+        }
+        check_best(out.path(), &[1, 2]).unwrap();
+        fs::create_dir(out.path().join("seed-2")).unwrap();
+        assert!(check_best(out.path(), &[1]).is_err(), "a run that is not finished has no tagger");
+        fs::write(out.path().join("seed-2").join(SCORES), "").unwrap();
+        check_best(out.path(), &[1]).unwrap();
+        assert_eq!(seeds_in(out.path()), [1, 2]);
     }
 
     #[test]

@@ -135,7 +135,8 @@ fn scores_of_an_earlier_version_have_no_hash_and_are_believed() {
 fn summed(out: &Path) -> Summary {
     let recipes = [recipe(&["train.epochs=2"])];
     let interrupt = Interrupt::default();
-    let summary = finetune_seeds(&recipes, &start(), &splits(), out, &environment(), &interrupt, &mut Silent);
+    let summary =
+        finetune_seeds(&recipes, &[], &start(), &splits(), out, &environment(), &interrupt, &mut Silent);
     summary.unwrap().unwrap()
 }
 

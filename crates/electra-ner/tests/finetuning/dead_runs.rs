@@ -7,19 +7,11 @@ use electra_ner::seeds::finetune_seeds;
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 
-use crate::small::{environment, finish, recipe, splits, start};
+use crate::small::{ALL_OUTSIDE, environment, finish, recipe, splits, start};
 
 #[test]
 fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
-    // The linear layer alone learns, and hardly: all words stay what most words are, outside.
-    let changes = [
-        "schedule.learning_rate=1.0",
-        "schedule.warmup=0.0",
-        "rates.freeze={kind=\"layers\",count=2}",
-        "loss.class_weights={kind=\"given\",weights={O=10000.0}}",
-        "guard.epochs=2",
-        "guard.steps=6",
-    ];
+    let changes = [&ALL_OUTSIDE[..], &["guard.epochs=2", "guard.steps=6"]].concat();
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let error = finish(&recipe(&changes), &splits(), folder.path()).unwrap_err();
@@ -63,6 +55,43 @@ fn a_loss_that_does_not_move_is_told_from_a_slow_one() {
 }
 
 #[test]
+fn patience_waits_for_the_first_score_and_a_seed_without_one_is_marked_in_the_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |seed: &str, changes: &[&str]| {
+        recipe(&[changes, &["train.patience=1", "guard.epochs=9", "train.epochs=4", seed]].concat())
+    };
+    let recipes = [with("seed=1", &ALL_OUTSIDE), with("seed=2", &["schedule.learning_rate=1e-2"])];
+    let interrupt = Interrupt::default();
+    let summary = finetune_seeds(
+        &recipes,
+        &[],
+        &start(),
+        &splits(),
+        folder.path(),
+        &environment(),
+        &interrupt,
+        &mut Silent,
+    );
+    let summary = summary.unwrap().unwrap();
+    let [nothing, some] = &summary.runs[..] else { panic!("{:?}", summary.runs) };
+    assert_eq!((nothing.epochs, nothing.dev_f1, nothing.found_nothing), (4, 0.0, true));
+    assert!(some.dev_f1 > 0.0 && !some.found_nothing, "{some:?}");
+    assert_eq!(summary.found_nothing, 1);
+    let shown = summary.to_string();
+    let line = |seed: &str| shown.lines().find(|line| line.trim_start().starts_with(seed)).unwrap();
+    assert!(line("1").contains("found nothing in any epoch") && !line("2").contains("nothing"), "{shown}");
+    assert!(
+        shown.contains("1 of these 2 seeds found nothing in any epoch: their 0 is in the mean"),
+        "{shown}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("summary.json")).unwrap()).unwrap();
+    assert_eq!((&json["runs"][0]["found_nothing"], &json["found_nothing"]), (&true.into(), &1.into()));
+    let card = std::fs::read_to_string(folder.path().join("seed-1/README.md")).unwrap();
+    assert!(card.contains("**Warning:** none of 4 epochs found an entity"), "{card}");
+}
+
+#[test]
 fn numbers_that_go_out_of_bounds_are_an_error_with_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let wild = ["schedule.learning_rate=1e30", "schedule.warmup=0.0"];
@@ -78,7 +107,7 @@ fn a_seed_that_learns_nothing_leaves_the_others_alone_and_the_mean() {
     let folder = tempfile::tempdir().unwrap();
     let summed = |recipes: &[_], folder: &std::path::Path| {
         let interrupt = Interrupt::default();
-        finetune_seeds(recipes, &start(), &splits(), folder, &environment(), &interrupt, &mut Silent)
+        finetune_seeds(recipes, &[], &start(), &splits(), folder, &environment(), &interrupt, &mut Silent)
     };
     let summary = summed(&[dead.clone(), alive], folder.path()).unwrap().unwrap();
     assert_eq!((summary.stopped.len(), summary.stopped[0].seed), (1, 1));

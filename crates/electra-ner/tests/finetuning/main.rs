@@ -2,9 +2,11 @@
 
 mod accumulation;
 mod damage;
+mod data;
 mod dead_runs;
 mod learning;
 mod recipes;
 mod resuming;
 mod small;
+mod standing;
 mod unknown_tags;

@@ -45,6 +45,14 @@ pub fn sentences() -> Vec<Sentence> {
     short.chain([sentence(&join(|s| s.0), &join(|s| s.1), 1)]).collect()
 }
 
+/// What learns nothing: the linear layer alone, and that all words are outside.
+pub const ALL_OUTSIDE: [&str; 4] = [
+    "schedule.learning_rate=1.0",
+    "schedule.warmup=0.0",
+    "rates.freeze={kind=\"layers\",count=2}",
+    "loss.class_weights={kind=\"given\",weights={O=10000.0}}",
+];
+
 /// The sentences to learn and to be scored on.
 pub fn splits() -> Splits {
     let split = |name: &str| Split::new(Path::new(name), sentences());

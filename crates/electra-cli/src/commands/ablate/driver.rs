@@ -205,10 +205,13 @@ impl<'a> Driver<'a> {
         let shown = [Metric::ProbeF1, Metric::RtdAuc, Metric::Loss].into_iter().filter_map(|metric| {
             Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
         });
+        let nothing = result.probe.as_ref().filter(|probe| probe.found_nothing() > 0).map(|probe| {
+            format!("{} of {} fine-tuning runs found nothing", probe.found_nothing(), probe.scores.len())
+        });
         self.progress.tell(&format!(
             "{}: finished, {} ({}/{})",
             self.setup.name_of(job),
-            shown.collect::<Vec<_>>().join(", "),
+            shown.chain(nothing).collect::<Vec<_>>().join(", "),
             self.finished.len(),
             self.ended.of,
         ));

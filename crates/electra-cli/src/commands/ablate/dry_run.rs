@@ -6,18 +6,16 @@ use std::process::ExitCode;
 use electra_ablate::plan::PlannedArm;
 use electra_ablate::run::last_step;
 use electra_ablate::table::Table;
+use electra_ner::Start;
 use electra_ner::finetune;
-use electra_ner::read::ReadOptions;
-use electra_ner::splits::{Split, Splits};
-use electra_ner::{Recipe as NerRecipe, Start};
 use electra_pretrain::Recipe;
 use electra_pretrain::data::open_data;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::record::{duration, thousands};
 use electra_text::Tokenizer;
 
-use super::job::{ProbePlan, Setup, Stage};
-use crate::commands::finetune::load_ner_recipe;
+use super::job::{Setup, Stage};
+use super::probe::ProbePlan;
 use crate::device::use_threads;
 use crate::failure::{self, Failure};
 
@@ -52,6 +50,7 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     use_threads(Some(setup.threads))?;
     let plan = &setup.plan;
     let results = setup.check_results()?;
+    setup.check_probes(&results)?;
     let costs = costs(setup)?;
     let has_probe = !setup.probes.is_empty();
     let mut head = vec!["arm", "discriminator", "generator", "FLOP a run", "steps", "time a run"];
@@ -165,14 +164,8 @@ fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Opt
     let Ok(data) = open_data(recipe) else { return Ok(None) };
     let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
     let start = Start::scratch(&setup.file.base(), recipe.model.clone(), tokenizer)?;
-    let read = |path| Split::read(path, &ReadOptions::default());
-    let test = plan.probe.test.as_deref().map(read).transpose()?;
-    let splits = Splits { train: read(&plan.probe.train)?, dev: read(&plan.probe.dev)?, test };
-    let path = plan.recipe.as_deref();
-    let mut resolved = load_ner_recipe(path, &plan.overrides)?;
-    if let Some(window) = NerRecipe::shorter_window(path, &resolved, recipe.model.max_position_embeddings) {
-        resolved.value.input.window = window;
-    }
+    let splits = plan.splits()?;
+    let resolved = plan.recipe_for(recipe.model.max_position_embeddings)?;
     let device = setup.device.open_with(resolved.value.train.precision)?;
     let seed = finetune::forecast(&resolved.value, &start, &splits, &device)?;
     let has_patience = resolved.value.train.patience.is_some();

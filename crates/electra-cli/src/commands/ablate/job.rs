@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use electra_ablate::arms::{Setting, settings};
-use electra_ablate::experiment::{ExperimentFile, Probe, Seeds};
-use electra_ablate::plan::{Job, Plan, PlannedArm, error_in};
+use electra_ablate::experiment::{ExperimentFile, Seeds};
+use electra_ablate::plan::{Job, Plan, PlannedArm};
 use electra_ablate::record::{
     self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
 };
@@ -17,6 +16,7 @@ use electra_run::lock::{Lock, LockError};
 use electra_text::Split;
 use serde_json::{Map, Value};
 
+use super::probe::ProbePlan;
 use super::recipes::Recipes;
 use crate::device::DeviceName;
 use crate::failure::{self, Failure};
@@ -33,15 +33,6 @@ pub(super) struct Setup {
     /// CPU threads of a run.
     pub(super) threads: usize,
     pub(super) device: DeviceName,
-}
-
-/// Fine-tuning, with everything that decides its scores.
-pub(super) struct ProbePlan {
-    pub(super) probe: Probe,
-    pub(super) recipe: Option<PathBuf>,
-    pub(super) overrides: Vec<String>,
-    /// Of the recipe and the labelled files.
-    pub(super) hash: String,
 }
 
 /// What a run needs next.
@@ -264,41 +255,5 @@ impl Setup {
         let (threads, device) = (self.threads.to_string(), self.device.to_string());
         add(&["--display", "lines", "--threads", &threads, "--device", &device]);
         arguments
-    }
-}
-
-impl ProbePlan {
-    fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
-        let at = ["probe".to_owned(), "set".to_owned()];
-        let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
-        let mut overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
-        let recipe = probe.recipe.as_ref().map(|recipe| file.beside(recipe));
-        let load = |overrides: &[String]| {
-            electra_ner::recipe::Recipe::load(recipe.as_deref(), overrides).map_err(|error| {
-                let what = format!("the probe of arm `{}`", arm.name);
-                failure::recipe(error_in(&file.resolved, &what, &settings, error))
-            })
-        };
-        let mut resolved = load(&overrides)?;
-        let epochs = resolved.value.train.epochs;
-        if resolved.value.guard.epochs <= epochs {
-            // A network that has learned nothing is a result, and its F1 of 0 a measurement: stopping
-            // it would leave the survivors alone in the comparison.
-            overrides.push(format!("guard.epochs={}", epochs + 1));
-            resolved = load(&overrides)?;
-        }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(resolved.hash.as_bytes());
-        for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
-            let bytes = fs::read(path)
-                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
-            hasher.update(blake3::hash(&bytes).as_bytes());
-        }
-        Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
-    }
-
-    /// Of the pretrained run as well.
-    fn hash_for(&self, job: &Job) -> String {
-        blake3::hash(format!("{} {}", job.hash, self.hash).as_bytes()).to_hex().to_string()
     }
 }

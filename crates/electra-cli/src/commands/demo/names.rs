@@ -15,7 +15,7 @@ use electra_ner::words::words;
 use electra_ner::{Monitor, Sentence, TaggerFolder};
 use electra_run::interrupt::Interrupt;
 
-use crate::commands::finetune::{self, ModelArgument, load_ner_recipe};
+use crate::commands::finetune::{self, ModelArgument, Recipes, load_ner_recipe};
 use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::watch::EpochLines;
@@ -67,7 +67,8 @@ pub fn learn(
     let recipe = [load_ner_recipe(None, &changes)?];
     let learn = |model: ModelArgument, out: PathBuf, monitor: &mut dyn Monitor| {
         let start = model.open(None)?;
-        finetune::train(&recipe, &start, &splits, &out, DeviceName::Flex, threads, interrupt, monitor)
+        let recipes = Recipes { asked: &recipe, others: &[] };
+        finetune::train(recipes, &start, &splits, &out, DeviceName::Flex, threads, interrupt, monitor)
     };
     let Some(pretrained) =
         learn(ModelArgument::Folder(run.into()), out.join("tagger"), &mut EpochLines::new(interrupt))?

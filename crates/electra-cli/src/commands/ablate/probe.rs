@@ -1,0 +1,125 @@
+//! Fine-tuning of what an experiment pretrains: what decides its scores, and whether it can be done.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+
+use electra_ablate::arms::{Setting, settings};
+use electra_ablate::experiment::{ExperimentFile, Probe};
+use electra_ablate::plan::{Job, PlannedArm, error_in};
+use electra_ablate::record::ResultRecord;
+use electra_ner::finetune;
+use electra_ner::overlap::{self, Overlap};
+use electra_ner::read::ReadOptions;
+use electra_ner::recipe::Recipe;
+use electra_ner::splits::{Split, Splits};
+use electra_run::recipe::Resolved;
+
+use super::job::Setup;
+use crate::commands::finetune::load_ner_recipe;
+use crate::failure::{self, Failure};
+
+/// Fine-tuning, with everything that decides its scores.
+pub(super) struct ProbePlan {
+    pub(super) probe: Probe,
+    pub(super) recipe: Option<PathBuf>,
+    pub(super) overrides: Vec<String>,
+    /// Of the recipe and the labelled files.
+    pub(super) hash: String,
+}
+
+impl ProbePlan {
+    pub(super) fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
+        let at = ["probe".to_owned(), "set".to_owned()];
+        let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
+        let mut overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
+        let recipe = probe.recipe.as_ref().map(|recipe| file.beside(recipe));
+        let load = |overrides: &[String]| {
+            Recipe::load(recipe.as_deref(), overrides).map_err(|error| {
+                let what = format!("the probe of arm `{}`", arm.name);
+                failure::recipe(error_in(&file.resolved, &what, &settings, error))
+            })
+        };
+        let mut resolved = load(&overrides)?;
+        let epochs = resolved.value.train.epochs;
+        if resolved.value.guard.epochs <= epochs {
+            // A network that has learned nothing is a result, and its F1 of 0 a measurement: stopping
+            // it would leave the survivors alone in the comparison.
+            overrides.push(format!("guard.epochs={}", epochs + 1));
+            resolved = load(&overrides)?;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(resolved.hash.as_bytes());
+        for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
+            let bytes = fs::read(path)
+                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
+            hasher.update(blake3::hash(&bytes).as_bytes());
+        }
+        Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
+    }
+
+    /// Of the pretrained run as well.
+    pub(super) fn hash_for(&self, job: &Job) -> String {
+        blake3::hash(format!("{} {}", job.hash, self.hash).as_bytes()).to_hex().to_string()
+    }
+
+    /// The labelled sentences.
+    ///
+    /// # Errors
+    /// As `electra finetune ner` would have them.
+    pub(super) fn splits(&self) -> Result<Splits, Failure> {
+        let read = |path| Split::read(path, &ReadOptions::default());
+        let test = self.probe.test.as_deref().map(read).transpose()?;
+        Ok(Splits { train: read(&self.probe.train)?, dev: read(&self.probe.dev)?, test })
+    }
+
+    /// The recipe for a model of so many positions.
+    ///
+    /// # Errors
+    /// With the place of the culprit.
+    pub(super) fn recipe_for(&self, positions: usize) -> Result<Resolved<Recipe>, Failure> {
+        let path = self.recipe.as_deref();
+        let mut resolved = load_ner_recipe(path, &self.overrides)?;
+        if let Some(window) = Recipe::shorter_window(path, &resolved, positions) {
+            resolved.value.input.window = window;
+        }
+        Ok(resolved)
+    }
+}
+
+impl Setup {
+    /// Looks whether what is pretrained can be fine-tuned, wherever an arm has no result among
+    /// `found` yet: nobody should learn after days of pretraining that it cannot.
+    ///
+    /// # Errors
+    /// What `electra finetune ner` would refuse.
+    pub(super) fn check_probes(&self, found: &[ResultRecord]) -> Result<(), Failure> {
+        let open = self.plan.jobs.iter().filter(|job| !self.is_answered(job, found));
+        let open: HashSet<usize> = open.map(|job| job.arm).collect();
+        let mut splits = None;
+        for (number, plan) in self.probes.iter().enumerate().filter(|(number, _)| open.contains(number)) {
+            let arm = &self.plan.arms[number];
+            let in_arm = |failure: Failure| failure.about(&format!("the probe of arm `{}`", arm.name));
+            // All arms have the same files.
+            let splits = match &mut splits {
+                Some(splits) => splits,
+                none => none.insert(plan.splits().map_err(in_arm)?),
+            };
+            self.check_probe(plan, arm, splits).map_err(in_arm)?;
+        }
+        if let Some(splits) = &splits {
+            for warning in overlap::warnings(splits, &Overlap::all(splits, None)) {
+                eprintln!("WARNING: the data of the probe: {warning}");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_probe(&self, plan: &ProbePlan, arm: &PlannedArm, splits: &Splits) -> Result<(), Failure> {
+        let model = self.recipes.load(&arm.overrides).map_err(failure::recipe)?.value.model;
+        let recipe = plan.recipe_for(model.max_position_embeddings)?.value;
+        finetune::check(&recipe, &self.file.base(), &model, splits)?;
+        self.device.open_with(recipe.train.precision)?;
+        Ok(())
+    }
+}
