@@ -19,7 +19,7 @@ pub use drift::{Drift, TypeShare};
 pub use lengths::{LongSentence, TooLong};
 
 use crate::Sentence;
-use crate::read::{DataFile, InvalidTransition, MisalignedSpan};
+use crate::read::{Answers, DataFile, InvalidTransition, MisalignedSpan};
 use crate::scheme::Scheme;
 
 /// What a file is for.
@@ -101,6 +101,8 @@ pub struct SplitReport {
     pub invalid_transitions: Vec<InvalidTransition>,
     /// Spans that were left out.
     pub misaligned_spans: Vec<MisalignedSpan>,
+    /// Records that an annotator did not let stand, and that are passed over.
+    pub answers: Answers,
     /// Comment lines.
     pub comments: usize,
     /// Documents.
@@ -153,6 +155,7 @@ fn check_one(split: &Split, options: &CheckOptions<'_>) -> SplitReport {
         changed_tags: data.changed_tags,
         invalid_transitions: data.invalid.clone(),
         misaligned_spans: data.misaligned.clone(),
+        answers: data.answers,
         comments: data.comments,
         documents: data.documents,
         marks_documents: data.marks_documents,

@@ -30,7 +30,6 @@ use electra_run::record::{MetricsLog, Record, TensorBoard, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
 
-use crate::Sentence;
 use crate::dead_run::{self, EpochScore};
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
@@ -105,7 +104,14 @@ pub fn finetune(
     }
     let standing = Standing::read(folder.path(), splits);
     if let Standing::Finished(outcome) = standing {
-        monitor.on(Event::Note { step: outcome.steps, message: "finished already" });
+        let message = match outcome.has_earlier_test {
+            false => "finished already",
+            true => {
+                "finished already; the scores on test data of an earlier call stay in scores.json, name the \
+                 data with --test to see them"
+            }
+        };
+        monitor.on(Event::Note { step: outcome.steps, message });
         return Ok(Ended::Finished(Box::new(outcome)));
     }
     let device = environment.device.clone().autodiff();
@@ -211,7 +217,7 @@ impl<'a> Run<'a> {
         };
         let Resumed { snapshot, last_saved, notes: told } = resumed;
         let unknown = UnknownTags::of(&task.labels, splits);
-        let notes = unknown.notes();
+        let notes = [unknown.notes(), run_record::left_out_notes(&task.train, splits)].concat();
         let record = RunRecord {
             recipe_hash: &recipe.hash,
             parameters: collect(snapshot.tagger()).values().map(|data| data.shape().num_elements()).sum(),
@@ -345,7 +351,7 @@ impl<'a> Run<'a> {
         let clock = Instant::now();
         let tagger = self.snapshot.tagger().valid();
         let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner());
-        let scores = scores(&self.splits.dev.sentences, &tags);
+        let scores = scores(&self.splits.dev, &tags);
         let progress = &mut self.snapshot.progress;
         let open = std::mem::take(&mut progress.open);
         let score = EpochScore { loss: open.loss / open.weight, f1: scores.micro.f1 };
@@ -446,10 +452,11 @@ pub fn stopped_by(run: &Path) -> Option<(String, &'static str)> {
 }
 
 /// Scores by the rules of conlleval.
-fn scores(gold: &[Sentence], predicted: &[Vec<String>]) -> Scores {
-    let gold: Vec<&[String]> = gold.iter().map(|sentence| sentence.tags.as_slice()).collect();
+fn scores(split: &Split, predicted: &[Vec<String>]) -> Scores {
+    let gold: Vec<&[String]> = split.sentences.iter().map(|sentence| sentence.tags.as_slice()).collect();
     let comparison = Comparison::new(&gold, predicted, Mode::Default);
-    Scores::of(&comparison.expect("every word has a tag, and a split has words"))
+    let comparison = comparison.expect("every word has a tag, and a split has words");
+    Scores::of(&comparison.with_left_out(&split.left_out))
 }
 
 fn identity(

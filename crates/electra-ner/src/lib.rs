@@ -38,7 +38,7 @@ pub use labels::{LabelScheme, LabelSet};
 pub use monitor::{EpochRecord, Event, Monitor};
 pub use pretrained::Pretrained;
 pub use recipe::Recipe;
-pub use sentence::{Sentence, Span};
+pub use sentence::{LeftOut, Sentence, Span};
 pub use start::Start;
 pub use tagger::{Tagger, TaggerDropout, TaggerShape};
 pub use tagger_folder::TaggerFolder;

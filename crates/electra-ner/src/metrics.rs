@@ -11,13 +11,14 @@
 //! | was it learned by heart | [`SeenEntities`], [`SeenRecall`] |
 //! | all of it | [`Evaluation`] |
 //!
-//! A ratio whose denominator is 0 is 0, as in seqeval with `zero_division=0`. Unlike seqeval,
-//! nothing is computed, not even accuracy, if the tags of gold and prediction differ in number.
+//! A ratio whose denominator is 0 is 0, as in seqeval with `zero_division=0`, and is shown as `-`: it
+//! is no number. Unlike seqeval, nothing is computed, not even accuracy, if the tags of gold and prediction differ in number.
 
 mod bootstrap;
 mod confusion;
 mod errors;
 mod evaluation;
+mod one_scheme;
 mod scores;
 mod seen;
 mod spans;
@@ -27,15 +28,16 @@ use std::ops::{Add, AddAssign};
 
 use serde::Serialize;
 
-use crate::Span;
+use crate::{LeftOut, Span};
 
-pub use bootstrap::{Bootstrap, Difference, Interval, f1_interval, paired_bootstrap};
+pub use bootstrap::{Bootstrap, Difference, Interval, Unit, Units, f1_interval, paired_bootstrap};
 pub use confusion::Confusion;
 pub use errors::{ErrorClass, ErrorClasses, Match};
 pub use evaluation::{Evaluation, EvaluationError, Settings, evaluate};
 pub use scores::{Average, Scores, TypeScores};
 pub use seen::{Recall, SeenEntities, SeenRecall};
 pub use spans::{Mode, NotInScheme, StrictScheme, spans};
+pub(crate) use table::percent_of;
 
 /// Numbers of entities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -99,6 +101,8 @@ pub struct SentenceSpans {
     pub gold: Vec<Span>,
     /// What was found.
     pub predicted: Vec<Span>,
+    /// Types of gold entities that no tags say: they are missed.
+    pub left_out: Vec<String>,
 }
 
 impl SentenceSpans {
@@ -107,7 +111,7 @@ impl SentenceSpans {
     pub fn counts(&self) -> Counts {
         let correct = self.gold.iter().filter(|&span| self.has_predicted(span)).count();
         Counts {
-            gold: self.gold.len() as u64,
+            gold: (self.gold.len() + self.left_out.len()) as u64,
             predicted: self.predicted.len() as u64,
             correct: correct as u64,
         }
@@ -160,10 +164,13 @@ impl Comparison {
                 let (gold, predicted) = (gold.len(), predicted.len());
                 return Err(MetricsError::Tags { sentence, gold, predicted });
             }
-            let not_in_scheme = |source| MetricsError::NotInScheme { sentence, source };
+            let spans = |tags, of_gold| {
+                spans(tags, mode).map_err(|source| MetricsError::NotInScheme { sentence, of_gold, source })
+            };
             comparison.sentences.push(SentenceSpans {
-                gold: spans(gold, mode).map_err(not_in_scheme)?,
-                predicted: spans(predicted, mode).map_err(not_in_scheme)?,
+                gold: spans(gold, true)?,
+                predicted: spans(predicted, false)?,
+                left_out: Vec::new(),
             });
             comparison.tokens += gold.len() as u64;
             comparison.tokens_scored += predicted.len() as u64;
@@ -173,6 +180,24 @@ impl Comparison {
             return Err(MetricsError::Empty);
         }
         Ok(comparison)
+    }
+
+    /// Adds gold entities that no tags say, so that they count as missed.
+    ///
+    /// # Panics
+    /// If one of them stands in a sentence that was not compared.
+    #[must_use]
+    pub fn with_left_out(mut self, left_out: &[LeftOut]) -> Self {
+        for LeftOut { sentence, kind } in left_out {
+            self.sentences[*sentence].left_out.push(kind.clone());
+        }
+        self
+    }
+
+    /// Number of gold entities that no tags say, over all runs.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.sentences.iter().map(|sentence| sentence.left_out.len() as u64).sum()
     }
 
     /// Puts runs on the same sentences together, for example one for each seed.
@@ -281,6 +306,8 @@ pub enum MetricsError {
     NotInScheme {
         /// The sentence, from 0.
         sentence: usize,
+        /// Whether it is a gold tag.
+        of_gold: bool,
         /// The tag.
         source: NotInScheme,
     },

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::finetune::Outcome;
 use crate::labels::LabelSet;
-use crate::metrics::{Evaluation, TypeScores};
+use crate::metrics::{Evaluation, TypeScores, percent_of};
 use crate::recipe::Recipe;
 use crate::splits::SplitFacts;
 use crate::start::Lineage;
@@ -50,6 +50,8 @@ struct Page<'a> {
     evaluations: Vec<Scored<'a>>,
     warnings: &'a [String],
     class_weights: &'a [String],
+    /// Files with records that an annotator did not let stand.
+    passed_over: Vec<&'a SplitFacts>,
 }
 
 /// Scores on a split, in percent.
@@ -60,9 +62,12 @@ struct Scored<'a> {
     rows: Vec<Row>,
     tokens: u64,
     tokens_scored: u64,
-    low: String,
-    high: String,
+    /// None if there is no entity to find.
+    interval: Option<[String; 2]>,
+    drawn: String,
     resamples: usize,
+    seed: u64,
+    left_out: u64,
     strict: Option<String>,
     accuracy: String,
     /// Recall of entities that the training data has, and of others.
@@ -80,6 +85,7 @@ struct Row {
 
 /// The card in Markdown.
 pub fn render(card: &Card) -> String {
+    let files = std::iter::once(card.train).chain(card.evaluations.iter().map(|(_, data, _)| *data));
     let page = Page {
         recipe: card.recipe,
         recipe_text: card.recipe_text,
@@ -90,6 +96,7 @@ pub fn render(card: &Card) -> String {
         evaluations: card.evaluations.iter().map(|(name, data, e)| scored(name, data, e)).collect(),
         warnings: card.warnings,
         class_weights: &card.class_weights,
+        passed_over: files.filter(|data| data.answers.total() > 0).collect(),
     };
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -100,13 +107,11 @@ pub fn render(card: &Card) -> String {
 }
 
 fn scored<'a>(name: &'static str, data: &'a SplitFacts, evaluation: &Evaluation) -> Scored<'a> {
-    let row = |name: &str, scores: &TypeScores| Row {
-        name: name.to_owned(),
-        precision: percent(scores.precision),
-        recall: percent(scores.recall),
-        f1: percent(scores.f1),
-        support: scores.gold,
+    let row = |name: &str, scores: &TypeScores| {
+        let [precision, recall, f1] = scores.percents();
+        Row { name: name.to_owned(), precision, recall, f1, support: scores.gold }
     };
+    let interval = evaluation.f1_interval;
     let scores = &evaluation.default;
     let rows =
         scores.types.iter().map(|(kind, scores)| row(kind, scores)).chain([row("**micro**", &scores.micro)]);
@@ -116,12 +121,14 @@ fn scored<'a>(name: &'static str, data: &'a SplitFacts, evaluation: &Evaluation)
         rows: rows.collect(),
         tokens: scores.tokens,
         tokens_scored: scores.tokens_scored,
-        low: percent(evaluation.f1_interval.low),
-        high: percent(evaluation.f1_interval.high),
-        resamples: evaluation.f1_interval.resamples,
-        strict: evaluation.strict.as_ref().map(|strict| percent(strict.micro.f1)),
+        interval: (scores.micro.gold > 0).then(|| [interval.low, interval.high].map(percent)),
+        drawn: interval.drawn(),
+        resamples: interval.resamples,
+        seed: interval.seed,
+        left_out: evaluation.left_out,
+        strict: evaluation.strict.as_ref().map(|strict| percent_of(strict.micro.f1, strict.micro.gold)),
         accuracy: percent(scores.token_accuracy),
-        seen: evaluation.seen.map(|seen| [seen.seen, seen.unseen].map(|part| percent(part.recall))),
+        seen: evaluation.seen.map(|seen| [seen.seen, seen.unseen].map(|part| part.to_string())),
     }
 }
 

@@ -1,35 +1,58 @@
 //! Predictions as files of columns: `token gold predicted`, as the `conlleval` script reads them.
 //!
 //! One token a line, a blank line behind each sentence, one space between columns. White space and
-//! control characters within a token or tag are written as `_`, and so are the hyphens of the tokens `-X-`
-//! and `-DOCSTART-`: the script takes the first for a boundary that needs no tag, readers take the
-//! second for the beginning of a document.
+//! control characters within a token or tag are written as `_`, and so are the hyphens of the tokens `-X-`,
+//! `-DOCSTART-` and `-LEFT-OUT-`: the script takes the first for a boundary that needs no tag, readers take
+//! the second for the beginning of a document, and the third is ours.
 //!
-//! Files of tokens with one tag are read as well, so that other tools' predictions can be scored.
+//! Where the data say where documents begin, `-DOCSTART- O O` stands before each. A gold entity that no tags
+//! say is a line `-LEFT-OUT- B-TYPE O` in a block of its own behind its sentence: here it is no token, and
+//! every other program counts an entity that was missed, which is what it is.
+//!
+//! Files of tokens with one tag are read as well, in whatever form labelled files have, so that other
+//! tools' predictions can be scored.
 
-mod columns;
 mod error;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
 use electra_run::durable;
 
-use crate::Sentence;
 use crate::metrics::{Mode, spans};
-use columns::Columns;
+use crate::read::{PredictedFile, ReadError, WrittenFile, read_predictions};
+use crate::scheme::{Scheme, to_iob2};
+use crate::{LeftOut, Sentence};
 
 pub use error::{Place, PredictionsError};
+
+/// First column of a line that begins a document and holds no token.
+const DOCUMENT_START: &str = "-DOCSTART-";
+/// First column of a line with a gold entity that no tags say.
+const LEFT_OUT: &str = "-LEFT-OUT-";
+/// What `conlleval` takes for a boundary.
+const BOUNDARY: &str = "-X-";
 
 /// Sentences with gold tags, and what was predicted for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Predictions {
     /// Tokens and gold tags.
     pub sentences: Vec<Sentence>,
+    /// Scheme of the gold tags.
+    pub gold_scheme: Scheme,
     /// A tag for each token.
     pub predicted: Vec<Vec<String>>,
+    /// Scheme of the predicted tags.
+    pub predicted_scheme: Scheme,
+    /// Gold entities that no tags say.
+    pub left_out: Vec<LeftOut>,
+    /// Tags of the gold column beside the predictions that are others than the gold tags from elsewhere;
+    /// none where there are not both.
+    pub other_gold: Option<usize>,
+    /// The line of each predicted tag; empty if they are from no file.
+    lines: Vec<Vec<usize>>,
 }
 
 /// Gold sentences with the file they are from, for messages.
@@ -39,6 +62,81 @@ pub struct Gold<'a> {
     pub path: &'a Path,
     /// What it holds.
     pub sentences: &'a [Sentence],
+    /// Scheme of its tags.
+    pub scheme: Scheme,
+    /// Gold entities that no tags say.
+    pub left_out: &'a [LeftOut],
+    /// The line of each token; empty if only the first of each sentence is known.
+    lines: &'a [Vec<usize>],
+}
+
+/// How a file of predictions is to be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Form<'a> {
+    /// Column of the predicted tags, from 1; the last if it is not given.
+    pub column: Option<usize>,
+    /// What the tags are called that JSON lines number from 0.
+    pub labels: Option<&'a [String]>,
+}
+
+impl<'a> Gold<'a> {
+    /// Sentences in IOB2, as readers give them.
+    pub fn in_iob2(path: &'a Path, sentences: &'a [Sentence], left_out: &'a [LeftOut]) -> Self {
+        Self { path, sentences, scheme: Scheme::Iob2, left_out, lines: &[] }
+    }
+
+    /// Sentences with their tags as they are written.
+    pub fn as_written(file: &'a WrittenFile) -> Self {
+        let WrittenFile { path, scheme, sentences, lines, left_out } = file;
+        Self { path, sentences, scheme: *scheme, left_out, lines }
+    }
+
+    /// The gold tags that stand beside predictions.
+    pub fn beside(path: &'a Path, predictions: &'a Predictions) -> Self {
+        Self {
+            path,
+            sentences: &predictions.sentences,
+            scheme: predictions.gold_scheme,
+            left_out: &predictions.left_out,
+            lines: &predictions.lines,
+        }
+    }
+
+    /// The line of a token.
+    #[must_use]
+    pub fn line(&self, sentence: usize, token: usize) -> usize {
+        line(self.lines, self.sentences, sentence, token)
+    }
+}
+
+fn line(lines: &[Vec<usize>], sentences: &[Sentence], sentence: usize, token: usize) -> usize {
+    match lines.get(sentence) {
+        // One line for all of its tokens.
+        Some(lines) => *lines.get(token).unwrap_or(&lines[0]),
+        None => sentences[sentence].line + token,
+    }
+}
+
+impl Predictions {
+    /// What was predicted, in IOB2, for gold sentences.
+    #[must_use]
+    pub fn of(gold: Gold<'_>, predicted: Vec<Vec<String>>) -> Self {
+        Self {
+            sentences: gold.sentences.to_vec(),
+            gold_scheme: gold.scheme,
+            predicted,
+            predicted_scheme: Scheme::Iob2,
+            left_out: gold.left_out.to_vec(),
+            other_gold: None,
+            lines: Vec::new(),
+        }
+    }
+
+    /// The line of a predicted tag in the file it is from.
+    #[must_use]
+    pub fn line(&self, sentence: usize, token: usize) -> usize {
+        line(&self.lines, &self.sentences, sentence, token)
+    }
 }
 
 /// Writes `token gold predicted` lines, so that a crash leaves the old file or the new one.
@@ -48,12 +146,14 @@ pub struct Gold<'a> {
 ///
 /// # Panics
 /// If there is not one predicted tag for each token.
-pub fn write(path: &Path, sentences: &[Sentence], predicted: &[Vec<String>]) -> Result<(), PredictionsError> {
+pub fn write(path: &Path, predictions: &Predictions) -> Result<(), PredictionsError> {
+    let Predictions { sentences, predicted, left_out, .. } = predictions;
     assert_eq!(sentences.len(), predicted.len(), "predictions of other sentences");
     let gold = sentences.iter().flat_map(|sentence| &sentence.tags);
-    check_tags(path, gold.chain(predicted.iter().flatten()))?;
+    let beginnings: Vec<String> = left_out.iter().map(|left_out| format!("B-{}", left_out.kind)).collect();
+    check_tags(path, gold.chain(predicted.iter().flatten()).chain(&beginnings))?;
     let mut lines = Vec::new();
-    write_lines(&mut lines, sentences, predicted)
+    write_lines(&mut lines, predictions)
         .and_then(|()| durable::write(path, &lines))
         .map_err(|source| PredictionsError::Write { path: path.to_owned(), source })
 }
@@ -77,81 +177,172 @@ pub fn check_tags<'a>(path: &Path, tags: impl Iterator<Item = &'a String>) -> Re
     Ok(())
 }
 
-fn write_lines(out: &mut impl Write, sentences: &[Sentence], predicted: &[Vec<String>]) -> io::Result<()> {
-    for (sentence, predicted) in sentences.iter().zip(predicted) {
+fn write_lines(out: &mut impl Write, predictions: &Predictions) -> io::Result<()> {
+    let Predictions { sentences, predicted, left_out, .. } = predictions;
+    let marks_documents = sentences.first().map(|s| s.document) != sentences.last().map(|s| s.document);
+    let mut document = None;
+    for (index, (sentence, predicted)) in sentences.iter().zip(predicted).enumerate() {
+        if marks_documents && document.replace(sentence.document) != Some(sentence.document) {
+            writeln!(out, "{DOCUMENT_START} O O\n")?;
+        }
         assert_eq!(sentence.tokens.len(), predicted.len(), "one predicted tag for each token");
         for ((token, gold), predicted) in sentence.tokens.iter().zip(&sentence.tags).zip(predicted) {
             writeln!(out, "{} {} {}", safe(token), safe(gold), safe(predicted))?;
         }
         writeln!(out)?;
+        let mut here = left_out.iter().filter(|left_out| left_out.sentence == index).peekable();
+        if here.peek().is_some() {
+            for LeftOut { kind, .. } in here {
+                writeln!(out, "{LEFT_OUT} B-{} O", safe(kind))?;
+            }
+            writeln!(out)?;
+        }
     }
     Ok(())
 }
 
-/// Reads a file of tokens with a tag: the first and the last column.
-///
-/// # Errors
-/// If it cannot be read, is empty, or a line has too few columns or not as many as the first.
-pub fn read_tagged(path: &Path) -> Result<Vec<Sentence>, PredictionsError> {
-    let columns = Columns::read(path)?;
-    Ok(columns.sentences(columns.width - 1))
-}
-
 /// Reads predictions and holds them against `gold`, if there is any.
 ///
-/// With three columns or more, the last two are gold and prediction; the gold entities must be those
-/// of `gold`, while its tags may be of another scheme. With two columns there is no gold in the
-/// file, and `gold` is needed. In both cases the tokens must be those of `gold`.
+/// Predicted tags stand in the last column, and gold tags in the one before: their entities must be those
+/// of `gold`, while both may be of another scheme. Without gold tags in the file, `gold` is needed. The
+/// tokens must be those of `gold`, and so are the sentences that are returned.
 ///
 /// # Errors
-/// As [`read_tagged`], and for the first place where file and gold differ.
+/// If the file cannot be read, or for the first place where file and gold differ.
 pub fn read(path: &Path, gold: Option<Gold<'_>>) -> Result<Predictions, PredictionsError> {
-    let columns = Columns::read(path)?;
-    let predicted = columns.column(columns.width - 1);
-    if columns.width == 2 {
-        let gold = gold.ok_or_else(|| PredictionsError::NoGold { path: path.to_owned() })?;
-        let sentences = columns.sentences(1);
-        same_tokens(path, &sentences, gold)?;
-        return Ok(Predictions { sentences: gold.sentences.to_vec(), predicted });
+    match gold {
+        Some(gold) => read_agreeing(path, gold, Form::default()),
+        None => read_as(path, None, Form::default()),
     }
-    let sentences = columns.sentences(columns.width - 2);
-    if let Some(gold) = gold {
-        same_tokens(path, &sentences, gold)?;
-        same_entities(path, &sentences, gold)?;
-    }
-    Ok(Predictions { sentences, predicted })
 }
 
-fn same_tokens(path: &Path, found: &[Sentence], gold: Gold<'_>) -> Result<(), PredictionsError> {
-    let lines = |found: &Sentence, gold_sentence: &Sentence, token: usize| Place {
-        path: path.to_owned(),
-        line: found.line + token,
-        gold_path: gold.path.to_owned(),
-        gold_line: gold_sentence.line + token,
+/// Reads predictions of this form, whose own gold entities, if there are any, must be those of `gold`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_agreeing(path: &Path, gold: Gold<'_>, form: Form<'_>) -> Result<Predictions, PredictionsError> {
+    let (predictions, beside) = read_with(path, Some(gold), form)?;
+    if let Some(beside) = beside {
+        same_entities(path, &beside, gold)?;
+    }
+    Ok(predictions)
+}
+
+/// Reads predictions of this form and holds them against `gold`, which wins over a gold column in the file.
+///
+/// # Errors
+/// As [`read`], apart from other gold tags.
+pub fn read_as(path: &Path, gold: Option<Gold<'_>>, form: Form<'_>) -> Result<Predictions, PredictionsError> {
+    Ok(read_with(path, gold, form)?.0)
+}
+
+/// With the gold column of the file.
+fn read_with(
+    path: &Path,
+    gold: Option<Gold<'_>>,
+    form: Form<'_>,
+) -> Result<(Predictions, Option<WrittenFile>), PredictionsError> {
+    let file = read_predictions(path, form.column, form.labels, gold.is_some());
+    let file = file.map_err(|source| match source {
+        ReadError::Content(source) => PredictionsError::Content(source),
+        source => PredictionsError::Form { path: path.to_owned(), source: Box::new(source) },
+    })?;
+    let PredictedFile { predicted, gold: beside } = file;
+    let (predicted, _) = without_left_out(predicted);
+    let beside = beside.map(without_left_out);
+    let predictions = match (gold, &beside) {
+        (Some(gold), _) => {
+            same_tokens(path, &predicted, gold)?;
+            let other_gold = beside.as_ref().map(|(beside, _)| different_tags(beside, gold));
+            let names = Names::of(gold);
+            let tags = predicted.sentences.into_iter().map(|sentence| names.written_out(sentence.tags));
+            let (predicted_scheme, lines) = (predicted.scheme, predicted.lines);
+            Predictions { other_gold, predicted_scheme, lines, ..Predictions::of(gold, tags.collect()) }
+        }
+        (None, Some((beside, left_out))) => Predictions {
+            sentences: beside.sentences.clone(),
+            gold_scheme: beside.scheme,
+            predicted: predicted.sentences.into_iter().map(|sentence| sentence.tags).collect(),
+            predicted_scheme: predicted.scheme,
+            left_out: left_out.clone(),
+            other_gold: None,
+            lines: predicted.lines,
+        },
+        (None, None) => return Err(PredictionsError::NoGold { path: path.to_owned() }),
     };
-    for (found, expected) in found.iter().zip(gold.sentences) {
-        for (token, (word, gold_word)) in found.tokens.iter().zip(&expected.tokens).enumerate() {
+    Ok((predictions, beside.map(|(beside, _)| beside)))
+}
+
+/// Sentences that are sentences, and the gold entities of the blocks that are none.
+fn without_left_out(file: WrittenFile) -> (WrittenFile, Vec<LeftOut>) {
+    let WrittenFile { path, scheme, sentences, lines, .. } = file;
+    let mut left_out = Vec::new();
+    let mut kept = (Vec::with_capacity(sentences.len()), Vec::with_capacity(lines.len()));
+    for (sentence, lines) in sentences.into_iter().zip(lines) {
+        if sentence.tokens.iter().any(|token| token != LEFT_OUT) {
+            kept.0.push(sentence);
+            kept.1.push(lines);
+        } else {
+            let kinds = sentence.tags.iter().filter_map(|tag| tag.split_once('-'));
+            let place = kept.0.len().saturating_sub(1);
+            left_out.extend(kinds.map(|(_, kind)| LeftOut { sentence: place, kind: kind.to_owned() }));
+        }
+    }
+    let (sentences, lines) = kept;
+    (WrittenFile { path, scheme, sentences, lines, left_out: Vec::new() }, left_out)
+}
+
+/// Types as the gold file has them, by what stands in a file of columns for them.
+struct Names<'a> {
+    known: BTreeSet<&'a str>,
+    written: BTreeMap<Cow<'a, str>, &'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(gold: Gold<'a>) -> Self {
+        let tags = gold.sentences.iter().flat_map(|sentence| &sentence.tags);
+        let known: BTreeSet<&str> = tags.filter_map(|tag| Some(tag.split_once('-')?.1)).collect();
+        let written = known.iter().map(|&kind| (safe(kind), kind)).collect();
+        Self { known, written }
+    }
+
+    /// Tags with the types as the gold file has them.
+    fn written_out(&self, mut tags: Vec<String>) -> Vec<String> {
+        for tag in &mut tags {
+            let Some((prefix, kind)) = tag.split_once('-') else { continue };
+            if let Some(name) = self.written.get(kind).filter(|_| !self.known.contains(kind)) {
+                *tag = format!("{prefix}-{name}");
+            }
+        }
+        tags
+    }
+}
+
+fn same_tokens(path: &Path, found: &WrittenFile, gold: Gold<'_>) -> Result<(), PredictionsError> {
+    let place = |sentence: usize, token: usize| place(path, found, gold, sentence, token).into();
+    for (index, (sentence, expected)) in found.sentences.iter().zip(gold.sentences).enumerate() {
+        for (token, (word, gold_word)) in sentence.tokens.iter().zip(&expected.tokens).enumerate() {
             if safe(word) != safe(gold_word) {
                 return Err(PredictionsError::OtherToken {
-                    place: lines(found, expected, token).into(),
+                    place: place(index, token),
                     found: word.clone(),
                     expected: gold_word.clone(),
                 });
             }
         }
-        let (length, gold_length) = (found.tokens.len(), expected.tokens.len());
+        let (length, gold_length) = (sentence.tokens.len(), expected.tokens.len());
         if length != gold_length {
             return Err(PredictionsError::OtherLength {
-                place: lines(found, expected, 0).into(),
+                place: place(index, 0),
                 found: length,
                 expected: gold_length,
             });
         }
     }
-    if found.len() != gold.sentences.len() {
+    if found.sentences.len() != gold.sentences.len() {
         return Err(PredictionsError::OtherSentences {
             path: path.to_owned(),
-            found: found.len(),
+            found: found.sentences.len(),
             gold_path: gold.path.to_owned(),
             expected: gold.sentences.len(),
         });
@@ -159,11 +350,37 @@ fn same_tokens(path: &Path, found: &[Sentence], gold: Gold<'_>) -> Result<(), Pr
     Ok(())
 }
 
-fn same_entities(path: &Path, found: &[Sentence], gold: Gold<'_>) -> Result<(), PredictionsError> {
-    for (found, expected) in found.iter().zip(gold.sentences) {
-        let [here, there] = [found, expected].map(|sentence| {
-            let tags: Vec<Cow<'_, str>> = sentence.tags.iter().map(|tag| safe(tag)).collect();
-            spans(&tags, Mode::Default).expect("default mode takes every tag")
+/// A token in both files.
+fn place(path: &Path, found: &WrittenFile, gold: Gold<'_>, sentence: usize, token: usize) -> Place {
+    Place {
+        path: path.to_owned(),
+        line: line(&found.lines, &found.sentences, sentence, token),
+        gold_path: gold.path.to_owned(),
+        gold_line: gold.line(sentence, token),
+    }
+}
+
+const PARSED: &str = "the tags were parsed when their scheme was found";
+
+/// Gold tags in IOB2, as they stand in a file.
+fn in_file<S: AsRef<str>>(tags: &[S]) -> Vec<String> {
+    to_iob2(tags).expect(PARSED).iter().map(|tag| safe(tag).into_owned()).collect()
+}
+
+/// How many of the tags beside predictions are others than those of `gold`, in IOB2.
+fn different_tags(beside: &WrittenFile, gold: Gold<'_>) -> usize {
+    let pairs = beside.sentences.iter().zip(gold.sentences);
+    let different = pairs.map(|(beside, gold)| {
+        let (beside, gold) = (in_file(&beside.tags), in_file(&gold.tags));
+        beside.iter().zip(&gold).filter(|(beside, gold)| beside != gold).count()
+    });
+    different.sum()
+}
+
+fn same_entities(path: &Path, found: &WrittenFile, gold: Gold<'_>) -> Result<(), PredictionsError> {
+    for (index, (sentence, expected)) in found.sentences.iter().zip(gold.sentences).enumerate() {
+        let [here, there] = [sentence, expected].map(|sentence| {
+            spans(&in_file(&sentence.tags), Mode::Default).expect("default mode takes every tag")
         });
         if here != there {
             // The first entity that the other side lacks.
@@ -175,14 +392,8 @@ fn same_entities(path: &Path, found: &[Sentence], gold: Gold<'_>) -> Result<(), 
                 .min()
                 .unwrap_or(0);
             return Err(PredictionsError::OtherGold {
-                place: Place {
-                    path: path.to_owned(),
-                    line: found.line + token,
-                    gold_path: gold.path.to_owned(),
-                    gold_line: expected.line + token,
-                }
-                .into(),
-                found: found.tags[token].clone(),
+                place: place(path, found, gold, index, token).into(),
+                found: sentence.tags[token].clone(),
                 expected: expected.tags[token].clone(),
             });
         }
@@ -194,7 +405,7 @@ fn same_entities(path: &Path, found: &[Sentence], gold: Gold<'_>) -> Result<(), 
 fn safe(text: &str) -> Cow<'_, str> {
     // The byte order mark would vanish at the beginning of a file.
     let splits = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
-    if [columns::DOCUMENT_START, "-X-"].contains(&text) {
+    if [DOCUMENT_START, LEFT_OUT, BOUNDARY].contains(&text) {
         Cow::Owned(text.replace('-', "_"))
     } else if text.contains(splits) {
         Cow::Owned(text.replace(splits, "_"))

@@ -31,6 +31,8 @@
 //! characters and hiragana one by one; white space at the ends of a span belongs to no word and is
 //! passed over. A span that begins or ends within a word, or shares a word with another, cannot be
 //! said in tags: all of them are listed, and are an error unless they are to be skipped.
+//! A record whose `answer` is `reject` or `ignore`, as Prodigy writes it, is no gold and is passed over;
+//! how many there are is counted.
 //! `document`, a string or a number, joins neighbouring records into documents. Without it records
 //! with tags are one document, as in a file of columns without boundaries, and every text is its own.
 
@@ -52,8 +54,8 @@ pub use error::ReadError;
 pub use layout::Separator;
 pub use spans::{MisalignedSpan, Misalignment};
 
-use crate::Sentence;
 use crate::scheme::{self, Scheme};
+use crate::{LeftOut, Sentence};
 
 /// What the user says about a file. The default says nothing: UTF-8, and all else is found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,8 +97,51 @@ pub struct DataFile {
     pub invalid: Vec<InvalidTransition>,
     /// Spans that were left out.
     pub misaligned: Vec<MisalignedSpan>,
+    /// The same as entities of sentences.
+    pub left_out: Vec<LeftOut>,
+    /// Records that an annotator did not let stand.
+    pub answers: Answers,
     /// Comment lines.
     pub comments: usize,
+}
+
+/// Records that are passed over because an annotator answered so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Answers {
+    /// Found to be wrong.
+    pub rejected: usize,
+    /// Passed over.
+    pub ignored: usize,
+}
+
+impl Answers {
+    /// Both.
+    pub fn total(self) -> usize {
+        self.rejected + self.ignored
+    }
+}
+
+/// A file with its tags as they are written, before they are converted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The scheme of its tags.
+    pub scheme: Scheme,
+    /// Its sentences, with tags of that scheme.
+    pub sentences: Vec<Sentence>,
+    /// The line of each token, or one for all tokens of a sentence.
+    pub lines: Vec<Vec<usize>>,
+    /// Spans that were left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file of predictions.
+#[derive(Clone, Debug)]
+pub(crate) struct PredictedFile {
+    pub predicted: WrittenFile,
+    /// The same sentences with the gold tags beside, if there are any.
+    pub gold: Option<WrittenFile>,
 }
 
 /// What a file turned out to be.
@@ -148,6 +193,65 @@ pub struct InvalidTransition {
 /// Whatever keeps a token from having a tag for sure: with line, what was found and expected, and
 /// what to do.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<DataFile, ReadError> {
+    let (raw, scheme) = read_raw(path, options)?;
+    Ok(raw.into_data(path, scheme))
+}
+
+/// Reads a file and leaves its tags as they are.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_as_written(path: &Path, options: &ReadOptions) -> Result<WrittenFile, ReadError> {
+    let (raw, scheme) = read_raw(path, options)?;
+    Ok(raw.into_written(path, scheme))
+}
+
+/// Reads predictions: columns with the predicted tags in the last, or in the given column (from 1), or JSON
+/// lines with tags or spans. `has_gold` tells whether gold tags come from elsewhere.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_predictions(
+    path: &Path,
+    column: Option<usize>,
+    labels: Option<&[String]>,
+    has_gold: bool,
+) -> Result<PredictedFile, ReadError> {
+    let bytes = read_content(path)?;
+    let text = encoding::decode(path, &bytes, Encoding::Utf8)?;
+    let mut raw = if is_json(path, &text) {
+        let labels = labels.map(<[String]>::to_vec);
+        json::read(path, &text, &ReadOptions { labels, ..ReadOptions::default() })?
+    } else {
+        columns::read_predictions(path, &text, column, has_gold)?
+    };
+    if raw.sentences.is_empty() {
+        return Err(ReadError::Empty { path: path.to_owned() });
+    }
+    let gold: Vec<Vec<String>> = raw.sentences.iter_mut().map(|s| std::mem::take(&mut s.gold)).collect();
+    let gold = gold.iter().any(|tags| !tags.is_empty()).then_some(gold);
+    let wrong = |error| ReadError::of_scheme(path, error, |at| raw.line(at));
+    let gold_scheme = match &gold {
+        Some(gold) => Some(scheme::detect(gold.iter().map(Vec::as_slice)).map_err(wrong)?),
+        None => None,
+    };
+    // Tags beside gold tags are meant to be of their scheme. IOB1 alone has the letters of another.
+    let shared = gold_scheme.filter(|&gold| gold != Scheme::Iob1);
+    let shared = shared.filter(|&gold| scheme::expect_scheme(gold, raw.tags()).is_ok());
+    let scheme = match shared {
+        Some(scheme) => scheme,
+        None => scheme::detect(raw.tags()).map_err(wrong)?,
+    };
+    let predicted = raw.into_written(path, scheme);
+    let gold = gold.zip(gold_scheme).map(|(tags, scheme)| {
+        let beside = |(sentence, tags): (&Sentence, Vec<String>)| Sentence { tags, ..sentence.clone() };
+        let sentences = predicted.sentences.iter().zip(tags).map(beside).collect();
+        WrittenFile { scheme, sentences, ..predicted.clone() }
+    });
+    Ok(PredictedFile { predicted, gold })
+}
+
+fn read_raw(path: &Path, options: &ReadOptions) -> Result<(Raw, Scheme), ReadError> {
     let bytes = read_content(path)?;
     let text = encoding::decode(path, &bytes, options.encoding)?;
     let raw = if is_json(path, &text) {
@@ -166,7 +270,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<DataFile, ReadError> {
         _ => scheme::detect(raw.tags()),
     };
     let scheme = scheme.map_err(|error| ReadError::of_scheme(path, error, |at| raw.line(at)))?;
-    Ok(raw.into_data(path, scheme))
+    Ok((raw, scheme))
 }
 
 /// Sentences as the file has them.
@@ -176,12 +280,15 @@ struct Raw {
     marks_documents: bool,
     comments: usize,
     misaligned: Vec<MisalignedSpan>,
+    answers: Answers,
 }
 
 #[derive(Default)]
 struct RawSentence {
     tokens: Vec<String>,
     tags: Vec<String>,
+    /// Gold tags, where `tags` are predicted ones.
+    gold: Vec<String>,
     /// One for each token, or one for all of them.
     lines: Vec<usize>,
     document: usize,
@@ -202,9 +309,31 @@ impl Raw {
         self.sentences[at.sentence].line(at.token)
     }
 
+    /// The spans that no tags say, in the sentences they stand in: the last that begins at their line or
+    /// before it.
+    fn left_out(&self) -> Vec<LeftOut> {
+        let begun = |line: usize| self.sentences.partition_point(|sentence| sentence.lines[0] <= line);
+        let place = |span: &MisalignedSpan| LeftOut {
+            sentence: begun(span.line).saturating_sub(1),
+            kind: span.label.clone(),
+        };
+        self.misaligned.iter().map(place).collect()
+    }
+
+    fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {
+        let left_out = self.left_out();
+        let divide = |sentence: RawSentence| {
+            let RawSentence { tokens, tags, lines, document, .. } = sentence;
+            (Sentence { line: lines[0], tokens, tags, document }, lines)
+        };
+        let (sentences, lines) = self.sentences.into_iter().map(divide).unzip();
+        WrittenFile { path: path.to_owned(), scheme, sentences, lines, left_out }
+    }
+
     fn into_data(self, path: &Path, scheme: Scheme) -> DataFile {
         const KNOWN: &str = "the tags were parsed when the scheme was found";
         let (mut invalid, mut changed_tags) = (Vec::new(), 0);
+        let left_out = self.left_out();
         let documents = self.sentences.last().map_or(0, |sentence| sentence.document + 1);
         let convert = |sentence: RawSentence| {
             for violation in scheme::violations(&sentence.tags, scheme).expect(KNOWN) {
@@ -227,6 +356,8 @@ impl Raw {
             changed_tags,
             invalid,
             misaligned: self.misaligned,
+            left_out,
+            answers: self.answers,
             comments: self.comments,
         }
     }

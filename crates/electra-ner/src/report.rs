@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
-use crate::metrics::{Confusion, Evaluation, Settings, TypeScores, evaluate};
+use crate::metrics::{Confusion, Evaluation, Interval, Settings, TypeScores, evaluate, percent_of};
 use crate::predictions::{self, PredictionsError};
 
 use mistakes::{ErrorGroup, groups};
@@ -166,9 +166,13 @@ fn status(records: &[Record], is_finished: bool) -> String {
 
 fn facts(epochs: &[&Record], scores: Option<&Value>) -> Vec<(String, String)> {
     let mut facts = Vec::new();
-    let f1 = |split: &str| scores?.get(split)?.get("f1")?.as_f64();
+    let f1 = |split: &str| {
+        let scores = scores?.get(split)?;
+        let support = scores.get("support").and_then(Value::as_u64);
+        Some(percent_of(scores.get("f1")?.as_f64()?, support.unwrap_or(1)))
+    };
     for split in ["test", "dev"] {
-        facts.extend(f1(split).map(|f1| (format!("{split} F1"), percent(f1))));
+        facts.extend(f1(split).map(|f1| (format!("{split} F1"), f1)));
     }
     let best = scores.and_then(|scores| scores.get("best_epoch")?.as_u64());
     facts.extend(best.map(|best| ("epoch kept".to_owned(), format!("{best} of {}", epochs.len()))));
@@ -235,13 +239,10 @@ fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
     }
     let evaluation = evaluate(std::slice::from_ref(&found), None, Settings::default())
         .expect("a file of predictions has a tag for each token");
-    let row = |name: &str, scores: &TypeScores| Row {
-        name: name.to_owned(),
-        precision: percent(scores.precision),
-        recall: percent(scores.recall),
-        f1: percent(scores.f1),
-        gold: scores.gold,
-        predicted: scores.predicted,
+    let row = |name: &str, scores: &TypeScores| {
+        let [precision, recall, f1] = scores.percents();
+        let (gold, predicted) = (scores.gold, scores.predicted);
+        Row { name: name.to_owned(), precision, recall, f1, gold, predicted }
     };
     let default = &evaluation.default;
     let warnings = scores["warnings"].as_array().map_or(&[][..], Vec::as_slice);
@@ -258,21 +259,36 @@ fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
 
 fn notes(evaluation: &Evaluation, details: &Value, warnings: &[Value]) -> Vec<String> {
     let default = &evaluation.default;
-    let mut notes = vec![
-        format!("Tokens scored {}/{}, by the rules of conlleval.", default.tokens_scored, default.tokens),
-        format!("Micro F1 {}, 95 % interval {}.", percent(default.micro.f1), evaluation.f1_interval),
-    ];
+    let mut notes = vec![format!(
+        "Tokens scored {}/{}, by the rules of conlleval.",
+        default.tokens_scored, default.tokens
+    )];
+    // The interval that was written with the scores: another one of the same result would only confuse.
+    let written = serde_json::from_value::<Interval>(details["f1_interval"].clone());
+    let interval = written.unwrap_or(evaluation.f1_interval);
+    notes.push(match default.micro.gold {
+        0 => "There is no entity to find.".to_owned(),
+        _ => format!("Micro F1 {}, 95 % interval {interval}.", percent(default.micro.f1)),
+    });
+    if evaluation.left_out > 0 {
+        notes.push(format!(
+            "{} of the gold entities are not made of whole words, which no tags can say: they count as missed.",
+            evaluation.left_out
+        ));
+    }
     if let Some(average) = default.macro_average {
         let (of_types, weighted) = (percent(average.f1), percent(default.weighted.f1));
         notes.push(format!("Macro F1 {of_types}, weighted {weighted}."));
     }
     if let Some(strict) = &evaluation.strict {
-        notes.push(format!("Strict F1 {}.", percent(strict.micro.f1)));
+        notes.push(format!("Strict F1 {}.", percent_of(strict.micro.f1, strict.micro.gold)));
     }
     notes.extend(warnings.iter().filter_map(|warning| Some(format!("Warning: {}.", warning.as_str()?))));
-    let recall = |part: &str| details["seen"][part]["recall"].as_f64();
+    let recall = |part: &str| {
+        let part = &details["seen"][part];
+        Some(percent_of(part["recall"].as_f64().unwrap_or_default(), part["support"].as_u64()?))
+    };
     if let (Some(seen), Some(unseen)) = (recall("seen"), recall("unseen")) {
-        let (seen, unseen) = (percent(seen), percent(unseen));
         notes.push(format!("Recall of entities that the training data has {seen}, of others {unseen}."));
     }
     notes

@@ -74,6 +74,14 @@ impl Scheme {
         }
     }
 
+    /// Whether it has letters of its own for the last token of an entity and for an only one.
+    pub fn marks_ends(self) -> bool {
+        match self {
+            Scheme::Iob1 | Scheme::Iob2 => false,
+            Scheme::Iobes | Scheme::Bilou | Scheme::Bmes => true,
+        }
+    }
+
     /// Its letters, `O` left out.
     pub fn letters(self) -> &'static str {
         match self {
@@ -119,6 +127,21 @@ fn begins(before: Option<Tag<'_>>, now: Tag<'_>) -> bool {
     let goes_on =
         before.is_some_and(|b| matches!(b.role(), Role::Begin | Role::Inside) && b.kind == now.kind);
     matches!(now.role(), Role::Begin | Role::Single) || !goes_on
+}
+
+/// Tags of IOBES, BILOU or BMES with the letters of IOBES, which mean the same.
+pub(crate) fn in_letters_of_iobes<S: AsRef<str>>(tags: &[S]) -> Vec<String> {
+    let spelled = |tag: &S| {
+        let tag = tag.as_ref();
+        let letter = match tag.chars().next() {
+            Some('L') => "E",
+            Some('U') => "S",
+            Some('M') => "I",
+            _ => return tag.to_owned(),
+        };
+        format!("{letter}{}", &tag[1..])
+    };
+    tags.iter().map(spelled).collect()
 }
 
 /// Tags of IOB2 in another scheme.

@@ -21,12 +21,13 @@ use thiserror::Error;
 
 use crate::dead_run;
 use crate::finetune::{
-    self, DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, finetune,
+    self, DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, SplitOutcome,
+    finetune,
 };
 use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::monitor::{Event, Monitor};
 use crate::overlap::{self, Overlap};
-use crate::predictions::{self, Gold, Predictions};
+use crate::predictions::{self, PredictionsError};
 use crate::recipe::Recipe;
 use crate::splits::Splits;
 use crate::start::Start;
@@ -78,7 +79,7 @@ pub struct SeedRun {
     pub epochs: usize,
     /// F1 on the development data.
     pub dev_f1: f64,
-    /// F1 on the test data.
+    /// F1 on the test data; none without test data, or if they have no entity.
     pub test_f1: Option<f64>,
     /// Whether no epoch found an entity of the development data correctly.
     pub found_nothing: bool,
@@ -256,7 +257,7 @@ fn sum_up(
         best_epoch: outcome.best_epoch,
         epochs: outcome.epochs,
         dev_f1: outcome.dev.f1,
-        test_f1: outcome.test.as_ref().map(|test| test.f1),
+        test_f1: outcome.test.as_ref().and_then(SplitOutcome::f1_if_any),
         found_nothing: !outcome.has_found_something(),
     };
     let runs: Vec<SeedRun> = outcomes.iter().map(run).collect();
@@ -287,14 +288,8 @@ fn pooled(
     splits: &Splits,
 ) -> Result<Option<Evaluation>, FinetuneError> {
     let Some(test) = &splits.test else { return Ok(None) };
-    let gold = Gold { path: &test.path, sentences: &test.sentences };
-    let read = |outcome: &Outcome| {
-        let Predictions { predicted, .. } =
-            predictions::read(&outcome.run.join(PREDICTIONS_TEST), Some(gold))?;
-        // In the file some tokens are written otherwise.
-        Ok(Predictions { sentences: test.sentences.clone(), predicted })
-    };
-    let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, FinetuneError>>()?;
+    let read = |outcome: &Outcome| predictions::read(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
+    let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, PredictionsError>>()?;
     let train = &splits.train.sentences;
     let most = recipe.train.max_sentences.unwrap_or(train.len()).min(train.len());
     let evaluation = evaluate(&runs, Some(&SeenEntities::of(&train[..most])), Settings::default());

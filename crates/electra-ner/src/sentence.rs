@@ -14,6 +14,16 @@ pub struct Sentence {
     pub line: usize,
 }
 
+/// A gold entity that no tags say, because its bounds are not those of words: nothing can find it, and
+/// scores count it as missed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeftOut {
+    /// The sentence it stands in, from 0.
+    pub sentence: usize,
+    /// Its type.
+    pub kind: String,
+}
+
 /// An entity: tokens `start..end` of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::Sentence;
 use crate::metrics::{Mode, spans};
-use crate::read::{ReadError, ReadOptions, read};
+use crate::predictions::Gold;
+use crate::read::{Answers, ReadError, ReadOptions, read};
+use crate::{LeftOut, Sentence};
 
 /// Labelled sentences with where they are from.
 #[derive(Clone, Debug)]
@@ -15,6 +16,9 @@ pub struct Split {
     pub path: PathBuf,
     /// Its sentences, in IOB2.
     pub sentences: Vec<Sentence>,
+    /// Gold entities that no tags say: there is nothing to learn from them, and scores count them as
+    /// missed.
+    pub left_out: Vec<LeftOut>,
     /// What the model card says of it.
     pub facts: SplitFacts,
 }
@@ -30,8 +34,12 @@ pub struct SplitFacts {
     pub sentences: usize,
     /// Tokens.
     pub tokens: usize,
-    /// Entities.
+    /// Entities that tags say.
     pub entities: usize,
+    /// Entities that no tags say.
+    pub left_out: usize,
+    /// Records that an annotator did not let stand, and that are passed over.
+    pub answers: Answers,
 }
 
 /// What fine-tuning reads.
@@ -51,7 +59,17 @@ impl Split {
     /// # Errors
     /// As [`read`].
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, ReadError> {
-        Ok(Self::new(path, read(path, options)?.sentences))
+        let data = read(path, options)?;
+        let mut split = Self::new(path, data.sentences);
+        split.facts.left_out = data.left_out.len();
+        split.facts.answers = data.answers;
+        split.left_out = data.left_out;
+        Ok(split)
+    }
+
+    /// Its sentences as gold, for predictions.
+    pub fn gold(&self) -> Gold<'_> {
+        Gold::in_iob2(&self.path, &self.sentences, &self.left_out)
     }
 
     /// These sentences, said to be from `path`.
@@ -66,14 +84,20 @@ impl Split {
             sentences: sentences.len(),
             tokens: sentences.iter().map(|sentence| sentence.tokens.len()).sum(),
             entities: sentences.iter().map(entities).sum(),
+            left_out: 0,
+            answers: Answers::default(),
         };
-        Self { path: path.to_owned(), sentences, facts }
+        Self { path: path.to_owned(), sentences, left_out: Vec::new(), facts }
     }
 
     /// The first `most` sentences.
     #[must_use]
     pub fn first(&self, most: usize) -> Self {
-        Self::new(&self.path, self.sentences.iter().take(most).cloned().collect())
+        let mut first = Self::new(&self.path, self.sentences.iter().take(most).cloned().collect());
+        first.left_out = self.left_out.iter().filter(|left_out| left_out.sentence < most).cloned().collect();
+        first.facts.left_out = first.left_out.len();
+        first.facts.answers = self.facts.answers;
+        first
     }
 }
 

@@ -79,6 +79,44 @@ fn every_misaligned_span_is_listed() {
 }
 
 #[test]
+fn spans_that_no_tags_say_stay_entities_of_their_sentences() {
+    let options = ReadOptions { skip_misaligned: true, ..ReadOptions::default() };
+    let text = format!("{{\"text\": \" \", \"spans\": []}}\n{}", MISALIGNED.replace(",\n", ","));
+    let data = try_read("a.jsonl", &text, &options).unwrap();
+    let found: Vec<(usize, &str)> =
+        data.left_out.iter().map(|left_out| (left_out.sentence, left_out.kind.as_str())).collect();
+    assert_eq!(found, [(0, "LOC"), (1, "ORG"), (1, "LOC")]);
+}
+
+#[test]
+fn records_that_an_annotator_did_not_accept_are_passed_over_and_counted() {
+    let record = |word: &str, more: &str| {
+        format!(
+            "{{\"text\": \"{word}\", \"spans\": [{{\"start\": 0, \"end\": 3, \"label\": \"LOC\"}}]{more}}}\n"
+        )
+    };
+    let text = [
+        record("Ulm", r#", "answer": "reject""#),
+        record("Rom", r#", "answer": "accept""#),
+        // Nobody looked at its spans.
+        record("x", r#", "answer": "ignore""#),
+        record("Bar", r#", "answer": "reject""#),
+        // No answer, and one to a question of another kind.
+        record("Ely", ""),
+        record("Pau", r#", "answer": "42""#),
+    ];
+    let data = reads("a.jsonl", text.concat());
+    assert_eq!(shown(&data), ["Rom/B-LOC", "Ely/B-LOC", "Pau/B-LOC"]);
+    assert_eq!((data.answers.rejected, data.answers.ignored), (2, 1));
+    let tags = concat!(
+        r#"{"tokens": ["Ulm"], "tags": ["B-LOC"], "answer": "reject"}"#,
+        "\n",
+        r#"{"tokens": ["Rom"], "tags": ["B-LOC"]}"#
+    );
+    assert_eq!(shown(&reads("b.jsonl", tags)), ["Rom/B-LOC"]);
+}
+
+#[test]
 fn white_space_at_the_ends_of_a_span_is_passed_over() {
     let data =
         reads("a.jsonl", r#"{"text": "In Paris now", "spans": [{"start": 2, "end": 9, "label": "LOC"}]}"#);

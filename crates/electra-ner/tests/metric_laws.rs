@@ -4,7 +4,7 @@ use electra_ner::metrics::{
     Comparison, Confusion, Counts, ErrorClass, ErrorClasses, MetricsError, Mode, Scores, SeenEntities,
     SeenRecall, StrictScheme, spans,
 };
-use electra_ner::{Sentence, Span};
+use electra_ner::{LeftOut, Sentence, Span};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -286,10 +286,55 @@ fn an_entity_is_seen_if_form_and_type_are() {
     for (comparison, runs) in [(once, 1), (pool, 2)] {
         // Seen: New York, Paris as PER. Unseen: Paris as LOC, York, new york.
         let recall = SeenRecall::of(&comparison, &test, &seen);
-        assert_eq!((recall.seen.gold, recall.seen.correct, recall.seen.recall), (2 * runs, 2 * runs, 1.0));
+        assert_eq!(
+            (recall.seen.gold, recall.seen.correct, recall.seen.recall),
+            (2 * runs, 2 * runs, Some(1.0))
+        );
         assert_eq!((recall.unseen.gold, recall.unseen.correct), (3 * runs, runs));
-        assert!((recall.unseen.recall - 1.0 / 3.0).abs() < 1e-12);
+        assert!((recall.unseen.recall.unwrap() - 1.0 / 3.0).abs() < 1e-12);
     }
+    // Where there is nothing to find there is no recall: neither 0 nor 1.
+    let nowhere = compare(&in_lines("O"), &in_lines("B-LOC"), Mode::Default);
+    let recall = SeenRecall::of(&nowhere, &test[..1], &seen);
+    assert_eq!([recall.seen.recall, recall.unseen.recall], [None, None]);
+    assert_eq!(serde_json::to_value(recall.seen).unwrap()["recall"], serde_json::Value::Null);
+    assert_eq!(recall.seen.to_string(), "- (0 of 0)");
+}
+
+#[test]
+fn what_has_no_support_has_no_number_in_a_table() {
+    let table = Scores::of(&compare(&in_lines("B-A O"), &in_lines("O B-B"), Mode::Default)).to_string();
+    let row = |name: &str| -> Vec<&str> {
+        table.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().collect()
+    };
+    assert_eq!(row("A"), ["A", "-", "0.00", "0.00", "1", "0", "0"]);
+    assert_eq!(row("B"), ["B", "0.00", "-", "-", "0", "1", "0"]);
+    assert_eq!(row("micro"), ["micro", "0.00", "0.00", "0.00", "1", "1", "0"]);
+    let table = Scores::of(&compare(&in_lines("O O"), &in_lines("O O"), Mode::Default)).to_string();
+    assert!(table.contains("micro            -       -       -        0"), "{table}");
+    assert!(table.contains("weighted no gold entity"), "{table}");
+}
+
+#[test]
+fn gold_that_no_tags_say_is_missed_in_every_number() {
+    let left_out = |sentence, kind: &str| LeftOut { sentence, kind: kind.to_owned() };
+    let gold = in_lines("B-A O\nO O");
+    let comparison = compare(&gold, &in_lines("B-A O\nO B-C"), Mode::Default);
+    let comparison = comparison.with_left_out(&[left_out(0, "A"), left_out(1, "B"), left_out(1, "B")]);
+    assert_eq!(comparison.counts(), Counts { gold: 4, predicted: 2, correct: 1 });
+    let of_sentence = |gold, predicted, correct| Counts { gold, predicted, correct };
+    assert_eq!(comparison.sentence_counts(), [of_sentence(2, 1, 1), of_sentence(2, 1, 0)]);
+    let scores = Scores::of(&comparison);
+    assert_eq!((scores.micro.gold, scores.types["A"].recall, scores.types["B"].gold), (4, 0.5, 2));
+    let errors = ErrorClasses::of(&comparison);
+    assert_eq!((errors.correct, errors.missed, errors.spurious), (1, 3, 1));
+    let confusion = Confusion::of(&comparison);
+    assert_eq!(confusion.labels, ["A", "B", "C", "O"]);
+    assert_eq!(confusion.counts, [[1, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 0], [0, 0, 1, 0]]);
+    // They are no tokens: accuracy stays what it is.
+    assert_eq!((scores.tokens, scores.token_accuracy), (4, 0.75));
+    let pool = Comparison::pooled(vec![comparison.clone(), comparison]);
+    assert_eq!((pool.left_out(), pool.counts().gold), (6, 8));
 }
 
 #[test]

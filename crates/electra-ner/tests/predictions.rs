@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use electra_ner::Sentence;
-use electra_ner::predictions::{self, Gold, Predictions, PredictionsError};
+use electra_ner::predictions::{self, Form, Gold, Predictions, PredictionsError};
+use electra_ner::read::{ReadOptions, read_as_written};
+use electra_ner::scheme::Scheme;
+use electra_ner::{LeftOut, Sentence};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -31,12 +33,18 @@ fn sentence(tokens: &str, tags: &str, document: usize, line: usize) -> Sentence 
 }
 
 fn gold<'a>(path: &'a Path, sentences: &'a [Sentence]) -> Option<Gold<'a>> {
-    Some(Gold { path, sentences })
+    Some(Gold::in_iob2(path, sentences, &[]))
 }
 
-/// The message without the folder.
+/// Writes predictions for these sentences.
+fn write(path: &Path, sentences: &[Sentence], predicted: &[Vec<String>]) -> Result<(), PredictionsError> {
+    predictions::write(path, &Predictions::of(gold(path, sentences).unwrap(), predicted.to_vec()))
+}
+
+/// The message and its cause, without the folder.
 fn message(error: &PredictionsError, bench: &Bench) -> String {
-    error.to_string().replace(&format!("{}/", bench.0.path().display()), "")
+    let cause = std::error::Error::source(error).map_or(String::new(), |cause| format!(": {cause}"));
+    format!("{error}{cause}").replace(&format!("{}/", bench.0.path().display()), "")
 }
 
 #[test]
@@ -45,11 +53,52 @@ fn what_is_written_is_three_columns_and_reads_back() {
     let path = bench.0.path().join("predictions.conll");
     let sentences = [sentence("Ann|met|#", "B-PER|O|O", 0, 1), sentence("Rome", "B-LOC", 0, 5)];
     let predicted = vec![words("B-PER|I-PER|O"), words("O")];
-    predictions::write(&path, &sentences, &predicted).unwrap();
+    write(&path, &sentences, &predicted).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, "Ann B-PER B-PER\nmet O I-PER\n# O O\n\nRome B-LOC O\n\n");
-    let read = predictions::read(&path, gold(&path, &sentences)).unwrap();
-    assert_eq!(read, Predictions { sentences: sentences.to_vec(), predicted });
+    for gold in [gold(&path, &sentences), None] {
+        let read = predictions::read(&path, gold).unwrap();
+        assert_eq!((read.sentences, read.predicted), (sentences.to_vec(), predicted.clone()));
+    }
+}
+
+#[test]
+fn documents_and_gold_that_no_tags_say_are_written_and_read_back() {
+    let bench = Bench::new();
+    let path = bench.0.path().join("predictions.conll");
+    let sentences = [
+        sentence("Ann|met", "B-PER|O", 0, 3),
+        sentence("Rome", "B-LOC", 0, 6),
+        sentence("-LEFT-OUT-", "O", 1, 10),
+    ];
+    let left_out = |sentence, kind: &str| LeftOut { sentence, kind: kind.to_owned() };
+    let left_out = [left_out(1, "work of art"), left_out(1, "LOC"), left_out(2, "PER")];
+    let predicted = vec![words("B-PER|O"), words("O"), words("O")];
+    let gold = Gold::in_iob2(&path, &sentences, &left_out);
+    predictions::write(&path, &Predictions::of(gold, predicted.clone())).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let expected = "-DOCSTART- O O\n\nAnn B-PER B-PER\nmet O O\n\nRome B-LOC O\n\n\
+        -LEFT-OUT- B-work_of_art O\n-LEFT-OUT- B-LOC O\n\n-DOCSTART- O O\n\n_LEFT_OUT_ O O\n\n\
+        -LEFT-OUT- B-PER O\n\n";
+    assert_eq!(text, expected);
+    let read = predictions::read(&path, None).unwrap();
+    let documents: Vec<usize> = read.sentences.iter().map(|sentence| sentence.document).collect();
+    assert_eq!((documents, &read.predicted), (vec![0, 0, 1], &predicted));
+    let written = |left_out: &LeftOut| LeftOut { kind: left_out.kind.replace(' ', "_"), ..left_out.clone() };
+    assert_eq!(read.left_out, left_out.iter().map(written).collect::<Vec<_>>());
+    // With gold, everything is as there.
+    let read = predictions::read(&path, Some(gold)).unwrap();
+    assert_eq!((&read.sentences[..], &read.left_out[..]), (&sentences[..], &left_out[..]));
+}
+
+#[test]
+fn types_are_called_as_in_the_gold_file_whatever_stands_for_them() {
+    let bench = Bench::new();
+    let path = bench.0.path().join("predictions.conll");
+    let sentences = [sentence("Mona|Lisa", "B-work of art|I-work of art", 0, 1)];
+    let predicted = vec![words("B-work of art|I-work of art")];
+    write(&path, &sentences, &predicted).unwrap();
+    assert_eq!(predictions::read(&path, gold(&path, &sentences)).unwrap().predicted, predicted);
 }
 
 #[test]
@@ -59,8 +108,9 @@ fn no_token_can_break_a_line_or_end_a_sentence() {
     let tokens = "two words|\t|a\u{a0}b|\u{3000}|line\nbreak|-X-|-DOCSTART-|\u{feff}|\u{85}|é";
     let sentences = [sentence(tokens, "B-work of art|O|O|O|O|O|O|O|O|O", 0, 1)];
     let predicted = vec![words("B-work of art|O|O|O|O|O|O|O|O|O")];
-    predictions::write(&path, &sentences, &predicted).unwrap();
-    let read = predictions::read(&path, gold(&path, &sentences)).unwrap();
+    write(&path, &sentences, &predicted).unwrap();
+    assert_eq!(predictions::read(&path, gold(&path, &sentences)).unwrap().sentences, sentences);
+    let read = predictions::read(&path, None).unwrap();
     let safe = "two_words|_|a_b|_|line_break|_X_|_DOCSTART_|_|_|é";
     assert_eq!(read.sentences, [sentence(safe, "B-work_of_art|O|O|O|O|O|O|O|O|O", 0, 1)]);
 }
@@ -70,7 +120,7 @@ fn types_that_would_become_one_are_not_written() {
     let bench = Bench::new();
     let path = bench.0.path().join("predictions.conll");
     let sentences = [sentence("a|b", "B-x y|B-x_y", 0, 1)];
-    let error = predictions::write(&path, &sentences, &[words("O|O")]).unwrap_err();
+    let error = write(&path, &sentences, &[words("O|O")]).unwrap_err();
     assert!(
         message(&error, &bench).contains(r#"the tags "B-x y" and "B-x_y" would look the same"#),
         "{error}"
@@ -85,7 +135,8 @@ fn gold_files_are_read_as_they_come() {
     let path = bench.file("gold.conll", text);
     let expected =
         [sentence("New York", "I-LOC", 0, 3), sentence("EU|.", "B-ORG|O", 0, 5), sentence("End", "O", 1, 10)];
-    assert_eq!(predictions::read_tagged(&path).unwrap(), expected);
+    let file = read_as_written(&path, &ReadOptions::default()).unwrap();
+    assert_eq!((file.sentences, file.scheme), (expected.to_vec(), Scheme::Iob2));
 }
 
 #[test]
@@ -93,11 +144,12 @@ fn two_columns_need_gold_and_get_its_tags() {
     let bench = Bench::new();
     let path = bench.file("tags.conll", "Ann B-PER\nmet O\n\nRome O\n");
     let gold_path = bench.file("gold.conll", "Ann\tS-PER\nmet\tO\n\nRome\tS-LOC\n");
-    let sentences = predictions::read_tagged(&gold_path).unwrap();
-    let read = predictions::read(&path, gold(&gold_path, &sentences)).unwrap();
-    assert_eq!(read, Predictions { sentences, predicted: vec![words("B-PER|O"), words("O")] });
+    let file = read_as_written(&gold_path, &ReadOptions::default()).unwrap();
+    let read = predictions::read(&path, Some(Gold::as_written(&file))).unwrap();
+    assert_eq!((read.sentences, read.predicted), (file.sentences, vec![words("B-PER|O"), words("O")]));
+    assert_eq!((read.gold_scheme, read.predicted_scheme), (Scheme::Iobes, Scheme::Iob2));
     let error = predictions::read(&path, None).unwrap_err();
-    assert!(message(&error, &bench).starts_with("tags.conll has two columns"), "{error}");
+    assert!(message(&error, &bench).starts_with("tags.conll has predicted tags alone"), "{error}");
     assert!(error.to_string().contains("`--gold`"));
 }
 
@@ -107,7 +159,7 @@ fn gold_of_another_scheme_agrees_if_the_entities_do() {
     let sentences = [sentence("Ann|Lee|met|Bo", "I-PER|I-PER|O|I-PER", 0, 1)];
     let good = bench.file("good.conll", "Ann B-PER O\nLee I-PER O\nmet O O\nBo B-PER O\n");
     let read = predictions::read(&good, gold(Path::new("gold.conll"), &sentences)).unwrap();
-    assert_eq!(read.sentences[0].tags, words("B-PER|I-PER|O|B-PER"));
+    assert_eq!(read.sentences, sentences);
     let bad = bench.file("bad.conll", "\nAnn B-PER O\nLee I-PER O\nmet O O\nBo B-LOC O\n");
     let error = predictions::read(&bad, gold(Path::new("gold.conll"), &sentences)).unwrap_err();
     let found = message(&error, &bench);
@@ -123,16 +175,65 @@ fn each_refusal_names_file_and_line() {
         message(&predictions::read(&path, None).unwrap_err(), &bench)
     };
     for (content, expected) in [
-        (&b""[..], "file.conll is empty"),
-        (b"\n \t\n-DOCSTART- O\n", "file.conll is empty"),
-        (b"a O O\n\nb\n", r#"line 3 of file.conll has only "b""#),
-        (b"a O O\nb O\n", "line 2 of file.conll has 2 columns, expected 3 as in line 1"),
-        (b"a O O\nb \xff O\n", "line 2 of file.conll is not UTF-8"),
+        (&b""[..], "file.conll holds no sentence"),
+        (b"\n \t\n-DOCSTART- O\n", "file.conll holds no sentence"),
+        (b"a O O\n\nb\n", "line 3 of file.conll has 1 column, expected at least 3"),
+        (b"a O O\nb O O\nc O\n", "line 3 of file.conll has 2 columns, expected at least 3"),
+        (b"a O O\nb \xff O\n", "file.conll is not UTF-8: line 2"),
+        // Tags of no scheme: `PER-B` would be an entity of the type ER, and a score one of the type .99.
+        (b"a O O\nb B-PER PER-B\n", r#"line 2 of file.conll has the tag "PER-B""#),
+        (b"a O PER\nb B-PER PER\n", r#"line 1 of file.conll has the tag "PER""#),
+        (b"a B-PER B-PER 0.99\n", r#"line 1 of file.conll has the tag "0.99""#),
+        (b"a PER PER\n", r#"line 1 of file.conll has the tag "PER""#),
+        (b"# B-PER PER\na O O\n", r#"line 1 of file.conll has the tag "PER""#),
     ] {
-        assert!(read(content).starts_with(expected), "{}", read(content));
+        let found = read(content);
+        assert!(found.starts_with("file.conll cannot be read as predictions; give columns"), "{found}");
+        assert!(found.contains(expected), "{found}");
     }
     let error = predictions::read(&bench.0.path().join("gone"), None).unwrap_err();
-    assert_eq!(message(&error, &bench), "cannot read gone");
+    assert!(message(&error, &bench).contains("gone"), "{error}");
+}
+
+#[test]
+fn every_form_that_labelled_files_have_can_be_predictions() {
+    let bench = Bench::new();
+    let sentences = [sentence("Ann|met", "B-PER|O", 0, 1), sentence("Rome", "B-LOC", 0, 4)];
+    let expected = vec![words("B-PER|O"), words("O")];
+    for (name, content) in [
+        ("comments.conll", "# text = Ann met\nAnn\tB-PER\nmet\tO\n\nRome\tO\n"),
+        ("numbered.conllu", "1\tAnn\tB-PER\n2\tmet\tO\n\n1\tRome\tO\n"),
+        ("chunks.conll", "Ann NNP B-NP B-PER\nmet VBD B-VP O\n\nRome NNP B-NP O\n"),
+        (
+            "tags.jsonl",
+            "{\"tokens\":[\"Ann\",\"met\"],\"tags\":[\"B-PER\",\"O\"]}\n{\"tokens\":[\"Rome\"],\"tags\":[\"O\"]}\n",
+        ),
+        (
+            "spans.jsonl",
+            "{\"text\":\"Ann met\",\"spans\":[{\"start\":0,\"end\":3,\"label\":\"PER\"}]}\n{\"text\":\"Rome\",\"spans\":[]}\n",
+        ),
+    ] {
+        let path = bench.file(name, content);
+        let read = predictions::read(&path, gold(Path::new("gold"), &sentences)).unwrap();
+        assert_eq!((read.predicted, read.other_gold), (expected.clone(), None), "{name}");
+    }
+    // A column of its own.
+    let path = bench.file("scored.conll", "Ann B-PER 0.99\nmet O 0.98\n\nRome O 0.6\n");
+    let form = Form { column: Some(2), labels: None };
+    let read = predictions::read_as(&path, gold(Path::new("gold"), &sentences), form).unwrap();
+    assert_eq!(read.predicted, expected);
+}
+
+#[test]
+fn a_gold_file_wins_over_a_gold_column_and_the_difference_is_counted() {
+    let bench = Bench::new();
+    let sentences = [sentence("Ann|Lee|met|Bo", "B-PER|I-PER|O|B-PER", 0, 1)];
+    let corrected = gold(Path::new("gold.conll"), &sentences).unwrap();
+    let path = bench.file("old.conll", "Ann U-PER B-PER\nLee O O\nmet O O\nBo U-PER B-PER\n");
+    let read = predictions::read_as(&path, Some(corrected), Form::default()).unwrap();
+    assert_eq!((read.sentences, read.other_gold), (sentences.to_vec(), Some(1)));
+    let found = message(&predictions::read(&path, Some(corrected)).unwrap_err(), &bench);
+    assert!(found.contains("which makes other entities") && found.contains("`--gold`"), "{found}");
 }
 
 #[test]
@@ -168,10 +269,12 @@ proptest! {
         let path = bench.0.path().join("predictions.conll");
         let tags = vec!["B-X".to_owned(); tokens.len()];
         let sentences = [Sentence { tokens, tags: tags.clone(), document: 0, line: 1 }];
-        predictions::write(&path, &sentences, std::slice::from_ref(&tags)).unwrap();
+        write(&path, &sentences, std::slice::from_ref(&tags)).unwrap();
         let read = predictions::read(&path, gold(&path, &sentences)).unwrap();
         prop_assert_eq!(&read.sentences[0].tags, &tags);
         prop_assert_eq!(read.predicted, [tags]);
+        let alone = predictions::read(&path, None).unwrap();
+        prop_assert_eq!(alone.sentences[0].tokens.len(), read.sentences[0].tokens.len());
         let text = fs::read_to_string(&path).unwrap();
         // Nothing that any program could take for a further column or line.
         prop_assert!(text.lines().all(|line| line.is_empty() || line.split_whitespace().count() == 3));

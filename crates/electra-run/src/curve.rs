@@ -7,6 +7,8 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use plotters::coord::ranged1d::{BoldPoints, Ranged};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
     ChartBuilder, Circle, EmptyElement, IntoDrawingArea, IntoFont, LineSeries, RGBColor, SVGBackend,
     TRANSPARENT, Text,
@@ -132,8 +134,7 @@ impl Curve {
             .y_label_area_size(104)
             .build_cartesian_2d(x.clone(), y.clone())?;
         let text = |color: Color| ("sans-serif", 26).into_font().color(&color.rgb());
-        let decimals = decimals(&y);
-        let small = y.end.abs() < 0.01;
+        let numbers = Numbers::of(&y);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -142,13 +143,10 @@ impl Curve {
             .axis_style(Color::Grid.rgb().stroke_width(2))
             .set_all_tick_mark_size(0)
             .x_labels(6)
-            .y_labels(5)
+            .y_labels(Y_LABELS)
             .x_label_formatter(&|step| steps(*step))
-            .y_label_formatter(&|value| {
-                let number = if small { scientific(*value) } else { decimal(*value, decimals) };
-                // plotters puts the label against the axis; this space is not collapsed.
-                format!("{number}\u{2002}")
-            })
+            // plotters puts the label against the axis; this space is not collapsed.
+            .y_label_formatter(&|value| format!("{}\u{2002}", numbers.label(*value)))
             .label_style(text(Color::Axis))
             .draw()?;
 
@@ -189,6 +187,8 @@ impl Curve {
     }
 }
 
+/// Numbers along the vertical axis at most.
+const Y_LABELS: usize = 5;
 /// Twice the size at which it is looked at, because plotters rounds to whole units.
 const WIDTH: u32 = 1120;
 const HEIGHT: u32 = 500;
@@ -242,10 +242,36 @@ impl Color {
     }
 }
 
-/// Decimals that tell five ticks of a range apart.
-fn decimals(range: &Range<f64>) -> usize {
-    let tick = (range.end - range.start) / 5.0;
-    (-tick.log10()).ceil().clamp(0.0, 6.0) as usize
+/// How the numbers along the vertical axis are written: with as many digits as they have, so that what is
+/// read is where the line stands, and no two read the same.
+struct Numbers {
+    scientific: bool,
+    digits: usize,
+}
+
+impl Numbers {
+    fn of(range: &Range<f64>) -> Self {
+        let ticks = RangedCoordf64::from(range.clone()).key_points(BoldPoints(Y_LABELS));
+        let gap = ticks.windows(2).map(|two| two[1] - two[0]).fold(range.end - range.start, f64::min);
+        let scientific = range.end.abs() < 0.01;
+        let is_read_back = |digits: &usize| {
+            ticks.iter().all(|&tick| {
+                let written = match scientific {
+                    true => format!("{tick:.digits$e}"),
+                    false => format!("{tick:.digits$}"),
+                };
+                written.parse::<f64>().is_ok_and(|read| (read - tick).abs() <= 1e-3 * gap)
+            })
+        };
+        Self { scientific, digits: (0..12).find(is_read_back).unwrap_or(12) }
+    }
+
+    fn label(&self, value: f64) -> String {
+        match self.scientific {
+            true => scientific(value, self.digits),
+            false => decimal(value, self.digits),
+        }
+    }
 }
 
 fn decimal(value: f64, decimals: usize) -> String {
@@ -258,8 +284,8 @@ fn decimal(value: f64, decimals: usize) -> String {
     }
 }
 
-fn scientific(value: f64) -> String {
-    if value == 0.0 { "0".to_owned() } else { format!("{value:.0e}") }
+fn scientific(value: f64, digits: usize) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.digits$e}") }
 }
 
 /// A number of steps in thousands and millions.
@@ -365,8 +391,27 @@ mod tests {
         );
         assert_eq!(decimal(12_345.6, 0), "12,346");
         assert_eq!(decimal(-0.25, 2), "-0.25");
-        assert_eq!(decimals(&(0.0..5.0)), 0);
-        assert_eq!(decimals(&(0.5..1.0)), 1);
-        assert_eq!(scientific(5e-4), "5e-4");
+        assert_eq!(Numbers::of(&(0.0..5.0)).label(2.0), "2");
+        assert_eq!(Numbers::of(&(0.5..1.0)).label(0.6), "0.6");
+        assert_eq!(Numbers::of(&(0.0..4.2e-4)).label(1e-4), "1e-4");
+    }
+
+    #[test]
+    fn the_numbers_of_an_axis_are_where_they_say() {
+        // Up to 2e-3, every half of it is labelled: 1.5e-3 is not 2e-3.
+        let svg = Curve { scale: Scale::FromZero, ..curve(&[(0.0, 2e-3), (100.0, 5e-4)]) }.svg().unwrap();
+        for label in ["5.0e-4", "1.0e-3", "1.5e-3", "2.0e-3"] {
+            assert_eq!(svg.matches(label).count(), 1, "{label} in {svg}");
+        }
+        for end in (1..400).map(|n| f64::from(n) * 3.7e-5).chain([0.013, 0.07, 0.25, 1.0, 7.0, 1.5e4]) {
+            for start in [0.0, 0.9 * end, 0.999 * end] {
+                let range = start..end;
+                let numbers = Numbers::of(&range);
+                let ticks = RangedCoordf64::from(range).key_points(BoldPoints(Y_LABELS));
+                let mut labels: Vec<String> = ticks.iter().map(|&tick| numbers.label(tick)).collect();
+                labels.dedup();
+                assert_eq!(labels.len(), ticks.len(), "{start} to {end}: {labels:?}");
+            }
+        }
     }
 }

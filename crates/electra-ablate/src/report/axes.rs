@@ -109,7 +109,7 @@ fn tick(range: &Range<f64>) -> f64 {
 
 /// A number with as many decimals as tell its neighbours apart.
 pub(super) fn number(value: f64, range: &Range<f64>) -> String {
-    let decimals = (-tick(range).log10()).ceil().clamp(0.0, 6.0) as usize;
+    let decimals = (-tick(range).log10()).ceil().clamp(0.0, 12.0) as usize;
     let text = format!("{value:.decimals$}");
     if text.trim_start_matches(['-', '0', '.']).is_empty() {
         text.trim_start_matches('-').to_owned()
@@ -118,18 +118,24 @@ pub(super) fn number(value: f64, range: &Range<f64>) -> String {
     }
 }
 
-/// A number of steps, parameters or operations: thousands and millions, or a power of ten.
+/// A number of steps, parameters or operations: thousands and millions, or a power of ten. With as many
+/// digits as tell its neighbours apart.
 fn large(value: f64, range: &Range<f64>) -> String {
-    let short = |value: f64| {
-        let text = format!("{value:.2}");
+    let digits = |unit: f64| (-(tick(range) / unit).log10()).ceil().clamp(0.0, 12.0) as usize;
+    let short = |unit: f64| {
+        let digits = digits(unit).max(2);
+        let text = format!("{:.digits$}", value / unit);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
     match range.end {
         _ if value == 0.0 => "0".to_owned(),
-        1e9.. => format!("{value:.1e}").replace(".0e", "e"),
-        1e6.. => format!("{}M", short(value / 1e6)),
-        1e3.. => format!("{}k", short(value / 1e3)),
-        _ => short(value),
+        1e9.. => {
+            let digits = digits(10f64.powf(value.abs().log10().floor())).max(1);
+            format!("{value:.digits$e}").replace(".0e", "e")
+        }
+        1e6.. => format!("{}M", short(1e6)),
+        1e3.. => format!("{}k", short(1e3)),
+        _ => short(1.0),
     }
 }
 
@@ -160,6 +166,19 @@ mod tests {
         assert_eq!(large(1.5e6, &(0.0..2e6)), "1.5M");
         assert_eq!(large(2e12, &(0.0..8e12)), "2e12");
         assert_eq!(large(0.0, &(0.0..8e12)), "0");
+    }
+
+    #[test]
+    fn different_places_have_different_numbers() {
+        for range in [0.0..2e6, 13.5e6..13.502e6, 1.0e9..1.3e9, 7.00e12..7.01e12, 0.0..0.004, 1e-9..3e-9] {
+            for label in [number, large] {
+                let mut labels: Vec<String> =
+                    ticks(&range).into_iter().map(|tick| label(tick, &range)).collect();
+                let all = labels.len();
+                labels.dedup();
+                assert_eq!(labels.len(), all, "{range:?}: {labels:?}");
+            }
+        }
     }
 
     #[test]

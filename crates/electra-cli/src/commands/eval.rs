@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use electra_ner::metrics::{
     Bootstrap, Counts, Difference, Evaluation, EvaluationError, MetricsError, SeenEntities, Settings,
-    StrictScheme, evaluate, paired_bootstrap,
+    StrictScheme, Units, evaluate, paired_bootstrap,
 };
-use electra_ner::predictions::{self, Gold, Predictions};
+use electra_ner::predictions::{self, Form, Gold, Predictions};
+use electra_ner::read::{ReadOptions, read, read_as_written};
+use electra_ner::scheme::Scheme;
 use serde::Serialize;
 
+use crate::commands::ner::reading::FormArguments;
 use crate::failure::Failure;
 
 /// Score predictions.
@@ -38,17 +41,25 @@ impl EvalCommand {
   electra eval ner --gold test.conll --pred tags.conll --train train.conll
   electra eval ner --gold test.conll --pred ours.conll --against theirs.conll
   electra eval ner --pred a1.conll --pred a2.conll --against b1.conll --against b2.conll --json
+  electra eval ner --gold corrected.jsonl.gz --skip-misaligned --pred predictions-test.conll
 
-Files have a token first in each line and a blank line between sentences. Predictions have the gold and the \
-predicted tag in the last two columns, as the conlleval script reads them, or with --gold the predicted tag \
-alone. Several files of a side are runs on the same sentences, for example seeds: they are scored together.")]
+Files are read as `electra ner check` and `electra finetune` read them: columns or JSON lines, compressed or not, \
+in any scheme of tags. Predictions have the gold and the predicted tag in the last two columns, as the conlleval \
+script reads them, or with --gold the predicted tag alone. If both --gold and a column have gold tags, --gold \
+counts, and how many differ is said. Several files of a side are runs on the same sentences, for example seeds: \
+they are scored together.
+
+Intervals are by document where the gold file says where documents begin, and by sentence otherwise.")]
 pub struct NerEval {
-    /// Gold file, tag in the last column; may be left out if --pred holds gold tags
+    /// Gold file: columns or JSON lines; may be left out if --pred holds gold tags
     #[arg(long, value_name = "FILE")]
     gold: Option<PathBuf>,
     /// Predictions to score; again for each run
     #[arg(long, required = true, value_name = "FILE")]
     pred: Vec<PathBuf>,
+    /// Column of the predicted tags, from 1 [default: the last]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pred_column: Option<u16>,
     /// Predictions of another system on the same sentences, to compare with; again for each run
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
@@ -58,7 +69,8 @@ pub struct NerEval {
     /// Analyse and compare by the strict rules of the scheme instead of those of conlleval
     #[arg(long)]
     strict: bool,
-    /// Scheme of strict scores: iob2, iobes or bilou [default: what the gold tags look like]
+    /// Scheme to which all tags must belong for strict scores: iob2, iobes or bilou [default: that of the
+    /// files, and IOB2 if they differ]
     #[arg(long, value_name = "NAME")]
     scheme: Option<StrictScheme>,
     /// Resamples of intervals and of the test
@@ -71,14 +83,25 @@ pub struct NerEval {
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reading: FormArguments,
 }
 
 /// What is printed as JSON.
 #[derive(Serialize)]
 struct Report {
+    gold: GoldFile,
     pred: Side,
     against: Option<Side>,
     difference: Option<Difference>,
+}
+
+/// What counts as right.
+#[derive(Serialize)]
+struct GoldFile {
+    path: PathBuf,
+    /// The scheme of its tags.
+    scheme: Scheme,
 }
 
 /// One system.
@@ -98,39 +121,55 @@ struct Side {
 struct FileScore {
     path: PathBuf,
     f1: f64,
+    /// The scheme of its predicted tags.
+    scheme: Scheme,
+    /// How many tags of its own gold column are others than those of the gold file; none if it has no such
+    /// column or there is no gold file.
+    other_gold: Option<usize>,
 }
 
 impl NerEval {
     fn run(self) -> Result<ExitCode, Failure> {
-        let gold = self.gold.as_deref().map(predictions::read_tagged).transpose()?;
-        let given =
-            self.gold.as_deref().zip(gold.as_deref()).map(|(path, sentences)| Gold { path, sentences });
-        let first = predictions::read(&self.pred[0], given)?;
-        let gold = match given {
-            Some(gold) => gold,
-            None => Gold { path: &self.pred[0], sentences: &first.sentences },
+        let options = self.reading.options();
+        if options != ReadOptions::default() && self.gold.is_none() && self.train.is_none() {
+            return Err(Failure::new(
+                "options about the form of files describe --gold and --train, and neither is given",
+                "leave them out; predictions are in UTF-8, with the predicted tag in the last column or in that of \
+                 --pred-column",
+            ));
+        }
+        let gold_file = self.gold.as_deref().map(|path| read_as_written(path, &options)).transpose()?;
+        let given = gold_file.as_ref().map(Gold::as_written);
+        let column = self.pred_column.map(usize::from);
+        let form = Form { column, labels: options.labels.as_deref() };
+        let first = predictions::read_as(&self.pred[0], given, form)?;
+        let gold = given.unwrap_or_else(|| Gold::beside(&self.pred[0], &first));
+        let read_run = |path: &PathBuf| match given {
+            Some(_) => predictions::read_as(path, given, form),
+            // Nobody has said which of two gold columns counts: they must agree.
+            None => predictions::read_agreeing(path, gold, form),
         };
-        let read = |path: &PathBuf| predictions::read(path, Some(gold));
         let mut runs = vec![first.clone()];
         for path in &self.pred[1..] {
-            runs.push(read(path)?);
+            runs.push(read_run(path)?);
         }
-        let others = self.against.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let train = self.train.as_deref().map(predictions::read_tagged).transpose()?;
-        let seen = train.map(|train| SeenEntities::of(&train));
+        let others = self.against.iter().map(read_run).collect::<Result<Vec<_>, _>>()?;
+        let train = self.train.as_deref().map(|path| read(path, &options)).transpose()?;
+        let seen = train.map(|train| SeenEntities::of(&train.sentences));
 
         let bootstrap = Bootstrap { resamples: self.resamples as usize, seed: self.seed };
         let settings = Settings { strict: self.strict, scheme: self.scheme, bootstrap };
-        let pred = side(&self.pred, &runs, seen.as_ref(), settings)?;
+        let pred = side(&self.pred, &runs, gold, seen.as_ref(), settings)?;
         let against = match others.as_slice() {
             [] => None,
-            others => Some(side(&self.against, others, seen.as_ref(), settings)?),
+            others => Some(side(&self.against, others, gold, seen.as_ref(), settings)?),
         };
         let difference = against.as_ref().map(|against| {
             let counts = [&pred, against].map(|side| side.evaluation.comparison.sentence_counts());
-            paired_bootstrap(&counts[0], &counts[1], bootstrap)
+            paired_bootstrap(&counts[0], &counts[1], &Units::of(gold.sentences), bootstrap)
         });
-        let report = Report { pred, against, difference };
+        let gold = GoldFile { path: gold.path.to_owned(), scheme: gold.scheme };
+        let report = Report { gold, pred, against, difference };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
@@ -143,43 +182,48 @@ impl NerEval {
 fn side(
     files: &[PathBuf],
     runs: &[Predictions],
+    gold: Gold<'_>,
     seen: Option<&SeenEntities>,
     settings: Settings,
 ) -> Result<Side, Failure> {
     let evaluation = evaluate(runs, seen, settings)
-        .map_err(|error| located(&error, &files[error.run], &runs[error.run], settings))?;
+        .map_err(|error| located(&error, &files[error.run], &runs[error.run], gold))?;
     let f1: Vec<f64> = evaluation.comparison.run_counts().into_iter().map(Counts::f1).collect();
     let mean = f1.iter().sum::<f64>() / f1.len() as f64;
     let variance = f1.iter().map(|f1| (f1 - mean).powi(2)).sum::<f64>() / (f1.len() - 1).max(1) as f64;
-    let score = |(path, f1): (&PathBuf, f64)| FileScore { path: path.clone(), f1 };
+    let score = |((path, run), f1): ((&PathBuf, &Predictions), f64)| {
+        let Predictions { predicted_scheme: scheme, other_gold, .. } = *run;
+        FileScore { path: path.clone(), f1, scheme, other_gold }
+    };
     Ok(Side {
         f1_mean: mean,
         f1_sd: (f1.len() > 1).then(|| variance.sqrt()),
-        files: files.iter().zip(f1).map(score).collect(),
+        files: files.iter().zip(runs).zip(f1).map(score).collect(),
         evaluation,
     })
 }
 
 /// The error at its line.
-fn located(error: &EvaluationError, path: &Path, run: &Predictions, settings: Settings) -> Failure {
-    let MetricsError::NotInScheme { sentence, source } = &error.source else {
+fn located(error: &EvaluationError, path: &Path, run: &Predictions, gold: Gold<'_>) -> Failure {
+    let MetricsError::NotInScheme { sentence, of_gold, source } = &error.source else {
         return Failure::new(format!("{}: {error}", path.display()), "");
     };
-    let found =
-        format!("line {} of {}: {source}", run.sentences[*sentence].line + source.token, path.display());
-    let help = match settings.scheme {
-        Some(_) => "name the scheme of the tags with --scheme, or leave --strict out",
-        None => "gold and predicted tags must be of one scheme; convert one of them, or leave --strict out",
+    let (path, line) = match of_gold {
+        true => (gold.path, gold.line(*sentence, source.token)),
+        false => (path, run.line(*sentence, source.token)),
     };
-    Failure::new(found, help)
+    Failure::new(
+        format!("line {line} of {}: {source}", path.display()),
+        "leave --scheme out: the files say theirs, and tags of different schemes are compared in IOB2",
+    )
 }
 
 impl Report {
     fn tell(&self) {
-        self.pred.tell();
+        self.pred.tell(&self.gold);
         if let Some(against) = &self.against {
             println!("\nagainst");
-            against.tell();
+            against.tell(&self.gold);
         }
         if let Some(difference) = &self.difference {
             print!("\n{difference}");
@@ -188,7 +232,7 @@ impl Report {
 }
 
 impl Side {
-    fn tell(&self) {
+    fn tell(&self, gold: &GoldFile) {
         for file in &self.files {
             match self.f1_sd {
                 Some(_) => println!("{}  micro F1 {:.2}", file.path.display(), 100.0 * file.f1),
@@ -197,6 +241,21 @@ impl Side {
         }
         if let Some(sd) = self.f1_sd {
             println!("mean {:.2}, standard deviation {:.2}", 100.0 * self.f1_mean, 100.0 * sd);
+        }
+        for FileScore { path, scheme, other_gold, .. } in &self.files {
+            let (path, gold_path) = (path.display(), gold.path.display());
+            if let Some(other) = other_gold.filter(|&other| other > 0) {
+                let tokens = self.evaluation.default.tokens / self.evaluation.runs as u64;
+                println!(
+                    "{other} of the {tokens} gold tags in {path} are others than in {gold_path}, which counts"
+                );
+            }
+            if *scheme != gold.scheme {
+                println!(
+                    "tags of {path} are {scheme}, those of {gold_path} {}: both are read alike",
+                    gold.scheme
+                );
+            }
         }
         print!("\n{}", self.evaluation);
     }

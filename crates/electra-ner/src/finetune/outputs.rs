@@ -15,12 +15,12 @@ use super::error::FinetuneError;
 use super::snapshot::tagger_of;
 use crate::dead_run;
 use crate::folder_error::FolderError;
-use crate::metrics::{Bootstrap, Evaluation, SeenEntities, Settings, evaluate};
+use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
 use crate::overlap::{self, Overlap};
-use crate::predictions::{self, Gold, Predictions};
+use crate::predictions::{self, Predictions};
 use crate::pretrained::MODEL;
-use crate::splits::{SplitFacts, Splits};
+use crate::splits::{Split, SplitFacts, Splits};
 use crate::tag::WindowedSentences;
 use crate::tagger::Tagger;
 use crate::tagger_folder::{CRF_SCORES, SETTINGS, TaggerFolder, TaggerSettings};
@@ -53,6 +53,9 @@ pub struct Outcome {
     pub dev: SplitOutcome,
     /// Scores on the test data, if there is any.
     pub test: Option<SplitOutcome>,
+    /// Whether `scores.json` has scores on test data that were given before and not now.
+    #[serde(skip)]
+    pub has_earlier_test: bool,
 }
 
 /// Micro scores on a split, by the rules of conlleval.
@@ -66,6 +69,25 @@ pub struct SplitOutcome {
     pub recall: f64,
     /// Harmonic mean of both.
     pub f1: f64,
+    /// Gold entities; none where an earlier version wrote it.
+    #[serde(default)]
+    pub support: Option<u64>,
+    /// How many of them no tags say: they count as missed.
+    #[serde(default)]
+    pub left_out: usize,
+}
+
+impl SplitOutcome {
+    /// F1, if there was an entity to find.
+    #[must_use]
+    pub fn f1_if_any(&self) -> Option<f64> {
+        (self.support != Some(0)).then_some(self.f1)
+    }
+
+    /// Whether it is about this split.
+    fn is_of(&self, split: &Split) -> bool {
+        self.hash == split.facts.hash && self.left_out == split.left_out.len()
+    }
 }
 
 /// `scores.json`.
@@ -117,7 +139,7 @@ impl Standing {
             return Self::Damaged(damage);
         }
         match outcome.check_predictions(splits) {
-            Ok(()) => Self::Finished(outcome),
+            Ok(()) => Self::Finished(outcome.about(splits)),
             Err(why) => Self::Tagger { outcome, why },
         }
     }
@@ -127,6 +149,14 @@ impl Outcome {
     /// Whether some epoch found an entity of the development data.
     pub fn has_found_something(&self) -> bool {
         self.dev.f1 > 0.0
+    }
+
+    /// The same without scores on test data that nobody has named now: they are no result of this call.
+    fn about(mut self, splits: &Splits) -> Self {
+        if splits.test.is_none() {
+            self.has_earlier_test = self.test.take().is_some();
+        }
+        self
     }
 
     /// Refuses a tagger that is not the one that these scores are of.
@@ -152,15 +182,17 @@ impl Outcome {
     /// Refuses scores of other data, and predictions that are damaged.
     fn check_predictions(&self, splits: &Splits) -> Result<(), String> {
         if let Some(test) = &splits.test
-            && self.test.as_ref().is_none_or(|scored| scored.hash != test.facts.hash)
+            && self.test.as_ref().is_none_or(|scored| !scored.is_of(test))
         {
             return Err(format!("it has no scores on {}", test.path.display()));
+        }
+        if !self.dev.is_of(&splits.dev) {
+            return Err("its scores on the development data leave out entities that no tags say".to_owned());
         }
         for (split, file) in [(Some(&splits.dev), PREDICTIONS_DEV), (splits.test.as_ref(), PREDICTIONS_TEST)]
         {
             let Some(split) = split else { continue };
-            let gold = Gold { path: &split.path, sentences: &split.sentences };
-            predictions::read(&self.run.join(file), Some(gold)).map_err(|error| error.to_string())?;
+            predictions::read(&self.run.join(file), Some(split.gold())).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -223,15 +255,10 @@ impl Run<'_> {
             let windowed =
                 WindowedSentences::new(&split.sentences, task.start.tokenizer(), &recipe.windows());
             let predicted = task.tags(tagger, &windowed, &device);
-            let predictions = Predictions { sentences: split.sentences.clone(), predicted };
-            predictions::write(
-                &self.folder.path().join(file),
-                &predictions.sentences,
-                &predictions.predicted,
-            )?;
-            let bootstrap = Bootstrap { seed: recipe.seed, ..Bootstrap::default() };
-            let settings = Settings { bootstrap, ..Settings::default() };
-            let evaluation = evaluate(&[predictions], Some(&seen), settings)
+            let predictions = Predictions::of(split.gold(), predicted);
+            predictions::write(&self.folder.path().join(file), &predictions)?;
+            // With the settings that `electra eval ner` has as default: one result has one interval.
+            let evaluation = evaluate(&[predictions], Some(&seen), Settings::default())
                 .expect("every word has a tag, and a split has words");
             let micro = evaluation.default.micro;
             outcomes.push(SplitOutcome {
@@ -239,6 +266,8 @@ impl Run<'_> {
                 precision: micro.precision,
                 recall: micro.recall,
                 f1: micro.f1,
+                support: Some(micro.gold),
+                left_out: split.left_out.len(),
             });
             let unknown_tags = task.labels.unknown(&split.sentences);
             details.insert(name, Details { data: split.facts.clone(), unknown_tags, evaluation });
@@ -263,6 +292,7 @@ impl Run<'_> {
             weights_hash: Some(self.weights_hash()?),
             dev: outcomes.next().expect("there is development data"),
             test: outcomes.next(),
+            has_earlier_test: false,
         };
         let overlaps = Overlap::all(self.splits, recipe.train.max_sentences);
         let mut warnings = overlap::warnings(self.splits, &overlaps);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::labels::LabelSet;
 use crate::overlap::Overlap;
-use crate::splits::Splits;
+use crate::splits::{Split, Splits};
 use crate::start::Lineage;
 
 /// The first line of the log.
@@ -52,4 +52,29 @@ impl UnknownTags {
             })
             .collect()
     }
+}
+
+/// A sentence for each split of which something is left out.
+pub(super) fn left_out_notes(train: &Split, splits: &Splits) -> Vec<String> {
+    let mut notes = Vec::new();
+    let given =
+        [("training", Some(train)), ("development", Some(&splits.dev)), ("test", splits.test.as_ref())];
+    for (name, split) in given {
+        let Some(split) = split else { continue };
+        let (left_out, answers) = (split.left_out.len(), split.facts.answers);
+        if left_out > 0 {
+            let fate = if name == "training" { "are not learned from" } else { "count as missed" };
+            let all = left_out + split.facts.entities;
+            notes.push(format!(
+                "{left_out} of {all} entities of the {name} data are not made of whole words, which no tags can say: they {fate}"
+            ));
+        }
+        if answers.total() > 0 {
+            notes.push(format!(
+                "{} rejected and {} ignored records of the {name} data are passed over",
+                answers.rejected, answers.ignored
+            ));
+        }
+    }
+    notes
 }

@@ -1,21 +1,24 @@
 //! How far scores would move with other sentences: bootstrap interval and paired test.
 //!
-//! The unit is the sentence: each resample draws as many sentences as there are, with replacement,
-//! and computes micro F1 from their counts, which are summed over runs beforehand. So it tells how
-//! much the choice of test sentences matters; runs (seeds) are taken as they are.
+//! The unit is the document where at least two are known, and the sentence otherwise: sentences of one
+//! document are right and wrong together, and drawn one by one they promise more than they hold. Each
+//! resample draws as many units as there are, with replacement, and computes micro F1 from their
+//! counts, which are summed over runs beforehand. So it tells how much the choice of the test data
+//! matters; runs (seeds) are taken as they are.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Counts;
+use crate::Sentence;
 
 /// How to resample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Number of resamples, at least 1.
     pub resamples: usize,
-    /// The same seed draws the same sentences.
+    /// The same seed draws the same units.
     pub seed: u64,
 }
 
@@ -26,8 +29,69 @@ impl Default for Bootstrap {
     }
 }
 
+/// What a resample draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Sentence by sentence.
+    #[default]
+    Sentence,
+    /// All sentences of a document together.
+    Document,
+}
+
+impl Unit {
+    /// More than one of them.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Sentence => "sentences",
+            Self::Document => "documents",
+        }
+    }
+}
+
+/// How sentences are put together to be drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Units {
+    /// What one of them is.
+    pub unit: Unit,
+    /// How many sentences each has, in their order.
+    sizes: Vec<usize>,
+}
+
+impl Units {
+    /// Documents if the sentences are of at least two, otherwise each sentence by itself.
+    #[must_use]
+    pub fn of(sentences: &[Sentence]) -> Self {
+        let documents = sentences.chunk_by(|a, b| a.document == b.document);
+        let sizes: Vec<usize> = documents.map(<[Sentence]>::len).collect();
+        match sizes.len() {
+            0 | 1 => Self::sentences(sentences.len()),
+            _ => Self { unit: Unit::Document, sizes },
+        }
+    }
+
+    /// So many sentences, each by itself.
+    #[must_use]
+    pub fn sentences(number: usize) -> Self {
+        Self { unit: Unit::Sentence, sizes: vec![1; number] }
+    }
+
+    /// The counts of each unit, from those of each sentence.
+    fn counts(&self, mut sentences: &[Counts]) -> Vec<Counts> {
+        assert_eq!(sentences.len(), self.sizes.iter().sum::<usize>(), "units of other sentences");
+        let mut unit = |&size: &usize| {
+            let (these, others) = sentences.split_at(size);
+            sentences = others;
+            these.iter().copied().sum()
+        };
+        self.sizes.iter().map(&mut unit).collect()
+    }
+}
+
 /// Where 95 % of the resamples lie: between their 2.5 and 97.5 percentiles.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// 2.5 percentile.
     pub low: f64,
@@ -37,6 +101,23 @@ pub struct Interval {
     pub resamples: usize,
     /// Their seed.
     pub seed: u64,
+    /// What was drawn; sentences where an earlier version wrote it.
+    #[serde(default)]
+    pub unit: Unit,
+    /// How many of them there are; none where an earlier version wrote it.
+    #[serde(default)]
+    pub units: Option<usize>,
+}
+
+impl Interval {
+    /// What was drawn, in words: `12 documents`.
+    #[must_use]
+    pub fn drawn(&self) -> String {
+        match self.units {
+            Some(units) => format!("{units} {}", self.unit.plural()),
+            None => self.unit.plural().to_owned(),
+        }
+    }
 }
 
 /// Micro F1 of two systems on the same sentences.
@@ -61,11 +142,11 @@ pub struct Difference {
 /// The interval of micro F1, from the counts of each sentence.
 ///
 /// # Panics
-/// If there is no sentence or no resample.
+/// If there is no sentence or no resample, or the units are of other sentences.
 #[must_use]
-pub fn f1_interval(sentences: &[Counts], settings: Bootstrap) -> Interval {
-    let sentences: Vec<[Counts; 1]> = sentences.iter().map(|&counts| [counts]).collect();
-    interval(resample(&sentences, settings).map(|[counts]| counts.f1()), settings)
+pub fn f1_interval(sentences: &[Counts], units: &Units, settings: Bootstrap) -> Interval {
+    let counts: Vec<[Counts; 1]> = units.counts(sentences).into_iter().map(|counts| [counts]).collect();
+    interval(resample(&counts, settings).map(|[counts]| counts.f1()), units, settings)
 }
 
 /// Compares two systems, from their counts of each sentence, in the same order.
@@ -73,11 +154,16 @@ pub fn f1_interval(sentences: &[Counts], settings: Bootstrap) -> Interval {
 /// Runs of a system may be summed before: F1 does not depend on how many there are.
 ///
 /// # Panics
-/// If there is no sentence or no resample, or the numbers of sentences differ.
+/// If there is no sentence or no resample, or the units are of other sentences.
 #[must_use]
-pub fn paired_bootstrap(first: &[Counts], second: &[Counts], settings: Bootstrap) -> Difference {
-    assert_eq!(first.len(), second.len(), "two systems were scored on different sentences");
-    let pairs: Vec<[Counts; 2]> = first.iter().zip(second).map(|(&a, &b)| [a, b]).collect();
+pub fn paired_bootstrap(
+    first: &[Counts],
+    second: &[Counts],
+    units: &Units,
+    settings: Bootstrap,
+) -> Difference {
+    let pairs = units.counts(first).into_iter().zip(units.counts(second));
+    let pairs: Vec<[Counts; 2]> = pairs.map(|(a, b)| [a, b]).collect();
     let [f1, against_f1] = [first, second].map(|counts| counts.iter().copied().sum::<Counts>().f1());
     let difference = f1 - against_f1;
     let resampled: Vec<f64> = resample(&pairs, settings).map(|[a, b]| a.f1() - b.f1()).collect();
@@ -91,20 +177,17 @@ pub fn paired_bootstrap(first: &[Counts], second: &[Counts], settings: Bootstrap
         difference,
         wins: wins / settings.resamples as f64,
         p_value: (1 + extreme) as f64 / (1 + settings.resamples) as f64,
-        interval: interval(resampled, settings),
+        interval: interval(resampled, units, settings),
     }
 }
 
 /// The summed counts of each resample.
-fn resample<const N: usize>(
-    sentences: &[[Counts; N]],
-    settings: Bootstrap,
-) -> impl Iterator<Item = [Counts; N]> {
-    assert!(!sentences.is_empty() && settings.resamples > 0, "nothing to resample");
-    let all = sentences.len();
+fn resample<const N: usize>(units: &[[Counts; N]], settings: Bootstrap) -> impl Iterator<Item = [Counts; N]> {
+    assert!(!units.is_empty() && settings.resamples > 0, "nothing to resample");
+    let all = units.len();
     // Most sentences of most data have no entity: they are drawn, but there is nothing to add.
     let nothing = [Counts::default(); N];
-    let filled: Vec<[Counts; N]> = sentences.iter().filter(|&counts| *counts != nothing).copied().collect();
+    let filled: Vec<[Counts; N]> = units.iter().filter(|&counts| *counts != nothing).copied().collect();
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     (0..settings.resamples).map(move |_| {
         let mut sum = nothing;
@@ -119,11 +202,18 @@ fn resample<const N: usize>(
     })
 }
 
-fn interval(values: impl IntoIterator<Item = f64>, settings: Bootstrap) -> Interval {
+fn interval(values: impl IntoIterator<Item = f64>, units: &Units, settings: Bootstrap) -> Interval {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);
     let Bootstrap { resamples, seed } = settings;
-    Interval { low: quantile(&values, 0.025), high: quantile(&values, 0.975), resamples, seed }
+    Interval {
+        low: quantile(&values, 0.025),
+        high: quantile(&values, 0.975),
+        resamples,
+        seed,
+        unit: units.unit,
+        units: Some(units.sizes.len()),
+    }
 }
 
 /// Linear between the two nearest of the sorted values.
@@ -136,6 +226,14 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn f1_interval(sentences: &[Counts], settings: Bootstrap) -> Interval {
+        super::f1_interval(sentences, &Units::sentences(sentences.len()), settings)
+    }
+
+    fn paired_bootstrap(first: &[Counts], second: &[Counts], settings: Bootstrap) -> Difference {
+        super::paired_bootstrap(first, second, &Units::sentences(first.len()), settings)
+    }
 
     /// A sentence with one gold and one predicted entity: micro F1 is then the share of hits.
     fn one(hit: bool) -> Counts {
@@ -154,6 +252,46 @@ mod tests {
         let interval = f1_interval(&hits((0..400).map(|i| i % 2 == 0)), SETTINGS);
         assert!((interval.low - 0.451).abs() < 0.006, "{interval:?}");
         assert!((interval.high - 0.549).abs() < 0.006, "{interval:?}");
+    }
+
+    /// So many sentences of one word, in documents of these sizes.
+    fn in_documents(sizes: &[usize]) -> Vec<Sentence> {
+        let sentence = |document| Sentence {
+            tokens: vec!["a".to_owned()],
+            tags: vec!["O".to_owned()],
+            document,
+            line: 1,
+        };
+        sizes.iter().enumerate().flat_map(|(document, &size)| vec![sentence(document); size]).collect()
+    }
+
+    #[test]
+    fn documents_are_drawn_whole_where_they_are_known() {
+        // Twelve documents of 25 sentences, eight of them right and four wrong as wholes.
+        let counts = hits((0..300).map(|i| i / 25 % 3 > 0));
+        let units = Units::of(&in_documents(&[25; 12]));
+        let by_document = super::f1_interval(&counts, &units, SETTINGS);
+        // Binomial of 12: standard error sqrt(2/3 * 1/3 / 12) = .136, against .027 of 300.
+        assert_eq!(by_document.drawn(), "12 documents");
+        assert!(by_document.low < 0.45 && by_document.high > 0.88, "{by_document:?}");
+        let by_sentence = f1_interval(&counts, SETTINGS);
+        assert_eq!(by_sentence.drawn(), "300 sentences");
+        assert!(by_sentence.low > 0.6 && by_sentence.high < 0.73, "{by_sentence:?}");
+        // A difference is drawn in the same way.
+        let other = hits((0..300).map(|i| i / 25 % 3 > 1));
+        let difference = super::paired_bootstrap(&counts, &other, &units, SETTINGS);
+        assert_eq!(difference.interval.unit, Unit::Document);
+        assert!(difference.interval.high - difference.interval.low > 0.4, "{difference:?}");
+    }
+
+    #[test]
+    fn one_document_alone_is_drawn_by_its_sentences() {
+        assert_eq!(Units::of(&in_documents(&[7])), Units::sentences(7));
+        // Documents of one sentence give the interval of their sentences, to the bit.
+        let counts = hits((0..40).map(|i| i % 3 > 0));
+        let documents = super::f1_interval(&counts, &Units::of(&in_documents(&[1; 40])), SETTINGS);
+        let sentences = f1_interval(&counts, SETTINGS);
+        assert_eq!((documents.low, documents.high), (sentences.low, sentences.high));
     }
 
     #[test]

@@ -25,18 +25,18 @@ impl Confusion {
     #[must_use]
     pub fn of(comparison: &Comparison) -> Self {
         let spans = comparison.sentences().iter().flat_map(|spans| spans.gold.iter().chain(&spans.predicted));
-        let types: BTreeSet<&str> = spans.map(|span| span.kind.as_str()).collect();
+        let left_out = || comparison.sentences().iter().flat_map(|spans| &spans.left_out).map(String::as_str);
+        let types: BTreeSet<&str> = spans.map(|span| span.kind.as_str()).chain(left_out()).collect();
         let types: Vec<&str> = types.into_iter().collect();
         let outside = types.len();
+        let number = |kind: &str| types.binary_search(&kind).expect("every type is listed");
         let mut counts = vec![vec![0; outside + 1]; outside + 1];
         for found in comparison.matches() {
-            let [gold, predicted] = [found.gold, found.predicted].map(|span| {
-                span.map_or(outside, |span| {
-                    types.binary_search(&span.kind.as_str()).expect("every type of a span is listed")
-                })
-            });
+            let [gold, predicted] =
+                [found.gold, found.predicted].map(|span| span.map_or(outside, |span| number(&span.kind)));
             counts[gold][predicted] += 1;
         }
+        left_out().for_each(|kind| counts[number(kind)][outside] += 1);
         let labels = types.into_iter().chain(["O"]).map(str::to_owned).collect();
         Self { labels, counts }
     }

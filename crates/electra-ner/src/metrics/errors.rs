@@ -14,7 +14,8 @@
 //! - gold = correct + type + boundary + type and boundary + missed,
 //! - predicted = correct + type + boundary + type and boundary + spurious.
 //!
-//! A gold entity that the prediction splits in two is one boundary error and one spurious entity.
+//! A gold entity that the prediction splits in two is one boundary error and one spurious entity. A
+//! gold entity that no tags say is missed.
 
 use std::cmp::Reverse;
 
@@ -91,7 +92,7 @@ impl ErrorClasses {
     /// Counts the classes of a comparison.
     #[must_use]
     pub fn of(comparison: &Comparison) -> Self {
-        let mut classes = Self::default();
+        let mut classes = Self { missed: comparison.left_out(), ..Self::default() };
         for found in comparison.matches() {
             *match found.class {
                 ErrorClass::Correct => &mut classes.correct,
@@ -121,14 +122,14 @@ impl ErrorClasses {
 
 impl Comparison {
     /// Every entity, paired as the module's description says; sentence by sentence, from left to
-    /// right.
+    /// right. Those that no tags say have no place among them.
     pub fn matches(&self) -> impl Iterator<Item = Match<'_>> {
         self.sentences().iter().enumerate().flat_map(|(sentence, spans)| pair(sentence, spans))
     }
 }
 
 fn pair(sentence: usize, spans: &SentenceSpans) -> Vec<Match<'_>> {
-    let SentenceSpans { gold, predicted } = spans;
+    let SentenceSpans { gold, predicted, .. } = spans;
     let mut candidates = Vec::new();
     for (g, gold) in gold.iter().enumerate() {
         // Ends ascend, so whatever ends before this entity begins is in front.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::one_scheme::{Common, OneScheme};
 use super::{
     Bootstrap, Comparison, Confusion, ErrorClasses, Interval, MetricsError, Mode, Scores, SeenEntities,
-    SeenRecall, StrictScheme, f1_interval,
+    SeenRecall, StrictScheme, Units, f1_interval,
 };
 use crate::Sentence;
 use crate::predictions::Predictions;
@@ -15,7 +16,8 @@ pub struct Settings {
     /// Whether interval, recall of seen entities, errors and confusion are about the entities of
     /// strict mode; otherwise about those of default mode.
     pub strict: bool,
-    /// Scheme of strict mode; the letters of the gold tags tell if it is not given.
+    /// Scheme of strict mode, to which all tags must belong; if it is not given, that of gold and
+    /// prediction, or IOB2 if they differ.
     pub scheme: Option<StrictScheme>,
     /// How to resample.
     pub bootstrap: Bootstrap,
@@ -36,7 +38,9 @@ pub struct Evaluation {
     pub strict_refused: Option<String>,
     /// The mode of everything below: `default` or `strict`.
     pub analysed: &'static str,
-    /// Where micro F1 might be with other sentences.
+    /// Gold entities that no tags say, over all runs; they count as missed everywhere above and below.
+    pub left_out: u64,
+    /// Where micro F1 might be with other documents or sentences.
     pub f1_interval: Interval,
     /// Recall of entities that the training data has or lacks; none without training data.
     pub seen: Option<SeenRecall>,
@@ -83,18 +87,21 @@ pub fn evaluate(
     train: Option<&SeenEntities>,
     settings: Settings,
 ) -> Result<Evaluation, EvaluationError> {
+    let common = Common::of(runs);
     let compare = |mode| {
         let compared = runs.iter().enumerate().map(|(run, predictions)| {
-            let gold: Vec<&[String]> = predictions.sentences.iter().map(|s| s.tags.as_slice()).collect();
-            Comparison::new(&gold, &predictions.predicted, mode)
+            let OneScheme { gold, predicted } = match (mode, settings.scheme) {
+                (Mode::Default, _) => common.for_default(predictions),
+                (Mode::Strict(_), Some(_)) => OneScheme::as_written(predictions),
+                (Mode::Strict(_), None) => common.for_strict(predictions),
+            };
+            Comparison::new(&gold, &predicted, mode)
+                .map(|comparison| comparison.with_left_out(&predictions.left_out))
                 .map_err(|source| EvaluationError { run, source })
         });
         compared.collect::<Result<Vec<_>, _>>().map(Comparison::pooled)
     };
-    let scheme = settings.scheme.unwrap_or_else(|| {
-        let sentences = runs.iter().flat_map(|run| &run.sentences);
-        StrictScheme::detect(sentences.flat_map(|sentence| &sentence.tags))
-    });
+    let scheme = settings.scheme.unwrap_or(common.strict());
     let default = compare(Mode::Default)?;
     let default_scores = Scores::of(&default);
     let (strict, strict_refused) = match compare(Mode::Strict(scheme)) {
@@ -111,7 +118,8 @@ pub fn evaluate(
         strict: strict_scores,
         strict_refused,
         analysed: comparison.mode().name(),
-        f1_interval: f1_interval(&comparison.sentence_counts(), settings.bootstrap),
+        left_out: comparison.left_out(),
+        f1_interval: f1_interval(&comparison.sentence_counts(), &Units::of(sentences), settings.bootstrap),
         seen: train.map(|seen| SeenRecall::of(&comparison, sentences, seen)),
         errors: ErrorClasses::of(&comparison),
         confusion: Confusion::of(&comparison),

@@ -71,6 +71,9 @@ impl Scores {
                 counts.gold += 1;
                 counts.correct += u64::from(sentence.has_predicted(span));
             }
+            for kind in &sentence.left_out {
+                counts.entry(kind).or_default().gold += 1;
+            }
             for span in &sentence.predicted {
                 counts.entry(&span.kind).or_default().predicted += 1;
             }

@@ -44,8 +44,8 @@ pub struct Recall {
     pub gold: u64,
     /// Found with the right bounds and type.
     pub correct: u64,
-    /// Their ratio; 0 if there is nothing to find.
-    pub recall: f64,
+    /// Their ratio; none if there is nothing to find.
+    pub recall: Option<f64>,
 }
 
 /// Recall by what the training data has.
@@ -53,7 +53,7 @@ pub struct Recall {
 pub struct SeenRecall {
     /// Entities that the training data has with the same surface form and type.
     pub seen: Recall,
-    /// All others, also those it has with another type.
+    /// All others, also those it has with another type, and those that no tags say.
     pub unseen: Recall,
 }
 
@@ -73,9 +73,10 @@ impl SeenRecall {
                 part.gold += 1;
                 part.correct += u64::from(spans.has_predicted(span));
             }
+            recall.unseen.gold += spans.left_out.len() as u64;
         }
         for part in [&mut recall.seen, &mut recall.unseen] {
-            part.recall = ratio(part.correct, part.gold);
+            part.recall = (part.gold > 0).then(|| ratio(part.correct, part.gold));
         }
         recall
     }

@@ -47,7 +47,10 @@ impl Display for Scores {
             None => write!(f, "{:width$} no type occurs", "macro")?,
         }
         writeln!(f)?;
-        ratios(f, "weighted", width, &self.weighted)?;
+        match self.micro.gold {
+            0 => write!(f, "{:width$} no gold entity", "weighted")?,
+            _ => ratios(f, "weighted", width, &self.weighted)?,
+        }
         writeln!(f)
     }
 }
@@ -62,9 +65,27 @@ fn ratios(f: &mut Formatter<'_>, name: &str, width: usize, average: &Average) ->
 }
 
 fn with_counts(f: &mut Formatter<'_>, name: &str, width: usize, scores: &TypeScores) -> fmt::Result {
-    let TypeScores { precision, recall, f1, gold, predicted, correct } = *scores;
-    ratios(f, name, width, &Average { precision, recall, f1 })?;
-    writeln!(f, " {gold:8} {predicted:9} {correct:8}")
+    let [precision, recall, f1] = scores.percents();
+    let TypeScores { gold, predicted, correct, .. } = scores;
+    writeln!(f, "{name:width$} {precision:>9} {recall:>7} {f1:>7} {gold:8} {predicted:9} {correct:8}")
+}
+
+/// A ratio in percent; `-` where there is nothing to divide by, which is no number.
+pub(crate) fn percent_of(ratio: f64, denominator: u64) -> String {
+    if denominator == 0 { "-".to_owned() } else { format!("{:.2}", 100.0 * ratio) }
+}
+
+impl TypeScores {
+    /// Precision, recall and F1 in percent; `-` for precision where nothing was predicted, and for recall
+    /// and F1 where there was nothing to find.
+    #[must_use]
+    pub fn percents(&self) -> [String; 3] {
+        [
+            percent_of(self.precision, self.predicted),
+            percent_of(self.recall, self.gold),
+            percent_of(self.f1, self.gold),
+        ]
+    }
 }
 
 /// The table of the mode that was analysed, a line on the other mode, and everything else.
@@ -82,8 +103,18 @@ impl Display for Evaluation {
                 writeln!(f, "mode strict: no scores, {}", reason.as_deref().unwrap_or_default())?;
             }
         }
-        let micro = self.scores().micro.f1;
-        writeln!(f, "micro F1 {:.2}, 95 % interval {}", 100.0 * micro, self.f1_interval)?;
+        let [_, _, micro] = self.scores().micro.percents();
+        match self.scores().micro.gold {
+            0 => writeln!(f, "micro F1 -: there is no gold entity to find")?,
+            _ => writeln!(f, "micro F1 {micro}, 95 % interval {}", self.f1_interval)?,
+        }
+        if self.left_out > 0 {
+            writeln!(
+                f,
+                "{} gold entities are not made of whole words, which no tags can say: they count as missed",
+                self.left_out
+            )?;
+        }
         if let Some(seen) = &self.seen {
             writeln!(f, "recall of entities seen in training {}, of others {}", seen.seen, seen.unseen)?;
         }
@@ -92,11 +123,11 @@ impl Display for Evaluation {
 }
 
 fn brief(f: &mut Formatter<'_>, scores: &Scores) -> fmt::Result {
-    let TypeScores { precision, recall, f1, gold, predicted, correct } = scores.micro;
-    let [precision, recall, f1] = [precision, recall, f1].map(|ratio| 100.0 * ratio);
+    let TypeScores { gold, predicted, correct, .. } = scores.micro;
+    let [precision, recall, f1] = scores.micro.percents();
     writeln!(
         f,
-        "{}: precision {precision:.2}, recall {recall:.2}, F1 {f1:.2} ({correct} of {gold} found, {predicted} predicted)",
+        "{}: precision {precision}, recall {recall}, F1 {f1} ({correct} of {gold} found, {predicted} predicted)",
         scores.mode
     )
 }
@@ -105,10 +136,11 @@ impl Display for Interval {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.2} to {:.2} ({} resamples of the sentences, seed {})",
+            "{:.2} to {:.2} ({} resamples of the {}, seed {})",
             100.0 * self.low,
             100.0 * self.high,
             self.resamples,
+            self.drawn(),
             self.seed
         )
     }
@@ -116,7 +148,8 @@ impl Display for Interval {
 
 impl Display for Recall {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} ({} of {})", 100.0 * self.recall, self.correct, self.gold)
+        let recall = percent_of(self.recall.unwrap_or_default(), self.gold);
+        write!(f, "{recall} ({} of {})", self.correct, self.gold)
     }
 }
 

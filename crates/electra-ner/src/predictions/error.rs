@@ -3,17 +3,26 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use electra_text::corpus::CorpusError;
+
+use crate::read::ReadError;
+
 /// An error about predictions: each names the file, the line and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PredictionsError {
-    /// A file could not be read.
-    #[error("cannot read {path}")]
-    Read {
+    /// The file could not be read or decompressed.
+    #[error(transparent)]
+    Content(#[from] CorpusError),
+    /// The file does not hold a tag of a scheme for each token.
+    #[error(
+        "{path} cannot be read as predictions; give columns with a token first and with the gold and the predicted tag last, or with `--gold` columns or JSON lines with the predicted tag alone (`--pred-column` names its column)"
+    )]
+    Form {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Where and why.
+        source: Box<ReadError>,
     },
     /// A file could not be written.
     #[error("cannot write {path}")]
@@ -36,51 +45,9 @@ pub enum PredictionsError {
         /// The other one.
         second: String,
     },
-    /// Bytes that are not UTF-8.
-    #[error("line {line} of {path} is not UTF-8; convert the file, for example with `iconv -t utf-8`")]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-    },
-    /// A line with one column.
-    #[error(
-        "line {line} of {path} has only {found:?}, expected a token and a tag; separate columns by a TAB or spaces and sentences by blank lines"
-    )]
-    OneColumn {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What the line holds.
-        found: String,
-    },
-    /// A line with another number of columns.
-    #[error(
-        "line {line} of {path} has {found} columns, expected {expected} as in line {first_line}; a token with a space in it needs TABs between columns"
-    )]
-    Ragged {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Its columns.
-        found: usize,
-        /// Columns of the first line that has any.
-        expected: usize,
-        /// That line, from 1.
-        first_line: usize,
-    },
-    /// No line with a token.
-    #[error("{path} is empty: no line has a token and a tag")]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
     /// Predicted tags alone, and no gold to compare them with.
     #[error(
-        "{path} has two columns, so it holds no gold tags; name the gold file with `--gold`, or give three columns: token, gold, predicted"
+        "{path} has predicted tags alone and no gold tags; name the gold file with `--gold`, or give three columns: token, gold, predicted"
     )]
     NoGold {
         /// The file.
@@ -126,7 +93,7 @@ pub enum PredictionsError {
     },
     /// Another gold entity.
     #[error(
-        "{place}: the gold tag is {found:?} there and {expected:?} in gold, which makes other entities; the predictions were made for another version of the gold file"
+        "{place}: the gold tag is {found:?} there and {expected:?} in gold, which makes other entities; the predictions were made for another version of the gold file: name the one that counts with `--gold`"
     )]
     OtherGold {
         /// Where the entity begins.

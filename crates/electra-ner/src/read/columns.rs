@@ -3,13 +3,28 @@
 use std::path::Path;
 
 use super::layout::{Layout, Number, Separator, is_number};
-use super::{Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
 
 /// What begins a line that stands for the boundary of a document.
 const DOCUMENT_MARK: &str = "-DOCSTART-";
 
 pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
     let layout = Layout::find(path, &token_lines(text), options)?;
+    read_with(path, text, layout)
+}
+
+/// Reads predicted tags, and the gold tags beside them.
+pub(super) fn read_predictions(
+    path: &Path,
+    text: &str,
+    column: Option<usize>,
+    has_gold: bool,
+) -> Result<Raw, ReadError> {
+    let layout = Layout::of_predictions(&token_lines(text), column, has_gold);
+    read_with(path, text, layout)
+}
+
+fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> {
     let mut sentences: Vec<RawSentence> = Vec::new();
     let mut open = RawSentence::default();
     let (mut marks_documents, mut comments) = (false, 0);
@@ -29,26 +44,30 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
         if is_blank || is_boundary || is_comment {
             continue;
         }
-        if let Some((token, tag)) = layout.token_and_tag(path, number, line)? {
+        if let Some(Cells { token, tag, gold }) = layout.cells(path, number, line)? {
             open.tokens.push(token.to_owned());
             open.tags.push(tag.to_owned());
+            open.gold.extend(gold.map(str::to_owned));
             open.lines.push(number);
         }
     }
     close(&mut open, &mut sentences);
     let Layout { separator, token, tag, .. } = layout;
     let format = Format::Columns { separator, token: token + 1, tag: tag + 1 };
-    Ok(Raw { format, sentences, marks_documents, comments, misaligned: Vec::new() })
+    let (misaligned, answers) = (Vec::new(), Answers::default());
+    Ok(Raw { format, sentences, marks_documents, comments, misaligned, answers })
+}
+
+/// What a line says.
+struct Cells<'a> {
+    token: &'a str,
+    tag: &'a str,
+    gold: Option<&'a str>,
 }
 
 impl Layout {
     /// What a line says; `None` if its number stands for no word of its own.
-    fn token_and_tag<'a>(
-        &self,
-        path: &Path,
-        line: usize,
-        text: &'a str,
-    ) -> Result<Option<(&'a str, &'a str)>, ReadError> {
+    fn cells<'a>(&self, path: &Path, line: usize, text: &'a str) -> Result<Option<Cells<'a>>, ReadError> {
         let cells = self.separator.cells(text);
         // A space within a token would move the columns behind it.
         let shifted = self.separator == Separator::Space && cells.len() != self.columns;
@@ -77,7 +96,7 @@ impl Layout {
         if token.is_empty() {
             return Err(ReadError::EmptyToken { path: path.to_owned(), line });
         }
-        Ok(Some((token, tag)))
+        Ok(Some(Cells { token, tag, gold: self.gold.map(|gold| cells[gold].trim()) }))
     }
 }
 

@@ -5,25 +5,30 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::spans::{CharSpan, MisalignedSpan, align, words};
-use super::{Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
 
 const TOKENS: &str = "tokens";
 const TAGS: [&str; 2] = ["ner_tags", "tags"];
 const TEXT: &str = "text";
 const SPANS: &str = "spans";
 const DOCUMENT: &str = "document";
+const ANSWER: &str = "answer";
 
 pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
     let mut format = None;
     let mut sentences: Vec<RawSentence> = Vec::new();
     let mut misaligned: Vec<MisalignedSpan> = Vec::new();
     let mut document = Document::default();
+    let mut answers = Answers::default();
     for (line, text) in lines(text).filter(|(_, text)| !text.trim().is_empty()) {
         let fields = serde_json::from_str(text).map_err(|error| {
             let path = path.to_owned();
             ReadError::BadJson { path, line, what: what(&error) }
         })?;
         let record = Record { path, line, fields };
+        if !record.is_accepted(&mut answers) {
+            continue;
+        }
         // The first record decides; another form later is a mistake, named by its missing field.
         let format = match format {
             Some(format) => format,
@@ -49,6 +54,7 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
         marks_documents: document.marked,
         comments: 0,
         misaligned,
+        answers,
     })
 }
 
@@ -83,6 +89,17 @@ struct Record<'a> {
 }
 
 impl Record<'_> {
+    /// Whether the annotator let the record stand; counts those that were not.
+    fn is_accepted(&self, answers: &mut Answers) -> bool {
+        match self.fields.get(ANSWER).and_then(Value::as_str) {
+            Some("reject") => answers.rejected += 1,
+            Some("ignore") => answers.ignored += 1,
+            // Data sets of questions have answers of another kind.
+            _ => return true,
+        }
+        false
+    }
+
     fn format(&self) -> Result<Format, ReadError> {
         let has = |name: &str| self.fields.contains_key(name);
         if has(TOKENS) && TAGS.iter().any(|name| has(name)) {

@@ -43,6 +43,8 @@ pub(super) struct Layout {
     pub columns: usize,
     pub token: usize,
     pub tag: usize,
+    /// Gold tags, where `tag` holds predicted ones.
+    pub gold: Option<usize>,
     /// Whether the first column numbers the tokens.
     pub numbered: bool,
 }
@@ -53,6 +55,47 @@ pub(super) struct Row<'a> {
     starts_sentence: bool,
 }
 
+/// Lines in columns.
+struct Rows<'a> {
+    separator: Separator,
+    /// How many columns most lines have.
+    columns: usize,
+    /// The lines with so many.
+    rows: Vec<Row<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    /// `lines` are those with tokens, each with whether a sentence starts there.
+    fn find(lines: &[(&'a str, bool)], separator: Option<Separator>) -> Self {
+        // Lines that begin with # may be comments, and say nothing unless there are no others.
+        let certain =
+            |with_hash: bool| lines.iter().filter(move |(line, _)| with_hash || !line.starts_with('#'));
+        let with_hash = certain(false).next().is_none();
+        let separator = separator.unwrap_or_else(|| {
+            let tabbed = certain(with_hash).filter(|(line, _)| Separator::Tab.cells(line).len() > 1).count();
+            if tabbed * 2 >= certain(with_hash).count() { Separator::Tab } else { Separator::Space }
+        });
+        let all = certain(with_hash)
+            .map(|&(line, starts_sentence)| Row { cells: separator.cells(line), starts_sentence });
+        let all: Vec<Row<'_>> = all.collect();
+        let columns = most_frequent(all.iter().map(|row| row.cells.len()));
+        Self { separator, columns, rows: all.into_iter().filter(|row| row.cells.len() == columns).collect() }
+    }
+
+    /// Whether nearly all lines have something like a tag in this column: one in ten may be wrong, and is
+    /// named when it is read.
+    fn holds_tags(&self, column: usize) -> bool {
+        let tags = self.rows.iter().filter(|row| looks_like_tag(row.cells[column].trim())).count();
+        tags * 10 >= self.rows.len() * 9
+    }
+
+    /// The types of a column of tags.
+    fn types(&self, column: usize) -> BTreeSet<&str> {
+        let tags = self.rows.iter().filter_map(|row| parse(row.cells[column].trim()));
+        tags.filter(|tag| tag.letter != 'O').map(|tag| tag.kind).collect()
+    }
+}
+
 impl Layout {
     /// Finds out what `options` do not say. `lines` are those with tokens, each with whether a
     /// sentence starts there.
@@ -61,40 +104,53 @@ impl Layout {
         lines: &[(&str, bool)],
         options: &ReadOptions,
     ) -> Result<Self, ReadError> {
-        // Lines that begin with # may be comments, and say nothing unless there are no others.
-        let certain =
-            |with_hash: bool| lines.iter().filter(move |(line, _)| with_hash || !line.starts_with('#'));
-        let with_hash = certain(false).next().is_none();
-        let separator = options.separator.unwrap_or_else(|| {
-            let tabbed = certain(with_hash).filter(|(line, _)| Separator::Tab.cells(line).len() > 1).count();
-            if tabbed * 2 >= certain(with_hash).count() { Separator::Tab } else { Separator::Space }
-        });
-        let all = certain(with_hash)
-            .map(|&(line, starts_sentence)| Row { cells: separator.cells(line), starts_sentence });
-        let all: Vec<Row<'_>> = all.collect();
-        let columns = most_frequent(all.iter().map(|row| row.cells.len()));
-        let rows: Vec<Row<'_>> = all.into_iter().filter(|row| row.cells.len() == columns).collect();
-
+        let all = Rows::find(lines, options.separator);
+        let Rows { separator, columns, ref rows } = all;
         // From 1 to from 0.
         let given = |column: Option<usize>| column.map(|column| column.saturating_sub(1));
         let tag = match given(options.tag_column) {
             Some(tag) => tag,
-            None => find_tags(path, &rows, columns, given(options.token_column))?,
+            None => find_tags(path, &all, given(options.token_column))?,
         };
-        let numbered = columns > 2 && tag != 0 && numbers_tokens(&rows);
+        let numbered = columns > 2 && tag != 0 && numbers_tokens(rows);
         let first = usize::from(numbered);
         let token = given(options.token_column).unwrap_or(if first == tag { first + 1 } else { first });
         if token == tag && columns > 1 {
             return Err(ReadError::OneColumn { path: path.to_owned(), column: tag + 1 });
         }
-        Ok(Layout { separator, columns, token, tag, numbered: numbered && token != 0 })
+        Ok(Layout { separator, columns, token, tag, gold: None, numbered: numbered && token != 0 })
+    }
+
+    /// The columns of predictions: the predicted tags in the column asked for, else in the last, and the
+    /// gold tags in the one before it, as the `conlleval` script reads them. If gold tags come from
+    /// elsewhere, the column before holds gold tags only if it shares a type with the predicted ones.
+    pub(super) fn of_predictions(lines: &[(&str, bool)], column: Option<usize>, has_gold: bool) -> Self {
+        let all = Rows::find(lines, None);
+        let Rows { separator, columns, ref rows } = all;
+        let tag = column.map_or(columns.saturating_sub(1), |column| column.saturating_sub(1));
+        let before = tag.checked_sub(1).filter(|&before| before > 0 && before < columns);
+        let is_numbered = || columns > 2 && numbers_tokens(rows);
+        let gold = before.filter(|&before| {
+            if !has_gold {
+                return before > 1 || !is_numbered() || all.holds_tags(before);
+            }
+            let (gold, predicted) = (all.types(before), all.types(tag.min(columns - 1)));
+            all.holds_tags(before)
+                && !gold.is_empty()
+                && (predicted.is_empty() || !gold.is_disjoint(&predicted))
+        });
+        let numbered = is_numbered() && gold != Some(1) && tag != 1;
+        let first = usize::from(numbered);
+        let token = if first == tag { first + 1 } else { first };
+        Layout { separator, columns, token, tag, gold, numbered }
     }
 
     /// Whether a line that begins with `#` is a token and no comment.
     pub(super) fn is_token(&self, line: &str) -> bool {
         let cells = self.separator.cells(line);
+        let holds_tag = |column: usize| looks_like_tag(cells.get(column).unwrap_or(&"").trim());
         cells.len() == self.columns
-            && looks_like_tag(cells.get(self.tag).unwrap_or(&"").trim())
+            && (holds_tag(self.tag) || self.gold.is_some_and(holds_tag))
             && !(self.numbered && is_number(cells[0]).is_none())
     }
 
@@ -105,29 +161,20 @@ impl Layout {
 }
 
 /// The last column of tags.
-fn find_tags(
-    path: &Path,
-    rows: &[Row<'_>],
-    columns: usize,
-    token: Option<usize>,
-) -> Result<usize, ReadError> {
+fn find_tags(path: &Path, all: &Rows<'_>, token: Option<usize>) -> Result<usize, ReadError> {
+    let (rows, columns) = (&all.rows, all.columns);
     let score = |column: usize| rows.iter().filter(|row| looks_like_tag(row.cells[column].trim())).count();
     let scores: Vec<usize> = (0..columns).map(score).collect();
-    // One line in ten may be wrong: it will be named when it is read.
-    let holds_tags = |&column: &usize| Some(column) != token && scores[column] * 10 >= rows.len() * 9;
+    let holds_tags = |&column: &usize| Some(column) != token && all.holds_tags(column);
     let candidates: Vec<usize> = (1..columns).filter(holds_tags).collect();
     let Some(&last) = candidates.last() else {
         let first = Some(0).filter(|_| columns > 1).filter(holds_tags);
         let best = || (0..columns).filter(|&c| scores[c] > 0 && c > 0).max_by_key(|&c| scores[c]);
         return Ok(first.or_else(best).unwrap_or(columns.saturating_sub(1)));
     };
-    let types = |column: usize| -> BTreeSet<&str> {
-        let tags = rows.iter().filter_map(|row| parse(row.cells[column].trim()));
-        tags.filter(|tag| tag.letter != 'O').map(|tag| tag.kind).collect()
-    };
-    let last_types = types(last);
+    let last_types = all.types(last);
     for &other in candidates.iter().filter(|&&other| other != last) {
-        let types = types(other);
+        let types = all.types(other);
         // A column without entities is no rival; neither are chunks, whose types are others.
         let is_rival = !types.is_empty() && (last_types.is_empty() || !types.is_disjoint(&last_types));
         if is_rival {

@@ -50,6 +50,14 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
     } else {
         writeln!(out, "  documents   no boundaries marked, all one document")?;
     }
+    if split.answers.total() > 0 {
+        writeln!(
+            out,
+            "  passed over {} rejected by an annotator, {} ignored",
+            counted(split.answers.rejected, "record"),
+            count(split.answers.ignored as u64)
+        )?;
+    }
     if split.comments > 0 {
         writeln!(out, "  comments    {}", counted(split.comments, "line"))?;
     }
@@ -84,7 +92,11 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
         )?;
     }
     if !split.misaligned_spans.is_empty() {
-        writeln!(out, "! left out    {}", counted(split.misaligned_spans.len(), "span"))?;
+        writeln!(
+            out,
+            "! left out    {}, which count as missed where they are scored",
+            counted(split.misaligned_spans.len(), "span")
+        )?;
         for span in &split.misaligned_spans {
             writeln!(out, "              {span}")?;
         }

@@ -6,8 +6,20 @@ use electra_ner::scheme::Scheme;
 
 /// What files do not say themselves, or say wrongly.
 #[derive(Args)]
-#[command(next_help_heading = "Form of the files")]
 pub struct ReadArguments {
+    #[command(flatten)]
+    form: FormArguments,
+    /// Scheme of the tags [default: told by the whole file]
+    #[arg(long, value_enum, ignore_case = true, value_name = "NAME", help_heading = FORM)]
+    scheme: Option<SchemeName>,
+}
+
+const FORM: &str = "Form of the files";
+
+/// The same without the scheme, for commands that find it out in any case.
+#[derive(Args)]
+#[command(next_help_heading = FORM)]
+pub struct FormArguments {
     /// How characters are written
     #[arg(long, value_enum, default_value_t = EncodingName::Utf8, value_name = "NAME")]
     encoding: EncodingName,
@@ -20,13 +32,10 @@ pub struct ReadArguments {
     /// Column of the tags, from 1 [default: the last that holds tags]
     #[arg(long, value_name = "N", value_parser = column)]
     tag_column: Option<usize>,
-    /// Scheme of the tags [default: told by the whole file]
-    #[arg(long, value_enum, ignore_case = true, value_name = "NAME")]
-    scheme: Option<SchemeName>,
     /// Names of the tags that JSON lines number from 0: O,B-PER,I-PER and so on
     #[arg(long, value_delimiter = ',', value_name = "TAGS")]
     labels: Option<Vec<String>>,
-    /// Leave out spans of characters that do not fit the words, instead of stopping
+    /// Leave out spans of characters that do not fit the words, instead of stopping; scores count them as missed
     #[arg(long)]
     skip_misaligned: bool,
 }
@@ -63,6 +72,20 @@ enum SchemeName {
 impl ReadArguments {
     /// The options as the readers take them.
     pub fn options(&self) -> ReadOptions {
+        let scheme = self.scheme.map(|scheme| match scheme {
+            SchemeName::Iob1 => Scheme::Iob1,
+            SchemeName::Iob2 => Scheme::Iob2,
+            SchemeName::Iobes => Scheme::Iobes,
+            SchemeName::Bilou => Scheme::Bilou,
+            SchemeName::Bmes => Scheme::Bmes,
+        });
+        ReadOptions { scheme, ..self.form.options() }
+    }
+}
+
+impl FormArguments {
+    /// The options as the readers take them.
+    pub fn options(&self) -> ReadOptions {
         ReadOptions {
             encoding: match self.encoding {
                 EncodingName::Utf8 => Encoding::Utf8,
@@ -75,13 +98,7 @@ impl ReadArguments {
             }),
             token_column: self.token_column,
             tag_column: self.tag_column,
-            scheme: self.scheme.map(|scheme| match scheme {
-                SchemeName::Iob1 => Scheme::Iob1,
-                SchemeName::Iob2 => Scheme::Iob2,
-                SchemeName::Iobes => Scheme::Iobes,
-                SchemeName::Bilou => Scheme::Bilou,
-                SchemeName::Bmes => Scheme::Bmes,
-            }),
+            scheme: None,
             labels: self.labels.clone(),
             skip_misaligned: self.skip_misaligned,
         }

@@ -1,0 +1,127 @@
+//! Gold and predicted tags in one scheme, as far as they are not.
+//!
+//! Tags of one scheme are compared as they are written, so that scores and token accuracy are those of
+//! seqeval. Schemes with own letters for the last token are read alike, whatever they call them, and where
+//! one side has such letters and the other has not, both are read in IOB2, as the readers convert.
+
+use std::borrow::Cow;
+
+use super::{Mode, StrictScheme, spans};
+use crate::predictions::Predictions;
+use crate::scheme::{self, Scheme};
+
+/// The tags of one run, both sides in one scheme.
+pub(super) struct OneScheme<'a> {
+    pub gold: Vec<Cow<'a, [String]>>,
+    pub predicted: Vec<Cow<'a, [String]>>,
+}
+
+/// What the schemes of gold and of all runs have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Common {
+    /// IOB1 or IOB2.
+    Iob,
+    /// BILOU alone.
+    Bilou,
+    /// IOBES, BILOU or BMES.
+    Ends,
+    /// Nothing.
+    Mixed,
+}
+
+/// How a tag is read.
+#[derive(Clone, Copy)]
+enum Reading {
+    AsWritten,
+    /// With the letters of IOBES.
+    Iobes,
+    /// As the readers convert.
+    Iob2,
+    /// What the scheme allows, in IOB2.
+    AllowedIob2,
+}
+
+impl Common {
+    pub(super) fn of(runs: &[Predictions]) -> Self {
+        let schemes = || runs.iter().flat_map(|run| [run.gold_scheme, run.predicted_scheme]);
+        if schemes().all(|scheme| scheme == Scheme::Bilou) {
+            Self::Bilou
+        } else if schemes().all(Scheme::marks_ends) {
+            Self::Ends
+        } else if schemes().any(Scheme::marks_ends) {
+            Self::Mixed
+        } else {
+            Self::Iob
+        }
+    }
+
+    /// The scheme in which both sides are compared strictly.
+    pub(super) fn strict(self) -> StrictScheme {
+        match self {
+            Self::Iob | Self::Mixed => StrictScheme::Iob2,
+            Self::Bilou => StrictScheme::Bilou,
+            Self::Ends => StrictScheme::Iobes,
+        }
+    }
+
+    /// The tags of a run for default mode.
+    pub(super) fn for_default(self, run: &Predictions) -> OneScheme<'_> {
+        let [gold, predicted] = [run.gold_scheme, run.predicted_scheme];
+        let reading = |scheme| match self {
+            Self::Bilou | Self::Ends => Reading::Iobes,
+            Self::Mixed => Reading::Iob2,
+            Self::Iob if gold == predicted || scheme == Scheme::Iob2 => Reading::AsWritten,
+            Self::Iob => Reading::Iob2,
+        };
+        OneScheme::new(run, reading(gold), reading(predicted))
+    }
+
+    /// The tags of a run for strict mode.
+    pub(super) fn for_strict(self, run: &Predictions) -> OneScheme<'_> {
+        let iob = |scheme| if scheme == Scheme::Iob1 { Reading::Iob2 } else { Reading::AsWritten };
+        match self {
+            Self::Iob => OneScheme::new(run, iob(run.gold_scheme), iob(run.predicted_scheme)),
+            Self::Bilou => OneScheme::as_written(run),
+            Self::Ends => OneScheme::new(run, Reading::Iobes, Reading::Iobes),
+            Self::Mixed if run.predicted_scheme.marks_ends() => {
+                OneScheme::new(run, Reading::Iob2, Reading::AllowedIob2)
+            }
+            Self::Mixed => OneScheme::new(run, Reading::Iob2, iob(run.predicted_scheme)),
+        }
+    }
+}
+
+impl<'a> OneScheme<'a> {
+    pub(super) fn as_written(run: &'a Predictions) -> Self {
+        Self::new(run, Reading::AsWritten, Reading::AsWritten)
+    }
+
+    fn new(run: &'a Predictions, gold: Reading, predicted: Reading) -> Self {
+        Self {
+            gold: run.sentences.iter().map(|sentence| gold.of(&sentence.tags)).collect(),
+            predicted: run.predicted.iter().map(|tags| predicted.of(tags)).collect(),
+        }
+    }
+}
+
+impl Reading {
+    fn of(self, tags: &[String]) -> Cow<'_, [String]> {
+        const PARSED: &str = "the tags were parsed when their scheme was found";
+        match self {
+            Self::AsWritten => Cow::Borrowed(tags),
+            Self::Iobes => Cow::Owned(scheme::in_letters_of_iobes(tags)),
+            Self::Iob2 => Cow::Owned(scheme::to_iob2(tags).expect(PARSED)),
+            Self::AllowedIob2 => {
+                let letters = scheme::in_letters_of_iobes(tags);
+                let allowed = spans(&letters, Mode::Strict(StrictScheme::Iobes)).expect(PARSED);
+                let mut read = vec!["O".to_owned(); tags.len()];
+                for span in allowed {
+                    for (at, tag) in read.iter_mut().enumerate().take(span.end).skip(span.start) {
+                        *tag = format!("{}-{}", if at == span.start { 'B' } else { 'I' }, span.kind);
+                    }
+                }
+                Cow::Owned(read)
+            }
+        }
+    }
+}
