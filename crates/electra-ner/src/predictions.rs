@@ -245,7 +245,7 @@ fn read_with(
     let file = read_predictions(path, form.column, form.labels, gold.is_some());
     let file = file.map_err(|source| match source {
         ReadError::Content(source) => PredictionsError::Content(source),
-        source => PredictionsError::Form { path: path.to_owned(), source: Box::new(source) },
+        reason => PredictionsError::Form { path: path.to_owned(), reason: Box::new(reason) },
     })?;
     let PredictedFile { predicted, gold: beside } = file;
     let (predicted, _) = without_left_out(predicted);

@@ -16,13 +16,14 @@ pub enum PredictionsError {
     Content(#[from] CorpusError),
     /// The file does not hold a tag of a scheme for each token.
     #[error(
-        "{path} cannot be read as predictions; give columns with a token first and with the gold and the predicted tag last, or with `--gold` columns or JSON lines with the predicted tag alone (`--pred-column` names its column)"
+        "{path} cannot be read as predictions: {}; give columns with a token first and with the gold and the predicted tag last, or with `--gold` columns or JSON lines with the predicted tag alone (`--pred-column` names its column)",
+        .reason.what()
     )]
     Form {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: Box<ReadError>,
+        reason: Box<ReadError>,
     },
     /// A file could not be written.
     #[error("cannot write {path}")]

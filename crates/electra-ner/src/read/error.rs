@@ -208,6 +208,12 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// What is wrong, without what to do about it where the file is one of labelled sentences.
+    pub(crate) fn what(&self) -> String {
+        let said = self.to_string();
+        said.rsplit_once("; ").map_or(said.clone(), |(what, _)| what.to_owned())
+    }
+
     /// An error about the scheme, with lines for places.
     pub(super) fn of_scheme(path: &Path, error: SchemeError, line: impl Fn(Place) -> usize) -> Self {
         let path = path.to_owned();
