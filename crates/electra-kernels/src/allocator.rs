@@ -5,6 +5,7 @@
 //! them: on AMX that halves the speed of a product.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::OnceLock;
 
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
@@ -17,6 +18,39 @@ const FROM: usize = 1024;
 /// for a line more than needed and begins within it, rather than for an aligned address: glibc before
 /// 2.38 does not find freed memory again that it aligned itself.
 pub struct CacheLines;
+
+/// What ends the process when the system gives no more memory.
+static EXHAUSTED: OnceLock<fn(usize) -> !> = OnceLock::new();
+
+/// From now on `end` is called, with the number of bytes asked for, when the system gives no more
+/// memory to [`CacheLines`]; without it the standard library aborts the process.
+///
+/// `end` runs on whatever thread asked, in the middle of anything, and must not need memory: what it
+/// asks for is refused without another call. Only the first call of this function counts.
+pub fn when_exhausted(end: fn(usize) -> !) {
+    let _ = EXHAUSTED.set(end);
+}
+
+/// `memory`, unless the system has refused these `bytes` and somebody wants to know.
+fn given(memory: *mut u8, bytes: usize) -> *mut u8 {
+    if memory.is_null() {
+        refused(bytes);
+    }
+    memory
+}
+
+#[cold]
+fn refused(bytes: usize) {
+    std::thread_local! {
+        static ENDING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    // A thread that is ending the process already is not told again.
+    if let Some(end) = EXHAUSTED.get()
+        && !ENDING.replace(true)
+    {
+        end(bytes);
+    }
+}
 
 /// What the system is asked for instead, if an allocation is to begin with a line.
 fn with_line(layout: Layout) -> Option<Layout> {
@@ -60,8 +94,8 @@ unsafe impl GlobalAlloc for CacheLines {
         // SAFETY: the caller's promise; a line more.
         unsafe {
             match with_line(layout) {
-                Some(larger) => begin(System.alloc(larger)),
-                None => System.alloc(layout),
+                Some(larger) => begin(given(System.alloc(larger), layout.size())),
+                None => given(System.alloc(layout), layout.size()),
             }
         }
     }
@@ -70,8 +104,8 @@ unsafe impl GlobalAlloc for CacheLines {
         // SAFETY: as above.
         unsafe {
             match with_line(layout) {
-                Some(larger) => begin(System.alloc_zeroed(larger)),
-                None => System.alloc_zeroed(layout),
+                Some(larger) => begin(given(System.alloc_zeroed(larger), layout.size())),
+                None => given(System.alloc_zeroed(layout), layout.size()),
             }
         }
     }
@@ -91,12 +125,12 @@ unsafe impl GlobalAlloc for CacheLines {
         let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (with_line(layout), with_line(new)) {
             // SAFETY: neither is touched.
-            (None, None) => unsafe { System.realloc(pointer, layout, size) },
+            (None, None) => unsafe { given(System.realloc(pointer, layout, size), size) },
             (Some(old), Some(larger)) => {
                 // SAFETY: as for `dealloc`; what was in front and the content were kept, up to the smaller size.
                 unsafe {
                     let before = offset(pointer);
-                    let memory = System.realloc(pointer.sub(before), old, larger.size());
+                    let memory = given(System.realloc(pointer.sub(before), old, larger.size()), size);
                     begin_moved(memory, before, layout.size().min(size))
                 }
             }

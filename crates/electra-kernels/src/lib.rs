@@ -18,7 +18,7 @@ mod memory;
 mod precision;
 mod workers;
 
-pub use allocator::CacheLines;
+pub use allocator::{CacheLines, when_exhausted};
 pub use block::{Affine, AttentionBlock, FeedForwardBlock, Norm};
 pub use composed::{AdamStep, AdamUpdated, is_f32, softplus, write_at_positions};
 pub use dropout::{Dropout, split_mix};
