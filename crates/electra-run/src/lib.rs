@@ -6,6 +6,7 @@
 //! - [`checkpoint`]: named blobs saved so that no crash loses the previous ones
 //! - [`durable`]: files that are whole or absent after a crash
 //! - [`lock`]: one live process per run folder
+//! - [`nearby`]: the folder that was meant, where the one above it was given
 //! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
 //! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
 //! - [`record`]: the log of metrics, TensorBoard's events, lines of progress
@@ -18,6 +19,7 @@ pub mod curve;
 pub mod durable;
 pub mod interrupt;
 pub mod lock;
+pub mod nearby;
 pub mod order;
 pub mod process;
 pub mod recipe;

@@ -60,7 +60,7 @@ pub enum ReportError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The description of the run is not JSON.
-    #[error("{path} is damaged: {source}")]
+    #[error("{path} is damaged: {source}; restore it from a copy")]
     Damaged {
         /// `run.json`.
         path: PathBuf,

@@ -32,7 +32,7 @@ pub enum CheckpointError {
     },
     /// Writing failed; what had been written was removed.
     #[error(
-        "the checkpoint of step {step} could not be saved: {path}: {source}; earlier checkpoints are intact"
+        "the checkpoint of step {step} could not be saved: {path}: {source}; earlier checkpoints are intact: make it possible to write there, and the same command goes on"
     )]
     Save {
         /// The step to be saved.

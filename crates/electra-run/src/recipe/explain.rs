@@ -7,6 +7,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::RecipeError;
 use super::tree::{Entry, Node, Origins, Part};
+use super::words::{expectation, finding, is_whole};
 
 /// The error for serde's `message` about the value at `path`.
 pub(super) fn explain(message: &str, path: &Path, origins: &Origins) -> RecipeError {
@@ -34,10 +35,22 @@ pub(super) fn explain(message: &str, path: &Path, origins: &Origins) -> RecipeEr
         .and_then(split_expected)
     {
         place.wrong_value(found, expected)
+    } else if let Some((_, expected)) = message.strip_prefix("invalid length ").and_then(split_expected) {
+        // serde takes an array for a table whose keys come in order.
+        place.wrong_value("sequence", expected)
+    } else if message.starts_with("wanted ") {
+        // Of a table where a name belongs, toml says how many entries it has.
+        place.wrong_value(OTHER_THAN_A_NAME, "string only")
     } else {
         origins.error(entry, Part::Value, message)
     }
 }
+
+/// Begins serde's name of a table that names its kind.
+const TAGGED: &str = "internally tagged enum ";
+
+/// What toml says it found where a name belongs and something else stands.
+const OTHER_THAN_A_NAME: &str = "unit variant";
 
 /// Where deserialization stopped.
 struct Place<'a> {
@@ -84,16 +97,23 @@ impl Place<'_> {
     fn wrong_value(&self, found: &str, expected: &str) -> RecipeError {
         let mut key = self.key.clone();
         let mut culprit = self.entry;
-        if !describes(found, culprit) {
+        if found != OTHER_THAN_A_NAME && !describes(found, culprit) {
             let inner = self.search(|_, entry| describes(found, entry));
             if !std::ptr::eq(inner, culprit) {
                 key = self.name_of(inner).map_or(key.clone(), |name| format!("{key}.{name}"));
                 culprit = inner;
             }
         }
-        let message = format!("`{key}` must be {}, not {}", expectation(expected), finding(found));
+        // A date is a table to serde.
+        let is_date = matches!(culprit.node, Node::Scalar(toml::Value::Datetime(_)));
+        let is_described = is_date || found == OTHER_THAN_A_NAME || describes(found, culprit);
+        let found = if is_described { description(culprit) } else { finding(found) };
+        let message = format!("`{key}` must be {}, not {found}", expectation(expected));
         let error = self.origins.error(culprit, Part::Value, message);
         match (&culprit.node, expected) {
+            (Node::Scalar(toml::Value::String(kind)), _) if expected.starts_with(TAGGED) => {
+                error.with_help(format!("write it as {{ kind = {kind:?} }}, with the keys that the kind has"))
+            }
             (Node::Scalar(toml::Value::Float(value)), _) if is_whole(expected) && value.fract() == 0.0 => {
                 error.with_help(format!("write it without a point or an exponent: {value:.0}"))
             }
@@ -109,21 +129,22 @@ impl Place<'_> {
         }
     }
 
-    /// The first entry below this place, outermost first, that `is_culprit`; else the place.
+    /// The outermost entry at or below this place that `is_culprit`, the first of several; else the
+    /// place.
     fn search(&self, is_culprit: impl Fn(&str, &Entry) -> bool) -> &Entry {
         let last = self.key.rsplit('.').next().unwrap_or("");
-        let mut culprit = None;
-        self.entry.walk(last, &mut |name, entry| {
-            if culprit.is_none() && is_culprit(name, entry) {
-                culprit = Some(entry);
+        let mut culprit: Option<(usize, &Entry)> = None;
+        self.entry.walk(last, 0, &mut |name, depth, entry| {
+            if culprit.is_none_or(|(found, _)| depth < found) && is_culprit(name, entry) {
+                culprit = Some((depth, entry));
             }
         });
-        culprit.unwrap_or(self.entry)
+        culprit.map_or(self.entry, |(_, entry)| entry)
     }
 
     fn name_of(&self, wanted: &Entry) -> Option<String> {
         let mut found = None;
-        self.entry.walk("", &mut |name, entry| {
+        self.entry.walk("", 0, &mut |name, _, entry| {
             if std::ptr::eq(entry, wanted) && !name.is_empty() {
                 found = Some(name.to_owned());
             }
@@ -194,38 +215,19 @@ fn describes(found: &str, entry: &Entry) -> bool {
     }
 }
 
-fn is_whole(expected: &str) -> bool {
-    matches!(expected, "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize")
-        || expected.starts_with("a nonzero")
-}
-
 fn is_number(expected: &str) -> bool {
     is_whole(expected) || matches!(expected, "f32" | "f64")
 }
 
-/// serde's name of a type, in words.
-fn expectation(expected: &str) -> String {
-    match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 up".to_owned(),
-        "f32" | "f64" => "a number".to_owned(),
-        "a boolean" => "true or false".to_owned(),
-        "a sequence" => "an array".to_owned(),
-        _ if is_whole(expected) => "a whole number".to_owned(),
-        _ if expected.starts_with("a nonzero") => "a whole number from 1 up".to_owned(),
-        _ if expected.starts_with("struct ") || expected == "a map" => "a table".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-/// serde's words for what it found, in ours.
-fn finding(found: &str) -> String {
-    match found {
-        "map" => "a table".to_owned(),
-        "sequence" => "an array".to_owned(),
-        _ => {
-            let (kind, value) = found.split_once(' ').unwrap_or(("", found));
-            let value = value.trim_start_matches("point ").replace('`', "");
-            if kind == "string" { format!("the string {value}") } else { value }
-        }
+/// A value as it is written, in words.
+fn description(entry: &Entry) -> String {
+    use toml::Value;
+    match &entry.node {
+        Node::Scalar(Value::String(text)) => format!("the string {text:?}"),
+        Node::Scalar(Value::Datetime(date)) => format!("the date {date}"),
+        Node::Scalar(value) => value.to_string(),
+        Node::Array(_) => "an array".to_owned(),
+        Node::Table(entries) if entries.is_empty() => "an empty table".to_owned(),
+        Node::Table(_) => "a table".to_owned(),
     }
 }

@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod overrides;
 mod tree;
+mod words;
 
 use std::fs;
 use std::path::Path;
@@ -28,6 +29,7 @@ use serde::de::DeserializeOwned;
 
 pub use error::RecipeError;
 pub use tree::{Origins, Part};
+pub use words::plain;
 
 use overrides::Override;
 use tree::{Document, Entry, Node};
@@ -92,6 +94,30 @@ where
     let mut origins = Origins::new();
     let root = load_file(path, &mut origins, &mut Vec::new())?;
     resolve(origins, root, overrides)
+}
+
+/// What `read` makes of `overrides`, where its error names the one that is to blame.
+///
+/// `read` loads and checks a recipe. A value that an override sets can contradict one of the file, and
+/// the caret then stands in the file, under a value that was right before. An override without which
+/// the rest is right is the culprit; of several the last.
+///
+/// # Errors
+/// Those of `read`.
+pub fn blame_override<T>(
+    overrides: &[String],
+    read: impl Fn(&[String]) -> Result<T, RecipeError>,
+) -> Result<T, RecipeError> {
+    let error = match read(overrides) {
+        Err(error) if error.path != overrides::PATH => error,
+        read => return read,
+    };
+    let is_right_without =
+        |culprit: &usize| read(&[&overrides[..*culprit], &overrides[culprit + 1..]].concat()).is_ok();
+    match (0..overrides.len()).rev().find(is_right_without) {
+        Some(culprit) => Err(error.moved_to_override(&overrides[culprit])),
+        None => Err(error),
+    }
 }
 
 /// Loads a recipe from `text`; `name` stands for the path in errors. It cannot extend a file.

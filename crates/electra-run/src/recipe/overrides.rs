@@ -8,6 +8,9 @@ use toml::de::DeValue;
 use super::RecipeError;
 use super::tree::{Entry, Mark, Node, Origins, Part, merge, read_value};
 
+/// What stands for the path of a file in errors about an override.
+pub(super) const PATH: &str = "--set";
+
 /// One parsed argument of `--set`.
 pub(super) struct Override {
     source: usize,
@@ -20,7 +23,7 @@ impl Override {
     /// Splits `text` at its first `=` and reads the right side as TOML, or as a string if it is
     /// a bare word.
     pub(super) fn parse(text: &str, origins: &mut Origins) -> Result<Self, RecipeError> {
-        let source = origins.add("--set", text.to_owned());
+        let source = origins.add(PATH, text.to_owned());
         let error = |span, message: &str| Err(origins.error_in_source(source, span, message));
         let Some(equals) = text.find('=') else {
             return error(0..text.len(), "an override is written key=value")
@@ -106,6 +109,6 @@ fn read(text: &str, start: usize, source: usize, origins: &Origins) -> Result<En
 impl Origins {
     /// Whether the entry came from the command line.
     pub(super) fn is_override(&self, entry: &Entry) -> bool {
-        self.error(entry, Part::Key, "").path == "--set"
+        self.error(entry, Part::Key, "").path == PATH
     }
 }

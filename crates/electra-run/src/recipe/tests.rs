@@ -395,3 +395,73 @@ fn an_error_can_stand_at_a_key_that_has_dots_in_it() {
     assert_eq!(at(&["set", "a.b"], Part::Value).culprit(), Some("5"));
     assert_eq!(at(&["set", "absent"], Part::Value).culprit(), Some("set"));
 }
+
+#[test]
+fn what_the_file_lacks_is_not_blamed_on_an_override() {
+    let without = |line: &str, overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        load_str::<Recipe>("base.toml", &COMPLETE.replacen(line, "", 1), &overrides).unwrap_err()
+    };
+    let error = without("seed = 1\n", &["name=x"]);
+    assert_eq!(
+        (error.path.as_str(), error.message.as_str()),
+        ("base.toml", "missing field `seed` in the recipe")
+    );
+    let error = without("batch_size = 32\n", &["seed=2", "train.learning_rate=1e-3"]);
+    assert_eq!((error.path.as_str(), error.culprit()), ("base.toml", Some("train")));
+    assert!(error.message.contains("`batch_size` in [train]"), "{error}");
+    // The table that an override has made is the override's.
+    let error = set(&["objective={kind=\"replaced-token-detection\", temperature=1.0}"]).unwrap_err();
+    assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("objective")));
+}
+
+#[test]
+fn what_an_override_adds_is_not_blamed_on_a_key_of_the_same_name_elsewhere() {
+    // `temperature` stands in [objective] of the file, where it belongs.
+    let error = set(&["temperature=2"]).unwrap_err();
+    assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("temperature")));
+    let inner = "objective={kind=\"masked-lm\", a={temperature=1}, temperature=2}";
+    let error = set(&[inner]).unwrap_err();
+    assert_eq!(error.path, "--set");
+}
+
+#[test]
+fn an_override_without_which_the_recipe_is_right_is_to_blame() {
+    let at = |overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        let error = blame_override(&overrides, |overrides| {
+            let resolved: Resolved<Recipe> = load_str("base.toml", COMPLETE, overrides)?;
+            let Recipe { seed, ref train, .. } = resolved.value;
+            match seed < train.batch_size as u64 {
+                true => Ok(()),
+                // Whatever is to blame, the caret stands here.
+                false => Err(resolved.error_at("seed", "is not below the batch size", "lower it")),
+            }
+        });
+        let error = error.unwrap_err();
+        (error.to_string(), error.culprit().unwrap_or_default().to_owned())
+    };
+    let pair = |message: &str, culprit: &str| (message.to_owned(), culprit.to_owned());
+    assert_eq!(
+        at(&["train.batch_size = 1", "name=x"]),
+        pair("--set train.batch_size = 1: is not below the batch size", "1")
+    );
+    // Each of them alone is too much for the file.
+    let both = ["train.batch_size=1", "seed=40"];
+    assert_eq!(at(&both).1, "40");
+    assert_eq!(at(&["seed=40"]), pair("--set seed=40: is not below the batch size", "40"));
+}
+
+#[test]
+fn a_value_where_a_table_or_a_name_belongs_is_told_in_plain_words() {
+    let error = set(&["objective=masked-lm"]).unwrap_err();
+    assert_eq!(
+        (error.message.as_str(), error.help.as_deref()),
+        (
+            "`objective` must be a table with its `kind`, not the string \"masked-lm\"",
+            Some("write it as { kind = \"masked-lm\" }, with the keys that the kind has")
+        )
+    );
+    let error = set(&["objective.kind=3"]).unwrap_err();
+    assert_eq!(error.message, "`objective.kind` must be a name in quotes, not 3");
+}

@@ -175,12 +175,20 @@ impl Entry {
         (entry, names.len())
     }
 
-    /// This entry and everything inside it with its name, outermost first.
-    pub(super) fn walk<'a>(&'a self, name: &str, visit: &mut impl FnMut(&str, &'a Self)) {
-        visit(name, self);
+    /// This entry and everything inside it with its name and how deep it lies, a table before what
+    /// is in it.
+    pub(super) fn walk<'a>(
+        &'a self,
+        name: &str,
+        depth: usize,
+        visit: &mut impl FnMut(&str, usize, &'a Self),
+    ) {
+        visit(name, depth, self);
         match &self.node {
-            Node::Table(entries) => entries.iter().for_each(|(name, entry)| entry.walk(name, visit)),
-            Node::Array(items) => items.iter().for_each(|entry| entry.walk("", visit)),
+            Node::Table(entries) => {
+                entries.iter().for_each(|(name, entry)| entry.walk(name, depth + 1, visit));
+            }
+            Node::Array(items) => items.iter().for_each(|entry| entry.walk("", depth + 1, visit)),
             Node::Scalar(_) => {}
         }
     }
@@ -198,10 +206,12 @@ impl Entry {
 
 /// Lays the recipe `over` on the recipe `base`: tables are merged unless the upper one names its
 /// `kind`, everything else is replaced.
+///
+/// A table that is merged stays where it was written: what it lacks was left out there, and no single
+/// value laid on it is to blame.
 pub(super) fn merge(base: &mut Entry, over: Entry) {
     match (&mut base.node, over.node) {
         (Node::Table(below), Node::Table(above)) => {
-            base.mark = over.mark;
             for (name, entry) in above {
                 let names_kind = matches!(&entry.node, Node::Table(entries) if entries.contains_key("kind"));
                 match below.get_mut(&name) {
