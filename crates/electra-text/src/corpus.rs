@@ -15,6 +15,7 @@ mod jsonl;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod signature;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use compressed::{Compression, Content};
 pub use error::CorpusError;
 pub use files::{FileKind, expand};
+pub use signature::Signature;
 
 /// Longer documents are continued as a new document from here on, so that a file without a
 /// single blank line is read in bounded memory too.
@@ -155,7 +157,7 @@ impl DocumentReader {
 
     fn open(&self, path: PathBuf) -> Result<Documents, CorpusError> {
         let (kind, compression) = FileKind::of(&path)?;
-        let open = |path: &PathBuf| compressed::open(path, compression, self.progress.clone());
+        let open = |path: &PathBuf| compressed::open_text(path, compression, self.progress.clone());
         Ok(match kind {
             FileKind::Text => {
                 let lines =
@@ -205,18 +207,18 @@ impl Iterator for DocumentReader {
 /// of no concern.
 ///
 /// # Errors
-/// If it cannot be read, or is not compressed as its name says.
+/// If it cannot be read, is not compressed as its name says, or is no text.
 pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
-    compressed::open(path, Compression::of(path).0, Arc::default())?.read_to_end()
+    compressed::open_text(path, Compression::of(path).0, Arc::default())?.read_to_end()
 }
 
 /// Opens one file of any length, uncompressed as it is read if its name ends in `.gz` or `.zst`;
 /// whatever stands before that ending is of no concern.
 ///
 /// # Errors
-/// If it cannot be opened.
+/// If it cannot be opened, or begins as no text does.
 pub fn open_content(path: &Path) -> Result<Content, CorpusError> {
-    compressed::open(path, Compression::of(path).0, Arc::default())
+    compressed::open_text(path, Compression::of(path).0, Arc::default())
 }
 
 /// Sizes on disk, summed.

@@ -51,7 +51,7 @@ pub enum DataError {
         supported: u32,
     },
     /// The file does not begin as a shard does.
-    #[error("{path} is not a shard of token ids")]
+    #[error("{path} is not a shard of token ids; build the data again or copy the file again")]
     NotAShard {
         /// The file.
         path: PathBuf,
@@ -89,7 +89,9 @@ pub enum DataError {
         expected: u64,
     },
     /// Header and manifest contradict each other.
-    #[error("{path} belongs to other data: its {what} is {found}, the manifest says {expected}")]
+    #[error(
+        "{path} belongs to other data: its {what} is {found}, the manifest says {expected}; build the data again or copy the whole folder again"
+    )]
     ShardMismatch {
         /// The shard.
         path: PathBuf,
@@ -113,7 +115,7 @@ pub enum DataError {
         expected: String,
     },
     /// A row that no builder writes.
-    #[error("row {row} of {path} cannot be right: {what}")]
+    #[error("row {row} of {path} cannot be right: {what}; build the data again or copy the file again")]
     RowDamaged {
         /// The shard.
         path: PathBuf,

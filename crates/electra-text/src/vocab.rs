@@ -53,7 +53,9 @@ pub enum VocabularyError {
         source: std::io::Error,
     },
     /// A special token is missing.
-    #[error("{path} has no {token}: a vocabulary needs [PAD], [UNK], [CLS], [SEP] and [MASK]")]
+    #[error(
+        "{path} has no {token}: a vocabulary needs [PAD], [UNK], [CLS], [SEP] and [MASK]; copy the file again from where it came from"
+    )]
     MissingSpecial {
         /// Where the vocabulary came from.
         path: PathBuf,
@@ -74,7 +76,7 @@ pub enum VocabularyError {
     },
     /// Ids with a hole.
     #[error(
-        "{path} gives no piece the id {id}, though it has {pieces} pieces: ids must run from 0 without holes"
+        "{path} gives no piece the id {id}, though it has {pieces} pieces: ids must run from 0 without holes; copy the file again from where it came from"
     )]
     Hole {
         /// Where the vocabulary came from.

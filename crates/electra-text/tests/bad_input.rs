@@ -26,9 +26,9 @@ fn error_of(name: &str, content: impl AsRef<[u8]>) -> CorpusError {
     read(&write(folder.path(), name, content), &ReadOptions::default()).unwrap_err()
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.write_all(text.as_ref()).unwrap();
     encoder.finish().unwrap()
 }
 
@@ -64,9 +64,33 @@ fn bytes_that_are_not_utf_8_are_named_with_line_and_offset() {
     // The offset is that of the uncompressed text.
     let error = error_of("a.txt.zst", zstd::encode_all(&content[..], 1).unwrap());
     assert!(matches!(error, CorpusError::NotUtf8 { line: 3, offset: 6, .. }), "{error}");
-    // UTF-16 and a character cut by the end of the file.
-    assert!(matches!(error_of("b.txt", b"\xFF\xFEa\0"), CorpusError::NotUtf8 { line: 1, offset: 0, .. }));
+    // A character cut by the end of the file.
     assert!(matches!(error_of("c.txt", b"ab\xE4\xBA"), CorpusError::NotUtf8 { offset: 2, .. }));
+}
+
+#[test]
+fn a_file_that_is_no_text_is_called_what_it_is() {
+    let says = |name: &str, content: &[u8], parts: &[&str]| {
+        let error = error_of(name, content).to_string();
+        for part in parts.iter().chain(&[name]) {
+            assert!(error.contains(part), "{part:?} is missing in {error}");
+        }
+        assert!(!error.contains("iconv") || error.contains("UTF-16"), "{error}");
+    };
+    let packed = gzip("some text\n");
+    says("a.txt", &packed, &["is a gzip file", "a name that ends in .gz"]);
+    says("a.jsonl", &packed, &["is a gzip file"]);
+    says("a.txt.gz", &gzip(&packed), &["unpacks to a gzip file"]);
+    says("a.txt.gz", &zstd::encode_all("text".as_bytes(), 1).unwrap(), &["it is a zstd file"]);
+    says("a.txt.zst", &packed, &["it is a gzip file"]);
+    says("a.txt.gz", b"some text", &["it is not compressed: take that ending off its name"]);
+    says("a.txt", b"\xFF\xFEa\0", &["is UTF-16 text", "`iconv -f utf-16 -t utf-8`"]);
+    says("a.txt", b"%PDF-1.7\n\xFF", &["is a PDF document", "pdftotext"]);
+    // Bytes may be replaced, but not a whole file.
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "a.txt", &packed);
+    let mut reader = DocumentReader::new(vec![path], ReadOptions { lossy: true, ..ReadOptions::default() });
+    assert!(matches!(reader.next(), Some(Err(CorpusError::NoText { .. }))));
 }
 
 #[test]

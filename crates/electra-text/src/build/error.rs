@@ -22,13 +22,13 @@ pub enum BuildError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// A row length that makes no sense.
-    #[error("a sequence length of {found} is not possible: it must be from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}")]
+    #[error("a sequence length of {found} is not possible; give one from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}")]
     SequenceLength {
         /// What was asked for.
         found: usize,
     },
     /// A share that is none.
-    #[error("a held-out fraction of {found} is not possible: it must be at least 0 and below 1")]
+    #[error("a held-out fraction of {found} is not possible; give a share of at least 0 and below 1")]
     HeldOutFraction {
         /// What was asked for.
         found: f64,
@@ -68,7 +68,7 @@ pub enum BuildError {
         hint: &'static str,
     },
     /// A path that cannot be a data folder.
-    #[error("{path} cannot be a data folder: {what}")]
+    #[error("{path} cannot be a data folder: {what}; give another folder")]
     OutputUnusable {
         /// The path.
         path: PathBuf,
@@ -118,7 +118,7 @@ pub enum BuildError {
         of: u32,
     },
     /// A part given twice.
-    #[error("part {part} of {of} is given twice: {first} and {second}")]
+    #[error("part {part} of {of} is given twice: {first} and {second}; give every part exactly once")]
     PartTwice {
         /// Which part, from 1.
         part: u32,

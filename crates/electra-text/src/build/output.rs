@@ -1,5 +1,6 @@
 //! A folder that appears whole or not at all.
 
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -84,8 +85,11 @@ impl OutputFolder {
             return Err(BuildError::OutputUnusable { path: target.to_owned(), what });
         };
         let beside = |suffix: &str| {
-            let name = format!(".{}.{suffix}", name.to_string_lossy());
-            target.with_file_name(name)
+            // The name as it is: one that is not UTF-8 would be another otherwise.
+            let mut hidden = OsString::from(".");
+            hidden.push(name);
+            hidden.push(format!(".{suffix}"));
+            target.with_file_name(hidden)
         };
         let (temporary, lock_file) = (beside("building"), beside("lock"));
         let parent = parent_of(target);

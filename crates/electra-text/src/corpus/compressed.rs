@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::signature::{LENGTH, Signature};
 use super::{CorpusError, FileHash, ReadProgress};
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -69,6 +70,25 @@ pub(super) fn open(
     Ok(Content { reader, path: path.to_owned(), compression, offset: 0 })
 }
 
+/// As [`open`], for a file of text: what begins as something else does is refused by its name.
+pub(super) fn open_text(
+    path: &Path,
+    compression: Compression,
+    progress: Arc<ReadProgress>,
+) -> Result<Content, CorpusError> {
+    let mut content = open(path, compression, progress)?;
+    let found = match content.reader.fill_buf() {
+        Ok(beginning) => Signature::of(beginning),
+        Err(error) => return Err(content.error(error)),
+    };
+    let Some(&Signature { kind, remedy, .. }) = found else { return Ok(content) };
+    let what = match compression {
+        Compression::None => format!("is {kind}"),
+        _ => format!("unpacks to {kind}"),
+    };
+    Err(CorpusError::NoText { path: content.path, what, remedy })
+}
+
 impl Content {
     /// Appends bytes up to and including `\n`, at most `limit` of them; 0 at the end.
     pub(super) fn read_line(&mut self, limit: usize, line: &mut Vec<u8>) -> Result<usize, CorpusError> {
@@ -109,12 +129,46 @@ impl Content {
         let (path, compression, bytes) = (self.path.clone(), self.compression, self.offset);
         match (compression, error.kind()) {
             (Compression::None, _) => CorpusError::Read { path, source: error },
-            (_, UnexpectedEof) => CorpusError::Truncated { path, compression, bytes },
+            // zstd's words for a limit on memory, which say nothing about the file.
+            (_, Other) if error.to_string().contains("not enough memory") => {
+                CorpusError::Read { path, source: std::io::ErrorKind::OutOfMemory.into() }
+            }
             // A decompressor's own complaints carry no number of the operating system.
-            (_, InvalidData | InvalidInput | Other) if error.raw_os_error().is_none() => {
-                CorpusError::Corrupt { path, compression, what: error.to_string(), bytes }
+            (_, InvalidData | InvalidInput | Other | UnexpectedEof) if error.raw_os_error().is_none() => {
+                let was_cut = error.kind() == UnexpectedEof;
+                match (other_than_named(&path, compression), was_cut) {
+                    (None, true) => CorpusError::Truncated { path, compression, bytes },
+                    (remedy, _) => {
+                        let remedy = remedy.unwrap_or_else(|| "copy or download it again".into());
+                        CorpusError::Corrupt { path, compression, what: error.to_string(), bytes, remedy }
+                    }
+                }
             }
             _ => CorpusError::Read { path, source: error },
+        }
+    }
+}
+
+/// What to do about a file that does not begin as its name says; none if it does, or nobody can tell.
+fn other_than_named(path: &Path, compression: Compression) -> Option<String> {
+    // Of a pipe the beginning is gone.
+    if !path.is_file() {
+        return None;
+    }
+    let mut beginning = Vec::new();
+    File::open(path).ok()?.take(LENGTH as u64).read_to_end(&mut beginning).ok()?;
+    let named = match compression {
+        Compression::Gzip => "a gzip file",
+        Compression::Zstd => "a zstd file",
+        Compression::None => return None,
+    };
+    match Signature::of(&beginning) {
+        Some(found) if found.kind == named => None,
+        Some(found) => Some(format!("it is {}: {}", found.kind, found.remedy)),
+        None => {
+            let is_of_text = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
+            let is_text = !beginning.is_empty() && beginning.iter().all(is_of_text);
+            is_text.then(|| "it is not compressed: take that ending off its name".into())
         }
     }
 }

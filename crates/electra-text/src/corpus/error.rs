@@ -17,7 +17,7 @@ pub enum CorpusError {
         pattern: String,
     },
     /// A pattern that is none.
-    #[error("{pattern} is not a pattern for files: {what}")]
+    #[error("{pattern} is not a pattern for files: {what}; correct it, or name the files")]
     BadPattern {
         /// The pattern.
         pattern: String,
@@ -25,14 +25,15 @@ pub enum CorpusError {
         what: String,
     },
     /// A folder where files were expected.
-    #[error("{path} is a folder: name its files, for example {path}/**/*.txt")]
+    #[error("{path} is a folder; name its files, for example {path}/**/*.txt")]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// A file of a kind that cannot be read.
     #[error(
-        "cannot tell what {path} holds: the name must end in .txt, .jsonl or .parquet, each perhaps followed by .gz or .zst"
+        "cannot tell what {path} holds; give it a name that ends in {}, perhaps followed by .gz or .zst",
+        if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }
     )]
     UnknownKind {
         /// The file.
@@ -47,7 +48,9 @@ pub enum CorpusError {
         path: PathBuf,
     },
     /// The files hold no document.
-    #[error("the corpus is empty: there is no text in {files} file(s), the first being {first}")]
+    #[error(
+        "the corpus is empty: there is no text in {files} file(s), the first being {first}; give files with text in them"
+    )]
     Empty {
         /// Number of files.
         files: usize,
@@ -75,7 +78,7 @@ pub enum CorpusError {
         bytes: u64,
     },
     /// A compressed file is damaged, or not compressed as its name says.
-    #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text")]
+    #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text; {remedy}")]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -85,6 +88,18 @@ pub enum CorpusError {
         what: String,
         /// Bytes of text that could be read.
         bytes: u64,
+        /// What to do.
+        remedy: String,
+    },
+    /// Something else than text.
+    #[error("{path} {what}, and text was expected; {remedy}")]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// What it is, or holds within its compression.
+        what: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// Bytes that are not UTF-8.
     #[error(
@@ -101,7 +116,7 @@ pub enum CorpusError {
         byte: u8,
     },
     /// A line that is not a JSON object.
-    #[error("line {line} of {path} is not a JSON object: {what}")]
+    #[error("line {line} of {path} is not a JSON object: {what}; write one object a line")]
     BadJson {
         /// The file.
         path: PathBuf,
@@ -135,7 +150,9 @@ pub enum CorpusError {
         found: String,
     },
     /// The text field holds something else.
-    #[error("line {line} of {path}: the field {field:?} holds {found}, expected a string")]
+    #[error(
+        "line {line} of {path}: the field {field:?} holds {found}, expected a string; name the right one with `--text-field`, or correct the record"
+    )]
     NotText {
         /// The file.
         path: PathBuf,
@@ -147,11 +164,13 @@ pub enum CorpusError {
         found: &'static str,
     },
     /// A Parquet file that cannot be used.
-    #[error("{path}: {what}")]
+    #[error("{path}: {what}; {remedy}")]
     Parquet {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         what: String,
+        /// What to do.
+        remedy: &'static str,
     },
 }

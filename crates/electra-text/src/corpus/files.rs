@@ -1,6 +1,7 @@
 //! Which files a corpus consists of and what kind each is.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{Compression, CorpusError};
@@ -48,7 +49,7 @@ fn extension(path: &Path) -> String {
 
 /// The files that names and patterns (`*`, `?`, `[..]`, `**`) stand for, sorted and without
 /// repetition. Each must match at least one file of a known kind.
-pub fn expand<S: AsRef<str>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusError> {
+pub fn expand<S: AsRef<OsStr>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusError> {
     let mut files = Vec::new();
     for pattern in patterns {
         let pattern = pattern.as_ref();
@@ -61,6 +62,10 @@ pub fn expand<S: AsRef<str>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusError
             files.push(literal.to_owned());
             continue;
         }
+        // Patterns are text; the name of a file need not be.
+        let Some(pattern) = pattern.to_str() else {
+            return Err(CorpusError::NoMatch { pattern: format!("{pattern:?}") });
+        };
         let matches = glob::glob(pattern).map_err(|error| CorpusError::BadPattern {
             pattern: pattern.to_owned(),
             what: error.to_string(),

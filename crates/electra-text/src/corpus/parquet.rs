@@ -12,6 +12,11 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::{Compression, CorpusError, Document, Paragraphs, ReadOptions, ReadProgress};
 
+/// What to do about a file that is damaged.
+const COPY_AGAIN: &str = "copy or download it again";
+/// What to do about a column that is none of text.
+const OTHER_COLUMN: &str = "name the right one with `--text-field`";
+
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 64;
 
@@ -51,9 +56,10 @@ impl ParquetDocuments {
             Some(file) => file,
             None => File::open(&path).map_err(read_error)?,
         };
-        let wrong = |what: String| CorpusError::Parquet { path: path.clone(), what };
-        let reader = SerializedFileReader::new(file)
-            .map_err(|error| wrong(format!("not a readable Parquet file, or one cut short: {error}")))?;
+        let wrong = |what: String, remedy| CorpusError::Parquet { path: path.clone(), what, remedy };
+        let reader = SerializedFileReader::new(file).map_err(|error| {
+            wrong(format!("not a readable Parquet file, or one cut short: {error}"), COPY_AGAIN)
+        })?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let column = schema
             .columns()
@@ -61,15 +67,15 @@ impl ParquetDocuments {
             .position(|column| column.path().string() == options.text_field)
             .ok_or_else(|| {
                 let names: Vec<_> = schema.columns().iter().map(|column| column.path().string()).collect();
-                wrong(format!(
-                    "it has no column {:?}, it has {}; name the right one with `--text-field`",
-                    options.text_field,
-                    names.join(", ")
-                ))
+                wrong(
+                    format!("it has no column {:?}, it has {}", options.text_field, names.join(", ")),
+                    OTHER_COLUMN,
+                )
             })?;
         let descriptor = schema.column(column);
         if descriptor.physical_type() != PhysicalType::BYTE_ARRAY || descriptor.max_rep_level() > 0 {
-            return Err(wrong(format!("the column {:?} does not hold one string a row", options.text_field)));
+            let what = format!("the column {:?} does not hold one string a row", options.text_field);
+            return Err(wrong(what, OTHER_COLUMN));
         }
         let row_groups = 0..reader.num_row_groups();
         Ok(ParquetDocuments {
@@ -134,11 +140,12 @@ impl ParquetDocuments {
                 String::from_utf8_lossy(bytes)
             }
             Err(error) => {
-                return Err(self.wrong(format!(
-                    "text {} of the column is not UTF-8 at its byte {}; go on with `--lossy`, which replaces such bytes",
-                    self.row,
-                    error.valid_up_to()
-                )));
+                let (row, byte) = (self.row, error.valid_up_to());
+                return Err(CorpusError::Parquet {
+                    path: self.path.clone(),
+                    what: format!("text {row} of the column is not UTF-8 at its byte {byte}"),
+                    remedy: "go on with `--lossy`, which replaces such bytes",
+                });
             }
         };
         let mut paragraphs = Paragraphs::default();
@@ -150,7 +157,7 @@ impl ParquetDocuments {
     }
 
     fn wrong(&self, what: String) -> CorpusError {
-        CorpusError::Parquet { path: self.path.clone(), what }
+        CorpusError::Parquet { path: self.path.clone(), what, remedy: COPY_AGAIN }
     }
 }
 

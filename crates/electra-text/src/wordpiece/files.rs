@@ -29,7 +29,7 @@ pub enum TokenizerError {
     Vocabulary(#[from] VocabularyError),
     /// Neither a file nor a folder.
     #[error(
-        "there is no tokenizer at {path}: give a folder with tokenizer.json or vocab.txt, or one of these files"
+        "there is no tokenizer at {path}; give a folder with tokenizer.json or vocab.txt, or one of these files"
     )]
     NotFound {
         /// The path.
@@ -52,7 +52,9 @@ pub enum TokenizerError {
         source: std::io::Error,
     },
     /// The JSON could not be understood.
-    #[error("{path} is not a tokenizer that can be read: {what}")]
+    #[error(
+        "{path} is not a tokenizer that can be read: {what}; copy the file again from where it came from"
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -60,7 +62,9 @@ pub enum TokenizerError {
         what: String,
     },
     /// A tokenizer of another kind.
-    #[error("{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}")]
+    #[error(
+        "{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}; give the tokenizer of a BERT or ELECTRA model"
+    )]
     OtherKind {
         /// The file.
         path: PathBuf,
