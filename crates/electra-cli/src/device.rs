@@ -9,6 +9,18 @@ use electra_model::Precision;
 
 use crate::failure::Failure;
 
+/// The devices that this program was built for, for the help of `--device`.
+pub const HELP: &str = match (cfg!(feature = "ndarray"), cfg!(feature = "wgpu"), cfg!(feature = "cuda")) {
+    (false, false, false) => "flex, the CPU",
+    (true, false, false) => "flex or ndarray",
+    (false, true, false) => "flex or wgpu",
+    (false, false, true) => "flex or cuda:N",
+    (true, true, false) => "flex, ndarray or wgpu",
+    (true, false, true) => "flex, ndarray or cuda:N",
+    (false, true, true) => "flex, wgpu or cuda:N",
+    (true, true, true) => "flex, ndarray, wgpu or cuda:N",
+};
+
 /// A device as written after `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceName {

@@ -1,7 +1,10 @@
 //! Errors on their way to the user: what happened, where, what to do, and the exit code.
 
+mod of_system;
+
 use std::error::Error;
-use std::io;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use electra_ner::dead_run;
@@ -10,9 +13,16 @@ use electra_ner::seeds::SeedError;
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
 use electra_pretrain::train::DIVERGENCE_REMEDY;
-use electra_run::recipe::RecipeError;
+use electra_run::recipe::{RecipeError, plain};
+use electra_text::corpus::Signature;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
+use crate::output;
+
+use of_system::help_of_system;
+
+/// The command line is wrong.
+const USAGE: u8 = 2;
 /// Training diverged.
 pub const DIVERGED: u8 = 4;
 /// Interrupted; the same command goes on (`EX_TEMPFAIL` of `sysexits.h`).
@@ -22,24 +32,40 @@ pub const INTERRUPTED: u8 = 75;
 pub struct Failure {
     code: u8,
     report: Report,
+    /// Where it is and what is wrong, if the report shows the place in a picture alone.
+    sentence: Option<String>,
 }
 
 /// Chooses how errors look. Paths, hashes and commands stay in one piece, to be copied.
 pub fn choose_look() {
     // Nobody has chosen before.
-    let _ = miette::set_hook(Box::new(|_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build())));
+    let _ = miette::set_hook(Box::new(|_| {
+        let look = MietteHandlerOpts::new().wrap_lines(false);
+        let look = match output::has_colours(io::stderr().is_terminal()) {
+            true => look,
+            false => look.color(false).terminal_links(false),
+        };
+        // What cannot place a cursor need not know box drawing characters either.
+        let look = if output::is_dumb() { look.unicode(false) } else { look };
+        Box::new(look.build())
+    }));
 }
 
 impl Failure {
     /// An error with advice.
     pub fn new(error: impl std::fmt::Display, help: impl Into<String>) -> Self {
-        let mut diagnostic = MietteDiagnostic::new(error.to_string());
+        let mut diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
         diagnostic.help = Some(help.into()).filter(|help: &String| !help.is_empty());
         Self::with_code(1, diagnostic)
     }
 
+    /// A file or folder that the system does not let us `action` ("read", "write", "remove").
+    pub fn of_file(action: &str, path: &Path, error: &io::Error) -> Self {
+        Self::new(format!("cannot {action} {}: {error}", path.display()), help_of_system(error))
+    }
+
     fn with_code(code: u8, diagnostic: MietteDiagnostic) -> Self {
-        Self { code, report: Report::new(diagnostic) }
+        Self { code, report: Report::new(diagnostic), sentence: None }
     }
 
     /// The same with what `change` makes of its advice, if it has any.
@@ -60,15 +86,21 @@ impl Failure {
 
     /// What is wrong and what to do, without colours and frames.
     pub fn in_one_line(&self) -> String {
+        let sentence = self.sentence.clone().unwrap_or_else(|| self.report.to_string());
         match self.report.help() {
-            Some(help) => format!("{}: {help}", self.report),
-            None => self.report.to_string(),
+            Some(help) => format!("{sentence}: {help}"),
+            None => sentence,
         }
     }
 
     /// Whether training went out of bounds.
     pub fn is_divergence(&self) -> bool {
         self.code == DIVERGED
+    }
+
+    /// For commands whose errors are reports.
+    pub fn into_report(self) -> Report {
+        self.report
     }
 
     /// Prints it and returns the exit code.
@@ -78,7 +110,7 @@ impl Failure {
     }
 }
 
-impl<E: Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::with_code(1, explain(&error))
     }
@@ -88,20 +120,21 @@ impl<E: Error> From<E> for Failure {
 ///
 /// The messages of the libraries say what is wrong first, and after their last semicolon what to
 /// do about it.
-pub fn explain(error: &dyn Error) -> MietteDiagnostic {
+pub fn explain(error: &(dyn Error + 'static)) -> MietteDiagnostic {
     explain_with(error, "the disk is full: make room, then give the same command again")
 }
 
 /// [`explain`] for what goes on where it stood.
-fn explain_run(error: &dyn Error) -> MietteDiagnostic {
+fn explain_run(error: &(dyn Error + 'static)) -> MietteDiagnostic {
     explain_with(error, "the disk is full: make room, then the same command goes on from the last checkpoint")
 }
 
-fn explain_with(error: &dyn Error, on_full_disk: &str) -> MietteDiagnostic {
+fn explain_with(error: &(dyn Error + 'static), on_full_disk: &str) -> MietteDiagnostic {
     // Some messages quote their cause, remedy and all: what was said is compared before it is cut.
     let mut said = error.to_string();
     let (message, remedy) = split_remedy(&said);
     let (mut message, mut help) = (message.to_owned(), remedy.map(str::to_owned));
+    let mut of_system = error.downcast_ref().map(help_of_system);
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
@@ -112,16 +145,17 @@ fn explain_with(error: &dyn Error, on_full_disk: &str) -> MietteDiagnostic {
             help = help.or(remedy.map(str::to_owned));
             said = format!("{said}: {text}");
         }
-        if cause.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::StorageFull) {
-            help = Some(on_full_disk.to_owned());
+        if let Some(cause) = cause.downcast_ref::<io::Error>() {
+            if cause.kind() == io::ErrorKind::StorageFull {
+                help = Some(on_full_disk.to_owned());
+            }
+            of_system = Some(help_of_system(cause));
         }
         source = cause.source();
     }
-    let diagnostic = MietteDiagnostic::new(message);
-    match help {
-        Some(help) => diagnostic.with_help(help),
-        None => diagnostic,
-    }
+    let mut diagnostic = MietteDiagnostic::new(plain(&message));
+    diagnostic.help = help.or(of_system.map(str::to_owned));
+    diagnostic
 }
 
 /// What is wrong, and what to do about it.
@@ -131,24 +165,58 @@ fn split_remedy(text: &str) -> (&str, Option<&str>) {
 
 /// A recipe error with the caret under its culprit.
 pub fn recipe(error: RecipeError) -> Failure {
+    let sentence = Some(error.to_string());
     let mut diagnostic = MietteDiagnostic::new(error.message.clone());
     diagnostic.help = error.help.clone();
     let report = match (&error.source_text, &error.span) {
         (Some(text), Some(span)) => {
-            diagnostic = diagnostic.with_label(LabeledSpan::at(span.clone(), "here"));
-            Report::new(diagnostic).with_source_code(NamedSource::new(&error.path, text.clone()))
+            // An override is shown as it was typed: it has a place on the command line and no file.
+            let (name, before) = match error.path.as_str() {
+                "--set" => ("command line", "--set "),
+                path => (path, ""),
+            };
+            let span = span.start + before.len()..span.end + before.len();
+            diagnostic = diagnostic.with_label(LabeledSpan::at(span, "here"));
+            Report::new(diagnostic).with_source_code(NamedSource::new(name, format!("{before}{text}")))
         }
         _ => Report::new(MietteDiagnostic {
             message: format!("{}: {}", error.path, error.message),
             ..diagnostic
         }),
     };
-    Failure { code: 1, report }
+    Failure { code: 1, report, sentence }
+}
+
+/// Prints an error about the command line, or what it asked to see, and gives the exit code.
+///
+/// Of words that are not UTF-8 where they have to be, the argument parser does not say which.
+pub fn usage(error: clap::Error) -> ExitCode {
+    if error.kind() == clap::error::ErrorKind::InvalidUtf8
+        && let Some(word) = std::env::args_os().find(|word| word.to_str().is_none())
+    {
+        let message = format!("the argument {word:?} is not UTF-8");
+        let help = "names of files and folders may have any bytes; every other word of a command is text";
+        return Failure { code: USAGE, ..Failure::new(message, help) }.report();
+    }
+    error.exit()
+}
+
+/// A path as text, where it goes into `what`, which holds text alone.
+pub fn utf8<'a>(path: &'a Path, what: &str) -> Result<&'a str, Failure> {
+    path.to_str().ok_or_else(|| {
+        let message = format!("the path {path:?} is not UTF-8, and it would be written into {what}");
+        Failure::new(message, "give another name, or rename the file or folder")
+    })
+}
+
+/// Something else where text was expected.
+pub fn no_text(name: &str, found: &Signature) -> Failure {
+    Failure::new(format!("{name} is {}, and text was expected", found.kind), found.remedy)
 }
 
 /// An error of the data commands.
 pub fn data(report: Report) -> Failure {
-    Failure { code: 1, report }
+    Failure { code: 1, report, sentence: None }
 }
 
 /// An error of a training run.
@@ -183,7 +251,8 @@ pub fn finetuning(error: SeedError) -> Failure {
         ),
         _ => {
             // The number of a seed says something only where other seeds may fare better.
-            let error: &dyn Error = if error.source.is_of_one_seed() { &error } else { &error.source };
+            let error: &(dyn Error + 'static) =
+                if error.source.is_of_one_seed() { &error } else { &error.source };
             let mut diagnostic = explain_run(error);
             for text in [Some(&mut diagnostic.message), diagnostic.help.as_mut()].into_iter().flatten() {
                 *text = text.replace("--run", "--out");
@@ -273,6 +342,44 @@ mod tests {
             "{}",
             failure.in_one_line()
         );
+    }
+
+    #[test]
+    fn an_answer_of_the_system_comes_with_what_to_do() {
+        use io::ErrorKind as E;
+        for kind in [
+            E::NotFound,
+            E::PermissionDenied,
+            E::ReadOnlyFilesystem,
+            E::IsADirectory,
+            E::NotADirectory,
+            E::StorageFull,
+            E::FileTooLarge,
+            E::OutOfMemory,
+            E::WouldBlock,
+            E::InvalidData,
+            E::Other,
+        ] {
+            let error = FolderError::Read { path: "a".into(), source: kind.into() };
+            let diagnostic = explain(&error);
+            assert!(diagnostic.help.is_some_and(|help| !help.is_empty()), "{kind}");
+            assert!(explain(&io::Error::from(kind)).help.is_some(), "{kind}");
+        }
+        let error = FolderError::Write { path: "a".into(), source: E::ReadOnlyFilesystem.into() };
+        assert!(parts(&explain(&error)).1.contains("can only be read: give a folder"));
+    }
+
+    #[test]
+    fn an_override_is_shown_as_it_was_typed_and_a_file_by_its_name() {
+        let set = |text: &str| {
+            let error = electra_ner::Recipe::load(None, &[text.to_owned()]).unwrap_err();
+            recipe(error)
+        };
+        let failure = set("train.epochs=0");
+        assert!(failure.in_one_line().starts_with("--set train.epochs=0: `train.epochs` is 0: "));
+        let shown = format!("{:?}", failure.report);
+        assert!(shown.contains("command line:1:20") && shown.contains("--set train.epochs=0"), "{shown}");
+        assert!(!shown.contains("--set:1"), "{shown}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod commands;
 mod device;
 mod failure;
 mod gemm_peak;
+mod limits;
 mod watch;
 
 use std::process::ExitCode;
@@ -35,8 +36,12 @@ struct Arguments {
 fn main() -> ExitCode {
     // Activations come and go with every step; returned to the system, they would cost page faults.
     electra_kernels::keep_freed_memory();
+    limits::end_with_a_sentence();
     failure::choose_look();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::usage(error),
+    };
     match commands::end_with_driver().and_then(|()| commands::run(arguments.command)) {
         Ok(code) => code,
         Err(failure) => failure.report(),

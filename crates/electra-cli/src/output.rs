@@ -5,6 +5,7 @@
 //! then: they end the process without a word. Only a training run wants to save before it ends: see
 //! [`tell`].
 
+use std::ffi::OsStr;
 use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::process;
@@ -68,7 +69,54 @@ pub fn tell(text: Arguments<'_>) -> io::Result<()> {
     io::stderr().lock().write_all(format!("{text}\n").as_bytes())
 }
 
+/// Whether to write in colours to a stream that is a terminal or is none: not where `NO_COLOR` says no
+/// (<https://no-color.org>), nor on a terminal that knows none.
+pub fn has_colours(is_terminal: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name);
+    wants_colours(is_terminal, set("NO_COLOR").as_deref(), set("TERM").as_deref())
+}
+
+fn wants_colours(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    is_terminal && !is_dumb_terminal(term) && no_color.is_none_or(OsStr::is_empty)
+}
+
+/// Whether the terminal understands no escapes (`TERM=dumb`): a line that is there stays as it is.
+pub fn is_dumb() -> bool {
+    is_dumb_terminal(std::env::var_os("TERM").as_deref())
+}
+
+fn is_dumb_terminal(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| term == "dumb")
+}
+
+/// Whether what is on the screen can be drawn anew, as bars and dashboards are.
+pub fn can_redraw(is_terminal: bool) -> bool {
+    is_terminal && !is_dumb()
+}
+
 /// Whether the reader of a pipe is gone.
 pub fn is_closed(written: &io::Result<()>) -> bool {
     written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_know_them_where_nobody_says_no() {
+        let wants = |is_terminal, no_color: Option<&str>, term: Option<&str>| {
+            wants_colours(is_terminal, no_color.map(OsStr::new), term.map(OsStr::new))
+        };
+        assert!(wants(true, None, Some("xterm-256color")) && wants(true, None, None));
+        assert!(wants(true, Some(""), Some("xterm")), "an empty NO_COLOR says nothing");
+        for (is_terminal, no_color, term) in [
+            (false, None, Some("xterm")),
+            (true, Some("1"), Some("xterm")),
+            (true, Some("0"), Some("xterm")),
+            (true, None, Some("dumb")),
+        ] {
+            assert!(!wants(is_terminal, no_color, term), "{is_terminal} {no_color:?} {term:?}");
+        }
+    }
 }

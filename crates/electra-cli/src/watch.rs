@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use electra_pretrain::{Event, Monitor};
@@ -14,19 +16,27 @@ use crate::output;
 #[cfg(feature = "tui")]
 mod dashboard;
 mod epochs;
+mod pace;
+mod pulse;
 
 pub use epochs::EpochLines;
+
+pub use pulse::Pulse;
+
+use pulse::SILENCE;
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Display {
-    /// The dashboard on a terminal, lines elsewhere
+    #[cfg_attr(feature = "tui", doc = "The dashboard on a terminal, lines elsewhere")]
+    #[cfg_attr(not(feature = "tui"), doc = "Lines")]
     Auto,
-    /// One line for each logging interval
+    /// One line for each logging interval or epoch, and one at least every ten seconds
     Lines,
     /// burn-train's dashboard
+    #[cfg_attr(not(feature = "tui"), value(hide = true))]
     Dashboard,
-    /// Nothing
+    /// Nothing but results and errors
     Quiet,
 }
 
@@ -67,9 +77,17 @@ pub fn epoch_monitor(
     Ok(Box::new(EpochLines::new(interrupt)))
 }
 
+/// Says now and then that something goes on, from now until what is returned is dropped; none where
+/// nobody wants to know. For work that comes before the run has a monitor.
+#[must_use]
+pub fn busy(display: Display, what: &str) -> Option<Pulse> {
+    let say = |line: &str| drop(output::tell(format_args!("{line}")));
+    (display != Display::Quiet).then(|| Pulse::start(what, SILENCE, say))
+}
+
 /// Whether a display is burn-train's dashboard.
 fn wants_dashboard(display: Display) -> Result<bool, Failure> {
-    let has_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+    let has_terminal = output::can_redraw(std::io::stderr().is_terminal() && std::io::stdout().is_terminal());
     match display {
         Display::Auto => Ok(has_terminal && cfg!(feature = "tui")),
         Display::Dashboard if !has_terminal => {
@@ -84,24 +102,68 @@ fn wants_dashboard(display: Display) -> Result<bool, Failure> {
     }
 }
 
-/// One line for each interval, evaluation and note, on standard error. When nobody reads them any
-/// more the run is asked to save and end.
+/// Where the lines of a run go.
+type Sink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Standard error. When nobody reads it any more the run is asked to save and end.
+fn standard_error(interrupt: &Interrupt) -> Sink {
+    let interrupt = interrupt.clone();
+    Arc::new(move |line| {
+        if output::is_closed(&output::tell(format_args!("{line}"))) {
+            interrupt.request();
+        }
+    })
+}
+
+/// Writes the lines of a run, and what it is busy with when there is none for a while.
+struct Sayer {
+    sink: Sink,
+    pulse: Pulse,
+}
+
+impl Sayer {
+    /// Begins with what the run is busy with before its first event.
+    fn new(sink: Sink, what: &str, silence: Duration) -> Self {
+        let of_pulse = Arc::clone(&sink);
+        Self { sink, pulse: Pulse::start(what, silence, move |line| of_pulse(line)) }
+    }
+
+    fn say(&self, line: &str) {
+        (self.sink)(line);
+        self.pulse.said();
+    }
+}
+
+/// One line for each interval, evaluation and note, and one at least every ten seconds.
 pub struct Lines {
     run: String,
     total_steps: u64,
-    interrupt: Interrupt,
+    /// Steps that were done before, and when the loop began.
+    begun: (u64, Instant),
+    sayer: Sayer,
 }
 
 impl Lines {
     /// For the run in a folder.
     pub fn new(run: &Path, interrupt: &Interrupt) -> Self {
-        Self { run: run.display().to_string(), total_steps: 0, interrupt: interrupt.clone() }
+        Self {
+            run: run.display().to_string(),
+            total_steps: 0,
+            begun: (0, Instant::now()),
+            sayer: Sayer::new(standard_error(interrupt), "preparing the run", SILENCE),
+        }
     }
 
     fn say(&self, line: &str) {
-        if output::is_closed(&output::tell(format_args!("{line}"))) {
-            self.interrupt.request();
-        }
+        self.sayer.say(line);
+    }
+
+    /// How far the steps have come, and when all are done at the pace of those of this process.
+    fn progress(&self, step: u64) -> String {
+        let (first, clock) = self.begun;
+        let each = clock.elapsed().as_secs_f64() / step.saturating_sub(first).max(1) as f64;
+        let left = each * self.total_steps.saturating_sub(step) as f64;
+        format!("step {}/{}  ETA {}", thousands(step), thousands(self.total_steps), duration(left))
     }
 }
 
@@ -110,6 +172,8 @@ impl Monitor for Lines {
         match event {
             Event::Started { step, total_steps, plan } => {
                 self.total_steps = total_steps;
+                self.begun = (step, Instant::now());
+                self.sayer.pulse.stage("the first step");
                 let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
                 self.say(&format!("{}: training {} steps{from}", self.run, thousands(total_steps)));
                 if let Some(plan) = plan {
@@ -129,7 +193,11 @@ impl Monitor for Lines {
             Event::Evaluated { step, record } => self.say(&evaluation(step, record)),
             Event::Note { step: 0, message } => self.say(&format!("note: {message}")),
             Event::Note { step, message } => self.say(&format!("step {}: note: {message}", thousands(step))),
-            Event::Stepped { .. } | Event::Saved { .. } => {}
+            Event::Stepped { step } => self.sayer.pulse.progress(self.progress(step)),
+            Event::Evaluating { step } => {
+                self.sayer.pulse.stage(&format!("{}, evaluating held-out rows", self.progress(step)));
+            }
+            Event::Saved { .. } => {}
         }
     }
 }

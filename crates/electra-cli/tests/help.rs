@@ -125,3 +125,25 @@ fn the_version_is_that_of_the_package() {
     let version = Workbench::new().succeed("--version").stdout;
     assert_eq!(version.trim(), concat!("electra ", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn help_lists_nothing_that_this_program_was_built_without() {
+    let bench = Workbench::new();
+    for command in leaves(&bench, "") {
+        let help = bench.succeed(&format!("{command} --help")).stdout;
+        // The examples of a report may name anything; options say what they take.
+        let options = help.split("Options:").nth(1).unwrap_or_default();
+        let options = options.split("Example").next().unwrap_or_default();
+        for (word, is_there) in [
+            ("parquet", cfg!(feature = "parquet")),
+            ("wgpu", cfg!(feature = "wgpu")),
+            ("cuda", cfg!(feature = "cuda")),
+            ("ndarray", cfg!(feature = "ndarray")),
+            ("dashboard", cfg!(feature = "tui")),
+        ] {
+            assert!(is_there || !options.contains(word), "{command} --help lists {word}\n{options}");
+        }
+    }
+    let help = bench.succeed("data build --help").stdout;
+    assert_says(&help, &[".txt", ".jsonl", ".gz or .zst"]);
+}

@@ -350,7 +350,9 @@ impl<'a> Run<'a> {
         let task = self.task;
         let clock = Instant::now();
         let tagger = self.snapshot.tagger().valid();
-        let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner());
+        let total = task.dev.windows.len();
+        let mut told = |done| self.monitor.on(Event::Evaluating { split: "dev", done, total });
+        let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner(), &mut told);
         let scores = scores(&self.splits.dev, &tags);
         let progress = &mut self.snapshot.progress;
         let open = std::mem::take(&mut progress.open);

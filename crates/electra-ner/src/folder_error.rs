@@ -7,6 +7,7 @@ use electra_model::ConfigError;
 use electra_model::hf::HfError;
 use electra_model::parameters::{LoadError, SafetensorsError};
 use electra_run::checkpoint::CheckpointError;
+use electra_run::nearby::folders_with;
 use electra_text::wordpiece::TokenizerError;
 use thiserror::Error;
 
@@ -24,6 +25,17 @@ pub enum FolderError {
          give the folder in which one of them lies"
     )]
     NoModel(PathBuf),
+    /// Models one folder further down.
+    #[error(
+        "{path} holds no model itself, but there is one in {}; give the folder of the model: {}",
+        names(.within), .within[0].display()
+    )]
+    ModelsWithin {
+        /// The folder.
+        path: PathBuf,
+        /// Those in it with a model, at least one; the one that is meant first.
+        within: Vec<PathBuf>,
+    },
     /// A run that has saved nothing yet.
     #[error(
         "{0} is a run without weights: no {MODEL} and no intact checkpoint; wait for its first checkpoint"
@@ -31,18 +43,18 @@ pub enum FolderError {
     NoWeights(PathBuf),
     /// A pretrained model where a tagger was asked for.
     #[error(
-        "{0} holds a pretrained model and no tagger: \
+        "{0} holds a pretrained model and no tagger; \
          fine-tune it first, with electra finetune ner --model {0}"
     )]
     NoTagger(PathBuf),
     /// A model of transformers without labels.
     #[error(
-        "{0} names no labels (id2label in {CONFIG}), so it is no tagger: \
+        "{0} names no labels (id2label in {CONFIG}), so it is no tagger; \
          fine-tune it first, with electra finetune ner --model {0}"
     )]
     NoLabels(PathBuf),
     /// Labels that cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; copy the folder again from where it came from, or correct id2label there")]
     Labels {
         /// The file.
         path: PathBuf,
@@ -66,7 +78,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path}: {source}")]
+    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Json {
         /// The file.
         path: PathBuf,
@@ -74,7 +86,7 @@ pub enum FolderError {
         source: serde_json::Error,
     },
     /// Settings of a later program.
-    #[error("{path} has format {found}, this program reads {supported}: use the program that wrote it")]
+    #[error("{path} has format {found}, this program reads {supported}; use the program that wrote it")]
     Format {
         /// The file.
         path: PathBuf,
@@ -84,7 +96,7 @@ pub enum FolderError {
         supported: u32,
     },
     /// Sizes that no model can have.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; copy the folder again from where it came from, or correct the value there")]
     Config {
         /// The file.
         path: PathBuf,
@@ -92,7 +104,7 @@ pub enum FolderError {
         source: ConfigError,
     },
     /// A dropout rate that cannot be meant.
-    #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1")]
+    #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1; correct it there")]
     Dropout {
         /// The file.
         path: PathBuf,
@@ -102,7 +114,9 @@ pub enum FolderError {
         found: String,
     },
     /// A transformers folder of another architecture.
-    #[error("{path}: {source}")]
+    #[error(
+        "{path}: {source}; give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged"
+    )]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -110,7 +124,7 @@ pub enum FolderError {
         source: HfError,
     },
     /// No safetensors file.
-    #[error("{path}: {source}")]
+    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Safetensors {
         /// The file.
         path: PathBuf,
@@ -118,7 +132,9 @@ pub enum FolderError {
         source: SafetensorsError,
     },
     /// Tensors of other sizes than the configuration and the labels say.
-    #[error("{path}: {source}; its weights and its configuration are not of one model")]
+    #[error(
+        "{path}: {source}; its weights and its configuration are not of one model: copy the folder again from where it came from"
+    )]
     Weights {
         /// The folder.
         path: PathBuf,
@@ -130,7 +146,7 @@ pub enum FolderError {
     Tokenizer(#[from] TokenizerError),
     /// A tokenizer of another vocabulary.
     #[error(
-        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}: \
+        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}; \
          put the tokenizer there that the model was trained with"
     )]
     Vocabulary {
@@ -183,13 +199,13 @@ pub enum FolderError {
     },
     /// Decoding by a CRF without its scores.
     #[error(
-        "{0}: {SETTINGS} says decoding = \"crf\", but {CRF_SCORES} is missing: \
+        "{0}: {SETTINGS} says decoding = \"crf\", but {CRF_SCORES} is missing; \
          copy the folder again, or decode with argmax"
     )]
     NoCrf(PathBuf),
     /// Settings that contradict the labels.
     #[error(
-        "{path}: the scheme is {found}, but the labels in {CONFIG} are {expected}: copy the folder again"
+        "{path}: the scheme is {found}, but the labels in {CONFIG} are {expected}; copy the folder again"
     )]
     Scheme {
         /// The file of the settings.
@@ -204,7 +220,23 @@ pub enum FolderError {
     Checkpoint(#[from] CheckpointError),
 }
 
+/// The first folders of a list.
+fn names(folders: &[PathBuf]) -> String {
+    let first: Vec<String> = folders.iter().take(3).map(|path| path.display().to_string()).collect();
+    let more = folders.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
+}
+
 impl FolderError {
+    /// Nothing in a folder tells what it is; one of these `files` would.
+    pub(crate) fn no_model(path: &Path, files: &[&str]) -> Self {
+        match folders_with(path, files) {
+            within if within.is_empty() => Self::NoModel(path.into()),
+            within => Self::ModelsWithin { path: path.into(), within },
+        }
+    }
+
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Read { path, source }

@@ -87,7 +87,7 @@ pub enum LossError {
         expected: &'static str,
     },
     /// A weight for a type that there is not.
-    #[error("class_weights names the type {found}, but the training data has {}", .known.join(", "))]
+    #[error("class_weights names the type {found}, but the training data has {}; take the weight out", .known.join(", "))]
     UnknownType {
         /// The type.
         found: String,
@@ -96,10 +96,26 @@ pub enum LossError {
     },
     /// Something that a CRF has no place for.
     #[error(
-        "{0} counts words one by one, but with decoding = \"crf\" whole sentences are trained: \
+        "{0} counts words one by one, but with decoding = \"crf\" whole sentences are trained; \
          leave it out, or decode with argmax or viterbi"
     )]
     NotWithCrf(&'static str),
+}
+
+impl LossError {
+    /// The key of a recipe that it is about.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Number { name, .. } if name == "label_smoothing" => "loss.word.label_smoothing",
+            Self::Number { name, .. } if name.starts_with("gamma") => "loss.word.gamma",
+            Self::Number { name, .. } if name.starts_with("beta") => "loss.class_weights.beta",
+            Self::Number { .. } | Self::UnknownType { .. } => "loss.class_weights.weights",
+            Self::NotWithCrf("the focal loss") => "loss.word.kind",
+            Self::NotWithCrf("label_smoothing") => "loss.word.label_smoothing",
+            Self::NotWithCrf(_) => "loss.class_weights.kind",
+        }
+    }
 }
 
 impl LossConfig {

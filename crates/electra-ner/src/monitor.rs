@@ -21,6 +21,16 @@ pub enum Event<'a> {
         /// Steps done.
         step: u64,
     },
+    /// A part of a split went through the network, to be scored. Told after every batch; must be
+    /// cheap to ignore.
+    Evaluating {
+        /// "dev" or "test".
+        split: &'static str,
+        /// Windows done, 0 at the beginning.
+        done: usize,
+        /// Windows of the split.
+        total: usize,
+    },
     /// An epoch is over and was evaluated.
     Epoch {
         /// What it came to.

@@ -51,7 +51,7 @@ impl Pretrained {
             return Err(FolderError::Read { path: path.into(), source });
         }
         if !path.join(CONFIG).exists() {
-            return Err(FolderError::NoModel(path.into()));
+            return Err(FolderError::no_model(path, &[RUN_CONFIG, CONFIG]));
         }
         let config = read_sizes(path, &read_json(&path.join(CONFIG))?)?;
         let tensors = read_tensors(&path.join(MODEL))?;

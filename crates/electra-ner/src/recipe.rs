@@ -2,7 +2,7 @@
 
 use electra_model::Precision;
 use electra_optim::{AdamConfig, Decay, Schedule};
-use electra_run::recipe::{RecipeError, Resolved, load, load_str};
+use electra_run::recipe::{RecipeError, Resolved, blame_override, load, load_str};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -122,12 +122,14 @@ impl Recipe {
     /// # Errors
     /// With the place of the culprit.
     pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Self>, RecipeError> {
-        let resolved = match path {
-            Some(path) => load(path, overrides)?,
-            None => load_str("configs/ner/default.toml", DEFAULT, overrides)?,
-        };
-        check(&resolved)?;
-        Ok(resolved)
+        blame_override(overrides, |overrides| {
+            let resolved = match path {
+                Some(path) => load(path, overrides)?,
+                None => load_str("configs/ner/default.toml", DEFAULT, overrides)?,
+            };
+            check(&resolved)?;
+            Ok(resolved)
+        })
     }
 
     /// The window for a model of so many `positions`, where the recipe at `path` has a longer one
@@ -180,12 +182,12 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     }
     let usual = "see configs/ner/default.toml";
     if let Err(error) = r.loss.check() {
-        return fail("loss", error.to_string(), usual);
+        return fail(error.key(), error.to_string(), usual);
     }
     if r.labels.decoding == Decoding::Crf
         && let Err(error) = r.loss.check_with_crf()
     {
-        return fail("loss", error.to_string(), "a CRF has a loss of its own");
+        return fail(error.key(), error.to_string(), "a CRF has a loss of its own");
     }
     if let Err(error) = r.optimizer.check() {
         return fail(&format!("optimizer.{}", error.name), error.to_string(), usual);
@@ -202,18 +204,18 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         return fail("schedule.warmup", format!("is {warmup}"), "expected a share of the steps, such as 0.1");
     }
     if let Err(error) = r.schedule(100).check() {
-        return fail("schedule.decay", error.to_string(), usual);
+        return fail("schedule.decay.power", error.to_string(), usual);
     }
     // Frozen layers are counted against the model once it is known.
     match r.rates.of(usize::MAX) {
         Ok(_) => {}
         Err(RatesError::Layers { count, .. }) => {
             let help = "freeze at least 1 layer, or kind = \"embeddings\"";
-            return fail("rates.freeze", format!("`count` is {count}"), help);
+            return fail("rates.freeze.count", format!("`count` is {count}"), help);
         }
         Err(error) => {
             let is_decay = error.to_string().contains("layer_decay");
-            let key = if is_decay { "rates.layer_decay" } else { "rates.crf_factor" };
+            let key = if is_decay { "rates.layer_decay.rate" } else { "rates.crf_factor" };
             return fail(key, error.to_string(), usual);
         }
     }

@@ -58,7 +58,7 @@ impl WindowedSentences {
     }
 
     /// A decision for every word, sentence by sentence. `size` windows go through `tagger`, which
-    /// is on `device`, at once; `labels` are its labels.
+    /// is on `device`, at once; `labels` are its labels. `told` hears of how many windows are done.
     ///
     /// # Panics
     /// If a word is in no window or in two, which [`plan`] does not do.
@@ -69,10 +69,13 @@ impl WindowedSentences {
         labels: &LabelSet,
         size: usize,
         device: &Device,
+        told: &mut dyn FnMut(usize),
     ) -> Vec<Vec<Decision>> {
         let l = labels.len();
         let mut logits: Vec<Vec<f32>> = self.words.iter().map(|words| vec![f32::NAN; words * l]).collect();
         let mut scored = 0;
+        let mut done = 0;
+        told(done);
         let order: Vec<usize> = (0..self.windows.len()).collect();
         // One pool: nobody minds in which order sentences are predicted.
         let settings =
@@ -84,6 +87,8 @@ impl WindowedSentences {
                 logits[sentence][word * l..(word + 1) * l].copy_from_slice(found);
                 scored += 1;
             }
+            done += batch.windows.len();
+            told(done);
         }
         let words: usize = self.words.iter().sum();
         assert_eq!(scored, words, "words scored, and words there are");
@@ -98,10 +103,11 @@ impl WindowedSentences {
         labels: &LabelSet,
         size: usize,
         device: &Device,
+        told: &mut dyn FnMut(usize),
     ) -> Vec<Vec<String>> {
         let tags = |decisions: Vec<Decision>| {
             labels.tags(&decisions.iter().map(|decision| decision.label).collect::<Vec<_>>())
         };
-        self.decide(tagger, decoder, labels, size, device).into_iter().map(tags).collect()
+        self.decide(tagger, decoder, labels, size, device, told).into_iter().map(tags).collect()
     }
 }

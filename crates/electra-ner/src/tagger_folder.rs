@@ -161,9 +161,11 @@ impl TaggerFolder {
         }
         let file = path.join(CONFIG);
         if !file.exists() {
-            let path = path.to_path_buf();
             let is_run = path.join(RUN_CONFIG).exists();
-            return Err(if is_run { FolderError::NoTagger(path) } else { FolderError::NoModel(path) });
+            return Err(match is_run {
+                true => FolderError::NoTagger(path.into()),
+                false => FolderError::no_model(path, &[CONFIG]),
+            });
         }
         let json = pretrained::read_json(&file)?;
         let config = pretrained::read_sizes(path, &json)?;
@@ -175,7 +177,7 @@ impl TaggerFolder {
 
         let foreign = pretrained::read_tensors(&path.join(MODEL))?;
         let mut tensors = hf::import(foreign, HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
-        if path.join(CRF_SCORES).exists() {
+        if is_there(&path.join(CRF_SCORES))? {
             let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
             tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
         } else if settings.decoding == Decoding::Crf {
@@ -243,7 +245,7 @@ fn read_settings(
     labels: &LabelSet,
 ) -> Result<TaggerSettings, FolderError> {
     let path = folder.join(SETTINGS);
-    if !path.exists() {
+    if !is_there(&path)? {
         let window = config.max_position_embeddings;
         return Ok(TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window });
     }
@@ -264,6 +266,12 @@ fn read_settings(
     check_window(folder, config, file.window)?;
     let SettingsFile { decoding, context, window, .. } = file;
     Ok(TaggerSettings { decoding, context, window })
+}
+
+/// Whether a file is there that need not be. One that cannot be looked at is not taken for none:
+/// the tagger would be another.
+fn is_there(path: &Path) -> Result<bool, FolderError> {
+    path.try_exists().map_err(FolderError::read(path))
 }
 
 fn scheme_name(scheme: Option<LabelScheme>) -> String {

@@ -110,6 +110,10 @@ fn bytes_that_are_not_utf_8() {
         &["not cp1252", "line 2", "byte 0x81 at offset 4"],
     );
     refused("a.conll", b"\xFF\xFEa\0\t\0O\0\n\0", &["UTF-16", "iconv"]);
+    // What is no text is not to be converted.
+    for name in ["a.conll", "a.jsonl"] {
+        refused(name, b"\x1F\x8B\x08\0\0\0\0\0", &["is a gzip file", "a name that ends in .gz"]);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use electra_model::networks::discriminator_tensors;
 use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
 use electra_model::{Discriminator, DropoutSites, Electra, ModelConfig, Networks, Precision};
 use electra_run::checkpoint::{self, CheckpointError};
+use electra_run::nearby::folders_with;
 use electra_text::Tokenizer;
 use electra_text::wordpiece::{OffsetUnit, TokenizerError};
 use serde_json::Value;
@@ -26,11 +27,35 @@ pub const MODEL_CONFIG: &str = "model.json";
 pub enum ModelFolderError {
     /// Nothing that tells what is in the folder.
     #[error(
-        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor config.json (transformers)"
+        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor config.json (transformers); \
+         give the folder in which one of them lies"
     )]
     NoModel(PathBuf),
+    /// Models one folder further down.
+    #[error(
+        "{path} holds no model itself, but there is one in {within}; give the folder of the model: {within}"
+    )]
+    ModelWithin {
+        /// The folder.
+        path: PathBuf,
+        /// The first in it with a model.
+        within: PathBuf,
+    },
+    /// What fine-tuning has left behind.
+    #[error(
+        "{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model; give the model that \
+         they were made from. {within} itself is a folder of transformers, and electra predict --model {within} uses it"
+    )]
+    TaggersWithin {
+        /// The folder.
+        path: PathBuf,
+        /// The best of them.
+        within: PathBuf,
+    },
     /// A run that has saved nothing yet.
-    #[error("{0} is a run without weights: no {MODEL} and no intact checkpoint yet")]
+    #[error(
+        "{0} is a run without weights: no {MODEL} and no intact checkpoint yet; wait for its first checkpoint"
+    )]
     NoWeights(PathBuf),
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
@@ -41,7 +66,7 @@ pub enum ModelFolderError {
         source: std::io::Error,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path}: {source}")]
+    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Json {
         /// The file.
         path: PathBuf,
@@ -49,7 +74,7 @@ pub enum ModelFolderError {
         source: serde_json::Error,
     },
     /// Sizes that no model can have.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; copy the folder again from where it came from, or correct the value there")]
     Config {
         /// The file.
         path: PathBuf,
@@ -57,7 +82,9 @@ pub enum ModelFolderError {
         source: electra_model::ConfigError,
     },
     /// A transformers folder of another architecture.
-    #[error("{path}: {source}")]
+    #[error(
+        "{path}: {source}; give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged"
+    )]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -65,7 +92,7 @@ pub enum ModelFolderError {
         source: HfError,
     },
     /// No safetensors file.
-    #[error("{path}: {source}")]
+    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Format {
         /// The file.
         path: PathBuf,
@@ -73,7 +100,10 @@ pub enum ModelFolderError {
         source: SafetensorsError,
     },
     /// Tensors of other sizes than the configuration says.
-    #[error("{path}: {source}")]
+    #[error(
+        "{path}: {source}; its weights and its configuration are not of one model: \
+         copy the folder again from where it came from"
+    )]
     Weights {
         /// The folder.
         path: PathBuf,
@@ -84,7 +114,10 @@ pub enum ModelFolderError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// A tokenizer of another vocabulary.
-    #[error("{path}: a tokenizer of {tokenizer} pieces for a model of {model}")]
+    #[error(
+        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}; \
+         put the tokenizer there that the model was trained with"
+    )]
     Vocabulary {
         /// The folder.
         path: PathBuf,
@@ -96,6 +129,19 @@ pub enum ModelFolderError {
     /// Checkpoints cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+impl ModelFolderError {
+    /// Nothing in a folder tells what it is.
+    fn no_model(path: &Path) -> Self {
+        let path = path.to_owned();
+        match folders_with(&path, &[MODEL_CONFIG, "config.json"]).into_iter().next() {
+            // The settings of a tagger.
+            Some(within) if within.join("tagger.json").exists() => Self::TaggersWithin { path, within },
+            Some(within) => Self::ModelWithin { path, within },
+            None => Self::NoModel(path),
+        }
+    }
 }
 
 /// A model at rest: sizes, weights in our names, tokenizer.
@@ -126,7 +172,7 @@ impl ModelFolder {
         } else if let Err(source) = path.metadata() {
             Err(ModelFolderError::Read { path: path.into(), source })
         } else {
-            Err(ModelFolderError::NoModel(path.into()))
+            Err(ModelFolderError::no_model(path))
         }
     }
 
@@ -151,6 +197,11 @@ impl ModelFolder {
     /// # Errors
     /// Another architecture, or what is missing.
     pub fn open_transformers(path: &Path, generator: Option<&Path>) -> Result<Self, ModelFolderError> {
+        for folder in [Some(path), generator].into_iter().flatten() {
+            if folder.is_dir() && !folder.join("config.json").exists() {
+                return Err(ModelFolderError::no_model(folder));
+            }
+        }
         let config = read_json(&path.join("config.json"))?;
         let generator_config = generator.map(|g| read_json(&g.join("config.json"))).transpose()?;
         let foreign = |path: &Path| {

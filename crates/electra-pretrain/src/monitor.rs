@@ -28,6 +28,11 @@ pub enum Event<'a> {
         /// Predicted seconds to the end.
         seconds_left: f64,
     },
+    /// Held-out evaluation begins.
+    Evaluating {
+        /// Steps done.
+        step: u64,
+    },
     /// Held-out evaluation.
     Evaluated {
         /// Steps done.

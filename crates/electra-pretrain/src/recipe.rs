@@ -251,7 +251,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         return fail(
             "data.sequence_length",
             format!("rows of {length} tokens do not fit a position table of {positions} rows"),
-            "lower it, or raise model.max_position_embeddings",
+            "lower data.sequence_length, or raise model.max_position_embeddings",
         );
     }
     let p = r.masking.probability();
@@ -348,7 +348,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             E::Warmup { .. } => {
                 ("schedule.warmup_steps", "the schedule covers the steps of a stage, by default train.steps")
             }
-            E::Power { .. } => ("schedule.decay", "expected a power above 0; 1 is linear"),
+            E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
         };
         return fail(key, error.to_string(), help);
     }
@@ -359,7 +359,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if micro == 0 || !batch.is_multiple_of(micro) {
         return fail(
             "train.micro_batch_size",
-            format!("{micro} does not divide train.batch_size {batch}"),
+            format!("train.micro_batch_size {micro} does not divide train.batch_size {batch}"),
             "use a divisor of the batch size",
         );
     }

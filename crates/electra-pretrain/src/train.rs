@@ -55,7 +55,9 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A checkpoint holds another model.
-    #[error("the last checkpoint does not fit this recipe: {0}")]
+    #[error(
+        "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
+    )]
     Snapshot(#[from] SnapshotError),
     /// Every checkpoint of a begun run is damaged.
     #[error("{path} holds checkpoints, and none of them is intact:\n{}", .damage.join("\n"))]
@@ -307,6 +309,7 @@ impl<'a> Run<'a> {
             }
             let is_last = done == total;
             if done.is_multiple_of(r.evaluate.every_steps) || is_last {
+                self.monitor.on(Event::Evaluating { step: done });
                 self.evaluate()?;
             }
             if done.is_multiple_of(r.checkpoint.every_steps) || is_last {

@@ -21,8 +21,9 @@ use electra_run::process;
 
 use crate::commands::compare;
 use crate::commands::pretrain::tell_interrupted;
-use crate::device::DeviceName;
-use crate::failure::Failure;
+use crate::device::{self, DeviceName};
+use crate::failure::{self, Failure};
+use crate::watch::Display;
 use driver::Driver;
 use job::Setup;
 
@@ -66,8 +67,7 @@ pub struct Ablate {
     /// CPU threads of each run [default: all cores divided by --jobs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// flex, ndarray, wgpu or cuda:N
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
     /// Do the run with this number alone, from 0: a task of an array job
     #[arg(long, value_name = "INDEX")]
@@ -87,6 +87,9 @@ impl Ablate {
     /// # Errors
     /// If the experiment is wrong, or its folders cannot be used.
     pub fn run(self) -> Result<ExitCode, Failure> {
+        for path in [Some(&self.experiment), self.out.as_ref()].into_iter().flatten() {
+            failure::utf8(path, "the commands of its runs")?;
+        }
         let jobs = usize::from(self.jobs);
         let threads = self.threads.map_or_else(|| (process::cpu_count() / jobs).max(1), usize::from);
         let setup = Setup::load(&self.experiment, self.seeds.as_ref(), self.out, threads, self.device)?;
@@ -111,8 +114,7 @@ impl Ablate {
             }
         };
         let interrupt = Interrupt::listen()?;
-        std::fs::create_dir_all(&setup.out)
-            .map_err(|e| Failure::new(format!("cannot create {}: {e}", setup.out.display()), ""))?;
+        std::fs::create_dir_all(&setup.out).map_err(|e| Failure::of_file("create", &setup.out, &e))?;
         // Tasks of an array share the folder: each has the lock of its run alone.
         let _lock = match self.only {
             None => Some(Lock::acquire(&setup.out.join("lock")).map_err(in_use)?),
@@ -129,7 +131,7 @@ impl Ablate {
             eprintln!("\nfailed: {}, log: {}\n{}", failed.name, failed.log.display(), failed.error);
         }
         if ended.interrupted {
-            return Ok(tell_interrupted());
+            return Ok(tell_interrupted(Display::Lines));
         }
         if ended.failed.is_empty() {
             return Ok(ExitCode::SUCCESS);
@@ -150,7 +152,10 @@ pub fn end_with_driver() -> Result<(), Failure> {
     };
     #[cfg(target_os = "linux")]
     if !process::end_with_parent(driver)? {
-        return Err(Failure::new(format!("process {driver}, which started this one, has ended"), ""));
+        return Err(Failure::new(
+            format!("process {driver}, which started this one, has ended"),
+            "give the command that started it again",
+        ));
     }
     #[cfg(not(target_os = "linux"))]
     let _: u32 = driver;

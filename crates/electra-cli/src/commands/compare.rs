@@ -168,8 +168,7 @@ impl Compare {
             experiments += 1;
             let comparison = of_experiment(&file)?;
             let path = file.folder().join("README.md");
-            let there = fs::read_to_string(&path)
-                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
+            let there = fs::read_to_string(&path).map_err(|e| Failure::of_file("read", &path, &e))?;
             let help =
                 format!("add these two lines where the results belong:\n{}\n{}", readme::BEGIN, readme::END);
             let now = readme::with_table(&there, &table::markdown(&comparison))
@@ -244,5 +243,5 @@ pub fn write_report(comparison: &Comparison, path: &Path) -> Result<PathBuf, Fai
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    durable::write(path, bytes).map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))
+    durable::write(path, bytes).map_err(|e| Failure::of_file("write", path, &e))
 }

@@ -4,6 +4,7 @@ mod inspect;
 pub(super) mod meter;
 mod tokenizer;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use electra_text::wordpiece::Tokenizer;
 use miette::{MietteDiagnostic, Report};
 use serde_json::json;
 
-use crate::failure::explain;
+use crate::failure::{self, explain};
 use meter::{Meter, count, megabytes};
 
 /// Text to shards.
@@ -50,14 +51,22 @@ pub fn run(command: DataCommand) -> miette::Result<()> {
     }
 }
 
+/// What can be read, which depends on how this program was built.
+const FILES: &str = match cfg!(feature = "parquet") {
+    true => "Files or patterns (`*`, `**`): .txt, .jsonl, .parquet, each also .gz or .zst",
+    false => "Files or patterns (`*`, `**`): .txt, .jsonl, each also .gz or .zst",
+};
+const TEXT_FIELD: &str = match cfg!(feature = "parquet") {
+    true => "Field of .jsonl records or column of .parquet files that holds the text",
+    false => "Field of .jsonl records that holds the text",
+};
+
 /// How the corpus is read.
 #[derive(Args)]
 struct Corpus {
-    /// Files or patterns (`*`, `**`): .txt, .jsonl, .parquet, each also .gz or .zst
-    #[arg(long, required = true, num_args = 1.., value_name = "FILES")]
-    input: Vec<String>,
-    /// Field of .jsonl records or column of .parquet files that holds the text
-    #[arg(long, default_value = "text", value_name = "NAME")]
+    #[arg(long, required = true, num_args = 1.., value_name = "FILES", help = FILES)]
+    input: Vec<OsString>,
+    #[arg(long, default_value = "text", value_name = "NAME", help = TEXT_FIELD)]
     text_field: String,
     /// What divides a .txt file into documents
     #[arg(long, value_enum, default_value_t = Documents::BlankLine)]
@@ -122,7 +131,7 @@ pub struct BuildCommand {
     seed: u64,
     /// Hold out these files instead of a share of the documents
     #[arg(long, num_args = 1.., value_name = "FILES", conflicts_with_all = ["heldout_fraction", "heldout_salt"])]
-    heldout: Vec<String>,
+    heldout: Vec<OsString>,
     /// Share of the documents to hold out
     #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
     heldout_fraction: f64,
@@ -157,6 +166,7 @@ enum Mode {
 impl BuildCommand {
     fn run(self) -> miette::Result<()> {
         let start = Instant::now();
+        named_in_json(self.json, &self.out)?;
         let request = self.request()?;
         let mut meter = Meter::new("tokenising");
         let show = |progress: &BuildProgress| {
@@ -240,6 +250,7 @@ pub struct MergeCommand {
 impl MergeCommand {
     fn run(self) -> miette::Result<()> {
         let start = Instant::now();
+        named_in_json(self.json, &self.out)?;
         let mut meter = Meter::new("joining blocks");
         let built = build::merge(&self.parts, &self.out, self.force, |done, blocks| {
             meter.show(done, blocks, || format!("block {done} of {blocks}"));
@@ -339,13 +350,21 @@ fn before<M>(built: &Built<M>) -> &'static str {
     }
 }
 
+/// Refuses a path that JSON, if it is to be printed, cannot hold.
+fn named_in_json(as_json: bool, path: &Path) -> miette::Result<()> {
+    if as_json {
+        failure::utf8(path, "JSON").map_err(failure::Failure::into_report)?;
+    }
+    Ok(())
+}
+
 fn print_json(value: &impl serde::Serialize) -> miette::Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(report)?;
     println!("{text}");
     Ok(())
 }
 
-fn report(error: impl std::error::Error) -> Report {
+fn report(error: impl std::error::Error + 'static) -> Report {
     Report::new(explain(&error))
 }
 

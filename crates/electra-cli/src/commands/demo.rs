@@ -25,7 +25,7 @@ use crate::commands::data::meter::Meter;
 use crate::commands::pretrain::{Begin, tell_interrupted, train, write_report};
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
-use crate::watch::Lines;
+use crate::watch::{Display, Lines};
 
 /// The corpus: public domain, see `corpus/SOURCES.md`.
 const CORPUS: [(&str, &[u8]); 3] = [
@@ -63,6 +63,7 @@ impl Demo {
     /// If a step fails.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let start = Instant::now();
+        failure::utf8(&self.out, "its recipes")?;
         let threads = use_threads(self.threads)?;
         let [corpus, tokenizer, data] = ["corpus", "tokenizer", "data"].map(|name| self.out.join(name));
         let mut overrides = vec![format!("data.path={}", toml_string(&data))];
@@ -85,13 +86,17 @@ impl Demo {
         let run = self.out.join("run");
         let interrupt = Interrupt::listen()?;
         let mut monitor = Lines::new(&run, &interrupt);
-        let begin = Begin { probing: Some("     timing a few steps first"), verify_data: true };
+        let begin = Begin {
+            probing: Some("     timing a few steps first"),
+            verify_data: true,
+            display: Display::Lines,
+        };
         let elsewhere = format!("remove {}, or give another folder with --out", run.display());
         let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)
             .map_err(advising(elsewhere))?;
         let report = write_report(&run)?;
         if ended == Ended::Interrupted {
-            return Ok(tell_interrupted());
+            return Ok(tell_interrupted(Display::Lines));
         }
 
         eprintln!("4/6  what it learned: held-out text in which some words were swapped\n");
@@ -99,7 +104,7 @@ impl Demo {
 
         eprintln!("5/6  fine-tuning: it learns to mark names, and so does a network from scratch");
         let Some(names) = names::learn(&self.out, &run, &self.ner_overrides, threads, &interrupt)? else {
-            return Ok(tell_interrupted());
+            return Ok(tell_interrupted(Display::Lines));
         };
         eprintln!("6/6  what pretraining was worth\n");
         let percent = |summary: &Summary| 100.0 * summary.test.map_or(0.0, |test| test.mean);

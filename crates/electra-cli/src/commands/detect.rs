@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use electra_model::Networks;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
 use electra_run::run_folder::RunProgress;
+use electra_text::corpus::Signature;
 
-use crate::device::{DeviceName, use_threads};
-use crate::failure::Failure;
+use crate::device::{self, DeviceName, use_threads};
+use crate::failure::{self, Failure};
+use crate::output;
 
 /// Show which tokens of a text look replaced.
 #[derive(clap::Args)]
@@ -25,8 +27,7 @@ pub struct Detect {
     /// One JSON object a token
     #[arg(long)]
     json: bool,
-    /// flex, ndarray, wgpu or cuda:N
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
     /// CPU threads [default: all cores]
     #[arg(long, value_name = "N")]
@@ -53,6 +54,9 @@ impl Detect {
         let text = if self.text == "-" {
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes)?;
+            if let Some(found) = Signature::of(&bytes) {
+                return Err(failure::no_text("standard input", found));
+            }
             String::from_utf8(bytes).map_err(|e| {
                 Failure::new(
                     format!("standard input is not UTF-8 at byte {}", e.utf8_error().valid_up_to()),
@@ -77,7 +81,7 @@ impl Detect {
             for detection in &detections {
                 println!("{}", serde_json::to_string(detection)?);
             }
-        } else if std::io::stdout().is_terminal() {
+        } else if output::has_colours(std::io::stdout().is_terminal()) {
             println!("{}", coloured(&text, &detections));
         } else {
             for d in &detections {

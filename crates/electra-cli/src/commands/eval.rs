@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_ner::metrics::{
     Bootstrap, Counts, Difference, Evaluation, EvaluationError, MetricsError, SeenEntities, Settings,
     StrictScheme, Units, evaluate, paired_bootstrap,
@@ -11,10 +12,11 @@ use electra_ner::metrics::{
 use electra_ner::predictions::{self, Form, Gold, Predictions};
 use electra_ner::read::{ReadOptions, read, read_as_written};
 use electra_ner::scheme::Scheme;
+use electra_run::nearby::folders_with;
 use serde::Serialize;
 
 use crate::commands::ner::reading::FormArguments;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 
 /// Score predictions.
 #[derive(Subcommand)]
@@ -130,6 +132,13 @@ struct FileScore {
 
 impl NerEval {
     fn run(self) -> Result<ExitCode, Failure> {
+        if self.json {
+            self.pred
+                .iter()
+                .chain(&self.against)
+                .try_for_each(|path| failure::utf8(path, "JSON").map(drop))?;
+        }
+        self.pred.iter().chain(&self.against).try_for_each(|path| refuse_folder(path))?;
         let options = self.reading.options();
         if options != ReadOptions::default() && self.gold.is_none() && self.train.is_none() {
             return Err(Failure::new(
@@ -179,6 +188,21 @@ impl NerEval {
     }
 }
 
+/// Refuses a folder, and names the predictions in it.
+fn refuse_folder(path: &Path) -> Result<(), Failure> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let names = [PREDICTIONS_TEST, PREDICTIONS_DEV];
+    let folders = [&[path.to_owned()][..], &folders_with(path, &names)[..]].concat();
+    let mut files = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let help = match files.find(|file| file.is_file()) {
+        Some(file) => format!("give the file itself: {}", file.display()),
+        None => "give the file of the predictions".to_owned(),
+    };
+    Err(Failure::new(format!("{} is a folder", path.display()), help))
+}
+
 fn side(
     files: &[PathBuf],
     runs: &[Predictions],
@@ -206,7 +230,10 @@ fn side(
 /// The error at its line.
 fn located(error: &EvaluationError, path: &Path, run: &Predictions, gold: Gold<'_>) -> Failure {
     let MetricsError::NotInScheme { sentence, of_gold, source } = &error.source else {
-        return Failure::new(format!("{}: {error}", path.display()), "");
+        return Failure::new(
+            format!("{}: {error}", path.display()),
+            "give files with a token and its tag in each line",
+        );
     };
     let (path, line) = match of_gold {
         true => (gold.path, gold.line(*sentence, source.token)),

@@ -78,8 +78,7 @@ impl ExportCommand {
         for name in NETWORKS.into_iter().filter(|name| !names.contains(name)) {
             let stale = out.join(name);
             if stale.exists() {
-                fs::remove_dir_all(&stale)
-                    .map_err(|e| Failure::new(format!("cannot remove {}: {e}", stale.display()), ""))?;
+                fs::remove_dir_all(&stale).map_err(|e| Failure::of_file("remove", &stale, &e))?;
                 println!("removed {}, which was of an earlier export", stale.display());
             }
         }
@@ -98,7 +97,7 @@ fn dropout_rate(text: &str) -> Result<f64, String> {
 
 /// Refuses to write over a folder that is no export.
 fn check_earlier_export(out: &Path) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(format!("cannot read {}: {e}", out.display()), "");
+    let failed = |e: std::io::Error| Failure::of_file("read", out, &e);
     for entry in fs::read_dir(out).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         if !NETWORKS.iter().any(|network| name == *network) {
@@ -120,7 +119,7 @@ fn write_folder(
     model: &hf::HfModel,
     progress: Option<RunProgress>,
 ) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", out.display()), "");
+    let failed = |e: std::io::Error| Failure::of_file("write", out, &e);
     fs::create_dir_all(out).map_err(failed)?;
     let mut config = model.config.clone();
     config["pad_token_id"] = folder.tokenizer.special().pad.into();

@@ -1,16 +1,17 @@
 //! `electra finetune`: from a pretrained model to a tagger.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use electra_ner::Event;
 use electra_ner::finetune::Environment;
 use electra_ner::pretrained::Pretrained;
 use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
-use electra_ner::seeds::{StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
+use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
 use electra_ner::splits::{Split, Splits};
 use electra_ner::start::Start;
 use electra_run::interrupt::Interrupt;
@@ -18,7 +19,7 @@ use electra_run::recipe::Resolved;
 use electra_text::{DataSet, Tokenizer};
 
 use crate::commands::ner::reading::ReadArguments;
-use crate::commands::pretrain::{RecipeOptions, load_recipe};
+use crate::commands::pretrain::{RecipeOptions, load_recipe, tell_interrupted};
 use crate::commands::report::write_tagger_report;
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
@@ -71,7 +72,11 @@ pub struct FinetuneNer {
     recipe: Option<PathBuf>,
     /// A run of `electra pretrain`, a folder of transformers, or scratch:RECIPE.toml (or scratch:RUN) for
     /// the same network with nothing learned
-    #[arg(long, value_name = "RUN|DIR|scratch:RECIPE")]
+    #[arg(
+        long,
+        value_name = "RUN|DIR|scratch:RECIPE",
+        value_parser = OsStringValueParser::new().try_map(|text| ModelArgument::read(&text))
+    )]
     model: ModelArgument,
     /// Tokenizer of a network from scratch [default: that of the recipe's data folder, or of the run]
     #[arg(long, value_name = "DIR")]
@@ -112,10 +117,17 @@ pub enum ModelArgument {
     Scratch(PathBuf),
 }
 
-impl FromStr for ModelArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl ModelArgument {
+    /// Reads the argument; a folder may have any name.
+    fn read(argument: &OsStr) -> Result<Self, String> {
+        let Some(text) = argument.to_str() else {
+            return match argument.as_encoded_bytes().starts_with(b"scratch:") {
+                true => {
+                    Err(format!("the path in {argument:?} is not UTF-8: rename the recipe or its folder"))
+                }
+                false => Ok(Self::Folder(argument.into())),
+            };
+        };
         match text.strip_prefix("scratch:") {
             Some("") => {
                 Err("expected a recipe behind `scratch:`, such as scratch:configs/pretrain/tiny.toml".into())
@@ -124,9 +136,7 @@ impl FromStr for ModelArgument {
             None => Ok(Self::Folder(text.into())),
         }
     }
-}
 
-impl ModelArgument {
     /// Opens the model; `tokenizer` is for a network from scratch alone.
     ///
     /// # Errors
@@ -168,12 +178,18 @@ impl FinetuneNer {
         let threads = use_threads(self.with.threads)?;
         let mut overrides = self.with.overrides;
         let mut first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;
+        let out = self.out.unwrap_or_else(|| PathBuf::from("runs").join(&first.value.name));
+        failure::utf8(&out, SUMMARY)?;
         let options: ReadOptions = self.reading.options();
-        let read = |path: &PathBuf| Split::read(path, &options);
+        let read = |path: &PathBuf| {
+            let _pulse = watch::busy(self.display, &format!("reading {}", path.display()));
+            Split::read(path, &options)
+        };
         let test = self.test.as_ref().map(read).transpose()?;
         let splits = Splits { train: read(&self.train)?, dev: read(&self.dev)?, test };
+        let pulse = watch::busy(self.display, "reading the model");
         let start = self.model.open(self.tokenizer.as_deref())?;
-        let out = self.out.unwrap_or_else(|| PathBuf::from("runs").join(&first.value.name));
+        drop(pulse);
         let interrupt = Interrupt::listen()?;
         let mut monitor = watch::epoch_monitor(self.display, &interrupt)?;
         let positions = start.config().max_position_embeddings;
@@ -198,8 +214,7 @@ impl FinetuneNer {
             train(recipes, &start, &splits, &out, self.with.device, threads, &interrupt, &mut *monitor);
         drop(monitor);
         let Some(summary) = summary? else {
-            eprintln!("\nInterrupted and saved. The same command goes on.");
-            return Ok(ExitCode::from(failure::INTERRUPTED));
+            return Ok(tell_interrupted(self.display));
         };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&summary)?);

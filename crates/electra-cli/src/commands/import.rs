@@ -58,7 +58,7 @@ impl ImportCommand {
         } else {
             model.discriminator(&device)?;
         }
-        let failed = |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", out.display()), "");
+        let failed = |e: std::io::Error| Failure::of_file("write", out, &e);
         fs::create_dir_all(out).map_err(failed)?;
         model.tokenizer.save(&out.join("tokenizer"))?;
         fs::write(out.join(MODEL), parameters::to_safetensors(&model.tensors, None)).map_err(failed)?;

@@ -8,7 +8,7 @@ mod json;
 mod text;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,10 +22,11 @@ use electra_ner::predict::{
 use electra_ner::words::{LineBreaks, SentenceSettings, TextError};
 use electra_ner::{LabelSet, TaggerFolder};
 use electra_run::record::thousands;
-use electra_text::corpus::{self, CorpusError};
+use electra_text::corpus::{self, CorpusError, Signature};
 
-use crate::device::{DeviceName, use_threads};
-use crate::failure::Failure;
+use crate::device::{self, DeviceName, use_threads};
+use crate::failure::{self, Failure};
+use crate::output;
 
 /// A sentence of more words is cut: text without full stops is read in bounded memory too.
 const MAX_WORDS: usize = 1000;
@@ -75,8 +76,7 @@ pub struct Predict {
     /// Write here instead of to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// flex, ndarray, wgpu or cuda:N
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
     /// CPU threads of the model [default: all cores]
     #[arg(long, value_name = "N")]
@@ -234,7 +234,13 @@ impl Predict {
             if io::stdin().is_terminal() {
                 eprintln!("reading from the terminal; Ctrl-D on an empty line ends the text");
             }
-            Box::new(io::stdin())
+            let mut input = BufReader::new(io::stdin());
+            let found = input.fill_buf().map(Signature::of);
+            let found = found.map_err(|e| Failure::of_file("read", Path::new(&self.input_name()), &e))?;
+            if let Some(found) = found {
+                return Err(failure::no_text(&self.input_name(), found));
+            }
+            Box::new(input)
         } else {
             Box::new(corpus::open_content(&self.input)?)
         };
@@ -251,10 +257,7 @@ impl Predict {
         }
         match File::create(path) {
             Ok(file) => Ok(Box::new(BufWriter::new(file))),
-            Err(error) => Err(Failure::new(
-                format!("cannot write {}: {error}", path.display()),
-                "the folder has to exist and allow writing",
-            )),
+            Err(error) => Err(Failure::of_file("write", path, &error)),
         }
     }
 
@@ -263,8 +266,7 @@ impl Predict {
             Format::Json => Box::new(json::Lines { byte_offsets: self.byte_offsets }),
             Format::Conll => Box::new(conll::Columns),
             Format::Text => {
-                let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let in_colour = self.out.is_none() && io::stdout().is_terminal() && !is_plain;
+                let in_colour = self.out.is_none() && output::has_colours(io::stdout().is_terminal());
                 Box::new(text::Marked::new(labels, in_colour))
             }
             Format::Html => Box::new(html::Page::new(labels, self.input_name())),
@@ -279,10 +281,10 @@ impl Predict {
                  replaces such bytes",
             ),
             PredictError::Text(TextError::Read(error)) => {
-                let message = format!("cannot read {}: {error}", self.input_name());
+                let unknown = Failure::of_file("read", Path::new(&self.input_name()), &error);
                 match error.into_inner().map(|inner| inner.downcast::<CorpusError>()) {
                     Some(Ok(error)) => Failure::from(*error),
-                    _ => Failure::new(message, ""),
+                    _ => unknown,
                 }
             }
             error @ PredictError::Sink(_) => Failure::from(error),

@@ -7,10 +7,10 @@ use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::{Claim, Ended, Environment, Foreseen, pretrain};
 use electra_run::interrupt::Interrupt;
-use electra_run::recipe::{Resolved, load};
+use electra_run::recipe::{Resolved, blame_override, load};
 use electra_run::{durable, report};
 
-use crate::device::{DeviceName, use_threads};
+use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::gemm_peak;
 use crate::output;
@@ -46,8 +46,7 @@ pub struct RecipeOptions {
     /// Change a value of the recipe (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
-    /// flex, ndarray, wgpu or cuda:N
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = "flex", help = device::HELP)]
     pub device: DeviceName,
     /// CPU threads [default: all cores]
     #[arg(long, value_name = "N")]
@@ -59,9 +58,12 @@ pub struct RecipeOptions {
 /// # Errors
 /// With the caret under the culprit.
 pub fn load_recipe(path: &std::path::Path, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
-    let resolved: Resolved<Recipe> = load(path, overrides).map_err(failure::recipe)?;
-    recipe::check(&resolved).map_err(failure::recipe)?;
-    Ok(resolved)
+    let read = |overrides: &[String]| {
+        let resolved: Resolved<Recipe> = load(path, overrides)?;
+        recipe::check(&resolved)?;
+        Ok(resolved)
+    };
+    blame_override(overrides, read).map_err(failure::recipe)
 }
 
 impl Pretrain {
@@ -76,7 +78,11 @@ impl Pretrain {
         let interrupt = Interrupt::listen()?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
         let probing = "timing a few steps to predict the run (--no-plan skips this)";
-        let begin = Begin { probing: (!self.no_plan).then_some(probing), verify_data: !self.no_verify };
+        let begin = Begin {
+            probing: (!self.no_plan).then_some(probing),
+            verify_data: !self.no_verify,
+            display: self.display,
+        };
         let outcome =
             train(&recipe, self.with.device, threads, run.clone(), begin, &interrupt, &mut *monitor);
         drop(monitor);
@@ -88,20 +94,24 @@ impl Pretrain {
         write_report(&run)?;
         match ended {
             Ended::Finished => {
-                eprintln!("\nDone. Report: {}", run.join("report.html").display());
-                if recipe.value.networks().detects() {
-                    eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
+                if self.display != watch::Display::Quiet {
+                    eprintln!("\nDone. Report: {}", run.join("report.html").display());
+                    if recipe.value.networks().detects() {
+                        eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
+                    }
                 }
                 Ok(ExitCode::SUCCESS)
             }
-            Ended::Interrupted => Ok(tell_interrupted()),
+            Ended::Interrupted => Ok(tell_interrupted(self.display)),
         }
     }
 }
 
 /// Says that a run was interrupted, if anybody reads it, and gives the exit code for that.
-pub fn tell_interrupted() -> ExitCode {
-    let _ = output::tell(format_args!("\nInterrupted and saved. The same command goes on."));
+pub fn tell_interrupted(display: watch::Display) -> ExitCode {
+    if display != watch::Display::Quiet {
+        let _ = output::tell(format_args!("\nInterrupted and saved. The same command goes on."));
+    }
     ExitCode::from(failure::INTERRUPTED)
 }
 
@@ -112,6 +122,8 @@ pub struct Begin {
     pub probing: Option<&'static str>,
     /// Recompute the hashes of the data.
     pub verify_data: bool,
+    /// How the run is shown.
+    pub display: watch::Display,
 }
 
 /// Runs a resolved recipe.
@@ -141,7 +153,9 @@ pub fn train(
     let claim = Claim::take(recipe, &environment).map_err(failure::training)?;
     let plan = match begin.probing.filter(|_| !claim.has_begun()) {
         Some(probing) => {
-            eprintln!("{probing}");
+            if begin.display != watch::Display::Quiet {
+                eprintln!("{probing}");
+            }
             let forecast = forecast(r, &device, 3, Some(DataSize::of(claim.data())));
             Some(forecast.map_err(|divergence| failure::training(divergence.into()))?.plan)
         }
@@ -158,7 +172,6 @@ pub fn train(
 pub fn write_report(run: &std::path::Path) -> Result<PathBuf, Failure> {
     let html = report::render(run)?;
     let path = run.join("report.html");
-    durable::write(&path, html.as_bytes())
-        .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))?;
+    durable::write(&path, html.as_bytes()).map_err(|e| Failure::of_file("write", &path, &e))?;
     Ok(path)
 }

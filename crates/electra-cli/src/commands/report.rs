@@ -57,7 +57,6 @@ fn runs(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 pub fn write_tagger_report(run: &Path) -> Result<PathBuf, Failure> {
     let html = report::render(run)?;
     let path = run.join("report.html");
-    durable::write(&path, html.as_bytes())
-        .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), ""))?;
+    durable::write(&path, html.as_bytes()).map_err(|e| Failure::of_file("write", &path, &e))?;
     Ok(path)
 }

@@ -200,6 +200,7 @@ impl Monitor for Dashboard {
             Event::Evaluated { record, .. } => screen.show_held_out(of_evaluation(record)),
             Event::Note { message, .. } => screen.note(message.to_string()),
             Event::Saved { .. } => screen.note("checkpoint".to_string()),
+            Event::Evaluating { .. } => {}
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum FinetuneError {
     Model(#[from] FolderError),
     /// Nothing to learn.
     #[error(
-        "the {sentences} training sentences of {path} have no entity: \
+        "the {sentences} training sentences of {path} have no entity; \
          is the tag column the right one (--tag-column), or train.max_sentences too small?"
     )]
     NoEntities {
@@ -63,7 +63,9 @@ pub enum FinetuneError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A checkpoint holds another tagger.
-    #[error("the last checkpoint does not fit this recipe: {0}")]
+    #[error(
+        "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
+    )]
     Snapshot(#[from] SnapshotError),
     /// Every checkpoint of a begun run is damaged.
     #[error("{path} holds checkpoints, and none of them is intact:\n{}", .damage.join("\n"))]

@@ -67,9 +67,9 @@ pub fn forecast(
     let epoch = seconds / timed * batches.iter().map(places).sum::<f64>();
     let tagger = snapshot.tagger().valid();
     // Once for kernels that are compiled as they are met, once for the clock.
-    task.tags(&tagger, &task.dev, device);
+    task.tags(&tagger, &task.dev, device, &mut |_| {});
     let clock = Instant::now();
-    task.tags(&tagger, &task.dev, device);
+    task.tags(&tagger, &task.dev, device, &mut |_| {});
     let evaluation = clock.elapsed().as_secs_f64();
     let test = splits.test.as_ref().map_or(0.0, |test| test.facts.tokens as f64);
     let at_the_end = 1.0 + test / splits.dev.facts.tokens.max(1) as f64;

@@ -17,6 +17,7 @@ use crate::dead_run;
 use crate::folder_error::FolderError;
 use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
+use crate::monitor::Event;
 use crate::overlap::{self, Overlap};
 use crate::predictions::{self, Predictions};
 use crate::pretrained::MODEL;
@@ -254,7 +255,9 @@ impl Run<'_> {
             let Some(split) = split else { continue };
             let windowed =
                 WindowedSentences::new(&split.sentences, task.start.tokenizer(), &recipe.windows());
-            let predicted = task.tags(tagger, &windowed, &device);
+            let total = windowed.windows.len();
+            let mut told = |done| self.monitor.on(Event::Evaluating { split: name, done, total });
+            let predicted = task.tags(tagger, &windowed, &device, &mut told);
             let predictions = Predictions::of(split.gold(), predicted);
             predictions::write(&self.folder.path().join(file), &predictions)?;
             // With the settings that `electra eval ner` has as default: one result has one interval.

@@ -103,14 +103,16 @@ impl<'a> Task<'a> {
         self.batches.steps() * self.recipe.train.epochs as u64
     }
 
-    /// What `tagger`, which is on `device`, says about sentences.
+    /// What `tagger`, which is on `device`, says about sentences; `told` as in
+    /// [`WindowedSentences::decide`].
     pub(super) fn tags(
         &self,
         tagger: &Tagger,
         sentences: &WindowedSentences,
         device: &Device,
+        told: &mut dyn FnMut(usize),
     ) -> Vec<Vec<String>> {
         let decoder = Decoder::new(self.recipe.labels.decoding, &self.labels, tagger.crf.as_ref());
-        sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device)
+        sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device, told)
     }
 }

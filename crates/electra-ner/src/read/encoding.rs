@@ -30,9 +30,6 @@ pub(super) fn decode<'a>(
     bytes: &'a [u8],
     encoding: Encoding,
 ) -> Result<Cow<'a, str>, ReadError> {
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(ReadError::Utf16 { path: path.to_owned() });
-    }
     let marked = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]);
     let place = |offset: usize| (line_at(bytes, offset), offset, bytes[offset]);
     match encoding {

@@ -42,12 +42,6 @@ pub enum ReadError {
         /// The byte.
         byte: u8,
     },
-    /// Two bytes a character.
-    #[error("{path} is UTF-16, expected UTF-8; convert it, for example with `iconv -f utf-16 -t utf-8`")]
-    Utf16 {
-        /// The file.
-        path: PathBuf,
-    },
     /// No sentence in it.
     #[error(
         "{path} holds no sentence, expected lines with a token and its tag, or JSON lines; check that it is the right file"

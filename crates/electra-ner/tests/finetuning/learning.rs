@@ -88,7 +88,8 @@ fn neither_padding_nor_company_changes_what_a_word_is_called() {
     let settings = WindowSettings::new(16, Context::Sentence);
     let windowed = WindowedSentences::new(&sentences(), &opened.tokenizer, &settings);
     let decoder = opened.decoder(&tagger);
-    let decide = |size| windowed.decide(&tagger, &decoder, &opened.labels, size, &device).concat();
+    let decide =
+        |size| windowed.decide(&tagger, &decoder, &opened.labels, size, &device, &mut |_| {}).concat();
     let (alone, together) = (decide(1), decide(100));
     for (a, b) in alone.iter().zip(&together) {
         assert_eq!(a.label, b.label);

@@ -189,8 +189,12 @@ impl Setup {
     /// If it cannot be read or written.
     pub(super) fn record(&self, job: &Job) -> Result<ResultRecord, Failure> {
         let run = self.run_of(job);
-        let finished: FinishedRun =
-            run::read(&run)?.ok_or_else(|| Failure::new(format!("{} is not finished", run.display()), ""))?;
+        let finished: FinishedRun = run::read(&run)?.ok_or_else(|| {
+            Failure::new(
+                format!("{} is not finished", run.display()),
+                "the same command again goes on with it",
+            )
+        })?;
         let arm = self.plan.arm_of(job);
         let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
         let differences: Map<String, Value> =

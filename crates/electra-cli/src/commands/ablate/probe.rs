@@ -51,8 +51,7 @@ impl ProbePlan {
         let mut hasher = blake3::Hasher::new();
         hasher.update(resolved.hash.as_bytes());
         for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
-            let bytes = fs::read(path)
-                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), ""))?;
+            let bytes = fs::read(path).map_err(|e| Failure::of_file("read", path, &e))?;
             hasher.update(blake3::hash(&bytes).as_bytes());
         }
         Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use electra_run::record::duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output;
+
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(60);
 
@@ -80,7 +82,7 @@ impl Work {
 
 impl Progress {
     pub(super) fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = output::can_redraw(std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {percent:>3} %  {msg}");
             ProgressBar::new(1000)
                 .with_style(style.expect("the template is well-formed").progress_chars("=> "))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use electra_ablate::plan::RecipeFacts;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::recipe::{Recipe, check};
-use electra_run::recipe::{RecipeError, Resolved, load};
+use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
 use electra_text::DataSet;
 
 /// Keys that decide neither the weights of a run nor what is measured of them.
@@ -27,9 +27,11 @@ impl Recipes {
 
     /// The recipe with overrides, checked.
     pub(super) fn load(&self, overrides: &[String]) -> Result<Resolved<Recipe>, RecipeError> {
-        let resolved = load(&self.base, overrides)?;
-        check(&resolved)?;
-        Ok(resolved)
+        blame_override(overrides, |overrides| {
+            let resolved = load(&self.base, overrides)?;
+            check(&resolved)?;
+            Ok(resolved)
+        })
     }
 
     /// What an experiment has to know of it.

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 pub(in crate::commands) use electra_run::record::thousands as count;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output;
+use crate::watch::{self, Display, Pulse};
+
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -13,19 +16,21 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(in crate::commands) struct Meter {
     verb: &'static str,
     bar: Option<ProgressBar>,
+    /// During a stage that cannot be measured, where there is no terminal.
+    pulse: Option<Pulse>,
     start: Instant,
     last_line: Instant,
 }
 
 impl Meter {
     pub(in crate::commands) fn new(verb: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = output::can_redraw(std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left")
                 .expect("the template is well-formed")
                 .progress_chars("=> ");
             ProgressBar::new(0).with_style(style).with_prefix(verb)
         });
-        Meter { verb, bar, start: Instant::now(), last_line: Instant::now() }
+        Meter { verb, bar, pulse: None, start: Instant::now(), last_line: Instant::now() }
     }
 
     /// `done` of `total`; `detail` is built only if it is shown.
@@ -55,7 +60,10 @@ impl Meter {
                 bar.set_message(what);
                 bar.enable_steady_tick(Duration::from_millis(120));
             }
-            None => eprintln!("{what}"),
+            None => {
+                eprintln!("{what}");
+                self.pulse = watch::busy(Display::Lines, &what);
+            }
         }
     }
 

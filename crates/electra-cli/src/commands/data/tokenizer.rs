@@ -9,7 +9,7 @@ use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, tr
 use serde_json::json;
 
 use super::meter::{Meter, count};
-use super::{Corpus, advice, print_json, report, tell_replaced};
+use super::{Corpus, advice, named_in_json, print_json, report, tell_replaced};
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]
@@ -50,6 +50,7 @@ pub struct TokenizerCommand {
 impl TokenizerCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let start = Instant::now();
+        named_in_json(self.json, &self.out)?;
         let files = self.corpus.files().map_err(report)?;
         if !self.force && SAVED_FILES.iter().any(|file| self.out.join(file).exists()) {
             let found = format!("{} holds a tokenizer already", self.out.display());

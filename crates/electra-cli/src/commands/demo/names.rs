@@ -106,7 +106,7 @@ pub fn marked_example(folder: &Path) -> Result<String, Failure> {
     let sentence = Sentence { tags: vec!["O".into(); tokens.len()], tokens, document: 0, line: 1 };
     let settings = WindowSettings::new(folder.settings.window, folder.settings.context);
     let windowed = WindowedSentences::new(std::slice::from_ref(&sentence), &folder.tokenizer, &settings);
-    let tags = windowed.tags(&tagger, &folder.decoder(&tagger), &folder.labels, 1, &device);
+    let tags = windowed.tags(&tagger, &folder.decoder(&tagger), &folder.labels, 1, &device, &mut |_| {});
     Ok(marked(&sentence.tokens, &tags[0]))
 }
 

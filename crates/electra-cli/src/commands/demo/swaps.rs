@@ -10,6 +10,7 @@ use electra_text::{Examples, Tokenizer};
 use rand::{Rng, RngExt};
 
 use crate::commands::detect::coloured;
+use crate::output;
 
 /// Words taken from a row, and how many of them are swapped.
 const WORDS: usize = 24;
@@ -66,7 +67,7 @@ pub fn show(model: &Discriminator, tokenizer: &Tokenizer, rows: &Examples, devic
             }
         }
         if number < SHOWN {
-            let terminal = std::io::stdout().is_terminal();
+            let terminal = output::has_colours(std::io::stdout().is_terminal());
             let shown = if terminal { coloured(&text, &detections) } else { marked(&text, &detections) };
             let list: Vec<String> = swapped
                 .swaps

@@ -44,6 +44,7 @@ impl Monitor for EpochDashboard {
                 screen.show_held_out(of_evaluation(record));
             }
             Event::Note { message, .. } => screen.note(message.to_owned()),
+            Event::Evaluating { .. } => {}
         }
     }
 }
