@@ -61,7 +61,11 @@ impl Failure {
 
     /// A file or folder that the system does not let us `action` ("read", "write", "remove").
     pub fn of_file(action: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(format!("cannot {action} {}: {error}", path.display()), help_of_system(error))
+        let help = match (action, error.kind()) {
+            ("write" | "create", io::ErrorKind::NotFound) => "the folder that it is to lie in has to exist",
+            _ => help_of_system(error),
+        };
+        Self::new(format!("cannot {action} {}: {error}", path.display()), help)
     }
 
     fn with_code(code: u8, diagnostic: MietteDiagnostic) -> Self {
@@ -221,7 +225,7 @@ pub fn data(report: Report) -> Failure {
 
 /// An error of a training run.
 pub fn training(error: TrainError) -> Failure {
-    let diagnostic = MietteDiagnostic::new(error.to_string());
+    let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error {
         TrainError::Diverged(_) => Failure::with_code(DIVERGED, diagnostic.with_help(DIVERGENCE_REMEDY)),
         TrainError::Data(RecipeDataError::Mismatch { key, help, .. }) => {
@@ -238,7 +242,7 @@ pub fn training(error: TrainError) -> Failure {
 
 /// An error of fine-tuning. Its run folders are below `--out`.
 pub fn finetuning(error: SeedError) -> Failure {
-    let diagnostic = MietteDiagnostic::new(error.to_string());
+    let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error.source {
         FinetuneError::Dead(_) => Failure::with_code(DIVERGED, diagnostic.with_help(dead_run::REMEDY)),
         FinetuneError::Diverged(_) => {

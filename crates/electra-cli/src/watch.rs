@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
+use electra_run::recipe::plain;
 use electra_run::record::{EvalRecord, duration, line, thousands};
 
 use crate::failure::Failure;
@@ -191,8 +192,10 @@ impl Monitor for Lines {
                 self.say(&line(step, self.total_steps, record, seconds_left));
             }
             Event::Evaluated { step, record } => self.say(&evaluation(step, record)),
-            Event::Note { step: 0, message } => self.say(&format!("note: {message}")),
-            Event::Note { step, message } => self.say(&format!("step {}: note: {message}", thousands(step))),
+            Event::Note { step: 0, message } => self.say(&format!("note: {}", plain(message))),
+            Event::Note { step, message } => {
+                self.say(&format!("step {}: note: {}", thousands(step), plain(message)));
+            }
             Event::Stepped { step } => self.sayer.pulse.progress(self.progress(step)),
             Event::Evaluating { step } => {
                 self.sayer.pulse.stage(&format!("{}, evaluating held-out rows", self.progress(step)));

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use electra_ner::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
+use electra_run::recipe::plain;
 use electra_run::record::{duration, thousands};
 
 use super::pace::Pace;
@@ -80,8 +81,10 @@ impl Monitor for EpochLines {
                 let is_last = record.epoch == epochs;
                 self.sayer.pulse.stage(if is_last { "scoring the best epoch" } else { "saving the epoch" });
             }
-            Event::Note { step: 0, message } => self.say(&format!("note: {message}")),
-            Event::Note { step, message } => self.say(&format!("step {}: note: {message}", thousands(step))),
+            Event::Note { step: 0, message } => self.say(&format!("note: {}", plain(message))),
+            Event::Note { step, message } => {
+                self.say(&format!("step {}: note: {}", thousands(step), plain(message)));
+            }
         }
     }
 }
