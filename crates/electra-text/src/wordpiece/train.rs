@@ -105,7 +105,7 @@ pub enum TrainError {
         min_frequency: u64,
     },
     /// A setting outside its range.
-    #[error("{name} is {found}, expected {expected}")]
+    #[error("{name} is {found}, expected {expected}; give a value within that")]
     Setting {
         /// The setting.
         name: &'static str,
