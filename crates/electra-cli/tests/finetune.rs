@@ -253,7 +253,7 @@ fn a_dead_run_ends_with_4_and_a_remedy() {
     let dead = "--set schedule.learning_rate=1e-9 --set guard.epochs=2 --set guard.steps=1";
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out out {dead}"), 4);
     assert_says(&error, &["seed 1", "this run is dead", "schedule.learning_rate", "guard.epochs"]);
-    assert_says(&error, &["help: train longer (train.epochs"]);
+    assert_says(&error, &["help: train longer (train.epochs", "train.batch_size = 8"]);
     assert_eq!(error.matches("this run is dead").count(), 1, "{error}");
     assert!(!bench.path("out/best").exists());
 
