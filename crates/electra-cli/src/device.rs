@@ -227,7 +227,7 @@ pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
         Some(threads) => threads,
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    electra_kernels::use_threads(threads)?;
     Ok(threads)
 }
 

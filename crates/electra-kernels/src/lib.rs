@@ -15,6 +15,7 @@ mod flex;
 mod fused;
 mod host;
 mod memory;
+mod passes;
 mod precision;
 mod workers;
 
@@ -29,5 +30,8 @@ pub use fused::{
 };
 pub use host::read;
 pub use memory::keep_freed_memory;
+pub use passes::{InLoop, Pass, Passes, is_in_loop, passes};
 pub use precision::Precision;
-pub use workers::on_workers;
+#[cfg(feature = "flex")]
+pub use workers::Workers;
+pub use workers::{on_workers, use_threads};

@@ -26,6 +26,6 @@ pub use config::{
 };
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
-pub use electra_kernels::{Precision, on_workers};
+pub use electra_kernels::{InLoop, Pass, Precision, on_workers};
 pub use networks::{GeneratorKind, HeadKind, Networks};
 pub use objective::{Joint, JointOutput, Objective, Proposals, Stage};

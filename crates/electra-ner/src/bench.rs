@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use burn::prelude::*;
+use electra_kernels::Pass;
 use electra_model::flops::ForwardFlops;
 use electra_model::{ModelConfig, Networks};
 use electra_run::process;
@@ -142,7 +143,7 @@ pub fn bench_tagger(
             for i in 0..all {
                 let batch = random_batch(sizes, b, s, labels.len(), i as u64).data;
                 let start = Instant::now();
-                let logits = tagger.logits(&batch, &bench.device);
+                let logits = tagger.logits(Pass::Prediction, &batch, &bench.device);
                 let elapsed = start.elapsed().as_secs_f64();
                 assert_eq!(logits.len(), batch.words() * labels.len());
                 keep(i, elapsed);

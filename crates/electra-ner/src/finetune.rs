@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::prelude::*;
+use electra_kernels::InLoop;
 use electra_model::parameters::collect;
 use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::interrupt::Interrupt;
@@ -321,6 +322,7 @@ impl<'a> Run<'a> {
         let batches = task.batches.of_epoch(epoch, task.recipe.micro_batch_size());
         let done = (self.snapshot.progress.step - epoch * task.batches.steps()) as usize;
         let (mut words, mut learning_rate, clock) = (0, None, Instant::now());
+        let _loop = InLoop::begin();
         for parts in &batches[done..] {
             if interrupt.is_requested() {
                 return Ok(false);

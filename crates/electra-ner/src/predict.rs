@@ -24,6 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use burn::prelude::*;
+use electra_kernels::Pass;
 use electra_model::Precision;
 use electra_text::Tokenizer;
 
@@ -220,7 +221,7 @@ impl Predictor {
         let mut logits = vec![0.0; block.words() * l];
         let mut scored = 0;
         for batch in &block.batches {
-            let found = self.tagger.logits(&batch.windows, &self.device);
+            let found = self.tagger.logits(Pass::Prediction, &batch.windows, &self.device);
             for (row, &word) in found.chunks_exact(l).zip(&batch.words) {
                 logits[word * l..][..l].copy_from_slice(row);
                 scored += 1;

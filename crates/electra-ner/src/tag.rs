@@ -1,6 +1,7 @@
 //! Tags for sentences: windows through the network, one label for every word of every sentence.
 
 use burn::prelude::*;
+use electra_kernels::Pass;
 use electra_text::Tokenizer;
 
 use crate::Sentence;
@@ -82,7 +83,7 @@ impl WindowedSentences {
             BatchSettings { size, pool: usize::MAX, multiple_of: MULTIPLE, max_length: self.max_length };
         for batch in batches(&self.windows, &order, &settings) {
             let (data, words) = self.batch(&batch.windows);
-            let found = tagger.logits(&data, device);
+            let found = tagger.logits(Pass::Evaluation, &data, device);
             for ((sentence, word), found) in words.into_iter().zip(found.chunks(l)) {
                 logits[sentence][word * l..(word + 1) * l].copy_from_slice(found);
                 scored += 1;

@@ -221,8 +221,8 @@ impl Tagger {
     }
 
     /// Logits of the words, `W` rows of `L`, on the host; `self` is on `device`, without autodiff.
-    pub fn logits(&self, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
-        kernels::on_workers(device, || {
+    pub fn logits(&self, pass: kernels::Pass, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
+        kernels::on_workers(pass, device, || {
             let logits = self.forward(&batch.to_device(device), &DropoutSites::off());
             logits.into_data().iter::<f32>().collect()
         })

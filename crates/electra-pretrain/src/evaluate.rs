@@ -2,7 +2,7 @@
 //! every time.
 
 use burn::prelude::*;
-use electra_model::{Electra, Normalizer, Objective, Stage, on_workers};
+use electra_model::{Electra, Normalizer, Objective, Pass, Stage, on_workers};
 use electra_run::record::EvalRecord;
 
 use crate::loader::Loader;
@@ -29,7 +29,7 @@ pub fn evaluate(
         let batch = loader.heldout(start, rows_at_once.min(rows - start));
         start += batch.examples;
         // Sums, not means: batches differ in their number of slots and tokens.
-        let output = on_workers(device, || {
+        let output = on_workers(Pass::Evaluation, device, || {
             objective.forward_in(stage, model, &batch.to_device(device), Normalizer::SUMS, None)
         });
         tally.add(&batch, &output, Normalizer::SUMS);

@@ -9,7 +9,9 @@ use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::init::Init;
 use electra_model::networks::discriminator_tensors;
 use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
-use electra_model::{Discriminator, DropoutSites, Electra, ModelConfig, Networks, Precision};
+use electra_model::{
+    Discriminator, DropoutSites, Electra, ModelConfig, Networks, Pass, Precision, on_workers,
+};
 use electra_run::checkpoint::{self, CheckpointError};
 use electra_run::nearby::folders_with;
 use electra_text::Tokenizer;
@@ -303,8 +305,10 @@ pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: 
         let s = ids.len();
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, s]), device);
         let real = Tensor::ones([1, s], device);
-        let logits = model.forward(ids.clone(), ids.zeros_like(), real, &DropoutSites::off());
-        let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+        let logits: Vec<f32> = on_workers(Pass::Detection, device, || {
+            let logits = model.forward(ids.clone(), ids.zeros_like(), real, &DropoutSites::off());
+            logits.into_data().iter::<f32>().collect()
+        });
         for (&i, &logit) in chunk.iter().zip(&logits[1..]) {
             let (start, end) = encoding.offsets[i];
             let token = tokenizer.vocabulary().piece(encoding.ids[i]).unwrap_or("[UNK]").to_string();

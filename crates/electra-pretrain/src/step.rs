@@ -5,7 +5,7 @@ use std::fmt;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_model::objective::StepDropout;
-use electra_model::{BatchData, JointOutput, Normalizer, on_workers};
+use electra_model::{BatchData, JointOutput, Normalizer, Pass, on_workers};
 use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_global_norm};
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
@@ -113,7 +113,7 @@ pub fn optimizer_step(
     device: &Device,
     tally: Option<&mut Tally>,
 ) -> Result<Step, Divergence> {
-    on_workers(device, || step(snapshot, micro_batches, recipe, device, tally))
+    on_workers(Pass::Training, device, || step(snapshot, micro_batches, recipe, device, tally))
 }
 
 fn step(

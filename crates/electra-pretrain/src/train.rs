@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use burn::prelude::*;
 use electra_model::flops::ParameterCount;
-use electra_model::{Objective, Stage};
+use electra_model::{InLoop, Objective, Stage};
 use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::durable;
 use electra_run::interrupt::Interrupt;
@@ -286,6 +286,7 @@ impl<'a> Run<'a> {
         let batches = Prefetch::start(self.loader.clone(), self.first_step, total);
         let mut interval = Interval::default();
         let mut last_saved = self.first_step;
+        let _loop = InLoop::begin();
         while self.snapshot.step < total && !interrupt.is_requested() {
             let number = self.snapshot.step + 1;
             let is_logged = number.is_multiple_of(r.log.every_steps) || number == total;

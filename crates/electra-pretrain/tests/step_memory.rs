@@ -152,7 +152,7 @@ fn assert_all_is_given_back(steps: &[Usage]) {
 
 fn main() {
     electra_kernels::keep_freed_memory();
-    rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("no pool before this one");
+    electra_kernels::use_threads(2).expect("no pool before this one");
     let steps = steps_of(&wide());
     assert_all_is_given_back(&steps);
     let settled = steps[SETTLED];

@@ -7,13 +7,13 @@ use burn::backend::autodiff::{
 };
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::element::Element;
 use super::mask::Mask;
 use super::simd::{fma, normal, vectorised};
 use super::storage::{contiguous, exclusive, row_elements, tensor, uninitialised, values, values_mut};
 use crate::Dropout;
+use crate::workers::{chunks, chunks_mut, each_part, each_part_with};
 
 /// Elements of one parallel task.
 const CHUNK: usize = 16 * 1024;
@@ -65,14 +65,14 @@ vectorised! {
 pub fn gelu(x: &FlexTensor) -> FlexTensor {
     let x = contiguous(x.clone());
     let mut y = uninitialised(values(&x).len());
-    y.par_chunks_mut(CHUNK).zip(values(&x).par_chunks(CHUNK)).for_each(|(y, x)| gelu_of(x, y));
+    each_part((chunks_mut(&mut y, CHUNK), chunks(values(&x), CHUNK)), |_, (y, x)| gelu_of(x, y));
     tensor(y, x.layout().shape().clone())
 }
 
 fn gelu_backward(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
     let (x, mut dx) = (contiguous(x), exclusive(dy));
-    let chunks = values_mut(&mut dx).par_chunks_mut(CHUNK).zip(values(&x).par_chunks(CHUNK));
-    chunks.for_each(|(dy, x)| times_slope(dy, x));
+    let parts = (chunks_mut(values_mut(&mut dx), CHUNK), chunks(values(&x), CHUNK));
+    each_part(parts, |_, (dy, x)| times_slope(dy, x));
     dx
 }
 
@@ -108,9 +108,10 @@ pub fn tracked_gelu<C: CheckpointStrategy>(
 pub fn dropout(x: FlexTensor, drop: Dropout) -> FlexTensor {
     let Some(mask) = Mask::of(drop, row_elements(&x)) else { return x };
     let mut y = exclusive(x);
-    values_mut(&mut y).par_chunks_mut(CHUNK).enumerate().for_each_init(
+    each_part_with(
+        chunks_mut(values_mut(&mut y), CHUNK),
         || uninitialised(CHUNK),
-        |factors, (chunk, y)| {
+        |factors, chunk, y| {
             let factors = &mut factors[..y.len()];
             mask.factors(chunk * CHUNK, factors);
             multiply(y, factors);

@@ -1,11 +1,11 @@
 //! What an optimizer does to whole parameters: the Adam update and the squared norm.
 
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::simd::vectorised;
 use super::storage::{contiguous, exclusive, values, values_mut};
 use crate::AdamStep;
+use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 /// Elements of one parallel task.
 const CHUNK: usize = 16 * 1024;
@@ -79,16 +79,16 @@ pub fn adam_update(
     }
     let gradient = contiguous(gradient);
     let mut updated = [parameter, moment_1, moment_2].map(exclusive);
-    let [p, m, v] = updated.each_mut().map(|x| values_mut(x).par_chunks_mut(CHUNK));
-    let chunks = p.zip(values(&gradient).par_chunks(CHUNK)).zip(m).zip(v);
-    chunks.for_each(|(((p, g), m), v)| update(p, g, m, v, step.into()));
+    let [p, m, v] = updated.each_mut().map(|x| chunks_mut(values_mut(x), CHUNK));
+    let parts = (p, chunks(values(&gradient), CHUNK), m, v);
+    each_part(parts, |_, (p, g, m, v)| update(p, g, m, v, step.into()));
     updated
 }
 
 /// Sum of the squares of all elements, accumulated in double precision.
 pub fn squared_norm(x: FlexTensor) -> f32 {
     let x = contiguous(x);
-    let partials: Vec<f64> = values(&x).par_chunks(CHUNK).map(sum_of_squares).collect();
+    let partials = map_parts(chunks(values(&x), CHUNK), |_, x| sum_of_squares(x));
     partials.into_iter().sum::<f64>() as f32
 }
 

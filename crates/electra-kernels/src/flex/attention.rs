@@ -5,8 +5,6 @@
 //! dropout is drawn again in the backward pass. No operand is permuted: a head is `D` columns of
 //! the rows of its sequence.
 
-use rayon::prelude::*;
-
 use super::activation::multiply;
 use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product, span};
@@ -15,6 +13,7 @@ use super::mask::Mask;
 use super::simd::{dot, exp, fma, max, sum, vectorised};
 use super::storage::{Shared, uninitialised, zeros};
 use crate::Dropout;
+use crate::workers::{each_with, map_with};
 
 vectorised! {
     /// Turns scores into probabilities: `softmax(scale * score + bias)` of each row.
@@ -176,7 +175,8 @@ impl Attention {
         let mut out = uninitialised(batch * sequence * hidden);
         let shared = Shared::of(&mut out);
         let kept = (!probabilities.is_empty()).then(|| Shared::of(probabilities));
-        (0..self.tasks()).into_par_iter().for_each_init(
+        each_with(
+            self.tasks(),
             || self.scratch(),
             |Scratch { p, masked, room }, task| {
                 let p = match kept {
@@ -208,41 +208,41 @@ impl Attention {
         let Self { batch, sequence, hidden, heads, .. } = self;
         let mut dqkv = uninitialised(PARTS * batch * sequence * hidden);
         let shared = Shared::of(&mut dqkv);
-        let tasks = probabilities.par_chunks(self.square().max(1)).enumerate();
-        let bias_sums: Vec<Vec<f32>> = tasks
-            .map_init(
-                || self.scratch(),
-                |Scratch { p: ds, masked, room }, (task, p)| {
-                    let [q, k, v] = [QUERY, KEY, VALUE].map(|part| self.head_of(qkv, part, task));
-                    let dout = self.head(dout, task);
-                    let p_of_keys = self.scores(self.masked(p, masked, task)).transposed();
-                    let dv = Product::new(p_of_keys, dout, T::PRECISION);
-                    // SAFETY: each task writes the columns of its head in the rows of its sequence.
-                    unsafe { self.write_head(&dv, shared, VALUE, task, room) };
-                    // SAFETY: `ds` is this thread's own.
-                    unsafe {
-                        Product::new(dout, v.transposed(), T::PRECISION).write_at(Shared::of(ds), sequence)
-                    };
-                    if let Some(mask) = self.mask {
-                        mask.factors(task * p.len(), masked);
-                        multiply(ds, masked);
-                    }
-                    softmax_backward(ds, p, sequence);
-                    let mut bias_sums = zeros(if wants_key_bias { sequence } else { 0 });
-                    if wants_key_bias {
-                        add_columns(&mut bias_sums, ds.as_slice());
-                    }
-                    let ds = self.scores(ds);
-                    let dq = Product::new(ds, k, T::PRECISION).times(self.scale());
-                    let dk = Product::new(ds.transposed(), q, T::PRECISION).times(self.scale());
-                    for (part, product) in [(QUERY, dq), (KEY, dk)] {
-                        // SAFETY: as for `dv`.
-                        unsafe { self.write_head(&product, shared, part, task, room) };
-                    }
-                    bias_sums
-                },
-            )
-            .collect();
+        let square = self.square();
+        let bias_sums: Vec<Vec<f32>> = map_with(
+            probabilities.len() / square.max(1),
+            || self.scratch(),
+            |Scratch { p: ds, masked, room }, task| {
+                let p = &probabilities[task * square..][..square];
+                let [q, k, v] = [QUERY, KEY, VALUE].map(|part| self.head_of(qkv, part, task));
+                let dout = self.head(dout, task);
+                let p_of_keys = self.scores(self.masked(p, masked, task)).transposed();
+                let dv = Product::new(p_of_keys, dout, T::PRECISION);
+                // SAFETY: each task writes the columns of its head in the rows of its sequence.
+                unsafe { self.write_head(&dv, shared, VALUE, task, room) };
+                // SAFETY: `ds` is this thread's own.
+                unsafe {
+                    Product::new(dout, v.transposed(), T::PRECISION).write_at(Shared::of(ds), sequence)
+                };
+                if let Some(mask) = self.mask {
+                    mask.factors(task * p.len(), masked);
+                    multiply(ds, masked);
+                }
+                softmax_backward(ds, p, sequence);
+                let mut bias_sums = zeros(if wants_key_bias { sequence } else { 0 });
+                if wants_key_bias {
+                    add_columns(&mut bias_sums, ds.as_slice());
+                }
+                let ds = self.scores(ds);
+                let dq = Product::new(ds, k, T::PRECISION).times(self.scale());
+                let dk = Product::new(ds.transposed(), q, T::PRECISION).times(self.scale());
+                for (part, product) in [(QUERY, dq), (KEY, dk)] {
+                    // SAFETY: as for `dv`.
+                    unsafe { self.write_head(&product, shared, part, task, room) };
+                }
+                bias_sums
+            },
+        );
         let key_bias = wants_key_bias.then(|| {
             let mut sums = zeros(batch * sequence);
             for (task, head) in bias_sums.iter().enumerate() {

@@ -10,10 +10,10 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::simd::{LANES, exp, fold, max, vectorised};
 use super::storage::{contiguous, dims, exclusive, indices, tensor, uninitialised, values, values_mut};
+use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 vectorised! {
     /// `log(sum(exp(row)))`.
@@ -57,9 +57,8 @@ impl State {
         let (logits, weights) = (contiguous(logits), contiguous(weights));
         assert_eq!([targets.len()], [rows], "one target per row");
         assert_eq!(dims(&weights), [rows], "one weight per row");
-        let chunks = values(&logits).par_chunks(vocabulary.max(1)).zip(values(&weights));
-        let log_sum_exp = chunks.map(|(row, w)| if *w == 0.0 { 0.0 } else { log_sum_exp(row) });
-        let log_sum_exp = log_sum_exp.collect();
+        let rows = (chunks(values(&logits), vocabulary), chunks(values(&weights), 1));
+        let log_sum_exp = map_parts(rows, |_, (row, w)| if w[0] == 0.0 { 0.0 } else { log_sum_exp(row) });
         Self { logits, targets, weights, log_sum_exp }
     }
 
@@ -87,15 +86,14 @@ impl State {
     fn backward(self, dloss: f32) -> FlexTensor {
         let [_, vocabulary] = dims(&self.logits);
         let mut gradient = exclusive(self.logits);
-        let rows = values_mut(&mut gradient).par_chunks_mut(vocabulary.max(1));
-        let rows = rows.zip(values(&self.weights)).zip(&self.targets).zip(&self.log_sum_exp);
-        rows.for_each(|(((row, weight), target), log_sum_exp)| {
-            let factor = dloss * weight;
-            if *weight == 0.0 {
+        let weights = values(&self.weights);
+        each_part(chunks_mut(values_mut(&mut gradient), vocabulary), |i, row| {
+            let factor = dloss * weights[i];
+            if weights[i] == 0.0 {
                 row.fill(0.0);
             } else {
-                scaled_softmax(row, *log_sum_exp, factor);
-                row[*target] -= factor;
+                scaled_softmax(row, self.log_sum_exp[i], factor);
+                row[self.targets[i]] -= factor;
             }
         });
         gradient
@@ -319,10 +317,8 @@ pub fn sample_categorical(
     assert!(vocabulary > 0, "sampling from an empty vocabulary");
     let logits = contiguous(logits.clone());
     let inverse_temperature = (1.0 / temperature) as f32;
-    let rows = values(&logits).par_chunks(vocabulary).zip(uniforms).enumerate();
-    rows.map(|(i, (row, uniform))| {
+    map_parts(chunks(values(&logits), vocabulary), |i, row| {
         let exclude = exclude.map(|ids| ids[i]);
-        Row::new(row, inverse_temperature, exclude).sample(*uniform)
+        Row::new(row, inverse_temperature, exclude).sample(uniforms[i])
     })
-    .collect()
 }

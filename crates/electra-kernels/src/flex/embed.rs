@@ -12,10 +12,10 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::linear::{add_columns, sum_of_partials};
 use super::storage::{contiguous, dims, indices, tensor, uninitialised, values, zeros};
+use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 /// Tokens, or rows of a table, of one parallel task.
 const ROWS: usize = 128;
@@ -64,8 +64,7 @@ impl Rows {
             self.ids.iter().enumerate().map(|(token, id)| (*id, token)).collect();
         order.sort_unstable();
         let mut gradient = uninitialised(size * width);
-        let chunks = gradient.par_chunks_mut(ROWS * width.max(1)).enumerate();
-        chunks.for_each(|(chunk, gradient)| {
+        each_part(chunks_mut(&mut gradient, ROWS * width), |chunk, gradient| {
             gradient.fill(0.0);
             let first = chunk * ROWS;
             let begin = order.partition_point(|(id, _)| *id < first);
@@ -80,8 +79,8 @@ impl Rows {
     fn position_gradient(&self, dy: &[f32]) -> FlexTensor {
         let [size, width] = self.tables[1];
         let mut gradient = zeros(size * width);
-        let rows = gradient.par_chunks_mut(width.max(1)).take(self.sequence).enumerate();
-        rows.for_each(|(position, row)| {
+        let learned = self.sequence.min(size) * width;
+        each_part(chunks_mut(&mut gradient[..learned], width), |position, row| {
             for token in (position..self.ids.len()).step_by(self.sequence) {
                 add_columns(row, &dy[token * width..][..width]);
             }
@@ -91,15 +90,15 @@ impl Rows {
 
     fn token_type_gradient(&self, dy: &[f32]) -> FlexTensor {
         let [size, width] = self.tables[2];
-        let tokens = dy.par_chunks(ROWS * width.max(1)).zip(self.segments.par_chunks(ROWS));
-        let partials = tokens.map(|(dy, segments)| {
+        let tokens = (chunks(dy, ROWS * width), chunks(&self.segments, ROWS));
+        let partials = map_parts(tokens, |_, (dy, segments)| {
             let mut sums = zeros(size * width);
             for (dy, segment) in dy.chunks_exact(width).zip(segments) {
                 add_columns(&mut sums[segment * width..][..width], dy);
             }
             sums
         });
-        tensor(sum_of_partials(partials.collect(), size * width), [size, width])
+        tensor(sum_of_partials(partials, size * width), [size, width])
     }
 }
 
@@ -108,8 +107,7 @@ fn forward(rows: &Rows, tables: [FlexTensor; 3]) -> FlexTensor {
     let tables = tables.map(contiguous);
     let [word, position, token_type] = tables.each_ref().map(values);
     let mut y = uninitialised(rows.ids.len() * width);
-    let chunks = y.par_chunks_mut(ROWS * width.max(1)).enumerate();
-    chunks.for_each(|(chunk, y)| {
+    each_part(chunks_mut(&mut y, ROWS * width), |chunk, y| {
         for (i, y) in y.chunks_exact_mut(width).enumerate() {
             let token = chunk * ROWS + i;
             y.copy_from_slice(&word[rows.ids[token] * width..][..width]);
@@ -197,8 +195,7 @@ impl Gathered {
         let dy = contiguous(dy);
         let dy = values(&dy);
         let mut dx = uninitialised(batch * sequence * width);
-        let sequences = dx.par_chunks_mut((sequence * width).max(1)).enumerate();
-        sequences.for_each(|(i, dx)| {
+        each_part(chunks_mut(&mut dx, sequence * width), |i, dx| {
             dx.fill(0.0);
             for slot in i * self.slots..(i + 1) * self.slots {
                 let row = &mut dx[self.positions[slot] * width..][..width];

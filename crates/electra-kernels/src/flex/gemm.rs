@@ -23,8 +23,9 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
+use std::ops::Range;
+
 use gemm::Parallelism;
-use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use self::tile::Kernel;
@@ -33,9 +34,12 @@ use super::element::{round_to_bf16, widened};
 use super::simd::{Level, level};
 use super::storage::{Shared, uninitialised};
 use crate::Precision;
+use crate::workers::{self, chunks_mut};
 
 /// The fewest rows that one task finishes.
 const ROWS: usize = 32;
+/// Multiplications below which handing work to other threads costs more than it saves.
+const WORTH_THREADS: usize = 1 << 19;
 /// Rows that are handed over together where no kernel of ours says how many.
 const ROWS_TOGETHER: usize = 32;
 
@@ -223,7 +227,9 @@ impl<'a> Product<'a> {
             return self.write_then(out, |row, _, results| take(row, results));
         }
         self.write(out, Destination::Overwrite);
-        out.par_chunks_mut(columns.max(1)).with_min_len(ROWS).enumerate().for_each(|(i, row)| take(i, row));
+        workers::each_part(chunks_mut(out, ROWS * columns), |i, rows| {
+            rows.chunks_mut(columns.max(1)).enumerate().for_each(|(j, row)| take(i * ROWS + j, row));
+        });
     }
 
     /// Whether results are finished whole rows at a time.
@@ -232,7 +238,7 @@ impl<'a> Product<'a> {
             #[cfg(target_arch = "x86_64")]
             Path::Blocked(_) => blocked::completes_rows(self),
             #[cfg(target_arch = "x86_64")]
-            Path::Direct => direct::completes_rows(self, rayon::current_num_threads()),
+            Path::Direct => direct::completes_rows(self, workers::threads()),
             Path::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Path::FewRows | Path::Deep => false,
@@ -244,15 +250,14 @@ impl<'a> Product<'a> {
         let [_, columns, _] = self.sizes();
         let together = Self::rows_together(self.precision);
         self.write(out, Destination::Overwrite);
-        let parts = out.par_chunks_mut((together * columns).max(1)).enumerate();
-        parts.for_each(|(i, results)| take(i * together, results));
+        workers::each_part(chunks_mut(out, together * columns), |i, results| take(i * together, results));
     }
 
     fn run(&self, out: &mut [f32], destination: Destination, finish: Option<Finish<'_>>) {
         let [rows, columns, _] = self.sizes();
         assert_eq!(out.len(), rows * columns, "destination of {rows} x {columns}");
         let add = destination == Destination::Add;
-        let threads = rayon::current_num_threads();
+        let threads = workers::threads();
         let target = Target { out: Shared::of(out), row_stride: columns, add, finish, threads };
         // SAFETY: `out` holds rows x columns elements and is borrowed exclusively.
         unsafe { self.at(self.best(), target) }
@@ -278,7 +283,7 @@ impl<'a> Product<'a> {
         #[cfg(target_arch = "x86_64")]
         if let Path::Blocked(kernel) = self.best() {
             // SAFETY: the processor was asked.
-            if unsafe { blocked::hand_over(kernel, self, &take, rayon::current_num_threads()) } {
+            if unsafe { blocked::hand_over(kernel, self, &take, workers::threads()) } {
                 return;
             }
         }
@@ -358,32 +363,53 @@ impl<'a> Product<'a> {
                 }
                 // SAFETY: `columns` results of this row, which only this call has.
                 let row = |row: usize| unsafe { target.finish_row(row, 0, columns) };
-                if target.threads > 1 {
-                    (0..rows).into_par_iter().with_min_len(ROWS).for_each(row)
-                } else {
-                    (0..rows).for_each(row)
-                }
+                each(rows.div_ceil(ROWS), target.threads, |i| {
+                    (i * ROWS..rows.min((i + 1) * ROWS)).for_each(row);
+                });
             }
         }
     }
 
+    /// The product by the `gemm` crate, in parts for the threads. The crate could share it as well, on
+    /// threads of its own, which sleep between one product and the next.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::at`].
     unsafe fn portable(&self, target: Target<'_>) {
+        let sizes @ [rows, columns, depth] = self.sizes();
+        let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
+        let (of_rows, of_columns) = parts(sizes, threads);
+        each(of_rows * of_columns, threads, |i| {
+            let rows = part(rows, 1, i / of_columns, of_rows);
+            let columns = part(columns, 1, i % of_columns, of_columns);
+            // SAFETY: each part has its own results.
+            unsafe { self.portable_part(target, rows, columns) }
+        });
+    }
+
+    /// Some rows and columns of the product, on this thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::at`]; `rows` and `columns` are of the product.
+    unsafe fn portable_part(&self, target: Target<'_>, rows: Range<usize>, columns: Range<usize>) {
         let (a, b) = (&self.a, &self.b);
         // SAFETY: `Matrix` has checked that its elements lie inside its slice; `out` is the caller's
         // promise; `read_dst` is false exactly if the destination may be uninitialised.
         unsafe {
             gemm::gemm(
-                a.rows,
-                b.columns,
+                rows.len(),
+                columns.len(),
                 a.columns,
-                target.out.at(0, 0),
+                target.out.at(rows.start * target.row_stride + columns.start, 0),
                 1,
                 target.row_stride as isize,
                 target.add,
-                a.data.single().as_ptr(),
+                a.data.single().as_ptr().wrapping_add(rows.start * a.row_stride),
                 a.column_stride as isize,
                 a.row_stride as isize,
-                b.data.single().as_ptr(),
+                b.data.single().as_ptr().wrapping_add(columns.start * b.column_stride),
                 b.column_stride as isize,
                 b.row_stride as isize,
                 1.0,
@@ -391,16 +417,44 @@ impl<'a> Product<'a> {
                 false,
                 false,
                 false,
-                if target.threads > 1 { Parallelism::Rayon(target.threads) } else { Parallelism::None },
+                Parallelism::None,
             )
         }
     }
 }
 
-/// Calls `task` on each of `0..n`.
+/// Into how many parts of rows and of columns the `gemm` crate gets a product, for `threads` threads.
+///
+/// Its bits do not depend on them: the crate (0.19) divides the depth otherwise where rows and columns are at
+/// most 64 each, and has kernels of their own for at most 256 results, for one row and for one column. A
+/// part is on the same side of each of these borders as the whole.
+fn parts([rows, columns, _]: [usize; 3], threads: usize) -> (usize, usize) {
+    const NARROW: usize = 64;
+    const FEW_RESULTS: usize = 256;
+    let of = |length: usize, other: usize| {
+        let least = if length > NARROW && other <= NARROW { NARROW + 1 } else { ROWS };
+        threads.min(length / least.max(FEW_RESULTS / other.max(1) + 1)).max(1)
+    };
+    if rows.min(columns) <= 1 {
+        (1, 1)
+    } else if rows >= columns {
+        (of(rows, columns), 1)
+    } else {
+        (1, of(columns, rows))
+    }
+}
+
+/// Part `i` of `n` of `0..length`, each beginning at a multiple of `unit`.
+fn part(length: usize, unit: usize, i: usize, n: usize) -> Range<usize> {
+    let units = length.div_ceil(unit);
+    let at = |i: usize| length.min(units * i / n * unit);
+    at(i)..at(i + 1)
+}
+
+/// Calls `task` on each of `0..n`, shared by the threads if there are several.
 #[cfg(target_arch = "x86_64")]
-fn each(n: usize, threads: usize, task: impl Fn(usize) + Sync + Send) {
-    if threads > 1 && n > 1 { (0..n).into_par_iter().for_each(task) } else { (0..n).for_each(task) }
+fn each(n: usize, threads: usize, task: impl Fn(usize) + Sync) {
+    if threads > 1 { workers::each(n, task) } else { (0..n).for_each(task) }
 }
 
 /// The elements of a matrix rounded to bfloat16, to the nearest, ties to even.

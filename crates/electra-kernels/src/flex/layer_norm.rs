@@ -10,11 +10,11 @@ use burn::backend::autodiff::{
 };
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::linear::sum_of_partials;
 use super::simd::{LANES, fma, fold, sum, vectorised};
 use super::storage::{Number, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
+use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 /// Rows of one parallel task; also the unit of the partial sums of `dgamma` and `dbeta`.
 pub const ROWS: usize = 32;
@@ -145,9 +145,9 @@ fn forward(x: &FlexTensor, norm: &Norm) -> (FlexTensor, Vec<Moments>) {
     let (elements, width) = (values(x), norm.width());
     let mut y = uninitialised(elements.len());
     let mut moments = vec![Moments::default(); elements.len() / width.max(1)];
-    let size = ROWS * width.max(1);
-    let chunks = y.par_chunks_mut(size).zip(elements.par_chunks(size)).zip(moments.par_chunks_mut(ROWS));
-    chunks.for_each(|((y, x), moments)| {
+    let size = ROWS * width;
+    let rows = (chunks_mut(&mut y, size), chunks(elements, size), chunks_mut(&mut moments, ROWS));
+    each_part(rows, |_, (y, x, moments)| {
         y.copy_from_slice(x);
         for (y, moments) in y.chunks_exact_mut(width).zip(moments) {
             *moments = norm.apply(y);
@@ -180,18 +180,17 @@ impl Backward<Flex, 3> for LayerNorm {
         let mut dx = exclusive(grads.consume::<Flex>(&ops.node));
         let State { x: input, norm, moments } = ops.state;
         let width = norm.width();
-        let size = ROWS * width.max(1);
-        let chunks = values_mut(&mut dx).par_chunks_mut(size).zip(values(&input).par_chunks(size));
-        let partials: (Vec<_>, Vec<_>) = chunks
-            .zip(moments.par_chunks(ROWS))
-            .map(|((dx, x), moments)| {
-                let (mut dgamma, mut dbeta) = (zeros(width), zeros(width));
-                for ((dx, x), moments) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments) {
-                    row_backward(x, *moments, norm.gamma(), dx, &mut dgamma, &mut dbeta);
-                }
-                (dgamma, dbeta)
-            })
-            .unzip();
+        let size = ROWS * width;
+        let rows =
+            (chunks_mut(values_mut(&mut dx), size), chunks(values(&input), size), chunks(&moments, ROWS));
+        let partials = map_parts(rows, |_, (dx, x, moments)| {
+            let (mut dgamma, mut dbeta) = (zeros(width), zeros(width));
+            for ((dx, x), moments) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments) {
+                row_backward(x, *moments, norm.gamma(), dx, &mut dgamma, &mut dbeta);
+            }
+            (dgamma, dbeta)
+        });
+        let partials: (Vec<_>, Vec<_>) = partials.into_iter().unzip();
         if let Some(node) = x {
             grads.register::<Flex>(node.id, dx);
         }

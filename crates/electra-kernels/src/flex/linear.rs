@@ -12,7 +12,6 @@ use burn::backend::autodiff::{
 use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, Flex, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::activation::{gelu_and_slope, gelu_in_place, multiply};
 use super::element::Element;
@@ -20,6 +19,7 @@ use super::gemm::{Destination, Matrix, Product};
 use super::simd::vectorised;
 use super::storage::{Shared, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
 use crate::Precision;
+use crate::workers::{chunks, chunks_mut, map_parts};
 
 /// Rows of one parallel task in the passes over an activation.
 const ROWS: usize = 32;
@@ -54,12 +54,12 @@ pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
 
 /// Column sums of `x [.., width]`.
 pub fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
-    let partials = x.par_chunks(ROWS * width).map(|rows| {
+    let partials = map_parts(chunks(x, ROWS * width), |_, rows| {
         let mut sums = zeros(width);
         add_columns(&mut sums, rows);
         sums
     });
-    sum_of_partials(partials.collect(), width)
+    sum_of_partials(partials, width)
 }
 
 /// Weight and bias of an affine map.
@@ -260,8 +260,8 @@ impl Backward<Flex, 3> for LinearGelu {
         let LinearGeluState { operands, slope } = ops.state;
         let [_, _, outputs] = operands.sizes();
         let width = ROWS * outputs.max(1);
-        let partials = values_mut(&mut du).par_chunks_mut(width);
-        let partials = partials.zip(values(&slope).par_chunks(width)).map(|(du, slope)| {
+        let rows = (chunks_mut(values_mut(&mut du), width), chunks(values(&slope), width));
+        let partials = map_parts(rows, |_, (du, slope)| {
             let mut sums = zeros(outputs);
             for (du, slope) in du.chunks_exact_mut(outputs).zip(slope.chunks_exact(outputs)) {
                 multiply(du, slope);
@@ -269,7 +269,7 @@ impl Backward<Flex, 3> for LinearGelu {
             }
             sums
         });
-        let db = sum_of_partials(partials.collect(), outputs);
+        let db = sum_of_partials(partials, outputs);
         drop(slope);
         if let Some(node) = bias {
             grads.register::<Flex>(node.id, tensor(db, [outputs]));

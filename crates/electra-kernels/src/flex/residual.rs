@@ -13,7 +13,6 @@ use burn::backend::autodiff::{
 };
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product};
@@ -25,6 +24,7 @@ use super::storage::{
     Shared, contiguous, dims, exclusive, row_elements, tensor, uninitialised, values, values_mut, zeros,
 };
 use crate::Dropout;
+use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 /// Elements of a mask that are drawn at once.
 const DRAWN: usize = 256;
@@ -197,8 +197,8 @@ impl Kept {
                 Some(Shared::of(&mut own))
             }
         };
-        let chunks = values_mut(&mut dx).par_chunks_mut(ROWS * width.max(1)).zip(moments.par_chunks(ROWS));
-        let partials = chunks.enumerate().map(|(chunk, (dx, moments))| {
+        let rows = (chunks_mut(values_mut(&mut dx), ROWS * width), chunks(&moments, ROWS));
+        let partials = map_parts(rows, |chunk, (dx, moments)| {
             let [mut dgamma, mut dbeta, mut dbias] = [(); 3].map(|()| zeros(width));
             for (i, (dx, moments)) in dx.chunks_exact_mut(width).zip(moments).enumerate() {
                 let start = (chunk * ROWS + i) * width;
@@ -218,7 +218,6 @@ impl Kept {
             }
             [dgamma, dbeta, dbias]
         });
-        let partials: Vec<_> = partials.collect();
         let branch = match of_branch {
             None => Branch::Trunk,
             Some(_) if own.is_empty() => Branch::Single(sum),
@@ -264,9 +263,8 @@ fn operands(
 
 /// Copies a branch that is no product, and calls `finish` on each of its rows.
 fn copy_rows(branch: &FlexTensor, to: &mut [f32], width: usize, finish: Finish<'_>) {
-    let size = ROWS * width.max(1);
-    let chunks = to.par_chunks_mut(size).zip(values(branch).par_chunks(size)).enumerate();
-    chunks.for_each(|(chunk, (to, branch))| {
+    let size = ROWS * width;
+    each_part((chunks_mut(to, size), chunks(values(branch), size)), |chunk, (to, branch)| {
         to.copy_from_slice(branch);
         to.chunks_exact_mut(width).enumerate().for_each(|(i, row)| finish(chunk * ROWS + i, row));
     });

@@ -2,9 +2,9 @@
 
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
-use rayon::prelude::*;
 
 use crate::memory::enlarge_pages;
+use crate::workers::{chunks, chunks_mut, each_part};
 
 /// Bytes from which a buffer is worth a look at the heap's pages.
 const LARGE: usize = 1 << 20;
@@ -88,8 +88,8 @@ pub fn exclusive(x: FlexTensor) -> FlexTensor {
     let shape = x.layout().shape().clone();
     let x = contiguous(x);
     let mut copy = uninitialised(shape.num_elements());
-    let chunks = copy.par_chunks_mut(COPY_CHUNK).zip(values(&x).par_chunks(COPY_CHUNK));
-    chunks.for_each(|(copy, x)| copy.copy_from_slice(x));
+    let parts = (chunks_mut(&mut copy, COPY_CHUNK), chunks(values(&x), COPY_CHUNK));
+    each_part(parts, |_, (copy, x)| copy.copy_from_slice(x));
     tensor(copy, shape)
 }
 

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    AdamStep, Affine, AttentionBlock, Dropout, FeedForwardBlock, Norm, Precision, adam_update,
+    AdamStep, Affine, AttentionBlock, Dropout, FeedForwardBlock, Norm, Precision, Workers, adam_update,
     attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm, linear,
     linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
@@ -91,7 +91,7 @@ fn generator() -> Vec<u64> {
 }
 
 fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+    Workers::new(threads).unwrap().install(f)
 }
 
 #[test]

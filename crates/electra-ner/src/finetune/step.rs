@@ -2,7 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::on_workers;
+use electra_kernels::{Pass, on_workers};
 use electra_optim::{Adam, Clip, NonFiniteGradients, Schedule, add_gradients, clip_by_global_norm};
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
@@ -72,7 +72,7 @@ impl Steps<'_> {
     /// # Errors
     /// A loss or gradient that is no number; the snapshot is then as it was.
     pub fn take(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {
-        on_workers(self.device, || self.take_here(snapshot, parts))
+        on_workers(Pass::Training, self.device, || self.take_here(snapshot, parts))
     }
 
     fn take_here(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {

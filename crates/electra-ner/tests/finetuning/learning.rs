@@ -73,7 +73,7 @@ fn the_folder_holds_a_tagger_its_predictions_and_its_scores() {
     let settings = WindowSettings::new(opened.settings.window, opened.settings.context);
     assert_eq!(settings, WindowSettings::new(16, Context::Sentence));
     let windowed = WindowedSentences::new(&sentences(), &opened.tokenizer, &settings);
-    let tags = windowed.tags(&tagger, &opened.decoder(&tagger), &opened.labels, 2, &device);
+    let tags = windowed.tags(&tagger, &opened.decoder(&tagger), &opened.labels, 2, &device, &mut |_| ());
     assert_eq!(tags, sentences().into_iter().map(|sentence| sentence.tags).collect::<Vec<_>>());
 }
 

@@ -28,8 +28,7 @@ fn trained(change: impl FnOnce(&mut Recipe)) -> Vec<u8> {
 }
 
 fn on_threads(threads: usize) -> Vec<u8> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    pool.install(|| trained(|_| {}))
+    electra_kernels::Workers::new(threads).unwrap().install(|| trained(|_| {}))
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::packing::{first, reserve};
-use super::{Product, Target, each};
+use super::{Product, Target, WORTH_THREADS, each, part};
 
 /// Rows of results held in registers: with two vectors each 28 of 32 registers.
 const ROWS: usize = 14;
@@ -28,8 +28,6 @@ const ROW_STRIDE: usize = 16;
 const ROWS_TOGETHER: usize = 504;
 /// Depths that are fetched ahead of their packing.
 const FETCHED: usize = 16;
-/// Multiplications below which handing work to other threads costs more than it saves.
-pub const WORTH_THREADS: usize = 1 << 19;
 /// Fewer rows, columns or depths are left to the `gemm` crate, which treats some of them apart.
 const LEAST: usize = 16;
 
@@ -55,13 +53,6 @@ fn split([rows, columns, _]: [usize; 3], threads: usize) -> [usize; 2] {
     let pairs = (1..=threads).filter(|n| threads.is_multiple_of(*n)).map(|n| [n, threads / n]);
     let packed = |[of_rows, of_columns]: &[usize; 2]| rows.div_ceil(*of_rows) + columns.div_ceil(*of_columns);
     pairs.min_by_key(packed).expect("one is a divisor")
-}
-
-/// Part `i` of `n` of `0..length`, each beginning at a multiple of `unit`.
-fn part(length: usize, unit: usize, i: usize, n: usize) -> Range<usize> {
-    let units = length.div_ceil(unit);
-    let at = |i: usize| length.min(units * i / n * unit);
-    at(i)..at(i + 1)
 }
 
 /// `out (+)= scale * a b`, then `finish`.

@@ -8,9 +8,9 @@ use std::arch::x86_64::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::deep::{WORTH_THREADS, chunk};
+use super::deep::chunk;
 use super::packing::{Packed, first, reserve, transpose};
-use super::{Product, Target, each};
+use super::{Product, Target, WORTH_THREADS, each};
 
 /// Rows of results held in registers.
 const ROWS: usize = 6;

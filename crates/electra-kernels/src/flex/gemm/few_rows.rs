@@ -9,10 +9,9 @@ use std::arch::x86_64::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::packing::first;
-use super::{Matrix, Product, Target};
+use super::{Matrix, Product, Target, WORTH_THREADS};
+use crate::workers;
 
 /// More rows than these are better off packed.
 const MOST_ROWS: usize = 48;
@@ -22,8 +21,6 @@ const ROWS: usize = 12;
 const COLUMNS: usize = 32;
 /// Depth of a piece: 16 KiB of `b`, and as much of 32 rows of `a`, share the first cache.
 const DEPTH: usize = 128;
-/// Multiplications below which handing work to other threads costs more than it saves.
-const WORTH_THREADS: usize = 1 << 19;
 
 thread_local! {
     /// The piece that this thread works on.
@@ -86,7 +83,7 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
         return share(0..strips);
     }
     let width = strips.div_ceil(target.threads);
-    (0..strips.div_ceil(width)).into_par_iter().for_each(|i| share(i * width..strips.min((i + 1) * width)));
+    workers::each(strips.div_ceil(width), |i| share(i * width..strips.min((i + 1) * width)));
 }
 
 /// Copies some columns of a matrix to rows of [`DEPTH`], the last vector of each filled up with zeros.
