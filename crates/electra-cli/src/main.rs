@@ -10,6 +10,7 @@ mod failure;
 mod gemm_peak;
 mod limits;
 mod watch;
+mod watchdog;
 
 use std::process::ExitCode;
 
@@ -42,7 +43,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return failure::usage(error),
     };
-    match commands::end_with_driver().and_then(|()| commands::run(arguments.command)) {
+    let end = commands::end_with_driver()
+        .and_then(|()| Ok(watchdog::start()?))
+        .and_then(|()| commands::run(arguments.command));
+    match end {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

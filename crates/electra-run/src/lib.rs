@@ -13,6 +13,7 @@
 //! - [`report`]: a run folder as one HTML file
 //! - [`curve`]: numbers over steps as an SVG drawing
 //! - [`process`]: memory, processors and disk
+//! - [`stall`]: work on batches that has stopped moving
 
 pub mod checkpoint;
 pub mod curve;
@@ -27,4 +28,5 @@ pub mod record;
 pub mod report;
 pub mod run_folder;
 pub mod seed;
+pub mod stall;
 pub mod timing;

@@ -136,8 +136,8 @@ mod tests {
             assert!(line.starts_with("reading a.conll, ") && line.ends_with(" so far"), "{line}");
         }
         pulse.progress("step 3/9".into());
-        let lines = std::iter::repeat_with(|| said.recv_timeout(LONG).expect("a line"));
-        let line = lines.skip_while(|line| line.starts_with("reading")).next().unwrap();
+        let mut lines = std::iter::repeat_with(|| said.recv_timeout(LONG).expect("a line"));
+        let line = lines.find(|line| !line.starts_with("reading")).unwrap();
         assert!(line.starts_with("step 3/9"), "{line}");
         drop(pulse);
         // The thread and what it says with are gone.

@@ -1,0 +1,196 @@
+//! Stalls: work on batches that has stopped moving.
+
+use std::time::Duration;
+
+/// A stall is told after this many times the usual time of a batch.
+const TIMES: u32 = 10;
+/// And never before this: a machine that is busy with something else makes single batches slow.
+const AT_LEAST: Duration = Duration::from_secs(30);
+/// After this while no batch of its kind has ended, so that no time is usual.
+const FIRST: Duration = Duration::from_secs(900);
+
+/// Batches of one kind that a process has begun and ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batches {
+    /// Begun.
+    pub begun: u64,
+    /// Ended.
+    pub ended: u64,
+}
+
+/// What is seen of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look<const KINDS: usize> {
+    /// Its batches of each kind.
+    pub batches: [Batches; KINDS],
+    /// Whether a loop is under way in which batch follows upon batch, so that the time between two is a
+    /// stall as well. It is none where a program waits for its input.
+    pub in_loop: bool,
+}
+
+/// A process that does not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// The kind of batch that is under way, or that moved last.
+    pub kind: usize,
+    /// Batches of this kind that ended before.
+    pub ended: u64,
+    /// For how long nothing has moved, as far as was seen.
+    pub since: Duration,
+    /// The usual time of such a batch, if one has ended.
+    pub usual: Option<Duration>,
+    /// Whether a batch is under way; else the next one has not begun.
+    pub in_batch: bool,
+}
+
+/// The time that batches of one kind took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    time: Duration,
+    batches: u64,
+}
+
+/// Looks at a process from time to time, and notices when its batches stop.
+#[derive(Debug)]
+pub struct StallWatch<const KINDS: usize> {
+    seen: [Batches; KINDS],
+    taken: [Taken; KINDS],
+    /// When a look last saw something move, and of which kind.
+    moved: (Duration, usize),
+    told: bool,
+}
+
+impl<const KINDS: usize> Default for StallWatch<KINDS> {
+    fn default() -> Self {
+        let (seen, taken) = ([Batches::default(); KINDS], [Taken::default(); KINDS]);
+        Self { seen, taken, moved: (Duration::ZERO, 0), told: false }
+    }
+}
+
+impl<const KINDS: usize> StallWatch<KINDS> {
+    /// A look at time `now`, which never goes back. A stall is returned once; it is over when something moves.
+    pub fn look(&mut self, now: Duration, look: &Look<KINDS>) -> Option<Stall> {
+        let Look { batches, in_loop } = *look;
+        if let Some(kind) = (0..KINDS).rfind(|&kind| batches[kind] != self.seen[kind]) {
+            self.learn(now, &batches);
+            (self.seen, self.moved, self.told) = (batches, (now, kind), false);
+            return None;
+        }
+        let under_way = (0..KINDS).find(|&kind| batches[kind].begun > batches[kind].ended);
+        let kind = under_way.or(in_loop.then_some(self.moved.1))?;
+        let (since, usual) = (now - self.moved.0, self.usual(kind));
+        if self.told || since < usual.map_or(FIRST, |usual| (usual * TIMES).max(AT_LEAST)) {
+            return None;
+        }
+        self.told = true;
+        Some(Stall { kind, ended: batches[kind].ended, since, usual, in_batch: under_way.is_some() })
+    }
+
+    /// Divides the time since something moved among the batches that have ended in it. A stall is not usual.
+    fn learn(&mut self, now: Duration, batches: &[Batches; KINDS]) {
+        if self.told {
+            return;
+        }
+        let ended = |kind: usize| batches[kind].ended - self.seen[kind].ended;
+        let all: u64 = (0..KINDS).map(ended).sum();
+        for kind in 0..KINDS {
+            let n = ended(kind);
+            if n > 0 {
+                self.taken[kind].time += (now - self.moved.0).mul_f64(n as f64 / all as f64);
+                self.taken[kind].batches += n;
+            }
+        }
+    }
+
+    fn usual(&self, kind: usize) -> Option<Duration> {
+        let Taken { time, batches } = self.taken[kind];
+        (batches > 0).then(|| time.div_f64(batches as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// A process with training steps, of which so many began and ended, and evaluation batches.
+    fn process(training: [u64; 2], evaluation: [u64; 2]) -> Look<2> {
+        let batches = [training, evaluation].map(|[begun, ended]| Batches { begun, ended });
+        Look { batches, in_loop: false }
+    }
+
+    fn in_loop(look: Look<2>) -> Look<2> {
+        Look { in_loop: true, ..look }
+    }
+
+    /// A watch that has seen a training step end every five seconds, and `last` in second 50.
+    fn usually_five_seconds(last: &Look<2>) -> StallWatch<2> {
+        let mut watch = StallWatch::default();
+        for i in 1..=10 {
+            assert_eq!(watch.look(seconds(5 * i), &process([i, i], [0, 0])), None);
+        }
+        assert_eq!(watch.look(seconds(50), last), None);
+        watch
+    }
+
+    #[test]
+    fn a_batch_that_takes_ten_times_the_usual_is_told_once() {
+        let hangs = process([11, 10], [0, 0]);
+        let mut watch = usually_five_seconds(&hangs);
+        assert_eq!(watch.look(seconds(99), &hangs), None);
+        let stall = Stall { kind: 0, ended: 10, since: seconds(50), usual: Some(seconds(5)), in_batch: true };
+        assert_eq!(watch.look(seconds(100), &hangs), Some(stall));
+        assert_eq!(watch.look(seconds(500), &hangs), None);
+    }
+
+    #[test]
+    fn what_moves_again_is_watched_again_and_its_stall_is_not_usual() {
+        let mut watch = usually_five_seconds(&process([11, 10], [0, 0]));
+        assert!(watch.look(seconds(200), &process([11, 10], [0, 0])).is_some());
+        assert_eq!(watch.look(seconds(300), &process([12, 11], [0, 0])), None);
+        let stall = watch.look(seconds(350), &process([12, 11], [0, 0])).expect("told again");
+        assert_eq!((stall.usual, stall.since), (Some(seconds(5)), seconds(50)));
+    }
+
+    #[test]
+    fn time_between_batches_is_a_stall_in_a_loop_alone() {
+        let between = process([10, 10], [0, 0]);
+        assert_eq!(usually_five_seconds(&between).look(seconds(5_000), &between), None);
+        let stall = usually_five_seconds(&between).look(seconds(100), &in_loop(between)).expect("a stall");
+        assert_eq!((stall.kind, stall.in_batch), (0, false));
+    }
+
+    #[test]
+    fn an_evaluation_that_moves_is_no_stall_of_training() {
+        let mut watch = usually_five_seconds(&in_loop(process([10, 10], [1, 0])));
+        for i in 1..100 {
+            let look = in_loop(process([10, 10], [i + 1, i]));
+            assert_eq!(watch.look(seconds(50 + 20 * i), &look), None);
+        }
+        let hangs = in_loop(process([10, 10], [100, 99]));
+        let stall = watch.look(seconds(50 + 20 * 99 + 200), &hangs).expect("a stall");
+        assert_eq!((stall.kind, stall.usual, stall.ended), (1, Some(seconds(20)), 99));
+    }
+
+    #[test]
+    fn short_batches_may_be_slow_for_half_a_minute_and_the_first_for_a_quarter_of_an_hour() {
+        let mut watch = StallWatch::default();
+        let first = process([1, 0], [0, 0]);
+        for (second, found) in [(2, None), (901, None), (902, Some(seconds(900)))] {
+            assert_eq!(watch.look(seconds(second), &first).map(|stall| stall.since), found);
+        }
+        let mut watch = StallWatch::default();
+        let short = process([1_001, 1_000], [0, 0]);
+        for (second, found) in [(1, None), (30, None), (31, Some(seconds(30)))] {
+            assert_eq!(watch.look(seconds(second), &short).map(|stall| stall.since), found);
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_work_that_never_began() {
+        assert_eq!(StallWatch::default().look(seconds(10_000), &process([0, 0], [0, 0])), None);
+    }
+}
