@@ -8,15 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::prelude::*;
-use electra_kernels::{
-    Dropout, Pass, Precision, dropout, embed, layer_norm, linear, linear_gelu, on_workers,
-};
+use electra_kernels::{Pass, embed, gelu, layer_norm, on_workers};
 
 /// What a copy of this program is asked to do: be a busy neighbour, or make passes on some threads.
 const ROLE: &str = "ELECTRA_STRESS_ROLE";
 /// Passes take a hundred microseconds; one that is not over after this long never will be.
 const HANGS: Duration = Duration::from_secs(10);
-const NEIGHBOURS: usize = 3;
+const NEIGHBOURS: usize = 2;
 
 static PASSES: AtomicU64 = AtomicU64::new(0);
 
@@ -102,12 +100,11 @@ struct Tensors {
     ids: Tensor<2, Int>,
     table: Tensor<2>,
     positions: Tensor<2>,
-    weight: Tensor<2>,
-    bias: Tensor<1>,
+    scale: Tensor<1>,
 }
 
 impl Tensors {
-    const WIDTH: usize = 96;
+    const WIDTH: usize = 32;
 
     fn new(device: &Device) -> Self {
         let floats = |n: usize| {
@@ -115,13 +112,12 @@ impl Tensors {
             Tensor::<1>::from_data(TensorData::new(values, [n]), device)
         };
         let table = |rows: usize| floats(rows * Self::WIDTH).reshape([rows, Self::WIDTH]);
-        let ids: Vec<i64> = (0..16 * 24).map(|i| i * i % 50).collect();
+        let ids: Vec<i64> = (0..64 * 24).map(|i| i * i % 50).collect();
         Self {
-            ids: Tensor::from_data(TensorData::new(ids, [16, 24]), device),
+            ids: Tensor::from_data(TensorData::new(ids, [64, 24]), device),
             table: table(50),
             positions: table(24),
-            weight: table(Self::WIDTH),
-            bias: floats(Self::WIDTH),
+            scale: floats(Self::WIDTH),
         }
     }
 
@@ -130,9 +126,7 @@ impl Tensors {
         let (ids, positions) = (self.ids.clone(), self.positions.clone());
         let types = positions.clone().narrow(0, 0, 2);
         let x = embed(self.table.clone(), positions, types, ids.clone(), ids.zeros_like());
-        let x = layer_norm(dropout(x, Dropout::new(0.1, 7)), self.bias.clone(), self.bias.clone(), 1e-12);
-        let x = linear_gelu(x, self.weight.clone(), self.bias.clone(), Precision::F32);
-        let x = linear(x, self.weight.clone(), self.bias.clone(), Precision::F32);
-        x.sum().into_scalar::<f32>().to_bits()
+        let x = gelu(layer_norm(x, self.scale.clone(), self.scale.clone(), 1e-12));
+        x.slice([0..64, 0..1, 0..1]).sum().into_scalar::<f32>().to_bits()
     }
 }
