@@ -244,7 +244,6 @@ fn pretraining_says_what_to_do_about_damaged_data_and_damaged_runs() {
         (
             "data",
             &[
-                "data verify data",
                 "data inspect data",
                 "pretrain recipe.toml --no-plan --set train.steps=2 --set schedule.warmup_steps=1 --run other",
             ][..],
@@ -258,7 +257,11 @@ fn pretraining_says_what_to_do_about_damaged_data_and_damaged_runs() {
                 ("halved", bytes[..bytes.len() / 2].to_vec()),
                 ("flipped", bytes.iter().map(|byte| byte ^ 0x84).collect()),
             ] {
-                for command in commands {
+                // A run that goes on reads what detection does not, and writes the rest anew.
+                let of_training = ["run.json", "recipe.toml", "metrics.jsonl", "checkpoints", "data/"];
+                let is_of_training = of_training.iter().any(|part| path.contains(part));
+                let read = |command: &&&str| is_of_training != command.starts_with("detect");
+                for command in commands.iter().filter(read) {
                     bench.write(&path, &damaged);
                     let ran = bench.run(command);
                     assert_sound(&ran, &format!("{command}: {path} {damage}"));
