@@ -25,7 +25,8 @@ use output::{Existing, OutputFolder};
 use part::PartWriter;
 use recipe::Recipe;
 
-use crate::corpus::{self, CorpusError, ReadOptions, ReadProgress};
+use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
+use crate::heldout::HeldOutDocuments;
 use crate::in_order::in_order;
 use crate::manifest::{
     DataSettings, HeldOutRule, InputRecord, MANIFEST_FILE, MANIFEST_FORMAT, Manifest, SplitCounts,
@@ -76,7 +77,8 @@ pub enum HeldOut {
         /// Another salt chooses other documents.
         salt: u64,
     },
-    /// All documents of these files and no others.
+    /// All documents of these files and no others; those that the inputs have too are left out of
+    /// training.
     Files(Vec<PathBuf>),
 }
 
@@ -140,7 +142,8 @@ pub fn build(
     let output = OutputFolder::create(&request.out)?;
     let mut writer = DataWriter::new(&output, recipe.settings.clone(), recipe.tokenizer.clone());
     let reading = run(request, &recipe, Part::WHOLE, progress, |block| writer.append(&block))?;
-    let manifest = writer.finish(recipe.inputs(&reading), reading.replaced(), &request.tokenizer)?;
+    let read = CorpusRecord::of(&recipe, &reading);
+    let manifest = writer.finish(read, &request.tokenizer)?;
     output.commit()?;
     Ok(Built::Now(manifest))
 }
@@ -164,9 +167,24 @@ pub fn build_part(
     let output = OutputFolder::create(&request.out)?;
     let mut writer = PartWriter::new(output.path())?;
     let reading = run(request, &recipe, part, progress, |block| writer.append(&block))?;
-    let manifest = writer.finish(&output, part, &recipe, recipe.inputs(&reading), reading.replaced())?;
+    let manifest = writer.finish(&output, part, &recipe, CorpusRecord::of(&recipe, &reading))?;
     output.commit()?;
     Ok(Built::Now(manifest))
+}
+
+/// What was read, as manifests state it.
+#[derive(Clone, Debug, PartialEq)]
+struct CorpusRecord {
+    inputs: Vec<InputRecord>,
+    replaced: u64,
+    skipped: Skipped,
+}
+
+impl CorpusRecord {
+    fn of(recipe: &Recipe<'_>, reading: &ReadProgress) -> Self {
+        let (replaced, skipped) = (reading.replaced(), reading.skipped());
+        CorpusRecord { inputs: recipe.inputs(reading), replaced, skipped }
+    }
 }
 
 /// Reads the corpus, packs the blocks of `part` and hands them to `sink` in order.
@@ -179,6 +197,8 @@ fn run(
 ) -> Result<Arc<ReadProgress>, BuildError> {
     let start = Instant::now();
     let split = recipe.split()?;
+    let of_files = DocumentReader::new(request.heldout.files().to_vec(), request.read.clone());
+    let heldout = HeldOutDocuments::of(of_files)?;
     let reading = Arc::<ReadProgress>::default();
     let total = corpus::total_bytes(&request.inputs)? + corpus::total_bytes(request.heldout.files())?;
     let blocks = Blocks::new(request, &reading);
@@ -201,7 +221,7 @@ fn run(
         request.threads,
         owned,
         || {
-            let mut packer = BlockPacker::new(&request.tokenizer, recipe.settings.pack, split);
+            let mut packer = BlockPacker::new(&request.tokenizer, recipe.settings.pack, split, &heldout);
             move |block| packer.pack(block)
         },
         |block| {
@@ -222,16 +242,18 @@ struct DataWriter<'o> {
     tokenizer: TokenizerRecord,
     shards: [ShardWriter; 2],
     counts: [SplitCounts; 2],
+    left_out: u64,
 }
 
 impl<'o> DataWriter<'o> {
     fn new(output: &'o OutputFolder, settings: DataSettings, tokenizer: TokenizerRecord) -> Self {
         let shape = RowShape { seq_len: settings.pack.seq_len, vocab_size: tokenizer.vocab_size };
         let shards = Split::ALL.map(|split| ShardWriter::new(output.path(), split, shape, &tokenizer.hash));
-        DataWriter { output, settings, tokenizer, shards, counts: Default::default() }
+        DataWriter { output, settings, tokenizer, shards, counts: Default::default(), left_out: 0 }
     }
 
     fn append(&mut self, block: &PackedBlock) -> Result<(), BuildError> {
+        self.left_out += block.left_out;
         for split in Split::ALL {
             self.append_rows(split, block.rows[split.index()].as_bytes(), &block.counts[split.index()])?;
         }
@@ -244,14 +266,10 @@ impl<'o> DataWriter<'o> {
         Ok(())
     }
 
-    fn finish(
-        self,
-        inputs: Vec<InputRecord>,
-        replaced: u64,
-        tokenizer: &Tokenizer,
-    ) -> Result<Manifest, BuildError> {
+    fn finish(self, read: CorpusRecord, tokenizer: &Tokenizer) -> Result<Manifest, BuildError> {
         let [train, heldout] = self.counts;
-        check_splits(&self.settings, &inputs, &train, &heldout)?;
+        let CorpusRecord { inputs, replaced, skipped } = read;
+        check_splits(&self.settings, &inputs, &train, &heldout, self.left_out)?;
         let mut shards = Vec::new();
         for writer in self.shards {
             shards.extend(writer.finish()?);
@@ -265,6 +283,8 @@ impl<'o> DataWriter<'o> {
             tokenizer: self.tokenizer,
             inputs,
             replaced,
+            skipped,
+            left_out: self.left_out,
             train,
             heldout,
             rows_per_shard: shape.rows_per_shard(),
@@ -282,18 +302,22 @@ fn check_splits(
     inputs: &[InputRecord],
     train: &SplitCounts,
     heldout: &SplitCounts,
+    left_out: u64,
 ) -> Result<(), BuildError> {
     let documents = train.documents + heldout.documents;
     if documents == 0 {
         let first = inputs.first().map(|input| input.file.clone()).unwrap_or_default();
         return Err(CorpusError::Empty { files: inputs.len(), first: first.into() }.into());
     }
+    if train.examples == 0 && left_out > 0 {
+        return Err(BuildError::AllLeftOut { documents: left_out });
+    }
     if train.examples == 0 {
         return Err(BuildError::NothingToTrainOn { documents });
     }
     let wanted = match settings.heldout {
         HeldOutRule::Hash { fraction, .. } => fraction > 0.0,
-        HeldOutRule::Files {} => true,
+        HeldOutRule::Files { .. } => true,
     };
     if wanted && heldout.examples == 0 {
         return Err(BuildError::NothingHeldOut { documents });

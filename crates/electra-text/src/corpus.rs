@@ -2,7 +2,7 @@
 //!
 //! | file | documents |
 //! |---|---|
-//! | `.txt` | divided by blank lines, or one per file; one paragraph a line |
+//! | `.txt` | divided by blank lines, one per line or one per file; one paragraph a line |
 //! | `.jsonl` | one record a line, the text in one of its fields |
 //! | `.parquet` | one row each, the text in one column (cargo feature `parquet`) |
 //!
@@ -16,6 +16,7 @@ mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod signature;
+mod skipped;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use compressed::{Compression, Content};
 pub use error::CorpusError;
 pub use files::{FileKind, expand};
 pub use signature::Signature;
+pub use skipped::Skipped;
 
 /// Longer documents are continued as a new document from here on, so that a file without a
 /// single blank line is read in bounded memory too.
@@ -58,6 +60,8 @@ pub enum DocumentsBy {
     /// A blank line ends a document; so does the end of a file.
     #[default]
     BlankLine,
+    /// Each line is one document.
+    Line,
     /// Each file is one document.
     File,
 }
@@ -69,14 +73,22 @@ pub struct ReadOptions {
     pub documents: DocumentsBy,
     /// The field or column that holds the text.
     pub text_field: String,
-    /// Replace bytes that are not UTF-8 by U+FFFD, and count them, instead of stopping.
+    /// Replace bytes that are not UTF-8, and halves of characters that JSON can spell, by U+FFFD,
+    /// and count them, instead of stopping.
     pub lossy: bool,
+    /// Pass over records of which no text can be had, and count them, instead of stopping.
+    pub skip_bad_records: bool,
 }
 
 impl Default for ReadOptions {
-    /// Blank lines divide, the field is `text`, nothing is replaced.
+    /// Blank lines divide, the field is `text`, nothing is replaced or passed over.
     fn default() -> Self {
-        ReadOptions { documents: DocumentsBy::BlankLine, text_field: "text".into(), lossy: false }
+        ReadOptions {
+            documents: DocumentsBy::BlankLine,
+            text_field: "text".into(),
+            lossy: false,
+            skip_bad_records: false,
+        }
     }
 }
 
@@ -85,6 +97,7 @@ impl Default for ReadOptions {
 pub struct ReadProgress {
     bytes: AtomicU64,
     replaced: AtomicU64,
+    skipped: Mutex<Skipped>,
     hashes: Mutex<Vec<FileHash>>,
 }
 
@@ -105,9 +118,14 @@ impl ReadProgress {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Sequences of bytes that were not UTF-8 and were replaced.
+    /// Sequences of bytes that were not UTF-8, and halves of characters, that were replaced.
     pub fn replaced(&self) -> u64 {
         self.replaced.load(Ordering::Relaxed)
+    }
+
+    /// Records that were passed over.
+    pub fn skipped(&self) -> Skipped {
+        *self.skipped.lock().expect("no holder of this lock can panic")
     }
 
     /// The files read to their end, in order.
@@ -121,6 +139,10 @@ impl ReadProgress {
 
     fn add_replaced(&self, sequences: u64) {
         self.replaced.fetch_add(sequences, Ordering::Relaxed);
+    }
+
+    fn add_skipped(&self, record: Skipped) {
+        self.skipped.lock().expect("no holder of this lock can panic").add(&record);
     }
 
     fn finish_file(&self, file: FileHash) {
@@ -167,7 +189,7 @@ impl DocumentReader {
             FileKind::JsonLines => {
                 let lines =
                     lines::Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
-                Box::new(jsonl::JsonDocuments::new(lines, self.options.text_field.clone()))
+                Box::new(jsonl::JsonDocuments::new(lines, &self.options, self.progress.clone()))
             }
             #[cfg(feature = "parquet")]
             FileKind::Parquet => Box::new(parquet::ParquetDocuments::open(

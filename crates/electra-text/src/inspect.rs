@@ -22,6 +22,11 @@ pub struct SplitStatistics {
     pub fill_rate: f64,
     /// Share of the tokens of the text that are `[UNK]`.
     pub unknown_rate: f64,
+    /// Share of the words of the text that are `[UNK]`; none where the folder was built before words
+    /// were counted.
+    pub unknown_word_rate: Option<f64>,
+    /// Share of the characters of the text that stand in such words.
+    pub unknown_character_rate: Option<f64>,
     /// Share of the tokens of the text that are in a row; below 1 in mode `google`.
     pub kept_rate: f64,
     /// Share of the rows that have a segment B.
@@ -84,6 +89,8 @@ pub fn statistics(data: &DataSet, tokenizer: &Tokenizer, split: Split, frequent:
         counts,
         fill_rate: share(counts.tokens, counts.examples * seq_len as u64),
         unknown_rate: share(counts.unknown, counts.text_tokens),
+        unknown_word_rate: counts.coverage.map(|coverage| coverage.unknown_word_share()),
+        unknown_character_rate: counts.coverage.map(|coverage| coverage.unknown_character_share()),
         kept_rate: share(in_rows, counts.text_tokens),
         pair_rate: share(counted.pairs, counts.examples),
         lengths,

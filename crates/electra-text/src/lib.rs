@@ -9,7 +9,9 @@
 //! tokenizer and the settings: not of the machine, the time or the number of threads.
 
 pub mod build;
+pub mod concern;
 pub mod corpus;
+pub mod coverage;
 mod data_error;
 pub mod dataset;
 pub mod heldout;
@@ -22,6 +24,7 @@ pub mod verify;
 pub mod vocab;
 pub mod wordpiece;
 
+pub use coverage::Coverage;
 pub use data_error::DataError;
 pub use dataset::{DataSet, Examples};
 pub use manifest::Manifest;

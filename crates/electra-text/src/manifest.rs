@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::corpus::Skipped;
+use crate::coverage::Coverage;
 use crate::data_error::DataError;
 use crate::pack::PackSettings;
 use crate::shard::{RowShape, ShardRecord, Split};
@@ -35,8 +37,15 @@ pub struct Manifest {
     pub tokenizer: TokenizerRecord,
     /// The files that were read, in order.
     pub inputs: Vec<InputRecord>,
-    /// Sequences of bytes that were not UTF-8 and were replaced (`--lossy`).
+    /// Sequences of bytes that were not UTF-8, and halves of characters, that were replaced
+    /// (`--lossy`).
     pub replaced: u64,
+    /// Records that were passed over (`--skip-bad-records`).
+    #[serde(default, skip_serializing_if = "Skipped::is_none")]
+    pub skipped: Skipped,
+    /// Documents left out of training because the held-out files have them too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// What is in the training split.
     pub train: SplitCounts,
     /// What is in the held-out split.
@@ -61,6 +70,9 @@ pub struct DataSettings {
     pub text_field: String,
     /// Whether bytes that are not UTF-8 were replaced instead of refused.
     pub lossy: bool,
+    /// Whether records without a text were passed over instead of refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad_records: bool,
     /// Text bytes after which a block of documents ends; packing starts afresh there.
     pub block_bytes: u64,
 }
@@ -77,7 +89,12 @@ pub enum HeldOutRule {
         salt: u64,
     },
     /// All documents of separate files.
-    Files {},
+    Files {
+        /// Whether documents that the other files have too were left out of training; older folders
+        /// trained on them.
+        #[serde(default)]
+        left_out_of_training: bool,
+    },
 }
 
 /// What turned text into ids.
@@ -124,11 +141,28 @@ pub struct SplitCounts {
     pub examples: u64,
     /// Ids in use over all rows, specials counted.
     pub tokens: u64,
+    /// The text in words and characters, and how much of it is unknown. Older folders lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl SplitCounts {
     /// Adds the sums of another set of documents.
     pub fn add(&mut self, other: &SplitCounts) {
+        self.coverage = match (self.coverage, other.coverage) {
+            (Some(mut sum), Some(more)) => {
+                sum.add(&more);
+                Some(sum)
+            }
+            // Known only if it is known of all documents.
+            (None, known) if self.documents == 0 => known,
+            (known, None) if other.documents == 0 => known,
+            _ => None,
+        };
         self.documents += other.documents;
         self.text_bytes += other.text_bytes;
         self.text_tokens += other.text_tokens;

@@ -21,7 +21,7 @@ use tokenizers::tokenizer::{AddedToken, TokenizerImpl};
 pub use encoding::{Encoding, OffsetUnit};
 pub use files::{SAVED_FILES, TokenizerError};
 pub use text_encoder::TextEncoder;
-pub use train::{TrainError, TrainProgress, Trained, VocabularySettings, train};
+pub use train::{TooLong, TrainError, TrainProgress, Trained, VocabularySettings, train};
 
 use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, SpecialIds, Vocabulary};
 

@@ -6,7 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use electra_text::build::{BuildError, HeldOut, build};
-use electra_text::corpus::{CorpusError, DocumentReader, DocumentsBy, MAX_DOCUMENT_BYTES, ReadOptions};
+use electra_text::corpus::{
+    CorpusError, DocumentReader, DocumentsBy, MAX_DOCUMENT_BYTES, ReadOptions, Skipped,
+};
 use electra_text::dataset::DataSet;
 use electra_text::manifest::Manifest;
 use electra_text::shard::{HEADER_BYTES, Split};
@@ -394,4 +396,95 @@ fn held_out_files_without_text_are_refused() {
     request.heldout = HeldOut::Files(vec![write(folder.path(), "b.txt", "\n")]);
     let error = build(&request, |_| {}).unwrap_err();
     assert!(matches!(error, BuildError::NothingHeldOut { documents: 20 }), "{error}");
+}
+
+/// Records that no text can be had of, between two that are good.
+const BAD_RECORDS: [&str; 9] = [
+    r#"{"text": "one"}"#,
+    r#"{"text": "a \ud83d b"}"#,
+    r#"{"body": "no text"}"#,
+    r#"{"text": 5}"#,
+    r#"{"text": "cut"#,
+    "\"a line that is a string\"",
+    r#"{"id": NaN, "text": "two", "odd": "\udc00"}"#,
+    r#"{"text": null}"#,
+    r#"{"text": "three"}"#,
+];
+
+#[test]
+fn bad_records_are_passed_over_and_counted_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut content = BAD_RECORDS.join("\n").into_bytes();
+    content.extend(b"\n{\"text\": \"M\xE4rz\"}\n{\"text\": \"four\"}\n");
+    let path = write(folder.path(), "a.jsonl", content);
+    let options = ReadOptions { skip_bad_records: true, ..ReadOptions::default() };
+    let reader = DocumentReader::new(vec![path.clone()], options.clone());
+    let progress = reader.progress();
+    let texts: Vec<String> = reader.map(|document| document.unwrap().text().to_owned()).collect();
+    assert_eq!(texts, ["one", "two", "three", "four"]);
+    let expected = Skipped { malformed: 2, without_text: 2, not_unicode: 2, too_long: 0 };
+    assert_eq!((progress.skipped(), progress.replaced()), (expected, 0));
+
+    // With --lossy halves of characters and bytes that are not UTF-8 are text.
+    let options = ReadOptions { lossy: true, ..options };
+    let reader = DocumentReader::new(vec![path.clone()], options.clone());
+    let progress = reader.progress();
+    let texts: Vec<String> = reader.map(|document| document.unwrap().text().to_owned()).collect();
+    assert_eq!(texts, ["one", "a \u{fffd} b", "two", "three", "M\u{fffd}rz", "four"]);
+    assert_eq!((progress.skipped().total(), progress.skipped().not_unicode, progress.replaced()), (4, 0, 2));
+
+    let mut request = request(vec![path], folder.path().join("data"));
+    request.read = options;
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    let built = build(&request, |_| {}).unwrap();
+    assert_eq!((built.manifest().skipped.total(), built.manifest().replaced), (4, 2));
+    assert_eq!(DataSet::open(&request.out).unwrap().manifest().skipped.total(), 4);
+}
+
+#[test]
+fn errors_of_records_name_the_line_and_the_place_and_show_little() {
+    let long = "x".repeat(6000);
+    let folder = tempfile::tempdir().unwrap();
+    let of = |line: &str| {
+        let path = write(folder.path(), "a.jsonl", format!("{{\"text\": \"one\"}}\n{line}\n"));
+        let error = read(&path, &ReadOptions::default()).unwrap_err().to_string();
+        error.replace(&format!("{}/", folder.path().display()), "")
+    };
+    for (line, expected) in [
+        (
+            r#"{"text": "a \ud83d b"}"#,
+            "line 2 of a.jsonl: the field \"text\" has half of a character at character 13",
+        ),
+        (
+            &format!("\"{long}\""),
+            "line 2 of a.jsonl is not a JSON object: expected an object, which begins with { at character 1",
+        ),
+        (
+            &format!("{{\"text\": {long}}}"),
+            "line 2 of a.jsonl is not a JSON object: expected a value at character 10",
+        ),
+        (
+            &format!("{{\"é\": 1 \"{long}\": 2}}"),
+            "line 2 of a.jsonl is not a JSON object: expected , or } behind a value at character 9",
+        ),
+        (&format!("{{\"{long}\": 2}}"), "line 2 of a.jsonl has no field \"text\", it has \"xxx"),
+    ] {
+        let error = of(line);
+        assert!(error.starts_with(expected), "{error}\nexpected {expected}");
+        assert!(error.len() < 450, "{} characters: {error}", error.len());
+        assert!(!error.contains("line 1"), "{error}");
+    }
+    assert!(of(r#"{"text": "a \ud83d b"}"#).contains("--lossy"));
+    assert!(of("{\"body\": 1}").contains("--skip-bad-records"));
+}
+
+#[test]
+fn a_field_that_nobody_asked_for_is_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        folder.path(),
+        "a.jsonl",
+        "{\"score\": NaN, \"text\": \"one\", \"emoji\": \"\\ud83d\", \"more\": [-Infinity, {\"text\": 5}]}\n",
+    );
+    assert_eq!(read(&path, &ReadOptions::default()).unwrap(), ["one"]);
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use electra_text::build::{BuildError, BuildRequest, Built, HeldOut, Part, build, build_part, merge};
-use electra_text::corpus::{DocumentReader, ReadOptions};
+use electra_text::concern::Concern;
+use electra_text::corpus::{DocumentReader, DocumentsBy, ReadOptions, Skipped};
+use electra_text::coverage::Coverage;
 use electra_text::dataset::DataSet;
 use electra_text::inspect::{example_text, statistics};
 use electra_text::manifest::Manifest;
@@ -493,4 +495,178 @@ fn parquet_gives_the_rows_of_plain_text() {
     assert!(build(&request, |_| {}).unwrap_err().to_string().contains("does not hold one string a row"));
     std::fs::write(&path, &std::fs::read(&path).unwrap()[..500]).unwrap();
     assert!(build(&request, |_| {}).unwrap_err().to_string().contains("cut short"));
+}
+
+#[test]
+fn documents_that_are_held_out_too_are_left_out_of_training_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = corpus_text(40, 21);
+    let shared = corpus_text(20, 22);
+    // The same words with other white space between them are the same document.
+    let respaced = shared.replace(' ', "  ");
+    let inputs = vec![
+        write(folder.path(), "a.txt", &own),
+        write(folder.path(), "b.txt", &respaced),
+        write(folder.path(), "c.txt", "the fox\n\nthe dogs, fox\n\nthe fox\n"),
+    ];
+    let heldout = write(folder.path(), "eval.txt", format!("{shared}\n\nthe fox\n"));
+    let mut whole = request(inputs.clone(), folder.path().join("whole"));
+    whole.heldout = HeldOut::Files(vec![heldout.clone()]);
+    let manifest = built(&whole);
+    assert_eq!((manifest.left_out, manifest.train.documents, manifest.heldout.documents), (22, 41, 21));
+    let data = DataSet::open(&whole.out).unwrap();
+
+    let mut apart = request(
+        vec![inputs[0].clone(), write(folder.path(), "d.txt", "the dogs, fox\n")],
+        folder.path().join("apart"),
+    );
+    apart.heldout = whole.heldout.clone();
+    assert_eq!(built(&apart).left_out, 0);
+    assert_eq!(body(&data, Split::Train), body(&DataSet::open(&apart.out).unwrap(), Split::Train));
+    assert_eq!(body(&data, Split::HeldOut), body(&DataSet::open(&apart.out).unwrap(), Split::HeldOut));
+
+    let mut parts = Vec::new();
+    for number in 1..=3 {
+        let mut part = whole.clone();
+        part.out = folder.path().join(format!("part-{number}"));
+        build_part(&part, Part { number, of: 3 }, |_| {}).unwrap();
+        parts.push(part.out);
+    }
+    let merged = folder.path().join("merged");
+    assert_eq!(merge(&parts, &merged, false, |_, _| {}).unwrap().manifest().left_out, 22);
+    assert_eq!(contents(&merged), contents(&whole.out));
+
+    let mut nothing = request(vec![inputs[1].clone()], folder.path().join("nothing"));
+    nothing.heldout = HeldOut::Files(vec![heldout]);
+    let error = build(&nothing, |_| {}).unwrap_err();
+    assert!(matches!(error, BuildError::AllLeftOut { documents: 20 }), "{error}");
+}
+
+#[test]
+fn data_that_was_built_before_held_out_documents_were_left_out_is_not_taken_for_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", corpus_text(30, 23));
+    let mut request = request(vec![input], folder.path().join("data"));
+    request.heldout = HeldOut::Files(vec![write(folder.path(), "eval.txt", corpus_text(5, 24))]);
+    built(&request);
+    assert!(matches!(build(&request, |_| {}).unwrap(), Built::Before(_)));
+    let path = request.out.join("manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let named = ",\n      \"left_out_of_training\": true";
+    assert!(text.contains(named), "{text}");
+    std::fs::write(&path, text.replace(named, "")).unwrap();
+    assert!(matches!(build(&request, |_| {}), Err(BuildError::OutputOccupied { .. })));
+}
+
+#[test]
+fn each_line_is_a_document_where_lines_divide() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "the fox\n\n  dogs,\nthe quick fox\n\u{3000}\nbrown";
+    let input = write(folder.path(), "a.txt", text);
+    let options = ReadOptions { documents: DocumentsBy::Line, ..ReadOptions::default() };
+    let documents: Vec<String> = DocumentReader::new(vec![input.clone()], options.clone())
+        .map(|document| document.unwrap().text().to_owned())
+        .collect();
+    assert_eq!(documents, ["the fox", "dogs,", "the quick fox", "brown"]);
+    let mut request = request(vec![input], folder.path().join("data"));
+    request.read = options;
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    assert_eq!(built(&request).train.documents, 4);
+}
+
+#[test]
+fn few_documents_and_a_share_far_from_the_one_asked_for_are_concerns() {
+    let folder = tempfile::tempdir().unwrap();
+    let concerns = |name: &str, text: String, by, fraction| {
+        let input = write(folder.path(), &format!("{name}.txt"), text);
+        let mut request = request(vec![input], folder.path().join(name));
+        request.heldout = HeldOut::Fraction { fraction, salt: 0 };
+        request.read.documents = by;
+        built(&request).concerns()
+    };
+    // One document a line, read as divided by blank lines: all of it is one document.
+    let word = |n: usize| ["the", "quick", "brown", "fox"][n % 4];
+    let line = |n: usize| [0, 1, 2, 3, 4, 5].map(|digit| word(n >> (2 * digit))).join(" ") + "\n";
+    let lines: String = (0..3000).map(line).collect();
+    let found = concerns("lines", lines.clone(), DocumentsBy::BlankLine, 0.0);
+    let [Concern::FewDocuments { documents: 1, text_bytes, by: Some(DocumentsBy::BlankLine) }] = found[..]
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!(text_bytes, lines.trim().len() as u64);
+    assert_eq!(concerns("divided", lines, DocumentsBy::Line, 0.01), []);
+    // A book among sixteen short texts: whichever is held out, the share is not a hundredth.
+    let mut texts: Vec<String> = (1..=16).map(|n| "fox ".repeat(n)).collect();
+    texts.push("the quick brown fox\n".repeat(60_000));
+    let found = concerns("book", texts.join("\n\n"), DocumentsBy::BlankLine, 0.01);
+    let [
+        Concern::FewDocuments { .. },
+        Concern::HeldOutShare { asked: 0.01, found, held_out: 1, documents: 17 },
+    ] = found[..]
+    else {
+        panic!("{found:?}")
+    };
+    assert!(!(0.005..=0.02).contains(&found), "{found}");
+}
+
+#[test]
+fn words_and_characters_that_are_unknown_are_counted_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    // 99 words of three letters that are known, and one of 300 that is too long to be looked up.
+    let text = format!("{} {}\n", "fox ".repeat(99), "acgt".repeat(75));
+    let mut request = request(vec![write(folder.path(), "a.txt", &text)], folder.path().join("data"));
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    let manifest = built(&request);
+    let expected = Coverage {
+        words: 100,
+        unknown_words: 1,
+        characters: 597,
+        unknown_characters: 300,
+        written: 597,
+        ..Coverage::default()
+    };
+    assert_eq!(manifest.train.coverage, Some(expected));
+    assert_eq!(manifest.concerns(), [Concern::Unknown { split: Some(Split::Train), coverage: expected }]);
+    let data = DataSet::open(&request.out).unwrap();
+    let statistics = statistics(&data, &tokenizer(), Split::Train, 0);
+    assert_eq!(statistics.unknown_word_rate, Some(0.01));
+    assert_eq!(statistics.unknown_character_rate, Some(300.0 / 597.0));
+    // Parts and their sum count the same, and so does a text that is read again and again.
+    request.out = folder.path().join("part");
+    request.inputs = vec![write(folder.path(), "b.txt", format!("{text}\n").repeat(20))];
+    let part = build_part(&request, Part { number: 1, of: 1 }, |_| {}).unwrap();
+    let mut sum = Coverage::default();
+    (0..20).for_each(|_| sum.add(&expected));
+    assert_eq!(part.manifest().counts(Split::Train).coverage, Some(sum));
+}
+
+#[test]
+fn accents_that_the_tokenizer_drops_are_counted_in_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "a.txt", "Café Café the\n\n한국 fox\n");
+    let mut request = request(vec![input], folder.path().join("data"));
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    let found = built(&request).train.coverage.unwrap();
+    assert_eq!((found.written, found.stripped, found.jamo), (16, 2, 2));
+    let concerns = DataSet::open(&request.out).unwrap().manifest().concerns();
+    assert!(concerns.contains(&Concern::Accents { coverage: found }), "{concerns:?}");
+}
+
+#[test]
+fn a_folder_of_an_older_program_opens_and_counts_no_characters() {
+    let folder = tempfile::tempdir().unwrap();
+    let request =
+        request(vec![write(folder.path(), "a.txt", corpus_text(40, 25))], folder.path().join("data"));
+    let manifest = built(&request);
+    assert_eq!(manifest.skipped, Skipped::default());
+    let path = request.out.join("manifest.json");
+    let mut value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for split in ["train", "heldout"] {
+        value[split].as_object_mut().unwrap().remove("coverage").unwrap();
+    }
+    std::fs::write(&path, value.to_string()).unwrap();
+    let data = DataSet::open(&request.out).unwrap();
+    assert_eq!(data.manifest().data_hash(), manifest.data_hash());
+    assert_eq!(statistics(&data, &tokenizer(), Split::Train, 0).unknown_character_rate, None);
+    assert!(matches!(build(&request, |_| {}).unwrap(), Built::Before(_)));
 }

@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use electra_text::concern::Concern;
 use electra_text::corpus::{CorpusError, ReadOptions};
-use electra_text::wordpiece::{TrainError, TrainProgress, Trained, VocabularySettings, train};
+use electra_text::coverage::Coverage;
+use electra_text::wordpiece::{
+    SAVED_FILES, Tokenizer, TrainError, TrainProgress, Trained, VocabularySettings, train,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -151,4 +155,119 @@ fn progress_counts_the_bytes_and_then_the_words() {
         "{:?}",
         events[1]
     );
+}
+
+/// Unspaced reads of 60 to 180 letters.
+fn reads(folder: &std::path::Path) -> PathBuf {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let mut text = String::new();
+    for _ in 0..400 {
+        (0..rng.random_range(60..=180)).for_each(|_| text.push(['a', 'c', 'g', 't'][rng.random_range(0..4)]));
+        text.push('\n');
+    }
+    let path = folder.join("reads.txt");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// What a build counts over the same text.
+fn counted(path: &std::path::Path, tokenizer: &Tokenizer) -> Coverage {
+    let mut encoder = tokenizer.text_encoder();
+    encoder.encode(&std::fs::read_to_string(path).unwrap());
+    encoder.take_coverage()
+}
+
+#[test]
+fn long_words_that_are_unknown_are_counted_by_their_characters_and_can_be_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = reads(folder.path());
+    let short = train_on(&path, VocabularySettings::new(64, false), 2).unwrap();
+    let coverage = short.coverage;
+    assert_eq!(coverage.words, 400);
+    assert_eq!(
+        (short.too_long.words, short.too_long.characters),
+        (coverage.unknown_words, coverage.unknown_characters)
+    );
+    // Of lengths 60 to 180 two thirds are above 100, with 78 % of the letters.
+    assert!((0.6..0.73).contains(&coverage.unknown_word_share()), "{coverage:?}");
+    assert!((0.74..0.82).contains(&coverage.unknown_character_share()), "{coverage:?}");
+    assert_eq!(Concern::of_text(coverage), [Concern::Unknown { split: None, coverage }]);
+    assert_eq!(counted(&path, &short.tokenizer), coverage);
+
+    let settings = VocabularySettings { max_word_chars: 180, ..VocabularySettings::new(64, false) };
+    let long = train_on(&path, settings, 2).unwrap();
+    assert_eq!((long.coverage.unknown_words, long.too_long.words), (0, 0));
+    assert_eq!(counted(&path, &long.tokenizer), long.coverage);
+    let saved = folder.path().join("saved");
+    long.tokenizer.save(&saved).unwrap();
+    let json = std::fs::read_to_string(saved.join("tokenizer.json")).unwrap();
+    assert!(json.contains("\"max_input_chars_per_word\": 180"), "{json}");
+    // A class of BERT's would set the limit back to 100.
+    let config = std::fs::read_to_string(saved.join("tokenizer_config.json")).unwrap();
+    assert!(config.contains("\"tokenizer_class\": \"PreTrainedTokenizerFast\""), "{config}");
+    assert_eq!(Tokenizer::load(&saved).unwrap().hash(), long.tokenizer.hash());
+    std::fs::remove_file(saved.join("tokenizer.json")).unwrap();
+    assert_eq!(Tokenizer::load(&saved).unwrap().hash(), long.tokenizer.hash());
+}
+
+#[test]
+fn a_corpus_of_long_words_alone_is_refused_with_the_length_that_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("proteins.txt");
+    let protein = |n: usize| {
+        "ACDEFGHIKLMNPQRSTVWY".chars().cycle().skip(n).step_by(7).take(150 + n).collect::<String>()
+    };
+    std::fs::write(&path, (0..50).map(|n| protein(n) + "\n").collect::<String>()).unwrap();
+    let error = train_on(&path, VocabularySettings::new(60, false), 1).unwrap_err();
+    assert!(matches!(error, TrainError::NoWords { .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("all of its 50 words are longer than 100 characters"), "{message}");
+    assert!(message.contains("raise --max-word-length (the longest word has 199 characters)"), "{message}");
+    let settings = VocabularySettings { max_word_chars: 199, ..VocabularySettings::new(60, false) };
+    assert_eq!(train_on(&path, settings, 1).unwrap().coverage.unknown_words, 0);
+
+    // Where some words are short, more text is no advice either.
+    std::fs::write(&path, (0..50).map(|n| protein(n) + " short\n").collect::<String>()).unwrap();
+    let message = train_on(&path, VocabularySettings::new(600, false), 1).unwrap_err().to_string();
+    assert!(message.contains("longer than 100") && !message.contains("give more text"), "{message}");
+    std::fs::write(&path, "\u{301}\u{302}\n").unwrap();
+    let message = train_on(&path, VocabularySettings::new(600, false), 1).unwrap_err().to_string();
+    assert!(message.starts_with("the corpus has no word"), "{message}");
+}
+
+#[test]
+fn accents_are_counted_where_they_are_dropped_and_kept_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.txt");
+    // 4 of 17 written characters lose a mark, and two syllables fall into their letters.
+    std::fs::write(&path, "Який це Йод\nÀ la née 한국\n".repeat(50)).unwrap();
+    let of = |keep_accents, cased, vocab_size| {
+        let settings = VocabularySettings { keep_accents, ..VocabularySettings::new(vocab_size, cased) };
+        train_on(&path, settings, 2).unwrap()
+    };
+    let dropped = of(false, false, 40);
+    let coverage = dropped.coverage;
+    assert_eq!((coverage.written, coverage.stripped, coverage.jamo), (50 * 17, 50 * 4, 50 * 2));
+    assert_eq!(Concern::of_text(coverage), [Concern::Accents { coverage }]);
+    assert_eq!(counted(&path, &dropped.tokenizer), coverage);
+    assert!(
+        dropped.tokenizer.vocabulary().id("иод").is_some()
+            || dropped.tokenizer.vocabulary().id("и").is_some()
+    );
+
+    let kept = of(true, false, 40);
+    assert_eq!((kept.coverage.stripped, kept.coverage.jamo), (0, 0));
+    assert_eq!(Concern::of_text(kept.coverage), []);
+    let vocabulary = kept.tokenizer.vocabulary();
+    assert!(vocabulary.id("й").is_some() && vocabulary.id("à").is_some() && vocabulary.id("한").is_some());
+    assert!(vocabulary.id("Й").is_none(), "upper case is dropped all the same");
+    let saved = folder.path().join("saved");
+    kept.tokenizer.save(&saved).unwrap();
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        let text = std::fs::read_to_string(saved.join(file)).unwrap();
+        assert!(text.contains("\"strip_accents\": false"), "{file}: {text}");
+    }
+    assert!(SAVED_FILES.iter().all(|file| saved.join(file).is_file()));
+    assert_eq!(Tokenizer::load(&saved).unwrap().hash(), kept.tokenizer.hash());
+    assert_ne!(kept.tokenizer.hash(), of(false, true, 40).tokenizer.hash());
 }

@@ -268,7 +268,7 @@ fn the_wrong_case_and_other_kinds_of_tokenizer_are_refused() {
 
     tokenizer("uncased").save(folder.path()).unwrap();
     let error = Tokenizer::load_with(folder.path(), Some(true)).unwrap_err();
-    assert!(error.to_string().ends_with("its case is uncased, expected cased"), "{error}");
+    assert!(error.to_string().contains("its case is uncased, expected cased"), "{error}");
 
     let json = tokenizer("uncased").to_json();
     for (from, to, part) in [

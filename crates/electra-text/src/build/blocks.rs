@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{BuildRequest, HeldOut};
 use crate::corpus::{CorpusError, Document, DocumentReader, ReadProgress};
-use crate::heldout::{HeldOutSplit, document_identity};
+use crate::heldout::{HeldOutDocuments, HeldOutSplit, document_identity};
 use crate::manifest::SplitCounts;
 use crate::pack::{PackSettings, Packer};
 use crate::shard::{RowShape, Rows, Split};
@@ -81,6 +81,8 @@ pub(super) struct PackedBlock {
     pub rows: [Rows; 2],
     /// Sums of each split.
     pub counts: [SplitCounts; 2],
+    /// Documents left out because the held-out files have them too.
+    pub left_out: u64,
 }
 
 /// Tokenises and packs blocks; one per thread, because it remembers words.
@@ -89,14 +91,21 @@ pub(super) struct BlockPacker<'t> {
     encoder: TextEncoder<'t>,
     settings: PackSettings,
     split: HeldOutSplit,
+    heldout: &'t HeldOutDocuments,
     ids: Vec<u32>,
     line_ends: Vec<usize>,
 }
 
 impl<'t> BlockPacker<'t> {
-    pub(super) fn new(tokenizer: &'t Tokenizer, settings: PackSettings, split: HeldOutSplit) -> Self {
+    pub(super) fn new(
+        tokenizer: &'t Tokenizer,
+        settings: PackSettings,
+        split: HeldOutSplit,
+        heldout: &'t HeldOutDocuments,
+    ) -> Self {
         let encoder = tokenizer.text_encoder();
-        BlockPacker { tokenizer, encoder, settings, split, ids: Vec::new(), line_ends: Vec::new() }
+        let (ids, line_ends) = (Vec::new(), Vec::new());
+        BlockPacker { tokenizer, encoder, settings, split, heldout, ids, line_ends }
     }
 
     pub(super) fn pack(&mut self, block: Block) -> PackedBlock {
@@ -104,8 +113,13 @@ impl<'t> BlockPacker<'t> {
         let shape = RowShape { seq_len: self.settings.seq_len, vocab_size: self.tokenizer.vocab_size() };
         let mut packers = Split::ALL.map(|_| Packer::new(self.settings, shape, special));
         let mut counts = [SplitCounts::default(); 2];
+        let mut left_out = 0;
         for document in &block.documents {
             let identity = document_identity(document);
+            if !block.all_held_out && self.heldout.contains(&identity) {
+                left_out += 1;
+                continue;
+            }
             let held_out = block.all_held_out || self.split.holds_out(&identity);
             let split = if held_out { Split::HeldOut } else { Split::Train }.index();
             self.ids.clear();
@@ -120,6 +134,7 @@ impl<'t> BlockPacker<'t> {
                 text_bytes: document.text().len() as u64,
                 text_tokens: self.ids.len() as u64,
                 unknown: self.ids.iter().filter(|&&id| id == special.unk).count() as u64,
+                coverage: Some(self.encoder.take_coverage()),
                 ..SplitCounts::default()
             });
         }
@@ -128,6 +143,6 @@ impl<'t> BlockPacker<'t> {
             counts.examples = rows.len();
             counts.tokens = rows.tokens();
         }
-        PackedBlock { index: block.index, rows, counts }
+        PackedBlock { index: block.index, rows, counts, left_out }
     }
 }

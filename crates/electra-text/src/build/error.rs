@@ -51,10 +51,19 @@ pub enum BuildError {
     /// Every document fell into the held-out split.
     #[error(
         "nothing is left to train on: all of the {documents} document(s) are held out or give no row; give more \
-         documents (blank lines divide them), name files with --heldout, or use --heldout-fraction 0"
+         documents (blank lines divide them, or lines with --documents line), name files with --heldout, or use --heldout-fraction 0"
     )]
     NothingToTrainOn {
         /// Documents read.
+        documents: u64,
+    },
+    /// Every document is one of the held-out files.
+    #[error(
+        "nothing is left to train on: all {documents} document(s) of --input are in the files of --heldout too; \
+         give other documents, or hold out a share of them with --heldout-fraction"
+    )]
+    AllLeftOut {
+        /// Documents left out.
         documents: u64,
     },
     /// The output is in use for something else.

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::blocks::PackedBlock;
 use super::output::{Existing, OutputFolder};
-use super::{BuildError, Built, DataWriter, Recipe};
+use super::{BuildError, Built, CorpusRecord, DataWriter, Recipe};
+use crate::corpus::Skipped;
 use crate::data_error::DataError;
 use crate::manifest::{
     DataSettings, InputRecord, MANIFEST_FORMAT, Manifest, SplitCounts, TOKENIZER_FOLDER, TokenizerRecord,
+    is_zero,
 };
 use crate::shard::{RowShape, Split, hash_file};
 use crate::wordpiece::Tokenizer;
@@ -76,8 +78,12 @@ pub struct PartManifest {
     pub tokenizer: TokenizerRecord,
     /// The files of the whole corpus.
     pub inputs: Vec<InputRecord>,
-    /// Sequences of bytes in the whole corpus that were not UTF-8 and were replaced.
+    /// Sequences of bytes in the whole corpus that were not UTF-8, and halves of characters, that
+    /// were replaced.
     pub replaced: u64,
+    /// Records of the whole corpus that were passed over.
+    #[serde(default, skip_serializing_if = "Skipped::is_none")]
+    pub skipped: Skipped,
     /// The part's blocks, in order.
     pub blocks: Vec<BlockRecord>,
     /// blake3 of the rows of each split.
@@ -94,6 +100,9 @@ pub struct BlockRecord {
     pub train: SplitCounts,
     /// Sums of the held-out split.
     pub heldout: SplitCounts,
+    /// Documents left out because the held-out files have them too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
 }
 
 impl BlockRecord {
@@ -141,6 +150,11 @@ impl PartManifest {
         RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size }
     }
 
+    /// Documents that this part left out because the held-out files have them too.
+    pub fn left_out(&self) -> u64 {
+        self.blocks.iter().map(|block| block.left_out).sum()
+    }
+
     /// Sums over the blocks of this part.
     pub fn counts(&self, split: Split) -> SplitCounts {
         let mut sum = SplitCounts::default();
@@ -180,8 +194,8 @@ impl PartWriter {
             self.files[split.index()].write_all(rows).map_err(DataError::writing(&path))?;
             self.hashers[split.index()].update(rows);
         }
-        let [train, heldout] = block.counts;
-        self.blocks.push(BlockRecord { index: block.index, train, heldout });
+        let ([train, heldout], left_out) = (block.counts, block.left_out);
+        self.blocks.push(BlockRecord { index: block.index, train, heldout, left_out });
         Ok(())
     }
 
@@ -190,8 +204,7 @@ impl PartWriter {
         output: &OutputFolder,
         part: Part,
         recipe: &Recipe<'_>,
-        inputs: Vec<InputRecord>,
-        replaced: u64,
+        read: CorpusRecord,
     ) -> Result<PartManifest, BuildError> {
         for (file, split) in self.files.into_iter().zip(Split::ALL) {
             let path = rows_file(&self.folder, split);
@@ -206,8 +219,9 @@ impl PartWriter {
             part,
             settings: recipe.settings.clone(),
             tokenizer: recipe.tokenizer.clone(),
-            inputs,
-            replaced,
+            inputs: read.inputs,
+            replaced: read.replaced,
+            skipped: read.skipped,
             blocks: self.blocks,
             rows: self.hashers.map(|hasher| hasher.finalize().to_hex().to_string()),
         };
@@ -291,7 +305,7 @@ pub fn merge(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Built<Manifest>, BuildError> {
     let mut parts = complete(parts)?;
-    let PartManifest { settings, tokenizer, inputs, replaced, .. } = parts[0].manifest.clone();
+    let PartManifest { settings, tokenizer, inputs, replaced, skipped, .. } = parts[0].manifest.clone();
     let existing = Existing::at(out)?;
     if let Some(manifest) = existing.manifest()
         && (&manifest.settings, &manifest.tokenizer, &manifest.inputs) == (&settings, &tokenizer, &inputs)
@@ -322,10 +336,11 @@ pub fn merge(
             part.read_rows(split, counts.examples, &mut rows)?;
             writer.append_rows(split, &rows, counts)?;
         }
+        writer.left_out += block.left_out;
         progress(index + 1, blocks);
     }
     parts.iter().try_for_each(OpenPart::check_hashes)?;
-    let manifest = writer.finish(inputs, replaced, &loaded)?;
+    let manifest = writer.finish(CorpusRecord { inputs, replaced, skipped }, &loaded)?;
     output.commit()?;
     Ok(Built::Now(manifest))
 }
@@ -343,7 +358,10 @@ fn complete(folders: &[PathBuf]) -> Result<Vec<OpenPart>, BuildError> {
             ("the number of parts", a.part.of == b.part.of),
             ("the settings", a.settings == b.settings),
             ("the tokenizer", a.tokenizer == b.tokenizer),
-            ("the files of the corpus", a.inputs == b.inputs && a.replaced == b.replaced),
+            (
+                "the files of the corpus",
+                (&a.inputs, a.replaced, a.skipped) == (&b.inputs, b.replaced, b.skipped),
+            ),
         ];
         if let Some((what, _)) = differing.into_iter().find(|(_, same)| !same) {
             let (first, second) = (first.folder.clone(), part.folder.clone());

@@ -34,10 +34,10 @@ impl<'r> Recipe<'r> {
                 if let Some(path) = files.iter().find(|file| request.inputs.contains(file)) {
                     return Err(BuildError::HeldOutOverlap { path: path.clone() });
                 }
-                HeldOutRule::Files {}
+                HeldOutRule::Files { left_out_of_training: true }
             }
         };
-        let ReadOptions { documents, text_field, lossy } = request.read.clone();
+        let ReadOptions { documents, text_field, lossy, skip_bad_records } = request.read.clone();
         let tokenizer = &request.tokenizer;
         Ok(Recipe {
             request,
@@ -47,6 +47,7 @@ impl<'r> Recipe<'r> {
                 documents,
                 text_field,
                 lossy,
+                skip_bad_records,
                 block_bytes: request.block_bytes,
             },
             tokenizer: TokenizerRecord {

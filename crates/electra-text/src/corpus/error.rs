@@ -116,17 +116,41 @@ pub enum CorpusError {
         byte: u8,
     },
     /// A line that is not a JSON object.
-    #[error("line {line} of {path} is not a JSON object: {what}; write one object a line")]
+    #[error(
+        "line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}; mend it, or pass over such records with `--skip-bad-records`"
+    )]
     BadJson {
         /// The file.
         path: PathBuf,
         /// Line, from 1.
         line: u64,
-        /// What the parser says.
-        what: String,
+        /// Character in the line, from 1.
+        column: usize,
+        /// What was found and expected there.
+        what: &'static str,
+        /// A few characters from there on.
+        excerpt: String,
+    },
+    /// Half of a character in the text.
+    #[error(
+        "line {line} of {path}: the field {field:?} has half of a character at character {column} of the line, {excerpt:?}; go on with `--lossy`, which replaces it by U+FFFD, or pass over such records with `--skip-bad-records`"
+    )]
+    LoneSurrogate {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Character in the line, from 1.
+        column: usize,
+        /// The field.
+        field: String,
+        /// A few characters from there on.
+        excerpt: String,
     },
     /// A JSON record too long to be held in memory.
-    #[error("line {line} of {path} is longer than {limit} bytes; divide the record")]
+    #[error(
+        "line {line} of {path} is longer than {limit} bytes; divide the record, or pass over such records with `--skip-bad-records`"
+    )]
     LongRecord {
         /// The file.
         path: PathBuf,
@@ -137,7 +161,7 @@ pub enum CorpusError {
     },
     /// The text field is not there.
     #[error(
-        "line {line} of {path} has no field {field:?}, it has {found}; name the right one with `--text-field`"
+        "line {line} of {path} has no field {field:?}, it has {found}; name the right one with `--text-field`, or pass over such records with `--skip-bad-records`"
     )]
     MissingField {
         /// The file.
@@ -151,7 +175,7 @@ pub enum CorpusError {
     },
     /// The text field holds something else.
     #[error(
-        "line {line} of {path}: the field {field:?} holds {found}, expected a string; name the right one with `--text-field`, or correct the record"
+        "line {line} of {path}: the field {field:?} holds {found}, expected a string; name another field with `--text-field`, or pass over such records with `--skip-bad-records`"
     )]
     NotText {
         /// The file.

@@ -1,27 +1,36 @@
 //! Documents of a `.jsonl` file: one record a line, the text in one of its fields.
 
-use std::collections::VecDeque;
+mod field;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::lines::Lines;
-use super::{CorpusError, Document, Paragraphs};
+use super::{CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
+use field::{Found, excerpt};
 
 /// A record must be held in memory whole.
 const MAX_RECORD_BYTES: usize = 256 << 20;
 
+/// Characters of a line that an error shows at most.
+const EXCERPT_CHARS: usize = 40;
+
 pub(super) struct JsonDocuments {
     lines: Lines,
     field: String,
+    lossy: bool,
+    skip_bad_records: bool,
+    progress: Arc<ReadProgress>,
     /// A long record makes several documents.
     ready: VecDeque<Document>,
     ended: bool,
 }
 
 impl JsonDocuments {
-    pub(super) fn new(lines: Lines, field: String) -> Self {
-        JsonDocuments { lines, field, ready: VecDeque::new(), ended: false }
+    pub(super) fn new(lines: Lines, options: &ReadOptions, progress: Arc<ReadProgress>) -> Self {
+        let ReadOptions { text_field, lossy, skip_bad_records, .. } = options.clone();
+        let (ready, ended) = (VecDeque::new(), false);
+        JsonDocuments { lines, field: text_field, lossy, skip_bad_records, progress, ready, ended }
     }
 
     fn read_document(&mut self) -> Result<Option<Document>, CorpusError> {
@@ -29,22 +38,17 @@ impl JsonDocuments {
             if let Some(document) = self.ready.pop_front() {
                 return Ok(Some(document));
             }
-            let Some(line) = self.lines.next(MAX_RECORD_BYTES)? else {
-                return Ok(None);
-            };
-            if line.trim().is_empty() {
-                continue;
-            }
-            let mut json = serde_json::Deserializer::from_str(line);
-            let found =
-                Field(&self.field).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
-            let text = match found {
-                Ok(Some(Value::String(text))) => text,
-                Ok(Some(Value::Null)) => continue,
-                other => {
-                    let line = line.to_owned();
-                    return Err(self.error(&line, other));
-                }
+            let text = match self.read_record() {
+                Ok(Some(text)) => text,
+                Ok(None) => return Ok(None),
+                Err(error) => match Skipped::one(&error).filter(|_| self.skip_bad_records) {
+                    Some(one) => {
+                        self.progress.add_skipped(one);
+                        self.pass_over_rest()?;
+                        continue;
+                    }
+                    None => return Err(error),
+                },
             };
             let mut paragraphs = Paragraphs::default();
             for paragraph in pieces(&text) {
@@ -54,23 +58,51 @@ impl JsonDocuments {
         }
     }
 
-    fn error(&self, record: &str, found: serde_json::Result<Option<Value>>) -> CorpusError {
-        let (path, line, field) = (self.lines.path().clone(), self.lines.number(), self.field.clone());
-        match found {
-            Err(_) if self.lines.is_cut() => CorpusError::LongRecord { path, line, limit: MAX_RECORD_BYTES },
-            Err(error) => CorpusError::BadJson { path, line, what: error.to_string() },
-            Ok(Some(value)) => CorpusError::NotText { path, line, field, found: kind(&value) },
-            Ok(None) => {
-                let names = match serde_json::from_str(record) {
-                    Ok(Value::Object(fields)) if !fields.is_empty() => {
-                        let names: Vec<String> = fields.keys().map(|name| format!("{name:?}")).collect();
-                        names.join(", ")
-                    }
-                    _ => "none".into(),
-                };
-                CorpusError::MissingField { path, line, field, found: names }
+    /// The text of the next record that has any; `None` behind the last.
+    fn read_record(&mut self) -> Result<Option<String>, CorpusError> {
+        loop {
+            let Some(line) = self.lines.next(MAX_RECORD_BYTES)? else {
+                return Ok(None);
+            };
+            if line.trim().is_empty() {
+                continue;
+            }
+            let column = |at: usize| (1 + line[..at].chars().count(), excerpt(line, at, EXCERPT_CHARS));
+            let found = field::find(line, &self.field);
+            let place = match &found {
+                Err(malformed) => column(malformed.at),
+                Ok(Found::Text(text)) if text.lone_surrogates > 0 => column(text.first_lone_surrogate),
+                Ok(_) => (0, String::new()),
+            };
+            let (path, line, field) = (self.lines.path(), self.lines.number(), &self.field);
+            let (path, field, (column, excerpt)) = (path.clone(), field.clone(), place);
+            return Err(match found {
+                Ok(Found::Null) => continue,
+                Ok(Found::Text(text)) if text.lone_surrogates == 0 => return Ok(Some(text.text)),
+                Ok(Found::Text(text)) if self.lossy => {
+                    self.progress.add_replaced(text.lone_surrogates);
+                    return Ok(Some(text.text));
+                }
+                Ok(Found::Text(_)) => CorpusError::LoneSurrogate { path, line, column, field, excerpt },
+                Ok(Found::Other(found)) => CorpusError::NotText { path, line, field, found },
+                Ok(Found::Missing(found)) => CorpusError::MissingField { path, line, field, found },
+                Err(_) if self.lines.is_cut() => {
+                    CorpusError::LongRecord { path, line, limit: MAX_RECORD_BYTES }
+                }
+                Err(malformed) => CorpusError::BadJson { path, line, column, what: malformed.what, excerpt },
+            });
+        }
+    }
+
+    /// Reads what is left of a line that was too long.
+    fn pass_over_rest(&mut self) -> Result<(), CorpusError> {
+        while self.lines.is_cut() {
+            match self.lines.next(MAX_RECORD_BYTES) {
+                Ok(_) | Err(CorpusError::NotUtf8 { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 }
 
@@ -102,46 +134,4 @@ pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
             (!piece.is_empty()).then_some(piece)
         })
     })
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// Takes one field out of an object and skips the others without building them.
-struct Field<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for Field<'_> {
-    type Value = Option<Value>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Field<'_> {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            if name == self.0 {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
 }

@@ -10,7 +10,7 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::ByteArrayType;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::{Compression, CorpusError, Document, Paragraphs, ReadOptions, ReadProgress};
+use super::{Compression, CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
 
 /// What to do about a file that is damaged.
 const COPY_AGAIN: &str = "copy or download it again";
@@ -28,6 +28,7 @@ pub(super) struct ParquetDocuments {
     open: Option<ColumnReaderImpl<ByteArrayType>>,
     row: u64,
     lossy: bool,
+    skip_bad_records: bool,
     progress: Arc<ReadProgress>,
     ready: VecDeque<Document>,
     failed: bool,
@@ -86,6 +87,7 @@ impl ParquetDocuments {
             open: None,
             row: 0,
             lossy: options.lossy,
+            skip_bad_records: options.skip_bad_records,
             progress,
             ready: VecDeque::new(),
             failed: false,
@@ -139,12 +141,17 @@ impl ParquetDocuments {
                 self.progress.add_replaced(replaced as u64);
                 String::from_utf8_lossy(bytes)
             }
+            Err(_) if self.skip_bad_records => {
+                self.progress.add_skipped(Skipped { not_unicode: 1, ..Skipped::default() });
+                return Ok(());
+            }
             Err(error) => {
                 let (row, byte) = (self.row, error.valid_up_to());
                 return Err(CorpusError::Parquet {
                     path: self.path.clone(),
                     what: format!("text {row} of the column is not UTF-8 at its byte {byte}"),
-                    remedy: "go on with `--lossy`, which replaces such bytes",
+                    remedy: "go on with `--lossy`, which replaces such bytes, or pass over such records with \
+                             `--skip-bad-records`",
                 });
             }
         };

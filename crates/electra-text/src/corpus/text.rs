@@ -20,7 +20,9 @@ impl TextDocuments {
             let blank = line.trim().is_empty();
             let document = match self.documents {
                 DocumentsBy::BlankLine if blank => self.paragraphs.take(),
-                _ => self.paragraphs.add(line),
+                // A piece of a line that is too long for one document is a document of its own too.
+                DocumentsBy::Line => self.paragraphs.add(line).or_else(|| self.paragraphs.take()),
+                DocumentsBy::BlankLine | DocumentsBy::File => self.paragraphs.add(line),
             };
             if document.is_some() {
                 return Ok(document);

@@ -83,6 +83,8 @@ struct SavedConfig {
     do_lower_case: Option<bool>,
     strip_accents: Option<bool>,
     tokenize_chinese_chars: Option<bool>,
+    /// Written here where it is not BERT's; transformers has it from `tokenizer.json`.
+    max_input_chars_per_word: Option<usize>,
 }
 
 impl Tokenizer {
@@ -157,7 +159,7 @@ impl Tokenizer {
 
     fn config_json(&self, max_length: usize) -> serde_json::Value {
         let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS;
-        let Settings { lowercase, strip_accents, split_cjk, .. } = self.settings;
+        let Settings { lowercase, strip_accents, clean_text, split_cjk, max_word_chars } = self.settings;
         let mut added: Vec<(u32, &str)> = self.special().all().into_iter().zip(SPECIAL_TOKENS).collect();
         added.sort_unstable();
         let added: serde_json::Map<_, _> = added
@@ -170,7 +172,7 @@ impl Tokenizer {
                 (id.to_string(), token)
             })
             .collect();
-        json!({
+        let mut config = json!({
             "added_tokens_decoder": added,
             "clean_up_tokenization_spaces": true,
             "cls_token": cls,
@@ -183,7 +185,15 @@ impl Tokenizer {
             "tokenize_chinese_chars": split_cjk,
             "tokenizer_class": "ElectraTokenizer",
             "unk_token": unk,
-        })
+        });
+        // transformers 5 builds an ElectraTokenizer anew from vocabulary and case, with BERT's own
+        // value of everything else; the general class takes tokenizer.json as it is.
+        if max_word_chars != Settings::UNCASED.max_word_chars || !clean_text {
+            config["tokenizer_class"] = "PreTrainedTokenizerFast".into();
+            config["model_input_names"] = json!(["input_ids", "token_type_ids", "attention_mask"]);
+            config["max_input_chars_per_word"] = max_word_chars.into();
+        }
+        config
     }
 }
 
@@ -203,6 +213,7 @@ fn from_vocab(vocab: &Path, config: Option<&Path>, cased: Option<bool>) -> Resul
         lowercase,
         strip_accents: saved.strip_accents.unwrap_or(lowercase),
         split_cjk: saved.tokenize_chinese_chars.unwrap_or(true),
+        max_word_chars: saved.max_input_chars_per_word.unwrap_or(Settings::UNCASED.max_word_chars),
         ..Settings::UNCASED
     };
     Ok(Tokenizer::new(vocabulary, settings))

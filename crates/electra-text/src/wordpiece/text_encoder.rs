@@ -17,6 +17,7 @@ use tokenizers::tokenizer::{
 };
 
 use super::Tokenizer;
+use crate::coverage::{AccentCounter, Coverage};
 
 /// Runs remembered before the memory is emptied: bounds it to about 10 MB.
 const REMEMBERED_RUNS: usize = 1 << 17;
@@ -28,14 +29,41 @@ const REMEMBERED_BYTES: usize = 64;
 /// [`Tokenizer::encode`]: a corpus that mentions `[MASK]` must not mask itself.
 pub struct TextEncoder<'t> {
     tokenizer: &'t Tokenizer,
-    /// Where the ids of a run stand in `ids`.
-    runs: AHashMap<CompactString, (u32, u32)>,
+    runs: AHashMap<CompactString, Remembered>,
     ids: Vec<u32>,
+    accents: AccentCounter,
+    coverage: Coverage,
+}
+
+/// What is known of a run of at most [`REMEMBERED_BYTES`].
+struct Remembered {
+    /// Where its ids stand in `ids`.
+    start: u32,
+    end: u32,
+    counts: Counts,
+}
+
+/// The [`Coverage`] of a run; each Hangul syllable, of three bytes, may become three letters.
+struct Counts {
+    words: u8,
+    unknown_words: u8,
+    characters: u8,
+    unknown_characters: u8,
+    written: u8,
+    stripped: u8,
+    jamo: u8,
 }
 
 impl<'t> TextEncoder<'t> {
     pub(super) fn new(tokenizer: &'t Tokenizer) -> Self {
-        TextEncoder { tokenizer, runs: AHashMap::new(), ids: Vec::new() }
+        let accents = AccentCounter::new(tokenizer.settings.strip_accents);
+        let coverage = Coverage::default();
+        TextEncoder { tokenizer, runs: AHashMap::new(), ids: Vec::new(), accents, coverage }
+    }
+
+    /// What was encoded since this was asked last, in words and characters.
+    pub fn take_coverage(&mut self) -> Coverage {
+        std::mem::take(&mut self.coverage)
     }
 
     /// Appends the ids of `text` to `ids`.
@@ -46,7 +74,8 @@ impl<'t> TextEncoder<'t> {
                 self.encode_run(run, ids);
             }
         } else {
-            ids.extend(library_ids(self.tokenizer, text));
+            self.accents.add(text, &mut self.coverage);
+            push_words(self.tokenizer, text, ids, &mut self.coverage);
         }
     }
 
@@ -58,27 +87,62 @@ impl<'t> TextEncoder<'t> {
     }
 
     fn encode_run(&mut self, run: &str, ids: &mut Vec<u32>) {
-        if let Some(&(start, end)) = self.runs.get(run) {
-            ids.extend_from_slice(&self.ids[start as usize..end as usize]);
+        if let Some(known) = self.runs.get(run) {
+            ids.extend_from_slice(&self.ids[known.start as usize..known.end as usize]);
+            self.coverage.add(&known.counts.widened());
             return;
         }
         let start = self.ids.len();
+        let mut coverage = Coverage::default();
+        self.accents.add(run, &mut coverage);
         let is_plain = |byte: &u8| byte.is_ascii() && !byte.is_ascii_control();
         if run.as_bytes().iter().all(is_plain) {
             // Nothing to clean, decompose or divide: one word, which is most of English text.
             let lowercase = self.tokenizer.settings.lowercase.then(|| run.to_ascii_lowercase());
-            self.ids.extend(word_ids(self.tokenizer, lowercase.as_deref().unwrap_or(run)));
+            push_word(self.tokenizer, lowercase.as_deref().unwrap_or(run), &mut self.ids, &mut coverage);
         } else {
-            self.ids.extend(library_ids(self.tokenizer, run));
+            push_words(self.tokenizer, run, &mut self.ids, &mut coverage);
         }
+        self.coverage.add(&coverage);
         ids.extend_from_slice(&self.ids[start..]);
-        if run.len() > REMEMBERED_BYTES {
-            self.ids.truncate(start);
-        } else if self.runs.len() < REMEMBERED_RUNS {
-            self.runs.insert(run.into(), (start as u32, self.ids.len() as u32));
-        } else {
-            self.runs.clear();
-            self.ids.clear();
+        let end = self.ids.len() as u32;
+        match Counts::narrowed(&coverage).filter(|_| run.len() <= REMEMBERED_BYTES) {
+            None => self.ids.truncate(start),
+            Some(counts) if self.runs.len() < REMEMBERED_RUNS => {
+                self.runs.insert(run.into(), Remembered { start: start as u32, end, counts });
+            }
+            Some(_) => {
+                self.runs.clear();
+                self.ids.clear();
+            }
+        }
+    }
+}
+
+impl Counts {
+    /// None if a count does not fit.
+    fn narrowed(coverage: &Coverage) -> Option<Self> {
+        let of = |count: u64| u8::try_from(count).ok();
+        Some(Counts {
+            words: of(coverage.words)?,
+            unknown_words: of(coverage.unknown_words)?,
+            characters: of(coverage.characters)?,
+            unknown_characters: of(coverage.unknown_characters)?,
+            written: of(coverage.written)?,
+            stripped: of(coverage.stripped)?,
+            jamo: of(coverage.jamo)?,
+        })
+    }
+
+    fn widened(&self) -> Coverage {
+        Coverage {
+            words: self.words.into(),
+            unknown_words: self.unknown_words.into(),
+            characters: self.characters.into(),
+            unknown_characters: self.unknown_characters.into(),
+            written: self.written.into(),
+            stripped: self.stripped.into(),
+            jamo: self.jamo.into(),
         }
     }
 }
@@ -98,16 +162,20 @@ pub(super) fn library_words(normalizer: &BertNormalizer, text: &str) -> Vec<Stri
         .collect()
 }
 
-fn library_ids(tokenizer: &Tokenizer, text: &str) -> impl Iterator<Item = u32> {
-    library_words(&tokenizer.settings.normalizer(), text)
-        .into_iter()
-        .flat_map(|word| word_ids(tokenizer, &word))
+/// Appends the ids of `text`, as the library divides it, and counts its words.
+fn push_words(tokenizer: &Tokenizer, text: &str, ids: &mut Vec<u32>, coverage: &mut Coverage) {
+    for word in library_words(&tokenizer.settings.normalizer(), text) {
+        push_word(tokenizer, &word, ids, coverage);
+    }
 }
 
-/// The ids of one normalised word.
-fn word_ids(tokenizer: &Tokenizer, word: &str) -> impl Iterator<Item = u32> + use<> {
+/// Appends the ids of one normalised word, and counts it.
+fn push_word(tokenizer: &Tokenizer, word: &str, ids: &mut Vec<u32>, coverage: &mut Coverage) {
+    let start = ids.len();
     let pieces = tokenizer.library.get_model().tokenize(word).expect("[UNK] is in the vocabulary");
-    pieces.into_iter().map(|piece| piece.id)
+    ids.extend(pieces.into_iter().map(|piece| piece.id));
+    let is_unknown = ids[start..] == [tokenizer.special().unk];
+    coverage.add_word(word.chars().count() as u64, is_unknown);
 }
 
 /// The runs of `text` between cuts; a punctuation mark or an ideograph is a run of its own.

@@ -6,6 +6,8 @@
 //! "special" pieces in a fixed order, and counts words only, which we count ourselves; a clean
 //! tokenizer is then built from the pieces it found.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +17,12 @@ use compact_str::CompactString;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::tokenizer::AddedToken;
 
+pub use error::{TooLong, TrainError};
+
 use super::text_encoder::{library_words, runs};
 use super::{Settings, Tokenizer};
-use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress};
+use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
+use crate::coverage::{AccentCounter, Coverage};
 use crate::in_order::in_order;
 use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, Vocabulary};
 
@@ -34,6 +39,10 @@ pub struct VocabularySettings {
     pub vocab_size: usize,
     /// Keep upper case and accents.
     pub cased: bool,
+    /// Keep accents where upper case is dropped.
+    pub keep_accents: bool,
+    /// Words of more characters become `[UNK]`, and nothing is learned from them.
+    pub max_word_chars: usize,
     /// A pair of pieces seen less often makes no new piece.
     pub min_frequency: u64,
     /// Share of all characters of the text that the alphabet must cover, besides all of ASCII;
@@ -42,9 +51,26 @@ pub struct VocabularySettings {
 }
 
 impl VocabularySettings {
-    /// Settings that suit most corpora: pairs seen twice, all but one character in 10,000.
+    /// Settings that suit most corpora: pairs seen twice, all but one character in 10,000, words of
+    /// up to 100 characters, accents dropped with upper case.
     pub fn new(vocab_size: usize, cased: bool) -> Self {
-        VocabularySettings { vocab_size, cased, min_frequency: 2, character_coverage: 0.9999 }
+        VocabularySettings {
+            vocab_size,
+            cased,
+            keep_accents: false,
+            max_word_chars: Settings::new(cased).max_word_chars,
+            min_frequency: 2,
+            character_coverage: 0.9999,
+        }
+    }
+
+    /// How text is normalised.
+    fn normalisation(&self) -> Settings {
+        Settings {
+            strip_accents: !(self.cased || self.keep_accents),
+            max_word_chars: self.max_word_chars,
+            ..Settings::new(self.cased)
+        }
     }
 }
 
@@ -69,53 +95,6 @@ pub enum TrainProgress {
     },
 }
 
-/// Why no vocabulary could be trained.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainError {
-    /// The corpus could not be read.
-    #[error(transparent)]
-    Corpus(#[from] CorpusError),
-    /// The alphabet alone needs more pieces.
-    #[error(
-        "a vocabulary of {vocab_size} pieces is too small: {special} special tokens and {alphabet} pieces of one \
-         character (with and without ##) need {minimum}; ask for more, or lower --character-coverage"
-    )]
-    TooSmall {
-        /// Pieces asked for.
-        vocab_size: usize,
-        /// Special tokens.
-        special: usize,
-        /// Pieces of one character, alone and continuing.
-        alphabet: usize,
-        /// The smallest vocabulary that works.
-        minimum: usize,
-    },
-    /// The corpus has too few different words.
-    #[error(
-        "the corpus supports a vocabulary of at most {supported} pieces (pairs seen at least {min_frequency} times), \
-         {vocab_size} were asked for; ask for {supported} or fewer, or give more text"
-    )]
-    TooLarge {
-        /// Pieces asked for.
-        vocab_size: usize,
-        /// Pieces that the corpus gives.
-        supported: usize,
-        /// A pair seen less often makes no new piece.
-        min_frequency: u64,
-    },
-    /// A setting outside its range.
-    #[error("{name} is {found}, expected {expected}; give a value within that")]
-    Setting {
-        /// The setting.
-        name: &'static str,
-        /// What was given.
-        found: String,
-        /// What is possible.
-        expected: &'static str,
-    },
-}
-
 /// A trained tokenizer and what it was trained on.
 #[derive(Debug)]
 pub struct Trained {
@@ -123,14 +102,20 @@ pub struct Trained {
     pub tokenizer: Tokenizer,
     /// Documents read.
     pub documents: u64,
-    /// Words read, repetitions counted.
+    /// Words that were learned from, repetitions counted.
     pub words: u64,
-    /// Distinct words.
+    /// Distinct words among them.
     pub distinct_words: u64,
     /// Characters of the alphabet.
     pub characters: u64,
-    /// Sequences of bytes that were not UTF-8 and were replaced.
+    /// What of the corpus the vocabulary knows and the normaliser keeps.
+    pub coverage: Coverage,
+    /// What is unknown because it is too long.
+    pub too_long: TooLong,
+    /// Sequences of bytes that were not UTF-8, and halves of characters, that were replaced.
     pub replaced: u64,
+    /// Records that were passed over.
+    pub skipped: Skipped,
 }
 
 /// Trains a vocabulary on `files` with `threads` threads. The result depends on the text and the
@@ -143,12 +128,15 @@ pub fn train(
     mut progress: impl FnMut(TrainProgress),
 ) -> Result<Trained, TrainError> {
     let setting = |name, found: String, expected| Err(TrainError::Setting { name, found, expected });
-    let VocabularySettings { vocab_size, cased, min_frequency, character_coverage } = *settings;
+    let VocabularySettings { vocab_size, min_frequency, character_coverage, max_word_chars, .. } = *settings;
     if !(0.0..=1.0).contains(&character_coverage) {
         return setting("character coverage", character_coverage.to_string(), "a number from 0 to 1");
     }
     if min_frequency == 0 {
         return setting("minimum frequency", "0".into(), "at least 1");
+    }
+    if max_word_chars == 0 {
+        return setting("maximum word length", "0".into(), "at least 1");
     }
     let reading = Arc::<ReadProgress>::default();
     let (runs, documents) = count_runs(files, options, threads, &reading, &mut progress)?;
@@ -159,18 +147,34 @@ pub fn train(
         }
         .into());
     }
-    let word_counts = normalized_words(runs, Settings::new(cased));
+    let normalisation = settings.normalisation();
+    let Normalized { words: word_counts, mut coverage, too_long } = normalized_words(runs, normalisation);
+    if word_counts.is_empty() {
+        return Err(TrainError::NoWords { too_long });
+    }
     let words: u64 = word_counts.values().sum();
     let distinct_words = word_counts.len() as u64;
     let alphabet = alphabet(&word_counts, character_coverage);
     let characters = alphabet.len() as u64;
+    count_words(&word_counts, &alphabet, &mut coverage);
     progress(TrainProgress::Merging { words: distinct_words, characters });
-    let pieces = merge(word_counts, alphabet, settings, threads)?;
+    let pieces = merge(word_counts, alphabet, settings, too_long, threads)?;
     let vocabulary = Vocabulary::new(pieces, "the trained vocabulary".as_ref())
         .expect("the trainer gives every piece once, special tokens first");
     debug_assert_eq!(vocabulary.len(), vocab_size);
-    let tokenizer = Tokenizer::new(vocabulary, Settings::new(cased));
-    Ok(Trained { tokenizer, documents, words, distinct_words, characters, replaced: reading.replaced() })
+    let tokenizer = Tokenizer::new(vocabulary, normalisation);
+    let (replaced, skipped) = (reading.replaced(), reading.skipped());
+    Ok(Trained {
+        tokenizer,
+        documents,
+        words,
+        distinct_words,
+        characters,
+        coverage,
+        too_long,
+        replaced,
+        skipped,
+    })
 }
 
 type RunCounts = AHashMap<CompactString, u64>;
@@ -227,17 +231,50 @@ fn count_runs(
     Ok((sum, documents))
 }
 
-fn normalized_words(runs: RunCounts, settings: Settings) -> RunCounts {
+/// The words of a corpus, and what of it they are.
+struct Normalized {
+    /// Those that are not too long, with their counts.
+    words: RunCounts,
+    /// Of the text as written, and of the words that are too long.
+    coverage: Coverage,
+    too_long: TooLong,
+}
+
+fn normalized_words(runs: RunCounts, settings: Settings) -> Normalized {
     let normalizer = settings.normalizer();
+    let mut accents = AccentCounter::new(settings.strip_accents);
     let mut words = RunCounts::with_capacity(runs.len());
+    let mut coverage = Coverage::default();
+    let mut too_long = TooLong { limit: settings.max_word_chars, ..TooLong::default() };
     for (run, count) in runs {
+        let mut of_run = Coverage::default();
+        accents.add(&run, &mut of_run);
         for word in library_words(&normalizer, &run) {
-            if word.chars().count() <= settings.max_word_chars {
+            let characters = word.chars().count();
+            too_long.of_characters += characters as u64 * count;
+            if characters <= settings.max_word_chars {
                 *words.entry(word.into()).or_default() += count;
+            } else {
+                of_run.add_word(characters as u64, true);
+                too_long.words += count;
+                too_long.characters += characters as u64 * count;
+                too_long.longest = too_long.longest.max(characters);
             }
         }
+        coverage.add_times(&of_run, count);
     }
-    words
+    Normalized { words, coverage, too_long }
+}
+
+/// Adds the words: those with a character outside the alphabet are unknown, and no others, since
+/// every character of the alphabet is a piece wherever it stands in such a word.
+fn count_words(words: &RunCounts, alphabet: &AHashSet<char>, coverage: &mut Coverage) {
+    for (word, &count) in words {
+        let mut of_word = Coverage::default();
+        let is_unknown = word.chars().any(|c| !alphabet.contains(&c));
+        of_word.add_word(word.chars().count() as u64, is_unknown);
+        coverage.add_times(&of_word, count);
+    }
 }
 
 /// The most frequent characters that together make up `coverage` of the text, of equally
@@ -271,6 +308,7 @@ fn merge(
     mut words: RunCounts,
     alphabet: AHashSet<char>,
     settings: &VocabularySettings,
+    too_long: TooLong,
     threads: usize,
 ) -> Result<Vec<String>, TrainError> {
     // A word with a character outside the alphabet can only become [UNK].
@@ -328,6 +366,7 @@ fn merge(
             vocab_size: wanted,
             supported: pieces.len(),
             min_frequency: settings.min_frequency,
+            too_long,
         });
     }
     Ok(pieces.into_iter().map(|(_, piece)| piece).collect())

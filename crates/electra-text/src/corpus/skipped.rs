@@ -1,0 +1,52 @@
+//! Records that were passed over, by what was wrong with them.
+
+use serde::{Deserialize, Serialize};
+
+use super::CorpusError;
+
+/// How many records were passed over because no text could be had of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// Lines that are not a JSON object.
+    pub malformed: u64,
+    /// Records without the field, or with something else than a string in it.
+    pub without_text: u64,
+    /// Records whose text is not Unicode: bytes that are not UTF-8, halves of characters.
+    pub not_unicode: u64,
+    /// Records too long to be held in memory.
+    pub too_long: u64,
+}
+
+impl Skipped {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.malformed + self.without_text + self.not_unicode + self.too_long
+    }
+
+    /// Whether nothing was passed over.
+    pub fn is_none(&self) -> bool {
+        self.total() == 0
+    }
+
+    /// Adds the counts of other files.
+    pub fn add(&mut self, other: &Skipped) {
+        self.malformed += other.malformed;
+        self.without_text += other.without_text;
+        self.not_unicode += other.not_unicode;
+        self.too_long += other.too_long;
+    }
+
+    /// One record, by what is wrong with it; none if the error is not one of a single record.
+    pub(super) fn one(error: &CorpusError) -> Option<Self> {
+        let mut one = Skipped::default();
+        match error {
+            CorpusError::BadJson { .. } => one.malformed = 1,
+            CorpusError::MissingField { .. } | CorpusError::NotText { .. } => one.without_text = 1,
+            CorpusError::LoneSurrogate { .. } | CorpusError::NotUtf8 { .. } => one.not_unicode = 1,
+            CorpusError::LongRecord { .. } => one.too_long = 1,
+            _ => return None,
+        }
+        Some(one)
+    }
+}

@@ -1,0 +1,107 @@
+//! Why no vocabulary could be trained.
+
+use crate::corpus::CorpusError;
+use crate::coverage::LOUD_UNKNOWN_SHARE;
+
+/// Why no vocabulary could be trained.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The corpus could not be read.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// The alphabet alone needs more pieces.
+    #[error(
+        "a vocabulary of {vocab_size} pieces is too small: {special} special tokens and {alphabet} pieces of one \
+         character (with and without ##) need {minimum}; ask for more, or lower --character-coverage"
+    )]
+    TooSmall {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Special tokens.
+        special: usize,
+        /// Pieces of one character, alone and continuing.
+        alphabet: usize,
+        /// The smallest vocabulary that works.
+        minimum: usize,
+    },
+    /// The corpus has too few different words.
+    #[error(
+        "the corpus supports a vocabulary of at most {supported} pieces (pairs seen at least {min_frequency} times), \
+         {vocab_size} were asked for{}", too_large_because(.supported, .too_long)
+    )]
+    TooLarge {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Pieces that the corpus gives.
+        supported: usize,
+        /// A pair seen less often makes no new piece.
+        min_frequency: u64,
+        /// What was left out because it is too long.
+        too_long: TooLong,
+    },
+    /// Every word is too long, or there is none.
+    #[error("{}", no_words_because(.too_long))]
+    NoWords {
+        /// What was left out because it is too long.
+        too_long: TooLong,
+    },
+    /// A setting outside its range.
+    #[error("{name} is {found}, expected {expected}; give a value within that")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        found: String,
+        /// What is possible.
+        expected: &'static str,
+    },
+}
+
+/// Words that nothing is learned from because they have too many characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TooLong {
+    /// How many there are, repetitions counted.
+    pub words: u64,
+    /// Their characters.
+    pub characters: u64,
+    /// Characters of all words.
+    pub of_characters: u64,
+    /// Characters of the longest.
+    pub longest: usize,
+    /// The most characters that a word may have.
+    pub limit: usize,
+}
+
+impl TooLong {
+    /// Share of all characters.
+    pub fn share(&self) -> f64 {
+        if self.of_characters == 0 { 0.0 } else { self.characters as f64 / self.of_characters as f64 }
+    }
+}
+
+fn too_large_because(supported: &usize, too_long: &TooLong) -> String {
+    if too_long.share() <= LOUD_UNKNOWN_SHARE {
+        return format!("; ask for {supported} or fewer, or give more text");
+    }
+    format!(
+        ": {:.1} % of its characters stand in words longer than {}, from which nothing is learned; raise \
+         --max-word-length (the longest word has {} characters), divide long words, or ask for {supported} or fewer",
+        100.0 * too_long.share(),
+        too_long.limit,
+        too_long.longest,
+    )
+}
+
+fn no_words_because(too_long: &TooLong) -> String {
+    if too_long.words == 0 {
+        return "the corpus has no word: it holds nothing but characters that are taken off before words are \
+                looked up; give text, or keep accents with --cased or --keep-accents"
+            .to_owned();
+    }
+    format!(
+        "nothing can be learned from the corpus: all of its {} words are longer than {} characters; raise \
+         --max-word-length (the longest word has {} characters), or divide words by spaces",
+        too_long.words, too_long.limit, too_long.longest
+    )
+}
