@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use electra_run::record::HeldoutMeasure;
 use serde::Serialize;
 
 use crate::metric::Metric;
@@ -28,6 +29,18 @@ pub struct Comparison {
     /// Whether arms differ in the objective or the scheme: losses and measures of detection are then
     /// each of a task of its own.
     pub tasks_differ: bool,
+    /// What the held-out numbers were measured on, each with the arms that have such a number. Numbers
+    /// of more than one measure cannot be held against each other.
+    pub measures: Vec<MeasuredOn>,
+}
+
+/// Held-out rows, and the arms of which a run was evaluated on them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MeasuredOn {
+    /// The rows; none where the result does not name them, which are the first ones.
+    pub measure: Option<HeldoutMeasure>,
+    /// Names of arms.
+    pub arms: Vec<String>,
 }
 
 /// What an arm came to.
@@ -110,8 +123,9 @@ impl Comparison {
             table == Some("objective") || table == Some("scheme")
         };
         let tasks_differ = results.iter().any(|result| result.differences.keys().any(changes_the_task));
+        let measures = measures(&subject.arms, results);
         let Subject { name, question, prediction, metric, base_arm, .. } = subject;
-        Self { name, question, prediction, metric, base_arm, arms, missing, tasks_differ }
+        Self { name, question, prediction, metric, base_arm, arms, missing, tasks_differ, measures }
     }
 
     /// The base arm, if it has results.
@@ -158,6 +172,19 @@ fn summary(name: &str, runs: &[&ResultRecord], base: &[&ResultRecord], subject: 
     }
 }
 
+fn measures(arms: &[String], results: &[ResultRecord]) -> Vec<MeasuredOn> {
+    let mut found: BTreeMap<Option<HeldoutMeasure>, Vec<String>> = BTreeMap::new();
+    for arm in arms {
+        for result in results.iter().filter(|result| result.arm == *arm) {
+            let own = found.entry(result.measure).or_default();
+            if own.last() != Some(arm) {
+                own.push(arm.clone());
+            }
+        }
+    }
+    found.into_iter().map(|(measure, arms)| MeasuredOn { measure, arms }).collect()
+}
+
 fn mean_curve(runs: &[&ResultRecord]) -> MeanCurve {
     let mut steps: Vec<u64> = runs.iter().flat_map(|run| run.curve.step.iter().copied()).collect();
     steps.sort_unstable();
@@ -178,6 +205,8 @@ fn mean_curve(runs: &[&ResultRecord]) -> MeanCurve {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use electra_run::record::HeldoutRows;
+
     use super::*;
     use crate::record::tests::result;
 
@@ -239,6 +268,22 @@ pub(crate) mod tests {
         assert!(!with(&other));
         other.differences.insert("objective".into(), serde_json::json!({"kind": "mlm"}));
         assert!(with(&other));
+    }
+
+    #[test]
+    fn measures_are_told_apart_with_the_arms_that_have_them() {
+        let with = |arm: &str, seed, examples: Option<u64>| {
+            let measure = examples.map(|examples| HeldoutMeasure { rows: HeldoutRows::Spread, examples });
+            ResultRecord { measure, ..result(arm, seed, 0.5) }
+        };
+        let of = |results: &[ResultRecord]| -> Vec<(Option<u64>, String)> {
+            let measures = Comparison::new(subject(&["a", "b"]), results).measures;
+            measures.into_iter().map(|m| (m.measure.map(|m| m.examples), m.arms.join(" "))).collect()
+        };
+        assert_eq!(of(&[with("a", 1, None), with("b", 1, None)]), [(None, "a b".into())]);
+        let mixed =
+            [with("a", 1, None), with("a", 2, Some(500)), with("b", 1, Some(500)), with("b", 2, Some(60))];
+        assert_eq!(of(&mixed), [(None, "a".into()), (Some(60), "b".into()), (Some(500), "a b".into())]);
     }
 
     #[test]

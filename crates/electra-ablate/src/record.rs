@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_run::durable;
+use electra_run::record::HeldoutMeasure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -40,6 +41,9 @@ pub struct ResultRecord {
     pub parameters: Parameters,
     /// The numbers of the last evaluation on held-out rows.
     pub heldout: BTreeMap<String, f64>,
+    /// What it was an evaluation on; none where it was on the first rows, before others could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<HeldoutMeasure>,
     /// Scores of fine-tuning, if the experiment has a probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<ProbeScores>,
@@ -199,6 +203,7 @@ impl ResultRecord {
             flops: run.flops,
             parameters: run.parameters,
             heldout: run.heldout,
+            measure: run.measure,
             probe,
             seconds: run.seconds,
             program: run.program,
@@ -348,6 +353,7 @@ pub(crate) mod tests {
             flops: 2e9,
             parameters: Parameters { discriminator: 1000, generator: 100, total: 1100 },
             heldout: BTreeMap::from([("rtd_auc".into(), auc), ("loss".into(), 28.0 + auc)]),
+            measure: None,
             probe: None,
             seconds: 61.0,
             program: "electra 0.1.0".into(),

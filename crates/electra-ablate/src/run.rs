@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_run::record::{LogError, Record, read_metrics};
+use electra_run::record::{HeldoutMeasure, LogError, Record, read_metrics};
 use serde_json::Value;
 
 use crate::record::{Curve, Origin, Parameters, ResultRecord};
@@ -29,6 +29,8 @@ pub struct FinishedRun {
     pub parameters: Parameters,
     /// The numbers of the last evaluation.
     pub heldout: BTreeMap<String, f64>,
+    /// What it was an evaluation on; none in runs of older programs, which read the first rows.
+    pub measure: Option<HeldoutMeasure>,
     /// The losses of all evaluations, thinned.
     pub curve: Curve,
     /// Seconds of training that the log has seen.
@@ -115,6 +117,7 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
         flops: flops_per_step * steps as f64,
         parameters,
         heldout: numbers.collect(),
+        measure: last.heldout_measure(),
         curve: Curve::of(&evaluations),
         seconds: seconds(&records),
         program: described["program_version"].as_str().unwrap_or_default().to_owned(),
@@ -175,7 +178,7 @@ const RUN: &str = "run.json";
 
 #[cfg(test)]
 mod tests {
-    use electra_run::record::MetricsLog;
+    use electra_run::record::{HeldoutRows, MetricsLog};
     use serde_json::json;
 
     use super::*;
@@ -210,8 +213,32 @@ mod tests {
         let run = read(folder.path()).unwrap().unwrap();
         assert_eq!((run.seed, run.steps, run.tokens, run.flops), (3, 20, 640, 100.0));
         assert_eq!(run.heldout, BTreeMap::from([("loss".into(), 20.0), ("rtd_auc".into(), 0.5)]));
+        assert_eq!(run.measure, None, "a log of an older program does not say");
         assert_eq!(run.curve.step, [10, 20]);
         assert_eq!(last_step(folder.path()), 20);
+    }
+
+    #[test]
+    fn what_was_evaluated_on_goes_from_the_log_into_the_result() {
+        let folder = folder();
+        log(folder.path());
+        let path = folder.path().join(METRICS);
+        let named = fs::read_to_string(&path)
+            .unwrap()
+            .replace("\"loss\":20", "\"loss\":20,\"heldout\":{\"rows\":\"spread\",\"examples\":500}");
+        fs::write(&path, named).unwrap();
+        fs::write(folder.path().join(MODEL), "").unwrap();
+        let run = read(folder.path()).unwrap().unwrap();
+        let measure = HeldoutMeasure { rows: HeldoutRows::Spread, examples: 500 };
+        assert_eq!(run.measure, Some(measure));
+        assert_eq!(run.heldout.keys().collect::<Vec<_>>(), ["loss", "rtd_auc"]);
+        let result = as_results(vec![(folder.path().to_owned(), run)]).remove(0);
+        assert_eq!(result.measure, Some(measure));
+        assert!(
+            result.text().contains("\"measure\": {\"rows\":\"spread\",\"examples\":500}"),
+            "{}",
+            result.text()
+        );
     }
 
     #[test]

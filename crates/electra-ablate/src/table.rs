@@ -1,6 +1,6 @@
 //! A comparison as rows of text: Markdown, aligned columns, and what the report shows.
 
-use crate::comparison::{ArmSummary, Comparison};
+use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
 use crate::statistics::{Sample, sign_flip};
 
@@ -134,6 +134,20 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
             arm.name, arm.found_nothing, arm.fine_tuned
         ));
     }
+    if comparison.measures.len() > 1 {
+        let of = |on: &MeasuredOn| {
+            let rows = on.measure.map_or_else(
+                || "the first rows, as many as the recipe asks for".to_owned(),
+                |measure| measure.to_string(),
+            );
+            format!("{rows}, for {}", on.arms.join(", "))
+        };
+        let measures: Vec<String> = comparison.measures.iter().map(of).collect();
+        notes.push(format!(
+            "Held-out numbers are of unlike measures and cannot be held against each other: {}.",
+            measures.join("; ")
+        ));
+    }
     if !comparison.missing.is_empty() {
         notes.push(format!("No result yet: {}.", comparison.missing.join(", ")));
     }
@@ -211,6 +225,8 @@ fn absent() -> String {
 
 #[cfg(test)]
 mod tests {
+    use electra_run::record::{HeldoutMeasure, HeldoutRows};
+
     use super::*;
     use crate::comparison::Subject;
     use crate::comparison::tests::{comparison, subject};
@@ -263,6 +279,22 @@ mod tests {
             (&json["arms"][1]["found_nothing"], &json["arms"][1]["fine_tuned"]),
             (&2.into(), &3.into())
         );
+    }
+
+    #[test]
+    fn unlike_measures_are_said_and_one_measure_is_not() {
+        let notes_of = |first: Option<HeldoutMeasure>, second: Option<HeldoutMeasure>| {
+            let with = |arm: &str, measure| ResultRecord { measure, ..result(arm, 1, 0.5) };
+            notes(&Comparison::new(subject(&["a", "b"]), &[with("a", first), with("b", second)])).join(" ")
+        };
+        let spread = Some(HeldoutMeasure { rows: HeldoutRows::Spread, examples: 1500 });
+        let said = notes_of(None, spread);
+        let expected = "unlike measures and cannot be held against each other: the first rows, as many as the \
+                        recipe asks for, for a; 1,500 held-out rows, spread evenly, for b.";
+        assert!(said.contains(expected), "{said}");
+        for alike in [None, spread] {
+            assert!(!notes_of(alike, alike).contains("unlike"));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use electra_model::{Joint, Proposals};
 use electra_text::SpecialIds;
 
-/// A distribution over the vocabulary, raised to a temperature.
+/// A distribution over the vocabulary of the data, raised to a temperature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chance {
     /// `[V]` probability of each id and of all before it; the last is 1.
@@ -14,7 +14,7 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// What `joint` says of `vocab_size` ids, or None if a generator learns what to propose.
+    /// What `joint` says of the `vocab_size` ids that the data's vocabulary has, or None if a generator learns what to propose.
     /// `log_frequencies` gives the logarithm of each id's share of the training text.
     pub fn of(
         joint: &Joint,

@@ -1,5 +1,6 @@
 //! The data that a recipe names, held against the recipe.
 
+use electra_run::record::thousands;
 use electra_text::wordpiece::TokenizerError;
 use electra_text::{DataError, DataSet, Split, Tokenizer};
 use thiserror::Error;
@@ -71,6 +72,21 @@ pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
         );
     }
     Ok(data)
+}
+
+/// Says so if the model has ids that the vocabulary of the data has not.
+pub fn unused_rows(recipe: &Recipe, data: &DataSet) -> Option<String> {
+    let (model, known) = (recipe.model.vocab_size, data.manifest().tokenizer.vocab_size);
+    (model > known).then(|| {
+        format!(
+            "model.vocab_size is {} and the vocabulary of the data has {} pieces: {} rows of the tables are of no \
+             piece, occur in no text and are proposed by no chance; set model.vocab_size = {known} unless they are \
+             meant",
+            thousands(model as u64),
+            thousands(known as u64),
+            thousands((model - known) as u64),
+        )
+    })
 }
 
 /// What a recipe's batches are made of.

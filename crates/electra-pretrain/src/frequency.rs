@@ -2,6 +2,8 @@
 
 use electra_text::{DataSet, Split};
 
+use crate::heldout::evenly;
+
 /// Rows that are counted at most: 2^18 rows of 128 tokens are 34 million tokens, enough that the
 /// logarithm of a frequency above one in a million is known to a few hundredths.
 const MOST_ROWS: usize = 1 << 18;
@@ -16,7 +18,7 @@ pub fn log_frequencies(data: &DataSet, vocab_size: usize) -> Vec<f32> {
     let counted = rows.len().min(MOST_ROWS);
     let mut counts = vec![1u64; vocab_size];
     for i in 0..counted {
-        for id in rows.get(i * rows.len() / counted).ids.iter() {
+        for id in rows.get(evenly(i, counted, rows.len())).ids.iter() {
             if !special.contains(id) {
                 counts[id as usize] += 1;
             }

@@ -10,6 +10,7 @@ pub mod chance;
 pub mod data;
 pub mod evaluate;
 mod frequency;
+pub mod heldout;
 mod interval;
 pub mod loader;
 pub mod mask;

@@ -53,10 +53,12 @@ impl Loader {
     /// A tokenizer that cannot be read, where the masking needs its words.
     pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
         let order = Order::new(plan.seed, data.split(Split::Train).len());
-        let special = data.manifest().tokenizer.special;
-        let frequencies = || log_frequencies(&data, plan.vocab_size);
+        let tokenizer = &data.manifest().tokenizer;
+        // Ids that no text has would give themselves away.
+        let known = plan.vocab_size.min(tokenizer.vocab_size);
+        let frequencies = || log_frequencies(&data, known);
         let chance =
-            plan.objective.joint().and_then(|joint| Chance::of(joint, plan.vocab_size, special, frequencies));
+            plan.objective.joint().and_then(|joint| Chance::of(joint, known, tokenizer.special, frequencies));
         let continues = match plan.masking {
             Masking::WholeWord { .. } => continuations(&Tokenizer::load(data.tokenizer_folder())?),
             _ => Arc::default(),
@@ -70,11 +72,11 @@ impl Loader {
         (0..batch / micro).map(|m| self.rows(step * batch + m * micro)).collect()
     }
 
-    /// Held-out rows `start..start + rows`, always masked and sampled alike.
-    pub fn heldout(&self, start: usize, rows: usize) -> BatchData {
+    /// Held-out rows by number, each always masked and sampled alike.
+    pub fn heldout(&self, rows: &[usize]) -> BatchData {
         let examples = self.data.split(Split::HeldOut);
-        let mut batch = self.empty(rows);
-        for i in start..start + rows {
+        let mut batch = self.empty(rows.len());
+        for &i in rows {
             let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
             self.push(&mut batch, examples.get(i), &mut rng);
             self.sample(&mut batch, &mut rng);

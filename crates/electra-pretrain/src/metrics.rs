@@ -127,6 +127,7 @@ impl Tally {
             fake_rate: self.corruption.map(|sums| share(sums.fakes, sums.tokens)),
             rtd_loss_over_entropy: detection.map(|d| d.loss_over_entropy),
             collapsed: detection.map(|d| d.is_collapsed),
+            heldout: None,
         }
     }
 }

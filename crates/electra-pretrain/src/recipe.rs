@@ -121,7 +121,7 @@ pub struct TrainConfig {
 pub struct EvaluateConfig {
     /// Steps between evaluations; the last step is always evaluated.
     pub every_steps: u64,
-    /// Held-out rows that an evaluation reads at most.
+    /// Held-out rows that an evaluation reads at most, spread evenly over all of them.
     pub max_examples: usize,
 }
 

@@ -15,14 +15,15 @@ use electra_run::checkpoint::{CheckpointError, CheckpointStore};
 use electra_run::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
-use electra_run::record::{LogError, MetricsLog, Record, RunRecord, TensorBoard, read_metrics};
+use electra_run::record::{HeldoutRows, LogError, MetricsLog, Record, RunRecord, TensorBoard, read_metrics};
 use electra_run::run_folder::{RunFolder, RunFolderError, check_weights};
 use electra_text::DataSet;
 use thiserror::Error;
 
 pub use claim::{Claim, Environment, Foreseen};
 
-use crate::data::{RecipeDataError, batch_plan};
+use crate::data::{RecipeDataError, batch_plan, unused_rows};
+use crate::heldout::{HeldoutSample, rows_of_run};
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
 use crate::metrics::Tally;
@@ -140,7 +141,8 @@ pub fn pretrain(
     let lost = (reached > 0).then(|| {
         format!("the log reaches step {reached}, but no checkpoint is left: training begins again at step 0")
     });
-    if let Some(message) = &lost {
+    let unused = unused_rows(r, &data).filter(|_| reached == 0 && found.checkpoint.is_none());
+    for message in lost.iter().chain(&unused) {
         monitor.on(Event::Note { step: 0, message });
     }
     let snapshot = match &found.checkpoint {
@@ -151,9 +153,10 @@ pub fn pretrain(
 
     let mut run = Run::new(recipe, foreseen, &device, data, folder, store, snapshot, monitor)?;
     // Told already: the log is opened last.
-    for message in changes.iter().chain(&found.passed_over).chain(&lost) {
+    for message in changes.iter().chain(&found.passed_over).chain(&lost).chain(&unused) {
         run.log.event(run.snapshot.step, message)?;
     }
+    run.tell_first_rows()?;
     // After the log has told: a crash between the two repeats a line and loses none.
     run.folder.adopt_recipe()?;
     run.until_the_end(interrupt)
@@ -184,6 +187,7 @@ struct Run<'a> {
     folder: RunFolder,
     store: CheckpointStore,
     loader: Loader,
+    heldout: HeldoutSample,
     log: MetricsLog,
     board: TensorBoard,
     monitor: &'a mut dyn Monitor,
@@ -223,6 +227,9 @@ impl<'a> Run<'a> {
             plan: foreseen.plan,
         };
         let log = MetricsLog::open(folder.metrics(), snapshot.step, &record)?;
+        let loader = Loader::new(data, batch_plan(r))?;
+        let rows = rows_of_run(&read_metrics(&folder.metrics())?);
+        let heldout = HeldoutSample::new(rows, loader.heldout_len(), r.evaluate.max_examples);
         let board = TensorBoard::open(folder.tensorboard(), folder.is_resumed.then_some(snapshot.step));
         if !folder.is_resumed || !folder.changes.is_empty() {
             board.recipe(snapshot.step, &recipe.text);
@@ -236,7 +243,8 @@ impl<'a> Run<'a> {
             device,
             folder,
             store,
-            loader: Loader::new(data, batch_plan(r))?,
+            loader,
+            heldout,
             log,
             board,
             monitor,
@@ -335,6 +343,18 @@ impl<'a> Run<'a> {
         }
         self.monitor.on(Event::Saved { step: self.snapshot.step });
         Ok(())
+    }
+
+    /// Says so if held-out numbers go on as they were begun, on the first rows alone.
+    fn tell_first_rows(&mut self) -> Result<(), TrainError> {
+        let measure = self.heldout.measure();
+        if measure.rows != HeldoutRows::First {
+            return Ok(());
+        }
+        self.note(&format!(
+            "held-out evaluation goes on with {measure}, as this run was begun; a new run reads rows that are \
+             spread evenly over the held-out data, which is another measure"
+        ))
     }
 
     fn note(&mut self, message: &str) -> Result<(), TrainError> {

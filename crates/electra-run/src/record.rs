@@ -5,6 +5,9 @@ mod metrics;
 mod progress;
 mod tensorboard;
 
-pub use metrics::{EvalRecord, LogError, MetricsLog, Plan, Record, RunRecord, TrainRecord, read_metrics};
+pub use metrics::{
+    EvalRecord, HeldoutMeasure, HeldoutRows, LogError, MetricsLog, Plan, Record, RunRecord, TrainRecord,
+    read_metrics,
+};
 pub use progress::{duration, line, thousands};
 pub use tensorboard::{HParam, TensorBoard};

@@ -18,11 +18,13 @@ pub enum Proposals {
     /// A generator that learns (Clark et al. 2020, §2).
     #[default]
     Learned,
-    /// Chance: every id of the vocabulary alike, special ones too (`uniform_generator` of
-    /// google-research/electra). There is no generator and nothing of it in a checkpoint.
+    /// Chance: every id of the data's vocabulary alike, special ones too (`uniform_generator` of
+    /// google-research/electra), and none that the model has beyond it. There is no generator and
+    /// nothing of it in a checkpoint.
     Uniform,
-    /// Chance: each id as often as it occurs in the training text, special ones never ("unigram" in
-    /// figure 3 of Clark et al. 2020). There is no generator and nothing of it in a checkpoint.
+    /// Chance: each id of the data's vocabulary as often as it occurs in the training text, special
+    /// ones never ("unigram" in figure 3 of Clark et al. 2020). There is no generator and nothing of
+    /// it in a checkpoint.
     Unigram,
 }
 

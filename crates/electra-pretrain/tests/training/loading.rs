@@ -6,12 +6,14 @@ use std::sync::Arc;
 use burn::prelude::*;
 use electra_model::{BatchData, OutputBias, Proposals, Stage, TieMode};
 use electra_pretrain::Recipe;
-use electra_pretrain::data::batch_plan;
+use electra_pretrain::data::{batch_plan, unused_rows};
 use electra_pretrain::evaluate::evaluate;
+use electra_pretrain::heldout::HeldoutSample;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
 use electra_pretrain::mask::Masking;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::snapshot::Snapshot;
+use electra_run::record::{HeldoutMeasure, HeldoutRows};
 use electra_text::build::{BuildRequest, HeldOut, build};
 use electra_text::corpus::ReadOptions;
 use electra_text::pack::{PackMode, PackSettings};
@@ -150,8 +152,10 @@ fn evaluation_is_the_same_every_time_and_for_any_number_of_rows_at_once() {
     let device = Device::flex();
     let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
     let objective = recipe(0.0).objective;
-    let evaluate =
-        |most, at_once| evaluate(&model, &objective, Stage::Joint, &loader, &device, most, at_once).unwrap();
+    let evaluate = |most, at_once| {
+        let sample = HeldoutSample::new(HeldoutRows::Spread, rows, most);
+        evaluate(&model, &objective, Stage::Joint, &loader, &device, sample, at_once).unwrap()
+    };
 
     let all = evaluate(1000, 1000);
     assert_eq!(evaluate(1000, 1000), all);
@@ -179,8 +183,10 @@ fn evaluation_without_held_out_rows_is_none() {
     let data = data(folder.path());
     let device = Device::flex();
     let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
+    let none = HeldoutSample::new(HeldoutRows::Spread, 0, 4);
     assert!(
-        evaluate(&model, &recipe(0.0).objective, Stage::Joint, &loader(&data, 4, 4), &device, 0, 4).is_none()
+        evaluate(&model, &recipe(0.0).objective, Stage::Joint, &loader(&data, 4, 4), &device, none, 4)
+            .is_none()
     );
 }
 
@@ -279,4 +285,60 @@ fn samples_of_chance_come_with_the_batch_and_are_functions_of_the_step() {
     }
     let unigram = drawn(Proposals::Unigram, false, 0).proposals;
     assert!(unigram.iter().all(|&id| id >= tiny::FIRST_WORD as i32), "{unigram:?}");
+}
+
+#[test]
+fn evaluation_reads_rows_of_all_held_out_data_and_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let loader = loader(&data, 4, 4);
+    let rows = loader.heldout_len();
+    let device = Device::flex();
+    let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
+    let objective = recipe(0.0).objective;
+    let of = |choice, most| {
+        let sample = HeldoutSample::new(choice, rows, most);
+        evaluate(&model, &objective, Stage::Joint, &loader, &device, sample, 3).unwrap()
+    };
+    let half = rows / 2;
+    let (spread, first) = (of(HeldoutRows::Spread, half), of(HeldoutRows::First, half));
+    assert_eq!(spread.heldout, Some(HeldoutMeasure { rows: HeldoutRows::Spread, examples: half as u64 }));
+    assert_eq!(first.heldout, Some(HeldoutMeasure { rows: HeldoutRows::First, examples: half as u64 }));
+    assert_ne!(spread.mlm_loss, first.mlm_loss);
+    assert_eq!(of(HeldoutRows::Spread, rows), of(HeldoutRows::First, rows + 1));
+    // A row is masked alike whichever others are read with it.
+    let every_other: Vec<usize> = (0..rows).step_by(2).collect();
+    let together = loader.heldout(&(0..rows).collect::<Vec<_>>());
+    let apart = loader.heldout(&every_other);
+    for (place, &row) in every_other.iter().enumerate() {
+        assert_eq!(tiny::rows(&apart, place, 1), tiny::rows(&together, row, 1));
+    }
+}
+
+#[test]
+fn chance_proposes_no_id_beyond_the_vocabulary_of_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let known = data.manifest().tokenizer.vocab_size;
+    let mut recipe = recipe(0.0);
+    for proposals in [Proposals::Uniform, Proposals::Unigram] {
+        recipe.objective.joint_mut().unwrap().proposals = proposals;
+        recipe.model.vocab_size = known;
+        let same = loader_of(&recipe, &data);
+        recipe.model.vocab_size = 10 * known;
+        let wider = loader_of(&recipe, &data);
+        for step in 0..4 {
+            let batch = wider.at(step).remove(0);
+            assert!(batch.proposals.iter().all(|&id| (id as usize) < known), "{:?}", batch.proposals);
+            assert_eq!(batch, same.at(step).remove(0));
+        }
+    }
+    assert_eq!(
+        unused_rows(&recipe, &data).unwrap().split(';').next(),
+        Some(
+            "model.vocab_size is 960 and the vocabulary of the data has 96 pieces: 864 rows of the tables are of no piece, occur in no text and are proposed by no chance"
+        )
+    );
+    recipe.model.vocab_size = known;
+    assert_eq!(unused_rows(&recipe, &data), None);
 }

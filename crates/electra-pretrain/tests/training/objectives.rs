@@ -7,11 +7,13 @@ use electra_model::parameters::collect;
 use electra_model::{BatchData, GeneratorKind};
 use electra_pretrain::Recipe;
 use electra_pretrain::evaluate::evaluate;
+use electra_pretrain::heldout::HeldoutSample;
 use electra_pretrain::metrics::Tally;
 use electra_pretrain::recipe::check;
 use electra_pretrain::snapshot::Snapshot;
 use electra_pretrain::step::optimizer_step;
 use electra_run::recipe::load_str;
+use electra_run::record::HeldoutRows;
 use serde_json::{Value, json};
 
 use crate::devices::devices;
@@ -261,8 +263,9 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
         let loader = loader_of(&recipe, &data);
         let snapshot = Snapshot::start(&recipe, &data, &device);
         let model = snapshot.model().valid();
+        let sample = HeldoutSample::new(HeldoutRows::Spread, loader.heldout_len(), 64);
         let of = |rows, stage| {
-            evaluate(&model, &recipe.objective, stage, &loader, &Device::flex(), 64, rows).unwrap()
+            evaluate(&model, &recipe.objective, stage, &loader, &Device::flex(), sample, rows).unwrap()
         };
         let stage = recipe.scheme.stage(0);
         let found = of(64, stage);

@@ -101,6 +101,38 @@ pub struct TrainRecord {
     pub tokens: u64,
 }
 
+/// Which held-out rows an evaluation read. Numbers over other rows are another measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldoutRows {
+    /// All of them.
+    All,
+    /// So many, spread evenly over all.
+    Spread,
+    /// So many, the first ones. Records that do not say what they read have read these, or all.
+    First,
+}
+
+/// What an evaluation is an evaluation on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldoutMeasure {
+    /// Which rows.
+    pub rows: HeldoutRows,
+    /// How many.
+    pub examples: u64,
+}
+
+impl std::fmt::Display for HeldoutMeasure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let examples = super::thousands(self.examples);
+        match self.rows {
+            HeldoutRows::All => write!(f, "all {examples} held-out rows"),
+            HeldoutRows::Spread => write!(f, "{examples} held-out rows, spread evenly"),
+            HeldoutRows::First => write!(f, "the first {examples} held-out rows"),
+        }
+    }
+}
+
 /// Evaluation on held-out examples. Padding is excluded everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRecord {
@@ -146,6 +178,9 @@ pub struct EvalRecord {
     /// Whether the discriminator has settled for the majority class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collapsed: Option<bool>,
+    /// What was read. Absent in logs of older programs, which read the first rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heldout: Option<HeldoutMeasure>,
 }
 
 /// One line of a log as read back.
@@ -262,6 +297,12 @@ impl Record {
         let step = fields.shift_remove("step")?.as_u64()?;
         let time = fields.shift_remove("time")?.as_f64()?;
         Some(Self { kind, step, time, fields })
+    }
+
+    /// What an "eval" line says that it has read.
+    #[must_use]
+    pub fn heldout_measure(&self) -> Option<HeldoutMeasure> {
+        serde_json::from_value(self.fields.get("heldout")?.clone()).ok()
     }
 
     /// A field that is a number.

@@ -120,6 +120,15 @@ pub(super) fn metrics(history: &History) -> Option<Vec<Metric>> {
     Some(rows.collect())
 }
 
+/// What the last evaluation was one on, where its record says so.
+pub(super) fn measured_on(history: &History) -> Option<String> {
+    let last = history.eval.last()?;
+    Some(match last.heldout_measure() {
+        Some(measure) => measure.to_string(),
+        None => "the first held-out rows, as many as the recipe asks for".to_owned(),
+    })
+}
+
 /// One line of the comparison with the plan.
 #[derive(Debug, Serialize)]
 pub(super) struct Planned {

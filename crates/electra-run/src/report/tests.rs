@@ -230,3 +230,13 @@ fn lines_of_another_making_do_not_break_the_page() {
     ]);
     assert!(page.contains("at step 7"));
 }
+
+#[test]
+fn what_was_evaluated_on_is_said_and_older_logs_mean_the_first_rows() {
+    let mut spread = eval(100, 0.85, false);
+    spread["heldout"] = json!({"rows": "spread", "examples": 2000});
+    let page_of = |eval: Value| page(&[start(), train(100, 17.0), eval]);
+    assert!(page_of(spread).contains("Measured on 2,000 held-out rows, spread evenly."));
+    let older = page_of(eval(100, 0.85, false));
+    assert!(older.contains("Measured on the first held-out rows, as many as the recipe asks for."));
+}
