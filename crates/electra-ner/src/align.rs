@@ -9,9 +9,11 @@
 //! Chinese word of several characters is labelled at its first character, and sets whose tokens
 //! are characters have a label on every piece.
 
-use electra_text::Tokenizer;
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::{OffsetUnit, TextEncoder};
+use electra_text::{Coverage, Tokenizer};
+
+use crate::Sentence;
 
 /// A sentence as word pieces; every word has at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +48,13 @@ impl AlignedSentence {
 pub struct Aligner<'t> {
     tokenizer: &'t Tokenizer,
     encoder: TextEncoder<'t>,
+    coverage: Coverage,
 }
 
 impl<'t> Aligner<'t> {
     /// An aligner to the pieces of this tokenizer.
     pub fn new(tokenizer: &'t Tokenizer) -> Self {
-        Aligner { tokenizer, encoder: tokenizer.text_encoder() }
+        Aligner { tokenizer, encoder: tokenizer.text_encoder(), coverage: Coverage::default() }
     }
 
     /// The pieces of these words, which are one sentence of the given document.
@@ -68,6 +71,7 @@ impl<'t> Aligner<'t> {
             self.encode_word(word.as_ref(), &mut sentence.pieces);
             if sentence.pieces.len() == start {
                 sentence.pieces.push(self.tokenizer.special().unk);
+                self.coverage.add_word(word.as_ref().chars().count() as u64, true);
             }
             sentence.ends.push(sentence.pieces.len());
         }
@@ -79,8 +83,23 @@ impl<'t> Aligner<'t> {
             // The fast encoder knows no special tokens.
             let encoding = self.tokenizer.encode_words(&[word], OffsetUnit::Bytes, None);
             pieces.extend_from_slice(&encoding.ids[1..encoding.len() - 1]);
+            self.coverage.add_word(word.chars().count() as u64, false);
         } else {
             self.encoder.encode_into(word, pieces);
         }
     }
+
+    /// What was aligned so far, in words and characters. A word of a sentence counts as the words
+    /// that it is looked up as, and one of which the normaliser leaves nothing as unknown.
+    pub fn coverage(&mut self) -> Coverage {
+        self.coverage.add(&self.encoder.take_coverage());
+        self.coverage
+    }
+}
+
+/// How much of these sentences the tokenizer has pieces for.
+pub fn coverage(sentences: &[Sentence], tokenizer: &Tokenizer) -> Coverage {
+    let mut aligner = Aligner::new(tokenizer);
+    sentences.iter().for_each(|sentence| drop(aligner.align(&sentence.tokens, 0)));
+    aligner.coverage()
 }

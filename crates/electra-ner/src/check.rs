@@ -11,7 +11,7 @@ mod lengths;
 
 use std::collections::BTreeMap;
 
-use electra_text::Tokenizer;
+use electra_text::{Coverage, Tokenizer};
 use serde::Serialize;
 
 pub use copies::{CopyGroup, Duplicates, Leak};
@@ -19,6 +19,7 @@ pub use drift::{Drift, TypeShare};
 pub use lengths::{LongSentence, TooLong};
 
 use crate::Sentence;
+use crate::align::coverage;
 use crate::read::{Answers, DataFile, InvalidTransition, MisalignedSpan};
 use crate::scheme::Scheme;
 
@@ -123,6 +124,9 @@ pub struct SplitReport {
     pub longest: Vec<LongSentence>,
     /// Sentences that occur more than once.
     pub duplicates: Duplicates,
+    /// Words and characters, and how many the tokenizer has no pieces for; none without a tokenizer.
+    /// A word of the data may be several words here.
+    pub coverage: Option<Coverage>,
 }
 
 /// Looks a data set over.
@@ -166,6 +170,10 @@ fn check_one(split: &Split, options: &CheckOptions<'_>) -> SplitReport {
         too_long: lengths::too_long(&data.sentences, &lengths, options.window),
         longest: lengths::longest(&data.sentences, &lengths, options.longest),
         duplicates: copies::duplicates(&data.sentences),
+        coverage: match options.measure {
+            Measure::Words => None,
+            Measure::Pieces(tokenizer) => Some(coverage(&data.sentences, tokenizer)),
+        },
     }
 }
 

@@ -63,6 +63,24 @@ fn lengths_in_pieces_count_a_word_that_vanishes() {
 }
 
 #[test]
+fn unknown_words_and_characters_are_counted_by_split() {
+    let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ro", "##me", "is"];
+    let vocabulary = Vocabulary::new(pieces.map(str::to_owned).to_vec(), Path::new("vocab.txt")).unwrap();
+    let tokenizer = Tokenizer::new(vocabulary, Settings::UNCASED);
+    let train = split(Role::Train, "Rome\tB-LOC\nis\tO\n");
+    // Two ideographs are two words to look up, a word that vanishes is one that is unknown.
+    let test = split(Role::Test, "Rome\tB-LOC\n東京\tB-LOC\n\u{200b}\tO\nhuge\tO\n");
+    let measure = Measure::Pieces(&tokenizer);
+    let report = check(&[train, test], &CheckOptions { window: 128, measure, longest: 1 });
+    let found = report.splits.iter().map(|split| {
+        let c = split.coverage.unwrap();
+        [c.words, c.unknown_words, c.characters, c.unknown_characters]
+    });
+    assert_eq!(found.collect::<Vec<_>>(), [[2, 0, 6, 0], [5, 4, 11, 7]]);
+    assert_eq!(checked(&[(Role::Train, TRAIN)], 128).splits[0].coverage, None);
+}
+
+#[test]
 fn copies_within_and_between_files_are_found() {
     let report = checked(&[(Role::Train, TRAIN), (Role::Test, TEST)], 128);
     let copies = &report.splits[0].duplicates;
