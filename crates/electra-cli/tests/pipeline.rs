@@ -149,6 +149,7 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
             "eval" => &[
                 "collapsed",
                 "fake_rate",
+                "heldout",
                 "loss",
                 "mlm_accuracy",
                 "mlm_loss",
@@ -185,6 +186,12 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
             let value = line[field].as_f64().unwrap();
             assert!((low..=high).contains(&value), "{field} in {line}");
         };
+        let expected = match json(&bench.read("data/manifest.json"))["heldout"]["examples"].as_u64().unwrap()
+        {
+            17.. => serde_json::json!({"rows": "spread", "examples": 16}),
+            all => serde_json::json!({"rows": "all", "examples": all}),
+        };
+        assert_eq!(line["heldout"], expected, "{line}");
         within("mlm_loss", 1.0, 6.5);
         // 4 of 32 positions are masked, and the sample is seldom the original.
         within("fake_rate", 0.09, 0.13);

@@ -248,3 +248,52 @@ fn another_number_of_threads_is_noted() {
     let ran = bench.succeed(&format!("{command} --threads 1"));
     assert_says(&ran.stderr, &["the number of threads was 2 when the run was started and is 1 now"]);
 }
+
+#[test]
+fn a_run_that_was_begun_on_the_first_held_out_rows_goes_on_with_them_and_is_told_apart() {
+    let bench = Workbench::with_data();
+    let train = "pretrain recipe.toml --no-plan --threads 2 --set evaluate.every_steps=20 --set evaluate.max_examples=6";
+    bench.succeed(&format!("{train} --run new"));
+    bench.copy("new", "older");
+    // As an older program leaves it behind, which did not say which rows it read: interrupted at 40.
+    let text = bench.read("older/metrics.jsonl");
+    let older = text.lines().filter(|line| json(line)["step"].as_u64().unwrap() <= 40).map(|line| {
+        let mut line = json(line);
+        line.as_object_mut().unwrap().remove("heldout");
+        format!("{line}\n")
+    });
+    bench.write("older/metrics.jsonl", older.collect::<String>());
+    std::fs::remove_file(bench.path("older/model.safetensors")).unwrap();
+    std::fs::remove_dir_all(bench.path("older/checkpoints/step-0000000060")).unwrap();
+    let ran = bench.succeed(&format!("{train} --run older"));
+    let said = "held-out evaluation goes on with the first 6 held-out rows, as this run was begun";
+    assert_says(&ran.stderr, &["from step 40", said]);
+    let lines = bench.metrics("older");
+    assert!(
+        lines.iter().any(|line| line["message"].as_str().is_some_and(|message| message.starts_with(said)))
+    );
+    let last = lines.iter().rfind(|line| line["kind"] == "eval").unwrap();
+    assert_eq!(last["heldout"], serde_json::json!({"rows": "first", "examples": 6}));
+    let new = bench.metrics("new");
+    let of_new = new.iter().rfind(|line| line["kind"] == "eval").unwrap();
+    assert_ne!(last["mlm_loss"], of_new["mlm_loss"], "the same weights on other rows");
+    assert!(bench.bytes("older/model.safetensors") == bench.bytes("new/model.safetensors"));
+    assert_says(&bench.read("older/report.html"), &["Measured on the first 6 held-out rows."]);
+    assert_says(&bench.read("new/report.html"), &["Measured on 6 held-out rows, spread evenly."]);
+    // Once more: what it has read by now is named.
+    let again = bench.succeed(&format!("{train} --run older"));
+    assert_says(&again.stderr, &["all 60 steps are done already"]);
+
+    bench.succeed(&format!("{train} --run other --set seed=2"));
+    let alike = bench.succeed("compare new other").stdout;
+    assert!(!alike.contains("unlike measures"), "{alike}");
+    let unlike = bench.succeed("compare older other").stdout;
+    assert_says(
+        &unlike,
+        &[
+            "Held-out numbers are of unlike measures",
+            "6 held-out rows, spread evenly",
+            "the first 6 held-out rows",
+        ],
+    );
+}

@@ -1,5 +1,6 @@
 //! `electra data`: text to shards.
 
+pub(super) mod concerns;
 mod inspect;
 pub(super) mod meter;
 mod tokenizer;
@@ -10,12 +11,12 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
 use electra_text::build::{self, BLOCK_BYTES, BuildProgress, BuildRequest, Built, HeldOut, Part};
-use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions};
+use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions, Skipped};
 use electra_text::in_order::available_threads;
 use electra_text::manifest::{Manifest, SplitCounts};
 use electra_text::pack::{PackMode, PackSettings};
 use electra_text::shard::Split;
-use electra_text::wordpiece::Tokenizer;
+use electra_text::wordpiece::{Settings, Tokenizer};
 use miette::{MietteDiagnostic, Report};
 use serde_json::json;
 
@@ -71,15 +72,20 @@ struct Corpus {
     /// What divides a .txt file into documents
     #[arg(long, value_enum, default_value_t = Documents::BlankLine)]
     documents: Documents,
-    /// Replace bytes that are not UTF-8 instead of stopping at them
+    /// Replace what is not Unicode by U+FFFD instead of stopping at it: bytes that are not UTF-8, halves of characters
     #[arg(long)]
     lossy: bool,
+    /// Pass over records of which no text can be had, and count them
+    #[arg(long)]
+    skip_bad_records: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Documents {
     /// A blank line ends a document
     BlankLine,
+    /// Each line is one document
+    Line,
     /// Each file is one document
     File,
 }
@@ -92,9 +98,11 @@ impl Corpus {
     fn options(&self) -> ReadOptions {
         let documents = match self.documents {
             Documents::BlankLine => DocumentsBy::BlankLine,
+            Documents::Line => DocumentsBy::Line,
             Documents::File => DocumentsBy::File,
         };
-        ReadOptions { documents, text_field: self.text_field.clone(), lossy: self.lossy }
+        let (lossy, skip_bad_records) = (self.lossy, self.skip_bad_records);
+        ReadOptions { documents, text_field: self.text_field.clone(), lossy, skip_bad_records }
     }
 }
 
@@ -103,11 +111,15 @@ impl Corpus {
 #[command(after_help = "Examples:
   electra data build --input corpus/*.txt --tokenizer data/tokenizer --out data/corpus
   electra data build --input a.txt.zst --tokenizer vocab.txt --seq-len 512 --heldout eval.txt --out data/a
+  electra data build --input lines.txt.gz --documents line --tokenizer data/tokenizer --out data/lines
+  electra data build --input 'crawl/*.jsonl' --lossy --skip-bad-records --tokenizer data/tokenizer --out data/crawl
   electra data build ... --part 1/4 --out parts/1     (on one machine, 2/4 on another, and so on)
   electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus
 
 Held out are whole documents, chosen by a hash of their text: at least one in corpora of up to 32 MiB;
-in larger ones it is an error if the fraction is so small that none is chosen.")]
+in larger ones it is an error if the fraction is so small that none is chosen. With --heldout, documents
+of --input that the held-out files have too, whatever white space divides their words, are left out of
+training and counted.")]
 pub struct BuildCommand {
     #[command(flatten)]
     corpus: Corpus,
@@ -120,6 +132,9 @@ pub struct BuildCommand {
     /// Drop upper case: only for a bare vocab.txt that does not tell
     #[arg(long)]
     uncased: bool,
+    /// Drop upper case and keep accents: only for a bare vocab.txt that does not tell
+    #[arg(long, conflicts_with = "cased")]
+    keep_accents: bool,
     /// Tokens in a row, `[CLS]` and `[SEP]` included
     #[arg(long, default_value_t = 128, value_name = "N")]
     seq_len: usize,
@@ -192,6 +207,8 @@ impl BuildCommand {
             }
             println!("{}: part {part}{}", self.out.display(), before(&built));
             tell_counts(&counts, request.pack.seq_len);
+            tell_left_out(manifest.left_out());
+            tell_read(manifest.replaced, &manifest.skipped);
             println!("  next    electra data merge ALL-{}-PARTS --out DIR", part.of);
             return Ok(());
         }
@@ -201,10 +218,6 @@ impl BuildCommand {
     }
 
     fn request(&self) -> miette::Result<BuildRequest> {
-        let case = match (self.cased, self.uncased) {
-            (false, false) => None,
-            (cased, _) => Some(cased),
-        };
         let mode = match self.mode {
             Mode::Carry => PackMode::Carry,
             Mode::Google => PackMode::Google,
@@ -218,13 +231,36 @@ impl BuildCommand {
             inputs: self.corpus.files().map_err(report)?,
             heldout,
             read: self.corpus.options(),
-            tokenizer: Tokenizer::load_with(&self.tokenizer, case).map_err(report)?,
+            tokenizer: self.tokenizer()?,
             pack: PackSettings { mode, seq_len: self.seq_len, seed: self.seed },
             block_bytes: BLOCK_BYTES,
             threads: self.threads.unwrap_or_else(available_threads),
             out: self.out.clone(),
             force: self.force,
         })
+    }
+}
+
+impl BuildCommand {
+    fn tokenizer(&self) -> miette::Result<Tokenizer> {
+        let case = match (self.cased, self.uncased || self.keep_accents) {
+            (false, false) => None,
+            (cased, _) => Some(cased),
+        };
+        let tokenizer = Tokenizer::load_with(&self.tokenizer, case).map_err(report)?;
+        let settings = tokenizer.settings();
+        if !self.keep_accents || !settings.strip_accents {
+            return Ok(tokenizer);
+        }
+        let is_bare =
+            self.tokenizer.is_file() && self.tokenizer.extension().is_none_or(|name| name != "json");
+        if !is_bare {
+            let found = format!("{} drops accents", self.tokenizer.display());
+            let help = "leave --keep-accents out, or train a vocabulary with `electra data tokenizer --keep-accents`";
+            return Err(advice(found, help));
+        }
+        let settings = Settings { strip_accents: false, ..settings };
+        Ok(Tokenizer::new(tokenizer.vocabulary().clone(), settings))
     }
 }
 
@@ -300,17 +336,21 @@ impl VerifyCommand {
 
 fn tell_data(built: &Built<Manifest>, out: &Path, start: Instant, as_json: bool) -> miette::Result<()> {
     let manifest = built.manifest();
+    let warnings = concerns::sentences(&manifest.concerns());
+    concerns::warn(&warnings);
     if as_json {
         return print_json(&json!({
             "out": out,
             "built_before": was_before(built),
             "seconds": start.elapsed().as_secs_f64(),
             "manifest": manifest,
+            "warnings": warnings,
         }));
     }
     println!("{}{}", out.display(), before(built));
     tell_counts(&[manifest.train, manifest.heldout], manifest.settings.pack.seq_len);
-    tell_replaced(manifest.replaced);
+    tell_left_out(manifest.left_out);
+    tell_read(manifest.replaced, &manifest.skipped);
     println!("  data    {}", manifest.data_hash());
     println!("  time    {:.1} s", start.elapsed().as_secs_f64());
     println!("  next    electra data inspect {}", out.display());
@@ -321,20 +361,41 @@ fn tell_counts(counts: &[SplitCounts; 2], seq_len: usize) {
     for (counts, name) in counts.iter().zip(["train   ", "held out"]) {
         let places = (counts.examples * seq_len as u64).max(1) as f64;
         println!(
-            "  {name} {} examples of {seq_len}, {:.1} % full, from {} documents, {} of text, {} tokens ({:.3} % unknown)",
+            "  {name} {} examples of {seq_len}, {:.1} % full, from {} documents, {} of text, {} tokens",
             count(counts.examples),
             100.0 * counts.tokens as f64 / places,
             count(counts.documents),
             megabytes(counts.text_bytes),
             count(counts.text_tokens),
-            100.0 * counts.unknown as f64 / counts.text_tokens.max(1) as f64,
         );
+        if let Some(coverage) = counts.coverage.filter(|coverage| coverage.words > 0) {
+            println!("           unknown: {}", concerns::unknown(&coverage));
+            if let Some(accents) = concerns::accents(&coverage) {
+                println!("           accents: {accents}");
+            }
+        } else {
+            let share = counts.unknown as f64 / counts.text_tokens.max(1) as f64;
+            println!("           unknown: {} % of the tokens", concerns::percent(share));
+        }
     }
 }
 
-fn tell_replaced(replaced: u64) {
+fn tell_left_out(left_out: u64) {
+    if left_out > 0 {
+        println!("  left out {} documents of --input that the held-out files have too", count(left_out));
+    }
+}
+
+/// What of the files was not read as it stands.
+fn tell_read(replaced: u64, skipped: &Skipped) {
     if replaced > 0 {
-        println!("  lossy   {} sequences of bytes were not UTF-8 and were replaced", count(replaced));
+        println!(
+            "  lossy   {} sequences of bytes were not UTF-8, or halves of characters, and were replaced",
+            count(replaced)
+        );
+    }
+    if let Some(skipped) = concerns::skipped(skipped) {
+        println!("  skipped {skipped}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use electra_pretrain::data::open_data;
+use electra_pretrain::data::{open_data, unused_rows};
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
 use electra_run::record::{duration, thousands};
@@ -45,6 +45,9 @@ impl PlanCommand {
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
         let size = data.as_ref().ok().map(DataSize::of);
+        if let Some(unused) = data.as_ref().ok().and_then(|data| unused_rows(&recipe, data)) {
+            eprintln!("warning: {unused}");
+        }
         let f = forecast(&recipe, &device, self.probe_steps, size)?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&f)?);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::meter::{count, megabytes};
-use super::{print_json, report};
+use super::{concerns, print_json, report, tell_left_out, tell_read};
 
 /// How positions are shown as masked: as in the paper.
 const MASKING: Masking = Masking::WithoutReplacement { probability: 0.15 };
@@ -63,22 +63,26 @@ impl InspectCommand {
         data.check_tokenizer(&tokenizer).map_err(report)?;
         let statistics = Split::ALL.map(|split| statistics(&data, &tokenizer, split, self.pieces));
         let examples = self.examples(&data, &tokenizer)?;
+        let manifest = data.manifest();
+        let warnings = concerns::sentences(&manifest.concerns());
+        concerns::warn(&warnings);
         if self.json {
             return print_json(&json!({
-                "manifest": data.manifest(), "statistics": statistics, "examples": examples,
+                "manifest": manifest, "statistics": statistics, "examples": examples, "warnings": warnings,
             }));
         }
-        let manifest = data.manifest();
         println!("{}", self.folder.display());
         println!("  data       {}", manifest.data_hash());
         println!(
             "  tokenizer  {} pieces, {}, {}",
             count(manifest.tokenizer.vocab_size as u64),
-            if manifest.tokenizer.cased { "cased" } else { "uncased" },
+            case_of(&tokenizer),
             manifest.tokenizer.hash
         );
         let input_bytes = manifest.inputs.iter().map(|input| input.bytes).sum();
         println!("  corpus     {} files, {} on disk", manifest.inputs.len(), megabytes(input_bytes));
+        tell_left_out(manifest.left_out);
+        tell_read(manifest.replaced, &manifest.skipped);
         statistics.iter().filter(|split| split.counts.examples > 0).for_each(tell_statistics);
         for example in examples {
             println!(
@@ -136,6 +140,16 @@ fn masked_positions(example: Example<'_>, tokenizer: &Tokenizer, seed: u64) -> V
     chosen.into_iter().map(|slot| slot.position).collect()
 }
 
+/// What is kept of case and accents.
+fn case_of(tokenizer: &Tokenizer) -> &'static str {
+    match (tokenizer.is_cased(), tokenizer.settings().strip_accents) {
+        (true, false) => "cased",
+        (true, true) => "cased without accents",
+        (false, false) => "uncased with accents",
+        (false, true) => "uncased",
+    }
+}
+
 fn tell_statistics(split: &SplitStatistics) {
     let counts = split.counts;
     println!("\n{}", split.split.name());
@@ -146,13 +160,24 @@ fn tell_statistics(split: &SplitStatistics) {
         count(counts.text_tokens)
     );
     println!(
-        "  {} examples: {:.1} % full, {:.1} % with a segment B, {:.1} % of the tokens kept, {:.3} % unknown",
+        "  {} examples: {:.1} % full, {:.1} % with a segment B, {:.1} % of the tokens kept",
         count(counts.examples),
         100.0 * split.fill_rate,
         100.0 * split.pair_rate,
         100.0 * split.kept_rate,
-        100.0 * split.unknown_rate,
     );
+    match counts.coverage {
+        Some(coverage) => {
+            println!("  unknown: {}", concerns::unknown(&coverage));
+            if let Some(accents) = concerns::accents(&coverage) {
+                println!("  accents: {accents}");
+            }
+        }
+        None => println!(
+            "  unknown: {} % of the tokens; built before words and characters were counted",
+            concerns::percent(split.unknown_rate)
+        ),
+    }
     println!("  length        examples");
     let most = split.lengths.iter().map(|bin| bin.examples).max().unwrap_or(0).max(1);
     for bin in &split.lengths {

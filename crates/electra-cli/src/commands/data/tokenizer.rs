@@ -4,20 +4,23 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use electra_text::concern::Concern;
 use electra_text::in_order::available_threads;
 use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, train};
 use serde_json::json;
 
 use super::meter::{Meter, count};
-use super::{Corpus, advice, named_in_json, print_json, report, tell_replaced};
+use super::{Corpus, advice, concerns, named_in_json, print_json, report, tell_read};
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]
 #[command(after_help = "Examples:
   electra data tokenizer --input corpus/*.txt --vocab-size 8192 --out data/tokenizer
   electra data tokenizer --input 'dump/**/*.jsonl.zst' --text-field body --vocab-size 30522 --cased --out tok
+  electra data tokenizer --input hindi.txt --vocab-size 16000 --keep-accents --out data/hindi
+  electra data tokenizer --input reads.txt --documents line --vocab-size 4096 --max-word-length 400 --out data/dna
 
-transformers reads the folder: ElectraTokenizerFast.from_pretrained(\"data/tokenizer\")")]
+transformers reads the folder: AutoTokenizer.from_pretrained(\"data/tokenizer\")")]
 pub struct TokenizerCommand {
     #[command(flatten)]
     corpus: Corpus,
@@ -27,6 +30,12 @@ pub struct TokenizerCommand {
     /// Keep upper case and accents
     #[arg(long)]
     cased: bool,
+    /// Drop upper case alone: accents, vowel signs and Hangul syllables stay as they are
+    #[arg(long, conflicts_with = "cased")]
+    keep_accents: bool,
+    /// Characters of the longest word that is looked up; longer ones are `[UNK]`, and nothing is learned from them
+    #[arg(long, default_value_t = VocabularySettings::new(0, false).max_word_chars, value_name = "N")]
+    max_word_length: usize,
     /// A pair of pieces seen less often makes no new piece
     #[arg(long, default_value_t = 2, value_name = "N")]
     min_frequency: u64,
@@ -59,6 +68,8 @@ impl TokenizerCommand {
         let settings = VocabularySettings {
             vocab_size: self.vocab_size,
             cased: self.cased,
+            keep_accents: self.keep_accents,
+            max_word_chars: self.max_word_length,
             min_frequency: self.min_frequency,
             character_coverage: self.character_coverage,
         };
@@ -77,6 +88,9 @@ impl TokenizerCommand {
         .map_err(report)?;
         meter.finish();
         trained.tokenizer.save(&self.out).map_err(report)?;
+        let coverage = trained.coverage;
+        let warnings = concerns::sentences(&Concern::of_text(coverage));
+        concerns::warn(&warnings);
         if self.json {
             return print_json(&json!({
                 "out": self.out,
@@ -87,7 +101,16 @@ impl TokenizerCommand {
                 "words": trained.words,
                 "distinct_words": trained.distinct_words,
                 "characters": trained.characters,
+                "keep_accents": !trained.tokenizer.settings().strip_accents,
+                "max_word_length": self.max_word_length,
+                "coverage": coverage,
+                "unknown_word_rate": coverage.unknown_word_share(),
+                "unknown_character_rate": coverage.unknown_character_share(),
+                "stripped_character_rate": coverage.stripped_share(),
+                "jamo_character_rate": coverage.jamo_share(),
                 "replaced": trained.replaced,
+                "skipped": trained.skipped,
+                "warnings": warnings,
                 "seconds": start.elapsed().as_secs_f64(),
             }));
         }
@@ -103,7 +126,20 @@ impl TokenizerCommand {
             count(trained.words),
             count(trained.distinct_words)
         );
-        tell_replaced(trained.replaced);
+        println!("  unknown {}", concerns::unknown(&coverage));
+        if trained.too_long.words > 0 {
+            println!(
+                "  length  {} words with {} % of the characters are longer than {} characters, the longest {}",
+                count(trained.too_long.words),
+                concerns::percent(trained.too_long.share()),
+                trained.too_long.limit,
+                count(trained.too_long.longest as u64)
+            );
+        }
+        if let Some(accents) = concerns::accents(&coverage) {
+            println!("  accents {accents}");
+        }
+        tell_read(trained.replaced, &trained.skipped);
         println!("  hash    {}", trained.tokenizer.hash().to_hex());
         println!("  time    {:.1} s", start.elapsed().as_secs_f64());
         println!("  next    electra data build --input ... --tokenizer {} --out DIR", self.out.display());

@@ -7,6 +7,7 @@ use electra_ner::check::{CheckReport, Drift, Leak, SplitReport};
 use electra_ner::read::InvalidTransition;
 use electra_ner::scheme::Scheme;
 
+use crate::commands::data::concerns::unknown;
 use crate::commands::data::meter::count;
 
 /// The whole report; for each finding at most `places` are named.
@@ -69,6 +70,10 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
             "  {label:<10}  {} {} at line {}: {}{dots}",
             long.length, report.unit, long.line, long.text
         )?;
+    }
+    if let Some(coverage) = &split.coverage {
+        let label = if coverage.is_loud() { "! unknown   " } else { "  unknown   " };
+        writeln!(out, "{label}  {}", unknown(coverage))?;
     }
     let long = &split.too_long;
     if long.sentences > 0 {
