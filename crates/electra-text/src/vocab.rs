@@ -62,52 +62,64 @@ pub enum VocabularyError {
         /// The token.
         token: &'static str,
     },
-    /// A piece stands there twice.
-    #[error("line {line} of {path} repeats the piece {piece:?} of line {first}; remove one of them")]
-    Repeated {
-        /// Where the vocabulary came from.
-        path: PathBuf,
-        /// The second line, from 1.
-        line: usize,
-        /// The first line, from 1.
-        first: usize,
-        /// The piece.
-        piece: String,
-    },
-    /// Ids with a hole.
+    /// A mark that is no part of the first piece.
     #[error(
-        "{path} gives no piece the id {id}, though it has {pieces} pieces: ids must run from 0 without holes; copy the file again from where it came from"
+        "{path} begins with a byte order mark, which would be a part of its first piece; save it without"
     )]
-    Hole {
+    ByteOrderMark {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two pieces with one id.
+    #[error("{path} gives the pieces {first:?} and {second:?} the same id {id}; copy the file again")]
+    Shared {
         /// Where the vocabulary came from.
         path: PathBuf,
-        /// The missing id.
+        /// The id.
+        id: u32,
+        /// One of the pieces.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Ids with more holes than pieces.
+    #[error(
+        "{path} gives a piece the id {id}, though it has {pieces} pieces: expected ids from 0 on with few \
+         holes; copy the file again"
+    )]
+    Sparse {
+        /// Where the vocabulary came from.
+        path: PathBuf,
+        /// The largest id.
         id: u32,
         /// Number of pieces.
         pieces: usize,
     },
 }
 
-/// Pieces numbered from 0, without repetition, with the five special tokens among them.
+/// Pieces numbered from 0 with the five special tokens among them, and behind them tokens that were
+/// added later.
+///
+/// An id may have no piece: of a piece that is repeated the last id counts, as in BERT's own reader,
+/// and models were trained with vocabularies that repeat some.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
+    /// By id. Where an id has no piece stands the last one, which is repeated at its own id: so a
+    /// `vocab.txt` of these lines reads as the same vocabulary.
     pieces: Vec<String>,
     ids: AHashMap<String, u32>,
     special: SpecialIds,
+    added: Vec<String>,
 }
 
 impl Vocabulary {
     /// A vocabulary of these pieces; `path` is named in errors.
-    pub fn new(pieces: Vec<String>, path: &Path) -> Result<Self, VocabularyError> {
-        let mut ids = AHashMap::with_capacity(pieces.len());
-        for (id, piece) in pieces.iter().enumerate() {
-            if let Some(first) = ids.insert(piece.clone(), id as u32) {
-                return Err(VocabularyError::Repeated {
-                    path: path.to_owned(),
-                    line: id + 1,
-                    first: first as usize + 1,
-                    piece: piece.clone(),
-                });
+    pub fn new(mut pieces: Vec<String>, path: &Path) -> Result<Self, VocabularyError> {
+        let ids: AHashMap<String, u32> = pieces.iter().cloned().zip(0u32..).collect();
+        let last = pieces.last().cloned().unwrap_or_default();
+        for (piece, id) in pieces.iter_mut().zip(0u32..) {
+            if ids[piece] != id {
+                piece.clone_from(&last);
             }
         }
         let special = |token: &'static str| {
@@ -117,14 +129,18 @@ impl Vocabulary {
         };
         let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS.map(special);
         let special = SpecialIds { pad: pad?, unk: unk?, cls: cls?, sep: sep?, mask: mask? };
-        Ok(Vocabulary { pieces, ids, special })
+        Ok(Vocabulary { pieces, ids, special, added: Vec::new() })
     }
 
     /// Reads a `vocab.txt`: one piece a line, its line number its id.
     pub fn read(path: &Path) -> Result<Self, VocabularyError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| VocabularyError::Read { path: path.to_owned(), source })?;
-        // White space at the end of a line is no part of a piece, as in BERT's own reader.
+        if text.starts_with('\u{feff}') {
+            return Err(VocabularyError::ByteOrderMark { path: path.to_owned() });
+        }
+        // White space at the end of a line is no part of a piece, as in BERT's own reader: of a line
+        // of nothing else remains an empty piece, which no word has, and its id.
         let pieces = text.lines().map(|line| line.trim_end().to_owned()).collect();
         Vocabulary::new(pieces, path)
     }
@@ -136,13 +152,27 @@ impl Vocabulary {
     ) -> Result<Self, VocabularyError> {
         let mut pairs: Vec<(u32, String)> = ids.into_iter().map(|(piece, id)| (id, piece)).collect();
         pairs.sort_unstable();
-        for (expected, (id, _)) in pairs.iter().enumerate() {
-            if *id != expected as u32 {
-                let pieces = pairs.len();
-                return Err(VocabularyError::Hole { path: path.to_owned(), id: expected as u32, pieces });
-            }
+        if let Some([(id, first), (_, second)]) = pairs.array_windows().find(|[a, b]| a.0 == b.0) {
+            let (first, second) = (first.clone(), second.clone());
+            return Err(VocabularyError::Shared { path: path.to_owned(), id: *id, first, second });
         }
-        Vocabulary::new(pairs.into_iter().map(|(_, piece)| piece).collect(), path)
+        let (largest, last) = pairs.last().cloned().unwrap_or_default();
+        if largest as usize > 2 * pairs.len() {
+            return Err(VocabularyError::Sparse { path: path.to_owned(), id: largest, pieces: pairs.len() });
+        }
+        let mut pieces = Vec::with_capacity(largest as usize + 1);
+        for (id, piece) in pairs {
+            pieces.resize(id as usize, last.clone());
+            pieces.push(piece);
+        }
+        Vocabulary::new(pieces, path)
+    }
+
+    /// The same with `tokens` behind its pieces; the first of them gets the next id.
+    pub(crate) fn with_added(mut self, tokens: Vec<String>) -> Self {
+        self.ids.extend(tokens.iter().cloned().zip(self.pieces.len() as u32..));
+        self.added = tokens;
+        self
     }
 
     /// The text of a `vocab.txt`.
@@ -150,9 +180,9 @@ impl Vocabulary {
         self.pieces.iter().flat_map(|piece| [piece.as_str(), "\n"]).collect()
     }
 
-    /// Number of pieces.
+    /// Number of ids.
     pub fn len(&self) -> usize {
-        self.pieces.len()
+        self.pieces.len() + self.added.len()
     }
 
     /// Whether there is no piece; never true, the special tokens are always there.
@@ -160,14 +190,18 @@ impl Vocabulary {
         self.pieces.is_empty()
     }
 
-    /// The pieces, in the order of their ids.
+    /// The pieces that words are divided into, in the order of their ids.
     pub fn pieces(&self) -> &[String] {
         &self.pieces
     }
 
-    /// The piece numbered `id`.
+    /// The piece or the added token numbered `id`.
     pub fn piece(&self, id: u32) -> Option<&str> {
-        self.pieces.get(id as usize).map(String::as_str)
+        let piece = match (id as usize).checked_sub(self.pieces.len()) {
+            None => &self.pieces[id as usize],
+            Some(behind) => self.added.get(behind)?,
+        };
+        (self.ids[piece] == id).then_some(piece)
     }
 
     /// The id of `piece`.
@@ -185,7 +219,7 @@ impl Vocabulary {
     pub fn looks_cased(&self) -> bool {
         let in_brackets = |piece: &str| piece.starts_with('[') && piece.ends_with(']');
         let is_cased = |piece: &&String| !in_brackets(piece) && piece.chars().any(|c| c.is_uppercase());
-        self.pieces.iter().filter(is_cased).count() * 100 > self.len()
+        self.pieces.iter().filter(is_cased).count() * 100 > self.pieces.len()
     }
 }
 
@@ -206,12 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_piece_is_refused_with_both_lines() {
-        let error = vocabulary("[PAD] [UNK] [CLS] [SEP] [MASK] a b a").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "line 8 of v.txt repeats the piece \"a\" of line 6; remove one of them"
-        );
+    fn of_a_repeated_piece_the_last_id_counts_and_all_others_keep_theirs() {
+        let found = vocabulary("[PAD] [UNK] [CLS] [SEP] [MASK] a b a c").unwrap();
+        assert_eq!(["a", "b", "c"].map(|piece| found.id(piece)), [Some(7), Some(6), Some(8)]);
+        assert_eq!([5, 7, 8, 9].map(|id| found.piece(id)), [None, Some("a"), Some("c"), None]);
+        assert_eq!(found.len(), 9);
+        let again = Vocabulary::new(found.to_text().lines().map(str::to_owned).collect(), Path::new("v"));
+        assert_eq!(again.unwrap(), found);
     }
 
     #[test]
@@ -221,10 +256,20 @@ mod tests {
     }
 
     #[test]
-    fn ids_with_a_hole_are_refused() {
-        let pairs = [("[PAD]".to_owned(), 0), ("[UNK]".to_owned(), 2)];
-        let error = Vocabulary::from_ids(pairs, Path::new("t.json")).unwrap_err();
-        assert!(error.to_string().contains("the id 1"), "{error}");
+    fn ids_may_have_holes_but_no_two_pieces() {
+        let ids = |more: &[(&str, u32)]| {
+            let special = SPECIAL_TOKENS.into_iter().zip(0..);
+            let all = special.chain(more.iter().copied());
+            Vocabulary::from_ids(all.map(|(piece, id)| (piece.to_owned(), id)), Path::new("t.json"))
+        };
+        let found = ids(&[("b", 8), ("", 6)]).unwrap();
+        assert_eq!([5, 6, 7, 8].map(|id| found.piece(id)), [None, Some(""), None, Some("b")]);
+        let again = Vocabulary::new(found.to_text().lines().map(str::to_owned).collect(), Path::new("v"));
+        assert_eq!(again.unwrap(), found);
+        let shared = ids(&[("a", 5), ("b", 5)]).unwrap_err().to_string();
+        assert!(shared.contains("\"a\" and \"b\" the same id 5"), "{shared}");
+        let sparse = ids(&[("a", 4_000_000_000)]).unwrap_err().to_string();
+        assert!(sparse.contains("the id 4000000000, though it has 6 pieces"), "{sparse}");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod encoding;
 mod files;
+mod folder;
+mod library_file;
 mod text_encoder;
 mod train;
 
@@ -90,11 +92,26 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// A tokenizer of this vocabulary.
+    /// A tokenizer of this vocabulary, to which the five special tokens are added and no others.
     pub fn new(vocabulary: Vocabulary, settings: Settings) -> Self {
-        let ids = vocabulary.pieces().iter().cloned().zip(0u32..);
+        let special = SPECIAL_TOKENS.map(|token| AddedToken::from(token, true));
+        Tokenizer::with_added(vocabulary, settings, special.to_vec()).expect("they are in the vocabulary")
+    }
+
+    /// A tokenizer that finds `added` tokens in a text before it divides what lies between them into
+    /// words. Those that are no pieces get the next ids.
+    ///
+    /// # Errors
+    /// A token that gets the id of a piece, as happens where the vocabulary repeats pieces: the
+    /// library counts those that differ.
+    fn with_added(
+        vocabulary: Vocabulary,
+        settings: Settings,
+        added: Vec<AddedToken>,
+    ) -> Result<Self, (String, u32)> {
+        let ids: ahash::AHashMap<String, u32> = vocabulary.pieces().iter().cloned().zip(0u32..).collect();
         let model = WordPiece::builder()
-            .vocab(ids.collect::<ahash::AHashMap<_, _>>())
+            .vocab(ids)
             .unk_token(SPECIAL_TOKENS[1].into())
             .continuing_subword_prefix(CONTINUATION.into())
             .max_input_chars_per_word(settings.max_word_chars)
@@ -111,10 +128,33 @@ impl Tokenizer {
                 ("[CLS]".into(), special.cls),
             )))
             .with_decoder(Some(WordPieceDecoder::new(CONTINUATION.into(), true)));
-        library
-            .add_special_tokens(SPECIAL_TOKENS.map(|token| AddedToken::from(token, true)))
-            .expect("the special tokens are in the vocabulary");
-        Tokenizer { vocabulary, settings, library }
+        library.add_tokens(added).expect("BERT's normaliser takes every text");
+        let mut tokenizer = Tokenizer { vocabulary, settings, library };
+        let pieces = tokenizer.vocabulary.pieces().len() as u32;
+        let behind = |(id, token): (u32, AddedToken)| match tokenizer.vocabulary.id(&token.content) {
+            Some(_) => None,
+            None if id < pieces => Some(Err((token.content, id))),
+            None => Some(Ok(token.content)),
+        };
+        let new = tokenizer.added_tokens().into_iter().filter_map(behind).collect::<Result<_, _>>()?;
+        tokenizer.vocabulary = tokenizer.vocabulary.with_added(new);
+        Ok(tokenizer)
+    }
+
+    /// The added tokens in the order of their ids, the five special ones among them.
+    fn added_tokens(&self) -> Vec<(u32, AddedToken)> {
+        let mut added: Vec<_> = self.library.get_added_tokens_decoder().into_iter().collect();
+        added.sort_unstable_by_key(|(id, _)| *id);
+        added
+    }
+
+    /// Whether more is found in text than the five special tokens, written exactly so.
+    pub fn has_added_tokens(&self) -> bool {
+        let is_plain = |(_, token): &(u32, AddedToken)| {
+            SPECIAL_TOKENS.contains(&token.content.as_str())
+                && *token == AddedToken::from(token.content.as_str(), true)
+        };
+        !self.added_tokens().iter().all(is_plain)
     }
 
     /// The pieces and their ids.
@@ -151,6 +191,9 @@ impl Tokenizer {
             format!("{lowercase} {strip_accents} {clean_text} {split_cjk} {max_word_chars}\n").as_bytes(),
         );
         hasher.update(self.vocabulary.to_text().as_bytes());
+        if self.has_added_tokens() {
+            hasher.update(format!("{:?}\n", self.added_tokens()).as_bytes());
+        }
         hasher.finalize()
     }
 

@@ -2,20 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::json;
-use tokenizers::models::ModelWrapper;
-use tokenizers::normalizers::NormalizerWrapper;
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::tokenizer::Model;
+use tokenizers::tokenizer::AddedToken;
 
+use super::folder::{read_folder, read_library};
 use super::{Settings, Tokenizer};
-use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, Vocabulary, VocabularyError};
+use crate::vocab::{SPECIAL_TOKENS, Vocabulary, VocabularyError};
 
-const VOCAB_FILE: &str = "vocab.txt";
-const TOKENIZER_FILE: &str = "tokenizer.json";
-const CONFIG_FILE: &str = "tokenizer_config.json";
-const SPECIAL_TOKENS_FILE: &str = "special_tokens_map.json";
+pub(super) const VOCAB_FILE: &str = "vocab.txt";
+pub(super) const TOKENIZER_FILE: &str = "tokenizer.json";
+pub(super) const CONFIG_FILE: &str = "tokenizer_config.json";
+pub(super) const SPECIAL_TOKENS_FILE: &str = "special_tokens_map.json";
 
 /// The files that [`Tokenizer::save`] writes.
 pub const SAVED_FILES: [&str; 4] = [VOCAB_FILE, TOKENIZER_FILE, CONFIG_FILE, SPECIAL_TOKENS_FILE];
@@ -75,21 +72,41 @@ pub enum TokenizerError {
         /// What ELECTRA needs.
         expected: String,
     },
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct SavedConfig {
-    do_lower_case: Option<bool>,
-    strip_accents: Option<bool>,
-    tokenize_chinese_chars: Option<bool>,
-    /// Written here where it is not BERT's; transformers has it from `tokenizer.json`.
-    max_input_chars_per_word: Option<usize>,
+    /// A setting with which text would be divided otherwise than here.
+    #[error("{path}: `{key}` is {found}, expected {expected}; {remedy}")]
+    Setting {
+        /// The file that says so, or that should.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+        /// What can be read.
+        expected: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// An added token that cannot have the id that it should.
+    #[error(
+        "{path}: the added token {token:?} gets the id {id} in transformers, expected {}; give the added tokens \
+         the ids behind the vocabulary, without holes",
+        .expected.map_or("one that no piece has".to_owned(), |id| format!("{id}, as the file says"))
+    )]
+    AddedToken {
+        /// The file that lists it.
+        path: PathBuf,
+        /// The token.
+        token: String,
+        /// The id that it gets.
+        id: u32,
+        /// The id that the file says, if it says one.
+        expected: Option<u32>,
+    },
 }
 
 impl Tokenizer {
-    /// Reads a tokenizer from a folder (its `tokenizer.json`, else its `vocab.txt` with
-    /// `tokenizer_config.json`), from a `tokenizer.json` or from a bare `vocab.txt`.
+    /// Reads a tokenizer from a folder, as transformers reads it; from a `tokenizer.json`, or from a
+    /// bare `vocab.txt`.
     ///
     /// A bare vocabulary does not say whether text is to be lower-cased: `cased` does, and
     /// without it a vocabulary with upper-case pieces counts as cased. Elsewhere `cased` must
@@ -97,20 +114,15 @@ impl Tokenizer {
     pub fn load_with(path: impl Into<PathBuf>, cased: Option<bool>) -> Result<Self, TokenizerError> {
         let path = path.into();
         let tokenizer = if path.is_dir() {
-            let [json, vocab] = [TOKENIZER_FILE, VOCAB_FILE].map(|name| path.join(name));
-            if json.is_file() {
-                from_json(&json)?
-            } else if vocab.is_file() {
-                from_vocab(&vocab, Some(&path.join(CONFIG_FILE)), cased)?
-            } else {
-                return Err(TokenizerError::NotFound { path });
-            }
+            read_folder(&path, cased)?
         } else if !path.exists() {
             return Err(TokenizerError::NotFound { path });
         } else if path.extension().is_some_and(|extension| extension == "json") {
-            from_json(&path)?
+            read_library(&path)?
         } else {
-            from_vocab(&path, None, cased)?
+            let vocabulary = Vocabulary::read(&path)?;
+            let cased = cased.unwrap_or_else(|| vocabulary.looks_cased());
+            Tokenizer::new(vocabulary, Settings::new(cased))
         };
         match cased {
             Some(cased) if cased != tokenizer.is_cased() => {
@@ -159,15 +171,15 @@ impl Tokenizer {
 
     fn config_json(&self, max_length: usize) -> serde_json::Value {
         let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS;
-        let Settings { lowercase, strip_accents, clean_text, split_cjk, max_word_chars } = self.settings;
-        let mut added: Vec<(u32, &str)> = self.special().all().into_iter().zip(SPECIAL_TOKENS).collect();
-        added.sort_unstable();
-        let added: serde_json::Map<_, _> = added
+        let Settings { lowercase, strip_accents, split_cjk, clean_text, max_word_chars } = self.settings;
+        let added: serde_json::Map<_, _> = self
+            .added_tokens()
             .into_iter()
-            .map(|(id, content)| {
+            .map(|(id, token)| {
+                let AddedToken { content, lstrip, normalized, rstrip, single_word, special } = token;
                 let token = json!({
-                    "content": content, "lstrip": false, "normalized": false,
-                    "rstrip": false, "single_word": false, "special": true,
+                    "content": content, "lstrip": lstrip, "normalized": normalized,
+                    "rstrip": rstrip, "single_word": single_word, "special": special,
                 });
                 (id.to_string(), token)
             })
@@ -197,80 +209,6 @@ impl Tokenizer {
     }
 }
 
-fn from_vocab(vocab: &Path, config: Option<&Path>, cased: Option<bool>) -> Result<Tokenizer, TokenizerError> {
-    let vocabulary = Vocabulary::read(vocab)?;
-    let saved = match config {
-        Some(path) if path.is_file() => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
-            serde_json::from_str(&text).map_err(|error| malformed(path, error))?
-        }
-        _ => SavedConfig::default(),
-    };
-    let lowercase =
-        saved.do_lower_case.or(cased.map(|cased| !cased)).unwrap_or_else(|| !vocabulary.looks_cased());
-    let settings = Settings {
-        lowercase,
-        strip_accents: saved.strip_accents.unwrap_or(lowercase),
-        split_cjk: saved.tokenize_chinese_chars.unwrap_or(true),
-        max_word_chars: saved.max_input_chars_per_word.unwrap_or(Settings::UNCASED.max_word_chars),
-        ..Settings::UNCASED
-    };
-    Ok(Tokenizer::new(vocabulary, settings))
-}
-
-fn from_json(path: &Path) -> Result<Tokenizer, TokenizerError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
-    let found = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| malformed(path, error))?;
-    let other = |part: &'static str, found: String, expected: &str| TokenizerError::OtherKind {
-        path: path.to_owned(),
-        part,
-        found,
-        expected: expected.into(),
-    };
-    let ModelWrapper::WordPiece(model) = found.get_model() else {
-        return Err(other("model", type_name(&found.get_model()), "WordPiece"));
-    };
-    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = found.get_normalizer() else {
-        return Err(other("normalizer", type_name(&found.get_normalizer()), "BertNormalizer"));
-    };
-    if !matches!(found.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_))) {
-        return Err(other("pre-tokenizer", type_name(&found.get_pre_tokenizer()), "BertPreTokenizer"));
-    }
-    if model.unk_token != SPECIAL_TOKENS[1] {
-        return Err(other("unknown token", model.unk_token.clone(), SPECIAL_TOKENS[1]));
-    }
-    if model.continuing_subword_prefix != CONTINUATION {
-        let found = format!("{:?}", model.continuing_subword_prefix);
-        return Err(other("prefix of continuing pieces", found, CONTINUATION));
-    }
-    for token in found.get_added_tokens_decoder().values() {
-        if !SPECIAL_TOKENS.contains(&token.content.as_str()) {
-            return Err(other(
-                "list of added tokens",
-                format!("one with {:?}", token.content),
-                "the five special tokens alone",
-            ));
-        }
-    }
-    let vocabulary = Vocabulary::from_ids(model.get_vocab(), path)?;
-    let settings = Settings {
-        lowercase: normalizer.lowercase,
-        strip_accents: normalizer.strip_accents.unwrap_or(normalizer.lowercase),
-        clean_text: normalizer.clean_text,
-        split_cjk: normalizer.handle_chinese_chars,
-        max_word_chars: model.max_input_chars_per_word,
-    };
-    Ok(Tokenizer::new(vocabulary, settings))
-}
-
-fn malformed(path: &Path, error: impl std::fmt::Display) -> TokenizerError {
+pub(super) fn malformed(path: &Path, error: impl std::fmt::Display) -> TokenizerError {
     TokenizerError::Malformed { path: path.to_owned(), what: error.to_string() }
-}
-
-/// The `"type"` that a part of a tokenizer is saved under.
-fn type_name(part: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(part).unwrap_or_default();
-    value.get("type").and_then(|name| name.as_str()).unwrap_or("none").to_owned()
 }

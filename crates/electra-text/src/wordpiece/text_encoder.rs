@@ -16,7 +16,7 @@ use tokenizers::tokenizer::{
     Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
 };
 
-use super::Tokenizer;
+use super::{Library, Tokenizer};
 use crate::coverage::{AccentCounter, Coverage};
 
 /// Runs remembered before the memory is emptied: bounds it to about 10 MB.
@@ -26,9 +26,12 @@ const REMEMBERED_RUNS: usize = 1 << 17;
 const REMEMBERED_BYTES: usize = 64;
 
 /// Encodes text of a corpus. Special tokens written out in the text are text, unlike in
-/// [`Tokenizer::encode`]: a corpus that mentions `[MASK]` must not mask itself.
+/// [`Tokenizer::encode`]: a corpus that mentions `[MASK]` must not mask itself. Other added tokens
+/// are found.
 pub struct TextEncoder<'t> {
     tokenizer: &'t Tokenizer,
+    /// The library's own way, where tokens were added that may reach across a cut.
+    with_added: Option<Library>,
     runs: AHashMap<CompactString, Remembered>,
     ids: Vec<u32>,
     accents: AccentCounter,
@@ -56,9 +59,14 @@ struct Counts {
 
 impl<'t> TextEncoder<'t> {
     pub(super) fn new(tokenizer: &'t Tokenizer) -> Self {
+        let with_added = tokenizer.has_added_tokens().then(|| {
+            let mut library = tokenizer.library.clone();
+            library.set_encode_special_tokens(true);
+            library
+        });
         let accents = AccentCounter::new(tokenizer.settings.strip_accents);
         let coverage = Coverage::default();
-        TextEncoder { tokenizer, runs: AHashMap::new(), ids: Vec::new(), accents, coverage }
+        TextEncoder { tokenizer, with_added, runs: AHashMap::new(), ids: Vec::new(), accents, coverage }
     }
 
     /// What was encoded since this was asked last, in words and characters.
@@ -68,6 +76,13 @@ impl<'t> TextEncoder<'t> {
 
     /// Appends the ids of `text` to `ids`.
     pub fn encode_into(&mut self, text: &str, ids: &mut Vec<u32>) {
+        if let Some(library) = &self.with_added {
+            let encoding = library.encode(text, false).expect("WordPiece with [UNK] encodes every text");
+            ids.extend_from_slice(encoding.get_ids());
+            self.accents.add(text, &mut self.coverage);
+            count_words(&encoding, text, self.tokenizer.special().unk, &mut self.coverage);
+            return;
+        }
         let settings = self.tokenizer.settings;
         if settings.clean_text && settings.split_cjk {
             for run in runs(text) {
@@ -166,6 +181,17 @@ pub(super) fn library_words(normalizer: &BertNormalizer, text: &str) -> Vec<Stri
 fn push_words(tokenizer: &Tokenizer, text: &str, ids: &mut Vec<u32>, coverage: &mut Coverage) {
     for word in library_words(&tokenizer.settings.normalizer(), text) {
         push_word(tokenizer, &word, ids, coverage);
+    }
+}
+
+/// Counts the words of `text` by their ids; an added token is a word.
+fn count_words(encoding: &tokenizers::Encoding, text: &str, unknown: u32, coverage: &mut Coverage) {
+    let (ids, words, places) = (encoding.get_ids(), encoding.get_word_ids(), encoding.get_offsets());
+    let all: Vec<usize> = (0..ids.len()).collect();
+    for word in all.chunk_by(|&a, &b| words[a].is_some() && words[a] == words[b]) {
+        let (first, last) = (word[0], word[word.len() - 1]);
+        let written = &text[places[first].0..places[last].1];
+        coverage.add_word(written.chars().count() as u64, ids[first..=last] == [unknown]);
     }
 }
 

@@ -1,0 +1,92 @@
+//! A `tokenizer.json`, the file of the `tokenizers` library, if it holds BERT's WordPiece.
+
+use std::path::{Path, PathBuf};
+
+use tokenizers::models::ModelWrapper;
+use tokenizers::normalizers::NormalizerWrapper;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::tokenizer::{AddedToken, Model};
+
+use super::Settings;
+use super::files::{TokenizerError, malformed};
+use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, Vocabulary};
+
+/// What a `tokenizer.json` says.
+pub(super) struct LibraryFile {
+    pub path: PathBuf,
+    pub vocabulary: Vocabulary,
+    pub settings: Settings,
+    /// Added tokens in the order of their ids.
+    pub added: Vec<(u32, AddedToken)>,
+}
+
+impl LibraryFile {
+    /// Refuses what `BertTokenizer` has otherwise whatever the file says, though older versions of
+    /// transformers took it from the file. `config` is the file that would say so.
+    pub fn refuse_what_bert_ignores(&self, config: &Path) -> Result<(), TokenizerError> {
+        let Settings { clean_text, max_word_chars, .. } = self.settings;
+        let (key, found) = if max_word_chars != Settings::UNCASED.max_word_chars {
+            ("max_input_chars_per_word", max_word_chars.to_string())
+        } else if clean_text != Settings::UNCASED.clean_text {
+            ("clean_text", clean_text.to_string())
+        } else {
+            return Ok(());
+        };
+        Err(TokenizerError::Setting {
+            path: self.path.clone(),
+            key,
+            found,
+            expected: format!("what BertTokenizer has, the class that {} names or means", config.display()),
+            remedy: "write \"tokenizer_class\": \"PreTrainedTokenizerFast\" there, so that transformers reads \
+                     tokenizer.json as it is",
+        })
+    }
+}
+
+pub(super) fn read_library_file(path: &Path) -> Result<LibraryFile, TokenizerError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
+    let found = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| malformed(path, error))?;
+    let other = |part: &'static str, found: String, expected: &str| TokenizerError::OtherKind {
+        path: path.to_owned(),
+        part,
+        found,
+        expected: expected.into(),
+    };
+    let ModelWrapper::WordPiece(model) = found.get_model() else {
+        return Err(other("model", type_name(&found.get_model()), "WordPiece"));
+    };
+    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = found.get_normalizer() else {
+        return Err(other("normalizer", type_name(&found.get_normalizer()), "BertNormalizer"));
+    };
+    if !matches!(found.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_))) {
+        return Err(other("pre-tokenizer", type_name(&found.get_pre_tokenizer()), "BertPreTokenizer"));
+    }
+    if model.unk_token != SPECIAL_TOKENS[1] {
+        return Err(other("unknown token", model.unk_token.clone(), SPECIAL_TOKENS[1]));
+    }
+    if model.continuing_subword_prefix != CONTINUATION {
+        let found = format!("{:?}", model.continuing_subword_prefix);
+        return Err(other("prefix of continuing pieces", found, CONTINUATION));
+    }
+    let mut added: Vec<(u32, AddedToken)> = found.get_added_tokens_decoder().into_iter().collect();
+    added.sort_unstable_by_key(|(id, _)| *id);
+    Ok(LibraryFile {
+        path: path.to_owned(),
+        vocabulary: Vocabulary::from_ids(model.get_vocab(), path)?,
+        settings: Settings {
+            lowercase: normalizer.lowercase,
+            strip_accents: normalizer.strip_accents.unwrap_or(normalizer.lowercase),
+            clean_text: normalizer.clean_text,
+            split_cjk: normalizer.handle_chinese_chars,
+            max_word_chars: model.max_input_chars_per_word,
+        },
+        added,
+    })
+}
+
+/// The `"type"` that a part of a tokenizer is saved under.
+fn type_name(part: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(part).unwrap_or_default();
+    value.get("type").and_then(|name| name.as_str()).unwrap_or("none").to_owned()
+}
