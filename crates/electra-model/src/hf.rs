@@ -4,6 +4,7 @@
 //! `[outputs, inputs]`. A transformers folder holds one network; its generator carries a copy of
 //! the shared tables, and its output matrix is tied and therefore not stored.
 
+mod class;
 mod sizes;
 
 use burn::tensor::TensorData;
@@ -15,6 +16,7 @@ use crate::electra::Electra;
 use crate::networks::{HEADS, HeadKind, Networks, discriminator_tensors};
 use crate::parameters::{NamedTensors, below, collect};
 
+pub use class::{architecture, class_of};
 pub use sizes::{config_json, import_config};
 
 /// Which network a transformers folder holds.
@@ -69,6 +71,14 @@ pub enum HfError {
         found: String,
         /// What can be read.
         expected: String,
+    },
+    /// The weights of another class of ELECTRA.
+    #[error("model.safetensors holds an {found}, expected an {}; {}", .expected.architecture(), class::way_out(.found, *.expected))]
+    Class {
+        /// transformers' name of the class whose tensors they are.
+        found: &'static str,
+        /// What was asked for.
+        expected: HfNetwork,
     },
     /// A tensor with a name that no ELECTRA network has.
     #[error("model.safetensors: unexpected tensor `{0}`")]
@@ -258,9 +268,16 @@ pub fn export_tensors(ours: NamedTensors, network: HfNetwork) -> NamedTensors {
 /// Our names and layout for the tensors of a transformers folder.
 ///
 /// # Errors
-/// A tensor whose name belongs to no ELECTRA network of this kind, or a generator whose output
-/// matrix is not its word table.
+/// The tensors of another class, a tensor whose name belongs to no ELECTRA network of this kind, or
+/// a generator whose output matrix is not its word table.
 pub fn import(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors, HfError> {
+    match class_of(&tensors) {
+        Some(found) if found != network.architecture() => Err(HfError::Class { found, expected: network }),
+        _ => rename(tensors, network),
+    }
+}
+
+fn rename(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors, HfError> {
     let table = tensors.get("electra.embeddings.word_embeddings.weight");
     if tensors.get("generator_lm_head.weight").is_some_and(|output| Some(output) != table) {
         return Err(HfError::UntiedOutput);
@@ -297,7 +314,7 @@ pub fn import_encoder(tensors: NamedTensors) -> Result<NamedTensors, HfError> {
     let is_below_head = tensors.keys().any(|name| name.starts_with(ENCODER));
     let encoder = tensors.into_iter().filter(|(name, _)| !is_below_head || name.starts_with(ENCODER));
     let named = |(name, data)| if is_below_head { (name, data) } else { (format!("{ENCODER}{name}"), data) };
-    import(encoder.map(named).collect(), HfNetwork::Tagger)
+    rename(encoder.map(named).collect(), HfNetwork::Tagger)
 }
 
 /// Both imported networks as one model of sizes `config`, which learns whether they share their

@@ -147,10 +147,11 @@ pub fn to_safetensors(tensors: &NamedTensors, metadata: Option<(&str, &str)>) ->
 }
 
 /// Reads named tensors from the bytes of a safetensors file: floats of any width as 32-bit
-/// floats, integers as 64-bit integers.
+/// floats, integers as 64-bit integers. All weights of the program come in here, and none that is
+/// no number goes on: a network with one NaN in it answers NaN, which decodes to "no entity".
 ///
 /// # Errors
-/// Bytes that are not a whole safetensors file, or tensors of another type.
+/// Bytes that are not a whole safetensors file, tensors of another type, or NaN and infinity.
 pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, SafetensorsError> {
     fn read<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
         bytes.as_chunks::<N>().0.iter().map(|&b| number(b)).collect()
@@ -168,9 +169,39 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, SafetensorsError> 
             Dtype::I32 => TensorData::new(read(data, |b| i64::from(i32::from_le_bytes(b))), shape),
             other => return Err(SafetensorsError::Type { name, found: format!("{other:?}") }),
         };
+        if let Some((at, value)) = first_not_finite(&tensor) {
+            let at = position(at, tensor.shape());
+            return Err(SafetensorsError::NotFinite { name, at, value });
+        }
         tensors.insert(name, tensor);
     }
     Ok(tensors)
+}
+
+/// The index of the first number that is NaN or infinite, row after row, and the number.
+fn first_not_finite(tensor: &TensorData) -> Option<(usize, f32)> {
+    /// Bits of infinity without its sign: no finite number has as many, and every NaN has more.
+    const INFINITY: u32 = f32::INFINITY.to_bits();
+    let values = tensor.as_slice::<f32>().ok()?;
+    // The largest of a block is found several numbers at a time, which a search that may stop is not.
+    let is_bad = |block: &&[f32]| {
+        let largest = block.iter().fold(0, |most, value| most.max(value.to_bits() & (u32::MAX >> 1)));
+        largest >= INFINITY
+    };
+    const BLOCK: usize = 4096;
+    let block = values.chunks(BLOCK).position(|block| is_bad(&block))? * BLOCK;
+    let at = block + values[block..].iter().position(|value| !value.is_finite())?;
+    Some((at, values[at]))
+}
+
+/// The place of element `at` in a tensor of this shape.
+fn position(mut at: usize, shape: &[usize]) -> Vec<usize> {
+    let mut place = vec![0; shape.len()];
+    for (axis, &size) in place.iter_mut().zip(shape).rev() {
+        *axis = at % size;
+        at /= size;
+    }
+    place
 }
 
 /// A safetensors file that cannot be read.
@@ -187,4 +218,56 @@ pub enum SafetensorsError {
         /// Type found.
         found: String,
     },
+    /// A weight that is no number.
+    #[error(
+        "{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold: the model has diverged or \
+         the file is damaged; take an earlier checkpoint, or copy the file again"
+    )]
+    NotFinite {
+        /// Name of the tensor.
+        name: String,
+        /// Place of the first of them in the tensor.
+        at: Vec<usize>,
+        /// What stands there.
+        value: f32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_are_no_numbers_are_refused_with_tensor_and_place() {
+        let file = |place: usize, value: f32| {
+            // Longer than a block, so that the place is counted across blocks.
+            let mut values = vec![0.5f32; 3 * 2000];
+            (values[place], values[5999]) = (value, f32::MAX);
+            let tensors = [("a", vec![f32::MIN]), ("b.weight", values)];
+            let named = |(name, values): (&str, Vec<f32>)| {
+                let shape = if values.len() == 1 { vec![1] } else { vec![3, 2000] };
+                (name.to_owned(), TensorData::new(values, shape))
+            };
+            from_safetensors(&to_safetensors(&tensors.into_iter().map(named).collect(), None))
+        };
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for (place, expected) in [(0, "[0, 0]"), (4095, "[2, 95]"), (4097, "[2, 97]")] {
+                let error = file(place, value).unwrap_err().to_string();
+                assert!(error.starts_with(&format!("b.weight is {value} at {expected},")), "{error}");
+            }
+        }
+        assert!(file(0, f32::MIN_POSITIVE / 2.0).is_ok());
+    }
+
+    #[test]
+    fn a_wide_float_that_32_bits_cannot_hold_is_no_weight() {
+        let view = |dtype, bytes| TensorView::new(dtype, vec![2], bytes).unwrap();
+        let wide: Vec<u8> = [1.0f64, 1e300].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let half: Vec<u8> = [f16::ONE, f16::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
+        for (view, found) in [(view(Dtype::F64, &wide), "inf"), (view(Dtype::F16, &half), "NaN")] {
+            let bytes = safetensors::serialize([("w", view)], None).unwrap();
+            let error = from_safetensors(&bytes).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("w is {found} at [1]")), "{error}");
+        }
+    }
 }

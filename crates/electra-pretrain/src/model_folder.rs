@@ -14,6 +14,7 @@ use electra_model::{
 };
 use electra_run::checkpoint::{self, CheckpointError};
 use electra_run::nearby::folders_with;
+use electra_run::weight_files::{WeightFilesError, weight_files};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::{OffsetUnit, TokenizerError};
 use serde_json::Value;
@@ -54,6 +55,12 @@ pub enum ModelFolderError {
         /// The best of them.
         within: PathBuf,
     },
+    /// A fine-tuned tagger where a pretrained model was asked for.
+    #[error(
+        "{0} holds a tagger and no pretrained model; find entities with electra predict --model {0}, or give \
+         the model that the tagger was fine-tuned from"
+    )]
+    Tagger(PathBuf),
     /// A run that has saved nothing yet.
     #[error(
         "{0} is a run without weights: no {MODEL} and no intact checkpoint yet; wait for its first checkpoint"
@@ -93,6 +100,9 @@ pub enum ModelFolderError {
         /// What is wrong.
         source: HfError,
     },
+    /// No weights, or weights in a form that is not read.
+    #[error(transparent)]
+    WeightFiles(#[from] WeightFilesError),
     /// No safetensors file.
     #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Format {
@@ -204,21 +214,18 @@ impl ModelFolder {
                 return Err(ModelFolderError::no_model(folder));
             }
         }
-        let config = read_json(&path.join("config.json"))?;
-        let generator_config = generator.map(|g| read_json(&g.join("config.json"))).transpose()?;
-        let foreign = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| ModelFolderError::Foreign { path, source }
+        let json = read_json(&path.join("config.json"))?;
+        let generator = match generator {
+            Some(folder) => Some((folder, read_json(&folder.join("config.json"))?)),
+            None => None,
         };
-        let mut config = hf::import_config(&config, generator_config.as_ref()).map_err(foreign(path))?;
-        let import = |folder: &Path, network| -> Result<NamedTensors, ModelFolderError> {
-            hf::import(read_tensors(&folder.join(MODEL))?, network).map_err(foreign(folder))
-        };
-        let discriminator = import(path, HfNetwork::Discriminator)?;
+        let mut config = hf::import_config(&json, generator.as_ref().map(|(_, json)| json))
+            .map_err(|source| foreign(path, source))?;
+        let discriminator = read_foreign(path, &json, HfNetwork::Discriminator)?;
         let tensors = match generator {
-            Some(generator) => {
-                let own = import(generator, HfNetwork::Generator)?;
-                hf::join(discriminator, own, &mut config).map_err(foreign(generator))?
+            Some((folder, json)) => {
+                let own = read_foreign(folder, &json, HfNetwork::Generator)?;
+                hf::join(discriminator, own, &mut config).map_err(|source| foreign(folder, source))?
             }
             None => discriminator
                 .into_iter()
@@ -330,6 +337,25 @@ fn read(path: &Path) -> Result<Vec<u8>, ModelFolderError> {
 fn read_json(path: &Path) -> Result<Value, ModelFolderError> {
     serde_json::from_slice(&read(path)?)
         .map_err(|source| ModelFolderError::Json { path: path.into(), source })
+}
+
+fn foreign(path: &Path, source: HfError) -> ModelFolderError {
+    match source {
+        HfError::Class { found, .. } if found == HfNetwork::Tagger.architecture() => {
+            ModelFolderError::Tagger(path.into())
+        }
+        _ => ModelFolderError::Foreign { path: path.into(), source },
+    }
+}
+
+/// One network of a transformers folder, in our names.
+fn read_foreign(folder: &Path, config: &Value, network: HfNetwork) -> Result<NamedTensors, ModelFolderError> {
+    let class = hf::architecture(config).unwrap_or(network.architecture());
+    let mut tensors = NamedTensors::new();
+    for file in weight_files(folder, class)? {
+        tensors.extend(read_tensors(&file)?);
+    }
+    hf::import(tensors, network).map_err(|source| foreign(folder, source))
 }
 
 fn read_tensors(path: &Path) -> Result<NamedTensors, ModelFolderError> {

@@ -12,6 +12,7 @@
 //! - [`record`]: the log of metrics, TensorBoard's events, lines of progress
 //! - [`report`]: a run folder as one HTML file
 //! - [`curve`]: numbers over steps as an SVG drawing
+//! - [`weight_files`]: which files of a transformers folder have its weights
 //! - [`process`]: memory, processors and disk
 //! - [`stall`]: work on batches that has stopped moving
 
@@ -30,3 +31,4 @@ pub mod run_folder;
 pub mod seed;
 pub mod stall;
 pub mod timing;
+pub mod weight_files;

@@ -66,6 +66,9 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
     expect("model_type", &json!("electra"))?;
     expect("hidden_act", &json!("gelu"))?;
     expect("layer_norm_eps", &json!(LAYER_NORM_EPS))?;
+    // Other values change the numbers without changing a tensor's name or shape.
+    expect("position_embedding_type", &json!("absolute"))?;
+    expect("is_decoder", &json!(false))?;
     let hidden_size = size(table, "hidden_size")?;
     let mut generator_config = GeneratorConfig {
         tie: TieMode::Embeddings,

@@ -188,6 +188,8 @@ fn a_folder_of_another_architecture_is_refused_by_its_setting() {
         ("model_type", Value::from("bert")),
         ("hidden_act", Value::from("relu")),
         ("layer_norm_eps", Value::from(1e-5)),
+        ("position_embedding_type", Value::from("relative_key")),
+        ("is_decoder", Value::from(true)),
         ("hidden_size", Value::from("wide")),
         ("vocab_size", Value::Null),
     ] {
@@ -195,6 +197,22 @@ fn a_folder_of_another_architecture_is_refused_by_its_setting() {
         config[key] = wrong;
         let error = hf::import_config(&config, None).unwrap_err().to_string();
         assert!(error.contains(key), "{error}");
+    }
+    for (folder, network, parts) in [
+        (
+            "hf_tiny_generator",
+            HfNetwork::Discriminator,
+            ["an ElectraForMaskedLM", "an ElectraForPreTraining"],
+        ),
+        (
+            "hf_tiny_discriminator",
+            HfNetwork::Generator,
+            ["an ElectraForPreTraining", "an ElectraForMaskedLM"],
+        ),
+        ("hf_tiny_discriminator", HfNetwork::Tagger, ["an ElectraForPreTraining", "electra finetune ner"]),
+    ] {
+        let error = hf::import(saved(folder).tensors, network).unwrap_err().to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
     }
     let mut tensors = saved("hf_tiny_discriminator").tensors;
     tensors.insert("classifier.weight".into(), TensorData::from([[1.0f32]]));

@@ -1,0 +1,166 @@
+//! Files with the weights of a network that transformers saved: one, or shards that an index names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The file of weights that are in one piece.
+pub const WEIGHTS: &str = "model.safetensors";
+/// The file that says which shard each tensor is in.
+pub const INDEX: &str = "model.safetensors.index.json";
+
+/// Weights in forms that are not read: what names of such files hold, what they are, and what
+/// transformers needs to know to load them.
+const OTHER_FORMS: &[(&str, &str, &str)] = &[
+    ("pytorch_model", "pickled by PyTorch", ""),
+    ("tf_model.h5", "those of TensorFlow", ", from_tf=True"),
+    ("flax_model.msgpack", "those of Flax", ", from_flax=True"),
+];
+
+/// A folder whose weights cannot be read.
+#[derive(Debug, Error)]
+pub enum WeightFilesError {
+    /// A file or the folder cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Weights in a form that is not read.
+    #[error(
+        "{path}: the weights are {form}, expected {WEIGHTS}; load the folder in transformers and save it again, \
+         which writes {WEIGHTS}: {load}.save_pretrained(\"NEW\")"
+    )]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        form: &'static str,
+        /// Python that loads the folder.
+        load: String,
+    },
+    /// No weights in any form that is known.
+    #[error(
+        "{0} has no weights: neither {WEIGHTS} nor shards with {INDEX}; copy the folder again, with all its files"
+    )]
+    None(PathBuf),
+    /// An index that names no shards.
+    #[error("{path} does not say which shard each tensor is in: {what}; copy the folder again")]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// The files whose tensors together are the network of `folder`, an instance of `class`.
+///
+/// # Errors
+/// Weights of another form, by name, or none at all.
+pub fn weight_files(folder: &Path, class: &str) -> Result<Vec<PathBuf>, WeightFilesError> {
+    let whole = folder.join(WEIGHTS);
+    if whole.exists() {
+        return Ok(vec![whole]);
+    }
+    let index = folder.join(INDEX);
+    if index.exists() {
+        return shards(folder, &index);
+    }
+    let failed = |source| WeightFilesError::Read { path: folder.into(), source };
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        names.insert(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+    }
+    let found = OTHER_FORMS.iter().find_map(|(part, form, argument)| {
+        let path = folder.join(names.iter().find(|name| name.starts_with(part))?);
+        let load = format!("{class}.from_pretrained({:?}{argument})", folder.display().to_string());
+        Some(WeightFilesError::OtherForm { path, form, load })
+    });
+    Err(found.unwrap_or_else(|| WeightFilesError::None(folder.into())))
+}
+
+fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, WeightFilesError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let wrong = |what: String| WeightFilesError::Index { path: index.into(), what };
+    let bytes = fs::read(index).map_err(|source| WeightFilesError::Read { path: index.into(), source })?;
+    let Index { weight_map } = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let names: BTreeSet<String> = weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err(wrong("its weight_map is empty".into()));
+    }
+    // A shard lies beside its index and nowhere else.
+    match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+        Some(name) => Err(wrong(format!("{name:?} is no name of a file"))),
+        None => Ok(names.iter().map(|name| folder.join(name)).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, content)| fs::write(folder.path().join(name), content).unwrap());
+        folder
+    }
+
+    fn found(files: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let folder = folder(files);
+        let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        weight_files(folder.path(), "ElectraForPreTraining")
+            .map(|paths| paths.into_iter().map(name).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    const MAP: &str = r#"{"metadata": {}, "weight_map": {"b": "model-2.safetensors", "a": "model-1.safetensors",
+        "c": "model-2.safetensors"}}"#;
+
+    #[test]
+    fn weights_are_one_file_or_the_shards_of_an_index() {
+        assert_eq!(found(&[(INDEX, MAP), (WEIGHTS, "")]).unwrap(), [WEIGHTS]);
+        let shards = ["model-1.safetensors", "model-2.safetensors"];
+        assert_eq!(found(&[(INDEX, MAP), ("pytorch_model.bin", "")]).unwrap(), shards);
+    }
+
+    #[test]
+    fn weights_in_another_form_are_named_with_the_way_out() {
+        for (name, form) in [
+            ("pytorch_model.bin", "pickled by PyTorch"),
+            ("pytorch_model-00001-of-00002.bin", "pickled by PyTorch"),
+            ("tf_model.h5", "those of TensorFlow"),
+        ] {
+            let error = found(&[("config.json", "{}"), (name, "")]).unwrap_err();
+            for part in [name, form, "expected model.safetensors; ", "ElectraForPreTraining.from_pretrained("]
+            {
+                assert!(error.contains(part), "{part:?} is not in: {error}");
+            }
+        }
+        assert!(found(&[("config.json", "{}")]).unwrap_err().contains("has no weights: neither"));
+    }
+
+    #[test]
+    fn an_index_that_leads_nowhere_is_refused() {
+        for (index, what) in [
+            ("{}", "weight_map"),
+            (r#"{"weight_map": {}}"#, "its weight_map is empty"),
+            (
+                r#"{"weight_map": {"a": "../model.safetensors"}}"#,
+                "\"../model.safetensors\" is no name of a file",
+            ),
+        ] {
+            let error = found(&[(INDEX, index)]).unwrap_err();
+            assert!(error.contains(INDEX) && error.contains(what), "{error}");
+        }
+    }
+}
