@@ -47,6 +47,7 @@ impl AlignedSentence {
 /// Aligns sentence after sentence; words seen before are not normalised again.
 pub struct Aligner<'t> {
     tokenizer: &'t Tokenizer,
+    has_added_tokens: bool,
     encoder: TextEncoder<'t>,
     coverage: Coverage,
 }
@@ -54,12 +55,17 @@ pub struct Aligner<'t> {
 impl<'t> Aligner<'t> {
     /// An aligner to the pieces of this tokenizer.
     pub fn new(tokenizer: &'t Tokenizer) -> Self {
-        Aligner { tokenizer, encoder: tokenizer.text_encoder(), coverage: Coverage::default() }
+        Aligner {
+            tokenizer,
+            has_added_tokens: tokenizer.has_added_tokens(),
+            encoder: tokenizer.text_encoder(),
+            coverage: Coverage::default(),
+        }
     }
 
     /// The pieces of these words, which are one sentence of the given document.
     ///
-    /// A special token written out as a word (`[MASK]`) becomes that token, as in transformers.
+    /// A special or added token written out as a word (`[MASK]`) becomes that token, as in transformers.
     pub fn align<S: AsRef<str>>(&mut self, words: &[S], document: usize) -> AlignedSentence {
         let mut sentence = AlignedSentence {
             pieces: Vec::with_capacity(words.len() * 2),
@@ -79,11 +85,15 @@ impl<'t> Aligner<'t> {
     }
 
     fn encode_word(&mut self, word: &str, pieces: &mut Vec<u32>) {
-        if SPECIAL_TOKENS.iter().any(|special| word.contains(special)) {
+        if self.has_added_tokens || SPECIAL_TOKENS.iter().any(|special| word.contains(special)) {
             // The fast encoder knows no special tokens.
             let encoding = self.tokenizer.encode_words(&[word], OffsetUnit::Bytes, None);
-            pieces.extend_from_slice(&encoding.ids[1..encoding.len() - 1]);
-            self.coverage.add_word(word.chars().count() as u64, false);
+            let found = &encoding.ids[1..encoding.len() - 1];
+            pieces.extend_from_slice(found);
+            if !found.is_empty() {
+                let is_unknown = found.iter().all(|&id| id == self.tokenizer.special().unk);
+                self.coverage.add_word(word.chars().count() as u64, is_unknown);
+            }
         } else {
             self.encoder.encode_into(word, pieces);
         }

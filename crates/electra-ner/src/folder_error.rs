@@ -8,6 +8,7 @@ use electra_model::hf::HfError;
 use electra_model::parameters::{LoadError, SafetensorsError};
 use electra_run::checkpoint::CheckpointError;
 use electra_run::nearby::folders_with;
+use electra_run::weight_files::WeightFilesError;
 use electra_text::wordpiece::TokenizerError;
 use thiserror::Error;
 
@@ -123,6 +124,9 @@ pub enum FolderError {
         /// What is wrong.
         source: HfError,
     },
+    /// No weights, or weights in a form that is not read.
+    #[error(transparent)]
+    WeightFiles(#[from] WeightFilesError),
     /// No safetensors file.
     #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Safetensors {
@@ -199,8 +203,8 @@ pub enum FolderError {
     },
     /// Decoding by a CRF without its scores.
     #[error(
-        "{0}: {SETTINGS} says decoding = \"crf\", but {CRF_SCORES} is missing; \
-         copy the folder again, or decode with argmax"
+        "{0}: the tagger decodes by a CRF, but {CRF_SCORES} is missing, which transformers does not save; copy \
+         it from the folder that fine-tuning wrote, or decode without it: electra predict --decoding argmax"
     )]
     NoCrf(PathBuf),
     /// Settings that contradict the labels.

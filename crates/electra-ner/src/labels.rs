@@ -7,35 +7,29 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::Sentence;
+use crate::scheme::{self, Role, Scheme, Tag, is_legal, parse};
 
 /// How a tagger marks the words of an entity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelScheme {
+    /// `I-` for all words, `B-` where an entity follows one of its own type.
+    Iob1,
     /// `B-` for the first word, `I-` for the others.
     #[default]
     Iob2,
     /// Also `E-` for the last word and `S-` for an entity of one word.
     Iobes,
-}
-
-/// What a label says about a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Outside,
-    Begin(String),
-    Inside(String),
-    End(String),
-    Single(String),
-    /// A name that belongs to no scheme, such as `LABEL_0` or a bare `PER`.
-    Unknown(String),
+    /// As IOBES, with the letters `L-` and `U-`.
+    Bilou,
+    /// As IOBES, with `M-` in the middle.
+    Bmes,
 }
 
 /// The labels of a tagger, numbered from 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelSet {
     names: Vec<String>,
-    parts: Vec<Part>,
     ids: HashMap<String, usize>,
     scheme: Option<LabelScheme>,
 }
@@ -67,12 +61,15 @@ pub enum LabelError {
 impl LabelSet {
     /// `O`, and the labels of each type in the order of their names, whatever the order of `types`.
     pub fn new<T: Into<String>>(types: impl IntoIterator<Item = T>, scheme: LabelScheme) -> Self {
-        let prefixes = match scheme {
-            LabelScheme::Iob2 => ["B", "I"].as_slice(),
-            LabelScheme::Iobes => &["B", "I", "E", "S"],
+        // As they have always been numbered, so that the same recipe gives the same classifier.
+        let letters = match scheme {
+            LabelScheme::Iob1 | LabelScheme::Iob2 => "BI",
+            LabelScheme::Iobes => "BIES",
+            LabelScheme::Bilou => "BILU",
+            LabelScheme::Bmes => "BMES",
         };
         let types: BTreeSet<String> = types.into_iter().map(Into::into).collect();
-        let of_type = |kind: &String| prefixes.iter().map(move |p| format!("{p}-{kind}")).collect::<Vec<_>>();
+        let of_type = |kind: &String| letters.chars().map(move |l| format!("{l}-{kind}")).collect::<Vec<_>>();
         let names = ["O".to_string()].into_iter().chain(types.iter().flat_map(of_type));
         let mut labels = Self::from_names(names.collect()).expect("types are a set");
         // Without a type there is nothing to tell the schemes apart by.
@@ -83,7 +80,8 @@ impl LabelSet {
     /// The labels of all types in `sentences`.
     pub fn of(sentences: &[Sentence], scheme: LabelScheme) -> Self {
         let tags = sentences.iter().flat_map(|sentence| &sentence.tags);
-        Self::new(tags.filter_map(|tag| Part::of(tag).kind().map(str::to_owned)), scheme)
+        let kind = |tag: &String| parse(tag).filter(|tag| tag.letter != 'O').map(|tag| tag.kind.to_owned());
+        Self::new(tags.filter_map(kind), scheme)
     }
 
     /// Labels with these names, in this order.
@@ -100,9 +98,8 @@ impl LabelSet {
                 return Err(LabelError::Repeated { name: name.clone(), first, second: id });
             }
         }
-        let parts: Vec<Part> = names.iter().map(|name| Part::of(name)).collect();
-        let scheme = scheme_of(&parts);
-        Ok(Self { names, parts, ids, scheme })
+        let scheme = scheme_of(&names);
+        Ok(Self { names, ids, scheme })
     }
 
     /// The labels in `id2label` of a `config.json`.
@@ -160,63 +157,64 @@ impl LabelSet {
 
     /// The entity type of label `id`; none for `O`. A name of no scheme is a type of its own.
     pub fn kind(&self, id: usize) -> Option<&str> {
-        self.parts[id].kind()
+        match self.tag(id) {
+            Some(tag) => (tag.letter != 'O').then_some(tag.kind),
+            None => Some(&self.names[id]),
+        }
+    }
+
+    /// What label `id` says about a word. One of no scheme goes on as long as it is repeated.
+    pub(crate) fn role(&self, id: usize) -> Role {
+        self.tag(id).map_or(Role::Inside, Tag::role)
+    }
+
+    /// Label `id`, taken apart. Where all labels together are of no scheme, `L-`, `U-` and `M-` are
+    /// the beginning of a name.
+    fn tag(&self, id: usize) -> Option<Tag<'_>> {
+        parse(&self.names[id]).filter(|tag| self.scheme.is_some() || "OBIES".contains(tag.letter))
     }
 
     /// The entity types, sorted.
     pub fn kinds(&self) -> Vec<&str> {
-        self.parts.iter().filter_map(Part::kind).collect::<BTreeSet<_>>().into_iter().collect()
+        let kinds: BTreeSet<&str> = (0..self.len()).filter_map(|id| self.kind(id)).collect();
+        kinds.into_iter().collect()
     }
 
-    /// The scheme, or none where the names follow neither: then any label may follow any other.
+    /// The scheme, or none where the names follow none: then any label may follow any other.
     pub fn scheme(&self) -> Option<LabelScheme> {
         self.scheme
+    }
+
+    /// The same labels read in a scheme that their names do not exclude: `B-` and `I-` of every
+    /// type are those of IOB1 as well.
+    pub fn read_as(mut self, scheme: LabelScheme) -> Option<Self> {
+        let letters = Scheme::from(scheme).letters();
+        let fits = |name: &String| parse(name).is_some_and(|t| t.letter == 'O' || letters.contains(t.letter));
+        self.names.iter().all(fits).then(|| {
+            self.scheme = Some(scheme);
+            self
+        })
     }
 
     /// The labels of a sentence with the IOB2 tags `tags`; none where the set has no such label,
     /// as happens to a type that only the development data has.
     pub fn encode(&self, tags: &[String]) -> Vec<Option<usize>> {
-        if self.scheme != Some(LabelScheme::Iobes) {
-            return tags.iter().map(|tag| self.id(tag)).collect();
+        let id = |tag: &String| self.id(tag);
+        match self.scheme {
+            None | Some(LabelScheme::Iob2) => tags.iter().map(id).collect(),
+            Some(scheme) => scheme::from_iob2(tags, scheme.into()).iter().map(id).collect(),
         }
-        let parts: Vec<Part> = tags.iter().map(|tag| Part::of(tag)).collect();
-        let continues = |i: usize| match (parts.get(i), i.checked_sub(1).map(|before| parts[before].kind())) {
-            (Some(Part::Inside(kind)), Some(before)) => before == Some(kind),
-            _ => false,
-        };
-        let label = |i: usize| {
-            let Some(kind) = parts[i].kind() else { return self.id("O") };
-            let prefix = match (continues(i), continues(i + 1)) {
-                (false, true) => "B",
-                (true, true) => "I",
-                (true, false) => "E",
-                (false, false) => "S",
-            };
-            self.id(&format!("{prefix}-{kind}"))
-        };
-        (0..tags.len()).map(label).collect()
     }
 
     /// The tags of a sentence with the labels `ids`: in IOB2, whichever scheme the tagger has. Of
-    /// IOBES labels in an order that the scheme does not know, each entity that span metrics see
-    /// is kept. Names of no scheme are given as they are.
+    /// labels in an order that the scheme does not know, each entity that span metrics see is kept.
+    /// Those of IOB2 and names of no scheme are given as they are.
     pub fn tags(&self, ids: &[usize]) -> Vec<String> {
-        if self.scheme != Some(LabelScheme::Iobes) {
-            return ids.iter().map(|&id| self.names[id].clone()).collect();
+        let names: Vec<&str> = ids.iter().map(|&id| self.names[id].as_str()).collect();
+        match self.scheme {
+            None | Some(LabelScheme::Iob2) => names.into_iter().map(str::to_owned).collect(),
+            Some(_) => scheme::to_iob2(&names).expect("labels of a scheme are its tags"),
         }
-        // The type of the entity that the next word may continue.
-        let mut open = None;
-        let tag = |&id: &usize| {
-            let part = &self.parts[id];
-            let kind = part.kind();
-            let begins = matches!(part, Part::Begin(_) | Part::Single(_)) || kind != open;
-            open = if matches!(part, Part::Begin(_) | Part::Inside(_)) { kind } else { None };
-            match kind {
-                None => "O".to_string(),
-                Some(kind) => format!("{}-{kind}", if begins { "B" } else { "I" }),
-            }
-        };
-        ids.iter().map(tag).collect()
     }
 
     /// How many words of `sentences` have each label, `[L]`. Words whose tag the set lacks are not
@@ -244,70 +242,51 @@ impl LabelSet {
 
     /// Whether a sentence may begin with label `id`.
     pub fn may_begin(&self, id: usize) -> bool {
-        self.scheme.is_none() || !matches!(self.parts[id], Part::Inside(_) | Part::End(_))
+        self.is_legal(None, Some(id))
     }
 
     /// Whether label `next` may follow label `id`.
     pub fn may_follow(&self, id: usize, next: usize) -> bool {
-        let continues = match &self.parts[next] {
-            Part::Inside(kind) | Part::End(kind) => Some(kind),
-            _ => None,
-        };
-        match (self.scheme, &self.parts[id]) {
-            (None, _) => true,
-            (Some(_), Part::Begin(kind) | Part::Inside(kind)) if continues.is_some() => {
-                continues == Some(kind)
-            }
-            (Some(LabelScheme::Iobes), Part::Begin(_) | Part::Inside(_)) => false,
-            (Some(_), _) => continues.is_none(),
-        }
+        self.is_legal(Some(id), Some(next))
     }
 
     /// Whether a sentence may end with label `id`.
     pub fn may_end(&self, id: usize) -> bool {
-        let is_open = matches!(self.parts[id], Part::Begin(_) | Part::Inside(_));
-        self.scheme != Some(LabelScheme::Iobes) || !is_open
+        self.is_legal(Some(id), None)
+    }
+
+    fn is_legal(&self, id: Option<usize>, next: Option<usize>) -> bool {
+        let tag = |id: usize| self.tag(id).expect("labels of a scheme are its tags");
+        self.scheme.is_none_or(|scheme| is_legal(id.map(tag), next.map(tag), scheme.into()))
     }
 }
 
-impl Part {
-    fn of(name: &str) -> Self {
-        if name == "O" {
-            return Self::Outside;
-        }
-        // As seqeval reads tags: the type is what stands behind the first `-`, `_` behind none.
-        let (prefix, kind) = name.split_once('-').unwrap_or((name, "_"));
-        let kind = kind.to_string();
-        match prefix {
-            "B" => Self::Begin(kind),
-            "I" => Self::Inside(kind),
-            "E" => Self::End(kind),
-            "S" => Self::Single(kind),
-            _ => Self::Unknown(name.to_string()),
-        }
-    }
-
-    fn kind(&self) -> Option<&str> {
-        match self {
-            Self::Outside => None,
-            Self::Begin(k) | Self::Inside(k) | Self::End(k) | Self::Single(k) | Self::Unknown(k) => Some(k),
+impl From<LabelScheme> for Scheme {
+    fn from(scheme: LabelScheme) -> Self {
+        match scheme {
+            LabelScheme::Iob1 => Scheme::Iob1,
+            LabelScheme::Iob2 => Scheme::Iob2,
+            LabelScheme::Iobes => Scheme::Iobes,
+            LabelScheme::Bilou => Scheme::Bilou,
+            LabelScheme::Bmes => Scheme::Bmes,
         }
     }
 }
 
-/// The scheme in which every one of these labels can occur.
-fn scheme_of(parts: &[Part]) -> Option<LabelScheme> {
-    let can_occur = |part: &Part| match part {
-        Part::Outside | Part::Begin(_) | Part::Single(_) => true,
-        // In IOB1 `I-` also begins an entity, and a type may have no `B-` at all.
-        Part::Inside(kind) | Part::End(kind) => parts.contains(&Part::Begin(kind.clone())),
-        Part::Unknown(_) => false,
-    };
-    if !parts.contains(&Part::Outside) || !parts.iter().all(can_occur) {
+/// The scheme whose tags all these labels are.
+fn scheme_of(names: &[String]) -> Option<LabelScheme> {
+    let tags: Vec<Tag<'_>> = names.iter().map(|name| parse(name)).collect::<Option<_>>()?;
+    let is = |letter: char, kind: &str| tags.iter().any(|tag| tag.letter == letter && tag.kind == kind);
+    if !is('O', "") {
         return None;
     }
-    let has_ends = parts.iter().any(|part| matches!(part, Part::End(_) | Part::Single(_)));
-    Some(if has_ends { LabelScheme::Iobes } else { LabelScheme::Iob2 })
+    // With `I-` alone for some type, that is how its entities begin.
+    let all_begin = tags.iter().all(|tag| tag.letter != 'I' || is('B', tag.kind));
+    let iob = if all_begin { LabelScheme::Iob2 } else { LabelScheme::Iob1 };
+    [iob, LabelScheme::Iobes, LabelScheme::Bilou, LabelScheme::Bmes].into_iter().find(|&scheme| {
+        let letters = Scheme::from(scheme).letters();
+        tags.iter().all(|tag| tag.letter == 'O' || letters.contains(tag.letter))
+    })
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use electra_model::hf;
+use electra_model::hf::{self, HfNetwork};
 use electra_model::networks::encoder_tensors;
 use electra_model::parameters::{self, NamedTensors};
 use electra_model::{ModelConfig, Precision};
 use electra_run::checkpoint;
+use electra_run::weight_files::weight_files;
 use electra_text::Tokenizer;
 use serde_json::Value;
 
@@ -34,6 +35,40 @@ pub struct Pretrained {
     pub encoder: NamedTensors,
     /// Its vocabulary.
     pub tokenizer: Tokenizer,
+    /// What stood on top of the encoder and is not a part of this, where it had learned something
+    /// else than pretraining's own objective.
+    pub left_behind: Option<LeftBehind>,
+}
+
+/// The head of a fine-tuned network, of which fine-tuning takes the encoder alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// transformers' name of the network's class.
+    pub class: &'static str,
+    /// The entity types that a tagger told apart.
+    pub kinds: Vec<String>,
+}
+
+impl LeftBehind {
+    fn of(tensors: &NamedTensors, config: &Value) -> Option<Self> {
+        let class = hf::class_of(tensors)?;
+        let labels = config.get("id2label").and_then(|table| LabelSet::from_id2label(table).ok());
+        let kinds = labels.iter().flat_map(LabelSet::kinds).map(str::to_owned).collect();
+        let is_fine_tuned = !["ElectraForPreTraining", "ElectraModel", "ElectraForMaskedLM"].contains(&class);
+        is_fine_tuned.then_some(Self { class, kinds })
+    }
+}
+
+impl std::fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let is_tagger = self.class == HfNetwork::Tagger.architecture();
+        let what = if is_tagger { "a tagger" } else { "a fine-tuned network" };
+        write!(f, "the model is {what} ({}): its classifier", self.class)?;
+        if is_tagger && !self.kinds.is_empty() {
+            write!(f, " of {}", self.kinds.join(", "))?;
+        }
+        f.write_str(" is left behind, and a new one is trained on its encoder")
+    }
 }
 
 impl Pretrained {
@@ -53,11 +88,13 @@ impl Pretrained {
         if !path.join(CONFIG).exists() {
             return Err(FolderError::no_model(path, &[RUN_CONFIG, CONFIG]));
         }
-        let config = read_sizes(path, &read_json(&path.join(CONFIG))?)?;
-        let tensors = read_tensors(&path.join(MODEL))?;
+        let json = read_json(&path.join(CONFIG))?;
+        let config = read_sizes(path, &json)?;
+        let tensors = read_foreign_tensors(path, &json, HfNetwork::Discriminator)?;
+        let left_behind = LeftBehind::of(&tensors, &json);
         let encoder = hf::import_encoder(tensors).map_err(FolderError::foreign(path))?;
         let tokenizer = read_tokenizer(path, &config)?;
-        Ok(Self { path: path.into(), config, encoder, tokenizer })
+        Ok(Self { path: path.into(), config, encoder, tokenizer, left_behind })
     }
 
     fn open_run(path: &Path) -> Result<Self, FolderError> {
@@ -74,7 +111,7 @@ impl Pretrained {
         };
         let encoder = encoder_tensors(tensors, &config);
         let tokenizer = read_tokenizer(&path.join("tokenizer"), &config)?;
-        Ok(Self { path: path.into(), config, encoder, tokenizer })
+        Ok(Self { path: path.into(), config, encoder, tokenizer, left_behind: None })
     }
 
     /// Refuses a window that the position table cannot hold.
@@ -134,6 +171,21 @@ pub(crate) fn read_tokenizer(folder: &Path, config: &ModelConfig) -> Result<Toke
 pub(crate) fn read_json(path: &Path) -> Result<Value, FolderError> {
     let bytes = fs::read(path).map_err(FolderError::read(path))?;
     serde_json::from_slice(&bytes).map_err(FolderError::json(path))
+}
+
+/// The weights of a transformers folder, in its names, from however many files they are in. `config`
+/// is the content of its `config.json`, and `network` what it is taken for if that does not say.
+pub(crate) fn read_foreign_tensors(
+    folder: &Path,
+    config: &Value,
+    network: HfNetwork,
+) -> Result<NamedTensors, FolderError> {
+    let class = hf::architecture(config).unwrap_or(network.architecture());
+    let mut tensors = NamedTensors::new();
+    for file in weight_files(folder, class)? {
+        tensors.extend(read_tensors(&file)?);
+    }
+    Ok(tensors)
 }
 
 pub(crate) fn read_tensors(path: &Path) -> Result<NamedTensors, FolderError> {

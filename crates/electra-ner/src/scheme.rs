@@ -33,11 +33,10 @@ use std::fmt;
 use serde::Serialize;
 
 pub use detect::{Place, SchemeError, detect, expect_scheme};
+pub(crate) use legal::is_legal;
 pub use legal::{Violation, violations};
 pub use tag::UnknownTag;
-pub(crate) use tag::{looks_like_tag, parse};
-
-use tag::{Role, Tag};
+pub(crate) use tag::{Role, Tag, looks_like_tag, parse};
 
 /// How the tokens of an entity are tagged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::folder_error::FolderError;
 use crate::labels::LabelSet;
-use crate::pretrained::{self, Pretrained};
+use crate::pretrained::{self, LeftBehind, Pretrained};
 use crate::tagger::{Tagger, TaggerShape};
 
 /// The network before the first step.
@@ -112,6 +112,14 @@ impl Start {
     /// That its pretraining was not finished, if it was not.
     pub fn warning(&self) -> Option<String> {
         warning(&self.path().display().to_string(), self.progress()?)
+    }
+
+    /// What its folder holds and fine-tuning does not go on with.
+    pub fn left_behind(&self) -> Option<&LeftBehind> {
+        match self {
+            Self::Pretrained(pretrained) => pretrained.left_behind.as_ref(),
+            Self::Scratch { .. } => None,
+        }
     }
 
     /// What it is called by: the folder of the model, or the recipe.

@@ -34,6 +34,10 @@ pub const SETTINGS: &str = "tagger.json";
 /// File of the CRF's scores.
 pub const CRF_SCORES: &str = "crf.safetensors";
 
+/// Key of `config.json` with a copy of [`SETTINGS`] where they are not what transformers does: it
+/// keeps the keys that it does not know when it saves a model again, and our files it does not.
+const SETTINGS_KEY: &str = "electra_tagger";
+
 /// The format of [`SETTINGS`] written here and the newest that can be read.
 const FORMAT: u32 = 1;
 
@@ -46,6 +50,14 @@ pub struct TaggerSettings {
     pub context: Context,
     /// Longest sequence of pieces, `[CLS]` and `[SEP]` among them.
     pub window: usize,
+}
+
+impl TaggerSettings {
+    /// How transformers uses every tagger of these sizes.
+    fn of_transformers(config: &ModelConfig) -> Self {
+        let window = config.max_position_embeddings;
+        Self { decoding: Decoding::Argmax, context: Context::Sentence, window }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +88,8 @@ pub struct TaggerFolder {
     pub tensors: NamedTensors,
     /// Its vocabulary.
     pub tokenizer: Tokenizer,
+    /// Whether the folder says nothing of its settings, which are those of transformers then.
+    pub is_assumed: bool,
 }
 
 impl TaggerFolder {
@@ -96,6 +110,7 @@ impl TaggerFolder {
             settings,
             tensors: collect(tagger),
             tokenizer,
+            is_assumed: false,
         }
     }
 
@@ -127,11 +142,13 @@ impl TaggerFolder {
         if !crf.is_empty() {
             write(CRF_SCORES, &parameters::to_safetensors(&crf, None))?;
         }
-        let TaggerSettings { decoding, context, window } = self.settings;
-        let scheme = self.labels.scheme();
-        let settings = SettingsFile { format: FORMAT, decoding, context, window, scheme };
-        write(SETTINGS, pretty(&settings).as_bytes())?;
+        write(SETTINGS, pretty(&self.settings_file()).as_bytes())?;
         write(CONFIG, pretty(&self.config_json()).as_bytes())
+    }
+
+    fn settings_file(&self) -> SettingsFile {
+        let TaggerSettings { decoding, context, window } = self.settings;
+        SettingsFile { format: FORMAT, decoding, context, window, scheme: self.labels.scheme() }
     }
 
     fn config_json(&self) -> Value {
@@ -145,17 +162,29 @@ impl TaggerFolder {
         config["id2label"] = self.labels.id2label();
         config["label2id"] = self.labels.label2id();
         config["pad_token_id"] = self.tokenizer.special().pad.into();
+        if self.settings != TaggerSettings::of_transformers(&self.config) {
+            config[SETTINGS_KEY] =
+                serde_json::to_value(self.settings_file()).expect("settings are plain data");
+        }
         let Value::Object(entries) = config else { unreachable!("a configuration is a table") };
         Value::Object(entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
     }
 
-    /// Reads a folder that [`write`](Self::write) or transformers wrote. Without our own file
-    /// words are decoded one by one, a sentence at a time, in windows as long as the position
-    /// table.
+    /// Reads a folder that [`write`](Self::write) or transformers wrote. Where it says nothing of its
+    /// settings words are decoded one by one, a sentence at a time, in windows as long as the
+    /// position table.
     ///
     /// # Errors
     /// What is missing or does not fit.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
+        Self::open_with(path, None)
+    }
+
+    /// The same with another way of decoding than the tagger was trained for.
+    ///
+    /// # Errors
+    /// What is missing or does not fit.
+    pub fn open_with(path: &Path, decoding: Option<Decoding>) -> Result<Self, FolderError> {
         if let Err(source) = path.metadata() {
             return Err(FolderError::Read { path: path.into(), source });
         }
@@ -170,12 +199,18 @@ impl TaggerFolder {
         let json = pretrained::read_json(&file)?;
         let config = pretrained::read_sizes(path, &json)?;
         let labels = json.get("id2label").ok_or_else(|| FolderError::NoLabels(path.into()))?;
-        let labels = LabelSet::from_id2label(labels)
+        let mut labels = LabelSet::from_id2label(labels)
             .map_err(|source| FolderError::Labels { path: file.clone(), source })?;
         let dropout = read_dropout(&file, &json)?;
-        let settings = read_settings(path, &config, &labels)?;
+        let found = read_settings(path, &json, &config, &mut labels)?;
+        let is_assumed = found.is_none();
+        let mut settings = found.unwrap_or_else(|| TaggerSettings::of_transformers(&config));
+        if is_assumed && is_there(&path.join(CRF_SCORES))? {
+            settings.decoding = Decoding::Crf;
+        }
+        settings.decoding = decoding.unwrap_or(settings.decoding);
 
-        let foreign = pretrained::read_tensors(&path.join(MODEL))?;
+        let foreign = pretrained::read_foreign_tensors(path, &json, HfNetwork::Tagger)?;
         let mut tensors = hf::import(foreign, HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
         if is_there(&path.join(CRF_SCORES))? {
             let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
@@ -184,7 +219,7 @@ impl TaggerFolder {
             return Err(FolderError::NoCrf(path.into()));
         }
         let tokenizer = pretrained::read_tokenizer(path, &config)?;
-        Ok(Self { path: path.into(), config, labels, dropout, settings, tensors, tokenizer })
+        Ok(Self { path: path.into(), config, labels, dropout, settings, tensors, tokenizer, is_assumed })
     }
 
     /// Whether the tagger has scores of sequences.
@@ -239,33 +274,40 @@ fn read_dropout(file: &Path, config: &Value) -> Result<TaggerDropout, FolderErro
     Ok(TaggerDropout { hidden, attention, classifier })
 }
 
+/// What the folder says of its settings, in our own file or in the copy that transformers keeps;
+/// among them the scheme in which `labels` are read, where their names leave that open.
 fn read_settings(
     folder: &Path,
+    model: &Value,
     config: &ModelConfig,
-    labels: &LabelSet,
-) -> Result<TaggerSettings, FolderError> {
-    let path = folder.join(SETTINGS);
-    if !is_there(&path)? {
-        let window = config.max_position_embeddings;
-        return Ok(TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window });
-    }
+    labels: &mut LabelSet,
+) -> Result<Option<TaggerSettings>, FolderError> {
+    let file = folder.join(SETTINGS);
+    let (path, json) = match model.get(SETTINGS_KEY) {
+        _ if is_there(&file)? => {
+            let json = pretrained::read_json(&file)?;
+            (file, json)
+        }
+        Some(copy) => (folder.join(CONFIG), copy.clone()),
+        None => return Ok(None),
+    };
     #[derive(Deserialize)]
     struct Format {
         format: u32,
     }
-    let json = pretrained::read_json(&path)?;
     let Format { format: found } = Format::deserialize(&json).map_err(FolderError::json(&path))?;
     if found > FORMAT {
         return Err(FolderError::Format { path, found, supported: FORMAT });
     }
     let file: SettingsFile = serde_json::from_value(json).map_err(FolderError::json(&path))?;
-    if file.scheme != labels.scheme() {
-        let found = scheme_name(file.scheme);
-        return Err(FolderError::Scheme { path, found, expected: scheme_name(labels.scheme()) });
+    // Labels of one scheme may be those of another as well; of no scheme, they were not known before.
+    if let Some(scheme) = file.scheme {
+        let (found, expected) = (scheme_name(Some(scheme)), scheme_name(labels.scheme()));
+        *labels = labels.clone().read_as(scheme).ok_or(FolderError::Scheme { path, found, expected })?;
     }
     check_window(folder, config, file.window)?;
     let SettingsFile { decoding, context, window, .. } = file;
-    Ok(TaggerSettings { decoding, context, window })
+    Ok(Some(TaggerSettings { decoding, context, window }))
 }
 
 /// Whether a file is there that need not be. One that cannot be looked at is not taken for none:
@@ -275,12 +317,7 @@ fn is_there(path: &Path) -> Result<bool, FolderError> {
 }
 
 fn scheme_name(scheme: Option<LabelScheme>) -> String {
-    match scheme {
-        Some(LabelScheme::Iob2) => "iob2",
-        Some(LabelScheme::Iobes) => "iobes",
-        None => "of no scheme",
-    }
-    .to_string()
+    scheme.map_or("of no scheme".into(), |scheme| Scheme::from(scheme).name().to_lowercase())
 }
 
 fn pretty(value: &impl Serialize) -> String {

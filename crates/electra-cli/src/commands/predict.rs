@@ -15,10 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
+use electra_ner::decode::Decoding;
 use electra_ner::predict::{
     Documents, Lossy, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence,
     TextForm,
 };
+use electra_ner::tagger_folder::SETTINGS;
 use electra_ner::words::{LineBreaks, SentenceSettings, TextError};
 use electra_ner::{LabelSet, TaggerFolder};
 use electra_run::record::thousands;
@@ -67,6 +69,9 @@ pub struct Predict {
     /// What divides the input into documents, for taggers that read a sentence with its neighbours
     #[arg(long, value_enum, default_value_t = DocumentsBy::Whole)]
     documents: DocumentsBy,
+    /// How labels are chosen, if not as the tagger was trained: for one whose CRF is lost, or to compare
+    #[arg(long, value_enum)]
+    decoding: Option<DecodingName>,
     /// Add byte_start and byte_end to the objects of --format json
     #[arg(long)]
     byte_offsets: bool,
@@ -107,6 +112,14 @@ enum Breaks {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum DecodingName {
+    /// The best label of each word, as transformers does
+    Argmax,
+    /// The best sequence that the scheme allows
+    Viterbi,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum DocumentsBy {
     /// The input is one document
     Whole,
@@ -141,7 +154,19 @@ impl Predict {
         }
         use_threads(self.threads)?;
         let device = self.device.open()?;
-        let folder = TaggerFolder::open(&self.model)?;
+        let decoding = self.decoding.map(|name| match name {
+            DecodingName::Argmax => Decoding::Argmax,
+            DecodingName::Viterbi => Decoding::Viterbi,
+        });
+        let folder = TaggerFolder::open_with(&self.model, decoding)?;
+        if folder.is_assumed {
+            eprintln!(
+                "note: {} has no {SETTINGS}: it is used as transformers does, each word labelled by itself and each \
+                 sentence read alone, in windows of {} pieces; a CRF or document context of its training is lost",
+                self.model.display(),
+                folder.settings.window
+            );
+        }
         let predictor = Predictor::new(&folder, &device).map_err(|error| match error {
             PredictorError::Folder(error) => error.into(),
             PredictorError::Window { .. } => Failure::new(error, "fine-tune with a longer window"),

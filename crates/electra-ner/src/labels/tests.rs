@@ -72,7 +72,7 @@ fn the_schemes_say_what_may_follow_what() {
 
 #[test]
 fn names_of_no_scheme_forbid_nothing() {
-    for names in ["LABEL_0 LABEL_1", "O PER", "O B-LOC I-LOC I-PER", "B-PER I-PER"] {
+    for names in ["LABEL_0 LABEL_1", "O PER", "O U-LOC B-PER S-PER M-LOC", "B-PER I-PER"] {
         let labels = LabelSet::from_names(strings(names)).unwrap();
         assert_eq!(labels.scheme(), None, "{names}");
         let last = labels.len() - 1;
@@ -103,4 +103,59 @@ fn tables_that_do_not_name_every_number_are_refused() {
     assert!(matches!(read(r#"{"0": 1}"#), LabelError::Table { .. }));
     let twice = LabelError::Repeated { name: "O".into(), first: 0, second: 1 };
     assert_eq!(read(r#"{"0": "O", "1": "O"}"#), twice);
+}
+
+#[test]
+fn labels_of_all_five_schemes_are_known_by_their_letters() {
+    let set = |names: &str| LabelSet::from_names(strings(names)).unwrap();
+    for (names, scheme, labels, tags) in [
+        ("I-LOC I-PER B-PER O", LabelScheme::Iob1, "I-LOC O I-PER I-PER B-PER", "B-LOC O B-PER I-PER B-PER"),
+        ("O B-PER I-PER B-LOC", LabelScheme::Iob2, "B-LOC O B-PER I-PER B-PER", "B-LOC O B-PER I-PER B-PER"),
+        (
+            "O B-PER E-PER S-LOC S-PER",
+            LabelScheme::Iobes,
+            "S-LOC O B-PER E-PER S-PER",
+            "B-LOC O B-PER I-PER B-PER",
+        ),
+        (
+            "O B-PER L-PER U-LOC U-PER",
+            LabelScheme::Bilou,
+            "U-LOC O B-PER L-PER U-PER",
+            "B-LOC O B-PER I-PER B-PER",
+        ),
+        (
+            "O B-PER M-PER E-PER S-LOC S-PER",
+            LabelScheme::Bmes,
+            "S-LOC O B-PER E-PER S-PER",
+            "B-LOC O B-PER I-PER B-PER",
+        ),
+    ] {
+        let set = set(names);
+        assert_eq!(set.scheme(), Some(scheme), "{names}");
+        assert_eq!(set.kinds(), ["LOC", "PER"], "{names}");
+        let ids: Vec<usize> = strings(labels).iter().map(|name| set.id(name).unwrap()).collect();
+        assert_eq!(set.tags(&ids), strings(tags), "{names}");
+        assert_eq!(set.encode(&strings(tags)), ids.into_iter().map(Some).collect::<Vec<_>>(), "{names}");
+    }
+    // A set of types alone keeps names that only look like tags of another scheme.
+    assert_eq!(set("O U-boat L-dopa PER").kinds(), ["L-dopa", "PER", "U-boat"]);
+}
+
+#[test]
+fn a_set_for_training_is_of_its_scheme_and_reads_back_as_it() {
+    for scheme in
+        [LabelScheme::Iob1, LabelScheme::Iob2, LabelScheme::Iobes, LabelScheme::Bilou, LabelScheme::Bmes]
+    {
+        let labels = LabelSet::new(["PER", "LOC"], scheme);
+        let tags = strings("B-PER I-PER I-PER B-PER B-LOC I-LOC O B-LOC");
+        let ids: Vec<usize> = labels.encode(&tags).into_iter().map(Option::unwrap).collect();
+        assert_eq!(labels.tags(&ids), tags, "{scheme:?}");
+        let legal = labels.may_begin(ids[0])
+            && ids.windows(2).all(|pair| labels.may_follow(pair[0], pair[1]))
+            && labels.may_end(ids[7]);
+        assert!(legal, "{scheme:?}");
+        let read = LabelSet::from_id2label(&labels.id2label()).unwrap();
+        assert_eq!(read.read_as(scheme), Some(labels), "{scheme:?}");
+    }
+    assert_eq!(LabelSet::new(["PER"], LabelScheme::Bilou).read_as(LabelScheme::Iobes), None);
 }

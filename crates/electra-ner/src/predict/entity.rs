@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::decode::Decision;
 use crate::labels::LabelSet;
+use crate::scheme::Role;
 
 /// A run of words that is an entity.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +18,8 @@ pub struct Entity {
     pub score: f64,
 }
 
-/// The entities of a sentence. They begin where `conlleval` has them begin: at `B` and `S`, behind
-/// `E` and `S`, and where the type changes. A label without a prefix is a type of its own, and
+/// The entities of a sentence. They begin where `conlleval` has them begin: at `B`, `S` and `U`,
+/// behind `E`, `L`, `S` and `U`, and where the type changes. A label without a prefix is a type of its own, and
 /// neighbours with the same one are one entity.
 pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
     let mut entities: Vec<Entity> = Vec::new();
@@ -29,9 +30,9 @@ pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
             is_open = false;
             continue;
         };
-        let prefix = prefix(&labels.names()[decision.label]);
+        let role = labels.role(decision.label);
         match entities.last_mut() {
-            Some(last) if is_open && last.kind == kind && !matches!(prefix, Some('B' | 'S')) => {
+            Some(last) if is_open && last.kind == kind && !matches!(role, Role::Begin | Role::Single) => {
                 last.words.end = word + 1;
                 last.score += decision.probability;
             }
@@ -41,18 +42,12 @@ pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
                 score: decision.probability,
             }),
         }
-        is_open = !matches!(prefix, Some('E' | 'S'));
+        is_open = matches!(role, Role::Begin | Role::Inside);
     }
     for entity in &mut entities {
         entity.score /= entity.words.len() as f64;
     }
     entities
-}
-
-/// The letter in front of the type, if the label has one.
-fn prefix(label: &str) -> Option<char> {
-    let mut letters = label.split('-').next()?.chars();
-    letters.next().filter(|_| letters.next().is_none())
 }
 
 #[cfg(test)]
@@ -75,6 +70,13 @@ mod tests {
         let iobes = ["O", "B-A", "I-A", "E-A", "S-A"];
         assert_eq!(found(&iobes, "B-A I-A E-A I-A S-A"), ["0..3 A", "3..4 A", "4..5 A"]);
         assert_eq!(found(&iobes, "S-A E-A E-A O I-A"), ["0..1 A", "1..2 A", "2..3 A", "4..5 A"]);
+        let bilou = ["O", "B-A", "I-A", "L-A", "U-A", "U-B"];
+        assert_eq!(found(&bilou, "U-B O U-A B-A L-A"), ["0..1 B", "2..3 A", "3..5 A"]);
+        assert_eq!(found(&bilou, "B-A I-A L-A I-A U-A"), ["0..3 A", "3..4 A", "4..5 A"]);
+        let bmes = ["O", "B-A", "M-A", "E-A", "S-A"];
+        assert_eq!(found(&bmes, "B-A M-A E-A M-A S-A"), ["0..3 A", "3..4 A", "4..5 A"]);
+        let iob1 = ["O", "I-A", "B-A", "I-B"];
+        assert_eq!(found(&iob1, "I-A I-A B-A I-A I-B O I-B"), ["0..2 A", "2..4 A", "4..5 B", "6..7 B"]);
     }
 
     #[test]

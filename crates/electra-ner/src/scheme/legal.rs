@@ -39,7 +39,7 @@ pub fn violations<S: AsRef<str>>(tags: &[S], scheme: Scheme) -> Result<Vec<Viola
 }
 
 /// Whether `now` may follow `before`; `None` stands for the edges of a sentence.
-fn is_legal(before: Option<Tag<'_>>, now: Option<Tag<'_>>, scheme: Scheme) -> bool {
+pub(crate) fn is_legal(before: Option<Tag<'_>>, now: Option<Tag<'_>>, scheme: Scheme) -> bool {
     let same = matches!((before, now), (Some(b), Some(n)) if b.kind == n.kind);
     let role = now.map_or(Role::Outside, Tag::role);
     match scheme {

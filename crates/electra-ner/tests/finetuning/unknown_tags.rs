@@ -58,3 +58,25 @@ fn a_window_longer_than_the_position_table_is_refused() {
     let error = finish(&recipe(&["input.window=25"]), &splits(), folder.path()).unwrap_err().to_string();
     assert!(error.contains("at most 24 pieces") && error.contains("window is 25"), "{error}");
 }
+
+#[test]
+fn context_of_documents_that_are_not_marked_is_told_and_the_card_says_what_transformers_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let one: Vec<_> = sentences().into_iter().take(6).collect();
+    let unmarked = |name: &str| Split::new(Path::new(name), one.clone());
+    let changes = ["input.context=\"document\"", "labels.decoding=\"crf\"", "train.epochs=1"];
+    let mut stopper = Stopper::after(None);
+    let of_two = Splits { train: unmarked("train.conll"), ..splits() };
+    stopper.run(&recipe(&changes), &of_two, folder.path());
+    let note = &stopper.notes[0];
+    assert!(note.contains("but train.conll has no boundaries of documents"), "{note}");
+    let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
+    for part in ["together with its neighbours in the document", "the folder lacks `crf.safetensors`"] {
+        assert!(card.contains(part), "{part:?} is not in\n{card}");
+    }
+
+    let marked = tempfile::tempdir().unwrap();
+    let mut stopper = Stopper::after(None);
+    stopper.run(&recipe(&changes), &splits(), marked.path());
+    assert!(!stopper.notes.iter().any(|note| note.contains("boundaries")), "{:?}", stopper.notes);
+}

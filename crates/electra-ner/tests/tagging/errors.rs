@@ -115,7 +115,10 @@ fn a_generator_is_no_source_for_a_tagger() {
 fn files_that_do_not_belong_together_are_refused() {
     let folder = own_folder();
     fs::remove_file(folder.path().join("crf.safetensors")).unwrap();
-    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["crf.safetensors is missing", "argmax"]);
+    assert_says(
+        TaggerFolder::open(folder.path()).unwrap_err(),
+        &["crf.safetensors is missing", "--decoding argmax"],
+    );
 
     let folder = own_folder();
     change(&folder.path().join("tagger.json"), |json| json["scheme"] = "iobes".into());
@@ -151,4 +154,41 @@ fn files_that_do_not_belong_together_are_refused() {
     for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
         assert_says(error.unwrap(), &["model.safetensors", "not a whole"]);
     }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_refused_with_tensor_and_place() {
+    let folder = tagger_folder();
+    let weights = folder.path().join("model.safetensors");
+    let read = || electra_model::parameters::from_safetensors(&fs::read(&weights).unwrap()).unwrap();
+    let name = "electra.encoder.layer.1.attention.self.query.bias";
+    let mut tensors = read();
+    let mut values: Vec<f32> = tensors[name].iter::<f32>().collect();
+    values[7] = f32::NAN;
+    let shape = tensors[name].shape().to_vec();
+    tensors.insert(name.into(), TensorData::new(values, shape));
+    fs::write(&weights, electra_model::parameters::to_safetensors(&tensors, None)).unwrap();
+    for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
+        assert_says(
+            error.unwrap(),
+            &["model.safetensors", &format!("{name} is NaN at [7]"), "; take an earlier"],
+        );
+    }
+}
+
+#[test]
+fn weights_of_another_form_or_class_are_named_with_the_way_out() {
+    let folder = tagger_folder();
+    let [whole, pickled] = ["model.safetensors", "pytorch_model.bin"].map(|name| folder.path().join(name));
+    fs::rename(whole, pickled).unwrap();
+    for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
+        let parts = ["pytorch_model.bin", "ElectraForTokenClassification.from_pretrained", "save_pretrained"];
+        assert_says(error.unwrap(), &parts);
+    }
+    let discriminator = discriminator_folder();
+    change(&discriminator.path().join("config.json"), |json| {
+        json["id2label"] = serde_json::json!({"0": "O"})
+    });
+    let parts = ["holds an ElectraForPreTraining", "ElectraForTokenClassification; fine-tune it first"];
+    assert_says(TaggerFolder::open(discriminator.path()).unwrap_err(), &parts);
 }

@@ -183,10 +183,101 @@ fn an_encoder_is_read_from_a_run_its_checkpoints_and_every_class_of_transformers
         fs::write(folder.path().join("model.safetensors"), to_safetensors(&tensors, None)).unwrap();
         let found = Pretrained::open(folder.path()).unwrap();
         assert_eq!(found.encoder, expected, "{class}");
+        let is_tagger = class == "ElectraForTokenClassification";
+        assert_eq!(found.left_behind.is_some(), is_tagger, "{class}");
         let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
         let tagger = found.tagger(&labels, true, 1, &Device::flex(), Precision::F32).unwrap();
         let mut encoder = collect(&tagger);
         encoder.retain(|path, _| expected.contains_key(path));
         assert_eq!(encoder, expected, "{class}");
     }
+}
+
+/// A folder as transformers saves it again: with the configuration that it read, and none of our files.
+fn saved_again(folder: &Path) {
+    fs::remove_file(folder.join("tagger.json")).unwrap();
+    let _ = fs::remove_file(folder.join("crf.safetensors"));
+}
+
+#[test]
+fn settings_outlive_transformers_and_a_lost_crf_is_not_passed_over() {
+    let temporary = tempfile::tempdir().unwrap();
+    let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
+    let write = |name: &str, decoding| {
+        let crf = decoding == Decoding::Crf;
+        let tagger = tagger(&labels, crf, 4, &Device::flex());
+        let shape = TaggerShape { config: &config(), labels: &labels, crf };
+        let path = temporary.path().join(name);
+        let settings = TaggerSettings { decoding, ..SETTINGS };
+        TaggerFolder::new(&path, &tagger, shape, DROPOUT, settings, tokenizer(90)).write().unwrap();
+        saved_again(&path);
+        path
+    };
+    let document = TaggerFolder::open(&write("document", Decoding::Viterbi)).unwrap();
+    assert_eq!(document.settings, TaggerSettings { decoding: Decoding::Viterbi, ..SETTINGS });
+    assert!(!document.is_assumed);
+
+    let crf = write("crf", Decoding::Crf);
+    let error = TaggerFolder::open(&crf).unwrap_err().to_string();
+    assert!(error.contains("decodes by a CRF, but crf.safetensors is missing"), "{error}");
+    let without = TaggerFolder::open_with(&crf, Some(Decoding::Argmax)).unwrap();
+    assert_eq!(without.settings, TaggerSettings { decoding: Decoding::Argmax, ..SETTINGS });
+    // Where not even the configuration knows, it is said that nobody knows.
+    let mut json = json(&crf.join("config.json"));
+    json.as_object_mut().unwrap().remove("electra_tagger").unwrap();
+    fs::write(crf.join("config.json"), json.to_string()).unwrap();
+    assert!(TaggerFolder::open(&crf).unwrap().is_assumed);
+}
+
+#[test]
+fn a_tagger_of_any_scheme_comes_back_with_it() {
+    for scheme in
+        [LabelScheme::Iob1, LabelScheme::Iob2, LabelScheme::Iobes, LabelScheme::Bilou, LabelScheme::Bmes]
+    {
+        let temporary = tempfile::tempdir().unwrap();
+        let labels = LabelSet::new(["LOC", "PER"], scheme);
+        let tagger = tagger(&labels, true, 4, &Device::flex());
+        let shape = TaggerShape { config: &config(), labels: &labels, crf: true };
+        let path = temporary.path();
+        TaggerFolder::new(path, &tagger, shape, DROPOUT, SETTINGS, tokenizer(90)).write().unwrap();
+        assert_eq!(TaggerFolder::open(path).unwrap().labels, labels, "{scheme:?}");
+        // Before the others were known their labels were of no scheme.
+        let mut settings = json(&path.join("tagger.json"));
+        settings["scheme"] = Value::Null;
+        fs::write(path.join("tagger.json"), settings.to_string()).unwrap();
+        assert!(TaggerFolder::open(path).is_ok(), "{scheme:?}");
+    }
+}
+
+#[test]
+fn weights_in_shards_are_the_weights() {
+    let whole = transformers_folder(&fixture("hf_tiny_ner"));
+    let expected = TaggerFolder::open(whole.path()).unwrap().tensors;
+    let encoder = Pretrained::open(whole.path()).unwrap().encoder;
+    let mut shards = [NamedTensors::new(), NamedTensors::new()];
+    let mut map = serde_json::Map::new();
+    for (at, (name, data)) in tensors(whole.path()).into_iter().enumerate() {
+        map.insert(name.clone(), format!("model-0000{}-of-00002.safetensors", at % 2 + 1).into());
+        shards[at % 2].insert(name, data);
+    }
+    for (at, shard) in shards.iter().enumerate() {
+        let name = format!("model-0000{}-of-00002.safetensors", at + 1);
+        fs::write(whole.path().join(name), to_safetensors(shard, Some(("format", "pt")))).unwrap();
+    }
+    let index = serde_json::json!({"metadata": {"total_size": 1}, "weight_map": map});
+    fs::write(whole.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
+    fs::remove_file(whole.path().join("model.safetensors")).unwrap();
+    assert_eq!(TaggerFolder::open(whole.path()).unwrap().tensors, expected);
+    let found = Pretrained::open(whole.path()).unwrap();
+    assert_eq!(found.encoder, encoder);
+    let told = found.left_behind.unwrap().to_string();
+    assert!(told.starts_with("the model is a tagger (ElectraForTokenClassification)"), "{told}");
+    assert!(
+        told.contains("classifier of LABEL_0, LABEL_1, LABEL_2, LABEL_3, LABEL_4 is left behind"),
+        "{told}"
+    );
+
+    fs::remove_file(whole.path().join("model-00002-of-00002.safetensors")).unwrap();
+    let error = TaggerFolder::open(whole.path()).unwrap_err().to_string();
+    assert!(error.contains("cannot read") && error.contains("model-00002-of-00002.safetensors"), "{error}");
 }

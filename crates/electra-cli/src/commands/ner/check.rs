@@ -7,17 +7,23 @@ use std::process::ExitCode;
 use clap::Args;
 use electra_ner::check::{CheckOptions, Measure, Role, Split, check};
 use electra_ner::read::read;
+use electra_ner::start::Start;
 use electra_text::Tokenizer;
 
 use super::findings;
 use super::reading::ReadArguments;
+use crate::commands::finetune::ModelArgument;
 use crate::failure::Failure;
+
+/// Window of the default recipe of fine-tuning.
+const DEFAULT_WINDOW: usize = 128;
 
 /// Look a data set over: schemes, types, invalid tags, lengths, duplicates, leaks
 #[derive(Args)]
 #[command(after_help = "Examples:
   electra ner check train.conll dev.conll test.conll
   electra ner check --train a.jsonl.gz --test b.jsonl.gz --tokenizer runs/tiny/tokenizer
+  electra ner check train.conll dev.conll --model runs/tiny
   electra ner check old.txt --encoding cp1252 --json | jq .splits[0].invalid_transitions
 
 Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" and \
@@ -36,9 +42,12 @@ pub struct CheckCommand {
     /// File to report; may be repeated
     #[arg(long, value_name = "F")]
     test: Vec<PathBuf>,
-    /// Positions of the model, `[CLS]` and `[SEP]` included
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    window: usize,
+    /// Positions of the model, `[CLS]` and `[SEP]` included [default: 128, or those of --model if it has fewer]
+    #[arg(long, value_name = "N")]
+    window: Option<usize>,
+    /// Measure in the pieces of this model: a run, a folder of transformers, or scratch:RUN
+    #[arg(long, value_name = "RUN|DIR", conflicts_with = "tokenizer")]
+    model: Option<ModelArgument>,
     /// Measure lengths in this tokenizer's pieces, not in words: its folder, a tokenizer.json or a vocab.txt
     #[arg(long, value_name = "DIR")]
     tokenizer: Option<PathBuf>,
@@ -62,14 +71,18 @@ impl CheckCommand {
     /// If a file cannot be read for sure.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let options = self.reading.options();
-        let tokenizer = self.tokenizer.as_ref().map(Tokenizer::load).transpose()?;
+        let start = self.model.as_ref().map(|model| model.open(None)).transpose()?;
+        let alone = self.tokenizer.as_ref().map(Tokenizer::load).transpose()?;
+        let tokenizer = start.as_ref().map(Start::tokenizer).or(alone.as_ref());
+        let positions = start.as_ref().map_or(DEFAULT_WINDOW, |start| start.config().max_position_embeddings);
+        let window = self.window.unwrap_or(positions.min(DEFAULT_WINDOW));
         let splits = self
             .named()?
             .into_iter()
             .map(|(name, role, path)| read(&path, &options).map(|data| Split { name, role, data }))
             .collect::<Result<Vec<_>, _>>()?;
-        let measure = tokenizer.as_ref().map_or(Measure::Words, Measure::Pieces);
-        let report = check(&splits, &CheckOptions { window: self.window, measure, longest: self.longest });
+        let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
+        let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
