@@ -239,7 +239,8 @@ impl<'a> Run<'a> {
         let weights = steps.loss.unequal_weights(&task.labels);
         let weights =
             (!weights.is_empty()).then(|| format!("words count in the loss as {}", weights.join(", ")));
-        let notes: Vec<String> = told.into_iter().chain(notes::notes(task, splits)).chain(notes).chain(weights).collect();
+        let notes: Vec<String> =
+            told.into_iter().chain(notes::notes(task, splits)).chain(notes).chain(weights).collect();
         let started = Instant::now();
         let mut run = Self {
             task,
