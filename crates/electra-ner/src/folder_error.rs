@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::labels::LabelError;
 use crate::pretrained::{CONFIG, MODEL, RUN_CONFIG};
-use crate::tagger_folder::{CRF_SCORES, SETTINGS};
+use crate::tagger_folder::CRF_SCORES;
 
 /// A folder from which no tagger can be had.
 #[derive(Debug, Error)]

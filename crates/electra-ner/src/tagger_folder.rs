@@ -25,6 +25,7 @@ use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
 use crate::labels::{LabelScheme, LabelSet};
 use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
+use crate::scheme::Scheme;
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
 
 pub use crate::window::Context;
