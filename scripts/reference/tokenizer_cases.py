@@ -93,7 +93,7 @@ def cases():
         "ideographs in one piece": {"do_lower_case": True, "tokenize_chinese_chars": False},
         "do_basic_tokenize false": {"do_lower_case": True, "do_basic_tokenize": False},
         "never_split": {"do_lower_case": True, "never_split": ["covid"]},
-        "never_split null": {"do_lower_case": True, "never_split": None, "do_basic_tokenize": True},
+        "nothing in never_split": {"do_lower_case": True, "never_split": None, "do_basic_tokenize": True},
         "max_input_chars_per_word": {"do_lower_case": True, "max_input_chars_per_word": 200},
         "split_special_tokens": {"do_lower_case": True, "split_special_tokens": True},
         "model_max_length": {"do_lower_case": True, "model_max_length": 4, "padding_side": "left"},

@@ -220,8 +220,8 @@ pub enum SafetensorsError {
     },
     /// A weight that is no number.
     #[error(
-        "{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold: the model has diverged or \
-         the file is damaged; take an earlier checkpoint, or copy the file again"
+        "{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold (of a run that went out of \
+         bounds, take an earlier checkpoint)"
     )]
     NotFinite {
         /// Name of the tensor.

@@ -185,12 +185,12 @@ impl LabelSet {
         self.scheme
     }
 
-    /// The same labels read in a scheme that their names do not exclude: `B-` and `I-` of every
-    /// type are those of IOB1 as well.
+    /// The same labels read in a scheme that their names leave open: `B-` and `I-` of every type are
+    /// those of IOB1 as well.
     pub fn read_as(mut self, scheme: LabelScheme) -> Option<Self> {
-        let letters = Scheme::from(scheme).letters();
-        let fits = |name: &String| parse(name).is_some_and(|t| t.letter == 'O' || letters.contains(t.letter));
-        self.names.iter().all(fits).then(|| {
+        let all = Self::new(self.kinds(), scheme);
+        let is_whole = all.len() == self.len() && all.names.iter().all(|name| self.ids.contains_key(name));
+        (is_whole || self.scheme == Some(scheme)).then(|| {
             self.scheme = Some(scheme);
             self
         })

@@ -171,7 +171,7 @@ fn weights_that_are_no_numbers_are_refused_with_tensor_and_place() {
     for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
         assert_says(
             error.unwrap(),
-            &["model.safetensors", &format!("{name} is NaN at [7]"), "; take an earlier"],
+            &["model.safetensors", &format!("{name} is NaN at [7]"), "take an earlier"],
         );
     }
 }
