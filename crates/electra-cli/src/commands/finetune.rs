@@ -119,7 +119,7 @@ pub enum ModelArgument {
 
 impl ModelArgument {
     /// Reads the argument; a folder may have any name.
-    fn read(argument: &OsStr) -> Result<Self, String> {
+    pub fn read(argument: &OsStr) -> Result<Self, String> {
         let Some(text) = argument.to_str() else {
             return match argument.as_encoded_bytes().starts_with(b"scratch:") {
                 true => {

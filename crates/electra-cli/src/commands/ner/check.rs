@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use electra_ner::check::{CheckOptions, Measure, Role, Split, check};
 use electra_ner::read::read;
 use electra_ner::start::Start;
@@ -46,7 +47,12 @@ pub struct CheckCommand {
     #[arg(long, value_name = "N")]
     window: Option<usize>,
     /// Measure in the pieces of this model: a run, a folder of transformers, or scratch:RUN
-    #[arg(long, value_name = "RUN|DIR", conflicts_with = "tokenizer")]
+    #[arg(
+        long,
+        value_name = "RUN|DIR",
+        conflicts_with = "tokenizer",
+        value_parser = OsStringValueParser::new().try_map(|text| ModelArgument::read(&text))
+    )]
     model: Option<ModelArgument>,
     /// Measure lengths in this tokenizer's pieces, not in words: its folder, a tokenizer.json or a vocab.txt
     #[arg(long, value_name = "DIR")]
