@@ -284,8 +284,9 @@ fn read_settings(
     labels: &mut LabelSet,
 ) -> Result<Option<TaggerSettings>, FolderError> {
     let file = folder.join(SETTINGS);
+    let is_copy = !is_there(&file)?;
     let (path, json) = match model.get(SETTINGS_KEY) {
-        _ if is_there(&file)? => {
+        _ if !is_copy => {
             let json = pretrained::read_json(&file)?;
             (file, json)
         }
@@ -302,9 +303,15 @@ fn read_settings(
     }
     let file: SettingsFile = serde_json::from_value(json).map_err(FolderError::json(&path))?;
     // Labels of one scheme may be those of another as well; of no scheme, they were not known before.
-    if let Some(scheme) = file.scheme {
-        let (found, expected) = (scheme_name(Some(scheme)), scheme_name(labels.scheme()));
-        *labels = labels.clone().read_as(scheme).ok_or(FolderError::Scheme { path, found, expected })?;
+    match file.scheme.map(|scheme| (scheme, labels.clone().read_as(scheme))) {
+        None => {}
+        Some((_, Some(read))) => *labels = read,
+        // Somebody has trained the network on with other labels: what was copied is of another tagger.
+        Some(_) if is_copy => return Ok(None),
+        Some((scheme, None)) => {
+            let (found, expected) = (scheme_name(Some(scheme)), scheme_name(labels.scheme()));
+            return Err(FolderError::Scheme { path, found, expected });
+        }
     }
     check_window(folder, config, file.window)?;
     let SettingsFile { decoding, context, window, .. } = file;
