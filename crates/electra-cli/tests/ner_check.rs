@@ -3,7 +3,7 @@
 mod workbench;
 
 use serde_json::json;
-use workbench::{Workbench, assert_says};
+use workbench::{Workbench, assert_says, labelled};
 
 /// IOB1 with a shared sentence, a copy and a comment.
 const TRAIN: &str = "-DOCSTART- -X- O\n\nAnna NNP I-PER\nlives VBZ O\n\n# a comment\nRome NNP I-LOC\n\n\
@@ -72,6 +72,21 @@ fn a_tokenizer_measures_in_pieces() {
         (&report["unit"], &report["splits"][0]["too_long"]["sentences"]),
         (&json!("pieces"), &json!(1))
     );
+}
+
+#[test]
+fn a_model_measures_in_its_pieces_with_its_window_and_says_what_it_cannot_see() {
+    let bench = Workbench::with_data();
+    bench.succeed("pretrain recipe.toml --run pretrained --set train.steps=2 --set evaluate.every_steps=2");
+    bench.write("dev.conll", "安娜\tB-PER\n去\tO\n上海\tB-LOC\n");
+    bench.write("train.conll", labelled(0..20));
+    let report = bench.succeed("ner check train.conll dev.conll --model pretrained --json").json();
+    assert_eq!((&report["unit"], &report["window"]), (&json!("pieces"), &json!(32)));
+    let unknown = |split: usize| report["splits"][split]["coverage"]["unknown_words"].as_u64();
+    assert_eq!((unknown(0), unknown(1)), (Some(0), Some(5)));
+    let said = bench.succeed("ner check train.conll dev.conll --model pretrained").stdout;
+    assert_says(&said, &["! unknown     100.0 %"]);
+    assert_says(&bench.refuse("ner check dev.conll --model nowhere"), &["cannot read nowhere"]);
 }
 
 #[test]

@@ -1,13 +1,43 @@
 //! What is told before the first step, as it may not be what was meant.
 
 use super::task::Task;
+use crate::align::coverage;
 use crate::splits::{Split, Splits};
 use crate::window::Context;
 
 /// A sentence for each thing that is worth knowing about where fine-tuning starts and what it reads.
 pub(super) fn notes(task: &Task<'_>, splits: &Splits) -> Vec<String> {
     let left_behind = task.start.left_behind().map(ToString::to_string);
-    left_behind.into_iter().chain(one_document(task, splits)).collect()
+    left_behind.into_iter().chain(one_document(task, splits)).chain(unknown_words(task, splits)).collect()
+}
+
+/// How much of each split the vocabulary has no pieces for, where there is such.
+fn unknown_words(task: &Task<'_>, splits: &Splits) -> Option<String> {
+    let all = [("train", Some(&task.train)), ("dev", Some(&splits.dev)), ("test", splits.test.as_ref())];
+    let covered: Vec<_> = all
+        .into_iter()
+        .filter_map(|(name, split)| Some((name, coverage(&split?.sentences, task.start.tokenizer()))))
+        .collect();
+    if covered.iter().all(|(_, found)| found.unknown_words == 0) {
+        return None;
+    }
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let shares: Vec<String> = covered
+        .iter()
+        .map(|(name, found)| {
+            let [words, characters] =
+                [found.unknown_word_share(), found.unknown_character_share()].map(percent);
+            format!("{name} {words} ({characters})")
+        })
+        .collect();
+    let told =
+        format!("words of which the model sees nothing but [UNK] (their characters): {}", shares.join(", "));
+    let is_loud = covered.iter().any(|(_, found)| found.is_loud());
+    Some(if is_loud {
+        format!("WARNING: {told}; is the model of another language or script than the data?")
+    } else {
+        told
+    })
 }
 
 /// Files without boundaries of documents, where a document is what a sentence is shown with.

@@ -80,3 +80,24 @@ fn context_of_documents_that_are_not_marked_is_told_and_the_card_says_what_trans
     stopper.run(&recipe(&changes), &splits(), marked.path());
     assert!(!stopper.notes.iter().any(|note| note.contains("boundaries")), "{:?}", stopper.notes);
 }
+
+#[test]
+fn words_that_the_model_cannot_see_are_told_by_split_and_loudly_where_they_are_many() {
+    let run = |dev: Vec<electra_ner::Sentence>| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stopper = Stopper::after(None);
+        let dev = Split::new(Path::new("dev.conll"), dev);
+        let recipe = recipe(&["train.epochs=1"]);
+        stopper.run(&recipe, &Splits { dev, test: None, ..splits() }, folder.path());
+        let told = |note: &&String| note.contains("[UNK]");
+        stopper.notes.iter().find(told).cloned()
+    };
+    assert_eq!(run(sentences()), None);
+    // One of 44 words: none of its characters are seen, and all others are.
+    let mut few = sentences();
+    few.push(sentence("Smyrna", "B-LOC", 2));
+    let told = run(few).unwrap();
+    assert!(!told.contains("WARNING") && told.contains("train 0.0 % (0.0 %), dev "), "{told}");
+    let told = run(vec![sentence("安娜 去 london", "B-PER O B-LOC", 0)]).unwrap();
+    assert!(told.starts_with("WARNING") && told.contains("dev 75.0 % (33.3 %)"), "{told}");
+}
