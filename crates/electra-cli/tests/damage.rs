@@ -52,7 +52,8 @@ fn bench() -> Workbench {
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
     let shape = TaggerShape { config: &config, labels: &labels, crf: true };
     let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
-    let settings = TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 16 };
+    let settings =
+        TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 16, division: None };
     let path = bench.path("tagger");
     TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
     bench

@@ -4,7 +4,7 @@
 //! DIR/config.json          sizes, labels, dropout   ElectraForTokenClassification
 //!     model.safetensors    weights, in the names of transformers
 //!     vocab.txt ...        the tokenizer
-//!     tagger.json          decoding, context, window, scheme
+//!     tagger.json          decoding, context, window, scheme, division of text
 //!     crf.safetensors      scores of sequences, if decoding needs them
 //! ```
 
@@ -27,6 +27,7 @@ use crate::labels::{LabelScheme, LabelSet};
 use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
 use crate::scheme::Scheme;
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
+use crate::words::Division;
 
 pub use crate::window::Context;
 
@@ -39,8 +40,9 @@ pub const CRF_SCORES: &str = "crf.safetensors";
 /// keeps the keys that it does not know when it saves a model again, and our files it does not.
 const SETTINGS_KEY: &str = "electra_tagger";
 
-/// The format of [`SETTINGS`] written here and the newest that can be read.
-const FORMAT: u32 = 1;
+/// The format of [`SETTINGS`] written here and the newest that can be read. In the first nothing was
+/// said of the division of text.
+const FORMAT: u32 = 2;
 
 /// How a tagger was trained to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +53,15 @@ pub struct TaggerSettings {
     pub context: Context,
     /// Longest sequence of pieces, `[CLS]` and `[SEP]` among them.
     pub window: usize,
+    /// How the text of its training was divided; none where the folder does not say.
+    pub division: Option<Division>,
 }
 
 impl TaggerSettings {
     /// How transformers uses every tagger of these sizes.
     fn of_transformers(config: &ModelConfig) -> Self {
         let window = config.max_position_embeddings;
-        Self { decoding: Decoding::Argmax, context: Context::Sentence, window }
+        Self { decoding: Decoding::Argmax, context: Context::Sentence, window, division: None }
     }
 }
 
@@ -70,6 +74,8 @@ struct SettingsFile {
     window: usize,
     /// None where the labels follow no scheme.
     scheme: Option<LabelScheme>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    division: Option<Division>,
 }
 
 /// A tagger at rest.
@@ -148,8 +154,8 @@ impl TaggerFolder {
     }
 
     fn settings_file(&self) -> SettingsFile {
-        let TaggerSettings { decoding, context, window } = self.settings;
-        SettingsFile { format: FORMAT, decoding, context, window, scheme: self.labels.scheme() }
+        let TaggerSettings { decoding, context, window, division } = self.settings;
+        SettingsFile { format: FORMAT, decoding, context, window, scheme: self.labels.scheme(), division }
     }
 
     fn config_json(&self) -> Value {
@@ -314,8 +320,8 @@ fn read_settings(
         }
     }
     check_window(folder, config, file.window)?;
-    let SettingsFile { decoding, context, window, .. } = file;
-    Ok(Some(TaggerSettings { decoding, context, window }))
+    let SettingsFile { decoding, context, window, division, .. } = file;
+    Ok(Some(TaggerSettings { decoding, context, window, division }))
 }
 
 /// Whether a file is there that need not be. One that cannot be looked at is not taken for none:
