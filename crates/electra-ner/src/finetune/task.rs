@@ -79,7 +79,9 @@ pub fn check(
     for split in [Some(&splits.dev), splits.test.as_ref()].into_iter().flatten() {
         // What cannot be told apart in the file of predictions would end a run after its last step.
         let tags = split.sentences.iter().flat_map(|sentence| &sentence.tags);
-        predictions::check_tags(&split.path, tags.chain(labels.names()))?;
+        let left_out: Vec<String> =
+            split.left_out.iter().map(|entity| format!("B-{}", entity.kind)).collect();
+        predictions::check_tags(&split.path, tags.chain(labels.names()).chain(&left_out))?;
     }
     Ok(Checked { train, labels, weights, rates })
 }
