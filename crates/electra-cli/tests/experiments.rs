@@ -22,7 +22,7 @@ fn every_experiment_can_be_planned_before_its_data_is_built() {
     // What probes read, wherever it comes from: a plan reads it to refuse what fine-tuning would.
     std::fs::create_dir_all(bench.path("data/ner/wikigold")).unwrap();
     for split in ["train", "dev", "test"] {
-        bench.write(&format!("data/ner/wikigold/{split}.conll"), &format!("Ann B-PER\nhas O\n{split} O\n"));
+        bench.write(&format!("data/ner/wikigold/{split}.conll"), format!("Ann B-PER\nhas O\n{split} O\n"));
     }
     for folder in experiments() {
         let script =
