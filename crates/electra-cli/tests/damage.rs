@@ -149,6 +149,10 @@ fn settings_of_the_wrong_type_are_told_in_plain_words() {
     let settings = bench.read("tagger/tagger.json");
     for key in ["format", "decoding", "context", "window", "scheme"] {
         for value in [json!("x"), json!(3.5), json!([1]), json!({"a": 1}), json!(null)] {
+            // Labels that follow no scheme have none.
+            if key == "scheme" && value.is_null() {
+                continue;
+            }
             let mut wrong: serde_json::Value = serde_json::from_str(&settings).unwrap();
             wrong[key] = value.clone();
             bench.write("tagger/tagger.json", wrong.to_string());
@@ -192,7 +196,10 @@ fn compressed_text_that_is_damaged_or_named_wrongly_says_what_it_is() {
         ("c.txt.gz", &zstd, "it is a zstd file"),
     ] {
         bench.write(name, bytes);
-        for command in [format!("predict --model tagger {name}"), format!("ner check --train {name}")] {
+        let predict = format!("predict --model tagger {name}");
+        // A name of files of columns is refused before the file is looked at.
+        let predict = (name != "b.conll").then_some(predict);
+        for command in predict.into_iter().chain([format!("ner check --train {name}")]) {
             let error = bench.refuse(&command);
             assert_says(&error, &[name, kind, "help: "]);
             assert!(!error.contains("iconv"), "{error}");

@@ -46,7 +46,8 @@ fn bench() -> Workbench {
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
     let shape = TaggerShape { config: &config, labels: &labels, crf: true };
     let tagger = Tagger::init(shape, 5, &device, Precision::F32);
-    let settings = TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32 };
+    let settings =
+        TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32, division: None };
     let path = bench.path("tagger");
     TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
     bench.write("in.txt", corpus(3, 2));

@@ -77,7 +77,7 @@ fn a_tokenizer_measures_in_pieces() {
 #[test]
 fn a_model_measures_in_its_pieces_with_its_window_and_says_what_it_cannot_see() {
     let bench = Workbench::with_data();
-    bench.succeed("pretrain recipe.toml --run pretrained --set train.steps=2 --set evaluate.every_steps=2");
+    bench.succeed("pretrain recipe.toml --run pretrained --set train.steps=2 --set schedule.warmup_steps=1 --set evaluate.every_steps=2");
     bench.write("dev.conll", "安娜\tB-PER\n去\tO\n上海\tB-LOC\n");
     bench.write("train.conll", labelled(0..20));
     let report = bench.succeed("ner check train.conll dev.conll --model pretrained --json").json();

@@ -24,6 +24,7 @@ use electra_run::durable;
 use crate::metrics::{Mode, spans};
 use crate::read::{PredictedFile, ReadError, WrittenFile, read_predictions};
 use crate::scheme::{Scheme, to_iob2};
+use crate::words::trimmed;
 use crate::{LeftOut, Sentence};
 
 pub use error::{Place, PredictionsError};
@@ -405,6 +406,14 @@ fn same_entities(path: &Path, found: &WrittenFile, gold: Gold<'_>) -> Result<(),
 fn safe(text: &str) -> Cow<'_, str> {
     // The byte order mark would vanish at the beginning of a file.
     let splits = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
+    let seen = trimmed(text);
+    if seen.len() < text.len() {
+        // Readers take off what is not seen at the ends of a cell.
+        let start = seen.as_ptr() as usize - text.as_ptr() as usize;
+        let hidden = |part: &str| "_".repeat(part.chars().count());
+        let [before, after] = [&text[..start], &text[start + seen.len()..]].map(hidden);
+        return Cow::Owned(format!("{before}{}{after}", safe(seen)));
+    }
     if [DOCUMENT_START, LEFT_OUT, BOUNDARY].contains(&text) {
         Cow::Owned(text.replace('-', "_"))
     } else if text.contains(splits) {
