@@ -41,7 +41,12 @@ fn bench() -> Workbench {
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
     let shape = TaggerShape { config: &config, labels: &labels, crf: false };
     let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
-    let settings = TaggerSettings { decoding: Decoding::Viterbi, context: Context::Sentence, window: 32 };
+    let settings = TaggerSettings {
+        decoding: Decoding::Viterbi,
+        context: Context::Sentence,
+        window: 32,
+        division: None,
+    };
     let path = bench.path("tagger");
     TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
     bench
@@ -150,12 +155,70 @@ fn standard_input_files_and_compressed_files_are_the_same_to_it() {
 #[test]
 fn words_with_spaces_between_them_keep_their_number_and_order() {
     let bench = bench();
-    let text = "EU rejects  German call .\nAT&T's\tU.S.\u{a0}arm\n\n\u{200b} x\n";
+    let text = "\nEU rejects  German call .\nAT&T's\tU.S.\u{a0}arm\n\n \t\r\n\u{200b} x\n\n";
     let ran = bench.feed("predict --model tagger --pretokenized --format conll", text);
     let words: Vec<&str> = ran.stdout.lines().map(|line| line.split('\t').next().unwrap()).collect();
-    let expected =
-        ["EU", "rejects", "German", "call", ".", "", "AT&T's", "U.S.\u{a0}arm", "", "\u{200b}", "x", ""];
-    assert_eq!(words, expected);
+    let lines: [&[&str]; 7] = [
+        &[],
+        &["EU", "rejects", "German", "call", "."],
+        &["AT&T's", "U.S.\u{a0}arm"],
+        &[],
+        &[],
+        &["\u{200b}", "x"],
+        &[],
+    ];
+    assert_eq!(
+        words,
+        lines.map(|line| [line, &[""]].concat()).concat(),
+        "a blank line behind each of the input"
+    );
+}
+
+#[test]
+fn of_json_lines_the_texts_are_read() {
+    let bench = bench();
+    let texts = ["Zoë met Bob. They left Köln", "", "\u{feff}Ber\u{ad}lin\r\nKiel"];
+    let records =
+        texts.map(|text| json!({"id": 1, "text": text, "label": ["PER", "LOC"]}).to_string() + "\n").concat();
+    for name in ["t.jsonl", "t.ndjson", "t.json", "t.txt"] {
+        bench.write(name, &records);
+    }
+    let line = "predict --model tagger --format json";
+    let expected = bench.succeed(&format!("{line} t.jsonl")).stdout;
+    let mut seen = std::collections::BTreeSet::new();
+    for object in expected.lines().map(parsed) {
+        let place = |key: &str| object[key].as_u64().unwrap() as usize;
+        let text: Vec<char> = texts[place("line") - 1].chars().collect();
+        assert_eq!(object["word"], String::from_iter(&text[place("start")..place("end")]));
+        seen.insert(place("line"));
+    }
+    assert!(seen.contains(&3), "{expected} would prove little");
+    assert_eq!(bench.succeed(&format!("{line} t.ndjson")).stdout, expected);
+    assert_eq!(bench.succeed(&format!("{line} t.json")).stdout, expected);
+    assert_eq!(bench.succeed(&format!("{line} --json-lines t.txt")).stdout, expected);
+    assert_eq!(bench.feed(&format!("{line} --json-lines"), &records).stdout, expected);
+    // The text format shows the texts and nothing of the records.
+    let shown = bench.succeed("predict --model tagger t.jsonl").stdout;
+    let plain = shown.replace(['[', ']'], "").replace("(PER)", "").replace("(LOC)", "");
+    assert_eq!(plain, texts.map(|text| text.to_owned() + "\n").concat());
+    // Columns have a blank line behind each sentence, and one for the record without a word.
+    let columns = bench.succeed("predict --model tagger --format conll t.jsonl").stdout;
+    assert_eq!(columns.lines().filter(|line| line.is_empty()).count(), 4, "{columns}");
+}
+
+#[test]
+fn files_that_hold_no_text_by_their_name_are_refused_with_a_way_out() {
+    let bench = bench();
+    bench.write("words.jsonl", "{\"text\": \"a\"}\n{\"tokens\": [\"Bob\"], \"ner_tags\": [\"O\"]}\n");
+    let ran = bench.run("predict --model tagger words.jsonl");
+    assert_eq!(ran.code, Some(1));
+    assert_says(&ran.stderr, &["line 2 of words.jsonl", "it has no text", "help:", "--pretokenized"]);
+    let error = bench.refuse("predict --model tagger --pretokenized words.jsonl");
+    assert_says(&error, &["words.jsonl is JSON lines by its name", "--pretokenized", "standard input"]);
+    bench.write("dev.conll", "Bob B-PER\n");
+    let error = bench.refuse("predict --model tagger dev.conll");
+    assert_says(&error, &["dev.conll holds a token and its tag a line", "--pretokenized", "standard input"]);
+    bench.succeed("predict --model tagger --pretokenized dev.conll");
 }
 
 #[test]
@@ -194,7 +257,8 @@ fn a_reader_who_has_seen_enough_is_no_error() {
         drop(lines);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{format}");
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{format}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("note: words are") && said.lines().count() == 1, "{format}: {said}");
     }
 }
 

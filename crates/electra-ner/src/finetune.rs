@@ -8,6 +8,7 @@
 //! ```
 
 pub(crate) mod batches;
+mod divisions;
 mod error;
 mod forecast;
 mod outputs;
@@ -238,7 +239,8 @@ impl<'a> Run<'a> {
         let weights = steps.loss.unequal_weights(&task.labels);
         let weights =
             (!weights.is_empty()).then(|| format!("words count in the loss as {}", weights.join(", ")));
-        let notes: Vec<String> = told.into_iter().chain(notes).chain(weights).collect();
+        let divisions = divisions::notes(task.division, splits);
+        let notes: Vec<String> = told.into_iter().chain(notes).chain(divisions).chain(weights).collect();
         let started = Instant::now();
         let mut run = Self {
             task,

@@ -11,6 +11,7 @@ use crate::metrics::{Evaluation, TypeScores, percent_of};
 use crate::recipe::Recipe;
 use crate::splits::SplitFacts;
 use crate::start::Lineage;
+use crate::words::Division;
 
 /// File of the card.
 pub const README: &str = "README.md";
@@ -26,6 +27,8 @@ pub struct Card<'a> {
     pub labels: &'a LabelSet,
     /// What it descends from.
     pub lineage: &'a Lineage,
+    /// How it divides text.
+    pub division: Division,
     /// What it was trained on.
     pub train: &'a SplitFacts,
     /// What it came to.
@@ -45,6 +48,7 @@ struct Page<'a> {
     recipe_text: &'a str,
     kinds: Vec<&'a str>,
     lineage: &'a Lineage,
+    division: Division,
     train: &'a SplitFacts,
     outcome: &'a Outcome,
     evaluations: Vec<Scored<'a>>,
@@ -91,6 +95,7 @@ pub fn render(card: &Card) -> String {
         recipe_text: card.recipe_text,
         kinds: card.labels.kinds(),
         lineage: card.lineage,
+        division: card.division,
         train: card.train,
         outcome: card.outcome,
         evaluations: card.evaluations.iter().map(|(name, data, e)| scored(name, data, e)).collect(),

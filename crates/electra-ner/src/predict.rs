@@ -41,7 +41,7 @@ use block::{Block, Blocks};
 pub use block::Documents;
 pub use entity::{Entity, entities};
 pub use lossy::Lossy;
-pub use passage::{MAX_GAP_BYTES, Passage, Passages, TextForm};
+pub use passage::{MAX_GAP_BYTES, Passage, Passages, RecordPlace, Tail, TextForm};
 pub use profile::Profile;
 
 /// Blocks that are read ahead of the model.
@@ -50,7 +50,7 @@ const READ_AHEAD: usize = 2;
 /// How text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PredictSettings {
-    /// Running text or words with spaces between them.
+    /// Running text, words with spaces between them, or records of text.
     pub form: TextForm,
     /// Where one document ends and the next begins, for taggers that see neighbouring sentences.
     pub documents: Documents,
@@ -73,8 +73,14 @@ pub struct Predictor {
 pub struct TaggedSentence {
     /// White space, and what else is in no word, between the sentence before and this one.
     pub before: String,
+    /// Lines of words, or records, that hold no word between the sentence before and this one.
+    pub empty_before: u64,
     /// The sentence.
     pub sentence: RawSentence,
+    /// The record that it stands in, where the input has records.
+    pub record: Option<RecordPlace>,
+    /// Whether the next sentence is the rest of the same line of words.
+    pub goes_on: bool,
     /// One tag for each word: of IOB2, or the label itself where labels follow no scheme.
     pub tags: Vec<String>,
     /// What was found, in reading order.
@@ -90,8 +96,10 @@ pub struct Summary {
     pub words: u64,
     /// Entities.
     pub entities: u64,
-    /// White space, and what else is in no word, behind the last sentence.
-    pub tail: String,
+    /// Sentences that were cut for their length: words where they were cut saw less of their context.
+    pub cut: u64,
+    /// What lies behind the last sentence.
+    pub tail: Tail,
     /// Where the time went.
     pub profile: Profile,
 }
@@ -198,8 +206,8 @@ impl Predictor {
             writing: written.writing,
             ..profile
         };
-        let Written { sentences, words, entities, .. } = written;
-        Ok(Summary { sentences, words, entities, tail: tail?, profile })
+        let Written { sentences, words, entities, cut, .. } = written;
+        Ok(Summary { sentences, words, entities, cut, tail: tail?, profile })
     }
 
     /// Starts a thread that prepares blocks until nobody wants them any more.
@@ -239,7 +247,7 @@ enum Message {
 }
 
 struct End {
-    tail: Result<String, TextError>,
+    tail: Result<Tail, TextError>,
     busy: Duration,
 }
 
@@ -266,6 +274,7 @@ struct Written {
     sentences: u64,
     words: u64,
     entities: u64,
+    cut: u64,
     decoding: Duration,
     writing: Duration,
 }
@@ -282,6 +291,7 @@ fn write(
         written.sentences += tagged.len() as u64;
         written.words += tagged.iter().map(|sentence| sentence.tags.len() as u64).sum::<u64>();
         written.entities += tagged.iter().map(|sentence| sentence.entities.len() as u64).sum::<u64>();
+        written.cut += tagged.iter().filter(|sentence| sentence.sentence.is_cut).count() as u64;
         timed(&mut written.writing, || sink(&tagged))?;
     }
     Ok(written)
@@ -289,12 +299,13 @@ fn write(
 
 fn decode(block: Block, logits: &[f32], decoder: &Decoder, labels: &LabelSet) -> Vec<TaggedSentence> {
     let mut start = 0;
-    let tag = |Passage { before, sentence }: Passage| {
+    let tag = |Passage { before, empty_before, sentence, record, goes_on }: Passage| {
         let end = start + sentence.words.len() * labels.len();
         let decisions: Vec<Decision> = decoder.decode(&logits[start..end]);
         start = end;
         let ids: Vec<usize> = decisions.iter().map(|decision| decision.label).collect();
-        TaggedSentence { before, sentence, tags: labels.tags(&ids), entities: entities(labels, &decisions) }
+        let (tags, entities) = (labels.tags(&ids), entities(labels, &decisions));
+        TaggedSentence { before, empty_before, sentence, record, goes_on, tags, entities }
     };
     block.passages.into_iter().map(tag).collect()
 }

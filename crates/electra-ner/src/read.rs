@@ -11,8 +11,8 @@
 //!
 //! # Columns
 //!
-//! - Lines end in LF or CRLF, the last perhaps in nothing. A line of nothing but white space is
-//!   blank, a lone tab too.
+//! - Lines end in LF or CRLF, the last perhaps in nothing; in a file without LF they end in CR. A line
+//!   in which nothing is seen is blank: white space, a lone tab, a zero-width space.
 //! - `-DOCSTART-` lines and `# newdoc` comments are boundaries of documents and no sentences.
 //! - Columns are separated by tabs if most lines have one: then tokens may have spaces in them.
 //!   Otherwise by runs of white space: then every line must have as many as the others.
@@ -24,12 +24,16 @@
 //! - A line that begins with `#` is a token if it has all columns and something like a tag in the
 //!   tag's column, and a comment otherwise.
 //!
+//! White space and characters that are not seen (a byte order mark in the middle of a file, a
+//! zero-width space, marks of direction) belong to no token and no tag at whose ends they stand, and
+//! to no tag within it.
+//!
 //! # JSON lines
 //!
 //! Tags may be called `ner_tags` or `tags`, and be numbers if the names are given. `start` and `end`
-//! count Unicode characters. A text is divided into words and single punctuation marks, Chinese
-//! characters and hiragana one by one; white space at the ends of a span belongs to no word and is
-//! passed over. A span that begins or ends within a word, or shares a word with another, cannot be
+//! count Unicode characters. A text is one sentence whole, and divided into words and single marks as
+//! [`WordDivision::Marks`](crate::words::WordDivision) has it; white space and what is not seen at the
+//! ends of a span belong to no word and are passed over. A span that begins or ends within a word, or shares a word with another, cannot be
 //! said in tags: all of them are listed, and are an error unless they are to be skipped.
 //! A record whose `answer` is `reject` or `ignore`, as Prodigy writes it, is no gold and is passed over;
 //! how many there are is counted.
@@ -54,7 +58,10 @@ pub use error::ReadError;
 pub use layout::Separator;
 pub use spans::{MisalignedSpan, Misalignment};
 
+pub(crate) use json::Document;
+
 use crate::scheme::{self, Scheme};
+use crate::words::{Division, has_seen};
 use crate::{LeftOut, Sentence};
 
 /// What the user says about a file. The default says nothing: UTF-8, and all else is found out.
@@ -83,6 +90,8 @@ pub struct DataFile {
     pub path: PathBuf,
     /// What it turned out to be.
     pub format: Format,
+    /// How its text was divided, or came.
+    pub division: Division,
     /// The scheme its tags are in.
     pub scheme: Scheme,
     /// Its sentences, in IOB2.
@@ -169,7 +178,9 @@ impl fmt::Display for Format {
                 write!(f, "columns separated by {separator}: token {token}, tag {tag}")
             }
             Format::JsonTags => f.write_str("JSON lines with tokens and tags"),
-            Format::JsonSpans => f.write_str("JSON lines with text and spans"),
+            Format::JsonSpans => {
+                f.write_str("JSON lines with text and spans: a text is a sentence, every mark a word")
+            }
         }
     }
 }
@@ -276,6 +287,7 @@ fn read_raw(path: &Path, options: &ReadOptions) -> Result<(Raw, Scheme), ReadErr
 /// Sentences as the file has them.
 struct Raw {
     format: Format,
+    division: Division,
     sentences: Vec<RawSentence>,
     marks_documents: bool,
     comments: usize,
@@ -349,6 +361,7 @@ impl Raw {
         DataFile {
             path: path.to_owned(),
             format: self.format,
+            division: self.division,
             scheme,
             sentences,
             documents,
@@ -363,19 +376,45 @@ impl Raw {
     }
 }
 
-/// By the name, else by the content: a first line that is a JSON object is no token with a tag.
-fn is_json(path: &Path, text: &str) -> bool {
+/// Whether a file of this name, compressed or not, is taken for JSON lines.
+pub fn is_named_json(path: &Path) -> bool {
+    has_ending(path, &["jsonl", "ndjson", "json"])
+}
+
+/// Whether a file of this name, compressed or not, is taken for columns of tokens and tags.
+pub fn is_named_columns(path: &Path) -> bool {
+    has_ending(path, &["conll", "conllu", "iob", "iob1", "iob2", "bio", "bioes", "iobes", "bilou", "bmes"])
+}
+
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let (_, name) = Compression::of(path);
     let ending = name.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    if ending.is_some_and(|ending| ["jsonl", "ndjson", "json"].contains(&ending.as_str())) {
+    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
+}
+
+/// By the name, else by the content: a first line that is a JSON object is no token with a tag.
+fn is_json(path: &Path, text: &str) -> bool {
+    if is_named_json(path) {
         return true;
     }
-    let first = lines(text).map(|(_, line)| line).find(|line| !line.trim().is_empty());
+    let first = lines(text).map(|(_, line)| line).find(|line| has_seen(line));
     first.is_some_and(|line| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok())
 }
 
 /// Lines without their ends, numbered from 1.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     // Other ends of line that Unicode knows may stand within a token.
-    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).zip(1..).map(|(line, n)| (n, line))
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    (1..).zip(text.split(end).map(content))
+}
+
+/// A line without what is left of its end, also where that was converted twice, and without the byte
+/// order mark of a file that was appended to another.
+fn content(line: &str) -> &str {
+    let line = line.trim_end_matches('\r');
+    match line.strip_prefix('\u{feff}') {
+        // A mark in a column of its own is a token.
+        Some(rest) if !rest.starts_with([' ', '\t']) => rest,
+        _ => line,
+    }
 }

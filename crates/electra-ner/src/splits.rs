@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::metrics::{Mode, spans};
 use crate::predictions::Gold;
 use crate::read::{Answers, ReadError, ReadOptions, read};
+use crate::words::Division;
 use crate::{LeftOut, Sentence};
 
 /// Labelled sentences with where they are from.
@@ -19,6 +20,8 @@ pub struct Split {
     /// Gold entities that no tags say: there is nothing to learn from them, and scores count them as
     /// missed.
     pub left_out: Vec<LeftOut>,
+    /// How they were divided into words and sentences.
+    pub division: Division,
     /// What the model card says of it.
     pub facts: SplitFacts,
 }
@@ -64,6 +67,7 @@ impl Split {
         split.facts.left_out = data.left_out.len();
         split.facts.answers = data.answers;
         split.left_out = data.left_out;
+        split.division = data.division;
         Ok(split)
     }
 
@@ -72,7 +76,7 @@ impl Split {
         Gold::in_iob2(&self.path, &self.sentences, &self.left_out)
     }
 
-    /// These sentences, said to be from `path`.
+    /// These sentences, which came in words, said to be from `path`.
     pub fn new(path: &Path, sentences: Vec<Sentence>) -> Self {
         let entities = |sentence: &Sentence| {
             spans(&sentence.tags, Mode::Default).expect("default mode takes every tag").len()
@@ -87,7 +91,8 @@ impl Split {
             left_out: 0,
             answers: Answers::default(),
         };
-        Self { path: path.to_owned(), sentences, left_out: Vec::new(), facts }
+        let (path, division) = (path.to_owned(), Division::CORPUS);
+        Self { path, sentences, left_out: Vec::new(), division, facts }
     }
 
     /// The first `most` sentences.
@@ -97,6 +102,7 @@ impl Split {
         first.left_out = self.left_out.iter().filter(|left_out| left_out.sentence < most).cloned().collect();
         first.facts.left_out = first.left_out.len();
         first.facts.answers = self.facts.answers;
+        first.division = self.division;
         first
     }
 }

@@ -4,7 +4,7 @@
 //! DIR/config.json          sizes, labels, dropout   ElectraForTokenClassification
 //!     model.safetensors    weights, in the names of transformers
 //!     vocab.txt ...        the tokenizer
-//!     tagger.json          decoding, context, window, scheme
+//!     tagger.json          decoding, context, window, scheme, division of text
 //!     crf.safetensors      scores of sequences, if decoding needs them
 //! ```
 
@@ -26,6 +26,7 @@ use crate::folder_error::FolderError;
 use crate::labels::{LabelScheme, LabelSet};
 use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
+use crate::words::Division;
 
 pub use crate::window::Context;
 
@@ -34,8 +35,9 @@ pub const SETTINGS: &str = "tagger.json";
 /// File of the CRF's scores.
 pub const CRF_SCORES: &str = "crf.safetensors";
 
-/// The format of [`SETTINGS`] written here and the newest that can be read.
-const FORMAT: u32 = 1;
+/// The format of [`SETTINGS`] written here and the newest that can be read. In the first nothing was
+/// said of the division of text.
+const FORMAT: u32 = 2;
 
 /// How a tagger was trained to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct TaggerSettings {
     pub context: Context,
     /// Longest sequence of pieces, `[CLS]` and `[SEP]` among them.
     pub window: usize,
+    /// How the text of its training was divided; none where the folder does not say.
+    pub division: Option<Division>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +61,8 @@ struct SettingsFile {
     window: usize,
     /// None where the labels follow no scheme.
     scheme: Option<LabelScheme>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    division: Option<Division>,
 }
 
 /// A tagger at rest.
@@ -127,9 +133,9 @@ impl TaggerFolder {
         if !crf.is_empty() {
             write(CRF_SCORES, &parameters::to_safetensors(&crf, None))?;
         }
-        let TaggerSettings { decoding, context, window } = self.settings;
+        let TaggerSettings { decoding, context, window, division } = self.settings;
         let scheme = self.labels.scheme();
-        let settings = SettingsFile { format: FORMAT, decoding, context, window, scheme };
+        let settings = SettingsFile { format: FORMAT, decoding, context, window, scheme, division };
         write(SETTINGS, pretty(&settings).as_bytes())?;
         write(CONFIG, pretty(&self.config_json()).as_bytes())
     }
@@ -247,7 +253,8 @@ fn read_settings(
     let path = folder.join(SETTINGS);
     if !is_there(&path)? {
         let window = config.max_position_embeddings;
-        return Ok(TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window });
+        let (decoding, context) = (Decoding::Argmax, Context::Sentence);
+        return Ok(TaggerSettings { decoding, context, window, division: None });
     }
     #[derive(Deserialize)]
     struct Format {
@@ -264,8 +271,8 @@ fn read_settings(
         return Err(FolderError::Scheme { path, found, expected: scheme_name(labels.scheme()) });
     }
     check_window(folder, config, file.window)?;
-    let SettingsFile { decoding, context, window, .. } = file;
-    Ok(TaggerSettings { decoding, context, window })
+    let SettingsFile { decoding, context, window, division, .. } = file;
+    Ok(TaggerSettings { decoding, context, window, division })
 }
 
 /// Whether a file is there that need not be. One that cannot be looked at is not taken for none:

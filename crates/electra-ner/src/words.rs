@@ -1,4 +1,6 @@
-//! Raw text to words with their places, divided as the corpora of named entity recognition are.
+//! Text to words with their places: the one division of text that readers and prediction share.
+//!
+//! [`WordDivision::Corpus`] divides as the corpora of named entity recognition are:
 //!
 //! | text | words |
 //! |---|---|
@@ -10,6 +12,10 @@
 //! | Thai, Lao, Khmer, Burmese | by character, as there are no spaces |
 //! | emoji with all that belongs to them | one word each |
 //!
+//! [`WordDivision::Marks`], for records with spans of characters, divides further: a word is letters
+//! and digits that stand together, or a run of katakana; each other character, hiragana among them,
+//! is a word by itself.
+//!
 //! Combining marks, joiners and selectors belong to the character in front of them, as grapheme
 //! clusters. Characters that are never seen (a zero-width space, a soft hyphen, marks of writing
 //! direction, control characters) stay inside a word; between words they are space. Nothing else
@@ -18,6 +24,7 @@
 mod abbreviations;
 mod address;
 mod cluster;
+mod division;
 mod sentences;
 
 use std::ops::Range;
@@ -25,8 +32,11 @@ use std::ops::Range;
 use abbreviations::{is_abbreviated, is_initial};
 use cluster::{Class, Cluster, cluster_at};
 
+pub use cluster::{has_seen, is_unseen, trimmed, without_unseen};
+pub use division::{Division, SentenceDivision, WordDivision};
 pub use sentences::{
-    LineBreaks, MAX_SENTENCE_BYTES, RawSentence, SentenceSettings, Sentences, TextError, sentences,
+    LineBreaks, MAX_SENTENCE_BYTES, RawSentence, SentenceSettings, Sentences, TextError, division_of_record,
+    sentences,
 };
 
 /// A word as its place in a text.
@@ -45,15 +55,21 @@ impl Word {
     }
 }
 
-/// The words of `text`, in time linear in its length.
+/// The words of `text` as those of a corpus, in time linear in its length.
 pub fn words(text: &str) -> Words<'_> {
-    Words { text, at: 0, chars: 0 }
+    divide(text, WordDivision::Corpus)
+}
+
+/// The words of `text`, in time linear in its length.
+pub fn divide(text: &str, division: WordDivision) -> Words<'_> {
+    Words { text, division, at: 0, chars: 0 }
 }
 
 /// Iterator over the words of a text.
 #[derive(Clone, Debug)]
 pub struct Words<'t> {
     text: &'t str,
+    division: WordDivision,
     at: usize,
     /// Code points in front of `at`.
     chars: usize,
@@ -71,7 +87,10 @@ impl Iterator for Words<'_> {
             }
             start = cluster.end;
         };
-        let end = word_end(self.text, start, first);
+        let end = match self.division {
+            WordDivision::Corpus => word_end(self.text, start, first),
+            WordDivision::Marks => run_end(self.text, first),
+        };
         let chars_start = self.chars + self.text[self.at..start].chars().count();
         let chars_end = chars_start + self.text[start..end].chars().count();
         (self.at, self.chars) = (end, chars_end);
@@ -95,6 +114,22 @@ fn word_end(text: &str, start: usize, first: Cluster) -> usize {
         },
         Class::Alone | Class::Space | Class::Unseen => first.end,
     }
+}
+
+/// The end of a run of letters and digits or of katakana; each other cluster is a run by itself.
+fn run_end(text: &str, first: Cluster) -> usize {
+    let goes_on: fn(&Cluster) -> bool = match first.class {
+        Class::Letter | Class::Digit => Cluster::is_written,
+        Class::Katakana => |next| next.class == Class::Katakana,
+        // The mark of length belongs to the vowel in front of it.
+        Class::Hiragana => |next| next.base == 'ー',
+        _ => return first.end,
+    };
+    let mut end = first.end;
+    while let Some(next) = seen_cluster_at(text, end).filter(goes_on) {
+        end = next.end;
+    }
+    end
 }
 
 /// The end of a word of letters and digits, with the signs that are part of it.

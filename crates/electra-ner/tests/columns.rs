@@ -6,6 +6,7 @@ use std::io::Write;
 
 use electra_ner::read::{Encoding, Format, ReadOptions, Separator};
 use electra_ner::scheme::Scheme;
+use electra_ner::words::Division;
 use support::{documents, reads, shown, try_read};
 
 #[test]
@@ -170,5 +171,27 @@ fn a_real_file_reads_the_same_in_every_scheme() {
         }
         let again = reads("a.conll", written);
         assert_eq!((again.scheme, again.sentences), (scheme, data.sentences.clone()));
+    }
+}
+
+#[test]
+fn what_is_not_seen_makes_no_token_tag_or_line() {
+    // A zero-width space as a line, marks around a token and in a tag, a second file with its own byte
+    // order mark; a soft hyphen stays within its word, and a token of nothing else is one.
+    let text = "\u{feff}Ber\u{ad}lin\u{200b}\tB-LOC\u{200e}\n\u{200b}\n\u{2066}Anna\u{2069}\tB\u{200b}-PER\nist\tO\n\n\
+                \u{feff}-DOCSTART-\tO\n\n\u{feff}Kiel\tB-LOC\n\u{ad}\tO\n\u{feff}\tO\n";
+    let data = reads("a.conll", text);
+    assert_eq!(shown(&data), ["Ber\u{ad}lin/B-LOC", "Anna/B-PER ist/O", "Kiel/B-LOC \u{ad}/O \u{feff}/O"]);
+    assert_eq!((documents(&data), data.documents), (vec![0, 0, 1], 2));
+    assert_eq!(data.division, Division::CORPUS);
+}
+
+#[test]
+fn lines_end_as_they_did_on_any_system() {
+    let expected = ["Rome/B-LOC is/O", "big/O"];
+    for end in ["\n", "\r\n", "\r\r\n", "\r"] {
+        let data = reads("a.conll", ["Rome\tB-LOC", "is\tO", "", "big\tO", ""].join(end));
+        assert_eq!(shown(&data), expected, "{end:?}");
+        assert_eq!(data.sentences[1].line, 4, "{end:?}");
     }
 }

@@ -4,6 +4,7 @@ mod support;
 
 use electra_ner::read::{Format, Misalignment, ReadOptions};
 use electra_ner::scheme::Scheme;
+use electra_ner::words::{Division, SentenceDivision, WordDivision};
 use support::{assert_says, documents, reads, refusal, shown, try_read};
 
 #[test]
@@ -131,4 +132,33 @@ fn records_of_one_document_are_neighbours() {
     assert_eq!((documents(&data), data.documents, data.marks_documents), (vec![0, 0, 1, 2], 3, true));
     let texts = reads("a.jsonl", "{\"text\": \"a\", \"spans\": []}\n{\"text\": \"b\", \"spans\": []}\n");
     assert_eq!(documents(&texts), [0, 1]);
+}
+
+#[test]
+fn what_is_not_seen_is_no_word_and_part_of_no_type() {
+    let text = "{\"text\": \"Die Ber\\u00adli\\u00adner \\u202aFirma\\u202c\", \"spans\": [{\"start\": 4, \"end\": 14, \
+                \"label\": \"\\u2066ORG\\u200b \"}, {\"start\": 15, \"end\": 22, \"label\": \"ORG\"}]}\n";
+    assert_eq!(shown(&reads("a.jsonl", text)), ["Die/O Ber\u{ad}li\u{ad}ner/B-ORG Firma/B-ORG"]);
+    let tags = "{\"tokens\": [\"Rom\"], \"ner_tags\": [\"B-LOC\\u200b\"]}\n\u{feff}{\"tokens\": [\"a\"], \"tags\": [\"O \"]}";
+    assert_eq!(shown(&reads("a.jsonl", tags)), ["Rom/B-LOC", "a/O"]);
+    let error = refusal(
+        "a.jsonl",
+        "{\"text\": \"a\", \"spans\": [{\"start\": 0, \"end\": 1, \"label\": \"\u{200b}\"}]}",
+        &ReadOptions::default(),
+    );
+    assert_says(&error, &["spans[0].label", "the name of a type"]);
+}
+
+#[test]
+fn the_division_of_a_file_leaves_all_its_texts_whole() {
+    let of = |texts: &[&str], document: &str| {
+        let line = |text: &&str| format!("{{\"text\": \"{text}\", \"spans\": []{document}}}\n");
+        let division = reads("a.jsonl", texts.iter().map(line).collect::<String>()).division;
+        assert_eq!(division.words, WordDivision::Marks);
+        (division.sentences, division.records_alone)
+    };
+    assert_eq!(of(&["One. Two.", r"Three.\n"], ""), (SentenceDivision::Line, true));
+    assert_eq!(of(&["a", r"One.\r\nTwo.", "b"], ""), (SentenceDivision::Paragraph, true));
+    assert_eq!(of(&[r"a\n \nb", r"a\nb"], r#", "document": 1"#), (SentenceDivision::Text, false));
+    assert_eq!(reads("a.jsonl", r#"{"tokens": ["a"], "tags": ["O"]}"#).division, Division::CORPUS);
 }

@@ -5,7 +5,8 @@ use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
 use electra_ner::words::{
-    LineBreaks, MAX_SENTENCE_BYTES, RawSentence, SentenceSettings, TextError, Word, sentences, words,
+    LineBreaks, MAX_SENTENCE_BYTES, RawSentence, SentenceDivision, SentenceSettings, TextError, Word,
+    WordDivision, divide, division_of_record, sentences, trimmed, without_unseen, words,
 };
 use proptest::prelude::*;
 
@@ -113,6 +114,58 @@ fn what_is_attached_to_a_character_stays_with_it() {
     }
 }
 
+#[test]
+fn every_mark_is_a_word_where_marks_are_divided() {
+    for (text, expected) in [
+        (
+            "the mid-paris dog in #rome with @anna",
+            "the | mid | - | paris | dog | in | # | rome | with | @ | anna",
+        ),
+        ("Dr. O'Neil's 3.5% ...", "Dr | . | O | ' | Neil | ' | s | 3 | . | 5 | % | . | . | ."),
+        (
+            "me@x.org, http://x.org/a_b",
+            "me | @ | x | . | org | , | http | : | / | / | x | . | org | / | a | _ | b",
+        ),
+        ("Die Ber\u{ad}li\u{ad}ner Firma", "Die | Ber\u{ad}li\u{ad}ner | Firma"),
+        (
+            "\u{feff}\u{202a}Anna\u{202c} \u{2066}B\u{61c}ee\u{2069}-\u{200b}Tom",
+            "Anna | B\u{61c}ee | - | Tom",
+        ),
+        (
+            "東京タワーは高い、iPhone手机3部，佐々木",
+            "東 | 京 | タワー | は | 高 | い | 、 | iPhone | 手 | 机 | 3 | 部 | ， | 佐 | 々 | 木",
+        ),
+        ("らーめん ラーメンx", "らー | め | ん | ラーメン | x"),
+        ("กรุง 김대중은 می\u{200c}خواهم", "ก | รุ | ง | 김대중은 | می\u{200c}خواهم"),
+        (
+            "Jose\u{301} 👩\u{200d}👧❤\u{fe0f}1\u{fe0f}\u{20e3} हिन्दी\u{200b}",
+            "Jose\u{301} | 👩\u{200d}👧 | ❤\u{fe0f} | 1\u{fe0f}\u{20e3} | हिन्दी",
+        ),
+        (" \t\u{feff} ", ""),
+    ] {
+        let found: Vec<&str> = divide(text, WordDivision::Marks).map(|word| word.of(text)).collect();
+        assert_eq!(found.join(" | "), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_not_seen_belongs_to_no_word_or_tag_at_its_ends() {
+    for (given, word, tag) in [
+        ("\u{feff}Kiel\u{200b}", "Kiel", "Kiel"),
+        (" \u{2066}B\u{200b}-LOC\u{2069}\u{a0}", "B\u{200b}-LOC", "B-LOC"),
+        ("work of\u{a0}art", "work of\u{a0}art", "work of\u{a0}art"),
+        // Attached to a letter or a sign.
+        ("می\u{200c}", "می\u{200c}", "می\u{200c}"),
+        ("❤\u{fe0f}", "❤\u{fe0f}", "❤\u{fe0f}"),
+        ("Jose\u{301}", "Jose\u{301}", "Jose\u{301}"),
+        // A word that was given is one, whatever it is.
+        (" \u{200b} ", "\u{200b}", ""),
+        (" ", "", ""),
+    ] {
+        assert_eq!((trimmed(given), without_unseen(given).as_ref()), (word, tag), "{given:?}");
+    }
+}
+
 /// Text in which everything that is special meets everything else.
 fn any_text() -> impl Strategy<Value = String> {
     let parts = "a|B|é|e\u{301}|ß|1|23|.|..|,|'|’s|'s|\"|-|_|@|#|/|:|://|www.|http://x|U.S.|Mr.|J.|(|)|]|!|?|…|。|！|」| \
@@ -185,7 +238,12 @@ proptest! {
     }
 }
 
-const WRAPPED: SentenceSettings = SentenceSettings { max_words: 400, line_breaks: LineBreaks::Space };
+const WRAPPED: SentenceSettings = SentenceSettings {
+    words: WordDivision::Corpus,
+    sentences: SentenceDivision::FullStop,
+    max_words: 400,
+    line_breaks: LineBreaks::Space,
+};
 
 fn read(text: &[u8], chunk: usize, settings: SentenceSettings) -> Vec<RawSentence> {
     sentences(BufReader::with_capacity(chunk, text), settings).collect::<Result<_, _>>().unwrap()
@@ -220,6 +278,52 @@ fn sentences_end_at_full_stops_and_not_at_abbreviations() {
         (" \n\u{feff}\n", vec![]),
     ] {
         assert_eq!(texts(text, WRAPPED), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_line_that_was_converted_twice_ends_once() {
+    assert_eq!(
+        texts("Wrapped\r\r\nlines go on\r\r\n\r\r\nNew", WRAPPED),
+        ["Wrapped\r\r\nlines go on", "New"]
+    );
+    assert_eq!(texts("Old\rlines\r\rNew", WRAPPED), ["Old\rlines", "New"]);
+}
+
+#[test]
+fn a_record_is_a_line_a_paragraph_or_the_text() {
+    use SentenceDivision::{FullStop, Line, Paragraph, Text};
+    let text = "One. Two\nthree. Four\r\n\r\nFive.";
+    for (division, expected) in [
+        (FullStop, vec!["One.", "Two\nthree.", "Four", "Five."]),
+        (Line, vec!["One. Two", "three. Four", "Five."]),
+        (Paragraph, vec!["One. Two\nthree. Four", "Five."]),
+        (Text, vec![text]),
+    ] {
+        let settings = SentenceSettings { sentences: division, ..WRAPPED };
+        assert_eq!(texts(text, settings), expected, "{division:?}");
+    }
+}
+
+proptest! {
+    /// What a tagger stores of its records has its text read as its records were.
+    #[test]
+    fn the_division_of_a_record_leaves_it_whole_and_a_shorter_one_does_not(text in any_text()) {
+        let words: Vec<Word> = divide(&text, WordDivision::Marks).collect();
+        let settings = |sentences| SentenceSettings {
+            words: WordDivision::Marks, sentences, max_words: usize::MAX, line_breaks: LineBreaks::Space,
+        };
+        let division = division_of_record(&text, &words);
+        let found = read(text.as_bytes(), 7, settings(division));
+        prop_assert_eq!(found.len(), usize::from(!words.is_empty()));
+        let places = found.iter().flat_map(|s| (0..s.words.len()).map(|n| s.bytes(n..n + 1)));
+        let expected = words.iter().map(|word| word.bytes.start as u64..word.bytes.end as u64);
+        prop_assert_eq!(places.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        for shorter in [SentenceDivision::Line, SentenceDivision::Paragraph] {
+            if shorter < division {
+                prop_assert!(read(text.as_bytes(), 7, settings(shorter)).len() > 1);
+            }
+        }
     }
 }
 
@@ -263,6 +367,8 @@ fn sentences_know_their_paragraphs_and_slices() {
 fn long_sentences_are_cut_at_the_greatest_number_of_words() {
     let settings = SentenceSettings { max_words: 3, ..WRAPPED };
     assert_eq!(texts("a b c d e f g. H", settings), ["a b c", "d e f", "g.", "H"]);
+    let cut: Vec<bool> = read(b"a b c d e f\n\ng h", 3, settings).iter().map(|s| s.is_cut).collect();
+    assert_eq!(cut, [true, false, false], "what ends there anyway is not cut");
 }
 
 /// Repeats a text up to a size, hands out once the text at most, and counts what was taken.

@@ -1,6 +1,7 @@
 //! `electra predict`: entities in text of any length.
 
 mod conll;
+mod division;
 #[cfg(test)]
 mod example;
 mod html;
@@ -17,9 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::ValueEnum;
 use electra_ner::predict::{
     Documents, Lossy, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence,
-    TextForm,
+    Tail, TextForm,
 };
-use electra_ner::words::{LineBreaks, SentenceSettings, TextError};
+use electra_ner::read::{is_named_columns, is_named_json};
+use electra_ner::words::TextError;
 use electra_ner::{LabelSet, TaggerFolder};
 use electra_run::record::thousands;
 use electra_text::corpus::{self, CorpusError, Signature};
@@ -28,8 +30,7 @@ use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::output;
 
-/// A sentence of more words is cut: text without full stops is read in bounded memory too.
-const MAX_WORDS: usize = 1000;
+use division::{Breaks, SentencesBy, TextDivision, WordsBy};
 
 /// Find entities in text of any length.
 #[derive(clap::Args)]
@@ -37,19 +38,30 @@ const MAX_WORDS: usize = 1000;
   echo 'Angela Merkel visited Paris.' | electra predict --model runs/wikigold/best
   electra predict --model DIR --format json news.txt.gz > entities.jsonl
   electra predict --model DIR --format html --out news.html news.txt
+  electra predict --model DIR --format json records.jsonl > entities.jsonl
+  electra predict --model DIR --sentences line messages.txt
   electra predict --model DIR --format conll --pretokenized words.txt > tags.conll
 
-json gives one object a line for each entity: entity_group (its type), score, word (the input from start to \
-end, as it was written), start and end in Unicode characters of the whole input, as Python counts them. The \
-score is the mean over the entity's words of the probability of the label that each was given. Each word has \
-one label; words are never split.
+A tagger divides text as its training data was divided: one that was trained on records of text (JSON lines with \
+spans) takes every mark for a word and reads records whole, a line or a paragraph of text each, or a record of \
+JSON lines; one that was trained on words and sentences reads text in words like those of the usual corpora, and \
+in sentences. What holds, and what of it is an assumption, is said on standard error.
 
-conll gives `word TAB tag` lines and a blank line behind each sentence. Text and HTML show the whole input.")]
+json gives one object a line for each entity: entity_group (its type), score, word (the input from start to \
+end, as it was written), start and end in Unicode characters of the whole input, as Python counts them; with JSON \
+lines, line (the line of the record, from 1), and start and end in characters of its text. Line ends count as the \
+file has them, CRLF as two: Python's open shows CRLF as one unless it is called with newline=''. The score is the \
+mean over the entity's words of the probability of the label that each was given. Each word has one label; words \
+are never split.
+
+conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line of \
+the input, also if it holds no word. Text and HTML show the whole input, of JSON lines the texts.")]
 pub struct Predict {
     /// Fine-tuned tagger, or a folder that transformers saved (ElectraForTokenClassification)
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Text in UTF-8, perhaps .gz or .zst; - for standard input
+    /// Text in UTF-8, perhaps .gz or .zst; - for standard input. Of .jsonl, .ndjson and .json files the text of
+    /// each record is read
     #[arg(default_value = "-", value_name = "FILE")]
     input: PathBuf,
     /// What to write
@@ -61,12 +73,22 @@ pub struct Predict {
     /// The input has a sentence a line, its words with spaces or tabs between them
     #[arg(long)]
     pretokenized: bool,
-    /// What the end of a line means in running text; a blank line always ends a sentence
-    #[arg(long, value_enum, default_value_t = Breaks::Space, conflicts_with = "pretokenized")]
-    line_breaks: Breaks,
-    /// What divides the input into documents, for taggers that read a sentence with its neighbours
-    #[arg(long, value_enum, default_value_t = DocumentsBy::Whole)]
-    documents: DocumentsBy,
+    /// The input has a JSON object a line, whose text is to be read [default: by the name of the file]
+    #[arg(long, conflicts_with = "pretokenized")]
+    json_lines: bool,
+    /// What a word is in text [default: what it was in the tagger's training]
+    #[arg(long, value_enum, conflicts_with = "pretokenized")]
+    words: Option<WordsBy>,
+    /// What of a text is read as one sentence [default: what was in the tagger's training]
+    #[arg(long, value_enum, conflicts_with = "pretokenized")]
+    sentences: Option<SentencesBy>,
+    /// What the end of a line means in running text [default: space, and the end where a line is a sentence]
+    #[arg(long, value_enum, conflicts_with = "pretokenized")]
+    line_breaks: Option<Breaks>,
+    /// What divides the input into documents, for taggers that read a sentence with its neighbours; records of
+    /// JSON lines do it themselves [default: sentence where records were documents in training, else whole]
+    #[arg(long, value_enum)]
+    documents: Option<DocumentsBy>,
     /// Add byte_start and byte_end to the objects of --format json
     #[arg(long)]
     byte_offsets: bool,
@@ -99,19 +121,13 @@ enum Format {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Breaks {
-    /// The same as a space: text that was wrapped
-    Space,
-    /// The end of a sentence: messages, headlines
-    Sentence,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum DocumentsBy {
     /// The input is one document
     Whole,
     /// A blank line ends a document
     BlankLine,
+    /// Every sentence is one, as --sentences has it
+    Sentence,
 }
 
 /// Writes sentences in some format.
@@ -125,7 +141,7 @@ trait Writer: Send {
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()>;
 
     /// What stands behind the last sentence, where the input has `tail`.
-    fn end(&mut self, _out: &mut dyn Write, _tail: &str) -> io::Result<()> {
+    fn end(&mut self, _out: &mut dyn Write, _tail: &Tail) -> io::Result<()> {
         Ok(())
     }
 }
@@ -139,6 +155,7 @@ impl Predict {
         if self.byte_offsets && self.format != Format::Json {
             return Err(Failure::new("--byte-offsets adds to JSON objects only", "add --format json"));
         }
+        self.check_form()?;
         use_threads(self.threads)?;
         let device = self.device.open()?;
         let folder = TaggerFolder::open(&self.model)?;
@@ -146,13 +163,19 @@ impl Predict {
             PredictorError::Folder(error) => error.into(),
             PredictorError::Window { .. } => Failure::new(error, "fine-tune with a longer window"),
         })?;
+        let division =
+            TextDivision::of(folder.settings.division, self.words, self.sentences, self.line_breaks);
+        let settings = self.settings(&division);
         drop(folder);
         let replaced = Arc::new(AtomicU64::new(0));
         let input = self.open_input(&replaced)?;
         let mut out = self.open_output()?;
         let mut writer = self.writer(predictor.labels());
+        if !self.pretokenized {
+            eprintln!("note: {}", division.told(self.has_records()));
+        }
 
-        let result = self.tag(&predictor, input, &mut out, writer.as_mut());
+        let result = self.tag(&predictor, &settings, input, &mut out, writer.as_mut());
         let summary = match result {
             // Whoever reads has seen enough.
             Err(PredictError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -163,6 +186,13 @@ impl Predict {
         let replaced = replaced.load(Ordering::Relaxed);
         if replaced > 0 {
             eprintln!("{} sequences of bytes were not UTF-8 and were replaced", thousands(replaced));
+        }
+        if summary.cut > 0 {
+            eprintln!(
+                "{} sentences were cut for their length ({}): words there saw less of what is around them",
+                thousands(summary.cut),
+                division.limit()
+            );
         }
         if self.profile {
             eprintln!(
@@ -181,12 +211,13 @@ impl Predict {
     fn tag(
         &self,
         predictor: &Predictor,
+        settings: &PredictSettings,
         input: Box<dyn Read + Send>,
         mut out: &mut (dyn Write + Send),
         writer: &mut dyn Writer,
     ) -> Result<Summary, PredictError> {
         writer.begin(&mut out).map_err(PredictError::Sink)?;
-        let summary = predictor.run(input, &self.settings(), |sentences| {
+        let summary = predictor.run(input, settings, |sentences| {
             for sentence in sentences {
                 writer.sentence(&mut out, sentence)?;
             }
@@ -196,28 +227,59 @@ impl Predict {
         if matches!(summary, Err(PredictError::Sink(_))) {
             return summary;
         }
-        let tail = summary.as_ref().map_or("", |summary| summary.tail.as_str());
+        let none = Tail::default();
+        let tail = summary.as_ref().map_or(&none, |summary| &summary.tail);
         writer.end(&mut out, tail).and_then(|()| out.flush()).map_err(PredictError::Sink)?;
         summary
     }
 
-    fn settings(&self) -> PredictSettings {
-        let line_breaks = match self.line_breaks {
-            Breaks::Space => LineBreaks::Space,
-            Breaks::Sentence => LineBreaks::Sentence,
-        };
+    fn settings(&self, division: &TextDivision) -> PredictSettings {
+        let running = division.settings();
         PredictSettings {
             form: if self.pretokenized {
                 TextForm::Tokenised
+            } else if self.has_records() {
+                TextForm::Records(running)
             } else {
-                TextForm::Running(SentenceSettings { max_words: MAX_WORDS, line_breaks })
+                TextForm::Running(running)
             },
             documents: match self.documents {
-                DocumentsBy::Whole => Documents::Whole,
-                DocumentsBy::BlankLine => Documents::BlankLine,
+                None if division.records_alone() && !self.pretokenized => Documents::Sentence,
+                None | Some(DocumentsBy::Whole) => Documents::Whole,
+                Some(DocumentsBy::BlankLine) => Documents::BlankLine,
+                Some(DocumentsBy::Sentence) => Documents::Sentence,
             },
             batch_size: self.batch_size as usize,
         }
+    }
+
+    /// Whether the input has a JSON object a line.
+    fn has_records(&self) -> bool {
+        self.json_lines || (!self.is_standard_input() && is_named_json(&self.input))
+    }
+
+    /// Refuses input that by its name is no text of the form that it would be read in.
+    fn check_form(&self) -> Result<(), Failure> {
+        let name = self.input.display();
+        if self.pretokenized && self.has_records() {
+            return Err(Failure::new(
+                format!("{name} is JSON lines by its name, and --pretokenized reads lines of words"),
+                "leave --pretokenized out to read the text of each record, or feed the file through standard \
+                 input if it does hold lines of words",
+            ));
+        }
+        if !self.pretokenized
+            && !self.json_lines
+            && !self.is_standard_input()
+            && is_named_columns(&self.input)
+        {
+            return Err(Failure::new(
+                format!("{name} holds a token and its tag a line by its name, and predict reads text"),
+                "write a sentence a line, its words with spaces between them, and use --pretokenized; or feed the \
+                 file through standard input if it does hold text",
+            ));
+        }
+        Ok(())
     }
 
     fn is_standard_input(&self) -> bool {
@@ -279,6 +341,12 @@ impl Predict {
                 format!("{} is not UTF-8: line {line} has a wrong byte at offset {byte}", self.input_name()),
                 "convert it, for example with `iconv -f cp1252 -t utf-8`, or go on with `--lossy`, which \
                  replaces such bytes",
+            ),
+            PredictError::Text(TextError::NoRecord { line, found }) => Failure::new(
+                format!("line {line} of {} is no record with a text: {found}", self.input_name()),
+                "write a JSON object a line with the text to be read under `text`; tokens are read with \
+                 --pretokenized, a sentence a line with spaces between them; a file that holds plain text is read \
+                 through standard input, whatever its name",
             ),
             PredictError::Text(TextError::Read(error)) => {
                 let unknown = Failure::of_file("read", Path::new(&self.input_name()), &error);

@@ -281,6 +281,7 @@ impl Run<'_> {
             decoding: labels.decoding,
             context: recipe.input.context,
             window: recipe.input.window,
+            division: Some(task.division),
         };
         let tokenizer = task.start.tokenizer().clone();
         TaggerFolder::new(self.folder.path(), tagger, task.shape(), recipe.dropout, settings, tokenizer)
@@ -308,6 +309,7 @@ impl Run<'_> {
             recipe_text: &self.recipe.text,
             labels: &task.labels,
             lineage: self.lineage,
+            division: task.division,
             train: &task.train.facts,
             outcome: &outcome,
             evaluations: details

@@ -17,6 +17,7 @@ use crate::splits::{Split, Splits};
 use crate::start::Start;
 use crate::tag::WindowedSentences;
 use crate::tagger::{Tagger, TaggerShape};
+use crate::words::Division;
 
 /// What is to be learned, prepared.
 pub(super) struct Task<'a> {
@@ -32,6 +33,9 @@ pub(super) struct Task<'a> {
     pub(super) targets: Vec<Vec<Option<usize>>>,
     pub(super) dev: WindowedSentences,
     pub(super) batches: EpochBatches,
+    /// How the tagger is to divide text: so that it has words and sentences like those it learns and
+    /// is chosen by.
+    pub(super) division: Division,
 }
 
 /// What fine-tuning is about, looked over.
@@ -88,7 +92,8 @@ impl<'a> Task<'a> {
         let targets = train.sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
         let dev = WindowedSentences::new(&splits.dev.sentences, tokenizer, &settings);
         let batches = EpochBatches::new(&windowed.windows, recipe.train.batch_size, recipe.seed);
-        Ok(Self { recipe, start, labels, weights, rates, train, windowed, targets, dev, batches })
+        let division = train.division.with(splits.dev.division);
+        Ok(Self { recipe, start, labels, weights, rates, train, windowed, targets, dev, batches, division })
     }
 
     pub(super) fn shape(&self) -> TaggerShape<'_> {

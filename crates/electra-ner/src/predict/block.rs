@@ -10,7 +10,7 @@ use std::io::Read;
 use electra_text::{SpecialIds, Tokenizer};
 
 use super::PredictSettings;
-use super::passage::{Passage, Passages};
+use super::passage::{Passage, Passages, Tail};
 use crate::align::{AlignedSentence, Aligner};
 use crate::tagger::WindowBatchData;
 use crate::window::{BatchSettings, Context, Window, WindowSettings, batches, plan};
@@ -26,7 +26,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// Rows are padded to a multiple of this.
 const MULTIPLE_OF: usize = 8;
 
-/// What divides the input into documents. Sentences of one document are context for each other if
+/// What divides the input into documents; records say it themselves. Sentences of one document are context for each other if
 /// the tagger was trained so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Documents {
@@ -35,6 +35,8 @@ pub enum Documents {
     Whole,
     /// A blank line ends a document.
     BlankLine,
+    /// Every sentence is one: a record of text.
+    Sentence,
 }
 
 /// Sentences and the batches in which their words are scored.
@@ -105,7 +107,7 @@ impl<'t, R: Read> Blocks<'t, R> {
     }
 
     /// What lies behind the last sentence, when there are no more blocks.
-    pub fn finish(self) -> Result<String, TextError> {
+    pub fn finish(self) -> Result<Tail, TextError> {
         self.passages.finish()
     }
 
@@ -141,9 +143,12 @@ impl<'t, R: Read> Blocks<'t, R> {
             return false;
         };
         let sentence = &passage.sentence;
-        if self.settings.documents == Documents::BlankLine && sentence.starts_paragraph {
-            self.document += 1;
-        }
+        self.document = match (passage.record, self.settings.documents) {
+            (Some(record), _) => record.document,
+            (None, Documents::Whole) => self.document,
+            (None, Documents::BlankLine) => self.document + usize::from(sentence.starts_paragraph),
+            (None, Documents::Sentence) => self.document + 1,
+        };
         let words: Vec<&str> = sentence.tokens().collect();
         let aligned = self.aligner.align(&words, self.document);
         self.queue.push_back(Prepared { passage, aligned });

@@ -1,6 +1,7 @@
 //! The input as sentences and what lies between them: together they are the whole input again.
 
 mod lines;
+mod records;
 mod tape;
 
 use std::cell::RefCell;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 use crate::words::{RawSentence, SentenceSettings, Sentences, TextError, sentences};
 
 use lines::Lines;
+use records::Records;
 use tape::{Recorder, Tape};
 
 /// More white space between two sentences is cut to its last bytes.
@@ -24,6 +26,10 @@ pub enum TextForm {
     /// one that does not break, may be part of a word. A line of more than
     /// [`MAX_SENTENCE_BYTES`](crate::words::MAX_SENTENCE_BYTES) goes on as another sentence.
     Tokenised,
+    /// A JSON object a line, whose `text` is running text to be divided so. Where a line, a paragraph
+    /// or the text is a sentence, so is every record, whole and of any length. `document`, a string
+    /// or a number, joins neighbouring records into documents.
+    Records(SentenceSettings),
 }
 
 /// A sentence with what lies before it.
@@ -31,8 +37,32 @@ pub enum TextForm {
 pub struct Passage {
     /// White space, and what else is in no word, since the sentence before; see [`MAX_GAP_BYTES`].
     pub before: String,
-    /// The sentence.
+    /// Lines of [`TextForm::Tokenised`], or records, that hold no word since the sentence before.
+    pub empty_before: u64,
+    /// The sentence. Its places are those in the input, or in the text of its record.
     pub sentence: RawSentence,
+    /// The record that it stands in.
+    pub record: Option<RecordPlace>,
+    /// Whether the next sentence is the rest of the same line of [`TextForm::Tokenised`].
+    pub goes_on: bool,
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordPlace {
+    /// Its line in the input, counted from 1.
+    pub line: u64,
+    /// The number of its document, counted from 0.
+    pub document: usize,
+}
+
+/// What lies behind the last sentence of an input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// White space, and what else is in no word; see [`MAX_GAP_BYTES`].
+    pub text: String,
+    /// As [`Passage::empty_before`].
+    pub empty: u64,
 }
 
 /// The passages of a stream, in bounded memory.
@@ -40,12 +70,13 @@ pub struct Passages<R: Read> {
     source: Source<R>,
     failure: Option<TextError>,
     /// What lies behind the last sentence, once it is known.
-    tail: String,
+    tail: Tail,
 }
 
 enum Source<R: Read> {
     Running { sentences: Sentences<Recorder<R>>, tape: Rc<RefCell<Tape>> },
     Tokenised(Lines<BufReader<R>>),
+    Records(Records<BufReader<R>>),
 }
 
 impl<R: Read> Passages<R> {
@@ -58,15 +89,16 @@ impl<R: Read> Passages<R> {
                 Source::Running { sentences: sentences(recorder, settings), tape }
             }
             TextForm::Tokenised => Source::Tokenised(Lines::new(BufReader::new(input))),
+            TextForm::Records(settings) => Source::Records(Records::new(BufReader::new(input), settings)),
         };
-        Self { source, failure: None, tail: String::new() }
+        Self { source, failure: None, tail: Tail::default() }
     }
 
     /// What lies behind the last sentence; to be asked when there are no more passages.
     ///
     /// # Errors
     /// Why the text could not be read to its end.
-    pub fn finish(self) -> Result<String, TextError> {
+    pub fn finish(self) -> Result<Tail, TextError> {
         self.failure.map_or(Ok(self.tail), Err)
     }
 }
@@ -81,21 +113,20 @@ impl<R: Read> Iterator for Passages<R> {
                     let mut tape = tape.borrow_mut();
                     let before = tape.take_until(sentence.byte);
                     tape.skip(sentence.text.len());
-                    Ok(Passage { before, sentence })
+                    Ok(Passage { before, empty_before: 0, sentence, record: None, goes_on: false })
                 }
                 Some(Err(error)) => Err(Some(error)),
                 None => {
-                    self.tail += &tape.borrow_mut().take_rest();
+                    self.tail.text += &tape.borrow_mut().take_rest();
                     Err(None)
                 }
             },
-            Source::Tokenised(lines) => lines.next_passage().map_err(|end| match end {
-                Ok(tail) => {
-                    self.tail += &tail;
-                    None
-                }
-                Err(error) => Some(error),
-            }),
+            Source::Tokenised(lines) => {
+                lines.next_passage().map_err(|end| end.map(|tail| self.tail = tail).err())
+            }
+            Source::Records(records) => {
+                records.next_passage().map_err(|end| end.map(|tail| self.tail = tail).err())
+            }
         };
         match next {
             Ok(passage) => Some(passage),

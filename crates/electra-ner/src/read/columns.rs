@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::layout::{Layout, Number, Separator, is_number};
 use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+use crate::words::{Division, has_seen, trimmed, without_unseen};
 
 /// What begins a line that stands for the boundary of a document.
 const DOCUMENT_MARK: &str = "-DOCSTART-";
@@ -29,7 +30,7 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
     let mut open = RawSentence::default();
     let (mut marks_documents, mut comments) = (false, 0);
     for (number, line) in lines(text) {
-        let is_blank = line.trim().is_empty();
+        let is_blank = !has_seen(line);
         let is_comment = line.starts_with('#') && !layout.is_token(line);
         let is_boundary = is_boundary(line) || is_comment && is_new_document(line);
         comments += usize::from(is_comment);
@@ -46,8 +47,8 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
         }
         if let Some(Cells { token, tag, gold }) = layout.cells(path, number, line)? {
             open.tokens.push(token.to_owned());
-            open.tags.push(tag.to_owned());
-            open.gold.extend(gold.map(str::to_owned));
+            open.tags.push(without_unseen(tag).into_owned());
+            open.gold.extend(gold.map(|gold| without_unseen(gold).into_owned()));
             open.lines.push(number);
         }
     }
@@ -55,7 +56,8 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
     let Layout { separator, token, tag, .. } = layout;
     let format = Format::Columns { separator, token: token + 1, tag: tag + 1 };
     let (misaligned, answers) = (Vec::new(), Answers::default());
-    Ok(Raw { format, sentences, marks_documents, comments, misaligned, answers })
+    let division = Division::CORPUS;
+    Ok(Raw { format, division, sentences, marks_documents, comments, misaligned, answers })
 }
 
 /// What a line says.
@@ -90,13 +92,13 @@ impl Layout {
         if self.numbered && is_number(cells[0]) == Some(Number::NoWord) {
             return Ok(None);
         }
-        let (token, tag) = (cells[self.token], cells[self.tag].trim());
+        let (token, tag) = (cells[self.token], cells[self.tag]);
         // A token of white space alone stays: its tag counts.
-        let token = if token.trim().is_empty() { token } else { token.trim() };
+        let token = if token.trim().is_empty() { token } else { trimmed(token) };
         if token.is_empty() {
             return Err(ReadError::EmptyToken { path: path.to_owned(), line });
         }
-        Ok(Some(Cells { token, tag, gold: self.gold.map(|gold| cells[gold].trim()) }))
+        Ok(Some(Cells { token, tag, gold: self.gold.map(|gold| cells[gold]) }))
     }
 }
 
@@ -105,7 +107,7 @@ fn token_lines(text: &str) -> Vec<(&str, bool)> {
     let mut starts_sentence = true;
     let mut found = Vec::new();
     for (_, line) in lines(text) {
-        if line.trim().is_empty() || is_boundary(line) {
+        if !has_seen(line) || is_boundary(line) {
             starts_sentence = true;
         } else {
             found.push((line, starts_sentence));

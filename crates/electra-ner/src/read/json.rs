@@ -4,8 +4,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::spans::{CharSpan, MisalignedSpan, align, words};
+use super::spans::{CharSpan, MisalignedSpan, align};
 use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+use crate::words::{
+    Division, SentenceDivision, Word, WordDivision, divide, division_of_record, has_seen, without_unseen,
+};
 
 const TOKENS: &str = "tokens";
 const TAGS: [&str; 2] = ["ner_tags", "tags"];
@@ -20,7 +23,8 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
     let mut misaligned: Vec<MisalignedSpan> = Vec::new();
     let mut document = Document::default();
     let mut answers = Answers::default();
-    for (line, text) in lines(text).filter(|(_, text)| !text.trim().is_empty()) {
+    let mut division = SentenceDivision::Line;
+    for (line, text) in lines(text).filter(|(_, text)| has_seen(text)) {
         let fields = serde_json::from_str(text).map_err(|error| {
             let path = path.to_owned();
             ReadError::BadJson { path, line, what: what(&error) }
@@ -35,7 +39,7 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
             None => *format.insert(record.format()?),
         };
         let mut sentence = match format {
-            Format::JsonSpans => record.with_spans(&mut misaligned)?,
+            Format::JsonSpans => record.with_spans(&mut misaligned, &mut division)?,
             _ => record.with_tags(options.labels.as_deref())?,
         };
         if sentence.tokens.is_empty() {
@@ -48,8 +52,15 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
     if !misaligned.is_empty() && !options.skip_misaligned {
         return Err(ReadError::Misaligned { path: path.to_owned(), spans: misaligned });
     }
+    let division = match format {
+        Some(Format::JsonSpans) => {
+            Division { words: WordDivision::Marks, sentences: division, records_alone: !document.named }
+        }
+        _ => Division::CORPUS,
+    };
     Ok(Raw {
         format: format.unwrap_or(Format::JsonTags),
+        division,
         sentences,
         marks_documents: document.marked,
         comments: 0,
@@ -60,13 +71,17 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
 
 /// The document of the record before.
 #[derive(Default)]
-struct Document {
+pub(crate) struct Document {
     before: Option<(usize, Option<String>)>,
     marked: bool,
+    /// Whether any record names its document.
+    named: bool,
 }
 
 impl Document {
-    fn of(&mut self, name: Option<String>, format: Format) -> usize {
+    /// The number of the document that a record belongs to.
+    pub(crate) fn of(&mut self, name: Option<String>, format: Format) -> usize {
+        self.named |= name.is_some();
         self.marked |= name.is_some() || format == Format::JsonSpans;
         let number = match &self.before {
             None => 0,
@@ -124,7 +139,7 @@ impl Record<'_> {
         });
         let tokens = tokens.collect::<Result<Vec<String>, _>>()?;
         let tags = self.list(name)?.iter().enumerate().map(|(at, tag)| match (tag, tag.as_i64()) {
-            (Value::String(tag), _) => Ok(tag.clone()),
+            (Value::String(tag), _) => Ok(without_unseen(tag).into_owned()),
             (_, Some(id)) => self.label(id, labels),
             (other, _) => Err(self.error(format!("{} at {name}[{at}]", kind(other)), "a tag or its number")),
         });
@@ -143,7 +158,11 @@ impl Record<'_> {
         label.cloned().ok_or(ReadError::UnknownNumber { path, line, id, labels: labels.len() })
     }
 
-    fn with_spans(&self, misaligned: &mut Vec<MisalignedSpan>) -> Result<RawSentence, ReadError> {
+    fn with_spans(
+        &self,
+        misaligned: &mut Vec<MisalignedSpan>,
+        division: &mut SentenceDivision,
+    ) -> Result<RawSentence, ReadError> {
         let Some(Value::String(text)) = self.fields.get(TEXT) else {
             return Err(self.wrong(TEXT, "a string"));
         };
@@ -154,7 +173,7 @@ impl Record<'_> {
                 value.and_then(Value::as_i64).ok_or_else(|| self.error(found(), "a whole number"))
             };
             let label = match span.get("label") {
-                Some(Value::String(label)) if !label.is_empty() => label.clone(),
+                Some(Value::String(label)) if has_seen(label) => without_unseen(label).into_owned(),
                 other => {
                     let found = other.map_or("nothing", kind);
                     return Err(self.error(format!("{found} at {SPANS}[{at}].label"), "the name of a type"));
@@ -163,10 +182,11 @@ impl Record<'_> {
             Ok(CharSpan { start: bound("start")?, end: bound("end")?, label })
         });
         let spans = spans.collect::<Result<Vec<_>, ReadError>>()?;
-        let words = words(text);
+        let words: Vec<Word> = divide(text, WordDivision::Marks).collect();
+        *division = (*division).max(division_of_record(text, &words));
         let (tags, wrong) = align(text, &words, &spans, self.line);
         misaligned.extend(wrong);
-        let tokens = words.into_iter().map(|word| word.text.to_owned()).collect();
+        let tokens = words.iter().map(|word| word.of(text).to_owned()).collect();
         Ok(RawSentence { tokens, tags, ..RawSentence::default() })
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{ReadError, ReadOptions};
 use crate::scheme::{looks_like_tag, parse};
+use crate::words::trimmed;
 
 /// What stands between columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +86,13 @@ impl<'a> Rows<'a> {
     /// Whether nearly all lines have something like a tag in this column: one in ten may be wrong, and is
     /// named when it is read.
     fn holds_tags(&self, column: usize) -> bool {
-        let tags = self.rows.iter().filter(|row| looks_like_tag(row.cells[column].trim())).count();
+        let tags = self.rows.iter().filter(|row| looks_like_tag(trimmed(row.cells[column]))).count();
         tags * 10 >= self.rows.len() * 9
     }
 
     /// The types of a column of tags.
     fn types(&self, column: usize) -> BTreeSet<&str> {
-        let tags = self.rows.iter().filter_map(|row| parse(row.cells[column].trim()));
+        let tags = self.rows.iter().filter_map(|row| parse(trimmed(row.cells[column])));
         tags.filter(|tag| tag.letter != 'O').map(|tag| tag.kind).collect()
     }
 }
@@ -148,7 +149,7 @@ impl Layout {
     /// Whether a line that begins with `#` is a token and no comment.
     pub(super) fn is_token(&self, line: &str) -> bool {
         let cells = self.separator.cells(line);
-        let holds_tag = |column: usize| looks_like_tag(cells.get(column).unwrap_or(&"").trim());
+        let holds_tag = |column: usize| looks_like_tag(trimmed(cells.get(column).unwrap_or(&"")));
         cells.len() == self.columns
             && (holds_tag(self.tag) || self.gold.is_some_and(holds_tag))
             && !(self.numbered && is_number(cells[0]).is_none())
@@ -163,7 +164,7 @@ impl Layout {
 /// The last column of tags.
 fn find_tags(path: &Path, all: &Rows<'_>, token: Option<usize>) -> Result<usize, ReadError> {
     let (rows, columns) = (&all.rows, all.columns);
-    let score = |column: usize| rows.iter().filter(|row| looks_like_tag(row.cells[column].trim())).count();
+    let score = |column: usize| rows.iter().filter(|row| looks_like_tag(trimmed(row.cells[column]))).count();
     let scores: Vec<usize> = (0..columns).map(score).collect();
     let holds_tags = |&column: &usize| Some(column) != token && all.holds_tags(column);
     let candidates: Vec<usize> = (1..columns).filter(holds_tags).collect();

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use serde::Serialize;
-use unicode_segmentation::UnicodeSegmentation;
+
+use crate::words::{Word, is_unseen};
 
 /// A span that cannot be said in tags of whole words. Bounds count Unicode characters from 0, the
 /// second one past the end.
@@ -81,69 +82,10 @@ pub(super) struct CharSpan {
     pub label: String,
 }
 
-/// A word in a text; bounds count characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word<'a> {
-    pub text: &'a str,
-    pub start: usize,
-    pub end: usize,
-}
-
-/// Divides a text into words and single punctuation marks. No character is divided from what
-/// combines with it, and Chinese characters and hiragana stand alone, since nothing in the writing
-/// says where their words end. White space and what is invisible belong to no word.
-pub(super) fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words: Vec<Word<'_>> = Vec::new();
-    let (mut at, mut goes_on) = (0, false);
-    for (byte, cluster) in text.grapheme_indices(true) {
-        let first = cluster.chars().next().expect("no cluster is empty");
-        let end = at + cluster.chars().count();
-        let kind = Kind::of(first);
-        match words.last_mut() {
-            Some(word) if kind == Kind::Letter && goes_on => {
-                word.text = &text[byte - word.text.len()..byte + cluster.len()];
-                word.end = end;
-            }
-            _ if kind != Kind::Invisible => words.push(Word { text: cluster, start: at, end }),
-            _ => {}
-        }
-        goes_on = kind == Kind::Letter;
-        at = end;
-    }
-    words
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Goes on with others of its kind.
-    Letter,
-    /// A word by itself.
-    Alone,
-    /// No part of any word.
-    Invisible,
-}
-
-impl Kind {
-    fn of(character: char) -> Kind {
-        match character {
-            c if c.is_whitespace() || c.is_control() => Kind::Invisible,
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}' | '\u{feff}' => Kind::Invisible,
-            // Hiragana; the ideographs that BERT's normaliser sets apart.
-            '\u{3041}'..='\u{309f}'
-            | '\u{3400}'..='\u{4dbf}'
-            | '\u{4e00}'..='\u{9fff}'
-            | '\u{f900}'..='\u{faff}'
-            | '\u{20000}'..='\u{2fa1f}' => Kind::Alone,
-            c if c.is_alphanumeric() => Kind::Letter,
-            _ => Kind::Alone,
-        }
-    }
-}
-
 /// Tags of the words in IOB2, and the spans that do not fit them.
 pub(super) fn align(
     text: &str,
-    words: &[Word<'_>],
+    words: &[Word],
     spans: &[CharSpan],
     line: usize,
 ) -> (Vec<String>, Vec<MisalignedSpan>) {
@@ -181,44 +123,45 @@ pub(super) fn align(
 /// The words that a span consists of.
 fn place(
     span: &CharSpan,
-    words: &[Word<'_>],
+    words: &[Word],
     characters: &[char],
 ) -> Result<std::ops::Range<usize>, Misalignment> {
     let length = characters.len();
     let within = |bound: i64| usize::try_from(bound).ok().filter(|&bound| bound <= length);
-    let (Some(mut start), Some(mut end)) = (within(span.start), within(span.end)) else {
+    let (Some(mut start), Some(end)) = (within(span.start), within(span.end)) else {
         return Err(Misalignment::BeyondText { length });
     };
-    while start < end && Kind::of(characters[start]) == Kind::Invisible {
+    // What is not seen is within a span or not as it pleases, also at the end of a word.
+    while start < end && is_unseen(characters[start]) {
         start += 1;
     }
-    while start < end && Kind::of(characters[end - 1]) == Kind::Invisible {
-        end -= 1;
-    }
-    if start >= end {
+    let first = words.partition_point(|word| word.chars.end <= start);
+    let last = words.partition_point(|word| word.chars.start < end);
+    if start >= end || first >= last {
         return Err(Misalignment::NoWord);
     }
-    let first = words.iter().position(|word| word.start == start);
-    let last = words.iter().position(|word| word.end == end);
-    first.zip(last).map(|(first, last)| first..last + 1).ok_or(Misalignment::WithinWord)
+    let is_left_out = |from: usize, to: usize| characters[from..to].iter().all(|&c| is_unseen(c));
+    let is_whole = words[first].chars.start >= start
+        && (words[last - 1].chars.end <= end || is_left_out(end, words[last - 1].chars.end));
+    if is_whole { Ok(first..last) } else { Err(Misalignment::WithinWord) }
 }
 
 fn describe(
     span: &CharSpan,
     reason: Misalignment,
-    words: &[Word<'_>],
+    words: &[Word],
     characters: &[char],
     line: usize,
 ) -> MisalignedSpan {
     let clamp = |bound: i64| usize::try_from(bound).unwrap_or(0).min(characters.len());
     let (start, end) = (clamp(span.start), clamp(span.end).max(clamp(span.start)));
-    let touched = |word: &&Word<'_>| word.start < end && word.end > start;
+    let touched = |word: &&Word| word.chars.start < end && word.chars.end > start;
     let nearest = match (words.iter().find(touched), words.iter().rfind(touched)) {
-        (Some(first), Some(last)) => Some((first.start, last.end)),
+        (Some(first), Some(last)) => Some((first.chars.start, last.chars.end)),
         _ => {
             let distance =
-                |word: &&Word<'_>| word.start.saturating_sub(end).max(start.saturating_sub(word.end));
-            words.iter().min_by_key(distance).map(|word| (word.start, word.end))
+                |word: &&Word| word.chars.start.saturating_sub(end).max(start.saturating_sub(word.chars.end));
+            words.iter().min_by_key(distance).map(|word| (word.chars.start, word.chars.end))
         }
     };
     let text = |start: usize, end: usize| characters[start..end].iter().collect::<String>();
@@ -237,20 +180,28 @@ fn describe(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::{WordDivision, divide};
 
-    fn split(text: &str) -> Vec<&str> {
-        words(text).into_iter().map(|word| word.text).collect()
+    fn words(text: &str) -> Vec<Word> {
+        divide(text, WordDivision::Marks).collect()
     }
 
     #[test]
-    fn text_is_divided_into_words_and_single_marks() {
-        assert_eq!(split("Dr. O'Neil's 3.5%"), ["Dr", ".", "O", "'", "Neil", "'", "s", "3", ".", "5", "%"]);
-        assert_eq!(split("東京タワーは高い"), ["東", "京", "タワー", "は", "高", "い"]);
-        // A combining accent, a family joined by zero-width joiners, Devanagari's vowel signs.
-        assert_eq!(split("Jose\u{301} 👩\u{200d}👧 हिन्दी\u{200b}"), ["Jose\u{301}", "👩\u{200d}👧", "हिन्दी"]);
-        assert_eq!(split(" \t\u{feff} "), [""; 0]);
-        let word = words("a\u{301}b c").pop().unwrap();
-        assert_eq!((word.start, word.end), (4, 5), "bounds count characters");
+    fn what_is_not_seen_may_be_within_a_span_or_not() {
+        // A heart with its selector, a soft hyphen, a zero-width space, marks of direction.
+        let text = "\u{2066}\u{2764}\u{fe0f} Ber\u{ad}lin\u{200b}!";
+        let words = words(text);
+        let tags = |start, end| {
+            let span = CharSpan { start, end, label: "X".into() };
+            align(text, &words, &[span], 1).0.join(" ")
+        };
+        for (start, end) in [(0, 3), (1, 3), (1, 2), (0, 4)] {
+            assert_eq!(tags(start, end), "B-X O O", "{start}..{end}");
+        }
+        for (start, end) in [(4, 11), (4, 12), (3, 11)] {
+            assert_eq!(tags(start, end), "O B-X O", "{start}..{end}");
+        }
+        assert_eq!(tags(8, 11), "O O O", "the soft hyphen divides no word");
     }
 
     #[test]

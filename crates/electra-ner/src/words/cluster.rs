@@ -1,5 +1,7 @@
 //! What a character, with all that is attached to it, is to the division of text into words.
 
+use std::borrow::Cow;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A grapheme cluster of a text.
@@ -13,6 +15,11 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// Whether it is to be seen.
+    pub fn is_seen(&self) -> bool {
+        !matches!(self.class, Class::Space | Class::Unseen)
+    }
+
     /// Whether it is a letter or digit of a script that divides words by spaces.
     pub fn is_written(&self) -> bool {
         matches!(self.class, Class::Letter | Class::Digit)
@@ -70,6 +77,52 @@ const ASCII: [Class; 128] = {
     }
     table
 };
+
+/// Whether anything in `text` is to be seen: something that is neither white space nor a control or
+/// format character by itself, such as a zero-width space or a byte order mark.
+pub fn has_seen(text: &str) -> bool {
+    clusters(text).any(|(_, cluster)| cluster.is_seen())
+}
+
+/// Whether a character by itself is white space, or takes no room.
+pub fn is_unseen(c: char) -> bool {
+    matches!(class_of(c), Class::Space | Class::Unseen)
+}
+
+/// `text` without white space at its ends, and without what is not seen there. What is attached to
+/// a character, such as a joiner that a script needs, stays. A text in which nothing is seen is one
+/// only without its white space: a word that was given is a word.
+pub fn trimmed(text: &str) -> &str {
+    let is_graphic = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_graphic(text.as_bytes().first()) && is_graphic(text.as_bytes().last()) {
+        return text;
+    }
+    let mut seen = clusters(text).filter(|(_, cluster)| cluster.is_seen());
+    match seen.next() {
+        None => text.trim(),
+        Some((start, first)) => &text[start..seen.last().map_or(first.end, |(_, last)| last.end)],
+    }
+}
+
+/// [`trimmed`], and without what is not seen between its characters either: the name of a tag.
+pub fn without_unseen(text: &str) -> Cow<'_, str> {
+    let text = trimmed(text);
+    if clusters(text).all(|(_, cluster)| cluster.class != Class::Unseen) {
+        return Cow::Borrowed(text);
+    }
+    let kept = clusters(text).filter(|(_, cluster)| cluster.class != Class::Unseen);
+    Cow::Owned(kept.map(|(start, cluster)| &text[start..cluster.end]).collect())
+}
+
+/// The clusters of a text with their places.
+fn clusters(text: &str) -> impl Iterator<Item = (usize, Cluster)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let cluster = cluster_at(text, at)?;
+        let start = std::mem::replace(&mut at, cluster.end);
+        Some((start, cluster))
+    })
+}
 
 /// What `c` is, if it is the first of a cluster.
 pub(super) fn class_of(c: char) -> Class {

@@ -6,8 +6,11 @@ use std::io::{self, BufRead};
 use std::ops::Range;
 
 use super::Word;
-use super::cluster::{Class, class_of, cluster_at};
+use super::cluster::{cluster_at, is_unseen};
+use super::division::{SentenceDivision, WordDivision};
 use boundary::{Found, Gap, first_sentence};
+
+pub use boundary::division_of_record;
 
 /// A sentence of more bytes is cut, so that text without full stops or even without spaces is read
 /// in bounded memory.
@@ -19,13 +22,23 @@ const DROP_BYTES: usize = 1 << 14;
 /// How text is divided into sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentenceSettings {
+    /// What a word is.
+    pub words: WordDivision,
+    /// What a sentence is.
+    pub sentences: SentenceDivision,
     /// A sentence of more words is cut.
     pub max_words: usize,
-    /// What the end of a line means.
+    /// What the end of a line means; where a line is a sentence, it ends one.
     pub line_breaks: LineBreaks,
 }
 
-/// What the end of a line means. A blank line always ends a sentence.
+impl SentenceSettings {
+    fn ends_at_lines(&self) -> bool {
+        self.line_breaks == LineBreaks::Sentence || self.sentences == SentenceDivision::Line
+    }
+}
+
+/// What the end of a line means. A blank line ends a sentence, unless the text is to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineBreaks {
     /// The same as a space: text that was wrapped.
@@ -47,6 +60,8 @@ pub struct RawSentence {
     pub char: u64,
     /// Whether it is the first of the stream or stands behind a blank line.
     pub starts_paragraph: bool,
+    /// Whether it was cut for its length and goes on with the next.
+    pub is_cut: bool,
 }
 
 impl RawSentence {
@@ -95,9 +110,17 @@ pub enum TextError {
         /// Bytes in front of the first wrong one.
         byte: u64,
     },
+    /// A line that should hold a record and does not.
+    #[error("line {line} of the text is no JSON object with a \"text\": {found}")]
+    NoRecord {
+        /// Line, counted from 1.
+        line: u64,
+        /// What the line holds, or what the parser says.
+        found: String,
+    },
 }
 
-/// The sentences of a stream. A sentence ends
+/// The sentences of a stream. A sentence of [`SentenceDivision::FullStop`] ends
 ///
 /// - at a blank line;
 /// - at `.`, `!`, `?`, `…` and their like, with the closing quotes and brackets behind them, if
@@ -105,6 +128,8 @@ pub enum TextError {
 ///   a number of one or two digits (an ordinal, or an item of a list) does not end it;
 /// - at `。`, `！`, `？`, whatever follows;
 /// - at its greatest number of words or bytes.
+///
+/// Where a line, a paragraph or the text is a sentence, only their ends and the last of these do.
 ///
 /// # Panics
 ///
@@ -163,8 +188,8 @@ impl<R: BufRead> Iterator for Sentences<R> {
         loop {
             self.skip_gap();
             if self.at < self.buffer.len() {
-                if let Some(words) = self.first_sentence() {
-                    return Some(Ok(self.take(words)));
+                if let Some((words, is_cut)) = self.first_sentence() {
+                    return Some(Ok(self.take(words, is_cut)));
                 }
             } else if self.ended {
                 return self.failure.take().map(Err);
@@ -175,12 +200,9 @@ impl<R: BufRead> Iterator for Sentences<R> {
 }
 
 impl<R: BufRead> Sentences<R> {
-    /// The words of the next sentence, if its end is certain or has to be.
-    fn first_sentence(&mut self) -> Option<Vec<Word>> {
-        let line_end = match self.settings.line_breaks {
-            LineBreaks::Sentence => self.line_end(),
-            LineBreaks::Space => None,
-        };
+    /// The words of the next sentence, if its end is certain or has to be, and whether it is cut.
+    fn first_sentence(&mut self) -> Option<(Vec<Word>, bool)> {
+        let line_end = if self.settings.ends_at_lines() { self.line_end() } else { None };
         let pending = &self.buffer[self.at..line_end.unwrap_or(self.buffer.len())];
         let is_full = pending.len() >= MAX_SENTENCE_BYTES;
         let is_whole = !is_full && (line_end.is_some() || self.ended);
@@ -190,10 +212,11 @@ impl<R: BufRead> Sentences<R> {
         // What lies behind the greatest length is not looked at: where a sentence is cut must not
         // depend on how much the reader had at hand.
         let known = &pending[..pending.floor_char_boundary(MAX_SENTENCE_BYTES)];
-        match first_sentence(known, is_whole, self.settings.max_words) {
-            Found::Whole(words) => Some(words),
+        match first_sentence(known, is_whole, &self.settings) {
+            Found::Whole(words) => Some((words, false)),
+            Found::Cut(words) => Some((words, true)),
             Found::Open(words) if is_full => {
-                Some(if words.is_empty() { vec![cut_word(known)] } else { words })
+                Some((if words.is_empty() { vec![cut_word(known)] } else { words }, true))
             }
             Found::Open(_) => {
                 // A reader may hand out single bytes; each look starts from the sentence's start.
@@ -214,7 +237,7 @@ impl<R: BufRead> Sentences<R> {
     /// Moves over white space and what is not seen.
     fn skip_gap(&mut self) {
         for c in self.buffer[self.at..].chars() {
-            if !matches!(class_of(c), Class::Space | Class::Unseen) {
+            if !is_unseen(c) {
                 break;
             }
             self.gap.push(c);
@@ -224,7 +247,7 @@ impl<R: BufRead> Sentences<R> {
         }
     }
 
-    fn take(&mut self, words: Vec<Word>) -> RawSentence {
+    fn take(&mut self, words: Vec<Word>, is_cut: bool) -> RawSentence {
         let last = words.last().expect("a sentence has words");
         let (bytes, chars) = (last.bytes.end, last.chars.end);
         let sentence = RawSentence {
@@ -233,6 +256,7 @@ impl<R: BufRead> Sentences<R> {
             byte: self.byte,
             char: self.char,
             starts_paragraph: self.is_first || self.gap.has_blank_line(),
+            is_cut,
         };
         self.at += bytes;
         self.byte += bytes as u64;

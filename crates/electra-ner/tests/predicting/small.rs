@@ -12,7 +12,7 @@ use electra_ner::predict::{
 };
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::words::{LineBreaks, SentenceSettings};
+use electra_ner::words::{LineBreaks, SentenceDivision, SentenceSettings, WordDivision};
 use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
@@ -22,8 +22,12 @@ use serde_json::json;
 /// Pieces in a window.
 pub const WINDOW: usize = 32;
 
-pub const RUNNING: TextForm =
-    TextForm::Running(SentenceSettings { max_words: 1000, line_breaks: LineBreaks::Space });
+pub const RUNNING: TextForm = TextForm::Running(SentenceSettings {
+    words: WordDivision::Corpus,
+    sentences: SentenceDivision::FullStop,
+    max_words: 1000,
+    line_breaks: LineBreaks::Space,
+});
 
 pub const SETTINGS: PredictSettings =
     PredictSettings { form: RUNNING, documents: Documents::Whole, batch_size: 8 };
@@ -58,7 +62,7 @@ pub fn folder(context: Context, decoding: Decoding) -> TaggerFolder {
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
     let shape = TaggerShape { config: &config, labels: &labels, crf: decoding == Decoding::Crf };
     let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
-    let settings = TaggerSettings { decoding, context, window: WINDOW };
+    let settings = TaggerSettings { decoding, context, window: WINDOW, division: None };
     TaggerFolder::new(Path::new("tagger"), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer)
 }
 

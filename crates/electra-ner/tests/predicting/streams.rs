@@ -43,7 +43,7 @@ fn nothing_in_nothing_out() {
         let (found, summary) = tagged_stream(&predictor, text.as_bytes(), &SETTINGS);
         let summary = summary.unwrap();
         assert!(found.is_empty());
-        assert_eq!((summary.sentences, summary.words, summary.tail.as_str()), (0, 0, text));
+        assert_eq!((summary.sentences, summary.words, summary.tail.text.as_str()), (0, 0, text));
     }
 }
 

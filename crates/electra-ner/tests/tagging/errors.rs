@@ -32,7 +32,8 @@ fn discriminator_folder() -> TempDir {
 fn own_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
-    let settings = TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32 };
+    let settings =
+        TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32, division: None };
     let shape = TaggerShape { config: &config(), labels: &labels, crf: true };
     let tagger = tagger(&labels, true, 1, &Device::flex());
     let dropout = TaggerDropout::PAPER;
@@ -122,8 +123,8 @@ fn files_that_do_not_belong_together_are_refused() {
     assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["tagger.json", "iobes", "iob2"]);
 
     let folder = own_folder();
-    change(&folder.path().join("tagger.json"), |json| json["format"] = 2.into());
-    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["format 2", "reads 1"]);
+    change(&folder.path().join("tagger.json"), |json| json["format"] = 3.into());
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["format 3", "reads 2"]);
 
     let folder = own_folder();
     change(&folder.path().join("tagger.json"), |json| json["beam"] = 4.into());

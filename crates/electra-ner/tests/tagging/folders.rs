@@ -10,6 +10,7 @@ use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safe
 use electra_model::{DropoutSites, Electra, Precision};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::{Context, TaggerSettings};
+use electra_ner::words::{Division, SentenceDivision, WordDivision};
 use electra_ner::{LabelScheme, LabelSet, Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_run::checkpoint::CheckpointStore;
 use serde_json::Value;
@@ -17,8 +18,14 @@ use serde_json::Value;
 use crate::golden::{Golden, TOLERANCE, assert_within, largest};
 use crate::small::{batch, config, fixture, floats, tagger, tokenizer, transformers_folder};
 
-const SETTINGS: TaggerSettings =
-    TaggerSettings { decoding: Decoding::Crf, context: Context::Document, window: 30 };
+const SETTINGS: TaggerSettings = TaggerSettings {
+    decoding: Decoding::Crf,
+    context: Context::Document,
+    window: 30,
+    division: Some(DIVISION),
+};
+const DIVISION: Division =
+    Division { words: WordDivision::Marks, sentences: SentenceDivision::Paragraph, records_alone: true };
 const DROPOUT: TaggerDropout = TaggerDropout { hidden: 0.15, attention: 0.1, classifier: 0.25 };
 
 /// The content of all files of a folder.
@@ -108,7 +115,8 @@ fn a_folder_of_transformers_gives_its_logits_and_goes_out_as_it_came_in() {
     let tagger = TaggerFolder::open(folder.path()).unwrap();
     assert_eq!(tagger.labels.names(), ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"]);
     assert_eq!(tagger.dropout, TaggerDropout { hidden: 0.0, attention: 0.0, classifier: 0.0 });
-    let expected = TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window: 32 };
+    let expected =
+        TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window: 32, division: None };
     assert_eq!(tagger.settings, expected);
 
     // The saved network is the one of the golden logits; its first sequence has no padding.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use electra_ner::predict::{Entity, TaggedSentence};
+use electra_ner::predict::{Entity, TaggedSentence, Tail};
 use electra_ner::words::{RawSentence, words};
 use electra_ner::{LabelScheme, LabelSet};
 
@@ -13,7 +13,7 @@ pub fn labels() -> LabelSet {
 }
 
 /// What a writer makes of sentences and what lies behind them.
-pub fn written(writer: &mut dyn Writer, sentences: &[TaggedSentence], tail: &str) -> String {
+pub fn written(writer: &mut dyn Writer, sentences: &[TaggedSentence], tail: &Tail) -> String {
     let mut out = Vec::new();
     writer.begin(&mut out).unwrap();
     for sentence in sentences {
@@ -24,10 +24,13 @@ pub fn written(writer: &mut dyn Writer, sentences: &[TaggedSentence], tail: &str
 }
 
 /// The input `\t<Zoë\n😀 & R&D\r\n東京。 \u{200b}\n` with an entity of each type.
-pub fn example() -> (Vec<TaggedSentence>, &'static str) {
+pub fn example() -> (Vec<TaggedSentence>, Tail) {
     let entity = |words: Range<usize>, kind: &str, score| Entity { words, kind: kind.into(), score };
     let first = TaggedSentence {
         before: "\t".into(),
+        empty_before: 0,
+        record: None,
+        goes_on: false,
         sentence: RawSentence {
             text: "<Zoë\n😀 & R&D".into(),
             // `<` is a word of its own in running text; words may also come with spaces between them.
@@ -35,21 +38,26 @@ pub fn example() -> (Vec<TaggedSentence>, &'static str) {
             byte: 1,
             char: 1,
             starts_paragraph: true,
+            is_cut: false,
         },
         tags: ["B-PER", "I-PER", "O", "B-ORG"].map(str::to_owned).to_vec(),
         entities: vec![entity(0..2, "PER", 0.75), entity(3..4, "ORG", 1.0 / 3.0)],
     };
     let second = TaggedSentence {
         before: "\r\n".into(),
+        empty_before: 0,
+        record: None,
+        goes_on: false,
         sentence: RawSentence {
             text: "東京。".into(),
             words: words("東京。").collect(),
             byte: 19,
             char: 15,
             starts_paragraph: false,
+            is_cut: false,
         },
         tags: ["B-LOC", "I-LOC", "O"].map(str::to_owned).to_vec(),
         entities: vec![entity(0..2, "LOC", 1.0)],
     };
-    (vec![first, second], " \u{200b}\n")
+    (vec![first, second], Tail { text: " \u{200b}\n".into(), empty: 0 })
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use electra_ner::LabelSet;
-use electra_ner::predict::TaggedSentence;
+use electra_ner::predict::{TaggedSentence, Tail};
 
 use super::Writer;
 use super::text::parts;
@@ -82,8 +82,8 @@ impl Writer for Page {
         })
     }
 
-    fn end(&mut self, out: &mut dyn Write, tail: &str) -> io::Result<()> {
-        writeln!(out, "{}</main>", escaped(tail))?;
+    fn end(&mut self, out: &mut dyn Write, tail: &Tail) -> io::Result<()> {
+        writeln!(out, "{}</main>", escaped(&tail.text))?;
         write!(out, "<footer>{} words in {} sentences", self.words, self.sentences)?;
         for (kind, count) in self.kinds.iter().zip(&self.counts) {
             write!(out, ", {count} {}", escaped(kind))?;
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_text_is_whole_and_nothing_of_it_becomes_markup() {
         let (sentences, tail) = example();
-        let page = written(&mut Page::new(&labels(), "a<b>.txt".into()), &sentences, tail);
+        let page = written(&mut Page::new(&labels(), "a<b>.txt".into()), &sentences, &tail);
         let main = page.split("<main dir=\"auto\">").nth(1).unwrap().split("</main>").next().unwrap();
         assert_eq!(
             main,

@@ -13,6 +13,9 @@ pub(super) struct Lines {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    /// Of the record that `start` and `end` are places in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
     entity_group: &'a str,
     score: f64,
     word: &'a str,
@@ -31,6 +34,7 @@ impl Writer for Lines {
             let chars = tagged.sentence.chars(words());
             let bytes = self.byte_offsets.then(|| tagged.sentence.bytes(words()));
             let line = Line {
+                line: tagged.record.map(|record| record.line),
                 entity_group: &entity.kind,
                 // The model computes in single precision.
                 score: (entity.score * 1e6).round() / 1e6,
@@ -49,6 +53,8 @@ impl Writer for Lines {
 
 #[cfg(test)]
 mod tests {
+    use electra_ner::predict::RecordPlace;
+
     use super::super::example::{example, written};
     use super::*;
 
@@ -56,7 +62,7 @@ mod tests {
     fn offsets_are_of_the_whole_input_in_characters_and_if_wanted_in_bytes() {
         let (sentences, tail) = example();
         assert_eq!(
-            written(&mut Lines { byte_offsets: false }, &sentences, tail),
+            written(&mut Lines { byte_offsets: false }, &sentences, &tail),
             concat!(
                 r#"{"entity_group":"PER","score":0.75,"word":"<Zoë\n😀","start":1,"end":7}"#,
                 "\n",
@@ -66,8 +72,17 @@ mod tests {
                 "\n"
             )
         );
-        let bytes = written(&mut Lines { byte_offsets: true }, &sentences, tail);
+        let bytes = written(&mut Lines { byte_offsets: true }, &sentences, &tail);
         let expected = r#""start":15,"end":17,"byte_start":19,"byte_end":25}"#;
         assert!(bytes.lines().nth(2).unwrap().ends_with(expected), "{bytes}");
+    }
+
+    #[test]
+    fn an_entity_of_a_record_has_its_line_in_front() {
+        let (mut sentences, tail) = example();
+        sentences[1].record = Some(RecordPlace { line: 7, document: 2 });
+        let lines = written(&mut Lines { byte_offsets: false }, &sentences, &tail);
+        let starts: Vec<&str> = lines.lines().map(|line| &line[..9]).collect();
+        assert_eq!(starts, ["{\"entity_", "{\"entity_", "{\"line\":7"]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use electra_ner::LabelSet;
-use electra_ner::predict::TaggedSentence;
+use electra_ner::predict::{TaggedSentence, Tail};
 
 use super::Writer;
 
@@ -37,8 +37,8 @@ impl Writer for Marked {
         })
     }
 
-    fn end(&mut self, out: &mut dyn Write, tail: &str) -> io::Result<()> {
-        out.write_all(tail.as_bytes())
+    fn end(&mut self, out: &mut dyn Write, tail: &Tail) -> io::Result<()> {
+        out.write_all(tail.text.as_bytes())
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
     fn entities_stand_in_brackets_and_everything_else_as_it_was() {
         let (sentences, tail) = example();
         assert_eq!(
-            written(&mut Marked::new(&labels(), false), &sentences, tail),
+            written(&mut Marked::new(&labels(), false), &sentences, &tail),
             "\t[<Zoë\n😀](PER) & [R&D](ORG)\r\n[東京](LOC)。 \u{200b}\n"
         );
     }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn colours_are_of_types_and_end_with_the_entity() {
         let (sentences, tail) = example();
-        let shown = written(&mut Marked::new(&labels(), true), &sentences, tail);
+        let shown = written(&mut Marked::new(&labels(), true), &sentences, &tail);
         // LOC, ORG and PER have the first three colours.
         assert!(shown.contains("\x1b[30;48;5;153m東京\x1b[2m LOC\x1b[0m。"), "{shown:?}");
         assert!(shown.contains("\x1b[30;48;5;217mR&D\x1b[2m ORG\x1b[0m\r\n"), "{shown:?}");

@@ -1,8 +1,12 @@
 use super::*;
-use crate::words::{LineBreaks, MAX_SENTENCE_BYTES};
+use crate::words::{LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, WordDivision};
 
-const RUNNING: TextForm =
-    TextForm::Running(SentenceSettings { max_words: 50, line_breaks: LineBreaks::Space });
+const RUNNING: TextForm = TextForm::Running(SentenceSettings {
+    words: WordDivision::Corpus,
+    sentences: SentenceDivision::FullStop,
+    max_words: 50,
+    line_breaks: LineBreaks::Space,
+});
 
 /// Gives so many bytes at a time.
 struct Drip<'a>(&'a [u8], usize);
@@ -20,7 +24,7 @@ impl Read for Drip<'_> {
 fn all(input: &[u8], form: TextForm, step: usize) -> (Vec<Passage>, Result<String, TextError>) {
     let mut passages = Passages::new(Drip(input, step), form);
     let found = passages.by_ref().collect();
-    (found, passages.finish())
+    (found, passages.finish().map(|tail| tail.text))
 }
 
 /// Words with their places, after checking these against the input.
@@ -29,7 +33,7 @@ fn checked(input: &str, form: TextForm, step: usize) -> (Vec<Passage>, String) {
     let tail = tail.unwrap();
     let characters: Vec<char> = input.chars().collect();
     let mut whole = String::new();
-    for Passage { before, sentence } in &passages {
+    for Passage { before, sentence, .. } in &passages {
         whole += before;
         assert_eq!(whole.len() as u64, sentence.byte);
         whole += &sentence.text;
@@ -69,8 +73,8 @@ fn a_line_is_a_sentence_of_what_stands_between_its_spaces() {
         lines,
         [
             vec!["Zoë", "👩\u{200d}👩\u{200d}👧", "went."],
-            vec!["To", "e\u{301}cole\u{200b}"],
-            vec!["北京大学。在", "上海!\u{a0}"],
+            vec!["To", "e\u{301}cole"],
+            vec!["北京大学。在", "上海!"],
             vec!["\u{200b}"]
         ]
     );
@@ -124,5 +128,103 @@ fn endless_white_space_is_cut_but_counted() {
             assert!(gap.len() > MAX_GAP_BYTES - 4 && gap.len() <= MAX_GAP_BYTES, "{}", gap.len());
             assert!(blank.contains(gap.as_str()));
         }
+    }
+}
+
+/// Words of the sentences by line of the input, an empty list for each line without one.
+fn by_line(input: &str, form: TextForm, step: usize) -> Vec<Vec<String>> {
+    let mut passages = Passages::new(Drip(input.as_bytes(), step), form);
+    let (mut lines, mut open) = (Vec::new(), Vec::new());
+    for passage in passages.by_ref() {
+        (0..passage.empty_before).for_each(|_| lines.push(std::mem::take(&mut open)));
+        open.extend(passage.sentence.tokens().map(str::to_owned));
+        if !passage.goes_on {
+            lines.push(std::mem::take(&mut open));
+        }
+    }
+    (0..passages.finish().unwrap().empty).for_each(|_| lines.push(std::mem::take(&mut open)));
+    assert!(open.is_empty());
+    lines
+}
+
+#[test]
+fn every_line_is_told_of_also_those_without_a_word() {
+    for step in [1, 5, usize::MAX] {
+        let found = by_line("\n\u{feff}a b\n \t\r\n\nc\rd\r\r\ne\r\n\n", TextForm::Tokenised, step);
+        let expected: [&[&str]; 8] = [&[], &["a", "b"], &[], &[], &["c"], &["d"], &["e"], &[]];
+        assert_eq!(found, expected, "{step}");
+    }
+    // A line that is too long for one sentence is one line all the same.
+    let long = "wörd ".repeat(MAX_SENTENCE_BYTES / 5);
+    for end in ["", "\n", "     \n", "\nx"] {
+        let found = by_line(&format!("{long}{end}"), TextForm::Tokenised, 1 << 20);
+        let words: Vec<usize> = found.iter().map(Vec::len).collect();
+        let rest: &[usize] = if end == "\nx" { &[1] } else { &[] };
+        assert_eq!(words, [&[MAX_SENTENCE_BYTES / 5], rest].concat(), "{end:?}");
+    }
+}
+
+const RECORDS: &str = concat!(
+    "\u{feff}{\"id\": 7, \"text\": \" Zoë went. To\\n\\nKöln. \", \"spans\": 3}\n\n",
+    "{\"text\": \"\"}\r\n",
+    "{\"text\": \"Home\", \"document\": \"x\"}\n{\"document\": \"x\", \"text\": \"Rome. Bonn\"}",
+);
+
+/// Line, document, place in characters and text of the sentences, and what all looks like together.
+fn records(settings: SentenceSettings, step: usize) -> (Vec<(u64, usize, u64, String)>, String, u64) {
+    let mut passages = Passages::new(Drip(RECORDS.as_bytes(), step), TextForm::Records(settings));
+    let (mut shown, mut empty) = (String::new(), 0);
+    let found = passages.by_ref().map(|passage| {
+        shown += &passage.before;
+        shown += &passage.sentence.text;
+        empty += passage.empty_before;
+        let RecordPlace { line, document } = passage.record.unwrap();
+        (line, document, passage.sentence.char, passage.sentence.text)
+    });
+    let found = found.collect();
+    shown += &passages.finish().unwrap().text;
+    (found, shown, empty)
+}
+
+#[test]
+fn records_are_divided_as_the_tagger_divides_and_have_places_of_their_own() {
+    let TextForm::Running(divided) = RUNNING else { unreachable!() };
+    let owned = |found: &[(u64, usize, u64, &str)]| -> Vec<_> {
+        found.iter().map(|&(line, document, char, text)| (line, document, char, text.to_owned())).collect()
+    };
+    let shown = " Zoë went. To\n\nKöln. \n\nHome\nRome. Bonn\n";
+    for step in [1, 5, usize::MAX] {
+        let expected = owned(&[
+            (1, 0, 1, "Zoë went."),
+            (1, 0, 11, "To"),
+            (1, 0, 15, "Köln."),
+            (4, 2, 0, "Home"),
+            (5, 2, 0, "Rome."),
+            (5, 2, 6, "Bonn"),
+        ]);
+        assert_eq!(records(divided, step), (expected, shown.to_owned(), 1));
+        let whole = owned(&[(1, 0, 1, "Zoë went. To\n\nKöln."), (4, 2, 0, "Home"), (5, 2, 0, "Rome. Bonn")]);
+        for division in [SentenceDivision::Line, SentenceDivision::Paragraph, SentenceDivision::Text] {
+            let settings = SentenceSettings { sentences: division, ..divided };
+            assert_eq!(records(settings, step), (whole.clone(), shown.to_owned(), 1), "{division:?}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_holds_no_text_is_named_behind_those_that_do() {
+    let TextForm::Running(settings) = RUNNING else { unreachable!() };
+    for (wrong, found) in [
+        ("{\"tokens\": [\"a\"]}", "it has no text"),
+        ("{\"text\": 5}", "its text is a number"),
+        ("{\"text\": \"a\", \"document\": []}", "its document is a list"),
+        ("plain words", "expected value at column 1"),
+    ] {
+        let input = format!("{{\"text\": \"One\"}}\n\n{wrong}\n");
+        let (passages, end) = all(input.as_bytes(), TextForm::Records(settings), 4);
+        assert_eq!(passages.len(), 1);
+        let Err(TextError::NoRecord { line, found: said }) = end else { panic!("{end:?}") };
+        assert_eq!(line, 3);
+        assert!(said.contains(found), "{said}");
     }
 }

@@ -1,6 +1,7 @@
 //! Where a sentence ends, and whether that is certain yet.
 
-use crate::words::{Word, words};
+use super::SentenceSettings;
+use crate::words::{SentenceDivision, Word, divide};
 
 /// A word is settled when this much text behind it is known, or some text behind white space.
 const SETTLED_BYTES: usize = 512;
@@ -9,7 +10,9 @@ const SETTLED_BYTES: usize = 512;
 #[derive(Default)]
 pub(super) struct Gap {
     line_breaks: usize,
-    is_behind_return: bool,
+    /// Carriage returns that were the last to come.
+    returns: usize,
+    has_line_end: bool,
     has_space: bool,
 }
 
@@ -22,13 +25,17 @@ impl Gap {
 
     pub fn push(&mut self, c: char) {
         self.line_breaks += match c {
-            '\n' if self.is_behind_return => 0,
             '\n' | '\r' | '\u{85}' | '\u{2028}' => 1,
             // Form feed and the separator of paragraphs.
             '\u{c}' | '\u{2029}' => 2,
             _ => 0,
         };
-        self.is_behind_return = c == '\r';
+        // CRLF ends one line, and so does what is left of it when it was converted twice.
+        if c == '\n' {
+            self.line_breaks -= self.returns;
+        }
+        self.returns = if c == '\r' { self.returns + 1 } else { 0 };
+        self.has_line_end |= matches!(c, '\n' | '\r');
         self.has_space |= c.is_whitespace();
     }
 
@@ -40,24 +47,26 @@ impl Gap {
 pub(super) enum Found {
     /// The words of a sentence whose end is certain.
     Whole(Vec<Word>),
+    /// As many words as a sentence may have; it goes on behind them.
+    Cut(Vec<Word>),
     /// The words that are certain so far; more text has to be seen.
     Open(Vec<Word>),
 }
 
 /// The first sentence of `text`, which starts with a word. `is_whole`: nothing follows `text`.
-pub(super) fn first_sentence(text: &str, is_whole: bool, max_words: usize) -> Found {
+pub(super) fn first_sentence(text: &str, is_whole: bool, settings: &SentenceSettings) -> Found {
     let mut found: Vec<Word> = Vec::new();
-    for word in words(text) {
-        if !found.is_empty() && ends_between(text, &found, &word) {
+    for word in divide(text, settings.words) {
+        if !found.is_empty() && ends_between(text, &found, &word, settings.sentences) {
             return Found::Whole(found);
+        }
+        if found.len() == settings.max_words {
+            return Found::Cut(found);
         }
         if !is_whole && !is_settled(&text[word.bytes.end..]) {
             return Found::Open(found);
         }
         found.push(word);
-        if found.len() == max_words {
-            return Found::Whole(found);
-        }
     }
     if is_whole { Found::Whole(found) } else { Found::Open(found) }
 }
@@ -69,11 +78,14 @@ fn is_settled(rest: &str) -> bool {
 }
 
 /// Whether a sentence of these words ends in front of `next`.
-fn ends_between(text: &str, words: &[Word], next: &Word) -> bool {
+fn ends_between(text: &str, words: &[Word], next: &Word, division: SentenceDivision) -> bool {
     let last = words.last().expect("there is a word");
     let gap = Gap::of(&text[last.bytes.end..next.bytes.start]);
-    if gap.has_blank_line() {
-        return true;
+    match division {
+        SentenceDivision::Text => return false,
+        _ if gap.has_blank_line() => return true,
+        SentenceDivision::FullStop => {}
+        SentenceDivision::Line | SentenceDivision::Paragraph => return false,
     }
     // Quotes and brackets close behind the full stop.
     let mut end = words.len();
@@ -92,6 +104,19 @@ fn ends_between(text: &str, words: &[Word], next: &Word) -> bool {
             let number = words[end - 2].of(text);
             number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit())
         })
+}
+
+/// The shortest division that leaves a record of text whole, given its words.
+pub fn division_of_record(text: &str, words: &[Word]) -> SentenceDivision {
+    let gap = |pair: &[Word]| {
+        let gap = Gap::of(&text[pair[0].bytes.end..pair[1].bytes.start]);
+        match (gap.has_blank_line(), gap.has_line_end) {
+            (true, _) => SentenceDivision::Text,
+            (false, true) => SentenceDivision::Paragraph,
+            (false, false) => SentenceDivision::Line,
+        }
+    };
+    words.windows(2).map(gap).max().unwrap_or(SentenceDivision::Line)
 }
 
 fn touches(a: &Word, b: &Word) -> bool {

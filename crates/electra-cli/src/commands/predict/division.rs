@@ -1,0 +1,139 @@
+//! How `electra predict` divides text: as the tagger was trained, unless the user says otherwise.
+
+use clap::ValueEnum;
+use electra_ner::words::{
+    Division, LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, SentenceSettings, WordDivision,
+};
+use electra_run::record::thousands;
+
+/// A sentence of the language that has more words is cut: text without full stops is read in bounded
+/// memory too.
+const MAX_WORDS: usize = 1000;
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum WordsBy {
+    /// As corpora have them: mid-1990s, U.S. and #rome are one word each
+    Corpus,
+    /// Letters and digits that stand together, and every mark by itself
+    Marks,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum SentencesBy {
+    /// A sentence, to its full stop or a blank line
+    FullStop,
+    /// A line
+    Line,
+    /// What stands between blank lines
+    Paragraph,
+    /// The whole input
+    Text,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Breaks {
+    /// The same as a space: text that was wrapped
+    Space,
+    /// The end of a sentence: messages, headlines
+    Sentence,
+}
+
+/// The division of a text, and why it is that.
+pub(super) struct TextDivision {
+    division: Division,
+    line_breaks: LineBreaks,
+    /// What the tagger's folder says.
+    stored: Option<Division>,
+}
+
+impl TextDivision {
+    /// That of the tagger, with what the user says.
+    pub fn of(
+        stored: Option<Division>,
+        words: Option<WordsBy>,
+        sentences: Option<SentencesBy>,
+        line_breaks: Option<Breaks>,
+    ) -> Self {
+        let mut division = stored.unwrap_or(Division::CORPUS);
+        if let Some(words) = words {
+            division.words = match words {
+                WordsBy::Corpus => WordDivision::Corpus,
+                WordsBy::Marks => WordDivision::Marks,
+            };
+        }
+        if let Some(sentences) = sentences {
+            division.sentences = match sentences {
+                SentencesBy::FullStop => SentenceDivision::FullStop,
+                SentencesBy::Line => SentenceDivision::Line,
+                SentencesBy::Paragraph => SentenceDivision::Paragraph,
+                SentencesBy::Text => SentenceDivision::Text,
+            };
+        } else if line_breaks == Some(Breaks::Space) && division.sentences == SentenceDivision::Line {
+            division.sentences = SentenceDivision::Paragraph;
+        }
+        let line_breaks = match line_breaks {
+            None | Some(Breaks::Space) => LineBreaks::Space,
+            Some(Breaks::Sentence) => LineBreaks::Sentence,
+        };
+        Self { division, line_breaks, stored }
+    }
+
+    /// The same for the reader of text.
+    pub fn settings(&self) -> SentenceSettings {
+        let Division { words, sentences, .. } = self.division;
+        // A record is not cut for its words: none was in training.
+        let max_words = if self.division.is_of_records() { usize::MAX } else { MAX_WORDS };
+        SentenceSettings { words, sentences, max_words, line_breaks: self.line_breaks }
+    }
+
+    /// Whether records of text had no neighbours in training, as those of this text shall have none.
+    pub fn records_alone(&self) -> bool {
+        self.division.is_of_records() && self.stored.is_none_or(|stored| stored.records_alone)
+    }
+
+    /// How long a sentence may be.
+    pub fn limit(&self) -> String {
+        let bytes = format!("{} bytes", thousands(MAX_SENTENCE_BYTES as u64));
+        if self.division.is_of_records() {
+            bytes
+        } else {
+            format!("{} words or {bytes}", thousands(MAX_WORDS as u64))
+        }
+    }
+
+    /// The division in a sentence, with what of it is an assumption and what else there is.
+    pub fn told(&self, has_records: bool) -> String {
+        let words = match self.division.words {
+            WordDivision::Corpus => "words are those of a corpus",
+            WordDivision::Marks => "every mark is a word",
+        };
+        let by_line = self.line_breaks == LineBreaks::Sentence;
+        let sentences = match self.division.sentences {
+            SentenceDivision::FullStop if by_line => "sentences end at full stops and line ends",
+            SentenceDivision::FullStop => "sentences end at full stops and blank lines",
+            _ if by_line => "a line is read whole",
+            _ if has_records => "a record is read whole",
+            SentenceDivision::Line => "a line is read whole",
+            SentenceDivision::Paragraph => "what stands between blank lines is read whole",
+            SentenceDivision::Text => "the input is read whole",
+        };
+        let how = format!("{words}, {sentences}");
+        let same = |stored: Division| {
+            (stored.words, stored.sentences) == (self.division.words, self.division.sentences)
+                && !(by_line && stored.sentences != SentenceDivision::Line)
+        };
+        match self.stored {
+            Some(stored) if !same(stored) => format!("{how}: not as in the tagger's training"),
+            Some(stored) if stored.is_of_records() => format!("{how}, as in the tagger's training"),
+            Some(_) => {
+                format!(
+                    "{how}; assumed, as the tagger was trained on given words (--pretokenized reads such)"
+                )
+            }
+            None => format!(
+                "{how}; assumed, as the tagger does not say how its training data was divided (--words, \
+                 --sentences)"
+            ),
+        }
+    }
+}

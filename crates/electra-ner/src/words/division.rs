@@ -1,0 +1,65 @@
+//! How text becomes words and sentences: what a tagger was trained with, and keeps to.
+
+use serde::{Deserialize, Serialize};
+
+/// What a word of a text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WordDivision {
+    /// As the corpora of named entity recognition are tokenised: `U.S.`, `mid-1990s`, `#rome` are one
+    /// word each.
+    #[default]
+    Corpus,
+    /// Letters and digits that stand together are a word, and every mark is one by itself, so that
+    /// few spans of characters begin or end within a word.
+    Marks,
+}
+
+/// What of a text goes through the model as one sequence. In the order of their length: what is a
+/// boundary for one of them is none for those behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SentenceDivision {
+    /// A sentence, to its full stop.
+    #[default]
+    FullStop,
+    /// A line, of any number of sentences.
+    Line,
+    /// What stands between blank lines.
+    Paragraph,
+    /// All of it.
+    Text,
+}
+
+/// Words and sentences of the data that a tagger was trained on, and so of the text that it reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Division {
+    /// What a word is. Data that came in words is like a corpus.
+    pub words: WordDivision,
+    /// What a sentence is. For records of text it is the shortest division that leaves each of them
+    /// whole; data that came in sentences had the sentences of the language.
+    pub sentences: SentenceDivision,
+    /// Whether every record was a document by itself, without neighbours for context.
+    pub records_alone: bool,
+}
+
+impl Division {
+    /// That of data which came in words and sentences.
+    pub const CORPUS: Self =
+        Self { words: WordDivision::Corpus, sentences: SentenceDivision::FullStop, records_alone: false };
+
+    /// Whether records of text were trained on, each whole.
+    pub fn is_of_records(&self) -> bool {
+        self.sentences != SentenceDivision::FullStop
+    }
+
+    /// The division that leaves the records of both whole.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        if !(self.is_of_records() && other.is_of_records()) {
+            return self;
+        }
+        Self { sentences: self.sentences.max(other.sentences), ..self }
+    }
+}
