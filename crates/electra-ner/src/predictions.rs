@@ -24,6 +24,7 @@ use electra_run::durable;
 use crate::metrics::{Mode, spans};
 use crate::read::{PredictedFile, ReadError, WrittenFile, read_predictions};
 use crate::scheme::{Scheme, to_iob2};
+use crate::words::trimmed;
 use crate::{LeftOut, Sentence};
 
 pub use error::{Place, PredictionsError};
@@ -403,12 +404,14 @@ fn same_entities(path: &Path, found: &WrittenFile, gold: Gold<'_>) -> Result<(),
 
 /// What stands in a file for a token or tag: one column that no reader takes for something else.
 fn safe(text: &str) -> Cow<'_, str> {
+    // As a reader sees it, unless nothing of it is seen.
+    let text = Some(trimmed(text)).filter(|text| !text.is_empty()).unwrap_or(text);
     // The byte order mark would vanish at the beginning of a file.
     let splits = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
     if [DOCUMENT_START, LEFT_OUT, BOUNDARY].contains(&text) {
         Cow::Owned(text.replace('-', "_"))
     } else if text.contains(splits) {
-        Cow::Owned(text.replace(splits, "_"))
+        Cow::Owned(trimmed(&text.replace(splits, "_")).to_owned())
     } else {
         Cow::Borrowed(text)
     }
