@@ -1,5 +1,6 @@
 //! One optimizer step.
 
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_kernels::{Pass, on_workers};
@@ -91,7 +92,7 @@ impl Steps<'_> {
                 _ => Some(self.slopes(tagger, number, done, parts)),
             };
             for part in parts {
-                let logits = self.logits(tagger, number, done, part);
+                let logits = self.logits(tagger, self.device, number, done, part);
                 let sum = match (&tagger.crf, &mut of_long) {
                     (Some(crf), Some(slopes)) => crf.next_part(logits, slopes),
                     (Some(crf), None) => crf.negative_log_likelihood(logits, &part.sentences),
@@ -119,21 +120,30 @@ impl Steps<'_> {
 
     /// Logits of the words of part `index` of a step: the same ones, dropout included, whenever they
     /// are asked for.
-    fn logits(&self, tagger: &Tagger, step: u64, index: u64, part: &TrainBatch) -> Tensor<2> {
+    fn logits(
+        &self,
+        tagger: &Tagger,
+        device: &Device,
+        step: u64,
+        index: u64,
+        part: &TrainBatch,
+    ) -> Tensor<2> {
         // Every part of every step has a seed of its own; no step has 2^16 parts.
         let seed = derive(self.recipe.seed, Purpose::Dropout, (step << 16) | index);
-        tagger.forward(&part.data.to_device(self.device), &self.recipe.dropout.sites(seed))
+        tagger.forward(&part.data.to_device(device), &self.recipe.dropout.sites(seed))
     }
 
     /// Loss and gradient of the sentences of several parts together, the first of them part `first`:
     /// one part after the other goes through the network, and only the logits are kept.
     fn slopes(&self, tagger: &Tagger, step: u64, first: u64, parts: &[TrainBatch]) -> Slopes {
+        // Without autodiff: what a pass leaves for its backward pass is freed by that alone.
+        let (tagger, device) = (tagger.valid(), self.device.clone().inner());
         let crf = tagger.crf.as_ref().expect("without a CRF every word has a loss of its own");
         let mut emissions: Vec<f32> = Vec::new();
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let (mut open, mut rows_before) = (None, 0);
         for (index, part) in (first..).zip(parts) {
-            emissions.extend(self.logits(tagger, step, index, part).into_data().iter::<f32>());
+            emissions.extend(self.logits(&tagger, &device, step, index, part).into_data().iter::<f32>());
             for (number, own) in part.numbers.iter().zip(&part.sentences) {
                 if open != Some(number) {
                     sentences.push(LabelledRows::default());

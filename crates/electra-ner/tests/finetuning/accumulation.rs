@@ -1,5 +1,6 @@
 //! A step in parts is the step as a whole.
 
+use burn::module::Module;
 use burn::prelude::*;
 use electra_model::parameters::collect;
 use electra_ner::LabelSet;
@@ -45,6 +46,30 @@ fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     assert_eq!(is_cut, micro_batch_size == 1);
     steps.take(&mut snapshot, &parts).unwrap();
     collect(snapshot.tagger()).into_values().flat_map(|data| data.iter::<f32>().collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn a_pass_without_autodiff_drops_what_the_pass_with_it_drops() {
+    // The gradient of a sentence in several parts is computed from logits of a pass of its own.
+    let (recipe, start, sentences, device) = (
+        recipe(&["dropout={hidden=0.1,attention=0.1,classifier=0.1}"]).value,
+        start(),
+        sentences(),
+        Device::flex(),
+    );
+    let labels = LabelSet::of(&sentences, recipe.labels.scheme);
+    let windowed = WindowedSentences::new(&sentences, start.tokenizer(), &recipe.windows());
+    let (data, _) = windowed.batch(&[0, 1, 2]);
+    let training = device.clone().autodiff();
+    let tagger = start.tagger(&labels, true, 1, &training, recipe.train.precision).unwrap();
+    let values = |logits: Tensor<2>| logits.into_data().iter::<f32>().collect::<Vec<_>>();
+    let sites = recipe.dropout.sites(7);
+    let with = values(tagger.forward(&data.to_device(&training), &sites));
+    let without = values(tagger.valid().forward(&data.to_device(&device), &sites));
+    let other = values(tagger.valid().forward(&data.to_device(&device), &recipe.dropout.sites(8)));
+    let most = |other: &[f32]| with.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(most(&without) < 1e-6, "{}", most(&without));
+    assert!(most(&other) > 1e-3, "the test needs dropout: {}", most(&other));
 }
 
 #[test]
