@@ -139,8 +139,8 @@ fn what_is_not_seen_is_no_word_and_part_of_no_type() {
     let text = "{\"text\": \"Die Ber\\u00adli\\u00adner \\u202aFirma\\u202c\", \"spans\": [{\"start\": 4, \"end\": 14, \
                 \"label\": \"\\u2066ORG\\u200b \"}, {\"start\": 15, \"end\": 22, \"label\": \"ORG\"}]}\n";
     assert_eq!(shown(&reads("a.jsonl", text)), ["Die/O Ber\u{ad}li\u{ad}ner/B-ORG Firma/B-ORG"]);
-    let tags = "{\"tokens\": [\"Rom\"], \"ner_tags\": [\"B-LOC\\u200b\"]}\n\u{feff}{\"tokens\": [\"a\"], \"tags\": [\"O \"]}";
-    assert_eq!(shown(&reads("a.jsonl", tags)), ["Rom/B-LOC", "a/O"]);
+    let tags = "{\"tokens\": [\"\\u2066Rom\\u2069 \", \"\\u200b\"], \"ner_tags\": [\"B-LOC\\u200b\", \"O\"]}\n\u{feff}{\"tokens\": [\"a\"], \"tags\": [\"O \"]}";
+    assert_eq!(shown(&reads("a.jsonl", tags)), ["Rom/B-LOC \u{200b}/O", "a/O"]);
     let error = refusal(
         "a.jsonl",
         "{\"text\": \"a\", \"spans\": [{\"start\": 0, \"end\": 1, \"label\": \"\u{200b}\"}]}",

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::spans::{CharSpan, MisalignedSpan, align};
 use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
 use crate::words::{
-    Division, SentenceDivision, Word, WordDivision, divide, division_of_record, has_seen, without_unseen,
+    Division, SentenceDivision, Word, WordDivision, divide, division_of_record, has_seen, trimmed,
+    without_unseen,
 };
 
 const TOKENS: &str = "tokens";
@@ -134,7 +135,8 @@ impl Record<'_> {
             Value::String(token) if token.is_empty() => {
                 Err(self.error(format!("an empty string at {TOKENS}[{at}]"), "a word"))
             }
-            Value::String(token) => Ok(token.clone()),
+            Value::String(token) if trimmed(token).is_empty() => Ok(token.clone()),
+            Value::String(token) => Ok(trimmed(token).to_owned()),
             other => Err(self.error(format!("{} at {TOKENS}[{at}]", kind(other)), "a string")),
         });
         let tokens = tokens.collect::<Result<Vec<String>, _>>()?;

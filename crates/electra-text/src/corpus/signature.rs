@@ -61,7 +61,7 @@ const SIGNATURES: &[Signature] = &[
 ];
 
 impl Signature {
-    /// The kind of file that begins with these bytes, of which [`LENGTH`] are enough; none if it may
+    /// The kind of file that begins with these bytes, of which `LENGTH` are enough; none if it may
     /// be text.
     #[must_use]
     pub fn of(beginning: &[u8]) -> Option<&'static Self> {
