@@ -170,8 +170,11 @@ const RECORDS: &str = concat!(
     "{\"text\": \"Home\", \"document\": \"x\"}\n{\"document\": \"x\", \"text\": \"Rome. Bonn\"}",
 );
 
-/// Line, document, place in characters and text of the sentences, and what all looks like together.
-fn records(settings: SentenceSettings, step: usize) -> (Vec<(u64, usize, u64, String)>, String, u64) {
+/// Line, document, place in characters and text of a sentence.
+type OfRecord = (u64, usize, u64, String);
+
+/// The sentences, what all looks like together, and the records without a word.
+fn records(settings: SentenceSettings, step: usize) -> (Vec<OfRecord>, String, u64) {
     let mut passages = Passages::new(Drip(RECORDS.as_bytes(), step), TextForm::Records(settings));
     let (mut shown, mut empty) = (String::new(), 0);
     let found = passages.by_ref().map(|passage| {
