@@ -45,20 +45,25 @@ mod encoding;
 mod error;
 mod json;
 mod layout;
+mod lines;
+mod names;
 mod spans;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use electra_text::corpus::{Compression, read_content};
+use electra_text::corpus::read_content;
 use serde::Serialize;
 
 pub use encoding::Encoding;
 pub use error::ReadError;
 pub use layout::Separator;
+pub use names::{is_named_columns, is_named_json};
 pub use spans::{MisalignedSpan, Misalignment};
 
 pub(crate) use json::Document;
+
+use lines::lines;
 
 use crate::scheme::{self, Scheme};
 use crate::words::{Division, has_seen};
@@ -376,22 +381,6 @@ impl Raw {
     }
 }
 
-/// Whether a file of this name, compressed or not, is taken for JSON lines.
-pub fn is_named_json(path: &Path) -> bool {
-    has_ending(path, &["jsonl", "ndjson", "json"])
-}
-
-/// Whether a file of this name, compressed or not, is taken for columns of tokens and tags.
-pub fn is_named_columns(path: &Path) -> bool {
-    has_ending(path, &["conll", "conllu", "iob", "iob1", "iob2", "bio", "bioes", "iobes", "bilou", "bmes"])
-}
-
-fn has_ending(path: &Path, endings: &[&str]) -> bool {
-    let (_, name) = Compression::of(path);
-    let ending = name.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
-}
-
 /// By the name, else by the content: a first line that is a JSON object is no token with a tag.
 fn is_json(path: &Path, text: &str) -> bool {
     if is_named_json(path) {
@@ -399,22 +388,4 @@ fn is_json(path: &Path, text: &str) -> bool {
     }
     let first = lines(text).map(|(_, line)| line).find(|line| has_seen(line));
     first.is_some_and(|line| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok())
-}
-
-/// Lines without their ends, numbered from 1.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    // Other ends of line that Unicode knows may stand within a token.
-    let end = if text.contains('\n') { '\n' } else { '\r' };
-    (1..).zip(text.split(end).map(content))
-}
-
-/// A line without what is left of its end, also where that was converted twice, and without the byte
-/// order mark of a file that was appended to another.
-fn content(line: &str) -> &str {
-    let line = line.trim_end_matches('\r');
-    match line.strip_prefix('\u{feff}') {
-        // A mark in a column of its own is a token.
-        Some(rest) if !rest.starts_with([' ', '\t']) => rest,
-        _ => line,
-    }
 }
