@@ -171,17 +171,10 @@ const RECORDS: &str = concat!(
 );
 
 /// Line, document, place in characters and text of a sentence.
-<<<<<<< HEAD
-type Found = (u64, usize, u64, String);
-
-/// The sentences, what all looks like together, and how many lines without text there are.
-fn records(settings: SentenceSettings, step: usize) -> (Vec<Found>, String, u64) {
-=======
 type OfRecord = (u64, usize, u64, String);
 
 /// The sentences, what all looks like together, and the records without a word.
 fn records(settings: SentenceSettings, step: usize) -> (Vec<OfRecord>, String, u64) {
->>>>>>> main
     let mut passages = Passages::new(Drip(RECORDS.as_bytes(), step), TextForm::Records(settings));
     let (mut shown, mut empty) = (String::new(), 0);
     let found = passages.by_ref().map(|passage| {
