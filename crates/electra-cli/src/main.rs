@@ -14,7 +14,7 @@ mod watchdog;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser};
 use electra_kernels::CacheLines;
 
 #[global_allocator]
@@ -34,12 +34,18 @@ struct Arguments {
     command: commands::Command,
 }
 
+fn parse() -> Result<Arguments, clap::Error> {
+    // Without this help has colours wherever `CI` is set, also on terminals that know no escapes.
+    let colour = if output::has_colours(true) { ColorChoice::Auto } else { ColorChoice::Never };
+    Arguments::from_arg_matches(&Arguments::command().color(colour).try_get_matches()?)
+}
+
 fn main() -> ExitCode {
     // Activations come and go with every step; returned to the system, they would cost page faults.
     electra_kernels::keep_freed_memory();
     limits::end_with_a_sentence();
     failure::choose_look();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parse() {
         Ok(arguments) => arguments,
         Err(error) => return failure::usage(error),
     };

@@ -143,7 +143,12 @@ fn on_terminal(bench: &Workbench, line: &str, term: &str, no_color: bool) -> Opt
     let program = electra.get_program().to_str().unwrap();
     let mut script = Command::new("script");
     script.args(["-qec", &format!("'{program}' {line}"), "/dev/null"]);
-    script.current_dir(bench.path("")).env("TERM", term).env_remove("NO_COLOR").stdin(Stdio::null());
+    script
+        .current_dir(bench.path(""))
+        .env("TERM", term)
+        .env("CI", "true")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
     if no_color {
         script.env("NO_COLOR", "1");
     }
