@@ -168,7 +168,6 @@ impl Predict {
         if self.byte_offsets && self.format != Format::Json {
             return Err(Failure::new("--byte-offsets adds to JSON objects only", "add --format json"));
         }
-        self.check_form()?;
         use_threads(self.threads)?;
         let device = self.device.open()?;
         let decoding = self.decoding.map(|name| match name {
@@ -194,6 +193,8 @@ impl Predict {
         drop(folder);
         let replaced = Arc::new(AtomicU64::new(0));
         let input = self.open_input(&replaced)?;
+        // What the content says comes before what the name says.
+        self.check_form()?;
         let mut out = self.open_output()?;
         let mut writer = self.writer(predictor.labels());
         if !self.pretokenized {
