@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_run::durable;
+use electra_files::durable;
 use electra_run::record::HeldoutMeasure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

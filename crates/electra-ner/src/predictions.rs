@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-use electra_run::durable;
+use electra_files::durable;
 
 use crate::metrics::{Mode, spans};
 use crate::read::{PredictedFile, ReadError, WrittenFile, read_predictions};

@@ -13,7 +13,7 @@ mod out_folder;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use electra_run::durable;
+use electra_files::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use serde::Serialize;

@@ -13,10 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
+use electra_files::durable;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision};
-use electra_run::durable;
 use electra_text::Tokenizer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

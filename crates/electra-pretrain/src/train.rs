@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::prelude::*;
+use electra_files::durable;
 use electra_model::flops::ParameterCount;
 use electra_model::{InLoop, Objective, Stage};
 use electra_run::checkpoint::{CheckpointError, CheckpointStore};
-use electra_run::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_run::record::{HeldoutRows, LogError, MetricsLog, Record, RunRecord, TensorBoard, read_metrics};

@@ -4,7 +4,6 @@
 //! - [`seed`]: one random stream for each purpose and index, derived from the run's seed
 //! - [`order`]: the order of examples in each epoch, as a function of the position
 //! - [`checkpoint`]: named blobs saved so that no crash loses the previous ones
-//! - [`durable`]: files that are whole or absent after a crash
 //! - [`lock`]: one live process per run folder
 //! - [`nearby`]: the folder that was meant, where the one above it was given
 //! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
@@ -18,7 +17,6 @@
 
 pub mod checkpoint;
 pub mod curve;
-pub mod durable;
 pub mod interrupt;
 pub mod lock;
 pub mod nearby;

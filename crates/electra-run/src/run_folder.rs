@@ -18,10 +18,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
 use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
+use electra_files::durable;
 
 pub use progress::{RunProgress, planned_steps};
 pub use weights::{DamagedWeights, check_weights};

@@ -11,7 +11,7 @@ use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::metric::Metric;
 use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
 use electra_ablate::{readme, report, run, table};
-use electra_run::durable;
+use electra_files::durable;
 
 use crate::failure::{self, Failure};
 

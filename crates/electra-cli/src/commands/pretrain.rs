@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_files::durable;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::{Claim, Ended, Environment, Foreseen, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, blame_override, load};
-use electra_run::{durable, report};
+use electra_run::report;
 
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use electra_files::durable;
 use electra_ner::report;
 use electra_ner::seeds::SUMMARY;
-use electra_run::durable;
 
 use crate::commands::pretrain::write_report;
 use crate::failure::Failure;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_run::durable;
+use electra_files::durable;
 use electra_run::run_folder::check_weights;
 use electra_text::wordpiece::SAVED_FILES;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use electra_run::durable;
+use electra_files::durable;
 use electra_run::recipe::Resolved;
 use electra_run::record::Plan;
 use electra_run::run_folder::{RunFolder, RunIdentity};

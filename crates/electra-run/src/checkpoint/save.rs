@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{
     BEST, Blob, CheckpointError, CheckpointStore, MANIFEST, Manifest, REPLACED, SAVING, entry_names, step_of,
 };
-use crate::durable;
+use electra_files::durable;
 
 /// Bytes that are hashed and written at a time.
 pub(super) const PIECE: usize = 1 << 20;

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::durable;
+use electra_files::durable;
 
 /// The log of a run, open for appending.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::checkpoint::CheckpointStore;
-use crate::durable;
 use crate::record::thousands;
+use electra_files::durable;
 
 /// Steps of a pretraining, done and planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
