@@ -1,17 +1,20 @@
 //! A thread that says when no batch of this process moves any more.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use electra_kernels::{Pass, Passes, is_in_loop, passes};
-use electra_run::record::duration;
+use electra_run::record::Seconds;
 use electra_run::stall::{Batches, Look, Stall, StallWatch};
 
-use crate::output;
-
+/// Bytes that a line has room for.
+const LINE: usize = 512;
 /// From one look to the next.
 const EVERY: Duration = Duration::from_millis(500);
+/// The most that one look after the other counts for. Between two that are further apart the whole process
+/// stood still: it was stopped from outside (Ctrl-Z, SIGSTOP), which is no stall.
+const AT_MOST: Duration = Duration::from_secs(2);
 
 /// Starts the thread, which ends with the process.
 ///
@@ -20,12 +23,14 @@ const EVERY: Duration = Duration::from_millis(500);
 pub fn start() -> io::Result<()> {
     let thread = std::thread::Builder::new().name("watchdog".into());
     thread.spawn(|| {
-        let (start, mut watch) = (Instant::now(), StallWatch::default());
+        let (mut last, mut awake, mut watch) = (Instant::now(), Duration::ZERO, StallWatch::default());
         loop {
             std::thread::sleep(EVERY);
-            if let Some(stall) = watch.look(start.elapsed(), &look()) {
+            awake += last.elapsed().min(AT_MOST);
+            last = Instant::now();
+            if let Some(stall) = watch.look(awake, &look()) {
                 // Nobody can be told where standard error is closed.
-                let _ = output::tell(format_args!("{}", Told(stall)));
+                let _ = tell(&Told(stall));
             }
         }
     })?;
@@ -40,6 +45,16 @@ fn look() -> Look<{ Pass::ALL.len() }> {
     Look { batches, in_loop: is_in_loop() }
 }
 
+/// Writes a line to standard error without asking for memory: a thread that stands still may have the
+/// allocator's lock.
+fn tell(told: &Told) -> io::Result<()> {
+    let mut line = [0; LINE];
+    let mut rest = &mut line[..];
+    writeln!(rest, "{told}")?;
+    let length = LINE - rest.len();
+    io::stderr().lock().write_all(&line[..length])
+}
+
 /// A stall, as it is told.
 struct Told(Stall);
 
@@ -52,7 +67,7 @@ impl fmt::Display for Told {
             Pass::Prediction => "batch of the prediction",
             Pass::Detection => "window of the detection",
         };
-        let since = duration(since.as_secs_f64());
+        let since = Seconds(since.as_secs_f64());
         if in_batch {
             write!(f, "nothing moves: {name} {} has been under way for {since}", ended + 1)?;
         } else {
@@ -84,6 +99,7 @@ mod tests {
             in_batch: true,
         };
         let told = Told(stall).to_string();
+        assert!(told.len() < LINE / 2, "{} bytes", told.len());
         assert!(
             told.starts_with(
                 "nothing moves: batch of the evaluation 42 has been under way for 1 min 15 s (usual are 1.50 s for one); "

@@ -5,13 +5,7 @@ mod workbench;
 use std::fs;
 use std::io::Write;
 
-use burn::prelude::Device;
-use electra_model::{ModelConfig, Precision};
 use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
-use electra_text::Tokenizer;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
@@ -31,31 +25,8 @@ const JARGON: [&str; 8] = [
 
 /// A workbench with a small tagger of every file that one can have in `tagger`, and `text.txt`.
 fn bench() -> Workbench {
-    let bench = Workbench::new();
-    bench.write("corpus.txt", corpus(120, 1));
+    let (bench, _) = Workbench::with_tagger(120, 8, Decoding::Crf);
     bench.write("text.txt", "Ada met Bo in Rome.\n");
-    bench.succeed("data tokenizer --input corpus.txt --vocab-size 120 --out tokenizer");
-    let tokenizer = Tokenizer::load(bench.path("tokenizer")).unwrap();
-    let config: ModelConfig = serde_json::from_value(json!({
-        "vocab_size": tokenizer.vocab_size(),
-        "embedding_size": 8,
-        "max_position_embeddings": 16,
-        "type_vocab_size": 2,
-        "hidden_size": 8,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 8,
-        "initializer_range": 0.5,
-        "generator": {"tie": "embeddings", "width": 0.5, "depth": 1.0},
-    }))
-    .unwrap();
-    let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: true };
-    let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
-    let settings =
-        TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 16, division: None };
-    let path = bench.path("tagger");
-    TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
     bench
 }
 

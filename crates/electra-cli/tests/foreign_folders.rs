@@ -5,51 +5,22 @@ mod workbench;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use electra_model::Electra;
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safetensors};
-use electra_model::{Electra, ModelConfig, Precision};
 use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
-use electra_text::Tokenizer;
 use serde_json::{Value, json};
 use workbench::{Workbench, assert_says, corpus, json as parsed, labelled};
 
 /// A workbench with an imported `model`, and a `tagger` with a CRF, of large random weights.
 fn bench() -> Workbench {
-    let bench = Workbench::new();
-    bench.write("corpus.txt", corpus(120, 1));
-    bench.succeed("data tokenizer --input corpus.txt --vocab-size 200 --out tokenizer");
-    let tokenizer = Tokenizer::load(bench.path("tokenizer")).unwrap();
-    let config: ModelConfig = serde_json::from_value(json!({
-        "vocab_size": tokenizer.vocab_size(),
-        "embedding_size": 16,
-        "max_position_embeddings": 40,
-        "type_vocab_size": 2,
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 16,
-        "initializer_range": 0.5,
-        "generator": {"tie": "embeddings", "width": 0.5, "depth": 1.0},
-    }))
-    .unwrap();
-    let device = Device::flex();
+    let (bench, config) = Workbench::with_tagger(200, 16, Decoding::Crf);
     std::fs::create_dir(bench.path("model")).unwrap();
     bench.write("model/model.json", serde_json::to_string(&config).unwrap());
     bench.write(
         "model/model.safetensors",
-        to_safetensors(&collect(&Electra::init(&config, 5, &device)), None),
+        to_safetensors(&collect(&Electra::init(&config, 5, &Device::flex())), None),
     );
-    tokenizer.save(&bench.path("model/tokenizer")).unwrap();
-
-    let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: true };
-    let tagger = Tagger::init(shape, 5, &device, Precision::F32);
-    let settings =
-        TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32, division: None };
-    let path = bench.path("tagger");
-    TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
+    bench.copy("tokenizer", "model/tokenizer");
     bench.write("in.txt", corpus(3, 2));
     bench
 }

@@ -4,13 +4,7 @@ mod workbench;
 
 use std::io::{BufRead, BufReader, Write};
 
-use burn::prelude::Device;
-use electra_model::{ModelConfig, Precision};
 use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
-use electra_text::Tokenizer;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -21,35 +15,7 @@ const TEXT: &str =
 
 /// A workbench with a tagger of a few thousand large random weights in `tagger`.
 fn bench() -> Workbench {
-    let bench = Workbench::new();
-    bench.write("corpus.txt", corpus(120, 1));
-    bench.succeed("data tokenizer --input corpus.txt --vocab-size 200 --out tokenizer");
-    let tokenizer = Tokenizer::load(bench.path("tokenizer")).unwrap();
-    let config: ModelConfig = serde_json::from_value(json!({
-        "vocab_size": tokenizer.vocab_size(),
-        "embedding_size": 16,
-        "max_position_embeddings": 40,
-        "type_vocab_size": 2,
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 16,
-        "initializer_range": 0.5,
-        "generator": {"tie": "embeddings", "width": 0.5, "depth": 1.0},
-    }))
-    .unwrap();
-    let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: false };
-    let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
-    let settings = TaggerSettings {
-        decoding: Decoding::Viterbi,
-        context: Context::Sentence,
-        window: 32,
-        division: None,
-    };
-    let path = bench.path("tagger");
-    TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
-    bench
+    Workbench::with_tagger(200, 16, Decoding::Viterbi).0
 }
 
 /// Entities as lines of `type word`, from the tags of conll output.
@@ -336,4 +302,21 @@ fn folders_that_hold_no_tagger() {
     assert_says(&refused("mixed"), &["a tokenizer of 256 pieces for a model of 200", "trained with"]);
 
     assert!(!bench.path("found.txt").exists(), "nothing is written before everything is there to write it");
+}
+
+#[test]
+fn words_that_the_vocabulary_has_no_pieces_for_are_told_with_their_share() {
+    let bench = bench();
+    // Two of three words, two of their six letters: letters of the corpus are pieces, Greek is none.
+    let ran = bench.feed("predict --model tagger --format conll", "baba Ω Ψ\n");
+    assert_says(
+        &ran.stderr,
+        &[
+            "WARNING: of which the tagger sees nothing but [UNK]: 66.7 % of the words and 33.3 % of the characters",
+        ],
+    );
+    let ran = bench.feed("predict --model tagger --format conll", &format!("Ω{}\n", " ba".repeat(99)));
+    assert_says(&ran.stderr, &["\nof which the tagger sees nothing but [UNK]: 1.0 % of the words"]);
+    let ran = bench.feed("predict --model tagger --format conll", "baba\n");
+    assert!(!ran.stderr.contains("[UNK]"), "{}", ran.stderr);
 }

@@ -1,5 +1,11 @@
 //! Short passes on the kernels, with pauses of random length and other processes beside them: none may hang.
 //!
+//! Half of the passes also divide work as burn's own operations do: by `rayon::join`, which waits, within
+//! tasks of very unequal length. Threads that wait there while a pass begins or ends are what hung a pool
+//! whose workers looked for work inside jobs of rayon ([decision 12]).
+//!
+//! [decision 12]: ../../../docs/decisions/0012-worker-pool.md
+//!
 //! `ELECTRA_STRESS_SECONDS` says for how long each number of threads is tried; 2 if it is not set.
 
 use std::env;
@@ -12,8 +18,9 @@ use electra_kernels::{Pass, embed, gelu, layer_norm, on_workers};
 
 /// What a copy of this program is asked to do: be a busy neighbour, or make passes on some threads.
 const ROLE: &str = "ELECTRA_STRESS_ROLE";
-/// Passes take a hundred microseconds; one that is not over after this long never will be.
-const HANGS: Duration = Duration::from_secs(10);
+/// Passes take a hundred microseconds; one that is not over after this long, however busy the machine,
+/// never will be.
+const HANGS: Duration = Duration::from_secs(60);
 const NEIGHBOURS: usize = 2;
 
 static PASSES: AtomicU64 = AtomicU64::new(0);
@@ -80,6 +87,7 @@ fn passes(threads: usize, time: Duration) -> ExitCode {
     let device = Device::flex();
     let tensors = Tensors::new(&device);
     let expected = tensors.pass();
+    let joins = |random: u64| if random >> 32 & 1 == 0 { joined(6, random) } else { 0.0 };
     let mut random = 1u64;
     while start.elapsed() < time {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -87,12 +95,22 @@ fn passes(threads: usize, time: Duration) -> ExitCode {
         for _ in 0..random >> 54 {
             std::hint::spin_loop();
         }
-        let found = on_workers(Pass::Training, &device, || tensors.pass());
-        assert_eq!(found, expected, "the bits of pass {}", PASSES.load(Ordering::Relaxed));
+        let found = on_workers(Pass::Training, &device, || (joins(random), tensors.pass()));
+        assert_eq!(found, (joins(random), expected), "the bits of pass {}", PASSES.load(Ordering::Relaxed));
         PASSES.fetch_add(1, Ordering::Relaxed);
     }
     println!("{threads} threads: {} passes", PASSES.load(Ordering::Relaxed));
     ExitCode::SUCCESS
+}
+
+/// A sum over a tree of halves that rayon's threads take from each other, each leaf of up to 300 additions.
+fn joined(depth: u32, random: u64) -> f64 {
+    if depth == 0 {
+        return (0..random % 300).fold(0.0, |sum, i| std::hint::black_box(sum + (i * i) as f64));
+    }
+    let other = random.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17);
+    let (a, b) = rayon::join(|| joined(depth - 1, random.rotate_left(7)), || joined(depth - 1, other));
+    a + b
 }
 
 /// Operands of operations that are large enough to be shared and over in microseconds.

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_model::Precision;
-use electra_text::Tokenizer;
+use electra_text::{Coverage, Tokenizer};
 
 use crate::decode::{Decision, Decoder};
 use crate::folder_error::FolderError;
@@ -98,6 +98,8 @@ pub struct Summary {
     pub entities: u64,
     /// Sentences that were cut for their length: words where they were cut saw less of their context.
     pub cut: u64,
+    /// How much of the text the tokenizer has pieces for.
+    pub coverage: Coverage,
     /// What lies behind the last sentence.
     pub tail: Tail,
     /// Where the time went.
@@ -198,7 +200,8 @@ impl Predictor {
         if read.is_none() {
             rethrown(reader.join());
         }
-        let End { tail, busy } = read.take().expect("a reader that does not panic says how it ended");
+        let End { tail, coverage, busy } =
+            read.take().expect("a reader that does not panic says how it ended");
         profile = Profile {
             total: start.elapsed(),
             reading: busy,
@@ -207,7 +210,7 @@ impl Predictor {
             ..profile
         };
         let Written { sentences, words, entities, cut, .. } = written;
-        Ok(Summary { sentences, words, entities, cut, tail: tail?, profile })
+        Ok(Summary { sentences, words, entities, cut, coverage, tail: tail?, profile })
     }
 
     /// Starts a thread that prepares blocks until nobody wants them any more.
@@ -248,6 +251,7 @@ enum Message {
 
 struct End {
     tail: Result<Tail, TextError>,
+    coverage: Coverage,
     busy: Duration,
 }
 
@@ -266,7 +270,8 @@ fn read<R: Read>(
         }
     }
     // Nobody has to be there to hear it.
-    let _ = sender.send(Message::End(End { tail: blocks.finish(), busy }));
+    let coverage = blocks.coverage();
+    let _ = sender.send(Message::End(End { tail: blocks.finish(), coverage, busy }));
 }
 
 #[derive(Default)]

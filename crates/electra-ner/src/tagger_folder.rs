@@ -17,6 +17,7 @@ use electra_files::durable;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision};
+use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -95,6 +96,8 @@ pub struct TaggerFolder {
     pub tensors: NamedTensors,
     /// Its vocabulary.
     pub tokenizer: Tokenizer,
+    /// Steps of the pretraining that it descends from, where they are known.
+    pub pretraining: Option<RunProgress>,
     /// Whether the folder says nothing of its settings, which are those of transformers then.
     pub is_assumed: bool,
 }
@@ -117,6 +120,7 @@ impl TaggerFolder {
             settings,
             tensors: collect(tagger),
             tokenizer,
+            pretraining: None,
             is_assumed: false,
         }
     }
@@ -173,6 +177,9 @@ impl TaggerFolder {
             config[SETTINGS_KEY] =
                 serde_json::to_value(self.settings_file()).expect("settings are plain data");
         }
+        if let Some(pretraining) = self.pretraining {
+            pretraining.add_to(&mut config);
+        }
         let Value::Object(entries) = config else { unreachable!("a configuration is a table") };
         Value::Object(entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
     }
@@ -226,7 +233,8 @@ impl TaggerFolder {
             return Err(FolderError::NoCrf(path.into()));
         }
         let tokenizer = pretrained::read_tokenizer(path, &config)?;
-        Ok(Self { path: path.into(), config, labels, dropout, settings, tensors, tokenizer, is_assumed })
+        let (path, pretraining) = (path.into(), RunProgress::read(path));
+        Ok(Self { path, config, labels, dropout, settings, tensors, tokenizer, pretraining, is_assumed })
     }
 
     /// Whether the tagger has scores of sequences.

@@ -9,5 +9,5 @@ pub use metrics::{
     EvalRecord, HeldoutMeasure, HeldoutRows, LogError, MetricsLog, Plan, Record, RunRecord, TrainRecord,
     read_metrics,
 };
-pub use progress::{duration, line, thousands};
+pub use progress::{Seconds, duration, line, thousands};
 pub use tensorboard::{HParam, TensorBoard};

@@ -55,6 +55,8 @@ struct Taken {
 pub struct StallWatch<const KINDS: usize> {
     seen: [Batches; KINDS],
     taken: [Taken; KINDS],
+    /// The time of the last look.
+    looked: Duration,
     /// When a look last saw something move, and of which kind.
     moved: (Duration, usize),
     told: bool,
@@ -63,7 +65,7 @@ pub struct StallWatch<const KINDS: usize> {
 impl<const KINDS: usize> Default for StallWatch<KINDS> {
     fn default() -> Self {
         let (seen, taken) = ([Batches::default(); KINDS], [Taken::default(); KINDS]);
-        Self { seen, taken, moved: (Duration::ZERO, 0), told: false }
+        Self { seen, taken, looked: Duration::ZERO, moved: (Duration::ZERO, 0), told: false }
     }
 }
 
@@ -71,8 +73,11 @@ impl<const KINDS: usize> StallWatch<KINDS> {
     /// A look at time `now`, which never goes back. A stall is returned once; it is over when something moves.
     pub fn look(&mut self, now: Duration, look: &Look<KINDS>) -> Option<Stall> {
         let Look { batches, in_loop } = *look;
+        let looked = std::mem::replace(&mut self.looked, now);
         if let Some(kind) = (0..KINDS).rfind(|&kind| batches[kind] != self.seen[kind]) {
-            self.learn(now, &batches);
+            // What a process does before its first batch is no part of one.
+            let is_first = self.seen == [Batches::default(); KINDS];
+            self.learn(now - if is_first { looked } else { self.moved.0 }, &batches);
             (self.seen, self.moved, self.told) = (batches, (now, kind), false);
             return None;
         }
@@ -86,8 +91,8 @@ impl<const KINDS: usize> StallWatch<KINDS> {
         Some(Stall { kind, ended: batches[kind].ended, since, usual, in_batch: under_way.is_some() })
     }
 
-    /// Divides the time since something moved among the batches that have ended in it. A stall is not usual.
-    fn learn(&mut self, now: Duration, batches: &[Batches; KINDS]) {
+    /// Divides `time` among the batches that have ended in it. A stall is not usual.
+    fn learn(&mut self, time: Duration, batches: &[Batches; KINDS]) {
         if self.told {
             return;
         }
@@ -96,7 +101,7 @@ impl<const KINDS: usize> StallWatch<KINDS> {
         for kind in 0..KINDS {
             let n = ended(kind);
             if n > 0 {
-                self.taken[kind].time += (now - self.moved.0).mul_f64(n as f64 / all as f64);
+                self.taken[kind].time += time.mul_f64(n as f64 / all as f64);
                 self.taken[kind].batches += n;
             }
         }

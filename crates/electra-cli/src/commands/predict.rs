@@ -28,6 +28,7 @@ use electra_ner::{LabelSet, TaggerFolder};
 use electra_run::record::thousands;
 use electra_text::corpus::{self, CorpusError, Signature};
 
+use super::data::concerns::unknown;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::output;
@@ -212,6 +213,10 @@ impl Predict {
         let replaced = replaced.load(Ordering::Relaxed);
         if replaced > 0 {
             eprintln!("{} sequences of bytes were not UTF-8 and were replaced", thousands(replaced));
+        }
+        if summary.coverage.unknown_words > 0 {
+            let warning = if summary.coverage.is_loud() { "WARNING: " } else { "" };
+            eprintln!("{warning}of which the tagger sees nothing but [UNK]: {}", unknown(&summary.coverage));
         }
         if summary.cut > 0 {
             eprintln!(

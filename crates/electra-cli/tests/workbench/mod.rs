@@ -4,6 +4,8 @@
 // Every test program uses a part of this.
 #![allow(dead_code)]
 
+mod tagger;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

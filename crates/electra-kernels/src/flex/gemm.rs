@@ -452,7 +452,6 @@ fn part(length: usize, unit: usize, i: usize, n: usize) -> Range<usize> {
 }
 
 /// Calls `task` on each of `0..n`, shared by the threads if there are several.
-#[cfg(target_arch = "x86_64")]
 fn each(n: usize, threads: usize, task: impl Fn(usize) + Sync) {
     if threads > 1 { workers::each(n, task) } else { (0..n).for_each(task) }
 }

@@ -284,8 +284,9 @@ impl Run<'_> {
             division: Some(task.division),
         };
         let tokenizer = task.start.tokenizer().clone();
-        TaggerFolder::new(self.folder.path(), tagger, task.shape(), recipe.dropout, settings, tokenizer)
-            .write()?;
+        let folder =
+            TaggerFolder::new(self.folder.path(), tagger, task.shape(), recipe.dropout, settings, tokenizer);
+        TaggerFolder { pretraining: self.lineage.progress, ..folder }.write()?;
         let mut outcomes = outcomes.into_iter();
         let outcome = Outcome {
             run: self.folder.path().to_owned(),

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use electra_text::{SpecialIds, Tokenizer};
+use electra_text::{Coverage, SpecialIds, Tokenizer};
 
 use super::PredictSettings;
 use super::passage::{Passage, Passages, Tail};
@@ -26,8 +26,8 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// Rows are padded to a multiple of this.
 const MULTIPLE_OF: usize = 8;
 
-/// What divides the input into documents; records say it themselves. Sentences of one document are context for each other if
-/// the tagger was trained so.
+/// What divides the input into documents; records say it themselves. Sentences of one document are context
+/// for each other if the tagger was trained so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Documents {
     /// The input is one document.
@@ -176,6 +176,11 @@ impl<'t, R: Read> Blocks<'t, R> {
             BlockBatch { windows: data, words }
         };
         gathered.iter().map(block_batch).collect()
+    }
+
+    /// How much of the text so far the tokenizer has pieces for.
+    pub(super) fn coverage(&mut self) -> Coverage {
+        self.aligner.coverage()
     }
 }
 

@@ -1,5 +1,7 @@
 //! One line per interval for pipes and logs.
 
+use std::fmt;
+
 use super::TrainRecord;
 
 /// The line that tells how training stands at `step` of `total_steps`.
@@ -36,18 +38,29 @@ pub fn line(step: u64, total_steps: u64, record: &TrainRecord, seconds_left: f64
 /// A duration in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`.
 #[must_use]
 pub fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return "?".to_owned();
-    }
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    let s = seconds.round() as u64;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3_600 => format!("{} min {:02} s", s / 60, s % 60),
-        3_600..86_400 => format!("{} h {:02} min", s / 3_600, s % 3_600 / 60),
-        _ => format!("{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
+    Seconds(seconds).to_string()
+}
+
+/// Seconds, displayed as [`duration`] does, without memory of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(seconds) = *self;
+        if !seconds.is_finite() || seconds < 0.0 {
+            return f.write_str("?");
+        }
+        if seconds < 9.95 {
+            return write!(f, "{seconds:.1} s");
+        }
+        let s = seconds.round() as u64;
+        match s {
+            0..60 => write!(f, "{s} s"),
+            60..3_600 => write!(f, "{} min {:02} s", s / 60, s % 60),
+            3_600..86_400 => write!(f, "{} h {:02} min", s / 3_600, s % 3_600 / 60),
+            _ => write!(f, "{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
+        }
     }
 }
 

@@ -244,6 +244,47 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+#[test]
+fn parts_of_a_product_of_the_gemm_crate_have_the_bits_of_the_whole() {
+    // The crate computes otherwise up to 64 rows and columns, up to 256 results, for one row and for one
+    // column: sizes at each border, on both sides of it.
+    let lengths = [1, 2, 4, 8, 31, 32, 63, 64, 65, 66, 127, 128, 129, 130, 200];
+    let mut divided = 0;
+    for rows in lengths {
+        for columns in lengths {
+            // Deep enough for several threads, and for several chunks of depth.
+            let depth = WORTH_THREADS / (rows * columns) + 513;
+            let n = [rows, columns, depth];
+            let [a, b] = [noise(rows * depth, 8), noise(depth * columns, 9)];
+            let product = Product::new(
+                Matrix::new(a.as_slice(), rows, depth, depth),
+                Matrix::new(b.as_slice(), depth, columns, columns),
+                Precision::F32,
+            );
+            let of = |threads: usize| {
+                let mut out = vec![0.0f32; rows * columns];
+                let target = Target {
+                    out: Shared::of(&mut out),
+                    row_stride: columns,
+                    add: false,
+                    finish: None,
+                    threads,
+                };
+                // SAFETY: `out` is whole.
+                unsafe { product.at(Path::Portable, target) };
+                out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let whole = of(1);
+            for threads in [2, 3, 8] {
+                let (of_rows, of_columns) = parts(n, threads);
+                divided += usize::from(of_rows * of_columns > 1);
+                assert!(of(threads) == whole, "{n:?} in {of_rows} x {of_columns} parts");
+            }
+        }
+    }
+    assert!(divided > 100, "{divided} of these products are divided");
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn products_of_32_bits_have_the_bits_of_the_gemm_crate() {
