@@ -13,6 +13,9 @@
 //! - [`report`]: a comparison as one HTML page
 //! - [`readme`]: the table between two markers of a README
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod arms;
 pub mod comparison;
 pub mod experiment;

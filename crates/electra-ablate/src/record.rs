@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::durable;
+use electra_files::{disk, durable};
 use electra_run::record::HeldoutMeasure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -234,7 +234,7 @@ impl ResultRecord {
             let path = path.to_owned();
             move |source| ResultError::Io { action: "write", path, source }
         };
-        fs::create_dir_all(folder).map_err(failed(folder))?;
+        disk::create_own_folder(folder).map_err(failed(folder))?;
         let path = Self::path(folder, &self.arm, self.seed);
         durable::write(&path, self.text().as_bytes()).map_err(failed(&path))?;
         Ok(path)

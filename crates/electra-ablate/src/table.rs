@@ -1,5 +1,7 @@
 //! A comparison as rows of text: Markdown, aligned columns, and what the report shows.
 
+use electra_files::shown::in_markdown;
+
 use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
 use crate::statistics::{Sample, sign_flip};
@@ -14,10 +16,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// As Markdown. The first column is text, the others stand at the right.
+    /// As Markdown. The first column is names, which may be of somebody else; the others are ours, and
+    /// stand at the right.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let line = |cells: &[String]| {
+            let cell = |(i, text): (usize, &String)| if i == 0 { in_markdown(text) } else { text.clone() };
+            format!("| {} |\n", cells.iter().enumerate().map(cell).collect::<Vec<_>>().join(" | "))
+        };
         let rule: Vec<String> =
             (0..self.head.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_owned()).collect();
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
@@ -239,6 +245,12 @@ mod tests {
         assert_eq!(table.rows[0][6..], ["0.600 ± 0.100", "base", "–", "–"]);
         assert_eq!(table.rows[1][6..], ["0.620 ± 0.105", "+0.020 [-0.005, +0.045]", "0.250", "0.500"]);
         assert_eq!(table.rows[2][5..], ["1", "0.500 (one seed)", "-0.100 (one pair)", "1.000", "1.000"]);
+    }
+
+    #[test]
+    fn a_name_is_no_markup_and_ends_no_cell() {
+        let table = Table { head: vec!["arm".into()], rows: vec![vec!["a|b <i>\n# c".into()]] };
+        assert_eq!(table.markdown(), "| arm |\n| --- |\n| a\\|b &lt;i&gt; \\# c |\n");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Errors on their way to the user: what happened, where, what to do, and the exit code.
 
 mod of_system;
+mod usage;
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
+use electra_files::shown::{on_terminal, on_terminal_in_place};
 use electra_ner::dead_run;
 use electra_ner::finetune::{self, FinetuneError};
 use electra_ner::seeds::SeedError;
@@ -20,9 +22,8 @@ use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Repo
 use crate::output;
 
 use of_system::help_of_system;
+pub use usage::usage;
 
-/// The command line is wrong.
-const USAGE: u8 = 2;
 /// Training diverged.
 pub const DIVERGED: u8 = 4;
 /// Interrupted; the same command goes on (`EX_TEMPFAIL` of `sysexits.h`).
@@ -107,9 +108,14 @@ impl Failure {
         self.report
     }
 
-    /// Prints it and returns the exit code.
-    pub fn report(self) -> ExitCode {
-        eprintln!("{:?}", self.report);
+    /// Prints it and returns the exit code. What it quotes, the name of a file or a line of it, may
+    /// hold control characters, which are shown and not sent; the colours are the report's own.
+    pub fn report(mut self) -> ExitCode {
+        if let Some(diagnostic) = self.report.downcast_mut::<MietteDiagnostic>() {
+            diagnostic.message = on_terminal(&diagnostic.message).into_owned();
+            diagnostic.help = diagnostic.help.take().map(|help| on_terminal(&help).into_owned());
+        }
+        output::coloured_err(&format!("{:?}", self.report));
         ExitCode::from(self.code)
     }
 }
@@ -170,8 +176,9 @@ fn split_remedy(text: &str) -> (&str, Option<&str>) {
 /// A recipe error with the caret under its culprit.
 pub fn recipe(error: RecipeError) -> Failure {
     let sentence = Some(error.to_string());
-    let mut diagnostic = MietteDiagnostic::new(error.message.clone());
-    diagnostic.help = error.help.clone();
+    // What is shown beside a picture of the place cannot be changed afterwards.
+    let mut diagnostic = MietteDiagnostic::new(on_terminal(&error.message));
+    diagnostic.help = error.help.as_ref().map(|help| on_terminal(help).into_owned());
     let report = match (&error.source_text, &error.span) {
         (Some(text), Some(span)) => {
             // An override is shown as it was typed: it has a place on the command line and no file.
@@ -181,7 +188,7 @@ pub fn recipe(error: RecipeError) -> Failure {
             };
             let span = span.start + before.len()..span.end + before.len();
             diagnostic = diagnostic.with_label(LabeledSpan::at(span, "here"));
-            Report::new(diagnostic).with_source_code(NamedSource::new(name, format!("{before}{text}")))
+            Report::new(diagnostic).with_source_code(source(name, &format!("{before}{text}")))
         }
         _ => Report::new(MietteDiagnostic {
             message: format!("{}: {}", error.path, error.message),
@@ -191,18 +198,9 @@ pub fn recipe(error: RecipeError) -> Failure {
     Failure { code: 1, report, sentence }
 }
 
-/// Prints an error about the command line, or what it asked to see, and gives the exit code.
-///
-/// Of words that are not UTF-8 where they have to be, the argument parser does not say which.
-pub fn usage(error: clap::Error) -> ExitCode {
-    if error.kind() == clap::error::ErrorKind::InvalidUtf8
-        && let Some(word) = std::env::args_os().find(|word| word.to_str().is_none())
-    {
-        let message = format!("the argument {word:?} is not UTF-8");
-        let help = "names of files and folders may have any bytes; every other word of a command is text";
-        return Failure { code: USAGE, ..Failure::new(message, help) }.report();
-    }
-    error.exit()
+/// A text with its name, of which no place moves.
+fn source(name: &str, text: &str) -> NamedSource<String> {
+    NamedSource::new(on_terminal(name), on_terminal_in_place(text))
 }
 
 /// A path as text, where it goes into `what`, which holds text alone.

@@ -1,5 +1,8 @@
 //! `electra`: pretrains ELECTRA from scratch and uses what it learned.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 // First: its macros stand for those of the standard library in all that follows.
 #[macro_use]
 mod output;

@@ -10,6 +10,8 @@ use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::process;
 
+use electra_files::shown::{self, on_terminal};
+
 /// What a shell shows for a program that SIGPIPE has ended, which is 13.
 const CLOSED_PIPE: i32 = 128 + 13;
 
@@ -30,14 +32,20 @@ macro_rules! eprintln {
     ($($argument:tt)*) => { $crate::output::line_err(format_args!($($argument)*)) };
 }
 
-/// See `println!`. A disk that is full, where standard output is a file, is told of.
+/// See `println!`. A disk that is full, where standard output is a file, is told of. Control
+/// characters, of the name of a file or of what a file says, are shown and not sent.
 pub fn line_out(text: Arguments<'_>) {
-    bytes_out(format!("{text}\n").as_bytes());
+    bytes_out(on_terminal(&format!("{text}\n")).as_bytes());
 }
 
 /// See `print!`.
 pub fn text_out(text: Arguments<'_>) {
-    bytes_out(text.to_string().as_bytes());
+    bytes_out(on_terminal(&text.to_string()).as_bytes());
+}
+
+/// Writes a JSON value in one or several lines, as `println!` does.
+pub fn json_out(value: &str) {
+    bytes_out(format!("{}\n", shown::json(value)).as_bytes());
 }
 
 /// Writes to standard output as `println!` does.
@@ -61,12 +69,20 @@ pub fn line_err(text: Arguments<'_>) {
     }
 }
 
+/// See `eprintln!`, for text with colours of our own, in which nothing of others is a control
+/// character.
+pub fn coloured_err(text: &str) {
+    if is_closed(&io::stderr().lock().write_all(format!("{text}\n").as_bytes())) {
+        process::exit(CLOSED_PIPE);
+    }
+}
+
 /// Writes a line to standard error and leaves what to do about an error to the caller.
 ///
 /// # Errors
 /// Those of the write.
 pub fn tell(text: Arguments<'_>) -> io::Result<()> {
-    io::stderr().lock().write_all(format!("{text}\n").as_bytes())
+    io::stderr().lock().write_all(on_terminal(&format!("{text}\n")).as_bytes())
 }
 
 /// Whether to write in colours to a stream that is a terminal or is none: not where `NO_COLOR` says no

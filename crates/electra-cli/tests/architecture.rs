@@ -89,6 +89,22 @@ fn every_crate_sees_the_crates_that_its_arrows_point_at_and_no_others() {
 }
 
 #[test]
+fn only_tests_can_be_told_to_fail_at_a_file_operation() {
+    const FAULTS: &str = "faults";
+    let workspace = workspace();
+    let files = workspace.packages.iter().find(|package| package.name.as_str() == "electra-files").unwrap();
+    assert!(files.features.contains_key(FAULTS) && !files.features.contains_key("default"));
+    for package in &workspace.packages {
+        for dependency in own_dependencies(package).filter(|dependency| dependency.name == "electra-files") {
+            assert!(dependency.features.is_empty(), "{} has {:?}", package.name, dependency.features);
+        }
+        let passed_on =
+            package.features.values().flatten().any(|feature| feature.ends_with(&format!("/{FAULTS}")));
+        assert!(!passed_on, "{} turns {FAULTS} on", package.name);
+    }
+}
+
+#[test]
 fn text_run_and_ablate_never_see_a_tensor() {
     // The lock file knows every dependency of every feature, however deep.
     let text = fs::read_to_string(root().join("Cargo.lock")).unwrap();

@@ -49,7 +49,7 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
 }
 
 /// What a file is that is not regular.
-fn name(kind: FileType) -> Option<&'static str> {
+pub(crate) fn name(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {
         None
     } else if kind.is_dir() {

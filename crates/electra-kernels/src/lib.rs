@@ -6,6 +6,9 @@
 //! Each function takes the fused path of its tensor's backend where there is one (Flex with
 //! 32-bit floats, feature `flex`) and the composition of burn's own operations elsewhere.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod allocator;
 mod block;
 pub mod composed;

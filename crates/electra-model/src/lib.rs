@@ -3,6 +3,9 @@
 //! Shapes: `B` batch, `S` sequence, `E` embedding, `H` hidden, `V` vocabulary,
 //! `N` masked slots of a sequence.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod batch;
 pub mod config;
 pub mod corrupt;

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use electra_files::shown::shell_word;
+use electra_files::staged::StagedError;
 use electra_model::ConfigError;
 use electra_model::hf::HfError;
 use electra_model::parameters::{LoadError, SafetensorsError};
@@ -45,13 +47,13 @@ pub enum FolderError {
     /// A pretrained model where a tagger was asked for.
     #[error(
         "{0} holds a pretrained model and no tagger; \
-         fine-tune it first, with electra finetune ner --model {0}"
+         fine-tune it first, with electra finetune ner --model {word}", word = word(.0)
     )]
     NoTagger(PathBuf),
     /// A model of transformers without labels.
     #[error(
         "{0} names no labels (id2label in {CONFIG}), so it is no tagger; \
-         fine-tune it first, with electra finetune ner --model {0}"
+         fine-tune it first, with electra finetune ner --model {word}", word = word(.0)
     )]
     NoLabels(PathBuf),
     /// Labels that cannot be read.
@@ -259,5 +261,16 @@ impl FolderError {
     pub(crate) fn weights(path: &Path) -> impl FnOnce(LoadError) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Weights { path, source }
+    }
+}
+/// A path in a command that somebody may copy.
+fn word(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
+
+impl From<StagedError> for FolderError {
+    fn from(error: StagedError) -> Self {
+        let (path, source) = error.into_parts();
+        Self::Write { path, source }
     }
 }

@@ -1,5 +1,8 @@
 //! Named entity recognition on a pretrained discriminator. Knows nothing of pretraining.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod align;
 pub mod bench;
 pub mod chain;

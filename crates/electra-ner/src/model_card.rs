@@ -1,5 +1,6 @@
 //! The model card of a tagger: `README.md` in its folder, as the Hugging Face hub shows it.
 
+use electra_files::shown::{code_in_markdown, fenced_in_markdown, in_markdown, sentence_in_markdown};
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -106,20 +107,25 @@ pub fn render(card: &Card) -> String {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the usual delimiters"));
+    // What others have named is no markup.
+    environment.add_filter("text", in_markdown);
+    environment.add_filter("code", code_in_markdown);
+    environment.add_filter("sentence", sentence_in_markdown);
+    environment.add_filter("fenced", fenced_in_markdown);
     environment.add_template("model_card.md", include_str!("model_card.md")).expect("our template");
     let template = environment.get_template("model_card.md").expect("it was just added");
     template.render(Serde(page)).expect("the template fits the page")
 }
 
 fn scored<'a>(name: &'static str, data: &'a SplitFacts, evaluation: &Evaluation) -> Scored<'a> {
-    let row = |name: &str, scores: &TypeScores| {
+    let row = |name: String, scores: &TypeScores| {
         let [precision, recall, f1] = scores.percents();
-        Row { name: name.to_owned(), precision, recall, f1, support: scores.gold }
+        Row { name, precision, recall, f1, support: scores.gold }
     };
     let interval = evaluation.f1_interval;
     let scores = &evaluation.default;
-    let rows =
-        scores.types.iter().map(|(kind, scores)| row(kind, scores)).chain([row("**micro**", &scores.micro)]);
+    let rows = scores.types.iter().map(|(kind, scores)| row(in_markdown(kind), scores));
+    let rows = rows.chain([row("**micro**".to_owned(), &scores.micro)]);
     Scored {
         name,
         data,

@@ -9,11 +9,10 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use electra_files::durable;
+use electra_files::{disk, staged};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision};
@@ -125,36 +124,34 @@ impl TaggerFolder {
         }
     }
 
-    /// Writes the folder, which is created if need be. The file without which it is no model comes
-    /// last, so that a folder that was cut short is not taken for a whole one.
+    /// Writes the folder, which is created if need be; files that are not of a tagger stay. Nothing has
+    /// its name before all is on the disk, and the file without which it is no model comes last, so that
+    /// a folder that was cut short is not taken for a whole one.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self) -> Result<(), FolderError> {
-        let write = |name: &str, bytes: &[u8]| {
-            let path = self.path.join(name);
-            durable::write(&path, bytes).map_err(|source| FolderError::Write { path, source })
-        };
-        let failed = |source| FolderError::Write { path: self.path.clone(), source };
-        fs::create_dir_all(&self.path).map_err(failed)?;
-        for old in [CONFIG, CRF_SCORES] {
-            match fs::remove_file(self.path.join(old)) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
-                _ => {}
-            }
-        }
-        self.tokenizer.save_for(&self.path, self.config.max_position_embeddings)?;
-
         let crf = parameters::below(self.tensors.clone(), CRF);
         let own = self.tensors.iter().filter(|(path, _)| path.split('.').next() != Some(CRF));
         let own = own.map(|(path, data)| (path.clone(), data.clone())).collect();
         let weights = hf::export_tensors(own, HfNetwork::Tagger);
-        write(MODEL, &parameters::to_safetensors(&weights, Some(("format", "pt"))))?;
+        let tokenizer = self.tokenizer.files(self.config.max_position_embeddings);
+        let mut files: Vec<(&str, Vec<u8>)> =
+            tokenizer.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+        files.push((MODEL, parameters::to_safetensors(&weights, Some(("format", "pt")))));
         if !crf.is_empty() {
-            write(CRF_SCORES, &parameters::to_safetensors(&crf, None))?;
+            files.push((CRF_SCORES, parameters::to_safetensors(&crf, None)));
         }
-        write(SETTINGS, pretty(&self.settings_file()).as_bytes())?;
-        write(CONFIG, pretty(&self.config_json()).as_bytes())
+        files.push((SETTINGS, pretty(&self.settings_file()).into_bytes()));
+        files.push((CONFIG, pretty(&self.config_json()).into_bytes()));
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        staged::write_files(&self.path, &files)?;
+        if crf.is_empty() {
+            // Of a tagger that was there before and had some: this one would not read them.
+            let old = self.path.join(CRF_SCORES);
+            disk::clear(&old).map_err(|source| FolderError::Write { path: old, source })?;
+        }
+        Ok(())
     }
 
     fn settings_file(&self) -> SettingsFile {

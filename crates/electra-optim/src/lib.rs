@@ -12,6 +12,9 @@
 //! (`discriminator.encoder.layers.0.attention.query.weight`), never by burn's `ParamId`, which is
 //! drawn anew in every process.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod accumulate;
 mod adam;
 mod burn_optimizer;

@@ -5,6 +5,9 @@
 //! ```
 //! One training step is in [`step`], and reads like the paper's algorithm.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod bench;
 pub mod chance;
 pub mod data;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use electra_files::shown::shell_word;
 use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::init::Init;
 use electra_model::networks::discriminator_tensors;
@@ -47,7 +48,7 @@ pub enum ModelFolderError {
     /// What fine-tuning has left behind.
     #[error(
         "{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model; give the model that \
-         they were made from. {within} itself is a folder of transformers, and electra predict --model {within} uses it"
+         they were made from. {within} itself is a folder of transformers, and electra predict --model {word} uses it", word = word(.within)
     )]
     TaggersWithin {
         /// The folder.
@@ -57,8 +58,8 @@ pub enum ModelFolderError {
     },
     /// A fine-tuned tagger where a pretrained model was asked for.
     #[error(
-        "{0} holds a tagger and no pretrained model; find entities with electra predict --model {0}, or give \
-         the model that the tagger was fine-tuned from"
+        "{0} holds a tagger and no pretrained model; find entities with electra predict --model {word}, or give \
+         the model that the tagger was fine-tuned from", word = word(.0)
     )]
     Tagger(PathBuf),
     /// A run that has saved nothing yet.
@@ -141,6 +142,11 @@ pub enum ModelFolderError {
     /// Checkpoints cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+/// A path in a command that somebody may copy.
+fn word(path: &Path) -> String {
+    shell_word(&path.display().to_string())
 }
 
 impl ModelFolderError {

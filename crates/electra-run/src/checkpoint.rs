@@ -73,7 +73,8 @@ impl CheckpointStore {
 
     fn open_on(disk: Box<dyn Disk>, folder: PathBuf, keep_last: usize) -> Result<Self, CheckpointError> {
         assert!(keep_last > 0, "a store that keeps 0 checkpoints");
-        fs::create_dir_all(&folder).map_err(CheckpointError::open(&folder))?;
+        // Nothing beyond a link is written, and nothing beyond it removed.
+        electra_files::disk::create_own_folder(&folder).map_err(CheckpointError::open(&folder))?;
         let store = Self { folder, keep_last, disk };
         store.clear_leftovers().map_err(CheckpointError::open(&store.folder))?;
         Ok(store)

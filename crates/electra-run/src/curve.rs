@@ -4,9 +4,9 @@
 //! (`--axis`, `--grid`, `--training`, `--alone`, `--held-out`, `--second`, `--published`, `--limit`), so that
 //! one drawing serves a light page, a dark one and paper.
 
-use std::fmt::Write;
 use std::ops::Range;
 
+use electra_files::shown::in_page;
 use plotters::coord::ranged1d::{BoldPoints, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
@@ -84,7 +84,7 @@ impl Curve {
             svg = svg.replace(&format!("\"{}\"", color.hex()), &color.css());
         }
         let start = svg.find("viewBox").expect("plotters states the size of the drawing");
-        let title = escape(&self.title);
+        let title = in_page(&self.title);
         Some(format!("<svg class=\"curve\" role=\"img\" aria-label=\"{title}\" {}", &svg[start..]))
     }
 
@@ -304,18 +304,6 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Text for an attribute.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' | '<' | '>' | '"' => write!(escaped, "&#{};", u32::from(c)).expect("writing into memory"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,7 +328,7 @@ mod tests {
             assert!(svg.contains(&format!("\"var(--{name})\"")), "{name} in {svg}");
         }
         assert!(!svg.contains("#FE01"), "{svg}");
-        assert!(svg.contains("aria-label=\"loss &#60;&#34;&#38;&#34;&#62;\""), "{svg}");
+        assert!(svg.contains("aria-label=\"loss &lt;&quot;&amp;&quot;&gt;\""), "{svg}");
         assert!(svg.contains("too &lt;low&gt;"), "{svg}");
     }
 

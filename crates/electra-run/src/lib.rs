@@ -15,10 +15,13 @@
 //! - [`process`]: memory, processors and disk
 //! - [`stall`]: work on batches that has stopped moving
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod checkpoint;
 pub mod curve;
 pub mod interrupt;
-pub mod lock;
+pub use electra_files::lock;
 pub mod nearby;
 pub mod order;
 pub mod process;

@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
-use electra_files::durable;
+use electra_files::{disk, durable, temporary};
 
-pub use progress::{RunProgress, planned_steps};
+pub use progress::{PROGRESS, RunProgress, planned_steps};
 pub use weights::{DamagedWeights, check_weights};
 
 /// What makes a run the run that it is.
@@ -145,12 +145,14 @@ impl RunFolder {
         identity: &RunIdentity,
     ) -> Result<Self, RunFolderError> {
         let path = path.into();
-        fs::create_dir_all(&path).map_err(at(&path))?;
+        disk::create_folders(&path).map_err(at(&path))?;
         if !path.join(RUN).exists() {
             // Before the lock file appears in somebody else's folder.
             refuse_foreign(&path)?;
         }
         let lock = Lock::acquire(&path.join(LOCK))?;
+        // What a process that was killed here has left.
+        temporary::clear(&path, &WRITTEN).map_err(at(&path))?;
         let is_resumed = path.join(RUN).exists();
         let changes = if is_resumed {
             compare(&path, identity)?
@@ -226,6 +228,26 @@ impl RunFolder {
 const RUN: &str = "run.json";
 const RECIPE: &str = "recipe.toml";
 const LOCK: &str = "lock";
+/// Files of runs that earlier versions wrote under their names with `.tmp` behind them.
+const WRITTEN: [&str; 17] = [
+    RUN,
+    RECIPE,
+    "model.safetensors",
+    "model.json",
+    "metrics.jsonl",
+    "report.html",
+    "scores.json",
+    "config.json",
+    "tagger.json",
+    "crf.safetensors",
+    "README.md",
+    "predictions-dev.conll",
+    "predictions-test.conll",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+];
 
 fn at(path: &Path) -> impl Fn(io::Error) -> RunFolderError {
     move |source| RunFolderError::Io { path: path.to_owned(), source }
@@ -237,7 +259,7 @@ fn refuse_foreign(path: &Path) -> Result<(), RunFolderError> {
         let name = entry.map_err(at(path))?.file_name();
         let name = name.to_string_lossy();
         let stem = name.strip_suffix(".tmp").unwrap_or(&name);
-        if ![RUN, RECIPE, LOCK].contains(&stem) {
+        if ![RUN, RECIPE, LOCK].contains(&stem) && !temporary::is_temporary(&name) {
             return Err(RunFolderError::Foreign { path: path.to_owned(), found: name.into_owned() });
         }
     }

@@ -13,7 +13,7 @@ mod output;
 mod part;
 mod recipe;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ pub use error::BuildError;
 pub use part::{PART_FILE, Part, PartManifest, merge};
 
 use blocks::{BlockPacker, Blocks, PackedBlock};
-use output::{Existing, OutputFolder};
+use electra_files::staged::NewFolder;
+use output::Existing;
 use part::PartWriter;
 use recipe::Recipe;
 
@@ -139,7 +140,7 @@ pub fn build(
         return Ok(Built::Before(manifest.clone()));
     }
     existing.check_replaceable(&request.out, request.force)?;
-    let output = OutputFolder::create(&request.out)?;
+    let output = NewFolder::begin(&request.out)?;
     let mut writer = DataWriter::new(&output, recipe.settings.clone(), recipe.tokenizer.clone());
     let reading = run(request, &recipe, Part::WHOLE, progress, |block| writer.append(&block))?;
     let read = CorpusRecord::of(&recipe, &reading);
@@ -164,7 +165,7 @@ pub fn build_part(
         return Ok(Built::Before(manifest.clone()));
     }
     existing.check_replaceable(&request.out, request.force)?;
-    let output = OutputFolder::create(&request.out)?;
+    let output = NewFolder::begin(&request.out)?;
     let mut writer = PartWriter::new(output.path())?;
     let reading = run(request, &recipe, part, progress, |block| writer.append(&block))?;
     let manifest = writer.finish(&output, part, &recipe, CorpusRecord::of(&recipe, &reading))?;
@@ -237,7 +238,7 @@ fn run(
 
 /// Writes blocks, in order, as a data folder.
 struct DataWriter<'o> {
-    output: &'o OutputFolder,
+    output: &'o NewFolder,
     settings: DataSettings,
     tokenizer: TokenizerRecord,
     shards: [ShardWriter; 2],
@@ -246,7 +247,7 @@ struct DataWriter<'o> {
 }
 
 impl<'o> DataWriter<'o> {
-    fn new(output: &'o OutputFolder, settings: DataSettings, tokenizer: TokenizerRecord) -> Self {
+    fn new(output: &'o NewFolder, settings: DataSettings, tokenizer: TokenizerRecord) -> Self {
         let shape = RowShape { seq_len: settings.pack.seq_len, vocab_size: tokenizer.vocab_size };
         let shards = Split::ALL.map(|split| ShardWriter::new(output.path(), split, shape, &tokenizer.hash));
         DataWriter { output, settings, tokenizer, shards, counts: Default::default(), left_out: 0 }
@@ -274,7 +275,7 @@ impl<'o> DataWriter<'o> {
         for writer in self.shards {
             shards.extend(writer.finish()?);
         }
-        tokenizer.save(&self.output.path().join(TOKENIZER_FOLDER))?;
+        save_tokenizer(tokenizer, self.output)?;
         let shape = RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size };
         let mut manifest = Manifest {
             format: MANIFEST_FORMAT,
@@ -291,9 +292,17 @@ impl<'o> DataWriter<'o> {
             shards,
         };
         manifest.data_hash = manifest.compute_data_hash();
-        self.output.write(MANIFEST_FILE, &manifest.to_json())?;
+        self.output.write(MANIFEST_FILE, manifest.to_json().as_bytes())?;
         Ok(manifest)
     }
+}
+
+/// Writes the tokenizer's files into a folder of data.
+fn save_tokenizer(tokenizer: &Tokenizer, output: &NewFolder) -> Result<(), BuildError> {
+    for (name, text) in tokenizer.files(Tokenizer::MAX_LENGTH) {
+        output.write(Path::new(TOKENIZER_FOLDER).join(name), text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Refuses data that cannot be trained on or that lacks the held-out documents asked for.

@@ -8,6 +8,9 @@
 //! Nothing here knows a tensor. Everything that is written is a function of the corpus, the
 //! tokenizer and the settings: not of the machine, the time or the number of threads.
 
+// Files are written by electra-files alone.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod build;
 pub mod concern;
 pub mod corpus;

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use electra_files::shown::in_page;
+
 /// Width of a drawing.
 pub(super) const WIDTH: f64 = 560.0;
 /// Height of a drawing with two axes.
@@ -81,7 +83,7 @@ impl Axes {
 pub(super) fn open(title: &str, height: f64) -> String {
     format!(
         "<svg class=\"plot\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {WIDTH} {height}\">",
-        escape(title)
+        in_page(title)
     )
 }
 
@@ -137,11 +139,6 @@ fn large(value: f64, range: &Range<f64>) -> String {
         1e3.. => format!("{}k", short(1e3)),
         _ => short(1.0),
     }
-}
-
-/// Text within markup.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

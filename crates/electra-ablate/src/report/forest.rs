@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use electra_files::shown::in_page;
+
 use super::HUES;
-use super::axes::{WIDTH, escape, number, open, ticks, with_air};
+use super::axes::{WIDTH, number, open, ticks, with_air};
 use crate::comparison::Comparison;
 
 const LEFT: f64 = 178.0;
@@ -45,7 +47,8 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
         write!(svg, "<line class=\"zero\" x1=\"{zero:.1}\" y1=\"{TOP}\" x2=\"{zero:.1}\" y2=\"{bottom}\"/>");
     for (row, (hue, arm, paired)) in rows.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5);
-        let name = escape(&shortened(&arm.name));
+        let name = shortened(&arm.name);
+        let name = in_page(&name);
         let _ = write!(
             svg,
             "<text class=\"name\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text>",

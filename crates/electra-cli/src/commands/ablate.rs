@@ -114,7 +114,8 @@ impl Ablate {
             }
         };
         let interrupt = Interrupt::listen()?;
-        std::fs::create_dir_all(&setup.out).map_err(|e| Failure::of_file("create", &setup.out, &e))?;
+        electra_files::disk::create_folders(&setup.out)
+            .map_err(|e| Failure::of_file("create", &setup.out, &e))?;
         // Tasks of an array share the folder: each has the lock of its run alone.
         let _lock = match self.only {
             None => Some(Lock::acquire(&setup.out.join("lock")).map_err(in_use)?),

@@ -128,7 +128,7 @@ impl StepArguments {
             }
         })?;
         if arguments.json {
-            println!("{}", serde_json::to_string(&timings)?);
+            crate::output::json_out(&serde_json::to_string(&timings)?);
         } else {
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",
@@ -192,7 +192,7 @@ impl TaggerArguments {
             }
         })?;
         if self.json {
-            println!("{}", serde_json::to_string(&timings)?);
+            crate::output::json_out(&serde_json::to_string(&timings)?);
         } else {
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.2} ms (best {:.2}, 99 % within {:.2}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",

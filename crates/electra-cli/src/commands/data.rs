@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
+use electra_files::shown::shell_word;
 use electra_text::build::{self, BLOCK_BYTES, BuildProgress, BuildRequest, Built, HeldOut, Part};
 use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions, Skipped};
 use electra_text::in_order::available_threads;
@@ -353,7 +354,7 @@ fn tell_data(built: &Built<Manifest>, out: &Path, start: Instant, as_json: bool)
     tell_read(manifest.replaced, &manifest.skipped);
     println!("  data    {}", manifest.data_hash());
     println!("  time    {:.1} s", start.elapsed().as_secs_f64());
-    println!("  next    electra data inspect {}", out.display());
+    println!("  next    electra data inspect {}", shell_word(&out.display().to_string()));
     Ok(())
 }
 
@@ -421,7 +422,7 @@ fn named_in_json(as_json: bool, path: &Path) -> miette::Result<()> {
 
 fn print_json(value: &impl serde::Serialize) -> miette::Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(report)?;
-    println!("{text}");
+    crate::output::json_out(&text);
     Ok(())
 }
 

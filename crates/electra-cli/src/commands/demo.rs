@@ -3,11 +3,12 @@
 mod names;
 mod swaps;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use electra_files::shown::shell_word;
+use electra_files::{disk, durable};
 use electra_ner::seeds::Summary;
 use electra_pretrain::Ended;
 use electra_pretrain::model_folder::ModelFolder;
@@ -118,7 +119,7 @@ impl Demo {
             "Done in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
             duration(start.elapsed().as_secs_f64()),
             report.display(),
-            run.display()
+            shell_word(&run.display().to_string())
         );
         Ok(ExitCode::SUCCESS)
     }
@@ -146,11 +147,11 @@ fn write_corpus(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |e: std::io::Error| {
         Failure::new(format!("cannot write {}: {e}", folder.display()), "give another folder with --out")
     };
-    fs::create_dir_all(folder).map_err(failed)?;
+    disk::create_folders(folder).map_err(failed)?;
     let mut files = Vec::new();
     for (name, bytes) in CORPUS {
         let path = folder.join(name);
-        fs::write(&path, bytes).map_err(failed)?;
+        durable::write(&path, bytes).map_err(failed)?;
         files.push(path);
     }
     Ok(files)

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use electra_files::shown::on_terminal;
 use electra_model::Networks;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
 use electra_run::run_folder::RunProgress;
@@ -79,10 +80,10 @@ impl Detect {
         let detections = detect(&model, &folder.tokenizer, &text, &device);
         if self.json {
             for detection in &detections {
-                println!("{}", serde_json::to_string(detection)?);
+                output::json_out(&serde_json::to_string(detection)?);
             }
         } else if output::has_colours(std::io::stdout().is_terminal()) {
-            println!("{}", coloured(&text, &detections));
+            output::bytes_out(format!("{}\n", coloured(&text, &detections)).as_bytes());
         } else {
             for d in &detections {
                 println!("{:.3}\t{}", d.probability, d.token);
@@ -99,18 +100,23 @@ pub fn coloured(text: &str, detections: &[Detection]) -> String {
     let mut out = String::new();
     let mut at = 0;
     for d in detections {
-        out.extend(&characters[at.min(d.start)..d.start]);
+        out += &plain(&characters[at.min(d.start)..d.start]);
         let p = d.probability.clamp(0.0, 1.0);
         let (red, green) = ((60.0 + 160.0 * p) as u8, (60.0 + 100.0 * (1.0 - p)) as u8);
-        let token: String = characters[d.start..d.end].iter().collect();
+        let token = plain(&characters[d.start..d.end]);
         out += &format!("\x1b[38;2;255;255;255;48;2;{red};{green};60m{token}\x1b[0m");
         if p >= 0.5 {
             out += &format!("\x1b[2m({:.0}%)\x1b[0m", p * 100.0);
         }
         at = d.end;
     }
-    out.extend(&characters[at.min(characters.len())..]);
+    out += &plain(&characters[at.min(characters.len())..]);
     out
+}
+
+/// Text among our colours, without commands of its own to the terminal.
+fn plain(characters: &[char]) -> String {
+    on_terminal(&characters.iter().collect::<String>()).into_owned()
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Doctor {
                 "free_disk_bytes": free,
                 "devices": devices,
             });
-            println!("{}", serde_json::to_string_pretty(&all)?);
+            crate::output::json_out(&serde_json::to_string_pretty(&all)?);
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<10} {value}");

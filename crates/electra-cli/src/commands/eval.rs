@@ -180,7 +180,7 @@ impl NerEval {
         let gold = GoldFile { path: gold.path.to_owned(), scheme: gold.scheme };
         let report = Report { gold, pred, against, difference };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            crate::output::json_out(&serde_json::to_string_pretty(&report)?);
         } else {
             report.tell();
         }

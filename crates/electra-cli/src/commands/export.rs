@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use burn::prelude::Device;
+use electra_files::staged::{self, NewFolder};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{GeneratorKind, Networks, parameters};
 use electra_pretrain::model_folder::ModelFolder;
@@ -51,6 +52,7 @@ impl ExportCommand {
         let folder = ModelFolder::open(&arguments.run)?;
         let progress = tell_unfinished(&arguments.run);
         let out = &arguments.out;
+        staged::recover(out)?;
         if out.exists() {
             if !arguments.force {
                 let message = format!("{} exists", out.display());
@@ -69,18 +71,20 @@ impl ExportCommand {
         }
         let electra = folder.electra(&device)?;
         let names: Vec<&str> = networks.iter().map(|(name, _)| *name).collect();
+        // Networks of an earlier export that this model does not have.
+        let stale = NETWORKS.into_iter().filter(|name| !names.contains(name) && out.join(name).exists());
+        let stale: Vec<&str> = stale.collect();
+        let new = NewFolder::begin(out)?;
         for (name, network) in networks {
             let model = hf::export(&electra, &folder.config, dropout, network);
-            write_folder(&out.join(name), &folder, &model, progress)?;
+            write_network(&new, name, &folder, &model, progress)?;
+        }
+        new.commit()?;
+        for name in &names {
             println!("{}", out.join(name).display());
         }
-        // Networks of an earlier export that this model does not have.
-        for name in NETWORKS.into_iter().filter(|name| !names.contains(name)) {
-            let stale = out.join(name);
-            if stale.exists() {
-                fs::remove_dir_all(&stale).map_err(|e| Failure::of_file("remove", &stale, &e))?;
-                println!("removed {}, which was of an earlier export", stale.display());
-            }
+        for name in stale {
+            println!("removed {}, which was of an earlier export", out.join(name).display());
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -113,22 +117,24 @@ fn check_earlier_export(out: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_folder(
-    out: &Path,
+fn write_network(
+    new: &NewFolder,
+    name: &str,
     folder: &ModelFolder,
     model: &hf::HfModel,
     progress: Option<RunProgress>,
 ) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::of_file("write", out, &e);
-    fs::create_dir_all(out).map_err(failed)?;
     let mut config = model.config.clone();
     config["pad_token_id"] = folder.tokenizer.special().pad.into();
     if let Some(progress) = progress {
         progress.add_to(&mut config);
     }
-    fs::write(out.join("config.json"), serde_json::to_string_pretty(&config)? + "\n").map_err(failed)?;
+    let name = Path::new(name);
     let weights = parameters::to_safetensors(&model.tensors, Some(("format", "pt")));
-    fs::write(out.join("model.safetensors"), weights).map_err(failed)?;
-    folder.tokenizer.save_for(out, folder.config.max_position_embeddings)?;
+    new.write(name.join("model.safetensors"), &weights)?;
+    for (file, text) in folder.tokenizer.files(folder.config.max_position_embeddings) {
+        new.write(name.join(file), text.as_bytes())?;
+    }
+    new.write(name.join("config.json"), (serde_json::to_string_pretty(&config)? + "\n").as_bytes())?;
     Ok(())
 }

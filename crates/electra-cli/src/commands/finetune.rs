@@ -217,7 +217,7 @@ impl FinetuneNer {
             return Ok(tell_interrupted(self.display));
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&summary)?);
+            crate::output::json_out(&serde_json::to_string_pretty(&summary)?);
         } else {
             if let Some(pooled) = &summary.pooled_test {
                 println!("\n{pooled}");

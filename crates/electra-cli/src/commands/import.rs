@@ -1,12 +1,15 @@
 //! `electra import`: a model of other libraries as ours.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use electra_files::shown::shell_word;
+use electra_files::staged::{self, NewFolder};
 use electra_model::parameters;
 use electra_pretrain::model_folder::{MODEL_CONFIG, ModelFolder};
 use electra_pretrain::snapshot::MODEL;
+use electra_run::run_folder::PROGRESS;
+use electra_text::Tokenizer;
 
 use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;
@@ -49,6 +52,7 @@ impl ImportCommand {
         let model = ModelFolder::open_transformers(&arguments.folder, arguments.generator.as_deref())?;
         let progress = tell_unfinished(&arguments.folder);
         let out = &arguments.out;
+        staged::recover(out)?;
         if out.exists() {
             return Err(Failure::new(
                 format!("{} exists", out.display()),
@@ -62,16 +66,19 @@ impl ImportCommand {
         } else {
             model.discriminator(&device)?;
         }
-        let failed = |e: std::io::Error| Failure::of_file("write", out, &e);
-        fs::create_dir_all(out).map_err(failed)?;
-        model.tokenizer.save(&out.join("tokenizer"))?;
-        fs::write(out.join(MODEL), parameters::to_safetensors(&model.tensors, None)).map_err(failed)?;
-        fs::write(out.join(MODEL_CONFIG), serde_json::to_string_pretty(&model.config)?).map_err(failed)?;
-        if let Some(progress) = progress {
-            progress.write(out).map_err(failed)?;
+        let new = NewFolder::begin(out)?;
+        for (name, text) in model.tokenizer.files(Tokenizer::MAX_LENGTH) {
+            new.write(Path::new("tokenizer").join(name), text.as_bytes())?;
         }
+        new.write(MODEL, &parameters::to_safetensors(&model.tensors, None))?;
+        new.write(MODEL_CONFIG, serde_json::to_string_pretty(&model.config)?.as_bytes())?;
+        if let Some(progress) = progress {
+            new.write(PROGRESS, progress.file().as_bytes())?;
+        }
+        new.commit()?;
         println!("{}", out.display());
-        eprintln!("Next: electra detect --model {} \"The quick brown fox\"", out.display());
+        let model = shell_word(&out.display().to_string());
+        eprintln!("Next: electra detect --model {model} \"The quick brown fox\"");
         Ok(ExitCode::SUCCESS)
     }
 }

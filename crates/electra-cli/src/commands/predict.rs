@@ -6,16 +6,17 @@ mod division;
 mod example;
 mod html;
 mod json;
+mod sink;
 mod text;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
+use electra_files::disk::are_one;
 use electra_ner::decode::Decoding;
 use electra_ner::predict::{
     Documents, Lossy, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence,
@@ -34,6 +35,7 @@ use crate::failure::{self, Failure};
 use crate::output;
 
 use division::{Breaks, SentencesBy, TextDivision, WordsBy};
+use sink::Sink;
 
 /// Find entities in text of any length.
 #[derive(clap::Args)]
@@ -210,6 +212,7 @@ impl Predict {
             }
             result => result.map_err(|error| self.failure(error))?,
         };
+        out.commit().map_err(|error| self.failure(PredictError::Sink(error)))?;
         let replaced = replaced.load(Ordering::Relaxed);
         if replaced > 0 {
             eprintln!("{} sequences of bytes were not UTF-8 and were replaced", thousands(replaced));
@@ -237,8 +240,8 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Tags the input and writes what was found. A text that cannot be read to its end still gives a
-    /// page that is whole.
+    /// Tags the input and writes what was found. On standard output a text that cannot be read to its
+    /// end still gives a page that is whole; a file is then not written.
     fn tag(
         &self,
         predictor: &Predictor,
@@ -340,27 +343,32 @@ impl Predict {
         Ok(if self.lossy { Box::new(Lossy::new(reader, Arc::clone(replaced))) } else { reader })
     }
 
-    fn open_output(&self) -> Result<Box<dyn Write + Send>, Failure> {
-        let Some(path) = &self.out else { return Ok(Box::new(BufWriter::new(io::stdout()))) };
-        if path.canonicalize().is_ok_and(|out| self.input.canonicalize().is_ok_and(|input| input == out)) {
+    fn open_output(&self) -> Result<Sink, Failure> {
+        let Some(path) = &self.out else { return Ok(Sink::standard()) };
+        let input = if self.is_standard_input() { sink::of_standard_input() } else { self.input.metadata() };
+        if let (Ok(input), Ok(out)) = (input, path.metadata())
+            && input.is_file()
+            && are_one(&input, &out)
+        {
             return Err(Failure::new(
                 format!("--out {} is the input itself", path.display()),
                 "give another name: the input would be lost",
             ));
         }
-        match File::create(path) {
-            Ok(file) => Ok(Box::new(BufWriter::new(file))),
-            Err(error) => Err(Failure::of_file("write", path, &error)),
-        }
+        Sink::open(path).map_err(|error| Failure::of_file("write", path, &error))
+    }
+
+    fn is_on_terminal(&self) -> bool {
+        self.out.is_none() && io::stdout().is_terminal()
     }
 
     fn writer(&self, labels: &LabelSet) -> Box<dyn Writer> {
         match self.format {
             Format::Json => Box::new(json::Lines { byte_offsets: self.byte_offsets }),
-            Format::Conll => Box::new(conll::Columns),
+            Format::Conll => Box::new(conll::Columns { is_on_terminal: self.is_on_terminal() }),
             Format::Text => {
-                let in_colour = self.out.is_none() && output::has_colours(io::stdout().is_terminal());
-                Box::new(text::Marked::new(labels, in_colour))
+                let in_colour = self.is_on_terminal() && output::has_colours(true);
+                Box::new(text::Marked::new(labels, in_colour, self.is_on_terminal()))
             }
             Format::Html => Box::new(html::Page::new(labels, self.input_name())),
         }

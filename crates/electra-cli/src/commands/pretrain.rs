@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use electra_files::durable;
+use electra_files::shown::shell_word;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::{Claim, Ended, Environment, Foreseen, pretrain};
@@ -98,7 +99,8 @@ impl Pretrain {
                 if self.display != watch::Display::Quiet {
                     eprintln!("\nDone. Report: {}", run.join("report.html").display());
                     if recipe.value.networks().detects() {
-                        eprintln!("Next: electra detect --model {} \"The quick brown fox\"", run.display());
+                        let model = shell_word(&run.display().to_string());
+                        eprintln!("Next: electra detect --model {model} \"The quick brown fox\"");
                     }
                 }
                 Ok(ExitCode::SUCCESS)

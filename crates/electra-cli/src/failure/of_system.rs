@@ -2,6 +2,8 @@
 
 use std::io;
 
+use electra_files::disk::LeadsElsewhere;
+
 /// What to do about an answer of the system, where nobody knows more of what was wanted.
 pub(super) fn help_of_system(error: &io::Error) -> &'static str {
     use io::ErrorKind as E;
@@ -35,6 +37,9 @@ pub(super) fn help_of_system(error: &io::Error) -> &'static str {
         E::BrokenPipe => "whoever read the output has gone",
         E::TimedOut | E::NotConnected | E::HostUnreachable | E::StaleNetworkFileHandle => {
             "the disk is reached over a network that does not answer: try again when it does"
+        }
+        _ if error.get_ref().is_some_and(|inner| inner.is::<LeadsElsewhere>()) => {
+            "files are written into the folder that was named and nowhere else: remove it, or give another folder"
         }
         _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             "symbolic links lead in a circle: remove one of them"

@@ -1,9 +1,11 @@
 //! The folder that the seeds share: what may lie in it, and how the best tagger gets its name there.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use electra_files::staged::{self, NewFolder, StagedError};
+use electra_files::{disk, temporary};
 use electra_run::run_folder::{DamagedWeights, check_weights};
 use electra_text::wordpiece::SAVED_FILES;
 use thiserror::Error;
@@ -14,9 +16,9 @@ use crate::model_card::README;
 use crate::pretrained::{CONFIG, MODEL};
 use crate::tagger_folder::{CRF_SCORES, SETTINGS};
 
-/// The best tagger while it is copied.
+/// The best tagger while earlier versions copied it.
 const PARTIAL: &str = "best.partial";
-/// The best tagger of before, until the new one has its name.
+/// The best tagger of before, until theirs had its name.
 const OLD: &str = "best.old";
 
 /// What of a run belongs to its tagger, beside the tokenizer's files.
@@ -93,6 +95,13 @@ pub enum OutFolderError {
     },
 }
 
+impl From<StagedError> for OutFolderError {
+    fn from(error: StagedError) -> Self {
+        let (path, source) = error.into_parts();
+        Self::Io { path, source }
+    }
+}
+
 fn at(path: &Path) -> impl Fn(io::Error) -> OutFolderError {
     move |source| OutFolderError::Io { path: path.to_owned(), source }
 }
@@ -116,6 +125,7 @@ pub(super) fn claim(out: &Path, model: Option<&Path>) -> Result<(), OutFolderErr
     {
         return Err(OutFolderError::ModelInside { model: model.to_owned(), out: out.to_owned() });
     }
+    staged::recover(&out.join(BEST))?;
     let names = names(out)?;
     // Those that begin with a dot belong to the system.
     let others: Vec<&String> =
@@ -138,7 +148,10 @@ pub(super) fn claim(out: &Path, model: Option<&Path>) -> Result<(), OutFolderErr
     }
     let (best, old) = (out.join(BEST), out.join(OLD));
     if old.exists() && !best.exists() {
-        fs::rename(&old, &best).map_err(at(&best))?;
+        disk::rename(&old, &best).map_err(at(&best))?;
+    }
+    for name in names.iter().filter(|name| is_seed(out, name)) {
+        disk::refuse_link(&out.join(name)).map_err(at(&out.join(name)))?;
     }
     Ok(())
 }
@@ -212,38 +225,27 @@ fn refuse_foreign(folder: &Path, is_whole: bool) -> Result<(), OutFolderError> {
 }
 
 /// Copies the tagger of `run` to the folder of the best one. At every moment a whole tagger is
-/// there, under that name or beside it.
+/// there.
 ///
 /// # Errors
 /// The file that cannot be copied, or is damaged.
 pub(super) fn keep_best(run: &Path, out: &Path) -> Result<PathBuf, OutFolderError> {
-    let [best, partial, old] = [BEST, PARTIAL, OLD].map(|name| out.join(name));
-    remove(&partial)?;
-    fs::create_dir(&partial).map_err(at(&partial))?;
+    let best = out.join(BEST);
+    // The run of another seed may come to its end at the same time.
+    let new = NewFolder::begin_in_turn(&best)?;
     for name in OF_A_TAGGER.iter().chain(&SAVED_FILES) {
-        let (from, to) = (run.join(name), partial.join(name));
+        let from = run.join(name);
         if from.is_file() {
-            let copied = fs::copy(&from, &to).and_then(|_| File::open(&to)?.sync_all());
-            copied.map_err(at(&to))?;
+            new.copy(&from, name)?;
         }
     }
-    check_weights(&partial.join(MODEL))?;
-    if best.exists() {
-        remove(&old)?;
-        fs::rename(&best, &old).map_err(at(&old))?;
+    check_weights(&new.path().join(MODEL))?;
+    temporary::clear(out, &[SUMMARY]).map_err(at(out))?;
+    new.commit()?;
+    for earlier in [PARTIAL, OLD].map(|name| out.join(name)) {
+        disk::clear(&earlier).map_err(at(&earlier))?;
     }
-    fs::rename(&partial, &best).map_err(at(&best))?;
-    // The old one goes only when the disk has the new one's name.
-    File::open(out).and_then(|folder| folder.sync_all()).map_err(at(out))?;
-    remove(&old)?;
     Ok(best)
-}
-
-fn remove(folder: &Path) -> Result<(), OutFolderError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -370,7 +372,7 @@ mod tests {
         let out = out();
         let [best, partial, old] = [BEST, PARTIAL, OLD].map(|name| out.path().join(name));
         let run = out.path().join("seed-1");
-        // Within the copy.
+        // Within the copy of an earlier version.
         fs::create_dir(&partial).unwrap();
         fs::write(partial.join(MODEL), "half").unwrap();
         claim(out.path(), None).unwrap();

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use electra_files::durable;
+use electra_files::{disk, durable, temporary};
 use electra_run::recipe::Resolved;
 use electra_run::record::Plan;
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_text::DataSet;
+use electra_text::wordpiece::SAVED_FILES;
 
 use super::TrainError;
 use crate::data::{RecipeDataError, open_data};
@@ -111,7 +112,8 @@ pub(super) fn write_model_folder(
     write(folder.path().join(MODEL_CONFIG), &config)?;
     let to = folder.tokenizer();
     let failed = |source| TrainError::Write { path: to.clone(), source };
-    fs::create_dir_all(&to).map_err(failed)?;
+    disk::create_own_folder(&to).map_err(failed)?;
+    temporary::clear(&to, &SAVED_FILES).map_err(failed)?;
     for entry in fs::read_dir(data.tokenizer_folder()).map_err(failed)? {
         let from = entry.map_err(failed)?.path();
         if let Some(name) = from.file_name().filter(|_| from.is_file()) {

@@ -1,8 +1,9 @@
 //! The two things a save asks of the disk that a test has to be able to refuse.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+
+use electra_files::disk::DiskFile;
 
 use crate::process;
 
@@ -30,12 +31,12 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DurableWrite>> {
-        Ok(Box::new(File::create_new(path)?))
+        Ok(Box::new(DiskFile::create_new(path)?))
     }
 }
 
-impl DurableWrite for File {
+impl DurableWrite for DiskFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_all()
+        DiskFile::sync(self)
     }
 }

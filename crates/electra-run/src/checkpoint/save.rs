@@ -1,13 +1,12 @@
 //! Saving a checkpoint, and removing those that it makes superfluous.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::{
     BEST, Blob, CheckpointError, CheckpointStore, MANIFEST, Manifest, REPLACED, SAVING, entry_names, step_of,
 };
-use electra_files::durable;
+use electra_files::{disk, durable, temporary};
 
 /// Bytes that are hashed and written at a time.
 pub(super) const PIECE: usize = 1 << 20;
@@ -36,7 +35,7 @@ impl CheckpointStore {
             self.write(&temporary, step, blobs, metric).and_then(|()| self.give_name(&temporary, step));
         if saved.is_err() {
             // The error to report is the first one; what cannot be removed now is on the next open.
-            let _ = fs::remove_dir_all(&temporary);
+            let _ = disk::clear(&temporary);
         }
         saved?;
         self.prune(step)
@@ -61,7 +60,7 @@ impl CheckpointStore {
         blobs: &[(&str, &[u8])],
         metric: Option<f64>,
     ) -> Result<(), CheckpointError> {
-        fs::create_dir(folder).map_err(CheckpointError::save(step, folder))?;
+        disk::create_folder(folder).map_err(CheckpointError::save(step, folder))?;
         let mut manifest = Manifest { format: Manifest::FORMAT, step, metric, blobs: Vec::new() };
         for (name, bytes) in blobs {
             let is_plain = !name.is_empty()
@@ -99,19 +98,19 @@ impl CheckpointStore {
     fn give_name(&self, temporary: &Path, step: u64) -> Result<(), CheckpointError> {
         let target = self.folder_of(step);
         let replaced = self.folder.join(format!("{REPLACED}{step:010}"));
-        let has_old = target.exists();
+        let has_old = target.symlink_metadata().is_ok();
         if has_old {
-            fs::rename(&target, &replaced).map_err(CheckpointError::save(step, &target))?;
+            disk::rename(&target, &replaced).map_err(CheckpointError::save(step, &target))?;
         }
-        if let Err(source) = fs::rename(temporary, &target) {
+        if let Err(source) = disk::rename(temporary, &target) {
             if has_old {
-                let _ = fs::rename(&replaced, &target);
+                let _ = disk::rename(&replaced, &target);
             }
             return Err(CheckpointError::save(step, &target)(source));
         }
         durable::sync_folder(&self.folder).map_err(CheckpointError::save(step, &self.folder))?;
         if has_old {
-            fs::remove_dir_all(&replaced).map_err(CheckpointError::tidy_up(step, &replaced))?;
+            disk::remove_folder(&replaced).map_err(CheckpointError::tidy_up(step, &replaced))?;
         }
         Ok(())
     }
@@ -128,7 +127,7 @@ impl CheckpointStore {
                 let text = format!("{}\n", serde_json::json!({ "step": step, "metric": metric }));
                 durable::write(&path, text.as_bytes())
             }
-            None if path.exists() => fs::remove_file(&path),
+            None if path.exists() => disk::remove_file(&path),
             None => Ok(()),
         }
         .map_err(CheckpointError::tidy_up(step, &path))?;
@@ -139,7 +138,7 @@ impl CheckpointStore {
         let old = past[..superfluous].iter().filter(|&&old| best.is_none_or(|(best, _)| best != old));
         for &step in old.chain(&future) {
             let path = self.folder_of(step);
-            fs::remove_dir_all(&path).map_err(CheckpointError::tidy_up(step, &path))?;
+            disk::remove_folder(&path).map_err(CheckpointError::tidy_up(step, &path))?;
         }
         Ok(())
     }
@@ -151,15 +150,16 @@ impl CheckpointStore {
             let path = self.folder.join(&name);
             if let Some(digits) = name.strip_prefix(REPLACED) {
                 let target = self.folder.join(format!("step-{digits}"));
-                if step_of(&format!("step-{digits}")).is_some() && !target.exists() {
-                    fs::rename(&path, &target)?;
+                if step_of(&format!("step-{digits}")).is_some() && target.symlink_metadata().is_err() {
+                    disk::rename(&path, &target)?;
                 } else {
-                    fs::remove_dir_all(&path)?;
+                    disk::clear(&path)?;
                 }
             } else if name.starts_with(SAVING) {
-                fs::remove_dir_all(&path)?;
+                disk::clear(&path)?;
             }
         }
+        temporary::clear(&self.folder, &[BEST])?;
         durable::sync_folder(&self.folder)
     }
 }

@@ -309,3 +309,34 @@ fn the_checkpoint_of_a_step_is_that_one_or_an_error_and_never_another() {
     fs::remove_dir_all(store.folder_of(2)).unwrap();
     assert!(store.of_step(2).unwrap_err().contains("No such file"));
 }
+
+#[test]
+fn nothing_beyond_a_link_is_written_or_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let elsewhere = store(&at("elsewhere"), 1);
+    elsewhere.save(7, &[("model", b"theirs")], None).unwrap();
+    let theirs = || fs::read(at("elsewhere/step-0000000007/model")).unwrap();
+
+    // The folder of all checkpoints.
+    std::os::unix::fs::symlink(at("elsewhere"), at("link")).unwrap();
+    let error = CheckpointStore::open(at("link"), 1).err().expect("a link is refused").to_string();
+    assert!(error.contains("link") && error.contains("symbolic link"), "{error}");
+
+    // That of a step, what an interrupted save leaves, and `best.json`.
+    let own = store(&at("own"), 1);
+    own.save(1, &[("model", b"ours")], None).unwrap();
+    for name in ["step-0000000000", "step-0000000009", "saving-0000000003", "replaced-0000000001"] {
+        std::os::unix::fs::symlink(at("elsewhere/step-0000000007"), at("own").join(name)).unwrap();
+    }
+    for name in ["best.json", "best.json.tmp", ".best.json.0123456789abcdef.tmp"] {
+        std::os::unix::fs::symlink(at("elsewhere/step-0000000007/model"), at("own").join(name)).unwrap();
+    }
+    let own = CheckpointStore::open(at("own"), 1).unwrap();
+    own.save(3, &[("model", b"ours")], Some(0.5)).unwrap();
+    assert_eq!(theirs(), b"theirs");
+    let mut names: Vec<_> =
+        fs::read_dir(at("own")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["best.json", "step-0000000003"]);
+}

@@ -5,7 +5,7 @@
 //! ([`TrainRecord`]), "eval" ([`EvalRecord`]), "event" (`message`), "end" (`seconds`, `tokens`,
 //! `reason`). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,13 +13,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use electra_files::disk::{self, DiskFile};
 use electra_files::durable;
 
 /// The log of a run, open for appending.
 #[derive(Debug)]
 pub struct MetricsLog {
     path: PathBuf,
-    file: File,
+    file: DiskFile,
 }
 
 /// How a run, or a resume of it, begins.
@@ -216,11 +217,12 @@ impl MetricsLog {
     /// If the file cannot be read or written.
     pub fn open(path: impl Into<PathBuf>, step: u64, run: &impl Serialize) -> Result<Self, LogError> {
         let path = path.into();
+        disk::refuse_link(&path).map_err(error("open", &path))?;
         let resumed = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
         if resumed {
             forget_after(&path, step)?;
         }
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(error("open", &path))?;
+        let file = DiskFile::append(&path).map_err(error("open", &path))?;
         let mut log = Self { path, file };
         log.write(if resumed { "resume" } else { "start" }, step, run)?;
         Ok(log)

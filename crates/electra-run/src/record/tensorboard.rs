@@ -8,13 +8,14 @@
 mod histogram;
 mod messages;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use electra_files::disk::{self, DiskFile};
 use protobuf::Message;
 use tensorboard_proto::event::Event;
 use tensorboard_rs::record_writer::RecordWriter;
@@ -167,14 +168,14 @@ struct EventWriter {
 impl EventWriter {
     /// TensorBoard reads the files of a directory in the order of their names.
     fn create(directory: &Path) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
+        disk::create_own_folder(directory)?;
         let seconds = messages::now() as u64;
         let host = crate::process::host().replace('/', "-");
         let id = std::process::id();
         for number in 0.. {
             let name = format!("events.out.tfevents.{seconds:010}.{number:03}.{host}.{id}");
-            match File::create_new(directory.join(name)) {
-                Ok(file) => return Ok(Self { records: RecordWriter::new(BufWriter::new(file)) }),
+            match DiskFile::create_new(&directory.join(name)) {
+                Ok(file) => return Ok(Self { records: RecordWriter::new(BufWriter::new(file.into_file())) }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }

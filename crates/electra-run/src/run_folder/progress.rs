@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,6 @@ use serde_json::Value;
 
 use crate::checkpoint::CheckpointStore;
 use crate::record::thousands;
-use electra_files::durable;
 
 /// Steps of a pretraining, done and planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +39,10 @@ impl RunProgress {
         of_run().or_else(|| said_in(PROGRESS)).or_else(|| said_in("config.json"))
     }
 
-    /// Writes it beside weights that have no run around them.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write(self, folder: &Path) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(&self).expect("two numbers are JSON") + "\n";
-        durable::write(&folder.join(PROGRESS), text.as_bytes())
+    /// The text of [`PROGRESS`], which lies beside weights that have no run around them.
+    #[must_use]
+    pub fn file(self) -> String {
+        serde_json::to_string_pretty(&self).expect("two numbers are JSON") + "\n"
     }
 
     /// Adds it to the content of a `config.json`, from where [`read`](Self::read) has it again.
@@ -71,7 +66,7 @@ impl fmt::Display for RunProgress {
 }
 
 /// File of the progress where there is no run.
-const PROGRESS: &str = "progress.json";
+pub const PROGRESS: &str = "progress.json";
 
 /// The steps that a pretraining recipe plans.
 #[must_use]
@@ -109,7 +104,7 @@ mod tests {
     fn what_leaves_a_run_keeps_its_steps() {
         let progress = RunProgress { step: 275, planned: 100_000 };
         let folder = tempfile::tempdir().unwrap();
-        progress.write(folder.path()).unwrap();
+        fs::write(folder.path().join(PROGRESS), progress.file()).unwrap();
         assert_eq!(RunProgress::read(folder.path()), Some(progress));
         let folder = tempfile::tempdir().unwrap();
         let mut config = serde_json::json!({ "hidden_size": 8 });

@@ -171,3 +171,27 @@ fn a_folder_that_cannot_be_made_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn what_a_kill_has_left_goes_when_the_folder_is_locked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // Before the run began: names of ours alone are no sign of somebody else.
+    for left in ["run.json.tmp", ".run.json.0123456789abcdef.tmp"] {
+        fs::write(at(left), "half").unwrap();
+    }
+    let run = RunFolder::create_or_resume(folder.path(), &identity()).unwrap();
+    assert!(
+        !run.is_resumed && !at("run.json.tmp").exists() && !at(".run.json.0123456789abcdef.tmp").exists()
+    );
+    drop(run);
+    for left in ["report.html.tmp", "model.safetensors.tmp", ".scores.json.0123456789abcdef.tmp", "notes.tmp"]
+    {
+        fs::write(at(left), "half").unwrap();
+    }
+    drop(RunFolder::create_or_resume(folder.path(), &identity()).unwrap());
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [LOCK, "notes.tmp", RECIPE, RUN]);
+}

@@ -1,8 +1,8 @@
-//! A folder that appears whole or not at all.
+//! What stands where data is to be written, and whether it may be replaced.
 
-use std::ffi::OsString;
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use electra_files::staged::{self, StagedError};
 
 use super::{BuildError, PART_FILE, PartManifest};
 use crate::data_error::DataError;
@@ -24,6 +24,7 @@ pub(super) enum Existing {
 
 impl Existing {
     pub(super) fn at(path: &Path) -> Result<Self, BuildError> {
+        staged::recover(path)?;
         let reading = DataError::reading(path);
         match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Existing::Nothing),
@@ -69,99 +70,12 @@ impl Existing {
     }
 }
 
-/// A folder under a temporary name beside its final one; removed again unless it is committed.
-pub(super) struct OutputFolder {
-    target: PathBuf,
-    temporary: PathBuf,
-    lock_file: PathBuf,
-    /// Held as long as this process writes.
-    _lock: File,
-}
-
-impl OutputFolder {
-    pub(super) fn create(target: &Path) -> Result<Self, BuildError> {
-        let Some(name) = target.file_name() else {
-            let what = "it has no name of its own";
-            return Err(BuildError::OutputUnusable { path: target.to_owned(), what });
-        };
-        let beside = |suffix: &str| {
-            // The name as it is: one that is not UTF-8 would be another otherwise.
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{suffix}"));
-            target.with_file_name(hidden)
-        };
-        let (temporary, lock_file) = (beside("building"), beside("lock"));
-        let parent = parent_of(target);
-        std::fs::create_dir_all(parent).map_err(DataError::writing(parent))?;
-        let lock = File::create(&lock_file).map_err(DataError::writing(&lock_file))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(BuildError::OutputBusy { path: target.to_owned() });
-            }
-            Err(TryLockError::Error(error)) => return Err(DataError::writing(&lock_file)(error).into()),
+impl From<StagedError> for BuildError {
+    fn from(error: StagedError) -> Self {
+        match error {
+            StagedError::NoName { path } => Self::OutputUnusable { path, what: "it has no name of its own" },
+            StagedError::Busy { path, .. } => Self::OutputBusy { path },
+            StagedError::Io { path, source } => DataError::Write { path, source }.into(),
         }
-        // A program that was killed may have left its work behind.
-        if temporary.exists() {
-            std::fs::remove_dir_all(&temporary).map_err(DataError::writing(&temporary))?;
-        }
-        std::fs::create_dir(&temporary).map_err(DataError::writing(&temporary))?;
-        Ok(OutputFolder { target: target.to_owned(), temporary, lock_file, _lock: lock })
     }
-
-    /// Where to write.
-    pub(super) fn path(&self) -> &Path {
-        &self.temporary
-    }
-
-    /// Writes a text file and makes sure that it is on the disk.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), DataError> {
-        let path = self.temporary.join(name);
-        let write = || {
-            let mut file = File::create(&path)?;
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(DataError::writing(&path))
-    }
-
-    /// Puts the folder in its place; what stood there is replaced.
-    pub(super) fn commit(self) -> Result<(), BuildError> {
-        sync_folder(&self.temporary)?;
-        let old = self.temporary.with_extension("replaced");
-        let replaced = self.target.exists();
-        if replaced {
-            if old.exists() {
-                std::fs::remove_dir_all(&old).map_err(DataError::writing(&old))?;
-            }
-            std::fs::rename(&self.target, &old).map_err(DataError::writing(&self.target))?;
-        }
-        std::fs::rename(&self.temporary, &self.target).map_err(DataError::writing(&self.target))?;
-        sync_folder(parent_of(&self.target))?;
-        if replaced {
-            std::fs::remove_dir_all(&old).map_err(DataError::writing(&old))?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for OutputFolder {
-    fn drop(&mut self) {
-        // Nobody is left to tell if this fails; the next build clears it away.
-        let _ = std::fs::remove_dir_all(&self.temporary);
-        let _ = std::fs::remove_file(&self.lock_file);
-    }
-}
-
-fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Makes sure that the names in a folder are on the disk.
-fn sync_folder(path: &Path) -> Result<(), DataError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(DataError::writing(path))
 }

@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::blocks::PackedBlock;
-use super::output::{Existing, OutputFolder};
-use super::{BuildError, Built, CorpusRecord, DataWriter, Recipe};
+use electra_files::disk::DiskFile;
+use electra_files::staged::NewFolder;
+
+use super::output::Existing;
+use super::{BuildError, Built, CorpusRecord, DataWriter, Recipe, save_tokenizer};
 use crate::corpus::Skipped;
 use crate::data_error::DataError;
 use crate::manifest::{
@@ -170,7 +173,7 @@ fn rows_file(folder: &Path, split: Split) -> PathBuf {
 /// Writes the blocks of a part.
 pub(super) struct PartWriter {
     folder: PathBuf,
-    files: [BufWriter<File>; 2],
+    files: [BufWriter<DiskFile>; 2],
     hashers: [blake3::Hasher; 2],
     blocks: Vec<BlockRecord>,
 }
@@ -179,7 +182,7 @@ impl PartWriter {
     pub(super) fn new(folder: &Path) -> Result<Self, BuildError> {
         let create = |split| {
             let path = rows_file(folder, split);
-            let file = File::create(&path).map_err(DataError::writing(&path))?;
+            let file = DiskFile::create_new(&path).map_err(DataError::writing(&path))?;
             Ok::<_, DataError>(BufWriter::with_capacity(1 << 20, file))
         };
         let [train, heldout] = Split::ALL.map(create);
@@ -201,7 +204,7 @@ impl PartWriter {
 
     pub(super) fn finish(
         self,
-        output: &OutputFolder,
+        output: &NewFolder,
         part: Part,
         recipe: &Recipe<'_>,
         read: CorpusRecord,
@@ -210,10 +213,10 @@ impl PartWriter {
             let path = rows_file(&self.folder, split);
             file.into_inner()
                 .map_err(|error| error.into_error())
-                .and_then(|file| file.sync_all())
+                .and_then(|file| file.sync())
                 .map_err(DataError::writing(&path))?;
         }
-        recipe.request.tokenizer.save(&self.folder.join(TOKENIZER_FOLDER))?;
+        save_tokenizer(&recipe.request.tokenizer, output)?;
         let manifest = PartManifest {
             format: MANIFEST_FORMAT,
             part,
@@ -226,7 +229,7 @@ impl PartWriter {
             rows: self.hashers.map(|hasher| hasher.finalize().to_hex().to_string()),
         };
         let text = serde_json::to_string_pretty(&manifest).expect("a manifest is plain data");
-        output.write(PART_FILE, &(text + "\n"))?;
+        output.write(PART_FILE, (text + "\n").as_bytes())?;
         Ok(manifest)
     }
 }
@@ -314,7 +317,7 @@ pub fn merge(
         return Ok(Built::Before(manifest.clone()));
     }
     existing.check_replaceable(out, force)?;
-    let output = OutputFolder::create(out)?;
+    let output = NewFolder::begin(out)?;
     let folder = parts[0].folder.join(TOKENIZER_FOLDER);
     let loaded = Tokenizer::load(&folder)?;
     if loaded.hash().to_hex().as_str() != tokenizer.hash {

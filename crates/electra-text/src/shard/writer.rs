@@ -1,8 +1,9 @@
 //! Rows to shards.
 
-use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use electra_files::disk::DiskFile;
 
 use super::{
     HEADER_BYTES, Header, MAGIC, RowShape, SHARD_VERSION, ShardRecord, Split, hash_file, shard_file_name,
@@ -24,7 +25,7 @@ pub struct ShardWriter {
 
 struct OpenShard {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<DiskFile>,
     examples: u64,
     tokens: u64,
 }
@@ -103,11 +104,11 @@ impl ShardWriter {
             checksum: [0; 32],
         }
         .sealed();
-        let seal = |file: BufWriter<File>| -> std::io::Result<()> {
+        let seal = |file: BufWriter<DiskFile>| -> std::io::Result<()> {
             let mut file = file.into_inner().map_err(|error| error.into_error())?;
             file.seek(SeekFrom::Start(0))?;
             file.write_all(bytemuck::bytes_of(&header))?;
-            file.sync_all()
+            file.sync()
         };
         seal(file).map_err(DataError::writing(&path))?;
         self.finished.push(ShardRecord {
@@ -124,8 +125,8 @@ impl ShardWriter {
 
 impl OpenShard {
     fn create(path: PathBuf) -> Result<Self, DataError> {
-        let create = || -> std::io::Result<BufWriter<File>> {
-            let mut file = BufWriter::with_capacity(1 << 20, File::create_new(&path)?);
+        let create = || -> std::io::Result<BufWriter<DiskFile>> {
+            let mut file = BufWriter::with_capacity(1 << 20, DiskFile::create_new(&path)?);
             // The counts are known at the end only: room for the header now, the header then.
             file.write_all(&[0; HEADER_BYTES])?;
             Ok(file)

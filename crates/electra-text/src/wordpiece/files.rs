@@ -1,7 +1,9 @@
 //! The tokenizer on disk: read from what others wrote, written so that transformers reads it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use electra_files::staged;
 use serde_json::json;
 use tokenizers::tokenizer::AddedToken;
 
@@ -38,7 +40,7 @@ pub enum TokenizerError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file could not be written.
     #[error("cannot write {path}")]
@@ -46,7 +48,7 @@ pub enum TokenizerError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The JSON could not be understood.
     #[error(
@@ -138,28 +140,34 @@ impl Tokenizer {
         }
     }
 
-    /// Writes [`SAVED_FILES`] into `folder`, which is created if need be.
+    /// Tokens of the longest text where nobody says otherwise.
+    pub const MAX_LENGTH: usize = 512;
+
+    /// Writes [`SAVED_FILES`] into `folder`, which is created if need be: a crash at any moment leaves
+    /// the tokenizer that was there or this one. Other files of the folder stay.
     pub fn save(&self, folder: &Path) -> Result<(), TokenizerError> {
-        self.save_for(folder, 512)
+        let files = self.files(Self::MAX_LENGTH);
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
+        staged::write_files(folder, &files).map_err(|error| {
+            let (path, source) = error.into_parts();
+            TokenizerError::Write { path, source }
+        })
     }
 
-    /// The same for a model that reads texts of up to `max_length` tokens, which the files say.
-    pub fn save_for(&self, folder: &Path, max_length: usize) -> Result<(), TokenizerError> {
-        let write = |name: &str, text: String| {
-            let path = folder.join(name);
-            std::fs::write(&path, text).map_err(|source| TokenizerError::Write { path, source })
-        };
-        std::fs::create_dir_all(folder)
-            .map_err(|source| TokenizerError::Write { path: folder.to_owned(), source })?;
-        write(VOCAB_FILE, self.vocabulary.to_text())?;
-        write(TOKENIZER_FILE, self.to_json())?;
+    /// The names and texts of [`SAVED_FILES`], for a model that reads texts of up to `max_length` tokens,
+    /// which the files say. The file without which the others are no tokenizer comes last.
+    pub fn files(&self, max_length: usize) -> [(&'static str, String); 4] {
         let pretty = |value: serde_json::Value| format!("{value:#}\n");
-        write(CONFIG_FILE, pretty(self.config_json(max_length)))?;
         let [pad, unk, cls, sep, mask] = SPECIAL_TOKENS;
         let names = json!({
             "cls_token": cls, "mask_token": mask, "pad_token": pad, "sep_token": sep, "unk_token": unk,
         });
-        write(SPECIAL_TOKENS_FILE, pretty(names))
+        [
+            (CONFIG_FILE, pretty(self.config_json(max_length))),
+            (SPECIAL_TOKENS_FILE, pretty(names)),
+            (TOKENIZER_FILE, self.to_json()),
+            (VOCAB_FILE, self.vocabulary.to_text()),
+        ]
     }
 
     /// The text of `tokenizer.json`.

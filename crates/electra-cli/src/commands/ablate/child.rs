@@ -1,12 +1,13 @@
 //! A run as a process of this same program.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
+use electra_files::disk::{self, DiskFile};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::job::Stage;
@@ -32,8 +33,8 @@ impl Running {
     /// # Errors
     /// If the log cannot be opened or the process not started.
     pub(super) fn start(index: usize, stage: Stage, arguments: &[String], log: &Path) -> io::Result<Self> {
-        fs::create_dir_all(log.parent().unwrap_or(Path::new(".")))?;
-        let file = OpenOptions::new().create(true).append(true).open(log)?;
+        disk::create_own_folder(disk::parent(log))?;
+        let file = DiskFile::append(log)?.into_file();
         let log_start = file.metadata()?.len();
         let mut command = Command::new(program()?);
         command.arg0("electra").args(arguments).env(DRIVER, std::process::id().to_string());

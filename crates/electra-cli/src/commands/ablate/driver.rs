@@ -9,6 +9,7 @@ use electra_ablate::metric::Metric;
 use electra_ablate::plan::Job;
 use electra_ablate::record::ResultRecord;
 use electra_ablate::run::last_step;
+use electra_files::disk::refuse_link;
 use electra_run::interrupt::Interrupt;
 use electra_run::record::{duration, thousands};
 
@@ -188,6 +189,9 @@ impl<'a> Driver<'a> {
         let job = &self.setup.plan.jobs[index];
         let Some(stage) = self.setup.next(job)? else { return self.record(index) };
         let log = self.setup.log_of(job);
+        for folder in self.setup.folders_of(job) {
+            refuse_link(&folder).map_err(|error| Failure::of_file("write", &folder, &error))?;
+        }
         let running = Running::start(index, stage, &self.setup.arguments(job, stage), &log)?;
         let verb = match stage {
             Stage::Pretrain => "pretraining",

@@ -9,6 +9,7 @@ use electra_ablate::record::{
     self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
 };
 use electra_ablate::run::{self, FinishedRun};
+use electra_files::disk;
 use electra_ner::finetune::SCORES;
 use electra_ner::seeds::SUMMARY;
 use electra_pretrain::data::open_data;
@@ -133,6 +134,13 @@ impl Setup {
 
     fn probe_of(&self, probe: &ProbePlan, job: &Job) -> PathBuf {
         self.out.join("probes").join(&probe.hash_for(job)[..16])
+    }
+
+    /// Folders that its processes write to, and those below OUT that they lie in.
+    pub(super) fn folders_of(&self, job: &Job) -> Vec<PathBuf> {
+        let probe = self.probe(job).map(|probe| self.probe_of(probe, job));
+        let own = [Some(self.run_of(job)), probe].into_iter().flatten();
+        own.flat_map(|folder| [disk::parent(&folder).to_owned(), folder]).collect()
     }
 
     /// Whether a result says all that is asked of the run.

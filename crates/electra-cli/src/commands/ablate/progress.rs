@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use electra_files::shown::on_terminal;
 use electra_run::record::duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -93,7 +94,7 @@ impl Progress {
     /// Something that should stay readable.
     pub(super) fn tell(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
+            Some(bar) => bar.println(on_terminal(line)),
             None => eprintln!("{line}"),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use electra_ablate::experiment::Seeds;
+use electra_files::shown::{has_control, shell_word};
 
 use super::job::Setup;
 use crate::failure::{self, Failure};
@@ -11,12 +12,18 @@ use crate::failure::{self, Failure};
 /// when its time is up and is queued again.
 ///
 /// # Errors
-/// If the working folder has no name.
+/// If the working folder has no name, or a name cannot stand in a script.
 pub(super) fn script(setup: &Setup, seeds: Option<&Seeds>, jobs: usize) -> Result<String, Failure> {
-    let folder = std::env::current_dir()?;
-    let path = |path: &Path| quoted(&path.display().to_string());
-    let seeds = seeds.map_or(String::new(), |seeds| format!(" --seeds {seeds}"));
     let plan = &setup.plan;
+    let folder = std::env::current_dir()?;
+    let program = std::env::current_exe()?;
+    for path in [&setup.out, &setup.file.path, &folder, &program] {
+        check_name("the path", &path.display().to_string())?;
+    }
+    check_name("the name of the experiment", &plan.experiment)?;
+    plan.arms.iter().try_for_each(|arm| check_name("the name of the arm", &arm.name))?;
+    let path = |path: &Path| shell_word(&path.display().to_string());
+    let seeds = seeds.map_or(String::new(), |seeds| format!(" --seeds {seeds}"));
     let last = plan.jobs.len() - 1;
     let tasks: String =
         plan.jobs.iter().map(|job| format!("# {:>5}  {}\n", job.index, setup.name_of(job))).collect();
@@ -53,12 +60,12 @@ if [ "$code" -eq {interrupted} ]; then
 fi
 exit "$code"
 "#,
-        name = quoted(&plan.experiment),
+        name = shell_word(&plan.experiment),
         threads = setup.threads,
         logs = path(&setup.out),
         experiment_folder = path(setup.file.folder()),
         folder = path(&folder),
-        electra = path(&std::env::current_exe()?),
+        electra = path(&program),
         experiment = path(&setup.file.path),
         out = path(&setup.out),
         device = setup.device,
@@ -66,13 +73,14 @@ exit "$code"
     ))
 }
 
-/// A word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
+/// Refuses a name that would end the line of the script in which it stands: the rest of it would be a
+/// command, and Slurm reads its own lines by rules without such characters.
+fn check_name(what: &str, name: &str) -> Result<(), Failure> {
+    if !has_control(name) {
+        return Ok(());
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let message = format!("{what} {name:?} has a control character, which cannot stand in a script");
+    Err(Failure::new(message, "give another name, or rename the file or folder"))
 }
 
 #[cfg(test)]
@@ -80,9 +88,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_the_shell_stay_in_one_piece() {
-        assert_eq!(quoted("runs/a_b-1.toml"), "runs/a_b-1.toml");
-        assert_eq!(quoted("my runs/it's"), r"'my runs/it'\''s'");
-        assert_eq!(quoted(""), "''");
+    fn names_that_end_a_line_are_refused_and_others_are_words() {
+        for name in ["a\ntouch x", "a\r", "\x1b[2J"] {
+            let told = check_name("the folder", name).unwrap_err().in_one_line();
+            assert!(told.starts_with("the folder \"") && told.contains("control character"), "{told}");
+            assert!(!told.chars().any(char::is_control), "{told:?}");
+        }
+        assert!(check_name("the folder", "my runs/it's $(x)").is_ok());
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use electra_files::shown::shell_word;
 use electra_text::concern::Concern;
 use electra_text::in_order::available_threads;
 use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, train};
@@ -142,7 +143,8 @@ impl TokenizerCommand {
         tell_read(trained.replaced, &trained.skipped);
         println!("  hash    {}", trained.tokenizer.hash().to_hex());
         println!("  time    {:.1} s", start.elapsed().as_secs_f64());
-        println!("  next    electra data build --input ... --tokenizer {} --out DIR", self.out.display());
+        let out = shell_word(&self.out.display().to_string());
+        println!("  next    electra data build --input ... --tokenizer {out} --out DIR");
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! The demo's second half: the discriminator learns to mark names, and what pretraining was worth.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use electra_files::{disk, durable};
 use electra_model::Precision;
 use electra_ner::metrics::{Mode, spans};
 use electra_ner::monitor::Silent;
@@ -83,11 +83,11 @@ fn write_sentences(folder: &Path) -> Result<Splits, Failure> {
     let failed = |e: std::io::Error| {
         Failure::new(format!("cannot write {}: {e}", folder.display()), "give another folder with --out")
     };
-    fs::create_dir_all(folder).map_err(failed)?;
+    disk::create_folders(folder).map_err(failed)?;
     let mut splits = Vec::new();
     for (name, text) in SENTENCES {
         let path = folder.join(name);
-        fs::write(&path, text).map_err(failed)?;
+        durable::write(&path, text.as_bytes()).map_err(failed)?;
         splits.push(Split::read(&path, &ReadOptions::default())?);
     }
     let [train, dev, test] = splits.try_into().expect("three files were written");

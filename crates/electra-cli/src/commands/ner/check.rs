@@ -90,7 +90,7 @@ impl CheckCommand {
         let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
         let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            crate::output::json_out(&serde_json::to_string_pretty(&report)?);
         } else {
             print!("{}", findings::text(&report, self.places));
         }

@@ -3,17 +3,25 @@
 
 use std::io::{self, Write};
 
+use electra_files::shown::on_terminal;
 use electra_ner::predict::{TaggedSentence, Tail};
 
 use super::Writer;
 
-pub(super) struct Columns;
+#[derive(Default)]
+pub(super) struct Columns {
+    /// Whether commands to a terminal in the text would be obeyed.
+    pub is_on_terminal: bool,
+}
 
 impl Writer for Columns {
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
         blank(out, tagged.empty_before)?;
         for (word, tag) in tagged.sentence.tokens().zip(&tagged.tags) {
-            writeln!(out, "{word}\t{tag}")?;
+            match self.is_on_terminal {
+                true => writeln!(out, "{}\t{}", on_terminal(word), on_terminal(tag))?,
+                false => writeln!(out, "{word}\t{tag}")?,
+            }
         }
         blank(out, u64::from(!tagged.goes_on))
     }
@@ -36,7 +44,7 @@ mod tests {
     fn every_word_has_a_line_and_every_sentence_a_blank_one() {
         let (sentences, tail) = example();
         assert_eq!(
-            written(&mut Columns, &sentences, &tail),
+            written(&mut Columns::default(), &sentences, &tail),
             "<Zoë\tB-PER\n😀\tI-PER\n&\tO\nR&D\tB-ORG\n\n東\tB-LOC\n京\tI-LOC\n。\tO\n\n"
         );
     }
@@ -47,7 +55,7 @@ mod tests {
         (sentences[0].empty_before, sentences[0].goes_on, sentences[1].empty_before) = (2, true, 1);
         let tail = Tail { text: String::new(), empty: 1 };
         assert_eq!(
-            written(&mut Columns, &sentences, &tail),
+            written(&mut Columns::default(), &sentences, &tail),
             "\n\n<Zoë\tB-PER\n😀\tI-PER\n&\tO\nR&D\tB-ORG\n\n東\tB-LOC\n京\tI-LOC\n。\tO\n\n\n"
         );
     }

@@ -1,8 +1,8 @@
 //! A page of its own: the input with highlighted entities, and a legend of the types.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
+use electra_files::shown::in_page;
 use electra_ner::LabelSet;
 use electra_ner::predict::{TaggedSentence, Tail};
 
@@ -47,7 +47,7 @@ impl Page {
 
 impl Writer for Page {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let title = escaped(&self.title);
+        let title = in_page(&self.title);
         writeln!(out, "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">")?;
         writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
         writeln!(out, "<title>{title}</title>\n<style>\n{STYLE}")?;
@@ -58,7 +58,7 @@ impl Writer for Page {
         }
         writeln!(out, "</style>\n</head>\n<body>\n<h1>{title}</h1>\n<ul class=\"legend\">")?;
         for (index, kind) in self.kinds.iter().enumerate() {
-            writeln!(out, "<li><mark class=\"t{index}\">{}</mark></li>", escaped(kind))?;
+            writeln!(out, "<li><mark class=\"t{index}\">{}</mark></li>", in_page(kind))?;
         }
         write!(out, "</ul>\n<main dir=\"auto\">")
     }
@@ -67,13 +67,13 @@ impl Writer for Page {
         self.sentences += 1;
         self.words += tagged.tags.len() as u64;
         let mut scores = tagged.entities.iter().map(|entity| entity.score);
-        out.write_all(escaped(&tagged.before).as_bytes())?;
+        out.write_all(in_page(&tagged.before).as_bytes())?;
         parts(tagged, |text, kind| {
-            let text = escaped(text);
+            let text = in_page(text);
             let Some(kind) = kind else { return out.write_all(text.as_bytes()) };
             let (index, score) = (self.index(kind), scores.next().expect("one for each entity"));
             self.counts[index] += 1;
-            let kind = escaped(kind);
+            let kind = in_page(kind);
             write!(
                 out,
                 "<mark class=\"t{index}\" data-type=\"{kind}\" title=\"{kind}, {:.1} %\">{text}</mark>",
@@ -83,33 +83,13 @@ impl Writer for Page {
     }
 
     fn end(&mut self, out: &mut dyn Write, tail: &Tail) -> io::Result<()> {
-        writeln!(out, "{}</main>", escaped(&tail.text))?;
+        writeln!(out, "{}</main>", in_page(&tail.text))?;
         write!(out, "<footer>{} words in {} sentences", self.words, self.sentences)?;
         for (kind, count) in self.kinds.iter().zip(&self.counts) {
-            write!(out, ", {count} {}", escaped(kind))?;
+            write!(out, ", {count} {}", in_page(kind))?;
         }
         writeln!(out, "</footer>\n</body>\n</html>")
     }
-}
-
-/// Text that is text wherever it stands in a page, between quotes too. HTML has no NUL.
-fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'', '\0']) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            '\0' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out.into()
 }
 
 #[cfg(test)]
@@ -136,11 +116,5 @@ mod tests {
         for outside in ["http", "src=", "href=", "url("] {
             assert!(!page.contains(outside), "{outside} in a page of its own");
         }
-    }
-
-    #[test]
-    fn text_between_quotes_stays_there() {
-        assert_eq!(escaped("a\"b'c\0<"), "a&quot;b&#39;c\u{fffd}&lt;");
-        assert!(matches!(escaped("Zoë, ja."), Cow::Borrowed(_)));
     }
 }

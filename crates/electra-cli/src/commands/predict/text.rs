@@ -1,8 +1,10 @@
 //! The input as it is, with its entities in brackets or in colours.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use electra_files::shown::on_terminal;
 use electra_ner::LabelSet;
 use electra_ner::predict::{TaggedSentence, Tail};
 
@@ -15,30 +17,36 @@ pub(super) struct Marked {
     /// The colour of each type; none without colours.
     colours: HashMap<String, u8>,
     in_colour: bool,
+    /// Whether commands to a terminal in the text would be obeyed.
+    is_on_terminal: bool,
 }
 
 impl Marked {
-    pub fn new(labels: &LabelSet, in_colour: bool) -> Self {
+    pub fn new(labels: &LabelSet, in_colour: bool, is_on_terminal: bool) -> Self {
         let kinds = labels.kinds().into_iter().map(str::to_owned);
-        Self { colours: kinds.zip(COLOURS.into_iter().cycle()).collect(), in_colour }
+        Self { colours: kinds.zip(COLOURS.into_iter().cycle()).collect(), in_colour, is_on_terminal }
+    }
+
+    fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.is_on_terminal { on_terminal(text) } else { text.into() }
     }
 }
 
 impl Writer for Marked {
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
-        out.write_all(tagged.before.as_bytes())?;
+        out.write_all(self.shown(&tagged.before).as_bytes())?;
         parts(tagged, |text, kind| match kind {
-            None => out.write_all(text.as_bytes()),
+            None => out.write_all(self.shown(text).as_bytes()),
             Some(kind) if self.in_colour => {
-                let colour = self.colours[kind];
+                let (colour, text, kind) = (self.colours[kind], self.shown(text), self.shown(kind));
                 write!(out, "\x1b[30;48;5;{colour}m{text}\x1b[2m {kind}\x1b[0m")
             }
-            Some(kind) => write!(out, "[{text}]({kind})"),
+            Some(kind) => write!(out, "[{}]({})", self.shown(text), self.shown(kind)),
         })
     }
 
     fn end(&mut self, out: &mut dyn Write, tail: &Tail) -> io::Result<()> {
-        out.write_all(tail.text.as_bytes())
+        out.write_all(self.shown(&tail.text).as_bytes())
     }
 }
 
@@ -67,7 +75,7 @@ mod tests {
     fn entities_stand_in_brackets_and_everything_else_as_it_was() {
         let (sentences, tail) = example();
         assert_eq!(
-            written(&mut Marked::new(&labels(), false), &sentences, &tail),
+            written(&mut Marked::new(&labels(), false, false), &sentences, &tail),
             "\t[<Zoë\n😀](PER) & [R&D](ORG)\r\n[東京](LOC)。 \u{200b}\n"
         );
     }
@@ -75,7 +83,7 @@ mod tests {
     #[test]
     fn colours_are_of_types_and_end_with_the_entity() {
         let (sentences, tail) = example();
-        let shown = written(&mut Marked::new(&labels(), true), &sentences, &tail);
+        let shown = written(&mut Marked::new(&labels(), true, true), &sentences, &tail);
         // LOC, ORG and PER have the first three colours.
         assert!(shown.contains("\x1b[30;48;5;153m東京\x1b[2m LOC\x1b[0m。"), "{shown:?}");
         assert!(shown.contains("\x1b[30;48;5;217mR&D\x1b[2m ORG\x1b[0m\r\n"), "{shown:?}");

@@ -1,6 +1,7 @@
 //! Event files read back record by record, with a reader of their own that checks the CRCs.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use tensorboard_proto::event::SessionLog_SessionStatus;
 use tensorboard_proto::plugin_hparams::HParamsPluginData;

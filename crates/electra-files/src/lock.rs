@@ -1,20 +1,22 @@
-//! One live process per run folder.
+//! One live process for a folder.
 //!
 //! The lock is the kernel's (`flock`), not the file's: when the process ends, however it ends, the
 //! folder is free again, and a file left behind means nothing.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::process;
+use crate::disk::{self, DiskFile, are_one};
 
 /// A lock held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: DiskFile,
+    /// Whether its file goes with it.
+    is_passing: bool,
 }
 
 /// Why a lock could not be taken.
@@ -42,24 +44,44 @@ impl Lock {
     /// Takes the lock at `path`, which is a file that is created where needed and never removed.
     ///
     /// # Errors
-    /// If another process, or another `Lock` of this one, holds it, or the file cannot be written.
+    /// If another process, or another `Lock` of this one, holds it, or the file cannot be written, or
+    /// leads elsewhere.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        Self::take(path, FlockOperation::NonBlockingLockExclusive, false)
+    }
+
+    /// The same, and the file is removed when the lock is dropped.
+    pub(crate) fn acquire_passing(path: &Path) -> Result<Self, LockError> {
+        Self::take(path, FlockOperation::NonBlockingLockExclusive, true)
+    }
+
+    /// The same, after whoever holds it.
+    pub(crate) fn await_passing(path: &Path) -> Result<Self, LockError> {
+        Self::take(path, FlockOperation::LockExclusive, true)
+    }
+
+    fn take(path: &Path, how: FlockOperation, is_passing: bool) -> Result<Self, LockError> {
         let io = |source| LockError::Io { path: path.to_owned(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let folder = path.parent().unwrap_or(path).to_owned();
-                return Err(LockError::Held { path: folder, holder: name_in(&mut file) });
+        loop {
+            let file = disk::open_lock(path).map_err(io)?;
+            match flock(file.file(), how) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    let folder = disk::parent(path).to_owned();
+                    return Err(LockError::Held { path: folder, holder: name_in(file.file()) });
+                }
+                Err(error) => return Err(io(error.into())),
             }
-            Err(error) => return Err(io(error.into())),
+            // Whoever held it may have removed the file between the two, and others lock a new one.
+            let is_there = path.symlink_metadata().and_then(|there| Ok(are_one(&there, &file.metadata()?)));
+            if !is_there.unwrap_or(false) {
+                continue;
+            }
+            let mut lock = Self { file, is_passing };
+            let name = format!("process {} on {}\n", std::process::id(), host());
+            lock.file.empty().and_then(|()| lock.file.write_all(name.as_bytes())).map_err(io)?;
+            return Ok(lock);
         }
-        let host = process::host();
-        file.set_len(0).map_err(io)?;
-        file.rewind().map_err(io)?;
-        writeln!(file, "process {} on {host}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
     }
 
     /// Who holds the lock at `path` at this moment, if anybody does. Nothing is created or changed.
@@ -68,7 +90,7 @@ impl Lock {
     /// If the file is there and cannot be read.
     pub fn holder(path: &Path) -> Result<Option<String>, LockError> {
         let io = |source| LockError::Io { path: path.to_owned(), source };
-        let mut file = match File::open(path) {
+        let file = match crate::regular::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io(error)),
@@ -76,16 +98,30 @@ impl Lock {
         // Shared, so that two who ask do not take each other for the holder.
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(None),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(name_in(&mut file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(name_in(&file))),
             Err(error) => Err(io(error.into())),
         }
     }
 }
 
-fn name_in(file: &mut File) -> String {
-    let mut holder = String::new();
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.is_passing {
+            // While it is held, so that nobody takes it in between. A file that stays means nothing.
+            let _ = disk::remove_file(self.file.path());
+        }
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn name_in(file: &File) -> String {
     // Whoever holds the lock may not have written his name yet.
-    let _ = file.read_to_string(&mut holder);
+    let mut holder = Vec::new();
+    let _ = file.take(200).read_to_end(&mut holder);
+    let holder = String::from_utf8_lossy(&holder);
     let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
     holder.to_owned()
 }

@@ -1,0 +1,89 @@
+//! Kills and full disks at a file operation that a test chooses.
+//!
+//! Without the feature `faults` every operation goes on, and nothing is compiled but that.
+//!
+//! ```text
+//! ELECTRA_FAULT=kill:7              the process dies at its operation 7, within it if it is a write
+//! ELECTRA_FAULT=full:7              from operation 7 on the disk takes nothing more
+//! ELECTRA_FILE_OPERATIONS=PATH      a line for each operation is added to PATH
+//! ```
+
+/// What an operation does to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Needs room: a file, a folder, bytes.
+    Takes,
+    /// Needs none: a name changes or goes.
+    Moves,
+}
+
+/// What becomes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "faults"), allow(dead_code, reason = "nothing fails without the feature"))]
+pub(crate) enum Fate {
+    /// It takes place.
+    GoesOn,
+    /// The process dies within it.
+    Dies,
+    /// There is no room for it.
+    IsFull,
+}
+
+/// The fate of the next operation.
+#[cfg(not(feature = "faults"))]
+#[inline]
+pub(crate) fn fate(_: Operation, _name: &str, _path: &std::path::Path) -> Fate {
+    Fate::GoesOn
+}
+
+#[cfg(feature = "faults")]
+pub(crate) use chosen::fate;
+
+/// Ends the process as a kill does: nothing is unwound or removed.
+pub(crate) fn die() -> ! {
+    // `abort` would leave a core file where the system writes them.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    std::process::abort()
+}
+
+#[cfg(feature = "faults")]
+mod chosen {
+    use std::io::Write;
+    use std::path::Path;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::{Fate, Operation};
+
+    #[derive(Clone, Copy, Debug)]
+    enum Fault {
+        None,
+        Kill(u64),
+        Full(u64),
+    }
+
+    static DONE: AtomicU64 = AtomicU64::new(0);
+    static FAULT: OnceLock<Fault> = OnceLock::new();
+
+    fn from_environment() -> Fault {
+        let Ok(text) = std::env::var("ELECTRA_FAULT") else { return Fault::None };
+        let number = |text: &str| text.parse().ok();
+        let kill = text.strip_prefix("kill:").and_then(number).map(Fault::Kill);
+        let fault = kill.or_else(|| text.strip_prefix("full:").and_then(number).map(Fault::Full));
+        fault.unwrap_or_else(|| panic!("ELECTRA_FAULT is {text:?}, expected kill:N or full:N"))
+    }
+
+    pub(crate) fn fate(operation: Operation, name: &str, path: &Path) -> Fate {
+        let number = DONE.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(list) = std::env::var_os("ELECTRA_FILE_OPERATIONS") {
+            let line = format!("{number} {name} {}\n", path.display());
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(&list);
+            file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the list can be written");
+        }
+        match *FAULT.get_or_init(from_environment) {
+            Fault::Kill(at) if number == at => Fate::Dies,
+            Fault::Full(from) if number >= from && operation == Operation::Takes => Fate::IsFull,
+            _ => Fate::GoesOn,
+        }
+    }
+}

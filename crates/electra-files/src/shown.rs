@@ -1,0 +1,208 @@
+//! Names and texts of others where they are read: on a terminal, by a shell, in a page.
+//!
+//! The name of a file may hold any character, and the text of a file as well. A terminal takes some of
+//! them for commands, a shell takes others, a page others again.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Text for a terminal or a log: control characters but the ends of lines and tabs are shown as
+/// `\u{1b}`. They move the cursor, rename the window, or hide what was written.
+#[must_use]
+pub fn on_terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let ends_line = c == '\r' && rest.peek() == Some(&'\n');
+        if is_command(c) && !ends_line { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON for a terminal or a program: the same in the notation of JSON, which leaves some of these
+/// characters as they are.
+#[must_use]
+pub fn json(text: &str) -> Cow<'_, str> {
+    let is_left = |c: char| c == '\x7f' || ('\u{80}'..='\u{9f}').contains(&c);
+    if !text.contains(is_left) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_left(c) {
+            write!(shown, "\\u{:04x}", u32::from(c)).expect("writing into memory");
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The same with as many bytes, for text in which places are counted: `?` for each of a control
+/// character.
+#[must_use]
+pub fn on_terminal_in_place(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_command(c) { shown.extend(std::iter::repeat_n('?', c.len_utf8())) } else { shown.push(c) }
+    }
+    shown
+}
+
+fn is_command(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Whether a name has a control character, the end of a line among them: it cannot stand in a line of
+/// a script.
+#[must_use]
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
+/// A word of a shell, for commands that somebody copies and for scripts. Control characters are written
+/// as bash, zsh and ksh read them: `$'a\nb'`.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    if !has_control(text) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let mut word = String::from("$'");
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' => word.extend(['\\', c]),
+            c if c.is_control() => {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    write!(word, "\\{byte:03o}").expect("writing into memory");
+                }
+            }
+            c => word.push(c),
+        }
+    }
+    word.push('\'');
+    word
+}
+
+/// Text in a page: HTML or SVG, between tags or in a quoted attribute.
+#[must_use]
+pub fn in_page(text: &str) -> Cow<'_, str> {
+    let is_special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\0');
+    if !text.contains(is_special) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => shown += "&amp;",
+            '<' => shown += "&lt;",
+            '>' => shown += "&gt;",
+            '"' => shown += "&quot;",
+            '\'' => shown += "&#39;",
+            // No page may have one.
+            '\0' => shown.push('\u{fffd}'),
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Text within a line of Markdown, or a cell of its tables: nothing in it is markup, and it ends
+/// nothing.
+#[must_use]
+pub fn in_markdown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '[' | ']' | '|' | '#' | '!' => shown.extend(['\\', c]),
+            // Within a word it is no markup.
+            '_' | '~' => shown.push(c),
+            '&' => shown += "&amp;",
+            '<' => shown += "&lt;",
+            '>' => shown += "&gt;",
+            c if c.is_control() => shown.push(' '),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// A sentence of ours in Markdown, with names of others in it: they end no line and open no tag.
+#[must_use]
+pub fn sentence_in_markdown(text: &str) -> String {
+    text.replace(char::is_control, " ").replace('<', "&lt;")
+}
+
+/// Lines as a block of code in Markdown, fenced by more backticks than they have.
+#[must_use]
+pub fn fenced_in_markdown(text: &str, language: &str) -> String {
+    let fence = "`".repeat(backticks(text).max(2) + 1);
+    format!("{fence}{language}\n{text}\n{fence}")
+}
+
+/// The most backticks that stand side by side.
+fn backticks(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Text as code within a line of Markdown, or a cell of its tables, fenced by more backticks than it has.
+#[must_use]
+pub fn code_in_markdown(text: &str) -> String {
+    // A bar ends the cell of a table, within code as well.
+    let text = text.replace(char::is_control, " ").replace('|', "\\|");
+    let fence = "`".repeat(backticks(&text) + 1);
+    let air = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{air}{text}{air}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        assert_eq!(on_terminal("Zoë\tja\n"), "Zoë\tja\n");
+        assert!(matches!(on_terminal("Zoë\n"), Cow::Borrowed(_)));
+        assert_eq!(on_terminal("a\x1b[2Jb\r\u{9b}c\x07"), "a\\u{1b}[2Jb\\r\\u{9b}c\\u{7}");
+        assert_eq!(on_terminal("a\r\nb\rc\x1b"), "a\r\nb\\rc\\u{1b}");
+        assert_eq!(json("{\"a\": \"\u{9b}\x7fé\"}\n"), "{\"a\": \"\\u009b\\u007fé\"}\n");
+        let text = "a\x1b[2Jé\u{9b}\n";
+        assert_eq!(on_terminal_in_place(text), "a?[2Jé??\n");
+        assert_eq!(on_terminal_in_place(text).len(), text.len());
+    }
+
+    #[test]
+    fn a_shell_reads_every_word_in_one_piece() {
+        assert_eq!(shell_word("runs/a_b-1.toml"), "runs/a_b-1.toml");
+        assert_eq!(shell_word("my runs/it's"), r"'my runs/it'\''s'");
+        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("a\nb"), r"$'a\012b'");
+        for word in ["a b", "it's", "$(touch x)", "a\ntouch x", "\x1b'\\n\u{9b}é`x`", "-n", "~", "#"] {
+            let command = format!("printf %s {}", shell_word(word));
+            let said = Command::new("bash").args(["-c", &command]).output().unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), word, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_page_shows_text_as_it_is() {
+        assert_eq!(in_page("a\"b'c\0<&>"), "a&quot;b&#39;c\u{fffd}&lt;&amp;&gt;");
+        assert!(matches!(in_page("Zoë, ja."), Cow::Borrowed(_)));
+        assert_eq!(in_markdown("a|b\n# <b>*c*"), r"a\|b \# &lt;b&gt;\*c\*");
+        assert_eq!(code_in_markdown("my_file.conll"), "`my_file.conll`");
+        assert_eq!(code_in_markdown("a`b``c|"), "```a`b``c\\|```");
+        assert_eq!(fenced_in_markdown("a = 1", "toml"), "```toml\na = 1\n```");
+        assert_eq!(fenced_in_markdown("a\n```\nb", ""), "````\na\n```\nb\n````");
+        assert_eq!(sentence_in_markdown("a `b`\n<c>"), "a `b` &lt;c>");
+        assert_eq!(code_in_markdown("`a\nb"), "`` `a b ``");
+    }
+}
