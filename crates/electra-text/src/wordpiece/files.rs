@@ -86,6 +86,14 @@ pub enum TokenizerError {
         /// What to do.
         remedy: &'static str,
     },
+    /// A file that says otherwise than the others of its folder.
+    #[error("{path} does not belong to the other files of its folder: {what}; copy the whole folder again")]
+    Disagreement {
+        /// The file.
+        path: PathBuf,
+        /// Where it differs.
+        what: String,
+    },
     /// An added token that cannot have the id that it should.
     #[error(
         "{path}: the added token {token:?} gets the id {id} in transformers, expected {}; give the added tokens \
