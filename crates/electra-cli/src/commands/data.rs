@@ -4,6 +4,7 @@ pub(super) mod concerns;
 mod inspect;
 pub(super) mod meter;
 mod tokenizer;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::Instant;
 use clap::{Args, Subcommand, ValueEnum};
 use electra_text::build::{self, BLOCK_BYTES, BuildProgress, BuildRequest, Built, HeldOut, Part};
 use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions, Skipped};
-use electra_text::in_order::available_threads;
+use electra_text::in_order::{MAX_THREADS, available_threads};
 use electra_text::manifest::{Manifest, SplitCounts};
 use electra_text::pack::{PackMode, PackSettings};
 use electra_text::shard::Split;
@@ -34,8 +35,8 @@ pub enum DataCommand {
     Merge(MergeCommand),
     /// Show statistics and examples of a data folder
     Inspect(inspect::InspectCommand),
-    /// Recompute every hash of a data folder
-    Verify(VerifyCommand),
+    /// Recompute every hash and every count of a data folder
+    Verify(verify::VerifyCommand),
 }
 
 /// Runs one of the data commands.
@@ -234,7 +235,7 @@ impl BuildCommand {
             tokenizer: self.tokenizer()?,
             pack: PackSettings { mode, seq_len: self.seq_len, seed: self.seed },
             block_bytes: BLOCK_BYTES,
-            threads: self.threads.unwrap_or_else(available_threads),
+            threads: threads(self.threads)?,
             out: self.out.clone(),
             force: self.force,
         })
@@ -294,43 +295,6 @@ impl MergeCommand {
         .map_err(report)?;
         meter.finish();
         tell_data(&built, &self.out, start, self.json)
-    }
-}
-
-/// Recompute every hash of a data folder
-#[derive(Args)]
-#[command(after_help = "Example:
-  electra data verify data/corpus")]
-pub struct VerifyCommand {
-    /// The data folder
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl VerifyCommand {
-    fn run(self) -> miette::Result<()> {
-        let mut meter = Meter::new("hashing");
-        let verified = electra_text::verify::verify(&self.folder, |done, bytes| {
-            meter.show(done, bytes, || format!("{} of {}", megabytes(done), megabytes(bytes)));
-        })
-        .map_err(report)?;
-        meter.finish();
-        if self.json {
-            return print_json(&verified);
-        }
-        println!(
-            "{} is intact: {} examples in {} shards, {}",
-            self.folder.display(),
-            count(verified.examples),
-            verified.shards,
-            megabytes(verified.bytes)
-        );
-        println!("  data       {}", verified.data_hash);
-        println!("  tokenizer  {}", verified.tokenizer_hash);
-        Ok(())
     }
 }
 
@@ -408,6 +372,19 @@ fn before<M>(built: &Built<M>) -> &'static str {
         " was there already, built from the same files with the same settings"
     } else {
         ""
+    }
+}
+
+/// The number of threads that was asked for, or all.
+fn threads(asked: Option<usize>) -> miette::Result<usize> {
+    match asked {
+        None => Ok(available_threads()),
+        Some(threads) if (1..=MAX_THREADS).contains(&threads) => Ok(threads),
+        Some(threads) => {
+            let help =
+                format!("give at least 1 and at most {MAX_THREADS}; more than there are cores are slower");
+            Err(advice(format!("--threads {threads}"), &help))
+        }
     }
 }
 

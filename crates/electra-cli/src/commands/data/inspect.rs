@@ -59,10 +59,9 @@ struct Shown {
 impl InspectCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let data = DataSet::open(&self.folder).map_err(report)?;
-        let tokenizer = Tokenizer::load(data.tokenizer_folder()).map_err(report)?;
-        data.check_tokenizer(&tokenizer).map_err(report)?;
-        let statistics = Split::ALL.map(|split| statistics(&data, &tokenizer, split, self.pieces));
-        let examples = self.examples(&data, &tokenizer)?;
+        let tokenizer = data.tokenizer();
+        let statistics = Split::ALL.map(|split| statistics(&data, tokenizer, split, self.pieces));
+        let examples = self.examples(&data, tokenizer)?;
         let manifest = data.manifest();
         let warnings = concerns::sentences(&manifest.concerns());
         concerns::warn(&warnings);
@@ -76,7 +75,7 @@ impl InspectCommand {
         println!(
             "  tokenizer  {} pieces, {}, {}",
             count(manifest.tokenizer.vocab_size as u64),
-            case_of(&tokenizer),
+            case_of(tokenizer),
             manifest.tokenizer.hash
         );
         let input_bytes = manifest.inputs.iter().map(|input| input.bytes).sum();
