@@ -92,7 +92,7 @@ impl Loader {
 
     /// Epochs read when `step` steps are done.
     pub fn epochs(&self, step: u64) -> f64 {
-        self.order.epochs(step * self.plan.batch_size as u64)
+        self.order.epochs(step.saturating_mul(self.plan.batch_size as u64))
     }
 
     /// Number of held-out rows.

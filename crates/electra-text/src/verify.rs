@@ -21,6 +21,9 @@ pub struct Verified {
     pub examples: u64,
     /// Bytes hashed.
     pub bytes: u64,
+    /// Whether the manifest has a hash of itself. Without, nobody can tell damage to what no shard
+    /// says: how many documents there were, which files were read, how they were held out.
+    pub is_sealed: bool,
 }
 
 /// Recomputes the hashes of all shards and of the tokenizer, looks at every row and counts them again.
@@ -37,5 +40,6 @@ pub fn verify(folder: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Verif
         shards: manifest.shards.len(),
         examples: Split::ALL.iter().map(|split| manifest.counts(*split).examples).sum(),
         bytes,
+        is_sealed: manifest.seal.is_some(),
     })
 }

@@ -206,6 +206,10 @@ impl Tokenizer {
             format!("{lowercase} {strip_accents} {clean_text} {split_cjk} {max_word_chars}\n").as_bytes(),
         );
         hasher.update(self.vocabulary.to_text().as_bytes());
+        // The text above divides pieces by line breaks.
+        if self.vocabulary.pieces().iter().any(|piece| piece.contains('\n')) {
+            hasher.update(format!("{:?}\n", self.vocabulary.pieces()).as_bytes());
+        }
         if self.has_added_tokens() {
             hasher.update(format!("{:?}\n", self.added_tokens()).as_bytes());
         }

@@ -13,6 +13,9 @@ const MAX_RATIO: u64 = 250;
 /// So much may come out of any archive: it costs next to nothing.
 const FREE_BYTES: u64 = 64 << 20;
 
+/// Bytes that come out at a time.
+const READ_BYTES: usize = 1 << 20;
+
 /// Whether so many bytes unpack to more than text does.
 pub(super) fn is_too_far(packed: u64, unpacked: u64) -> bool {
     unpacked > FREE_BYTES && unpacked / MAX_RATIO > packed
@@ -51,7 +54,9 @@ impl<R: Read> Unpacked<R> {
 
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.decoder.read(buffer)?;
+        // Whoever reads all there is offers more and more room.
+        let room = buffer.len().min(READ_BYTES);
+        let read = self.decoder.read(&mut buffer[..room])?;
         self.unpacked = self.unpacked.saturating_add(read as u64);
         let (packed, unpacked) = (self.packed.0.load(Ordering::Relaxed), self.unpacked);
         if is_too_far(packed, unpacked) {

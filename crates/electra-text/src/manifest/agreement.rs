@@ -21,21 +21,17 @@ impl Manifest {
         self.settings.check()?;
         self.tokenizer.check()?;
         expect("rows_per_shard", self.rows_per_shard, self.row_shape().rows_per_shard())?;
-        let mut shards = &self.shards[..];
-        for split in Split::ALL {
-            let own = shards.iter().take_while(|record| record.split == split).count();
-            let (of_split, others) = shards.split_at(own);
-            self.check_split(split, of_split)?;
-            shards = others;
+        if !self.shards.is_sorted_by_key(|record| record.split) {
+            return Err("its shards do not stand with those of their split".into());
         }
-        if let Some(record) = shards.first() {
-            return Err(format!("the shard {:?} does not stand with those of its split", record.file));
+        for split in Split::ALL {
+            self.check_split(split, &self.shards(split).collect::<Vec<_>>())?;
         }
         let bytes = self.inputs.iter().try_fold(0u64, |sum, input| sum.checked_add(input.bytes));
         check_read(bytes, self.replaced, &self.skipped, self.left_out)
     }
 
-    fn check_split(&self, split: Split, shards: &[ShardRecord]) -> Result<(), String> {
+    fn check_split(&self, split: Split, shards: &[&ShardRecord]) -> Result<(), String> {
         let (shape, full) = (self.row_shape(), self.rows_per_shard);
         // A shard has at most as many rows as go into 64 MiB: no sum can be too large.
         let (mut examples, mut tokens) = (0, 0);

@@ -40,6 +40,12 @@ impl VerifyCommand {
         );
         println!("  data       {}", verified.data_hash);
         println!("  tokenizer  {}", verified.tokenizer_hash);
+        if !verified.is_sealed {
+            println!(
+                "  manifest   of an older program, without a hash of itself: counts of documents and names of \
+                 files are taken as they stand"
+            );
+        }
         Ok(())
     }
 }
