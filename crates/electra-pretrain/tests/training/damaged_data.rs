@@ -35,7 +35,9 @@ fn a_damaged_row_is_an_error_of_the_step_that_reads_it() {
     recipe.masking = Masking::WholeWord { probability: 0.15 };
     recipe.model.generator.output_bias = OutputBias::LogFrequency;
     for proposals in [Proposals::Learned, Proposals::Uniform, Proposals::Unigram] {
-        let Objective::Joint(joint) = &mut recipe.objective else { panic!("another objective") };
+        let Objective::ReplacedTokenDetection(joint) = &mut recipe.objective else {
+            panic!("another objective")
+        };
         (joint.proposals, joint.disallow_correct) = (proposals, true);
         let plan = BatchPlan { batch_size: 1, micro_batch_size: 1, ..batch_plan(&recipe) };
         let loader = Loader::new(data.clone(), plan).unwrap();
