@@ -67,14 +67,10 @@ pub struct Manifest {
     pub seal: Option<String>,
 }
 
-/// Hash of a manifest without its `seal`.
-pub(crate) fn seal_of(manifest: &impl Serialize) -> String {
-    let mut value = serde_json::to_value(manifest).expect("a manifest is plain data");
-    if let Some(fields) = value.as_object_mut() {
-        fields.shift_remove("seal");
-    }
+/// Hash of a manifest that has no seal yet.
+pub(crate) fn seal_of(unsealed: &impl Serialize) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("electra data manifest 2");
-    hasher.update(value.to_string().as_bytes());
+    serde_json::to_writer(&mut hasher, unsealed).expect("a manifest is plain data, and a hash takes it");
     hasher.finalize().to_hex().to_string()
 }
 
@@ -234,7 +230,7 @@ impl Manifest {
                 manifest.data_hash
             )));
         }
-        check_seal(format, manifest.seal.as_ref(), &seal_of(&manifest)).map_err(damaged)?;
+        check_seal(format, manifest.seal.as_ref(), &manifest.expected_seal()).map_err(damaged)?;
         manifest.check().map_err(damaged)?;
         Ok(manifest)
     }
@@ -242,8 +238,12 @@ impl Manifest {
     /// The same with the hashes that its content gives.
     pub fn sealed(mut self) -> Self {
         self.data_hash = self.compute_data_hash();
-        self.seal = Some(seal_of(&self));
+        self.seal = Some(self.expected_seal());
         self
+    }
+
+    fn expected_seal(&self) -> String {
+        seal_of(&Manifest { seal: None, ..self.clone() })
     }
 
     /// The file's text.

@@ -11,7 +11,7 @@ use crate::once;
 pub const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// The most pieces that a vocabulary may have: the largest of BERT's kind has half a million.
-pub const MAX_VOCAB_SIZE: usize = 1 << 22;
+pub const MAX_VOCAB_SIZE: usize = 1 << 20;
 
 /// The most bytes that the file of a vocabulary or a tokenizer may have.
 pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -86,6 +86,19 @@ pub enum VocabularyError {
         /// Number of pieces.
         pieces: usize,
     },
+    /// Many ids without a piece, and a last piece that is long.
+    #[error(
+        "{path} has {holes} ids without a piece and a last piece of {bytes} bytes, which stands for them in a \
+         vocab.txt; copy the file again"
+    )]
+    Unwritable {
+        /// Where the vocabulary came from.
+        path: PathBuf,
+        /// Ids without a piece.
+        holes: usize,
+        /// Length of the last piece.
+        bytes: usize,
+    },
     /// Two pieces with one id.
     #[error("{path} gives the pieces {first:?} and {second:?} the same id {id}; copy the file again")]
     Shared {
@@ -134,6 +147,7 @@ impl Vocabulary {
         check_size(pieces.len(), path)?;
         let ids: AHashMap<String, u32> = pieces.iter().cloned().zip(0u32..).collect();
         let last = pieces.last().cloned().unwrap_or_default();
+        check_holes(pieces.len() - ids.len(), &last, path)?;
         for (piece, id) in pieces.iter_mut().zip(0u32..) {
             if ids[piece] != id {
                 piece.clone_from(&last);
@@ -185,6 +199,7 @@ impl Vocabulary {
             return Err(VocabularyError::Sparse { path: path.to_owned(), id: largest, pieces: pairs.len() });
         }
         check_size(largest as usize + 1, path)?;
+        check_holes((largest as usize + 1).saturating_sub(pairs.len()), &last, path)?;
         let mut pieces = Vec::with_capacity(largest as usize + 1);
         for (id, piece) in pairs {
             pieces.resize(id as usize, last.clone());
@@ -252,6 +267,15 @@ fn check_size(pieces: usize, path: &Path) -> Result<(), VocabularyError> {
     match pieces <= MAX_VOCAB_SIZE {
         true => Ok(()),
         false => Err(VocabularyError::TooLarge { path: path.to_owned(), pieces }),
+    }
+}
+
+/// Refuses to put `last` in the place of so many ids that no file would hold it.
+fn check_holes(holes: usize, last: &str, path: &Path) -> Result<(), VocabularyError> {
+    let bytes = last.len();
+    match holes.checked_mul(bytes) {
+        Some(sum) if sum as u64 <= MAX_FILE_BYTES => Ok(()),
+        _ => Err(VocabularyError::Unwritable { path: path.to_owned(), holes, bytes }),
     }
 }
 

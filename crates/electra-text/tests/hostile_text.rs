@@ -65,6 +65,15 @@ fn archives_that_unpack_to_far_more_than_they_are_end_with_a_sentence() {
 }
 
 #[test]
+fn an_archive_that_takes_a_gigabyte_to_unpack_is_not_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    // A frame with a window of 2^30 bytes and one block, the last, of none.
+    let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 20 << 3, 0x01, 0x00, 0x00];
+    let error = error_of(&write(folder.path(), "a.txt.zst", frame)).to_string();
+    assert!(error.contains("unpack it first, with `zstd -d --long=31`"), "{error}");
+}
+
+#[test]
 fn text_that_shrinks_to_a_hundredth_is_read() {
     let folder = tempfile::tempdir().unwrap();
     // Lines that repeat themselves after a megabyte, farther than so fast an encoder looks back.
@@ -164,6 +173,19 @@ fn a_vocabulary_has_no_more_pieces_than_any_has() {
 }
 
 #[test]
+fn a_long_piece_does_not_stand_for_many_that_are_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let special = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+    let long = "x".repeat(1 << 20);
+    let path = write(folder.path(), "vocab.txt", format!("{special}{}{long}\n", "a\n".repeat(1000)));
+    let error = Vocabulary::read(&path).unwrap_err();
+    assert!(matches!(error, VocabularyError::Unwritable { holes: 999, .. }), "{error}");
+    let pieces = (0..1000).map(|n| (format!("p{n}"), 2 * n)).chain([(long, 2000)]);
+    let error = Vocabulary::from_ids(pieces, &path).unwrap_err();
+    assert!(matches!(error, VocabularyError::Unwritable { holes: 1000, .. }), "{error}");
+}
+
+#[test]
 fn a_tokenizers_files_that_the_library_cannot_use_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -227,4 +249,19 @@ fn pieces_with_line_breaks_have_hashes_of_their_own() {
         Tokenizer::new(vocabulary, Settings::UNCASED).hash()
     };
     assert_ne!(of(["a\nb", "c"]), of(["a", "b\nc"]));
+}
+
+#[test]
+fn a_tokenizers_json_has_no_more_values_than_any_has() {
+    let folder = tempfile::tempdir().unwrap();
+    tokenizer().save(folder.path()).unwrap();
+    let many = format!("{{\"x\": [{}0]}}", "0,".repeat(4 * MAX_VOCAB_SIZE + 1));
+    for name in ["special_tokens_map.json", "tokenizer_config.json", "tokenizer.json"] {
+        let path = write(folder.path(), name, &many);
+        let loaded = Tokenizer::load_saved(folder.path());
+        let Err(TokenizerError::Malformed { path: found, .. }) = &loaded else {
+            panic!("{name}: {loaded:?}")
+        };
+        assert_eq!(*found, path);
+    }
 }

@@ -159,15 +159,19 @@ impl PartManifest {
             let supported = MANIFEST_FORMAT;
             return Err(DataError::ManifestVersion { path, found: part.format, supported }.into());
         }
-        check_seal(part.format, part.seal.as_ref(), &seal_of(&part)).map_err(damaged)?;
+        check_seal(part.format, part.seal.as_ref(), &part.expected_seal()).map_err(damaged)?;
         part.check().map_err(damaged)?;
         Ok(part)
     }
 
     /// The same with the hash that its content gives.
     pub fn sealed(mut self) -> Self {
-        self.seal = Some(seal_of(&self));
+        self.seal = Some(self.expected_seal());
         self
+    }
+
+    fn expected_seal(&self) -> String {
+        seal_of(&PartManifest { seal: None, ..self.clone() })
     }
 
     /// What cannot be, whatever lies beside it.

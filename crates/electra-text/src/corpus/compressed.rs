@@ -160,6 +160,10 @@ impl Content {
             (_, Other) if error.to_string().contains("not enough memory") => {
                 CorpusError::Read { path, source: std::io::ErrorKind::OutOfMemory.into() }
             }
+            (_, Other) if error.to_string().contains("too much memory") => {
+                let remedy = "it was packed with `--long`: unpack it first, with `zstd -d --long=31`".into();
+                CorpusError::Corrupt { path, compression, what: error.to_string(), bytes, remedy }
+            }
             // A decompressor's own complaints carry no number of the operating system.
             (_, InvalidData | InvalidInput | Other | UnexpectedEof) if error.raw_os_error().is_none() => {
                 let was_cut = error.kind() == UnexpectedEof;

@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokenizers::tokenizer::AddedToken;
 
-use super::files::{CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, malformed};
+use super::files::{
+    CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, malformed, read_json,
+};
 use super::library_file::{LibraryFile, read_library_file};
 use super::{CannotAdd, MAX_WORD_CHARS, Settings, Tokenizer};
 use crate::once;
@@ -388,9 +390,9 @@ fn added_token(value: &Value, is_special: bool) -> Option<AddedToken> {
 }
 
 fn read_object(path: &Path) -> Result<Option<Map<String, Value>>, TokenizerError> {
-    let text = match once::read_regular(path, MAX_FILE_BYTES).and_then(once::utf8) {
+    let bytes = match once::read_regular(path, MAX_FILE_BYTES) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?,
+        bytes => bytes.map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?,
     };
-    serde_json::from_str(&text).map(Some).map_err(|error| malformed(path, error))
+    read_json(path, &bytes).map(Some)
 }

@@ -8,7 +8,7 @@ use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::tokenizer::{AddedToken, Model};
 
-use super::files::{TokenizerError, malformed};
+use super::files::{TokenizerError, malformed, read_json};
 use super::{MAX_WORD_CHARS, Settings};
 use crate::once;
 use crate::vocab::{CONTINUATION, MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
@@ -48,7 +48,7 @@ impl LibraryFile {
 pub(super) fn read_library_file(path: &Path) -> Result<LibraryFile, TokenizerError> {
     let bytes = once::read(path, MAX_FILE_BYTES)
         .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
-    let mut json: Value = serde_json::from_slice(&bytes).map_err(|error| malformed(path, error))?;
+    let mut json: Value = read_json(path, &bytes)?;
     let other = |part: &'static str, found: String, expected: &str| TokenizerError::OtherKind {
         path: path.to_owned(),
         part,

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Tokenizer;
-use super::files::{SPECIAL_TOKENS_FILE, TokenizerError, VOCAB_FILE, malformed};
+use super::files::{SPECIAL_TOKENS_FILE, TokenizerError, VOCAB_FILE, read_json};
 use super::folder::{SPECIAL_KEYS, content};
 use crate::once;
 use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
@@ -60,7 +60,7 @@ fn check_vocabulary(path: &Path, text: &str, expected: &Vocabulary) -> Result<()
 }
 
 fn check_names(path: &Path, text: &str) -> Result<(), TokenizerError> {
-    let names: Value = serde_json::from_str(text).map_err(|error| malformed(path, error))?;
+    let names: Value = read_json(path, text.as_bytes())?;
     for (key, expected) in SPECIAL_KEYS.into_iter().zip(SPECIAL_TOKENS) {
         let found = names.get(key).and_then(content);
         if found != Some(expected) {
