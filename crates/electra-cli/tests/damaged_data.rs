@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use workbench::{Workbench, assert_says};
 
-const PRETRAIN: &str = "pretrain recipe.toml --out run --device flex";
+const PRETRAIN: &str = "pretrain recipe.toml --no-plan --run run";
 
 #[test]
 fn a_damaged_manifest_trains_nothing() {
@@ -61,8 +61,8 @@ fn numbers_that_nobody_means_are_refused() {
     let build = "data build --input corpus.txt --tokenizer tokenizer --out other";
     let huge = "18446744073709551615";
     for (line, expected) in [
-        (format!("{tokenizer} {huge}"), "vocabulary size is 18446744073709551615, expected at most 4194304"),
-        (format!("{tokenizer} 4194305"), "vocabulary size is 4194305"),
+        (format!("{tokenizer} {huge}"), "vocabulary size is 18446744073709551615, expected at most 1048576"),
+        (format!("{tokenizer} 1048577"), "vocabulary size is 1048577"),
         (format!("{tokenizer} 0"), "a vocabulary of 0 pieces is too small"),
         (format!("{tokenizer} 240 --max-word-length {huge}"), "expected a number from 1 to 10000"),
         (format!("{tokenizer} 240 --max-word-length 0"), "expected a number from 1 to 10000"),
@@ -98,4 +98,20 @@ fn files_that_cannot_be_read_twice_are_called_what_they_are() {
     }
     let error = bench.refuse("data build --input corpus.txt --tokenizer /dev/zero --out other");
     assert_says(&error, &["cannot read the vocabulary /dev/zero: it is a device", "help: "]);
+}
+
+#[test]
+fn a_terminal_does_not_obey_the_pieces_of_a_vocabulary() {
+    let bench = Workbench::with_data();
+    // A piece that no text has, until a shard says so.
+    let mut pieces: Vec<String> = bench.read("tokenizer/vocab.txt").lines().map(str::to_owned).collect();
+    pieces[5] = "\u{1b}[2J".into();
+    bench.write("vocab.txt", pieces.join("\n"));
+    let build = "data build --input corpus.txt --tokenizer vocab.txt --seq-len 32 --out other --uncased --heldout-fraction 0";
+    bench.succeed(build);
+    let mut bytes = bench.bytes("other/train-00000.ids");
+    bytes[134..136].copy_from_slice(&[5, 0]);
+    bench.write("other/train-00000.ids", bytes);
+    let ran = bench.succeed("data inspect other --pieces 1000");
+    assert!(ran.stdout.contains("\\u{1b}[2J") && !ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
 }

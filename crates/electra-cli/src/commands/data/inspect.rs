@@ -94,7 +94,7 @@ impl InspectCommand {
                     start => format!(", segment B from {start}"),
                 }
             );
-            println!("  text    {}\n  masked  {}", example.text, example.masked);
+            println!("  text    {}\n  masked  {}", printable(&example.text), printable(&example.masked));
         }
         Ok(())
     }
@@ -149,6 +149,15 @@ fn case_of(tokenizer: &Tokenizer) -> &'static str {
     }
 }
 
+/// What a terminal shows and does not obey: pieces are whatever a vocabulary's file holds.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 fn tell_statistics(split: &SplitStatistics) {
     let counts = split.counts;
     println!("\n{}", split.split.name());
@@ -187,7 +196,7 @@ fn tell_statistics(split: &SplitStatistics) {
         let pieces: Vec<String> = split
             .frequent_pieces
             .iter()
-            .map(|piece| format!("{} {}", piece.piece, count(piece.count)))
+            .map(|piece| format!("{} {}", printable(&piece.piece), count(piece.count)))
             .collect();
         println!(
             "  {} distinct pieces; most frequent: {}",
