@@ -80,7 +80,9 @@ fn what_a_manifest_says_is_compared_with_tokenizer_and_shards_whoever_sealed_it(
             let more = InputRecord { bytes: u64::MAX, ..m.inputs[0].clone() };
             m.inputs.push(more);
         }),
-        ("its skipped.malformed is", |m| m.skipped.malformed = u64::MAX),
+        ("its skipped.malformed is", |m| {
+            (m.skipped.malformed, m.skipped.without_text) = (u64::MAX, 1);
+        }),
         ("its left_out is", |m| m.left_out = u64::MAX),
         ("its format is 0", |m| m.format = 0),
     ];
@@ -310,7 +312,7 @@ fn what_a_part_says_is_compared_with_its_rows_whoever_sealed_it() {
         ("is larger than any", |m| m.blocks.last_mut().unwrap().index = u64::MAX),
         ("is larger than any", |m| m.blocks[0].left_out = u64::MAX),
         ("its examples is 18446744073709551615", |m| m.blocks[0].train.examples = u64::MAX),
-        ("it was cut short", |m| m.blocks[0].train.examples = 1 << 40),
+        ("it was cut short", |m| m.blocks[0].train.examples = 1 << 38),
         ("tokens in", |m| m.blocks[0].train.tokens = 1 << 39),
         ("part.json says", |m| m.blocks[0].train.tokens -= 1),
         ("its seq_len is 4", |m| m.settings.pack.seq_len = 4),

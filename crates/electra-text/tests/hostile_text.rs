@@ -48,7 +48,7 @@ fn archives_that_unpack_to_far_more_than_they_are_end_with_a_sentence() {
     for (name, line) in
         [("a.txt.gz", &b"\n"[..]), ("b.txt.zst", b"a\n"), ("c.jsonl.zst", b"{\"text\": null}\n\n")]
     {
-        let path = archive(folder.path(), name, line, 100 << 20);
+        let path = archive(folder.path(), name, line, 72 << 20);
         let of_corpus = error_of(&path);
         let of_content = read_content(&path).unwrap_err();
         let mut text = open_content(&path).unwrap();
@@ -78,7 +78,7 @@ fn text_that_shrinks_to_a_hundredth_is_read() {
     let folder = tempfile::tempdir().unwrap();
     // Lines that repeat themselves after a megabyte, farther than so fast an encoder looks back.
     let text: String = (0..150_000).map(|n: u64| format!("{}\n", n * n % 999_983)).collect();
-    let path = archive(folder.path(), "a.txt.zst", text.as_bytes(), 80 << 20);
+    let path = archive(folder.path(), "a.txt.zst", text.as_bytes(), 72 << 20);
     let packed = std::fs::metadata(&path).unwrap().len();
     let unpacked = read_content(&path).unwrap().len() as u64;
     assert!(unpacked > (66 << 20) && unpacked / packed < 100, "{packed} to {unpacked}");
@@ -87,7 +87,7 @@ fn text_that_shrinks_to_a_hundredth_is_read() {
 #[test]
 fn a_record_is_held_in_memory_up_to_a_bound() {
     let folder = tempfile::tempdir().unwrap();
-    let long = format!("{{\"text\": \"{}\"}}\n{{\"text\": \"two\"}}\n", "a ".repeat(40 << 20));
+    let long = format!("{{\"text\": \"{}\"}}\n{{\"text\": \"two\"}}\n", "a ".repeat(33 << 20));
     let path = write(folder.path(), "a.jsonl", long);
     let error = error_of(&path);
     assert!(matches!(error, CorpusError::LongRecord { line: 1, .. }), "{error}");

@@ -14,8 +14,8 @@ use crate::manifest::{Manifest, TOKENIZER_FOLDER};
 use crate::shard::{RowCounts, Split, hash_file};
 use crate::wordpiece::Tokenizer;
 
-/// Rows of a block that are held in memory.
-const ROWS_AT_ONCE: u64 = 4096;
+/// Bytes of rows that are held in memory: whole rows, which are never longer.
+const ROWS_AT_ONCE: usize = 1 << 20;
 
 /// Numbers of missing parts that an error names at most.
 const SHOWN_PARTS: usize = 10;
@@ -69,7 +69,7 @@ impl OpenPart {
         let (mut left, mut tokens) = (block.counts(split).examples, 0);
         let mut rows = Vec::new();
         while left > 0 {
-            let count = left.min(ROWS_AT_ONCE);
+            let count = left.min((ROWS_AT_ONCE / shape.row_bytes()) as u64);
             let wanted = count as usize * shape.row_bytes();
             rows.clear();
             let mut file = (&mut self.files[split.index()]).take(wanted as u64);

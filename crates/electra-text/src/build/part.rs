@@ -26,7 +26,7 @@ pub const PART_FILE: &str = "part.json";
 
 /// The largest count of a block that is believed: a block is a few megabytes of text and no more than
 /// one document beyond.
-const MAX_BLOCK_COUNT: u64 = 1 << 40;
+const MAX_BLOCK_COUNT: u64 = 1 << 39;
 
 /// Blocks of a corpus that are believed: so many are 64 terabytes. No sum over them is too large.
 const MAX_BLOCKS: u64 = 1 << 24;
