@@ -2,6 +2,7 @@
 
 pub(super) mod concerns;
 mod inspect;
+mod merge;
 pub(super) mod meter;
 mod tokenizer;
 mod verify;
@@ -32,7 +33,7 @@ pub enum DataCommand {
     /// Build shards of token ids from text
     Build(BuildCommand),
     /// Join parts built with `data build --part i/n`; byte-identical to one build
-    Merge(MergeCommand),
+    Merge(merge::MergeCommand),
     /// Show statistics and examples of a data folder
     Inspect(inspect::InspectCommand),
     /// Recompute every hash and every count of a data folder
@@ -262,39 +263,6 @@ impl BuildCommand {
         }
         let settings = Settings { strip_accents: false, ..settings };
         Ok(Tokenizer::new(tokenizer.vocabulary().clone(), settings))
-    }
-}
-
-/// Join parts built with `data build --part i/n`
-#[derive(Args)]
-#[command(after_help = "Example:
-  electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus")]
-pub struct MergeCommand {
-    /// The folders of all parts, in any order
-    #[arg(required = true, value_name = "PARTS")]
-    parts: Vec<PathBuf>,
-    /// Data folder to write
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace other data in --out
-    #[arg(long)]
-    force: bool,
-    /// Print the manifest as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl MergeCommand {
-    fn run(self) -> miette::Result<()> {
-        let start = Instant::now();
-        named_in_json(self.json, &self.out)?;
-        let mut meter = Meter::new("joining blocks");
-        let built = build::merge(&self.parts, &self.out, self.force, |done, blocks| {
-            meter.show(done, blocks, || format!("block {done} of {blocks}"));
-        })
-        .map_err(report)?;
-        meter.finish();
-        tell_data(&built, &self.out, start, self.json)
     }
 }
 

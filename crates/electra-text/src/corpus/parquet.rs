@@ -130,9 +130,10 @@ impl ParquetDocuments {
     }
 
     fn open_column(&self, group: usize) -> Result<ColumnReaderImpl<ByteArrayType>, CorpusError> {
-        let sizes = self.reader.metadata().row_group(group).column(self.column);
-        let of = |size: i64| u64::try_from(size).unwrap_or(u64::MAX);
-        let unpacked = of(sizes.uncompressed_size());
+        let Some(column) = self.reader.metadata().row_group(group).columns().get(self.column) else {
+            return Err(self.wrong("a row group lacks the text column".into()));
+        };
+        let unpacked = u64::try_from(column.uncompressed_size()).unwrap_or(u64::MAX);
         if is_too_far(self.packed, unpacked) {
             return Err(self.too_far(unpacked));
         }
