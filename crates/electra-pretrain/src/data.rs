@@ -1,8 +1,9 @@
 //! The data that a recipe names, held against the recipe.
 
+use std::path::Path;
+
 use electra_run::record::thousands;
-use electra_text::wordpiece::TokenizerError;
-use electra_text::{DataError, DataSet, Split, Tokenizer};
+use electra_text::{DataError, DataSet, Split};
 use thiserror::Error;
 
 use crate::loader::BatchPlan;
@@ -14,9 +15,6 @@ pub enum RecipeDataError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Its tokenizer cannot be read.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
     /// The data does not fit the recipe.
     #[error("{message}")]
     Mismatch {
@@ -35,7 +33,6 @@ pub enum RecipeDataError {
 /// Data that is damaged, or was built with other settings.
 pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
     let data = DataSet::open(&recipe.data.path)?;
-    data.check_tokenizer(&Tokenizer::load(data.tokenizer_folder())?)?;
     let mismatch =
         |key, message, help: &str| Err(RecipeDataError::Mismatch { key, message, help: help.into() });
     let shape = data.manifest().row_shape();
@@ -60,18 +57,23 @@ pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
             "set model.vocab_size to the vocabulary of the data",
         );
     }
-    let examples = data.split(Split::Train).len();
-    if examples < recipe.train.batch_size {
-        return mismatch(
-            "train.batch_size",
-            format!(
-                "a batch of {} rows from {examples} training examples in {folder}",
-                recipe.train.batch_size
-            ),
-            "lower train.batch_size, or build the data from more text",
-        );
-    }
+    check_batch(data.split(Split::Train).len(), recipe.train.batch_size, data.folder())?;
     Ok(data)
+}
+
+/// Refuses training data without a row, or with fewer than a batch has.
+pub(crate) fn check_batch(examples: usize, batch_size: usize, folder: &Path) -> Result<(), RecipeDataError> {
+    if examples >= batch_size.max(1) {
+        return Ok(());
+    }
+    Err(RecipeDataError::Mismatch {
+        key: "train.batch_size",
+        message: format!(
+            "a batch of {batch_size} rows from {examples} training examples in {}",
+            folder.display()
+        ),
+        help: "lower train.batch_size, or build the data from more text".into(),
+    })
 }
 
 /// Says so if the model has ids that the vocabulary of the data has not.

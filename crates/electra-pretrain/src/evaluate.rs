@@ -5,12 +5,16 @@ use burn::prelude::*;
 use electra_model::{Electra, Normalizer, Objective, Pass, Stage, on_workers};
 use electra_run::record::EvalRecord;
 
+use crate::data::RecipeDataError;
 use crate::heldout::HeldoutSample;
 use crate::loader::Loader;
 use crate::metrics::Tally;
 
 /// Evaluates `model`, which must be on a device without autodiff, on the held-out rows of `sample`,
 /// `rows_at_once` at a time, with what `stage` trains. `None` if there are no held-out rows.
+///
+/// # Errors
+/// A row of the data that is damaged.
 pub fn evaluate(
     model: &Electra,
     objective: &Objective,
@@ -19,17 +23,17 @@ pub fn evaluate(
     device: &Device,
     sample: HeldoutSample,
     rows_at_once: usize,
-) -> Option<EvalRecord> {
+) -> Result<Option<EvalRecord>, RecipeDataError> {
     let rows: Vec<usize> = (0..sample.len()).map(|place| sample.row(place)).collect();
     let mut tally = Tally::default();
     for rows in rows.chunks(rows_at_once) {
-        let batch = loader.heldout(rows);
+        let batch = loader.heldout(rows)?;
         // Sums, not means: batches differ in their number of slots and tokens.
         let output = on_workers(Pass::Evaluation, device, || {
             objective.forward_in(stage, model, &batch.to_device(device), Normalizer::SUMS, None)
         });
         tally.add(&batch, &output, Normalizer::SUMS);
     }
-    (!tally.is_empty())
-        .then(|| EvalRecord { heldout: Some(sample.measure()), ..tally.finish(objective.weights_in(stage)) })
+    Ok((!tally.is_empty())
+        .then(|| EvalRecord { heldout: Some(sample.measure()), ..tally.finish(objective.weights_in(stage)) }))
 }

@@ -19,8 +19,9 @@ pub fn log_frequencies(data: &DataSet, vocab_size: usize) -> Vec<f32> {
     let mut counts = vec![1u64; vocab_size];
     for i in 0..counted {
         for id in rows.get(evenly(i, counted, rows.len())).ids.iter() {
-            if !special.contains(id) {
-                counts[id as usize] += 1;
+            // A row with another id is damaged: it is refused once it is to be trained on.
+            if let Some(count) = counts.get_mut(id as usize).filter(|_| !special.contains(id)) {
+                *count += 1;
             }
         }
     }

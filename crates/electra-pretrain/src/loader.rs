@@ -12,7 +12,7 @@ use electra_text::{DataSet, Example, Split, Tokenizer};
 use rand::{Rng, RngExt};
 
 use crate::chance::Chance;
-use crate::data::RecipeDataError;
+use crate::data::{RecipeDataError, check_batch};
 use crate::frequency::log_frequencies;
 use crate::mask::{Masking, is_candidate};
 
@@ -47,12 +47,12 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Panics if the training split is empty.
-    ///
     /// # Errors
-    /// A tokenizer that cannot be read, where the masking needs its words.
+    /// A training split that holds no rows.
     pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
-        let order = Order::new(plan.seed, data.split(Split::Train).len());
+        let rows = data.split(Split::Train).len();
+        check_batch(rows, 1, data.folder())?;
+        let order = Order::new(plan.seed, rows);
         let tokenizer = &data.manifest().tokenizer;
         // Ids that no text has would give themselves away.
         let known = plan.vocab_size.min(tokenizer.vocab_size);
@@ -60,33 +60,39 @@ impl Loader {
         let chance =
             plan.objective.joint().and_then(|joint| Chance::of(joint, known, tokenizer.special, frequencies));
         let continues = match plan.masking {
-            Masking::WholeWord { .. } => continuations(&Tokenizer::load(data.tokenizer_folder())?),
+            Masking::WholeWord { .. } => continuations(data.tokenizer()),
             _ => Arc::default(),
         };
         Ok(Self { data, order, plan, chance, continues })
     }
 
     /// The micro-batches of a step.
-    pub fn at(&self, step: u64) -> Vec<BatchData> {
+    ///
+    /// # Errors
+    /// A row of the data that is damaged.
+    pub fn at(&self, step: u64) -> Result<Vec<BatchData>, RecipeDataError> {
         let (batch, micro) = (self.plan.batch_size as u64, self.plan.micro_batch_size as u64);
         (0..batch / micro).map(|m| self.rows(step * batch + m * micro)).collect()
     }
 
     /// Held-out rows by number, each always masked and sampled alike.
-    pub fn heldout(&self, rows: &[usize]) -> BatchData {
+    ///
+    /// # Errors
+    /// A row of the data that is damaged.
+    pub fn heldout(&self, rows: &[usize]) -> Result<BatchData, RecipeDataError> {
         let examples = self.data.split(Split::HeldOut);
         let mut batch = self.empty(rows.len());
         for &i in rows {
             let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
-            self.push(&mut batch, examples.get(i), &mut rng);
+            self.push(&mut batch, examples.get_checked(i)?, &mut rng);
             self.sample(&mut batch, &mut rng);
         }
-        batch
+        Ok(batch)
     }
 
     /// Epochs read when `step` steps are done.
     pub fn epochs(&self, step: u64) -> f64 {
-        self.order.epochs(step * self.plan.batch_size as u64)
+        self.order.epochs(step.saturating_mul(self.plan.batch_size as u64))
     }
 
     /// Number of held-out rows.
@@ -128,15 +134,15 @@ impl Loader {
         }
     }
 
-    fn rows(&self, position: u64) -> BatchData {
+    fn rows(&self, position: u64) -> Result<BatchData, RecipeDataError> {
         let examples = self.data.split(Split::Train);
         let mut batch = self.empty(self.plan.micro_batch_size);
         for place in position..position + self.plan.micro_batch_size as u64 {
-            let example = examples.get(self.order.index(place));
+            let example = examples.get_checked(self.order.index(place))?;
             self.push(&mut batch, example, &mut stream(self.plan.seed, Purpose::Mask, place));
             self.sample(&mut batch, &mut stream(self.plan.seed, Purpose::Sample, place));
         }
-        batch
+        Ok(batch)
     }
 }
 
@@ -149,7 +155,7 @@ fn continuations(tokenizer: &Tokenizer) -> Arc<[bool]> {
 
 /// Prepares batches ahead of the loop on a thread of its own.
 pub struct Prefetch {
-    batches: Receiver<Vec<BatchData>>,
+    batches: Receiver<Result<Vec<BatchData>, RecipeDataError>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -160,7 +166,9 @@ impl Prefetch {
         let (sender, batches) = sync_channel(2);
         let thread = std::thread::spawn(move || {
             for step in first_step..end_step {
-                if sender.send(loader.at(step)).is_err() {
+                let rows = loader.at(step);
+                let is_last = rows.is_err();
+                if sender.send(rows).is_err() || is_last {
                     break;
                 }
             }
@@ -170,8 +178,11 @@ impl Prefetch {
 
     /// The micro-batches of the next step.
     ///
-    /// Panics after the last one, or if the thread panicked.
-    pub fn next_step(&self) -> Vec<BatchData> {
+    /// Panics after the last one or an error, or if the thread panicked.
+    ///
+    /// # Errors
+    /// A row of the data that is damaged.
+    pub fn next_step(&self) -> Result<Vec<BatchData>, RecipeDataError> {
         self.batches.recv().expect("the loader has a batch for every step")
     }
 }

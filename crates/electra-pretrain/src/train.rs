@@ -300,7 +300,7 @@ impl<'a> Run<'a> {
             let is_logged = number.is_multiple_of(r.log.every_steps) || number == total;
             let mut tally = Tally::default();
             let begun = Instant::now();
-            let rows = batches.next_step();
+            let rows = batches.next_step()?;
             let waited = begun.elapsed();
             let snapshot = &mut self.snapshot;
             let step = optimizer_step(snapshot, &rows, r, self.device, is_logged.then_some(&mut tally))?;

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod error;
+mod merge;
 mod output;
 mod part;
 mod recipe;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use error::BuildError;
-pub use part::{PART_FILE, Part, PartManifest, merge};
+pub use merge::merge;
+pub use part::{PART_FILE, Part, PartManifest};
 
 use blocks::{BlockPacker, Blocks, PackedBlock};
 use electra_files::staged::NewFolder;
@@ -256,14 +258,14 @@ impl<'o> DataWriter<'o> {
     fn append(&mut self, block: &PackedBlock) -> Result<(), BuildError> {
         self.left_out += block.left_out;
         for split in Split::ALL {
-            self.append_rows(split, block.rows[split.index()].as_bytes(), &block.counts[split.index()])?;
+            self.append_rows(split, block.rows[split.index()].as_bytes())?;
+            self.counts[split.index()].add(&block.counts[split.index()]);
         }
         Ok(())
     }
 
-    fn append_rows(&mut self, split: Split, rows: &[u8], counts: &SplitCounts) -> Result<(), BuildError> {
+    fn append_rows(&mut self, split: Split, rows: &[u8]) -> Result<(), BuildError> {
         self.shards[split.index()].append(rows)?;
-        self.counts[split.index()].add(counts);
         Ok(())
     }
 
@@ -277,7 +279,7 @@ impl<'o> DataWriter<'o> {
         }
         save_tokenizer(tokenizer, self.output)?;
         let shape = RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size };
-        let mut manifest = Manifest {
+        let manifest = Manifest {
             format: MANIFEST_FORMAT,
             data_hash: String::new(),
             settings: self.settings,
@@ -290,8 +292,9 @@ impl<'o> DataWriter<'o> {
             heldout,
             rows_per_shard: shape.rows_per_shard(),
             shards,
-        };
-        manifest.data_hash = manifest.compute_data_hash();
+            seal: None,
+        }
+        .sealed();
         self.output.write(MANIFEST_FILE, manifest.to_json().as_bytes())?;
         Ok(manifest)
     }

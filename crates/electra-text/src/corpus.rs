@@ -8,6 +8,7 @@
 //!
 //! Each may be compressed: `.txt.gz`, `.jsonl.zst` and so on.
 
+mod bomb;
 mod compressed;
 mod error;
 mod files;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use compressed::Reading;
 pub use compressed::{Compression, Content};
 pub use error::CorpusError;
 pub use files::{FileKind, expand};
@@ -34,6 +36,9 @@ pub use skipped::Skipped;
 /// Longer documents are continued as a new document from here on, so that a file without a
 /// single blank line is read in bounded memory too.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
+
+/// The most bytes that [`read_content`] gives.
+pub const MAX_CONTENT_BYTES: u64 = 1 << 30;
 
 /// One document: paragraphs without white space around them, separated by `\n`; none is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +184,9 @@ impl DocumentReader {
 
     fn open(&self, path: PathBuf) -> Result<Documents, CorpusError> {
         let (kind, compression) = FileKind::of(&path)?;
-        let open = |path: &PathBuf| compressed::open_text(path, compression, self.progress.clone());
+        // Files of a corpus are hashed, and small ones read twice.
+        let open =
+            |path: &PathBuf| compressed::open_text(path, compression, Reading::Again, self.progress.clone());
         Ok(match kind {
             FileKind::Text => {
                 let lines =
@@ -229,9 +236,10 @@ impl Iterator for DocumentReader {
 /// of no concern.
 ///
 /// # Errors
-/// If it cannot be read, is not compressed as its name says, or is no text.
+/// If it cannot be read, is not compressed as its name says, is no text, or has more than
+/// [`MAX_CONTENT_BYTES`].
 pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
-    compressed::open_text(path, Compression::of(path).0, Arc::default())?.read_to_end()
+    open_content(path)?.read_to_end()
 }
 
 /// Opens one file of any length, uncompressed as it is read if its name ends in `.gz` or `.zst`;
@@ -240,19 +248,17 @@ pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
 /// # Errors
 /// If it cannot be opened, or begins as no text does.
 pub fn open_content(path: &Path) -> Result<Content, CorpusError> {
-    compressed::open_text(path, Compression::of(path).0, Arc::default())
+    compressed::open_text(path, Compression::of(path).0, Reading::Once, Arc::default())
 }
 
 /// Sizes on disk, summed.
 pub fn total_bytes(files: &[PathBuf]) -> Result<u64, CorpusError> {
-    files
-        .iter()
-        .map(|path| {
-            std::fs::metadata(path)
-                .map(|metadata| metadata.len())
-                .map_err(|source| CorpusError::Read { path: path.clone(), source })
-        })
-        .sum()
+    files.iter().try_fold(0u64, |sum, path| {
+        let metadata = std::fs::metadata(path);
+        let metadata = metadata.map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+        // Files with holes may be larger than any disk.
+        Ok(sum.saturating_add(metadata.len()))
+    })
 }
 
 /// Gathers paragraphs and hands out documents, none of them empty or much longer than

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::wordpiece::TokenizerError;
+
 /// An error about a folder of shards: each names the file, what was found and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,6 +24,9 @@ pub enum DataError {
         /// Why.
         source: std::io::Error,
     },
+    /// The tokenizer beside the shards cannot be used.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// The folder holds no manifest.
     #[error(
         "{folder} holds no manifest.json, so it is not a finished data folder; `electra data build` makes one"

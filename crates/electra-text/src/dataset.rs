@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::data_error::DataError;
-use crate::manifest::Manifest;
-use crate::shard::{Example, Shard, Split};
+use crate::manifest::{MANIFEST_FILE, Manifest, TOKENIZER_FOLDER};
+use crate::pack::PackMode;
+use crate::shard::{Example, RowCounts, Shard, Split};
+use crate::vocab::SpecialIds;
+use crate::wordpiece::Tokenizer;
 
 /// An open data folder. Cheap to open (headers and lengths are checked, contents are mapped),
 /// shared freely between threads.
@@ -12,6 +15,7 @@ use crate::shard::{Example, Shard, Split};
 pub struct DataSet {
     folder: PathBuf,
     manifest: Manifest,
+    tokenizer: Tokenizer,
     train: Examples,
     heldout: Examples,
 }
@@ -19,14 +23,23 @@ pub struct DataSet {
 impl DataSet {
     /// Opens the folder that `electra data build` or `electra data merge` wrote.
     ///
-    /// Checks the manifest against itself, and every shard's header and length against the
-    /// manifest. [`DataSet::verify_shards`] checks the contents too.
+    /// Checks the manifest against itself, the tokenizer and every shard's header and length against
+    /// the manifest. [`DataSet::verify_shards`] checks the contents too.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         let folder = folder.as_ref();
         let manifest = Manifest::read(folder)?;
+        let tokenizer = Tokenizer::load_saved(&folder.join(TOKENIZER_FOLDER))?;
+        let (found, expected) = (tokenizer.hash().to_hex().to_string(), &manifest.tokenizer.hash);
+        if found != *expected {
+            let (folder, expected) = (folder.to_owned(), expected.clone());
+            return Err(DataError::OtherTokenizer { folder, found, expected });
+        }
+        let path = folder.join(MANIFEST_FILE);
+        let damaged = |what| DataError::ManifestDamaged { path, what };
+        manifest.tokenizer.check_against(&tokenizer).map_err(damaged)?;
         let train = Examples::open(folder, &manifest, Split::Train)?;
         let heldout = Examples::open(folder, &manifest, Split::HeldOut)?;
-        Ok(DataSet { folder: folder.to_owned(), manifest, train, heldout })
+        Ok(DataSet { folder: folder.to_owned(), manifest, tokenizer, train, heldout })
     }
 
     /// What the folder says about itself.
@@ -41,7 +54,12 @@ impl DataSet {
 
     /// Folder of the tokenizer that made the ids.
     pub fn tokenizer_folder(&self) -> PathBuf {
-        self.folder.join(crate::manifest::TOKENIZER_FOLDER)
+        self.folder.join(TOKENIZER_FOLDER)
+    }
+
+    /// The tokenizer that made the ids.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
     }
 
     /// The examples of one split.
@@ -53,7 +71,7 @@ impl DataSet {
     }
 
     /// Refuses a tokenizer other than the one the shards were built with.
-    pub fn check_tokenizer(&self, tokenizer: &crate::wordpiece::Tokenizer) -> Result<(), DataError> {
+    pub fn check_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), DataError> {
         self.check_tokenizer_hash(&tokenizer.hash().to_hex())
     }
 
@@ -70,18 +88,41 @@ impl DataSet {
         })
     }
 
-    /// Recomputes the hash of every shard and looks at every row; `progress` is told the bytes
-    /// done after each shard.
+    /// Recomputes the hash of every shard, looks at every row and counts what they hold; `progress`
+    /// is told the bytes done after each shard.
     pub fn verify_shards(&self, mut progress: impl FnMut(u64)) -> Result<(), DataError> {
         let mut done = 0;
         for split in Split::ALL {
+            let mut counts = RowCounts::default();
             for (shard, record) in self.split(split).shards.iter().zip(self.manifest.shards(split)) {
-                shard.verify(record)?;
+                counts.add(shard.verify(record, self.manifest.tokenizer.special)?);
                 done += record.bytes;
                 progress(done);
             }
+            self.check_counts(split, counts)?;
         }
         Ok(())
+    }
+
+    /// Refuses counts of the manifest that its rows do not have.
+    fn check_counts(&self, split: Split, found: RowCounts) -> Result<(), DataError> {
+        let said = self.manifest.counts(split);
+        let counts = [
+            ("tokens of text", said.text_tokens, found.text_tokens),
+            ("unknown tokens", said.unknown, found.unknown),
+        ];
+        // One rule keeps every token, the other loses some.
+        let agrees = |said: u64, found: u64| match self.manifest.settings.pack.mode {
+            PackMode::Carry => said == found,
+            PackMode::Google => said >= found,
+        };
+        match counts.into_iter().find(|(_, said, found)| !agrees(*said, *found)) {
+            None => Ok(()),
+            Some((what, said, found)) => Err(DataError::ManifestDamaged {
+                path: self.folder.join(MANIFEST_FILE),
+                what: format!("it counts {said} {what} in the {} split, its rows hold {found}", split.name()),
+            }),
+        }
     }
 }
 
@@ -91,40 +132,19 @@ pub struct Examples {
     shards: Vec<Shard>,
     rows_per_shard: u64,
     len: u64,
+    special: SpecialIds,
 }
 
 impl Examples {
     fn open(folder: &Path, manifest: &Manifest, split: Split) -> Result<Self, DataError> {
-        let shape = manifest.row_shape();
-        let records: Vec<_> = manifest.shards(split).collect();
-        let rows_per_shard = manifest.rows_per_shard;
-        let contradiction = |what: String| DataError::ManifestDamaged {
-            path: folder.join(crate::manifest::MANIFEST_FILE),
-            what,
-        };
-        for (index, record) in records.iter().enumerate() {
-            let is_last = index + 1 == records.len();
-            let full = record.examples == rows_per_shard;
-            if !(full || is_last && (1..rows_per_shard).contains(&record.examples)) {
-                return Err(contradiction(format!(
-                    "{} holds {} rows where shards hold {rows_per_shard}",
-                    record.file, record.examples
-                )));
-            }
-        }
-        let len = records.iter().map(|record| record.examples).sum();
-        let expected = manifest.counts(split).examples;
-        if len != expected {
-            return Err(contradiction(format!(
-                "it counts {expected} {} examples, its shards hold {len}",
-                split.name()
-            )));
-        }
-        let shards = records
-            .iter()
-            .map(|record| Shard::open(folder, record, shape, &manifest.tokenizer.hash))
+        let (shape, tokenizer) = (manifest.row_shape(), &manifest.tokenizer);
+        let shards = manifest
+            .shards(split)
+            .zip(0..)
+            .map(|(record, index)| Shard::open(folder, record, index, shape, &tokenizer.hash))
             .collect::<Result<_, _>>()?;
-        Ok(Examples { shards, rows_per_shard, len })
+        let (rows_per_shard, len) = (manifest.rows_per_shard, manifest.counts(split).examples);
+        Ok(Examples { shards, rows_per_shard, len, special: tokenizer.special })
     }
 
     /// Number of examples.
@@ -138,10 +158,23 @@ impl Examples {
     }
 
     /// The example numbered `index`, borrowed from its shard; panics past the end.
+    ///
+    /// Of a damaged row it has some length that fits, and any ids: for who reads them as they are.
     pub fn get(&self, index: usize) -> Example<'_> {
+        let (shard, row) = self.place(index);
+        shard.get(row)
+    }
+
+    /// The same, where a row that no builder writes is an error: for who looks its ids up in tables.
+    pub fn get_checked(&self, index: usize) -> Result<Example<'_>, DataError> {
+        let (shard, row) = self.place(index);
+        shard.get_checked(row, self.special)
+    }
+
+    fn place(&self, index: usize) -> (&Shard, u64) {
         let index = index as u64;
         assert!(index < self.len, "example {index} asked of a split that holds {}", self.len);
-        self.shards[(index / self.rows_per_shard) as usize].get(index % self.rows_per_shard)
+        (&self.shards[(index / self.rows_per_shard) as usize], index % self.rows_per_shard)
     }
 
     /// All examples in order.

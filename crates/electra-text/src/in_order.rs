@@ -6,6 +6,9 @@ use std::thread;
 
 use crossbeam_channel::bounded;
 
+/// The most threads that are started.
+pub const MAX_THREADS: usize = 4096;
+
 /// Threads to use when the user names no number: all that the machine has.
 pub fn available_threads() -> usize {
     thread::available_parallelism().map_or(1, |threads| threads.get())
@@ -29,7 +32,7 @@ where
     E: Send,
     W: FnMut(T) -> R,
 {
-    let threads = threads.max(1);
+    let threads = threads.clamp(1, MAX_THREADS);
     let under_way = threads + 2;
     let (permit_sender, permits) = bounded::<()>(under_way);
     let (work_sender, work) = bounded::<(usize, T)>(under_way);
@@ -40,9 +43,9 @@ where
         permit_sender.send(()).expect("the receiver is alive");
     }
     thread::scope(|scope| {
-        for _ in 0..threads {
+        for started in 0..threads {
             let (work, result_sender, make_worker) = (work.clone(), result_sender.clone(), &make_worker);
-            scope.spawn(move || {
+            let spawned = thread::Builder::new().spawn_scoped(scope, move || {
                 let mut worker = make_worker();
                 for (index, item) in work {
                     let result = catch_unwind(AssertUnwindSafe(|| worker(item)));
@@ -51,6 +54,12 @@ where
                     }
                 }
             });
+            match spawned {
+                Ok(_) => {}
+                // No more threads are to be had: the others will do, the result is the same.
+                Err(_) if started > 0 => break,
+                Err(error) => panic!("not a single thread can be started: {error}"),
+            }
         }
         drop(work);
         scope.spawn(move || {

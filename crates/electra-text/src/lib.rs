@@ -21,6 +21,7 @@ pub mod heldout;
 pub mod in_order;
 pub mod inspect;
 pub mod manifest;
+mod once;
 pub mod pack;
 pub mod shard;
 pub mod verify;

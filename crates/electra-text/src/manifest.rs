@@ -3,6 +3,8 @@
 //! Nothing in it depends on the machine, the time or the number of threads, so building the same
 //! data twice gives the same bytes.
 
+mod agreement;
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,12 +12,18 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::Skipped;
 use crate::coverage::Coverage;
 use crate::data_error::DataError;
+use crate::once;
 use crate::pack::PackSettings;
 use crate::shard::{RowShape, ShardRecord, Split};
 use crate::vocab::SpecialIds;
 
-/// The format written here and the newest that can be read.
-pub const MANIFEST_FORMAT: u32 = 1;
+pub(crate) use agreement::check_read;
+
+/// The format written here and the newest that can be read. Format 1 has no [`Manifest::seal`].
+pub const MANIFEST_FORMAT: u32 = 2;
+
+/// The most bytes that a manifest may have: one of a part names every block of its corpus.
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 /// File name of the manifest inside a data folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -27,7 +35,7 @@ pub const TOKENIZER_FOLDER: &str = "tokenizer";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Layout of this file and of the shards, [`MANIFEST_FORMAT`].
+    /// Layout of this file, [`MANIFEST_FORMAT`].
     pub format: u32,
     /// Identity of the content: see [`Manifest::data_hash`].
     pub data_hash: String,
@@ -54,6 +62,25 @@ pub struct Manifest {
     pub rows_per_shard: u64,
     /// The shards, those of the training split first.
     pub shards: Vec<ShardRecord>,
+    /// Hash of everything above, so that damage to any of it is noticed. Format 1 lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
+}
+
+/// Hash of a manifest that has no seal yet.
+pub(crate) fn seal_of(unsealed: &impl Serialize) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("electra data manifest 2");
+    serde_json::to_writer(&mut hasher, unsealed).expect("a manifest is plain data, and a hash takes it");
+    hasher.finalize().to_hex().to_string()
+}
+
+/// What is wrong with the seal of a manifest of this format.
+pub(crate) fn check_seal(format: u32, seal: Option<&String>, expected: &str) -> Result<(), String> {
+    match seal {
+        Some(seal) if seal != expected => Err(format!("its seal is {seal}, its content gives {expected}")),
+        None if format > 1 => Err("its seal is missing".into()),
+        _ => Ok(()),
+    }
 }
 
 /// Settings that decide which rows come out of a corpus.
@@ -176,7 +203,7 @@ impl Manifest {
     /// Reads `manifest.json` of a data folder.
     pub fn read(folder: &Path) -> Result<Self, DataError> {
         let path = folder.join(MANIFEST_FILE);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match once::read_regular(&path, MAX_MANIFEST_BYTES).and_then(once::utf8) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(DataError::NoManifest { folder: folder.to_owned() });
             }
@@ -188,6 +215,9 @@ impl Manifest {
         }
         let damaged = |what: String| DataError::ManifestDamaged { path: path.clone(), what };
         let Format { format } = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if format == 0 {
+            return Err(damaged("its format is 0, expected at least 1".into()));
+        }
         if format > MANIFEST_FORMAT {
             let supported = MANIFEST_FORMAT;
             return Err(DataError::ManifestVersion { path, found: format, supported });
@@ -200,7 +230,20 @@ impl Manifest {
                 manifest.data_hash
             )));
         }
+        check_seal(format, manifest.seal.as_ref(), &manifest.expected_seal()).map_err(damaged)?;
+        manifest.check().map_err(damaged)?;
         Ok(manifest)
+    }
+
+    /// The same with the hashes that its content gives.
+    pub fn sealed(mut self) -> Self {
+        self.data_hash = self.compute_data_hash();
+        self.seal = Some(self.expected_seal());
+        self
+    }
+
+    fn expected_seal(&self) -> String {
+        seal_of(&Manifest { seal: None, ..self.clone() })
     }
 
     /// The file's text.
@@ -242,7 +285,8 @@ impl Manifest {
             hasher.update(text.as_bytes());
             hasher.update(b"\n");
         };
-        line(format!("format {}", self.format));
+        // Of the shards: what this file looks like does not enter.
+        line("format 1".into());
         line(format!("seq_len {}", self.settings.pack.seq_len));
         line(format!("tokenizer {}", self.tokenizer.hash));
         for shard in &self.shards {

@@ -15,13 +15,14 @@ mod reader;
 mod row;
 mod writer;
 
-use std::fs::File;
 use std::path::Path;
 
 use bytemuck::{Pod, Zeroable};
+use electra_files::regular;
 use serde::{Deserialize, Serialize};
 
 pub use reader::Shard;
+pub(crate) use row::RowCounts;
 pub use row::{Example, IdSlice, Ids, Rows};
 pub use writer::ShardWriter;
 
@@ -111,6 +112,19 @@ impl RowShape {
         ROW_PREFIX_BYTES + self.seq_len * self.id_width().bytes()
     }
 
+    /// Bytes of a shard of so many rows; none if there is no such number.
+    pub fn shard_bytes(self, examples: u64) -> Option<u64> {
+        examples.checked_mul(self.row_bytes() as u64)?.checked_add(HEADER_BYTES as u64)
+    }
+
+    /// More ids in use than so many rows have room for.
+    pub(crate) fn check_tokens(self, tokens: u64, examples: u64) -> Result<(), String> {
+        match examples.checked_mul(self.seq_len as u64) {
+            Some(places) if tokens <= places => Ok(()),
+            _ => Err(format!("{tokens} tokens in {examples} rows of {}", self.seq_len)),
+        }
+    }
+
     /// Rows in every shard but the last: as many as fit in 64 MiB.
     pub fn rows_per_shard(self) -> u64 {
         ((64 << 20) / self.row_bytes() as u64).max(1)
@@ -174,7 +188,7 @@ pub fn shard_file_name(split: Split, index: u32) -> String {
 
 /// blake3 of a file's content.
 pub fn hash_file(path: &Path) -> Result<blake3::Hash, DataError> {
-    let file = File::open(path).map_err(DataError::reading(path))?;
+    let file = regular::open(path).map_err(DataError::reading(path))?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file).map_err(DataError::reading(path))?;
     Ok(hasher.finalize())

@@ -5,8 +5,16 @@ use std::path::{Path, PathBuf};
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::once;
+
 /// The five special tokens of BERT, in the order in which a new vocabulary numbers them.
 pub const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/// The most pieces that a vocabulary may have: the largest of BERT's kind has half a million.
+pub const MAX_VOCAB_SIZE: usize = 1 << 20;
+
+/// The most bytes that the file of a vocabulary or a tokenizer may have.
+pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Marks a piece that continues a word.
 pub const CONTINUATION: &str = "##";
@@ -70,6 +78,27 @@ pub enum VocabularyError {
         /// The file.
         path: PathBuf,
     },
+    /// More pieces than a vocabulary has.
+    #[error("{path} has {pieces} pieces, expected at most {MAX_VOCAB_SIZE}; copy the file again")]
+    TooLarge {
+        /// Where the vocabulary came from.
+        path: PathBuf,
+        /// Number of pieces.
+        pieces: usize,
+    },
+    /// Many ids without a piece, and a last piece that is long.
+    #[error(
+        "{path} has {holes} ids without a piece and a last piece of {bytes} bytes, which stands for them in a \
+         vocab.txt; copy the file again"
+    )]
+    Unwritable {
+        /// Where the vocabulary came from.
+        path: PathBuf,
+        /// Ids without a piece.
+        holes: usize,
+        /// Length of the last piece.
+        bytes: usize,
+    },
     /// Two pieces with one id.
     #[error("{path} gives the pieces {first:?} and {second:?} the same id {id}; copy the file again")]
     Shared {
@@ -115,8 +144,10 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// A vocabulary of these pieces; `path` is named in errors.
     pub fn new(mut pieces: Vec<String>, path: &Path) -> Result<Self, VocabularyError> {
+        check_size(pieces.len(), path)?;
         let ids: AHashMap<String, u32> = pieces.iter().cloned().zip(0u32..).collect();
         let last = pieces.last().cloned().unwrap_or_default();
+        check_holes(pieces.len() - ids.len(), &last, path)?;
         for (piece, id) in pieces.iter_mut().zip(0u32..) {
             if ids[piece] != id {
                 piece.clone_from(&last);
@@ -134,13 +165,20 @@ impl Vocabulary {
 
     /// Reads a `vocab.txt`: one piece a line, its line number its id.
     pub fn read(path: &Path) -> Result<Self, VocabularyError> {
-        let text = std::fs::read_to_string(path)
+        let text = once::read(path, MAX_FILE_BYTES)
+            .and_then(once::utf8)
             .map_err(|source| VocabularyError::Read { path: path.to_owned(), source })?;
+        Vocabulary::of_text(&text, path)
+    }
+
+    /// The vocabulary whose `vocab.txt` has this text; `path` is named in errors.
+    pub(crate) fn of_text(text: &str, path: &Path) -> Result<Self, VocabularyError> {
         if text.starts_with('\u{feff}') {
             return Err(VocabularyError::ByteOrderMark { path: path.to_owned() });
         }
         // White space at the end of a line is no part of a piece, as in BERT's own reader: of a line
         // of nothing else remains an empty piece, which no word has, and its id.
+        check_size(text.lines().count(), path)?;
         let pieces = text.lines().map(|line| line.trim_end().to_owned()).collect();
         Vocabulary::new(pieces, path)
     }
@@ -160,6 +198,8 @@ impl Vocabulary {
         if largest as usize > 2 * pairs.len() {
             return Err(VocabularyError::Sparse { path: path.to_owned(), id: largest, pieces: pairs.len() });
         }
+        check_size(largest as usize + 1, path)?;
+        check_holes((largest as usize + 1).saturating_sub(pairs.len()), &last, path)?;
         let mut pieces = Vec::with_capacity(largest as usize + 1);
         for (id, piece) in pairs {
             pieces.resize(id as usize, last.clone());
@@ -220,6 +260,22 @@ impl Vocabulary {
         let in_brackets = |piece: &str| piece.starts_with('[') && piece.ends_with(']');
         let is_cased = |piece: &&String| !in_brackets(piece) && piece.chars().any(|c| c.is_uppercase());
         self.pieces.iter().filter(is_cased).count() * 100 > self.pieces.len()
+    }
+}
+
+fn check_size(pieces: usize, path: &Path) -> Result<(), VocabularyError> {
+    match pieces <= MAX_VOCAB_SIZE {
+        true => Ok(()),
+        false => Err(VocabularyError::TooLarge { path: path.to_owned(), pieces }),
+    }
+}
+
+/// Refuses to put `last` in the place of so many ids that no file would hold it.
+fn check_holes(holes: usize, last: &str, path: &Path) -> Result<(), VocabularyError> {
+    let bytes = last.len();
+    match holes.checked_mul(bytes) {
+        Some(sum) if sum as u64 <= MAX_FILE_BYTES => Ok(()),
+        _ => Err(VocabularyError::Unwritable { path: path.to_owned(), holes, bytes }),
     }
 }
 

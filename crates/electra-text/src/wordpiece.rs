@@ -7,6 +7,7 @@ mod encoding;
 mod files;
 mod folder;
 mod library_file;
+mod saved;
 mod text_encoder;
 mod train;
 
@@ -36,6 +37,10 @@ pub struct Tokenizer {
     settings: Settings,
     library: Library,
 }
+
+/// The longest word that can be asked to be looked up: the time that takes grows with the third power
+/// of its length.
+pub const MAX_WORD_CHARS: usize = 10_000;
 
 /// How text is normalised before words are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +87,16 @@ impl Settings {
     }
 }
 
+/// Why a token cannot be added.
+#[derive(Debug)]
+enum CannotAdd {
+    /// It gets the id of a piece, as happens where the vocabulary repeats pieces: the library counts
+    /// those that differ.
+    Taken { token: String, id: u32 },
+    /// They cannot be told apart in a text, as where two of them are the same once normalised.
+    Unsearchable { what: String },
+}
+
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokenizer")
@@ -102,13 +117,12 @@ impl Tokenizer {
     /// words. Those that are no pieces get the next ids.
     ///
     /// # Errors
-    /// A token that gets the id of a piece, as happens where the vocabulary repeats pieces: the
-    /// library counts those that differ.
+    /// A token that cannot be added.
     fn with_added(
         vocabulary: Vocabulary,
         settings: Settings,
         added: Vec<AddedToken>,
-    ) -> Result<Self, (String, u32)> {
+    ) -> Result<Self, CannotAdd> {
         let ids: ahash::AHashMap<String, u32> = vocabulary.pieces().iter().cloned().zip(0u32..).collect();
         let model = WordPiece::builder()
             .vocab(ids)
@@ -128,12 +142,13 @@ impl Tokenizer {
                 ("[CLS]".into(), special.cls),
             )))
             .with_decoder(Some(WordPieceDecoder::new(CONTINUATION.into(), true)));
-        library.add_tokens(added).expect("BERT's normaliser takes every text");
+        let added = library.add_tokens(added);
+        added.map_err(|error| CannotAdd::Unsearchable { what: error.to_string() })?;
         let mut tokenizer = Tokenizer { vocabulary, settings, library };
         let pieces = tokenizer.vocabulary.pieces().len() as u32;
         let behind = |(id, token): (u32, AddedToken)| match tokenizer.vocabulary.id(&token.content) {
             Some(_) => None,
-            None if id < pieces => Some(Err((token.content, id))),
+            None if id < pieces => Some(Err(CannotAdd::Taken { token: token.content, id })),
             None => Some(Ok(token.content)),
         };
         let new = tokenizer.added_tokens().into_iter().filter_map(behind).collect::<Result<_, _>>()?;
@@ -191,6 +206,10 @@ impl Tokenizer {
             format!("{lowercase} {strip_accents} {clean_text} {split_cjk} {max_word_chars}\n").as_bytes(),
         );
         hasher.update(self.vocabulary.to_text().as_bytes());
+        // The text above divides pieces by line breaks.
+        if self.vocabulary.pieces().iter().any(|piece| piece.contains('\n')) {
+            hasher.update(format!("{:?}\n", self.vocabulary.pieces()).as_bytes());
+        }
         if self.has_added_tokens() {
             hasher.update(format!("{:?}\n", self.added_tokens()).as_bytes());
         }

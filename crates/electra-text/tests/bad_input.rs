@@ -282,11 +282,14 @@ fn a_manifest_that_is_missing_damaged_or_newer_is_refused() {
         std::fs::write(&path, changed).unwrap();
         DataSet::open(&data).map(drop).unwrap_err()
     };
-    assert!(matches!(opened("\"format\": 1", "\"format\": 2"), DataError::ManifestVersion { found: 2, .. }));
+    assert!(matches!(opened("\"format\": 2", "\"format\": 3"), DataError::ManifestVersion { found: 3, .. }));
     assert!(matches!(opened("\"seq_len\": 32", "\"seq_len\": 33"), DataError::ManifestDamaged { .. }));
     assert!(matches!(opened("\"train\"", "\"trian\""), DataError::ManifestDamaged { .. }));
     assert!(matches!(opened("}", ""), DataError::ManifestDamaged { .. }));
-    assert!(matches!(opened("\"vocab_size\": 611", "\"vocab_size\": 612"), DataError::ShardMismatch { .. }));
+    assert!(matches!(
+        opened("\"vocab_size\": 611", "\"vocab_size\": 612"),
+        DataError::ManifestDamaged { .. }
+    ));
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(DataSet::open(&data), Err(DataError::NoManifest { .. })));
 }

@@ -554,7 +554,10 @@ fn data_that_was_built_before_held_out_documents_were_left_out_is_not_taken_for_
     let text = std::fs::read_to_string(&path).unwrap();
     let named = ",\n      \"left_out_of_training\": true";
     assert!(text.contains(named), "{text}");
-    std::fs::write(&path, text.replace(named, "")).unwrap();
+    let older = text.replace(named, "");
+    let manifest: Manifest = serde_json::from_str(&older).unwrap();
+    std::fs::write(&path, manifest.sealed().to_json()).unwrap();
+    DataSet::open(&request.out).unwrap();
     assert!(matches!(build(&request, |_| {}), Err(BuildError::OutputOccupied { .. })));
 }
 
@@ -664,6 +667,8 @@ fn a_folder_of_an_older_program_opens_and_counts_no_characters() {
     for split in ["train", "heldout"] {
         value[split].as_object_mut().unwrap().remove("coverage").unwrap();
     }
+    value.as_object_mut().unwrap().remove("seal").unwrap();
+    value["format"] = 1.into();
     std::fs::write(&path, value.to_string()).unwrap();
     let data = DataSet::open(&request.out).unwrap();
     assert_eq!(data.manifest().data_hash(), manifest.data_hash());

@@ -2,8 +2,10 @@
 
 pub(super) mod concerns;
 mod inspect;
+mod merge;
 pub(super) mod meter;
 mod tokenizer;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use electra_files::shown::shell_word;
 use electra_text::build::{self, BLOCK_BYTES, BuildProgress, BuildRequest, Built, HeldOut, Part};
 use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions, Skipped};
-use electra_text::in_order::available_threads;
+use electra_text::in_order::{MAX_THREADS, available_threads};
 use electra_text::manifest::{Manifest, SplitCounts};
 use electra_text::pack::{PackMode, PackSettings};
 use electra_text::shard::Split;
@@ -32,11 +34,11 @@ pub enum DataCommand {
     /// Build shards of token ids from text
     Build(BuildCommand),
     /// Join parts built with `data build --part i/n`; byte-identical to one build
-    Merge(MergeCommand),
+    Merge(merge::MergeCommand),
     /// Show statistics and examples of a data folder
     Inspect(inspect::InspectCommand),
-    /// Recompute every hash of a data folder
-    Verify(VerifyCommand),
+    /// Recompute every hash and every count of a data folder
+    Verify(verify::VerifyCommand),
 }
 
 /// Runs one of the data commands.
@@ -235,7 +237,7 @@ impl BuildCommand {
             tokenizer: self.tokenizer()?,
             pack: PackSettings { mode, seq_len: self.seq_len, seed: self.seed },
             block_bytes: BLOCK_BYTES,
-            threads: self.threads.unwrap_or_else(available_threads),
+            threads: threads(self.threads)?,
             out: self.out.clone(),
             force: self.force,
         })
@@ -262,76 +264,6 @@ impl BuildCommand {
         }
         let settings = Settings { strip_accents: false, ..settings };
         Ok(Tokenizer::new(tokenizer.vocabulary().clone(), settings))
-    }
-}
-
-/// Join parts built with `data build --part i/n`
-#[derive(Args)]
-#[command(after_help = "Example:
-  electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus")]
-pub struct MergeCommand {
-    /// The folders of all parts, in any order
-    #[arg(required = true, value_name = "PARTS")]
-    parts: Vec<PathBuf>,
-    /// Data folder to write
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace other data in --out
-    #[arg(long)]
-    force: bool,
-    /// Print the manifest as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl MergeCommand {
-    fn run(self) -> miette::Result<()> {
-        let start = Instant::now();
-        named_in_json(self.json, &self.out)?;
-        let mut meter = Meter::new("joining blocks");
-        let built = build::merge(&self.parts, &self.out, self.force, |done, blocks| {
-            meter.show(done, blocks, || format!("block {done} of {blocks}"));
-        })
-        .map_err(report)?;
-        meter.finish();
-        tell_data(&built, &self.out, start, self.json)
-    }
-}
-
-/// Recompute every hash of a data folder
-#[derive(Args)]
-#[command(after_help = "Example:
-  electra data verify data/corpus")]
-pub struct VerifyCommand {
-    /// The data folder
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl VerifyCommand {
-    fn run(self) -> miette::Result<()> {
-        let mut meter = Meter::new("hashing");
-        let verified = electra_text::verify::verify(&self.folder, |done, bytes| {
-            meter.show(done, bytes, || format!("{} of {}", megabytes(done), megabytes(bytes)));
-        })
-        .map_err(report)?;
-        meter.finish();
-        if self.json {
-            return print_json(&verified);
-        }
-        println!(
-            "{} is intact: {} examples in {} shards, {}",
-            self.folder.display(),
-            count(verified.examples),
-            verified.shards,
-            megabytes(verified.bytes)
-        );
-        println!("  data       {}", verified.data_hash);
-        println!("  tokenizer  {}", verified.tokenizer_hash);
-        Ok(())
     }
 }
 
@@ -409,6 +341,19 @@ fn before<M>(built: &Built<M>) -> &'static str {
         " was there already, built from the same files with the same settings"
     } else {
         ""
+    }
+}
+
+/// The number of threads that was asked for, or all.
+fn threads(asked: Option<usize>) -> miette::Result<usize> {
+    match asked {
+        None => Ok(available_threads()),
+        Some(threads) if (1..=MAX_THREADS).contains(&threads) => Ok(threads),
+        Some(threads) => {
+            let help =
+                format!("give at least 1 and at most {MAX_THREADS}; more than there are cores are slower");
+            Err(advice(format!("--threads {threads}"), &help))
+        }
     }
 }
 

@@ -118,7 +118,7 @@ impl Run<'_> {
         let model = self.snapshot.model().valid();
         let device = self.device.clone().inner();
         let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
-        let found = evaluate(&model, &r.objective, stage, &self.loader, &device, self.heldout, rows);
+        let found = evaluate(&model, &r.objective, stage, &self.loader, &device, self.heldout, rows)?;
         let Some(mut record) = found else {
             return self.note("there are no held-out examples: nothing was evaluated");
         };

@@ -84,16 +84,16 @@ pub fn loader_of(recipe: &Recipe, data: &Arc<DataSet>) -> Loader {
 fn a_batch_is_a_function_of_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
-    let steps: Vec<Vec<BatchData>> = (0..6).map(|step| loader(&data, 8, 4).at(step)).collect();
+    let steps: Vec<Vec<BatchData>> = (0..6).map(|step| loader(&data, 8, 4).at(step).unwrap()).collect();
     assert!(steps[0] != steps[1]);
 
     let used = loader(&data, 8, 4);
     for step in [5, 0, 3, 3] {
-        assert!(used.at(step) == steps[step as usize], "step {step}");
+        assert!(used.at(step).unwrap() == steps[step as usize], "step {step}");
     }
     let ahead = Prefetch::start(used, 3, 6);
     for expected in &steps[3..] {
-        assert!(ahead.next_step() == *expected, "a step was prepared otherwise ahead");
+        assert!(ahead.next_step().unwrap() == *expected, "a step was prepared otherwise ahead");
     }
 }
 
@@ -102,8 +102,8 @@ fn micro_batches_are_the_rows_of_the_batch_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     for step in 0..3 {
-        let whole = loader(&data, 8, 8).at(step);
-        let parts = loader(&data, 8, 2).at(step);
+        let whole = loader(&data, 8, 8).at(step).unwrap();
+        let parts = loader(&data, 8, 2).at(step).unwrap();
         assert_eq!((whole.len(), parts.len()), (1, 4));
         for (m, part) in parts.iter().enumerate() {
             assert_eq!(*part, tiny::rows(&whole[0], 2 * m, 2));
@@ -120,7 +120,7 @@ fn every_epoch_reads_every_row_once_with_other_masks() {
     let loader = loader(&data, 1, 1);
     let epoch = |number: usize| -> Vec<BatchData> {
         let mut rows: Vec<_> =
-            (0..rows).flat_map(|place| loader.at((number * rows + place) as u64)).collect();
+            (0..rows).flat_map(|place| loader.at((number * rows + place) as u64).unwrap()).collect();
         rows.sort_by(|a, b| a.ids.cmp(&b.ids));
         rows
     };
@@ -154,7 +154,7 @@ fn evaluation_is_the_same_every_time_and_for_any_number_of_rows_at_once() {
     let objective = recipe(0.0).objective;
     let evaluate = |most, at_once| {
         let sample = HeldoutSample::new(HeldoutRows::Spread, rows, most);
-        evaluate(&model, &objective, Stage::Joint, &loader, &device, sample, at_once).unwrap()
+        evaluate(&model, &objective, Stage::Joint, &loader, &device, sample, at_once).unwrap().unwrap()
     };
 
     let all = evaluate(1000, 1000);
@@ -186,6 +186,7 @@ fn evaluation_without_held_out_rows_is_none() {
     let none = HeldoutSample::new(HeldoutRows::Spread, 0, 4);
     assert!(
         evaluate(&model, &recipe(0.0).objective, Stage::Joint, &loader(&data, 4, 4), &device, none, 4)
+            .unwrap()
             .is_none()
     );
 }
@@ -246,7 +247,7 @@ fn whole_words_are_masked_by_the_pieces_of_the_vocabulary() {
     let data = data_of(folder.path(), letters);
     let mut recipe = recipe(0.0);
     recipe.masking = Masking::WholeWord { probability: 0.15 };
-    let batch = loader_of(&recipe, &data).at(0).remove(0);
+    let batch = loader_of(&recipe, &data).at(0).unwrap().remove(0);
     let slots = batch.slots;
     let continues = |id: i32| (5 + 26..5 + 52).contains(&id);
     let mut words = 0;
@@ -269,11 +270,11 @@ fn samples_of_chance_come_with_the_batch_and_are_functions_of_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let mut recipe = recipe(0.0);
-    assert!(loader_of(&recipe, &data).at(0)[0].proposals.is_empty());
+    assert!(loader_of(&recipe, &data).at(0).unwrap()[0].proposals.is_empty());
     let mut drawn = |proposals, disallow_correct, step| {
         let joint = recipe.objective.joint_mut().unwrap();
         (joint.proposals, joint.disallow_correct) = (proposals, disallow_correct);
-        loader_of(&recipe, &data).at(step).remove(0)
+        loader_of(&recipe, &data).at(step).unwrap().remove(0)
     };
     for proposals in [Proposals::Uniform, Proposals::Unigram] {
         let batch = drawn(proposals, false, 2);
@@ -298,7 +299,7 @@ fn evaluation_reads_rows_of_all_held_out_data_and_says_which() {
     let objective = recipe(0.0).objective;
     let of = |choice, most| {
         let sample = HeldoutSample::new(choice, rows, most);
-        evaluate(&model, &objective, Stage::Joint, &loader, &device, sample, 3).unwrap()
+        evaluate(&model, &objective, Stage::Joint, &loader, &device, sample, 3).unwrap().unwrap()
     };
     let half = rows / 2;
     let (spread, first) = (of(HeldoutRows::Spread, half), of(HeldoutRows::First, half));
@@ -308,8 +309,8 @@ fn evaluation_reads_rows_of_all_held_out_data_and_says_which() {
     assert_eq!(of(HeldoutRows::Spread, rows), of(HeldoutRows::First, rows + 1));
     // A row is masked alike whichever others are read with it.
     let every_other: Vec<usize> = (0..rows).step_by(2).collect();
-    let together = loader.heldout(&(0..rows).collect::<Vec<_>>());
-    let apart = loader.heldout(&every_other);
+    let together = loader.heldout(&(0..rows).collect::<Vec<_>>()).unwrap();
+    let apart = loader.heldout(&every_other).unwrap();
     for (place, &row) in every_other.iter().enumerate() {
         assert_eq!(tiny::rows(&apart, place, 1), tiny::rows(&together, row, 1));
     }
@@ -328,9 +329,9 @@ fn chance_proposes_no_id_beyond_the_vocabulary_of_the_data() {
         recipe.model.vocab_size = 10 * known;
         let wider = loader_of(&recipe, &data);
         for step in 0..4 {
-            let batch = wider.at(step).remove(0);
+            let batch = wider.at(step).unwrap().remove(0);
             assert!(batch.proposals.iter().all(|&id| (id as usize) < known), "{:?}", batch.proposals);
-            assert_eq!(batch, same.at(step).remove(0));
+            assert_eq!(batch, same.at(step).unwrap().remove(0));
         }
     }
     assert_eq!(

@@ -265,7 +265,9 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
         let model = snapshot.model().valid();
         let sample = HeldoutSample::new(HeldoutRows::Spread, loader.heldout_len(), 64);
         let of = |rows, stage| {
-            evaluate(&model, &recipe.objective, stage, &loader, &Device::flex(), sample, rows).unwrap()
+            evaluate(&model, &recipe.objective, stage, &loader, &Device::flex(), sample, rows)
+                .unwrap()
+                .unwrap()
         };
         let stage = recipe.scheme.stage(0);
         let found = of(64, stage);
@@ -288,7 +290,7 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
         // The same numbers during training.
         let mut trained = Snapshot::new(&recipe, 1, &device);
         let mut tally = Tally::default();
-        let batches = loader.at(0);
+        let batches = loader.at(0).unwrap();
         optimizer_step(&mut trained, &batches, &recipe, &device, Some(&mut tally)).unwrap();
         let right = tally.finish(recipe.objective.weights());
         assert_eq!((right.rtd_loss.is_some(), right.mlm_loss.is_some()), (detects, learns), "{name}");

@@ -1,10 +1,9 @@
-//! Parts of a data folder, built apart and joined.
+//! Parts of a data folder, built apart.
 //!
 //! A part is a folder with the rows of its blocks, one file per split in the order of the blocks,
 //! and `part.json`, which says how many rows each block has.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,28 +12,53 @@ use super::blocks::PackedBlock;
 use electra_files::disk::DiskFile;
 use electra_files::staged::NewFolder;
 
-use super::output::Existing;
-use super::{BuildError, Built, CorpusRecord, DataWriter, Recipe, save_tokenizer};
+use super::{BuildError, CorpusRecord, Recipe, save_tokenizer};
 use crate::corpus::Skipped;
 use crate::data_error::DataError;
 use crate::manifest::{
-    DataSettings, InputRecord, MANIFEST_FORMAT, Manifest, SplitCounts, TOKENIZER_FOLDER, TokenizerRecord,
-    is_zero,
+    DataSettings, InputRecord, MANIFEST_FORMAT, MAX_MANIFEST_BYTES, SplitCounts, TOKENIZER_FOLDER,
+    TokenizerRecord, check_read, check_seal, is_zero, seal_of,
 };
+use crate::once;
 use crate::shard::{RowShape, Split, hash_file};
-use crate::wordpiece::Tokenizer;
 
 /// File name of a part's description.
 pub const PART_FILE: &str = "part.json";
 
+/// The largest count of a block that is believed: a block is a few megabytes of text and no more than
+/// one document beyond.
+const MAX_BLOCK_COUNT: u64 = 1 << 39;
+
+/// Blocks of a corpus that are believed: so many are 64 terabytes. No sum over them is too large.
+const MAX_BLOCKS: u64 = 1 << 24;
+
 /// Which blocks a part takes: those whose number leaves `number - 1` when divided by `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "UncheckedPart")]
 pub struct Part {
     /// Which part, from 1.
     pub number: u32,
     /// How many parts there are.
     pub of: u32,
+}
+
+/// A part as a file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UncheckedPart {
+    number: u32,
+    of: u32,
+}
+
+impl TryFrom<UncheckedPart> for Part {
+    type Error = String;
+
+    fn try_from(UncheckedPart { number, of }: UncheckedPart) -> Result<Self, String> {
+        match (1..=of).contains(&number) {
+            true => Ok(Part { number, of }),
+            false => Err(format!("part {number} of {of}, expected a number from 1 to that of the parts")),
+        }
+    }
 }
 
 impl Part {
@@ -91,6 +115,9 @@ pub struct PartManifest {
     pub blocks: Vec<BlockRecord>,
     /// blake3 of the rows of each split.
     pub rows: [String; 2],
+    /// Hash of everything above, so that damage to any of it is noticed. Format 1 lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// One block of a part.
@@ -109,7 +136,7 @@ pub struct BlockRecord {
 }
 
 impl BlockRecord {
-    fn counts(&self, split: Split) -> &SplitCounts {
+    pub(super) fn counts(&self, split: Split) -> &SplitCounts {
         match split {
             Split::Train => &self.train,
             Split::HeldOut => &self.heldout,
@@ -121,24 +148,61 @@ impl PartManifest {
     /// Reads `part.json` of a part.
     pub fn read(folder: &Path) -> Result<Self, BuildError> {
         let path = folder.join(PART_FILE);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match once::read_regular(&path, MAX_MANIFEST_BYTES).and_then(once::utf8) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(BuildError::NotAPart { path: folder.to_owned() });
             }
             other => other.map_err(DataError::reading(&path))?,
         };
-        let part: PartManifest = serde_json::from_str(&text)
-            .map_err(|error| BuildError::PartDamaged { path: path.clone(), what: error.to_string() })?;
-        if part.format != MANIFEST_FORMAT {
+        let damaged = |what: String| BuildError::PartDamaged { path: path.clone(), what };
+        let part: PartManifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if part.format > MANIFEST_FORMAT {
             let supported = MANIFEST_FORMAT;
             return Err(DataError::ManifestVersion { path, found: part.format, supported }.into());
         }
-        let in_order = part.blocks.windows(2).all(|pair| pair[0].index < pair[1].index);
-        if !in_order || !part.blocks.iter().all(|block| part.part.owns(block.index)) {
-            let what = format!("its blocks are not those of part {}", part.part);
-            return Err(BuildError::PartDamaged { path, what });
-        }
+        check_seal(part.format, part.seal.as_ref(), &part.expected_seal()).map_err(damaged)?;
+        part.check().map_err(damaged)?;
         Ok(part)
+    }
+
+    /// The same with the hash that its content gives.
+    pub fn sealed(mut self) -> Self {
+        self.seal = Some(self.expected_seal());
+        self
+    }
+
+    fn expected_seal(&self) -> String {
+        seal_of(&PartManifest { seal: None, ..self.clone() })
+    }
+
+    /// What cannot be, whatever lies beside it.
+    fn check(&self) -> Result<(), String> {
+        if self.format == 0 {
+            return Err("its format is 0, expected at least 1".into());
+        }
+        self.settings.check()?;
+        self.tokenizer.check()?;
+        let bytes = self.inputs.iter().try_fold(0u64, |sum, input| sum.checked_add(input.bytes));
+        check_read(bytes, self.replaced, &self.skipped, 0)?;
+        let in_order = self.blocks.windows(2).all(|pair| pair[0].index < pair[1].index);
+        if !in_order || !self.blocks.iter().all(|block| self.part.owns(block.index)) {
+            return Err(format!("its blocks are not those of part {}", self.part));
+        }
+        let shape = self.shape();
+        for block in &self.blocks {
+            let of_block = |what| format!("block {}: {what}", block.index);
+            if block.index >= MAX_BLOCKS || block.left_out > MAX_BLOCK_COUNT {
+                let left_out = block.left_out;
+                return Err(of_block(format!("its number or left_out, {left_out}, is larger than any")));
+            }
+            for counts in Split::ALL.map(|split| block.counts(split)) {
+                counts.check(MAX_BLOCK_COUNT).map_err(of_block)?;
+                let bytes = counts.examples.checked_mul(shape.row_bytes() as u64);
+                bytes.ok_or_else(|| of_block(format!("{} examples are too many", counts.examples)))?;
+                shape.check_tokens(counts.tokens, counts.examples).map_err(of_block)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the rows are those that were written.
@@ -149,7 +213,7 @@ impl PartManifest {
         })
     }
 
-    fn shape(&self) -> RowShape {
+    pub(super) fn shape(&self) -> RowShape {
         RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size }
     }
 
@@ -166,7 +230,7 @@ impl PartManifest {
     }
 }
 
-fn rows_file(folder: &Path, split: Split) -> PathBuf {
+pub(super) fn rows_file(folder: &Path, split: Split) -> PathBuf {
     folder.join(format!("{}.rows", split.name()))
 }
 
@@ -227,164 +291,11 @@ impl PartWriter {
             skipped: read.skipped,
             blocks: self.blocks,
             rows: self.hashers.map(|hasher| hasher.finalize().to_hex().to_string()),
-        };
+            seal: None,
+        }
+        .sealed();
         let text = serde_json::to_string_pretty(&manifest).expect("a manifest is plain data");
         output.write(PART_FILE, (text + "\n").as_bytes())?;
         Ok(manifest)
     }
-}
-
-/// A part opened for reading block by block.
-struct OpenPart {
-    folder: PathBuf,
-    manifest: PartManifest,
-    files: [BufReader<File>; 2],
-    hashers: [blake3::Hasher; 2],
-    next_block: usize,
-}
-
-impl OpenPart {
-    fn open(folder: &Path) -> Result<Self, BuildError> {
-        let manifest = PartManifest::read(folder)?;
-        let open = |split| {
-            let path = rows_file(folder, split);
-            let file = File::open(&path).map_err(DataError::reading(&path))?;
-            Ok::<_, DataError>(BufReader::with_capacity(1 << 20, file))
-        };
-        let [train, heldout] = Split::ALL.map(open);
-        let files = [train?, heldout?];
-        Ok(OpenPart {
-            folder: folder.to_owned(),
-            manifest,
-            files,
-            hashers: Default::default(),
-            next_block: 0,
-        })
-    }
-
-    /// The next block if it is the one numbered `index`.
-    fn take_block(&mut self, index: u64) -> Option<BlockRecord> {
-        let block = *self.manifest.blocks.get(self.next_block)?;
-        (block.index == index).then(|| {
-            self.next_block += 1;
-            block
-        })
-    }
-
-    fn read_rows(&mut self, split: Split, count: u64, rows: &mut Vec<u8>) -> Result<(), BuildError> {
-        let path = rows_file(&self.folder, split);
-        rows.clear();
-        let wanted = count * self.manifest.shape().row_bytes() as u64;
-        let file = &mut self.files[split.index()];
-        let found = file.take(wanted).read_to_end(rows).map_err(DataError::reading(&path))?;
-        if found as u64 != wanted {
-            return Err(BuildError::PartDamaged { path, what: "it was cut short".into() });
-        }
-        self.hashers[split.index()].update(rows);
-        Ok(())
-    }
-
-    fn check_hashes(&self) -> Result<(), BuildError> {
-        for split in Split::ALL {
-            let (found, expected) =
-                (self.hashers[split.index()].finalize().to_hex(), &self.manifest.rows[split.index()]);
-            if found.as_str() != expected {
-                let path = rows_file(&self.folder, split);
-                let what = format!("its blake3 is {found}, part.json says {expected}");
-                return Err(BuildError::PartDamaged { path, what });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Joins all parts of a corpus to the data folder that one build would have made.
-///
-/// `progress` is told the blocks joined so far and how many there are.
-pub fn merge(
-    parts: &[PathBuf],
-    out: &Path,
-    force: bool,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Built<Manifest>, BuildError> {
-    let mut parts = complete(parts)?;
-    let PartManifest { settings, tokenizer, inputs, replaced, skipped, .. } = parts[0].manifest.clone();
-    let existing = Existing::at(out)?;
-    if let Some(manifest) = existing.manifest()
-        && (&manifest.settings, &manifest.tokenizer, &manifest.inputs) == (&settings, &tokenizer, &inputs)
-        && crate::dataset::DataSet::open(out).is_ok()
-    {
-        return Ok(Built::Before(manifest.clone()));
-    }
-    existing.check_replaceable(out, force)?;
-    let output = NewFolder::begin(out)?;
-    let folder = parts[0].folder.join(TOKENIZER_FOLDER);
-    let loaded = Tokenizer::load(&folder)?;
-    if loaded.hash().to_hex().as_str() != tokenizer.hash {
-        let what = format!("its hash is not that of {PART_FILE}");
-        return Err(BuildError::PartDamaged { path: folder, what });
-    }
-    let mut writer = DataWriter::new(&output, settings, tokenizer);
-    let blocks = parts.iter().map(|part| part.manifest.blocks.len() as u64).sum();
-    let mut rows = Vec::new();
-    for index in 0..blocks {
-        let owner = (index % parts.len() as u64) as usize;
-        let part = &mut parts[owner];
-        let Some(block) = part.take_block(index) else {
-            let path = part.folder.join(PART_FILE);
-            return Err(BuildError::PartDamaged { path, what: format!("block {index} is missing") });
-        };
-        for split in Split::ALL {
-            let counts = block.counts(split);
-            part.read_rows(split, counts.examples, &mut rows)?;
-            writer.append_rows(split, &rows, counts)?;
-        }
-        writer.left_out += block.left_out;
-        progress(index + 1, blocks);
-    }
-    parts.iter().try_for_each(OpenPart::check_hashes)?;
-    let manifest = writer.finish(CorpusRecord { inputs, replaced, skipped }, &loaded)?;
-    output.commit()?;
-    Ok(Built::Now(manifest))
-}
-
-/// Opens the parts, in order, and makes sure that they are one corpus, complete.
-fn complete(folders: &[PathBuf]) -> Result<Vec<OpenPart>, BuildError> {
-    let mut parts = folders.iter().map(|folder| OpenPart::open(folder)).collect::<Result<Vec<_>, _>>()?;
-    parts.sort_by_key(|part| part.manifest.part.number);
-    let Some(first) = parts.first() else {
-        return Err(BuildError::PartsMissing { missing: "all".into(), of: 1 });
-    };
-    for part in &parts[1..] {
-        let (a, b) = (&first.manifest, &part.manifest);
-        let differing = [
-            ("the number of parts", a.part.of == b.part.of),
-            ("the settings", a.settings == b.settings),
-            ("the tokenizer", a.tokenizer == b.tokenizer),
-            (
-                "the files of the corpus",
-                (&a.inputs, a.replaced, a.skipped) == (&b.inputs, b.replaced, b.skipped),
-            ),
-        ];
-        if let Some((what, _)) = differing.into_iter().find(|(_, same)| !same) {
-            let (first, second) = (first.folder.clone(), part.folder.clone());
-            return Err(BuildError::PartsDiffer { first, second, what });
-        }
-    }
-    for pair in parts.windows(2) {
-        let Part { number, of } = pair[0].manifest.part;
-        if pair[1].manifest.part.number == number {
-            let (first, second) = (pair[0].folder.clone(), pair[1].folder.clone());
-            return Err(BuildError::PartTwice { part: number, of, first, second });
-        }
-    }
-    let of = first.manifest.part.of;
-    let missing: Vec<String> = (1..=of)
-        .filter(|number| !parts.iter().any(|part| part.manifest.part.number == *number))
-        .map(|number| number.to_string())
-        .collect();
-    if !missing.is_empty() {
-        return Err(BuildError::PartsMissing { missing: missing.join(", "), of });
-    }
-    Ok(parts)
 }

@@ -38,7 +38,6 @@ impl<'r> Recipe<'r> {
             }
         };
         let ReadOptions { documents, text_field, lossy, skip_bad_records } = request.read.clone();
-        let tokenizer = &request.tokenizer;
         Ok(Recipe {
             request,
             settings: DataSettings {
@@ -50,12 +49,7 @@ impl<'r> Recipe<'r> {
                 skip_bad_records,
                 block_bytes: request.block_bytes,
             },
-            tokenizer: TokenizerRecord {
-                hash: tokenizer.hash().to_hex().to_string(),
-                vocab_size: tokenizer.vocab_size(),
-                cased: tokenizer.is_cased(),
-                special: tokenizer.special(),
-            },
+            tokenizer: TokenizerRecord::of(&request.tokenizer),
         })
     }
 

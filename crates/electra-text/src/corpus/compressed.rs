@@ -5,8 +5,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use electra_files::regular;
+
+use super::bomb::{Packed, Unpacked, UnpacksTooFar};
 use super::signature::{LENGTH, Signature};
-use super::{CorpusError, FileHash, ReadProgress};
+use super::{CorpusError, FileHash, MAX_CONTENT_BYTES, ReadProgress};
+use crate::once;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -40,19 +44,35 @@ pub struct Content {
     offset: u64,
 }
 
+/// How often a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Once, so that it may be a pipe.
+    Once,
+    /// Perhaps again, or from another place: only a regular file can be.
+    Again,
+}
+
 /// Opens a file for reading through its compression.
 pub(super) fn open(
     path: &Path,
     compression: Compression,
+    reading: Reading,
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
     let read_error = |source| CorpusError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(read_error)?;
+    let file = match reading {
+        Reading::Once => once::open(path),
+        Reading::Again => regular::open(path),
+    }
+    .map_err(read_error)?;
+    let packed = Packed::default();
     let counted = HashedFile {
         file,
         path: path.to_owned(),
         hasher: blake3::Hasher::new(),
         bytes: 0,
+        packed: packed.clone(),
         progress,
         finished: false,
     };
@@ -60,12 +80,13 @@ pub(super) fn open(
     let reader: Box<dyn BufRead + Send> = match compression {
         Compression::None => Box::new(counted),
         Compression::Gzip => {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(counted)))
+            let decoder = flate2::bufread::MultiGzDecoder::new(counted);
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(decoder, packed)))
         }
-        Compression::Zstd => Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            zstd::Decoder::with_buffer(counted).map_err(read_error)?,
-        )),
+        Compression::Zstd => {
+            let decoder = zstd::Decoder::with_buffer(counted).map_err(read_error)?;
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(decoder, packed)))
+        }
     };
     Ok(Content { reader, path: path.to_owned(), compression, offset: 0 })
 }
@@ -74,9 +95,10 @@ pub(super) fn open(
 pub(super) fn open_text(
     path: &Path,
     compression: Compression,
+    reading: Reading,
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
-    let mut content = open(path, compression, progress)?;
+    let mut content = open(path, compression, reading, progress)?;
     let found = match content.reader.fill_buf() {
         Ok(beginning) => Signature::of(beginning),
         Err(error) => return Err(content.error(error)),
@@ -101,10 +123,11 @@ impl Content {
         }
     }
 
-    /// Everything that was not read yet.
+    /// Everything that was not read yet, at most [`MAX_CONTENT_BYTES`].
     pub(super) fn read_to_end(mut self) -> Result<Vec<u8>, CorpusError> {
         let mut bytes = Vec::new();
-        match self.reader.read_to_end(&mut bytes) {
+        match (&mut self.reader).take(MAX_CONTENT_BYTES + 1).read_to_end(&mut bytes) {
+            Ok(read) if read as u64 > MAX_CONTENT_BYTES => Err(CorpusError::TooLong { path: self.path }),
             Ok(_) => Ok(bytes),
             Err(error) => {
                 self.offset += bytes.len() as u64;
@@ -127,11 +150,19 @@ impl Content {
     fn error(&self, error: std::io::Error) -> CorpusError {
         use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
         let (path, compression, bytes) = (self.path.clone(), self.compression, self.offset);
+        let bomb = error.get_ref().and_then(|inner| inner.downcast_ref::<UnpacksTooFar>());
+        if let Some(&UnpacksTooFar { packed, unpacked }) = bomb {
+            return CorpusError::UnpacksTooFar { path, packed, unpacked };
+        }
         match (compression, error.kind()) {
             (Compression::None, _) => CorpusError::Read { path, source: error },
             // zstd's words for a limit on memory, which say nothing about the file.
             (_, Other) if error.to_string().contains("not enough memory") => {
                 CorpusError::Read { path, source: std::io::ErrorKind::OutOfMemory.into() }
+            }
+            (_, Other) if error.to_string().contains("too much memory") => {
+                let remedy = "it was packed with `--long`: unpack it first, with `zstd -d --long=31`".into();
+                CorpusError::Corrupt { path, compression, what: error.to_string(), bytes, remedy }
             }
             // A decompressor's own complaints carry no number of the operating system.
             (_, InvalidData | InvalidInput | Other | UnexpectedEof) if error.raw_os_error().is_none() => {
@@ -156,7 +187,7 @@ fn other_than_named(path: &Path, compression: Compression) -> Option<String> {
         return None;
     }
     let mut beginning = Vec::new();
-    File::open(path).ok()?.take(LENGTH as u64).read_to_end(&mut beginning).ok()?;
+    regular::open(path).ok()?.take(LENGTH as u64).read_to_end(&mut beginning).ok()?;
     let named = match compression {
         Compression::Gzip => "a gzip file",
         Compression::Zstd => "a zstd file",
@@ -193,6 +224,7 @@ struct HashedFile {
     path: PathBuf,
     hasher: blake3::Hasher,
     bytes: u64,
+    packed: Packed,
     progress: Arc<ReadProgress>,
     finished: bool,
 }
@@ -202,6 +234,7 @@ impl Read for HashedFile {
         let read = self.file.read(buffer)?;
         self.hasher.update(&buffer[..read]);
         self.bytes += read as u64;
+        self.packed.add(read as u64);
         self.progress.add_bytes(read as u64);
         if read == 0 && !buffer.is_empty() && !self.finished {
             self.finished = true;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Compression;
+use super::{Compression, MAX_CONTENT_BYTES};
 
 /// An error about the files of a corpus: each names the file, the place in it and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +90,27 @@ pub enum CorpusError {
         bytes: u64,
         /// What to do.
         remedy: String,
+    },
+    /// An archive that unpacks to more than text does.
+    #[error(
+        "{path} is no archive of text: {packed} bytes of it unpack to more than {unpacked}; if it is meant to be \
+         read, unpack it first"
+    )]
+    UnpacksTooFar {
+        /// The file.
+        path: PathBuf,
+        /// Bytes read of it.
+        packed: u64,
+        /// Bytes that they unpacked to.
+        unpacked: u64,
+    },
+    /// A text that is not held in memory.
+    #[error(
+        "{path} has more than {MAX_CONTENT_BYTES} bytes of text, which is held in memory; divide the file"
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
     },
     /// Something else than text.
     #[error("{path} {what}, and text was expected; {remedy}")]

@@ -62,6 +62,11 @@ pub fn expand<S: AsRef<OsStr>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusErr
             files.push(literal.to_owned());
             continue;
         }
+        if literal.exists() {
+            // A pipe or a device: opening it says which.
+            let opened = electra_files::regular::open(literal);
+            opened.map_err(|source| CorpusError::Read { path: literal.to_owned(), source })?;
+        }
         // Patterns are text; the name of a file need not be.
         let Some(pattern) = pattern.to_str() else {
             return Err(CorpusError::NoMatch { pattern: format!("{pattern:?}") });

@@ -10,7 +10,7 @@ use super::{CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skippe
 use field::{Found, excerpt};
 
 /// A record must be held in memory whole.
-const MAX_RECORD_BYTES: usize = 256 << 20;
+const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// Characters of a line that an error shows at most.
 const EXCERPT_CHARS: usize = 40;

@@ -10,6 +10,8 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::ByteArrayType;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use super::bomb::is_too_far;
+use super::compressed::Reading;
 use super::{Compression, CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
 
 /// What to do about a file that is damaged.
@@ -27,6 +29,9 @@ pub(super) struct ParquetDocuments {
     row_groups: std::ops::Range<usize>,
     open: Option<ColumnReaderImpl<ByteArrayType>>,
     row: u64,
+    /// Size of the file, and of the text that was read of it.
+    packed: u64,
+    unpacked: u64,
     lossy: bool,
     skip_bad_records: bool,
     progress: Arc<ReadProgress>,
@@ -48,16 +53,17 @@ impl ParquetDocuments {
             Compression::None => None,
             _ => Some(tempfile::tempfile().map_err(read_error)?),
         };
-        let content = super::compressed::open(&path, compression, progress.clone())?;
+        let content = super::compressed::open(&path, compression, Reading::Again, progress.clone())?;
         match &mut unpacked {
             Some(file) => content.copy_to(file)?,
             None => content.copy_to(&mut std::io::sink())?,
         }
         let file = match unpacked {
             Some(file) => file,
-            None => File::open(&path).map_err(read_error)?,
+            None => electra_files::regular::open(&path).map_err(read_error)?,
         };
         let wrong = |what: String, remedy| CorpusError::Parquet { path: path.clone(), what, remedy };
+        let packed = file.metadata().map_err(read_error)?.len();
         let reader = SerializedFileReader::new(file).map_err(|error| {
             wrong(format!("not a readable Parquet file, or one cut short: {error}"), COPY_AGAIN)
         })?;
@@ -86,6 +92,8 @@ impl ParquetDocuments {
             row_groups,
             open: None,
             row: 0,
+            packed,
+            unpacked: 0,
             lossy: options.lossy,
             skip_bad_records: options.skip_bad_records,
             progress,
@@ -122,6 +130,13 @@ impl ParquetDocuments {
     }
 
     fn open_column(&self, group: usize) -> Result<ColumnReaderImpl<ByteArrayType>, CorpusError> {
+        let Some(column) = self.reader.metadata().row_group(group).columns().get(self.column) else {
+            return Err(self.wrong("a row group lacks the text column".into()));
+        };
+        let unpacked = u64::try_from(column.uncompressed_size()).unwrap_or(u64::MAX);
+        if is_too_far(self.packed, unpacked) {
+            return Err(self.too_far(unpacked));
+        }
         let column = self
             .reader
             .get_row_group(group)
@@ -134,6 +149,11 @@ impl ParquetDocuments {
     }
 
     fn add(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
+        // A dictionary gives the same text again and again.
+        self.unpacked = self.unpacked.saturating_add(bytes.len() as u64);
+        if is_too_far(self.packed, self.unpacked) {
+            return Err(self.too_far(self.unpacked));
+        }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.into(),
             Err(_) if self.lossy => {
@@ -161,6 +181,10 @@ impl ParquetDocuments {
         }
         self.ready.extend(paragraphs.take());
         Ok(())
+    }
+
+    fn too_far(&self, unpacked: u64) -> CorpusError {
+        CorpusError::UnpacksTooFar { path: self.path.clone(), packed: self.packed, unpacked }
     }
 
     fn wrong(&self, what: String) -> CorpusError {

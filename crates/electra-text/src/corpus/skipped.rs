@@ -21,7 +21,10 @@ pub struct Skipped {
 impl Skipped {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.malformed + self.without_text + self.not_unicode + self.too_long
+        // Of a manifest, which may say anything, this is asked before its counts are looked at.
+        [self.without_text, self.not_unicode, self.too_long]
+            .into_iter()
+            .fold(self.malformed, u64::saturating_add)
     }
 
     /// Whether nothing was passed over.

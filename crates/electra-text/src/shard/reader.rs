@@ -1,15 +1,17 @@
 //! A shard opened for reading: checked, mapped, rows by number.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use electra_files::regular;
 use memmap2::Mmap;
 
+use super::row::{RowCounts, row_prefix};
 use super::{
     Example, HEADER_BYTES, Header, IdSlice, IdWidth, MAGIC, ROW_PREFIX_BYTES, RowShape, SHARD_VERSION,
     ShardRecord,
 };
 use crate::data_error::DataError;
+use crate::vocab::SpecialIds;
 
 /// One shard, mapped and ready for random access.
 #[derive(Debug)]
@@ -21,15 +23,17 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Maps the shard that `record` describes, after checking its header and its length.
+    /// Maps the shard that `record` describes, the one numbered `index` of its split, after checking
+    /// its header and its length.
     pub fn open(
         folder: &Path,
         record: &ShardRecord,
+        index: u32,
         shape: RowShape,
         tokenizer: &str,
     ) -> Result<Self, DataError> {
         let path = folder.join(&record.file);
-        let file = File::open(&path).map_err(DataError::reading(&path))?;
+        let file = regular::open(&path).map_err(DataError::reading(&path))?;
         let found = file.metadata().map_err(DataError::reading(&path))?.len();
         if found != record.bytes {
             return Err(DataError::ShardLength { path, found, expected: record.bytes });
@@ -48,16 +52,17 @@ impl Shard {
         if header.version > SHARD_VERSION {
             return Err(DataError::ShardVersion { path, found: header.version, supported: SHARD_VERSION });
         }
-        if header.checksum != header.expected_checksum() {
+        if header.version == 0 || header.checksum != header.expected_checksum() {
             return Err(DataError::HeaderDamaged { path });
         }
         let tokenizer_found = blake3::Hash::from_bytes(header.tokenizer).to_hex().to_string();
-        let agreement: [(&'static str, String, String); 6] = [
+        let agreement: [(&'static str, String, String); 7] = [
             ("examples", header.examples.to_string(), record.examples.to_string()),
             ("tokens", header.tokens.to_string(), record.tokens.to_string()),
             ("sequence length", header.seq_len.to_string(), shape.seq_len.to_string()),
             ("vocabulary size", header.vocab_size.to_string(), shape.vocab_size.to_string()),
             ("split", header.split.to_string(), record.split.index().to_string()),
+            ("index", header.index.to_string(), index.to_string()),
             ("tokenizer", tokenizer_found, tokenizer.to_owned()),
         ];
         for (what, found, expected) in agreement {
@@ -65,7 +70,7 @@ impl Shard {
                 return Err(DataError::ShardMismatch { path, what, found, expected });
             }
         }
-        let expected = HEADER_BYTES as u64 + record.examples * shape.row_bytes() as u64;
+        let expected = shape.shard_bytes(record.examples).unwrap_or(u64::MAX);
         if found != expected || header.id_bytes as usize != shape.id_width().bytes() {
             return Err(DataError::ShardLength { path, found, expected });
         }
@@ -91,10 +96,7 @@ impl Shard {
     ///
     /// A damaged length never leads out of the row; [`crate::verify`] finds the damage.
     pub fn get(&self, row: u64) -> Example<'_> {
-        assert!(row < self.examples, "row {row} asked of a shard that holds {}", self.examples);
-        let row_bytes = self.shape.row_bytes();
-        let start = HEADER_BYTES + row as usize * row_bytes;
-        let bytes = &self.map[start..start + row_bytes];
+        let bytes = self.row(row);
         let (length, segment_b_start) = row_prefix(bytes);
         let length = length.min(self.shape.seq_len);
         let ids = &bytes[ROW_PREFIX_BYTES..];
@@ -105,8 +107,26 @@ impl Shard {
         Example { ids, segment_b_start }
     }
 
-    /// Recomputes the hash of the file and looks at every row.
-    pub fn verify(&self, record: &ShardRecord) -> Result<(), DataError> {
+    /// The row at `row`, if a builder can have written it.
+    pub(crate) fn get_checked(&self, row: u64, special: SpecialIds) -> Result<Example<'_>, DataError> {
+        self.count(row, special)?;
+        Ok(self.get(row))
+    }
+
+    fn count(&self, row: u64, special: SpecialIds) -> Result<RowCounts, DataError> {
+        let counts = RowCounts::of(self.row(row), self.shape, special);
+        counts.map_err(|what| DataError::RowDamaged { path: self.path.clone(), row, what })
+    }
+
+    fn row(&self, row: u64) -> &[u8] {
+        assert!(row < self.examples, "row {row} asked of a shard that holds {}", self.examples);
+        let row_bytes = self.shape.row_bytes();
+        let start = HEADER_BYTES + row as usize * row_bytes;
+        &self.map[start..start + row_bytes]
+    }
+
+    /// Recomputes the hash of the file, looks at every row and counts what they hold.
+    pub(crate) fn verify(&self, record: &ShardRecord, special: SpecialIds) -> Result<RowCounts, DataError> {
         let found = blake3::hash(&self.map).to_hex().to_string();
         if found != record.blake3 {
             return Err(DataError::ShardDamaged {
@@ -115,27 +135,15 @@ impl Shard {
                 expected: record.blake3.clone(),
             });
         }
+        let mut counts = RowCounts::default();
         for row in 0..self.examples {
-            let start = HEADER_BYTES + row as usize * self.shape.row_bytes();
-            let (length, segment_b_start) = row_prefix(&self.map[start..]);
-            let example = self.get(row);
-            let largest = example.ids.iter().max().unwrap_or(0) as usize;
-            let what = if length > self.shape.seq_len {
-                format!("a length of {length} in rows of {}", self.shape.seq_len)
-            } else if length == 0 || segment_b_start >= length {
-                format!("a length of {length} with segment B at {segment_b_start}")
-            } else if largest >= self.shape.vocab_size {
-                format!("id {largest} with a vocabulary of {}", self.shape.vocab_size)
-            } else {
-                continue;
-            };
-            return Err(DataError::RowDamaged { path: self.path.clone(), row, what });
+            counts.add(self.count(row, special)?);
         }
-        Ok(())
+        if counts.tokens != record.tokens {
+            let (found, expected) = (counts.tokens.to_string(), record.tokens.to_string());
+            let what = "number of tokens";
+            return Err(DataError::ShardMismatch { path: self.path.clone(), what, found, expected });
+        }
+        Ok(counts)
     }
-}
-
-fn row_prefix(row: &[u8]) -> (usize, usize) {
-    let field = |at: usize| usize::from(u16::from_le_bytes([row[at], row[at + 1]]));
-    (field(0), field(2))
 }

@@ -1,6 +1,7 @@
 //! One row: in memory on its way to a shard, and borrowed from one.
 
-use super::{IdWidth, RowShape};
+use super::{IdWidth, ROW_PREFIX_BYTES, RowShape};
+use crate::vocab::SpecialIds;
 
 /// Token ids borrowed from a mapped shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,73 @@ impl Example<'_> {
     pub fn token_type(&self, index: usize) -> u32 {
         u32::from(self.segment_b_start != 0 && index >= self.segment_b_start)
     }
+}
+
+/// What rows hold, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowCounts {
+    /// Ids in use.
+    pub tokens: u64,
+    /// How many of them are text: neither `[CLS]` nor `[SEP]`.
+    pub text_tokens: u64,
+    /// How many of those are `[UNK]`.
+    pub unknown: u64,
+}
+
+impl RowCounts {
+    /// Counts the row that lies in `bytes`.
+    ///
+    /// # Errors
+    /// What is in it that no builder writes.
+    pub(crate) fn of(bytes: &[u8], shape: RowShape, special: SpecialIds) -> Result<Self, String> {
+        let (length, segment_b_start) = row_prefix(bytes);
+        if length > shape.seq_len {
+            return Err(format!("a length of {length} in rows of {}", shape.seq_len));
+        }
+        if length == 0 || segment_b_start >= length {
+            return Err(format!("a length of {length} with segment B at {segment_b_start}"));
+        }
+        let width = shape.id_width().bytes();
+        let ids = bytes[ROW_PREFIX_BYTES..].chunks_exact(width).take(length);
+        let mut counts = RowCounts::default();
+        let mut last = None;
+        for id in ids {
+            let id = match *id {
+                [a, b] => u32::from(u16::from_le_bytes([a, b])),
+                [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+                _ => panic!("an id of {width} bytes"),
+            };
+            if id as usize >= shape.vocab_size {
+                return Err(format!("id {id} with a vocabulary of {}", shape.vocab_size));
+            }
+            if last.is_none() && id != special.cls {
+                return Err(format!("id {id} in front, where [CLS] is {}", special.cls));
+            }
+            let is_text = id != special.cls && id != special.sep;
+            counts.tokens += 1;
+            counts.text_tokens += u64::from(is_text);
+            counts.unknown += u64::from(is_text && id == special.unk);
+            last = Some(id);
+        }
+        match last {
+            Some(id) if id != special.sep => {
+                Err(format!("id {id} at the end, where [SEP] is {}", special.sep))
+            }
+            _ => Ok(counts),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.tokens += other.tokens;
+        self.text_tokens += other.text_tokens;
+        self.unknown += other.unknown;
+    }
+}
+
+/// Length and start of segment B of a row.
+pub(super) fn row_prefix(row: &[u8]) -> (usize, usize) {
+    let field = |at: usize| usize::from(u16::from_le_bytes([row[at], row[at + 1]]));
+    (field(0), field(2))
 }
 
 /// Encoded rows in memory, on their way to a shard.

@@ -4,12 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_files::staged;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokenizers::tokenizer::AddedToken;
 
 use super::folder::{read_folder, read_library};
 use super::{Settings, Tokenizer};
-use crate::vocab::{SPECIAL_TOKENS, Vocabulary, VocabularyError};
+use crate::vocab::{MAX_VOCAB_SIZE, SPECIAL_TOKENS, Vocabulary, VocabularyError};
 
 pub(super) const VOCAB_FILE: &str = "vocab.txt";
 pub(super) const TOKENIZER_FILE: &str = "tokenizer.json";
@@ -18,6 +19,9 @@ pub(super) const SPECIAL_TOKENS_FILE: &str = "special_tokens_map.json";
 
 /// The files that [`Tokenizer::save`] writes.
 pub const SAVED_FILES: [&str; 4] = [VOCAB_FILE, TOKENIZER_FILE, CONFIG_FILE, SPECIAL_TOKENS_FILE];
+
+/// Commas of a file of JSON: a piece has one, and an added token a few.
+const MAX_VALUES: usize = 4 * MAX_VOCAB_SIZE;
 
 /// What can be wrong with a tokenizer's files.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +91,14 @@ pub enum TokenizerError {
         expected: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// A file that says otherwise than the others of its folder.
+    #[error("{path} does not belong to the other files of its folder: {what}; copy the whole folder again")]
+    Disagreement {
+        /// The file.
+        path: PathBuf,
+        /// Where it differs.
+        what: String,
     },
     /// An added token that cannot have the id that it should.
     #[error(
@@ -215,6 +227,15 @@ impl Tokenizer {
         }
         config
     }
+}
+
+/// JSON, if it has no more values than a tokenizer may have: in memory each takes many times the bytes
+/// that it has in the file.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, TokenizerError> {
+    if bytes.iter().filter(|&&byte| byte == b',').count() > MAX_VALUES {
+        return Err(malformed(path, format!("it has more than {MAX_VALUES} values")));
+    }
+    serde_json::from_slice(bytes).map_err(|error| malformed(path, error))
 }
 
 pub(super) fn malformed(path: &Path, error: impl std::fmt::Display) -> TokenizerError {

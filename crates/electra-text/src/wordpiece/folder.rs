@@ -16,10 +16,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokenizers::tokenizer::AddedToken;
 
-use super::files::{CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, malformed};
+use super::files::{
+    CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, malformed, read_json,
+};
 use super::library_file::{LibraryFile, read_library_file};
-use super::{Settings, Tokenizer};
-use crate::vocab::{SPECIAL_TOKENS, Vocabulary};
+use super::{CannotAdd, MAX_WORD_CHARS, Settings, Tokenizer};
+use crate::once;
+use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
 const ADDED_TOKENS_FILE: &str = "added_tokens.json";
 const MODEL_CONFIG_FILE: &str = "config.json";
@@ -28,7 +31,7 @@ const MODEL_CONFIG_FILE: &str = "config.json";
 const MAX_WORD_KEY: &str = "max_input_chars_per_word";
 
 /// Keys of the special tokens, in the order of [`SPECIAL_TOKENS`].
-const SPECIAL_KEYS: [&str; 5] = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"];
+pub(super) const SPECIAL_KEYS: [&str; 5] = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"];
 /// Names of special tokens of other networks, which are added where they are given.
 const OTHER_SPECIAL_KEYS: [&str; 2] = ["bos_token", "eos_token"];
 /// Lists of more of them, by their newer and their older name.
@@ -202,10 +205,23 @@ impl Config {
         };
         let is_bert =
             !matches!(self.class(), Some(name) if !name.starts_with("Bert") && !name.starts_with("Electra"));
-        let max_word_chars = self.keys.get(MAX_WORD_KEY).filter(|_| !is_bert).and_then(Value::as_u64);
+        let max_word_chars = match self.keys.get(MAX_WORD_KEY).filter(|_| !is_bert) {
+            None => Settings::UNCASED.max_word_chars,
+            Some(value) => {
+                let number = value.as_u64().filter(|number| (1..=MAX_WORD_CHARS as u64).contains(number));
+                number.map(|number| number as usize).ok_or_else(|| {
+                    self.refused(
+                        MAX_WORD_KEY,
+                        value.to_string(),
+                        &format!("1 to {MAX_WORD_CHARS}"),
+                        "correct the file",
+                    )
+                })?
+            }
+        };
         Ok(Settings {
             lowercase,
-            max_word_chars: max_word_chars.map_or(Settings::UNCASED.max_word_chars, |n| n as usize),
+            max_word_chars,
             strip_accents: flag("strip_accents")?.unwrap_or(lowercase),
             split_cjk: flag("tokenize_chinese_chars")?.unwrap_or(true),
             ..Settings::UNCASED
@@ -335,11 +351,18 @@ impl AddedTokens {
                 expected: "one with the five special tokens of BERT".into(),
             });
         }
-        let tokenizer = Tokenizer::with_added(vocabulary, settings, tokens).map_err(|(token, id)| {
-            TokenizerError::AddedToken { path: path.clone(), token, id, expected: None }
+        if let Some(token) = tokens.iter().find(|token| token.content.is_empty()) {
+            return Err(malformed(&path, format!("{token:?} has no content")));
+        }
+        let tokenizer = Tokenizer::with_added(vocabulary, settings, tokens).map_err(|error| match error {
+            CannotAdd::Taken { token, id } => {
+                TokenizerError::AddedToken { path: path.clone(), token, id, expected: None }
+            }
+            CannotAdd::Unsearchable { what } => malformed(&path, format!("its added tokens: {what}")),
         })?;
         for (token, expected) in ids {
-            let id = tokenizer.vocabulary().id(&token).expect("it was added");
+            let found = tokenizer.vocabulary().id(&token);
+            let id = found.ok_or_else(|| malformed(&path, format!("{token:?} was given no id")))?;
             if id != expected {
                 return Err(TokenizerError::AddedToken { path, token, id, expected: Some(expected) });
             }
@@ -349,7 +372,7 @@ impl AddedTokens {
 }
 
 /// The text of a token that is given as such, or as a table of its flags.
-fn content(value: &Value) -> Option<&str> {
+pub(super) fn content(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.get("content")?.as_str())
 }
 
@@ -367,9 +390,9 @@ fn added_token(value: &Value, is_special: bool) -> Option<AddedToken> {
 }
 
 fn read_object(path: &Path) -> Result<Option<Map<String, Value>>, TokenizerError> {
-    let text = match std::fs::read_to_string(path) {
+    let bytes = match once::read_regular(path, MAX_FILE_BYTES) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?,
+        bytes => bytes.map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?,
     };
-    serde_json::from_str(&text).map(Some).map_err(|error| malformed(path, error))
+    read_json(path, &bytes).map(Some)
 }

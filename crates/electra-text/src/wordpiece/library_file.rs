@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokenizers::models::ModelWrapper;
 use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::tokenizer::{AddedToken, Model};
 
-use super::Settings;
-use super::files::{TokenizerError, malformed};
-use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, Vocabulary};
+use super::files::{TokenizerError, malformed, read_json};
+use super::{MAX_WORD_CHARS, Settings};
+use crate::once;
+use crate::vocab::{CONTINUATION, MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
 /// What a `tokenizer.json` says.
 pub(super) struct LibraryFile {
@@ -44,15 +46,38 @@ impl LibraryFile {
 }
 
 pub(super) fn read_library_file(path: &Path) -> Result<LibraryFile, TokenizerError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
-    let found = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| malformed(path, error))?;
+    let bytes = once::read(path, MAX_FILE_BYTES)
+        .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
+    let mut json: Value = read_json(path, &bytes)?;
     let other = |part: &'static str, found: String, expected: &str| TokenizerError::OtherKind {
         path: path.to_owned(),
         part,
         found,
         expected: expected.into(),
     };
+    // The library builds whatever it knows before it can be asked what it is.
+    for (key, part, expected) in [
+        ("model", "model", "WordPiece"),
+        ("normalizer", "normalizer", "BertNormalizer"),
+        ("pre_tokenizer", "pre-tokenizer", "BertPreTokenizer"),
+    ] {
+        if let Some(found) = json[key]["type"].as_str()
+            && found != expected
+        {
+            return Err(other(part, found.to_owned(), expected));
+        }
+        if let Some(fields) = json.get_mut(key).and_then(Value::as_object_mut) {
+            fields.insert("type".into(), expected.into());
+        }
+    }
+    // Of the rest nothing is read: BERT's own is put in its place.
+    if let Some(keys) = json.as_object_mut() {
+        for key in ["truncation", "padding", "post_processor", "decoder"] {
+            keys.insert(key.into(), Value::Null);
+        }
+    }
+    let found: tokenizers::Tokenizer =
+        serde_json::from_value(json).map_err(|error| malformed(path, error))?;
     let ModelWrapper::WordPiece(model) = found.get_model() else {
         return Err(other("model", type_name(&found.get_model()), "WordPiece"));
     };
@@ -68,6 +93,16 @@ pub(super) fn read_library_file(path: &Path) -> Result<LibraryFile, TokenizerErr
     if model.continuing_subword_prefix != CONTINUATION {
         let found = format!("{:?}", model.continuing_subword_prefix);
         return Err(other("prefix of continuing pieces", found, CONTINUATION));
+    }
+    let longest = model.max_input_chars_per_word;
+    if !(1..=MAX_WORD_CHARS).contains(&longest) {
+        return Err(TokenizerError::Setting {
+            path: path.to_owned(),
+            key: "max_input_chars_per_word",
+            found: longest.to_string(),
+            expected: format!("1 to {MAX_WORD_CHARS}"),
+            remedy: "give the tokenizer of a BERT or ELECTRA model",
+        });
     }
     let mut added: Vec<(u32, AddedToken)> = found.get_added_tokens_decoder().into_iter().collect();
     added.sort_unstable_by_key(|(id, _)| *id);

@@ -190,7 +190,8 @@ fn count_words(encoding: &tokenizers::Encoding, text: &str, unknown: u32, covera
     let all: Vec<usize> = (0..ids.len()).collect();
     for word in all.chunk_by(|&a, &b| words[a].is_some() && words[a] == words[b]) {
         let (first, last) = (word[0], word[word.len() - 1]);
-        let written = &text[places[first].0..places[last].1];
+        // Of a token that lies within a character the places are no places of the text.
+        let written = text.get(places[first].0..places[last].1).unwrap_or_default();
         coverage.add_word(written.chars().count() as u64, ids[first..=last] == [unknown]);
     }
 }

@@ -20,11 +20,11 @@ use tokenizers::tokenizer::AddedToken;
 pub use error::{TooLong, TrainError};
 
 use super::text_encoder::{library_words, runs};
-use super::{Settings, Tokenizer};
+use super::{MAX_WORD_CHARS, Settings, Tokenizer};
 use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
 use crate::coverage::{AccentCounter, Coverage};
-use crate::in_order::in_order;
-use crate::vocab::{CONTINUATION, SPECIAL_TOKENS, Vocabulary};
+use crate::in_order::{MAX_THREADS, in_order};
+use crate::vocab::{CONTINUATION, MAX_VOCAB_SIZE, SPECIAL_TOKENS, Vocabulary};
 
 /// Text given to a thread at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -127,16 +127,22 @@ pub fn train(
     threads: usize,
     mut progress: impl FnMut(TrainProgress),
 ) -> Result<Trained, TrainError> {
-    let setting = |name, found: String, expected| Err(TrainError::Setting { name, found, expected });
+    let setting = |name, found: String, expected: &dyn std::fmt::Display| {
+        Err(TrainError::Setting { name, found, expected: expected.to_string() })
+    };
     let VocabularySettings { vocab_size, min_frequency, character_coverage, max_word_chars, .. } = *settings;
     if !(0.0..=1.0).contains(&character_coverage) {
-        return setting("character coverage", character_coverage.to_string(), "a number from 0 to 1");
+        return setting("character coverage", character_coverage.to_string(), &"a number from 0 to 1");
+    }
+    if vocab_size > MAX_VOCAB_SIZE {
+        return setting("vocabulary size", vocab_size.to_string(), &format!("at most {MAX_VOCAB_SIZE}"));
     }
     if min_frequency == 0 {
-        return setting("minimum frequency", "0".into(), "at least 1");
+        return setting("minimum frequency", "0".into(), &"at least 1");
     }
-    if max_word_chars == 0 {
-        return setting("maximum word length", "0".into(), "at least 1");
+    if !(1..=MAX_WORD_CHARS).contains(&max_word_chars) {
+        let expected = format!("a number from 1 to {MAX_WORD_CHARS}");
+        return setting("maximum word length", max_word_chars.to_string(), &expected);
     }
     let reading = Arc::<ReadProgress>::default();
     let (runs, documents) = count_runs(files, options, threads, &reading, &mut progress)?;
@@ -349,7 +355,7 @@ fn merge(
         .show_progress(false)
         .build();
     let mut model = BPE::default();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.clamp(1, MAX_THREADS)).build();
     let mut train = || trainer.do_train(&words, &mut model);
     let trained = match pool {
         Ok(pool) => pool.install(train),
@@ -383,43 +389,4 @@ fn scale_down(words: &mut RunCounts, limit: u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counts(words: &[(&str, u64)]) -> RunCounts {
-        words.iter().map(|&(word, count)| (word.into(), count)).collect()
-    }
-
-    #[test]
-    fn the_alphabet_holds_the_most_frequent_characters_that_cover_the_share() {
-        // α: 6, β: 3, γ: 1 of 10 characters.
-        let words = counts(&[("ααβ", 3), ("γ", 1)]);
-        let alphabet = |coverage| {
-            let mut characters: Vec<char> = alphabet(&words, coverage).into_iter().collect();
-            characters.sort_unstable();
-            String::from_iter(characters)
-        };
-        assert_eq!(alphabet(0.0), "");
-        assert_eq!(alphabet(0.6), "α");
-        assert_eq!(alphabet(0.61), "αβ");
-        assert_eq!(alphabet(0.9), "αβ");
-        assert_eq!(alphabet(1.0), "αβγ");
-    }
-
-    #[test]
-    fn rare_ascii_characters_belong_to_the_alphabet() {
-        let found = alphabet(&counts(&[("α", 1000), ("!", 1), ("γ", 1)]), 0.9);
-        assert_eq!(found, AHashSet::from(['α', '!']));
-    }
-
-    #[test]
-    fn counts_beyond_32_bits_are_scaled_down_and_rare_words_stay() {
-        let mut words = counts(&[("the", 4_000_000_000), ("zebra", 3)]);
-        scale_down(&mut words, MAX_PAIRS);
-        // 8,000,000,012 pairs, half the limit is 1,073,741,823: divided by 8.
-        assert_eq!(words, counts(&[("the", 500_000_000), ("zebra", 1)]));
-        let mut small = counts(&[("the", 3)]);
-        scale_down(&mut small, 6);
-        assert_eq!(small, counts(&[("the", 3)]));
-    }
-}
+mod tests;

@@ -59,10 +59,9 @@ struct Shown {
 impl InspectCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let data = DataSet::open(&self.folder).map_err(report)?;
-        let tokenizer = Tokenizer::load(data.tokenizer_folder()).map_err(report)?;
-        data.check_tokenizer(&tokenizer).map_err(report)?;
-        let statistics = Split::ALL.map(|split| statistics(&data, &tokenizer, split, self.pieces));
-        let examples = self.examples(&data, &tokenizer)?;
+        let tokenizer = data.tokenizer();
+        let statistics = Split::ALL.map(|split| statistics(&data, tokenizer, split, self.pieces));
+        let examples = self.examples(&data, tokenizer)?;
         let manifest = data.manifest();
         let warnings = concerns::sentences(&manifest.concerns());
         concerns::warn(&warnings);
@@ -76,7 +75,7 @@ impl InspectCommand {
         println!(
             "  tokenizer  {} pieces, {}, {}",
             count(manifest.tokenizer.vocab_size as u64),
-            case_of(&tokenizer),
+            case_of(tokenizer),
             manifest.tokenizer.hash
         );
         let input_bytes = manifest.inputs.iter().map(|input| input.bytes).sum();
@@ -95,7 +94,7 @@ impl InspectCommand {
                     start => format!(", segment B from {start}"),
                 }
             );
-            println!("  text    {}\n  masked  {}", example.text, example.masked);
+            println!("  text    {}\n  masked  {}", printable(&example.text), printable(&example.masked));
         }
         Ok(())
     }
@@ -150,6 +149,15 @@ fn case_of(tokenizer: &Tokenizer) -> &'static str {
     }
 }
 
+/// What a terminal shows and does not obey: pieces are whatever a vocabulary's file holds.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 fn tell_statistics(split: &SplitStatistics) {
     let counts = split.counts;
     println!("\n{}", split.split.name());
@@ -188,7 +196,7 @@ fn tell_statistics(split: &SplitStatistics) {
         let pieces: Vec<String> = split
             .frequent_pieces
             .iter()
-            .map(|piece| format!("{} {}", piece.piece, count(piece.count)))
+            .map(|piece| format!("{} {}", printable(&piece.piece), count(piece.count)))
             .collect();
         println!(
             "  {} distinct pieces; most frequent: {}",

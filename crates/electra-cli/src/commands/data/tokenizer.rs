@@ -6,12 +6,11 @@ use std::time::Instant;
 use clap::Args;
 use electra_files::shown::shell_word;
 use electra_text::concern::Concern;
-use electra_text::in_order::available_threads;
 use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, train};
 use serde_json::json;
 
 use super::meter::{Meter, count};
-use super::{Corpus, advice, concerns, named_in_json, print_json, report, tell_read};
+use super::{Corpus, advice, concerns, named_in_json, print_json, report, tell_read, threads};
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]
@@ -61,6 +60,7 @@ impl TokenizerCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let start = Instant::now();
         named_in_json(self.json, &self.out)?;
+        let threads = threads(self.threads)?;
         let files = self.corpus.files().map_err(report)?;
         if !self.force && SAVED_FILES.iter().any(|file| self.out.join(file).exists()) {
             let found = format!("{} holds a tokenizer already", self.out.display());
@@ -75,7 +75,6 @@ impl TokenizerCommand {
             character_coverage: self.character_coverage,
         };
         let mut meter = Meter::new("counting words");
-        let threads = self.threads.unwrap_or_else(available_threads);
         let trained = train(&files, &self.corpus.options(), &settings, threads, |event| match event {
             TrainProgress::Counting { bytes, total, documents } => {
                 meter.show(bytes, total, || format!("{} documents", count(documents)));

@@ -54,7 +54,7 @@ pub enum TrainError {
         /// What was given.
         found: String,
         /// What is possible.
-        expected: &'static str,
+        expected: String,
     },
 }
 

@@ -1,0 +1,43 @@
+//! `electra data merge`: parts of a data folder, joined.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use electra_text::build;
+
+use super::meter::Meter;
+use super::{named_in_json, report, tell_data};
+
+/// Join parts built with `data build --part i/n`
+#[derive(Args)]
+#[command(after_help = "Example:
+  electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus")]
+pub struct MergeCommand {
+    /// The folders of all parts, in any order
+    #[arg(required = true, value_name = "PARTS")]
+    parts: Vec<PathBuf>,
+    /// Data folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace other data in --out
+    #[arg(long)]
+    force: bool,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl MergeCommand {
+    pub(super) fn run(self) -> miette::Result<()> {
+        let start = Instant::now();
+        named_in_json(self.json, &self.out)?;
+        let mut meter = Meter::new("joining blocks");
+        let built = build::merge(&self.parts, &self.out, self.force, |done, blocks| {
+            meter.show(done, blocks, || format!("block {done} of {blocks}"));
+        })
+        .map_err(report)?;
+        meter.finish();
+        tell_data(&built, &self.out, start, self.json)
+    }
+}

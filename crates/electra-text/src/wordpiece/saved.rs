@@ -1,0 +1,72 @@
+//! A folder that was written here, every file of it.
+//!
+//! Of a tokenizer's files each says what another says too, for programs that read no other. Which of
+//! them counts here is decided in [`super::folder`]; a folder of which two disagree is damaged.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::Tokenizer;
+use super::files::{SPECIAL_TOKENS_FILE, TokenizerError, VOCAB_FILE, read_json};
+use super::folder::{SPECIAL_KEYS, content};
+use crate::once;
+use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
+
+impl Tokenizer {
+    /// Reads a folder that [`Tokenizer::save`] wrote.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`], and if a file says otherwise than the others.
+    pub fn load_saved(folder: &Path) -> Result<Self, TokenizerError> {
+        let tokenizer = Tokenizer::load(folder)?;
+        let path = folder.join(VOCAB_FILE);
+        if let Some(text) = text_of(&path)? {
+            check_vocabulary(&path, &text, tokenizer.vocabulary())?;
+        }
+        let path = folder.join(SPECIAL_TOKENS_FILE);
+        if let Some(text) = text_of(&path)? {
+            check_names(&path, &text)?;
+        }
+        Ok(tokenizer)
+    }
+}
+
+/// What the file holds, if it is there.
+fn text_of(path: &Path) -> Result<Option<String>, TokenizerError> {
+    match once::read_regular(path, MAX_FILE_BYTES).and_then(once::utf8) {
+        Ok(text) => Ok(Some(text)),
+        Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(TokenizerError::Read { path: path.to_owned(), source }),
+    }
+}
+
+fn check_vocabulary(path: &Path, text: &str, expected: &Vocabulary) -> Result<(), TokenizerError> {
+    // White space at the end of a piece is lost where the text is read, not where it is compared.
+    if text == expected.to_text() {
+        return Ok(());
+    }
+    let found = Vocabulary::of_text(text, path)?;
+    if found.pieces() == expected.pieces() {
+        return Ok(());
+    }
+    let (found, expected) = (found.pieces(), expected.pieces());
+    let what = match found.iter().zip(expected).position(|(found, expected)| found != expected) {
+        Some(at) => format!("its line {} is {:?}, expected {:?}", at + 1, found[at], expected[at]),
+        None => format!("it has {} pieces, expected {}", found.len(), expected.len()),
+    };
+    Err(TokenizerError::Disagreement { path: path.to_owned(), what })
+}
+
+fn check_names(path: &Path, text: &str) -> Result<(), TokenizerError> {
+    let names: Value = read_json(path, text.as_bytes())?;
+    for (key, expected) in SPECIAL_KEYS.into_iter().zip(SPECIAL_TOKENS) {
+        let found = names.get(key).and_then(content);
+        if found != Some(expected) {
+            let what = format!("its {key} is {found:?}, expected {expected:?}");
+            return Err(TokenizerError::Disagreement { path: path.to_owned(), what });
+        }
+    }
+    Ok(())
+}
