@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use electra_files::durable;
+use electra_files::{durable, regular};
 
 /// The log of a run, open for appending.
 #[derive(Debug)]
@@ -286,12 +286,12 @@ impl MetricsLog {
 /// # Errors
 /// If the file cannot be read.
 pub fn read_metrics(path: &Path) -> Result<Vec<Record>, LogError> {
-    let bytes = fs::read(path).map_err(error("read", path))?;
+    let bytes = regular::read(path).map_err(error("read", path))?;
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(Record::parse).collect())
 }
 
 impl Record {
-    fn parse(line: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let mut fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
         let kind = fields.shift_remove("kind")?.as_str()?.to_owned();
         let step = fields.shift_remove("step")?.as_u64()?;
@@ -314,7 +314,7 @@ impl Record {
 
 /// Keeps the whole lines of steps up to `step`.
 fn forget_after(path: &Path, step: u64) -> Result<(), LogError> {
-    let bytes = fs::read(path).map_err(error("read", path))?;
+    let bytes = regular::read(path).map_err(error("read", path))?;
     let mut kept = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         let is_whole = line.ends_with(b"\n");
