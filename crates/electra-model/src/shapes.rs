@@ -51,6 +51,11 @@ pub fn of_masked_lm(config: &ModelConfig) -> Shapes {
     all.shapes
 }
 
+/// How many numbers parameters of these shapes hold.
+pub fn elements(shapes: &Shapes) -> u64 {
+    shapes.values().map(|shape| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+}
+
 /// Refuses tensors that are not those parameters.
 ///
 /// # Errors

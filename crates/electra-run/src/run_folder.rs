@@ -24,7 +24,10 @@ use differences::{differences, in_short};
 use electra_files::{durable, regular};
 
 pub use progress::{RunProgress, planned_steps};
-pub use weights::{DamagedWeights, WEIGHTS_HASH, check_hash, check_weights, final_weights_hash};
+pub use weights::{
+    DamagedWeights, WEIGHTS_HASH, check_file_hash, check_final_weights, check_hash, check_weights,
+    final_weights_hash, weights_hash,
+};
 
 /// What makes a run the run that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

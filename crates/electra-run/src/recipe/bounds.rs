@@ -1,6 +1,6 @@
 //! Numbers of a recipe within bounds: whoever reads a recipe may then count with them.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 
 use super::{RecipeError, Resolved};
@@ -10,7 +10,7 @@ impl<T> Resolved<T> {
     ///
     /// # Errors
     /// The key, what was found and the bounds, pointing at the place where the number was written.
-    pub fn within<N: PartialOrd + Display>(
+    pub fn within<N: PartialOrd + Display + Debug>(
         &self,
         key: &str,
         found: N,
@@ -19,8 +19,8 @@ impl<T> Resolved<T> {
         if bounds.contains(&found) {
             return Ok(());
         }
-        let help = format!("expected {} to {}", bounds.start(), bounds.end());
-        Err(self.error_at(key, format!("`{key}` is {found}"), help))
+        let help = format!("expected {} to {}", written(bounds.start()), written(bounds.end()));
+        Err(self.error_at(key, format!("`{key}` is {}", written(&found)), help))
     }
 
     /// As [`within`](Self::within), where the least is not a part of the bounds: a number above `least`
@@ -32,9 +32,15 @@ impl<T> Resolved<T> {
         if found > least && found <= most {
             return Ok(());
         }
-        let help = format!("expected a number above {least} and at most {most}");
-        Err(self.error_at(key, format!("`{key}` is {found}"), help))
+        let help = format!("expected a number above {least} and at most {}", written(&most));
+        Err(self.error_at(key, format!("`{key}` is {}", written(&found)), help))
     }
+}
+
+/// A number as one would write it: 1e30 without thirty zeros.
+fn written(number: &(impl Display + Debug)) -> String {
+    let digits = number.to_string();
+    if digits.len() > 20 { format!("{number:?}") } else { digits }
 }
 
 #[cfg(test)]
@@ -73,6 +79,8 @@ mod tests {
             assert_eq!((error.message, error.help.as_deref()), (format!("`{key}` is {found}"), Some(help)));
             assert_eq!(error.path, "r.toml");
         }
+        let error = checked("steps = 1\nrate = 1e300", &[]).unwrap_err();
+        assert_eq!(error.message, "`rate` is 1e300");
         let error = checked("steps = 1\nrate = 1.0", &["steps=9223372036854775807"]).unwrap_err();
         assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("9223372036854775807")));
     }

@@ -3,7 +3,7 @@
 //! Every line has `kind`, `step` (steps done when it was written) and `time` (Unix seconds); the
 //! other fields follow from the kind: "start" and "resume" ([`RunRecord`] in pretraining), "train"
 //! ([`TrainRecord`]), "eval" ([`EvalRecord`]), "event" (`message`), "end" (`seconds`, `tokens`,
-//! `reason`). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
+//! `reason`, and `weights_hash` of a finished pretraining). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -47,18 +47,49 @@ pub fn final_weights_hash(run: &Path) -> Option<String> {
     Some(end.fields.get(WEIGHTS_HASH)?.as_str()?.to_owned())
 }
 
+/// Refuses the final weights of the run in `run` if they are not whole, or not those that its log says.
+///
+/// # Errors
+/// The file and what is wrong with it.
+pub fn check_final_weights(run: &Path) -> Result<(), DamagedWeights> {
+    let path = run.join("model.safetensors");
+    check_weights(&path)?;
+    final_weights_hash(run).map_or(Ok(()), |saved| check_file_hash(&path, &saved))
+}
+
+/// BLAKE3 of the content of a file of weights, in hexadecimal.
+#[must_use]
+pub fn weights_hash(weights: &[u8]) -> String {
+    blake3::hash(weights).to_hex().to_string()
+}
+
 /// Refuses `weights`, the content of the file at `path`, if they are not those whose hash was saved.
 ///
 /// # Errors
 /// The file and what is wrong with it.
-pub fn check_hash(path: &Path, weights: &[u8], saved: Option<&str>) -> Result<(), DamagedWeights> {
-    match saved {
-        Some(saved) if blake3::hash(weights).to_hex().as_str() != saved => {
-            let damage = "its content is not what was saved (BLAKE3 differs)".to_owned();
-            Err(DamagedWeights { path: path.to_owned(), damage })
-        }
-        _ => Ok(()),
+pub fn check_hash(path: &Path, weights: &[u8], saved: &str) -> Result<(), DamagedWeights> {
+    compare(path, blake3::hash(weights), saved)
+}
+
+/// As [`check_hash`], of a file whose content nobody needs.
+///
+/// # Errors
+/// As there, or that the file cannot be read.
+pub fn check_file_hash(path: &Path, saved: &str) -> Result<(), DamagedWeights> {
+    let mut hasher = blake3::Hasher::new();
+    let hash = regular::open(path).and_then(|file| Ok(hasher.update_reader(file)?.finalize()));
+    match hash {
+        Ok(hash) => compare(path, hash, saved),
+        Err(error) => Err(DamagedWeights { path: path.to_owned(), damage: error.to_string() }),
     }
+}
+
+fn compare(path: &Path, found: blake3::Hash, saved: &str) -> Result<(), DamagedWeights> {
+    if found.to_hex().as_str() == saved {
+        return Ok(());
+    }
+    let damage = "its content is not what was saved (BLAKE3 differs)".to_owned();
+    Err(DamagedWeights { path: path.to_owned(), damage })
 }
 
 fn whole(path: &Path) -> Result<(), String> {
@@ -140,15 +171,19 @@ mod tests {
             Some("new".into())
         );
 
-        let saved = blake3::hash(b"weights").to_hex().to_string();
-        let path = Path::new("run/model.safetensors");
-        assert_eq!(check_hash(path, b"weights", Some(&saved)), Ok(()));
-        assert_eq!(check_hash(path, b"Weights", None), Ok(()));
-        let error = check_hash(path, b"Weights", Some(&saved)).unwrap_err().to_string();
-        assert!(
-            error.contains("run/model.safetensors is damaged: its content is not what was saved"),
-            "{error}"
-        );
+        let saved = weights_hash(b"weights");
+        let path = folder.path().join("model.safetensors");
+        for (weights, is_right) in [(b"weights", true), (b"Weights", false)] {
+            fs::write(&path, weights).unwrap();
+            for checked in [check_hash(&path, weights, &saved), check_file_hash(&path, &saved)] {
+                let error = checked.err().map(|error| error.to_string()).unwrap_or_default();
+                assert_eq!(error.is_empty(), is_right, "{error}");
+                assert!(
+                    is_right || error.contains("is damaged: its content is not what was saved"),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]
