@@ -1,21 +1,26 @@
 //! What remains of a finished run, in `results/ARM.seed-N.json`: small enough to be committed, and
 //! all that tables and reports are made from.
 
+mod check;
 mod curve;
+mod error;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::{disk, durable};
+use electra_files::{disk, durable, regular};
 use electra_run::record::HeldoutMeasure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::run::FinishedRun;
 
+pub use check::Impossible;
+pub(crate) use check::Measured;
 pub use curve::{Curve, MOST_POINTS};
+pub use error::ResultError;
 
 /// A run and what it came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,77 +122,6 @@ pub struct Origin {
     pub hash: String,
 }
 
-/// Why results cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ResultError {
-    /// A file or folder cannot be read or written.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
-    /// A file is no result.
-    #[error("{path}:{}:{}: not a result of this program: {source}; take it out of the folder", .source.line(), .source.column())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
-    /// A result belongs elsewhere.
-    #[error(
-        "{path} is a result of the experiment `{found}`, expected `{expected}`; move it where it belongs"
-    )]
-    OtherExperiment {
-        /// The file.
-        path: PathBuf,
-        /// Whose it is.
-        found: String,
-        /// Whose it should be.
-        expected: String,
-    },
-    /// A result is of an arm that the experiment has not.
-    #[error(
-        "{path} is a result of the arm `{arm}`, which the experiment has not (it has {known}); remove the file, or bring the arm back"
-    )]
-    OtherArm {
-        /// The file.
-        path: PathBuf,
-        /// Its arm.
-        arm: String,
-        /// The arms there are.
-        known: String,
-    },
-    /// The recipe or the data has changed since.
-    #[error(
-        "{path} comes from another recipe or other data (hash {found} there, {expected} now); remove results of old recipes before running new ones"
-    )]
-    OtherRecipe {
-        /// The file.
-        path: PathBuf,
-        /// Its hash, shortened.
-        found: String,
-        /// What it would have to be, shortened.
-        expected: String,
-    },
-    /// Two files hold the same arm and seed.
-    #[error("{path} and {other} are both of arm `{arm}` with seed {seed}; name one of them")]
-    Twice {
-        /// A file.
-        path: PathBuf,
-        /// The other.
-        other: PathBuf,
-        /// Their arm.
-        arm: String,
-        /// Their seed.
-        seed: u64,
-    },
-}
-
 impl ResultRecord {
     /// Of a finished run.
     #[must_use]
@@ -243,14 +177,21 @@ impl ResultRecord {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read or is none.
+    /// If it cannot be read, is none, or says what cannot be.
     pub fn read(path: &Path) -> Result<Self, ResultError> {
         let path = path.to_owned();
-        let text = match fs::read(&path) {
+        let text = match regular::read(&path) {
             Ok(text) => text,
             Err(source) => return Err(ResultError::Io { action: "read", path, source }),
         };
-        serde_json::from_slice(&text).map_err(|source| ResultError::Damaged { path, source })
+        let record: Self = match serde_json::from_slice(&text) {
+            Ok(record) => record,
+            Err(source) => return Err(ResultError::Damaged { path, source }),
+        };
+        match record.check() {
+            Ok(()) => Ok(record),
+            Err(source) => Err(ResultError::Impossible { path, source }),
+        }
     }
 }
 
@@ -408,5 +349,9 @@ pub(crate) mod tests {
         let message = read_folder(folder.path()).unwrap_err().to_string();
         assert!(message.contains("a.json") && message.contains("b.json"), "{message}");
         assert!(read_folder(&folder.path().join("absent")).unwrap().is_empty());
+        let text = result("a", 1, 0.5).text().replace("\"rtd_auc\":0.5", "\"rtd_auc\":313.0");
+        fs::write(folder.path().join("a.json"), text).unwrap();
+        let message = read_folder(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("a.json: `heldout.rtd_auc` is 313.0, expected"), "{message}");
     }
 }

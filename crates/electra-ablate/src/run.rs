@@ -1,14 +1,14 @@
 //! What a run folder of pretraining says about its run.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use electra_files::regular;
 use electra_run::record::{HeldoutMeasure, LogError, Record, read_metrics};
 use serde_json::Value;
 
-use crate::record::{Curve, Origin, Parameters, ResultRecord};
+use crate::record::{Curve, Impossible, Measured, Origin, Parameters, ResultRecord};
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +67,7 @@ pub enum RunError {
 #[must_use]
 pub fn last_step(run: &Path) -> u64 {
     // The last line of a log that grows may be torn.
-    let text = fs::read_to_string(run.join(METRICS)).unwrap_or_default();
+    let text = regular::read_to_string(&run.join(METRICS)).unwrap_or_default();
     let step = |line: &str| serde_json::from_str::<Value>(line).ok()?["step"].as_u64();
     text.lines().rev().find_map(step).unwrap_or(0)
 }
@@ -82,7 +82,7 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
     }
     let text = |name: &str| {
         let path = run.join(name);
-        fs::read_to_string(&path).map_err(|source| RunError::Io { path, source })
+        regular::read_to_string(&path).map_err(|source| RunError::Io { path, source })
     };
     let damaged = |name: &str, what: String| RunError::Damaged { path: run.join(name), what };
     let recipe: toml::Table = text(RECIPE)?
@@ -99,7 +99,11 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
         value.ok_or_else(|| damaged(RECIPE, format!("it has no {name}")))
     };
     let steps = number("train", "steps")?;
-    let rows = number("train", "batch_size")? * number("data", "sequence_length")?;
+    let (rows, length) = (number("train", "batch_size")?, number("data", "sequence_length")?);
+    let tokens = steps.checked_mul(rows).and_then(|rows| rows.checked_mul(length));
+    let too_many =
+        || damaged(RECIPE, format!("{steps} steps of {rows} rows of {length} tokens are too many"));
+    let tokens = tokens.ok_or_else(too_many)?;
     let first = records.first().ok_or_else(|| damaged(METRICS, "it has no line".into()))?;
     let missing = |field: &str| damaged(METRICS, format!("its first line has no {field}"));
     let flops_per_step = first.number("flops_per_step").ok_or_else(|| missing("flops_per_step"))?;
@@ -109,11 +113,11 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
     let evaluations: Vec<&Record> = records.iter().filter(|record| record.kind == "eval").collect();
     let Some(last) = evaluations.last().filter(|last| last.step == steps) else { return Ok(None) };
     let numbers = last.fields.iter().filter_map(|(key, value)| Some((key.clone(), value.as_f64()?)));
-    Ok(Some(FinishedRun {
+    let finished = FinishedRun {
         name: recipe.get("name").and_then(toml::Value::as_str).unwrap_or_default().to_owned(),
         seed: number("", "seed")?,
         steps,
-        tokens: steps * rows,
+        tokens,
         flops: flops_per_step * steps as f64,
         parameters,
         heldout: numbers.collect(),
@@ -122,7 +126,18 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
         seconds: seconds(&records),
         program: described["program_version"].as_str().unwrap_or_default().to_owned(),
         recipe,
-    }))
+    };
+    finished.check().map_err(|source| damaged(METRICS, source.to_string()))?;
+    Ok(Some(finished))
+}
+
+impl FinishedRun {
+    /// Refuses what cannot be.
+    fn check(&self) -> Result<(), Impossible> {
+        let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
+        let (heldout, curve) = (&self.heldout, &self.curve);
+        Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()
+    }
 }
 
 /// From each start or resume to the last line before the next one: what was killed in between and
@@ -131,14 +146,16 @@ fn seconds(records: &[Record]) -> f64 {
     let mut total = 0.0;
     let mut since = None;
     let mut last = 0.0;
+    // A clock that was set back in between gives no time back.
+    let passed = |since: Option<f64>, last: f64| since.map_or(0.0, |since| (last - since).max(0.0));
     for record in records {
         if record.kind == "start" || record.kind == "resume" {
-            total += since.map_or(0.0, |since: f64| last - since);
+            total += passed(since, last);
             since = Some(record.time);
         }
         last = record.time;
     }
-    total += since.map_or(0.0, |since| last - since);
+    total += passed(since, last);
     (total * 1e3).round() / 1e3
 }
 
@@ -178,6 +195,8 @@ const RUN: &str = "run.json";
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use electra_run::record::{HeldoutRows, MetricsLog};
     use serde_json::json;
 
@@ -276,6 +295,33 @@ mod tests {
     }
 
     #[test]
+    fn a_run_whose_log_or_recipe_says_what_cannot_be_is_refused_with_file_and_key() {
+        let folder = folder();
+        log(folder.path());
+        fs::write(folder.path().join(MODEL), "").unwrap();
+        let whole = fs::read_to_string(folder.path().join(METRICS)).unwrap();
+        for (there, instead, expected) in [
+            ("\"rtd_auc\":0.5", "\"rtd_auc\":313.0", "metrics.jsonl is damaged: `heldout.rtd_auc` is 313.0"),
+            ("\"loss\":10", "\"loss\":-10", "metrics.jsonl is damaged: `curve.loss.0` is -10.0"),
+            ("\"step\":10", "\"step\":20", "metrics.jsonl is damaged: `curve.step.1` is 20, expected"),
+            ("\"total\":5", "\"total\":6", "metrics.jsonl is damaged: `parameters.total` is 6"),
+        ] {
+            assert!(whole.contains(there), "{there} is not in {whole}");
+            fs::write(folder.path().join(METRICS), whole.replace(there, instead)).unwrap();
+            let message = read(folder.path()).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let recipe = fs::read_to_string(folder.path().join(RECIPE)).unwrap();
+        let huge = recipe.replace("batch_size = 4", "batch_size = 9223372036854775807");
+        fs::write(folder.path().join(RECIPE), huge).unwrap();
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.contains("recipe.toml is damaged: 20 steps of 9223372036854775807 rows"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn time_between_a_kill_and_the_next_start_does_not_count() {
         let at =
             |kind: &str, time| Record { kind: kind.into(), step: 0, time, fields: serde_json::Map::new() };
@@ -283,5 +329,6 @@ mod tests {
             [at("start", 10.0), at("train", 14.0), at("resume", 100.0), at("train", 101.5), at("end", 102.0)];
         assert_eq!(seconds(&records), 6.0);
         assert_eq!(seconds(&[]), 0.0);
+        assert_eq!(seconds(&[at("start", 10.0), at("end", 2.0)]), 0.0);
     }
 }

@@ -211,7 +211,7 @@ fn has_library(name: &str) -> bool {
 }
 
 /// The most threads that anybody could mean.
-const MOST_THREADS: usize = 4096;
+pub const MOST_THREADS: usize = 4096;
 
 /// Sets the number of CPU threads that every operation shares.
 ///

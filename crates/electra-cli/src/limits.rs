@@ -1,8 +1,44 @@
-//! What is said where the system gives no more memory or threads, as under `ulimit -v`.
+//! What is said where the system gives no more memory or threads, as under `ulimit -v`, and what is
+//! refused before that: work and numbers that no machine or this one is too small for.
 
 use std::io::{self, Write};
 use std::panic;
 use std::process;
+
+use electra_run::process::check_memory;
+
+use crate::device::DeviceName;
+use crate::failure::Failure;
+
+/// The most steps or repetitions that anybody times.
+pub const MOST_TIMED: usize = 1_000_000;
+
+/// Refuses a number of `option` that is not from `least` to `most`.
+///
+/// # Errors
+/// The option, what was found and the bounds.
+pub fn within(option: &str, found: usize, least: usize, most: usize) -> Result<(), Failure> {
+    if (least..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{option} {found}"), format!("give at least {least} and at most {most}")))
+}
+
+/// Refuses what `needs` more bytes than this process may have, before it dies of it half way. Of devices
+/// with a memory of their own nothing is known.
+///
+/// # Errors
+/// What it needs, and what there is.
+pub fn memory(what: &str, needed: u64, device: DeviceName) -> Result<(), Failure> {
+    if !matches!(device, DeviceName::Flex | DeviceName::Ndarray) {
+        return Ok(());
+    }
+    check_memory(needed).map_err(|error| {
+        let help = "lower the batch size (train.micro_batch_size, --batch-size), the length of sequences or the \
+                    sizes of the model, or use a machine with more memory";
+        Failure::new(format!("{what} {error}"), help)
+    })
+}
 
 /// From now on the process ends with a sentence and the exit code of an error.
 pub fn end_with_a_sentence() {

@@ -321,6 +321,13 @@ fn a_probe_fine_tunes_what_was_pretrained() {
     let ran = bench.succeed(COMMAND);
     assert!(!ran.stderr.contains("pretraining"), "{}", ran.stderr);
     assert_ne!(results(&bench)["half.seed-1.json"]["probe"]["hash"], result["probe"]["hash"]);
+    // Pretrained weights that have changed since are written again before they are fine-tuned.
+    bench.write("exp/experiment.toml", text.replace("\"train.epochs\" = 2", "\"train.epochs\" = 3"));
+    let weights = format!("{}/model.safetensors", runs(&bench)[0]);
+    let whole = bench.bytes(&weights);
+    bench.flip_bit(&weights, -1);
+    bench.succeed(COMMAND);
+    assert_eq!(bench.bytes(&weights), whole);
 }
 
 #[test]

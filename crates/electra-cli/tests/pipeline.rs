@@ -161,7 +161,7 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
                 "rtd_recall",
                 "sampled_accuracy",
             ],
-            "end" => &["reason", "seconds", "tokens"],
+            "end" => &["reason", "seconds", "tokens", "weights_hash"],
             other => panic!("a line of kind {other} in a run without incidents"),
         };
         let mut expected: Vec<&str> = own.iter().copied().chain(["kind", "step", "time"]).collect();

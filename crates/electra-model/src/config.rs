@@ -1,5 +1,7 @@
 //! Sizes of the two networks, as a recipe states them.
 
+mod bounds;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -177,7 +179,7 @@ impl ModelConfig {
             hidden_size,
             num_hidden_layers: of(g.depth, g.num_hidden_layers, self.num_hidden_layers),
             num_attention_heads: g.num_attention_heads.unwrap_or((hidden_size / 64).max(1)),
-            intermediate_size: g.intermediate_size.unwrap_or(4 * hidden_size),
+            intermediate_size: g.intermediate_size.unwrap_or(hidden_size.saturating_mul(4)),
         }
     }
 
@@ -192,135 +194,6 @@ impl ModelConfig {
         match self.generator.tie {
             TieMode::Embeddings | TieMode::All | TieMode::GradientDisentangled => self.embedding_size,
             TieMode::None => self.generator().hidden_size,
-        }
-    }
-
-    /// Refuses sizes that no network can have.
-    ///
-    /// # Errors
-    /// The first contradiction, with the key that holds it.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let fail = |key, message: String| Err(ConfigError { key, message });
-        for (key, size) in [
-            ("vocab_size", self.vocab_size),
-            ("embedding_size", self.embedding_size),
-            ("max_position_embeddings", self.max_position_embeddings),
-            ("type_vocab_size", self.type_vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("intermediate_size", self.intermediate_size),
-        ] {
-            if size == 0 {
-                return fail(key, "is 0, expected a positive size".into());
-            }
-        }
-        let range = self.initializer_range;
-        if !(range.is_finite() && range > 0.0 && range <= 1.0) {
-            return fail("initializer_range", format!("is {range}, expected a number above 0 and at most 1"));
-        }
-        if let Some(gain) = self.kernel_gain
-            && !(gain.is_finite() && gain > 0.0 && gain <= 10.0)
-        {
-            return fail("kernel_gain", format!("is {gain}, expected a number above 0 and at most 10"));
-        }
-        if self.vocab_size < 6 {
-            return fail(
-                "vocab_size",
-                format!("is {}, smaller than the five special tokens and a word", self.vocab_size),
-            );
-        }
-        if self.type_vocab_size < 2 {
-            return fail("type_vocab_size", "is 1, but examples have two segments".into());
-        }
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            return fail(
-                "num_attention_heads",
-                format!("{} heads do not divide hidden_size {}", self.num_attention_heads, self.hidden_size),
-            );
-        }
-        if let Some(waves) = self.neighbours(self.embedding_size) {
-            waves.check(&self.discriminator())?;
-        }
-        let g = &self.generator;
-        if g.tie == TieMode::All {
-            let given = [
-                ("generator.width", g.width.is_some_and(|w| w != 1.0)),
-                ("generator.hidden_size", g.hidden_size.is_some_and(|h| h != self.hidden_size)),
-                ("generator.depth", g.depth.is_some_and(|d| d != 1.0)),
-                (
-                    "generator.num_hidden_layers",
-                    g.num_hidden_layers.is_some_and(|l| l != self.num_hidden_layers),
-                ),
-                (
-                    "generator.num_attention_heads",
-                    g.num_attention_heads.is_some_and(|a| a != self.num_attention_heads),
-                ),
-                (
-                    "generator.intermediate_size",
-                    g.intermediate_size.is_some_and(|i| i != self.intermediate_size),
-                ),
-            ];
-            for (key, differs) in given {
-                if differs {
-                    return fail(
-                        key,
-                        "differs from the discriminator's, but tie = \"all\" shares the whole encoder".into(),
-                    );
-                }
-            }
-            return Ok(());
-        }
-        match (g.width, g.hidden_size) {
-            (Some(_), Some(_)) => {
-                return fail("generator.width", "stands beside hidden_size: give one of them".into());
-            }
-            (None, None) => return fail("generator", "needs width (a fraction) or hidden_size".into()),
-            _ => {}
-        }
-        match (g.depth, g.num_hidden_layers) {
-            (Some(_), Some(_)) => {
-                return fail("generator.depth", "stands beside num_hidden_layers: give one of them".into());
-            }
-            (None, None) => return fail("generator", "needs depth (a fraction) or num_hidden_layers".into()),
-            _ => {}
-        }
-        for (key, fraction) in [("generator.width", g.width), ("generator.depth", g.depth)] {
-            if let Some(f) = fraction
-                && !(f.is_finite() && f > 0.0 && f <= 4.0)
-            {
-                return fail(key, format!("is {f}, expected a fraction above 0 and at most 4"));
-            }
-        }
-        let e = self.generator();
-        if e.hidden_size == 0 || e.num_hidden_layers == 0 || e.intermediate_size == 0 {
-            return fail(
-                "generator",
-                format!(
-                    "comes out with {} layers of {} and {} inside: every size must be at least 1",
-                    e.num_hidden_layers, e.hidden_size, e.intermediate_size
-                ),
-            );
-        }
-        if e.num_attention_heads == 0 || !e.hidden_size.is_multiple_of(e.num_attention_heads) {
-            let key = if g.num_attention_heads.is_some() {
-                "generator.num_attention_heads"
-            } else if g.width.is_some() {
-                "generator.width"
-            } else {
-                "generator.hidden_size"
-            };
-            return fail(
-                key,
-                format!(
-                    "{} heads do not divide the generator's width {}",
-                    e.num_attention_heads, e.hidden_size
-                ),
-            );
-        }
-        match self.neighbours(self.generator_embedding_size()) {
-            Some(waves) => waves.check(&e),
-            None => Ok(()),
         }
     }
 }
@@ -402,5 +275,46 @@ pub(crate) mod tests {
             "position_start"
         );
         assert!(small().validate().is_ok());
+    }
+
+    #[test]
+    fn sizes_that_no_machine_holds_are_refused_by_their_key_with_the_bound() {
+        let refused = |change: fn(&mut ModelConfig)| {
+            let mut config = small();
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        for (error, expected) in [
+            (
+                refused(|c| c.num_hidden_layers = usize::MAX),
+                "num_hidden_layers: is 18446744073709551615, expected 1 to 1024",
+            ),
+            (refused(|c| c.hidden_size = 100_000), "hidden_size: is 100000, expected 1 to 65536"),
+            (refused(|c| c.vocab_size = 1 << 25), "vocab_size: is 33554432, expected 1 to 16777216"),
+            (refused(|c| c.embedding_size = 1 << 17), "embedding_size: "),
+            (refused(|c| c.intermediate_size = usize::MAX / 2), "intermediate_size: "),
+            (refused(|c| c.type_vocab_size = usize::MAX), "type_vocab_size: "),
+            (refused(|c| c.max_position_embeddings = usize::MAX), "max_position_embeddings: "),
+            (
+                refused(|c| c.max_position_embeddings = 2),
+                "max_position_embeddings: is 2, expected at least 3",
+            ),
+            (refused(|c| c.num_attention_heads = 0), "num_attention_heads: is 0, expected 1 to"),
+            (
+                refused(|c| (c.generator.width, c.generator.hidden_size) = (None, Some(usize::MAX))),
+                "generator.hidden_size: comes out as a width of 18446744073709551615, expected 1 to 65536",
+            ),
+            (
+                refused(|c| (c.generator.depth, c.generator.num_hidden_layers) = (None, Some(1025))),
+                "generator.num_hidden_layers: comes out as a number of layers of 1025",
+            ),
+            (
+                refused(|c| (c.hidden_size, c.generator.width) = (1 << 16, Some(4.0))),
+                "generator.width: comes out as a width of 262144",
+            ),
+            (refused(|c| c.generator.intermediate_size = Some(usize::MAX)), "generator.intermediate_size: "),
+        ] {
+            assert!(error.starts_with(expected), "{error} does not begin with {expected}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 use crate::config::{EncoderConfig, ModelConfig, TieMode};
 use crate::networks::{GeneratorKind, HeadKind, Networks};
 use crate::objective::Stage;
+use electra_kernels::Precision;
 
 /// Multiply-add work of one forward pass, in floating-point operations.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +69,14 @@ impl ForwardFlops {
             Stage::DiscriminatorAlone => 3.0 * (self.discriminator + self.discriminator_head) + generator,
         }
     }
+}
+
+/// Bytes that an encoder keeps at least of a forward pass over so many tokens, for its backward pass: of
+/// each block the input and, inside of its feed-forward layers, the activation and its slope.
+pub fn kept_bytes(sizes: &EncoderConfig, tokens: u128, precision: Precision) -> u128 {
+    let width = if precision.reduced().is_some() { 2 } else { 4 };
+    let of_block = 4 * sizes.hidden_size as u128 + 2 * width * sizes.intermediate_size as u128;
+    sizes.num_hidden_layers as u128 * of_block * tokens
 }
 
 /// Numbers of parameters.

@@ -5,11 +5,14 @@
 //! the shared tables, and its output matrix is tied and therefore not stored.
 
 mod class;
+mod error;
 mod sizes;
+mod stored;
 
-use burn::tensor::TensorData;
+use std::collections::BTreeMap;
+
+use burn::tensor::{DType, TensorData};
 use serde_json::Value;
-use thiserror::Error;
 
 use crate::config::{ModelConfig, TieMode};
 use crate::electra::Electra;
@@ -17,7 +20,10 @@ use crate::networks::{HEADS, HeadKind, Networks, discriminator_tensors};
 use crate::parameters::{NamedTensors, below, collect};
 
 pub use class::{architecture, class_of};
+pub use error::HfError;
 pub use sizes::{config_json, import_config};
+pub use stored::Stored;
+use stored::transpose;
 
 /// Which network a transformers folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,63 +63,6 @@ pub struct HfDropout {
     pub hidden: f64,
     /// `attention_probs_dropout_prob`
     pub attention: f64,
-}
-
-/// A transformers folder that is not an ELECTRA network as we know it.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum HfError {
-    /// A setting that our networks do not have.
-    #[error("config.json: `{key}` is {found}, expected {expected}")]
-    Setting {
-        /// Key of `config.json`.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// What can be read.
-        expected: String,
-    },
-    /// The weights of another class of ELECTRA.
-    #[error("model.safetensors holds an {found}, expected an {}; {}", .expected.architecture(), class::way_out(.found, *.expected))]
-    Class {
-        /// transformers' name of the class whose tensors they are.
-        found: &'static str,
-        /// What was asked for.
-        expected: HfNetwork,
-    },
-    /// A tensor with a name that no ELECTRA network has.
-    #[error("model.safetensors: unexpected tensor `{0}`")]
-    UnexpectedTensor(String),
-    /// A tensor of the wrong rank for its name.
-    #[error("model.safetensors: tensor `{name}` has shape {shape:?}, expected a matrix")]
-    Shape {
-        /// Name of the tensor.
-        name: String,
-        /// Shape found.
-        shape: Vec<usize>,
-    },
-    /// A generator where a discriminator was asked for.
-    #[error(
-        "model.safetensors: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator: \
-         give the folder of ElectraForPreTraining"
-    )]
-    Generator(String),
-    /// A generator that does not write with the table it reads with.
-    #[error(
-        "model.safetensors: `generator_lm_head.weight` differs from the word embeddings, expected a \
-         generator whose output matrix is its word table"
-    )]
-    UntiedOutput,
-    /// A generator with tables of its own that our networks cannot have.
-    #[error(
-        "the generator has tables of its own, {found} wide, expected its width {expected}, or the \
-         discriminator's tables"
-    )]
-    OwnTables {
-        /// Width of the generator's word table.
-        found: usize,
-        /// Width of its encoder.
-        expected: usize,
-    },
 }
 
 /// Our module names beside those of transformers, within one network.
@@ -265,39 +214,50 @@ pub fn export_tensors(ours: NamedTensors, network: HfNetwork) -> NamedTensors {
     ours.into_iter().map(foreign).collect()
 }
 
-/// Our names and layout for the tensors of a transformers folder.
+/// Our names and layout for the tensors of a transformers folder, or for their headers.
 ///
 /// # Errors
 /// The tensors of another class, a tensor whose name belongs to no ELECTRA network of this kind, or
 /// a generator whose output matrix is not its word table.
-pub fn import(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors, HfError> {
+pub fn import<T: Stored>(
+    tensors: BTreeMap<String, T>,
+    network: HfNetwork,
+) -> Result<BTreeMap<String, T>, HfError> {
     match class_of(&tensors) {
         Some(found) if found != network.architecture() => Err(HfError::Class { found, expected: network }),
         _ => rename(tensors, network),
     }
 }
 
-fn rename(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors, HfError> {
+fn rename<T: Stored>(
+    tensors: BTreeMap<String, T>,
+    network: HfNetwork,
+) -> Result<BTreeMap<String, T>, HfError> {
     let table = tensors.get("electra.embeddings.word_embeddings.weight");
     if tensors.get("generator_lm_head.weight").is_some_and(|output| Some(output) != table) {
         return Err(HfError::UntiedOutput);
     }
-    let mut ours = NamedTensors::new();
-    for (name, data) in tensors {
+    let mut ours = BTreeMap::new();
+    for (name, tensor) in tensors {
         // A tied copy of the word table, and a constant that old versions stored.
         if name == "generator_lm_head.weight" || name.ends_with("position_ids") {
             continue;
         }
         let path = our_name(&name, network).ok_or_else(|| HfError::UnexpectedTensor(name.clone()))?;
-        let data = if is_dense_weight(&path) {
-            if data.shape().len() != 2 {
-                return Err(HfError::Shape { name, shape: data.shape().to_vec() });
-            }
-            transpose(&data)
+        if tensor.dtype() != DType::F32 {
+            return Err(HfError::Type { name, found: format!("{:?}", tensor.dtype()) });
+        }
+        let tensor = if is_dense_weight(&path) {
+            let [rows, columns] = tensor.shape()[..] else {
+                return Err(HfError::Shape { name, shape: tensor.shape() });
+            };
+            tensor.transposed(rows, columns)
         } else {
-            data
+            tensor
         };
-        ours.insert(path, data);
+        if ours.insert(path.clone(), tensor).is_some() {
+            return Err(HfError::Twice(path));
+        }
     }
     Ok(ours)
 }
@@ -307,13 +267,14 @@ fn rename(tensors: NamedTensors, network: HfNetwork) -> Result<NamedTensors, HfE
 ///
 /// # Errors
 /// A generator, or a tensor whose name no encoder of ELECTRA has.
-pub fn import_encoder(tensors: NamedTensors) -> Result<NamedTensors, HfError> {
+pub fn import_encoder<T: Stored>(tensors: BTreeMap<String, T>) -> Result<BTreeMap<String, T>, HfError> {
     if let Some(name) = tensors.keys().find(|name| name.starts_with("generator_")) {
         return Err(HfError::Generator(name.clone()));
     }
     let is_below_head = tensors.keys().any(|name| name.starts_with(ENCODER));
     let encoder = tensors.into_iter().filter(|(name, _)| !is_below_head || name.starts_with(ENCODER));
-    let named = |(name, data)| if is_below_head { (name, data) } else { (format!("{ENCODER}{name}"), data) };
+    let named =
+        |(name, tensor)| if is_below_head { (name, tensor) } else { (format!("{ENCODER}{name}"), tensor) };
     rename(encoder.map(named).collect(), HfNetwork::Tagger)
 }
 
@@ -343,18 +304,6 @@ pub fn join(
     let own = own.map(|(path, data)| (format!("generator.{path}"), data));
     let kept = discriminator.into_iter().map(|(path, data)| (format!("discriminator.{path}"), data));
     Ok(kept.chain(own).collect())
-}
-
-fn transpose(data: &TensorData) -> TensorData {
-    let (rows, columns) = (data.shape()[0], data.shape()[1]);
-    let values = data.as_slice::<f32>().expect("parameters are collected as 32-bit floats");
-    let mut out = vec![0.0; values.len()];
-    for r in 0..rows {
-        for c in 0..columns {
-            out[c * rows + r] = values[r * columns + c];
-        }
-    }
-    TensorData::new(out, [columns, rows])
 }
 
 #[cfg(test)]

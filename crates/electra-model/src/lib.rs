@@ -22,6 +22,7 @@ mod neighbours;
 pub mod networks;
 pub mod objective;
 pub mod parameters;
+pub mod shapes;
 
 pub use batch::{Batch, BatchData, Normalizer};
 pub use config::{

@@ -1,6 +1,8 @@
 //! Which networks and heads there are, beside their sizes: what an objective trains, and what a
 //! folder of weights holds.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::TensorData;
 
 use crate::config::{ModelConfig, TieMode};
@@ -52,7 +54,7 @@ impl Networks {
     }
 
     /// Those whose weights are among `tensors`, by their names below `discriminator` and `generator`.
-    pub fn of(tensors: &NamedTensors) -> Self {
+    pub fn of<T>(tensors: &BTreeMap<String, T>) -> Self {
         let has = |prefix: &str| tensors.keys().any(|name| name.starts_with(prefix));
         Self {
             generator: match (has("generator."), has("generator.right_to_left.")) {

@@ -5,11 +5,24 @@ use std::collections::{BTreeMap, HashMap};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::tensor::{DType, TensorData, bf16, f16};
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use thiserror::Error;
 
 /// Tensors by dotted path, such as `discriminator.encoder.layers.0.attention.query.weight`.
 pub type NamedTensors = BTreeMap<String, TensorData>;
+
+/// What a file says of tensors before their numbers, by the same paths.
+pub type Headers = BTreeMap<String, TensorHeader>;
+
+/// What a file says of a tensor before its numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorHeader {
+    /// What its elements are read as: 32-bit floats or 64-bit integers.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
 
 /// Named tensors that do not fit a module.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -146,6 +159,43 @@ pub fn to_safetensors(tensors: &NamedTensors, metadata: Option<(&str, &str)>) ->
     safetensors::serialize(views, metadata).expect("named tensors can always be serialised")
 }
 
+/// The headers of the tensors in a safetensors file of `file_bytes` bytes, by its `beginning`: as many
+/// of its bytes as its header needs, or more. Nothing is said of the numbers yet, but that the file is
+/// as long as they make it.
+///
+/// # Errors
+/// A file that is cut short, too long, or of another format; tensors of a type that no parameter has.
+pub fn headers(beginning: &[u8], file_bytes: u64) -> Result<Headers, SafetensorsError> {
+    let too_short = || SafetensorsError::from(SafeTensorError::HeaderTooSmall);
+    let (length, behind) = beginning.split_first_chunk::<8>().ok_or_else(too_short)?;
+    let length = u64::from_le_bytes(*length);
+    let data_bytes = file_bytes.checked_sub(8).and_then(|rest| rest.checked_sub(length));
+    let header = usize::try_from(length).ok().and_then(|length| behind.get(..length));
+    let (Some(data_bytes), Some(header)) = (data_bytes, header) else {
+        return Err(SafeTensorError::InvalidHeaderLength.into());
+    };
+    let metadata: Metadata =
+        serde_json::from_slice(header).map_err(SafeTensorError::InvalidHeaderDeserialization)?;
+    // Here, as a sum of what the header says could leave 64 bits in there.
+    if metadata.data_len() as u64 != data_bytes {
+        return Err(SafeTensorError::MetadataIncompleteBuffer.into());
+    }
+    let header = |(name, info): (String, &TensorInfo)| match info.dtype {
+        Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 => {
+            Ok((name, TensorHeader { dtype: DType::F32, shape: info.shape.clone() }))
+        }
+        Dtype::I64 | Dtype::I32 => Ok((name, TensorHeader { dtype: DType::I64, shape: info.shape.clone() })),
+        other => Err(SafetensorsError::Type { name, found: format!("{other:?}") }),
+    };
+    metadata.tensors().into_iter().map(header).collect()
+}
+
+/// The headers of tensors that are in memory.
+pub fn headers_of(tensors: &NamedTensors) -> Headers {
+    let header = |data: &TensorData| TensorHeader { dtype: data.dtype(), shape: data.shape().to_vec() };
+    tensors.iter().map(|(name, data)| (name.clone(), header(data))).collect()
+}
+
 /// Reads named tensors from the bytes of a safetensors file: floats of any width as 32-bit
 /// floats, integers as 64-bit integers. All weights of the program come in here, and none that is
 /// no number goes on: a network with one NaN in it answers NaN, which decodes to "no entity".
@@ -156,6 +206,7 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, SafetensorsError> 
     fn read<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
         bytes.as_chunks::<N>().0.iter().map(|&b| number(b)).collect()
     }
+    headers(bytes, bytes.len() as u64)?;
     let file = safetensors::SafeTensors::deserialize(bytes)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
@@ -209,7 +260,7 @@ fn position(mut at: usize, shape: &[usize]) -> Vec<usize> {
 pub enum SafetensorsError {
     /// Torn, or another format.
     #[error("not a whole safetensors file: {0}")]
-    Format(#[from] safetensors::SafeTensorError),
+    Format(#[from] SafeTensorError),
     /// A type that no parameter has.
     #[error("{name} holds {found}, expected floats of 16, 32 or 64 bits")]
     Type {
@@ -257,6 +308,50 @@ mod tests {
             }
         }
         assert!(file(0, f32::MIN_POSITIVE / 2.0).is_ok());
+    }
+
+    #[test]
+    fn a_header_tells_of_tensors_before_their_numbers_are_there() {
+        let tensors = [("w", vec![2, 3]), ("n", vec![1])].map(|(name, shape): (&str, Vec<usize>)| {
+            let data = match name {
+                "n" => TensorData::new(vec![7i64], shape),
+                _ => TensorData::new(vec![0.5f32; 6], shape),
+            };
+            (name.to_owned(), data)
+        });
+        let tensors = NamedTensors::from(tensors);
+        let bytes = to_safetensors(&tensors, None);
+        let length = bytes.len() as u64;
+        let end = 8 + usize::from(bytes[0]) + 256 * usize::from(bytes[1]);
+        assert_eq!(headers(&bytes[..end], length).unwrap(), headers_of(&tensors));
+        assert_eq!(headers(&bytes, length).unwrap(), headers_of(&tensors));
+        for (beginning, file_bytes) in [
+            (&bytes[..7], length),
+            (&bytes[..end - 1], length),
+            (&bytes, length - 1),
+            (&bytes, length + 1),
+            (&bytes, 7),
+        ] {
+            assert!(headers(beginning, file_bytes).is_err(), "{} of {file_bytes}", beginning.len());
+        }
+    }
+
+    #[test]
+    fn sizes_of_tensors_that_leave_64_bits_together_are_no_file() {
+        // Eight of 2^61 - 8 bytes and one of 56 are 2^64 - 8, and the header comes on top.
+        let most = (1u64 << 61) - 8;
+        let entry = |i: u64, from: u64, to: u64| {
+            format!(r#""{i}":{{"dtype":"F64","shape":[{}],"data_offsets":[{from},{to}]}}"#, (to - from) / 8)
+        };
+        let mut entries: Vec<String> = (0..8).map(|i| entry(i, i * most, (i + 1) * most)).collect();
+        entries.push(entry(8, 8 * most, 8 * most + 56));
+        let header = format!("{{{}}}", entries.join(","));
+        let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 16]].concat();
+        let error = from_safetensors(&bytes).unwrap_err();
+        assert!(
+            matches!(error, SafetensorsError::Format(SafeTensorError::MetadataIncompleteBuffer)),
+            "{error}"
+        );
     }
 
     #[test]

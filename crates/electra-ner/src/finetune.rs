@@ -163,7 +163,10 @@ impl Resumed {
         let precision = task.recipe.train.precision;
         let found = store.latest_valid()?;
         let snapshot = match &found.checkpoint {
-            Some(checkpoint) => Snapshot::load(checkpoint, task.shape(), &task.rates, device, precision)?,
+            Some(checkpoint) => {
+                let length = [task.batches.steps(), task.recipe.train.epochs as u64];
+                Snapshot::load(checkpoint, task.shape(), &task.rates, device, precision, length)?
+            }
             None if found.passed_over.is_empty() => {
                 let seed = derive(task.recipe.seed, Purpose::Init, 0);
                 let tagger = task.start.tagger(&task.labels, task.has_crf(), seed, device, precision)?;
@@ -432,7 +435,10 @@ impl<'a> Run<'a> {
     /// Closes the logs.
     fn end(&mut self, reason: &str, is_success: bool) -> Result<(), FinetuneError> {
         let step = self.snapshot.progress.step;
-        let words = self.task.train.facts.tokens as u64 * step / self.task.batches.steps();
+        // The steps of a run that is scored again are what its file says.
+        let words =
+            self.task.train.facts.tokens as u128 * u128::from(step) / u128::from(self.task.batches.steps());
+        let words = u64::try_from(words).unwrap_or(u64::MAX);
         self.log.end(step, self.started.elapsed().as_secs_f64(), words, reason)?;
         self.board.end(is_success);
         self.board.flush();

@@ -10,6 +10,7 @@ use electra_model::hf::HfError;
 use electra_model::parameters::{LoadError, SafetensorsError};
 use electra_run::checkpoint::CheckpointError;
 use electra_run::nearby::folders_with;
+use electra_run::run_folder::DamagedWeights;
 use electra_run::weight_files::WeightFilesError;
 use electra_text::wordpiece::TokenizerError;
 use thiserror::Error;
@@ -147,6 +148,9 @@ pub enum FolderError {
         /// What is wrong.
         source: LoadError,
     },
+    /// Weights that are not those that the run has saved.
+    #[error("{0}; give the command of the run again, which writes it anew from the last checkpoint")]
+    Damaged(#[from] DamagedWeights),
     /// The tokenizer cannot be read.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -258,9 +262,9 @@ impl FolderError {
         move |source| Self::Foreign { path: path.clone(), source }
     }
 
-    pub(crate) fn weights(path: &Path) -> impl FnOnce(LoadError) -> Self {
+    pub(crate) fn weights(path: &Path) -> impl Fn(LoadError) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Weights { path, source }
+        move |source| Self::Weights { path: path.clone(), source }
     }
 }
 /// A path in a command that somebody may copy.

@@ -34,6 +34,9 @@ pub struct LabelSet {
     scheme: Option<LabelScheme>,
 }
 
+/// The most labels that a folder may name: decoding a sentence as a whole has a number for each pair.
+const MOST_LABELS: usize = 8192;
+
 /// Names that cannot be the labels of a tagger.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LabelError {
@@ -49,6 +52,12 @@ pub enum LabelError {
         first: usize,
         /// The larger number.
         second: usize,
+    },
+    /// More labels than pairs of labels can be counted for.
+    #[error("id2label has {found} labels, expected at most {MOST_LABELS}")]
+    Many {
+        /// How many there are.
+        found: usize,
     },
     /// The table is no table of names.
     #[error("id2label has {found}, expected a name for every number from 0 on, such as {{\"0\": \"O\"}}")]
@@ -109,6 +118,9 @@ impl LabelSet {
     pub fn from_id2label(table: &Value) -> Result<Self, LabelError> {
         let wrong = |found: String| LabelError::Table { found };
         let entries = table.as_object().ok_or_else(|| wrong(table.to_string()))?;
+        if entries.len() > MOST_LABELS {
+            return Err(LabelError::Many { found: entries.len() });
+        }
         let mut names = vec![None; entries.len()];
         for (key, name) in entries {
             let place = key.parse::<usize>().ok().and_then(|id| names.get_mut(id));

@@ -133,14 +133,19 @@ impl LossConfig {
                 number("label_smoothing", e, (0.0..1.0).contains(&e), share)?;
             }
             WordLossKind::Focal { gamma } => {
-                let good = gamma.is_finite() && gamma >= 0.0;
-                number("gamma of the focal loss", gamma, good, "a finite number of at least 0")?;
+                let good = (0.0..=1e3).contains(&gamma);
+                number("gamma of the focal loss", gamma, good, "a number from 0 to 1000")?;
             }
         }
         match &self.class_weights {
             ClassWeights::Given { weights } => weights.iter().try_for_each(|(kind, &weight)| {
-                let good = weight.is_finite() && weight > 0.0;
-                number(&format!("class weight of {kind}"), weight, good, "a finite number above 0")
+                let good = weight > 0.0 && weight <= 1e6;
+                number(
+                    &format!("class weight of {kind}"),
+                    weight,
+                    good,
+                    "a number above 0 and at most 1000000",
+                )
             }),
             ClassWeights::EffectiveNumber { beta } => {
                 number("beta of effective-number", *beta, (0.0..1.0).contains(beta), share)

@@ -1,15 +1,16 @@
 //! Where fine-tuning begins: the encoder of a run, of an imported model or of transformers.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
+use electra_files::regular;
 use electra_model::hf::{self, HfNetwork};
 use electra_model::networks::encoder_tensors;
-use electra_model::parameters::{self, NamedTensors};
-use electra_model::{ModelConfig, Precision};
+use electra_model::parameters::{self, Headers, NamedTensors};
+use electra_model::{ModelConfig, Networks, Precision, shapes};
 use electra_run::checkpoint;
-use electra_run::weight_files::weight_files;
+use electra_run::run_folder::{check_hash, final_weights_hash};
+use electra_run::weight_files::{self, weight_files};
 use electra_text::Tokenizer;
 use serde_json::Value;
 
@@ -50,8 +51,8 @@ pub struct LeftBehind {
 }
 
 impl LeftBehind {
-    fn of(tensors: &NamedTensors, config: &Value) -> Option<Self> {
-        let class = hf::class_of(tensors)?;
+    fn of(headers: &Headers, config: &Value) -> Option<Self> {
+        let class = hf::class_of(headers)?;
         let labels = config.get("id2label").and_then(|table| LabelSet::from_id2label(table).ok());
         let kinds = labels.iter().flat_map(LabelSet::kinds).map(str::to_owned).collect();
         let is_fine_tuned = !["ElectraForPreTraining", "ElectraModel", "ElectraForMaskedLM"].contains(&class);
@@ -90,9 +91,11 @@ impl Pretrained {
         }
         let json = read_json(&path.join(CONFIG))?;
         let config = read_sizes(path, &json)?;
-        let tensors = read_foreign_tensors(path, &json, HfNetwork::Discriminator)?;
-        let left_behind = LeftBehind::of(&tensors, &json);
-        let encoder = hf::import_encoder(tensors).map_err(FolderError::foreign(path))?;
+        let foreign = ForeignWeights::find(path, &json, HfNetwork::Discriminator)?;
+        let left_behind = LeftBehind::of(&foreign.headers, &json);
+        let headers = hf::import_encoder(foreign.headers.clone()).map_err(FolderError::foreign(path))?;
+        shapes::check(&headers, &shapes::of_encoder(&config)).map_err(FolderError::weights(path))?;
+        let encoder = hf::import_encoder(foreign.read()?).map_err(FolderError::foreign(path))?;
         let tokenizer = read_tokenizer(path, &config)?;
         Ok(Self { path: path.into(), config, encoder, tokenizer, left_behind })
     }
@@ -102,12 +105,23 @@ impl Pretrained {
         let config: ModelConfig =
             serde_json::from_value(read_json(&file)?).map_err(FolderError::json(&file))?;
         config.validate().map_err(|source| FolderError::Config { path: file, source })?;
-        let tensors = if path.join(MODEL).exists() {
-            read_tensors(&path.join(MODEL))?
+        let fits = |headers: &Headers| {
+            let expected = shapes::of_electra(&config, Networks::of(headers));
+            shapes::check(headers, &expected).map_err(FolderError::weights(path))
+        };
+        let file = path.join(MODEL);
+        let tensors = if file.exists() {
+            fits(&read_headers(&file)?)?;
+            let bytes = read_weights(&file)?;
+            if let Some(saved) = final_weights_hash(path) {
+                check_hash(&file, &bytes, &saved)?;
+            }
+            parse_tensors(&file, &bytes)?
         } else {
             let found = checkpoint::latest_blob(&path.join("checkpoints"), MODEL)?;
-            let (path, bytes) = found.ok_or_else(|| FolderError::NoWeights(path.into()))?;
-            parse_tensors(&path, &bytes)?
+            let (file, bytes) = found.ok_or_else(|| FolderError::NoWeights(path.into()))?;
+            fits(&parse_headers(&file, &bytes, bytes.len() as u64)?)?;
+            parse_tensors(&file, &bytes)?
         };
         let encoder = encoder_tensors(tensors, &config);
         let tokenizer = read_tokenizer(&path.join("tokenizer"), &config)?;
@@ -169,27 +183,58 @@ pub(crate) fn read_tokenizer(folder: &Path, config: &ModelConfig) -> Result<Toke
 }
 
 pub(crate) fn read_json(path: &Path) -> Result<Value, FolderError> {
-    let bytes = fs::read(path).map_err(FolderError::read(path))?;
+    let bytes = regular::read(path).map_err(FolderError::read(path))?;
     serde_json::from_slice(&bytes).map_err(FolderError::json(path))
 }
 
-/// The weights of a transformers folder, in its names, from however many files they are in. `config`
-/// is the content of its `config.json`, and `network` what it is taken for if that does not say.
-pub(crate) fn read_foreign_tensors(
-    folder: &Path,
-    config: &Value,
-    network: HfNetwork,
-) -> Result<NamedTensors, FolderError> {
-    let class = hf::architecture(config).unwrap_or(network.architecture());
-    let mut tensors = NamedTensors::new();
-    for file in weight_files(folder, class)? {
-        tensors.extend(read_tensors(&file)?);
+/// The weights of a transformers folder, in its names, from however many files they are in: what is
+/// known of them before they are read.
+pub(crate) struct ForeignWeights {
+    files: Vec<PathBuf>,
+    /// Names and shapes of all tensors.
+    pub(crate) headers: Headers,
+}
+
+impl ForeignWeights {
+    /// `config` is the content of the folder's `config.json`, and `network` what it is taken for if that
+    /// does not say.
+    pub(crate) fn find(folder: &Path, config: &Value, network: HfNetwork) -> Result<Self, FolderError> {
+        let class = hf::architecture(config).unwrap_or(network.architecture());
+        let files = weight_files(folder, class)?;
+        let mut headers = Headers::new();
+        for file in &files {
+            headers.extend(read_headers(file)?);
+        }
+        Ok(Self { files, headers })
     }
-    Ok(tensors)
+
+    /// All of them.
+    pub(crate) fn read(&self) -> Result<NamedTensors, FolderError> {
+        let mut tensors = NamedTensors::new();
+        for file in &self.files {
+            tensors.extend(read_tensors(file)?);
+        }
+        Ok(tensors)
+    }
 }
 
 pub(crate) fn read_tensors(path: &Path) -> Result<NamedTensors, FolderError> {
-    parse_tensors(path, &fs::read(path).map_err(FolderError::read(path))?)
+    parse_tensors(path, &read_weights(path)?)
+}
+
+/// Names and shapes of the tensors in a file, none of which is read.
+pub(crate) fn read_headers(path: &Path) -> Result<Headers, FolderError> {
+    let beginning = weight_files::beginning(path).map_err(FolderError::read(path))?;
+    parse_headers(path, &beginning.bytes, beginning.file_bytes)
+}
+
+fn read_weights(path: &Path) -> Result<Vec<u8>, FolderError> {
+    weight_files::read(path).map_err(FolderError::read(path))
+}
+
+fn parse_headers(path: &Path, beginning: &[u8], file_bytes: u64) -> Result<Headers, FolderError> {
+    parameters::headers(beginning, file_bytes)
+        .map_err(|source| FolderError::Safetensors { path: path.into(), source })
 }
 
 fn parse_tensors(path: &Path, bytes: &[u8]) -> Result<NamedTensors, FolderError> {

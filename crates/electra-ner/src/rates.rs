@@ -106,8 +106,8 @@ impl RatesConfig {
             return Err(RatesError::Number { name: "rate of layer_decay", found, expected });
         }
         let found = self.crf_factor;
-        if !(found.is_finite() && found > 0.0) {
-            let expected = "a finite number above 0";
+        if !(found > 0.0 && found <= 1e6) {
+            let expected = "a number above 0 and at most 1000000";
             return Err(RatesError::Number { name: "crf_factor", found, expected });
         }
         if let Freeze::Layers { count } = self.freeze

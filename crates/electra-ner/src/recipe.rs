@@ -1,5 +1,6 @@
 //! What a fine-tuning recipe says.
 
+use electra_files::regular;
 use electra_model::Precision;
 use electra_optim::{AdamConfig, Decay, Schedule};
 use electra_run::recipe::{RecipeError, Resolved, blame_override, load, load_str};
@@ -11,7 +12,7 @@ use crate::labels::LabelScheme;
 use crate::loss::LossConfig;
 use crate::rates::{RatesConfig, RatesError};
 use crate::tagger::TaggerDropout;
-use crate::window::{Context, WindowSettings};
+use crate::window::{Context, MIN_WINDOW, WindowSettings};
 
 /// A complete recipe: everything that decides the weights beside data and pretrained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,7 +139,9 @@ impl Recipe {
     pub fn shorter_window(path: Option<&Path>, resolved: &Resolved<Self>, positions: usize) -> Option<usize> {
         let is_default = match (path, resolved.origins.path_of("input.window")) {
             (_, Some("--set")) => false,
-            (Some(_), Some(file)) => std::fs::read(file).is_ok_and(|text| text == DEFAULT.as_bytes()),
+            (Some(_), Some(file)) => {
+                regular::read(Path::new(file)).is_ok_and(|text| text == DEFAULT.as_bytes())
+            }
             (None, _) | (_, None) => true,
         };
         (is_default && positions < resolved.value.input.window).then_some(positions)
@@ -163,6 +166,19 @@ impl Recipe {
     }
 }
 
+/// Pieces of a window: no position table is longer.
+const MOST_WINDOW: usize = 1 << 16;
+/// Passes over the data.
+const MOST_EPOCHS: usize = 1_000_000;
+/// Windows of a step.
+const MOST_WINDOWS: usize = 1 << 20;
+/// Sentences, and steps.
+const MOST_SENTENCES: usize = 1_000_000_000_000;
+/// The exponent of a decay.
+const MOST_POWER: f64 = 1e3;
+/// Rates and norms: what 32 bits can hold, and the square root of more.
+const MOST_FLOAT: f64 = 1e30;
+
 /// Refuses values that cannot be meant, pointing at the culprit.
 ///
 /// # Errors
@@ -180,6 +196,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Err(error) = r.windows().validate() {
         return fail("input.window", error.to_string(), "128 is usual");
     }
+    resolved.within("input.window", r.input.window, MIN_WINDOW..=MOST_WINDOW)?;
     let usual = "see configs/ner/default.toml";
     if let Err(error) = r.loss.check() {
         return fail(error.key(), error.to_string(), usual);
@@ -193,18 +210,15 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         return fail(&format!("optimizer.{}", error.name), error.to_string(), usual);
     }
     let (rate, warmup) = (r.schedule.learning_rate, r.schedule.warmup);
-    if !(rate.is_finite() && rate > 0.0) {
-        return fail(
-            "schedule.learning_rate",
-            format!("is {rate}"),
-            "expected a number above 0, such as 5e-4",
-        );
-    }
+    resolved.above("schedule.learning_rate", rate, 0.0, MOST_FLOAT)?;
     if !(0.0..1.0).contains(&warmup) {
         return fail("schedule.warmup", format!("is {warmup}"), "expected a share of the steps, such as 0.1");
     }
     if let Err(error) = r.schedule(100).check() {
         return fail("schedule.decay.power", error.to_string(), usual);
+    }
+    if let Decay::Polynomial { power } = r.schedule.decay {
+        resolved.within("schedule.decay.power", power, 0.0..=MOST_POWER)?;
     }
     // Frozen layers are counted against the model once it is known.
     match r.rates.of(usize::MAX) {
@@ -228,23 +242,20 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             return fail(&format!("dropout.{key}"), format!("is {rate}"), help);
         }
     }
-    let norm = r.train.max_grad_norm;
-    if !(norm.is_finite() && norm > 0.0) {
-        return fail("train.max_grad_norm", format!("is {norm}"), "expected a number above 0");
-    }
-    for (key, value) in [
-        ("train.epochs", Some(r.train.epochs)),
-        ("train.patience", r.train.patience),
-        ("train.batch_size", Some(r.train.batch_size)),
-        ("train.micro_batch_size", r.train.micro_batch_size),
-        ("train.max_sentences", r.train.max_sentences),
-        ("guard.epochs", Some(r.guard.epochs)),
+    resolved.above("train.max_grad_norm", r.train.max_grad_norm, 0.0, MOST_FLOAT)?;
+    for (key, value, most) in [
+        ("train.epochs", Some(r.train.epochs), MOST_EPOCHS),
+        ("train.patience", r.train.patience, MOST_EPOCHS),
+        ("train.batch_size", Some(r.train.batch_size), MOST_WINDOWS),
+        ("train.micro_batch_size", r.train.micro_batch_size, MOST_WINDOWS),
+        ("train.max_sentences", r.train.max_sentences, MOST_SENTENCES),
+        ("guard.epochs", Some(r.guard.epochs), MOST_EPOCHS + 1),
     ] {
-        if value == Some(0) {
-            return fail(key, "is 0".into(), "expected at least 1");
+        if let Some(value) = value {
+            resolved.within(key, value, 1..=most)?;
         }
     }
-    Ok(())
+    resolved.within("guard.steps", r.guard.steps, 0..=MOST_SENTENCES as u64)
 }
 
 #[cfg(test)]
@@ -281,6 +292,27 @@ mod tests {
             ("rates.freeze={kind=\"layers\",count=0}", "`count` is 0"),
             ("loss.word={kind=\"focal\",gamma=-1.0}", "gamma"),
             ("train.batchsize=3", "batchsize"),
+            ("input.window=100000", "`input.window` is 100000 expected 8 to 65536"),
+            (
+                "train.epochs=9223372036854775807",
+                "`train.epochs` is 9223372036854775807 expected 1 to 1000000",
+            ),
+            ("train.batch_size=9223372036854775807", "`train.batch_size` is"),
+            ("train.micro_batch_size=9223372036854775807", "`train.micro_batch_size` is"),
+            ("train.max_sentences=9223372036854775807", "`train.max_sentences` is"),
+            (
+                "train.max_grad_norm=1e300",
+                "`train.max_grad_norm` is 1e300 expected a number above 0 and at most 1e30",
+            ),
+            ("guard.epochs=9223372036854775807", "`guard.epochs` is"),
+            ("guard.steps=9223372036854775807", "`guard.steps` is"),
+            ("schedule.learning_rate=1e40", "`schedule.learning_rate` is"),
+            ("schedule.decay={kind=\"polynomial\",power=1e9}", "`schedule.decay.power` is 1000000000"),
+            ("loss.word={kind=\"focal\",gamma=1e9}", "gamma of the focal loss is 1000000000"),
+            ("loss.class_weights={kind=\"given\",weights={PER=1e300}}", "class weight of PER is"),
+            ("rates.crf_factor=1e300", "crf_factor is"),
+            ("optimizer.epsilon=1e300", "epsilon of the optimizer is"),
+            ("optimizer.weight_decay=1e300", "weight_decay of the optimizer is"),
             ("name=\"a/b\"", "cannot name a folder"),
         ] {
             let error = error(change);

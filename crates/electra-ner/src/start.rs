@@ -1,10 +1,10 @@
 //! Where fine-tuning starts: a pretrained encoder, or the same network with nothing learned.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use electra_model::{ModelConfig, Precision};
+use electra_files::regular;
+use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::folder_error::FolderError;
 use crate::labels::LabelSet;
 use crate::pretrained::{self, LeftBehind, Pretrained};
+use crate::rates::Freeze;
 use crate::tagger::{Tagger, TaggerShape};
 
 /// The network before the first step.
@@ -138,7 +139,7 @@ impl Start {
         match self {
             Self::Pretrained(pretrained) => {
                 let bytes = electra_model::parameters::to_safetensors(&pretrained.encoder, None);
-                let run = fs::read(pretrained.path.join("run.json")).ok();
+                let run = regular::read(&pretrained.path.join("run.json")).ok();
                 let run: Option<serde_json::Value> =
                     run.and_then(|bytes| serde_json::from_slice(&bytes).ok());
                 let of_run = |key: &str| Some(run.as_ref()?.get(key)?.as_str()?.to_owned());
@@ -165,6 +166,13 @@ impl Start {
                 }
             }
         }
+    }
+
+    /// Bytes without which a CPU cannot fine-tune it: weights, and where all of them learn their
+    /// gradients and both moments.
+    pub fn least_memory(&self, freeze: Freeze) -> u64 {
+        let copies = if freeze == (Freeze::Nothing {}) { 4 } else { 1 };
+        shapes::elements(&shapes::of_encoder(self.config())).saturating_mul(4 * copies)
     }
 
     /// Refuses a window that the position table cannot hold.

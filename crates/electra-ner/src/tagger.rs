@@ -14,6 +14,7 @@ use electra_model::encoder::{Encoder, key_bias};
 use electra_model::init::{Init, Kernel};
 use electra_model::layers::Dense;
 use electra_model::parameters::{LoadError, NamedTensors, collect, load};
+use electra_model::shapes::{self, Shapes};
 use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,22 @@ pub struct TaggerShape<'a> {
     pub labels: &'a LabelSet,
     /// Whether it has a CRF on top.
     pub crf: bool,
+}
+
+impl TaggerShape<'_> {
+    /// Names and shapes of the parameters that such a tagger has.
+    pub fn parameters(&self) -> Shapes {
+        let (h, l) = (self.config.hidden_size, self.labels.len());
+        let mut shapes = shapes::of_encoder(self.config);
+        shapes.insert(format!("{CLASSIFIER}.weight"), vec![h, l]);
+        shapes.insert(format!("{CLASSIFIER}.bias"), vec![l]);
+        if self.crf {
+            shapes.insert(format!("{CRF}.begin"), vec![l]);
+            shapes.insert(format!("{CRF}.next"), vec![l, l]);
+            shapes.insert(format!("{CRF}.end"), vec![l]);
+        }
+        shapes
+    }
 }
 
 /// Dropout rates of fine-tuning, each in `[0, 1)`.

@@ -15,7 +15,7 @@ use burn::prelude::*;
 use electra_files::{disk, staged};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{self, NamedTensors, collect};
-use electra_model::{ModelConfig, Precision};
+use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use serde_json::Value;
 use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
 use crate::labels::{LabelScheme, LabelSet};
-use crate::pretrained::{self, CONFIG, MODEL, RUN_CONFIG};
+use crate::pretrained::{self, CONFIG, ForeignWeights, MODEL, RUN_CONFIG};
 use crate::scheme::Scheme;
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
 use crate::words::Division;
@@ -221,13 +221,23 @@ impl TaggerFolder {
         }
         settings.decoding = decoding.unwrap_or(settings.decoding);
 
-        let foreign = pretrained::read_foreign_tensors(path, &json, HfNetwork::Tagger)?;
-        let mut tensors = hf::import(foreign, HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
-        if is_there(&path.join(CRF_SCORES))? {
-            let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
-            tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
+        let foreign = ForeignWeights::find(path, &json, HfNetwork::Tagger)?;
+        let mut headers =
+            hf::import(foreign.headers.clone(), HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
+        let has_crf = is_there(&path.join(CRF_SCORES))?;
+        if has_crf {
+            let crf = pretrained::read_headers(&path.join(CRF_SCORES))?;
+            headers.extend(crf.into_iter().map(|(name, header)| (format!("{CRF}.{name}"), header)));
         } else if settings.decoding == Decoding::Crf {
             return Err(FolderError::NoCrf(path.into()));
+        }
+        let expected = TaggerShape { config: &config, labels: &labels, crf: has_crf }.parameters();
+        shapes::check(&headers, &expected).map_err(FolderError::weights(path))?;
+        let mut tensors =
+            hf::import(foreign.read()?, HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
+        if has_crf {
+            let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
+            tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
         }
         let tokenizer = pretrained::read_tokenizer(path, &config)?;
         let (path, pretraining) = (path.into(), RunProgress::read(path));

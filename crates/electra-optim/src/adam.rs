@@ -61,19 +61,14 @@ impl AdamConfig {
     /// Refuses constants for which the rule is undefined.
     pub fn check(&self) -> Result<(), AdamConfigError> {
         let share = |x: f64| (0.0..1.0).contains(&x);
-        let positive = |x: f64| x.is_finite() && x > 0.0;
-        let not_negative = |x: f64| x.is_finite() && x >= 0.0;
+        let positive = |x: f64| x > 0.0 && x <= 1.0;
+        let not_negative = |x: f64| (0.0..=1000.0).contains(&x);
         let shares = "a number of at least 0 and below 1";
         for (name, found, good, expected) in [
             ("beta_1", self.beta_1, share(self.beta_1), shares),
             ("beta_2", self.beta_2, share(self.beta_2), shares),
-            ("epsilon", self.epsilon, positive(self.epsilon), "a finite number above 0"),
-            (
-                "weight_decay",
-                self.weight_decay,
-                not_negative(self.weight_decay),
-                "a finite number of at least 0",
-            ),
+            ("epsilon", self.epsilon, positive(self.epsilon), "a number above 0 and at most 1"),
+            ("weight_decay", self.weight_decay, not_negative(self.weight_decay), "a number from 0 to 1000"),
         ] {
             if !good {
                 return Err(AdamConfigError { name, found, expected });

@@ -76,13 +76,23 @@ pub enum StateError {
         /// What it should hold.
         expected: &'static str,
     },
-    /// A count of updates below zero.
-    #[error("`{name}` of the optimizer state is {found}, expected a count of at least 0")]
+    /// A count of updates below zero, or of more than there were steps.
+    #[error("`{name}` of the optimizer state is {found}, expected a count of updates from 0 to {steps}")]
     Updates {
         /// Name of the tensor.
         name: String,
         /// The number it holds.
         found: i64,
+        /// Steps that were done.
+        steps: u64,
+    },
+    /// An average of squares below zero.
+    #[error("`{name}` of the optimizer state has {found} in it, expected averages of squares")]
+    Square {
+        /// Name of the tensor.
+        name: String,
+        /// The first such number.
+        found: f32,
     },
 }
 
@@ -114,12 +124,14 @@ impl OptimizerState {
         named
     }
 
-    /// The state that [`to_named`](Self::to_named) wrote, for `module` and on its devices.
+    /// The state that [`to_named`](Self::to_named) wrote after so many `steps`, for `module` and on its
+    /// devices.
     ///
     /// Every parameter that requires a gradient must be there; a frozen one may be.
     pub fn from_named<M: Module>(
         named: impl IntoIterator<Item = (String, TensorData)>,
         module: &M,
+        steps: u64,
     ) -> Result<Self, StateError> {
         let mut tensors = BTreeMap::new();
         for (name, data) in named {
@@ -128,7 +140,7 @@ impl OptimizerState {
             }
             tensors.insert(name, data);
         }
-        let mut load = Load { path: Path::default(), tensors, state: Self::default(), error: None };
+        let mut load = Load { path: Path::default(), tensors, steps, state: Self::default(), error: None };
         module.visit(&mut load);
         if let Some(error) = load.error {
             return Err(error);
@@ -217,6 +229,7 @@ impl ModuleVisitor for Zeros {
 struct Load {
     path: Path,
     tensors: BTreeMap<String, TensorData>,
+    steps: u64,
     state: OptimizerState,
     error: Option<StateError>,
 }
@@ -247,14 +260,20 @@ impl Load {
         }
         let [name_1, name_2, name_updates] = names;
         let moment_1 = self.average(name_1, parameter)?;
+        // Its square root is taken.
+        let negative = |data: &TensorData| data.iter::<f32>().find(|&square| square < 0.0);
+        if let Some(found) = self.tensors.get(&name_2).and_then(negative) {
+            return Err(StateError::Square { name: name_2, found });
+        }
         let moment_2 = self.average(name_2, parameter)?;
         let updates = self.take(&name_updates, &[1])?;
         let Ok(&[count]) = updates.as_slice::<i64>() else {
             let (found, expected) = (updates.dtype(), "one 64-bit integer");
             return Err(StateError::Type { name: name_updates, found, expected });
         };
-        let Ok(count) = u64::try_from(count) else {
-            return Err(StateError::Updates { name: name_updates, found: count });
+        let steps = self.steps;
+        let Some(count) = u64::try_from(count).ok().filter(|&count| count <= steps) else {
+            return Err(StateError::Updates { name: name_updates, found: count, steps });
         };
         Ok(Some(Moments::new(moment_1, moment_2, count)))
     }

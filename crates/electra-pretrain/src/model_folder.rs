@@ -1,27 +1,30 @@
 //! Folders that hold a model: a run, an imported model, or what transformers saved.
 
-use std::fs;
+mod detection;
+
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use electra_files::regular;
 use electra_files::shown::shell_word;
 use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::init::Init;
 use electra_model::networks::discriminator_tensors;
-use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
-use electra_model::{
-    Discriminator, DropoutSites, Electra, ModelConfig, Networks, Pass, Precision, on_workers,
-};
+use electra_model::parameters::{self, Headers, LoadError, NamedTensors, SafetensorsError};
+use electra_model::shapes::{self, Shapes};
+use electra_model::{Discriminator, Electra, HeadKind, ModelConfig, Networks, Precision};
 use electra_run::checkpoint::{self, CheckpointError};
 use electra_run::nearby::folders_with;
-use electra_run::weight_files::{WeightFilesError, weight_files};
+use electra_run::run_folder::{DamagedWeights, check_hash, final_weights_hash};
+use electra_run::weight_files::{self, WeightFilesError, weight_files};
 use electra_text::Tokenizer;
-use electra_text::wordpiece::{OffsetUnit, TokenizerError};
+use electra_text::wordpiece::TokenizerError;
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::snapshot::MODEL;
+
+pub use detection::{Detection, detect};
 
 /// File with the sizes of the networks, as in a recipe's `[model]`.
 pub const MODEL_CONFIG: &str = "model.json";
@@ -123,6 +126,9 @@ pub enum ModelFolderError {
         /// What is wrong.
         source: LoadError,
     },
+    /// Weights that are not those that the run has saved.
+    #[error("{0}; give the command of the run again, which writes it anew from the last checkpoint")]
+    Damaged(#[from] DamagedWeights),
     /// The tokenizer cannot be read.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -199,13 +205,22 @@ impl ModelFolder {
         let config: ModelConfig = serde_json::from_value(read_json(&file)?)
             .map_err(|source| ModelFolderError::Json { path: file.clone(), source })?;
         config.validate().map_err(|source| ModelFolderError::Config { path: file, source })?;
-        let tensors = if path.join(MODEL).exists() {
-            read_tensors(&path.join(MODEL))?
+        let file = path.join(MODEL);
+        let tensors = if file.exists() {
+            check_own(path, &config, &read_headers(&file)?)?;
+            let bytes = read_weights(&file)?;
+            if let Some(saved) = final_weights_hash(path) {
+                check_hash(&file, &bytes, &saved)?;
+            }
+            from_safetensors(&file, &bytes)?
         } else {
             let found = checkpoint::latest_blob(&path.join("checkpoints"), MODEL)?;
             let (file, bytes) = found.ok_or_else(|| ModelFolderError::NoWeights(path.into()))?;
-            parameters::from_safetensors(&bytes)
-                .map_err(|source| ModelFolderError::Format { path: file, source })?
+            let headers = parameters::headers(&bytes, bytes.len() as u64);
+            let headers =
+                headers.map_err(|source| ModelFolderError::Format { path: file.clone(), source })?;
+            check_own(path, &config, &headers)?;
+            from_safetensors(&file, &bytes)?
         };
         Self::assemble(path, config, tensors, path.join("tokenizer"))
     }
@@ -227,11 +242,23 @@ impl ModelFolder {
         };
         let mut config = hf::import_config(&json, generator.as_ref().map(|(_, json)| json))
             .map_err(|source| foreign(path, source))?;
-        let discriminator = read_foreign(path, &json, HfNetwork::Discriminator)?;
+        let invalid = |folder: &Path| {
+            let path = folder.join("config.json");
+            move |source| ModelFolderError::Config { path, source }
+        };
+        config.validate().map_err(invalid(path))?;
+        let expected = shapes::of_discriminator(&config, HeadKind::ReplacedToken);
+        let discriminator = read_foreign(path, &json, HfNetwork::Discriminator, &expected)?;
         let tensors = match generator {
             Some((folder, json)) => {
-                let own = read_foreign(folder, &json, HfNetwork::Generator)?;
-                hf::join(discriminator, own, &mut config).map_err(|source| foreign(folder, source))?
+                // The sizes of the generator alone, as if it were all that there is.
+                let alone = hf::import_config(&json, None).map_err(|source| foreign(folder, source))?;
+                alone.validate().map_err(invalid(folder))?;
+                let own = read_foreign(folder, &json, HfNetwork::Generator, &shapes::of_masked_lm(&alone))?;
+                let joined = hf::join(discriminator, own, &mut config);
+                let joined = joined.map_err(|source| foreign(folder, source))?;
+                check_own(folder, &config, &parameters::headers_of(&joined))?;
+                joined
             }
             None => discriminator
                 .into_iter()
@@ -289,60 +316,36 @@ impl ModelFolder {
     }
 }
 
-/// One token of a text and how likely the discriminator thinks that it was replaced.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Detection {
-    /// The word piece.
-    pub token: String,
-    /// First character of the token in the text, counted in Unicode characters.
-    pub start: usize,
-    /// One past the last.
-    pub end: usize,
-    /// Probability that it was replaced.
-    pub probability: f64,
-}
-
-/// Runs the discriminator over `text` of any length, in windows as long as its position table.
-///
-/// Panics if it learned no detection.
-pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: &Device) -> Vec<Detection> {
-    let encoding = tokenizer.encode(text, OffsetUnit::Chars, None);
-    let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();
-    let special = tokenizer.special();
-    let window = model.embeddings.position.dims()[0] - 2;
-    let mut detections = Vec::with_capacity(pieces.len());
-    for chunk in pieces.chunks(window) {
-        let inner = chunk.iter().map(|&i| encoding.ids[i]);
-        let ids: Vec<i32> =
-            [special.cls].into_iter().chain(inner).chain([special.sep]).map(|id| id as i32).collect();
-        let s = ids.len();
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, s]), device);
-        let real = Tensor::ones([1, s], device);
-        let logits: Vec<f32> = on_workers(Pass::Detection, device, || {
-            let logits = model.forward(ids.clone(), ids.zeros_like(), real, &DropoutSites::off());
-            logits.into_data().iter::<f32>().collect()
-        });
-        for (&i, &logit) in chunk.iter().zip(&logits[1..]) {
-            let (start, end) = encoding.offsets[i];
-            let token = tokenizer.vocabulary().piece(encoding.ids[i]).unwrap_or("[UNK]").to_string();
-            detections.push(Detection {
-                token,
-                start,
-                end,
-                probability: 1.0 / (1.0 + (-f64::from(logit)).exp()),
-            });
-        }
-    }
-    detections
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ModelFolderError> {
-    fs::read(path).map_err(|source| ModelFolderError::Read { path: path.into(), source })
-}
-
 fn read_json(path: &Path) -> Result<Value, ModelFolderError> {
-    serde_json::from_slice(&read(path)?)
-        .map_err(|source| ModelFolderError::Json { path: path.into(), source })
+    let bytes = regular::read(path).map_err(failed(path))?;
+    serde_json::from_slice(&bytes).map_err(|source| ModelFolderError::Json { path: path.into(), source })
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> ModelFolderError {
+    move |source| ModelFolderError::Read { path: path.into(), source }
+}
+
+/// Names and shapes of the tensors in a file, none of which is read.
+fn read_headers(path: &Path) -> Result<Headers, ModelFolderError> {
+    let beginning = weight_files::beginning(path).map_err(failed(path))?;
+    parameters::headers(&beginning.bytes, beginning.file_bytes)
+        .map_err(|source| ModelFolderError::Format { path: path.into(), source })
+}
+
+fn read_weights(path: &Path) -> Result<Vec<u8>, ModelFolderError> {
+    weight_files::read(path).map_err(failed(path))
+}
+
+fn from_safetensors(path: &Path, bytes: &[u8]) -> Result<NamedTensors, ModelFolderError> {
+    parameters::from_safetensors(bytes)
+        .map_err(|source| ModelFolderError::Format { path: path.into(), source })
+}
+
+/// Refuses weights in our names that are not of these sizes.
+fn check_own(folder: &Path, config: &ModelConfig, headers: &Headers) -> Result<(), ModelFolderError> {
+    let expected = shapes::of_electra(config, Networks::of(headers));
+    shapes::check(headers, &expected)
+        .map_err(|source| ModelFolderError::Weights { path: folder.into(), source })
 }
 
 fn foreign(path: &Path, source: HfError) -> ModelFolderError {
@@ -354,17 +357,25 @@ fn foreign(path: &Path, source: HfError) -> ModelFolderError {
     }
 }
 
-/// One network of a transformers folder, in our names.
-fn read_foreign(folder: &Path, config: &Value, network: HfNetwork) -> Result<NamedTensors, ModelFolderError> {
+/// One network of a transformers folder, in our names, whose parameters have to be those `expected`.
+fn read_foreign(
+    folder: &Path,
+    config: &Value,
+    network: HfNetwork,
+    expected: &Shapes,
+) -> Result<NamedTensors, ModelFolderError> {
     let class = hf::architecture(config).unwrap_or(network.architecture());
+    let files = weight_files(folder, class)?;
+    let mut headers = Headers::new();
+    for file in &files {
+        headers.extend(read_headers(file)?);
+    }
+    let headers = hf::import(headers, network).map_err(|source| foreign(folder, source))?;
+    shapes::check(&headers, expected)
+        .map_err(|source| ModelFolderError::Weights { path: folder.into(), source })?;
     let mut tensors = NamedTensors::new();
-    for file in weight_files(folder, class)? {
-        tensors.extend(read_tensors(&file)?);
+    for file in &files {
+        tensors.extend(from_safetensors(file, &read_weights(file)?)?);
     }
     hf::import(tensors, network).map_err(|source| foreign(folder, source))
-}
-
-fn read_tensors(path: &Path) -> Result<NamedTensors, ModelFolderError> {
-    parameters::from_safetensors(&read(path)?)
-        .map_err(|source| ModelFolderError::Format { path: path.into(), source })
 }

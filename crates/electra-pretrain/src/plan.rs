@@ -1,7 +1,8 @@
 //! What a run will need, from its recipe and a short probe of its speed.
 
 use burn::prelude::*;
-use electra_model::flops::ParameterCount;
+use electra_model::flops::{ParameterCount, kept_bytes};
+use electra_model::{EncoderConfig, GeneratorKind};
 use electra_run::process;
 use electra_run::record::Plan;
 use electra_text::{DataSet, Split};
@@ -27,6 +28,45 @@ pub struct Forecast {
     pub plan: Plan,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
+}
+
+/// Memory without which a run on a CPU cannot take a single step. What it does need is more: only what is
+/// there for certain is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeastMemory {
+    /// Bytes for weights, both moments and gradients.
+    pub parameters: u64,
+    /// Bytes for the rows of a step, and for what a micro-batch leaves for its backward pass.
+    pub batch: u64,
+}
+
+impl LeastMemory {
+    /// Of a recipe that has been checked.
+    pub fn of(recipe: &Recipe) -> Self {
+        let parameters = ParameterCount::of(&recipe.model, recipe.networks()).total() as u128;
+        let stages = recipe.scheme.generator_steps().is_some();
+        // Weights and two moments of 32 bits. Gradients of all parameters are there at once, where all learn.
+        let copies = if stages { 3 } else { 4 };
+        let tokens = |rows: usize| rows as u128 * recipe.data.sequence_length as u128;
+        let at_once = tokens(recipe.micro_batch_size());
+        let kept = |encoder: EncoderConfig| kept_bytes(&encoder, at_once, recipe.train.precision);
+        let discriminator = kept(recipe.model.discriminator());
+        let generator = match recipe.networks().generator {
+            GeneratorKind::None => 0,
+            GeneratorKind::Masked => kept(recipe.model.generator()),
+            GeneratorKind::TwoTower => 2 * kept(recipe.model.generator()),
+        };
+        let activations = if stages { discriminator.max(generator) } else { discriminator + generator };
+        // Ids as they were and masked, segments, and which are real.
+        let rows = 4 * 4 * tokens(recipe.train.batch_size);
+        let bytes = |count: u128| u64::try_from(count).unwrap_or(u64::MAX);
+        Self { parameters: bytes(4 * copies * parameters), batch: bytes(rows + activations) }
+    }
+
+    /// Both.
+    pub fn total(&self) -> u64 {
+        self.parameters.saturating_add(self.batch)
+    }
 }
 
 /// What is known of the data that a run reads.
@@ -114,4 +154,44 @@ pub fn forecast(
         },
         examples: data.map(|data| data.examples),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(overrides: &[&str]) -> Recipe {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        let text = include_str!("../../../configs/pretrain/small.toml");
+        let resolved = electra_run::recipe::load_str("small.toml", text, &overrides).unwrap();
+        crate::recipe::check(&resolved).unwrap();
+        resolved.value
+    }
+
+    #[test]
+    fn memory_grows_with_what_is_certain_to_be_there() {
+        let small = LeastMemory::of(&recipe(&[]));
+        // 14.2 million parameters four times.
+        assert_eq!(small.parameters, 14_196_219 * 16);
+        let [one, two] = ["1", "2"].map(|rows| {
+            let batch = format!("train.batch_size={rows}");
+            LeastMemory::of(&recipe(&[&batch, &format!("train.micro_batch_size={rows}")]))
+        });
+        // A row of 128 tokens: 12 blocks of 256 and 1,024 inside, and of 64 and 256.
+        assert_eq!(one.batch, 128 * (16 + 12 * (4 * 256 + 8 * 1024) + 12 * (4 * 64 + 8 * 256)));
+        assert_eq!((two.batch, two.parameters), (2 * one.batch, one.parameters));
+        let huge = recipe(&[
+            "model.hidden_size=65536",
+            "model.num_hidden_layers=1024",
+            "model.num_attention_heads=1024",
+            "model.intermediate_size=262144",
+            "model.max_position_embeddings=65536",
+            "data.sequence_length=65536",
+            "train.batch_size=1048576",
+            "train.micro_batch_size=1048576",
+            "train.steps=1",
+            "schedule.warmup_steps=0",
+        ]);
+        assert_eq!(LeastMemory::of(&huge).total(), u64::MAX);
+    }
 }

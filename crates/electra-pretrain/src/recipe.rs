@@ -1,15 +1,18 @@
 //! What a pretraining recipe says.
 
+mod check;
+
 use std::path::PathBuf;
 
 use electra_model::flops::ForwardFlops;
-use electra_model::{ModelConfig, Networks, Objective, Precision, TieMode};
+use electra_model::{ModelConfig, Networks, Objective, Precision};
 use electra_optim::{AdamConfig, Decay, Schedule};
-use electra_run::recipe::{RecipeError, Resolved};
 use serde::{Deserialize, Serialize};
 
 use crate::mask::Masking;
 use crate::scheme::Scheme;
+
+pub use check::check;
 
 /// Keys of a recipe that have no influence on the weights a run ends with: where things lie, and
 /// what is measured, saved and told on the way. They may change when a run goes on; the data is
@@ -211,178 +214,4 @@ impl Recipe {
     pub fn slots(&self) -> usize {
         self.masking.slots(self.data.sequence_length)
     }
-}
-
-/// Refuses values that contradict each other, pointing at the culprit.
-///
-/// # Errors
-/// The first contradiction.
-pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
-    let r = &resolved.value;
-    let fail = |key: &str, message: String, help: &str| {
-        // What begins with a verb speaks of the key.
-        let verbs =
-            ["is ", "needs ", "has no ", "shares ", "draws ", "cannot ", "differs ", "stands ", "comes out "];
-        let speaks_of_key = verbs.iter().any(|verb| message.starts_with(verb));
-        let message = if speaks_of_key { format!("`{key}` {message}") } else { message };
-        Err(resolved.error_at(key, message, help))
-    };
-    if let Err(error) = r.model.validate() {
-        let help = match r.model.generator.tie {
-            TieMode::All => {
-                "sizes of the generator are the discriminator's where all is tied: leave them out, or set width and depth to 1"
-            }
-            _ => "configs/pretrain/small.toml has the paper's sizes",
-        };
-        return fail(&format!("model.{}", error.key), error.message, help);
-    }
-    if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
-        return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
-    }
-    let (length, positions) = (r.data.sequence_length, r.model.max_position_embeddings);
-    if length < 8 {
-        return fail(
-            "data.sequence_length",
-            format!("rows of {length} tokens"),
-            "8 is the least, 128 is usual",
-        );
-    }
-    if length > positions {
-        return fail(
-            "data.sequence_length",
-            format!("rows of {length} tokens do not fit a position table of {positions} rows"),
-            "lower data.sequence_length, or raise model.max_position_embeddings",
-        );
-    }
-    let p = r.masking.probability();
-    if !(p > 0.0 && p < 1.0) {
-        return fail(
-            "masking.probability",
-            format!("is {p}"),
-            "expected a share above 0 and below 1, such as 0.15",
-        );
-    }
-    if let Masking::Google { mask_token_share, .. } = r.masking
-        && !(0.0..=1.0).contains(&mask_token_share)
-    {
-        return fail(
-            "masking.mask_token_share",
-            format!("is {mask_token_share}"),
-            "expected a share from 0 to 1",
-        );
-    }
-    if let Masking::Span { end_probability, max_length, .. } = r.masking {
-        if !(end_probability > 0.0 && end_probability <= 1.0) {
-            return fail(
-                "masking.end_probability",
-                format!("is {end_probability}"),
-                "expected a number above 0 and at most 1, such as 0.2",
-            );
-        }
-        if max_length == 0 {
-            return fail("masking.max_length", "is 0".into(), "expected at least 1 token, such as 10");
-        }
-    }
-    if let Some(joint) = r.objective.joint() {
-        for (key, weight) in [
-            ("generator_weight", joint.generator_weight),
-            ("discriminator_weight", joint.discriminator_weight),
-        ] {
-            if !(weight.is_finite() && weight >= 0.0) {
-                return fail(
-                    &format!("objective.{key}"),
-                    format!("is {weight}"),
-                    "expected a number of at least 0",
-                );
-            }
-        }
-        if let Objective::Electric(_) = r.objective {
-            if !joint.proposals.is_learned() {
-                let message = "is not \"learned\", but Electric has a generator of its own";
-                return fail("objective.proposals", message.into(), "remove the key");
-            }
-            if joint.disallow_correct {
-                let message = "draws from another distribution than the one that Electric weighs noise by";
-                return fail("objective.disallow_correct", message.into(), "set it to false");
-            }
-            if r.model.generator.tie == TieMode::All {
-                let message =
-                    "shares an encoder that reads in both directions, but Electric needs two towers";
-                return fail("model.generator.tie", message.into(), "use \"embeddings\" or \"none\"");
-            }
-        }
-        let weighs_samples = if let Objective::Electric(_) = r.objective { "Electric" } else { "a reward" };
-        let needs_samples =
-            matches!(r.objective, Objective::Electric(_)) || r.scheme == Scheme::Adversarial {};
-        if needs_samples && matches!(r.masking, Masking::Google { .. }) {
-            let message = format!(
-                "is \"google\", which may draw two samples for one token, but {weighs_samples} weighs each alone"
-            );
-            return fail("masking.kind", message, "use \"without-replacement\"");
-        }
-        let temperature = joint.temperature;
-        if !(temperature.is_finite() && temperature > 0.0) {
-            return fail("objective.temperature", format!("is {temperature}"), "expected a number above 0");
-        }
-    }
-    if let Err(error) = r.adam().check() {
-        return fail(
-            &format!("optimizer.{}", error.name),
-            error.to_string(),
-            "see configs/pretrain/small.toml",
-        );
-    }
-    let norm = r.optimizer.max_grad_norm;
-    if !(norm.is_finite() && norm > 0.0) {
-        return fail("optimizer.max_grad_norm", format!("is {norm}"), "expected a number above 0");
-    }
-    if let Some((key, message, help)) = r.scheme.contradiction(r) {
-        return fail(key, message, help);
-    }
-    for (_, steps) in r.scheme.stages(r.train.steps) {
-        let Err(error) = r.schedule(steps).check() else { continue };
-        use electra_optim::ScheduleError as E;
-        let (key, help) = match error {
-            E::Peak { .. } => ("schedule.learning_rate", "expected a rate above 0, such as 5e-4"),
-            E::NoSteps => ("train.steps", "expected at least 1 step"),
-            E::Warmup { .. } => {
-                ("schedule.warmup_steps", "the schedule covers the steps of a stage, by default train.steps")
-            }
-            E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
-        };
-        return fail(key, error.to_string(), help);
-    }
-    let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
-    if batch == 0 {
-        return fail("train.batch_size", "is 0".into(), "expected at least 1 row");
-    }
-    if micro == 0 || !batch.is_multiple_of(micro) {
-        return fail(
-            "train.micro_batch_size",
-            format!("train.micro_batch_size {micro} does not divide train.batch_size {batch}"),
-            "use a divisor of the batch size",
-        );
-    }
-    for (key, rate) in [("dropout", r.train.dropout), ("attention_dropout", r.attention_dropout())] {
-        if !(0.0..1.0).contains(&rate) {
-            return fail(
-                &format!("train.{key}"),
-                format!("is {rate}"),
-                "expected a rate of at least 0 and below 1",
-            );
-        }
-    }
-    for (key, value) in [
-        ("evaluate.every_steps", r.evaluate.every_steps),
-        ("evaluate.max_examples", r.evaluate.max_examples as u64),
-        ("checkpoint.every_steps", r.checkpoint.every_steps),
-        ("checkpoint.keep_last", r.checkpoint.keep_last as u64),
-        ("log.every_steps", r.log.every_steps),
-        ("log.histogram_every_steps", r.log.histogram_every_steps),
-    ] {
-        if value == 0 {
-            return fail(key, "is 0".into(), "expected at least 1");
-        }
-    }
-    Ok(())
 }

@@ -59,6 +59,14 @@ pub enum SnapshotError {
     /// The step is missing.
     #[error("{STATE}: {0}")]
     State(#[from] serde_json::Error),
+    /// The step is another one.
+    #[error("{STATE} is of step {found}, and the checkpoint of step {expected}")]
+    Step {
+        /// The step in the file.
+        found: u64,
+        /// The step that the checkpoint was saved under.
+        expected: u64,
+    },
 }
 
 impl Snapshot {
@@ -120,9 +128,12 @@ impl Snapshot {
             parameters::from_safetensors(&bytes).map_err(|source| SnapshotError::Format { file, source })
         };
         let state: State = serde_json::from_slice(&checkpoint.load(STATE)?)?;
+        if state.step != checkpoint.step {
+            return Err(SnapshotError::Step { found: state.step, expected: checkpoint.step });
+        }
         let start = Self::new(recipe, 0, device).model.expect("no update is under way");
         let model = parameters::load(start, read(MODEL)?)?;
-        let optimizer = OptimizerState::from_named(read(OPTIMIZER)?, &model)?;
+        let optimizer = OptimizerState::from_named(read(OPTIMIZER)?, &model, state.step)?;
         Ok(Self { model: Some(model), optimizer, step: state.step })
     }
 }

@@ -1,10 +1,9 @@
 //! The training loop: the paper's algorithm, and what a run needs around it.
 
 mod claim;
+mod error;
 mod records;
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,25 +11,28 @@ use burn::prelude::*;
 use electra_files::durable;
 use electra_model::flops::ParameterCount;
 use electra_model::{InLoop, Objective, Stage};
-use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_run::checkpoint::{Checkpoint, CheckpointError, CheckpointStore};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
-use electra_run::record::{HeldoutRows, LogError, MetricsLog, Record, RunRecord, TensorBoard, read_metrics};
-use electra_run::run_folder::{RunFolder, RunFolderError, check_weights};
+use electra_run::record::{HeldoutRows, MetricsLog, Record, RunRecord, TensorBoard, read_metrics};
+use electra_run::run_folder::{
+    DamagedWeights, RunFolder, WEIGHTS_HASH, check_file_hash, check_final_weights, weights_hash,
+};
 use electra_text::DataSet;
-use thiserror::Error;
+use serde_json::json;
 
 pub use claim::{Claim, Environment, Foreseen};
+pub use error::TrainError;
 
-use crate::data::{RecipeDataError, batch_plan, unused_rows};
+use crate::data::{batch_plan, unused_rows};
 use crate::heldout::{HeldoutSample, rows_of_run};
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
 use crate::metrics::Tally;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::Recipe;
-use crate::snapshot::{Snapshot, SnapshotError};
-use crate::step::{Divergence, optimizer_step};
+use crate::snapshot::{MODEL, Snapshot};
+use crate::step::optimizer_step;
 use claim::write_model_folder;
 use records::hparams;
 
@@ -41,47 +43,6 @@ pub enum Ended {
     Finished,
     /// Somebody asked it to stop; the same command goes on.
     Interrupted,
-}
-
-/// Why a run stopped.
-#[derive(Debug, Error)]
-pub enum TrainError {
-    /// The data cannot be used with this recipe.
-    #[error(transparent)]
-    Data(#[from] RecipeDataError),
-    /// The run folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] RunFolderError),
-    /// No checkpoint could be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A checkpoint holds another model.
-    #[error(
-        "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
-    )]
-    Snapshot(#[from] SnapshotError),
-    /// Every checkpoint of a begun run is damaged.
-    #[error("{path} holds checkpoints, and none of them is intact:\n{}", .damage.join("\n"))]
-    Lost {
-        /// Folder of the checkpoints.
-        path: PathBuf,
-        /// One line for each.
-        damage: Vec<String>,
-    },
-    /// The log of metrics cannot be written.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// Another file of the run folder cannot be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The numbers went out of bounds.
-    #[error(transparent)]
-    Diverged(#[from] Divergence),
 }
 
 /// What to do about a divergence.
@@ -115,13 +76,17 @@ pub fn pretrain(
     for damage in &found.passed_over {
         monitor.on(Event::Note { step: 0, message: &format!("passed over a damaged checkpoint: {damage}") });
     }
+    if let Some(checkpoint) = found.checkpoint.as_ref().filter(|checkpoint| checkpoint.step > r.train.steps) {
+        let (path, step) = (checkpoint.folder().to_owned(), checkpoint.step);
+        return Err(TrainError::Beyond { path, step, steps: r.train.steps });
+    }
     let is_done = match &found.checkpoint {
-        Some(checkpoint) => checkpoint.step >= r.train.steps,
+        Some(checkpoint) => checkpoint.step == r.train.steps,
         // Somebody may have removed what a run needs to go on from one that need not.
         None => found.passed_over.is_empty() && has_finished(&folder, r.train.steps)?,
     };
     if is_done && folder.model().exists() {
-        let (step, intact) = (r.train.steps, check_weights(&folder.model()));
+        let (step, intact) = (r.train.steps, check_final(&folder, found.checkpoint.as_ref()));
         let message = match (&intact, &found.checkpoint) {
             (Ok(()), _) => format!("all {step} steps are done already"),
             (Err(damage), Some(_)) => format!("{damage}; it is written again from the last checkpoint"),
@@ -174,6 +139,17 @@ fn has_finished(folder: &RunFolder, steps: u64) -> Result<bool, TrainError> {
             && last.fields.get("reason").is_some_and(|reason| reason == FINISHED)
     };
     Ok(records.last().is_some_and(is_the_end))
+}
+
+/// Refuses final weights that are not whole, or not those that were saved: the last checkpoint holds
+/// the same, and the log has their hash.
+fn check_final(folder: &RunFolder, last: Option<&Checkpoint>) -> Result<(), DamagedWeights> {
+    check_final_weights(folder.path())?;
+    // Logs of older programs do not know the hash.
+    match last.and_then(|checkpoint| checkpoint.hash_of(MODEL)) {
+        Some(saved) => check_file_hash(&folder.model(), saved),
+        None => Ok(()),
+    }
 }
 
 /// How the log of a run ends that has done all its steps.
@@ -262,7 +238,7 @@ impl<'a> Run<'a> {
         let last_saved = match self.train(interrupt) {
             Err(TrainError::Diverged(divergence)) => {
                 self.log.event(self.snapshot.step, &divergence.to_string())?;
-                self.end("diverged", false)?;
+                self.end("diverged", None)?;
                 return Err(divergence.into());
             }
             Err(error) => {
@@ -369,22 +345,33 @@ impl<'a> Run<'a> {
         if last_saved != step {
             self.save()?;
         }
+        let mut hash = None;
         if finished {
             let path = self.folder.model();
             let model = electra_model::parameters::collect(self.snapshot.model());
             let bytes = electra_model::parameters::to_safetensors(&model, None);
+            hash = Some(weights_hash(&bytes));
             durable::write(&path, &bytes).map_err(|source| TrainError::Write { path, source })?;
         }
         let reason = if finished { FINISHED } else { interrupt.reason().unwrap_or("request") };
-        self.end(reason, finished)?;
+        self.end(reason, hash)?;
         Ok(if finished { Ended::Finished } else { Ended::Interrupted })
     }
 
-    /// Closes the logs.
-    fn end(&mut self, reason: &str, is_success: bool) -> Result<(), TrainError> {
+    /// Closes the logs; of a run that came to its end with the hash of its weights.
+    fn end(&mut self, reason: &str, weights_hash: Option<String>) -> Result<(), TrainError> {
         let step = self.snapshot.step;
         let rows = (self.recipe.train.batch_size * self.recipe.data.sequence_length) as u64;
-        self.log.end(step, self.started.elapsed().as_secs_f64(), step * rows, reason)?;
+        let mut end = json!({
+            "seconds": self.started.elapsed().as_secs_f64(),
+            "tokens": step * rows,
+            "reason": reason,
+        });
+        let is_success = weights_hash.is_some();
+        if let Some(hash) = weights_hash {
+            end[WEIGHTS_HASH] = hash.into();
+        }
+        self.log.line("end", step, &end)?;
         self.board.end(is_success);
         self.board.flush();
         if let Some(failure) = self.board.failure() {

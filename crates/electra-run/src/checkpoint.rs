@@ -14,13 +14,16 @@ mod disk;
 mod error;
 mod save;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
 
+use electra_files::regular;
 use serde::{Deserialize, Serialize};
 
 pub use error::CheckpointError;
+pub(crate) use error::size;
 
 use disk::{Disk, RealDisk};
 
@@ -122,7 +125,7 @@ impl CheckpointStore {
     }
 
     fn folder_of(&self, step: u64) -> PathBuf {
-        self.folder.join(format!("step-{step:010}"))
+        self.folder.join(name_of(step))
     }
 }
 
@@ -153,6 +156,12 @@ impl Checkpoint {
         self.manifest.blobs.iter().map(|blob| blob.name.as_str())
     }
 
+    /// BLAKE3 of the blob saved under `name`, in hexadecimal.
+    #[must_use]
+    pub fn hash_of(&self, name: &str) -> Option<&str> {
+        self.manifest.blobs.iter().find(|blob| blob.name == name).map(|blob| blob.blake3.as_str())
+    }
+
     /// The blob saved under `name`, checked against its hash again.
     ///
     /// # Errors
@@ -163,7 +172,12 @@ impl Checkpoint {
         let Some(blob) = self.manifest.blobs.iter().find(|blob| blob.name == name) else {
             return Err(damaged("the checkpoint has no blob of that name".to_owned()));
         };
-        let bytes = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
+        let mut file = open_plain(&path).map_err(|error| damaged(error.to_string()))?;
+        // Before memory is taken for it.
+        let length = file.metadata().map_err(|error| damaged(error.to_string()))?.len();
+        blob.check_length(length).map_err(&damaged)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
         blob.check(bytes.len() as u64, blake3::hash(&bytes)).map_err(damaged)?;
         Ok(bytes)
     }
@@ -177,7 +191,7 @@ impl Checkpoint {
         for blob in &manifest.blobs {
             let path = folder.join(&blob.name);
             let mut hasher = blake3::Hasher::new();
-            File::open(&path)
+            open_plain(&path)
                 .and_then(|file| hasher.update_reader(file).map(|hasher| (hasher.count(), hasher.finalize())))
                 .map_err(|error| error.to_string())
                 .and_then(|(bytes, hash)| blob.check(bytes, hash))
@@ -216,7 +230,10 @@ impl Manifest {
 
     fn read(folder: &Path) -> Result<Self, String> {
         let path = folder.join(MANIFEST);
-        let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut text = Vec::new();
+        open_plain(&path)
+            .and_then(|mut file| file.read_to_end(&mut text))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         let manifest: Self = serde_json::from_slice(&text)
             .map_err(|error| format!("{} is damaged: {error}", path.display()))?;
         if manifest.format != Self::FORMAT {
@@ -227,15 +244,29 @@ impl Manifest {
                 Self::FORMAT
             ));
         }
+        let mut names = BTreeSet::new();
+        for Blob { name, .. } in &manifest.blobs {
+            if !is_name_of_blob(name) {
+                return Err(format!("{} names {name:?}, which is no file beside it", path.display()));
+            }
+            if !names.insert(name) {
+                return Err(format!("{} names {name:?} twice", path.display()));
+            }
+        }
         Ok(manifest)
     }
 }
 
 impl Blob {
-    fn check(&self, bytes: u64, hash: blake3::Hash) -> Result<(), String> {
+    fn check_length(&self, bytes: u64) -> Result<(), String> {
         if bytes != self.bytes {
             return Err(format!("has {bytes} bytes, {} were saved", self.bytes));
         }
+        Ok(())
+    }
+
+    fn check(&self, bytes: u64, hash: blake3::Hash) -> Result<(), String> {
+        self.check_length(bytes)?;
         if hash.to_hex().as_str() != self.blake3 {
             return Err("its content is not what was saved (BLAKE3 differs)".to_owned());
         }
@@ -252,8 +283,33 @@ fn entry_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+fn name_of(step: u64) -> String {
+    format!("step-{step:010}")
+}
+
+/// The step in a name as it is written here: a folder of another spelling would never be found again
+/// by its step.
 fn step_of(name: &str) -> Option<u64> {
-    name.strip_prefix("step-")?.parse().ok()
+    let step = name.strip_prefix("step-")?.parse().ok()?;
+    (name_of(step) == name).then_some(step)
+}
+
+/// Whether a file of this name lies beside the manifest and is not the manifest.
+fn is_name_of_blob(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let is_one_part =
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+    is_one_part && name != MANIFEST
+}
+
+/// Opens a file of a checkpoint. What leads elsewhere is not one: a run folder may come from somebody
+/// else.
+fn open_plain(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path)?.file_type().is_symlink() {
+        let message = "it is a symbolic link, and a checkpoint has its files in its own folder";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    regular::open(path)
 }
 
 #[cfg(test)]

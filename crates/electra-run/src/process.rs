@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::checkpoint::size;
+
 /// Resident memory of this process now, in bytes.
 #[must_use]
 pub fn rss() -> Option<u64> {
@@ -26,6 +28,49 @@ pub fn total_memory() -> Option<u64> {
 #[must_use]
 pub fn available_memory() -> Option<u64> {
     kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
+/// The most memory that this process may ever have, in bytes: that of the machine, or less where a
+/// control group or `ulimit -v` says so.
+#[must_use]
+pub fn memory_limit() -> Option<u64> {
+    let of_addresses = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    [total_memory(), of_addresses, control_group_limit()].into_iter().flatten().min()
+}
+
+/// Work that needs more memory than there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("needs {} of {} of memory", size(*.needed), size(*.limit))]
+pub struct NotEnoughMemory {
+    /// Bytes without which it cannot be done.
+    pub needed: u64,
+    /// Bytes that this process may have.
+    pub limit: u64,
+}
+
+/// Refuses work that needs more than [`memory_limit`], before it dies of it half way.
+///
+/// # Errors
+/// What it needs, and what there is.
+pub fn check_memory(needed: u64) -> Result<(), NotEnoughMemory> {
+    match memory_limit() {
+        Some(limit) if needed > limit => Err(NotEnoughMemory { needed, limit }),
+        _ => Ok(()),
+    }
+}
+
+/// The least limit of the control groups around this process (version 2), in bytes.
+fn control_group_limit() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let limit = |folder: &Path| {
+        fs::read_to_string(Path::new("/sys/fs/cgroup").join(folder).join("memory.max"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    Path::new(own).ancestors().filter_map(limit).min()
 }
 
 /// CPUs that this process may use.
@@ -104,6 +149,15 @@ mod tests {
         assert!(peak_rss().unwrap() >= after);
         assert!(total_memory().unwrap() > after);
         assert!(available_memory().unwrap() <= total_memory().unwrap());
+    }
+
+    #[test]
+    fn work_that_needs_more_memory_than_there_is_is_refused_with_both_numbers() {
+        assert_eq!(check_memory(1 << 20), Ok(()));
+        let error = check_memory(1 << 60).unwrap_err();
+        assert_eq!((error.needed, Some(error.limit)), (1 << 60, memory_limit()));
+        assert!(error.to_string().starts_with("needs 1152921504.6 GB of "), "{error}");
+        assert!(memory_limit() <= total_memory());
     }
 
     #[test]

@@ -15,6 +15,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
+use electra_files::regular;
+
 use crate::record::LogError;
 use crate::run_folder::planned_steps;
 
@@ -109,10 +111,10 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     let history = History::read(&run_folder.join("metrics.jsonl"))?;
     let run: serde_json::Value = {
         let path = run_folder.join("run.json");
-        let text = fs::read(&path).map_err(|source| ReportError::Io { path: path.clone(), source })?;
+        let text = regular::read(&path).map_err(|source| ReportError::Io { path: path.clone(), source })?;
         serde_json::from_slice(&text).map_err(|source| ReportError::Damaged { path, source })?
     };
-    let recipe = fs::read_to_string(run_folder.join("recipe.toml")).ok();
+    let recipe = regular::read_to_string(&run_folder.join("recipe.toml")).ok();
     let is_of_all_tokens = recipe.as_deref().is_none_or(detects_among_all_tokens);
     let page = Page {
         style: STYLE,

@@ -21,10 +21,13 @@ use serde::{Deserialize, Serialize};
 use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
-use electra_files::{disk, durable, temporary};
+use electra_files::{disk, durable, regular, temporary};
 
 pub use progress::{PROGRESS, RunProgress, planned_steps};
-pub use weights::{DamagedWeights, check_weights};
+pub use weights::{
+    DamagedWeights, WEIGHTS_HASH, check_file_hash, check_final_weights, check_hash, check_weights,
+    final_weights_hash, weights_hash,
+};
 
 /// What makes a run the run that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +173,7 @@ impl RunFolder {
     /// If the file cannot be written.
     pub fn adopt_recipe(&self) -> Result<(), RunFolderError> {
         let recipe = self.recipe();
-        if fs::read(&recipe).is_ok_and(|there| there == self.recipe_text.as_bytes()) {
+        if regular::read(&recipe).is_ok_and(|there| there == self.recipe_text.as_bytes()) {
             return Ok(());
         }
         durable::write(&recipe, self.recipe_text.as_bytes()).map_err(at(&recipe))
@@ -295,12 +298,12 @@ fn describe(path: &Path, identity: &RunIdentity) -> Result<(), RunFolderError> {
 /// Refuses another recipe, data or tokenizer; returns the harmless differences.
 fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolderError> {
     let run = path.join(RUN);
-    let text = fs::read_to_string(&run).map_err(at(&run))?;
+    let text = regular::read_to_string(&run).map_err(at(&run))?;
     let described: Described =
         serde_json::from_str(&text).map_err(|source| RunFolderError::Damaged { path: run, source })?;
 
     let mut different = Vec::new();
-    let recipe = fs::read_to_string(path.join(RECIPE)).unwrap_or_default();
+    let recipe = regular::read_to_string(&path.join(RECIPE)).unwrap_or_default();
     let (free, binding) = differences(&recipe, &identity.recipe_text, identity.free_keys);
     if described.recipe_hash != identity.recipe_hash {
         different.push(format!("another recipe ({})", in_short(binding)));

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use electra_files::regular;
 
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::process::check_memory;
 
 /// The file of weights that are in one piece.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -60,6 +64,47 @@ pub enum WeightFilesError {
     },
 }
 
+/// A safetensors file as far as its header, and its length: enough to know names and shapes of all its
+/// tensors.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// The length of the header and the header, or what there is of them.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole file.
+    pub file_bytes: u64,
+}
+
+/// A header of more bytes is none: that of the largest models has a few hundred thousand.
+pub(crate) const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Reads a file of weights as far as its header.
+///
+/// # Errors
+/// The system's answer, or that it is no regular file. A file that is no safetensors file is no error
+/// here: whoever reads the header will see.
+pub fn beginning(path: &Path) -> io::Result<Beginning> {
+    let mut file = regular::open(path)?;
+    let file_bytes = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut bytes)?;
+    if let Some(length) = bytes.first_chunk::<8>() {
+        file.take(u64::from_le_bytes(*length).min(LONGEST_HEADER)).read_to_end(&mut bytes)?;
+    }
+    Ok(Beginning { bytes, file_bytes })
+}
+
+/// Reads a whole file of weights, where there is memory for it and for the weights.
+///
+/// # Errors
+/// As [`beginning`], or that there is too little memory.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let length = regular::open(path)?.metadata()?.len();
+    // The file, and the tensors that are made of it.
+    check_memory(length.saturating_mul(2))
+        .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
+    regular::read(path)
+}
+
 /// The files whose tensors together are the network of `folder`, an instance of `class`.
 ///
 /// # Errors
@@ -92,7 +137,8 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, WeightFilesError>
         weight_map: BTreeMap<String, String>,
     }
     let wrong = |what: String| WeightFilesError::Index { path: index.into(), what };
-    let bytes = fs::read(index).map_err(|source| WeightFilesError::Read { path: index.into(), source })?;
+    let bytes =
+        regular::read(index).map_err(|source| WeightFilesError::Read { path: index.into(), source })?;
     let Index { weight_map } = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
     let names: BTreeSet<String> = weight_map.into_values().collect();
     if names.is_empty() {
@@ -147,6 +193,35 @@ mod tests {
             }
         }
         assert!(found(&[("config.json", "{}")]).unwrap_err().contains("has no weights: neither"));
+    }
+
+    #[test]
+    fn the_beginning_of_a_file_is_its_header_and_no_more() {
+        let file = |bytes: &[u8]| {
+            let folder = folder(&[]);
+            let path = folder.path().join(WEIGHTS);
+            fs::write(&path, bytes).unwrap();
+            let found = beginning(&path).unwrap();
+            (found.bytes, found.file_bytes)
+        };
+        let whole = [&3u64.to_le_bytes()[..], b"{ }", b"numbers"].concat();
+        assert_eq!(file(&whole), (whole[..11].to_vec(), 18));
+        assert_eq!(file(&whole[..9]), (whole[..9].to_vec(), 9));
+        assert_eq!(file(&whole[..5]), (whole[..5].to_vec(), 5));
+        let endless = [&u64::MAX.to_le_bytes()[..], b"{ }"].concat();
+        assert_eq!(file(&endless), (endless.clone(), 11));
+        let here = folder(&[]);
+        assert!(beginning(here.path()).unwrap_err().to_string().contains("a folder"));
+    }
+
+    #[test]
+    fn weights_that_no_memory_holds_are_not_read() {
+        let folder = folder(&[]);
+        let path = folder.path().join(WEIGHTS);
+        fs::File::create(&path).unwrap().set_len(1 << 42).unwrap();
+        let error = read(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+        assert!(error.to_string().starts_with("needs 8796.1 GB of "), "{error}");
     }
 
     #[test]

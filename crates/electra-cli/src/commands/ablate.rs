@@ -21,7 +21,7 @@ use electra_run::process;
 
 use crate::commands::compare;
 use crate::commands::pretrain::tell_interrupted;
-use crate::device::{self, DeviceName};
+use crate::device::{self, DeviceName, MOST_THREADS};
 use crate::failure::{self, Failure};
 use crate::watch::Display;
 use driver::Driver;
@@ -65,7 +65,7 @@ pub struct Ablate {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// CPU threads of each run [default: all cores divided by --jobs]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS as i64))]
     threads: Option<u16>,
     #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_model::flops::kept_bytes;
+use electra_model::shapes;
 use electra_ner::bench::{TaggerBench, Task, bench_tagger};
 use electra_pretrain::bench::{StepBench, bench_step};
 
 use crate::commands::finetune::load_ner_recipe;
-use crate::commands::pretrain::{RecipeOptions, load_recipe};
+use crate::commands::pretrain::{RecipeOptions, check_memory, load_recipe};
 use crate::device::use_threads;
 use crate::failure::Failure;
 use crate::gemm_peak;
+use crate::limits;
 
 /// Measure speed.
 #[derive(clap::Subcommand)]
@@ -103,15 +106,15 @@ impl StepArguments {
     fn run(self) -> Result<ExitCode, Failure> {
         let mut arguments = self;
         let threads = use_threads(arguments.with.threads)?;
-        if arguments.steps == 0 {
-            return Err(Failure::new("--steps 0", "give at least 1"));
-        }
+        limits::within("--steps", arguments.steps, 1, limits::MOST_TIMED)?;
+        limits::within("--warmup", arguments.warmup, 0, limits::MOST_TIMED)?;
         if let Some(batch) = arguments.batch_size {
             for key in ["batch_size", "micro_batch_size"] {
                 arguments.with.overrides.push(format!("train.{key}={batch}"));
             }
         }
         let recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?.value;
+        check_memory(&recipe, arguments.with.device)?;
         let device = arguments.with.device.open_with(recipe.train.precision)?;
         let bench = StepBench {
             peak_flops: Some(gemm_peak::measure(&device, recipe.train.precision)),
@@ -166,14 +169,13 @@ impl TaggerArguments {
             warmup: or(self.warmup, 2, 20),
             repetitions: or(self.repetitions, 10, 500),
         };
-        for (option, value) in [
-            ("--repetitions", bench.repetitions),
-            ("--batch-size", bench.batch_size),
-            ("--length", bench.length),
+        for (option, value, least) in [
+            ("--repetitions", bench.repetitions, 1),
+            ("--warmup", bench.warmup, 0),
+            ("--batch-size", bench.batch_size, 1),
+            ("--length", bench.length, 1),
         ] {
-            if value == 0 {
-                return Err(Failure::new(format!("{option} 0"), "give at least 1"));
-            }
+            limits::within(option, value, least, limits::MOST_TIMED)?;
         }
         let rows = sizes.max_position_embeddings;
         if !(3..=rows).contains(&bench.length) {
@@ -182,6 +184,14 @@ impl TaggerArguments {
                 format!("give --length from 3 to {rows}"),
             ));
         }
+        let tokens = bench.batch_size as u128 * bench.length as u128;
+        let kept = match self.task {
+            TaggerTask::Train => kept_bytes(&sizes.discriminator(), tokens, recipe.train.precision),
+            TaggerTask::Infer | TaggerTask::Latency => 0,
+        };
+        let weights = 4 * u128::from(shapes::elements(&shapes::of_encoder(&sizes)));
+        let needed = u64::try_from(weights + kept).unwrap_or(u64::MAX);
+        limits::memory("a tagger of these sizes", needed, self.with.device)?;
         let tells_repetitions = !self.json && !is_latency;
         if let Err(error) = recipe.rates.of(sizes.num_hidden_layers) {
             return Err(Failure::new(error, "these rates do not fit the sizes that are timed"));

@@ -1,6 +1,5 @@
 //! `electra compare`: arms against a base arm, from committed results or from run folders.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,7 +10,7 @@ use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::metric::Metric;
 use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
 use electra_ablate::{readme, report, run, table};
-use electra_files::durable;
+use electra_files::{durable, regular};
 
 use crate::failure::{self, Failure};
 
@@ -168,7 +167,7 @@ impl Compare {
             experiments += 1;
             let comparison = of_experiment(&file)?;
             let path = file.folder().join("README.md");
-            let there = fs::read_to_string(&path).map_err(|e| Failure::of_file("read", &path, &e))?;
+            let there = regular::read_to_string(&path).map_err(|e| Failure::of_file("read", &path, &e))?;
             let help =
                 format!("add these two lines where the results belong:\n{}\n{}", readme::BEGIN, readme::END);
             let now = readme::with_table(&there, &table::markdown(&comparison))

@@ -23,6 +23,7 @@ use crate::commands::pretrain::{RecipeOptions, load_recipe, tell_interrupted};
 use crate::commands::report::write_tagger_report;
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
+use crate::limits;
 use crate::watch;
 
 /// Fine-tune a pretrained model.
@@ -291,6 +292,8 @@ pub fn train(
     interrupt: &Interrupt,
     monitor: &mut dyn electra_ner::Monitor,
 ) -> Result<Option<Summary>, Failure> {
+    let needed = start.least_memory(asked[0].value.rates.freeze);
+    limits::memory(&format!("fine-tuning {}", start.path().display()), needed, device_name)?;
     let environment = Environment {
         device: device_name.open_with(asked[0].value.train.precision)?,
         device_name: device_name.to_string(),

@@ -8,9 +8,10 @@ use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 
-use crate::commands::pretrain::{RecipeOptions, load_recipe};
+use crate::commands::pretrain::{RecipeOptions, check_memory, load_recipe};
 use crate::device::use_threads;
 use crate::failure::Failure;
+use crate::limits;
 
 /// Say what a recipe will need before launching it.
 #[derive(clap::Args)]
@@ -39,9 +40,8 @@ impl PlanCommand {
         let threads = use_threads(self.with.threads)?;
         let recipe = load_recipe(&self.recipe, &self.with.overrides)?.value;
         let device = self.with.device.open_with(recipe.train.precision)?;
-        if self.probe_steps == 0 {
-            return Err(Failure::new("--probe-steps 0", "give at least 1"));
-        }
+        limits::within("--probe-steps", self.probe_steps, 1, limits::MOST_TIMED)?;
+        check_memory(&recipe, self.with.device)?;
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
         let size = data.as_ref().ok().map(DataSize::of);

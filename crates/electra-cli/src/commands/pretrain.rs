@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use electra_files::durable;
 use electra_files::shown::shell_word;
-use electra_pretrain::plan::{DataSize, forecast};
+use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::{Claim, Ended, Environment, Foreseen, pretrain};
 use electra_run::interrupt::Interrupt;
@@ -15,6 +15,7 @@ use electra_run::report;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::gemm_peak;
+use crate::limits;
 use crate::output;
 use crate::watch;
 
@@ -66,6 +67,14 @@ pub fn load_recipe(path: &std::path::Path, overrides: &[String]) -> Result<Resol
         Ok(resolved)
     };
     blame_override(overrides, read).map_err(failure::recipe)
+}
+
+/// Refuses a recipe that needs more memory than there is.
+///
+/// # Errors
+/// What it needs, and what there is.
+pub fn check_memory(recipe: &Recipe, device: DeviceName) -> Result<(), Failure> {
+    limits::memory(&format!("the recipe {:?}", recipe.name), LeastMemory::of(recipe).total(), device)
 }
 
 impl Pretrain {
@@ -143,6 +152,7 @@ pub fn train(
     monitor: &mut dyn electra_pretrain::Monitor,
 ) -> Result<Ended, Failure> {
     let r = &recipe.value;
+    check_memory(r, device_name)?;
     let device = device_name.open_with(r.train.precision)?;
     let environment = Environment {
         device: device.clone(),

@@ -3,10 +3,11 @@
 //! `architectures` of a `config.json` says it too, but a folder may be put together by hand, and
 //! what can be read is decided by the tensors.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::HfNetwork;
-use crate::parameters::NamedTensors;
 
 /// What begins the name of a tensor of a head, and whose head it is. The first that fits decides:
 /// `ElectraForMultipleChoice` has a classifier as well.
@@ -23,7 +24,7 @@ const HEADS: &[(&str, &str)] = &[
 const TABLES: [&str; 2] = ["electra.embeddings.word_embeddings.weight", "embeddings.word_embeddings.weight"];
 
 /// The class of ELECTRA that has tensors of these names; none if they are of another network.
-pub fn class_of(tensors: &NamedTensors) -> Option<&'static str> {
+pub fn class_of<T>(tensors: &BTreeMap<String, T>) -> Option<&'static str> {
     let has = |head: &str| tensors.keys().any(|name| name.starts_with(head));
     let head = HEADS.iter().find(|(head, _)| has(head)).map(|(_, class)| *class);
     head.or_else(|| TABLES.iter().any(|name| tensors.contains_key(*name)).then_some("ElectraModel"))

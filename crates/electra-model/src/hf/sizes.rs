@@ -51,7 +51,8 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
     let empty = Map::new();
     let table = config.as_object().unwrap_or(&empty);
     let size = |table: &Map<String, Value>, key: &'static str| {
-        table.get(key).and_then(Value::as_u64).map(|n| n as usize).ok_or_else(|| HfError::Setting {
+        let found = table.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        found.ok_or_else(|| HfError::Setting {
             key,
             found: table.get(key).map_or("missing".into(), Value::to_string),
             expected: "a positive integer".into(),

@@ -8,6 +8,7 @@ mod objectives;
 mod parameter_count;
 mod parity;
 mod rows;
+mod shapes;
 mod tiny;
 mod transformers_folders;
 mod tying;

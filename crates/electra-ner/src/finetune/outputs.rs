@@ -1,11 +1,10 @@
 //! What a finished run leaves behind: tagger, predictions, scores, model card.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::durable;
+use electra_files::{durable, regular};
 use electra_run::run_folder::check_weights;
 use electra_text::wordpiece::SAVED_FILES;
 use serde::{Deserialize, Serialize};
@@ -133,10 +132,10 @@ pub(super) enum Standing {
 impl Standing {
     /// Looks into the folder of a run.
     pub(super) fn read(run: &Path, splits: &Splits) -> Self {
-        let Ok(bytes) = std::fs::read(run.join(SCORES)) else { return Self::Unfinished };
+        let Ok(bytes) = regular::read(&run.join(SCORES)) else { return Self::Unfinished };
         let Ok(outcome) = serde_json::from_slice::<Outcome>(&bytes) else { return Self::Unfinished };
         let outcome = Outcome { run: run.to_owned(), ..outcome };
-        if let Err(damage) = outcome.check_tagger() {
+        if let Err(damage) = outcome.check_numbers().and_then(|()| outcome.check_tagger()) {
             return Self::Damaged(damage);
         }
         match outcome.check_predictions(splits) {
@@ -158,6 +157,26 @@ impl Outcome {
             self.has_earlier_test = self.test.take().is_some();
         }
         self
+    }
+
+    /// Refuses scores that no run comes to.
+    fn check_numbers(&self) -> Result<(), String> {
+        let splits = [("dev", Some(&self.dev)), ("test", self.test.as_ref())];
+        for (split, scores) in splits.into_iter().filter_map(|(name, scores)| Some((name, scores?))) {
+            for (key, share) in
+                [("precision", scores.precision), ("recall", scores.recall), ("f1", scores.f1)]
+            {
+                if !(0.0..=1.0).contains(&share) {
+                    let path = self.run.join(SCORES).display().to_string();
+                    return Err(format!("{path}: `{split}.{key}` is {share}, expected a number from 0 to 1"));
+                }
+            }
+        }
+        if !(1..=self.epochs).contains(&self.best_epoch) {
+            let (path, found, epochs) = (self.run.join(SCORES), self.best_epoch, self.epochs);
+            return Err(format!("{}: `best_epoch` is {found}, expected 1 to {epochs}", path.display()));
+        }
+        Ok(())
     }
 
     /// Refuses a tagger that is not the one that these scores are of.
@@ -203,7 +222,7 @@ impl Outcome {
 fn weights_hash(run: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     for name in [MODEL, CRF_SCORES] {
-        match File::open(run.join(name)) {
+        match regular::open(&run.join(name)) {
             Ok(file) => {
                 hasher.update_reader(file)?;
             }

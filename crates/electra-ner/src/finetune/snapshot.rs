@@ -79,9 +79,38 @@ pub enum SnapshotError {
     /// The progress is missing.
     #[error("{STATE}: {0}")]
     State(#[from] serde_json::Error),
+    /// The progress is none that a run of this recipe and this data makes.
+    #[error("{STATE}: {0}")]
+    Progress(String),
 }
 
 impl Progress {
+    /// Refuses what no run in epochs of so many steps comes to after `step` steps.
+    fn check(&self, step: u64, steps_per_epoch: u64, epochs: u64) -> Result<(), SnapshotError> {
+        let refuse = |what: String| Err(SnapshotError::Progress(what));
+        if self.step != step {
+            return refuse(format!("it is of step {}, and the checkpoint of step {step}", self.step));
+        }
+        let done = self.epochs.len() as u64;
+        if done > epochs {
+            return refuse(format!("{done} epochs are done, and the recipe has {epochs}"));
+        }
+        // An epoch is counted when it is scored, behind its last step.
+        let begun = done.saturating_mul(steps_per_epoch);
+        let open = step.checked_sub(begun).filter(|&open| open <= steps_per_epoch && open == self.open.steps);
+        if open.is_none() {
+            return refuse(format!(
+                "{done} epochs of {steps_per_epoch} steps and {} of the next are not {step} steps",
+                self.open.steps
+            ));
+        }
+        let is_score = |score: &EpochScore| score.loss.is_finite() && (0.0..=1.0).contains(&score.f1);
+        match self.epochs.iter().position(|score| !is_score(score)) {
+            Some(epoch) => refuse(format!("the F1 of epoch {} is {}", epoch + 1, self.epochs[epoch].f1)),
+            None => Ok(()),
+        }
+    }
+
     /// The best epoch, from 0, with its F1: of equal ones the first.
     pub fn best(&self) -> Option<(usize, f64)> {
         let better = |best: Option<(usize, f64)>, (epoch, score): (usize, &EpochScore)| match best {
@@ -146,11 +175,13 @@ impl Snapshot {
         rates: &Rates,
         device: &Device,
         precision: Precision,
+        [steps_per_epoch, epochs]: [u64; 2],
     ) -> Result<Self, SnapshotError> {
         let progress: Progress = serde_json::from_slice(&checkpoint.load(STATE)?)?;
+        progress.check(checkpoint.step, steps_per_epoch, epochs)?;
         let tagger = Tagger::from_parameters(read(checkpoint, MODEL)?, shape, device, precision)?;
         let tagger = rates.freeze(tagger);
-        let optimizer = OptimizerState::from_named(read(checkpoint, OPTIMIZER)?, &tagger)?;
+        let optimizer = OptimizerState::from_named(read(checkpoint, OPTIMIZER)?, &tagger, progress.step)?;
         Ok(Self { tagger: Some(tagger), optimizer, progress })
     }
 }
@@ -187,6 +218,36 @@ mod tests {
         assert_eq!((epochs(&[0.0]).best(), epochs(&[0.0]).stale()), (Some((0, 0.0)), 0));
         let progress = epochs(&[0.1, 0.6, 0.6, 0.5]);
         assert_eq!((progress.best(), progress.stale()), (Some((1, 0.6)), 2));
+    }
+
+    #[test]
+    fn progress_that_no_run_makes_is_refused() {
+        let progress = |step: u64, f1: &[f64], open: u64| Progress {
+            step,
+            epochs: f1.iter().map(|&f1| EpochScore { loss: 1.0, f1 }).collect(),
+            open: OpenEpoch { steps: open, ..OpenEpoch::default() },
+        };
+        let check = |progress: Progress, step| progress.check(step, 10, 3).map_err(|error| error.to_string());
+        for (good, step) in [
+            (progress(0, &[], 0), 0),
+            (progress(7, &[], 7), 7),
+            (progress(10, &[], 10), 10),
+            (progress(20, &[0.0, 1.0], 0), 20),
+            (progress(30, &[0.1, 0.2, 0.3], 0), 30),
+        ] {
+            assert_eq!(check(good, step), Ok(()));
+        }
+        for (bad, step, expected) in [
+            (progress(7, &[], 7), 8, "it is of step 7, and the checkpoint of step 8"),
+            (progress(40, &[0.1; 4], 0), 40, "4 epochs are done, and the recipe has 3"),
+            (progress(11, &[], 11), 11, "are not 11 steps"),
+            (progress(5, &[0.1], 5), 5, "1 epochs of 10 steps and 5 of the next are not 5 steps"),
+            (progress(u64::MAX, &[0.1], 3), u64::MAX, "are not 18446744073709551615 steps"),
+            (progress(20, &[0.1, 313.0], 0), 20, "the F1 of epoch 2 is 313"),
+        ] {
+            let error = check(bad, step).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -159,3 +159,14 @@ fn a_set_for_training_is_of_its_scheme_and_reads_back_as_it() {
     }
     assert_eq!(LabelSet::new(["PER"], LabelScheme::Bilou).read_as(LabelScheme::Iobes), None);
 }
+
+#[test]
+fn a_table_of_more_labels_than_their_pairs_have_room_is_refused() {
+    let table = |count: usize| {
+        let entries = (0..count).map(|id| (id.to_string(), Value::from(format!("L{id}"))));
+        Value::Object(entries.collect())
+    };
+    assert_eq!(LabelSet::from_id2label(&table(8192)).unwrap().len(), 8192);
+    let error = LabelSet::from_id2label(&table(8193)).unwrap_err();
+    assert_eq!(error.to_string(), "id2label has 8193 labels, expected at most 8192");
+}

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_files::staged::{self, NewFolder, StagedError};
-use electra_files::{disk, temporary};
+use electra_files::{disk, regular, temporary};
 use electra_run::run_folder::{DamagedWeights, check_weights};
 use electra_text::wordpiece::SAVED_FILES;
 use thiserror::Error;
@@ -164,7 +164,7 @@ pub(super) fn claim(out: &Path, model: Option<&Path>) -> Result<(), OutFolderErr
 pub(super) fn check_best(out: &Path, asked: &[u64]) -> Result<(), OutFolderError> {
     let path = out.join(BEST);
     // What cannot be read says of no seed that it is better.
-    let read = || serde_json::from_slice::<Outcome>(&fs::read(path.join(SCORES)).ok()?).ok();
+    let read = || serde_json::from_slice::<Outcome>(&regular::read(&path.join(SCORES)).ok()?).ok();
     let Some(Outcome { seed, dev, .. }) = read() else { return Ok(()) };
     if asked.contains(&seed) || is_finished(out, seed) {
         return Ok(());

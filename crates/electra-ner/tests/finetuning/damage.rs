@@ -119,6 +119,28 @@ fn a_finished_run_whose_files_are_damaged_writes_them_again() {
 }
 
 #[test]
+fn scores_that_no_run_comes_to_are_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = recipe(&["train.epochs=1"]);
+    let outcome = finish(&recipe, &splits(), folder.path()).unwrap();
+    let path = folder.path().join("scores.json");
+    for (place, value, expected) in [
+        ("/dev/f1", serde_json::json!(313.0), "`dev.f1` is 313, expected a number from 0 to 1"),
+        ("/test/recall", serde_json::json!(-1.0), "`test.recall` is -1"),
+        ("/best_epoch", serde_json::json!(7), "`best_epoch` is 7, expected 1 to 1"),
+    ] {
+        let mut scores: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        *scores.pointer_mut(place).unwrap() = value;
+        fs::write(&path, scores.to_string()).unwrap();
+        let mut stopper = Stopper::after(None);
+        stopper.run(&recipe, &splits(), folder.path());
+        let [note] = stopper.notes.as_slice() else { panic!("{place}: {:?}", stopper.notes) };
+        assert!(note.contains("written again") && note.contains(expected), "{place}: {note}");
+        assert_eq!(finish(&recipe, &splits(), folder.path()).unwrap(), outcome);
+    }
+}
+
+#[test]
 fn scores_of_an_earlier_version_have_no_hash_and_are_believed() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = recipe(&["train.epochs=1"]);

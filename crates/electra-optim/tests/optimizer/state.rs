@@ -12,7 +12,7 @@ fn a_resumed_state_gives_the_same_bits_as_one_that_never_stopped() {
         let (straight, state_straight) = run(config, 3);
 
         let (mut network, state) = run(config, 2);
-        let mut state = OptimizerState::from_named(state.to_named(), &network).unwrap();
+        let mut state = OptimizerState::from_named(state.to_named(), &network, 2).unwrap();
         let (weight, bias) = STEPS[2];
         let gradients = gradients(&network, weight, bias);
         network = Adam { config }.step(&mut state, network, gradients, |_| RATES[2], 1.0);
@@ -44,7 +44,7 @@ fn a_state_is_named_in_sorted_order_with_the_shapes_of_the_parameters() {
 #[test]
 fn a_state_of_another_model_is_refused_with_the_name_of_the_tensor() {
     let (network, state) = run(AdamConfig::ELECTRA, 1);
-    let load = |named| OptimizerState::from_named(named, &network).map(|_| ()).unwrap_err();
+    let load = |named| OptimizerState::from_named(named, &network, 1).map(|_| ()).unwrap_err();
 
     for name in ["moment_1/dense.weight", "moment_2/unused", "updates/dense.bias"] {
         let mut named = state.to_named();
@@ -69,9 +69,15 @@ fn a_state_of_another_model_is_refused_with_the_name_of_the_tensor() {
     named[0].1 = TensorData::from([1i64, 2]);
     assert!(matches!(load(named), StateError::Type { name, .. } if name == "moment_1/dense.bias"));
 
+    for found in [-1, 2, i64::MAX] {
+        let mut named = state.to_named();
+        named[8].1 = TensorData::from([found]);
+        assert_eq!(load(named), StateError::Updates { name: "updates/unused".into(), found, steps: 1 });
+    }
+
     let mut named = state.to_named();
-    named[8].1 = TensorData::from([-1i64]);
-    assert_eq!(load(named), StateError::Updates { name: "updates/unused".into(), found: -1 });
+    named[3].1 = TensorData::from([1.0f32, -0.5]);
+    assert_eq!(load(named), StateError::Square { name: "moment_2/dense.bias".into(), found: -0.5 });
 }
 
 #[test]
@@ -80,7 +86,7 @@ fn a_frozen_parameter_needs_no_state() {
     network.dense.bias = network.dense.bias.set_require_grad(false);
     let named = OptimizerState::new(&network).to_named();
     assert!(named.iter().all(|(name, _)| !name.ends_with("bias")));
-    let state = OptimizerState::from_named(named, &network).unwrap();
+    let state = OptimizerState::from_named(named, &network, 0).unwrap();
     assert_eq!(state.moments.len(), 2);
 }
 

@@ -77,7 +77,7 @@ impl CheckpointError {
 }
 
 /// Bytes in decimal units, as disks are sold.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{bytes} bytes"),
         1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),

@@ -340,3 +340,71 @@ fn nothing_beyond_a_link_is_written_or_removed() {
     names.sort();
     assert_eq!(names, ["best.json", "step-0000000003"]);
 }
+
+/// Rewrites the manifest of the checkpoint of `step`.
+fn change_manifest(folder: &Path, step: u64, change: impl Fn(&mut Manifest)) {
+    let path = folder.join(name_of(step));
+    let mut manifest = Manifest::read(&path).unwrap();
+    change(&mut manifest);
+    fs::write(path.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
+#[test]
+fn a_file_that_a_manifest_names_lies_beside_it_and_is_no_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 3);
+    save(&store, 7, None);
+    let outside = folder.path().join("outside");
+    fs::write(&outside, "model of step 8").unwrap();
+    let damage = || latest(&store).2.join(" ");
+    for name in
+        ["../outside", outside.to_str().unwrap(), "..", ".", "", "a/../model", "manifest.json", "model/"]
+    {
+        save(&store, 8, None);
+        change_manifest(folder.path(), 8, |manifest| manifest.blobs[0].name = name.to_owned());
+        assert_eq!(latest(&store).0, Some(7), "{name}");
+        assert!(damage().contains(&format!("{name:?}, which is no file beside it")), "{}", damage());
+    }
+    save(&store, 8, None);
+    change_manifest(folder.path(), 8, |manifest| manifest.blobs[1].name = "model".to_owned());
+    assert!(damage().contains("\"model\" twice"), "{}", damage());
+
+    save(&store, 8, None);
+    let model = folder.path().join("step-0000000008/model");
+    fs::remove_file(&model).unwrap();
+    std::os::unix::fs::symlink(&outside, &model).unwrap();
+    assert!(damage().contains("it is a symbolic link"), "{}", damage());
+    fs::remove_file(&model).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &model, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert!(damage().contains("it is a pipe"), "{}", damage());
+    assert_eq!(latest(&store).0, Some(7));
+}
+
+#[test]
+fn a_folder_whose_name_spells_its_step_otherwise_is_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 3);
+    save(&store, 7, None);
+    for name in ["step-+0000000009", "step-9", "step-00000000009", "step-99999999999999999999999"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    assert_eq!(store.steps().unwrap(), [7]);
+    fs::create_dir(folder.path().join(name_of(u64::MAX))).unwrap();
+    assert_eq!(store.steps().unwrap(), [7, u64::MAX]);
+    assert_eq!(latest(&store).0, Some(7));
+    save(&store, 8, None);
+    assert_eq!(store.steps().unwrap(), [7, 8]);
+}
+
+#[test]
+fn a_blob_that_has_grown_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 3);
+    save(&store, 7, None);
+    let checkpoint = store.of_step(7).unwrap();
+    let file = File::options().write(true).open(checkpoint.folder().join("model")).unwrap();
+    file.set_len(1 << 42).unwrap();
+    let error = checkpoint.load("model").unwrap_err().to_string();
+    assert!(error.contains("has 4398046511104 bytes, 15 were saved"), "{error}");
+}

@@ -15,6 +15,7 @@
 //! caller's type, which should `deny_unknown_fields`. Every error knows the file (or the `--set`
 //! argument) that it came from and the bytes to point at.
 
+mod bounds;
 mod error;
 mod explain;
 mod overrides;
@@ -23,6 +24,8 @@ mod words;
 
 use std::fs;
 use std::path::Path;
+
+use electra_files::regular;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +39,9 @@ use tree::{Document, Entry, Node};
 
 /// The version of the recipe format that this program reads and writes.
 pub const RECIPE_VERSION: i64 = 1;
+
+/// The most recipes that extend one another: each is read within the one before.
+const LONGEST_CHAIN: usize = 64;
 
 /// A recipe with everything that it extends and every override in place.
 #[derive(Clone, Debug)]
@@ -147,7 +153,7 @@ fn load_file(
     chain: &mut Vec<std::path::PathBuf>,
 ) -> Result<Entry, RecipeError> {
     let name = path.display().to_string();
-    let text = match fs::read(path).map(String::from_utf8) {
+    let text = match regular::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => text,
         Ok(Err(error)) => {
             let at = error.utf8_error().valid_up_to();
@@ -175,6 +181,11 @@ fn load_file(
             .with_help("for example extends = \"../pretrain/small.toml\""));
     };
     let base = path.parent().unwrap_or(Path::new("")).join(base);
+    if chain.len() >= LONGEST_CHAIN {
+        return Err(origins
+            .error_in(&extends, format!("a chain of more than {LONGEST_CHAIN} recipes"))
+            .with_help("write some of them out"));
+    }
     chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     if base.canonicalize().is_ok_and(|base| chain.contains(&base)) {
         return Err(origins

@@ -11,6 +11,9 @@ use super::tree::{Entry, Mark, Node, Origins, Part, merge, read_value};
 /// What stands for the path of a file in errors about an override.
 pub(super) const PATH: &str = "--set";
 
+/// The most parts of a key: each is a table in the one before.
+const MOST_PARTS: usize = 32;
+
 /// One parsed argument of `--set`.
 pub(super) struct Override {
     source: usize,
@@ -29,6 +32,10 @@ impl Override {
             return error(0..text.len(), "an override is written key=value")
                 .map_err(|error| error.with_help("for example --set train.batch_size=64"));
         };
+        if text[..equals].matches('.').count() >= MOST_PARTS {
+            return error(0..equals, &format!("a key of more than {MOST_PARTS} parts"))
+                .map_err(|error| error.with_help("the deepest key of a recipe has four"));
+        }
         let mut keys = Vec::new();
         let mut start = 0;
         for key in text[..equals].split('.') {

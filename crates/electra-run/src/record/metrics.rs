@@ -3,7 +3,7 @@
 //! Every line has `kind`, `step` (steps done when it was written) and `time` (Unix seconds); the
 //! other fields follow from the kind: "start" and "resume" ([`RunRecord`] in pretraining), "train"
 //! ([`TrainRecord`]), "eval" ([`EvalRecord`]), "event" (`message`), "end" (`seconds`, `tokens`,
-//! `reason`). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
+//! `reason`, and `weights_hash` of a finished pretraining). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use electra_files::disk::{self, DiskFile};
-use electra_files::durable;
+use electra_files::{durable, regular};
 
 /// The log of a run, open for appending.
 #[derive(Debug)]
@@ -288,12 +288,12 @@ impl MetricsLog {
 /// # Errors
 /// If the file cannot be read.
 pub fn read_metrics(path: &Path) -> Result<Vec<Record>, LogError> {
-    let bytes = fs::read(path).map_err(error("read", path))?;
+    let bytes = regular::read(path).map_err(error("read", path))?;
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(Record::parse).collect())
 }
 
 impl Record {
-    fn parse(line: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let mut fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
         let kind = fields.shift_remove("kind")?.as_str()?.to_owned();
         let step = fields.shift_remove("step")?.as_u64()?;
@@ -316,7 +316,7 @@ impl Record {
 
 /// Keeps the whole lines of steps up to `step`.
 fn forget_after(path: &Path, step: u64) -> Result<(), LogError> {
-    let bytes = fs::read(path).map_err(error("read", path))?;
+    let bytes = regular::read(path).map_err(error("read", path))?;
     let mut kept = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         let is_whole = line.ends_with(b"\n");

@@ -1,5 +1,7 @@
 //! What two recipes do not agree on.
 
+use std::collections::HashMap;
+
 use super::RECIPE;
 
 /// A key that two recipes do not agree on.
@@ -21,19 +23,22 @@ impl Difference {
 /// What two recipes do not agree on: first at or below the `free` keys, then elsewhere.
 pub(super) fn differences(there: &str, here: &str, free: &[&str]) -> (Vec<Difference>, Vec<Difference>) {
     let (there, here) = (keys_and_values(there), keys_and_values(here));
-    let value = |pairs: &[(String, String)], key: &str| {
-        pairs.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone())
-    };
-    let mut keys: Vec<&String> = there.iter().map(|(key, _)| key).collect();
-    keys.extend(here.iter().map(|(key, _)| key).filter(|key| value(&there, key).is_none()));
-    keys.into_iter()
-        .map(|key| Difference { key: key.clone(), there: value(&there, key), now: value(&here, key) })
-        .filter(|difference| difference.there != difference.now)
-        .partition(|difference| {
-            let below =
-                |free: &&str| difference.key.strip_prefix(*free).is_some_and(|rest| rest.starts_with('.'));
-            free.iter().any(|free| difference.key == *free || below(free))
-        })
+    // By their keys: the file in a folder from somebody else may have as many lines as it likes.
+    let by_key =
+        |pairs: &[(String, String)]| -> HashMap<String, String> { pairs.iter().rev().cloned().collect() };
+    let (of_there, of_here) = (by_key(&there), by_key(&here));
+    let keys = there.iter().chain(here.iter().filter(|(key, _)| !of_there.contains_key(key)));
+    keys.map(|(key, _)| Difference {
+        key: key.clone(),
+        there: of_there.get(key).cloned(),
+        now: of_here.get(key).cloned(),
+    })
+    .filter(|difference| difference.there != difference.now)
+    .partition(|difference| {
+        let below =
+            |free: &&str| difference.key.strip_prefix(*free).is_some_and(|rest| rest.starts_with('.'));
+        free.iter().any(|free| difference.key == *free || below(free))
+    })
 }
 
 /// The first few differences.

@@ -1,7 +1,6 @@
 //! How far the pretraining has come whose weights a folder holds.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +8,7 @@ use serde_json::Value;
 
 use crate::checkpoint::CheckpointStore;
 use crate::record::thousands;
+use electra_files::regular;
 
 /// Steps of a pretraining, done and planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl RunProgress {
     #[must_use]
     pub fn read(folder: &Path) -> Option<Self> {
         let of_run = || {
-            let planned = planned_steps(&fs::read_to_string(folder.join("recipe.toml")).ok()?)?;
+            let planned = planned_steps(&regular::read_to_string(&folder.join("recipe.toml")).ok()?)?;
             if folder.join("model.safetensors").is_file() {
                 return Some(Self { step: planned, planned });
             }
@@ -35,7 +35,7 @@ impl RunProgress {
             let step = checkpoints.latest_valid().ok()?.checkpoint?.step;
             Some(Self { step, planned })
         };
-        let said_in = |file: &str| serde_json::from_slice(&fs::read(folder.join(file)).ok()?).ok();
+        let said_in = |file: &str| serde_json::from_slice(&regular::read(&folder.join(file)).ok()?).ok();
         of_run().or_else(|| said_in(PROGRESS)).or_else(|| said_in("config.json"))
     }
 
@@ -77,6 +77,8 @@ pub fn planned_steps(recipe: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -16,8 +16,8 @@ use super::{BuildError, CorpusRecord, Recipe, save_tokenizer};
 use crate::corpus::Skipped;
 use crate::data_error::DataError;
 use crate::manifest::{
-    DataSettings, InputRecord, MANIFEST_FORMAT, MAX_MANIFEST_BYTES, SplitCounts, TOKENIZER_FOLDER,
-    TokenizerRecord, check_read, check_seal, is_zero, seal_of,
+    DataSettings, InputRecord, MANIFEST_FORMAT, MAX_MANIFEST_BYTES, SplitCounts, TokenizerRecord, check_read,
+    check_seal, is_zero, seal_of,
 };
 use crate::once;
 use crate::shard::{RowShape, Split, hash_file};

@@ -16,6 +16,7 @@ use electra_text::Tokenizer;
 
 use super::job::{Setup, Stage};
 use super::probe::ProbePlan;
+use crate::commands::pretrain::check_memory;
 use crate::device::use_threads;
 use crate::failure::{self, Failure};
 
@@ -134,6 +135,8 @@ fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
         let step = match per_step.get(shape) {
             Some(known) => *known,
             None => {
+                check_memory(&recipe, setup.device)
+                    .map_err(|failure| failure.about(&format!("arm `{}`", arm.name)))?;
                 let device = setup.device.open_with(recipe.train.precision)?;
                 let size = open_data(&recipe).ok().as_ref().map(DataSize::of);
                 let seconds = forecast(&recipe, &device, PROBE_STEPS, size)?.plan.seconds;

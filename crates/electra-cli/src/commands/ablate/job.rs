@@ -9,11 +9,12 @@ use electra_ablate::record::{
     self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
 };
 use electra_ablate::run::{self, FinishedRun};
-use electra_files::disk;
+use electra_files::{disk, regular};
 use electra_ner::finetune::SCORES;
 use electra_ner::seeds::SUMMARY;
 use electra_pretrain::data::open_data;
 use electra_run::lock::{Lock, LockError};
+use electra_run::run_folder::check_final_weights;
 use electra_text::Split;
 use serde_json::{Map, Value};
 
@@ -186,7 +187,11 @@ impl Setup {
             return Ok(Some(Stage::Pretrain));
         }
         match self.probe(job) {
-            Some(plan) if self.scores(plan, job).is_none() => Ok(Some(Stage::Probe)),
+            Some(plan) if self.scores(plan, job).is_none() => {
+                // Pretraining writes weights that are damaged again, from its last checkpoint.
+                let is_whole = check_final_weights(&self.run_of(job)).is_ok();
+                Ok(Some(if is_whole { Stage::Probe } else { Stage::Pretrain }))
+            }
             _ => Ok(None),
         }
     }
@@ -229,13 +234,15 @@ impl Setup {
 
     /// The scores of fine-tuning; none if seeds are missing.
     fn scores(&self, plan: &ProbePlan, job: &Job) -> Option<ProbeScores> {
-        let text = fs::read(self.probe_of(plan, job).join(SUMMARY)).ok()?;
+        let text = regular::read(&self.probe_of(plan, job).join(SUMMARY)).ok()?;
         let summary: Value = serde_json::from_slice(&text).ok()?;
         let scores: Vec<ProbeScore> = serde_json::from_value(summary["runs"].clone()).ok()?;
         let wanted = usize::try_from(plan.probe.seeds).ok()?;
         // A folder may hold more seeds than are asked for now; every arm is measured by the same.
         let scores = scores.get(..wanted)?.to_vec();
-        Some(ProbeScores { hash: plan.hash_for(job), scores })
+        let scores = ProbeScores { hash: plan.hash_for(job), scores };
+        // What cannot be is no score: the seeds are scored again.
+        scores.check().is_ok().then_some(scores)
     }
 
     /// Arguments of the process that does a stage.

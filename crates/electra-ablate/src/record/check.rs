@@ -1,0 +1,230 @@
+//! Results that cannot be: numbers that no run measures, and curves that are none.
+//!
+//! A result may be damaged, or come from somebody else. Its numbers go into means and intervals, where a
+//! single one that cannot be is not seen any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use super::{Curve, MOST_POINTS, Parameters, ProbeScores, ResultRecord};
+
+/// A number that no run can have come to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` is {found}, expected {expected}")]
+pub struct Impossible {
+    /// Its dotted key.
+    pub key: String,
+    /// What stands there.
+    pub found: String,
+    /// What can be.
+    pub expected: String,
+}
+
+/// The most of a loss: far above what guessing costs, and its square far below what 64 bits hold.
+const MOST_LOSS: f64 = 1e12;
+/// The most seconds: thirty thousand years.
+const MOST_SECONDS: f64 = 1e12;
+/// The most floating-point operations, with the root of what 64 bits hold far away.
+const MOST_FLOPS: f64 = 1e40;
+/// The most steps and tokens.
+const MOST_TOKENS: u64 = 1_000_000_000_000_000_000;
+
+/// What a run came to, whichever file says it.
+pub(crate) struct Measured<'a> {
+    pub(crate) steps: u64,
+    pub(crate) tokens: u64,
+    pub(crate) flops: f64,
+    pub(crate) parameters: Parameters,
+    pub(crate) heldout: &'a BTreeMap<String, f64>,
+    pub(crate) seconds: f64,
+    pub(crate) curve: &'a Curve,
+}
+
+impl Measured<'_> {
+    /// Refuses what cannot be.
+    pub(crate) fn check(&self) -> Result<(), Impossible> {
+        whole("steps", self.steps, 1..=MOST_TOKENS)?;
+        whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
+        real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
+        real("seconds", self.seconds, &(0.0..=MOST_SECONDS))?;
+        let Parameters { discriminator, generator, total } = self.parameters;
+        if discriminator.checked_add(generator) != Some(total) {
+            let expected = format!("the sum of {discriminator} and {generator}");
+            return Err(Impossible { key: "parameters.total".into(), found: total.to_string(), expected });
+        }
+        for (key, &value) in self.heldout {
+            real(&format!("heldout.{key}"), value, &range(key))?;
+        }
+        self.curve.check(self.steps)
+    }
+}
+
+impl ResultRecord {
+    /// Refuses what cannot be.
+    pub(super) fn check(&self) -> Result<(), Impossible> {
+        let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
+        let (heldout, curve) = (&self.heldout, &self.curve);
+        Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()?;
+        self.probe.as_ref().map_or(Ok(()), ProbeScores::check)
+    }
+}
+
+impl ProbeScores {
+    /// Refuses what cannot be: an F1 that is no share, or two scores of one seed.
+    ///
+    /// # Errors
+    /// The key, what was found and what can be.
+    pub fn check(&self) -> Result<(), Impossible> {
+        let mut seeds = BTreeSet::new();
+        for (at, score) in self.scores.iter().enumerate() {
+            let key = |field: &str| format!("probe.scores.{at}.{field}");
+            real(&key("dev_f1"), score.dev_f1, &(0.0..=1.0))?;
+            if let Some(f1) = score.test_f1 {
+                real(&key("test_f1"), f1, &(0.0..=1.0))?;
+            }
+            if !seeds.insert(score.seed) {
+                let (found, expected) = (score.seed.to_string(), "each seed once".to_owned());
+                return Err(Impossible { key: key("seed"), found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Curve {
+    fn check(&self, steps: u64) -> Result<(), Impossible> {
+        let points = self.step.len();
+        whole("curve.step", points as u64, 0..=MOST_POINTS as u64)
+            .map_err(|impossible| Impossible { found: format!("a list of {points}"), ..impossible })?;
+        for (at, &step) in self.step.iter().enumerate() {
+            let after = at.checked_sub(1).map_or(0, |before| self.step[before] + 1);
+            whole(&format!("curve.step.{at}"), step, after..=steps)?;
+        }
+        for (key, values) in &self.columns {
+            if values.len() != points {
+                let found = format!("a list of {}", values.len());
+                let expected = format!("{points} values, one for each step");
+                return Err(Impossible { key: format!("curve.{key}"), found, expected });
+            }
+            for (at, value) in values.iter().enumerate() {
+                if let Some(value) = value {
+                    real(&format!("curve.{key}.{at}"), *value, &range(key))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a number can be that is measured under this name.
+fn range(key: &str) -> RangeInclusive<f64> {
+    let ends = |endings: &[&str]| endings.iter().any(|ending| key.ends_with(ending));
+    if ends(&["accuracy", "precision", "recall", "auc", "f1", "rate"]) {
+        0.0..=1.0
+    } else if ends(&["perplexity"]) {
+        1.0..=f64::MAX
+    } else if ends(&["loss", "loss_over_entropy"]) {
+        0.0..=MOST_LOSS
+    } else {
+        -MOST_LOSS..=MOST_LOSS
+    }
+}
+
+fn real(key: &str, found: f64, range: &RangeInclusive<f64>) -> Result<(), Impossible> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    let expected = format!("a number from {:?} to {:?}", range.start(), range.end());
+    Err(Impossible { key: key.to_owned(), found: format!("{found:?}"), expected })
+}
+
+fn whole(key: &str, found: u64, range: RangeInclusive<u64>) -> Result<(), Impossible> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    let expected = match range.is_empty() {
+        true => format!("no step behind {}", range.start().saturating_sub(1)),
+        false => format!("{} to {}", range.start(), range.end()),
+    };
+    Err(Impossible { key: key.to_owned(), found: found.to_string(), expected })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::record::tests::result;
+    use crate::record::{ProbeScore, ProbeScores, ResultRecord};
+
+    fn refused(change: impl FnOnce(&mut ResultRecord)) -> String {
+        let mut record = result("a", 1, 0.5);
+        record.check().unwrap();
+        change(&mut record);
+        record.check().unwrap_err().to_string()
+    }
+
+    fn probe(scores: &[(u64, f64, Option<f64>)]) -> Option<ProbeScores> {
+        let score = |&(seed, dev_f1, test_f1): &(u64, f64, Option<f64>)| ProbeScore { seed, dev_f1, test_f1 };
+        Some(ProbeScores { hash: "x".into(), scores: scores.iter().map(score).collect() })
+    }
+
+    #[test]
+    fn numbers_that_no_run_comes_to_are_refused_by_their_key() {
+        let set = |key: &'static str, value: f64| {
+            move |record: &mut ResultRecord| {
+                record.heldout.insert(key.into(), value);
+            }
+        };
+        for (error, expected) in [
+            (
+                refused(set("rtd_accuracy", 313.0)),
+                "`heldout.rtd_accuracy` is 313.0, expected a number from 0.0 to 1.0",
+            ),
+            (refused(set("rtd_auc", f64::NAN)), "`heldout.rtd_auc` is NaN"),
+            (refused(set("mlm_loss", -0.5)), "`heldout.mlm_loss` is -0.5, expected a number from 0.0 to"),
+            (refused(set("loss", f64::INFINITY)), "`heldout.loss` is inf"),
+            (refused(set("rtd_loss_over_entropy", -1.0)), "`heldout.rtd_loss_over_entropy` is -1.0"),
+            (refused(set("perplexity", -3.0)), "`heldout.perplexity` is -3.0, expected a number from 1.0"),
+            (refused(set("fake_rate", 1.5)), "`heldout.fake_rate` is 1.5"),
+            (refused(set("something", 1e300)), "`heldout.something` is 1e300"),
+            (refused(|r| r.steps = 0), "`steps` is 0, expected 1 to"),
+            (refused(|r| r.tokens = u64::MAX), "`tokens` is 18446744073709551615"),
+            (refused(|r| r.flops = -1.0), "`flops` is -1.0"),
+            (refused(|r| r.seconds = 1e300), "`seconds` is 1e300"),
+            (
+                refused(|r| r.parameters.total = 5),
+                "`parameters.total` is 5, expected the sum of 1000 and 100",
+            ),
+            (refused(|r| r.parameters.generator = u64::MAX), "`parameters.total` is 1100"),
+            (refused(|r| r.probe = probe(&[(1, 0.5, Some(2.0))])), "`probe.scores.0.test_f1` is 2.0"),
+            (
+                refused(|r| r.probe = probe(&[(1, 0.5, None), (2, -0.5, None)])),
+                "`probe.scores.1.dev_f1` is -0.5",
+            ),
+            (
+                refused(|r| r.probe = probe(&[(1, 0.5, None), (1, 0.5, None)])),
+                "`probe.scores.1.seed` is 1, expected each",
+            ),
+        ] {
+            assert!(error.starts_with(expected), "{error} does not begin with {expected}");
+        }
+    }
+
+    #[test]
+    fn curves_that_are_none_are_refused_by_their_key() {
+        let column = |values: Vec<Option<f64>>| {
+            move |record: &mut ResultRecord| drop(record.curve.columns.insert("loss".into(), values))
+        };
+        for (error, expected) in [
+            (
+                refused(column(vec![Some(1.0)])),
+                "`curve.loss` is a list of 1, expected 2 values, one for each step",
+            ),
+            (refused(column(vec![None, Some(-1.0)])), "`curve.loss.1` is -1.0"),
+            (refused(|r| r.curve.step = vec![20, 10]), "`curve.step.1` is 10, expected no step behind 20"),
+            (refused(|r| r.curve.step = vec![10, 10]), "`curve.step.1` is 10, expected 11 to 20"),
+            (refused(|r| r.curve.step = vec![10, 21]), "`curve.step.1` is 21, expected 11 to 20"),
+            (refused(|r| r.curve.step = (0..51).collect()), "`curve.step` is a list of 51, expected 0 to 50"),
+        ] {
+            assert!(error.starts_with(expected), "{error} does not begin with {expected}");
+        }
+    }
+}

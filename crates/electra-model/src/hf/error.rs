@@ -1,0 +1,74 @@
+//! Why a folder of transformers cannot be read.
+
+use thiserror::Error;
+
+use super::HfNetwork;
+use super::class::way_out;
+
+/// A transformers folder that is not an ELECTRA network as we know it.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum HfError {
+    /// A setting that our networks do not have.
+    #[error("config.json: `{key}` is {found}, expected {expected}")]
+    Setting {
+        /// Key of `config.json`.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// What can be read.
+        expected: String,
+    },
+    /// The weights of another class of ELECTRA.
+    #[error("model.safetensors holds an {found}, expected an {}; {}", .expected.architecture(), way_out(.found, *.expected))]
+    Class {
+        /// transformers' name of the class whose tensors they are.
+        found: &'static str,
+        /// What was asked for.
+        expected: HfNetwork,
+    },
+    /// A tensor with a name that no ELECTRA network has.
+    #[error("model.safetensors: unexpected tensor `{0}`")]
+    UnexpectedTensor(String),
+    /// A tensor of the wrong rank for its name.
+    #[error("model.safetensors: tensor `{name}` has shape {shape:?}, expected a matrix")]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// Shape found.
+        shape: Vec<usize>,
+    },
+    /// A tensor that holds something else than the numbers that weights are.
+    #[error("model.safetensors: tensor `{name}` holds {found}, expected floats")]
+    Type {
+        /// Name of the tensor.
+        name: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Two tensors for one parameter, as where a file has the names of two libraries.
+    #[error("model.safetensors: `{0}` stands there twice, under the names of two libraries")]
+    Twice(String),
+    /// A generator where a discriminator was asked for.
+    #[error(
+        "model.safetensors: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator: \
+         give the folder of ElectraForPreTraining"
+    )]
+    Generator(String),
+    /// A generator that does not write with the table it reads with.
+    #[error(
+        "model.safetensors: `generator_lm_head.weight` differs from the word embeddings, expected a \
+         generator whose output matrix is its word table"
+    )]
+    UntiedOutput,
+    /// A generator with tables of its own that our networks cannot have.
+    #[error(
+        "the generator has tables of its own, {found} wide, expected its width {expected}, or the \
+         discriminator's tables"
+    )]
+    OwnTables {
+        /// Width of the generator's word table.
+        found: usize,
+        /// Width of its encoder.
+        expected: usize,
+    },
+}

@@ -1,0 +1,277 @@
+//! Which recipes can be trained: every number within bounds, and none that contradicts another.
+//!
+//! The greatest of each is far above what anybody trains, and so small that no sum or product of a run
+//! leaves 64 bits.
+
+use electra_model::{Objective, TieMode};
+use electra_optim::Decay;
+use electra_run::recipe::{RecipeError, Resolved};
+
+use super::Recipe;
+use crate::mask::Masking;
+use crate::scheme::Scheme;
+
+/// Optimizer steps of a run.
+const MOST_STEPS: u64 = 1_000_000_000;
+/// Rows of a step.
+const MOST_ROWS: usize = 1 << 20;
+/// Tokens of a run.
+const MOST_TOKENS: u128 = 1_000_000_000_000_000_000;
+/// Steps between two things that are done now and then, and examples of an evaluation.
+const MOST_COUNT: u64 = 1_000_000_000_000;
+/// Checkpoints that are kept.
+const MOST_KEPT: u64 = 1_000_000;
+/// Tokens of a masked span.
+const MOST_LENGTH: usize = 1 << 16;
+/// Weights of losses, and the temperature.
+const MOST_WEIGHT: f64 = 1e6;
+/// The exponent of a decay.
+const MOST_POWER: f64 = 1e3;
+/// Rates and norms: what 32 bits can hold, and the square root of more.
+const MOST_FLOAT: f64 = 1e30;
+
+/// Refuses values that contradict each other, pointing at the culprit.
+///
+/// # Errors
+/// The first contradiction.
+pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
+    let r = &resolved.value;
+    let fail = |key: &str, message: String, help: &str| {
+        // What begins with a verb speaks of the key.
+        let verbs =
+            ["is ", "needs ", "has no ", "shares ", "draws ", "cannot ", "differs ", "stands ", "comes out "];
+        let speaks_of_key = verbs.iter().any(|verb| message.starts_with(verb));
+        let message = if speaks_of_key { format!("`{key}` {message}") } else { message };
+        Err(resolved.error_at(key, message, help))
+    };
+    if let Err(error) = r.model.validate() {
+        let help = match r.model.generator.tie {
+            TieMode::All => {
+                "sizes of the generator are the discriminator's where all is tied: leave them out, or set width and depth to 1"
+            }
+            _ => "configs/pretrain/small.toml has the paper's sizes",
+        };
+        return fail(&format!("model.{}", error.key), error.message, help);
+    }
+    if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
+        return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
+    }
+    let (length, positions) = (r.data.sequence_length, r.model.max_position_embeddings);
+    if length < 8 {
+        return fail(
+            "data.sequence_length",
+            format!("rows of {length} tokens"),
+            "8 is the least, 128 is usual",
+        );
+    }
+    if length > positions {
+        return fail(
+            "data.sequence_length",
+            format!("rows of {length} tokens do not fit a position table of {positions} rows"),
+            "lower data.sequence_length, or raise model.max_position_embeddings",
+        );
+    }
+    let p = r.masking.probability();
+    if !(p > 0.0 && p < 1.0) {
+        return fail(
+            "masking.probability",
+            format!("is {p}"),
+            "expected a share above 0 and below 1, such as 0.15",
+        );
+    }
+    if let Masking::Google { mask_token_share, .. } = r.masking
+        && !(0.0..=1.0).contains(&mask_token_share)
+    {
+        return fail(
+            "masking.mask_token_share",
+            format!("is {mask_token_share}"),
+            "expected a share from 0 to 1",
+        );
+    }
+    if let Masking::Span { end_probability, max_length, .. } = r.masking {
+        if !(end_probability > 0.0 && end_probability <= 1.0) {
+            return fail(
+                "masking.end_probability",
+                format!("is {end_probability}"),
+                "expected a number above 0 and at most 1, such as 0.2",
+            );
+        }
+        resolved.within("masking.max_length", max_length, 1..=MOST_LENGTH)?;
+    }
+    if let Some(joint) = r.objective.joint() {
+        for (key, weight) in [
+            ("generator_weight", joint.generator_weight),
+            ("discriminator_weight", joint.discriminator_weight),
+        ] {
+            resolved.within(&format!("objective.{key}"), weight, 0.0..=MOST_WEIGHT)?;
+        }
+        if let Objective::Electric(_) = r.objective {
+            if !joint.proposals.is_learned() {
+                let message = "is not \"learned\", but Electric has a generator of its own";
+                return fail("objective.proposals", message.into(), "remove the key");
+            }
+            if joint.disallow_correct {
+                let message = "draws from another distribution than the one that Electric weighs noise by";
+                return fail("objective.disallow_correct", message.into(), "set it to false");
+            }
+            if r.model.generator.tie == TieMode::All {
+                let message =
+                    "shares an encoder that reads in both directions, but Electric needs two towers";
+                return fail("model.generator.tie", message.into(), "use \"embeddings\" or \"none\"");
+            }
+        }
+        let weighs_samples = if let Objective::Electric(_) = r.objective { "Electric" } else { "a reward" };
+        let needs_samples =
+            matches!(r.objective, Objective::Electric(_)) || r.scheme == Scheme::Adversarial {};
+        if needs_samples && matches!(r.masking, Masking::Google { .. }) {
+            let message = format!(
+                "is \"google\", which may draw two samples for one token, but {weighs_samples} weighs each alone"
+            );
+            return fail("masking.kind", message, "use \"without-replacement\"");
+        }
+        resolved.above("objective.temperature", joint.temperature, 0.0, MOST_WEIGHT)?;
+    }
+    if let Err(error) = r.adam().check() {
+        return fail(
+            &format!("optimizer.{}", error.name),
+            error.to_string(),
+            "see configs/pretrain/small.toml",
+        );
+    }
+    resolved.above("optimizer.max_grad_norm", r.optimizer.max_grad_norm, 0.0, MOST_FLOAT)?;
+    if r.train.steps > 0 {
+        resolved.within("train.steps", r.train.steps, 1..=MOST_STEPS)?;
+    }
+    if let Some((key, message, help)) = r.scheme.contradiction(r) {
+        return fail(key, message, help);
+    }
+    for (_, steps) in r.scheme.stages(r.train.steps) {
+        let Err(error) = r.schedule(steps).check() else { continue };
+        use electra_optim::ScheduleError as E;
+        let (key, help) = match error {
+            E::Peak { .. } => ("schedule.learning_rate", "expected a rate above 0, such as 5e-4"),
+            E::NoSteps => ("train.steps", "expected at least 1 step"),
+            E::Warmup { .. } => {
+                ("schedule.warmup_steps", "the schedule covers the steps of a stage, by default train.steps")
+            }
+            E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
+        };
+        return fail(key, error.to_string(), help);
+    }
+    resolved.within("schedule.learning_rate", r.schedule.learning_rate, 0.0..=MOST_FLOAT)?;
+    if let Decay::Polynomial { power } = r.schedule.decay {
+        resolved.within("schedule.decay.power", power, 0.0..=MOST_POWER)?;
+    }
+    let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
+    resolved.within("train.batch_size", batch, 1..=MOST_ROWS)?;
+    if micro == 0 || !batch.is_multiple_of(micro) {
+        return fail(
+            "train.micro_batch_size",
+            format!("train.micro_batch_size {micro} does not divide train.batch_size {batch}"),
+            "use a divisor of the batch size",
+        );
+    }
+    for (key, rate) in [("dropout", r.train.dropout), ("attention_dropout", r.attention_dropout())] {
+        if !(0.0..1.0).contains(&rate) {
+            return fail(
+                &format!("train.{key}"),
+                format!("is {rate}"),
+                "expected a rate of at least 0 and below 1",
+            );
+        }
+    }
+    // A product of three bounds that does not leave 128 bits, and then not 64.
+    let tokens = u128::from(r.train.steps) * batch as u128 * length as u128;
+    if tokens > MOST_TOKENS {
+        let message =
+            format!("{} steps of {batch} rows of {length} tokens are {tokens} tokens", r.train.steps);
+        return fail("train.steps", message, &format!("expected {MOST_TOKENS} at most"));
+    }
+    for (key, value, most) in [
+        ("evaluate.every_steps", r.evaluate.every_steps, MOST_COUNT),
+        ("evaluate.max_examples", r.evaluate.max_examples as u64, MOST_COUNT),
+        ("checkpoint.every_steps", r.checkpoint.every_steps, MOST_COUNT),
+        ("checkpoint.keep_last", r.checkpoint.keep_last as u64, MOST_KEPT),
+        ("log.every_steps", r.log.every_steps, MOST_COUNT),
+        ("log.histogram_every_steps", r.log.histogram_every_steps, MOST_COUNT),
+    ] {
+        resolved.within(key, value, 1..=most)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use electra_run::recipe::load_str;
+
+    use super::*;
+
+    const SMALL: &str = include_str!("../../../../configs/pretrain/small.toml");
+
+    fn checked(overrides: &[String]) -> Result<(), RecipeError> {
+        check(&load_str("small.toml", SMALL, overrides)?)
+    }
+
+    /// The numbers of [`SMALL`] by their dotted keys, and whether they are whole.
+    fn numbers() -> Vec<(String, bool)> {
+        let (mut table, mut found) = (String::new(), Vec::new());
+        for line in SMALL.lines() {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                table = format!("{name}.");
+            } else if let Some((key, value)) = line.split_once(" = ") {
+                let key = format!("{table}{key}");
+                match value.starts_with('{') {
+                    true => found.push((format!("{key}.power"), false)),
+                    false if value.parse::<u64>().is_ok() => found.push((key, true)),
+                    false if value.parse::<f64>().is_ok() => found.push((key, false)),
+                    false => {}
+                }
+            }
+        }
+        found.retain(|(key, _)| !["recipe_version", "seed"].contains(&key.as_str()));
+        assert!(found.len() > 30, "{found:?}");
+        found
+    }
+
+    #[test]
+    fn every_number_of_a_recipe_has_bounds_and_an_error_that_names_it() {
+        for (key, is_whole) in numbers() {
+            let values = match is_whole {
+                true => ["0", "-1", "9223372036854775807"],
+                false => ["-1.0", "nan", "1e300"],
+            };
+            for value in values {
+                // A schedule may have no warmup.
+                if (key.as_str(), value) == ("schedule.warmup_steps", "0") {
+                    continue;
+                }
+                let error = checked(&[format!("{key}={value}")]).expect_err(&format!("{key} = {value}"));
+                let said = format!("{} {}", error.message, error.help.clone().unwrap_or_default());
+                let name = key.rsplit('.').next().unwrap();
+                let where_it_stands = error.source_text.as_deref().unwrap_or_default();
+                assert!(said.contains(name) || where_it_stands.contains(name), "{key} = {value}: {said}");
+                // What is of another type says what it must be in the message.
+                assert!(error.help.is_some() || said.contains("must be"), "{key} = {value}: {said}");
+            }
+        }
+        assert_eq!(checked(&[]), Ok(()));
+    }
+
+    #[test]
+    fn numbers_that_are_each_within_bounds_may_be_too_many_tokens_together() {
+        let most = ["train.steps=1000000000", "train.batch_size=1048576", "train.micro_batch_size=1"];
+        let error = checked(
+            &[&most[..], &["data.sequence_length=512", "evaluate.every_steps=1000000000000"]]
+                .concat()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(error, Ok(()));
+        let long = ["data.sequence_length=65536", "model.max_position_embeddings=65536"];
+        let error = checked(&[&most[..], &long].concat().iter().map(ToString::to_string).collect::<Vec<_>>());
+        let error = error.unwrap_err();
+        assert!(error.message.contains("rows of 65536 tokens are 68719476736000000000 tokens"), "{error}");
+        assert_eq!(error.help.as_deref(), Some("expected 1000000000000000000 at most"));
+    }
+}
