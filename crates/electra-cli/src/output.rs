@@ -7,8 +7,10 @@
 
 use std::ffi::OsStr;
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process;
+
+use serde::Serialize;
 
 /// What a shell shows for a program that SIGPIPE has ended, which is 13.
 const CLOSED_PIPE: i32 = 128 + 13;
@@ -43,7 +45,28 @@ pub fn text_out(text: Arguments<'_>) {
 /// Writes to standard output as `println!` does.
 pub fn bytes_out(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    end_unless_written(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Writes a value to standard output as JSON in lines, piece by piece: its text may be many times as
+/// long as what it says.
+///
+/// # Errors
+/// Those of the value.
+pub fn json_out(value: &impl Serialize) -> serde_json::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match serde_json::to_writer_pretty(&mut out, value) {
+        Err(error) if !error.is_io() => return Err(error),
+        written => end_unless_written(
+            written.map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()),
+        ),
+    }
+    Ok(())
+}
+
+/// Ends the process if standard output could not be written.
+fn end_unless_written(written: io::Result<()>) {
+    match written {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE),
         Err(error) => {

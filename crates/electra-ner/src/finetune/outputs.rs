@@ -1,11 +1,10 @@
 //! What a finished run leaves behind: tagger, predictions, scores, model card.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::durable;
+use electra_files::{durable, regular};
 use electra_run::run_folder::check_weights;
 use electra_text::wordpiece::SAVED_FILES;
 use serde::{Deserialize, Serialize};
@@ -133,7 +132,7 @@ pub(super) enum Standing {
 impl Standing {
     /// Looks into the folder of a run.
     pub(super) fn read(run: &Path, splits: &Splits) -> Self {
-        let Ok(bytes) = std::fs::read(run.join(SCORES)) else { return Self::Unfinished };
+        let Ok(bytes) = regular::read(&run.join(SCORES)) else { return Self::Unfinished };
         let Ok(outcome) = serde_json::from_slice::<Outcome>(&bytes) else { return Self::Unfinished };
         let outcome = Outcome { run: run.to_owned(), ..outcome };
         if let Err(damage) = outcome.check_tagger() {
@@ -203,7 +202,7 @@ impl Outcome {
 fn weights_hash(run: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     for name in [MODEL, CRF_SCORES] {
-        match File::open(run.join(name)) {
+        match regular::open(&run.join(name)) {
             Ok(file) => {
                 hasher.update_reader(file)?;
             }
@@ -244,7 +243,7 @@ impl Run<'_> {
         let task = self.task;
         let recipe = task.recipe;
         let device = self.steps.device.clone().inner();
-        let seen = SeenEntities::of(&task.train.sentences);
+        let seen = SeenEntities::of(task.train.sentences.iter());
         let mut details = BTreeMap::new();
         let mut outcomes = Vec::new();
         let given = [
