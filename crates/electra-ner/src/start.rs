@@ -1,9 +1,9 @@
 //! Where fine-tuning starts: a pretrained encoder, or the same network with nothing learned.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
+use electra_files::regular;
 use electra_model::{ModelConfig, Precision};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
@@ -138,7 +138,7 @@ impl Start {
         match self {
             Self::Pretrained(pretrained) => {
                 let bytes = electra_model::parameters::to_safetensors(&pretrained.encoder, None);
-                let run = fs::read(pretrained.path.join("run.json")).ok();
+                let run = regular::read(&pretrained.path.join("run.json")).ok();
                 let run: Option<serde_json::Value> =
                     run.and_then(|bytes| serde_json::from_slice(&bytes).ok());
                 let of_run = |key: &str| Some(run.as_ref()?.get(key)?.as_str()?.to_owned());
