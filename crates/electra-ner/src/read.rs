@@ -9,6 +9,10 @@
 //! The form is told by the content, and so are separator, columns and scheme, unless
 //! [`ReadOptions`] give them. Files may be compressed: `.gz` and `.zst`.
 //!
+//! A file is held in memory, and what is made of it takes ten times its text at most. So a file for which
+//! there is no room is refused, and so is one that unpacks to hundreds of times its size or has a line
+//! that is none.
+//!
 //! # Columns
 //!
 //! - Lines end in LF or CRLF, the last perhaps in nothing; in a file without LF they end in CR. A line
