@@ -169,7 +169,7 @@ mod tests {
             context_after: 0,
         };
         // The first and the third sentence have no words, the fourth is in two windows.
-        let given = vec![
+        let given = [
             window(5, vec![word(1, 1, 0), word(3, 1, 1)]),
             window(3, vec![word(1, 3, 0)]),
             window(4, vec![word(2, 3, 1), word(3, 4, 0)]),
