@@ -7,10 +7,11 @@
 
 use std::ffi::OsStr;
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process;
 
 use electra_files::shown::{self, on_terminal};
+use serde::Serialize;
 
 /// What a shell shows for a program that SIGPIPE has ended, which is 13.
 const CLOSED_PIPE: i32 = 128 + 13;
@@ -43,15 +44,64 @@ pub fn text_out(text: Arguments<'_>) {
     bytes_out(on_terminal(&text.to_string()).as_bytes());
 }
 
-/// Writes a JSON value in one or several lines, as `println!` does.
-pub fn json_out(value: &str) {
-    bytes_out(format!("{}\n", shown::json(value)).as_bytes());
-}
-
 /// Writes to standard output as `println!` does.
 pub fn bytes_out(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    end_unless_written(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Writes a value to standard output as JSON in lines, piece by piece: its text may be many times as
+/// long as what it says.
+///
+/// # Errors
+/// Those of the value.
+pub fn json_out(value: &impl Serialize) -> serde_json::Result<()> {
+    serialized_out(|out| serde_json::to_writer_pretty(out, value))
+}
+
+/// The same in one line.
+///
+/// # Errors
+/// Those of the value.
+pub fn json_line_out(value: &impl Serialize) -> serde_json::Result<()> {
+    serialized_out(|out| serde_json::to_writer(out, value))
+}
+
+fn serialized_out(write: impl FnOnce(&mut ShownJson) -> serde_json::Result<()>) -> serde_json::Result<()> {
+    let mut out = ShownJson(BufWriter::new(io::stdout().lock()));
+    match write(&mut out) {
+        Err(error) if !error.is_io() => return Err(error),
+        written => end_unless_written(
+            written.map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()),
+        ),
+    }
+    Ok(())
+}
+
+/// Standard output for JSON: control characters that JSON leaves as they are are written in its notation.
+struct ShownJson(BufWriter<io::StdoutLock<'static>>);
+
+impl Write for ShownJson {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // The serialiser writes whole characters.
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.0.write_all(shown::json(text).as_bytes()),
+            Err(_) => self.0.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Ends the process if standard output could not be written.
+fn end_unless_written(written: io::Result<()>) {
+    match written {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE),
         Err(error) => {

@@ -13,14 +13,15 @@ use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::{OffsetUnit, TextEncoder};
 use electra_text::{Coverage, Tokenizer};
 
-use crate::Sentence;
+use crate::Sentences;
+use crate::sentences::packed;
 
 /// A sentence as word pieces; every word has at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlignedSentence {
     pieces: Vec<u32>,
     /// Where each word's pieces end.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     /// Which document it belongs to: sentences that stand next to each other with the same number
     /// may serve each other as context.
     pub document: usize,
@@ -40,7 +41,7 @@ impl AlignedSentence {
     /// The pieces of a word; the first one carries its label.
     pub fn word(&self, word: usize) -> &[u32] {
         let start = if word == 0 { 0 } else { self.ends[word - 1] };
-        &self.pieces[start..self.ends[word]]
+        &self.pieces[start as usize..self.ends[word] as usize]
     }
 }
 
@@ -79,7 +80,7 @@ impl<'t> Aligner<'t> {
                 sentence.pieces.push(self.tokenizer.special().unk);
                 self.coverage.add_word(word.as_ref().chars().count() as u64, true);
             }
-            sentence.ends.push(sentence.pieces.len());
+            sentence.ends.push(packed(sentence.pieces.len()));
         }
         sentence
     }
@@ -108,8 +109,8 @@ impl<'t> Aligner<'t> {
 }
 
 /// How much of these sentences the tokenizer has pieces for.
-pub fn coverage(sentences: &[Sentence], tokenizer: &Tokenizer) -> Coverage {
+pub fn coverage(sentences: &Sentences, tokenizer: &Tokenizer) -> Coverage {
     let mut aligner = Aligner::new(tokenizer);
-    sentences.iter().for_each(|sentence| drop(aligner.align(&sentence.tokens, 0)));
+    sentences.iter().for_each(|sentence| drop(aligner.align(&sentence.tokens().collect::<Vec<_>>(), 0)));
     aligner.coverage()
 }

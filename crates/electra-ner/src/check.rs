@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use electra_text::{Coverage, Tokenizer};
 use serde::Serialize;
 
-pub use copies::{CopyGroup, Duplicates, Leak};
+pub use copies::{CopyGroup, CopyGroups, Duplicates, Leak};
 pub use drift::{Drift, TypeShare};
 pub use lengths::{LongSentence, TooLong};
 
-use crate::Sentence;
+use crate::Sentences;
 use crate::align::coverage;
-use crate::read::{Answers, DataFile, InvalidTransition, MisalignedSpan};
+use crate::read::{Answers, DataFile, InvalidTransitions, MisalignedSpan};
 use crate::scheme::Scheme;
 
 /// What a file is for.
@@ -99,7 +99,7 @@ pub struct SplitReport {
     /// Tags that are others in IOB2.
     pub changed_tags: usize,
     /// Transitions that the scheme does not allow.
-    pub invalid_transitions: Vec<InvalidTransition>,
+    pub invalid_transitions: InvalidTransitions,
     /// Spans that were left out.
     pub misaligned_spans: Vec<MisalignedSpan>,
     /// Records that an annotator did not let stand, and that are passed over.
@@ -131,8 +131,11 @@ pub struct SplitReport {
 
 /// Looks a data set over.
 pub fn check(splits: &[Split], options: &CheckOptions<'_>) -> CheckReport {
-    let named: Vec<(&str, &[Sentence])> =
-        splits.iter().map(|split| (split.name.as_str(), split.data.sentences.as_slice())).collect();
+    let named = |split| {
+        let Split { name, data, .. }: &Split = split;
+        copies::Named { name, sentences: &data.sentences, most: usize::MAX }
+    };
+    let named: Vec<copies::Named<'_, '_>> = splits.iter().map(named).collect();
     let reports: Vec<SplitReport> = splits.iter().map(|split| check_one(split, options)).collect();
     CheckReport {
         window: options.window,
@@ -141,7 +144,7 @@ pub fn check(splits: &[Split], options: &CheckOptions<'_>) -> CheckReport {
             Measure::Pieces(_) => "pieces",
         },
         drift: drift::drift(&reports),
-        leaks: copies::leaks(&named),
+        leaks: copies::leaks(&named, true),
         splits: reports,
     }
 }
@@ -164,7 +167,7 @@ fn check_one(split: &Split, options: &CheckOptions<'_>) -> SplitReport {
         documents: data.documents,
         marks_documents: data.marks_documents,
         sentences: data.sentences.len(),
-        tokens: data.sentences.iter().map(|sentence| sentence.tokens.len()).sum(),
+        tokens: data.sentences.tokens(),
         entities: types.values().sum(),
         types,
         too_long: lengths::too_long(&data.sentences, &lengths, options.window),
@@ -178,9 +181,9 @@ fn check_one(split: &Split, options: &CheckOptions<'_>) -> SplitReport {
 }
 
 /// Entities by type: in IOB2 each has one `B`.
-fn count_types(sentences: &[Sentence]) -> BTreeMap<String, usize> {
+fn count_types(sentences: &Sentences) -> BTreeMap<String, usize> {
     let mut types = BTreeMap::new();
-    for kind in sentences.iter().flat_map(|s| &s.tags).filter_map(|tag| tag.strip_prefix("B-")) {
+    for kind in sentences.tags().iter().flatten().filter_map(|tag| tag.strip_prefix("B-")) {
         match types.get_mut(kind) {
             Some(count) => *count += 1,
             None => {

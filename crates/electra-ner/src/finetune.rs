@@ -33,12 +33,14 @@ use electra_run::record::{MetricsLog, Record, TensorBoard, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
 
+use crate::TagSequences;
 use crate::dead_run::{self, EpochScore};
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
 use crate::overlap::Overlap;
 use crate::recipe::{FREE_KEYS, Recipe};
+use crate::sentences::Tags;
 use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
 use crate::tagger_folder::TaggerFolder;
@@ -47,7 +49,7 @@ use outputs::Standing;
 use run_record::{RunRecord, UnknownTags};
 use task::Task;
 
-pub use batches::{EpochBatches, TrainBatch};
+pub use batches::{EpochBatches, Targets, TrainBatch};
 pub use error::{DIVERGENCE_REMEDY, FinetuneError};
 pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
@@ -466,9 +468,9 @@ pub fn stopped_by(run: &Path) -> Option<(String, &'static str)> {
 }
 
 /// Scores by the rules of conlleval.
-fn scores(split: &Split, predicted: &[Vec<String>]) -> Scores {
-    let gold: Vec<&[String]> = split.sentences.iter().map(|sentence| sentence.tags.as_slice()).collect();
-    let comparison = Comparison::new(&gold, predicted, Mode::Default);
+fn scores(split: &Split, predicted: &TagSequences) -> Scores {
+    let [gold, predicted] = [split.sentences.tags(), predicted].map(|tags| tags.iter().map(Tags::to_vec));
+    let comparison = Comparison::of(gold, predicted, Mode::Default);
     let comparison = comparison.expect("every word has a tag, and a split has words");
     Scores::of(&comparison.with_left_out(&split.left_out))
 }

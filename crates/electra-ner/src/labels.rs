@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::Sentence;
+use crate::Sentences;
 use crate::scheme::{self, Role, Scheme, Tag, is_legal, parse};
 
 /// How a tagger marks the words of an entity.
@@ -87,10 +87,9 @@ impl LabelSet {
     }
 
     /// The labels of all types in `sentences`.
-    pub fn of(sentences: &[Sentence], scheme: LabelScheme) -> Self {
-        let tags = sentences.iter().flat_map(|sentence| &sentence.tags);
-        let kind = |tag: &String| parse(tag).filter(|tag| tag.letter != 'O').map(|tag| tag.kind.to_owned());
-        Self::new(tags.filter_map(kind), scheme)
+    pub fn of(sentences: &Sentences, scheme: LabelScheme) -> Self {
+        let kind = |tag| parse(tag).filter(|tag| tag.letter != 'O').map(|tag| tag.kind);
+        Self::new(sentences.tags().names().filter_map(kind), scheme)
     }
 
     /// Labels with these names, in this order.
@@ -210,11 +209,10 @@ impl LabelSet {
 
     /// The labels of a sentence with the IOB2 tags `tags`; none where the set has no such label,
     /// as happens to a type that only the development data has.
-    pub fn encode(&self, tags: &[String]) -> Vec<Option<usize>> {
-        let id = |tag: &String| self.id(tag);
+    pub fn encode<S: AsRef<str>>(&self, tags: &[S]) -> Vec<Option<usize>> {
         match self.scheme {
-            None | Some(LabelScheme::Iob2) => tags.iter().map(id).collect(),
-            Some(scheme) => scheme::from_iob2(tags, scheme.into()).iter().map(id).collect(),
+            None | Some(LabelScheme::Iob2) => tags.iter().map(|tag| self.id(tag.as_ref())).collect(),
+            Some(scheme) => scheme::from_iob2(tags, scheme.into()).iter().map(|tag| self.id(tag)).collect(),
         }
     }
 
@@ -231,25 +229,25 @@ impl LabelSet {
 
     /// How many words of `sentences` have each label, `[L]`. Words whose tag the set lacks are not
     /// among them: see [`unknown`](Self::unknown).
-    pub fn counts(&self, sentences: &[Sentence]) -> Vec<u64> {
+    pub fn counts(&self, sentences: &Sentences) -> Vec<u64> {
         let mut counts = vec![0; self.len()];
-        for id in sentences.iter().flat_map(|sentence| self.encode(&sentence.tags)).flatten() {
+        for id in sentences.tags().iter().flat_map(|tags| self.encode(&tags.to_vec())).flatten() {
             counts[id] += 1;
         }
         counts
     }
 
     /// The tags of `sentences` for which there is no label, and how often each occurs.
-    pub fn unknown(&self, sentences: &[Sentence]) -> BTreeMap<String, u64> {
-        let mut unknown = BTreeMap::new();
-        for sentence in sentences {
-            for (tag, label) in sentence.tags.iter().zip(self.encode(&sentence.tags)) {
+    pub fn unknown(&self, sentences: &Sentences) -> BTreeMap<String, u64> {
+        let mut unknown: BTreeMap<&str, u64> = BTreeMap::new();
+        for tags in sentences.tags().iter() {
+            for (tag, label) in tags.iter().zip(self.encode(&tags.to_vec())) {
                 if label.is_none() {
-                    *unknown.entry(tag.clone()).or_default() += 1;
+                    *unknown.entry(tag).or_default() += 1;
                 }
             }
         }
-        unknown
+        unknown.into_iter().map(|(tag, words)| (tag.to_owned(), words)).collect()
     }
 
     /// Whether a sentence may begin with label `id`.

@@ -147,6 +147,24 @@ impl Comparison {
         G: AsRef<[String]>,
         P: AsRef<[String]>,
     {
+        Self::of(gold.iter().map(AsRef::as_ref), predicted.iter().map(AsRef::as_ref), mode)
+    }
+
+    /// [`new`](Self::new) for tags that come sentence by sentence.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of<G, P, S, T>(
+        gold: impl ExactSizeIterator<Item = G>,
+        predicted: impl ExactSizeIterator<Item = P>,
+        mode: Mode,
+    ) -> Result<Self, MetricsError>
+    where
+        G: AsRef<[S]>,
+        P: AsRef<[T]>,
+        S: AsRef<str>,
+        T: AsRef<str>,
+    {
         if gold.len() != predicted.len() {
             return Err(MetricsError::Sentences { gold: gold.len(), predicted: predicted.len() });
         }
@@ -158,23 +176,23 @@ impl Comparison {
             tokens_scored: 0,
             tokens_correct: 0,
         };
-        for (sentence, (gold, predicted)) in gold.iter().zip(predicted).enumerate() {
+        for (sentence, (gold, predicted)) in gold.zip(predicted).enumerate() {
             let (gold, predicted) = (gold.as_ref(), predicted.as_ref());
             if gold.len() != predicted.len() {
                 let (gold, predicted) = (gold.len(), predicted.len());
                 return Err(MetricsError::Tags { sentence, gold, predicted });
             }
-            let spans = |tags, of_gold| {
-                spans(tags, mode).map_err(|source| MetricsError::NotInScheme { sentence, of_gold, source })
-            };
+            let not_in_scheme =
+                |of_gold| move |source| MetricsError::NotInScheme { sentence, of_gold, source };
             comparison.sentences.push(SentenceSpans {
-                gold: spans(gold, true)?,
-                predicted: spans(predicted, false)?,
+                gold: spans(gold, mode).map_err(not_in_scheme(true))?,
+                predicted: spans(predicted, mode).map_err(not_in_scheme(false))?,
                 left_out: Vec::new(),
             });
             comparison.tokens += gold.len() as u64;
             comparison.tokens_scored += predicted.len() as u64;
-            comparison.tokens_correct += gold.iter().zip(predicted).filter(|(g, p)| g == p).count() as u64;
+            comparison.tokens_correct +=
+                gold.iter().zip(predicted).filter(|(g, p)| g.as_ref() == p.as_ref()).count() as u64;
         }
         if comparison.tokens == 0 {
             return Err(MetricsError::Empty);

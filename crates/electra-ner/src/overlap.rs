@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::check::copies::{Leak, leaks};
+use crate::check::copies::{Leak, Named, leaks};
 use crate::splits::Splits;
 
 /// Sentences of one split that another has as well, token by token.
@@ -28,26 +28,30 @@ impl Overlap {
     /// Of every two of these splits that share a sentence; of the training data what is trained on.
     #[must_use]
     pub fn all(splits: &Splits, most: Option<usize>) -> Vec<Self> {
-        let train = &splits.train.sentences;
-        let mut given = vec![
-            ("train", &train[..most.unwrap_or(train.len()).min(train.len())]),
-            ("dev", splits.dev.sentences.as_slice()),
+        let given = [
+            ("train", Some(&splits.train), most.unwrap_or(usize::MAX)),
+            ("dev", Some(&splits.dev), usize::MAX),
+            ("test", splits.test.as_ref(), usize::MAX),
         ];
-        given.extend(splits.test.as_ref().map(|test| ("test", test.sentences.as_slice())));
-        let named =
-            |name: &str| given.iter().find(|(known, _)| *known == name).expect("a split that was given");
+        let named = given.iter().filter_map(|&(name, split, most)| {
+            let sentences = &split?.sentences;
+            Some(Named { name, sentences, most })
+        });
+        let named: Vec<Named<'static, '_>> = named.collect();
         let of = |leak: Leak| {
-            let (with, split) = (named(&leak.from).0, named(&leak.to));
+            let find =
+                |name: &str| named.iter().find(|named| named.name == name).expect("a name that was given");
+            let (with, split) = (find(&leak.from), find(&leak.to));
             Self {
-                with,
-                split: split.0,
+                with: with.name,
+                split: split.name,
                 sentences: leak.sentences,
-                of: split.1.len(),
+                of: split.len(),
                 with_entities: leak.with_entities,
                 contradictions: leak.contradictions,
             }
         };
-        leaks(&given).into_iter().map(of).collect()
+        leaks(&named, false).into_iter().map(of).collect()
     }
 
     /// Whether the first split has every sentence of the second.
@@ -96,8 +100,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::Sentence;
     use crate::splits::Split;
+    use crate::{Sentence, Sentences};
 
     fn split(name: &str, sentences: &[(&str, &str)]) -> Split {
         let strings = |text: &str| text.split(' ').map(str::to_owned).collect();
@@ -107,7 +111,7 @@ mod tests {
             document: 0,
             line: 1,
         };
-        Split::new(Path::new(name), sentences.iter().map(sentence).collect())
+        Split::new(Path::new(name), sentences.iter().map(sentence).collect::<Sentences>())
     }
 
     #[test]

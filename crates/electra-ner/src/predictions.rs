@@ -12,6 +12,7 @@
 //! Files of tokens with one tag are read as well, in whatever form labelled files have, so that other
 //! tools' predictions can be scored.
 
+mod agreement;
 mod error;
 
 use std::borrow::Cow;
@@ -21,12 +22,13 @@ use std::path::Path;
 
 use electra_files::durable;
 
-use crate::metrics::{Mode, spans};
-use crate::read::{PredictedFile, ReadError, WrittenFile, read_predictions};
-use crate::scheme::{Scheme, to_iob2};
+use crate::read::{PredictedFile, ReadError, TokenLines, WrittenFile, read_predictions};
+use crate::scheme::Scheme;
+use crate::sentences::{Tags, packed};
 use crate::words::trimmed;
-use crate::{LeftOut, Sentence};
+use crate::{LeftOut, SentenceView, Sentences, TagSequences};
 
+use agreement::{different_tags, same_entities, same_tokens};
 pub use error::{Place, PredictionsError};
 
 /// First column of a line that begins a document and holds no token.
@@ -40,11 +42,11 @@ const BOUNDARY: &str = "-X-";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Predictions {
     /// Tokens and gold tags.
-    pub sentences: Vec<Sentence>,
+    pub sentences: Sentences,
     /// Scheme of the gold tags.
     pub gold_scheme: Scheme,
     /// A tag for each token.
-    pub predicted: Vec<Vec<String>>,
+    pub predicted: TagSequences,
     /// Scheme of the predicted tags.
     pub predicted_scheme: Scheme,
     /// Gold entities that no tags say.
@@ -52,8 +54,8 @@ pub struct Predictions {
     /// Tags of the gold column beside the predictions that are others than the gold tags from elsewhere;
     /// none where there are not both.
     pub other_gold: Option<usize>,
-    /// The line of each predicted tag; empty if they are from no file.
-    lines: Vec<Vec<usize>>,
+    /// The line of each predicted tag.
+    lines: TokenLines,
 }
 
 /// Gold sentences with the file they are from, for messages.
@@ -62,13 +64,13 @@ pub struct Gold<'a> {
     /// The file.
     pub path: &'a Path,
     /// What it holds.
-    pub sentences: &'a [Sentence],
+    pub sentences: &'a Sentences,
     /// Scheme of its tags.
     pub scheme: Scheme,
     /// Gold entities that no tags say.
     pub left_out: &'a [LeftOut],
-    /// The line of each token; empty if only the first of each sentence is known.
-    lines: &'a [Vec<usize>],
+    /// The line of each token.
+    lines: &'a TokenLines,
 }
 
 /// How a file of predictions is to be read.
@@ -82,8 +84,9 @@ pub struct Form<'a> {
 
 impl<'a> Gold<'a> {
     /// Sentences in IOB2, as readers give them.
-    pub fn in_iob2(path: &'a Path, sentences: &'a [Sentence], left_out: &'a [LeftOut]) -> Self {
-        Self { path, sentences, scheme: Scheme::Iob2, left_out, lines: &[] }
+    pub fn in_iob2(path: &'a Path, sentences: &'a Sentences, left_out: &'a [LeftOut]) -> Self {
+        // Of a sentence the line is known where it begins.
+        Self { path, sentences, scheme: Scheme::Iob2, left_out, lines: &TokenLines::Consecutive }
     }
 
     /// Sentences with their tags as they are written.
@@ -106,37 +109,29 @@ impl<'a> Gold<'a> {
     /// The line of a token.
     #[must_use]
     pub fn line(&self, sentence: usize, token: usize) -> usize {
-        line(self.lines, self.sentences, sentence, token)
-    }
-}
-
-fn line(lines: &[Vec<usize>], sentences: &[Sentence], sentence: usize, token: usize) -> usize {
-    match lines.get(sentence) {
-        // One line for all of its tokens.
-        Some(lines) => *lines.get(token).unwrap_or(&lines[0]),
-        None => sentences[sentence].line + token,
+        self.lines.of(self.sentences, sentence, token)
     }
 }
 
 impl Predictions {
     /// What was predicted, in IOB2, for gold sentences.
     #[must_use]
-    pub fn of(gold: Gold<'_>, predicted: Vec<Vec<String>>) -> Self {
+    pub fn of(gold: Gold<'_>, predicted: TagSequences) -> Self {
         Self {
-            sentences: gold.sentences.to_vec(),
+            sentences: gold.sentences.clone(),
             gold_scheme: gold.scheme,
             predicted,
             predicted_scheme: Scheme::Iob2,
             left_out: gold.left_out.to_vec(),
             other_gold: None,
-            lines: Vec::new(),
+            lines: TokenLines::Consecutive,
         }
     }
 
     /// The line of a predicted tag in the file it is from.
     #[must_use]
     pub fn line(&self, sentence: usize, token: usize) -> usize {
-        line(&self.lines, &self.sentences, sentence, token)
+        self.lines.of(&self.sentences, sentence, token)
     }
 }
 
@@ -150,9 +145,9 @@ impl Predictions {
 pub fn write(path: &Path, predictions: &Predictions) -> Result<(), PredictionsError> {
     let Predictions { sentences, predicted, left_out, .. } = predictions;
     assert_eq!(sentences.len(), predicted.len(), "predictions of other sentences");
-    let gold = sentences.iter().flat_map(|sentence| &sentence.tags);
     let beginnings: Vec<String> = left_out.iter().map(|left_out| format!("B-{}", left_out.kind)).collect();
-    check_tags(path, gold.chain(predicted.iter().flatten()).chain(&beginnings))?;
+    let tags = sentences.tags().names().chain(predicted.names());
+    check_tags(path, tags.chain(beginnings.iter().map(String::as_str)))?;
     let mut lines = Vec::new();
     write_lines(&mut lines, predictions)
         .and_then(|()| durable::write(path, &lines))
@@ -163,7 +158,7 @@ pub fn write(path: &Path, predictions: &Predictions) -> Result<(), PredictionsEr
 ///
 /// # Errors
 /// The first two such tags.
-pub fn check_tags<'a>(path: &Path, tags: impl Iterator<Item = &'a String>) -> Result<(), PredictionsError> {
+pub fn check_tags<'a>(path: &Path, tags: impl Iterator<Item = &'a str>) -> Result<(), PredictionsError> {
     let mut written: BTreeMap<String, &str> = BTreeMap::new();
     for tag in tags {
         let earlier = written.entry(safe(tag).into_owned()).or_insert(tag);
@@ -171,7 +166,7 @@ pub fn check_tags<'a>(path: &Path, tags: impl Iterator<Item = &'a String>) -> Re
             return Err(PredictionsError::SameWhenWritten {
                 path: path.to_owned(),
                 first: (*earlier).to_owned(),
-                second: tag.clone(),
+                second: tag.to_owned(),
             });
         }
     }
@@ -180,19 +175,25 @@ pub fn check_tags<'a>(path: &Path, tags: impl Iterator<Item = &'a String>) -> Re
 
 fn write_lines(out: &mut impl Write, predictions: &Predictions) -> io::Result<()> {
     let Predictions { sentences, predicted, left_out, .. } = predictions;
-    let marks_documents = sentences.first().map(|s| s.document) != sentences.last().map(|s| s.document);
+    let document_of = |sentence: Option<SentenceView<'_>>| sentence.map(|sentence| sentence.document);
+    let marks_documents = document_of(sentences.iter().next()) != document_of(sentences.iter().next_back());
+    // By sentence: looking through all for each sentence takes their product.
+    let mut left_out: Vec<&LeftOut> = left_out.iter().collect();
+    left_out.sort_by_key(|left_out| left_out.sentence);
     let mut document = None;
-    for (index, (sentence, predicted)) in sentences.iter().zip(predicted).enumerate() {
+    for (index, (sentence, predicted)) in sentences.iter().zip(predicted.iter()).enumerate() {
         if marks_documents && document.replace(sentence.document) != Some(sentence.document) {
             writeln!(out, "{DOCUMENT_START} O O\n")?;
         }
-        assert_eq!(sentence.tokens.len(), predicted.len(), "one predicted tag for each token");
-        for ((token, gold), predicted) in sentence.tokens.iter().zip(&sentence.tags).zip(predicted) {
+        assert_eq!(sentence.len(), predicted.len(), "one predicted tag for each token");
+        for ((token, gold), predicted) in sentence.tokens().zip(sentence.tags()).zip(predicted) {
             writeln!(out, "{} {} {}", safe(token), safe(gold), safe(predicted))?;
         }
         writeln!(out)?;
-        let mut here = left_out.iter().filter(|left_out| left_out.sentence == index).peekable();
-        if here.peek().is_some() {
+        let first = left_out.partition_point(|left_out| left_out.sentence < index);
+        let here = &left_out[first..];
+        let here = &here[..here.partition_point(|left_out| left_out.sentence == index)];
+        if !here.is_empty() {
             for LeftOut { kind, .. } in here {
                 writeln!(out, "{LEFT_OUT} B-{} O", safe(kind))?;
             }
@@ -246,6 +247,10 @@ fn read_with(
     let file = read_predictions(path, form.column, form.labels, gold.is_some());
     let file = file.map_err(|source| match source {
         ReadError::Content(source) => PredictionsError::Content(source),
+        size @ (ReadError::Device { .. }
+        | ReadError::TooLarge { .. }
+        | ReadError::Unpacks { .. }
+        | ReadError::LongLine { .. }) => PredictionsError::Size(Box::new(size)),
         reason => PredictionsError::Form { path: path.to_owned(), reason: Box::new(reason) },
     })?;
     let PredictedFile { predicted, gold: beside } = file;
@@ -256,14 +261,14 @@ fn read_with(
             same_tokens(path, &predicted, gold)?;
             let other_gold = beside.as_ref().map(|(beside, _)| different_tags(beside, gold));
             let names = Names::of(gold);
-            let tags = predicted.sentences.into_iter().map(|sentence| names.written_out(sentence.tags));
+            let tags = predicted.sentences.tags().iter().map(|tags| names.written_out(tags)).collect();
             let (predicted_scheme, lines) = (predicted.scheme, predicted.lines);
-            Predictions { other_gold, predicted_scheme, lines, ..Predictions::of(gold, tags.collect()) }
+            Predictions { other_gold, predicted_scheme, lines, ..Predictions::of(gold, tags) }
         }
         (None, Some((beside, left_out))) => Predictions {
             sentences: beside.sentences.clone(),
             gold_scheme: beside.scheme,
-            predicted: predicted.sentences.into_iter().map(|sentence| sentence.tags).collect(),
+            predicted: predicted.sentences.tags().clone(),
             predicted_scheme: predicted.scheme,
             left_out: left_out.clone(),
             other_gold: None,
@@ -276,21 +281,25 @@ fn read_with(
 
 /// Sentences that are sentences, and the gold entities of the blocks that are none.
 fn without_left_out(file: WrittenFile) -> (WrittenFile, Vec<LeftOut>) {
-    let WrittenFile { path, scheme, sentences, lines, .. } = file;
-    let mut left_out = Vec::new();
-    let mut kept = (Vec::with_capacity(sentences.len()), Vec::with_capacity(lines.len()));
-    for (sentence, lines) in sentences.into_iter().zip(lines) {
-        if sentence.tokens.iter().any(|token| token != LEFT_OUT) {
-            kept.0.push(sentence);
-            kept.1.push(lines);
+    let is_sentence = |sentence: &SentenceView<'_>| sentence.tokens().any(|token| token != LEFT_OUT);
+    if file.sentences.iter().all(|sentence| is_sentence(&sentence)) {
+        return (WrittenFile { left_out: Vec::new(), ..file }, Vec::new());
+    }
+    let (mut left_out, mut kept, mut lines) = (Vec::new(), 0, Vec::new());
+    for (number, sentence) in file.sentences.iter().enumerate() {
+        if is_sentence(&sentence) {
+            kept += 1;
+            let line = |token| packed(file.lines.of(&file.sentences, number, token));
+            lines.extend((0..sentence.len()).map(line));
         } else {
-            let kinds = sentence.tags.iter().filter_map(|tag| tag.split_once('-'));
-            let place = kept.0.len().saturating_sub(1);
+            let kinds = sentence.tags().iter().filter_map(|tag| tag.split_once('-'));
+            let place = usize::saturating_sub(kept, 1);
             left_out.extend(kinds.map(|(_, kind)| LeftOut { sentence: place, kind: kind.to_owned() }));
         }
     }
-    let (sentences, lines) = kept;
-    (WrittenFile { path, scheme, sentences, lines, left_out: Vec::new() }, left_out)
+    let sentences = file.sentences.iter().filter(is_sentence).collect();
+    let WrittenFile { path, scheme, .. } = file;
+    (WrittenFile { path, scheme, sentences, lines: TokenLines::Each(lines), left_out: Vec::new() }, left_out)
 }
 
 /// Types as the gold file has them, by what stands in a file of columns for them.
@@ -301,105 +310,21 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn of(gold: Gold<'a>) -> Self {
-        let tags = gold.sentences.iter().flat_map(|sentence| &sentence.tags);
+        let tags = gold.sentences.tags().names();
         let known: BTreeSet<&str> = tags.filter_map(|tag| Some(tag.split_once('-')?.1)).collect();
         let written = known.iter().map(|&kind| (safe(kind), kind)).collect();
         Self { known, written }
     }
 
     /// Tags with the types as the gold file has them.
-    fn written_out(&self, mut tags: Vec<String>) -> Vec<String> {
-        for tag in &mut tags {
-            let Some((prefix, kind)) = tag.split_once('-') else { continue };
-            if let Some(name) = self.written.get(kind).filter(|_| !self.known.contains(kind)) {
-                *tag = format!("{prefix}-{name}");
-            }
-        }
-        tags
+    fn written_out<'t>(&self, tags: Tags<'t>) -> Vec<Cow<'t, str>> {
+        let written_out = |tag: &'t str| {
+            let (prefix, kind) = tag.split_once('-')?;
+            let name = self.written.get(kind).filter(|_| !self.known.contains(kind))?;
+            Some(format!("{prefix}-{name}"))
+        };
+        tags.iter().map(|tag| written_out(tag).map_or(Cow::Borrowed(tag), Cow::Owned)).collect()
     }
-}
-
-fn same_tokens(path: &Path, found: &WrittenFile, gold: Gold<'_>) -> Result<(), PredictionsError> {
-    let place = |sentence: usize, token: usize| place(path, found, gold, sentence, token).into();
-    for (index, (sentence, expected)) in found.sentences.iter().zip(gold.sentences).enumerate() {
-        for (token, (word, gold_word)) in sentence.tokens.iter().zip(&expected.tokens).enumerate() {
-            if safe(word) != safe(gold_word) {
-                return Err(PredictionsError::OtherToken {
-                    place: place(index, token),
-                    found: word.clone(),
-                    expected: gold_word.clone(),
-                });
-            }
-        }
-        let (length, gold_length) = (sentence.tokens.len(), expected.tokens.len());
-        if length != gold_length {
-            return Err(PredictionsError::OtherLength {
-                place: place(index, 0),
-                found: length,
-                expected: gold_length,
-            });
-        }
-    }
-    if found.sentences.len() != gold.sentences.len() {
-        return Err(PredictionsError::OtherSentences {
-            path: path.to_owned(),
-            found: found.sentences.len(),
-            gold_path: gold.path.to_owned(),
-            expected: gold.sentences.len(),
-        });
-    }
-    Ok(())
-}
-
-/// A token in both files.
-fn place(path: &Path, found: &WrittenFile, gold: Gold<'_>, sentence: usize, token: usize) -> Place {
-    Place {
-        path: path.to_owned(),
-        line: line(&found.lines, &found.sentences, sentence, token),
-        gold_path: gold.path.to_owned(),
-        gold_line: gold.line(sentence, token),
-    }
-}
-
-const PARSED: &str = "the tags were parsed when their scheme was found";
-
-/// Gold tags in IOB2, as they stand in a file.
-fn in_file<S: AsRef<str>>(tags: &[S]) -> Vec<String> {
-    to_iob2(tags).expect(PARSED).iter().map(|tag| safe(tag).into_owned()).collect()
-}
-
-/// How many of the tags beside predictions are others than those of `gold`, in IOB2.
-fn different_tags(beside: &WrittenFile, gold: Gold<'_>) -> usize {
-    let pairs = beside.sentences.iter().zip(gold.sentences);
-    let different = pairs.map(|(beside, gold)| {
-        let (beside, gold) = (in_file(&beside.tags), in_file(&gold.tags));
-        beside.iter().zip(&gold).filter(|(beside, gold)| beside != gold).count()
-    });
-    different.sum()
-}
-
-fn same_entities(path: &Path, found: &WrittenFile, gold: Gold<'_>) -> Result<(), PredictionsError> {
-    for (index, (sentence, expected)) in found.sentences.iter().zip(gold.sentences).enumerate() {
-        let [here, there] = [sentence, expected].map(|sentence| {
-            spans(&in_file(&sentence.tags), Mode::Default).expect("default mode takes every tag")
-        });
-        if here != there {
-            // The first entity that the other side lacks.
-            let token = here
-                .iter()
-                .filter(|span| !there.contains(span))
-                .chain(there.iter().filter(|span| !here.contains(span)))
-                .map(|span| span.start)
-                .min()
-                .unwrap_or(0);
-            return Err(PredictionsError::OtherGold {
-                place: place(path, found, gold, index, token).into(),
-                found: sentence.tags[token].clone(),
-                expected: expected.tags[token].clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// What stands in a file for a token or tag: one column that no reader takes for something else.

@@ -9,6 +9,10 @@
 //! The form is told by the content, and so are separator, columns and scheme, unless
 //! [`ReadOptions`] give them. Files may be compressed: `.gz` and `.zst`.
 //!
+//! A file is held in memory, and what is made of it takes ten times its text at most. So a file for which
+//! there is no room is refused, and so is one that unpacks to hundreds of times its size or has a line
+//! that is none.
+//!
 //! # Columns
 //!
 //! - Lines end in LF or CRLF, the last perhaps in nothing; in a file without LF they end in CR. A line
@@ -41,22 +45,26 @@
 //! with tags are one document, as in a file of columns without boundaries, and every text is its own.
 
 mod columns;
+mod content;
 mod encoding;
 mod error;
+mod invalid;
 mod json;
 mod layout;
 mod lines;
 mod names;
+mod raw;
 mod spans;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use electra_text::corpus::read_content;
 use serde::Serialize;
 
+pub use content::MAX_LINE_BYTES;
 pub use encoding::Encoding;
 pub use error::ReadError;
+pub use invalid::{InvalidTransition, InvalidTransitions};
 pub use layout::Separator;
 pub use names::{is_named_columns, is_named_json};
 pub use spans::{MisalignedSpan, Misalignment};
@@ -64,10 +72,11 @@ pub use spans::{MisalignedSpan, Misalignment};
 pub(crate) use json::Document;
 
 use lines::lines;
+use raw::Raw;
 
 use crate::scheme::{self, Scheme};
 use crate::words::{Division, has_seen};
-use crate::{LeftOut, Sentence};
+use crate::{LeftOut, Sentences};
 
 /// What the user says about a file. The default says nothing: UTF-8, and all else is found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,7 +109,7 @@ pub struct DataFile {
     /// The scheme its tags are in.
     pub scheme: Scheme,
     /// Its sentences, in IOB2.
-    pub sentences: Vec<Sentence>,
+    pub sentences: Sentences,
     /// Number of documents; 1 if the file marks no boundaries.
     pub documents: usize,
     /// Whether the file says where documents begin.
@@ -108,7 +117,7 @@ pub struct DataFile {
     /// Tags that are others in IOB2.
     pub changed_tags: usize,
     /// Transitions that the scheme does not allow, repaired as `conlleval` reads them.
-    pub invalid: Vec<InvalidTransition>,
+    pub invalid: InvalidTransitions,
     /// Spans that were left out.
     pub misaligned: Vec<MisalignedSpan>,
     /// The same as entities of sentences.
@@ -143,11 +152,33 @@ pub struct WrittenFile {
     /// The scheme of its tags.
     pub scheme: Scheme,
     /// Its sentences, with tags of that scheme.
-    pub sentences: Vec<Sentence>,
-    /// The line of each token, or one for all tokens of a sentence.
-    pub lines: Vec<Vec<usize>>,
+    pub sentences: Sentences,
+    /// The line of each token.
+    pub lines: TokenLines,
     /// Spans that were left out.
     pub left_out: Vec<LeftOut>,
+}
+
+/// Which lines of a file the tokens of its sentences are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenLines {
+    /// All tokens of a sentence from one.
+    Shared,
+    /// Each from the line behind that of the token before.
+    Consecutive,
+    /// Each from its own: those of all tokens of the file.
+    Each(Vec<u32>),
+}
+
+impl TokenLines {
+    /// The line of a token of these sentences, from 1.
+    pub(crate) fn of(&self, sentences: &Sentences, sentence: usize, token: usize) -> usize {
+        match self {
+            Self::Shared => sentences.get(sentence).line,
+            Self::Consecutive => sentences.get(sentence).line + token,
+            Self::Each(lines) => lines[sentences.first_token(sentence) + token] as usize,
+        }
+    }
 }
 
 /// A file of predictions.
@@ -190,19 +221,6 @@ impl fmt::Display for Format {
     }
 }
 
-/// Two neighbouring tags that the scheme of the file does not allow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InvalidTransition {
-    /// Line of the second of them, or of the last token of the sentence if an entity is open there.
-    pub line: usize,
-    /// The token of that line.
-    pub token: String,
-    /// The first tag; none at the beginning of the sentence.
-    pub from: Option<String>,
-    /// The second tag; none at the end of the sentence.
-    pub to: Option<String>,
-}
-
 /// Reads a file.
 ///
 /// # Errors
@@ -233,7 +251,7 @@ pub(crate) fn read_predictions(
     labels: Option<&[String]>,
     has_gold: bool,
 ) -> Result<PredictedFile, ReadError> {
-    let bytes = read_content(path)?;
+    let bytes = content::read(path)?;
     let text = encoding::decode(path, &bytes, Encoding::Utf8)?;
     let mut raw = if is_json(path, &text) {
         let labels = labels.map(<[String]>::to_vec);
@@ -244,32 +262,31 @@ pub(crate) fn read_predictions(
     if raw.sentences.is_empty() {
         return Err(ReadError::Empty { path: path.to_owned() });
     }
-    let gold: Vec<Vec<String>> = raw.sentences.iter_mut().map(|s| std::mem::take(&mut s.gold)).collect();
-    let gold = gold.iter().any(|tags| !tags.is_empty()).then_some(gold);
+    let gold = raw.gold.take();
     let wrong = |error| ReadError::of_scheme(path, error, |at| raw.line(at));
     let gold_scheme = match &gold {
-        Some(gold) => Some(scheme::detect(gold.iter().map(Vec::as_slice)).map_err(wrong)?),
+        Some(gold) => Some(scheme::detect(gold.iter()).map_err(wrong)?),
         None => None,
     };
     // Tags beside gold tags are meant to be of their scheme. IOB1 alone has the letters of another.
     let shared = gold_scheme.filter(|&gold| gold != Scheme::Iob1);
-    let shared = shared.filter(|&gold| scheme::expect_scheme(gold, raw.tags()).is_ok());
+    let shared = shared.filter(|&gold| scheme::expect_scheme(gold, raw.sentences.tags().iter()).is_ok());
     let scheme = match shared {
         Some(scheme) => scheme,
-        None => scheme::detect(raw.tags()).map_err(wrong)?,
+        None => scheme::detect(raw.sentences.tags().iter()).map_err(wrong)?,
     };
     let predicted = raw.into_written(path, scheme);
     let gold = gold.zip(gold_scheme).map(|(tags, scheme)| {
-        let beside = |(sentence, tags): (&Sentence, Vec<String>)| Sentence { tags, ..sentence.clone() };
-        let sentences = predicted.sentences.iter().zip(tags).map(beside).collect();
-        WrittenFile { scheme, sentences, ..predicted.clone() }
+        let file = predicted.clone();
+        WrittenFile { scheme, sentences: file.sentences.with_tags(tags), ..file }
     });
     Ok(PredictedFile { predicted, gold })
 }
 
 fn read_raw(path: &Path, options: &ReadOptions) -> Result<(Raw, Scheme), ReadError> {
-    let bytes = read_content(path)?;
+    let bytes = content::read(path)?;
     let text = encoding::decode(path, &bytes, options.encoding)?;
+    content::check_decoded(path, &text)?;
     let raw = if is_json(path, &text) {
         json::read(path, &text, options)?
     } else {
@@ -281,104 +298,12 @@ fn read_raw(path: &Path, options: &ReadOptions) -> Result<(Raw, Scheme), ReadErr
     // Spans have no scheme of their own: they were written as IOB2.
     let scheme = match options.scheme {
         Some(scheme) if raw.format != Format::JsonSpans => {
-            scheme::expect_scheme(scheme, raw.tags()).map(|()| scheme)
+            scheme::expect_scheme(scheme, raw.sentences.tags().iter()).map(|()| scheme)
         }
-        _ => scheme::detect(raw.tags()),
+        _ => scheme::detect(raw.sentences.tags().iter()),
     };
     let scheme = scheme.map_err(|error| ReadError::of_scheme(path, error, |at| raw.line(at)))?;
     Ok((raw, scheme))
-}
-
-/// Sentences as the file has them.
-struct Raw {
-    format: Format,
-    division: Division,
-    sentences: Vec<RawSentence>,
-    marks_documents: bool,
-    comments: usize,
-    misaligned: Vec<MisalignedSpan>,
-    answers: Answers,
-}
-
-#[derive(Default)]
-struct RawSentence {
-    tokens: Vec<String>,
-    tags: Vec<String>,
-    /// Gold tags, where `tags` are predicted ones.
-    gold: Vec<String>,
-    /// One for each token, or one for all of them.
-    lines: Vec<usize>,
-    document: usize,
-}
-
-impl RawSentence {
-    fn line(&self, token: usize) -> usize {
-        *self.lines.get(token).unwrap_or(&self.lines[0])
-    }
-}
-
-impl Raw {
-    fn tags(&self) -> impl Iterator<Item = &[String]> {
-        self.sentences.iter().map(|sentence| sentence.tags.as_slice())
-    }
-
-    fn line(&self, at: scheme::Place) -> usize {
-        self.sentences[at.sentence].line(at.token)
-    }
-
-    /// The spans that no tags say, in the sentences they stand in: the last that begins at their line or
-    /// before it.
-    fn left_out(&self) -> Vec<LeftOut> {
-        let begun = |line: usize| self.sentences.partition_point(|sentence| sentence.lines[0] <= line);
-        let place = |span: &MisalignedSpan| LeftOut {
-            sentence: begun(span.line).saturating_sub(1),
-            kind: span.label.clone(),
-        };
-        self.misaligned.iter().map(place).collect()
-    }
-
-    fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {
-        let left_out = self.left_out();
-        let divide = |sentence: RawSentence| {
-            let RawSentence { tokens, tags, lines, document, .. } = sentence;
-            (Sentence { line: lines[0], tokens, tags, document }, lines)
-        };
-        let (sentences, lines) = self.sentences.into_iter().map(divide).unzip();
-        WrittenFile { path: path.to_owned(), scheme, sentences, lines, left_out }
-    }
-
-    fn into_data(self, path: &Path, scheme: Scheme) -> DataFile {
-        const KNOWN: &str = "the tags were parsed when the scheme was found";
-        let (mut invalid, mut changed_tags) = (Vec::new(), 0);
-        let left_out = self.left_out();
-        let documents = self.sentences.last().map_or(0, |sentence| sentence.document + 1);
-        let convert = |sentence: RawSentence| {
-            for violation in scheme::violations(&sentence.tags, scheme).expect(KNOWN) {
-                let scheme::Violation { token, from, to } = violation;
-                let (line, token) = (sentence.line(token), sentence.tokens[token].clone());
-                invalid.push(InvalidTransition { line, token, from, to });
-            }
-            let tags = scheme::to_iob2(&sentence.tags).expect(KNOWN);
-            changed_tags += tags.iter().zip(&sentence.tags).filter(|(new, old)| new != old).count();
-            Sentence { line: sentence.lines[0], tokens: sentence.tokens, tags, document: sentence.document }
-        };
-        let sentences = self.sentences.into_iter().map(convert).collect();
-        DataFile {
-            path: path.to_owned(),
-            format: self.format,
-            division: self.division,
-            scheme,
-            sentences,
-            documents,
-            marks_documents: self.marks_documents,
-            changed_tags,
-            invalid,
-            misaligned: self.misaligned,
-            left_out,
-            answers: self.answers,
-            comments: self.comments,
-        }
-    }
 }
 
 /// By the name, else by the content: a first line that is a JSON object is no token with a tag.

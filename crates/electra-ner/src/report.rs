@@ -3,10 +3,10 @@
 
 mod mistakes;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use electra_files::regular;
 use electra_run::curve::{Curve, Role, Scale, Series};
 use electra_run::record::{LogError, Record, read_metrics, thousands};
 use electra_run::report::STYLE;
@@ -114,7 +114,7 @@ pub fn is_finetuning(run: &Path) -> bool {
 pub fn render(run: &Path) -> Result<String, ReportError> {
     let read = |name: &str| {
         let path = run.join(name);
-        fs::read_to_string(&path).map_err(|source| ReportError::Read { path, source })
+        regular::read_to_string(&path).map_err(|source| ReportError::Read { path, source })
     };
     let records = read_metrics(&run.join("metrics.jsonl"))?;
     let epochs: Vec<&Record> = records.iter().filter(|record| record.kind == "epoch").collect();

@@ -290,9 +290,9 @@ fn pooled(
     let Some(test) = &splits.test else { return Ok(None) };
     let read = |outcome: &Outcome| predictions::read(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
     let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, PredictionsError>>()?;
-    let train = &splits.train.sentences;
-    let most = recipe.train.max_sentences.unwrap_or(train.len()).min(train.len());
-    let evaluation = evaluate(&runs, Some(&SeenEntities::of(&train[..most])), Settings::default());
+    let most = recipe.train.max_sentences.unwrap_or(usize::MAX);
+    let seen = SeenEntities::of(splits.train.sentences.iter().take(most));
+    let evaluation = evaluate(&runs, Some(&seen), Settings::default());
     Ok(Some(evaluation.expect("every word has a tag, and a split has words")))
 }
 

@@ -1,4 +1,4 @@
-//! What readers give and everything else takes: tokens with one tag each.
+//! A sentence by itself, and its entities. Those of a file are packed: [`Sentences`](crate::Sentences).
 
 /// A tokenised sentence with one tag a token, in the IOB2 scheme once a reader has converted it.
 #[derive(Clone, Debug, PartialEq, Eq)]

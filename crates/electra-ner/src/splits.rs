@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::metrics::{Mode, spans};
 use crate::predictions::Gold;
 use crate::read::{Answers, ReadError, ReadOptions, read};
+use crate::sentences::Tags;
 use crate::words::Division;
-use crate::{LeftOut, Sentence};
+use crate::{LeftOut, Sentences};
 
 /// Labelled sentences with where they are from.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct Split {
     /// The file.
     pub path: PathBuf,
     /// Its sentences, in IOB2.
-    pub sentences: Vec<Sentence>,
+    pub sentences: Sentences,
     /// Gold entities that no tags say: there is nothing to learn from them, and scores count them as
     /// missed.
     pub left_out: Vec<LeftOut>,
@@ -77,17 +78,18 @@ impl Split {
     }
 
     /// These sentences, which came in words, said to be from `path`.
-    pub fn new(path: &Path, sentences: Vec<Sentence>) -> Self {
-        let entities = |sentence: &Sentence| {
-            spans(&sentence.tags, Mode::Default).expect("default mode takes every tag").len()
+    pub fn new(path: &Path, sentences: impl Into<Sentences>) -> Self {
+        let sentences = sentences.into();
+        let entities = |tags: Tags<'_>| {
+            spans(&tags.to_vec(), Mode::Default).expect("default mode takes every tag").len()
         };
         let name = path.file_name().unwrap_or(path.as_os_str());
         let facts = SplitFacts {
             file: name.to_string_lossy().into_owned(),
             hash: hash(&sentences),
             sentences: sentences.len(),
-            tokens: sentences.iter().map(|sentence| sentence.tokens.len()).sum(),
-            entities: sentences.iter().map(entities).sum(),
+            tokens: sentences.tokens(),
+            entities: sentences.tags().iter().map(entities).sum(),
             left_out: 0,
             answers: Answers::default(),
         };
@@ -98,7 +100,7 @@ impl Split {
     /// The first `most` sentences.
     #[must_use]
     pub fn first(&self, most: usize) -> Self {
-        let mut first = Self::new(&self.path, self.sentences.iter().take(most).cloned().collect());
+        let mut first = Self::new(&self.path, self.sentences.first(most));
         first.left_out = self.left_out.iter().filter(|left_out| left_out.sentence < most).cloned().collect();
         first.facts.left_out = first.left_out.len();
         first.facts.answers = self.facts.answers;
@@ -108,12 +110,12 @@ impl Split {
 }
 
 /// Length before content, so that no two lists of sentences give the same bytes.
-fn hash(sentences: &[Sentence]) -> String {
+fn hash(sentences: &Sentences) -> String {
     let mut hasher = blake3::Hasher::new();
-    for sentence in sentences {
+    for sentence in sentences.iter() {
         hasher.update(&(sentence.document as u64).to_le_bytes());
-        hasher.update(&(sentence.tokens.len() as u64).to_le_bytes());
-        for text in sentence.tokens.iter().chain(&sentence.tags) {
+        hasher.update(&(sentence.len() as u64).to_le_bytes());
+        for text in sentence.tokens().chain(sentence.tags()) {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }
@@ -124,6 +126,7 @@ fn hash(sentences: &[Sentence]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sentence;
 
     fn sentence(words: &str, tags: &str, document: usize) -> Sentence {
         let split = |text: &str| text.split(' ').map(str::to_owned).collect();

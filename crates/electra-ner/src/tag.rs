@@ -4,12 +4,12 @@ use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_text::Tokenizer;
 
-use crate::Sentence;
-use crate::align::{AlignedSentence, Aligner};
+use crate::align::Aligner;
 use crate::decode::{Decision, Decoder};
 use crate::labels::LabelSet;
 use crate::tagger::{Tagger, WindowBatchData};
-use crate::window::{BatchSettings, Window, WindowSettings, batches, plan};
+use crate::window::{BatchSettings, Planner, WindowSettings, Windows, WordPlace, batches_of_lengths};
+use crate::{Sentences, TagSequences};
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
 pub const MULTIPLE: usize = 8;
@@ -18,9 +18,7 @@ pub const MULTIPLE: usize = 8;
 #[derive(Clone, Debug)]
 pub struct WindowedSentences {
     /// The windows.
-    pub windows: Vec<Window>,
-    /// Words of each sentence.
-    words: Vec<usize>,
+    pub windows: Windows,
     /// Longest possible window.
     max_length: usize,
     pad: u32,
@@ -31,29 +29,28 @@ impl WindowedSentences {
     ///
     /// # Panics
     /// If the settings are not valid.
-    pub fn new(sentences: &[Sentence], tokenizer: &Tokenizer, settings: &WindowSettings) -> Self {
+    pub fn new(sentences: &Sentences, tokenizer: &Tokenizer, settings: &WindowSettings) -> Self {
         let mut aligner = Aligner::new(tokenizer);
-        let align = |sentence: &Sentence| aligner.align(&sentence.tokens, sentence.document);
-        let aligned: Vec<AlignedSentence> = sentences.iter().map(align).collect();
-        Self {
-            windows: plan(&aligned, tokenizer.special(), settings),
-            words: aligned.iter().map(AlignedSentence::words).collect(),
-            max_length: settings.length,
-            pad: tokenizer.special().pad,
+        let mut planner = Planner::new(tokenizer.special(), settings);
+        let mut windows = Windows::with_capacity(tokenizer.special(), sentences.len(), sentences.tokens());
+        for sentence in sentences.iter() {
+            let aligned = aligner.align(&sentence.tokens().collect::<Vec<_>>(), sentence.document);
+            planner.push(&aligned, &mut |window| windows.push(&window));
         }
+        planner.finish(&mut |window| windows.push(&window));
+        let windows = windows.finish(sentences.len());
+        Self { windows, max_length: settings.length, pad: tokenizer.special().pad }
     }
 
-    /// These windows as a batch, one row each, and their words in the order of the batch's logits:
-    /// sentence and word.
-    pub fn batch(&self, windows: &[usize]) -> (WindowBatchData, Vec<(usize, usize)>) {
-        let longest = windows.iter().map(|&window| self.windows[window].ids.len()).max().unwrap_or(0);
+    /// These windows as a batch, one row each, and their words in the order of the batch's logits.
+    pub fn batch(&self, windows: &[usize]) -> (WindowBatchData, Vec<WordPlace>) {
+        let longest = windows.iter().map(|&window| self.windows.length(window)).max().unwrap_or(0);
         let mut data = WindowBatchData::new(longest.next_multiple_of(MULTIPLE).min(self.max_length));
         let mut words = Vec::new();
         for &window in windows {
-            let window = &self.windows[window];
-            let pieces: Vec<usize> = window.scored.iter().map(|word| word.piece).collect();
-            data.push(&window.ids, &pieces, self.pad);
-            words.extend(window.scored.iter().map(|word| (word.sentence, word.word)));
+            let pieces = self.windows.pieces(window).iter().map(|&piece| piece as usize);
+            data.push(&self.windows.ids(window), &pieces.collect::<Vec<_>>(), self.pad);
+            words.extend(self.windows.scored(window));
         }
         (data, words)
     }
@@ -62,7 +59,7 @@ impl WindowedSentences {
     /// is on `device`, at once; `labels` are its labels. `told` hears of how many windows are done.
     ///
     /// # Panics
-    /// If a word is in no window or in two, which [`plan`] does not do.
+    /// If a word is in no window or in two, which [`plan`](crate::window::plan) does not do.
     pub fn decide(
         &self,
         tagger: &Tagger,
@@ -72,28 +69,8 @@ impl WindowedSentences {
         device: &Device,
         told: &mut dyn FnMut(usize),
     ) -> Vec<Vec<Decision>> {
-        let l = labels.len();
-        let mut logits: Vec<Vec<f32>> = self.words.iter().map(|words| vec![f32::NAN; words * l]).collect();
-        let mut scored = 0;
-        let mut done = 0;
-        told(done);
-        let order: Vec<usize> = (0..self.windows.len()).collect();
-        // One pool: nobody minds in which order sentences are predicted.
-        let settings =
-            BatchSettings { size, pool: usize::MAX, multiple_of: MULTIPLE, max_length: self.max_length };
-        for batch in batches(&self.windows, &order, &settings) {
-            let (data, words) = self.batch(&batch.windows);
-            let found = tagger.logits(Pass::Evaluation, &data, device);
-            for ((sentence, word), found) in words.into_iter().zip(found.chunks(l)) {
-                logits[sentence][word * l..(word + 1) * l].copy_from_slice(found);
-                scored += 1;
-            }
-            done += batch.windows.len();
-            told(done);
-        }
-        let words: usize = self.words.iter().sum();
-        assert_eq!(scored, words, "words scored, and words there are");
-        logits.iter().map(|logits| decoder.decode(logits)).collect()
+        let logits = self.logits(tagger, labels, size, device, told);
+        self.decode(&logits, decoder, labels).collect()
     }
 
     /// [`decide`](Self::decide) as IOB2 tags.
@@ -105,10 +82,55 @@ impl WindowedSentences {
         size: usize,
         device: &Device,
         told: &mut dyn FnMut(usize),
-    ) -> Vec<Vec<String>> {
+    ) -> TagSequences {
+        let logits = self.logits(tagger, labels, size, device, told);
         let tags = |decisions: Vec<Decision>| {
             labels.tags(&decisions.iter().map(|decision| decision.label).collect::<Vec<_>>())
         };
-        self.decide(tagger, decoder, labels, size, device, told).into_iter().map(tags).collect()
+        self.decode(&logits, decoder, labels).map(tags).collect()
+    }
+
+    /// `[W, L]` for the words of all sentences.
+    fn logits(
+        &self,
+        tagger: &Tagger,
+        labels: &LabelSet,
+        size: usize,
+        device: &Device,
+        told: &mut dyn FnMut(usize),
+    ) -> Vec<f32> {
+        let l = labels.len();
+        let words = self.windows.words();
+        let mut logits: Vec<f32> = vec![f32::NAN; words * l];
+        let mut scored = 0;
+        let mut done = 0;
+        told(done);
+        let order: Vec<usize> = (0..self.windows.len()).collect();
+        // One pool: nobody minds in which order sentences are predicted.
+        let settings =
+            BatchSettings { size, pool: usize::MAX, multiple_of: MULTIPLE, max_length: self.max_length };
+        for batch in batches_of_lengths(|window| self.windows.length(window), &order, &settings) {
+            let (data, words) = self.batch(&batch.windows);
+            let found = tagger.logits(Pass::Evaluation, &data, device);
+            for (word, found) in words.into_iter().zip(found.chunks(l)) {
+                logits[word.number * l..][..l].copy_from_slice(found);
+                scored += 1;
+            }
+            done += batch.windows.len();
+            told(done);
+        }
+        assert_eq!(scored, words, "words scored, and words there are");
+        logits
+    }
+
+    /// The decisions for each sentence.
+    fn decode(
+        &self,
+        logits: &[f32],
+        decoder: &Decoder,
+        labels: &LabelSet,
+    ) -> impl Iterator<Item = Vec<Decision>> {
+        let l = labels.len();
+        self.windows.sentences().map(move |words| decoder.decode(&logits[words.start * l..words.end * l]))
     }
 }

@@ -17,6 +17,7 @@
 //! A word of more pieces than a window holds is cut to the first pieces that fit.
 
 mod batch;
+mod packed;
 
 use std::ops::Range;
 
@@ -24,8 +25,11 @@ use electra_text::SpecialIds;
 use serde::{Deserialize, Serialize};
 
 use crate::align::AlignedSentence;
+use crate::sentences::packed;
 
+pub(crate) use batch::batches_of_lengths;
 pub use batch::{Batch, BatchSettings, batches};
+pub use packed::{Windows, WordPlace};
 
 /// The shortest window, `[CLS]` and `[SEP]` counted: below it there is no context to speak of.
 pub const MIN_WINDOW: usize = 8;
@@ -145,63 +149,108 @@ impl Window {
 ///
 /// If the settings are not [valid](WindowSettings::validate).
 pub fn plan(sentences: &[AlignedSentence], special: SpecialIds, settings: &WindowSettings) -> Vec<Window> {
-    if let Err(error) = settings.validate() {
-        panic!("{error}");
-    }
     let mut windows = Vec::new();
-    let mut add = |first: usize, sentences: &[AlignedSentence]| {
-        Layout::new(first, sentences, settings.capacity()).plan(special, settings.overlap, &mut windows);
-    };
-    match settings.context {
-        Context::Sentence => {
-            sentences.iter().enumerate().for_each(|(n, sentence)| add(n, std::slice::from_ref(sentence)));
-        }
-        Context::Document => {
-            let mut first = 0;
-            for document in sentences.chunk_by(|a, b| a.document == b.document) {
-                add(first, document);
-                first += document.len();
-            }
-        }
-    }
+    let mut planner = Planner::new(special, settings);
+    sentences.iter().for_each(|sentence| planner.push(sentence, &mut |window| windows.push(window)));
+    planner.finish(&mut |window| windows.push(window));
     windows
+}
+
+/// Plans the windows of sentences that come one by one. What it holds is the open document, or a
+/// sentence.
+pub(crate) struct Planner {
+    settings: WindowSettings,
+    special: SpecialIds,
+    /// Number of the next sentence.
+    next: usize,
+    document: Option<usize>,
+    layout: Layout,
+}
+
+impl Planner {
+    /// # Panics
+    /// If the settings are not [valid](WindowSettings::validate).
+    pub fn new(special: SpecialIds, settings: &WindowSettings) -> Self {
+        if let Err(error) = settings.validate() {
+            panic!("{error}");
+        }
+        let layout = Layout::new(settings.capacity());
+        Self { settings: *settings, special, next: 0, document: None, layout }
+    }
+
+    /// Takes the next sentence, and gives the windows that it completes to `emit`.
+    pub fn push(&mut self, sentence: &AlignedSentence, emit: &mut impl FnMut(Window)) {
+        let goes_on = self.settings.context == Context::Document && self.document == Some(sentence.document);
+        if !goes_on {
+            self.end_layout(emit);
+        }
+        self.document = Some(sentence.document);
+        self.layout.push(self.next, sentence);
+        self.next += 1;
+    }
+
+    /// Gives the last windows to `emit`.
+    pub fn finish(mut self, emit: &mut impl FnMut(Window)) {
+        self.end_layout(emit);
+    }
+
+    fn end_layout(&mut self, emit: &mut impl FnMut(Window)) {
+        self.layout.plan(self.special, self.settings.overlap, emit);
+        self.layout.clear();
+    }
 }
 
 /// Sentences one behind the other.
 struct Layout {
     pieces: Vec<u32>,
     /// Where each word's pieces start, and where the last one's end.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     /// Sentence and index in it of each word.
-    words: Vec<(usize, usize)>,
+    words: Vec<(u32, u32)>,
     /// Words that are scored in the same window: a sentence, or a word of a long sentence.
-    units: Vec<Range<usize>>,
+    units: Vec<Range<u32>>,
     capacity: usize,
 }
 
 impl Layout {
-    fn new(first: usize, sentences: &[AlignedSentence], capacity: usize) -> Self {
-        let mut layout =
-            Layout { pieces: Vec::new(), starts: vec![0], words: Vec::new(), units: Vec::new(), capacity };
-        for (index, sentence) in (first..).zip(sentences) {
-            let (first_word, first_piece) = (layout.words.len(), layout.pieces.len());
-            for word in 0..sentence.words() {
-                let pieces = sentence.word(word);
-                layout.pieces.extend_from_slice(&pieces[..pieces.len().min(capacity)]);
-                layout.starts.push(layout.pieces.len());
-                layout.words.push((index, word));
-            }
-            let words = first_word..layout.words.len();
-            if layout.pieces.len() - first_piece > capacity {
-                layout.units.extend(words.map(|word| word..word + 1));
-            } else if !words.is_empty() {
-                layout.units.push(words);
-            }
-        }
-        layout
+    fn new(capacity: usize) -> Self {
+        Layout { pieces: Vec::new(), starts: vec![0], words: Vec::new(), units: Vec::new(), capacity }
     }
 
-    fn plan(&self, special: SpecialIds, overlap: usize, windows: &mut Vec<Window>) {
+    fn clear(&mut self) {
+        self.pieces.clear();
+        self.starts.truncate(1);
+        self.words.clear();
+        self.units.clear();
+    }
+
+    fn push(&mut self, index: usize, sentence: &AlignedSentence) {
+        let (first_word, first_piece) = (self.words.len(), self.pieces.len());
+        for word in 0..sentence.words() {
+            let pieces = sentence.word(word);
+            self.pieces.extend_from_slice(&pieces[..pieces.len().min(self.capacity)]);
+            self.starts.push(packed(self.pieces.len()));
+            self.words.push((packed(index), packed(word)));
+        }
+        let words = packed(first_word)..packed(self.words.len());
+        if self.pieces.len() - first_piece > self.capacity {
+            self.units.extend(words.map(|word| word..word + 1));
+        } else if !words.is_empty() {
+            self.units.push(words);
+        }
+    }
+
+    /// Where a word's pieces start.
+    fn start(&self, word: usize) -> usize {
+        self.starts[word] as usize
+    }
+
+    /// The words of each unit.
+    fn units(&self) -> impl Iterator<Item = Range<usize>> {
+        self.units.iter().map(|unit| unit.start as usize..unit.end as usize)
+    }
+
+    fn plan(&self, special: SpecialIds, overlap: usize, emit: &mut impl FnMut(Window)) {
         if self.words.is_empty() {
             return;
         }
@@ -209,7 +258,7 @@ impl Layout {
         let mut at = 0;
         // Words scored in window `at`.
         let mut scored = 0..0;
-        for unit in &self.units {
+        for unit in self.units() {
             // The later of two windows has more context exactly if it has more on the left than
             // the earlier one has on the right: its right side is longer than the earlier one's.
             // Both borders grow from window to window, so that no later window can be better if
@@ -217,25 +266,25 @@ impl Layout {
             while at + 1 < spans.len()
                 && self.distance(spans[at + 1].start, unit.start) > self.distance(unit.end, spans[at].end)
             {
-                windows.extend(self.window(&spans[at], scored, special));
+                self.window(&spans[at], scored, special).into_iter().for_each(&mut *emit);
                 scored = unit.start..unit.start;
                 at += 1;
             }
             scored.end = unit.end;
         }
-        windows.extend(self.window(&spans[at], scored, special));
+        self.window(&spans[at], scored, special).into_iter().for_each(emit);
     }
 
     /// Pieces from one word's start to another's, negative if it lies behind.
     fn distance(&self, from: usize, to: usize) -> i64 {
-        self.starts[to] as i64 - self.starts[from] as i64
+        i64::from(self.starts[to]) - i64::from(self.starts[from])
     }
 
     /// Which words each window holds; starts and ends both increase.
     fn spans(&self, overlap: usize) -> Vec<Range<usize>> {
-        let fits = |start: usize, end: usize| self.starts[end] - self.starts[start] <= self.capacity;
+        let fits = |start: usize, end: usize| self.start(end) - self.start(start) <= self.capacity;
         let mut spans = Vec::new();
-        let mut units = self.units.iter().peekable();
+        let mut units = self.units().peekable();
         let mut start = 0;
         let mut end = 0;
         loop {
@@ -253,8 +302,7 @@ impl Layout {
             let latest = units.peek().expect("a word behind the window belongs to a unit").start;
             let before = start;
             start += 1;
-            while start < latest
-                && !(fits(start, end + 1) && self.starts[end] - self.starts[start] <= overlap)
+            while start < latest && !(fits(start, end + 1) && self.start(end) - self.start(start) <= overlap)
             {
                 start += 1;
             }
@@ -269,18 +317,19 @@ impl Layout {
         if scored.is_empty() {
             return None;
         }
-        let first_piece = self.starts[span.start];
-        let pieces = &self.pieces[first_piece..self.starts[span.end]];
+        let first_piece = self.start(span.start);
+        let pieces = &self.pieces[first_piece..self.start(span.end)];
         let mut ids = Vec::with_capacity(pieces.len() + 2);
         ids.push(special.cls);
         ids.extend_from_slice(pieces);
         ids.push(special.sep);
-        let context_before = self.starts[scored.start] - first_piece;
-        let context_after = self.starts[span.end] - self.starts[scored.end];
+        let context_before = self.start(scored.start) - first_piece;
+        let context_after = self.start(span.end) - self.start(scored.end);
         let scored = scored
             .map(|at| {
                 let (sentence, word) = self.words[at];
-                ScoredWord { piece: 1 + self.starts[at] - first_piece, sentence, word }
+                let piece = 1 + self.start(at) - first_piece;
+                ScoredWord { piece, sentence: sentence as usize, word: word as usize }
             })
             .collect();
         Some(Window { ids, scored, context_before, context_after })

@@ -19,7 +19,7 @@ fn tags_may_be_strings_or_numbers_with_names() {
     let data = reads("a.jsonl", strings);
     assert_eq!(shown(&data), ["New York/B-LOC is/O big/O", "Li/B-PER Na/I-PER"]);
     assert_eq!((data.format, data.scheme, data.changed_tags), (Format::JsonTags, Scheme::Iobes, 2));
-    assert_eq!((data.sentences[1].line, documents(&data)), (4, vec![0, 0]));
+    assert_eq!((data.sentences.get(1).line, documents(&data)), (4, vec![0, 0]));
 
     let numbers = r#"{"tokens": ["Rome", "is"], "tags": [1, 0]}"#;
     let labels = Some(vec!["O".into(), "B-LOC".into()]);

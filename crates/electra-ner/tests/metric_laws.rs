@@ -4,7 +4,7 @@ use electra_ner::metrics::{
     Comparison, Confusion, Counts, ErrorClass, ErrorClasses, MetricsError, Mode, Scores, SeenEntities,
     SeenRecall, StrictScheme, spans,
 };
-use electra_ner::{LeftOut, Sentence, Span};
+use electra_ner::{LeftOut, Sentence, Sentences, Span};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -273,16 +273,17 @@ fn an_entity_is_seen_if_form_and_type_are() {
         document: 0,
         line: 1,
     };
-    let train = [sentence("New York met Paris", "B-LOC I-LOC O B-PER")];
+    let train = Sentences::from(vec![sentence("New York met Paris", "B-LOC I-LOC O B-PER")]);
     let test = [
         sentence("New York , Paris , York", "B-LOC I-LOC O B-LOC O B-LOC"),
         sentence("new york or Paris", "B-LOC I-LOC O B-PER"),
     ];
     let predicted = in_lines("B-LOC I-LOC O B-LOC O O\nO O O B-PER");
     let gold: Tags = test.iter().map(|sentence| sentence.tags.clone()).collect();
+    let test = Sentences::from(test.to_vec());
     let once = compare(&gold, &predicted, Mode::Default);
     let pool = Comparison::pooled(vec![once.clone(), once.clone()]);
-    let seen = SeenEntities::of(&train);
+    let seen = SeenEntities::of(train.iter());
     for (comparison, runs) in [(once, 1), (pool, 2)] {
         // Seen: New York, Paris as PER. Unseen: Paris as LOC, York, new york.
         let recall = SeenRecall::of(&comparison, &test, &seen);
@@ -295,7 +296,7 @@ fn an_entity_is_seen_if_form_and_type_are() {
     }
     // Where there is nothing to find there is no recall: neither 0 nor 1.
     let nowhere = compare(&in_lines("O"), &in_lines("B-LOC"), Mode::Default);
-    let recall = SeenRecall::of(&nowhere, &test[..1], &seen);
+    let recall = SeenRecall::of(&nowhere, &test.first(1), &seen);
     assert_eq!([recall.seen.recall, recall.unseen.recall], [None, None]);
     assert_eq!(serde_json::to_value(recall.seen).unwrap()["recall"], serde_json::Value::Null);
     assert_eq!(recall.seen.to_string(), "- (0 of 0)");

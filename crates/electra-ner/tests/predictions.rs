@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use electra_ner::predictions::{self, Form, Gold, Predictions, PredictionsError};
 use electra_ner::read::{ReadOptions, read_as_written};
 use electra_ner::scheme::Scheme;
-use electra_ner::{LeftOut, Sentence};
+use electra_ner::{LeftOut, Sentence, Sentences, TagSequences};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -32,13 +32,18 @@ fn sentence(tokens: &str, tags: &str, document: usize, line: usize) -> Sentence 
     Sentence { tokens: words(tokens), tags: words(tags), document, line }
 }
 
-fn gold<'a>(path: &'a Path, sentences: &'a [Sentence]) -> Option<Gold<'a>> {
+fn gold<'a>(path: &'a Path, sentences: &'a Sentences) -> Option<Gold<'a>> {
     Some(Gold::in_iob2(path, sentences, &[]))
 }
 
 /// Writes predictions for these sentences.
-fn write(path: &Path, sentences: &[Sentence], predicted: &[Vec<String>]) -> Result<(), PredictionsError> {
-    predictions::write(path, &Predictions::of(gold(path, sentences).unwrap(), predicted.to_vec()))
+fn write(path: &Path, sentences: &Sentences, predicted: &TagSequences) -> Result<(), PredictionsError> {
+    predictions::write(path, &Predictions::of(gold(path, sentences).unwrap(), predicted.clone()))
+}
+
+/// Tags of sentences, packed.
+fn tags(sentences: impl IntoIterator<Item = Vec<String>>) -> TagSequences {
+    sentences.into_iter().collect()
 }
 
 /// The message without the folder.
@@ -50,14 +55,15 @@ fn message(error: &PredictionsError, bench: &Bench) -> String {
 fn what_is_written_is_three_columns_and_reads_back() {
     let bench = Bench::new();
     let path = bench.0.path().join("predictions.conll");
-    let sentences = [sentence("Ann|met|#", "B-PER|O|O", 0, 1), sentence("Rome", "B-LOC", 0, 5)];
-    let predicted = vec![words("B-PER|I-PER|O"), words("O")];
+    let sentences =
+        Sentences::from(vec![sentence("Ann|met|#", "B-PER|O|O", 0, 1), sentence("Rome", "B-LOC", 0, 5)]);
+    let predicted = tags([words("B-PER|I-PER|O"), words("O")]);
     write(&path, &sentences, &predicted).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, "Ann B-PER B-PER\nmet O I-PER\n# O O\n\nRome B-LOC O\n\n");
     for gold in [gold(&path, &sentences), None] {
         let read = predictions::read(&path, gold).unwrap();
-        assert_eq!((read.sentences, read.predicted), (sentences.to_vec(), predicted.clone()));
+        assert_eq!((read.sentences, read.predicted), (sentences.clone(), predicted.clone()));
     }
 }
 
@@ -65,14 +71,14 @@ fn what_is_written_is_three_columns_and_reads_back() {
 fn documents_and_gold_that_no_tags_say_are_written_and_read_back() {
     let bench = Bench::new();
     let path = bench.0.path().join("predictions.conll");
-    let sentences = [
+    let sentences = Sentences::from(vec![
         sentence("Ann|met", "B-PER|O", 0, 3),
         sentence("Rome", "B-LOC", 0, 6),
         sentence("-LEFT-OUT-", "O", 1, 10),
-    ];
+    ]);
     let left_out = |sentence, kind: &str| LeftOut { sentence, kind: kind.to_owned() };
     let left_out = [left_out(1, "work of art"), left_out(1, "LOC"), left_out(2, "PER")];
-    let predicted = vec![words("B-PER|O"), words("O"), words("O")];
+    let predicted = tags([words("B-PER|O"), words("O"), words("O")]);
     let gold = Gold::in_iob2(&path, &sentences, &left_out);
     predictions::write(&path, &Predictions::of(gold, predicted.clone())).unwrap();
     let text = fs::read_to_string(&path).unwrap();
@@ -87,15 +93,15 @@ fn documents_and_gold_that_no_tags_say_are_written_and_read_back() {
     assert_eq!(read.left_out, left_out.iter().map(written).collect::<Vec<_>>());
     // With gold, everything is as there.
     let read = predictions::read(&path, Some(gold)).unwrap();
-    assert_eq!((&read.sentences[..], &read.left_out[..]), (&sentences[..], &left_out[..]));
+    assert_eq!((&read.sentences, &read.left_out[..]), (&sentences, &left_out[..]));
 }
 
 #[test]
 fn types_are_called_as_in_the_gold_file_whatever_stands_for_them() {
     let bench = Bench::new();
     let path = bench.0.path().join("predictions.conll");
-    let sentences = [sentence("Mona|Lisa", "B-work of art|I-work of art", 0, 1)];
-    let predicted = vec![words("B-work of art|I-work of art")];
+    let sentences = Sentences::from(vec![sentence("Mona|Lisa", "B-work of art|I-work of art", 0, 1)]);
+    let predicted = tags([words("B-work of art|I-work of art")]);
     write(&path, &sentences, &predicted).unwrap();
     assert_eq!(predictions::read(&path, gold(&path, &sentences)).unwrap().predicted, predicted);
 }
@@ -105,21 +111,21 @@ fn no_token_can_break_a_line_or_end_a_sentence() {
     let bench = Bench::new();
     let path = bench.0.path().join("predictions.conll");
     let tokens = "two words|\t|a\u{a0}b|\u{3000}|line\nbreak|-X-|-DOCSTART-|\u{feff}|\u{85}|é";
-    let sentences = [sentence(tokens, "B-work of art|O|O|O|O|O|O|O|O|O", 0, 1)];
-    let predicted = vec![words("B-work of art|O|O|O|O|O|O|O|O|O")];
+    let sentences = Sentences::from(vec![sentence(tokens, "B-work of art|O|O|O|O|O|O|O|O|O", 0, 1)]);
+    let predicted = tags([words("B-work of art|O|O|O|O|O|O|O|O|O")]);
     write(&path, &sentences, &predicted).unwrap();
     assert_eq!(predictions::read(&path, gold(&path, &sentences)).unwrap().sentences, sentences);
     let read = predictions::read(&path, None).unwrap();
     let safe = "two_words|_|a_b|_|line_break|_X_|_DOCSTART_|_|_|é";
-    assert_eq!(read.sentences, [sentence(safe, "B-work_of_art|O|O|O|O|O|O|O|O|O", 0, 1)]);
+    assert_eq!(read.sentences, vec![sentence(safe, "B-work_of_art|O|O|O|O|O|O|O|O|O", 0, 1)].into());
 }
 
 #[test]
 fn types_that_would_become_one_are_not_written() {
     let bench = Bench::new();
     let path = bench.0.path().join("predictions.conll");
-    let sentences = [sentence("a|b", "B-x y|B-x_y", 0, 1)];
-    let error = write(&path, &sentences, &[words("O|O")]).unwrap_err();
+    let sentences = Sentences::from(vec![sentence("a|b", "B-x y|B-x_y", 0, 1)]);
+    let error = write(&path, &sentences, &tags([words("O|O")])).unwrap_err();
     assert!(
         message(&error, &bench).contains(r#"the tags "B-x y" and "B-x_y" would look the same"#),
         "{error}"
@@ -135,7 +141,7 @@ fn gold_files_are_read_as_they_come() {
     let expected =
         [sentence("New York", "I-LOC", 0, 3), sentence("EU|.", "B-ORG|O", 0, 5), sentence("End", "O", 1, 10)];
     let file = read_as_written(&path, &ReadOptions::default()).unwrap();
-    assert_eq!((file.sentences, file.scheme), (expected.to_vec(), Scheme::Iob2));
+    assert_eq!((file.sentences, file.scheme), (expected.to_vec().into(), Scheme::Iob2));
 }
 
 #[test]
@@ -145,7 +151,7 @@ fn two_columns_need_gold_and_get_its_tags() {
     let gold_path = bench.file("gold.conll", "Ann\tS-PER\nmet\tO\n\nRome\tS-LOC\n");
     let file = read_as_written(&gold_path, &ReadOptions::default()).unwrap();
     let read = predictions::read(&path, Some(Gold::as_written(&file))).unwrap();
-    assert_eq!((read.sentences, read.predicted), (file.sentences, vec![words("B-PER|O"), words("O")]));
+    assert_eq!((read.sentences, read.predicted), (file.sentences, tags([words("B-PER|O"), words("O")])));
     assert_eq!((read.gold_scheme, read.predicted_scheme), (Scheme::Iobes, Scheme::Iob2));
     let error = predictions::read(&path, None).unwrap_err();
     assert!(message(&error, &bench).starts_with("tags.conll has predicted tags alone"), "{error}");
@@ -155,7 +161,7 @@ fn two_columns_need_gold_and_get_its_tags() {
 #[test]
 fn gold_of_another_scheme_agrees_if_the_entities_do() {
     let bench = Bench::new();
-    let sentences = [sentence("Ann|Lee|met|Bo", "I-PER|I-PER|O|I-PER", 0, 1)];
+    let sentences = Sentences::from(vec![sentence("Ann|Lee|met|Bo", "I-PER|I-PER|O|I-PER", 0, 1)]);
     let good = bench.file("good.conll", "Ann B-PER O\nLee I-PER O\nmet O O\nBo B-PER O\n");
     let read = predictions::read(&good, gold(Path::new("gold.conll"), &sentences)).unwrap();
     assert_eq!(read.sentences, sentences);
@@ -198,8 +204,9 @@ fn each_refusal_names_file_and_line() {
 #[test]
 fn every_form_that_labelled_files_have_can_be_predictions() {
     let bench = Bench::new();
-    let sentences = [sentence("Ann|met", "B-PER|O", 0, 1), sentence("Rome", "B-LOC", 0, 4)];
-    let expected = vec![words("B-PER|O"), words("O")];
+    let sentences =
+        Sentences::from(vec![sentence("Ann|met", "B-PER|O", 0, 1), sentence("Rome", "B-LOC", 0, 4)]);
+    let expected = tags([words("B-PER|O"), words("O")]);
     for (name, content) in [
         ("comments.conll", "# text = Ann met\nAnn\tB-PER\nmet\tO\n\nRome\tO\n"),
         ("numbered.conllu", "1\tAnn\tB-PER\n2\tmet\tO\n\n1\tRome\tO\n"),
@@ -227,11 +234,11 @@ fn every_form_that_labelled_files_have_can_be_predictions() {
 #[test]
 fn a_gold_file_wins_over_a_gold_column_and_the_difference_is_counted() {
     let bench = Bench::new();
-    let sentences = [sentence("Ann|Lee|met|Bo", "B-PER|I-PER|O|B-PER", 0, 1)];
+    let sentences = Sentences::from(vec![sentence("Ann|Lee|met|Bo", "B-PER|I-PER|O|B-PER", 0, 1)]);
     let corrected = gold(Path::new("gold.conll"), &sentences).unwrap();
     let path = bench.file("old.conll", "Ann U-PER B-PER\nLee O O\nmet O O\nBo U-PER B-PER\n");
     let read = predictions::read_as(&path, Some(corrected), Form::default()).unwrap();
-    assert_eq!((read.sentences, read.other_gold), (sentences.to_vec(), Some(1)));
+    assert_eq!((read.sentences, read.other_gold), (sentences.clone(), Some(1)));
     let found = message(&predictions::read(&path, Some(corrected)).unwrap_err(), &bench);
     assert!(found.contains("which makes other entities") && found.contains("`--gold`"), "{found}");
 }
@@ -239,7 +246,8 @@ fn a_gold_file_wins_over_a_gold_column_and_the_difference_is_counted() {
 #[test]
 fn predictions_of_another_text_are_refused_where_they_part() {
     let bench = Bench::new();
-    let sentences = [sentence("Ann|met", "O|O", 0, 1), sentence("Rome|fell", "O|O", 0, 4)];
+    let sentences =
+        Sentences::from(vec![sentence("Ann|met", "O|O", 0, 1), sentence("Rome|fell", "O|O", 0, 4)]);
     let read = |content: &str| {
         let path = bench.file("file.conll", content);
         message(&predictions::read(&path, gold(Path::new("gold"), &sentences)).unwrap_err(), &bench)
@@ -268,13 +276,14 @@ proptest! {
         let bench = Bench::new();
         let path = bench.0.path().join("predictions.conll");
         let tags = vec!["B-X".to_owned(); tokens.len()];
-        let sentences = [Sentence { tokens, tags: tags.clone(), document: 0, line: 1 }];
-        write(&path, &sentences, std::slice::from_ref(&tags)).unwrap();
+        let sentences = Sentences::from(vec![Sentence { tokens, tags: tags.clone(), document: 0, line: 1 }]);
+        let predicted = TagSequences::from_iter([tags.clone()]);
+        write(&path, &sentences, &predicted).unwrap();
         let read = predictions::read(&path, gold(&path, &sentences)).unwrap();
-        prop_assert_eq!(&read.sentences[0].tags, &tags);
-        prop_assert_eq!(read.predicted, [tags]);
+        prop_assert_eq!(&read.sentences.get(0).to_owned().tags, &tags);
+        prop_assert_eq!(read.predicted, predicted);
         let alone = predictions::read(&path, None).unwrap();
-        prop_assert_eq!(alone.sentences[0].tokens.len(), read.sentences[0].tokens.len());
+        prop_assert_eq!(alone.sentences.get(0).len(), read.sentences.get(0).len());
         let text = fs::read_to_string(&path).unwrap();
         // Nothing that any program could take for a further column or line.
         prop_assert!(text.lines().all(|line| line.is_empty() || line.split_whitespace().count() == 3));

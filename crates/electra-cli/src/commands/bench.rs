@@ -131,7 +131,7 @@ impl StepArguments {
             }
         })?;
         if arguments.json {
-            crate::output::json_out(&serde_json::to_string(&timings)?);
+            crate::output::json_line_out(&timings)?;
         } else {
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",
@@ -202,7 +202,7 @@ impl TaggerArguments {
             }
         })?;
         if self.json {
-            crate::output::json_out(&serde_json::to_string(&timings)?);
+            crate::output::json_line_out(&timings)?;
         } else {
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.2} ms (best {:.2}, 99 % within {:.2}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",

@@ -366,9 +366,7 @@ fn named_in_json(as_json: bool, path: &Path) -> miette::Result<()> {
 }
 
 fn print_json(value: &impl serde::Serialize) -> miette::Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(report)?;
-    crate::output::json_out(&text);
-    Ok(())
+    crate::output::json_out(value).map_err(report)
 }
 
 fn report(error: impl std::error::Error + 'static) -> Report {

@@ -80,7 +80,7 @@ impl Detect {
         let detections = detect(&model, &folder.tokenizer, &text, &device);
         if self.json {
             for detection in &detections {
-                output::json_out(&serde_json::to_string(detection)?);
+                output::json_line_out(detection)?;
             }
         } else if output::has_colours(std::io::stdout().is_terminal()) {
             output::bytes_out(format!("{}\n", coloured(&text, &detections)).as_bytes());

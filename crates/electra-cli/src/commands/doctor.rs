@@ -64,7 +64,7 @@ impl Doctor {
                 "free_disk_bytes": free,
                 "devices": devices,
             });
-            crate::output::json_out(&serde_json::to_string_pretty(&all)?);
+            crate::output::json_out(&all)?;
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<10} {value}");

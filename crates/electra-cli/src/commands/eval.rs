@@ -164,7 +164,7 @@ impl NerEval {
         }
         let others = self.against.iter().map(read_run).collect::<Result<Vec<_>, _>>()?;
         let train = self.train.as_deref().map(|path| read(path, &options)).transpose()?;
-        let seen = train.map(|train| SeenEntities::of(&train.sentences));
+        let seen = train.map(|train| SeenEntities::of(train.sentences.iter()));
 
         let bootstrap = Bootstrap { resamples: self.resamples as usize, seed: self.seed };
         let settings = Settings { strict: self.strict, scheme: self.scheme, bootstrap };
@@ -180,7 +180,7 @@ impl NerEval {
         let gold = GoldFile { path: gold.path.to_owned(), scheme: gold.scheme };
         let report = Report { gold, pred, against, difference };
         if self.json {
-            crate::output::json_out(&serde_json::to_string_pretty(&report)?);
+            crate::output::json_out(&report)?;
         } else {
             report.tell();
         }

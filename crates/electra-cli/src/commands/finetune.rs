@@ -218,7 +218,7 @@ impl FinetuneNer {
             return Ok(tell_interrupted(self.display));
         };
         if self.json {
-            crate::output::json_out(&serde_json::to_string_pretty(&summary)?);
+            crate::output::json_out(&summary)?;
         } else {
             if let Some(pooled) = &summary.pooled_test {
                 println!("\n{pooled}");

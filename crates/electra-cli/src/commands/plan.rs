@@ -50,7 +50,7 @@ impl PlanCommand {
         }
         let f = forecast(&recipe, &device, self.probe_steps, size)?;
         if self.json {
-            crate::output::json_out(&serde_json::to_string_pretty(&f)?);
+            crate::output::json_out(&f)?;
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<14} {value}");

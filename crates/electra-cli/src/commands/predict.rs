@@ -381,6 +381,10 @@ impl Predict {
                 "convert it, for example with `iconv -f cp1252 -t utf-8`, or go on with `--lossy`, which \
                  replaces such bytes",
             ),
+            PredictError::Text(TextError::LongRecord { line, limit }) => Failure::new(
+                format!("line {line} of {} is longer than {limit} bytes", self.input_name()),
+                "divide the record; a file that holds plain text is read through standard input, whatever its name",
+            ),
             PredictError::Text(TextError::NoRecord { line, found }) => Failure::new(
                 format!("line {line} of {} is no record with a text: {found}", self.input_name()),
                 "write a JSON object a line with the text to be read under `text`; tokens are read with \

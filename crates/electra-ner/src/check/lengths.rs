@@ -7,7 +7,8 @@ use electra_text::wordpiece::OffsetUnit;
 use serde::Serialize;
 
 use super::Measure;
-use crate::Sentence;
+use crate::sentences::packed;
+use crate::{SentenceView, Sentences};
 
 /// `[CLS]` and `[SEP]`.
 const SPECIAL: usize = 2;
@@ -37,34 +38,35 @@ pub struct LongSentence {
 }
 
 /// The length of every sentence, special pieces left out.
-pub(super) fn lengths(sentences: &[Sentence], measure: Measure<'_>) -> Vec<usize> {
-    let length = |sentence: &Sentence| match measure {
-        Measure::Words => sentence.tokens.len(),
-        Measure::Pieces(tokenizer) => pieces(&sentence.tokens, tokenizer),
+pub(super) fn lengths(sentences: &Sentences, measure: Measure<'_>) -> Vec<u32> {
+    let length = |sentence: SentenceView<'_>| match measure {
+        Measure::Words => sentence.len(),
+        Measure::Pieces(tokenizer) => pieces(&sentence.tokens().collect::<Vec<_>>(), tokenizer),
     };
-    sentences.iter().map(length).collect()
+    sentences.iter().map(|sentence| packed(length(sentence))).collect()
 }
 
-pub(super) fn too_long(sentences: &[Sentence], lengths: &[usize], window: usize) -> TooLong {
-    let long = || sentences.iter().zip(lengths).filter(|(_, length)| *length + SPECIAL > window);
+pub(super) fn too_long(sentences: &Sentences, lengths: &[u32], window: usize) -> TooLong {
+    let is_long = |length: u32| length as usize + SPECIAL > window;
+    let long = || sentences.iter().zip(lengths).filter(|(_, length)| is_long(**length));
     TooLong {
         sentences: long().count(),
-        tokens: long().map(|(sentence, _)| sentence.tokens.len()).sum(),
+        tokens: long().map(|(sentence, _)| sentence.len()).sum(),
         lines: long().map(|(sentence, _)| sentence.line).collect(),
     }
 }
 
 /// The `count` longest sentences; of equally long ones those that come first.
-pub(super) fn longest(sentences: &[Sentence], lengths: &[usize], count: usize) -> Vec<LongSentence> {
-    let mut order: Vec<usize> = (0..sentences.len()).collect();
-    order.sort_by_key(|&at| Reverse(lengths[at]));
-    let describe = |&at: &usize| {
-        let Sentence { tokens, line, .. } = &sentences[at];
+pub(super) fn longest(sentences: &Sentences, lengths: &[u32], count: usize) -> Vec<LongSentence> {
+    let mut order: Vec<u32> = (0..packed(sentences.len())).collect();
+    order.sort_unstable_by_key(|&at| (Reverse(lengths[at as usize]), at));
+    let describe = |&at: &u32| {
+        let sentence = sentences.get(at as usize);
         LongSentence {
-            line: *line,
-            tokens: tokens.len(),
-            length: lengths[at],
-            text: tokens.iter().take(8).cloned().collect::<Vec<_>>().join(" "),
+            line: sentence.line,
+            tokens: sentence.len(),
+            length: lengths[at as usize] as usize,
+            text: sentence.tokens().take(8).collect::<Vec<_>>().join(" "),
         }
     };
     order.iter().take(count).map(describe).collect()
@@ -72,7 +74,7 @@ pub(super) fn longest(sentences: &[Sentence], lengths: &[usize], count: usize) -
 
 /// Pieces of the words. A word of which normalisation leaves nothing takes a position all the same:
 /// it has a tag.
-fn pieces(words: &[String], tokenizer: &Tokenizer) -> usize {
+fn pieces(words: &[&str], tokenizer: &Tokenizer) -> usize {
     let encoding = tokenizer.encode_words(words, OffsetUnit::Bytes, None);
     let mut has_piece = vec![false; words.len()];
     let mut pieces = 0;

@@ -10,9 +10,10 @@ use electra_run::order::Order;
 use electra_run::seed::{Purpose, derive};
 
 use crate::crf::LabelledRows;
+use crate::sentences::packed;
 use crate::tag::WindowedSentences;
 use crate::tagger::WindowBatchData;
-use crate::window::Window;
+use crate::window::Windows;
 
 /// Batches that are sorted by length together.
 const POOL: usize = 16;
@@ -20,12 +21,42 @@ const POOL: usize = 16;
 /// The batches of every epoch of a run.
 #[derive(Clone, Debug)]
 pub struct EpochBatches {
-    /// Windows that belong to one step: one, or all that share a sentence.
-    units: Vec<Range<usize>>,
+    /// Where the windows end that belong to one step: one window, or all that share a sentence.
+    unit_ends: Vec<u32>,
     /// Pieces of the longest window of each unit.
-    lengths: Vec<usize>,
+    lengths: Vec<u32>,
     batch_size: usize,
     seed: u64,
+}
+
+/// The label of every word of some sentences, packed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets(Vec<u32>);
+
+/// Stands for a word without a label.
+const NO_LABEL: u32 = u32::MAX;
+
+impl Targets {
+    /// The label of a word, by its number among the words of all sentences.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn get(&self, word: usize) -> Option<usize> {
+        Some(self.0[word]).filter(|&label| label != NO_LABEL).map(|label| label as usize)
+    }
+}
+
+/// From the labels of each sentence.
+impl FromIterator<Vec<Option<usize>>> for Targets {
+    fn from_iter<I: IntoIterator<Item = Vec<Option<usize>>>>(sentences: I) -> Self {
+        let mut targets = Vec::new();
+        for labels in sentences {
+            targets.extend(labels.into_iter().map(|label| label.map_or(NO_LABEL, packed)));
+        }
+        targets.shrink_to_fit();
+        Self(targets)
+    }
 }
 
 /// Windows that go through the network together, with their labels.
@@ -46,60 +77,69 @@ impl EpochBatches {
     ///
     /// # Panics
     /// If there are no windows or the batch has no room.
-    pub fn new(windows: &[Window], batch_size: usize, seed: u64) -> Self {
+    pub fn new(windows: &Windows, batch_size: usize, seed: u64) -> Self {
         assert!(
             !windows.is_empty() && batch_size > 0,
             "{} windows in batches of {batch_size}",
             windows.len()
         );
-        let mut units: Vec<Range<usize>> = Vec::new();
-        let mut sentence = None;
-        for (index, window) in windows.iter().enumerate() {
-            let (first, last) = (window.scored.first(), window.scored.last());
-            match units
-                .last_mut()
-                .filter(|_| sentence.is_some() && sentence == first.map(|word| word.sentence))
-            {
-                Some(unit) => unit.end = index + 1,
-                None => units.push(index..index + 1),
+        let [unit_ends, lengths] = [(); 2].map(|()| Vec::with_capacity(windows.len()));
+        let mut batches = Self { unit_ends, lengths, batch_size, seed };
+        let mut before = None;
+        for window in 0..windows.len() {
+            let [first, last] = windows.outer_sentences(window);
+            let (end, length) = (packed(window + 1), packed(windows.length(window)));
+            match (batches.unit_ends.last_mut(), batches.lengths.last_mut()) {
+                (Some(of_unit), Some(longest)) if before == Some(first) => {
+                    (*of_unit, *longest) = (end, length.max(*longest));
+                }
+                _ => {
+                    batches.unit_ends.push(end);
+                    batches.lengths.push(length);
+                }
             }
-            sentence = last.map(|word| word.sentence);
+            before = Some(last);
         }
-        let longest =
-            |unit: &Range<usize>| windows[unit.clone()].iter().map(|w| w.ids.len()).max().unwrap_or(0);
-        let lengths = units.iter().map(longest).collect();
-        Self { units, lengths, batch_size, seed }
+        batches.unit_ends.shrink_to_fit();
+        batches.lengths.shrink_to_fit();
+        batches
     }
 
     /// Steps of an epoch.
     pub fn steps(&self) -> u64 {
-        self.units.len().div_ceil(self.batch_size) as u64
+        self.unit_ends.len().div_ceil(self.batch_size) as u64
+    }
+
+    /// The windows of a unit.
+    fn unit(&self, unit: u32) -> Range<usize> {
+        let start = unit.checked_sub(1).map_or(0, |before| self.unit_ends[before as usize]);
+        start as usize..self.unit_ends[unit as usize] as usize
     }
 
     /// The batches of epoch `epoch`, counted from 0: each with the windows that go through the
     /// network at once, at most `micro_batch_size`. The windows of a sentence go together where they
     /// are no more than that, and one behind the other where they are.
     pub fn of_epoch(&self, epoch: u64, micro_batch_size: usize) -> Vec<Vec<Vec<usize>>> {
-        let n = self.units.len();
+        let n = self.unit_ends.len();
         let order = Order::new(self.seed, n);
-        let order: Vec<usize> = (0..n as u64).map(|at| order.index(epoch * n as u64 + at)).collect();
-        let mut batches: Vec<Vec<usize>> = Vec::with_capacity(n.div_ceil(self.batch_size));
-        for pool in order.chunks(self.batch_size.saturating_mul(POOL)) {
-            let mut pool = pool.to_vec();
-            pool.sort_by_key(|&unit| std::cmp::Reverse(self.lengths[unit]));
-            batches.extend(pool.chunks(self.batch_size).map(<[usize]>::to_vec));
+        let mut order: Vec<u32> =
+            (0..n as u64).map(|at| packed(order.index(epoch * n as u64 + at))).collect();
+        for pool in order.chunks_mut(self.batch_size.saturating_mul(POOL)) {
+            pool.sort_by_key(|&unit| std::cmp::Reverse(self.lengths[unit as usize]));
         }
+        // A pool is a number of batches, all of them full but the last of the last pool.
+        let batches: Vec<&[u32]> = order.chunks(self.batch_size).collect();
         // Otherwise every pool would begin with its longest sentences.
         let shuffled = Order::new(derive(self.seed, Purpose::Order, epoch), batches.len());
         (0..batches.len() as u64)
-            .map(|at| self.micro_batches(&batches[shuffled.index(at)], micro_batch_size))
+            .map(|at| self.micro_batches(batches[shuffled.index(at)], micro_batch_size))
             .collect()
     }
 
-    fn micro_batches(&self, units: &[usize], size: usize) -> Vec<Vec<usize>> {
+    fn micro_batches(&self, units: &[u32], size: usize) -> Vec<Vec<usize>> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
         for &unit in units {
-            let windows: Vec<usize> = self.units[unit].clone().collect();
+            let windows: Vec<usize> = self.unit(unit).collect();
             match batches.last_mut().filter(|batch| batch.len() + windows.len() <= size) {
                 Some(batch) => batch.extend(windows),
                 // What a pass needs of memory does not grow with the longest record.
@@ -111,21 +151,21 @@ impl EpochBatches {
 }
 
 impl TrainBatch {
-    /// The rows of these windows; `labels` has the labels of every sentence's words.
-    pub fn new(windowed: &WindowedSentences, windows: &[usize], labels: &[Vec<Option<usize>>]) -> Self {
+    /// The rows of these windows; `labels` has the labels of all words.
+    pub fn new(windowed: &WindowedSentences, windows: &[usize], labels: &Targets) -> Self {
         let (data, words) = windowed.batch(windows);
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let mut numbers: Vec<usize> = Vec::new();
-        for (row, &(sentence, word)) in words.iter().enumerate() {
-            if numbers.last() != Some(&sentence) {
+        for (row, word) in words.iter().enumerate() {
+            if numbers.last() != Some(&word.sentence) {
                 sentences.push(LabelledRows::default());
-                numbers.push(sentence);
+                numbers.push(word.sentence);
             }
             let open = sentences.last_mut().expect("a sentence was begun");
             open.rows.push(row);
-            open.labels.push(labels[sentence][word].expect("the labels are those of the training data"));
+            open.labels.push(labels.get(word.number).expect("the labels are those of the training data"));
         }
-        let targets = words.iter().map(|&(sentence, word)| labels[sentence][word]).collect();
+        let targets = words.iter().map(|word| labels.get(word.number)).collect();
         Self { data, targets, sentences, numbers }
     }
 
@@ -139,8 +179,10 @@ impl TrainBatch {
 mod tests {
     use std::collections::BTreeSet;
 
+    use electra_text::SpecialIds;
+
     use super::*;
-    use crate::window::ScoredWord;
+    use crate::window::{ScoredWord, Window};
 
     /// A window of `length` pieces in which a word of each of `sentences` is scored.
     fn window(length: usize, sentences: &[usize]) -> Window {
@@ -152,8 +194,15 @@ mod tests {
         Window { ids: vec![1; length], scored: scored.collect(), context_before: 0, context_after: 0 }
     }
 
-    fn windows(lengths: impl IntoIterator<Item = usize>) -> Vec<Window> {
-        lengths.into_iter().enumerate().map(|(at, length)| window(length, &[at])).collect()
+    fn packed(given: impl IntoIterator<Item = Window>) -> Windows {
+        let special = SpecialIds { pad: 0, unk: 1, cls: 1, sep: 1, mask: 4 };
+        let mut windows = Windows::with_capacity(special, 0, 0);
+        given.into_iter().for_each(|window| windows.push(&window));
+        windows
+    }
+
+    fn windows(lengths: impl IntoIterator<Item = usize>) -> Windows {
+        packed(lengths.into_iter().enumerate().map(|(at, length)| window(length, &[at])))
     }
 
     #[test]
@@ -191,7 +240,7 @@ mod tests {
         // Sentence 1 is scored in three windows.
         let windows =
             [window(9, &[0]), window(16, &[1, 1]), window(16, &[1]), window(12, &[1, 2]), window(8, &[3])];
-        let batches = EpochBatches::new(&windows, 2, 1);
+        let batches = EpochBatches::new(&packed(windows), 2, 1);
         assert_eq!(batches.steps(), 2);
         for epoch in 0..5 {
             let passes: Vec<Vec<usize>> = batches.of_epoch(epoch, 3).concat();
@@ -202,8 +251,9 @@ mod tests {
 
     #[test]
     fn no_pass_has_more_windows_than_a_micro_batch_however_long_a_record_is() {
-        let long: Vec<Window> = (0..11).map(|_| window(16, &[0])).collect();
-        let batches = EpochBatches::new(&[long, vec![window(9, &[1]), window(8, &[2])]].concat(), 3, 1);
+        let long = (0..11).map(|_| window(16, &[0]));
+        let windows = packed(long.chain([window(9, &[1]), window(8, &[2])]));
+        let batches = EpochBatches::new(&windows, 3, 1);
         assert_eq!(batches.steps(), 1);
         for size in [1, 2, 4, 20] {
             let [step] = <[_; 1]>::try_from(batches.of_epoch(0, size)).unwrap();

@@ -45,7 +45,7 @@ pub fn forecast(
         task.start.tagger(&task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
     let mut snapshot = Snapshot::start(tagger, &task.rates);
     let batches = task.batches.of_epoch(0, recipe.micro_batch_size());
-    let length = |window: &usize| task.windowed.windows[*window].ids.len();
+    let length = |window: &usize| task.windowed.windows.length(*window);
     // Places in the windows of a step, padding included.
     let places = |parts: &Vec<Vec<usize>>| -> f64 {
         parts.iter().map(|part| (part.len() * part.iter().map(length).max().unwrap_or(0)) as f64).sum()

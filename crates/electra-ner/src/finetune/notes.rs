@@ -13,7 +13,7 @@ pub(super) fn notes(task: &Task<'_>, splits: &Splits) -> Vec<String> {
 
 /// How much of each split the vocabulary has no pieces for, where there is such.
 fn unknown_words(task: &Task<'_>, splits: &Splits) -> Option<String> {
-    let all = [("train", Some(&task.train)), ("dev", Some(&splits.dev)), ("test", splits.test.as_ref())];
+    let all = [("train", Some(&*task.train)), ("dev", Some(&splits.dev)), ("test", splits.test.as_ref())];
     let covered: Vec<_> = all
         .into_iter()
         .filter_map(|(name, split)| Some((name, coverage(&split?.sentences, task.start.tokenizer()))))
@@ -50,7 +50,7 @@ fn one_document(task: &Task<'_>, splits: &Splits) -> Option<String> {
         let first = documents.next();
         split.sentences.len() > 1 && documents.all(|document| Some(document) == first)
     };
-    let all = [Some(&task.train), Some(&splits.dev), splits.test.as_ref()];
+    let all = [Some(&*task.train), Some(&splits.dev), splits.test.as_ref()];
     let files: Vec<&str> = all.into_iter().flatten().filter(is_one).map(|s| s.facts.file.as_str()).collect();
     (!files.is_empty()).then(|| {
         format!(

@@ -263,7 +263,7 @@ impl Run<'_> {
         let task = self.task;
         let recipe = task.recipe;
         let device = self.steps.device.clone().inner();
-        let seen = SeenEntities::of(&task.train.sentences);
+        let seen = SeenEntities::of(task.train.sentences.iter());
         let mut details = BTreeMap::new();
         let mut outcomes = Vec::new();
         let given = [

@@ -1,12 +1,14 @@
 //! What is to be learned, prepared: labels, windows and batches of the splits.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use burn::prelude::*;
 use electra_model::ModelConfig;
 
-use super::batches::EpochBatches;
+use super::batches::{EpochBatches, Targets};
 use super::error::FinetuneError;
+use crate::TagSequences;
 use crate::decode::{Decoder, Decoding};
 use crate::labels::LabelSet;
 use crate::predictions;
@@ -27,10 +29,10 @@ pub(super) struct Task<'a> {
     /// One weight in the loss for each label.
     pub(super) weights: Vec<f64>,
     pub(super) rates: Rates,
-    pub(super) train: Split,
+    pub(super) train: Cow<'a, Split>,
     pub(super) windowed: WindowedSentences,
     /// Labels of all words of all training sentences.
-    pub(super) targets: Vec<Vec<Option<usize>>>,
+    pub(super) targets: Targets,
     pub(super) dev: WindowedSentences,
     pub(super) batches: EpochBatches,
     /// How the tagger is to divide text: so that it has words and sentences like those it learns and
@@ -39,9 +41,9 @@ pub(super) struct Task<'a> {
 }
 
 /// What fine-tuning is about, looked over.
-pub struct Checked {
+pub struct Checked<'a> {
     /// The sentences to learn from.
-    pub train: Split,
+    pub train: Cow<'a, Split>,
     /// What they have to be told apart.
     pub labels: LabelSet,
     /// One weight in the loss for each label.
@@ -55,21 +57,21 @@ pub struct Checked {
 ///
 /// # Errors
 /// Recipe, sizes or data that do not go together.
-pub fn check(
+pub fn check<'a>(
     recipe: &Recipe,
     model: &Path,
     config: &ModelConfig,
-    splits: &Splits,
-) -> Result<Checked, FinetuneError> {
+    splits: &'a Splits,
+) -> Result<Checked<'a>, FinetuneError> {
     check_window(model, config, recipe.input.window)?;
     let rates = recipe.rates.of(config.num_hidden_layers)?;
     let train = match recipe.train.max_sentences {
-        Some(most) => splits.train.first(most),
-        None => splits.train.clone(),
+        Some(most) => Cow::Owned(splits.train.first(most)),
+        None => Cow::Borrowed(&splits.train),
     };
     let labels = LabelSet::of(&train.sentences, recipe.labels.scheme);
     if labels.kinds().is_empty() {
-        return Err(FinetuneError::NoEntities { path: train.path, sentences: train.facts.sentences });
+        return Err(FinetuneError::NoEntities { path: train.path.clone(), sentences: train.facts.sentences });
     }
     if splits.dev.facts.entities == 0 {
         let (path, sentences) = (splits.dev.path.clone(), splits.dev.facts.sentences);
@@ -78,20 +80,24 @@ pub fn check(
     let weights = recipe.loss.class_weights.of(&labels, &labels.counts(&train.sentences))?;
     for split in [Some(&splits.dev), splits.test.as_ref()].into_iter().flatten() {
         // What cannot be told apart in the file of predictions would end a run after its last step.
-        let tags = split.sentences.iter().flat_map(|sentence| &sentence.tags);
         let left_out: Vec<String> =
             split.left_out.iter().map(|entity| format!("B-{}", entity.kind)).collect();
-        predictions::check_tags(&split.path, tags.chain(labels.names()).chain(&left_out))?;
+        let others = labels.names().iter().chain(&left_out).map(String::as_str);
+        predictions::check_tags(&split.path, split.sentences.tags().names().chain(others))?;
     }
     Ok(Checked { train, labels, weights, rates })
 }
 
 impl<'a> Task<'a> {
-    pub(super) fn new(recipe: &'a Recipe, start: &'a Start, splits: &Splits) -> Result<Self, FinetuneError> {
+    pub(super) fn new(
+        recipe: &'a Recipe,
+        start: &'a Start,
+        splits: &'a Splits,
+    ) -> Result<Self, FinetuneError> {
         let Checked { train, labels, weights, rates } = check(recipe, start.path(), start.config(), splits)?;
         let (tokenizer, settings) = (start.tokenizer(), recipe.windows());
         let windowed = WindowedSentences::new(&train.sentences, tokenizer, &settings);
-        let targets = train.sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
+        let targets = train.sentences.tags().iter().map(|tags| labels.encode(&tags.to_vec())).collect();
         let dev = WindowedSentences::new(&splits.dev.sentences, tokenizer, &settings);
         let batches = EpochBatches::new(&windowed.windows, recipe.train.batch_size, recipe.seed);
         let division = train.division.with(splits.dev.division);
@@ -118,7 +124,7 @@ impl<'a> Task<'a> {
         sentences: &WindowedSentences,
         device: &Device,
         told: &mut dyn FnMut(usize),
-    ) -> Vec<Vec<String>> {
+    ) -> TagSequences {
         let decoder = Decoder::new(self.recipe.labels.decoding, &self.labels, tagger.crf.as_ref());
         sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device, told)
     }

@@ -6,14 +6,14 @@ fn strings(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-fn sentence(tags: &str) -> Sentence {
+fn sentence(tags: &str) -> crate::Sentence {
     let tags = strings(tags);
-    Sentence { tokens: tags.iter().map(|_| "w".to_string()).collect(), tags, document: 0, line: 1 }
+    crate::Sentence { tokens: tags.iter().map(|_| "w".to_string()).collect(), tags, document: 0, line: 1 }
 }
 
 #[test]
 fn labels_are_numbered_by_the_names_of_their_types() {
-    let sentences = [sentence("O B-PER I-PER O"), sentence("B-LOC")];
+    let sentences = vec![sentence("O B-PER I-PER O"), sentence("B-LOC")].into();
     let labels = LabelSet::of(&sentences, LabelScheme::Iob2);
     assert_eq!(labels.names(), strings("O B-LOC I-LOC B-PER I-PER"));
     assert_eq!(labels, LabelSet::new(["PER", "LOC", "PER"], LabelScheme::Iob2));
@@ -28,8 +28,9 @@ fn tags_that_training_lacks_have_no_label_and_are_counted() {
     let unseen = sentence("B-PER O B-LOC I-LOC B-LOC");
     assert_eq!(labels.encode(&unseen.tags), [Some(1), Some(0), None, None, None]);
     let expected = BTreeMap::from([("B-LOC".to_string(), 2), ("I-LOC".to_string(), 1)]);
-    assert_eq!(labels.unknown(std::slice::from_ref(&unseen)), expected);
-    assert_eq!(LabelSet::new(["PER"], LabelScheme::Iobes).unknown(&[unseen]), expected);
+    let sentences = vec![unseen].into();
+    assert_eq!(labels.unknown(&sentences), expected);
+    assert_eq!(LabelSet::new(["PER"], LabelScheme::Iobes).unknown(&sentences), expected);
 }
 
 #[test]

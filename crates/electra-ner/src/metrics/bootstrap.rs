@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Counts;
-use crate::Sentence;
+use crate::Sentences;
 
 /// How to resample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,16 @@ pub struct Units {
 impl Units {
     /// Documents if the sentences are of at least two, otherwise each sentence by itself.
     #[must_use]
-    pub fn of(sentences: &[Sentence]) -> Self {
-        let documents = sentences.chunk_by(|a, b| a.document == b.document);
-        let sizes: Vec<usize> = documents.map(<[Sentence]>::len).collect();
+    pub fn of(sentences: &Sentences) -> Self {
+        let mut sizes: Vec<usize> = Vec::new();
+        let mut before = None;
+        for sentence in sentences.iter() {
+            match sizes.last_mut().filter(|_| before == Some(sentence.document)) {
+                Some(size) => *size += 1,
+                None => sizes.push(1),
+            }
+            before = Some(sentence.document);
+        }
         match sizes.len() {
             0 | 1 => Self::sentences(sentences.len()),
             _ => Self { unit: Unit::Document, sizes },
@@ -255,8 +262,8 @@ mod tests {
     }
 
     /// So many sentences of one word, in documents of these sizes.
-    fn in_documents(sizes: &[usize]) -> Vec<Sentence> {
-        let sentence = |document| Sentence {
+    fn in_documents(sizes: &[usize]) -> Sentences {
+        let sentence = |document| crate::Sentence {
             tokens: vec!["a".to_owned()],
             tags: vec!["O".to_owned()],
             document,

@@ -7,7 +7,6 @@ use super::{
     Bootstrap, Comparison, Confusion, ErrorClasses, Interval, MetricsError, Mode, Scores, SeenEntities,
     SeenRecall, StrictScheme, Units, f1_interval,
 };
-use crate::Sentence;
 use crate::predictions::Predictions;
 
 /// What to evaluate, and how.
@@ -90,12 +89,12 @@ pub fn evaluate(
     let common = Common::of(runs);
     let compare = |mode| {
         let compared = runs.iter().enumerate().map(|(run, predictions)| {
-            let OneScheme { gold, predicted } = match (mode, settings.scheme) {
+            let one_scheme = match (mode, settings.scheme) {
                 (Mode::Default, _) => common.for_default(predictions),
                 (Mode::Strict(_), Some(_)) => OneScheme::as_written(predictions),
                 (Mode::Strict(_), None) => common.for_strict(predictions),
             };
-            Comparison::new(&gold, &predicted, mode)
+            Comparison::of(one_scheme.gold(), one_scheme.predicted(), mode)
                 .map(|comparison| comparison.with_left_out(&predictions.left_out))
                 .map_err(|source| EvaluationError { run, source })
         });
@@ -111,7 +110,7 @@ pub fn evaluate(
     };
     let strict_scores = strict.as_ref().map(Scores::of);
     let comparison = strict.filter(|_| settings.strict).unwrap_or(default);
-    let sentences: &[Sentence] = &runs[0].sentences;
+    let sentences = &runs[0].sentences;
     Ok(Evaluation {
         runs: runs.len(),
         default: default_scores,

@@ -9,11 +9,13 @@ use std::borrow::Cow;
 use super::{Mode, StrictScheme, spans};
 use crate::predictions::Predictions;
 use crate::scheme::{self, Scheme};
+use crate::sentences::Tags;
 
-/// The tags of one run, both sides in one scheme.
+/// The tags of one run, both sides read in one scheme.
 pub(super) struct OneScheme<'a> {
-    pub gold: Vec<Cow<'a, [String]>>,
-    pub predicted: Vec<Cow<'a, [String]>>,
+    run: &'a Predictions,
+    gold: Reading,
+    predicted: Reading,
 }
 
 /// What the schemes of gold and of all runs have in common.
@@ -97,30 +99,40 @@ impl<'a> OneScheme<'a> {
     }
 
     fn new(run: &'a Predictions, gold: Reading, predicted: Reading) -> Self {
-        Self {
-            gold: run.sentences.iter().map(|sentence| gold.of(&sentence.tags)).collect(),
-            predicted: run.predicted.iter().map(|tags| predicted.of(tags)).collect(),
-        }
+        Self { run, gold, predicted }
+    }
+
+    /// The gold tags of each sentence.
+    pub(super) fn gold(&self) -> impl ExactSizeIterator<Item = Vec<Cow<'a, str>>> {
+        let reading = self.gold;
+        self.run.sentences.tags().iter().map(move |tags| reading.of(tags))
+    }
+
+    /// The predicted tags of each sentence.
+    pub(super) fn predicted(&self) -> impl ExactSizeIterator<Item = Vec<Cow<'a, str>>> {
+        let reading = self.predicted;
+        self.run.predicted.iter().map(move |tags| reading.of(tags))
     }
 }
 
 impl Reading {
-    fn of(self, tags: &[String]) -> Cow<'_, [String]> {
+    fn of(self, tags: Tags<'_>) -> Vec<Cow<'_, str>> {
         const PARSED: &str = "the tags were parsed when their scheme was found";
+        let owned = |tags: Vec<String>| tags.into_iter().map(Cow::Owned).collect();
         match self {
-            Self::AsWritten => Cow::Borrowed(tags),
-            Self::Iobes => Cow::Owned(scheme::in_letters_of_iobes(tags)),
-            Self::Iob2 => Cow::Owned(scheme::to_iob2(tags).expect(PARSED)),
+            Self::AsWritten => tags.iter().map(Cow::Borrowed).collect(),
+            Self::Iobes => owned(scheme::in_letters_of_iobes(&tags.to_vec())),
+            Self::Iob2 => owned(scheme::to_iob2(&tags.to_vec()).expect(PARSED)),
             Self::AllowedIob2 => {
-                let letters = scheme::in_letters_of_iobes(tags);
+                let letters = scheme::in_letters_of_iobes(&tags.to_vec());
                 let allowed = spans(&letters, Mode::Strict(StrictScheme::Iobes)).expect(PARSED);
-                let mut read = vec!["O".to_owned(); tags.len()];
+                let mut read = vec![Cow::Borrowed("O"); tags.len()];
                 for span in allowed {
                     for (at, tag) in read.iter_mut().enumerate().take(span.end).skip(span.start) {
-                        *tag = format!("{}-{}", if at == span.start { 'B' } else { 'I' }, span.kind);
+                        *tag = format!("{}-{}", if at == span.start { 'B' } else { 'I' }, span.kind).into();
                     }
                 }
-                Cow::Owned(read)
+                read
             }
         }
     }

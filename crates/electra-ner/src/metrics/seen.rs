@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Comparison, Mode, ratio, spans};
-use crate::{Sentence, Span};
+use crate::{SentenceView, Sentences, Span};
 
 /// The entities of the training data: surface forms with their types.
 ///
@@ -18,11 +18,12 @@ pub struct SeenEntities {
 impl SeenEntities {
     /// Collects them, by the rules of default mode.
     #[must_use]
-    pub fn of(train: &[Sentence]) -> Self {
+    pub fn of<'a>(train: impl IntoIterator<Item = SentenceView<'a>>) -> Self {
         let mut seen = Self::default();
         for sentence in train {
-            for span in spans(&sentence.tags, Mode::Default).expect("default mode takes every tag") {
-                let form = surface(&sentence.tokens, &span);
+            for span in spans(&sentence.tags().to_vec(), Mode::Default).expect("default mode takes every tag")
+            {
+                let form = surface(sentence, &span);
                 seen.forms.entry(form).or_default().insert(span.kind);
             }
         }
@@ -31,8 +32,8 @@ impl SeenEntities {
 
     /// Whether this form was seen with this type.
     #[must_use]
-    pub fn contains(&self, tokens: &[String], span: &Span) -> bool {
-        self.forms.get(&surface(tokens, span)).is_some_and(|types| types.contains(&span.kind))
+    pub fn contains(&self, sentence: SentenceView<'_>, span: &Span) -> bool {
+        self.forms.get(&surface(sentence, span)).is_some_and(|types| types.contains(&span.kind))
     }
 }
 
@@ -63,13 +64,12 @@ impl SeenRecall {
     /// # Panics
     /// If these are other sentences.
     #[must_use]
-    pub fn of(comparison: &Comparison, sentences: &[Sentence], seen: &SeenEntities) -> Self {
+    pub fn of(comparison: &Comparison, sentences: &Sentences, seen: &SeenEntities) -> Self {
         assert_eq!(sentences.len(), comparison.distinct_sentences(), "other sentences than were compared");
         let mut recall = Self::default();
         for (spans, sentence) in comparison.sentences().iter().zip(sentences.iter().cycle()) {
             for span in &spans.gold {
-                let part =
-                    if seen.contains(&sentence.tokens, span) { &mut recall.seen } else { &mut recall.unseen };
+                let part = if seen.contains(sentence, span) { &mut recall.seen } else { &mut recall.unseen };
                 part.gold += 1;
                 part.correct += u64::from(spans.has_predicted(span));
             }
@@ -82,6 +82,6 @@ impl SeenRecall {
     }
 }
 
-fn surface(tokens: &[String], span: &Span) -> String {
-    tokens[span.start..span.end].join(" ")
+fn surface(sentence: SentenceView<'_>, span: &Span) -> String {
+    sentence.tokens().take(span.end).skip(span.start).collect::<Vec<_>>().join(" ")
 }

@@ -121,10 +121,13 @@ pub struct NotInScheme {
 /// # Errors
 /// In strict mode, the first tag that does not belong to the scheme. Default mode takes every tag.
 pub fn spans<T: AsRef<str>>(tags: &[T], mode: Mode) -> Result<Vec<Span>, NotInScheme> {
-    match mode {
-        Mode::Default => Ok(chunks(tags)),
-        Mode::Strict(scheme) => strict(tags, scheme),
-    }
+    let mut spans = match mode {
+        Mode::Default => chunks(tags),
+        Mode::Strict(scheme) => strict(tags, scheme)?,
+    };
+    // A comparison keeps those of every sentence.
+    spans.shrink_to_fit();
+    Ok(spans)
 }
 
 /// A tag in its parts.

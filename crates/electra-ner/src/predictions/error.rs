@@ -14,6 +14,9 @@ pub enum PredictionsError {
     /// The file could not be read or decompressed.
     #[error(transparent)]
     Content(#[from] CorpusError),
+    /// There is more of it than can be read.
+    #[error(transparent)]
+    Size(Box<ReadError>),
     /// The file does not hold a tag of a scheme for each token.
     #[error(
         "{path} cannot be read as predictions: {}; give columns with a token first and with the gold and the predicted tag last, or with `--gold` columns or JSON lines with the predicted tag alone (`--pred-column` names its column)",

@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use super::layout::{Layout, Number, Separator, is_number};
-use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+use super::raw::{Raw, check_names};
+use super::{Answers, Format, ReadError, ReadOptions, TokenLines, lines};
+use crate::Sentences;
+use crate::sentences::{TagSequences, packed};
 use crate::words::{Division, has_seen, trimmed, without_unseen};
 
 /// What begins a line that stands for the boundary of a document.
 const DOCUMENT_MARK: &str = "-DOCSTART-";
 
 pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
-    let layout = Layout::find(path, &token_lines(text), options)?;
+    let layout = Layout::find(path, token_lines(text), options)?;
     read_with(path, text, layout)
 }
 
@@ -21,43 +24,63 @@ pub(super) fn read_predictions(
     column: Option<usize>,
     has_gold: bool,
 ) -> Result<Raw, ReadError> {
-    let layout = Layout::of_predictions(&token_lines(text), column, has_gold);
+    let layout = Layout::of_predictions(token_lines(text), column, has_gold);
     read_with(path, text, layout)
 }
 
 fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> {
-    let mut sentences: Vec<RawSentence> = Vec::new();
-    let mut open = RawSentence::default();
+    let (most_sentences, most_tokens) =
+        (token_lines(text).filter(|(_, starts)| *starts).count(), token_lines(text).count());
+    let mut sentences = Sentences::with_capacity(most_sentences, most_tokens);
+    let mut gold = layout.gold.map(|_| TagSequences::with_capacity(most_sentences, most_tokens));
+    let mut token_lines = Vec::with_capacity(most_tokens);
+    // Of the sentence that is read.
+    let (mut document, mut first_line) = (0, 0);
     let (mut marks_documents, mut comments) = (false, 0);
-    for (number, line) in lines(text) {
+    // One line more ends the last sentence.
+    for (number, line) in lines(text).chain([(0, "")]) {
         let is_blank = !has_seen(line);
         let is_comment = line.starts_with('#') && !layout.is_token(line);
         let is_boundary = is_boundary(line) || is_comment && is_new_document(line);
         comments += usize::from(is_comment);
-        if is_blank || is_boundary {
-            close(&mut open, &mut sentences);
+        if (is_blank || is_boundary) && sentences.open_tokens() > 0 {
+            sentences.end_sentence(document, first_line);
+            gold.iter_mut().for_each(TagSequences::end_sentence);
         }
         if is_boundary {
             marks_documents = true;
             // Boundaries before the first sentence and several in a row make no empty document.
-            open.document = sentences.last().map_or(0, |last| last.document + 1);
+            document = sentences.iter().next_back().map_or(0, |last| last.document + 1);
         }
         if is_blank || is_boundary || is_comment {
             continue;
         }
-        if let Some(Cells { token, tag, gold }) = layout.cells(path, number, line)? {
-            open.tokens.push(token.to_owned());
-            open.tags.push(without_unseen(tag).into_owned());
-            open.gold.extend(gold.map(|gold| without_unseen(gold).into_owned()));
-            open.lines.push(number);
+        if let Some(cells) = layout.cells(path, number, line)? {
+            if sentences.open_tokens() == 0 {
+                first_line = number;
+            }
+            sentences.push_token(cells.token, &without_unseen(cells.tag));
+            check_names(path, number, sentences.tags())?;
+            if let Some((gold, tag)) = gold.as_mut().zip(cells.gold) {
+                gold.push_tag(&without_unseen(tag));
+                check_names(path, number, gold)?;
+            }
+            token_lines.push(packed(number));
         }
     }
-    close(&mut open, &mut sentences);
     let Layout { separator, token, tag, .. } = layout;
     let format = Format::Columns { separator, token: token + 1, tag: tag + 1 };
-    let (misaligned, answers) = (Vec::new(), Answers::default());
-    let division = Division::CORPUS;
-    Ok(Raw { format, division, sentences, marks_documents, comments, misaligned, answers })
+    Ok(Raw {
+        format,
+        division: Division::CORPUS,
+        sentences,
+        gold,
+        lines: TokenLines::Each(token_lines),
+        marks_documents,
+        comments,
+        misaligned: Vec::new(),
+        answers: Answers::default(),
+    })
 }
 
 /// What a line says.
@@ -103,19 +126,18 @@ impl Layout {
 }
 
 /// Lines that are neither blank nor boundaries, with whether a sentence starts there.
-fn token_lines(text: &str) -> Vec<(&str, bool)> {
+fn token_lines(text: &str) -> impl Iterator<Item = (&str, bool)> + Clone {
     let mut starts_sentence = true;
-    let mut found = Vec::new();
-    for (_, line) in lines(text) {
+    lines(text).filter_map(move |(_, line)| {
         if !has_seen(line) || is_boundary(line) {
             starts_sentence = true;
-        } else {
-            found.push((line, starts_sentence));
-            // A comment above a sentence does not start it.
-            starts_sentence &= line.starts_with('#');
+            return None;
         }
-    }
-    found
+        let starts = starts_sentence;
+        // A comment above a sentence does not start it.
+        starts_sentence &= line.starts_with('#');
+        Some((line, starts))
+    })
 }
 
 /// Whether a line is `-DOCSTART-`, with whatever columns, or numbered.
@@ -130,13 +152,4 @@ fn is_boundary(line: &str) -> bool {
 fn is_new_document(comment: &str) -> bool {
     let words = comment.trim_start_matches('#').trim_start();
     words.strip_prefix("newdoc").is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-}
-
-/// Ends the open sentence, if it has begun. The next belongs to the same document.
-fn close(open: &mut RawSentence, sentences: &mut Vec<RawSentence>) {
-    if !open.tokens.is_empty() {
-        let document = open.document;
-        sentences.push(std::mem::take(open));
-        open.document = document;
-    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use electra_text::corpus::CorpusError;
 
+use super::content::MEMORY_PER_BYTE;
 use super::spans::MisalignedSpan;
 use crate::scheme::{Place, Scheme, SchemeError};
 
@@ -14,6 +15,63 @@ pub enum ReadError {
     /// It cannot be read or decompressed.
     #[error(transparent)]
     Content(#[from] CorpusError),
+    /// A device that gives bytes without end.
+    #[error("{path} is a device, and text was expected; give a file, or a pipe such as /dev/stdin")]
+    Device {
+        /// The device.
+        path: PathBuf,
+    },
+    /// More text than there is memory for.
+    #[error(
+        "{path} holds {} bytes of text or more, and reading it takes up to {MEMORY_PER_BYTE} bytes of memory for \
+         each: there is room for {most}; divide it into several files, or use a machine with more memory",
+        .bytes
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that it has at least, uncompressed.
+        bytes: u64,
+        /// Bytes that there is memory for.
+        most: u64,
+    },
+    /// A compressed file that unpacks to much more than text does.
+    #[error(
+        "{path} has {packed} bytes and unpacks to {unpacked} or more, {} times as many, which no text of words and \
+         tags does; look at what is in it, and give it unpacked if it is what it should be",
+        .unpacked / (*.packed).max(1)
+    )]
+    Unpacks {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that it has.
+        packed: u64,
+        /// Bytes that it unpacks to at least.
+        unpacked: u64,
+    },
+    /// A line too long to be a token with its tag, or a record.
+    #[error("line {line} of {path} is longer than {limit} bytes; divide it, if it is text at all")]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The longest line accepted.
+        limit: usize,
+    },
+    /// More tags than any set of types has.
+    #[error(
+        "line {line} of {path} has one more different tag than the {limit} that a file may have; name the column \
+         of the tags with `--tag-column`"
+    )]
+    TooManyTags {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The most different tags.
+        limit: usize,
+    },
     /// Bytes that are not UTF-8.
     #[error(
         "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; if it is an old file of Western Europe, say so with `--encoding cp1252` or `--encoding latin-1`, else convert it"

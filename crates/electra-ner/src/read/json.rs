@@ -1,11 +1,14 @@
 //! JSON lines: tokens with tags, or text with spans of characters.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::raw::{Raw, check_names};
 use super::spans::{CharSpan, MisalignedSpan, align};
-use super::{Answers, Format, Raw, RawSentence, ReadError, ReadOptions, lines};
+use super::{Answers, Format, ReadError, ReadOptions, TokenLines, lines};
+use crate::Sentences;
 use crate::words::{
     Division, SentenceDivision, Word, WordDivision, divide, division_of_record, has_seen, trimmed,
     without_unseen,
@@ -20,7 +23,7 @@ const ANSWER: &str = "answer";
 
 pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
     let mut format = None;
-    let mut sentences: Vec<RawSentence> = Vec::new();
+    let mut sentences = Sentences::default();
     let mut misaligned: Vec<MisalignedSpan> = Vec::new();
     let mut document = Document::default();
     let mut answers = Answers::default();
@@ -39,16 +42,13 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
             Some(format) => format,
             None => *format.insert(record.format()?),
         };
-        let mut sentence = match format {
-            Format::JsonSpans => record.with_spans(&mut misaligned, &mut division)?,
-            _ => record.with_tags(options.labels.as_deref())?,
-        };
-        if sentence.tokens.is_empty() {
-            continue;
+        match format {
+            Format::JsonSpans => record.add_with_spans(&mut sentences, &mut misaligned, &mut division)?,
+            _ => record.add_with_tags(&mut sentences, options.labels.as_deref())?,
         }
-        sentence.document = document.of(record.document()?, format);
-        sentence.lines.push(line);
-        sentences.push(sentence);
+        if sentences.open_tokens() > 0 {
+            sentences.end_sentence(document.of(record.document()?, format), line);
+        }
     }
     if !misaligned.is_empty() && !options.skip_misaligned {
         return Err(ReadError::Misaligned { path: path.to_owned(), spans: misaligned });
@@ -63,6 +63,8 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
         format: format.unwrap_or(Format::JsonTags),
         division,
         sentences,
+        gold: None,
+        lines: TokenLines::Shared,
         marks_documents: document.marked,
         comments: 0,
         misaligned,
@@ -129,42 +131,51 @@ impl Record<'_> {
         }
     }
 
-    fn with_tags(&self, labels: Option<&[String]>) -> Result<RawSentence, ReadError> {
+    /// Adds the tokens with their tags.
+    fn add_with_tags(&self, to: &mut Sentences, labels: Option<&[String]>) -> Result<(), ReadError> {
         let name = *TAGS.iter().find(|name| self.fields.contains_key(**name)).unwrap_or(&TAGS[0]);
         let tokens = self.list(TOKENS)?.iter().enumerate().map(|(at, token)| match token {
             Value::String(token) if token.is_empty() => {
                 Err(self.error(format!("an empty string at {TOKENS}[{at}]"), "a word"))
             }
-            Value::String(token) if trimmed(token).is_empty() => Ok(token.clone()),
-            Value::String(token) => Ok(trimmed(token).to_owned()),
+            Value::String(token) if trimmed(token).is_empty() => Ok(token.as_str()),
+            Value::String(token) => Ok(trimmed(token)),
             other => Err(self.error(format!("{} at {TOKENS}[{at}]", kind(other)), "a string")),
         });
-        let tokens = tokens.collect::<Result<Vec<String>, _>>()?;
+        let tokens = tokens.collect::<Result<Vec<&str>, _>>()?;
         let tags = self.list(name)?.iter().enumerate().map(|(at, tag)| match (tag, tag.as_i64()) {
-            (Value::String(tag), _) => Ok(without_unseen(tag).into_owned()),
-            (_, Some(id)) => self.label(id, labels),
+            (Value::String(tag), _) => Ok(without_unseen(tag)),
+            (_, Some(id)) => self.label(id, labels).map(Cow::Borrowed),
             (other, _) => Err(self.error(format!("{} at {name}[{at}]", kind(other)), "a tag or its number")),
         });
-        let tags = tags.collect::<Result<Vec<String>, _>>()?;
+        let tags = tags.collect::<Result<Vec<Cow<'_, str>>, _>>()?;
         if tags.len() != tokens.len() {
             let found = format!("{} tokens and {} tags", tokens.len(), tags.len());
             return Err(self.error(found, "one tag for each token"));
         }
-        Ok(RawSentence { tokens, tags, ..RawSentence::default() })
+        tokens.into_iter().zip(&tags).try_for_each(|(token, tag)| self.add(to, token, tag))
     }
 
-    fn label(&self, id: i64, labels: Option<&[String]>) -> Result<String, ReadError> {
+    /// Adds a token to the sentence of this record.
+    fn add(&self, to: &mut Sentences, token: &str, tag: &str) -> Result<(), ReadError> {
+        to.push_token(token, tag);
+        check_names(self.path, self.line, to.tags())
+    }
+
+    fn label<'a>(&self, id: i64, labels: Option<&'a [String]>) -> Result<&'a str, ReadError> {
         let (path, line) = (self.path.to_owned(), self.line);
         let labels = labels.ok_or_else(|| ReadError::Unnamed { path: path.clone(), line })?;
         let label = usize::try_from(id).ok().and_then(|id| labels.get(id));
-        label.cloned().ok_or(ReadError::UnknownNumber { path, line, id, labels: labels.len() })
+        label.map(String::as_str).ok_or(ReadError::UnknownNumber { path, line, id, labels: labels.len() })
     }
 
-    fn with_spans(
+    /// Adds the words of the text with tags for its spans.
+    fn add_with_spans(
         &self,
+        to: &mut Sentences,
         misaligned: &mut Vec<MisalignedSpan>,
         division: &mut SentenceDivision,
-    ) -> Result<RawSentence, ReadError> {
+    ) -> Result<(), ReadError> {
         let Some(Value::String(text)) = self.fields.get(TEXT) else {
             return Err(self.wrong(TEXT, "a string"));
         };
@@ -186,10 +197,23 @@ impl Record<'_> {
         let spans = spans.collect::<Result<Vec<_>, ReadError>>()?;
         let words: Vec<Word> = divide(text, WordDivision::Marks).collect();
         *division = (*division).max(division_of_record(text, &words));
-        let (tags, wrong) = align(text, &words, &spans, self.line);
+        let (entities, wrong) = align(text, &words, &spans, self.line);
         misaligned.extend(wrong);
-        let tokens = words.iter().map(|word| word.of(text).to_owned()).collect();
-        Ok(RawSentence { tokens, tags, ..RawSentence::default() })
+        let mut entities = entities.into_iter().peekable();
+        let mut inside = String::new();
+        for (at, word) in words.iter().enumerate() {
+            while entities.next_if(|entity| entity.words.end <= at).is_some() {}
+            let tag = match entities.peek() {
+                Some(entity) if entity.words.start == at => {
+                    inside = format!("I-{}", entity.label);
+                    &format!("B-{}", entity.label)
+                }
+                Some(entity) if entity.words.start < at => &inside,
+                _ => "O",
+            };
+            self.add(to, word.of(text), tag)?;
+        }
+        Ok(())
     }
 
     fn document(&self) -> Result<Option<String>, ReadError> {

@@ -1,6 +1,6 @@
 //! Which columns a file has: separator, tokens, tags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -50,70 +50,115 @@ pub(super) struct Layout {
     pub numbered: bool,
 }
 
-/// A line with as many columns as most have.
-pub(super) struct Row<'a> {
-    cells: Vec<&'a str>,
-    starts_sentence: bool,
-}
-
-/// Lines in columns.
-struct Rows<'a> {
+/// Lines in columns, `L` iterates over those with tokens, each with whether a sentence starts there.
+/// They are gone through again for each question: cells in memory would take many times the file.
+struct Rows<L> {
+    lines: L,
+    /// Whether lines that begin with # may be rows.
+    with_hash: bool,
     separator: Separator,
-    /// How many columns most lines have.
+    /// How many columns most lines have; the others are no rows.
     columns: usize,
-    /// The lines with so many.
-    rows: Vec<Row<'a>>,
 }
 
-impl<'a> Rows<'a> {
-    /// `lines` are those with tokens, each with whether a sentence starts there.
-    fn find(lines: &[(&'a str, bool)], separator: Option<Separator>) -> Self {
+/// What is said of one column.
+#[derive(Clone, Default)]
+struct Column<'a> {
+    /// Rows with something like a tag in it.
+    like_tags: usize,
+    /// Types of its tags.
+    types: BTreeSet<&'a str>,
+}
+
+impl<'a, L: Iterator<Item = (&'a str, bool)> + Clone> Rows<L> {
+    fn find(lines: L, separator: Option<Separator>) -> Self {
         // Lines that begin with # may be comments, and say nothing unless there are no others.
-        let certain =
-            |with_hash: bool| lines.iter().filter(move |(line, _)| with_hash || !line.starts_with('#'));
-        let with_hash = certain(false).next().is_none();
-        let separator = separator.unwrap_or_else(|| {
-            let tabbed = certain(with_hash).filter(|(line, _)| Separator::Tab.cells(line).len() > 1).count();
-            if tabbed * 2 >= certain(with_hash).count() { Separator::Tab } else { Separator::Space }
+        let with_hash = lines.clone().all(|(line, _)| line.starts_with('#'));
+        let mut all = Self { lines, with_hash, separator: Separator::Tab, columns: 0 };
+        all.separator = separator.unwrap_or_else(|| {
+            let tabbed = all.certain().filter(|(line, _)| Separator::Tab.cells(line).len() > 1).count();
+            if tabbed * 2 >= all.certain().count() { Separator::Tab } else { Separator::Space }
         });
-        let all = certain(with_hash)
-            .map(|&(line, starts_sentence)| Row { cells: separator.cells(line), starts_sentence });
-        let all: Vec<Row<'_>> = all.collect();
-        let columns = most_frequent(all.iter().map(|row| row.cells.len()));
-        Self { separator, columns, rows: all.into_iter().filter(|row| row.cells.len() == columns).collect() }
+        all.columns = most_frequent(all.certain().map(|(line, _)| all.separator.cells(line).len()));
+        all
     }
 
-    /// Whether nearly all lines have something like a tag in this column: one in ten may be wrong, and is
-    /// named when it is read.
-    fn holds_tags(&self, column: usize) -> bool {
-        let tags = self.rows.iter().filter(|row| looks_like_tag(trimmed(row.cells[column]))).count();
-        tags * 10 >= self.rows.len() * 9
+    /// Lines that are no comments.
+    fn certain(&self) -> impl Iterator<Item = (&'a str, bool)> {
+        let with_hash = self.with_hash;
+        self.lines.clone().filter(move |(line, _)| with_hash || !line.starts_with('#'))
     }
 
-    /// The types of a column of tags.
-    fn types(&self, column: usize) -> BTreeSet<&str> {
-        let tags = self.rows.iter().filter_map(|row| parse(trimmed(row.cells[column])));
-        tags.filter(|tag| tag.letter != 'O').map(|tag| tag.kind).collect()
+    /// The cells of each row, with whether a sentence starts there.
+    fn iter(&self) -> impl Iterator<Item = (Vec<&'a str>, bool)> {
+        let (separator, columns) = (self.separator, self.columns);
+        let cells =
+            self.certain().map(move |(line, starts_sentence)| (separator.cells(line), starts_sentence));
+        cells.filter(move |(cells, _)| cells.len() == columns)
+    }
+
+    /// Every column, and the number of rows.
+    fn columns(&self) -> (Vec<Column<'a>>, usize) {
+        let (mut columns, mut rows) = (vec![Column::default(); self.columns], 0);
+        for (cells, _) in self.iter() {
+            rows += 1;
+            for (column, cell) in columns.iter_mut().zip(cells) {
+                let cell = trimmed(cell);
+                column.like_tags += usize::from(looks_like_tag(cell));
+                column.types.extend(parse(cell).filter(|tag| tag.letter != 'O').map(|tag| tag.kind));
+            }
+        }
+        (columns, rows)
+    }
+
+    /// Whether the first column counts the tokens of every sentence, from 0 or 1.
+    fn number_tokens(&self) -> bool {
+        let (mut before, mut is_empty) = (None, true);
+        let all_fit = self.iter().all(|(cells, starts_sentence)| {
+            is_empty = false;
+            let number = is_number(cells[0]);
+            let fits = match (number, before) {
+                (Some(Number::Of(now)), _) if starts_sentence => now <= 1,
+                (Some(Number::Of(now)), Some(before)) => now > before || now <= 1,
+                (Some(_), _) => true,
+                (None, _) => false,
+            };
+            match number {
+                Some(Number::Of(now)) => before = Some(now),
+                _ if starts_sentence => before = None,
+                _ => {}
+            }
+            fits
+        });
+        all_fit && !is_empty
+    }
+}
+
+impl Column<'_> {
+    /// Whether nearly all rows have something like a tag in it: one in ten may be wrong, and is named
+    /// when it is read.
+    fn holds_tags(&self, rows: usize) -> bool {
+        self.like_tags * 10 >= rows * 9
     }
 }
 
 impl Layout {
     /// Finds out what `options` do not say. `lines` are those with tokens, each with whether a
     /// sentence starts there.
-    pub(super) fn find(
+    pub(super) fn find<'a>(
         path: &Path,
-        lines: &[(&str, bool)],
+        lines: impl Iterator<Item = (&'a str, bool)> + Clone,
         options: &ReadOptions,
     ) -> Result<Self, ReadError> {
-        let all = Rows::find(lines, options.separator);
-        let Rows { separator, columns, ref rows } = all;
+        let rows = Rows::find(lines, options.separator);
+        let Rows { separator, columns, .. } = rows;
         // From 1 to from 0.
         let given = |column: Option<usize>| column.map(|column| column.saturating_sub(1));
         let tag = match given(options.tag_column) {
             Some(tag) => tag,
-            None => find_tags(path, &all, given(options.token_column))?,
+            None => find_tags(path, rows.columns(), given(options.token_column))?,
         };
-        let numbered = columns > 2 && tag != 0 && numbers_tokens(rows);
+        let numbered = columns > 2 && tag != 0 && rows.number_tokens();
         let first = usize::from(numbered);
         let token = given(options.token_column).unwrap_or(if first == tag { first + 1 } else { first });
         if token == tag && columns > 1 {
@@ -125,22 +170,26 @@ impl Layout {
     /// The columns of predictions: the predicted tags in the column asked for, else in the last, and the
     /// gold tags in the one before it, as the `conlleval` script reads them. If gold tags come from
     /// elsewhere, the column before holds gold tags only if it shares a type with the predicted ones.
-    pub(super) fn of_predictions(lines: &[(&str, bool)], column: Option<usize>, has_gold: bool) -> Self {
-        let all = Rows::find(lines, None);
-        let Rows { separator, columns, ref rows } = all;
+    pub(super) fn of_predictions<'a>(
+        lines: impl Iterator<Item = (&'a str, bool)> + Clone,
+        column: Option<usize>,
+        has_gold: bool,
+    ) -> Self {
+        let rows = Rows::find(lines, None);
+        let Rows { separator, columns, .. } = rows;
+        let (found, count) = rows.columns();
         let tag = column.map_or(columns.saturating_sub(1), |column| column.saturating_sub(1));
         let before = tag.checked_sub(1).filter(|&before| before > 0 && before < columns);
-        let is_numbered = || columns > 2 && numbers_tokens(rows);
+        let is_numbered = columns > 2 && rows.number_tokens();
         let gold = before.filter(|&before| {
+            let holds_tags = found[before].holds_tags(count);
             if !has_gold {
-                return before > 1 || !is_numbered() || all.holds_tags(before);
+                return before > 1 || !is_numbered || holds_tags;
             }
-            let (gold, predicted) = (all.types(before), all.types(tag.min(columns - 1)));
-            all.holds_tags(before)
-                && !gold.is_empty()
-                && (predicted.is_empty() || !gold.is_disjoint(&predicted))
+            let (gold, predicted) = (&found[before].types, &found[tag.min(columns - 1)].types);
+            holds_tags && !gold.is_empty() && (predicted.is_empty() || !gold.is_disjoint(predicted))
         });
-        let numbered = is_numbered() && gold != Some(1) && tag != 1;
+        let numbered = is_numbered && gold != Some(1) && tag != 1;
         let first = usize::from(numbered);
         let token = if first == tag { first + 1 } else { first };
         Layout { separator, columns, token, tag, gold, numbered }
@@ -162,49 +211,30 @@ impl Layout {
 }
 
 /// The last column of tags.
-fn find_tags(path: &Path, all: &Rows<'_>, token: Option<usize>) -> Result<usize, ReadError> {
-    let (rows, columns) = (&all.rows, all.columns);
-    let score = |column: usize| rows.iter().filter(|row| looks_like_tag(trimmed(row.cells[column]))).count();
-    let scores: Vec<usize> = (0..columns).map(score).collect();
-    let holds_tags = |&column: &usize| Some(column) != token && all.holds_tags(column);
-    let candidates: Vec<usize> = (1..columns).filter(holds_tags).collect();
+fn find_tags(
+    path: &Path,
+    (columns, rows): (Vec<Column<'_>>, usize),
+    token: Option<usize>,
+) -> Result<usize, ReadError> {
+    let holds_tags = |&column: &usize| Some(column) != token && columns[column].holds_tags(rows);
+    let candidates: Vec<usize> = (1..columns.len()).filter(holds_tags).collect();
     let Some(&last) = candidates.last() else {
-        let first = Some(0).filter(|_| columns > 1).filter(holds_tags);
-        let best = || (0..columns).filter(|&c| scores[c] > 0 && c > 0).max_by_key(|&c| scores[c]);
-        return Ok(first.or_else(best).unwrap_or(columns.saturating_sub(1)));
+        let first = Some(0).filter(|_| columns.len() > 1).filter(holds_tags);
+        let score = |column: usize| columns[column].like_tags;
+        let best = || (0..columns.len()).filter(|&c| score(c) > 0 && c > 0).max_by_key(|&c| score(c));
+        return Ok(first.or_else(best).unwrap_or(columns.len().saturating_sub(1)));
     };
-    let last_types = all.types(last);
+    let last_types = &columns[last].types;
     for &other in candidates.iter().filter(|&&other| other != last) {
-        let types = all.types(other);
+        let types = &columns[other].types;
         // A column without entities is no rival; neither are chunks, whose types are others.
-        let is_rival = !types.is_empty() && (last_types.is_empty() || !types.is_disjoint(&last_types));
+        let is_rival = !types.is_empty() && (last_types.is_empty() || !types.is_disjoint(last_types));
         if is_rival {
             let (path, first, second) = (path.to_owned(), other + 1, last + 1);
             return Err(ReadError::SeveralTagColumns { path, first, second });
         }
     }
     Ok(last)
-}
-
-/// Whether the first column counts the tokens of every sentence, from 0 or 1.
-fn numbers_tokens(rows: &[Row<'_>]) -> bool {
-    let mut before = None;
-    !rows.is_empty()
-        && rows.iter().all(|row| {
-            let number = is_number(row.cells[0]);
-            let fits = match (number, before) {
-                (Some(Number::Of(now)), _) if row.starts_sentence => now <= 1,
-                (Some(Number::Of(now)), Some(before)) => now > before || now <= 1,
-                (Some(_), _) => true,
-                (None, _) => false,
-            };
-            match number {
-                Some(Number::Of(now)) => before = Some(now),
-                _ if row.starts_sentence => before = None,
-                _ => {}
-            }
-            fits
-        })
 }
 
 /// What a column of numbers says.
@@ -228,14 +258,9 @@ pub(super) fn is_number(cell: &str) -> Option<Number> {
 
 /// The most frequent number; the greatest of several, and 0 of none.
 fn most_frequent(numbers: impl Iterator<Item = usize>) -> usize {
-    let mut counts: Vec<(usize, usize)> = Vec::new();
-    for number in numbers {
-        match counts.iter_mut().find(|(_, known)| *known == number) {
-            Some((count, _)) => *count += 1,
-            None => counts.push((1, number)),
-        }
-    }
-    counts.into_iter().max().map_or(0, |(_, number)| number)
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    numbers.for_each(|number| *counts.entry(number).or_default() += 1);
+    counts.into_iter().map(|(number, count)| (count, number)).max().map_or(0, |(_, number)| number)
 }
 
 #[cfg(test)]
@@ -253,7 +278,7 @@ mod tests {
                 lines.push((line, std::mem::take(&mut starts)));
             }
         }
-        let layout = Layout::find(Path::new("a"), &lines, &ReadOptions::default());
+        let layout = Layout::find(Path::new("a"), lines.iter().copied(), &ReadOptions::default());
         layout.map(|l| (l.separator, l.token + 1, l.tag + 1)).map_err(|error| error.to_string())
     }
 

@@ -1,7 +1,7 @@
 //! The lines of a file, on whatever system it was written.
 
 /// Lines without their ends, numbered from 1.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
     // Other ends of line that Unicode knows may stand within a token.
     let end = if text.contains('\n') { '\n' } else { '\r' };
     (1..).zip(text.split(end).map(content))

@@ -2,10 +2,16 @@
 
 use std::cmp::Reverse;
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::sentences::packed;
 use crate::words::{Word, is_unseen};
+
+/// Characters of a text that are repeated in what is said of a span: a record may have a span for each
+/// of its characters, and each of them go to its end.
+const MAX_EXCERPT: usize = 100;
 
 /// A span that cannot be said in tags of whole words. Bounds count Unicode characters from 0, the
 /// second one past the end.
@@ -19,11 +25,11 @@ pub struct MisalignedSpan {
     pub end: i64,
     /// Its type.
     pub label: String,
-    /// The text within these bounds, as far as there is any.
+    /// The text within these bounds, as far as there is any; cut where it is long.
     pub text: String,
     /// The closest bounds that are those of words; none in a text without words.
     pub nearest: Option<(usize, usize)>,
-    /// The text within the closest bounds.
+    /// The text within the closest bounds, cut likewise.
     pub nearest_text: String,
     /// What is wrong.
     pub reason: Misalignment,
@@ -82,16 +88,23 @@ pub(super) struct CharSpan {
     pub label: String,
 }
 
-/// Tags of the words in IOB2, and the spans that do not fit them.
-pub(super) fn align(
+/// The words of a span.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SpanOfWords<'a> {
+    pub words: Range<usize>,
+    pub label: &'a str,
+}
+
+/// The spans as words, in the order of the text and without common words, and those that do not fit.
+pub(super) fn align<'a>(
     text: &str,
     words: &[Word],
-    spans: &[CharSpan],
+    spans: &'a [CharSpan],
     line: usize,
-) -> (Vec<String>, Vec<MisalignedSpan>) {
-    let characters: Vec<char> = text.chars().collect();
-    let mut owners: Vec<Option<&CharSpan>> = vec![None; words.len()];
-    let mut tags = vec!["O".to_owned(); words.len()];
+) -> (Vec<SpanOfWords<'a>>, Vec<MisalignedSpan>) {
+    let text = Characters::of(text);
+    let mut placed: Vec<SpanOfWords<'_>> = Vec::new();
+    let mut last: Option<&CharSpan> = None;
     let mut misaligned = Vec::new();
     // Of two that share a word the outer one stays.
     let mut spans: Vec<&CharSpan> = spans.iter().collect();
@@ -99,48 +112,77 @@ pub(super) fn align(
     // The same said twice is said once.
     spans.dedup();
     for span in spans {
-        let placed = place(span, words, &characters).and_then(|range| {
-            match owners[range.clone()].iter().flatten().next() {
-                Some(CharSpan { start, end, label }) => {
-                    Err(Misalignment::Overlap { start: *start, end: *end, label: label.clone() })
-                }
-                None => Ok(range),
+        let fits = place(span, words, &text).and_then(|range| match (last, placed.last()) {
+            // Those before began in front of it: none but the last can reach into it.
+            (Some(CharSpan { start, end, label }), Some(before)) if before.words.end > range.start => {
+                Err(Misalignment::Overlap { start: *start, end: *end, label: label.clone() })
             }
+            _ => Ok(range),
         });
-        match placed {
-            Ok(range) => {
-                for at in range.clone() {
-                    owners[at] = Some(span);
-                    tags[at] = format!("{}-{}", if at == range.start { 'B' } else { 'I' }, span.label);
-                }
+        match fits {
+            Ok(words) => {
+                placed.push(SpanOfWords { words, label: &span.label });
+                last = Some(span);
             }
-            Err(reason) => misaligned.push(describe(span, reason, words, &characters, line)),
+            Err(reason) => misaligned.push(describe(span, reason, words, &text, line)),
         }
     }
-    (tags, misaligned)
+    (placed, misaligned)
+}
+
+/// The characters of a text, by number.
+struct Characters {
+    all: Vec<char>,
+    /// For each character, and for the end, the first from there on that is seen. A text may hold
+    /// many spans and much that is not seen.
+    next_seen: Vec<u32>,
+}
+
+impl Characters {
+    fn of(text: &str) -> Self {
+        let all: Vec<char> = text.chars().collect();
+        let mut next_seen = vec![packed(all.len()); all.len() + 1];
+        for at in (0..all.len()).rev() {
+            next_seen[at] = if is_unseen(all[at]) { next_seen[at + 1] } else { packed(at) };
+        }
+        Self { all, next_seen }
+    }
+
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The first character from `at` on that is seen, or the end.
+    fn next_seen(&self, at: usize) -> usize {
+        self.next_seen[at] as usize
+    }
+
+    /// What stands between two places, cut where it is long.
+    fn excerpt(&self, start: usize, end: usize) -> String {
+        let shown = end.min(start.saturating_add(MAX_EXCERPT));
+        let mut excerpt: String = self.all[start..shown].iter().collect();
+        if shown < end {
+            excerpt.push('…');
+        }
+        excerpt
+    }
 }
 
 /// The words that a span consists of.
-fn place(
-    span: &CharSpan,
-    words: &[Word],
-    characters: &[char],
-) -> Result<std::ops::Range<usize>, Misalignment> {
-    let length = characters.len();
+fn place(span: &CharSpan, words: &[Word], text: &Characters) -> Result<Range<usize>, Misalignment> {
+    let length = text.len();
     let within = |bound: i64| usize::try_from(bound).ok().filter(|&bound| bound <= length);
-    let (Some(mut start), Some(end)) = (within(span.start), within(span.end)) else {
+    let (Some(start), Some(end)) = (within(span.start), within(span.end)) else {
         return Err(Misalignment::BeyondText { length });
     };
     // What is not seen is within a span or not as it pleases, also at the end of a word.
-    while start < end && is_unseen(characters[start]) {
-        start += 1;
-    }
+    let start = if start < end { text.next_seen(start).min(end) } else { start };
     let first = words.partition_point(|word| word.chars.end <= start);
     let last = words.partition_point(|word| word.chars.start < end);
     if start >= end || first >= last {
         return Err(Misalignment::NoWord);
     }
-    let is_left_out = |from: usize, to: usize| characters[from..to].iter().all(|&c| is_unseen(c));
+    let is_left_out = |from: usize, to: usize| text.next_seen(from) >= to;
     let is_whole = words[first].chars.start >= start
         && (words[last - 1].chars.end <= end || is_left_out(end, words[last - 1].chars.end));
     if is_whole { Ok(first..last) } else { Err(Misalignment::WithinWord) }
@@ -150,29 +192,30 @@ fn describe(
     span: &CharSpan,
     reason: Misalignment,
     words: &[Word],
-    characters: &[char],
+    text: &Characters,
     line: usize,
 ) -> MisalignedSpan {
-    let clamp = |bound: i64| usize::try_from(bound).unwrap_or(0).min(characters.len());
+    let clamp = |bound: i64| usize::try_from(bound).unwrap_or(0).min(text.len());
     let (start, end) = (clamp(span.start), clamp(span.end).max(clamp(span.start)));
-    let touched = |word: &&Word| word.chars.start < end && word.chars.end > start;
-    let nearest = match (words.iter().find(touched), words.iter().rfind(touched)) {
-        (Some(first), Some(last)) => Some((first.chars.start, last.chars.end)),
-        _ => {
-            let distance =
-                |word: &&Word| word.chars.start.saturating_sub(end).max(start.saturating_sub(word.chars.end));
-            words.iter().min_by_key(distance).map(|word| (word.chars.start, word.chars.end))
-        }
+    // The words that end behind its start and begin in front of its end.
+    let first = words.partition_point(|word| word.chars.end <= start);
+    let behind = words.partition_point(|word| word.chars.start < end);
+    let nearest = if first < behind {
+        Some((words[first].chars.start, words[behind - 1].chars.end))
+    } else {
+        let distance =
+            |word: &&Word| word.chars.start.saturating_sub(end).max(start.saturating_sub(word.chars.end));
+        let around = &words[behind.saturating_sub(1)..(first + 1).min(words.len())];
+        around.iter().min_by_key(distance).map(|word| (word.chars.start, word.chars.end))
     };
-    let text = |start: usize, end: usize| characters[start..end].iter().collect::<String>();
     MisalignedSpan {
         line,
         start: span.start,
         end: span.end,
         label: span.label.clone(),
-        text: text(start, end),
+        text: text.excerpt(start, end),
         nearest,
-        nearest_text: nearest.map_or_else(String::new, |(start, end)| text(start, end)),
+        nearest_text: nearest.map_or_else(String::new, |(start, end)| text.excerpt(start, end)),
         reason,
     }
 }
@@ -193,7 +236,14 @@ mod tests {
         let words = words(text);
         let tags = |start, end| {
             let span = CharSpan { start, end, label: "X".into() };
-            align(text, &words, &[span], 1).0.join(" ")
+            let spans = [span];
+            let (placed, _) = align(text, &words, &spans, 1);
+            let tag = |at: usize| match placed.iter().find(|span| span.words.contains(&at)) {
+                Some(SpanOfWords { words, label }) if words.start == at => format!("B-{label}"),
+                Some(SpanOfWords { label, .. }) => format!("I-{label}"),
+                None => "O".to_owned(),
+            };
+            (0..words.len()).map(tag).collect::<Vec<_>>().join(" ")
         };
         for (start, end) in [(0, 3), (1, 3), (1, 2), (0, 4)] {
             assert_eq!(tags(start, end), "B-X O O", "{start}..{end}");
@@ -210,8 +260,9 @@ mod tests {
         let words = words(text);
         let nearest = |start, end| {
             let span = CharSpan { start, end, label: "LOC".into() };
-            let (tags, misaligned) = align(text, &words, &[span], 7);
-            assert!(tags.iter().all(|tag| tag == "O"));
+            let spans = [span];
+            let (placed, misaligned) = align(text, &words, &spans, 7);
+            assert_eq!(placed, []);
             let found = &misaligned[0];
             (found.reason.clone(), found.nearest, found.nearest_text.clone())
         };

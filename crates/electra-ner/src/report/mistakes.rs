@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::Sentence;
 use crate::metrics::{Comparison, ErrorClass, Match};
+use crate::{SentenceView, Sentences};
 
 /// Sentences of a group that are shown at most: a page has to open in a browser.
 const SHOWN: usize = 300;
@@ -37,7 +37,7 @@ struct Stretch {
 }
 
 /// The mistakes of a comparison of `sentences`, most frequent class first.
-pub(super) fn groups(comparison: &Comparison, sentences: &[Sentence]) -> Vec<ErrorGroup> {
+pub(super) fn groups(comparison: &Comparison, sentences: &Sentences) -> Vec<ErrorGroup> {
     const CLASSES: [ErrorClass; 5] = [
         ErrorClass::Missed,
         ErrorClass::Spurious,
@@ -50,7 +50,7 @@ pub(super) fn groups(comparison: &Comparison, sentences: &[Sentence]) -> Vec<Err
         .iter()
         .map(|&class| {
             let of_class: Vec<&Match> = matches.iter().filter(|found| found.class == class).collect();
-            let mistake = |found: &&Match| mistake(found, &sentences[found.sentence]);
+            let mistake = |found: &&Match| mistake(found, sentences.get(found.sentence));
             ErrorGroup {
                 name: class.name(),
                 count: of_class.len(),
@@ -64,15 +64,15 @@ pub(super) fn groups(comparison: &Comparison, sentences: &[Sentence]) -> Vec<Err
     groups
 }
 
-fn mistake(found: &Match, sentence: &Sentence) -> Mistake {
-    let tokens = &sentence.tokens;
+fn mistake(found: &Match, sentence: SentenceView<'_>) -> Mistake {
+    let tokens: Vec<&str> = sentence.tokens().collect();
     let words = |span: Option<&crate::Span>| match span {
         Some(span) => format!("{} {}", span.kind, tokens[span.start..span.end].join(" ")),
         None => "nothing".to_owned(),
     };
     let is_in = |span: Option<&crate::Span>, at: usize| span.is_some_and(|s| (s.start..s.end).contains(&at));
     let mut text: Vec<Stretch> = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
+    for (at, &token) in tokens.iter().enumerate() {
         let mark = match (is_in(found.gold, at), is_in(found.predicted, at)) {
             (true, true) => "both",
             (true, false) => "gold",
@@ -84,7 +84,7 @@ fn mistake(found: &Match, sentence: &Sentence) -> Mistake {
                 last.text.push(' ');
                 last.text += token;
             }
-            None => text.push(Stretch { text: token.clone(), mark }),
+            None => text.push(Stretch { text: token.to_owned(), mark }),
         }
     }
     Mistake {
@@ -97,6 +97,7 @@ fn mistake(found: &Match, sentence: &Sentence) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sentence;
     use crate::metrics::Mode;
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
         };
         let predicted = strings("O B-PER O O B-LOC");
         let comparison = Comparison::new(&[gold], &[predicted], Mode::Default).unwrap();
-        let groups = groups(&comparison, &[sentence]);
+        let groups = groups(&comparison, &vec![sentence].into());
         let counts: Vec<(&str, usize)> = groups.iter().map(|group| (group.name, group.count)).collect();
         assert_eq!(counts, [("missed", 1), ("spurious", 1), ("boundary", 1)]);
         let boundary = &groups[2].mistakes[0];

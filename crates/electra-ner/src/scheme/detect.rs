@@ -51,7 +51,11 @@ pub enum SchemeError {
 ///
 /// # Errors
 /// The first tag of no scheme, or that no scheme has together with one before it.
-pub fn detect<'a>(sentences: impl IntoIterator<Item = &'a [String]>) -> Result<Scheme, SchemeError> {
+pub fn detect<'a, T, S>(sentences: impl IntoIterator<Item = T>) -> Result<Scheme, SchemeError>
+where
+    T: IntoIterator<Item = &'a S>,
+    S: AsRef<str> + ?Sized + 'a,
+{
     let mut possible: Vec<Scheme> = Scheme::ALL.to_vec();
     // The first tag with each letter.
     let mut seen: Vec<(Place, &str, Tag<'_>)> = Vec::new();
@@ -84,10 +88,14 @@ pub fn detect<'a>(sentences: impl IntoIterator<Item = &'a [String]>) -> Result<S
 ///
 /// # Errors
 /// The first tag that has not.
-pub fn expect_scheme<'a>(
+pub fn expect_scheme<'a, T, S>(
     scheme: Scheme,
-    sentences: impl IntoIterator<Item = &'a [String]>,
-) -> Result<(), SchemeError> {
+    sentences: impl IntoIterator<Item = T>,
+) -> Result<(), SchemeError>
+where
+    T: IntoIterator<Item = &'a S>,
+    S: AsRef<str> + ?Sized + 'a,
+{
     each_tag(sentences, |at, tag, _, now| {
         if has(scheme, now) { Ok(()) } else { Err(SchemeError::NotInScheme { at, tag: tag.into(), scheme }) }
     })
@@ -118,15 +126,19 @@ fn has(scheme: Scheme, tag: Tag<'_>) -> bool {
 }
 
 /// Visits the tags of a file, each with the one before it in its sentence.
-fn each_tag<'a>(
-    sentences: impl IntoIterator<Item = &'a [String]>,
+fn each_tag<'a, T, S>(
+    sentences: impl IntoIterator<Item = T>,
     mut visit: impl FnMut(Place, &'a str, Option<Tag<'a>>, Tag<'a>) -> Result<(), SchemeError>,
-) -> Result<(), SchemeError> {
+) -> Result<(), SchemeError>
+where
+    T: IntoIterator<Item = &'a S>,
+    S: AsRef<str> + ?Sized + 'a,
+{
     for (sentence, tags) in sentences.into_iter().enumerate() {
         let mut before = None;
-        for (token, tag) in tags.iter().enumerate() {
-            let at = Place { sentence, token };
-            let now = parse(tag).ok_or_else(|| SchemeError::UnknownTag { at, tag: tag.clone() })?;
+        for (token, tag) in tags.into_iter().enumerate() {
+            let (at, tag) = (Place { sentence, token }, tag.as_ref());
+            let now = parse(tag).ok_or_else(|| SchemeError::UnknownTag { at, tag: tag.to_owned() })?;
             visit(at, tag, before, now)?;
             before = Some(now);
         }

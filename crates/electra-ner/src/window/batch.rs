@@ -48,9 +48,18 @@ impl Batch {
 ///
 /// If a setting is 0, or a window is longer than the longest row.
 pub fn batches(windows: &[Window], order: &[usize], settings: &BatchSettings) -> Vec<Batch> {
+    batches_of_lengths(|window| windows[window].ids.len(), order, settings)
+}
+
+/// [`batches`] of windows of which `length` gives the length.
+pub(crate) fn batches_of_lengths(
+    length: impl Fn(usize) -> usize,
+    order: &[usize],
+    settings: &BatchSettings,
+) -> Vec<Batch> {
     let BatchSettings { size, pool, multiple_of, max_length } = *settings;
     assert!(size > 0 && pool > 0 && multiple_of > 0, "{settings:?}");
-    let length = |window: &usize| windows[*window].ids.len();
+    let length = |window: &usize| length(*window);
     let mut batches = Vec::with_capacity(order.len().div_ceil(size));
     for pool in order.chunks(size.saturating_mul(pool)) {
         let mut pool = pool.to_vec();

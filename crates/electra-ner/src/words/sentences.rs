@@ -110,6 +110,14 @@ pub enum TextError {
         /// Bytes in front of the first wrong one.
         byte: u64,
     },
+    /// A record too long to be held in memory.
+    #[error("line {line} of the text is longer than {limit} bytes: divide the record")]
+    LongRecord {
+        /// Line, counted from 1.
+        line: u64,
+        /// The longest line accepted.
+        limit: usize,
+    },
     /// A line that should hold a record and does not.
     #[error("line {line} of the text is no JSON object with a \"text\": {found}")]
     NoRecord {

@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::prelude::*;
 use electra_model::parameters::collect;
-use electra_ner::LabelSet;
-use electra_ner::finetune::{EpochBatches, Snapshot, Steps, TrainBatch};
+use electra_ner::finetune::{EpochBatches, Snapshot, Steps, Targets, TrainBatch};
 use electra_ner::loss::WordLoss;
 use electra_ner::tag::WindowedSentences;
+use electra_ner::{LabelSet, Sentences};
 
 use crate::small::{recipe, sentences, start};
 
@@ -16,10 +16,11 @@ const WHOLE: usize = 100;
 /// Parameters after one step on the first batch.
 fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     let recipe = recipe(changes).value;
-    let (start, sentences, device) = (start(), sentences(), Device::flex().autodiff());
+    let (start, sentences, device) = (start(), Sentences::from(sentences()), Device::flex().autodiff());
     let labels = LabelSet::of(&sentences, recipe.labels.scheme);
     let windowed = WindowedSentences::new(&sentences, start.tokenizer(), &recipe.windows());
-    let targets: Vec<_> = sentences.iter().map(|sentence| labels.encode(&sentence.tags)).collect();
+    let targets: Targets =
+        sentences.iter().map(|sentence| labels.encode(&sentence.tags().to_vec())).collect();
     let batches = EpochBatches::new(&windowed.windows, 6, recipe.seed);
     let counts = labels.counts(&sentences);
     let weights = recipe.loss.class_weights.of(&labels, &counts).unwrap();
@@ -54,7 +55,7 @@ fn a_pass_without_autodiff_drops_what_the_pass_with_it_drops() {
     let (recipe, start, sentences, device) = (
         recipe(&["dropout={hidden=0.1,attention=0.1,classifier=0.1}"]).value,
         start(),
-        sentences(),
+        Sentences::from(sentences()),
         Device::flex(),
     );
     let labels = LabelSet::of(&sentences, recipe.labels.scheme);

@@ -2,11 +2,11 @@
 
 use burn::prelude::*;
 use electra_model::Precision;
-use electra_ner::TaggerFolder;
 use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
 use electra_ner::predictions;
 use electra_ner::tag::WindowedSentences;
 use electra_ner::window::{Context, WindowSettings};
+use electra_ner::{TagSequences, TaggerFolder};
 use serde_json::Value;
 
 use crate::small::{finish, recipe, sentences, splits};
@@ -37,7 +37,7 @@ fn the_folder_holds_a_tagger_its_predictions_and_its_scores() {
     let path = folder.path();
     for file in [PREDICTIONS_DEV, PREDICTIONS_TEST] {
         let found = predictions::read(&path.join(file), None).unwrap();
-        let gold: Vec<Vec<String>> = sentences().into_iter().map(|sentence| sentence.tags).collect();
+        let gold: TagSequences = sentences().into_iter().map(|sentence| sentence.tags).collect();
         assert_eq!(found.predicted, gold);
     }
     let scores: Value = serde_json::from_slice(&std::fs::read(path.join(SCORES)).unwrap()).unwrap();
@@ -72,9 +72,9 @@ fn the_folder_holds_a_tagger_its_predictions_and_its_scores() {
     let tagger = opened.tagger(&device, Precision::F32).unwrap();
     let settings = WindowSettings::new(opened.settings.window, opened.settings.context);
     assert_eq!(settings, WindowSettings::new(16, Context::Sentence));
-    let windowed = WindowedSentences::new(&sentences(), &opened.tokenizer, &settings);
+    let windowed = WindowedSentences::new(&sentences().into(), &opened.tokenizer, &settings);
     let tags = windowed.tags(&tagger, &opened.decoder(&tagger), &opened.labels, 2, &device, &mut |_| ());
-    assert_eq!(tags, sentences().into_iter().map(|sentence| sentence.tags).collect::<Vec<_>>());
+    assert_eq!(tags, sentences().into_iter().map(|sentence| sentence.tags).collect());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn neither_padding_nor_company_changes_what_a_word_is_called() {
     let device = Device::flex();
     let tagger = opened.tagger(&device, Precision::F32).unwrap();
     let settings = WindowSettings::new(16, Context::Sentence);
-    let windowed = WindowedSentences::new(&sentences(), &opened.tokenizer, &settings);
+    let windowed = WindowedSentences::new(&sentences().into(), &opened.tokenizer, &settings);
     let decoder = opened.decoder(&tagger);
     let decide =
         |size| windowed.decide(&tagger, &decoder, &opened.labels, size, &device, &mut |_| {}).concat();

@@ -30,9 +30,9 @@ pub fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> 
 
 /// Sentences as `token/tag token/tag`.
 pub fn shown(data: &DataFile) -> Vec<String> {
-    let show = |(token, tag): (&String, &String)| format!("{token}/{tag}");
+    let show = |(token, tag): (&str, &str)| format!("{token}/{tag}");
     let sentences = data.sentences.iter();
-    sentences.map(|s| s.tokens.iter().zip(&s.tags).map(show).collect::<Vec<_>>().join(" ")).collect()
+    sentences.map(|s| s.tokens().zip(s.tags()).map(show).collect::<Vec<_>>().join(" ")).collect()
 }
 
 /// The document of every sentence.

@@ -105,13 +105,14 @@ pub fn marked_example(folder: &Path) -> Result<String, Failure> {
     let tokens: Vec<String> = words(EXAMPLE).map(|word| word.of(EXAMPLE).to_owned()).collect();
     let sentence = Sentence { tags: vec!["O".into(); tokens.len()], tokens, document: 0, line: 1 };
     let settings = WindowSettings::new(folder.settings.window, folder.settings.context);
-    let windowed = WindowedSentences::new(std::slice::from_ref(&sentence), &folder.tokenizer, &settings);
+    let sentences = vec![sentence.clone()].into();
+    let windowed = WindowedSentences::new(&sentences, &folder.tokenizer, &settings);
     let tags = windowed.tags(&tagger, &folder.decoder(&tagger), &folder.labels, 1, &device, &mut |_| {});
-    Ok(marked(&sentence.tokens, &tags[0]))
+    Ok(marked(&sentence.tokens, &tags.get(0).to_vec()))
 }
 
 /// Words with a bracket around each entity, which is one by the rules that score it.
-fn marked(tokens: &[String], tags: &[String]) -> String {
+fn marked(tokens: &[String], tags: &[impl AsRef<str>]) -> String {
     let mut shown = tokens.to_vec();
     for span in spans(tags, Mode::Default).expect("default mode takes every tag") {
         shown[span.start].insert_str(0, &format!("[{} ", span.kind));

@@ -15,6 +15,7 @@ use super::findings;
 use super::reading::ReadArguments;
 use crate::commands::finetune::ModelArgument;
 use crate::failure::Failure;
+use crate::output;
 
 /// Window of the default recipe of fine-tuning.
 const DEFAULT_WINDOW: usize = 128;
@@ -90,7 +91,7 @@ impl CheckCommand {
         let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
         let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
         if self.json {
-            crate::output::json_out(&serde_json::to_string_pretty(&report)?);
+            output::json_out(&report)?;
         } else {
             print!("{}", findings::text(&report, self.places));
         }

@@ -85,7 +85,7 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
             counted(long.tokens, "token"),
             percent(long.tokens as f64 / split.tokens as f64),
             report.window,
-            list(&long.lines, places, |line| format!("line {line}"))
+            list(long.lines.iter(), places, |line| format!("line {line}"))
         )?;
     }
     if !split.invalid_transitions.is_empty() {
@@ -93,7 +93,7 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
             out,
             "! invalid     {}, read as conlleval does: {}",
             counted(split.invalid_transitions.len(), "transition"),
-            list(&split.invalid_transitions, places, transition)
+            list(split.invalid_transitions.iter(), places, transition)
         )?;
     }
     if !split.misaligned_spans.is_empty() {
@@ -113,9 +113,13 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
             "! duplicates  {}, {} with other tags: {}",
             counted(copies.sentences, "sentence"),
             copies.contradictions,
-            list(&copies.groups, places, |group| {
+            list(copies.groups.iter(), places, |group| {
                 let again = if group.contradiction { " (other tags)" } else { "" };
-                format!("line {} = {}{again}", group.lines[0], list(&group.lines[1..], 3, usize::to_string))
+                format!(
+                    "line {} = {}{again}",
+                    group.lines[0],
+                    list(group.lines[1..].iter(), 3, ToString::to_string)
+                )
             })
         )?;
     }
@@ -193,20 +197,21 @@ fn shared(out: &mut String, leak: &Leak, places: usize) -> std::fmt::Result {
         leak.from,
         leak.with_entities,
         leak.contradictions,
-        list(&leak.lines, places, |[first, second]| format!("line {second} = {first}"))
+        list(leak.lines.iter(), places, |[first, second]| format!("line {second} = {first}"))
     )
 }
 
-fn transition(invalid: &InvalidTransition) -> String {
-    let from = invalid.from.as_deref().unwrap_or("beginning");
-    let to = invalid.to.as_deref().unwrap_or("end");
+fn transition(invalid: InvalidTransition<'_>) -> String {
+    let from = invalid.from.unwrap_or("beginning");
+    let to = invalid.to.unwrap_or("end");
     format!("line {} {from} -> {to} at {:?}", invalid.line, invalid.token)
 }
 
 /// The first `places` items, and how many more there are.
-fn list<T>(items: &[T], places: usize, show: impl Fn(&T) -> String) -> String {
-    let mut shown: Vec<String> = items.iter().take(places).map(show).collect();
-    match (items.len().saturating_sub(places), shown.is_empty()) {
+fn list<T>(items: impl ExactSizeIterator<Item = T>, places: usize, show: impl Fn(T) -> String) -> String {
+    let more = items.len().saturating_sub(places);
+    let mut shown: Vec<String> = items.take(places).map(show).collect();
+    match (more, shown.is_empty()) {
         (0, _) => {}
         (more, true) => shown.push(format!("{} places", count(more as u64))),
         (more, false) => shown.push(format!("and {} more", count(more as u64))),

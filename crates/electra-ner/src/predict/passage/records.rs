@@ -1,13 +1,13 @@
 //! JSON lines, of which the text of each record is tagged.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Cursor};
+use std::io::{BufRead, Cursor, Read};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{MAX_GAP_BYTES, Passage, Passages, RecordPlace, Tail, TextForm, bounded};
-use crate::read::{Document, Format};
+use crate::read::{Document, Format, MAX_LINE_BYTES};
 use crate::words::{
     LineBreaks, RawSentence, SentenceDivision, SentenceSettings, TextError, Word, divide, has_seen,
 };
@@ -79,10 +79,15 @@ impl<R: BufRead> Records<R> {
     fn read_record(&mut self) -> Result<Option<(String, RecordPlace)>, TextError> {
         loop {
             let mut line = Vec::new();
-            if self.reader.read_until(b'\n', &mut line)? == 0 {
+            // The end of the line counts as well.
+            let most = MAX_LINE_BYTES + 2;
+            if (&mut self.reader).take(most as u64).read_until(b'\n', &mut line)? == 0 {
                 return Ok(None);
             }
             self.line += 1;
+            if line.len() == most && !line.ends_with(b"\n") {
+                return Err(TextError::LongRecord { line: self.line, limit: MAX_LINE_BYTES });
+            }
             let length = line.len() as u64;
             let line = String::from_utf8(line).map_err(|error| TextError::NotUtf8 {
                 line: self.line,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::read::MAX_LINE_BYTES;
 use crate::words::{LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, WordDivision};
 
 const RUNNING: TextForm = TextForm::Running(SentenceSettings {
@@ -229,5 +230,24 @@ fn a_line_that_holds_no_text_is_named_behind_those_that_do() {
         let Err(TextError::NoRecord { line, found: said }) = end else { panic!("{end:?}") };
         assert_eq!(line, 3);
         assert!(said.contains(found), "{said}");
+    }
+}
+
+#[test]
+fn a_record_without_an_end_is_not_waited_for() {
+    let TextForm::Running(settings) = RUNNING else { unreachable!("it is running text") };
+    let end = |length: usize, rest: &str| {
+        let record = format!("{{\"text\":\"{}\"}}{rest}", "a".repeat(length - 11));
+        assert_eq!(record.len() - rest.len(), length);
+        let text = format!("{{\"text\":\"b\"}}\n{record}");
+        let (passages, end) = all(text.as_bytes(), TextForm::Records(settings), 1 << 16);
+        (passages.len(), end.err())
+    };
+    let (_, none) = end(MAX_LINE_BYTES, "\r\n");
+    assert!(none.is_none(), "{none:?}");
+    for (length, rest) in [(MAX_LINE_BYTES + 2, ""), (2 * MAX_LINE_BYTES, "\n")] {
+        let (found, said) = end(length, rest);
+        assert!(matches!(said, Some(TextError::LongRecord { line: 2, limit: MAX_LINE_BYTES })), "{said:?}");
+        assert_eq!(found, 1);
     }
 }
