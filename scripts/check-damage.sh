@@ -41,7 +41,7 @@ if [ -n "$coverage" ]; then
     [ ${#readers[@]} -gt 0 ] || mapfile -t readers < <("$program" list | cut -d' ' -f1)
     for reader in "${readers[@]}"; do
         "$program" seeds "$reader" --out "crates/electra-fuzz/fuzz/corpus/$reader"
-        (cd crates/electra-fuzz && ELECTRA_FUZZ_READER=$reader cargo +nightly fuzz run --dev reader \
+        (cd crates/electra-fuzz && ELECTRA_FUZZ_READER=$reader cargo +nightly fuzz run reader \
             "fuzz/corpus/$reader" -- -max_total_time="$coverage" -timeout=5 -malloc_limit_mb=1024 -rss_limit_mb=2048)
     done
     exit
