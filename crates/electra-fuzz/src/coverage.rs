@@ -1,0 +1,76 @@
+//! The same readers, mutations and seals for libFuzzer, which chooses inputs by coverage: see `fuzz/`.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+
+use rand::{RngExt, SeedableRng};
+
+use crate::case::Case;
+use crate::reader::{Reached, Reader, Rng};
+use crate::readers;
+use crate::sandbox::Sandbox;
+
+/// The variable that names the reader.
+pub const READER: &str = "ELECTRA_FUZZ_READER";
+
+thread_local! {
+    static SANDBOX: RefCell<Option<Sandbox>> = const { RefCell::new(None) };
+}
+
+/// The reader that the environment names.
+///
+/// # Panics
+/// If it names none: libFuzzer has no other way to be told.
+#[must_use]
+pub fn reader() -> &'static dyn Reader {
+    let name = std::env::var(READER).unwrap_or_default();
+    readers::find(&name).unwrap_or_else(|| panic!("{READER}={name} is none of {:?}", readers::names()))
+}
+
+/// Reads an input that libFuzzer made; what is no case is read by nobody.
+///
+/// # Panics
+/// Where the reader does, and if something was written outside the input's folder.
+pub fn run(bytes: &[u8]) {
+    let Some(case) = Case::decode(bytes) else { return };
+    let reader = reader();
+    SANDBOX.with_borrow_mut(|sandbox| {
+        let root = scratch().join(format!("electra-fuzz-coverage-{}", std::process::id()));
+        let sandbox = sandbox.get_or_insert_with(|| Sandbox::new(&root).expect("a sandbox can be made"));
+        sandbox.put(&case).expect("an input can be written");
+        let count = AtomicU64::new(0);
+        reader.run(&sandbox.input(), &Reached::new(reader.stages(), &count));
+        if let Some(what) = sandbox.written_outside().expect("the canary can be read") {
+            panic!("written outside: {what}");
+        }
+    });
+}
+
+/// Damages an input of libFuzzer in place as the other engine does, and gives its new length.
+pub fn mutate(data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
+    let reader = reader();
+    let mut rng = Rng::seed_from_u64(u64::from(seed));
+    let mut case = match Case::decode(&data[..size]) {
+        Some(case) => case,
+        None => {
+            let seeds = reader.seeds();
+            seeds[rng.random_range(0..seeds.len())].clone()
+        }
+    };
+    reader.mutate(&mut case, &mut rng);
+    reader.seal(&mut case, &mut rng);
+    let bytes = case.encode();
+    if bytes.len() > most.min(data.len()) {
+        return size;
+    }
+    data[..bytes.len()].copy_from_slice(&bytes);
+    bytes.len()
+}
+
+/// A folder in memory where there is one.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}

@@ -1,0 +1,209 @@
+//! Models at rest: folders of transformers, and run folders with `model.json`.
+
+use std::path::Path;
+
+use burn::prelude::Device;
+use electra_model::hf::{self, HfDropout, HfNetwork};
+use electra_model::{Electra, GeneratorKind, Networks, Precision, parameters};
+use electra_ner::{LabelScheme, LabelSet, Pretrained};
+use electra_pretrain::model_folder::{MODEL_CONFIG, ModelFolder, detect};
+use electra_run::run_folder::{RunProgress, check_weights};
+use rand::RngExt;
+
+use super::material::{SENTENCE, sizes, tokenizer};
+use crate::case::Case;
+use crate::mutate;
+use crate::reader::{Reached, Reader, Rng, Told};
+
+/// More positions than a made-up model needs: what is built of larger sizes is sound, and slow.
+const MOST_WEIGHTS: usize = 1 << 20;
+
+/// A discriminator as transformers saves it, whole or in shards, perhaps with a generator.
+pub struct TransformersFolder;
+/// A run folder, or an imported model.
+pub struct ModelRun;
+
+/// The files of one network of transformers.
+fn network(electra: &Electra, network: HfNetwork, is_divided: bool) -> Case {
+    let dropout = HfDropout { hidden: 0.1, attention: 0.1 };
+    let model = hf::export(electra, &sizes(), dropout, network);
+    let mut case = tokenizer_files()
+        .with("config.json", serde_json::to_vec_pretty(&model.config).expect("a configuration is JSON"));
+    if !is_divided {
+        case.set("model.safetensors", parameters::to_safetensors(&model.tensors, Some(("format", "pt"))));
+        return case;
+    }
+    let names: Vec<&String> = model.tensors.keys().collect();
+    let mut map = serde_json::Map::new();
+    for (number, names) in names.chunks(names.len().div_ceil(2)).enumerate() {
+        let file = format!("model-{:05}-of-00002.safetensors", number + 1);
+        let tensors = names.iter().map(|name| ((*name).clone(), model.tensors[*name].clone())).collect();
+        case.set(&file, parameters::to_safetensors(&tensors, Some(("format", "pt"))));
+        map.extend(names.iter().map(|name| ((*name).clone(), file.as_str().into())));
+    }
+    let index = serde_json::json!({"metadata": {"total_size": 1000}, "weight_map": map});
+    case.set("model.safetensors.index.json", index.to_string());
+    case
+}
+
+/// The files of the tokenizer.
+pub(super) fn tokenizer_files() -> Case {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    tokenizer().save(folder.path()).expect("a temporary folder can be written to");
+    Case::of_folder(folder.path()).expect("what was saved can be read")
+}
+
+fn electra() -> Electra {
+    Electra::init_with(&sizes(), Networks::ELECTRA, 1, &Device::flex(), Precision::F32)
+}
+
+fn below(mut case: Case, folder: &str, files: &Case) -> Case {
+    for name in files.files() {
+        case.set(&format!("{folder}/{name}"), files.file(name).unwrap_or_default());
+    }
+    case
+}
+
+/// Mutations that leave the tokenizer to its own reader, most of the time.
+pub(super) fn damage_model(case: &mut Case, rng: &mut Rng) {
+    let of_model = ["config.json", "model.json", "tagger.json", ".safetensors", ".index.json"];
+    let names: Vec<String> = case
+        .files()
+        .filter(|name| {
+            of_model.iter().any(|end| name.ends_with(end)) && !name.ends_with("tokenizer_config.json")
+        })
+        .map(str::to_owned)
+        .collect();
+    match names.is_empty() || rng.random_bool(0.15) {
+        true => mutate::mutate(case, rng),
+        false => mutate::damage(case, &names[rng.random_range(0..names.len())], rng),
+    }
+}
+
+impl Reader for TransformersFolder {
+    fn name(&self) -> &'static str {
+        "transformers-folder"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["encoder", "tagger", "opened", "built", "detected"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let electra = electra();
+        let discriminator = network(&electra, HfNetwork::Discriminator, false);
+        let generator = network(&electra, HfNetwork::Generator, false);
+        vec![
+            discriminator.clone(),
+            network(&electra, HfNetwork::Discriminator, true),
+            below(discriminator, "generator", &generator),
+        ]
+    }
+
+    fn mutate(&self, case: &mut Case, rng: &mut Rng) {
+        damage_model(case, rng);
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let device = Device::flex();
+        tag(folder, reached);
+        let generator = folder.join("generator");
+        let generator = generator.exists().then_some(generator.as_path());
+        let model = ModelFolder::open_transformers(folder, generator).told()?;
+        reached.stage("opened");
+        if is_large(&model) {
+            return None;
+        }
+        if model.has_generator() {
+            model.electra(&device).told()?;
+        }
+        let discriminator = model.discriminator(&device).told()?;
+        reached.stage("built");
+        if Networks::of(&model.tensors).detects() {
+            for found in detect(&discriminator, &model.tokenizer, SENTENCE, &device) {
+                std::hint::black_box(serde_json::to_string(&found).told());
+            }
+            reached.stage("detected");
+        }
+        Some(())
+    }
+
+    fn quick(&self) -> u64 {
+        600
+    }
+}
+
+/// The folder as the start of fine-tuning.
+fn tag(folder: &Path, reached: &Reached<'_>) -> Option<()> {
+    let pretrained = Pretrained::open(folder).told()?;
+    reached.stage("encoder");
+    let weights: usize = pretrained.encoder.values().map(|tensor| tensor.num_elements()).sum();
+    if weights > MOST_WEIGHTS {
+        return None;
+    }
+    std::hint::black_box(pretrained.check_window(8).told());
+    std::hint::black_box(pretrained.left_behind.as_ref().map(ToString::to_string));
+    let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
+    pretrained.tagger(&labels, true, 1, &Device::flex(), Precision::F32).told()?;
+    reached.stage("tagger");
+    Some(())
+}
+
+fn is_large(model: &ModelFolder) -> bool {
+    model.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MOST_WEIGHTS
+}
+
+impl Reader for ModelRun {
+    fn name(&self) -> &'static str {
+        "model-run"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["whole", "encoder", "tagger", "opened", "built", "detected", "exported"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let tensors = parameters::collect(&electra());
+        let case = Case::default()
+            .with(MODEL_CONFIG, serde_json::to_vec_pretty(&sizes()).expect("sizes are JSON"))
+            .with("recipe.toml", super::material::RECIPE)
+            .with("model.safetensors", parameters::to_safetensors(&tensors, None));
+        vec![below(case, "tokenizer", &tokenizer_files())]
+    }
+
+    fn mutate(&self, case: &mut Case, rng: &mut Rng) {
+        damage_model(case, rng);
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let device = Device::flex();
+        std::hint::black_box(RunProgress::read(folder).map(|progress| progress.is_unfinished()));
+        if check_weights(&folder.join("model.safetensors")).told().is_some() {
+            reached.stage("whole");
+        }
+        tag(folder, reached);
+        let model = ModelFolder::open(folder).told()?;
+        reached.stage("opened");
+        if is_large(&model) {
+            return None;
+        }
+        let discriminator = model.discriminator(&device).told()?;
+        let electra = model.electra(&device).told()?;
+        reached.stage("built");
+        if Networks::of(&model.tensors).detects() {
+            std::hint::black_box(detect(&discriminator, &model.tokenizer, SENTENCE, &device));
+            reached.stage("detected");
+        }
+        let dropout = HfDropout { hidden: 0.1, attention: 0.1 };
+        std::hint::black_box(hf::export(&electra, &model.config, dropout, HfNetwork::Discriminator));
+        if Networks::of(&model.tensors).generator == GeneratorKind::Masked {
+            std::hint::black_box(hf::export(&electra, &model.config, dropout, HfNetwork::Generator));
+        }
+        reached.stage("exported");
+        Some(())
+    }
+
+    fn quick(&self) -> u64 {
+        600
+    }
+}

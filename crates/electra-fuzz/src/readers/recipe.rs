@@ -1,0 +1,84 @@
+//! Pretraining recipes, as `pretrain` and `plan` take them.
+
+use std::path::Path;
+
+use burn::prelude::Device;
+use electra_model::flops::ParameterCount;
+use electra_pretrain::plan::forecast;
+use electra_pretrain::recipe::{FREE_KEYS, Recipe, check};
+use electra_run::recipe::{Resolved, load, load_str};
+
+use super::material::RECIPE;
+use crate::case::Case;
+use crate::reader::{Reached, Reader, Told};
+
+/// What a plan costs at most, in parameters and in places of a batch: larger ones are sound, and slow.
+const MOST_PARAMETERS: usize = 100_000;
+const MOST_PLACES: usize = 512;
+
+/// `recipe.toml`, and perhaps the `base.toml` that it extends.
+pub struct PretrainingRecipe;
+
+impl Reader for PretrainingRecipe {
+    fn name(&self) -> &'static str {
+        "pretraining-recipe"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["resolved", "checked", "counted", "planned"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let heir = |text: &str| {
+            let text = format!("recipe_version = 1\nextends = \"base.toml\"\nname = \"heir\"\n{text}");
+            Case::default().with("recipe.toml", text).with("base.toml", RECIPE)
+        };
+        vec![
+            Case::default().with("recipe.toml", RECIPE),
+            heir(
+                "[model.generator]\ntie = \"all\"\nwidth = 1.0\ndepth = 1.0\noutput_bias = \"log-frequency\"\n",
+            ),
+            heir(
+                "[objective]\nkind = \"mlm\"\n[masking]\nkind = \"google\"\nprobability = 0.2\nmask_token_share = 0.85\n",
+            ),
+            heir(
+                "[model.generator]\ntie = \"none\"\n[scheme]\nkind = \"two-stage\"\ngenerator_steps = 20\ninitialise = false\n[masking]\nkind = \"span\"\nprobability = 0.15\nend_probability = 0.2\nmax_length = 10\n",
+            ),
+            heir(
+                "[masking]\nkind = \"whole-word\"\nprobability = 0.15\n[train]\nmicro_batch_size = 2\n[scheme]\nkind = \"adversarial\"\n",
+            ),
+        ]
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let resolved: Resolved<Recipe> = load(&folder.join("recipe.toml"), &[]).told()?;
+        reached.stage("resolved");
+        std::hint::black_box(resolved.hash_without(FREE_KEYS));
+        let again: Resolved<Recipe> =
+            load_str("recipe.toml", &resolved.text, &[]).expect("what was written is read");
+        assert_eq!(again.hash, resolved.hash, "a recipe that is written out is the same");
+        check(&resolved).told()?;
+        reached.stage("checked");
+        let r = &resolved.value;
+        let count = ParameterCount::of(&r.model, r.networks());
+        for step in [0, 1, r.train.steps / 2, r.train.steps, u64::MAX] {
+            std::hint::black_box((r.learning_rate(step), r.step_flops(step), r.is_warm(step)));
+        }
+        std::hint::black_box((
+            r.run_flops(),
+            r.slots(),
+            r.scheme.stages(r.train.steps),
+            r.attention_dropout(),
+        ));
+        std::hint::black_box(electra_pretrain::data::open_data(r).told());
+        reached.stage("counted");
+        let places = r.micro_batch_size().checked_mul(r.data.sequence_length)?;
+        if count.total() > MOST_PARAMETERS || places > MOST_PLACES {
+            return None;
+        }
+        let plan = forecast(r, &Device::flex(), 1, None).told()?;
+        std::hint::black_box(serde_json::to_string(&plan).told());
+        reached.stage("planned");
+        Some(())
+    }
+}

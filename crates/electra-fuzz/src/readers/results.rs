@@ -1,0 +1,88 @@
+//! Results of experiments, as `compare` reads them.
+
+use std::path::Path;
+
+use electra_ablate::comparison::{Comparison, Subject};
+use electra_ablate::metric::Metric;
+use electra_ablate::record::{check_belongs, check_once, read_folder};
+use electra_ablate::{report, table};
+use serde_json::json;
+
+use crate::case::Case;
+use crate::reader::{Reached, Reader, Told};
+
+/// Four results of two arms.
+pub struct Results;
+
+impl Reader for Results {
+    fn name(&self) -> &'static str {
+        "results"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["read", "belong", "compared", "rendered"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let mut case = Case::default();
+        for (arm, better) in [("base", 0.0), ("wide", 0.02)] {
+            for seed in 1..=3 {
+                let auc = 0.7 + better + 0.001 * f64::from(seed);
+                let result = json!({
+                    "experiment": "runs", "arm": arm, "seed": seed, "hash": format!("{seed}{arm}00112233445566778899"),
+                    "differences": if arm == "wide" { json!({"model.generator.width": 1.0}) } else { json!({}) },
+                    "steps": 20, "tokens": 1280, "flops": 1.5e9,
+                    "parameters": {"discriminator": 900, "generator": 100, "total": 1000},
+                    "heldout": {"loss": 25.5, "rtd_auc": auc, "rtd_accuracy": 0.86, "mlm_loss": 6.5},
+                    "measure": {"rows": "spread", "examples": 16},
+                    "probe": {"hash": "ab".repeat(16), "scores": [{"seed": 1, "dev_f1": 0.5 + better, "test_f1": 0.4}]},
+                    "seconds": 3.5, "program": "electra 0.1.0",
+                    "curve": {"step": [10, 20], "loss": [26.5, 25.5], "rtd_auc": [0.5, auc]},
+                });
+                case.set(
+                    &format!("results/{arm}.seed-{seed}.json"),
+                    serde_json::to_vec_pretty(&result).unwrap_or_default(),
+                );
+            }
+        }
+        vec![case]
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let results = read_folder(&folder.join("results")).told()?;
+        reached.stage("read");
+        let mut arms: Vec<String> = Vec::new();
+        for (_, result) in &results {
+            if !arms.contains(&result.arm) {
+                arms.push(result.arm.clone());
+            }
+        }
+        std::hint::black_box(check_belongs(&results, "runs", &["base", "wide"]).told());
+        check_once(&results).told()?;
+        reached.stage("belong");
+        let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
+        let base_arm = arms.first()?.clone();
+        for metric in Metric::ALL {
+            let subject = Subject {
+                name: "runs".to_owned(),
+                question: String::new(),
+                prediction: String::new(),
+                metric,
+                base_arm: base_arm.clone(),
+                arms: arms.clone(),
+            };
+            let comparison = Comparison::new(subject, &results);
+            reached.stage("compared");
+            std::hint::black_box((
+                table::text(&comparison),
+                table::markdown(&comparison),
+                table::json(&comparison),
+            ));
+            if metric == Metric::RtdAuc {
+                std::hint::black_box(report::render(&comparison));
+            }
+        }
+        reached.stage("rendered");
+        Some(())
+    }
+}

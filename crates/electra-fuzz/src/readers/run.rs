@@ -1,0 +1,123 @@
+//! Run folders: their logs and descriptions, as `report`, `compare` and a run that goes on read them.
+
+use std::path::Path;
+
+use electra_ablate::run::{as_results, last_step, read};
+use electra_files::durable;
+use electra_pretrain::recipe::FREE_KEYS;
+use electra_run::record::{EvalRecord, MetricsLog, RunRecord, TrainRecord, read_metrics};
+use electra_run::report::render;
+use electra_run::run_folder::{RunFolder, RunIdentity, planned_steps};
+use serde_json::json;
+
+use super::material::recipe;
+use crate::case::Case;
+use crate::reader::{Reached, Reader, Told};
+
+/// A finished run without its weights.
+pub struct RunFolders;
+
+impl Reader for RunFolders {
+    fn name(&self) -> &'static str {
+        "run-folder"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["logged", "reported", "a result", "claimed", "resumed"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = folder.path().join("run");
+        let claimed = RunFolder::create_or_resume(&run, &identity()).expect("a new folder is nobody's");
+        let mut log = MetricsLog::open(claimed.metrics(), 0, &record()).expect("a new log");
+        let steps = recipe().value.train.steps;
+        for step in [5, steps / 2, steps] {
+            let train =
+                TrainRecord { loss: 30.0, mlm_loss: Some(6.0), tokens: 64 * step, ..TrainRecord::default() };
+            let eval =
+                EvalRecord { loss: 29.0, rtd_auc: Some(0.6), rtd_loss: Some(0.4), ..EvalRecord::default() };
+            log.train(step, &train).and_then(|()| log.eval(step, &eval)).expect("a log takes lines");
+        }
+        log.event(5, "something was noted")
+            .and_then(|()| log.end(steps, 3.0, 640, "finished"))
+            .expect("a log takes lines");
+        std::fs::write(claimed.model(), b"weights").expect("a temporary folder can be written to");
+        drop((log, claimed));
+        let mut case = Case::default();
+        let found = Case::of_folder(&run).expect("what was written can be read");
+        for name in found.files().filter(|name| *name != "lock") {
+            case.set(&format!("run/{name}"), found.file(name).unwrap_or_default());
+        }
+        vec![case]
+    }
+
+    fn writes(&self) -> &'static [&'static str] {
+        &[
+            "run/report.html",
+            "run/report.html.tmp",
+            "run/lock",
+            "run/recipe.toml.tmp",
+            "run/metrics.jsonl",
+            "run/metrics.jsonl.tmp",
+            "run/run.json.tmp",
+        ]
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let run = folder.join("run");
+        let log = run.join("metrics.jsonl");
+        for line in read_metrics(&log).told()? {
+            std::hint::black_box((line.heldout_measure(), line.number("loss")));
+        }
+        reached.stage("logged");
+        std::hint::black_box((
+            last_step(&run),
+            std::fs::read_to_string(run.join("recipe.toml")).ok().map(|text| planned_steps(&text)),
+        ));
+        // As `report` writes it.
+        if let Some(page) = render(&run).told()
+            && durable::write(&run.join("report.html"), page.as_bytes()).told().is_some()
+        {
+            reached.stage("reported");
+        }
+        if let Some(Some(finished)) = read(&run).told() {
+            for result in as_results(vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)]) {
+                std::hint::black_box(result.text());
+            }
+            reached.stage("a result");
+        }
+        let claimed = RunFolder::create_or_resume(&run, &identity()).told()?;
+        std::hint::black_box(&claimed.changes);
+        reached.stage("claimed");
+        let mut log = MetricsLog::open(claimed.metrics(), 30, &record()).told()?;
+        log.event(30, "on it goes").told()?;
+        claimed.adopt_recipe().told()?;
+        reached.stage("resumed");
+        Some(())
+    }
+}
+
+fn identity() -> RunIdentity {
+    let recipe = recipe();
+    RunIdentity {
+        recipe_hash: recipe.hash_without(FREE_KEYS),
+        recipe_text: recipe.text,
+        free_keys: FREE_KEYS,
+        data_hash: "d".repeat(64),
+        tokenizer_hash: "e".repeat(64),
+        model_hash: None,
+        program_version: "electra 0.1.0".to_owned(),
+        device: "flex".to_owned(),
+        threads: 1,
+    }
+}
+
+fn record() -> RunRecord {
+    RunRecord {
+        recipe_hash: "a".repeat(64),
+        parameters: json!({"discriminator": 900, "generator": 100, "total": 1000}),
+        flops_per_step: 1e6,
+        plan: None,
+    }
+}

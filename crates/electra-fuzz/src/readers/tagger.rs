@@ -1,0 +1,84 @@
+//! Folders of taggers, as `predict` reads them.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use burn::prelude::Device;
+use electra_model::Precision;
+use electra_ner::decode::Decoding;
+use electra_ner::predict::{Documents, PredictSettings, Predictor, TextForm};
+use electra_ner::tagger_folder::TaggerSettings;
+use electra_ner::window::Context;
+use electra_ner::{LabelScheme, LabelSet, Pretrained, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+
+use super::material::{SENTENCE, sizes, tokenizer};
+use super::model::damage_model;
+use crate::case::Case;
+use crate::reader::{Reached, Reader, Rng, Told};
+
+const MOST_WEIGHTS: usize = 1 << 20;
+
+/// A tagger with a CRF, and one without.
+pub struct Taggers;
+
+impl Reader for Taggers {
+    fn name(&self) -> &'static str {
+        "tagger"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["opened", "built", "predicted", "trained on"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let config = sizes();
+        let folder = |decoding, context, scheme| {
+            let labels = LabelSet::new(["LOC", "PER"], scheme);
+            let shape = TaggerShape { config: &config, labels: &labels, crf: decoding == Decoding::Crf };
+            let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
+            let settings = TaggerSettings { decoding, context, window: 16, division: None };
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            TaggerFolder::new(folder.path(), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer())
+                .write()
+                .expect("a temporary folder can be written to");
+            Case::of_folder(folder.path()).expect("what was written can be read")
+        };
+        vec![
+            folder(Decoding::Crf, Context::Document, LabelScheme::Iob2),
+            folder(Decoding::Argmax, Context::Sentence, LabelScheme::Iobes),
+        ]
+    }
+
+    fn mutate(&self, case: &mut Case, rng: &mut Rng) {
+        damage_model(case, rng);
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let device = Device::flex();
+        let tagger = TaggerFolder::open(folder).told()?;
+        reached.stage("opened");
+        if tagger.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MOST_WEIGHTS {
+            return None;
+        }
+        let predictor = Predictor::new(&tagger, &device).told()?;
+        reached.stage("built");
+        let settings =
+            PredictSettings { form: TextForm::Tokenised, documents: Documents::BlankLine, batch_size: 4 };
+        let text = format!("{SENTENCE}\n\nAda met Bo in Rome .\nBo had lost his map .\n");
+        predictor
+            .run(Cursor::new(text), &settings, |sentences| {
+                std::hint::black_box(format!("{sentences:?}"));
+                Ok(())
+            })
+            .told()?;
+        reached.stage("predicted");
+        let pretrained = Pretrained::open(folder).told()?;
+        pretrained.tagger(&tagger.labels, false, 1, &device, Precision::F32).told()?;
+        reached.stage("trained on");
+        Some(())
+    }
+
+    fn quick(&self) -> u64 {
+        600
+    }
+}

@@ -1,0 +1,78 @@
+//! Checkpoints of fine-tuning.
+
+use std::path::Path;
+
+use burn::prelude::Device;
+use electra_model::Precision;
+use electra_ner::finetune::{Progress, Snapshot, tagger_of};
+use electra_ner::{LabelScheme, LabelSet, Recipe, Tagger, TaggerShape};
+use electra_run::checkpoint::CheckpointStore;
+
+use super::checkpoint::{CHECKPOINTS, damage, saved_at, seal};
+use super::material::sizes;
+use crate::case::Case;
+use crate::reader::{Reached, Reader, Rng, Told};
+
+/// Two checkpoints of a small tagger.
+pub struct TaggerCheckpoints;
+
+impl Reader for TaggerCheckpoints {
+    fn name(&self) -> &'static str {
+        "tagger-checkpoint"
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["found", "loaded", "scored", "taken"]
+    }
+
+    fn seeds(&self) -> Vec<Case> {
+        let (config, labels) = (sizes(), labels());
+        let shape = TaggerShape { config: &config, labels: &labels, crf: true };
+        let rates = Recipe::load(None, &[]).expect("the default is right").value.rates;
+        let rates = rates.of(config.num_hidden_layers).expect("the default is right");
+        let tagger = Tagger::init(shape, 1, &Device::flex().autodiff(), Precision::F32);
+        let mut snapshot = Snapshot::start(tagger, &rates);
+        let state = serde_json::json!({
+            "step": 2,
+            "epochs": [{"loss": 1.0, "f1": 0.5}],
+            "open": {"loss": 0.5, "weight": 2.0, "grad_norm": 1.0, "steps": 1},
+        });
+        snapshot.progress =
+            serde_json::from_value::<Progress>(state).expect("that is how progress is written");
+        vec![saved_at(&[1, 2], |_| snapshot.to_blobs())]
+    }
+
+    fn mutate(&self, case: &mut Case, rng: &mut Rng) {
+        damage(case, rng);
+    }
+
+    fn seal(&self, case: &mut Case, rng: &mut Rng) {
+        seal(case, rng);
+    }
+
+    fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
+        let (config, labels) = (sizes(), labels());
+        let shape = TaggerShape { config: &config, labels: &labels, crf: true };
+        let rates = Recipe::load(None, &[]).told()?.value.rates.of(config.num_hidden_layers).told()?;
+        let store = CheckpointStore::reading(folder.join(CHECKPOINTS));
+        let checkpoint = store.latest_valid().told()?.checkpoint?;
+        reached.stage("found");
+        let device = Device::flex();
+        let snapshot =
+            Snapshot::load(&checkpoint, shape, &rates, &device.clone().autodiff(), Precision::F32).told()?;
+        reached.stage("loaded");
+        std::hint::black_box((snapshot.progress.best(), snapshot.progress.stale()));
+        reached.stage("scored");
+        tagger_of(&checkpoint, shape, &device, Precision::F32).told()?;
+        reached.stage("taken");
+        Some(())
+    }
+
+    fn quick(&self) -> u64 {
+        400
+    }
+}
+
+fn labels() -> LabelSet {
+    LabelSet::new(["LOC", "PER"], LabelScheme::Iob2)
+}
