@@ -279,13 +279,6 @@ impl Manifest {
         RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size }
     }
 
-    /// The manifest with the hash that follows from its shards and settings.
-    #[must_use]
-    pub fn sealed(mut self) -> Self {
-        self.data_hash = self.compute_data_hash();
-        self
-    }
-
     pub(crate) fn compute_data_hash(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("electra data folder 1");
         let mut line = |text: String| {

@@ -111,8 +111,10 @@ fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
     let mut aligner = Aligner::new(&tokenizer);
     for split in &splits {
         let sentences = &split.data.sentences;
-        let aligned: Vec<_> =
-            sentences.iter().map(|sentence| aligner.align(&sentence.tokens, sentence.document)).collect();
+        let aligned: Vec<_> = sentences
+            .iter()
+            .map(|sentence| aligner.align(&sentence.tokens().collect::<Vec<_>>(), sentence.document))
+            .collect();
         for context in [Context::Sentence, Context::Document] {
             std::hint::black_box(plan(&aligned, tokenizer.special(), &WindowSettings::new(16, context)));
         }
@@ -123,10 +125,10 @@ fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
         for scheme in [LabelScheme::Iob2, LabelScheme::Iobes] {
             let labels = LabelSet::of(sentences, scheme);
             std::hint::black_box((labels.counts(sentences), labels.id2label()));
-            for sentence in sentences {
+            for sentence in sentences.iter() {
                 assert_eq!(
-                    labels.encode(&sentence.tags).len(),
-                    sentence.tokens.len(),
+                    labels.encode(&sentence.tags().iter().collect::<Vec<_>>()).len(),
+                    sentence.len(),
                     "a label for each token"
                 );
             }

@@ -248,10 +248,10 @@ fn batch(folder: &Path) -> Option<()> {
         recipe.masking = masking;
         let data = Arc::new(electra_pretrain::data::open_data(&recipe).told()?);
         let loader = Loader::new(Arc::clone(&data), batch_plan(&recipe)).told()?;
-        let mut batches = loader.at(0);
-        batches.extend(loader.at(u64::from(u32::MAX)));
+        let mut batches = loader.at(0).told()?;
+        batches.extend(loader.at(u64::from(u32::MAX)).told()?);
         if loader.heldout_len() > 0 {
-            batches.push(loader.heldout(&[0, loader.heldout_len() - 1]));
+            batches.push(loader.heldout(&[0, loader.heldout_len() - 1]).told()?);
         }
         std::hint::black_box(loader.epochs(1));
         for batch in batches {

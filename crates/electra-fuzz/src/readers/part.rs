@@ -78,7 +78,12 @@ impl Reader for Parts {
                 });
                 part["rows"] = rows.to_vec().into();
             }
-            case.set(&file, serde_json::to_vec_pretty(&part).unwrap_or_default());
+            // Only what is a part has a seal of its own.
+            let sealed = match serde_json::from_value::<PartManifest>(part.clone()) {
+                Ok(typed) => serde_json::to_vec_pretty(&typed.sealed()),
+                Err(_) => serde_json::to_vec_pretty(&part),
+            };
+            case.set(&file, sealed.unwrap_or_default());
         }
     }
 

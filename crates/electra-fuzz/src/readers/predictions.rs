@@ -78,7 +78,7 @@ impl Reader for PredictionFiles {
         score(&ours, &first, gold)?;
         reached.stage("scored");
         let train = read(&folder.join("train.conll"), &ReadOptions::default()).told()?;
-        let seen = SeenEntities::of(&train.sentences);
+        let seen = SeenEntities::of(train.sentences.iter());
         let runs = [first, second?];
         let both = [&runs[..1], &runs[1..]].map(|runs| evaluate(runs, Some(&seen), settings(true)).told());
         let [Some(a), Some(b)] = both else { return None };

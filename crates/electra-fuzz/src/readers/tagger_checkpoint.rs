@@ -58,8 +58,10 @@ impl Reader for TaggerCheckpoints {
         let checkpoint = store.latest_valid().told()?.checkpoint?;
         reached.stage("found");
         let device = Device::flex();
+        // One step an epoch, as the seed has it.
+        let autodiff = device.clone().autodiff();
         let snapshot =
-            Snapshot::load(&checkpoint, shape, &rates, &device.clone().autodiff(), Precision::F32).told()?;
+            Snapshot::load(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
         reached.stage("loaded");
         std::hint::black_box((snapshot.progress.best(), snapshot.progress.stale()));
         reached.stage("scored");
