@@ -67,7 +67,10 @@ pub enum RunError {
 #[must_use]
 pub fn last_step(run: &Path) -> u64 {
     // The last line of a log that grows may be torn.
-    let text = regular::read_to_string(&run.join(METRICS)).unwrap_or_default();
+    let text = regular::read_at_most(&run.join(METRICS), regular::MOST_OF_LOG)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_default();
     let step = |line: &str| serde_json::from_str::<Value>(line).ok()?["step"].as_u64();
     text.lines().rev().find_map(step).unwrap_or(0)
 }

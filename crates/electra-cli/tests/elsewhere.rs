@@ -6,14 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use burn::prelude::Device;
-use electra_model::{ModelConfig, Precision};
 use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
-use electra_text::Tokenizer;
-use serde_json::json;
 use workbench::{RECIPE, Ran, Workbench, assert_says, corpus, labelled};
 
 const PRETRAIN: &str = "pretrain recipe.toml --run run --no-plan --threads 1";
@@ -66,12 +59,20 @@ fn the_links_of_a_run_folder_are_not_followed() {
 
     // What is added to, and what is written below a folder: nothing goes there, and a sentence says why.
     fs::create_dir(bench.path("away")).unwrap();
-    for (name, victim) in [("lock", "victim"), ("metrics.jsonl", "victim"), ("checkpoints", "away")] {
+    for (name, victim) in [
+        ("lock", "victim"),
+        ("metrics.jsonl", "victim"),
+        ("checkpoints", "away"),
+        ("tokenizer", "away"),
+        ("tensorboard", "away"),
+    ] {
         fs::remove_dir_all(bench.path("run")).unwrap();
         bench.copy("whole", "run");
         lead(&bench, &format!("run/{name}"), victim);
-        if name == "metrics.jsonl" {
+        if ["metrics.jsonl", "tensorboard"].contains(&name) {
+            // Where there is something left to do.
             fs::remove_file(bench.path("run/model.safetensors")).unwrap();
+            fs::remove_dir_all(bench.path("run/checkpoints")).unwrap();
         }
         let error = bench.refuse(PRETRAIN);
         assert_says(&error, &[&format!("run/{name}"), "a symbolic link", "help: "]);
@@ -85,6 +86,18 @@ fn the_links_of_a_run_folder_are_not_followed() {
     fs::hard_link(bench.path("victim"), bench.path("run/lock")).unwrap();
     assert_says(&bench.refuse(PRETRAIN), &["run/lock", "hard link", "help: "]);
     assert_eq!(bench.read("victim"), "mine");
+}
+
+#[test]
+fn a_run_copies_the_files_of_its_tokenizer_and_nothing_else_that_lies_there() {
+    let bench = bench_with_run();
+    fs::remove_dir_all(bench.path("run")).unwrap();
+    symlink(bench.path("victim"), bench.path("data/tokenizer/secret")).unwrap();
+    let large = fs::File::create(bench.path("data/tokenizer/large")).unwrap();
+    large.set_len(1 << 40).unwrap();
+    bench.succeed(PRETRAIN);
+    let expected = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
+    assert_eq!(bench.names("run/tokenizer"), expected);
 }
 
 #[test]
@@ -108,32 +121,8 @@ fn links_beside_an_output_are_not_followed() {
 
 /// A tagger in `tagger` and a text in `in.txt`.
 fn bench_with_tagger() -> Workbench {
-    let bench = Workbench::new();
-    bench.write("corpus.txt", corpus(40, 1));
+    let (bench, _) = Workbench::with_tagger(100, 8, Decoding::Argmax);
     bench.write("in.txt", "Ada met Bo in Rome.\n");
-    bench.succeed("data tokenizer --input corpus.txt --vocab-size 100 --out tokenizer");
-    let tokenizer = Tokenizer::load(bench.path("tokenizer")).unwrap();
-    let config: ModelConfig = serde_json::from_value(json!({
-        "vocab_size": tokenizer.vocab_size(),
-        "embedding_size": 8,
-        "max_position_embeddings": 16,
-        "type_vocab_size": 2,
-        "hidden_size": 8,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 8,
-        "initializer_range": 0.5,
-        "generator": {"tie": "embeddings", "width": 0.5, "depth": 1.0},
-    }))
-    .unwrap();
-    let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: false };
-    let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
-    let settings =
-        TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window: 16, division: None };
-    TaggerFolder::new(&bench.path("tagger"), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer)
-        .write()
-        .unwrap();
     bench
 }
 

@@ -28,24 +28,56 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// All bytes of a regular file.
+/// Bytes of a configuration, a recipe or a result at most: what is larger is something else, and would
+/// take many times its size once it is parsed.
+pub const MOST: u64 = 64 << 20;
+/// Bytes of the log of a run at most: three million lines.
+pub const MOST_OF_LOG: u64 = 1 << 30;
+
+/// A file that is larger than a file of its kind can be. Carried by an [`io::Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it has {bytes} bytes, and a file of this kind at most {most}")]
+pub struct TooLarge {
+    /// Its size.
+    pub bytes: u64,
+    /// The most that it may have.
+    pub most: u64,
+}
+
+/// All bytes of a regular file of at most [`MOST`] bytes.
 ///
 /// # Errors
-/// As [`open`], or while reading.
+/// As [`open`], while reading, or [`TooLarge`] inside an error of the kind `InvalidData`.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(path, MOST)
+}
+
+/// All bytes of a regular file of at most `most` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let too_large = |bytes| io::Error::new(io::ErrorKind::InvalidData, TooLarge { bytes, most });
+    let length = file.metadata()?.len();
+    if length > most {
+        return Err(too_large(length));
+    }
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
+    // It may grow meanwhile, and files of the system say that they have no bytes.
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(too_large(bytes.len() as u64));
+    }
     Ok(bytes)
 }
 
-/// All of a regular file that is UTF-8.
+/// All of a regular file of at most [`MOST`] bytes that is UTF-8.
 ///
 /// # Errors
-/// As [`open`], while reading, or `InvalidData` where it is not UTF-8.
+/// As [`read`], or `InvalidData` where it is not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    open(path)?.read_to_string(&mut text)?;
-    Ok(text)
+    String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// What a file is that is not regular.
@@ -88,6 +120,14 @@ mod tests {
         assert_eq!(what(&pipe), NotRegular("a pipe"));
         assert_eq!(what(folder.path()), NotRegular("a folder"));
         assert_eq!(what(Path::new("/dev/zero")), NotRegular("a device"));
+        // A file with a hole is as large as it says, and nothing on the disk.
+        let large = folder.path().join("large");
+        File::create(&large).and_then(|file| file.set_len(1 << 42)).unwrap();
+        let error = read(&large).unwrap_err();
+        let found = error.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>());
+        assert_eq!(found, Some(&TooLarge { bytes: 1 << 42, most: MOST }));
+        assert_eq!(read_at_most(&file, 5).unwrap(), b"bytes");
+        assert!(read_at_most(&file, 4).is_err());
         assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -190,12 +190,16 @@ impl Checkpoint {
         }
         for blob in &manifest.blobs {
             let path = folder.join(&blob.name);
-            let mut hasher = blake3::Hasher::new();
-            open_plain(&path)
-                .and_then(|file| hasher.update_reader(file).map(|hasher| (hasher.count(), hasher.finalize())))
-                .map_err(|error| error.to_string())
-                .and_then(|(bytes, hash)| blob.check(bytes, hash))
-                .map_err(|damage| format!("{}: {damage}", path.display()))?;
+            let check = || {
+                let said = |error: io::Error| error.to_string();
+                let file = open_plain(&path).map_err(said)?;
+                // Before it is read: a file with a hole has any length.
+                blob.check_length(file.metadata().map_err(said)?.len())?;
+                let mut hasher = blake3::Hasher::new();
+                hasher.update_reader(file).map_err(said)?;
+                blob.check(hasher.count(), hasher.finalize())
+            };
+            check().map_err(|damage| format!("{}: {damage}", path.display()))?;
         }
         Ok(Self { step, metric: manifest.metric, folder: folder.to_owned(), manifest })
     }

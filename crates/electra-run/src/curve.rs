@@ -95,7 +95,7 @@ impl Curve {
         let mut values: Vec<f64> = own
             .flat_map(|series| &series.points)
             .map(|point| point.1)
-            .filter(|value| value.is_finite())
+            .filter(|value| value.abs() <= LARGEST)
             .collect();
         values.sort_by(f64::total_cmp);
         let (&low, &high) = (values.first()?, values.last()?);
@@ -113,10 +113,15 @@ impl Curve {
             .chain(self.limits.iter().map(|limit| limit.value));
         let low = levels.clone().fold(low, f64::min);
         let high = levels.fold(high, f64::max);
-        let air = if high > low { 0.06 * (high - low) } else { 0.1 * high.abs().max(1e-9) };
+        let size = low.abs().max(high.abs());
+        let air = if high > low { 0.06 * (high - low) } else { 0.1 * size };
+        // Ticks that are closer than neighbouring numbers would be without end.
+        let air = air.max(1e-6 * size).max(1e-10);
         Some(match self.scale {
             Scale::Values => low - air..high + air,
-            Scale::FromZero => 0.0..high + air,
+            Scale::FromZero if high > 0.0 => 0.0..high + air,
+            // Of nothing above zero there is nothing to show, and an axis has to have a length.
+            Scale::FromZero => 0.0..1.0,
         })
     }
 
@@ -187,6 +192,8 @@ impl Curve {
     }
 }
 
+/// What is larger is no measurement, and its axis could not be divided.
+const LARGEST: f64 = 1e30;
 /// Numbers along the vertical axis at most.
 const Y_LABELS: usize = 5;
 /// Twice the size at which it is looked at, because plotters rounds to whole units.
@@ -344,6 +351,28 @@ mod tests {
         assert!(curve(&[(5.0, 0.0), (6.0, 0.0)]).svg().is_some());
         let begun = Curve { last_step: 0.0, ..curve(&[(0.0, 3.0)]) };
         assert!(begun.svg().is_some());
+    }
+
+    #[test]
+    fn numbers_that_no_run_measures_are_drawn_or_left_out() {
+        let drawn = |scale, values: &[f64]| {
+            let points: Vec<_> = values.iter().enumerate().map(|(i, &value)| (i as f64, value)).collect();
+            Curve { scale, ..curve(&points) }.svg().is_some()
+        };
+        for scale in [Scale::Values, Scale::FromZero] {
+            for values in [
+                &[-3.0][..],
+                &[-3.0, -1.0],
+                &[1.0, 1.75e308],
+                &[-1e308, 1.0, 1e308],
+                &[5e-324, 1e-323],
+                &[1e17, 1e17 + 16.0],
+                &[-1e30, 1e30],
+            ] {
+                assert!(drawn(scale, values), "{values:?}");
+            }
+            assert!(!drawn(scale, &[1.75e308, f64::INFINITY]));
+        }
     }
 
     #[test]

@@ -111,7 +111,8 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     let history = History::read(&run_folder.join("metrics.jsonl"))?;
     let run: serde_json::Value = {
         let path = run_folder.join("run.json");
-        let text = regular::read(&path).map_err(|source| ReportError::Io { path: path.clone(), source })?;
+        let text = regular::read_at_most(&path, regular::MOST_OF_LOG)
+            .map_err(|source| ReportError::Io { path: path.clone(), source })?;
         serde_json::from_slice(&text).map_err(|source| ReportError::Damaged { path, source })?
     };
     let recipe = regular::read_to_string(&run_folder.join("recipe.toml")).ok();
@@ -157,14 +158,13 @@ fn name_of(folder: &Path) -> String {
 /// Bytes of all files in a folder. What cannot be read, or disappears meanwhile, does not count.
 fn disk_use(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(data) if data.is_dir() => disk_use(&entry.path()),
-            Ok(data) => data.len(),
-            Err(_) => 0,
-        })
-        .sum()
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(data) if data.is_dir() => disk_use(&entry.path()),
+        Ok(data) => data.len(),
+        Err(_) => 0,
+    });
+    // Files with holes have any size.
+    sizes.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

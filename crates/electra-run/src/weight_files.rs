@@ -102,7 +102,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     // The file, and the tensors that are made of it.
     check_memory(length.saturating_mul(2))
         .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
-    regular::read(path)
+    regular::read_at_most(path, length)
 }
 
 /// The files whose tensors together are the network of `folder`, an instance of `class`.

@@ -89,14 +89,19 @@ pub(super) fn open(title: &str, height: f64) -> String {
 
 /// A range with room at both ends, also where it is a point.
 pub(super) fn with_air(range: Range<f64>) -> Range<f64> {
-    let width = range.end - range.start;
-    let air = if width > 0.0 { 0.07 * width } else { 0.1 * range.end.abs().max(1e-9) };
+    let (width, size) = (range.end - range.start, range.start.abs().max(range.end.abs()));
+    let air = if width > 0.0 { 0.07 * width } else { 0.1 * size };
+    // Ticks that are closer than neighbouring numbers would be without end.
+    let air = air.max(1e-6 * size).max(1e-10);
     range.start - air..range.end + air
 }
 
-/// Round numbers within a range, three to eight of them.
+/// Round numbers within a range, three to eight of them; none where it is too long to be divided.
 pub(super) fn ticks(range: &Range<f64>) -> Vec<f64> {
     let step = tick(range);
+    if !step.is_normal() {
+        return Vec::new();
+    }
     let first = (range.start / step).ceil() as i64;
     let last = (range.end / step + 1e-9).floor() as i64;
     (first..=last).map(|i| i as f64 * step).collect()
@@ -154,6 +159,15 @@ mod tests {
             assert!((3..=8).contains(&ticks.len()), "{ticks:?}");
             assert!(ticks.iter().all(|tick| *tick >= low && *tick <= high), "{ticks:?}");
         }
+    }
+
+    #[test]
+    fn ranges_that_cannot_be_divided_have_few_ticks_or_none() {
+        for (low, high) in [(0.0, 5e-324), (1e17, 1e17 + 16.0), (0.5, 0.5 + f64::EPSILON), (-1e308, 1e308)] {
+            let ticks = ticks(&with_air(low..high));
+            assert!(ticks.len() <= 9, "{low} to {high}: {ticks:?}");
+        }
+        assert!(ticks(&(1.0..1.0)).is_empty() && ticks(&(0.0..f64::INFINITY)).is_empty());
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub fn tell_unfinished(model: &Path) -> Option<RunProgress> {
     progress
 }
 
+/// Bytes of a text at most.
+const MOST_BYTES: u64 = 64 << 20;
+
 impl Detect {
     /// Runs the command.
     ///
@@ -54,7 +57,15 @@ impl Detect {
         use_threads(self.threads)?;
         let text = if self.text == "-" {
             let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes)?;
+            std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > MOST_BYTES {
+                return Err(Failure::new(
+                    format!(
+                        "standard input has more than {MOST_BYTES} bytes, and detect holds its text in memory"
+                    ),
+                    "give a part of the text at a time",
+                ));
+            }
             if let Some(found) = Signature::of(&bytes) {
                 return Err(failure::no_text("standard input", found));
             }

@@ -167,8 +167,11 @@ impl ModelArgument {
 
 fn of_data(data: &Path) -> Result<Tokenizer, Failure> {
     let opened = DataSet::open(data).map_err(|error| {
-        let help =
-            format!("name the tokenizer with --tokenizer DIR: the data folder {} has none", data.display());
+        let help = format!(
+            "name the tokenizer with --tokenizer DIR, or build the data folder {} of the recipe, which is to have \
+             one",
+            data.display()
+        );
         Failure::new(error, help)
     })?;
     Ok(Tokenizer::load(opened.tokenizer_folder())?)

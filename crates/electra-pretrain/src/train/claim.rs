@@ -1,11 +1,10 @@
 //! What a run needs before its first step: a place, data, and a folder that is its own.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use electra_files::{disk, durable, temporary};
+use electra_files::{disk, durable, regular, temporary};
 use electra_run::recipe::Resolved;
 use electra_run::record::Plan;
 use electra_run::run_folder::{RunFolder, RunIdentity};
@@ -114,12 +113,14 @@ pub(super) fn write_model_folder(
     let failed = |source| TrainError::Write { path: to.clone(), source };
     disk::create_own_folder(&to).map_err(failed)?;
     temporary::clear(&to, &SAVED_FILES).map_err(failed)?;
-    for entry in fs::read_dir(data.tokenizer_folder()).map_err(failed)? {
-        let from = entry.map_err(failed)?.path();
-        if let Some(name) = from.file_name().filter(|_| from.is_file()) {
-            let bytes = fs::read(&from).map_err(|source| TrainError::Write { path: from.clone(), source })?;
-            write(to.join(name), &bytes)?;
+    for name in SAVED_FILES {
+        let from = data.tokenizer_folder().join(name);
+        // What else lies there, or is a link, was not compared with the tokenizer of the data.
+        if !from.symlink_metadata().is_ok_and(|there| there.is_file()) {
+            continue;
         }
+        let bytes = regular::read(&from).map_err(|source| TrainError::Write { path: from, source })?;
+        write(to.join(name), &bytes)?;
     }
     Ok(())
 }

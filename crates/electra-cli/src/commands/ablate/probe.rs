@@ -1,13 +1,13 @@
 //! Fine-tuning of what an experiment pretrains: what decides its scores, and whether it can be done.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::PathBuf;
 
 use electra_ablate::arms::{Setting, settings};
 use electra_ablate::experiment::{ExperimentFile, Probe};
 use electra_ablate::plan::{Job, PlannedArm, error_in};
 use electra_ablate::record::ResultRecord;
+use electra_files::regular;
 use electra_ner::finetune;
 use electra_ner::overlap::{self, Overlap};
 use electra_ner::read::ReadOptions;
@@ -51,8 +51,10 @@ impl ProbePlan {
         let mut hasher = blake3::Hasher::new();
         hasher.update(resolved.hash.as_bytes());
         for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
-            let bytes = fs::read(path).map_err(|e| Failure::of_file("read", path, &e))?;
-            hasher.update(blake3::hash(&bytes).as_bytes());
+            let content = regular::open(path)
+                .and_then(|file| Ok(blake3::Hasher::new().update_reader(file)?.finalize()))
+                .map_err(|e| Failure::of_file("read", path, &e))?;
+            hasher.update(content.as_bytes());
         }
         Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
     }
