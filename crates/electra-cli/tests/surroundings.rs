@@ -103,7 +103,7 @@ fn run_within(bench: &Workbench, line: &str, kilobytes: u64) -> Ran {
 fn a_limit_on_memory_ends_in_a_sentence() {
     let bench = Workbench::new();
     // Held in memory as words and tags: more than any of the limits.
-    bench.write("large.conll", labelled(0..200).repeat(3000));
+    bench.write("large.conll", labelled(0..200).repeat(8000));
     let mut refused = 0;
     for megabytes in [250, 300, 400] {
         let ran = run_within(&bench, "ner check --train large.conll", megabytes * 1_000);

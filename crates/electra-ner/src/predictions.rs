@@ -247,10 +247,9 @@ fn read_with(
     let file = read_predictions(path, form.column, form.labels, gold.is_some());
     let file = file.map_err(|source| match source {
         ReadError::Content(source) => PredictionsError::Content(source),
-        size @ (ReadError::Device { .. }
-        | ReadError::TooLarge { .. }
-        | ReadError::Unpacks { .. }
-        | ReadError::LongLine { .. }) => PredictionsError::Size(Box::new(size)),
+        size @ (ReadError::Device { .. } | ReadError::TooLarge { .. } | ReadError::LongLine { .. }) => {
+            PredictionsError::Size(Box::new(size))
+        }
         reason => PredictionsError::Form { path: path.to_owned(), reason: Box::new(reason) },
     })?;
     let PredictedFile { predicted, gold: beside } = file;

@@ -21,12 +21,6 @@ pub const MAX_LINE_BYTES: usize = 8 << 20;
 /// with.
 pub(super) const MEMORY_PER_BYTE: u64 = 10;
 
-/// How many times its size a compressed file of words and tags may be; usual is 5 to 20.
-const MAX_RATIO: u64 = 200;
-
-/// Bytes that any file may unpack to.
-const MIN_UNPACKED: u64 = 64 << 20;
-
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 1 << 18;
 
@@ -34,8 +28,6 @@ const CHUNK_BYTES: usize = 1 << 18;
 struct Bounds {
     /// Bytes of text.
     bytes: u64,
-    /// Bytes that a compressed file may unpack to; none where the size of the file is unknown.
-    unpacked: Option<u64>,
     /// Bytes of a line.
     line: usize,
 }
@@ -45,8 +37,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     // Positions of tokens have 32 bits.
     let room = available_memory().map_or(u64::MAX, |free| free / MEMORY_PER_BYTE).min(u32::MAX.into());
     let is_packed = Compression::of(path).0 != Compression::None;
-    let mut bounds = Bounds { bytes: room, unpacked: None, line: MAX_LINE_BYTES };
-    let (mut packed, mut expected) = (0, 0);
+    let bounds = Bounds { bytes: room, line: MAX_LINE_BYTES };
+    let mut expected = 0;
     if let Ok(metadata) = fs::metadata(path) {
         let kind = metadata.file_type();
         let is_terminal = || fs::File::open(path).is_ok_and(|file| file.is_terminal());
@@ -54,20 +46,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
             return Err(ReadError::Device { path: path.to_owned() });
         }
         match (kind.is_file(), is_packed) {
-            (true, true) => {
-                packed = metadata.len();
-                bounds.unpacked = Some(packed.saturating_mul(MAX_RATIO).max(MIN_UNPACKED));
-            }
             (true, false) if metadata.len() > room => {
                 return Err(ReadError::TooLarge { path: path.to_owned(), bytes: metadata.len(), most: room });
             }
             (true, false) => expected = metadata.len(),
-            (false, _) => {}
+            // What an archive unpacks to is bounded where it is unpacked.
+            (true, true) | (false, _) => {}
         }
     }
     let mut bytes = Vec::with_capacity(expected as usize);
     let content = open_content(path)?;
-    read_within(content, path, &bounds, packed, &mut bytes)?;
+    read_within(content, path, &bounds, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -82,7 +71,6 @@ fn read_within(
     mut content: impl Read,
     path: &Path,
     bounds: &Bounds,
-    packed: u64,
     bytes: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let path = || path.to_owned();
@@ -105,9 +93,6 @@ fn read_within(
         let before = bytes.len();
         bytes.extend_from_slice(chunk);
         let read = bytes.len() as u64;
-        if bounds.unpacked.is_some_and(|most| read > most) {
-            return Err(ReadError::Unpacks { path: path(), packed, unpacked: read });
-        }
         if read > bounds.bytes {
             return Err(ReadError::TooLarge { path: path(), bytes: read, most: bounds.bytes });
         }
@@ -130,10 +115,10 @@ fn read_within(
 mod tests {
     use super::*;
 
-    fn refused(text: &[u8], unpacked: Option<u64>) -> String {
-        let bounds = Bounds { bytes: 100, unpacked, line: 10 };
+    fn refused(text: &[u8]) -> String {
+        let bounds = Bounds { bytes: 100, line: 10 };
         let mut bytes = Vec::new();
-        match read_within(text, Path::new("a"), &bounds, 2, &mut bytes) {
+        match read_within(text, Path::new("a"), &bounds, &mut bytes) {
             Ok(()) => {
                 assert_eq!(bytes, text);
                 String::new()
@@ -146,18 +131,13 @@ mod tests {
     fn bounds_are_met_and_not_passed() {
         let lines = |count: usize, end: &str| format!("123456789{end}").repeat(count);
         for end in ["\n", "\r"] {
-            assert_eq!(refused(lines(10, end).as_bytes(), Some(100)), "");
-            assert!(refused(lines(11, end).as_bytes(), None).starts_with("a holds 110 bytes"));
-            let unpacks = refused(lines(10, end).as_bytes(), Some(99));
-            assert!(
-                unpacks.starts_with("a has 2 bytes and unpacks to 100 or more, 50 times as many"),
-                "{unpacks}"
-            );
+            assert_eq!(refused(lines(10, end).as_bytes()), "");
+            assert!(refused(lines(11, end).as_bytes()).starts_with("a holds 110 bytes"));
             let long = lines(2, end) + "12345678901";
-            assert!(refused(long.as_bytes(), None).starts_with("line 3 of a is longer than 10 bytes"));
+            assert!(refused(long.as_bytes()).starts_with("line 3 of a is longer than 10 bytes"));
         }
         // What a line feed ends may hold carriage returns.
-        assert!(refused(b"1234\r5678\r9\n1", None).starts_with("line 1 of a is longer"));
-        assert_eq!(refused(b"1234\r5678\r\n1", None), "");
+        assert!(refused(b"1234\r5678\r9\n1").starts_with("line 1 of a is longer"));
+        assert_eq!(refused(b"1234\r5678\r\n1"), "");
     }
 }

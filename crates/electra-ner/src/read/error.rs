@@ -35,20 +35,6 @@ pub enum ReadError {
         /// Bytes that there is memory for.
         most: u64,
     },
-    /// A compressed file that unpacks to much more than text does.
-    #[error(
-        "{path} has {packed} bytes and unpacks to {unpacked} or more, {} times as many, which no text of words and \
-         tags does; look at what is in it, and give it unpacked if it is what it should be",
-        .unpacked / (*.packed).max(1)
-    )]
-    Unpacks {
-        /// The file.
-        path: PathBuf,
-        /// Bytes that it has.
-        packed: u64,
-        /// Bytes that it unpacks to at least.
-        unpacked: u64,
-    },
     /// A line too long to be a token with its tag, or a record.
     #[error("line {line} of {path} is longer than {limit} bytes; divide it, if it is text at all")]
     LongLine {
