@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use electra_text::build::{HeldOut, build};
-use electra_text::corpus::{CorpusError, DocumentReader, DocumentsBy, ReadOptions};
+use electra_text::corpus::{CorpusError, DocumentReader, DocumentsBy, ReadOptions, Skipped};
 use support::{corpus_text, request, write};
 
 fn read(path: &Path, documents: DocumentsBy) -> Vec<String> {
@@ -71,6 +71,29 @@ fn a_byte_order_mark_is_no_part_of_the_line_that_it_stands_in_front_of() {
     assert_eq!(read(&path, DocumentsBy::Line), ["one", "two", "one", "two", "one", "two"]);
     let path = write(folder.path(), "a.jsonl", "\u{feff}{\"text\": \"abc\"}\n\u{feff}{\"text\": \"ghi\"}\n");
     assert_eq!(read(&path, DocumentsBy::BlankLine), ["abc", "ghi"]);
+}
+
+#[test]
+fn records_whose_text_is_null_are_passed_over_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        folder.path(),
+        "a.jsonl",
+        "{\"text\": \"a\"}\n{\"text\": null}\n{\"text\": \"\"}\n{\"text\": null}",
+    );
+    // Whether or not records may be bad.
+    for skip_bad_records in [false, true] {
+        let options = ReadOptions { skip_bad_records, ..ReadOptions::default() };
+        let mut reader = DocumentReader::new(vec![path.clone()], options);
+        assert_eq!(
+            reader.by_ref().map(|document| document.unwrap().text().to_owned()).collect::<Vec<_>>(),
+            ["a"]
+        );
+        assert_eq!(reader.progress().skipped(), Skipped { without_text: 2, ..Skipped::default() });
+    }
+    let mut request = request(vec![path], folder.path().join("data"));
+    request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
+    assert_eq!(build(&request, |_| {}).unwrap().manifest().skipped.without_text, 2);
 }
 
 #[test]

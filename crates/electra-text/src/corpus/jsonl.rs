@@ -79,7 +79,11 @@ impl JsonDocuments {
             let (path, line, field) = (self.lines.path(), self.lines.number(), &self.field);
             let (path, field, (column, excerpt)) = (path.clone(), field.clone(), place);
             return Err(match found {
-                Ok(Found::Null) => continue,
+                // A record without a text is an empty one, but nobody should believe that it had one.
+                Ok(Found::Null) => {
+                    self.progress.add_skipped(Skipped { without_text: 1, ..Skipped::default() });
+                    continue;
+                }
                 Ok(Found::Text(text)) if text.lone_surrogates == 0 => return Ok(Some(text.text)),
                 Ok(Found::Text(text)) if self.lossy => {
                     self.progress.add_replaced(text.lone_surrogates);
