@@ -16,6 +16,7 @@ use electra_text::manifest::Manifest;
 use electra_text::pack::PackMode;
 use electra_text::shard::Split;
 use electra_text::verify::verify;
+use electra_text::wordpiece::{Settings, Tokenizer};
 use support::{corpus_text, request, tokenizer, write};
 
 /// The files of a folder and their contents.
@@ -540,6 +541,43 @@ fn documents_that_are_held_out_too_are_left_out_of_training_and_counted() {
     nothing.heldout = HeldOut::Files(vec![heldout]);
     let error = build(&nothing, |_| {}).unwrap_err();
     assert!(matches!(error, BuildError::AllLeftOut { documents: 20 }), "{error}");
+}
+
+#[test]
+fn copies_of_held_out_documents_are_found_by_what_the_model_sees_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts =
+        ["The quick fox", "Café in Berlin, 东京", "unaffable dogs, tokenization", "\u{201c}fox\u{201d} runs"];
+    let records = |texts: &[String]| -> String {
+        texts.iter().map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect()
+    };
+    let heldout = write(folder.path(), "eval.jsonl", records(&texts.map(str::to_owned)));
+    let left_out = |name: &str, change: &dyn Fn(&str) -> String, tokenizer: &Tokenizer| {
+        let mut copies = texts.map(change).to_vec();
+        copies.push("brown dogs".into());
+        let input = write(folder.path(), &format!("{name}.jsonl"), records(&copies));
+        let mut request = request(vec![input], folder.path().join(name));
+        request.heldout = HeldOut::Files(vec![heldout.clone()]);
+        request.tokenizer = tokenizer.clone();
+        built(&request).left_out
+    };
+    let uncased = tokenizer();
+    let cased = Tokenizer::new(uncased.vocabulary().clone(), Settings::CASED);
+    let hyphens = |text: &str| text.chars().flat_map(|c| [c, '\u{ad}']).collect::<String>();
+    let changes: [(&str, &dyn Fn(&str) -> String, [u64; 2]); 6] = [
+        ("mark", &|text| format!("\u{feff}{text}"), [4, 4]),
+        ("hyphens", &hyphens, [4, 4]),
+        ("spaces", &|text| format!("\u{200b} {} \u{2069}", text.replace(' ', " \u{200b}\n")), [4, 4]),
+        ("upper", &|text| text.to_uppercase(), [4, 0]),
+        // Of one text of these is there another way to be written.
+        ("decomposed", &|text| text.replace('é', "e\u{301}"), [4, 3]),
+        ("other", &|text| format!("{text} fox"), [0, 0]),
+    ];
+    for (name, change, expected) in changes {
+        let found = [("uncased", &uncased), ("cased", &cased)]
+            .map(|(case, tokenizer)| left_out(&format!("{name}-{case}"), change, tokenizer));
+        assert_eq!(found, expected, "{name}");
+    }
 }
 
 #[test]
