@@ -630,12 +630,26 @@ fn few_documents_and_a_share_far_from_the_one_asked_for_are_concerns() {
     let line = |n: usize| [0, 1, 2, 3, 4, 5].map(|digit| word(n >> (2 * digit))).join(" ") + "\n";
     let lines: String = (0..3000).map(line).collect();
     let found = concerns("lines", lines.clone(), DocumentsBy::BlankLine, 0.0);
-    let [Concern::FewDocuments { documents: 1, text_bytes, by: Some(DocumentsBy::BlankLine) }] = found[..]
+    let [Concern::FewDocuments { documents: 1, text_bytes, split: None, by: Some(DocumentsBy::BlankLine) }] =
+        found[..]
     else {
         panic!("{found:?}")
     };
     assert_eq!(text_bytes, lines.trim().len() as u64);
-    assert_eq!(concerns("divided", lines, DocumentsBy::Line, 0.01), []);
+    assert_eq!(concerns("divided", lines.clone(), DocumentsBy::Line, 0.01), []);
+    // Twenty short documents in a file that is held out make the one of training no shorter.
+    let heldout = write(folder.path(), "eval.jsonl", "{\"text\": \"the quick fox\"}\n".repeat(20));
+    let mut beside = request(vec![write(folder.path(), "beside.txt", &lines)], folder.path().join("beside"));
+    beside.heldout = HeldOut::Files(vec![heldout]);
+    let by = Some(DocumentsBy::BlankLine);
+    let expected = Concern::FewDocuments { documents: 1, text_bytes, split: Some(Split::Train), by };
+    assert_eq!(built(&beside).concerns(), [expected]);
+    // Nor is a held-out file divided by what divides the others.
+    beside.inputs = vec![write(folder.path(), "a.jsonl", "{\"text\": \"the quick fox\"}\n".repeat(20))];
+    beside.heldout = HeldOut::Files(vec![folder.path().join("beside.txt")]);
+    beside.out = folder.path().join("beside-held-out");
+    let expected = Concern::FewDocuments { documents: 1, text_bytes, split: Some(Split::HeldOut), by };
+    assert_eq!(built(&beside).concerns(), [expected]);
     // A book among sixteen short texts: whichever is held out, the share is not a hundredth.
     let mut texts: Vec<String> = (1..=16).map(|n| "fox ".repeat(n)).collect();
     texts.push("the quick brown fox\n".repeat(60_000));
