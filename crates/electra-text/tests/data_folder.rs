@@ -564,7 +564,8 @@ fn copies_of_held_out_documents_are_found_by_what_the_model_sees_of_them() {
     let uncased = tokenizer();
     let cased = Tokenizer::new(uncased.vocabulary().clone(), Settings::CASED);
     let hyphens = |text: &str| text.chars().flat_map(|c| [c, '\u{ad}']).collect::<String>();
-    let changes: [(&str, &dyn Fn(&str) -> String, [u64; 2]); 6] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&str) -> String, [u64; 2]);
+    let changes: [Change; 6] = [
         ("mark", &|text| format!("\u{feff}{text}"), [4, 4]),
         ("hyphens", &hyphens, [4, 4]),
         ("spaces", &|text| format!("\u{200b} {} \u{2069}", text.replace(' ', " \u{200b}\n")), [4, 4]),
