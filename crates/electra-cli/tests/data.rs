@@ -107,6 +107,10 @@ fn lines_can_be_documents_and_a_corpus_that_looks_so_is_told() {
     let build = "data build --input lines.txt --tokenizer tokenizer --seq-len 32";
     let ran = bench.succeed(&format!("{build} --heldout-fraction 0 --out blank"));
     assert_says(&ran.stderr, &["warning: only 1 document in", "use --documents line"]);
+    // Documents of another file make these no shorter.
+    bench.write("eval.txt", lines[..20].join("\n\n"));
+    let ran = bench.succeed(&format!("{build} --heldout eval.txt --out beside"));
+    assert_says(&ran.stderr, &["warning: only 1 document in", "of training text", "use --documents line"]);
     let ran = bench.succeed(&format!("{build} --documents line --heldout-fraction 0.05 --out line"));
     assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
     assert_says(&bench.read("line/manifest.json"), &["\"documents\": \"line\""]);
@@ -132,6 +136,18 @@ fn documents_of_the_held_out_files_are_not_trained_on() {
     let manifest = bench.succeed("data inspect leaky --json").json()["manifest"].clone();
     assert_eq!((&manifest["left_out"], &manifest["train"]["documents"]), (&json!(20), &json!(100)));
     assert_says(&bench.succeed("data inspect leaky").stdout, &["left out 20 documents"]);
+    // Copies that only look the same, with other ends of line; and what divides them is said to be missing.
+    let copies =
+        documents[..20].iter().map(|document| format!("\u{feff}{}", document.replace(' ', " \u{200b}")));
+    bench.write(
+        "copies.txt",
+        [&documents[20..].join("\n\n"), "", &copies.collect::<Vec<_>>().join("\n\n")]
+            .join("\n")
+            .replace('\n', "\r"),
+    );
+    let ran =
+        bench.succeed(&build.replace("corpus.txt", "copies.txt").replace("build ", "build --out copies "));
+    assert_says(&ran.stdout, &["left out 20 documents of --input", "from 100 documents"]);
     bench.write("same.txt", documents[..20].join("\n\n\n"));
     let error =
         bench.refuse("data build --input same.txt --heldout eval.txt --tokenizer tokenizer --out none");
@@ -163,6 +179,9 @@ fn records_that_no_text_can_be_had_of_are_passed_over_and_counted() {
         )
     };
     bench.succeed(&build("good.jsonl", ""));
+    bench.write("null.jsonl", format!("{{\"text\": null}}\n{}", bench.read("good.jsonl")));
+    let ran = bench.succeed(&build("null.jsonl", ""));
+    assert_says(&ran.stdout, &["1 record passed over: 1 without text"]);
     let error = bench.refuse(&build("surrogate.jsonl", ""));
     assert_says(
         &error,

@@ -286,6 +286,19 @@ fn an_unfinished_run_can_be_reported_on_and_asked() {
     // The last checkpoint is of step 21.
     check_detections(&detected(&bench, "run"));
     bench.succeed("export hf run --out exported");
+    // Words that the vocabulary has no pieces for: all letters of the corpus are pieces, and no ideographs.
+    let told = |text: &str| bench.succeed_with("detect --model run --json", &[text]).stderr;
+    assert_says(
+        &told("中国人民 babo"),
+        &[
+            "WARNING: of the text the model sees nothing but [UNK]: 80.0 % of the words and 50.0 % of the characters",
+        ],
+    );
+    assert_says(
+        &told(&format!("中{}", " babo".repeat(99))),
+        &["of the text the model sees nothing but [UNK]: 1.0 % of the words"],
+    );
+    assert!(!told("babo").contains("[UNK]"), "{}", told("babo"));
 }
 
 #[test]

@@ -15,8 +15,8 @@
 //!
 //! # Columns
 //!
-//! - Lines end in LF or CRLF, the last perhaps in nothing; in a file without LF they end in CR. A line
-//!   in which nothing is seen is blank: white space, a lone tab, a zero-width space.
+//! - Lines end in LF, CRLF or CR, the last perhaps in nothing. A line in which nothing is seen is blank:
+//!   white space, a lone tab, a zero-width space.
 //! - `-DOCSTART-` lines and `# newdoc` comments are boundaries of documents and no sentences.
 //! - Columns are separated by tabs if most lines have one: then tokens may have spaces in them.
 //!   Otherwise by runs of white space: then every line must have as many as the others.

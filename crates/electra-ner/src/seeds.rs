@@ -5,9 +5,10 @@
 //!     best/                 a copy of the tagger with the best F1 on the development data
 //!     best.partial/         that copy while it is made
 //!     best.old/             the one before it, until the new one has its name
-//!     summary.json          what is printed
+//!     summary.json          what is printed, and scores on test data that an earlier call has named
 //! ```
 
+mod earlier_test;
 mod out_folder;
 
 use std::fmt;
@@ -276,7 +277,7 @@ fn sum_up(
         stopped,
     };
     let path = out.join(SUMMARY);
-    let text = serde_json::to_string_pretty(&summary).expect("scores are JSON") + "\n";
+    let text = earlier_test::text(&summary, &path);
     durable::write(&path, text.as_bytes()).map_err(|source| FinetuneError::Write { path, source })?;
     Ok(summary)
 }

@@ -32,8 +32,9 @@ use std::ops::Range;
 use abbreviations::{is_abbreviated, is_initial};
 use cluster::{Class, Cluster, cluster_at};
 
-pub use cluster::{has_seen, is_unseen, trimmed, without_unseen};
+pub use cluster::{trimmed, without_unseen};
 pub use division::{Division, SentenceDivision, WordDivision};
+pub use electra_text::invisible::{has_seen, is_unseen};
 pub use sentences::{
     LineBreaks, MAX_SENTENCE_BYTES, RawSentence, SentenceSettings, Sentences, TextError, division_of_record,
     sentences,

@@ -194,4 +194,7 @@ fn lines_end_as_they_did_on_any_system() {
         assert_eq!(shown(&data), expected, "{end:?}");
         assert_eq!(data.sentences.get(1).line, 4, "{end:?}");
     }
+    // Files that were put together end lines in several ways.
+    let data = reads("a.conll", "Rome\tB-LOC\ris\tO\r\rbig\tO\nand\tO\r\n\r\nold\tO");
+    assert_eq!(shown(&data), ["Rome/B-LOC is/O", "big/O and/O", "old/O"]);
 }

@@ -201,7 +201,7 @@ fn run(
     let start = Instant::now();
     let split = recipe.split()?;
     let of_files = DocumentReader::new(request.heldout.files().to_vec(), request.read.clone());
-    let heldout = HeldOutDocuments::of(of_files)?;
+    let heldout = HeldOutDocuments::of(of_files, request.tokenizer.settings())?;
     let reading = Arc::<ReadProgress>::default();
     let total = corpus::total_bytes(&request.inputs)? + corpus::total_bytes(request.heldout.files())?;
     let blocks = Blocks::new(request, &reading);

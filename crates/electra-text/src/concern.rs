@@ -21,6 +21,8 @@ pub enum Concern {
         documents: u64,
         /// Bytes of their text.
         text_bytes: u64,
+        /// Of which split, where files are held out; none if of a whole corpus.
+        split: Option<Split>,
         /// What divided `.txt` files, if there is one.
         by: Option<DocumentsBy>,
     },
@@ -62,12 +64,16 @@ impl Manifest {
     /// What is to be said of this folder.
     pub fn concerns(&self) -> Vec<Concern> {
         let mut concerns = Vec::new();
-        let documents = self.train.documents + self.heldout.documents;
-        let text_bytes = self.train.text_bytes + self.heldout.text_bytes;
-        if documents < FEW_DOCUMENTS && text_bytes > documents * LONG_DOCUMENT_BYTES {
-            let is_text = |file: &str| matches!(FileKind::of(file.as_ref()), Ok((FileKind::Text, _)));
-            let by = self.inputs.iter().any(|input| is_text(&input.file)).then_some(self.settings.documents);
-            concerns.push(Concern::FewDocuments { documents, text_bytes, by });
+        let [train, heldout] = [&self.train, &self.heldout];
+        let documents = train.documents + heldout.documents;
+        let text_bytes = train.text_bytes + heldout.text_bytes;
+        match self.settings.heldout {
+            HeldOutRule::Hash { .. } => concerns.extend(self.few_documents(None, documents, text_bytes)),
+            // Held-out files are another text: theirs make the documents of the others no shorter.
+            HeldOutRule::Files { .. } => concerns.extend(Split::ALL.into_iter().filter_map(|split| {
+                let counts = self.counts(split);
+                self.few_documents(Some(split), counts.documents, counts.text_bytes)
+            })),
         }
         if let HeldOutRule::Hash { fraction: asked, .. } = self.settings.heldout
             && asked > 0.0
@@ -91,5 +97,16 @@ impl Manifest {
             concerns.push(Concern::Accents { coverage: whole });
         }
         concerns
+    }
+
+    /// Whether these documents, of a split or of the whole corpus, are few for so much text.
+    fn few_documents(&self, split: Option<Split>, documents: u64, text_bytes: u64) -> Option<Concern> {
+        if documents >= FEW_DOCUMENTS || text_bytes <= documents * LONG_DOCUMENT_BYTES {
+            return None;
+        }
+        let is_text = |file: &str| matches!(FileKind::of(file.as_ref()), Ok((FileKind::Text, _)));
+        let mut inputs = self.inputs.iter().filter(|input| split.is_none_or(|split| input.split == split));
+        let by = inputs.any(|input| is_text(&input.file)).then_some(self.settings.documents);
+        Some(Concern::FewDocuments { documents, text_bytes, split, by })
     }
 }

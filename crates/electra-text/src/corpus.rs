@@ -6,7 +6,9 @@
 //! | `.jsonl` | one record a line, the text in one of its fields |
 //! | `.parquet` | one row each, the text in one column (cargo feature `parquet`) |
 //!
-//! Each may be compressed: `.txt.gz`, `.jsonl.zst` and so on.
+//! Each may be compressed: `.txt.gz`, `.jsonl.zst` and so on. Lines end as [`lines`](crate::lines)
+//! says; a line in which nothing is seen is blank, and a byte order mark in front of one is no part of
+//! it, as where files that begin with one were put together.
 
 mod bomb;
 mod compressed;
@@ -32,6 +34,8 @@ pub use error::CorpusError;
 pub use files::{FileKind, expand};
 pub use signature::Signature;
 pub use skipped::Skipped;
+
+use crate::invisible::has_seen;
 
 /// Longer documents are continued as a new document from here on, so that a file without a
 /// single blank line is read in bounded memory too.
@@ -272,7 +276,7 @@ impl Paragraphs {
     /// Adds a paragraph; gives back the document so far if it would become too long.
     fn add(&mut self, paragraph: &str) -> Option<Document> {
         let paragraph = paragraph.trim();
-        if paragraph.is_empty() {
+        if !has_seen(paragraph) {
             return None;
         }
         let full = if self.text.len() + paragraph.len() > MAX_DOCUMENT_BYTES { self.take() } else { None };

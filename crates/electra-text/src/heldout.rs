@@ -3,12 +3,14 @@
 //! A document is held out if a hash of its text, and of a salt, falls into the lowest part of
 //! its range. So the decision depends neither on the order of the documents nor on which other
 //! documents there are, copies of a document stay on one side, and a part of a corpus is divided
-//! as the whole is. Where files are held out instead, the same hash tells which documents of the
-//! others are copies of theirs.
+//! as the whole is. Where files are held out instead, the documents of the others that are copies of
+//! theirs are found by what a model sees of them.
 
 use ahash::AHashSet;
 
 use crate::corpus::{CorpusError, Document, DocumentReader};
+use crate::invisible::takes_no_room;
+use crate::wordpiece::Settings;
 
 /// Identity of a document: the hash of its words, white space between them reduced to one space.
 pub fn document_identity(document: &Document) -> blake3::Hash {
@@ -70,23 +72,52 @@ impl HeldOutSplit {
 /// Documents that are held out whatever their hash, and must not be trained on: those of files
 /// given for that.
 ///
+/// A document is a copy of one of them if a model sees the same words: white space, characters that
+/// are not seen, and the case and accents that the tokenizer drops make no other document.
+///
 /// Sixteen bytes of each identity are kept, whatever the length of the document; two of a billion
 /// documents share them with a probability of one in 10^21.
-#[derive(Clone, Debug, Default)]
-pub struct HeldOutDocuments(AHashSet<[u8; 16]>);
+#[derive(Clone, Debug)]
+pub struct HeldOutDocuments {
+    identities: AHashSet<[u8; 16]>,
+    settings: Settings,
+}
 
 impl HeldOutDocuments {
-    /// Reads all of `documents`.
-    pub fn of(documents: DocumentReader) -> Result<Self, CorpusError> {
-        let identities =
-            documents.map(|document| document.map(|document| short(&document_identity(&document))));
-        identities.collect::<Result<_, _>>().map(HeldOutDocuments)
+    /// Reads all of `documents`; `settings` are those of the tokenizer.
+    pub fn of(documents: DocumentReader, settings: Settings) -> Result<Self, CorpusError> {
+        let identity = |document: Result<Document, _>| Ok(seen_identity(&document?, settings));
+        let identities = documents.map(identity).collect::<Result<_, CorpusError>>()?;
+        Ok(HeldOutDocuments { identities, settings })
     }
 
-    /// Whether the document of this identity is among them.
-    pub fn contains(&self, identity: &blake3::Hash) -> bool {
-        !self.0.is_empty() && self.0.contains(&short(identity))
+    /// Whether a document is a copy of one of them.
+    pub fn contains(&self, document: &Document) -> bool {
+        !self.identities.is_empty() && self.identities.contains(&seen_identity(document, self.settings))
     }
+}
+
+/// Identity of what a model sees of a document.
+fn seen_identity(document: &Document, settings: Settings) -> [u8; 16] {
+    let mut words = String::with_capacity(document.text().len());
+    let mut push = |word: &str| {
+        if !word.is_empty() {
+            words.push_str(word);
+            words.push(' ');
+        }
+    };
+    for word in document.text().split_whitespace() {
+        let mut seen: String = word.chars().filter(|&c| !takes_no_room(c)).collect();
+        if !seen.is_ascii() {
+            settings.normalized(&seen).split_whitespace().for_each(&mut push);
+            continue;
+        }
+        if settings.lowercase {
+            seen.make_ascii_lowercase();
+        }
+        push(&seen);
+    }
+    short(&blake3::hash(words.as_bytes()))
 }
 
 fn short(identity: &blake3::Hash) -> [u8; 16] {

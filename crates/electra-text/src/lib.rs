@@ -20,6 +20,8 @@ pub mod dataset;
 pub mod heldout;
 pub mod in_order;
 pub mod inspect;
+pub mod invisible;
+pub mod lines;
 pub mod manifest;
 mod once;
 pub mod pack;

@@ -19,7 +19,7 @@ use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::tokenizer::{AddedToken, TokenizerImpl};
+use tokenizers::tokenizer::{AddedToken, NormalizedString, Normalizer, TokenizerImpl};
 
 pub use encoding::{Encoding, OffsetUnit};
 pub use files::{SAVED_FILES, TokenizerError};
@@ -84,6 +84,13 @@ impl Settings {
             (self.strip_accents != self.lowercase).then_some(self.strip_accents),
             self.lowercase,
         )
+    }
+
+    /// A text as its words are looked up.
+    pub(crate) fn normalized(&self, text: &str) -> String {
+        let mut normalized = NormalizedString::from(text);
+        self.normalizer().normalize(&mut normalized).expect("BERT's normaliser takes every text");
+        normalized.get().to_owned()
     }
 }
 

@@ -16,6 +16,7 @@ use electra_text::manifest::Manifest;
 use electra_text::pack::PackMode;
 use electra_text::shard::Split;
 use electra_text::verify::verify;
+use electra_text::wordpiece::{Settings, Tokenizer};
 use support::{corpus_text, request, tokenizer, write};
 
 /// The files of a folder and their contents.
@@ -543,6 +544,44 @@ fn documents_that_are_held_out_too_are_left_out_of_training_and_counted() {
 }
 
 #[test]
+fn copies_of_held_out_documents_are_found_by_what_the_model_sees_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts =
+        ["The quick fox", "Café in Berlin, 东京", "unaffable dogs, tokenization", "\u{201c}fox\u{201d} runs"];
+    let records = |texts: &[String]| -> String {
+        texts.iter().map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect()
+    };
+    let heldout = write(folder.path(), "eval.jsonl", records(&texts.map(str::to_owned)));
+    let left_out = |name: &str, change: &dyn Fn(&str) -> String, tokenizer: &Tokenizer| {
+        let mut copies = texts.map(change).to_vec();
+        copies.push("brown dogs".into());
+        let input = write(folder.path(), &format!("{name}.jsonl"), records(&copies));
+        let mut request = request(vec![input], folder.path().join(name));
+        request.heldout = HeldOut::Files(vec![heldout.clone()]);
+        request.tokenizer = tokenizer.clone();
+        built(&request).left_out
+    };
+    let uncased = tokenizer();
+    let cased = Tokenizer::new(uncased.vocabulary().clone(), Settings::CASED);
+    let hyphens = |text: &str| text.chars().flat_map(|c| [c, '\u{ad}']).collect::<String>();
+    type Change<'a> = (&'a str, &'a dyn Fn(&str) -> String, [u64; 2]);
+    let changes: [Change; 6] = [
+        ("mark", &|text| format!("\u{feff}{text}"), [4, 4]),
+        ("hyphens", &hyphens, [4, 4]),
+        ("spaces", &|text| format!("\u{200b} {} \u{2069}", text.replace(' ', " \u{200b}\n")), [4, 4]),
+        ("upper", &|text| text.to_uppercase(), [4, 0]),
+        // Of one text of these is there another way to be written.
+        ("decomposed", &|text| text.replace('é', "e\u{301}"), [4, 3]),
+        ("other", &|text| format!("{text} fox"), [0, 0]),
+    ];
+    for (name, change, expected) in changes {
+        let found = [("uncased", &uncased), ("cased", &cased)]
+            .map(|(case, tokenizer)| left_out(&format!("{name}-{case}"), change, tokenizer));
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
 fn data_that_was_built_before_held_out_documents_were_left_out_is_not_taken_for_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let input = write(folder.path(), "a.txt", corpus_text(30, 23));
@@ -592,12 +631,26 @@ fn few_documents_and_a_share_far_from_the_one_asked_for_are_concerns() {
     let line = |n: usize| [0, 1, 2, 3, 4, 5].map(|digit| word(n >> (2 * digit))).join(" ") + "\n";
     let lines: String = (0..3000).map(line).collect();
     let found = concerns("lines", lines.clone(), DocumentsBy::BlankLine, 0.0);
-    let [Concern::FewDocuments { documents: 1, text_bytes, by: Some(DocumentsBy::BlankLine) }] = found[..]
+    let [Concern::FewDocuments { documents: 1, text_bytes, split: None, by: Some(DocumentsBy::BlankLine) }] =
+        found[..]
     else {
         panic!("{found:?}")
     };
     assert_eq!(text_bytes, lines.trim().len() as u64);
-    assert_eq!(concerns("divided", lines, DocumentsBy::Line, 0.01), []);
+    assert_eq!(concerns("divided", lines.clone(), DocumentsBy::Line, 0.01), []);
+    // Twenty short documents in a file that is held out make the one of training no shorter.
+    let heldout = write(folder.path(), "eval.jsonl", "{\"text\": \"the quick fox\"}\n".repeat(20));
+    let mut beside = request(vec![write(folder.path(), "beside.txt", &lines)], folder.path().join("beside"));
+    beside.heldout = HeldOut::Files(vec![heldout]);
+    let by = Some(DocumentsBy::BlankLine);
+    let expected = Concern::FewDocuments { documents: 1, text_bytes, split: Some(Split::Train), by };
+    assert_eq!(built(&beside).concerns(), [expected]);
+    // Nor is a held-out file divided by what divides the others.
+    beside.inputs = vec![write(folder.path(), "a.jsonl", "{\"text\": \"the quick fox\"}\n".repeat(20))];
+    beside.heldout = HeldOut::Files(vec![folder.path().join("beside.txt")]);
+    beside.out = folder.path().join("beside-held-out");
+    let expected = Concern::FewDocuments { documents: 1, text_bytes, split: Some(Split::HeldOut), by };
+    assert_eq!(built(&beside).concerns(), [expected]);
     // A book among sixteen short texts: whichever is held out, the share is not a hundredth.
     let mut texts: Vec<String> = (1..=16).map(|n| "fox ".repeat(n)).collect();
     texts.push("the quick brown fox\n".repeat(60_000));

@@ -85,7 +85,7 @@ struct Corpus {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Documents {
-    /// A blank line ends a document
+    /// A blank line ends a document; so does one of white space and invisible characters
     BlankLine,
     /// Each line is one document
     Line,
@@ -121,8 +121,8 @@ impl Corpus {
 
 Held out are whole documents, chosen by a hash of their text: at least one in corpora of up to 32 MiB;
 in larger ones it is an error if the fraction is so small that none is chosen. With --heldout, documents
-of --input that the held-out files have too, whatever white space divides their words, are left out of
-training and counted.")]
+of --input that the held-out files have too are left out of training and counted: white space, characters
+that are not seen, and the case and accents that the tokenizer drops make no other document.")]
 pub struct BuildCommand {
     #[command(flatten)]
     corpus: Corpus,

@@ -8,8 +8,10 @@ use electra_files::shown::on_terminal;
 use electra_model::Networks;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
 use electra_run::run_folder::RunProgress;
+use electra_text::Tokenizer;
 use electra_text::corpus::Signature;
 
+use super::data::concerns::unknown;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::output;
@@ -47,6 +49,17 @@ pub fn tell_unfinished(model: &Path) -> Option<RunProgress> {
 
 /// Bytes of a text at most.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// Says on standard error how much of a text the vocabulary has no pieces for.
+fn tell_unknown(tokenizer: &Tokenizer, text: &str) {
+    let mut encoder = tokenizer.text_encoder();
+    encoder.encode(text);
+    let coverage = encoder.take_coverage();
+    if coverage.unknown_words > 0 {
+        let warning = if coverage.is_loud() { "WARNING: " } else { "" };
+        eprintln!("{warning}of the text the model sees nothing but [UNK]: {}", unknown(&coverage));
+    }
+}
 
 impl Detect {
     /// Runs the command.
@@ -89,6 +102,7 @@ impl Detect {
             ));
         }
         let detections = detect(&model, &folder.tokenizer, &text, &device);
+        tell_unknown(&folder.tokenizer, &text);
         if self.json {
             for detection in &detections {
                 output::json_line_out(detection)?;

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use electra_run::process::available_memory;
 use electra_text::corpus::{Compression, CorpusError, open_content};
+use electra_text::lines::LineReader;
 
 use super::ReadError;
 
@@ -75,9 +76,8 @@ fn read_within(
 ) -> Result<(), ReadError> {
     let path = || path.to_owned();
     let mut chunk = vec![0; CHUNK_BYTES];
-    // Lines that are ended, and where the open one begins. Without a line feed they end in carriage
-    // returns.
-    let (mut lines, mut start, mut end) = (0, 0, b'\r');
+    // Where the line at hand begins.
+    let mut start = 0;
     loop {
         let chunk = match content.read(&mut chunk) {
             Ok(0) => return Ok(()),
@@ -96,19 +96,24 @@ fn read_within(
         if read > bounds.bytes {
             return Err(ReadError::TooLarge { path: path(), bytes: read, most: bounds.bytes });
         }
-        if end == b'\r' && chunk.contains(&b'\n') {
-            (lines, start, end) = (0, 0, b'\n');
-        }
-        for (at, _) in chunk.iter().enumerate().filter(|(_, byte)| **byte == end) {
+        for (at, _) in chunk.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\n' | b'\r')) {
             if before + at - start > bounds.line {
                 break;
             }
-            (lines, start) = (lines + 1, before + at + 1);
+            start = before + at + 1;
         }
         if bytes.len() - start > bounds.line {
-            return Err(ReadError::LongLine { path: path(), line: lines + 1, limit: bounds.line });
+            let line = 1 + count_lines(&bytes[..start]);
+            return Err(ReadError::LongLine { path: path(), line, limit: bounds.line });
         }
     }
+}
+
+/// Lines of bytes that need be no text.
+fn count_lines(bytes: &[u8]) -> usize {
+    let mut reader = LineReader::new(bytes);
+    let ended = || reader.read(usize::MAX, &mut Vec::new()).is_ok_and(|read| read.ended).then_some(());
+    std::iter::from_fn(ended).count()
 }
 
 #[cfg(test)]
@@ -136,8 +141,9 @@ mod tests {
             let long = lines(2, end) + "12345678901";
             assert!(refused(long.as_bytes()).starts_with("line 3 of a is longer than 10 bytes"));
         }
-        // What a line feed ends may hold carriage returns.
-        assert!(refused(b"1234\r5678\r9\n1").starts_with("line 1 of a is longer"));
-        assert_eq!(refused(b"1234\r5678\r\n1"), "");
+        // However they end.
+        assert_eq!(refused(b"123456789\r123456789\r9\n123456789\r\n1"), "");
+        let long = refused(b"1234\r5678\r\n\n1\r\r\n12345678901");
+        assert!(long.starts_with("line 5 of a is longer"), "{long}");
     }
 }

@@ -3,14 +3,11 @@
 /// Lines without their ends, numbered from 1.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
     // Other ends of line that Unicode knows may stand within a token.
-    let end = if text.contains('\n') { '\n' } else { '\r' };
-    (1..).zip(text.split(end).map(content))
+    (1..).zip(electra_text::lines::lines(text).map(content))
 }
 
-/// A line without what is left of its end, also where that was converted twice, and without the byte
-/// order mark of a file that was appended to another.
+/// A line without the byte order mark of a file that was appended to another.
 fn content(line: &str) -> &str {
-    let line = line.trim_end_matches('\r');
     match line.strip_prefix('\u{feff}') {
         // A mark in a column of its own is a token.
         Some(rest) if !rest.starts_with([' ', '\t']) => rest,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use electra_text::invisible::takes_no_room;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A grapheme cluster of a text.
@@ -78,17 +79,6 @@ const ASCII: [Class; 128] = {
     table
 };
 
-/// Whether anything in `text` is to be seen: something that is neither white space nor a control or
-/// format character by itself, such as a zero-width space or a byte order mark.
-pub fn has_seen(text: &str) -> bool {
-    clusters(text).any(|(_, cluster)| cluster.is_seen())
-}
-
-/// Whether a character by itself is white space, or takes no room.
-pub fn is_unseen(c: char) -> bool {
-    matches!(class_of(c), Class::Space | Class::Unseen)
-}
-
 /// `text` without white space at its ends, and without what is not seen there. What is attached to
 /// a character, such as a joiner that a script needs, stays. A text in which nothing is seen is one
 /// only without its white space: a word that was given is a word.
@@ -128,23 +118,7 @@ fn clusters(text: &str) -> impl Iterator<Item = (usize, Cluster)> {
 pub(super) fn class_of(c: char) -> Class {
     match u32::from(c) {
         code @ 0..0x80 => ASCII[code as usize],
-        // Formats (category Cf, but for those that are seen), fillers and variation selectors.
-        0xAD
-        | 0x34F
-        | 0x61C
-        | 0x115F
-        | 0x1160
-        | 0x180B..=0x180F
-        | 0x200B..=0x200F
-        | 0x202A..=0x202E
-        | 0x2060..=0x206F
-        | 0x3164
-        | 0xFE00..=0xFE0F
-        | 0xFEFF
-        | 0xFFA0
-        | 0xFFF9..=0xFFFB
-        | 0x1D173..=0x1D17A
-        | 0xE0000..=0xE0FFF => Class::Unseen,
+        _ if takes_no_room(c) => Class::Unseen,
         // Ideographs, with the marks of repetition and zero.
         0x3005 | 0x3007 | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF => {
             Class::Alone
@@ -152,7 +126,6 @@ pub(super) fn class_of(c: char) -> Class {
         0x3041..=0x3096 | 0x309D..=0x309F => Class::Hiragana,
         0x30A1..=0x30FA | 0x30FC..=0x30FF | 0x31F0..=0x31FF | 0xFF66..=0xFF9D => Class::Katakana,
         _ if c.is_whitespace() => Class::Space,
-        _ if c.is_control() => Class::Unseen,
         _ if c.is_numeric() => Class::Digit,
         // Thai and Lao, Burmese, Khmer.
         0xE00..=0xEFF | 0x1000..=0x109F | 0x1780..=0x17FF if c.is_alphabetic() => Class::Alone,

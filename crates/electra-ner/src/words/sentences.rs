@@ -6,8 +6,9 @@ use std::io::{self, BufRead};
 use std::ops::Range;
 
 use super::Word;
-use super::cluster::{cluster_at, is_unseen};
+use super::cluster::cluster_at;
 use super::division::{SentenceDivision, WordDivision};
+use super::is_unseen;
 use boundary::{Found, Gap, first_sentence};
 
 pub use boundary::division_of_record;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use electra_ner::finetune::{FinetuneError, SCORES};
-use electra_ner::seeds::{BEST, SeedError, Summary, finetune_seeds, finished_in};
+use electra_ner::seeds::{BEST, SUMMARY, SeedError, Summary, finetune_seeds, finished_in};
 use electra_ner::splits::{Split, Splits};
 use electra_run::interrupt::Interrupt;
 
@@ -67,6 +67,35 @@ fn best_stays_the_best_of_all_seeds_when_fewer_are_asked_for_on_other_test_data(
     // And again there is nothing to do.
     let (_, notes, _) = run(&[1, 2, 3], "train.patience=9", &other, out);
     assert_eq!(notes.iter().filter(|note| *note == "finished already").count(), 3, "{notes:?}");
+}
+
+#[test]
+fn a_call_without_test_data_takes_no_test_scores_from_the_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let written =
+        || -> serde_json::Value { serde_json::from_slice(&fs::read(out.join(SUMMARY)).unwrap()).unwrap() };
+    let without = || Splits { test: None, ..splits() };
+    run(&[1, 2], "train.patience=9", &splits(), out).0.unwrap();
+    let first = written();
+    assert!(first["test"]["mean"].is_f64() && first["runs"][1]["test_f1"].is_f64(), "{first}");
+    // What is returned, and printed, is of this call; what is written keeps the others.
+    for seeds in [&[1, 2][..], &[2]] {
+        let (summary, _, trained) = run(seeds, "train.patience=9", &without(), out);
+        let summary = summary.unwrap();
+        assert!(summary.test.is_none() && summary.pooled_test.is_none() && trained == 0);
+        assert_eq!(written(), first);
+    }
+    // Scores on other data take their place, and stay as well.
+    run(&[1, 2], "train.patience=9", &with_test(4), out).0.unwrap();
+    let other = written();
+    assert_ne!(other["pooled_test"], first["pooled_test"]);
+    run(&[1, 2], "train.patience=9", &without(), out).0.unwrap();
+    assert_eq!(written(), other);
+    // Of a seed more there are none: a mean over the others would be no mean of all.
+    run(&[1, 2, 3], "train.patience=9", &without(), out).0.unwrap();
+    let more = written();
+    assert!(more["test"].is_null() && more["pooled_test"].is_null() && more["runs"][0]["test_f1"].is_null());
 }
 
 #[test]

@@ -115,11 +115,11 @@ impl<'t> BlockPacker<'t> {
         let mut counts = [SplitCounts::default(); 2];
         let mut left_out = 0;
         for document in &block.documents {
-            let identity = document_identity(document);
-            if !block.all_held_out && self.heldout.contains(&identity) {
+            if !block.all_held_out && self.heldout.contains(document) {
                 left_out += 1;
                 continue;
             }
+            let identity = document_identity(document);
             let held_out = block.all_held_out || self.split.holds_out(&identity);
             let split = if held_out { Split::HeldOut } else { Split::Train }.index();
             self.ids.clear();

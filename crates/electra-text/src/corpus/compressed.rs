@@ -10,6 +10,7 @@ use electra_files::regular;
 use super::bomb::{Packed, Unpacked, UnpacksTooFar};
 use super::signature::{LENGTH, Signature};
 use super::{CorpusError, FileHash, MAX_CONTENT_BYTES, ReadProgress};
+use crate::lines::{LineRead, LineReader};
 use crate::once;
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -37,7 +38,7 @@ impl std::fmt::Display for Compression {
 
 /// The uncompressed content of a file.
 pub struct Content {
-    reader: Box<dyn BufRead + Send>,
+    reader: LineReader<Box<dyn BufRead + Send>>,
     path: PathBuf,
     compression: Compression,
     /// Uncompressed bytes read so far.
@@ -88,7 +89,7 @@ pub(super) fn open(
             Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(decoder, packed)))
         }
     };
-    Ok(Content { reader, path: path.to_owned(), compression, offset: 0 })
+    Ok(Content { reader: LineReader::new(reader), path: path.to_owned(), compression, offset: 0 })
 }
 
 /// As [`open`], for a file of text: what begins as something else does is refused by its name.
@@ -99,7 +100,7 @@ pub(super) fn open_text(
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
     let mut content = open(path, compression, reading, progress)?;
-    let found = match content.reader.fill_buf() {
+    let found = match content.reader.get_mut().fill_buf() {
         Ok(beginning) => Signature::of(beginning),
         Err(error) => return Err(content.error(error)),
     };
@@ -112,12 +113,12 @@ pub(super) fn open_text(
 }
 
 impl Content {
-    /// Appends bytes up to and including `\n`, at most `limit` of them; 0 at the end.
-    pub(super) fn read_line(&mut self, limit: usize, line: &mut Vec<u8>) -> Result<usize, CorpusError> {
-        match (&mut self.reader).take(limit as u64).read_until(b'\n', line) {
-            Ok(bytes) => {
-                self.offset += bytes as u64;
-                Ok(bytes)
+    /// Appends what is left of a line, without its end, to `line`: at most `limit` bytes.
+    pub(super) fn read_line(&mut self, limit: usize, line: &mut Vec<u8>) -> Result<LineRead, CorpusError> {
+        match self.reader.read(limit, line) {
+            Ok(read) => {
+                self.offset += read.bytes;
+                Ok(read)
             }
             Err(error) => Err(self.error(error)),
         }
@@ -126,7 +127,7 @@ impl Content {
     /// Everything that was not read yet, at most [`MAX_CONTENT_BYTES`].
     pub(super) fn read_to_end(mut self) -> Result<Vec<u8>, CorpusError> {
         let mut bytes = Vec::new();
-        match (&mut self.reader).take(MAX_CONTENT_BYTES + 1).read_to_end(&mut bytes) {
+        match self.reader.get_mut().take(MAX_CONTENT_BYTES + 1).read_to_end(&mut bytes) {
             Ok(read) if read as u64 > MAX_CONTENT_BYTES => Err(CorpusError::TooLong { path: self.path }),
             Ok(_) => Ok(bytes),
             Err(error) => {
@@ -144,7 +145,7 @@ impl Content {
     /// Copies everything to `target`.
     #[cfg(feature = "parquet")]
     pub(super) fn copy_to(mut self, target: &mut impl std::io::Write) -> Result<(), CorpusError> {
-        std::io::copy(&mut self.reader, target).map(drop).map_err(|error| self.error(error))
+        std::io::copy(self.reader.get_mut(), target).map(drop).map_err(|error| self.error(error))
     }
 
     fn error(&self, error: std::io::Error) -> CorpusError {
@@ -207,7 +208,7 @@ fn other_than_named(path: &Path, compression: Compression) -> Option<String> {
 /// Errors of this reader hold a [`CorpusError`], which names the file.
 impl Read for Content {
     fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
-        match self.reader.read(target) {
+        match self.reader.get_mut().read(target) {
             Ok(bytes) => {
                 self.offset += bytes as u64;
                 Ok(bytes)

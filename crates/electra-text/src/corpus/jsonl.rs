@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::lines::Lines;
 use super::{CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
+use crate::invisible::has_seen;
+use crate::lines::lines;
 use field::{Found, excerpt};
 
 /// A record must be held in memory whole.
@@ -64,7 +66,7 @@ impl JsonDocuments {
             let Some(line) = self.lines.next(MAX_RECORD_BYTES)? else {
                 return Ok(None);
             };
-            if line.trim().is_empty() {
+            if !has_seen(line) {
                 continue;
             }
             let column = |at: usize| (1 + line[..at].chars().count(), excerpt(line, at, EXCERPT_CHARS));
@@ -77,7 +79,11 @@ impl JsonDocuments {
             let (path, line, field) = (self.lines.path(), self.lines.number(), &self.field);
             let (path, field, (column, excerpt)) = (path.clone(), field.clone(), place);
             return Err(match found {
-                Ok(Found::Null) => continue,
+                // A record without a text is an empty one, but nobody should believe that it had one.
+                Ok(Found::Null) => {
+                    self.progress.add_skipped(Skipped { without_text: 1, ..Skipped::default() });
+                    continue;
+                }
                 Ok(Found::Text(text)) if text.lone_surrogates == 0 => return Ok(Some(text.text)),
                 Ok(Found::Text(text)) if self.lossy => {
                     self.progress.add_replaced(text.lone_surrogates);
@@ -121,7 +127,7 @@ impl Iterator for JsonDocuments {
 
 /// Lines of `text`, those beyond the limit of a document cut behind a space.
 pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n').flat_map(|line| {
+    lines(text).flat_map(|line| {
         let mut rest = line;
         std::iter::from_fn(move || {
             let limit = rest.floor_char_boundary(super::MAX_DOCUMENT_BYTES);

@@ -13,6 +13,8 @@ pub(super) struct Lines {
     lossy: bool,
     progress: Arc<ReadProgress>,
     bytes: Vec<u8>,
+    /// Where `bytes` begins in the uncompressed file.
+    start: u64,
     /// Bytes at the front of `bytes` that were handed out.
     used: usize,
     text: String,
@@ -30,6 +32,7 @@ impl Lines {
             lossy,
             progress,
             bytes: Vec::new(),
+            start: 0,
             used: 0,
             text: String::new(),
             line: 0,
@@ -42,38 +45,43 @@ impl Lines {
     /// bytes comes in pieces: cut behind a space if there is one, within no character.
     pub(super) fn next(&mut self, limit: usize) -> Result<Option<&str>, CorpusError> {
         self.bytes.drain(..self.used);
-        let wanted = limit.saturating_sub(self.bytes.len());
-        if wanted > 0 {
-            self.content.read_line(wanted, &mut self.bytes)?;
-        }
-        if self.bytes.is_empty() {
-            return Ok(None);
-        }
+        self.start += self.used as u64;
+        self.used = 0;
         if self.line_ended {
-            self.line += 1;
+            self.start = self.content.offset();
         }
-        self.line_ended = self.bytes.ends_with(b"\n");
+        let wanted = limit.saturating_sub(self.bytes.len());
+        let begins = self.line_ended;
+        if wanted > 0 {
+            let read = self.content.read_line(wanted, &mut self.bytes)?;
+            if read.bytes == 0 && self.bytes.is_empty() {
+                return Ok(None);
+            }
+            self.line_ended = read.ended;
+        }
+        self.line += u64::from(begins);
         self.cut = !self.line_ended && self.bytes.len() >= limit;
         self.used = if self.cut { cut(&self.bytes) } else { self.bytes.len() };
         let piece = &self.bytes[..self.used];
-        match std::str::from_utf8(piece) {
-            Ok(text) => Ok(Some(without_mark(text.trim_end_matches('\n'), self.line))),
+        let text = match std::str::from_utf8(piece) {
+            Ok(text) => text,
             Err(_) if self.lossy => {
                 let replaced = piece.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
                 self.progress.add_replaced(replaced as u64);
                 self.text = String::from_utf8_lossy(piece).into_owned();
-                Ok(Some(without_mark(self.text.trim_end_matches('\n'), self.line)))
+                &self.text
             }
             Err(error) => {
-                let start = self.content.offset() - self.bytes.len() as u64;
-                Err(CorpusError::NotUtf8 {
+                return Err(CorpusError::NotUtf8 {
                     path: self.path.clone(),
                     line: self.line,
-                    offset: start + error.valid_up_to() as u64,
+                    offset: self.start + error.valid_up_to() as u64,
                     byte: piece[error.valid_up_to()],
-                })
+                });
             }
-        }
+        };
+        // Byte order marks stand in front of a file, and of each that was appended to another.
+        Ok(Some(if begins { text.trim_start_matches('\u{feff}') } else { text }))
     }
 
     /// Number of the line that was handed out last, from 1.
@@ -89,11 +97,6 @@ impl Lines {
     pub(super) fn path(&self) -> &PathBuf {
         &self.path
     }
-}
-
-/// Without the byte order mark that some editors put in front of a file.
-fn without_mark(text: &str, line: u64) -> &str {
-    if line == 1 { text.trim_start_matches('\u{feff}') } else { text }
 }
 
 /// Where to cut bytes of text that go on: behind the last space, else before the last character

@@ -120,8 +120,10 @@ impl ParquetDocuments {
             if rows == 0 {
                 self.open = None;
             }
-            // A row without a text is a document without text. Where rows were left out, the
-            // row named in an error counts those with a text alone.
+            // Rows without a text are passed over, as records are. The row named in an error counts
+            // those with a text alone.
+            let without_text = rows.saturating_sub(values.len()) as u64;
+            self.progress.add_skipped(Skipped { without_text, ..Skipped::default() });
             for value in values {
                 self.row += 1;
                 self.add(value.data())?;

@@ -10,7 +10,8 @@ use super::CorpusError;
 pub struct Skipped {
     /// Lines that are not a JSON object.
     pub malformed: u64,
-    /// Records without the field, or with something else than a string in it.
+    /// Records without the field, or with something else than a string in it; those with `null` in it
+    /// are passed over whatever was asked for.
     pub without_text: u64,
     /// Records whose text is not Unicode: bytes that are not UTF-8, halves of characters.
     pub not_unicode: u64,

@@ -2,6 +2,7 @@
 
 use super::lines::Lines;
 use super::{CorpusError, Document, DocumentsBy, MAX_DOCUMENT_BYTES, Paragraphs};
+use crate::invisible::has_seen;
 
 pub(super) struct TextDocuments {
     lines: Lines,
@@ -17,7 +18,7 @@ impl TextDocuments {
 
     fn read_document(&mut self) -> Result<Option<Document>, CorpusError> {
         while let Some(line) = self.lines.next(MAX_DOCUMENT_BYTES)? {
-            let blank = line.trim().is_empty();
+            let blank = !has_seen(line);
             let document = match self.documents {
                 DocumentsBy::BlankLine if blank => self.paragraphs.take(),
                 // A piece of a line that is too long for one document is a document of its own too.

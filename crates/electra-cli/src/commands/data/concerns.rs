@@ -22,11 +22,12 @@ pub(in crate::commands) fn warn(sentences: &[String]) {
 
 fn sentence(concern: &Concern) -> String {
     match *concern {
-        Concern::FewDocuments { documents, text_bytes, by } => {
+        Concern::FewDocuments { documents, text_bytes, split, by } => {
             let found = format!(
-                "only {} in {} of text, {} each",
+                "only {} in {} of {}, {} each",
                 counted(documents, "document"),
                 megabytes(text_bytes),
+                text_of(split),
                 megabytes(text_bytes / documents.max(1))
             );
             match by {
@@ -46,11 +47,7 @@ fn sentence(concern: &Concern) -> String {
             counted(documents, "document"),
         ),
         Concern::Unknown { split, coverage } => {
-            let of = match split {
-                None => "text",
-                Some(Split::Train) => "training text",
-                Some(Split::HeldOut) => "held-out text",
-            };
+            let of = text_of(split);
             format!(
                 "{} of the {of} are unknown to the vocabulary; raise --max-word-length if its words are long or \
                  --character-coverage if its characters are many, or use a vocabulary of its language",
@@ -74,6 +71,14 @@ fn sentence(concern: &Concern) -> String {
                 found.join(", ")
             )
         }
+    }
+}
+
+fn text_of(split: Option<Split>) -> &'static str {
+    match split {
+        None => "text",
+        Some(Split::Train) => "training text",
+        Some(Split::HeldOut) => "held-out text",
     }
 }
 
