@@ -87,9 +87,9 @@ fn read_within(
 ) -> Result<(), ReadError> {
     let path = || path.to_owned();
     let mut chunk = vec![0; CHUNK_BYTES];
-    // Lines that are ended, and where the open one begins. Without a line feed they end in carriage
-    // returns.
-    let (mut lines, mut start, mut end) = (0, 0, b'\r');
+    // Lines that are ended, carriage returns behind them of which a line feed may make one end, and
+    // where the open line begins.
+    let (mut lines, mut returns, mut start) = (0, 0, 0);
     loop {
         let chunk = match content.read(&mut chunk) {
             Ok(0) => return Ok(()),
@@ -111,14 +111,16 @@ fn read_within(
         if read > bounds.bytes {
             return Err(ReadError::TooLarge { path: path(), bytes: read, most: bounds.bytes });
         }
-        if end == b'\r' && chunk.contains(&b'\n') {
-            (lines, start, end) = (0, 0, b'\n');
-        }
-        for (at, _) in chunk.iter().enumerate().filter(|(_, byte)| **byte == end) {
+        for (at, byte) in chunk.iter().enumerate() {
+            if !matches!(byte, b'\n' | b'\r') {
+                lines += std::mem::take(&mut returns);
+                continue;
+            }
             if before + at - start > bounds.line {
                 break;
             }
-            (lines, start) = (lines + 1, before + at + 1);
+            (lines, returns) = if *byte == b'\n' { (lines + 1, 0) } else { (lines, returns + 1) };
+            start = before + at + 1;
         }
         if bytes.len() - start > bounds.line {
             return Err(ReadError::LongLine { path: path(), line: lines + 1, limit: bounds.line });
@@ -156,8 +158,8 @@ mod tests {
             let long = lines(2, end) + "12345678901";
             assert!(refused(long.as_bytes(), None).starts_with("line 3 of a is longer than 10 bytes"));
         }
-        // What a line feed ends may hold carriage returns.
-        assert!(refused(b"1234\r5678\r9\n1", None).starts_with("line 1 of a is longer"));
-        assert_eq!(refused(b"1234\r5678\r\n1", None), "");
+        assert_eq!(refused(b"1234\r5678\r9\n1", None), "");
+        let long = refused(b"1\r2\r\r4\r\r\n5\r\n12345678901", None);
+        assert!(long.starts_with("line 6 of a is longer"), "{long}");
     }
 }

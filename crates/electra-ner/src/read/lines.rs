@@ -1,16 +1,15 @@
 //! The lines of a file, on whatever system it was written.
 
-/// Lines without their ends, numbered from 1.
+/// Lines without their ends, numbered from 1. They end in LF, CRLF or CR, a file of them all included.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
-    // Other ends of line that Unicode knows may stand within a token.
-    let end = if text.contains('\n') { '\n' } else { '\r' };
-    (1..).zip(text.split(end).map(content))
+    // Other ends of line that Unicode knows may stand within a token. Returns in front of a line feed
+    // are one end with it, also where it was converted twice.
+    let ended = |line| str::trim_end_matches(line, '\r').split('\r');
+    (1..).zip(text.split('\n').flat_map(ended).map(content))
 }
 
-/// A line without what is left of its end, also where that was converted twice, and without the byte
-/// order mark of a file that was appended to another.
+/// A line without the byte order mark of a file that was appended to another.
 fn content(line: &str) -> &str {
-    let line = line.trim_end_matches('\r');
     match line.strip_prefix('\u{feff}') {
         // A mark in a column of its own is a token.
         Some(rest) if !rest.starts_with([' ', '\t']) => rest,
