@@ -127,6 +127,24 @@ fn a_tagger_whose_crf_is_lost_decodes_only_as_it_is_told() {
     // The configuration alone knows how it was trained: the scores are there, and used.
     let whole = bench.succeed("predict --model tagger --format conll in.txt");
     assert!(!whole.stderr.contains("tagger.json"), "{}", whole.stderr);
+    // Neither knows it, but the scores are there: they are used, and what is said is what is done.
+    let trained = bench.read("tagger/config.json");
+    let mut config = parsed(&trained);
+    config.as_object_mut().unwrap().remove("electra_tagger").unwrap();
+    bench.write("tagger/config.json", config.to_string());
+    let assumed = bench.succeed("predict --model tagger --format conll in.txt");
+    let parts = ["tagger has no tagger.json", "its CRF chooses the labels", "; document context of its"];
+    assert_says(&assumed.stderr, &parts);
+    assert!(
+        !assumed.stderr.contains("by itself") && !assumed.stderr.contains("a CRF or"),
+        "{}",
+        assumed.stderr
+    );
+    let argmax = bench.succeed("predict --model tagger --decoding argmax --format conll in.txt");
+    assert_ne!(assumed.stdout, argmax.stdout);
+    let told = argmax.stderr;
+    assert!(told.contains("each word labelled by itself") && !told.contains("a CRF or"), "{told}");
+    bench.write("tagger/config.json", trained);
 
     std::fs::remove_file(bench.path("tagger/crf.safetensors")).unwrap();
     let said = bench.refuse("predict --model tagger in.txt");

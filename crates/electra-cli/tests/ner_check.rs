@@ -132,3 +132,17 @@ fn bad_files_and_bad_lines_are_refused() {
         assert_eq!(bench.run(line).code, Some(2), "{line}");
     }
 }
+
+#[test]
+fn answers_of_annotators_that_are_none_of_prodigys_are_counted() {
+    let bench = Workbench::new();
+    let record = |answer: &str| {
+        format!(
+            "{{\"text\": \"Rom\", \"spans\": [{{\"start\": 0, \"end\": 3, \"label\": \"LOC\"}}], \"answer\": \"{answer}\"}}\n"
+        )
+    };
+    bench.write("a.jsonl", ["ACCEPT", "Reject", "maybe"].map(record).concat());
+    let said = bench.succeed("ner check a.jsonl").stdout;
+    let parts = ["1 record rejected", "0 ignored", "answers     1 record with an answer other than accept"];
+    assert_says(&said, &parts);
+}

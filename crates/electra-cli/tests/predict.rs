@@ -243,7 +243,66 @@ fn bytes_that_are_not_utf_8_have_a_place_unless_lossy() {
     assert_says(&ran.stderr, &["1 sequences of bytes"]);
     assert!(ran.stdout.contains('\u{fffd}'), "{}", ran.stdout);
     bench.write("in.txt", bytes);
-    assert_says(&bench.run("predict --model tagger in.txt").stderr, &["in.txt is not UTF-8", "offset 12"]);
+    assert_says(
+        &bench.run("predict --model tagger in.txt").stderr,
+        &["in.txt is not UTF-8", "offset 12", "iconv"],
+    );
+    // What iconv cannot read is not given to it, and the place is one that can be found.
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(bytes).unwrap();
+    bench.write("in.txt.gz", gzip.finish().unwrap());
+    bench.write("in.txt.zst", zstd::encode_all(bytes.as_slice(), 3).unwrap());
+    for name in ["in.txt.gz", "in.txt.zst"] {
+        let said = bench.run(&format!("predict --model tagger {name}")).stderr;
+        assert_says(&said, &[name, "offset 12 of the uncompressed text", "unpack and convert it", "--lossy"]);
+        assert!(!said.contains("iconv"), "{said}");
+    }
+}
+
+#[test]
+fn records_that_are_read_as_text_are_told_of_with_the_option_that_reads_them() {
+    let bench = bench();
+    let records = "\u{feff}\n{\"id\": NaN, \"text\": \"Zoë met Bob.\"}\n{\"text\": \"They left.\"}\n";
+    bench.write("t.txt", records);
+    let warning = ["is a JSON object with a \"text\"", "add --json-lines"];
+    assert_says(&bench.feed("predict --model tagger", records).stderr, &warning);
+    // Also where nothing ends the line, and the text is what it was.
+    let ran = bench.feed("predict --model tagger", "{\"text\": \"Zoë\"}");
+    assert_says(&ran.stderr, &["WARNING: the first line of standard input", warning[0]]);
+    assert_eq!(
+        ran.stdout.replace("[", "").replace("](PER)", "").replace("](LOC)", ""),
+        "{\"text\": \"Zoë\"}"
+    );
+    assert_says(
+        &bench.succeed("predict --model tagger t.txt").stderr,
+        &["the first line of t.txt", warning[1]],
+    );
+    let ran = bench.succeed("predict --model tagger --pretokenized t.txt");
+    assert_says(&ran.stderr, &["use --json-lines instead of --pretokenized"]);
+    for (text, more) in
+        [(records, "--json-lines"), ("{\"a\": 1}\n", ""), ("{text} {\n", ""), ("a {\"text\": 1}\n", "")]
+    {
+        let ran = bench.feed(&format!("predict --model tagger {more}"), text);
+        assert!(!ran.stderr.contains("WARNING: the first line"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn halves_of_characters_in_records_are_refused_unless_lossy() {
+    let bench = bench();
+    let records = "{\"text\": \"Zoë\"}\n{\"x\": NaN, \"text\": \"a\\ud83d b\"}\n";
+    bench.write("t.jsonl", records);
+    let ran = bench.run("predict --model tagger t.jsonl");
+    assert_eq!(ran.code, Some(1));
+    let parts = ["line 2 of t.jsonl has half of a character", "character 22", "help:", "--lossy"];
+    assert_says(&ran.stderr, &parts);
+    let ran = bench.succeed("predict --model tagger --lossy --format conll t.jsonl");
+    assert_says(&ran.stderr, &["1 halves of characters (lone surrogates) were replaced"]);
+    assert!(ran.stdout.contains('\u{fffd}'), "{}", ran.stdout);
+    // Lines of every system, of records as of text.
+    bench.write("t.jsonl", records.replace("\\ud83d", "").replace('\n', "\r"));
+    let columns = bench.succeed("predict --model tagger --format conll t.jsonl").stdout;
+    assert_eq!(columns.lines().filter(|line| line.is_empty()).count(), 2, "{columns}");
 }
 
 #[test]

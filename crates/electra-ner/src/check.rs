@@ -102,7 +102,7 @@ pub struct SplitReport {
     pub invalid_transitions: InvalidTransitions,
     /// Spans that were left out.
     pub misaligned_spans: Vec<MisalignedSpan>,
-    /// Records that an annotator did not let stand, and that are passed over.
+    /// Records that an annotator did not accept.
     pub answers: Answers,
     /// Comment lines.
     pub comments: usize,

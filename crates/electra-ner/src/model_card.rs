@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::finetune::Outcome;
 use crate::labels::LabelSet;
 use crate::metrics::{Evaluation, TypeScores, percent_of};
+use crate::read::Answers;
 use crate::recipe::Recipe;
 use crate::splits::SplitFacts;
 use crate::start::Lineage;
@@ -55,8 +56,8 @@ struct Page<'a> {
     evaluations: Vec<Scored<'a>>,
     warnings: &'a [String],
     class_weights: &'a [String],
-    /// Files with records that an annotator did not let stand.
-    passed_over: Vec<&'a SplitFacts>,
+    /// Files with records that an annotator did not accept.
+    answered: Vec<&'a SplitFacts>,
 }
 
 /// Scores on a split, in percent.
@@ -102,7 +103,7 @@ pub fn render(card: &Card) -> String {
         evaluations: card.evaluations.iter().map(|(name, data, e)| scored(name, data, e)).collect(),
         warnings: card.warnings,
         class_weights: &card.class_weights,
-        passed_over: files.filter(|data| data.answers.total() > 0).collect(),
+        answered: files.filter(|data| data.answers != Answers::default()).collect(),
     };
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();

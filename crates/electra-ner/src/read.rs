@@ -39,8 +39,9 @@
 //! [`WordDivision::Marks`](crate::words::WordDivision) has it; white space and what is not seen at the
 //! ends of a span belong to no word and are passed over. A span that begins or ends within a word, or shares a word with another, cannot be
 //! said in tags: all of them are listed, and are an error unless they are to be skipped.
-//! A record whose `answer` is `reject` or `ignore`, as Prodigy writes it, is no gold and is passed over;
-//! how many there are is counted.
+//! A record whose `answer` is `reject` or `ignore`, as Prodigy writes it, in whatever case, is no gold and is
+//! passed over; how many there are is counted, and so are answers that are none of Prodigy's. Fields
+//! that are not named here may hold anything.
 //! `document`, a string or a number, joins neighbouring records into documents. Without it records
 //! with tags are one document, as in a file of columns without boundaries, and every text is its own.
 
@@ -59,6 +60,7 @@ mod spans;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use electra_text::corpus::json_object;
 use serde::Serialize;
 
 pub use content::MAX_LINE_BYTES;
@@ -69,7 +71,7 @@ pub use layout::Separator;
 pub use names::{is_named_columns, is_named_json};
 pub use spans::{MisalignedSpan, Misalignment};
 
-pub(crate) use json::Document;
+pub(crate) use json::{Document, document_name};
 
 use lines::lines;
 use raw::Raw;
@@ -122,24 +124,26 @@ pub struct DataFile {
     pub misaligned: Vec<MisalignedSpan>,
     /// The same as entities of sentences.
     pub left_out: Vec<LeftOut>,
-    /// Records that an annotator did not let stand.
+    /// Records that an annotator did not accept.
     pub answers: Answers,
     /// Comment lines.
     pub comments: usize,
 }
 
-/// Records that are passed over because an annotator answered so.
+/// What annotators answered about records, where they did not accept them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answers {
-    /// Found to be wrong.
+    /// Found to be wrong, and passed over.
     pub rejected: usize,
-    /// Passed over.
+    /// Passed over by the annotator as well.
     pub ignored: usize,
+    /// Neither accepted nor one of these: read as gold, as records without an answer are.
+    pub unknown: usize,
 }
 
 impl Answers {
-    /// Both.
-    pub fn total(self) -> usize {
+    /// The records that are passed over.
+    pub fn passed_over(self) -> usize {
         self.rejected + self.ignored
     }
 }
@@ -312,5 +316,5 @@ fn is_json(path: &Path, text: &str) -> bool {
         return true;
     }
     let first = lines(text).map(|(_, line)| line).find(|line| has_seen(line));
-    first.is_some_and(|line| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok())
+    first.is_some_and(json_object::is_object)
 }

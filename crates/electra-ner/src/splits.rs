@@ -42,7 +42,7 @@ pub struct SplitFacts {
     pub entities: usize,
     /// Entities that no tags say.
     pub left_out: usize,
-    /// Records that an annotator did not let stand, and that are passed over.
+    /// Records that an annotator did not accept.
     pub answers: Answers,
 }
 

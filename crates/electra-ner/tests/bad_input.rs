@@ -130,8 +130,11 @@ fn files_that_cannot_be_read() {
 #[test]
 fn records_that_are_none() {
     for (record, parts) in [
-        ("{\"tokens\": [\"a\"]", ["not a JSON object", "EOF while parsing"].as_slice()),
-        ("[1]", &["not a JSON object", "expected a map"]),
+        (
+            "{\"tokens\": [\"a\"]",
+            ["not a JSON object: expected , or } behind a value at character 17, \"\""].as_slice(),
+        ),
+        ("[1]", &["not a JSON object", "expected an object, which begins with { at character 1, \"[1]\""]),
         ("{}", &["has no field", r#"expected "tokens" with "ner_tags" (or "tags"), or "text" with "spans""#]),
         (r#"{"text": "a"}"#, &[r#"has the fields "text""#]),
         (r#"{"tokens": "a", "tags": ["O"]}"#, &[r#"a string as "tokens", expected a list"#]),
@@ -149,6 +152,15 @@ fn records_that_are_none() {
     ] {
         refused("a.jsonl", format!("\n{record}\n"), &[&["line 2 of"], parts].concat());
     }
+    // A last record that was cut short, behind characters of several bytes and in front of a line end.
+    refused(
+        "a.jsonl",
+        "{\"text\": \"é\", \"spans\": []}\n{\"id\": \"é\", \"text\": \"Anna\n",
+        &[
+            "line 2 of",
+            "in the middle of a string that begins at character 21, \"\\\"Anna\"; write one object a line",
+        ],
+    );
     // The first record decides.
     let text = "{\"tokens\": [\"a\"], \"ner_tags\": [\"O\"]}\n{\"text\": \"a\", \"spans\": []}\n";
     refused("a.jsonl", text, &["line 2", r#"the fields "text", "spans", expected "tokens", a list"#]);

@@ -108,7 +108,13 @@ fn records_that_an_annotator_did_not_accept_are_passed_over_and_counted() {
     ];
     let data = reads("a.jsonl", text.concat());
     assert_eq!(shown(&data), ["Rom/B-LOC", "Ely/B-LOC", "Pau/B-LOC"]);
-    assert_eq!((data.answers.rejected, data.answers.ignored), (2, 1));
+    assert_eq!((data.answers.rejected, data.answers.ignored, data.answers.unknown), (2, 1, 1));
+    let cases = ["ACCEPT", "Reject", " ignore ", "accepted"];
+    let text = cases.map(|answer| record("Rom", &format!(", \"answer\": \"{answer}\"")));
+    let others = ["null", "true"].map(|answer| record("Bar", &format!(", \"answer\": {answer}")));
+    let data = reads("a.jsonl", [text.concat(), others.concat()].concat());
+    assert_eq!(shown(&data), ["Rom/B-LOC", "Rom/B-LOC", "Bar/B-LOC", "Bar/B-LOC"]);
+    assert_eq!((data.answers.rejected, data.answers.ignored, data.answers.unknown), (1, 1, 2));
     let tags = concat!(
         r#"{"tokens": ["Ulm"], "tags": ["B-LOC"], "answer": "reject"}"#,
         "\n",
@@ -161,4 +167,63 @@ fn the_division_of_a_file_leaves_all_its_texts_whole() {
     assert_eq!(of(&["a", r"One.\r\nTwo.", "b"], ""), (SentenceDivision::Paragraph, true));
     assert_eq!(of(&[r"a\n \nb", r"a\nb"], r#", "document": 1"#), (SentenceDivision::Text, false));
     assert_eq!(reads("a.jsonl", r#"{"tokens": ["a"], "tags": ["O"]}"#).division, Division::CORPUS);
+}
+
+#[test]
+fn fields_that_are_not_read_may_hold_anything() {
+    let spans = concat!(
+        r#"{"text": "Anna", "spans": [{"start": 0, "end": 4, "label": "PER", "score": NaN}], "score": NaN}"#,
+        "\n",
+        r#"{"meta": {"s": "\ud83d", "t": "\q"}, "text": "in Rom", "spans": [], "x": -Infinity}"#
+    );
+    // By its name and by its content.
+    for name in ["a.jsonl", "a.txt"] {
+        assert_eq!(shown(&reads(name, spans)), ["Anna/B-PER", "in/O Rom/O"], "{name}");
+    }
+    let tags = r#"{"loss": NaN, "tokens": ["Rom"], "tags": ["B-LOC"], "meta": "\ud83d"}"#;
+    assert_eq!(shown(&reads("a.txt", tags)), ["Rom/B-LOC"]);
+}
+
+#[test]
+fn halves_of_characters_are_refused_in_what_is_read() {
+    for record in [
+        r#"{"text": "a\ud83d b", "spans": []}"#,
+        r#"{"text": "a", "spans": [{"start": 0, "end": 1, "label": "\ud83d"}]}"#,
+        r#"{"tokens": ["\ud83d"], "tags": ["O"]}"#,
+        r#"{"tokens": ["a"], "tags": ["\ud83d"]}"#,
+    ] {
+        let error = refusal("a.jsonl", format!("\n{record}\n"), &ReadOptions::default());
+        let column = 1 + record.find('\\').unwrap();
+        let expected = format!("has half of a character at character {column}, \"\\\\ud83d");
+        assert_says(&error, &["line 2 of", &expected, "write the character itself"]);
+    }
+    // Names of documents are compared and no more.
+    let text = ["\\ud83d", "\\ud83d", "\\ude00"]
+        .map(|name| format!("{{\"tokens\": [\"a\"], \"tags\": [\"O\"], \"document\": \"{name}\"}}\n"));
+    assert_eq!(documents(&reads("a.jsonl", text.concat())), [0, 0, 1]);
+}
+
+#[test]
+fn records_end_like_the_lines_of_every_system() {
+    let record = |text: &str| format!("{{\"text\": \"{text}\", \"spans\": []}}");
+    let [a, b, c] = ["a", "b", "c"].map(record);
+    for (text, lines) in [
+        (format!("{a}\r{b}\r{c}\r"), [1, 2, 3]),
+        (format!("{a}\r{b}\r\r{c}"), [1, 2, 4]),
+        (format!("{a}\r\r\n\r\n{b}\r\r\n{c}"), [1, 3, 4]),
+        (format!("{a}\r{b}\n\u{feff}{c}\r\n"), [1, 2, 3]),
+    ] {
+        let data = reads("a.jsonl", &text);
+        assert_eq!(shown(&data), ["a/O", "b/O", "c/O"], "{text:?}");
+        assert_eq!(
+            data.sentences.iter().map(|sentence| sentence.line).collect::<Vec<_>>(),
+            lines,
+            "{text:?}"
+        );
+    }
+    let wrong = [a.as_bytes(), b"\r\r", b.as_bytes(), b"\r\xff\n"].concat();
+    assert_says(
+        &refusal("a.jsonl", wrong, &ReadOptions::default()),
+        &["is not UTF-8: line 4 has the byte 0xff"],
+    );
 }

@@ -314,6 +314,13 @@ fn what_has_no_support_has_no_number_in_a_table() {
     let table = Scores::of(&compare(&in_lines("O O"), &in_lines("O O"), Mode::Default)).to_string();
     assert!(table.contains("micro            -       -       -        0"), "{table}");
     assert!(table.contains("weighted no gold entity"), "{table}");
+    // No mean of what is no number either; JSON has seqeval's zeros, and the counts that say so.
+    let scores = Scores::of(&compare(&in_lines("O O"), &in_lines("B-A O"), Mode::Default));
+    let table = scores.to_string();
+    assert!(table.contains("macro    no gold entity") && !table.contains("macro       0.00"), "{table}");
+    let json = serde_json::to_value(&scores).unwrap();
+    assert_eq!(json["micro"]["f1"], 0.0);
+    assert_eq!((&json["micro"]["support"], &json["macro"]["f1"]), (&0.into(), &0.0.into()));
 }
 
 #[test]

@@ -32,6 +32,7 @@ use compressed::Reading;
 pub use compressed::{Compression, Content};
 pub use error::CorpusError;
 pub use files::{FileKind, expand};
+pub use jsonl::field as json_object;
 pub use signature::Signature;
 pub use skipped::Skipped;
 

@@ -51,6 +51,10 @@ script reads them, or with --gold the predicted tag alone. If both --gold and a 
 counts, and how many differ is said. Several files of a side are runs on the same sentences, for example seeds: \
 they are scored together.
 
+A ratio with nothing to divide by is no number: precision where nothing was predicted, recall and F1 where there \
+is no gold entity. The table has - for it. --json has 0, as seqeval does, beside `support` and `predicted`, which \
+are 0 then; so have f1_mean and f1_interval without a gold entity, and the macro average counts it as 0.
+
 Intervals are by document where the gold file says where documents begin, and by sentence otherwise.")]
 pub struct NerEval {
     /// Gold file: columns or JSON lines; may be left out if --pred holds gold tags

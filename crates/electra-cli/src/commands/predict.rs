@@ -5,12 +5,13 @@ mod division;
 #[cfg(test)]
 mod example;
 mod html;
+mod input;
 mod json;
 mod sink;
 mod text;
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,19 +20,16 @@ use clap::ValueEnum;
 use electra_files::disk::are_one;
 use electra_ner::decode::Decoding;
 use electra_ner::predict::{
-    Documents, Lossy, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence,
-    Tail, TextForm,
+    Documents, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence, Tail,
+    TextForm,
 };
-use electra_ner::read::{is_named_columns, is_named_json};
 use electra_ner::tagger_folder::SETTINGS;
-use electra_ner::words::TextError;
 use electra_ner::{LabelSet, TaggerFolder};
 use electra_run::record::thousands;
-use electra_text::corpus::{self, CorpusError, Signature};
 
 use super::data::concerns::unknown;
 use crate::device::{self, DeviceName, use_threads};
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::output;
 
 use division::{Breaks, SentencesBy, TextDivision, WordsBy};
@@ -100,7 +98,8 @@ pub struct Predict {
     /// Add byte_start and byte_end to the objects of --format json
     #[arg(long)]
     byte_offsets: bool,
-    /// Replace bytes that are not UTF-8, each sequence by one U+FFFD, instead of stopping at them
+    /// Replace bytes that are not UTF-8, each sequence by one U+FFFD, instead of stopping at them; in JSON lines
+    /// halves of characters (lone surrogates) as well
     #[arg(long, conflicts_with = "byte_offsets")]
     lossy: bool,
     /// Write here instead of to standard output
@@ -179,12 +178,7 @@ impl Predict {
         });
         let folder = TaggerFolder::open_with(&self.model, decoding)?;
         if folder.is_assumed {
-            eprintln!(
-                "note: {} has no {SETTINGS}: it is used as transformers does, each word labelled by itself and each \
-                 sentence read alone, in windows of {} pieces; a CRF or document context of its training is lost",
-                self.model.display(),
-                folder.settings.window
-            );
+            eprintln!("note: {}", assumed(&folder));
         }
         let predictor = Predictor::new(&folder, &device).map_err(|error| match error {
             PredictorError::Folder(error) => error.into(),
@@ -198,6 +192,7 @@ impl Predict {
         let input = self.open_input(&replaced)?;
         // What the content says comes before what the name says.
         self.check_form()?;
+        let input = self.look_for_records(input);
         let mut out = self.open_output()?;
         let mut writer = self.writer(predictor.labels());
         if !self.pretokenized {
@@ -216,6 +211,10 @@ impl Predict {
         let replaced = replaced.load(Ordering::Relaxed);
         if replaced > 0 {
             eprintln!("{} sequences of bytes were not UTF-8 and were replaced", thousands(replaced));
+        }
+        if summary.tail.replaced > 0 {
+            let halves = thousands(summary.tail.replaced);
+            eprintln!("{halves} halves of characters (lone surrogates) were replaced");
         }
         if summary.coverage.unknown_words > 0 {
             let warning = if summary.coverage.is_loud() { "WARNING: " } else { "" };
@@ -273,7 +272,7 @@ impl Predict {
             form: if self.pretokenized {
                 TextForm::Tokenised
             } else if self.has_records() {
-                TextForm::Records(running)
+                TextForm::Records { division: running, lossy: self.lossy }
             } else {
                 TextForm::Running(running)
             },
@@ -285,62 +284,6 @@ impl Predict {
             },
             batch_size: self.batch_size as usize,
         }
-    }
-
-    /// Whether the input has a JSON object a line.
-    fn has_records(&self) -> bool {
-        self.json_lines || (!self.is_standard_input() && is_named_json(&self.input))
-    }
-
-    /// Refuses input that by its name is no text of the form that it would be read in.
-    fn check_form(&self) -> Result<(), Failure> {
-        let name = self.input.display();
-        if self.pretokenized && self.has_records() {
-            return Err(Failure::new(
-                format!("{name} is JSON lines by its name, and --pretokenized reads lines of words"),
-                "leave --pretokenized out to read the text of each record, or feed the file through standard \
-                 input if it does hold lines of words",
-            ));
-        }
-        if !self.pretokenized
-            && !self.json_lines
-            && !self.is_standard_input()
-            && is_named_columns(&self.input)
-        {
-            return Err(Failure::new(
-                format!("{name} holds a token and its tag a line by its name, and predict reads text"),
-                "write a sentence a line, its words with spaces between them, and use --pretokenized; or feed the \
-                 file through standard input if it does hold text",
-            ));
-        }
-        Ok(())
-    }
-
-    fn is_standard_input(&self) -> bool {
-        self.input == Path::new("-")
-    }
-
-    /// The input as messages call it.
-    fn input_name(&self) -> String {
-        if self.is_standard_input() { "standard input".into() } else { self.input.display().to_string() }
-    }
-
-    fn open_input(&self, replaced: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, Failure> {
-        let reader: Box<dyn Read + Send> = if self.is_standard_input() {
-            if io::stdin().is_terminal() {
-                eprintln!("reading from the terminal; Ctrl-D on an empty line ends the text");
-            }
-            let mut input = BufReader::new(io::stdin());
-            let found = input.fill_buf().map(Signature::of);
-            let found = found.map_err(|e| Failure::of_file("read", Path::new(&self.input_name()), &e))?;
-            if let Some(found) = found {
-                return Err(failure::no_text(&self.input_name(), found));
-            }
-            Box::new(input)
-        } else {
-            Box::new(corpus::open_content(&self.input)?)
-        };
-        Ok(if self.lossy { Box::new(Lossy::new(reader, Arc::clone(replaced))) } else { reader })
     }
 
     fn open_output(&self) -> Result<Sink, Failure> {
@@ -373,32 +316,22 @@ impl Predict {
             Format::Html => Box::new(html::Page::new(labels, self.input_name())),
         }
     }
+}
 
-    fn failure(&self, error: PredictError) -> Failure {
-        match error {
-            PredictError::Text(TextError::NotUtf8 { line, byte }) => Failure::new(
-                format!("{} is not UTF-8: line {line} has a wrong byte at offset {byte}", self.input_name()),
-                "convert it, for example with `iconv -f cp1252 -t utf-8`, or go on with `--lossy`, which \
-                 replaces such bytes",
-            ),
-            PredictError::Text(TextError::LongRecord { line, limit }) => Failure::new(
-                format!("line {line} of {} is longer than {limit} bytes", self.input_name()),
-                "divide the record; a file that holds plain text is read through standard input, whatever its name",
-            ),
-            PredictError::Text(TextError::NoRecord { line, found }) => Failure::new(
-                format!("line {line} of {} is no record with a text: {found}", self.input_name()),
-                "write a JSON object a line with the text to be read under `text`; tokens are read with \
-                 --pretokenized, a sentence a line with spaces between them; a file that holds plain text is read \
-                 through standard input, whatever its name",
-            ),
-            PredictError::Text(TextError::Read(error)) => {
-                let unknown = Failure::of_file("read", Path::new(&self.input_name()), &error);
-                match error.into_inner().map(|inner| inner.downcast::<CorpusError>()) {
-                    Some(Ok(error)) => Failure::from(*error),
-                    _ => unknown,
-                }
-            }
-            error @ PredictError::Sink(_) => Failure::from(error),
+/// How a tagger is used that does not say how it is to be.
+fn assumed(folder: &TaggerFolder) -> String {
+    let how = match folder.settings.decoding {
+        Decoding::Argmax => "as transformers does, each word labelled by itself",
+        Decoding::Viterbi => {
+            "as transformers does, but that the labels are the best sequence that their scheme allows"
         }
-    }
+        Decoding::Crf => "as transformers does, but that its CRF chooses the labels",
+    };
+    let lost = if folder.has_crf() { "document context" } else { "a CRF or document context" };
+    format!(
+        "{} has no {SETTINGS}: it is used {how} and each sentence read alone, in windows of {} pieces; {lost} of \
+         its training is lost",
+        folder.path.display(),
+        folder.settings.window
+    )
 }

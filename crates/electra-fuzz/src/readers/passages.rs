@@ -50,7 +50,7 @@ impl Reader for Texts {
             drop(open_content(&path).told()?);
             reached.stage("opened");
             for form in forms() {
-                let is_records = matches!(form, TextForm::Records(_));
+                let is_records = matches!(form, TextForm::Records { .. });
                 let mut passages = Passages::new(open_content(&path).told()?, form);
                 for passage in &mut passages {
                     let sentence = passage.sentence;
@@ -72,5 +72,9 @@ fn forms() -> Vec<TextForm> {
         |words, sentences, line_breaks| SentenceSettings { words, sentences, max_words: 50, line_breaks };
     let corpus = settings(WordDivision::Corpus, SentenceDivision::FullStop, LineBreaks::Space);
     let lines = settings(WordDivision::Corpus, SentenceDivision::Line, LineBreaks::Sentence);
-    vec![TextForm::Running(corpus), TextForm::Running(lines), TextForm::Tokenised, TextForm::Records(corpus)]
+    let records = [false, true].map(|lossy| TextForm::Records { division: corpus, lossy });
+    [TextForm::Running(corpus), TextForm::Running(lines), TextForm::Tokenised]
+        .into_iter()
+        .chain(records)
+        .collect()
 }

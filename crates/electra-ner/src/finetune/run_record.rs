@@ -69,10 +69,16 @@ pub(super) fn left_out_notes(train: &Split, splits: &Splits) -> Vec<String> {
                 "{left_out} of {all} entities of the {name} data are not made of whole words, which no tags can say: they {fate}"
             ));
         }
-        if answers.total() > 0 {
+        if answers.passed_over() > 0 {
             notes.push(format!(
                 "{} rejected and {} ignored records of the {name} data are passed over",
                 answers.rejected, answers.ignored
+            ));
+        }
+        if answers.unknown > 0 {
+            notes.push(format!(
+                "records of the {name} data with an answer other than accept, reject and ignore, which are taken for gold: {}",
+                answers.unknown
             ));
         }
     }

@@ -39,7 +39,7 @@ pub struct Evaluation {
     pub analysed: &'static str,
     /// Gold entities that no tags say, over all runs; they count as missed everywhere above and below.
     pub left_out: u64,
-    /// Where micro F1 might be with other documents or sentences.
+    /// Where micro F1 might be with other documents or sentences; from 0 to 0 without a gold entity.
     pub f1_interval: Interval,
     /// Recall of entities that the training data has or lacks; none without training data.
     pub seen: Option<SeenRecall>,

@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::{Comparison, Counts, Mode, ratio};
 
-/// Scores of a comparison. As JSON, every ratio is between 0 and 1.
+/// Scores of a comparison. As JSON, every ratio is between 0 and 1. A ratio with nothing to divide by is 0 as
+/// in seqeval, and enters the means as 0: the counts beside it say so, and tables have `-` for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
     /// What counted as an entity; as JSON two fields, `mode` and `scheme`.

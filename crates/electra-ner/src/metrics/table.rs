@@ -43,6 +43,7 @@ impl Display for Scores {
         }
         with_counts(f, "micro", width, &self.micro)?;
         match &self.macro_average {
+            Some(_) if self.micro.gold == 0 => write!(f, "{:width$} no gold entity", "macro")?,
             Some(average) => ratios(f, "macro", width, average)?,
             None => write!(f, "{:width$} no type occurs", "macro")?,
         }

@@ -28,8 +28,13 @@ pub enum TextForm {
     Tokenised,
     /// A JSON object a line, whose `text` is running text to be divided so. Where a line, a paragraph
     /// or the text is a sentence, so is every record, whole and of any length. `document`, a string
-    /// or a number, joins neighbouring records into documents.
-    Records(SentenceSettings),
+    /// or a number, joins neighbouring records into documents. Other fields may hold anything.
+    Records {
+        /// How the text is divided.
+        division: SentenceSettings,
+        /// Whether surrogates without their other half become U+FFFD, instead of being refused.
+        lossy: bool,
+    },
 }
 
 /// A sentence with what lies before it.
@@ -63,6 +68,8 @@ pub struct Tail {
     pub text: String,
     /// As [`Passage::empty_before`].
     pub empty: u64,
+    /// Halves of characters that were replaced in all the texts of records.
+    pub replaced: u64,
 }
 
 /// The passages of a stream, in bounded memory.
@@ -89,7 +96,9 @@ impl<R: Read> Passages<R> {
                 Source::Running { sentences: sentences(recorder, settings), tape }
             }
             TextForm::Tokenised => Source::Tokenised(Lines::new(BufReader::new(input))),
-            TextForm::Records(settings) => Source::Records(Records::new(BufReader::new(input), settings)),
+            TextForm::Records { division, lossy } => {
+                Source::Records(Records::new(BufReader::new(input), division, lossy))
+            }
         };
         Self { source, failure: None, tail: Tail::default() }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::ReadError;
+use super::lines::lines;
 
 /// How characters are written in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +61,9 @@ pub(super) fn decode<'a>(
 }
 
 fn line_at(bytes: &[u8], offset: usize) -> usize {
-    bytes[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1
+    // What stands at the offset is no end of a line.
+    let text = String::from_utf8_lossy(&bytes[..offset]) + "x";
+    lines(&text).count()
 }
 
 #[cfg(test)]

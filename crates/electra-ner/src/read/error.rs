@@ -185,14 +185,34 @@ pub enum ReadError {
         scheme: Scheme,
     },
     /// A line that is not a JSON object.
-    #[error("line {line} of {path} is not a JSON object: {what}; write one object a line")]
+    #[error(
+        "line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}; write one object a line"
+    )]
     BadJson {
         /// The file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// What the parser says.
-        what: String,
+        /// Character in the line, from 1.
+        column: usize,
+        /// What was found and expected there.
+        what: &'static str,
+        /// A few characters from there on.
+        excerpt: String,
+    },
+    /// Half of a character in a field that is read.
+    #[error(
+        "line {line} of {path} has half of a character at character {column}, {excerpt:?}, expected both halves of the surrogate pair; write the character itself, or leave the record out"
+    )]
+    HalfCharacter {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Character in the line, from 1.
+        column: usize,
+        /// A few characters from there on.
+        excerpt: String,
     },
     /// A field that is missing, or holds something else.
     #[error("line {line} of {path} has {found}, expected {expected}; correct the record")]

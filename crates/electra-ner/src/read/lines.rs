@@ -1,6 +1,6 @@
 //! The lines of a file, on whatever system it was written.
 
-/// Lines without their ends, numbered from 1.
+/// Lines without their ends, numbered from 1. They end in LF, CRLF or CR, a file of them all included.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
     // Other ends of line that Unicode knows may stand within a token.
     (1..).zip(electra_text::lines::lines(text).map(content))

@@ -104,7 +104,7 @@ pub enum TextError {
     #[error("cannot read the text")]
     Read(#[from] io::Error),
     /// Not UTF-8.
-    #[error("line {line} of the text (byte {byte}) is not UTF-8: convert it, for example with iconv")]
+    #[error("line {line} of the text (byte {byte}) is not UTF-8: convert it")]
     NotUtf8 {
         /// Line, counted from 1.
         line: u64,
@@ -119,12 +119,22 @@ pub enum TextError {
         /// The longest line accepted.
         limit: usize,
     },
+    /// Half of a character in the text of a record.
+    #[error("line {line} of the text has half of a character at character {column}: {excerpt:?}")]
+    HalfCharacter {
+        /// Line, counted from 1.
+        line: u64,
+        /// Character in the line, counted from 1.
+        column: usize,
+        /// A few characters from there on.
+        excerpt: String,
+    },
     /// A line that should hold a record and does not.
     #[error("line {line} of the text is no JSON object with a \"text\": {found}")]
     NoRecord {
         /// Line, counted from 1.
         line: u64,
-        /// What the line holds, or what the parser says.
+        /// What the line holds, or what is wrong in it and where.
         found: String,
     },
 }

@@ -7,7 +7,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::RecipeError;
 use super::tree::{Entry, Node, Origins, Part};
-use super::words::{expectation, finding, is_whole};
+use super::words::{Form, expectation, finding, form, is_whole};
 
 /// The error for serde's `message` about the value at `path`.
 pub(super) fn explain(message: &str, path: &Path, origins: &Origins) -> RecipeError {
@@ -110,6 +110,10 @@ impl Place<'_> {
         let found = if is_described { description(culprit) } else { finding(found) };
         let message = format!("`{key}` must be {}, not {found}", expectation(expected));
         let error = self.origins.error(culprit, Part::Value, message);
+        let assign = |value: &str| match self.origins.is_override(culprit) {
+            true => format!("--set {key}={value}"),
+            false => format!("{key} = {value}"),
+        };
         match (&culprit.node, expected) {
             (Node::Scalar(toml::Value::String(kind)), _) if expected.starts_with(TAGGED) => {
                 error.with_help(format!("write it as {{ kind = {kind:?} }}, with the keys that the kind has"))
@@ -125,7 +129,13 @@ impl Place<'_> {
             (Node::Scalar(value), "a string") if self.origins.is_override(culprit) => error.with_help(
                 format!("put it into quotes that the shell leaves alone: --set {key}='\"{value}\"'"),
             ),
-            _ => error,
+            _ => match form(expected) {
+                Form::Value(example) => error.with_help(format!("for example {}", assign(example))),
+                Form::Tagged => {
+                    error.with_help("write it as { kind = \"...\" }, with the keys that the kind has")
+                }
+                Form::Table => error.with_help("write it as { ... }, with a value for each of its keys"),
+            },
         }
     }
 

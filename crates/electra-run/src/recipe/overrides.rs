@@ -43,12 +43,14 @@ impl Override {
             let span = begin..begin + key.trim().len();
             start += key.len() + 1;
             if key.trim().is_empty() {
-                return error(0..equals, "a part of the key before `=` is empty");
+                return error(0..equals, "a part of the key before `=` is empty")
+                    .map_err(|error| error.with_help("for example --set train.batch_size=64"));
             }
             keys.push((key.trim().to_owned(), span));
         }
         if let "extends" | "recipe_version" = keys[0].0.as_str() {
-            return error(keys[0].1.clone(), "only a file can set this key");
+            return error(keys[0].1.clone(), "only a file can set this key")
+                .map_err(|error| error.with_help("write it into a recipe of your own, and give that"));
         }
         let value = read(text, equals + 1, source, origins)?;
         Ok(Self { source, keys, value })

@@ -326,6 +326,26 @@ fn an_override_that_cannot_be_read_is_pointed_at() {
 }
 
 #[test]
+fn every_override_that_is_refused_comes_with_what_to_do() {
+    for (text, help) in [
+        ("train.batch_size=a", "for example --set train.batch_size=100"),
+        ("train.batch_size=-1", "for example --set train.batch_size=100"),
+        ("train.learning_rate=fast", "for example --set train.learning_rate=0.5"),
+        ("train.layers=3", "for example --set train.layers=[1, 2]"),
+        ("objective=3", "write it as { kind = \"...\" }, with the keys that the kind has"),
+        ("train=3", "write it as { ... }, with a value for each of its keys"),
+        ("name=[1]", "for example --set name=\"...\""),
+        (".x=1", "for example --set train.batch_size=64"),
+        ("recipe_version=1", "write it into a recipe of your own, and give that"),
+    ] {
+        let error = set(&[text]).unwrap_err();
+        assert_eq!(error.help.as_deref(), Some(help), "{text}: {error}");
+    }
+    let error = wrong("batch_size = 32", "batch_size = true");
+    assert_eq!(error.help.as_deref(), Some("for example train.batch_size = 100"));
+}
+
+#[test]
 fn a_newer_recipe_says_so() {
     let error = wrong("recipe_version = 1", "recipe_version = 7");
     assert_eq!(error.message, "recipe version 7 is newer than this program, which reads version 1");

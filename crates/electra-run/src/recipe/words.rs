@@ -48,6 +48,29 @@ fn found_as(found: &str, table: &str) -> String {
     }
 }
 
+/// How something that serde expects is written.
+pub(super) enum Form {
+    /// As this is.
+    Value(&'static str),
+    /// As a table with its kind.
+    Tagged,
+    /// As a table.
+    Table,
+}
+
+/// How what serde expects is written.
+pub(super) fn form(expected: &str) -> Form {
+    match expectation(expected).as_str() {
+        "a number" => Form::Value("0.5"),
+        "true or false" => Form::Value("true"),
+        "an array" => Form::Value("[1, 2]"),
+        words if words.starts_with("a whole number") => Form::Value("100"),
+        words if words.starts_with("a table with") => Form::Tagged,
+        words if words.starts_with("a table") => Form::Table,
+        _ => Form::Value("\"...\""),
+    }
+}
+
 pub(super) fn is_whole(expected: &str) -> bool {
     matches!(expected, "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize")
         || expected.starts_with("a nonzero")

@@ -1,6 +1,6 @@
 //! Documents of a `.jsonl` file: one record a line, the text in one of its fields.
 
-mod field;
+pub mod field;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,13 +9,10 @@ use super::lines::Lines;
 use super::{CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
 use crate::invisible::has_seen;
 use crate::lines::lines;
-use field::{Found, excerpt};
+use field::Found;
 
 /// A record must be held in memory whole.
 const MAX_RECORD_BYTES: usize = 64 << 20;
-
-/// Characters of a line that an error shows at most.
-const EXCERPT_CHARS: usize = 40;
 
 pub(super) struct JsonDocuments {
     lines: Lines,
@@ -69,11 +66,12 @@ impl JsonDocuments {
             if !has_seen(line) {
                 continue;
             }
-            let column = |at: usize| (1 + line[..at].chars().count(), excerpt(line, at, EXCERPT_CHARS));
             let found = field::find(line, &self.field);
             let place = match &found {
-                Err(malformed) => column(malformed.at),
-                Ok(Found::Text(text)) if text.lone_surrogates > 0 => column(text.first_lone_surrogate),
+                Err(malformed) => field::place(line, malformed.at),
+                Ok(Found::Text(text)) if text.lone_surrogates > 0 => {
+                    field::place(line, text.first_lone_surrogate)
+                }
                 Ok(_) => (0, String::new()),
             };
             let (path, line, field) = (self.lines.path(), self.lines.number(), &self.field);

@@ -51,12 +51,19 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
     } else {
         writeln!(out, "  documents   no boundaries marked, all one document")?;
     }
-    if split.answers.total() > 0 {
+    if split.answers.passed_over() > 0 {
         writeln!(
             out,
             "  passed over {} rejected by an annotator, {} ignored",
             counted(split.answers.rejected, "record"),
             count(split.answers.ignored as u64)
+        )?;
+    }
+    if split.answers.unknown > 0 {
+        writeln!(
+            out,
+            "  answers     {} with an answer other than accept, reject and ignore: taken for gold",
+            counted(split.answers.unknown, "record")
         )?;
     }
     if split.comments > 0 {

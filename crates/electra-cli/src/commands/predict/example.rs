@@ -59,5 +59,5 @@ pub fn example() -> (Vec<TaggedSentence>, Tail) {
         tags: ["B-LOC", "I-LOC", "O"].map(str::to_owned).to_vec(),
         entities: vec![entity(0..2, "LOC", 1.0)],
     };
-    (vec![first, second], Tail { text: " \u{200b}\n".into(), empty: 0 })
+    (vec![first, second], Tail { text: " \u{200b}\n".into(), ..Tail::default() })
 }

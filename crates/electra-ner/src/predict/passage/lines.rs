@@ -44,7 +44,7 @@ impl<R: BufRead> Lines<R> {
             let Some((line, is_whole)) = self.read_line().map_err(Err)? else {
                 let text = bounded(std::mem::take(&mut self.gap));
                 let empty = std::mem::take(&mut self.empty) + u64::from(std::mem::take(&mut self.is_rest));
-                return Err(Ok(Tail { text, empty }));
+                return Err(Ok(Tail { text, empty, replaced: 0 }));
             };
             let passage = self.passage(&line, is_whole);
             self.byte += line.len() as u64;

@@ -1,13 +1,12 @@
 //! JSON lines, of which the text of each record is tagged.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Cursor, Read};
+use std::io::{BufRead, Cursor, ErrorKind};
 
-use serde::Deserialize;
-use serde_json::Value;
+use electra_text::corpus::json_object::{self, Malformed};
 
 use super::{MAX_GAP_BYTES, Passage, Passages, RecordPlace, Tail, TextForm, bounded};
-use crate::read::{Document, Format, MAX_LINE_BYTES};
+use crate::read::{Document, Format, MAX_LINE_BYTES, document_name};
 use crate::words::{
     LineBreaks, RawSentence, SentenceDivision, SentenceSettings, TextError, Word, divide, has_seen,
 };
@@ -16,6 +15,7 @@ use crate::words::{
 pub(super) struct Records<R> {
     reader: R,
     settings: SentenceSettings,
+    lossy: bool,
     /// Sentences of the record at hand.
     queue: VecDeque<Passage>,
     document: Document,
@@ -26,26 +26,55 @@ pub(super) struct Records<R> {
     /// is the end of a line.
     gap: String,
     empty: u64,
+    replaced: u64,
 }
 
-/// What is wanted of a record; its other fields may hold anything.
-#[derive(Deserialize)]
-struct Fields {
-    text: Option<Value>,
-    document: Option<Value>,
+/// What is wrong with a record.
+enum Fault {
+    /// It is no JSON.
+    Json(Malformed),
+    /// Half of a character, at this byte of the line.
+    HalfCharacter(usize),
+    /// It is JSON, and not what is expected.
+    Content(String),
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Self {
+        Self::Json(malformed)
+    }
+}
+
+impl Fault {
+    /// The error about the record that is line `line` of the input, `text`.
+    fn at(self, line: u64, text: &str) -> TextError {
+        match self {
+            Self::Json(Malformed { at, what }) => {
+                let (column, excerpt) = json_object::place(text, at);
+                TextError::NoRecord { line, found: format!("{what} at character {column}, {excerpt:?}") }
+            }
+            Self::HalfCharacter(at) => {
+                let (column, excerpt) = json_object::place(text, at);
+                TextError::HalfCharacter { line, column, excerpt }
+            }
+            Self::Content(found) => TextError::NoRecord { line, found },
+        }
+    }
 }
 
 impl<R: BufRead> Records<R> {
-    pub fn new(reader: R, settings: SentenceSettings) -> Self {
+    pub fn new(reader: R, settings: SentenceSettings, lossy: bool) -> Self {
         Self {
             reader,
             settings,
+            lossy,
             queue: VecDeque::new(),
             document: Document::default(),
             line: 0,
             byte: 0,
             gap: String::new(),
             empty: 0,
+            replaced: 0,
         }
     }
 
@@ -57,7 +86,8 @@ impl<R: BufRead> Records<R> {
             }
             let Some((text, place)) = self.read_record().map_err(Err)? else {
                 let text = bounded(std::mem::take(&mut self.gap));
-                return Err(Ok(Tail { text, empty: std::mem::take(&mut self.empty) }));
+                let empty = std::mem::take(&mut self.empty);
+                return Err(Ok(Tail { text, empty, replaced: self.replaced }));
             };
             let (passages, tail) = self.passages(&text).map_err(Err)?;
             self.empty += u64::from(passages.is_empty());
@@ -77,54 +107,109 @@ impl<R: BufRead> Records<R> {
 
     /// The text of the next record, and where it stands.
     fn read_record(&mut self) -> Result<Option<(String, RecordPlace)>, TextError> {
-        loop {
-            let mut line = Vec::new();
-            // The end of the line counts as well.
-            let most = MAX_LINE_BYTES + 2;
-            if (&mut self.reader).take(most as u64).read_until(b'\n', &mut line)? == 0 {
-                return Ok(None);
-            }
-            self.line += 1;
-            if line.len() == most && !line.ends_with(b"\n") {
-                return Err(TextError::LongRecord { line: self.line, limit: MAX_LINE_BYTES });
-            }
-            let length = line.len() as u64;
-            let line = String::from_utf8(line).map_err(|error| TextError::NotUtf8 {
-                line: self.line,
-                byte: self.byte + error.utf8_error().valid_up_to() as u64,
-            })?;
-            self.byte += length;
+        while let Some((number, line)) = self.read_line()? {
             if has_seen(&line) {
                 let object = line.trim_start_matches('\u{feff}');
-                return self
-                    .record(object)
-                    .map(Some)
-                    .map_err(|found| TextError::NoRecord { line: self.line, found });
+                return self.record(number, object).map(Some).map_err(|fault| fault.at(number, object));
             }
+        }
+        Ok(None)
+    }
+
+    /// The next line without its end, and its number. It ends in LF, CRLF or CR.
+    fn read_line(&mut self) -> Result<Option<(u64, String)>, TextError> {
+        let (mut line, number) = (Vec::new(), self.line + 1);
+        let mut read = 0;
+        loop {
+            let bytes = match self.reader.fill_buf() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if bytes.is_empty() && read == 0 {
+                return Ok(None);
+            }
+            let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let length = end.unwrap_or(bytes.len());
+            line.extend_from_slice(&bytes[..length]);
+            let is_at_end = bytes.is_empty();
+            self.reader.consume(length);
+            read += length as u64;
+            if line.len() > MAX_LINE_BYTES {
+                return Err(TextError::LongRecord { line: number, limit: MAX_LINE_BYTES });
+            }
+            if end.is_some() {
+                read += self.pass_over_ends()?;
+                break;
+            }
+            if is_at_end {
+                self.line = number;
+                break;
+            }
+        }
+        let line = String::from_utf8(line).map_err(|error| TextError::NotUtf8 {
+            line: number,
+            byte: self.byte + error.utf8_error().valid_up_to() as u64,
+        })?;
+        self.byte += read;
+        Ok(Some((number, line)))
+    }
+
+    /// Passes over the end of a line, and over those behind it if they are carriage returns: only what
+    /// follows them says whether they are one end. Gives their bytes.
+    fn pass_over_ends(&mut self) -> Result<u64, TextError> {
+        let (mut returns, mut read) = (0, 0);
+        loop {
+            let next = match self.reader.fill_buf() {
+                Ok(bytes) => bytes.first().copied(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if !matches!(next, Some(b'\r' | b'\n')) {
+                self.line += returns;
+                return Ok(read);
+            }
+            self.reader.consume(1);
+            read += 1;
+            if next == Some(b'\n') {
+                self.line += 1;
+                return Ok(read);
+            }
+            returns += 1;
         }
     }
 
-    fn record(&mut self, line: &str) -> Result<(String, RecordPlace), String> {
-        let fields: Fields = serde_json::from_str(line).map_err(|error| {
-            let what = error.to_string();
-            // The parser counts lines from the record.
-            let what = what.split(" at line ").next().unwrap_or(&what);
-            format!("{what} at column {}", error.column())
+    fn record(&mut self, line: u64, object: &str) -> Result<(String, RecordPlace), Fault> {
+        let (mut text, mut document) = (None, None);
+        json_object::each::<Malformed>(object, |name, value| {
+            match name {
+                "text" => text = Some(value),
+                "document" => document = Some(value),
+                _ => {}
+            }
+            Ok(())
         })?;
-        let text = match fields.text {
-            Some(Value::String(text)) => text,
-            Some(other) => return Err(format!("its text is {}", kind(&other))),
-            None => return Err("it has no text".into()),
+        let Some(value) = text.filter(|text| text.written() != "null") else {
+            return Err(Fault::Content("it has no text".into()));
         };
-        let document = match fields.document {
+        let text = match value.text()? {
+            Some(text) if text.lone_surrogates > 0 && !self.lossy => {
+                return Err(Fault::HalfCharacter(text.first_lone_surrogate));
+            }
+            Some(text) => text,
+            None => return Err(Fault::Content(format!("its text is {}", value.kind()?))),
+        };
+        let document = match document.map(document_name).transpose()? {
             None => None,
-            Some(name @ (Value::String(_) | Value::Number(_))) => Some(name.to_string()),
-            Some(other) => {
-                return Err(format!("its document is {}, expected a string or a number", kind(&other)));
+            Some(Ok(name)) => name,
+            Some(Err(kind)) => {
+                let found = format!("its document is {kind}, expected a string or a number");
+                return Err(Fault::Content(found));
             }
         };
+        self.replaced += text.lone_surrogates;
         let document = self.document.of(document, Format::JsonSpans);
-        Ok((text, RecordPlace { line: self.line, document }))
+        Ok((text.text, RecordPlace { line, document }))
     }
 
     /// The sentences of a text, and what lies behind the last.
@@ -156,16 +241,5 @@ impl<R: BufRead> Records<R> {
         let before = text[..start].to_owned();
         let passage = Passage { before, empty_before: 0, sentence, record: None, goes_on: false };
         Ok((vec![passage], text[end..].to_owned()))
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }

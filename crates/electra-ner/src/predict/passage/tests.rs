@@ -2,6 +2,10 @@ use super::*;
 use crate::read::MAX_LINE_BYTES;
 use crate::words::{LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, WordDivision};
 
+fn records_of(division: SentenceSettings) -> TextForm {
+    TextForm::Records { division, lossy: false }
+}
+
 const RUNNING: TextForm = TextForm::Running(SentenceSettings {
     words: WordDivision::Corpus,
     sentences: SentenceDivision::FullStop,
@@ -176,7 +180,7 @@ type OfRecord = (u64, usize, u64, String);
 
 /// The sentences, what all looks like together, and the records without a word.
 fn records(settings: SentenceSettings, step: usize) -> (Vec<OfRecord>, String, u64) {
-    let mut passages = Passages::new(Drip(RECORDS.as_bytes(), step), TextForm::Records(settings));
+    let mut passages = Passages::new(Drip(RECORDS.as_bytes(), step), records_of(settings));
     let (mut shown, mut empty) = (String::new(), 0);
     let found = passages.by_ref().map(|passage| {
         shown += &passage.before;
@@ -216,16 +220,79 @@ fn records_are_divided_as_the_tagger_divides_and_have_places_of_their_own() {
 }
 
 #[test]
+fn fields_that_are_not_read_may_hold_anything() {
+    let TextForm::Running(settings) = RUNNING else { unreachable!("it is running text") };
+    let input = "{\"s\": NaN, \"text\": \"One\"}\n{\"text\": \"Two\", \"meta\": {\"s\": \"\\ud83d\", \"t\": -Infinity}}\n";
+    let (passages, end) = all(input.as_bytes(), records_of(settings), usize::MAX);
+    let texts: Vec<&str> = passages.iter().map(|passage| passage.sentence.text.as_str()).collect();
+    assert_eq!(texts, ["One", "Two"], "{end:?}");
+    assert!(end.is_ok());
+}
+
+#[test]
+fn halves_of_characters_are_refused_or_replaced_and_counted() {
+    let TextForm::Running(division) = RUNNING else { unreachable!("it is running text") };
+    let input = "{\"text\": \"One\"}\n{\"text\": \"é\\ud83d b\\ude00 \\ud83d\\ude00\"}\n";
+    let read = |lossy| {
+        let mut passages = Passages::new(input.as_bytes(), TextForm::Records { division, lossy });
+        let texts: Vec<String> = passages.by_ref().map(|passage| passage.sentence.text).collect();
+        (texts, passages.finish())
+    };
+    let (texts, end) = read(false);
+    assert_eq!(texts, ["One"]);
+    let Err(TextError::HalfCharacter { line: 2, column: 12, excerpt }) = end else { panic!("{end:?}") };
+    assert!(excerpt.starts_with("\\ud83d b"), "{excerpt}");
+    let (texts, end) = read(true);
+    assert_eq!(texts, ["One", "é\u{fffd} b\u{fffd} 😀"]);
+    assert_eq!(end.unwrap().replaced, 2);
+}
+
+#[test]
+fn records_end_like_the_lines_of_every_system() {
+    let TextForm::Running(settings) = RUNNING else { unreachable!("it is running text") };
+    let of = |input: &[u8], step| {
+        let (passages, end) = all(input, records_of(settings), step);
+        let place = |passage: &Passage| (passage.record.unwrap().line, passage.sentence.text.clone());
+        (passages.iter().map(place).collect::<Vec<_>>(), end)
+    };
+    let record = |text: &str| format!("{{\"text\": \"{text}\"}}");
+    let [a, b, c] = ["a", "b", "c"].map(record);
+    for step in [1, 3, usize::MAX] {
+        for (input, lines) in [
+            (format!("{a}\r{b}\r{c}\r"), [1, 2, 3]),
+            (format!("{a}\r{b}\r\r{c}"), [1, 2, 4]),
+            (format!("{a}\r\n{b}\r\n{c}\r\n"), [1, 2, 3]),
+            (format!("{a}\r\r\n\r\n{b}\r\r\n{c}"), [1, 3, 4]),
+            (format!("\u{feff}{a}\n\u{feff}{b}\r\u{feff}{c}\n"), [1, 2, 3]),
+        ] {
+            let (found, end) = of(input.as_bytes(), step);
+            let expected: Vec<_> = lines.into_iter().zip(["a", "b", "c"].map(str::to_owned)).collect();
+            assert_eq!(found, expected, "{input:?} {step}");
+            assert!(end.is_ok(), "{end:?}");
+        }
+        let input = [a.as_bytes(), b"\r\r\n", b.as_bytes(), b"\r", b"\xff"].concat();
+        let (found, end) = of(&input, step);
+        assert_eq!(found.len(), 2);
+        let Err(TextError::NotUtf8 { line: 3, byte }) = end else { panic!("{end:?}") };
+        assert_eq!(byte as usize, input.len() - 1);
+    }
+}
+
+#[test]
 fn a_line_that_holds_no_text_is_named_behind_those_that_do() {
     let TextForm::Running(settings) = RUNNING else { unreachable!() };
     for (wrong, found) in [
         ("{\"tokens\": [\"a\"]}", "it has no text"),
         ("{\"text\": 5}", "its text is a number"),
         ("{\"text\": \"a\", \"document\": []}", "its document is a list"),
-        ("plain words", "expected value at column 1"),
+        ("plain words", "expected an object, which begins with { at character 1, \"plain words\""),
+        ("{\"text\": \"é\u{301}", "in the middle of a string that begins at character 10, \"\\\"é"),
+        ("{\"text\": \"\\ud83\"}", "an escape that JSON does not have at character 11, "),
+        ("{\"text\": \"a\"} {}", "expected nothing behind the object at character 15, \"{}\""),
+        ("{\"text\": NaN}", "its text is a number"),
     ] {
         let input = format!("{{\"text\": \"One\"}}\n\n{wrong}\n");
-        let (passages, end) = all(input.as_bytes(), TextForm::Records(settings), 4);
+        let (passages, end) = all(input.as_bytes(), records_of(settings), 4);
         assert_eq!(passages.len(), 1);
         let Err(TextError::NoRecord { line, found: said }) = end else { panic!("{end:?}") };
         assert_eq!(line, 3);
@@ -240,7 +307,7 @@ fn a_record_without_an_end_is_not_waited_for() {
         let record = format!("{{\"text\":\"{}\"}}{rest}", "a".repeat(length - 11));
         assert_eq!(record.len() - rest.len(), length);
         let text = format!("{{\"text\":\"b\"}}\n{record}");
-        let (passages, end) = all(text.as_bytes(), TextForm::Records(settings), 1 << 16);
+        let (passages, end) = all(text.as_bytes(), records_of(settings), 1 << 16);
         (passages.len(), end.err())
     };
     let (_, none) = end(MAX_LINE_BYTES, "\r\n");

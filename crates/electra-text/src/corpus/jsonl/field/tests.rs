@@ -1,3 +1,4 @@
+use super::scan::MAX_DEPTH;
 use super::*;
 
 fn text(line: &str) -> Text {
@@ -104,4 +105,63 @@ fn excerpts_are_short_and_end_within_no_character() {
     assert_eq!(excerpt("aéb", 1, 1), "é…");
     assert_eq!(excerpt("aéb", 1, 2), "éb");
     assert_eq!(excerpt("aéb", 4, 2), "");
+}
+
+#[test]
+fn lists_and_objects_are_gone_through_and_judged_where_somebody_looks() {
+    let line = r#"{"a": [ 1 , "x", {"b": -7, "c": NaN}, [], null, "\ud83d"], "d": "\q"}"#;
+    let (mut kinds, mut inner) = (Vec::new(), Vec::new());
+    each::<Malformed>(line, |name, value| {
+        if name != "a" {
+            return Ok(());
+        }
+        value.elements(|at, element| {
+            kinds.push((at, element.kind()?, element.integer()));
+            if element.kind()? == "an object" {
+                element.fields(|name, value| {
+                    inner.push((name.to_owned(), value.integer(), value.written().to_owned()));
+                    Ok::<_, Malformed>(())
+                })?;
+            }
+            Ok(())
+        })
+    })
+    .unwrap();
+    let expected = ["a number", "a string", "an object", "a list", "null", "a string"];
+    let found: Vec<_> = kinds.iter().map(|(at, kind, _)| (*at, *kind)).collect();
+    assert_eq!(found, expected.into_iter().enumerate().collect::<Vec<_>>());
+    assert_eq!(kinds[0].2, Some(1));
+    assert_eq!(inner, [("b".into(), Some(-7), "-7".into()), ("c".into(), None, "NaN".into())]);
+    assert_eq!(names(line), Ok(Some(r#""a", "d""#.into())));
+    assert_eq!(names("{}"), Ok(None));
+    assert!(is_object(line) && !is_object("{ O") && !is_object("{} O") && !is_object("[1]"));
+}
+
+#[test]
+fn what_is_wrong_in_a_list_has_its_place() {
+    for (list, at) in [("[1 2]", 8), ("[1,]", 8), ("[,]", 6), ("[foo]", 6), ("[\"a\tb\"]", 8)] {
+        let line = format!("{{\"a\":{list}}}");
+        let found = each::<Malformed>(&line, |_, value| {
+            value.elements(|_, element| {
+                element.kind()?;
+                element.text().map(drop)
+            })
+        });
+        assert_eq!(found.map_err(|error| error.at), Err(at), "{line}");
+    }
+    for (number, expected) in [
+        ("0", Some(0)),
+        ("-0", Some(0)),
+        ("7", Some(7)),
+        ("+7", None),
+        ("07", None),
+        ("1.0", None),
+        ("9e9", None),
+    ] {
+        each::<Malformed>(&format!("{{\"a\":{number}}}"), |_, value| {
+            assert_eq!(value.integer(), expected, "{number}");
+            Ok(())
+        })
+        .unwrap();
+    }
 }
