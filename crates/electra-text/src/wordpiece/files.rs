@@ -93,7 +93,10 @@ pub enum TokenizerError {
         remedy: &'static str,
     },
     /// A file that says otherwise than the others of its folder.
-    #[error("{path} does not belong to the other files of its folder: {what}; copy the whole folder again")]
+    #[error(
+        "{path} does not belong to the other files of its folder: {what}; copy the whole folder again, or write \
+         it again with the command that wrote it"
+    )]
     Disagreement {
         /// The file.
         path: PathBuf,
