@@ -8,6 +8,11 @@
 #   scripts/check-damage.sh --seconds 600 tokenizer      so long for each reader
 #   scripts/check-damage.sh --seed 2                     other inputs
 #   scripts/check-damage.sh --coverage 600 shard         by libFuzzer, so many seconds for each reader
+#   scripts/check-damage.sh --parquet corpus             with Parquet files among the corpora
+#
+# Only the reader `corpus` reads Parquet, which is a feature of the program: without --parquet no input of
+# it is one. With it everything from electra-text on is compiled once more, beside what the tests use, and
+# how far each reader is stands in target/damage-parquet.
 #
 # Exit code 1 if an input ended with a panic, an abort, more than 1 GB, a hang or a write outside its
 # folder; it is saved in crates/electra-fuzz/regressions, and `cargo test --workspace` reads it again.
@@ -15,7 +20,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-inputs=1000000 seconds="" seed=1 jobs=$(nproc) coverage="" readers=()
+inputs=1000000 seconds="" seed=1 jobs=$(nproc) coverage="" features=() out=target/damage readers=()
 while [ $# -gt 0 ]; do
     case "$1" in
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit ;;
@@ -24,13 +29,14 @@ while [ $# -gt 0 ]; do
     --seed) seed=$2; shift 2 ;;
     --jobs) jobs=$2; shift 2 ;;
     --coverage) coverage=$2; shift 2 ;;
+    --parquet) features=(--features electra-fuzz/parquet) out=target/damage-parquet; shift ;;
     -*) echo "there is no option $1: see --help" >&2; exit 2 ;;
     *) readers+=("$1"); shift ;;
     esac
 done
 
 # As the tests build it, with overflow checks: nothing is compiled twice.
-cargo test --workspace --no-run --test readers
+cargo test --workspace "${features[@]}" --no-run --test readers
 program="${CARGO_TARGET_DIR:-target}/debug/electra-fuzz"
 
 if [ -n "$coverage" ]; then
@@ -41,7 +47,7 @@ if [ -n "$coverage" ]; then
     [ ${#readers[@]} -gt 0 ] || mapfile -t readers < <("$program" list | cut -d' ' -f1)
     for reader in "${readers[@]}"; do
         "$program" seeds "$reader" --out "crates/electra-fuzz/fuzz/corpus/$reader"
-        (cd crates/electra-fuzz && ELECTRA_FUZZ_READER=$reader cargo +nightly fuzz run reader \
+        (cd crates/electra-fuzz && ELECTRA_FUZZ_READER=$reader cargo +nightly fuzz run "${features[@]}" reader \
             "fuzz/corpus/$reader" -- -max_total_time="$coverage" -timeout=5 -malloc_limit_mb=1024 -rss_limit_mb=2048)
     done
     exit
@@ -49,4 +55,4 @@ fi
 
 limit=(--inputs "$inputs")
 [ -z "$seconds" ] || limit=(--seconds "$seconds")
-"$program" run "${limit[@]}" --seed "$seed" --jobs "$jobs" --out target/damage "${readers[@]}"
+"$program" run "${limit[@]}" --seed "$seed" --jobs "$jobs" --out "$out" "${readers[@]}"

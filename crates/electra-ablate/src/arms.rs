@@ -158,13 +158,20 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._=+-,".contains(c)
 }
 
-/// Names become file names.
+/// What the name of an arm can be.
+pub(crate) const NAMES: &str = "letters, digits and ._=+-, up to 80 of them";
+
+/// Whether an arm can have this name: names become file names, and stand in tables and pages.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 80 && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
+}
+
 fn check_name(file: &Resolved<Experiment>, name: &str, at: &[String]) -> Result<(), RecipeError> {
-    if !name.is_empty() && name.len() <= 80 && name.chars().all(is_plain) && !name.starts_with(['.', '-']) {
+    if is_name(name) {
         return Ok(());
     }
-    let help = "use letters, digits and ._=+-, up to 80 of them";
-    Err(error(file, at, Part::Value, format!("`{name}` cannot name an arm"), help))
+    let help = format!("use {NAMES}");
+    Err(error(file, at, Part::Value, format!("`{name}` cannot name an arm"), &help))
 }
 
 fn error(file: &Resolved<Experiment>, at: &[String], part: Part, message: String, help: &str) -> RecipeError {

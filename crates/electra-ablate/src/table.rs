@@ -1,6 +1,6 @@
 //! A comparison as rows of text: Markdown, aligned columns, and what the report shows.
 
-use electra_files::shown::in_markdown;
+use electra_files::shown::{code_in_markdown, in_markdown};
 
 use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
@@ -99,6 +99,18 @@ pub fn details(comparison: &Comparison) -> Table {
 /// How the numbers came about, in sentences.
 #[must_use]
 pub fn notes(comparison: &Comparison) -> Vec<String> {
+    notes_with(comparison, &NamesIn { text: str::to_owned, code: |name| format!("`{name}`") })
+}
+
+/// How names, which may be of somebody else, are written in a sentence.
+struct NamesIn {
+    text: fn(&str) -> String,
+    code: fn(&str) -> String,
+}
+
+fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
+    let base_arm = (names.code)(&comparison.base_arm);
+    let list = |arms: &[String]| arms.iter().map(|arm| (names.text)(arm)).collect::<Vec<_>>().join(", ");
     let metric = comparison.metric;
     let better = if metric.more_is_better() { "more" } else { "less" };
     let mut notes = vec![format!("{}: {better} is better.", metric.title())];
@@ -114,15 +126,14 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
     pairs.sort_unstable();
     pairs.dedup();
     if comparison.base().is_none() {
-        notes.push(format!("The base arm `{}` has no result yet.", comparison.base_arm));
+        notes.push(format!("The base arm {base_arm} has no result yet."));
     } else if arms > 0 {
         let floors: Vec<String> = pairs
             .iter()
             .map(|n| format!("{} with {}", probability(sign_flip::floor(*n)), seeds(*n)))
             .collect();
         notes.push(format!(
-            "Differences are from `{}`, paired by seed, with 95 % intervals by Student's t; p is exact over all flips of their signs, two-sided, and cannot be below 2/2^n: {}; Holm's correction is over {} {}.",
-            comparison.base_arm,
+            "Differences are from {base_arm}, paired by seed, with 95 % intervals by Student's t; p is exact over all flips of their signs, two-sided, and cannot be below 2/2^n: {}; Holm's correction is over {} {}.",
             floors.join(", "),
             arms,
             if arms == 1 { "arm" } else { "arms" },
@@ -137,7 +148,9 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
     for arm in comparison.arms.iter().filter(|arm| arm.found_nothing > 0) {
         notes.push(format!(
             "Of {}, {} of {} fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.",
-            arm.name, arm.found_nothing, arm.fine_tuned
+            (names.text)(&arm.name),
+            arm.found_nothing,
+            arm.fine_tuned
         ));
     }
     if comparison.measures.len() > 1 {
@@ -146,7 +159,7 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
                 || "the first rows, as many as the recipe asks for".to_owned(),
                 |measure| measure.to_string(),
             );
-            format!("{rows}, for {}", on.arms.join(", "))
+            format!("{rows}, for {}", list(&on.arms))
         };
         let measures: Vec<String> = comparison.measures.iter().map(of).collect();
         notes.push(format!(
@@ -155,7 +168,7 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
         ));
     }
     if !comparison.missing.is_empty() {
-        notes.push(format!("No result yet: {}.", comparison.missing.join(", ")));
+        notes.push(format!("No result yet: {}.", list(&comparison.missing)));
     }
     notes
 }
@@ -166,7 +179,8 @@ pub fn markdown(comparison: &Comparison) -> String {
     if comparison.arms.is_empty() {
         return "No results yet.\n".to_owned();
     }
-    let notes = notes(comparison).join(" ");
+    let names = NamesIn { text: in_markdown, code: code_in_markdown };
+    let notes = notes_with(comparison, &names).join(" ");
     format!("{}\n{notes}\n\n{}", verdict(comparison).markdown(), details(comparison).markdown())
 }
 
@@ -251,6 +265,28 @@ mod tests {
     fn a_name_is_no_markup_and_ends_no_cell() {
         let table = Table { head: vec!["arm".into()], rows: vec![vec!["a|b <i>\n# c".into()]] };
         assert_eq!(table.markdown(), "| arm |\n| --- |\n| a\\|b &lt;i&gt; \\# c |\n");
+        // In sentences as well, wherever one stands.
+        let odd = ["`<img src=x>`", "<img src=y>\n# z", "<img src=w>"];
+        let score = ProbeScore { seed: 1, dev_f1: 0.0, test_f1: None };
+        let probe = Some(ProbeScores { hash: String::new(), scores: vec![score] });
+        let measure = Some(HeldoutMeasure { rows: HeldoutRows::Spread, examples: 1500 });
+        let results = [
+            ResultRecord { probe, ..result(odd[0], 1, 0.5) },
+            ResultRecord { measure, ..result(odd[1], 1, 0.5) },
+        ];
+        for base_arm in [odd[0], odd[2]] {
+            let subject = Subject { base_arm: base_arm.into(), ..subject(&odd) };
+            let comparison = Comparison::new(subject, &results);
+            let markdown = markdown(&comparison);
+            for part in ["found nothing", "unlike measures", "No result yet"] {
+                assert!(markdown.contains(part), "{part} is missing in\n{markdown}");
+            }
+            // As code it is no markup.
+            let code = code_in_markdown(base_arm);
+            assert!(markdown.contains(&code), "{markdown}");
+            let rest = markdown.replace(&code, "");
+            assert!(!rest.contains("<img") && !rest.contains("\n# "), "{markdown}");
+        }
     }
 
     #[test]

@@ -91,6 +91,25 @@ fn every_damaged_file_of_a_tagger_is_named_with_what_to_do() {
     bench.succeed(command);
 }
 
+/// `vocab.txt` says what `tokenizer.json` does, for programs that read no other.
+#[test]
+fn a_vocabulary_that_is_not_the_taggers_is_noticed() {
+    let bench = bench();
+    let whole = bench.bytes("tagger/vocab.txt");
+    bench.write("tagger/vocab.txt", &whole[..whole.len() / 2]);
+    bench.write("a.conll", "Ada\tB-PER\nspoke\tO\n");
+    let commands = [
+        "predict --model tagger text.txt",
+        "finetune ner --model tagger --train a.conll --dev a.conll --set train.epochs=1",
+    ];
+    for command in commands {
+        assert_says(&bench.refuse(command), &["tagger/vocab.txt does not belong to", "help: copy the whole"]);
+    }
+    // Without the file that is written here alone the folder is one of transformers, which does not look.
+    fs::remove_file(bench.path("tagger/tagger.json")).unwrap();
+    bench.succeed(commands[0]);
+}
+
 #[test]
 fn training_and_detection_say_what_to_do_about_a_damaged_model() {
     let bench = bench();

@@ -39,6 +39,47 @@ fn a_damaged_manifest_trains_nothing() {
     assert!(!bench.path("run").exists());
 }
 
+/// `vocab.txt` says what `tokenizer.json` does, for programs that read no other.
+#[test]
+fn files_of_a_tokenizer_that_disagree_are_noticed_by_every_command() {
+    let bench = Workbench::with_data();
+    let short = "--threads 1 --set train.steps=2 --set schedule.warmup_steps=1";
+    bench.succeed(&format!("{PRETRAIN} {short}"));
+    bench.write("a.conll", "Ada\tB-PER\nspoke\tO\n");
+    let build = "data build --input corpus.txt --tokenizer tokenizer --out other";
+    let commands = [
+        ("tokenizer", build),
+        ("tokenizer", "ner check a.conll --tokenizer tokenizer"),
+        (
+            "tokenizer",
+            "finetune ner --model scratch:recipe.toml --tokenizer tokenizer --train a.conll --dev a.conll --out other",
+        ),
+        ("run/tokenizer", "detect --model run text"),
+        ("run/tokenizer", "export hf run --out other"),
+        ("run/tokenizer", "finetune ner --model run --train a.conll --dev a.conll --out other"),
+    ];
+    type Damage = fn(&str) -> String;
+    let damages: [(&str, Damage); 2] = [
+        ("vocab.txt", |text| text[..text.len() / 2].to_owned()),
+        ("tokenizer_config.json", |text| text.replace("\"do_lower_case\": true", "\"do_lower_case\": false")),
+    ];
+    for (folder, command) in commands {
+        for (name, damage) in damages {
+            let path = format!("{folder}/{name}");
+            let whole = bench.read(&path);
+            bench.write(&path, damage(&whole));
+            let found = format!("{path} does not belong to the other files of its folder");
+            assert_says(&bench.refuse(command), &[&found, "help: copy the whole folder again, or write it"]);
+            assert!(!bench.path("other").exists(), "{command}");
+            bench.write(&path, whole);
+        }
+    }
+    // A folder without all of the files is none that was written here: it is read as transformers does.
+    std::fs::remove_file(bench.path("tokenizer/special_tokens_map.json")).unwrap();
+    bench.write("tokenizer/vocab.txt", "[PAD]\n");
+    bench.succeed(build);
+}
+
 #[test]
 fn damaged_rows_that_were_not_verified_are_named_by_training() {
     let bench = Workbench::with_data();

@@ -150,6 +150,13 @@ fn predictions_do_not_take_the_place_of_their_input_by_any_name() {
     assert_says(&ran.stderr, &["is the input itself"]);
     let ran = shell("\"$1\" predict --model tagger --out second.txt <in.txt");
     assert_says(&ran.stderr, &["is the input itself"]);
+    for line in
+        ["in.txt >> in.txt", "in.txt >> second.txt", "< in.txt >> in.txt", "/dev/stdin 0<in.txt 1<>in.txt"]
+    {
+        let ran = shell(&format!("\"$1\" predict --model tagger {line}"));
+        assert_eq!(ran.code, Some(1), "{line}\n{}", ran.stderr);
+        assert_says(&ran.stderr, &["standard output is the input itself", "would be lost"]);
+    }
     assert_eq!(bench.read("in.txt"), text);
 
     // What is no file, or is open already, is written where it is.

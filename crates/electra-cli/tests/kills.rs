@@ -3,6 +3,7 @@
 
 mod workbench;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -13,6 +14,7 @@ use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
 use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::Tokenizer;
+use electra_text::wordpiece::TokenizerError;
 use serde_json::json;
 use workbench::{RECIPE, Ran, Workbench, assert_says, corpus, labelled};
 
@@ -162,6 +164,37 @@ fn a_tokenizer_is_there_or_not() {
     bench.succeed("data tokenizer --input corpus.txt --vocab-size 90 --out place/t --force");
     let command = format!("{command} --force");
     Case { bench: &bench, command: &command, done: None }.check(old_or_new);
+}
+
+/// Other files of the folder stay, and the tokenizer's are of one nevertheless.
+#[test]
+fn a_tokenizer_beside_other_files_is_that_of_before_or_the_new() {
+    let bench = bench();
+    bench.succeed("data tokenizer --input corpus.txt --vocab-size 90 --out place/t");
+    bench.write("place/t/notes.txt", "mine");
+    let command = "data tokenizer --input corpus.txt --vocab-size 100 --cased --out place/t --force";
+    Case { bench: &bench, command, done: None }.check(old_or_new);
+
+    // Where a folder cannot be replaced its files are one by one, and what a kill leaves is refused.
+    bench.succeed("data tokenizer --input corpus.txt --vocab-size 90 --out place/t --force");
+    std::os::unix::fs::symlink("place/t", bench.path("link")).unwrap();
+    let mixed = Cell::new(0);
+    let command = command.replace("place/t", "link");
+    Case { bench: &bench, command: &command, done: None }.check(|old, new, left| {
+        if left == old || left == new {
+            return Ok(());
+        }
+        mixed.set(mixed.get() + 1);
+        match Tokenizer::load_named(&bench.path("place/t"), None) {
+            Err(TokenizerError::Disagreement { .. }) => {}
+            found => return Err(format!("a mixed tokenizer is read as {found:?}")),
+        }
+        let build = "data build --input corpus.txt --tokenizer link --out data";
+        assert_says(&bench.refuse(build), &["does not belong to the other files", "or write it again"]);
+        Ok(())
+    });
+    assert!(mixed.get() > 0, "a kill between two names leaves files of both");
+    assert_eq!(bench.read("place/t/notes.txt"), "mine");
 }
 
 #[test]

@@ -71,7 +71,11 @@ fn text_becomes_a_detector_that_survives_export_and_import() {
     );
     bench.succeed("export hf detector --out alone");
     assert_eq!(bench.names("alone"), ["discriminator"]);
-    // Over an earlier export: nothing of the other model stays.
+    // Over an earlier export: nothing of the other model stays, and nothing of somebody else is lost.
+    bench.write("again/generator/notes.txt", "mine");
+    let error = bench.refuse("export hf detector --out again --force");
+    assert_says(&error, &["it holds again/generator/notes.txt as well", "would be lost", "help: move that"]);
+    std::fs::remove_file(bench.path("again/generator/notes.txt")).unwrap();
     bench.succeed("export hf detector --out again --force");
     assert_eq!(bench.names("again"), ["discriminator"]);
 }

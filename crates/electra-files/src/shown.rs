@@ -91,10 +91,13 @@ pub fn shell_word(text: &str) -> String {
     word
 }
 
-/// Text in a page: HTML or SVG, between tags or in a quoted attribute.
+/// Text in a page: HTML or SVG, between tags or in a quoted attribute. Control characters, which no page
+/// may have and which a terminal obeys where the page is written to one, are replaced.
 #[must_use]
 pub fn in_page(text: &str) -> Cow<'_, str> {
-    let is_special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\0');
+    // The end of a line may be of another system.
+    let is_control = |c: char| is_command(c) && c != '\r';
+    let is_special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || is_control(c);
     if !text.contains(is_special) {
         return Cow::Borrowed(text);
     }
@@ -106,8 +109,7 @@ pub fn in_page(text: &str) -> Cow<'_, str> {
             '>' => shown += "&gt;",
             '"' => shown += "&quot;",
             '\'' => shown += "&#39;",
-            // No page may have one.
-            '\0' => shown.push('\u{fffd}'),
+            c if is_control(c) => shown.push('\u{fffd}'),
             c => shown.push(c),
         }
     }
@@ -196,6 +198,7 @@ mod tests {
     #[test]
     fn a_page_shows_text_as_it_is() {
         assert_eq!(in_page("a\"b'c\0<&>"), "a&quot;b&#39;c\u{fffd}&lt;&amp;&gt;");
+        assert_eq!(in_page("a\x1b[2J\u{9b}\x7f\r\n\tb"), "a\u{fffd}[2J\u{fffd}\u{fffd}\r\n\tb");
         assert!(matches!(in_page("Zoë, ja."), Cow::Borrowed(_)));
         assert_eq!(in_markdown("a|b\n# <b>*c*"), r"a\|b \# &lt;b&gt;\*c\*");
         assert_eq!(code_in_markdown("my_file.conll"), "`my_file.conll`");

@@ -7,14 +7,17 @@
 //!        .NAME.replaced    the old one between two renames, where names cannot be exchanged
 //! ```
 
+mod files;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskFile, parent};
-use crate::durable;
 use crate::lock::{Lock, LockError};
+
+pub use files::{replace_files, write_files};
 
 /// Why a folder could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -173,47 +176,6 @@ impl Drop for NewFolder {
     }
 }
 
-/// Writes the files of a folder, in this order, the one without which the others mean nothing last. Where
-/// `folder` holds nothing else they appear at one moment, as [`NewFolder`] has it. In a folder with other
-/// files, which stay, or that cannot be replaced, they do as [`durable::write_all`] has it.
-///
-/// # Errors
-/// The file or folder, and the system's answer.
-pub fn write_files(folder: &Path, files: &[(&str, &[u8])]) -> Result<(), StagedError> {
-    if !holds_others(folder, files).map_err(at(folder))? {
-        match write_new(folder, files) {
-            Err(StagedError::NoName { .. }) => {}
-            Err(StagedError::Io { source, .. }) if is_fixed(&source) => {}
-            written => return written,
-        }
-    }
-    disk::create_folders(folder).map_err(at(folder))?;
-    durable::write_all(folder, files).map_err(|(path, source)| StagedError::Io { path, source })
-}
-
-fn write_new(folder: &Path, files: &[(&str, &[u8])]) -> Result<(), StagedError> {
-    let new = NewFolder::begin(folder)?;
-    files.iter().try_for_each(|(name, bytes)| new.write(name, bytes))?;
-    new.commit()
-}
-
-/// Whether a folder has entries beside these files. A link to a folder is left as it is.
-fn holds_others(folder: &Path, files: &[(&str, &[u8])]) -> io::Result<bool> {
-    match folder.symlink_metadata() {
-        Ok(there) if there.is_dir() => {}
-        Ok(_) => return Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    }
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if !files.iter().any(|(file, _)| name == *file) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Whether an answer says that the folder itself has to stay where it is: it is a disk of its own, or
 /// the one above it is not to be written to.
 fn is_fixed(error: &io::Error) -> bool {
@@ -294,7 +256,7 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -361,30 +323,6 @@ mod tests {
         fs::write(folder.path().join(".data.lock"), "process 1 on a machine").unwrap();
         recover(&target).unwrap();
         assert_eq!(look(folder.path()), (vec!["data".into()], "two".into()));
-    }
-
-    #[test]
-    fn files_appear_together_and_what_lies_beside_them_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("data");
-        let write =
-            |text: &str| write_files(&target, &[("a", text.as_bytes()), ("b", text.as_bytes())]).unwrap();
-        write("first");
-        let is_of = |inode| fs::metadata(&target).unwrap().ino() == inode;
-        let first = fs::metadata(&target).unwrap().ino();
-        write("second");
-        assert_eq!(look(folder.path()), (vec!["data".into()], "second".into()));
-        assert!(!is_of(first), "another folder took its place");
-        fs::write(target.join("notes"), "mine").unwrap();
-        let second = fs::metadata(&target).unwrap().ino();
-        write("third");
-        assert!(is_of(second));
-        assert_eq!(look(folder.path()), (vec!["data".into()], "third".into()));
-        assert_eq!(fs::read_dir(&target).unwrap().count(), 3);
-        // The user's own link to another disk.
-        symlink(&target, folder.path().join("link")).unwrap();
-        write_files(&folder.path().join("link"), &[("a", b"fourth")]).unwrap();
-        assert_eq!(look(folder.path()), (vec!["data".into(), "link".into()], "fourth".into()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Whoever writes such a file holds its lock. One that nobody holds is what a kill has left.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -53,6 +53,11 @@ fn is_there(file: &DiskFile) -> bool {
 #[must_use]
 pub fn is_temporary(name: &str) -> bool {
     finished_name(name).is_some()
+}
+
+/// Whether a file of this name is one that is to be `finished`.
+pub(crate) fn is_of(name: &OsStr, finished: &str) -> bool {
+    name.to_str().and_then(finished_name) == Some(finished)
 }
 
 /// The name that a temporary file is to have.

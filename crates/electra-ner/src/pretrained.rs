@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::folder_error::FolderError;
 use crate::labels::LabelSet;
 use crate::tagger::{Tagger, TaggerShape};
+use crate::tagger_folder::SETTINGS;
 
 /// File with the sizes of a run's networks.
 pub const RUN_CONFIG: &str = "model.json";
@@ -96,7 +97,7 @@ impl Pretrained {
         let headers = hf::import_encoder(foreign.headers.clone()).map_err(FolderError::foreign(path))?;
         shapes::check(&headers, &shapes::of_encoder(&config)).map_err(FolderError::weights(path))?;
         let encoder = hf::import_encoder(foreign.read()?).map_err(FolderError::foreign(path))?;
-        let tokenizer = read_tokenizer(path, &config)?;
+        let tokenizer = read_tokenizer(path, &config, path.join(SETTINGS).exists())?;
         Ok(Self { path: path.into(), config, encoder, tokenizer, left_behind })
     }
 
@@ -124,7 +125,7 @@ impl Pretrained {
             parse_tensors(&file, &bytes)?
         };
         let encoder = encoder_tensors(tensors, &config);
-        let tokenizer = read_tokenizer(&path.join("tokenizer"), &config)?;
+        let tokenizer = read_tokenizer(&path.join("tokenizer"), &config, true)?;
         Ok(Self { path: path.into(), config, encoder, tokenizer, left_behind: None })
     }
 
@@ -169,9 +170,14 @@ pub(crate) fn read_sizes(folder: &Path, config: &Value) -> Result<ModelConfig, F
     Ok(sizes)
 }
 
-/// The tokenizer of a model of these sizes.
-pub(crate) fn read_tokenizer(folder: &Path, config: &ModelConfig) -> Result<Tokenizer, FolderError> {
-    let tokenizer = Tokenizer::load(folder)?;
+/// The tokenizer of a model of these sizes. In a folder that was written here (`is_own`) no file may
+/// say otherwise than the others; any other folder is read as transformers reads it.
+pub(crate) fn read_tokenizer(
+    folder: &Path,
+    config: &ModelConfig,
+    is_own: bool,
+) -> Result<Tokenizer, FolderError> {
+    let tokenizer = if is_own { Tokenizer::load_saved(folder)? } else { Tokenizer::load(folder)? };
     if tokenizer.vocab_size() > config.vocab_size {
         return Err(FolderError::Vocabulary {
             path: folder.into(),

@@ -239,7 +239,7 @@ impl TaggerFolder {
             let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
             tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
         }
-        let tokenizer = pretrained::read_tokenizer(path, &config)?;
+        let tokenizer = pretrained::read_tokenizer(path, &config, is_there(&path.join(SETTINGS))?)?;
         let (path, pretraining) = (path.into(), RunProgress::read(path));
         Ok(Self { path, config, labels, dropout, settings, tensors, tokenizer, pretraining, is_assumed })
     }

@@ -222,7 +222,9 @@ impl ModelFolder {
             check_own(path, &config, &headers)?;
             from_safetensors(&file, &bytes)?
         };
-        Self::assemble(path, config, tensors, path.join("tokenizer"))
+        let tokenizer_folder = path.join("tokenizer");
+        let tokenizer = Tokenizer::load_saved(&tokenizer_folder)?;
+        Self::assemble(path, config, tensors, tokenizer, tokenizer_folder)
     }
 
     /// Reads what transformers saved: a discriminator, and a generator if its folder is given.
@@ -265,16 +267,16 @@ impl ModelFolder {
                 .map(|(name, data)| (format!("discriminator.{name}"), data))
                 .collect(),
         };
-        Self::assemble(path, config, tensors, path.to_path_buf())
+        Self::assemble(path, config, tensors, Tokenizer::load(path)?, path.to_path_buf())
     }
 
     fn assemble(
         path: &Path,
         config: ModelConfig,
         tensors: NamedTensors,
+        tokenizer: Tokenizer,
         tokenizer_folder: PathBuf,
     ) -> Result<Self, ModelFolderError> {
-        let tokenizer = Tokenizer::load(&tokenizer_folder)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(ModelFolderError::Vocabulary {
                 path: path.into(),

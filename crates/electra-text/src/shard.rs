@@ -186,6 +186,15 @@ pub fn shard_file_name(split: Split, index: u32) -> String {
     format!("{}-{index:05}.ids", split.name())
 }
 
+/// Whether a file is called as a shard is.
+pub(crate) fn is_shard_file_name(name: &str) -> bool {
+    let index =
+        |split: Split| name.strip_prefix(split.name())?.strip_prefix('-')?.strip_suffix(".ids")?.parse().ok();
+    Split::ALL
+        .into_iter()
+        .any(|split| index(split).is_some_and(|index| shard_file_name(split, index) == name))
+}
+
 /// blake3 of a file's content.
 pub fn hash_file(path: &Path) -> Result<blake3::Hash, DataError> {
     let file = regular::open(path).map_err(DataError::reading(path))?;

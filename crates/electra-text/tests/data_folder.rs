@@ -268,6 +268,50 @@ fn a_folder_that_is_no_data_folder_is_never_replaced() {
     assert_eq!(std::fs::read_to_string(folder.path().join("home/thesis.tex")).unwrap(), "precious");
 }
 
+/// With `force` the whole folder is replaced: whatever else lies in it would be lost.
+#[test]
+fn data_that_holds_something_else_as_well_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let input = write(folder.path(), "a.txt", corpus_text(50, 7));
+    let mut data = request(vec![input.clone()], at("data"));
+    data.pack.seq_len = 64;
+    built(&data);
+    let part = request(vec![input.clone()], at("part"));
+    let one = Part { number: 1, of: 1 };
+    build_part(&part, one, |_| {}).unwrap();
+    let refused = |error: BuildError, name: &str| {
+        let BuildError::OutputHoldsOthers { entry, .. } = &error else { panic!("{error}") };
+        assert_eq!(*entry, at(name));
+        assert!(error.to_string().contains("would be lost; move"), "{error}");
+        assert_eq!(std::fs::read_to_string(at(name)).unwrap(), "the only copy");
+        std::fs::remove_file(at(name)).unwrap();
+    };
+    for name in ["notes.txt", "tokenizer/notes.txt", "train-1.ids", "train-00000.ids.old", ".hidden"] {
+        // The corpus itself, in the folder that it is to become.
+        let path = write(folder.path(), &format!("data/{name}"), "the only copy");
+        let inputs = vec![if name.ends_with(".txt") { path } else { input.clone() }];
+        let mut request = request(inputs, at("data"));
+        request.force = true;
+        refused(build(&request, |_| {}).unwrap_err(), &format!("data/{name}"));
+        request.inputs = vec![input.clone()];
+        request.pack.seq_len = 64;
+        write(folder.path(), &format!("data/{name}"), "the only copy");
+        refused(merge(&[at("part")], &at("data"), true, |_, _| {}).unwrap_err(), &format!("data/{name}"));
+        request.out = at("part");
+        write(folder.path(), &format!("part/{name}"), "the only copy");
+        refused(build_part(&request, one, |_| {}).unwrap_err(), &format!("part/{name}"));
+    }
+    // Damaged data, and a part, are still replaced.
+    write(folder.path(), "data/manifest.json", "{}");
+    let force = |out: &str| BuildRequest { force: true, ..request(vec![input.clone()], at(out)) };
+    built(&force("data"));
+    // Nor are parts by what is made of them.
+    let error = merge(&[at("part")], &at("part"), true, |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("part cannot be a data folder: it is one of the parts"), "{error}");
+    built(&force("part"));
+}
+
 #[test]
 fn what_a_killed_build_left_behind_is_cleared_away() {
     let folder = tempfile::tempdir().unwrap();

@@ -279,6 +279,45 @@ fn files_of_a_tokenizer_that_disagree_are_noticed() {
     DataSet::open(&data).unwrap();
 }
 
+/// What is left of two tokenizers where one was to take the place of the other, file by file.
+#[test]
+fn case_and_accents_that_disagree_are_noticed_in_folders_that_were_written_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let tokenizer = data.join("tokenizer");
+    let path = tokenizer.join("tokenizer_config.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let loaded = || Tokenizer::load_saved(&tokenizer);
+    for (key, value) in
+        [("do_lower_case", false), ("strip_accents", false), ("tokenize_chinese_chars", false)]
+    {
+        let mut config: Value = serde_json::from_str(&whole).unwrap();
+        config[key] = value.into();
+        std::fs::write(&path, config.to_string()).unwrap();
+        for error in [loaded().unwrap_err(), Tokenizer::load_named(&tokenizer, None).unwrap_err()] {
+            let TokenizerError::Disagreement { path: found, what } = &error else { panic!("{error}") };
+            assert_eq!(*found, path);
+            assert_eq!(*what, format!("by it {key} is false, expected true as in tokenizer.json"));
+        }
+        // As transformers reads it.
+        Tokenizer::load(&tokenizer).unwrap();
+    }
+    // The defaults of transformers are those of this tokenizer.
+    std::fs::remove_file(&path).unwrap();
+    loaded().unwrap();
+    std::fs::write(&path, &whole).unwrap();
+    let library = tokenizer.join("tokenizer.json");
+    let text = std::fs::read_to_string(&library).unwrap();
+    assert!(text.contains("\"lowercase\": true"), "{text}");
+    std::fs::write(&library, text.replace("\"lowercase\": true", "\"lowercase\": false")).unwrap();
+    assert!(matches!(loaded(), Err(TokenizerError::Disagreement { .. })));
+    // Beside a model, where its absence has a meaning of its own.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(tokenizer.join("config.json"), "{}").unwrap();
+    let error = loaded().unwrap_err().to_string();
+    assert!(error.contains("without it do_lower_case is true, expected false"), "{error}");
+}
+
 /// A part of a corpus of 50 documents that is all of it, and its description.
 fn part(folder: &Path) -> (PathBuf, PartManifest) {
     let input = write(folder, "a.txt", corpus_text(50, 5));

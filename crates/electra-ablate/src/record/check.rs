@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use crate::arms;
+
 use super::{Curve, MOST_POINTS, Parameters, ProbeScores, ResultRecord};
 
 /// A number that no run can have come to.
@@ -62,6 +64,10 @@ impl Measured<'_> {
 impl ResultRecord {
     /// Refuses what cannot be.
     pub(super) fn check(&self) -> Result<(), Impossible> {
+        if !arms::is_name(&self.arm) {
+            let (key, found) = ("arm".to_owned(), format!("{:?}", self.arm));
+            return Err(Impossible { key, found, expected: arms::NAMES.to_owned() });
+        }
         let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
         let (heldout, curve) = (&self.heldout, &self.curve);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()?;
@@ -185,6 +191,9 @@ mod tests {
             (refused(set("perplexity", -3.0)), "`heldout.perplexity` is -3.0, expected a number from 1.0"),
             (refused(set("fake_rate", 1.5)), "`heldout.fake_rate` is 1.5"),
             (refused(set("something", 1e300)), "`heldout.something` is 1e300"),
+            (refused(|r| r.arm = "\x1b[2J".into()), r#"`arm` is "\u{1b}[2J", expected letters, digits and"#),
+            (refused(|r| r.arm = "../a".into()), "`arm` is \"../a\", expected"),
+            (refused(|r| r.arm = String::new()), "`arm` is \"\", expected"),
             (refused(|r| r.steps = 0), "`steps` is 0, expected 1 to"),
             (refused(|r| r.tokens = u64::MAX), "`tokens` is 18446744073709551615"),
             (refused(|r| r.flops = -1.0), "`flops` is -1.0"),

@@ -10,7 +10,7 @@ use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::metric::Metric;
 use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
 use electra_ablate::{readme, report, run, table};
-use electra_files::{durable, regular};
+use electra_files::{durable, regular, shown};
 
 use crate::failure::{self, Failure};
 
@@ -91,12 +91,11 @@ impl Compare {
             subject.metric = metric;
         }
         let comparison = Comparison::new(subject, &results);
-        let text = match self.format {
-            Format::Text => table::text(&comparison),
-            Format::Markdown => table::markdown(&comparison),
-            Format::Json => table::json(&comparison),
-        };
-        crate::output::bytes_out(text.as_bytes());
+        match self.format {
+            Format::Text => print!("{}", table::text(&comparison)),
+            Format::Markdown => print!("{}", table::markdown(&comparison)),
+            Format::Json => crate::output::bytes_out(shown::json(&table::json(&comparison)).as_bytes()),
+        }
         if let Some(path) = self.html {
             write_report(&comparison, &path)?;
         }

@@ -250,7 +250,7 @@ impl BuildCommand {
             (false, false) => None,
             (cased, _) => Some(cased),
         };
-        let tokenizer = Tokenizer::load_with(&self.tokenizer, case).map_err(report)?;
+        let tokenizer = Tokenizer::load_named(&self.tokenizer, case).map_err(report)?;
         let settings = tokenizer.settings();
         if !self.keep_accents || !settings.strip_accents {
             return Ok(tokenizer);

@@ -1,5 +1,6 @@
 //! `electra export`: a run as other libraries read it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{GeneratorKind, Networks, parameters};
 use electra_pretrain::model_folder::ModelFolder;
 use electra_run::run_folder::RunProgress;
+use electra_text::wordpiece::SAVED_FILES;
 
 use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;
@@ -92,6 +94,9 @@ impl ExportCommand {
 
 /// Folders of an export.
 const NETWORKS: [&str; 2] = ["discriminator", "generator"];
+/// The files of each, beside the tokenizer's.
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
 
 /// A share of numbers that are set to zero.
 fn dropout_rate(text: &str) -> Result<f64, String> {
@@ -99,11 +104,10 @@ fn dropout_rate(text: &str) -> Result<f64, String> {
     if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("expected at least 0 and less than 1".to_owned()) }
 }
 
-/// Refuses to write over a folder that is no export.
+/// Refuses to write over a folder that is no export, or that holds something else as well: the whole
+/// folder is replaced.
 fn check_earlier_export(out: &Path) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::of_file("read", out, &e);
-    for entry in fs::read_dir(out).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
+    for name in names(out)? {
         if !NETWORKS.iter().any(|network| name == *network) {
             let message = format!(
                 "{} is no earlier export: it holds {}, and an export holds {} alone",
@@ -113,8 +117,26 @@ fn check_earlier_export(out: &Path) -> Result<(), Failure> {
             );
             return Err(Failure::new(message, "give another folder"));
         }
+        let network = out.join(name);
+        let mut below = names(&network)?.into_iter();
+        let is_own = |name: &OsString| [CONFIG, WEIGHTS].iter().chain(&SAVED_FILES).any(|own| name == *own);
+        if let Some(name) = below.find(|name| !is_own(name)) {
+            let message = format!(
+                "{} cannot be replaced: it holds {} as well, which no export has and which would be lost",
+                out.display(),
+                network.join(name).display()
+            );
+            return Err(Failure::new(message, "move that elsewhere, or give another folder"));
+        }
     }
     Ok(())
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Result<Vec<OsString>, Failure> {
+    let failed = |e: std::io::Error| Failure::of_file("read", folder, &e);
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    entries.map(|entry| Ok(entry.map_err(failed)?.file_name())).collect()
 }
 
 fn write_network(
@@ -131,10 +153,10 @@ fn write_network(
     }
     let name = Path::new(name);
     let weights = parameters::to_safetensors(&model.tensors, Some(("format", "pt")));
-    new.write(name.join("model.safetensors"), &weights)?;
+    new.write(name.join(WEIGHTS), &weights)?;
     for (file, text) in folder.tokenizer.files(folder.config.max_position_embeddings) {
         new.write(name.join(file), text.as_bytes())?;
     }
-    new.write(name.join("config.json"), (serde_json::to_string_pretty(&config)? + "\n").as_bytes())?;
+    new.write(name.join(CONFIG), (serde_json::to_string_pretty(&config)? + "\n").as_bytes())?;
     Ok(())
 }

@@ -156,7 +156,7 @@ impl ModelArgument {
                 };
                 let resolved = load_recipe(&recipe, &[])?;
                 let tokenizer = match tokenizer.map(Path::to_path_buf).or(own) {
-                    Some(folder) => Tokenizer::load(folder)?,
+                    Some(folder) => Tokenizer::load_named(&folder, None)?,
                     None => of_data(&resolved.value.data.path)?,
                 };
                 Ok(Start::scratch(path, resolved.value.model.clone(), tokenizer)?)

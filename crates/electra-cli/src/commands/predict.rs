@@ -287,17 +287,20 @@ impl Predict {
     }
 
     fn open_output(&self) -> Result<Sink, Failure> {
-        let Some(path) = &self.out else { return Ok(Sink::standard()) };
+        let out = self.out.as_deref();
         let input = if self.is_standard_input() { sink::of_standard_input() } else { self.input.metadata() };
-        if let (Ok(input), Ok(out)) = (input, path.metadata())
+        let there = out.map_or_else(sink::of_standard_output, Path::metadata);
+        if let (Ok(input), Ok(there)) = (input, there)
             && input.is_file()
-            && are_one(&input, &out)
+            && are_one(&input, &there)
         {
+            let name = out.map_or("standard output".into(), |path| format!("--out {}", path.display()));
             return Err(Failure::new(
-                format!("--out {} is the input itself", path.display()),
+                format!("{name} is the input itself"),
                 "give another name: the input would be lost",
             ));
         }
+        let Some(path) = out else { return Ok(Sink::standard()) };
         Sink::open(path).map_err(|error| Failure::of_file("write", path, &error))
     }
 

@@ -76,6 +76,17 @@ pub enum BuildError {
         /// Whether `--force` helps.
         hint: &'static str,
     },
+    /// A data folder that holds something else as well, which would be lost.
+    #[error(
+        "{path} cannot be replaced: it holds {entry} as well, which is not of the data and would be lost; move \
+         that elsewhere, or choose another folder"
+    )]
+    OutputHoldsOthers {
+        /// The folder.
+        path: PathBuf,
+        /// The first entry that building has not written.
+        entry: PathBuf,
+    },
     /// A path that cannot be a data folder.
     #[error("{path} cannot be a data folder: {what}; give another folder")]
     OutputUnusable {

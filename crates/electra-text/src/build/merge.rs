@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use electra_files::regular;
-
 use electra_files::staged::NewFolder;
+use electra_files::{disk, regular};
 
 use super::output::Existing;
 use super::part::{BlockRecord, PART_FILE, Part, PartManifest, rows_file};
@@ -144,6 +143,9 @@ pub fn merge(
         return Ok(Built::Before(manifest.clone()));
     }
     existing.check_replaceable(out, force)?;
+    if parts.iter().any(|part| is_one_folder(&part.folder, out)) {
+        return Err(BuildError::OutputUnusable { path: out.to_owned(), what: "it is one of the parts" });
+    }
     let output = NewFolder::begin(out)?;
     let folder = parts[0].folder.join(TOKENIZER_FOLDER);
     let loaded = Tokenizer::load_saved(&folder)?;
@@ -169,6 +171,11 @@ pub fn merge(
     let manifest = writer.finish(CorpusRecord { inputs, replaced, skipped }, &loaded)?;
     output.commit()?;
     Ok(Built::Now(manifest))
+}
+
+/// Whether two paths lead to the same folder.
+fn is_one_folder(a: &Path, b: &Path) -> bool {
+    matches!((a.metadata(), b.metadata()), (Ok(a), Ok(b)) if disk::are_one(&a, &b))
 }
 
 /// Opens the parts, in order, and makes sure that they are one corpus, complete.

@@ -1,12 +1,15 @@
 //! What stands where data is to be written, and whether it may be replaced.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use electra_files::staged::{self, StagedError};
 
+use super::part::rows_file;
 use super::{BuildError, PART_FILE, PartManifest};
 use crate::data_error::DataError;
-use crate::manifest::{MANIFEST_FILE, Manifest};
+use crate::manifest::{MANIFEST_FILE, Manifest, TOKENIZER_FOLDER};
+use crate::shard::{Split, is_shard_file_name};
+use crate::wordpiece::SAVED_FILES;
 
 /// What stands at the place of the output before building.
 pub(super) enum Existing {
@@ -58,16 +61,56 @@ impl Existing {
         if let Existing::Part(manifest) = self { Some(manifest) } else { None }
     }
 
-    /// Whether the output may go there. What is not ours is never replaced.
+    /// Whether the output may go there. What is not ours is never replaced: the whole folder is, and the
+    /// corpus may lie in it.
     pub(super) fn check_replaceable(&self, path: &Path, force: bool) -> Result<(), BuildError> {
         let occupied = |what, hint| Err(BuildError::OutputOccupied { path: path.to_owned(), what, hint });
         match self {
             Existing::Nothing => Ok(()),
             Existing::Foreign => occupied("holds something else than data", ""),
-            _ if force => Ok(()),
+            _ if force => match foreign_entry(path)? {
+                Some(entry) => Err(BuildError::OutputHoldsOthers { path: path.to_owned(), entry }),
+                None => Ok(()),
+            },
             _ => occupied("holds other data", " or replace it with --force"),
         }
     }
+}
+
+/// An entry of a data folder, or of a part, that building has not written.
+fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>, BuildError> {
+    let is_own = |name: &str| {
+        let is_rows = || Split::ALL.into_iter().any(|split| rows_file(folder, split).ends_with(name));
+        [MANIFEST_FILE, PART_FILE].contains(&name) || is_shard_file_name(name) || is_rows()
+    };
+    for (path, name, is_folder) in entries(folder)? {
+        if is_folder && name.as_deref() == Some(TOKENIZER_FOLDER) {
+            let is_own = |name: &str| SAVED_FILES.contains(&name);
+            let below = entries(&path)?.into_iter();
+            let mut foreign =
+                below.filter(|(_, name, folder)| *folder || !name.as_deref().is_some_and(is_own));
+            if let Some((path, ..)) = foreign.next() {
+                return Ok(Some(path));
+            }
+        } else if is_folder || !name.as_deref().is_some_and(is_own) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// The entries of a folder, in the order of their paths: path, name if it is UTF-8, and whether it is a
+/// folder.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, Option<String>, bool)>, DataError> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(DataError::reading(folder))? {
+        let entry = entry.map_err(DataError::reading(folder))?;
+        let path = entry.path();
+        let is_folder = entry.file_type().map_err(DataError::reading(&path))?.is_dir();
+        entries.push((path, entry.file_name().into_string().ok(), is_folder));
+    }
+    entries.sort();
+    Ok(entries)
 }
 
 impl From<StagedError> for BuildError {

@@ -93,7 +93,10 @@ pub enum TokenizerError {
         remedy: &'static str,
     },
     /// A file that says otherwise than the others of its folder.
-    #[error("{path} does not belong to the other files of its folder: {what}; copy the whole folder again")]
+    #[error(
+        "{path} does not belong to the other files of its folder: {what}; copy the whole folder again, or write \
+         it again with the command that wrote it"
+    )]
     Disagreement {
         /// The file.
         path: PathBuf,
@@ -156,11 +159,13 @@ impl Tokenizer {
     pub const MAX_LENGTH: usize = 512;
 
     /// Writes [`SAVED_FILES`] into `folder`, which is created if need be: a crash at any moment leaves
-    /// the tokenizer that was there or this one. Other files of the folder stay.
+    /// the tokenizer that was there or this one. Other files of the folder stay. Where the folder cannot be
+    /// replaced as a whole (`.`, a link, a mount, large files or folders beside the tokenizer), a crash may
+    /// leave files of both, which [`Tokenizer::load_saved`] and [`Tokenizer::load_named`] refuse.
     pub fn save(&self, folder: &Path) -> Result<(), TokenizerError> {
         let files = self.files(Self::MAX_LENGTH);
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
-        staged::write_files(folder, &files).map_err(|error| {
+        staged::replace_files(folder, &files).map_err(|error| {
             let (path, source) = error.into_parts();
             TokenizerError::Write { path, source }
         })

@@ -8,9 +8,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Tokenizer;
-use super::files::{SPECIAL_TOKENS_FILE, TokenizerError, VOCAB_FILE, read_json};
+use super::files::{
+    CONFIG_FILE, SAVED_FILES, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, read_json,
+};
 use super::folder::{SPECIAL_KEYS, content};
+use super::library_file::read_library_file;
+use super::{Settings, Tokenizer};
 use crate::once;
 use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
@@ -21,15 +24,39 @@ impl Tokenizer {
     /// As [`Tokenizer::load`], and if a file says otherwise than the others.
     pub fn load_saved(folder: &Path) -> Result<Self, TokenizerError> {
         let tokenizer = Tokenizer::load(folder)?;
+        tokenizer.check_files(folder)?;
+        Ok(tokenizer)
+    }
+
+    /// Reads a tokenizer that a user names, as [`Tokenizer::load_with`]. A folder with all of
+    /// [`SAVED_FILES`] is taken for one that [`Tokenizer::save`] wrote; others are read as transformers
+    /// reads them, whatever their files say of each other.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load_with`], and if a file of such a folder says otherwise than the others.
+    pub fn load_named(path: &Path, cased: Option<bool>) -> Result<Self, TokenizerError> {
+        let tokenizer = Tokenizer::load_with(path, cased)?;
+        if SAVED_FILES.iter().all(|name| path.join(name).is_file()) {
+            tokenizer.check_files(path)?;
+        }
+        Ok(tokenizer)
+    }
+
+    /// Refuses files of the folder that say otherwise than this tokenizer, which was read from it.
+    fn check_files(&self, folder: &Path) -> Result<(), TokenizerError> {
         let path = folder.join(VOCAB_FILE);
         if let Some(text) = text_of(&path)? {
-            check_vocabulary(&path, &text, tokenizer.vocabulary())?;
+            check_vocabulary(&path, &text, self.vocabulary())?;
         }
         let path = folder.join(SPECIAL_TOKENS_FILE);
         if let Some(text) = text_of(&path)? {
             check_names(&path, &text)?;
         }
-        Ok(tokenizer)
+        let path = folder.join(TOKENIZER_FILE);
+        if path.is_file() {
+            check_settings(&folder.join(CONFIG_FILE), &self.settings(), &read_library_file(&path)?.settings)?;
+        }
+        Ok(())
     }
 }
 
@@ -57,6 +84,26 @@ fn check_vocabulary(path: &Path, text: &str, expected: &Vocabulary) -> Result<()
         None => format!("it has {} pieces, expected {}", found.len(), expected.len()),
     };
     Err(TokenizerError::Disagreement { path: path.to_owned(), what })
+}
+
+/// Compares what `tokenizer_config.json` says of case and accents with `tokenizer.json`.
+fn check_settings(path: &Path, found: &Settings, expected: &Settings) -> Result<(), TokenizerError> {
+    let of = |settings: &Settings| {
+        let Settings { lowercase, strip_accents, split_cjk, .. } = *settings;
+        [
+            ("do_lower_case", lowercase),
+            ("strip_accents", strip_accents),
+            ("tokenize_chinese_chars", split_cjk),
+        ]
+    };
+    for ((key, found), (_, expected)) in of(found).into_iter().zip(of(expected)) {
+        if found != expected {
+            let by = if path.exists() { "by it" } else { "without it" };
+            let what = format!("{by} {key} is {found}, expected {expected} as in {TOKENIZER_FILE}");
+            return Err(TokenizerError::Disagreement { path: path.to_owned(), what });
+        }
+    }
+    Ok(())
 }
 
 fn check_names(path: &Path, text: &str) -> Result<(), TokenizerError> {

@@ -79,7 +79,7 @@ impl CheckCommand {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let options = self.reading.options();
         let start = self.model.as_ref().map(|model| model.open(None)).transpose()?;
-        let alone = self.tokenizer.as_ref().map(Tokenizer::load).transpose()?;
+        let alone = self.tokenizer.as_ref().map(|path| Tokenizer::load_named(path, None)).transpose()?;
         let tokenizer = start.as_ref().map(Start::tokenizer).or(alone.as_ref());
         let positions = start.as_ref().map_or(DEFAULT_WINDOW, |start| start.config().max_position_embeddings);
         let window = self.window.unwrap_or(positions.min(DEFAULT_WINDOW));

@@ -109,6 +109,10 @@ mod tests {
              <mark class=\"t0\" data-type=\"LOC\" title=\"LOC, 100.0 %\">東京</mark>。 \u{200b}\n"
         );
         assert!(page.contains("<title>a&lt;b&gt;.txt</title>") && page.ends_with("</html>\n"), "{page}");
+        let mut odd = sentences;
+        odd[0].sentence.text = odd[0].sentence.text.replace("Zo", "\x1b\x7f").replace('ë', "\u{9b}");
+        let shown = written(&mut Page::new(&labels(), "a".into()), &odd, &tail);
+        assert!(shown.contains("&lt;\u{fffd}\u{fffd}\u{fffd}\n😀</mark>"), "{shown}");
         assert!(page.contains("7 words in 2 sentences, 1 LOC, 1 ORG, 1 PER"), "{page}");
         for (index, kind) in ["LOC", "ORG", "PER"].iter().enumerate() {
             assert!(page.contains(&format!("<li><mark class=\"t{index}\">{kind}</mark></li>")), "{page}");

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use electra_files::shown;
 use electra_ner::predict::TaggedSentence;
 use serde::Serialize;
 
@@ -44,8 +45,7 @@ impl Writer for Lines {
                 byte_start: bytes.as_ref().map(|bytes| bytes.start),
                 byte_end: bytes.as_ref().map(|bytes| bytes.end),
             };
-            serde_json::to_writer(&mut *out, &line)?;
-            writeln!(out)?;
+            writeln!(out, "{}", shown::json(&serde_json::to_string(&line)?))?;
         }
         Ok(())
     }
@@ -75,6 +75,18 @@ mod tests {
         let bytes = written(&mut Lines { byte_offsets: true }, &sentences, &tail);
         let expected = r#""start":15,"end":17,"byte_start":19,"byte_end":25}"#;
         assert!(bytes.lines().nth(2).unwrap().ends_with(expected), "{bytes}");
+    }
+
+    #[test]
+    fn what_json_leaves_as_it_is_and_a_terminal_obeys_is_written_in_the_notation_of_json() {
+        let (mut sentences, tail) = example();
+        sentences.truncate(1);
+        // As many bytes as the two letters that stand there.
+        sentences[0].sentence.text =
+            sentences[0].sentence.text.replace("Zo", "\x1b\x7f").replace('ë', "\u{9b}");
+        let lines = written(&mut Lines { byte_offsets: false }, &sentences, &tail);
+        assert!(lines.contains(r#""word":"<\u001b\u007f\u009b"#), "{lines}");
+        assert!(!lines.chars().any(|c| c.is_control() && c != '\n'), "{lines:?}");
     }
 
     #[test]

@@ -85,3 +85,11 @@ fn is_name_of_open_file(path: &Path) -> bool {
 pub(super) fn of_standard_input() -> io::Result<Metadata> {
     File::from(io::stdin().as_fd().try_clone_to_owned()?).metadata()
 }
+
+/// What standard output is.
+///
+/// # Errors
+/// The system's answer.
+pub(super) fn of_standard_output() -> io::Result<Metadata> {
+    File::from(io::stdout().as_fd().try_clone_to_owned()?).metadata()
+}
