@@ -93,6 +93,16 @@ pub struct ProbeScore {
 }
 
 impl ProbeScores {
+    /// The scores of the first `wanted` seeds in the summary that fine-tuning writes, identified by
+    /// `hash`; none if some are missing, or are what no score can be.
+    #[must_use]
+    pub fn of_summary(summary: &[u8], wanted: usize, hash: String) -> Option<Self> {
+        let summary: Value = serde_json::from_slice(summary).ok()?;
+        let scores: Vec<ProbeScore> = serde_json::from_value(summary.get("runs")?.clone()).ok()?;
+        let scores = Self { hash, scores: scores.get(..wanted)?.to_vec() };
+        scores.check().is_ok().then_some(scores)
+    }
+
     /// The mean over seeds of test F1, or of development F1 without test data.
     #[must_use]
     pub fn mean_f1(&self) -> Option<f64> {
@@ -324,6 +334,28 @@ pub(crate) mod tests {
         assert_eq!(of(vec![score(0.9, Some(0.5)), score(0.9, Some(0.75))]), Some(0.625));
         assert_eq!(of(vec![score(0.5, None)]), Some(0.5));
         assert_eq!(of(vec![]), None);
+    }
+
+    #[test]
+    fn scores_of_a_summary_are_those_of_the_seeds_that_are_asked_for_or_none() {
+        let of = |runs: &str, wanted| {
+            ProbeScores::of_summary(format!("{{\"runs\": {runs}}}").as_bytes(), wanted, "x".into())
+        };
+        let two = r#"[{"seed": 1, "dev_f1": 0.5, "test_f1": null, "epochs": 3}, {"seed": 2, "dev_f1": 0.25, "test_f1": 0.5}]"#;
+        let seeds = |scores: ProbeScores| scores.scores.iter().map(|score| score.seed).collect::<Vec<_>>();
+        assert_eq!(of(two, 2).map(seeds), Some(vec![1, 2]));
+        // A folder may hold more seeds than are asked for now.
+        assert_eq!(of(two, 1).map(seeds), Some(vec![1]));
+        for (runs, wanted) in [
+            (two, 3),
+            ("5", 0),
+            ("[{}]", 1),
+            (r#"[{"seed": 1, "dev_f1": -3.0, "test_f1": null}]"#, 1),
+            (r#"[{"seed": 1, "dev_f1": 1.75e308, "test_f1": null}]"#, 1),
+        ] {
+            assert_eq!(of(runs, wanted), None, "{runs}");
+        }
+        assert_eq!(ProbeScores::of_summary(b"[]", 0, String::new()), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use electra_ablate::experiment::{ExperimentFile, Seeds};
 use electra_ablate::plan::{Job, Plan, PlannedArm};
 use electra_ablate::record::{
-    self, Origin, ProbeScore, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
+    self, Origin, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
 };
 use electra_ablate::run::{self, FinishedRun};
 use electra_files::{disk, regular};
@@ -235,14 +235,9 @@ impl Setup {
     /// The scores of fine-tuning; none if seeds are missing.
     fn scores(&self, plan: &ProbePlan, job: &Job) -> Option<ProbeScores> {
         let text = regular::read(&self.probe_of(plan, job).join(SUMMARY)).ok()?;
-        let summary: Value = serde_json::from_slice(&text).ok()?;
-        let scores: Vec<ProbeScore> = serde_json::from_value(summary["runs"].clone()).ok()?;
         let wanted = usize::try_from(plan.probe.seeds).ok()?;
-        // A folder may hold more seeds than are asked for now; every arm is measured by the same.
-        let scores = scores.get(..wanted)?.to_vec();
-        let scores = ProbeScores { hash: plan.hash_for(job), scores };
         // What cannot be is no score: the seeds are scored again.
-        scores.check().is_ok().then_some(scores)
+        ProbeScores::of_summary(&text, wanted, plan.hash_for(job))
     }
 
     /// Arguments of the process that does a stage.
