@@ -7,6 +7,7 @@ mod data;
 mod experiment;
 mod faulty;
 mod finetune_recipe;
+mod finetuned;
 mod material;
 mod model;
 mod part;
@@ -34,6 +35,7 @@ pub const ALL: &[&dyn Reader] = &[
     &model::TransformersFolder,
     &model::ModelRun,
     &tagger::Taggers,
+    &finetuned::Finetuned,
     &tokenizer::Tokenizers,
     &columns::Columns,
     &columns::Spans,

@@ -314,7 +314,7 @@ fn rows_of(described: &Value, records: &[Record]) -> Vec<(String, String)> {
     flatten("", described, &mut rows);
     if let Some(first) = records.first() {
         for field in ["parameters", "lineage"] {
-            flatten(field, &first.fields[field], &mut rows);
+            flatten(field, first.fields.get(field).unwrap_or(&Value::Null), &mut rows);
         }
     }
     rows

@@ -6,9 +6,10 @@ use rand::seq::IndexedRandom;
 use crate::reader::Rng;
 
 /// Whole numbers as they are written: small ones, ends of integer types, and their neighbours.
-const WHOLE: [&str; 28] = [
+const WHOLE: [&str; 29] = [
     "0",
     "-1",
+    "-3",
     "1",
     "2",
     "3",
@@ -38,9 +39,24 @@ const WHOLE: [&str; 28] = [
 ];
 
 /// Other numbers: fractions, the ends of floats, and what is beyond them.
-const OTHER: [&str; 14] = [
-    "0.0", "-0.0", "0.5", "0.999", "1.0", "1.5", "-0.1", "1e-320", "1e-30", "1e30", "1e308", "-1e308",
-    "1e400", "0.1e1",
+const OTHER: [&str; 17] = [
+    "0.0",
+    "-0.0",
+    "0.5",
+    "0.999",
+    "1.0",
+    "1.5",
+    "-0.1",
+    "1e-320",
+    "1e-30",
+    "1e30",
+    "1e308",
+    "-1e308",
+    "1e400",
+    "0.1e1",
+    "-3.5",
+    "1.75e308",
+    "-1.75e308",
 ];
 
 /// Integers of a binary field.

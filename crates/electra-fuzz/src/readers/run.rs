@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use electra_ablate::run::{as_results, last_step, read};
-use electra_files::durable;
+use electra_files::{durable, regular};
 use electra_pretrain::recipe::FREE_KEYS;
 use electra_run::record::{EvalRecord, MetricsLog, RunRecord, TrainRecord, read_metrics};
 use electra_run::report::render;
@@ -73,7 +73,10 @@ impl Reader for RunFolders {
         reached.stage("logged");
         std::hint::black_box((
             last_step(&run),
-            std::fs::read_to_string(run.join("recipe.toml")).ok().map(|text| planned_steps(&text)),
+            regular::open(&run.join("recipe.toml"))
+                .and_then(std::io::read_to_string)
+                .ok()
+                .map(|text| planned_steps(&text)),
         ));
         // As `report` writes it.
         if let Some(page) = render(&run).told()
