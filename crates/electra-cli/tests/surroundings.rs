@@ -103,9 +103,9 @@ fn run_within(bench: &Workbench, line: &str, kilobytes: u64) -> Ran {
 fn a_limit_on_memory_ends_in_a_sentence() {
     let bench = Workbench::new();
     // Held in memory as words and tags: more than any of the limits.
-    bench.write("large.conll", labelled(0..200).repeat(8000));
+    bench.write("large.conll", labelled(0..200).repeat(6000));
     let mut refused = 0;
-    for megabytes in [250, 300, 400] {
+    for megabytes in [250, 260, 270] {
         let ran = run_within(&bench, "ner check --train large.conll", megabytes * 1_000);
         assert_eq!(ran.code, Some(1), "{megabytes} MB: {}", ran.stderr);
         assert!(ran.stderr.contains("help: "), "{megabytes} MB: {}", ran.stderr);
