@@ -65,6 +65,24 @@ fn damaged_files_end_with_an_error_and_nothing_else() {
 }
 
 #[test]
+fn saved_inputs_are_named_by_the_hash_of_their_content() {
+    let again = tempfile::tempdir().unwrap();
+    let saved: Vec<(&str, PathBuf)> = readers::ALL
+        .iter()
+        .flat_map(|reader| {
+            let paths = regressions::of(&regressions::folder(), reader.name()).unwrap();
+            paths.into_iter().map(|path| (reader.name(), path))
+        })
+        .collect();
+    assert!(!saved.is_empty());
+    for (reader, path) in saved {
+        let case = electra_fuzz::worker::saved(&path).unwrap();
+        let written = regressions::save(again.path(), reader, &case).unwrap();
+        assert_eq!(written.file_name(), path.file_name(), "{}", path.display());
+    }
+}
+
+#[test]
 fn every_kind_of_fault_is_seen_confirmed_and_saved_to_be_tried_first_ever_after() {
     let folder = scratch_folder();
     let saved = tempfile::tempdir().unwrap();

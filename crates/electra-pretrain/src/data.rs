@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use electra_model::Proposals;
 use electra_run::record::thousands;
 use electra_text::{DataError, DataSet, Split};
 use thiserror::Error;
 
+use crate::frequency::token_counts;
 use crate::loader::BatchPlan;
 use crate::recipe::Recipe;
 
@@ -76,20 +78,45 @@ pub(crate) fn check_batch(examples: usize, batch_size: usize, folder: &Path) -> 
     })
 }
 
-/// Says so if the model has ids that the vocabulary of the data has not.
-pub fn unused_rows(recipe: &Recipe, data: &DataSet) -> Option<String> {
+/// Warnings about ids that the training text never has: rows of the tables that belong to no piece, and
+/// pieces that uniform proposals draw although they occur in no text.
+pub fn unseen_ids(recipe: &Recipe, data: &DataSet) -> Vec<String> {
+    [unused_rows(recipe, data), unseen_proposals(recipe, data)].into_iter().flatten().collect()
+}
+
+fn unused_rows(recipe: &Recipe, data: &DataSet) -> Option<String> {
     let (model, known) = (recipe.model.vocab_size, data.manifest().tokenizer.vocab_size);
     (model > known).then(|| {
         format!(
             "model.vocab_size is {} and the vocabulary of the data has {} pieces: {} rows of the tables are of no \
-             piece, occur in no text and are proposed by no chance; set model.vocab_size = {known} unless they are \
-             meant",
+             piece, occur in no text and are never proposed as replacements; set model.vocab_size = {known} unless \
+             they are meant",
             thousands(model as u64),
             thousands(known as u64),
             thousands((model - known) as u64),
         )
     })
 }
+
+/// A discriminator needs no context to detect a replacement that no original can be.
+fn unseen_proposals(recipe: &Recipe, data: &DataSet) -> Option<String> {
+    recipe.objective.joint().filter(|joint| joint.proposals == Proposals::Uniform)?;
+    let known = recipe.model.vocab_size.min(data.manifest().tokenizer.vocab_size);
+    let unseen = token_counts(data, known).iter().filter(|&&count| count == 0).count();
+    (unseen > known / UNSEEN_TOLD).then(|| {
+        format!(
+            "proposals = \"uniform\" draws from all {} pieces of the vocabulary, of which {} never occur in the training \
+             text: such replacements are detected without their context; use proposals = \"unigram\", or a vocabulary \
+             trained on this text",
+            thousands(known as u64),
+            thousands(unseen as u64),
+        )
+    })
+}
+
+/// Unseen pieces are told of where they are more than one in this many: special pieces and rare characters
+/// are some in every vocabulary.
+const UNSEEN_TOLD: usize = 20;
 
 /// What a recipe's batches are made of.
 pub fn batch_plan(recipe: &Recipe) -> BatchPlan {

@@ -24,7 +24,7 @@ use serde_json::json;
 pub use claim::{Claim, Environment, Foreseen};
 pub use error::TrainError;
 
-use crate::data::{batch_plan, unused_rows};
+use crate::data::{batch_plan, unseen_ids};
 use crate::heldout::{HeldoutSample, rows_of_run};
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
@@ -106,8 +106,9 @@ pub fn pretrain(
     let lost = (reached > 0).then(|| {
         format!("the log reaches step {reached}, but no checkpoint is left: training begins again at step 0")
     });
-    let unused = unused_rows(r, &data).filter(|_| reached == 0 && found.checkpoint.is_none());
-    for message in lost.iter().chain(&unused) {
+    // Also where a run goes on: an older program may have begun it without a word.
+    let unseen = unseen_ids(r, &data);
+    for message in lost.iter().chain(&unseen) {
         monitor.on(Event::Note { step: 0, message });
     }
     let snapshot = match &found.checkpoint {
@@ -118,7 +119,7 @@ pub fn pretrain(
 
     let mut run = Run::new(recipe, foreseen, &device, data, folder, store, snapshot, monitor)?;
     // Told already: the log is opened last.
-    for message in changes.iter().chain(&found.passed_over).chain(&lost).chain(&unused) {
+    for message in changes.iter().chain(&found.passed_over).chain(&lost).chain(&unseen) {
         run.log.event(run.snapshot.step, message)?;
     }
     run.tell_first_rows()?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use electra_pretrain::data::{open_data, unused_rows};
+use electra_pretrain::data::{open_data, unseen_ids};
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
 use electra_run::record::{duration, thousands};
@@ -45,8 +45,8 @@ impl PlanCommand {
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
         let size = data.as_ref().ok().map(DataSize::of);
-        if let Some(unused) = data.as_ref().ok().and_then(|data| unused_rows(&recipe, data)) {
-            eprintln!("warning: {unused}");
+        for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
+            eprintln!("warning: {warning}");
         }
         let f = forecast(&recipe, &device, self.probe_steps, size)?;
         if self.json {

@@ -30,8 +30,8 @@ impl Reader for Checkpoints {
     }
 
     fn seeds(&self) -> Vec<Case> {
-        let recipe = recipe().value;
-        let snapshot = Snapshot::new(&recipe, 1, &Device::flex().autodiff());
+        let recipe = &recipe().value;
+        let snapshot = Snapshot::new(recipe, 1, &Device::flex().autodiff());
         let blobs = |step: u64| {
             let mut blobs = snapshot.to_blobs();
             blobs[2].1 = format!("{{\"step\":{step}}}").into_bytes();
@@ -60,14 +60,14 @@ impl Reader for Checkpoints {
     }
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
-        let recipe = recipe().value;
+        let recipe = &recipe().value;
         let device = Device::flex().autodiff();
         let store = CheckpointStore::open(folder.join(CHECKPOINTS), 2).told()?;
         let found = store.latest_valid().told()?;
         let checkpoint = found.checkpoint?;
         std::hint::black_box((checkpoint.names().count(), checkpoint.metric, store.steps().told()));
         reached.stage("found");
-        let snapshot = Snapshot::load(&checkpoint, &recipe, &device).told()?;
+        let snapshot = Snapshot::load(&checkpoint, recipe, &device).told()?;
         reached.stage("loaded");
         // A run whose checkpoint lies beyond its end, or is not of the step that it says, does not go on.
         if checkpoint.step >= recipe.train.steps || snapshot.step != checkpoint.step {

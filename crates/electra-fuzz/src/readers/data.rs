@@ -242,7 +242,7 @@ fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
 
 /// The batches of a run with `--no-verify`.
 fn batch(folder: &Path) -> Option<()> {
-    let mut recipe = recipe().value;
+    let mut recipe = recipe().value.clone();
     recipe.data.path = folder.to_owned();
     for masking in [recipe.masking, Masking::WholeWord { probability: 0.15 }] {
         recipe.masking = masking;

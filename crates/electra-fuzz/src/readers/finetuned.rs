@@ -2,6 +2,7 @@
 //! given again read them.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use burn::prelude::Device;
 use electra_ablate::record::ProbeScores;
@@ -29,6 +30,21 @@ pub struct Finetuned;
 const READ: [&str; 5] =
     ["seed-1/scores.json", "seed-1/metrics.jsonl", "seed-1/run.json", "best/scores.json", "summary.json"];
 
+/// The folder that seeds say they were written in.
+const RUN_FOLDER: &str = "runs/fine-tuned";
+
+fn replaced(bytes: &[u8], there: &[u8], instead: &[u8]) -> Vec<u8> {
+    let mut written = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(there.len()).position(|window| window == there) {
+        written.extend_from_slice(&rest[..at]);
+        written.extend_from_slice(instead);
+        rest = &rest[at + there.len()..];
+    }
+    written.extend_from_slice(rest);
+    written
+}
+
 impl Reader for Finetuned {
     fn name(&self) -> &'static str {
         "finetuned"
@@ -45,8 +61,11 @@ impl Reader for Finetuned {
         let found = Case::of_folder(folder.path()).expect("what was written can be read");
         let mut case = Case::default();
         let is_kept = |name: &&str| !name.ends_with("/lock") && !name.contains("/tensorboard/");
+        // The log and the summary name the folder, which is another one each time.
+        let written = folder.path().display().to_string();
         for name in found.files().filter(is_kept) {
-            case.set(name, found.file(name).unwrap_or_default());
+            let bytes = found.file(name).unwrap_or_default();
+            case.set(name, replaced(bytes, written.as_bytes(), RUN_FOLDER.as_bytes()));
         }
         vec![case]
     }
@@ -100,16 +119,20 @@ impl Reader for Finetuned {
 
 /// The command that made the folder, given again; the summary as it is printed.
 fn again(folder: &Path, interrupt: &Interrupt) -> Option<String> {
-    let start = Start::scratch(&PathBuf::from("sizes.json"), sizes(), tokenizer()).told()?;
+    // Made once: it is asked for with every input.
+    static MADE: LazyLock<(Start, Splits, Resolved<Recipe>)> = LazyLock::new(|| {
+        let start = Start::scratch(&PathBuf::from("sizes.json"), sizes(), tokenizer());
+        (start.expect("the sizes are right"), splits(), recipe())
+    });
+    let (start, splits, recipe) = &*MADE;
     let environment = Environment {
         device: Device::flex(),
         device_name: "flex".to_owned(),
         threads: 1,
         program_version: "electra 0.1.0".to_owned(),
     };
-    let recipes = [recipe()];
-    let summary =
-        finetune_seeds(&recipes, &[], &start, &splits(), folder, &environment, interrupt, &mut Silent);
+    let recipes = std::slice::from_ref(recipe);
+    let summary = finetune_seeds(recipes, &[], start, splits, folder, &environment, interrupt, &mut Silent);
     summary.told()?.map(|summary| format!("{summary}"))
 }
 

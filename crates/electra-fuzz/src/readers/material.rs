@@ -1,6 +1,7 @@
 //! What valid inputs are made of: a made-up text, its vocabulary, and networks of a few thousand weights.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use electra_model::ModelConfig;
 use electra_run::recipe::Resolved;
@@ -91,15 +92,24 @@ every_steps = 5
 histogram_every_steps = 30
 "#;
 
-/// The recipe, read.
-pub fn recipe() -> Resolved<electra_pretrain::Recipe> {
-    let resolved = electra_run::recipe::load_str("recipe.toml", RECIPE, &[]).expect("the recipe is right");
-    electra_pretrain::recipe::check(&resolved).expect("the recipe is right");
-    resolved
+/// The recipe, read once: it is asked for with every input.
+pub fn recipe() -> &'static Resolved<electra_pretrain::Recipe> {
+    static READ: LazyLock<Resolved<electra_pretrain::Recipe>> = LazyLock::new(|| {
+        let resolved =
+            electra_run::recipe::load_str("recipe.toml", RECIPE, &[]).expect("the recipe is right");
+        electra_pretrain::recipe::check(&resolved).expect("the recipe is right");
+        resolved
+    });
+    &READ
 }
 
 /// The vocabulary: words, letters and digits, and these at the end of words.
 pub fn tokenizer() -> Tokenizer {
+    static MADE: LazyLock<Tokenizer> = LazyLock::new(make_tokenizer);
+    MADE.clone()
+}
+
+fn make_tokenizer() -> Tokenizer {
     let letters = ('a'..='z').chain('0'..='9').chain(".,;é".chars());
     let letters = letters.flat_map(|letter| [letter.to_string(), format!("##{letter}")]);
     let words = WORDS.split(' ').filter(|word| word.len() > 1).map(str::to_owned);

@@ -105,7 +105,7 @@ fn identity() -> RunIdentity {
     let recipe = recipe();
     RunIdentity {
         recipe_hash: recipe.hash_without(FREE_KEYS),
-        recipe_text: recipe.text,
+        recipe_text: recipe.text.clone(),
         free_keys: FREE_KEYS,
         data_hash: "d".repeat(64),
         tokenizer_hash: "e".repeat(64),

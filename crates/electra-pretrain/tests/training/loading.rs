@@ -1,12 +1,13 @@
 //! Batches and evaluation from a data folder: functions of the step, whatever else was read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::prelude::*;
 use electra_model::{BatchData, OutputBias, Proposals, Stage, TieMode};
 use electra_pretrain::Recipe;
-use electra_pretrain::data::{batch_plan, unused_rows};
+use electra_pretrain::data::{batch_plan, unseen_ids};
 use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::heldout::HeldoutSample;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
@@ -334,12 +335,33 @@ fn chance_proposes_no_id_beyond_the_vocabulary_of_the_data() {
             assert_eq!(batch, same.at(step).unwrap().remove(0));
         }
     }
+    let told = unseen_ids(&recipe, &data);
     assert_eq!(
-        unused_rows(&recipe, &data).unwrap().split(';').next(),
+        told[0].split(';').next(),
         Some(
-            "model.vocab_size is 960 and the vocabulary of the data has 96 pieces: 864 rows of the tables are of no piece, occur in no text and are proposed by no chance"
+            "model.vocab_size is 960 and the vocabulary of the data has 96 pieces: 864 rows of the tables are of no piece, occur in no text and are never proposed as replacements"
         )
     );
+    assert_eq!(told.len(), 1, "unigram proposals are those of the text: {told:?}");
     recipe.model.vocab_size = known;
-    assert_eq!(unused_rows(&recipe, &data), None);
+    assert_eq!(unseen_ids(&recipe, &data), [""; 0]);
+}
+
+#[test]
+fn uniform_proposals_that_no_text_has_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let known = data.manifest().tokenizer.vocab_size;
+    let rows = data.split(Split::Train);
+    let seen: BTreeSet<u32> =
+        (0..rows.len()).flat_map(|row| rows.get(row).ids.iter().collect::<Vec<_>>()).collect();
+    let special = data.manifest().tokenizer.special;
+    let unseen = (0..known as u32).filter(|id| !seen.contains(id) || special.contains(*id)).count();
+    assert!(unseen > known / 20, "{unseen} of {known}");
+    let mut recipe = recipe(0.0);
+    recipe.model.vocab_size = known;
+    recipe.objective.joint_mut().unwrap().proposals = Proposals::Uniform;
+    let told = unseen_ids(&recipe, &data);
+    let expected = format!("draws from all {known} pieces of the vocabulary, of which {unseen} never occur");
+    assert!(told.len() == 1 && told[0].contains(&expected), "{told:?}");
 }
