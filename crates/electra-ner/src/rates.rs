@@ -52,6 +52,11 @@ pub enum Freeze {
         /// At least 1.
         count: usize,
     },
+    /// The embeddings and all layers of the encoder but the last `count`, however many there are.
+    AllButLast {
+        /// Layers that learn, at least 1.
+        count: usize,
+    },
 }
 
 /// Rates that cannot be meant.
@@ -67,13 +72,13 @@ pub enum RatesError {
         /// What it should be.
         expected: &'static str,
     },
-    /// More frozen layers than there are, or none.
+    /// More layers than there are, or none.
     #[error(
         "freeze names {count} layers of an encoder of {layers}, expected 1 to {layers}; \
          for the embeddings alone: kind = \"embeddings\""
     )]
     Layers {
-        /// Layers to be frozen.
+        /// Layers that are named.
         count: usize,
         /// Layers of the encoder.
         layers: usize,
@@ -84,7 +89,8 @@ pub enum RatesError {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
     decay: Option<LayerwiseDecay>,
-    freeze: Freeze,
+    /// How many of the first layers keep their values, the embeddings with them; none where all learns.
+    frozen_layers: Option<usize>,
     crf_factor: f64,
 }
 
@@ -110,12 +116,18 @@ impl RatesConfig {
             let expected = "a number above 0 and at most 1000000";
             return Err(RatesError::Number { name: "crf_factor", found, expected });
         }
-        if let Freeze::Layers { count } = self.freeze
+        if let Freeze::Layers { count } | Freeze::AllButLast { count } = self.freeze
             && !(1..=layers).contains(&count)
         {
             return Err(RatesError::Layers { count, layers });
         }
-        Ok(Rates { decay, freeze: self.freeze, crf_factor: self.crf_factor })
+        let frozen_layers = match self.freeze {
+            Freeze::Nothing {} => None,
+            Freeze::Embeddings {} => Some(0),
+            Freeze::Layers { count } => Some(count),
+            Freeze::AllButLast { count } => Some(layers - count),
+        };
+        Ok(Rates { decay, frozen_layers, crf_factor: self.crf_factor })
     }
 }
 
@@ -131,11 +143,10 @@ impl Rates {
 
     /// Whether the parameter at `path` keeps its value.
     pub fn is_frozen(&self, path: &str) -> bool {
-        match (self.freeze, depth_of(path)) {
-            (Freeze::Nothing {}, _) | (_, Depth::Head) => false,
-            (_, Depth::Embeddings) => true,
-            (Freeze::Layers { count }, Depth::Layer(index)) => index < count,
-            (Freeze::Embeddings {}, Depth::Layer(_)) => false,
+        match (self.frozen_layers, depth_of(path)) {
+            (None, _) | (_, Depth::Head) => false,
+            (Some(_), Depth::Embeddings) => true,
+            (Some(count), Depth::Layer(index)) => index < count,
         }
     }
 
@@ -215,6 +226,9 @@ mod tests {
         assert_eq!(frozen(Freeze::Embeddings {}), [0.0, 0.0, l0, l1, l2, 1.0, 1.0]);
         assert_eq!(frozen(Freeze::Layers { count: 2 }), [0.0, 0.0, 0.0, 0.0, l2, 1.0, 1.0]);
         assert_eq!(frozen(Freeze::Layers { count: 3 }), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(frozen(Freeze::AllButLast { count: 1 }), frozen(Freeze::Layers { count: 2 }));
+        assert_eq!(frozen(Freeze::AllButLast { count: 2 }), frozen(Freeze::Layers { count: 1 }));
+        assert_eq!(frozen(Freeze::AllButLast { count: 3 }), frozen(Freeze::Embeddings {}));
     }
 
     #[test]
@@ -235,8 +249,10 @@ mod tests {
             assert!(rates(LayerDecay::Paper { rate }, nothing, 3).is_err(), "{rate}");
         }
         for count in [0, 4] {
-            let error = rates(LayerDecay::None {}, Freeze::Layers { count }, 3).unwrap_err();
-            assert_eq!(error, RatesError::Layers { count, layers: 3 });
+            for freeze in [Freeze::Layers { count }, Freeze::AllButLast { count }] {
+                let error = rates(LayerDecay::None {}, freeze, 3).unwrap_err();
+                assert_eq!(error, RatesError::Layers { count, layers: 3 });
+            }
         }
         let config = RatesConfig { layer_decay: LayerDecay::None {}, freeze: nothing, crf_factor: 0.0 };
         assert!(config.of(3).unwrap_err().to_string().contains("crf_factor is 0"));

@@ -224,7 +224,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     match r.rates.of(usize::MAX) {
         Ok(_) => {}
         Err(RatesError::Layers { count, .. }) => {
-            let help = "freeze at least 1 layer, or kind = \"embeddings\"";
+            let help = "name at least 1 layer; for the embeddings alone kind = \"embeddings\"";
             return fail("rates.freeze.count", format!("`count` is {count}"), help);
         }
         Err(error) => {
@@ -290,6 +290,7 @@ mod tests {
             ("dropout.classifier=1.0", "`dropout.classifier` is 1"),
             ("rates.layer_decay={kind=\"paper\",rate=1.5}", "rate of layer_decay is 1.5"),
             ("rates.freeze={kind=\"layers\",count=0}", "`count` is 0"),
+            ("rates.freeze={kind=\"all-but-last\",count=0}", "`count` is 0"),
             ("loss.word={kind=\"focal\",gamma=-1.0}", "gamma"),
             ("train.batchsize=3", "batchsize"),
             ("input.window=100000", "`input.window` is 100000 expected 8 to 65536"),
