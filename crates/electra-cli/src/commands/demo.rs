@@ -86,15 +86,18 @@ impl Demo {
         eprintln!("3/6  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
         let run = self.out.join("run");
         let interrupt = Interrupt::listen()?;
-        let mut monitor = Lines::new(&run, &interrupt);
         let begin = Begin {
             probing: Some("     timing a few steps first"),
             verify_data: true,
             display: Display::Lines,
         };
         let elsewhere = format!("remove {}, or give another folder with --out", run.display());
-        let ended = train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)
-            .map_err(advising(elsewhere))?;
+        let ended = {
+            // Ends with the training: it would go on to tell of it every ten seconds.
+            let mut monitor = Lines::new(&run, &interrupt);
+            train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)
+                .map_err(advising(elsewhere))?
+        };
         let report = write_report(&run)?;
         if ended == Ended::Interrupted {
             return Ok(tell_interrupted(Display::Lines));

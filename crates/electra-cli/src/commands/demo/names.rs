@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use electra_files::{disk, durable};
 use electra_model::Precision;
 use electra_ner::metrics::{Mode, spans};
-use electra_ner::monitor::Silent;
 use electra_ner::read::ReadOptions;
 use electra_ner::seeds::Summary;
 use electra_ner::splits::{Split, Splits};
 use electra_ner::tag::WindowedSentences;
 use electra_ner::window::WindowSettings;
 use electra_ner::words::words;
-use electra_ner::{Monitor, Sentence, TaggerFolder};
+use electra_ner::{Sentence, TaggerFolder};
 use electra_run::interrupt::Interrupt;
 
 use crate::commands::finetune::{self, ModelArgument, Recipes, load_ner_recipe};
@@ -65,17 +64,17 @@ pub fn learn(
     let changes: Vec<String> =
         CHANGES.iter().map(|change| (*change).to_owned()).chain(overrides.to_vec()).collect();
     let recipe = [load_ner_recipe(None, &changes)?];
-    let learn = |model: ModelArgument, out: PathBuf, monitor: &mut dyn Monitor| {
+    let learn = |model: ModelArgument, out: PathBuf| {
         let start = model.open(None)?;
         let recipes = Recipes { asked: &recipe, others: &[] };
-        finetune::train(recipes, &start, &splits, &out, DeviceName::Flex, threads, interrupt, monitor)
+        let mut lines = EpochLines::new(interrupt);
+        finetune::train(recipes, &start, &splits, &out, DeviceName::Flex, threads, interrupt, &mut lines)
     };
-    let Some(pretrained) =
-        learn(ModelArgument::Folder(run.into()), out.join("tagger"), &mut EpochLines::new(interrupt))?
-    else {
+    let Some(pretrained) = learn(ModelArgument::Folder(run.into()), out.join("tagger"))? else {
         return Ok(None);
     };
-    let scratch = learn(ModelArgument::Scratch(run.into()), out.join("control"), &mut Silent)?;
+    eprintln!("     the same network from scratch");
+    let scratch = learn(ModelArgument::Scratch(run.into()), out.join("control"))?;
     Ok(scratch.map(|scratch| Names { pretrained, scratch }))
 }
 
