@@ -236,6 +236,15 @@ impl Corruption {
         Ok(Self { identity, vocab_size, text })
     }
 
+    /// Refuses a model whose tokens are not those of `data`, or that cannot read rows as long.
+    ///
+    /// # Errors
+    /// Another tokenizer, or too few positions.
+    pub fn check_tokenizer(data: &DataSet, model: &ModelFolder) -> Result<(), CorruptionError> {
+        let (manifest, length) = (data.manifest(), data.manifest().row_shape().seq_len);
+        check_reader(model, &manifest.tokenizer.hash, manifest.tokenizer.vocab_size, length)
+    }
+
     /// Refuses a model that cannot read the text.
     ///
     /// # Errors
