@@ -1,5 +1,7 @@
 //! What a run folder of pretraining says about its run.
 
+mod differences;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use electra_run::record::{HeldoutMeasure, LogError, Record, read_metrics};
 use serde_json::Value;
 
 use crate::record::{Curve, Impossible, Measured, Origin, Parameters, ResultRecord, TokenizerIdentity};
+
+use differences::{differences, leaves};
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,32 +204,6 @@ pub fn as_results(runs: Vec<(PathBuf, FinishedRun)>) -> Vec<ResultRecord> {
         ResultRecord::new(origin, run, None)
     });
     results.collect()
-}
-
-/// The values of a recipe that are no seed and no name, by their dotted keys.
-fn leaves(recipe: &toml::Table) -> BTreeMap<String, Value> {
-    fn collect(key: &str, value: &toml::Value, found: &mut BTreeMap<String, Value>) {
-        match value {
-            toml::Value::Table(table) => {
-                table.iter().for_each(|(name, value)| collect(&format!("{key}.{name}"), value, found));
-            }
-            value => drop(found.insert(key.to_owned(), serde_json::to_value(value).unwrap_or_default())),
-        }
-    }
-    let mut found = BTreeMap::new();
-    let named = recipe.iter().filter(|(key, _)| !["seed", "name", "recipe_version"].contains(&key.as_str()));
-    named.for_each(|(key, value)| collect(key, value, &mut found));
-    found
-}
-
-/// The values of `own` that `first` has not, and nothing for those that it has alone.
-fn differences(
-    first: &BTreeMap<String, Value>,
-    own: &BTreeMap<String, Value>,
-) -> serde_json::Map<String, Value> {
-    let other = own.iter().filter(|(key, value)| first.get(*key) != Some(value));
-    let absent = first.keys().filter(|key| !own.contains_key(*key)).map(|key| (key.clone(), Value::Null));
-    other.map(|(key, value)| (key.clone(), value.clone())).chain(absent).collect()
 }
 
 const MODEL: &str = "model.safetensors";

@@ -131,13 +131,19 @@ pub fn own_tasks(metrics: &[Metric], results: &[ResultRecord]) -> Vec<OwnTask> {
     found
 }
 
-/// The dotted keys that not all results have the same value of.
+/// The dotted keys that not all results have the same value of. A table of another kind is one key.
 fn differing(results: &[ResultRecord]) -> BTreeSet<String> {
     let flat: Vec<BTreeMap<String, &Value>> =
         results.iter().map(|result| flatten(&result.differences)).collect();
     let keys: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
     let differs = |key: &&String| flat.iter().any(|one| one.get(*key) != flat[0].get(*key));
     let mut keys: BTreeSet<String> = keys.into_iter().filter(differs).cloned().collect();
+    let kinds: Vec<String> =
+        keys.iter().filter_map(|key| key.strip_suffix(".kind").map(str::to_owned)).collect();
+    for table in kinds {
+        keys.retain(|key| key.strip_prefix(&table).is_none_or(|rest| !rest.starts_with('.')));
+        keys.insert(table);
+    }
     let is_named = keys.iter().any(|key| decided_by(key).contains(&Vocabulary));
     if !is_named && vocabularies(results).len() > 1 {
         keys.insert(VOCABULARY.to_owned());
@@ -307,6 +313,9 @@ mod tests {
             results[at].differences = objective.as_object().unwrap().clone();
         }
         assert_eq!(changed(Metric::RtdAuc, &results), ["objective.temperature"]);
+        // Unless they are of unlike kinds.
+        results[0].differences["objective"]["kind"] = "replaced-token-detection".into();
+        assert_eq!(changed(Metric::RtdAuc, &results), ["objective"]);
     }
 
     #[test]
