@@ -1,5 +1,7 @@
 //! Arms against the base arm.
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use electra_run::record::HeldoutMeasure;
@@ -7,7 +9,9 @@ use serde::Serialize;
 
 use crate::metric::Metric;
 use crate::record::{Parameters, ProbeScores, ResultRecord};
+use crate::statistics::equivalence::{self, Equivalence};
 use crate::statistics::{Paired, Sample, holm};
+use crate::task::{self, OwnTask};
 
 /// All arms, and what they differ in from the base arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,15 +24,22 @@ pub struct Comparison {
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
+    /// What counts as no difference, in its units.
+    pub margin: Option<f64>,
     /// The arm that the others are compared with.
     pub base_arm: String,
     /// The arms that have results, in the order of the experiment.
     pub arms: Vec<ArmSummary>,
     /// Names of arms without a result.
     pub missing: Vec<String>,
-    /// Whether arms differ in the objective or the scheme: losses and measures of detection are then
-    /// each of a task of its own.
-    pub tasks_differ: bool,
+    /// The numbers that are each of the arm's own task, with what the arms change that makes them so.
+    pub own_tasks: Vec<OwnTask>,
+    /// Whether arms have unlike vocabularies, so that costs of tokens say nothing.
+    pub vocabularies_differ: bool,
+    /// Seeds whose arms were not judged on the same corrupted text.
+    pub unlike_corruptions: Vec<u64>,
+    /// Arms that have no figures on common corruptions though others have.
+    pub not_judged: Vec<String>,
     /// What the held-out numbers were measured on, each with the arms that have such a number. Numbers
     /// of more than one measure cannot be held against each other.
     pub measures: Vec<MeasuredOn>,
@@ -66,6 +77,8 @@ pub struct ArmSummary {
     pub paired: Option<Paired>,
     /// The probability after Holm's correction over the arms.
     pub p_holm: Option<f64>,
+    /// Whether it is equivalent to the base arm, where a margin was stated.
+    pub equivalence: Option<Equivalence>,
     /// Seconds of pretraining.
     pub seconds: Sample,
     /// Held-out values over steps, mean over seeds.
@@ -92,6 +105,8 @@ pub struct Subject {
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
+    /// What counts as no difference, in its units, if somebody has said so before.
+    pub margin: Option<f64>,
     /// The arm to compare with.
     pub base_arm: String,
     /// All arms in their order.
@@ -118,14 +133,36 @@ impl Comparison {
         for (arm, p) in compared.zip(holm::adjust(&p)) {
             arm.p_holm = Some(p);
         }
-        let changes_the_task = |key: &String| {
-            let table = key.split('.').next();
-            table == Some("objective") || table == Some("scheme")
-        };
-        let tasks_differ = results.iter().any(|result| result.differences.keys().any(changes_the_task));
+        if let Some(margin) = subject.margin {
+            let differences: Vec<Sample> =
+                arms.iter().filter_map(|arm| Some(arm.paired?.difference)).collect();
+            let compared = arms.iter_mut().filter(|arm| arm.paired.is_some());
+            for (arm, equivalence) in compared.zip(equivalence::of_arms(&differences, margin)) {
+                arm.equivalence = Some(equivalence);
+            }
+        }
+        let has = |metric: &Metric| arms.iter().any(|arm| arm.metrics.contains_key(metric));
+        let measured: Vec<Metric> = Metric::ALL.into_iter().filter(has).collect();
+        let own_tasks = task::own_tasks(&measured, results);
+        let vocabularies_differ = task::vocabularies(results).len() > 1;
+        let not_judged = common::not_judged(&arms, results);
         let measures = measures(&subject.arms, results);
-        let Subject { name, question, prediction, metric, base_arm, .. } = subject;
-        Self { name, question, prediction, metric, base_arm, arms, missing, tasks_differ, measures }
+        let Subject { name, question, prediction, metric, margin, base_arm, .. } = subject;
+        Self {
+            name,
+            question,
+            prediction,
+            metric,
+            margin,
+            base_arm,
+            arms,
+            missing,
+            own_tasks,
+            vocabularies_differ,
+            unlike_corruptions: common::unlike_corruptions(results),
+            not_judged,
+            measures,
+        }
     }
 
     /// The base arm, if it has results.
@@ -134,10 +171,14 @@ impl Comparison {
         self.arms.iter().find(|arm| arm.name == self.base_arm)
     }
 
-    /// The numbers that some arm has.
+    /// The numbers that some arm has, and that arms can be held against each other by: no costs of tokens
+    /// where those are others in each arm.
     #[must_use]
     pub fn measured(&self) -> Vec<Metric> {
-        let has = |metric: &Metric| self.arms.iter().any(|arm| arm.metrics.contains_key(metric));
+        let is_comparable = |metric: &Metric| !(self.vocabularies_differ && metric.is_by_token());
+        let has = |metric: &Metric| {
+            is_comparable(metric) && self.arms.iter().any(|arm| arm.metrics.contains_key(metric))
+        };
         Metric::ALL.into_iter().filter(has).collect()
     }
 }
@@ -167,6 +208,7 @@ fn summary(name: &str, runs: &[&ResultRecord], base: &[&ResultRecord], subject: 
         fine_tuned: probes().map(|probe| probe.scores.len()).sum(),
         paired: (name != subject.base_arm).then(|| Paired::of(&differences)).flatten(),
         p_holm: None,
+        equivalence: None,
         seconds: Sample::of(&seconds).expect("an arm with results has one"),
         curve: mean_curve(runs),
     }
@@ -216,6 +258,7 @@ pub(crate) mod tests {
             question: "Is a < b?".into(),
             prediction: "Yes.".into(),
             metric: Metric::RtdAuc,
+            margin: None,
             base_arm: arms[0].into(),
             arms: arms.iter().map(ToString::to_string).collect(),
         }
@@ -259,15 +302,25 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn arms_of_another_objective_have_another_task() {
-        let mut other = result("b", 1, 0.5);
-        let with = |record: &ResultRecord| {
-            Comparison::new(subject(&["a", "b"]), &[result("a", 1, 0.5), record.clone()]).tasks_differ
+    fn a_margin_says_whether_arms_are_equivalent_different_or_not_told_apart() {
+        let verdicts = |margin, differences: [[f64; 4]; 2]| {
+            let mut results = Vec::new();
+            for (arm, differences) in ["b", "c"].into_iter().zip(differences) {
+                for (seed, difference) in (1..).zip(differences) {
+                    results.push(result(arm, seed, 0.5 + difference));
+                }
+            }
+            (1..=4).for_each(|seed| results.push(result("a", seed, 0.5)));
+            let subject = Subject { margin, ..subject(&["a", "b", "c"]) };
+            let comparison = Comparison::new(subject, &results);
+            comparison.arms.iter().map(|arm| arm.equivalence.map(|e| e.verdict)).collect::<Vec<_>>()
         };
-        other.differences.insert("masking.probability".into(), 0.4.into());
-        assert!(!with(&other));
-        other.differences.insert("objective".into(), serde_json::json!({"kind": "mlm"}));
-        assert!(with(&other));
+        let small = [0.001, -0.001, 0.002, -0.002];
+        let large = [0.1, 0.11, 0.12, 0.13];
+        use equivalence::Verdict::{Different, Equivalent, NotToldApart};
+        assert_eq!(verdicts(Some(0.02), [small, large]), [None, Some(Equivalent), Some(Different)]);
+        assert_eq!(verdicts(Some(0.0005), [small, large]), [None, Some(NotToldApart), Some(Different)]);
+        assert_eq!(verdicts(None, [small, large]), [None, None, None]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! base_arm = "width=0.5"            # what the others are compared with
 //! budget = "steps"                  # or "flops": as much arithmetic as the base arm
 //! metric = "rtd-auc"                # what the verdict is about
+//! margin = 0.01                     # optional: a smaller difference is none, stated before
 //! seeds = "1..5"
 //!
 //! [[arm]]                           # a named difference from the base recipe
@@ -41,6 +42,9 @@ pub use seeds::{Seeds, SeedsError};
 /// The most arms times seeds of an experiment: beyond it, a grid was not meant.
 pub const MOST_JOBS: usize = 10_000;
 
+/// The greatest margin: what no metric differs by.
+const MOST_MARGIN: f64 = 1e6;
+
 /// An experiment as it is written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +61,10 @@ pub struct Experiment {
     pub budget: Budget,
     /// The number that the verdict is about.
     pub metric: Metric,
+    /// What counts as no difference, in units of the metric, stated before the start. Absent: arms are
+    /// not tested for equivalence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
     /// Seeds of every arm.
     pub seeds: Seeds,
     /// Named differences.
@@ -160,6 +168,9 @@ impl ExperimentFile {
         if experiment.metric == Metric::ProbeF1 && experiment.probe.is_none() {
             let help = "add [probe], or compare by rtd-auc";
             return Err(resolved.error_at("metric", "probe-f1 without a [probe]", help));
+        }
+        if let Some(margin) = experiment.margin {
+            resolved.above("margin", margin, 0.0, MOST_MARGIN)?;
         }
         Ok(Self { path: path.to_owned(), resolved })
     }

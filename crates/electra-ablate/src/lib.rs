@@ -6,8 +6,9 @@
 //! - [`plan`]: arms times seeds, with the steps that the budget gives them and the hash of each
 //! - [`run`]: what a run folder says about a run
 //! - [`record`]: what remains of a finished run, small enough to be committed
-//! - [`statistics`]: paired differences, their intervals, sign flips, Holm's correction
+//! - [`statistics`]: paired differences, their intervals, sign flips, Holm's correction, equivalence
 //! - [`metric`]: the numbers that can be compared
+//! - [`task`]: which of them are of one task in all arms
 //! - [`comparison`]: arms against the base arm
 //! - [`table`]: a comparison as Markdown or as text
 //! - [`report`]: a comparison as one HTML page
@@ -27,3 +28,4 @@ pub mod report;
 pub mod run;
 pub mod statistics;
 pub mod table;
+pub mod task;

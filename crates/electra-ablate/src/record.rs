@@ -2,6 +2,7 @@
 //! all that tables and reports are made from.
 
 mod check;
+mod common;
 mod curve;
 mod error;
 
@@ -19,6 +20,7 @@ use crate::run::FinishedRun;
 
 pub use check::Impossible;
 pub(crate) use check::Measured;
+pub use common::{CommonScores, Judged, TokenizerIdentity};
 pub use curve::{Curve, MOST_POINTS};
 pub use error::ResultError;
 
@@ -52,6 +54,12 @@ pub struct ResultRecord {
     /// Scores of fine-tuning, if the experiment has a probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<ProbeScores>,
+    /// The discriminator on text that is corrupted alike for all arms, if there is one and it was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common: Option<CommonScores>,
+    /// What turned the text into tokens; none in results of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerIdentity>,
     /// Seconds of pretraining.
     pub seconds: f64,
     /// Name and version of the program.
@@ -149,6 +157,8 @@ impl ResultRecord {
             heldout: run.heldout,
             measure: run.measure,
             probe,
+            common: None,
+            tokenizer: run.tokenizer,
             seconds: run.seconds,
             program: run.program,
             curve: run.curve,
@@ -283,6 +293,7 @@ pub fn short(hash: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    pub(crate) use common::tests::judged;
 
     /// A result of arm and seed whose area under the curve is `auc`.
     pub(crate) fn result(arm: &str, seed: u64, auc: f64) -> ResultRecord {
@@ -306,6 +317,8 @@ pub(crate) mod tests {
             heldout: BTreeMap::from([("rtd_auc".into(), auc), ("loss".into(), 28.0 + auc)]),
             measure: None,
             probe: None,
+            common: None,
+            tokenizer: None,
             seconds: 61.0,
             program: "electra 0.1.0".into(),
             curve,

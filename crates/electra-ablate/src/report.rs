@@ -27,6 +27,7 @@ struct Page {
     base_arm: String,
     metric: &'static str,
     better: &'static str,
+    margin: bool,
     verdict: Sheet,
     details: Sheet,
     notes: Vec<String>,
@@ -95,6 +96,7 @@ pub fn render(comparison: &Comparison) -> String {
         base_arm: comparison.base_arm.clone(),
         metric: comparison.metric.title(),
         better: if comparison.metric.more_is_better() { "more is better" } else { "less is better" },
+        margin: comparison.margin.is_some(),
         verdict: sheet(table::verdict(comparison)),
         details: sheet(table::details(comparison)),
         notes: table::notes(comparison),
@@ -119,7 +121,7 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
     };
     let bars = "mean over seeds, 95 % interval";
     let of_generator = |arm: &ArmSummary| arm.parameters.generator as f64;
-    let others = [Metric::ProbeF1].into_iter().filter(|metric| *metric != comparison.metric);
+    let others = [Metric::ProbeF1, Metric::CommonAuc].into_iter().filter(|m| *m != comparison.metric);
     for metric in std::iter::once(comparison.metric).chain(others) {
         if differ(comparison, of_generator) {
             let title = format!("{} by parameters of the generator", metric.title());
@@ -131,7 +133,8 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
         }
     }
     let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
-    for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss] {
+    let is_comparable = |metric: &Metric| !(comparison.vocabularies_differ && metric.is_by_token());
+    for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss].into_iter().filter(is_comparable) {
         let title = |by: &str| format!("{} by {by}", metric.title());
         let held_out = "held out, mean over seeds";
         add(title("steps"), held_out, lines::draw(comparison, metric, |_| 1.0));
@@ -191,6 +194,17 @@ mod tests {
         }
         assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
         assert_eq!(render(&comparison), html);
+    }
+
+    #[test]
+    fn a_margin_is_drawn_where_one_was_stated() {
+        let mut comparison = comparison();
+        assert!(!render(&comparison).contains("class=\"margin\"") && !render(&comparison).contains("shaded"));
+        comparison.margin = Some(0.02);
+        let html = render(&comparison);
+        assert!(
+            html.contains("<rect class=\"margin\"") && html.contains("shaded: the margin of equivalence")
+        );
     }
 
     #[test]

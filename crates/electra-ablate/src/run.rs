@@ -1,5 +1,7 @@
 //! What a run folder of pretraining says about its run.
 
+mod differences;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,9 @@ use electra_files::regular;
 use electra_run::record::{HeldoutMeasure, LogError, Record, read_metrics};
 use serde_json::Value;
 
-use crate::record::{Curve, Impossible, Measured, Origin, Parameters, ResultRecord};
+use crate::record::{Curve, Impossible, Measured, Origin, Parameters, ResultRecord, TokenizerIdentity};
+
+use differences::{differences, leaves};
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +33,8 @@ pub struct FinishedRun {
     pub parameters: Parameters,
     /// The numbers of the last evaluation.
     pub heldout: BTreeMap<String, f64>,
+    /// What turned its text into tokens; none where the folder does not say.
+    pub tokenizer: Option<TokenizerIdentity>,
     /// What it was an evaluation on; none in runs of older programs, which read the first rows.
     pub measure: Option<HeldoutMeasure>,
     /// The losses of all evaluations, thinned.
@@ -124,6 +130,7 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
         flops: flops_per_step * steps as f64,
         parameters,
         heldout: numbers.collect(),
+        tokenizer: tokenizer(&described, &recipe),
         measure: last.heldout_measure(),
         curve: Curve::of(&evaluations),
         seconds: seconds(&records),
@@ -132,6 +139,12 @@ pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
     };
     finished.check().map_err(|source| damaged(METRICS, source.to_string()))?;
     Ok(Some(finished))
+}
+
+fn tokenizer(described: &Value, recipe: &toml::Table) -> Option<TokenizerIdentity> {
+    let hash = described["tokenizer_hash"].as_str()?.to_owned();
+    let pieces = recipe.get("model")?.get("vocab_size")?.as_integer()?;
+    Some(TokenizerIdentity { hash, vocab_size: u64::try_from(pieces).ok().filter(|pieces| *pieces > 0)? })
 }
 
 impl FinishedRun {
@@ -183,9 +196,11 @@ pub fn as_results(runs: Vec<(PathBuf, FinishedRun)>) -> Vec<ResultRecord> {
             if is_shared { path.display().to_string() } else { run.name.clone() }
         })
         .collect();
+    let first = runs.first().map(|(_, run)| leaves(&run.recipe)).unwrap_or_default();
     let results = runs.into_iter().zip(names).map(|((_, run), arm)| {
         let hash = blake3::hash(run.recipe.to_string().as_bytes()).to_hex().to_string();
-        let origin = Origin { experiment: "runs".to_owned(), arm, differences: serde_json::Map::new(), hash };
+        let differences = differences(&first, &leaves(&run.recipe));
+        let origin = Origin { experiment: "runs".to_owned(), arm, differences, hash };
         ResultRecord::new(origin, run, None)
     });
     results.collect()
@@ -285,6 +300,33 @@ mod tests {
         };
         let four = vec![with("x1", "seed", 1), other("y1", 1), with("x2", "seed", 2), other("y2", 2)];
         assert_eq!(arms(four), ["x1", "y1", "x1", "y1"]);
+    }
+
+    #[test]
+    fn runs_say_what_they_differ_in_and_which_vocabulary_they_have() {
+        let folder = folder();
+        log(folder.path());
+        fs::write(folder.path().join(MODEL), "").unwrap();
+        let run = read(folder.path()).unwrap().unwrap();
+        assert_eq!(run.tokenizer, None, "an older folder does not say");
+        fs::write(
+            folder.path().join(RUN),
+            "{\"program_version\": \"electra 0\", \"tokenizer_hash\": \"abc\"}",
+        )
+        .unwrap();
+        let recipe = fs::read_to_string(folder.path().join(RECIPE)).unwrap() + "[model]\nvocab_size = 600\n";
+        fs::write(folder.path().join(RECIPE), recipe).unwrap();
+        let named = read(folder.path()).unwrap().unwrap();
+        assert_eq!(named.tokenizer, Some(TokenizerIdentity { hash: "abc".into(), vocab_size: 600 }));
+        let mut other = run.clone();
+        other.seed = 9;
+        other.recipe.insert("seed".into(), 9.into());
+        other.recipe["train"].as_table_mut().unwrap().insert("batch_size".into(), 8.into());
+        other.recipe.remove("data");
+        let results = as_results(vec![("x".into(), run), ("y".into(), other)]);
+        assert!(results[0].differences.is_empty());
+        let expected = json!({"train.batch_size": 8, "data.sequence_length": null});
+        assert_eq!(Value::Object(results[1].differences.clone()), expected);
     }
 
     #[test]

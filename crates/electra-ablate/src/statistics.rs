@@ -1,5 +1,6 @@
 //! What a few seeds can say: samples, and paired differences with interval and exact test.
 
+pub mod equivalence;
 pub mod holm;
 pub mod sign_flip;
 pub mod student;
@@ -46,8 +47,18 @@ impl Sample {
     /// Half the 95 % interval of the mean by Student's t; none for one value.
     #[must_use]
     pub fn margin(&self) -> Option<f64> {
+        self.half_interval(0.95)
+    }
+
+    /// The interval of the mean at a level such as 0.95, by Student's t; none for one value.
+    #[must_use]
+    pub fn interval(&self, level: f64) -> Option<[f64; 2]> {
+        self.half_interval(level).map(|half| [self.mean - half, self.mean + half])
+    }
+
+    fn half_interval(&self, level: f64) -> Option<f64> {
         let sd = self.sd?;
-        Some(student::quantile(0.975, (self.n - 1) as f64) * sd / (self.n as f64).sqrt())
+        Some(student::quantile(0.5 + 0.5 * level, (self.n - 1) as f64) * sd / (self.n as f64).sqrt())
     }
 }
 

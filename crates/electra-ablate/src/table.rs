@@ -1,10 +1,14 @@
 //! A comparison as rows of text: Markdown, aligned columns, and what the report shows.
 
+mod measures;
+
 use electra_files::shown::{code_in_markdown, in_markdown};
 
 use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
 use crate::statistics::{Sample, sign_flip};
+
+use measures::in_units;
 
 /// A table of texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +63,11 @@ pub fn verdict(comparison: &Comparison) -> Table {
         "p".to_owned(),
         "p, Holm".to_owned(),
     ]);
+    let head = head.chain(comparison.margin.map(|margin| format!("within ±{}", in_units(margin, metric))));
     let row = |arm: &ArmSummary| {
         let [difference, p, holm] = differences(comparison, arm);
-        vec![
+        let verdict = || arm.equivalence.map_or_else(absent, |tests| tests.verdict.words().to_owned());
+        let mut row = vec![
             arm.name.clone(),
             count(arm.parameters.total),
             count(arm.parameters.generator),
@@ -72,7 +78,9 @@ pub fn verdict(comparison: &Comparison) -> Table {
             difference,
             p,
             holm,
-        ]
+        ];
+        row.extend(comparison.margin.map(|_| verdict()));
+        row
     };
     Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
 }
@@ -139,12 +147,7 @@ fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
             if arms == 1 { "arm" } else { "arms" },
         ));
     }
-    if comparison.tasks_differ {
-        notes.push(
-            "Arms differ in what they are trained to do: losses, AUC and rtd/H(q) are each of the arm's own task."
-                .to_owned(),
-        );
-    }
+    notes.extend(measures::notes(comparison, names, arms > 0));
     for arm in comparison.arms.iter().filter(|arm| arm.found_nothing > 0) {
         notes.push(format!(
             "Of {}, {} of {} fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.",

@@ -55,7 +55,7 @@ fn paragraphs_behind_examples(help: &str) -> Vec<Vec<String>> {
 #[test]
 fn explanations_fill_their_lines() {
     let bench = Workbench::new();
-    for command in ["finetune ner", "predict", "eval ner", "ner check"] {
+    for command in ["finetune ner", "predict", "eval ner", "eval detection", "ner check"] {
         let help = bench.succeed(&format!("{command} --help")).stdout;
         // clap never wraps the line of usage.
         for line in help.lines().filter(|line| !line.starts_with("Usage:")) {

@@ -157,6 +157,7 @@ fn check_run_folder(bench: &Workbench, forecast: &Value) {
                 "loss",
                 "mlm_accuracy",
                 "mlm_loss",
+                "mlm_loss_per_byte",
                 "rtd_accuracy",
                 "rtd_auc",
                 "rtd_loss",

@@ -9,6 +9,7 @@ use crate::data::RecipeDataError;
 use crate::heldout::HeldoutSample;
 use crate::loader::Loader;
 use crate::metrics::Tally;
+use crate::per_byte::ByteSums;
 
 /// Evaluates `model`, which must be on a device without autodiff, on the held-out rows of `sample`,
 /// `rows_at_once` at a time, with what `stage` trains. `None` if there are no held-out rows.
@@ -25,7 +26,7 @@ pub fn evaluate(
     rows_at_once: usize,
 ) -> Result<Option<EvalRecord>, RecipeDataError> {
     let rows: Vec<usize> = (0..sample.len()).map(|place| sample.row(place)).collect();
-    let mut tally = Tally::default();
+    let (mut tally, mut by_byte) = (Tally::default(), ByteSums::default());
     for rows in rows.chunks(rows_at_once) {
         let batch = loader.heldout(rows)?;
         // Sums, not means: batches differ in their number of slots and tokens.
@@ -33,7 +34,11 @@ pub fn evaluate(
             objective.forward_in(stage, model, &batch.to_device(device), Normalizer::SUMS, None)
         });
         tally.add(&batch, &output, Normalizer::SUMS);
+        by_byte.add(loader.piece_bytes(), &batch, &output, Normalizer::SUMS);
     }
-    Ok((!tally.is_empty())
-        .then(|| EvalRecord { heldout: Some(sample.measure()), ..tally.finish(objective.weights_in(stage)) }))
+    Ok((!tally.is_empty()).then(|| EvalRecord {
+        heldout: Some(sample.measure()),
+        mlm_loss_per_byte: by_byte.per_byte(),
+        ..tally.finish(objective.weights_in(stage))
+    }))
 }

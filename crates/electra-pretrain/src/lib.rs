@@ -10,7 +10,9 @@
 
 pub mod bench;
 pub mod chance;
+pub mod corruption;
 pub mod data;
+pub mod detection;
 pub mod evaluate;
 mod frequency;
 pub mod heldout;
@@ -20,6 +22,7 @@ pub mod mask;
 pub mod metrics;
 pub mod model_folder;
 pub mod monitor;
+mod per_byte;
 pub mod plan;
 pub mod recipe;
 pub mod scheme;

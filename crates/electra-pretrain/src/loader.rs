@@ -15,6 +15,7 @@ use crate::chance::Chance;
 use crate::data::{RecipeDataError, check_batch};
 use crate::frequency::log_frequencies;
 use crate::mask::{Masking, is_candidate};
+use crate::per_byte::PieceBytes;
 
 /// Everything that decides what a batch holds.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub struct Loader {
     chance: Option<Chance>,
     /// `[V]`: whether a piece continues a word, where the masking asks for it.
     continues: Arc<[bool]>,
+    piece_bytes: Arc<PieceBytes>,
 }
 
 impl Loader {
@@ -63,7 +65,8 @@ impl Loader {
             Masking::WholeWord { .. } => continuations(data.tokenizer()),
             _ => Arc::default(),
         };
-        Ok(Self { data, order, plan, chance, continues })
+        let piece_bytes = Arc::new(PieceBytes::of(data.tokenizer()));
+        Ok(Self { data, order, plan, chance, continues, piece_bytes })
     }
 
     /// The micro-batches of a step.
@@ -88,6 +91,11 @@ impl Loader {
             self.sample(&mut batch, &mut rng);
         }
         Ok(batch)
+    }
+
+    /// How long the text of each id is.
+    pub(crate) fn piece_bytes(&self) -> &PieceBytes {
+        &self.piece_bytes
     }
 
     /// Epochs read when `step` steps are done.

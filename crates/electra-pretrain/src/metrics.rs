@@ -116,6 +116,7 @@ impl Tally {
             loss: weights[0] * mlm.map_or(0.0, |(loss, _)| loss) + weights[1] * learned.unwrap_or(0.0),
             mlm_loss: mlm.map(|(loss, _)| loss),
             mlm_accuracy: mlm.map(|(_, accuracy)| accuracy),
+            mlm_loss_per_byte: None,
             sampled_accuracy: self.corruption.map(|sums| share(sums.right, sums.slots)),
             rtd_loss: detection.map(|d| d.loss),
             rtd_accuracy: detection.map(|d| d.accuracy),
@@ -187,7 +188,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// `-y log p - (1 - y) log (1 - p)` with `p` the sigmoid of the logit, in nats.
-fn binary_cross_entropy(logit: f64, label: bool) -> f64 {
+pub(crate) fn binary_cross_entropy(logit: f64, label: bool) -> f64 {
     let signed = if label { -logit } else { logit };
     signed.max(0.0) + (-signed.abs()).exp().ln_1p()
 }
@@ -263,11 +264,42 @@ mod tests {
 
     #[test]
     fn a_good_detector_is_not_collapsed() {
-        let e = tally(&[(-4.0, false), (-3.0, false), (2.0, false), (3.0, true)]).finish([1.0, 50.0]);
-        assert_eq!([e.rtd_precision, e.rtd_recall, e.rtd_auc], [0.5, 1.0, 1.0].map(Some));
-        let ratio = e.rtd_loss_over_entropy.unwrap();
-        assert!(e.collapsed == Some(ratio >= COLLAPSE_RATIO));
-        assert!(ratio < 1.0, "{ratio}");
+        let e = tally(&[(-4.0, false), (-3.0, false), (-1.0, false), (3.0, true)]).finish([1.0, 50.0]);
+        assert_eq!([e.rtd_precision, e.rtd_recall, e.rtd_auc], [1.0, 1.0, 1.0].map(Some));
+        // (.01815 + .04859 + .31326 + .04859) / 4 = .10715 nats, of .56234 that a coin of 1/4 has.
+        assert!((e.rtd_loss_over_entropy.unwrap() - 0.190_54).abs() < 1e-4);
+        assert_eq!(e.collapsed, Some(false));
+        // One that calls an original replaced, but learned more than the share of replaced tokens.
+        let e = tally(&[(-4.0, false), (-3.0, false), (0.5, false), (3.0, true)]).finish([1.0, 50.0]);
+        assert_eq!([e.rtd_precision, e.rtd_recall, e.collapsed.map(f64::from)], [0.5, 1.0, 0.0].map(Some));
+    }
+
+    #[test]
+    fn a_detector_is_collapsed_from_98_percent_of_the_entropy_on_and_below_5_percent_of_recall() {
+        let collapsed = |judged: &[(f32, bool)]| tally(judged).finish([1.0, 50.0]).collapsed;
+        // 50 of 100 replaced, each judged with probability p of what it is: the loss is -ln p, the entropy ln 2.
+        let at = |ratio: f64| -> Option<bool> {
+            let p = (-ratio * 2f64.ln()).exp();
+            let logit = (p / (1.0 - p)).ln() as f32;
+            let judged: Vec<(f32, bool)> =
+                (0..100).map(|i| if i % 2 == 0 { (logit, true) } else { (-logit, false) }).collect();
+            collapsed(&judged)
+        };
+        assert_eq!([at(0.975), at(0.985)], [Some(false), Some(true)]);
+        // Of 100 replaced tokens among 200 four or five are caught, the others doubted; originals are plain.
+        let caught = |caught: usize| -> Option<bool> {
+            let judged = (0..200).map(|i| match i {
+                _ if i >= 100 => (-8.0, false),
+                _ if i < caught => (8.0, true),
+                _ => (-0.01, true),
+            });
+            collapsed(&judged.collect::<Vec<_>>())
+        };
+        assert_eq!([caught(4), caught(5)], [Some(true), Some(false)]);
+        // Where nothing was replaced nobody can be said to have missed it.
+        assert_eq!(collapsed(&[(-1.0, false), (-2.0, false)]), Some(false));
+        // A confident detector that is wrong has collapsed as well, whatever it recalls.
+        assert_eq!(collapsed(&[(4.0, true), (4.0, false), (4.0, false), (4.0, false)]), Some(true));
     }
 
     #[test]

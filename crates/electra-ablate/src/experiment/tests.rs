@@ -125,12 +125,24 @@ fn bad_files_are_pointed_at() {
     let seeds = with("1..2", "2-1").unwrap_err();
     assert_eq!(seeds.culprit(), Some("\"2-1\""), "{seeds}");
     assert!(seeds.message.contains("such as 1..6"), "{seeds}");
+    for margin in ["0.0", "-2.0", "nan", "inf"] {
+        let stated = format!("budget = \"steps\"\nmargin = {margin}");
+        assert_refused(with("budget = \"steps\"", &stated), margin, "margin");
+    }
     let metric = with("rtd-auc", "auc").unwrap_err();
     assert_eq!(metric.culprit(), Some("\"auc\""), "{metric}");
     let probe = format!("{arm}[probe]\ntrain = \"absent.conll\"\ndev = \"d\"\nseeds = 1\n");
     assert_refused(Folder::with(&probe).load(), "\"absent.conll\"", "there is no file absent.conll");
     let probe = format!("{arm}[probe]\nrecipe = \"no.toml\"\ntrain = \"t\"\ndev = \"d\"\nseeds = 1\n");
     assert_refused(Folder::with(&probe).load(), "\"no.toml\"", "there is no recipe");
+}
+
+#[test]
+fn a_margin_may_be_stated_and_need_not_be() {
+    let margin = |text: &str| Folder::with_text(text).load().unwrap().experiment().margin;
+    let arm = "[[arm]]\nname = \"a\"\n";
+    assert_eq!(margin(&format!("{HEAD}{arm}")), None);
+    assert_eq!(margin(&format!("{HEAD}margin = 0.02\n{arm}")), Some(0.02));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use crate::arms;
 
-use super::{Curve, MOST_POINTS, Parameters, ProbeScores, ResultRecord};
+use super::{CommonScores, Curve, Judged, MOST_POINTS, Parameters, ProbeScores, ResultRecord};
 
 /// A number that no run can have come to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +71,31 @@ impl ResultRecord {
         let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
         let (heldout, curve) = (&self.heldout, &self.curve);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()?;
+        self.common.as_ref().map_or(Ok(()), CommonScores::check)?;
+        if let Some(tokenizer) = &self.tokenizer {
+            whole("tokenizer.vocab_size", tokenizer.vocab_size, 1..=MOST_TOKENS)?;
+        }
         self.probe.as_ref().map_or(Ok(()), ProbeScores::check)
+    }
+}
+
+impl CommonScores {
+    /// Refuses what cannot be.
+    fn check(&self) -> Result<(), Impossible> {
+        let of = |judged: &Option<Judged>, key| judged.as_ref().map_or(Ok(()), |judged| judged.check(key));
+        of(&self.base, "common.base.")?;
+        of(&self.unigram, "common.unigram.")
+    }
+}
+
+impl Judged {
+    /// Refuses what cannot be; keys begin with `before`.
+    pub(super) fn check(&self, before: &str) -> Result<(), Impossible> {
+        whole(&format!("{before}rows"), self.rows, 1..=MOST_TOKENS)?;
+        for (field, number) in self.numbers() {
+            number.map_or(Ok(()), |number| real(&format!("{before}{field}"), number, &range(field)))?;
+        }
+        Ok(())
     }
 }
 
@@ -129,7 +153,7 @@ fn range(key: &str) -> RangeInclusive<f64> {
         0.0..=1.0
     } else if ends(&["perplexity"]) {
         1.0..=f64::MAX
-    } else if ends(&["loss", "loss_over_entropy"]) {
+    } else if ends(&["loss", "loss_over_entropy", "loss_per_byte"]) {
         0.0..=MOST_LOSS
     } else {
         -MOST_LOSS..=MOST_LOSS
@@ -157,14 +181,20 @@ fn whole(key: &str, found: u64, range: RangeInclusive<u64>) -> Result<(), Imposs
 
 #[cfg(test)]
 mod tests {
-    use crate::record::tests::result;
-    use crate::record::{ProbeScore, ProbeScores, ResultRecord};
+    use crate::record::tests::{judged, result};
+    use crate::record::{CommonScores, Judged, ProbeScore, ProbeScores, ResultRecord, TokenizerIdentity};
 
     fn refused(change: impl FnOnce(&mut ResultRecord)) -> String {
         let mut record = result("a", 1, 0.5);
         record.check().unwrap();
         change(&mut record);
         record.check().unwrap_err().to_string()
+    }
+
+    fn common(change: impl FnOnce(&mut Judged)) -> Option<CommonScores> {
+        let mut judged = judged("x", 0.5);
+        change(&mut judged);
+        Some(CommonScores { base: None, unigram: Some(judged) })
     }
 
     fn probe(scores: &[(u64, f64, Option<f64>)]) -> Option<ProbeScores> {
@@ -186,6 +216,20 @@ mod tests {
             ),
             (refused(set("rtd_auc", f64::NAN)), "`heldout.rtd_auc` is NaN"),
             (refused(set("mlm_loss", -0.5)), "`heldout.mlm_loss` is -0.5, expected a number from 0.0 to"),
+            (
+                refused(set("mlm_loss_per_byte", -0.5)),
+                "`heldout.mlm_loss_per_byte` is -0.5, expected a number from 0.0",
+            ),
+            (
+                refused(|r| r.common = common(|j| j.auc = Some(1.5))),
+                "`common.unigram.auc` is 1.5, expected a number",
+            ),
+            (refused(|r| r.common = common(|j| j.loss = Some(-1.0))), "`common.unigram.loss` is -1.0"),
+            (refused(|r| r.common = common(|j| j.rows = 0)), "`common.unigram.rows` is 0, expected 1 to"),
+            (
+                refused(|r| r.tokenizer = Some(TokenizerIdentity { hash: "x".into(), vocab_size: 0 })),
+                "`tokenizer.vocab_size` is 0",
+            ),
             (refused(set("loss", f64::INFINITY)), "`heldout.loss` is inf"),
             (refused(set("rtd_loss_over_entropy", -1.0)), "`heldout.rtd_loss_over_entropy` is -1.0"),
             (refused(set("perplexity", -3.0)), "`heldout.perplexity` is -3.0, expected a number from 1.0"),

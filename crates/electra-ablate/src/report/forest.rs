@@ -30,11 +30,21 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
             of(end, of(low, high))
         })
     };
-    let range = with_air(ends(f64::min)..ends(f64::max));
+    let margin = comparison.margin.filter(|margin| margin.is_finite());
+    let [least, most] = margin.map_or([0.0; 2], |margin| [-margin, margin]);
+    let range = with_air(ends(f64::min).min(least)..ends(f64::max).max(most));
     let x = |value: f64| LEFT + (value - range.start) / (range.end - range.start) * (WIDTH - LEFT - RIGHT);
     let bottom = TOP + ROW * rows.len() as f64;
     let title = format!("{}: difference from {}", comparison.metric.title(), comparison.base_arm);
     let mut svg = open(&title, bottom + 26.0);
+    if margin.is_some() {
+        let (from, to, height) = (x(least), x(most), bottom - TOP);
+        let _ = write!(
+            svg,
+            "<rect class=\"margin\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\"/>",
+            to - from
+        );
+    }
     for tick in ticks(&range) {
         let (at, label) = (x(tick), number(tick, &range));
         let _ =

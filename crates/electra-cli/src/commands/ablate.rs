@@ -7,6 +7,7 @@ mod job;
 mod probe;
 mod progress;
 mod recipes;
+mod ruler;
 mod slurm;
 
 use std::path::PathBuf;
@@ -39,6 +40,11 @@ The file names a base recipe, arms that differ from it, seeds and, if wanted, a 
 of every pretrained model, which is looked over before the first step and by --dry-run. Each run is a process of its own in OUT/runs/HASH, where the hash is that
 of recipe and data; what remains of it is a file in results/ beside the experiment, and report.html
 compares them all.
+
+When the runs are finished, each discriminator is judged as `electra eval detection` does it, on text
+that is corrupted alike for all arms: with samples of the base arm's generator of the same seed, and
+from the frequencies of words. Results of older programs get these figures where their runs are still
+there.
 
 The same command again skips what is finished and goes on with what was cut, by kill -9 as well.
 Ctrl-C and SIGTERM reach the runs, which save, and end with exit code 75. A run that fails is listed

@@ -1,5 +1,7 @@
 //! `electra compare`: arms against a base arm, from committed results or from run folders.
 
+mod metrics;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +11,7 @@ use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::metric::Metric;
 use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
-use electra_ablate::{readme, report, run, table};
+use electra_ablate::{readme, report, run, table, task};
 use electra_files::{durable, regular, shown};
 
 use crate::failure::{self, Failure};
@@ -27,7 +29,10 @@ pub const REPORT: &str = "report.html";
   electra compare experiments/*/ --check
 
 Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and
-Holm's correction. Runs whose recipes differ in their seeds alone are one arm. --write puts the
+Holm's correction; where the experiment states a margin, two one-sided tests say which arms are
+equivalent. A number that is of another task in each arm, such as the AUC of arms with generators of
+their own, is named as such; runs that differ so are compared by a --metric that is asked for. Losses
+of tokens are not compared between vocabularies, those by byte are. Runs whose recipes differ in their seeds alone are one arm. --write puts the
 tables between the markers of each experiment's README.md and writes its report.html; --check only
 looks whether the tables are those of the committed results.")]
 pub struct Compare {
@@ -37,7 +42,7 @@ pub struct Compare {
     /// Arm that the others are compared with [default: the experiment's, or the first]
     #[arg(long, value_name = "ARM")]
     base: Option<String>,
-    /// Number to compare by [default: the experiment's, or rtd-auc]
+    /// Number to compare by [default: the experiment's, or rtd-auc where it is of one task in all arms]
     #[arg(long, value_parser = metric, value_name = "NAME")]
     metric: Option<Metric>,
     /// Form of the tables
@@ -87,10 +92,11 @@ impl Compare {
             }
             subject.base_arm = base;
         }
-        if let Some(metric) = self.metric {
-            subject.metric = metric;
+        if let Some(metric) = self.metric.filter(|metric| *metric != subject.metric) {
+            // A margin is in units of the metric that it was stated with.
+            (subject.metric, subject.margin) = (metric, None);
         }
-        let comparison = Comparison::new(subject, &results);
+        let comparison = compared(subject, &results)?;
         match self.format {
             Format::Text => print!("{}", table::text(&comparison)),
             Format::Markdown => print!("{}", table::markdown(&comparison)),
@@ -143,7 +149,8 @@ impl Compare {
             name: "comparison".to_owned(),
             question: String::new(),
             prediction: String::new(),
-            metric: Metric::RtdAuc,
+            metric: self.metric.map_or_else(|| metrics::default(&results), Ok)?,
+            margin: None,
             base_arm: arms[0].clone(),
             arms,
         };
@@ -216,6 +223,7 @@ fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRecord>), Fai
         question: experiment.question.trim().to_owned(),
         prediction: experiment.prediction.trim().to_owned(),
         metric: experiment.metric,
+        margin: experiment.margin,
         base_arm: experiment.base_arm.clone(),
         arms,
     };
@@ -228,7 +236,14 @@ fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRecord>), Fai
 /// If a result cannot be read or is not its.
 pub fn of_experiment(file: &ExperimentFile) -> Result<Comparison, Failure> {
     let (subject, results) = subject_of(file)?;
-    Ok(Comparison::new(subject, &results))
+    compared(subject, &results)
+}
+
+/// The comparison, unless its numbers mean something else in each arm.
+fn compared(subject: Subject, results: &[ResultRecord]) -> Result<Comparison, Failure> {
+    task::check_vocabularies(subject.metric, results)
+        .map_err(|error| Failure::new(error, metrics::BY_BYTE))?;
+    Ok(Comparison::new(subject, results))
 }
 
 /// Writes the page of a comparison.

@@ -47,6 +47,17 @@ pub fn tell_unfinished(model: &Path) -> Option<RunProgress> {
     progress
 }
 
+/// Refuses a model that does not tell replaced tokens.
+pub fn check_detects(folder: &ModelFolder) -> Result<(), Failure> {
+    if Networks::of(&folder.tensors).detects() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("{} was not trained to detect replaced tokens", folder.path.display()),
+        "give a run with objective replaced-token-detection or electra-15",
+    ))
+}
+
 /// Bytes of a text at most.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -94,13 +105,8 @@ impl Detect {
         let device = self.device.open()?;
         let folder = ModelFolder::open(&self.model)?;
         tell_unfinished(&self.model);
+        check_detects(&folder)?;
         let model = folder.discriminator(&device)?;
-        if !Networks::of(&folder.tensors).detects() {
-            return Err(Failure::new(
-                format!("{} was not trained to detect replaced tokens", self.model.display()),
-                "give a run with objective replaced-token-detection or electra-15",
-            ));
-        }
         let detections = detect(&model, &folder.tokenizer, &text, &device);
         tell_unknown(&folder.tokenizer, &text);
         if self.json {

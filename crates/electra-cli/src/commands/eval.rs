@@ -1,4 +1,7 @@
-//! `electra eval`: scores of predictions that were made before, and whether two differ.
+//! `electra eval`: scores of predictions that were made before, and of discriminators on one text, and
+//! whether two differ.
+
+pub mod detection;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,9 +21,11 @@ use serde::Serialize;
 use crate::commands::ner::reading::FormArguments;
 use crate::failure::{self, Failure};
 
-/// Score predictions.
+/// Score predictions, or discriminators.
 #[derive(Subcommand)]
 pub enum EvalCommand {
+    /// Discriminators on one corruption of held-out text: AUC, precision, recall, loss, differences
+    Detection(detection::DetectionEval),
     /// Entities: precision, recall, F1, errors, and whether one prediction beats another
     Ner(NerEval),
 }
@@ -31,8 +36,10 @@ impl EvalCommand {
     /// # Errors
     /// If a file cannot be read, or does not fit the gold tags.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let Self::Ner(command) = self;
-        command.run()
+        match self {
+            Self::Detection(command) => command.run(),
+            Self::Ner(command) => command.run(),
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Command {
     Finetune(finetune::FinetuneCommand),
     /// Show which tokens of a text look replaced
     Detect(detect::Detect),
-    /// Score predictions
+    /// Score predictions of names, or discriminators on one corrupted text
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Find entities in text of any length with a fine-tuned tagger

@@ -24,6 +24,7 @@ base = "recipe.toml"
 base_arm = "base"
 budget = "flops"
 metric = "rtd-auc"
+margin = 0.01
 seeds = "1..3"
 
 [[arm]]

@@ -5,7 +5,7 @@ use std::path::Path;
 use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::metric::Metric;
 use electra_ablate::record::{check_belongs, check_once, read_folder};
-use electra_ablate::{report, table};
+use electra_ablate::{report, table, task};
 use serde_json::json;
 
 use crate::case::Case;
@@ -36,6 +36,10 @@ impl Reader for Results {
                     "heldout": {"loss": 25.5, "rtd_auc": auc, "rtd_accuracy": 0.86, "mlm_loss": 6.5},
                     "measure": {"rows": "spread", "examples": 16},
                     "probe": {"hash": "ab".repeat(16), "scores": [{"seed": 1, "dev_f1": 0.5 + better, "test_f1": 0.4}]},
+                    "common": {"base": {"corruption": "ab".repeat(32), "run": format!("{seed}base0011"), "rows": 1000,
+                        "fake_rate": 0.09, "auc": auc, "precision": null, "recall": 0.0, "f1": 0.0, "loss": 0.3,
+                        "loss_over_entropy": 0.98}},
+                    "tokenizer": {"hash": "cd".repeat(32), "vocab_size": 600},
                     "seconds": 3.5, "program": "electra 0.1.0",
                     "curve": {"step": [10, 20], "loss": [26.5, 25.5], "rtd_auc": [0.5, auc]},
                 });
@@ -63,11 +67,13 @@ impl Reader for Results {
         let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
         let base_arm = arms.first()?.clone();
         for metric in Metric::ALL {
+            std::hint::black_box(task::check_vocabularies(metric, &results).told());
             let subject = Subject {
                 name: "runs".to_owned(),
                 question: String::new(),
                 prediction: String::new(),
                 metric,
+                margin: Some(0.02),
                 base_arm: base_arm.clone(),
                 arms: arms.clone(),
             };

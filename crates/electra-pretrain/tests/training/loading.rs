@@ -166,6 +166,7 @@ fn evaluation_is_the_same_every_time_and_for_any_number_of_rows_at_once() {
         for (name, found, expected, within) in [
             ("loss", found.loss, all.loss, 1e-6),
             ("mlm_loss", found.mlm_loss.unwrap(), all.mlm_loss.unwrap(), 1e-6),
+            ("by byte", found.mlm_loss_per_byte.unwrap(), all.mlm_loss_per_byte.unwrap(), 1e-6),
             ("mlm_accuracy", found.mlm_accuracy.unwrap(), all.mlm_accuracy.unwrap(), 0.05),
             ("rtd_loss", found.rtd_loss.unwrap(), all.rtd_loss.unwrap(), 1e-6),
             ("rtd_accuracy", found.rtd_accuracy.unwrap(), all.rtd_accuracy.unwrap(), 0.01),

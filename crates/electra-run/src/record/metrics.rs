@@ -146,6 +146,11 @@ pub struct EvalRecord {
     /// Part of the masked positions that its best guess gets right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mlm_accuracy: Option<f64>,
+    /// The same cross entropy in nats for each byte of the masked pieces' text in UTF-8, \[UNK\] left out
+    /// on both sides: what vocabularies of other sizes can be compared by. Absent in logs of older
+    /// programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mlm_loss_per_byte: Option<f64>,
     /// Part of the masked positions at which the sample is the original.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampled_accuracy: Option<f64>,

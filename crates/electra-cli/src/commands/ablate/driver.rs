@@ -9,13 +9,14 @@ use electra_ablate::metric::Metric;
 use electra_ablate::plan::Job;
 use electra_ablate::record::ResultRecord;
 use electra_ablate::run::last_step;
-use electra_files::disk::refuse_link;
+use electra_files::disk::{create_own_folder, refuse_link};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::{duration, thousands};
 
 use super::child::Running;
 use super::job::{Setup, Stage};
 use super::progress::{Progress, Spent, Standing, Work};
+use super::ruler::Ruler;
 use crate::failure::{self, Failure};
 
 /// Between two looks at the processes.
@@ -38,6 +39,8 @@ pub(super) struct Driver<'a> {
     /// Runs whose other process has been told of.
     told_of: Vec<usize>,
     stopping: bool,
+    /// Whether all runs have ended that could, and their discriminators are held against each other.
+    is_judging: bool,
     /// Floating-point operations that were done when this command began.
     first_flops: Option<f64>,
     /// What the processes that have ended came to; operations are counted elsewhere.
@@ -88,6 +91,7 @@ impl<'a> Driver<'a> {
             ended: Ended { of, ..Ended::default() },
             told_of: Vec::new(),
             stopping: false,
+            is_judging: false,
             first_flops: None,
             ended_stages: Spent::default(),
             progress: Progress::new(),
@@ -103,7 +107,14 @@ impl<'a> Driver<'a> {
         if skipped > 0 {
             self.progress.tell(&format!("{skipped} of {} runs are finished already", self.ended.of));
         }
-        let outcome = self.until_the_end();
+        let mut outcome = self.until_the_end();
+        if outcome.is_ok() && !self.stopping {
+            self.is_judging = true;
+            let jobs = &self.setup.plan.jobs;
+            let is_open = |index: &&usize| self.setup.next_ruler(&jobs[**index]).is_some();
+            self.waiting = self.finished.iter().filter(is_open).copied().collect();
+            outcome = self.until_the_end();
+        }
         if outcome.is_err() {
             self.stop();
             for running in &mut self.running {
@@ -158,9 +169,9 @@ impl<'a> Driver<'a> {
             let job = &self.setup.plan.jobs[index];
             // Arms that differ in the probe alone have one run folder.
             let jobs = &self.setup.plan.jobs;
-            let pretrains_it =
-                |running: &Running| running.stage == Stage::Pretrain && jobs[running.index].hash == job.hash;
-            if self.running.iter().any(pretrains_it) {
+            let is_at_it =
+                |running: &Running| running.stage != Stage::Probe && jobs[running.index].hash == job.hash;
+            if self.running.iter().any(is_at_it) {
                 self.waiting.push_back(index);
             } else if let Some(holder) = self.setup.holder(job)? {
                 if !self.told_of.contains(&index) {
@@ -187,24 +198,46 @@ impl<'a> Driver<'a> {
 
     fn try_to_advance(&mut self, index: usize) -> Result<(), Failure> {
         let job = &self.setup.plan.jobs[index];
-        let Some(stage) = self.setup.next(job)? else { return self.record(index) };
+        let Some(stage) = self.next(job)? else { return self.record(index) };
         let log = self.setup.log_of(job);
         for folder in self.setup.folders_of(job) {
             refuse_link(&folder).map_err(|error| Failure::of_file("write", &folder, &error))?;
+        }
+        if let Stage::Judge(_) = stage {
+            let folder = self.setup.common_folder();
+            create_own_folder(&folder).map_err(|error| Failure::of_file("create", &folder, &error))?;
         }
         let running = Running::start(index, stage, &self.setup.arguments(job, stage), &log)?;
         let verb = match stage {
             Stage::Pretrain => "pretraining",
             Stage::Probe => "fine-tuning",
+            Stage::Judge(Ruler::Base) => "judging samples of the base arm's generator",
+            Stage::Judge(Ruler::Unigram) => "judging samples from the frequencies of words",
         };
         self.progress.tell(&format!("{}: {verb}", self.setup.name_of(job)));
         self.running.push(running);
         Ok(())
     }
 
+    /// What a run needs next; none if it is done.
+    fn next(&self, job: &Job) -> Result<Option<Stage>, Failure> {
+        match self.is_judging {
+            true => Ok(self.setup.next_ruler(job).map(Stage::Judge)),
+            false => self.setup.next(job),
+        }
+    }
+
     fn record(&mut self, index: usize) -> Result<(), Failure> {
         let job = &self.setup.plan.jobs[index];
         let result = self.setup.record(job)?;
+        if self.is_judging {
+            let shown = [Metric::CommonAuc, Metric::UnigramAuc].into_iter().filter_map(|metric| {
+                Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
+            });
+            let shown: Vec<String> = shown.collect();
+            self.progress.tell(&format!("{}: {}", self.setup.name_of(job), shown.join(", ")));
+            return Ok(());
+        }
         self.finished.push(index);
         let shown = [Metric::ProbeF1, Metric::RtdAuc, Metric::Loss].into_iter().filter_map(|metric| {
             Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
@@ -246,10 +279,11 @@ impl<'a> Driver<'a> {
                 self.ended_stages.probing += seconds;
                 self.ended_stages.probes += usize::from(status.success());
             }
+            Stage::Judge(_) => {}
         }
         let job = &self.setup.plan.jobs[index];
         // A run that cannot be read is told of when it should go on.
-        let next = self.setup.next(job).unwrap_or(None);
+        let next = self.next(job).unwrap_or(None);
         if status.success() && next != Some(running.stage) {
             if !self.stopping || next.is_none() {
                 self.advance(index);
@@ -301,6 +335,7 @@ impl<'a> Driver<'a> {
                     format!("{name} {}/{}", thousands(self.step(job)), thousands(steps))
                 }
                 Stage::Probe => format!("{name} fine-tuning"),
+                Stage::Judge(_) => format!("{name} judging"),
             }
         });
         Standing {
@@ -319,7 +354,8 @@ impl<'a> Driver<'a> {
     fn work(&mut self) -> Work {
         let plan = &self.setup.plan;
         let under_way = self.running.iter().map(|running| running.index);
-        let open: Vec<usize> = under_way.chain(self.waiting.iter().copied()).collect();
+        let open = under_way.chain(self.waiting.iter().copied());
+        let open: Vec<usize> = open.filter(|index| !self.finished.contains(index)).collect();
         // Arms that differ in the probe alone share what is pretrained.
         let mut seen = HashSet::new();
         let (mut flops, mut total_flops) = (0.0, 0.0);

@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 
 use super::probe::ProbePlan;
 use super::recipes::Recipes;
+use super::ruler::{Ruler, Rulers};
 use crate::device::DeviceName;
 use crate::failure::{self, Failure};
 
@@ -30,6 +31,7 @@ pub(super) struct Setup {
     pub(super) recipes: Recipes,
     /// One for each arm, or none.
     pub(super) probes: Vec<ProbePlan>,
+    pub(super) rulers: Rulers,
     /// Folder of runs, probes and logs.
     pub(super) out: PathBuf,
     /// CPU threads of a run.
@@ -44,6 +46,8 @@ pub(super) enum Stage {
     Pretrain,
     /// `electra finetune ner`.
     Probe,
+    /// `electra eval detection`.
+    Judge(Ruler),
 }
 
 impl Setup {
@@ -71,8 +75,9 @@ impl Setup {
                 plan.arms.iter().map(plan_of).collect::<Result<_, _>>()?
             }
         };
+        let rulers = Rulers::new(&file, &plan, &recipes)?;
         let out = out.unwrap_or_else(|| Path::new("runs").join(&name));
-        Ok(Self { plan, recipes, probes, out, threads, device, file })
+        Ok(Self { plan, recipes, probes, rulers, out, threads, device, file })
     }
 
     /// Looks whether the data of every arm is there and fits.
@@ -141,7 +146,10 @@ impl Setup {
     pub(super) fn folders_of(&self, job: &Job) -> Vec<PathBuf> {
         let probe = self.probe(job).map(|probe| self.probe_of(probe, job));
         let own = [Some(self.run_of(job)), probe].into_iter().flatten();
-        own.flat_map(|folder| [disk::parent(&folder).to_owned(), folder]).collect()
+        let mut folders: Vec<PathBuf> =
+            own.flat_map(|folder| [disk::parent(&folder).to_owned(), folder]).collect();
+        folders.push(self.common_folder());
+        folders
     }
 
     /// Whether a result says all that is asked of the run.
@@ -152,7 +160,7 @@ impl Setup {
                     scores.hash == plan.hash_for(job) && scores.scores.len() as u64 >= plan.probe.seeds
                 })
             });
-            result.hash == job.hash && probed
+            result.hash == job.hash && probed && self.has_figures(job, result)
         })
     }
 
@@ -219,7 +227,7 @@ impl Setup {
             hash: job.hash.clone(),
         };
         let probe = self.probe(job).and_then(|plan| self.scores(plan, job));
-        let result = ResultRecord::new(origin, finished, probe);
+        let result = ResultRecord { common: self.common(job), ..ResultRecord::new(origin, finished, probe) };
         result.write(&self.file.results())?;
         Ok(result)
     }
@@ -242,6 +250,9 @@ impl Setup {
 
     /// Arguments of the process that does a stage.
     pub(super) fn arguments(&self, job: &Job, stage: Stage) -> Vec<String> {
+        if let Stage::Judge(ruler) = stage {
+            return self.judging(ruler, job);
+        }
         let text = |path: &Path| path.display().to_string();
         let mut arguments: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().map(ToString::to_string));

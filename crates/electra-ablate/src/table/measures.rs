@@ -1,0 +1,146 @@
+//! What a table says of its numbers: which are of one task, and what a margin makes of differences.
+
+use super::NamesIn;
+use crate::comparison::Comparison;
+use crate::metric::Metric;
+use crate::task::OwnTask;
+
+/// Sentences about the margin, if arms are compared, and about what the numbers measure.
+pub(super) fn notes(comparison: &Comparison, names: &NamesIn, is_compared: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(margin) = comparison.margin.filter(|_| is_compared) {
+        notes.push(format!(
+            "A margin of {} was stated: an arm is equivalent where two one-sided paired t tests at 5 % say so, that is \
+             where its 90 % interval lies within the margin; different where the paired t test says so after Holm's \
+             correction at 5 %, with one arm a 95 % interval without zero; else they are not told apart.",
+            in_units(margin, comparison.metric)
+        ));
+    }
+    notes.extend(comparison.own_tasks.iter().map(|own| own_task(own, comparison, names)));
+    notes.extend(common_measures(comparison, names));
+    notes
+}
+
+/// Why numbers are no common measure.
+fn own_task(own: &OwnTask, comparison: &Comparison, names: &NamesIn) -> String {
+    let keys: Vec<String> = own.because.iter().map(|key| (names.code)(key)).collect();
+    let titles: Vec<&str> = own.metrics.iter().map(|metric| metric.title()).collect();
+    let is_own = |metric: &Metric| comparison.own_tasks.iter().any(|own| own.metrics.contains(metric));
+    let verdict = match own.metrics.contains(&comparison.metric) {
+        true => format!(", {} above among them", comparison.metric.title()),
+        false => String::new(),
+    };
+    let common: Vec<&str> =
+        comparison.measured().into_iter().filter(|metric| !is_own(metric)).map(Metric::title).collect();
+    let common = match common.is_empty() {
+        true => "no number here is of one task".to_owned(),
+        false => format!("of one task {} {}", if common.len() == 1 { "is" } else { "are" }, in_list(&common)),
+    };
+    format!(
+        "Arms differ in {}: {} {} of each arm's own task and cannot rank them{verdict}; {common}.",
+        in_list(&keys),
+        in_list(&titles),
+        if titles.len() == 1 { "is" } else { "are" },
+    )
+}
+
+/// What is to be known of numbers that were meant to be common.
+fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
+    let (mut notes, measured) = (Vec::new(), comparison.measured());
+    if measured.contains(&Metric::CommonAuc) || measured.contains(&Metric::UnigramAuc) {
+        notes.push(
+            "Common AUC is on samples of the base arm's generator of the same seed, unigram AUC on samples from the \
+             frequencies of words: the same masks and samples for all arms."
+                .to_owned(),
+        );
+    }
+    if !comparison.not_judged.is_empty() {
+        notes.push(format!(
+            "No figures on them, as there is no discriminator that detects replaced tokens, or it was not judged: {}.",
+            in_list(&comparison.not_judged.iter().map(|arm| (names.text)(arm)).collect::<Vec<_>>())
+        ));
+    }
+    if !comparison.unlike_corruptions.is_empty() {
+        let seeds: Vec<String> = comparison.unlike_corruptions.iter().map(ToString::to_string).collect();
+        notes.push(format!(
+            "Arms were judged on unlike corruptions, and their common figures cannot be held against each other, with \
+             seed {}.",
+            in_list(&seeds)
+        ));
+    }
+    if comparison.vocabularies_differ {
+        notes.push(
+            "Arms have unlike vocabularies: losses of a token, or of the sum, are left out, as a token is something \
+             else in each; losses by byte can be compared."
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn in_list(words: &[impl AsRef<str>]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [some @ .., last] => {
+            let some: Vec<&str> = some.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", some.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// A margin with the decimals of its metric, and more if those would hide it.
+pub(super) fn in_units(margin: f64, metric: Metric) -> String {
+    let decimals = metric.decimals();
+    let text = format!("{margin:.decimals$}");
+    if text.parse() == Ok(margin) { text } else { margin.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::Subject;
+    use crate::comparison::tests::{comparison, subject};
+    use crate::record::tests::result;
+    use crate::table::{json, markdown, notes};
+
+    #[test]
+    fn what_arms_change_is_said_of_each_number_that_it_makes_another() {
+        let mut changed = result("b", 1, 0.5);
+        changed.differences.insert("masking.probability".into(), 0.4.into());
+        let of = |metric| {
+            let subject = Subject { metric, ..subject(&["a", "b"]) };
+            notes(&Comparison::new(subject, &[result("a", 1, 0.5), changed.clone()])).join(" ")
+        };
+        let said = "Arms differ in `masking.probability`: AUC and total loss are of each arm's own task";
+        assert!(
+            of(Metric::RtdAuc)
+                .contains("cannot rank them, AUC above among them; no number here is of one task.")
+        );
+        assert!(of(Metric::ProbeF1).contains("cannot rank them; no number"), "{}", of(Metric::ProbeF1));
+        assert!(of(Metric::RtdAuc).contains(said), "{}", of(Metric::RtdAuc));
+        assert!(!notes(&comparison()).join(" ").contains("own task"));
+    }
+
+    #[test]
+    fn a_verdict_of_a_margin_stands_in_table_notes_and_json() {
+        let mut results = Vec::new();
+        for (seed, small) in (1..).zip([0.001, -0.001, 0.002, -0.002]) {
+            results.push(result("a", seed, 0.5));
+            results.push(result("b", seed, 0.5 + small));
+        }
+        let subject = Subject { margin: Some(0.02), ..subject(&["a", "b"]) };
+        let comparison = Comparison::new(subject, &results);
+        let markdown = markdown(&comparison);
+        for part in
+            ["| p, Holm | within ±0.020 |", "| – | – | – |", "| equivalent |", "A margin of 0.020 was stated"]
+        {
+            assert!(markdown.contains(part), "{part} is missing in\n{markdown}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&json(&comparison)).unwrap();
+        assert_eq!(json["margin"], 0.02);
+        assert_eq!(json["arms"][1]["equivalence"]["verdict"], "equivalent");
+        assert_eq!(in_units(0.00025, Metric::RtdAuc), "0.00025");
+    }
+}

@@ -1,0 +1,53 @@
+//! By which number to compare where nobody has said it.
+
+use electra_ablate::metric::Metric;
+use electra_ablate::record::ResultRecord;
+use electra_ablate::task;
+
+use crate::failure::Failure;
+
+/// What to do about losses of unlike vocabularies.
+pub(super) const BY_BYTE: &str =
+    "compare by a number that they have in common: --metric mlm-loss-per-byte, or --metric probe-f1";
+
+/// The area under the curve, where it is of one task in all arms.
+///
+/// # Errors
+/// Where it is not: with the numbers that there are.
+pub(super) fn default(results: &[ResultRecord]) -> Result<Metric, Failure> {
+    const USUAL: Metric = Metric::RtdAuc;
+    let is_measured = |metric: &Metric| results.iter().any(|result| metric.of(result).is_some());
+    let because = task::changed(USUAL, results);
+    let message = match (is_measured(&USUAL), &because[..]) {
+        (true, []) => return Ok(USUAL),
+        (true, because) => format!(
+            "runs differ in {}: {} is of each run's own task, and nothing says by what else to compare",
+            some_of(because),
+            USUAL.name()
+        ),
+        (false, _) => format!("no run has {}, and nothing says by what else to compare", USUAL.name()),
+    };
+    let measured: Vec<Metric> = Metric::ALL.into_iter().filter(is_measured).collect();
+    let (common, own): (Vec<Metric>, Vec<Metric>) =
+        measured.into_iter().partition(|metric| task::changed(*metric, results).is_empty());
+    let listed = |metrics: &[Metric]| match metrics {
+        [] => "none here".to_owned(),
+        _ => metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>().join(", "),
+    };
+    let help = format!(
+        "choose one with --metric. Of one task in all runs: {}. Of each run's own: {}",
+        listed(&common),
+        listed(&own)
+    );
+    Err(Failure::new(message, help))
+}
+
+/// The first of many keys.
+fn some_of(keys: &[String]) -> String {
+    const MOST: usize = 4;
+    let shown: Vec<String> = keys.iter().take(MOST).map(|key| format!("`{key}`")).collect();
+    match keys.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
