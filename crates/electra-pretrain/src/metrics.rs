@@ -263,11 +263,26 @@ mod tests {
 
     #[test]
     fn a_good_detector_is_not_collapsed() {
-        let e = tally(&[(-4.0, false), (-3.0, false), (2.0, false), (3.0, true)]).finish([1.0, 50.0]);
-        assert_eq!([e.rtd_precision, e.rtd_recall, e.rtd_auc], [0.5, 1.0, 1.0].map(Some));
+        let e = tally(&[(-4.0, false), (-3.0, false), (-3.0, false), (3.0, true)]).finish([1.0, 50.0]);
+        assert_eq!([e.rtd_precision, e.rtd_recall, e.rtd_auc], [1.0, 1.0, 1.0].map(Some));
+        // ln(1 + e^-4) and three times ln(1 + e^-3), of four: .0410, against an entropy of .5623.
+        assert!((e.rtd_loss_over_entropy.unwrap() - 0.0729).abs() < 1e-4, "{e:?}");
+        assert_eq!(e.collapsed, Some(false));
+    }
+
+    #[test]
+    fn a_detector_is_collapsed_by_its_loss_or_by_its_recall_alone() {
+        // Everything is called replaced: the recall is 1, and the loss far above the entropy.
+        let e = tally(&[(2.0, false), (2.0, false), (2.0, false), (2.0, true)]).finish([1.0, 50.0]);
+        assert_eq!((e.rtd_recall, e.collapsed), (Some(1.0), Some(true)));
+        // Nothing is, though the order is right and the loss below the entropy.
+        let e = tally(&[(-4.0, false), (-4.0, false), (-4.0, false), (-0.1, true)]).finish([1.0, 50.0]);
         let ratio = e.rtd_loss_over_entropy.unwrap();
-        assert!(e.collapsed == Some(ratio >= COLLAPSE_RATIO));
-        assert!(ratio < 1.0, "{ratio}");
+        assert!(ratio < 0.5, "{ratio}");
+        assert_eq!((e.rtd_recall, e.collapsed), (Some(0.0), Some(true)));
+        // A detector of nothing cannot be: there are no replaced tokens to find.
+        let e = tally(&[(-4.0, false), (-4.0, false)]).finish([1.0, 50.0]);
+        assert_eq!(e.collapsed, Some(false));
     }
 
     #[test]
