@@ -12,7 +12,7 @@
 //! - [`comparison`]: arms against the base arm
 //! - [`table`]: a comparison as Markdown or as text
 //! - [`report`]: a comparison as one HTML page
-//! - [`readme`]: the table between two markers of a README
+//! - [`readme`]: tables and numbers of a README that a program keeps up to date
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

@@ -1,19 +1,35 @@
-//! The table between two markers of an experiment's README, which a program keeps up to date.
+//! What a program keeps up to date in a README: the table between two markers, other tables that are made
+//! from files, and numbers in prose.
+
+mod document;
+mod expression;
+mod format;
+pub mod placeholder;
+mod quantity;
+pub mod sources;
+pub mod tables;
+
+pub use expression::ExpressionError;
 
 /// Begins the part that is generated.
 pub const BEGIN: &str = "<!-- results: written by `electra compare --write`, not by hand -->";
 /// Ends it.
 pub const END: &str = "<!-- end of results -->";
 
-/// Why a README has no place for results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a README has no place for a table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MarkerError {
     /// Neither marker.
-    #[error("it has no line `{BEGIN}`")]
-    None,
+    #[error("it has no line `{0}`")]
+    None(String),
     /// The second one is missing, or stands before the first.
-    #[error("it has no line `{END}` behind `{BEGIN}`")]
-    NoEnd,
+    #[error("it has no line `{end}` behind `{begin}`")]
+    NoEnd {
+        /// The first marker.
+        begin: String,
+        /// The second.
+        end: String,
+    },
 }
 
 /// The README with `table` between its markers.
@@ -21,9 +37,16 @@ pub enum MarkerError {
 /// # Errors
 /// If the markers are not there.
 pub fn with_table(readme: &str, table: &str) -> Result<String, MarkerError> {
-    let (before, rest) = readme.split_once(BEGIN).ok_or(MarkerError::None)?;
-    let (_, after) = rest.split_once(END).ok_or(MarkerError::NoEnd)?;
-    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", table.trim_end()))
+    between(readme, BEGIN, END, table)
+}
+
+/// The README with `table` between two markers.
+fn between(readme: &str, begin: &str, end: &str, table: &str) -> Result<String, MarkerError> {
+    let none = || MarkerError::None(begin.to_owned());
+    let (before, rest) = readme.split_once(begin).ok_or_else(none)?;
+    let no_end = || MarkerError::NoEnd { begin: begin.to_owned(), end: end.to_owned() };
+    let (_, after) = rest.split_once(end).ok_or_else(no_end)?;
+    Ok(format!("{before}{begin}\n\n{}\n\n{end}{after}", table.trim_end()))
 }
 
 #[cfg(test)]
@@ -40,7 +63,8 @@ mod tests {
 
     #[test]
     fn missing_markers_are_named() {
-        assert_eq!(with_table("# a", ""), Err(MarkerError::None));
-        assert_eq!(with_table(&format!("{END}{BEGIN}"), ""), Err(MarkerError::NoEnd));
+        assert_eq!(with_table("# a", ""), Err(MarkerError::None(BEGIN.to_owned())));
+        let no_end = MarkerError::NoEnd { begin: BEGIN.to_owned(), end: END.to_owned() };
+        assert_eq!(with_table(&format!("{END}{BEGIN}"), ""), Err(no_end));
     }
 }

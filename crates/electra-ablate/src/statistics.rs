@@ -1,5 +1,6 @@
 //! What a few seeds can say: samples, and paired differences with interval and exact test.
 
+pub mod correlation;
 pub mod equivalence;
 pub mod holm;
 pub mod sign_flip;

@@ -13,6 +13,7 @@ mod model;
 mod part;
 mod passages;
 mod predictions;
+mod readme;
 mod recipe;
 mod results;
 mod run;
@@ -42,6 +43,7 @@ pub const ALL: &[&dyn Reader] = &[
     &corpus::Corpora,
     &passages::Texts,
     &results::Results,
+    &readme::Readmes,
     &run::RunFolders,
     &predictions::PredictionFiles,
 ];

@@ -126,7 +126,9 @@ pub enum TieMode {
     /// The generator has tables of width `E`, which masked language modelling alone trains. The
     /// discriminator's word and position tables are those plus a difference that starts at zero and
     /// that detection alone trains (gradient-disentangled embedding sharing of DeBERTaV3, He, Gao and
-    /// Chen 2021, §3.3). Token types and layer norm are separate.
+    /// Chen 2021, §3.3). Token types and layer norm are separate. Both networks are trained by one step on
+    /// the sum of their losses, where DeBERTaV3 alternates: its discriminator reads tables that the
+    /// generator's step has changed already.
     GradientDisentangled,
 }
 

@@ -31,7 +31,9 @@ pub enum Objective {
     /// The discriminator tells at every token whether it was replaced: Clark et al. 2020,
     /// equation 1 of §2.
     ReplacedTokenDetection(Joint),
-    /// The same with the discriminator's loss at the masked positions alone ("ELECTRA 15%", §3.5).
+    /// The same with the discriminator's loss at the masked positions alone ("ELECTRA 15%", §3.5). It is
+    /// their mean: at equal `discriminator_weight` a judged position weighs `1 / masking.probability` times
+    /// what it weighs in the mean over all tokens.
     #[serde(rename = "electra-15")]
     Electra15(Joint),
     /// A network of the discriminator's size predicts the original at the masked positions, which

@@ -267,15 +267,32 @@ mod tests {
         format!("{}: {} {}", error.path, error.message, error.help.unwrap_or_default())
     }
 
+    /// Clark et al. 2020, table 7, and the released code for what it does not say.
     #[test]
-    fn the_default_is_complete_and_says_what_the_paper_says() {
+    fn the_default_is_the_paper_s_but_for_what_its_heading_names() {
         let r = Recipe::load(None, &[]).unwrap().value;
         assert_eq!((r.name.as_str(), r.dropout), ("default", TaggerDropout::PAPER));
-        assert_eq!((r.train.batch_size, r.train.max_grad_norm), (32, 1.0));
         assert_eq!(r.rates.layer_decay, crate::rates::LayerDecay::Paper { rate: 0.8 });
-        assert_eq!(r.optimizer.weight_decay, 0.0);
+        assert_eq!((r.schedule.warmup, r.train.batch_size, r.train.max_grad_norm), (0.1, 32, 1.0));
+        let o = &r.optimizer;
+        assert_eq!([o.beta_1, o.beta_2, o.epsilon, o.weight_decay], [0.9, 0.999, 1e-6, 0.0]);
         // A tenth of the steps, and never all of them.
         assert_eq!([200, 5, 1].map(|steps| r.schedule(steps).warmup_steps), [20, 1, 0]);
+
+        // Other than the paper's 3e-4, 3 or 10 epochs, averages without correction and product of warmup and
+        // decay; the heading says each of these.
+        assert_eq!((r.schedule.learning_rate, r.train.epochs), (1e-3, 10));
+        assert!(o.bias_correction);
+        assert_eq!(r.schedule.decay, Decay::WarmupThenLinear {});
+        let heading: String = DEFAULT.lines().take_while(|line| line.starts_with('#')).collect();
+        for said in ["3e-4", "10 epochs", "bias_correction = false", "polynomial"] {
+            assert!(heading.contains(said), "the heading does not say {said}");
+        }
+        // At the end of warmup the peak, from there on a straight line to zero.
+        let rates = [0, 10, 20, 110, 200].map(|step| r.schedule(200).at(step));
+        for (found, expected) in rates.into_iter().zip([0.0, 5e-4, 1e-3, 5e-4, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{rates:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `electra compare`: arms against a base arm, from committed results or from run folders.
 
 mod metrics;
+mod readmes;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,8 +12,8 @@ use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::metric::Metric;
 use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
-use electra_ablate::{readme, report, run, table, task};
-use electra_files::{durable, regular, shown};
+use electra_ablate::{report, run, table, task};
+use electra_files::{durable, shown};
 
 use crate::failure::{self, Failure};
 
@@ -25,18 +26,22 @@ pub const REPORT: &str = "report.html";
   electra compare experiments/001-generator-size
   electra compare experiments/001-generator-size --format markdown
   electra compare runs/a1 runs/a2 runs/b1 runs/b2 --base b --metric loss
-  electra compare experiments/*/ --write
-  electra compare experiments/*/ --check
+  electra compare experiments/*/ experiments/README.md --write
+  electra compare experiments/*/ experiments/README.md --check
 
 Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and
 Holm's correction; where the experiment states a margin, two one-sided tests say which arms are
 equivalent. A number that is of another task in each arm, such as the AUC of arms with generators of
 their own, is named as such; runs that differ so are compared by a --metric that is asked for. Losses
-of tokens are not compared between vocabularies, those by byte are. Runs whose recipes differ in their seeds alone are one arm. --write puts the
-tables between the markers of each experiment's README.md and writes its report.html; --check only
-looks whether the tables are those of the committed results.")]
+of tokens are not compared between vocabularies, those by byte are. Runs whose recipes differ in their
+seeds alone are one arm. --write puts the tables between the markers of each experiment's README.md,
+those of a tables.toml beside it as well, fills in the numbers of its prose, and writes report.html;
+--check only looks whether tables and numbers are those of the committed results. A number of prose
+stands in comments that rendering leaves out: <!-- = width=0.5 rtd-auc mean -->0.726<!-- / -->
+(docs/recipes.md has all of them).")]
 pub struct Compare {
-    /// Folders of experiments, files or folders of results, or folders of pretraining runs
+    /// Folders of experiments, files or folders of results, or folders of pretraining runs; with --write
+    /// and --check also a Markdown file about the experiments beside it
     #[arg(required = true, value_name = "RUN|RESULTS|EXPERIMENT")]
     inputs: Vec<PathBuf>,
     /// Arm that the others are compared with [default: the experiment's, or the first]
@@ -54,7 +59,7 @@ pub struct Compare {
     /// Bring README.md and report.html of experiments up to date
     #[arg(long, conflicts_with_all = ["check", "base", "metric"])]
     write: bool,
-    /// Fail if the table in an experiment's README.md is not that of its results
+    /// Fail if tables or numbers of an experiment's README.md are not those of its results
     #[arg(long, conflicts_with_all = ["base", "metric"])]
     check: bool,
 }
@@ -82,7 +87,7 @@ impl Compare {
     /// If something is no result, or a table is out of date.
     pub fn run(self) -> Result<ExitCode, Failure> {
         if self.write || self.check {
-            return self.keep_readmes();
+            return readmes::keep(&self.inputs, self.write);
         }
         let (mut subject, results) = self.gather()?;
         if let Some(base) = self.base {
@@ -155,48 +160,6 @@ impl Compare {
             arms,
         };
         Ok((subject, results))
-    }
-
-    /// Tables between markers.
-    fn keep_readmes(&self) -> Result<ExitCode, Failure> {
-        let mut stale = Vec::new();
-        let mut experiments = 0;
-        for input in &self.inputs {
-            // Experiments that are told in words have no file, and no table of ours.
-            let Some(file) = experiment_in(input)? else {
-                if !input.exists() {
-                    let message = format!("there is no {}", input.display());
-                    return Err(Failure::new(message, "name folders of experiments: experiments/*/"));
-                }
-                continue;
-            };
-            experiments += 1;
-            let comparison = of_experiment(&file)?;
-            let path = file.folder().join("README.md");
-            let there = regular::read_to_string(&path).map_err(|e| Failure::of_file("read", &path, &e))?;
-            let help =
-                format!("add these two lines where the results belong:\n{}\n{}", readme::BEGIN, readme::END);
-            let now = readme::with_table(&there, &table::markdown(&comparison))
-                .map_err(|error| Failure::new(format!("{}: {error}", path.display()), help))?;
-            if self.write {
-                if now != there {
-                    write(&path, now.as_bytes())?;
-                    println!("{}", path.display());
-                }
-                println!("{}", write_report(&comparison, &file.folder().join(REPORT))?.display());
-            } else if now != there {
-                stale.push(path.display().to_string());
-            }
-        }
-        if experiments == 0 {
-            let message = format!("no {EXPERIMENT} in any folder that was named");
-            return Err(Failure::new(message, "name folders of experiments: experiments/*/"));
-        }
-        if stale.is_empty() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        let message = format!("not the table of the committed results: {}", stale.join(", "));
-        Err(Failure::new(message, "electra compare experiments/*/ --write brings it up to date"))
     }
 }
 

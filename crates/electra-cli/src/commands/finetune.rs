@@ -59,7 +59,8 @@ Each seed is a run of its own in OUT/seed-N, with predictions, scores and model 
 tagger with the best F1 on the development data, and OUT/summary.json sums up: both are about all seeds that stand \
 finished in OUT. OUT may hold nothing else. Without \
 a recipe the one of configs/ner/default.toml is used, which is part of the program; its window of 128 pieces is \
-shortened to what the model can read.
+shortened to what the model can read. It is after the paper's fine-tuning, with another learning rate, schedule \
+and number of epochs, and with bias correction; the heading of the recipe says each.
 
 The same command again goes on where it stands: seeds that are finished are not trained again, and with another \
 --test their taggers are scored on it. Ctrl-C and SIGTERM \

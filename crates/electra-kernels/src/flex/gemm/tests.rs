@@ -1,5 +1,6 @@
 //! Every path against double precision, and against the others.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rand_xoshiro::SplitMix64;
@@ -124,6 +125,38 @@ fn products_agree_with_double_precision_on_every_path() {
         #[cfg(target_arch = "x86_64")]
         if crate::flex::simd::has_bf16() {
             check(Some(Path::Blocked(Kernel::Vectors)), Precision::Bf16, round_to_bf16, threads);
+        }
+    }
+}
+
+/// Says what a test has not run, past the harness, which shows nothing of tests that pass.
+#[cfg(target_arch = "x86_64")]
+pub fn say_not_run(what: &str, needs: &str) {
+    let _ = writeln!(io::stderr(), "NOT RUN on this processor, which has no {needs}: {what}");
+}
+
+/// What was detected is what the system lists, and is said with every run of the tests: those of other
+/// processors' paths pass without having run.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn the_paths_that_run_here_are_those_of_the_instructions_that_the_system_lists() {
+    let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+    let flags = listed.lines().find(|line| line.starts_with("flags")).expect("a line of flags");
+    let has = |wanted: &[&str]| wanted.iter().all(|flag| flags.split_whitespace().any(|one| one == *flag));
+    let avx512 = has(&["avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"]);
+    assert_eq!(level() == Level::Avx512, avx512, "AVX-512: {flags}");
+    assert_eq!(crate::flex::simd::has_bf16(), avx512 && has(&["avx512_bf16"]), "AVX-512 BF16: {flags}");
+    // The system may list tiles and refuse them to a process.
+    let amx = amx::has_amx();
+    assert!(!amx || has(&["amx_bf16", "amx_tile"]), "AMX: {flags}");
+    for (runs, what, needs) in [
+        (avx512, "products of 32 bits by our kernels", "AVX-512"),
+        (crate::flex::simd::has_bf16(), "products of bfloat16 by vectors", "AVX-512 BF16"),
+        (amx, "products of bfloat16 by tiles", "AMX BF16"),
+    ] {
+        match runs {
+            true => drop(writeln!(io::stderr(), "run on this processor, which has {needs}: {what}")),
+            false => say_not_run(what, needs),
         }
     }
 }
@@ -289,7 +322,7 @@ fn parts_of_a_product_of_the_gemm_crate_have_the_bits_of_the_whole() {
 #[test]
 fn products_of_32_bits_have_the_bits_of_the_gemm_crate() {
     if level() < Level::Avx512 {
-        return;
+        return say_not_run("products_of_32_bits_have_the_bits_of_the_gemm_crate", "AVX-512");
     }
     // Just large enough; below and above the sizes whose chunks differ; of several chunks, of more
     // panels than one group and of more rows than are packed together.
