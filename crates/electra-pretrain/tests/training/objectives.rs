@@ -169,11 +169,6 @@ fn every_variant_learns() {
             let found: Vec<f64> = losses.iter().filter_map(of).collect();
             let Some(first) = found.first() else { return };
             let last = found[found.len() - 20..].iter().sum::<f64>() / 20.0;
-            if std::env::var_os("SHOW").is_some() {
-                let least = found.iter().copied().fold(f64::INFINITY, f64::min);
-                println!("{what} of {name}: {first} to {last}, least {least}");
-                return;
-            }
             assert!(last < to * first, "{what} of {name} went from {first} to {last} on average");
         };
         assert!(losses.iter().all(|losses| losses.total.is_finite()), "{name}");
