@@ -28,7 +28,7 @@ const SHARPNESS: f64 = 11.3;
 const LONGEST_READ: f64 = 12.0;
 
 /// The neighbour of each head, relative to the token; more heads begin again.
-const DISTANCES: [f64; 4] = [-1.0, 1.0, -2.0, 2.0];
+pub(crate) const DISTANCES: [f64; 4] = [-1.0, 1.0, -2.0, 2.0];
 
 /// Which of a block's kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
