@@ -22,8 +22,9 @@ use crate::neighbours::Side;
 /// Tokens of the shortest and of the longest wave that heads read: those that set neighbours apart.
 const SHORT_WAVES: [f64; 2] = [4.0, 10.0];
 
-/// Short waves of a table, if it has room for as many; a quarter of its waves, if that is more.
+/// Short waves of a table: a quarter of its waves, at least and at most as many, if it has room.
 const FEWEST_SHORT_WAVES: usize = 8;
+const MOST_SHORT_WAVES: usize = 64;
 
 /// Root mean square of the columns of short waves in units of `initializer_range`, so that scores stand
 /// above the noise that words bring in. Those of longer waves are as strong as words.
@@ -88,7 +89,7 @@ impl Adjacent {
     }
 
     fn short_waves(&self) -> usize {
-        (self.waves() / 4).max(FEWEST_SHORT_WAVES).min(self.waves())
+        (self.waves() / 4).clamp(FEWEST_SHORT_WAVES, MOST_SHORT_WAVES).min(self.waves())
     }
 
     /// Radians a token, of the wave in columns `2 * wave` (sine) and `2 * wave + 1` (cosine): short waves
@@ -198,7 +199,11 @@ impl Adjacent {
     /// Attention that heads of `width` columns begin with at their distance, in an encoder of
     /// `hidden_size`: the mean over random words, away from the ends of the table.
     pub fn attention_of(&self, hidden_size: usize, width: usize) -> f64 {
-        if self.read(hidden_size, width).is_empty() { 0.0 } else { self.calibrate(hidden_size, width).attention }
+        if self.read(hidden_size, width).is_empty() {
+            0.0
+        } else {
+            self.calibrate(hidden_size, width).attention
+        }
     }
 
     /// The least width above `width` whose heads are wide enough in an encoder of `hidden_size`.
@@ -239,7 +244,8 @@ impl Adjacent {
         let perfect = self.match_of(waves.len());
         let scale = self.variance().sqrt().recip();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let mut normal = |count: usize| -> Vec<f64> { (0..count).map(|_| truncated_normal(&mut rng)).collect() };
+        let mut normal =
+            |count: usize| -> Vec<f64> { (0..count).map(|_| truncated_normal(&mut rng)).collect() };
         let mut scores = vec![];
         for _ in 0..ROWS {
             let types = normal(2 * waves.len());
@@ -265,7 +271,8 @@ impl Adjacent {
                         [pair[0] * cos + pair[1] * sin, pair[1] * cos - pair[0] * sin]
                     })
                     .collect();
-                let score = |key: &Vec<f64>| key.iter().zip(&turned).map(|(a, b)| a * b).sum::<f64>() / perfect;
+                let score =
+                    |key: &Vec<f64>| key.iter().zip(&turned).map(|(a, b)| a * b).sum::<f64>() / perfect;
                 let found = score(&row[p - 1]);
                 scores.push(row.iter().map(|key| score(key) - found).collect());
             }

@@ -51,16 +51,7 @@ impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
         let path = String::new();
-        Self {
-            seed,
-            device,
-            range,
-            gain: None,
-            waves: None,
-            precision: Precision::F32,
-            blank: false,
-            path,
-        }
+        Self { seed, device, range, gain: None, waves: None, precision: Precision::F32, blank: false, path }
     }
 
     /// The root of the tree of a model of these sizes, with matrix products in `precision`.

@@ -91,7 +91,8 @@ impl ModelConfig {
                 ),
                 (
                     "generator.position_distances",
-                    g.position_distances.is_some() && self.generator_distances() != self.discriminator_distances(),
+                    g.position_distances.is_some()
+                        && self.generator_distances() != self.discriminator_distances(),
                 ),
             ];
             for (key, differs) in given {

@@ -105,12 +105,7 @@ impl ModelConfig {
     }
 }
 
-fn check(
-    waves: Option<Waves>,
-    sizes: &EncoderConfig,
-    network: &str,
-    keys: &Keys,
-) -> Result<(), ConfigError> {
+fn check(waves: Option<Waves>, sizes: &EncoderConfig, network: &str, keys: &Keys) -> Result<(), ConfigError> {
     let waves = match waves {
         None => return Ok(()),
         Some(Waves::Neighbours(waves)) => return waves.check(sizes),
@@ -128,8 +123,9 @@ fn check(
     }
     let width = hidden_size / heads;
     if !width.is_multiple_of(2) {
-        let message =
-            format!("comes out as heads of width {width}, expected an even one for position_start = \"adjacent\"");
+        let message = format!(
+            "comes out as heads of width {width}, expected an even one for position_start = \"adjacent\""
+        );
         return Err(ConfigError { key: keys.heads, message });
     }
     let attention = waves.attention_of(hidden_size, width);
