@@ -116,30 +116,32 @@ pub fn render(comparison: &Comparison) -> String {
 /// The metric, and F1 where there is a probe, by generator and by arithmetic, then curves by steps and by arithmetic.
 fn figures(comparison: &Comparison) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let mut add = |title: String, under: &str, svg: Option<String>| {
-        figures.extend(svg.map(|svg| Figure { title, under: under.to_owned(), svg }));
+    let mut add = |metric: Metric, by: &str, under: &str, svg: Option<String>| {
+        let is_own = comparison.own_tasks.iter().any(|own| own.metrics.contains(&metric));
+        let under = format!("{under}{}", if is_own { "; each arm on its own task" } else { "" });
+        figures.extend(svg.map(|svg| Figure { title: format!("{} by {by}", metric.title()), under, svg }));
     };
     let bars = "mean over seeds, 95 % interval";
     let of_generator = |arm: &ArmSummary| arm.parameters.generator as f64;
     let others = [Metric::ProbeF1, Metric::CommonAuc].into_iter().filter(|m| *m != comparison.metric);
     for metric in std::iter::once(comparison.metric).chain(others) {
         if differ(comparison, of_generator) {
-            let title = format!("{} by parameters of the generator", metric.title());
-            add(title, bars, scatter::draw(comparison, metric, of_generator));
+            let svg = scatter::draw(comparison, metric, of_generator);
+            add(metric, "parameters of the generator", bars, svg);
         }
         if differ(comparison, |arm| arm.flops) {
-            let title = format!("{} by floating-point operations", metric.title());
-            add(title, bars, scatter::draw(comparison, metric, |arm| arm.flops));
+            let svg = scatter::draw(comparison, metric, |arm| arm.flops);
+            add(metric, "floating-point operations", bars, svg);
         }
     }
     let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
     let is_comparable = |metric: &Metric| !(comparison.vocabularies_differ && metric.is_by_token());
     for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss].into_iter().filter(is_comparable) {
-        let title = |by: &str| format!("{} by {by}", metric.title());
         let held_out = "held out, mean over seeds";
-        add(title("steps"), held_out, lines::draw(comparison, metric, |_| 1.0));
+        add(metric, "steps", held_out, lines::draw(comparison, metric, |_| 1.0));
         if differ(comparison, per_step) {
-            add(title("floating-point operations"), held_out, lines::draw(comparison, metric, per_step));
+            let svg = lines::draw(comparison, metric, per_step);
+            add(metric, "floating-point operations", held_out, svg);
         }
     }
     figures
@@ -173,6 +175,7 @@ fn code(text: &str) -> Value {
 mod tests {
     use super::*;
     use crate::comparison::tests::{comparison, subject};
+    use crate::task::OwnTask;
 
     #[test]
     fn a_page_is_complete_and_needs_nothing_else() {
@@ -205,6 +208,17 @@ mod tests {
         assert!(
             html.contains("<rect class=\"margin\"") && html.contains("shaded: the margin of equivalence")
         );
+    }
+
+    #[test]
+    fn a_drawing_says_where_each_arm_is_on_its_own_task() {
+        let mut comparison = comparison();
+        assert!(!render(&comparison).contains("own task"));
+        let because = vec!["masking.probability".to_owned()];
+        comparison.own_tasks = vec![OwnTask { metrics: vec![Metric::RtdAuc], because }];
+        let html = render(&comparison);
+        // Of two curves that of the area under the curve alone.
+        assert_eq!(html.matches("held out, mean over seeds; each arm on its own task").count(), 1, "{html}");
     }
 
     #[test]

@@ -303,33 +303,6 @@ mod tests {
     }
 
     #[test]
-    fn runs_say_what_they_differ_in_and_which_vocabulary_they_have() {
-        let folder = folder();
-        log(folder.path());
-        fs::write(folder.path().join(MODEL), "").unwrap();
-        let run = read(folder.path()).unwrap().unwrap();
-        assert_eq!(run.tokenizer, None, "an older folder does not say");
-        fs::write(
-            folder.path().join(RUN),
-            "{\"program_version\": \"electra 0\", \"tokenizer_hash\": \"abc\"}",
-        )
-        .unwrap();
-        let recipe = fs::read_to_string(folder.path().join(RECIPE)).unwrap() + "[model]\nvocab_size = 600\n";
-        fs::write(folder.path().join(RECIPE), recipe).unwrap();
-        let named = read(folder.path()).unwrap().unwrap();
-        assert_eq!(named.tokenizer, Some(TokenizerIdentity { hash: "abc".into(), vocab_size: 600 }));
-        let mut other = run.clone();
-        other.seed = 9;
-        other.recipe.insert("seed".into(), 9.into());
-        other.recipe["train"].as_table_mut().unwrap().insert("batch_size".into(), 8.into());
-        other.recipe.remove("data");
-        let results = as_results(vec![("x".into(), run), ("y".into(), other)]);
-        assert!(results[0].differences.is_empty());
-        let expected = json!({"train.batch_size": 8, "data.sequence_length": null});
-        assert_eq!(Value::Object(results[1].differences.clone()), expected);
-    }
-
-    #[test]
     fn what_is_missing_is_named() {
         let folder = folder();
         log(folder.path());

@@ -153,6 +153,18 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     bench.succeed(&format!("{} --run d", TRAIN.replace("recipe.toml", "mlm.toml")));
     refuse("--model d --generator a", &["was not trained to detect replaced tokens"]);
 
+    bench.succeed(
+        "data build --input corpus.txt --tokenizer tokenizer --seq-len 64 --heldout-fraction 0.1 --out long",
+    );
+    refuse("--model a --generator unigram --data long", &["a reads 32 positions, the rows have 64"]);
+    // A table with rows of no piece, which its generator samples as well.
+    bench.succeed(&format!("{TRAIN} --run e --set model.vocab_size=400"));
+    refuse(
+        "--model a --generator e",
+        &["a has a vocabulary of 256 ids and the text has id", "another generator"],
+    );
+    bench.succeed("eval detection --model e --generator a");
+
     // Losses of tokens are not of one task between vocabularies; by byte they are.
     let error = bench.refuse("compare a c --metric mlm-loss");
     assert_says(&error, &["2 vocabularies", "256 pieces", "200 pieces", "--metric mlm-loss-per-byte"]);

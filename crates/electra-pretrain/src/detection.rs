@@ -2,7 +2,8 @@
 //! move with other rows, and by how much two of them differ.
 //!
 //! The unit of the bootstrap is the held-out row: tokens of a row are read together and are right or
-//! wrong together. All models are scored on the same resamples, so that what rows have in common
+//! wrong together. Rows of one document are as well, but a data folder does not say which those are.
+//! All models are scored on the same resamples, so that what rows have in common
 //! cancels in their differences.
 
 use burn::prelude::*;

@@ -29,3 +29,25 @@ pub(super) fn differences(
     let absent = first.keys().filter(|key| !own.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     other.map(|(key, value)| (key.clone(), value.clone())).chain(absent).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn runs_differ_in_the_values_that_one_of_them_has_otherwise_or_not_at_all() {
+        let leaves = |text: &str| leaves(&text.parse().unwrap());
+        let first = leaves(
+            "name = \"a\"\nseed = 1\n[train]\nsteps = 20\nbatch_size = 4\n[data]\nsequence_length = 8\n",
+        );
+        let other = leaves(
+            "name = \"b\"\nseed = 9\n[train]\nsteps = 20\nbatch_size = 8\n[scheme]\nkind = \"adversarial\"\n",
+        );
+        let expected =
+            json!({"train.batch_size": 8, "data.sequence_length": null, "scheme.kind": "adversarial"});
+        assert_eq!(Value::Object(differences(&first, &other)), expected);
+        assert!(differences(&first, &first).is_empty());
+    }
+}

@@ -38,7 +38,7 @@ pub(super) struct Rulers {
     base: usize,
     /// Its data; none where it is not there yet.
     data: Option<PathBuf>,
-    /// Of each arm; nothing where it has no discriminator that detects, or another vocabulary.
+    /// Of each arm; nothing where it has no discriminator that detects, or none that can read the text.
     of_arms: Vec<Vec<Ruler>>,
 }
 
@@ -53,18 +53,27 @@ impl Rulers {
         let base_arm = &file.experiment().base_arm;
         let base = plan.arms.iter().position(|arm| arm.name == *base_arm).unwrap_or(0);
         let recipe = load(&plan.arms[base])?;
-        let own = vocabulary(&recipe.data.path);
-        let has_generator = recipe.networks().generator == GeneratorKind::Masked;
+        let vocabulary_there = vocabulary(&recipe.data.path);
         let rulers = |arm: &PlannedArm| {
-            let recipe = load(arm)?;
-            let is_readable = own.is_some() && vocabulary(&recipe.data.path) == own;
-            let found = [Ruler::Base, Ruler::Unigram].into_iter().filter(|ruler| {
-                recipe.networks().detects() && is_readable && (*ruler == Ruler::Unigram || has_generator)
-            });
-            Ok(found.collect())
+            let own = load(arm)?;
+            let can_read = vocabulary_there.is_some()
+                && vocabulary(&own.data.path) == vocabulary_there
+                && own.model.max_position_embeddings >= recipe.data.sequence_length;
+            // A generator may sample ids of which a smaller table has no row.
+            let knows_samples = recipe.networks().generator == GeneratorKind::Masked
+                && own.model.vocab_size >= recipe.model.vocab_size;
+            let can_judge = |ruler: &Ruler| match ruler {
+                Ruler::Base => can_read && knows_samples,
+                Ruler::Unigram => can_read,
+            };
+            let detects = own.networks().detects();
+            Ok([Ruler::Base, Ruler::Unigram]
+                .into_iter()
+                .filter(|ruler| detects && can_judge(ruler))
+                .collect())
         };
         let of_arms = plan.arms.iter().map(rulers).collect::<Result<_, Failure>>()?;
-        Ok(Self { base, data: own.map(|_| recipe.data.path), of_arms })
+        Ok(Self { base, data: vocabulary_there.map(|_| recipe.data.path), of_arms })
     }
 }
 

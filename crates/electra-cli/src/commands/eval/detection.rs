@@ -35,8 +35,9 @@ temperature 1 or from the frequencies of the word pieces in the training text (u
 proposals = \"unigram\" of a recipe draws them; a folder of that name is ./unigram).
 
 Intervals are 95 % of a percentile bootstrap over the held-out rows, whose tokens are read
-together. Differences are from the first model, on the same resamples for both. The hash of the
-corruption names the text with its replacements: numbers with the same hash are of one task.")]
+together; a data folder does not say which rows are of one document. Differences are from the first
+model, on the same resamples for both. The hash of the corruption names the text with its
+replacements: numbers with the same hash are of one task.")]
 pub struct DetectionEval {
     /// Discriminators: runs, imported models, or folders that transformers saved
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
