@@ -13,6 +13,7 @@ use electra_run::recipe::load_str;
 
 use crate::devices::devices;
 use crate::golden::assert_alike;
+use crate::objectives::assert_parts;
 use crate::recipe::recipe;
 use crate::steps::{assert_steps_as_on_flex, step};
 use crate::tiny;
@@ -68,10 +69,7 @@ fn sixteen_bit_products_change_a_step_by_rounding_and_keep_weights_in_32_bits() 
         let found = step_in(precision);
         for (found, expected) in found.iter().zip(&expected) {
             let off = |a: f64, b: f64| (a / b - 1.0).abs();
-            assert!(
-                off(found.losses.total, expected.losses.total) < within,
-                "{precision:?}: {found:?}, expected {expected:?}"
-            );
+            assert_parts(&format!("{precision:?}"), &found.losses, &expected.losses, within);
             assert!(
                 off(found.clip.norm, expected.clip.norm) < 5.0 * within,
                 "{precision:?}: {found:?}, {expected:?}"

@@ -18,6 +18,7 @@ mod language;
 mod loading;
 mod objectives;
 mod overfitting;
+mod padding;
 mod parameter_table;
 mod recipe;
 mod resuming;
