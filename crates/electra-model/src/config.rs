@@ -1,11 +1,10 @@
 //! Sizes of the two networks, as a recipe states them.
 
 mod bounds;
+mod positions;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::neighbours::Neighbours;
 
 /// Epsilon of every layer norm (`layer_norm_eps` of the released configurations).
 pub const LAYER_NORM_EPS: f64 = 1e-12;
@@ -41,6 +40,11 @@ pub struct ModelConfig {
     /// What the networks know of positions before the first step.
     #[serde(default, skip_serializing_if = "PositionStart::is_random")]
     pub position_start: PositionStart,
+    /// With [`PositionStart::Adjacent`], the tokens that heads of the first block attend to, relative to
+    /// their own: the first head to the first, and so on, in turn. Absent: -1, the token before, which
+    /// every network has a head for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_distances: Option<Vec<i64>>,
     /// The generator.
     pub generator: GeneratorConfig,
 }
@@ -56,6 +60,9 @@ pub enum PositionStart {
     /// attend to the tokens one and two before and after. Without it short runs end before they
     /// find out that neighbours matter (`docs/decisions/0006`).
     Neighbours,
+    /// The same, alike in networks of all sizes: every head gives about three quarters of its attention
+    /// to one token, and which ones those are is said by `position_distances` (`docs/decisions/0014`).
+    Adjacent,
 }
 
 impl PositionStart {
@@ -89,6 +96,9 @@ pub struct GeneratorConfig {
     /// Feed-forward width; absent: four times the width.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intermediate_size: Option<usize>,
+    /// [`ModelConfig::position_distances`] of the generator; absent: the discriminator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_distances: Option<Vec<i64>>,
     /// Where the bias of the output layer starts, and that of a network which predicts tokens in
     /// place of a discriminator.
     #[serde(default, skip_serializing_if = "OutputBias::is_zeros")]
@@ -183,12 +193,6 @@ impl ModelConfig {
         }
     }
 
-    /// The waves of a position table of `width` columns, if positions start so.
-    pub(crate) fn neighbours(&self, width: usize) -> Option<Neighbours> {
-        let waves = Neighbours { positions: self.max_position_embeddings, embedding_size: width };
-        (self.position_start == PositionStart::Neighbours).then_some(waves)
-    }
-
     /// Width of the embedding table that the generator uses: `E`, or its own width when untied.
     pub fn generator_embedding_size(&self) -> usize {
         match self.generator.tie {
@@ -216,6 +220,7 @@ pub(crate) mod tests {
             initializer_range: 0.02,
             kernel_gain: None,
             position_start: PositionStart::Random,
+            position_distances: None,
             generator: GeneratorConfig {
                 tie: TieMode::Embeddings,
                 width: Some(0.25),
@@ -224,6 +229,7 @@ pub(crate) mod tests {
                 num_hidden_layers: None,
                 num_attention_heads: None,
                 intermediate_size: None,
+                position_distances: None,
                 output_bias: OutputBias::Zeros,
             },
         }

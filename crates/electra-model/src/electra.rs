@@ -13,6 +13,7 @@ use crate::heads::{MaskedLmHead, ReplacedTokenHead};
 use crate::init::{Init, Kernel};
 use crate::layers::Dense;
 use crate::networks::{GeneratorKind, HeadKind, Networks};
+use crate::waves::Waves;
 use electra_kernels::Precision;
 
 /// Both networks. The discriminator owns what is shared; the generator borrows it.
@@ -255,7 +256,8 @@ impl Generator {
     /// The generator alone, below `init`; pretraining has it at the root's `generator`.
     fn init(init: &Init, config: &ModelConfig, networks: Networks) -> Self {
         let (sizes, e) = (config.generator(), config.generator_embedding_size());
-        let at = init.clone().with_neighbours(config.neighbours(e));
+        let waves = config.generator_waves();
+        let at = init.clone().with_waves(waves.clone());
         let tie = config.generator.tie;
         let has_two_towers = networks.generator == GeneratorKind::TwoTower;
         let width = if has_two_towers { 2 * sizes.hidden_size } else { sizes.hidden_size };
@@ -266,7 +268,7 @@ impl Generator {
             encoder: (tie != TieMode::All).then(|| Encoder::init(&at.child("encoder"), &sizes)),
             head: MaskedLmHead::init(&at.child("head"), width, e, config.vocab_size),
             right_to_left: has_two_towers.then(|| {
-                let at = at.child("right_to_left");
+                let at = at.child("right_to_left").with_waves(waves.map(Waves::mirrored));
                 Tower {
                     project: projection(&at, e, sizes.hidden_size),
                     encoder: Encoder::init(&at.child("encoder"), &sizes),
@@ -283,7 +285,7 @@ impl Discriminator {
     /// The discriminator alone, below `init`; pretraining has it at the root's `discriminator`.
     pub fn init(init: &Init, config: &ModelConfig, head: HeadKind) -> Self {
         let (sizes, e) = (config.discriminator(), config.embedding_size);
-        let init = init.clone().with_neighbours(config.neighbours(e));
+        let init = init.clone().with_waves(config.discriminator_waves());
         let h = sizes.hidden_size;
         let masked_lm = || MaskedLmHead::init(&init.child("masked_lm"), h, e, config.vocab_size);
         Self {

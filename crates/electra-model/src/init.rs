@@ -8,7 +8,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::ModelConfig;
-use crate::neighbours::{Neighbours, Side};
+use crate::neighbours::Side;
+use crate::waves::Waves;
 use electra_kernels::Precision;
 
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
@@ -40,7 +41,7 @@ pub struct Init<'a> {
     device: &'a Device,
     range: f64,
     gain: Option<f64>,
-    neighbours: Option<Neighbours>,
+    waves: Option<Waves>,
     precision: Precision,
     blank: bool,
     path: String,
@@ -50,16 +51,7 @@ impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
         let path = String::new();
-        Self {
-            seed,
-            device,
-            range,
-            gain: None,
-            neighbours: None,
-            precision: Precision::F32,
-            blank: false,
-            path,
-        }
+        Self { seed, device, range, gain: None, waves: None, precision: Precision::F32, blank: false, path }
     }
 
     /// The root of the tree of a model of these sizes, with matrix products in `precision`.
@@ -81,8 +73,8 @@ impl<'a> Init<'a> {
 
     /// The same tree with positions that start as waves, and a first block that attends to
     /// neighbours by them, if given.
-    pub(crate) fn with_neighbours(self, neighbours: Option<Neighbours>) -> Self {
-        Self { neighbours, ..self }
+    pub(crate) fn with_waves(self, waves: Option<Waves>) -> Self {
+        Self { waves, ..self }
     }
 
     /// The same tree with matrix products in another precision.
@@ -111,11 +103,11 @@ impl<'a> Init<'a> {
         let mut normal = |deviation: f64| -> Vec<f32> {
             (0..count).map(|_| (truncated_normal(&mut rng) * deviation) as f32).collect()
         };
-        let values: Vec<f32> = match (kernel, self.neighbours) {
+        let values: Vec<f32> = match (kernel, &self.waves) {
             (Kernel::Positions, Some(waves)) => waves.table(self.range),
             (Kernel::FirstQuery(heads), Some(waves)) => waves.attention(Side::Query, shape[1], heads),
             (Kernel::FirstKey(heads), Some(waves)) => waves.attention(Side::Key, shape[1], heads),
-            (Kernel::Projection, Some(_)) => Neighbours::projection(shape),
+            (Kernel::Projection, Some(waves)) => waves.projection(shape),
             (Kernel::Table | Kernel::Positions, _) => normal(self.range),
             (Kernel::Dense | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => normal(match self.gain {
                 Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
@@ -150,10 +142,10 @@ impl<'a> Init<'a> {
 }
 
 /// Standard deviation of a standard normal that is cut at two deviations.
-const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
+pub(crate) const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
 /// A standard normal variate within two deviations (Box-Muller with redrawing).
-fn truncated_normal(rng: &mut impl Rng) -> f64 {
+pub(crate) fn truncated_normal(rng: &mut impl Rng) -> f64 {
     loop {
         let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
         let z = radius * (std::f64::consts::TAU * rng.random::<f64>()).cos();

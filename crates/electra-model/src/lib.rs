@@ -6,6 +6,7 @@
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod adjacent;
 pub mod batch;
 pub mod config;
 pub mod corrupt;
@@ -23,6 +24,7 @@ pub mod networks;
 pub mod objective;
 pub mod parameters;
 pub mod shapes;
+mod waves;
 
 pub use batch::{Batch, BatchData, Normalizer};
 pub use config::{

@@ -39,6 +39,9 @@ impl Reader for PretrainingRecipe {
                 "[model.generator]\ntie = \"all\"\nwidth = 1.0\ndepth = 1.0\noutput_bias = \"log-frequency\"\n",
             ),
             heir(
+                "[model]\nposition_start = \"adjacent\"\nposition_distances = [-1]\nembedding_size = 32\nhidden_size = 32\nnum_attention_heads = 2\n[model.generator]\nnum_attention_heads = 1\nposition_distances = [1]\n",
+            ),
+            heir(
                 "[objective]\nkind = \"mlm\"\n[masking]\nkind = \"google\"\nprobability = 0.2\nmask_token_share = 0.85\n",
             ),
             heir(

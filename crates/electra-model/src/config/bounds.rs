@@ -69,9 +69,8 @@ impl ModelConfig {
                 format!("{} heads do not divide hidden_size {}", self.num_attention_heads, self.hidden_size),
             );
         }
-        if let Some(waves) = self.neighbours(self.embedding_size) {
-            waves.check(&self.discriminator())?;
-        }
+        self.check_distances()?;
+        self.check_discriminator_waves()?;
         let g = &self.generator;
         if g.tie == TieMode::All {
             let given = [
@@ -89,6 +88,11 @@ impl ModelConfig {
                 (
                     "generator.intermediate_size",
                     g.intermediate_size.is_some_and(|i| i != self.intermediate_size),
+                ),
+                (
+                    "generator.position_distances",
+                    g.position_distances.is_some()
+                        && self.generator_distances() != self.discriminator_distances(),
                 ),
             ];
             for (key, differs) in given {
@@ -145,19 +149,16 @@ impl ModelConfig {
                 return fail(key, format!("comes out as {what} of {size}, expected 1 to {most}"));
             }
         }
+        let heads_key = first_of(g.num_attention_heads.is_some(), "generator.num_attention_heads", width_key);
         if e.num_attention_heads == 0 || !e.hidden_size.is_multiple_of(e.num_attention_heads) {
-            let key = first_of(g.num_attention_heads.is_some(), "generator.num_attention_heads", width_key);
             return fail(
-                key,
+                heads_key,
                 format!(
                     "{} heads do not divide the generator's width {}",
                     e.num_attention_heads, e.hidden_size
                 ),
             );
         }
-        match self.neighbours(self.generator_embedding_size()) {
-            Some(waves) => waves.check(&e),
-            None => Ok(()),
-        }
+        self.check_generator_waves(heads_key)
     }
 }

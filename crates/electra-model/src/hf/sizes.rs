@@ -79,6 +79,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         num_hidden_layers: None,
         num_attention_heads: None,
         intermediate_size: None,
+        position_distances: None,
         output_bias: OutputBias::Zeros,
     };
     match generator.and_then(Value::as_object) {
@@ -106,6 +107,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
         kernel_gain: None,
         position_start: PositionStart::Random,
+        position_distances: None,
         generator: generator_config,
     })
 }

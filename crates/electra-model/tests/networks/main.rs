@@ -7,6 +7,7 @@ mod gradients;
 mod objectives;
 mod parameter_count;
 mod parity;
+mod position_start;
 mod rows;
 mod shapes;
 mod tiny;

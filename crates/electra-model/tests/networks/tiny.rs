@@ -30,6 +30,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
         initializer_range: 0.02,
         kernel_gain: None,
         position_start: PositionStart::Random,
+        position_distances: None,
         generator: GeneratorConfig {
             tie,
             width: None,
@@ -38,6 +39,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
             num_hidden_layers: own.map(|()| 2),
             num_attention_heads: own.map(|()| 2),
             intermediate_size: own.map(|()| 20),
+            position_distances: None,
             output_bias: OutputBias::Zeros,
         },
     }

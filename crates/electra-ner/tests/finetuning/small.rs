@@ -72,6 +72,7 @@ fn config() -> ModelConfig {
         initializer_range: 0.02,
         kernel_gain: Some(1.0),
         position_start: PositionStart::Random,
+        position_distances: None,
         generator: GeneratorConfig {
             tie: TieMode::Embeddings,
             width: Some(0.5),
@@ -80,6 +81,7 @@ fn config() -> ModelConfig {
             num_hidden_layers: None,
             num_attention_heads: None,
             intermediate_size: None,
+            position_distances: None,
             output_bias: OutputBias::Zeros,
         },
     }

@@ -31,6 +31,7 @@ pub fn config() -> ModelConfig {
         initializer_range: 0.02,
         kernel_gain: None,
         position_start: PositionStart::Random,
+        position_distances: None,
         generator: GeneratorConfig {
             tie: TieMode::Embeddings,
             width: None,
@@ -39,6 +40,7 @@ pub fn config() -> ModelConfig {
             num_hidden_layers: Some(2),
             num_attention_heads: Some(2),
             intermediate_size: Some(20),
+            position_distances: None,
             output_bias: OutputBias::Zeros,
         },
     }
