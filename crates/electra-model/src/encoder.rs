@@ -65,28 +65,42 @@ impl Encoder {
         let h = config.hidden_size;
         let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::Dense, i, o);
         let heads = config.num_attention_heads;
+        // Heads above the encoder read its last layer norm, which stays as it is.
+        let inner = init.residual_start();
         let layers = (0..config.num_hidden_layers)
             .map(|layer| {
                 let init = init.child("layers").child(layer);
                 let (attention, feed_forward) = (init.child("attention"), init.child("feed_forward"));
+                let reads_embeddings = layer == 0;
+                let reading = attention.clone().with_input_scale(if reads_embeddings { 1.0 } else { inner });
+                let is_last = layer + 1 == config.num_hidden_layers;
                 let [query, key] = match layer {
                     0 => [Kernel::FirstQuery(heads), Kernel::FirstKey(heads)],
                     _ => [Kernel::Dense; 2],
                 };
                 Block {
                     attention: Attention {
-                        query: Dense::init(&attention.child("query"), query, h, h),
-                        key: Dense::init(&attention.child("key"), key, h, h),
-                        value: dense(&attention, "value", h, h),
+                        query: Dense::init(&reading.child("query"), query, h, h),
+                        key: Dense::init(&reading.child("key"), key, h, h),
+                        value: dense(&reading, "value", h, h),
                         output: dense(&attention, "output", h, h),
-                        norm: LayerNorm::init(&attention.child("norm"), h),
+                        norm: LayerNorm::with_gain(&attention.child("norm"), inner, h),
                         heads,
                         precision: init.precision(),
                     },
                     feed_forward: FeedForward {
-                        intermediate: dense(&feed_forward, "intermediate", h, config.intermediate_size),
+                        intermediate: dense(
+                            &feed_forward.clone().with_input_scale(inner),
+                            "intermediate",
+                            h,
+                            config.intermediate_size,
+                        ),
                         output: dense(&feed_forward, "output", config.intermediate_size, h),
-                        norm: LayerNorm::init(&feed_forward.child("norm"), h),
+                        norm: LayerNorm::with_gain(
+                            &feed_forward.child("norm"),
+                            if is_last { 1.0 } else { inner },
+                            h,
+                        ),
                     },
                 }
             })

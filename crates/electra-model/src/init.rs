@@ -41,6 +41,8 @@ pub struct Init<'a> {
     device: &'a Device,
     range: f64,
     gain: Option<f64>,
+    residual: f64,
+    input_scale: f64,
     waves: Option<Waves>,
     precision: Precision,
     blank: bool,
@@ -51,13 +53,25 @@ impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
         let path = String::new();
-        Self { seed, device, range, gain: None, waves: None, precision: Precision::F32, blank: false, path }
+        Self {
+            seed,
+            device,
+            range,
+            gain: None,
+            residual: 1.0,
+            input_scale: 1.0,
+            waves: None,
+            precision: Precision::F32,
+            blank: false,
+            path,
+        }
     }
 
     /// The root of the tree of a model of these sizes, with matrix products in `precision`.
     pub fn of(config: &ModelConfig, seed: u64, device: &'a Device, precision: Precision) -> Self {
         let root = Self::new(seed, config.initializer_range, device);
-        root.with_kernel_gain(config.kernel_gain).with_precision(precision)
+        let root = root.with_kernel_gain(config.kernel_gain).with_residual_start(config.residual_start);
+        root.with_precision(precision)
     }
 
     /// A tree whose kernels and tables are zero: parameters that are about to be loaded, and for
@@ -69,6 +83,21 @@ impl<'a> Init<'a> {
     /// The same tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
     pub fn with_kernel_gain(self, gain: Option<f64>) -> Self {
         Self { gain, ..self }
+    }
+
+    /// The same tree with a residual that is larger by this factor than what blocks add to it, if given.
+    pub fn with_residual_start(self, factor: Option<f64>) -> Self {
+        Self { residual: factor.unwrap_or(1.0), ..self }
+    }
+
+    /// How much larger the residual is than what blocks add to it.
+    pub fn residual_start(&self) -> f64 {
+        self.residual
+    }
+
+    /// The same tree with dense kernels for inputs that are larger by this factor.
+    pub fn with_input_scale(self, factor: f64) -> Self {
+        Self { input_scale: factor, ..self }
     }
 
     /// The same tree with positions that start as waves, and a first block that attends to
@@ -109,10 +138,13 @@ impl<'a> Init<'a> {
             (Kernel::FirstKey(heads), Some(waves)) => waves.attention(Side::Key, shape[1], heads),
             (Kernel::Projection, Some(waves)) => waves.projection(shape),
             (Kernel::Table | Kernel::Positions, _) => normal(self.range),
-            (Kernel::Dense | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => normal(match self.gain {
-                Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
-                None => self.range,
-            }),
+            (Kernel::Dense | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => {
+                let deviation = match self.gain {
+                    Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
+                    None => self.range,
+                };
+                normal(deviation / self.input_scale)
+            }
             (Kernel::GlorotUniform | Kernel::Projection, _) => {
                 let limit = (6.0 / (shape[0] + shape[1]) as f64).sqrt();
                 (0..count).map(|_| ((rng.random::<f64>() * 2.0 - 1.0) * limit) as f32).collect()

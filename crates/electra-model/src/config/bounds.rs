@@ -54,6 +54,11 @@ impl ModelConfig {
         {
             return fail("kernel_gain", format!("is {gain}, expected a number above 0 and at most 10"));
         }
+        if let Some(factor) = self.residual_start
+            && !(1.0..=100.0).contains(&factor)
+        {
+            return fail("residual_start", format!("is {factor}, expected a number from 1 to 100"));
+        }
         if self.vocab_size < 6 {
             return fail(
                 "vocab_size",

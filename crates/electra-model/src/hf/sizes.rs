@@ -106,6 +106,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         intermediate_size: size(table, "intermediate_size")?,
         initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
         kernel_gain: None,
+        residual_start: None,
         position_start: PositionStart::Random,
         position_distances: None,
         generator: generator_config,

@@ -29,6 +29,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
         intermediate_size: 48,
         initializer_range: 0.02,
         kernel_gain: None,
+        residual_start: None,
         position_start: PositionStart::Random,
         position_distances: None,
         generator: GeneratorConfig {
