@@ -63,7 +63,7 @@ impl Encoder {
     /// New blocks.
     pub fn init(init: &Init, config: &EncoderConfig) -> Self {
         let h = config.hidden_size;
-        let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::Dense, i, o);
+        let dense = |init: &Init, name, kernel, i, o| Dense::init(&init.child(name), kernel, i, o);
         let heads = config.num_attention_heads;
         // Heads above the encoder read its last layer norm, which stays as it is.
         let inner = init.residual_start();
@@ -78,12 +78,13 @@ impl Encoder {
                     0 => [Kernel::FirstQuery(heads), Kernel::FirstKey(heads)],
                     _ => [Kernel::Dense; 2],
                 };
+                let residual = if layer == 0 { Kernel::Dense } else { Kernel::LaterResidual };
                 Block {
                     attention: Attention {
                         query: Dense::init(&reading.child("query"), query, h, h),
                         key: Dense::init(&reading.child("key"), key, h, h),
-                        value: dense(&reading, "value", h, h),
-                        output: dense(&attention, "output", h, h),
+                        value: dense(&reading, "value", Kernel::Dense, h, h),
+                        output: dense(&attention, "output", residual, h, h),
                         norm: LayerNorm::with_gain(&attention.child("norm"), inner, h),
                         heads,
                         precision: init.precision(),
@@ -92,10 +93,11 @@ impl Encoder {
                         intermediate: dense(
                             &feed_forward.clone().with_input_scale(inner),
                             "intermediate",
+                            Kernel::Dense,
                             h,
                             config.intermediate_size,
                         ),
-                        output: dense(&feed_forward, "output", config.intermediate_size, h),
+                        output: dense(&feed_forward, "output", residual, config.intermediate_size, h),
                         norm: LayerNorm::with_gain(
                             &feed_forward.child("norm"),
                             if is_last { 1.0 } else { inner },

@@ -22,6 +22,8 @@ pub enum Kernel {
     /// A dense layer: the same normal, or with a gain one whose values have a standard deviation
     /// of `gain / sqrt(inputs)`.
     Dense,
+    /// The last layer of what a block after the first adds to its input: like [`Kernel::Dense`], or zero.
+    LaterResidual,
     /// Queries or keys of this many heads in the first block: like [`Kernel::Dense`], or such that
     /// each head attends to a neighbour.
     FirstQuery(usize),
@@ -41,7 +43,7 @@ pub struct Init<'a> {
     device: &'a Device,
     range: f64,
     gain: Option<f64>,
-    residual: f64,
+    residual: Option<f64>,
     input_scale: f64,
     waves: Option<Waves>,
     precision: Precision,
@@ -58,7 +60,7 @@ impl<'a> Init<'a> {
             device,
             range,
             gain: None,
-            residual: 1.0,
+            residual: None,
             input_scale: 1.0,
             waves: None,
             precision: Precision::F32,
@@ -70,8 +72,7 @@ impl<'a> Init<'a> {
     /// The root of the tree of a model of these sizes, with matrix products in `precision`.
     pub fn of(config: &ModelConfig, seed: u64, device: &'a Device, precision: Precision) -> Self {
         let root = Self::new(seed, config.initializer_range, device);
-        let root = root.with_kernel_gain(config.kernel_gain).with_residual_start(config.residual_start);
-        root.with_precision(precision)
+        root.with_kernel_gain(config.kernel_gain).with_precision(precision)
     }
 
     /// A tree whose kernels and tables are zero: parameters that are about to be loaded, and for
@@ -85,14 +86,15 @@ impl<'a> Init<'a> {
         Self { gain, ..self }
     }
 
-    /// The same tree with a residual that is larger by this factor than what blocks add to it, if given.
+    /// The same tree with a residual that is larger by this factor, and blocks after the first that add
+    /// nothing to it, if given.
     pub fn with_residual_start(self, factor: Option<f64>) -> Self {
-        Self { residual: factor.unwrap_or(1.0), ..self }
+        Self { residual: factor, ..self }
     }
 
-    /// How much larger the residual is than what blocks add to it.
+    /// How much larger the residual is than without [`with_residual_start`](Self::with_residual_start).
     pub fn residual_start(&self) -> f64 {
-        self.residual
+        self.residual.unwrap_or(1.0)
     }
 
     /// The same tree with dense kernels for inputs that are larger by this factor.
@@ -138,7 +140,8 @@ impl<'a> Init<'a> {
             (Kernel::FirstKey(heads), Some(waves)) => waves.attention(Side::Key, shape[1], heads),
             (Kernel::Projection, Some(waves)) => waves.projection(shape),
             (Kernel::Table | Kernel::Positions, _) => normal(self.range),
-            (Kernel::Dense | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => {
+            (Kernel::LaterResidual, _) if self.residual.is_some() => vec![0.0; count],
+            (Kernel::Dense | Kernel::LaterResidual | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => {
                 let deviation = match self.gain {
                     Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
                     None => self.range,

@@ -54,11 +54,6 @@ impl ModelConfig {
         {
             return fail("kernel_gain", format!("is {gain}, expected a number above 0 and at most 10"));
         }
-        if let Some(factor) = self.residual_start
-            && !(1.0..=100.0).contains(&factor)
-        {
-            return fail("residual_start", format!("is {factor}, expected a number from 1 to 100"));
-        }
         if self.vocab_size < 6 {
             return fail(
                 "vocab_size",
@@ -77,6 +72,15 @@ impl ModelConfig {
         self.check_distances()?;
         self.check_discriminator_waves()?;
         let g = &self.generator;
+        if let Some(factor) = g.residual_start {
+            let fail = |message: String| fail("generator.residual_start", message);
+            if !(1.0..=100.0).contains(&factor) {
+                return fail(format!("is {factor}, expected a number from 1 to 100"));
+            }
+            if g.tie == TieMode::All {
+                return fail("is given, but tie = \"all\" leaves the generator no encoder of its own".into());
+            }
+        }
         if g.tie == TieMode::All {
             let given = [
                 ("generator.width", g.width.is_some_and(|w| w != 1.0)),

@@ -81,6 +81,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         intermediate_size: None,
         position_distances: None,
         output_bias: OutputBias::Zeros,
+        residual_start: None,
     };
     match generator.and_then(Value::as_object) {
         Some(g) => {
@@ -106,7 +107,6 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         intermediate_size: size(table, "intermediate_size")?,
         initializer_range: table.get("initializer_range").and_then(Value::as_f64).unwrap_or(0.02),
         kernel_gain: None,
-        residual_start: None,
         position_start: PositionStart::Random,
         position_distances: None,
         generator: generator_config,

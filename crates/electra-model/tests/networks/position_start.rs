@@ -49,7 +49,6 @@ fn config(
         num_attention_heads: discriminator[1],
         intermediate_size: 8,
         kernel_gain: Some(1.4),
-        residual_start: None,
         position_start: start,
         generator: GeneratorConfig {
             hidden_size: Some(generator[0]),

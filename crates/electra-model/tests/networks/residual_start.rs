@@ -1,15 +1,16 @@
-//! A residual that starts larger than what blocks add to it.
+//! A generator's residual that starts larger than what its blocks add to it.
 
 use burn::prelude::*;
 use electra_model::encoder::{Encoder, key_bias};
 use electra_model::parameters::collect;
 use electra_model::{DropoutSites, Electra, TieMode};
 
+use crate::gradients::gradients;
 use crate::tiny;
 
 fn networks(factor: Option<f64>) -> Electra {
     let mut config = tiny::config(TieMode::Embeddings);
-    (config.kernel_gain, config.residual_start) = (Some(1.4), factor);
+    (config.kernel_gain, config.generator.residual_start) = (Some(1.4), factor);
     Electra::init(&config, 3, &Device::flex())
 }
 
@@ -36,47 +37,62 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     (a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / a.len() as f64).sqrt()
 }
 
-/// What each block after the first changes, in both networks, relative to its input.
-fn changes(factor: Option<f64>) -> Vec<f64> {
-    let model = networks(factor);
-    let generator = states(model.learned_generator().encoder.as_ref().unwrap(), 12);
-    let discriminator = states(&model.discriminator.encoder, 24);
-    [generator, discriminator]
-        .iter()
-        .flat_map(|states| {
-            states[1..].windows(2).map(|pair| distance(&pair[0], &pair[1])).collect::<Vec<_>>()
-        })
-        .collect()
+fn generator_states(factor: Option<f64>) -> Vec<Vec<f64>> {
+    states(networks(factor).learned_generator().encoder.as_ref().unwrap(), 12)
 }
 
 #[test]
-fn later_blocks_of_both_networks_start_by_changing_little() {
-    let (with, without) = (changes(Some(10.0)), changes(None));
-    assert_eq!(with.len(), 3, "one later block and two");
-    for (with, without) in with.iter().zip(&without) {
-        assert!(*without > 0.5, "{without} without");
-        assert!(*with < 0.25 && *with > 0.02, "{with} with, {without} without");
+fn the_second_block_starts_by_adding_nothing() {
+    let change = |factor| {
+        let states = generator_states(factor);
+        distance(&states[1], &states[2])
+    };
+    let (with, without) = (change(Some(8.0)), change(None));
+    assert!(without > 0.5, "{without} without");
+    assert!(with < 1e-4, "{with} with");
+}
+
+#[test]
+fn the_first_block_adds_less_to_a_larger_residual() {
+    // What its feed-forward layer adds is random and of about the size of its input. At a residual that
+    // is much larger its output is what its attention made of it.
+    let of = |factor| generator_states(factor).swap_remove(1);
+    let [eight, hundred, without] = [of(Some(8.0)), of(Some(100.0)), of(None)];
+    let (near, far) = (distance(&eight, &hundred), distance(&without, &hundred));
+    assert!(near < 0.3 && far > 2.0 * near, "{near} at 8, {far} without");
+}
+
+#[test]
+fn what_starts_at_zero_learns_from_the_first_step() {
+    let device = Device::flex().autodiff();
+    let mut config = tiny::config(TieMode::Embeddings);
+    config.generator.residual_start = Some(8.0);
+    let model = Electra::init(&config, 3, &device);
+    let mut noise = tiny::Noise(1);
+    let values: Vec<f32> = (0..7 * 12).map(|_| (noise.unit() * 2.0 - 1.0) as f32).collect();
+    let input = Tensor::<1>::from_floats(&values[..], &device).reshape([1, 7, 12]);
+    let key_bias = key_bias(Tensor::<2>::ones([1, 7], &device));
+    let encoder = model.learned_generator().encoder.as_ref().unwrap();
+    let last = encoder.forward(input.clone(), &key_bias, &DropoutSites::off());
+    let found = gradients(&model, &(last * input).sum().backward());
+    for part in ["attention", "feed_forward"] {
+        let path = format!("generator.encoder.layers.1.{part}.output.weight");
+        assert!(found[&path].iter::<f32>().any(|x| x.abs() > 1e-5), "{path} has no gradient");
     }
 }
 
 #[test]
-fn the_output_keeps_its_size_and_kernels_shrink_as_their_inputs_grow() {
+fn norms_grow_kernels_that_read_them_shrink_and_the_rest_stays() {
     let (with, without) = (collect(&networks(Some(8.0))), collect(&networks(None)));
-    let mut found = (0, 0);
+    let mut found = (0, 0, 0);
     for (path, values) in &without {
-        let layer = path.split("layers.").nth(1).map(|rest| rest.as_bytes()[0] - b'0');
-        let last = if path.starts_with("generator") { 1 } else { 2 };
+        let layer = path.strip_prefix("generator.encoder.layers.").map(|rest| rest.as_bytes()[0] - b'0');
         let factor = match (layer, path.rsplit_once('.').unwrap()) {
             (None, _) => 1.0,
             (Some(_), (module, "gamma")) if module.ends_with("attention.norm") => 8.0,
-            (Some(layer), (_, "gamma")) => {
-                if layer == last {
-                    1.0
-                } else {
-                    8.0
-                }
-            }
+            (Some(0), (_, "gamma")) => 8.0,
             (Some(_), (module, "weight")) if module.ends_with("intermediate") => 0.125,
+            (Some(layer), (module, "weight")) if layer > 0 && module.ends_with("output") => 0.0,
             (Some(layer), (module, "weight"))
                 if layer > 0 && ["query", "key", "value"].iter().any(|name| module.ends_with(name)) =>
             {
@@ -85,12 +101,13 @@ fn the_output_keeps_its_size_and_kernels_shrink_as_their_inputs_grow() {
             _ => 1.0,
         };
         found.0 += usize::from(factor > 1.0);
-        found.1 += usize::from(factor < 1.0);
+        found.1 += usize::from(factor == 0.125);
+        found.2 += usize::from(factor == 0.0);
         for (a, b) in with[path].iter::<f32>().zip(values.iter::<f32>()) {
             assert!((a - factor * b).abs() <= 1e-6 * b.abs(), "{path}: {a} for {b}");
         }
     }
-    // Of two blocks and three: two norms a block but the last one's second; a feed-forward kernel a
-    // block, and queries, keys and values of those after the first.
-    assert_eq!(found, (3 + 5, 5 + 3 * 3));
+    // Two norms of the first block and one of the second; a feed-forward kernel of each, and queries,
+    // keys and values of the second; its two outputs. Nothing of the discriminator.
+    assert_eq!(found, (3, 2 + 3, 2));
 }

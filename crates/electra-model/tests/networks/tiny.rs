@@ -29,7 +29,6 @@ pub fn config(tie: TieMode) -> ModelConfig {
         intermediate_size: 48,
         initializer_range: 0.02,
         kernel_gain: None,
-        residual_start: None,
         position_start: PositionStart::Random,
         position_distances: None,
         generator: GeneratorConfig {
@@ -42,6 +41,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
             intermediate_size: own.map(|()| 20),
             position_distances: None,
             output_bias: OutputBias::Zeros,
+            residual_start: None,
         },
     }
 }

@@ -71,7 +71,6 @@ fn config() -> ModelConfig {
         intermediate_size: 64,
         initializer_range: 0.02,
         kernel_gain: Some(1.0),
-        residual_start: None,
         position_start: PositionStart::Random,
         position_distances: None,
         generator: GeneratorConfig {
@@ -84,6 +83,7 @@ fn config() -> ModelConfig {
             intermediate_size: None,
             position_distances: None,
             output_bias: OutputBias::Zeros,
+            residual_start: None,
         },
     }
 }

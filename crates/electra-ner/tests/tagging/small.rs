@@ -30,7 +30,6 @@ pub fn config() -> ModelConfig {
         intermediate_size: 48,
         initializer_range: 0.02,
         kernel_gain: None,
-        residual_start: None,
         position_start: PositionStart::Random,
         position_distances: None,
         generator: GeneratorConfig {
@@ -43,6 +42,7 @@ pub fn config() -> ModelConfig {
             intermediate_size: Some(20),
             position_distances: None,
             output_bias: OutputBias::Zeros,
+            residual_start: None,
         },
     }
 }
