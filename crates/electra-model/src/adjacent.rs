@@ -44,7 +44,7 @@ pub(crate) const LEAST_ATTENTION: f64 = 0.5;
 const MOST_POSITIONS: usize = 1024;
 
 /// Random rows of embeddings, and queries of each, by which attention is measured.
-const ROWS: usize = 4;
+const ROWS: usize = 8;
 const QUERIES: usize = 16;
 
 /// Least and greatest score of a perfect match, in sixteenths of a doubling from 1: 1 to 64. In steps, so that
@@ -223,7 +223,7 @@ impl Adjacent {
         let [mut low, mut high] = SHARPNESS;
         if at(high).attention < ATTENTION {
             let mut best = at(low);
-            for found in (low + 1..=high).map(at) {
+            for found in (low..=high).step_by(4).map(at) {
                 if best.attention < ATTENTION && found.attention > best.attention {
                     best = found;
                 }
@@ -292,4 +292,96 @@ fn spread(count: usize, whole: usize) -> Vec<usize> {
     assert!(count <= whole, "{count} of {whole}");
     let gaps = count.saturating_sub(1).max(1);
     (0..count).map(|i| (i * (whole - 1) + gaps / 2) / gaps).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waves(embedding_size: usize, positions: usize) -> Adjacent {
+        Adjacent { positions, embedding_size, distances: vec![-1] }
+    }
+
+    /// Scores of the first head, without words, of every query with every key.
+    fn scores(waves: &Adjacent, hidden_size: usize, heads: usize) -> Vec<f64> {
+        let (e, width) = (waves.embedding_size, hidden_size / heads);
+        assert_eq!(e, hidden_size);
+        let table = waves.table(1.0);
+        let of = |side| -> Vec<f64> {
+            let kernel = waves.attention(side, hidden_size, heads);
+            let value = |p: usize, c: usize| {
+                (0..e).map(|i| f64::from(table[p * e + i] * kernel[i * hidden_size + c])).sum::<f64>()
+            };
+            (0..waves.positions)
+                .flat_map(|p| (0..width).map(move |c| (p, c)))
+                .map(|(p, c)| value(p, c))
+                .collect()
+        };
+        let (query, key) = (of(Side::Query), of(Side::Key));
+        let product = |q: &[f64], k: &[f64]| q.iter().zip(k).map(|(a, b)| a * b).sum::<f64>();
+        query
+            .chunks(width)
+            .flat_map(|q| key.chunks(width).map(move |k| product(q, k) / (width as f64).sqrt()))
+            .collect()
+    }
+
+    #[test]
+    fn heads_wider_than_the_short_waves_score_as_those_that_just_fit() {
+        // Eight short waves fill 16 columns; 32 and 64 hold them twice and four times.
+        let waves = waves(64, 32);
+        let fit = scores(&waves, 64, 4);
+        for heads in [1, 2] {
+            let wide = scores(&waves, 64, heads);
+            let error = fit.iter().zip(&wide).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(error < 1e-4, "{error} at {heads} heads");
+        }
+        let best = |p: usize| (0..32).max_by(|&a, &b| fit[p * 32 + a].total_cmp(&fit[p * 32 + b])).unwrap();
+        assert!((1..32).all(|p| best(p) == p - 1));
+    }
+
+    #[test]
+    fn a_projection_passes_short_waves_of_every_length() {
+        let waves = waves(128, 64);
+        assert_eq!(waves.passed(16), [0, 2, 4, 6, 9, 11, 13, 15]);
+        assert_eq!(waves.passed(128), (0..64).collect::<Vec<_>>());
+        assert_eq!(waves.passed(256), (0..64).collect::<Vec<_>>());
+        let kernel = waves.projection([128, 16]);
+        let ones: Vec<[usize; 2]> =
+            (0..128 * 16).filter(|&i| kernel[i] == 1.0).map(|i| [i / 16, i % 16]).collect();
+        assert_eq!(ones[..4], [[0, 0], [1, 1], [4, 2], [5, 3]]);
+        assert_eq!((ones.len(), kernel.iter().sum::<f32>()), (16, 16.0));
+        let wide = waves.projection([128, 256]);
+        assert!((0..128).all(|i| wide[i * 256 + i] == 1.0));
+    }
+
+    #[test]
+    fn attention_is_calibrated_for_every_width_that_is_not_refused() {
+        for table in [16, 64, 1024] {
+            for positions in [3, 64, 512] {
+                let waves = waves(table, positions);
+                for width in [12, 16] {
+                    let found = waves.attention_of(table, width);
+                    assert!(found >= 0.7, "{found} of {width} in {table} among {positions}");
+                }
+                assert_eq!(waves.attention_of(table, 1), 0.0);
+            }
+        }
+        assert_eq!(waves(64, 64).least_width(64, 4), Some(8));
+        assert_eq!(waves(64, 64).least_width(64, 5), Some(8));
+        assert_eq!(waves(2, 64).least_width(64, 2), None);
+    }
+
+    #[test]
+    fn short_waves_are_from_four_to_ten_tokens_and_the_longest_is_twice_the_table() {
+        for table in [16, 64, 256] {
+            let waves = waves(table, 128);
+            let length = |wave: usize| TAU / waves.frequency(wave);
+            let short = waves.short_waves();
+            assert!((length(0) - 4.0).abs() < 1e-9 && (length(short - 1) - 10.0).abs() < 1e-9);
+            assert!((1..waves.waves()).all(|wave| length(wave) > length(wave - 1)));
+            if short < waves.waves() {
+                assert!((length(waves.waves() - 1) - 256.0).abs() < 1e-9);
+            }
+        }
+    }
 }

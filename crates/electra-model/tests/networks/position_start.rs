@@ -4,7 +4,8 @@ use burn::prelude::*;
 use electra_model::encoder::Attention;
 use electra_model::parameters::collect;
 use electra_model::{
-    DropoutSites, Electra, EncoderConfig, GeneratorConfig, ModelConfig, PositionStart, TieMode,
+    DropoutSites, Electra, EncoderConfig, GeneratorConfig, GeneratorKind, ModelConfig, Networks,
+    PositionStart, Precision, TieMode,
 };
 
 use crate::tiny::{self, Noise};
@@ -146,7 +147,10 @@ fn attention_to_the_neighbour_does_not_depend_on_widths_and_positions() {
                 let of = |start| {
                     let config = config(start, table, positions, sizes, sizes);
                     let error = match config.validate() {
-                        Ok(()) => return Ok(mean(&measured(&config, 3).discriminator)),
+                        Ok(()) => {
+                            let of_seed = |seed| mean(&measured(&config, seed).discriminator);
+                            return Ok(mean(&[1, 2, 3, 4].map(of_seed)));
+                        }
                         Err(error) => error,
                     };
                     assert_eq!(error.key, "num_attention_heads", "{error}");
@@ -287,4 +291,22 @@ fn shared_encoders_have_one_list_of_distances() {
     config.validate().unwrap();
     config.generator.position_distances = Some(vec![-1]);
     assert_eq!(config.validate().unwrap_err().key, "generator.position_distances");
+}
+
+#[test]
+fn a_tower_that_reads_from_right_to_left_looks_the_other_way() {
+    let device = Device::flex();
+    let keys = |distance: i64| {
+        let mut config = config(PositionStart::Adjacent, 64, 64, [64, 4], [32, 2]);
+        config.generator.position_distances = Some(vec![distance]);
+        let networks = Networks { generator: GeneratorKind::TwoTower, ..Networks::ELECTRA };
+        let generator = Electra::init_with(&config, networks, 1, &device, Precision::F32).generator.unwrap();
+        let (left, right) = (generator.encoder.unwrap(), generator.right_to_left.unwrap().encoder);
+        [left, right].map(|encoder| -> Vec<f32> {
+            encoder.layers[0].attention.key.weight.val().into_data().try_to_vec().unwrap()
+        })
+    };
+    let [left, right] = keys(-1);
+    assert_ne!(left, right);
+    assert_eq!(keys(1), [right, left]);
 }

@@ -46,6 +46,9 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     };
     if let Err(error) = r.model.validate() {
         let help = match r.model.generator.tie {
+            _ if error.key.ends_with("position_distances") => {
+                "give tokens before or after, such as [-1] or [-1, 1], no more than a network has heads"
+            }
             TieMode::All => {
                 "sizes of the generator are the discriminator's where all is tied: leave them out, or set width and depth to 1"
             }
@@ -255,6 +258,35 @@ mod tests {
             }
         }
         assert_eq!(checked(&[]), Ok(()));
+    }
+
+    #[test]
+    fn start_values_that_the_networks_have_no_heads_for_are_refused_where_the_recipe_says_them() {
+        let of = |settings: &[&str]| {
+            let adjacent = "model.position_start=adjacent".to_owned();
+            let settings = settings.iter().map(ToString::to_string);
+            load_str("small.toml", SMALL, &std::iter::once(adjacent).chain(settings).collect::<Vec<_>>())
+        };
+        let resolved = of(&[]).unwrap();
+        assert_eq!(check(&resolved), Ok(()));
+        assert!(!resolved.text.contains("position_distances"), "{}", resolved.text);
+        let given =
+            of(&["model.generator.position_distances=[1]", "model.position_distances=[-1, 1]"]).unwrap();
+        assert_eq!(check(&given), Ok(()));
+        assert_ne!(given.hash, resolved.hash);
+        // The generator has one head.
+        let error = check(&of(&["model.position_distances=[-1, 1]"]).unwrap()).unwrap_err();
+        let expected = "`model.position_distances` is [-1, 1], which needs 2 heads, but the generator has 1";
+        assert!(error.message.starts_with(expected), "{error}");
+        assert!(error.help.as_deref().is_some_and(|help| help.contains("no more than a network has heads")));
+        let error = check(&of(&["model.generator.num_attention_heads=16"]).unwrap()).unwrap_err();
+        let expected = "`model.generator.num_attention_heads` comes out as heads of width 4, which give 0.";
+        assert!(error.message.starts_with(expected), "{error}");
+        assert!(error.message.contains("among 512 positions"), "{error}");
+        assert!(error.message.contains("expected a width of at least 1"), "{error}");
+        let unused = "model.position_distances=[-1]".to_owned();
+        let error = checked(&[unused]).unwrap_err();
+        assert!(error.message.ends_with("but that is \"random\""), "{error}");
     }
 
     #[test]
