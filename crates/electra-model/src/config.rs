@@ -103,6 +103,13 @@ pub struct GeneratorConfig {
     /// place of a discriminator.
     #[serde(default, skip_serializing_if = "OutputBias::is_zeros")]
     pub output_bias: OutputBias,
+    /// The gain at which the layer norms inside of the generator's encoder start. The kernels that read
+    /// them are divided by it, so that what a block adds is smaller by it than what it is added to
+    /// (DeepNorm, Wang et al. 2022, as start values), and blocks after the first start by adding nothing.
+    /// Without it what all masked tokens have in common soon drowns the context where there are two
+    /// blocks (`docs/decisions/0015`). Absent: gains of 1 and random kernels, as in the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residual_start: Option<f64>,
 }
 
 /// Where the bias `[V]` of output layers over the vocabulary starts.
@@ -233,6 +240,7 @@ pub(crate) mod tests {
                 intermediate_size: None,
                 position_distances: None,
                 output_bias: OutputBias::Zeros,
+                residual_start: None,
             },
         }
     }
@@ -275,6 +283,16 @@ pub(crate) mod tests {
         assert_eq!(key(|c| c.generator.num_attention_heads = Some(7)), "generator.num_attention_heads");
         assert_eq!(key(|c| c.type_vocab_size = 1), "type_vocab_size");
         assert_eq!(key(|c| c.kernel_gain = Some(0.0)), "kernel_gain");
+        assert_eq!(key(|c| c.generator.residual_start = Some(0.5)), "generator.residual_start");
+        assert_eq!(
+            key(|c| {
+                (c.generator.tie, c.generator.width) = (TieMode::All, None);
+                c.generator.residual_start = Some(8.0);
+            }),
+            "generator.residual_start"
+        );
+        assert_eq!(key(|c| c.generator.residual_start = Some(100.5)), "generator.residual_start");
+        assert_eq!(key(|c| c.generator.residual_start = Some(f64::NAN)), "generator.residual_start");
         assert_eq!(
             key(|c| {
                 c.position_start = PositionStart::Neighbours;

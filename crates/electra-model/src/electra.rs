@@ -258,6 +258,7 @@ impl Generator {
         let (sizes, e) = (config.generator(), config.generator_embedding_size());
         let waves = config.generator_waves();
         let at = init.clone().with_waves(waves.clone());
+        let at = at.with_residual_start(config.generator.residual_start);
         let tie = config.generator.tie;
         let has_two_towers = networks.generator == GeneratorKind::TwoTower;
         let width = if has_two_towers { 2 * sizes.hidden_size } else { sizes.hidden_size };

@@ -63,30 +63,46 @@ impl Encoder {
     /// New blocks.
     pub fn init(init: &Init, config: &EncoderConfig) -> Self {
         let h = config.hidden_size;
-        let dense = |init: &Init, name, i, o| Dense::init(&init.child(name), Kernel::Dense, i, o);
+        let dense = |init: &Init, name, kernel, i, o| Dense::init(&init.child(name), kernel, i, o);
         let heads = config.num_attention_heads;
+        // Heads above the encoder read its last layer norm, which stays as it is.
+        let inner = init.residual_start();
         let layers = (0..config.num_hidden_layers)
             .map(|layer| {
                 let init = init.child("layers").child(layer);
                 let (attention, feed_forward) = (init.child("attention"), init.child("feed_forward"));
+                let reads_embeddings = layer == 0;
+                let reading = attention.clone().with_input_scale(if reads_embeddings { 1.0 } else { inner });
+                let is_last = layer + 1 == config.num_hidden_layers;
                 let [query, key] = match layer {
                     0 => [Kernel::FirstQuery(heads), Kernel::FirstKey(heads)],
                     _ => [Kernel::Dense; 2],
                 };
+                let residual = if layer == 0 { Kernel::Dense } else { Kernel::LaterResidual };
                 Block {
                     attention: Attention {
-                        query: Dense::init(&attention.child("query"), query, h, h),
-                        key: Dense::init(&attention.child("key"), key, h, h),
-                        value: dense(&attention, "value", h, h),
-                        output: dense(&attention, "output", h, h),
-                        norm: LayerNorm::init(&attention.child("norm"), h),
+                        query: Dense::init(&reading.child("query"), query, h, h),
+                        key: Dense::init(&reading.child("key"), key, h, h),
+                        value: dense(&reading, "value", Kernel::Dense, h, h),
+                        output: dense(&attention, "output", residual, h, h),
+                        norm: LayerNorm::with_gain(&attention.child("norm"), inner, h),
                         heads,
                         precision: init.precision(),
                     },
                     feed_forward: FeedForward {
-                        intermediate: dense(&feed_forward, "intermediate", h, config.intermediate_size),
-                        output: dense(&feed_forward, "output", config.intermediate_size, h),
-                        norm: LayerNorm::init(&feed_forward.child("norm"), h),
+                        intermediate: dense(
+                            &feed_forward.clone().with_input_scale(inner),
+                            "intermediate",
+                            Kernel::Dense,
+                            h,
+                            config.intermediate_size,
+                        ),
+                        output: dense(&feed_forward, "output", residual, config.intermediate_size, h),
+                        norm: LayerNorm::with_gain(
+                            &feed_forward.child("norm"),
+                            if is_last { 1.0 } else { inner },
+                            h,
+                        ),
                     },
                 }
             })

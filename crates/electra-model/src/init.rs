@@ -22,6 +22,8 @@ pub enum Kernel {
     /// A dense layer: the same normal, or with a gain one whose values have a standard deviation
     /// of `gain / sqrt(inputs)`.
     Dense,
+    /// The last layer of what a block after the first adds to its input: like [`Kernel::Dense`], or zero.
+    LaterResidual,
     /// Queries or keys of this many heads in the first block: like [`Kernel::Dense`], or such that
     /// each head attends to a neighbour.
     FirstQuery(usize),
@@ -41,6 +43,8 @@ pub struct Init<'a> {
     device: &'a Device,
     range: f64,
     gain: Option<f64>,
+    residual: Option<f64>,
+    input_scale: f64,
     waves: Option<Waves>,
     precision: Precision,
     blank: bool,
@@ -51,7 +55,18 @@ impl<'a> Init<'a> {
     /// The root of the tree; `range` is the standard deviation of tables and dense kernels.
     pub fn new(seed: u64, range: f64, device: &'a Device) -> Self {
         let path = String::new();
-        Self { seed, device, range, gain: None, waves: None, precision: Precision::F32, blank: false, path }
+        Self {
+            seed,
+            device,
+            range,
+            gain: None,
+            residual: None,
+            input_scale: 1.0,
+            waves: None,
+            precision: Precision::F32,
+            blank: false,
+            path,
+        }
     }
 
     /// The root of the tree of a model of these sizes, with matrix products in `precision`.
@@ -69,6 +84,22 @@ impl<'a> Init<'a> {
     /// The same tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
     pub fn with_kernel_gain(self, gain: Option<f64>) -> Self {
         Self { gain, ..self }
+    }
+
+    /// The same tree with a residual that is larger by this factor, and blocks after the first that add
+    /// nothing to it, if given.
+    pub fn with_residual_start(self, factor: Option<f64>) -> Self {
+        Self { residual: factor, ..self }
+    }
+
+    /// How much larger the residual is than without [`with_residual_start`](Self::with_residual_start).
+    pub fn residual_start(&self) -> f64 {
+        self.residual.unwrap_or(1.0)
+    }
+
+    /// The same tree with dense kernels for inputs that are larger by this factor.
+    pub fn with_input_scale(self, factor: f64) -> Self {
+        Self { input_scale: factor, ..self }
     }
 
     /// The same tree with positions that start as waves, and a first block that attends to
@@ -109,10 +140,14 @@ impl<'a> Init<'a> {
             (Kernel::FirstKey(heads), Some(waves)) => waves.attention(Side::Key, shape[1], heads),
             (Kernel::Projection, Some(waves)) => waves.projection(shape),
             (Kernel::Table | Kernel::Positions, _) => normal(self.range),
-            (Kernel::Dense | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => normal(match self.gain {
-                Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
-                None => self.range,
-            }),
+            (Kernel::LaterResidual, _) if self.residual.is_some() => vec![0.0; count],
+            (Kernel::Dense | Kernel::LaterResidual | Kernel::FirstQuery(_) | Kernel::FirstKey(_), _) => {
+                let deviation = match self.gain {
+                    Some(gain) => gain / (shape[0] as f64).sqrt() / TRUNCATED_DEVIATION,
+                    None => self.range,
+                };
+                normal(deviation / self.input_scale)
+            }
             (Kernel::GlorotUniform | Kernel::Projection, _) => {
                 let limit = (6.0 / (shape[0] + shape[1]) as f64).sqrt();
                 (0..count).map(|_| ((rng.random::<f64>() * 2.0 - 1.0) * limit) as f32).collect()

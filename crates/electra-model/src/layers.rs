@@ -61,6 +61,11 @@ impl LayerNorm {
         Self { gamma: init.constant(1.0, width), beta: init.constant(0.0, width) }
     }
 
+    /// The same with another scale at the start.
+    pub fn with_gain(init: &Init, gain: f64, width: usize) -> Self {
+        Self { gamma: init.constant(gain, width), ..Self::init(init, width) }
+    }
+
     /// Normalises `x [.., H]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         kernels::layer_norm(x, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)

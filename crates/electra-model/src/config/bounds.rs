@@ -72,6 +72,15 @@ impl ModelConfig {
         self.check_distances()?;
         self.check_discriminator_waves()?;
         let g = &self.generator;
+        if let Some(factor) = g.residual_start {
+            let fail = |message: String| fail("generator.residual_start", message);
+            if !(1.0..=100.0).contains(&factor) {
+                return fail(format!("is {factor}, expected a number from 1 to 100"));
+            }
+            if g.tie == TieMode::All {
+                return fail("is given, but tie = \"all\" leaves the generator no encoder of its own".into());
+            }
+        }
         if g.tie == TieMode::All {
             let given = [
                 ("generator.width", g.width.is_some_and(|w| w != 1.0)),

@@ -81,6 +81,7 @@ pub fn import_config(config: &Value, generator: Option<&Value>) -> Result<ModelC
         intermediate_size: None,
         position_distances: None,
         output_bias: OutputBias::Zeros,
+        residual_start: None,
     };
     match generator.and_then(Value::as_object) {
         Some(g) => {

@@ -8,6 +8,7 @@ mod objectives;
 mod parameter_count;
 mod parity;
 mod position_start;
+mod residual_start;
 mod rows;
 mod shapes;
 mod tiny;

@@ -41,6 +41,7 @@ pub fn config(tie: TieMode) -> ModelConfig {
             intermediate_size: own.map(|()| 20),
             position_distances: None,
             output_bias: OutputBias::Zeros,
+            residual_start: None,
         },
     }
 }

@@ -83,6 +83,7 @@ fn config() -> ModelConfig {
             intermediate_size: None,
             position_distances: None,
             output_bias: OutputBias::Zeros,
+            residual_start: None,
         },
     }
 }

@@ -42,6 +42,7 @@ pub fn config() -> ModelConfig {
             intermediate_size: Some(20),
             position_distances: None,
             output_bias: OutputBias::Zeros,
+            residual_start: None,
         },
     }
 }
