@@ -5,6 +5,7 @@ use std::path::Path;
 use electra_ablate::run::{as_results, last_step, read};
 use electra_files::{durable, regular};
 use electra_pretrain::recipe::FREE_KEYS;
+use electra_run::code::CodeVersions;
 use electra_run::record::{EvalRecord, MetricsLog, RunRecord, TrainRecord, read_metrics};
 use electra_run::report::render;
 use electra_run::run_folder::{RunFolder, RunIdentity, planned_steps};
@@ -110,6 +111,7 @@ fn identity() -> RunIdentity {
         data_hash: "d".repeat(64),
         tokenizer_hash: "e".repeat(64),
         model_hash: None,
+        code: CodeVersions::default(),
         program_version: "electra 0.1.0".to_owned(),
         device: "flex".to_owned(),
         threads: 1,
@@ -119,6 +121,7 @@ fn identity() -> RunIdentity {
 fn record() -> RunRecord {
     RunRecord {
         recipe_hash: "a".repeat(64),
+        code: CodeVersions::default(),
         parameters: json!({"discriminator": 900, "generator": 100, "total": 1000}),
         flops_per_step: 1e6,
         plan: None,
