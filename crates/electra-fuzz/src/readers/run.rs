@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use electra_ablate::run::{as_results, last_step, read};
+use electra_ablate::run::{as_results, code_of, last_step, read, read_diverged};
 use electra_files::{durable, regular};
 use electra_pretrain::recipe::FREE_KEYS;
 use electra_run::code::CodeVersions;
@@ -86,11 +86,17 @@ impl Reader for RunFolders {
             reached.stage("reported");
         }
         if let Some(Some(finished)) = read(&run).told() {
-            for result in as_results(vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)]) {
+            for result in
+                as_results(vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)], Vec::new()).0
+            {
                 std::hint::black_box(result.text());
             }
             reached.stage("a result");
         }
+        if let Some(Some(diverged)) = read_diverged(&run).told() {
+            std::hint::black_box(as_results(Vec::new(), vec![(run.clone(), diverged)]));
+        }
+        std::hint::black_box(code_of(&run).told());
         let claimed = RunFolder::create_or_resume(&run, &identity()).told()?;
         std::hint::black_box(&claimed.changes);
         reached.stage("claimed");
