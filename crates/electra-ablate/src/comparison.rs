@@ -4,11 +4,13 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use electra_run::code::CodeVersions;
 use electra_run::record::HeldoutMeasure;
 use serde::Serialize;
 
 use crate::metric::Metric;
 use crate::record::{Parameters, ProbeScores, ResultRecord};
+use crate::standing::{Known, OfArms, Pairs, Runs, Standing, of_arms};
 use crate::statistics::equivalence::{self, Equivalence};
 use crate::statistics::{Paired, Sample, holm};
 use crate::task::{self, OwnTask};
@@ -28,7 +30,7 @@ pub struct Comparison {
     pub margin: Option<f64>,
     /// The arm that the others are compared with.
     pub base_arm: String,
-    /// The arms that have results, in the order of the experiment.
+    /// The arms that have results or failed, in the order of the experiment.
     pub arms: Vec<ArmSummary>,
     /// Names of arms without a result.
     pub missing: Vec<String>,
@@ -43,6 +45,12 @@ pub struct Comparison {
     /// What the held-out numbers were measured on, each with the arms that have such a number. Numbers
     /// of more than one measure cannot be held against each other.
     pub measures: Vec<MeasuredOn>,
+    /// Hashes of the data that arms were trained on, where they are known.
+    pub data: Vec<OfArms<String>>,
+    /// Versions of the code that trained them.
+    pub code: Vec<OfArms<CodeVersions>>,
+    /// Whether an arm says what it changes.
+    pub names_something: bool,
 }
 
 /// Held-out rows, and the arms of which a run was evaluated on them.
@@ -75,14 +83,19 @@ pub struct ArmSummary {
     pub fine_tuned: usize,
     /// Against the base arm, paired by seed; none for the base arm itself.
     pub paired: Option<Paired>,
+    /// The means of both over those seeds.
+    pub pairs: Option<Pairs>,
     /// The probability after Holm's correction over the arms.
     pub p_holm: Option<f64>,
     /// Whether it is equivalent to the base arm, where a margin was stated.
     pub equivalence: Option<Equivalence>,
-    /// Seconds of pretraining.
-    pub seconds: Sample,
+    /// Seconds of pretraining; none where every run failed.
+    pub seconds: Option<Sample>,
     /// Held-out values over steps, mean over seeds.
     pub curve: MeanCurve,
+    /// How it stands beside its numbers.
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
 /// Values over steps, mean over the seeds that have the step.
@@ -111,17 +124,15 @@ pub struct Subject {
     pub base_arm: String,
     /// All arms in their order.
     pub arms: Vec<String>,
+    /// What is known of them beside their results.
+    pub known: Known,
 }
 
 impl Comparison {
     /// Compares results, of which none are there twice.
     #[must_use]
     pub fn new(subject: Subject, results: &[ResultRecord]) -> Self {
-        let of_arm = |name: &str| -> Vec<&ResultRecord> {
-            let mut found: Vec<&ResultRecord> = results.iter().filter(|r| r.arm == name).collect();
-            found.sort_by_key(|record| record.seed);
-            found
-        };
+        let of_arm = |name: &str| Runs::of(name, results, &subject.known.failed);
         let base = of_arm(&subject.base_arm);
         let (present, missing): (Vec<&String>, Vec<&String>) =
             subject.arms.iter().partition(|name| !of_arm(name).is_empty());
@@ -147,8 +158,14 @@ impl Comparison {
         let vocabularies_differ = task::vocabularies(results).len() > 1;
         let not_judged = common::not_judged(&arms, results);
         let measures = measures(&subject.arms, results);
+        let names_something = results.iter().any(|result| !result.differences.is_empty());
+        let data = of_arms(&subject.arms, results, |result| result.data.clone());
+        let code = of_arms(&subject.arms, results, |result| Some(result.code.clone()));
         let Subject { name, question, prediction, metric, margin, base_arm, .. } = subject;
         Self {
+            data,
+            code,
+            names_something,
             name,
             question,
             prediction,
@@ -183,34 +200,55 @@ impl Comparison {
     }
 }
 
-fn summary(name: &str, runs: &[&ResultRecord], base: &[&ResultRecord], subject: &Subject) -> ArmSummary {
+impl ArmSummary {
+    /// The means of this arm and the base arm over the seeds that both have, if one of them has others.
+    #[must_use]
+    pub fn mean_of_pairs(&self, comparison: &Comparison) -> Option<&Pairs> {
+        let number = |arm: &Self| arm.metrics.get(&comparison.metric).map_or(0, |sample| sample.n);
+        let pairs = self.pairs.as_ref()?;
+        let has_others = [self, comparison.base()?].into_iter().any(|arm| number(arm) != pairs.arm.n);
+        has_others.then_some(pairs)
+    }
+}
+
+fn summary(name: &str, all: &Runs<'_>, base: &Runs<'_>, subject: &Subject) -> ArmSummary {
+    let runs = all.finished.as_slice();
     let sample = |metric: Metric| -> Option<(Metric, Sample)> {
         let values: Vec<f64> = runs.iter().filter_map(|run| metric.of(run)).collect();
         Some((metric, Sample::of(&values)?))
     };
-    let differences: Vec<f64> = runs
-        .iter()
-        .filter_map(|run| {
-            let base = base.iter().find(|base| base.seed == run.seed)?;
-            Some(subject.metric.of(run)? - subject.metric.of(base)?)
-        })
-        .collect();
+    let pair = |run: &&ResultRecord| {
+        let base = base.finished.iter().find(|base| base.seed == run.seed)?;
+        Some((run.seed, subject.metric.of(run)?, subject.metric.of(base)?))
+    };
+    let is_base = name == subject.base_arm;
+    let pairs: Vec<(u64, f64, f64)> = runs.iter().filter_map(pair).filter(|_| !is_base).collect();
+    let differences: Vec<f64> = pairs.iter().map(|(_, own, base)| own - base).collect();
+    let over_pairs = |of: fn(&(u64, f64, f64)) -> f64| Sample::of(&pairs.iter().map(of).collect::<Vec<_>>());
+    let both = over_pairs(|pair| pair.1).zip(over_pairs(|pair| pair.2));
+    let size = match (all.finished.first(), all.failed.first()) {
+        (Some(run), _) => (run.steps, run.flops, run.parameters),
+        (None, Some(run)) => (run.steps, run.flops, run.parameters),
+        (None, None) => panic!("arm {name} has neither results nor failed runs"),
+    };
     let probes = || runs.iter().filter_map(|run| run.probe.as_ref());
     let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
     ArmSummary {
         name: name.to_owned(),
         seeds: runs.iter().map(|run| run.seed).collect(),
-        steps: runs[0].steps,
-        flops: runs[0].flops,
-        parameters: runs[0].parameters,
+        steps: size.0,
+        flops: size.1,
+        parameters: size.2,
         metrics: Metric::ALL.into_iter().filter_map(sample).collect(),
         found_nothing: probes().map(ProbeScores::found_nothing).sum(),
         fine_tuned: probes().map(|probe| probe.scores.len()).sum(),
-        paired: (name != subject.base_arm).then(|| Paired::of(&differences)).flatten(),
+        paired: Paired::of(&differences),
+        pairs: both.map(|(arm, base)| Pairs { seeds: pairs.iter().map(|pair| pair.0).collect(), arm, base }),
         p_holm: None,
         equivalence: None,
-        seconds: Sample::of(&seconds).expect("an arm with results has one"),
+        seconds: Sample::of(&seconds),
         curve: mean_curve(runs),
+        standing: Standing::of(name, &subject.base_arm, [all, base], &subject.known),
     }
 }
 
@@ -261,6 +299,7 @@ pub(crate) mod tests {
             margin: None,
             base_arm: arms[0].into(),
             arms: arms.iter().map(ToString::to_string).collect(),
+            known: Known::default(),
         }
     }
 

@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use electra_run::code::CodeVersions;
 use electra_run::recipe::{Part, RecipeError, Resolved};
 use toml::Value;
 
 use crate::arms::{Arm, Setting, arms};
 use crate::experiment::{Budget, Experiment, MOST_JOBS, Seeds};
+use crate::quantities::Quantities;
 
 /// What an experiment has to know of a recipe. Whoever knows recipes tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecipeFacts {
     /// Hash of what decides weights and measurements, seed included.
     pub recipe_hash: String,
+    /// The same without the seed: what the runs of an arm have in common.
+    pub arm_hash: String,
+    /// Versions of the code that would run it.
+    pub code: CodeVersions,
     /// Hash of data and tokenizer; none if the data is not there.
     pub data_hash: Option<String>,
     /// Optimizer steps.
@@ -27,6 +33,8 @@ pub struct RecipeFacts {
     pub parameters: [usize; 2],
     /// The same for recipes whose steps take the same time.
     pub shape: String,
+    /// What its networks and its training come to, beside what a recipe says.
+    pub quantities: Quantities,
 }
 
 /// Reads the base recipe with overrides.
@@ -59,6 +67,8 @@ pub struct PlannedArm {
     pub differences: BTreeMap<String, Value>,
     /// Its recipe.
     pub facts: RecipeFacts,
+    /// Its operations in units of the base arm's, where the budget makes them equal and they are not.
+    pub off_budget: Option<f64>,
 }
 
 /// A run.
@@ -72,7 +82,7 @@ pub struct Job {
     pub seed: u64,
     /// Arguments of `--set`.
     pub overrides: Vec<String>,
-    /// Names the run folder: recipe and data, in hexadecimal.
+    /// Names the run folder: recipe, data and versions of code, in hexadecimal.
     pub hash: String,
 }
 
@@ -135,10 +145,21 @@ impl Plan {
     }
 }
 
-/// Recipe and data.
+/// Recipe, data, and versions of code behind the first.
 fn run_hash(facts: &RecipeFacts) -> String {
     let data = facts.data_hash.as_deref().unwrap_or("none");
-    blake3::hash(format!("{}\n{data}\n", facts.recipe_hash).as_bytes()).to_hex().to_string()
+    let text = format!("{}\n{data}\n{}", facts.recipe_hash, facts.code.hashed());
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// The part of an equal budget that an arm may be off without a word.
+const TOLERANCE: f64 = 0.02;
+
+/// Operations in units of those of the base arm, where they should be equal and differ by more than 2 %.
+#[must_use]
+pub fn off_budget(budget: Budget, flops: f64, base: f64) -> Option<f64> {
+    let times = flops / base;
+    (budget == Budget::Flops && (times - 1.0).abs() > TOLERANCE).then_some(times)
 }
 
 /// How the budget becomes steps.
@@ -180,8 +201,10 @@ impl Spending {
                 facts = read(&overrides).map_err(|error| in_arm(file, arm, error))?;
             }
         }
+        let base_flops = self.base.flops_per_step * self.base.steps as f64;
+        let off_budget = off_budget(self.budget, facts.flops_per_step * facts.steps as f64, base_flops);
         let differences = arm.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
-        Ok(PlannedArm { name: arm.name.clone(), overrides, probe, differences, facts })
+        Ok(PlannedArm { name: arm.name.clone(), overrides, probe, differences, facts, off_budget })
     }
 }
 

@@ -12,17 +12,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_files::{disk, durable, regular};
+use electra_run::code::CodeVersions;
 use electra_run::record::HeldoutMeasure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::failed::{Outcome, Results};
+use crate::quantities::Quantities;
 use crate::run::FinishedRun;
 
 pub use check::Impossible;
 pub(crate) use check::Measured;
-pub use common::{CommonScores, Judged, TokenizerIdentity};
+pub use common::{CommonScores, Judged};
 pub use curve::{Curve, MOST_POINTS};
-pub use error::ResultError;
+pub use error::{NotOneArm, ResultError, Stale};
 
 /// A run and what it came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,10 +37,25 @@ pub struct ResultRecord {
     pub arm: String,
     /// Seed of pretraining.
     pub seed: u64,
-    /// Hash of recipe and data.
+    /// Hash of recipe, data and versions of code.
     pub hash: String,
     /// What the arm changes of the base recipe.
     pub differences: Map<String, Value>,
+    /// Hash of the recipe without its seed. Older results do not say, nor what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// Hash of the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The vocabulary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerIdentity>,
+    /// Versions of the code that ran; those that are absent are 1.
+    #[serde(default, skip_serializing_if = "CodeVersions::is_first")]
+    pub code: CodeVersions,
+    /// What the recipe comes to.
+    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
+    pub quantities: Quantities,
     /// Optimizer steps.
     pub steps: u64,
     /// Tokens read, padding counted.
@@ -57,15 +75,22 @@ pub struct ResultRecord {
     /// The discriminator on text that is corrupted alike for all arms, if there is one and it was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common: Option<CommonScores>,
-    /// What turned the text into tokens; none in results of older programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokenizer: Option<TokenizerIdentity>,
     /// Seconds of pretraining.
     pub seconds: f64,
     /// Name and version of the program.
     pub program: String,
     /// Held-out losses over steps.
     pub curve: Curve,
+}
+
+/// A vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerIdentity {
+    /// Hash of its pieces and settings.
+    pub hash: String,
+    /// Word pieces that the networks know.
+    pub vocab_size: u64,
 }
 
 /// Unique parameters.
@@ -136,8 +161,12 @@ pub struct Origin {
     pub arm: String,
     /// What the arm changes of the base recipe.
     pub differences: Map<String, Value>,
-    /// Hash of recipe and data.
+    /// Hash of recipe, data and versions of code.
     pub hash: String,
+    /// Hash of the recipe without its seed.
+    pub recipe: Option<String>,
+    /// What the recipe comes to.
+    pub quantities: Quantities,
 }
 
 impl ResultRecord {
@@ -147,20 +176,24 @@ impl ResultRecord {
         Self {
             experiment: origin.experiment,
             arm: origin.arm,
-            seed: run.seed,
+            seed: run.described.seed,
             hash: origin.hash,
             differences: origin.differences,
-            steps: run.steps,
-            tokens: run.tokens,
-            flops: run.flops,
-            parameters: run.parameters,
+            recipe: origin.recipe,
+            data: run.described.data,
+            tokenizer: run.described.tokenizer,
+            code: run.described.code,
+            quantities: origin.quantities,
+            steps: run.described.steps,
+            tokens: run.described.tokens,
+            flops: run.described.flops,
+            parameters: run.described.parameters,
             heldout: run.heldout,
             measure: run.measure,
             probe,
             common: None,
-            tokenizer: run.tokenizer,
             seconds: run.seconds,
-            program: run.program,
+            program: run.described.program,
             curve: run.curve,
         }
     }
@@ -174,9 +207,7 @@ impl ResultRecord {
     /// The text of its file: JSON with a line for each field.
     #[must_use]
     pub fn text(&self) -> String {
-        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { panic!("a record is an object") };
-        let line = |(key, value): (&String, &Value)| format!("  {}: {value}", Value::from(key.as_str()));
-        format!("{{\n{}\n}}\n", fields.iter().map(line).collect::<Vec<_>>().join(",\n"))
+        text_of(self)
     }
 
     /// Writes its file.
@@ -199,12 +230,16 @@ impl ResultRecord {
     /// # Errors
     /// If it cannot be read, is none, or says what cannot be.
     pub fn read(path: &Path) -> Result<Self, ResultError> {
+        let text = regular::read(path);
+        let text =
+            text.map_err(|source| ResultError::Io { action: "read", path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// What the file at `path` says.
+    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, ResultError> {
         let path = path.to_owned();
-        let text = match regular::read(&path) {
-            Ok(text) => text,
-            Err(source) => return Err(ResultError::Io { action: "read", path, source }),
-        };
-        let record: Self = match serde_json::from_slice(&text) {
+        let record: Self = match serde_json::from_slice(text) {
             Ok(record) => record,
             Err(source) => return Err(ResultError::Damaged { path, source }),
         };
@@ -215,15 +250,22 @@ impl ResultRecord {
     }
 }
 
+/// JSON with a line for each field.
+pub(crate) fn text_of(record: &impl Serialize) -> String {
+    let Ok(Value::Object(fields)) = serde_json::to_value(record) else { panic!("a record is an object") };
+    let line = |(key, value): (&String, &Value)| format!("  {}: {value}", Value::from(key.as_str()));
+    format!("{{\n{}\n}}\n", fields.iter().map(line).collect::<Vec<_>>().join(",\n"))
+}
+
 /// The results in a folder with their files, in the order of names; none if there is no folder.
 ///
 /// # Errors
 /// If one cannot be read, or two are of the same arm and seed.
-pub fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, ResultRecord)>, ResultError> {
+pub fn read_folder(folder: &Path) -> Result<Results, ResultError> {
     let failed = |source| ResultError::Io { action: "read", path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Results::default()),
         Err(error) => return Err(failed(error)),
     };
     let mut paths = Vec::new();
@@ -234,54 +276,13 @@ pub fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, ResultRecord)>, Result
         }
     }
     paths.sort();
-    let results: Vec<(PathBuf, ResultRecord)> = paths
-        .into_iter()
-        .map(|path| ResultRecord::read(&path).map(|record| (path, record)))
-        .collect::<Result<_, _>>()?;
-    check_once(&results)?;
+    let mut results = Results::default();
+    for path in paths {
+        let outcome = Outcome::read(&path)?;
+        results.add(path, outcome);
+    }
+    results.check_once()?;
     Ok(results)
-}
-
-/// Refuses two results of the same arm and seed.
-///
-/// # Errors
-/// With both files.
-pub fn check_once(results: &[(PathBuf, ResultRecord)]) -> Result<(), ResultError> {
-    for (i, (path, record)) in results.iter().enumerate() {
-        let is_same =
-            |other: &&(PathBuf, ResultRecord)| (&other.1.arm, other.1.seed) == (&record.arm, record.seed);
-        if let Some((other, _)) = results[..i].iter().find(is_same) {
-            return Err(ResultError::Twice {
-                path: path.clone(),
-                other: other.clone(),
-                arm: record.arm.clone(),
-                seed: record.seed,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Refuses results of another experiment, or of arms that this one has not.
-///
-/// # Errors
-/// With the file.
-pub fn check_belongs(
-    results: &[(PathBuf, ResultRecord)],
-    experiment: &str,
-    arms: &[&str],
-) -> Result<(), ResultError> {
-    for (path, record) in results {
-        let path = path.clone();
-        if record.experiment != experiment {
-            let (found, expected) = (record.experiment.clone(), experiment.to_owned());
-            return Err(ResultError::OtherExperiment { path, found, expected });
-        }
-        if !arms.contains(&record.arm.as_str()) {
-            return Err(ResultError::OtherArm { path, arm: record.arm.clone(), known: arms.join(", ") });
-        }
-    }
-    Ok(())
 }
 
 /// The first digits of a hash.
@@ -310,6 +311,11 @@ pub(crate) mod tests {
             seed,
             hash: format!("{arm}{seed}abcdefabcdef"),
             differences: Map::new(),
+            recipe: None,
+            data: None,
+            tokenizer: None,
+            code: CodeVersions::default(),
+            quantities: Quantities::new(),
             steps: 20,
             tokens: 640,
             flops: 2e9,
@@ -318,7 +324,6 @@ pub(crate) mod tests {
             measure: None,
             probe: None,
             common: None,
-            tokenizer: None,
             seconds: 61.0,
             program: "electra 0.1.0".into(),
             curve,
@@ -369,17 +374,6 @@ pub(crate) mod tests {
             assert_eq!(of(runs, wanted), None, "{runs}");
         }
         assert_eq!(ProbeScores::of_summary(b"[]", 0, String::new()), None);
-    }
-
-    #[test]
-    fn results_that_do_not_belong_are_refused() {
-        let results = vec![(PathBuf::from("results/x.json"), result("a", 1, 0.5))];
-        check_belongs(&results, "000-test", &["a", "b"]).unwrap();
-        let message = |error: ResultError| error.to_string();
-        let other = message(check_belongs(&results, "001", &["a"]).unwrap_err());
-        assert!(other.contains("results/x.json") && other.contains("`000-test`, expected `001`"), "{other}");
-        let other = message(check_belongs(&results, "000-test", &["b"]).unwrap_err());
-        assert!(other.contains("arm `a`") && other.contains("it has b"), "{other}");
     }
 
     #[test]

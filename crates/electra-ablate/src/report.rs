@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::comparison::{ArmSummary, Comparison};
 use crate::metric::Metric;
+use crate::standing::{ALSO, also};
 use crate::table;
 
 /// What the page shows.
@@ -29,6 +30,8 @@ struct Page {
     better: &'static str,
     margin: bool,
     verdict: Sheet,
+    also: Option<Sheet>,
+    also_title: &'static str,
     details: Sheet,
     notes: Vec<String>,
     forest: Option<String>,
@@ -72,6 +75,8 @@ const HUES: usize = 8;
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
     let runs: usize = comparison.arms.iter().map(|arm| arm.seeds.len()).sum();
+    let failed: usize = comparison.arms.iter().map(|arm| arm.standing.failed.len()).sum();
+    let and_failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
     let sheet = |table: table::Table| Sheet {
         head: table.head,
         rows: table
@@ -89,7 +94,7 @@ pub fn render(comparison: &Comparison) -> String {
         question: comparison.question.clone(),
         prediction: comparison.prediction.clone(),
         status: format!(
-            "{} of {} arms, {runs} runs",
+            "{} of {} arms, {runs} runs{and_failed}",
             comparison.arms.len(),
             comparison.arms.len() + comparison.missing.len()
         ),
@@ -98,6 +103,8 @@ pub fn render(comparison: &Comparison) -> String {
         better: if comparison.metric.more_is_better() { "more is better" } else { "less is better" },
         margin: comparison.margin.is_some(),
         verdict: sheet(table::verdict(comparison)),
+        also: also(comparison).map(sheet),
+        also_title: ALSO,
         details: sheet(table::details(comparison)),
         notes: table::notes(comparison),
         forest: forest::draw(comparison),

@@ -7,16 +7,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
+use electra_run::code::{CodeDifference, CodeVersions};
 use electra_run::record::{HeldoutMeasure, LogError, Record, read_metrics};
 use serde_json::Value;
 
+use crate::failed::{Failed, FailedRun, Reason};
+use crate::quantities::Quantities;
 use crate::record::{Curve, Impossible, Measured, Origin, Parameters, ResultRecord, TokenizerIdentity};
 
 use differences::{differences, leaves};
 
-/// A finished run.
+/// What a run is, whatever it came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FinishedRun {
+pub struct Described {
     /// Name of its recipe.
     pub name: String,
     /// Its seed.
@@ -31,18 +34,38 @@ pub struct FinishedRun {
     pub flops: f64,
     /// Parameters.
     pub parameters: Parameters,
+    /// Hash of the data; none where the folder does not say.
+    pub data: Option<String>,
+    /// The vocabulary; none where the folder does not say.
+    pub tokenizer: Option<TokenizerIdentity>,
+    /// Versions of the code that ran.
+    pub code: CodeVersions,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedRun {
+    /// What it is.
+    pub described: Described,
     /// The numbers of the last evaluation.
     pub heldout: BTreeMap<String, f64>,
-    /// What turned its text into tokens; none where the folder does not say.
-    pub tokenizer: Option<TokenizerIdentity>,
     /// What it was an evaluation on; none in runs of older programs, which read the first rows.
     pub measure: Option<HeldoutMeasure>,
     /// The losses of all evaluations, thinned.
     pub curve: Curve,
     /// Seconds of training that the log has seen.
     pub seconds: f64,
-    /// Name and version of the program.
-    pub program: String,
+}
+
+/// A run that diverged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DivergedRun {
+    /// What it is.
+    pub described: Described,
+    /// Steps that were done.
+    pub step: u64,
 }
 
 /// Why a run cannot be read.
@@ -67,6 +90,16 @@ pub enum RunError {
         /// What is wrong.
         what: String,
     },
+    /// It was begun by code of one version and went on with another: it is no run of either.
+    #[error(
+        "{path} was begun and gone on with by code of unlike versions ({}): its numbers are of neither; leave it out, or remove it and train it again", .differences.iter().map(CodeDifference::in_short).collect::<Vec<_>>().join(", ")
+    )]
+    MixedCode {
+        /// The folder.
+        path: PathBuf,
+        /// The parts: what they were, and what they were then.
+        differences: Vec<CodeDifference>,
+    },
 }
 
 /// The last step that a run has logged; 0 if there is none yet.
@@ -84,75 +117,153 @@ pub fn last_step(run: &Path) -> u64 {
 /// Steps of all evaluations and losses that a run has; none if it is not finished.
 ///
 /// # Errors
-/// If a file of the folder cannot be read or is damaged.
+/// If a file of the folder cannot be read or is damaged, or code of more than one version ran.
 pub fn read(run: &Path) -> Result<Option<FinishedRun>, RunError> {
     if !run.join(MODEL).is_file() {
         return Ok(None);
     }
+    let (described, records) = describe(run)?;
+    let evaluations: Vec<&Record> = records.iter().filter(|record| record.kind == "eval").collect();
+    let Some(last) = evaluations.last().filter(|last| last.step == described.steps) else { return Ok(None) };
+    let numbers = last.fields.iter().filter_map(|(key, value)| Some((key.clone(), value.as_f64()?)));
+    let finished = FinishedRun {
+        described,
+        heldout: numbers.collect(),
+        measure: last.heldout_measure(),
+        curve: Curve::of(&evaluations),
+        seconds: seconds(&records),
+    };
+    finished.check().map_err(|source| damaged(run, METRICS, source.to_string()))?;
+    Ok(Some(finished))
+}
+
+/// A run whose log ends with a divergence; none if it does not.
+///
+/// # Errors
+/// If a file of the folder cannot be read or is damaged, or code of more than one version ran.
+pub fn read_diverged(run: &Path) -> Result<Option<DivergedRun>, RunError> {
+    let (described, records) = describe(run)?;
+    let is_end = |last: &&Record| {
+        last.kind == "end" && last.fields.get("reason").is_some_and(|reason| reason == "diverged")
+    };
+    let diverged = records.last().filter(is_end).map(|last| DivergedRun { described, step: last.step });
+    if let Some(diverged) = &diverged {
+        let failed = diverged.clone().into_failed(Origin::of_run("run".to_owned(), String::new()));
+        failed.check().map_err(|source| damaged(run, METRICS, source.to_string()))?;
+    }
+    Ok(diverged)
+}
+
+/// The versions of the code that has trained in a folder; none if nothing was begun there that can be read.
+///
+/// # Errors
+/// If code of more than one version has.
+pub fn code_of(run: &Path) -> Result<Option<CodeVersions>, RunError> {
+    let text = regular::read_to_string(&run.join(RUN)).unwrap_or_default();
+    let Ok(described) = serde_json::from_str::<Value>(&text) else { return Ok(None) };
+    let records = read_metrics(&run.join(METRICS)).unwrap_or_default();
+    one_code(run, &described, &records).map(Some)
+}
+
+/// What a run is, and its log.
+fn describe(run: &Path) -> Result<(Described, Vec<Record>), RunError> {
     let text = |name: &str| {
         let path = run.join(name);
         regular::read_to_string(&path).map_err(|source| RunError::Io { path, source })
     };
-    let damaged = |name: &str, what: String| RunError::Damaged { path: run.join(name), what };
     let recipe: toml::Table = text(RECIPE)?
         .parse()
-        .map_err(|error: toml::de::Error| damaged(RECIPE, error.message().to_owned()))?;
+        .map_err(|error: toml::de::Error| damaged(run, RECIPE, error.message().to_owned()))?;
     let described: Value =
-        serde_json::from_str(&text(RUN)?).map_err(|error| damaged(RUN, error.to_string()))?;
+        serde_json::from_str(&text(RUN)?).map_err(|error| damaged(run, RUN, error.to_string()))?;
     let records = read_metrics(&run.join(METRICS))?;
-    let number = |table: &str, key: &str| {
+    let found = |table: &str, key: &str| {
         let value =
             if table.is_empty() { recipe.get(key) } else { recipe.get(table).and_then(|t| t.get(key)) };
-        let value = value.and_then(toml::Value::as_integer).and_then(|value| u64::try_from(value).ok());
+        value.and_then(toml::Value::as_integer).and_then(|value| u64::try_from(value).ok())
+    };
+    let number = |table: &str, key: &str| {
         let name = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
-        value.ok_or_else(|| damaged(RECIPE, format!("it has no {name}")))
+        found(table, key).ok_or_else(|| damaged(run, RECIPE, format!("it has no {name}")))
     };
     let steps = number("train", "steps")?;
     let (rows, length) = (number("train", "batch_size")?, number("data", "sequence_length")?);
     let tokens = steps.checked_mul(rows).and_then(|rows| rows.checked_mul(length));
     let too_many =
-        || damaged(RECIPE, format!("{steps} steps of {rows} rows of {length} tokens are too many"));
+        || damaged(run, RECIPE, format!("{steps} steps of {rows} rows of {length} tokens are too many"));
     let tokens = tokens.ok_or_else(too_many)?;
-    let first = records.first().ok_or_else(|| damaged(METRICS, "it has no line".into()))?;
-    let missing = |field: &str| damaged(METRICS, format!("its first line has no {field}"));
+    let first = records.first().ok_or_else(|| damaged(run, METRICS, "it has no line".into()))?;
+    let missing = |field: &str| damaged(run, METRICS, format!("its first line has no {field}"));
     let flops_per_step = first.number("flops_per_step").ok_or_else(|| missing("flops_per_step"))?;
     let parameters = first.fields.get("parameters").cloned().ok_or_else(|| missing("parameters"))?;
     let parameters: Parameters =
-        serde_json::from_value(parameters).map_err(|error| damaged(METRICS, error.to_string()))?;
-    let evaluations: Vec<&Record> = records.iter().filter(|record| record.kind == "eval").collect();
-    let Some(last) = evaluations.last().filter(|last| last.step == steps) else { return Ok(None) };
-    let numbers = last.fields.iter().filter_map(|(key, value)| Some((key.clone(), value.as_f64()?)));
-    let finished = FinishedRun {
+        serde_json::from_value(parameters).map_err(|error| damaged(run, METRICS, error.to_string()))?;
+    let text_at = |key: &str| described[key].as_str().map(str::to_owned);
+    let tokenizer = text_at("tokenizer_hash").zip(found("model", "vocab_size"));
+    let described = Described {
         name: recipe.get("name").and_then(toml::Value::as_str).unwrap_or_default().to_owned(),
         seed: number("", "seed")?,
         steps,
         tokens,
         flops: flops_per_step * steps as f64,
         parameters,
-        heldout: numbers.collect(),
-        tokenizer: tokenizer(&described, &recipe),
-        measure: last.heldout_measure(),
-        curve: Curve::of(&evaluations),
-        seconds: seconds(&records),
-        program: described["program_version"].as_str().unwrap_or_default().to_owned(),
+        data: text_at("data_hash"),
+        tokenizer: tokenizer.map(|(hash, vocab_size)| TokenizerIdentity { hash, vocab_size }),
+        code: one_code(run, &described, &records)?,
+        program: text_at("program_version").unwrap_or_default(),
         recipe,
     };
-    finished.check().map_err(|source| damaged(METRICS, source.to_string()))?;
-    Ok(Some(finished))
+    Ok((described, records))
 }
 
-fn tokenizer(described: &Value, recipe: &toml::Table) -> Option<TokenizerIdentity> {
-    let hash = described["tokenizer_hash"].as_str()?.to_owned();
-    let pieces = recipe.get("model")?.get("vocab_size")?.as_integer()?;
-    Some(TokenizerIdentity { hash, vocab_size: u64::try_from(pieces).ok().filter(|pieces| *pieces > 0)? })
+/// The versions of the code that ran from the start to the end.
+fn one_code(run: &Path, described: &Value, records: &[Record]) -> Result<CodeVersions, RunError> {
+    let read = |code: Option<&Value>| -> Result<CodeVersions, RunError> {
+        let code = code.cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        serde_json::from_value(code).map_err(|error| damaged(run, RUN, error.to_string()))
+    };
+    let begun = read(described.get("code"))?;
+    for record in records.iter().filter(|record| ["start", "resume"].contains(&record.kind.as_str())) {
+        let differences = begun.differences(&read(record.fields.get("code"))?);
+        if !differences.is_empty() {
+            return Err(RunError::MixedCode { path: run.to_owned(), differences });
+        }
+    }
+    Ok(begun)
+}
+
+fn damaged(run: &Path, name: &str, what: String) -> RunError {
+    RunError::Damaged { path: run.join(name), what }
 }
 
 impl FinishedRun {
     /// Refuses what cannot be.
     fn check(&self) -> Result<(), Impossible> {
-        let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
-        let (heldout, curve) = (&self.heldout, &self.curve);
+        let Described { steps, tokens, flops, parameters, .. } = self.described;
+        let (heldout, curve, seconds) = (&self.heldout, &self.curve, self.seconds);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()
+    }
+}
+
+impl DivergedRun {
+    /// What remains of it.
+    #[must_use]
+    pub fn into_failed(self, origin: Origin) -> FailedRun {
+        FailedRun::new(origin, self.described, Failed { step: self.step, reason: Reason::Diverged })
+    }
+}
+
+impl Origin {
+    /// Of a run that no experiment planned.
+    fn of_run(arm: String, hash: String) -> Self {
+        Self {
+            experiment: RUNS.to_owned(),
+            arm,
+            differences: serde_json::Map::new(),
+            hash,
+            recipe: None,
+            quantities: Quantities::new(),
+        }
     }
 }
 
@@ -175,35 +286,57 @@ fn seconds(records: &[Record]) -> f64 {
     (total * 1e3).round() / 1e3
 }
 
-/// Runs as results, for those that no experiment planned: runs whose recipes differ in their seeds
-/// alone are an arm. It is called after the recipe, or after the folder of its first run where
-/// another arm has that name.
+/// The experiment of runs that none planned.
+pub const RUNS: &str = "runs";
+
+/// What makes an arm of runs that no experiment planned: recipe but for seed and places, content of the data,
+/// vocabulary, code.
+fn arm_key(run: &Described) -> String {
+    let mut recipe = run.recipe.clone();
+    for key in ["seed", "name", "checkpoint", "log"] {
+        recipe.remove(key);
+    }
+    let data = recipe.get_mut("data").and_then(toml::Value::as_table_mut);
+    // Where its content is known, it is no matter where it lies.
+    if let Some(data) = data.filter(|_| run.data.is_some()) {
+        data.remove("path");
+    }
+    format!("{recipe}\n{:?}\n{:?}\n{}", run.data, run.tokenizer, run.code.hashed())
+}
+
+/// Runs as results, for those that no experiment planned: runs that differ in their seeds alone are an arm.
+/// It is called after the recipe, or after the folder of its first run where another arm has that name.
 #[must_use]
-pub fn as_results(runs: Vec<(PathBuf, FinishedRun)>) -> Vec<ResultRecord> {
-    let without = |recipe: &toml::Table| {
-        let mut recipe = recipe.clone();
-        for key in ["seed", "name", "checkpoint", "log"] {
-            recipe.remove(key);
-        }
-        recipe.to_string()
-    };
-    let recipes: Vec<String> = runs.iter().map(|(_, run)| without(&run.recipe)).collect();
-    let first_of = |i: usize| recipes.iter().position(|other| *other == recipes[i]).unwrap_or(i);
-    let names: Vec<String> = (0..runs.len())
-        .map(|i| {
-            let (path, run) = &runs[first_of(i)];
+pub fn as_results(
+    finished: Vec<(PathBuf, FinishedRun)>,
+    diverged: Vec<(PathBuf, DivergedRun)>,
+) -> (Vec<ResultRecord>, Vec<FailedRun>) {
+    let origins: Vec<Origin> = {
+        let runs: Vec<(&PathBuf, &Described)> = finished
+            .iter()
+            .map(|(path, run)| (path, &run.described))
+            .chain(diverged.iter().map(|(path, run)| (path, &run.described)))
+            .collect();
+        let keys: Vec<String> = runs.iter().map(|(_, run)| arm_key(run)).collect();
+        let first = runs.first().map(|(_, run)| leaves(&run.recipe)).unwrap_or_default();
+        let first_of = |i: usize| keys.iter().position(|other| *other == keys[i]).unwrap_or(i);
+        let origin = |i: usize| {
+            let (path, run) = runs[first_of(i)];
             let is_shared = (0..runs.len()).any(|k| runs[k].1.name == run.name && first_of(k) != first_of(i));
-            if is_shared { path.display().to_string() } else { run.name.clone() }
-        })
-        .collect();
-    let first = runs.first().map(|(_, run)| leaves(&run.recipe)).unwrap_or_default();
-    let results = runs.into_iter().zip(names).map(|((_, run), arm)| {
-        let hash = blake3::hash(run.recipe.to_string().as_bytes()).to_hex().to_string();
-        let differences = differences(&first, &leaves(&run.recipe));
-        let origin = Origin { experiment: "runs".to_owned(), arm, differences, hash };
-        ResultRecord::new(origin, run, None)
-    });
-    results.collect()
+            let arm = if is_shared { path.display().to_string() } else { run.name.clone() };
+            let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+            let recipe = Some(hash(&keys[i]));
+            let run = runs[i].1;
+            let differences = differences(&first, &leaves(&run.recipe));
+            Origin { recipe, differences, ..Origin::of_run(arm, hash(&run.recipe.to_string())) }
+        };
+        (0..runs.len()).map(origin).collect()
+    };
+    let mut origins = origins.into_iter();
+    let finished = finished.into_iter().zip(origins.by_ref());
+    let finished = finished.map(|((_, run), origin)| ResultRecord::new(origin, run, None)).collect();
+    let failed = diverged.into_iter().zip(origins).map(|((_, run), origin)| run.into_failed(origin));
+    (finished, failed.collect())
 }
 
 const MODEL: &str = "model.safetensors";
@@ -212,141 +345,4 @@ const RECIPE: &str = "recipe.toml";
 const RUN: &str = "run.json";
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use electra_run::record::{HeldoutRows, MetricsLog};
-    use serde_json::json;
-
-    use super::*;
-
-    fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        write(
-            RECIPE,
-            "name = \"a\"\nseed = 3\n[train]\nsteps = 20\nbatch_size = 4\n[data]\nsequence_length = 8\n",
-        );
-        write(RUN, "{\"program_version\": \"electra 0\"}");
-        folder
-    }
-
-    fn log(run: &Path) {
-        let start =
-            json!({"flops_per_step": 5.0, "parameters": {"discriminator": 3, "generator": 2, "total": 5}});
-        let mut log = MetricsLog::open(run.join(METRICS), 0, &start).unwrap();
-        for step in [10, 20] {
-            log.line("eval", step, &json!({"loss": step, "rtd_auc": 0.5, "collapsed": false, "x": null}))
-                .unwrap();
-        }
-    }
-
-    #[test]
-    fn a_finished_run_tells_steps_arithmetic_and_its_last_evaluation() {
-        let folder = folder();
-        log(folder.path());
-        assert_eq!(read(folder.path()).unwrap(), None, "without final weights it is not finished");
-        fs::write(folder.path().join(MODEL), "").unwrap();
-        let run = read(folder.path()).unwrap().unwrap();
-        assert_eq!((run.seed, run.steps, run.tokens, run.flops), (3, 20, 640, 100.0));
-        assert_eq!(run.heldout, BTreeMap::from([("loss".into(), 20.0), ("rtd_auc".into(), 0.5)]));
-        assert_eq!(run.measure, None, "a log of an older program does not say");
-        assert_eq!(run.curve.step, [10, 20]);
-        assert_eq!(last_step(folder.path()), 20);
-    }
-
-    #[test]
-    fn what_was_evaluated_on_goes_from_the_log_into_the_result() {
-        let folder = folder();
-        log(folder.path());
-        let path = folder.path().join(METRICS);
-        let named = fs::read_to_string(&path)
-            .unwrap()
-            .replace("\"loss\":20", "\"loss\":20,\"heldout\":{\"rows\":\"spread\",\"examples\":500}");
-        fs::write(&path, named).unwrap();
-        fs::write(folder.path().join(MODEL), "").unwrap();
-        let run = read(folder.path()).unwrap().unwrap();
-        let measure = HeldoutMeasure { rows: HeldoutRows::Spread, examples: 500 };
-        assert_eq!(run.measure, Some(measure));
-        assert_eq!(run.heldout.keys().collect::<Vec<_>>(), ["loss", "rtd_auc"]);
-        let result = as_results(vec![(folder.path().to_owned(), run)]).remove(0);
-        assert_eq!(result.measure, Some(measure));
-        assert!(
-            result.text().contains("\"measure\": {\"rows\":\"spread\",\"examples\":500}"),
-            "{}",
-            result.text()
-        );
-    }
-
-    #[test]
-    fn runs_that_differ_in_their_seeds_alone_are_an_arm() {
-        let folder = folder();
-        log(folder.path());
-        fs::write(folder.path().join(MODEL), "").unwrap();
-        let run = read(folder.path()).unwrap().unwrap();
-        let with = |folder: &str, key: &str, value: i64| {
-            let mut run = run.clone();
-            run.recipe.insert(key.to_owned(), value.into());
-            (PathBuf::from(folder), run)
-        };
-        let arms = |runs| as_results(runs).into_iter().map(|result| result.arm).collect::<Vec<_>>();
-        assert_eq!(arms(vec![with("x", "seed", 1), with("y", "seed", 2)]), ["a", "a"]);
-        assert_eq!(arms(vec![with("r/x", "seed", 1), with("q/x", "other", 2)]), ["r/x", "q/x"]);
-        // Two recipes with one name and two seeds each are two arms of two.
-        let other = |folder: &str, seed: i64| {
-            let (path, mut run) = with(folder, "other", 2);
-            run.recipe.insert("seed".to_owned(), seed.into());
-            (path, run)
-        };
-        let four = vec![with("x1", "seed", 1), other("y1", 1), with("x2", "seed", 2), other("y2", 2)];
-        assert_eq!(arms(four), ["x1", "y1", "x1", "y1"]);
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        let folder = folder();
-        log(folder.path());
-        fs::write(folder.path().join(MODEL), "").unwrap();
-        fs::write(folder.path().join(RECIPE), "seed = 1").unwrap();
-        let message = read(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("recipe.toml") && message.contains("train.steps"), "{message}");
-    }
-
-    #[test]
-    fn a_run_whose_log_or_recipe_says_what_cannot_be_is_refused_with_file_and_key() {
-        let folder = folder();
-        log(folder.path());
-        fs::write(folder.path().join(MODEL), "").unwrap();
-        let whole = fs::read_to_string(folder.path().join(METRICS)).unwrap();
-        for (there, instead, expected) in [
-            ("\"rtd_auc\":0.5", "\"rtd_auc\":313.0", "metrics.jsonl is damaged: `heldout.rtd_auc` is 313.0"),
-            ("\"loss\":10", "\"loss\":-10", "metrics.jsonl is damaged: `curve.loss.0` is -10.0"),
-            ("\"step\":10", "\"step\":20", "metrics.jsonl is damaged: `curve.step.1` is 20, expected"),
-            ("\"total\":5", "\"total\":6", "metrics.jsonl is damaged: `parameters.total` is 6"),
-        ] {
-            assert!(whole.contains(there), "{there} is not in {whole}");
-            fs::write(folder.path().join(METRICS), whole.replace(there, instead)).unwrap();
-            let message = read(folder.path()).unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
-        let recipe = fs::read_to_string(folder.path().join(RECIPE)).unwrap();
-        let huge = recipe.replace("batch_size = 4", "batch_size = 9223372036854775807");
-        fs::write(folder.path().join(RECIPE), huge).unwrap();
-        let message = read(folder.path()).unwrap_err().to_string();
-        assert!(
-            message.contains("recipe.toml is damaged: 20 steps of 9223372036854775807 rows"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn time_between_a_kill_and_the_next_start_does_not_count() {
-        let at =
-            |kind: &str, time| Record { kind: kind.into(), step: 0, time, fields: serde_json::Map::new() };
-        let records =
-            [at("start", 10.0), at("train", 14.0), at("resume", 100.0), at("train", 101.5), at("end", 102.0)];
-        assert_eq!(seconds(&records), 6.0);
-        assert_eq!(seconds(&[]), 0.0);
-        assert_eq!(seconds(&[at("start", 10.0), at("end", 2.0)]), 0.0);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use electra_files::shown::{code_in_markdown, in_markdown};
 
 use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
+use crate::standing::{self, ALSO, also, operations};
 use crate::statistics::{Sample, sign_flip};
 
 use measures::in_units;
@@ -59,6 +60,7 @@ pub fn verdict(comparison: &Comparison) -> Table {
     let head = ["arm", "parameters", "generator", "FLOP", "steps", "seeds"];
     let head = head.into_iter().map(str::to_owned).chain([
         format!("{}, mean ± sd", metric.title()),
+        "pairs".to_owned(),
         "difference [95 %]".to_owned(),
         "p".to_owned(),
         "p, Holm".to_owned(),
@@ -71,10 +73,11 @@ pub fn verdict(comparison: &Comparison) -> Table {
             arm.name.clone(),
             count(arm.parameters.total),
             count(arm.parameters.generator),
-            format!("{:.2e}", arm.flops),
+            operations(arm.flops, arm.standing.off_budget),
             count(arm.steps),
-            arm.seeds.len().to_string(),
-            arm.metrics.get(&metric).map_or_else(absent, |sample| spread(sample, metric.decimals())),
+            arm.standing.of_seeds(arm.seeds.len()),
+            mean(comparison, arm),
+            arm.paired.map_or_else(absent, |paired| paired.difference.n.to_string()),
             difference,
             p,
             holm,
@@ -98,8 +101,9 @@ pub fn details(comparison: &Comparison) -> Table {
             arm.metrics.get(metric).map_or_else(absent, |sample| spread(sample, metric.decimals()))
         };
         let minutes = |seconds: f64| seconds / 60.0;
-        let time = Sample { mean: minutes(arm.seconds.mean), sd: arm.seconds.sd.map(minutes), ..arm.seconds };
-        std::iter::once(arm.name.clone()).chain(metrics.iter().map(cell)).chain([spread(&time, 1)]).collect()
+        let of_time = |time: Sample| Sample { mean: minutes(time.mean), sd: time.sd.map(minutes), ..time };
+        let time = arm.seconds.map_or_else(absent, |seconds| spread(&of_time(seconds), 1));
+        std::iter::once(arm.name.clone()).chain(metrics.iter().map(cell)).chain([time]).collect()
     };
     Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
 }
@@ -111,9 +115,9 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
 }
 
 /// How names, which may be of somebody else, are written in a sentence.
-struct NamesIn {
-    text: fn(&str) -> String,
-    code: fn(&str) -> String,
+pub(crate) struct NamesIn {
+    pub(crate) text: fn(&str) -> String,
+    pub(crate) code: fn(&str) -> String,
 }
 
 fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
@@ -148,6 +152,7 @@ fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
         ));
     }
     notes.extend(measures::notes(comparison, names, arms > 0));
+    notes.extend(standing::notes(comparison, names));
     for arm in comparison.arms.iter().filter(|arm| arm.found_nothing > 0) {
         notes.push(format!(
             "Of {}, {} of {} fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.",
@@ -184,7 +189,8 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     let names = NamesIn { text: in_markdown, code: code_in_markdown };
     let notes = notes_with(comparison, &names).join(" ");
-    format!("{}\n{notes}\n\n{}", verdict(comparison).markdown(), details(comparison).markdown())
+    let also = also(comparison).map_or_else(String::new, |table| format!("{ALSO}\n\n{}\n", table.markdown()));
+    format!("{}\n{notes}\n\n{also}{}", verdict(comparison).markdown(), details(comparison).markdown())
 }
 
 /// The comparison as aligned text.
@@ -194,7 +200,8 @@ pub fn text(comparison: &Comparison) -> String {
         return "No results yet.\n".to_owned();
     }
     let notes = notes(comparison).join("\n");
-    format!("{}\n{notes}\n\n{}", verdict(comparison).text(), details(comparison).text())
+    let also = also(comparison).map_or_else(String::new, |table| format!("{ALSO}\n{}\n", table.text()));
+    format!("{}\n{notes}\n\n{also}{}", verdict(comparison).text(), details(comparison).text())
 }
 
 /// The comparison as JSON.
@@ -204,6 +211,21 @@ pub fn text(comparison: &Comparison) -> String {
 #[must_use]
 pub fn json(comparison: &Comparison) -> String {
     serde_json::to_string_pretty(comparison).expect("a comparison is plain JSON") + "\n"
+}
+
+/// The mean over an arm's own seeds, and behind it those that belong to its difference, if they are others.
+fn mean(comparison: &Comparison, arm: &ArmSummary) -> String {
+    let metric = comparison.metric;
+    let Some(own) = arm.metrics.get(&metric) else { return absent() };
+    let [own, paired, base] = match arm.mean_of_pairs(comparison) {
+        Some(pairs) => [Some(own), Some(&pairs.arm), Some(&pairs.base)],
+        None => [Some(own), None, None],
+    }
+    .map(|sample| sample.map(|sample| spread(sample, metric.decimals())));
+    let own = own.unwrap_or_default();
+    paired
+        .zip(base)
+        .map_or(own.clone(), |(paired, base)| format!("{own}; over the pairs {paired} against {base}"))
 }
 
 /// Difference with interval, p, and p after Holm.
@@ -259,9 +281,10 @@ mod tests {
     #[test]
     fn a_mean_never_stands_alone() {
         let table = verdict(&comparison());
-        assert_eq!(table.rows[0][6..], ["0.600 ± 0.100", "base", "–", "–"]);
-        assert_eq!(table.rows[1][6..], ["0.620 ± 0.105", "+0.020 [-0.005, +0.045]", "0.250", "0.500"]);
-        assert_eq!(table.rows[2][5..], ["1", "0.500 (one seed)", "-0.100 (one pair)", "1.000", "1.000"]);
+        assert_eq!(table.rows[0][6..], ["0.600 ± 0.100", "–", "base", "–", "–"]);
+        assert_eq!(table.rows[1][6..], ["0.620 ± 0.105", "3", "+0.020 [-0.005, +0.045]", "0.250", "0.500"]);
+        let mean = "0.500 (one seed); over the pairs 0.500 (one seed) against 0.600 (one seed)";
+        assert_eq!(table.rows[2][5..], ["1", mean, "1", "-0.100 (one pair)", "1.000", "1.000"]);
     }
 
     #[test]
@@ -296,8 +319,8 @@ mod tests {
     fn markdown_has_both_tables_and_says_how_small_p_can_be() {
         let markdown = markdown(&comparison());
         for part in [
-            "| arm | parameters | generator | FLOP | steps | seeds | AUC, mean ± sd | difference [95 %] | p | p, Holm |",
-            "| a | 1,100 | 100 | 2.00e9 | 20 | 3 | 0.600 ± 0.100 | base | – | – |",
+            "| arm | parameters | generator | FLOP | steps | seeds | AUC, mean ± sd | pairs | difference [95 %] | p | p, Holm |",
+            "| a | 1,100 | 100 | 2.00e9 | 20 | 3 | 0.600 ± 0.100 | – | base | – | – |",
             "cannot be below 2/2^n: 1.000 with 1 seed, 0.250 with 3 seeds; Holm's correction is over 2 arms.",
             "No result yet: d.",
             "| arm | total loss | minutes |",

@@ -9,6 +9,10 @@
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+/// Version of what the kernels compute, raised with every change of a bit of it on any processor: runs of
+/// other kernels are other runs (`docs/decisions/0007`).
+pub const NUMERICS_VERSION: u32 = 1;
+
 mod allocator;
 mod block;
 pub mod composed;

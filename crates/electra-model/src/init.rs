@@ -12,6 +12,10 @@ use crate::neighbours::Side;
 use crate::waves::Waves;
 use electra_kernels::Precision;
 
+/// Version of the values that a network starts from, raised with every change of them: runs of other start
+/// values are other runs (`docs/decisions/0007`).
+pub const START_VALUES_VERSION: u32 = 1;
+
 /// How a kernel starts (`model/modeling.py` of google-research/electra).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {

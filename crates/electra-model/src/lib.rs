@@ -32,6 +32,7 @@ pub use config::{
 };
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
-pub use electra_kernels::{InLoop, Pass, Precision, on_workers};
+pub use electra_kernels::{InLoop, NUMERICS_VERSION, Pass, Precision, on_workers};
+pub use init::START_VALUES_VERSION;
 pub use networks::{GeneratorKind, HeadKind, Networks};
 pub use objective::{Joint, JointOutput, Objective, Proposals, Stage};

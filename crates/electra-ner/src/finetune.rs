@@ -26,6 +26,7 @@ use burn::prelude::*;
 use electra_kernels::InLoop;
 use electra_model::parameters::collect;
 use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_run::code::{CodeVersions, START_VALUES};
 use electra_run::interrupt::Interrupt;
 use electra_run::process;
 use electra_run::recipe::Resolved;
@@ -475,6 +476,15 @@ fn scores(split: &Split, predicted: &TagSequences) -> Scores {
     Scores::of(&comparison.with_left_out(&split.left_out))
 }
 
+/// Of what decides a tagger beside recipe, data and model.
+fn code_versions() -> CodeVersions {
+    CodeVersions::new([
+        (START_VALUES, electra_model::START_VALUES_VERSION),
+        ("kernels", electra_model::NUMERICS_VERSION),
+        ("reader", electra_text::READER_VERSION),
+    ])
+}
+
 fn identity(
     recipe: &Resolved<Recipe>,
     environment: &Environment,
@@ -491,6 +501,7 @@ fn identity(
         data_hash: blake3::hash(data.as_bytes()).to_hex().to_string(),
         tokenizer_hash: lineage.tokenizer_hash.clone(),
         model_hash: Some(lineage.model_hash.clone()),
+        code: code_versions(),
         program_version: environment.program_version.clone(),
         device: environment.device_name.clone(),
         threads: environment.threads,

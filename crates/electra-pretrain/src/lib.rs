@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod chance;
+pub mod code;
 pub mod corruption;
 pub mod data;
 pub mod detection;

@@ -15,6 +15,10 @@ use crate::recipe::Recipe;
 use crate::scheme::from_generator;
 use crate::snapshot::Snapshot;
 
+/// Version of what a step takes beside the kernels: the order of rows, masks, samples, losses, clipping, the
+/// optimizer and held-out evaluation. Raised with every change of them (`docs/decisions/0007`).
+pub const TRAINING_VERSION: u32 = 1;
+
 /// What one step measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {

@@ -24,6 +24,7 @@ use serde_json::json;
 pub use claim::{Claim, Environment, Foreseen};
 pub use error::TrainError;
 
+use crate::code;
 use crate::data::{batch_plan, unseen_ids};
 use crate::heldout::{HeldoutSample, rows_of_run};
 use crate::interval::Interval;
@@ -195,6 +196,7 @@ impl<'a> Run<'a> {
         let count = ParameterCount::of(&r.model, r.networks());
         let record = RunRecord {
             recipe_hash: recipe.hash.clone(),
+            code: code::versions(),
             parameters: serde_json::json!({
                 "discriminator": count.discriminator,
                 "generator": count.generator,

@@ -1,6 +1,7 @@
 //! What surrounds a training run and never sees a tensor.
 //!
 //! - [`recipe`]: reads a TOML recipe, what it extends and `--set`, and hashes the result
+//! - [`code`]: versions of what code decides about a run
 //! - [`seed`]: one random stream for each purpose and index, derived from the run's seed
 //! - [`order`]: the order of examples in each epoch, as a function of the position
 //! - [`checkpoint`]: named blobs saved so that no crash loses the previous ones
@@ -19,6 +20,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod checkpoint;
+pub mod code;
 pub mod curve;
 pub mod interrupt;
 pub use electra_files::lock;

@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::{CodeDifference, CodeVersions};
 use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
@@ -44,6 +45,8 @@ pub struct RunIdentity {
     pub tokenizer_hash: String,
     /// Hash of the model that the run starts from, where it does not start from nothing.
     pub model_hash: Option<String>,
+    /// Versions of what code decides.
+    pub code: CodeVersions,
     /// The program's name and version.
     pub program_version: String,
     /// The device as the user names it, such as `flex` or `cuda:0`.
@@ -59,8 +62,8 @@ pub struct RunFolder {
     /// Whether the folder had been begun before.
     pub is_resumed: bool,
     /// What differs from before without forbidding to go on, a sentence each: free keys of the
-    /// recipe, and the program's version, device or threads. A run that changes the latter is not
-    /// bit for bit the same any more.
+    /// recipe, and versions of code, the program's version, device or threads. A run that changes the
+    /// latter is not bit for bit the same any more.
     pub changes: Vec<String>,
     recipe_text: String,
     _lock: Lock,
@@ -119,6 +122,8 @@ struct Described {
     tokenizer_hash: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "CodeVersions::is_first")]
+    code: CodeVersions,
     program_version: String,
     device: String,
     threads: usize,
@@ -278,6 +283,7 @@ fn describe(path: &Path, identity: &RunIdentity) -> Result<(), RunFolderError> {
         data_hash: identity.data_hash.clone(),
         tokenizer_hash: identity.tokenizer_hash.clone(),
         model_hash: identity.model_hash.clone(),
+        code: identity.code.clone(),
         program_version: identity.program_version.clone(),
         device: identity.device.clone(),
         threads: identity.threads,
@@ -334,9 +340,11 @@ fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolder
         change("the device", &described.device, &identity.device),
         change("the number of threads", &threads[0], &threads[1]),
     ];
+    let code = described.code.differences(&identity.code);
     Ok(free
         .into_iter()
         .map(|difference| difference.sentence())
+        .chain(code.iter().map(CodeDifference::sentence))
         .chain(machine.into_iter().flatten())
         .collect())
 }

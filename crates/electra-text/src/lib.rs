@@ -11,6 +11,10 @@
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+/// Version of how text becomes rows of word pieces and how rows are read again, raised with every change
+/// that gives other rows or other hashes for the same text (`docs/decisions/0007`).
+pub const READER_VERSION: u32 = 1;
+
 pub mod build;
 pub mod concern;
 pub mod corpus;

@@ -36,6 +36,8 @@ fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
     }
     Ok(RecipeFacts {
         recipe_hash: format!("{width} {steps} {warmup} {first:?} {:?}", value("seed")),
+        arm_hash: format!("{width} {steps} {warmup} {first:?}"),
+        code: CodeVersions::default(),
         data_hash: Some("data".into()),
         steps,
         warmup_steps: warmup,
@@ -43,6 +45,7 @@ fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
         flops_per_step: 100.0 * width * full / steps as f64,
         parameters: [10, 5],
         shape: width.to_string(),
+        quantities: Quantities::new(),
     })
 }
 
@@ -88,6 +91,33 @@ fn hashes_name_recipe_seed_and_data_and_nothing_else() {
     };
     let other = Plan::new(&file, "x", &file.value.seeds, &elsewhere).unwrap();
     assert!(other.jobs.iter().zip(&one.jobs).all(|(a, b)| a.hash != b.hash));
+}
+
+#[test]
+fn other_code_makes_other_runs_and_that_of_version_1_the_runs_of_programs_that_knew_none() {
+    let file = experiment("steps", HALF);
+    let with = |code: CodeVersions| {
+        let read =
+            |overrides: &[String]| read(overrides).map(|facts| RecipeFacts { code: code.clone(), ..facts });
+        Plan::new(&file, "x", &file.value.seeds, &read).unwrap().jobs[0].hash.clone()
+    };
+    let first = with(CodeVersions::new([("kernels", 1)]));
+    let text = "1 1000 100 None Some(1.0)\ndata\n";
+    assert_eq!(first, blake3::hash(text.as_bytes()).to_hex().to_string());
+    let other = [with(CodeVersions::new([("kernels", 2)])), with(CodeVersions::new([("training", 2)]))];
+    assert!(other[0] != first && other[1] != first && other[0] != other[1]);
+}
+
+#[test]
+fn an_arm_that_cannot_meet_the_budget_is_marked_with_what_it_spends() {
+    // A step of the arm costs 38 times the whole budget of 1,000 steps.
+    let dear = "[[arm]]\nname = \"dear\"\nset = { width = 38000 }\n[[arm]]\nname = \"half\"\nset = { width = 0.5 }\n";
+    let marks =
+        |budget| plan(budget, dear).unwrap().arms.iter().map(|arm| arm.off_budget).collect::<Vec<_>>();
+    assert_eq!(marks("flops"), [None, Some(38.0), None]);
+    assert_eq!(marks("steps"), [None, None, None]);
+    let of = |flops| off_budget(Budget::Flops, flops, 100.0);
+    assert_eq!((of(101.9), of(98.1), of(103.0), of(97.0)), (None, None, Some(1.03), Some(0.97)));
 }
 
 #[test]

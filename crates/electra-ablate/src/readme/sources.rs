@@ -109,8 +109,7 @@ impl Sources {
 
     fn results(&mut self, folder: &Path) -> Result<&[ResultRecord], ExpressionError> {
         if !self.results.contains_key(folder) {
-            let mut found: Vec<ResultRecord> =
-                read_folder(&folder.join("results"))?.into_iter().map(|(_, record)| record).collect();
+            let (mut found, _) = read_folder(&folder.join("results"))?.into_parts();
             found.sort_by_key(|record| record.seed);
             self.results.insert(folder.to_owned(), found);
         }

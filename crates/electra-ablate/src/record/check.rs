@@ -6,9 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use crate::arms;
+use electra_run::code::CodeVersions;
+use serde_json::Value;
 
-use super::{CommonScores, Curve, Judged, MOST_POINTS, Parameters, ProbeScores, ResultRecord};
+use crate::arms;
+use crate::failed::FailedRun;
+use crate::quantities::Quantities;
+
+use super::{
+    CommonScores, Curve, Judged, MOST_POINTS, Parameters, ProbeScores, ResultRecord, TokenizerIdentity,
+};
 
 /// A number that no run can have come to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,11 +56,7 @@ impl Measured<'_> {
         whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
         real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
         real("seconds", self.seconds, &(0.0..=MOST_SECONDS))?;
-        let Parameters { discriminator, generator, total } = self.parameters;
-        if discriminator.checked_add(generator) != Some(total) {
-            let expected = format!("the sum of {discriminator} and {generator}");
-            return Err(Impossible { key: "parameters.total".into(), found: total.to_string(), expected });
-        }
+        sum(self.parameters)?;
         for (key, &value) in self.heldout {
             real(&format!("heldout.{key}"), value, &range(key))?;
         }
@@ -64,17 +67,12 @@ impl Measured<'_> {
 impl ResultRecord {
     /// Refuses what cannot be.
     pub(super) fn check(&self) -> Result<(), Impossible> {
-        if !arms::is_name(&self.arm) {
-            let (key, found) = ("arm".to_owned(), format!("{:?}", self.arm));
-            return Err(Impossible { key, found, expected: arms::NAMES.to_owned() });
-        }
+        is_name("arm", &self.arm)?;
+        known(&self.recipe, &self.data, &self.tokenizer, &self.code, &self.quantities)?;
         let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
         let (heldout, curve) = (&self.heldout, &self.curve);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()?;
         self.common.as_ref().map_or(Ok(()), CommonScores::check)?;
-        if let Some(tokenizer) = &self.tokenizer {
-            whole("tokenizer.vocab_size", tokenizer.vocab_size, 1..=MOST_TOKENS)?;
-        }
         self.probe.as_ref().map_or(Ok(()), ProbeScores::check)
     }
 }
@@ -97,6 +95,68 @@ impl Judged {
         }
         Ok(())
     }
+}
+
+impl FailedRun {
+    /// Refuses what cannot be.
+    pub(crate) fn check(&self) -> Result<(), Impossible> {
+        is_name("arm", &self.arm)?;
+        known(&self.recipe, &self.data, &self.tokenizer, &self.code, &self.quantities)?;
+        whole("steps", self.steps, 1..=MOST_TOKENS)?;
+        whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
+        real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
+        sum(self.parameters)?;
+        whole("failed.step", self.failed.step, 0..=self.steps)
+    }
+}
+
+/// Both networks are the sum of each.
+fn sum(Parameters { discriminator, generator, total }: Parameters) -> Result<(), Impossible> {
+    if discriminator.checked_add(generator) == Some(total) {
+        return Ok(());
+    }
+    let expected = format!("the sum of {discriminator} and {generator}");
+    Err(Impossible { key: "parameters.total".into(), found: total.to_string(), expected })
+}
+
+fn is_name(key: &str, found: &str) -> Result<(), Impossible> {
+    if arms::is_name(found) {
+        return Ok(());
+    }
+    let (key, found) = (key.to_owned(), format!("{found:?}"));
+    Err(Impossible { key, found, expected: arms::NAMES.to_owned() })
+}
+
+/// What a run is known by: it stands in names of arms, in sentences and in tables.
+fn known(
+    recipe: &Option<String>,
+    data: &Option<String>,
+    tokenizer: &Option<TokenizerIdentity>,
+    code: &CodeVersions,
+    quantities: &Quantities,
+) -> Result<(), Impossible> {
+    for (key, hash) in [("recipe", recipe), ("data", data)] {
+        hash.as_ref().map_or(Ok(()), |hash| is_name(key, hash))?;
+    }
+    if let Some(tokenizer) = tokenizer {
+        is_name("tokenizer.hash", &tokenizer.hash)?;
+        whole("tokenizer.vocab_size", tokenizer.vocab_size, 1..=MOST_TOKENS)?;
+    }
+    code.parts().try_for_each(|part| is_name("code", part))?;
+    for (key, value) in quantities {
+        let is_plain = match value {
+            Value::Number(_) => true,
+            Value::String(text) => {
+                text.len() <= 80 && text.chars().all(|c| c.is_ascii_alphanumeric() || " +-.,".contains(c))
+            }
+            _ => false,
+        };
+        if !is_plain {
+            let expected = "a number or a few plain words".to_owned();
+            return Err(Impossible { key: format!("quantities.{key}"), found: value.to_string(), expected });
+        }
+    }
+    Ok(())
 }
 
 impl ProbeScores {
@@ -181,8 +241,9 @@ fn whole(key: &str, found: u64, range: RangeInclusive<u64>) -> Result<(), Imposs
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::record::ProbeScore;
     use crate::record::tests::{judged, result};
-    use crate::record::{CommonScores, Judged, ProbeScore, ProbeScores, ResultRecord, TokenizerIdentity};
 
     fn refused(change: impl FnOnce(&mut ResultRecord)) -> String {
         let mut record = result("a", 1, 0.5);
@@ -238,6 +299,20 @@ mod tests {
             (refused(|r| r.arm = "\x1b[2J".into()), r#"`arm` is "\u{1b}[2J", expected letters, digits and"#),
             (refused(|r| r.arm = "../a".into()), "`arm` is \"../a\", expected"),
             (refused(|r| r.arm = String::new()), "`arm` is \"\", expected"),
+            (refused(|r| r.data = Some("a\nb".into())), "`data` is \"a\\nb\", expected letters, digits and"),
+            (
+                refused(|r| r.tokenizer = Some(TokenizerIdentity { hash: "<b>".into(), vocab_size: 5 })),
+                "`tokenizer.hash` is \"<b>\"",
+            ),
+            (
+                refused(|r| r.tokenizer = Some(TokenizerIdentity { hash: "b".into(), vocab_size: 0 })),
+                "`tokenizer.vocab_size` is 0",
+            ),
+            (
+                refused(|r| drop(r.quantities.insert("x".into(), "<b>".into()))),
+                "`quantities.x` is \"<b>\", expected a number or",
+            ),
+            (refused(|r| r.code = CodeVersions::new([("<b>", 2)])), "`code` is \"<b>\", expected letters"),
             (refused(|r| r.steps = 0), "`steps` is 0, expected 1 to"),
             (refused(|r| r.tokens = u64::MAX), "`tokens` is 18446744073709551615"),
             (refused(|r| r.flops = -1.0), "`flops` is -1.0"),

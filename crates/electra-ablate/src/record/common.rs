@@ -1,5 +1,4 @@
-//! What a discriminator is worth on text that is corrupted alike for all arms, and what the text's
-//! tokens are.
+//! What a discriminator is worth on text that is corrupted alike for all arms.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -79,21 +78,11 @@ impl Judged {
     }
 }
 
-/// What turned text into tokens.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerIdentity {
-    /// Hash of the vocabulary and its settings.
-    pub hash: String,
-    /// Pieces of the vocabulary.
-    pub vocab_size: u64,
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::record::ResultRecord;
     use crate::record::tests::result;
+    use crate::record::{ResultRecord, TokenizerIdentity};
 
     /// A judgement of a corruption with this hash.
     pub(crate) fn judged(corruption: &str, auc: f64) -> Judged {

@@ -34,18 +34,12 @@ pub enum ResultError {
         /// What cannot be.
         source: Impossible,
     },
-    /// A result belongs elsewhere.
-    #[error(
-        "{path} is a result of the experiment `{found}`, expected `{expected}`; move it where it belongs"
-    )]
-    OtherExperiment {
-        /// The file.
-        path: PathBuf,
-        /// Whose it is.
-        found: String,
-        /// Whose it should be.
-        expected: String,
-    },
+    /// A result is of an arm or a base recipe that was changed since.
+    #[error(transparent)]
+    Stale(#[from] Box<Stale>),
+    /// Runs of one arm are not of one recipe, one data folder and one code.
+    #[error(transparent)]
+    NotOneArm(#[from] Box<NotOneArm>),
     /// A result is of an arm that the experiment has not.
     #[error(
         "{path} is a result of the arm `{arm}`, which the experiment has not (it has {known}); remove the file, or bring the arm back"
@@ -60,7 +54,7 @@ pub enum ResultError {
     },
     /// The recipe or the data has changed since.
     #[error(
-        "{path} comes from another recipe or other data (hash {found} there, {expected} now); remove results of old recipes before running new ones"
+        "{path} comes from another recipe, other data or other code (hash {found} there, {expected} now); remove results of old recipes before running new ones"
     )]
     OtherRecipe {
         /// The file.
@@ -82,4 +76,51 @@ pub enum ResultError {
         /// Their seed.
         seed: u64,
     },
+}
+
+/// A result of an arm or a base recipe that was changed since.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{path} is a result of the arm `{arm}` as it was: `{key}` is {there} there and {now} now{}; take the old value back, give the changed arm a name of its own, or remove the file and run electra ablate", and_more(*.more)
+)]
+pub struct Stale {
+    /// The file.
+    pub path: PathBuf,
+    /// Its arm.
+    pub arm: String,
+    /// What was changed.
+    pub key: String,
+    /// Its value in the result.
+    pub there: String,
+    /// Its value in the experiment.
+    pub now: String,
+    /// How many files more have this.
+    pub more: usize,
+}
+
+/// Runs of one arm that are not of one recipe, one data folder and one code.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{path} and {other} are of the arm `{arm}` and of unlike runs: {found} in the first, {there} in the second; remove what is not of the experiment, and run electra ablate"
+)]
+pub struct NotOneArm {
+    /// A file.
+    pub path: PathBuf,
+    /// Another of the same arm.
+    pub other: PathBuf,
+    /// Their arm.
+    pub arm: String,
+    /// What the first is.
+    pub found: String,
+    /// What the second is.
+    pub there: String,
+}
+
+/// How many files more.
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => " (1 more file likewise)".to_owned(),
+        more => format!(" ({more} more files likewise)"),
+    }
 }

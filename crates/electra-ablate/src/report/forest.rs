@@ -9,7 +9,7 @@ use super::axes::{WIDTH, number, open, ticks, with_air};
 use crate::comparison::Comparison;
 
 const LEFT: f64 = 178.0;
-const RIGHT: f64 = 22.0;
+const RIGHT: f64 = 70.0;
 const ROW: f64 = 27.0;
 const TOP: f64 = 14.0;
 
@@ -72,12 +72,23 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
                 "<line class=\"bar h{hue}\" x1=\"{low:.1}\" y1=\"{y:.1}\" x2=\"{high:.1}\" y2=\"{y:.1}\"/>"
             );
         }
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            WIDTH - 8.0,
+            y + 4.0,
+            pairs(paired.difference.n)
+        );
         let at = x(paired.difference.mean);
         // Without an interval the point is hollow: it stands for one pair.
         let hollow = if paired.interval.is_none() { " hollow" } else { "" };
         let _ = write!(svg, "<circle class=\"dot h{hue}{hollow}\" cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"5\"/>");
     }
     Some(svg + "</svg>")
+}
+
+fn pairs(n: usize) -> String {
+    if n == 1 { "1 pair".to_owned() } else { format!("{n} pairs") }
 }
 
 /// As much of a name as fits.

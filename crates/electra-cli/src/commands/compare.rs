@@ -1,5 +1,6 @@
 //! `electra compare`: arms against a base arm, from committed results or from run folders.
 
+pub(super) mod experiment;
 mod metrics;
 mod readmes;
 
@@ -7,15 +8,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use electra_ablate::arms::arms;
 use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
+use electra_ablate::failed::{FailedRun, Outcome, Results};
 use electra_ablate::metric::Metric;
-use electra_ablate::record::{ResultRecord, check_belongs, check_once, read_folder};
+use electra_ablate::quantities::Quantities;
+use electra_ablate::record::{ResultRecord, read_folder};
+use electra_ablate::run::{DivergedRun, FinishedRun};
+use electra_ablate::standing::Known;
 use electra_ablate::{report, run, table, task};
 use electra_files::{durable, shown};
+use electra_pretrain::Recipe;
+use electra_run::recipe::load;
 
+use super::quantities;
 use crate::failure::{self, Failure};
+use experiment::subject_of;
 
 /// The page of an experiment.
 pub const REPORT: &str = "report.html";
@@ -33,8 +41,10 @@ Differences are paired by seed, with 95 % intervals by Student's t, exact sign-f
 Holm's correction; where the experiment states a margin, two one-sided tests say which arms are
 equivalent. A number that is of another task in each arm, such as the AUC of arms with generators of
 their own, is named as such; runs that differ so are compared by a --metric that is asked for. Losses
-of tokens are not compared between vocabularies, those by byte are. Runs whose recipes differ in their
-seeds alone are one arm. --write puts the tables between the markers of each experiment's README.md,
+of tokens are not compared between vocabularies, those by byte are. An arm is one recipe but for the
+seed, one data folder by its content and one version of the code. What has one name and is not one arm
+is named apart, or in an experiment refused, as are results of an arm that was edited since; seeds that
+diverged are told. --write puts the tables between the markers of each experiment's README.md,
 those of a tables.toml beside it as well, fills in the numbers of its prose, and writes report.html;
 --check only looks whether tables and numbers are those of the committed results. A number of prose
 stands in comments that rendering leaves out: <!-- = width=0.5 rtd-auc mean -->0.726<!-- / -->
@@ -120,14 +130,21 @@ impl Compare {
         {
             return subject_of(&file);
         }
-        let (mut results, mut runs) = (Vec::new(), Vec::new());
+        let (mut results, mut finished, mut diverged) = (Results::default(), Vec::new(), Vec::new());
         for input in &self.inputs {
             if input.is_file() {
-                results.push((input.clone(), ResultRecord::read(input)?));
+                results.add(input.clone(), Outcome::read(input)?);
             } else if input.join("run.json").is_file() {
-                let unfinished =
-                    || Failure::new(format!("{} is not finished", input.display()), "leave it out");
-                runs.push((input.clone(), run::read(input)?.ok_or_else(unfinished)?));
+                match (run::read(input)?, run::read_diverged(input)) {
+                    (Some(run), _) => finished.push((input.clone(), run)),
+                    (None, Ok(Some(run))) => diverged.push((input.clone(), run)),
+                    _ => {
+                        return Err(Failure::new(
+                            format!("{} is not finished", input.display()),
+                            "leave it out",
+                        ));
+                    }
+                }
             } else {
                 let folder =
                     if experiment_in(input)?.is_some() { input.join("results") } else { input.clone() };
@@ -140,14 +157,15 @@ impl Compare {
                 results.extend(found);
             }
         }
-        let paths: Vec<PathBuf> = runs.iter().map(|(path, _)| path.clone()).collect();
-        results.extend(paths.into_iter().zip(run::as_results(runs)));
-        check_once(&results)?;
-        let results: Vec<ResultRecord> = results.into_iter().map(|(_, result)| result).collect();
+        results.extend(of_runs(finished, diverged));
+        results.name_apart();
+        results.check_once()?;
+        let (results, failed) = results.into_parts();
         let mut arms: Vec<String> = Vec::new();
-        for result in &results {
-            if !arms.contains(&result.arm) {
-                arms.push(result.arm.clone());
+        let all = results.iter().map(|result| &result.arm).chain(failed.iter().map(|run| &run.arm));
+        for arm in all {
+            if !arms.contains(arm) {
+                arms.push(arm.clone());
             }
         }
         let subject = Subject {
@@ -158,6 +176,7 @@ impl Compare {
             margin: None,
             base_arm: arms[0].clone(),
             arms,
+            known: Known { failed, table: quantities::TABLE, ..Known::default() },
         };
         Ok((subject, results))
     }
@@ -173,24 +192,28 @@ fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
     ExperimentFile::read(&path).map(Some).map_err(failure::recipe)
 }
 
-/// What an experiment is about, and its results.
-fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRecord>), Failure> {
-    let experiment = file.experiment();
-    let arms: Vec<String> =
-        arms(&file.resolved).map_err(failure::recipe)?.into_iter().map(|arm| arm.name).collect();
-    let results = read_folder(&file.results())?;
-    let name = file.name();
-    check_belongs(&results, &name, &arms.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let subject = Subject {
-        name,
-        question: experiment.question.trim().to_owned(),
-        prediction: experiment.prediction.trim().to_owned(),
-        metric: experiment.metric,
-        margin: experiment.margin,
-        base_arm: experiment.base_arm.clone(),
-        arms,
+/// Run folders as results, with what their recipes come to.
+fn of_runs(finished: Vec<(PathBuf, FinishedRun)>, diverged: Vec<(PathBuf, DivergedRun)>) -> Results {
+    // A recipe of another version of the program may be one that this one does not read.
+    let quantities = |run: &Path| {
+        let recipe = load::<Recipe>(&run.join("recipe.toml"), &[]);
+        recipe.map_or_else(|_| Quantities::new(), |recipe| quantities::of(&recipe.value))
     };
-    Ok((subject, results.into_iter().map(|(_, result)| result).collect()))
+    let [of_finished, of_diverged] = [
+        finished.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
+        diverged.iter().map(|(path, _)| path.clone()).collect(),
+    ];
+    let (records, failed) = run::as_results(finished, diverged);
+    let mut results = Results::default();
+    for (path, record) in of_finished.into_iter().zip(records) {
+        let quantities = quantities(&path);
+        results.finished.push((path, ResultRecord { quantities, ..record }));
+    }
+    for (path, run) in of_diverged.into_iter().zip(failed) {
+        let quantities = quantities(&path);
+        results.failed.push((path, FailedRun { quantities, ..run }));
+    }
+    results
 }
 
 /// The arms of an experiment as its results are now.

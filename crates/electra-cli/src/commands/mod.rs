@@ -15,6 +15,7 @@ mod ner;
 mod plan;
 mod predict;
 mod pretrain;
+mod quantities;
 mod report;
 
 use std::process::ExitCode;

@@ -5,8 +5,10 @@ use std::path::Path;
 use electra_ablate::arms::arms;
 use electra_ablate::experiment::ExperimentFile;
 use electra_ablate::plan::{Plan, RecipeFacts};
+use electra_ablate::quantities::Quantities;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::recipe::{FREE_KEYS, Recipe, check};
+use electra_run::code::CodeVersions;
 use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
 
 use super::material::{COLUMNS, RECIPE};
@@ -103,7 +105,7 @@ impl Reader for Experiments {
         let plan =
             Plan::new(&file.resolved, &file.name(), seeds, &|overrides| facts(&base, overrides)).told()?;
         for job in &plan.jobs {
-            std::hint::black_box((plan.arm_of(job).flops(), &job.hash[..16]));
+            std::hint::black_box((plan.arm_of(job).flops(), plan.arm_of(job).off_budget, &job.hash[..16]));
         }
         reached.stage("planned");
         Some(())
@@ -125,6 +127,8 @@ fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> 
     let count = ParameterCount::of(&r.model, r.networks());
     Ok(RecipeFacts {
         recipe_hash: resolved.hash_without(FREE_KEYS),
+        arm_hash: resolved.hash.clone(),
+        code: CodeVersions::default(),
         data_hash: None,
         steps: r.train.steps,
         warmup_steps: r.schedule.warmup_steps,
@@ -132,5 +136,6 @@ fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> 
         flops_per_step: r.run_flops() / r.train.steps as f64,
         parameters: [count.discriminator, count.generator],
         shape: String::new(),
+        quantities: Quantities::new(),
     })
 }

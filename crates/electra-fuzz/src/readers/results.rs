@@ -3,16 +3,24 @@
 use std::path::Path;
 
 use electra_ablate::comparison::{Comparison, Subject};
+use electra_ablate::experiment::Budget;
+use electra_ablate::identity::{ArmAsItStands, check_standing};
 use electra_ablate::metric::Metric;
-use electra_ablate::record::{check_belongs, check_once, read_folder};
+use electra_ablate::quantities::{Quantity, Role};
+use electra_ablate::record::read_folder;
+use electra_ablate::standing::Known;
 use electra_ablate::{report, table, task};
 use serde_json::json;
 
 use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
 
-/// Four results of two arms.
+/// Six results of two arms, and a run that failed.
 pub struct Results;
+
+/// A quantity that results may store.
+const TABLE: &[Quantity] =
+    &[Quantity { key: "heads", title: "heads", named_by: &["model.heads"], role: Role::Confound }];
 
 impl Reader for Results {
     fn name(&self) -> &'static str {
@@ -30,6 +38,8 @@ impl Reader for Results {
                 let auc = 0.7 + better + 0.001 * f64::from(seed);
                 let result = json!({
                     "experiment": "runs", "arm": arm, "seed": seed, "hash": format!("{seed}{arm}00112233445566778899"),
+                    "recipe": arm, "data": "ab".repeat(32), "tokenizer": {"hash": "cd".repeat(32), "vocab_size": 600},
+                    "code": {"kernels": 2}, "quantities": {"heads": seed, "distances": "-1 +1"},
                     "differences": if arm == "wide" { json!({"model.generator.width": 1.0}) } else { json!({}) },
                     "steps": 20, "tokens": 1280, "flops": 1.5e9,
                     "parameters": {"discriminator": 900, "generator": 100, "total": 1000},
@@ -49,22 +59,38 @@ impl Reader for Results {
                 );
             }
         }
+        let failed = json!({
+            "experiment": "runs", "arm": "wild", "seed": 1, "hash": "00112233445566778899",
+            "differences": {"schedule.learning_rate": 0.5}, "steps": 20, "tokens": 1280, "flops": 1.5e9,
+            "parameters": {"discriminator": 900, "generator": 100, "total": 1000},
+            "failed": {"step": 14, "reason": "diverged"}, "program": "electra 0.1.0",
+        });
+        case.set("results/wild.seed-1.json", serde_json::to_vec_pretty(&failed).unwrap_or_default());
         vec![case]
     }
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
-        let results = read_folder(&folder.join("results")).told()?;
+        let mut results = read_folder(&folder.join("results")).told()?;
         reached.stage("read");
+        let stands = |name: &str| ArmAsItStands {
+            name: name.to_owned(),
+            differences: serde_json::Map::new(),
+            planned: None,
+        };
+        std::hint::black_box((
+            check_standing(&results, &["base", "wide", "wild"].map(stands)).told(),
+            results.check_arms().told(),
+        ));
+        results.name_apart();
+        results.check_once().told()?;
+        reached.stage("belong");
+        let (results, failed) = results.into_parts();
         let mut arms: Vec<String> = Vec::new();
-        for (_, result) in &results {
-            if !arms.contains(&result.arm) {
-                arms.push(result.arm.clone());
+        for arm in results.iter().map(|result| &result.arm).chain(failed.iter().map(|run| &run.arm)) {
+            if !arms.contains(arm) {
+                arms.push(arm.clone());
             }
         }
-        std::hint::black_box(check_belongs(&results, "runs", &["base", "wide"]).told());
-        check_once(&results).told()?;
-        reached.stage("belong");
-        let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
         let base_arm = arms.first()?.clone();
         for metric in Metric::ALL {
             std::hint::black_box(task::check_vocabularies(metric, &results).told());
@@ -76,6 +102,13 @@ impl Reader for Results {
                 margin: Some(0.02),
                 base_arm: base_arm.clone(),
                 arms: arms.clone(),
+                known: Known {
+                    seeds: vec![1, 2, 3],
+                    budget: Some(Budget::Flops),
+                    failed: failed.clone(),
+                    table: TABLE,
+                    ..Known::default()
+                },
             };
             let comparison = Comparison::new(subject, &results);
             reached.stage("compared");

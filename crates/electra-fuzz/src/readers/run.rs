@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use electra_ablate::run::{as_results, last_step, read};
+use electra_ablate::run::{as_results, code_of, last_step, read, read_diverged};
 use electra_files::{durable, regular};
 use electra_pretrain::recipe::FREE_KEYS;
+use electra_run::code::CodeVersions;
 use electra_run::record::{EvalRecord, MetricsLog, RunRecord, TrainRecord, read_metrics};
 use electra_run::report::render;
 use electra_run::run_folder::{RunFolder, RunIdentity, planned_steps};
@@ -85,11 +86,17 @@ impl Reader for RunFolders {
             reached.stage("reported");
         }
         if let Some(Some(finished)) = read(&run).told() {
-            for result in as_results(vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)]) {
+            for result in
+                as_results(vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)], Vec::new()).0
+            {
                 std::hint::black_box(result.text());
             }
             reached.stage("a result");
         }
+        if let Some(Some(diverged)) = read_diverged(&run).told() {
+            std::hint::black_box(as_results(Vec::new(), vec![(run.clone(), diverged)]));
+        }
+        std::hint::black_box(code_of(&run).told());
         let claimed = RunFolder::create_or_resume(&run, &identity()).told()?;
         std::hint::black_box(&claimed.changes);
         reached.stage("claimed");
@@ -110,6 +117,7 @@ fn identity() -> RunIdentity {
         data_hash: "d".repeat(64),
         tokenizer_hash: "e".repeat(64),
         model_hash: None,
+        code: CodeVersions::default(),
         program_version: "electra 0.1.0".to_owned(),
         device: "flex".to_owned(),
         threads: 1,
@@ -119,6 +127,7 @@ fn identity() -> RunIdentity {
 fn record() -> RunRecord {
     RunRecord {
         recipe_hash: "a".repeat(64),
+        code: CodeVersions::default(),
         parameters: json!({"discriminator": 900, "generator": 100, "total": 1000}),
         flops_per_step: 1e6,
         plan: None,

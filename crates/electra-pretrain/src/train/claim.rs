@@ -12,6 +12,7 @@ use electra_text::DataSet;
 use electra_text::wordpiece::SAVED_FILES;
 
 use super::TrainError;
+use crate::code;
 use crate::data::{RecipeDataError, open_data};
 use crate::model_folder::MODEL_CONFIG;
 use crate::recipe::{FREE_KEYS, Recipe};
@@ -92,6 +93,7 @@ fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet
         data_hash: data.manifest().data_hash().to_string(),
         tokenizer_hash: data.manifest().tokenizer.hash.clone(),
         model_hash: None,
+        code: code::versions(),
         program_version: environment.program_version.clone(),
         device: environment.device_name.clone(),
         threads: environment.threads,

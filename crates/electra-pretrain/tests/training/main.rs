@@ -11,6 +11,7 @@ mod tiny;
 
 mod accumulation;
 mod backends;
+mod code;
 mod damaged_data;
 mod determinism;
 mod joint_parity;

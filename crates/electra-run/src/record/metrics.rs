@@ -16,6 +16,8 @@ use serde_json::{Map, Value, json};
 use electra_files::disk::{self, DiskFile};
 use electra_files::{durable, regular};
 
+use crate::code::CodeVersions;
+
 /// The log of a run, open for appending.
 #[derive(Debug)]
 pub struct MetricsLog {
@@ -28,6 +30,9 @@ pub struct MetricsLog {
 pub struct RunRecord {
     /// Hash of the resolved recipe.
     pub recipe_hash: String,
+    /// Versions of what code decides, from this line on.
+    #[serde(default, skip_serializing_if = "CodeVersions::is_first")]
+    pub code: CodeVersions,
     /// Parameter counts by part, or whatever else describes the model.
     pub parameters: Value,
     /// Floating-point operations of one training step.
@@ -346,6 +351,7 @@ mod tests {
     fn run() -> RunRecord {
         RunRecord {
             recipe_hash: "abc".to_owned(),
+            code: CodeVersions::default(),
             parameters: json!({"total": 5}),
             flops_per_step: 1e9,
             plan: None,

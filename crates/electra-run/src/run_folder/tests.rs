@@ -10,6 +10,7 @@ fn identity() -> RunIdentity {
         data_hash: "data".to_owned(),
         tokenizer_hash: "tokenizer".to_owned(),
         model_hash: None,
+        code: CodeVersions::default(),
         program_version: "electra 0.1.0".to_owned(),
         device: "flex".to_owned(),
         threads: 2,
@@ -109,6 +110,29 @@ fn another_model_to_start_from_is_refused() {
     assert!(error.contains("another model to start from (hash one there, two now)"), "{error}");
     assert!(refused(folder.path(), &from(None)).contains("none now"));
     assert!(RunFolder::create_or_resume(folder.path(), &from(Some("one"))).unwrap().is_resumed);
+}
+
+#[test]
+fn other_code_may_go_on_and_is_said_with_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(RunFolder::create_or_resume(folder.path(), &identity()).unwrap());
+    let text = fs::read_to_string(folder.path().join(RUN)).unwrap();
+    assert!(!text.contains("code"), "{text}");
+    let newer = RunIdentity { code: CodeVersions::new([("kernels", 2), ("start-values", 3)]), ..identity() };
+    let run = RunFolder::create_or_resume(folder.path(), &newer).unwrap();
+    assert_eq!(
+        run.changes,
+        [
+            "the code of the kernels was of version 1 when the run was started and is of version 2 now: the run \
+             does not end with the bits of one that was not interrupted",
+            "the code of the start-values was of version 1 when the run was started and is of version 3 now: they \
+             decide the first step alone"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    drop(RunFolder::create_or_resume(folder.path(), &newer).unwrap());
+    assert!(fs::read_to_string(folder.path().join(RUN)).unwrap().contains("\"kernels\": 2"));
+    assert!(RunFolder::create_or_resume(folder.path(), &newer).unwrap().changes.is_empty());
 }
 
 #[test]

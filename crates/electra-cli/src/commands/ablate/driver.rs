@@ -299,6 +299,11 @@ impl<'a> Driver<'a> {
             self.waiting.push_back(index);
             return Ok(());
         }
+        if status.code() == Some(i32::from(failure::DIVERGED))
+            && let Err(failure) = self.setup.record_failure(job, running.stage)
+        {
+            self.progress.tell(&format!("{}: {}", self.setup.name_of(job), failure.in_one_line()));
+        }
         let how = match status.code() {
             Some(0) => "ended without what the next step needs".to_owned(),
             Some(code) if code == i32::from(failure::DIVERGED) => "diverged".to_owned(),

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 use electra_ablate::plan::PlannedArm;
+use electra_ablate::quantities::{self, Unnamed};
 use electra_ablate::run::last_step;
+use electra_ablate::standing::{ALSO, operations};
 use electra_ablate::table::Table;
 use electra_ner::Start;
 use electra_ner::finetune;
@@ -17,6 +19,7 @@ use electra_text::Tokenizer;
 use super::job::{Setup, Stage};
 use super::probe::ProbePlan;
 use crate::commands::pretrain::check_memory;
+use crate::commands::quantities::TABLE;
 use crate::device::use_threads;
 use crate::failure::{self, Failure};
 
@@ -52,6 +55,7 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     let plan = &setup.plan;
     let results = setup.check_results()?;
     setup.check_probes(&results)?;
+    let failed = setup.failed_results()?;
     let costs = costs(setup)?;
     let has_probe = !setup.probes.is_empty();
     let mut head = vec!["arm", "discriminator", "generator", "FLOP a run", "steps", "time a run"];
@@ -65,7 +69,10 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
             arm.name.clone(),
             discriminator,
             generator,
-            format!("{:.3e}", arm.flops()),
+            match arm.off_budget {
+                Some(_) => operations(arm.flops(), arm.off_budget),
+                None => format!("{:.3e}", arm.flops()),
+            },
             thousands(arm.facts.steps),
             duration(costs[number].step * arm.facts.steps as f64),
         ];
@@ -73,7 +80,9 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
             Some(probe) => duration(probe.seed * probe.seeds as f64),
             None => "?".to_owned(),
         }));
-        row.push(format!("{finished}/{}", plan.seeds.list().len()));
+        let failed = failed.iter().filter(|run| run.arm == arm.name).count();
+        let and_failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+        row.push(format!("{finished}/{}{and_failed}", plan.seeds.list().len()));
         row
     };
     let table = Table {
@@ -81,6 +90,7 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
         rows: plan.arms.iter().enumerate().map(row).collect(),
     };
     println!("{}", table.text());
+    tell_what_differs(setup);
     // Arms that differ in the probe alone share what is pretrained.
     let (mut seen, mut to_pretrain, mut to_probe) = (HashSet::new(), 0, 0);
     let mut left = Vec::new();
@@ -122,6 +132,45 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
         println!("Fine-tuning may be over earlier: its recipe has train.patience.");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what arms differ in beside what they name, and which miss the budget.
+fn tell_what_differs(setup: &Setup) {
+    let plan = &setup.plan;
+    let base_arm = &setup.file.experiment().base_arm;
+    let Some(base) = plan.arms.iter().find(|arm| arm.name == *base_arm) else { return };
+    let unnamed = |arm: &PlannedArm| {
+        let named = arm.differences.keys().chain(base.differences.keys());
+        quantities::unnamed(TABLE, named, &base.facts.quantities, &arm.facts.quantities)
+    };
+    let arms: Vec<(String, Vec<Unnamed>)> =
+        plan.arms.iter().map(|arm| (arm.name.clone(), unnamed(arm))).collect();
+    let lines: Vec<String> = arms
+        .iter()
+        .filter_map(|(name, unnamed)| {
+            let shown = |value| quantities::shown(value);
+            let told: Vec<String> = unnamed
+                .iter()
+                .map(|u| format!("{} {} ({})", u.title, shown(u.arm.as_ref()), shown(u.base.as_ref())))
+                .collect();
+            (!told.is_empty()).then(|| format!("  {name}: {}", told.join(", ")))
+        })
+        .collect();
+    if !lines.is_empty() {
+        println!("{ALSO} (those of {base_arm} in brackets)\n{}\n", lines.join("\n"));
+    }
+    let with: Vec<(String, &[Unnamed])> = arms.iter().map(|(name, u)| (name.clone(), u.as_slice())).collect();
+    for warning in quantities::warnings(base_arm, &with) {
+        println!("WARNING: {warning}");
+    }
+    for arm in &plan.arms {
+        if let Some(times) = arm.off_budget {
+            println!(
+                "WARNING: {} misses the budget: it spends {times:.3} times the operations of {base_arm}.",
+                arm.name
+            );
+        }
+    }
 }
 
 /// What a run of each arm takes, in their order.

@@ -4,16 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use electra_ablate::experiment::{ExperimentFile, Seeds};
+use electra_ablate::failed::{Failed, FailedRun, Reason};
+use electra_ablate::identity::{ArmAsItStands, check_standing};
 use electra_ablate::plan::{Job, Plan, PlannedArm};
-use electra_ablate::record::{
-    self, Origin, ProbeScores, ResultError, ResultRecord, check_belongs, read_folder,
-};
+use electra_ablate::record::{self, Origin, ProbeScores, ResultError, ResultRecord, read_folder};
 use electra_ablate::run::{self, FinishedRun};
 use electra_files::{disk, regular};
 use electra_ner::finetune::SCORES;
 use electra_ner::seeds::SUMMARY;
+use electra_pretrain::code;
 use electra_pretrain::data::open_data;
+use electra_run::code::CodeDifference;
 use electra_run::lock::{Lock, LockError};
+use electra_run::record::read_metrics;
 use electra_run::run_folder::check_final_weights;
 use electra_text::Split;
 use serde_json::{Map, Value};
@@ -21,6 +24,7 @@ use serde_json::{Map, Value};
 use super::probe::ProbePlan;
 use super::recipes::Recipes;
 use super::ruler::{Ruler, Rulers};
+use crate::commands::compare::experiment::planned_of;
 use crate::device::DeviceName;
 use crate::failure::{self, Failure};
 
@@ -98,15 +102,21 @@ impl Setup {
     }
 
     /// The results that are there already. Where the data of an arm is not there, they are believed to
-    /// be of it: nothing can be run before it is.
+    /// be of it: nothing can be run before it is. What they were called is no matter: an experiment may be
+    /// renamed. Runs that failed are no results, whatever they were: they are tried again.
     ///
     /// # Errors
-    /// If one of them belongs to another experiment, arm or recipe.
+    /// If one of them is of another arm, recipe, data or code.
     pub(super) fn check_results(&self) -> Result<Vec<ResultRecord>, Failure> {
-        let results = read_folder(&self.file.results())?;
-        let arms: Vec<&str> = self.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
-        check_belongs(&results, &self.plan.experiment, &arms)?;
-        for (path, result) in &results {
+        let mut results = read_folder(&self.file.results())?;
+        results.failed.clear();
+        let stands = |arm: &PlannedArm| ArmAsItStands {
+            name: arm.name.clone(),
+            differences: differences(arm),
+            planned: Some(planned_of(arm)),
+        };
+        check_standing(&results, &self.plan.arms.iter().map(stands).collect::<Vec<_>>())?;
+        for (path, result) in &results.finished {
             let is_it = |job: &&Job| self.plan.arm_of(job).name == result.arm && job.seed == result.seed;
             if let Some(job) = self.plan.jobs.iter().find(is_it)
                 && self.plan.arm_of(job).facts.data_hash.is_some()
@@ -116,7 +126,16 @@ impl Setup {
                 return Err(ResultError::OtherRecipe { path: path.clone(), found, expected }.into());
             }
         }
-        Ok(results.into_iter().map(|(_, result)| result).collect())
+        results.check_arms()?;
+        Ok(results.into_parts().0)
+    }
+
+    /// Runs that failed, by arm.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub(super) fn failed_results(&self) -> Result<Vec<FailedRun>, Failure> {
+        Ok(read_folder(&self.file.results())?.into_parts().1)
     }
 
     /// Arm and seed in words.
@@ -191,6 +210,7 @@ impl Setup {
     /// # Errors
     /// If its folder is damaged.
     pub(super) fn next(&self, job: &Job) -> Result<Option<Stage>, Failure> {
+        self.check_code(job)?;
         if run::read(&self.run_of(job))?.is_none() {
             return Ok(Some(Stage::Pretrain));
         }
@@ -201,6 +221,71 @@ impl Setup {
                 Ok(Some(if is_whole { Stage::Probe } else { Stage::Pretrain }))
             }
             _ => Ok(None),
+        }
+    }
+
+    /// Refuses a folder in which code of another version has trained: what goes on there is no run of this
+    /// program, and what is finished there is not what it would come to.
+    fn check_code(&self, job: &Job) -> Result<(), Failure> {
+        let run = self.run_of(job);
+        let Some(there) = run::code_of(&run)? else { return Ok(()) };
+        let differences = there.differences(&code::versions());
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let parts: Vec<String> = differences.iter().map(CodeDifference::in_short).collect();
+        let message = format!("{} was trained by other code: {}", run.display(), parts.join(", "));
+        Err(Failure::new(message, "remove the folder, and the same command trains it anew"))
+    }
+
+    /// Writes down that a run came to nothing, if its logs say so.
+    ///
+    /// # Errors
+    /// If they cannot be read, or the file not written.
+    pub(super) fn record_failure(&self, job: &Job, stage: Stage) -> Result<(), Failure> {
+        let run = self.run_of(job);
+        let failed = match stage {
+            Stage::Pretrain => run::read_diverged(&run)?.map(|run| run.into_failed(self.origin(job))),
+            Stage::Probe => run::read(&run)?.map(|run| {
+                let (step, reason) = (run.described.steps, self.reason_of_probe(job));
+                FailedRun::new(self.origin(job), run.described, Failed { step, reason })
+            }),
+            // The run is finished, whatever became of its judgement.
+            Stage::Judge(_) => None,
+        };
+        if let Some(failed) = failed {
+            failed.write(&self.file.results())?;
+        }
+        Ok(())
+    }
+
+    /// Why fine-tuning ended, as its logs say.
+    fn reason_of_probe(&self, job: &Job) -> Reason {
+        let seeds = self.probe(job).map(|plan| fs::read_dir(self.probe_of(plan, job)));
+        let seeds = seeds.into_iter().flatten().flatten().flatten();
+        let ends_dead = |seed: fs::DirEntry| {
+            let records = read_metrics(&seed.path().join("metrics.jsonl")).unwrap_or_default();
+            records
+                .last()
+                .is_some_and(|last| last.fields.get("reason").is_some_and(|reason| reason == "dead"))
+        };
+        if seeds.map(ends_dead).any(|dead| dead) {
+            Reason::FineTuningCollapsed
+        } else {
+            Reason::FineTuningDiverged
+        }
+    }
+
+    /// Whose run it is.
+    fn origin(&self, job: &Job) -> Origin {
+        let arm = self.plan.arm_of(job);
+        Origin {
+            experiment: self.plan.experiment.clone(),
+            arm: arm.name.clone(),
+            differences: differences(arm),
+            hash: job.hash.clone(),
+            recipe: Some(arm.facts.arm_hash.clone()),
+            quantities: arm.facts.quantities.clone(),
         }
     }
 
@@ -216,18 +301,9 @@ impl Setup {
                 "the same command again goes on with it",
             )
         })?;
-        let arm = self.plan.arm_of(job);
-        let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
-        let differences: Map<String, Value> =
-            arm.differences.iter().map(|(key, found)| (key.clone(), value(found))).collect();
-        let origin = Origin {
-            experiment: self.plan.experiment.clone(),
-            arm: arm.name.clone(),
-            differences,
-            hash: job.hash.clone(),
-        };
         let probe = self.probe(job).and_then(|plan| self.scores(plan, job));
-        let result = ResultRecord { common: self.common(job), ..ResultRecord::new(origin, finished, probe) };
+        let result =
+            ResultRecord { common: self.common(job), ..ResultRecord::new(self.origin(job), finished, probe) };
         result.write(&self.file.results())?;
         Ok(result)
     }
@@ -281,4 +357,10 @@ impl Setup {
         add(&["--display", "lines", "--threads", &threads, "--device", &device]);
         arguments
     }
+}
+
+/// What an arm changes, as results have it.
+fn differences(arm: &PlannedArm) -> Map<String, Value> {
+    let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
+    arm.differences.iter().map(|(key, found)| (key.clone(), value(found))).collect()
 }

@@ -6,22 +6,25 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::plan::RecipeFacts;
 use electra_model::flops::ParameterCount;
+use electra_pretrain::code;
 use electra_pretrain::recipe::{Recipe, check};
 use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
 use electra_text::DataSet;
+
+use crate::commands::quantities;
 
 /// Keys that decide neither the weights of a run nor what is measured of them.
 const UNMEASURED: &[&str] = &["name", "data.path", "checkpoint", "log"];
 
 /// A base recipe, read with one set of overrides after the other.
-pub(super) struct Recipes {
+pub(in crate::commands) struct Recipes {
     base: PathBuf,
     /// Hashes of the data folders that were looked at.
     data: RefCell<HashMap<PathBuf, Option<String>>>,
 }
 
 impl Recipes {
-    pub(super) fn new(base: PathBuf) -> Self {
+    pub(in crate::commands) fn new(base: PathBuf) -> Self {
         Self { base, data: RefCell::default() }
     }
 
@@ -35,7 +38,7 @@ impl Recipes {
     }
 
     /// What an experiment has to know of it.
-    pub(super) fn facts(&self, overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
+    pub(in crate::commands) fn facts(&self, overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
         let resolved = self.load(overrides)?;
         let r = &resolved.value;
         let (batch, length) = (r.train.batch_size, r.data.sequence_length);
@@ -43,6 +46,8 @@ impl Recipes {
         let model = serde_json::to_string(&r.model).expect("sizes are JSON");
         Ok(RecipeFacts {
             recipe_hash: resolved.hash_without(UNMEASURED),
+            arm_hash: resolved.hash_without(&[UNMEASURED, &["seed"]].concat()),
+            code: code::versions(),
             data_hash: self.data_hash(&r.data.path),
             steps: r.train.steps,
             warmup_steps: r.schedule.warmup_steps,
@@ -58,6 +63,7 @@ impl Recipes {
                 r.train.precision,
                 r.train.dropout > 0.0
             ),
+            quantities: quantities::of(r),
         })
     }
 
