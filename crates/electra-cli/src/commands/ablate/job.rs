@@ -262,18 +262,14 @@ impl Setup {
     /// Why fine-tuning ended, as its logs say.
     fn reason_of_probe(&self, job: &Job) -> Reason {
         let seeds = self.probe(job).map(|plan| fs::read_dir(self.probe_of(plan, job)));
-        let seeds = seeds.into_iter().flatten().flatten().flatten();
+        let mut seeds = seeds.into_iter().flatten().flatten().flatten();
         let ends_dead = |seed: fs::DirEntry| {
             let records = read_metrics(&seed.path().join("metrics.jsonl")).unwrap_or_default();
             records
                 .last()
                 .is_some_and(|last| last.fields.get("reason").is_some_and(|reason| reason == "dead"))
         };
-        if seeds.map(ends_dead).any(|dead| dead) {
-            Reason::FineTuningCollapsed
-        } else {
-            Reason::FineTuningDiverged
-        }
+        if seeds.any(ends_dead) { Reason::FineTuningCollapsed } else { Reason::FineTuningDiverged }
     }
 
     /// Whose run it is.
