@@ -52,6 +52,9 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             TieMode::All => {
                 "sizes of the generator are the discriminator's where all is tied: leave them out, or set width and depth to 1"
             }
+            _ if error.key.ends_with("num_attention_heads") => {
+                "heads share the width of their network in equal parts: fewer heads are wider"
+            }
             _ => "configs/pretrain/small.toml has the paper's sizes",
         };
         return fail(&format!("model.{}", error.key), error.message, help);
