@@ -32,7 +32,7 @@ fn selected<'a>(list: &'a Value, selection: &str) -> Option<&'a Value> {
     if let Some((key, wanted)) = selection.split_once('=') {
         let has = |element: &&Value| match element.get(key) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == wanted,
+            Some(other) => wanted.parse().is_ok_and(|number: f64| other.as_f64() == Some(number)),
             None => false,
         };
         return list.iter().find(has);

@@ -36,7 +36,7 @@ pub enum PlaceholderError {
         /// The expression.
         expression: String,
         /// Why.
-        source: ExpressionError,
+        source: Box<ExpressionError>,
     },
     /// A placeholder has no end.
     #[error("line {line}: `{BEGIN}{rest}` needs `{SPLIT}`, a value and `{END}` on the same line")]
@@ -82,7 +82,7 @@ pub fn fill(
             let expected = value(expression).map_err(|source| PlaceholderError::Expression {
                 line,
                 expression: expression.to_owned(),
-                source,
+                source: Box::new(source),
             })?;
             filled += &format!("{before}{BEGIN}{expression}{SPLIT}{expected}{END}");
             if found != expected {

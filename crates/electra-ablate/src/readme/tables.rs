@@ -103,7 +103,7 @@ pub enum TableError {
         /// The row, from 1.
         row: usize,
         /// Why.
-        source: ExpressionError,
+        source: Box<ExpressionError>,
     },
 }
 
@@ -138,7 +138,7 @@ fn markdown(table: &Table, sources: &mut Sources) -> Result<String, TableError> 
         let bound = bound(names, sources).map_err(|source| TableError::Row {
             name: table.name.clone(),
             row,
-            source,
+            source: Box::new(source),
         })?;
         let cell = |column: &Column| {
             let forms = match &column.cell {
@@ -188,7 +188,8 @@ fn filled(form: &str, bound: &BTreeMap<String, Value>, table: &str) -> Result<Op
         let (part, after) = behind.split_once('}').ok_or_else(|| error(behind, "no brace closes it"))?;
         let (path, format) = part.split_once(':').unwrap_or((part, ""));
         let format = Format::parse(format).ok_or_else(|| error(part, "expected a format such as :.2"))?;
-        let (path, factor) = scaled(path).ok_or_else(|| error(part, "expected a number behind * or /"))?;
+        let (path, factor, divisor) =
+            scaled(path).ok_or_else(|| error(part, "expected a number behind * or /"))?;
         let (name, path) = path.split_once('.').unwrap_or((path, ""));
         let Some(value) = bound.get(name).and_then(|value| document::at(value, path)) else {
             return Ok(None);
@@ -197,7 +198,7 @@ fn filled(form: &str, bound: &BTreeMap<String, Value>, table: &str) -> Result<Op
         match (value.as_str(), value.as_f64()) {
             (Some(value), _) => text += value,
             (None, Some(number)) => {
-                let number = factor(number);
+                let number = number * factor / divisor;
                 text += &format.write(number, if number.fract() == 0.0 { 0 } else { 3 });
             }
             _ => return Err(error(part, "neither a number nor text")),
@@ -207,17 +208,13 @@ fn filled(form: &str, bound: &BTreeMap<String, Value>, table: &str) -> Result<Op
     Ok(Some(text + rest))
 }
 
-/// A path without `*N` or `/N` at its end, and what that does.
-fn scaled(path: &str) -> Option<(&str, Box<dyn Fn(f64) -> f64>)> {
-    if let Some((path, factor)) = path.rsplit_once('*') {
-        let factor: f64 = factor.parse().ok()?;
-        return Some((path, Box::new(move |number| number * factor)));
+/// A path without `*N` or `/N` at its end, with that factor and divisor.
+fn scaled(path: &str) -> Option<(&str, f64, f64)> {
+    match (path.rsplit_once('*'), path.rsplit_once('/')) {
+        (Some((path, factor)), _) => Some((path, factor.parse().ok()?, 1.0)),
+        (None, Some((path, divisor))) => Some((path, 1.0, divisor.parse().ok()?)),
+        (None, None) => Some((path, 1.0, 1.0)),
     }
-    if let Some((path, divisor)) = path.rsplit_once('/') {
-        let divisor: f64 = divisor.parse().ok()?;
-        return Some((path, Box::new(move |number| number / divisor)));
-    }
-    Some((path, Box::new(|number| number)))
 }
 
 #[cfg(test)]
