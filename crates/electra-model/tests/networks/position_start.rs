@@ -213,14 +213,17 @@ fn heads_take_the_distances_of_the_recipe_in_turn() {
     }
 }
 
+/// What makes a sound network an impossible one.
+type Change = fn(&mut ModelConfig);
+
 #[test]
 fn distances_that_a_network_cannot_begin_with_are_refused() {
-    let refused = |change: fn(&mut ModelConfig)| {
+    let refused = |change: Change| {
         let mut config = config(PositionStart::Adjacent, 64, 64, [64, 4], [32, 2]);
         change(&mut config);
         config.validate().unwrap_err().to_string()
     };
-    let cases: [(fn(&mut ModelConfig), &str); 8] = [
+    let cases: [(Change, &str); 8] = [
         (
             |c| {
                 c.position_start = PositionStart::Neighbours;
