@@ -1,7 +1,7 @@
 //! What makes runs one arm, and results those of an experiment as it stands.
 //!
-//! An arm is one resolved recipe, one data folder by its content, and one version of each part of the code
-//! that decides numbers. Where a file does not say one of these, as older ones do not, it cannot tell results
+//! An arm is one resolved recipe, one data folder by its content, one version of each part of the code that
+//! decides numbers, and one probe. Where a file does not say one of these, as older ones do not, it cannot tell results
 //! apart; steps, operations and parameters always do.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,9 @@ use electra_run::record::thousands;
 use serde_json::{Map, Value};
 
 use crate::failed::{FailedRun, Results};
-use crate::record::{NotOneArm, Parameters, ResultError, ResultRecord, Stale, TokenizerIdentity, short};
+use crate::record::{
+    NotOneArm, Parameters, ProbeScores, ResultError, ResultRecord, Stale, TokenizerIdentity, short,
+};
 use crate::run::RUNS;
 
 /// What the runs of an arm have in common.
@@ -26,10 +28,26 @@ struct Identity {
     data: Option<String>,
     tokenizer: Option<TokenizerIdentity>,
     code: CodeVersions,
+    probe: Option<ProbeIdentity>,
+}
+
+/// What decides the scores of fine-tuning besides the pretrained run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeIdentity {
+    /// Hash of its recipe; none where a result does not say.
+    pub recipe: Option<String>,
+    /// Runs of fine-tuning.
+    pub seeds: u64,
+}
+
+impl ProbeIdentity {
+    fn of(scores: &ProbeScores) -> Self {
+        Self { recipe: scores.recipe.clone(), seeds: scores.scores.len() as u64 }
+    }
 }
 
 macro_rules! identity_of {
-    ($run:ty) => {
+    ($run:ty, $probe:expr) => {
         impl From<&$run> for Identity {
             fn from(run: &$run) -> Self {
                 Self {
@@ -46,13 +64,14 @@ macro_rules! identity_of {
                     data: run.data.clone(),
                     tokenizer: run.tokenizer.clone(),
                     code: run.code.clone(),
+                    probe: $probe(run),
                 }
             }
         }
     };
 }
-identity_of!(ResultRecord);
-identity_of!(FailedRun);
+identity_of!(ResultRecord, |run: &ResultRecord| run.probe.as_ref().map(ProbeIdentity::of));
+identity_of!(FailedRun, |_| None);
 
 impl Identity {
     /// Each aspect in which this is not `other`, as it is here.
@@ -80,6 +99,15 @@ impl Identity {
         let code = self.code.differences(&other.code).into_iter();
         let code: Vec<String> = code.map(|part| format!("{} {}", part.part, part.there)).collect();
         add(!code.is_empty(), format!("code of {}", code.join(", ")));
+        if let (Some(own), Some(theirs)) = (&self.probe, &other.probe) {
+            if own.seeds != theirs.seeds {
+                found.push(format!("{} fine-tuning seeds", own.seeds));
+            }
+            let [recipe, their_recipe] = [&own.recipe, &theirs.recipe].map(Option::as_deref);
+            if unlike(recipe, their_recipe) {
+                found.push(format!("probe {}", short(recipe.unwrap_or_default())));
+            }
+        }
         if found.is_empty() {
             let text = |map: &Map<String, Value>| Value::Object(map.clone()).to_string();
             if !same_values(&self.differences, &other.differences) {
@@ -221,6 +249,8 @@ pub struct ArmAsItStands {
     pub differences: Map<String, Value>,
     /// What its recipe comes to; none where the recipe cannot be read.
     pub planned: Option<Planned>,
+    /// Its probe; none where there is none or its recipe cannot be read.
+    pub probe: Option<ProbeIdentity>,
 }
 
 /// What the recipe of an arm comes to.
@@ -271,6 +301,14 @@ fn changed(result: &Identity, arm: &ArmAsItStands) -> Option<(String, String, St
         let is_same = there.zip(now).is_some_and(|(there, now)| same(there, now));
         if !is_same {
             return Some((key.clone(), text(there), text(now)));
+        }
+    }
+    if let (Some(there), Some(now)) = (&result.probe, &arm.probe) {
+        if there.seeds != now.seeds {
+            return Some(("probe.seeds".to_owned(), there.seeds.to_string(), now.seeds.to_string()));
+        }
+        if let Some((there, now)) = there.recipe.as_ref().zip(now.recipe.as_ref()).filter(|(a, b)| a != b) {
+            return Some(("probe.recipe".to_owned(), short(there), short(now)));
         }
     }
     let now = arm.planned.as_ref()?;

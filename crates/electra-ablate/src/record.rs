@@ -110,6 +110,9 @@ pub struct Parameters {
 pub struct ProbeScores {
     /// Hash of the pretrained run, the recipe of fine-tuning and its data.
     pub hash: String,
+    /// Hash of the recipe of fine-tuning alone; older results do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// One for each seed of fine-tuning.
     pub scores: Vec<ProbeScore>,
 }
@@ -132,7 +135,7 @@ impl ProbeScores {
     pub fn of_summary(summary: &[u8], wanted: usize, hash: String) -> Option<Self> {
         let summary: Value = serde_json::from_slice(summary).ok()?;
         let scores: Vec<ProbeScore> = serde_json::from_value(summary.get("runs")?.clone()).ok()?;
-        let scores = Self { hash, scores: scores.get(..wanted)?.to_vec() };
+        let scores = Self { hash, recipe: None, scores: scores.get(..wanted)?.to_vec() };
         scores.check().is_ok().then_some(scores)
     }
 
@@ -336,6 +339,7 @@ pub(crate) mod tests {
         let mut record = result("width=0.25", 3, 0.1 + 0.2);
         record.probe = Some(ProbeScores {
             hash: "abc".into(),
+            recipe: Some("def".into()),
             scores: vec![ProbeScore { seed: 1, dev_f1: 1.0 / 3.0, test_f1: None }],
         });
         let path = record.write(&folder.path().join("results")).unwrap();
@@ -348,7 +352,7 @@ pub(crate) mod tests {
     #[test]
     fn a_probe_is_scored_on_test_data_where_there_is_any() {
         let score = |dev_f1, test_f1| ProbeScore { seed: 1, dev_f1, test_f1 };
-        let of = |scores| ProbeScores { hash: String::new(), scores }.mean_f1();
+        let of = |scores| ProbeScores { hash: String::new(), recipe: None, scores }.mean_f1();
         assert_eq!(of(vec![score(0.9, Some(0.5)), score(0.9, Some(0.75))]), Some(0.625));
         assert_eq!(of(vec![score(0.5, None)]), Some(0.5));
         assert_eq!(of(vec![]), None);

@@ -7,6 +7,7 @@ use electra_files::shown::{code_in_markdown, in_markdown};
 use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
 use crate::standing::{self, ALSO, also, operations};
+use crate::statistics::equivalence::{Equivalence, Verdict};
 use crate::statistics::{Sample, sign_flip};
 
 use measures::in_units;
@@ -68,7 +69,7 @@ pub fn verdict(comparison: &Comparison) -> Table {
     let head = head.chain(comparison.margin.map(|margin| format!("within ±{}", in_units(margin, metric))));
     let row = |arm: &ArmSummary| {
         let [difference, p, holm] = differences(comparison, arm);
-        let verdict = || arm.equivalence.map_or_else(absent, |tests| tests.verdict.words().to_owned());
+        let verdict = || arm.equivalence.map_or_else(absent, |tests| decided(&tests));
         let mut row = vec![
             arm.name.clone(),
             count(arm.parameters.total),
@@ -86,6 +87,18 @@ pub fn verdict(comparison: &Comparison) -> Table {
         row
     };
     Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
+}
+
+/// A verdict with the probability that decides it: of the two one-sided tests, or of the paired t test after
+/// Holm's correction, which is another than that of the sign flips beside it.
+fn decided(tests: &Equivalence) -> String {
+    let p = match tests.verdict {
+        Verdict::Equivalent => tests.p,
+        Verdict::Different => tests.p_difference,
+        Verdict::NotToldApart => None,
+    };
+    let words = tests.verdict.words();
+    p.map_or_else(|| words.to_owned(), |p| format!("{words}, p {}", probability(p)))
 }
 
 /// The other numbers of each arm: what explains the verdict.
@@ -294,7 +307,7 @@ mod tests {
         // In sentences as well, wherever one stands.
         let odd = ["`<img src=x>`", "<img src=y>\n# z", "<img src=w>"];
         let score = ProbeScore { seed: 1, dev_f1: 0.0, test_f1: None };
-        let probe = Some(ProbeScores { hash: String::new(), scores: vec![score] });
+        let probe = Some(ProbeScores { hash: String::new(), recipe: None, scores: vec![score] });
         let measure = Some(HeldoutMeasure { rows: HeldoutRows::Spread, examples: 1500 });
         let results = [
             ResultRecord { probe, ..result(odd[0], 1, 0.5) },
@@ -336,7 +349,10 @@ mod tests {
         let with = |arm: &str, f1: &[f64]| {
             let scores =
                 (1..).zip(f1).map(|(seed, &dev_f1)| ProbeScore { seed, dev_f1, test_f1: None }).collect();
-            ResultRecord { probe: Some(ProbeScores { hash: String::new(), scores }), ..result(arm, 1, 0.5) }
+            ResultRecord {
+                probe: Some(ProbeScores { hash: String::new(), recipe: None, scores }),
+                ..result(arm, 1, 0.5)
+            }
         };
         let results = [with("a", &[0.5, 0.4]), with("b", &[0.0, 0.6, 0.0])];
         let comparison =

@@ -271,7 +271,10 @@ fn a_run_that_fails_is_listed_and_the_others_go_on() {
     assert_eq!(wild["differences"]["schedule.learning_rate"], 1e30);
     // Its folder is known for what it is where nothing planned it.
     let folders = runs(&bench).join(" ");
-    assert_says(&bench.succeed(&format!("compare {folders}")).stdout, &["wild: numbers of 0 of 1 seeds"]);
+    assert_says(
+        &bench.succeed(&format!("compare --metric mlm-loss {folders}")).stdout,
+        &["wild: numbers of 0 of 1 seeds"],
+    );
     // After a fix the run takes the place of the one that failed; until then the file is of another arm.
     bench.write("exp/experiment.toml", bench.read("exp/experiment.toml").replace("1e30", "1e-4"));
     let stale = bench.refuse("compare exp");
@@ -332,7 +335,7 @@ fn a_probe_fine_tunes_what_was_pretrained() {
     bench.write("exp/experiment.toml", &text);
     let forecast = |bench: &Workbench| bench.succeed(&format!("{COMMAND} --dry-run")).stdout;
     let foretold = forecast(&bench);
-    assert_says(&foretold, &["fine-tuning", "2 to pretrain, 2 to fine-tune"]);
+    assert_says(&foretold, &["fine-tuning", "2 to pretrain, 2 to fine-tune, 2 to judge on common text"]);
     assert!(!foretold.contains('?') && !foretold.contains(": 0.0 s"), "{foretold}");
     let ran = bench.succeed(COMMAND);
     assert_says(&ran.stderr, &["half seed 1: fine-tuning", "finished, probe F1"]);
@@ -494,7 +497,7 @@ fn results_of_something_else_are_refused() {
     bench.write("exp/results/half.seed-2.json", &rebuilt);
     let told = ["half.seed-2.json", "half.seed-1.json", "arm `half`", "data abababababab"];
     assert_says(&bench.refuse("compare exp"), &told);
-    let named = bench.succeed("compare exp/results").stdout;
+    let named = bench.succeed("compare exp/results --metric mlm-loss").stdout;
     assert_says(&named, &["half (data abababababab)", &format!("half (data {})", &data[..12])]);
     std::fs::remove_file(bench.path("exp/results/half.seed-2.json")).unwrap();
     // What other code has trained is another run.

@@ -115,7 +115,7 @@ fn what_differs_beside_what_arms_name_is_told_before_and_after() {
     assert_eq!(found["arms"][1]["also_differs"][0]["key"], "generator.head_width");
     // Runs without an experiment say it themselves, and equal results of two experiments are marked in both.
     let folders = runs(&bench).join(" ");
-    let alone = bench.succeed(&format!("compare {folders}")).stdout;
+    let alone = bench.succeed(&format!("compare --metric mlm-loss {folders}")).stdout;
     assert_says(&alone, &["they differ in generator's width, generator's head width"]);
     for name in ["a", "b"] {
         std::fs::create_dir_all(bench.path(&format!("all/{name}"))).unwrap();
@@ -130,7 +130,7 @@ fn what_differs_beside_what_arms_name_is_told_before_and_after() {
         }
     }
     assert_says(&bench.succeed("compare all/b").stdout, &["half: the same runs as a: half, seed 1."]);
-    let both = bench.succeed("compare all/a all/b").stdout;
+    let both = bench.succeed("compare all/a all/b --metric mlm-loss").stdout;
     assert_says(&both, &["a/half", "b/half", "a/whole"]);
 }
 

@@ -58,6 +58,10 @@ pub use snapshot::{OpenEpoch, Progress, Snapshot, SnapshotError, tagger_of};
 pub use step::{Divergence, Step, Steps};
 pub use task::{Checked, check};
 
+/// Version of what fine-tuning does beside the kernels: windows, the order of sentences, losses, schedule,
+/// decoding and scores. Raised with every change of what it gives (`docs/decisions/0007`).
+pub const FINE_TUNING_VERSION: u32 = 1;
+
 /// How the log of a run that learns nothing ends.
 const DEAD: &str = "dead";
 /// How the log of a run ends whose numbers went out of bounds.
@@ -479,6 +483,7 @@ fn scores(split: &Split, predicted: &TagSequences) -> Scores {
 /// Of what decides a tagger beside recipe, data and model.
 fn code_versions() -> CodeVersions {
     CodeVersions::new([
+        ("fine-tuning", FINE_TUNING_VERSION),
         (START_VALUES, electra_model::START_VALUES_VERSION),
         ("kernels", electra_model::NUMERICS_VERSION),
         ("reader", electra_text::READER_VERSION),

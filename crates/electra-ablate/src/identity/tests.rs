@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::failed::tests::diverged;
+use crate::record::ProbeScore;
 use crate::record::tests::result;
 
 fn of(records: Vec<(&str, ResultRecord)>) -> Results {
@@ -93,6 +94,36 @@ fn recipe_vocabulary_code_and_sizes_tell_arms_apart() {
     }
 }
 
+fn probed(seed: u64, recipe: &str, seeds: u64) -> ResultRecord {
+    let scores = (1..=seeds).map(|seed| ProbeScore { seed, dev_f1: 0.5, test_f1: None }).collect();
+    let probe = ProbeScores { hash: format!("{recipe}{seed}"), recipe: Some(recipe.into()), scores };
+    ResultRecord { probe: Some(probe), ..result("half", seed, 0.5) }
+}
+
+#[test]
+fn scores_of_another_probe_are_of_another_arm_and_of_no_standing() {
+    let first = || probed(1, "a", 3);
+    for (other, expected) in
+        [(probed(2, "b", 3), "half (probe b)"), (probed(2, "a", 1), "half (1 fine-tuning seeds)")]
+    {
+        assert_eq!(arms(of(vec![("r/a", first()), ("r/b", other)]))[1], expected);
+    }
+    assert_eq!(arms(of(vec![("r/a", first()), ("r/b", probed(2, "a", 3))])), ["half", "half"]);
+    // An older result does not say which recipe its scores are of.
+    let mut older = probed(2, "a", 3);
+    older.probe.as_mut().unwrap().recipe = None;
+    assert_eq!(arms(of(vec![("r/a", first()), ("r/b", older)])), ["half", "half"]);
+    let results = of(vec![("r/a", first())]);
+    let check = |recipe: &str, seeds| {
+        let probe = Some(ProbeIdentity { recipe: Some(recipe.into()), seeds });
+        let now = ArmAsItStands { probe, ..standing("half", serde_json::json!({}), None) };
+        check_standing(&results, &[now]).map_err(|error| error.to_string())
+    };
+    check("a", 3).unwrap();
+    assert!(check("b", 3).unwrap_err().contains("`probe.recipe` is a there and b now"));
+    assert!(check("a", 2).unwrap_err().contains("`probe.seeds` is 3 there and 2 now"));
+}
+
 #[test]
 fn a_failed_run_belongs_to_the_arm_of_its_recipe() {
     let mut results = of(vec![("r/a", result("half", 1, 0.5))]);
@@ -108,7 +139,7 @@ fn a_failed_run_belongs_to_the_arm_of_its_recipe() {
 
 fn standing(name: &str, differences: Value, planned: Option<Planned>) -> ArmAsItStands {
     let Value::Object(differences) = differences else { panic!("{differences}") };
-    ArmAsItStands { name: name.into(), differences, planned }
+    ArmAsItStands { name: name.into(), differences, planned, probe: None }
 }
 
 fn planned() -> Option<Planned> {

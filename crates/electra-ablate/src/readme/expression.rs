@@ -160,6 +160,12 @@ pub enum ExpressionError {
         /// Those that are there.
         known: String,
     },
+    /// A ratio to 0.
+    #[error("with seed {seed} it is divided by 0")]
+    NoNumber {
+        /// The seed.
+        seed: u64,
+    },
     /// Too few numbers, or too many.
     #[error("{found} numbers have no {what}")]
     NoneOf {

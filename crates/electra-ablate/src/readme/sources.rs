@@ -184,6 +184,9 @@ fn told(
     let write = |value: f64| format.write(value, decimals);
     let numbers: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
     let none_of = |what| ExpressionError::NoneOf { found: numbers.len(), what };
+    if let Some((seed, _)) = values.iter().find(|(_, value)| !value.is_finite()) {
+        return Err(ExpressionError::NoNumber { seed: *seed });
+    }
     let sample = Sample::of(&numbers).ok_or_else(|| none_of("mean"))?;
     let sd = || sample.sd.ok_or_else(|| none_of("standard deviation"));
     let interval = || -> Result<String, ExpressionError> {
@@ -291,7 +294,7 @@ mod tests {
         for (seed, [a, b]) in (1..).zip([[0.5, 0.52], [0.6, 0.61], [0.7, 0.73]]) {
             let score = ProbeScore { seed: 1, dev_f1: 0.0, test_f1: None };
             let scores = vec![ProbeScore { seed: 2, dev_f1: 0.4 * a, test_f1: None }, score];
-            let probe = Some(ProbeScores { hash: String::new(), scores });
+            let probe = Some(ProbeScores { hash: String::new(), recipe: None, scores });
             ResultRecord { probe, ..result("a", seed, a) }.write(&results).unwrap();
             result("b", seed, b).write(&results).unwrap();
         }
@@ -351,6 +354,15 @@ mod tests {
         ] {
             let found = sources.value(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_to_zero_is_no_number() {
+        let (quantity, format) = (Quantity::parse("probe-f1").unwrap(), Format::default());
+        for of_second in [f64::NAN, f64::INFINITY] {
+            let error = told(&[(1, 2.0), (2, of_second)], Part::Mean, &quantity, format).unwrap_err();
+            assert_eq!(error.to_string(), "with seed 2 it is divided by 0");
         }
     }
 

@@ -165,6 +165,7 @@ impl ProbeScores {
     /// # Errors
     /// The key, what was found and what can be.
     pub fn check(&self) -> Result<(), Impossible> {
+        self.recipe.as_ref().map_or(Ok(()), |recipe| is_name("probe.recipe", recipe))?;
         let mut seeds = BTreeSet::new();
         for (at, score) in self.scores.iter().enumerate() {
             let key = |field: &str| format!("probe.scores.{at}.{field}");
@@ -260,7 +261,7 @@ mod tests {
 
     fn probe(scores: &[(u64, f64, Option<f64>)]) -> Option<ProbeScores> {
         let score = |&(seed, dev_f1, test_f1): &(u64, f64, Option<f64>)| ProbeScore { seed, dev_f1, test_f1 };
-        Some(ProbeScores { hash: "x".into(), scores: scores.iter().map(score).collect() })
+        Some(ProbeScores { hash: "x".into(), recipe: None, scores: scores.iter().map(score).collect() })
     }
 
     #[test]

@@ -133,9 +133,12 @@ mod tests {
         let subject = Subject { margin: Some(0.02), ..subject(&["a", "b"]) };
         let comparison = Comparison::new(subject, &results);
         let markdown = markdown(&comparison);
-        for part in
-            ["| p, Holm | within ±0.020 |", "| – | – | – |", "| equivalent |", "A margin of 0.020 was stated"]
-        {
+        for part in [
+            "| p, Holm | within ±0.020 |",
+            "| – | – | – |",
+            "| equivalent, p ",
+            "A margin of 0.020 was stated",
+        ] {
             assert!(markdown.contains(part), "{part} is missing in\n{markdown}");
         }
         let json: serde_json::Value = serde_json::from_str(&json(&comparison)).unwrap();

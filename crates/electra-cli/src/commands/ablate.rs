@@ -27,6 +27,7 @@ use crate::failure::{self, Failure};
 use crate::watch::Display;
 use driver::Driver;
 use job::Setup;
+pub(super) use probe::recipe_hash;
 pub(super) use recipes::Recipes;
 
 /// Train every arm of an experiment with every seed, and compare them.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
-use electra_ablate::plan::PlannedArm;
+use electra_ablate::plan::{Job, PlannedArm};
 use electra_ablate::quantities::{self, Unnamed};
 use electra_ablate::run::last_step;
 use electra_ablate::standing::{ALSO, operations};
@@ -63,7 +63,7 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     head.push("finished");
     let row = |(number, arm): (usize, &PlannedArm)| {
         let own = plan.jobs.iter().filter(|job| job.arm == number);
-        let finished = own.filter(|job| setup.is_answered(job, &results)).count();
+        let finished = own.filter(|job| setup.numbers_of(job, &results).is_some()).count();
         let [discriminator, generator] = arm.facts.parameters.map(|n| thousands(n as u64));
         let mut row = vec![
             arm.name.clone(),
@@ -112,8 +112,13 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
         left.push(seconds);
     }
     let of_probe = if has_probe { format!(", {to_probe} to fine-tune") } else { String::new() };
+    let is_to_judge = |job: &&Job| setup.lacks_figures(job) && !setup.is_answered(job, &results);
+    let to_judge = match plan.jobs.iter().filter(is_to_judge).count() {
+        0 => String::new(),
+        count => format!(", {count} to judge on common text"),
+    };
     println!(
-        "{} runs ({} arms, seeds {}), {to_pretrain} to pretrain{of_probe}: {} one after the other, {} with \
+        "{} runs ({} arms, seeds {}), {to_pretrain} to pretrain{of_probe}{to_judge}: {} one after the other, {} with \
          --jobs {jobs} and --threads {} if they do not slow each other down",
         plan.jobs.len(),
         plan.arms.len(),

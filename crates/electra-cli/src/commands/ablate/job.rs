@@ -114,6 +114,8 @@ impl Setup {
             name: arm.name.clone(),
             differences: differences(arm),
             planned: Some(planned_of(arm)),
+            // Scores of another probe are none: the runs are fine-tuned again.
+            probe: None,
         };
         check_standing(&results, &self.plan.arms.iter().map(stands).collect::<Vec<_>>())?;
         for (path, result) in &results.finished {
@@ -173,13 +175,18 @@ impl Setup {
 
     /// Whether a result says all that is asked of the run.
     pub(super) fn is_answered(&self, job: &Job, results: &[ResultRecord]) -> bool {
-        results.iter().any(|result| {
+        self.numbers_of(job, results).is_some_and(|result| self.has_figures(job, result))
+    }
+
+    /// The result of a run that is trained and fine-tuned, whether it was judged on common text or not.
+    pub(super) fn numbers_of<'a>(&self, job: &Job, results: &'a [ResultRecord]) -> Option<&'a ResultRecord> {
+        results.iter().find(|result| {
             let probed = self.probe(job).is_none_or(|plan| {
                 result.probe.as_ref().is_some_and(|scores| {
                     scores.hash == plan.hash_for(job) && scores.scores.len() as u64 >= plan.probe.seeds
                 })
             });
-            result.hash == job.hash && probed && self.has_figures(job, result)
+            result.hash == job.hash && probed
         })
     }
 
@@ -317,7 +324,8 @@ impl Setup {
         let text = regular::read(&self.probe_of(plan, job).join(SUMMARY)).ok()?;
         let wanted = usize::try_from(plan.probe.seeds).ok()?;
         // What cannot be is no score: the seeds are scored again.
-        ProbeScores::of_summary(&text, wanted, plan.hash_for(job))
+        let scores = ProbeScores::of_summary(&text, wanted, plan.hash_for(job))?;
+        Some(ProbeScores { recipe: Some(plan.recipe_hash.clone()), ..scores })
     }
 
     /// Arguments of the process that does a stage.

@@ -9,6 +9,7 @@ use electra_ablate::plan::{Job, PlannedArm, error_in};
 use electra_ablate::record::ResultRecord;
 use electra_files::regular;
 use electra_ner::finetune;
+use electra_ner::finetune::FINE_TUNING_VERSION;
 use electra_ner::overlap::{self, Overlap};
 use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
@@ -24,12 +25,33 @@ pub(super) struct ProbePlan {
     pub(super) probe: Probe,
     pub(super) recipe: Option<PathBuf>,
     pub(super) overrides: Vec<String>,
+    /// Of the recipe, and of the code where it is not the first.
+    pub(super) recipe_hash: String,
     /// Of the recipe and the labelled files.
     pub(super) hash: String,
 }
 
-impl ProbePlan {
-    pub(super) fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
+/// The recipe of a probe and how it comes about.
+struct ProbeRecipe {
+    path: Option<PathBuf>,
+    overrides: Vec<String>,
+    hash: String,
+}
+
+/// Hash of the recipe of an arm's probe, as results have it.
+///
+/// # Errors
+/// If it cannot be read.
+pub(in crate::commands) fn recipe_hash(
+    file: &ExperimentFile,
+    probe: &Probe,
+    arm: &PlannedArm,
+) -> Result<String, Failure> {
+    Ok(ProbeRecipe::load(file, probe, arm)?.hash)
+}
+
+impl ProbeRecipe {
+    fn load(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
         let at = ["probe".to_owned(), "set".to_owned()];
         let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
         let mut overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
@@ -48,15 +70,30 @@ impl ProbePlan {
             overrides.push(format!("guard.epochs={}", epochs + 1));
             resolved = load(&overrides)?;
         }
+        let hash = match FINE_TUNING_VERSION {
+            1 => resolved.hash,
+            version => {
+                let told = format!("{} fine-tuning {version}", resolved.hash);
+                blake3::hash(told.as_bytes()).to_hex().to_string()
+            }
+        };
+        Ok(Self { path: recipe, overrides, hash })
+    }
+}
+
+impl ProbePlan {
+    pub(super) fn new(file: &ExperimentFile, probe: &Probe, arm: &PlannedArm) -> Result<Self, Failure> {
+        let ProbeRecipe { path: recipe, overrides, hash: recipe_hash } = ProbeRecipe::load(file, probe, arm)?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(resolved.hash.as_bytes());
+        hasher.update(recipe_hash.as_bytes());
         for path in [Some(&probe.train), Some(&probe.dev), probe.test.as_ref()].into_iter().flatten() {
             let content = regular::open(path)
                 .and_then(|file| Ok(blake3::Hasher::new().update_reader(file)?.finalize()))
                 .map_err(|e| Failure::of_file("read", path, &e))?;
             hasher.update(content.as_bytes());
         }
-        Ok(Self { probe: probe.clone(), recipe, overrides, hash: hasher.finalize().to_hex().to_string() })
+        let hash = hasher.finalize().to_hex().to_string();
+        Ok(Self { probe: probe.clone(), recipe, overrides, recipe_hash, hash })
     }
 
     /// Of the pretrained run as well.

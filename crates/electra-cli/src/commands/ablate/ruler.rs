@@ -145,6 +145,11 @@ impl Setup {
         self.rulers.of_arms[job.arm].iter().all(|&ruler| has(ruler) || !self.can_be_judged(ruler, job))
     }
 
+    /// Whether figures of a run are still to be measured, now or once it is trained.
+    pub(super) fn lacks_figures(&self, job: &Job) -> bool {
+        self.rulers.of_arms[job.arm].iter().any(|&ruler| self.judged(ruler, job).is_none())
+    }
+
     /// Arguments of the process that judges a run.
     pub(super) fn judging(&self, ruler: Ruler, job: &Job) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();

@@ -9,7 +9,7 @@ use electra_ablate::arms::{Arm, arms};
 use electra_ablate::comparison::Subject;
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::failed::Results;
-use electra_ablate::identity::{ArmAsItStands, Planned, check_standing};
+use electra_ablate::identity::{ArmAsItStands, Planned, ProbeIdentity, check_standing};
 use electra_ablate::plan::{Plan, PlannedArm};
 use electra_ablate::record::{ResultRecord, read_folder};
 use electra_ablate::standing::Known;
@@ -18,7 +18,7 @@ use electra_run::recipe::RecipeError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::commands::ablate::Recipes;
+use crate::commands::ablate::{Recipes, recipe_hash};
 use crate::commands::quantities;
 use crate::failure::{self, Failure};
 
@@ -36,7 +36,8 @@ pub(super) fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRe
     }
     let plan = plan.ok();
     let planned = |name: &str| plan.as_ref()?.arms.iter().find(|arm| arm.name == name);
-    let standing: Vec<ArmAsItStands> = arms.iter().map(|arm| as_it_stands(arm, planned(&arm.name))).collect();
+    let standing: Vec<ArmAsItStands> =
+        arms.iter().map(|arm| as_it_stands(file, arm, planned(&arm.name))).collect();
     check_standing(&results, &standing)?;
     results.check_arms()?;
     let quantities = plan.iter().flat_map(|plan| &plan.arms);
@@ -69,11 +70,16 @@ fn plan_of(file: &ExperimentFile) -> Result<Plan, RecipeError> {
     Plan::new(&file.resolved, &file.name(), &file.experiment().seeds, &|overrides| recipes.facts(overrides))
 }
 
-fn as_it_stands(arm: &Arm, planned: Option<&PlannedArm>) -> ArmAsItStands {
+fn as_it_stands(file: &ExperimentFile, arm: &Arm, planned: Option<&PlannedArm>) -> ArmAsItStands {
     let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
     let differences: Map<String, Value> =
         arm.settings.iter().map(|setting| (setting.key.clone(), value(&setting.value))).collect();
-    ArmAsItStands { name: arm.name.clone(), differences, planned: planned.map(planned_of) }
+    // Whether the recipe can be read is asked where fine-tuning is planned.
+    let probe = file.experiment().probe.as_ref().map(|probe| ProbeIdentity {
+        recipe: planned.and_then(|arm| recipe_hash(file, probe, arm).ok()),
+        seeds: probe.seeds,
+    });
+    ArmAsItStands { name: arm.name.clone(), differences, planned: planned.map(planned_of), probe }
 }
 
 /// What a planned arm comes to.
