@@ -116,7 +116,7 @@ fn what_differs_beside_what_arms_name_is_told_before_and_after() {
     // Runs without an experiment say it themselves, and equal results of two experiments are marked in both.
     let folders = runs(&bench).join(" ");
     let alone = bench.succeed(&format!("compare --metric mlm-loss {folders}")).stdout;
-    assert_says(&alone, &["they differ in generator's width, generator's head width"]);
+    assert_says(&alone, &["The generator's head width moves with the arms, which do not name it"]);
     for name in ["a", "b"] {
         std::fs::create_dir_all(bench.path(&format!("all/{name}"))).unwrap();
         for file in ["base.toml", "experiment.toml"] {
