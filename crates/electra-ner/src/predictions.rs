@@ -20,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-use electra_files::durable;
+use electra_files::{durable, regular};
+use electra_text::corpus::CorpusError;
 
 use crate::read::{PredictedFile, ReadError, TokenLines, WrittenFile, read_predictions};
 use crate::scheme::Scheme;
@@ -201,6 +202,18 @@ fn write_lines(out: &mut impl Write, predictions: &Predictions) -> io::Result<()
         }
     }
     Ok(())
+}
+
+/// Reads the predictions in the folder of a run, as [`read`] does, from a regular file: a named pipe there
+/// would be waited for without end.
+///
+/// # Errors
+/// As [`read`], and for anything else than a regular file.
+pub fn read_of_run(path: &Path, gold: Option<Gold<'_>>) -> Result<Predictions, PredictionsError> {
+    match regular::open(path) {
+        Ok(_) => read(path, gold),
+        Err(source) => Err(CorpusError::Read { path: path.to_owned(), source }.into()),
+    }
 }
 
 /// Reads predictions and holds them against `gold`, if there is any.

@@ -232,7 +232,8 @@ fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
     let has_test = scores.get("test").is_some_and(|test| !test.is_null());
     let (name, file) = if has_test { ("test", PREDICTIONS_TEST) } else { ("dev", PREDICTIONS_DEV) };
     let path = run.join(file);
-    let found = predictions::read(&path, None).map_err(|source| ReportError::Predictions { source })?;
+    let found =
+        predictions::read_of_run(&path, None).map_err(|source| ReportError::Predictions { source })?;
     let scored = scores["details"][name]["data"]["sentences"].as_u64();
     if let Some(expected) = scored.filter(|&scored| scored != found.sentences.len() as u64) {
         return Err(ReportError::Torn { path, found: found.sentences.len(), expected });

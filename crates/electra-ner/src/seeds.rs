@@ -289,7 +289,8 @@ fn pooled(
     splits: &Splits,
 ) -> Result<Option<Evaluation>, FinetuneError> {
     let Some(test) = &splits.test else { return Ok(None) };
-    let read = |outcome: &Outcome| predictions::read(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
+    let read =
+        |outcome: &Outcome| predictions::read_of_run(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
     let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, PredictionsError>>()?;
     let most = recipe.train.max_sentences.unwrap_or(usize::MAX);
     let seen = SeenEntities::of(splits.train.sentences.iter().take(most));

@@ -212,7 +212,8 @@ impl Outcome {
         for (split, file) in [(Some(&splits.dev), PREDICTIONS_DEV), (splits.test.as_ref(), PREDICTIONS_TEST)]
         {
             let Some(split) = split else { continue };
-            predictions::read(&self.run.join(file), Some(split.gold())).map_err(|error| error.to_string())?;
+            predictions::read_of_run(&self.run.join(file), Some(split.gold()))
+                .map_err(|error| error.to_string())?;
         }
         Ok(())
     }
