@@ -158,7 +158,7 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._=+-,".contains(c)
 }
 
-/// What the name of an arm can be.
+/// The characters and the length that an arm's name may have.
 pub(crate) const NAMES: &str = "letters, digits and ._=+-, up to 80 of them";
 
 /// Whether an arm can have this name: names become file names, and stand in tables and pages.

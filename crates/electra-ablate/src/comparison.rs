@@ -26,7 +26,7 @@ pub struct Comparison {
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
-    /// What counts as no difference, in its units.
+    /// Equivalence margin in units of the metric.
     pub margin: Option<f64>,
     /// The arm that the others are compared with.
     pub base_arm: String,
@@ -93,7 +93,7 @@ pub struct ArmSummary {
     pub seconds: Option<Sample>,
     /// Held-out values over steps, mean over seeds.
     pub curve: MeanCurve,
-    /// How it stands beside its numbers.
+    /// Missing and failed seeds, budget, shared runs, and quantities that differ unnamed.
     #[serde(flatten)]
     pub standing: Standing,
 }
@@ -118,13 +118,13 @@ pub struct Subject {
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
-    /// What counts as no difference, in its units, if somebody has said so before.
+    /// Equivalence margin in units of the metric, if one was stated before the runs.
     pub margin: Option<f64>,
     /// The arm to compare with.
     pub base_arm: String,
     /// All arms in their order.
     pub arms: Vec<String>,
-    /// What is known of them beside their results.
+    /// Planned seeds, budget, failed runs and derived quantities of the arms.
     pub known: Known,
 }
 

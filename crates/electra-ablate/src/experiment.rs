@@ -61,7 +61,7 @@ pub struct Experiment {
     pub budget: Budget,
     /// The number that the verdict is about.
     pub metric: Metric,
-    /// What counts as no difference, in units of the metric, stated before the start. Absent: arms are
+    /// Equivalence margin in units of the metric, stated before the start. Absent: arms are
     /// not tested for equivalence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,

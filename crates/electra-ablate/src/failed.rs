@@ -42,7 +42,7 @@ pub struct FailedRun {
     /// Versions of the code that ran.
     #[serde(default, skip_serializing_if = "CodeVersions::is_first")]
     pub code: CodeVersions,
-    /// What the recipe comes to.
+    /// Quantities derived from the recipe, such as head width.
     #[serde(default, skip_serializing_if = "Quantities::is_empty")]
     pub quantities: Quantities,
     /// Optimizer steps that it should have taken.
@@ -53,7 +53,7 @@ pub struct FailedRun {
     pub flops: f64,
     /// Parameters.
     pub parameters: Parameters,
-    /// How it ended.
+    /// Last step and reason of the failure.
     pub failed: Failed,
     /// Name and version of the program.
     pub program: String,

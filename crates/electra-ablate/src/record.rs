@@ -53,7 +53,7 @@ pub struct ResultRecord {
     /// Versions of the code that ran; those that are absent are 1.
     #[serde(default, skip_serializing_if = "CodeVersions::is_first")]
     pub code: CodeVersions,
-    /// What the recipe comes to.
+    /// Quantities derived from the recipe, such as head width.
     #[serde(default, skip_serializing_if = "Quantities::is_empty")]
     pub quantities: Quantities,
     /// Optimizer steps.
@@ -168,7 +168,7 @@ pub struct Origin {
     pub hash: String,
     /// Hash of the recipe without its seed.
     pub recipe: Option<String>,
-    /// What the recipe comes to.
+    /// Quantities derived from the recipe, such as head width.
     pub quantities: Quantities,
 }
 

@@ -55,7 +55,7 @@ pub struct Standing {
 pub struct FailedSeed {
     /// The seed.
     pub seed: u64,
-    /// How it ended.
+    /// Last step and reason of the failure.
     #[serde(flatten)]
     pub failed: Failed,
 }

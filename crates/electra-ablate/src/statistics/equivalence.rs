@@ -39,7 +39,7 @@ impl Verdict {
 /// Both tests of an arm against the base arm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Equivalence {
-    /// What counts as no difference, in units of the metric.
+    /// Equivalence margin in units of the metric.
     pub margin: f64,
     /// 90 % interval of the mean difference; none, as what follows, for one pair and for pairs that all
     /// differ alike.
