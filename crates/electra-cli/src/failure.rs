@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use electra_files::shown::{on_terminal, on_terminal_in_place};
-use electra_ner::dead_run;
+use electra_ner::collapse_guard;
 use electra_ner::finetune::{self, FinetuneError};
 use electra_ner::seeds::SeedError;
 use electra_pretrain::TrainError;
@@ -242,7 +242,7 @@ pub fn training(error: TrainError) -> Failure {
 pub fn finetuning(error: SeedError) -> Failure {
     let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error.source {
-        FinetuneError::Dead(_) => Failure::with_code(DIVERGED, diagnostic.with_help(dead_run::REMEDY)),
+        FinetuneError::Dead(_) => Failure::with_code(DIVERGED, diagnostic.with_help(collapse_guard::REMEDY)),
         FinetuneError::Diverged(_) => {
             Failure::with_code(DIVERGED, diagnostic.with_help(finetune::DIVERGENCE_REMEDY))
         }

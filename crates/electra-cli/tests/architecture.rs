@@ -254,7 +254,7 @@ fn small_base_and_large_have_the_papers_sizes() {
     for (name, discriminator, generator) in
         [("small", 13_549_057, 647_162), ("base", 109_483_009, 9_903_418), ("large", 335_142_913, 19_512_378)]
     {
-        let count = ParameterCount::of(&recipes[name].model, recipes[name].networks());
+        let count = ParameterCount::of(&recipes[name].model, recipes[name].architecture());
         assert_eq!(count, ParameterCount { discriminator, generator }, "{name}");
     }
     // Width, feed-forward width, heads and blocks of discriminator and generator; embedding width.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_model::flops::ForwardFlops;
-use electra_model::{ModelConfig, Networks};
+use electra_model::{Architecture, ModelConfig};
 use electra_run::process;
 use electra_run::seed::{Purpose, stream};
 use electra_run::timing::{Throughput, quantile};
@@ -168,7 +168,7 @@ pub fn bench_tagger(
 /// Matrix products of a forward pass: the discriminator's encoder and the linear layer on words.
 fn forward_flops(sizes: &ModelConfig, b: usize, s: usize, labels: usize) -> f64 {
     let words = (b * (s * PIECES_OF_FIVE).div_ceil(5)) as f64;
-    ForwardFlops::of(sizes, Networks::ELECTRA, b, s, 0).discriminator
+    ForwardFlops::of(sizes, Architecture::ELECTRA, b, s, 0).discriminator
         + 2.0 * words * (sizes.hidden_size * labels) as f64
 }
 

@@ -35,7 +35,7 @@ use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
 
 use crate::TagSequences;
-use crate::dead_run::{self, EpochScore};
+use crate::collapse_guard::{self, EpochScore};
 use crate::loss::WordLoss;
 use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
@@ -407,7 +407,7 @@ impl<'a> Run<'a> {
         let seconds_left = each * (epochs - done) as f64;
         self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });
         // Before saving: what the guard stops shall stop again when the same command is repeated.
-        dead_run::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
+        collapse_guard::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
         self.save(Some(1.0 - score.f1))?;
         if self.is_trained() && done < epochs {
             self.note(&format!(
@@ -465,7 +465,7 @@ pub fn stopped_by(run: &Path) -> Option<(String, &'static str)> {
     let [.., event, end] = records.as_slice() else { return None };
     let text = |record: &Record, field: &str| Some(record.fields.get(field)?.as_str()?.to_owned());
     let remedy = match text(end, "reason")?.as_str() {
-        DEAD => dead_run::REMEDY,
+        DEAD => collapse_guard::REMEDY,
         DIVERGED => DIVERGENCE_REMEDY,
         _ => return None,
     };

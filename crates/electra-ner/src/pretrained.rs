@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_files::regular;
+use electra_model::architecture::encoder_tensors;
 use electra_model::hf::{self, HfNetwork};
-use electra_model::networks::encoder_tensors;
 use electra_model::parameters::{self, Headers, NamedTensors};
-use electra_model::{ModelConfig, Networks, Precision, shapes};
+use electra_model::{Architecture, ModelConfig, Precision, shapes};
 use electra_run::checkpoint;
 use electra_run::run_folder::{check_hash, final_weights_hash};
 use electra_run::weight_files::{self, weight_files};
@@ -107,7 +107,7 @@ impl Pretrained {
             serde_json::from_value(read_json(&file)?).map_err(FolderError::json(&file))?;
         config.validate().map_err(|source| FolderError::Config { path: file, source })?;
         let fits = |headers: &Headers| {
-            let expected = shapes::of_electra(&config, Networks::of(headers));
+            let expected = shapes::of_electra(&config, Architecture::of(headers));
             shapes::check(headers, &expected).map_err(FolderError::weights(path))
         };
         let file = path.join(MODEL);

@@ -20,7 +20,7 @@ use electra_run::recipe::Resolved;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::dead_run;
+use crate::collapse_guard;
 use crate::finetune::{
     self, DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, SplitOutcome,
     finetune,
@@ -200,7 +200,7 @@ pub fn finetune_seeds(
             Ok(Ended::Interrupted) => return Ok(None),
             Err(source) => {
                 let remedy = match &source {
-                    FinetuneError::Dead(_) => dead_run::REMEDY,
+                    FinetuneError::Dead(_) => collapse_guard::REMEDY,
                     FinetuneError::Diverged(_) => DIVERGENCE_REMEDY,
                     _ => return Err(SeedError { seed, source }),
                 };

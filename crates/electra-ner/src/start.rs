@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::folder_error::FolderError;
 use crate::labels::LabelSet;
+use crate::layerwise_lr::Freeze;
 use crate::pretrained::{self, LeftBehind, Pretrained};
-use crate::rates::Freeze;
 use crate::tagger::{Tagger, TaggerShape};
 
 /// The network before the first step.

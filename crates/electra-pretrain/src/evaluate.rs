@@ -8,7 +8,7 @@ use electra_run::record::EvalRecord;
 use crate::data::RecipeDataError;
 use crate::heldout::HeldoutSample;
 use crate::loader::Loader;
-use crate::metrics::Tally;
+use crate::metrics::MetricAccumulator;
 use crate::per_byte::ByteSums;
 
 /// Evaluates `model`, which must be on a device without autodiff, on the held-out rows of `sample`,
@@ -26,7 +26,7 @@ pub fn evaluate(
     rows_at_once: usize,
 ) -> Result<Option<EvalRecord>, RecipeDataError> {
     let rows: Vec<usize> = (0..sample.len()).map(|place| sample.row(place)).collect();
-    let (mut tally, mut by_byte) = (Tally::default(), ByteSums::default());
+    let (mut tally, mut by_byte) = (MetricAccumulator::default(), ByteSums::default());
     for rows in rows.chunks(rows_at_once) {
         let batch = loader.heldout(rows)?;
         // Sums, not means: batches differ in their number of slots and tokens.

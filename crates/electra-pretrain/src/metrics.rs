@@ -11,7 +11,7 @@ pub const COLLAPSE_RECALL: f64 = 0.05;
 
 /// Sums over batches from which an [`EvalRecord`] follows. None is what the objective cannot measure.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct MetricAccumulator {
     /// What the network that reads \[MASK\] predicts at used slots.
     pub mlm: Option<Predicted>,
     /// What was sampled at them.
@@ -46,7 +46,7 @@ pub struct Corruption {
     pub fakes: u64,
 }
 
-impl Tally {
+impl MetricAccumulator {
     /// Adds what the networks said about `batch`; `normalizer` is what their losses were divided by.
     pub fn add(&mut self, batch: &BatchData, output: &JointOutput, normalizer: Normalizer) {
         let ids = |t: Tensor<1, Int>| -> Vec<i64> { t.into_data().iter::<i64>().collect() };
@@ -67,12 +67,14 @@ impl Tally {
         if let Some(corrupted) = &output.corrupted {
             let (used, right) = right(ids(corrupted.samples.clone()));
             let labels = floats(&corrupted.labels);
-            let real = || batch.real.iter().zip(&labels).filter(|(real, _)| **real > 0.0);
+            let attention_mask = || {
+                batch.attention_mask.iter().zip(&labels).filter(|(attention_mask, _)| **attention_mask > 0.0)
+            };
             let sums = self.corruption.get_or_insert_default();
             sums.slots += used;
             sums.right += right;
-            sums.tokens += real().count() as u64;
-            sums.fakes += real().filter(|(_, label)| **label > 0.5).count() as u64;
+            sums.tokens += attention_mask().count() as u64;
+            sums.fakes += attention_mask().filter(|(_, label)| **label > 0.5).count() as u64;
             if let (Some(logits), Some(judged)) = (&output.discriminator_logits, &output.judged) {
                 let of_token = floats(judged).into_iter().zip(floats(logits)).zip(&labels);
                 let judged = of_token.filter(|((judged, _), _)| *judged > 0.0);
@@ -235,9 +237,9 @@ mod tests {
         assert_eq!(auc(&[(1.0, false)]), 0.5);
     }
 
-    fn tally(judged: &[(f32, bool)]) -> Tally {
+    fn tally(judged: &[(f32, bool)]) -> MetricAccumulator {
         let fakes = judged.iter().filter(|j| j.1).count() as u64;
-        Tally {
+        MetricAccumulator {
             mlm: Some(Predicted { nats: 4.0, count: 2, right: 1 }),
             corruption: Some(Corruption { slots: 2, right: 0, tokens: judged.len() as u64, fakes }),
             judged: Some(judged.to_vec()),
@@ -305,12 +307,14 @@ mod tests {
     #[test]
     fn what_an_objective_lacks_is_absent_and_not_zero() {
         let mlm = Some(Predicted { nats: 6.0, count: 4, right: 1 });
-        let e = Tally { mlm, ..Tally::default() }.finish([1.0, 0.0]);
+        let e = MetricAccumulator { mlm, ..MetricAccumulator::default() }.finish([1.0, 0.0]);
         assert_eq!(e, EvalRecord { loss: 1.5, mlm_loss: Some(1.5), mlm_accuracy: Some(0.25), ..e });
         let line = serde_json::to_value(e).unwrap();
         let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys, ["loss", "mlm_loss", "mlm_accuracy"]);
-        assert!(Tally::default().is_empty());
-        assert!(Tally { mlm: Some(Predicted::default()), ..Tally::default() }.is_empty());
+        assert!(MetricAccumulator::default().is_empty());
+        assert!(
+            MetricAccumulator { mlm: Some(Predicted::default()), ..MetricAccumulator::default() }.is_empty()
+        );
     }
 }

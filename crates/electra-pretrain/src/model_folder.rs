@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use burn::prelude::*;
 use electra_files::regular;
 use electra_files::shown::shell_word;
+use electra_model::architecture::discriminator_tensors;
 use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::init::Init;
-use electra_model::networks::discriminator_tensors;
 use electra_model::parameters::{self, Headers, LoadError, NamedTensors, SafetensorsError};
 use electra_model::shapes::{self, Shapes};
-use electra_model::{Discriminator, Electra, HeadKind, ModelConfig, Networks, Precision};
+use electra_model::{Architecture, Discriminator, Electra, HeadKind, ModelConfig, Precision};
 use electra_run::checkpoint::{self, CheckpointError};
 use electra_run::nearby::folders_with;
 use electra_run::run_folder::{DamagedWeights, check_hash, final_weights_hash};
@@ -297,8 +297,8 @@ impl ModelFolder {
     /// # Errors
     /// Weights that do not fit the sizes.
     pub fn electra(&self, device: &Device) -> Result<Electra, ModelFolderError> {
-        let networks = Networks::of(&self.tensors);
-        let model = Electra::init_with(&self.config, networks, 0, device, Precision::F32);
+        let architecture = Architecture::of(&self.tensors);
+        let model = Electra::init_with(&self.config, architecture, 0, device, Precision::F32);
         parameters::load(model, self.tensors.clone()).map_err(|source| self.weights(source))
     }
 
@@ -307,7 +307,7 @@ impl ModelFolder {
     /// # Errors
     /// Weights that do not fit the sizes.
     pub fn discriminator(&self, device: &Device) -> Result<Discriminator, ModelFolderError> {
-        let head = Networks::of(&self.tensors).head;
+        let head = Architecture::of(&self.tensors).head;
         let tensors = discriminator_tensors(self.tensors.clone(), &self.config);
         let model = Discriminator::init(&Init::blank(device), &self.config, head);
         parameters::load(model, tensors).map_err(|source| self.weights(source))
@@ -345,7 +345,7 @@ fn from_safetensors(path: &Path, bytes: &[u8]) -> Result<NamedTensors, ModelFold
 
 /// Refuses weights in our names that are not of these sizes.
 fn check_own(folder: &Path, config: &ModelConfig, headers: &Headers) -> Result<(), ModelFolderError> {
-    let expected = shapes::of_electra(config, Networks::of(headers));
+    let expected = shapes::of_electra(config, Architecture::of(headers));
     shapes::check(headers, &expected)
         .map_err(|source| ModelFolderError::Weights { path: folder.into(), source })
 }

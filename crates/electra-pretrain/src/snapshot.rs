@@ -87,7 +87,7 @@ impl Snapshot {
     /// whatever the recipe says: nothing is known of the data here.
     pub fn new(recipe: &Recipe, seed: u64, device: &Device) -> Self {
         let model =
-            Electra::init_with(&recipe.model, recipe.networks(), seed, device, recipe.train.precision);
+            Electra::init_with(&recipe.model, recipe.architecture(), seed, device, recipe.train.precision);
         let optimizer = OptimizerState::new(&model);
         Self { model: Some(model), optimizer, step: 0 }
     }

@@ -10,7 +10,7 @@ use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_globa
 use electra_run::seed::{Purpose, derive};
 use thiserror::Error;
 
-use crate::metrics::Tally;
+use crate::metrics::MetricAccumulator;
 use crate::recipe::Recipe;
 use crate::scheme::from_generator;
 use crate::snapshot::Snapshot;
@@ -115,7 +115,7 @@ pub fn optimizer_step(
     micro_batches: &[BatchData],
     recipe: &Recipe,
     device: &Device,
-    tally: Option<&mut Tally>,
+    tally: Option<&mut MetricAccumulator>,
 ) -> Result<Step, Divergence> {
     on_workers(Pass::Training, device, || step(snapshot, micro_batches, recipe, device, tally))
 }
@@ -125,7 +125,7 @@ fn step(
     micro_batches: &[BatchData],
     recipe: &Recipe,
     device: &Device,
-    mut tally: Option<&mut Tally>,
+    mut tally: Option<&mut MetricAccumulator>,
 ) -> Result<Step, Divergence> {
     let number = snapshot.step;
     if recipe.scheme.initialises(number) {
@@ -134,7 +134,7 @@ fn step(
     let mut loss_scale = recipe.train.precision.loss_scale();
     let (sums, clip) = loop {
         if let Some(tally) = &mut tally {
-            **tally = Tally::default();
+            **tally = MetricAccumulator::default();
         }
         let sums = add_up(snapshot, micro_batches, recipe, device, loss_scale, tally.as_deref_mut());
         if !sums.losses.total.is_finite() {
@@ -150,7 +150,8 @@ fn step(
     let learning_rate = recipe.learning_rate(number);
     let adam = Adam { config: recipe.adam() };
     snapshot.update(|model, state| adam.step(state, model, sums.gradients, |_| learning_rate, clip.scale));
-    let tokens = micro_batches.iter().map(|b| b.real.iter().filter(|&&x| x > 0.0).count() as u64).sum();
+    let tokens =
+        micro_batches.iter().map(|b| b.attention_mask.iter().filter(|&&x| x > 0.0).count() as u64).sum();
     Ok(Step { losses: sums.losses, learning_rate, clip, tokens, loss_scale })
 }
 
@@ -166,7 +167,7 @@ fn add_up(
     recipe: &Recipe,
     device: &Device,
     loss_scale: f64,
-    mut tally: Option<&mut Tally>,
+    mut tally: Option<&mut MetricAccumulator>,
 ) -> Sums {
     let (normalizer, stage) = (Normalizer::over(micro_batches), recipe.scheme.stage(snapshot.step));
     let mut sums = Sums { losses: Losses::default(), gradients: GradientsParams::new() };

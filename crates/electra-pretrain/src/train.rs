@@ -1,8 +1,8 @@
 //! The training loop: the paper's algorithm, and what a run needs around it.
 
-mod claim;
 mod error;
 mod records;
+mod setup;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,21 +21,21 @@ use electra_run::run_folder::{
 use electra_text::DataSet;
 use serde_json::json;
 
-pub use claim::{Claim, Environment, Foreseen};
 pub use error::TrainError;
+pub use setup::{Environment, Estimate, RunSetup};
 
 use crate::code;
 use crate::data::{batch_plan, unseen_ids};
 use crate::heldout::{HeldoutSample, rows_of_run};
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
-use crate::metrics::Tally;
+use crate::metrics::MetricAccumulator;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::Recipe;
 use crate::snapshot::{MODEL, Snapshot};
 use crate::step::optimizer_step;
-use claim::write_model_folder;
 use records::hparams;
+use setup::write_model_folder;
 
 /// How a run came to an end without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +58,13 @@ pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is
 pub fn pretrain(
     recipe: &Resolved<Recipe>,
     environment: &Environment,
-    claim: Claim,
-    foreseen: Foreseen,
+    claim: RunSetup,
+    estimate: Estimate,
     interrupt: &Interrupt,
     monitor: &mut dyn Monitor,
 ) -> Result<Ended, TrainError> {
     let r = &recipe.value;
-    let Claim { data, folder } = claim;
+    let RunSetup { data, folder } = claim;
     let changes = folder.changes.clone();
     for change in &changes {
         monitor.on(Event::Note { step: 0, message: change });
@@ -118,7 +118,7 @@ pub fn pretrain(
         None => return Err(TrainError::Lost { path: folder.checkpoints(), damage: found.passed_over }),
     };
 
-    let mut run = Run::new(recipe, foreseen, &device, data, folder, store, snapshot, monitor)?;
+    let mut run = Run::new(recipe, estimate, &device, data, folder, store, snapshot, monitor)?;
     // Told already: the log is opened last.
     for message in changes.iter().chain(&found.passed_over).chain(&lost).chain(&unseen) {
         run.log.event(run.snapshot.step, message)?;
@@ -160,7 +160,7 @@ const FINISHED: &str = "finished";
 /// A run under way.
 struct Run<'a> {
     recipe: &'a Recipe,
-    foreseen: Foreseen,
+    estimate: Estimate,
     device: &'a Device,
     folder: RunFolder,
     store: CheckpointStore,
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
     #[allow(clippy::too_many_arguments)]
     fn new(
         recipe: &'a Resolved<Recipe>,
-        foreseen: Foreseen,
+        estimate: Estimate,
         device: &'a Device,
         data: Arc<DataSet>,
         folder: RunFolder,
@@ -193,7 +193,7 @@ impl<'a> Run<'a> {
         monitor: &'a mut dyn Monitor,
     ) -> Result<Self, TrainError> {
         let r = &recipe.value;
-        let count = ParameterCount::of(&r.model, r.networks());
+        let count = ParameterCount::of(&r.model, r.architecture());
         let record = RunRecord {
             recipe_hash: recipe.hash.clone(),
             code: code::versions(),
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
                 "total": count.total(),
             }),
             flops_per_step: r.run_flops() / r.train.steps as f64,
-            plan: foreseen.plan,
+            plan: estimate.plan,
         };
         let log = MetricsLog::open(folder.metrics(), snapshot.step, &record)?;
         let loader = Loader::new(data, batch_plan(r))?;
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
         }
         Ok(Self {
             recipe: r,
-            foreseen,
+            estimate,
             device,
             folder,
             store,
@@ -268,7 +268,7 @@ impl<'a> Run<'a> {
         self.monitor.on(Event::Started {
             step: self.first_step,
             total_steps: total,
-            plan: self.foreseen.plan,
+            plan: self.estimate.plan,
         });
         let batches = Prefetch::start(self.loader.clone(), self.first_step, total);
         let mut interval = Interval::default();
@@ -277,7 +277,7 @@ impl<'a> Run<'a> {
         while self.snapshot.step < total && !interrupt.is_requested() {
             let number = self.snapshot.step + 1;
             let is_logged = number.is_multiple_of(r.log.every_steps) || number == total;
-            let mut tally = Tally::default();
+            let mut tally = MetricAccumulator::default();
             let begun = Instant::now();
             let rows = batches.next_step()?;
             let waited = begun.elapsed();

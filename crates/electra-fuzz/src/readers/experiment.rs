@@ -124,7 +124,7 @@ fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> 
         Ok(resolved)
     })?;
     let r = &resolved.value;
-    let count = ParameterCount::of(&r.model, r.networks());
+    let count = ParameterCount::of(&r.model, r.architecture());
     Ok(RecipeFacts {
         recipe_hash: resolved.hash_without(FREE_KEYS),
         arm_hash: resolved.hash.clone(),

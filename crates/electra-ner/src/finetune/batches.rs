@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use electra_run::order::Order;
+use electra_run::epoch_shuffle::EpochShuffle;
 use electra_run::seed::{Purpose, derive};
 
 use crate::crf::LabelledRows;
@@ -121,7 +121,7 @@ impl EpochBatches {
     /// are no more than that, and one behind the other where they are.
     pub fn of_epoch(&self, epoch: u64, micro_batch_size: usize) -> Vec<Vec<Vec<usize>>> {
         let n = self.unit_ends.len();
-        let order = Order::new(self.seed, n);
+        let order = EpochShuffle::new(self.seed, n);
         let mut order: Vec<u32> =
             (0..n as u64).map(|at| packed(order.index(epoch * n as u64 + at))).collect();
         for pool in order.chunks_mut(self.batch_size.saturating_mul(POOL)) {
@@ -130,7 +130,7 @@ impl EpochBatches {
         // A pool is a number of batches, all of them full but the last of the last pool.
         let batches: Vec<&[u32]> = order.chunks(self.batch_size).collect();
         // Otherwise every pool would begin with its longest sentences.
-        let shuffled = Order::new(derive(self.seed, Purpose::Order, epoch), batches.len());
+        let shuffled = EpochShuffle::new(derive(self.seed, Purpose::Order, epoch), batches.len());
         (0..batches.len() as u64)
             .map(|at| self.micro_batches(batches[shuffled.index(at)], micro_batch_size))
             .collect()

@@ -10,11 +10,11 @@ use thiserror::Error;
 
 use super::snapshot::SnapshotError;
 use super::step::Divergence;
-use crate::dead_run::DeadRun;
+use crate::collapse_guard::Collapse;
 use crate::folder_error::FolderError;
+use crate::layerwise_lr::RatesError;
 use crate::loss::LossError;
 use crate::predictions::PredictionsError;
-use crate::rates::RatesError;
 use crate::seeds::OutFolderError;
 
 /// What to do about a divergence.
@@ -110,7 +110,7 @@ pub enum FinetuneError {
     Diverged(#[from] Divergence),
     /// The run learns nothing.
     #[error("this run is dead: {0}")]
-    Dead(#[from] DeadRun),
+    Dead(#[from] Collapse),
 }
 
 impl FinetuneError {

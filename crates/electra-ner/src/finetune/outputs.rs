@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Run;
 use super::error::FinetuneError;
 use super::snapshot::tagger_of;
-use crate::dead_run;
+use crate::collapse_guard;
 use crate::folder_error::FolderError;
 use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
@@ -346,7 +346,7 @@ impl Run<'_> {
                 "no entity of the development data was found correctly in {} epochs of {} steps: {}",
                 outcome.epochs,
                 task.batches.steps(),
-                dead_run::REMEDY
+                collapse_guard::REMEDY
             ))?;
         }
         let file = ScoresFile { outcome: &outcome, overlaps: &overlaps, warnings: &warnings, details };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::step::Step;
-use crate::dead_run::EpochScore;
-use crate::rates::Rates;
+use crate::collapse_guard::EpochScore;
+use crate::layerwise_lr::Rates;
 use crate::tagger::{Tagger, TaggerShape};
 
 /// File of the weights, in our own names.

@@ -11,8 +11,8 @@ use thiserror::Error;
 use super::batches::TrainBatch;
 use super::snapshot::Snapshot;
 use crate::crf::{LabelledRows, Slopes};
+use crate::layerwise_lr::Rates;
 use crate::loss::WordLoss;
-use crate::rates::Rates;
 use crate::recipe::Recipe;
 use crate::tagger::Tagger;
 

@@ -1,6 +1,6 @@
 //! Runs that learn nothing are stopped, and stopped again.
 
-use electra_ner::dead_run::DeadRun;
+use electra_ner::collapse_guard::Collapse;
 use electra_ner::finetune::FinetuneError;
 use electra_ner::monitor::Silent;
 use electra_ner::seeds::finetune_seeds;
@@ -16,7 +16,7 @@ fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
     for _ in 0..2 {
         let error = finish(&recipe(&changes), &splits(), folder.path()).unwrap_err();
         assert!(
-            matches!(error, FinetuneError::Dead(DeadRun::Nothing { epochs: 2, steps: 6, .. })),
+            matches!(error, FinetuneError::Dead(Collapse::Nothing { epochs: 2, steps: 6, .. })),
             "{error}"
         );
     }

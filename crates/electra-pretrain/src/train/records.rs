@@ -9,7 +9,7 @@ use electra_run::record::{HParam, TrainRecord};
 use super::{Run, TrainError, untrained_loss};
 use crate::evaluate::evaluate;
 use crate::interval::Interval;
-use crate::metrics::Tally;
+use crate::metrics::MetricAccumulator;
 use crate::monitor::Event;
 use crate::recipe::Recipe;
 use crate::step::{Divergence, Step};
@@ -29,7 +29,11 @@ impl Run<'_> {
     }
 
     /// `tally` is that of the last step.
-    pub(super) fn log_interval(&mut self, interval: &Interval, tally: Tally) -> Result<(), TrainError> {
+    pub(super) fn log_interval(
+        &mut self,
+        interval: &Interval,
+        tally: MetricAccumulator,
+    ) -> Result<(), TrainError> {
         let (r, step) = (self.recipe, self.snapshot.step);
         let seconds = interval.seconds();
         let steps_per_second = interval.steps as f64 / seconds;
@@ -46,7 +50,7 @@ impl Run<'_> {
             grad_norm: mean(interval.grad_norm),
             tokens_per_second: interval.tokens as f64 / seconds,
             peak_fraction: self
-                .foreseen
+                .estimate
                 .peak_flops
                 .map(|peak| r.step_flops(step - 1) * steps_per_second / peak),
             rss_mb: process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
@@ -199,7 +203,7 @@ pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
         number("masking_probability", r.masking.probability()),
         number("dropout", r.train.dropout),
     ];
-    if r.networks().generator != GeneratorKind::None {
+    if r.architecture().generator != GeneratorKind::None {
         let generator = r.model.generator();
         numbers.push(number("generator_hidden_size", generator.hidden_size as f64));
         numbers.push(number("generator_num_hidden_layers", generator.num_hidden_layers as f64));

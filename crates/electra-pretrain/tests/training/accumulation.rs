@@ -131,7 +131,7 @@ fn a_micro_batch_without_any_masked_slot_changes_nothing_of_the_generator() {
 fn a_batch_of_padding_alone_teaches_nothing() {
     let recipe = recipe(0.0);
     let mut batch = tiny::batch(&[12, 9], 12, 5);
-    batch.real.fill(0.0);
+    batch.attention_mask.fill(0.0);
     batch.weights.fill(0.0);
     for device in devices() {
         let model = |device: &_| tiny::electra(&recipe.model, 1, device);

@@ -5,7 +5,7 @@ use electra_model::objective::StepDropout;
 use electra_model::parameters::{NamedTensors, collect};
 use electra_model::{Electra, Normalizer, Precision};
 use electra_pretrain::Recipe;
-use electra_pretrain::metrics::Tally;
+use electra_pretrain::metrics::MetricAccumulator;
 use electra_pretrain::snapshot::Snapshot;
 use electra_pretrain::step::{Divergence, optimizer_step};
 
@@ -88,7 +88,7 @@ fn a_gradient_that_overflows_in_16_bits_is_computed_again_with_a_smaller_loss_sc
         recipe.train.precision = precision;
         recipe.objective.joint_mut().unwrap().generator_weight = weight;
         let mut snapshot = Snapshot::new(&recipe, 1, &device);
-        let mut tally = Tally::default();
+        let mut tally = MetricAccumulator::default();
         let micro_batches = std::slice::from_ref(&batch);
         let step = optimizer_step(&mut snapshot, micro_batches, &recipe, &device, Some(&mut tally));
         // What was counted before an overflow counts no more.

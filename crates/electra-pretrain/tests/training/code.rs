@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use burn::prelude::*;
 use electra_model::{
-    Electra, GeneratorKind, HeadKind, Networks, PositionStart, Precision, TieMode, parameters,
+    Architecture, Electra, GeneratorKind, HeadKind, PositionStart, Precision, TieMode, parameters,
 };
 use electra_pretrain::code;
 use electra_pretrain::snapshot::Snapshot;
@@ -40,7 +40,7 @@ fn check(part: &str, constant: &str, known: &[(u32, &str)], found: &str) {
 fn start_values_are_those_of_their_version() {
     let device = Device::flex();
     let networks =
-        Networks { generator: GeneratorKind::Masked, head: HeadKind::ReplacedToken, baseline: false };
+        Architecture { generator: GeneratorKind::Masked, head: HeadKind::ReplacedToken, baseline: false };
     let mut bytes = Vec::new();
     for (start, gain) in [(PositionStart::Random, None), (PositionStart::Neighbours, Some(1.0))] {
         let mut config = tiny::config(TieMode::Embeddings);

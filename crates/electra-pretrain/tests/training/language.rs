@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::{BatchData, Normalizer, PositionStart};
-use electra_pretrain::metrics::Tally;
+use electra_pretrain::metrics::MetricAccumulator;
 use electra_pretrain::snapshot::Snapshot;
 
 use crate::recipe::recipe;
@@ -67,7 +67,7 @@ fn both_networks_learn_a_language_that_only_context_tells() {
             let logits = output.discriminator_logits.unwrap().into_data();
             let labels = output.corrupted.unwrap().labels.into_data();
             let judged = logits.iter::<f32>().zip(labels.iter::<f32>().map(|label| label > 0.5)).collect();
-            let tally = Tally { judged: Some(judged), ..Tally::default() };
+            let tally = MetricAccumulator { judged: Some(judged), ..MetricAccumulator::default() };
             mlm = output.mlm.unwrap().into_scalar::<f64>();
             // Where the generator knows the language, nothing is left to find.
             best_auc = best_auc.max(tally.finish([1.0, 50.0]).rtd_auc.unwrap());

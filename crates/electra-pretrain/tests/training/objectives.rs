@@ -8,7 +8,7 @@ use electra_model::{BatchData, GeneratorKind};
 use electra_pretrain::Recipe;
 use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::heldout::HeldoutSample;
-use electra_pretrain::metrics::Tally;
+use electra_pretrain::metrics::MetricAccumulator;
 use electra_pretrain::recipe::check;
 use electra_pretrain::snapshot::Snapshot;
 use electra_pretrain::step::{Losses, optimizer_step};
@@ -300,7 +300,7 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
             name != "mlm" && !name.contains("tokens") && recipe.objective.kind() != "replace-mlm" && !alone;
         assert_eq!(found.rtd_loss.is_some(), detects, "{name}: {found:?}");
         assert_eq!(found.rtd_auc.is_some(), detects, "{name}");
-        let learns = name == "mlm" || recipe.networks().generator != GeneratorKind::None;
+        let learns = name == "mlm" || recipe.architecture().generator != GeneratorKind::None;
         assert_eq!(found.mlm_loss.is_some(), learns, "{name}");
         let samples = name != "mlm" && !alone;
         assert_eq!(
@@ -312,7 +312,7 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
         assert_eq!(found.prediction_accuracy.is_some(), predicts, "{name}");
         // The same numbers during training.
         let mut trained = Snapshot::new(&recipe, 1, &device);
-        let mut tally = Tally::default();
+        let mut tally = MetricAccumulator::default();
         let batches = loader.at(0).unwrap();
         optimizer_step(&mut trained, &batches, &recipe, &device, Some(&mut tally)).unwrap();
         let right = tally.finish(recipe.objective.weights());

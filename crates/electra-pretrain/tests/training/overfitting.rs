@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::prelude::*;
 use electra_model::Normalizer;
 use electra_model::objective::JointOutput;
-use electra_pretrain::metrics::Tally;
+use electra_pretrain::metrics::MetricAccumulator;
 use electra_pretrain::snapshot::Snapshot;
 
 use crate::recipe::recipe;
@@ -42,9 +42,11 @@ fn a_tiny_model_learns_eight_rows_by_heart_and_finds_replacements_that_it_has_no
     let trained = output.total.into_scalar::<f64>();
     let logits = output.discriminator_logits.unwrap().into_data();
     let labels = output.corrupted.unwrap().labels.into_data();
-    let judged = logits.iter::<f32>().zip(labels.iter::<f32>()).zip(&unseen.real);
-    let judged = judged.filter(|(_, real)| **real > 0.0).map(|((logit, label), _)| (logit, label > 0.5));
-    let tally = Tally { judged: Some(judged.collect()), ..Tally::default() };
+    let judged = logits.iter::<f32>().zip(labels.iter::<f32>()).zip(&unseen.attention_mask);
+    let judged = judged
+        .filter(|(_, attention_mask)| **attention_mask > 0.0)
+        .map(|((logit, label), _)| (logit, label > 0.5));
+    let tally = MetricAccumulator { judged: Some(judged.collect()), ..MetricAccumulator::default() };
     let auc = tally.finish([1.0, 50.0]).rtd_auc.unwrap();
     assert!(trained < 0.5 * untrained, "{trained} after 150 steps, {untrained} before");
     assert!(auc > 0.9, "area under the curve {auc}");

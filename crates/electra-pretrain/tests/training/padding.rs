@@ -1,7 +1,7 @@
 //! Padding in what is measured of a step.
 
 use burn::prelude::*;
-use electra_pretrain::metrics::Tally;
+use electra_pretrain::metrics::MetricAccumulator;
 use electra_pretrain::snapshot::Snapshot;
 use electra_pretrain::step::optimizer_step;
 
@@ -14,7 +14,7 @@ fn padding_is_in_no_share_of_tokens() {
     let device = Device::flex().autodiff();
     let recipe = recipe(0.0);
     let batch = tiny::batch(&[32, 9, 20, 4], 32, 1);
-    let mut tally = Tally::default();
+    let mut tally = MetricAccumulator::default();
     let mut snapshot = Snapshot::new(&recipe, 1, &device);
     optimizer_step(&mut snapshot, std::slice::from_ref(&batch), &recipe, &device, Some(&mut tally)).unwrap();
     let corruption = tally.corruption.unwrap();

@@ -1,7 +1,7 @@
-//! Runs that learn nothing: how they are told from slow ones, and what to do about them.
+//! Collapse guard: stops a fine-tuning run that learns nothing, and says what to do about it.
 //!
 //! Fine-tuning ELECTRA now and then collapses: the network calls every word `O` and stays there.
-//! After [`GuardConfig::epochs`] epochs of at least [`GuardConfig::steps`] steps a run is dead if
+//! After [`GuardConfig::epochs`] epochs of at least [`GuardConfig::steps`] steps a run counts as collapsed if
 //!
 //! - it has not found a single entity of the development data so far, or
 //! - its loss has fallen by less than a twentieth since its first epoch, no epoch was better than
@@ -17,7 +17,7 @@ const FLAT: f64 = 0.95;
 /// F1 below which a flat loss is no success. Random weights can reach .2 where names are dense.
 const LITTLE: f64 = 0.5;
 
-/// What to do about a dead run.
+/// Advice for a collapsed run.
 ///
 /// `docs/recipes.md` has what was measured, under `[guard]` and `[loss]`: three or four times the steps
 /// helped most, a rate half or four times as high not at all, and weights of types cost F1 once there
@@ -27,7 +27,7 @@ pub const REMEDY: &str = "train longer (train.epochs, and guard.epochs or guard.
     twice the schedule.learning_rate, rates.layer_decay = { kind = \"none\" } for a network of few layers, another \
     seed; loss.class_weights lift a run from 0 and lower the F1 of one that has left it: leave them for the last";
 
-/// What an epoch came to.
+/// Loss and F1 of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EpochScore {
     /// Mean training loss of its words.
@@ -36,9 +36,9 @@ pub struct EpochScore {
     pub f1: f64,
 }
 
-/// Why a run counts as dead.
+/// Reason why a run counts as collapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
-pub enum DeadRun {
+pub enum Collapse {
     /// Nothing was found, or nothing of it was right.
     #[error(
         "no entity of the development data was found correctly in {epochs} epochs ({steps} steps in all), \
@@ -75,7 +75,7 @@ pub enum DeadRun {
 ///
 /// # Errors
 /// If it is dead.
-pub fn check(guard: GuardConfig, epochs: &[EpochScore], steps: u64) -> Result<(), DeadRun> {
+pub fn check(guard: GuardConfig, epochs: &[EpochScore], steps: u64) -> Result<(), Collapse> {
     let done = epochs.len();
     let (Some(first), Some(last)) = (epochs.first(), epochs.last()) else { return Ok(()) };
     if done < guard.epochs || steps < guard.steps {
@@ -83,11 +83,11 @@ pub fn check(guard: GuardConfig, epochs: &[EpochScore], steps: u64) -> Result<()
     }
     let best_f1 = epochs.iter().map(|epoch| epoch.f1).fold(0.0, f64::max);
     if best_f1 == 0.0 {
-        return Err(DeadRun::Nothing { epochs: done, steps, loss: last.loss });
+        return Err(Collapse::Nothing { epochs: done, steps, loss: last.loss });
     }
     // One epoch alone cannot be told from itself.
     if done > 1 && last.loss > FLAT * first.loss && best_f1 <= first.f1 && best_f1 < LITTLE {
-        return Err(DeadRun::Flat { first: first.loss, last: last.loss, epochs: done, steps, best_f1 });
+        return Err(Collapse::Flat { first: first.loss, last: last.loss, epochs: done, steps, best_f1 });
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ mod tests {
         let nothing = epochs(&[(0.5, 0.0), (0.4, 0.0), (0.4, 0.0)]);
         assert_eq!(check(GUARD, &nothing[..2], 200), Ok(()));
         assert_eq!(check(GUARD, &nothing, 99), Ok(()));
-        assert_eq!(check(GUARD, &nothing, 100), Err(DeadRun::Nothing { epochs: 3, steps: 100, loss: 0.4 }));
+        assert_eq!(check(GUARD, &nothing, 100), Err(Collapse::Nothing { epochs: 3, steps: 100, loss: 0.4 }));
         assert_eq!(check(GUARD, &[], 100), Ok(()));
     }
 
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_flat_loss_is_death_only_where_next_to_nothing_is_found() {
         let flat = epochs(&[(2.0, 0.02), (1.99, 0.02), (1.98, 0.02)]);
-        assert!(matches!(check(GUARD, &flat, 500), Err(DeadRun::Flat { first: 2.0, last: 1.98, .. })));
+        assert!(matches!(check(GUARD, &flat, 500), Err(Collapse::Flat { first: 2.0, last: 1.98, .. })));
         let good = epochs(&[(0.02, 0.9), (0.02, 0.9), (0.02, 0.9)]);
         assert_eq!(check(GUARD, &good, 500), Ok(()));
     }

@@ -9,13 +9,13 @@ use crate::seed::{Purpose, derive, mix};
 
 /// The order in which a run reads `n` examples, epoch after epoch, each of them once an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct EpochShuffle {
     run_seed: u64,
     n: u64,
     half_bits: u32,
 }
 
-impl Order {
+impl EpochShuffle {
     /// The order that `run_seed` gives to `n` examples.
     ///
     /// # Panics
@@ -73,7 +73,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_epoch_reads_every_example_once(seed: u64, n in 1usize..600, epoch in 0u64..1_000) {
-            let order = Order::new(seed, n);
+            let order = EpochShuffle::new(seed, n);
             let start = epoch * n as u64;
             let read: HashSet<usize> = (start..start + n as u64).map(|p| order.index(p)).collect();
             prop_assert_eq!(read.len(), n);
@@ -82,14 +82,14 @@ mod tests {
 
         #[test]
         fn any_size_can_be_entered_anywhere(seed: u64, n in 1usize..1 << 48, position in 0u64..1 << 60) {
-            prop_assert!(Order::new(seed, n).index(position) < n);
+            prop_assert!(EpochShuffle::new(seed, n).index(position) < n);
         }
     }
 
     #[test]
     fn epochs_and_seeds_differ() {
         let read = |seed, epoch: u64| -> Vec<usize> {
-            let order = Order::new(seed, 100);
+            let order = EpochShuffle::new(seed, 100);
             (epoch * 100..(epoch + 1) * 100).map(|p| order.index(p)).collect()
         };
         let orders: HashSet<Vec<usize>> =
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_order_never_changes() {
-        let order = Order::new(42, 10);
+        let order = EpochShuffle::new(42, 10);
         let read: Vec<usize> = (0..20).map(|p| order.index(p)).collect();
         // Computed by a second implementation, in Python.
         assert_eq!(read, [5, 1, 6, 7, 8, 0, 3, 2, 9, 4, 6, 4, 0, 5, 2, 9, 8, 1, 7, 3]);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn every_example_is_about_equally_often_first() {
         // 40,000 epochs of 8 examples: 5,000 each, standard deviation 66.
-        let order = Order::new(3, 8);
+        let order = EpochShuffle::new(3, 8);
         let mut first = [0u32; 8];
         (0..40_000).for_each(|epoch| first[order.index(epoch * 8)] += 1);
         assert!(first.iter().all(|count| count.abs_diff(5_000) < 330), "{first:?}");
@@ -117,13 +117,13 @@ mod tests {
     #[test]
     fn neighbours_are_torn_apart() {
         // In a random order of 1,000 about 2 successors stay successors.
-        let order = Order::new(3, 1_000);
+        let order = EpochShuffle::new(3, 1_000);
         let kept = (0..999).filter(|&p| order.index(p + 1) == order.index(p) + 1).count();
         assert!(kept < 10, "{kept} neighbours stayed together");
     }
 
     #[test]
     fn epochs_count_up_with_the_position() {
-        assert_eq!(Order::new(0, 8).epochs(20), 2.5);
+        assert_eq!(EpochShuffle::new(0, 8).epochs(20), 2.5);
     }
 }

@@ -1,5 +1,5 @@
-//! Which networks and heads there are, beside their sizes: what an objective trains, and what a
-//! folder of weights holds.
+//! Architecture of a model apart from its sizes: the kind of generator, the head of the discriminator.
+//! An objective says which it trains; the names of tensors say which a folder of weights holds.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use burn::tensor::TensorData;
 use crate::config::{ModelConfig, TieMode};
 use crate::parameters::{NamedTensors, below};
 
-/// The parts of an [`Electra`](crate::Electra). Sizes are in [`ModelConfig`].
+/// The networks and heads of an [`Electra`](crate::Electra). Sizes are in [`ModelConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Networks {
-    /// Who proposes replacements.
+pub struct Architecture {
+    /// Kind of the generator, which proposes replacements.
     pub generator: GeneratorKind,
-    /// What stands on the discriminator's encoder.
+    /// Output layer of the discriminator.
     pub head: HeadKind,
     /// Whether the generator predicts its own reward (adversarial training).
     pub baseline: bool,
@@ -31,7 +31,7 @@ pub enum GeneratorKind {
     TwoTower,
 }
 
-/// What stands on the discriminator's encoder.
+/// Output layer of the discriminator: what it predicts at each position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadKind {
     /// Original or replaced, at every position.
@@ -42,7 +42,7 @@ pub enum HeadKind {
     CopyingLm,
 }
 
-impl Networks {
+impl Architecture {
     /// Generator and discriminator of the paper.
     pub const ELECTRA: Self =
         Self { generator: GeneratorKind::Masked, head: HeadKind::ReplacedToken, baseline: false };

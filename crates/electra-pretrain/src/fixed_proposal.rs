@@ -1,23 +1,23 @@
-//! Replacements without a generator: drawn by chance, the same for every context.
+//! Replacements without a generator: drawn from a distribution that is the same in every context.
 
 use std::sync::Arc;
 
-use electra_model::{Joint, Proposals};
+use electra_model::{GeneratorDiscriminatorConfig, Proposals};
 use electra_text::SpecialIds;
 
-/// A distribution over the vocabulary of the data, raised to a temperature.
+/// A proposal distribution over the vocabulary of the data, uniform or unigram, at a temperature.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chance {
+pub struct FixedProposal {
     /// `[V]` probability of each id and of all before it; the last is 1.
     cumulative: Arc<[f64]>,
     disallow_correct: bool,
 }
 
-impl Chance {
+impl FixedProposal {
     /// What `joint` says of the `vocab_size` ids that the data's vocabulary has, or None if a generator learns what to propose.
     /// `log_frequencies` gives the logarithm of each id's share of the training text.
     pub fn of(
-        joint: &Joint,
+        joint: &GeneratorDiscriminatorConfig,
         vocab_size: usize,
         special: SpecialIds,
         log_frequencies: impl FnOnce() -> Vec<f32>,
@@ -79,8 +79,8 @@ mod tests {
 
     const SPECIAL: SpecialIds = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
 
-    fn chance(proposals: Proposals, temperature: f64, disallow_correct: bool) -> Chance {
-        let joint = Joint {
+    fn chance(proposals: Proposals, temperature: f64, disallow_correct: bool) -> FixedProposal {
+        let joint = GeneratorDiscriminatorConfig {
             generator_weight: 1.0,
             discriminator_weight: 50.0,
             temperature,
@@ -89,10 +89,10 @@ mod tests {
         };
         // Of the words 5, 6 and 7 one half, one quarter and one eighth; specials have the rest.
         let shares = [0.025f32, 0.025, 0.025, 0.025, 0.025, 0.5, 0.25, 0.125];
-        Chance::of(&joint, 8, SPECIAL, || shares.map(f32::ln).to_vec()).unwrap()
+        FixedProposal::of(&joint, 8, SPECIAL, || shares.map(f32::ln).to_vec()).unwrap()
     }
 
-    fn drawn(chance: &Chance, original: u32, count: usize) -> Vec<u32> {
+    fn drawn(chance: &FixedProposal, original: u32, count: usize) -> Vec<u32> {
         (0..count).map(|i| chance.draw((i as f32 + 0.5) / count as f32, original)).collect()
     }
 

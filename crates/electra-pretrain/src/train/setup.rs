@@ -1,4 +1,4 @@
-//! What a run needs before its first step: a place, data, and a folder that is its own.
+//! Setup of a pretraining run before its first step: environment, data and a run folder that it holds alone.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ pub struct Environment {
     pub verify_data: bool,
 }
 
-/// What was measured before the first step.
+/// Estimates made before the first step, which progress and reports show beside what was measured.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Foreseen {
+pub struct Estimate {
     /// Peak of the device in floating-point operations per second.
     pub peak_flops: Option<f64>,
     /// What the run will need.
@@ -44,12 +44,12 @@ pub struct Foreseen {
 }
 
 /// Data that fits a recipe, and a run folder that this process holds for it.
-pub struct Claim {
+pub struct RunSetup {
     pub(super) data: Arc<DataSet>,
     pub(super) folder: RunFolder,
 }
 
-impl Claim {
+impl RunSetup {
     /// Opens the data, holds it against the recipe and takes the run folder.
     ///
     /// # Errors
