@@ -168,6 +168,24 @@ impl Lines {
     }
 }
 
+/// The line of a note after `step` steps.
+fn note(step: u64, message: &str) -> String {
+    match step {
+        0 => format!("note: {}", plain(message)),
+        _ => format!("step {}: note: {}", thousands(step), plain(message)),
+    }
+}
+
+impl electra_train::Monitor for Lines {
+    fn stepped(&mut self, step: u64) {
+        self.sayer.pulse.progress(self.progress(step));
+    }
+
+    fn note(&mut self, step: u64, message: &str) {
+        self.say(&note(step, message));
+    }
+}
+
 impl Monitor for Lines {
     fn on(&mut self, event: Event<'_>) {
         match event {
@@ -192,15 +210,9 @@ impl Monitor for Lines {
                 self.say(&line(step, self.total_steps, record, seconds_left));
             }
             Event::Evaluated { step, record } => self.say(&evaluation(step, record)),
-            Event::Note { step: 0, message } => self.say(&format!("note: {}", plain(message))),
-            Event::Note { step, message } => {
-                self.say(&format!("step {}: note: {}", thousands(step), plain(message)));
-            }
-            Event::Stepped { step } => self.sayer.pulse.progress(self.progress(step)),
             Event::Evaluating { step } => {
                 self.sayer.pulse.stage(&format!("{}, evaluating held-out rows", self.progress(step)));
             }
-            Event::Saved { .. } => {}
         }
     }
 }

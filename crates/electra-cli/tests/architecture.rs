@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-pretrain",
             "electra-run",
             "electra-text",
+            "electra-train",
         ],
     ),
     (
@@ -36,10 +37,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-pretrain",
             "electra-run",
             "electra-text",
+            "electra-train",
         ],
     ),
     ("electra-ablate", &["electra-files", "electra-run"]),
-    ("electra-pretrain", &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text"]),
+    (
+        "electra-pretrain",
+        &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text", "electra-train"],
+    ),
     (
         "electra-ner",
         &[
@@ -49,8 +54,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-optim",
             "electra-run",
             "electra-text",
+            "electra-train",
         ],
     ),
+    ("electra-train", &["electra-files", "electra-model", "electra-optim", "electra-run"]),
     ("electra-model", &["electra-kernels"]),
     ("electra-optim", &["electra-kernels"]),
     ("electra-kernels", &[]),

@@ -44,8 +44,21 @@ impl WindowedSentences {
 
     /// These windows as a batch, one row each, and their words in the order of the batch's logits.
     pub fn batch(&self, windows: &[usize]) -> (WindowBatchData, Vec<WordPlace>) {
-        let longest = windows.iter().map(|&window| self.windows.length(window)).max().unwrap_or(0);
-        let mut data = WindowBatchData::new(longest.next_multiple_of(MULTIPLE).min(self.max_length));
+        self.batch_of_length(windows, self.batch_length(windows.iter().copied()))
+    }
+
+    /// Pieces of a row that holds the longest of these windows.
+    pub fn batch_length(&self, windows: impl IntoIterator<Item = usize>) -> usize {
+        let longest = windows.into_iter().map(|window| self.windows.length(window)).max().unwrap_or(0);
+        longest.next_multiple_of(MULTIPLE).min(self.max_length)
+    }
+
+    /// [`Self::batch`] in rows of `length` pieces.
+    ///
+    /// # Panics
+    /// If a window is longer.
+    pub fn batch_of_length(&self, windows: &[usize], length: usize) -> (WindowBatchData, Vec<WordPlace>) {
+        let mut data = WindowBatchData::new(length);
         let mut words = Vec::new();
         for &window in windows {
             let pieces = self.windows.pieces(window).iter().map(|&piece| piece as usize);

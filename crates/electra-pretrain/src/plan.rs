@@ -6,12 +6,12 @@ use electra_model::{EncoderConfig, GeneratorKind};
 use electra_run::process;
 use electra_run::record::Plan;
 use electra_text::{DataSet, Split};
+use electra_train::Divergence;
 use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
 use crate::recipe::Recipe;
 use crate::scheme::Scheme;
-use crate::step::Divergence;
 
 /// Everything that can be said before launching.
 #[derive(Clone, Debug, Serialize)]

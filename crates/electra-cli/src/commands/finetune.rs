@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use electra_ner::Event;
 use electra_ner::finetune::Environment;
 use electra_ner::pretrained::Pretrained;
 use electra_ner::read::ReadOptions;
@@ -205,7 +204,7 @@ impl FinetuneNer {
             first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;
             let message =
                 format!("input.window is {window} and not the default {default}: the model reads no more");
-            monitor.on(Event::Note { step: 0, message: &message });
+            monitor.note(0, &message);
         }
         let recipes = with_seeds(self.recipe.as_deref(), &overrides, first, self.seeds)?;
         let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();

@@ -187,19 +187,32 @@ impl Dashboard {
     }
 }
 
+impl electra_train::Monitor for Dashboard {
+    fn stepped(&mut self, step: u64) {
+        self.0.pass_on_closing();
+        self.0.step(step);
+    }
+
+    fn saved(&mut self, _step: u64) {
+        self.0.note("checkpoint".to_string());
+    }
+
+    fn note(&mut self, _step: u64, message: &str) {
+        self.0.pass_on_closing();
+        self.0.note(message.to_string());
+    }
+}
+
 impl Monitor for Dashboard {
     fn on(&mut self, event: Event<'_>) {
         let screen = &mut self.0;
         screen.pass_on_closing();
         match event {
             Event::Started { step, total_steps, .. } => screen.start(step, total_steps),
-            Event::Stepped { step } => screen.step(step),
             Event::Trained { record, seconds_left, .. } => {
                 screen.show_training(of_training(record, seconds_left));
             }
             Event::Evaluated { record, .. } => screen.show_held_out(of_evaluation(record)),
-            Event::Note { message, .. } => screen.note(message.to_string()),
-            Event::Saved { .. } => screen.note("checkpoint".to_string()),
             Event::Evaluating { .. } => {}
         }
     }

@@ -59,11 +59,15 @@ impl FromIterator<Vec<Option<usize>>> for Targets {
     }
 }
 
-/// Windows that go through the network together, with their labels.
+/// Micro-batch: windows that go through the network together, with their labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainBatch {
-    /// The rows.
+    /// Windows, padded to the longest of the step.
     pub data: WindowBatchData,
+    /// Windows of the step before these: dropout is a function of a window's place in the step.
+    pub first_window: u64,
+    /// Words of the step before those of these windows.
+    pub first_word: u64,
     /// The label of each word.
     pub targets: Vec<Option<usize>>,
     /// The same, sentence by sentence.
@@ -151,9 +155,29 @@ impl EpochBatches {
 }
 
 impl TrainBatch {
-    /// The rows of these windows; `labels` has the labels of all words.
-    pub fn new(windowed: &WindowedSentences, windows: &[usize], labels: &Targets) -> Self {
-        let (data, words) = windowed.batch(windows);
+    /// The micro-batches of a step, whose windows are `parts`; `labels` has the labels of all words.
+    ///
+    /// All have the length of the longest, so that the step in parts is the step as a whole, dropout included.
+    pub fn of_step(windowed: &WindowedSentences, parts: &[Vec<usize>], labels: &Targets) -> Vec<Self> {
+        let length = windowed.batch_length(parts.iter().flatten().copied());
+        let (mut first_window, mut first_word) = (0, 0);
+        let part = |windows: &Vec<usize>| {
+            let part = Self::new(windowed, windows, length, labels, [first_window, first_word]);
+            first_window += part.data.windows as u64;
+            first_word += part.data.words() as u64;
+            part
+        };
+        parts.iter().map(part).collect()
+    }
+
+    fn new(
+        windowed: &WindowedSentences,
+        windows: &[usize],
+        length: usize,
+        labels: &Targets,
+        [first_window, first_word]: [u64; 2],
+    ) -> Self {
+        let (data, words) = windowed.batch_of_length(windows, length);
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let mut numbers: Vec<usize> = Vec::new();
         for (row, word) in words.iter().enumerate() {
@@ -166,7 +190,7 @@ impl TrainBatch {
             open.labels.push(labels.get(word.number).expect("the labels are those of the training data"));
         }
         let targets = words.iter().map(|word| labels.get(word.number)).collect();
-        Self { data, targets, sentences, numbers }
+        Self { data, first_window, first_word, targets, sentences, numbers }
     }
 
     /// Whether the last sentence goes on in `next`.

@@ -163,12 +163,22 @@ impl Stopper {
     }
 }
 
+impl electra_train::Monitor for Stopper {
+    fn stepped(&mut self, step: u64) {
+        if Some(step) == self.after {
+            self.interrupt.request();
+        }
+    }
+
+    fn note(&mut self, _: u64, message: &str) {
+        self.notes.push(message.to_owned());
+    }
+}
+
 impl Monitor for Stopper {
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::Stepped { step } if Some(step) == self.after => self.interrupt.request(),
             Event::Epoch { record, .. } => self.epochs.push((record.loss, record.dev_f1)),
-            Event::Note { message, .. } => self.notes.push(message.to_owned()),
             _ => {}
         }
     }

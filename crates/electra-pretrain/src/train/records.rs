@@ -5,6 +5,7 @@ use burn::prelude::*;
 use electra_model::{GeneratorKind, Stage};
 use electra_run::process;
 use electra_run::record::{HParam, TrainRecord};
+use electra_train::Divergence;
 
 use super::{Run, TrainError, untrained_loss};
 use crate::evaluate::evaluate;
@@ -12,35 +13,21 @@ use crate::interval::Interval;
 use crate::metrics::MetricAccumulator;
 use crate::monitor::Event;
 use crate::recipe::Recipe;
-use crate::step::{Divergence, Step};
 
 impl Run<'_> {
-    /// Says once that 16 bits are too few for the gradients.
-    pub(super) fn tell_loss_scale(&mut self, step: &Step) -> Result<(), TrainError> {
-        if step.loss_scale >= self.recipe.train.precision.loss_scale() || self.told_loss_scale {
-            return Ok(());
-        }
-        self.told_loss_scale = true;
-        self.note(&format!(
-            "a gradient overflowed in 16 bits: the step was computed again with a loss scale of {}; if \
-             training is slow from here on, use train.precision = \"bf16\" or \"f32\"",
-            step.loss_scale
-        ))
-    }
-
-    /// `tally` is that of the last step.
+    /// `accumulator` is that of the last step.
     pub(super) fn log_interval(
         &mut self,
         interval: &Interval,
-        tally: MetricAccumulator,
+        accumulator: MetricAccumulator,
     ) -> Result<(), TrainError> {
-        let (r, step) = (self.recipe, self.snapshot.step);
+        let (r, step) = (self.recipe, self.snapshot.step());
         let seconds = interval.seconds();
         let steps_per_second = interval.steps as f64 / seconds;
         let mean = |sum: f64| sum / interval.steps as f64;
         let rows = (r.train.batch_size * r.data.sequence_length) as u64;
-        let right =
-            (!tally.is_empty()).then(|| tally.finish(r.objective.weights_in(r.scheme.stage(step - 1))));
+        let right = (!accumulator.is_empty())
+            .then(|| accumulator.finish(r.objective.weights_in(r.scheme.stage(step - 1))));
         let record = TrainRecord {
             loss: mean(interval.loss),
             mlm_loss: interval.mlm.get(),
@@ -63,7 +50,7 @@ impl Run<'_> {
             epoch: self.loader.epochs(step),
             tokens: step * rows,
         };
-        self.log.train(step, &record)?;
+        self.recorder.line("train", step, &record)?;
         let measured = [
             ("train/mlm_loss", record.mlm_loss),
             ("train/rtd_loss", record.rtd_loss),
@@ -75,8 +62,8 @@ impl Run<'_> {
             ("train/fake_rate", record.fake_rate),
             ("speed/peak_fraction", record.peak_fraction),
         ];
-        self.board.scalars(step, &present(&measured));
-        self.board.scalars(
+        self.recorder.scalars(step, &present(&measured), self.monitor)?;
+        self.recorder.scalars(
             step,
             &[
                 ("train/loss", record.loss),
@@ -86,11 +73,8 @@ impl Run<'_> {
                 ("speed/data_wait_fraction", record.data_wait_fraction),
                 ("speed/rss_mb", record.rss_mb),
             ],
-        );
-        if let Some(failure) = self.board.failure().map(str::to_string).filter(|_| !self.told_board_failure) {
-            self.told_board_failure = true;
-            self.note(&format!("TensorBoard events end here: {failure}"))?;
-        }
+            self.monitor,
+        )?;
         let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
         self.monitor.on(Event::Trained { step, record: &record, seconds_left });
         let stage = r.scheme.stage(step.saturating_sub(1));
@@ -113,12 +97,12 @@ impl Run<'_> {
         let mut watched = Watched { path: vec![], values: vec![] };
         self.snapshot.model().visit(&mut watched);
         for (path, values) in watched.values {
-            self.board.histogram(self.snapshot.step, &format!("weights/{path}"), values);
+            self.recorder.histogram(self.snapshot.step(), &format!("weights/{path}"), values);
         }
     }
 
     pub(super) fn evaluate(&mut self) -> Result<(), TrainError> {
-        let (r, step) = (self.recipe, self.snapshot.step);
+        let (r, step) = (self.recipe, self.snapshot.step());
         let model = self.snapshot.model().valid();
         let device = self.device.clone().inner();
         let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
@@ -131,7 +115,7 @@ impl Run<'_> {
         record.collapsed = record.collapsed.map(|collapsed| collapsed && is_warm);
         // A generator alone cannot be the best model of a run that trains another after it.
         self.heldout_loss = (stage != Stage::GeneratorAlone).then_some((step, record.loss));
-        self.log.eval(step, &record)?;
+        self.recorder.line("eval", step, &record)?;
         let measured = [
             ("eval/loss", Some(record.loss)),
             ("eval/mlm_loss", record.mlm_loss),
@@ -147,7 +131,7 @@ impl Run<'_> {
             ("eval/fake_rate", record.fake_rate),
             ("eval/rtd_loss_over_entropy", record.rtd_loss_over_entropy),
         ];
-        self.board.scalars(step, &present(&measured));
+        self.recorder.scalars(step, &present(&measured), self.monitor)?;
         self.monitor.on(Event::Evaluated { step, record: &record });
         if record.collapsed == Some(true) && step >= r.train.steps / 2 {
             self.note(

@@ -10,11 +10,12 @@ use electra_run::record::Plan;
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_text::DataSet;
 use electra_text::wordpiece::SAVED_FILES;
+use electra_train::RunError;
+use electra_train::layout::MODEL_CONFIG;
 
 use super::TrainError;
 use crate::code;
 use crate::data::{RecipeDataError, open_data};
-use crate::model_folder::MODEL_CONFIG;
 use crate::recipe::{FREE_KEYS, Recipe};
 
 /// Where and with what a run takes place; none of it decides the weights' meaning.
@@ -67,7 +68,8 @@ impl RunSetup {
         if is_new {
             verify()?;
         }
-        let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))?;
+        let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))
+            .map_err(RunError::from)?;
         if !is_new {
             verify()?;
         }
@@ -105,14 +107,14 @@ pub(super) fn write_model_folder(
     recipe: &Recipe,
     data: &DataSet,
     folder: &RunFolder,
-) -> Result<(), TrainError> {
+) -> Result<(), RunError> {
     let write = |path: PathBuf, bytes: &[u8]| {
-        durable::write(&path, bytes).map_err(|source| TrainError::Write { path, source })
+        durable::write(&path, bytes).map_err(|source| RunError::Write { path, source })
     };
     let config = serde_json::to_vec_pretty(&recipe.model).expect("sizes are JSON");
     write(folder.path().join(MODEL_CONFIG), &config)?;
     let to = folder.tokenizer();
-    let failed = |source| TrainError::Write { path: to.clone(), source };
+    let failed = |source| RunError::Write { path: to.clone(), source };
     disk::create_own_folder(&to).map_err(failed)?;
     temporary::clear(&to, &SAVED_FILES).map_err(failed)?;
     for name in SAVED_FILES {
@@ -121,7 +123,7 @@ pub(super) fn write_model_folder(
         if !from.symlink_metadata().is_ok_and(|there| there.is_file()) {
             continue;
         }
-        let bytes = regular::read(&from).map_err(|source| TrainError::Write { path: from, source })?;
+        let bytes = regular::read(&from).map_err(|source| RunError::Write { path: from, source })?;
         write(to.join(name), &bytes)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::{BatchData, Normalizer, PositionStart};
 use electra_pretrain::metrics::MetricAccumulator;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 
 use crate::recipe::recipe;
 use crate::steps::step;
@@ -51,7 +51,7 @@ fn both_networks_learn_a_language_that_only_context_tells() {
     recipe.train.steps = 1500;
     let device = Device::flex().autodiff();
     let mut noise = Noise(1);
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     let (mut best_auc, mut mlm) = (0.0f64, f64::INFINITY);
     for number in 1..=recipe.train.steps {
         step(&mut snapshot, &[batch(&mut noise)], &recipe, &device);

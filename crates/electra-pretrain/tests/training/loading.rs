@@ -13,7 +13,7 @@ use electra_pretrain::heldout::HeldoutSample;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
 use electra_pretrain::mask::Masking;
 use electra_pretrain::plan::{DataSize, forecast};
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 use electra_run::record::{HeldoutMeasure, HeldoutRows};
 use electra_text::build::{BuildRequest, HeldOut, build};
 use electra_text::corpus::ReadOptions;
@@ -204,7 +204,7 @@ fn an_output_bias_at_the_log_frequencies_tells_how_often_each_piece_can_be_predi
     let total = counts.iter().sum::<u64>() as f64;
     let mut recipe = recipe(0.0);
     let bias = |recipe: &Recipe| -> Vec<f32> {
-        let start = Snapshot::start(recipe, &data, &Device::flex().autodiff());
+        let start = snapshot::start(recipe, &data, &Device::flex().autodiff());
         start.model().learned_generator().head.output_bias.val().into_data().try_to_vec().unwrap()
     };
     assert_eq!(bias(&recipe), [0.0; 96]);

@@ -5,7 +5,7 @@ use burn::prelude::*;
 use electra_model::Normalizer;
 use electra_model::objective::JointOutput;
 use electra_pretrain::metrics::MetricAccumulator;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot::{self, Snapshot};
 
 use crate::recipe::recipe;
 use crate::steps::step;
@@ -30,7 +30,7 @@ fn a_tiny_model_learns_eight_rows_by_heart_and_finds_replacements_that_it_has_no
         recipe.objective.forward(&snapshot.model().valid(), &batch, Normalizer::over([&unseen]), None)
     };
 
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     let untrained = forward(&snapshot).total.into_scalar::<f64>();
     let chance = 96f64.ln() + 50.0 * 2f64.ln();
     assert!((untrained / chance - 1.0).abs() < 0.02, "{untrained} before the first step, {chance} by chance");

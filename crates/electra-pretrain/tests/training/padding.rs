@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use electra_pretrain::metrics::MetricAccumulator;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 use electra_pretrain::step::optimizer_step;
 
 use crate::recipe::recipe;
@@ -15,7 +15,7 @@ fn padding_is_in_no_share_of_tokens() {
     let recipe = recipe(0.0);
     let batch = tiny::batch(&[32, 9, 20, 4], 32, 1);
     let mut tally = MetricAccumulator::default();
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     optimizer_step(&mut snapshot, std::slice::from_ref(&batch), &recipe, &device, Some(&mut tally)).unwrap();
     let corruption = tally.corruption.unwrap();
     let used = batch.weights.iter().filter(|weight| **weight > 0.0).count() as u64;
