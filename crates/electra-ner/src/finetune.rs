@@ -34,17 +34,13 @@ use electra_run::record::{MetricsLog, Record, TensorBoard, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
 
-use crate::TagSequences;
 use crate::dead_run::{self, EpochScore};
 use crate::loss::WordLoss;
-use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
-use crate::overlap::Overlap;
 use crate::recipe::{FREE_KEYS, Recipe};
-use crate::sentences::Tags;
-use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
 use crate::tagger_folder::TaggerFolder;
+use electra_annotations::{Comparison, Mode, Overlap, Scores, Split, Splits, TagSequences, Tags};
 
 use outputs::Standing;
 use run_record::{RunRecord, UnknownTags};

@@ -15,9 +15,9 @@ use electra_run::weight_files::WeightFilesError;
 use electra_text::wordpiece::TokenizerError;
 use thiserror::Error;
 
-use crate::labels::LabelError;
 use crate::pretrained::{CONFIG, MODEL, RUN_CONFIG};
 use crate::tagger_folder::CRF_SCORES;
+use electra_annotations::LabelError;
 
 /// A folder from which no tagger can be had.
 #[derive(Debug, Error)]

@@ -15,9 +15,9 @@ use electra_text::Tokenizer;
 use serde_json::Value;
 
 use crate::folder_error::FolderError;
-use crate::labels::LabelSet;
 use crate::tagger::{Tagger, TaggerShape};
 use crate::tagger_folder::SETTINGS;
+use electra_annotations::LabelSet;
 
 /// File with the sizes of a run's networks.
 pub const RUN_CONFIG: &str = "model.json";

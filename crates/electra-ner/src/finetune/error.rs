@@ -13,9 +13,9 @@ use super::step::Divergence;
 use crate::dead_run::DeadRun;
 use crate::folder_error::FolderError;
 use crate::loss::LossError;
-use crate::predictions::PredictionsError;
 use crate::rates::RatesError;
 use crate::seeds::OutFolderError;
+use electra_annotations::PredictionsError;
 
 /// What to do about a divergence.
 pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
