@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "electra-cli",
         &[
             "electra-ablate",
+            "electra-annotations",
             "electra-files",
             "electra-kernels",
             "electra-model",
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "electra-fuzz",
         &[
             "electra-ablate",
+            "electra-annotations",
             "electra-files",
             "electra-kernels",
             "electra-model",
@@ -45,9 +47,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "electra-pretrain",
         &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text", "electra-train"],
     ),
+    ("electra-annotations", &["electra-files", "electra-text"]),
     (
         "electra-ner",
         &[
+            "electra-annotations",
             "electra-files",
             "electra-kernels",
             "electra-model",
@@ -125,7 +129,7 @@ fn only_tests_can_be_told_to_fail_at_a_file_operation() {
 }
 
 #[test]
-fn text_run_and_ablate_never_see_a_tensor() {
+fn text_run_annotations_and_ablate_never_see_a_tensor() {
     // The lock file knows every dependency of every feature, however deep.
     let text = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let lock: toml::Table = text.parse().unwrap();
@@ -147,7 +151,7 @@ fn text_run_and_ablate_never_see_a_tensor() {
         seen
     };
     let is_tensor = |name: &&str| *name == "burn" || name.starts_with("burn-") || name.starts_with("cubecl");
-    for name in ["electra-files", "electra-text", "electra-run", "electra-ablate"] {
+    for name in ["electra-files", "electra-text", "electra-run", "electra-ablate", "electra-annotations"] {
         let tensors: Vec<&str> = reachable(name).into_iter().filter(is_tensor).collect();
         assert!(tensors.is_empty(), "{name} depends on {tensors:?}");
     }

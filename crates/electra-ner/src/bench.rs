@@ -17,10 +17,10 @@ use crate::crf::LabelledRows;
 use crate::finetune::batches::TrainBatch;
 use crate::finetune::snapshot;
 use crate::finetune::step::Steps;
-use crate::labels::{LabelScheme, LabelSet};
 use crate::loss::WordLoss;
 use crate::recipe::Recipe;
 use crate::tagger::{Tagger, TaggerShape, WindowBatchData};
+use electra_annotations::{LabelScheme, LabelSet};
 
 /// Entity types of the tagger that is timed; four make the nine labels of CoNLL-2003.
 const TYPES: [&str; 4] = ["LOC", "MISC", "ORG", "PER"];

@@ -37,17 +37,13 @@ use electra_train::recorder::{COLLAPSED, DIVERGED, FINISHED};
 use electra_train::resume::{passed_over, resume};
 use electra_train::{Beginning, Recorder, RunError};
 
-use crate::TagSequences;
 use crate::collapse_guard::{self, EpochScore};
 use crate::loss::WordLoss;
-use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
-use crate::overlap::Overlap;
 use crate::recipe::{FREE_KEYS, Recipe};
-use crate::sentences::Tags;
-use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
 use crate::tagger_folder::TaggerFolder;
+use electra_annotations::{Comparison, Mode, Overlap, Scores, Split, Splits, TagSequences, Tags};
 
 use outputs::Standing;
 use run_record::{RunRecord, UnknownTags};

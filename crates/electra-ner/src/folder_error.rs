@@ -16,8 +16,8 @@ use electra_text::wordpiece::TokenizerError;
 use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use thiserror::Error;
 
-use crate::labels::LabelError;
 use crate::tagger_folder::CRF_SCORES;
+use electra_annotations::LabelError;
 
 /// A folder from which no tagger can be had.
 #[derive(Debug, Error)]

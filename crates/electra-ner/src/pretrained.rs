@@ -16,9 +16,9 @@ use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use serde_json::Value;
 
 use crate::folder_error::FolderError;
-use crate::labels::LabelSet;
 use crate::tagger::{Tagger, TaggerShape};
 use crate::tagger_folder::SETTINGS;
+use electra_annotations::LabelSet;
 
 /// A pretrained encoder at rest.
 #[derive(Clone, Debug)]

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use crate::decode::Decoding;
-use crate::labels::LabelScheme;
 use crate::layerwise_lr::{RatesConfig, RatesError};
 use crate::loss::LossConfig;
 use crate::tagger::TaggerDropout;
 use crate::window::{Context, MIN_WINDOW, WindowSettings};
+use electra_annotations::LabelScheme;
 
 /// A complete recipe: everything that decides the weights beside data and pretrained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

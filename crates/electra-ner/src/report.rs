@@ -17,8 +17,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
-use crate::metrics::{Confusion, Evaluation, Interval, Settings, TypeScores, evaluate, percent_of};
-use crate::predictions::{self, PredictionsError};
+use electra_annotations::{
+    Confusion, Evaluation, EvaluationSettings, Interval, Predictions, PredictionsError, TypeScores, evaluate,
+    percent_of,
+};
 
 use mistakes::{ErrorGroup, groups};
 
@@ -233,12 +235,12 @@ fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
     let (name, file) = if has_test { ("test", PREDICTIONS_TEST) } else { ("dev", PREDICTIONS_DEV) };
     let path = run.join(file);
     let found =
-        predictions::read_of_run(&path, None).map_err(|source| ReportError::Predictions { source })?;
+        Predictions::read_of_run(&path, None).map_err(|source| ReportError::Predictions { source })?;
     let scored = scores["details"][name]["data"]["sentences"].as_u64();
     if let Some(expected) = scored.filter(|&scored| scored != found.sentences.len() as u64) {
         return Err(ReportError::Torn { path, found: found.sentences.len(), expected });
     }
-    let evaluation = evaluate(std::slice::from_ref(&found), None, Settings::default())
+    let evaluation = evaluate(std::slice::from_ref(&found), None, EvaluationSettings::default())
         .expect("a file of predictions has a tag for each token");
     let row = |name: &str, scores: &TypeScores| {
         let [precision, recall, f1] = scores.percents();

@@ -24,13 +24,13 @@ use thiserror::Error;
 use crate::finetune::{
     self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, SplitOutcome, Stopped, finetune,
 };
-use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::monitor::Monitor;
-use crate::overlap::{self, Overlap};
-use crate::predictions::{self, PredictionsError};
 use crate::recipe::Recipe;
-use crate::splits::Splits;
 use crate::start::Start;
+use electra_annotations::{
+    Evaluation, EvaluationSettings, Overlap, Predictions, PredictionsError, SeenEntities, Splits, evaluate,
+    overlap_warnings,
+};
 
 pub use out_folder::OutFolderError;
 
@@ -171,7 +171,7 @@ pub fn finetune_seeds(
     out_folder::claim(out, start.folder()).map_err(at_first)?;
     out_folder::check_best(out, &asked).map_err(at_first)?;
     let overlaps = Overlap::all(splits, first.train.max_sentences);
-    let mut warnings = overlap::warnings(splits, &overlaps);
+    let mut warnings = overlap_warnings(splits, &overlaps);
     warnings.extend(start.warning());
     for warning in &warnings {
         monitor.note(0, &format!("WARNING: {warning}"));
@@ -290,11 +290,11 @@ fn pooled(
 ) -> Result<Option<Evaluation>, FinetuneError> {
     let Some(test) = &splits.test else { return Ok(None) };
     let read =
-        |outcome: &Outcome| predictions::read_of_run(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
+        |outcome: &Outcome| Predictions::read_of_run(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
     let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, PredictionsError>>()?;
     let most = recipe.train.max_sentences.unwrap_or(usize::MAX);
     let seen = SeenEntities::of(splits.train.sentences.iter().take(most));
-    let evaluation = evaluate(&runs, Some(&seen), Settings::default());
+    let evaluation = evaluate(&runs, Some(&seen), EvaluationSettings::default());
     Ok(Some(evaluation.expect("every word has a tag, and a split has words")))
 }
 

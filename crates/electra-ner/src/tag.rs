@@ -4,12 +4,10 @@ use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_text::Tokenizer;
 
-use crate::align::Aligner;
 use crate::decode::{Decision, Decoder};
-use crate::labels::LabelSet;
 use crate::tagger::{Tagger, WindowBatchData};
 use crate::window::{BatchSettings, Planner, WindowSettings, Windows, WordPlace, batches_of_lengths};
-use crate::{Sentences, TagSequences};
+use electra_annotations::{Aligner, LabelSet, Sentences, TagSequences};
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
 pub const MULTIPLE: usize = 8;

@@ -19,7 +19,7 @@ use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::crf::Crf;
-use crate::labels::LabelSet;
+use electra_annotations::LabelSet;
 
 /// Path of the CRF among the tagger's parameters.
 pub(crate) const CRF: &str = "crf";

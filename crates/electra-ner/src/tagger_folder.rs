@@ -24,11 +24,9 @@ use serde_json::Value;
 
 use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
-use crate::labels::{LabelScheme, LabelSet};
 use crate::pretrained::{self, ForeignWeights};
-use crate::scheme::Scheme;
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
-use crate::words::Division;
+use electra_annotations::{Division, LabelScheme, LabelSet, Scheme};
 
 pub use crate::window::Context;
 

@@ -6,12 +6,11 @@ use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use electra_annotations::{ReadOptions, Split, Splits};
 use electra_ner::finetune::Environment;
 use electra_ner::pretrained::Pretrained;
-use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
 use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
-use electra_ner::splits::{Split, Splits};
 use electra_ner::start::Start;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{Architecture, Electra, GeneratorKind, Precision, parameters};
-use electra_ner::{LabelScheme, LabelSet, Pretrained};
+use electra_ner::Pretrained;
 use electra_pretrain::model_folder::{ModelFolder, detect};
 use electra_run::run_folder::{RunProgress, check_weights};
 use electra_train::layout::MODEL_CONFIG;

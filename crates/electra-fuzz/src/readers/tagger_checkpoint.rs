@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
 use electra_ner::finetune::{Progress, snapshot, tagger_of};
-use electra_ner::{LabelScheme, LabelSet, Recipe, Tagger, TaggerShape};
+use electra_ner::{Recipe, Tagger, TaggerShape};
 use electra_run::checkpoint::CheckpointStore;
 
 use super::checkpoint::{CHECKPOINTS, damage, saved_at, seal};

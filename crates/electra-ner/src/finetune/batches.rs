@@ -10,10 +10,9 @@ use electra_run::epoch_shuffle::EpochShuffle;
 use electra_run::seed::{Purpose, derive};
 
 use crate::crf::LabelledRows;
-use crate::sentences::packed;
 use crate::tag::WindowedSentences;
 use crate::tagger::WindowBatchData;
-use crate::window::Windows;
+use crate::window::{Windows, packed};
 
 /// Batches that are sorted by length together.
 const POOL: usize = 16;

@@ -9,8 +9,8 @@ use crate::collapse_guard::Collapse;
 use crate::folder_error::FolderError;
 use crate::layerwise_lr::RatesError;
 use crate::loss::LossError;
-use crate::predictions::PredictionsError;
 use crate::seeds::OutFolderError;
+use electra_annotations::PredictionsError;
 
 /// Why fine-tuning stopped.
 #[derive(Debug, Error)]

@@ -13,8 +13,8 @@ use super::step::Steps;
 use super::task::Task;
 use crate::loss::WordLoss;
 use crate::recipe::Recipe;
-use crate::splits::Splits;
 use crate::start::Start;
+use electra_annotations::Splits;
 
 /// Steps that are timed, after one that is not.
 const STEPS: usize = 4;

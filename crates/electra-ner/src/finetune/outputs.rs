@@ -16,15 +16,15 @@ use super::error::FinetuneError;
 use super::snapshot::tagger_of;
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
-use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
 use crate::monitor::Event;
-use crate::overlap::{self, Overlap};
-use crate::predictions::{self, Predictions};
-use crate::splits::{Split, SplitFacts, Splits};
 use crate::tag::WindowedSentences;
 use crate::tagger::Tagger;
 use crate::tagger_folder::{CRF_SCORES, SETTINGS, TaggerFolder, TaggerSettings};
+use electra_annotations::{
+    Evaluation, EvaluationSettings, Overlap, Predictions, SeenEntities, Split, SplitFacts, Splits, evaluate,
+    overlap_warnings,
+};
 
 /// File of the scores. It is written last: a run that has it is finished.
 pub const SCORES: &str = "scores.json";
@@ -213,7 +213,7 @@ impl Outcome {
         for (split, file) in [(Some(&splits.dev), PREDICTIONS_DEV), (splits.test.as_ref(), PREDICTIONS_TEST)]
         {
             let Some(split) = split else { continue };
-            predictions::read_of_run(&self.run.join(file), Some(split.gold()))
+            Predictions::read_of_run(&self.run.join(file), Some(split.gold()))
                 .map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -281,9 +281,9 @@ impl Run<'_> {
             let mut told = |done| self.monitor.on(Event::Evaluating { split: name, done, total });
             let predicted = task.tags(tagger, &windowed, &device, &mut told);
             let predictions = Predictions::of(split.gold(), predicted);
-            predictions::write(&self.recorder.folder().path().join(file), &predictions)?;
+            predictions.write(&self.recorder.folder().path().join(file))?;
             // With the settings that `electra eval ner` has as default: one result has one interval.
-            let evaluation = evaluate(&[predictions], Some(&seen), Settings::default())
+            let evaluation = evaluate(&[predictions], Some(&seen), EvaluationSettings::default())
                 .expect("every word has a tag, and a split has words");
             let micro = evaluation.default.micro;
             outcomes.push(SplitOutcome {
@@ -328,7 +328,7 @@ impl Run<'_> {
             has_earlier_test: false,
         };
         let overlaps = Overlap::all(self.splits, recipe.train.max_sentences);
-        let mut warnings = overlap::warnings(self.splits, &overlaps);
+        let mut warnings = overlap_warnings(self.splits, &overlaps);
         warnings.extend(self.lineage.warning());
         if !outcome.has_found_something() {
             warnings.push(format!("none of {epochs} epochs found an entity of the development data"));

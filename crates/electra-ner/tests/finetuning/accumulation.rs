@@ -2,11 +2,11 @@
 
 use burn::module::Module;
 use burn::prelude::*;
+use electra_annotations::{LabelSet, Sentences};
 use electra_model::parameters::collect;
 use electra_ner::finetune::{EpochBatches, Steps, Targets, TrainBatch, snapshot};
 use electra_ner::loss::WordLoss;
 use electra_ner::tag::WindowedSentences;
-use electra_ner::{LabelSet, Sentences};
 
 use crate::small::{recipe, sentences, start};
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use burn::prelude::*;
+use electra_annotations::{Sentence, Split, Splits};
 use electra_model::{GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode};
 use electra_ner::finetune::{Ended, Environment, FinetuneError, Outcome, finetune};
 use electra_ner::monitor::Silent;
-use electra_ner::splits::{Split, Splits};
-use electra_ner::{Event, Monitor, Recipe, Sentence, Start};
+use electra_ner::{Event, Monitor, Recipe, Start};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;

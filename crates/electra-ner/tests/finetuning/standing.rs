@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use electra_annotations::{Split, Splits};
 use electra_ner::finetune::{FinetuneError, SCORES};
 use electra_ner::seeds::{BEST, SUMMARY, SeedError, Summary, finetune_seeds, finished_in};
-use electra_ner::splits::{Split, Splits};
 use electra_run::interrupt::Interrupt;
 use electra_train::RunError;
 

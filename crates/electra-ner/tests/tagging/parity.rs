@@ -1,10 +1,11 @@
 //! The tagger agrees with transformers: logits, both losses, and all gradients of both.
 
+use electra_annotations::LabelSet;
 use electra_model::hf::{self, HfNetwork, hf_name};
 use electra_model::{DropoutSites, Precision};
 use electra_ner::loss::{WordLoss, WordLossKind};
 use electra_ner::tagger::WindowBatchData;
-use electra_ner::{LabelSet, Tagger, TaggerShape};
+use electra_ner::{Tagger, TaggerShape};
 
 use crate::golden::{Golden, TOLERANCE, assert_within, largest};
 use crate::gradients::gradients;
