@@ -35,7 +35,7 @@ const CORPUS: [(&str, &[u8]); 3] = [
     ("sotu-1945-2018.txt.zst", include_bytes!("../../corpus/sotu-1945-2018.txt.zst")),
 ];
 
-const RECIPE: &str = include_str!("../../../../configs/pretrain/debug.toml");
+const RECIPE: &str = include_str!("../../configs/debug.toml");
 
 /// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection.
 #[derive(clap::Args)]
