@@ -1,6 +1,6 @@
 """Draws the pictures of the README from what the program says: called by scripts/make-pictures.sh.
 
-    pictures.py detect TOKENS.jsonl SENTENCE > detect.svg      (the lines of `electra detect --json`)
+    pictures.py detect SENTENCE TOKENS.jsonl ... > detect.svg  (the lines of `electra detect --json`)
     pictures.py report REPORT.html > report.svg                (facts and four curves of a run's report)
 
 Each picture has its own background and colours, so that it can be read on a light and on a dark page.
@@ -26,35 +26,37 @@ def svg(width, height, title, paper, body):
             f'<rect width="{width}" height="{height}" rx="10" fill="{paper}"/>\n{body}\n</svg>')
 
 
-def detect(tokens, sentence):
-    """A sentence, each token on the colour that `electra detect` gives it on a terminal."""
-    step, left, top = 12.0, 24, 58
-    parts = [f'<text x="{left}" y="30" fill="#9aa3ad" font-size="14" font-family="{MONO}">'
-             f'$ electra detect "{esc(sentence)}"</text>']
+def detect(pairs):
+    """Sentences, each token on the colour that `electra detect` gives it on a terminal."""
+    step, left, y, width, parts = 11.0, 24, 20, 0, []
 
-    def word(x, text, fill, size=20.0, advance=step):
+    def word(x, y, text, fill, size, advance):
         # Every font takes the same room.
-        return (f'<text x="{x:.1f}" y="{top + 21}" fill="{fill}" font-size="{size}" font-family="{MONO}" '
+        return (f'<text x="{x:.1f}" y="{y}" fill="{fill}" font-size="{size}" font-family="{MONO}" xml:space="preserve" '
                 f'textLength="{len(text) * advance:.1f}" lengthAdjust="spacingAndGlyphs">{esc(text)}</text>')
 
-    x, at = float(left), 0
-    for token in tokens:
-        x += step * (token["start"] - at)
-        text = sentence[token["start"]:token["end"]]
-        p = min(max(token["probability"], 0.0), 1.0)
-        red, green = int(60 + 160 * p), int(60 + 100 * (1 - p))
-        parts.append(f'<rect x="{x:.1f}" y="{top}" width="{len(text) * step:.1f}" height="30" fill="rgb({red},{green},60)"/>')
-        parts.append(word(x, text, "#ffffff"))
-        x += step * len(text)
-        if p >= 0.5:
-            mark = f"({100 * p:.0f}%)"
-            parts.append(word(x + 2, mark, "#9aa3ad", 14, 8.4))
-            x += 4 + 8.4 * len(mark)
-        at = token["end"]
-    width = max(int(x) + left, 24 + int(8.5 * (len(sentence) + 20)))
-    legend = "green: the token looks original, red: it looks replaced"
-    parts.append(f'<text x="{left}" y="{top + 60}" fill="#9aa3ad" font-size="13" font-family="{FONT}">{legend}</text>')
-    return svg(width, top + 80, f"The sentence “{sentence}” as electra detect colours it", "#15171b", "\n".join(parts))
+    for sentence, tokens in pairs:
+        command = f'$ electra detect --model runs/demo/run "{sentence}"'
+        parts.append(word(left, y + 14, command, "#9aa3ad", 13, 7.6))
+        width = max(width, left + 7.6 * len(command))
+        x, at = float(left), 0
+        for token in tokens:
+            x += step * (token["start"] - at)
+            text, p = sentence[token["start"]:token["end"]], min(max(token["probability"], 0.0), 1.0)
+            red, green = int(60 + 160 * p), int(60 + 100 * (1 - p))
+            parts.append(f'<rect x="{x:.1f}" y="{y + 28}" width="{len(text) * step:.1f}" height="28" '
+                         f'fill="rgb({red},{green},60)"/>')
+            parts.append(word(x, y + 48, text, "#ffffff", 18, step))
+            x += step * len(text)
+            if p >= 0.5:
+                mark = f"({100 * p:.0f}%)"
+                parts.append(word(x + 2, y + 48, mark, "#c3c9d0", 14, 8.2))
+                x += 4 + 8.2 * len(mark)
+            at = token["end"]
+        width, y = max(width, x), y + 82
+    legend = "green: looks original; red: looks replaced, with its probability from one half on"
+    parts.append(f'<text x="{left}" y="{y + 8}" fill="#9aa3ad" font-size="13" font-family="{FONT}">{legend}</text>')
+    return svg(int(width) + left, y + 28, "Two sentences as electra detect colours them", "#15171b", "\n".join(parts))
 
 
 def only(pattern, text, what):
@@ -79,7 +81,7 @@ def report(page):
     parts = [text(32, 46, "A run of electra demo, as its report.html shows it", "ink", 24, 'font-weight="600"')]
     facts = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
     facts = [(name, value) for name, value in facts if html.unescape(name) in
-             ("steps", "tokens", "time", "tokens/s, median", "parameters")]
+             ("steps", "tokens", "parameters")]
     for i, (name, value) in enumerate(facts):
         parts.append(text(32 + i * 210, 92, value, "ink", 20, 'font-weight="600"'))
         parts.append(text(32 + i * 210, 113, name, "muted", 14))
@@ -107,12 +109,19 @@ def report(page):
     return svg(2 * width + 100, y + 26, "Curves of a pretraining run, from its report", colours["paper"], "\n".join(parts))
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 4 and sys.argv[1] == "detect":
-        with open(sys.argv[2], encoding="utf-8") as lines:
-            print(detect([json.loads(line) for line in lines], sys.argv[3]))
-    elif len(sys.argv) == 3 and sys.argv[1] == "report":
-        with open(sys.argv[2], encoding="utf-8") as page:
+def main(arguments):
+    if len(arguments) >= 3 and arguments[0] == "detect" and len(arguments) % 2 == 1:
+        pairs = []
+        for sentence, name in zip(arguments[1::2], arguments[2::2]):
+            with open(name, encoding="utf-8") as lines:
+                pairs.append((sentence, [json.loads(line) for line in lines]))
+        print(detect(pairs))
+    elif len(arguments) == 2 and arguments[0] == "report":
+        with open(arguments[1], encoding="utf-8") as page:
             print(report(page.read()))
     else:
         sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
