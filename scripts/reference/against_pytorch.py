@@ -31,7 +31,7 @@ def step(sizes, batch, dropout, dtype="fp32"):
 
 def tagger(task, dtype="fp32", onnx=False):
     precision = {"fp32": "f32", "bf16": "bf16"}[dtype]
-    ours = [ELECTRA, "bench", "tagger", "configs/pretrain/small.toml", "--task", task, "--json",
+    ours = [ELECTRA, "bench", "ner", "configs/pretrain/small.toml", "--task", task, "--json",
             "--set", f'train.precision="{precision}"']
     ours += [] if task == "latency" else ["--repetitions", "7"]
     theirs = [*PYTORCH, task, "--dtype", dtype, *(["--onnx", "target/pytorch/tagger.onnx"] if onnx else [])]

@@ -30,7 +30,12 @@ static MEMORY: CacheLines = CacheLines;
     name = "electra",
     version,
     propagate_version = true,
-    after_help = "Start here:\n  electra demo                              everything once, on embedded text, in minutes\n  electra pretrain configs/pretrain/tiny.toml --run runs/tiny\n\nExit codes: 0 done, 1 error, 2 usage, 4 training diverged, 75 interrupted (same command goes on)"
+    after_help = "Start here:
+  electra demo                    everything once, on embedded text, in minutes
+  electra plan configs/pretrain/tiny.toml
+  electra pretrain configs/pretrain/tiny.toml --run runs/tiny
+
+Exit codes: 0 done, 1 error, 2 usage, 4 training diverged, 75 interrupted (same command goes on)"
 )]
 struct Arguments {
     #[command(subcommand)]

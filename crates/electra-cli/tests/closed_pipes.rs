@@ -44,8 +44,8 @@ fn commands_that_print_end_quietly_when_nobody_reads() {
         "report run",
         "export hf run --out exported",
         "doctor --json",
-        "ner check train.conll",
-        "ner check train.conll --json",
+        "check ner train.conll",
+        "check ner train.conll --json",
         "eval ner --pred predictions.conll --resamples 50",
         "eval ner --pred predictions.conll --against predictions.conll --resamples 50",
     ] {
@@ -99,7 +99,7 @@ fn a_disk_without_room_for_the_output_is_told_of() {
     bench.write("train.conll", "Ada\tB-PER\nspoke\tO\n");
     bench.write("predictions.conll", "Ada B-PER B-PER\nspoke O O\n");
     for line in
-        ["completions bash", "ner check train.conll", "eval ner --pred predictions.conll --resamples 50"]
+        ["completions bash", "check ner train.conll", "eval ner --pred predictions.conll --resamples 50"]
     {
         let full = std::fs::File::create("/dev/full").unwrap();
         let mut command: Command = bench.command(line);

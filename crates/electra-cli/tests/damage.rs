@@ -173,7 +173,7 @@ fn compressed_text_that_is_damaged_or_named_wrongly_says_what_it_is() {
             for command in [
                 format!("predict --model tagger {name}"),
                 format!("data tokenizer --input {name} --vocab-size 100 --out words --force"),
-                format!("ner check --train {name}"),
+                format!("check ner --train {name}"),
             ] {
                 assert_sound(&bench.run(&command), &format!("{command}: {name} {damage}"));
             }
@@ -189,7 +189,7 @@ fn compressed_text_that_is_damaged_or_named_wrongly_says_what_it_is() {
         let predict = format!("predict --model tagger {name}");
         // A name of files of columns is refused before the file is looked at.
         let predict = (name != "b.conll").then_some(predict);
-        for command in predict.into_iter().chain([format!("ner check --train {name}")]) {
+        for command in predict.into_iter().chain([format!("check ner --train {name}")]) {
             let error = bench.refuse(&command);
             assert_says(&error, &[name, kind, "help: "]);
             assert!(!error.contains("iconv"), "{error}");
@@ -285,7 +285,7 @@ fn scores_of_damaged_predictions_say_what_to_do() {
     for (damage, bytes) in damages(&whole) {
         bench.write("p.conll", bytes);
         for command in
-            ["eval ner --pred p.conll", "eval ner --gold p.conll --pred p.conll", "ner check --train p.conll"]
+            ["eval ner --pred p.conll", "eval ner --gold p.conll --pred p.conll", "check ner --train p.conll"]
         {
             assert_sound(&bench.run(command), &format!("{command}: {damage}"));
         }

@@ -49,7 +49,7 @@ fn files_of_a_tokenizer_that_disagree_are_noticed_by_every_command() {
     let build = "data build --input corpus.txt --tokenizer tokenizer --out other";
     let commands = [
         ("tokenizer", build),
-        ("tokenizer", "ner check a.conll --tokenizer tokenizer"),
+        ("tokenizer", "check ner a.conll --tokenizer tokenizer"),
         (
             "tokenizer",
             "finetune ner --model scratch:recipe.toml --tokenizer tokenizer --train a.conll --dev a.conll --out other",

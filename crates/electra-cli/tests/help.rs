@@ -32,7 +32,7 @@ fn leaves(bench: &Workbench, path: &str) -> Vec<String> {
 fn every_command_shows_an_example_of_itself() {
     let bench = Workbench::new();
     let leaves = leaves(&bench, "");
-    for known in ["demo", "data tokenizer", "data merge", "pretrain", "export hf", "bench step", "doctor"] {
+    for known in ["demo", "data tokenizer", "check ner", "pretrain", "export hf", "bench step", "doctor"] {
         assert!(leaves.iter().any(|leaf| leaf == known), "{known} is missing in {leaves:?}");
     }
     for command in leaves {
@@ -45,31 +45,73 @@ fn every_command_shows_an_example_of_itself() {
     }
 }
 
-/// Lines of the text behind the options, in paragraphs.
-fn paragraphs_behind_examples(help: &str) -> Vec<Vec<String>> {
-    let behind = help.split("Examples:").nth(1).expect("every command has examples");
+/// Paragraphs of the text behind the options that are prose: examples and code are indented.
+fn prose_behind_options(help: &str) -> Vec<Vec<String>> {
+    let behind = help.split("Example").nth(1).expect("every command has an example");
     let paragraphs = behind.split("\n\n").skip(1);
-    paragraphs.map(|paragraph| paragraph.lines().map(str::to_owned).collect()).collect()
+    let lines = paragraphs.map(|paragraph| paragraph.lines().map(str::to_owned).collect());
+    lines.filter(|lines: &Vec<String>| lines.iter().all(|line| !line.starts_with("  "))).collect()
 }
 
 #[test]
 fn explanations_fill_their_lines() {
     let bench = Workbench::new();
-    for command in ["finetune ner", "predict", "eval ner", "eval detection", "ner check"] {
+    let mut paragraphs = 0;
+    for command in leaves(&bench, "") {
         let help = bench.succeed(&format!("{command} --help")).stdout;
         // clap never wraps the line of usage.
         for line in help.lines().filter(|line| !line.starts_with("Usage:")) {
             assert!(line.chars().count() <= 100, "{command}: {line:?} is wrapped on a usual terminal");
         }
-        let paragraphs = paragraphs_behind_examples(&help);
-        assert!(!paragraphs.is_empty(), "{command}\n{help}");
-        for paragraph in paragraphs {
+        for paragraph in prose_behind_options(&help) {
             let (_, full) = paragraph.split_last().unwrap();
             for line in full {
                 assert!(line.chars().count() > 80, "{command}: a line ends early: {line:?}");
             }
+            paragraphs += 1;
         }
     }
+    assert!(paragraphs > 15, "{paragraphs} paragraphs were found");
+}
+
+#[test]
+fn examples_fit_a_terminal_of_80_columns() {
+    let bench = Workbench::new();
+    for command in leaves(&bench, "").into_iter().chain([String::new()]) {
+        let help = bench.succeed(&format!("{command} --help")).stdout;
+        let behind = help.split("Options:").last().unwrap();
+        for line in behind.lines().filter(|line| line.starts_with("  electra ")) {
+            assert!(line.chars().count() <= 80, "electra {command}: {line:?} is wrapped");
+        }
+    }
+}
+
+/// Commands of earlier versions, and how they are written now.
+const OLD_SPELLINGS: [(&str, &str); 2] = [("ner check", "check ner"), ("bench tagger", "bench ner")];
+
+#[test]
+fn old_spellings_of_commands_work_and_are_not_shown() {
+    let bench = Workbench::new();
+    bench.write("train.conll", "Anna\tB-PER\nlives\tO\n");
+    bench.write("recipe.toml", workbench::RECIPE);
+    let listed = leaves(&bench, "");
+    for (old, new) in OLD_SPELLINGS {
+        assert!(listed.iter().any(|leaf| leaf == new), "{new} is missing in {listed:?}");
+        assert!(!listed.iter().any(|leaf| leaf == old), "{old} is shown");
+        // The help shows examples of the new spelling.
+        assert_says(&bench.succeed(&format!("{old} --help")).stdout, &[&format!("electra {new} ")]);
+    }
+    let check = |command: &str| bench.succeed(&format!("{command} train.conll --json")).stdout;
+    assert_eq!(check("ner check"), check("check ner"));
+    let time = |command: &str| bench.refuse(&format!("{command} recipe.toml --length 4096"));
+    assert_eq!(time("bench tagger"), time("bench ner"));
+}
+
+#[test]
+fn the_help_of_timing_says_what_the_peak_is() {
+    let help = Workbench::new().succeed("bench step --help").stdout;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_says(&words, &["The GEMM peak is the fastest matrix product that this device computes"]);
 }
 
 #[test]
@@ -101,7 +143,7 @@ fn the_first_screen_says_where_to_start_and_what_exit_codes_mean() {
 #[test]
 fn no_command_and_an_unknown_one_are_usage_errors() {
     let bench = Workbench::new();
-    for line in ["", "data", "export", "import", "bench"] {
+    for line in ["", "data", "check", "ner", "export", "import", "bench"] {
         let ran = bench.run(line);
         assert_eq!(ran.code, Some(2), "electra {line}");
         assert_says(&ran.stderr, &["Usage: electra"]);

@@ -383,7 +383,7 @@ fn a_bench_of_a_tagger_prints_its_json_and_nothing_else() {
     bench.write("recipe.toml", workbench::RECIPE);
     for task in ["train", "infer", "latency"] {
         let ran = bench.succeed(&format!(
-            "bench tagger recipe.toml --task {task} --json --repetitions 3 --warmup 0 --batch-size 3 --length 16"
+            "bench ner recipe.toml --task {task} --json --repetitions 3 --warmup 0 --batch-size 3 --length 16"
         ));
         assert_eq!(ran.stderr, "");
         let found = ran.json();
@@ -405,6 +405,6 @@ fn a_bench_of_a_tagger_prints_its_json_and_nothing_else() {
         let product = number("tokens_per_second", "best") * number("milliseconds", "best") / 1e3;
         assert!((product / (3.0 * 16.0) - 1.0).abs() < 1e-9, "{task}: {product} tokens in a repetition");
     }
-    let error = bench.refuse("bench tagger recipe.toml --length 4096");
+    let error = bench.refuse("bench ner recipe.toml --length 4096");
     assert_says(&error, &["position table", "--length from 3"]);
 }

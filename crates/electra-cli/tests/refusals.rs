@@ -363,7 +363,7 @@ fn a_count_of_nothing() {
     let bench = Workbench::with_data();
     for (line, flag) in [
         ("bench step recipe.toml --steps 0", "--steps 0"),
-        ("bench tagger recipe.toml --repetitions 0", "--repetitions 0"),
+        ("bench ner recipe.toml --repetitions 0", "--repetitions 0"),
         ("plan recipe.toml --probe-steps 0", "--probe-steps 0"),
         ("pretrain recipe.toml --threads 0", "--threads 0"),
     ] {

@@ -191,8 +191,8 @@ fn a_number_on_the_command_line_has_bounds() {
             "bench step recipe.toml --warmup 18446744073709551615",
             ["--warmup 18446744073709551615", "at most 1000000"],
         ),
-        ("bench tagger recipe.toml --batch-size 18446744073709551615", ["--batch-size", "at most 1000000"]),
-        ("bench tagger recipe.toml --repetitions 18446744073709551615", ["--repetitions", "at most 1000000"]),
+        ("bench ner recipe.toml --batch-size 18446744073709551615", ["--batch-size", "at most 1000000"]),
+        ("bench ner recipe.toml --repetitions 18446744073709551615", ["--repetitions", "at most 1000000"]),
         ("plan recipe.toml --threads 5000", ["--threads 5000", "at most 4096"]),
         ("detect --model none --threads 18446744073709551615 text", ["--threads", "at most 4096"]),
     ] {

@@ -69,7 +69,7 @@ fn names_that_are_not_utf_8_work_or_are_named() {
     works("detect --model @-run text");
     works("report @-run");
     works("export hf @-run --out @-exported");
-    works("ner check --train @.conll");
+    works("check ner --train @.conll");
     let finetune = "--train @.conll --dev a.conll --set train.epochs=1 --set input.window=32 --model @-run";
     works(&format!("finetune ner {finetune} --out out"));
     fs::rename(bench.path("out/best"), odd("-best")).unwrap();
@@ -106,7 +106,7 @@ fn a_limit_on_memory_ends_in_a_sentence() {
     bench.write("large.conll", labelled(0..200).repeat(6000));
     let mut refused = 0;
     for megabytes in [250, 260, 270] {
-        let ran = run_within(&bench, "ner check --train large.conll", megabytes * 1_000);
+        let ran = run_within(&bench, "check ner --train large.conll", megabytes * 1_000);
         assert_eq!(ran.code, Some(1), "{megabytes} MB: {}", ran.stderr);
         assert!(ran.stderr.contains("help: "), "{megabytes} MB: {}", ran.stderr);
         assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn every_parameter_of_a_12_layer_tagger_has_the_rate_of_the_released_code() {
-        let table = include_str!("../../electra-optim/tests/fixtures/layer_lr.json");
+        let table = include_str!("../tests/fixtures/layer_lr.json");
         let table: Value = serde_json::from_str(table).unwrap();
         let number = |value: &Value| value.as_f64().unwrap();
         let (base, rate) = (number(&table["base_lr"]), number(&table["decay"]));

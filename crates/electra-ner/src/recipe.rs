@@ -115,7 +115,7 @@ pub struct GuardConfig {
 pub const FREE_KEYS: &[&str] = &["name", "guard"];
 
 /// The recipe that is used where none is named: `configs/ner/default.toml`.
-pub const DEFAULT: &str = include_str!("../../../configs/ner/default.toml");
+pub const DEFAULT: &str = include_str!("../configs/default.toml");
 
 impl Recipe {
     /// Loads a recipe, or [`DEFAULT`] where no file is named, and checks it.

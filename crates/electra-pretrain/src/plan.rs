@@ -162,7 +162,7 @@ mod tests {
 
     fn recipe(overrides: &[&str]) -> Recipe {
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-        let text = include_str!("../../../configs/pretrain/small.toml");
+        let text = include_str!("../configs/small.toml");
         let resolved = electra_run::recipe::load_str("small.toml", text, &overrides).unwrap();
         crate::recipe::check(&resolved).unwrap();
         resolved.value

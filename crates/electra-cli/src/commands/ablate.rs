@@ -34,26 +34,26 @@ pub(super) use recipes::Recipes;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   electra ablate experiments/001-generator-size/experiment.toml --dry-run
-  electra ablate experiments/001-generator-size/experiment.toml --jobs 2 --threads 1
+  electra ablate experiments/001-generator-size/experiment.toml --jobs 2 \\
+    --threads 1
   electra ablate experiments/001-generator-size/experiment.toml --seeds 1..3
-  electra ablate experiments/001-generator-size/experiment.toml --emit slurm > array.sh
+  electra ablate experiments/001-generator-size/experiment.toml --emit slurm \\
+    > array.sh
 
-The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning
-of every pretrained model, which is looked over before the first step and by --dry-run. Each run is
-a process of its own in OUT/runs/HASH, where the hash is that of recipe, data and versions of the
-code; what remains of it is a file in results/ beside the experiment, and report.html compares them
-all. The experiment may be renamed; an arm that is edited needs runs of its own.
+The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning of every \
+pretrained model, which is looked over before the first step and by --dry-run. Each run is a process of its \
+own in OUT/runs/HASH, where the hash is that of recipe, data and versions of the code; what remains of it is \
+a file in results/ beside the experiment, and report.html compares them all. The experiment may be renamed; \
+an arm that is edited needs runs of its own.
 
-When the runs are finished, each discriminator is judged as `electra eval detection` does it, on text
-that is corrupted alike for all arms: with samples of the base arm's generator of the same seed, and
-from the frequencies of words. Results of older programs get these figures where their runs are still
-there.
+When the runs are finished, each discriminator is judged as `electra eval detection` does it, on text that \
+is corrupted alike for all arms: with samples of the base arm's generator of the same seed, and from the \
+frequencies of words. Results of older programs get these figures where their runs are still there.
 
-The same command again skips what is finished and goes on with what was cut, by kill -9 as well.
-Ctrl-C and SIGTERM reach the runs, which save, and end with exit code 75. A run that fails is listed
-at the end, with exit code 1, and the others go on. One that diverges leaves a file in results/ as
-well, until it succeeds: means say of how many seeds they are. --dry-run also tells what differs
-between arms beside what they name.")]
+The same command again skips what is finished and goes on with what was cut, by kill -9 as well. Ctrl-C and \
+SIGTERM reach the runs, which save, and end with exit code 75. A run that fails is listed at the end, with \
+exit code 1, and the others go on. One that diverges leaves a file in results/ as well, until it succeeds: \
+means say of how many seeds they are. --dry-run also tells what differs between arms beside what they name.")]
 pub struct Ablate {
     /// Experiment in TOML, such as experiments/001-generator-size/experiment.toml
     experiment: PathBuf,

@@ -19,15 +19,26 @@ use crate::limits;
 #[derive(clap::Subcommand)]
 pub enum BenchCommand {
     /// Time full training steps: masking, both networks, sampling, backward, clip, Adam
-    #[command(
-        after_help = "Examples:\n  electra bench step configs/pretrain/small.toml --batch-size 16\n  electra bench step configs/pretrain/tiny.toml --set train.dropout=0 --json\n\nFLOPs count matrix products only, the vocabulary projection at masked slots only, and\ntraining as three times the forward pass."
-    )]
+    #[command(after_help = "Examples:
+  electra bench step configs/pretrain/small.toml --batch-size 16
+  electra bench step configs/pretrain/tiny.toml --set train.dropout=0 --json
+
+GFLOP/s are those of the matrix products alone, the vocabulary projection at masked slots only, and training \
+as three times the forward pass. The GEMM peak is the fastest matrix product that this device computes in the \
+same precision, of burn's and of those that the networks use, timed just before: the share of it says how much \
+of a step is multiplication at full speed. Both are single measurements, and vary with what else the machine \
+does.")]
     Step(StepArguments),
     /// Time a tagger: fine-tuning steps, forward passes, or the answer to one sentence
-    #[command(
-        after_help = "Examples:\n  electra bench tagger configs/pretrain/small.toml --task train\n  electra bench tagger configs/pretrain/small.toml --task latency --json\n\nNine labels, rows of random ids, four of five pieces begin a word. `train` and `infer` take\n32 rows of 128, `latency` one of 32; --batch-size and --length change that. A fine-tuning step\nhas dropout and optimizer of configs/ner/default.toml; --set changes them."
-    )]
-    Tagger(TaggerArguments),
+    #[command(after_help = "Examples:
+  electra bench ner configs/pretrain/small.toml --task train
+  electra bench ner configs/pretrain/small.toml --task latency --json
+
+Nine labels, rows of random ids, four of five pieces begin a word. `train` and `infer` take 32 rows of 128, \
+`latency` one of 32; --batch-size and --length change that. A fine-tuning step has dropout and optimizer of \
+configs/ner/default.toml; --set changes them. GFLOP/s and GEMM peak: see electra bench step --help.")]
+    #[command(alias = "tagger")]
+    Ner(NerArguments),
 }
 
 /// What to time.
@@ -53,7 +64,7 @@ pub struct StepArguments {
 
 /// What to time of a tagger.
 #[derive(clap::Args)]
-pub struct TaggerArguments {
+pub struct NerArguments {
     /// Pretraining recipe in TOML, of which the discriminator's sizes are taken
     sizes: PathBuf,
     /// What is timed
@@ -97,7 +108,7 @@ impl BenchCommand {
     pub fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Step(arguments) => arguments.run(),
-            Self::Tagger(arguments) => arguments.run(),
+            Self::Ner(arguments) => arguments.run(),
         }
     }
 }
@@ -148,7 +159,7 @@ impl StepArguments {
     }
 }
 
-impl TaggerArguments {
+impl NerArguments {
     fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
         let sizes = load_recipe(&self.sizes, &[])?.value.model;

@@ -37,18 +37,19 @@ pub const REPORT: &str = "report.html";
   electra compare experiments/*/ experiments/README.md --write
   electra compare experiments/*/ experiments/README.md --check
 
-Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and
-Holm's correction; where the experiment states a margin, two one-sided tests say which arms are
-equivalent. A number that is of another task in each arm, such as the AUC of arms with generators of
-their own, is named as such; runs that differ so are compared by a --metric that is asked for. Losses
-of tokens are not compared between vocabularies, those by byte are. An arm is one recipe but for the
-seed, one data folder by its content and one version of the code. What has one name and is not one arm
-is named apart, or in an experiment refused, as are results of an arm that was edited since; seeds that
-diverged are told. --write puts the tables between the markers of each experiment's README.md,
-those of a tables.toml beside it as well, fills in the numbers of its prose, and writes report.html;
---check only looks whether tables and numbers are those of the committed results. A number of prose
-stands in comments that rendering leaves out: <!-- = width=0.5 rtd-auc mean -->0.726<!-- / -->
-(docs/recipes.md has all of them).")]
+Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and Holm's \
+correction; where the experiment states a margin, two one-sided tests say which arms are equivalent. A \
+number that is of another task in each arm, such as the AUC of arms with generators of their own, is named \
+as such; runs that differ so are compared by a --metric that is asked for. Losses of tokens are not compared \
+between vocabularies, those by byte are. An arm is one recipe but for the seed, one data folder by its \
+content and one version of the code. What has one name and is not one arm is named apart, or in an \
+experiment refused, as are results of an arm that was edited since; seeds that diverged are told. --write \
+puts the tables between the markers of each experiment's README.md, those of a tables.toml beside it as \
+well, fills in the numbers of its prose, and writes report.html; --check only looks whether tables and \
+numbers are those of the committed results. A number of prose stands in comments that rendering leaves out \
+(docs/recipes.md has all of them):
+
+  <!-- = width=0.5 rtd-auc mean -->0.726<!-- / -->")]
 pub struct Compare {
     /// Folders of experiments, files or folders of results, or folders of pretraining runs; with --write
     /// and --check also a Markdown file about the experiments beside it

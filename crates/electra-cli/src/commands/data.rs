@@ -112,17 +112,22 @@ impl Corpus {
 /// Build shards of token ids from text
 #[derive(Args)]
 #[command(after_help = "Examples:
-  electra data build --input corpus/*.txt --tokenizer data/tokenizer --out data/corpus
-  electra data build --input a.txt.zst --tokenizer vocab.txt --seq-len 512 --heldout eval.txt --out data/a
-  electra data build --input lines.txt.gz --documents line --tokenizer data/tokenizer --out data/lines
-  electra data build --input 'crawl/*.jsonl' --lossy --skip-bad-records --tokenizer data/tokenizer --out data/crawl
-  electra data build ... --part 1/4 --out parts/1     (on one machine, 2/4 on another, and so on)
+  electra data build --input corpus/*.txt --tokenizer data/tokenizer \\
+    --out data/corpus
+  electra data build --input a.txt.zst --tokenizer vocab.txt --seq-len 512 \\
+    --heldout eval.txt --out data/a
+  electra data build --input lines.txt.gz --documents line \\
+    --tokenizer data/tokenizer --out data/lines
+  electra data build --input 'crawl/*.jsonl' --lossy --skip-bad-records \\
+    --tokenizer data/tokenizer --out data/crawl
+  electra data build --input corpus/*.txt --tokenizer data/tokenizer \\
+    --part 1/4 --out parts/1              (2/4 on another machine, and so on)
   electra data merge parts/1 parts/2 parts/3 parts/4 --out data/corpus
 
-Held out are whole documents, chosen by a hash of their text: at least one in corpora of up to 32 MiB;
-in larger ones it is an error if the fraction is so small that none is chosen. With --heldout, documents
-of --input that the held-out files have too are left out of training and counted: white space, characters
-that are not seen, and the case and accents that the tokenizer drops make no other document.")]
+Held out are whole documents, chosen by a hash of their text: at least one in corpora of up to 32 MiB; in \
+larger ones it is an error if the fraction is so small that none is chosen. With --heldout, documents of \
+--input that the held-out files have too are left out of training and counted: white space, characters that \
+are not seen, and the case and accents that the tokenizer drops make no other document.")]
 pub struct BuildCommand {
     #[command(flatten)]
     corpus: Corpus,

@@ -35,13 +35,16 @@ const CORPUS: [(&str, &[u8]); 3] = [
     ("sotu-1945-2018.txt.zst", include_bytes!("../../corpus/sotu-1945-2018.txt.zst")),
 ];
 
-const RECIPE: &str = include_str!("../../../../configs/pretrain/debug.toml");
+const RECIPE: &str = include_str!("../../configs/debug.toml");
 
-/// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection.
+/// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection of swapped
+/// words, and two taggers of names, one pretrained and one from scratch.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Example:\n  electra demo --out runs/demo\n\nInterrupted, the same command goes on. It needs no network and a few minutes on two cores; how many\non yours it says before it trains."
-)]
+#[command(after_help = "Example:
+  electra demo --out runs/demo
+
+Interrupted, the same command goes on. It needs no network and a few minutes on two cores; how many on yours \
+it says before it trains.")]
 pub struct Demo {
     /// Folder for everything that is made
     #[arg(long, default_value = "runs/demo", value_name = "DIR")]

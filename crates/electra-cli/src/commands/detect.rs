@@ -18,9 +18,9 @@ use crate::output;
 
 /// Show which tokens of a text look replaced.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  electra detect --model runs/demo \"The committee approved the ocean budget.\"\n  electra detect --model DIR --json - < text.txt"
-)]
+#[command(after_help = "Examples:
+  electra detect --model runs/demo \"The committee approved the ocean budget.\"
+  electra detect --model DIR --json - < text.txt")]
 pub struct Detect {
     /// Run, imported model, or a folder that transformers saved (ElectraForPreTraining)
     #[arg(long, value_name = "DIR")]

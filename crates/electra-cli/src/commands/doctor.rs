@@ -14,7 +14,8 @@ use crate::gemm_peak;
 
 /// Look at this machine: devices, memory, speed, what is missing.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  electra doctor --json")]
+#[command(after_help = "Example:
+  electra doctor --json")]
 pub struct Doctor {
     /// CPU threads [default: all cores]
     #[arg(long, value_name = "N")]

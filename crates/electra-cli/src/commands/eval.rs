@@ -16,7 +16,7 @@ use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_run::nearby::folders_with;
 use serde::Serialize;
 
-use crate::commands::ner::reading::FormArguments;
+use crate::commands::reading::FormArguments;
 use crate::failure::{self, Failure};
 
 /// Score predictions, or discriminators.
@@ -47,18 +47,21 @@ impl EvalCommand {
   electra eval ner --pred runs/wnut17/seed-1/predictions-test.conll
   electra eval ner --gold test.conll --pred tags.conll --train train.conll
   electra eval ner --gold test.conll --pred ours.conll --against theirs.conll
-  electra eval ner --pred a1.conll --pred a2.conll --against b1.conll --against b2.conll --json
-  electra eval ner --gold corrected.jsonl.gz --skip-misaligned --pred predictions-test.conll
+  electra eval ner --pred a1.conll --pred a2.conll --against b1.conll \\
+    --against b2.conll --json
+  electra eval ner --gold corrected.jsonl.gz --skip-misaligned \\
+    --pred predictions-test.conll
 
-Files are read as `electra ner check` and `electra finetune` read them: columns or JSON lines, compressed or not, \
-in any scheme of tags. Predictions have the gold and the predicted tag in the last two columns, as the conlleval \
-script reads them, or with --gold the predicted tag alone. If both --gold and a column have gold tags, --gold \
-counts, and how many differ is said. Several files of a side are runs on the same sentences, for example seeds: \
-they are scored together.
+Files are read as `electra check ner` and `electra finetune` read them: columns or JSON lines, compressed or \
+not, in any scheme of tags. Predictions have the gold and the predicted tag in the last two columns, as the \
+conlleval script reads them, or with --gold the predicted tag alone. If both --gold and a column have gold \
+tags, --gold counts, and how many differ is said. Several files of a side are runs on the same sentences, \
+for example seeds: they are scored together.
 
-A ratio with nothing to divide by is no number: precision where nothing was predicted, recall and F1 where there \
-is no gold entity. The table has - for it. --json has 0, as seqeval does, beside `support` and `predicted`, which \
-are 0 then; so have f1_mean and f1_interval without a gold entity, and the macro average counts it as 0.
+A ratio with nothing to divide by is no number: precision where nothing was predicted, recall and F1 where \
+there is no gold entity. The table has - for it. --json has 0, as seqeval does, beside `support` and \
+`predicted`, which are 0 then; so have f1_mean and f1_interval without a gold entity, and the macro average \
+counts it as 0.
 
 Intervals are by document where the gold file says where documents begin, and by sentence otherwise.")]
 pub struct NerEval {

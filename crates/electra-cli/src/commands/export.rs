@@ -21,9 +21,12 @@ use crate::failure::Failure;
 #[derive(clap::Subcommand)]
 pub enum ExportCommand {
     /// For Hugging Face transformers: DIR/discriminator and DIR/generator
-    #[command(
-        after_help = "Example:\n  electra export hf runs/tiny --out exported\n\nThen, in Python:\n  ElectraForPreTraining.from_pretrained(\"exported/discriminator\")\n  ElectraForMaskedLM.from_pretrained(\"exported/generator\")"
-    )]
+    #[command(after_help = "Example:
+  electra export hf runs/tiny --out exported
+
+Then, in Python:
+  ElectraForPreTraining.from_pretrained(\"exported/discriminator\")
+  ElectraForMaskedLM.from_pretrained(\"exported/generator\")")]
     Hf(HfExport),
 }
 

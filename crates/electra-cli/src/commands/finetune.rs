@@ -16,8 +16,8 @@ use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::{DataSet, Tokenizer};
 
-use crate::commands::ner::reading::ReadArguments;
 use crate::commands::pretrain::{RecipeOptions, load_recipe, tell_interrupted};
+use crate::commands::reading::ReadArguments;
 use crate::commands::report::write_tagger_report;
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
@@ -45,7 +45,8 @@ impl FinetuneCommand {
 /// Fine-tune a tagger of named entities, or go on with it
 #[derive(Args)]
 #[command(after_help = "Examples:
-  electra finetune ner --model runs/tiny --train train.conll --dev dev.conll --test test.conll
+  electra finetune ner --model runs/tiny --train train.conll --dev dev.conll \\
+    --test test.conll
   electra finetune ner configs/ner/wnut17.toml --model runs/tiny --seeds 5 \\
     --train train.conll --dev dev.conll
   electra finetune ner --model scratch:runs/tiny --out runs/control \\
@@ -53,20 +54,20 @@ impl FinetuneCommand {
   electra finetune ner --model runs/tiny --set labels.decoding=\"crf\" \\
     --train train.conll --dev dev.conll
 
-Each seed is a run of its own in OUT/seed-N, with predictions, scores and model card; OUT/best is a copy of the \
-tagger with the best F1 on the development data, and OUT/summary.json sums up: both are about all seeds that stand \
-finished in OUT. OUT may hold nothing else. Without \
-a recipe the one of configs/ner/default.toml is used, which is part of the program; its window of 128 pieces is \
-shortened to what the model can read. It is after the paper's fine-tuning, with another learning rate, schedule \
-and number of epochs, and with bias correction; the heading of the recipe says each.
+Each seed is a run of its own in OUT/seed-N, with predictions, scores and model card; OUT/best is a copy of \
+the tagger with the best F1 on the development data, and OUT/summary.json sums up: both are about all seeds \
+that stand finished in OUT. OUT may hold nothing else. Without a recipe the one of configs/ner/default.toml \
+is used, which is part of the program; its window of 128 pieces is shortened to what the model can read. It \
+is after the paper's fine-tuning, with another learning rate, schedule and number of epochs, and with bias \
+correction; the heading of the recipe says each.
 
-The same command again goes on where it stands: seeds that are finished are not trained again, and with another \
---test their taggers are scored on it. Ctrl-C and SIGTERM \
-finish the step, save and exit with 75.
+The same command again goes on where it stands: seeds that are finished are not trained again, and with \
+another --test their taggers are scored on it. Ctrl-C and SIGTERM finish the step, save and exit with 75.
 
-A seed that has found no entity correctly, or whose loss has not moved, after 3 epochs (guard.epochs) and 300 \
-steps (guard.steps) is stopped; the others go on, and the exit code is 4. train.patience counts from the first epoch with an F1 above 0. \
-Sentences that test, dev and train share are counted, and said before training and beside the scores.")]
+A seed that has found no entity correctly, or whose loss has not moved, after 3 epochs (guard.epochs) and \
+300 steps (guard.steps) is stopped; the others go on, and the exit code is 4. train.patience counts from the \
+first epoch with an F1 above 0. Sentences that test, dev and train share are counted, and said before \
+training and beside the scores.")]
 pub struct FinetuneNer {
     /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
     recipe: Option<PathBuf>,

@@ -20,12 +20,13 @@ use crate::failure::Failure;
 pub enum ImportCommand {
     /// A folder that Hugging Face transformers saved
     #[command(after_help = "Example:
-  electra import hf electra-small-discriminator --generator electra-small-generator --out models/small
+  electra import hf electra-small-discriminator \\
+    --generator electra-small-generator --out models/small
 
 Weights are read from model.safetensors, or from its shards and their index. The tokenizer divides text as \
 AutoTokenizer of transformers does: BertTokenizer and ElectraTokenizer as tokenizer_config.json has them, \
-PreTrainedTokenizerFast as tokenizer.json has it, with the tokens that were added to them. Others are refused by \
-name. So it is wherever a folder of transformers is read.")]
+PreTrainedTokenizerFast as tokenizer.json has it, with the tokens that were added to them. Others are \
+refused by name. So it is wherever a folder of transformers is read.")]
     Hf(HfImport),
 }
 

@@ -2,6 +2,7 @@
 
 mod ablate;
 mod bench;
+mod check;
 mod compare;
 mod data;
 mod demo;
@@ -11,11 +12,11 @@ mod eval;
 mod export;
 mod finetune;
 mod import;
-mod ner;
 mod plan;
 mod predict;
 mod pretrain;
 mod quantities;
+mod reading;
 mod report;
 
 use std::process::ExitCode;
@@ -29,11 +30,14 @@ pub use ablate::end_with_driver;
 /// What `electra` can do.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Everything once, on embedded text: vocabulary, shards, pretraining, report, detection
+    /// Everything once, on embedded text: pretrain, detect replaced words, fine-tune a tagger
     Demo(demo::Demo),
     /// Text to shards: train a vocabulary, build, merge, inspect, verify
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Look data over before anything learns from it
+    #[command(subcommand)]
+    Check(check::CheckCommand),
     /// Pretrain a recipe, or go on with it
     Pretrain(pretrain::Pretrain),
     /// Say what a recipe will need before launching it
@@ -54,9 +58,10 @@ pub enum Command {
     /// Read a model of other libraries
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Named entity recognition: look labelled data over
-    #[command(subcommand)]
-    Ner(ner::NerCommand),
+    // The spelling of earlier versions; `check` takes its place.
+    /// Check labelled sentences (electra check ner)
+    #[command(subcommand, hide = true)]
+    Ner(check::NerCommand),
     /// Train every arm of an experiment with every seed
     Ablate(ablate::Ablate),
     /// Compare arms of an experiment, or runs
@@ -69,9 +74,8 @@ pub enum Command {
     /// Look at this machine: devices, memory, speed, what is missing
     Doctor(doctor::Doctor),
     /// Print completions for a shell
-    #[command(
-        after_help = "Example:\n  electra completions bash > ~/.local/share/bash-completion/completions/electra"
-    )]
+    #[command(after_help = "Example:
+  electra completions bash > ~/.local/share/bash-completion/completions/electra")]
     Completions {
         /// Shell to complete for
         shell: clap_complete::Shell,
@@ -94,7 +98,8 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Predict(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
-        Command::Ner(command) => ner::run(command),
+        Command::Check(command) => command.run(),
+        Command::Ner(command) => command.run(),
         Command::Ablate(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Report(command) => command.run(),

@@ -15,9 +15,9 @@ use crate::limits;
 
 /// Say what a recipe will need before launching it.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  electra plan configs/pretrain/small.toml\n  electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json"
-)]
+#[command(after_help = "Examples:
+  electra plan configs/pretrain/small.toml
+  electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json")]
 pub struct PlanCommand {
     /// Recipe in TOML
     recipe: PathBuf,

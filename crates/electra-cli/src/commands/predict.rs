@@ -44,22 +44,23 @@ use sink::Sink;
   electra predict --model DIR --format html --out news.html news.txt
   electra predict --model DIR --format json records.jsonl > entities.jsonl
   electra predict --model DIR --sentences line messages.txt
-  electra predict --model DIR --format conll --pretokenized words.txt > tags.conll
+  electra predict --model DIR --format conll --pretokenized words.txt \\
+    > tags.conll
 
-A tagger divides text as its training data was divided: one that was trained on records of text (JSON lines with \
-spans) takes every mark for a word and reads records whole, a line or a paragraph of text each, or a record of \
-JSON lines; one that was trained on words and sentences reads text in words like those of the usual corpora, and \
-in sentences. What holds, and what of it is an assumption, is said on standard error.
+A tagger divides text as its training data was divided: one that was trained on records of text (JSON lines \
+with spans) takes every mark for a word and reads records whole, a line or a paragraph of text each, or a \
+record of JSON lines; one that was trained on words and sentences reads text in words like those of the \
+usual corpora, and in sentences. What holds, and what of it is an assumption, is said on standard error.
 
 json gives one object a line for each entity: entity_group (its type), score, word (the input from start to \
-end, as it was written), start and end in Unicode characters of the whole input, as Python counts them; with JSON \
-lines, line (the line of the record, from 1), and start and end in characters of its text. Line ends count as the \
-file has them, CRLF as two: Python's open shows CRLF as one unless it is called with newline=''. The score is the \
-mean over the entity's words of the probability of the label that each was given. Each word has one label; words \
-are never split.
+end, as it was written), start and end in Unicode characters of the whole input, as Python counts them; with \
+JSON lines, line (the line of the record, from 1), and start and end in characters of its text. Line ends \
+count as the file has them, CRLF as two: Python's open shows CRLF as one unless it is called with \
+newline=''. The score is the mean over the entity's words of the probability of the label that each was \
+given. Each word has one label; words are never split.
 
-conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line of \
-the input, also if it holds no word. Text and HTML show the whole input, of JSON lines the texts.")]
+conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line \
+of the input, also if it holds no word. Text and HTML show the whole input, of JSON lines the texts.")]
 pub struct Predict {
     /// Fine-tuned tagger, or a folder that transformers saved (ElectraForTokenClassification)
     #[arg(long, value_name = "DIR")]

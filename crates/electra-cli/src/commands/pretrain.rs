@@ -21,9 +21,14 @@ use crate::watch;
 
 /// Pretrain a recipe, or go on with it.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  electra pretrain configs/pretrain/tiny.toml --run runs/tiny\n  electra pretrain configs/pretrain/small.toml --set train.batch_size=64 --set schedule.learning_rate=3e-4\n\nThe same command again goes on where the run stands; name, data.path, [evaluate], [checkpoint] and\n[log] of the recipe may have changed by then. Ctrl-C and SIGTERM finish the step, save\nand exit with 75; a second Ctrl-C ends at once and loses the steps since the last checkpoint."
-)]
+#[command(after_help = "Examples:
+  electra pretrain configs/pretrain/tiny.toml --run runs/tiny
+  electra pretrain configs/pretrain/small.toml --set train.batch_size=64 \\
+    --set schedule.learning_rate=3e-4
+
+The same command again goes on where the run stands; name, data.path, [evaluate], [checkpoint] and [log] of \
+the recipe may have changed by then. Ctrl-C and SIGTERM finish the step, save and exit with 75; a second \
+Ctrl-C ends at once and loses the steps since the last checkpoint.")]
 pub struct Pretrain {
     /// Recipe in TOML, such as configs/pretrain/tiny.toml
     pub recipe: PathBuf,

@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    const DEBUG: &str = include_str!("../../../../configs/pretrain/debug.toml");
+    const DEBUG: &str = include_str!("../../configs/debug.toml");
 
     fn quantities(overrides: &[&str]) -> Quantities {
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();

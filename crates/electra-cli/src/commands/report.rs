@@ -12,9 +12,12 @@ use crate::failure::Failure;
 
 /// Write a run's report.html: one file with curves, metrics and recipe.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  electra report runs/tiny\n  electra report runs/wnut17/seed-1\n  electra report runs/wnut17\n\nOf a folder that `electra finetune` has written, every seed gets a report."
-)]
+#[command(after_help = "Examples:
+  electra report runs/tiny
+  electra report runs/wnut17/seed-1
+  electra report runs/wnut17
+
+Of a folder that `electra finetune` has written, every seed gets a report.")]
 pub struct ReportCommand {
     /// Folder of a run of pretraining or fine-tuning, finished or not, or of several seeds
     run: PathBuf,

@@ -113,7 +113,7 @@ fn each_rate_of_dropout_reaches_the_logits_and_a_seed_repeats_them() {
 
 #[test]
 fn our_own_paths_have_the_rates_of_the_table() {
-    let table = include_str!("../../../electra-optim/tests/fixtures/layer_lr.json");
+    let table = include_str!("../fixtures/layer_lr.json");
     let table: Value = serde_json::from_str(table).unwrap();
     let rows = table["params"].as_array().unwrap();
     let mut config = config();

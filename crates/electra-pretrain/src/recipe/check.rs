@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    const SMALL: &str = include_str!("../../../../configs/pretrain/small.toml");
+    const SMALL: &str = include_str!("../../configs/small.toml");
 
     fn checked(overrides: &[String]) -> Result<(), RecipeError> {
         check(&load_str("small.toml", SMALL, overrides)?)

@@ -30,7 +30,7 @@ fn composed_operations_take_the_same_steps_as_fused_ones() {
 #[test]
 #[allow(deprecated)]
 fn fused_operations_agree_with_composed_ones_at_the_size_of_the_tiny_recipe() {
-    let text = include_str!("../../../../configs/pretrain/tiny.toml");
+    let text = include_str!("../../configs/tiny.toml");
     let recipe = load_str::<Recipe>("tiny.toml", text, &[]).unwrap().value;
     let gradients = |device: &Device| -> (f64, NamedTensors) {
         let model = Electra::init(&recipe.model, 1, device);

@@ -392,7 +392,7 @@ fn a_run_costs_what_its_networks_multiply_in_each_stage() {
 
 #[test]
 fn recipes_of_the_papers_own_run_hash_as_they_did_before_there_were_others() {
-    let text = include_str!("../../../../configs/pretrain/small.toml");
+    let text = include_str!("../../configs/small.toml");
     let recipe = load_str::<Recipe>("small.toml", text, &[]).unwrap();
     assert!(!recipe.text.contains("proposals") && !recipe.text.contains("scheme"), "{}", recipe.text);
     let hash = recipe.hash_without(electra_pretrain::recipe::FREE_KEYS);

@@ -8,7 +8,7 @@
 //! batch_size = 64                    # the other keys of [train] come from small.toml
 //!
 //! [objective]
-//! kind = "masked-lm"                 # a table that names its kind replaces the other one
+//! kind = "mlm"                       # a table that names its kind replaces the other one
 //! ```
 //!
 //! `recipe_version` and `extends` belong to this module; everything else is deserialized into the

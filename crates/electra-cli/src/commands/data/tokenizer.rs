@@ -15,10 +15,14 @@ use super::{Corpus, advice, concerns, named_in_json, print_json, report, tell_re
 /// Train a WordPiece vocabulary
 #[derive(Args)]
 #[command(after_help = "Examples:
-  electra data tokenizer --input corpus/*.txt --vocab-size 8192 --out data/tokenizer
-  electra data tokenizer --input 'dump/**/*.jsonl.zst' --text-field body --vocab-size 30522 --cased --out tok
-  electra data tokenizer --input hindi.txt --vocab-size 16000 --keep-accents --out data/hindi
-  electra data tokenizer --input reads.txt --documents line --vocab-size 4096 --max-word-length 400 --out data/dna
+  electra data tokenizer --input corpus/*.txt --vocab-size 8192 \\
+    --out data/tokenizer
+  electra data tokenizer --input 'dump/**/*.jsonl.zst' --text-field body \\
+    --vocab-size 30522 --cased --out tok
+  electra data tokenizer --input hindi.txt --vocab-size 16000 --keep-accents \\
+    --out data/hindi
+  electra data tokenizer --input reads.txt --documents line --vocab-size 4096 \\
+    --max-word-length 400 --out data/dna
 
 transformers reads the folder: AutoTokenizer.from_pretrained(\"data/tokenizer\")")]
 pub struct TokenizerCommand {

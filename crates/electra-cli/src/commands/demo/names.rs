@@ -16,11 +16,11 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::watch::EpochLines;
 
-/// Sentences of the speeches with their names marked: see `data/speeches/README.md` of `electra-ner`.
+/// Sentences of the speeches with their names marked: see `corpus/speeches/README.md`.
 const SENTENCES: [(&str, &str); 3] = [
-    ("train.conll", include_str!("../../../../electra-ner/data/speeches/train.conll")),
-    ("dev.conll", include_str!("../../../../electra-ner/data/speeches/dev.conll")),
-    ("test.conll", include_str!("../../../../electra-ner/data/speeches/test.conll")),
+    ("train.conll", include_str!("../../../corpus/speeches/train.conll")),
+    ("dev.conll", include_str!("../../../corpus/speeches/dev.conll")),
+    ("test.conll", include_str!("../../../corpus/speeches/test.conll")),
 ];
 
 /// What the default recipe is changed to: windows of the demo's model, and more and smaller steps

@@ -25,19 +25,21 @@ use crate::failure::{self, Failure};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   electra eval detection --model runs/a --model runs/b --generator runs/a
-  electra eval detection --model runs/a runs/b runs/c --generator unigram --data data/english
-  electra eval detection --model exported/discriminator --generator runs/a --json --out judged.json
+  electra eval detection --model runs/a runs/b runs/c --generator unigram \\
+    --data data/english
+  electra eval detection --model exported/discriminator --generator runs/a \\
+    --json --out judged.json
 
-The area under the curve that a run logs is on samples of its own generator, and says first how
-weak that generator is. Here all discriminators read one text: the same held-out rows with the same
-tokens masked, 15 % of them, and the same samples in their places, from the generator of one run at
-temperature 1 or from the frequencies of the word pieces in the training text (unigram, as
-proposals = \"unigram\" of a recipe draws them; a folder of that name is ./unigram).
+The area under the curve that a run logs is on samples of its own generator, and says first how weak that \
+generator is. Here all discriminators read one text: the same held-out rows with the same tokens masked, 15 \
+% of them, and the same samples in their places, from the generator of one run at temperature 1 or from the \
+frequencies of the word pieces in the training text (unigram, as proposals = \"unigram\" of a recipe draws \
+them; a folder of that name is ./unigram).
 
-Intervals are 95 % of a percentile bootstrap over the held-out rows, whose tokens are read
-together; a data folder does not say which rows are of one document. Differences are from the first
-model, on the same resamples for both. The hash of the corruption names the text with its
-replacements: numbers with the same hash are of one task.")]
+Intervals are 95 % of a percentile bootstrap over the held-out rows, whose tokens are read together; a data \
+folder does not say which rows are of one document. Differences are from the first model, on the same \
+resamples for both. The hash of the corruption names the text with its replacements: numbers with the same \
+hash are of one task.")]
 pub struct DetectionEval {
     /// Discriminators: runs, imported models, or folders that transformers saved
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]

@@ -1,4 +1,4 @@
-//! `electra ner check`: what is wrong with a data set.
+//! `electra check ner`: what is wrong with a data set.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,26 +11,28 @@ use electra_ner::start::Start;
 use electra_text::Tokenizer;
 
 use super::findings;
-use super::reading::ReadArguments;
 use crate::commands::finetune::ModelArgument;
+use crate::commands::reading::ReadArguments;
 use crate::failure::Failure;
 use crate::output;
 
 /// Window of the default recipe of fine-tuning.
 const DEFAULT_WINDOW: usize = 128;
 
-/// Look a data set over: schemes, types, invalid tags, lengths, duplicates, leaks
+/// Look labelled sentences over: schemes, types, invalid tags, lengths, duplicates, leaks between files
 #[derive(Args)]
 #[command(after_help = "Examples:
-  electra ner check train.conll dev.conll test.conll
-  electra ner check --train a.jsonl.gz --test b.jsonl.gz --tokenizer runs/tiny/tokenizer
-  electra ner check train.conll dev.conll --model runs/tiny
-  electra ner check old.txt --encoding cp1252 --json | jq .splits[0].invalid_transitions
+  electra check ner train.conll dev.conll test.conll
+  electra check ner --train a.jsonl.gz --test b.jsonl.gz \\
+    --tokenizer runs/tiny/tokenizer
+  electra check ner train.conll dev.conll --model runs/tiny
+  electra check ner old.txt --encoding cp1252 --json \\
+    | jq .splits[0].invalid_transitions
 
-Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" and \
-\"ner_tags\", or JSON lines with \"text\" and \"spans\"; each also .gz or .zst. What FILES are for is told by \
-their names: train, dev (valid, testa) or test (testb) as a word of its own.")]
-pub struct CheckCommand {
+Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" \
+and \"ner_tags\", or JSON lines with \"text\" and \"spans\"; each also .gz or .zst. What FILES are for is \
+told by their names: train, dev (valid, testa) or test (testb) as a word of its own.")]
+pub struct CheckNer {
     /// Files, named after what they are for
     #[arg(value_name = "FILES", required_unless_present_any = ["train", "dev", "test"])]
     files: Vec<PathBuf>,
@@ -70,7 +72,7 @@ pub struct CheckCommand {
     reading: ReadArguments,
 }
 
-impl CheckCommand {
+impl CheckNer {
     /// Runs the command.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `electra ner check`, end to end: what it prints, as text and as JSON, and what it refuses.
+//! `electra check ner`, end to end: what it prints, as text and as JSON, and what it refuses.
 
 mod workbench;
 
@@ -20,7 +20,7 @@ fn bench() -> Workbench {
 
 #[test]
 fn a_data_set_is_looked_over() {
-    let ran = bench().succeed("ner check train.conll news.test.conll --window 4");
+    let ran = bench().succeed("check ner train.conll news.test.conll --window 4");
     assert_eq!(ran.stderr, "");
     assert_says(
         &ran.stdout,
@@ -47,7 +47,7 @@ fn a_data_set_is_looked_over() {
 
 #[test]
 fn all_of_it_is_there_as_json() {
-    let report = bench().succeed("ner check --train train.conll --test news.test.conll --json").json();
+    let report = bench().succeed("check ner --train train.conll --test news.test.conll --json").json();
     let [train, test] = [&report["splits"][0], &report["splits"][1]];
     assert_eq!(
         (&train["role"], &train["scheme"], &train["types"]["LOC"]),
@@ -65,7 +65,7 @@ fn a_tokenizer_measures_in_pieces() {
     let bench = Workbench::with_data();
     // A piece for each full stop.
     bench.write("a.conll", "......\tO\n");
-    let report = bench.succeed("ner check a.conll --tokenizer tokenizer --window 5 --json").json();
+    let report = bench.succeed("check ner a.conll --tokenizer tokenizer --window 5 --json").json();
     let pieces = report["splits"][0]["longest"][0]["length"].as_u64().unwrap();
     assert!(pieces > 3, "{pieces} pieces of six full stops");
     assert_eq!(
@@ -80,13 +80,13 @@ fn a_model_measures_in_its_pieces_with_its_window_and_says_what_it_cannot_see() 
     bench.succeed("pretrain recipe.toml --run pretrained --set train.steps=2 --set schedule.warmup_steps=1 --set evaluate.every_steps=2");
     bench.write("dev.conll", "安娜\tB-PER\n去\tO\n上海\tB-LOC\n");
     bench.write("train.conll", labelled(0..20));
-    let report = bench.succeed("ner check train.conll dev.conll --model pretrained --json").json();
+    let report = bench.succeed("check ner train.conll dev.conll --model pretrained --json").json();
     assert_eq!((&report["unit"], &report["window"]), (&json!("pieces"), &json!(32)));
     let unknown = |split: usize| report["splits"][split]["coverage"]["unknown_words"].as_u64();
     assert_eq!((unknown(0), unknown(1)), (Some(0), Some(5)));
-    let said = bench.succeed("ner check train.conll dev.conll --model pretrained").stdout;
+    let said = bench.succeed("check ner train.conll dev.conll --model pretrained").stdout;
     assert_says(&said, &["! unknown     100.0 %"]);
-    assert_says(&bench.refuse("ner check dev.conll --model nowhere"), &["cannot read nowhere"]);
+    assert_says(&bench.refuse("check ner dev.conll --model nowhere"), &["cannot read nowhere"]);
 }
 
 #[test]
@@ -94,18 +94,18 @@ fn files_are_described_with_options() {
     let bench = Workbench::new();
     bench.write("old.txt", b"x\tB-LOC\tZ\xFCrich\n");
     let line =
-        "ner check old.txt --encoding cp1252 --token-column 3 --tag-column 2 --separator tab --scheme iob2";
+        "check ner old.txt --encoding cp1252 --token-column 3 --tag-column 2 --separator tab --scheme iob2";
     let ran = bench.succeed(line);
     assert_says(&ran.stdout, &["token 3, tag 2", "at line 1: Zürich", "LOC"]);
     bench.write("ids.jsonl", r#"{"tokens": ["Bonn"], "ner_tags": [1]}"#);
-    assert_says(&bench.refuse("ner check ids.jsonl"), &["tags by number", "help:", "--labels"]);
-    assert_says(&bench.succeed("ner check ids.jsonl --labels O,B-CITY").stdout, &["CITY"]);
+    assert_says(&bench.refuse("check ner ids.jsonl"), &["tags by number", "help:", "--labels"]);
+    assert_says(&bench.succeed("check ner ids.jsonl --labels O,B-CITY").stdout, &["CITY"]);
     bench.write("cut.jsonl", r#"{"text": "Bonn", "spans": [{"start": 0, "end": 2, "label": "LOC"}]}"#);
     assert_says(
-        &bench.refuse("ner check cut.jsonl"),
+        &bench.refuse("check ner cut.jsonl"),
         &["line 1: LOC 0..2 \"Bo\"", "help:", "--skip-misaligned"],
     );
-    let ran = bench.succeed("ner check cut.jsonl --skip-misaligned");
+    let ran = bench.succeed("check ner cut.jsonl --skip-misaligned");
     assert_says(&ran.stdout, &["! left out    1 span", "LOC 0..2 \"Bo\" begins or ends within a word"]);
 }
 
@@ -126,9 +126,9 @@ fn bad_files_and_bad_lines_are_refused() {
         ("gone.conll", &["cannot read gone.conll"]),
         ("train.conll --test ./train.conll", &["train.conll was given twice", "help:"]),
     ] {
-        assert_says(&bench.refuse(&format!("ner check {file}")), parts);
+        assert_says(&bench.refuse(&format!("check ner {file}")), parts);
     }
-    for line in ["ner check", "ner check train.conll --tag-column 0", "ner check train.conll --scheme bio9"] {
+    for line in ["check ner", "check ner train.conll --tag-column 0", "check ner train.conll --scheme bio9"] {
         assert_eq!(bench.run(line).code, Some(2), "{line}");
     }
 }
@@ -142,7 +142,7 @@ fn answers_of_annotators_that_are_none_of_prodigys_are_counted() {
         )
     };
     bench.write("a.jsonl", ["ACCEPT", "Reject", "maybe"].map(record).concat());
-    let said = bench.succeed("ner check a.jsonl").stdout;
+    let said = bench.succeed("check ner a.jsonl").stdout;
     let parts = ["1 record rejected", "0 ignored", "answers     1 record with an answer other than accept"];
     assert_says(&said, &parts);
 }

@@ -1,4 +1,4 @@
-//! What `electra ner check` found, as text.
+//! What `electra check ner` found, as text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
