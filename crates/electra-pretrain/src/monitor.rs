@@ -1,6 +1,8 @@
 //! What a run tells those who watch it.
 
-use electra_run::record::{EvalRecord, Plan, TrainRecord};
+use electra_run::record::Plan;
+
+use crate::metrics::{EvalRecord, TrainRecord};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug)]

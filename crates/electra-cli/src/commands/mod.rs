@@ -11,6 +11,7 @@ mod eval;
 mod export;
 mod finetune;
 mod import;
+pub mod metrics;
 mod ner;
 mod plan;
 mod predict;
