@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 use electra_files::regular;
 use electra_run::curve::{Curve, Role, Scale, Series};
 use electra_run::record::{LogError, Record, read_metrics, thousands};
-use electra_run::report::STYLE;
-use minijinja::Environment;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use electra_run::report::{STYLE, render as rendered};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -133,12 +130,7 @@ pub fn render(run: &Path) -> Result<String, ReportError> {
         recipe: read("recipe.toml")?,
         environment: rows_of(&described, &records),
     };
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.expect("the usual delimiters"));
-    environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
-    let template = environment.get_template("report.html").expect("it was just added");
-    Ok(template.render(Serde(page)).expect("the template fits the page"))
+    Ok(rendered(include_str!("report/report.html"), &page))
 }
 
 /// The name of the folder with that of the folder around it: `wnut17/seed-1`.

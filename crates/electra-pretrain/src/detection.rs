@@ -325,11 +325,11 @@ mod tests {
             MetricAccumulator { judged: Some(judged), ..MetricAccumulator::default() }.finish([1.0, 1.0]);
         let scores = of.scores(&[1.0; 60]);
         for (found, expected) in [
-            (scores[0], record.rtd_auc),
-            (scores[1], record.rtd_precision),
-            (scores[2], record.rtd_recall),
-            (scores[4], record.rtd_loss),
-            (scores[5], record.rtd_loss_over_entropy),
+            (scores[0], record.get("rtd_auc")),
+            (scores[1], record.get("rtd_precision")),
+            (scores[2], record.get("rtd_recall")),
+            (scores[4], record.get("rtd_loss")),
+            (scores[5], record.get("rtd_loss_over_entropy")),
         ] {
             assert!((found - expected.unwrap()).abs() < 1e-12, "{found} {expected:?}");
         }

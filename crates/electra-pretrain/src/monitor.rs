@@ -1,6 +1,8 @@
 //! Events of a pretraining run, for whoever watches it.
 
-use electra_run::record::{EvalRecord, Plan, TrainRecord};
+use electra_run::record::Plan;
+
+use crate::metrics::{EvalRecord, TrainRecord};
 
 /// Event of pretraining, beside those of every run ([`electra_train::Monitor`]).
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@
 //! - [`nearby`]: the folder that was meant, where the one above it was given
 //! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
 //! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
-//! - [`record`]: the log of metrics, TensorBoard's events, lines of progress
-//! - [`report`]: a run folder as one HTML file
+//! - [`record`]: the log of metrics, TensorBoard's events
+//! - [`report`]: the frame of report pages
 //! - [`curve`]: numbers over steps as an SVG drawing
 //! - [`weight_files`]: which files of a transformers folder have its weights
 //! - [`process`]: memory, processors and disk

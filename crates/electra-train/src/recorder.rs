@@ -113,7 +113,7 @@ impl Recorder {
     pub fn scalars(
         &mut self,
         step: u64,
-        scalars: &[(&str, f64)],
+        scalars: &[(impl AsRef<str>, f64)],
         monitor: &mut dyn Monitor,
     ) -> Result<(), RunError> {
         self.board.scalars(step, scalars);

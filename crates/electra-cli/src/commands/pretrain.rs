@@ -7,10 +7,10 @@ use electra_files::durable;
 use electra_files::shown::shell_word;
 use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
+use electra_pretrain::report;
 use electra_pretrain::{Ended, Environment, Estimate, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, blame_override, load};
-use electra_run::report;
 
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};

@@ -70,7 +70,7 @@ fn both_networks_learn_a_language_that_only_context_tells() {
             let tally = MetricAccumulator { judged: Some(judged), ..MetricAccumulator::default() };
             mlm = output.mlm.unwrap().into_scalar::<f64>();
             // Where the generator knows the language, nothing is left to find.
-            best_auc = best_auc.max(tally.finish([1.0, 50.0]).rtd_auc.unwrap());
+            best_auc = best_auc.max(tally.finish([1.0, 50.0]).get("rtd_auc").unwrap());
         }
     }
     let chance = (WORDS as f64).ln();

@@ -47,7 +47,7 @@ fn a_tiny_model_learns_eight_rows_by_heart_and_finds_replacements_that_it_has_no
         .filter(|(_, attention_mask)| **attention_mask > 0.0)
         .map(|((logit, label), _)| (logit, label > 0.5));
     let tally = MetricAccumulator { judged: Some(judged.collect()), ..MetricAccumulator::default() };
-    let auc = tally.finish([1.0, 50.0]).rtd_auc.unwrap();
+    let auc = tally.finish([1.0, 50.0]).get("rtd_auc").unwrap();
     assert!(trained < 0.5 * untrained, "{trained} after 150 steps, {untrained} before");
     assert!(auc > 0.9, "area under the curve {auc}");
 }

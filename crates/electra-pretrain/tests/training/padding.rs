@@ -24,5 +24,5 @@ fn padding_is_in_no_share_of_tokens() {
     assert_eq!(corruption.fakes, used - corruption.right);
     assert_eq!(tally.judged.as_ref().unwrap().len(), 65);
     let found = tally.finish([1.0, 50.0]);
-    assert_eq!(found.fake_rate, Some(corruption.fakes as f64 / 65.0));
+    assert_eq!(found.get("fake_rate"), Some(corruption.fakes as f64 / 65.0));
 }

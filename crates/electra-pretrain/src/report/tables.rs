@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::record::{duration, thousands};
+use electra_run::record::{duration, thousands};
 
 use super::history::History;
 use super::published;
+use crate::metrics::table::{Better, METRICS};
 
 /// How the run stands, in one line.
 pub(super) fn status(history: &History, planned: Option<u64>) -> String {
@@ -63,6 +64,7 @@ fn parameters(history: &History) -> Option<f64> {
 #[derive(Debug, Serialize)]
 pub(super) struct Metric {
     name: &'static str,
+    unit: &'static str,
     first: String,
     best: String,
     best_step: String,
@@ -71,44 +73,23 @@ pub(super) struct Metric {
     published_end: String,
 }
 
-/// Whether less or more of a metric is better, where one is.
-#[derive(Clone, Copy)]
-enum Better {
-    Less,
-    More,
-    Neither,
-}
-
 /// None if there is no evaluation.
 pub(super) fn metrics(history: &History) -> Option<Vec<Metric>> {
-    const METRICS: [(&str, &str, usize, Better); 13] = [
-        ("loss", "Total loss", 2, Better::Less),
-        ("mlm_loss", "Generator loss", 3, Better::Less),
-        ("mlm_accuracy", "Generator accuracy", 3, Better::More),
-        ("sampled_accuracy", "Accuracy of its samples", 3, Better::More),
-        ("rtd_loss", "Discriminator loss", 4, Better::Less),
-        ("rtd_loss_over_entropy", "Discriminator loss / H(q)", 3, Better::Less),
-        ("rtd_auc", "Discriminator AUC", 3, Better::More),
-        ("rtd_precision", "Precision", 3, Better::More),
-        ("rtd_recall", "Recall", 3, Better::More),
-        ("rtd_accuracy", "Accuracy", 3, Better::More),
-        ("prediction_loss", "Prediction loss", 3, Better::Less),
-        ("prediction_accuracy", "Prediction accuracy", 3, Better::More),
-        ("fake_rate", "Fake rate q", 4, Better::Neither),
-    ];
     let last = history.eval.last()?;
     let tokens = history.tokens_per_step().map(|tokens| tokens * last.step as f64);
-    let rows = METRICS.iter().filter_map(|&(field, name, digits, better)| {
+    let rows = METRICS.iter().filter(|metric| metric.is_evaluated()).filter_map(|metric| {
+        let (field, name) = (metric.key, metric.title);
         let points: Vec<(f64, f64)> =
             History::points(&history.eval, field).into_iter().filter(|point| point.1.is_finite()).collect();
-        let best = match better {
-            Better::Less => points.iter().min_by(|a, b| a.1.total_cmp(&b.1)),
-            Better::More => points.iter().max_by(|a, b| a.1.total_cmp(&b.1)),
+        let best = match metric.better {
+            Better::Lower => points.iter().min_by(|a, b| a.1.total_cmp(&b.1)),
+            Better::Higher => points.iter().max_by(|a, b| a.1.total_cmp(&b.1)),
             Better::Neither => None,
         };
-        let show = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.digits$}"));
+        let show = |value: Option<f64>| value.map_or(String::new(), |value| metric.format.write(value));
         Some(Metric {
             name,
+            unit: metric.unit,
             first: show(Some(points.first()?.1)),
             best: show(best.map(|point| point.1)),
             best_step: best.map_or(String::new(), |point| thousands(point.0 as u64)),
@@ -174,7 +155,7 @@ pub(super) struct Event {
 }
 
 pub(super) fn events(history: &History) -> Vec<Event> {
-    let text = |record: &crate::record::Record| {
+    let text = |record: &electra_run::record::Record| {
         let field = |name: &str| record.fields.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
         match record.kind.as_str() {
             "start" => Some("started".to_owned()),
@@ -184,7 +165,7 @@ pub(super) fn events(history: &History) -> Vec<Event> {
             _ => None,
         }
     };
-    let event = |record: &crate::record::Record| {
+    let event = |record: &electra_run::record::Record| {
         Some(Event { time: date(record.time), step: thousands(record.step), text: text(record)? })
     };
     history.records.iter().filter_map(event).collect()

@@ -1,9 +1,9 @@
 //! `metrics.jsonl`: one JSON object a line, and the truth about a run.
 //!
 //! Every line has `kind`, `step` (steps done when it was written) and `time` (Unix seconds); the
-//! other fields follow from the kind: "start" and "resume" ([`RunRecord`] in pretraining), "train"
-//! ([`TrainRecord`]), "eval" ([`EvalRecord`]), "event" (`message`), "end" (`seconds`, `tokens`,
-//! `reason`, and `weights_hash` of a finished pretraining). Fine-tuning has lines of the kind "epoch" instead of "train" and "eval".
+//! other fields follow from the kind: "start" and "resume" ([`RunRecord`] in pretraining), "event"
+//! (`message`), "end" (`seconds`, `tokens`, `reason`, and `weights_hash` of a finished pretraining). What
+//! is measured has kinds of the task: "train" and "eval" in pretraining, "epoch" in fine-tuning.
 
 use std::fs;
 use std::io::{self, Write};
@@ -58,55 +58,6 @@ pub struct Plan {
     pub disk_mb: f64,
 }
 
-/// Training since the line before: means over those steps where it says nothing else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TrainRecord {
-    /// The weighted sum of the losses: what is minimised.
-    pub loss: f64,
-    /// Cross entropy at masked positions of the network that reads \[MASK\]: the generator, if there
-    /// is one. None, as all that follow, where the objective has no such loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mlm_loss: Option<f64>,
-    /// The discriminator's binary cross entropy over the tokens that it judges.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_loss: Option<f64>,
-    /// Cross entropy of a network that predicts the original tokens from corrupted text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction_loss: Option<f64>,
-    /// Of the last step.
-    pub learning_rate: f64,
-    /// Global norm of the gradient before clipping.
-    pub grad_norm: f64,
-    /// Tokens read in a second, padding not counted.
-    pub tokens_per_second: f64,
-    /// Floating-point rate as a fraction of the measured peak, if it was measured.
-    pub peak_fraction: Option<f64>,
-    /// Resident memory at the end, in units of 10^6 bytes.
-    pub rss_mb: f64,
-    /// Part of the time spent waiting for data.
-    pub data_wait_fraction: f64,
-    /// Part of the masked positions that the generator's best guess gets right, in the last step and
-    /// with its dropout. None, as the next four, if that step had no masked position.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mlm_accuracy: Option<f64>,
-    /// Part of them that the generator's sample gets right, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sampled_accuracy: Option<f64>,
-    /// Part of the tokens that the discriminator judges right, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_accuracy: Option<f64>,
-    /// Part of the tokens that are predicted right from corrupted text, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction_accuracy: Option<f64>,
-    /// Part of the tokens that are replaced, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fake_rate: Option<f64>,
-    /// Passes over the data so far.
-    pub epoch: f64,
-    /// Tokens read so far, padding counted, as papers count them.
-    pub tokens: u64,
-}
-
 /// Which held-out rows an evaluation read. Numbers over other rows are another measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -137,61 +88,6 @@ impl std::fmt::Display for HeldoutMeasure {
             HeldoutRows::First => write!(f, "the first {examples} held-out rows"),
         }
     }
-}
-
-/// Evaluation on held-out examples. Padding is excluded everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct EvalRecord {
-    /// The weighted sum of the losses that the objective has.
-    pub loss: f64,
-    /// Cross entropy at masked positions of the network that reads \[MASK\]: the generator, if there
-    /// is one. None, as all that follow, where the objective cannot measure it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mlm_loss: Option<f64>,
-    /// Part of the masked positions that its best guess gets right.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mlm_accuracy: Option<f64>,
-    /// The same cross entropy in nats for each byte of the masked pieces' text in UTF-8, \[UNK\] left out
-    /// on both sides: what vocabularies of other sizes can be compared by. Absent in logs of older
-    /// programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mlm_loss_per_byte: Option<f64>,
-    /// Part of the masked positions at which the sample is the original.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sampled_accuracy: Option<f64>,
-    /// The discriminator's binary cross entropy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_loss: Option<f64>,
-    /// Part of the judged tokens that the discriminator judges right.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_accuracy: Option<f64>,
-    /// Part of the tokens judged replaced that are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_precision: Option<f64>,
-    /// Part of the replaced tokens that are judged so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_recall: Option<f64>,
-    /// Area under the receiver operating characteristic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_auc: Option<f64>,
-    /// Cross entropy of a network that predicts the original tokens from corrupted text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction_loss: Option<f64>,
-    /// Part of those tokens that its best guess gets right.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prediction_accuracy: Option<f64>,
-    /// Part of the tokens that are replaced: `q`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fake_rate: Option<f64>,
-    /// `rtd_loss / H(q)`, `q` taken over the judged tokens: 1 is what knowing it alone achieves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rtd_loss_over_entropy: Option<f64>,
-    /// Whether the discriminator has settled for the majority class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub collapsed: Option<bool>,
-    /// What was read. Absent in logs of older programs, which read the first rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heldout: Option<HeldoutMeasure>,
 }
 
 /// One line of a log as read back.
@@ -238,23 +134,7 @@ impl MetricsLog {
         Ok(log)
     }
 
-    /// Writes a "train" line.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn train(&mut self, step: u64, record: &TrainRecord) -> Result<(), LogError> {
-        self.write("train", step, record)
-    }
-
-    /// Writes an "eval" line.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn eval(&mut self, step: u64, record: &EvalRecord) -> Result<(), LogError> {
-        self.write("eval", step, record)
-    }
-
-    /// Writes a line of another kind: what a task of its own measures.
+    /// Writes a line: what a task measures.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -371,12 +251,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut log = MetricsLog::open(&path, 0, &run()).unwrap();
-        log.train(
-            10,
-            &TrainRecord { loss: 30.5, grad_norm: f64::NAN, tokens: 640, ..TrainRecord::default() },
-        )
-        .unwrap();
-        log.eval(10, &EvalRecord { rtd_auc: Some(0.75), ..EvalRecord::default() }).unwrap();
+        log.line("train", 10, &json!({"loss": 30.5, "grad_norm": f64::NAN, "tokens": 640})).unwrap();
+        log.line("eval", 10, &json!({"rtd_auc": 0.75})).unwrap();
         log.event(11, "a \"quoted\"\nline").unwrap();
         log.end(12, 3.5, 768, "finished").unwrap();
         let records = read_metrics(&path).unwrap();
@@ -400,11 +276,11 @@ mod tests {
         let path = folder.path().join("metrics.jsonl");
         let mut log = MetricsLog::open(&path, 0, &run()).unwrap();
         for step in [10, 20, 30] {
-            log.train(step, &TrainRecord::default()).unwrap();
+            log.line("train", step, &json!({})).unwrap();
         }
-        log.eval(20, &EvalRecord::default()).unwrap();
+        log.line("eval", 20, &json!({})).unwrap();
         let mut resumed = MetricsLog::open(&path, 20, &run()).unwrap();
-        resumed.train(30, &TrainRecord { loss: 7.0, ..TrainRecord::default() }).unwrap();
+        resumed.line("train", 30, &json!({"loss": 7.0})).unwrap();
         assert_eq!(
             kinds_and_steps(&path),
             pairs(&[("start", 0), ("train", 10), ("train", 20), ("eval", 20), ("resume", 20), ("train", 30)])
@@ -432,7 +308,7 @@ mod tests {
     fn a_run_killed_before_its_first_checkpoint_begins_again_after_its_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        MetricsLog::open(&path, 0, &run()).unwrap().train(5, &TrainRecord::default()).unwrap();
+        MetricsLog::open(&path, 0, &run()).unwrap().line("train", 5, &json!({})).unwrap();
         MetricsLog::open(&path, 0, &run()).unwrap();
         assert_eq!(kinds_and_steps(&path), pairs(&[("start", 0), ("resume", 0)]));
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::record::{Plan, Record, read_metrics};
+use electra_run::record::{Plan, Record, read_metrics};
 
 use super::ReportError;
 

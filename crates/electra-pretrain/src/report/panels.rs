@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use crate::curve::{Curve, Limit, Role, Scale, Series};
-use crate::record::thousands;
+use electra_run::curve::{Curve, Limit, Role, Scale, Series};
+use electra_run::record::thousands;
 
-use super::health::{HIGH_RATIO, LOW_AUC, PLATEAU};
 use super::history::History;
 use super::published;
+use crate::metrics::PLATEAU;
+use crate::metrics::table::{self, METRICS, Metric};
 
 /// One curve with what stands around it.
 #[derive(Debug, Serialize)]
@@ -24,126 +25,77 @@ pub(super) struct Panel {
 
 /// What to draw in a panel.
 struct Sketch {
+    metric: &'static Metric,
     title: &'static str,
     note: &'static str,
-    /// Fields of the log with their names and roles; those of [`Role::Training`] and
-    /// [`Role::Alone`] stand in "train" lines, the others in "eval" lines.
-    fields: &'static [(Role, &'static str, &'static str)],
+    curves: Vec<Line>,
     limit: Option<(f64, &'static str)>,
     scale: Scale,
+    if_measured: bool,
 }
 
-const BOTH: [&str; 2] = ["training", "held-out"];
-
-const SKETCHES: [Sketch; 12] = [
-    Sketch {
-        title: "Total loss",
-        note: "generator + weight × discriminator",
-        fields: &[(Role::Training, "loss", BOTH[0]), (Role::HeldOut, "loss", BOTH[1])],
-        limit: Some((PLATEAU, "plateau")),
-        scale: Scale::Values,
-    },
-    Sketch {
-        title: "Generator loss",
-        note: "masked tokens, cross entropy",
-        fields: &[(Role::Training, "mlm_loss", BOTH[0]), (Role::HeldOut, "mlm_loss", BOTH[1])],
-        limit: None,
-        scale: Scale::Values,
-    },
-    Sketch {
-        title: "Discriminator loss",
-        note: "binary cross entropy",
-        fields: &[(Role::Training, "rtd_loss", BOTH[0]), (Role::HeldOut, "rtd_loss", BOTH[1])],
-        limit: None,
-        scale: Scale::Values,
-    },
-    Sketch {
-        title: "Discriminator loss / H(q)",
-        note: "1 is a constant answer",
-        fields: &[(Role::HeldOut, "rtd_loss_over_entropy", BOTH[1])],
-        limit: Some((HIGH_RATIO, "collapsed")),
-        scale: Scale::Values,
-    },
-    Sketch {
-        title: "Discriminator AUC",
-        note: "0.5 is chance",
-        fields: &[(Role::HeldOut, "rtd_auc", BOTH[1])],
-        limit: Some((LOW_AUC, "healthy above")),
-        scale: Scale::Values,
-    },
-    Sketch {
-        title: "Precision and recall",
-        note: "of replaced tokens",
-        fields: &[(Role::HeldOut, "rtd_precision", "precision"), (Role::Second, "rtd_recall", "recall")],
-        limit: None,
-        scale: Scale::FromZero,
-    },
-    Sketch {
-        title: "Generator accuracy",
-        note: "at masked positions",
-        fields: &[
-            (Role::Training, "mlm_accuracy", "best guess in training"),
-            (Role::HeldOut, "mlm_accuracy", "best guess"),
-            (Role::Second, "sampled_accuracy", "sample"),
-        ],
-        limit: None,
-        scale: Scale::FromZero,
-    },
-    Sketch {
-        title: "Fake rate q",
-        note: "replaced tokens among all",
-        fields: &[(Role::Training, "fake_rate", BOTH[0]), (Role::HeldOut, "fake_rate", BOTH[1])],
-        limit: None,
-        scale: Scale::Values,
-    },
-    Sketch {
-        title: "Learning rate",
-        note: "",
-        fields: &[(Role::Alone, "learning_rate", BOTH[0])],
-        limit: None,
-        scale: Scale::FromZero,
-    },
-    Sketch {
-        title: "Gradient norm",
-        note: "before clipping",
-        fields: &[(Role::Alone, "grad_norm", BOTH[0])],
-        limit: None,
-        scale: Scale::FromZero,
-    },
-    Sketch {
-        title: "Tokens per second",
-        note: "",
-        fields: &[(Role::Alone, "tokens_per_second", BOTH[0])],
-        limit: None,
-        scale: Scale::FromZero,
-    },
-    Sketch {
-        title: "Resident memory",
-        note: "MB",
-        fields: &[(Role::Alone, "rss_mb", BOTH[0])],
-        limit: None,
-        scale: Scale::FromZero,
-    },
-];
+/// A curve: those of [`Role::Training`] and [`Role::Alone`] stand in "train" lines, the others in "eval"
+/// lines.
+struct Line {
+    role: Role,
+    key: &'static str,
+    name: &'static str,
+}
 
 /// All panels; the plateau is drawn if the loss `is_of_all_tokens`, see [`super::health::verdict`].
 pub(super) fn all(history: &History, is_of_all_tokens: bool) -> Vec<Panel> {
-    SKETCHES.iter().map(|sketch| sketch.draw(history, is_of_all_tokens)).collect()
+    let drawn = sketches().map(|sketch| (sketch.if_measured, sketch.draw(history, is_of_all_tokens)));
+    drawn.filter(|(if_measured, panel)| !if_measured || panel.svg.is_some()).map(|(_, panel)| panel).collect()
 }
 
 /// Whether any panel has a published curve in it.
 pub(super) fn shows_published(history: &History) -> bool {
-    SKETCHES.iter().any(|sketch| !sketch.published(history).is_empty())
+    sketches().any(|sketch| !sketch.published(history).is_empty())
+}
+
+/// The panels of the table.
+fn sketches() -> impl Iterator<Item = Sketch> {
+    METRICS.iter().filter_map(Sketch::of)
 }
 
 impl Sketch {
+    /// The panel of a metric, with the curves that are drawn beside its own; none if it has none.
+    fn of(metric: &'static Metric) -> Option<Self> {
+        let table::Panel::Own { title, note, name, from_zero, limit, if_measured } = metric.panel? else {
+            return None;
+        };
+        let mut curves = Vec::new();
+        if metric.is_trained() {
+            let role = if metric.is_evaluated() { Role::Training } else { Role::Alone };
+            curves.push(Line { role, key: metric.key, name: "training" });
+        }
+        if metric.is_evaluated() {
+            curves.push(Line { role: Role::HeldOut, key: metric.key, name });
+        }
+        curves.extend(METRICS.iter().filter_map(|other| match other.panel? {
+            table::Panel::In { key, name } if key == metric.key => {
+                Some(Line { role: Role::Second, key: other.key, name })
+            }
+            _ => None,
+        }));
+        Some(Self {
+            metric,
+            title: title.unwrap_or(metric.title),
+            note: if note.is_empty() { metric.unit } else { note },
+            curves,
+            limit,
+            scale: if from_zero { Scale::FromZero } else { Scale::Values },
+            if_measured,
+        })
+    }
+
     fn draw(&self, history: &History, is_of_all_tokens: bool) -> Panel {
         let mut series = Vec::new();
         let mut legend = Vec::new();
         let mut last = String::new();
-        for &(role, field, name) in self.fields {
+        for &Line { role, key, name } in &self.curves {
             let is_training = matches!(role, Role::Training | Role::Alone);
-            let points = History::points(if is_training { &history.train } else { &history.eval }, field);
+            let points = History::points(if is_training { &history.train } else { &history.eval }, key);
             if role != Role::Second
                 && let Some(&(_, value)) = points.iter().rfind(|point| point.1.is_finite())
             {
@@ -175,18 +127,19 @@ impl Sketch {
         Panel { title: self.title, note: self.note, legend, last, svg: curve.svg() }
     }
 
-    /// The published curve of the panel's only held-out field, at the steps of this run that have
+    /// The published curve of the panel's only held-out metric, at the steps of this run that have
     /// read as many tokens, cut off where the run ends.
     fn published(&self, history: &History) -> Vec<(f64, f64)> {
-        let mut held_out =
-            self.fields.iter().filter(|(role, ..)| matches!(role, Role::HeldOut | Role::Second));
-        let (Some(&(_, field, _)), None) = (held_out.next(), held_out.next()) else { return Vec::new() };
+        let key = self.metric.key;
+        if !self.metric.is_evaluated() || self.curves.iter().any(|line| line.role == Role::Second) {
+            return Vec::new();
+        }
         let Some((per_step, end)) = history.tokens_per_step().zip(history.tokens()) else {
             return Vec::new();
         };
-        let mut points = published::points(field);
+        let mut points = published::points(key);
         points.retain(|&(tokens, _)| tokens <= end);
-        if let Some(value) = published::at(field, end) {
+        if let Some(value) = published::at(key, end) {
             points.push((end, value));
         }
         points.into_iter().map(|(tokens, value)| (tokens / per_step, value)).collect()

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::history::History;
+use crate::metrics::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU};
 
 /// The judgement at the top of the page.
 #[derive(Debug, PartialEq, Serialize)]
@@ -26,16 +27,6 @@ pub(super) struct Check {
     /// Why it matters.
     pub(super) reason: &'static str,
 }
-
-/// Above it, the discriminator may just be saying "original" everywhere (with weight 50, a
-/// generator of unigrams costs about 27).
-pub(super) const PLATEAU: f64 = 24.0;
-/// A discriminator that has begun to see more than frequencies is above.
-pub(super) const LOW_AUC: f64 = 0.8;
-/// A discriminator that uses the context at all is below.
-pub(super) const HIGH_RATIO: f64 = 0.98;
-/// Fewer replaced tokens found than this is as good as none.
-const LOW_RECALL: f64 = 0.05;
 
 /// The verdict; with `is_of_all_tokens` the loss is that of a generator and 50 times that of a detector of
 /// replaced tokens among all, as it was in the runs that [`PLATEAU`] was read from.
@@ -86,7 +77,7 @@ pub(super) fn verdict(history: &History, is_of_all_tokens: bool) -> Verdict {
         "Beats knowing the fake rate",
         last.number("rtd_loss_over_entropy"),
         3,
-        |ratio| ratio < HIGH_RATIO,
+        |ratio| ratio < COLLAPSE_RATIO,
         "below 0.98",
         "discriminator loss / H(q); 1 is what a constant answer costs",
     );
@@ -94,7 +85,7 @@ pub(super) fn verdict(history: &History, is_of_all_tokens: bool) -> Verdict {
         "Finds replaced tokens",
         last.number("rtd_recall"),
         3,
-        |recall| recall >= LOW_RECALL,
+        |recall| recall >= COLLAPSE_RECALL,
         "0.05 or more",
         "recall at a probability of one half",
     );
@@ -128,6 +119,6 @@ pub(super) fn verdict(history: &History, is_of_all_tokens: bool) -> Verdict {
             ),
         ),
     };
-    let text = format!("{text} Held-out data at step {}.", crate::record::thousands(last.step));
+    let text = format!("{text} Held-out data at step {}.", electra_run::record::thousands(last.step));
     Verdict { tone, title, text, checks }
 }
