@@ -252,15 +252,15 @@ fn a_dead_run_ends_with_4_and_a_remedy() {
     let bench = bench();
     let dead = "--set schedule.learning_rate=1e-9 --set guard.epochs=2 --set guard.steps=1";
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out out {dead}"), 4);
-    assert_says(&error, &["seed 1", "this run is dead", "schedule.learning_rate", "guard.epochs"]);
+    assert_says(&error, &["seed 1", "this run has collapsed", "schedule.learning_rate", "guard.epochs"]);
     assert_says(&error, &["help: train longer (train.epochs", "train.batch_size = 8"]);
-    assert_eq!(error.matches("this run is dead").count(), 1, "{error}");
+    assert_eq!(error.matches("this run has collapsed").count(), 1, "{error}");
     assert!(!bench.path("out/best").exists());
 
     // Of several seeds the first is the error, and each is told of once.
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out two {dead} --seeds 2"), 4);
-    assert_says(&error, &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run is dead"]);
-    assert_eq!(error.matches("this run is dead").count(), 2, "{error}");
+    assert_says(&error, &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run has collapsed"]);
+    assert_eq!(error.matches("this run has collapsed").count(), 2, "{error}");
 }
 
 #[test]

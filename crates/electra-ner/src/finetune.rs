@@ -33,11 +33,13 @@ use electra_run::recipe::Resolved;
 use electra_run::record::{Record, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
+use electra_train::collapse;
+use electra_train::epochs::EpochScore;
 use electra_train::recorder::{COLLAPSED, DIVERGED, FINISHED};
 use electra_train::resume::{passed_over, resume};
 use electra_train::{Beginning, Recorder, RunError};
 
-use crate::collapse_guard::{self, EpochScore};
+use crate::collapse_guard;
 use crate::initial_tagger::initial_tagger;
 use crate::loss::WordLoss;
 use crate::monitor::{EpochRecord, Event, Monitor};
@@ -54,7 +56,7 @@ pub use batches::{EpochBatches, Targets, TrainBatch};
 pub use error::FinetuneError;
 pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
-pub use snapshot::{OpenEpoch, Progress, Snapshot, tagger_of};
+pub use snapshot::{Snapshot, tagger_of};
 pub use step::{Step, Steps};
 pub use task::{Checked, check};
 
@@ -284,12 +286,12 @@ impl<'a> Run<'a> {
     fn stopped_by(&mut self, error: FinetuneError) -> Result<FinetuneError, FinetuneError> {
         let reason = match &error {
             FinetuneError::Run(RunError::Diverged(_)) => DIVERGED,
-            FinetuneError::Dead(_) => COLLAPSED,
+            FinetuneError::Collapsed(_) => COLLAPSED,
             // An epoch that was scored competes for the best with its F1.
             _ => {
                 let progress = &self.snapshot.progress;
                 let scored = progress.epochs.last().filter(|_| progress.open.steps == 0);
-                let metric = scored.map(|score| 1.0 - score.f1);
+                let metric = scored.map(|score| 1.0 - score.score);
                 self.recorder.save_after_error(&self.snapshot, metric, self.monitor);
                 return Ok(error);
             }
@@ -328,7 +330,7 @@ impl<'a> Run<'a> {
             }
             let parts = TrainBatch::of_step(&task.windowed, parts, &task.targets);
             let step = self.steps.take(&mut self.snapshot, &parts)?;
-            self.snapshot.progress.open.add(&step);
+            self.snapshot.progress.open.add(step.loss, step.weight, step.clip.norm);
             words += step.words;
             learning_rate = Some(step.learning_rate);
             let (done, precision) = (self.snapshot.step(), task.recipe.train.precision);
@@ -357,7 +359,7 @@ impl<'a> Run<'a> {
         let scores = scores(&self.splits.dev, &tags);
         let progress = &mut self.snapshot.progress;
         let open = std::mem::take(&mut progress.open);
-        let score = EpochScore { loss: open.loss / open.weight, f1: scores.micro.f1 };
+        let score = EpochScore { loss: open.loss / open.weight, score: scores.micro.f1 };
         progress.epochs.push(score);
         let done = progress.epochs.len();
         let record = EpochRecord {
@@ -365,7 +367,7 @@ impl<'a> Run<'a> {
             loss: score.loss,
             dev_precision: scores.micro.precision,
             dev_recall: scores.micro.recall,
-            dev_f1: score.f1,
+            dev_f1: score.score,
             dev_token_accuracy: scores.token_accuracy,
             is_best: progress.best().is_some_and(|(epoch, _)| epoch + 1 == done),
             learning_rate,
@@ -393,8 +395,9 @@ impl<'a> Run<'a> {
         let seconds_left = each * (epochs - done) as f64;
         self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });
         // Before saving: what the guard stops shall stop again when the same command is repeated.
-        collapse_guard::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
-        self.recorder.save(&self.snapshot, Some(1.0 - score.f1), self.monitor)?;
+        collapse::check(task.recipe.guard, &self.snapshot.progress.epochs, step)
+            .map_err(FinetuneError::Collapsed)?;
+        self.recorder.save(&self.snapshot, Some(1.0 - score.score), self.monitor)?;
         if self.is_trained() && done < epochs {
             self.note(&format!(
                 "stopped early: {} epochs without a better F1",

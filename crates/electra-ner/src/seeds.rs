@@ -199,7 +199,7 @@ pub fn finetune_seeds(
             Ok(Ended::Interrupted) => return Ok(None),
             Err(source) => {
                 let stopped_by = match &source {
-                    FinetuneError::Dead(_) => Stopped::Collapsed,
+                    FinetuneError::Collapsed(_) => Stopped::Collapsed,
                     FinetuneError::Run(RunError::Diverged(_)) => Stopped::Diverged,
                     _ => return Err(SeedError { seed, source }),
                 };
