@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use electra_run::code::CodeVersions;
 use electra_run::record::HeldoutMeasure;
@@ -118,6 +118,8 @@ pub struct Subject {
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
+    /// All numbers that results may have.
+    pub metrics: Vec<Metric>,
     /// Equivalence margin in units of the metric, if one was stated before the runs.
     pub margin: Option<f64>,
     /// The arm to compare with.
@@ -152,8 +154,8 @@ impl Comparison {
                 arm.equivalence = Some(equivalence);
             }
         }
-        let has = |metric: &Metric| arms.iter().any(|arm| arm.metrics.contains_key(metric));
-        let measured: Vec<Metric> = Metric::ALL.into_iter().filter(has).collect();
+        let measured: BTreeSet<Metric> = arms.iter().flat_map(|arm| arm.metrics.keys().copied()).collect();
+        let measured: Vec<Metric> = measured.into_iter().collect();
         let own_tasks = task::own_tasks(&measured, results);
         let vocabularies_differ = task::vocabularies(results).len() > 1;
         let not_judged = common::not_judged(&arms, results);
@@ -193,10 +195,9 @@ impl Comparison {
     #[must_use]
     pub fn measured(&self) -> Vec<Metric> {
         let is_comparable = |metric: &Metric| !(self.vocabularies_differ && metric.is_by_token());
-        let has = |metric: &Metric| {
-            is_comparable(metric) && self.arms.iter().any(|arm| arm.metrics.contains_key(metric))
-        };
-        Metric::ALL.into_iter().filter(has).collect()
+        let measured: BTreeSet<Metric> =
+            self.arms.iter().flat_map(|arm| arm.metrics.keys().copied()).collect();
+        measured.into_iter().filter(is_comparable).collect()
     }
 }
 
@@ -239,7 +240,7 @@ fn summary(name: &str, all: &Runs<'_>, base: &Runs<'_>, subject: &Subject) -> Ar
         steps: size.0,
         flops: size.1,
         parameters: size.2,
-        metrics: Metric::ALL.into_iter().filter_map(sample).collect(),
+        metrics: subject.metrics.iter().copied().filter_map(sample).collect(),
         found_nothing: probes().map(ProbeScores::found_nothing).sum(),
         fine_tuned: probes().map(|probe| probe.scores.len()).sum(),
         paired: Paired::of(&differences),
@@ -288,6 +289,7 @@ pub(crate) mod tests {
     use electra_run::record::HeldoutRows;
 
     use super::*;
+    use crate::metric::tests::{catalogue, metric};
     use crate::record::tests::result;
 
     pub(crate) fn subject(arms: &[&str]) -> Subject {
@@ -295,7 +297,8 @@ pub(crate) mod tests {
             name: "000-test".into(),
             question: "Is a < b?".into(),
             prediction: "Yes.".into(),
-            metric: Metric::RtdAuc,
+            metric: metric("rtd-auc"),
+            metrics: catalogue().all().to_vec(),
             margin: None,
             base_arm: arms[0].into(),
             arms: arms.iter().map(ToString::to_string).collect(),
@@ -335,7 +338,7 @@ pub(crate) mod tests {
         let results = [result("a", 1, 0.5), result("b", 1, 0.75), result("b", 2, 0.1)];
         let comparison = Comparison::new(subject(&["a", "b"]), &results);
         let b = &comparison.arms[1];
-        assert_eq!((b.metrics[&Metric::RtdAuc].n, b.paired.unwrap().difference.n), (2, 1));
+        assert_eq!((b.metrics[&metric("rtd-auc")].n, b.paired.unwrap().difference.n), (2, 1));
         let alone = Comparison::new(subject(&["a", "b"]), &results[1..]);
         assert_eq!((alone.base(), alone.arms[0].paired), (None, None));
     }

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use electra_run::recipe::{RecipeError, Resolved, load};
 use serde::{Deserialize, Serialize};
 
-use crate::metric::Metric;
+use crate::metric::{Catalogue, Metric};
 
 pub use seeds::{Seeds, SeedsError};
 
@@ -59,8 +59,8 @@ pub struct Experiment {
     pub base_arm: String,
     /// What arms have in common.
     pub budget: Budget,
-    /// The number that the verdict is about.
-    pub metric: Metric,
+    /// Name of the number that the verdict is about.
+    pub metric: String,
     /// Equivalence margin in units of the metric, stated before the start. Absent: arms are
     /// not tested for equivalence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,15 +128,18 @@ pub struct ExperimentFile {
     pub path: PathBuf,
     /// What is written there.
     pub resolved: Resolved<Experiment>,
+    /// The number that the verdict is about.
+    pub metric: Metric,
 }
 
 impl ExperimentFile {
-    /// Reads a file, and looks whether the files that it names are there.
+    /// Reads a file, and looks whether the files that it names are there. `metrics` are the numbers that its
+    /// verdict may be about.
     ///
     /// # Errors
     /// With the place in the file.
-    pub fn load(path: &Path) -> Result<Self, RecipeError> {
-        let file = Self::read(path)?;
+    pub fn load(path: &Path, metrics: &Catalogue) -> Result<Self, RecipeError> {
+        let file = Self::read(path, metrics)?;
         let base = file.base();
         if !base.is_file() {
             let message = format!("there is no recipe {}", base.display());
@@ -156,7 +159,7 @@ impl ExperimentFile {
     ///
     /// # Errors
     /// With the place in the file.
-    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+    pub fn read(path: &Path, metrics: &Catalogue) -> Result<Self, RecipeError> {
         let resolved: Resolved<Experiment> = load(path, &[])?;
         let experiment = &resolved.value;
         for (key, text) in [("question", &experiment.question), ("prediction", &experiment.prediction)] {
@@ -165,14 +168,18 @@ impl ExperimentFile {
                 return Err(resolved.error_at(key, format!("the {key} is empty"), help));
             }
         }
-        if experiment.metric == Metric::ProbeF1 && experiment.probe.is_none() {
+        let Some(metric) = metrics.get(&experiment.metric) else {
+            let message = format!("`{}` is no number that arms can be compared by", experiment.metric);
+            return Err(resolved.error_at("metric", message, format!("expected one of {}", metrics.names())));
+        };
+        if metric == Metric::PROBE_F1 && experiment.probe.is_none() {
             let help = "add [probe], or compare by rtd-auc";
             return Err(resolved.error_at("metric", "probe-f1 without a [probe]", help));
         }
         if let Some(margin) = experiment.margin {
             resolved.above("margin", margin, 0.0, MOST_MARGIN)?;
         }
-        Ok(Self { path: path.to_owned(), resolved })
+        Ok(Self { path: path.to_owned(), resolved, metric })
     }
 
     /// What is written there.

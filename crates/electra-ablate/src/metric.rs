@@ -1,45 +1,57 @@
-//! The numbers that arms can be compared by.
+//! The numbers that arms can be compared by: those of the program that trains, which says what they are
+//! ([`Catalogue`]), and those that experiments measure themselves.
 
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use crate::record::{Judged, ResultRecord};
 
 /// A number that a finished run has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Metric {
-    /// The weighted sum of both losses. Arms that mask or weigh otherwise have another one.
-    Loss,
-    /// The generator's cross entropy.
-    MlmLoss,
-    /// The same in nats for each byte of text: what other vocabularies can be compared by.
-    MlmLossPerByte,
-    /// Cross entropy of the network that predicts originals behind the generator (`replace-mlm`,
-    /// `all-tokens-mlm`), or in its place (`mlm`).
-    PredictionLoss,
-    /// The discriminator's binary cross entropy.
-    RtdLoss,
-    /// Area under the discriminator's receiver operating characteristic, on samples of the arm's own
-    /// generator.
-    RtdAuc,
-    /// `rtd_loss / H(q)`: 1 is what knowing the share of replaced tokens alone achieves.
-    RtdLossOverEntropy,
-    /// Area under the curve on samples of the base arm's generator, the same for all arms.
-    CommonAuc,
-    /// `loss / H(q)` there.
-    CommonLossOverEntropy,
-    /// Area under the curve on samples from the frequencies of words, the same for all arms.
-    UnigramAuc,
-    /// `loss / H(q)` there.
-    UnigramLossOverEntropy,
-    /// F1 of the probe, the mean over its seeds: on test data if there is any, else on development
-    /// data.
-    ProbeF1,
+#[derive(Clone, Copy)]
+pub struct Metric(&'static Entry);
+
+/// A number of the held-out evaluation that a run logs, as the program that trains describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldoutMetric {
+    /// Its key in the log; with hyphens, its name in an experiment's file and on the command line.
+    pub key: &'static str,
+    /// Its name in tables.
+    pub title: &'static str,
+    /// Whether more of it is better.
+    pub more_is_better: bool,
+    /// Whether it is a cost of each token, so that it depends on what the vocabulary calls a token.
+    pub is_by_token: bool,
+    /// In tables.
+    pub decimals: usize,
+    /// What it depends on beside the model: see [`crate::task`].
+    pub task: &'static str,
+}
+
+/// All numbers that can be compared, in the order of tables. One lives as long as the program.
+#[derive(Debug)]
+pub struct Catalogue {
+    metrics: Vec<Metric>,
+}
+
+/// What is known of a metric.
+#[derive(Debug)]
+struct Entry {
+    name: &'static str,
+    title: &'static str,
+    source: Source,
+    more_is_better: bool,
+    is_by_token: bool,
+    decimals: usize,
+    task: &'static str,
+    /// In the order of tables.
+    place: usize,
 }
 
 /// Where a result has a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+enum Source {
     /// In its last evaluation, under this key of the log: of the arm's own task.
     Heldout(&'static str),
     /// On samples of the base arm's generator.
@@ -52,96 +64,108 @@ pub(crate) enum Source {
 
 /// Which number of a judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judging {
+enum Judging {
     Auc,
     LossOverEntropy,
 }
 
-/// What is known of a metric.
-struct Entry {
-    metric: Metric,
-    /// Its name in tables.
+/// The task of what is one task for all arms by construction.
+pub(crate) const COMMON_TASK: &str = "common";
+
+const fn own(
+    place: usize,
+    name: &'static str,
     title: &'static str,
     source: Source,
     more_is_better: bool,
-    /// Whether it is a cost of each token, so that it depends on what the vocabulary calls a token.
-    is_by_token: bool,
-    /// In tables.
     decimals: usize,
+) -> Entry {
+    Entry { name, title, source, more_is_better, is_by_token: false, decimals, task: COMMON_TASK, place }
 }
 
-/// All metrics, in the order of tables.
-const TABLE: [Entry; Metric::ALL.len()] = {
+static OWN: [Entry; 5] = {
     use Judging::{Auc, LossOverEntropy};
-    use Source::{Common, Heldout, Probe, Unigram};
-    const fn entry(
-        metric: Metric,
-        title: &'static str,
-        source: Source,
-        more_is_better: bool,
-        is_by_token: bool,
-        decimals: usize,
-    ) -> Entry {
-        Entry { metric, title, source, more_is_better, is_by_token, decimals }
-    }
+    use Source::{Common, Probe, Unigram};
     [
-        entry(Metric::ProbeF1, "probe F1", Probe, true, false, 2),
-        entry(Metric::CommonAuc, "common AUC", Common(Auc), true, false, 3),
-        entry(Metric::CommonLossOverEntropy, "common rtd/H(q)", Common(LossOverEntropy), false, false, 3),
-        entry(Metric::UnigramAuc, "unigram AUC", Unigram(Auc), true, false, 3),
-        entry(Metric::UnigramLossOverEntropy, "unigram rtd/H(q)", Unigram(LossOverEntropy), false, false, 3),
-        entry(Metric::RtdAuc, "AUC", Heldout("rtd_auc"), true, false, 3),
-        entry(Metric::RtdLoss, "RTD loss", Heldout("rtd_loss"), false, true, 4),
-        entry(Metric::RtdLossOverEntropy, "rtd/H(q)", Heldout("rtd_loss_over_entropy"), false, false, 3),
-        entry(Metric::PredictionLoss, "prediction loss", Heldout("prediction_loss"), false, true, 3),
-        entry(Metric::MlmLoss, "MLM loss", Heldout("mlm_loss"), false, true, 3),
-        entry(Metric::MlmLossPerByte, "MLM loss a byte", Heldout("mlm_loss_per_byte"), false, false, 4),
-        entry(Metric::Loss, "total loss", Heldout("loss"), false, true, 3),
+        own(0, "probe-f1", "probe F1", Probe, true, 2),
+        own(1, "common-auc", "common AUC", Common(Auc), true, 3),
+        own(2, "common-loss-over-entropy", "common rtd/H(q)", Common(LossOverEntropy), false, 3),
+        own(3, "unigram-auc", "unigram AUC", Unigram(Auc), true, 3),
+        own(4, "unigram-loss-over-entropy", "unigram rtd/H(q)", Unigram(LossOverEntropy), false, 3),
     ]
 };
 
-impl Metric {
-    /// All of them, in the order of tables.
-    pub const ALL: [Self; 12] = [
-        Self::ProbeF1,
-        Self::CommonAuc,
-        Self::CommonLossOverEntropy,
-        Self::UnigramAuc,
-        Self::UnigramLossOverEntropy,
-        Self::RtdAuc,
-        Self::RtdLoss,
-        Self::RtdLossOverEntropy,
-        Self::PredictionLoss,
-        Self::MlmLoss,
-        Self::MlmLossPerByte,
-        Self::Loss,
-    ];
-
-    fn entry(self) -> &'static Entry {
-        TABLE.iter().find(|entry| entry.metric == self).expect("every metric stands in the table")
+impl Catalogue {
+    /// The numbers that experiments measure themselves, and behind them these of the log.
+    #[must_use]
+    pub fn new(heldout: impl IntoIterator<Item = HeldoutMetric>) -> Self {
+        let entry = |(at, metric): (usize, HeldoutMetric)| {
+            let name = metric.key.replace('_', "-");
+            // One catalogue is made in a program, and is there until its end.
+            let entry: &'static Entry = Box::leak(Box::new(Entry {
+                name: Box::leak(name.into_boxed_str()),
+                title: metric.title,
+                source: Source::Heldout(metric.key),
+                more_is_better: metric.more_is_better,
+                is_by_token: metric.is_by_token,
+                decimals: metric.decimals,
+                task: metric.task,
+                place: OWN.len() + at,
+            }));
+            Metric(entry)
+        };
+        let own = OWN.iter().map(Metric);
+        Self { metrics: own.chain(heldout.into_iter().enumerate().map(entry)).collect() }
     }
+
+    /// All of them, in the order of tables.
+    #[must_use]
+    pub fn all(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// The one of a name, as an experiment's file and the command line have it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Metric> {
+        self.metrics.iter().find(|metric| metric.name() == name).copied()
+    }
+
+    /// All names, for those who asked for another one.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.metrics.iter().map(|metric| metric.name()).collect();
+        names.join(", ")
+    }
+}
+
+impl Metric {
+    /// F1 of the probe, the mean over its seeds: on test data if there is any, else on development data.
+    pub const PROBE_F1: Self = Self(&OWN[0]);
+    /// Area under the curve on samples of the base arm's generator, the same for all arms.
+    pub const COMMON_AUC: Self = Self(&OWN[1]);
+    /// `loss / H(q)` there.
+    pub const COMMON_LOSS_OVER_ENTROPY: Self = Self(&OWN[2]);
+    /// Area under the curve on samples from the frequencies of words, the same for all arms.
+    pub const UNIGRAM_AUC: Self = Self(&OWN[3]);
+    /// `loss / H(q)` there.
+    pub const UNIGRAM_LOSS_OVER_ENTROPY: Self = Self(&OWN[4]);
 
     /// Its name in tables.
     #[must_use]
     pub fn title(self) -> &'static str {
-        self.entry().title
+        self.0.title
     }
 
     /// Its name in an experiment's file and on the command line.
     #[must_use]
-    pub fn name(self) -> String {
-        let name = serde_json::to_value(self).ok();
-        name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
-    }
-
-    pub(crate) fn source(self) -> Source {
-        self.entry().source
+    pub fn name(self) -> &'static str {
+        self.0.name
     }
 
     /// Its name in the log, if it is one of the held-out numbers of the arm's own task.
     #[must_use]
     pub fn key(self) -> Option<&'static str> {
-        match self.source() {
+        match self.0.source {
             Source::Heldout(key) => Some(key),
             _ => None,
         }
@@ -150,13 +174,18 @@ impl Metric {
     /// Whether more of it is better.
     #[must_use]
     pub fn more_is_better(self) -> bool {
-        self.entry().more_is_better
+        self.0.more_is_better
     }
 
     /// Whether it is a cost of each token: arms of other vocabularies cannot be compared by it.
     #[must_use]
     pub fn is_by_token(self) -> bool {
-        self.entry().is_by_token
+        self.0.is_by_token
+    }
+
+    /// What it depends on beside the model: see [`crate::task`].
+    pub(crate) fn task(self) -> &'static str {
+        self.0.task
     }
 
     /// The number of a run; none if it was not measured. F1 in percent.
@@ -167,7 +196,7 @@ impl Metric {
             Judging::LossOverEntropy => judged?.loss_over_entropy,
         };
         let common = record.common.as_ref();
-        match self.source() {
+        match self.0.source {
             Source::Heldout(key) => record.heldout.get(key).copied(),
             Source::Common(judging) => judged(common?.base.as_ref(), judging),
             Source::Unigram(judging) => judged(common?.unigram.as_ref(), judging),
@@ -178,25 +207,95 @@ impl Metric {
     /// Decimals in tables.
     #[must_use]
     pub fn decimals(self) -> usize {
-        self.entry().decimals
+        self.0.decimals
+    }
+
+    fn order(self) -> (usize, &'static str) {
+        (self.0.place, self.0.name)
+    }
+}
+
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Metric {}
+
+impl Ord for Metric {
+    /// The order of tables.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Metric {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
+    /// What a program that pretrains measures.
+    pub(crate) fn catalogue() -> &'static Catalogue {
+        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+            let metric = |key, title, more_is_better, is_by_token, decimals, task| HeldoutMetric {
+                key,
+                title,
+                more_is_better,
+                is_by_token,
+                decimals,
+                task,
+            };
+            Catalogue::new([
+                metric("rtd_auc", "AUC", true, false, 3, "replaced"),
+                metric("rtd_loss", "RTD loss", false, true, 4, "replaced"),
+                metric("rtd_loss_over_entropy", "rtd/H(q)", false, false, 3, "replaced"),
+                metric("prediction_loss", "prediction loss", false, true, 3, "replaced"),
+                metric("mlm_loss", "MLM loss", false, true, 3, "masked"),
+                metric("mlm_loss_per_byte", "MLM loss a byte", false, false, 4, "masked-text"),
+                metric("loss", "total loss", false, true, 3, "sum"),
+            ])
+        });
+        &CATALOGUE
+    }
+
+    /// The metric of a name.
+    pub(crate) fn metric(name: &str) -> Metric {
+        catalogue().get(name).unwrap_or_else(|| panic!("{name} is no metric"))
+    }
+
     #[test]
-    fn every_metric_stands_once_in_the_table_and_has_a_name() {
-        for (entry, metric) in TABLE.iter().zip(Metric::ALL) {
-            assert_eq!(entry.metric, metric, "the table has the order of the list");
-            let again: Metric = serde_json::from_value(metric.name().into()).unwrap();
-            assert_eq!(again, metric);
+    fn every_metric_has_its_own_name_and_title_and_the_place_of_tables() {
+        let all = catalogue().all();
+        assert!(all.is_sorted() && all.len() == 12, "{all:?}");
+        for of in [Metric::name, Metric::title] {
+            let mut names: Vec<&str> = all.iter().map(|metric| of(*metric)).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all.len());
         }
-        let mut titles: Vec<&str> = TABLE.iter().map(|entry| entry.title).collect();
-        titles.sort_unstable();
-        titles.dedup();
-        assert_eq!(titles.len(), Metric::ALL.len());
-        assert_eq!(Metric::MlmLossPerByte.name(), "mlm-loss-per-byte");
+        let by_byte = metric("mlm-loss-per-byte");
+        assert_eq!((by_byte.key(), by_byte.is_by_token()), (Some("mlm_loss_per_byte"), false));
+        assert_eq!((metric("probe-f1"), Metric::PROBE_F1.key()), (Metric::PROBE_F1, None));
+        assert_eq!(catalogue().get("rtd_auc").map(Metric::name), None, "names have hyphens");
     }
 }

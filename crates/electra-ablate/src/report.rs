@@ -5,10 +5,7 @@ mod forest;
 mod lines;
 mod scatter;
 
-use electra_run::report::STYLE;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, HtmlEscape};
+use electra_run::report::{STYLE, render as rendered};
 use serde::Serialize;
 
 use crate::comparison::{ArmSummary, Comparison};
@@ -65,13 +62,12 @@ struct Figure {
     svg: String,
 }
 
+/// Keys of what is drawn over steps.
+const CURVES: [&str; 3] = ["loss", "rtd_auc", "mlm_loss"];
 /// Colours that can be told apart; after the last the first comes again.
 const HUES: usize = 8;
 
 /// The page.
-///
-/// # Panics
-/// Never: the template is ours.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
     let runs: usize = comparison.arms.iter().map(|arm| arm.seeds.len()).sum();
@@ -111,13 +107,7 @@ pub fn render(comparison: &Comparison) -> String {
         legend: comparison.arms.iter().enumerate().map(key).collect(),
         figures: figures(comparison),
     };
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.expect("the usual delimiters"));
-    environment.add_filter("code", code);
-    environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
-    let template = environment.get_template("report.html").expect("it was just added");
-    template.render(Serde(page)).expect("the template fits the page")
+    rendered(include_str!("report/report.html"), &page)
 }
 
 /// The metric, and F1 where there is a probe, by generator and by arithmetic, then curves by steps and by arithmetic.
@@ -130,7 +120,7 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
     };
     let bars = "mean over seeds, 95 % interval";
     let of_generator = |arm: &ArmSummary| arm.parameters.generator as f64;
-    let others = [Metric::ProbeF1, Metric::CommonAuc].into_iter().filter(|m| *m != comparison.metric);
+    let others = [Metric::PROBE_F1, Metric::COMMON_AUC].into_iter().filter(|m| *m != comparison.metric);
     for metric in std::iter::once(comparison.metric).chain(others) {
         if differ(comparison, of_generator) {
             let svg = scatter::draw(comparison, metric, of_generator);
@@ -142,8 +132,9 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
         }
     }
     let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
-    let is_comparable = |metric: &Metric| !(comparison.vocabularies_differ && metric.is_by_token());
-    for metric in [Metric::Loss, Metric::RtdAuc, Metric::MlmLoss].into_iter().filter(is_comparable) {
+    let measured = comparison.measured();
+    let drawn = CURVES.iter().filter_map(|key| measured.iter().find(|metric| metric.key() == Some(key)));
+    for metric in drawn.copied() {
         let held_out = "held out, mean over seeds";
         add(metric, "steps", held_out, lines::draw(comparison, metric, |_| 1.0));
         if differ(comparison, per_step) {
@@ -162,26 +153,11 @@ fn differ(comparison: &Comparison, of: impl Fn(&ArmSummary) -> f64) -> bool {
     values.iter().any(|&value| value > 1.05 * least)
 }
 
-/// Text as HTML, with what stands between backticks as code.
-fn code(text: &str) -> Value {
-    let pieces: Vec<_> = text.split('`').collect();
-    let mut html = String::new();
-    for (i, piece) in pieces.iter().enumerate() {
-        let piece = HtmlEscape(piece);
-        html += &match i % 2 {
-            0 => piece.to_string(),
-            _ if i + 1 < pieces.len() => format!("<code>{piece}</code>"),
-            // Behind a backtick that none closes.
-            _ => format!("`{piece}"),
-        };
-    }
-    Value::from_safe_string(html)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::comparison::tests::{comparison, subject};
+    use crate::metric::tests::metric;
     use crate::task::OwnTask;
 
     #[test]
@@ -222,21 +198,10 @@ mod tests {
         let mut comparison = comparison();
         assert!(!render(&comparison).contains("own task"));
         let because = vec!["masking.probability".to_owned()];
-        comparison.own_tasks = vec![OwnTask { metrics: vec![Metric::RtdAuc], because }];
+        comparison.own_tasks = vec![OwnTask { metrics: vec![metric("rtd-auc")], because }];
         let html = render(&comparison);
         // Of two curves that of the area under the curve alone.
         assert_eq!(html.matches("held out, mean over seeds; each arm on its own task").count(), 1, "{html}");
-    }
-
-    #[test]
-    fn what_stands_between_backticks_is_code() {
-        for (text, html) in [
-            ("of `a < b`, `c`", "of <code>a &lt; b</code>, <code>c</code>"),
-            ("of `a` and `b", "of <code>a</code> and `b"),
-            ("plain", "plain"),
-        ] {
-            assert_eq!(code(text).to_string(), html);
-        }
     }
 
     #[test]

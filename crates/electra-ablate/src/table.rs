@@ -139,7 +139,7 @@ fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
     let metric = comparison.metric;
     let better = if metric.more_is_better() { "more" } else { "less" };
     let mut notes = vec![format!("{}: {better} is better.", metric.title())];
-    if metric == Metric::ProbeF1 {
+    if metric == Metric::PROBE_F1 {
         notes.push(
             "Probe F1 of a pretraining seed is the mean over its fine-tuning seeds; deviations are over pretraining seeds."
                 .to_owned(),
@@ -356,7 +356,7 @@ mod tests {
         };
         let results = [with("a", &[0.5, 0.4]), with("b", &[0.0, 0.6, 0.0])];
         let comparison =
-            Comparison::new(Subject { metric: Metric::ProbeF1, ..subject(&["a", "b"]) }, &results);
+            Comparison::new(Subject { metric: Metric::PROBE_F1, ..subject(&["a", "b"]) }, &results);
         let told = "Of b, 2 of 3 fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.";
         assert_eq!(notes(&comparison).iter().filter(|note| note.contains("found nothing")).count(), 1);
         assert!(

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::metric::Metric;
+use crate::metric::{COMMON_TASK, Metric};
 use crate::record::ResultRecord;
 
 /// Numbers that are each of the arm's own task, for the same reasons.
@@ -87,19 +87,14 @@ fn decided_by(key: &str) -> &'static [Aspect] {
 
 /// What the task of a metric is made of; nothing where it is one for all arms by construction.
 fn task_of(metric: Metric) -> &'static [Aspect] {
-    match metric {
-        Metric::RtdAuc | Metric::RtdLoss | Metric::RtdLossOverEntropy => {
-            &[Vocabulary, Rows, Masks, Generator, Sampling, Judged]
-        }
-        Metric::PredictionLoss => &[Vocabulary, Rows, Masks, Generator, Sampling, Judged],
-        Metric::MlmLoss => &[Vocabulary, Rows, Masks],
-        Metric::MlmLossPerByte => &[Rows, Masks],
-        Metric::Loss => EVERYTHING,
-        Metric::ProbeF1
-        | Metric::CommonAuc
-        | Metric::CommonLossOverEntropy
-        | Metric::UnigramAuc
-        | Metric::UnigramLossOverEntropy => &[],
+    match metric.task() {
+        COMMON_TASK => &[],
+        // What is told from the tokens that the generator beside it has replaced.
+        "replaced" => &[Vocabulary, Rows, Masks, Generator, Sampling, Judged],
+        // What is said at masked positions, by token and by byte.
+        "masked" => &[Vocabulary, Rows, Masks],
+        "masked-text" => &[Rows, Masks],
+        _ => EVERYTHING,
     }
 }
 
@@ -238,6 +233,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::metric::tests::{catalogue, metric};
     use crate::record::TokenizerIdentity;
     use crate::record::tests::result;
 
@@ -249,7 +245,13 @@ mod tests {
 
     fn own(differences: Value) -> Vec<&'static str> {
         let results = pair(differences);
-        Metric::ALL.into_iter().filter(|m| !changed(*m, &results).is_empty()).map(Metric::title).collect()
+        catalogue()
+            .all()
+            .iter()
+            .copied()
+            .filter(|m| !changed(*m, &results).is_empty())
+            .map(Metric::title)
+            .collect()
     }
 
     #[test]
@@ -295,7 +297,8 @@ mod tests {
         let everything =
             json!({"masking.probability": 0.4, "model.generator.width": 1.0, "objective": {"kind": "mlm"}});
         let results = pair(everything);
-        for metric in [Metric::ProbeF1, Metric::CommonAuc, Metric::UnigramAuc, Metric::UnigramLossOverEntropy]
+        for metric in
+            [Metric::PROBE_F1, Metric::COMMON_AUC, Metric::UNIGRAM_AUC, Metric::UNIGRAM_LOSS_OVER_ENTROPY]
         {
             assert!(changed(metric, &results).is_empty(), "{}", metric.title());
         }
@@ -305,39 +308,42 @@ mod tests {
     fn a_value_that_all_arms_have_changes_nothing_between_them() {
         let mut results = pair(json!({"masking.probability": 0.4, "model.generator.width": 1.0}));
         results[0].differences = json!({"masking.probability": 0.4}).as_object().unwrap().clone();
-        assert_eq!(changed(Metric::MlmLoss, &results), Vec::<String>::new());
-        assert_eq!(changed(Metric::RtdAuc, &results), ["model.generator.width"]);
+        assert_eq!(changed(metric("mlm-loss"), &results), Vec::<String>::new());
+        assert_eq!(changed(metric("rtd-auc"), &results), ["model.generator.width"]);
         // Values of a table are compared one by one.
         for (at, temperature) in [1.0, 2.0].into_iter().enumerate() {
             let objective = json!({"objective": {"kind": "electra-15", "temperature": temperature}});
             results[at].differences = objective.as_object().unwrap().clone();
         }
-        assert_eq!(changed(Metric::RtdAuc, &results), ["objective.temperature"]);
+        assert_eq!(changed(metric("rtd-auc"), &results), ["objective.temperature"]);
         // Unless they are of unlike kinds.
         results[0].differences["objective"]["kind"] = "replaced-token-detection".into();
-        assert_eq!(changed(Metric::RtdAuc, &results), ["objective"]);
+        assert_eq!(changed(metric("rtd-auc"), &results), ["objective"]);
     }
 
     #[test]
     fn samples_of_chance_are_the_same_whatever_was_trained() {
         let mut results = pair(json!({"model.hidden_size": 64}));
-        assert!(!changed(Metric::RtdAuc, &results).is_empty());
+        assert!(!changed(metric("rtd-auc"), &results).is_empty());
         for result in &mut results {
             result.parameters.generator = 0;
         }
-        assert!(changed(Metric::RtdAuc, &results).is_empty());
+        assert!(changed(metric("rtd-auc"), &results).is_empty());
         results[1].differences = json!({"objective.temperature": 2.0}).as_object().unwrap().clone();
-        assert!(!changed(Metric::RtdAuc, &results).is_empty());
+        assert!(!changed(metric("rtd-auc"), &results).is_empty());
     }
 
     #[test]
     fn numbers_with_the_same_reasons_are_told_together() {
         let results = pair(json!({"masking.probability": 0.4, "model.generator.width": 1.0}));
-        let found = own_tasks(&[Metric::ProbeF1, Metric::RtdAuc, Metric::RtdLoss, Metric::MlmLoss], &results);
+        let found = own_tasks(
+            &[Metric::PROBE_F1, metric("rtd-auc"), metric("rtd-loss"), metric("mlm-loss")],
+            &results,
+        );
         let both = ["masking.probability", "model.generator.width"].map(str::to_owned).to_vec();
         let expected = [
-            OwnTask { metrics: vec![Metric::RtdAuc, Metric::RtdLoss], because: both.clone() },
-            OwnTask { metrics: vec![Metric::MlmLoss], because: both[..1].to_vec() },
+            OwnTask { metrics: vec![metric("rtd-auc"), metric("rtd-loss")], because: both.clone() },
+            OwnTask { metrics: vec![metric("mlm-loss")], because: both[..1].to_vec() },
         ];
         assert_eq!(found, expected);
     }
@@ -348,21 +354,21 @@ mod tests {
         let named = |hash: &str, vocab_size| Some(TokenizerIdentity { hash: hash.into(), vocab_size });
         results[0].tokenizer = named("x", 600);
         // An older result does not say, and nobody is accused.
-        check_vocabularies(Metric::MlmLoss, &results).unwrap();
+        check_vocabularies(metric("mlm-loss"), &results).unwrap();
         results[1].tokenizer = named("x", 600);
-        check_vocabularies(Metric::MlmLoss, &results).unwrap();
-        assert!(changed(Metric::RtdAuc, &results).is_empty());
+        check_vocabularies(metric("mlm-loss"), &results).unwrap();
+        assert!(changed(metric("rtd-auc"), &results).is_empty());
         results[1].tokenizer = named("y", 4000);
-        for metric in [Metric::MlmLoss, Metric::RtdLoss, Metric::PredictionLoss, Metric::Loss] {
+        for metric in [metric("mlm-loss"), metric("rtd-loss"), metric("prediction-loss"), metric("loss")] {
             let error = check_vocabularies(metric, &results).unwrap_err().to_string();
             for part in ["2 vocabularies (600 pieces: a; 4,000 pieces: b)", &metric.name(), "longer pieces"] {
                 assert!(error.contains(part), "{error}");
             }
         }
-        for metric in [Metric::MlmLossPerByte, Metric::ProbeF1, Metric::RtdAuc] {
+        for metric in [metric("mlm-loss-per-byte"), Metric::PROBE_F1, metric("rtd-auc")] {
             check_vocabularies(metric, &results).unwrap();
         }
-        assert_eq!(changed(Metric::RtdAuc, &results), ["tokenizer"]);
-        assert!(changed(Metric::MlmLossPerByte, &results).is_empty());
+        assert_eq!(changed(metric("rtd-auc"), &results), ["tokenizer"]);
+        assert!(changed(metric("mlm-loss-per-byte"), &results).is_empty());
     }
 }

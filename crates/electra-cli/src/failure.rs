@@ -9,14 +9,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use electra_files::shown::{on_terminal, on_terminal_in_place};
-use electra_ner::dead_run;
-use electra_ner::finetune::{self, FinetuneError};
+use electra_ner::finetune::{FinetuneError, Stopped};
 use electra_ner::seeds::SeedError;
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
 use electra_pretrain::train::DIVERGENCE_REMEDY;
 use electra_run::recipe::{RecipeError, plain};
 use electra_text::corpus::Signature;
+use electra_train::RunError;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 use crate::output;
@@ -225,11 +225,13 @@ pub fn data(report: Report) -> Failure {
 pub fn training(error: TrainError) -> Failure {
     let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error {
-        TrainError::Diverged(_) => Failure::with_code(DIVERGED, diagnostic.with_help(DIVERGENCE_REMEDY)),
+        TrainError::Run(RunError::Diverged(_)) => {
+            Failure::with_code(DIVERGED, diagnostic.with_help(DIVERGENCE_REMEDY))
+        }
         TrainError::Data(RecipeDataError::Mismatch { key, help, .. }) => {
             Failure::with_code(1, diagnostic.with_help(format!("{help} (recipe key: {key})")))
         }
-        TrainError::Lost { .. } => Failure::with_code(
+        TrainError::Run(RunError::Lost { .. }) => Failure::with_code(
             1,
             diagnostic
                 .with_help("restore a checkpoint from a backup, or start anew in another folder with --run"),
@@ -242,11 +244,13 @@ pub fn training(error: TrainError) -> Failure {
 pub fn finetuning(error: SeedError) -> Failure {
     let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error.source {
-        FinetuneError::Dead(_) => Failure::with_code(DIVERGED, diagnostic.with_help(dead_run::REMEDY)),
-        FinetuneError::Diverged(_) => {
-            Failure::with_code(DIVERGED, diagnostic.with_help(finetune::DIVERGENCE_REMEDY))
+        FinetuneError::Dead(_) => {
+            Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Collapsed.remedy()))
         }
-        FinetuneError::Lost { .. } => Failure::with_code(
+        FinetuneError::Run(RunError::Diverged(_)) => {
+            Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Diverged.remedy()))
+        }
+        FinetuneError::Run(RunError::Lost { .. }) => Failure::with_code(
             1,
             diagnostic
                 .with_help("restore a checkpoint from a backup, or start anew in another folder with --out"),
@@ -296,7 +300,7 @@ mod tests {
 
     fn full(path: &str) -> FinetuneError {
         let source = io::Error::from(io::ErrorKind::StorageFull);
-        CheckpointError::Save { step: 7, path: path.into(), source }.into()
+        RunError::from(CheckpointError::Save { step: 7, path: path.into(), source }).into()
     }
 
     fn parts(diagnostic: &MietteDiagnostic) -> (&str, &str) {
@@ -306,7 +310,7 @@ mod tests {
     #[test]
     fn every_sentence_of_an_error_is_told_once() {
         let errors = [
-            FinetuneError::from(different()),
+            FinetuneError::from(RunError::from(different())),
             FinetuneError::from(FolderError::Window { path: "run".into(), window: 128, positions: 64 }),
             full("out/seed-1/checkpoints"),
         ];
@@ -387,7 +391,7 @@ mod tests {
     #[test]
     fn what_all_seeds_have_in_common_is_not_told_of_one() {
         let failure = |source: FinetuneError| finetuning(SeedError { seed: 1, source }).in_one_line();
-        let shared = failure(different().into());
+        let shared = failure(RunError::from(different()).into());
         assert!(shared.starts_with("out/seed-1 holds") && shared.contains("--out"), "{shared}");
         assert!(failure(full("out")).starts_with("seed 1: the checkpoint"));
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use electra_pretrain::progress::{evaluation, line};
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::plain;
-use electra_run::record::{EvalRecord, duration, line, thousands};
+use electra_run::record::{duration, thousands};
 
 use crate::failure::Failure;
 use crate::output;
@@ -168,6 +169,24 @@ impl Lines {
     }
 }
 
+/// The line of a note after `step` steps.
+fn note(step: u64, message: &str) -> String {
+    match step {
+        0 => format!("note: {}", plain(message)),
+        _ => format!("step {}: note: {}", thousands(step), plain(message)),
+    }
+}
+
+impl electra_train::Monitor for Lines {
+    fn stepped(&mut self, step: u64) {
+        self.sayer.pulse.progress(self.progress(step));
+    }
+
+    fn note(&mut self, step: u64, message: &str) {
+        self.say(&note(step, message));
+    }
+}
+
 impl Monitor for Lines {
     fn on(&mut self, event: Event<'_>) {
         match event {
@@ -192,51 +211,9 @@ impl Monitor for Lines {
                 self.say(&line(step, self.total_steps, record, seconds_left));
             }
             Event::Evaluated { step, record } => self.say(&evaluation(step, record)),
-            Event::Note { step: 0, message } => self.say(&format!("note: {}", plain(message))),
-            Event::Note { step, message } => {
-                self.say(&format!("step {}: note: {}", thousands(step), plain(message)));
-            }
-            Event::Stepped { step } => self.sayer.pulse.progress(self.progress(step)),
             Event::Evaluating { step } => {
                 self.sayer.pulse.stage(&format!("{}, evaluating held-out rows", self.progress(step)));
             }
-            Event::Saved { .. } => {}
         }
     }
-}
-
-/// One line on a held-out evaluation.
-pub fn evaluation(step: u64, e: &EvalRecord) -> String {
-    let number =
-        |name: &str, value: Option<f64>, digits: usize| value.map(|value| format!("{name} {value:.digits$}"));
-    // `name loss (details)`, without what the objective cannot measure.
-    let group = |head: Option<String>, details: &[Option<String>]| {
-        let details: Vec<String> = details.iter().flatten().cloned().collect();
-        match (head, details.is_empty()) {
-            (Some(head), false) => Some(format!("{head} ({})", details.join(", "))),
-            (Some(head), true) => Some(head),
-            (None, false) => Some(details.join(", ")),
-            (None, true) => None,
-        }
-    };
-    let parts = [
-        group(
-            number("mlm", e.mlm_loss, 3),
-            &[number("accuracy", e.mlm_accuracy, 3), number("sampled", e.sampled_accuracy, 3)],
-        ),
-        group(
-            number("rtd", e.rtd_loss, 4),
-            &[
-                number("AUC", e.rtd_auc, 3),
-                number("precision", e.rtd_precision, 2),
-                number("recall", e.rtd_recall, 2),
-            ],
-        ),
-        group(number("prediction", e.prediction_loss, 3), &[number("accuracy", e.prediction_accuracy, 3)]),
-        number("fake rate", e.fake_rate, 3),
-        number("rtd/H(q)", e.rtd_loss_over_entropy, 3),
-        (e.collapsed == Some(true)).then(|| "majority class".to_string()),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    format!("held out at {}: {}", thousands(step), parts.join("  "))
 }

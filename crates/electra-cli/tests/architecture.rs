@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "electra-cli",
         &[
             "electra-ablate",
+            "electra-annotations",
             "electra-files",
             "electra-kernels",
             "electra-model",
@@ -23,12 +24,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-pretrain",
             "electra-run",
             "electra-text",
+            "electra-train",
         ],
     ),
     (
         "electra-fuzz",
         &[
             "electra-ablate",
+            "electra-annotations",
             "electra-files",
             "electra-kernels",
             "electra-model",
@@ -36,21 +39,29 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-pretrain",
             "electra-run",
             "electra-text",
+            "electra-train",
         ],
     ),
     ("electra-ablate", &["electra-files", "electra-run"]),
-    ("electra-pretrain", &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text"]),
+    (
+        "electra-pretrain",
+        &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text", "electra-train"],
+    ),
+    ("electra-annotations", &["electra-files", "electra-text"]),
     (
         "electra-ner",
         &[
+            "electra-annotations",
             "electra-files",
             "electra-kernels",
             "electra-model",
             "electra-optim",
             "electra-run",
             "electra-text",
+            "electra-train",
         ],
     ),
+    ("electra-train", &["electra-files", "electra-model", "electra-optim", "electra-run"]),
     ("electra-model", &["electra-kernels"]),
     ("electra-optim", &["electra-kernels"]),
     ("electra-kernels", &[]),
@@ -118,7 +129,7 @@ fn only_tests_can_be_told_to_fail_at_a_file_operation() {
 }
 
 #[test]
-fn text_run_and_ablate_never_see_a_tensor() {
+fn text_run_annotations_and_ablate_never_see_a_tensor() {
     // The lock file knows every dependency of every feature, however deep.
     let text = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let lock: toml::Table = text.parse().unwrap();
@@ -140,7 +151,7 @@ fn text_run_and_ablate_never_see_a_tensor() {
         seen
     };
     let is_tensor = |name: &&str| *name == "burn" || name.starts_with("burn-") || name.starts_with("cubecl");
-    for name in ["electra-files", "electra-text", "electra-run", "electra-ablate"] {
+    for name in ["electra-files", "electra-text", "electra-run", "electra-ablate", "electra-annotations"] {
         let tensors: Vec<&str> = reachable(name).into_iter().filter(is_tensor).collect();
         assert!(tensors.is_empty(), "{name} depends on {tensors:?}");
     }
@@ -254,7 +265,7 @@ fn small_base_and_large_have_the_papers_sizes() {
     for (name, discriminator, generator) in
         [("small", 13_549_057, 647_162), ("base", 109_483_009, 9_903_418), ("large", 335_142_913, 19_512_378)]
     {
-        let count = ParameterCount::of(&recipes[name].model, recipes[name].networks());
+        let count = ParameterCount::of(&recipes[name].model, recipes[name].architecture());
         assert_eq!(count, ParameterCount { discriminator, generator }, "{name}");
     }
     // Width, feed-forward width, heads and blocks of discriminator and generator; embedding width.

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::TokenizerError;
 use serde_json::json;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use electra_ablate::experiment::ExperimentFile;
+use electra_ablate::metric::{Catalogue, HeldoutMetric};
 use electra_pretrain::recipe::{Recipe, check};
 use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
 use toml::{Table, Value};
@@ -111,6 +112,14 @@ fn of_an_experiment() {
                  base_arm = \"a\"\nmetric = \"rtd-auc\"\nbudget = \"steps\"\nseeds = [1]\n\n[[arm]]\nname = \"a\"\n";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
+    let metrics = Catalogue::new([HeldoutMetric {
+        key: "rtd_auc",
+        title: "AUC",
+        more_is_better: true,
+        is_by_token: false,
+        decimals: 3,
+        task: "replaced",
+    }]);
     let mut refused = 0;
     for key in keys_of(right).iter().filter(|key| *key != "recipe_version") {
         for value in WRONG {
@@ -118,7 +127,7 @@ fn of_an_experiment() {
             let wrong: Table = format!("wrong = {value}").parse().unwrap();
             table.insert(key.clone(), wrong["wrong"].clone());
             std::fs::write(&path, table.to_string()).unwrap();
-            if let Err(error) = ExperimentFile::read(&path) {
+            if let Err(error) = ExperimentFile::read(&path, &metrics) {
                 assert_plain(&error, value);
                 refused += 1;
             }

@@ -8,12 +8,13 @@ mod workbench;
 use std::fs;
 
 use burn::prelude::*;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::parameters::{collect, to_safetensors};
 use electra_model::{Electra, ModelConfig, Precision};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::Tokenizer;
 use serde_json::{Value, json};
 use workbench::{Ran, Workbench, assert_says, corpus};

@@ -5,6 +5,7 @@
 //! ```text
 //! ELECTRA_FAULT=kill:7              the process dies at its operation 7, within it if it is a write
 //! ELECTRA_FAULT=full:7              from operation 7 on the disk takes nothing more
+//! ELECTRA_FAULT=once:7              operation 7 finds no room, and those after it do
 //! ELECTRA_FILE_OPERATIONS=PATH      a line for each operation is added to PATH
 //! ```
 
@@ -60,6 +61,7 @@ mod chosen {
         None,
         Kill(u64),
         Full(u64),
+        Once(u64),
     }
 
     static DONE: AtomicU64 = AtomicU64::new(0);
@@ -69,8 +71,10 @@ mod chosen {
         let Ok(text) = std::env::var("ELECTRA_FAULT") else { return Fault::None };
         let number = |text: &str| text.parse().ok();
         let kill = text.strip_prefix("kill:").and_then(number).map(Fault::Kill);
-        let fault = kill.or_else(|| text.strip_prefix("full:").and_then(number).map(Fault::Full));
-        fault.unwrap_or_else(|| panic!("ELECTRA_FAULT is {text:?}, expected kill:N or full:N"))
+        let full = || text.strip_prefix("full:").and_then(number).map(Fault::Full);
+        let once = || text.strip_prefix("once:").and_then(number).map(Fault::Once);
+        let fault = kill.or_else(full).or_else(once);
+        fault.unwrap_or_else(|| panic!("ELECTRA_FAULT is {text:?}, expected kill:N, full:N or once:N"))
     }
 
     pub(crate) fn fate(operation: Operation, name: &str, path: &Path) -> Fate {
@@ -82,6 +86,7 @@ mod chosen {
         }
         match *FAULT.get_or_init(from_environment) {
             Fault::Kill(at) if number == at => Fate::Dies,
+            Fault::Once(at) if number == at && operation == Operation::Takes => Fate::IsFull,
             Fault::Full(from) if number >= from && operation == Operation::Takes => Fate::IsFull,
             _ => Fate::GoesOn,
         }

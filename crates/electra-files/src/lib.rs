@@ -7,6 +7,7 @@
 //! - [`temporary`]: names of what is not finished, and what a crash left under them
 //! - [`lock`]: one live process for a folder
 //! - [`regular`]: files that can be mapped or read twice, told apart from pipes, devices and folders
+//! - [`memory`]: how much of a file there is room for
 //! - [`shown`]: names and texts of others, for a terminal, a shell, a page
 //!
 //! No other crate changes the disk on its own: `clippy.toml` lists the functions of the standard library
@@ -16,6 +17,7 @@ pub mod disk;
 pub mod durable;
 mod faults;
 pub mod lock;
+pub mod memory;
 pub mod regular;
 pub mod shown;
 pub mod staged;

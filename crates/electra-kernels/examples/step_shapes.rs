@@ -187,11 +187,11 @@ fn run(shapes: &Shapes, n: usize) {
 
     let (positions, types) = (leaf([512, embedding]), leaf([2, embedding]));
     let words = ids(rows, vocabulary).reshape([batch, sequence]);
-    let segments = ids(rows, 2).reshape([batch, sequence]);
+    let token_type_ids = ids(rows, 2).reshape([batch, sequence]);
     type Embed = fn(Tensor<2>, Tensor<2>, Tensor<2>, Tensor<2, Int>, Tensor<2, Int>) -> Tensor<3>;
     let call = |embed: Embed| {
         let tables = (table.clone(), positions.clone(), types.clone());
-        backward(embed(tables.0, tables.1, tables.2, words.clone(), segments.clone()))
+        backward(embed(tables.0, tables.1, tables.2, words.clone(), token_type_ids.clone()))
     };
     report("embed", 0.0, n, &|| call(fused::embed), &|| call(composed::embed));
 

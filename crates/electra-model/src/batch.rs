@@ -21,9 +21,9 @@ pub struct BatchData {
     /// `[B, S]` ids with \[MASK\] at the chosen positions: what the generator reads.
     pub masked_ids: Vec<i32>,
     /// `[B, S]` token types.
-    pub segments: Vec<i32>,
+    pub token_type_ids: Vec<i32>,
     /// `[B, S]` 1 at tokens, 0 at padding.
-    pub real: Vec<f32>,
+    pub attention_mask: Vec<f32>,
     /// `[B, N]` chosen positions; unused slots point at 0.
     pub positions: Vec<i32>,
     /// `[B, N]` original ids at the positions.
@@ -48,9 +48,9 @@ pub struct Batch {
     /// `[B, S]`
     pub masked_ids: Tensor<2, Int>,
     /// `[B, S]`
-    pub segments: Tensor<2, Int>,
+    pub token_type_ids: Tensor<2, Int>,
     /// `[B, S]`
-    pub real: Tensor<2>,
+    pub attention_mask: Tensor<2>,
     /// `[B, N]`
     pub positions: Tensor<2, Int>,
     /// `[B * N]`
@@ -100,7 +100,7 @@ impl Normalizer {
         let start = Self { mlm: 1e-6, rtd: 1e-6, chosen: 1e-6, candidates: 1e-6 };
         batches.into_iter().fold(start, |total, batch| Self {
             mlm: total.mlm + sum(&batch.weights),
-            rtd: total.rtd + sum(&batch.real),
+            rtd: total.rtd + sum(&batch.attention_mask),
             chosen: total.chosen + batch.chosen() as f64,
             candidates: total.candidates + sum(&batch.candidates),
         })
@@ -146,10 +146,10 @@ impl BatchData {
         let padding = self.sequence_length - length;
         self.ids.extend(ids.iter().map(|&id| id as i32));
         self.ids.extend(repeat_n(pad as i32, padding));
-        self.segments.extend((0..length).map(|i| token_type(i) as i32));
-        self.segments.extend(repeat_n(0, padding));
-        self.real.extend(repeat_n(1.0, length));
-        self.real.extend(repeat_n(0.0, padding));
+        self.token_type_ids.extend((0..length).map(|i| token_type(i) as i32));
+        self.token_type_ids.extend(repeat_n(0, padding));
+        self.attention_mask.extend(repeat_n(1.0, length));
+        self.attention_mask.extend(repeat_n(0.0, padding));
         self.masked_ids.extend_from_slice(&self.ids[row..]);
         for slot in slots {
             if slot.shows_mask {
@@ -175,8 +175,8 @@ impl BatchData {
         Batch {
             ids: ints(&self.ids, [b, s]),
             masked_ids: ints(&self.masked_ids, [b, s]),
-            segments: ints(&self.segments, [b, s]),
-            real: Tensor::from_data(TensorData::new(self.real.clone(), [b, s]), device),
+            token_type_ids: ints(&self.token_type_ids, [b, s]),
+            attention_mask: Tensor::from_data(TensorData::new(self.attention_mask.clone(), [b, s]), device),
             positions: ints(&self.positions, [b, n]),
             targets: ints(&self.targets, [b, n]).reshape([b * n]),
             weights: flat(&self.weights),

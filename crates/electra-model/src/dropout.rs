@@ -36,12 +36,13 @@ pub struct DropoutSites {
     classifier: f64,
     seed: u64,
     first_row: u64,
+    first_classifier_row: u64,
 }
 
 impl DropoutSites {
     /// Nothing is dropped.
     pub fn off() -> Self {
-        Self { hidden: 0.0, attention: 0.0, classifier: 0.0, seed: 0, first_row: 0 }
+        Self { hidden: 0.0, attention: 0.0, classifier: 0.0, seed: 0, first_row: 0, first_classifier_row: 0 }
     }
 
     /// Rates on hidden states and on attention probabilities; `seed` is a function of the step.
@@ -52,7 +53,7 @@ impl DropoutSites {
             Network::RightToLeft => 0x8cb9_2ba7_2f3d_8dd7,
         };
         let seed = split_mix(seed ^ network);
-        Self { hidden, attention, classifier: hidden, seed, first_row: 0 }
+        Self { hidden, attention, classifier: hidden, seed, first_row: 0, first_classifier_row: 0 }
     }
 
     /// The same with a rate of its own before the classifier.
@@ -62,7 +63,13 @@ impl DropoutSites {
 
     /// The same for a micro-batch that begins with that row of the step's batch.
     pub fn from_row(self, first_row: u64) -> Self {
-        Self { first_row, ..self }
+        Self { first_row, first_classifier_row: first_row, ..self }
+    }
+
+    /// The same where the classifier reads rows of its own, such as words, of which the micro-batch begins
+    /// with that one of the step.
+    pub fn with_classifier_from_row(self, first_classifier_row: u64) -> Self {
+        Self { first_classifier_row, ..self }
     }
 
     /// Dropout of one place.
@@ -77,7 +84,8 @@ impl DropoutSites {
         if rate == 0.0 {
             return Dropout::OFF;
         }
-        Dropout { rate, seed: split_mix(self.seed.wrapping_add(index)), first_row: self.first_row }
+        let first_row = if place == Place::Classifier { self.first_classifier_row } else { self.first_row };
+        Dropout { rate, seed: split_mix(self.seed.wrapping_add(index)), first_row }
     }
 }
 
@@ -111,6 +119,15 @@ mod tests {
         assert_eq!(sites.at(Place::AttentionOutput(1)).rate, 0.1);
         assert_eq!(sites.at(Place::Classifier).rate, 0.1);
         assert!(DropoutSites::off().at(Place::Attention(0)).is_off());
+    }
+
+    #[test]
+    fn a_classifier_of_words_counts_rows_of_its_own() {
+        let sites = DropoutSites::new(0.1, 0.1, 3, Network::Discriminator).from_row(4);
+        let first =
+            |sites: DropoutSites| [Place::Embeddings, Place::Classifier].map(|p| sites.at(p).first_row);
+        assert_eq!(first(sites), [4, 4]);
+        assert_eq!(first(sites.with_classifier_from_row(37)), [4, 37]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_kernels as kernels;
 
+use crate::architecture::{Architecture, GeneratorKind, HeadKind};
 use crate::config::{ModelConfig, TieMode};
 use crate::dropout::DropoutSites;
 use crate::embeddings::{Embeddings, Tables};
@@ -12,7 +13,6 @@ use crate::encoder::{Direction, Encoder, key_bias};
 use crate::heads::{MaskedLmHead, ReplacedTokenHead};
 use crate::init::{Init, Kernel};
 use crate::layers::Dense;
-use crate::networks::{GeneratorKind, HeadKind, Networks};
 use crate::waves::Waves;
 use electra_kernels::Precision;
 
@@ -77,13 +77,13 @@ impl Electra {
     ///
     /// Panics if `config` does not [validate](ModelConfig::validate).
     pub fn init(config: &ModelConfig, seed: u64, device: &Device) -> Self {
-        Self::init_with(config, Networks::ELECTRA, seed, device, Precision::F32)
+        Self::init_with(config, Architecture::ELECTRA, seed, device, Precision::F32)
     }
 
-    /// The same for any `networks`, with matrix products in `precision`.
+    /// The same for any `architecture`, with matrix products in `precision`.
     pub fn init_with(
         config: &ModelConfig,
-        networks: Networks,
+        architecture: Architecture,
         seed: u64,
         device: &Device,
         precision: Precision,
@@ -92,11 +92,11 @@ impl Electra {
             panic!("{error}");
         }
         let root = Init::of(config, seed, device, precision);
-        let mut discriminator = Discriminator::init(&root.child("discriminator"), config, networks.head);
-        let generator = match networks.generator {
+        let mut discriminator = Discriminator::init(&root.child("discriminator"), config, architecture.head);
+        let generator = match architecture.generator {
             GeneratorKind::None => None,
             GeneratorKind::Masked | GeneratorKind::TwoTower => {
-                Some(Generator::init(&root.child("generator"), config, networks))
+                Some(Generator::init(&root.child("generator"), config, architecture))
             }
         };
         let is_disentangled = generator.is_some() && config.generator.tie == TieMode::GradientDisentangled;
@@ -131,7 +131,7 @@ impl Electra {
     ///
     /// Panics if there is none.
     pub fn learned_generator(&self) -> &Generator {
-        self.generator.as_ref().expect("these networks have a generator")
+        self.generator.as_ref().expect("these architecture have a generator")
     }
 
     /// The tables that the generator reads and writes with.
@@ -145,17 +145,17 @@ impl Electra {
     pub fn generator_hidden(
         &self,
         masked_ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         drop: &DropoutSites,
     ) -> Tensor<3> {
-        let x = self.generator_embeddings().forward(masked_ids, segments, drop);
+        let x = self.generator_embeddings().forward(masked_ids, token_type_ids, drop);
         let generator = self.learned_generator();
         let (project, encoder) = match &generator.encoder {
             Some(encoder) => (&generator.project, encoder),
             None => (&self.discriminator.project, &self.discriminator.encoder),
         };
-        encoder.forward(project_if(project, x), &key_bias(real), drop)
+        encoder.forward(project_if(project, x), &key_bias(attention_mask), drop)
     }
 
     /// States `[B, S, 2 H_g]` of a generator of two towers on unmasked `ids [B, S]`: at each token what
@@ -166,16 +166,16 @@ impl Electra {
     pub fn cloze_hidden(
         &self,
         ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         drop: [DropoutSites; 2],
     ) -> Tensor<3> {
         let generator = self.learned_generator();
         let left = generator.encoder.as_ref().expect("a generator of two towers has its own encoder");
         let right = generator.right_to_left.as_ref().expect("this generator has two towers");
-        let key_bias = key_bias(real);
+        let key_bias = key_bias(attention_mask);
         let read = |project, encoder: &Encoder, direction, drop: &DropoutSites| {
-            let x = self.generator_embeddings().forward(ids.clone(), segments.clone(), drop);
+            let x = self.generator_embeddings().forward(ids.clone(), token_type_ids.clone(), drop);
             encoder.forward_towards(direction, project_if(project, x), &key_bias, drop)
         };
         let before = read(&generator.project, left, Direction::LeftToRight, &drop[0]);
@@ -192,12 +192,12 @@ impl Electra {
     pub fn generator_logits(
         &self,
         masked_ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         positions: Tensor<2, Int>,
         drop: &DropoutSites,
     ) -> Tensor<2> {
-        self.propose(self.generator_rows(masked_ids, segments, real, positions, drop))
+        self.propose(self.generator_rows(masked_ids, token_type_ids, attention_mask, positions, drop))
     }
 
     /// Logits `[M, V]` of gathered hidden states `[M, H_g]` of the generator.
@@ -209,12 +209,12 @@ impl Electra {
     pub fn generator_rows(
         &self,
         masked_ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         positions: Tensor<2, Int>,
         drop: &DropoutSites,
     ) -> Tensor<2> {
-        let hidden = self.generator_hidden(masked_ids, segments, real, drop);
+        let hidden = self.generator_hidden(masked_ids, token_type_ids, attention_mask, drop);
         kernels::gather_positions(hidden, positions)
     }
 }
@@ -236,11 +236,11 @@ impl Electra {
     pub fn discriminator_hidden(
         &self,
         ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         drop: &DropoutSites,
     ) -> Tensor<3> {
-        self.discriminator.hidden_with(self.discriminator_tables(), ids, segments, real, drop)
+        self.discriminator.hidden_with(self.discriminator_tables(), ids, token_type_ids, attention_mask, drop)
     }
 
     /// Logits `[M, V]` of gathered hidden states `[M, H]` of the discriminator.
@@ -254,13 +254,13 @@ impl Electra {
 
 impl Generator {
     /// The generator alone, below `init`; pretraining has it at the root's `generator`.
-    fn init(init: &Init, config: &ModelConfig, networks: Networks) -> Self {
+    fn init(init: &Init, config: &ModelConfig, architecture: Architecture) -> Self {
         let (sizes, e) = (config.generator(), config.generator_embedding_size());
         let waves = config.generator_waves();
         let at = init.clone().with_waves(waves.clone());
         let at = at.with_residual_start(config.generator.residual_start);
         let tie = config.generator.tie;
-        let has_two_towers = networks.generator == GeneratorKind::TwoTower;
+        let has_two_towers = architecture.generator == GeneratorKind::TwoTower;
         let width = if has_two_towers { 2 * sizes.hidden_size } else { sizes.hidden_size };
         Self {
             embeddings: matches!(tie, TieMode::None | TieMode::GradientDisentangled)
@@ -275,7 +275,7 @@ impl Generator {
                     encoder: Encoder::init(&at.child("encoder"), &sizes),
                 }
             }),
-            baseline: networks
+            baseline: architecture
                 .baseline
                 .then(|| Dense::init(&at.child("baseline"), Kernel::GlorotUniform, sizes.hidden_size, 1)),
         }
@@ -304,11 +304,11 @@ impl Discriminator {
     pub fn hidden(
         &self,
         ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         drop: &DropoutSites,
     ) -> Tensor<3> {
-        self.hidden_with(self.embeddings.tables(), ids, segments, real, drop)
+        self.hidden_with(self.embeddings.tables(), ids, token_type_ids, attention_mask, drop)
     }
 
     /// Logits `[B, S]`; positive means replaced.
@@ -317,11 +317,11 @@ impl Discriminator {
     pub fn forward(
         &self,
         ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         drop: &DropoutSites,
     ) -> Tensor<2> {
-        self.detect(self.hidden(ids, segments, real, drop))
+        self.detect(self.hidden(ids, token_type_ids, attention_mask, drop))
     }
 
     /// Logits `[B, S]` of hidden states `[B, S, H]`; positive means replaced.
@@ -335,12 +335,12 @@ impl Discriminator {
         &self,
         tables: Tables,
         ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
-        real: Tensor<2>,
+        token_type_ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
         drop: &DropoutSites,
     ) -> Tensor<3> {
-        let x = self.embeddings.forward_with(tables, ids, segments, drop);
-        self.encoder.forward(project_if(&self.project, x), &key_bias(real), drop)
+        let x = self.embeddings.forward_with(tables, ids, token_type_ids, drop);
+        self.encoder.forward(project_if(&self.project, x), &key_bias(attention_mask), drop)
     }
 }
 

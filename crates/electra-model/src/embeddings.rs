@@ -44,8 +44,13 @@ impl Embeddings {
     }
 
     /// `ids, segments [B, S]` to `[B, S, E]`: sum, layer norm, dropout.
-    pub fn forward(&self, ids: Tensor<2, Int>, segments: Tensor<2, Int>, drop: &DropoutSites) -> Tensor<3> {
-        self.forward_with(self.tables(), ids, segments, drop)
+    pub fn forward(
+        &self,
+        ids: Tensor<2, Int>,
+        token_type_ids: Tensor<2, Int>,
+        drop: &DropoutSites,
+    ) -> Tensor<3> {
+        self.forward_with(self.tables(), ids, token_type_ids, drop)
     }
 
     /// Its own word and position table.
@@ -58,14 +63,14 @@ impl Embeddings {
         &self,
         tables: Tables,
         ids: Tensor<2, Int>,
-        segments: Tensor<2, Int>,
+        token_type_ids: Tensor<2, Int>,
         drop: &DropoutSites,
     ) -> Tensor<3> {
         let [_, s] = ids.dims();
         let Tables { word, position } = tables;
         let positions = position.dims()[0];
         assert!(s <= positions, "sequence of {s} tokens for a position table of {positions}");
-        let sum = kernels::embed(word, position, self.token_type.val(), ids, segments);
+        let sum = kernels::embed(word, position, self.token_type.val(), ids, token_type_ids);
         kernels::dropout(self.norm.forward(sum), drop.at(Place::Embeddings))
     }
 

@@ -4,8 +4,8 @@
 //! alone where no more is asked of it; training is three times the forward pass (forward, gradient of the input, gradient of
 //! the weight).
 
+use crate::architecture::{Architecture, GeneratorKind, HeadKind};
 use crate::config::{EncoderConfig, ModelConfig, TieMode};
-use crate::networks::{GeneratorKind, HeadKind, Networks};
 use crate::objective::Stage;
 use electra_kernels::Precision;
 
@@ -23,8 +23,14 @@ pub struct ForwardFlops {
 }
 
 impl ForwardFlops {
-    /// Work of `networks` on `batch` sequences of `sequence` tokens with `slots` masked positions each.
-    pub fn of(config: &ModelConfig, networks: Networks, batch: usize, sequence: usize, slots: usize) -> Self {
+    /// Work of `architecture` on `batch` sequences of `sequence` tokens with `slots` masked positions each.
+    pub fn of(
+        config: &ModelConfig,
+        architecture: Architecture,
+        batch: usize,
+        sequence: usize,
+        slots: usize,
+    ) -> Self {
         let (tokens, masked) = ((batch * sequence) as f64, (batch * slots) as f64);
         let s = sequence as f64;
         let encoder = |e: &EncoderConfig, embedding: usize| {
@@ -38,14 +44,14 @@ impl ForwardFlops {
         let lm_head = |rows: f64, h: usize, e: usize| 2.0 * rows * (h * e) as f64 + 2.0 * rows * e as f64 * v;
         let (d, g) = (config.discriminator(), config.generator());
         let (h, e, eg) = (d.hidden_size as f64, config.embedding_size, config.generator_embedding_size());
-        let [generator, generator_head] = match networks.generator {
+        let [generator, generator_head] = match architecture.generator {
             GeneratorKind::None => [0.0; 2],
             GeneratorKind::Masked => [encoder(&g, eg), lm_head(masked, g.hidden_size, eg)],
             GeneratorKind::TwoTower => [2.0 * encoder(&g, eg), lm_head(tokens, 2 * g.hidden_size, eg)],
         };
         Self {
             discriminator: encoder(&d, e),
-            discriminator_head: match networks.head {
+            discriminator_head: match architecture.head {
                 HeadKind::ReplacedToken => 2.0 * tokens * (h * h + h),
                 HeadKind::MaskedLm => lm_head(masked, d.hidden_size, e),
                 HeadKind::CopyingLm => lm_head(tokens, d.hidden_size, e) + 2.0 * tokens * h,
@@ -90,7 +96,7 @@ pub struct ParameterCount {
 
 impl ParameterCount {
     /// Counts from sizes, without building the model.
-    pub fn of(config: &ModelConfig, networks: Networks) -> Self {
+    pub fn of(config: &ModelConfig, architecture: Architecture) -> Self {
         let dense = |i: usize, o: usize| i * o + o;
         let tables = |e: usize| {
             (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * e + 2 * e
@@ -113,16 +119,16 @@ impl ParameterCount {
             };
             parts
                 + lm_head(towers * g.hidden_size, eg)
-                + if networks.baseline { dense(g.hidden_size, 1) } else { 0 }
+                + if architecture.baseline { dense(g.hidden_size, 1) } else { 0 }
         };
-        let head = match networks.head {
+        let head = match architecture.head {
             HeadKind::ReplacedToken => dense(h, h) + dense(h, 1),
             HeadKind::MaskedLm => lm_head(h, e),
             HeadKind::CopyingLm => lm_head(h, e) + dense(h, 1),
         };
         Self {
             discriminator: tables(e) + project(e, h) + encoder(&d) + head,
-            generator: match networks.generator {
+            generator: match architecture.generator {
                 GeneratorKind::None => 0,
                 GeneratorKind::Masked => generator(1),
                 GeneratorKind::TwoTower => generator(2),
@@ -170,12 +176,12 @@ mod tests {
 
     /// Of two rows of five tokens, three of them masked: 10 tokens and 6 slots.
     fn forward(tie: TieMode, generator: GeneratorKind, head: HeadKind) -> ForwardFlops {
-        ForwardFlops::of(&by_hand(tie), Networks { generator, head, baseline: false }, 2, 5, 3)
+        ForwardFlops::of(&by_hand(tie), Architecture { generator, head, baseline: false }, 2, 5, 3)
     }
 
     #[test]
     fn a_step_of_small_costs_143_7_gflop() {
-        let step = ForwardFlops::of(&small(), Networks::ELECTRA, 16, 128, 19).training_step(Stage::Joint);
+        let step = ForwardFlops::of(&small(), Architecture::ELECTRA, 16, 128, 19).training_step(Stage::Joint);
         assert!((step / 1e9 - 143.7).abs() < 0.05, "{step}");
     }
 
@@ -259,7 +265,7 @@ mod tests {
     #[test]
     fn parameter_counts_are_those_of_the_paper_sizes() {
         assert_eq!(
-            ParameterCount::of(&small(), Networks::ELECTRA),
+            ParameterCount::of(&small(), Architecture::ELECTRA),
             ParameterCount { discriminator: 13_549_057, generator: 647_162 }
         );
         let mut base = small();
@@ -267,7 +273,7 @@ mod tests {
             (768, 12, 3072, 768);
         base.generator.width = Some(0.33333);
         assert_eq!(
-            ParameterCount::of(&base, Networks::ELECTRA),
+            ParameterCount::of(&base, Architecture::ELECTRA),
             ParameterCount { discriminator: 109_483_009, generator: 9_903_418 }
         );
         let mut large = base.clone();
@@ -276,7 +282,7 @@ mod tests {
         large.num_hidden_layers = 24;
         large.generator.width = Some(0.25);
         assert_eq!(
-            ParameterCount::of(&large, Networks::ELECTRA),
+            ParameterCount::of(&large, Architecture::ELECTRA),
             ParameterCount { discriminator: 335_142_913, generator: 19_512_378 }
         );
     }

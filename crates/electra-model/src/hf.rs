@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, TensorData};
 use serde_json::Value;
 
+use crate::architecture::{Architecture, HEADS, HeadKind, discriminator_tensors};
 use crate::config::{ModelConfig, TieMode};
 use crate::electra::Electra;
-use crate::networks::{HEADS, HeadKind, Networks, discriminator_tensors};
 use crate::parameters::{NamedTensors, below, collect};
 
 pub use class::{architecture, class_of};
@@ -167,7 +167,7 @@ fn is_dense_weight(our_path: &str) -> bool {
 /// If `network` is the tagger, which no [`Electra`] has.
 pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network: HfNetwork) -> HfModel {
     let tensors = collect(model);
-    let predicts = Networks::of(&tensors).head != HeadKind::ReplacedToken;
+    let predicts = Architecture::of(&tensors).head != HeadKind::ReplacedToken;
     let discriminator = discriminator_tensors(tensors.clone(), config);
     let (sizes, embedding_size, layout, mut ours) = match network {
         HfNetwork::Discriminator if predicts => {

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod adjacent;
+pub mod architecture;
 pub mod batch;
 pub mod config;
 pub mod corrupt;
@@ -20,12 +21,12 @@ pub mod hf;
 pub mod init;
 pub mod layers;
 mod neighbours;
-pub mod networks;
 pub mod objective;
 pub mod parameters;
 pub mod shapes;
 mod waves;
 
+pub use architecture::{Architecture, GeneratorKind, HeadKind};
 pub use batch::{Batch, BatchData, Normalizer};
 pub use config::{
     ConfigError, EncoderConfig, GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode,
@@ -34,5 +35,4 @@ pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
 pub use electra_kernels::{InLoop, NUMERICS_VERSION, Pass, Precision, on_workers};
 pub use init::START_VALUES_VERSION;
-pub use networks::{GeneratorKind, HeadKind, Networks};
-pub use objective::{Joint, JointOutput, Objective, Proposals, Stage};
+pub use objective::{GeneratorDiscriminatorConfig, JointOutput, Objective, Proposals, Stage};

@@ -16,10 +16,10 @@ mod replaced_token_detection;
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, GeneratorKind, HeadKind};
 use crate::batch::{Batch, Normalizer};
 use crate::dropout::{DropoutSites, Network};
 use crate::electra::Electra;
-use crate::networks::{GeneratorKind, HeadKind, Networks};
 
 pub use output::{JointOutput, Prediction};
 pub use proposals::Proposals;
@@ -30,29 +30,30 @@ pub use proposals::Proposals;
 pub enum Objective {
     /// The discriminator tells at every token whether it was replaced: Clark et al. 2020,
     /// equation 1 of §2.
-    ReplacedTokenDetection(Joint),
+    ReplacedTokenDetection(GeneratorDiscriminatorConfig),
     /// The same with the discriminator's loss at the masked positions alone ("ELECTRA 15%", §3.5). It is
     /// their mean: at equal `discriminator_weight` a judged position weighs `1 / masking.probability` times
     /// what it weighs in the mean over all tokens.
     #[serde(rename = "electra-15")]
-    Electra15(Joint),
+    Electra15(GeneratorDiscriminatorConfig),
     /// A network of the discriminator's size predicts the original at the masked positions, which
     /// hold samples of the generator instead of \[MASK\] ("Replace MLM", §3.5).
-    ReplaceMlm(Joint),
+    ReplaceMlm(GeneratorDiscriminatorConfig),
     /// The same at every token, with a gate that copies the input ("All-Tokens MLM", §3.5).
-    AllTokensMlm(Joint),
+    AllTokensMlm(GeneratorDiscriminatorConfig),
     /// Masked language modelling by a network of the discriminator's size, without a generator:
     /// BERT (Devlin et al. 2019, §3.1). What `[model.generator]` says of sizes has no effect.
     Mlm {},
     /// The discriminator learns an energy of every token by noise-contrastive estimation against a
     /// cloze model of two towers ("Electric", Clark et al. 2020, EMNLP).
-    Electric(Joint),
+    Electric(GeneratorDiscriminatorConfig),
 }
 
-/// Two networks, one of which reads what the other samples.
+/// Weights and sampling of an objective with a generator and a discriminator, which reads what the
+/// generator samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Joint {
+pub struct GeneratorDiscriminatorConfig {
     /// Factor on the generator's loss.
     pub generator_weight: f64,
     /// Factor λ on the loss of the network that reads its samples.
@@ -61,7 +62,7 @@ pub struct Joint {
     pub temperature: f64,
     /// Never sample the original token.
     pub disallow_correct: bool,
-    /// Who proposes the replacements. Absent: the generator of `[model.generator]`; otherwise what
+    /// Distribution that the replacements are drawn from. Absent: the generator of `[model.generator]`; otherwise what
     /// that table says of sizes has no effect.
     #[serde(default, skip_serializing_if = "Proposals::is_learned")]
     pub proposals: Proposals,
@@ -120,7 +121,7 @@ impl Objective {
     }
 
     /// Its two networks, or None if there is but one.
-    pub fn joint(&self) -> Option<&Joint> {
+    pub fn joint(&self) -> Option<&GeneratorDiscriminatorConfig> {
         match self {
             Self::ReplacedTokenDetection(joint)
             | Self::Electra15(joint)
@@ -132,7 +133,7 @@ impl Objective {
     }
 
     /// The same, to be changed.
-    pub fn joint_mut(&mut self) -> Option<&mut Joint> {
+    pub fn joint_mut(&mut self) -> Option<&mut GeneratorDiscriminatorConfig> {
         match self {
             Self::ReplacedTokenDetection(joint)
             | Self::Electra15(joint)
@@ -144,7 +145,7 @@ impl Objective {
     }
 
     /// The networks and heads that it trains.
-    pub fn networks(&self) -> Networks {
+    pub fn architecture(&self) -> Architecture {
         let head = match self {
             Self::ReplacedTokenDetection(_) | Self::Electra15(_) | Self::Electric(_) => {
                 HeadKind::ReplacedToken
@@ -157,7 +158,7 @@ impl Objective {
             Some(joint) if joint.proposals.is_learned() => GeneratorKind::Masked,
             _ => GeneratorKind::None,
         };
-        Networks { generator, head, baseline: false }
+        Architecture { generator, head, baseline: false }
     }
 
     /// Factors on masked language modelling and on what the discriminator learns, where all is
@@ -259,7 +260,13 @@ impl Pass<'_> {
 
     /// Last hidden state `[B, S, H]` of the discriminator on `ids [B, S]`.
     fn read(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        let (segments, real) = (self.batch.segments.clone(), self.batch.real.clone());
-        self.model.discriminator_hidden(ids, segments, real, &self.sites(Network::Discriminator))
+        let (token_type_ids, attention_mask) =
+            (self.batch.token_type_ids.clone(), self.batch.attention_mask.clone());
+        self.model.discriminator_hidden(
+            ids,
+            token_type_ids,
+            attention_mask,
+            &self.sites(Network::Discriminator),
+        )
     }
 }

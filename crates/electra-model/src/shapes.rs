@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::DType;
 
+use crate::architecture::{Architecture, GeneratorKind, HeadKind};
 use crate::config::{EncoderConfig, ModelConfig, TieMode};
-use crate::networks::{GeneratorKind, HeadKind, Networks};
 use crate::parameters::{Headers, LoadError};
 
 /// Shapes of parameters by dotted path, such as `encoder.layers.0.attention.query.weight`.
@@ -15,14 +15,14 @@ pub type Shapes = BTreeMap<String, Vec<usize>>;
 /// Those of [`Electra`](crate::Electra): below `discriminator` and `generator`.
 ///
 /// As all that follow, of sizes that [validate](ModelConfig::validate).
-pub fn of_electra(config: &ModelConfig, networks: Networks) -> Shapes {
+pub fn of_electra(config: &ModelConfig, architecture: Architecture) -> Shapes {
     let mut all = Listing::below("discriminator.");
-    all.discriminator(config, networks.head);
+    all.discriminator(config, architecture.head);
     let mut generator = Listing::below("generator.");
-    match networks.generator {
+    match architecture.generator {
         GeneratorKind::None => {}
-        GeneratorKind::Masked => generator.generator(config, networks.baseline, 1),
-        GeneratorKind::TwoTower => generator.generator(config, networks.baseline, 2),
+        GeneratorKind::Masked => generator.generator(config, architecture.baseline, 1),
+        GeneratorKind::TwoTower => generator.generator(config, architecture.baseline, 2),
     }
     all.shapes.extend(generator.shapes);
     all.shapes

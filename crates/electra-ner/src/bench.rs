@@ -5,21 +5,22 @@ use std::time::Instant;
 use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_model::flops::ForwardFlops;
-use electra_model::{ModelConfig, Networks};
+use electra_model::{Architecture, ModelConfig};
 use electra_run::process;
 use electra_run::seed::{Purpose, stream};
 use electra_run::timing::{Throughput, quantile};
+use electra_train::Divergence;
 use rand::RngExt;
 use serde::Serialize;
 
 use crate::crf::LabelledRows;
 use crate::finetune::batches::TrainBatch;
-use crate::finetune::snapshot::Snapshot;
-use crate::finetune::step::{Divergence, Steps};
-use crate::labels::{LabelScheme, LabelSet};
+use crate::finetune::snapshot;
+use crate::finetune::step::Steps;
 use crate::loss::WordLoss;
 use crate::recipe::Recipe;
 use crate::tagger::{Tagger, TaggerShape, WindowBatchData};
+use electra_annotations::{LabelScheme, LabelSet};
 
 /// Entity types of the tagger that is timed; four make the nine labels of CoNLL-2003.
 const TYPES: [&str; 4] = ["LOC", "MISC", "ORG", "PER"];
@@ -125,7 +126,7 @@ pub fn bench_tagger(
             let precision = recipe.train.precision;
             let rates = recipe.rates.of(sizes.num_hidden_layers).expect("rates that fit the sizes");
             let tagger = Tagger::init(shape, recipe.seed, &device, precision);
-            let mut snapshot = Snapshot::start(tagger, &rates);
+            let mut snapshot = snapshot::start(tagger, &rates);
             let loss = WordLoss::new(recipe.loss.word.clone(), vec![1.0; labels.len()]);
             let schedule = recipe.schedule(all as u64 + 1);
             let steps = Steps { recipe, loss, rates, schedule, device: &device };
@@ -168,7 +169,7 @@ pub fn bench_tagger(
 /// Matrix products of a forward pass: the discriminator's encoder and the linear layer on words.
 fn forward_flops(sizes: &ModelConfig, b: usize, s: usize, labels: usize) -> f64 {
     let words = (b * (s * PIECES_OF_FIVE).div_ceil(5)) as f64;
-    ForwardFlops::of(sizes, Networks::ELECTRA, b, s, 0).discriminator
+    ForwardFlops::of(sizes, Architecture::ELECTRA, b, s, 0).discriminator
         + 2.0 * words * (sizes.hidden_size * labels) as f64
 }
 
@@ -187,7 +188,7 @@ fn random_batch(sizes: &ModelConfig, b: usize, s: usize, labels: usize, number: 
         sentences.push(LabelledRows { rows, labels });
     }
     let targets = sentences.iter().flat_map(|sentence| &sentence.labels).map(|&label| Some(label)).collect();
-    TrainBatch { data, targets, numbers: (0..b).collect(), sentences }
+    TrainBatch { data, first_window: 0, first_word: 0, targets, numbers: (0..b).collect(), sentences }
 }
 
 #[cfg(test)]

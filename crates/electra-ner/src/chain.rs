@@ -4,7 +4,7 @@
 //! between neighbours, and how it begins and ends; the probability of a path is proportional to
 //! the exponential of its score (Lafferty et al. 2001).
 
-use crate::labels::LabelSet;
+use electra_annotations::LabelSet;
 
 /// What a path gains besides its emissions; minus infinity where it may not go.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,7 +167,7 @@ fn normalise(values: &mut [f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labels::LabelScheme;
+    use electra_annotations::LabelScheme;
     use proptest::prelude::*;
 
     /// Every path of `n` words.

@@ -5,7 +5,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 
 use crate::chain::Chain;
-use crate::labels::LabelSet;
+use electra_annotations::LabelSet;
 
 /// Score of what the scheme forbids. Its exponential is zero, hence so is the gradient, and no
 /// update of a gradient changes it.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::{Chain, largest};
 use crate::crf::Crf;
-use crate::labels::LabelSet;
+use electra_annotations::LabelSet;
 
 /// How labels are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ fn most_likely(logits: &[f32]) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labels::LabelScheme;
+    use electra_annotations::LabelScheme;
 
     fn labels(decisions: &[Decision]) -> Vec<usize> {
         decisions.iter().map(|decision| decision.label).collect()

@@ -14,7 +14,7 @@ mod forecast;
 mod notes;
 mod outputs;
 mod run_record;
-pub(crate) mod snapshot;
+pub mod snapshot;
 pub(crate) mod step;
 mod task;
 
@@ -25,47 +25,41 @@ use burn::module::Module;
 use burn::prelude::*;
 use electra_kernels::InLoop;
 use electra_model::parameters::collect;
-use electra_run::checkpoint::{CheckpointError, CheckpointStore};
+use electra_run::checkpoint::CheckpointStore;
 use electra_run::code::{CodeVersions, START_VALUES};
 use electra_run::interrupt::Interrupt;
 use electra_run::process;
 use electra_run::recipe::Resolved;
-use electra_run::record::{MetricsLog, Record, TensorBoard, read_metrics};
+use electra_run::record::{Record, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
+use electra_train::recorder::{COLLAPSED, DIVERGED, FINISHED};
+use electra_train::resume::{passed_over, resume};
+use electra_train::{Beginning, Recorder, RunError};
 
-use crate::TagSequences;
-use crate::dead_run::{self, EpochScore};
+use crate::collapse_guard::{self, EpochScore};
 use crate::loss::WordLoss;
-use crate::metrics::{Comparison, Mode, Scores};
 use crate::monitor::{EpochRecord, Event, Monitor};
-use crate::overlap::Overlap;
 use crate::recipe::{FREE_KEYS, Recipe};
-use crate::sentences::Tags;
-use crate::splits::{Split, Splits};
 use crate::start::{Lineage, Start};
 use crate::tagger_folder::TaggerFolder;
+use electra_annotations::{Comparison, Mode, Overlap, Scores, Split, Splits, TagSequences, Tags};
 
 use outputs::Standing;
 use run_record::{RunRecord, UnknownTags};
 use task::Task;
 
 pub use batches::{EpochBatches, Targets, TrainBatch};
-pub use error::{DIVERGENCE_REMEDY, FinetuneError};
+pub use error::FinetuneError;
 pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
-pub use snapshot::{OpenEpoch, Progress, Snapshot, SnapshotError, tagger_of};
-pub use step::{Divergence, Step, Steps};
+pub use snapshot::{OpenEpoch, Progress, Snapshot, tagger_of};
+pub use step::{Step, Steps};
 pub use task::{Checked, check};
 
 /// Version of what fine-tuning does beside the kernels: windows, the order of sentences, losses, schedule,
 /// decoding and scores. Raised with every change of what it gives (`docs/decisions/0007`).
 pub const FINE_TUNING_VERSION: u32 = 1;
-
-/// How the log of a run that learns nothing ends.
-const DEAD: &str = "dead";
-/// How the log of a run ends whose numbers went out of bounds.
-const DIVERGED: &str = "diverged";
 
 /// Where and with what a run takes place; none of it decides the weights' meaning.
 #[derive(Clone, Debug)]
@@ -108,10 +102,9 @@ pub fn finetune(
     let task = Task::new(r, start, splits)?;
     let lineage = start.lineage();
     let folder =
-        RunFolder::create_or_resume(run, &identity(recipe, environment, &task.train, splits, &lineage))?;
-    for message in &folder.changes {
-        monitor.on(Event::Note { step: 0, message });
-    }
+        RunFolder::create_or_resume(run, &identity(recipe, environment, &task.train, splits, &lineage))
+            .map_err(RunError::from)?;
+    folder.changes.iter().for_each(|message| monitor.note(0, message));
     let standing = Standing::read(folder.path(), splits);
     if let Standing::Finished(outcome) = standing {
         let message = match outcome.has_earlier_test {
@@ -121,14 +114,14 @@ pub fn finetune(
                  data with --test to see them"
             }
         };
-        monitor.on(Event::Note { step: outcome.steps, message });
+        monitor.note(outcome.steps, message);
         return Ok(Ended::Finished(Box::new(outcome)));
     }
     let device = environment.device.clone().autodiff();
     if let Standing::Tagger { outcome, why } = &standing {
         // Whatever has become of the checkpoints, what is asked for is about this tagger.
         let tagger = TaggerFolder::open(folder.path())?.tagger(&device, r.train.precision)?;
-        let mut snapshot = Snapshot::start(tagger, &task.rates);
+        let mut snapshot = snapshot::start(tagger, &task.rates);
         snapshot.progress.step = outcome.steps;
         let store = CheckpointStore::reading(folder.checkpoints());
         let told =
@@ -137,7 +130,7 @@ pub fn finetune(
         let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, resumed, &device, monitor)?;
         return run.score(outcome);
     }
-    let store = CheckpointStore::open(folder.checkpoints(), 1)?;
+    let store = CheckpointStore::open(folder.checkpoints(), 1).map_err(RunError::from)?;
     let mut resumed = Resumed::read(&task, &folder, &store, &device)?;
     if let Standing::Damaged(damage) = &standing {
         let again = match resumed.last_saved {
@@ -168,25 +161,22 @@ impl Resumed {
         device: &Device,
     ) -> Result<Self, FinetuneError> {
         let precision = task.recipe.train.precision;
-        let found = store.latest_valid()?;
-        let snapshot = match &found.checkpoint {
-            Some(checkpoint) => {
+        let found = store.latest_valid().map_err(RunError::from)?;
+        let snapshot = resume(
+            &found,
+            &folder.checkpoints(),
+            |checkpoint| {
                 let length = [task.batches.steps(), task.recipe.train.epochs as u64];
-                Snapshot::load(checkpoint, task.shape(), &task.rates, device, precision, length)?
-            }
-            None if found.passed_over.is_empty() => {
+                snapshot::load(checkpoint, task.shape(), &task.rates, device, precision, length)
+            },
+            || -> Result<_, FinetuneError> {
                 let seed = derive(task.recipe.seed, Purpose::Init, 0);
                 let tagger = task.start.tagger(&task.labels, task.has_crf(), seed, device, precision)?;
-                Snapshot::start(tagger, &task.rates)
-            }
-            None => {
-                return Err(FinetuneError::Lost { path: folder.checkpoints(), damage: found.passed_over });
-            }
-        };
-        let notes =
-            found.passed_over.iter().map(|damage| format!("passed over a damaged checkpoint: {damage}"));
+                Ok(snapshot::start(tagger, &task.rates))
+            },
+        )?;
         let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
-        Ok(Self { snapshot, last_saved, notes: notes.collect() })
+        Ok(Self { snapshot, last_saved, notes: passed_over(&found) })
     }
 }
 
@@ -196,15 +186,10 @@ struct Run<'a> {
     recipe: &'a Resolved<Recipe>,
     lineage: &'a Lineage,
     splits: &'a Splits,
-    folder: RunFolder,
-    store: CheckpointStore,
+    recorder: Recorder,
     steps: Steps<'a>,
     snapshot: Snapshot,
-    log: MetricsLog,
-    board: TensorBoard,
     monitor: &'a mut dyn Monitor,
-    started: Instant,
-    last_saved: Option<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -233,7 +218,7 @@ impl<'a> Run<'a> {
         let notes = [unknown.notes(), run_record::left_out_notes(&task.train, splits)].concat();
         let record = RunRecord {
             recipe_hash: &recipe.hash,
-            parameters: collect(snapshot.tagger()).values().map(|data| data.shape().num_elements()).sum(),
+            parameters: collect(snapshot.model()).values().map(|data| data.shape().num_elements()).sum(),
             labels: task.labels.names(),
             steps_per_epoch: task.batches.steps(),
             lineage,
@@ -241,42 +226,30 @@ impl<'a> Run<'a> {
             class_weights: (!task.has_crf()).then(|| steps.loss.weights_by_type(&task.labels)),
             overlaps: Overlap::all(splits, r.train.max_sentences),
         };
-        let step = snapshot.progress.step;
-        let log = MetricsLog::open(folder.metrics(), step, &record)?;
-        let board = TensorBoard::open(folder.tensorboard(), folder.is_resumed.then_some(step));
-        if !folder.is_resumed {
-            board.recipe(0, &recipe.text);
-        }
+        let step = snapshot.step();
+        let beginning = Beginning {
+            record: &record,
+            recipe_text: &recipe.text,
+            step,
+            last_saved,
+            hparams: (Vec::new(), &[]),
+        };
+        let changes = folder.changes.clone();
+        let recorder = Recorder::open(folder, store, &beginning)?;
         let weights = steps.loss.unequal_weights(&task.labels);
         let weights =
             (!weights.is_empty()).then(|| format!("words count in the loss as {}", weights.join(", ")));
         let divisions = divisions::notes(task.division, splits);
         let known = told.into_iter().chain(notes::notes(task, splits));
         let notes: Vec<String> = known.chain(notes).chain(divisions).chain(weights).collect();
-        let started = Instant::now();
-        let mut run = Self {
-            task,
-            recipe,
-            lineage,
-            splits,
-            folder,
-            store,
-            steps,
-            snapshot,
-            log,
-            board,
-            monitor,
-            started,
-            last_saved,
-        };
+        let mut run = Self { task, recipe, lineage, splits, recorder, steps, snapshot, monitor };
         for note in notes {
             run.note(&note)?;
         }
-        for change in run.folder.changes.clone() {
-            run.log.event(step, &change)?;
+        for change in changes {
+            run.recorder.event(step, &change)?;
         }
-        // After the log has told: a crash between the two repeats a line and loses none.
-        run.folder.adopt_recipe()?;
+        run.recorder.adopt_recipe()?;
         Ok(run)
     }
 
@@ -284,7 +257,7 @@ impl<'a> Run<'a> {
         let epochs = self.task.recipe.train.epochs;
         self.monitor.on(Event::Started {
             seed: self.task.recipe.seed,
-            step: self.snapshot.progress.step,
+            step: self.snapshot.step(),
             steps_per_epoch: self.task.batches.steps(),
             epochs,
         });
@@ -293,32 +266,42 @@ impl<'a> Run<'a> {
             match self.epoch(begun, interrupt) {
                 Ok(true) => {}
                 Ok(false) => {
-                    if self.last_saved != Some(self.snapshot.progress.step) {
-                        self.save(None)?;
-                    }
-                    self.end(interrupt.reason().unwrap_or("request"), false)?;
+                    self.recorder.save_once(&self.snapshot, None, self.monitor)?;
+                    self.end(interrupt.reason().unwrap_or("request"))?;
                     return Ok(Ended::Interrupted);
                 }
-                Err(error) => {
-                    if let FinetuneError::Diverged(_) | FinetuneError::Dead(_) = &error {
-                        self.log.event(self.snapshot.progress.step, &error.to_string())?;
-                        let reason = if matches!(error, FinetuneError::Dead(_)) { DEAD } else { DIVERGED };
-                        self.end(reason, false)?;
-                    }
-                    return Err(error);
-                }
+                Err(error) => return Err(self.stopped_by(error)?),
             }
         }
         let outcome = self.finish()?;
-        self.end("finished", true)?;
+        self.end(FINISHED)?;
         Ok(Ended::Finished(Box::new(outcome)))
+    }
+
+    /// Writes down that `error` ends the run, or saves what it has reached if log or disk failed; the same error.
+    fn stopped_by(&mut self, error: FinetuneError) -> Result<FinetuneError, FinetuneError> {
+        let reason = match &error {
+            FinetuneError::Run(RunError::Diverged(_)) => DIVERGED,
+            FinetuneError::Dead(_) => COLLAPSED,
+            // An epoch that was scored competes for the best with its F1.
+            _ => {
+                let progress = &self.snapshot.progress;
+                let scored = progress.epochs.last().filter(|_| progress.open.steps == 0);
+                let metric = scored.map(|score| 1.0 - score.f1);
+                self.recorder.save_after_error(&self.snapshot, metric, self.monitor);
+                return Ok(error);
+            }
+        };
+        self.recorder.event(self.snapshot.step(), &error.to_string())?;
+        self.end(reason)?;
+        Ok(error)
     }
 
     /// Scores the tagger that is there.
     fn score(&mut self, finished: &Outcome) -> Result<Ended, FinetuneError> {
-        let tagger = self.snapshot.tagger().valid();
+        let tagger = self.snapshot.model().valid();
         let outcome = self.leave(&tagger, finished.best_epoch, finished.epochs)?;
-        self.end("finished", true)?;
+        self.end(FINISHED)?;
         Ok(Ended::Finished(Box::new(outcome)))
     }
 
@@ -334,24 +317,24 @@ impl<'a> Run<'a> {
         let task = self.task;
         let epoch = self.snapshot.progress.epochs.len() as u64;
         let batches = task.batches.of_epoch(epoch, task.recipe.micro_batch_size());
-        let done = (self.snapshot.progress.step - epoch * task.batches.steps()) as usize;
+        let done = (self.snapshot.step() - epoch * task.batches.steps()) as usize;
         let (mut words, mut learning_rate, clock) = (0, None, Instant::now());
         let _loop = InLoop::begin();
         for parts in &batches[done..] {
             if interrupt.is_requested() {
                 return Ok(false);
             }
-            let parts: Vec<TrainBatch> =
-                parts.iter().map(|windows| TrainBatch::new(&task.windowed, windows, &task.targets)).collect();
+            let parts = TrainBatch::of_step(&task.windowed, parts, &task.targets);
             let step = self.steps.take(&mut self.snapshot, &parts)?;
             self.snapshot.progress.open.add(&step);
             words += step.words;
             learning_rate = Some(step.learning_rate);
-            self.monitor.on(Event::Stepped { step: self.snapshot.progress.step });
+            let (done, precision) = (self.snapshot.step(), task.recipe.train.precision);
+            self.monitor.stepped(done);
+            self.recorder.note_loss_scale(done, step.loss_scale, precision, self.monitor)?;
         }
         let seconds = clock.elapsed().as_secs_f64();
-        let learning_rate =
-            learning_rate.unwrap_or_else(|| self.steps.schedule.at(self.snapshot.progress.step - 1));
+        let learning_rate = learning_rate.unwrap_or_else(|| self.steps.schedule.at(self.snapshot.step() - 1));
         let words_per_second = (words > 0).then(|| words as f64 / seconds);
         self.end_epoch(begun, learning_rate, words_per_second)?;
         Ok(true)
@@ -365,7 +348,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), FinetuneError> {
         let task = self.task;
         let clock = Instant::now();
-        let tagger = self.snapshot.tagger().valid();
+        let tagger = self.snapshot.model().valid();
         let total = task.dev.windows.len();
         let mut told = |done| self.monitor.on(Event::Evaluating { split: "dev", done, total });
         let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner(), &mut told);
@@ -390,8 +373,8 @@ impl<'a> Run<'a> {
             rss_mb: process::rss().map(|bytes| bytes as f64 / 1e6),
         };
         let (step, epochs) = (progress.step, task.recipe.train.epochs);
-        self.log.line("epoch", step, &record)?;
-        self.board.scalars(
+        self.recorder.line("epoch", step, &record)?;
+        self.recorder.scalars(
             step,
             &[
                 ("train/loss", record.loss),
@@ -402,13 +385,14 @@ impl<'a> Run<'a> {
                 ("dev/f1", record.dev_f1),
                 ("dev/token_accuracy", record.dev_token_accuracy),
             ],
-        );
-        let each = self.started.elapsed().as_secs_f64() / (done - begun) as f64;
+            self.monitor,
+        )?;
+        let each = self.recorder.seconds() / (done - begun) as f64;
         let seconds_left = each * (epochs - done) as f64;
         self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });
         // Before saving: what the guard stops shall stop again when the same command is repeated.
-        dead_run::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
-        self.save(Some(1.0 - score.f1))?;
+        collapse_guard::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
+        self.recorder.save(&self.snapshot, Some(1.0 - score.f1), self.monitor)?;
         if self.is_trained() && done < epochs {
             self.note(&format!(
                 "stopped early: {} epochs without a better F1",
@@ -418,58 +402,57 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn save(&mut self, metric: Option<f64>) -> Result<(), FinetuneError> {
-        let blobs = self.snapshot.to_blobs();
-        let blobs: Vec<(&str, &[u8])> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-        let step = self.snapshot.progress.step;
-        match self.store.save(step, &blobs, metric) {
-            Ok(()) => {}
-            // The new checkpoint is there; only old ones could not be removed.
-            Err(error @ CheckpointError::TidyUp { .. }) => self.note(&error.to_string())?,
-            Err(error) => return Err(error.into()),
-        }
-        self.last_saved = Some(step);
-        Ok(())
-    }
-
     fn note(&mut self, message: &str) -> Result<(), FinetuneError> {
-        let step = self.snapshot.progress.step;
-        self.log.event(step, message)?;
-        self.monitor.on(Event::Note { step, message });
-        Ok(())
+        Ok(self.recorder.note(self.snapshot.step(), message, self.monitor)?)
     }
 
     /// Closes the logs.
-    fn end(&mut self, reason: &str, is_success: bool) -> Result<(), FinetuneError> {
-        let step = self.snapshot.progress.step;
+    fn end(&mut self, reason: &str) -> Result<(), FinetuneError> {
+        let step = self.snapshot.step();
         // The steps of a run that is scored again are what its file says.
         let words =
             self.task.train.facts.tokens as u128 * u128::from(step) / u128::from(self.task.batches.steps());
         let words = u64::try_from(words).unwrap_or(u64::MAX);
-        self.log.end(step, self.started.elapsed().as_secs_f64(), words, reason)?;
-        self.board.end(is_success);
-        self.board.flush();
-        if let Some(failure) = self.board.failure() {
-            let message = format!("TensorBoard events are incomplete: {failure}");
-            self.monitor.on(Event::Note { step, message: &message });
-        }
-        Ok(())
+        Ok(self.recorder.end(step, words, reason, None, self.monitor)?)
     }
 }
 
-/// Why the run in a folder was stopped, and what to do about it; none if it was not, by what its log
-/// ends with.
+/// Advice for a diverged run.
+const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
+    schedule.warmup, and start in a new folder; with 16-bit precision, try train.precision = \"f32\" first";
+
+/// How the run in a folder was stopped before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It learned nothing.
+    Collapsed,
+    /// Its numbers went out of bounds.
+    Diverged,
+}
+
+impl Stopped {
+    /// Advice, in keys of the recipe.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Collapsed => collapse_guard::REMEDY,
+            Self::Diverged => DIVERGENCE_REMEDY,
+        }
+    }
+}
+
+/// How the run in a folder was stopped, with the sentence that its log has about it; none if it was not.
 #[must_use]
-pub fn stopped_by(run: &Path) -> Option<(String, &'static str)> {
+pub fn stopped_by(run: &Path) -> Option<(Stopped, String)> {
     let records = read_metrics(&run.join("metrics.jsonl")).ok()?;
     let [.., event, end] = records.as_slice() else { return None };
     let text = |record: &Record, field: &str| Some(record.fields.get(field)?.as_str()?.to_owned());
-    let remedy = match text(end, "reason")?.as_str() {
-        DEAD => dead_run::REMEDY,
-        DIVERGED => DIVERGENCE_REMEDY,
+    let stopped = match text(end, "reason")?.as_str() {
+        COLLAPSED => Stopped::Collapsed,
+        DIVERGED => Stopped::Diverged,
         _ => return None,
     };
-    Some((text(event, "message")?, remedy))
+    Some((stopped, text(event, "message")?))
 }
 
 /// Scores by the rules of conlleval.

@@ -13,11 +13,11 @@ use electra_run::nearby::folders_with;
 use electra_run::run_folder::DamagedWeights;
 use electra_run::weight_files::WeightFilesError;
 use electra_text::wordpiece::TokenizerError;
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use thiserror::Error;
 
-use crate::labels::LabelError;
-use crate::pretrained::{CONFIG, MODEL, RUN_CONFIG};
 use crate::tagger_folder::CRF_SCORES;
+use electra_annotations::LabelError;
 
 /// A folder from which no tagger can be had.
 #[derive(Debug, Error)]
@@ -25,7 +25,7 @@ use crate::tagger_folder::CRF_SCORES;
 pub enum FolderError {
     /// Nothing that tells what is in the folder.
     #[error(
-        "{0} holds no model: neither {RUN_CONFIG} (a run, or an imported model) nor {CONFIG} (transformers); \
+        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor {HF_CONFIG} (transformers); \
          give the folder in which one of them lies"
     )]
     NoModel(PathBuf),
@@ -42,7 +42,7 @@ pub enum FolderError {
     },
     /// A run that has saved nothing yet.
     #[error(
-        "{0} is a run without weights: no {MODEL} and no intact checkpoint; wait for its first checkpoint"
+        "{0} is a run without weights: no {WEIGHTS} and no intact checkpoint; wait for its first checkpoint"
     )]
     NoWeights(PathBuf),
     /// A pretrained model where a tagger was asked for.
@@ -53,7 +53,7 @@ pub enum FolderError {
     NoTagger(PathBuf),
     /// A model of transformers without labels.
     #[error(
-        "{0} names no labels (id2label in {CONFIG}), so it is no tagger; \
+        "{0} names no labels (id2label in {HF_CONFIG}), so it is no tagger; \
          fine-tune it first, with electra finetune ner --model {word}", word = word(.0)
     )]
     NoLabels(PathBuf),
@@ -215,7 +215,7 @@ pub enum FolderError {
     NoCrf(PathBuf),
     /// Settings that contradict the labels.
     #[error(
-        "{path}: the scheme is {found}, but the labels in {CONFIG} are {expected}; copy the folder again"
+        "{path}: the scheme is {found}, but the labels in {HF_CONFIG} are {expected}; copy the folder again"
     )]
     Scheme {
         /// The file of the settings.

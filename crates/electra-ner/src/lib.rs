@@ -3,47 +3,32 @@
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod align;
 pub mod bench;
 pub mod chain;
-pub mod check;
+pub mod collapse_guard;
 pub mod crf;
-pub mod dead_run;
 pub mod decode;
 pub mod finetune;
 pub mod folder_error;
-pub mod labels;
+pub mod layerwise_lr;
 pub mod loss;
-pub mod metrics;
 pub mod model_card;
 pub mod monitor;
-pub mod overlap;
 pub mod predict;
-pub mod predictions;
 pub mod pretrained;
-pub mod rates;
-pub mod read;
 pub mod recipe;
 pub mod report;
-pub mod scheme;
 pub mod seeds;
-pub mod sentence;
-pub mod sentences;
-pub mod splits;
 pub mod start;
 pub mod tag;
 pub mod tagger;
 pub mod tagger_folder;
 pub mod window;
-pub mod words;
 
 pub use folder_error::FolderError;
-pub use labels::{LabelScheme, LabelSet};
 pub use monitor::{EpochRecord, Event, Monitor};
 pub use pretrained::Pretrained;
 pub use recipe::Recipe;
-pub use sentence::{LeftOut, Sentence, Span};
-pub use sentences::{SentenceView, Sentences, TagSequences};
 pub use start::Start;
 pub use tagger::{Tagger, TaggerDropout, TaggerShape};
 pub use tagger_folder::TaggerFolder;

@@ -12,7 +12,7 @@ use electra_kernels as kernels;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::labels::LabelSet;
+use electra_annotations::LabelSet;
 
 /// What a recipe says about the loss.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -289,7 +289,7 @@ impl WordLoss {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labels::LabelScheme;
+    use electra_annotations::LabelScheme;
 
     fn weights(config: &ClassWeights) -> Vec<f64> {
         let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);

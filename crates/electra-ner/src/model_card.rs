@@ -7,13 +7,9 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::finetune::Outcome;
-use crate::labels::LabelSet;
-use crate::metrics::{Evaluation, TypeScores, percent_of};
-use crate::read::Answers;
 use crate::recipe::Recipe;
-use crate::splits::SplitFacts;
 use crate::start::Lineage;
-use crate::words::Division;
+use electra_annotations::{Answers, Division, Evaluation, LabelSet, SplitFacts, TypeScores, percent_of};
 
 /// File of the card.
 pub const README: &str = "README.md";

@@ -1,8 +1,8 @@
-//! What fine-tuning tells those who watch it.
+//! Events of fine-tuning, for whoever watches it.
 
 use serde::Serialize;
 
-/// Something that happened.
+/// Event of fine-tuning, beside those of every run ([`electra_train::Monitor`]).
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// The loop is about to begin.
@@ -15,11 +15,6 @@ pub enum Event<'a> {
         steps_per_epoch: u64,
         /// Epochs of the whole run.
         epochs: usize,
-    },
-    /// One optimizer step is done. Told after every step; must be cheap to ignore.
-    Stepped {
-        /// Steps done.
-        step: u64,
     },
     /// A part of a split went through the network, to be scored. Told after every batch; must be
     /// cheap to ignore.
@@ -39,13 +34,6 @@ pub enum Event<'a> {
         epochs: usize,
         /// Predicted seconds to the end.
         seconds_left: f64,
-    },
-    /// Something worth a sentence.
-    Note {
-        /// Steps done.
-        step: u64,
-        /// The sentence.
-        message: &'a str,
     },
 }
 
@@ -78,15 +66,17 @@ pub struct EpochRecord {
     pub rss_mb: Option<f64>,
 }
 
-/// Whoever watches: a terminal, a log, a test.
-pub trait Monitor {
-    /// Told about everything, in order.
+/// Receiver of the events of fine-tuning: a terminal, a log, a test.
+pub trait Monitor: electra_train::Monitor {
+    /// Called for each event, in order.
     fn on(&mut self, event: Event<'_>);
 }
 
 /// Watches nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
+
+impl electra_train::Monitor for Silent {}
 
 impl Monitor for Silent {
     fn on(&mut self, _: Event<'_>) {}

@@ -30,11 +30,10 @@ use electra_text::{Coverage, Tokenizer};
 
 use crate::decode::{Decision, Decoder};
 use crate::folder_error::FolderError;
-use crate::labels::LabelSet;
 use crate::tagger::Tagger;
 use crate::tagger_folder::TaggerFolder;
 use crate::window::{WindowError, WindowSettings};
-use crate::words::{RawSentence, TextError};
+use electra_annotations::{LabelSet, RawSentence, TextError};
 
 use block::{Block, Blocks};
 

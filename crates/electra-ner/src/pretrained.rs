@@ -4,27 +4,21 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_files::regular;
+use electra_model::architecture::encoder_tensors;
 use electra_model::hf::{self, HfNetwork};
-use electra_model::networks::encoder_tensors;
 use electra_model::parameters::{self, Headers, NamedTensors};
-use electra_model::{ModelConfig, Networks, Precision, shapes};
+use electra_model::{Architecture, ModelConfig, Precision, shapes};
 use electra_run::checkpoint;
 use electra_run::run_folder::{check_hash, final_weights_hash};
 use electra_run::weight_files::{self, weight_files};
 use electra_text::Tokenizer;
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use serde_json::Value;
 
 use crate::folder_error::FolderError;
-use crate::labels::LabelSet;
 use crate::tagger::{Tagger, TaggerShape};
 use crate::tagger_folder::SETTINGS;
-
-/// File with the sizes of a run's networks.
-pub const RUN_CONFIG: &str = "model.json";
-/// File of the weights, of a run as well as of transformers.
-pub const MODEL: &str = "model.safetensors";
-/// File with the sizes of a network of transformers.
-pub const CONFIG: &str = "config.json";
+use electra_annotations::LabelSet;
 
 /// A pretrained encoder at rest.
 #[derive(Clone, Debug)]
@@ -81,16 +75,16 @@ impl Pretrained {
     /// # Errors
     /// What is missing or does not fit.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        if path.join(RUN_CONFIG).exists() {
+        if path.join(MODEL_CONFIG).exists() {
             return Self::open_run(path);
         }
         if let Err(source) = path.metadata() {
             return Err(FolderError::Read { path: path.into(), source });
         }
-        if !path.join(CONFIG).exists() {
-            return Err(FolderError::no_model(path, &[RUN_CONFIG, CONFIG]));
+        if !path.join(HF_CONFIG).exists() {
+            return Err(FolderError::no_model(path, &[MODEL_CONFIG, HF_CONFIG]));
         }
-        let json = read_json(&path.join(CONFIG))?;
+        let json = read_json(&path.join(HF_CONFIG))?;
         let config = read_sizes(path, &json)?;
         let foreign = ForeignWeights::find(path, &json, HfNetwork::Discriminator)?;
         let left_behind = LeftBehind::of(&foreign.headers, &json);
@@ -102,15 +96,15 @@ impl Pretrained {
     }
 
     fn open_run(path: &Path) -> Result<Self, FolderError> {
-        let file = path.join(RUN_CONFIG);
+        let file = path.join(MODEL_CONFIG);
         let config: ModelConfig =
             serde_json::from_value(read_json(&file)?).map_err(FolderError::json(&file))?;
         config.validate().map_err(|source| FolderError::Config { path: file, source })?;
         let fits = |headers: &Headers| {
-            let expected = shapes::of_electra(&config, Networks::of(headers));
+            let expected = shapes::of_electra(&config, Architecture::of(headers));
             shapes::check(headers, &expected).map_err(FolderError::weights(path))
         };
-        let file = path.join(MODEL);
+        let file = path.join(WEIGHTS);
         let tensors = if file.exists() {
             fits(&read_headers(&file)?)?;
             let bytes = read_weights(&file)?;
@@ -119,7 +113,7 @@ impl Pretrained {
             }
             parse_tensors(&file, &bytes)?
         } else {
-            let found = checkpoint::latest_blob(&path.join("checkpoints"), MODEL)?;
+            let found = checkpoint::latest_blob(&path.join("checkpoints"), WEIGHTS)?;
             let (file, bytes) = found.ok_or_else(|| FolderError::NoWeights(path.into()))?;
             fits(&parse_headers(&file, &bytes, bytes.len() as u64)?)?;
             parse_tensors(&file, &bytes)?
@@ -166,7 +160,7 @@ pub(crate) fn check_window(path: &Path, config: &ModelConfig, window: usize) -> 
 /// Sizes in the content of a `config.json`.
 pub(crate) fn read_sizes(folder: &Path, config: &Value) -> Result<ModelConfig, FolderError> {
     let sizes = hf::import_config(config, None).map_err(FolderError::foreign(folder))?;
-    sizes.validate().map_err(|source| FolderError::Config { path: folder.join(CONFIG), source })?;
+    sizes.validate().map_err(|source| FolderError::Config { path: folder.join(HF_CONFIG), source })?;
     Ok(sizes)
 }
 

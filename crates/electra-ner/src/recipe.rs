@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use crate::decode::Decoding;
-use crate::labels::LabelScheme;
+use crate::layerwise_lr::{RatesConfig, RatesError};
 use crate::loss::LossConfig;
-use crate::rates::{RatesConfig, RatesError};
 use crate::tagger::TaggerDropout;
 use crate::window::{Context, MIN_WINDOW, WindowSettings};
+use electra_annotations::LabelScheme;
 
 /// A complete recipe: everything that decides the weights beside data and pretrained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub struct TrainConfig {
     pub precision: Precision,
 }
 
-/// When a run that learns nothing is stopped; see [`crate::dead_run`].
+/// When a run that learns nothing is stopped; see [`crate::collapse_guard`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuardConfig {
@@ -272,7 +272,7 @@ mod tests {
     fn the_default_is_the_paper_s_but_for_what_its_heading_names() {
         let r = Recipe::load(None, &[]).unwrap().value;
         assert_eq!((r.name.as_str(), r.dropout), ("default", TaggerDropout::PAPER));
-        assert_eq!(r.rates.layer_decay, crate::rates::LayerDecay::Paper { rate: 0.8 });
+        assert_eq!(r.rates.layer_decay, crate::layerwise_lr::LayerDecay::Paper { rate: 0.8 });
         assert_eq!((r.schedule.warmup, r.train.batch_size, r.train.max_grad_norm), (0.1, 32, 1.0));
         let o = &r.optimizer;
         assert_eq!([o.beta_1, o.beta_2, o.epsilon, o.weight_decay], [0.9, 0.999, 1e-6, 0.0]);

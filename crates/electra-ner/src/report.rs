@@ -9,16 +9,15 @@ use std::path::{Path, PathBuf};
 use electra_files::regular;
 use electra_run::curve::{Curve, Role, Scale, Series};
 use electra_run::record::{LogError, Record, read_metrics, thousands};
-use electra_run::report::STYLE;
-use minijinja::Environment;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use electra_run::report::{STYLE, render as rendered};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
-use crate::metrics::{Confusion, Evaluation, Interval, Settings, TypeScores, evaluate, percent_of};
-use crate::predictions::{self, PredictionsError};
+use electra_annotations::{
+    Confusion, Evaluation, EvaluationSettings, Interval, Predictions, PredictionsError, TypeScores, evaluate,
+    percent_of,
+};
 
 use mistakes::{ErrorGroup, groups};
 
@@ -131,12 +130,7 @@ pub fn render(run: &Path) -> Result<String, ReportError> {
         recipe: read("recipe.toml")?,
         environment: rows_of(&described, &records),
     };
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.expect("the usual delimiters"));
-    environment.add_template("report.html", include_str!("report/report.html")).expect("our template");
-    let template = environment.get_template("report.html").expect("it was just added");
-    Ok(template.render(Serde(page)).expect("the template fits the page"))
+    Ok(rendered(include_str!("report/report.html"), &page))
 }
 
 /// The name of the folder with that of the folder around it: `wnut17/seed-1`.
@@ -233,12 +227,12 @@ fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {
     let (name, file) = if has_test { ("test", PREDICTIONS_TEST) } else { ("dev", PREDICTIONS_DEV) };
     let path = run.join(file);
     let found =
-        predictions::read_of_run(&path, None).map_err(|source| ReportError::Predictions { source })?;
+        Predictions::read_of_run(&path, None).map_err(|source| ReportError::Predictions { source })?;
     let scored = scores["details"][name]["data"]["sentences"].as_u64();
     if let Some(expected) = scored.filter(|&scored| scored != found.sentences.len() as u64) {
         return Err(ReportError::Torn { path, found: found.sentences.len(), expected });
     }
-    let evaluation = evaluate(std::slice::from_ref(&found), None, Settings::default())
+    let evaluation = evaluate(std::slice::from_ref(&found), None, EvaluationSettings::default())
         .expect("a file of predictions has a tag for each token");
     let row = |name: &str, scores: &TypeScores| {
         let [precision, recall, f1] = scores.percents();

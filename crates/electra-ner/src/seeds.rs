@@ -17,21 +17,20 @@ use std::path::{Path, PathBuf};
 use electra_files::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
+use electra_train::RunError;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::dead_run;
 use crate::finetune::{
-    self, DIVERGENCE_REMEDY, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, SplitOutcome,
-    finetune,
+    self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, SplitOutcome, Stopped, finetune,
 };
-use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
-use crate::monitor::{Event, Monitor};
-use crate::overlap::{self, Overlap};
-use crate::predictions::{self, PredictionsError};
+use crate::monitor::Monitor;
 use crate::recipe::Recipe;
-use crate::splits::Splits;
 use crate::start::Start;
+use electra_annotations::{
+    Evaluation, EvaluationSettings, Overlap, Predictions, PredictionsError, SeenEntities, Splits, evaluate,
+    overlap_warnings,
+};
 
 pub use out_folder::OutFolderError;
 
@@ -172,10 +171,10 @@ pub fn finetune_seeds(
     out_folder::claim(out, start.folder()).map_err(at_first)?;
     out_folder::check_best(out, &asked).map_err(at_first)?;
     let overlaps = Overlap::all(splits, first.train.max_sentences);
-    let mut warnings = overlap::warnings(splits, &overlaps);
+    let mut warnings = overlap_warnings(splits, &overlaps);
     warnings.extend(start.warning());
     for warning in &warnings {
-        monitor.on(Event::Note { step: 0, message: &format!("WARNING: {warning}") });
+        monitor.note(0, &format!("WARNING: {warning}"));
     }
     let mut outcomes = Vec::new();
     // First of all: one that does not belong here is an error, and best before anything is trained.
@@ -183,7 +182,7 @@ pub fn finetune_seeds(
         let seed = recipe.value.seed;
         let message =
             format!("seed {seed} stands in {} as well, and is summed up with the others", out.display());
-        monitor.on(Event::Note { step: 0, message: &message });
+        monitor.note(0, &message);
         let run = run_of(out, seed);
         match finetune(recipe, start, splits, run, environment, interrupt, monitor) {
             Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
@@ -199,15 +198,16 @@ pub fn finetune_seeds(
             Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
             Ok(Ended::Interrupted) => return Ok(None),
             Err(source) => {
-                let remedy = match &source {
-                    FinetuneError::Dead(_) => dead_run::REMEDY,
-                    FinetuneError::Diverged(_) => DIVERGENCE_REMEDY,
+                let stopped_by = match &source {
+                    FinetuneError::Dead(_) => Stopped::Collapsed,
+                    FinetuneError::Run(RunError::Diverged(_)) => Stopped::Diverged,
                     _ => return Err(SeedError { seed, source }),
                 };
+                let remedy = stopped_by.remedy();
                 // Why is said at the end, in the summary or in the error.
                 if let Some(next) = recipes.get(index + 1) {
                     let message = format!("seed {seed} stopped, seed {} is next", next.value.seed);
-                    monitor.on(Event::Note { step: 0, message: &message });
+                    monitor.note(0, &message);
                 }
                 stopped.push((StoppedSeed { seed, run, reason: source.to_string(), remedy }, source));
             }
@@ -215,7 +215,7 @@ pub fn finetune_seeds(
     }
     if outcomes.is_empty() {
         for (StoppedSeed { seed, reason, .. }, _) in &stopped[1..] {
-            monitor.on(Event::Note { step: 0, message: &format!("seed {seed} stopped as well: {reason}") });
+            monitor.note(0, &format!("seed {seed} stopped as well: {reason}"));
         }
         let (StoppedSeed { seed, .. }, source) = stopped.swap_remove(0);
         return Err(SeedError { seed, source });
@@ -233,8 +233,8 @@ fn with_earlier(mut stopped: Vec<StoppedSeed>, asked: &[u64], out: &Path) -> Vec
     stopped.extend(out_folder::seeds_in(out).into_iter().filter(is_other).filter_map(|seed| {
         let run = run_of(out, seed);
         // One that was interrupted or is under way has not stopped.
-        let (reason, remedy) = finetune::stopped_by(&run)?;
-        Some(StoppedSeed { seed, run, reason, remedy })
+        let (stopped_by, reason) = finetune::stopped_by(&run)?;
+        Some(StoppedSeed { seed, run, reason, remedy: stopped_by.remedy() })
     }));
     stopped.sort_by_key(|stopped| stopped.seed);
     stopped
@@ -278,7 +278,7 @@ fn sum_up(
     };
     let path = out.join(SUMMARY);
     let text = earlier_test::text(&summary, &path);
-    durable::write(&path, text.as_bytes()).map_err(|source| FinetuneError::Write { path, source })?;
+    durable::write(&path, text.as_bytes()).map_err(|source| RunError::Write { path, source })?;
     Ok(summary)
 }
 
@@ -290,11 +290,11 @@ fn pooled(
 ) -> Result<Option<Evaluation>, FinetuneError> {
     let Some(test) = &splits.test else { return Ok(None) };
     let read =
-        |outcome: &Outcome| predictions::read_of_run(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
+        |outcome: &Outcome| Predictions::read_of_run(&outcome.run.join(PREDICTIONS_TEST), Some(test.gold()));
     let runs = outcomes.iter().map(read).collect::<Result<Vec<_>, PredictionsError>>()?;
     let most = recipe.train.max_sentences.unwrap_or(usize::MAX);
     let seen = SeenEntities::of(splits.train.sentences.iter().take(most));
-    let evaluation = evaluate(&runs, Some(&seen), Settings::default());
+    let evaluation = evaluate(&runs, Some(&seen), EvaluationSettings::default());
     Ok(Some(evaluation.expect("every word has a tag, and a split has words")))
 }
 

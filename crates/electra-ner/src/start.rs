@@ -10,10 +10,10 @@ use electra_text::Tokenizer;
 use serde::Serialize;
 
 use crate::folder_error::FolderError;
-use crate::labels::LabelSet;
+use crate::layerwise_lr::Freeze;
 use crate::pretrained::{self, LeftBehind, Pretrained};
-use crate::rates::Freeze;
 use crate::tagger::{Tagger, TaggerShape};
+use electra_annotations::LabelSet;
 
 /// The network before the first step.
 #[derive(Clone, Debug)]

@@ -4,12 +4,10 @@ use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_text::Tokenizer;
 
-use crate::align::Aligner;
 use crate::decode::{Decision, Decoder};
-use crate::labels::LabelSet;
 use crate::tagger::{Tagger, WindowBatchData};
 use crate::window::{BatchSettings, Planner, WindowSettings, Windows, WordPlace, batches_of_lengths};
-use crate::{Sentences, TagSequences};
+use electra_annotations::{Aligner, LabelSet, Sentences, TagSequences};
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
 pub const MULTIPLE: usize = 8;
@@ -44,8 +42,21 @@ impl WindowedSentences {
 
     /// These windows as a batch, one row each, and their words in the order of the batch's logits.
     pub fn batch(&self, windows: &[usize]) -> (WindowBatchData, Vec<WordPlace>) {
-        let longest = windows.iter().map(|&window| self.windows.length(window)).max().unwrap_or(0);
-        let mut data = WindowBatchData::new(longest.next_multiple_of(MULTIPLE).min(self.max_length));
+        self.batch_of_length(windows, self.batch_length(windows.iter().copied()))
+    }
+
+    /// Pieces of a row that holds the longest of these windows.
+    pub fn batch_length(&self, windows: impl IntoIterator<Item = usize>) -> usize {
+        let longest = windows.into_iter().map(|window| self.windows.length(window)).max().unwrap_or(0);
+        longest.next_multiple_of(MULTIPLE).min(self.max_length)
+    }
+
+    /// [`Self::batch`] in rows of `length` pieces.
+    ///
+    /// # Panics
+    /// If a window is longer.
+    pub fn batch_of_length(&self, windows: &[usize], length: usize) -> (WindowBatchData, Vec<WordPlace>) {
+        let mut data = WindowBatchData::new(length);
         let mut words = Vec::new();
         for &window in windows {
             let pieces = self.windows.pieces(window).iter().map(|&piece| piece as usize);

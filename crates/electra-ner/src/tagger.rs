@@ -19,7 +19,7 @@ use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::crf::Crf;
-use crate::labels::LabelSet;
+use electra_annotations::LabelSet;
 
 /// Path of the CRF among the tagger's parameters.
 pub(crate) const CRF: &str = "crf";
@@ -90,7 +90,7 @@ pub struct WindowBatchData {
     /// `[B, S]` piece ids, `[CLS]`, `[SEP]` and padding included.
     pub ids: Vec<i32>,
     /// `[B, S]` 1 at pieces, 0 at padding.
-    pub real: Vec<f32>,
+    pub attention_mask: Vec<f32>,
     /// `[W]` the first piece of each word, as index into the `B * S` pieces.
     pub first_pieces: Vec<i32>,
 }
@@ -101,7 +101,7 @@ pub struct WindowBatch {
     /// `[B, S]`
     pub ids: Tensor<2, Int>,
     /// `[B, S]`
-    pub real: Tensor<2>,
+    pub attention_mask: Tensor<2>,
     /// `[W]`
     pub first_pieces: Tensor<1, Int>,
 }
@@ -138,8 +138,8 @@ impl WindowBatchData {
         self.windows += 1;
         self.ids.extend(ids.iter().map(|&id| id as i32));
         self.ids.extend(repeat_n(pad as i32, padding));
-        self.real.extend(repeat_n(1.0, ids.len()));
-        self.real.extend(repeat_n(0.0, padding));
+        self.attention_mask.extend(repeat_n(1.0, ids.len()));
+        self.attention_mask.extend(repeat_n(0.0, padding));
     }
 
     /// Number of words, `W`.
@@ -153,7 +153,7 @@ impl WindowBatchData {
         let first_pieces = TensorData::new(self.first_pieces.clone(), [self.words()]);
         WindowBatch {
             ids: Tensor::from_data(TensorData::new(self.ids.clone(), shape), device),
-            real: Tensor::from_data(TensorData::new(self.real.clone(), shape), device),
+            attention_mask: Tensor::from_data(TensorData::new(self.attention_mask.clone(), shape), device),
             first_pieces: Tensor::from_data(first_pieces, device),
         }
     }
@@ -217,19 +217,19 @@ impl Tagger {
 
     /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at pieces and 0 at padding. All pieces
     /// have token type 0.
-    pub fn hidden(&self, ids: Tensor<2, Int>, real: Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
-        let segments = ids.zeros_like();
-        let x = self.embeddings.forward(ids, segments, drop);
+    pub fn hidden(&self, ids: Tensor<2, Int>, attention_mask: Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
+        let token_type_ids = ids.zeros_like();
+        let x = self.embeddings.forward(ids, token_type_ids, drop);
         let x = match &self.project {
             Some(project) => project.forward(x),
             None => x,
         };
-        self.encoder.forward(x, &key_bias(real), drop)
+        self.encoder.forward(x, &key_bias(attention_mask), drop)
     }
 
     /// Logits `[W, L]` of the words, at their first pieces, and nowhere else.
     pub fn forward(&self, batch: &WindowBatch, drop: &DropoutSites) -> Tensor<2> {
-        let hidden = self.hidden(batch.ids.clone(), batch.real.clone(), drop);
+        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), drop);
         let [b, s, h] = hidden.dims();
         // All windows as one sequence, in which the words' positions are given.
         let hidden = hidden.reshape([1, b * s, h]);
@@ -247,7 +247,7 @@ impl Tagger {
 
     /// Logits `[B, S, L]` of all pieces, as transformers gives them.
     pub fn forward_all(&self, batch: &WindowBatch, drop: &DropoutSites) -> Tensor<3> {
-        let hidden = self.hidden(batch.ids.clone(), batch.real.clone(), drop);
+        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), drop);
         self.classifier.forward(kernels::dropout(hidden, drop.at(Place::Classifier)))
     }
 }

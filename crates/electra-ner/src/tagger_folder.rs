@@ -18,16 +18,15 @@ use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
-use crate::labels::{LabelScheme, LabelSet};
-use crate::pretrained::{self, CONFIG, ForeignWeights, MODEL, RUN_CONFIG};
-use crate::scheme::Scheme;
+use crate::pretrained::{self, ForeignWeights};
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
-use crate::words::Division;
+use electra_annotations::{Division, LabelScheme, LabelSet, Scheme};
 
 pub use crate::window::Context;
 
@@ -138,12 +137,12 @@ impl TaggerFolder {
         let tokenizer = self.tokenizer.files(self.config.max_position_embeddings);
         let mut files: Vec<(&str, Vec<u8>)> =
             tokenizer.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
-        files.push((MODEL, parameters::to_safetensors(&weights, Some(("format", "pt")))));
+        files.push((WEIGHTS, parameters::to_safetensors(&weights, Some(("format", "pt")))));
         if !crf.is_empty() {
             files.push((CRF_SCORES, parameters::to_safetensors(&crf, None)));
         }
         files.push((SETTINGS, pretty(&self.settings_file()).into_bytes()));
-        files.push((CONFIG, pretty(&self.config_json()).into_bytes()));
+        files.push((HF_CONFIG, pretty(&self.config_json()).into_bytes()));
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         staged::write_files(&self.path, &files)?;
         if crf.is_empty() {
@@ -199,12 +198,12 @@ impl TaggerFolder {
         if let Err(source) = path.metadata() {
             return Err(FolderError::Read { path: path.into(), source });
         }
-        let file = path.join(CONFIG);
+        let file = path.join(HF_CONFIG);
         if !file.exists() {
-            let is_run = path.join(RUN_CONFIG).exists();
+            let is_run = path.join(MODEL_CONFIG).exists();
             return Err(match is_run {
                 true => FolderError::NoTagger(path.into()),
-                false => FolderError::no_model(path, &[CONFIG]),
+                false => FolderError::no_model(path, &[HF_CONFIG]),
             });
         }
         let json = pretrained::read_json(&file)?;
@@ -311,7 +310,7 @@ fn read_settings(
             let json = pretrained::read_json(&file)?;
             (file, json)
         }
-        Some(copy) => (folder.join(CONFIG), copy.clone()),
+        Some(copy) => (folder.join(HF_CONFIG), copy.clone()),
         None => return Ok(None),
     };
     #[derive(Deserialize)]

@@ -24,11 +24,11 @@ use std::ops::Range;
 use electra_text::SpecialIds;
 use serde::{Deserialize, Serialize};
 
-use crate::align::AlignedSentence;
-use crate::sentences::packed;
+use electra_annotations::AlignedSentence;
 
 pub(crate) use batch::batches_of_lengths;
 pub use batch::{Batch, BatchSettings, batches};
+pub(crate) use packed::packed;
 pub use packed::{Windows, WordPlace};
 
 /// The shortest window, `[CLS]` and `[SEP]` counted: below it there is no context to speak of.

@@ -10,11 +10,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use electra_ner::check::{self, CheckOptions, Measure, Role};
+use electra_annotations::{
+    CheckOptions, CheckedSplit, Measure, Overlap, ReadOptions, Split, SplitRole, Splits, check, read,
+};
 use electra_ner::finetune::{self, EpochBatches, Targets};
-use electra_ner::overlap::Overlap;
-use electra_ner::read::{ReadOptions, read};
-use electra_ner::splits::{Split, Splits};
 use electra_ner::tag::WindowedSentences;
 
 /// Bytes handed out now, and the most of them at once.
@@ -148,12 +147,13 @@ fn a_data_set_takes_ten_times_its_text_at_most() {
             let paths = files(folder.path(), form, words, letters);
             let what = format!("{} with up to {words} words of up to {letters} letters", form.0);
             let (looked_over, report) = peak(|| {
-                let splits = [(Role::Train, &paths[0]), (Role::Dev, &paths[1])].map(|(role, path)| {
-                    let data = read(path, &options).unwrap();
-                    check::Split { name: format!("{role:?}"), role, data }
-                });
+                let splits =
+                    [(SplitRole::Train, &paths[0]), (SplitRole::Dev, &paths[1])].map(|(role, path)| {
+                        let data = read(path, &options).unwrap();
+                        CheckedSplit { name: format!("{role:?}"), role, data }
+                    });
                 let measure = Measure::Pieces(start.tokenizer());
-                check::check(&splits, &CheckOptions { window: 128, measure, longest: 3 })
+                check(&splits, &CheckOptions { window: 128, measure, longest: 3 })
             });
             assert!(report.splits[0].sentences > LENGTH / 2 / (5 * (words + 1) * (letters + 20)), "{what}");
             drop(report);

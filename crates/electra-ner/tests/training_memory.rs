@@ -7,8 +7,7 @@ mod small;
 
 use std::path::Path;
 
-use electra_ner::Sentence;
-use electra_ner::splits::{Split, Splits};
+use electra_annotations::{Sentence, Split, Splits};
 use electra_run::process::peak_rss;
 
 const MEGABYTE: u64 = 1 << 20;

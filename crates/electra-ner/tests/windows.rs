@@ -5,7 +5,7 @@ mod pieces;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use electra_ner::align::{AlignedSentence, Aligner};
+use electra_annotations::{AlignedSentence, Aligner};
 use electra_ner::window::{
     BatchSettings, Context, MIN_WINDOW, ScoredWord, Window, WindowError, WindowSettings, batches, plan,
 };

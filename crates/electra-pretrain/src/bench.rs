@@ -8,13 +8,14 @@ use electra_run::process;
 use electra_run::seed::{Purpose, derive, stream};
 use electra_run::timing::{Throughput, quantile};
 use electra_text::SpecialIds;
+use electra_train::Divergence;
 use rand::RngExt;
 use serde::Serialize;
 
 use crate::mask::is_candidate;
 use crate::recipe::Recipe;
-use crate::snapshot::Snapshot;
-use crate::step::{Divergence, optimizer_step};
+use crate::snapshot;
+use crate::step::optimizer_step;
 
 /// Timings of training steps on full rows of random ids.
 #[derive(Clone, Debug, Serialize)]
@@ -64,9 +65,9 @@ pub fn bench_step(
 ) -> Result<StepTimings, Divergence> {
     assert!(bench.steps > 0, "a benchmark of 0 steps");
     let device = bench.device.clone().autodiff();
-    let mut snapshot = Snapshot::new(recipe, derive(recipe.seed, Purpose::Init, 0), &device);
+    let mut snapshot = snapshot::new(recipe, derive(recipe.seed, Purpose::Init, 0), &device);
     // Warmup would hide the update's cost only where the rate is exactly zero: begin past it.
-    snapshot.step = 1;
+    snapshot.progress.step = 1;
     let mut seconds = Vec::with_capacity(bench.steps);
     for i in 0..bench.warmup + bench.steps {
         let start = Instant::now();

@@ -11,7 +11,8 @@ use burn::prelude::*;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
 use electra_model::parameters::NamedTensors;
 use electra_model::{
-    Batch, DropoutSites, Electra, GeneratorKind, Joint, Networks, Objective, Pass, Proposals, on_workers,
+    Architecture, Batch, DropoutSites, Electra, GeneratorDiscriminatorConfig, GeneratorKind, Objective, Pass,
+    Proposals, on_workers,
 };
 use electra_run::record::{HeldoutMeasure, HeldoutRows};
 use electra_text::DataSet;
@@ -47,7 +48,7 @@ impl Default for CorruptionPlan {
 pub enum Sampler<'a> {
     /// The generator of a pretrained model, at temperature 1.
     Generator(&'a ModelFolder),
-    /// Chance: each piece as often as it occurs in the training text, as with
+    /// FixedProposal: each piece as often as it occurs in the training text, as with
     /// `proposals = "unigram"`.
     Unigram,
 }
@@ -91,9 +92,9 @@ pub(crate) struct Text {
     /// After the corruption.
     pub(crate) ids: Vec<i32>,
     /// Token types.
-    pub(crate) segments: Vec<i32>,
+    pub(crate) token_type_ids: Vec<i32>,
     /// 1 at tokens, 0 at padding.
-    pub(crate) real: Vec<f32>,
+    pub(crate) attention_mask: Vec<f32>,
     /// Where another token stands than before.
     pub(crate) is_replaced: Vec<bool>,
 }
@@ -185,7 +186,7 @@ impl Corruption {
             }
         };
         let proposals = if generator.is_some() { Proposals::Learned } else { Proposals::Unigram };
-        let objective = Objective::ReplacedTokenDetection(Joint {
+        let objective = Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig {
             generator_weight: 1.0,
             discriminator_weight: 1.0,
             temperature: TEMPERATURE,
@@ -215,8 +216,8 @@ impl Corruption {
             });
             text.ids.extend(corrupted.ids.into_data().iter::<i32>());
             text.is_replaced.extend(corrupted.labels.into_data().iter::<f32>().map(|label| label > 0.5));
-            text.segments.extend(&batch.segments);
-            text.real.extend(&batch.real);
+            text.token_type_ids.extend(&batch.token_type_ids);
+            text.attention_mask.extend(&batch.attention_mask);
             progress(text.rows(), rows.len());
         }
         let identity = CorruptionIdentity {
@@ -230,7 +231,7 @@ impl Corruption {
             masking: plan.masking,
             seed: plan.seed,
             heldout: sample.measure(),
-            tokens: text.real.iter().filter(|real| **real > 0.0).count() as u64,
+            tokens: text.attention_mask.iter().filter(|attention_mask| **attention_mask > 0.0).count() as u64,
             replaced: text.is_replaced.iter().filter(|replaced| **replaced).count() as u64,
         };
         Ok(Self { identity, vocab_size, text })
@@ -268,9 +269,11 @@ impl Text {
     fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(self.sequence_length as u64).to_le_bytes());
-        for ((id, replaced), real) in self.ids.iter().zip(&self.is_replaced).zip(&self.real) {
+        for ((id, replaced), attention_mask) in
+            self.ids.iter().zip(&self.is_replaced).zip(&self.attention_mask)
+        {
             hasher.update(&id.to_le_bytes());
-            hasher.update(&[u8::from(*replaced), u8::from(*real > 0.0)]);
+            hasher.update(&[u8::from(*replaced), u8::from(*attention_mask > 0.0)]);
         }
         hasher.finalize().to_hex().to_string()
     }
@@ -287,9 +290,15 @@ fn sampled(generator: Option<&Electra>, batch: &Batch) -> Corrupted {
         let proposals = batch.proposals.clone().expect("a batch without a generator brings its samples");
         return corrupt_with(proposals, batch);
     };
-    let (ids, segments, real) = (batch.masked_ids.clone(), batch.segments.clone(), batch.real.clone());
-    let logits =
-        generator.generator_logits(ids, segments, real, batch.positions.clone(), &DropoutSites::off());
+    let (ids, token_type_ids, attention_mask) =
+        (batch.masked_ids.clone(), batch.token_type_ids.clone(), batch.attention_mask.clone());
+    let logits = generator.generator_logits(
+        ids,
+        token_type_ids,
+        attention_mask,
+        batch.positions.clone(),
+        &DropoutSites::off(),
+    );
     corrupt(logits, batch, Sampling { temperature: TEMPERATURE, disallow_correct: false })
 }
 
@@ -298,7 +307,7 @@ fn generator_of(model: &ModelFolder, device: &Device) -> Result<Electra, Corrupt
         let folder = model.path.display().to_string();
         Err(CorruptionError::NoGenerator { folder, why })
     };
-    match Networks::of(&model.tensors).generator {
+    match Architecture::of(&model.tensors).generator {
         GeneratorKind::Masked => Ok(model.electra(device)?),
         GeneratorKind::None => none("it holds a discriminator alone"),
         GeneratorKind::TwoTower => none("that of Electric reads unmasked text"),

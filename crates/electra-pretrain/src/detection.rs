@@ -138,14 +138,19 @@ pub fn judge(
         let ints = |values: &[i32]| {
             Tensor::<2, Int>::from_data(TensorData::new(values[places.clone()].to_vec(), [rows, s]), device)
         };
-        let real = TensorData::new(text.real[places.clone()].to_vec(), [rows, s]);
-        let real = Tensor::<2>::from_data(real, device);
-        let (ids, segments) = (ints(&text.ids), ints(&text.segments));
+        let attention_mask = TensorData::new(text.attention_mask[places.clone()].to_vec(), [rows, s]);
+        let attention_mask = Tensor::<2>::from_data(attention_mask, device);
+        let (ids, token_type_ids) = (ints(&text.ids), ints(&text.token_type_ids));
         let logits: Vec<f32> = on_workers(Pass::Evaluation, device, || {
-            let logits = model.forward(ids.clone(), segments.clone(), real.clone(), &DropoutSites::off());
+            let logits = model.forward(
+                ids.clone(),
+                token_type_ids.clone(),
+                attention_mask.clone(),
+                &DropoutSites::off(),
+            );
             logits.into_data().iter::<f32>().collect()
         });
-        for (place, logit) in places.zip(logits).filter(|(place, _)| text.real[*place] > 0.0) {
+        for (place, logit) in places.zip(logits).filter(|(place, _)| text.attention_mask[*place] > 0.0) {
             judged.push(Token { logit, is_replaced: text.is_replaced[place], row: place / s });
         }
         from = to;
@@ -269,7 +274,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Tally;
+    use crate::metrics::MetricAccumulator;
 
     fn judgement(rows: &[&[(f32, bool)]]) -> Judgement {
         let tokens = rows.iter().enumerate().flat_map(|(row, tokens)| {
@@ -316,14 +321,15 @@ mod tests {
     fn scores_are_those_of_an_evaluation() {
         let of = noisy(0.4);
         let judged = of.tokens.iter().map(|token| (token.logit, token.is_replaced)).collect();
-        let record = Tally { judged: Some(judged), ..Tally::default() }.finish([1.0, 1.0]);
+        let record =
+            MetricAccumulator { judged: Some(judged), ..MetricAccumulator::default() }.finish([1.0, 1.0]);
         let scores = of.scores(&[1.0; 60]);
         for (found, expected) in [
-            (scores[0], record.rtd_auc),
-            (scores[1], record.rtd_precision),
-            (scores[2], record.rtd_recall),
-            (scores[4], record.rtd_loss),
-            (scores[5], record.rtd_loss_over_entropy),
+            (scores[0], record.get("rtd_auc")),
+            (scores[1], record.get("rtd_precision")),
+            (scores[2], record.get("rtd_recall")),
+            (scores[4], record.get("rtd_loss")),
+            (scores[5], record.get("rtd_loss_over_entropy")),
         ] {
             assert!((found - expected.unwrap()).abs() < 1e-12, "{found} {expected:?}");
         }

@@ -3,12 +3,11 @@
 
 use burn::prelude::*;
 use electra_model::{Electra, Normalizer, Objective, Pass, Stage, on_workers};
-use electra_run::record::EvalRecord;
 
 use crate::data::RecipeDataError;
 use crate::heldout::HeldoutSample;
 use crate::loader::Loader;
-use crate::metrics::Tally;
+use crate::metrics::{EvalRecord, MetricAccumulator};
 use crate::per_byte::ByteSums;
 
 /// Evaluates `model`, which must be on a device without autodiff, on the held-out rows of `sample`,
@@ -26,7 +25,7 @@ pub fn evaluate(
     rows_at_once: usize,
 ) -> Result<Option<EvalRecord>, RecipeDataError> {
     let rows: Vec<usize> = (0..sample.len()).map(|place| sample.row(place)).collect();
-    let (mut tally, mut by_byte) = (Tally::default(), ByteSums::default());
+    let (mut tally, mut by_byte) = (MetricAccumulator::default(), ByteSums::default());
     for rows in rows.chunks(rows_at_once) {
         let batch = loader.heldout(rows)?;
         // Sums, not means: batches differ in their number of slots and tokens.
@@ -36,9 +35,9 @@ pub fn evaluate(
         tally.add(&batch, &output, Normalizer::SUMS);
         by_byte.add(loader.piece_bytes(), &batch, &output, Normalizer::SUMS);
     }
-    Ok((!tally.is_empty()).then(|| EvalRecord {
-        heldout: Some(sample.measure()),
-        mlm_loss_per_byte: by_byte.per_byte(),
-        ..tally.finish(objective.weights_in(stage))
+    Ok((!tally.is_empty()).then(|| {
+        let found = tally.finish(objective.weights_in(stage));
+        let scalars = found.scalars.with("mlm_loss_per_byte", by_byte.per_byte());
+        EvalRecord { scalars, heldout: Some(sample.measure()), ..found }
     }))
 }

@@ -9,12 +9,12 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod bench;
-pub mod chance;
 pub mod code;
 pub mod corruption;
 pub mod data;
 pub mod detection;
 pub mod evaluate;
+pub mod fixed_proposal;
 mod frequency;
 pub mod heldout;
 mod interval;
@@ -25,7 +25,9 @@ pub mod model_folder;
 pub mod monitor;
 mod per_byte;
 pub mod plan;
+pub mod progress;
 pub mod recipe;
+pub mod report;
 pub mod scheme;
 pub mod snapshot;
 pub mod step;
@@ -33,4 +35,4 @@ pub mod train;
 
 pub use monitor::{Event, Monitor};
 pub use recipe::Recipe;
-pub use train::{Claim, Ended, Environment, Foreseen, TrainError, pretrain};
+pub use train::{Ended, Environment, Estimate, RunSetup, TrainError, pretrain};

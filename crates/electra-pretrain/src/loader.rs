@@ -5,14 +5,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use electra_model::{BatchData, Objective};
-use electra_run::order::Order;
+use electra_run::epoch_shuffle::EpochShuffle;
 use electra_run::seed::{Purpose, stream};
 use electra_text::vocab::CONTINUATION;
 use electra_text::{DataSet, Example, Split, Tokenizer};
 use rand::{Rng, RngExt};
 
-use crate::chance::Chance;
 use crate::data::{RecipeDataError, check_batch};
+use crate::fixed_proposal::FixedProposal;
 use crate::frequency::log_frequencies;
 use crate::mask::{Masking, is_candidate};
 use crate::per_byte::PieceBytes;
@@ -40,9 +40,9 @@ pub struct BatchPlan {
 #[derive(Clone)]
 pub struct Loader {
     data: Arc<DataSet>,
-    order: Order,
+    order: EpochShuffle,
     plan: BatchPlan,
-    chance: Option<Chance>,
+    chance: Option<FixedProposal>,
     /// `[V]`: whether a piece continues a word, where the masking asks for it.
     continues: Arc<[bool]>,
     piece_bytes: Arc<PieceBytes>,
@@ -54,13 +54,15 @@ impl Loader {
     pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
         let rows = data.split(Split::Train).len();
         check_batch(rows, 1, data.folder())?;
-        let order = Order::new(plan.seed, rows);
+        let order = EpochShuffle::new(plan.seed, rows);
         let tokenizer = &data.manifest().tokenizer;
         // Ids that no text has would give themselves away.
         let known = plan.vocab_size.min(tokenizer.vocab_size);
         let frequencies = || log_frequencies(&data, known);
-        let chance =
-            plan.objective.joint().and_then(|joint| Chance::of(joint, known, tokenizer.special, frequencies));
+        let chance = plan
+            .objective
+            .joint()
+            .and_then(|joint| FixedProposal::of(joint, known, tokenizer.special, frequencies));
         let continues = match plan.masking {
             Masking::WholeWord { .. } => continuations(data.tokenizer()),
             _ => Arc::default(),

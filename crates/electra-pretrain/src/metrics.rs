@@ -1,17 +1,28 @@
 //! What the two networks are measured by. Padding never counts.
+//!
+//! [`table`] says of each scalar what it is called, how it is written and where it is shown.
+
+mod scalars;
+pub mod table;
 
 use burn::prelude::*;
 use electra_model::{BatchData, JointOutput, Normalizer};
-use electra_run::record::EvalRecord;
+
+pub use scalars::{EvalRecord, Scalars, TrainRecord};
 
 /// A detector is collapsed above this share of the entropy of the fake rate.
 pub const COLLAPSE_RATIO: f64 = 0.98;
 /// Or below this recall.
 pub const COLLAPSE_RECALL: f64 = 0.05;
+/// A discriminator that has begun to see more than frequencies has an area under the curve above this.
+pub const LOW_AUC: f64 = 0.8;
+/// Above it, the discriminator may just be saying "original" everywhere (with weight 50, a generator of
+/// unigrams costs about 27).
+pub const PLATEAU: f64 = 24.0;
 
 /// Sums over batches from which an [`EvalRecord`] follows. None is what the objective cannot measure.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct MetricAccumulator {
     /// What the network that reads \[MASK\] predicts at used slots.
     pub mlm: Option<Predicted>,
     /// What was sampled at them.
@@ -46,7 +57,7 @@ pub struct Corruption {
     pub fakes: u64,
 }
 
-impl Tally {
+impl MetricAccumulator {
     /// Adds what the networks said about `batch`; `normalizer` is what their losses were divided by.
     pub fn add(&mut self, batch: &BatchData, output: &JointOutput, normalizer: Normalizer) {
         let ids = |t: Tensor<1, Int>| -> Vec<i64> { t.into_data().iter::<i64>().collect() };
@@ -67,12 +78,14 @@ impl Tally {
         if let Some(corrupted) = &output.corrupted {
             let (used, right) = right(ids(corrupted.samples.clone()));
             let labels = floats(&corrupted.labels);
-            let real = || batch.real.iter().zip(&labels).filter(|(real, _)| **real > 0.0);
+            let attention_mask = || {
+                batch.attention_mask.iter().zip(&labels).filter(|(attention_mask, _)| **attention_mask > 0.0)
+            };
             let sums = self.corruption.get_or_insert_default();
             sums.slots += used;
             sums.right += right;
-            sums.tokens += real().count() as u64;
-            sums.fakes += real().filter(|(_, label)| **label > 0.5).count() as u64;
+            sums.tokens += attention_mask().count() as u64;
+            sums.fakes += attention_mask().filter(|(_, label)| **label > 0.5).count() as u64;
             if let (Some(logits), Some(judged)) = (&output.discriminator_logits, &output.judged) {
                 let of_token = floats(judged).into_iter().zip(floats(logits)).zip(&labels);
                 let judged = of_token.filter(|((judged, _), _)| *judged > 0.0);
@@ -112,24 +125,22 @@ impl Tally {
         let detection = self.judged.map(Detection::of);
         let (mlm, prediction) = (self.mlm.map(Predicted::finish), self.prediction.map(Predicted::finish));
         let learned = detection.map(|d| d.loss).or(prediction.map(|(loss, _)| loss));
-        EvalRecord {
-            loss: weights[0] * mlm.map_or(0.0, |(loss, _)| loss) + weights[1] * learned.unwrap_or(0.0),
-            mlm_loss: mlm.map(|(loss, _)| loss),
-            mlm_accuracy: mlm.map(|(_, accuracy)| accuracy),
-            mlm_loss_per_byte: None,
-            sampled_accuracy: self.corruption.map(|sums| share(sums.right, sums.slots)),
-            rtd_loss: detection.map(|d| d.loss),
-            rtd_accuracy: detection.map(|d| d.accuracy),
-            rtd_precision: detection.map(|d| d.precision),
-            rtd_recall: detection.map(|d| d.recall),
-            rtd_auc: detection.map(|d| d.auc),
-            prediction_loss: prediction.map(|(loss, _)| loss),
-            prediction_accuracy: prediction.map(|(_, accuracy)| accuracy),
-            fake_rate: self.corruption.map(|sums| share(sums.fakes, sums.tokens)),
-            rtd_loss_over_entropy: detection.map(|d| d.loss_over_entropy),
-            collapsed: detection.map(|d| d.is_collapsed),
-            heldout: None,
-        }
+        let loss = weights[0] * mlm.map_or(0.0, |(loss, _)| loss) + weights[1] * learned.unwrap_or(0.0);
+        let scalars = Scalars::default()
+            .with("loss", loss)
+            .with("mlm_loss", mlm.map(|(loss, _)| loss))
+            .with("mlm_accuracy", mlm.map(|(_, accuracy)| accuracy))
+            .with("sampled_accuracy", self.corruption.map(|sums| share(sums.right, sums.slots)))
+            .with("rtd_loss", detection.map(|d| d.loss))
+            .with("rtd_accuracy", detection.map(|d| d.accuracy))
+            .with("rtd_precision", detection.map(|d| d.precision))
+            .with("rtd_recall", detection.map(|d| d.recall))
+            .with("rtd_auc", detection.map(|d| d.auc))
+            .with("prediction_loss", prediction.map(|(loss, _)| loss))
+            .with("prediction_accuracy", prediction.map(|(_, accuracy)| accuracy))
+            .with("fake_rate", self.corruption.map(|sums| share(sums.fakes, sums.tokens)))
+            .with("rtd_loss_over_entropy", detection.map(|d| d.loss_over_entropy));
+        EvalRecord { scalars, collapsed: detection.map(|d| d.is_collapsed), heldout: None }
     }
 }
 
@@ -235,9 +246,9 @@ mod tests {
         assert_eq!(auc(&[(1.0, false)]), 0.5);
     }
 
-    fn tally(judged: &[(f32, bool)]) -> Tally {
+    fn tally(judged: &[(f32, bool)]) -> MetricAccumulator {
         let fakes = judged.iter().filter(|j| j.1).count() as u64;
-        Tally {
+        MetricAccumulator {
             mlm: Some(Predicted { nats: 4.0, count: 2, right: 1 }),
             corruption: Some(Corruption { slots: 2, right: 0, tokens: judged.len() as u64, fakes }),
             judged: Some(judged.to_vec()),
@@ -248,9 +259,9 @@ mod tests {
     #[test]
     fn an_untrained_detector_has_the_entropy_of_a_coin() {
         let e = tally(&[(0.0, false), (0.0, false), (0.0, false), (0.0, true)]).finish([1.0, 50.0]);
-        assert!((e.rtd_loss.unwrap() - 2f64.ln()).abs() < 1e-12);
-        assert!((e.loss - (2.0 + 50.0 * 2f64.ln())).abs() < 1e-12);
-        let found = [e.fake_rate, e.mlm_accuracy, e.rtd_accuracy, e.rtd_recall];
+        assert!((e.get("rtd_loss").unwrap() - 2f64.ln()).abs() < 1e-12);
+        assert!((e.get("loss").unwrap() - (2.0 + 50.0 * 2f64.ln())).abs() < 1e-12);
+        let found = [e.get("fake_rate"), e.get("mlm_accuracy"), e.get("rtd_accuracy"), e.get("rtd_recall")];
         assert_eq!(found, [0.25, 0.5, 0.75, 0.0].map(Some));
         assert_eq!(e.collapsed, Some(true));
     }
@@ -259,19 +270,25 @@ mod tests {
     fn knowing_the_fake_rate_alone_is_a_collapse() {
         let logit = (0.25f32 / 0.75).ln();
         let e = tally(&[(logit, false), (logit, false), (logit, false), (logit, true)]).finish([1.0, 50.0]);
-        assert!((e.rtd_loss_over_entropy.unwrap() - 1.0).abs() < 1e-6 && e.collapsed == Some(true));
+        assert!((e.get("rtd_loss_over_entropy").unwrap() - 1.0).abs() < 1e-6 && e.collapsed == Some(true));
     }
 
     #[test]
     fn a_good_detector_is_not_collapsed() {
         let e = tally(&[(-4.0, false), (-3.0, false), (-1.0, false), (3.0, true)]).finish([1.0, 50.0]);
-        assert_eq!([e.rtd_precision, e.rtd_recall, e.rtd_auc], [1.0, 1.0, 1.0].map(Some));
+        assert_eq!(
+            [e.get("rtd_precision"), e.get("rtd_recall"), e.get("rtd_auc")],
+            [1.0, 1.0, 1.0].map(Some)
+        );
         // (.01815 + .04859 + .31326 + .04859) / 4 = .10715 nats, of .56234 that a coin of 1/4 has.
-        assert!((e.rtd_loss_over_entropy.unwrap() - 0.190_54).abs() < 1e-4);
+        assert!((e.get("rtd_loss_over_entropy").unwrap() - 0.190_54).abs() < 1e-4);
         assert_eq!(e.collapsed, Some(false));
         // One that calls an original replaced, but learned more than the share of replaced tokens.
         let e = tally(&[(-4.0, false), (-3.0, false), (0.5, false), (3.0, true)]).finish([1.0, 50.0]);
-        assert_eq!([e.rtd_precision, e.rtd_recall, e.collapsed.map(f64::from)], [0.5, 1.0, 0.0].map(Some));
+        assert_eq!(
+            [e.get("rtd_precision"), e.get("rtd_recall"), e.collapsed.map(f64::from)],
+            [0.5, 1.0, 0.0].map(Some)
+        );
     }
 
     #[test]
@@ -305,12 +322,16 @@ mod tests {
     #[test]
     fn what_an_objective_lacks_is_absent_and_not_zero() {
         let mlm = Some(Predicted { nats: 6.0, count: 4, right: 1 });
-        let e = Tally { mlm, ..Tally::default() }.finish([1.0, 0.0]);
-        assert_eq!(e, EvalRecord { loss: 1.5, mlm_loss: Some(1.5), mlm_accuracy: Some(0.25), ..e });
+        let e = MetricAccumulator { mlm, ..MetricAccumulator::default() }.finish([1.0, 0.0]);
+        let expected = [("loss", 1.5), ("mlm_loss", 1.5), ("mlm_accuracy", 0.25)];
+        let found: Vec<(&str, f64)> = e.scalars.iter().map(|(metric, value)| (metric.key, value)).collect();
+        assert_eq!(found, expected);
         let line = serde_json::to_value(e).unwrap();
         let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys, ["loss", "mlm_loss", "mlm_accuracy"]);
-        assert!(Tally::default().is_empty());
-        assert!(Tally { mlm: Some(Predicted::default()), ..Tally::default() }.is_empty());
+        assert!(MetricAccumulator::default().is_empty());
+        assert!(
+            MetricAccumulator { mlm: Some(Predicted::default()), ..MetricAccumulator::default() }.is_empty()
+        );
     }
 }

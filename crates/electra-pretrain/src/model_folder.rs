@@ -7,27 +7,23 @@ use std::path::{Path, PathBuf};
 use burn::prelude::*;
 use electra_files::regular;
 use electra_files::shown::shell_word;
+use electra_model::architecture::discriminator_tensors;
 use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::init::Init;
-use electra_model::networks::discriminator_tensors;
 use electra_model::parameters::{self, Headers, LoadError, NamedTensors, SafetensorsError};
 use electra_model::shapes::{self, Shapes};
-use electra_model::{Discriminator, Electra, HeadKind, ModelConfig, Networks, Precision};
+use electra_model::{Architecture, Discriminator, Electra, HeadKind, ModelConfig, Precision};
 use electra_run::checkpoint::{self, CheckpointError};
 use electra_run::nearby::folders_with;
 use electra_run::run_folder::{DamagedWeights, check_hash, final_weights_hash};
 use electra_run::weight_files::{self, WeightFilesError, weight_files};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::TokenizerError;
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::snapshot::MODEL;
-
 pub use detection::{Detection, detect};
-
-/// File with the sizes of the networks, as in a recipe's `[model]`.
-pub const MODEL_CONFIG: &str = "model.json";
 
 /// A folder that holds no model that can be used.
 #[derive(Debug, Error)]
@@ -67,7 +63,7 @@ pub enum ModelFolderError {
     Tagger(PathBuf),
     /// A run that has saved nothing yet.
     #[error(
-        "{0} is a run without weights: no {MODEL} and no intact checkpoint yet; wait for its first checkpoint"
+        "{0} is a run without weights: no {WEIGHTS} and no intact checkpoint yet; wait for its first checkpoint"
     )]
     NoWeights(PathBuf),
     /// A file cannot be read.
@@ -159,7 +155,7 @@ impl ModelFolderError {
     /// Nothing in a folder tells what it is.
     fn no_model(path: &Path) -> Self {
         let path = path.to_owned();
-        match folders_with(&path, &[MODEL_CONFIG, "config.json"]).into_iter().next() {
+        match folders_with(&path, &[MODEL_CONFIG, HF_CONFIG]).into_iter().next() {
             // The settings of a tagger.
             Some(within) if within.join("tagger.json").exists() => Self::TaggersWithin { path, within },
             Some(within) => Self::ModelWithin { path, within },
@@ -191,7 +187,7 @@ impl ModelFolder {
     pub fn open(path: &Path) -> Result<Self, ModelFolderError> {
         if path.join(MODEL_CONFIG).exists() {
             Self::open_own(path)
-        } else if path.join("config.json").exists() {
+        } else if path.join(HF_CONFIG).exists() {
             Self::open_transformers(path, None)
         } else if let Err(source) = path.metadata() {
             Err(ModelFolderError::Read { path: path.into(), source })
@@ -205,7 +201,7 @@ impl ModelFolder {
         let config: ModelConfig = serde_json::from_value(read_json(&file)?)
             .map_err(|source| ModelFolderError::Json { path: file.clone(), source })?;
         config.validate().map_err(|source| ModelFolderError::Config { path: file, source })?;
-        let file = path.join(MODEL);
+        let file = path.join(WEIGHTS);
         let tensors = if file.exists() {
             check_own(path, &config, &read_headers(&file)?)?;
             let bytes = read_weights(&file)?;
@@ -214,7 +210,7 @@ impl ModelFolder {
             }
             from_safetensors(&file, &bytes)?
         } else {
-            let found = checkpoint::latest_blob(&path.join("checkpoints"), MODEL)?;
+            let found = checkpoint::latest_blob(&path.join("checkpoints"), WEIGHTS)?;
             let (file, bytes) = found.ok_or_else(|| ModelFolderError::NoWeights(path.into()))?;
             let headers = parameters::headers(&bytes, bytes.len() as u64);
             let headers =
@@ -233,19 +229,19 @@ impl ModelFolder {
     /// Another architecture, or what is missing.
     pub fn open_transformers(path: &Path, generator: Option<&Path>) -> Result<Self, ModelFolderError> {
         for folder in [Some(path), generator].into_iter().flatten() {
-            if folder.is_dir() && !folder.join("config.json").exists() {
+            if folder.is_dir() && !folder.join(HF_CONFIG).exists() {
                 return Err(ModelFolderError::no_model(folder));
             }
         }
-        let json = read_json(&path.join("config.json"))?;
+        let json = read_json(&path.join(HF_CONFIG))?;
         let generator = match generator {
-            Some(folder) => Some((folder, read_json(&folder.join("config.json"))?)),
+            Some(folder) => Some((folder, read_json(&folder.join(HF_CONFIG))?)),
             None => None,
         };
         let mut config = hf::import_config(&json, generator.as_ref().map(|(_, json)| json))
             .map_err(|source| foreign(path, source))?;
         let invalid = |folder: &Path| {
-            let path = folder.join("config.json");
+            let path = folder.join(HF_CONFIG);
             move |source| ModelFolderError::Config { path, source }
         };
         config.validate().map_err(invalid(path))?;
@@ -297,8 +293,8 @@ impl ModelFolder {
     /// # Errors
     /// Weights that do not fit the sizes.
     pub fn electra(&self, device: &Device) -> Result<Electra, ModelFolderError> {
-        let networks = Networks::of(&self.tensors);
-        let model = Electra::init_with(&self.config, networks, 0, device, Precision::F32);
+        let architecture = Architecture::of(&self.tensors);
+        let model = Electra::init_with(&self.config, architecture, 0, device, Precision::F32);
         parameters::load(model, self.tensors.clone()).map_err(|source| self.weights(source))
     }
 
@@ -307,7 +303,7 @@ impl ModelFolder {
     /// # Errors
     /// Weights that do not fit the sizes.
     pub fn discriminator(&self, device: &Device) -> Result<Discriminator, ModelFolderError> {
-        let head = Networks::of(&self.tensors).head;
+        let head = Architecture::of(&self.tensors).head;
         let tensors = discriminator_tensors(self.tensors.clone(), &self.config);
         let model = Discriminator::init(&Init::blank(device), &self.config, head);
         parameters::load(model, tensors).map_err(|source| self.weights(source))
@@ -345,7 +341,7 @@ fn from_safetensors(path: &Path, bytes: &[u8]) -> Result<NamedTensors, ModelFold
 
 /// Refuses weights in our names that are not of these sizes.
 fn check_own(folder: &Path, config: &ModelConfig, headers: &Headers) -> Result<(), ModelFolderError> {
-    let expected = shapes::of_electra(config, Networks::of(headers));
+    let expected = shapes::of_electra(config, Architecture::of(headers));
     shapes::check(headers, &expected)
         .map_err(|source| ModelFolderError::Weights { path: folder.into(), source })
 }

@@ -1,8 +1,10 @@
-//! What a run tells those who watch it.
+//! Events of a pretraining run, for whoever watches it.
 
-use electra_run::record::{EvalRecord, Plan, TrainRecord};
+use electra_run::record::Plan;
 
-/// Something that happened in a run.
+use crate::metrics::{EvalRecord, TrainRecord};
+
+/// Event of pretraining, beside those of every run ([`electra_train::Monitor`]).
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// The loop is about to begin.
@@ -13,11 +15,6 @@ pub enum Event<'a> {
         total_steps: u64,
         /// What the run was predicted to need.
         plan: Option<Plan>,
-    },
-    /// One optimizer step is done. Told after every step; must be cheap to ignore.
-    Stepped {
-        /// Steps done.
-        step: u64,
     },
     /// A logging interval is over.
     Trained {
@@ -40,29 +37,19 @@ pub enum Event<'a> {
         /// Its results.
         record: &'a EvalRecord,
     },
-    /// A checkpoint is on disk.
-    Saved {
-        /// Steps done.
-        step: u64,
-    },
-    /// Something worth a sentence: a checkpoint passed over, a collapse, a warning.
-    Note {
-        /// Steps done.
-        step: u64,
-        /// The sentence.
-        message: &'a str,
-    },
 }
 
-/// Whoever watches a run: a terminal, a log, a test.
-pub trait Monitor {
-    /// Told about everything, in order.
+/// Receiver of the events of a pretraining run: a terminal, a log, a test.
+pub trait Monitor: electra_train::Monitor {
+    /// Called for each event, in order.
     fn on(&mut self, event: Event<'_>);
 }
 
 /// Watches nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
+
+impl electra_train::Monitor for Silent {}
 
 impl Monitor for Silent {
     fn on(&mut self, _: Event<'_>) {}

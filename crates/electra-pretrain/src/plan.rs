@@ -6,12 +6,12 @@ use electra_model::{EncoderConfig, GeneratorKind};
 use electra_run::process;
 use electra_run::record::Plan;
 use electra_text::{DataSet, Split};
+use electra_train::Divergence;
 use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
 use crate::recipe::Recipe;
 use crate::scheme::Scheme;
-use crate::step::Divergence;
 
 /// Everything that can be said before launching.
 #[derive(Clone, Debug, Serialize)]
@@ -43,7 +43,7 @@ pub struct LeastMemory {
 impl LeastMemory {
     /// Of a recipe that has been checked.
     pub fn of(recipe: &Recipe) -> Self {
-        let parameters = ParameterCount::of(&recipe.model, recipe.networks()).total() as u128;
+        let parameters = ParameterCount::of(&recipe.model, recipe.architecture()).total() as u128;
         let stages = recipe.scheme.generator_steps().is_some();
         // Weights and two moments of 32 bits. Gradients of all parameters are there at once, where all learn.
         let copies = if stages { 3 } else { 4 };
@@ -51,7 +51,7 @@ impl LeastMemory {
         let at_once = tokens(recipe.micro_batch_size());
         let kept = |encoder: EncoderConfig| kept_bytes(&encoder, at_once, recipe.train.precision);
         let discriminator = kept(recipe.model.discriminator());
-        let generator = match recipe.networks().generator {
+        let generator = match recipe.architecture().generator {
             GeneratorKind::None => 0,
             GeneratorKind::Masked => kept(recipe.model.generator()),
             GeneratorKind::TwoTower => 2 * kept(recipe.model.generator()),
@@ -130,7 +130,7 @@ pub fn forecast(
         scheme => steps as f64 * seconds_of(scheme)?,
     };
     let step_seconds = train_seconds / steps as f64;
-    let count = ParameterCount::of(&recipe.model, recipe.networks());
+    let count = ParameterCount::of(&recipe.model, recipe.architecture());
     let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
     let most = recipe.evaluate.max_examples;
     let evaluated = data.map_or(most, |data| data.heldout.min(most)) as f64;

@@ -5,7 +5,7 @@ mod check;
 use std::path::PathBuf;
 
 use electra_model::flops::ForwardFlops;
-use electra_model::{ModelConfig, Networks, Objective, Precision};
+use electra_model::{Architecture, ModelConfig, Objective, Precision};
 use electra_optim::{AdamConfig, Decay, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +172,7 @@ impl Recipe {
     /// Floating-point operations of the step after `step` others.
     pub fn step_flops(&self, step: u64) -> f64 {
         let (batch, length) = (self.train.batch_size, self.data.sequence_length);
-        let flops = ForwardFlops::of(&self.model, self.networks(), batch, length, self.slots());
+        let flops = ForwardFlops::of(&self.model, self.architecture(), batch, length, self.slots());
         flops.training_step(self.scheme.stage(step))
     }
 
@@ -205,9 +205,9 @@ impl Recipe {
     }
 
     /// The networks and heads that are trained.
-    pub fn networks(&self) -> Networks {
+    pub fn architecture(&self) -> Architecture {
         let baseline = self.scheme == Scheme::Adversarial {};
-        Networks { baseline, ..self.objective.networks() }
+        Architecture { baseline, ..self.objective.architecture() }
     }
 
     /// Masked slots `N` of a row.

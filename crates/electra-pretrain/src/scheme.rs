@@ -82,7 +82,7 @@ impl Scheme {
             return None;
         }
         let (objective, model) = (&recipe.objective, &recipe.model);
-        if recipe.networks().generator != GeneratorKind::Masked {
+        if recipe.architecture().generator != GeneratorKind::Masked {
             let message =
                 "needs a generator that learns to fill masks, which this objective does not have".to_string();
             return Some(("scheme.kind", message, "remove [scheme], or choose another objective"));

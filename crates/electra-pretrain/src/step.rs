@@ -1,16 +1,14 @@
 //! One optimizer step: the algorithm of Clark et al. 2020, §2.
 
-use std::fmt;
-
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_model::objective::StepDropout;
-use electra_model::{BatchData, JointOutput, Normalizer, Pass, on_workers};
-use electra_optim::{Adam, Clip, NonFiniteGradients, add_gradients, clip_by_global_norm};
+use electra_model::{BatchData, Electra, JointOutput, Normalizer, Pass, on_workers};
+use electra_optim::{Clip, add_gradients};
 use electra_run::seed::{Purpose, derive};
-use thiserror::Error;
+use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
 
-use crate::metrics::Tally;
+use crate::metrics::MetricAccumulator;
 use crate::recipe::Recipe;
 use crate::scheme::from_generator;
 use crate::snapshot::Snapshot;
@@ -59,65 +57,28 @@ impl Losses {
         add(&mut self.rtd, output.rtd.as_ref());
         add(&mut self.prediction, output.prediction.as_ref().map(|prediction| &prediction.loss));
     }
-}
 
-impl fmt::Display for Losses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The losses that there are, with their names.
+    fn parts(&self) -> Vec<(&'static str, f64)> {
         let parts = [("mlm", self.mlm), ("rtd", self.rtd), ("prediction", self.prediction)];
-        let parts = parts.iter().filter_map(|(name, loss)| Some(format!("{name} {}", (*loss)?)));
-        write!(f, "{} ({})", self.total, parts.collect::<Vec<_>>().join(", "))
+        parts.into_iter().filter_map(|(name, loss)| Some((name, loss?))).collect()
     }
 }
 
-/// How training went wrong, with the step it was seen at.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum Divergence {
-    /// A gradient that is no number.
-    #[error("step {step}: {source}")]
-    Gradient {
-        /// Steps done before.
-        step: u64,
-        /// Which parameters.
-        source: NonFiniteGradients,
-    },
-    /// A loss that is no number.
-    #[error("step {step}: the loss is {losses}")]
-    Loss {
-        /// Steps done before.
-        step: u64,
-        /// The sum and its parts.
-        losses: Losses,
-    },
-    /// A loss above that of an untrained model, long after the start.
-    #[error("step {step}: the loss is {loss:.2}, above the {untrained:.2} of an untrained model")]
-    Risen {
-        /// Steps done.
-        step: u64,
-        /// Mean over the last logging interval.
-        loss: f64,
-        /// Loss of a model that has learned nothing.
-        untrained: f64,
-    },
-}
-
-/// The forward passes of the step's stage, one backward pass, clip and update, over the micro-batches of the step.
-/// `tally` counts what the networks get right, if anybody wants to know.
-///
-/// In 16-bit IEEE floats a gradient may overflow that is finite in others: the step is then
-/// computed again with half of the [loss scale](electra_model::Precision::loss_scale), down to 1.
-/// Every step begins with the whole one, so nothing has to be remembered from step to step.
+/// One optimizer step over its micro-batches: the forward passes of the step's stage, the backward pass, and
+/// [`apply_gradients`]. `accumulator`, if given, counts what the networks get right.
 ///
 /// # Errors
-/// A loss or gradient that is no number; the snapshot is then as it was, but for a second network that
-/// this step starts from the first.
+/// A loss or gradient that is not finite; the snapshot is then as it was, but for a discriminator that this step
+/// starts from the generator.
 pub fn optimizer_step(
     snapshot: &mut Snapshot,
     micro_batches: &[BatchData],
     recipe: &Recipe,
     device: &Device,
-    tally: Option<&mut Tally>,
+    accumulator: Option<&mut MetricAccumulator>,
 ) -> Result<Step, Divergence> {
-    on_workers(Pass::Training, device, || step(snapshot, micro_batches, recipe, device, tally))
+    on_workers(Pass::Training, device, || step(snapshot, micro_batches, recipe, device, accumulator))
 }
 
 fn step(
@@ -125,70 +86,68 @@ fn step(
     micro_batches: &[BatchData],
     recipe: &Recipe,
     device: &Device,
-    mut tally: Option<&mut Tally>,
+    mut accumulator: Option<&mut MetricAccumulator>,
 ) -> Result<Step, Divergence> {
-    let number = snapshot.step;
+    let number = snapshot.step();
     if recipe.scheme.initialises(number) {
         snapshot.replace(|model| from_generator(model, recipe.model.generator.tie));
     }
-    let mut loss_scale = recipe.train.precision.loss_scale();
-    let (sums, clip) = loop {
-        if let Some(tally) = &mut tally {
-            **tally = Tally::default();
-        }
-        let sums = add_up(snapshot, micro_batches, recipe, device, loss_scale, tally.as_deref_mut());
-        if !sums.losses.total.is_finite() {
-            return Err(Divergence::Loss { step: number, losses: sums.losses });
-        }
-        let max_norm = recipe.optimizer.max_grad_norm * loss_scale;
-        match clip_by_global_norm(snapshot.model(), &sums.gradients, max_norm) {
-            Ok(clip) => break (sums, Clip { norm: clip.norm / loss_scale, scale: clip.scale / loss_scale }),
-            Err(_) if loss_scale > 1.0 => loss_scale /= 2.0,
-            Err(source) => return Err(Divergence::Gradient { step: number, source }),
-        }
-    };
     let learning_rate = recipe.learning_rate(number);
-    let adam = Adam { config: recipe.adam() };
-    snapshot.update(|model, state| adam.step(state, model, sums.gradients, |_| learning_rate, clip.scale));
-    let tokens = micro_batches.iter().map(|b| b.real.iter().filter(|&&x| x > 0.0).count() as u64).sum();
-    Ok(Step { losses: sums.losses, learning_rate, clip, tokens, loss_scale })
+    let config = OptimizerConfig {
+        adam: recipe.adam(),
+        max_grad_norm: recipe.optimizer.max_grad_norm,
+        precision: recipe.train.precision,
+    };
+    let (losses, update) = apply_gradients(
+        snapshot,
+        config,
+        |_| learning_rate,
+        |model, loss_scale| {
+            if let Some(accumulator) = &mut accumulator {
+                **accumulator = MetricAccumulator::default();
+            }
+            let accumulator = accumulator.as_deref_mut();
+            let (losses, gradients) =
+                backward(model, number, micro_batches, recipe, device, loss_scale, accumulator);
+            Backward { loss: losses.total, parts: losses.parts(), gradients, measured: losses }
+        },
+    )?;
+    let tokens =
+        micro_batches.iter().map(|b| b.attention_mask.iter().filter(|&&x| x > 0.0).count() as u64).sum();
+    Ok(Step { losses, learning_rate, clip: update.clip, tokens, loss_scale: update.loss_scale })
 }
 
-/// Sums over the micro-batches of a step; the gradients are `loss_scale` times too long.
-struct Sums {
-    losses: Losses,
-    gradients: GradientsParams,
-}
-
-fn add_up(
-    snapshot: &Snapshot,
+/// Losses and gradients of step `number`, summed over its micro-batches; the gradients are those of
+/// `loss_scale` times the loss.
+fn backward(
+    model: &Electra,
+    number: u64,
     micro_batches: &[BatchData],
     recipe: &Recipe,
     device: &Device,
     loss_scale: f64,
-    mut tally: Option<&mut Tally>,
-) -> Sums {
-    let (normalizer, stage) = (Normalizer::over(micro_batches), recipe.scheme.stage(snapshot.step));
-    let mut sums = Sums { losses: Losses::default(), gradients: GradientsParams::new() };
+    mut accumulator: Option<&mut MetricAccumulator>,
+) -> (Losses, GradientsParams) {
+    let (normalizer, stage) = (Normalizer::over(micro_batches), recipe.scheme.stage(number));
+    let (mut losses, mut gradients) = (Losses::default(), GradientsParams::new());
     let mut first_row = 0;
     for (m, batch) in micro_batches.iter().enumerate() {
         let dropout = StepDropout {
             hidden: recipe.train.dropout,
             attention: recipe.attention_dropout(),
-            seed: derive(recipe.seed, Purpose::Dropout, snapshot.step),
+            seed: derive(recipe.seed, Purpose::Dropout, number),
             first_row,
         };
         first_row += batch.examples as u64;
         let on_device = batch.to_device(device);
-        let output =
-            recipe.objective.forward_in(stage, snapshot.model(), &on_device, normalizer, Some(dropout));
-        sums.losses.add(&output);
-        if let Some(tally) = &mut tally {
-            tally.add(batch, &output, normalizer);
+        let output = recipe.objective.forward_in(stage, model, &on_device, normalizer, Some(dropout));
+        losses.add(&output);
+        if let Some(accumulator) = &mut accumulator {
+            accumulator.add(batch, &output, normalizer);
         }
         let loss = output.into_total() * loss_scale;
-        let own = GradientsParams::from_grads(loss.backward(), snapshot.model());
-        sums.gradients = if m == 0 { own } else { add_gradients(snapshot.model(), sums.gradients, own) };
+        let own = GradientsParams::from_grads(loss.backward(), model);
+        gradients = if m == 0 { own } else { add_gradients(model, gradients, own) };
     }
-    sums
+    (losses, gradients)
 }

@@ -81,7 +81,7 @@ fn fresh_pages() -> u64 {
     fields.split_whitespace().nth(7).map_or(0, |count| count.parse().expect("a number of faults"))
 }
 
-/// Networks so wide that activations outweigh everything else: 1,024 tokens of 128.
+/// Architecture so wide that activations outweigh everything else: 1,024 tokens of 128.
 fn wide() -> Recipe {
     let mut recipe = recipe::recipe(0.1);
     let model = &mut recipe.model;

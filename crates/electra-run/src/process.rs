@@ -24,12 +24,6 @@ pub fn total_memory() -> Option<u64> {
     kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
 }
 
-/// Memory that new work may take without swapping, in bytes.
-#[must_use]
-pub fn available_memory() -> Option<u64> {
-    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
-}
-
 /// The most memory that this process may ever have, in bytes: that of the machine, or less where a
 /// control group or `ulimit -v` says so.
 #[must_use]
@@ -148,7 +142,7 @@ mod tests {
         assert!(after >= before + (48 << 20), "{before} then {after} bytes with {} more", memory.len());
         assert!(peak_rss().unwrap() >= after);
         assert!(total_memory().unwrap() > after);
-        assert!(available_memory().unwrap() <= total_memory().unwrap());
+        assert!(electra_files::memory::available().unwrap() <= total_memory().unwrap());
     }
 
     #[test]

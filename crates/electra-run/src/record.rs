@@ -1,13 +1,10 @@
-//! What a run writes down while it trains: a log of metrics, TensorBoard's event files and lines
-//! for a terminal or a pipe.
+//! What a run writes down while it trains: a log of metrics and TensorBoard's event files; how durations
+//! and counts are written.
 
-mod metrics;
-mod progress;
+mod log;
 mod tensorboard;
+mod written;
 
-pub use metrics::{
-    EvalRecord, HeldoutMeasure, HeldoutRows, LogError, MetricsLog, Plan, Record, RunRecord, TrainRecord,
-    read_metrics,
-};
-pub use progress::{Seconds, duration, line, thousands};
+pub use log::{HeldoutMeasure, HeldoutRows, LogError, MetricsLog, Plan, Record, RunRecord, read_metrics};
 pub use tensorboard::{HParam, TensorBoard};
+pub use written::{Seconds, duration, thousands};

@@ -37,6 +37,7 @@ mod tests {
     use crate::comparison::Comparison;
     use crate::comparison::tests::subject;
     use crate::metric::Metric;
+    use crate::metric::tests::metric;
     use crate::record::tests::{judged, result};
     use crate::record::{CommonScores, ResultRecord, TokenizerIdentity};
 
@@ -50,8 +51,8 @@ mod tests {
         };
         let measured =
             |hash: &str| Comparison::new(subject(&["a", "b"]), &[with("a", "x"), with("b", hash)]).measured();
-        assert_eq!(measured("x"), [Metric::RtdAuc, Metric::MlmLossPerByte, Metric::Loss]);
-        assert_eq!(measured("y"), [Metric::RtdAuc, Metric::MlmLossPerByte]);
+        assert_eq!(measured("x"), [metric("rtd-auc"), metric("mlm-loss-per-byte"), metric("loss")]);
+        assert_eq!(measured("y"), [metric("rtd-auc"), metric("mlm-loss-per-byte")]);
     }
 
     #[test]
@@ -65,7 +66,7 @@ mod tests {
         let comparison = Comparison::new(subject(&["a", "b", "c"]), &all);
         assert_eq!(comparison.unlike_corruptions, [2], "seeds have samples of their own");
         assert_eq!(comparison.not_judged, ["c"]);
-        assert_eq!(comparison.arms[0].metrics[&Metric::CommonAuc].mean, 0.75);
+        assert_eq!(comparison.arms[0].metrics[&Metric::COMMON_AUC].mean, 0.75);
         let none = Comparison::new(subject(&["a", "c"]), &[result("a", 1, 0.5), result("c", 1, 0.5)]);
         assert!(none.not_judged.is_empty() && none.unlike_corruptions.is_empty());
     }

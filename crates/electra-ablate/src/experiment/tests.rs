@@ -7,6 +7,7 @@ use electra_run::recipe::RecipeError;
 
 use super::*;
 use crate::arms::arms;
+use crate::metric::tests::catalogue;
 
 const HEAD: &str = r#"recipe_version = 1
 question = "q"
@@ -37,7 +38,7 @@ impl Folder {
     }
 
     fn load(&self) -> Result<ExperimentFile, RecipeError> {
-        ExperimentFile::load(&self.file())
+        ExperimentFile::load(&self.file(), catalogue())
     }
 
     fn arms(&self) -> Result<Vec<crate::arms::Arm>, RecipeError> {
@@ -96,7 +97,7 @@ fn an_experiment_is_named_after_its_folder_or_its_file() {
     assert_eq!(folder.load().unwrap().name(), name);
     let other = folder.0.path().join("other.toml");
     fs::copy(folder.file(), &other).unwrap();
-    assert_eq!(ExperimentFile::load(&other).unwrap().name(), "other");
+    assert_eq!(ExperimentFile::load(&other, catalogue()).unwrap().name(), "other");
 }
 
 #[test]
@@ -131,6 +132,8 @@ fn bad_files_are_pointed_at() {
     }
     let metric = with("rtd-auc", "auc").unwrap_err();
     assert_eq!(metric.culprit(), Some("\"auc\""), "{metric}");
+    let help = metric.help.as_deref().unwrap_or_default();
+    assert!(help.contains("expected one of probe-f1, common-auc"), "{help}");
     let probe = format!("{arm}[probe]\ntrain = \"absent.conll\"\ndev = \"d\"\nseeds = 1\n");
     assert_refused(Folder::with(&probe).load(), "\"absent.conll\"", "there is no file absent.conll");
     let probe = format!("{arm}[probe]\nrecipe = \"no.toml\"\ntrain = \"t\"\ndev = \"d\"\nseeds = 1\n");
@@ -149,6 +152,6 @@ fn a_margin_may_be_stated_and_need_not_be() {
 fn results_can_be_compared_where_the_data_and_the_recipe_are_not() {
     let folder = Folder::with("[[arm]]\nname = \"a\"\n[probe]\ntrain = \"t\"\ndev = \"d\"\nseeds = 1\n");
     fs::remove_file(folder.0.path().join("recipe.toml")).unwrap();
-    ExperimentFile::read(&folder.file()).unwrap();
+    ExperimentFile::read(&folder.file(), catalogue()).unwrap();
     assert!(folder.load().is_err());
 }

@@ -21,10 +21,9 @@
 //! (pairs in which the first arm is better, `6 of 6`). Left out it is `mean` of an arm, and mean with
 //! interval of differences. A last word such as `:+.2` says how the number is written.
 
-use std::str::FromStr;
-
 use super::format::Format;
 use super::quantity::{QUANTITIES, Quantity};
+use crate::metric::Catalogue;
 use crate::record::ResultError;
 
 /// What is asked, of which experiment, and how it is written.
@@ -198,11 +197,13 @@ pub enum ExpressionError {
 const PART: &str = "mean, sd, spread, min, max, seed N, each, interval, above X, below X, p, pairs or ahead";
 const FORMAT: &str = "a format such as :.2, :+.3, :.1%, :, or :p";
 
-impl FromStr for Expression {
-    type Err = ExpressionError;
-
-    fn from_str(text: &str) -> Result<Self, ExpressionError> {
-        let mut words = Words(text.split_whitespace().collect());
+impl Expression {
+    /// From a text; `metrics` are the numbers that may be asked for.
+    ///
+    /// # Errors
+    /// With the word that cannot be read.
+    pub fn parse(text: &str, metrics: &Catalogue) -> Result<Self, ExpressionError> {
+        let mut words = Words(text.split_whitespace().collect(), metrics);
         let format = match words.0.last().and_then(|word| word.strip_prefix(':')) {
             Some(format) => Format::parse(format).ok_or_else(|| expected(&format!(":{format}"), FORMAT))?,
             None => Format::default(),
@@ -301,7 +302,7 @@ fn field(file: &str, words: &mut Words<'_>) -> Result<Field, ExpressionError> {
 
 fn quantity(words: &mut Words<'_>) -> Result<Quantity, ExpressionError> {
     let word = words.next(QUANTITIES)?;
-    Quantity::parse(word).ok_or_else(|| expected(word, QUANTITIES))
+    Quantity::parse(word, words.1).ok_or_else(|| expected(word, QUANTITIES))
 }
 
 fn part(words: &mut Words<'_>) -> Result<Part, ExpressionError> {
@@ -332,7 +333,7 @@ fn part(words: &mut Words<'_>) -> Result<Part, ExpressionError> {
 }
 
 /// Words that are still to be read, the next one last.
-struct Words<'a>(Vec<&'a str>);
+struct Words<'a>(Vec<&'a str>, &'a Catalogue);
 
 impl<'a> Words<'a> {
     fn next(&mut self, expected: &str) -> Result<&'a str, ExpressionError> {
@@ -351,15 +352,15 @@ fn expected(word: &str, expected: &str) -> ExpressionError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::Metric;
+    use crate::metric::tests::{catalogue, metric};
 
     fn parsed(text: &str) -> Expression {
-        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+        Expression::parse(text, catalogue()).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     #[test]
     fn an_arm_and_two_arms_are_asked_for_a_part() {
-        let auc = || Quantity::Metric(Metric::RtdAuc, None);
+        let auc = || Quantity::Metric(metric("rtd-auc"), None);
         let of = |text: &str| match parsed(text).what {
             What::Values { arm, against, quantity, part } => (arm, against, quantity, part),
             other => panic!("{other:?}"),
@@ -371,7 +372,7 @@ mod tests {
         assert_eq!(of("a rtd-auc above 0.6").3, Part::Above(0.6));
         assert_eq!(of("a rtd-auc seed 3").3, Part::Seed(3));
         assert_eq!(of("a / b flops mean").1, Some((Operator::Ratio, "b".to_owned())));
-        assert_eq!(of("a mlm-loss@250").2, Quantity::Metric(Metric::MlmLoss, Some(250)));
+        assert_eq!(of("a mlm-loss@250").2, Quantity::Metric(metric("mlm-loss"), Some(250)));
         assert_eq!(parsed("in 001-x a seeds :,").within.as_deref(), Some("001-x"));
     }
 
@@ -397,7 +398,7 @@ mod tests {
             ("correlation rtd-auc loss where loss mean", "above X or below X"),
             ("correlation rtd-auc loss x", "`x` stands where over, of, where, count"),
         ] {
-            let error = text.parse::<Expression>().unwrap_err().to_string();
+            let error = Expression::parse(text, catalogue()).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

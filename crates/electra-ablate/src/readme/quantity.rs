@@ -1,6 +1,6 @@
 //! A number of a run that a placeholder may ask for.
 
-use crate::metric::Metric;
+use crate::metric::{Catalogue, Metric};
 use crate::record::ResultRecord;
 
 /// What can be asked, for those who asked for something else.
@@ -30,7 +30,7 @@ pub enum Quantity {
 impl Quantity {
     /// From a word; none if it is none.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
+    pub fn parse(word: &str, metrics: &Catalogue) -> Option<Self> {
         if let Some(key) = word.strip_prefix("heldout.") {
             return Some(Self::Heldout(key.to_owned()));
         }
@@ -38,7 +38,7 @@ impl Quantity {
             Some((name, step)) => (name, Some(step.parse().ok()?)),
             None => (word, None),
         };
-        if let Ok(metric) = serde_json::from_value(name.into()) {
+        if let Some(metric) = metrics.get(name) {
             return Some(Self::Metric(metric, step));
         }
         match word {

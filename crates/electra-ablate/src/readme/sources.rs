@@ -10,6 +10,7 @@ use super::document;
 use super::expression::{Correlation, Expression, ExpressionError, Field, Operator, Over, Part, What};
 use super::format::Format;
 use super::quantity::Quantity;
+use crate::metric::Catalogue;
 use crate::record::{ProbeScores, ResultRecord, read_folder};
 use crate::statistics::{Paired, Sample, correlation};
 
@@ -22,6 +23,8 @@ pub struct Sources {
     beside: PathBuf,
     /// The arm that differences are from, where it is known.
     base_arm: Option<String>,
+    /// The numbers that can be asked for.
+    metrics: &'static Catalogue,
     results: BTreeMap<PathBuf, Vec<ResultRecord>>,
     documents: BTreeMap<PathBuf, Value>,
 }
@@ -29,14 +32,15 @@ pub struct Sources {
 impl Sources {
     /// For the README of an experiment in this folder.
     #[must_use]
-    pub fn of_experiment(folder: &Path, base_arm: Option<String>) -> Self {
-        Self { base_arm, ..Self::of_index(folder, &folder.join("..")) }
+    pub fn of_experiment(folder: &Path, base_arm: Option<String>, metrics: &'static Catalogue) -> Self {
+        Self { base_arm, ..Self::of_index(folder, &folder.join(".."), metrics) }
     }
 
     /// For a text in `folder` about the experiments in `experiments`.
     #[must_use]
-    pub fn of_index(folder: &Path, experiments: &Path) -> Self {
+    pub fn of_index(folder: &Path, experiments: &Path, metrics: &'static Catalogue) -> Self {
         Self {
+            metrics,
             folder: folder.to_owned(),
             beside: experiments.to_owned(),
             base_arm: None,
@@ -50,7 +54,7 @@ impl Sources {
     /// # Errors
     /// If it is none, or asks for what is not there.
     pub fn value(&mut self, text: &str) -> Result<String, ExpressionError> {
-        let Expression { within, what, format } = text.parse()?;
+        let Expression { within, what, format } = Expression::parse(text, self.metrics)?;
         let folder = match &within {
             None => self.folder.clone(),
             Some(name) => {
@@ -284,6 +288,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::metric::tests::catalogue;
     use crate::record::tests::result;
     use crate::record::{ProbeScore, ResultRecord};
 
@@ -302,7 +307,7 @@ mod tests {
         let file = json!({"test": {"mean": 0.408, "support": 12_000}, "less": {"mean": 0.155}});
         std::fs::write(folder.path().join("000-test/numbers.json"), file.to_string()).unwrap();
         let own = folder.path().join("000-test");
-        (folder, Sources::of_experiment(&own, Some("a".into())))
+        (folder, Sources::of_experiment(&own, Some("a".into()), catalogue()))
     }
 
     #[test]
@@ -359,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_ratio_to_zero_is_no_number() {
-        let (quantity, format) = (Quantity::parse("probe-f1").unwrap(), Format::default());
+        let (quantity, format) = (Quantity::parse("probe-f1", catalogue()).unwrap(), Format::default());
         for of_second in [f64::NAN, f64::INFINITY] {
             let error = told(&[(1, 2.0), (2, of_second)], Part::Mean, &quantity, format).unwrap_err();
             assert_eq!(error.to_string(), "with seed 2 it is divided by 0");

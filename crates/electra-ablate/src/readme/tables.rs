@@ -222,6 +222,7 @@ mod tests {
     use electra_run::recipe::load_str;
 
     use super::*;
+    use crate::metric::tests::catalogue;
 
     const FILE: &str = r#"
 recipe_version = 1
@@ -251,7 +252,7 @@ rows = [
         std::fs::write(folder.path().join("results/x.json"), runs).unwrap();
         let tables: Tables = load_str("tables.toml", file, &[]).unwrap().value;
         let readme = format!("# a\n{}\nold\n{END}\nend\n", begin("gain"));
-        let mut sources = Sources::of_experiment(folder.path(), None);
+        let mut sources = Sources::of_experiment(folder.path(), None, catalogue());
         let made = with_tables(&readme, &tables, &mut sources)?;
         assert_eq!(with_tables(&made, &tables, &mut sources)?, made);
         Ok(made)

@@ -6,7 +6,7 @@ use super::*;
 use crate::comparison::Subject;
 use crate::comparison::tests::subject;
 use crate::failed::tests::diverged;
-use crate::metric::Metric;
+use crate::metric::tests::metric;
 use crate::quantities::tests::{TABLE, of_width};
 use crate::record::tests::result;
 use crate::{report, table};
@@ -162,5 +162,5 @@ fn shared_runs_are_marked() {
     let comparison = compared(known, &[result("a", 1, 0.5)]);
     assert_told(&comparison, &["a: the same runs as 001-other: a, seeds 1 to 6."]);
     assert_eq!(comparison.arms[0].standing.same_runs_as, [same]);
-    assert_eq!(comparison.metric, Metric::RtdAuc);
+    assert_eq!(comparison.metric, metric("rtd-auc"));
 }

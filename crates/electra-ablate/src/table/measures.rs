@@ -47,7 +47,7 @@ fn own_task(own: &OwnTask, comparison: &Comparison, names: &NamesIn) -> String {
 /// What is to be known of numbers that were meant to be common.
 fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
     let (mut notes, measured) = (Vec::new(), comparison.measured());
-    if measured.contains(&Metric::CommonAuc) || measured.contains(&Metric::UnigramAuc) {
+    if measured.contains(&Metric::COMMON_AUC) || measured.contains(&Metric::UNIGRAM_AUC) {
         notes.push(
             "Common AUC is on samples of the base arm's generator of the same seed, unigram AUC on samples from the \
              frequencies of words: the same masks and samples for all arms."
@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::comparison::Subject;
     use crate::comparison::tests::{comparison, subject};
+    use crate::metric::tests::metric;
     use crate::record::tests::result;
     use crate::table::{json, markdown, notes};
 
@@ -115,11 +116,11 @@ mod tests {
         };
         let said = "Arms differ in `masking.probability`: AUC and total loss are of each arm's own task";
         assert!(
-            of(Metric::RtdAuc)
+            of(metric("rtd-auc"))
                 .contains("cannot rank them, AUC above among them; no number here is of one task.")
         );
-        assert!(of(Metric::ProbeF1).contains("cannot rank them; no number"), "{}", of(Metric::ProbeF1));
-        assert!(of(Metric::RtdAuc).contains(said), "{}", of(Metric::RtdAuc));
+        assert!(of(Metric::PROBE_F1).contains("cannot rank them; no number"), "{}", of(Metric::PROBE_F1));
+        assert!(of(metric("rtd-auc")).contains(said), "{}", of(metric("rtd-auc")));
         assert!(!notes(&comparison()).join(" ").contains("own task"));
     }
 
@@ -144,6 +145,6 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&json(&comparison)).unwrap();
         assert_eq!(json["margin"], 0.02);
         assert_eq!(json["arms"][1]["equivalence"]["verdict"], "equivalent");
-        assert_eq!(in_units(0.00025, Metric::RtdAuc), "0.00025");
+        assert_eq!(in_units(0.00025, metric("rtd-auc")), "0.00025");
     }
 }

@@ -21,6 +21,7 @@ use electra_files::{durable, shown};
 use electra_pretrain::Recipe;
 use electra_run::recipe::load;
 
+use super::metrics::{by_name, catalogue};
 use super::quantities;
 use crate::failure::{self, Failure};
 use experiment::subject_of;
@@ -59,7 +60,7 @@ pub struct Compare {
     #[arg(long, value_name = "ARM")]
     base: Option<String>,
     /// Number to compare by [default: the experiment's, or rtd-auc where it is of one task in all arms]
-    #[arg(long, value_parser = metric, value_name = "NAME")]
+    #[arg(long, value_parser = by_name, value_name = "NAME")]
     metric: Option<Metric>,
     /// Form of the tables
     #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with_all = ["write", "check"])]
@@ -84,11 +85,6 @@ enum Format {
     Markdown,
     /// Every number
     Json,
-}
-
-/// A metric by its name in an experiment's file.
-fn metric(name: &str) -> Result<Metric, String> {
-    serde_json::from_value(name.into()).map_err(|error| error.to_string())
 }
 
 impl Compare {
@@ -174,6 +170,7 @@ impl Compare {
             question: String::new(),
             prediction: String::new(),
             metric: self.metric.map_or_else(|| metrics::default(&results), Ok)?,
+            metrics: catalogue().all().to_vec(),
             margin: None,
             base_arm: arms[0].clone(),
             arms,
@@ -190,7 +187,7 @@ fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
     if !path.is_file() {
         return Ok(None);
     }
-    ExperimentFile::read(&path).map(Some).map_err(failure::recipe)
+    ExperimentFile::read(&path, catalogue()).map(Some).map_err(failure::recipe)
 }
 
 /// Run folders as results, with what their recipes come to.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use electra_files::shown::on_terminal;
-use electra_model::Networks;
+use electra_model::Architecture;
 use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
@@ -49,7 +49,7 @@ pub fn tell_unfinished(model: &Path) -> Option<RunProgress> {
 
 /// Refuses a model that does not tell replaced tokens.
 pub fn check_detects(folder: &ModelFolder) -> Result<(), Failure> {
-    if Networks::of(&folder.tensors).detects() {
+    if Architecture::of(&folder.tensors).detects() {
         return Ok(());
     }
     Err(Failure::new(

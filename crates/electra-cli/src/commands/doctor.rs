@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use electra_files::memory;
 use electra_kernels::Precision;
 use electra_run::process;
 use electra_run::record::thousands;
@@ -61,7 +62,7 @@ impl Doctor {
                 "cores": process::cpu_count(),
                 "threads": threads,
                 "memory_bytes": process::total_memory(),
-                "available_memory_bytes": process::available_memory(),
+                "available_memory_bytes": memory::available(),
                 "free_disk_bytes": free,
                 "devices": devices,
             });
@@ -82,10 +83,7 @@ impl Doctor {
                 process::cpu_count()
             ),
         );
-        row(
-            "memory",
-            format!("{}, {} available", mb(process::total_memory()), mb(process::available_memory())),
-        );
+        row("memory", format!("{}, {} available", mb(process::total_memory()), mb(memory::available())));
         row("disk", format!("{} free here", mb(Some(free))));
         for (name, lacks, peak) in devices {
             let state = match peak {

@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST};
-use electra_ner::metrics::{
-    Bootstrap, Counts, Difference, Evaluation, EvaluationError, MetricsError, SeenEntities, Settings,
-    StrictScheme, Units, evaluate, paired_bootstrap,
+use electra_annotations::{
+    Bootstrap, Counts, Difference, Evaluation, EvaluationError, EvaluationSettings, Gold, MetricsError,
+    PredictionForm, Predictions, ReadOptions, Scheme, SeenEntities, StrictScheme, Units, evaluate,
+    paired_bootstrap, read, read_as_written,
 };
-use electra_ner::predictions::{self, Form, Gold, Predictions};
-use electra_ner::read::{ReadOptions, read, read_as_written};
-use electra_ner::scheme::Scheme;
+use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_run::nearby::folders_with;
 use serde::Serialize;
 
@@ -164,13 +162,13 @@ impl NerEval {
         let gold_file = self.gold.as_deref().map(|path| read_as_written(path, &options)).transpose()?;
         let given = gold_file.as_ref().map(Gold::as_written);
         let column = self.pred_column.map(usize::from);
-        let form = Form { column, labels: options.labels.as_deref() };
-        let first = predictions::read_as(&self.pred[0], given, form)?;
+        let form = PredictionForm { column, labels: options.labels.as_deref() };
+        let first = Predictions::read_as(&self.pred[0], given, form)?;
         let gold = given.unwrap_or_else(|| Gold::beside(&self.pred[0], &first));
         let read_run = |path: &PathBuf| match given {
-            Some(_) => predictions::read_as(path, given, form),
+            Some(_) => Predictions::read_as(path, given, form),
             // Nobody has said which of two gold columns counts: they must agree.
-            None => predictions::read_agreeing(path, gold, form),
+            None => Predictions::read_agreeing(path, gold, form),
         };
         let mut runs = vec![first.clone()];
         for path in &self.pred[1..] {
@@ -181,7 +179,7 @@ impl NerEval {
         let seen = train.map(|train| SeenEntities::of(train.sentences.iter()));
 
         let bootstrap = Bootstrap { resamples: self.resamples as usize, seed: self.seed };
-        let settings = Settings { strict: self.strict, scheme: self.scheme, bootstrap };
+        let settings = EvaluationSettings { strict: self.strict, scheme: self.scheme, bootstrap };
         let pred = side(&self.pred, &runs, gold, seen.as_ref(), settings)?;
         let against = match others.as_slice() {
             [] => None,
@@ -222,7 +220,7 @@ fn side(
     runs: &[Predictions],
     gold: Gold<'_>,
     seen: Option<&SeenEntities>,
-    settings: Settings,
+    settings: EvaluationSettings,
 ) -> Result<Side, Failure> {
     let evaluation = evaluate(runs, seen, settings)
         .map_err(|error| located(&error, &files[error.run], &runs[error.run], gold))?;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use burn::prelude::Device;
 use electra_files::staged::{self, NewFolder};
 use electra_model::hf::{self, HfDropout, HfNetwork};
-use electra_model::{GeneratorKind, Networks, parameters};
+use electra_model::{Architecture, GeneratorKind, parameters};
 use electra_pretrain::model_folder::ModelFolder;
 use electra_run::run_folder::RunProgress;
 use electra_text::wordpiece::SAVED_FILES;
@@ -71,7 +71,7 @@ impl ExportCommand {
         let dropout = HfDropout { hidden: arguments.dropout, attention: arguments.dropout };
         let mut networks = vec![("discriminator", HfNetwork::Discriminator)];
         // transformers has no generator of two towers.
-        if Networks::of(&folder.tensors).generator == GeneratorKind::Masked {
+        if Architecture::of(&folder.tensors).generator == GeneratorKind::Masked {
             networks.push(("generator", HfNetwork::Generator));
         }
         let electra = folder.electra(&device)?;

@@ -6,13 +6,11 @@ use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use electra_ner::Event;
+use electra_annotations::{ReadOptions, Split, Splits};
 use electra_ner::finetune::Environment;
 use electra_ner::pretrained::Pretrained;
-use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
 use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
-use electra_ner::splits::{Split, Splits};
 use electra_ner::start::Start;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
@@ -206,7 +204,7 @@ impl FinetuneNer {
             first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;
             let message =
                 format!("input.window is {window} and not the default {default}: the model reads no more");
-            monitor.on(Event::Note { step: 0, message: &message });
+            monitor.note(0, &message);
         }
         let recipes = with_seeds(self.recipe.as_deref(), &overrides, first, self.seeds)?;
         let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use electra_files::shown::shell_word;
 use electra_files::staged::{self, NewFolder};
 use electra_model::parameters;
-use electra_pretrain::model_folder::{MODEL_CONFIG, ModelFolder};
-use electra_pretrain::snapshot::MODEL;
+use electra_pretrain::model_folder::ModelFolder;
 use electra_run::run_folder::PROGRESS;
 use electra_text::Tokenizer;
+use electra_train::layout::{MODEL_CONFIG, WEIGHTS};
 
 use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;
@@ -71,7 +71,7 @@ impl ImportCommand {
         for (name, text) in model.tokenizer.files(Tokenizer::MAX_LENGTH) {
             new.write(Path::new("tokenizer").join(name), text.as_bytes())?;
         }
-        new.write(MODEL, &parameters::to_safetensors(&model.tensors, None))?;
+        new.write(WEIGHTS, &parameters::to_safetensors(&model.tensors, None))?;
         new.write(MODEL_CONFIG, serde_json::to_string_pretty(&model.config)?.as_bytes())?;
         if let Some(progress) = progress {
             new.write(PROGRESS, progress.file().as_bytes())?;

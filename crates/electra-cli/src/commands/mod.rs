@@ -12,6 +12,7 @@ mod eval;
 mod export;
 mod finetune;
 mod import;
+pub mod metrics;
 mod plan;
 mod predict;
 mod pretrain;

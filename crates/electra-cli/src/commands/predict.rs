@@ -17,14 +17,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
+use electra_annotations::LabelSet;
 use electra_files::disk::are_one;
+use electra_ner::TaggerFolder;
 use electra_ner::decode::Decoding;
 use electra_ner::predict::{
     Documents, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence, Tail,
     TextForm,
 };
 use electra_ner::tagger_folder::SETTINGS;
-use electra_ner::{LabelSet, TaggerFolder};
 use electra_run::record::thousands;
 
 use super::data::concerns::unknown;

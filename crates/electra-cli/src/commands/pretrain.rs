@@ -7,10 +7,10 @@ use electra_files::durable;
 use electra_files::shown::shell_word;
 use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
-use electra_pretrain::{Claim, Ended, Environment, Foreseen, pretrain};
+use electra_pretrain::report;
+use electra_pretrain::{Ended, Environment, Estimate, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, blame_override, load};
-use electra_run::report;
 
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
@@ -112,7 +112,7 @@ impl Pretrain {
             Ended::Finished => {
                 if self.display != watch::Display::Quiet {
                     eprintln!("\nDone. Report: {}", run.join("report.html").display());
-                    if recipe.value.networks().detects() {
+                    if recipe.value.architecture().detects() {
                         let model = shell_word(&run.display().to_string());
                         eprintln!("Next: electra detect --model {model} \"The quick brown fox\"");
                     }
@@ -168,7 +168,7 @@ pub fn train(
         verify_data: begin.verify_data,
     };
     // Before anything that takes time: the folder may be in use.
-    let claim = Claim::take(recipe, &environment).map_err(failure::training)?;
+    let claim = RunSetup::take(recipe, &environment).map_err(failure::training)?;
     let plan = match begin.probing.filter(|_| !claim.has_begun()) {
         Some(probing) => {
             if begin.display != watch::Display::Quiet {
@@ -179,7 +179,7 @@ pub fn train(
         }
         None => None,
     };
-    let foreseen = Foreseen { peak_flops: Some(gemm_peak::measure(&device, r.train.precision)), plan };
+    let foreseen = Estimate { peak_flops: Some(gemm_peak::measure(&device, r.train.precision)), plan };
     pretrain(recipe, &environment, claim, foreseen, interrupt, monitor).map_err(failure::training)
 }
 

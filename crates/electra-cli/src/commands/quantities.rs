@@ -79,7 +79,7 @@ const ROWS: &[Row] = &[
             real(r.model.generator.residual_start?)
         },
     ),
-    (cost("parameters", "parameters"), |r| whole(ParameterCount::of(&r.model, r.networks()).total())),
+    (cost("parameters", "parameters"), |r| whole(ParameterCount::of(&r.model, r.architecture()).total())),
     (cost("flops_per_step", "operations of a step"), |r| real(r.run_flops() / r.train.steps as f64)),
     (follows("steps", "steps", &["train.steps"]), |r| Some(r.train.steps.into())),
     (follows("warmup_steps", "warmup steps", &["schedule.warmup_steps"]), |r| {
@@ -146,7 +146,7 @@ fn real(number: f64) -> Option<Value> {
 
 /// The generator, where the objective has one.
 fn generator(recipe: &Recipe) -> Option<EncoderConfig> {
-    (recipe.networks().generator != GeneratorKind::None).then(|| recipe.model.generator())
+    (recipe.architecture().generator != GeneratorKind::None).then(|| recipe.model.generator())
 }
 
 fn head_width(encoder: EncoderConfig) -> Option<Value> {

@@ -1,8 +1,7 @@
 //! Options about the form of labelled files, for all commands that read them.
 
 use clap::{Args, ValueEnum};
-use electra_ner::read::{Encoding, ReadOptions, Separator};
-use electra_ner::scheme::Scheme;
+use electra_annotations::{Encoding, ReadOptions, Scheme, Separator};
 
 /// What files do not say themselves, or say wrongly.
 #[derive(Args)]

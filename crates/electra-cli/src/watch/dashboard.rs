@@ -12,34 +12,22 @@ use burn_train::metric::{
 };
 use burn_train::renderer::tui::TuiMetricsRendererWrapper;
 use burn_train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
+use electra_pretrain::metrics::table::{Better, Format, METRICS, Metric, Phrase};
+use electra_pretrain::metrics::{EvalRecord, Scalars, TrainRecord};
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
-use electra_run::record::{EvalRecord, TrainRecord, duration, thousands};
+use electra_run::record::duration;
 
 pub use epochs::EpochDashboard;
 
+/// The time that is left, which is no metric of the table.
+const ETA: &str = "ETA";
+
 /// Names of the plots, and whether higher is better.
-const METRICS: &[(&str, bool)] = &[
-    ("Loss", false),
-    ("MLM loss", false),
-    ("RTD loss", false),
-    ("Learning rate", false),
-    ("Gradient norm", false),
-    ("Tokens/s", true),
-    ("Peak %", true),
-    ("RSS MB", false),
-    ("ETA", false),
-    ("MLM accuracy", true),
-    ("Sampled accuracy", true),
-    ("RTD accuracy", true),
-    ("Fake rate", false),
-    ("RTD AUC", true),
-    ("RTD precision", true),
-    ("RTD recall", true),
-    ("RTD loss / H(q)", false),
-    ("Prediction loss", false),
-    ("Prediction accuracy", true),
-];
+fn plots() -> Vec<(&'static str, bool)> {
+    let of_table = METRICS.iter().map(|metric| (metric.title, metric.better == Better::Higher));
+    of_table.chain([(ETA, false)]).collect()
+}
 
 /// A number on the dashboard: the curve's value and the text beside it.
 struct Number {
@@ -48,56 +36,29 @@ struct Number {
     text: String,
 }
 
-/// Every number of the [line](electra_run::record::line) of an interval, as it is written there, and
-/// the accuracies of its last step.
+/// Every number of the [line](electra_pretrain::progress::line) of an interval, as it is written there, and
+/// the others that were measured.
 fn of_training(record: &TrainRecord, seconds_left: f64) -> Vec<Number> {
-    let number = |name, value: f64, text: String| Some(Number { name, value, text });
-    let share = |name, value: Option<f64>| value.and_then(|value| number(name, value, format!("{value:.3}")));
-    [
-        number("Loss", record.loss, format!("{:.2}", record.loss)),
-        record.mlm_loss.and_then(|loss| number("MLM loss", loss, format!("{loss:.2}"))),
-        record.rtd_loss.and_then(|loss| number("RTD loss", loss, format!("{loss:.3}"))),
-        record.prediction_loss.and_then(|loss| number("Prediction loss", loss, format!("{loss:.2}"))),
-        number("Learning rate", record.learning_rate, format!("{:.2e}", record.learning_rate)),
-        number("Gradient norm", record.grad_norm, format!("{:.2}", record.grad_norm)),
-        number("Tokens/s", record.tokens_per_second, thousands(record.tokens_per_second.round() as u64)),
-        record.peak_fraction.and_then(|part| number("Peak %", 100.0 * part, format!("{:.0}", part * 100.0))),
-        number("RSS MB", record.rss_mb, thousands(record.rss_mb.round() as u64)),
-        number("ETA", seconds_left, duration(seconds_left)),
-        share("MLM accuracy", record.mlm_accuracy),
-        share("Sampled accuracy", record.sampled_accuracy),
-        share("RTD accuracy", record.rtd_accuracy),
-        share("Prediction accuracy", record.prediction_accuracy),
-        share("Fake rate", record.fake_rate),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let mut numbers = of_scalars(&record.scalars, |metric| metric.in_training);
+    numbers.push(Number { name: ETA, value: seconds_left, text: duration(seconds_left) });
+    numbers
 }
 
-/// Every number of the line of an evaluation.
+/// Every number of the line of an evaluation, and the others that were measured.
 fn of_evaluation(record: &EvalRecord) -> Vec<Number> {
-    let number = |name, value: Option<f64>, digits: usize| {
-        value.map(|value| Number { name, value, text: format!("{value:.digits$}") })
+    of_scalars(&record.scalars, |metric| metric.in_evaluation)
+}
+
+fn of_scalars(scalars: &Scalars, phrase: impl Fn(&Metric) -> Option<Phrase>) -> Vec<Number> {
+    let number = |(metric, value): (&'static Metric, f64)| {
+        let format = phrase(metric).map_or(metric.format, |phrase| phrase.format);
+        let is_measured = value.is_finite() || !matches!(format, Format::Whole | Format::Percent);
+        is_measured.then(|| {
+            let plotted = if format == Format::Percent { 100.0 * value } else { value };
+            Number { name: metric.title, value: plotted, text: format.write(value) }
+        })
     };
-    [
-        number("Loss", Some(record.loss), 2),
-        number("MLM loss", record.mlm_loss, 3),
-        number("MLM accuracy", record.mlm_accuracy, 3),
-        number("Sampled accuracy", record.sampled_accuracy, 3),
-        number("RTD loss", record.rtd_loss, 4),
-        number("RTD accuracy", record.rtd_accuracy, 3),
-        number("RTD AUC", record.rtd_auc, 3),
-        number("RTD precision", record.rtd_precision, 2),
-        number("RTD recall", record.rtd_recall, 2),
-        number("Prediction loss", record.prediction_loss, 3),
-        number("Prediction accuracy", record.prediction_accuracy, 3),
-        number("Fake rate", record.fake_rate, 3),
-        number("RTD loss / H(q)", record.rtd_loss_over_entropy, 3),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    scalars.iter().filter_map(number).collect()
 }
 
 /// burn-train's screen with the curves of a run. Closing it asks the run to stop.
@@ -183,7 +144,23 @@ pub struct Dashboard(Screen);
 impl Dashboard {
     /// Takes over the terminal.
     pub fn new(interrupt: Interrupt) -> Self {
-        Self(Screen::new(interrupt, METRICS))
+        Self(Screen::new(interrupt, &plots()))
+    }
+}
+
+impl electra_train::Monitor for Dashboard {
+    fn stepped(&mut self, step: u64) {
+        self.0.pass_on_closing();
+        self.0.step(step);
+    }
+
+    fn saved(&mut self, _step: u64) {
+        self.0.note("checkpoint".to_string());
+    }
+
+    fn note(&mut self, _step: u64, message: &str) {
+        self.0.pass_on_closing();
+        self.0.note(message.to_string());
     }
 }
 
@@ -193,13 +170,10 @@ impl Monitor for Dashboard {
         screen.pass_on_closing();
         match event {
             Event::Started { step, total_steps, .. } => screen.start(step, total_steps),
-            Event::Stepped { step } => screen.step(step),
             Event::Trained { record, seconds_left, .. } => {
                 screen.show_training(of_training(record, seconds_left));
             }
             Event::Evaluated { record, .. } => screen.show_held_out(of_evaluation(record)),
-            Event::Note { message, .. } => screen.note(message.to_string()),
-            Event::Saved { .. } => screen.note("checkpoint".to_string()),
             Event::Evaluating { .. } => {}
         }
     }
@@ -207,10 +181,9 @@ impl Monitor for Dashboard {
 
 #[cfg(test)]
 mod tests {
-    use electra_run::record::line;
+    use electra_pretrain::progress::{evaluation, line};
 
     use super::*;
-    use crate::watch::evaluation;
 
     /// The numbers of a line, the step left out, which the dashboard's progress bar shows.
     fn numbers(line: &str) -> Vec<String> {
@@ -226,40 +199,38 @@ mod tests {
             assert!(words.contains(&number.as_str()), "{number} of {line:?} is not among {words:?}");
         }
         for Number { name, .. } in shown {
-            assert!(METRICS.iter().any(|metric| metric.0 == *name), "{name} is not registered");
+            assert!(plots().iter().any(|plot| plot.0 == *name), "{name} is not registered");
         }
     }
 
     #[test]
     fn the_dashboard_shows_every_number_of_the_lines() {
-        let record = TrainRecord {
-            loss: 14.32,
-            mlm_loss: Some(5.91),
-            rtd_loss: Some(0.168),
-            learning_rate: 4.8e-4,
-            grad_norm: 0.93,
-            tokens_per_second: 12_345.2,
-            peak_fraction: Some(0.41),
-            rss_mb: 1_812.4,
-            ..TrainRecord::default()
-        };
+        let scalars = Scalars::default()
+            .with("loss", 14.32)
+            .with("mlm_loss", 5.91)
+            .with("rtd_loss", 0.168)
+            .with("learning_rate", 4.8e-4)
+            .with("grad_norm", 0.93)
+            .with("tokens_per_second", 12_345.2)
+            .with("peak_fraction", 0.41)
+            .with("rss_mb", 1_812.4);
+        let record = TrainRecord { scalars, ..TrainRecord::default() };
         let line = line(1_200, 10_000, &record, 3_780.0);
         let (_, behind_step) = line.split_once("  loss").unwrap();
         assert_eq!(numbers(behind_step).len(), 10, "{behind_step}");
         assert_shows(&of_training(&record, 3_780.0), behind_step);
 
-        let record = EvalRecord {
-            mlm_loss: Some(5.512),
-            mlm_accuracy: Some(0.201),
-            sampled_accuracy: Some(0.102),
-            rtd_loss: Some(0.2103),
-            rtd_auc: Some(0.814),
-            rtd_precision: Some(0.71),
-            rtd_recall: Some(0.32),
-            fake_rate: Some(0.133),
-            rtd_loss_over_entropy: Some(0.607),
-            ..EvalRecord::default()
-        };
+        let scalars = Scalars::default()
+            .with("mlm_loss", 5.512)
+            .with("mlm_accuracy", 0.201)
+            .with("sampled_accuracy", 0.102)
+            .with("rtd_loss", 0.2103)
+            .with("rtd_auc", 0.814)
+            .with("rtd_precision", 0.71)
+            .with("rtd_recall", 0.32)
+            .with("fake_rate", 0.133)
+            .with("rtd_loss_over_entropy", 0.607);
+        let record = EvalRecord { scalars, ..EvalRecord::default() };
         let line = evaluation(1_200, &record);
         let (_, behind_step) = line.split_once(": ").unwrap();
         assert_eq!(numbers(behind_step).len(), 9, "{behind_step}");

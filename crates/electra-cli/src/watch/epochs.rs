@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use electra_ner::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
-use electra_run::recipe::plain;
 use electra_run::record::{duration, thousands};
 
 use super::pace::Pace;
 use super::pulse::SILENCE;
-use super::{Sayer, Sink, standard_error};
+use super::{Sayer, Sink, note, standard_error};
 
 /// One line for each epoch and note, and what goes on between them, on standard error. When nobody
 /// reads them any more the run is asked to save and end.
@@ -42,6 +41,19 @@ impl EpochLines {
     }
 }
 
+impl electra_train::Monitor for EpochLines {
+    fn stepped(&mut self, step: u64) {
+        let Some(pace) = &mut self.pace else { return };
+        pace.stepped(step, self.clock.elapsed().as_secs_f64());
+        let what = format!("step {}/{}", thousands(pace.step_of_epoch()), thousands(pace.steps_per_epoch()));
+        self.progress(&what);
+    }
+
+    fn note(&mut self, step: u64, message: &str) {
+        self.say(&note(step, message));
+    }
+}
+
 impl Monitor for EpochLines {
     fn on(&mut self, event: Event<'_>) {
         let now = self.clock.elapsed().as_secs_f64();
@@ -54,13 +66,6 @@ impl Monitor for EpochLines {
                 ));
                 self.pace = Some(Pace::new(step, steps_per_epoch, epochs, now));
                 self.sayer.pulse.stage("the first step");
-            }
-            Event::Stepped { step } => {
-                let Some(pace) = &mut self.pace else { return };
-                pace.stepped(step, now);
-                let what =
-                    format!("step {}/{}", thousands(pace.step_of_epoch()), thousands(pace.steps_per_epoch()));
-                self.progress(&what);
             }
             Event::Evaluating { split, done, total } => {
                 let count = format!("window {}/{}", thousands(done as u64), thousands(total as u64));
@@ -80,10 +85,6 @@ impl Monitor for EpochLines {
                 self.say(&epoch_line(record, epochs, seconds_left));
                 let is_last = record.epoch == epochs;
                 self.sayer.pulse.stage(if is_last { "scoring the best epoch" } else { "saving the epoch" });
-            }
-            Event::Note { step: 0, message } => self.say(&format!("note: {}", plain(message))),
-            Event::Note { step, message } => {
-                self.say(&format!("step {}: note: {}", thousands(step), plain(message)));
             }
         }
     }
@@ -132,7 +133,7 @@ mod tests {
         hear("preparing the data, ");
         lines.on(Event::Started { seed: 1, step: 0, steps_per_epoch: 10, epochs: 2 });
         hear("the first step, ");
-        lines.on(Event::Stepped { step: 3 });
+        electra_train::Monitor::stepped(&mut lines, 3);
         hear("epoch 1/2  step 3/10  ETA over ");
         lines.on(Event::Evaluating { split: "dev", done: 4, total: 1_000 });
         hear("epoch 1/2  evaluating dev, window 4/1,000  ETA ");

@@ -1,11 +1,12 @@
 //! A small tagger with random weights, made without a fine-tuning.
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::Tokenizer;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::prelude::Device;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 use electra_run::checkpoint::CheckpointStore;
 use rand::RngExt;
 use serde_json::Value;
@@ -31,7 +31,7 @@ impl Reader for Checkpoints {
 
     fn seeds(&self) -> Vec<Case> {
         let recipe = &recipe().value;
-        let snapshot = Snapshot::new(recipe, 1, &Device::flex().autodiff());
+        let snapshot = snapshot::new(recipe, 1, &Device::flex().autodiff());
         let blobs = |step: u64| {
             let mut blobs = snapshot.to_blobs();
             blobs[2].1 = format!("{{\"step\":{step}}}").into_bytes();
@@ -67,16 +67,16 @@ impl Reader for Checkpoints {
         let checkpoint = found.checkpoint?;
         std::hint::black_box((checkpoint.names().count(), checkpoint.metric, store.steps().told()));
         reached.stage("found");
-        let snapshot = Snapshot::load(&checkpoint, recipe, &device).told()?;
+        let snapshot = snapshot::load(&checkpoint, recipe, &device).told()?;
         reached.stage("loaded");
         // A run whose checkpoint lies beyond its end, or is not of the step that it says, does not go on.
-        if checkpoint.step >= recipe.train.steps || snapshot.step != checkpoint.step {
+        if checkpoint.step >= recipe.train.steps || snapshot.step() != checkpoint.step {
             return None;
         }
         reached.stage("resumable");
         let blobs = snapshot.to_blobs();
         let blobs = blobs.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-        store.save(snapshot.step + 1, &blobs, Some(0.5)).told()?;
+        store.save(snapshot.step() + 1, &blobs, Some(0.5)).told()?;
         reached.stage("saved");
         Some(())
     }

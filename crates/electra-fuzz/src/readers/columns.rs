@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use electra_ner::align::Aligner;
-use electra_ner::check::{CheckOptions, Measure, Role, Split, check};
-use electra_ner::read::{ReadOptions, read, read_as_written};
+use electra_annotations::{
+    Aligner, CheckOptions, CheckedSplit, LabelScheme, LabelSet, Measure, ReadOptions, SplitRole, check, read,
+    read_as_written,
+};
 use electra_ner::window::{Context, WindowSettings, plan};
-use electra_ner::{LabelScheme, LabelSet};
 
 use super::material::{COLUMNS, tokenizer};
 use crate::case::Case;
@@ -95,11 +95,11 @@ fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
     let paths = files_in(folder)?;
     let skipping = ReadOptions { skip_misaligned: true, ..ReadOptions::default() };
     let mut splits = Vec::new();
-    for (path, role) in paths.iter().zip([Role::Dev, Role::Train, Role::Test]) {
+    for (path, role) in paths.iter().zip([SplitRole::Dev, SplitRole::Train, SplitRole::Test]) {
         std::hint::black_box(read(path, &skipping).told());
         std::hint::black_box(read_as_written(path, &ReadOptions::default()).told());
         let data = read(path, &ReadOptions::default()).told()?;
-        splits.push(Split { name: path.display().to_string(), role, data });
+        splits.push(CheckedSplit { name: path.display().to_string(), role, data });
     }
     reached.stage("read");
     let tokenizer = tokenizer();

@@ -11,7 +11,7 @@ use electra_pretrain::recipe::{FREE_KEYS, Recipe, check};
 use electra_run::code::CodeVersions;
 use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
 
-use super::material::{COLUMNS, RECIPE};
+use super::material::{COLUMNS, RECIPE, catalogue};
 use crate::case::Case;
 use crate::mutate;
 use crate::reader::{Reached, Reader, Rng, Told};
@@ -93,10 +93,10 @@ impl Reader for Experiments {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let path = folder.join("experiment.toml");
-        let file = ExperimentFile::read(&path).told()?;
+        let file = ExperimentFile::read(&path, catalogue()).told()?;
         reached.stage("read");
         std::hint::black_box((file.name(), file.results(), file.beside(Path::new("x"))));
-        ExperimentFile::load(&path).told()?;
+        ExperimentFile::load(&path, catalogue()).told()?;
         reached.stage("checked");
         arms(&file.resolved).told()?;
         reached.stage("arms");
@@ -124,7 +124,7 @@ fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> 
         Ok(resolved)
     })?;
     let r = &resolved.value;
-    let count = ParameterCount::of(&r.model, r.networks());
+    let count = ParameterCount::of(&r.model, r.architecture());
     Ok(RecipeFacts {
         recipe_hash: resolved.hash_without(FREE_KEYS),
         arm_hash: resolved.hash.clone(),

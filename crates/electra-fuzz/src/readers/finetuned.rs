@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use burn::prelude::Device;
 use electra_ablate::record::ProbeScores;
+use electra_annotations::{Sentence, Split, Splits};
 use electra_files::{durable, regular};
 use electra_ner::finetune::{Environment, stopped_by};
 use electra_ner::monitor::Silent;
 use electra_ner::report::{is_finetuning, render};
 use electra_ner::seeds::{SUMMARY, finetune_seeds, finished_in};
-use electra_ner::splits::{Split, Splits};
-use electra_ner::{Recipe, Sentence, Start};
+use electra_ner::{Recipe, Start};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use rand::RngExt;

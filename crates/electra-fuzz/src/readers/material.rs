@@ -3,12 +3,33 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use electra_ablate::metric::{Catalogue, HeldoutMetric};
 use electra_model::ModelConfig;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
 use electra_text::{Tokenizer, Vocabulary};
 use serde_json::json;
+
+/// The numbers that results can be compared by.
+pub fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+        let metric = |key, more_is_better, is_by_token, task| HeldoutMetric {
+            key,
+            title: key,
+            more_is_better,
+            is_by_token,
+            decimals: 3,
+            task,
+        };
+        Catalogue::new([
+            metric("rtd_auc", true, false, "replaced"),
+            metric("mlm_loss", false, true, "masked"),
+            metric("loss", false, true, "sum"),
+        ])
+    });
+    &CATALOGUE
+}
 
 /// Documents with blank lines between them.
 pub const TEXT: &str = "the old mill stands by the river .\nit was built in 1804 , they say .\n\n\

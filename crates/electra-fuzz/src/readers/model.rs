@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{self, HfDropout, HfNetwork};
-use electra_model::{Electra, GeneratorKind, Networks, Precision, parameters};
-use electra_ner::{LabelScheme, LabelSet, Pretrained};
-use electra_pretrain::model_folder::{MODEL_CONFIG, ModelFolder, detect};
+use electra_model::{Architecture, Electra, GeneratorKind, Precision, parameters};
+use electra_ner::Pretrained;
+use electra_pretrain::model_folder::{ModelFolder, detect};
 use electra_run::run_folder::{RunProgress, check_weights};
+use electra_train::layout::MODEL_CONFIG;
 use rand::RngExt;
 
 use super::material::{SENTENCE, sizes, tokenizer};
@@ -54,7 +56,7 @@ pub(super) fn tokenizer_files() -> Case {
 }
 
 fn electra() -> Electra {
-    Electra::init_with(&sizes(), Networks::ELECTRA, 1, &Device::flex(), Precision::F32)
+    Electra::init_with(&sizes(), Architecture::ELECTRA, 1, &Device::flex(), Precision::F32)
 }
 
 fn below(mut case: Case, folder: &str, files: &Case) -> Case {
@@ -119,7 +121,7 @@ impl Reader for TransformersFolder {
         }
         let discriminator = model.discriminator(&device).told()?;
         reached.stage("built");
-        if Networks::of(&model.tensors).detects() {
+        if Architecture::of(&model.tensors).detects() {
             for found in detect(&discriminator, &model.tokenizer, SENTENCE, &device) {
                 std::hint::black_box(serde_json::to_string(&found).told());
             }
@@ -190,13 +192,13 @@ impl Reader for ModelRun {
         let discriminator = model.discriminator(&device).told()?;
         let electra = model.electra(&device).told()?;
         reached.stage("built");
-        if Networks::of(&model.tensors).detects() {
+        if Architecture::of(&model.tensors).detects() {
             std::hint::black_box(detect(&discriminator, &model.tokenizer, SENTENCE, &device));
             reached.stage("detected");
         }
         let dropout = HfDropout { hidden: 0.1, attention: 0.1 };
         std::hint::black_box(hf::export(&electra, &model.config, dropout, HfNetwork::Discriminator));
-        if Networks::of(&model.tensors).generator == GeneratorKind::Masked {
+        if Architecture::of(&model.tensors).generator == GeneratorKind::Masked {
             std::hint::black_box(hf::export(&electra, &model.config, dropout, HfNetwork::Generator));
         }
         reached.stage("exported");

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use electra_annotations::{LineBreaks, SentenceDivision, SentenceSettings, WordDivision};
 use electra_ner::predict::{Passages, TextForm};
-use electra_ner::words::{LineBreaks, SentenceDivision, SentenceSettings, WordDivision};
 use electra_text::corpus::open_content;
 
 use super::columns::files_in;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use electra_ner::metrics::{Bootstrap, SeenEntities, Settings, Units, evaluate, paired_bootstrap};
-use electra_ner::predictions::{self, Form, Gold, Predictions};
-use electra_ner::read::{ReadOptions, read, read_as_written};
+use electra_annotations::{
+    Bootstrap, EvaluationSettings, Gold, PredictionForm, Predictions, ReadOptions, SeenEntities, Units,
+    evaluate, paired_bootstrap, read, read_as_written,
+};
 use rand::RngExt;
 
 use super::material::COLUMNS;
@@ -66,14 +67,16 @@ impl Reader for PredictionFiles {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let [ours, theirs] = ["ours.conll", "theirs.conll"].map(|name| folder.join(name));
-        if let Some(alone) = predictions::read(&ours, None).told() {
+        if let Some(alone) = Predictions::read(&ours, None).told() {
             reached.stage("read");
             score(&ours, &alone, Gold::beside(&ours, &alone));
         }
         let gold = read_as_written(&folder.join("gold.conll"), &ReadOptions::default()).told()?;
         let gold = Gold::as_written(&gold);
-        let first = predictions::read_as(&ours, Some(gold), Form::default()).told()?;
-        let second = predictions::read_as(&theirs, Some(gold), Form { column: Some(2), labels: None }).told();
+        let first = Predictions::read_as(&ours, Some(gold), PredictionForm::default()).told()?;
+        let second =
+            Predictions::read_as(&theirs, Some(gold), PredictionForm { column: Some(2), labels: None })
+                .told();
         reached.stage("against gold");
         score(&ours, &first, gold)?;
         reached.stage("scored");
@@ -94,8 +97,8 @@ fn bootstrap() -> Bootstrap {
     Bootstrap { resamples: 20, seed: 0 }
 }
 
-fn settings(strict: bool) -> Settings {
-    Settings { strict, scheme: None, bootstrap: bootstrap() }
+fn settings(strict: bool) -> EvaluationSettings {
+    EvaluationSettings { strict, scheme: None, bootstrap: bootstrap() }
 }
 
 fn score(path: &Path, run: &Predictions, gold: Gold<'_>) -> Option<()> {

@@ -10,6 +10,7 @@ use electra_run::recipe::load;
 use rand::RngExt;
 use serde_json::json;
 
+use super::material::catalogue;
 use crate::case::Case;
 use crate::mutate;
 use crate::reader::{Reached, Reader, Rng, Told};
@@ -92,7 +93,7 @@ impl Reader for Readmes {
         let folder = folder.join("exp");
         let text = regular::read_to_string(&folder.join(README)).told()?;
         reached.stage("read");
-        let mut sources = Sources::of_experiment(&folder, Some("a".to_owned()));
+        let mut sources = Sources::of_experiment(&folder, Some("a".to_owned()), catalogue());
         // Either may be damaged without the other.
         if let Some(tables) = load::<Tables>(&folder.join(tables::TABLES), &[]).told()
             && let Some(made) = with_tables(&text, &tables.value, &mut sources).told()

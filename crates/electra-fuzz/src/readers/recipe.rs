@@ -63,7 +63,7 @@ impl Reader for PretrainingRecipe {
         check(&resolved).told()?;
         reached.stage("checked");
         let r = &resolved.value;
-        let count = ParameterCount::of(&r.model, r.networks());
+        let count = ParameterCount::of(&r.model, r.architecture());
         for step in [0, 1, r.train.steps / 2, r.train.steps, u64::MAX] {
             std::hint::black_box((r.learning_rate(step), r.step_flops(step), r.is_warm(step)));
         }

@@ -5,13 +5,13 @@ use std::path::Path;
 use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::experiment::Budget;
 use electra_ablate::identity::{ArmAsItStands, check_standing};
-use electra_ablate::metric::Metric;
 use electra_ablate::quantities::{Quantity, Role};
 use electra_ablate::record::read_folder;
 use electra_ablate::standing::Known;
 use electra_ablate::{report, table, task};
 use serde_json::json;
 
+use super::material::catalogue;
 use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
 
@@ -93,13 +93,14 @@ impl Reader for Results {
             }
         }
         let base_arm = arms.first()?.clone();
-        for metric in Metric::ALL {
+        for &metric in catalogue().all() {
             std::hint::black_box(task::check_vocabularies(metric, &results).told());
             let subject = Subject {
                 name: "runs".to_owned(),
                 question: String::new(),
                 prediction: String::new(),
                 metric,
+                metrics: catalogue().all().to_vec(),
                 margin: Some(0.02),
                 base_arm: base_arm.clone(),
                 arms: arms.clone(),
@@ -118,7 +119,7 @@ impl Reader for Results {
                 table::markdown(&comparison),
                 table::json(&comparison),
             ));
-            if metric == Metric::RtdAuc {
+            if metric.name() == "rtd-auc" {
                 std::hint::black_box(report::render(&comparison));
             }
         }

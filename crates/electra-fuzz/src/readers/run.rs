@@ -4,10 +4,11 @@ use std::path::Path;
 
 use electra_ablate::run::{as_results, code_of, last_step, read, read_diverged};
 use electra_files::{durable, regular};
+use electra_pretrain::metrics::{EvalRecord, Scalars, TrainRecord};
 use electra_pretrain::recipe::FREE_KEYS;
+use electra_pretrain::report::render;
 use electra_run::code::CodeVersions;
-use electra_run::record::{EvalRecord, MetricsLog, RunRecord, TrainRecord, read_metrics};
-use electra_run::report::render;
+use electra_run::record::{MetricsLog, RunRecord, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity, planned_steps};
 use serde_json::json;
 
@@ -34,11 +35,13 @@ impl Reader for RunFolders {
         let mut log = MetricsLog::open(claimed.metrics(), 0, &record()).expect("a new log");
         let steps = recipe().value.train.steps;
         for step in [5, steps / 2, steps] {
-            let train =
-                TrainRecord { loss: 30.0, mlm_loss: Some(6.0), tokens: 64 * step, ..TrainRecord::default() };
-            let eval =
-                EvalRecord { loss: 29.0, rtd_auc: Some(0.6), rtd_loss: Some(0.4), ..EvalRecord::default() };
-            log.train(step, &train).and_then(|()| log.eval(step, &eval)).expect("a log takes lines");
+            let of_train = Scalars::default().with("loss", 30.0).with("mlm_loss", 6.0);
+            let of_eval = Scalars::default().with("loss", 29.0).with("rtd_auc", 0.6).with("rtd_loss", 0.4);
+            let train = TrainRecord { scalars: of_train, tokens: 64 * step, ..TrainRecord::default() };
+            let eval = EvalRecord { scalars: of_eval, ..EvalRecord::default() };
+            log.line("train", step, &train)
+                .and_then(|()| log.line("eval", step, &eval))
+                .expect("a log takes lines");
         }
         log.event(5, "something was noted")
             .and_then(|()| log.end(steps, 3.0, 640, "finished"))

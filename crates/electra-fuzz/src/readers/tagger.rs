@@ -4,12 +4,13 @@ use std::io::Cursor;
 use std::path::Path;
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
 use electra_ner::decode::Decoding;
 use electra_ner::predict::{Documents, PredictSettings, Predictor, TextForm};
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::{LabelScheme, LabelSet, Pretrained, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Pretrained, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 
 use super::material::{SENTENCE, sizes, tokenizer};
 use super::model::damage_model;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use burn::prelude::Device;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
-use electra_ner::finetune::{Progress, Snapshot, tagger_of};
-use electra_ner::{LabelScheme, LabelSet, Recipe, Tagger, TaggerShape};
+use electra_ner::finetune::{Progress, snapshot, tagger_of};
+use electra_ner::{Recipe, Tagger, TaggerShape};
 use electra_run::checkpoint::CheckpointStore;
 
 use super::checkpoint::{CHECKPOINTS, damage, saved_at, seal};
@@ -31,7 +32,7 @@ impl Reader for TaggerCheckpoints {
         let rates = Recipe::load(None, &[]).expect("the default is right").value.rates;
         let rates = rates.of(config.num_hidden_layers).expect("the default is right");
         let tagger = Tagger::init(shape, 1, &Device::flex().autodiff(), Precision::F32);
-        let mut snapshot = Snapshot::start(tagger, &rates);
+        let mut snapshot = snapshot::start(tagger, &rates);
         let state = serde_json::json!({
             "step": 2,
             "epochs": [{"loss": 1.0, "f1": 0.5}],
@@ -61,7 +62,7 @@ impl Reader for TaggerCheckpoints {
         // One step an epoch, as the seed has it.
         let autodiff = device.clone().autodiff();
         let snapshot =
-            Snapshot::load(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
+            snapshot::load(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
         reached.stage("loaded");
         std::hint::black_box((snapshot.progress.best(), snapshot.progress.stale()));
         reached.stage("scored");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use electra_ner::align::Aligner;
+use electra_annotations::Aligner;
 use electra_text::Tokenizer;
 use electra_text::wordpiece::OffsetUnit;
 

@@ -5,7 +5,7 @@ use burn::tensor::activation;
 use electra_kernels as kernels;
 
 use super::proposals::{Learned, Proposed};
-use super::{Joint, Pass};
+use super::{GeneratorDiscriminatorConfig, Pass};
 
 /// What replaces the generator's masked language modelling loss in adversarial training, `[1]`
 /// (Clark et al. 2020, §3.2 and appendix F).
@@ -19,7 +19,7 @@ use super::{Joint, Pass};
 /// generator's encoder hears of. Both losses are means over the chosen positions.
 pub(super) fn policy_loss(
     pass: &Pass,
-    joint: &Joint,
+    joint: &GeneratorDiscriminatorConfig,
     learned: &Learned,
     proposed: &Proposed,
     detected: Tensor<2>,

@@ -4,13 +4,13 @@ use burn::prelude::*;
 use burn::tensor::activation;
 use electra_kernels as kernels;
 
-use super::{Joint, JointOutput, Pass, Prediction};
+use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Prediction};
 
 /// `p(y) = D [y = input] + (1 - D) softmax(logits)(y)` with `D` the sigmoid of one number a token
 /// (Clark et al. 2020, §3.5): the loss is `-log p(original)` over all real tokens.
 ///
 /// Logits are `[B * S, V]`: more memory than any other objective needs.
-pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
+pub(super) fn forward(pass: &Pass, joint: &GeneratorDiscriminatorConfig) -> JointOutput {
     let batch = pass.batch;
     let proposed = pass.propose(joint);
     let input = proposed.corrupted.ids.clone();
@@ -22,7 +22,7 @@ pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
     let gate = copy.forward(rows.clone()).reshape([m]);
     let logits = pass.model.predict(rows); // [M, V]
     let (input, targets) = (input.reshape([m]), batch.ids.clone().reshape([m]));
-    let weights = batch.real.clone().reshape([m]);
+    let weights = batch.attention_mask.clone().reshape([m]);
     let log_p = log_probability(gate.clone(), logits.clone(), input.clone(), targets.clone());
     let loss = (log_p * weights.clone()).sum().neg() / pass.normalizer.rtd;
     let prediction = Prediction {

@@ -3,7 +3,7 @@
 use burn::tensor::activation;
 use electra_kernels as kernels;
 
-use super::{Joint, JointOutput, Pass};
+use super::{GeneratorDiscriminatorConfig, JointOutput, Pass};
 use crate::corrupt::{Corrupted, Sampling, corrupt};
 use crate::dropout::Network;
 
@@ -17,13 +17,13 @@ use crate::dropout::Network;
 /// `log(p / (1 - p))` with `p` the share of chosen tokens. `q` is taken at the temperature of sampling.
 ///
 /// Logits of the generator are `[B * S, V]`.
-pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
+pub(super) fn forward(pass: &Pass, joint: &GeneratorDiscriminatorConfig) -> JointOutput {
     let (batch, model) = (pass.batch, pass.model);
     let [b, s] = batch.ids.dims();
     let hidden = model.cloze_hidden(
         batch.ids.clone(),
-        batch.segments.clone(),
-        batch.real.clone(),
+        batch.token_type_ids.clone(),
+        batch.attention_mask.clone(),
         [Network::Generator, Network::RightToLeft].map(|network| pass.sites(network)),
     ); // [B, S, 2 H_g]
     let width = hidden.dims()[2];
@@ -39,7 +39,7 @@ pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
     let v = logits.dims()[1];
     let logits = logits.detach();
     let at_slots = kernels::gather_positions(logits.clone().reshape([b, s, v]), batch.positions.clone());
-    let Joint { temperature, disallow_correct, .. } = *joint;
+    let GeneratorDiscriminatorConfig { temperature, disallow_correct, .. } = *joint;
     let drawn = match pass.samples.clone() {
         Some(samples) => crate::corrupt::corrupt_with(samples, batch),
         None => corrupt(at_slots.clone(), batch, Sampling { temperature, disallow_correct }),
@@ -51,9 +51,12 @@ pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
     let log_q = activation::log_softmax(logits * (1.0 / temperature), 1).gather(1, standing).reshape([b, s]);
     let p = batch.probability;
     let detected = energy + log_q + (p / (1.0 - p)).ln();
-    let real = batch.real.clone();
-    let rtd =
-        kernels::weighted_binary_cross_entropy(detected.clone(), corrupted.labels.clone(), real.clone());
+    let attention_mask = batch.attention_mask.clone();
+    let rtd = kernels::weighted_binary_cross_entropy(
+        detected.clone(),
+        corrupted.labels.clone(),
+        attention_mask.clone(),
+    );
     let rtd = rtd / pass.normalizer.rtd;
 
     let (targets, weights) = (batch.targets.clone(), batch.weights.clone());
@@ -64,7 +67,7 @@ pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
         corrupted: Some(corrupted),
         rtd: Some(rtd.clone().detach()),
         discriminator_logits: Some(detected.detach()),
-        judged: Some(real),
+        judged: Some(attention_mask),
         ..JointOutput::of(cloze * joint.generator_weight + rtd * joint.discriminator_weight)
     }
 }

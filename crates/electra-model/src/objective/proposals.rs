@@ -5,7 +5,7 @@ use burn::prelude::*;
 use electra_kernels as kernels;
 use serde::{Deserialize, Serialize};
 
-use super::{Joint, JointOutput, Pass, Stage};
+use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Stage};
 use crate::batch::Batch;
 use crate::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
 use crate::dropout::{DropoutSites, Network};
@@ -54,8 +54,8 @@ pub(super) struct Learned {
 /// What a generator reads, and what it should say.
 struct Masked {
     ids: Tensor<2, Int>,
-    segments: Tensor<2, Int>,
-    real: Tensor<2>,
+    token_type_ids: Tensor<2, Int>,
+    attention_mask: Tensor<2>,
     positions: Tensor<2, Int>,
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
@@ -65,8 +65,8 @@ impl Masked {
     fn of(batch: &Batch) -> Self {
         Self {
             ids: batch.masked_ids.clone(),
-            segments: batch.segments.clone(),
-            real: batch.real.clone(),
+            token_type_ids: batch.token_type_ids.clone(),
+            attention_mask: batch.attention_mask.clone(),
             positions: batch.positions.clone(),
             targets: batch.targets.clone(),
             weights: batch.weights.clone(),
@@ -77,8 +77,8 @@ impl Masked {
     fn inner(self) -> Self {
         Self {
             ids: self.ids.inner(),
-            segments: self.segments.inner(),
-            real: self.real.inner(),
+            token_type_ids: self.token_type_ids.inner(),
+            attention_mask: self.attention_mask.inner(),
             positions: self.positions.inner(),
             targets: self.targets.inner(),
             weights: self.weights.inner(),
@@ -89,7 +89,13 @@ impl Masked {
 impl Learned {
     /// With the sum of the losses, not yet divided.
     fn of(model: &Electra, masked: Masked, sites: &DropoutSites) -> Self {
-        let rows = model.generator_rows(masked.ids, masked.segments, masked.real, masked.positions, sites);
+        let rows = model.generator_rows(
+            masked.ids,
+            masked.token_type_ids,
+            masked.attention_mask,
+            masked.positions,
+            sites,
+        );
         let logits = model.propose(rows.clone());
         let mlm = kernels::weighted_cross_entropy(logits.clone(), masked.targets, masked.weights);
         Self { mlm, rows, logits }
@@ -118,7 +124,7 @@ impl Pass<'_> {
 
     /// Reads the masked text and writes samples over the originals. Without a generator the samples
     /// are those that came with the batch.
-    pub(super) fn propose(&self, joint: &Joint) -> Proposed {
+    pub(super) fn propose(&self, joint: &GeneratorDiscriminatorConfig) -> Proposed {
         let batch = self.batch;
         if !joint.proposals.is_learned() {
             let samples = self.samples.clone().or_else(|| batch.proposals.clone());
@@ -126,7 +132,7 @@ impl Pass<'_> {
             return Proposed { learned: None, corrupted: corrupt_with(samples, batch) };
         }
         let learned = self.ask();
-        let Joint { temperature, disallow_correct, .. } = *joint;
+        let GeneratorDiscriminatorConfig { temperature, disallow_correct, .. } = *joint;
         let corrupted = match self.samples.clone() {
             Some(samples) => corrupt_with(samples, batch),
             None => corrupt(learned.logits.clone(), batch, Sampling { temperature, disallow_correct }),
@@ -135,7 +141,7 @@ impl Pass<'_> {
     }
 
     /// The generator's half of the objective and nothing else.
-    pub(super) fn generator_alone(&self, joint: &Joint) -> JointOutput {
+    pub(super) fn generator_alone(&self, joint: &GeneratorDiscriminatorConfig) -> JointOutput {
         let Learned { mlm, logits, .. } = self.ask();
         JointOutput {
             mlm: Some(mlm.clone().detach()),
@@ -148,7 +154,12 @@ impl Pass<'_> {
 impl Proposed {
     /// The output of a pass in which the other network had `loss [1]`: the losses that the stage
     /// trains, weighted and added up.
-    pub(super) fn with(self, pass: &Pass, joint: &Joint, loss: Tensor<1>) -> JointOutput {
+    pub(super) fn with(
+        self,
+        pass: &Pass,
+        joint: &GeneratorDiscriminatorConfig,
+        loss: Tensor<1>,
+    ) -> JointOutput {
         let weighted = loss * joint.discriminator_weight;
         let total = match (&self.learned, pass.stage) {
             (Some(learned), Stage::Joint) => learned.mlm.clone() * joint.generator_weight + weighted,

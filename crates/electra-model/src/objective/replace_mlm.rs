@@ -2,11 +2,11 @@
 
 use electra_kernels as kernels;
 
-use super::{Joint, JointOutput, Pass, Prediction};
+use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Prediction};
 
 /// The original tokens at the masked positions, from text that holds the generator's samples there
 /// (Clark et al. 2020, §3.5). It tells how much of ELECTRA's gain comes from never seeing \[MASK\].
-pub(super) fn forward(pass: &Pass, joint: &Joint) -> JointOutput {
+pub(super) fn forward(pass: &Pass, joint: &GeneratorDiscriminatorConfig) -> JointOutput {
     let batch = pass.batch;
     let proposed = pass.propose(joint);
     let hidden = pass.read(proposed.corrupted.ids.clone()); // [B, S, H]

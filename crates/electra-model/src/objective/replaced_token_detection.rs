@@ -2,7 +2,7 @@
 
 use electra_kernels as kernels;
 
-use super::{Joint, JointOutput, Pass, Stage, adversarial};
+use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Stage, adversarial};
 
 /// Where the discriminator's loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub(super) enum Judged {
 }
 
 /// Clark et al. 2020, equation 1 of §2; [`Judged::ChosenPositions`] is "ELECTRA 15%" of §3.5.
-pub(super) fn forward(pass: &Pass, joint: &Joint, judged: Judged) -> JointOutput {
+pub(super) fn forward(pass: &Pass, joint: &GeneratorDiscriminatorConfig, judged: Judged) -> JointOutput {
     let proposed = pass.propose(joint);
     let detected = pass.model.discriminator.detect(pass.read(proposed.corrupted.ids.clone())); // [B, S]
     let (judged, count) = match judged {
-        Judged::RealTokens => (pass.batch.real.clone(), pass.normalizer.rtd),
+        Judged::RealTokens => (pass.batch.attention_mask.clone(), pass.normalizer.rtd),
         Judged::ChosenPositions => (pass.batch.chosen(), pass.normalizer.chosen),
     };
     let labels = proposed.corrupted.labels.clone();

@@ -4,7 +4,9 @@ use burn::prelude::*;
 use electra_kernels::sample_categorical;
 use electra_model::batch::Batch;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
-use electra_model::{BatchData, Electra, Joint, JointOutput, Normalizer, Objective, TieMode};
+use electra_model::{
+    BatchData, Electra, GeneratorDiscriminatorConfig, JointOutput, Normalizer, Objective, TieMode,
+};
 
 use crate::devices::devices;
 use crate::golden::largest;
@@ -13,7 +15,7 @@ use crate::objectives::JOINT;
 use crate::tiny;
 
 /// Every objective of which one network reads what another draws.
-const SAMPLING: [fn(Joint) -> Objective; 5] = [
+const SAMPLING: [fn(GeneratorDiscriminatorConfig) -> Objective; 5] = [
     Objective::ReplacedTokenDetection,
     Objective::Electra15,
     Objective::ReplaceMlm,
@@ -48,8 +50,8 @@ fn row(slots: &[(i32, f32)], device: &Device) -> Batch {
         slots: slots.len(),
         ids: (10..16).collect(),
         masked_ids: (10..16).collect(),
-        segments: vec![0; 6],
-        real: vec![1.0; 6],
+        token_type_ids: vec![0; 6],
+        attention_mask: vec![1.0; 6],
         targets: positions.iter().map(|position| 10 + position).collect(),
         positions,
         weights: slots.iter().map(|slot| slot.1).collect(),
@@ -177,10 +179,15 @@ fn the_temperature_of_an_objective_is_that_of_its_draws() {
     for device in devices() {
         for objective in SAMPLING {
             let data = batch();
-            let networks = objective(JOINT).networks();
+            let networks = objective(JOINT).architecture();
             let model = tiny::electra_of(&tiny::config(TieMode::None), networks, 1, &device);
             let is_likeliest = |temperature| -> Vec<bool> {
-                let output = forward(&objective(Joint { temperature, ..JOINT }), &model, &data, &device);
+                let output = forward(
+                    &objective(GeneratorDiscriminatorConfig { temperature, ..JOINT }),
+                    &model,
+                    &data,
+                    &device,
+                );
                 let (ids, _) = ids_and_labels(output.corrupted.unwrap());
                 let likeliest = output.generator_logits.unwrap().argmax(1);
                 let likeliest: Vec<i64> = likeliest.into_data().iter::<i64>().collect();
@@ -198,7 +205,8 @@ fn an_objective_that_disallows_correct_samples_replaces_every_chosen_token() {
     for device in devices() {
         let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
         let drawn = |data: &BatchData, disallow_correct| {
-            let objective = Objective::ReplacedTokenDetection(Joint { disallow_correct, ..JOINT });
+            let objective =
+                Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig { disallow_correct, ..JOINT });
             forward(&objective, &model, data, &device).corrupted.unwrap()
         };
         // What stands under the masks is what the same numbers draw once more, as no generator reads it.
@@ -223,10 +231,14 @@ fn a_loss_on_samples_does_not_reach_the_generator_that_drew_them() {
         let data = batch();
         for objective in SAMPLING {
             let kind = objective(JOINT).kind();
-            let networks = objective(JOINT).networks();
+            let networks = objective(JOINT).architecture();
             let model = tiny::electra_of(&tiny::config(TieMode::None), networks, 1, &device);
             let of = |generator_weight, discriminator_weight| {
-                let objective = objective(Joint { generator_weight, discriminator_weight, ..JOINT });
+                let objective = objective(GeneratorDiscriminatorConfig {
+                    generator_weight,
+                    discriminator_weight,
+                    ..JOINT
+                });
                 let output = forward(&objective, &model, &data, &device);
                 let found = gradients(&model, &output.total.backward());
                 ["generator.", "discriminator."].map(|part| {

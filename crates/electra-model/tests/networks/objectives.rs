@@ -2,14 +2,14 @@
 
 use burn::prelude::*;
 use burn::tensor::activation;
+use electra_model::architecture::{discriminator_tensors, encoder_tensors};
 use electra_model::batch::Batch;
 use electra_model::flops::ParameterCount;
 use electra_model::hf::{self, HfDropout, HfNetwork};
-use electra_model::networks::{discriminator_tensors, encoder_tensors};
 use electra_model::parameters::{collect, load};
 use electra_model::{
-    BatchData, DropoutSites, Electra, Joint, JointOutput, Networks, Normalizer, Objective, Precision,
-    Proposals, Stage, TieMode,
+    Architecture, BatchData, DropoutSites, Electra, GeneratorDiscriminatorConfig, JointOutput, Normalizer,
+    Objective, Precision, Proposals, Stage, TieMode,
 };
 
 use crate::devices::devices;
@@ -18,14 +18,15 @@ use crate::gradients::gradients;
 use crate::tiny;
 
 /// The paper's weights, at temperature 1.
-pub const JOINT: Joint = Joint {
+pub const JOINT: GeneratorDiscriminatorConfig = GeneratorDiscriminatorConfig {
     generator_weight: 1.0,
     discriminator_weight: 50.0,
     temperature: 1.0,
     disallow_correct: false,
     proposals: Proposals::Learned,
 };
-const CHANCE: Joint = Joint { proposals: Proposals::Unigram, ..JOINT };
+const CHANCE: GeneratorDiscriminatorConfig =
+    GeneratorDiscriminatorConfig { proposals: Proposals::Unigram, ..JOINT };
 
 fn objectives() -> Vec<Objective> {
     vec![
@@ -105,7 +106,7 @@ fn electra_15_is_the_mean_of_the_detectors_loss_over_the_chosen_positions() {
 fn masked_lm_objectives_are_the_mean_cross_entropy_of_the_originals() {
     for device in devices() {
         for objective in [Objective::Mlm {}, Objective::ReplaceMlm(JOINT), Objective::ReplaceMlm(CHANCE)] {
-            let networks = objective.networks();
+            let networks = objective.architecture();
             let model = tiny::electra_of(&tiny::config(TieMode::Embeddings), networks, 1, &device);
             let batch = batch();
             let output = forward(&objective, &model, &batch, &device);
@@ -121,12 +122,13 @@ fn masked_lm_objectives_are_the_mean_cross_entropy_of_the_originals() {
             assert_near("loss", loss.into_scalar(), expected);
 
             // What it reads: [MASK], or the samples.
-            let (ids, segments, real) = {
+            let (ids, token_type_ids, attention_mask) = {
                 let batch = batch.to_device(&device);
                 let ids = output.corrupted.as_ref().map_or(batch.masked_ids, |c| c.ids.clone());
-                (ids, batch.segments, batch.real)
+                (ids, batch.token_type_ids, batch.attention_mask)
             };
-            let hidden = model.discriminator_hidden(ids, segments, real, &DropoutSites::off());
+            let hidden =
+                model.discriminator_hidden(ids, token_type_ids, attention_mask, &DropoutSites::off());
             let rows = electra_kernels::gather_positions(hidden, batch.to_device(&device).positions);
             let expected = doubles(&model.predict(rows));
             assert!(logits.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-4));
@@ -138,7 +140,7 @@ fn masked_lm_objectives_are_the_mean_cross_entropy_of_the_originals() {
 fn all_tokens_mlm_copies_or_predicts_every_real_token() {
     for device in devices() {
         let objective = Objective::AllTokensMlm(JOINT);
-        let model = tiny::electra_of(&tiny::config(TieMode::None), objective.networks(), 1, &device);
+        let model = tiny::electra_of(&tiny::config(TieMode::None), objective.architecture(), 1, &device);
         let batch = batch();
         let output = forward(&objective, &model, &batch, &device);
         let prediction = output.prediction.unwrap();
@@ -147,7 +149,7 @@ fn all_tokens_mlm_copies_or_predicts_every_real_token() {
         let (gate, input) = (doubles(&gate), input.into_data().iter::<i64>().collect::<Vec<_>>());
         let choice: Vec<i64> = prediction.first_choice().into_data().iter::<i64>().collect();
         let (mut sum, mut count) = (0.0, 0);
-        for i in (0..36).filter(|&i| batch.real[i] > 0.0) {
+        for i in (0..36).filter(|&i| batch.attention_mask[i] > 0.0) {
             let d = 1.0 / (1.0 + (-gate[i]).exp());
             let p = |id: usize| {
                 let q = (-cross_entropy(&logits[i * 96..(i + 1) * 96], id)).exp();
@@ -171,18 +173,18 @@ fn an_objective_trains_every_parameter_of_its_networks_and_builds_no_other() {
                     continue;
                 }
                 let config = tiny::config(tie);
-                let model = tiny::electra_of(&config, objective.networks(), 1, &device);
+                let model = tiny::electra_of(&config, objective.architecture(), 1, &device);
                 let output = forward(&objective, &model, &batch(), &device);
                 let found = gradients(&model, &output.total.backward());
                 let all = collect(&model);
                 let untrained: Vec<_> = all.keys().filter(|path| !found.contains_key(*path)).collect();
                 assert!(untrained.is_empty(), "{} {tie:?} leaves {untrained:?}", objective.kind());
                 let count = all.values().map(|data| data.shape().iter().product::<usize>()).sum::<usize>();
-                assert_eq!(ParameterCount::of(&config, objective.networks()).total(), count);
-                assert_eq!(Networks::of(&all), objective.networks());
+                assert_eq!(ParameterCount::of(&config, objective.architecture()).total(), count);
+                assert_eq!(Architecture::of(&all), objective.architecture());
                 let detects =
                     objective.kind().contains("token-detection") || objective.kind() == "electra-15";
-                assert_eq!(objective.networks().detects(), detects);
+                assert_eq!(objective.architecture().detects(), detects);
             }
         }
     }
@@ -192,7 +194,7 @@ fn an_objective_trains_every_parameter_of_its_networks_and_builds_no_other() {
 fn chance_needs_no_generator_and_its_samples_are_those_of_the_batch() {
     let device = Device::flex();
     let objective = Objective::ReplacedTokenDetection(CHANCE);
-    let model = tiny::electra_of(&tiny::config(TieMode::Embeddings), objective.networks(), 1, &device);
+    let model = tiny::electra_of(&tiny::config(TieMode::Embeddings), objective.architecture(), 1, &device);
     assert!(collect(&model).keys().all(|path| path.starts_with("discriminator.")));
     let batch = batch();
     let output = forward(&objective, &model, &batch, &device);
@@ -204,7 +206,7 @@ fn chance_needs_no_generator_and_its_samples_are_those_of_the_batch() {
 
 /// Largest gradient of each of the two word tables and position tables under a weighting of losses.
 fn table_gradients(model: &Electra, weights: [f64; 2], device: &Device) -> [f64; 4] {
-    let objective = Objective::ReplacedTokenDetection(Joint {
+    let objective = Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig {
         generator_weight: weights[0],
         discriminator_weight: weights[1],
         ..JOINT
@@ -254,9 +256,13 @@ fn a_disentangled_discriminator_starts_on_the_generators_tables_and_reads_the_su
     let summed = load(Electra::init(&config, 0, &device), tensors.clone()).unwrap();
     let batch = batch().to_device(&device);
     let off = DropoutSites::off();
-    let alone =
-        summed.discriminator.hidden(batch.ids.clone(), batch.segments.clone(), batch.real.clone(), &off);
-    let read = model.discriminator_hidden(batch.ids, batch.segments, batch.real, &off);
+    let alone = summed.discriminator.hidden(
+        batch.ids.clone(),
+        batch.token_type_ids.clone(),
+        batch.attention_mask.clone(),
+        &off,
+    );
+    let read = model.discriminator_hidden(batch.ids, batch.token_type_ids, batch.attention_mask, &off);
     assert_eq!(doubles(&alone), doubles(&read));
 
     let exported =
@@ -276,7 +282,7 @@ fn a_network_that_predicts_is_exported_as_a_masked_language_model_of_its_size() 
     let device = Device::flex();
     for objective in [Objective::Mlm {}, Objective::AllTokensMlm(JOINT)] {
         let config = tiny::config(TieMode::Embeddings);
-        let model = tiny::electra_of(&config, objective.networks(), 1, &device);
+        let model = tiny::electra_of(&config, objective.architecture(), 1, &device);
         let dropout = HfDropout { hidden: 0.1, attention: 0.1 };
         let exported = hf::export(&model, &config, dropout, HfNetwork::Discriminator);
         assert_eq!(exported.config["architectures"][0], "ElectraForMaskedLM");
@@ -320,7 +326,7 @@ fn a_stage_trains_its_own_network_alone() {
 
 /// Networks in adversarial training, and one pass of theirs at temperature 2.
 struct Adversarial {
-    networks: Networks,
+    networks: Architecture,
     model: Electra,
     data: BatchData,
     output: JointOutput,
@@ -348,13 +354,13 @@ impl Adversarial {
     const TEMPERATURE: f64 = 2.0;
 
     fn of(weights: [f64; 2], device: &Device) -> Self {
-        let objective = Objective::ReplacedTokenDetection(Joint {
+        let objective = Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig {
             generator_weight: weights[0],
             discriminator_weight: weights[1],
             temperature: Self::TEMPERATURE,
             ..JOINT
         });
-        let networks = Networks { baseline: true, ..Networks::ELECTRA };
+        let networks = Architecture { baseline: true, ..Architecture::ELECTRA };
         let model = tiny::electra_of(&tiny::config(TieMode::None), networks, 1, device);
         let data = batch();
         let (on_device, normalizer) = (data.to_device(device), Normalizer::over([&data]));
@@ -364,8 +370,8 @@ impl Adversarial {
 
     /// The generator's hidden states `[B * N, H_g]`.
     fn rows(&self, device: &Device) -> Tensor<2> {
-        let Batch { masked_ids, segments, real, positions, .. } = self.data.to_device(device);
-        self.model.generator_rows(masked_ids, segments, real, positions, &DropoutSites::off())
+        let Batch { masked_ids, token_type_ids, attention_mask, positions, .. } = self.data.to_device(device);
+        self.model.generator_rows(masked_ids, token_type_ids, attention_mask, positions, &DropoutSites::off())
     }
 
     /// The logits `[B * N, 1]` of the rewards that it predicts from them.
@@ -415,7 +421,7 @@ fn an_adversarial_generator_follows_reward_over_baseline() {
         let found = gradients(&pass.model, &pass.output.total.backward());
         let all = collect(&pass.model);
         assert!(found.keys().eq(all.keys()), "{:?}", found.keys());
-        assert_eq!(Networks::of(&all), pass.networks);
+        assert_eq!(Architecture::of(&all), pass.networks);
         let built = all.values().map(|data| data.shape().iter().product::<usize>()).sum::<usize>();
         assert_eq!(ParameterCount::of(&tiny::config(TieMode::None), pass.networks).total(), built);
     }
@@ -471,7 +477,7 @@ fn weights_of_a_model_do_not_depend_on_what_else_is_built() {
     let config = tiny::config(TieMode::Embeddings);
     let whole = collect(&Electra::init(&config, 3, &device));
     for objective in objectives() {
-        let part = Electra::init_with(&config, objective.networks(), 3, &device, Precision::F32);
+        let part = Electra::init_with(&config, objective.architecture(), 3, &device, Precision::F32);
         for (path, data) in collect(&part) {
             // Two towers have a wider head.
             let other = whole.get(&path).filter(|other| other.shape() == data.shape());
@@ -484,24 +490,31 @@ fn weights_of_a_model_do_not_depend_on_what_else_is_built() {
 fn electric_weighs_every_token_against_its_likelihood_as_noise() {
     for device in devices() {
         let temperature = 2.0;
-        let objective = Objective::Electric(Joint { temperature, ..JOINT });
-        let model = tiny::electra_of(&tiny::config(TieMode::Embeddings), objective.networks(), 1, &device);
+        let objective = Objective::Electric(GeneratorDiscriminatorConfig { temperature, ..JOINT });
+        let model =
+            tiny::electra_of(&tiny::config(TieMode::Embeddings), objective.architecture(), 1, &device);
         let data = batch();
         let output = forward(&objective, &model, &data, &device);
         let on_device = data.to_device(&device);
         let off = DropoutSites::off();
-        let (segments, real) = (on_device.segments, on_device.real);
-        let hidden = model.cloze_hidden(on_device.ids, segments.clone(), real.clone(), [off; 2]);
+        let (token_type_ids, attention_mask) = (on_device.token_type_ids, on_device.attention_mask);
+        let hidden =
+            model.cloze_hidden(on_device.ids, token_type_ids.clone(), attention_mask.clone(), [off; 2]);
         let logits = doubles(&model.propose(hidden.reshape([36, 24])));
         let corrupted = output.corrupted.as_ref().unwrap();
         let ids: Vec<i64> = corrupted.ids.clone().into_data().iter::<i64>().collect();
-        let energy = doubles(&model.discriminator.forward(corrupted.ids.clone(), segments, real, &off));
+        let energy = doubles(&model.discriminator.forward(
+            corrupted.ids.clone(),
+            token_type_ids,
+            attention_mask,
+            &off,
+        ));
         let chosen: Vec<usize> = (0..data.targets.len())
             .filter(|&slot| data.weights[slot] > 0.0)
             .map(|slot| slot / data.slots * 12 + data.positions[slot] as usize)
             .collect();
         let (mut cloze, mut candidates, mut noise, mut tokens) = (0.0, 0.0, 0.0, 0.0);
-        for i in (0..36).filter(|&i| data.real[i] > 0.0) {
+        for i in (0..36).filter(|&i| data.attention_mask[i] > 0.0) {
             let row = &logits[i * 96..(i + 1) * 96];
             if data.ids[i] >= 5 {
                 cloze += cross_entropy(row, data.ids[i] as usize);
@@ -521,13 +534,13 @@ fn electric_weighs_every_token_against_its_likelihood_as_noise() {
 #[test]
 fn a_cloze_model_knows_every_token_but_the_one_it_predicts() {
     for device in devices() {
-        let networks = Objective::Electric(JOINT).networks();
+        let networks = Objective::Electric(JOINT).architecture();
         let model = tiny::electra_of(&tiny::config(TieMode::Embeddings), networks, 1, &device);
         let data = tiny::batch(&[9], 9, 5);
         let states = |ids: &[i32]| -> Vec<Vec<f64>> {
             let batch = BatchData { ids: ids.to_vec(), ..data.clone() }.to_device(&device);
             let off = DropoutSites::off();
-            let hidden = model.cloze_hidden(batch.ids, batch.segments, batch.real, [off; 2]);
+            let hidden = model.cloze_hidden(batch.ids, batch.token_type_ids, batch.attention_mask, [off; 2]);
             doubles(&hidden).chunks(24).map(<[f64]>::to_vec).collect()
         };
         let before = states(&data.ids);

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use electra_model::flops::ParameterCount;
 use electra_model::parameters::collect;
-use electra_model::{Electra, ModelConfig, Networks, TieMode};
+use electra_model::{Architecture, Electra, ModelConfig, TieMode};
 
 use crate::tiny;
 
@@ -31,7 +31,7 @@ fn small_has_as_many_parameters_as_the_reference() {
 
     let expected = ParameterCount { discriminator: 13_549_057, generator: 647_162 };
     assert_eq!(built(&config), expected);
-    assert_eq!(ParameterCount::of(&config, Networks::ELECTRA), expected);
+    assert_eq!(ParameterCount::of(&config, Architecture::ELECTRA), expected);
     assert_eq!(expected.total(), 14_196_219);
 }
 
@@ -45,7 +45,7 @@ fn counting_and_building_agree_for_every_tie_mode_and_projection() {
             config.embedding_size = embedding_size;
             assert_eq!(
                 built(&config),
-                ParameterCount::of(&config, Networks::ELECTRA),
+                ParameterCount::of(&config, Architecture::ELECTRA),
                 "{tie:?} {embedding_size}"
             );
         }

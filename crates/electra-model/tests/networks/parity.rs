@@ -32,8 +32,8 @@ fn electra(weights: NamedTensors, device: &Device) -> Electra {
 /// The inputs that both golden files have.
 struct Inputs {
     ids: Tensor<2, Int>,
-    segments: Tensor<2, Int>,
-    real: Tensor<2>,
+    token_type_ids: Tensor<2, Int>,
+    attention_mask: Tensor<2>,
     labels: Vec<f64>,
     device: Device,
 }
@@ -47,8 +47,8 @@ impl Inputs {
         let ids = |name| Tensor::<2, Int>::from_data(data(name), device);
         Self {
             ids: ids("in/input_ids"),
-            segments: ids("in/token_type_ids"),
-            real: ids("in/attention_mask").float(),
+            token_type_ids: ids("in/token_type_ids"),
+            attention_mask: ids("in/attention_mask").float(),
             labels: golden.doubles("in/labels"),
             device: device.clone(),
         }
@@ -70,20 +70,25 @@ fn the_discriminator_agrees_with_transformers() {
         let model = electra(weights.collect(), &device).discriminator;
         let off = DropoutSites::off();
 
-        let embedded = model.embeddings.forward(inputs.ids.clone(), inputs.segments.clone(), &off);
+        let embedded = model.embeddings.forward(inputs.ids.clone(), inputs.token_type_ids.clone(), &off);
         golden.assert_close("f64/embeddings", embedded.clone());
         let start = model.project.as_ref().unwrap().forward(embedded);
-        let states = model.encoder.hidden_states(start, &key_bias(inputs.real.clone()), &off);
+        let states = model.encoder.hidden_states(start, &key_bias(inputs.attention_mask.clone()), &off);
         assert_eq!(states.len(), 4);
         for (i, state) in states.into_iter().enumerate() {
             golden.assert_close(&format!("f64/hidden.{i}"), state);
         }
 
-        let logits = model.forward(inputs.ids.clone(), inputs.segments.clone(), inputs.real.clone(), &off);
+        let logits = model.forward(
+            inputs.ids.clone(),
+            inputs.token_type_ids.clone(),
+            inputs.attention_mask.clone(),
+            &off,
+        );
         golden.assert_close("f64/logits", logits.clone());
         let labels = inputs.floats(inputs.labels.clone(), logits.dims());
-        let sum = weighted_binary_cross_entropy(logits, labels, inputs.real.clone());
-        let loss = sum / inputs.real.sum().into_scalar::<f64>();
+        let sum = weighted_binary_cross_entropy(logits, labels, inputs.attention_mask.clone());
+        let loss = sum / inputs.attention_mask.sum().into_scalar::<f64>();
         golden.assert_close("f64/loss", loss.clone());
 
         let found = gradients(&model, &loss.backward());
@@ -105,11 +110,11 @@ fn the_generator_agrees_with_transformers() {
         let (generator, tables) = (model.learned_generator(), model.generator_embeddings());
         let off = DropoutSites::off();
 
-        let embedded = tables.forward(inputs.ids.clone(), inputs.segments.clone(), &off);
+        let embedded = tables.forward(inputs.ids.clone(), inputs.token_type_ids.clone(), &off);
         golden.assert_close("f64/embeddings", embedded.clone());
         let start = generator.project.as_ref().unwrap().forward(embedded);
         let encoder = generator.encoder.as_ref().unwrap();
-        let states = encoder.hidden_states(start, &key_bias(inputs.real.clone()), &off);
+        let states = encoder.hidden_states(start, &key_bias(inputs.attention_mask.clone()), &off);
         assert_eq!(states.len(), 3);
         for (i, state) in states.into_iter().enumerate() {
             golden.assert_close(&format!("f64/hidden.{i}"), state);
@@ -117,7 +122,12 @@ fn the_generator_agrees_with_transformers() {
 
         // At all positions, as transformers does it; a position without label has no weight.
         let [b, s] = inputs.ids.dims();
-        let hidden = model.generator_hidden(inputs.ids.clone(), inputs.segments.clone(), inputs.real, &off);
+        let hidden = model.generator_hidden(
+            inputs.ids.clone(),
+            inputs.token_type_ids.clone(),
+            inputs.attention_mask,
+            &off,
+        );
         let [_, _, h] = hidden.dims();
         let logits = generator.head.forward(hidden.reshape([b * s, h]), tables);
         golden.assert_close("f64/logits", logits.clone().reshape([b as i64, s as i64, -1]));

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use electra_model::encoder::Attention;
 use electra_model::parameters::collect;
 use electra_model::{
-    DropoutSites, Electra, EncoderConfig, GeneratorConfig, GeneratorKind, ModelConfig, Networks,
+    Architecture, DropoutSites, Electra, EncoderConfig, GeneratorConfig, GeneratorKind, ModelConfig,
     PositionStart, Precision, TieMode,
 };
 
@@ -302,7 +302,7 @@ fn a_tower_that_reads_from_right_to_left_looks_the_other_way() {
     let keys = |distance: i64| {
         let mut config = config(PositionStart::Adjacent, 64, 64, [64, 4], [32, 2]);
         config.generator.position_distances = Some(vec![distance]);
-        let networks = Networks { generator: GeneratorKind::TwoTower, ..Networks::ELECTRA };
+        let networks = Architecture { generator: GeneratorKind::TwoTower, ..Architecture::ELECTRA };
         let generator = Electra::init_with(&config, networks, 1, &device, Precision::F32).generator.unwrap();
         let (left, right) = (generator.encoder.unwrap(), generator.right_to_left.unwrap().encoder);
         [left, right].map(|encoder| -> Vec<f32> {

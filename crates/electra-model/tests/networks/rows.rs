@@ -15,10 +15,17 @@ struct Said {
 
 fn said(model: &Electra, batch: &BatchData, device: &Device) -> Said {
     let on_device = batch.to_device(device);
-    let (ids, segments, real) = (on_device.ids, on_device.segments, on_device.real);
+    let (ids, token_type_ids, attention_mask) =
+        (on_device.ids, on_device.token_type_ids, on_device.attention_mask);
     let off = DropoutSites::off();
-    let detected = model.discriminator.forward(ids, segments.clone(), real.clone(), &off);
-    let proposed = model.generator_logits(on_device.masked_ids, segments, real, on_device.positions, &off);
+    let detected = model.discriminator.forward(ids, token_type_ids.clone(), attention_mask.clone(), &off);
+    let proposed = model.generator_logits(
+        on_device.masked_ids,
+        token_type_ids,
+        attention_mask,
+        on_device.positions,
+        &off,
+    );
     let [_, v] = proposed.dims();
     let of_rows = |logits: TensorData, weights: &[f32], columns: usize, width: usize| {
         let logits: Vec<f64> = logits.iter::<f64>().collect();
@@ -29,7 +36,7 @@ fn said(model: &Electra, batch: &BatchData, device: &Device) -> Said {
         cells.chunks(columns).zip(weights.chunks(columns)).map(used).collect()
     };
     Said {
-        discriminator: of_rows(detected.into_data(), &batch.real, batch.sequence_length, 1),
+        discriminator: of_rows(detected.into_data(), &batch.attention_mask, batch.sequence_length, 1),
         generator: of_rows(proposed.into_data(), &batch.weights, batch.slots, v),
     }
 }
@@ -64,9 +71,9 @@ fn what_stands_in_the_padding_does_not_matter() {
         let model = tiny::electra(&tiny::config(TieMode::Embeddings), 1, &device);
         let batch = tiny::batch(&[9, 6, 4], 9, 5);
         let mut scribbled = batch.clone();
-        for i in (0..batch.real.len()).filter(|&i| batch.real[i] == 0.0) {
+        for i in (0..batch.attention_mask.len()).filter(|&i| batch.attention_mask[i] == 0.0) {
             let word = (FIRST_WORD as usize + i) as i32;
-            (scribbled.ids[i], scribbled.masked_ids[i], scribbled.segments[i]) = (word, word, 1);
+            (scribbled.ids[i], scribbled.masked_ids[i], scribbled.token_type_ids[i]) = (word, word, 1);
         }
         assert_ne!(scribbled, batch);
         assert_same(&said(&model, &scribbled, &device), &said(&model, &batch, &device));

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::{DType, TensorData};
 use electra_model::parameters::{Headers, LoadError, TensorHeader, collect, headers_of};
 use electra_model::shapes::{self, Shapes};
-use electra_model::{Electra, GeneratorKind, HeadKind, Networks, Precision, TieMode, hf};
+use electra_model::{Architecture, Electra, GeneratorKind, HeadKind, Precision, TieMode, hf};
 
 use crate::tiny;
 
@@ -23,7 +23,7 @@ fn listing_and_building_agree_for_all_networks_ties_and_projections() {
             }
             for head in [HeadKind::ReplacedToken, HeadKind::MaskedLm, HeadKind::CopyingLm] {
                 for (embedding_size, baseline) in [(16, true), (24, false), (12, false)] {
-                    let networks = Networks { generator, head, baseline };
+                    let networks = Architecture { generator, head, baseline };
                     let mut config = tiny::config(tie);
                     config.embedding_size = embedding_size;
                     let built = Electra::init_with(&config, networks, 0, &Device::flex(), Precision::F32);

@@ -5,7 +5,8 @@ use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::parameters::{NamedTensors, collect, load};
 use electra_model::{
-    BatchData, Electra, GeneratorConfig, ModelConfig, Networks, OutputBias, PositionStart, Precision, TieMode,
+    Architecture, BatchData, Electra, GeneratorConfig, ModelConfig, OutputBias, PositionStart, Precision,
+    TieMode,
 };
 
 pub const PAD: u32 = 0;
@@ -48,11 +49,11 @@ pub fn config(tie: TieMode) -> ModelConfig {
 
 /// Networks of the paper with every parameter random, biases and layer norms too.
 pub fn electra(config: &ModelConfig, seed: u64, device: &Device) -> Electra {
-    electra_of(config, Networks::ELECTRA, seed, device)
+    electra_of(config, Architecture::ELECTRA, seed, device)
 }
 
 /// The same for any networks.
-pub fn electra_of(config: &ModelConfig, networks: Networks, seed: u64, device: &Device) -> Electra {
+pub fn electra_of(config: &ModelConfig, networks: Architecture, seed: u64, device: &Device) -> Electra {
     let mut noise = Noise(seed);
     let start = Electra::init_with(config, networks, 0, device, Precision::F32);
     let random = |(path, data): (String, TensorData)| {
@@ -103,8 +104,8 @@ pub fn rows(batch: &BatchData, first: usize, count: usize) -> BatchData {
         slots: n,
         ids: tokens(&batch.ids),
         masked_ids: tokens(&batch.masked_ids),
-        segments: tokens(&batch.segments),
-        real: batch.real[first * s..(first + count) * s].to_vec(),
+        token_type_ids: tokens(&batch.token_type_ids),
+        attention_mask: batch.attention_mask[first * s..(first + count) * s].to_vec(),
         positions: slots(&batch.positions),
         targets: slots(&batch.targets),
         weights: batch.weights[first * n..(first + count) * n].to_vec(),

@@ -69,7 +69,7 @@ fn folders_of_transformers_come_out_as_they_went_in() {
 fn discriminator_logits(model: &Electra, batch: &BatchData, device: &Device) -> Vec<f32> {
     let batch = batch.to_device(device);
     let off = DropoutSites::off();
-    let logits = model.discriminator.forward(batch.ids, batch.segments, batch.real, &off);
+    let logits = model.discriminator.forward(batch.ids, batch.token_type_ids, batch.attention_mask, &off);
     logits.into_data().try_to_vec().unwrap()
 }
 
@@ -77,7 +77,13 @@ fn discriminator_logits(model: &Electra, batch: &BatchData, device: &Device) -> 
 fn generator_logits(model: &Electra, batch: &BatchData, device: &Device) -> Vec<f32> {
     let batch = batch.to_device(device);
     let off = DropoutSites::off();
-    let logits = model.generator_logits(batch.masked_ids, batch.segments, batch.real, batch.positions, &off);
+    let logits = model.generator_logits(
+        batch.masked_ids,
+        batch.token_type_ids,
+        batch.attention_mask,
+        batch.positions,
+        &off,
+    );
     logits.into_data().try_to_vec().unwrap()
 }
 

@@ -7,7 +7,8 @@ use electra_model::corrupt::corrupt_with;
 use electra_model::embeddings::Embeddings;
 use electra_model::parameters::{NamedTensors, collect, load};
 use electra_model::{
-    DropoutSites, Electra, Generator, Joint, ModelConfig, Normalizer, Objective, Proposals, TieMode,
+    DropoutSites, Electra, Generator, GeneratorDiscriminatorConfig, ModelConfig, Normalizer, Objective,
+    Proposals, TieMode,
 };
 
 use crate::devices::devices;
@@ -15,7 +16,7 @@ use crate::golden::assert_alike;
 use crate::gradients::gradients;
 use crate::tiny;
 
-const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(Joint {
+const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig {
     generator_weight: 1.0,
     discriminator_weight: 50.0,
     temperature: 1.0,
@@ -69,14 +70,19 @@ fn tied_and_summed(config: &ModelConfig, device: &Device) -> (NamedTensors, Name
     let tied = gradients(&model, &output.total.backward());
 
     let (untied, table) = untied(&model, config.generator.tie);
-    let (segments, real) = (batch.segments.clone(), batch.real.clone());
-    let hidden = untied.generator_hidden(batch.masked_ids.clone(), segments.clone(), real.clone(), &off);
+    let (token_type_ids, attention_mask) = (batch.token_type_ids.clone(), batch.attention_mask.clone());
+    let hidden = untied.generator_hidden(
+        batch.masked_ids.clone(),
+        token_type_ids.clone(),
+        attention_mask.clone(),
+        &off,
+    );
     let logits =
         untied.learned_generator().head.forward(gather_positions(hidden, batch.positions.clone()), &table);
     let mlm = weighted_cross_entropy(logits, batch.targets.clone(), batch.weights.clone()) / normalizer.mlm;
     let corrupted = corrupt_with(drawn, &batch);
-    let logits = untied.discriminator.forward(corrupted.ids, segments, real.clone(), &off);
-    let rtd = weighted_binary_cross_entropy(logits, corrupted.labels, real) / normalizer.rtd;
+    let logits = untied.discriminator.forward(corrupted.ids, token_type_ids, attention_mask.clone(), &off);
+    let rtd = weighted_binary_cross_entropy(logits, corrupted.labels, attention_mask) / normalizer.rtd;
     let all = (mlm + rtd * 50.0).backward();
 
     let mut summed = NamedTensors::new();
@@ -121,7 +127,13 @@ fn untied_networks_share_no_parameter() {
     let data = tiny::batch(&[12, 7, 9], 12, 5);
     let batch = data.to_device(&device);
     let off = DropoutSites::off();
-    let logits = model.generator_logits(batch.masked_ids, batch.segments, batch.real, batch.positions, &off);
+    let logits = model.generator_logits(
+        batch.masked_ids,
+        batch.token_type_ids,
+        batch.attention_mask,
+        batch.positions,
+        &off,
+    );
     let found = gradients(&model, &logits.sum().backward());
     assert!(found.keys().all(|path| path.starts_with("generator.")), "{:?}", found.keys());
     assert!(found.contains_key("generator.embeddings.word"));

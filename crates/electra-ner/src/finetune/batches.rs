@@ -6,14 +6,13 @@
 
 use std::ops::Range;
 
-use electra_run::order::Order;
+use electra_run::epoch_shuffle::EpochShuffle;
 use electra_run::seed::{Purpose, derive};
 
 use crate::crf::LabelledRows;
-use crate::sentences::packed;
 use crate::tag::WindowedSentences;
 use crate::tagger::WindowBatchData;
-use crate::window::Windows;
+use crate::window::{Windows, packed};
 
 /// Batches that are sorted by length together.
 const POOL: usize = 16;
@@ -59,11 +58,15 @@ impl FromIterator<Vec<Option<usize>>> for Targets {
     }
 }
 
-/// Windows that go through the network together, with their labels.
+/// Micro-batch: windows that go through the network together, with their labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainBatch {
-    /// The rows.
+    /// Windows, padded to the longest of the step.
     pub data: WindowBatchData,
+    /// Windows of the step before these: dropout is a function of a window's place in the step.
+    pub first_window: u64,
+    /// Words of the step before those of these windows.
+    pub first_word: u64,
     /// The label of each word.
     pub targets: Vec<Option<usize>>,
     /// The same, sentence by sentence.
@@ -121,7 +124,7 @@ impl EpochBatches {
     /// are no more than that, and one behind the other where they are.
     pub fn of_epoch(&self, epoch: u64, micro_batch_size: usize) -> Vec<Vec<Vec<usize>>> {
         let n = self.unit_ends.len();
-        let order = Order::new(self.seed, n);
+        let order = EpochShuffle::new(self.seed, n);
         let mut order: Vec<u32> =
             (0..n as u64).map(|at| packed(order.index(epoch * n as u64 + at))).collect();
         for pool in order.chunks_mut(self.batch_size.saturating_mul(POOL)) {
@@ -130,7 +133,7 @@ impl EpochBatches {
         // A pool is a number of batches, all of them full but the last of the last pool.
         let batches: Vec<&[u32]> = order.chunks(self.batch_size).collect();
         // Otherwise every pool would begin with its longest sentences.
-        let shuffled = Order::new(derive(self.seed, Purpose::Order, epoch), batches.len());
+        let shuffled = EpochShuffle::new(derive(self.seed, Purpose::Order, epoch), batches.len());
         (0..batches.len() as u64)
             .map(|at| self.micro_batches(batches[shuffled.index(at)], micro_batch_size))
             .collect()
@@ -151,9 +154,29 @@ impl EpochBatches {
 }
 
 impl TrainBatch {
-    /// The rows of these windows; `labels` has the labels of all words.
-    pub fn new(windowed: &WindowedSentences, windows: &[usize], labels: &Targets) -> Self {
-        let (data, words) = windowed.batch(windows);
+    /// The micro-batches of a step, whose windows are `parts`; `labels` has the labels of all words.
+    ///
+    /// All have the length of the longest, so that the step in parts is the step as a whole, dropout included.
+    pub fn of_step(windowed: &WindowedSentences, parts: &[Vec<usize>], labels: &Targets) -> Vec<Self> {
+        let length = windowed.batch_length(parts.iter().flatten().copied());
+        let (mut first_window, mut first_word) = (0, 0);
+        let part = |windows: &Vec<usize>| {
+            let part = Self::new(windowed, windows, length, labels, [first_window, first_word]);
+            first_window += part.data.windows as u64;
+            first_word += part.data.words() as u64;
+            part
+        };
+        parts.iter().map(part).collect()
+    }
+
+    fn new(
+        windowed: &WindowedSentences,
+        windows: &[usize],
+        length: usize,
+        labels: &Targets,
+        [first_window, first_word]: [u64; 2],
+    ) -> Self {
+        let (data, words) = windowed.batch_of_length(windows, length);
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let mut numbers: Vec<usize> = Vec::new();
         for (row, word) in words.iter().enumerate() {
@@ -166,7 +189,7 @@ impl TrainBatch {
             open.labels.push(labels.get(word.number).expect("the labels are those of the training data"));
         }
         let targets = words.iter().map(|word| labels.get(word.number)).collect();
-        Self { data, targets, sentences, numbers }
+        Self { data, first_window, first_word, targets, sentences, numbers }
     }
 
     /// Whether the last sentence goes on in `next`.

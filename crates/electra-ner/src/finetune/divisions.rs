@@ -1,7 +1,6 @@
 //! What is said where a split is divided otherwise than the text that the tagger will read.
 
-use crate::splits::Splits;
-use crate::words::Division;
+use electra_annotations::{Division, Splits};
 
 /// A sentence for each split on which the scores are not those of `predict` on its text.
 pub(super) fn notes(tagger: Division, splits: &Splits) -> Vec<String> {
@@ -35,8 +34,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::splits::Split;
-    use crate::words::{SentenceDivision, WordDivision};
+    use electra_annotations::Split;
+    use electra_annotations::{SentenceDivision, WordDivision};
 
     #[test]
     fn a_split_of_another_division_than_the_training_data_is_named() {

@@ -1,25 +1,16 @@
-//! Why fine-tuning stopped.
+//! Errors of fine-tuning.
 
-use std::io;
 use std::path::PathBuf;
 
-use electra_run::checkpoint::CheckpointError;
-use electra_run::record::LogError;
-use electra_run::run_folder::RunFolderError;
+use electra_train::{Divergence, RunError};
 use thiserror::Error;
 
-use super::snapshot::SnapshotError;
-use super::step::Divergence;
-use crate::dead_run::DeadRun;
+use crate::collapse_guard::Collapse;
 use crate::folder_error::FolderError;
+use crate::layerwise_lr::RatesError;
 use crate::loss::LossError;
-use crate::predictions::PredictionsError;
-use crate::rates::RatesError;
 use crate::seeds::OutFolderError;
-
-/// What to do about a divergence.
-pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
-    schedule.warmup, and start in a new folder with --out; with 16-bit precision, try train.precision = \"f32\" first";
+use electra_annotations::PredictionsError;
 
 /// Why fine-tuning stopped.
 #[derive(Debug, Error)]
@@ -56,25 +47,6 @@ pub enum FinetuneError {
     /// Rates that do not fit the model.
     #[error(transparent)]
     Rates(#[from] RatesError),
-    /// The run folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] RunFolderError),
-    /// No checkpoint could be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A checkpoint holds another tagger.
-    #[error(
-        "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
-    )]
-    Snapshot(#[from] SnapshotError),
-    /// Every checkpoint of a begun run is damaged.
-    #[error("{path} holds checkpoints, and none of them is intact:\n{}", .damage.join("\n"))]
-    Lost {
-        /// Folder of the checkpoints.
-        path: PathBuf,
-        /// One line for each.
-        damage: Vec<String>,
-    },
     /// The weights that are to be kept are gone.
     #[error(
         "the checkpoint of the best epoch, {epoch}, cannot be used: {damage}; restore it from a copy, or remove \
@@ -88,43 +60,34 @@ pub enum FinetuneError {
         /// What is wrong with its checkpoint.
         damage: String,
     },
-    /// The log of metrics cannot be written.
-    #[error(transparent)]
-    Log(#[from] LogError),
     /// The folder of all seeds cannot be used.
     #[error(transparent)]
     OutFolder(#[from] OutFolderError),
     /// Predictions cannot be written, or not be read back.
     #[error(transparent)]
     Predictions(#[from] PredictionsError),
-    /// Another file cannot be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The numbers went out of bounds.
+    /// Whatever can stop any run.
     #[error(transparent)]
-    Diverged(#[from] Divergence),
+    Run(#[from] RunError),
     /// The run learns nothing.
     #[error("this run is dead: {0}")]
-    Dead(#[from] DeadRun),
+    Dead(#[from] Collapse),
+}
+
+impl From<Divergence> for FinetuneError {
+    fn from(divergence: Divergence) -> Self {
+        Self::Run(divergence.into())
+    }
 }
 
 impl FinetuneError {
     /// Whether it is about the training of one seed. The others are about what all seeds have in
     /// common, or name a file of the seed.
     pub fn is_of_one_seed(&self) -> bool {
-        matches!(
-            self,
-            Self::Checkpoint(_)
-                | Self::Snapshot(_)
-                | Self::Lost { .. }
-                | Self::BestLost { .. }
-                | Self::Diverged(_)
-                | Self::Dead(_)
-        )
+        match self {
+            Self::Run(error) => error.is_of_training(),
+            Self::BestLost { .. } | Self::Dead(_) => true,
+            _ => false,
+        }
     }
 }

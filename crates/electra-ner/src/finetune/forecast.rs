@@ -8,13 +8,13 @@ use electra_run::seed::{Purpose, derive};
 
 use super::batches::TrainBatch;
 use super::error::FinetuneError;
-use super::snapshot::Snapshot;
+use super::snapshot;
 use super::step::Steps;
 use super::task::Task;
 use crate::loss::WordLoss;
 use crate::recipe::Recipe;
-use crate::splits::Splits;
 use crate::start::Start;
+use electra_annotations::Splits;
 
 /// Steps that are timed, after one that is not.
 const STEPS: usize = 4;
@@ -43,7 +43,7 @@ pub fn forecast(
     let seed = derive(recipe.seed, Purpose::Init, 0);
     let tagger =
         task.start.tagger(&task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
-    let mut snapshot = Snapshot::start(tagger, &task.rates);
+    let mut snapshot = snapshot::start(tagger, &task.rates);
     let batches = task.batches.of_epoch(0, recipe.micro_batch_size());
     let length = |window: &usize| task.windowed.windows.length(*window);
     // Places in the windows of a step, padding included.
@@ -55,8 +55,7 @@ pub fn forecast(
         // From all over the epoch: windows differ in length.
         let batch = &batches[i * batches.len() / (STEPS + 1)];
         let clock = Instant::now();
-        let parts: Vec<TrainBatch> =
-            batch.iter().map(|windows| TrainBatch::new(&task.windowed, windows, &task.targets)).collect();
+        let parts = TrainBatch::of_step(&task.windowed, batch, &task.targets);
         steps.take(&mut snapshot, &parts)?;
         let _ = device.sync();
         if i > 0 {
@@ -65,7 +64,7 @@ pub fn forecast(
         }
     }
     let epoch = seconds / timed * batches.iter().map(places).sum::<f64>();
-    let tagger = snapshot.tagger().valid();
+    let tagger = snapshot.model().valid();
     // Once for kernels that are compiled as they are met, once for the clock.
     task.tags(&tagger, &task.dev, device, &mut |_| {});
     let clock = Instant::now();

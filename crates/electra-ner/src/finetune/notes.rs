@@ -1,9 +1,8 @@
 //! What is told before the first step, as it may not be what was meant.
 
 use super::task::Task;
-use crate::align::coverage;
-use crate::splits::{Split, Splits};
 use crate::window::Context;
+use electra_annotations::{Split, Splits, coverage};
 
 /// A sentence for each thing that is worth knowing about where fine-tuning starts and what it reads.
 pub(super) fn notes(task: &Task<'_>, splits: &Splits) -> Vec<String> {

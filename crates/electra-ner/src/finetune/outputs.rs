@@ -4,26 +4,27 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::{durable, regular};
+use electra_files::regular;
 use electra_run::run_folder::check_weights;
 use electra_text::wordpiece::SAVED_FILES;
+use electra_train::RunError;
+use electra_train::layout::WEIGHTS;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
 use super::error::FinetuneError;
 use super::snapshot::tagger_of;
-use crate::dead_run;
+use crate::collapse_guard;
 use crate::folder_error::FolderError;
-use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
 use crate::model_card::{self, Card};
 use crate::monitor::Event;
-use crate::overlap::{self, Overlap};
-use crate::predictions::{self, Predictions};
-use crate::pretrained::MODEL;
-use crate::splits::{Split, SplitFacts, Splits};
 use crate::tag::WindowedSentences;
 use crate::tagger::Tagger;
 use crate::tagger_folder::{CRF_SCORES, SETTINGS, TaggerFolder, TaggerSettings};
+use electra_annotations::{
+    Evaluation, EvaluationSettings, Overlap, Predictions, SeenEntities, Split, SplitFacts, Splits, evaluate,
+    overlap_warnings,
+};
 
 /// File of the scores. It is written last: a run that has it is finished.
 pub const SCORES: &str = "scores.json";
@@ -186,12 +187,12 @@ impl Outcome {
         if let Some(missing) = [SETTINGS].iter().chain(&SAVED_FILES).find(|name| !run.join(name).is_file()) {
             return Err(format!("{} is missing", run.join(missing).display()));
         }
-        check_weights(&run.join(MODEL)).map_err(|error| error.to_string())?;
+        check_weights(&run.join(WEIGHTS)).map_err(|error| error.to_string())?;
         if let Some(saved) = &self.weights_hash {
             let found =
-                weights_hash(run).map_err(|error| format!("{}: {error}", run.join(MODEL).display()))?;
+                weights_hash(run).map_err(|error| format!("{}: {error}", run.join(WEIGHTS).display()))?;
             if found != *saved {
-                let path = run.join(MODEL).display().to_string();
+                let path = run.join(WEIGHTS).display().to_string();
                 return Err(format!("{path} is not what was saved (BLAKE3 differs)"));
             }
         }
@@ -212,7 +213,7 @@ impl Outcome {
         for (split, file) in [(Some(&splits.dev), PREDICTIONS_DEV), (splits.test.as_ref(), PREDICTIONS_TEST)]
         {
             let Some(split) = split else { continue };
-            predictions::read_of_run(&self.run.join(file), Some(split.gold()))
+            Predictions::read_of_run(&self.run.join(file), Some(split.gold()))
                 .map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -222,7 +223,7 @@ impl Outcome {
 /// BLAKE3 of the tagger's weights, those of its CRF included.
 fn weights_hash(run: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    for name in [MODEL, CRF_SCORES] {
+    for name in [WEIGHTS, CRF_SCORES] {
         match regular::open(&run.join(name)) {
             Ok(file) => {
                 hasher.update_reader(file)?;
@@ -242,14 +243,15 @@ impl Run<'_> {
         let progress = &self.snapshot.progress;
         let (best_epoch, _) = progress.best().expect("a recipe has epochs, and a trained run has done some");
         // Another checkpoint would be another tagger under these scores.
-        let best = self.store.of_step((best_epoch as u64 + 1) * task.batches.steps());
+        let best = self.recorder.store().of_step((best_epoch as u64 + 1) * task.batches.steps());
         let best = best.map_err(|damage| FinetuneError::BestLost {
-            run: self.folder.path().to_owned(),
+            run: self.recorder.folder().path().to_owned(),
             epoch: best_epoch + 1,
             damage,
         })?;
         let device = self.steps.device.clone().inner();
-        let tagger = tagger_of(&best, task.shape(), &device, recipe.train.precision)?;
+        let tagger =
+            tagger_of(&best, task.shape(), &device, recipe.train.precision).map_err(RunError::from)?;
         let epochs = progress.epochs.len();
         self.leave(&tagger, best_epoch + 1, epochs)
     }
@@ -279,9 +281,9 @@ impl Run<'_> {
             let mut told = |done| self.monitor.on(Event::Evaluating { split: name, done, total });
             let predicted = task.tags(tagger, &windowed, &device, &mut told);
             let predictions = Predictions::of(split.gold(), predicted);
-            predictions::write(&self.folder.path().join(file), &predictions)?;
+            predictions.write(&self.recorder.folder().path().join(file))?;
             // With the settings that `electra eval ner` has as default: one result has one interval.
-            let evaluation = evaluate(&[predictions], Some(&seen), Settings::default())
+            let evaluation = evaluate(&[predictions], Some(&seen), EvaluationSettings::default())
                 .expect("every word has a tag, and a split has words");
             let micro = evaluation.default.micro;
             outcomes.push(SplitOutcome {
@@ -304,14 +306,20 @@ impl Run<'_> {
             division: Some(task.division),
         };
         let tokenizer = task.start.tokenizer().clone();
-        let folder =
-            TaggerFolder::new(self.folder.path(), tagger, task.shape(), recipe.dropout, settings, tokenizer);
+        let folder = TaggerFolder::new(
+            self.recorder.folder().path(),
+            tagger,
+            task.shape(),
+            recipe.dropout,
+            settings,
+            tokenizer,
+        );
         TaggerFolder { pretraining: self.lineage.progress, ..folder }.write()?;
         let mut outcomes = outcomes.into_iter();
         let outcome = Outcome {
-            run: self.folder.path().to_owned(),
+            run: self.recorder.folder().path().to_owned(),
             seed: recipe.seed,
-            steps: self.snapshot.progress.step,
+            steps: self.snapshot.step(),
             epochs,
             best_epoch,
             weights_hash: Some(self.weights_hash()?),
@@ -320,7 +328,7 @@ impl Run<'_> {
             has_earlier_test: false,
         };
         let overlaps = Overlap::all(self.splits, recipe.train.max_sentences);
-        let mut warnings = overlap::warnings(self.splits, &overlaps);
+        let mut warnings = overlap_warnings(self.splits, &overlaps);
         warnings.extend(self.lineage.warning());
         if !outcome.has_found_something() {
             warnings.push(format!("none of {epochs} epochs found an entity of the development data"));
@@ -340,28 +348,23 @@ impl Run<'_> {
             warnings: &warnings,
             class_weights: self.steps.loss.unequal_weights(&task.labels),
         });
-        self.write(model_card::README, card.as_bytes())?;
+        self.recorder.write(model_card::README, card.as_bytes())?;
         if !outcome.has_found_something() {
             self.note(&format!(
                 "no entity of the development data was found correctly in {} epochs of {} steps: {}",
                 outcome.epochs,
                 task.batches.steps(),
-                dead_run::REMEDY
+                collapse_guard::REMEDY
             ))?;
         }
         let file = ScoresFile { outcome: &outcome, overlaps: &overlaps, warnings: &warnings, details };
         let scores = serde_json::to_string_pretty(&file).expect("scores are JSON") + "\n";
-        self.write(SCORES, scores.as_bytes())?;
+        self.recorder.write(SCORES, scores.as_bytes())?;
         Ok(outcome)
     }
 
     fn weights_hash(&self) -> Result<String, FinetuneError> {
-        let path = self.folder.path();
-        weights_hash(path).map_err(|source| FolderError::Read { path: path.join(MODEL), source }.into())
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FinetuneError> {
-        let path = self.folder.path().join(name);
-        durable::write(&path, bytes).map_err(|source| FinetuneError::Write { path, source })
+        let path = self.recorder.folder().path();
+        weights_hash(path).map_err(|source| FolderError::Read { path: path.join(WEIGHTS), source }.into())
     }
 }

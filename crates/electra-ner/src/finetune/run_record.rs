@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::labels::LabelSet;
-use crate::overlap::Overlap;
-use crate::splits::{Split, Splits};
 use crate::start::Lineage;
+use electra_annotations::{LabelSet, Overlap, Split, Splits};
 
 /// The first line of the log.
 #[derive(Serialize)]

@@ -4,19 +4,19 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_kernels::{Pass, on_workers};
-use electra_optim::{Adam, Clip, NonFiniteGradients, Schedule, add_gradients, clip_by_global_norm};
+use electra_optim::{Clip, Schedule, add_gradients};
 use electra_run::seed::{Purpose, derive};
-use thiserror::Error;
+use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
 
 use super::batches::TrainBatch;
 use super::snapshot::Snapshot;
 use crate::crf::{LabelledRows, Slopes};
+use crate::layerwise_lr::Rates;
 use crate::loss::WordLoss;
-use crate::rates::Rates;
 use crate::recipe::Recipe;
 use crate::tagger::Tagger;
 
-/// What all steps of a run have in common.
+/// Settings that all steps of a run have in common.
 #[derive(Debug)]
 pub struct Steps<'a> {
     /// The recipe.
@@ -44,27 +44,8 @@ pub struct Step {
     pub clip: Clip,
     /// Words with a label.
     pub words: u64,
-}
-
-/// How training went wrong, with the step it was seen at.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum Divergence {
-    /// A gradient that is no number.
-    #[error("step {step}: {source}")]
-    Gradient {
-        /// Steps done before.
-        step: u64,
-        /// Which parameters.
-        source: NonFiniteGradients,
-    },
-    /// A loss that is no number.
-    #[error("step {step}: the loss is {loss}")]
-    Loss {
-        /// Steps done before.
-        step: u64,
-        /// The loss.
-        loss: f64,
-    },
+    /// Factor on the loss with which the gradient stayed finite; see [`apply_gradients`].
+    pub loss_scale: f64,
 }
 
 impl Steps<'_> {
@@ -77,73 +58,81 @@ impl Steps<'_> {
     }
 
     fn take_here(&self, snapshot: &mut Snapshot, parts: &[TrainBatch]) -> Result<Step, Divergence> {
-        let number = snapshot.progress.step;
+        let number = snapshot.step();
         let recipe = self.recipe;
-        let weight: f64 = parts.iter().map(|part| self.weight(snapshot, part)).sum();
-        let scale = recipe.train.precision.loss_scale();
+        let weight: f64 = parts.iter().map(|part| self.weight(snapshot.model(), part)).sum();
+        let learning_rate = self.schedule.at(number);
+        let config = OptimizerConfig {
+            adam: recipe.optimizer,
+            max_grad_norm: recipe.train.max_grad_norm,
+            precision: recipe.train.precision,
+        };
+        let (loss, update) = apply_gradients(
+            snapshot,
+            config,
+            |path| learning_rate * self.rates.multiplier(path),
+            |tagger, loss_scale| {
+                let (loss, gradients) = self.backward(tagger, number, parts, loss_scale / weight);
+                Backward { loss, parts: Vec::new(), gradients, measured: loss }
+            },
+        )?;
+        let words = parts.iter().map(|part| part.data.words() as u64).sum();
+        let (clip, loss_scale) = (update.clip, update.loss_scale);
+        Ok(Step { loss, weight, learning_rate, clip, words, loss_scale })
+    }
+
+    /// Sum of the losses of all words of step `step`, and the gradients of `scale` times it.
+    fn backward(
+        &self,
+        tagger: &Tagger,
+        step: u64,
+        parts: &[TrainBatch],
+        scale: f64,
+    ) -> (f64, GradientsParams) {
         let mut gradients = GradientsParams::new();
-        let mut loss = 0.0;
-        let tagger = snapshot.tagger();
-        let mut done = 0;
+        let (mut loss, mut done) = (0.0, 0);
         // A CRF needs all words of a sentence at once, and they may be in several parts.
         for parts in parts.chunk_by(|part, next| tagger.crf.is_some() && part.is_continued_by(next)) {
             let mut of_long = match parts {
                 [_] => None,
-                _ => Some(self.slopes(tagger, number, done, parts)),
+                _ => Some(self.slopes(tagger, step, parts)),
             };
             for part in parts {
-                let logits = self.logits(tagger, self.device, number, done, part);
+                let logits = self.logits(tagger, self.device, step, part);
                 let sum = match (&tagger.crf, &mut of_long) {
                     (Some(crf), Some(slopes)) => crf.next_part(logits, slopes),
                     (Some(crf), None) => crf.negative_log_likelihood(logits, &part.sentences),
                     (None, _) => self.loss.sum(logits, &part.targets),
                 };
                 loss += sum.clone().into_scalar::<f64>();
-                let own = GradientsParams::from_grads((sum * (scale / weight)).backward(), tagger);
+                let own = GradientsParams::from_grads((sum * scale).backward(), tagger);
                 gradients = if done == 0 { own } else { add_gradients(tagger, gradients, own) };
                 done += 1;
             }
         }
-        if !loss.is_finite() {
-            return Err(Divergence::Loss { step: number, loss });
-        }
-        let clip = clip_by_global_norm(snapshot.tagger(), &gradients, recipe.train.max_grad_norm * scale)
-            .map_err(|source| Divergence::Gradient { step: number, source })?;
-        let clip = Clip { norm: clip.norm / scale, scale: clip.scale / scale };
-        let learning_rate = self.schedule.at(number);
-        let adam = Adam { config: recipe.optimizer };
-        let rate = |path: &str| learning_rate * self.rates.multiplier(path);
-        snapshot.update(|tagger, state| adam.step(state, tagger, gradients, rate, clip.scale));
-        let words = parts.iter().map(|part| part.data.words() as u64).sum();
-        Ok(Step { loss, weight, learning_rate, clip, words })
+        (loss, gradients)
     }
 
-    /// Logits of the words of part `index` of a step: the same ones, dropout included, whenever they
-    /// are asked for.
-    fn logits(
-        &self,
-        tagger: &Tagger,
-        device: &Device,
-        step: u64,
-        index: u64,
-        part: &TrainBatch,
-    ) -> Tensor<2> {
-        // Every part of every step has a seed of its own; no step has 2^16 parts.
-        let seed = derive(self.recipe.seed, Purpose::Dropout, (step << 16) | index);
-        tagger.forward(&part.data.to_device(device), &self.recipe.dropout.sites(seed))
+    /// Logits of the words of a part of a step: the same ones, dropout included, whenever they are asked for.
+    fn logits(&self, tagger: &Tagger, device: &Device, step: u64, part: &TrainBatch) -> Tensor<2> {
+        // Once there was a seed for each of up to 2^16 parts; the first one's is that of the whole step.
+        let seed = derive(self.recipe.seed, Purpose::Dropout, step << 16);
+        let sites = self.recipe.dropout.sites(seed);
+        let sites = sites.from_row(part.first_window).with_classifier_from_row(part.first_word);
+        tagger.forward(&part.data.to_device(device), &sites)
     }
 
-    /// Loss and gradient of the sentences of several parts together, the first of them part `first`:
-    /// one part after the other goes through the network, and only the logits are kept.
-    fn slopes(&self, tagger: &Tagger, step: u64, first: u64, parts: &[TrainBatch]) -> Slopes {
+    /// Loss and gradient of the sentences of several parts together: one part after the other goes through the
+    /// network, and only the logits are kept.
+    fn slopes(&self, tagger: &Tagger, step: u64, parts: &[TrainBatch]) -> Slopes {
         // Without autodiff: what a pass leaves for its backward pass is freed by that alone.
         let (tagger, device) = (tagger.valid(), self.device.clone().inner());
         let crf = tagger.crf.as_ref().expect("without a CRF every word has a loss of its own");
         let mut emissions: Vec<f32> = Vec::new();
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let (mut open, mut rows_before) = (None, 0);
-        for (index, part) in (first..).zip(parts) {
-            emissions.extend(self.logits(&tagger, &device, step, index, part).into_data().iter::<f32>());
+        for part in parts {
+            emissions.extend(self.logits(&tagger, &device, step, part).into_data().iter::<f32>());
             for (number, own) in part.numbers.iter().zip(&part.sentences) {
                 if open != Some(number) {
                     sentences.push(LabelledRows::default());
@@ -160,8 +149,8 @@ impl Steps<'_> {
 
     /// What the loss of a part is divided by: a CRF's sum over sentences by their words, so that
     /// both losses are means over words.
-    fn weight(&self, snapshot: &Snapshot, part: &TrainBatch) -> f64 {
-        match snapshot.tagger().crf {
+    fn weight(&self, tagger: &Tagger, part: &TrainBatch) -> f64 {
+        match tagger.crf {
             Some(_) => part.data.words() as f64,
             None => self.loss.divisor(&part.targets),
         }

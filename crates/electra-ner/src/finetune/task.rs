@@ -8,18 +8,14 @@ use electra_model::ModelConfig;
 
 use super::batches::{EpochBatches, Targets};
 use super::error::FinetuneError;
-use crate::TagSequences;
 use crate::decode::{Decoder, Decoding};
-use crate::labels::LabelSet;
-use crate::predictions;
+use crate::layerwise_lr::Rates;
 use crate::pretrained::check_window;
-use crate::rates::Rates;
 use crate::recipe::Recipe;
-use crate::splits::{Split, Splits};
 use crate::start::Start;
 use crate::tag::WindowedSentences;
 use crate::tagger::{Tagger, TaggerShape};
-use crate::words::Division;
+use electra_annotations::{Division, LabelSet, Split, Splits, TagSequences, check_writable_tags};
 
 /// What is to be learned, prepared.
 pub(super) struct Task<'a> {
@@ -83,7 +79,7 @@ pub fn check<'a>(
         let left_out: Vec<String> =
             split.left_out.iter().map(|entity| format!("B-{}", entity.kind)).collect();
         let others = labels.names().iter().chain(&left_out).map(String::as_str);
-        predictions::check_tags(&split.path, split.sentences.tags().names().chain(others))?;
+        check_writable_tags(&split.path, split.sentences.tags().names().chain(others))?;
     }
     Ok(Checked { train, labels, weights, rates })
 }

@@ -11,10 +11,9 @@ use electra_text::{Coverage, SpecialIds, Tokenizer};
 
 use super::PredictSettings;
 use super::passage::{Passage, Passages, Tail};
-use crate::align::{AlignedSentence, Aligner};
 use crate::tagger::WindowBatchData;
 use crate::window::{BatchSettings, Context, Window, WindowSettings, batches, plan};
-use crate::words::TextError;
+use electra_annotations::{AlignedSentence, Aligner, TextError};
 
 /// A block is full with this many pieces of words: enough windows to find some of like length for
 /// a batch, few enough for results to come soon.

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use crate::decode::Decision;
-use crate::labels::LabelSet;
-use crate::scheme::Role;
+use electra_annotations::{LabelSet, TagRole};
 
 /// A run of words that is an entity.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +31,9 @@ pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
         };
         let role = labels.role(decision.label);
         match entities.last_mut() {
-            Some(last) if is_open && last.kind == kind && !matches!(role, Role::Begin | Role::Single) => {
+            Some(last)
+                if is_open && last.kind == kind && !matches!(role, TagRole::Begin | TagRole::Single) =>
+            {
                 last.words.end = word + 1;
                 last.score += decision.probability;
             }
@@ -42,7 +43,7 @@ pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
                 score: decision.probability,
             }),
         }
-        is_open = matches!(role, Role::Begin | Role::Inside);
+        is_open = matches!(role, TagRole::Begin | TagRole::Inside);
     }
     for entity in &mut entities {
         entity.score /= entity.words.len() as f64;

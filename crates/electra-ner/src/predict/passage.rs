@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::io::{BufReader, Read};
 use std::rc::Rc;
 
-use crate::words::{RawSentence, SentenceSettings, Sentences, TextError, sentences};
+use electra_annotations::{RawSentence, RawSentences, SentenceSettings, TextError};
 
 use lines::Lines;
 use records::Records;
@@ -24,7 +24,7 @@ pub enum TextForm {
     Running(SentenceSettings),
     /// A sentence a line, its words with spaces or tabs between them. Other white space, such as
     /// one that does not break, may be part of a word. A line of more than
-    /// [`MAX_SENTENCE_BYTES`](crate::words::MAX_SENTENCE_BYTES) goes on as another sentence.
+    /// [`MAX_SENTENCE_BYTES`](electra_annotations::MAX_SENTENCE_BYTES) goes on as another sentence.
     Tokenised,
     /// A JSON object a line, whose `text` is running text to be divided so. Where a line, a paragraph
     /// or the text is a sentence, so is every record, whole and of any length. `document`, a string
@@ -81,7 +81,7 @@ pub struct Passages<R: Read> {
 }
 
 enum Source<R: Read> {
-    Running { sentences: Sentences<Recorder<R>>, tape: Rc<RefCell<Tape>> },
+    Running { sentences: RawSentences<Recorder<R>>, tape: Rc<RefCell<Tape>> },
     Tokenised(Lines<BufReader<R>>),
     Records(Records<BufReader<R>>),
 }
@@ -93,7 +93,7 @@ impl<R: Read> Passages<R> {
             TextForm::Running(settings) => {
                 let tape = Rc::new(RefCell::new(Tape::default()));
                 let recorder = Recorder::new(input, Rc::clone(&tape));
-                Source::Running { sentences: sentences(recorder, settings), tape }
+                Source::Running { sentences: RawSentences::new(recorder, settings), tape }
             }
             TextForm::Tokenised => Source::Tokenised(Lines::new(BufReader::new(input))),
             TextForm::Records { division, lossy } => {

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use crate::metrics::{Comparison, ErrorClass, Match};
-use crate::{SentenceView, Sentences};
+use electra_annotations::{Comparison, ErrorClass, Match, SentenceView, Sentences};
 
 /// Sentences of a group that are shown at most: a page has to open in a browser.
 const SHOWN: usize = 300;
@@ -66,11 +65,13 @@ pub(super) fn groups(comparison: &Comparison, sentences: &Sentences) -> Vec<Erro
 
 fn mistake(found: &Match, sentence: SentenceView<'_>) -> Mistake {
     let tokens: Vec<&str> = sentence.tokens().collect();
-    let words = |span: Option<&crate::Span>| match span {
+    let words = |span: Option<&electra_annotations::Span>| match span {
         Some(span) => format!("{} {}", span.kind, tokens[span.start..span.end].join(" ")),
         None => "nothing".to_owned(),
     };
-    let is_in = |span: Option<&crate::Span>, at: usize| span.is_some_and(|s| (s.start..s.end).contains(&at));
+    let is_in = |span: Option<&electra_annotations::Span>, at: usize| {
+        span.is_some_and(|s| (s.start..s.end).contains(&at))
+    };
     let mut text: Vec<Stretch> = Vec::new();
     for (at, &token) in tokens.iter().enumerate() {
         let mark = match (is_in(found.gold, at), is_in(found.predicted, at)) {
@@ -97,8 +98,8 @@ fn mistake(found: &Match, sentence: SentenceView<'_>) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sentence;
-    use crate::metrics::Mode;
+    use electra_annotations::Mode;
+    use electra_annotations::Sentence;
 
     #[test]
     fn every_mistake_is_shown_in_its_sentence() {

@@ -8,12 +8,12 @@ use electra_files::staged::{self, NewFolder, StagedError};
 use electra_files::{disk, regular, temporary};
 use electra_run::run_folder::{DamagedWeights, check_weights};
 use electra_text::wordpiece::SAVED_FILES;
+use electra_train::layout::{HF_CONFIG, WEIGHTS};
 use thiserror::Error;
 
 use super::{BEST, SUMMARY, run_of};
 use crate::finetune::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
 use crate::model_card::README;
-use crate::pretrained::{CONFIG, MODEL};
 use crate::tagger_folder::{CRF_SCORES, SETTINGS};
 
 /// The best tagger while earlier versions copied it.
@@ -22,8 +22,17 @@ const PARTIAL: &str = "best.partial";
 const OLD: &str = "best.old";
 
 /// What of a run belongs to its tagger, beside the tokenizer's files.
-const OF_A_TAGGER: [&str; 9] =
-    [CONFIG, MODEL, CRF_SCORES, SETTINGS, README, "recipe.toml", SCORES, PREDICTIONS_DEV, PREDICTIONS_TEST];
+const OF_A_TAGGER: [&str; 9] = [
+    HF_CONFIG,
+    WEIGHTS,
+    CRF_SCORES,
+    SETTINGS,
+    README,
+    "recipe.toml",
+    SCORES,
+    PREDICTIONS_DEV,
+    PREDICTIONS_TEST,
+];
 
 /// Why a folder cannot hold the seeds, or the best tagger not be put there.
 #[derive(Debug, Error)]
@@ -239,7 +248,7 @@ pub(super) fn keep_best(run: &Path, out: &Path) -> Result<PathBuf, OutFolderErro
             new.copy(&from, name)?;
         }
     }
-    check_weights(&new.path().join(MODEL))?;
+    check_weights(&new.path().join(WEIGHTS))?;
     temporary::clear(out, &[SUMMARY]).map_err(at(out))?;
     new.commit()?;
     for earlier in [PARTIAL, OLD].map(|name| out.join(name)) {
@@ -260,10 +269,10 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let run = out.path().join("seed-1");
         fs::create_dir(&run).unwrap();
-        for name in [CONFIG, SETTINGS, "vocab.txt", SCORES, "run.json", "metrics.jsonl"] {
+        for name in [HF_CONFIG, SETTINGS, "vocab.txt", SCORES, "run.json", "metrics.jsonl"] {
             fs::write(run.join(name), name).unwrap();
         }
-        fs::write(run.join(MODEL), NO_WEIGHTS).unwrap();
+        fs::write(run.join(WEIGHTS), NO_WEIGHTS).unwrap();
         keep_best(&run, out.path()).unwrap();
         fs::write(out.path().join(SUMMARY), "{}").unwrap();
         out
@@ -281,7 +290,10 @@ mod tests {
     #[test]
     fn best_is_the_tagger_of_the_run_and_nothing_else_of_it() {
         let out = out();
-        assert_eq!(names(&out.path().join(BEST)).unwrap(), [CONFIG, MODEL, SCORES, SETTINGS, "vocab.txt"]);
+        assert_eq!(
+            names(&out.path().join(BEST)).unwrap(),
+            [HF_CONFIG, WEIGHTS, SCORES, SETTINGS, "vocab.txt"]
+        );
         assert_eq!(names(out.path()).unwrap(), [BEST, "seed-1", SUMMARY]);
         claim(out.path(), None).unwrap();
         claim(&out.path().join("new"), None).unwrap();
@@ -374,15 +386,15 @@ mod tests {
         let run = out.path().join("seed-1");
         // Within the copy of an earlier version.
         fs::create_dir(&partial).unwrap();
-        fs::write(partial.join(MODEL), "half").unwrap();
+        fs::write(partial.join(WEIGHTS), "half").unwrap();
         claim(out.path(), None).unwrap();
         // Between the two names.
         fs::rename(&best, &old).unwrap();
         claim(out.path(), None).unwrap();
-        assert_eq!(fs::read(best.join(MODEL)).unwrap(), NO_WEIGHTS);
+        assert_eq!(fs::read(best.join(WEIGHTS)).unwrap(), NO_WEIGHTS);
         // Before the old one was removed, and within its removal.
         fs::create_dir(&old).unwrap();
-        fs::write(old.join(CONFIG), "old").unwrap();
+        fs::write(old.join(HF_CONFIG), "old").unwrap();
         claim(out.path(), None).unwrap();
         assert_eq!(keep_best(&run, out.path()).unwrap(), best);
         assert_eq!(names(out.path()).unwrap(), [BEST, "seed-1", SUMMARY]);
@@ -392,9 +404,9 @@ mod tests {
     fn a_tagger_that_is_damaged_does_not_take_the_place_of_a_whole_one() {
         let out = out();
         let run = out.path().join("seed-1");
-        fs::write(run.join(MODEL), &NO_WEIGHTS[..9]).unwrap();
+        fs::write(run.join(WEIGHTS), &NO_WEIGHTS[..9]).unwrap();
         let error = keep_best(&run, out.path()).unwrap_err();
         assert!(matches!(error, OutFolderError::Weights(_)), "{error}");
-        assert_eq!(fs::read(out.path().join(BEST).join(MODEL)).unwrap(), NO_WEIGHTS);
+        assert_eq!(fs::read(out.path().join(BEST).join(WEIGHTS)).unwrap(), NO_WEIGHTS);
     }
 }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use electra_text::SpecialIds;
 
 use super::Window;
-use crate::sentences::packed;
 
 /// Windows in reading order, whose scored words, one window behind the other, are all words of all
 /// sentences: a word is known by its number among them.
@@ -29,6 +28,11 @@ pub struct WordPlace {
     pub number: usize,
     /// The number of its sentence.
     pub sentence: usize,
+}
+
+/// A place in a packed collection.
+pub(crate) fn packed(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or_else(|_| panic!("{place} is beyond what a packed collection can hold"))
 }
 
 impl Windows {

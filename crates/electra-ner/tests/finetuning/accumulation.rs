@@ -2,11 +2,11 @@
 
 use burn::module::Module;
 use burn::prelude::*;
+use electra_annotations::{LabelSet, Sentences};
 use electra_model::parameters::collect;
-use electra_ner::finetune::{EpochBatches, Snapshot, Steps, Targets, TrainBatch};
+use electra_ner::finetune::{EpochBatches, Steps, Targets, TrainBatch, snapshot};
 use electra_ner::loss::WordLoss;
 use electra_ner::tag::WindowedSentences;
-use electra_ner::{LabelSet, Sentences};
 
 use crate::small::{recipe, sentences, start};
 
@@ -27,7 +27,7 @@ fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     let rates = recipe.rates.of(start.config().num_hidden_layers).unwrap();
     let has_crf = changes.iter().any(|change| change.contains("crf"));
     let tagger = start.tagger(&labels, has_crf, 1, &device, recipe.train.precision).unwrap();
-    let mut snapshot = Snapshot::start(tagger, &rates);
+    let mut snapshot = snapshot::start(tagger, &rates);
     let schedule = electra_optim::Schedule {
         peak: 1e-2,
         warmup_steps: 0,
@@ -36,17 +36,14 @@ fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     };
     let loss = WordLoss::new(recipe.loss.word.clone(), weights);
     let steps = Steps { recipe: &recipe, loss, rates, schedule, device: &device };
-    let parts: Vec<TrainBatch> = batches.of_epoch(0, micro_batch_size)[0]
-        .iter()
-        .map(|windows| TrainBatch::new(&windowed, windows, &targets))
-        .collect();
+    let parts = TrainBatch::of_step(&windowed, &batches.of_epoch(0, micro_batch_size)[0], &targets);
     assert_eq!(parts.len() > 1, micro_batch_size < WHOLE);
     assert!(parts.iter().all(|part| part.data.windows <= micro_batch_size));
     // The longest sentence is in several windows, which go one by one if they have to.
     let is_cut = parts.windows(2).any(|pair| pair[0].is_continued_by(&pair[1]));
     assert_eq!(is_cut, micro_batch_size == 1);
     steps.take(&mut snapshot, &parts).unwrap();
-    collect(snapshot.tagger()).into_values().flat_map(|data| data.iter::<f32>().collect::<Vec<_>>()).collect()
+    collect(snapshot.model()).into_values().flat_map(|data| data.iter::<f32>().collect::<Vec<_>>()).collect()
 }
 
 #[test]
@@ -77,10 +74,19 @@ fn a_pass_without_autodiff_drops_what_the_pass_with_it_drops() {
 fn micro_batches_add_up_to_the_step_of_the_batch() {
     // Adam takes the sign of the smallest gradient: an epsilon above rounding errors.
     let plain = "optimizer.epsilon=1e-3";
-    for changes in
-        [[plain, "loss.class_weights={kind=\"inverse-frequency\"}"], [plain, "labels.decoding=\"crf\""]]
-    {
+    // Whether and where a window is dropped does not depend on the part that it is in.
+    let dropout = "dropout={hidden=0.3,attention=0.2,classifier=0.4}";
+    for changes in [
+        [plain, "loss.class_weights={kind=\"inverse-frequency\"}"],
+        [plain, "labels.decoding=\"crf\""],
+        [plain, dropout],
+    ] {
         let whole = after_a_step(&changes, WHOLE);
+        if changes[1] == dropout {
+            let without = after_a_step(&[plain], WHOLE);
+            let most = whole.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(most > 1e-3, "dropout changes the step: {most}");
+        }
         let untouched = after_a_step(&[plain, "rates.freeze={kind=\"layers\",count=2}"], WHOLE);
         let most = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         for size in [1, 2] {

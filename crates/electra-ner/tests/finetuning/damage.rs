@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use electra_annotations::Splits;
 use electra_ner::finetune::{FinetuneError, PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_ner::monitor::Silent;
 use electra_ner::report;
 use electra_ner::seeds::{BEST, Summary, finetune_seeds};
-use electra_ner::splits::Splits;
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
+use electra_annotations::{Split, Splits};
 use electra_ner::finetune::{FinetuneError, SCORES};
 use electra_ner::report;
 use electra_ner::seeds::finetune_seeds;
-use electra_ner::splits::{Split, Splits};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 use serde_json::Value;
 
 use crate::small::{Stopper, environment, finish, recipe, sentence, sentences, splits, start};
 
-fn split(name: &str, sentences: &[electra_ner::Sentence]) -> Split {
+fn split(name: &str, sentences: &[electra_annotations::Sentence]) -> Split {
     Split::new(Path::new(name), sentences.to_vec())
 }
 
@@ -92,7 +92,8 @@ fn tags_that_look_the_same_in_a_file_of_predictions_are_refused_before_the_first
     let folder = tempfile::tempdir().unwrap();
     let mut more = sentences();
     more.push(sentence("Ada left", "B-a_b O", 2));
-    let strange = electra_ner::Sentence { tags: vec!["B-a\u{2003}b".into(), "O".into()], ..more[7].clone() };
+    let strange =
+        electra_annotations::Sentence { tags: vec!["B-a\u{2003}b".into(), "O".into()], ..more[7].clone() };
     more.push(strange);
     let test = Some(split("test.json", &more));
     let error = finish(&recipe(&[]), &Splits { test, ..splits() }, folder.path()).unwrap_err().to_string();

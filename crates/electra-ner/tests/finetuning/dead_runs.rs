@@ -1,11 +1,12 @@
 //! Runs that learn nothing are stopped, and stopped again.
 
-use electra_ner::dead_run::DeadRun;
+use electra_ner::collapse_guard::Collapse;
 use electra_ner::finetune::FinetuneError;
 use electra_ner::monitor::Silent;
 use electra_ner::seeds::finetune_seeds;
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
+use electra_train::RunError;
 
 use crate::small::{ALL_OUTSIDE, environment, finish, recipe, splits, start};
 
@@ -16,7 +17,7 @@ fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
     for _ in 0..2 {
         let error = finish(&recipe(&changes), &splits(), folder.path()).unwrap_err();
         assert!(
-            matches!(error, FinetuneError::Dead(DeadRun::Nothing { epochs: 2, steps: 6, .. })),
+            matches!(error, FinetuneError::Dead(Collapse::Nothing { epochs: 2, steps: 6, .. })),
             "{error}"
         );
     }
@@ -96,7 +97,7 @@ fn numbers_that_go_out_of_bounds_are_an_error_with_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let wild = ["schedule.learning_rate=1e30", "schedule.warmup=0.0"];
     let error = finish(&recipe(&wild), &splits(), folder.path()).unwrap_err();
-    assert!(matches!(error, FinetuneError::Diverged(_)), "{error}");
+    assert!(matches!(error, FinetuneError::Run(RunError::Diverged(_))), "{error}");
     assert!(error.to_string().starts_with("step "), "{error}");
 }
 

@@ -1,12 +1,12 @@
 //! A handful of sentences is learned by heart, and the folder says so.
 
 use burn::prelude::*;
+use electra_annotations::{Predictions, TagSequences};
 use electra_model::Precision;
+use electra_ner::TaggerFolder;
 use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
-use electra_ner::predictions;
 use electra_ner::tag::WindowedSentences;
 use electra_ner::window::{Context, WindowSettings};
-use electra_ner::{TagSequences, TaggerFolder};
 use serde_json::Value;
 
 use crate::small::{finish, recipe, sentences, splits};
@@ -36,7 +36,7 @@ fn the_folder_holds_a_tagger_its_predictions_and_its_scores() {
     let folder = learns_by_heart(&["labels.decoding=\"crf\"", "input.window=16"]);
     let path = folder.path();
     for file in [PREDICTIONS_DEV, PREDICTIONS_TEST] {
-        let found = predictions::read(&path.join(file), None).unwrap();
+        let found = Predictions::read(&path.join(file), None).unwrap();
         let gold: TagSequences = sentences().into_iter().map(|sentence| sentence.tags).collect();
         assert_eq!(found.predicted, gold);
     }

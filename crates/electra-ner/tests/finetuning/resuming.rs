@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use electra_annotations::{Split, Splits};
 use electra_ner::finetune::{Ended, FinetuneError};
-use electra_ner::splits::{Split, Splits};
 use electra_run::record::read_metrics;
+use electra_train::RunError;
 use serde_json::Value;
 
 use crate::small::{Stopper, finish, recipe, sentence, sentences, splits};
@@ -80,7 +81,10 @@ fn another_recipe_and_other_sentences_are_refused() {
     more.push(sentence("Rome", "B-LOC", 2));
     let other = Splits { dev: Split::new(Path::new("dev.conll"), more), ..splits() };
     let error = finish(&recipe(&["train.epochs=1"]), &other, folder.path()).unwrap_err();
-    assert!(matches!(error, FinetuneError::Folder(_)) && error.to_string().contains("other data"), "{error}");
+    assert!(
+        matches!(error, FinetuneError::Run(RunError::Folder(_))) && error.to_string().contains("other data"),
+        "{error}"
+    );
 }
 
 #[test]

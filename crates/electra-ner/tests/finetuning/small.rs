@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use burn::prelude::*;
+use electra_annotations::{Sentence, Split, Splits};
 use electra_model::{GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode};
 use electra_ner::finetune::{Ended, Environment, FinetuneError, Outcome, finetune};
 use electra_ner::monitor::Silent;
-use electra_ner::splits::{Split, Splits};
-use electra_ner::{Event, Monitor, Recipe, Sentence, Start};
+use electra_ner::{Event, Monitor, Recipe, Start};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;
@@ -163,12 +163,22 @@ impl Stopper {
     }
 }
 
+impl electra_train::Monitor for Stopper {
+    fn stepped(&mut self, step: u64) {
+        if Some(step) == self.after {
+            self.interrupt.request();
+        }
+    }
+
+    fn note(&mut self, _: u64, message: &str) {
+        self.notes.push(message.to_owned());
+    }
+}
+
 impl Monitor for Stopper {
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::Stepped { step } if Some(step) == self.after => self.interrupt.request(),
             Event::Epoch { record, .. } => self.epochs.push((record.loss, record.dev_f1)),
-            Event::Note { message, .. } => self.notes.push(message.to_owned()),
             _ => {}
         }
     }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use electra_annotations::{Split, Splits};
 use electra_ner::finetune::{FinetuneError, SCORES};
 use electra_ner::seeds::{BEST, SUMMARY, SeedError, Summary, finetune_seeds, finished_in};
-use electra_ner::splits::{Split, Splits};
 use electra_run::interrupt::Interrupt;
+use electra_train::RunError;
 
 use crate::small::{Stopper, environment, finish, recipe, sentences, splits, start};
 
@@ -106,7 +107,7 @@ fn a_folder_with_seeds_of_another_recipe_is_refused_before_anything_is_trained()
     let best = fs::read(out.join(BEST).join(MODEL)).unwrap();
     let (refused, _, trained) = run(&[1], "train.patience=8", &splits(), out);
     let error = refused.unwrap_err();
-    assert!(matches!(error.source, FinetuneError::Folder(_)), "{error}");
+    assert!(matches!(error.source, FinetuneError::Run(RunError::Folder(_))), "{error}");
     assert!(error.to_string().contains("train.patience = 9 there, 8 now"), "{error}");
     assert_eq!(trained, 0);
     assert!(!out.join("seed-1").exists() && fs::read(out.join(BEST).join(MODEL)).unwrap() == best);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use electra_annotations::{Split, Splits};
 use electra_ner::finetune::{FinetuneError, SCORES};
-use electra_ner::splits::{Split, Splits};
 use serde_json::Value;
 
 use crate::small::{Stopper, finish, recipe, sentence, sentences, splits};
@@ -83,7 +83,7 @@ fn context_of_documents_that_are_not_marked_is_told_and_the_card_says_what_trans
 
 #[test]
 fn words_that_the_model_cannot_see_are_told_by_split_and_loudly_where_they_are_many() {
-    let run = |dev: Vec<electra_ner::Sentence>| {
+    let run = |dev: Vec<electra_annotations::Sentence>| {
         let folder = tempfile::tempdir().unwrap();
         let mut stopper = Stopper::after(None);
         let dev = Split::new(Path::new("dev.conll"), dev);

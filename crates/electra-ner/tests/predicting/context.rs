@@ -1,8 +1,8 @@
 //! What a sentence sees of its neighbours.
 
 use burn::prelude::*;
+use electra_annotations::Aligner;
 use electra_model::{DropoutSites, Precision};
-use electra_ner::align::Aligner;
 use electra_ner::decode::Decoding;
 use electra_ner::predict::{Documents, PredictSettings, TaggedSentence};
 use electra_ner::tagger::WindowBatchData;

@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use burn::prelude::*;
+use electra_annotations::{
+    LabelScheme, LabelSet, LineBreaks, SentenceDivision, SentenceSettings, WordDivision,
+};
 use electra_model::{ModelConfig, Precision};
 use electra_ner::decode::Decoding;
 use electra_ner::predict::{
@@ -12,8 +15,7 @@ use electra_ner::predict::{
 };
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::words::{LineBreaks, SentenceDivision, SentenceSettings, WordDivision};
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
 use electra_text::{Tokenizer, Vocabulary};

@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::parameters::{NamedTensors, collect, load};
 use electra_ner::crf::{Crf, FORBIDDEN, LabelledRows};
 use electra_ner::decode::{Decoder, Decoding};
-use electra_ner::{LabelScheme, LabelSet};
 use electra_optim::{Adam, AdamConfig, OptimizerState};
 
 use crate::gradients::gradients;

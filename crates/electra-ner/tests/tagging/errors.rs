@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use burn::prelude::*;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::{Context, TaggerSettings};
-use electra_ner::{LabelScheme, LabelSet, Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use burn::prelude::*;
+use electra_annotations::{Division, LabelScheme, LabelSet, SentenceDivision, WordDivision};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safetensors};
 use electra_model::{DropoutSites, Electra, Precision};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::{Context, TaggerSettings};
-use electra_ner::words::{Division, SentenceDivision, WordDivision};
-use electra_ner::{LabelScheme, LabelSet, Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_run::checkpoint::CheckpointStore;
 use serde_json::Value;
 

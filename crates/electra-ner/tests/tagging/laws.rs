@@ -4,13 +4,14 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{HfNetwork, hf_name};
 use electra_model::parameters::{below, collect};
 use electra_model::{DropoutSites, Electra, Precision};
+use electra_ner::layerwise_lr::{Freeze, LayerDecay, RatesConfig};
 use electra_ner::loss::{WordLoss, WordLossKind};
-use electra_ner::rates::{Freeze, LayerDecay, RatesConfig};
 use electra_ner::tagger::WindowBatchData;
-use electra_ner::{LabelScheme, LabelSet, Tagger, TaggerDropout, TaggerShape};
+use electra_ner::{Tagger, TaggerDropout, TaggerShape};
 use electra_optim::{Adam, AdamConfig, OptimizerState};
 use serde_json::Value;
 

@@ -2,11 +2,11 @@
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
+use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::DropoutSites;
 use electra_ner::crf::LabelledRows;
 use electra_ner::decode::{Decoder, Decoding};
 use electra_ner::loss::{WordLoss, WordLossKind};
-use electra_ner::{LabelScheme, LabelSet};
 use electra_optim::{Adam, AdamConfig, Decay, OptimizerState, Schedule, clip_by_global_norm};
 
 use crate::small::{batch, devices, floats, tagger};

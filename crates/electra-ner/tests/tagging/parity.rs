@@ -1,10 +1,11 @@
 //! The tagger agrees with transformers: logits, both losses, and all gradients of both.
 
+use electra_annotations::LabelSet;
 use electra_model::hf::{self, HfNetwork, hf_name};
 use electra_model::{DropoutSites, Precision};
 use electra_ner::loss::{WordLoss, WordLossKind};
 use electra_ner::tagger::WindowBatchData;
-use electra_ner::{LabelSet, Tagger, TaggerShape};
+use electra_ner::{Tagger, TaggerShape};
 
 use crate::golden::{Golden, TOLERANCE, assert_within, largest};
 use crate::gradients::gradients;
@@ -20,8 +21,8 @@ fn inputs(golden: &Golden) -> (WindowBatchData, Vec<Option<usize>>) {
     let mut targets = vec![];
     for window in 0..windows {
         let row = window * length..(window + 1) * length;
-        let real = mask[row.clone()].iter().filter(|&&m| m == 1.0).count();
-        let own: Vec<u32> = ids[row.clone()][..real].iter().map(|&id| id as u32).collect();
+        let attention_mask = mask[row.clone()].iter().filter(|&&m| m == 1.0).count();
+        let own: Vec<u32> = ids[row.clone()][..attention_mask].iter().map(|&id| id as u32).collect();
         let words: Vec<usize> = (0..length).filter(|&i| labels[row.start + i] >= 0.0).collect();
         targets.extend(words.iter().map(|&i| Some(labels[row.start + i] as usize)));
         batch.push(&own, &words, 0);

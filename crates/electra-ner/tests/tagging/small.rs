@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
+use electra_annotations::LabelSet;
 use electra_model::{GeneratorConfig, ModelConfig, OutputBias, PositionStart, Precision, TieMode};
 use electra_ner::tagger::WindowBatchData;
-use electra_ner::{LabelSet, Tagger, TaggerShape};
+use electra_ner::{Tagger, TaggerShape};
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
 use electra_text::{Tokenizer, Vocabulary};

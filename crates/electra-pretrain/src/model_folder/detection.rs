@@ -34,9 +34,9 @@ pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: 
             [special.cls].into_iter().chain(inner).chain([special.sep]).map(|id| id as i32).collect();
         let s = ids.len();
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, s]), device);
-        let real = Tensor::ones([1, s], device);
+        let attention_mask = Tensor::ones([1, s], device);
         let logits: Vec<f32> = on_workers(Pass::Detection, device, || {
-            let logits = model.forward(ids.clone(), ids.zeros_like(), real, &DropoutSites::off());
+            let logits = model.forward(ids.clone(), ids.zeros_like(), attention_mask, &DropoutSites::off());
             logits.into_data().iter::<f32>().collect()
         });
         for (&i, &logit) in chunk.iter().zip(&logits[1..]) {

@@ -1,67 +1,23 @@
-//! Why a run stopped.
+//! Errors of a pretraining run.
 
-use std::io;
-use std::path::PathBuf;
-
-use electra_run::checkpoint::CheckpointError;
-use electra_run::record::LogError;
-use electra_run::run_folder::RunFolderError;
+use electra_train::{Divergence, RunError};
 use thiserror::Error;
 
 use crate::data::RecipeDataError;
-use crate::snapshot::SnapshotError;
-use crate::step::Divergence;
 
-/// Why a run stopped.
+/// Why a pretraining run stopped.
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// The data cannot be used with this recipe.
     #[error(transparent)]
     Data(#[from] RecipeDataError),
-    /// The run folder cannot be used.
+    /// Whatever can stop any run.
     #[error(transparent)]
-    Folder(#[from] RunFolderError),
-    /// No checkpoint could be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A checkpoint holds another model.
-    #[error(
-        "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
-    )]
-    Snapshot(#[from] SnapshotError),
-    /// Every checkpoint of a begun run is damaged.
-    #[error("{path} holds checkpoints, and none of them is intact:\n{}", .damage.join("\n"))]
-    Lost {
-        /// Folder of the checkpoints.
-        path: PathBuf,
-        /// One line for each.
-        damage: Vec<String>,
-    },
-    /// A checkpoint of a later step than the run has: none of this run has written it.
-    #[error(
-        "{path} is a checkpoint of step {step}, and the run has {steps} steps; remove it to go on from the one \
-         before, or start in another folder"
-    )]
-    Beyond {
-        /// Folder of the checkpoint.
-        path: PathBuf,
-        /// Its step.
-        step: u64,
-        /// Steps of the recipe.
-        steps: u64,
-    },
-    /// The log of metrics cannot be written.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// Another file of the run folder cannot be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The numbers went out of bounds.
-    #[error(transparent)]
-    Diverged(#[from] Divergence),
+    Run(#[from] RunError),
+}
+
+impl From<Divergence> for TrainError {
+    fn from(divergence: Divergence) -> Self {
+        Self::Run(divergence.into())
+    }
 }

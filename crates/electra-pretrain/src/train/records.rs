@@ -4,102 +4,63 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
 use electra_model::{GeneratorKind, Stage};
 use electra_run::process;
-use electra_run::record::{HParam, TrainRecord};
+use electra_run::record::HParam;
+use electra_train::Divergence;
 
 use super::{Run, TrainError, untrained_loss};
 use crate::evaluate::evaluate;
 use crate::interval::Interval;
-use crate::metrics::Tally;
+use crate::metrics::table::When;
+use crate::metrics::{MetricAccumulator, Scalars, TrainRecord};
 use crate::monitor::Event;
 use crate::recipe::Recipe;
-use crate::step::{Divergence, Step};
 
 impl Run<'_> {
-    /// Says once that 16 bits are too few for the gradients.
-    pub(super) fn tell_loss_scale(&mut self, step: &Step) -> Result<(), TrainError> {
-        if step.loss_scale >= self.recipe.train.precision.loss_scale() || self.told_loss_scale {
-            return Ok(());
-        }
-        self.told_loss_scale = true;
-        self.note(&format!(
-            "a gradient overflowed in 16 bits: the step was computed again with a loss scale of {}; if \
-             training is slow from here on, use train.precision = \"bf16\" or \"f32\"",
-            step.loss_scale
-        ))
-    }
-
-    /// `tally` is that of the last step.
-    pub(super) fn log_interval(&mut self, interval: &Interval, tally: Tally) -> Result<(), TrainError> {
-        let (r, step) = (self.recipe, self.snapshot.step);
+    /// `accumulator` is that of the last step.
+    pub(super) fn log_interval(
+        &mut self,
+        interval: &Interval,
+        accumulator: MetricAccumulator,
+    ) -> Result<(), TrainError> {
+        let (r, step) = (self.recipe, self.snapshot.step());
         let seconds = interval.seconds();
         let steps_per_second = interval.steps as f64 / seconds;
         let mean = |sum: f64| sum / interval.steps as f64;
         let rows = (r.train.batch_size * r.data.sequence_length) as u64;
-        let right =
-            (!tally.is_empty()).then(|| tally.finish(r.objective.weights_in(r.scheme.stage(step - 1))));
-        let record = TrainRecord {
-            loss: mean(interval.loss),
-            mlm_loss: interval.mlm.get(),
-            rtd_loss: interval.rtd.get(),
-            prediction_loss: interval.prediction.get(),
-            learning_rate: interval.learning_rate,
-            grad_norm: mean(interval.grad_norm),
-            tokens_per_second: interval.tokens as f64 / seconds,
-            peak_fraction: self
-                .foreseen
-                .peak_flops
-                .map(|peak| r.step_flops(step - 1) * steps_per_second / peak),
-            rss_mb: process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
-            data_wait_fraction: interval.waited_fraction(),
-            mlm_accuracy: right.and_then(|right| right.mlm_accuracy),
-            sampled_accuracy: right.and_then(|right| right.sampled_accuracy),
-            rtd_accuracy: right.and_then(|right| right.rtd_accuracy),
-            prediction_accuracy: right.and_then(|right| right.prediction_accuracy),
-            fake_rate: right.and_then(|right| right.fake_rate),
-            epoch: self.loader.epochs(step),
-            tokens: step * rows,
-        };
-        self.log.train(step, &record)?;
-        let measured = [
-            ("train/mlm_loss", record.mlm_loss),
-            ("train/rtd_loss", record.rtd_loss),
-            ("train/prediction_loss", record.prediction_loss),
-            ("train/mlm_accuracy", record.mlm_accuracy),
-            ("train/sampled_accuracy", record.sampled_accuracy),
-            ("train/rtd_accuracy", record.rtd_accuracy),
-            ("train/prediction_accuracy", record.prediction_accuracy),
-            ("train/fake_rate", record.fake_rate),
-            ("speed/peak_fraction", record.peak_fraction),
-        ];
-        self.board.scalars(step, &present(&measured));
-        self.board.scalars(
-            step,
-            &[
-                ("train/loss", record.loss),
-                ("train/learning_rate", record.learning_rate),
-                ("train/grad_norm", record.grad_norm),
-                ("speed/tokens_per_second", record.tokens_per_second),
-                ("speed/data_wait_fraction", record.data_wait_fraction),
-                ("speed/rss_mb", record.rss_mb),
-            ],
-        );
-        if let Some(failure) = self.board.failure().map(str::to_string).filter(|_| !self.told_board_failure) {
-            self.told_board_failure = true;
-            self.note(&format!("TensorBoard events end here: {failure}"))?;
-        }
+        let weights = r.objective.weights_in(r.scheme.stage(step - 1));
+        let counted =
+            (!accumulator.is_empty()).then(|| accumulator.finish(weights).scalars).unwrap_or_default();
+        let peak_flops = self.estimate.peak_flops;
+        let peak_fraction = peak_flops.map(|peak| r.step_flops(step - 1) * steps_per_second / peak);
+        let scalars = Scalars::default()
+            .with("loss", mean(interval.loss))
+            .with("mlm_loss", interval.mlm.get())
+            .with("rtd_loss", interval.rtd.get())
+            .with("prediction_loss", interval.prediction.get())
+            .with("learning_rate", interval.learning_rate)
+            .with("grad_norm", mean(interval.grad_norm))
+            .with("tokens_per_second", interval.tokens as f64 / seconds)
+            // The key stands in every line, with null where the peak was not measured.
+            .with("peak_fraction", peak_fraction.unwrap_or(f64::NAN))
+            .with("rss_mb", process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6))
+            .with("data_wait_fraction", interval.waited_fraction())
+            .and(&counted, |metric| metric.when == When::LastStep);
+        let record = TrainRecord { scalars, epoch: self.loader.epochs(step), tokens: step * rows };
+        self.recorder.line("train", step, &record)?;
+        self.recorder.scalars(step, &record.tagged(), self.monitor)?;
         let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
         self.monitor.on(Event::Trained { step, record: &record, seconds_left });
         let stage = r.scheme.stage(step.saturating_sub(1));
+        let loss = mean(interval.loss);
         let first = match self.first_loss {
             Some((of, first)) if of == stage => first,
-            _ => self.first_loss.insert((stage, record.loss)).1,
+            _ => self.first_loss.insert((stage, loss)).1,
         };
         let is_late = r.is_warm(step) && step > r.log.every_steps;
         // Some starts cost up to twice what guessing does, and a run that leaves one slowly has not
         // risen.
         let untrained = untrained_loss(r, step).map(|untrained| first.clamp(untrained, 2.0 * untrained));
-        if let Some(untrained) = untrained.filter(|u| is_late && record.loss > 1.2 * u) {
-            let loss = record.loss;
+        if let Some(untrained) = untrained.filter(|u| is_late && loss > 1.2 * u) {
             return Err(Divergence::Risen { step, loss, untrained }.into());
         }
         Ok(())
@@ -109,12 +70,12 @@ impl Run<'_> {
         let mut watched = Watched { path: vec![], values: vec![] };
         self.snapshot.model().visit(&mut watched);
         for (path, values) in watched.values {
-            self.board.histogram(self.snapshot.step, &format!("weights/{path}"), values);
+            self.recorder.histogram(self.snapshot.step(), &format!("weights/{path}"), values);
         }
     }
 
     pub(super) fn evaluate(&mut self) -> Result<(), TrainError> {
-        let (r, step) = (self.recipe, self.snapshot.step);
+        let (r, step) = (self.recipe, self.snapshot.step());
         let model = self.snapshot.model().valid();
         let device = self.device.clone().inner();
         let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
@@ -126,24 +87,10 @@ impl Run<'_> {
         let is_warm = r.is_warm(step);
         record.collapsed = record.collapsed.map(|collapsed| collapsed && is_warm);
         // A generator alone cannot be the best model of a run that trains another after it.
-        self.heldout_loss = (stage != Stage::GeneratorAlone).then_some((step, record.loss));
-        self.log.eval(step, &record)?;
-        let measured = [
-            ("eval/loss", Some(record.loss)),
-            ("eval/mlm_loss", record.mlm_loss),
-            ("eval/mlm_accuracy", record.mlm_accuracy),
-            ("eval/sampled_accuracy", record.sampled_accuracy),
-            ("eval/rtd_loss", record.rtd_loss),
-            ("eval/rtd_accuracy", record.rtd_accuracy),
-            ("eval/rtd_precision", record.rtd_precision),
-            ("eval/rtd_recall", record.rtd_recall),
-            ("eval/rtd_auc", record.rtd_auc),
-            ("eval/prediction_loss", record.prediction_loss),
-            ("eval/prediction_accuracy", record.prediction_accuracy),
-            ("eval/fake_rate", record.fake_rate),
-            ("eval/rtd_loss_over_entropy", record.rtd_loss_over_entropy),
-        ];
-        self.board.scalars(step, &present(&measured));
+        self.heldout_loss =
+            record.get("loss").filter(|_| stage != Stage::GeneratorAlone).map(|loss| (step, loss));
+        self.recorder.line("eval", step, &record)?;
+        self.recorder.scalars(step, &record.tagged(), self.monitor)?;
         self.monitor.on(Event::Evaluated { step, record: &record });
         if record.collapsed == Some(true) && step >= r.train.steps / 2 {
             self.note(
@@ -153,11 +100,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// What was measured.
-fn present(numbers: &[(&'static str, Option<f64>)]) -> Vec<(&'static str, f64)> {
-    numbers.iter().filter_map(|&(tag, value)| Some((tag, value?))).collect()
 }
 
 /// The weights that TensorBoard shows as histograms: tables, heads and the first block of each network.
@@ -199,7 +141,7 @@ pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
         number("masking_probability", r.masking.probability()),
         number("dropout", r.train.dropout),
     ];
-    if r.networks().generator != GeneratorKind::None {
+    if r.architecture().generator != GeneratorKind::None {
         let generator = r.model.generator();
         numbers.push(number("generator_hidden_size", generator.hidden_size as f64));
         numbers.push(number("generator_num_hidden_layers", generator.num_hidden_layers as f64));

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use electra_model::objective::StepDropout;
 use electra_model::parameters::collect;
 use electra_model::{BatchData, Normalizer, Precision};
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot::{self, Snapshot};
 use electra_pretrain::step::Step;
 
 use crate::devices::devices;
@@ -81,7 +81,7 @@ fn sixteen_bit_micro_batches_drop_what_the_batch_drops_on_flex() {
     recipe.train.precision = Precision::Bf16;
     let (device, batch) = (Device::flex().autodiff(), batch());
     let loss = |micro_batches: &[BatchData]| {
-        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        let mut snapshot = snapshot::new(&recipe, 1, &device);
         step(&mut snapshot, micro_batches, &recipe, &device).losses.total
     };
     let whole = loss(std::slice::from_ref(&batch));
@@ -131,7 +131,7 @@ fn a_micro_batch_without_any_masked_slot_changes_nothing_of_the_generator() {
 fn a_batch_of_padding_alone_teaches_nothing() {
     let recipe = recipe(0.0);
     let mut batch = tiny::batch(&[12, 9], 12, 5);
-    batch.real.fill(0.0);
+    batch.attention_mask.fill(0.0);
     batch.weights.fill(0.0);
     for device in devices() {
         let model = |device: &_| tiny::electra(&recipe.model, 1, device);

@@ -5,9 +5,10 @@ use electra_model::objective::StepDropout;
 use electra_model::parameters::{NamedTensors, collect};
 use electra_model::{Electra, Normalizer, Precision};
 use electra_pretrain::Recipe;
-use electra_pretrain::metrics::Tally;
-use electra_pretrain::snapshot::Snapshot;
-use electra_pretrain::step::{Divergence, optimizer_step};
+use electra_pretrain::metrics::MetricAccumulator;
+use electra_pretrain::snapshot;
+use electra_pretrain::step::optimizer_step;
+use electra_train::Divergence;
 
 use electra_run::recipe::load_str;
 
@@ -55,7 +56,7 @@ fn sixteen_bit_products_change_a_step_by_rounding_and_keep_weights_in_32_bits() 
     let step_in = |precision| {
         let mut recipe = recipe(0.1);
         recipe.train.precision = precision;
-        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        let mut snapshot = snapshot::new(&recipe, 1, &device);
         let batch = tiny::batch(&[32, 9, 20, 4], 32, 1);
         let first = step(&mut snapshot, std::slice::from_ref(&batch), &recipe, &device);
         let second = step(&mut snapshot, &[batch], &recipe, &device);
@@ -87,8 +88,8 @@ fn a_gradient_that_overflows_in_16_bits_is_computed_again_with_a_smaller_loss_sc
         let mut recipe = recipe(0.1);
         recipe.train.precision = precision;
         recipe.objective.joint_mut().unwrap().generator_weight = weight;
-        let mut snapshot = Snapshot::new(&recipe, 1, &device);
-        let mut tally = Tally::default();
+        let mut snapshot = snapshot::new(&recipe, 1, &device);
+        let mut tally = MetricAccumulator::default();
         let micro_batches = std::slice::from_ref(&batch);
         let step = optimizer_step(&mut snapshot, micro_batches, &recipe, &device, Some(&mut tally));
         // What was counted before an overflow counts no more.

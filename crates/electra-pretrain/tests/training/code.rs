@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use burn::prelude::*;
 use electra_model::{
-    Electra, GeneratorKind, HeadKind, Networks, PositionStart, Precision, TieMode, parameters,
+    Architecture, Electra, GeneratorKind, HeadKind, PositionStart, Precision, TieMode, parameters,
 };
 use electra_pretrain::code;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 use electra_run::run_folder::weights_hash;
 
 use crate::loading::{data, loader_of};
@@ -40,7 +40,7 @@ fn check(part: &str, constant: &str, known: &[(u32, &str)], found: &str) {
 fn start_values_are_those_of_their_version() {
     let device = Device::flex();
     let networks =
-        Networks { generator: GeneratorKind::Masked, head: HeadKind::ReplacedToken, baseline: false };
+        Architecture { generator: GeneratorKind::Masked, head: HeadKind::ReplacedToken, baseline: false };
     let mut bytes = Vec::new();
     for (start, gain) in [(PositionStart::Random, None), (PositionStart::Neighbours, Some(1.0))] {
         let mut config = tiny::config(TieMode::Embeddings);
@@ -94,7 +94,7 @@ fn batches_are_those_of_their_version() {
 fn weights_after_three_steps_are_those_of_the_kernels_version() {
     let recipe = recipe(0.1);
     let device = Device::flex().autodiff();
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     let mut loss = 0.0;
     for number in 0..3 {
         let batch = tiny::batch(&[32, 20, 32, 7], 32, number);

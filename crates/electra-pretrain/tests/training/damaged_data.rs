@@ -8,7 +8,7 @@ use electra_model::{Objective, OutputBias, Proposals};
 use electra_pretrain::data::batch_plan;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
 use electra_pretrain::mask::Masking;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 use electra_text::manifest::Manifest;
 use electra_text::shard::HEADER_BYTES;
 use electra_text::{DataSet, Split};
@@ -55,7 +55,7 @@ fn a_damaged_row_is_an_error_of_the_step_that_reads_it() {
         assert_eq!(found.to_string(), *error);
     }
     // What is counted of the rows beforehand passes over it.
-    Snapshot::start(&recipe, &data, &Device::flex());
+    snapshot::start(&recipe, &data, &Device::flex());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use electra_model::TieMode;
 use electra_pretrain::Recipe;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot;
 
 use crate::recipe::recipe;
 use crate::steps::step;
@@ -19,7 +19,7 @@ fn trained(change: impl FnOnce(&mut Recipe)) -> Vec<u8> {
     recipe.model = model;
     change(&mut recipe);
     let device = Device::flex().autodiff();
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     for number in 0..3 {
         let micro_batches = [1, 2].map(|half| tiny::batch(&[32, 20, 32, 7, 32, 31], 32, 10 * number + half));
         step(&mut snapshot, &micro_batches, &recipe, &device);
@@ -52,8 +52,8 @@ fn another_seed_drops_other_units_and_so_does_another_step() {
     let device = Device::flex().autodiff();
     let batch = [tiny::batch(&[32, 20], 32, 1)];
     let loss_at = |number| {
-        let mut snapshot = Snapshot::new(&recipe, 1, &device);
-        snapshot.step = number;
+        let mut snapshot = snapshot::new(&recipe, 1, &device);
+        snapshot.progress.step = number;
         step(&mut snapshot, &batch, &recipe, &device).losses.total
     };
     assert_eq!(loss_at(4), loss_at(4));

@@ -4,7 +4,10 @@ use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_model::hf::{self, HfNetwork, hf_name};
 use electra_model::parameters::{collect, load};
-use electra_model::{BatchData, Electra, Joint, JointOutput, ModelConfig, Normalizer, Objective, Proposals};
+use electra_model::{
+    BatchData, Electra, GeneratorDiscriminatorConfig, JointOutput, ModelConfig, Normalizer, Objective,
+    Proposals,
+};
 use electra_optim::{Adam, AdamConfig, Decay, OptimizerState, Schedule, clip_by_global_norm};
 use serde_json::Value;
 
@@ -13,7 +16,7 @@ use crate::devices::devices;
 use crate::golden::{Golden, TOLERANCE, json};
 use crate::gradients::gradients;
 
-const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(Joint {
+const OBJECTIVE: Objective = Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig {
     generator_weight: 1.0,
     discriminator_weight: 50.0,
     temperature: 1.0,
@@ -65,8 +68,8 @@ fn forward(golden: &Golden, number: usize, model: &Electra, device: &Device) -> 
         slots: 4,
         ids: ints("original_ids"),
         masked_ids: ints("input_ids"),
-        segments: ints("token_type_ids"),
-        real: floats("attention_mask"),
+        token_type_ids: ints("token_type_ids"),
+        attention_mask: floats("attention_mask"),
         positions: ints("masked_positions"),
         targets: ints("masked_ids"),
         weights: floats("masked_weights"),

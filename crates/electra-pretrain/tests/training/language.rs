@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::prelude::*;
 use electra_model::batch::Slot;
 use electra_model::{BatchData, Normalizer, PositionStart};
-use electra_pretrain::metrics::Tally;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::metrics::MetricAccumulator;
+use electra_pretrain::snapshot;
 
 use crate::recipe::recipe;
 use crate::steps::step;
@@ -51,7 +51,7 @@ fn both_networks_learn_a_language_that_only_context_tells() {
     recipe.train.steps = 1500;
     let device = Device::flex().autodiff();
     let mut noise = Noise(1);
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     let (mut best_auc, mut mlm) = (0.0f64, f64::INFINITY);
     for number in 1..=recipe.train.steps {
         step(&mut snapshot, &[batch(&mut noise)], &recipe, &device);
@@ -67,10 +67,10 @@ fn both_networks_learn_a_language_that_only_context_tells() {
             let logits = output.discriminator_logits.unwrap().into_data();
             let labels = output.corrupted.unwrap().labels.into_data();
             let judged = logits.iter::<f32>().zip(labels.iter::<f32>().map(|label| label > 0.5)).collect();
-            let tally = Tally { judged: Some(judged), ..Tally::default() };
+            let tally = MetricAccumulator { judged: Some(judged), ..MetricAccumulator::default() };
             mlm = output.mlm.unwrap().into_scalar::<f64>();
             // Where the generator knows the language, nothing is left to find.
-            best_auc = best_auc.max(tally.finish([1.0, 50.0]).rtd_auc.unwrap());
+            best_auc = best_auc.max(tally.finish([1.0, 50.0]).get("rtd_auc").unwrap());
         }
     }
     let chance = (WORDS as f64).ln();

@@ -8,12 +8,12 @@ use electra_model::{BatchData, GeneratorKind};
 use electra_pretrain::Recipe;
 use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::heldout::HeldoutSample;
-use electra_pretrain::metrics::Tally;
+use electra_pretrain::metrics::{EvalRecord, MetricAccumulator};
 use electra_pretrain::recipe::check;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot::{self, Snapshot};
 use electra_pretrain::step::{Losses, optimizer_step};
 use electra_run::recipe::load_str;
-use electra_run::record::{EvalRecord, HeldoutRows};
+use electra_run::record::HeldoutRows;
 use serde_json::{Value, json};
 
 use crate::devices::devices;
@@ -102,8 +102,8 @@ fn batch(lengths: &[usize], seed: u64) -> BatchData {
 }
 
 fn train(snapshot: &mut Snapshot, end: u64, recipe: &Recipe, device: &Device) {
-    while snapshot.step < end {
-        step(snapshot, &[batch(&[32, 9, 20, 4], snapshot.step)], recipe, device);
+    while snapshot.step() < end {
+        step(snapshot, &[batch(&[32, 9, 20, 4], snapshot.step())], recipe, device);
     }
 }
 
@@ -162,7 +162,7 @@ fn every_variant_learns() {
             .scheme;
         }
         let rows = batch(&[32, 28, 32, 20], 1);
-        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        let mut snapshot = snapshot::new(&recipe, 1, &device);
         let mut losses = vec![];
         for _ in 0..140 {
             losses.push(step(&mut snapshot, std::slice::from_ref(&rows), &recipe, &device).losses);
@@ -195,9 +195,9 @@ fn micro_batches_of_every_variant_add_up() {
         for device in [&flex, &composed] {
             let whole = batch(&[32, 4, 30, 31, 3, 5, 28, 2], 11);
             let run = |micro_batches: &[BatchData]| {
-                let mut snapshot = Snapshot::new(&recipe, 1, device);
+                let mut snapshot = snapshot::new(&recipe, 1, device);
                 // Of two stages the second, which the generator takes part in too.
-                snapshot.step = 3;
+                snapshot.progress.step = 3;
                 let step = step(&mut snapshot, micro_batches, &recipe, device);
                 (step, moments(&snapshot, 1))
             };
@@ -215,7 +215,7 @@ fn both_cpu_devices_take_the_same_steps_of_every_variant() {
     let [flex, composed] = devices();
     for (name, recipe) in variants(0.0) {
         let run = |device: &Device| {
-            let mut snapshot = Snapshot::new(&recipe, 1, device);
+            let mut snapshot = snapshot::new(&recipe, 1, device);
             (0..4)
                 .map(|n| step(&mut snapshot, &[batch(&[32, 9, 17, 4], n)], &recipe, device).losses)
                 .collect::<Vec<_>>()
@@ -230,15 +230,15 @@ fn both_cpu_devices_take_the_same_steps_of_every_variant() {
 fn resumed_runs_of_every_variant_end_with_the_bits_of_straight_ones() {
     let device = Device::flex().autodiff();
     for (name, recipe) in variants(0.1) {
-        let mut straight = Snapshot::new(&recipe, 1, &device);
+        let mut straight = snapshot::new(&recipe, 1, &device);
         train(&mut straight, 5, &recipe, &device);
         let folder = tempfile::tempdir().unwrap();
         // 3: between the two stages of those that have two.
         for saved_at in [2, 3, 4] {
             let store = electra_run::checkpoint::CheckpointStore::open(folder.path(), 1).unwrap();
-            let mut begun = Snapshot::new(&recipe, 1, &device);
+            let mut begun = snapshot::new(&recipe, 1, &device);
             train(&mut begun, saved_at, &recipe, &device);
-            let mut resumed = Snapshot::load(&save(&begun, &store), &recipe, &device).unwrap();
+            let mut resumed = snapshot::load(&save(&begun, &store), &recipe, &device).unwrap();
             train(&mut resumed, 5, &recipe, &device);
             for ((file, found), (_, expected)) in resumed.to_blobs().iter().zip(straight.to_blobs()) {
                 assert!(*found == expected, "{file} of {name} differs after a resume at step {saved_at}");
@@ -252,7 +252,7 @@ fn the_second_stage_starts_from_the_generator_and_leaves_it_alone() {
     let device = Device::flex().autodiff();
     for (name, mut recipe) in variants(0.1).into_iter().filter(|(name, _)| name.starts_with("two-stage")) {
         // A step that changes nothing shows what it started from.
-        let mut snapshot = Snapshot::new(&recipe, 1, &device);
+        let mut snapshot = snapshot::new(&recipe, 1, &device);
         train(&mut snapshot, 3, &recipe, &device);
         let before = collect(snapshot.model());
         recipe.schedule.learning_rate = 1e-30;
@@ -278,7 +278,7 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
     let device = Device::flex().autodiff();
     for (name, recipe) in variants(0.0) {
         let loader = loader_of(&recipe, &data);
-        let snapshot = Snapshot::start(&recipe, &data, &device);
+        let snapshot = snapshot::start(&recipe, &data, &device);
         let model = snapshot.model().valid();
         let sample = HeldoutSample::new(HeldoutRows::Spread, loader.heldout_len(), 64);
         let of = |rows, stage| {
@@ -289,34 +289,38 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
         let stage = recipe.scheme.stage(0);
         let found = of(64, stage);
         let parts = |record: &EvalRecord| Losses {
-            total: record.loss,
-            mlm: record.mlm_loss,
-            rtd: record.rtd_loss,
-            prediction: record.prediction_loss,
+            total: record.get("loss").unwrap(),
+            mlm: record.get("mlm_loss"),
+            rtd: record.get("rtd_loss"),
+            prediction: record.get("prediction_loss"),
         };
         assert_parts(name, &parts(&of(3, stage)), &parts(&found), 1e-5);
         let alone = stage == electra_model::Stage::GeneratorAlone;
         let detects =
             name != "mlm" && !name.contains("tokens") && recipe.objective.kind() != "replace-mlm" && !alone;
-        assert_eq!(found.rtd_loss.is_some(), detects, "{name}: {found:?}");
-        assert_eq!(found.rtd_auc.is_some(), detects, "{name}");
-        let learns = name == "mlm" || recipe.networks().generator != GeneratorKind::None;
-        assert_eq!(found.mlm_loss.is_some(), learns, "{name}");
+        assert_eq!(found.get("rtd_loss").is_some(), detects, "{name}: {found:?}");
+        assert_eq!(found.get("rtd_auc").is_some(), detects, "{name}");
+        let learns = name == "mlm" || recipe.architecture().generator != GeneratorKind::None;
+        assert_eq!(found.get("mlm_loss").is_some(), learns, "{name}");
         let samples = name != "mlm" && !alone;
         assert_eq!(
-            (found.sampled_accuracy.is_some(), found.fake_rate.is_some()),
+            (found.get("sampled_accuracy").is_some(), found.get("fake_rate").is_some()),
             (samples, samples),
             "{name}"
         );
         let predicts = recipe.objective.kind().contains("-mlm");
-        assert_eq!(found.prediction_accuracy.is_some(), predicts, "{name}");
+        assert_eq!(found.get("prediction_accuracy").is_some(), predicts, "{name}");
         // The same numbers during training.
-        let mut trained = Snapshot::new(&recipe, 1, &device);
-        let mut tally = Tally::default();
+        let mut trained = snapshot::new(&recipe, 1, &device);
+        let mut tally = MetricAccumulator::default();
         let batches = loader.at(0).unwrap();
         optimizer_step(&mut trained, &batches, &recipe, &device, Some(&mut tally)).unwrap();
         let right = tally.finish(recipe.objective.weights());
-        assert_eq!((right.rtd_loss.is_some(), right.mlm_loss.is_some()), (detects, learns), "{name}");
+        assert_eq!(
+            (right.get("rtd_loss").is_some(), right.get("mlm_loss").is_some()),
+            (detects, learns),
+            "{name}"
+        );
     }
 }
 
@@ -357,7 +361,7 @@ fn contradictions_between_scheme_and_model_are_refused_at_their_key() {
 fn a_plan_counts_what_a_variant_has_and_does() {
     for (name, recipe) in variants(0.0) {
         let forecast = electra_pretrain::plan::forecast(&recipe, &Device::flex(), 1, None).unwrap();
-        let model = Snapshot::new(&recipe, 1, &Device::flex().autodiff());
+        let model = snapshot::new(&recipe, 1, &Device::flex().autodiff());
         let built: usize =
             collect(model.model()).values().map(|data| data.shape().iter().product::<usize>()).sum();
         assert_eq!(forecast.parameters.iter().sum::<usize>(), built, "{name}");

@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::prelude::*;
 use electra_model::Normalizer;
 use electra_model::objective::JointOutput;
-use electra_pretrain::metrics::Tally;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::metrics::MetricAccumulator;
+use electra_pretrain::snapshot::{self, Snapshot};
 
 use crate::recipe::recipe;
 use crate::steps::step;
@@ -30,7 +30,7 @@ fn a_tiny_model_learns_eight_rows_by_heart_and_finds_replacements_that_it_has_no
         recipe.objective.forward(&snapshot.model().valid(), &batch, Normalizer::over([&unseen]), None)
     };
 
-    let mut snapshot = Snapshot::new(&recipe, 1, &device);
+    let mut snapshot = snapshot::new(&recipe, 1, &device);
     let untrained = forward(&snapshot).total.into_scalar::<f64>();
     let chance = 96f64.ln() + 50.0 * 2f64.ln();
     assert!((untrained / chance - 1.0).abs() < 0.02, "{untrained} before the first step, {chance} by chance");
@@ -42,10 +42,12 @@ fn a_tiny_model_learns_eight_rows_by_heart_and_finds_replacements_that_it_has_no
     let trained = output.total.into_scalar::<f64>();
     let logits = output.discriminator_logits.unwrap().into_data();
     let labels = output.corrupted.unwrap().labels.into_data();
-    let judged = logits.iter::<f32>().zip(labels.iter::<f32>()).zip(&unseen.real);
-    let judged = judged.filter(|(_, real)| **real > 0.0).map(|((logit, label), _)| (logit, label > 0.5));
-    let tally = Tally { judged: Some(judged.collect()), ..Tally::default() };
-    let auc = tally.finish([1.0, 50.0]).rtd_auc.unwrap();
+    let judged = logits.iter::<f32>().zip(labels.iter::<f32>()).zip(&unseen.attention_mask);
+    let judged = judged
+        .filter(|(_, attention_mask)| **attention_mask > 0.0)
+        .map(|((logit, label), _)| (logit, label > 0.5));
+    let tally = MetricAccumulator { judged: Some(judged.collect()), ..MetricAccumulator::default() };
+    let auc = tally.finish([1.0, 50.0]).get("rtd_auc").unwrap();
     assert!(trained < 0.5 * untrained, "{trained} after 150 steps, {untrained} before");
     assert!(auc > 0.9, "area under the curve {auc}");
 }

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use electra_model::parameters::NamedTensors;
 use electra_model::{BatchData, Electra};
 use electra_pretrain::Recipe;
-use electra_pretrain::snapshot::Snapshot;
+use electra_pretrain::snapshot::{self, Snapshot};
 use electra_pretrain::step::{Step, optimizer_step};
 
 use crate::SLACK;
@@ -14,7 +14,7 @@ use crate::tiny;
 
 /// A snapshot whose next step is number 1.
 pub fn snapshot(model: impl FnOnce(&Device) -> Electra, recipe: &Recipe, device: &Device) -> Snapshot {
-    let mut snapshot = Snapshot::new(recipe, 0, device);
+    let mut snapshot = snapshot::new(recipe, 0, device);
     snapshot.update(|_, _| model(device));
     snapshot
 }
@@ -28,7 +28,7 @@ pub fn step(snapshot: &mut Snapshot, micro_batches: &[BatchData], recipe: &Recip
 pub fn moments(snapshot: &Snapshot, number: usize) -> NamedTensors {
     let prefix = format!("moment_{number}/");
     let below = |(name, data): (String, TensorData)| Some((name.strip_prefix(&prefix)?.to_owned(), data));
-    snapshot.optimizer.to_named().into_iter().filter_map(below).collect()
+    snapshot.optimizer().to_named().into_iter().filter_map(below).collect()
 }
 
 /// Two steps over two micro-batches each, without dropout, whose masks differ by device; and the

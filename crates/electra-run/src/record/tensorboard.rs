@@ -76,7 +76,7 @@ impl TensorBoard {
     }
 
     /// Writes numbers under their tags, such as `train/loss`.
-    pub fn scalars(&self, step: u64, scalars: &[(&str, f64)]) {
+    pub fn scalars(&self, step: u64, scalars: &[(impl AsRef<str>, f64)]) {
         self.send(Job::Write(Box::new(messages::scalars(step, scalars))));
     }
 

@@ -17,6 +17,7 @@ use super::child::Running;
 use super::job::{Setup, Stage};
 use super::progress::{Progress, Spent, Standing, Work};
 use super::ruler::Ruler;
+use crate::commands::metrics::catalogue;
 use crate::failure::{self, Failure};
 
 /// Between two looks at the processes.
@@ -231,7 +232,7 @@ impl<'a> Driver<'a> {
         let job = &self.setup.plan.jobs[index];
         let result = self.setup.record(job)?;
         if self.is_judging {
-            let shown = [Metric::CommonAuc, Metric::UnigramAuc].into_iter().filter_map(|metric| {
+            let shown = [Metric::COMMON_AUC, Metric::UNIGRAM_AUC].into_iter().filter_map(|metric| {
                 Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
             });
             let shown: Vec<String> = shown.collect();
@@ -239,7 +240,8 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         self.finished.push(index);
-        let shown = [Metric::ProbeF1, Metric::RtdAuc, Metric::Loss].into_iter().filter_map(|metric| {
+        let shown = ["probe-f1", "rtd-auc", "loss"].into_iter().filter_map(|name| {
+            let metric = catalogue().get(name)?;
             Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
         });
         let nothing = result.probe.as_ref().filter(|probe| probe.found_nothing() > 0).map(|probe| {

@@ -25,6 +25,7 @@ use super::probe::ProbePlan;
 use super::recipes::Recipes;
 use super::ruler::{Ruler, Rulers};
 use crate::commands::compare::experiment::planned_of;
+use crate::commands::metrics::catalogue;
 use crate::device::DeviceName;
 use crate::failure::{self, Failure};
 
@@ -66,7 +67,7 @@ impl Setup {
         threads: usize,
         device: DeviceName,
     ) -> Result<Self, Failure> {
-        let file = ExperimentFile::load(path).map_err(failure::recipe)?;
+        let file = ExperimentFile::load(path, catalogue()).map_err(failure::recipe)?;
         let name = file.name();
         let recipes = Recipes::new(file.base());
         let seeds = seeds.unwrap_or(&file.experiment().seeds);

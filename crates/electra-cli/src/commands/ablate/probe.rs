@@ -7,13 +7,11 @@ use electra_ablate::arms::{Setting, settings};
 use electra_ablate::experiment::{ExperimentFile, Probe};
 use electra_ablate::plan::{Job, PlannedArm, error_in};
 use electra_ablate::record::ResultRecord;
+use electra_annotations::{Overlap, ReadOptions, Split, Splits, overlap_warnings};
 use electra_files::regular;
 use electra_ner::finetune;
 use electra_ner::finetune::FINE_TUNING_VERSION;
-use electra_ner::overlap::{self, Overlap};
-use electra_ner::read::ReadOptions;
 use electra_ner::recipe::Recipe;
-use electra_ner::splits::{Split, Splits};
 use electra_run::recipe::Resolved;
 
 use super::job::Setup;
@@ -146,7 +144,7 @@ impl Setup {
             self.check_probe(plan, arm, splits).map_err(in_arm)?;
         }
         if let Some(splits) = &splits {
-            for warning in overlap::warnings(splits, &Overlap::all(splits, None)) {
+            for warning in overlap_warnings(splits, &Overlap::all(splits, None)) {
                 eprintln!("WARNING: the data of the probe: {warning}");
             }
         }

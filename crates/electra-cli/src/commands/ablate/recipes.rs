@@ -42,7 +42,7 @@ impl Recipes {
         let resolved = self.load(overrides)?;
         let r = &resolved.value;
         let (batch, length) = (r.train.batch_size, r.data.sequence_length);
-        let count = ParameterCount::of(&r.model, r.networks());
+        let count = ParameterCount::of(&r.model, r.architecture());
         let model = serde_json::to_string(&r.model).expect("sizes are JSON");
         Ok(RecipeFacts {
             recipe_hash: resolved.hash_without(UNMEASURED),

@@ -60,13 +60,13 @@ impl Rulers {
                 && vocabulary(&own.data.path) == vocabulary_there
                 && own.model.max_position_embeddings >= recipe.data.sequence_length;
             // A generator may sample ids of which a smaller table has no row.
-            let knows_samples = recipe.networks().generator == GeneratorKind::Masked
+            let knows_samples = recipe.architecture().generator == GeneratorKind::Masked
                 && own.model.vocab_size >= recipe.model.vocab_size;
             let can_judge = |ruler: &Ruler| match ruler {
                 Ruler::Base => can_read && knows_samples,
                 Ruler::Unigram => can_read,
             };
-            let detects = own.networks().detects();
+            let detects = own.architecture().detects();
             Ok([Ruler::Base, Ruler::Unigram]
                 .into_iter()
                 .filter(|ruler| detects && can_judge(ruler))

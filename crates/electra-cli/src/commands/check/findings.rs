@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use electra_ner::check::{CheckReport, Drift, Leak, SplitReport};
-use electra_ner::read::InvalidTransition;
-use electra_ner::scheme::Scheme;
+use electra_annotations::{CheckReport, Drift, InvalidTransition, Leak, Scheme, SplitReport};
 
 use crate::commands::data::concerns::unknown;
 use crate::commands::data::meter::count;

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use electra_ner::check::{CheckOptions, Measure, Role, Split, check};
-use electra_ner::read::read;
+use electra_annotations::{CheckOptions, CheckedSplit, Measure, SplitRole, check, read};
 use electra_ner::start::Start;
 use electra_text::Tokenizer;
 
@@ -88,7 +87,7 @@ impl CheckNer {
         let splits = self
             .named()?
             .into_iter()
-            .map(|(name, role, path)| read(&path, &options).map(|data| Split { name, role, data }))
+            .map(|(name, role, path)| read(&path, &options).map(|data| CheckedSplit { name, role, data }))
             .collect::<Result<Vec<_>, _>>()?;
         let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
         let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
@@ -101,10 +100,11 @@ impl CheckNer {
     }
 
     /// The files with name and role: those to train on first. A role with one file gives it its name.
-    fn named(&self) -> Result<Vec<(String, Role, PathBuf)>, Failure> {
-        let given = [(&self.train, Role::Train), (&self.dev, Role::Dev), (&self.test, Role::Test)];
+    fn named(&self) -> Result<Vec<(String, SplitRole, PathBuf)>, Failure> {
+        let given =
+            [(&self.train, SplitRole::Train), (&self.dev, SplitRole::Dev), (&self.test, SplitRole::Test)];
         let given = given.into_iter().flat_map(|(paths, role)| paths.iter().map(move |path| (role, path)));
-        let mut files: Vec<(Role, &PathBuf)> =
+        let mut files: Vec<(SplitRole, &PathBuf)> =
             given.chain(self.files.iter().map(|path| (role_of(path), path))).collect();
         files.sort_by_key(|(role, _)| *role);
         let mut seen = HashSet::new();
@@ -117,10 +117,10 @@ impl CheckNer {
         }
         let name = |role, path: &Path| {
             let word = match role {
-                Role::Train => Some("train"),
-                Role::Dev => Some("dev"),
-                Role::Test => Some("test"),
-                Role::Unknown => None,
+                SplitRole::Train => Some("train"),
+                SplitRole::Dev => Some("dev"),
+                SplitRole::Test => Some("test"),
+                SplitRole::Unknown => None,
             };
             let alone = files.iter().filter(|(other, _)| *other == role).count() == 1;
             word.filter(|_| alone).map_or_else(|| path.display().to_string(), str::to_owned)
@@ -130,17 +130,17 @@ impl CheckNer {
 }
 
 /// What a file is for, by the words of its name.
-fn role_of(path: &Path) -> Role {
+fn role_of(path: &Path) -> SplitRole {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let is = |words: &[&str]| name.split(|c: char| !c.is_alphabetic()).any(|word| words.contains(&word));
     if is(&["train", "training"]) {
-        Role::Train
+        SplitRole::Train
     } else if is(&["dev", "devel", "development", "val", "valid", "validation", "testa"]) {
-        Role::Dev
+        SplitRole::Dev
     } else if is(&["test", "testb"]) {
-        Role::Test
+        SplitRole::Test
     } else {
-        Role::Unknown
+        SplitRole::Unknown
     }
 }
 
@@ -151,13 +151,13 @@ mod tests {
     #[test]
     fn names_say_what_files_are_for() {
         for (name, role) in [
-            ("train/wnut17train.conll", Role::Train),
-            ("emerging.dev.conll", Role::Dev),
-            ("da_ddt-ud-valid.iob2.gz", Role::Dev),
-            ("eng.testa", Role::Dev),
-            ("eng.testb", Role::Test),
-            ("emerging.test.annotated", Role::Test),
-            ("train/device_contest.conll", Role::Unknown),
+            ("train/wnut17train.conll", SplitRole::Train),
+            ("emerging.dev.conll", SplitRole::Dev),
+            ("da_ddt-ud-valid.iob2.gz", SplitRole::Dev),
+            ("eng.testa", SplitRole::Dev),
+            ("eng.testb", SplitRole::Test),
+            ("emerging.test.annotated", SplitRole::Test),
+            ("train/device_contest.conll", SplitRole::Unknown),
         ] {
             assert_eq!(role_of(Path::new(name)), role, "{name}");
         }

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::commands::ablate::{Recipes, recipe_hash};
+use crate::commands::metrics::catalogue;
 use crate::commands::quantities;
 use crate::failure::{self, Failure};
 
@@ -55,7 +56,8 @@ pub(super) fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRe
         name: file.name(),
         question: experiment.question.trim().to_owned(),
         prediction: experiment.prediction.trim().to_owned(),
-        metric: experiment.metric,
+        metric: file.metric,
+        metrics: catalogue().all().to_vec(),
         margin: experiment.margin,
         base_arm: experiment.base_arm.clone(),
         arms: arms.into_iter().map(|arm| arm.name).collect(),

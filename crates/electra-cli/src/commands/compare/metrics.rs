@@ -4,6 +4,7 @@ use electra_ablate::metric::Metric;
 use electra_ablate::record::ResultRecord;
 use electra_ablate::task;
 
+use crate::commands::metrics::catalogue;
 use crate::failure::Failure;
 
 /// What to do about losses of unlike vocabularies.
@@ -15,19 +16,19 @@ pub(super) const BY_BYTE: &str =
 /// # Errors
 /// Where it is not: with the numbers that there are.
 pub(super) fn default(results: &[ResultRecord]) -> Result<Metric, Failure> {
-    const USUAL: Metric = Metric::RtdAuc;
+    let usual = catalogue().get("rtd-auc").expect("the table of pretraining has it");
     let is_measured = |metric: &Metric| results.iter().any(|result| metric.of(result).is_some());
-    let because = task::changed(USUAL, results);
-    let message = match (is_measured(&USUAL), &because[..]) {
-        (true, []) => return Ok(USUAL),
+    let because = task::changed(usual, results);
+    let message = match (is_measured(&usual), &because[..]) {
+        (true, []) => return Ok(usual),
         (true, because) => format!(
             "runs differ in {}: {} is of each run's own task, and nothing says by what else to compare",
             some_of(because),
-            USUAL.name()
+            usual.name()
         ),
-        (false, _) => format!("no run has {}, and nothing says by what else to compare", USUAL.name()),
+        (false, _) => format!("no run has {}, and nothing says by what else to compare", usual.name()),
     };
-    let measured: Vec<Metric> = Metric::ALL.into_iter().filter(is_measured).collect();
+    let measured: Vec<Metric> = catalogue().all().iter().copied().filter(is_measured).collect();
     let (common, own): (Vec<Metric>, Vec<Metric>) =
         measured.into_iter().partition(|metric| task::changed(*metric, results).is_empty());
     let listed = |metrics: &[Metric]| match metrics {

@@ -14,6 +14,7 @@ use electra_files::regular;
 use electra_run::recipe::load;
 
 use super::{REPORT, experiment_in, of_experiment, write, write_report};
+use crate::commands::metrics::catalogue;
 use crate::failure::{self, Failure};
 
 /// The file that tells an experiment.
@@ -78,7 +79,7 @@ impl Text {
                 there: read(&path)?,
                 comparison: Some(of_experiment(&file)?),
                 tables: tables_in(folder)?,
-                sources: Sources::of_experiment(folder, base_arm),
+                sources: Sources::of_experiment(folder, base_arm, catalogue()),
                 path,
             }));
         }
@@ -92,7 +93,7 @@ impl Text {
                 there: read(input)?,
                 comparison: None,
                 tables: None,
-                sources: Sources::of_index(folder, folder),
+                sources: Sources::of_index(folder, folder, catalogue()),
             }));
         }
         if !input.exists() {
@@ -108,7 +109,7 @@ impl Text {
         if tables.is_none() && !there.contains(placeholder::BEGIN) {
             return Ok(None);
         }
-        let sources = Sources::of_experiment(input, None);
+        let sources = Sources::of_experiment(input, None, catalogue());
         Ok(Some(Self { path, there, comparison: None, tables, sources }))
     }
 

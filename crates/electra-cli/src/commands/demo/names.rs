@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use electra_annotations::{Mode, ReadOptions, Sentence, Split, Splits, spans, words};
 use electra_files::{disk, durable};
 use electra_model::Precision;
-use electra_ner::metrics::{Mode, spans};
-use electra_ner::read::ReadOptions;
+use electra_ner::TaggerFolder;
 use electra_ner::seeds::Summary;
-use electra_ner::splits::{Split, Splits};
 use electra_ner::tag::WindowedSentences;
 use electra_ner::window::WindowSettings;
-use electra_ner::words::words;
-use electra_ner::{Sentence, TaggerFolder};
 use electra_run::interrupt::Interrupt;
 
 use crate::commands::finetune::{self, ModelArgument, Recipes, load_ner_recipe};

@@ -1,7 +1,7 @@
 //! How `electra predict` divides text: as the tagger was trained, unless the user says otherwise.
 
 use clap::ValueEnum;
-use electra_ner::words::{
+use electra_annotations::{
     Division, LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, SentenceSettings, WordDivision,
 };
 use electra_run::record::thousands;

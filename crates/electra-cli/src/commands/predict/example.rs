@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
+use electra_annotations::{LabelScheme, LabelSet, RawSentence, words};
 use electra_ner::predict::{Entity, TaggedSentence, Tail};
-use electra_ner::words::{RawSentence, words};
-use electra_ner::{LabelScheme, LabelSet};
 
 use super::Writer;
 

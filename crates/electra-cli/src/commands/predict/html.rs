@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use electra_annotations::LabelSet;
 use electra_files::shown::in_page;
-use electra_ner::LabelSet;
 use electra_ner::predict::{TaggedSentence, Tail};
 
 use super::Writer;

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use electra_annotations::{MAX_LINE_BYTES, TextError, is_named_columns, is_named_json};
 use electra_ner::predict::{Lossy, PredictError};
-use electra_ner::read::{MAX_LINE_BYTES, is_named_columns, is_named_json};
-use electra_ner::words::{TextError, has_seen};
 use electra_text::corpus::{self, Compression, CorpusError, Signature, json_object};
+use electra_text::invisible::has_seen;
 
 use super::Predict;
 use crate::failure::{self, Failure};

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use electra_annotations::LabelSet;
 use electra_files::shown::on_terminal;
-use electra_ner::LabelSet;
 use electra_ner::predict::{TaggedSentence, Tail};
 
 use super::Writer;

@@ -29,6 +29,18 @@ impl EpochDashboard {
     }
 }
 
+impl electra_train::Monitor for EpochDashboard {
+    fn stepped(&mut self, step: u64) {
+        self.0.pass_on_closing();
+        self.0.step(step);
+    }
+
+    fn note(&mut self, _step: u64, message: &str) {
+        self.0.pass_on_closing();
+        self.0.note(message.to_owned());
+    }
+}
+
 impl Monitor for EpochDashboard {
     fn on(&mut self, event: Event<'_>) {
         let screen = &mut self.0;
@@ -38,12 +50,10 @@ impl Monitor for EpochDashboard {
                 screen.start(step, steps_per_epoch * epochs as u64);
                 screen.note(format!("seed {seed}"));
             }
-            Event::Stepped { step } => screen.step(step),
             Event::Epoch { record, seconds_left, .. } => {
                 screen.show_training(of_training(record, seconds_left));
                 screen.show_held_out(of_evaluation(record));
             }
-            Event::Note { message, .. } => screen.note(message.to_owned()),
             Event::Evaluating { .. } => {}
         }
     }

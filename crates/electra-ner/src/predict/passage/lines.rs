@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::{MAX_GAP_BYTES, Passage, Tail, bounded};
-use crate::words::{MAX_SENTENCE_BYTES, RawSentence, TextError, Word, trimmed};
+use electra_annotations::{MAX_SENTENCE_BYTES, RawSentence, TextError, Word, trimmed};
 
 /// Reads a sentence a line.
 pub(super) struct Lines<R> {

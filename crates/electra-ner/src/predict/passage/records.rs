@@ -6,10 +6,11 @@ use std::io::{BufRead, Cursor, ErrorKind};
 use electra_text::corpus::json_object::{self, Malformed};
 
 use super::{MAX_GAP_BYTES, Passage, Passages, RecordPlace, Tail, TextForm, bounded};
-use crate::read::{Document, Format, MAX_LINE_BYTES, document_name};
-use crate::words::{
-    LineBreaks, RawSentence, SentenceDivision, SentenceSettings, TextError, Word, divide, has_seen,
+use electra_annotations::{
+    DocumentNumbers, Format, LineBreaks, MAX_LINE_BYTES, RawSentence, SentenceDivision, SentenceSettings,
+    TextError, Word, divide, document_name,
 };
+use electra_text::invisible::has_seen;
 
 /// Reads a record a line.
 pub(super) struct Records<R> {
@@ -18,7 +19,7 @@ pub(super) struct Records<R> {
     lossy: bool,
     /// Sentences of the record at hand.
     queue: VecDeque<Passage>,
-    document: Document,
+    document: DocumentNumbers,
     /// Lines and bytes that were read.
     line: u64,
     byte: u64,
@@ -69,7 +70,7 @@ impl<R: BufRead> Records<R> {
             settings,
             lossy,
             queue: VecDeque::new(),
-            document: Document::default(),
+            document: DocumentNumbers::default(),
             line: 0,
             byte: 0,
             gap: String::new(),

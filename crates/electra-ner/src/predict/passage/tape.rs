@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use super::bounded;
-use crate::words::MAX_SENTENCE_BYTES;
+use electra_annotations::MAX_SENTENCE_BYTES;
 
 /// A tape of more bytes is cut in front. The reader of sentences holds less text than is kept, so
 /// that only white space is cut.

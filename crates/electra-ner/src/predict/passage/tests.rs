@@ -1,6 +1,5 @@
 use super::*;
-use crate::read::MAX_LINE_BYTES;
-use crate::words::{LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, WordDivision};
+use electra_annotations::{LineBreaks, MAX_LINE_BYTES, MAX_SENTENCE_BYTES, SentenceDivision, WordDivision};
 
 fn records_of(division: SentenceSettings) -> TextForm {
     TextForm::Records { division, lossy: false }

@@ -24,10 +24,10 @@ pub enum HParam {
     Flag(bool),
 }
 
-pub(super) fn scalars(step: u64, scalars: &[(&str, f64)]) -> Event {
-    let value = |&(tag, number): &(&str, f64)| {
-        let mut value = tagged(tag);
-        value.set_simple_value(number as f32);
+pub(super) fn scalars(step: u64, scalars: &[(impl AsRef<str>, f64)]) -> Event {
+    let value = |(tag, number): &(_, f64)| {
+        let mut value = tagged(AsRef::<str>::as_ref(tag));
+        value.set_simple_value(*number as f32);
         value
     };
     summary(step, scalars.iter().map(value).collect())

@@ -1,0 +1,135 @@
+//! What can be wrong with a file of predictions.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use electra_text::corpus::CorpusError;
+
+use crate::read::ReadError;
+
+/// An error about predictions: each names the file, the line and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PredictionsError {
+    /// The file could not be read or decompressed.
+    #[error(transparent)]
+    Content(#[from] CorpusError),
+    /// There is more of it than can be read.
+    #[error(transparent)]
+    Size(Box<ReadError>),
+    /// The file does not hold a tag of a scheme for each token.
+    #[error(
+        "{path} cannot be read as predictions: {}; give columns with a token first and with the gold and the predicted tag last, or with `--gold` columns or JSON lines with the predicted tag alone (`--pred-column` names its column)",
+        .reason.what()
+    )]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: Box<ReadError>,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two tags differ only in characters that cannot be written.
+    #[error(
+        "{path}: the tags {first:?} and {second:?} would look the same in a file of predictions; \
+         rename one of the types"
+    )]
+    SameWhenWritten {
+        /// The file.
+        path: PathBuf,
+        /// A tag.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// Predicted tags alone, and no gold to compare them with.
+    #[error(
+        "{path} has predicted tags alone and no gold tags; name the gold file with `--gold`, or give three columns: token, gold, predicted"
+    )]
+    NoGold {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another number of sentences than gold.
+    #[error(
+        "{path} has {found} sentences, {gold_path} has {expected}; every gold sentence needs a prediction"
+    )]
+    OtherSentences {
+        /// File of the predictions.
+        path: PathBuf,
+        /// Its sentences.
+        found: usize,
+        /// File of the gold tags.
+        gold_path: PathBuf,
+        /// Its sentences.
+        expected: usize,
+    },
+    /// Another number of tokens in a sentence.
+    #[error(
+        "{place}: the sentence has {found} tokens there and {expected} in gold; predict every token, in the sentences of the gold file"
+    )]
+    OtherLength {
+        /// Where the sentence begins.
+        place: Box<PredictionPlace>,
+        /// Tokens of the prediction.
+        found: usize,
+        /// Tokens in gold.
+        expected: usize,
+    },
+    /// Another token.
+    #[error(
+        "{place}: the token is {found:?} there and {expected:?} in gold; both files must hold the same text"
+    )]
+    OtherToken {
+        /// Where it stands.
+        place: Box<PredictionPlace>,
+        /// In the prediction.
+        found: String,
+        /// In gold.
+        expected: String,
+    },
+    /// Another gold entity.
+    #[error(
+        "{place}: the gold tag is {found:?} there and {expected:?} in gold, which makes other entities; the predictions were made for another version of the gold file: name the one that counts with `--gold`"
+    )]
+    OtherGold {
+        /// Where the entity begins.
+        place: Box<PredictionPlace>,
+        /// In the file of the predictions.
+        found: String,
+        /// In the gold file.
+        expected: String,
+    },
+}
+
+/// A line of predictions and the gold line it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PredictionPlace {
+    /// File of the predictions.
+    pub path: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+    /// File of the gold tags.
+    pub gold_path: PathBuf,
+    /// Line, from 1.
+    pub gold_line: usize,
+}
+
+impl fmt::Display for PredictionPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, gold_path, gold_line } = self;
+        write!(
+            f,
+            "line {line} of {} does not fit line {gold_line} of {}",
+            path.display(),
+            gold_path.display()
+        )
+    }
+}

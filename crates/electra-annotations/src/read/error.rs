@@ -1,0 +1,288 @@
+//! What can be wrong with a file of labelled sentences.
+
+use std::path::{Path, PathBuf};
+
+use electra_text::corpus::CorpusError;
+
+use super::content::MEMORY_PER_BYTE;
+use super::spans::MisalignedSpan;
+use crate::scheme::{Scheme, SchemeError, TagPlace};
+
+/// An error about a file: each names it, the line, what was found and expected, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It cannot be read or decompressed.
+    #[error(transparent)]
+    Content(#[from] CorpusError),
+    /// A device that gives bytes without end.
+    #[error("{path} is a device, and text was expected; give a file, or a pipe such as /dev/stdin")]
+    Device {
+        /// The device.
+        path: PathBuf,
+    },
+    /// More text than there is memory for.
+    #[error(
+        "{path} holds {} bytes of text or more, and reading it takes up to {MEMORY_PER_BYTE} bytes of memory for \
+         each: there is room for {most}; divide it into several files, or use a machine with more memory",
+        .bytes
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that it has at least, uncompressed.
+        bytes: u64,
+        /// Bytes that there is memory for.
+        most: u64,
+    },
+    /// A line too long to be a token with its tag, or a record.
+    #[error("line {line} of {path} is longer than {limit} bytes; divide it, if it is text at all")]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The longest line accepted.
+        limit: usize,
+    },
+    /// More tags than any set of types has.
+    #[error(
+        "line {line} of {path} has one more different tag than the {limit} that a file may have; name the column \
+         of the tags with `--tag-column`"
+    )]
+    TooManyTags {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The most different tags.
+        limit: usize,
+    },
+    /// Bytes that are not UTF-8.
+    #[error(
+        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; if it is an old file of Western Europe, say so with `--encoding cp1252` or `--encoding latin-1`, else convert it"
+    )]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Byte offset in the uncompressed file, from 0.
+        offset: usize,
+        /// The first byte that does not fit.
+        byte: u8,
+    },
+    /// A byte that cp1252 does not have.
+    #[error(
+        "{path} is not cp1252: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; look at the line, and leave `--encoding` out if the file is UTF-8"
+    )]
+    NotCp1252 {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Byte offset in the uncompressed file, from 0.
+        offset: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// No sentence in it.
+    #[error(
+        "{path} holds no sentence, expected lines with a token and its tag, or JSON lines; check that it is the right file"
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Too few columns, or another number than elsewhere.
+    #[error(
+        "line {line} of {path} has {found} column{}, expected {expected} (separated by {separator}): {text:?}; correct the line, or describe the file with `--separator`, `--token-column` and `--tag-column`",
+        if *.found == 1 { "" } else { "s" }
+    )]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Columns it has.
+        found: usize,
+        /// How many it should have, in words.
+        expected: String,
+        /// What stands between columns, in words.
+        separator: String,
+        /// The beginning of the line.
+        text: String,
+    },
+    /// Token and tag in one column.
+    #[error("{path}: column {column} cannot hold both tokens and tags; name another")]
+    OneColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// Several columns that may be the tags.
+    #[error(
+        "columns {first} and {second} of {path} both look like the tags, expected one; choose it with `--tag-column {first}` or `--tag-column {second}`"
+    )]
+    SeveralTagColumns {
+        /// The file.
+        path: PathBuf,
+        /// One of them, from 1.
+        first: usize,
+        /// The other, from 1.
+        second: usize,
+    },
+    /// A tag without a token.
+    #[error("line {line} of {path} has a tag but no token; take the line out, or give it its token")]
+    EmptyToken {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// A tag of no scheme.
+    #[error(
+        "line {line} of {path} has the tag {tag:?}, expected O or a letter, a dash and a type: B-TYPE or I-TYPE (IOB1, IOB2), with E- and S- (IOBES, BMES), L- and U- (BILOU), M- (BMES); correct it, or name the column of the tags with `--tag-column`"
+    )]
+    UnknownTag {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The tag.
+        tag: String,
+    },
+    /// Tags of several schemes.
+    #[error(
+        "{path} mixes schemes: line {line} has the tag {tag:?}, and line {first_line} has {first_tag:?}, expected one scheme in a file; convert one part of it, or correct these tags"
+    )]
+    MixedSchemes {
+        /// The file.
+        path: PathBuf,
+        /// Line of the second tag, from 1.
+        line: usize,
+        /// The second tag.
+        tag: String,
+        /// Line of the first tag, from 1.
+        first_line: usize,
+        /// The first tag.
+        first_tag: String,
+    },
+    /// A tag that the scheme asked for does not have.
+    #[error(
+        "line {line} of {path} has the tag {tag:?}, expected one of {scheme}: O, or one of the letters {}; correct it, or leave `--scheme` out",
+        .scheme.letters()
+    )]
+    NotInScheme {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The tag.
+        tag: String,
+        /// The scheme asked for.
+        scheme: Scheme,
+    },
+    /// A line that is not a JSON object.
+    #[error(
+        "line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}; write one object a line"
+    )]
+    BadJson {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Character in the line, from 1.
+        column: usize,
+        /// What was found and expected there.
+        what: &'static str,
+        /// A few characters from there on.
+        excerpt: String,
+    },
+    /// Half of a character in a field that is read.
+    #[error(
+        "line {line} of {path} has half of a character at character {column}, {excerpt:?}, expected both halves of the surrogate pair; write the character itself, or leave the record out"
+    )]
+    HalfCharacter {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Character in the line, from 1.
+        column: usize,
+        /// A few characters from there on.
+        excerpt: String,
+    },
+    /// A field that is missing, or holds something else.
+    #[error("line {line} of {path} has {found}, expected {expected}; correct the record")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What it has.
+        found: String,
+        /// What it should have.
+        expected: String,
+    },
+    /// Numbers instead of tags, and no names for them.
+    #[error(
+        "line {line} of {path} has tags by number, expected their names, too; give them in order with `--labels O,B-PER,I-PER` and so on"
+    )]
+    Unnamed {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// A number that no name was given for.
+    #[error(
+        "line {line} of {path} has the tag number {id}, expected 0 to {} for the {labels} given names; complete `--labels`",
+        .labels.saturating_sub(1)
+    )]
+    UnknownNumber {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The number.
+        id: i64,
+        /// How many names there are.
+        labels: usize,
+    },
+    /// Spans that cannot be said in tags.
+    #[error(
+        "{} of {path} cannot be said in tags of whole words:{}; correct them, or leave them out with `--skip-misaligned`",
+        if .spans.len() == 1 { "1 span".into() } else { format!("{} spans", .spans.len()) },
+        .spans.iter().map(|span| format!("\n  {span}")).collect::<String>()
+    )]
+    Misaligned {
+        /// The file.
+        path: PathBuf,
+        /// Every one of them, in the order of the file.
+        spans: Vec<MisalignedSpan>,
+    },
+}
+
+impl ReadError {
+    /// What is wrong, without what to do about it where the file is one of labelled sentences.
+    pub(crate) fn what(&self) -> String {
+        let said = self.to_string();
+        said.rsplit_once("; ").map_or(said.clone(), |(what, _)| what.to_owned())
+    }
+
+    /// An error about the scheme, with lines for places.
+    pub(super) fn of_scheme(path: &Path, error: SchemeError, line: impl Fn(TagPlace) -> usize) -> Self {
+        let path = path.to_owned();
+        match error {
+            SchemeError::UnknownTag { at, tag } => ReadError::UnknownTag { path, line: line(at), tag },
+            SchemeError::Mixed { first, first_tag, at, tag } => {
+                ReadError::MixedSchemes { path, line: line(at), tag, first_line: line(first), first_tag }
+            }
+            SchemeError::NotInScheme { at, tag, scheme } => {
+                ReadError::NotInScheme { path, line: line(at), tag, scheme }
+            }
+        }
+    }
+}

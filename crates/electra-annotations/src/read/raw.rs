@@ -1,0 +1,91 @@
+//! Sentences as a file has them, before their tags are converted.
+
+use std::path::Path;
+
+use super::{
+    Answers, DataFile, Format, InvalidTransitions, MisalignedSpan, ReadError, TokenLines, WrittenFile,
+};
+use crate::scheme::{self, Scheme};
+use crate::sentences::TagSequences;
+use crate::words::Division;
+use crate::{LeftOut, Sentences};
+
+/// Different tags of a file at most. The largest sets of types have some ten thousand; a file with more
+/// tags has something else in that column.
+pub(super) const MAX_TAGS: usize = 1 << 14;
+
+/// A file as it is.
+pub(super) struct Raw {
+    pub format: Format,
+    pub division: Division,
+    pub sentences: Sentences,
+    /// Gold tags, where those of the sentences are predicted ones.
+    pub gold: Option<TagSequences>,
+    pub lines: TokenLines,
+    pub marks_documents: bool,
+    pub comments: usize,
+    pub misaligned: Vec<MisalignedSpan>,
+    pub answers: Answers,
+}
+
+/// Refuses a tag, of line `line`, that is one too many.
+pub(super) fn check_names(path: &Path, line: usize, tags: &TagSequences) -> Result<(), ReadError> {
+    match tags.names().len() {
+        names if names <= MAX_TAGS => Ok(()),
+        _ => Err(ReadError::TooManyTags { path: path.to_owned(), line, limit: MAX_TAGS }),
+    }
+}
+
+impl Raw {
+    pub fn line(&self, at: scheme::TagPlace) -> usize {
+        self.lines.of(&self.sentences, at.sentence, at.token)
+    }
+
+    /// The spans that no tags say, in the sentences they stand in: the last that begins at their line or
+    /// before it.
+    fn left_out(&self) -> Vec<LeftOut> {
+        let place = |span: &MisalignedSpan| LeftOut {
+            sentence: self.sentences.begun_by(span.line).saturating_sub(1),
+            kind: span.label.clone(),
+        };
+        self.misaligned.iter().map(place).collect()
+    }
+
+    pub fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {
+        let left_out = self.left_out();
+        WrittenFile { path: path.to_owned(), scheme, sentences: self.sentences, lines: self.lines, left_out }
+    }
+
+    pub fn into_data(mut self, path: &Path, scheme: Scheme) -> DataFile {
+        const KNOWN: &str = "the tags were parsed when the scheme was found";
+        let left_out = self.left_out();
+        let mut invalid = InvalidTransitions::default();
+        for (number, sentence) in self.sentences.iter().enumerate() {
+            let violations = scheme::violations(&sentence.tags().to_vec(), scheme).expect(KNOWN);
+            let line = |token| self.lines.of(&self.sentences, number, token);
+            invalid.add(&self.sentences, number, &violations, line);
+        }
+        let mut changed_tags = 0;
+        self.sentences.convert_tags(|written| {
+            let tags = scheme::to_iob2(written).expect(KNOWN);
+            changed_tags += tags.iter().zip(written).filter(|(new, old)| new != *old).count();
+            tags
+        });
+        let documents = self.sentences.iter().next_back().map_or(0, |sentence| sentence.document + 1);
+        DataFile {
+            path: path.to_owned(),
+            format: self.format,
+            division: self.division,
+            scheme,
+            sentences: self.sentences,
+            documents,
+            marks_documents: self.marks_documents,
+            changed_tags,
+            invalid,
+            misaligned: self.misaligned,
+            left_out,
+            answers: self.answers,
+            comments: self.comments,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The scalars of pretraining as the numbers that experiments can be compared by.
+
+use std::sync::LazyLock;
+
+use electra_ablate::metric::{Catalogue, HeldoutMetric, Metric};
+use electra_pretrain::metrics::table::compared;
+
+/// All numbers that can be compared.
+pub fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+        Catalogue::new(compared().map(|(metric, experiment)| HeldoutMetric {
+            key: metric.key,
+            title: experiment.title,
+            more_is_better: metric.is_higher_better(),
+            is_by_token: experiment.is_by_token,
+            decimals: experiment.digits,
+            task: experiment.task.name(),
+        }))
+    });
+    &CATALOGUE
+}
+
+/// A number by its name in an experiment's file.
+pub fn by_name(name: &str) -> Result<Metric, String> {
+    catalogue().get(name).ok_or_else(|| format!("expected one of {}", catalogue().names()))
+}

@@ -1,0 +1,213 @@
+//! The curves of the page.
+
+use serde::Serialize;
+
+use electra_run::curve::{Curve, Limit, Role, Scale, Series};
+use electra_run::record::thousands;
+
+use super::history::History;
+use super::published;
+use crate::metrics::PLATEAU;
+use crate::metrics::table::{self, METRICS, Metric};
+
+/// One curve with what stands around it.
+#[derive(Debug, Serialize)]
+pub(super) struct Panel {
+    title: &'static str,
+    note: &'static str,
+    /// The lines that it has: class and name.
+    legend: Vec<(&'static str, &'static str)>,
+    /// The last value of the first line in front.
+    last: String,
+    /// None if there is nothing to draw yet.
+    svg: Option<String>,
+}
+
+/// What to draw in a panel.
+struct Sketch {
+    metric: &'static Metric,
+    title: &'static str,
+    note: &'static str,
+    curves: Vec<Line>,
+    limit: Option<(f64, &'static str)>,
+    scale: Scale,
+    if_measured: bool,
+}
+
+/// A curve: those of [`Role::Training`] and [`Role::Alone`] stand in "train" lines, the others in "eval"
+/// lines.
+struct Line {
+    role: Role,
+    key: &'static str,
+    name: &'static str,
+}
+
+/// All panels; the plateau is drawn if the loss `is_of_all_tokens`, see [`super::health::verdict`].
+pub(super) fn all(history: &History, is_of_all_tokens: bool) -> Vec<Panel> {
+    let drawn = sketches().map(|sketch| (sketch.if_measured, sketch.draw(history, is_of_all_tokens)));
+    drawn.filter(|(if_measured, panel)| !if_measured || panel.svg.is_some()).map(|(_, panel)| panel).collect()
+}
+
+/// Whether any panel has a published curve in it.
+pub(super) fn shows_published(history: &History) -> bool {
+    sketches().any(|sketch| !sketch.published(history).is_empty())
+}
+
+/// The panels of the table.
+fn sketches() -> impl Iterator<Item = Sketch> {
+    METRICS.iter().filter_map(Sketch::of)
+}
+
+impl Sketch {
+    /// The panel of a metric, with the curves that are drawn beside its own; none if it has none.
+    fn of(metric: &'static Metric) -> Option<Self> {
+        let table::Panel::Own { title, note, name, from_zero, limit, if_measured } = metric.panel? else {
+            return None;
+        };
+        let mut curves = Vec::new();
+        if metric.is_trained() {
+            let role = if metric.is_evaluated() { Role::Training } else { Role::Alone };
+            curves.push(Line { role, key: metric.key, name: "training" });
+        }
+        if metric.is_evaluated() {
+            curves.push(Line { role: Role::HeldOut, key: metric.key, name });
+        }
+        curves.extend(METRICS.iter().filter_map(|other| match other.panel? {
+            table::Panel::In { key, name } if key == metric.key => {
+                Some(Line { role: Role::Second, key: other.key, name })
+            }
+            _ => None,
+        }));
+        Some(Self {
+            metric,
+            title: title.unwrap_or(metric.title),
+            note: if note.is_empty() { metric.unit } else { note },
+            curves,
+            limit,
+            scale: if from_zero { Scale::FromZero } else { Scale::Values },
+            if_measured,
+        })
+    }
+
+    fn draw(&self, history: &History, is_of_all_tokens: bool) -> Panel {
+        let mut series = Vec::new();
+        let mut legend = Vec::new();
+        let mut last = String::new();
+        for &Line { role, key, name } in &self.curves {
+            let is_training = matches!(role, Role::Training | Role::Alone);
+            let points = History::points(if is_training { &history.train } else { &history.eval }, key);
+            if role != Role::Second
+                && let Some(&(_, value)) = points.iter().rfind(|point| point.1.is_finite())
+            {
+                last = readable(value);
+            }
+            let points = thin(points);
+            if points.iter().any(|point| point.1.is_finite()) {
+                legend.push((class(role), name));
+                series.push(Series { role, points });
+            }
+        }
+        let published = self.published(history);
+        if !series.is_empty() && !published.is_empty() {
+            legend.push((class(Role::Published), "published"));
+            series.insert(0, Series { role: Role::Published, points: published });
+        }
+        let curve = Curve {
+            title: format!("{} by step", self.title),
+            series,
+            limits: self
+                .limit
+                .filter(|&(value, _)| is_of_all_tokens || value != PLATEAU)
+                .iter()
+                .map(|&(value, label)| Limit { value, label: label.to_owned() })
+                .collect(),
+            last_step: history.last_step() as f64,
+            scale: self.scale,
+        };
+        Panel { title: self.title, note: self.note, legend, last, svg: curve.svg() }
+    }
+
+    /// The published curve of the panel's only held-out metric, at the steps of this run that have
+    /// read as many tokens, cut off where the run ends.
+    fn published(&self, history: &History) -> Vec<(f64, f64)> {
+        let key = self.metric.key;
+        if !self.metric.is_evaluated() || self.curves.iter().any(|line| line.role == Role::Second) {
+            return Vec::new();
+        }
+        let Some((per_step, end)) = history.tokens_per_step().zip(history.tokens()) else {
+            return Vec::new();
+        };
+        let mut points = published::points(key);
+        points.retain(|&(tokens, _)| tokens <= end);
+        if let Some(value) = published::at(key, end) {
+            points.push((end, value));
+        }
+        points.into_iter().map(|(tokens, value)| (tokens / per_step, value)).collect()
+    }
+}
+
+/// The page's name for a line of that role.
+fn class(role: Role) -> &'static str {
+    match role {
+        Role::Training | Role::Alone => "training",
+        Role::HeldOut => "held-out",
+        Role::Second => "second",
+        Role::Published => "published",
+    }
+}
+
+/// Three or four digits that tell what a value is.
+fn readable(value: f64) -> String {
+    match value.abs() {
+        1_000.0.. => thousands(value.abs().round() as u64),
+        10.0.. => format!("{value:.1}"),
+        1.0.. => format!("{value:.2}"),
+        0.01.. => format!("{value:.3}"),
+        0.0 => "0".to_owned(),
+        _ => format!("{value:.1e}"),
+    }
+}
+
+/// Means of neighbouring points where there are more than can be seen. A value that is not finite
+/// stays visible as a gap.
+fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    const SEEN: usize = 500;
+    let group = points.len().div_ceil(SEEN).max(1);
+    let mean = |points: &[(f64, f64)]| {
+        let n = points.len() as f64;
+        (
+            points.iter().map(|point| point.0).sum::<f64>() / n,
+            points.iter().map(|point| point.1).sum::<f64>() / n,
+        )
+    };
+    points.chunks(group).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_with_the_digits_that_matter() {
+        let cases = [
+            (12_345.6, "12,346"),
+            (15.744, "15.7"),
+            (3.494, "3.49"),
+            (0.2449, "0.245"),
+            (4.8e-4, "4.8e-4"),
+            (0.0, "0"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(readable(value), text);
+        }
+    }
+
+    #[test]
+    fn long_curves_are_thinned_to_means() {
+        let points: Vec<(f64, f64)> = (0..1_000).map(|i| (f64::from(i), f64::from(i % 2))).collect();
+        let thinned = thin(points);
+        assert_eq!(thinned.len(), 500);
+        assert_eq!(thinned[1], (2.5, 0.5));
+        assert_eq!(thin(vec![(1.0, 2.0)]), [(1.0, 2.0)]);
+    }
+}

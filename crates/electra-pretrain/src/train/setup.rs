@@ -1,0 +1,130 @@
+//! Setup of a pretraining run before its first step: environment, data and a run folder that it holds alone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::prelude::*;
+use electra_files::{disk, durable, regular, temporary};
+use electra_run::recipe::Resolved;
+use electra_run::record::Plan;
+use electra_run::run_folder::{RunFolder, RunIdentity};
+use electra_text::DataSet;
+use electra_text::wordpiece::SAVED_FILES;
+use electra_train::RunError;
+use electra_train::layout::MODEL_CONFIG;
+
+use super::TrainError;
+use crate::code;
+use crate::data::{RecipeDataError, open_data};
+use crate::recipe::{FREE_KEYS, Recipe};
+
+/// Where and with what a run takes place; none of it decides the weights' meaning.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// Its name on the command line.
+    pub device_name: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// The run folder.
+    pub run: PathBuf,
+    /// Name and version of the program.
+    pub program_version: String,
+    /// Whether the hashes of all shards are recomputed first: reads all data once.
+    pub verify_data: bool,
+}
+
+/// Estimates made before the first step, which progress and reports show beside what was measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Estimate {
+    /// Peak of the device in floating-point operations per second.
+    pub peak_flops: Option<f64>,
+    /// What the run will need.
+    pub plan: Option<Plan>,
+}
+
+/// Data that fits a recipe, and a run folder that this process holds for it.
+pub struct RunSetup {
+    pub(super) data: Arc<DataSet>,
+    pub(super) folder: RunFolder,
+}
+
+impl RunSetup {
+    /// Opens the data, holds it against the recipe and takes the run folder.
+    ///
+    /// # Errors
+    /// If the data or the folder cannot be used. No folder is made for data that is damaged.
+    pub fn take(recipe: &Resolved<Recipe>, environment: &Environment) -> Result<Self, TrainError> {
+        let data = Arc::new(open_data(&recipe.value)?);
+        let verify = || -> Result<(), TrainError> {
+            if environment.verify_data {
+                data.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
+            }
+            Ok(())
+        };
+        // To read all data takes a while: whoever finds the folder in use is told before.
+        let is_new = !environment.run.exists();
+        if is_new {
+            verify()?;
+        }
+        let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))
+            .map_err(RunError::from)?;
+        if !is_new {
+            verify()?;
+        }
+        Ok(Self { data, folder })
+    }
+
+    /// The data.
+    pub fn data(&self) -> &DataSet {
+        &self.data
+    }
+
+    /// Whether training has begun in the folder before.
+    pub fn has_begun(&self) -> bool {
+        self.folder.metrics().exists()
+    }
+}
+
+fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet) -> RunIdentity {
+    RunIdentity {
+        recipe_text: recipe.text.clone(),
+        recipe_hash: recipe.hash_without(FREE_KEYS),
+        free_keys: FREE_KEYS,
+        data_hash: data.manifest().data_hash().to_string(),
+        tokenizer_hash: data.manifest().tokenizer.hash.clone(),
+        model_hash: None,
+        code: code::versions(),
+        program_version: environment.program_version.clone(),
+        device: environment.device_name.clone(),
+        threads: environment.threads,
+    }
+}
+
+/// Model sizes and tokenizer: what makes the run folder a model folder.
+pub(super) fn write_model_folder(
+    recipe: &Recipe,
+    data: &DataSet,
+    folder: &RunFolder,
+) -> Result<(), RunError> {
+    let write = |path: PathBuf, bytes: &[u8]| {
+        durable::write(&path, bytes).map_err(|source| RunError::Write { path, source })
+    };
+    let config = serde_json::to_vec_pretty(&recipe.model).expect("sizes are JSON");
+    write(folder.path().join(MODEL_CONFIG), &config)?;
+    let to = folder.tokenizer();
+    let failed = |source| RunError::Write { path: to.clone(), source };
+    disk::create_own_folder(&to).map_err(failed)?;
+    temporary::clear(&to, &SAVED_FILES).map_err(failed)?;
+    for name in SAVED_FILES {
+        let from = data.tokenizer_folder().join(name);
+        // What else lies there, or is a link, was not compared with the tokenizer of the data.
+        if !from.symlink_metadata().is_ok_and(|there| there.is_file()) {
+            continue;
+        }
+        let bytes = regular::read(&from).map_err(|source| RunError::Write { path: from, source })?;
+        write(to.join(name), &bytes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Durations and counts as they are written in lines and pages.
+
+use std::fmt;
+
+/// A duration in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    Seconds(seconds).to_string()
+}
+
+/// Seconds, displayed as [`duration`] does, without memory of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(seconds) = *self;
+        if !seconds.is_finite() || seconds < 0.0 {
+            return f.write_str("?");
+        }
+        if seconds < 9.95 {
+            return write!(f, "{seconds:.1} s");
+        }
+        let s = seconds.round() as u64;
+        match s {
+            0..60 => write!(f, "{s} s"),
+            60..3_600 => write!(f, "{} min {:02} s", s / 60, s % 60),
+            3_600..86_400 => write!(f, "{} h {:02} min", s / 3_600, s % 3_600 / 60),
+            _ => write!(f, "{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
+        }
+    }
+}
+
+/// A number with commas between its thousands.
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let cases = [
+            (0.0, "0.0 s"),
+            (1.24, "1.2 s"),
+            (9.96, "10 s"),
+            (59.4, "59 s"),
+            (59.6, "1 min 00 s"),
+            (3_599.9, "1 h 00 min"),
+            (90_000.0, "1 d 01 h"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(duration(f64::INFINITY), "?");
+        assert_eq!(duration(-1.0), "?");
+    }
+
+    #[test]
+    fn thousands_are_parted() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Names of the files that training writes and reads: each stands here once.
+//!
+//! ```text
+//! RUN/model.json           sizes of the networks (pretraining)
+//!     config.json          sizes as transformers writes them (taggers, published models)
+//!     model.safetensors    weights
+//!     checkpoints/STEP/{model.safetensors, optimizer.safetensors, state.json}
+//! ```
+//!
+//! Names of what every run folder has (`recipe.toml`, `run.json`, `metrics.jsonl`) are in
+//! [`electra_run::run_folder`].
+
+/// Weights, in a checkpoint as well as at the end of a run.
+pub const WEIGHTS: &str = "model.safetensors";
+/// Moments of the optimizer, in a checkpoint.
+pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// Progress of the run, in a checkpoint.
+pub const STATE: &str = "state.json";
+/// Sizes of generator and discriminator, as in a recipe's `[model]`: the mark of a pretraining run and of an
+/// imported model.
+pub const MODEL_CONFIG: &str = "model.json";
+/// Sizes of one network as transformers writes them: the mark of a transformers folder and of a tagger.
+pub const HF_CONFIG: &str = "config.json";

@@ -1,0 +1,13 @@
+//! Interface to whoever watches a run: a terminal, a log, a test.
+
+/// Receiver of what every run reports. A task adds events of its own.
+pub trait Monitor {
+    /// One optimizer step is done. Called after every step; must be cheap to ignore.
+    fn stepped(&mut self, _step: u64) {}
+
+    /// A checkpoint of `step` is on disk.
+    fn saved(&mut self, _step: u64) {}
+
+    /// Something worth a sentence after `step` steps: a checkpoint passed over, a collapse, a warning.
+    fn note(&mut self, _step: u64, _message: &str) {}
+}

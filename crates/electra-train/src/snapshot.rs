@@ -1,0 +1,140 @@
+//! State of a run as named blobs: weights, moments of the optimizer, progress.
+
+use burn::module::Module;
+use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
+use electra_optim::{OptimizerState, StateError};
+use electra_run::checkpoint::{Checkpoint, CheckpointError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::layout::{OPTIMIZER, STATE, WEIGHTS};
+
+/// Progress of a run beside its weights and moments; saved as `state.json`.
+pub trait Progress: Default + Serialize + DeserializeOwned {
+    /// Optimizer steps done.
+    fn step(&self) -> u64;
+
+    /// Counts one more.
+    fn advance(&mut self);
+}
+
+/// Everything that changes in a run: model, optimizer and progress. Data order, masks, dropout and learning
+/// rate are functions of the step and need no saving.
+pub struct Snapshot<M, P> {
+    // `None` only while an update owns it, so that the update can work in place.
+    model: Option<M>,
+    optimizer: OptimizerState,
+    /// How far the run has come.
+    pub progress: P,
+}
+
+/// A checkpoint whose content does not fit the run.
+#[derive(Debug, Error)]
+pub enum SnapshotError {
+    /// The file cannot be had.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The file is no safetensors file.
+    #[error("{file}: {source}")]
+    Format {
+        /// Name of the file.
+        file: &'static str,
+        /// What is wrong.
+        source: SafetensorsError,
+    },
+    /// Weights of another model.
+    #[error("{WEIGHTS}: {0}")]
+    Weights(#[from] LoadError),
+    /// Moments of another model.
+    #[error("{OPTIMIZER}: {0}")]
+    Moments(#[from] StateError),
+    /// The progress is missing or malformed.
+    #[error("{STATE}: {0}")]
+    State(#[from] serde_json::Error),
+    /// The progress is that of another step.
+    #[error("{STATE} is of step {found}, and the checkpoint of step {expected}")]
+    Step {
+        /// The step in the file.
+        found: u64,
+        /// The step that the checkpoint was saved under.
+        expected: u64,
+    },
+    /// The progress is none that a run of this recipe and this data makes.
+    #[error("{STATE}: {0}")]
+    Progress(String),
+}
+
+impl<M: Module, P: Progress> Snapshot<M, P> {
+    /// The state before the first step. Parameters that are frozen in `model` get no moments.
+    pub fn new(model: M) -> Self {
+        let optimizer = OptimizerState::new(&model);
+        Self { model: Some(model), optimizer, progress: P::default() }
+    }
+
+    /// The model, on the training device.
+    pub fn model(&self) -> &M {
+        self.model.as_ref().expect("no update is under way")
+    }
+
+    /// Moments of the optimizer.
+    pub fn optimizer(&self) -> &OptimizerState {
+        &self.optimizer
+    }
+
+    /// Optimizer steps done.
+    pub fn step(&self) -> u64 {
+        self.progress.step()
+    }
+
+    /// Replaces the model by what `update` makes of it and counts the step. `update` gets it by value: where
+    /// nobody else holds a parameter it can be overwritten.
+    pub fn update(&mut self, update: impl FnOnce(M, &mut OptimizerState) -> M) {
+        let model = self.model.take().expect("no update is under way");
+        self.model = Some(update(model, &mut self.optimizer));
+        self.progress.advance();
+    }
+
+    /// Replaces the model between two steps.
+    pub fn replace(&mut self, change: impl FnOnce(M) -> M) {
+        self.model = self.model.take().map(change);
+    }
+
+    /// Blobs for a checkpoint.
+    pub fn to_blobs(&self) -> [(&'static str, Vec<u8>); 3] {
+        let model = parameters::to_safetensors(&parameters::collect(self.model()), None);
+        let optimizer = parameters::to_safetensors(&self.optimizer.to_named().into_iter().collect(), None);
+        let state = serde_json::to_vec(&self.progress).expect("progress is JSON");
+        [(WEIGHTS, model), (OPTIMIZER, optimizer), (STATE, state)]
+    }
+
+    /// The state that [`Snapshot::to_blobs`] gave to `checkpoint`: `model` makes the model of its weights,
+    /// `check` refuses progress that no such run comes to, with a sentence.
+    ///
+    /// # Errors
+    /// Blobs that are damaged, or of another model.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        check: impl FnOnce(&P) -> Result<(), String>,
+        model: impl FnOnce(NamedTensors) -> Result<M, LoadError>,
+    ) -> Result<Self, SnapshotError> {
+        let progress: P = serde_json::from_slice(&checkpoint.load(STATE)?)?;
+        if progress.step() != checkpoint.step {
+            return Err(SnapshotError::Step { found: progress.step(), expected: checkpoint.step });
+        }
+        check(&progress).map_err(SnapshotError::Progress)?;
+        let model = model(read_tensors(checkpoint, WEIGHTS)?)?;
+        let moments = read_tensors(checkpoint, OPTIMIZER)?;
+        let optimizer = OptimizerState::from_named(moments, &model, progress.step())?;
+        Ok(Self { model: Some(model), optimizer, progress })
+    }
+}
+
+/// The tensors in a file of a checkpoint.
+///
+/// # Errors
+/// A file that cannot be had, or is damaged.
+pub fn read_tensors(checkpoint: &Checkpoint, file: &'static str) -> Result<NamedTensors, SnapshotError> {
+    let bytes = checkpoint.load(file)?;
+    parameters::from_safetensors(&bytes).map_err(|source| SnapshotError::Format { file, source })
+}
