@@ -165,6 +165,17 @@ fn no_command_and_an_unknown_one_are_usage_errors() {
     let ran = bench.run("pretrian recipe.toml");
     assert_eq!(ran.code, Some(2));
     assert_says(&ran.stderr, &["pretrian", "'pretrain'"]);
+    for (word, meant) in [
+        ("train recipe.toml", ["'pretrain'", "'finetune ner'"]),
+        ("tag text.txt", ["'tag'", "'predict'"]),
+        ("test a.conll", ["'eval ner'", "'eval detection'"]),
+    ] {
+        let ran = bench.run(word);
+        assert_eq!(ran.code, Some(2), "electra {word}");
+        assert_says(&ran.stderr, &meant);
+    }
+    // Words below another command are not first words.
+    assert!(!bench.run("data train").stderr.contains("finetune"));
 }
 
 #[test]
