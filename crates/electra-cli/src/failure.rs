@@ -275,6 +275,7 @@ mod tests {
     use electra_ner::FolderError;
     use electra_run::checkpoint::CheckpointError;
     use electra_run::run_folder::RunFolderError;
+    use electra_train::encoder_init::InitError;
 
     use super::*;
 
@@ -311,7 +312,11 @@ mod tests {
     fn every_sentence_of_an_error_is_told_once() {
         let errors = [
             FinetuneError::from(RunError::from(different())),
-            FinetuneError::from(FolderError::Window { path: "run".into(), window: 128, positions: 64 }),
+            FinetuneError::from(FolderError::from(InitError::Length {
+                path: "run".into(),
+                length: 128,
+                positions: 64,
+            })),
             full("out/seed-1/checkpoints"),
         ];
         for source in errors {

@@ -61,7 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-train",
         ],
     ),
-    ("electra-train", &["electra-files", "electra-model", "electra-optim", "electra-run"]),
+    ("electra-train", &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text"]),
     ("electra-model", &["electra-kernels"]),
     ("electra-optim", &["electra-kernels"]),
     ("electra-kernels", &[]),

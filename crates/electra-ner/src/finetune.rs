@@ -38,12 +38,13 @@ use electra_train::resume::{passed_over, resume};
 use electra_train::{Beginning, Recorder, RunError};
 
 use crate::collapse_guard::{self, EpochScore};
+use crate::initial_tagger::initial_tagger;
 use crate::loss::WordLoss;
 use crate::monitor::{EpochRecord, Event, Monitor};
 use crate::recipe::{FREE_KEYS, Recipe};
-use crate::start::{Lineage, Start};
 use crate::tagger_folder::TaggerFolder;
 use electra_annotations::{Comparison, Mode, Overlap, Scores, Split, Splits, TagSequences, Tags};
+use electra_train::encoder_init::{EncoderInit, Lineage};
 
 use outputs::Standing;
 use run_record::{RunRecord, UnknownTags};
@@ -91,7 +92,7 @@ pub enum Ended {
 /// Whatever keeps the run from going on. Steps since the last checkpoint are then lost.
 pub fn finetune(
     recipe: &Resolved<Recipe>,
-    start: &Start,
+    start: &EncoderInit,
     splits: &Splits,
     run: PathBuf,
     environment: &Environment,
@@ -171,7 +172,8 @@ impl Resumed {
             },
             || -> Result<_, FinetuneError> {
                 let seed = derive(task.recipe.seed, Purpose::Init, 0);
-                let tagger = task.start.tagger(&task.labels, task.has_crf(), seed, device, precision)?;
+                let tagger =
+                    initial_tagger(task.start, &task.labels, task.has_crf(), seed, device, precision)?;
                 Ok(snapshot::start(tagger, &task.rates))
             },
         )?;

@@ -5,15 +5,10 @@ use std::path::{Path, PathBuf};
 
 use electra_files::shown::shell_word;
 use electra_files::staged::StagedError;
-use electra_model::ConfigError;
-use electra_model::hf::HfError;
-use electra_model::parameters::{LoadError, SafetensorsError};
-use electra_run::checkpoint::CheckpointError;
-use electra_run::nearby::folders_with;
-use electra_run::run_folder::DamagedWeights;
-use electra_run::weight_files::WeightFilesError;
 use electra_text::wordpiece::TokenizerError;
-use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
+use electra_train::encoder_init::InitError;
+use electra_train::layout::HF_CONFIG;
+use electra_train::model_folder::ModelFolderError;
 use thiserror::Error;
 
 use crate::tagger_folder::CRF_SCORES;
@@ -23,28 +18,12 @@ use electra_annotations::LabelError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// Nothing that tells what is in the folder.
-    #[error(
-        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor {HF_CONFIG} (transformers); \
-         give the folder in which one of them lies"
-    )]
-    NoModel(PathBuf),
-    /// Models one folder further down.
-    #[error(
-        "{path} holds no model itself, but there is one in {}; give the folder of the model: {}",
-        names(.within), .within[0].display()
-    )]
-    ModelsWithin {
-        /// The folder.
-        path: PathBuf,
-        /// Those in it with a model, at least one; the one that is meant first.
-        within: Vec<PathBuf>,
-    },
-    /// A run that has saved nothing yet.
-    #[error(
-        "{0} is a run without weights: no {WEIGHTS} and no intact checkpoint; wait for its first checkpoint"
-    )]
-    NoWeights(PathBuf),
+    /// The folder of a model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelFolderError),
+    /// Fine-tuning cannot begin with this encoder.
+    #[error(transparent)]
+    Init(#[from] InitError),
     /// A pretrained model where a tagger was asked for.
     #[error(
         "{0} holds a pretrained model and no tagger; \
@@ -99,14 +78,6 @@ pub enum FolderError {
         /// The latest that is known.
         supported: u32,
     },
-    /// Sizes that no model can have.
-    #[error("{path}: {source}; copy the folder again from where it came from, or correct the value there")]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: ConfigError,
-    },
     /// A dropout rate that cannot be meant.
     #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1; correct it there")]
     Dropout {
@@ -116,83 +87,6 @@ pub enum FolderError {
         key: &'static str,
         /// Its value.
         found: String,
-    },
-    /// A transformers folder of another architecture.
-    #[error(
-        "{path}: {source}; give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged"
-    )]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong.
-        source: HfError,
-    },
-    /// No weights, or weights in a form that is not read.
-    #[error(transparent)]
-    WeightFiles(#[from] WeightFilesError),
-    /// No safetensors file.
-    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
-    Safetensors {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: SafetensorsError,
-    },
-    /// Tensors of other sizes than the configuration and the labels say.
-    #[error(
-        "{path}: {source}; its weights and its configuration are not of one model: copy the folder again from where it came from"
-    )]
-    Weights {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong.
-        source: LoadError,
-    },
-    /// Weights that are not those that the run has saved.
-    #[error("{0}; give the command of the run again, which writes it anew from the last checkpoint")]
-    Damaged(#[from] DamagedWeights),
-    /// The tokenizer cannot be read.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// A tokenizer of another vocabulary.
-    #[error(
-        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}; \
-         put the tokenizer there that the model was trained with"
-    )]
-    Vocabulary {
-        /// The folder of the tokenizer.
-        path: PathBuf,
-        /// Pieces of the tokenizer.
-        tokenizer: usize,
-        /// Rows of the word table.
-        model: usize,
-    },
-    /// A network from scratch that is too small for its tokenizer.
-    #[error(
-        "{recipe} has model.vocab_size = {model}, and the tokenizer has {tokenizer} pieces; nothing is \
-         trained yet: set model.vocab_size to {tokenizer} or more there, or name another --tokenizer"
-    )]
-    ScratchVocabulary {
-        /// The pretraining recipe, or the run of one.
-        recipe: PathBuf,
-        /// Pieces of the tokenizer.
-        tokenizer: usize,
-        /// Rows of the word table.
-        model: usize,
-    },
-    /// A window longer than the position table of the model to start from.
-    #[error(
-        "{path} reads sequences of at most {positions} pieces, but input.window is {window}; \
-         set it to {positions} or less (--set input.window={positions}), or pretrain with a longer \
-         max_position_embeddings"
-    )]
-    Window {
-        /// The folder.
-        path: PathBuf,
-        /// The window that was asked for.
-        window: usize,
-        /// Rows of the position table.
-        positions: usize,
     },
     /// A tagger whose own window is longer than its position table.
     #[error(
@@ -225,28 +119,9 @@ pub enum FolderError {
         /// What the labels are.
         expected: String,
     },
-    /// Checkpoints cannot be read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
-
-/// The first folders of a list.
-fn names(folders: &[PathBuf]) -> String {
-    let first: Vec<String> = folders.iter().take(3).map(|path| path.display().to_string()).collect();
-    let more = folders.len() - first.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", first.join(", "))
 }
 
 impl FolderError {
-    /// Nothing in a folder tells what it is; one of these `files` would.
-    pub(crate) fn no_model(path: &Path, files: &[&str]) -> Self {
-        match folders_with(path, files) {
-            within if within.is_empty() => Self::NoModel(path.into()),
-            within => Self::ModelsWithin { path: path.into(), within },
-        }
-    }
-
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Read { path, source }
@@ -256,20 +131,17 @@ impl FolderError {
         let path = path.to_path_buf();
         move |source| Self::Json { path, source }
     }
-
-    pub(crate) fn foreign(path: &Path) -> impl Fn(HfError) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::Foreign { path: path.clone(), source }
-    }
-
-    pub(crate) fn weights(path: &Path) -> impl Fn(LoadError) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::Weights { path: path.clone(), source }
-    }
 }
+
 /// A path in a command that somebody may copy.
 fn word(path: &Path) -> String {
     shell_word(&path.display().to_string())
+}
+
+impl From<TokenizerError> for FolderError {
+    fn from(error: TokenizerError) -> Self {
+        Self::Model(error.into())
+    }
 }
 
 impl From<StagedError> for FolderError {

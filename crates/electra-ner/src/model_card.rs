@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::finetune::Outcome;
 use crate::recipe::Recipe;
-use crate::start::Lineage;
 use electra_annotations::{Answers, Division, Evaluation, LabelSet, SplitFacts, TypeScores, percent_of};
+use electra_train::encoder_init::Lineage;
 
 /// File of the card.
 pub const README: &str = "README.md";

@@ -26,11 +26,11 @@ use crate::finetune::{
 };
 use crate::monitor::Monitor;
 use crate::recipe::Recipe;
-use crate::start::Start;
 use electra_annotations::{
     Evaluation, EvaluationSettings, Overlap, Predictions, PredictionsError, SeenEntities, Splits, evaluate,
     overlap_warnings,
 };
+use electra_train::encoder_init::EncoderInit;
 
 pub use out_folder::OutFolderError;
 
@@ -158,7 +158,7 @@ pub fn finished_in(out: &Path) -> Vec<u64> {
 pub fn finetune_seeds(
     recipes: &[Resolved<Recipe>],
     others: &[Resolved<Recipe>],
-    start: &Start,
+    start: &EncoderInit,
     splits: &Splits,
     out: &Path,
     environment: &Environment,

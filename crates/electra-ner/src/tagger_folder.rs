@@ -18,28 +18,28 @@ use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
-use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
+use electra_train::model_folder::{
+    ForeignWeights, ModelFolderError, read_headers, read_json, read_sizes, read_tensors, read_tokenizer,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
-use crate::pretrained::{self, ForeignWeights};
 use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
 use electra_annotations::{Division, LabelScheme, LabelSet, Scheme};
 
 pub use crate::window::Context;
 
-/// File of [`TaggerSettings`].
-pub const SETTINGS: &str = "tagger.json";
 /// File of the CRF's scores.
 pub const CRF_SCORES: &str = "crf.safetensors";
 
-/// Key of `config.json` with a copy of [`SETTINGS`] where they are not what transformers does: it
+/// Key of `config.json` with a copy of [`TAGGER_SETTINGS`] where they are not what transformers does: it
 /// keeps the keys that it does not know when it saves a model again, and our files it does not.
 const SETTINGS_KEY: &str = "electra_tagger";
 
-/// The format of [`SETTINGS`] written here and the newest that can be read. In the first nothing was
+/// The format of [`TAGGER_SETTINGS`] written here and the newest that can be read. In the first nothing was
 /// said of the division of text.
 const FORMAT: u32 = 2;
 
@@ -141,7 +141,7 @@ impl TaggerFolder {
         if !crf.is_empty() {
             files.push((CRF_SCORES, parameters::to_safetensors(&crf, None)));
         }
-        files.push((SETTINGS, pretty(&self.settings_file()).into_bytes()));
+        files.push((TAGGER_SETTINGS, pretty(&self.settings_file()).into_bytes()));
         files.push((HF_CONFIG, pretty(&self.config_json()).into_bytes()));
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         staged::write_files(&self.path, &files)?;
@@ -203,11 +203,11 @@ impl TaggerFolder {
             let is_run = path.join(MODEL_CONFIG).exists();
             return Err(match is_run {
                 true => FolderError::NoTagger(path.into()),
-                false => FolderError::no_model(path, &[HF_CONFIG]),
+                false => ModelFolderError::no_model(path, &[HF_CONFIG]).into(),
             });
         }
-        let json = pretrained::read_json(&file)?;
-        let config = pretrained::read_sizes(path, &json)?;
+        let json = read_json(&file)?;
+        let config = read_sizes(path, &json, None)?;
         let labels = json.get("id2label").ok_or_else(|| FolderError::NoLabels(path.into()))?;
         let mut labels = LabelSet::from_id2label(labels)
             .map_err(|source| FolderError::Labels { path: file.clone(), source })?;
@@ -221,24 +221,24 @@ impl TaggerFolder {
         settings.decoding = decoding.unwrap_or(settings.decoding);
 
         let foreign = ForeignWeights::find(path, &json, HfNetwork::Tagger)?;
-        let mut headers =
-            hf::import(foreign.headers.clone(), HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
+        let mut headers = hf::import(foreign.headers.clone(), HfNetwork::Tagger)
+            .map_err(ModelFolderError::foreign(path))?;
         let has_crf = is_there(&path.join(CRF_SCORES))?;
         if has_crf {
-            let crf = pretrained::read_headers(&path.join(CRF_SCORES))?;
+            let crf = read_headers(&path.join(CRF_SCORES))?;
             headers.extend(crf.into_iter().map(|(name, header)| (format!("{CRF}.{name}"), header)));
         } else if settings.decoding == Decoding::Crf {
             return Err(FolderError::NoCrf(path.into()));
         }
         let expected = TaggerShape { config: &config, labels: &labels, crf: has_crf }.parameters();
-        shapes::check(&headers, &expected).map_err(FolderError::weights(path))?;
+        shapes::check(&headers, &expected).map_err(ModelFolderError::weights(path))?;
         let mut tensors =
-            hf::import(foreign.read()?, HfNetwork::Tagger).map_err(FolderError::foreign(path))?;
+            hf::import(foreign.read()?, HfNetwork::Tagger).map_err(ModelFolderError::foreign(path))?;
         if has_crf {
-            let crf = pretrained::read_tensors(&path.join(CRF_SCORES))?;
+            let crf = read_tensors(&path.join(CRF_SCORES))?;
             tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
         }
-        let tokenizer = pretrained::read_tokenizer(path, &config, is_there(&path.join(SETTINGS))?)?;
+        let tokenizer = read_tokenizer(path, &config, is_there(&path.join(TAGGER_SETTINGS))?)?;
         let (path, pretraining) = (path.into(), RunProgress::read(path));
         Ok(Self { path, config, labels, dropout, settings, tensors, tokenizer, pretraining, is_assumed })
     }
@@ -254,8 +254,8 @@ impl TaggerFolder {
     /// Weights that do not fit sizes and labels.
     pub fn tagger(&self, device: &Device, precision: Precision) -> Result<Tagger, FolderError> {
         let shape = TaggerShape { config: &self.config, labels: &self.labels, crf: self.has_crf() };
-        Tagger::from_parameters(self.tensors.clone(), shape, device, precision)
-            .map_err(FolderError::weights(&self.path))
+        let tagger = Tagger::from_parameters(self.tensors.clone(), shape, device, precision);
+        Ok(tagger.map_err(ModelFolderError::weights(&self.path))?)
     }
 
     /// What turns the logits of `tagger`, the network of this folder, into labels.
@@ -277,7 +277,7 @@ fn check_window(folder: &Path, config: &ModelConfig, window: usize) -> Result<()
     if window <= positions {
         return Ok(());
     }
-    Err(FolderError::TaggerWindow { path: folder.join(SETTINGS), window, positions })
+    Err(FolderError::TaggerWindow { path: folder.join(TAGGER_SETTINGS), window, positions })
 }
 
 fn read_dropout(file: &Path, config: &Value) -> Result<TaggerDropout, FolderError> {
@@ -303,11 +303,11 @@ fn read_settings(
     config: &ModelConfig,
     labels: &mut LabelSet,
 ) -> Result<Option<TaggerSettings>, FolderError> {
-    let file = folder.join(SETTINGS);
+    let file = folder.join(TAGGER_SETTINGS);
     let is_copy = !is_there(&file)?;
     let (path, json) = match model.get(SETTINGS_KEY) {
         _ if !is_copy => {
-            let json = pretrained::read_json(&file)?;
+            let json = read_json(&file)?;
             (file, json)
         }
         Some(copy) => (folder.join(HF_CONFIG), copy.clone()),

@@ -23,7 +23,7 @@ use crate::data::RecipeDataError;
 use crate::heldout::HeldoutSample;
 use crate::loader::{BatchPlan, Loader};
 use crate::mask::Masking;
-use crate::model_folder::{ModelFolder, ModelFolderError};
+use electra_train::model_folder::{ModelFolder, ModelFolderError};
 
 /// Which positions of which rows are masked.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -21,3 +21,7 @@ pub const STATE: &str = "state.json";
 pub const MODEL_CONFIG: &str = "model.json";
 /// Sizes of one network as transformers writes them: the mark of a transformers folder and of a tagger.
 pub const HF_CONFIG: &str = "config.json";
+/// Settings of a tagger that transformers has no place for: the mark of a tagger.
+pub const TAGGER_SETTINGS: &str = "tagger.json";
+/// Folder of the tokenizer's files in a run.
+pub const TOKENIZER: &str = "tokenizer";

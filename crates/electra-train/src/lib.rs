@@ -13,8 +13,10 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod divergence;
+pub mod encoder_init;
 mod error;
 pub mod layout;
+pub mod model_folder;
 mod monitor;
 pub mod recorder;
 pub mod resume;

@@ -11,7 +11,6 @@ use electra_files::shown::shell_word;
 use electra_files::{disk, durable};
 use electra_ner::seeds::Summary;
 use electra_pretrain::Ended;
-use electra_pretrain::model_folder::ModelFolder;
 use electra_pretrain::recipe::{self, Recipe};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::load_str;
@@ -21,6 +20,7 @@ use electra_text::corpus::ReadOptions;
 use electra_text::pack::{PackMode, PackSettings};
 use electra_text::wordpiece::{TrainProgress, VocabularySettings, train as train_vocabulary};
 use electra_text::{DataSet, Split, Tokenizer};
+use electra_train::model_folder::ModelFolder;
 
 use crate::commands::data::meter::Meter;
 use crate::commands::pretrain::{Begin, tell_interrupted, train, write_report};

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use electra_files::shown::on_terminal;
 use electra_model::Architecture;
-use electra_pretrain::model_folder::{Detection, ModelFolder, detect};
+use electra_pretrain::detector::{Detection, detect};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use electra_text::corpus::Signature;
+use electra_train::model_folder::ModelFolder;
 
 use super::data::concerns::unknown;
 use crate::device::{self, DeviceName, use_threads};

@@ -9,9 +9,9 @@ use burn::prelude::Device;
 use electra_files::staged::{self, NewFolder};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{Architecture, GeneratorKind, parameters};
-use electra_pretrain::model_folder::ModelFolder;
 use electra_run::run_folder::RunProgress;
 use electra_text::wordpiece::SAVED_FILES;
+use electra_train::model_folder::ModelFolder;
 
 use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;

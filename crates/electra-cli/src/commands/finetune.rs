@@ -8,13 +8,14 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use electra_annotations::{ReadOptions, Split, Splits};
 use electra_ner::finetune::Environment;
-use electra_ner::pretrained::Pretrained;
+use electra_ner::initial_tagger::least_memory;
 use electra_ner::recipe::Recipe;
 use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
-use electra_ner::start::Start;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::{DataSet, Tokenizer};
+use electra_train::encoder_init::EncoderInit;
+use electra_train::model_folder::PretrainedEncoder;
 
 use crate::commands::pretrain::{RecipeOptions, load_recipe, tell_interrupted};
 use crate::commands::reading::ReadArguments;
@@ -142,9 +143,11 @@ impl ModelArgument {
     ///
     /// # Errors
     /// What is missing or does not fit.
-    pub fn open(&self, tokenizer: Option<&Path>) -> Result<Start, Failure> {
+    pub fn open(&self, tokenizer: Option<&Path>) -> Result<EncoderInit, Failure> {
         match (self, tokenizer) {
-            (Self::Folder(path), None) => Ok(Start::Pretrained(Box::new(Pretrained::open(path)?))),
+            (Self::Folder(path), None) => {
+                Ok(EncoderInit::Pretrained(Box::new(PretrainedEncoder::open(path)?)))
+            }
             (Self::Folder(_), Some(_)) => Err(Failure::new(
                 "a pretrained model has a tokenizer of its own",
                 "leave --tokenizer out, or use --model scratch:RECIPE.toml",
@@ -159,7 +162,7 @@ impl ModelArgument {
                     Some(folder) => Tokenizer::load_named(&folder, None)?,
                     None => of_data(&resolved.value.data.path)?,
                 };
-                Ok(Start::scratch(path, resolved.value.model.clone(), tokenizer)?)
+                Ok(EncoderInit::scratch(path, resolved.value.model.clone(), tokenizer)?)
             }
         }
     }
@@ -287,7 +290,7 @@ pub struct Recipes<'a> {
 #[allow(clippy::too_many_arguments)]
 pub fn train(
     Recipes { asked, others }: Recipes<'_>,
-    start: &Start,
+    start: &EncoderInit,
     splits: &Splits,
     out: &Path,
     device_name: DeviceName,
@@ -295,7 +298,7 @@ pub fn train(
     interrupt: &Interrupt,
     monitor: &mut dyn electra_ner::Monitor,
 ) -> Result<Option<Summary>, Failure> {
-    let needed = start.least_memory(asked[0].value.rates.freeze);
+    let needed = least_memory(start, asked[0].value.rates.freeze);
     limits::memory(&format!("fine-tuning {}", start.path().display()), needed, device_name)?;
     let environment = Environment {
         device: device_name.open_with(asked[0].value.train.precision)?,

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use electra_files::shown::shell_word;
 use electra_files::staged::{self, NewFolder};
 use electra_model::parameters;
-use electra_pretrain::model_folder::ModelFolder;
 use electra_run::run_folder::PROGRESS;
 use electra_text::Tokenizer;
 use electra_train::layout::{MODEL_CONFIG, WEIGHTS};
+use electra_train::model_folder::ModelFolder;
 
 use crate::commands::detect::tell_unfinished;
 use crate::device::DeviceName;

@@ -25,8 +25,8 @@ use electra_ner::predict::{
     Documents, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence, Tail,
     TextForm,
 };
-use electra_ner::tagger_folder::SETTINGS;
 use electra_run::record::thousands;
+use electra_train::layout::TAGGER_SETTINGS;
 
 use super::data::concerns::unknown;
 use crate::device::{self, DeviceName, use_threads};
@@ -337,7 +337,7 @@ fn assumed(folder: &TaggerFolder) -> String {
     };
     let lost = if folder.has_crf() { "document context" } else { "a CRF or document context" };
     format!(
-        "{} has no {SETTINGS}: it is used {how} and each sentence read alone, in windows of {} pieces; {lost} of \
+        "{} has no {TAGGER_SETTINGS}: it is used {how} and each sentence read alone, in windows of {} pieces; {lost} of \
          its training is lost",
         folder.path.display(),
         folder.settings.window

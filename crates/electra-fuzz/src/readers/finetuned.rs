@@ -8,13 +8,14 @@ use burn::prelude::Device;
 use electra_ablate::record::ProbeScores;
 use electra_annotations::{Sentence, Split, Splits};
 use electra_files::{durable, regular};
+use electra_ner::Recipe;
 use electra_ner::finetune::{Environment, stopped_by};
 use electra_ner::monitor::Silent;
 use electra_ner::report::{is_finetuning, render};
 use electra_ner::seeds::{SUMMARY, finetune_seeds, finished_in};
-use electra_ner::{Recipe, Start};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
+use electra_train::encoder_init::EncoderInit;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
@@ -120,8 +121,8 @@ impl Reader for Finetuned {
 /// The command that made the folder, given again; the summary as it is printed.
 fn again(folder: &Path, interrupt: &Interrupt) -> Option<String> {
     // Made once: it is asked for with every input.
-    static MADE: LazyLock<(Start, Splits, Resolved<Recipe>)> = LazyLock::new(|| {
-        let start = Start::scratch(&PathBuf::from("sizes.json"), sizes(), tokenizer());
+    static MADE: LazyLock<(EncoderInit, Splits, Resolved<Recipe>)> = LazyLock::new(|| {
+        let start = EncoderInit::scratch(&PathBuf::from("sizes.json"), sizes(), tokenizer());
         (start.expect("the sizes are right"), splits(), recipe())
     });
     let (start, splits, recipe) = &*MADE;

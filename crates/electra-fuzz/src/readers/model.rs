@@ -6,10 +6,12 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{Architecture, Electra, GeneratorKind, Precision, parameters};
-use electra_ner::Pretrained;
-use electra_pretrain::model_folder::{ModelFolder, detect};
+use electra_ner::initial_tagger::{initial_tagger, left_behind};
+use electra_pretrain::detector::detect;
 use electra_run::run_folder::{RunProgress, check_weights};
+use electra_train::encoder_init::EncoderInit;
 use electra_train::layout::MODEL_CONFIG;
+use electra_train::model_folder::{ModelFolder, PretrainedEncoder};
 use rand::RngExt;
 
 use super::material::{SENTENCE, sizes, tokenizer};
@@ -137,16 +139,16 @@ impl Reader for TransformersFolder {
 
 /// The folder as the start of fine-tuning.
 fn tag(folder: &Path, reached: &Reached<'_>) -> Option<()> {
-    let pretrained = Pretrained::open(folder).told()?;
+    let pretrained = PretrainedEncoder::open(folder).told()?;
     reached.stage("encoder");
     let weights: usize = pretrained.encoder.values().map(|tensor| tensor.num_elements()).sum();
     if weights > MOST_WEIGHTS {
         return None;
     }
-    std::hint::black_box(pretrained.check_window(8).told());
-    std::hint::black_box(pretrained.left_behind.as_ref().map(ToString::to_string));
+    let init = EncoderInit::Pretrained(Box::new(pretrained));
+    std::hint::black_box((init.check_length(8).told(), left_behind(&init), init.lineage()));
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    pretrained.tagger(&labels, true, 1, &Device::flex(), Precision::F32).told()?;
+    initial_tagger(&init, &labels, true, 1, &Device::flex(), Precision::F32).told()?;
     reached.stage("tagger");
     Some(())
 }

@@ -7,10 +7,13 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
 use electra_ner::decode::Decoding;
+use electra_ner::initial_tagger::initial_tagger;
 use electra_ner::predict::{Documents, PredictSettings, Predictor, TextForm};
 use electra_ner::tagger_folder::TaggerSettings;
 use electra_ner::window::Context;
-use electra_ner::{Pretrained, Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_train::encoder_init::EncoderInit;
+use electra_train::model_folder::PretrainedEncoder;
 
 use super::material::{SENTENCE, sizes, tokenizer};
 use super::model::damage_model;
@@ -73,8 +76,9 @@ impl Reader for Taggers {
             })
             .told()?;
         reached.stage("predicted");
-        let pretrained = Pretrained::open(folder).told()?;
-        pretrained.tagger(&tagger.labels, false, 1, &device, Precision::F32).told()?;
+        let pretrained = PretrainedEncoder::open(folder).told()?;
+        let init = EncoderInit::Pretrained(Box::new(pretrained));
+        initial_tagger(&init, &tagger.labels, false, 1, &device, Precision::F32).told()?;
         reached.stage("trained on");
         Some(())
     }

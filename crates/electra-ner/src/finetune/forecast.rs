@@ -11,10 +11,11 @@ use super::error::FinetuneError;
 use super::snapshot;
 use super::step::Steps;
 use super::task::Task;
+use crate::initial_tagger::initial_tagger;
 use crate::loss::WordLoss;
 use crate::recipe::Recipe;
-use crate::start::Start;
 use electra_annotations::Splits;
+use electra_train::encoder_init::EncoderInit;
 
 /// Steps that are timed, after one that is not.
 const STEPS: usize = 4;
@@ -27,7 +28,7 @@ const STEPS: usize = 4;
 /// If recipe, model and data do not go together, or the steps go out of bounds.
 pub fn forecast(
     recipe: &Recipe,
-    start: &Start,
+    start: &EncoderInit,
     splits: &Splits,
     device: &Device,
 ) -> Result<f64, FinetuneError> {
@@ -42,7 +43,7 @@ pub fn forecast(
     };
     let seed = derive(recipe.seed, Purpose::Init, 0);
     let tagger =
-        task.start.tagger(&task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
+        initial_tagger(task.start, &task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
     let mut snapshot = snapshot::start(tagger, &task.rates);
     let batches = task.batches.of_epoch(0, recipe.micro_batch_size());
     let length = |window: &usize| task.windowed.windows.length(*window);

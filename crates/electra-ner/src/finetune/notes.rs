@@ -1,13 +1,17 @@
 //! What is told before the first step, as it may not be what was meant.
 
 use super::task::Task;
+use crate::initial_tagger::left_behind;
 use crate::window::Context;
 use electra_annotations::{Split, Splits, coverage};
 
 /// A sentence for each thing that is worth knowing about where fine-tuning starts and what it reads.
 pub(super) fn notes(task: &Task<'_>, splits: &Splits) -> Vec<String> {
-    let left_behind = task.start.left_behind().map(ToString::to_string);
-    left_behind.into_iter().chain(one_document(task, splits)).chain(unknown_words(task, splits)).collect()
+    left_behind(task.start)
+        .into_iter()
+        .chain(one_document(task, splits))
+        .chain(unknown_words(task, splits))
+        .collect()
 }
 
 /// How much of each split the vocabulary has no pieces for, where there is such.

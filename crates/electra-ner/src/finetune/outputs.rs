@@ -8,7 +8,7 @@ use electra_files::regular;
 use electra_run::run_folder::check_weights;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::RunError;
-use electra_train::layout::WEIGHTS;
+use electra_train::layout::{TAGGER_SETTINGS, WEIGHTS};
 use serde::{Deserialize, Serialize};
 
 use super::Run;
@@ -20,7 +20,7 @@ use crate::model_card::{self, Card};
 use crate::monitor::Event;
 use crate::tag::WindowedSentences;
 use crate::tagger::Tagger;
-use crate::tagger_folder::{CRF_SCORES, SETTINGS, TaggerFolder, TaggerSettings};
+use crate::tagger_folder::{CRF_SCORES, TaggerFolder, TaggerSettings};
 use electra_annotations::{
     Evaluation, EvaluationSettings, Overlap, Predictions, SeenEntities, Split, SplitFacts, Splits, evaluate,
     overlap_warnings,
@@ -184,7 +184,9 @@ impl Outcome {
     fn check_tagger(&self) -> Result<(), String> {
         let run = &self.run;
         // The tagger could be opened without some of them, and would be another one.
-        if let Some(missing) = [SETTINGS].iter().chain(&SAVED_FILES).find(|name| !run.join(name).is_file()) {
+        if let Some(missing) =
+            [TAGGER_SETTINGS].iter().chain(&SAVED_FILES).find(|name| !run.join(name).is_file())
+        {
             return Err(format!("{} is missing", run.join(missing).display()));
         }
         check_weights(&run.join(WEIGHTS)).map_err(|error| error.to_string())?;

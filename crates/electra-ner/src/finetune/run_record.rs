@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::start::Lineage;
 use electra_annotations::{LabelSet, Overlap, Split, Splits};
+use electra_train::encoder_init::Lineage;
 
 /// The first line of the log.
 #[derive(Serialize)]

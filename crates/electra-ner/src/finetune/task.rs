@@ -9,18 +9,18 @@ use electra_model::ModelConfig;
 use super::batches::{EpochBatches, Targets};
 use super::error::FinetuneError;
 use crate::decode::{Decoder, Decoding};
+use crate::folder_error::FolderError;
 use crate::layerwise_lr::Rates;
-use crate::pretrained::check_window;
 use crate::recipe::Recipe;
-use crate::start::Start;
 use crate::tag::WindowedSentences;
 use crate::tagger::{Tagger, TaggerShape};
 use electra_annotations::{Division, LabelSet, Split, Splits, TagSequences, check_writable_tags};
+use electra_train::encoder_init::{EncoderInit, check_length};
 
 /// What is to be learned, prepared.
 pub(super) struct Task<'a> {
     pub(super) recipe: &'a Recipe,
-    pub(super) start: &'a Start,
+    pub(super) start: &'a EncoderInit,
     pub(super) labels: LabelSet,
     /// One weight in the loss for each label.
     pub(super) weights: Vec<f64>,
@@ -59,7 +59,7 @@ pub fn check<'a>(
     config: &ModelConfig,
     splits: &'a Splits,
 ) -> Result<Checked<'a>, FinetuneError> {
-    check_window(model, config, recipe.input.window)?;
+    check_length(model, config, recipe.input.window).map_err(FolderError::from)?;
     let rates = recipe.rates.of(config.num_hidden_layers)?;
     let train = match recipe.train.max_sentences {
         Some(most) => Cow::Owned(splits.train.first(most)),
@@ -87,7 +87,7 @@ pub fn check<'a>(
 impl<'a> Task<'a> {
     pub(super) fn new(
         recipe: &'a Recipe,
-        start: &'a Start,
+        start: &'a EncoderInit,
         splits: &'a Splits,
     ) -> Result<Self, FinetuneError> {
         let Checked { train, labels, weights, rates } = check(recipe, start.path(), start.config(), splits)?;

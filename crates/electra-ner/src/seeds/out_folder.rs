@@ -8,13 +8,13 @@ use electra_files::staged::{self, NewFolder, StagedError};
 use electra_files::{disk, regular, temporary};
 use electra_run::run_folder::{DamagedWeights, check_weights};
 use electra_text::wordpiece::SAVED_FILES;
-use electra_train::layout::{HF_CONFIG, WEIGHTS};
+use electra_train::layout::{HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 use thiserror::Error;
 
 use super::{BEST, SUMMARY, run_of};
 use crate::finetune::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
 use crate::model_card::README;
-use crate::tagger_folder::{CRF_SCORES, SETTINGS};
+use crate::tagger_folder::CRF_SCORES;
 
 /// The best tagger while earlier versions copied it.
 const PARTIAL: &str = "best.partial";
@@ -26,7 +26,7 @@ const OF_A_TAGGER: [&str; 9] = [
     HF_CONFIG,
     WEIGHTS,
     CRF_SCORES,
-    SETTINGS,
+    TAGGER_SETTINGS,
     README,
     "recipe.toml",
     SCORES,
@@ -269,7 +269,7 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let run = out.path().join("seed-1");
         fs::create_dir(&run).unwrap();
-        for name in [HF_CONFIG, SETTINGS, "vocab.txt", SCORES, "run.json", "metrics.jsonl"] {
+        for name in [HF_CONFIG, TAGGER_SETTINGS, "vocab.txt", SCORES, "run.json", "metrics.jsonl"] {
             fs::write(run.join(name), name).unwrap();
         }
         fs::write(run.join(WEIGHTS), NO_WEIGHTS).unwrap();
@@ -292,7 +292,7 @@ mod tests {
         let out = out();
         assert_eq!(
             names(&out.path().join(BEST)).unwrap(),
-            [HF_CONFIG, WEIGHTS, SCORES, SETTINGS, "vocab.txt"]
+            [HF_CONFIG, WEIGHTS, SCORES, TAGGER_SETTINGS, "vocab.txt"]
         );
         assert_eq!(names(out.path()).unwrap(), [BEST, "seed-1", SUMMARY]);
         claim(out.path(), None).unwrap();

@@ -5,6 +5,7 @@ use burn::prelude::*;
 use electra_annotations::{LabelSet, Sentences};
 use electra_model::parameters::collect;
 use electra_ner::finetune::{EpochBatches, Steps, Targets, TrainBatch, snapshot};
+use electra_ner::initial_tagger::initial_tagger;
 use electra_ner::loss::WordLoss;
 use electra_ner::tag::WindowedSentences;
 
@@ -26,7 +27,7 @@ fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     let weights = recipe.loss.class_weights.of(&labels, &counts).unwrap();
     let rates = recipe.rates.of(start.config().num_hidden_layers).unwrap();
     let has_crf = changes.iter().any(|change| change.contains("crf"));
-    let tagger = start.tagger(&labels, has_crf, 1, &device, recipe.train.precision).unwrap();
+    let tagger = initial_tagger(&start, &labels, has_crf, 1, &device, recipe.train.precision).unwrap();
     let mut snapshot = snapshot::start(tagger, &rates);
     let schedule = electra_optim::Schedule {
         peak: 1e-2,
@@ -59,7 +60,7 @@ fn a_pass_without_autodiff_drops_what_the_pass_with_it_drops() {
     let windowed = WindowedSentences::new(&sentences, start.tokenizer(), &recipe.windows());
     let (data, _) = windowed.batch(&[0, 1, 2]);
     let training = device.clone().autodiff();
-    let tagger = start.tagger(&labels, true, 1, &training, recipe.train.precision).unwrap();
+    let tagger = initial_tagger(&start, &labels, true, 1, &training, recipe.train.precision).unwrap();
     let values = |logits: Tensor<2>| logits.into_data().iter::<f32>().collect::<Vec<_>>();
     let sites = recipe.dropout.sites(7);
     let with = values(tagger.forward(&data.to_device(&training), &sites));

@@ -7,12 +7,13 @@ use electra_annotations::{Sentence, Split, Splits};
 use electra_model::{GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode};
 use electra_ner::finetune::{Ended, Environment, FinetuneError, Outcome, finetune};
 use electra_ner::monitor::Silent;
-use electra_ner::{Event, Monitor, Recipe, Start};
+use electra_ner::{Event, Monitor, Recipe};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
 use electra_text::{Tokenizer, Vocabulary};
+use electra_train::encoder_init::EncoderInit;
 
 /// Words of the vocabulary beside the special tokens.
 const WORDS: &str = "ada lovelace met charles babbage in london and paris they ##s left turin for new york \
@@ -89,12 +90,12 @@ fn config() -> ModelConfig {
 }
 
 /// The network with nothing learned.
-pub fn start() -> Start {
+pub fn start() -> EncoderInit {
     let words = WORDS.split_whitespace().map(str::to_owned);
     let pieces = SPECIAL_TOKENS.map(str::to_owned).into_iter().chain(words).collect();
     let tokenizer =
         Tokenizer::new(Vocabulary::new(pieces, Path::new("vocab.txt")).unwrap(), Settings::UNCASED);
-    Start::scratch(Path::new("small.toml"), config(), tokenizer).unwrap()
+    EncoderInit::scratch(Path::new("small.toml"), config(), tokenizer).unwrap()
 }
 
 /// The default recipe, changed to learn by heart, and then as `changes` say.

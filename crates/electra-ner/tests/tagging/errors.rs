@@ -7,7 +7,9 @@ use burn::prelude::*;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_ner::decode::Decoding;
 use electra_ner::tagger_folder::{Context, TaggerSettings};
-use electra_ner::{Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{FolderError, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_train::encoder_init::EncoderInit;
+use electra_train::model_folder::PretrainedEncoder;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -53,22 +55,27 @@ fn remove(folder: &TempDir, key: &str, file: &str) {
     });
 }
 
+/// What a folder is refused with as a tagger, and as the encoder of one.
+fn both(folder: &Path) -> [FolderError; 2] {
+    [TaggerFolder::open(folder).err().unwrap(), PretrainedEncoder::open(folder).err().unwrap().into()]
+}
+
 #[test]
 fn folders_without_a_model_or_without_labels_say_what_is_missing() {
     let empty = tempfile::tempdir().unwrap();
-    for error in [TaggerFolder::open(empty.path()).err(), Pretrained::open(empty.path()).err()] {
-        assert_says(error.unwrap(), &["model.json", "config.json"]);
+    for error in both(empty.path()) {
+        assert_says(error, &["model.json", "config.json"]);
     }
     let absent = empty.path().join("absent");
     assert_says(TaggerFolder::open(&absent).unwrap_err(), &["cannot read", "absent"]);
-    assert_says(Pretrained::open(&absent).unwrap_err(), &["cannot read", "absent"]);
+    assert_says(PretrainedEncoder::open(&absent).unwrap_err(), &["cannot read", "absent"]);
 
     let discriminator = discriminator_folder();
     assert_says(TaggerFolder::open(discriminator.path()).unwrap_err(), &["id2label", "finetune ner --model"]);
 
     fs::write(empty.path().join("model.json"), serde_json::to_string(&config()).unwrap()).unwrap();
     assert_says(TaggerFolder::open(empty.path()).unwrap_err(), &["no tagger", "finetune ner --model"]);
-    assert_says(Pretrained::open(empty.path()).unwrap_err(), &["without weights", "checkpoint"]);
+    assert_says(PretrainedEncoder::open(empty.path()).unwrap_err(), &["without weights", "checkpoint"]);
 
     let tagger = tagger_folder();
     change(&tagger.path().join("config.json"), |json| json["id2label"]["7"] = "B-PER".into());
@@ -79,12 +86,12 @@ fn folders_without_a_model_or_without_labels_say_what_is_missing() {
 fn a_tokenizer_that_is_missing_or_does_not_fit_is_refused() {
     for folder in [tagger_folder(), discriminator_folder()] {
         tokenizer(97).save(folder.path()).unwrap();
-        let error = Pretrained::open(folder.path()).unwrap_err();
+        let error = PretrainedEncoder::open(folder.path()).unwrap_err();
         assert_says(error, &["97 pieces", "model of 96", "trained with"]);
         for name in electra_text::wordpiece::SAVED_FILES {
             fs::remove_file(folder.path().join(name)).unwrap();
         }
-        assert_says(Pretrained::open(folder.path()).unwrap_err(), &["no tokenizer", "vocab.txt"]);
+        assert_says(PretrainedEncoder::open(folder.path()).unwrap_err(), &["no tokenizer", "vocab.txt"]);
     }
     let folder = tagger_folder();
     tokenizer(97).save(folder.path()).unwrap();
@@ -94,10 +101,11 @@ fn a_tokenizer_that_is_missing_or_does_not_fit_is_refused() {
 #[test]
 fn a_window_longer_than_the_position_table_is_refused_with_the_longest_that_goes() {
     let pretrained = discriminator_folder();
-    let pretrained = Pretrained::open(pretrained.path()).unwrap();
-    assert!(pretrained.check_window(32).is_ok());
+    let pretrained = PretrainedEncoder::open(pretrained.path()).unwrap();
+    let pretrained = EncoderInit::Pretrained(Box::new(pretrained));
+    assert!(pretrained.check_length(32).is_ok());
     let parts = ["at most 32", "input.window is 64", "--set input.window=32"];
-    assert_says(pretrained.check_window(64).unwrap_err(), &parts);
+    assert_says(pretrained.check_length(64).unwrap_err(), &parts);
     let folder = own_folder();
     assert!(TaggerFolder::open(folder.path()).unwrap().check_window(33).is_err());
     change(&folder.path().join("tagger.json"), |json| json["window"] = 64.into());
@@ -108,7 +116,7 @@ fn a_window_longer_than_the_position_table_is_refused_with_the_longest_that_goes
 #[test]
 fn a_generator_is_no_source_for_a_tagger() {
     let folder = transformers_folder(&fixture("../../../electra-model/tests/fixtures/hf_tiny_generator"));
-    let error = Pretrained::open(folder.path()).unwrap_err();
+    let error = PretrainedEncoder::open(folder.path()).unwrap_err();
     assert_says(error, &["generator_", "ElectraForPreTraining"]);
 }
 
@@ -151,8 +159,8 @@ fn files_that_do_not_belong_together_are_refused() {
     let weights = folder.path().join("model.safetensors");
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
-    for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
-        assert_says(error.unwrap(), &["model.safetensors", "not a whole"]);
+    for error in both(folder.path()) {
+        assert_says(error, &["model.safetensors", "not a whole"]);
     }
 }
 
@@ -168,11 +176,8 @@ fn weights_that_are_no_numbers_are_refused_with_tensor_and_place() {
     let shape = tensors[name].shape().to_vec();
     tensors.insert(name.into(), TensorData::new(values, shape));
     fs::write(&weights, electra_model::parameters::to_safetensors(&tensors, None)).unwrap();
-    for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
-        assert_says(
-            error.unwrap(),
-            &["model.safetensors", &format!("{name} is NaN at [7]"), "take an earlier"],
-        );
+    for error in both(folder.path()) {
+        assert_says(error, &["model.safetensors", &format!("{name} is NaN at [7]"), "take an earlier"]);
     }
 }
 
@@ -181,9 +186,9 @@ fn weights_of_another_form_or_class_are_named_with_the_way_out() {
     let folder = tagger_folder();
     let [whole, pickled] = ["model.safetensors", "pytorch_model.bin"].map(|name| folder.path().join(name));
     fs::rename(whole, pickled).unwrap();
-    for error in [TaggerFolder::open(folder.path()).err(), Pretrained::open(folder.path()).err()] {
+    for error in both(folder.path()) {
         let parts = ["pytorch_model.bin", "ElectraForTokenClassification.from_pretrained", "save_pretrained"];
-        assert_says(error.unwrap(), &parts);
+        assert_says(error, &parts);
     }
     let discriminator = discriminator_folder();
     change(&discriminator.path().join("config.json"), |json| {

@@ -10,9 +10,12 @@ use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safetensors};
 use electra_model::{DropoutSites, Electra, Precision};
 use electra_ner::decode::Decoding;
+use electra_ner::initial_tagger::{initial_tagger, left_behind};
 use electra_ner::tagger_folder::{Context, TaggerSettings};
-use electra_ner::{Pretrained, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{TaggerDropout, TaggerFolder, TaggerShape};
 use electra_run::checkpoint::CheckpointStore;
+use electra_train::encoder_init::EncoderInit;
+use electra_train::model_folder::PretrainedEncoder;
 use serde_json::Value;
 
 use crate::golden::{Golden, TOLERANCE, assert_within, largest};
@@ -157,7 +160,7 @@ fn an_encoder_is_read_from_a_run_its_checkpoints_and_every_class_of_transformers
     let finished = tempfile::tempdir().unwrap();
     let expected = run_folder(finished.path(), &model);
     fs::write(finished.path().join("model.safetensors"), &weights).unwrap();
-    let found = Pretrained::open(finished.path()).unwrap();
+    let found = PretrainedEncoder::open(finished.path()).unwrap();
     assert_eq!((&found.encoder, &found.config), (&expected, &config()));
 
     let unfinished = tempfile::tempdir().unwrap();
@@ -166,7 +169,7 @@ fn an_encoder_is_read_from_a_run_its_checkpoints_and_every_class_of_transformers
     let other = to_safetensors(&collect(&Electra::init(&config(), 7, &Device::flex())), None);
     store.save(1, &[("model.safetensors", other.as_slice())], None).unwrap();
     store.save(2, &[("model.safetensors", weights.as_slice())], None).unwrap();
-    assert_eq!(Pretrained::open(unfinished.path()).unwrap().encoder, expected);
+    assert_eq!(PretrainedEncoder::open(unfinished.path()).unwrap().encoder, expected);
 
     let dropout = HfDropout { hidden: 0.1, attention: 0.1 };
     let exported = hf::export(&model, &config(), dropout, HfNetwork::Discriminator);
@@ -189,12 +192,20 @@ fn an_encoder_is_read_from_a_run_its_checkpoints_and_every_class_of_transformers
         config["architectures"] = serde_json::json!([class]);
         fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
         fs::write(folder.path().join("model.safetensors"), to_safetensors(&tensors, None)).unwrap();
-        let found = Pretrained::open(folder.path()).unwrap();
+        let found = PretrainedEncoder::open(folder.path()).unwrap();
         assert_eq!(found.encoder, expected, "{class}");
         let is_tagger = class == "ElectraForTokenClassification";
         assert_eq!(found.left_behind.is_some(), is_tagger, "{class}");
         let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
-        let tagger = found.tagger(&labels, true, 1, &Device::flex(), Precision::F32).unwrap();
+        let tagger = initial_tagger(
+            &EncoderInit::Pretrained(Box::new(found.clone())),
+            &labels,
+            true,
+            1,
+            &Device::flex(),
+            Precision::F32,
+        )
+        .unwrap();
         let mut encoder = collect(&tagger);
         encoder.retain(|path, _| expected.contains_key(path));
         assert_eq!(encoder, expected, "{class}");
@@ -261,7 +272,7 @@ fn a_tagger_of_any_scheme_comes_back_with_it() {
 fn weights_in_shards_are_the_weights() {
     let whole = transformers_folder(&fixture("hf_tiny_ner"));
     let expected = TaggerFolder::open(whole.path()).unwrap().tensors;
-    let encoder = Pretrained::open(whole.path()).unwrap().encoder;
+    let encoder = PretrainedEncoder::open(whole.path()).unwrap().encoder;
     let mut shards = [NamedTensors::new(), NamedTensors::new()];
     let mut map = serde_json::Map::new();
     for (at, (name, data)) in tensors(whole.path()).into_iter().enumerate() {
@@ -276,9 +287,9 @@ fn weights_in_shards_are_the_weights() {
     fs::write(whole.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
     fs::remove_file(whole.path().join("model.safetensors")).unwrap();
     assert_eq!(TaggerFolder::open(whole.path()).unwrap().tensors, expected);
-    let found = Pretrained::open(whole.path()).unwrap();
+    let found = PretrainedEncoder::open(whole.path()).unwrap();
     assert_eq!(found.encoder, encoder);
-    let told = found.left_behind.unwrap().to_string();
+    let told = left_behind(&EncoderInit::Pretrained(Box::new(found))).unwrap();
     assert!(told.starts_with("the model is a tagger (ElectraForTokenClassification)"), "{told}");
     assert!(
         told.contains("classifier of LABEL_0, LABEL_1, LABEL_2, LABEL_3, LABEL_4 is left behind"),

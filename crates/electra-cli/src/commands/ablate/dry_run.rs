@@ -8,13 +8,13 @@ use electra_ablate::quantities::{self, Unnamed};
 use electra_ablate::run::last_step;
 use electra_ablate::standing::{ALSO, operations};
 use electra_ablate::table::Table;
-use electra_ner::Start;
 use electra_ner::finetune;
 use electra_pretrain::Recipe;
 use electra_pretrain::data::open_data;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::record::{duration, thousands};
 use electra_text::Tokenizer;
+use electra_train::encoder_init::EncoderInit;
 
 use super::job::{Setup, Stage};
 use super::probe::ProbePlan;
@@ -220,7 +220,7 @@ fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
 fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<ProbeCost>, Failure> {
     let Ok(data) = open_data(recipe) else { return Ok(None) };
     let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
-    let start = Start::scratch(&setup.file.base(), recipe.model.clone(), tokenizer)?;
+    let start = EncoderInit::scratch(&setup.file.base(), recipe.model.clone(), tokenizer)?;
     let splits = plan.splits()?;
     let resolved = plan.recipe_for(recipe.model.max_position_embeddings)?;
     let device = setup.device.open_with(resolved.value.train.precision)?;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use electra_annotations::{CheckOptions, CheckedSplit, Measure, SplitRole, check, read};
-use electra_ner::start::Start;
 use electra_text::Tokenizer;
+use electra_train::encoder_init::EncoderInit;
 
 use super::findings;
 use crate::commands::finetune::ModelArgument;
@@ -81,7 +81,7 @@ impl CheckNer {
         let options = self.reading.options();
         let start = self.model.as_ref().map(|model| model.open(None)).transpose()?;
         let alone = self.tokenizer.as_ref().map(|path| Tokenizer::load_named(path, None)).transpose()?;
-        let tokenizer = start.as_ref().map(Start::tokenizer).or(alone.as_ref());
+        let tokenizer = start.as_ref().map(EncoderInit::tokenizer).or(alone.as_ref());
         let positions = start.as_ref().map_or(DEFAULT_WINDOW, |start| start.config().max_position_embeddings);
         let window = self.window.unwrap_or(positions.min(DEFAULT_WINDOW));
         let splits = self

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use burn::prelude::Device;
 use electra_model::Discriminator;
-use electra_pretrain::model_folder::{Detection, detect};
+use electra_pretrain::detector::{Detection, detect};
 use electra_run::seed::{Purpose, stream};
 use electra_text::{Examples, Tokenizer};
 use rand::{Rng, RngExt};

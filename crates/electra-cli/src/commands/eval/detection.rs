@@ -9,9 +9,9 @@ use electra_files::regular;
 use electra_files::shown;
 use electra_pretrain::corruption::{Corruption, CorruptionIdentity, CorruptionPlan, Sampler};
 use electra_pretrain::detection::{Estimates, Judgement, Measure, Resampling, compare, judge};
-use electra_pretrain::model_folder::ModelFolder;
 use electra_run::record::thousands;
 use electra_text::DataSet;
+use electra_train::model_folder::ModelFolder;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

@@ -1,26 +1,22 @@
-//! Where fine-tuning starts: a pretrained encoder, or the same network with nothing learned.
+//! Initial encoder of a network that is fine-tuned: pretrained, or random as the control.
 
 use std::path::{Path, PathBuf};
 
-use burn::prelude::*;
 use electra_files::regular;
-use electra_model::{ModelConfig, Precision, shapes};
+use electra_model::ModelConfig;
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use serde::Serialize;
+use thiserror::Error;
 
-use crate::folder_error::FolderError;
-use crate::layerwise_lr::Freeze;
-use crate::pretrained::{self, LeftBehind, Pretrained};
-use crate::tagger::{Tagger, TaggerShape};
-use electra_annotations::LabelSet;
+use crate::model_folder::{ModelFolderError, PretrainedEncoder};
 
-/// The network before the first step.
+/// Initial encoder of a network that is fine-tuned.
 #[derive(Clone, Debug)]
-pub enum Start {
-    /// With a pretrained encoder.
-    Pretrained(Box<Pretrained>),
-    /// With the weights that pretraining of this recipe would begin with: the control.
+pub enum EncoderInit {
+    /// A pretrained one.
+    Pretrained(Box<PretrainedEncoder>),
+    /// The random weights with which pretraining of this recipe would begin: the control.
     Scratch {
         /// The pretraining recipe.
         recipe: PathBuf,
@@ -31,7 +27,42 @@ pub enum Start {
     },
 }
 
-/// What a tagger descends from, by hashes.
+/// An encoder that fine-tuning cannot begin with.
+#[derive(Debug, Error)]
+pub enum InitError {
+    /// The folder of the model cannot be used.
+    #[error(transparent)]
+    Folder(#[from] ModelFolderError),
+    /// A network from scratch that is too small for its tokenizer.
+    #[error(
+        "{recipe} has model.vocab_size = {model}, and the tokenizer has {tokenizer} pieces; nothing is \
+         trained yet: set model.vocab_size to {tokenizer} or more there, or name another --tokenizer"
+    )]
+    ScratchVocabulary {
+        /// The pretraining recipe, or the run of one.
+        recipe: PathBuf,
+        /// Pieces of the tokenizer.
+        tokenizer: usize,
+        /// Rows of the word table.
+        model: usize,
+    },
+    /// Sequences longer than the position table.
+    #[error(
+        "{path} reads sequences of at most {positions} pieces, but input.window is {length}; \
+         set it to {positions} or less (--set input.window={positions}), or pretrain with a longer \
+         max_position_embeddings"
+    )]
+    Length {
+        /// The folder.
+        path: PathBuf,
+        /// The length that was asked for.
+        length: usize,
+        /// Rows of the position table.
+        positions: usize,
+    },
+}
+
+/// Lineage of a fine-tuned network: the model that it descends from, by hashes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lineage {
     /// Folder of the pretrained model, or `scratch:` and the recipe.
@@ -65,14 +96,14 @@ fn warning(model: &str, progress: RunProgress) -> Option<String> {
         .then(|| format!("the pretraining of {model} was not finished: {progress} planned"))
 }
 
-impl Start {
-    /// A network from scratch.
+impl EncoderInit {
+    /// Random weights.
     ///
     /// # Errors
     /// A tokenizer with more pieces than the network has rows.
-    pub fn scratch(recipe: &Path, config: ModelConfig, tokenizer: Tokenizer) -> Result<Self, FolderError> {
+    pub fn scratch(recipe: &Path, config: ModelConfig, tokenizer: Tokenizer) -> Result<Self, InitError> {
         if tokenizer.vocab_size() > config.vocab_size {
-            return Err(FolderError::ScratchVocabulary {
+            return Err(InitError::ScratchVocabulary {
                 recipe: recipe.into(),
                 tokenizer: tokenizer.vocab_size(),
                 model: config.vocab_size,
@@ -115,14 +146,6 @@ impl Start {
         warning(&self.path().display().to_string(), self.progress()?)
     }
 
-    /// What its folder holds and fine-tuning does not go on with.
-    pub fn left_behind(&self) -> Option<&LeftBehind> {
-        match self {
-            Self::Pretrained(pretrained) => pretrained.left_behind.as_ref(),
-            Self::Scratch { .. } => None,
-        }
-    }
-
     /// What it is called by: the folder of the model, or the recipe.
     pub fn path(&self) -> &Path {
         match self {
@@ -131,7 +154,7 @@ impl Start {
         }
     }
 
-    /// What a tagger that starts here descends from.
+    /// Lineage of a network that begins here.
     pub fn lineage(&self) -> Lineage {
         let tokenizer_hash = self.tokenizer().hash().to_hex().to_string();
         let progress = self.progress();
@@ -168,38 +191,23 @@ impl Start {
         }
     }
 
-    /// Bytes without which a CPU cannot fine-tune it: weights, and where all of them learn their
-    /// gradients and both moments.
-    pub fn least_memory(&self, freeze: Freeze) -> u64 {
-        let copies = if freeze == (Freeze::Nothing {}) { 4 } else { 1 };
-        shapes::elements(&shapes::of_encoder(self.config())).saturating_mul(4 * copies)
-    }
-
-    /// Refuses a window that the position table cannot hold.
+    /// Refuses sequences that the position table cannot hold.
     ///
     /// # Errors
-    /// The window, and what is possible.
-    pub fn check_window(&self, window: usize) -> Result<(), FolderError> {
-        pretrained::check_window(self.path(), self.config(), window)
+    /// The length, and what is possible.
+    pub fn check_length(&self, length: usize) -> Result<(), InitError> {
+        check_length(self.path(), self.config(), length)
     }
+}
 
-    /// The tagger before the first step.
-    ///
-    /// # Errors
-    /// Weights that do not fit the sizes.
-    pub fn tagger(
-        &self,
-        labels: &LabelSet,
-        crf: bool,
-        seed: u64,
-        device: &Device,
-        precision: Precision,
-    ) -> Result<Tagger, FolderError> {
-        match self {
-            Self::Pretrained(pretrained) => pretrained.tagger(labels, crf, seed, device, precision),
-            Self::Scratch { config, .. } => {
-                Ok(Tagger::init(TaggerShape { config, labels, crf }, seed, device, precision))
-            }
-        }
+/// Refuses sequences of `length` that the position table of a model of these sizes cannot hold.
+///
+/// # Errors
+/// The length, and what is possible.
+pub fn check_length(path: &Path, config: &ModelConfig, length: usize) -> Result<(), InitError> {
+    let positions = config.max_position_embeddings;
+    if length <= positions {
+        return Ok(());
     }
+    Err(InitError::Length { path: path.into(), length, positions })
 }

@@ -1,0 +1,194 @@
+//! Errors of folders with a model.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use electra_files::shown::shell_word;
+use electra_model::ConfigError;
+use electra_model::hf::HfError;
+use electra_model::parameters::{LoadError, SafetensorsError};
+use electra_run::checkpoint::CheckpointError;
+use electra_run::nearby::folders_with;
+use electra_run::run_folder::DamagedWeights;
+use electra_run::weight_files::WeightFilesError;
+use electra_text::wordpiece::TokenizerError;
+use thiserror::Error;
+
+use crate::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
+
+/// A folder that holds no model that can be used.
+#[derive(Debug, Error)]
+pub enum ModelFolderError {
+    /// Nothing that tells what is in the folder.
+    #[error(
+        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor {HF_CONFIG} (transformers); \
+         give the folder in which one of them lies"
+    )]
+    NoModel(PathBuf),
+    /// Models one folder further down.
+    #[error(
+        "{path} holds no model itself, but there is one in {}; give the folder of the model: {}",
+        names(.within), .within[0].display()
+    )]
+    ModelsWithin {
+        /// The folder.
+        path: PathBuf,
+        /// Those in it with a model, at least one; the one that is meant first.
+        within: Vec<PathBuf>,
+    },
+    /// What fine-tuning has left behind.
+    #[error(
+        "{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model; give the model that \
+         they were made from. {within} itself is a folder of transformers, and electra predict --model {word} uses it", word = word(.within)
+    )]
+    TaggersWithin {
+        /// The folder.
+        path: PathBuf,
+        /// The best of them.
+        within: PathBuf,
+    },
+    /// A fine-tuned tagger where a pretrained model was asked for.
+    #[error(
+        "{0} holds a tagger and no pretrained model; find entities with electra predict --model {word}, or give \
+         the model that the tagger was fine-tuned from", word = word(.0)
+    )]
+    Tagger(PathBuf),
+    /// A run that has saved nothing yet.
+    #[error(
+        "{0} is a run without weights: no {WEIGHTS} and no intact checkpoint yet; wait for its first checkpoint"
+    )]
+    NoWeights(PathBuf),
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is not the JSON that it should be.
+    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// Sizes that no model can have.
+    #[error("{path}: {source}; copy the folder again from where it came from, or correct the value there")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// A transformers folder of another architecture.
+    #[error(
+        "{path}: {source}; give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged"
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: HfError,
+    },
+    /// No weights, or weights in a form that is not read.
+    #[error(transparent)]
+    WeightFiles(#[from] WeightFilesError),
+    /// No safetensors file.
+    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SafetensorsError,
+    },
+    /// Tensors of other sizes than the configuration says.
+    #[error(
+        "{path}: {source}; its weights and its configuration are not of one model: \
+         copy the folder again from where it came from"
+    )]
+    Weights {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: LoadError,
+    },
+    /// Weights that are not those that the run has saved.
+    #[error("{0}; give the command of the run again, which writes it anew from the last checkpoint")]
+    Damaged(#[from] DamagedWeights),
+    /// The tokenizer cannot be read.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A tokenizer of another vocabulary.
+    #[error(
+        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}; \
+         put the tokenizer there that the model was trained with"
+    )]
+    Vocabulary {
+        /// The folder.
+        path: PathBuf,
+        /// Pieces of the tokenizer.
+        tokenizer: usize,
+        /// Rows of the word table.
+        model: usize,
+    },
+    /// Checkpoints cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// A path in a command that somebody may copy.
+fn word(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
+
+/// The first folders of a list.
+fn names(folders: &[PathBuf]) -> String {
+    let first: Vec<String> = folders.iter().take(3).map(|path| path.display().to_string()).collect();
+    let more = folders.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
+}
+
+impl ModelFolderError {
+    /// Nothing in a folder tells what it is; one of these `files` would.
+    pub fn no_model(path: &Path, files: &[&str]) -> Self {
+        match folders_with(path, files) {
+            within if within.is_empty() => Self::NoModel(path.into()),
+            within => Self::ModelsWithin { path: path.into(), within },
+        }
+    }
+
+    /// The same where a pretrained model was asked for: taggers are none.
+    pub(super) fn no_pretrained(path: &Path) -> Self {
+        match Self::no_model(path, &[MODEL_CONFIG, HF_CONFIG]) {
+            Self::ModelsWithin { path, mut within } if within[0].join(TAGGER_SETTINGS).exists() => {
+                Self::TaggersWithin { path, within: within.swap_remove(0) }
+            }
+            error => error,
+        }
+    }
+
+    pub(super) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Read { path: path.clone(), source }
+    }
+
+    pub(super) fn safetensors(path: &Path) -> impl Fn(SafetensorsError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Safetensors { path: path.clone(), source }
+    }
+
+    /// An error of a transformers folder.
+    pub fn foreign(path: &Path) -> impl Fn(HfError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Foreign { path: path.clone(), source }
+    }
+
+    /// An error of the tensors in a folder.
+    pub fn weights(path: &Path) -> impl Fn(LoadError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Weights { path: path.clone(), source }
+    }
+}
