@@ -108,6 +108,20 @@ fn old_spellings_of_commands_work_and_are_not_shown() {
 }
 
 #[test]
+fn the_help_of_prediction_says_for_which_text_its_words_are_not_those_of_training() {
+    let help = Workbench::new().succeed("predict --help").stdout;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_says(
+        &words,
+        &[
+            "trained on given words",
+            "Text without spaces comes mostly in single characters",
+            "with --pretokenized",
+        ],
+    );
+}
+
+#[test]
 fn the_help_of_timing_says_what_the_peak_is() {
     let help = Workbench::new().succeed("bench step --help").stdout;
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -151,6 +165,17 @@ fn no_command_and_an_unknown_one_are_usage_errors() {
     let ran = bench.run("pretrian recipe.toml");
     assert_eq!(ran.code, Some(2));
     assert_says(&ran.stderr, &["pretrian", "'pretrain'"]);
+    for (word, meant) in [
+        ("train recipe.toml", ["'pretrain'", "'finetune ner'"]),
+        ("tag text.txt", ["'tag'", "'predict'"]),
+        ("test a.conll", ["'eval ner'", "'eval detection'"]),
+    ] {
+        let ran = bench.run(word);
+        assert_eq!(ran.code, Some(2), "electra {word}");
+        assert_says(&ran.stderr, &meant);
+    }
+    // Words below another command are not first words.
+    assert!(!bench.run("data train").stderr.contains("finetune"));
 }
 
 #[test]

@@ -47,10 +47,13 @@ use sink::Sink;
   electra predict --model DIR --format conll --pretokenized words.txt \\
     > tags.conll
 
-A tagger divides text as its training data was divided: one that was trained on records of text (JSON lines \
-with spans) takes every mark for a word and reads records whole, a line or a paragraph of text each, or a \
-record of JSON lines; one that was trained on words and sentences reads text in words like those of the \
-usual corpora, and in sentences. What holds, and what of it is an assumption, is said on standard error.
+A tagger that was trained on records of text (JSON lines with spans) divides text as its training data was \
+divided: every mark is a word, and records are read whole, a line or a paragraph of text each, or a record of \
+JSON lines. One that was trained on given words (columns, JSON lines with tokens) does not know how they were \
+made: text is divided into words like those of the usual corpora, and into sentences. Text without spaces comes \
+mostly in single characters then (Chinese, Thai) or in runs of one script (Japanese), which is not what a tagger \
+has seen whose training data had longer words: give it such text in words, with --pretokenized. What holds, and \
+what of it is an assumption, is said on standard error.
 
 json gives one object a line for each entity: entity_group (its type), score, word (the input from start to \
 end, as it was written), start and end in Unicode characters of the whole input, as Python counts them; with \

@@ -1,4 +1,4 @@
-//! Labelled sentences: columns and JSON lines, as `ner check` and `finetune ner` read them.
+//! Labelled sentences: columns and JSON lines, as `check ner` and `finetune ner` read them.
 
 use std::path::Path;
 
