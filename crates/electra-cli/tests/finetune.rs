@@ -259,7 +259,10 @@ fn a_dead_run_ends_with_4_and_a_remedy() {
 
     // Of several seeds the first is the error, and each is told of once.
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out two {dead} --seeds 2"), 4);
-    assert_says(&error, &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run has collapsed"]);
+    assert_says(
+        &error,
+        &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run has collapsed"],
+    );
     assert_eq!(error.matches("this run has collapsed").count(), 2, "{error}");
 }
 
