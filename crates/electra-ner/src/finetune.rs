@@ -8,6 +8,7 @@
 //! ```
 
 pub(crate) mod batches;
+mod board;
 mod divisions;
 mod error;
 mod forecast;
@@ -246,6 +247,7 @@ impl<'a> Run<'a> {
         let board = TensorBoard::open(folder.tensorboard(), folder.is_resumed.then_some(step));
         if !folder.is_resumed {
             board.recipe(0, &recipe.text);
+            board.hparams(&board::hparams(r), &board::COMPARED);
         }
         let weights = steps.loss.unequal_weights(&task.labels);
         let weights =
@@ -391,18 +393,7 @@ impl<'a> Run<'a> {
         };
         let (step, epochs) = (progress.step, task.recipe.train.epochs);
         self.log.line("epoch", step, &record)?;
-        self.board.scalars(
-            step,
-            &[
-                ("train/loss", record.loss),
-                ("train/learning_rate", record.learning_rate),
-                ("train/grad_norm", record.grad_norm),
-                ("dev/precision", record.dev_precision),
-                ("dev/recall", record.dev_recall),
-                ("dev/f1", record.dev_f1),
-                ("dev/token_accuracy", record.dev_token_accuracy),
-            ],
-        );
+        self.board.scalars(step, &board::of_epoch(&record));
         let each = self.started.elapsed().as_secs_f64() / (done - begun) as f64;
         let seconds_left = each * (epochs - done) as f64;
         self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });

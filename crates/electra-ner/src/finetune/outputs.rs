@@ -9,9 +9,9 @@ use electra_run::run_folder::check_weights;
 use electra_text::wordpiece::SAVED_FILES;
 use serde::{Deserialize, Serialize};
 
-use super::Run;
 use super::error::FinetuneError;
 use super::snapshot::tagger_of;
+use super::{Run, board};
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
 use crate::metrics::{Evaluation, SeenEntities, Settings, evaluate};
@@ -319,6 +319,10 @@ impl Run<'_> {
             test: outcomes.next(),
             has_earlier_test: false,
         };
+        for (name, scores) in [("dev", Some(&outcome.dev)), ("test", outcome.test.as_ref())] {
+            let Some(scores) = scores else { continue };
+            self.board.scalars(outcome.steps, &board::of_split(name, scores));
+        }
         let overlaps = Overlap::all(self.splits, recipe.train.max_sentences);
         let mut warnings = overlap::warnings(self.splits, &overlaps);
         warnings.extend(self.lineage.warning());
