@@ -68,6 +68,7 @@ fn a_pretrained_run_becomes_a_tagger_with_scores() {
         &["<svg", "F1 on the development data", "Mistakes", "PER", "finished after 32 steps"],
     );
     assert!(!report.contains("<script"), "a report needs nothing else");
+    assert_eq!(electra_run::report::check::faults(&report), Vec::<String>::new());
     std::fs::remove_file(bench.path("out/seed-1/report.html")).unwrap();
     assert_says(&bench.succeed("report out").stdout, &["out/seed-1/report.html"]);
     assert_eq!(bench.read("out/seed-1/report.html"), report);

@@ -8,6 +8,7 @@
 //! ```
 
 pub(crate) mod batches;
+mod board;
 mod divisions;
 mod error;
 mod forecast;
@@ -236,7 +237,7 @@ impl<'a> Run<'a> {
             recipe_text: &recipe.text,
             step,
             last_saved,
-            hparams: (Vec::new(), &[]),
+            hparams: (board::hparams(r), &board::COMPARED),
         };
         let changes = folder.changes.clone();
         let recorder = Recorder::open(folder, store, &beginning)?;
@@ -378,19 +379,7 @@ impl<'a> Run<'a> {
         };
         let (step, epochs) = (progress.step, task.recipe.train.epochs);
         self.recorder.line("epoch", step, &record)?;
-        self.recorder.scalars(
-            step,
-            &[
-                ("train/loss", record.loss),
-                ("train/learning_rate", record.learning_rate),
-                ("train/grad_norm", record.grad_norm),
-                ("dev/precision", record.dev_precision),
-                ("dev/recall", record.dev_recall),
-                ("dev/f1", record.dev_f1),
-                ("dev/token_accuracy", record.dev_token_accuracy),
-            ],
-            self.monitor,
-        )?;
+        self.recorder.scalars(step, &board::of_epoch(&record), self.monitor)?;
         let each = self.recorder.seconds() / (done - begun) as f64;
         let seconds_left = each * (epochs - done) as f64;
         self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });
