@@ -9,6 +9,7 @@
 //! | [`apply_gradients`] | loss scale, finiteness, clipping by the global norm, Adam |
 //! | [`model_folder`], [`encoder_init`] | the model that fine-tuning begins with, and its lineage |
 //! | [`epochs`], [`collapse`] | progress of a run that is scored after each epoch, and the guard that stops one that learns nothing |
+//! | [`seeds`] | folder of several seeds of one recipe, and the copy of the best result |
 //! | [`Recorder`] | log, TensorBoard, notes, checkpoints, the end |
 
 // Files are written by electra-files alone.
@@ -24,6 +25,7 @@ pub mod model_folder;
 mod monitor;
 pub mod recorder;
 pub mod resume;
+pub mod seeds;
 mod snapshot;
 mod update;
 

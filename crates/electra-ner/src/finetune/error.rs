@@ -9,9 +9,9 @@ use crate::collapse_guard::TaggerCollapse;
 use crate::folder_error::FolderError;
 use crate::layerwise_lr::RatesError;
 use crate::loss::LossError;
-use crate::seeds::OutFolderError;
 use electra_annotations::PredictionsError;
 use electra_train::collapse::Collapse;
+use electra_train::seeds::SeedsFolderError;
 
 /// Why fine-tuning stopped.
 #[derive(Debug, Error)]
@@ -63,7 +63,7 @@ pub enum FinetuneError {
     },
     /// The folder of all seeds cannot be used.
     #[error(transparent)]
-    OutFolder(#[from] OutFolderError),
+    Seeds(#[from] SeedsFolderError),
     /// Predictions cannot be written, or not be read back.
     #[error(transparent)]
     Predictions(#[from] PredictionsError),
