@@ -8,67 +8,23 @@
 pub(crate) mod copies;
 mod drift;
 mod lengths;
+mod options;
+mod report;
 
 use std::collections::BTreeMap;
 
-use electra_text::{Coverage, Tokenizer};
 use serde::Serialize;
 
-pub use copies::{CopyGroup, CopyGroups, Duplicates, Leak};
+pub use copies::{Duplicates, Leak};
 pub use drift::{Drift, TypeShare};
 pub use lengths::{LongSentence, TooLong};
+pub use options::{CheckOptions, CheckedSplit, Measure, SplitRole};
+pub use report::SplitReport;
 
 use crate::Sentences;
 use crate::align::coverage;
-use crate::read::{Answers, DataFile, InvalidTransitions, MisalignedSpan};
-use crate::scheme::Scheme;
 
-/// What a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SplitRole {
-    /// To train on.
-    Train,
-    /// To choose by.
-    Dev,
-    /// To report.
-    Test,
-    /// Nobody said.
-    Unknown,
-}
-
-/// A file with its role.
-#[derive(Clone, Debug)]
-pub struct CheckedSplit {
-    /// What it is called in the report.
-    pub name: String,
-    /// What it is for.
-    pub role: SplitRole,
-    /// What is in it.
-    pub data: DataFile,
-}
-
-/// How lengths are measured.
-#[derive(Clone, Copy, Debug)]
-pub enum Measure<'a> {
-    /// In words: no sentence has fewer pieces.
-    Words,
-    /// In pieces of this tokenizer.
-    Pieces(&'a Tokenizer),
-}
-
-/// What [`check`] looks for.
-#[derive(Clone, Copy, Debug)]
-pub struct CheckOptions<'a> {
-    /// Positions of the model, `[CLS]` and `[SEP]` included.
-    pub window: usize,
-    /// What fills them.
-    pub measure: Measure<'a>,
-    /// How many of the longest sentences to name.
-    pub longest: usize,
-}
-
-/// What was found.
+/// Report on a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckReport {
     /// Positions of the model, `[CLS]` and `[SEP]` included.
@@ -83,53 +39,7 @@ pub struct CheckReport {
     pub leaks: Vec<Leak>,
 }
 
-/// What was found in one file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SplitReport {
-    /// What the split is called.
-    pub name: String,
-    /// What it is for.
-    pub role: SplitRole,
-    /// Its file.
-    pub path: String,
-    /// What the file turned out to be.
-    pub format: String,
-    /// The scheme of its tags.
-    pub scheme: Scheme,
-    /// Tags that are others in IOB2.
-    pub changed_tags: usize,
-    /// Transitions that the scheme does not allow.
-    pub invalid_transitions: InvalidTransitions,
-    /// Spans that were left out.
-    pub misaligned_spans: Vec<MisalignedSpan>,
-    /// Records that an annotator did not accept.
-    pub answers: Answers,
-    /// Comment lines.
-    pub comments: usize,
-    /// Documents.
-    pub documents: usize,
-    /// Whether the file says where documents begin.
-    pub marks_documents: bool,
-    /// Sentences.
-    pub sentences: usize,
-    /// Tokens.
-    pub tokens: usize,
-    /// Entities.
-    pub entities: usize,
-    /// Entities by type.
-    pub types: BTreeMap<String, usize>,
-    /// Sentences that do not fit the window.
-    pub too_long: TooLong,
-    /// The longest sentences, the longest first.
-    pub longest: Vec<LongSentence>,
-    /// Sentences that occur more than once.
-    pub duplicates: Duplicates,
-    /// Words and characters, and how many the tokenizer has no pieces for; none without a tokenizer.
-    /// A word of the data may be several words here.
-    pub coverage: Option<Coverage>,
-}
-
-/// Looks a data set over.
+/// Checks a data set, each file by itself and the files against each other.
 pub fn check(splits: &[CheckedSplit], options: &CheckOptions<'_>) -> CheckReport {
     let named = |split| {
         let CheckedSplit { name, data, .. }: &CheckedSplit = split;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::Sentences;
 use crate::scheme::{self, Scheme, Tag, TagRole, is_legal, parse};
 
-/// How a tagger marks the words of an entity.
+/// Tagging scheme of a tagger's labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelScheme {
@@ -46,7 +46,7 @@ pub enum LabelError {
     /// One name for two labels.
     #[error("the labels {first} and {second} are both called `{name}`")]
     Repeated {
-        /// The name.
+        /// The name that is repeated.
         name: String,
         /// The smaller number.
         first: usize,

@@ -55,8 +55,8 @@ mod words;
 
 pub use align::{AlignedSentence, Aligner, coverage};
 pub use check::{
-    CheckOptions, CheckReport, CheckedSplit, CopyGroup, CopyGroups, Drift, Duplicates, Leak, LongSentence,
-    Measure, SplitReport, SplitRole, TooLong, TypeShare, check,
+    CheckOptions, CheckReport, CheckedSplit, Drift, Duplicates, Leak, LongSentence, Measure, SplitReport,
+    SplitRole, TooLong, TypeShare, check,
 };
 pub use labels::{LabelError, LabelScheme, LabelSet};
 pub use metrics::{
@@ -71,17 +71,18 @@ pub use predictions::{
 };
 pub use read::{
     Answers, DataFile, DocumentNumbers, Encoding, Format, InvalidTransition, InvalidTransitions,
-    MAX_LINE_BYTES, MisalignedSpan, Misalignment, ReadError, ReadOptions, Separator, TokenLines, WrittenFile,
+    MAX_LINE_BYTES, MisalignedSpan, Misalignment, ReadError, ReadOptions, Separator, WrittenFile,
     document_name, is_named_columns, is_named_json, read, read_as_written,
 };
 pub use scheme::{
-    Scheme, SchemeError, TagPlace, TagRole, UnknownTag, Violation, detect_scheme, expect_scheme, from_iob2,
-    to_iob2, violations,
+    Scheme, SchemeError, TagPlace, TagRole, UnknownTag, Violation, detect_scheme, from_iob2, to_iob2,
+    violations,
 };
 pub use sentence::{LeftOut, Sentence, Span};
-pub use sentences::{SentenceView, Sentences, TagIter, TagSequences, Tags};
+pub use sentences::{SentenceView, Sentences, TagSequences, Tags};
 pub use splits::{Split, SplitFacts, Splits};
 pub use words::{
-    Division, LineBreaks, MAX_SENTENCE_BYTES, RawSentence, RawSentences, SentenceDivision, SentenceSettings,
-    TextError, Word, WordDivision, Words, divide, division_of_record, trimmed, without_unseen, words,
+    Division, LineBreaks, MAX_SENTENCE_BYTES, MAX_SENTENCE_WORDS, RawSentence, RawSentences,
+    SentenceDivision, SentenceSettings, TextError, Word, WordDivision, Words, divide, division_of_record,
+    trimmed, without_unseen, words,
 };

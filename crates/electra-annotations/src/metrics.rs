@@ -119,7 +119,7 @@ impl SentenceSpans {
 
     /// Whether a gold span was found with the right bounds and type.
     #[must_use]
-    pub fn has_predicted(&self, span: &Span) -> bool {
+    pub(crate) fn has_predicted(&self, span: &Span) -> bool {
         self.predicted.binary_search(span).is_ok()
     }
 }
@@ -259,7 +259,7 @@ impl Comparison {
 
     /// Number of sentences of one run.
     #[must_use]
-    pub fn distinct_sentences(&self) -> usize {
+    pub(crate) fn distinct_sentences(&self) -> usize {
         self.sentences.len() / self.runs
     }
 
@@ -311,7 +311,7 @@ pub enum MetricsError {
     Tags {
         /// The sentence, from 0.
         sentence: usize,
-        /// Gold tags.
+        /// Number of gold tags.
         gold: usize,
         /// Predicted tags.
         predicted: usize,
@@ -326,7 +326,7 @@ pub enum MetricsError {
         sentence: usize,
         /// Whether it is a gold tag.
         of_gold: bool,
-        /// The tag.
+        /// The tag as it is written.
         source: NotInScheme,
     },
 }

@@ -56,7 +56,7 @@ impl Overlap {
 
     /// Whether the first split has every sentence of the second.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.sentences == self.of
     }
 }
@@ -85,7 +85,7 @@ impl fmt::Display for Overlap {
     }
 }
 
-/// What has to be known about a data set to read its scores, a sentence each.
+/// Warnings about a data set without which its scores are misread, a sentence each.
 #[must_use]
 pub fn overlap_warnings(splits: &Splits, overlaps: &[Overlap]) -> Vec<String> {
     let empty = splits.test.as_ref().filter(|test| test.facts.entities == 0).map(|test| {

@@ -14,6 +14,8 @@
 
 mod agreement;
 mod error;
+mod gold;
+mod written;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,20 +28,15 @@ use electra_text::corpus::CorpusError;
 use crate::read::{PredictedFile, ReadError, TokenLines, WrittenFile, read_predictions};
 use crate::scheme::Scheme;
 use crate::sentences::{Tags, packed};
-use crate::words::trimmed;
 use crate::{LeftOut, SentenceView, Sentences, TagSequences};
 
-use agreement::{different_tags, same_entities, same_tokens};
 pub use error::{PredictionPlace, PredictionsError};
+pub use gold::Gold;
 
-/// First column of a line that begins a document and holds no token.
-const DOCUMENT_START: &str = "-DOCSTART-";
-/// First column of a line with a gold entity that no tags say.
-const LEFT_OUT: &str = "-LEFT-OUT-";
-/// What `conlleval` takes for a boundary.
-const BOUNDARY: &str = "-X-";
+use agreement::{different_tags, same_entities, same_tokens};
+use written::{DOCUMENT_START, LEFT_OUT, safe};
 
-/// Sentences with gold tags, and what was predicted for them.
+/// Predictions: sentences with their gold tags and their predicted tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Predictions {
     /// Tokens and gold tags.
@@ -59,59 +56,13 @@ pub struct Predictions {
     lines: TokenLines,
 }
 
-/// Gold sentences with the file they are from, for messages.
-#[derive(Clone, Copy, Debug)]
-pub struct Gold<'a> {
-    /// The file.
-    pub path: &'a Path,
-    /// What it holds.
-    pub sentences: &'a Sentences,
-    /// Scheme of its tags.
-    pub scheme: Scheme,
-    /// Gold entities that no tags say.
-    pub left_out: &'a [LeftOut],
-    /// The line of each token.
-    lines: &'a TokenLines,
-}
-
-/// How a file of predictions is to be read.
+/// Form of a file of predictions: its column and the names of numbered labels.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PredictionForm<'a> {
     /// Column of the predicted tags, from 1; the last if it is not given.
     pub column: Option<usize>,
     /// What the tags are called that JSON lines number from 0.
     pub labels: Option<&'a [String]>,
-}
-
-impl<'a> Gold<'a> {
-    /// Sentences in IOB2, as readers give them.
-    pub fn in_iob2(path: &'a Path, sentences: &'a Sentences, left_out: &'a [LeftOut]) -> Self {
-        // Of a sentence the line is known where it begins.
-        Self { path, sentences, scheme: Scheme::Iob2, left_out, lines: &TokenLines::Consecutive }
-    }
-
-    /// Sentences with their tags as they are written.
-    pub fn as_written(file: &'a WrittenFile) -> Self {
-        let WrittenFile { path, scheme, sentences, lines, left_out } = file;
-        Self { path, sentences, scheme: *scheme, left_out, lines }
-    }
-
-    /// The gold tags that stand beside predictions.
-    pub fn beside(path: &'a Path, predictions: &'a Predictions) -> Self {
-        Self {
-            path,
-            sentences: &predictions.sentences,
-            scheme: predictions.gold_scheme,
-            left_out: &predictions.left_out,
-            lines: &predictions.lines,
-        }
-    }
-
-    /// The line of a token.
-    #[must_use]
-    pub fn line(&self, sentence: usize, token: usize) -> usize {
-        self.lines.of(self.sentences, sentence, token)
-    }
 }
 
 impl Predictions {
@@ -126,6 +77,18 @@ impl Predictions {
             left_out: gold.left_out.to_vec(),
             other_gold: None,
             lines: TokenLines::Consecutive,
+        }
+    }
+
+    /// The gold tags that stand beside the predictions of the file at `path`.
+    #[must_use]
+    pub fn gold<'a>(&'a self, path: &'a Path) -> Gold<'a> {
+        Gold {
+            path,
+            sentences: &self.sentences,
+            scheme: self.gold_scheme,
+            left_out: &self.left_out,
+            lines: &self.lines,
         }
     }
 
@@ -348,20 +311,5 @@ impl<'a> Names<'a> {
             Some(format!("{prefix}-{name}"))
         };
         tags.iter().map(|tag| written_out(tag).map_or(Cow::Borrowed(tag), Cow::Owned)).collect()
-    }
-}
-
-/// What stands in a file for a token or tag: one column that no reader takes for something else.
-fn safe(text: &str) -> Cow<'_, str> {
-    // As a reader sees it, unless nothing of it is seen.
-    let text = Some(trimmed(text)).filter(|text| !text.is_empty()).unwrap_or(text);
-    // The byte order mark would vanish at the beginning of a file.
-    let splits = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
-    if [DOCUMENT_START, LEFT_OUT, BOUNDARY].contains(&text) {
-        Cow::Owned(text.replace('-', "_"))
-    } else if text.contains(splits) {
-        Cow::Owned(trimmed(&text.replace(splits, "_")).to_owned())
-    } else {
-        Cow::Borrowed(text)
     }
 }

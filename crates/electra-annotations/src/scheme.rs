@@ -32,13 +32,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use detect::{SchemeError, TagPlace, detect_scheme, expect_scheme};
+pub(crate) use detect::expect_scheme;
+pub use detect::{SchemeError, TagPlace, detect_scheme};
 pub(crate) use legal::is_legal;
 pub use legal::{Violation, violations};
 pub(crate) use tag::{Tag, looks_like_tag, parse};
 pub use tag::{TagRole, UnknownTag};
 
-/// How the tokens of an entity are tagged.
+/// Tagging scheme: which letters the tokens of an entity have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Scheme {
     /// `B` only where an entity follows one of its own type.
@@ -59,7 +60,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// All of them.
+    /// Every one, in the order of the table above.
     pub const ALL: [Scheme; 5] = [Scheme::Iob1, Scheme::Iob2, Scheme::Iobes, Scheme::Bilou, Scheme::Bmes];
 
     /// Its usual name.
@@ -74,7 +75,7 @@ impl Scheme {
     }
 
     /// Whether it has letters of its own for the last token of an entity and for an only one.
-    pub fn marks_ends(self) -> bool {
+    pub(crate) fn marks_ends(self) -> bool {
         match self {
             Scheme::Iob1 | Scheme::Iob2 => false,
             Scheme::Iobes | Scheme::Bilou | Scheme::Bmes => true,

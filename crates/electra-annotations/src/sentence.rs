@@ -20,7 +20,7 @@ pub struct Sentence {
 pub struct LeftOut {
     /// The sentence it stands in, from 0.
     pub sentence: usize,
-    /// Its type.
+    /// Its entity type, such as `PER`.
     pub kind: String,
 }
 

@@ -24,8 +24,8 @@ use std::fmt;
 
 use crate::Sentence;
 
-pub use tag_sequences::{TagIter, TagSequences, Tags};
 pub(crate) use tag_sequences::{TagNames, packed};
+pub use tag_sequences::{TagSequences, Tags};
 
 /// Sentences with one tag for each token, packed.
 #[derive(Clone, Default)]
@@ -127,7 +127,7 @@ impl Sentences {
     /// # Panics
     /// If there is not one tag for each token.
     #[must_use]
-    pub fn with_tags(self, tags: TagSequences) -> Self {
+    pub(crate) fn with_tags(self, tags: TagSequences) -> Self {
         assert_eq!(self.tags.ends, tags.ends, "one tag for each token of each sentence");
         Self { tags, ..self }
     }

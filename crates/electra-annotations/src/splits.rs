@@ -11,10 +11,10 @@ use crate::sentences::Tags;
 use crate::words::Division;
 use crate::{LeftOut, Sentences};
 
-/// Labelled sentences with where they are from.
+/// Split of a data set: annotated sentences with the file that they are from.
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
     /// Its sentences, in IOB2.
     pub sentences: Sentences,
@@ -34,9 +34,9 @@ pub struct SplitFacts {
     pub file: String,
     /// BLAKE3 of tokens, tags and document boundaries as they were read, in hexadecimal.
     pub hash: String,
-    /// Sentences.
+    /// Number of sentences.
     pub sentences: usize,
-    /// Tokens.
+    /// Number of tokens.
     pub tokens: usize,
     /// Entities that tags say.
     pub entities: usize,
@@ -46,10 +46,10 @@ pub struct SplitFacts {
     pub answers: Answers,
 }
 
-/// What fine-tuning reads.
+/// Training, development and test data.
 #[derive(Clone, Debug)]
 pub struct Splits {
-    /// To learn from.
+    /// Data that the tagger learns from.
     pub train: Split,
     /// To choose the epoch by.
     pub dev: Split,
@@ -58,7 +58,7 @@ pub struct Splits {
 }
 
 impl Split {
-    /// Reads a file.
+    /// Reads a file of annotated sentences.
     ///
     /// # Errors
     /// As [`read`].

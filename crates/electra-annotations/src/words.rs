@@ -26,6 +26,7 @@ mod address;
 mod cluster;
 mod division;
 mod sentences;
+mod settings;
 
 use std::ops::Range;
 
@@ -35,10 +36,8 @@ use cluster::{Class, Cluster, cluster_at};
 pub use cluster::{trimmed, without_unseen};
 pub use division::{Division, SentenceDivision, WordDivision};
 pub use electra_text::invisible::{has_seen, is_unseen};
-pub use sentences::{
-    LineBreaks, MAX_SENTENCE_BYTES, RawSentence, RawSentences, SentenceSettings, TextError,
-    division_of_record,
-};
+pub use sentences::{MAX_SENTENCE_BYTES, RawSentence, RawSentences, TextError, division_of_record};
+pub use settings::{LineBreaks, MAX_SENTENCE_WORDS, SentenceSettings};
 
 /// A word as its place in a text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

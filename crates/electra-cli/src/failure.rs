@@ -9,8 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use electra_files::shown::{on_terminal, on_terminal_in_place};
-use electra_ner::finetune::{FinetuneError, Stopped};
-use electra_ner::seeds::SeedError;
+use electra_ner::{FinetuneError, SeedError, Stopped};
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
 use electra_pretrain::train::DIVERGENCE_REMEDY;
@@ -19,6 +18,7 @@ use electra_text::corpus::Signature;
 use electra_train::RunError;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
+use crate::device;
 use crate::output;
 
 use of_system::help_of_system;
@@ -122,7 +122,10 @@ impl Failure {
 
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::with_code(1, explain(&error))
+        match (&error as &(dyn Error + 'static)).downcast_ref() {
+            Some(error) => device::unavailable(error),
+            None => Self::with_code(1, explain(&error)),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub fn epoch_monitor(
     interrupt: &Interrupt,
 ) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
     if display == Display::Quiet {
-        return Ok(Box::new(electra_ner::monitor::Silent));
+        return Ok(Box::new(electra_ner::Silent));
     }
     let wants_dashboard = wants_dashboard(display)?;
     #[cfg(feature = "tui")]

@@ -5,7 +5,7 @@ mod workbench;
 use std::fs;
 use std::io::Write;
 
-use electra_ner::decode::Decoding;
+use electra_ner::Decoding;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;

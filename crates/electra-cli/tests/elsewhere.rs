@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use electra_ner::decode::Decoding;
+use electra_ner::Decoding;
 use workbench::{RECIPE, Ran, Workbench, assert_says, corpus, labelled};
 
 const PRETRAIN: &str = "pretrain recipe.toml --run run --no-plan --threads 1";

@@ -7,7 +7,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_model::Electra;
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safetensors};
-use electra_ner::decode::Decoding;
+use electra_ner::Decoding;
 use serde_json::{Value, json};
 use workbench::{Workbench, assert_says, corpus, json as parsed, labelled};
 

@@ -10,10 +10,9 @@ use std::fs;
 use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
-use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{
+    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::TokenizerError;
 use serde_json::json;
@@ -265,8 +264,8 @@ fn predictions_are_those_of_before_or_the_new() {
     }))
     .unwrap();
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: false };
-    let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
+    let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::Linear };
+    let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
     let settings =
         TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window: 16, division: None };
     TaggerFolder::new(&bench.path("tagger"), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer)

@@ -4,7 +4,7 @@ mod workbench;
 
 use std::io::{BufRead, BufReader, Write};
 
-use electra_ner::decode::Decoding;
+use electra_ner::Decoding;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -380,4 +380,21 @@ fn words_that_the_vocabulary_has_no_pieces_for_are_told_with_their_share() {
     assert_says(&ran.stderr, &["\nof which the tagger sees nothing but [UNK]: 1.0 % of the words"]);
     let ran = bench.feed("predict --model tagger --format conll", "baba\n");
     assert!(!ran.stderr.contains("[UNK]"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_rust_program_finds_what_the_command_finds() {
+    let bench = bench();
+    bench.write("in.txt", TEXT);
+    let said = bench.succeed("predict --model tagger --format json --byte-offsets in.txt").stdout;
+    let said: Vec<Value> = said.lines().map(parsed).collect();
+    assert!(said.len() >= 3, "{said:?} would prove little");
+    let found = electra_ner::Tagger::open(bench.path("tagger")).unwrap().tag(TEXT).unwrap();
+    assert_eq!(found.len(), said.len());
+    for (found, said) in found.iter().zip(&said) {
+        assert_eq!(said["entity_group"], found.label.as_str());
+        assert_eq!(said["word"], found.text.as_str());
+        assert_eq!(said["score"], (found.score * 1e6).round() / 1e6);
+        assert_eq!([&said["byte_start"], &said["byte_end"]], [&json!(found.start), &json!(found.end)]);
+    }
 }

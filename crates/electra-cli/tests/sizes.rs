@@ -11,10 +11,9 @@ use burn::prelude::*;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::parameters::{collect, to_safetensors};
 use electra_model::{Electra, ModelConfig, Precision};
-use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{
+    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+};
 use electra_text::Tokenizer;
 use serde_json::{Value, json};
 use workbench::{Ran, Workbench, assert_says, corpus};
@@ -49,8 +48,8 @@ fn bench() -> Workbench {
     bench.succeed("export hf model --out exported");
 
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: true };
-    let tagger = Tagger::init(shape, 5, &device, Precision::F32);
+    let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::Crf };
+    let tagger = TokenClassifier::init(shape, 5, &device, Precision::F32);
     let settings =
         TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 16, division: None };
     let path = bench.path("tagger");

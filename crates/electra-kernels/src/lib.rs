@@ -17,6 +17,7 @@ pub const NUMERICS_VERSION: u32 = 1;
 mod adam_step;
 mod allocator;
 pub mod composed;
+mod device;
 mod dispatch;
 mod dropout;
 #[cfg(feature = "flex")]
@@ -31,6 +32,7 @@ mod workers;
 pub use adam_step::{AdamStep, AdamUpdated};
 pub use allocator::{CacheLineAllocator, on_out_of_memory};
 pub use composed::{is_f32, scatter_positions, softplus};
+pub use device::{DeviceError, DeviceName, UnknownDevice};
 pub use dispatch::{
     adam_update, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm,
     linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,

@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_model::{DropoutSites, Precision};
-use electra_ner::TaggerFolder;
-use electra_ner::tagger::WindowBatchData;
+use electra_ner::{TaggerFolder, WindowBatchData};
 use electra_text::wordpiece::OffsetUnit;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -13,13 +13,12 @@ use electra_train::Divergence;
 use rand::RngExt;
 use serde::Serialize;
 
-use crate::crf::LabelledRows;
 use crate::finetune::batches::TrainBatch;
 use crate::finetune::snapshot;
 use crate::finetune::step::Steps;
-use crate::loss::WordLoss;
+use crate::head::{HeadType, LabelledRows, WordLoss};
 use crate::recipe::Recipe;
-use crate::tagger::{Tagger, TaggerShape, WindowBatchData};
+use crate::token_classifier::{TaggerShape, TokenClassifier, WindowBatchData};
 use electra_annotations::{LabelScheme, LabelSet};
 
 /// Entity types of the tagger that is timed; four make the nine labels of CoNLL-2003.
@@ -27,25 +26,25 @@ const TYPES: [&str; 4] = ["LOC", "MISC", "ORG", "PER"];
 /// Of 5 pieces, 4 begin a word: about what running English has.
 const PIECES_OF_FIVE: usize = 4;
 
-/// What is timed.
+/// Which work of the tagger is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
+pub enum BenchTask {
     /// Full optimizer steps: forward, backward, clip, update.
     Train,
     /// Forward passes, their logits read.
     Infer,
 }
 
-/// How it is timed.
+/// Settings of a speed test of a tagger.
 #[derive(Clone, Debug)]
 pub struct TaggerBench {
-    /// What is timed.
-    pub task: Task,
+    /// Which work of the tagger is timed.
+    pub task: BenchTask,
     /// The device, without autodiff.
     pub device: Device,
     /// Its name on the command line.
     pub device_name: String,
-    /// CPU threads.
+    /// Number of CPU threads.
     pub threads: usize,
     /// Windows that go through the network together, `B`.
     pub batch_size: usize,
@@ -78,16 +77,16 @@ pub struct TaggerTimings {
     pub seconds: Vec<f64>,
     /// Name of the device.
     pub device: String,
-    /// CPU threads.
+    /// Number of CPU threads.
     pub threads: usize,
 }
 
 /// Milliseconds of one repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Latency {
-    /// The fastest.
+    /// Time of the fastest repetition.
     pub best: f64,
-    /// The median.
+    /// Median of all repetitions.
     pub median: f64,
     /// Of a hundred repetitions one is slower.
     pub p99: f64,
@@ -111,7 +110,7 @@ pub fn bench_tagger(
     assert!(b > 0 && repetitions > 0, "{repetitions} repetitions of {b} windows");
     assert!(s <= sizes.max_position_embeddings, "windows of {s} of {}", sizes.max_position_embeddings);
     let labels = LabelSet::new(TYPES, LabelScheme::Iob2);
-    let shape = TaggerShape { config: sizes, labels: &labels, crf: false };
+    let shape = TaggerShape { config: sizes, labels: &labels, head: HeadType::Linear };
     let forward = forward_flops(sizes, b, s, labels.len());
 
     let mut seconds = Vec::with_capacity(repetitions);
@@ -123,11 +122,11 @@ pub fn bench_tagger(
     };
     let all = bench.warmup + repetitions;
     let flops = match bench.task {
-        Task::Train => {
+        BenchTask::Train => {
             let device = bench.device.clone().autodiff();
             let precision = recipe.train.precision;
             let rates = recipe.rates.of(sizes.num_hidden_layers).expect("rates that fit the sizes");
-            let tagger = Tagger::init(shape, recipe.seed, &device, precision);
+            let tagger = TokenClassifier::init(shape, recipe.seed, &device, precision);
             let mut snapshot = snapshot::start(tagger, &rates);
             let loss = WordLoss::new(recipe.loss.word.clone(), vec![1.0; labels.len()]);
             let schedule = recipe.schedule(all as u64 + 1);
@@ -141,8 +140,8 @@ pub fn bench_tagger(
             }
             3.0 * forward
         }
-        Task::Infer => {
-            let tagger = Tagger::init(shape, recipe.seed, &bench.device, recipe.train.precision);
+        BenchTask::Infer => {
+            let tagger = TokenClassifier::init(shape, recipe.seed, &bench.device, recipe.train.precision);
             for i in 0..all {
                 let batch = random_batch(sizes, b, s, labels.len(), i as u64).data;
                 let start = Instant::now();
@@ -211,7 +210,7 @@ mod tests {
     fn both_tasks_give_as_many_timings_as_asked_for() {
         let sizes = sizes();
         let recipe = Recipe::load(None, &[]).unwrap().value;
-        for (task, warmup) in [(Task::Train, 1), (Task::Infer, 0)] {
+        for (task, warmup) in [(BenchTask::Train, 1), (BenchTask::Infer, 0)] {
             let bench = TaggerBench {
                 task,
                 device: Device::flex(),

@@ -41,8 +41,8 @@ use electra_train::resume::{passed_over, resume};
 use electra_train::{Beginning, Recorder, RunError};
 
 use crate::collapse_guard;
+use crate::head::{HeadType, WordLoss};
 use crate::initial_tagger::initial_tagger;
-use crate::loss::WordLoss;
 use crate::monitor::{EpochRecord, Event, Monitor};
 use crate::recipe::{FREE_KEYS, Recipe};
 use crate::tagger_folder::TaggerFolder;
@@ -57,9 +57,9 @@ pub use batches::{EpochBatches, Targets, TrainBatch};
 pub use error::FinetuneError;
 pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
-pub use snapshot::{Snapshot, tagger_of};
-pub use step::{Step, Steps};
-pub use task::{Checked, check};
+pub use snapshot::{Snapshot, load as load_snapshot, start as start_snapshot, tagger_of};
+pub use step::Steps;
+pub use task::check;
 
 /// Version of what fine-tuning does beside the kernels: windows, the order of sentences, losses, schedule,
 /// decoding and scores. Raised with every change of what it gives (`docs/decisions/0007`).
@@ -175,8 +175,7 @@ impl Resumed {
             },
             || -> Result<_, FinetuneError> {
                 let seed = derive(task.recipe.seed, Purpose::Init, 0);
-                let tagger =
-                    initial_tagger(task.start, &task.labels, task.has_crf(), seed, device, precision)?;
+                let tagger = initial_tagger(task.start, &task.labels, task.head(), seed, device, precision)?;
                 Ok(snapshot::start(tagger, &task.rates))
             },
         )?;
@@ -228,7 +227,8 @@ impl<'a> Run<'a> {
             steps_per_epoch: task.batches.steps(),
             lineage,
             unknown_tags: unknown,
-            class_weights: (!task.has_crf()).then(|| steps.loss.weights_by_type(&task.labels)),
+            class_weights: (task.head() == HeadType::Linear)
+                .then(|| steps.loss.weights_by_type(&task.labels)),
             overlaps: Overlap::all(splits, r.train.max_sentences),
         };
         let step = snapshot.step();

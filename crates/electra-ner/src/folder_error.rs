@@ -11,7 +11,7 @@ use electra_train::layout::HF_CONFIG;
 use electra_train::model_folder::ModelFolderError;
 use thiserror::Error;
 
-use crate::tagger_folder::CRF_SCORES;
+use crate::head::CRF_SCORES;
 use electra_annotations::LabelError;
 
 /// A folder from which no tagger can be had.
@@ -39,41 +39,41 @@ pub enum FolderError {
     /// Labels that cannot be read.
     #[error("{path}: {source}; copy the folder again from where it came from, or correct id2label there")]
     Labels {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// Underlying error.
         source: LabelError,
     },
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Underlying error.
         source: io::Error,
     },
     /// A file cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Underlying error.
         source: io::Error,
     },
     /// A file is not the JSON that it should be.
     #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Json {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// Underlying error.
         source: serde_json::Error,
     },
     /// Settings of a later program.
     #[error("{path} has format {found}, this program reads {supported}; use the program that wrote it")]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its format.
+        /// The form that the file turned out to have.
         found: u32,
         /// The latest that is known.
         supported: u32,
@@ -81,11 +81,11 @@ pub enum FolderError {
     /// A dropout rate that cannot be meant.
     #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1; correct it there")]
     Dropout {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The key.
+        /// Key of the recipe that it is about.
         key: &'static str,
-        /// Its value.
+        /// The value that was found.
         found: String,
     },
     /// A tagger whose own window is longer than its position table.

@@ -8,8 +8,9 @@ use electra_train::encoder_init::EncoderInit;
 use electra_train::model_folder::{ForeignHead, ModelFolderError};
 
 use crate::folder_error::FolderError;
+use crate::head::HeadType;
 use crate::layerwise_lr::Freeze;
-use crate::tagger::{Tagger, TaggerShape};
+use crate::token_classifier::{TaggerShape, TokenClassifier};
 
 /// The tagger before the first step, with a new head for `labels`.
 ///
@@ -18,19 +19,19 @@ use crate::tagger::{Tagger, TaggerShape};
 pub fn initial_tagger(
     init: &EncoderInit,
     labels: &LabelSet,
-    crf: bool,
+    head: HeadType,
     seed: u64,
     device: &Device,
     precision: Precision,
-) -> Result<Tagger, FolderError> {
-    let shape = TaggerShape { config: init.config(), labels, crf };
+) -> Result<TokenClassifier, FolderError> {
+    let shape = TaggerShape { config: init.config(), labels, head };
     match init {
         EncoderInit::Pretrained(pretrained) => {
             let encoder = pretrained.encoder.clone();
-            let tagger = Tagger::from_encoder(encoder, shape, seed, device, precision);
+            let tagger = TokenClassifier::from_encoder(encoder, shape, seed, device, precision);
             Ok(tagger.map_err(ModelFolderError::weights(&pretrained.path))?)
         }
-        EncoderInit::Scratch { .. } => Ok(Tagger::init(shape, seed, device, precision)),
+        EncoderInit::Scratch { .. } => Ok(TokenClassifier::init(shape, seed, device, precision)),
     }
 }
 

@@ -6,7 +6,7 @@ use electra_optim::{Depth, LayerwiseDecay, LayerwiseMode, depth_of};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::tagger::CRF;
+use crate::head::rate_factor;
 
 /// What a recipe says about the rates of single parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,8 +137,7 @@ impl Rates {
         if self.is_frozen(path) {
             return 0.0;
         }
-        let own = if path.split('.').next() == Some(CRF) { self.crf_factor } else { 1.0 };
-        own * self.decay.map_or(1.0, |decay| decay.multiplier_of(path))
+        rate_factor(path, self.crf_factor) * self.decay.map_or(1.0, |decay| decay.multiplier_of(path))
     }
 
     /// Whether the parameter at `path` keeps its value.

@@ -1,31 +1,88 @@
-//! Named entity recognition on a pretrained discriminator. Knows nothing of pretraining.
+//! Named entity recognition with a pretrained ELECTRA discriminator: fine-tuning, and tagging of text.
+//!
+//! A tagger is a folder that `electra finetune` or transformers wrote:
+//!
+//! ```
+//! # mod small_tagger { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/small_tagger/mod.rs")); }
+//! # let temporary = tempfile::tempdir()?;
+//! # let folder = small_tagger::write(temporary.path())?;
+//! use electra_ner::Tagger;
+//!
+//! let tagger = Tagger::open(folder)?;
+//! for entity in tagger.tag("Angela Merkel visited Paris.")? {
+//!     println!("{} {} {:.2}", entity.label, entity.text, entity.score);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | tag a text | [`Tagger`], [`TaggerBuilder`] |
+//! | tag a stream of any length, in bounded memory | [`Predictor`] |
+//! | fine-tune, with one seed or several | [`Recipe`], [`finetune()`], [`finetune_seeds`] |
+//! | read and write the folder of a tagger | [`TaggerFolder`] |
+//! | work on the network itself | [`TokenClassifier`], [`Head`] |
+//! | read annotated files, and score | the crate `electra-annotations` |
+//!
+//! | feature | backend |
+//! |---|---|
+//! | `flex` (default) | burn's maintained CPU backend, with the fused kernels |
+//! | `ndarray` | its older CPU backend |
+//! | `wgpu` | any GPU with Vulkan, Metal or WebGPU |
+//! | `cuda` | NVIDIA GPUs |
+//!
+//! # What it never does
+//!
+//! It pretrains nothing, prints nothing, and opens no connection: no model is downloaded.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod bench;
-pub mod chain;
-pub mod collapse_guard;
-pub mod crf;
-pub mod decode;
-pub mod finetune;
-pub mod folder_error;
-pub mod initial_tagger;
-pub mod layerwise_lr;
-pub mod loss;
-pub mod model_card;
-pub mod monitor;
-pub mod predict;
-pub mod recipe;
-pub mod report;
-pub mod seeds;
-pub mod tag;
-pub mod tagger;
-pub mod tagger_folder;
-pub mod window;
+mod bench;
+mod collapse_guard;
+mod finetune;
+mod folder_error;
+mod head;
+mod initial_tagger;
+mod layerwise_lr;
+mod model_card;
+mod monitor;
+mod predict;
+mod recipe;
+mod report;
+mod seeds;
+mod tagger;
+mod tagger_folder;
+mod token_classifier;
+mod window;
 
+pub use electra_kernels::{DeviceError, DeviceName};
+
+pub use bench::{BenchTask, TaggerBench, TaggerTimings, bench_tagger};
+pub use finetune::{
+    Ended, Environment, EpochBatches, FINE_TUNING_VERSION, FinetuneError, Outcome, PREDICTIONS_DEV,
+    PREDICTIONS_TEST, SCORES, Snapshot, Steps, Stopped, Targets, TrainBatch, check as check_finetuning,
+    finetune, forecast as forecast_finetuning, load_snapshot, start_snapshot, stopped_by, tagger_of,
+};
 pub use folder_error::FolderError;
-pub use monitor::{EpochRecord, Event, Monitor};
-pub use recipe::Recipe;
-pub use tagger::{Tagger, TaggerDropout, TaggerShape};
-pub use tagger_folder::TaggerFolder;
+pub use head::{
+    Crf, Decision, Decoder, Decoding, FORBIDDEN, Head, HeadType, LabelledRows, WordLoss, WordLossKind,
+};
+pub use initial_tagger::{initial_tagger, least_memory, left_behind};
+pub use layerwise_lr::{Freeze, LayerDecay, RatesConfig};
+pub use monitor::{EpochRecord, Event, Monitor, Silent};
+pub use predict::{
+    Documents, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
+    RecordPlace, TaggedEntity, TaggedSentence, Tail, TextForm, WindowedSentences,
+};
+pub use recipe::{DEFAULT as DEFAULT_RECIPE, FREE_KEYS, Recipe};
+pub use report::{is_finetuning, render as render_report};
+pub use seeds::{
+    BEST, SUMMARY, SeedError, StoppedSeed, Summary as SeedSummary, finetune_seeds, seeds_folder,
+};
+pub use tagger::{Entity, OpenError, Tagger, TaggerBuilder};
+pub use tagger_folder::{TaggerFolder, TaggerSettings};
+pub use token_classifier::{TaggerDropout, TaggerShape, TokenClassifier, WindowBatch, WindowBatchData};
+pub use window::{
+    Batch, BatchSettings, Context, MIN_WINDOW, ScoredWord, Window, WindowError, WindowSettings, batches, plan,
+};

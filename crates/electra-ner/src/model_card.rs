@@ -17,7 +17,7 @@ pub const README: &str = "README.md";
 /// What a card says.
 #[derive(Clone, Debug)]
 pub struct Card<'a> {
-    /// The recipe.
+    /// Path of the recipe.
     pub recipe: &'a Recipe,
     /// The same as TOML.
     pub recipe_text: &'a str,

@@ -7,10 +7,9 @@ use electra_run::recipe::{RecipeError, Resolved, blame_override, load, load_str}
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-use crate::decode::Decoding;
+use crate::head::{Decoding, HeadType, LossConfig};
 use crate::layerwise_lr::{RatesConfig, RatesError};
-use crate::loss::LossConfig;
-use crate::tagger::TaggerDropout;
+use crate::token_classifier::TaggerDropout;
 use crate::window::{Context, MIN_WINDOW, WindowSettings};
 use electra_annotations::LabelScheme;
 use electra_train::collapse::GuardConfig;
@@ -192,9 +191,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Err(error) = r.loss.check() {
         return fail(error.key(), error.to_string(), usual);
     }
-    if r.labels.decoding == Decoding::Crf
-        && let Err(error) = r.loss.check_with_crf()
-    {
+    if let Err(error) = HeadType::trained_for(r.labels.decoding).check_loss(&r.loss) {
         return fail(error.key(), error.to_string(), "a CRF has a loss of its own");
     }
     if let Err(error) = r.optimizer.check() {

@@ -27,9 +27,9 @@ pub enum ReportError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}; name a folder that `electra finetune` has written")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Underlying error.
         source: io::Error,
     },
     /// The log cannot be read.
@@ -38,7 +38,7 @@ pub enum ReportError {
     /// Predictions cannot be read.
     #[error("{source}; the `electra finetune` command that made the run writes the file again")]
     Predictions {
-        /// What is wrong.
+        /// Underlying error.
         source: PredictionsError,
     },
     /// Predictions are missing at the end.
@@ -47,9 +47,9 @@ pub enum ReportError {
          the run writes the file again"
     )]
     Torn {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its sentences.
+        /// Number of its sentences.
         found: usize,
         /// Sentences that were scored.
         expected: u64,

@@ -27,10 +27,10 @@ use crate::finetune::{
     self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES,
     SplitOutcome, Stopped, finetune,
 };
+use crate::head::CRF_SCORES;
 use crate::model_card::README;
 use crate::monitor::Monitor;
 use crate::recipe::Recipe;
-use crate::tagger_folder::CRF_SCORES;
 use electra_annotations::{
     Evaluation, EvaluationSettings, Overlap, Predictions, PredictionsError, SeenEntities, Splits, evaluate,
     overlap_warnings,

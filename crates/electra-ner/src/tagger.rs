@@ -1,258 +1,175 @@
-//! The network: the discriminator's encoder, dropout, and one linear layer on the words.
-//!
-//! Shapes: `B` windows, `S` pieces of a window, `W` words of all windows together, `L` labels.
+//! A tagger for use: text in, entities out.
 
-use std::iter::repeat_n;
+use std::io::{self, Cursor};
+use std::path::Path;
 
-use burn::module::Module;
-use burn::prelude::*;
-use burn::tensor::TensorData;
-use electra_kernels as kernels;
-use electra_model::dropout::{DropoutSites, Network, Place};
-use electra_model::embeddings::Embeddings;
-use electra_model::encoder::{Encoder, key_bias};
-use electra_model::init::{Init, Kernel};
-use electra_model::layers::Dense;
-use electra_model::parameters::{LoadError, NamedTensors, collect, load};
-use electra_model::shapes::{self, Shapes};
-use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
-use serde::{Deserialize, Serialize};
+use electra_annotations::{Division, LineBreaks, SentenceSettings};
+use electra_kernels::{DeviceError, DeviceName, use_threads};
 
-use crate::crf::Crf;
-use electra_annotations::LabelSet;
+use crate::folder_error::FolderError;
+use crate::predict::{
+    Documents, PredictError, PredictSettings, Predictor, PredictorError, TaggedSentence, TextForm,
+};
+use crate::tagger_folder::TaggerFolder;
 
-/// Path of the CRF among the tagger's parameters.
-pub(crate) const CRF: &str = "crf";
-/// Path of the linear layer.
-const CLASSIFIER: &str = "classifier";
+/// Windows that go through the network together where nobody says otherwise.
+const BATCH_SIZE: usize = 32;
 
-/// A discriminator's encoder that labels words.
-#[derive(Module, Debug)]
+/// A trained tagger that reads text.
+///
+/// It reads text as `electra predict` does, with words and sentences like those of its training data.
 pub struct Tagger {
-    /// Tables of width `E`.
-    pub embeddings: Embeddings,
-    /// `E -> H`, absent when they are equal.
-    pub project: Option<Dense>,
-    /// Width `H`.
-    pub encoder: Encoder,
-    /// `[H, L]`
-    pub classifier: Dense,
-    /// Scores of sequences, where whole sentences are trained and decoded.
-    pub crf: Option<Crf>,
+    predictor: Predictor,
+    settings: PredictSettings,
 }
 
-/// What a tagger is built from.
-#[derive(Clone, Copy, Debug)]
-pub struct TaggerShape<'a> {
-    /// Sizes of the discriminator.
-    pub config: &'a ModelConfig,
-    /// What it tells apart.
-    pub labels: &'a LabelSet,
-    /// Whether it has a CRF on top.
-    pub crf: bool,
+/// A named entity in a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    /// Its type, such as `PER`.
+    pub label: String,
+    /// The words of the entity as they stand in the text.
+    pub text: String,
+    /// Mean over its words of the probability of the label that each was given, between 0 and 1.
+    pub score: f64,
+    /// First byte of the entity in the text.
+    pub start: usize,
+    /// One past its last byte.
+    pub end: usize,
 }
 
-impl TaggerShape<'_> {
-    /// Names and shapes of the parameters that such a tagger has.
-    pub fn parameters(&self) -> Shapes {
-        let (h, l) = (self.config.hidden_size, self.labels.len());
-        let mut shapes = shapes::of_encoder(self.config);
-        shapes.insert(format!("{CLASSIFIER}.weight"), vec![h, l]);
-        shapes.insert(format!("{CLASSIFIER}.bias"), vec![l]);
-        if self.crf {
-            shapes.insert(format!("{CRF}.begin"), vec![l]);
-            shapes.insert(format!("{CRF}.next"), vec![l, l]);
-            shapes.insert(format!("{CRF}.end"), vec![l]);
-        }
-        shapes
+/// Settings of a [`Tagger`] that is to be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaggerBuilder {
+    device: DeviceName,
+    threads: Option<usize>,
+    batch_size: usize,
+}
+
+/// A tagger that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder holds no usable tagger.
+    #[error(transparent)]
+    Tagger(#[from] PredictorError),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The threads of the process were started before.
+    #[error("cannot use {threads} threads")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// Underlying error.
+        source: io::Error,
+    },
+}
+
+impl From<FolderError> for OpenError {
+    fn from(error: FolderError) -> Self {
+        Self::Tagger(error.into())
     }
 }
 
-/// Dropout rates of fine-tuning, each in `[0, 1)`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaggerDropout {
-    /// On embeddings and hidden states.
-    pub hidden: f64,
-    /// On attention probabilities.
-    pub attention: f64,
-    /// Before the linear layer.
-    pub classifier: f64,
-}
-
-/// Windows in host memory: all of one length, padded.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WindowBatchData {
-    /// `B`
-    pub windows: usize,
-    /// `S`
-    pub length: usize,
-    /// `[B, S]` piece ids, `[CLS]`, `[SEP]` and padding included.
-    pub ids: Vec<i32>,
-    /// `[B, S]` 1 at pieces, 0 at padding.
-    pub attention_mask: Vec<f32>,
-    /// `[W]` the first piece of each word, as index into the `B * S` pieces.
-    pub first_pieces: Vec<i32>,
-}
-
-/// The same on a device.
-#[derive(Clone, Debug)]
-pub struct WindowBatch {
-    /// `[B, S]`
-    pub ids: Tensor<2, Int>,
-    /// `[B, S]`
-    pub attention_mask: Tensor<2>,
-    /// `[W]`
-    pub first_pieces: Tensor<1, Int>,
-}
-
-impl TaggerDropout {
-    /// The paper's rate everywhere (Clark et al. 2020, table 7).
-    pub const PAPER: Self = Self { hidden: 0.1, attention: 0.1, classifier: 0.1 };
-
-    /// Dropout of a training step; `seed` is a function of run and step.
-    pub fn sites(&self, seed: u64) -> DropoutSites {
-        DropoutSites::new(self.hidden, self.attention, seed, Network::Discriminator)
-            .with_classifier(self.classifier)
+impl Default for TaggerBuilder {
+    fn default() -> Self {
+        Self { device: DeviceName::default(), threads: None, batch_size: BATCH_SIZE }
     }
 }
 
-impl WindowBatchData {
-    /// An empty batch of windows of `length` pieces.
-    pub fn new(length: usize) -> Self {
-        Self { length, ..Self::default() }
+impl TaggerBuilder {
+    /// Runs on this device instead of the CPU.
+    #[must_use]
+    pub fn device(self, device: DeviceName) -> Self {
+        Self { device, ..self }
     }
 
-    /// Appends a window and pads it with `pad`; `first_pieces` are the positions within it of the
-    /// words that are to have logits. The words are numbered through all windows, in the order in
-    /// which they are given.
+    /// Shares work on a CPU among so many threads; the number is that of the whole process, and can be
+    /// set once, before anything was computed.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
+    /// Sends so many windows through the network together; no influence on the entities but by rounding.
     ///
-    /// Panics if the window is longer than the batch's or a position lies outside of it.
-    pub fn push(&mut self, ids: &[u32], first_pieces: &[usize], pad: u32) {
-        assert!(ids.len() <= self.length, "a window of {} pieces in rows of {}", ids.len(), self.length);
-        let (padding, start) = (self.length - ids.len(), self.ids.len());
-        for &position in first_pieces {
-            assert!(position < ids.len(), "a word at {position} of a window of {} pieces", ids.len());
-            self.first_pieces.push((start + position) as i32);
-        }
-        self.windows += 1;
-        self.ids.extend(ids.iter().map(|&id| id as i32));
-        self.ids.extend(repeat_n(pad as i32, padding));
-        self.attention_mask.extend(repeat_n(1.0, ids.len()));
-        self.attention_mask.extend(repeat_n(0.0, padding));
+    /// # Panics
+    /// If there are to be none.
+    #[must_use]
+    pub fn batch_size(self, windows: usize) -> Self {
+        assert!(windows > 0, "batches of no windows");
+        Self { batch_size: windows, ..self }
     }
 
-    /// Number of words, `W`.
-    pub fn words(&self) -> usize {
-        self.first_pieces.len()
-    }
-
-    /// Moves the batch to a device.
-    pub fn to_device(&self, device: &Device) -> WindowBatch {
-        let shape = [self.windows, self.length];
-        let first_pieces = TensorData::new(self.first_pieces.clone(), [self.words()]);
-        WindowBatch {
-            ids: Tensor::from_data(TensorData::new(self.ids.clone(), shape), device),
-            attention_mask: Tensor::from_data(TensorData::new(self.attention_mask.clone(), shape), device),
-            first_pieces: Tensor::from_data(first_pieces, device),
+    /// Opens the folder that fine-tuning or transformers wrote.
+    ///
+    /// # Errors
+    /// A folder without a usable tagger, a device that is not there, or threads that run already.
+    pub fn open(self, folder: impl AsRef<Path>) -> Result<Tagger, OpenError> {
+        if let Some(threads) = self.threads {
+            use_threads(threads).map_err(|source| OpenError::Threads { threads, source })?;
         }
+        let device = self.device.open()?;
+        let folder = TaggerFolder::open(folder.as_ref())?;
+        let predictor = Predictor::new(&folder, &device)?;
+        let division = folder.settings.division.unwrap_or(Division::CORPUS);
+        // Records that had no neighbours in training have none here.
+        let alone =
+            folder.settings.division.is_some_and(|stored| stored.is_of_records() && stored.records_alone);
+        let settings = PredictSettings {
+            form: TextForm::Running(SentenceSettings::of(division, LineBreaks::Space)),
+            documents: if alone { Documents::Sentence } else { Documents::Whole },
+            batch_size: self.batch_size,
+        };
+        Ok(Tagger { predictor, settings })
     }
 }
 
 impl Tagger {
-    /// A tagger with nothing learned, the control of every pretrained one: its encoder is the
-    /// discriminator with which pretraining of the same seed begins.
-    pub fn init(shape: TaggerShape, seed: u64, device: &Device, precision: Precision) -> Self {
-        let root = Init::of(shape.config, seed, device, precision);
-        Self::build(shape, &root.child("discriminator"), &root, device)
-    }
-
-    /// A tagger on a pretrained encoder, in our names below the discriminator
-    /// (`encoder.layers.0.attention.query.weight`). The linear layer starts Glorot-uniform, its
-    /// bias and the CRF at zero.
+    /// Opens the folder that fine-tuning or transformers wrote, for the CPU.
     ///
     /// # Errors
-    /// An encoder of other sizes than `shape` says.
-    pub fn from_encoder(
-        encoder: NamedTensors,
-        shape: TaggerShape,
-        seed: u64,
-        device: &Device,
-        precision: Precision,
-    ) -> Result<Self, LoadError> {
-        let root = Init::of(shape.config, seed, device, precision);
-        let start = Self::build(shape, &Init::blank(device).with_precision(precision), &root, device);
-        let is_head = |path: &str| path.starts_with(CLASSIFIER) || path.starts_with(CRF);
-        let head = collect(&start).into_iter().filter(|(path, _)| is_head(path));
-        load(start, encoder.into_iter().chain(head).collect())
+    /// As [`TaggerBuilder::open`].
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::builder().open(folder)
     }
 
-    /// A tagger whose parameters are all at hand.
+    /// Settings for another device, number of threads or size of batches.
+    #[must_use]
+    pub fn builder() -> TaggerBuilder {
+        TaggerBuilder::default()
+    }
+
+    /// The entity types that it tells apart, sorted.
+    #[must_use]
+    pub fn labels(&self) -> Vec<&str> {
+        self.predictor.labels().kinds()
+    }
+
+    /// The entities of a text, in reading order.
     ///
     /// # Errors
-    /// Parameters that do not fit `shape`.
-    pub fn from_parameters(
-        tensors: NamedTensors,
-        shape: TaggerShape,
-        device: &Device,
-        precision: Precision,
-    ) -> Result<Self, LoadError> {
-        let blank = Init::blank(device).with_precision(precision);
-        load(Self::build(shape, &blank, &blank, device), tensors)
+    /// None for text in memory; those of a stream that cannot be read.
+    pub fn tag(&self, text: &str) -> Result<Vec<Entity>, PredictError> {
+        let mut found = Vec::new();
+        self.predictor.run(Cursor::new(text.to_owned()), &self.settings, |sentences| {
+            found.extend(sentences.iter().flat_map(entities));
+            Ok(())
+        })?;
+        Ok(found)
     }
+}
 
-    fn build(shape: TaggerShape, encoder: &Init, head: &Init, device: &Device) -> Self {
-        let TaggerShape { config, labels, crf } = shape;
-        let Discriminator { embeddings, project, encoder, .. } =
-            Discriminator::init(encoder, config, HeadKind::ReplacedToken);
-        let head = head.child(CLASSIFIER);
-        Self {
-            embeddings,
-            project,
-            encoder,
-            classifier: Dense::init(&head, Kernel::GlorotUniform, config.hidden_size, labels.len()),
-            crf: crf.then(|| Crf::init(labels, device)),
+/// The entities of a sentence, with their places in the whole text.
+fn entities(tagged: &TaggedSentence) -> impl Iterator<Item = Entity> {
+    tagged.entities.iter().map(|entity| {
+        let bytes = tagged.sentence.bytes(entity.words.clone());
+        Entity {
+            label: entity.kind.clone(),
+            text: tagged.sentence.slice(entity.words.clone()).to_owned(),
+            score: entity.score,
+            start: bytes.start as usize,
+            end: bytes.end as usize,
         }
-    }
-
-    /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at pieces and 0 at padding. All pieces
-    /// have token type 0.
-    pub fn hidden(
-        &self,
-        ids: Tensor<2, Int>,
-        attention_mask: Tensor<2>,
-        dropout: &DropoutSites,
-    ) -> Tensor<3> {
-        let token_type_ids = ids.zeros_like();
-        let x = self.embeddings.forward(ids, token_type_ids, dropout);
-        let x = match &self.project {
-            Some(project) => project.forward(x),
-            None => x,
-        };
-        self.encoder.forward(x, &key_bias(attention_mask), dropout)
-    }
-
-    /// Logits `[W, L]` of the words, at their first pieces, and nowhere else.
-    pub fn forward(&self, batch: &WindowBatch, dropout: &DropoutSites) -> Tensor<2> {
-        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), dropout);
-        let [b, s, h] = hidden.dims();
-        // All windows as one sequence, in which the words' positions are given.
-        let hidden = hidden.reshape([1, b * s, h]);
-        let words = kernels::gather_positions(hidden, batch.first_pieces.clone().unsqueeze()); // [W, H]
-        self.classifier.forward(kernels::dropout(words, dropout.at(Place::Classifier)))
-    }
-
-    /// Logits of the words, `W` rows of `L`, on the host; `self` is on `device`, without autodiff.
-    pub fn logits(&self, pass: kernels::Pass, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
-        kernels::on_workers(pass, device, || {
-            let logits = self.forward(&batch.to_device(device), &DropoutSites::off());
-            logits.into_data().iter::<f32>().collect()
-        })
-    }
-
-    /// Logits `[B, S, L]` of all pieces, as transformers gives them.
-    pub fn forward_all(&self, batch: &WindowBatch, dropout: &DropoutSites) -> Tensor<3> {
-        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), dropout);
-        self.classifier.forward(kernels::dropout(hidden, dropout.at(Place::Classifier)))
-    }
+    })
 }

@@ -25,15 +25,12 @@ use electra_train::model_folder::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
-use crate::tagger::{CRF, Tagger, TaggerDropout, TaggerShape};
+use crate::head::{Decoder, Decoding, HeadType};
+use crate::token_classifier::{TaggerDropout, TaggerShape, TokenClassifier};
 use electra_annotations::{Division, LabelScheme, LabelSet, Scheme};
 
 pub use crate::window::Context;
-
-/// File of the CRF's scores.
-pub const CRF_SCORES: &str = "crf.safetensors";
 
 /// Key of `config.json` with a copy of [`TAGGER_SETTINGS`] where they are not what transformers does: it
 /// keeps the keys that it does not know when it saves a model again, and our files it does not.
@@ -43,7 +40,7 @@ const SETTINGS_KEY: &str = "electra_tagger";
 /// said of the division of text.
 const FORMAT: u32 = 2;
 
-/// How a tagger was trained to be used.
+/// Settings of prediction that a tagger was trained for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaggerSettings {
     /// How labels are chosen.
@@ -77,7 +74,7 @@ struct SettingsFile {
     division: Option<Division>,
 }
 
-/// A tagger at rest.
+/// Folder of a tagger, read into memory.
 #[derive(Clone, Debug)]
 pub struct TaggerFolder {
     /// Where it lies.
@@ -104,7 +101,7 @@ impl TaggerFolder {
     /// The tagger as it is now, to be written to `path`.
     pub fn new(
         path: &Path,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         shape: TaggerShape,
         dropout: TaggerDropout,
         settings: TaggerSettings,
@@ -130,25 +127,30 @@ impl TaggerFolder {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self) -> Result<(), FolderError> {
-        let crf = parameters::below(self.tensors.clone(), CRF);
-        let own = self.tensors.iter().filter(|(path, _)| path.split('.').next() != Some(CRF));
+        let extra = self.head().extra_file();
+        let of_head =
+            extra.map_or_else(NamedTensors::new, |extra| parameters::below(self.tensors.clone(), extra.root));
+        let is_extra = |path: &str| extra.is_some_and(|extra| path.split('.').next() == Some(extra.root));
+        let own = self.tensors.iter().filter(|(path, _)| !is_extra(path));
         let own = own.map(|(path, data)| (path.clone(), data.clone())).collect();
         let weights = hf::export_tensors(own, HfNetwork::Tagger);
         let tokenizer = self.tokenizer.files(self.config.max_position_embeddings);
         let mut files: Vec<(&str, Vec<u8>)> =
             tokenizer.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
         files.push((WEIGHTS, parameters::to_safetensors(&weights, Some(("format", "pt")))));
-        if !crf.is_empty() {
-            files.push((CRF_SCORES, parameters::to_safetensors(&crf, None)));
+        if let Some(extra) = extra {
+            files.push((extra.name, parameters::to_safetensors(&of_head, None)));
         }
         files.push((TAGGER_SETTINGS, pretty(&self.settings_file()).into_bytes()));
         files.push((HF_CONFIG, pretty(&self.config_json()).into_bytes()));
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         staged::write_files(&self.path, &files)?;
-        if crf.is_empty() {
-            // Of a tagger that was there before and had some: this one would not read them.
-            let old = self.path.join(CRF_SCORES);
-            disk::clear(&old).map_err(|source| FolderError::Write { path: old, source })?;
+        // Of a tagger that was there before and had another head: this one would not read them.
+        for other in HeadType::ALL.into_iter().filter_map(HeadType::extra_file) {
+            if Some(other) != extra {
+                let old = self.path.join(other.name);
+                disk::clear(&old).map_err(|source| FolderError::Write { path: old, source })?;
+            }
         }
         Ok(())
     }
@@ -215,7 +217,8 @@ impl TaggerFolder {
         let found = read_settings(path, &json, &config, &mut labels)?;
         let is_assumed = found.is_none();
         let mut settings = found.unwrap_or_else(|| TaggerSettings::of_transformers(&config));
-        if is_assumed && is_there(&path.join(CRF_SCORES))? {
+        let head = head_in(path)?;
+        if is_assumed && head == HeadType::Crf {
             settings.decoding = Decoding::Crf;
         }
         settings.decoding = decoding.unwrap_or(settings.decoding);
@@ -223,44 +226,45 @@ impl TaggerFolder {
         let foreign = ForeignWeights::find(path, &json, HfNetwork::Tagger)?;
         let mut headers = hf::import(foreign.headers.clone(), HfNetwork::Tagger)
             .map_err(ModelFolderError::foreign(path))?;
-        let has_crf = is_there(&path.join(CRF_SCORES))?;
-        if has_crf {
-            let crf = read_headers(&path.join(CRF_SCORES))?;
-            headers.extend(crf.into_iter().map(|(name, header)| (format!("{CRF}.{name}"), header)));
+        let extra = head.extra_file();
+        if let Some(extra) = extra {
+            let of_head = read_headers(&path.join(extra.name))?;
+            headers
+                .extend(of_head.into_iter().map(|(name, header)| (format!("{}.{name}", extra.root), header)));
         } else if settings.decoding == Decoding::Crf {
             return Err(FolderError::NoCrf(path.into()));
         }
-        let expected = TaggerShape { config: &config, labels: &labels, crf: has_crf }.parameters();
+        let expected = TaggerShape { config: &config, labels: &labels, head }.parameters();
         shapes::check(&headers, &expected).map_err(ModelFolderError::weights(path))?;
         let mut tensors =
             hf::import(foreign.read()?, HfNetwork::Tagger).map_err(ModelFolderError::foreign(path))?;
-        if has_crf {
-            let crf = read_tensors(&path.join(CRF_SCORES))?;
-            tensors.extend(crf.into_iter().map(|(name, data)| (format!("{CRF}.{name}"), data)));
+        if let Some(extra) = extra {
+            let of_head = read_tensors(&path.join(extra.name))?;
+            tensors.extend(of_head.into_iter().map(|(name, data)| (format!("{}.{name}", extra.root), data)));
         }
         let tokenizer = read_tokenizer(path, &config, is_there(&path.join(TAGGER_SETTINGS))?)?;
         let (path, pretraining) = (path.into(), RunProgress::read(path));
         Ok(Self { path, config, labels, dropout, settings, tensors, tokenizer, pretraining, is_assumed })
     }
 
-    /// Whether the tagger has scores of sequences.
-    pub fn has_crf(&self) -> bool {
-        self.tensors.keys().any(|path| path.split('.').next() == Some(CRF))
+    /// What labels the words.
+    pub fn head(&self) -> HeadType {
+        HeadType::of_parameters(self.tensors.keys())
     }
 
     /// The network on `device`.
     ///
     /// # Errors
     /// Weights that do not fit sizes and labels.
-    pub fn tagger(&self, device: &Device, precision: Precision) -> Result<Tagger, FolderError> {
-        let shape = TaggerShape { config: &self.config, labels: &self.labels, crf: self.has_crf() };
-        let tagger = Tagger::from_parameters(self.tensors.clone(), shape, device, precision);
+    pub fn tagger(&self, device: &Device, precision: Precision) -> Result<TokenClassifier, FolderError> {
+        let shape = TaggerShape { config: &self.config, labels: &self.labels, head: self.head() };
+        let tagger = TokenClassifier::from_parameters(self.tensors.clone(), shape, device, precision);
         Ok(tagger.map_err(ModelFolderError::weights(&self.path))?)
     }
 
     /// What turns the logits of `tagger`, the network of this folder, into labels.
-    pub fn decoder(&self, tagger: &Tagger) -> Decoder {
-        Decoder::new(self.settings.decoding, &self.labels, tagger.crf.as_ref())
+    pub fn decoder(&self, tagger: &TokenClassifier) -> Decoder {
+        tagger.head().decoder(self.settings.decoding, &self.labels)
     }
 
     /// Refuses a window that the position table cannot hold.
@@ -342,6 +346,18 @@ fn read_settings(
 /// the tagger would be another.
 fn is_there(path: &Path) -> Result<bool, FolderError> {
     path.try_exists().map_err(FolderError::read(path))
+}
+
+/// The head whose own file is in a folder, or the one that has none.
+fn head_in(folder: &Path) -> Result<HeadType, FolderError> {
+    for head in HeadType::ALL {
+        if let Some(extra) = head.extra_file()
+            && is_there(&folder.join(extra.name))?
+        {
+            return Ok(head);
+        }
+    }
+    Ok(HeadType::Linear)
 }
 
 fn scheme_name(scheme: Option<LabelScheme>) -> String {

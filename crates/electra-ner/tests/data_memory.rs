@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use electra_annotations::{
     CheckOptions, CheckedSplit, Measure, Overlap, ReadOptions, Split, SplitRole, Splits, check, read,
 };
-use electra_ner::finetune::{self, EpochBatches, Targets};
-use electra_ner::tag::WindowedSentences;
+use electra_ner::{EpochBatches, Targets, WindowedSentences, check_finetuning};
 
 /// Bytes handed out now, and the most of them at once.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -160,7 +159,7 @@ fn a_data_set_takes_ten_times_its_text_at_most() {
             let (trained_on, steps) = peak(|| {
                 let [train, dev] = [0, 1].map(|at| Split::read(&paths[at], &options).unwrap());
                 let splits = Splits { train, dev, test: None };
-                let checked = finetune::check(&recipe, start.path(), start.config(), &splits).unwrap();
+                let checked = check_finetuning(&recipe, start.path(), start.config(), &splits).unwrap();
                 let windows = |split: &Split| {
                     WindowedSentences::new(&split.sentences, start.tokenizer(), &recipe.windows())
                 };

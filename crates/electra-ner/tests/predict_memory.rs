@@ -8,8 +8,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use electra_ner::predict::{PredictSettings, TextForm};
-use electra_ner::window::Context;
+use electra_ner::{Context, PredictSettings, TextForm};
 use electra_run::process::rss;
 
 const MEGABYTE: u64 = 1 << 20;

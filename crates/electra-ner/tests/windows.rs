@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use electra_annotations::{AlignedSentence, Aligner};
-use electra_ner::window::{
+use electra_ner::{
     BatchSettings, Context, MIN_WINDOW, ScoredWord, Window, WindowError, WindowSettings, batches, plan,
 };
 use electra_text::{SpecialIds, Tokenizer};

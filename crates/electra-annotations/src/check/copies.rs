@@ -24,7 +24,7 @@ pub struct Duplicates {
 pub struct CopyGroup<'a> {
     /// Lines where it begins.
     pub lines: &'a [u32],
-    /// Its tokens.
+    /// Number of its tokens.
     pub tokens: usize,
     /// Whether its tags are not the same everywhere.
     pub contradiction: bool,
@@ -78,7 +78,7 @@ impl fmt::Debug for CopyGroups {
     }
 }
 
-/// As a list.
+/// The classes with their counts, as a list.
 impl Serialize for CopyGroups {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{SplitReport, SplitRole};
+use super::options::SplitRole;
+use super::report::SplitReport;
 
 /// How the types of a split differ from those of the training data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,7 +33,7 @@ pub struct Drift {
 /// A type's share of all entities.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TypeShare {
-    /// The type.
+    /// The entity type that is named.
     #[serde(rename = "type")]
     pub kind: String,
     /// Its share in the training data, from 0 to 1.

@@ -6,7 +6,7 @@ use electra_text::Tokenizer;
 use electra_text::wordpiece::OffsetUnit;
 use serde::Serialize;
 
-use super::Measure;
+use super::options::Measure;
 use crate::sentences::packed;
 use crate::{SentenceView, Sentences};
 
@@ -18,7 +18,7 @@ const SPECIAL: usize = 2;
 pub struct TooLong {
     /// Number of sentences.
     pub sentences: usize,
-    /// Their tokens.
+    /// Number of their tokens.
     pub tokens: usize,
     /// Lines where they begin.
     pub lines: Vec<usize>,
@@ -29,7 +29,7 @@ pub struct TooLong {
 pub struct LongSentence {
     /// Line where it begins.
     pub line: usize,
-    /// Its tokens.
+    /// Number of its tokens.
     pub tokens: usize,
     /// Its length as measured, special pieces left out.
     pub length: usize,

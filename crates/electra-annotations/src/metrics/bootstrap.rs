@@ -43,7 +43,7 @@ pub enum Unit {
 impl Unit {
     /// More than one of them.
     #[must_use]
-    pub fn plural(self) -> &'static str {
+    pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Sentence => "sentences",
             Self::Document => "documents",
@@ -106,7 +106,7 @@ pub struct Interval {
     pub high: f64,
     /// Number of resamples.
     pub resamples: usize,
-    /// Their seed.
+    /// Seed of the random numbers.
     pub seed: u64,
     /// What was drawn; sentences where an earlier version wrote it.
     #[serde(default)]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::predictions::Predictions;
 
-/// What to evaluate, and how.
+/// Settings of an evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EvaluationSettings {
     /// Whether interval, recall of seen entities, errors and confusion are about the entities of
@@ -22,7 +22,7 @@ pub struct EvaluationSettings {
     pub bootstrap: Bootstrap,
 }
 
-/// Scores, their uncertainty, and what went wrong. With several runs, everything is over all of
+/// Evaluation of predictions: scores, their uncertainty, and what went wrong. With several runs, everything is over all of
 /// them together.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {

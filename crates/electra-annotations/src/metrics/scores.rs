@@ -55,9 +55,9 @@ pub struct TypeScores {
 pub struct Average {
     /// Mean precision.
     pub precision: f64,
-    /// Mean recall.
+    /// Mean recall over the types.
     pub recall: f64,
-    /// Mean F1.
+    /// Mean F1 over the types.
     pub f1: f64,
 }
 

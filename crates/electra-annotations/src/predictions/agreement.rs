@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Gold, PredictionPlace, PredictionsError, safe};
+use super::error::{PredictionPlace, PredictionsError};
+use super::gold::Gold;
+use super::written::safe;
 use crate::metrics::{Mode, spans};
 use crate::read::WrittenFile;
 use crate::scheme::to_iob2;

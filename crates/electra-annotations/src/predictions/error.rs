@@ -23,17 +23,17 @@ pub enum PredictionsError {
         .reason.what()
     )]
     Form {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where and why.
+        /// The line, and what is wrong there.
         reason: Box<ReadError>,
     },
     /// A file could not be written.
     #[error("cannot write {path}")]
     Write {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Underlying error.
         source: std::io::Error,
     },
     /// Two tags differ only in characters that cannot be written.
@@ -42,11 +42,11 @@ pub enum PredictionsError {
          rename one of the types"
     )]
     SameWhenWritten {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// A tag.
+        /// One of the two tags.
         first: String,
-        /// The other one.
+        /// The other of the two.
         second: String,
     },
     /// Predicted tags alone, and no gold to compare them with.
@@ -54,7 +54,7 @@ pub enum PredictionsError {
         "{path} has predicted tags alone and no gold tags; name the gold file with `--gold`, or give three columns: token, gold, predicted"
     )]
     NoGold {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// Another number of sentences than gold.
@@ -64,11 +64,11 @@ pub enum PredictionsError {
     OtherSentences {
         /// File of the predictions.
         path: PathBuf,
-        /// Its sentences.
+        /// Number of its sentences.
         found: usize,
         /// File of the gold tags.
         gold_path: PathBuf,
-        /// Its sentences.
+        /// Number of its sentences.
         expected: usize,
     },
     /// Another number of tokens in a sentence.
@@ -92,7 +92,7 @@ pub enum PredictionsError {
         place: Box<PredictionPlace>,
         /// In the prediction.
         found: String,
-        /// In gold.
+        /// What gold has there.
         expected: String,
     },
     /// Another gold entity.
@@ -114,11 +114,11 @@ pub enum PredictionsError {
 pub struct PredictionPlace {
     /// File of the predictions.
     pub path: PathBuf,
-    /// Line, from 1.
+    /// Line of the file, counted from 1.
     pub line: usize,
     /// File of the gold tags.
     pub gold_path: PathBuf,
-    /// Line, from 1.
+    /// Line of the file, counted from 1.
     pub gold_line: usize,
 }
 

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use super::layout::{Layout, Number, Separator, is_number};
+use super::data::{Answers, Format, TokenLines};
+use super::error::ReadError;
+use super::layout::{Layout, Number, is_number};
+use super::lines::lines;
+use super::options::ReadOptions;
 use super::raw::{Raw, check_names};
-use super::{Answers, Format, ReadError, ReadOptions, TokenLines, lines};
+use super::separator::Separator;
 use crate::Sentences;
 use crate::sentences::{TagSequences, packed};
 use crate::words::{Division, has_seen, trimmed, without_unseen};

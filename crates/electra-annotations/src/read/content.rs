@@ -12,15 +12,11 @@ use electra_files::memory;
 use electra_text::corpus::{Compression, CorpusError, open_content};
 use electra_text::lines::LineReader;
 
-use super::ReadError;
+use super::error::{MEMORY_PER_BYTE, ReadError};
 
 /// The longest line, in bytes: more than a long novel as one record. A record is held in memory
 /// several times while it is taken apart.
 pub const MAX_LINE_BYTES: usize = 8 << 20;
-
-/// Bytes of memory that a byte of text takes at most, with all that a data set is checked for or trained
-/// with.
-pub(super) const MEMORY_PER_BYTE: u64 = 10;
 
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 1 << 18;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::ReadError;
+use super::error::ReadError;
 use super::lines::lines;
 
 /// How characters are written in a file.

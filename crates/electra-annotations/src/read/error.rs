@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use electra_text::corpus::CorpusError;
 
-use super::content::MEMORY_PER_BYTE;
 use super::spans::MisalignedSpan;
 use crate::scheme::{Scheme, SchemeError, TagPlace};
+
+/// Bytes of memory that a byte of text takes at most, with all that a data set is checked for or trained
+/// with.
+pub(super) const MEMORY_PER_BYTE: u64 = 10;
 
 /// An error about a file: each names it, the line, what was found and expected, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +21,7 @@ pub enum ReadError {
     /// A device that gives bytes without end.
     #[error("{path} is a device, and text was expected; give a file, or a pipe such as /dev/stdin")]
     Device {
-        /// The device.
+        /// Device that the work is done on.
         path: PathBuf,
     },
     /// More text than there is memory for.
@@ -28,7 +31,7 @@ pub enum ReadError {
         .bytes
     )]
     TooLarge {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Bytes that it has at least, uncompressed.
         bytes: u64,
@@ -38,9 +41,9 @@ pub enum ReadError {
     /// A line too long to be a token with its tag, or a record.
     #[error("line {line} of {path} is longer than {limit} bytes; divide it, if it is text at all")]
     LongLine {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// The longest line accepted.
         limit: usize,
@@ -51,9 +54,9 @@ pub enum ReadError {
          of the tags with `--tag-column`"
     )]
     TooManyTags {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// The most different tags.
         limit: usize,
@@ -63,9 +66,9 @@ pub enum ReadError {
         "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; if it is an old file of Western Europe, say so with `--encoding cp1252` or `--encoding latin-1`, else convert it"
     )]
     NotUtf8 {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// Byte offset in the uncompressed file, from 0.
         offset: usize,
@@ -77,13 +80,13 @@ pub enum ReadError {
         "{path} is not cp1252: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; look at the line, and leave `--encoding` out if the file is UTF-8"
     )]
     NotCp1252 {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// Byte offset in the uncompressed file, from 0.
         offset: usize,
-        /// The byte.
+        /// The byte that has no character.
         byte: u8,
     },
     /// No sentence in it.
@@ -91,7 +94,7 @@ pub enum ReadError {
         "{path} holds no sentence, expected lines with a token and its tag, or JSON lines; check that it is the right file"
     )]
     Empty {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// Too few columns, or another number than elsewhere.
@@ -100,9 +103,9 @@ pub enum ReadError {
         if *.found == 1 { "" } else { "s" }
     )]
     Columns {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// Columns it has.
         found: usize,
@@ -116,7 +119,7 @@ pub enum ReadError {
     /// Token and tag in one column.
     #[error("{path}: column {column} cannot hold both tokens and tags; name another")]
     OneColumn {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// The column, from 1.
         column: usize,
@@ -126,7 +129,7 @@ pub enum ReadError {
         "columns {first} and {second} of {path} both look like the tags, expected one; choose it with `--tag-column {first}` or `--tag-column {second}`"
     )]
     SeveralTagColumns {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// One of them, from 1.
         first: usize,
@@ -136,9 +139,9 @@ pub enum ReadError {
     /// A tag without a token.
     #[error("line {line} of {path} has a tag but no token; take the line out, or give it its token")]
     EmptyToken {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
     },
     /// A tag of no scheme.
@@ -146,11 +149,11 @@ pub enum ReadError {
         "line {line} of {path} has the tag {tag:?}, expected O or a letter, a dash and a type: B-TYPE or I-TYPE (IOB1, IOB2), with E- and S- (IOBES, BMES), L- and U- (BILOU), M- (BMES); correct it, or name the column of the tags with `--tag-column`"
     )]
     UnknownTag {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
-        /// The tag.
+        /// The tag as it is written.
         tag: String,
     },
     /// Tags of several schemes.
@@ -158,7 +161,7 @@ pub enum ReadError {
         "{path} mixes schemes: line {line} has the tag {tag:?}, and line {first_line} has {first_tag:?}, expected one scheme in a file; convert one part of it, or correct these tags"
     )]
     MixedSchemes {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Line of the second tag, from 1.
         line: usize,
@@ -166,7 +169,7 @@ pub enum ReadError {
         tag: String,
         /// Line of the first tag, from 1.
         first_line: usize,
-        /// The first tag.
+        /// The tag of the first column.
         first_tag: String,
     },
     /// A tag that the scheme asked for does not have.
@@ -175,11 +178,11 @@ pub enum ReadError {
         .scheme.letters()
     )]
     NotInScheme {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
-        /// The tag.
+        /// The tag as it is written.
         tag: String,
         /// The scheme asked for.
         scheme: Scheme,
@@ -189,9 +192,9 @@ pub enum ReadError {
         "line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}; write one object a line"
     )]
     BadJson {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// Character in the line, from 1.
         column: usize,
@@ -205,9 +208,9 @@ pub enum ReadError {
         "line {line} of {path} has half of a character at character {column}, {excerpt:?}, expected both halves of the surrogate pair; write the character itself, or leave the record out"
     )]
     HalfCharacter {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// Character in the line, from 1.
         column: usize,
@@ -217,11 +220,11 @@ pub enum ReadError {
     /// A field that is missing, or holds something else.
     #[error("line {line} of {path} has {found}, expected {expected}; correct the record")]
     Record {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
-        /// What it has.
+        /// What stands there instead.
         found: String,
         /// What it should have.
         expected: String,
@@ -231,9 +234,9 @@ pub enum ReadError {
         "line {line} of {path} has tags by number, expected their names, too; give them in order with `--labels O,B-PER,I-PER` and so on"
     )]
     Unnamed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
     },
     /// A number that no name was given for.
@@ -242,9 +245,9 @@ pub enum ReadError {
         .labels.saturating_sub(1)
     )]
     UnknownNumber {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line of the file, counted from 1.
         line: usize,
         /// The number.
         id: i64,
@@ -258,7 +261,7 @@ pub enum ReadError {
         .spans.iter().map(|span| format!("\n  {span}")).collect::<String>()
     )]
     Misaligned {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Every one of them, in the order of the file.
         spans: Vec<MisalignedSpan>,

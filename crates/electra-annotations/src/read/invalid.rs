@@ -107,7 +107,7 @@ impl fmt::Debug for InvalidTransitions {
     }
 }
 
-/// As a list.
+/// The classes with their counts, as a list.
 impl Serialize for InvalidTransitions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())

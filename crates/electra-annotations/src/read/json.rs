@@ -1,16 +1,20 @@
 //! JSON lines: tokens with tags, or text with spans of characters.
 
+mod document;
 mod record;
 
 use std::path::Path;
 
-use electra_text::corpus::json_object::{Malformed, Value};
-
+use super::data::{Answers, Format, TokenLines};
+use super::error::ReadError;
+use super::lines::lines;
+use super::options::ReadOptions;
 use super::raw::Raw;
 use super::spans::MisalignedSpan;
-use super::{Answers, Format, ReadError, ReadOptions, TokenLines, lines};
 use crate::Sentences;
 use crate::words::{Division, SentenceDivision, WordDivision, has_seen};
+
+pub use document::{DocumentNumbers, document_name};
 
 use record::{Fault, Record};
 
@@ -65,45 +69,4 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
         misaligned,
         answers,
     })
-}
-
-/// Numbers of the documents that records belong to, given record by record.
-#[derive(Default)]
-pub struct DocumentNumbers {
-    before: Option<(usize, Option<String>)>,
-    marked: bool,
-    /// Whether any record names its document.
-    named: bool,
-}
-
-impl DocumentNumbers {
-    /// The number of the document that a record belongs to.
-    pub fn of(&mut self, name: Option<String>, format: Format) -> usize {
-        self.named |= name.is_some();
-        self.marked |= name.is_some() || format == Format::JsonSpans;
-        let number = match &self.before {
-            None => 0,
-            // Without a name a text is a document; tags are not known to begin one.
-            Some((number, before)) if *before == name && (name.is_some() || format == Format::JsonTags) => {
-                *number
-            }
-            Some((number, _)) => number + 1,
-        };
-        self.before = Some((number, name));
-        number
-    }
-}
-
-/// The name of a document as it is compared: a string is another than a number.
-///
-/// # Errors
-/// What is there instead, in words, or what is wrong in the line.
-pub fn document_name(value: Value<'_>) -> Result<Result<Option<String>, &'static str>, Malformed> {
-    Ok(Ok(match (value.text()?, value.kind()?) {
-        // Names that differ in what is replaced are still two.
-        (Some(name), _) if name.lone_surrogates == 0 => Some(format!("\"{}", name.text)),
-        (Some(_), _) | (None, "a number") => Some(value.written().to_owned()),
-        (None, "null") => None,
-        (None, kind) => return Ok(Err(kind)),
-    }))
 }

@@ -1,40 +1,13 @@
 //! Which columns a file has: separator, tokens, tags.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
 
-use super::{ReadError, ReadOptions};
+use super::error::ReadError;
+use super::options::ReadOptions;
+use super::separator::Separator;
 use crate::scheme::{looks_like_tag, parse};
 use crate::words::trimmed;
-
-/// What stands between columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Separator {
-    /// One tab; tokens may have spaces in them.
-    Tab,
-    /// Spaces and tabs, as many as there are.
-    Space,
-}
-
-impl fmt::Display for Separator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Separator::Tab => "tabs",
-            Separator::Space => "spaces",
-        })
-    }
-}
-
-impl Separator {
-    /// The columns of a line, without empty ones at its end.
-    pub(super) fn cells(self, line: &str) -> Vec<&str> {
-        match self {
-            Separator::Tab => line.trim_end_matches([' ', '\t']).split('\t').collect(),
-            Separator::Space => line.split([' ', '\t']).filter(|cell| !cell.is_empty()).collect(),
-        }
-    }
-}
 
 /// The columns of a file; numbers count from 0 here.
 #[derive(Debug, PartialEq, Eq)]

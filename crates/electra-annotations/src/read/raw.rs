@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::{
-    Answers, DataFile, Format, InvalidTransitions, MisalignedSpan, ReadError, TokenLines, WrittenFile,
-};
+use super::data::{Answers, DataFile, Format, TokenLines, WrittenFile};
+use super::error::ReadError;
+use super::invalid::InvalidTransitions;
+use super::spans::MisalignedSpan;
 use crate::scheme::{self, Scheme};
 use crate::sentences::TagSequences;
 use crate::words::Division;

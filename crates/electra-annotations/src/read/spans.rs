@@ -23,7 +23,7 @@ pub struct MisalignedSpan {
     pub start: i64,
     /// One past its end.
     pub end: i64,
-    /// Its type.
+    /// Its entity type, such as `PER`.
     pub label: String,
     /// The text within these bounds, as far as there is any; cut where it is long.
     pub text: String,
@@ -54,7 +54,7 @@ pub enum Misalignment {
         start: i64,
         /// One past its end.
         end: i64,
-        /// Its type.
+        /// Its entity type, such as `PER`.
         label: String,
     },
 }

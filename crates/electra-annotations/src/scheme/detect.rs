@@ -20,7 +20,7 @@ pub enum SchemeError {
     UnknownTag {
         /// Where it stands.
         at: TagPlace,
-        /// The tag.
+        /// The tag as it is written.
         tag: String,
     },
     /// Letters that no scheme has together.
@@ -40,7 +40,7 @@ pub enum SchemeError {
     NotInScheme {
         /// Where it stands.
         at: TagPlace,
-        /// The tag.
+        /// The tag as it is written.
         tag: String,
         /// The scheme asked for.
         scheme: Scheme,
@@ -88,7 +88,7 @@ where
 ///
 /// # Errors
 /// The first tag that has not.
-pub fn expect_scheme<'a, T, S>(
+pub(crate) fn expect_scheme<'a, T, S>(
     scheme: Scheme,
     sentences: impl IntoIterator<Item = T>,
 ) -> Result<(), SchemeError>

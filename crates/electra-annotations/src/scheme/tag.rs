@@ -8,7 +8,7 @@
 pub struct UnknownTag {
     /// Which token of the sentence, from 0.
     pub token: usize,
-    /// The tag.
+    /// The tag as it is written.
     pub tag: String,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a word of a text is.
+/// Rule by which text is divided into words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WordDivision {
@@ -15,8 +15,8 @@ pub enum WordDivision {
     Marks,
 }
 
-/// What of a text goes through the model as one sequence. In the order of their length: what is a
-/// boundary for one of them is none for those behind it.
+/// Rule by which text is divided into sentences, each of which goes through the model as one sequence. In
+/// the order of their length: what is a boundary for one of them is none for those behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SentenceDivision {
@@ -31,7 +31,8 @@ pub enum SentenceDivision {
     Text,
 }
 
-/// Words and sentences of the data that a tagger was trained on, and so of the text that it reads.
+/// Division of text into words and sentences: that of the data that a tagger was trained on, and so of
+/// the text that it reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Division {

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::Word;
 use super::cluster::cluster_at;
-use super::division::{SentenceDivision, WordDivision};
 use super::is_unseen;
+use super::settings::SentenceSettings;
 use boundary::{Found, Gap, first_sentence};
 
 pub use boundary::division_of_record;
@@ -19,34 +19,6 @@ pub const MAX_SENTENCE_BYTES: usize = 1 << 16;
 
 /// Text that was handed out already is dropped from the buffer when there is this much of it.
 const DROP_BYTES: usize = 1 << 14;
-
-/// How text is divided into sentences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SentenceSettings {
-    /// What a word is.
-    pub words: WordDivision,
-    /// What a sentence is.
-    pub sentences: SentenceDivision,
-    /// A sentence of more words is cut.
-    pub max_words: usize,
-    /// What the end of a line means; where a line is a sentence, it ends one.
-    pub line_breaks: LineBreaks,
-}
-
-impl SentenceSettings {
-    fn ends_at_lines(&self) -> bool {
-        self.line_breaks == LineBreaks::Sentence || self.sentences == SentenceDivision::Line
-    }
-}
-
-/// What the end of a line means. A blank line ends a sentence, unless the text is to be one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineBreaks {
-    /// The same as a space: text that was wrapped.
-    Space,
-    /// The end of a sentence: messages, headlines, a sentence a line.
-    Sentence,
-}
 
 /// A sentence as it stands in the stream, without the white space around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +75,7 @@ pub enum TextError {
     /// The stream failed.
     #[error("cannot read the text")]
     Read(#[from] io::Error),
-    /// Not UTF-8.
+    /// A byte sequence that is not UTF-8.
     #[error("line {line} of the text (byte {byte}) is not UTF-8: convert it")]
     NotUtf8 {
         /// Line, counted from 1.

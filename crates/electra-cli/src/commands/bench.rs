@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use electra_model::flops::kept_bytes;
 use electra_model::shapes;
-use electra_ner::bench::{TaggerBench, Task, bench_tagger};
+use electra_ner::{BenchTask, TaggerBench, bench_tagger};
 use electra_pretrain::bench::{StepBench, bench_step};
 
 use crate::commands::finetune::load_ner_recipe;
@@ -170,7 +170,7 @@ impl NerArguments {
         };
         let device = self.with.device.open_with(recipe.train.precision)?;
         let bench = TaggerBench {
-            task: if self.task == TaggerTask::Train { Task::Train } else { Task::Infer },
+            task: if self.task == TaggerTask::Train { BenchTask::Train } else { BenchTask::Infer },
             peak_flops: Some(gemm_peak::measure(&device, recipe.train.precision)),
             device,
             device_name: self.with.device.to_string(),

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use electra_files::shown::shell_word;
 use electra_files::{disk, durable};
-use electra_ner::seeds::Summary;
+use electra_ner::SeedSummary;
 use electra_pretrain::Ended;
 use electra_pretrain::recipe::{self, Recipe};
 use electra_run::interrupt::Interrupt;
@@ -114,7 +114,7 @@ impl Demo {
             return Ok(tell_interrupted(Display::Lines));
         };
         eprintln!("6/6  what pretraining was worth\n");
-        let percent = |summary: &Summary| 100.0 * summary.test.map_or(0.0, |test| test.mean);
+        let percent = |summary: &SeedSummary| 100.0 * summary.test.map_or(0.0, |test| test.mean);
         println!(
             "  test F1 of names: {:.1} pretrained, {:.1} from scratch\n  {}\n",
             percent(&names.pretrained),

@@ -8,7 +8,7 @@ use electra_run::process;
 use electra_run::record::thousands;
 use serde_json::json;
 
-use crate::device::{DeviceName, use_threads};
+use crate::device::{DeviceName, missing, use_threads};
 use crate::failure::Failure;
 use crate::gemm_peak;
 
@@ -37,13 +37,13 @@ impl Doctor {
             .map(|name| {
                 let rebuild =
                     format!("not compiled in: `cargo build --release --features {}`", name.feature());
-                let lacks = [(!name.is_compiled_in()).then_some(rebuild), name.missing()];
+                let lacks = [(!name.is_compiled_in()).then_some(rebuild), missing(name)];
                 let mut lacks: Vec<String> = lacks.into_iter().flatten().collect();
                 let mut peak = None;
                 if lacks.is_empty() {
                     match name.open() {
                         Ok(device) => peak = Some(gemm_peak::measure(&device, Precision::F32) / 1e9),
-                        Err(failure) => lacks.push(failure.in_one_line()),
+                        Err(error) => lacks.push(Failure::from(error).in_one_line()),
                     }
                 }
                 (name, lacks, peak)

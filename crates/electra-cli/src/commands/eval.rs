@@ -12,7 +12,7 @@ use electra_annotations::{
     PredictionForm, Predictions, ReadOptions, Scheme, SeenEntities, StrictScheme, Units, evaluate,
     paired_bootstrap, read, read_as_written,
 };
-use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST};
+use electra_ner::{PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_run::nearby::folders_with;
 use serde::Serialize;
 
@@ -164,7 +164,7 @@ impl NerEval {
         let column = self.pred_column.map(usize::from);
         let form = PredictionForm { column, labels: options.labels.as_deref() };
         let first = Predictions::read_as(&self.pred[0], given, form)?;
-        let gold = given.unwrap_or_else(|| Gold::beside(&self.pred[0], &first));
+        let gold = given.unwrap_or_else(|| first.gold(&self.pred[0]));
         let read_run = |path: &PathBuf| match given {
             Some(_) => Predictions::read_as(path, given, form),
             // Nobody has said which of two gold columns counts: they must agree.

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use electra_annotations::{ReadOptions, Split, Splits};
-use electra_ner::finetune::Environment;
-use electra_ner::initial_tagger::least_memory;
-use electra_ner::recipe::Recipe;
-use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, seeds_folder};
+use electra_ner::{
+    Environment, Recipe, SUMMARY, SeedSummary, StoppedSeed, finetune_seeds, least_memory, seeds_folder,
+};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::{DataSet, Tokenizer};
@@ -298,7 +297,7 @@ pub fn train(
     threads: usize,
     interrupt: &Interrupt,
     monitor: &mut dyn electra_ner::Monitor,
-) -> Result<Option<Summary>, Failure> {
+) -> Result<Option<SeedSummary>, Failure> {
     let needed = least_memory(start, asked[0].value.rates.freeze);
     limits::memory(&format!("fine-tuning {}", start.path().display()), needed, device_name)?;
     let environment = Environment {

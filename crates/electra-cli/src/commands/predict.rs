@@ -19,11 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::ValueEnum;
 use electra_annotations::LabelSet;
 use electra_files::disk::are_one;
-use electra_ner::TaggerFolder;
-use electra_ner::decode::Decoding;
-use electra_ner::predict::{
-    Documents, PredictError, PredictSettings, Predictor, PredictorError, Summary, TaggedSentence, Tail,
-    TextForm,
+use electra_ner::{
+    Decoding, Documents, HeadType, PredictError, PredictSettings, PredictionSummary, Predictor,
+    PredictorError, TaggedSentence, TaggerFolder, Tail, TextForm,
 };
 use electra_run::record::thousands;
 use electra_train::layout::TAGGER_SETTINGS;
@@ -253,7 +251,7 @@ impl Predict {
         input: Box<dyn Read + Send>,
         mut out: &mut (dyn Write + Send),
         writer: &mut dyn Writer,
-    ) -> Result<Summary, PredictError> {
+    ) -> Result<PredictionSummary, PredictError> {
         writer.begin(&mut out).map_err(PredictError::Sink)?;
         let summary = predictor.run(input, settings, |sentences| {
             for sentence in sentences {
@@ -335,7 +333,7 @@ fn assumed(folder: &TaggerFolder) -> String {
         }
         Decoding::Crf => "as transformers does, but that its CRF chooses the labels",
     };
-    let lost = if folder.has_crf() { "document context" } else { "a CRF or document context" };
+    let lost = if folder.head() == HeadType::Crf { "document context" } else { "a CRF or document context" };
     format!(
         "{} has no {TAGGER_SETTINGS}: it is used {how} and each sentence read alone, in windows of {} pieces; {lost} of \
          its training is lost",

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use electra_files::durable;
-use electra_ner::report;
-use electra_ner::seeds::SUMMARY;
+use electra_ner::{SUMMARY, is_finetuning, render_report};
 
 use crate::commands::pretrain::write_report;
 use crate::failure::Failure;
@@ -30,8 +29,7 @@ impl ReportCommand {
     /// If the folder is no run.
     pub fn run(self) -> Result<ExitCode, Failure> {
         for run in runs(&self.run)? {
-            let path =
-                if report::is_finetuning(&run) { write_tagger_report(&run) } else { write_report(&run) };
+            let path = if is_finetuning(&run) { write_tagger_report(&run) } else { write_report(&run) };
             println!("{}", path?.display());
         }
         Ok(ExitCode::SUCCESS)
@@ -47,7 +45,7 @@ fn runs(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = entries.map_err(|e| {
         Failure::new(format!("cannot read {}: {e}", folder.display()), "name a folder of runs")
     })?;
-    let is_run = |path: &PathBuf| report::is_finetuning(path);
+    let is_run = |path: &PathBuf| is_finetuning(path);
     let mut runs: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).filter(is_run).collect();
     runs.sort();
     Ok(runs)
@@ -58,7 +56,7 @@ fn runs(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// # Errors
 /// If it cannot be rendered or written.
 pub fn write_tagger_report(run: &Path) -> Result<PathBuf, Failure> {
-    let html = report::render(run)?;
+    let html = render_report(run)?;
     let path = run.join("report.html");
     durable::write(&path, html.as_bytes()).map_err(|e| Failure::of_file("write", &path, &e))?;
     Ok(path)

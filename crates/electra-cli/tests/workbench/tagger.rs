@@ -3,10 +3,9 @@
 use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
-use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{
+    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+};
 use electra_text::Tokenizer;
 use serde_json::json;
 
@@ -38,8 +37,8 @@ impl Workbench {
         }))
         .unwrap();
         let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-        let shape = TaggerShape { config: &config, labels: &labels, crf: decoding == Decoding::Crf };
-        let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
+        let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::trained_for(decoding) };
+        let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
         let settings =
             TaggerSettings { decoding, context: Context::Sentence, window: WINDOW, division: None };
         let path = bench.path("tagger");

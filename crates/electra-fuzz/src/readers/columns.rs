@@ -6,7 +6,7 @@ use electra_annotations::{
     Aligner, CheckOptions, CheckedSplit, LabelScheme, LabelSet, Measure, ReadOptions, SplitRole, check, read,
     read_as_written,
 };
-use electra_ner::window::{Context, WindowSettings, plan};
+use electra_ner::{Context, WindowSettings, plan};
 
 use super::material::{COLUMNS, tokenizer};
 use crate::case::Case;

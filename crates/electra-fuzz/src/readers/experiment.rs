@@ -76,7 +76,7 @@ impl Reader for Experiments {
                 .with("experiment.toml", text)
                 .with("recipe.toml", RECIPE)
                 .with("probe.toml", "extends = \"default.toml\"\nname = \"probe\"\n")
-                .with("default.toml", electra_ner::recipe::DEFAULT)
+                .with("default.toml", electra_ner::DEFAULT_RECIPE)
                 .with("train.conll", COLUMNS)
         };
         vec![with(ARMS), with(GRID)]

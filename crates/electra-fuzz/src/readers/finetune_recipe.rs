@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use electra_ner::Recipe;
-use electra_ner::recipe::{DEFAULT, FREE_KEYS};
+use electra_ner::{DEFAULT_RECIPE, FREE_KEYS, Recipe};
 
 use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
@@ -23,10 +22,10 @@ impl Reader for FinetuningRecipe {
     fn seeds(&self) -> Vec<Case> {
         let heir = |text: &str| {
             let text = format!("extends = \"base.toml\"\nname = \"heir\"\n{text}");
-            Case::default().with("recipe.toml", text).with("base.toml", DEFAULT)
+            Case::default().with("recipe.toml", text).with("base.toml", DEFAULT_RECIPE)
         };
         vec![
-            Case::default().with("recipe.toml", DEFAULT),
+            Case::default().with("recipe.toml", DEFAULT_RECIPE),
             heir("[labels]\nscheme = \"iobes\"\ndecoding = \"crf\"\n"),
             heir(
                 "[loss]\nword = { kind = \"focal\", gamma = 2.0 }\nclass_weights = { kind = \"given\", weights = { O = 0.5 } }\n",

@@ -8,11 +8,10 @@ use burn::prelude::Device;
 use electra_ablate::record::ProbeScores;
 use electra_annotations::{Sentence, Split, Splits};
 use electra_files::{durable, regular};
-use electra_ner::Recipe;
-use electra_ner::finetune::{Environment, stopped_by};
-use electra_ner::monitor::Silent;
-use electra_ner::report::{is_finetuning, render};
-use electra_ner::seeds::{SUMMARY, finetune_seeds, seeds_folder};
+use electra_ner::{
+    Environment, Recipe, SUMMARY, Silent, finetune_seeds, is_finetuning, render_report, seeds_folder,
+    stopped_by,
+};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_train::encoder_init::EncoderInit;
@@ -94,7 +93,7 @@ impl Reader for Finetuned {
         let run = folder.join("seed-1");
         std::hint::black_box((is_finetuning(&run), seeds_folder(folder).finished(), stopped_by(&run)));
         // As `report` writes it.
-        if let Some(page) = render(&run).told()
+        if let Some(page) = render_report(&run).told()
             && durable::write(&run.join("report.html"), page.as_bytes()).told().is_some()
         {
             reached.stage("reported");

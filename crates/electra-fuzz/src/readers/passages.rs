@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use electra_annotations::{LineBreaks, SentenceDivision, SentenceSettings, WordDivision};
-use electra_ner::predict::{Passages, TextForm};
+use electra_ner::{Passages, TextForm};
 use electra_text::corpus::open_content;
 
 use super::columns::files_in;

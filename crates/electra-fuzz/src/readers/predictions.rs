@@ -69,7 +69,7 @@ impl Reader for PredictionFiles {
         let [ours, theirs] = ["ours.conll", "theirs.conll"].map(|name| folder.join(name));
         if let Some(alone) = Predictions::read(&ours, None).told() {
             reached.stage("read");
-            score(&ours, &alone, Gold::beside(&ours, &alone));
+            score(&ours, &alone, alone.gold(&ours));
         }
         let gold = read_as_written(&folder.join("gold.conll"), &ReadOptions::default()).told()?;
         let gold = Gold::as_written(&gold);

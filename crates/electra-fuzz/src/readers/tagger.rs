@@ -6,12 +6,10 @@ use std::path::Path;
 use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
-use electra_ner::decode::Decoding;
-use electra_ner::initial_tagger::initial_tagger;
-use electra_ner::predict::{Documents, PredictSettings, Predictor, TextForm};
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{
+    Context, Decoding, Documents, HeadType, PredictSettings, Predictor, TaggerDropout, TaggerFolder,
+    TaggerSettings, TaggerShape, TextForm, TokenClassifier, initial_tagger,
+};
 use electra_train::encoder_init::EncoderInit;
 use electra_train::model_folder::PretrainedEncoder;
 
@@ -38,8 +36,9 @@ impl Reader for Taggers {
         let config = sizes();
         let folder = |decoding, context, scheme| {
             let labels = LabelSet::new(["LOC", "PER"], scheme);
-            let shape = TaggerShape { config: &config, labels: &labels, crf: decoding == Decoding::Crf };
-            let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
+            let shape =
+                TaggerShape { config: &config, labels: &labels, head: HeadType::trained_for(decoding) };
+            let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
             let settings = TaggerSettings { decoding, context, window: 16, division: None };
             let folder = tempfile::tempdir().expect("a temporary folder");
             TaggerFolder::new(folder.path(), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer())
@@ -78,7 +77,7 @@ impl Reader for Taggers {
         reached.stage("predicted");
         let pretrained = PretrainedEncoder::open(folder).told()?;
         let init = EncoderInit::Pretrained(Box::new(pretrained));
-        initial_tagger(&init, &tagger.labels, false, 1, &device, Precision::F32).told()?;
+        initial_tagger(&init, &tagger.labels, HeadType::Linear, 1, &device, Precision::F32).told()?;
         reached.stage("trained on");
         Some(())
     }

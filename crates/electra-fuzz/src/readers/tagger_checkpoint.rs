@@ -5,8 +5,7 @@ use std::path::Path;
 use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
-use electra_ner::finetune::{snapshot, tagger_of};
-use electra_ner::{Recipe, Tagger, TaggerShape};
+use electra_ner::{HeadType, Recipe, TaggerShape, TokenClassifier, load_snapshot, start_snapshot, tagger_of};
 use electra_run::checkpoint::CheckpointStore;
 use electra_train::epochs::EpochProgress;
 
@@ -29,11 +28,11 @@ impl Reader for TaggerCheckpoints {
 
     fn seeds(&self) -> Vec<Case> {
         let (config, labels) = (sizes(), labels());
-        let shape = TaggerShape { config: &config, labels: &labels, crf: true };
+        let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::Crf };
         let rates = Recipe::load(None, &[]).expect("the default is right").value.rates;
         let rates = rates.of(config.num_hidden_layers).expect("the default is right");
-        let tagger = Tagger::init(shape, 1, &Device::flex().autodiff(), Precision::F32);
-        let mut snapshot = snapshot::start(tagger, &rates);
+        let tagger = TokenClassifier::init(shape, 1, &Device::flex().autodiff(), Precision::F32);
+        let mut snapshot = start_snapshot(tagger, &rates);
         let state = serde_json::json!({
             "step": 2,
             "epochs": [{"loss": 1.0, "f1": 0.5}],
@@ -54,7 +53,7 @@ impl Reader for TaggerCheckpoints {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let (config, labels) = (sizes(), labels());
-        let shape = TaggerShape { config: &config, labels: &labels, crf: true };
+        let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::Crf };
         let rates = Recipe::load(None, &[]).told()?.value.rates.of(config.num_hidden_layers).told()?;
         let store = CheckpointStore::reading(folder.join(CHECKPOINTS));
         let checkpoint = store.latest_valid().told()?.checkpoint?;
@@ -62,8 +61,7 @@ impl Reader for TaggerCheckpoints {
         let device = Device::flex();
         // One step an epoch, as the seed has it.
         let autodiff = device.clone().autodiff();
-        let snapshot =
-            snapshot::load(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
+        let snapshot = load_snapshot(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
         reached.stage("loaded");
         std::hint::black_box((snapshot.progress.best(), snapshot.progress.stale()));
         reached.stage("scored");

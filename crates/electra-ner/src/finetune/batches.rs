@@ -9,10 +9,10 @@ use std::ops::Range;
 use electra_run::epoch_shuffle::EpochShuffle;
 use electra_run::seed::{Purpose, derive};
 
-use crate::crf::LabelledRows;
-use crate::tag::WindowedSentences;
-use crate::tagger::WindowBatchData;
-use crate::window::{Windows, packed};
+use crate::head::LabelledRows;
+use crate::predict::WindowedSentences;
+use crate::token_classifier::WindowBatchData;
+use crate::window::{Windows, index32};
 
 /// Batches that are sorted by length together.
 const POOL: usize = 16;
@@ -51,7 +51,7 @@ impl FromIterator<Vec<Option<usize>>> for Targets {
     fn from_iter<I: IntoIterator<Item = Vec<Option<usize>>>>(sentences: I) -> Self {
         let mut targets = Vec::new();
         for labels in sentences {
-            targets.extend(labels.into_iter().map(|label| label.map_or(NO_LABEL, packed)));
+            targets.extend(labels.into_iter().map(|label| label.map_or(NO_LABEL, index32)));
         }
         targets.shrink_to_fit();
         Self(targets)
@@ -91,7 +91,7 @@ impl EpochBatches {
         let mut before = None;
         for window in 0..windows.len() {
             let [first, last] = windows.outer_sentences(window);
-            let (end, length) = (packed(window + 1), packed(windows.length(window)));
+            let (end, length) = (index32(window + 1), index32(windows.length(window)));
             match (batches.unit_ends.last_mut(), batches.lengths.last_mut()) {
                 (Some(of_unit), Some(longest)) if before == Some(first) => {
                     (*of_unit, *longest) = (end, length.max(*longest));
@@ -126,7 +126,7 @@ impl EpochBatches {
         let n = self.unit_ends.len();
         let order = EpochShuffle::new(self.seed, n);
         let mut order: Vec<u32> =
-            (0..n as u64).map(|at| packed(order.index(epoch * n as u64 + at))).collect();
+            (0..n as u64).map(|at| index32(order.index(epoch * n as u64 + at))).collect();
         for pool in order.chunks_mut(self.batch_size.saturating_mul(POOL)) {
             pool.sort_by_key(|&unit| std::cmp::Reverse(self.lengths[unit as usize]));
         }

@@ -11,8 +11,8 @@ use super::error::FinetuneError;
 use super::snapshot;
 use super::step::Steps;
 use super::task::Task;
+use crate::head::WordLoss;
 use crate::initial_tagger::initial_tagger;
-use crate::loss::WordLoss;
 use crate::recipe::Recipe;
 use electra_annotations::Splits;
 use electra_train::encoder_init::EncoderInit;
@@ -43,7 +43,7 @@ pub fn forecast(
     };
     let seed = derive(recipe.seed, Purpose::Init, 0);
     let tagger =
-        initial_tagger(task.start, &task.labels, task.has_crf(), seed, &of_training, recipe.train.precision)?;
+        initial_tagger(task.start, &task.labels, task.head(), seed, &of_training, recipe.train.precision)?;
     let mut snapshot = snapshot::start(tagger, &task.rates);
     let batches = task.batches.of_epoch(0, recipe.micro_batch_size());
     let length = |window: &usize| task.windowed.windows.length(*window);

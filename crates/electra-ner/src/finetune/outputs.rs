@@ -16,11 +16,12 @@ use super::snapshot::tagger_of;
 use super::{Run, board};
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
+use crate::head::CRF_SCORES;
 use crate::model_card::{self, Card};
 use crate::monitor::Event;
-use crate::tag::WindowedSentences;
-use crate::tagger::Tagger;
-use crate::tagger_folder::{CRF_SCORES, TaggerFolder, TaggerSettings};
+use crate::predict::WindowedSentences;
+use crate::tagger_folder::{TaggerFolder, TaggerSettings};
+use crate::token_classifier::TokenClassifier;
 use electra_annotations::{
     Evaluation, EvaluationSettings, Overlap, Predictions, SeenEntities, Split, SplitFacts, Splits, evaluate,
     overlap_warnings,
@@ -261,7 +262,7 @@ impl Run<'_> {
     /// Evaluates a tagger, that of epoch `best_epoch` of so many, and writes everything.
     pub(super) fn leave(
         &mut self,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         best_epoch: usize,
         epochs: usize,
     ) -> Result<Outcome, FinetuneError> {

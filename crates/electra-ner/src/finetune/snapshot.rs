@@ -8,13 +8,13 @@ use electra_train::layout::WEIGHTS;
 use electra_train::{SnapshotError, read_tensors};
 
 use crate::layerwise_lr::Rates;
-use crate::tagger::{Tagger, TaggerShape};
+use crate::token_classifier::{TaggerShape, TokenClassifier};
 
 /// Everything that changes in a fine-tuning run.
-pub type Snapshot = electra_train::Snapshot<Tagger, EpochProgress>;
+pub type Snapshot = electra_train::Snapshot<TokenClassifier, EpochProgress>;
 
 /// The state before the first step: what is frozen in `tagger` has no moments.
-pub fn start(tagger: Tagger, rates: &Rates) -> Snapshot {
+pub fn start(tagger: TokenClassifier, rates: &Rates) -> Snapshot {
     Snapshot::new(rates.freeze(tagger))
 }
 
@@ -33,7 +33,7 @@ pub fn load(
     Snapshot::load(
         checkpoint,
         |progress: &EpochProgress| progress.check(steps_per_epoch, epochs),
-        |tensors| Ok(rates.freeze(Tagger::from_parameters(tensors, shape, device, precision)?)),
+        |tensors| Ok(rates.freeze(TokenClassifier::from_parameters(tensors, shape, device, precision)?)),
     )
 }
 
@@ -46,6 +46,6 @@ pub fn tagger_of(
     shape: TaggerShape,
     device: &Device,
     precision: Precision,
-) -> Result<Tagger, SnapshotError> {
-    Ok(Tagger::from_parameters(read_tensors(checkpoint, WEIGHTS)?, shape, device, precision)?)
+) -> Result<TokenClassifier, SnapshotError> {
+    Ok(TokenClassifier::from_parameters(read_tensors(checkpoint, WEIGHTS)?, shape, device, precision)?)
 }

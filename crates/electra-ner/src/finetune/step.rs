@@ -10,11 +10,10 @@ use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
 
 use super::batches::TrainBatch;
 use super::snapshot::Snapshot;
-use crate::crf::{LabelledRows, Slopes};
+use crate::head::{LabelledRows, SequenceGradient, WordLoss};
 use crate::layerwise_lr::Rates;
-use crate::loss::WordLoss;
 use crate::recipe::Recipe;
-use crate::tagger::Tagger;
+use crate::token_classifier::TokenClassifier;
 
 /// Settings that all steps of a run have in common.
 #[derive(Debug)]
@@ -84,7 +83,7 @@ impl Steps<'_> {
     /// Sum of the losses of all words of step `step`, and the gradients of `scale` times it.
     fn backward(
         &self,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         step: u64,
         parts: &[TrainBatch],
         scale: f64,
@@ -92,18 +91,15 @@ impl Steps<'_> {
         let mut gradients = GradientsParams::new();
         let (mut loss, mut done) = (0.0, 0);
         // A CRF needs all words of a sentence at once, and they may be in several parts.
-        for parts in parts.chunk_by(|part, next| tagger.crf.is_some() && part.is_continued_by(next)) {
+        let head = tagger.head();
+        for parts in parts.chunk_by(|part, next| head.needs_whole_sentences() && part.is_continued_by(next)) {
             let mut of_long = match parts {
                 [_] => None,
-                _ => Some(self.slopes(tagger, step, parts)),
+                _ => Some(self.sequence_gradient(tagger, step, parts)),
             };
             for part in parts {
                 let logits = self.logits(tagger, self.device, step, part);
-                let sum = match (&tagger.crf, &mut of_long) {
-                    (Some(crf), Some(slopes)) => crf.next_part(logits, slopes),
-                    (Some(crf), None) => crf.negative_log_likelihood(logits, &part.sentences),
-                    (None, _) => self.loss.sum(logits, &part.targets),
-                };
+                let sum = head.loss(logits, &part.targets, &part.sentences, &self.loss, of_long.as_mut());
                 loss += sum.clone().into_scalar::<f64>();
                 let own = GradientsParams::from_grads((sum * scale).backward(), tagger);
                 gradients = if done == 0 { own } else { add_gradients(tagger, gradients, own) };
@@ -114,7 +110,7 @@ impl Steps<'_> {
     }
 
     /// Logits of the words of a part of a step: the same ones, dropout included, whenever they are asked for.
-    fn logits(&self, tagger: &Tagger, device: &Device, step: u64, part: &TrainBatch) -> Tensor<2> {
+    fn logits(&self, tagger: &TokenClassifier, device: &Device, step: u64, part: &TrainBatch) -> Tensor<2> {
         // Once there was a seed for each of up to 2^16 parts; the first one's is that of the whole step.
         let seed = derive(self.recipe.seed, Purpose::Dropout, step << 16);
         let sites = self.recipe.dropout.sites(seed);
@@ -124,10 +120,14 @@ impl Steps<'_> {
 
     /// Loss and gradient of the sentences of several parts together: one part after the other goes through the
     /// network, and only the logits are kept.
-    fn slopes(&self, tagger: &Tagger, step: u64, parts: &[TrainBatch]) -> Slopes {
+    fn sequence_gradient(
+        &self,
+        tagger: &TokenClassifier,
+        step: u64,
+        parts: &[TrainBatch],
+    ) -> SequenceGradient {
         // Without autodiff: what a pass leaves for its backward pass is freed by that alone.
         let (tagger, device) = (tagger.valid(), self.device.clone().inner());
-        let crf = tagger.crf.as_ref().expect("without a CRF every word has a loss of its own");
         let mut emissions: Vec<f32> = Vec::new();
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let (mut open, mut rows_before) = (None, 0);
@@ -144,15 +144,11 @@ impl Steps<'_> {
             }
             rows_before += part.data.words();
         }
-        crf.slopes(&emissions, &sentences)
+        tagger.head().sequence_gradient(&emissions, &sentences)
     }
 
-    /// What the loss of a part is divided by: a CRF's sum over sentences by their words, so that
-    /// both losses are means over words.
-    fn weight(&self, tagger: &Tagger, part: &TrainBatch) -> f64 {
-        match tagger.crf {
-            Some(_) => part.data.words() as f64,
-            None => self.loss.divisor(&part.targets),
-        }
+    /// What the loss of a part is divided by.
+    fn weight(&self, tagger: &TokenClassifier, part: &TrainBatch) -> f64 {
+        tagger.head().divisor(&part.targets, &self.loss)
     }
 }

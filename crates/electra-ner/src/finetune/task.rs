@@ -8,12 +8,12 @@ use electra_model::ModelConfig;
 
 use super::batches::{EpochBatches, Targets};
 use super::error::FinetuneError;
-use crate::decode::{Decoder, Decoding};
 use crate::folder_error::FolderError;
+use crate::head::HeadType;
 use crate::layerwise_lr::Rates;
+use crate::predict::WindowedSentences;
 use crate::recipe::Recipe;
-use crate::tag::WindowedSentences;
-use crate::tagger::{Tagger, TaggerShape};
+use crate::token_classifier::{TaggerShape, TokenClassifier};
 use electra_annotations::{Division, LabelSet, Split, Splits, TagSequences, check_writable_tags};
 use electra_train::encoder_init::{EncoderInit, check_length};
 
@@ -101,11 +101,11 @@ impl<'a> Task<'a> {
     }
 
     pub(super) fn shape(&self) -> TaggerShape<'_> {
-        TaggerShape { config: self.start.config(), labels: &self.labels, crf: self.has_crf() }
+        TaggerShape { config: self.start.config(), labels: &self.labels, head: self.head() }
     }
 
-    pub(super) fn has_crf(&self) -> bool {
-        self.recipe.labels.decoding == Decoding::Crf
+    pub(super) fn head(&self) -> HeadType {
+        HeadType::trained_for(self.recipe.labels.decoding)
     }
 
     pub(super) fn total_steps(&self) -> u64 {
@@ -116,12 +116,12 @@ impl<'a> Task<'a> {
     /// [`WindowedSentences::decide`].
     pub(super) fn tags(
         &self,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         sentences: &WindowedSentences,
         device: &Device,
         told: &mut dyn FnMut(usize),
     ) -> TagSequences {
-        let decoder = Decoder::new(self.recipe.labels.decoding, &self.labels, tagger.crf.as_ref());
+        let decoder = tagger.head().decoder(self.recipe.labels.decoding, &self.labels);
         sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device, told)
     }
 }

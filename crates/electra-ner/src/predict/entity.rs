@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use crate::decode::Decision;
+use crate::head::Decision;
 use electra_annotations::{LabelSet, TagRole};
 
 /// A run of words that is an entity.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entity {
+pub struct TaggedEntity {
     /// Its words in the sentence, at least one.
     pub words: Range<usize>,
-    /// Its type.
+    /// Its entity type, such as `PER`.
     pub kind: String,
     /// Mean over its words of the probability of the label that each was given: of all labels of
     /// the word with `argmax`, of all allowed sequences with `viterbi` and `crf`.
@@ -20,8 +20,8 @@ pub struct Entity {
 /// The entities of a sentence. They begin where `conlleval` has them begin: at `B`, `S` and `U`,
 /// behind `E`, `L`, `S` and `U`, and where the type changes. A label without a prefix is a type of its own, and
 /// neighbours with the same one are one entity.
-pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
-    let mut entities: Vec<Entity> = Vec::new();
+pub(super) fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<TaggedEntity> {
+    let mut entities: Vec<TaggedEntity> = Vec::new();
     // Whether the word before can be continued by one of the same type.
     let mut is_open = false;
     for (word, decision) in decisions.iter().enumerate() {
@@ -37,7 +37,7 @@ pub fn entities(labels: &LabelSet, decisions: &[Decision]) -> Vec<Entity> {
                 last.words.end = word + 1;
                 last.score += decision.probability;
             }
-            _ => entities.push(Entity {
+            _ => entities.push(TaggedEntity {
                 words: word..word + 1,
                 kind: kind.to_owned(),
                 score: decision.probability,

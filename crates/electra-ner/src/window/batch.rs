@@ -2,7 +2,7 @@
 
 use super::Window;
 
-/// How windows are gathered.
+/// Settings of batches of windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSettings {
     /// Windows in a batch at most.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use electra_text::SpecialIds;
 
 use super::Window;
+use super::index::index32;
 
 /// Windows in reading order, whose scored words, one window behind the other, are all words of all
 /// sentences: a word is known by its number among them.
@@ -28,11 +29,6 @@ pub struct WordPlace {
     pub number: usize,
     /// The number of its sentence.
     pub sentence: usize,
-}
-
-/// A place in a packed collection.
-pub(crate) fn packed(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or_else(|_| panic!("{place} is beyond what a packed collection can hold"))
 }
 
 impl Windows {
@@ -126,12 +122,12 @@ impl Windows {
         for word in &window.scored {
             self.extend_to(word.sentence + 1);
             assert_eq!(word.sentence + 1, self.sentence_ends.len(), "windows come in reading order");
-            self.pieces.push(packed(word.piece));
-            self.sentence_ends[word.sentence] = packed(self.pieces.len());
+            self.pieces.push(index32(word.piece));
+            self.sentence_ends[word.sentence] = index32(self.pieces.len());
         }
         self.ids.extend_from_slice(&window.ids[1..window.ids.len() - 1]);
         self.id_ends.push(self.ids.len());
-        self.word_ends.push(packed(self.pieces.len()));
+        self.word_ends.push(index32(self.pieces.len()));
     }
 
     /// These windows are all of so many sentences.
@@ -145,7 +141,7 @@ impl Windows {
 
     /// Makes room for so many sentences, the last of them perhaps without words.
     fn extend_to(&mut self, sentences: usize) {
-        let words = packed(self.pieces.len());
+        let words = index32(self.pieces.len());
         if self.sentence_ends.len() < sentences {
             self.sentence_ends.resize(sentences, words);
         }

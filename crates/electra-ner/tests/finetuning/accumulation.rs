@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::prelude::*;
 use electra_annotations::{LabelSet, Sentences};
 use electra_model::parameters::collect;
-use electra_ner::finetune::{EpochBatches, Steps, Targets, TrainBatch, snapshot};
-use electra_ner::initial_tagger::initial_tagger;
-use electra_ner::loss::WordLoss;
-use electra_ner::tag::WindowedSentences;
+use electra_ner::{
+    EpochBatches, HeadType, Steps, Targets, TrainBatch, WindowedSentences, WordLoss, initial_tagger,
+    start_snapshot,
+};
 
 use crate::small::{recipe, sentences, start};
 
@@ -26,9 +26,9 @@ fn after_a_step(changes: &[&str], micro_batch_size: usize) -> Vec<f32> {
     let counts = labels.counts(&sentences);
     let weights = recipe.loss.class_weights.of(&labels, &counts).unwrap();
     let rates = recipe.rates.of(start.config().num_hidden_layers).unwrap();
-    let has_crf = changes.iter().any(|change| change.contains("crf"));
-    let tagger = initial_tagger(&start, &labels, has_crf, 1, &device, recipe.train.precision).unwrap();
-    let mut snapshot = snapshot::start(tagger, &rates);
+    let head = HeadType::trained_for(recipe.labels.decoding);
+    let tagger = initial_tagger(&start, &labels, head, 1, &device, recipe.train.precision).unwrap();
+    let mut snapshot = start_snapshot(tagger, &rates);
     let schedule = electra_optim::Schedule {
         peak: 1e-2,
         warmup_steps: 0,
@@ -60,7 +60,8 @@ fn a_pass_without_autodiff_drops_what_the_pass_with_it_drops() {
     let windowed = WindowedSentences::new(&sentences, start.tokenizer(), &recipe.windows());
     let (data, _) = windowed.batch(&[0, 1, 2]);
     let training = device.clone().autodiff();
-    let tagger = initial_tagger(&start, &labels, true, 1, &training, recipe.train.precision).unwrap();
+    let tagger =
+        initial_tagger(&start, &labels, HeadType::Crf, 1, &training, recipe.train.precision).unwrap();
     let values = |logits: Tensor<2>| logits.into_data().iter::<f32>().collect::<Vec<_>>();
     let sites = recipe.dropout.sites(7);
     let with = values(tagger.forward(&data.to_device(&training), &sites));

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use electra_annotations::Splits;
-use electra_ner::finetune::{FinetuneError, PREDICTIONS_DEV, PREDICTIONS_TEST};
-use electra_ner::monitor::Silent;
-use electra_ner::report;
-use electra_ner::seeds::{BEST, Summary, finetune_seeds};
+use electra_ner::{
+    BEST, FinetuneError, PREDICTIONS_DEV, PREDICTIONS_TEST, SeedSummary, Silent, finetune_seeds,
+    render_report,
+};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 
@@ -154,7 +154,7 @@ fn scores_of_an_earlier_version_have_no_hash_and_are_believed() {
     assert_eq!(stopper.notes, ["finished already"]);
 }
 
-fn summed(out: &Path) -> Summary {
+fn summed(out: &Path) -> SeedSummary {
     let recipes = [recipe(&["train.epochs=2"])];
     let interrupt = Interrupt::default();
     let summary =
@@ -189,7 +189,7 @@ fn a_report_on_predictions_that_were_cut_short_says_how_to_get_them_back() {
     let without_test = Splits { test: None, ..splits() };
     for (splits, name) in [(without_test, PREDICTIONS_DEV), (splits(), PREDICTIONS_TEST)] {
         finish(&recipe(&["train.epochs=1"]), &splits, folder.path()).unwrap();
-        report::render(folder.path()).unwrap();
+        render_report(folder.path()).unwrap();
         let path = folder.path().join(name);
         let text = fs::read_to_string(&path).unwrap();
         let first = first_sentence(&text);
@@ -197,7 +197,7 @@ fn a_report_on_predictions_that_were_cut_short_says_how_to_get_them_back() {
             [(first, "has 1 sentences, and 7 were scored"), (0, "holds no sentence"), (5, "columns")]
         {
             cut(&path, length);
-            let error = report::render(folder.path()).unwrap_err().to_string();
+            let error = render_report(folder.path()).unwrap_err().to_string();
             for part in [name, "`electra finetune` command", "writes the file again"] {
                 assert!(error.contains(part), "{part:?} is not in {error}");
             }

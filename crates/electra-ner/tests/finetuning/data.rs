@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
-use electra_ner::finetune::{FinetuneError, SCORES};
-use electra_ner::report;
-use electra_ner::seeds::finetune_seeds;
+use electra_ner::{FinetuneError, SCORES, finetune_seeds, render_report};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 use electra_run::report::check::faults;
@@ -47,7 +45,7 @@ fn sentences_that_the_files_share_are_said_before_training_and_beside_every_scor
     ];
     let run = folder.path().join("seed-1");
     let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap();
-    let (card, page, shown) = (read("README.md"), report::render(&run).unwrap(), summary.to_string());
+    let (card, page, shown) = (read("README.md"), render_report(&run).unwrap(), summary.to_string());
     assert_eq!(faults(&page), Vec::<String>::new());
     for (told, expected) in stopper.notes.iter().zip(expected) {
         assert!(told.starts_with(&format!("WARNING: {expected}")), "{told}");

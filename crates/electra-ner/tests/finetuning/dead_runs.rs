@@ -1,8 +1,6 @@
 //! Runs that learn nothing are stopped, and stopped again.
 
-use electra_ner::finetune::FinetuneError;
-use electra_ner::monitor::Silent;
-use electra_ner::seeds::finetune_seeds;
+use electra_ner::{FinetuneError, Silent, finetune_seeds};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 use electra_train::RunError;

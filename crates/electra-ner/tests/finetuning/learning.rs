@@ -3,10 +3,9 @@
 use burn::prelude::*;
 use electra_annotations::{Predictions, TagSequences};
 use electra_model::Precision;
-use electra_ner::TaggerFolder;
-use electra_ner::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
-use electra_ner::tag::WindowedSentences;
-use electra_ner::window::{Context, WindowSettings};
+use electra_ner::{
+    Context, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, TaggerFolder, WindowSettings, WindowedSentences,
+};
 use serde_json::Value;
 
 use crate::small::{finish, recipe, sentences, splits};

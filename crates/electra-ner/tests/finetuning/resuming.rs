@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
-use electra_ner::finetune::{Ended, FinetuneError};
+use electra_ner::{Ended, FinetuneError};
 use electra_run::record::read_metrics;
 use electra_train::RunError;
 use serde_json::Value;

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
-use electra_ner::finetune::{FinetuneError, SCORES};
-use electra_ner::seeds::{BEST, SUMMARY, SeedError, Summary, finetune_seeds, seeds_folder};
+use electra_ner::{
+    BEST, FinetuneError, SCORES, SUMMARY, SeedError, SeedSummary, finetune_seeds, seeds_folder,
+};
 use electra_run::interrupt::Interrupt;
 use electra_train::RunError;
 
@@ -23,7 +24,7 @@ fn run(
     change: &str,
     splits: &Splits,
     out: &Path,
-) -> (Result<Summary, SeedError>, Vec<String>, usize) {
+) -> (Result<SeedSummary, SeedError>, Vec<String>, usize) {
     let of = |seed: u64| recipe(&["train.epochs=2", "guard.epochs=9", change, &format!("seed={seed}")]);
     let asked: Vec<_> = seeds.iter().map(|&seed| of(seed)).collect();
     let others: Vec<_> =
@@ -54,7 +55,8 @@ fn best_stays_the_best_of_all_seeds_when_fewer_are_asked_for_on_other_test_data(
     assert_eq!(trained, 0, "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("stands in") && note.contains("summed up")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("no scores on other.conll")), "{notes:?}");
-    let dev = |summary: &Summary| summary.runs.iter().map(|run| (run.seed, run.dev_f1)).collect::<Vec<_>>();
+    let dev =
+        |summary: &SeedSummary| summary.runs.iter().map(|run| (run.seed, run.dev_f1)).collect::<Vec<_>>();
     assert_eq!((dev(&after), after.best_seed), (dev(&before), before.best_seed));
     assert!(fs::read(out.join(BEST).join(MODEL)).unwrap() == best, "best has other bits");
     // All of them, and the copy, have scores on the new test data.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
-use electra_ner::finetune::{FinetuneError, SCORES};
+use electra_ner::{FinetuneError, SCORES};
 use serde_json::Value;
 
 use crate::small::{Stopper, finish, recipe, sentence, sentences, splits};

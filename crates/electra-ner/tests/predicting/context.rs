@@ -3,10 +3,9 @@
 use burn::prelude::*;
 use electra_annotations::Aligner;
 use electra_model::{DropoutSites, Precision};
-use electra_ner::decode::Decoding;
-use electra_ner::predict::{Documents, PredictSettings, TaggedSentence};
-use electra_ner::tagger::WindowBatchData;
-use electra_ner::window::{Context, WindowSettings, plan};
+use electra_ner::{
+    Context, Decoding, Documents, PredictSettings, TaggedSentence, WindowBatchData, WindowSettings, plan,
+};
 
 use crate::small::{SETTINGS, WINDOW, folder, predictor, story, tagged, tags};
 

@@ -4,9 +4,7 @@ mod context;
 mod small;
 mod streams;
 
-use electra_ner::decode::Decoding;
-use electra_ner::predict::{PredictSettings, Predictor, TaggedSentence, TextForm};
-use electra_ner::window::Context;
+use electra_ner::{Context, Decoding, PredictSettings, Predictor, TaggedSentence, TextForm};
 
 use burn::prelude::*;
 use small::{SETTINGS, folder, predictor, story, tagged, tags};

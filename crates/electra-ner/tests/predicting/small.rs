@@ -9,13 +9,10 @@ use electra_annotations::{
     LabelScheme, LabelSet, LineBreaks, SentenceDivision, SentenceSettings, WordDivision,
 };
 use electra_model::{ModelConfig, Precision};
-use electra_ner::decode::Decoding;
-use electra_ner::predict::{
-    Documents, PredictError, PredictSettings, Predictor, Summary, TaggedSentence, TextForm,
+use electra_ner::{
+    Context, Decoding, Documents, HeadType, PredictError, PredictSettings, PredictionSummary, Predictor,
+    TaggedSentence, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TextForm, TokenClassifier,
 };
-use electra_ner::tagger_folder::TaggerSettings;
-use electra_ner::window::Context;
-use electra_ner::{Tagger, TaggerDropout, TaggerFolder, TaggerShape};
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
 use electra_text::{Tokenizer, Vocabulary};
@@ -62,8 +59,8 @@ pub fn folder(context: Context, decoding: Decoding) -> TaggerFolder {
     }))
     .unwrap();
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    let shape = TaggerShape { config: &config, labels: &labels, crf: decoding == Decoding::Crf };
-    let tagger = Tagger::init(shape, 5, &Device::flex(), Precision::F32);
+    let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::trained_for(decoding) };
+    let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
     let settings = TaggerSettings { decoding, context, window: WINDOW, division: None };
     TaggerFolder::new(Path::new("tagger"), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer)
 }
@@ -77,7 +74,7 @@ pub fn tagged_stream(
     predictor: &Predictor,
     input: impl Read + Send + 'static,
     settings: &PredictSettings,
-) -> (Vec<TaggedSentence>, Result<Summary, PredictError>) {
+) -> (Vec<TaggedSentence>, Result<PredictionSummary, PredictError>) {
     let found = Mutex::new(Vec::new());
     let summary = predictor.run(input, settings, |sentences| {
         found.lock().unwrap().extend_from_slice(sentences);

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use electra_annotations::TextError;
-use electra_ner::predict::{Lossy, PredictError, PredictSettings, TextForm};
-use electra_ner::window::Context;
+use electra_ner::{Context, Lossy, PredictError, PredictSettings, TextForm};
 
 use crate::small::{RUNNING, SETTINGS, predictor, story, tagged, tagged_stream};
 

@@ -6,12 +6,11 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::parameters::{NamedTensors, collect, load};
-use electra_ner::crf::{Crf, FORBIDDEN, LabelledRows};
-use electra_ner::decode::{Decoder, Decoding};
+use electra_ner::{Crf, Decision, Decoding, FORBIDDEN, HeadType, LabelledRows, TokenClassifier};
 use electra_optim::{Adam, AdamConfig, OptimizerState};
 
 use crate::gradients::gradients;
-use crate::small::{devices, floats};
+use crate::small::{devices, floats, tagger};
 
 /// Scores and emissions of no regularity.
 fn wave(i: usize) -> f32 {
@@ -127,14 +126,15 @@ fn without_any_evidence_a_trained_crf_says_what_it_saw_and_nothing_forbidden() {
     }
     let trained = crf.negative_log_likelihood(silent(), &seen).into_scalar::<f64>();
     assert!(trained < 0.3, "{trained}");
-    let path: Vec<usize> = Decoder::new(Decoding::Crf, &labels, Some(&crf))
-        .decode(&[0.0; 12])
-        .iter()
-        .map(|decision| decision.label)
-        .collect();
+    let decoder = |crf: Crf| {
+        let tagger = TokenClassifier { crf: Some(crf), ..tagger(&labels, HeadType::Crf, 1, &Device::flex()) };
+        tagger.head().decoder(Decoding::Crf, &labels)
+    };
+    let labels_of = |decisions: Vec<Decision>| decisions.iter().map(|d| d.label).collect::<Vec<_>>();
+    let decoder = decoder(crf.valid());
+    let path = labels_of(decoder.decode(&[0.0; 12]));
     assert_eq!(path, [0, 1, 2, 0]);
     // However sure the network is of it, no I-PER comes after an O.
     let wish = [9.0, 0.0, 0.0, 0.0, 0.0, 500.0];
-    let decided = Decoder::new(Decoding::Crf, &labels, Some(&crf.valid())).decode(&wish);
-    assert_eq!(decided.iter().map(|d| d.label).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(labels_of(decoder.decode(&wish)), [1, 2]);
 }

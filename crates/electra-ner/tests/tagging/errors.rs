@@ -5,9 +5,9 @@ use std::path::Path;
 
 use burn::prelude::*;
 use electra_annotations::{LabelScheme, LabelSet};
-use electra_ner::decode::Decoding;
-use electra_ner::tagger_folder::{Context, TaggerSettings};
-use electra_ner::{FolderError, TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{
+    Context, Decoding, FolderError, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape,
+};
 use electra_train::encoder_init::EncoderInit;
 use electra_train::model_folder::PretrainedEncoder;
 use serde_json::Value;
@@ -36,8 +36,8 @@ fn own_folder() -> TempDir {
     let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
     let settings =
         TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32, division: None };
-    let shape = TaggerShape { config: &config(), labels: &labels, crf: true };
-    let tagger = tagger(&labels, true, 1, &Device::flex());
+    let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Crf };
+    let tagger = tagger(&labels, HeadType::Crf, 1, &Device::flex());
     let dropout = TaggerDropout::PAPER;
     TaggerFolder::new(folder.path(), &tagger, shape, dropout, settings, tokenizer(96)).write().unwrap();
     folder

@@ -9,10 +9,10 @@ use electra_annotations::{Division, LabelScheme, LabelSet, SentenceDivision, Wor
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safetensors};
 use electra_model::{DropoutSites, Electra, Precision};
-use electra_ner::decode::Decoding;
-use electra_ner::initial_tagger::{initial_tagger, left_behind};
-use electra_ner::tagger_folder::{Context, TaggerSettings};
-use electra_ner::{TaggerDropout, TaggerFolder, TaggerShape};
+use electra_ner::{
+    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, initial_tagger,
+    left_behind,
+};
 use electra_run::checkpoint::CheckpointStore;
 use electra_train::encoder_init::EncoderInit;
 use electra_train::model_folder::PretrainedEncoder;
@@ -52,8 +52,8 @@ fn json(path: &Path) -> Value {
 fn a_tagger_comes_back_bit_for_bit_with_all_its_settings() {
     let temporary = tempfile::tempdir().unwrap();
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iobes);
-    let tagger = tagger(&labels, true, 4, &Device::flex());
-    let shape = TaggerShape { config: &config(), labels: &labels, crf: true };
+    let tagger = tagger(&labels, HeadType::Crf, 4, &Device::flex());
+    let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Crf };
     let path = temporary.path().join("runs/tagger");
     let folder = TaggerFolder::new(&path, &tagger, shape, DROPOUT, SETTINGS, tokenizer(90));
     folder.write().unwrap();
@@ -66,7 +66,8 @@ fn a_tagger_comes_back_bit_for_bit_with_all_its_settings() {
     let network = back.tagger(&Device::flex(), Precision::F32).unwrap();
     assert_eq!(collect(&network), folder.tensors);
     let windows = batch().to_device(&Device::flex());
-    let logits = |tagger: &electra_ner::Tagger| floats(tagger.forward(&windows, &DropoutSites::off()));
+    let logits =
+        |tagger: &electra_ner::TokenClassifier| floats(tagger.forward(&windows, &DropoutSites::off()));
     assert_eq!(logits(&network), logits(&tagger));
     let words = logits(&network);
     assert_eq!(back.decoder(&network).decode(&words[..5 * 9]).len(), 5);
@@ -76,20 +77,20 @@ fn a_tagger_comes_back_bit_for_bit_with_all_its_settings() {
     assert_eq!(files(&again.path), files(&path));
 
     // A tagger without a CRF in the same place leaves nothing of the old one.
-    let plain = crate::small::tagger(&labels, false, 4, &Device::flex());
+    let plain = crate::small::tagger(&labels, HeadType::Linear, 4, &Device::flex());
     let settings = TaggerSettings { decoding: Decoding::Viterbi, ..SETTINGS };
-    let shape = TaggerShape { crf: false, ..shape };
+    let shape = TaggerShape { head: HeadType::Linear, ..shape };
     TaggerFolder::new(&path, &plain, shape, DROPOUT, settings, tokenizer(90)).write().unwrap();
     let back = TaggerFolder::open(&path).unwrap();
-    assert!(!back.has_crf() && back.settings.decoding == Decoding::Viterbi);
+    assert!(back.head() == HeadType::Linear && back.settings.decoding == Decoding::Viterbi);
 }
 
 #[test]
 fn a_written_configuration_says_what_transformers_needs() {
     let temporary = tempfile::tempdir().unwrap();
     let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
-    let tagger = tagger(&labels, false, 4, &Device::flex());
-    let shape = TaggerShape { config: &config(), labels: &labels, crf: false };
+    let tagger = tagger(&labels, HeadType::Linear, 4, &Device::flex());
+    let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Linear };
     let settings = TaggerSettings { decoding: Decoding::Argmax, ..SETTINGS };
     TaggerFolder::new(temporary.path(), &tagger, shape, DROPOUT, settings, tokenizer(90)).write().unwrap();
     let written = json(&temporary.path().join("config.json"));
@@ -126,7 +127,7 @@ fn a_folder_of_transformers_gives_its_logits_and_goes_out_as_it_came_in() {
     let golden = Golden::read("token_classification.safetensors");
     let length = golden.shape("in/input_ids")[1];
     let ids: Vec<u32> = golden.doubles("in/input_ids")[..length].iter().map(|&id| id as u32).collect();
-    let mut windows = electra_ner::tagger::WindowBatchData::new(length);
+    let mut windows = electra_ner::WindowBatchData::new(length);
     windows.push(&ids, &(0..length).collect::<Vec<_>>(), 0);
     let device = Device::flex();
     let network = tagger.tagger(&device, Precision::F32).unwrap();
@@ -200,7 +201,7 @@ fn an_encoder_is_read_from_a_run_its_checkpoints_and_every_class_of_transformers
         let tagger = initial_tagger(
             &EncoderInit::Pretrained(Box::new(found.clone())),
             &labels,
-            true,
+            HeadType::Crf,
             1,
             &Device::flex(),
             Precision::F32,
@@ -223,9 +224,9 @@ fn settings_outlive_transformers_and_a_lost_crf_is_not_passed_over() {
     let temporary = tempfile::tempdir().unwrap();
     let labels = LabelSet::new(["PER"], LabelScheme::Iob2);
     let write = |name: &str, decoding| {
-        let crf = decoding == Decoding::Crf;
-        let tagger = tagger(&labels, crf, 4, &Device::flex());
-        let shape = TaggerShape { config: &config(), labels: &labels, crf };
+        let head = HeadType::trained_for(decoding);
+        let tagger = tagger(&labels, head, 4, &Device::flex());
+        let shape = TaggerShape { config: &config(), labels: &labels, head };
         let path = temporary.path().join(name);
         let settings = TaggerSettings { decoding, ..SETTINGS };
         TaggerFolder::new(&path, &tagger, shape, DROPOUT, settings, tokenizer(90)).write().unwrap();
@@ -255,8 +256,8 @@ fn a_tagger_of_any_scheme_comes_back_with_it() {
     {
         let temporary = tempfile::tempdir().unwrap();
         let labels = LabelSet::new(["LOC", "PER"], scheme);
-        let tagger = tagger(&labels, true, 4, &Device::flex());
-        let shape = TaggerShape { config: &config(), labels: &labels, crf: true };
+        let tagger = tagger(&labels, HeadType::Crf, 4, &Device::flex());
+        let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Crf };
         let path = temporary.path();
         TaggerFolder::new(path, &tagger, shape, DROPOUT, SETTINGS, tokenizer(90)).write().unwrap();
         assert_eq!(TaggerFolder::open(path).unwrap().labels, labels, "{scheme:?}");

@@ -8,10 +8,10 @@ use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{HfNetwork, hf_name};
 use electra_model::parameters::{below, collect};
 use electra_model::{DropoutSites, Electra, Precision};
-use electra_ner::layerwise_lr::{Freeze, LayerDecay, RatesConfig};
-use electra_ner::loss::{WordLoss, WordLossKind};
-use electra_ner::tagger::WindowBatchData;
-use electra_ner::{Tagger, TaggerDropout, TaggerShape};
+use electra_ner::{
+    Freeze, HeadType, LayerDecay, RatesConfig, TaggerDropout, TaggerShape, TokenClassifier, WindowBatchData,
+    WordLoss, WordLossKind,
+};
 use electra_optim::{Adam, AdamConfig, OptimizerState};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ fn labels() -> LabelSet {
 }
 
 /// Logits `[W, L]` without dropout.
-fn logits(tagger: &Tagger, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
+fn logits(tagger: &TokenClassifier, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
     floats(tagger.forward(&batch.to_device(device), &DropoutSites::off()))
 }
 
@@ -30,7 +30,7 @@ fn logits(tagger: &Tagger, batch: &WindowBatchData, device: &Device) -> Vec<f32>
 fn a_tagger_from_scratch_has_the_encoder_with_which_pretraining_begins() {
     let device = Device::flex();
     let pretraining = collect(&Electra::init(&config(), 5, &device).discriminator);
-    let found = collect(&tagger(&labels(), true, 5, &device));
+    let found = collect(&tagger(&labels(), HeadType::Crf, 5, &device));
     for (path, data) in pretraining.iter().filter(|(path, _)| !path.starts_with("head.")) {
         assert_eq!(&found[path], data, "{path}");
     }
@@ -49,9 +49,9 @@ fn a_pretrained_encoder_is_taken_whole_and_the_head_is_drawn_from_the_seed() {
     let labels = labels();
     let mut encoder = collect(&Electra::init(&config(), 8, &device).discriminator);
     encoder.retain(|path, _| !path.starts_with("head."));
-    let shape = TaggerShape { config: &config(), labels: &labels, crf: false };
+    let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Linear };
     let from = |seed| {
-        let tagger = Tagger::from_encoder(encoder.clone(), shape, seed, &device, Precision::F32);
+        let tagger = TokenClassifier::from_encoder(encoder.clone(), shape, seed, &device, Precision::F32);
         collect(&tagger.unwrap())
     };
     let (one, two) = (from(1), from(2));
@@ -60,14 +60,14 @@ fn a_pretrained_encoder_is_taken_whole_and_the_head_is_drawn_from_the_seed() {
     assert_eq!(one, from(1));
     let mut torn = encoder;
     torn.remove("encoder.layers.1.feed_forward.norm.beta");
-    let error = Tagger::from_encoder(torn, shape, 1, &device, Precision::F32).unwrap_err();
+    let error = TokenClassifier::from_encoder(torn, shape, 1, &device, Precision::F32).unwrap_err();
     assert!(error.to_string().contains("encoder.layers.1.feed_forward.norm.beta"), "{error}");
 }
 
 #[test]
 fn a_words_logits_do_not_depend_on_padding_or_on_other_windows() {
     for device in devices() {
-        let tagger = tagger(&labels(), false, 1, &device);
+        let tagger = tagger(&labels(), HeadType::Linear, 1, &device);
         let together = logits(&tagger, &batch(), &device);
         let mut alone = WindowBatchData::new(5);
         alone.push(&[2, 20, 21, 22, 3], &[1, 2, 3], 0);
@@ -82,7 +82,7 @@ fn a_words_logits_do_not_depend_on_padding_or_on_other_windows() {
 #[test]
 fn words_are_read_at_their_first_pieces() {
     for device in devices() {
-        let tagger = tagger(&labels(), false, 1, &device);
+        let tagger = tagger(&labels(), HeadType::Linear, 1, &device);
         let batch = batch();
         let all = floats(tagger.forward_all(&batch.to_device(&device), &DropoutSites::off()));
         let expected = batch.first_pieces.iter().flat_map(|&at| &all[at as usize * 5..][..5]);
@@ -95,7 +95,7 @@ fn words_are_read_at_their_first_pieces() {
 #[test]
 fn each_rate_of_dropout_reaches_the_logits_and_a_seed_repeats_them() {
     let device = devices()[0].clone();
-    let tagger = tagger(&labels(), false, 1, &device);
+    let tagger = tagger(&labels(), HeadType::Linear, 1, &device);
     let windows = batch().to_device(&device);
     let with = |dropout: TaggerDropout, seed| floats(tagger.forward(&windows, &dropout.sites(seed)));
     let off = TaggerDropout { hidden: 0.0, attention: 0.0, classifier: 0.0 };
@@ -118,8 +118,8 @@ fn our_own_paths_have_the_rates_of_the_table() {
     let rows = table["params"].as_array().unwrap();
     let mut config = config();
     config.num_hidden_layers = 12;
-    let shape = TaggerShape { config: &config, labels: &labels(), crf: false };
-    let tagger = Tagger::init(shape, 0, &Device::flex(), Precision::F32);
+    let shape = TaggerShape { config: &config, labels: &labels(), head: HeadType::Linear };
+    let tagger = TokenClassifier::init(shape, 0, &Device::flex(), Precision::F32);
     let layer_decay = LayerDecay::Google { rate: table["decay"].as_f64().unwrap() };
     let rates = RatesConfig { layer_decay, freeze: Freeze::Nothing {}, crf_factor: 1.0 }.of(12).unwrap();
     let paths: Vec<String> = collect(&tagger).into_keys().collect();
@@ -139,7 +139,7 @@ fn what_is_frozen_has_no_gradient_no_moments_and_keeps_every_bit() {
         for freeze in [Freeze::Nothing {}, Freeze::Embeddings {}, Freeze::Layers { count: 2 }] {
             let layer_decay = LayerDecay::Paper { rate: 0.8 };
             let rates = RatesConfig { layer_decay, freeze, crf_factor: 1.0 }.of(3).unwrap();
-            let mut tagger = rates.freeze(tagger(&labels(), false, 1, &device));
+            let mut tagger = rates.freeze(tagger(&labels(), HeadType::Linear, 1, &device));
             let before = collect(&tagger);
             let mut state = OptimizerState::new(&tagger);
             let loss = WordLoss::new(WordLossKind::default(), vec![1.0; 5]);
@@ -169,7 +169,7 @@ fn what_is_frozen_has_no_gradient_no_moments_and_keeps_every_bit() {
 #[test]
 fn freezing_a_tagger_on_a_plain_device_changes_nothing() {
     let device = Device::flex();
-    let tagger = tagger(&labels(), true, 1, &device);
+    let tagger = tagger(&labels(), HeadType::Crf, 1, &device);
     let config =
         RatesConfig { layer_decay: LayerDecay::None {}, freeze: Freeze::Embeddings {}, crf_factor: 1.0 };
     let before = collect(&tagger);

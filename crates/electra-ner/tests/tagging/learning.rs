@@ -4,9 +4,7 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::DropoutSites;
-use electra_ner::crf::LabelledRows;
-use electra_ner::decode::{Decoder, Decoding};
-use electra_ner::loss::{WordLoss, WordLossKind};
+use electra_ner::{Decoding, HeadType, LabelledRows, WordLoss, WordLossKind};
 use electra_optim::{Adam, AdamConfig, Decay, OptimizerState, Schedule, clip_by_global_norm};
 
 use crate::small::{batch, devices, floats, tagger};
@@ -27,7 +25,7 @@ fn learns_by_heart(scheme: LabelScheme, decoding: Decoding, kind: WordLossKind) 
         .map(|rows| LabelledRows { rows: rows.clone(), labels: rows.iter().map(|&row| gold[row]).collect() })
         .collect();
 
-    let mut tagger = tagger(&labels, decoding == Decoding::Crf, 3, &device);
+    let mut tagger = tagger(&labels, HeadType::trained_for(decoding), 3, &device);
     let mut state = OptimizerState::new(&tagger);
     let loss = WordLoss::new(kind.clone(), vec![1.0; labels.len()]);
     let steps = 120;
@@ -48,7 +46,7 @@ fn learns_by_heart(scheme: LabelScheme, decoding: Decoding, kind: WordLossKind) 
     let tagger = tagger.valid();
     let plain = device.inner();
     let logits = floats(tagger.forward(&batch().to_device(&plain), &DropoutSites::off()));
-    let decoder = Decoder::new(decoding, &labels, tagger.crf.as_ref());
+    let decoder = tagger.head().decoder(decoding, &labels);
     let decided = decoder.decode_rows(&logits, rows.iter().map(Vec::as_slice));
     for (decided, tags) in decided.iter().zip(sentences()) {
         let ids: Vec<usize> = decided.iter().map(|decision| decision.label).collect();

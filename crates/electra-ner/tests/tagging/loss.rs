@@ -1,7 +1,7 @@
 //! Losses and their gradients, against numbers that PyTorch gave in double precision.
 
 use burn::prelude::*;
-use electra_ner::loss::{WordLoss, WordLossKind};
+use electra_ner::{WordLoss, WordLossKind};
 
 use crate::small::{devices, floats};
 

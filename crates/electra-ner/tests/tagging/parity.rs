@@ -3,9 +3,7 @@
 use electra_annotations::LabelSet;
 use electra_model::hf::{self, HfNetwork, hf_name};
 use electra_model::{DropoutSites, Precision};
-use electra_ner::loss::{WordLoss, WordLossKind};
-use electra_ner::tagger::WindowBatchData;
-use electra_ner::{Tagger, TaggerShape};
+use electra_ner::{HeadType, TaggerShape, TokenClassifier, WindowBatchData, WordLoss, WordLossKind};
 
 use crate::golden::{Golden, TOLERANCE, assert_within, largest};
 use crate::gradients::gradients;
@@ -40,8 +38,8 @@ fn the_tagger_agrees_with_transformers() {
     assert!(targets.len() > 15 && targets.len() < 3 * 12 - 10, "{} words", targets.len());
     for device in devices() {
         let weights = hf::import(golden.weights("w/"), HfNetwork::Tagger).unwrap();
-        let shape = TaggerShape { config: &config(), labels: &labels, crf: false };
-        let tagger = Tagger::from_parameters(weights, shape, &device, Precision::F32).unwrap();
+        let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Linear };
+        let tagger = TokenClassifier::from_parameters(weights, shape, &device, Precision::F32).unwrap();
         let (windows, off) = (batch.to_device(&device), DropoutSites::off());
 
         golden.assert_close("f64/logits", tagger.forward_all(&windows, &off));

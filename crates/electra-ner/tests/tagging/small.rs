@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::prelude::*;
 use electra_annotations::LabelSet;
 use electra_model::{GeneratorConfig, ModelConfig, OutputBias, PositionStart, Precision, TieMode};
-use electra_ner::tagger::WindowBatchData;
-use electra_ner::{Tagger, TaggerShape};
+use electra_ner::{HeadType, TaggerShape, TokenClassifier, WindowBatchData};
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
 use electra_text::{Tokenizer, Vocabulary};
@@ -49,8 +48,8 @@ pub fn config() -> ModelConfig {
 }
 
 /// A tagger without pretraining.
-pub fn tagger(labels: &LabelSet, crf: bool, seed: u64, device: &Device) -> Tagger {
-    Tagger::init(TaggerShape { config: &config(), labels, crf }, seed, device, Precision::F32)
+pub fn tagger(labels: &LabelSet, head: HeadType, seed: u64, device: &Device) -> TokenClassifier {
+    TokenClassifier::init(TaggerShape { config: &config(), labels, head }, seed, device, Precision::F32)
 }
 
 /// Two windows, the first with a word of two pieces, the second shorter.

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use electra_text::corpus::json_object::{self, Malformed, Value};
 
-use super::super::raw::check_names;
-use super::super::spans::{CharSpan, MisalignedSpan, align};
-use super::super::{Answers, Format, ReadError};
-use super::document_name;
+use super::document::document_name;
 use crate::Sentences;
+use crate::read::data::{Answers, Format};
+use crate::read::error::ReadError;
+use crate::read::raw::check_names;
+use crate::read::spans::{CharSpan, MisalignedSpan, align};
 use crate::words::{
     SentenceDivision, Word, WordDivision, divide, division_of_record, has_seen, trimmed, without_unseen,
 };
@@ -26,7 +27,7 @@ const FIELDS: [&str; 7] = [TOKENS, TAGS[0], TAGS[1], TEXT, SPANS, DOCUMENT, ANSW
 
 /// What is wrong with a record.
 pub(super) enum Fault {
-    /// It is no JSON.
+    /// The line is not valid JSON.
     Json(Malformed),
     /// Half of a character, at this byte of the line.
     HalfCharacter(usize),

@@ -1,7 +1,6 @@
 //! Where a sentence ends, and whether that is certain yet.
 
-use super::SentenceSettings;
-use crate::words::{SentenceDivision, Word, divide};
+use crate::words::{SentenceDivision, SentenceSettings, Word, divide};
 
 /// A word is settled when this much text behind it is known, or some text behind white space.
 const SETTLED_BYTES: usize = 512;

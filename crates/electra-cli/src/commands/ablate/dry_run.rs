@@ -8,7 +8,7 @@ use electra_ablate::quantities::{self, Unnamed};
 use electra_ablate::run::last_step;
 use electra_ablate::standing::{ALSO, operations};
 use electra_ablate::table::Table;
-use electra_ner::finetune;
+use electra_ner::forecast_finetuning;
 use electra_pretrain::Recipe;
 use electra_pretrain::data::open_data;
 use electra_pretrain::plan::{DataSize, forecast};
@@ -224,7 +224,7 @@ fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Opt
     let splits = plan.splits()?;
     let resolved = plan.recipe_for(recipe.model.max_position_embeddings)?;
     let device = setup.device.open_with(resolved.value.train.precision)?;
-    let seed = finetune::forecast(&resolved.value, &start, &splits, &device)?;
+    let seed = forecast_finetuning(&resolved.value, &start, &splits, &device)?;
     let has_patience = resolved.value.train.patience.is_some();
     Ok(Some(ProbeCost { seed, seeds: plan.probe.seeds, has_patience }))
 }

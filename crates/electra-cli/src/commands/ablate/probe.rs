@@ -9,9 +9,7 @@ use electra_ablate::plan::{Job, PlannedArm, error_in};
 use electra_ablate::record::ResultRecord;
 use electra_annotations::{Overlap, ReadOptions, Split, Splits, overlap_warnings};
 use electra_files::regular;
-use electra_ner::finetune;
-use electra_ner::finetune::FINE_TUNING_VERSION;
-use electra_ner::recipe::Recipe;
+use electra_ner::{FINE_TUNING_VERSION, Recipe, check_finetuning};
 use electra_run::recipe::Resolved;
 
 use super::job::Setup;
@@ -154,7 +152,7 @@ impl Setup {
     fn check_probe(&self, plan: &ProbePlan, arm: &PlannedArm, splits: &Splits) -> Result<(), Failure> {
         let model = self.recipes.load(&arm.overrides).map_err(failure::recipe)?.value.model;
         let recipe = plan.recipe_for(model.max_position_embeddings)?.value;
-        finetune::check(&recipe, &self.file.base(), &model, splits)?;
+        check_finetuning(&recipe, &self.file.base(), &model, splits)?;
         self.device.open_with(recipe.train.precision)?;
         Ok(())
     }

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use electra_annotations::{Mode, ReadOptions, Sentence, Split, Splits, spans, words};
 use electra_files::{disk, durable};
 use electra_model::Precision;
-use electra_ner::TaggerFolder;
-use electra_ner::seeds::Summary;
-use electra_ner::tag::WindowedSentences;
-use electra_ner::window::WindowSettings;
+use electra_ner::{SeedSummary, TaggerFolder, WindowSettings, WindowedSentences};
 use electra_run::interrupt::Interrupt;
 
 use crate::commands::finetune::{self, ModelArgument, Recipes, load_ner_recipe};
@@ -40,9 +37,9 @@ const EXAMPLE: &str =
 /// The taggers of the demo.
 pub struct Names {
     /// On the pretrained discriminator.
-    pub pretrained: Summary,
+    pub pretrained: SeedSummary,
     /// On the same network with nothing learned.
-    pub scratch: Summary,
+    pub scratch: SeedSummary,
 }
 
 /// Fine-tunes the model of `run` below `out`, and the same network from scratch; none if somebody

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use electra_files::shown::on_terminal;
-use electra_ner::predict::{TaggedSentence, Tail};
+use electra_ner::{TaggedSentence, Tail};
 
 use super::Writer;
 

@@ -2,13 +2,10 @@
 
 use clap::ValueEnum;
 use electra_annotations::{
-    Division, LineBreaks, MAX_SENTENCE_BYTES, SentenceDivision, SentenceSettings, WordDivision,
+    Division, LineBreaks, MAX_SENTENCE_BYTES, MAX_SENTENCE_WORDS, SentenceDivision, SentenceSettings,
+    WordDivision,
 };
 use electra_run::record::thousands;
-
-/// A sentence of the language that has more words is cut: text without full stops is read in bounded
-/// memory too.
-const MAX_WORDS: usize = 1000;
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum WordsBy {
@@ -80,10 +77,7 @@ impl TextDivision {
 
     /// The same for the reader of text.
     pub fn settings(&self) -> SentenceSettings {
-        let Division { words, sentences, .. } = self.division;
-        // A record is not cut for its words: none was in training.
-        let max_words = if self.division.is_of_records() { usize::MAX } else { MAX_WORDS };
-        SentenceSettings { words, sentences, max_words, line_breaks: self.line_breaks }
+        SentenceSettings::of(self.division, self.line_breaks)
     }
 
     /// Whether records of text had no neighbours in training, as those of this text shall have none.
@@ -97,7 +91,7 @@ impl TextDivision {
         if self.division.is_of_records() {
             bytes
         } else {
-            format!("{} words or {bytes}", thousands(MAX_WORDS as u64))
+            format!("{} words or {bytes}", thousands(MAX_SENTENCE_WORDS as u64))
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use electra_annotations::{LabelScheme, LabelSet, RawSentence, words};
-use electra_ner::predict::{Entity, TaggedSentence, Tail};
+use electra_ner::{TaggedEntity, TaggedSentence, Tail};
 
 use super::Writer;
 
@@ -24,7 +24,7 @@ pub fn written(writer: &mut dyn Writer, sentences: &[TaggedSentence], tail: &Tai
 
 /// The input `\t<Zoë\n😀 & R&D\r\n東京。 \u{200b}\n` with an entity of each type.
 pub fn example() -> (Vec<TaggedSentence>, Tail) {
-    let entity = |words: Range<usize>, kind: &str, score| Entity { words, kind: kind.into(), score };
+    let entity = |words: Range<usize>, kind: &str, score| TaggedEntity { words, kind: kind.into(), score };
     let first = TaggedSentence {
         before: "\t".into(),
         empty_before: 0,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use electra_annotations::LabelSet;
 use electra_files::shown::in_page;
-use electra_ner::predict::{TaggedSentence, Tail};
+use electra_ner::{TaggedSentence, Tail};
 use electra_run::report;
 
 use super::Writer;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use electra_annotations::{MAX_LINE_BYTES, TextError, is_named_columns, is_named_json};
-use electra_ner::predict::{Lossy, PredictError};
+use electra_ner::{Lossy, PredictError};
 use electra_text::corpus::{self, Compression, CorpusError, Signature, json_object};
 use electra_text::invisible::has_seen;
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use electra_files::shown;
-use electra_ner::predict::TaggedSentence;
+use electra_ner::TaggedSentence;
 use serde::Serialize;
 
 use super::Writer;
@@ -53,7 +53,7 @@ impl Writer for Lines {
 
 #[cfg(test)]
 mod tests {
-    use electra_ner::predict::RecordPlace;
+    use electra_ner::RecordPlace;
 
     use super::super::example::{example, written};
     use super::*;

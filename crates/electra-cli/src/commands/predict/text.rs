@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use electra_annotations::LabelSet;
 use electra_files::shown::on_terminal;
-use electra_ner::predict::{TaggedSentence, Tail};
+use electra_ner::{TaggedSentence, Tail};
 
 use super::Writer;
 

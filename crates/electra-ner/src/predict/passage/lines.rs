@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{MAX_GAP_BYTES, Passage, Tail, bounded};
+use super::form::{MAX_GAP_BYTES, Passage, Tail, bounded};
 use electra_annotations::{MAX_SENTENCE_BYTES, RawSentence, TextError, Word, trimmed};
 
 /// Reads a sentence a line.

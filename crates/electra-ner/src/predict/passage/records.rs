@@ -1,11 +1,12 @@
 //! JSON lines, of which the text of each record is tagged.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Cursor, ErrorKind};
+use std::io::{BufRead, ErrorKind};
 
 use electra_text::corpus::json_object::{self, Malformed};
 
-use super::{MAX_GAP_BYTES, Passage, Passages, RecordPlace, Tail, TextForm, bounded};
+use super::form::{MAX_GAP_BYTES, Passage, RecordPlace, Tail, bounded};
+use super::running::RunningText;
 use electra_annotations::{
     DocumentNumbers, Format, LineBreaks, MAX_LINE_BYTES, RawSentence, SentenceDivision, SentenceSettings,
     TextError, Word, divide, document_name,
@@ -32,7 +33,7 @@ pub(super) struct Records<R> {
 
 /// What is wrong with a record.
 enum Fault {
-    /// It is no JSON.
+    /// The line is not valid JSON.
     Json(Malformed),
     /// Half of a character, at this byte of the line.
     HalfCharacter(usize),
@@ -218,9 +219,14 @@ impl<R: BufRead> Records<R> {
         let is_whole = self.settings.sentences != SentenceDivision::FullStop
             && self.settings.line_breaks == LineBreaks::Space;
         if !is_whole {
-            let mut passages = Passages::new(Cursor::new(text.to_owned()), TextForm::Running(self.settings));
-            let found = passages.by_ref().collect();
-            return passages.finish().map(|tail| (found, tail.text));
+            let mut running = RunningText::new(text.as_bytes(), self.settings);
+            let mut found = Vec::new();
+            loop {
+                match running.next_passage() {
+                    Ok(passage) => found.push(passage),
+                    Err(end) => return end.map(|tail| (found, tail.text)),
+                }
+            }
         }
         let words: Vec<Word> = divide(text, self.settings.words).collect();
         let (Some(first), Some(last)) = (words.first(), words.last()) else {

@@ -1,5 +1,8 @@
+use super::form::MAX_GAP_BYTES;
 use super::*;
-use electra_annotations::{LineBreaks, MAX_LINE_BYTES, MAX_SENTENCE_BYTES, SentenceDivision, WordDivision};
+use electra_annotations::{
+    LineBreaks, MAX_LINE_BYTES, MAX_SENTENCE_BYTES, SentenceDivision, SentenceSettings, WordDivision,
+};
 
 fn records_of(division: SentenceSettings) -> TextForm {
     TextForm::Records { division, lossy: false }

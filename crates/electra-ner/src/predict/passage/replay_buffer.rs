@@ -1,30 +1,30 @@
-//! What was read and is not accounted for yet, so that white space between sentences is not lost.
+//! A buffer of what was read and is not accounted for yet, so that white space between sentences is not lost.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
-use super::bounded;
+use super::form::bounded;
 use electra_annotations::MAX_SENTENCE_BYTES;
 
-/// A tape of more bytes is cut in front. The reader of sentences holds less text than is kept, so
+/// A buffer of more bytes is cut in front. The reader of sentences holds less text than is kept, so
 /// that only white space is cut.
-const MAX_TAPE_BYTES: usize = 16 * MAX_SENTENCE_BYTES;
-const KEPT_BYTES: usize = MAX_TAPE_BYTES / 2;
+const MAX_BYTES: usize = 16 * MAX_SENTENCE_BYTES;
+const KEPT_BYTES: usize = MAX_BYTES / 2;
 
 /// The last bytes of a stream.
 #[derive(Default)]
-pub(super) struct Tape {
+pub(super) struct ReplayBuffer {
     bytes: VecDeque<u8>,
     /// Place of the first of them in the stream.
     start: u64,
 }
 
-impl Tape {
+impl ReplayBuffer {
     fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
-        if self.bytes.len() > MAX_TAPE_BYTES {
+        if self.bytes.len() > MAX_BYTES {
             self.skip(self.bytes.len() - KEPT_BYTES);
             // Not within a character.
             while self.bytes.front().is_some_and(|byte| byte & 0xc0 == 0x80) {
@@ -33,9 +33,9 @@ impl Tape {
         }
     }
 
-    /// The text from where the tape stands to this place in the stream.
+    /// The text from where the buffer begins to this place in the stream.
     pub fn take_until(&mut self, place: u64) -> String {
-        let length = place.checked_sub(self.start).expect("only white space is cut from a tape") as usize;
+        let length = place.checked_sub(self.start).expect("only white space is cut from the buffer") as usize;
         self.start = place;
         let bytes: Vec<u8> = self.bytes.drain(..length).collect();
         bounded(String::from_utf8(bytes).expect("sentences begin and end at characters"))
@@ -53,15 +53,15 @@ impl Tape {
     }
 }
 
-/// A reader that writes on a tape what is read from it.
+/// A reader that keeps what is read from it.
 pub(super) struct Recorder<R> {
     reader: BufReader<R>,
-    tape: Rc<RefCell<Tape>>,
+    buffer: Rc<RefCell<ReplayBuffer>>,
 }
 
 impl<R: Read> Recorder<R> {
-    pub fn new(reader: R, tape: Rc<RefCell<Tape>>) -> Self {
-        Self { reader: BufReader::with_capacity(MAX_SENTENCE_BYTES, reader), tape }
+    pub fn new(reader: R, buffer: Rc<RefCell<ReplayBuffer>>) -> Self {
+        Self { reader: BufReader::with_capacity(MAX_SENTENCE_BYTES, reader), buffer }
     }
 }
 
@@ -81,7 +81,7 @@ impl<R: Read> BufRead for Recorder<R> {
     }
 
     fn consume(&mut self, length: usize) {
-        self.tape.borrow_mut().push(&self.reader.buffer()[..length]);
+        self.buffer.borrow_mut().push(&self.reader.buffer()[..length]);
         self.reader.consume(length);
     }
 }

@@ -4,8 +4,17 @@ use burn::module::{Module, Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
-use crate::chain::Chain;
 use electra_annotations::LabelSet;
+use electra_model::shapes::Shapes;
+
+use super::chain::Chain;
+use super::linear::LinearHead;
+
+/// File of a folder with the learned scores of sequences.
+pub const CRF_SCORES: &str = "crf.safetensors";
+
+/// Path of the scores among the parameters of a token classifier.
+pub(super) const CRF: &str = "crf";
 
 /// Score of what the scheme forbids. Its exponential is zero, hence so is the gradient, and no
 /// update of a gradient changes it.
@@ -20,6 +29,24 @@ pub struct Crf {
     pub next: Param<Tensor<2>>,
     /// `[L]`: of the last label.
     pub end: Param<Tensor<1>>,
+}
+
+/// A linear layer under learned scores of sequences.
+#[derive(Clone, Copy, Debug)]
+pub struct CrfHead<'a> {
+    /// Gives the emissions.
+    pub(super) linear: LinearHead<'a>,
+    /// Scores the paths.
+    pub(super) crf: &'a Crf,
+}
+
+/// Names and shapes of the scores.
+pub(super) fn parameters(labels: usize) -> Shapes {
+    let mut shapes = Shapes::new();
+    shapes.insert(format!("{CRF}.begin"), vec![labels]);
+    shapes.insert(format!("{CRF}.next"), vec![labels, labels]);
+    shapes.insert(format!("{CRF}.end"), vec![labels]);
+    shapes
 }
 
 /// A sentence in a batch: for each of its words the row of its emissions, and its label.
@@ -71,14 +98,15 @@ impl Crf {
         let [_, l] = emissions.dims();
         assert_eq!(self.begin.dims(), [l], "emissions of {l} labels");
         let values: Vec<f32> = emissions.clone().detach().into_data().iter::<f32>().collect();
-        let Slopes { loss, of_emissions, of_transitions } = self.slopes(&values, sentences);
-        let linear = times(emissions, &of_emissions) + self.times(&of_transitions);
+        let SequenceGradient { loss, emissions: of_emissions, transitions } =
+            self.gradient(&values, sentences);
+        let linear = times(emissions, &of_emissions) + self.times(&transitions);
         linear.clone() - linear.detach() + loss
     }
 
     /// Value and gradient of [`negative_log_likelihood`](Self::negative_log_likelihood) on the host,
     /// where not all emissions of a sentence are on the device at once.
-    pub(crate) fn slopes(&self, emissions: &[f32], sentences: &[LabelledRows]) -> Slopes {
+    pub(super) fn gradient(&self, emissions: &[f32], sentences: &[LabelledRows]) -> SequenceGradient {
         let [l] = self.begin.dims();
         let chain = self.chain();
         let mut loss = 0.0;
@@ -104,25 +132,24 @@ impl Crf {
             of_begin[first] -= 1.0;
             of_end[last] -= 1.0;
         }
-        let of_transitions = [of_begin, of_next, of_end];
-        Slopes { loss, of_emissions, of_transitions }
+        SequenceGradient { loss, emissions: of_emissions, transitions: [of_begin, of_next, of_end] }
     }
 
-    /// What one part of a batch contributes to the loss and gradient that `slopes` has of all of it:
+    /// What one part of a batch contributes to the loss and gradient that `whole` has of all of it:
     /// `emissions [W, L]` are the logits of the part's words, behind those of the parts before. The
     /// value and the transitions come with the first part.
-    pub(crate) fn next_part(&self, emissions: Tensor<2>, slopes: &mut Slopes) -> Tensor<1> {
+    pub(super) fn next_part(&self, emissions: Tensor<2>, whole: &mut SequenceGradient) -> Tensor<1> {
         let [words, l] = emissions.dims();
-        let rest = slopes.of_emissions.split_off(words * l);
-        let mut linear = times(emissions, &std::mem::replace(&mut slopes.of_emissions, rest));
-        let of_transitions = std::mem::take(&mut slopes.of_transitions);
-        if !of_transitions[0].is_empty() {
-            linear = linear + self.times(&of_transitions);
+        let rest = whole.emissions.split_off(words * l);
+        let mut linear = times(emissions, &std::mem::replace(&mut whole.emissions, rest));
+        let transitions = std::mem::take(&mut whole.transitions);
+        if !transitions[0].is_empty() {
+            linear = linear + self.times(&transitions);
         }
-        linear.clone() - linear.detach() + std::mem::take(&mut slopes.loss)
+        linear.clone() - linear.detach() + std::mem::take(&mut whole.loss)
     }
 
-    /// Sum of the scores times their slopes, `[1]`.
+    /// Sum of the scores times their gradient, `[1]`.
     fn times(&self, [of_begin, of_next, of_end]: &[Vec<f64>; 3]) -> Tensor<1> {
         let l = of_begin.len();
         let device = self.begin.val().device();
@@ -132,21 +159,21 @@ impl Crf {
     }
 }
 
-/// Loss of sentences and its gradient, on the host.
+/// Negative log-likelihood of sentences and its gradient, on the host.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Slopes {
+pub struct SequenceGradient {
     /// `-log P(labels)`, summed.
-    pub(crate) loss: f64,
+    loss: f64,
     /// `[W, L]`: by the emissions.
-    pub(crate) of_emissions: Vec<f64>,
+    emissions: Vec<f64>,
     /// By [`Crf::begin`], [`Crf::next`] and [`Crf::end`].
-    pub(crate) of_transitions: [Vec<f64>; 3],
+    transitions: [Vec<f64>; 3],
 }
 
-/// Sum of emissions `[W, L]` times their slopes, `[1]`.
-fn times(emissions: Tensor<2>, slopes: &[f64]) -> Tensor<1> {
+/// Sum of emissions `[W, L]` times their gradient, `[1]`.
+fn times(emissions: Tensor<2>, gradient: &[f64]) -> Tensor<1> {
     let (shape, device) = (emissions.dims(), emissions.device());
-    (emissions * constant(slopes, shape, &device)).sum()
+    (emissions * constant(gradient, shape, &device)).sum()
 }
 
 fn parameter<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {

@@ -34,6 +34,11 @@ impl Chain {
         Self { labels, begin, next, end }
     }
 
+    /// Number of labels, `L`.
+    pub(super) fn labels(&self) -> usize {
+        self.labels
+    }
+
     /// The chain that knows nothing but what the scheme forbids.
     pub fn legal(labels: &LabelSet) -> Self {
         let score = |may: bool| if may { 0.0 } else { f64::NEG_INFINITY };
@@ -146,7 +151,7 @@ impl Chain {
 
 /// Index and value of the largest number, the first of equal ones. Numbers that are none are
 /// passed over.
-pub(crate) fn largest(values: impl Iterator<Item = f64>) -> (usize, f64) {
+pub(super) fn largest(values: impl Iterator<Item = f64>) -> (usize, f64) {
     let start = (0, f64::NEG_INFINITY);
     values.enumerate().fold(start, |best, new| if new.1 > best.1 { new } else { best })
 }

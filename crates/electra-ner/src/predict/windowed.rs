@@ -4,18 +4,18 @@ use burn::prelude::*;
 use electra_kernels::Pass;
 use electra_text::Tokenizer;
 
-use crate::decode::{Decision, Decoder};
-use crate::tagger::{Tagger, WindowBatchData};
+use crate::head::{Decision, Decoder};
+use crate::token_classifier::{TokenClassifier, WindowBatchData};
 use crate::window::{BatchSettings, Planner, WindowSettings, Windows, WordPlace, batches_of_lengths};
 use electra_annotations::{Aligner, LabelSet, Sentences, TagSequences};
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
 pub const MULTIPLE: usize = 8;
 
-/// Sentences, cut into windows.
+/// Annotated sentences, cut into windows.
 #[derive(Clone, Debug)]
 pub struct WindowedSentences {
-    /// The windows.
+    /// Windows of all sentences, in reading order.
     pub windows: Windows,
     /// Longest possible window.
     max_length: usize,
@@ -73,7 +73,7 @@ impl WindowedSentences {
     /// If a word is in no window or in two, which [`plan`](crate::window::plan) does not do.
     pub fn decide(
         &self,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         decoder: &Decoder,
         labels: &LabelSet,
         size: usize,
@@ -87,7 +87,7 @@ impl WindowedSentences {
     /// [`decide`](Self::decide) as IOB2 tags.
     pub fn tags(
         &self,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         decoder: &Decoder,
         labels: &LabelSet,
         size: usize,
@@ -104,7 +104,7 @@ impl WindowedSentences {
     /// `[W, L]` for the words of all sentences.
     fn logits(
         &self,
-        tagger: &Tagger,
+        tagger: &TokenClassifier,
         labels: &LabelSet,
         size: usize,
         device: &Device,

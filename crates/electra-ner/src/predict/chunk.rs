@@ -1,7 +1,7 @@
-//! Sentences to batches, block by block.
+//! Sentences to batches, chunk by chunk.
 //!
-//! Where a block ends follows from the text alone: not from how the input comes in, nor from the
-//! size of batches. With document context the sentences around a block are laid out with it, a
+//! Where a chunk ends follows from the text alone: not from how the input comes in, nor from the
+//! size of batches. With document context the sentences around a chunk are laid out with it, a
 //! window's length on either side, so that no word has less context for standing at its border.
 
 use std::collections::VecDeque;
@@ -9,63 +9,50 @@ use std::io::Read;
 
 use electra_text::{Coverage, SpecialIds, Tokenizer};
 
-use super::PredictSettings;
 use super::passage::{Passage, Passages, Tail};
-use crate::tagger::WindowBatchData;
+use super::settings::{Documents, PredictSettings};
+use crate::token_classifier::WindowBatchData;
 use crate::window::{BatchSettings, Context, Window, WindowSettings, batches, plan};
 use electra_annotations::{AlignedSentence, Aligner, TextError};
 
-/// A block is full with this many pieces of words: enough windows to find some of like length for
+/// A chunk is full with this many pieces of words: enough windows to find some of like length for
 /// a batch, few enough for results to come soon.
-const BLOCK_PIECES: usize = 1 << 14;
+const CHUNK_PIECES: usize = 1 << 14;
 
 /// Or with this much text, white space counted.
-const BLOCK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// Rows are padded to a multiple of this.
 const MULTIPLE_OF: usize = 8;
 
-/// What divides the input into documents; records say it themselves. Sentences of one document are context
-/// for each other if the tagger was trained so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Documents {
-    /// The input is one document.
-    #[default]
-    Whole,
-    /// A blank line ends a document.
-    BlankLine,
-    /// Every sentence is one: a record of text.
-    Sentence,
-}
-
 /// Sentences and the batches in which their words are scored.
-pub(super) struct Block {
+pub(super) struct Chunk {
     pub passages: Vec<Passage>,
-    pub batches: Vec<BlockBatch>,
+    pub batches: Vec<ChunkBatch>,
     words: usize,
 }
 
-/// Windows, and for each row of their logits the word of the block.
-pub(super) struct BlockBatch {
+/// Windows, and for each row of their logits the word of the chunk.
+pub(super) struct ChunkBatch {
     pub windows: WindowBatchData,
     pub words: Vec<usize>,
 }
 
-impl Block {
+impl Chunk {
     /// Words of all sentences.
     pub fn words(&self) -> usize {
         self.words
     }
 }
 
-/// Iterator over the blocks of a stream.
-pub(super) struct Blocks<'t, R: Read> {
+/// Iterator over the chunks of a stream.
+pub(super) struct Chunks<'t, R: Read> {
     passages: Passages<R>,
     aligner: Aligner<'t>,
     special: SpecialIds,
     windows: WindowSettings,
     settings: PredictSettings,
-    /// Pieces around a block that are laid out with it.
+    /// Pieces around a chunk that are laid out with it.
     margin: usize,
     /// What was scored before and is context now.
     before: Vec<AlignedSentence>,
@@ -81,7 +68,7 @@ struct Prepared {
     aligned: AlignedSentence,
 }
 
-impl<'t, R: Read> Blocks<'t, R> {
+impl<'t, R: Read> Chunks<'t, R> {
     pub fn new(
         input: R,
         tokenizer: &'t Tokenizer,
@@ -105,12 +92,12 @@ impl<'t, R: Read> Blocks<'t, R> {
         }
     }
 
-    /// What lies behind the last sentence, when there are no more blocks.
+    /// What lies behind the last sentence, when there are no more chunks.
     pub fn finish(self) -> Result<Tail, TextError> {
         self.passages.finish()
     }
 
-    /// Reads until the queue holds a block and a margin behind it; how many sentences the block has.
+    /// Reads until the queue holds a chunk and a margin behind it; how many sentences the chunk has.
     fn fill(&mut self) -> usize {
         let (mut count, mut pieces, mut bytes, mut behind) = (0, 0, 0, 0);
         for at in 0.. {
@@ -118,14 +105,14 @@ impl<'t, R: Read> Blocks<'t, R> {
                 break;
             }
             let Prepared { passage, aligned } = &self.queue[at];
-            if pieces < BLOCK_PIECES && bytes < BLOCK_BYTES {
+            if pieces < CHUNK_PIECES && bytes < CHUNK_BYTES {
                 count += 1;
                 pieces += aligned.pieces().len();
                 bytes += passage.before.len() + passage.sentence.text.len();
             } else {
                 behind += aligned.pieces().len();
             }
-            if behind >= self.margin && (pieces >= BLOCK_PIECES || bytes >= BLOCK_BYTES) {
+            if behind >= self.margin && (pieces >= CHUNK_PIECES || bytes >= CHUNK_BYTES) {
                 break;
             }
         }
@@ -154,7 +141,7 @@ impl<'t, R: Read> Blocks<'t, R> {
         true
     }
 
-    fn batches(&self, windows: &[Window], word: impl Fn(usize, usize) -> usize) -> Vec<BlockBatch> {
+    fn batches(&self, windows: &[Window], word: impl Fn(usize, usize) -> usize) -> Vec<ChunkBatch> {
         let order: Vec<usize> = (0..windows.len()).collect();
         let settings = BatchSettings {
             size: self.settings.batch_size,
@@ -163,7 +150,7 @@ impl<'t, R: Read> Blocks<'t, R> {
             max_length: self.windows.length,
         };
         let gathered = batches(windows, &order, &settings);
-        let block_batch = |batch: &crate::window::Batch| {
+        let chunk_batch = |batch: &crate::window::Batch| {
             let mut data = WindowBatchData::new(batch.length);
             let mut words = Vec::new();
             for &window in &batch.windows {
@@ -172,9 +159,9 @@ impl<'t, R: Read> Blocks<'t, R> {
                 data.push(ids, &places, self.special.pad);
                 words.extend(scored.iter().map(|scored| word(scored.sentence, scored.word)));
             }
-            BlockBatch { windows: data, words }
+            ChunkBatch { windows: data, words }
         };
-        gathered.iter().map(block_batch).collect()
+        gathered.iter().map(chunk_batch).collect()
     }
 
     /// How much of the text so far the tokenizer has pieces for.
@@ -183,10 +170,10 @@ impl<'t, R: Read> Blocks<'t, R> {
     }
 }
 
-impl<R: Read> Iterator for Blocks<'_, R> {
-    type Item = Block;
+impl<R: Read> Iterator for Chunks<'_, R> {
+    type Item = Chunk;
 
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Option<Chunk> {
         let count = self.fill();
         if count == 0 {
             return None;
@@ -221,6 +208,6 @@ impl<R: Read> Iterator for Blocks<'_, R> {
         });
         let context = context.count();
         self.before = sentences.split_off(last - context);
-        Some(Block { passages, batches, words })
+        Some(Chunk { passages, batches, words })
     }
 }

@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chain::{Chain, largest};
-use crate::crf::Crf;
-use electra_annotations::LabelSet;
+use super::chain::{Chain, largest};
 
-/// How labels are chosen.
+/// Decoding: how the labels of a sentence are chosen from its logits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decoding {
@@ -28,7 +26,7 @@ pub struct Decision {
     pub probability: f64,
 }
 
-/// Decodes one sentence after the other.
+/// Decoder from the logits of sentences to labels.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     labels: usize,
@@ -36,14 +34,14 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Panics if decoding by [`Decoding::Crf`] comes without its scores.
-    pub fn new(decoding: Decoding, labels: &LabelSet, crf: Option<&Crf>) -> Self {
-        let chain = match decoding {
-            Decoding::Argmax => None,
-            Decoding::Viterbi => Some(Chain::legal(labels)),
-            Decoding::Crf => Some(crf.expect("decoding by a CRF needs its scores").chain()),
-        };
-        Self { labels: labels.len(), chain }
+    /// The most likely of so many labels for each word, whatever its neighbours have.
+    pub(super) fn by_word(labels: usize) -> Self {
+        Self { labels, chain: None }
+    }
+
+    /// The best path of this chain for each sentence.
+    pub(super) fn by_sentence(chain: Chain) -> Self {
+        Self { labels: chain.labels(), chain: Some(chain) }
     }
 
     /// One decision for each of the `N` words of a sentence, from their logits `[N, L]`. A
@@ -81,7 +79,7 @@ fn most_likely(logits: &[f32]) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use electra_annotations::LabelScheme;
+    use electra_annotations::{LabelScheme, LabelSet};
 
     fn labels(decisions: &[Decision]) -> Vec<usize> {
         decisions.iter().map(|decision| decision.label).collect()
@@ -93,11 +91,11 @@ mod tests {
         let set = LabelSet::new(["PER"], LabelScheme::Iob2);
         let ln = |p: f32| p.ln();
         let logits = [ln(0.5), ln(0.3), ln(0.2), ln(0.25), ln(0.15), ln(0.6)];
-        let argmax = Decoder::new(Decoding::Argmax, &set, None).decode(&logits);
+        let argmax = Decoder::by_word(set.len()).decode(&logits);
         assert_eq!(labels(&argmax), [0, 2]);
         assert!((argmax[0].probability - 0.5).abs() < 1e-6 && (argmax[1].probability - 0.6).abs() < 1e-6);
         // Allowed: OO .125, OB .075, BO .075, BB .045, BI .18; their sum is .5.
-        let viterbi = Decoder::new(Decoding::Viterbi, &set, None).decode(&logits);
+        let viterbi = Decoder::by_sentence(Chain::legal(&set)).decode(&logits);
         assert_eq!(labels(&viterbi), [1, 2]);
         assert!((viterbi[0].probability - 0.6).abs() < 1e-6, "{viterbi:?}");
         assert!((viterbi[1].probability - 0.36).abs() < 1e-6, "{viterbi:?}");
@@ -106,7 +104,7 @@ mod tests {
     #[test]
     fn a_sentence_is_decoded_as_a_whole_wherever_its_rows_are() {
         let set = LabelSet::new(["PER"], LabelScheme::Iob2);
-        let decoder = Decoder::new(Decoding::Viterbi, &set, None);
+        let decoder = Decoder::by_sentence(Chain::legal(&set));
         let logits = [0.0, 0.0, 2.0, 0.0, 1.5, 0.0, 3.0, 0.0, 0.0];
         // The word of row 0 wants to go on with an entity that row 1 begins.
         let found = decoder.decode_rows(&logits, [[1, 0].as_slice(), &[2], &[]]);

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use electra_annotations::LabelSet;
 
-/// What a recipe says about the loss.
+/// Loss of a recipe: that of a word, and the weights of entity types.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossConfig {
@@ -24,7 +24,7 @@ pub struct LossConfig {
     pub class_weights: ClassWeights,
 }
 
-/// The loss of one word.
+/// Loss of one word.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum WordLossKind {
@@ -46,7 +46,7 @@ impl Default for WordLossKind {
     }
 }
 
-/// How much the words of each entity type, and those outside of entities, count.
+/// Class weights: how much the words of each entity type, and those outside of entities, count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClassWeights {
@@ -79,9 +79,9 @@ pub enum LossError {
     /// A number out of its range.
     #[error("{name} is {found}, expected {expected}")]
     Number {
-        /// The key.
+        /// Key of the recipe that it is about.
         name: String,
-        /// Its value.
+        /// The value that was found.
         found: f64,
         /// What it should be.
         expected: &'static str,
@@ -89,7 +89,7 @@ pub enum LossError {
     /// A weight for a type that there is not.
     #[error("class_weights names the type {found}, but the training data has {}; take the weight out", .known.join(", "))]
     UnknownType {
-        /// The type.
+        /// The entity type that is named.
         found: String,
         /// Those that there are.
         known: Vec<String>,

@@ -1,0 +1,58 @@
+//! What a check found in one file.
+
+use std::collections::BTreeMap;
+
+use electra_text::Coverage;
+use serde::Serialize;
+
+use super::copies::Duplicates;
+use super::lengths::{LongSentence, TooLong};
+use super::options::SplitRole;
+use crate::read::{Answers, InvalidTransitions, MisalignedSpan};
+use crate::scheme::Scheme;
+
+/// Report on one file of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SplitReport {
+    /// What the split is called.
+    pub name: String,
+    /// What it is for.
+    pub role: SplitRole,
+    /// Its file.
+    pub path: String,
+    /// What the file turned out to be.
+    pub format: String,
+    /// The scheme of its tags.
+    pub scheme: Scheme,
+    /// Tags that are others in IOB2.
+    pub changed_tags: usize,
+    /// Transitions that the scheme does not allow.
+    pub invalid_transitions: InvalidTransitions,
+    /// Spans that were left out.
+    pub misaligned_spans: Vec<MisalignedSpan>,
+    /// Records that an annotator did not accept.
+    pub answers: Answers,
+    /// Number of comment lines.
+    pub comments: usize,
+    /// Number of documents.
+    pub documents: usize,
+    /// Whether the file says where documents begin.
+    pub marks_documents: bool,
+    /// Number of sentences.
+    pub sentences: usize,
+    /// Number of tokens.
+    pub tokens: usize,
+    /// Number of entities.
+    pub entities: usize,
+    /// Entities by type.
+    pub types: BTreeMap<String, usize>,
+    /// Sentences that do not fit the window.
+    pub too_long: TooLong,
+    /// The longest sentences, the longest first.
+    pub longest: Vec<LongSentence>,
+    /// Sentences that occur more than once.
+    pub duplicates: Duplicates,
+    /// Words and characters, and how many the tokenizer has no pieces for; none without a tokenizer.
+    /// A word of the data may be several words here.
+    pub coverage: Option<Coverage>,
+}

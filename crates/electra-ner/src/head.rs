@@ -1,0 +1,219 @@
+//! Heads of a token classifier: from the hidden states of words to one label each.
+//!
+//! `W` words of a batch, `H` the width of a hidden state, `L` labels. Whatever differs from head to head
+//! stands here and in a file of its own below: what it stores, its logits, its loss, how it decodes, and
+//! how fast it learns. A new head is a file, a variant of [`HeadType`] and of [`Head`], and a way of
+//! [`Decoding`].
+
+mod chain;
+mod crf;
+mod decode;
+mod linear;
+mod loss;
+
+use burn::prelude::*;
+use electra_annotations::LabelSet;
+use electra_model::layers::Dense;
+use electra_model::shapes::Shapes;
+
+pub use crf::{CRF_SCORES, Crf, FORBIDDEN, LabelledRows, SequenceGradient};
+pub use decode::{Decision, Decoder, Decoding};
+pub use loss::{LossConfig, LossError, WordLoss, WordLossKind};
+
+pub(crate) use linear::CLASSIFIER;
+
+use chain::Chain;
+use crf::{CRF, CrfHead};
+use linear::LinearHead;
+
+/// Kind of a head: what it stores beside the encoder, whatever its weights are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeadType {
+    /// A linear layer; every word is trained by itself.
+    #[default]
+    Linear,
+    /// The same layer under a linear-chain conditional random field; sentences are trained whole.
+    Crf,
+}
+
+/// Parameters of a head that transformers has no place for, and the file that holds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExtraFile {
+    /// First part of the parameters' paths.
+    pub(crate) root: &'static str,
+    /// Name of the file in a tagger's folder, in which the paths stand without it.
+    pub(crate) name: &'static str,
+}
+
+impl HeadType {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 2] = [Self::Linear, Self::Crf];
+
+    /// The head that is trained for a way of decoding.
+    #[must_use]
+    pub fn trained_for(decoding: Decoding) -> Self {
+        match decoding {
+            Decoding::Argmax | Decoding::Viterbi => Self::Linear,
+            Decoding::Crf => Self::Crf,
+        }
+    }
+
+    /// Names and shapes of the parameters of such a head.
+    pub(crate) fn parameters(self, hidden_size: usize, labels: usize) -> Shapes {
+        let mut shapes = linear::parameters(hidden_size, labels);
+        match self {
+            Self::Linear => {}
+            Self::Crf => shapes.extend(crf::parameters(labels)),
+        }
+        shapes
+    }
+
+    /// The file that a folder has for such a head beside those of transformers.
+    pub(crate) fn extra_file(self) -> Option<ExtraFile> {
+        match self {
+            Self::Linear => None,
+            Self::Crf => Some(ExtraFile { root: CRF, name: CRF_SCORES }),
+        }
+    }
+
+    /// The head that parameters with these paths belong to.
+    pub(crate) fn of_parameters<'p>(mut paths: impl Iterator<Item = &'p String>) -> Self {
+        if paths.any(|path| is_below(path, CRF)) { Self::Crf } else { Self::Linear }
+    }
+
+    /// Refuses a loss that has no meaning for such a head.
+    ///
+    /// # Errors
+    /// The setting.
+    pub(crate) fn check_loss(self, loss: &LossConfig) -> Result<(), LossError> {
+        match self {
+            Self::Linear => Ok(()),
+            Self::Crf => loss.check_with_crf(),
+        }
+    }
+}
+
+/// Factor on the learning rate of the parameter at `path`, where the recipe has `crf_factor` for the
+/// scores of a CRF.
+pub(crate) fn rate_factor(path: &str, crf_factor: f64) -> f64 {
+    if is_below(path, CRF) { crf_factor } else { 1.0 }
+}
+
+/// Whether the parameter at `path` is one of a head, and not of the encoder below it.
+pub(crate) fn is_of_head(path: &str) -> bool {
+    is_below(path, CLASSIFIER) || is_below(path, CRF)
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.split('.').next() == Some(root)
+}
+
+/// Head of a token classifier with its weights.
+#[derive(Clone, Copy, Debug)]
+pub enum Head<'a> {
+    /// See [`HeadType::Linear`].
+    Linear(LinearHead<'a>),
+    /// See [`HeadType::Crf`].
+    Crf(CrfHead<'a>),
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn new(classifier: &'a Dense, crf: Option<&'a Crf>) -> Self {
+        let linear = LinearHead { classifier };
+        match crf {
+            None => Self::Linear(linear),
+            Some(crf) => Self::Crf(CrfHead { linear, crf }),
+        }
+    }
+
+    /// Logits `[W, L]` of words with these hidden states `[W, H]`.
+    pub(crate) fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Linear(head) => head.logits(hidden),
+            Self::Crf(head) => head.linear.logits(hidden),
+        }
+    }
+
+    /// Whether the loss needs the logits of all words of a sentence at once.
+    pub(crate) fn needs_whole_sentences(&self) -> bool {
+        matches!(self, Self::Crf(_))
+    }
+
+    /// Loss of the words of a part of a batch, summed, `[1]`: `logits [W, L]`, a target for each word,
+    /// and the same by sentences. `long` is what [`sequence_gradient`](Self::sequence_gradient) gave for
+    /// the sentences of several parts, of which this is the next.
+    pub(crate) fn loss(
+        &self,
+        logits: Tensor<2>,
+        targets: &[Option<usize>],
+        sentences: &[LabelledRows],
+        words: &WordLoss,
+        long: Option<&mut SequenceGradient>,
+    ) -> Tensor<1> {
+        match (self, long) {
+            (Self::Linear(_), _) => words.sum(logits, targets),
+            (Self::Crf(head), Some(long)) => head.crf.next_part(logits, long),
+            (Self::Crf(head), None) => head.crf.negative_log_likelihood(logits, sentences),
+        }
+    }
+
+    /// What the loss of words with these targets is divided by: a CRF's sum over sentences by their
+    /// words, so that both losses are means over words.
+    pub(crate) fn divisor(&self, targets: &[Option<usize>], words: &WordLoss) -> f64 {
+        match self {
+            Self::Linear(_) => words.divisor(targets),
+            Self::Crf(_) => targets.len() as f64,
+        }
+    }
+
+    /// Value and gradient of the loss of whole sentences, on the host.
+    ///
+    /// # Panics
+    /// If every word has a loss of its own.
+    pub(crate) fn sequence_gradient(
+        &self,
+        emissions: &[f32],
+        sentences: &[LabelledRows],
+    ) -> SequenceGradient {
+        match self {
+            Self::Linear(_) => panic!("every word of a linear head has a loss of its own"),
+            Self::Crf(head) => head.crf.gradient(emissions, sentences),
+        }
+    }
+
+    /// What turns the logits of sentences into labels.
+    ///
+    /// # Panics
+    /// If the scores of sequences that `decoding` needs are not there.
+    #[must_use]
+    pub fn decoder(&self, decoding: Decoding, labels: &LabelSet) -> Decoder {
+        match (decoding, self) {
+            (Decoding::Argmax, _) => Decoder::by_word(labels.len()),
+            (Decoding::Viterbi, _) => Decoder::by_sentence(Chain::legal(labels)),
+            (Decoding::Crf, Self::Crf(head)) => Decoder::by_sentence(head.crf.chain()),
+            (Decoding::Crf, Self::Linear(_)) => panic!("decoding by a CRF needs its scores"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_known_by_its_parameters_and_stores_what_transformers_lacks_in_its_own_file() {
+        for head in HeadType::ALL {
+            let shapes = head.parameters(4, 3);
+            assert_eq!(HeadType::of_parameters(shapes.keys()), head);
+            assert!(shapes.keys().all(|path| is_of_head(path)), "{shapes:?}");
+            let extra: Vec<&String> = shapes.keys().filter(|path| !is_below(path, CLASSIFIER)).collect();
+            match head.extra_file() {
+                None => assert_eq!(extra, Vec::<&String>::new()),
+                Some(file) => assert!(extra.iter().all(|path| is_below(path, file.root)), "{extra:?}"),
+            }
+        }
+        assert!(!is_of_head("encoder.layers.0.output.weight") && !is_of_head("crfs.begin"));
+        assert_eq!([rate_factor("crf.next", 50.0), rate_factor("classifier.bias", 50.0)], [50.0, 1.0]);
+        assert_eq!(HeadType::trained_for(Decoding::Viterbi), HeadType::Linear);
+    }
+}

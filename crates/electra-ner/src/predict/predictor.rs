@@ -1,0 +1,303 @@
+//! A tagger that reads text, on three threads.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use burn::prelude::*;
+use electra_kernels::Pass;
+use electra_model::Precision;
+use electra_text::{Coverage, Tokenizer};
+
+use crate::folder_error::FolderError;
+use crate::head::{Decision, Decoder};
+use crate::tagger_folder::TaggerFolder;
+use crate::token_classifier::TokenClassifier;
+use crate::window::{WindowError, WindowSettings};
+use electra_annotations::{LabelSet, RawSentence, TextError};
+
+use super::chunk::{Chunk, Chunks};
+use super::entity::{TaggedEntity, entities};
+use super::passage::{Passage, RecordPlace, Tail};
+use super::profile::Profile;
+use super::settings::PredictSettings;
+
+/// Chunks that are read ahead of the model.
+const READ_AHEAD: usize = 2;
+
+/// Predictor: a tagger that reads a stream of text on a device.
+pub struct Predictor {
+    tagger: TokenClassifier,
+    decoder: Decoder,
+    labels: LabelSet,
+    tokenizer: Arc<Tokenizer>,
+    windows: WindowSettings,
+    device: Device,
+}
+
+/// Tagged sentence: a sentence of the input with its tags and entities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaggedSentence {
+    /// White space, and what else is in no word, between the sentence before and this one.
+    pub before: String,
+    /// Lines of words, or records, that hold no word between the sentence before and this one.
+    pub empty_before: u64,
+    /// Index of the sentence, from 0.
+    pub sentence: RawSentence,
+    /// The record that it stands in, where the input has records.
+    pub record: Option<RecordPlace>,
+    /// Whether the next sentence is the rest of the same line of words.
+    pub goes_on: bool,
+    /// One tag for each word: of IOB2, or the label itself where labels follow no scheme.
+    pub tags: Vec<String>,
+    /// What was found, in reading order.
+    pub entities: Vec<TaggedEntity>,
+}
+
+/// Summary of a text that was tagged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PredictionSummary {
+    /// Number of sentences.
+    pub sentences: u64,
+    /// Words, each of which has been labelled.
+    pub words: u64,
+    /// Number of entities.
+    pub entities: u64,
+    /// Sentences that were cut for their length: words where they were cut saw less of their context.
+    pub cut: u64,
+    /// How much of the text the tokenizer has pieces for.
+    pub coverage: Coverage,
+    /// What lies behind the last sentence.
+    pub tail: Tail,
+    /// Where the time went.
+    pub profile: Profile,
+}
+
+/// A tagger with which no text can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictorError {
+    /// The folder does not hold a usable tagger.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its windows hold no text.
+    #[error("{path}: {source}")]
+    Window {
+        /// Path of the folder.
+        path: PathBuf,
+        /// What is wrong with its window.
+        source: WindowError,
+    },
+}
+
+/// Why tagging stopped before the end of the text. What came before has been handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The text that was given.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// The sink could not take what was found.
+    #[error("cannot write what was found")]
+    Sink(#[source] io::Error),
+}
+
+impl Predictor {
+    /// The tagger of a folder on a device.
+    ///
+    /// # Errors
+    /// Weights that do not fit the folder's own sizes, or a window too short for any word.
+    pub fn new(folder: &TaggerFolder, device: &Device) -> Result<Self, PredictorError> {
+        let windows = WindowSettings::new(folder.settings.window, folder.settings.context);
+        windows.validate().map_err(|source| PredictorError::Window { path: folder.path.clone(), source })?;
+        folder.check_window(windows.length)?;
+        let tagger = folder.tagger(device, Precision::F32)?;
+        Ok(Self {
+            decoder: folder.decoder(&tagger),
+            tagger,
+            labels: folder.labels.clone(),
+            tokenizer: Arc::new(folder.tokenizer.clone()),
+            windows,
+            device: device.clone(),
+        })
+    }
+
+    /// The labels that it tells apart.
+    pub fn labels(&self) -> &LabelSet {
+        &self.labels
+    }
+
+    /// Tags everything that `input` gives. The sentences come to `sink` in reading order, some
+    /// hundred at a time, on another thread.
+    ///
+    /// # Errors
+    /// Text that cannot be read, after all sentences in front of it; an error of the sink. The
+    /// thread that reads `input` is left alone then: it may be waiting for a terminal.
+    ///
+    /// # Panics
+    /// If a batch is to have no windows.
+    pub fn run<R, S>(
+        &self,
+        input: R,
+        settings: &PredictSettings,
+        sink: S,
+    ) -> Result<PredictionSummary, PredictError>
+    where
+        R: Read + Send + 'static,
+        S: FnMut(&[TaggedSentence]) -> io::Result<()> + Send,
+    {
+        assert!(settings.batch_size > 0, "batches of no windows");
+        let start = Instant::now();
+        let mut profile = Profile::default();
+        let (messages, reader) = self.read_ahead(input, *settings);
+        let (decoder, labels) = (&self.decoder, &self.labels);
+        let (mut read, written) = thread::scope(|scope| {
+            let (to_writer, computed) = sync_channel(1);
+            let writer = scope.spawn(move || write(computed, decoder, labels, sink));
+            let mut read = None;
+            while let Ok(message) = timed(&mut profile.waiting_for_text, || messages.recv()) {
+                match message {
+                    Message::Chunk(chunk) => {
+                        let logits = timed(&mut profile.model, || self.logits(&chunk));
+                        let sent = timed(&mut profile.waiting_for_sink, || to_writer.send((chunk, logits)));
+                        if sent.is_err() {
+                            break;
+                        }
+                    }
+                    Message::End(end) => read = Some(end),
+                }
+            }
+            drop(to_writer);
+            (read, timed(&mut profile.waiting_for_sink, || rethrown(writer.join())))
+        });
+        let written = written.map_err(PredictError::Sink)?;
+        if read.is_none() {
+            rethrown(reader.join());
+        }
+        let End { tail, coverage, busy } =
+            read.take().expect("a reader that does not panic says how it ended");
+        profile = Profile {
+            total: start.elapsed(),
+            reading: busy,
+            decoding: written.decoding,
+            writing: written.writing,
+            ..profile
+        };
+        let Written { sentences, words, entities, cut, .. } = written;
+        Ok(PredictionSummary { sentences, words, entities, cut, coverage, tail: tail?, profile })
+    }
+
+    /// Starts a thread that prepares chunks until nobody wants them any more.
+    fn read_ahead<R: Read + Send + 'static>(
+        &self,
+        input: R,
+        settings: PredictSettings,
+    ) -> (Receiver<Message>, thread::JoinHandle<()>) {
+        let (sender, receiver) = sync_channel(READ_AHEAD);
+        let (tokenizer, windows) = (Arc::clone(&self.tokenizer), self.windows);
+        let work = move || read(input, &tokenizer, windows, settings, &sender);
+        let reader = thread::Builder::new().name("reader".into()).spawn(work);
+        (receiver, reader.expect("the system can start a thread"))
+    }
+
+    /// `[W, L]` for the words of a chunk.
+    fn logits(&self, chunk: &Chunk) -> Vec<f32> {
+        let l = self.labels.len();
+        let mut logits = vec![0.0; chunk.words() * l];
+        let mut scored = 0;
+        for batch in &chunk.batches {
+            let found = self.tagger.logits(Pass::Prediction, &batch.windows, &self.device);
+            for (row, &word) in found.chunks_exact(l).zip(&batch.words) {
+                logits[word * l..][..l].copy_from_slice(row);
+                scored += 1;
+            }
+        }
+        assert_eq!(scored, chunk.words(), "every word is scored once");
+        logits
+    }
+}
+
+/// From the reader to the model.
+enum Message {
+    Chunk(Chunk),
+    End(End),
+}
+
+struct End {
+    tail: Result<Tail, TextError>,
+    coverage: Coverage,
+    busy: Duration,
+}
+
+fn read<R: Read>(
+    input: R,
+    tokenizer: &Tokenizer,
+    windows: WindowSettings,
+    settings: PredictSettings,
+    sender: &SyncSender<Message>,
+) {
+    let mut chunks = Chunks::new(input, tokenizer, windows, settings);
+    let mut busy = Duration::ZERO;
+    while let Some(chunk) = timed(&mut busy, || chunks.next()) {
+        if sender.send(Message::Chunk(chunk)).is_err() {
+            return;
+        }
+    }
+    // Nobody has to be there to hear it.
+    let coverage = chunks.coverage();
+    let _ = sender.send(Message::End(End { tail: chunks.finish(), coverage, busy }));
+}
+
+#[derive(Default)]
+struct Written {
+    sentences: u64,
+    words: u64,
+    entities: u64,
+    cut: u64,
+    decoding: Duration,
+    writing: Duration,
+}
+
+fn write(
+    computed: Receiver<(Chunk, Vec<f32>)>,
+    decoder: &Decoder,
+    labels: &LabelSet,
+    mut sink: impl FnMut(&[TaggedSentence]) -> io::Result<()>,
+) -> io::Result<Written> {
+    let mut written = Written::default();
+    for (chunk, logits) in computed {
+        let tagged = timed(&mut written.decoding, || decode(chunk, &logits, decoder, labels));
+        written.sentences += tagged.len() as u64;
+        written.words += tagged.iter().map(|sentence| sentence.tags.len() as u64).sum::<u64>();
+        written.entities += tagged.iter().map(|sentence| sentence.entities.len() as u64).sum::<u64>();
+        written.cut += tagged.iter().filter(|sentence| sentence.sentence.is_cut).count() as u64;
+        timed(&mut written.writing, || sink(&tagged))?;
+    }
+    Ok(written)
+}
+
+fn decode(chunk: Chunk, logits: &[f32], decoder: &Decoder, labels: &LabelSet) -> Vec<TaggedSentence> {
+    let mut start = 0;
+    let tag = |Passage { before, empty_before, sentence, record, goes_on }: Passage| {
+        let end = start + sentence.words.len() * labels.len();
+        let decisions: Vec<Decision> = decoder.decode(&logits[start..end]);
+        start = end;
+        let ids: Vec<usize> = decisions.iter().map(|decision| decision.label).collect();
+        let (tags, entities) = (labels.tags(&ids), entities(labels, &decisions));
+        TaggedSentence { before, empty_before, sentence, record, goes_on, tags, entities }
+    };
+    chunk.passages.into_iter().map(tag).collect()
+}
+
+fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *sum += start.elapsed();
+    result
+}
+
+/// What a thread gave, or its panic.
+fn rethrown<T>(joined: thread::Result<T>) -> T {
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
