@@ -63,7 +63,7 @@ def main():
             found = measured(arguments, key, value)
             first = first or found
             mark = "slower" if found["gflops"] < NOTABLE * first["gflops"] else ""
-            tokens, gflops = found["tokens_per_second"]["median"], found["gflops"]
+            tokens, gflops = found["tokens_per_second"], found["gflops"]
             print(f"| {group} | {value:,} | {tokens:,.0f} | {gflops:.0f} | {found['peak_rss_mb']:.0f} | {mark} |", flush=True)
 
 

@@ -128,7 +128,7 @@ def main():
                     rounds.append({"ours": rates[0], "theirs": rates[1]})
                     continue
                 x, y = measured(ours, a.threads), measured(theirs, a.threads)
-                rounds.append({"ours": x["tokens_per_second"]["median"], "theirs": y["tokens_per_second"]["median"],
+                rounds.append({"ours": x["tokens_per_second"], "theirs": y["tokens_per_second"],
                                "our_rss_mb": x["peak_rss_mb"], "their_rss_mb": y["peak_rss_mb"]})
             ratios = sorted(r["ours"] / r["theirs"] for r in rounds)
             median = {side: statistics.median(r[side] for r in rounds) for side in ("ours", "theirs")}

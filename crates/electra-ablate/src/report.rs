@@ -1,11 +1,10 @@
 //! A comparison as one HTML page that needs nothing else: no network, no script.
 
-mod axes;
 mod forest;
 mod lines;
 mod scatter;
 
-use electra_run::report::{STYLE, render as rendered};
+use electra_run::report::render as rendered;
 use serde::Serialize;
 
 use crate::comparison::{ArmSummary, Comparison};
@@ -16,8 +15,6 @@ use crate::table;
 /// What the page shows.
 #[derive(Serialize)]
 struct Page {
-    style: &'static str,
-    own_style: &'static str,
     name: String,
     question: String,
     prediction: String,
@@ -62,10 +59,16 @@ struct Figure {
     svg: String,
 }
 
+const OPERATIONS: &str = "floating-point operations";
 /// Keys of what is drawn over steps.
 const CURVES: [&str; 3] = ["loss", "rtd_auc", "mlm_loss"];
 /// Colours that can be told apart; after the last the first comes again.
 const HUES: usize = 8;
+
+/// The class of an arm's colour.
+fn hue(arm: usize) -> String {
+    format!("h{}", arm % HUES)
+}
 
 /// The page.
 #[must_use]
@@ -84,8 +87,6 @@ pub fn render(comparison: &Comparison) -> String {
     };
     let key = |(i, arm): (usize, &ArmSummary)| Key { hue: i % HUES, name: arm.name.clone() };
     let page = Page {
-        style: STYLE,
-        own_style: include_str!("report/experiment.css"),
         name: comparison.name.clone(),
         question: comparison.question.clone(),
         prediction: comparison.prediction.clone(),
@@ -107,28 +108,30 @@ pub fn render(comparison: &Comparison) -> String {
         legend: comparison.arms.iter().enumerate().map(key).collect(),
         figures: figures(comparison),
     };
-    rendered(include_str!("report/report.html"), &page)
+    let title = format!("{} · ELECTRA experiment", page.name);
+    rendered(&title, include_str!("report/experiment.css"), include_str!("report/report.html"), &page)
 }
 
 /// The metric, and F1 where there is a probe, by generator and by arithmetic, then curves by steps and by arithmetic.
 fn figures(comparison: &Comparison) -> Vec<Figure> {
     let mut figures = Vec::new();
+    let title = |metric: Metric, by: &str| format!("{} by {by}", metric.title());
     let mut add = |metric: Metric, by: &str, under: &str, svg: Option<String>| {
         let is_own = comparison.own_tasks.iter().any(|own| own.metrics.contains(&metric));
         let under = format!("{under}{}", if is_own { "; each arm on its own task" } else { "" });
-        figures.extend(svg.map(|svg| Figure { title: format!("{} by {by}", metric.title()), under, svg }));
+        figures.extend(svg.map(|svg| Figure { title: title(metric, by), under, svg }));
     };
     let bars = "mean over seeds, 95 % interval";
     let of_generator = |arm: &ArmSummary| arm.parameters.generator as f64;
     let others = [Metric::PROBE_F1, Metric::COMMON_AUC].into_iter().filter(|m| *m != comparison.metric);
     for metric in std::iter::once(comparison.metric).chain(others) {
         if differ(comparison, of_generator) {
-            let svg = scatter::draw(comparison, metric, of_generator);
-            add(metric, "parameters of the generator", bars, svg);
+            let by = "parameters of the generator";
+            add(metric, by, bars, scatter::draw(comparison, metric, &title(metric, by), of_generator));
         }
         if differ(comparison, |arm| arm.flops) {
-            let svg = scatter::draw(comparison, metric, |arm| arm.flops);
-            add(metric, "floating-point operations", bars, svg);
+            let svg = scatter::draw(comparison, metric, &title(metric, OPERATIONS), |arm| arm.flops);
+            add(metric, OPERATIONS, bars, svg);
         }
     }
     let per_step = |arm: &ArmSummary| arm.flops / arm.steps as f64;
@@ -136,10 +139,10 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
     let drawn = CURVES.iter().filter_map(|key| measured.iter().find(|metric| metric.key() == Some(key)));
     for metric in drawn.copied() {
         let held_out = "held out, mean over seeds";
-        add(metric, "steps", held_out, lines::draw(comparison, metric, |_| 1.0));
+        add(metric, "steps", held_out, lines::draw(comparison, metric, &title(metric, "steps"), |_| 1.0));
         if differ(comparison, per_step) {
-            let svg = lines::draw(comparison, metric, per_step);
-            add(metric, "floating-point operations", held_out, svg);
+            let svg = lines::draw(comparison, metric, &title(metric, OPERATIONS), per_step);
+            add(metric, OPERATIONS, held_out, svg);
         }
     }
     figures
@@ -159,6 +162,7 @@ mod tests {
     use crate::comparison::tests::{comparison, subject};
     use crate::metric::tests::metric;
     use crate::task::OwnTask;
+    use electra_run::report::check::faults;
 
     #[test]
     fn a_page_is_complete_and_needs_nothing_else() {
@@ -178,7 +182,7 @@ mod tests {
         for forbidden in ["<script", "http://", "https://", "NaN", "inf"] {
             assert!(!html.replace("information", "").contains(forbidden), "{forbidden}");
         }
-        assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
+        assert_eq!(faults(&html), Vec::<String>::new());
         assert_eq!(render(&comparison), html);
     }
 
@@ -219,5 +223,6 @@ mod tests {
     fn a_page_without_results_says_so() {
         let html = render(&Comparison::new(subject(&["a"]), &[]));
         assert!(html.contains("No results yet") && !html.contains("<svg"));
+        assert_eq!(faults(&html), Vec::<String>::new());
     }
 }

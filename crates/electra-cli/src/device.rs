@@ -158,7 +158,7 @@ impl DeviceName {
     /// As [`DeviceName::open`], and if the device lacks the precision.
     pub fn open_with(self, precision: Precision) -> Result<Device, Failure> {
         let device = self.open()?;
-        match precision.reduced() {
+        match precision.half_dtype() {
             Some(dtype) if !device.supports_dtype(dtype) => Err(Failure::new(
                 format!("device {self} does not compute in {dtype:?}"),
                 "use train.precision = \"f32\", or a device that has it",

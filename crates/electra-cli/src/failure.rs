@@ -244,7 +244,7 @@ pub fn training(error: TrainError) -> Failure {
 pub fn finetuning(error: SeedError) -> Failure {
     let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error.source {
-        FinetuneError::Dead(_) => {
+        FinetuneError::Collapsed(_) => {
             Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Collapsed.remedy()))
         }
         FinetuneError::Run(RunError::Diverged(_)) => {

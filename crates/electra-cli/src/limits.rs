@@ -42,7 +42,7 @@ pub fn memory(what: &str, needed: u64, device: DeviceName) -> Result<(), Failure
 
 /// From now on the process ends with a sentence and the exit code of an error.
 pub fn end_with_a_sentence() {
-    electra_kernels::when_exhausted(end_without_memory);
+    electra_kernels::on_out_of_memory(end_without_memory);
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
         // The standard library panics where it cannot start a thread, on whatever thread wanted it.

@@ -18,10 +18,10 @@ mod watchdog;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser};
-use electra_kernels::CacheLines;
+use electra_kernels::CacheLineAllocator;
 
 #[global_allocator]
-static MEMORY: CacheLines = CacheLines;
+static MEMORY: CacheLineAllocator = CacheLineAllocator;
 
 /// Pretrain ELECTRA from scratch: a small generator replaces tokens, a discriminator learns to
 /// tell which.

@@ -171,6 +171,7 @@ fn an_experiment_killed_twice_ends_as_one_that_was_left_alone() {
     assert_eq!(bench.succeed("compare exp --format markdown").stdout, table);
     bench.succeed("compare exp --html page.html");
     assert!(bench.bytes("page.html") == bench.bytes("exp/report.html"));
+    assert_eq!(electra_run::report::check::faults(&bench.read("page.html")), Vec::<String>::new());
     assert_says(&bench.read("page.html"), &["Does a wider generator help?", "<svg", "AUC by steps"]);
     let markers =
         "<!-- results: written by `electra compare --write`, not by hand -->\n<!-- end of results -->";

@@ -1,4 +1,6 @@
-//! The arrows of `docs/ARCHITECTURE.md`, and the recipes of `configs/pretrain`.
+//! The arrows of `docs/ARCHITECTURE.md`, between crates and between files, and the recipes of `configs/pretrain`.
+
+mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -110,6 +112,26 @@ fn every_crate_sees_the_crates_that_its_arrows_point_at_and_no_others() {
     for (name, _) in ARROWS {
         assert!(document.contains(&format!("| `{name}` |")), "{name} has no row in docs/ARCHITECTURE.md");
     }
+}
+
+#[test]
+fn no_two_files_of_a_crate_import_from_each_other_directly_or_round_a_circle() {
+    let mut listed: BTreeSet<(String, BTreeSet<String>)> =
+        imports::KNOWN.iter().map(|(name, files)| (name.to_string(), imports::named(files))).collect();
+    assert_eq!(listed.len(), imports::KNOWN.len(), "a circle is listed twice");
+    let mut new = String::new();
+    for (name, _) in ARROWS {
+        for circle in imports::circles_of_crate(&root().join("crates").join(name)) {
+            let way = circle.way.join(" -> ");
+            if !listed.remove(&(name.to_string(), circle.files.clone())) {
+                new += &format!("\n{name}: {way}\n    all of it: {:?}", circle.files);
+            }
+        }
+    }
+    assert!(
+        new.is_empty() && listed.is_empty(),
+        "files that import from each other:{new}\nno circle any more, to be taken off the list: {listed:#?}"
+    );
 }
 
 #[test]

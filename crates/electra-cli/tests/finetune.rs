@@ -68,6 +68,7 @@ fn a_pretrained_run_becomes_a_tagger_with_scores() {
         &["<svg", "F1 on the development data", "Mistakes", "PER", "finished after 32 steps"],
     );
     assert!(!report.contains("<script"), "a report needs nothing else");
+    assert_eq!(electra_run::report::check::faults(&report), Vec::<String>::new());
     std::fs::remove_file(bench.path("out/seed-1/report.html")).unwrap();
     assert_says(&bench.succeed("report out").stdout, &["out/seed-1/report.html"]);
     assert_eq!(bench.read("out/seed-1/report.html"), report);
@@ -252,15 +253,18 @@ fn a_dead_run_ends_with_4_and_a_remedy() {
     let bench = bench();
     let dead = "--set schedule.learning_rate=1e-9 --set guard.epochs=2 --set guard.steps=1";
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out out {dead}"), 4);
-    assert_says(&error, &["seed 1", "this run is dead", "schedule.learning_rate", "guard.epochs"]);
+    assert_says(&error, &["seed 1", "this run has collapsed", "schedule.learning_rate", "guard.epochs"]);
     assert_says(&error, &["help: train longer (train.epochs", "train.batch_size = 8"]);
-    assert_eq!(error.matches("this run is dead").count(), 1, "{error}");
+    assert_eq!(error.matches("this run has collapsed").count(), 1, "{error}");
     assert!(!bench.path("out/best").exists());
 
     // Of several seeds the first is the error, and each is told of once.
     let error = bench.stop(&format!("finetune ner {DATA} {SMALL} --out two {dead} --seeds 2"), 4);
-    assert_says(&error, &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run is dead"]);
-    assert_eq!(error.matches("this run is dead").count(), 2, "{error}");
+    assert_says(
+        &error,
+        &["seed 1 stopped, seed 2 is next", "seed 2 stopped as well: this run has collapsed"],
+    );
+    assert_eq!(error.matches("this run has collapsed").count(), 2, "{error}");
 }
 
 #[test]

@@ -13,11 +13,11 @@ use electra_fuzz::driver::{self, Options, Tally};
 use electra_fuzz::reader::Reader;
 use electra_fuzz::worker::{self, Inputs, Work};
 use electra_fuzz::{readers, regressions, table};
-use electra_kernels::CacheLines;
+use electra_kernels::CacheLineAllocator;
 
 // As in the binary whose readers these are.
 #[global_allocator]
-static MEMORY: CacheLines = CacheLines;
+static MEMORY: CacheLineAllocator = CacheLineAllocator;
 
 /// Damage valid files, with hashes and lengths sealed again, and look what their readers do
 #[derive(Parser)]

@@ -115,16 +115,17 @@ fn run(shapes: &Shapes, n: usize) {
     let (branch, gamma) = (leaf([rows, hidden]), leaf([1, hidden]));
     let gamma = || gamma.clone().reshape([hidden]);
     for (what, drop) in [("residual layer norm", Dropout::OFF), ("... with dropout", dropping)] {
-        type Norm = fn(Tensor<3>, Tensor<3>, Dropout, Tensor<1>, Tensor<1>, f64) -> Tensor<3>;
-        let call = |norm: Norm| backward(norm(wide(&x), wide(&branch), drop, gamma(), gamma(), 1e-12));
+        type LayerNormParams = fn(Tensor<3>, Tensor<3>, Dropout, Tensor<1>, Tensor<1>, f64) -> Tensor<3>;
+        let call =
+            |norm: LayerNormParams| backward(norm(wide(&x), wide(&branch), drop, gamma(), gamma(), 1e-12));
         report(what, 0.0, n, &|| call(fused::residual_layer_norm), &|| call(composed::residual_layer_norm));
     }
 
-    let affine = |inputs: usize, outputs: usize| fused::Affine {
+    let affine = |inputs: usize, outputs: usize| fused::LinearParams {
         weight: leaf([inputs, outputs]),
         bias: leaf([1, outputs]).reshape([outputs]),
     };
-    let norm = || fused::Norm { gamma: gamma(), beta: gamma(), eps: 1e-12 };
+    let norm = || fused::LayerNormParams { gamma: gamma(), beta: gamma(), eps: 1e-12 };
     let attention = fused::AttentionBlock {
         query: affine(hidden, hidden),
         key: affine(hidden, hidden),

@@ -1,4 +1,4 @@
-//! Memory that begins where a cache line does.
+//! A global allocator that aligns larger allocations to cache lines.
 //!
 //! Allocators give addresses that are multiples of 16. A vector of AVX-512 and a row of a tile of AMX
 //! are as long as a cache line, 64 bytes, and three times of four each would lie across two of
@@ -12,22 +12,22 @@ pub const LINE: usize = 64;
 /// Allocations from this size on begin with a line. Smaller ones are no operands.
 const FROM: usize = 1024;
 
-/// The system's allocator, with every larger allocation at the beginning of a cache line.
+/// A global allocator: the system's, with every larger allocation aligned to a cache line.
 ///
-/// For the binary that trains: `#[global_allocator] static MEMORY: CacheLines = CacheLines;`. It asks
+/// For the binary that trains: `#[global_allocator] static MEMORY: CacheLineAllocator = CacheLineAllocator;`. It asks
 /// for a line more than needed and begins within it, rather than for an aligned address: glibc before
 /// 2.38 does not find freed memory again that it aligned itself.
-pub struct CacheLines;
+pub struct CacheLineAllocator;
 
-/// What ends the process when the system gives no more memory.
+/// The function that ends the process when the system gives no more memory.
 static EXHAUSTED: OnceLock<fn(usize) -> !> = OnceLock::new();
 
-/// From now on `end` is called, with the number of bytes asked for, when the system gives no more
-/// memory to [`CacheLines`]; without it the standard library aborts the process.
+/// Sets the function that is called, with the number of bytes asked for, when the system gives no more
+/// memory to [`CacheLineAllocator`]; without it the standard library aborts the process.
 ///
 /// `end` runs on whatever thread asked, in the middle of anything, and must not need memory: what it
 /// asks for is refused without another call. Only the first call of this function counts.
-pub fn when_exhausted(end: fn(usize) -> !) {
+pub fn on_out_of_memory(end: fn(usize) -> !) {
     let _ = EXHAUSTED.set(end);
 }
 
@@ -52,7 +52,7 @@ fn refused(bytes: usize) {
     }
 }
 
-/// What the system is asked for instead, if an allocation is to begin with a line.
+/// The larger layout that the system is asked for, if an allocation is to begin with a line.
 fn with_line(layout: Layout) -> Option<Layout> {
     let larger = layout.size() >= FROM && layout.align() <= LINE;
     larger.then(|| layout.size().checked_add(LINE)).flatten().and_then(|size| {
@@ -83,15 +83,16 @@ unsafe fn begin(memory: *mut u8) -> *mut u8 {
 ///
 /// `first` came from [`begin`].
 unsafe fn offset(first: *mut u8) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller owes that `begin` has written an offset in front of `first`.
     unsafe { first.cast::<usize>().sub(1).read() }
 }
 
 // SAFETY: memory is the system's; where it begins later, there is a line more of it, and what is given
 // back is what came from the system.
-unsafe impl GlobalAlloc for CacheLines {
+unsafe impl GlobalAlloc for CacheLineAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise; a line more.
+        // SAFETY: our caller owes a layout of at least one byte, as the trait asks for, and a larger one has more. What
+        // `begin` gets is a line longer than asked for, at a multiple of the size of an address.
         unsafe {
             match with_line(layout) {
                 Some(larger) => begin(given(System.alloc(larger), layout.size())),
@@ -101,7 +102,7 @@ unsafe impl GlobalAlloc for CacheLines {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as above.
+        // SAFETY: as for `alloc`.
         unsafe {
             match with_line(layout) {
                 Some(larger) => begin(given(System.alloc_zeroed(larger), layout.size())),
@@ -111,7 +112,8 @@ unsafe impl GlobalAlloc for CacheLines {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the layout decides as it did when this was allocated.
+        // SAFETY: our caller owes a pointer of this allocator with the layout that it was allocated with, which decides
+        // as it did then.
         unsafe {
             match with_line(layout) {
                 Some(larger) => System.dealloc(pointer.sub(offset(pointer)), larger),
@@ -121,13 +123,13 @@ unsafe impl GlobalAlloc for CacheLines {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise, that of `size` included.
+        // SAFETY: our caller owes an alignment of a layout, and a size that does not overflow with it.
         let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (with_line(layout), with_line(new)) {
-            // SAFETY: neither is touched.
+            // SAFETY: neither has a line in front, so that the pointer is the system's.
             (None, None) => unsafe { given(System.realloc(pointer, layout, size), size) },
             (Some(old), Some(larger)) => {
-                // SAFETY: as for `dealloc`; what was in front and the content were kept, up to the smaller size.
+                // SAFETY: as for `dealloc`; the system keeps what was in front and the content, up to the smaller size.
                 unsafe {
                     let before = offset(pointer);
                     let memory = given(System.realloc(pointer.sub(before), old, larger.size()), size);
@@ -135,7 +137,7 @@ unsafe impl GlobalAlloc for CacheLines {
                 }
             }
             _ => {
-                // SAFETY: two allocations, of which both hold what is copied.
+                // SAFETY: two allocations, of which both hold what is copied; the old one is given back once.
                 unsafe {
                     let moved = self.alloc(new);
                     if !moved.is_null() {
@@ -182,12 +184,12 @@ mod tests {
             let mut size = sizes[0];
             // SAFETY: sizes are positive, each pointer is used with the size it has and freed once.
             unsafe {
-                let mut pointer = CacheLines.alloc(layout(size));
+                let mut pointer = CacheLineAllocator.alloc(layout(size));
                 for (i, next) in sizes.into_iter().enumerate() {
                     for at in 0..size {
                         pointer.add(at).write((at * 7 + i + round) as u8);
                     }
-                    pointer = CacheLines.realloc(pointer, layout(size), next);
+                    pointer = CacheLineAllocator.realloc(pointer, layout(size), next);
                     assert!(next < FROM || pointer.addr() % LINE == 0, "{next} bytes at {pointer:?}");
                     for at in 0..size.min(next) {
                         assert_eq!(pointer.add(at).read(), (at * 7 + i + round) as u8, "{size} to {next}");
@@ -197,12 +199,12 @@ mod tests {
                 held.push((pointer, layout(size)));
                 // So that the next round begins elsewhere.
                 let gap = layout(40 + 16 * round);
-                held.push((CacheLines.alloc(gap), gap));
+                held.push((CacheLineAllocator.alloc(gap), gap));
             }
         }
         for (pointer, layout) in held {
             // SAFETY: as above.
-            unsafe { CacheLines.dealloc(pointer, layout) };
+            unsafe { CacheLineAllocator.dealloc(pointer, layout) };
         }
     }
 
@@ -212,15 +214,15 @@ mod tests {
         unsafe {
             for size in [8, 1024, 100_000] {
                 let layout = |size| Layout::from_size_align(size, 4).unwrap();
-                let pointer = CacheLines.alloc_zeroed(layout(size));
+                let pointer = CacheLineAllocator.alloc_zeroed(layout(size));
                 assert!((0..size).all(|at| pointer.add(at).read() == 0));
                 pointer.write_bytes(1, size);
-                CacheLines.dealloc(pointer, layout(size));
+                CacheLineAllocator.dealloc(pointer, layout(size));
             }
             let page = Layout::from_size_align(8192, 4096).unwrap();
-            let pointer = CacheLines.alloc(page);
+            let pointer = CacheLineAllocator.alloc(page);
             assert_eq!(pointer.addr() % 4096, 0);
-            CacheLines.dealloc(pointer, page);
+            CacheLineAllocator.dealloc(pointer, page);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The operations of ELECTRA that deserve to be one operation.
+//! Tensor operations of ELECTRA, fused on the CPU: forward and backward passes of layer normalisation, linear
+//! layers, attention and feed-forward blocks, embeddings, losses, sampling and the Adam update.
 //!
 //! Shapes: `B` batch, `S` sequence, `H` hidden, `E` embedding, `V` vocabulary,
 //! `N` masked slots of a sequence, `M = B * N`.
@@ -9,36 +10,38 @@
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-/// Version of what the kernels compute, raised with every change of a bit of it on any processor: runs of
+/// The version of the kernels' numerics, raised with every change of a bit of it on any processor: runs of
 /// other kernels are other runs (`docs/decisions/0007`).
 pub const NUMERICS_VERSION: u32 = 1;
 
+mod adam_step;
 mod allocator;
-mod block;
 pub mod composed;
+mod dispatch;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
-mod fused;
-mod host;
 mod memory;
 mod passes;
 mod precision;
+mod read_to_host;
+mod transformer_block;
 mod workers;
 
-pub use allocator::{CacheLines, when_exhausted};
-pub use block::{Affine, AttentionBlock, FeedForwardBlock, Norm};
-pub use composed::{AdamStep, AdamUpdated, is_f32, softplus, write_at_positions};
-pub use dropout::{Dropout, split_mix};
-pub use fused::{
+pub use adam_step::{AdamStep, AdamUpdated};
+pub use allocator::{CacheLineAllocator, on_out_of_memory};
+pub use composed::{is_f32, scatter_positions, softplus};
+pub use dispatch::{
     adam_update, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm,
     linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
-pub use host::read;
+pub use dropout::{Dropout, split_mix};
 pub use memory::keep_freed_memory;
 pub use passes::{InLoop, Pass, Passes, is_in_loop, passes};
 pub use precision::Precision;
+pub use read_to_host::read_to_host;
+pub use transformer_block::{AttentionBlock, FeedForwardBlock, LayerNormParams, LinearParams};
 #[cfg(feature = "flex")]
 pub use workers::Workers;
 pub use workers::{on_workers, use_threads};

@@ -1,4 +1,4 @@
-//! What the process does with freed memory, and with how large pages it is mapped.
+//! Settings of the system's allocator: freed memory that is kept, and large pages.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ const GROWTH: usize = 64 << 20;
 pub fn keep_freed_memory() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        // SAFETY: `mallopt` only sets tunables of the allocator, under its own lock.
+        // SAFETY: `mallopt` sets tunables of the allocator, under its own lock, and touches no memory of ours.
         let kept = unsafe {
             libc::mallopt(libc::M_MMAP_MAX, 0) == 1
                 && libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX) == 1

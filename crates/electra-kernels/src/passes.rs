@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The purpose of a pass.
+/// The kind of a pass over a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
     /// Forward, backward and update of one training step.
@@ -16,38 +16,38 @@ pub enum Pass {
 }
 
 impl Pass {
-    /// Every purpose.
+    /// All kinds of passes.
     pub const ALL: [Self; 4] = [Self::Training, Self::Evaluation, Self::Prediction, Self::Detection];
 }
 
-/// How many passes of one purpose this process has begun and ended.
+/// Counts of the passes of one kind that this process has begun and ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passes {
-    /// Begun.
+    /// The number of passes that have begun.
     pub begun: u64,
-    /// Ended, by a panic too.
+    /// The number of passes that have ended, by a panic too.
     pub ended: u64,
 }
 
 static BEGUN: [AtomicU64; Pass::ALL.len()] = [const { AtomicU64::new(0) }; Pass::ALL.len()];
 static ENDED: [AtomicU64; Pass::ALL.len()] = [const { AtomicU64::new(0) }; Pass::ALL.len()];
 
-/// The passes so far.
+/// The counts of the passes of one kind so far.
 pub fn passes(pass: Pass) -> Passes {
     // Ended first: it is never more than begun.
     let ended = ENDED[pass as usize].load(Ordering::Acquire);
     Passes { begun: BEGUN[pass as usize].load(Ordering::Acquire), ended }
 }
 
-/// Loops under way in which pass follows upon pass.
+/// The number of loops under way in which pass follows upon pass.
 static LOOPS: AtomicU64 = AtomicU64::new(0);
 
-/// A loop in which pass follows upon pass, until it is dropped.
+/// A guard for the time of a loop in which pass follows upon pass, which ends when it is dropped.
 #[derive(Debug)]
 pub struct InLoop(());
 
 impl InLoop {
-    /// Says that a loop begins.
+    /// Begins such a loop.
     #[must_use = "the loop is over when this is dropped"]
     pub fn begin() -> Self {
         LOOPS.fetch_add(1, Ordering::AcqRel);

@@ -9,22 +9,22 @@ use burn::prelude::*;
 use burn::tensor::FloatDType;
 use serde::{Deserialize, Serialize};
 
-/// Type of the operands of matrix products.
+/// The precision of matrix products: the type of their operands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 32-bit floats.
+    /// 32-bit floats (single precision).
     #[default]
     F32,
     /// 16-bit IEEE floats; the loss is scaled so that small gradients survive.
     F16,
-    /// bfloat16.
+    /// bfloat16: the exponent of a 32-bit float and 8 bits of its mantissa.
     Bf16,
 }
 
 impl Precision {
-    /// The 16-bit type, if it is one.
-    pub fn reduced(self) -> Option<FloatDType> {
+    /// The 16-bit type of the operands, if they have one.
+    pub fn half_dtype(self) -> Option<FloatDType> {
         match self {
             Self::F32 => None,
             Self::F16 => Some(FloatDType::F16),
@@ -32,16 +32,16 @@ impl Precision {
         }
     }
 
-    /// Factor on the loss before differentiation, to be taken out of the gradients again. The
+    /// The loss scale: a factor on the loss before differentiation, to be taken out of the gradients again. The
     /// smallest 16-bit IEEE float is 6e-8: gradients of single weights lie below it. The largest is
     /// 65504: whoever takes a step has to lower the factor where gradients overflow.
     pub fn loss_scale(self) -> f64 {
         if self == Self::F16 { 1024.0 } else { 1.0 }
     }
 
-    /// `a @ b` in this precision, 32-bit floats in and out.
-    pub fn product<const D: usize>(self, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
-        match self.reduced() {
+    /// The matrix product `a @ b` in this precision, 32-bit floats in and out.
+    pub fn matmul<const D: usize>(self, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+        match self.half_dtype() {
             None => a.matmul(b),
             Some(dtype) => a.cast(dtype).matmul(b.cast(dtype)).cast(FloatDType::F32),
         }

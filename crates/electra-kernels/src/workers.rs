@@ -1,9 +1,11 @@
-//! Work shared by threads: the operations of this crate on Flex, and passes made of many of them.
+//! A thread pool for the operations of this crate on Flex, and for passes made of many of them.
 
 use burn::tensor::Device;
 
 use crate::passes::{Pass, counted};
 
+#[cfg(feature = "flex")]
+mod current;
 #[cfg(feature = "flex")]
 mod parts;
 #[cfg(feature = "flex")]
@@ -14,11 +16,11 @@ mod tasks;
 mod tests;
 
 #[cfg(feature = "flex")]
-pub use self::parts::{chunks, chunks_mut};
+pub use self::current::{Workers, threads};
 #[cfg(feature = "flex")]
-pub use self::pool::Workers;
+pub use self::parts::{Parts, chunks, chunks_mut};
 #[cfg(feature = "flex")]
-pub use self::tasks::{each, each_part, each_part_with, each_with, map_parts, map_with, threads};
+pub use self::tasks::{each, each_part, each_with, map_parts, map_with};
 
 /// Runs `f`, a pass over a batch whose operations are on `device`, and counts it ([`crate::passes`]). On
 /// Flex the threads that share its operations stay awake meanwhile.
@@ -31,7 +33,7 @@ pub fn on_workers<T>(pass: Pass, device: &Device, f: impl FnOnce() -> T) -> T {
     counted(pass, || {
         #[cfg(feature = "flex")]
         if crate::flex::is_flex(device) {
-            return tasks::awake(f);
+            return current::awake(f);
         }
         #[cfg(not(feature = "flex"))]
         let _ = device;
@@ -39,7 +41,7 @@ pub fn on_workers<T>(pass: Pass, device: &Device, f: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Lets `threads` threads share the operations of this process: our own on the pool of this crate, and
+/// Sets the number of threads that share the operations of this process: our own on the pool of this crate, and
 /// burn's on tensors of a quarter of a million elements and more on rayon's, whose jobs never wait for
 /// ours.
 ///
@@ -47,6 +49,6 @@ pub fn on_workers<T>(pass: Pass, device: &Device, f: impl FnOnce() -> T) -> T {
 /// If one of the pools exists, or the system refuses a thread.
 pub fn use_threads(threads: usize) -> std::io::Result<()> {
     #[cfg(feature = "flex")]
-    tasks::use_workers(threads)?;
+    current::use_workers(threads)?;
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(std::io::Error::other)
 }

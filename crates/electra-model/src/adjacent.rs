@@ -16,8 +16,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::f64::consts::{SQRT_2, TAU};
 
-use crate::init::{TRUNCATED_DEVIATION, truncated_normal};
 use crate::neighbours::Side;
+use crate::truncated_normal::{TRUNCATED_DEVIATION, truncated_normal};
 
 /// Tokens of the shortest and of the longest wave that heads read: those that set neighbours apart.
 const SHORT_WAVES: [f64; 2] = [4.0, 10.0];

@@ -72,7 +72,7 @@ impl Batch {
     pub fn chosen(&self) -> Tensor<2> {
         let ones = self.targets.ones_like();
         let (positions, weights) = (self.positions.clone(), self.weights.clone());
-        kernels::write_at_positions(self.ids.zeros_like(), positions, ones, weights).float()
+        kernels::scatter_positions(self.ids.zeros_like(), positions, ones, weights).float()
     }
 }
 

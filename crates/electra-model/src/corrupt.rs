@@ -40,7 +40,7 @@ pub fn corrupt(logits: Tensor<2>, batch: &Batch, sampling: Sampling) -> Corrupte
 
 /// [`corrupt`] with given samples `[B * N]`.
 pub fn corrupt_with(samples: Tensor<1, Int>, batch: &Batch) -> Corrupted {
-    let ids = kernels::write_at_positions(
+    let ids = kernels::scatter_positions(
         batch.ids.clone(),
         batch.positions.clone(),
         samples.clone(),

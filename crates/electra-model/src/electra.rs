@@ -147,15 +147,15 @@ impl Electra {
         masked_ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
-        let x = self.generator_embeddings().forward(masked_ids, token_type_ids, drop);
+        let x = self.generator_embeddings().forward(masked_ids, token_type_ids, dropout);
         let generator = self.learned_generator();
         let (project, encoder) = match &generator.encoder {
             Some(encoder) => (&generator.project, encoder),
             None => (&self.discriminator.project, &self.discriminator.encoder),
         };
-        encoder.forward(project_if(project, x), &key_bias(attention_mask), drop)
+        encoder.forward(project_if(project, x), &key_bias(attention_mask), dropout)
     }
 
     /// States `[B, S, 2 H_g]` of a generator of two towers on unmasked `ids [B, S]`: at each token what
@@ -168,18 +168,18 @@ impl Electra {
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
-        drop: [DropoutSites; 2],
+        dropout: [DropoutSites; 2],
     ) -> Tensor<3> {
         let generator = self.learned_generator();
         let left = generator.encoder.as_ref().expect("a generator of two towers has its own encoder");
         let right = generator.right_to_left.as_ref().expect("this generator has two towers");
         let key_bias = key_bias(attention_mask);
-        let read = |project, encoder: &Encoder, direction, drop: &DropoutSites| {
-            let x = self.generator_embeddings().forward(ids.clone(), token_type_ids.clone(), drop);
-            encoder.forward_towards(direction, project_if(project, x), &key_bias, drop)
+        let read = |project, encoder: &Encoder, direction, dropout: &DropoutSites| {
+            let x = self.generator_embeddings().forward(ids.clone(), token_type_ids.clone(), dropout);
+            encoder.forward_towards(direction, project_if(project, x), &key_bias, dropout)
         };
-        let before = read(&generator.project, left, Direction::LeftToRight, &drop[0]);
-        let after = read(&right.project, &right.encoder, Direction::RightToLeft, &drop[1]);
+        let before = read(&generator.project, left, Direction::LeftToRight, &dropout[0]);
+        let after = read(&right.project, &right.encoder, Direction::RightToLeft, &dropout[1]);
         let [b, s, h] = before.dims();
         let end = before.clone().narrow(1, 0, 1).zeros_like(); // [B, 1, H_g]
         assert_eq!(end.dims(), [b, 1, h]);
@@ -195,9 +195,9 @@ impl Electra {
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
         positions: Tensor<2, Int>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<2> {
-        self.propose(self.generator_rows(masked_ids, token_type_ids, attention_mask, positions, drop))
+        self.propose(self.generator_rows(masked_ids, token_type_ids, attention_mask, positions, dropout))
     }
 
     /// Logits `[M, V]` of gathered hidden states `[M, H_g]` of the generator.
@@ -212,9 +212,9 @@ impl Electra {
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
         positions: Tensor<2, Int>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<2> {
-        let hidden = self.generator_hidden(masked_ids, token_type_ids, attention_mask, drop);
+        let hidden = self.generator_hidden(masked_ids, token_type_ids, attention_mask, dropout);
         kernels::gather_positions(hidden, positions)
     }
 }
@@ -238,9 +238,15 @@ impl Electra {
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
-        self.discriminator.hidden_with(self.discriminator_tables(), ids, token_type_ids, attention_mask, drop)
+        self.discriminator.hidden_with(
+            self.discriminator_tables(),
+            ids,
+            token_type_ids,
+            attention_mask,
+            dropout,
+        )
     }
 
     /// Logits `[M, V]` of gathered hidden states `[M, H]` of the discriminator.
@@ -306,9 +312,9 @@ impl Discriminator {
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
-        self.hidden_with(self.embeddings.tables(), ids, token_type_ids, attention_mask, drop)
+        self.hidden_with(self.embeddings.tables(), ids, token_type_ids, attention_mask, dropout)
     }
 
     /// Logits `[B, S]`; positive means replaced.
@@ -319,9 +325,9 @@ impl Discriminator {
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<2> {
-        self.detect(self.hidden(ids, token_type_ids, attention_mask, drop))
+        self.detect(self.hidden(ids, token_type_ids, attention_mask, dropout))
     }
 
     /// Logits `[B, S]` of hidden states `[B, S, H]`; positive means replaced.
@@ -337,10 +343,10 @@ impl Discriminator {
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
         attention_mask: Tensor<2>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
-        let x = self.embeddings.forward_with(tables, ids, token_type_ids, drop);
-        self.encoder.forward(project_if(&self.project, x), &key_bias(attention_mask), drop)
+        let x = self.embeddings.forward_with(tables, ids, token_type_ids, dropout);
+        self.encoder.forward(project_if(&self.project, x), &key_bias(attention_mask), dropout)
     }
 }
 

@@ -48,9 +48,9 @@ impl Embeddings {
         &self,
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
-        self.forward_with(self.tables(), ids, token_type_ids, drop)
+        self.forward_with(self.tables(), ids, token_type_ids, dropout)
     }
 
     /// Its own word and position table.
@@ -64,14 +64,14 @@ impl Embeddings {
         tables: Tables,
         ids: Tensor<2, Int>,
         token_type_ids: Tensor<2, Int>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
         let [_, s] = ids.dims();
         let Tables { word, position } = tables;
         let positions = position.dims()[0];
         assert!(s <= positions, "sequence of {s} tokens for a position table of {positions}");
         let sum = kernels::embed(word, position, self.token_type.val(), ids, token_type_ids);
-        kernels::dropout(self.norm.forward(sum), drop.at(Place::Embeddings))
+        kernels::dropout(self.norm.forward(sum), dropout.at(Place::Embeddings))
     }
 
     /// The same with word and position table at zero: differences from the generator's tables that

@@ -111,9 +111,9 @@ impl Encoder {
     }
 
     /// Last hidden state of `x [B, S, H]`; `key_bias [B, S]` from [`key_bias`].
-    pub fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
+    pub fn forward(&self, x: Tensor<3>, key_bias: &Tensor<2>, dropout: &DropoutSites) -> Tensor<3> {
         let layers = self.layers.iter().enumerate();
-        layers.fold(x, |x, (i, block)| block.forward(x, key_bias, None, drop, i))
+        layers.fold(x, |x, (i, block)| block.forward(x, key_bias, None, dropout, i))
     }
 
     /// The same where a token attends to itself and to those on one side of it alone.
@@ -122,19 +122,24 @@ impl Encoder {
         direction: Direction,
         x: Tensor<3>,
         key_bias: &Tensor<2>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
     ) -> Tensor<3> {
         let [b, s, _] = x.dims();
         let bias = key_bias.clone().reshape([b, 1, 1, s]) + direction.bias(s, &x.device());
         let layers = self.layers.iter().enumerate();
-        layers.fold(x, |x, (i, block)| block.forward(x, key_bias, Some(&bias), drop, i))
+        layers.fold(x, |x, (i, block)| block.forward(x, key_bias, Some(&bias), dropout, i))
     }
 
     /// Input and the output of every block: `layers + 1` tensors `[B, S, H]`.
-    pub fn hidden_states(&self, x: Tensor<3>, key_bias: &Tensor<2>, drop: &DropoutSites) -> Vec<Tensor<3>> {
+    pub fn hidden_states(
+        &self,
+        x: Tensor<3>,
+        key_bias: &Tensor<2>,
+        dropout: &DropoutSites,
+    ) -> Vec<Tensor<3>> {
         let mut states = vec![x];
         for (i, block) in self.layers.iter().enumerate() {
-            states.push(block.forward(states[i].clone(), key_bias, None, drop, i));
+            states.push(block.forward(states[i].clone(), key_bias, None, dropout, i));
         }
         states
     }
@@ -147,7 +152,7 @@ impl Block {
         x: Tensor<3>,
         key_bias: &Tensor<2>,
         pair_bias: Option<&Tensor<4>>,
-        drop: &DropoutSites,
+        dropout: &DropoutSites,
         layer: usize,
     ) -> Tensor<3> {
         let a = &self.attention;
@@ -159,12 +164,13 @@ impl Block {
             norm: a.norm.norm(),
             heads: a.heads,
         };
-        let drops = [Place::Attention(layer), Place::AttentionOutput(layer)].map(|place| drop.at(place));
+        let dropouts =
+            [Place::Attention(layer), Place::AttentionOutput(layer)].map(|place| dropout.at(place));
         let x = match pair_bias {
             Some(bias) => {
-                kernels::composed::attention_block_biased(x, bias.clone(), attention, drops, a.precision)
+                kernels::composed::attention_block_biased(x, bias.clone(), attention, dropouts, a.precision)
             }
-            None => kernels::attention_block(x, key_bias.clone(), attention, drops, a.precision),
+            None => kernels::attention_block(x, key_bias.clone(), attention, dropouts, a.precision),
         };
         let f = &self.feed_forward;
         let feed_forward = kernels::FeedForwardBlock {
@@ -172,7 +178,7 @@ impl Block {
             output: f.output.affine(),
             norm: f.norm.norm(),
         };
-        kernels::feed_forward_block(x, feed_forward, drop.at(Place::FeedForwardOutput(layer)), a.precision)
+        kernels::feed_forward_block(x, feed_forward, dropout.at(Place::FeedForwardOutput(layer)), a.precision)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod class;
 mod error;
+mod network;
 mod sizes;
 mod stored;
 
@@ -21,20 +22,10 @@ use crate::parameters::{NamedTensors, below, collect};
 
 pub use class::{architecture, class_of};
 pub use error::HfError;
-pub use sizes::{config_json, import_config};
+pub use network::HfNetwork;
+pub use sizes::{HfDropout, config_json, import_config};
 pub use stored::Stored;
 use stored::transpose;
-
-/// Which network a transformers folder holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HfNetwork {
-    /// `ElectraForPreTraining`
-    Discriminator,
-    /// `ElectraForMaskedLM`
-    Generator,
-    /// `ElectraForTokenClassification`: the discriminator's encoder below a classifier.
-    Tagger,
-}
 
 /// What goes into a transformers folder beside the tokenizer.
 #[derive(Clone, Debug)]
@@ -43,26 +34,6 @@ pub struct HfModel {
     pub config: Value,
     /// Content of `model.safetensors`, transformers' names and layout.
     pub tensors: NamedTensors,
-}
-
-impl HfNetwork {
-    /// transformers' name of the class, as `architectures` of a `config.json` has it.
-    pub fn architecture(self) -> &'static str {
-        match self {
-            Self::Discriminator => "ElectraForPreTraining",
-            Self::Generator => "ElectraForMaskedLM",
-            Self::Tagger => "ElectraForTokenClassification",
-        }
-    }
-}
-
-/// Dropout rates that the exported configuration states for fine-tuning.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HfDropout {
-    /// `hidden_dropout_prob`
-    pub hidden: f64,
-    /// `attention_probs_dropout_prob`
-    pub attention: f64,
 }
 
 /// Our module names beside those of transformers, within one network.

@@ -4,11 +4,12 @@ use burn::module::{Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_kernels::split_mix;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::ModelConfig;
 use crate::neighbours::Side;
+use crate::truncated_normal::{TRUNCATED_DEVIATION, truncated_normal};
 use crate::waves::Waves;
 use electra_kernels::Precision;
 
@@ -177,20 +178,6 @@ impl<'a> Init<'a> {
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         ChaCha8Rng::seed_from_u64(split_mix(hash ^ split_mix(self.seed)))
-    }
-}
-
-/// Standard deviation of a standard normal that is cut at two deviations.
-pub(crate) const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
-
-/// A standard normal variate within two deviations (Box-Muller with redrawing).
-pub(crate) fn truncated_normal(rng: &mut impl Rng) -> f64 {
-    loop {
-        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-        let z = radius * (std::f64::consts::TAU * rng.random::<f64>()).cos();
-        if z.abs() <= 2.0 {
-            return z;
-        }
     }
 }
 

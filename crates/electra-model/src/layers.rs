@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::prelude::*;
-use electra_kernels::{self as kernels, Affine, Norm};
+use electra_kernels::{self as kernels, LayerNormParams, LinearParams};
 
 use crate::config::LAYER_NORM_EPS;
 use crate::init::{Init, Kernel};
@@ -31,8 +31,8 @@ impl Dense {
     }
 
     /// Its tensors.
-    pub fn affine(&self) -> Affine {
-        Affine { weight: self.weight.val(), bias: self.bias.val() }
+    pub fn affine(&self) -> LinearParams {
+        LinearParams { weight: self.weight.val(), bias: self.bias.val() }
     }
 
     /// `[.., inputs]` to `[.., outputs]`.
@@ -72,7 +72,7 @@ impl LayerNorm {
     }
 
     /// Its tensors.
-    pub fn norm(&self) -> Norm {
-        Norm { gamma: self.gamma.val(), beta: self.beta.val(), eps: LAYER_NORM_EPS }
+    pub fn norm(&self) -> LayerNormParams {
+        LayerNormParams { gamma: self.gamma.val(), beta: self.beta.val(), eps: LAYER_NORM_EPS }
     }
 }

@@ -24,6 +24,7 @@ mod neighbours;
 pub mod objective;
 pub mod parameters;
 pub mod shapes;
+mod truncated_normal;
 mod waves;
 
 pub use architecture::{Architecture, GeneratorKind, HeadKind};

@@ -67,7 +67,7 @@ pub fn collect<M: Module>(module: &M) -> NamedTensors {
             self.path.pop();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let data = electra_kernels::read(&param.val()).convert::<f32>();
+            let data = electra_kernels::read_to_host(&param.val()).convert::<f32>();
             let previous = self.tensors.insert(self.path.join("."), data);
             assert!(previous.is_none(), "two parameters at {}", self.path.join("."));
         }

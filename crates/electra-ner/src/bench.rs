@@ -63,6 +63,7 @@ pub struct TaggerBench {
 #[derive(Clone, Debug, Serialize)]
 pub struct TaggerTimings {
     /// Tokens in a second, `[CLS]` and `[SEP]` included.
+    #[serde(flatten)]
     pub tokens_per_second: Throughput,
     /// Of one repetition.
     pub milliseconds: Latency,
@@ -73,6 +74,7 @@ pub struct TaggerTimings {
     /// The most resident memory of the process, in units of 10^6 bytes.
     pub peak_rss_mb: f64,
     /// Seconds of every repetition.
+    #[serde(rename = "repetition_seconds")]
     pub seconds: Vec<f64>,
     /// Name of the device.
     pub device: String,

@@ -8,6 +8,7 @@
 //! ```
 
 pub(crate) mod batches;
+mod board;
 mod divisions;
 mod error;
 mod forecast;
@@ -33,11 +34,13 @@ use electra_run::recipe::Resolved;
 use electra_run::record::{Record, read_metrics};
 use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_run::seed::{Purpose, derive};
+use electra_train::collapse;
+use electra_train::epochs::EpochScore;
 use electra_train::recorder::{COLLAPSED, DIVERGED, FINISHED};
 use electra_train::resume::{passed_over, resume};
 use electra_train::{Beginning, Recorder, RunError};
 
-use crate::collapse_guard::{self, EpochScore};
+use crate::collapse_guard;
 use crate::initial_tagger::initial_tagger;
 use crate::loss::WordLoss;
 use crate::monitor::{EpochRecord, Event, Monitor};
@@ -54,7 +57,7 @@ pub use batches::{EpochBatches, Targets, TrainBatch};
 pub use error::FinetuneError;
 pub use forecast::forecast;
 pub use outputs::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
-pub use snapshot::{OpenEpoch, Progress, Snapshot, tagger_of};
+pub use snapshot::{Snapshot, tagger_of};
 pub use step::{Step, Steps};
 pub use task::{Checked, check};
 
@@ -234,7 +237,7 @@ impl<'a> Run<'a> {
             recipe_text: &recipe.text,
             step,
             last_saved,
-            hparams: (Vec::new(), &[]),
+            hparams: (board::hparams(r), &board::COMPARED),
         };
         let changes = folder.changes.clone();
         let recorder = Recorder::open(folder, store, &beginning)?;
@@ -284,12 +287,12 @@ impl<'a> Run<'a> {
     fn stopped_by(&mut self, error: FinetuneError) -> Result<FinetuneError, FinetuneError> {
         let reason = match &error {
             FinetuneError::Run(RunError::Diverged(_)) => DIVERGED,
-            FinetuneError::Dead(_) => COLLAPSED,
+            FinetuneError::Collapsed(_) => COLLAPSED,
             // An epoch that was scored competes for the best with its F1.
             _ => {
                 let progress = &self.snapshot.progress;
                 let scored = progress.epochs.last().filter(|_| progress.open.steps == 0);
-                let metric = scored.map(|score| 1.0 - score.f1);
+                let metric = scored.map(|score| 1.0 - score.score);
                 self.recorder.save_after_error(&self.snapshot, metric, self.monitor);
                 return Ok(error);
             }
@@ -328,7 +331,7 @@ impl<'a> Run<'a> {
             }
             let parts = TrainBatch::of_step(&task.windowed, parts, &task.targets);
             let step = self.steps.take(&mut self.snapshot, &parts)?;
-            self.snapshot.progress.open.add(&step);
+            self.snapshot.progress.open.add(step.loss, step.weight, step.clip.norm);
             words += step.words;
             learning_rate = Some(step.learning_rate);
             let (done, precision) = (self.snapshot.step(), task.recipe.train.precision);
@@ -357,7 +360,7 @@ impl<'a> Run<'a> {
         let scores = scores(&self.splits.dev, &tags);
         let progress = &mut self.snapshot.progress;
         let open = std::mem::take(&mut progress.open);
-        let score = EpochScore { loss: open.loss / open.weight, f1: scores.micro.f1 };
+        let score = EpochScore { loss: open.loss / open.weight, score: scores.micro.f1 };
         progress.epochs.push(score);
         let done = progress.epochs.len();
         let record = EpochRecord {
@@ -365,7 +368,7 @@ impl<'a> Run<'a> {
             loss: score.loss,
             dev_precision: scores.micro.precision,
             dev_recall: scores.micro.recall,
-            dev_f1: score.f1,
+            dev_f1: score.score,
             dev_token_accuracy: scores.token_accuracy,
             is_best: progress.best().is_some_and(|(epoch, _)| epoch + 1 == done),
             learning_rate,
@@ -376,25 +379,14 @@ impl<'a> Run<'a> {
         };
         let (step, epochs) = (progress.step, task.recipe.train.epochs);
         self.recorder.line("epoch", step, &record)?;
-        self.recorder.scalars(
-            step,
-            &[
-                ("train/loss", record.loss),
-                ("train/learning_rate", record.learning_rate),
-                ("train/grad_norm", record.grad_norm),
-                ("dev/precision", record.dev_precision),
-                ("dev/recall", record.dev_recall),
-                ("dev/f1", record.dev_f1),
-                ("dev/token_accuracy", record.dev_token_accuracy),
-            ],
-            self.monitor,
-        )?;
+        self.recorder.scalars(step, &board::of_epoch(&record), self.monitor)?;
         let each = self.recorder.seconds() / (done - begun) as f64;
         let seconds_left = each * (epochs - done) as f64;
         self.monitor.on(Event::Epoch { record: &record, epochs, seconds_left });
         // Before saving: what the guard stops shall stop again when the same command is repeated.
-        collapse_guard::check(task.recipe.guard, &self.snapshot.progress.epochs, step)?;
-        self.recorder.save(&self.snapshot, Some(1.0 - score.f1), self.monitor)?;
+        collapse::check(task.recipe.guard, &self.snapshot.progress.epochs, step)
+            .map_err(FinetuneError::Collapsed)?;
+        self.recorder.save(&self.snapshot, Some(1.0 - score.score), self.monitor)?;
         if self.is_trained() && done < epochs {
             self.note(&format!(
                 "stopped early: {} epochs without a better F1",

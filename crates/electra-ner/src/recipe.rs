@@ -13,6 +13,7 @@ use crate::loss::LossConfig;
 use crate::tagger::TaggerDropout;
 use crate::window::{Context, MIN_WINDOW, WindowSettings};
 use electra_annotations::LabelScheme;
+use electra_train::collapse::GuardConfig;
 
 /// A complete recipe: everything that decides the weights beside data and pretrained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,16 +99,6 @@ pub struct TrainConfig {
     pub max_grad_norm: f64,
     /// Type of the operands of matrix products; everything else is 32-bit.
     pub precision: Precision,
-}
-
-/// When a run that learns nothing is stopped; see [`crate::collapse_guard`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GuardConfig {
-    /// Epochs that a run has to show something, at least 1.
-    pub epochs: usize,
-    /// Steps that it has at least, for data of few steps an epoch.
-    pub steps: u64,
 }
 
 /// Keys that may change while a run goes on: they do not reach the weights. What the guard has

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use electra_files::regular;
 use electra_run::curve::{Curve, Role, Scale, Series};
 use electra_run::record::{LogError, Record, read_metrics, thousands};
-use electra_run::report::{STYLE, render as rendered};
+use electra_run::report::render as rendered;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -59,7 +59,6 @@ pub enum ReportError {
 /// What the page shows.
 #[derive(Serialize)]
 struct Page {
-    style: &'static str,
     name: String,
     status: String,
     facts: Vec<(String, String)>,
@@ -120,7 +119,6 @@ pub fn render(run: &Path) -> Result<String, ReportError> {
     let scores: Option<Value> = read(SCORES).ok().and_then(|text| serde_json::from_str(&text).ok());
     let described: Value = serde_json::from_str(&read("run.json")?).unwrap_or_default();
     let page = Page {
-        style: STYLE,
         name: name_of(run),
         status: status(&records, scores.is_some()),
         facts: facts(&epochs, scores.as_ref()),
@@ -130,7 +128,8 @@ pub fn render(run: &Path) -> Result<String, ReportError> {
         recipe: read("recipe.toml")?,
         environment: rows_of(&described, &records),
     };
-    Ok(rendered(include_str!("report/report.html"), &page))
+    let title = format!("{} · fine-tuning run", page.name);
+    Ok(rendered(&title, include_str!("report/tagger.css"), include_str!("report/report.html"), &page))
 }
 
 /// The name of the folder with that of the folder around it: `wnut17/seed-1`.
@@ -179,9 +178,9 @@ fn facts(epochs: &[&Record], scores: Option<&Value>) -> Vec<(String, String)> {
 }
 
 fn curves(epochs: &[&Record]) -> Vec<Drawing> {
-    type Line = (Role, &'static str, &'static str, &'static str);
+    type Line = (Role, &'static str, &'static str);
     let draw = |title, lines: &[Line], scale| {
-        let series = |(role, _, _, field): &Line| Series {
+        let series = |(role, _, field): &Line| Series {
             role: *role,
             points: epochs
                 .iter()
@@ -200,19 +199,19 @@ fn curves(epochs: &[&Record]) -> Vec<Drawing> {
         let small = |value: f64| value != 0.0 && value.abs() < 1e-2;
         Drawing {
             title,
-            legend: lines.iter().map(|(_, class, name, _)| (*class, *name)).collect(),
+            legend: lines.iter().map(|(role, name, _)| (role.class(), *name)).collect(),
             last: last
                 .map_or(String::new(), |v| if small(v) { format!("{v:.2e}") } else { format!("{v:.3}") }),
             svg: curve.svg(),
         }
     };
-    let held_out = |name, field| (Role::HeldOut, "held-out", name, field);
-    let alone = |field| (Role::Alone, "training", "training", field);
+    let held_out = |name, field| (Role::HeldOut, name, field);
+    let alone = |field| (Role::Alone, "training", field);
     vec![
         draw("F1 on the development data", &[held_out("F1", "dev_f1")], Scale::FromZero),
         draw(
             "Precision and recall",
-            &[held_out("precision", "dev_precision"), (Role::Second, "second", "recall", "dev_recall")],
+            &[held_out("precision", "dev_precision"), (Role::Second, "recall", "dev_recall")],
             Scale::FromZero,
         ),
         draw("Training loss", &[alone("loss")], Scale::FromZero),

@@ -9,7 +9,6 @@
 //! ```
 
 mod earlier_test;
-mod out_folder;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,27 +16,28 @@ use std::path::{Path, PathBuf};
 use electra_files::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
+use electra_text::wordpiece::SAVED_FILES;
 use electra_train::RunError;
+use electra_train::layout::{HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
+use electra_train::seeds::{SeedFiles, SeedsFolder, SeedsFolderError};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::finetune::{
-    self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_TEST, SplitOutcome, Stopped, finetune,
+    self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES,
+    SplitOutcome, Stopped, finetune,
 };
+use crate::model_card::README;
 use crate::monitor::Monitor;
 use crate::recipe::Recipe;
+use crate::tagger_folder::CRF_SCORES;
 use electra_annotations::{
     Evaluation, EvaluationSettings, Overlap, Predictions, PredictionsError, SeenEntities, Splits, evaluate,
     overlap_warnings,
 };
 use electra_train::encoder_init::EncoderInit;
 
-pub use out_folder::OutFolderError;
-
-/// Folder of the best tagger.
-pub const BEST: &str = "best";
-/// File of the [`Summary`].
-pub const SUMMARY: &str = "summary.json";
+pub use electra_train::seeds::{BEST, SUMMARY, Spread};
 
 /// What several seeds came to.
 #[derive(Clone, Debug, Serialize)]
@@ -98,15 +98,6 @@ pub struct StoppedSeed {
     pub remedy: &'static str,
 }
 
-/// Mean and deviation over seeds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    /// Mean.
-    pub mean: f64,
-    /// Sample standard deviation; none for one seed.
-    pub sd: Option<f64>,
-}
-
 /// A seed whose run stopped.
 #[derive(Debug, Error)]
 #[error("seed {seed}: {source}")]
@@ -117,34 +108,48 @@ pub struct SeedError {
     pub source: FinetuneError,
 }
 
-impl Spread {
-    /// Of at least one value.
-    fn of(values: &[f64]) -> Self {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, sd: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
-    }
-}
-
-/// Folder of a seed's run.
-pub fn run_of(out: &Path, seed: u64) -> PathBuf {
-    out.join(format!("seed-{seed}"))
-}
-
-/// Seeds whose runs stand finished in `out`, ascending.
+/// The folder of fine-tuning's seeds.
 #[must_use]
-pub fn finished_in(out: &Path) -> Vec<u64> {
-    let mut seeds = out_folder::seeds_in(out);
-    seeds.retain(|&seed| out_folder::is_finished(out, seed));
-    seeds
+pub fn seeds_folder(out: &Path) -> SeedsFolder<'_> {
+    SeedsFolder { path: out, files: &FILES }
 }
+
+/// Files of a seed, of which the tagger is the result.
+static FILES: SeedFiles = SeedFiles {
+    noun: "tagger",
+    measure: "dev F1",
+    of_result: &{
+        let own = [
+            HF_CONFIG,
+            WEIGHTS,
+            CRF_SCORES,
+            TAGGER_SETTINGS,
+            README,
+            "recipe.toml",
+            SCORES,
+            PREDICTIONS_DEV,
+            PREDICTIONS_TEST,
+        ];
+        let mut all = [""; 9 + SAVED_FILES.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = if at < own.len() { own[at] } else { SAVED_FILES[at - own.len()] };
+            at += 1;
+        }
+        all
+    },
+    scores: SCORES,
+    read_scores: |bytes| {
+        let Outcome { seed, dev, .. } = serde_json::from_slice(bytes).ok()?;
+        Some((seed, dev.f1))
+    },
+};
 
 /// Runs `recipes`, which differ in their seeds alone, one after the other below `out`, and sums
 /// them up; none if somebody interrupts. A seed that learns nothing or diverges does not keep the
 /// others from their end.
 ///
-/// `others` are the same recipe with the other seeds that are [`finished_in`] `out`: they are scored
+/// `others` are the same recipe with the other seeds that are [finished](SeedsFolder::finished) in `out`: they are scored
 /// where the test data is new to them, and are summed up too, so that the best tagger is the best of
 /// all that stand there.
 ///
@@ -167,9 +172,10 @@ pub fn finetune_seeds(
 ) -> Result<Option<Summary>, SeedError> {
     let first = &recipes[0].value;
     let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();
-    let at_first = |source: OutFolderError| SeedError { seed: first.seed, source: source.into() };
-    out_folder::claim(out, start.folder()).map_err(at_first)?;
-    out_folder::check_best(out, &asked).map_err(at_first)?;
+    let folder = seeds_folder(out);
+    let at_first = |source: SeedsFolderError| SeedError { seed: first.seed, source: source.into() };
+    folder.claim(start.folder()).map_err(at_first)?;
+    folder.check_best(&asked).map_err(at_first)?;
     let overlaps = Overlap::all(splits, first.train.max_sentences);
     let mut warnings = overlap_warnings(splits, &overlaps);
     warnings.extend(start.warning());
@@ -183,7 +189,7 @@ pub fn finetune_seeds(
         let message =
             format!("seed {seed} stands in {} as well, and is summed up with the others", out.display());
         monitor.note(0, &message);
-        let run = run_of(out, seed);
+        let run = seeds_folder(out).run_of(seed);
         match finetune(recipe, start, splits, run, environment, interrupt, monitor) {
             Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
             Ok(Ended::Interrupted) => return Ok(None),
@@ -193,13 +199,13 @@ pub fn finetune_seeds(
     let mut stopped = Vec::new();
     for (index, recipe) in recipes.iter().enumerate() {
         let seed = recipe.value.seed;
-        let run = run_of(out, seed);
+        let run = seeds_folder(out).run_of(seed);
         match finetune(recipe, start, splits, run.clone(), environment, interrupt, monitor) {
             Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
             Ok(Ended::Interrupted) => return Ok(None),
             Err(source) => {
                 let stopped_by = match &source {
-                    FinetuneError::Dead(_) => Stopped::Collapsed,
+                    FinetuneError::Collapsed(_) => Stopped::Collapsed,
                     FinetuneError::Run(RunError::Diverged(_)) => Stopped::Diverged,
                     _ => return Err(SeedError { seed, source }),
                 };
@@ -229,9 +235,9 @@ pub fn finetune_seeds(
 
 /// These seeds, and others that have stopped in `out` before.
 fn with_earlier(mut stopped: Vec<StoppedSeed>, asked: &[u64], out: &Path) -> Vec<StoppedSeed> {
-    let is_other = |seed: &u64| !asked.contains(seed) && !out_folder::is_finished(out, *seed);
-    stopped.extend(out_folder::seeds_in(out).into_iter().filter(is_other).filter_map(|seed| {
-        let run = run_of(out, seed);
+    let is_other = |seed: &u64| !asked.contains(seed) && !seeds_folder(out).is_finished(*seed);
+    stopped.extend(seeds_folder(out).seeds().into_iter().filter(is_other).filter_map(|seed| {
+        let run = seeds_folder(out).run_of(seed);
         // One that was interrupted or is under way has not stopped.
         let (stopped_by, reason) = finetune::stopped_by(&run)?;
         Some(StoppedSeed { seed, run, reason, remedy: stopped_by.remedy() })
@@ -268,7 +274,7 @@ fn sum_up(
         dev: Spread::of(&runs.iter().map(|run| run.dev_f1).collect::<Vec<_>>()),
         test: test_f1.as_deref().map(Spread::of),
         best_seed: best.seed,
-        best: out_folder::keep_best(&best.run, out)?,
+        best: seeds_folder(out).keep_best(&best.run)?,
         pooled_test: pooled(recipe, outcomes, splits)?,
         found_nothing: runs.iter().filter(|run| run.found_nothing).count(),
         warnings,
@@ -337,17 +343,5 @@ impl fmt::Display for Summary {
             writeln!(f, "! {warning}")?;
         }
         write!(f, "best: seed {}, {}", self.best_seed, self.best.display())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_seed_has_no_deviation() {
-        assert_eq!(Spread::of(&[0.5]), Spread { mean: 0.5, sd: None });
-        // Deviations -1, 0, 1 of three values: variance 2 / 2.
-        assert_eq!(Spread::of(&[1.0, 2.0, 3.0]), Spread { mean: 2.0, sd: Some(1.0) });
     }
 }

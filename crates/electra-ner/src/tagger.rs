@@ -217,24 +217,29 @@ impl Tagger {
 
     /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at pieces and 0 at padding. All pieces
     /// have token type 0.
-    pub fn hidden(&self, ids: Tensor<2, Int>, attention_mask: Tensor<2>, drop: &DropoutSites) -> Tensor<3> {
+    pub fn hidden(
+        &self,
+        ids: Tensor<2, Int>,
+        attention_mask: Tensor<2>,
+        dropout: &DropoutSites,
+    ) -> Tensor<3> {
         let token_type_ids = ids.zeros_like();
-        let x = self.embeddings.forward(ids, token_type_ids, drop);
+        let x = self.embeddings.forward(ids, token_type_ids, dropout);
         let x = match &self.project {
             Some(project) => project.forward(x),
             None => x,
         };
-        self.encoder.forward(x, &key_bias(attention_mask), drop)
+        self.encoder.forward(x, &key_bias(attention_mask), dropout)
     }
 
     /// Logits `[W, L]` of the words, at their first pieces, and nowhere else.
-    pub fn forward(&self, batch: &WindowBatch, drop: &DropoutSites) -> Tensor<2> {
-        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), drop);
+    pub fn forward(&self, batch: &WindowBatch, dropout: &DropoutSites) -> Tensor<2> {
+        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), dropout);
         let [b, s, h] = hidden.dims();
         // All windows as one sequence, in which the words' positions are given.
         let hidden = hidden.reshape([1, b * s, h]);
         let words = kernels::gather_positions(hidden, batch.first_pieces.clone().unsqueeze()); // [W, H]
-        self.classifier.forward(kernels::dropout(words, drop.at(Place::Classifier)))
+        self.classifier.forward(kernels::dropout(words, dropout.at(Place::Classifier)))
     }
 
     /// Logits of the words, `W` rows of `L`, on the host; `self` is on `device`, without autodiff.
@@ -246,8 +251,8 @@ impl Tagger {
     }
 
     /// Logits `[B, S, L]` of all pieces, as transformers gives them.
-    pub fn forward_all(&self, batch: &WindowBatch, drop: &DropoutSites) -> Tensor<3> {
-        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), drop);
-        self.classifier.forward(kernels::dropout(hidden, drop.at(Place::Classifier)))
+    pub fn forward_all(&self, batch: &WindowBatch, dropout: &DropoutSites) -> Tensor<3> {
+        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), dropout);
+        self.classifier.forward(kernels::dropout(hidden, dropout.at(Place::Classifier)))
     }
 }

@@ -33,7 +33,7 @@ impl Counted {
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::more(layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller owes what the trait asks for, which is what the allocator behind asks for.
         unsafe { System.alloc(layout) }
     }
 
@@ -42,13 +42,13 @@ unsafe impl GlobalAlloc for Counted {
         Self::more(size);
         LIVE.fetch_sub(layout.size(), Relaxed);
         PEAK.fetch_max(LIVE.load(Relaxed), Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller owes what the trait asks for, which is what the allocator behind asks for.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller owes what the trait asks for, which is what the allocator behind asks for.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -1,9 +1,9 @@
-//! The gradient of a step that is computed in several micro-batches.
+//! Gradient accumulation over micro-batches.
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 
-/// `sum + gradients`, parameter by parameter in the order of the module.
+/// Accumulates gradients: `sum + gradients`, parameter by parameter in the order of the module.
 ///
 /// A plain sum: the losses of the micro-batches must already be divided by the weight of the whole
 /// step, because ELECTRA's losses are means over tokens and micro-batches differ in their number.

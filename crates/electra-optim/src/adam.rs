@@ -1,4 +1,5 @@
-//! Adam as ELECTRA's reference runs it, with PyTorch's AdamW as the bias-corrected choice.
+//! Adam with decoupled weight decay: without bias correction as ELECTRA's reference has it, or with it, as PyTorch's
+//! AdamW.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
@@ -6,40 +7,40 @@ use burn::prelude::*;
 use electra_kernels::{AdamStep, adam_update};
 use serde::{Deserialize, Serialize};
 
-use crate::groups::decays;
-use crate::path::{Path, track_path};
+use crate::groups::has_weight_decay;
+use crate::path::{ModulePath, track_path};
 use crate::state::{Moments, OptimizerState};
 
-/// The rule that turns gradients into updates.
+/// The Adam optimizer with decoupled weight decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Its constants.
+    /// The hyperparameters.
     pub config: AdamConfig,
 }
 
-/// The constants of [`Adam`].
+/// The hyperparameters of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
-    /// Decay of the average of gradients, in `[0, 1)`.
+    /// The decay of the first moment, the average of gradients, in `[0, 1)`.
     pub beta_1: f64,
-    /// Decay of the average of squared gradients, in `[0, 1)`.
+    /// The decay of the second moment, the average of squared gradients, in `[0, 1)`.
     pub beta_2: f64,
-    /// Added to the root of the second average.
+    /// The number that is added to the root of the second moment.
     pub epsilon: f64,
     /// Decoupled weight decay: `learning_rate * weight_decay` of the parameter is taken away at
-    /// each update, except where [`decays`] says no.
+    /// each update, except where [`has_weight_decay`] says no.
     pub weight_decay: f64,
     /// Whether the averages are divided by the weight of the gradients that they have seen. The
     /// reference does not; with it the rule is exactly PyTorch's AdamW.
     pub bias_correction: bool,
 }
 
-/// Constants for which the rule is undefined.
+/// A hyperparameter out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{name} of the optimizer is {found}, expected {expected}")]
 pub struct AdamConfigError {
-    /// The constant's name.
+    /// The name of the hyperparameter.
     pub name: &'static str,
     /// The value that was asked for.
     pub found: f64,
@@ -58,7 +59,7 @@ impl AdamConfig {
     pub const ADAMW: Self =
         Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.0, bias_correction: true };
 
-    /// Refuses constants for which the rule is undefined.
+    /// Checks that every hyperparameter is in its range.
     pub fn check(&self) -> Result<(), AdamConfigError> {
         let share = |x: f64| (0.0..1.0).contains(&x);
         let positive = |x: f64| x > 0.0 && x <= 1.0;
@@ -77,7 +78,7 @@ impl AdamConfig {
         Ok(())
     }
 
-    /// The constants of the update number `updates` (from 1) of one parameter.
+    /// The hyperparameters of the update number `updates` (from 1) of one parameter.
     ///
     /// With bias correction, `m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)` is written as
     /// `sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps * sqrt(1 - b2^t))`, so that both rules are
@@ -106,7 +107,7 @@ impl AdamConfig {
 }
 
 impl Adam {
-    /// `module` after one update.
+    /// Applies one update to `module`.
     ///
     /// `learning_rate` gives the rate of the parameter at a path. `gradient_scale` multiplies every
     /// gradient: 1, or the [`Clip::scale`](crate::Clip) of the global norm. A parameter without
@@ -127,7 +128,7 @@ impl Adam {
             gradients,
             learning_rate,
             gradient_scale,
-            path: Path::default(),
+            path: ModulePath::default(),
         })
     }
 }
@@ -138,7 +139,7 @@ struct Update<'a, F> {
     gradients: GradientsParams,
     learning_rate: F,
     gradient_scale: f64,
-    path: Path,
+    path: ModulePath,
 }
 
 impl<F: Fn(&str) -> f64> ModuleMapper for Update<'_, F> {
@@ -162,7 +163,7 @@ impl<F: Fn(&str) -> f64> ModuleMapper for Update<'_, F> {
         let (moment_1, moment_2) = moments.into_tensors::<D>();
 
         let learning_rate = (self.learning_rate)(&path);
-        let weight_decay = if decays(&path) { self.config.weight_decay } else { 0.0 };
+        let weight_decay = if has_weight_decay(&path) { self.config.weight_decay } else { 0.0 };
         let step = self.config.update(learning_rate, weight_decay, updates, self.gradient_scale);
         let updated = adam_update(tensor, gradient.inner(), moment_1, moment_2, step);
 

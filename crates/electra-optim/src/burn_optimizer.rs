@@ -1,4 +1,4 @@
-//! The same rule behind burn's optimizer trait, for training loops that are burn's.
+//! Adam behind burn's optimizer trait, for training loops that are burn's.
 
 use burn::module::ParamGroup;
 use burn::optim::{AdamWState, AdaptiveMomentumState, ModuleOptimizer, Optimizer};
@@ -15,19 +15,19 @@ use crate::adam::AdamConfig;
 /// not clip by the global norm, which no optimizer of a single parameter can see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ElectraAdam {
-    /// Its constants.
+    /// The hyperparameters.
     pub config: AdamConfig,
 }
 
 impl ElectraAdam {
-    /// An optimizer of a whole module, with weight decay where [`decays`](crate::decays) has it.
+    /// An optimizer of a whole module, with weight decay where [`has_weight_decay`](crate::has_weight_decay) has it.
     pub fn into_module_optimizer(self) -> ModuleOptimizer {
         let undecayed = Self { config: AdamConfig { weight_decay: 0.0, ..self.config } };
         ModuleOptimizer::from(self).with_group(undecayed_parameters(), undecayed, None)
     }
 }
 
-/// [`decays`](crate::decays) said no, as a group of burn's.
+/// [`has_weight_decay`](crate::has_weight_decay) said no, as a group of burn's.
 fn undecayed_parameters() -> ParamGroup {
     ParamGroup::from_regex(r"LayerNorm|layer_norm|bias|(^|\.)(gamma|beta)$").expect("a constant pattern")
 }
@@ -61,7 +61,7 @@ impl Optimizer for ElectraAdam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::groups::decays;
+    use crate::groups::has_weight_decay;
     use burn::module::ParamId;
     use serde_json::Value;
 
@@ -76,7 +76,7 @@ mod tests {
         let ours = ["gamma", "head.norm.beta", "head.output_bias", "project.weight", "beta.weight", "word"];
         let group = undecayed_parameters();
         for path in of_transformers.chain(ours) {
-            assert_eq!(group.matches(&ParamId::new(), Some(path)), !decays(path), "{path}");
+            assert_eq!(group.matches(&ParamId::new(), Some(path)), !has_weight_decay(path), "{path}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The global norm of all gradients, and the factor that clips it.
+//! Gradient clipping by the global norm.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use electra_kernels::squared_norm;
 
-use crate::path::{Path, track_path};
+use crate::path::{ModulePath, track_path};
 
-/// The length of the gradient and the factor that brings it down to the limit.
+/// The global norm of the gradients, and the factor that clips them to a limit.
 ///
 /// The factor goes into the update (see [`Adam::step`](crate::Adam::step)), so no gradient is
 /// rewritten.
@@ -19,8 +19,8 @@ pub struct Clip {
     pub scale: f64,
 }
 
-/// Some gradient holds an infinity or a NaN, or is too long for its square to be represented: the
-/// step must not be taken.
+/// Gradients that are not finite: some hold an infinity or a NaN, or are too long for their square to be
+/// represented. The step must not be taken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
     "the gradient is not finite in {} parameters, first in {}", paths.len(), paths[0]
@@ -31,7 +31,8 @@ pub struct NonFiniteGradients {
     pub paths: Vec<String>,
 }
 
-/// Measures all gradients of `module` together, as `tf.clip_by_global_norm` does.
+/// Computes the global norm of all gradients of `module` and the factor that clips it, as
+/// `tf.clip_by_global_norm` does.
 ///
 /// Every gradient's squares are summed where it lives, in the order of the module; the sums are
 /// read back at once and added up in double precision.
@@ -41,7 +42,8 @@ pub fn clip_by_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<Clip, NonFiniteGradients> {
     assert!(max_norm > 0.0, "gradients clipped to a norm of {max_norm}");
-    let mut squares = SquaredNorms { gradients, path: Path::default(), paths: Vec::new(), sums: Vec::new() };
+    let mut squares =
+        SquaredNorms { gradients, path: ModulePath::default(), paths: Vec::new(), sums: Vec::new() };
     module.visit(&mut squares);
     let SquaredNorms { paths, sums, .. } = squares;
     if sums.is_empty() {
@@ -61,7 +63,7 @@ pub fn clip_by_global_norm<M: Module>(
 
 struct SquaredNorms<'a> {
     gradients: &'a GradientsParams,
-    path: Path,
+    path: ModulePath,
     paths: Vec<String>,
     sums: Vec<Tensor<1>>,
 }

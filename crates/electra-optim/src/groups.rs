@@ -1,5 +1,4 @@
-//! What a parameter's name says about its update: weight decay, and its depth for layer-wise
-//! learning rates.
+//! Parameter groups by name: weight decay, and depth for layer-wise learning rates.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,13 +7,13 @@ use serde::{Deserialize, Serialize};
 /// The reference excludes names that contain `LayerNorm`, `layer_norm` or `bias`. Our layer norms
 /// hold `gamma` and `beta` under fields named for their place (`attention.norm.gamma`), so these two
 /// names are excluded as well. Embedding tables decay.
-pub fn decays(path: &str) -> bool {
+pub fn has_weight_decay(path: &str) -> bool {
     let excluded = ["LayerNorm", "layer_norm", "bias"].iter().any(|part| path.contains(part));
     let layer_norm = matches!(path.rsplit('.').next(), Some("gamma" | "beta"));
     !excluded && !layer_norm
 }
 
-/// How far from the input a parameter sits.
+/// The depth of a parameter in its network, counted from the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// Embedding tables, their layer norm and the projection to the hidden width.
@@ -47,19 +46,21 @@ pub fn depth_of(path: &str) -> Depth {
     Depth::Head
 }
 
-/// Learning rates for fine-tuning that shrink geometrically from the head down to the embeddings.
+/// Layer-wise learning-rate decay: rates for fine-tuning that shrink geometrically from the head down to the
+/// embeddings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerwiseDecay {
     /// Ratio between the rates of neighbouring layers: 0.8 for small and base, 0.9 for large;
     /// 1 gives every parameter the same rate.
     pub rate: f64,
-    /// Which exponents to count with.
+    /// The exponents to count with.
     pub mode: LayerwiseMode,
     /// Number of encoder layers.
     pub layers: usize,
 }
 
-/// The two readings of layer-wise decay; they differ by one factor `rate` below the head.
+/// The exponents of layer-wise decay, of which there are two readings; they differ by one factor `rate` below the
+/// head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerwiseMode {
@@ -170,16 +171,16 @@ mod tests {
         let names = |key: &str| -> Vec<String> { serde_json::from_value(fixture[key].clone()).unwrap() };
         assert_eq!((names("decayed").len(), names("excluded").len()), (38, 60));
         for name in names("decayed") {
-            assert!(decays(&name), "{name}");
+            assert!(has_weight_decay(&name), "{name}");
         }
         for name in names("excluded") {
-            assert!(!decays(&name), "{name}");
+            assert!(!has_weight_decay(&name), "{name}");
         }
         for parameter in layer_lr()["params"].as_array().unwrap() {
             let expected = parameter["weight_decay"].as_bool().unwrap();
             for name in ["name", "tf_name"] {
                 let name = parameter[name].as_str().unwrap();
-                assert_eq!(decays(name), expected, "{name}");
+                assert_eq!(has_weight_decay(name), expected, "{name}");
             }
         }
     }
@@ -192,7 +193,7 @@ mod tests {
             "discriminator.encoder.layers.0.attention.query.weight",
             "generator.head.dense.weight",
         ] {
-            assert!(decays(path), "{path}");
+            assert!(has_weight_decay(path), "{path}");
         }
         for path in [
             "discriminator.encoder.layers.0.attention.norm.gamma",
@@ -201,7 +202,7 @@ mod tests {
             "generator.head.norm.gamma",
             "generator.head.output_bias",
         ] {
-            assert!(!decays(path), "{path}");
+            assert!(!has_weight_decay(path), "{path}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How ELECTRA's parameters move: everything between the gradients and the next parameters.
+//! The optimizer of ELECTRA: learning-rate schedule, layer-wise rates, gradient clipping and Adam.
 //!
 //! One training step reads
 //!
@@ -28,6 +28,6 @@ pub use accumulate::add_gradients;
 pub use adam::{Adam, AdamConfig, AdamConfigError};
 pub use burn_optimizer::ElectraAdam;
 pub use clip::{Clip, NonFiniteGradients, clip_by_global_norm};
-pub use groups::{Depth, LayerwiseDecay, LayerwiseMode, decays, depth_of};
+pub use groups::{Depth, LayerwiseDecay, LayerwiseMode, depth_of, has_weight_decay};
 pub use schedule::{Decay, Schedule, ScheduleError};
 pub use state::{Moments, OptimizerState, StateError};

@@ -1,10 +1,10 @@
-//! Where in a module a traversal stands.
+//! The path of a parameter, as a traversal of its module reaches it.
 
-/// The names of the modules entered so far, joined by dots when asked.
+/// The path to where a traversal stands: the names of the modules entered so far.
 #[derive(Default)]
-pub(crate) struct Path(Vec<String>);
+pub(crate) struct ModulePath(Vec<String>);
 
-impl Path {
+impl ModulePath {
     pub(crate) fn enter(&mut self, name: &str) {
         self.0.push(name.to_owned());
     }

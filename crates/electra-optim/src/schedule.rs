@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A learning rate for every step, counted from 0: the first update uses `at(0)`, the last one
+/// A learning-rate schedule: a rate for every step, counted from 0: the first update uses `at(0)`, the last one
 /// `at(total_steps - 1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,11 +13,11 @@ pub struct Schedule {
     pub warmup_steps: u64,
     /// Steps of the whole run, warmup included.
     pub total_steps: u64,
-    /// How the rate falls.
+    /// The decay after warmup.
     pub decay: Decay,
 }
 
-/// How the learning rate falls.
+/// The decay of the learning rate after warmup.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Decay {
@@ -35,7 +35,7 @@ pub enum Decay {
     Constant {},
 }
 
-/// A schedule that cannot be meant.
+/// A learning-rate schedule with a number out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ScheduleError {
     /// The peak is negative or not a number.
@@ -67,7 +67,7 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// Learning rate of the update at `step`; 0 from `total_steps` on unless the decay is constant.
+    /// The learning rate of the update at `step`; 0 from `total_steps` on unless the decay is constant.
     pub fn at(&self, step: u64) -> f64 {
         let [t, warmup, total] = [step, self.warmup_steps, self.total_steps].map(|n| n as f64);
         let up = if t < warmup { t / warmup } else { 1.0 };
@@ -92,7 +92,7 @@ impl Schedule {
         }
     }
 
-    /// Refuses numbers for which [`at`](Self::at) would be meaningless.
+    /// Checks that every number is in the range in which [`at`](Self::at) means something.
     pub fn check(&self) -> Result<(), ScheduleError> {
         let Self { peak, warmup_steps, total_steps, decay } = *self;
         if !(peak.is_finite() && peak >= 0.0) {

@@ -1,4 +1,4 @@
-//! The moments of every parameter, and their form in a checkpoint.
+//! The optimizer state: Adam's moments of every parameter, and their form in a checkpoint.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -7,28 +7,28 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::{DType, TensorData};
 
-use crate::path::{Path, track_path};
+use crate::path::{ModulePath, track_path};
 
 const MOMENT_1: &str = "moment_1/";
 const MOMENT_2: &str = "moment_2/";
 const UPDATES: &str = "updates/";
 
-/// Everything that Adam remembers between steps.
+/// The optimizer state: Adam's moments of every parameter.
 #[derive(Clone, Debug, Default)]
 pub struct OptimizerState {
     /// Moments by path of the parameter.
     pub moments: BTreeMap<String, Moments>,
 }
 
-/// The moving averages of one parameter.
+/// First and second moment of one parameter: moving averages of its gradients and their squares.
 #[derive(Debug)]
 pub struct Moments {
     averages: Box<dyn AnyAverages>,
-    /// How many gradients the averages have seen.
+    /// The number of gradients that the averages have seen.
     pub updates: u64,
 }
 
-/// A checkpoint that does not belong to this module. `parameter` is a path, `name` the name of a
+/// An optimizer state that does not fit the module. `parameter` is a path, `name` the name of a
 /// tensor in the checkpoint.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StateError {
@@ -102,7 +102,8 @@ impl OptimizerState {
     /// The module must be on its training (autodiff) device. Every parameter must be owned once: a
     /// cloned `Param` keeps its id but drifts from the original after one step.
     pub fn new<M: Module>(module: &M) -> Self {
-        let mut zeros = Zeros { path: Path::default(), owners: BTreeMap::new(), state: Self::default() };
+        let mut zeros =
+            Zeros { path: ModulePath::default(), owners: BTreeMap::new(), state: Self::default() };
         module.visit(&mut zeros);
         zeros.state
     }
@@ -140,7 +141,8 @@ impl OptimizerState {
             }
             tensors.insert(name, data);
         }
-        let mut load = Load { path: Path::default(), tensors, steps, state: Self::default(), error: None };
+        let mut load =
+            Load { path: ModulePath::default(), tensors, steps, state: Self::default(), error: None };
         module.visit(&mut load);
         if let Some(error) = load.error {
             return Err(error);
@@ -194,7 +196,7 @@ trait AnyAverages: Any + Send + std::fmt::Debug {
 
 impl<const D: usize> AnyAverages for Averages<D> {
     fn read(&self) -> [TensorData; 2] {
-        [electra_kernels::read(&self.moment_1), electra_kernels::read(&self.moment_2)]
+        [electra_kernels::read_to_host(&self.moment_1), electra_kernels::read_to_host(&self.moment_2)]
     }
 
     fn shape(&self) -> Vec<usize> {
@@ -207,7 +209,7 @@ impl<const D: usize> AnyAverages for Averages<D> {
 }
 
 struct Zeros {
-    path: Path,
+    path: ModulePath,
     owners: BTreeMap<ParamId, String>,
     state: OptimizerState,
 }
@@ -227,7 +229,7 @@ impl ModuleVisitor for Zeros {
 }
 
 struct Load {
-    path: Path,
+    path: ModulePath,
     tensors: BTreeMap<String, TensorData>,
     steps: u64,
     state: OptimizerState,

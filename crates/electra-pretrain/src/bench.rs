@@ -21,6 +21,7 @@ use crate::step::optimizer_step;
 #[derive(Clone, Debug, Serialize)]
 pub struct StepTimings {
     /// Tokens in a second.
+    #[serde(flatten)]
     pub tokens_per_second: Throughput,
     /// 10^9 model floating-point operations in a second, by the median step.
     pub gflops: f64,

@@ -16,8 +16,8 @@ use crate::scheme::Scheme;
 /// Everything that can be said before launching.
 #[derive(Clone, Debug, Serialize)]
 pub struct Forecast {
-    /// Parameters of the discriminator, and what the generator adds.
-    pub parameters: [usize; 2],
+    /// Parameters.
+    pub parameters: Parameters,
     /// Floating-point operations of a step, the mean over all.
     pub flops_per_step: f64,
     /// Of the whole run.
@@ -28,6 +28,24 @@ pub struct Forecast {
     pub plan: Plan,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
+}
+
+/// Parameters of both networks, with the keys of the first line of a run's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Parameters {
+    /// Of the discriminator.
+    pub discriminator: usize,
+    /// What the generator adds.
+    pub generator: usize,
+    /// Both.
+    pub total: usize,
+}
+
+impl From<ParameterCount> for Parameters {
+    fn from(count: ParameterCount) -> Self {
+        let ParameterCount { discriminator, generator } = count;
+        Self { discriminator, generator, total: count.total() }
+    }
 }
 
 /// Memory without which a run on a CPU cannot take a single step. What it does need is more: only what is
@@ -140,7 +158,7 @@ pub fn forecast(
     let log_mb = steps as f64 / recipe.log.every_steps as f64 * 1e-3;
     let kept = (recipe.checkpoint.keep_last + 1) as f64;
     Ok(Forecast {
-        parameters: [count.discriminator, count.generator],
+        parameters: count.into(),
         flops_per_step: recipe.run_flops() / steps as f64,
         flops: recipe.run_flops(),
         checkpoint_mb,

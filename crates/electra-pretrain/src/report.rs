@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use electra_files::regular;
 use electra_run::record::LogError;
-use electra_run::report::{STYLE, render as rendered};
+use electra_run::report::render as rendered;
 use electra_run::run_folder::planned_steps;
 use serde::Serialize;
 
@@ -67,7 +67,6 @@ pub enum ReportError {
 /// What `report.html` shows.
 #[derive(Serialize)]
 struct Page {
-    style: &'static str,
     name: String,
     status: String,
     facts: Vec<tables::Fact>,
@@ -111,7 +110,6 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     let recipe = regular::read_to_string(&run_folder.join("recipe.toml")).ok();
     let is_of_all_tokens = recipe.as_deref().is_none_or(detects_among_all_tokens);
     let page = Page {
-        style: STYLE,
         name: name_of(run_folder),
         status: tables::status(&history, recipe.as_deref().and_then(planned_steps)),
         facts: tables::facts(&history),
@@ -125,7 +123,8 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
         recipe,
         environment: tables::environment(&run, &history),
     };
-    Ok(rendered(include_str!("report/report.html"), &page))
+    let title = format!("{} · ELECTRA run", page.name);
+    Ok(rendered(&title, "", include_str!("report/report.html"), &page))
 }
 
 /// Whether a recipe's objective is the paper's; one that cannot be read counts as such.

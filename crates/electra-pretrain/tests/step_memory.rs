@@ -14,7 +14,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use burn::prelude::*;
-use electra_kernels::CacheLines;
+use electra_kernels::CacheLineAllocator;
 use electra_pretrain::Recipe;
 use electra_pretrain::bench::{StepBench, bench_step};
 use serde_json::{Value, json};
@@ -36,20 +36,20 @@ impl Counted {
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::more(layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { CacheLines.alloc(layout) }
+        // SAFETY: our caller owes what the trait asks for, which is what the allocator behind asks for.
+        unsafe { CacheLineAllocator.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::more(layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { CacheLines.alloc_zeroed(layout) }
+        // SAFETY: our caller owes what the trait asks for, which is what the allocator behind asks for.
+        unsafe { CacheLineAllocator.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { CacheLines.dealloc(pointer, layout) }
+        // SAFETY: our caller owes what the trait asks for, which is what the allocator behind asks for.
+        unsafe { CacheLineAllocator.dealloc(pointer, layout) }
     }
 }
 

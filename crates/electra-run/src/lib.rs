@@ -11,7 +11,8 @@
 //! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
 //! - [`record`]: the log of metrics, TensorBoard's events
 //! - [`report`]: the frame of report pages
-//! - [`curve`]: numbers over steps as an SVG drawing
+//! - [`plot`]: drawings with two axes as SVG
+//! - [`curve`]: numbers over steps as such a drawing
 //! - [`weight_files`]: which files of a transformers folder have its weights
 //! - [`process`]: memory, processors and disk
 //! - [`stall`]: work on batches that has stopped moving
@@ -26,6 +27,7 @@ pub mod interrupt;
 pub use electra_files::lock;
 pub mod epoch_shuffle;
 pub mod nearby;
+pub mod plot;
 pub mod process;
 pub mod recipe;
 pub mod record;

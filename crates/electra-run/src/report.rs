@@ -1,27 +1,50 @@
 //! The frame of report pages: one HTML file that needs nothing else, no network and no script.
 
+pub mod check;
+
+use electra_files::shown::in_page;
 use minijinja::Environment;
 use minijinja::HtmlEscape;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-/// The style sheet of reports, with the colours that [`crate::curve`] names.
-pub const STYLE: &str = include_str!("report/style.css");
+use crate::plot;
 
-/// A whole page: `template`, in the language of minijinja, filled in from `page`.
+/// The style sheet of pages, behind the colours.
+const STYLE: &str = include_str!("report/style.css");
+
+/// The beginning of a page up to its main part; `style` goes behind the style sheet of all pages.
+#[must_use]
+pub fn open(title: &str, style: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{}</title>\n<style>\n{}{}{STYLE}{style}</style>\n</head>\n<body>\n<main>\n",
+        in_page(title),
+        plot::PALETTE,
+        plot::STYLE,
+    )
+}
+
+/// The end of a page.
+pub const CLOSE: &str = "</main>\n</body>\n</html>\n";
+
+/// A whole page: in the frame stands `template`, in the language of minijinja, filled in from `page`.
 ///
 /// # Panics
 /// If the template is wrong, or asks for what the page does not have: both are the program's own.
 #[must_use]
-pub fn render(template: &str, page: &impl Serialize) -> String {
+pub fn render(title: &str, style: &str, template: &str, page: &impl Serialize) -> String {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the usual delimiters"));
     environment.add_filter("code", code);
-    environment.add_template("report.html", template).expect("a template of this program");
-    let template = environment.get_template("report.html").expect("it was just added");
-    template.render(Serde(page)).expect("the template fits the page")
+    // The name decides that text is escaped.
+    environment.add_template("main.html", template).expect("a template of this program");
+    let template = environment.get_template("main.html").expect("it was just added");
+    let main = template.render(Serde(page)).expect("the template fits the page");
+    open(title, style) + &main + CLOSE
 }
 
 /// Text as HTML, with what stands between backticks as code.

@@ -6,8 +6,10 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Throughput {
     /// By the median repetition.
+    #[serde(rename = "tokens_per_second")]
     pub median: f64,
     /// By the fastest repetition.
+    #[serde(rename = "best_tokens_per_second")]
     pub best: f64,
 }
 

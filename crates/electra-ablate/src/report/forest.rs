@@ -1,26 +1,20 @@
 //! The forest plot: each arm's difference from the base arm with its interval.
 
-use std::fmt::Write;
+use electra_run::plot::{self, Numbers, WIDTH, open, ticks, with_air};
 
-use electra_files::shown::in_page;
-
-use super::HUES;
-use super::axes::{WIDTH, number, open, ticks, with_air};
+use super::hue;
 use crate::comparison::Comparison;
 
-const LEFT: f64 = 178.0;
-const RIGHT: f64 = 70.0;
-const ROW: f64 = 27.0;
-const TOP: f64 = 14.0;
+const LEFT: f64 = 12.0;
+const RIGHT: f64 = 12.0;
+/// An arm has its name above its interval, so that both have the width of a phone.
+const ROW: f64 = 38.0;
+const TOP: f64 = 6.0;
 
 /// The drawing; none without differences.
 pub(super) fn draw(comparison: &Comparison) -> Option<String> {
-    let rows: Vec<_> = comparison
-        .arms
-        .iter()
-        .enumerate()
-        .filter_map(|(i, arm)| Some((i % HUES, arm, arm.paired?)))
-        .collect();
+    let rows: Vec<_> =
+        comparison.arms.iter().enumerate().filter_map(|(i, arm)| Some((hue(i), arm, arm.paired?))).collect();
     if rows.is_empty() {
         return None;
     }
@@ -39,50 +33,27 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
     let mut svg = open(&title, bottom + 26.0);
     if margin.is_some() {
         let (from, to, height) = (x(least), x(most), bottom - TOP);
-        let _ = write!(
-            svg,
+        svg += &format!(
             "<rect class=\"margin\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\"/>",
             to - from
         );
     }
-    for tick in ticks(&range) {
-        let (at, label) = (x(tick), number(tick, &range));
-        let _ =
-            write!(svg, "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>");
-        let _ =
-            write!(svg, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", bottom + 18.0);
+    for (tick, label) in ticks(&range).into_iter().zip(Numbers::of(&range).labels()) {
+        svg += &plot::segment("grid", (x(tick), TOP), (x(tick), bottom));
+        svg += &plot::text("", (x(tick), bottom + 18.0), "middle", &label);
     }
-    let zero = x(0.0);
-    let _ =
-        write!(svg, "<line class=\"zero\" x1=\"{zero:.1}\" y1=\"{TOP}\" x2=\"{zero:.1}\" y2=\"{bottom}\"/>");
+    svg += &plot::segment("zero", (x(0.0), TOP), (x(0.0), bottom));
     for (row, (hue, arm, paired)) in rows.iter().enumerate() {
-        let y = TOP + ROW * (row as f64 + 0.5);
-        let name = shortened(&arm.name);
-        let name = in_page(&name);
-        let _ = write!(
-            svg,
-            "<text class=\"name\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text>",
-            LEFT - 14.0,
-            y + 4.0
-        );
+        let top = TOP + ROW * row as f64;
+        svg += &plot::text("name", (LEFT, top + 14.0), "start", &shortened(&arm.name));
+        svg += &plot::text("", (WIDTH - RIGHT, top + 14.0), "end", &pairs(paired.difference.n));
+        let y = top + 27.0;
         if let Some([low, high]) = paired.interval {
-            let (low, high) = (x(low), x(high));
-            let _ = write!(
-                svg,
-                "<line class=\"bar h{hue}\" x1=\"{low:.1}\" y1=\"{y:.1}\" x2=\"{high:.1}\" y2=\"{y:.1}\"/>"
-            );
+            svg += &plot::segment(&format!("bar {hue}"), (x(low), y), (x(high), y));
         }
-        let _ = write!(
-            svg,
-            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - 8.0,
-            y + 4.0,
-            pairs(paired.difference.n)
-        );
-        let at = x(paired.difference.mean);
         // Without an interval the point is hollow: it stands for one pair.
         let hollow = if paired.interval.is_none() { " hollow" } else { "" };
-        let _ = write!(svg, "<circle class=\"dot h{hue}{hollow}\" cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"5\"/>");
+        svg += &plot::dot(&format!("{hue}{hollow}"), (x(paired.difference.mean), y), 4.5);
     }
     Some(svg + "</svg>")
 }
@@ -93,7 +64,7 @@ fn pairs(n: usize) -> String {
 
 /// As much of a name as fits.
 fn shortened(name: &str) -> String {
-    const MOST: usize = 25;
+    const MOST: usize = 44;
     if name.chars().count() <= MOST {
         return name.to_owned();
     }

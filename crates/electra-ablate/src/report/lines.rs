@@ -1,9 +1,8 @@
 //! Held-out numbers over steps or operations, a line for each arm.
 
-use std::fmt::Write;
+use electra_run::plot::Axes;
 
-use super::HUES;
-use super::axes::Axes;
+use super::hue;
 use crate::comparison::{ArmSummary, Comparison};
 use crate::metric::Metric;
 
@@ -11,6 +10,7 @@ use crate::metric::Metric;
 pub(super) fn draw(
     comparison: &Comparison,
     metric: Metric,
+    title: &str,
     scale: impl Fn(&ArmSummary) -> f64,
 ) -> Option<String> {
     let points = |arm: &ArmSummary| -> Vec<(f64, f64)> {
@@ -22,19 +22,8 @@ pub(super) fn draw(
     let axes = Axes::around(&lines.concat(), true)?;
     let mut svg = String::new();
     for (i, line) in lines.iter().enumerate() {
-        let hue = i % HUES;
-        let places: Vec<String> = line
-            .iter()
-            .map(|(x, y)| {
-                let (x, y) = axes.at(*x, *y);
-                format!("{x:.1},{y:.1}")
-            })
-            .collect();
-        let _ = write!(svg, "<polyline class=\"line h{hue}\" points=\"{}\"/>", places.join(" "));
-        if let Some((x, y)) = line.last() {
-            let (x, y) = axes.at(*x, *y);
-            let _ = write!(svg, "<circle class=\"dot h{hue}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>");
-        }
+        svg += &axes.line(&hue(i), line);
+        svg.extend(line.last().map(|&last| axes.dot(&hue(i), last, 3.0)));
     }
-    Some(axes.draw(metric.title(), &svg))
+    Some(axes.draw(title, &svg))
 }

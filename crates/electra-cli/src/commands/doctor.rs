@@ -51,6 +51,7 @@ impl Doctor {
             .collect();
         let free = process::free_disk(std::path::Path::new("."))?;
         if self.json {
+            let megabytes = |bytes: u64| bytes as f64 / 1e6;
             let devices: Vec<_> = devices
                 .iter()
                 .map(|(name, lacks, peak)| json!({ "device": name.to_string(), "gemm_gflops": peak, "missing": lacks }))
@@ -61,9 +62,9 @@ impl Doctor {
                 "cpu": process::cpu_model(),
                 "cores": process::cpu_count(),
                 "threads": threads,
-                "memory_bytes": process::total_memory(),
-                "available_memory_bytes": memory::available(),
-                "free_disk_bytes": free,
+                "memory_mb": process::total_memory().map(megabytes),
+                "available_memory_mb": memory::available().map(megabytes),
+                "free_disk_mb": megabytes(free),
                 "devices": devices,
             });
             crate::output::json_out(&all)?;

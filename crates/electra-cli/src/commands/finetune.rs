@@ -10,7 +10,7 @@ use electra_annotations::{ReadOptions, Split, Splits};
 use electra_ner::finetune::Environment;
 use electra_ner::initial_tagger::least_memory;
 use electra_ner::recipe::Recipe;
-use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, finished_in, run_of};
+use electra_ner::seeds::{SUMMARY, StoppedSeed, Summary, finetune_seeds, seeds_folder};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::{DataSet, Tokenizer};
@@ -211,7 +211,8 @@ impl FinetuneNer {
         }
         let recipes = with_seeds(self.recipe.as_deref(), &overrides, first, self.seeds)?;
         let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();
-        let others = finished_in(&out)
+        let others = seeds_folder(&out)
+            .finished()
             .into_iter()
             .filter(|seed| !asked.contains(seed))
             .map(|seed| with_seed(self.recipe.as_deref(), &overrides, seed))
@@ -308,7 +309,7 @@ pub fn train(
     };
     let summary = finetune_seeds(asked, others, start, splits, out, &environment, interrupt, monitor);
     for recipe in asked.iter().chain(others) {
-        let run = run_of(out, recipe.value.seed);
+        let run = seeds_folder(out).run_of(recipe.value.seed);
         if run.join("metrics.jsonl").exists() {
             let report = write_tagger_report(&run);
             // An error of the run is worth more than a report that fails.

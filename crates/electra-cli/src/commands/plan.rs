@@ -54,7 +54,8 @@ impl PlanCommand {
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<14} {value}");
-        let [discriminator, generator] = f.parameters.map(|n| thousands(n as u64));
+        let [discriminator, generator] =
+            [f.parameters.discriminator, f.parameters.generator].map(|n| thousands(n as u64));
         row("parameters", format!("{discriminator} discriminator + {generator} generator"));
         row(
             "steps",

@@ -12,7 +12,7 @@ use electra_ner::Recipe;
 use electra_ner::finetune::{Environment, stopped_by};
 use electra_ner::monitor::Silent;
 use electra_ner::report::{is_finetuning, render};
-use electra_ner::seeds::{SUMMARY, finetune_seeds, finished_in};
+use electra_ner::seeds::{SUMMARY, finetune_seeds, seeds_folder};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_train::encoder_init::EncoderInit;
@@ -92,7 +92,7 @@ impl Reader for Finetuned {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let run = folder.join("seed-1");
-        std::hint::black_box((is_finetuning(&run), finished_in(folder), stopped_by(&run)));
+        std::hint::black_box((is_finetuning(&run), seeds_folder(folder).finished(), stopped_by(&run)));
         // As `report` writes it.
         if let Some(page) = render(&run).told()
             && durable::write(&run.join("report.html"), page.as_bytes()).told().is_some()

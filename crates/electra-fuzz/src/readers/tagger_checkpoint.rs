@@ -5,9 +5,10 @@ use std::path::Path;
 use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
-use electra_ner::finetune::{Progress, snapshot, tagger_of};
+use electra_ner::finetune::{snapshot, tagger_of};
 use electra_ner::{Recipe, Tagger, TaggerShape};
 use electra_run::checkpoint::CheckpointStore;
+use electra_train::epochs::EpochProgress;
 
 use super::checkpoint::{CHECKPOINTS, damage, saved_at, seal};
 use super::material::sizes;
@@ -39,7 +40,7 @@ impl Reader for TaggerCheckpoints {
             "open": {"loss": 0.5, "weight": 2.0, "grad_norm": 1.0, "steps": 1},
         });
         snapshot.progress =
-            serde_json::from_value::<Progress>(state).expect("that is how progress is written");
+            serde_json::from_value::<EpochProgress>(state).expect("that is how progress is written");
         vec![saved_at(&[1, 2], |_| snapshot.to_blobs())]
     }
 

@@ -1,4 +1,6 @@
-//! Elementwise operations: exact gelu and dropout.
+//! Activation functions and dropout: exact gelu, its derivative, and masks applied to tensors.
+
+use std::mem::MaybeUninit;
 
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -8,12 +10,13 @@ use burn::backend::autodiff::{
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
 
+use super::buffer::{write_parts, written};
 use super::element::Element;
-use super::mask::Mask;
+use super::mask::{DropoutMask, each_factor};
 use super::simd::{fma, normal, vectorised};
-use super::storage::{contiguous, exclusive, row_elements, tensor, uninitialised, values, values_mut};
+use super::storage::{contiguous, exclusive, row_elements, tensor, values, values_mut};
 use crate::Dropout;
-use crate::workers::{chunks, chunks_mut, each_part, each_part_with};
+use crate::workers::{chunks, chunks_mut, each_part};
 
 /// Elements of one parallel task.
 const CHUNK: usize = 16 * 1024;
@@ -22,25 +25,25 @@ const CHUNK: usize = 16 * 1024;
 const NORMAL_DENSITY: f32 = 0.398_942_3;
 
 vectorised! {
-    /// `y = gelu(x)`.
-    fn gelu_of<const FMA: bool>(x: &[f32], y: &mut [f32]) {
+    /// `y = gelu(x)`, for the elements of `y` that correspond to one of `x`.
+    fn write_gelu<const FMA: bool>(x: &[f32], y: &mut [MaybeUninit<f32>]) {
         for (y, &x) in y.iter_mut().zip(x) {
-            *y = x * normal::<FMA>(x).0;
+            y.write(x * normal::<FMA>(x).0);
         }
     }
 
-    /// `x = gelu(x)`.
+    /// Turns `x` into `gelu(x)`.
     pub fn gelu_in_place<const FMA: bool>(x: &mut [f32]) {
         for x in x.iter_mut() {
             *x *= normal::<FMA>(*x).0;
         }
     }
 
-    /// `y = gelu(x)`, and `x` becomes the derivative of gelu there.
-    pub fn gelu_and_slope<const FMA: bool, T: Element>(x: &mut [f32], y: &mut [T]) {
+    /// `y = gelu(x)`, and `x` becomes the derivative of gelu there, for the elements that correspond.
+    fn write_gelu_and_slope<const FMA: bool, T: Element>(x: &mut [f32], y: &mut [MaybeUninit<T>]) {
         for (y, x) in y.iter_mut().zip(x) {
             let (phi, e) = normal::<FMA>(*x);
-            *y = T::of(*x * phi);
+            y.write(T::from_f32(*x * phi));
             *x = fma::<FMA>(*x * NORMAL_DENSITY, e, phi);
         }
     }
@@ -53,7 +56,7 @@ vectorised! {
         }
     }
 
-    /// `x *= y`.
+    /// Multiplies `x` by `y`, element by element.
     pub fn multiply<const FMA: bool>(x: &mut [f32], y: &[f32]) {
         for (x, y) in x.iter_mut().zip(y) {
             *x *= y;
@@ -61,11 +64,26 @@ vectorised! {
     }
 }
 
-/// `gelu(x)`.
+/// Writes `gelu(x)` to `y`, and turns `x` into the derivative of gelu there.
+pub fn gelu_and_slope<'a, T: Element>(x: &mut [f32], y: &'a mut [MaybeUninit<T>]) -> &'a mut [T] {
+    assert_eq!(x.len(), y.len(), "as many results as inputs");
+    write_gelu_and_slope(x, y);
+    // SAFETY: each element of `y` corresponds to one of `x`, and was written.
+    unsafe { y.assume_init_mut() }
+}
+
+fn gelu_to<'a>(x: &[f32], y: &'a mut [MaybeUninit<f32>]) -> &'a mut [f32] {
+    assert_eq!(x.len(), y.len(), "as many results as inputs");
+    write_gelu(x, y);
+    // SAFETY: each element of `y` corresponds to one of `x`, and was written.
+    unsafe { y.assume_init_mut() }
+}
+
+/// The activation `gelu(x)`.
 pub fn gelu(x: &FlexTensor) -> FlexTensor {
     let x = contiguous(x.clone());
-    let mut y = uninitialised(values(&x).len());
-    each_part((chunks_mut(&mut y, CHUNK), chunks(values(&x), CHUNK)), |_, (y, x)| gelu_of(x, y));
+    let parts = chunks(values(&x), CHUNK);
+    let y = written(values(&x).len(), |y| write_parts(y, CHUNK, parts, |_, y, x| gelu_to(x, y)));
     tensor(y, x.layout().shape().clone())
 }
 
@@ -105,25 +123,19 @@ pub fn tracked_gelu<C: CheckpointStrategy>(
 }
 
 /// `dropout(x)`; its gradient is the same function of `dy`.
-pub fn dropout(x: FlexTensor, drop: Dropout) -> FlexTensor {
-    let Some(mask) = Mask::of(drop, row_elements(&x)) else { return x };
+pub fn dropout(x: FlexTensor, dropout: Dropout) -> FlexTensor {
+    let Some(mask) = DropoutMask::of(dropout, row_elements(&x)) else { return x };
     let mut y = exclusive(x);
-    each_part_with(
-        chunks_mut(values_mut(&mut y), CHUNK),
-        || uninitialised(CHUNK),
-        |factors, chunk, y| {
-            let factors = &mut factors[..y.len()];
-            mask.factors(chunk * CHUNK, factors);
-            multiply(y, factors);
-        },
-    );
+    each_part(chunks_mut(values_mut(&mut y), CHUNK), |chunk, y| {
+        each_factor(Some(mask), chunk * CHUNK, y.len(), |part, factors| multiply(&mut y[part], factors));
+    });
     y
 }
 
 #[derive(Debug)]
-struct Drop;
+struct DropoutBackward;
 
-impl Backward<Flex, 1> for Drop {
+impl Backward<Flex, 1> for DropoutBackward {
     type State = Dropout;
 
     fn backward(self, ops: Ops<Dropout, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -137,10 +149,10 @@ impl Backward<Flex, 1> for Drop {
 /// `dropout(x)` with its gradient.
 pub fn tracked_dropout<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
-    drop: Dropout,
+    dropout: Dropout,
 ) -> FloatTensor<Autodiff<Flex, C>> {
-    match Drop.prepare::<C>([x.node()]).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(drop, dropout(x.into_primitive(), drop)),
-        OpsKind::UnTracked(prep) => prep.finish(dropout(x.into_primitive(), drop)),
+    match DropoutBackward.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish(dropout, self::dropout(x.into_primitive(), dropout)),
+        OpsKind::UnTracked(prep) => prep.finish(self::dropout(x.into_primitive(), dropout)),
     }
 }

@@ -1,4 +1,4 @@
-//! What an optimizer does to whole parameters: the Adam update and the squared norm.
+//! The Adam update and the squared norm of whole parameters.
 
 use burn_flex::FlexTensor;
 

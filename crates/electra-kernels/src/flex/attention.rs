@@ -1,17 +1,20 @@
-//! Multi-head attention, one (sequence, head) at a time, on strided views of one buffer that holds
-//! queries, keys and values.
+//! Multi-head scaled dot-product attention, one (sequence, head) at a time, on strided views of one buffer that
+//! holds queries, keys and values.
 //!
 //! `P = softmax(Q K^T / sqrt(D) + bias)`, `O = (mask * P) V`. Only `P` is stored; the mask of the
 //! dropout is drawn again in the backward pass. No operand is permuted: a head is `D` columns of
 //! the rows of its sequence.
 
+use std::mem::MaybeUninit;
+
 use super::activation::multiply;
+use super::buffer::{SharedSlice, assume_init, uninit};
 use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product, span};
 use super::linear::add_columns;
-use super::mask::Mask;
+use super::mask::{DropoutMask, each_factor};
 use super::simd::{dot, exp, fma, max, sum, vectorised};
-use super::storage::{Shared, uninitialised, zeros};
+use super::storage::zeros;
 use crate::Dropout;
 use crate::workers::{each_with, map_with};
 
@@ -30,6 +33,13 @@ vectorised! {
             for x in row.iter_mut() {
                 *x *= normaliser;
             }
+        }
+    }
+
+    /// `out = x * y`, for the elements that correspond.
+    fn write_product<const FMA: bool>(x: &[f32], y: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
+            out.write(x * y);
         }
     }
 
@@ -68,18 +78,23 @@ pub struct Attention {
     heads: usize,
     /// Width of a head.
     width: usize,
-    mask: Option<Mask>,
+    mask: Option<DropoutMask>,
     layout: Layout,
 }
 
 impl Attention {
     /// On hidden states of `[B, S, H]`.
-    pub fn new([batch, sequence, hidden]: [usize; 3], heads: usize, drop: Dropout, layout: Layout) -> Self {
+    pub fn new(
+        [batch, sequence, hidden]: [usize; 3],
+        heads: usize,
+        dropout: Dropout,
+        layout: Layout,
+    ) -> Self {
         assert!(
             heads > 0 && hidden.is_multiple_of(heads),
             "{heads} heads do not divide a hidden size of {hidden}"
         );
-        let mask = Mask::of(drop, heads * sequence * sequence);
+        let mask = DropoutMask::of(dropout, heads * sequence * sequence);
         Self { batch, sequence, hidden, heads, width: hidden / heads, mask, layout }
     }
 
@@ -95,11 +110,6 @@ impl Attention {
     /// Scores of one head of one sequence.
     fn square(self) -> usize {
         self.sequence * self.sequence
-    }
-
-    /// Scores of all heads: `B A S S`.
-    pub fn scores_of_all(self) -> usize {
-        self.tasks() * self.square()
     }
 
     /// First element of head `task` in a `[B, S, H]` buffer.
@@ -142,59 +152,81 @@ impl Attention {
     unsafe fn write_head<T: Element>(
         self,
         product: &Product<'_>,
-        to: Shared<T>,
+        to: SharedSlice<'_, T>,
         part: usize,
         task: usize,
-        room: &mut Vec<f32>,
+        results: &mut Vec<f32>,
     ) {
         let (first, row_stride) = self.place(part, task);
         let to = to.part(first, span(self.sequence, self.width, row_stride, 1));
-        // SAFETY: the caller's promise.
-        unsafe { T::write_at(product, to, row_stride, room) }
+        // SAFETY: the rows of that head of that part, which our caller owes that nobody else uses.
+        unsafe { T::write_strided(product, to, row_stride, results) }
     }
 
     /// `mask * p` of head `task` in `masked`, or `p` itself without dropout.
-    fn masked<'a>(self, p: &'a [f32], masked: &'a mut [f32], task: usize) -> &'a [f32] {
-        let Some(mask) = self.mask else { return p };
-        mask.factors(task * p.len(), masked);
-        multiply(masked, p);
-        masked
+    fn masked<'a>(self, p: &'a [f32], masked: &'a mut [MaybeUninit<f32>], task: usize) -> &'a [f32] {
+        if self.mask.is_none() {
+            return p;
+        }
+        assert_eq!(p.len(), masked.len(), "room for the probabilities of a head");
+        each_factor(self.mask, task * p.len(), p.len(), |part, factors| {
+            write_product(&p[part.clone()], factors, &mut masked[part]);
+        });
+        // SAFETY: the parts are the whole of both, and each was written.
+        unsafe { masked.assume_init_ref() }
     }
 
-    fn scratch(self) -> Scratch {
-        let [p, masked] = [true, self.mask.is_some()].map(|n| uninitialised(usize::from(n) * self.square()));
-        Scratch { p, masked, room: Vec::new() }
+    fn scratch(self, squares: usize) -> Scratch {
+        let of_masked = usize::from(self.mask.is_some());
+        let [p, masked] = [squares, of_masked].map(|n| uninit(n * self.square()));
+        Scratch { p, masked, results: Vec::new() }
     }
 
-    /// `O [B, S, H]` of queries, keys and values and a bias for each key, `[B, S]`; `P [B, A, S, S]` goes to
-    /// `probabilities`, if there is room for it.
-    pub fn forward<T: Element>(self, qkv: &[T], key_bias: &[f32], probabilities: &mut [f32]) -> Vec<T> {
+    /// `O [B, S, H]` of queries, keys and values and a bias for each key, `[B, S]`.
+    pub fn forward<T: Element>(self, qkv: &[T], key_bias: &[f32]) -> Vec<T> {
+        self.forward_to(qkv, key_bias, None)
+    }
+
+    /// `O` of [`Self::forward`], and the probabilities `P [B, A, S, S]`.
+    pub fn forward_tracked<T: Element>(self, qkv: &[T], key_bias: &[f32]) -> (Vec<T>, Vec<f32>) {
+        let mut probabilities = uninit(self.tasks() * self.square());
+        let out = self.forward_to(qkv, key_bias, Some(SharedSlice::of_uninit(&mut probabilities)));
+        // SAFETY: each head has written its square.
+        (out, unsafe { assume_init(probabilities) })
+    }
+
+    /// `O` of [`Self::forward`]. `probabilities`, if given, has room for those of all heads; each is written.
+    fn forward_to<T: Element>(
+        self,
+        qkv: &[T],
+        key_bias: &[f32],
+        probabilities: Option<SharedSlice<'_>>,
+    ) -> Vec<T> {
         let Self { batch, sequence, hidden, heads, .. } = self;
         assert_eq!(qkv.len(), PARTS * batch * sequence * hidden, "queries, keys and values");
         assert_eq!(key_bias.len(), batch * sequence, "one bias per key");
-        let mut out = uninitialised(batch * sequence * hidden);
-        let shared = Shared::of(&mut out);
-        let kept = (!probabilities.is_empty()).then(|| Shared::of(probabilities));
+        let mut out = uninit(batch * sequence * hidden);
+        let shared = SharedSlice::of_uninit(&mut out);
         each_with(
             self.tasks(),
-            || self.scratch(),
-            |Scratch { p, masked, room }, task| {
-                let p = match kept {
+            || self.scratch(usize::from(probabilities.is_none())),
+            |Scratch { p, masked, results }, task| {
+                let p = match probabilities {
                     // SAFETY: each head has a square of its own.
-                    Some(kept) => unsafe { kept.slice(task * self.square(), self.square()) },
+                    Some(all) => unsafe { all.uninit_slice(task * self.square(), self.square()) },
                     None => p.as_mut_slice(),
                 };
                 let [q, k, v] = [QUERY, KEY, VALUE].map(|part| self.head_of(qkv, part, task));
-                // SAFETY: `p` is this task's own.
-                unsafe { Product::new(q, k.transposed(), T::PRECISION).write_at(Shared::of(p), sequence) };
+                let p = Product::new(q, k.transposed(), T::PRECISION).write_on_this_thread(p);
                 softmax_rows(p, &key_bias[task / heads * sequence..][..sequence], self.scale());
                 let product = Product::new(self.scores(self.masked(p, masked, task)), v, T::PRECISION);
                 let to = shared.part(self.offset(task), span(sequence, self.width, hidden, 1));
                 // SAFETY: each task writes the columns of its head in the rows of its sequence.
-                unsafe { T::write_at(&product, to, hidden, room) };
+                unsafe { T::write_strided(&product, to, hidden, results) };
             },
         );
-        out
+        // SAFETY: the columns of all heads in the rows of all sequences are the whole, and each was written.
+        unsafe { assume_init(out) }
     }
 
     /// The gradients of queries, keys and values for that of `O`, and if asked for that of the biases.
@@ -206,39 +238,38 @@ impl Attention {
         wants_key_bias: bool,
     ) -> (Vec<T>, Option<Vec<f32>>) {
         let Self { batch, sequence, hidden, heads, .. } = self;
-        let mut dqkv = uninitialised(PARTS * batch * sequence * hidden);
-        let shared = Shared::of(&mut dqkv);
         let square = self.square();
+        assert_eq!(probabilities.len(), self.tasks() * square, "probabilities of all heads");
+        let mut dqkv = uninit(PARTS * batch * sequence * hidden);
+        let shared = SharedSlice::of_uninit(&mut dqkv);
         let bias_sums: Vec<Vec<f32>> = map_with(
-            probabilities.len() / square.max(1),
-            || self.scratch(),
-            |Scratch { p: ds, masked, room }, task| {
+            self.tasks(),
+            || self.scratch(1),
+            |Scratch { p: ds, masked, results }, task| {
                 let p = &probabilities[task * square..][..square];
                 let [q, k, v] = [QUERY, KEY, VALUE].map(|part| self.head_of(qkv, part, task));
                 let dout = self.head(dout, task);
                 let p_of_keys = self.scores(self.masked(p, masked, task)).transposed();
                 let dv = Product::new(p_of_keys, dout, T::PRECISION);
                 // SAFETY: each task writes the columns of its head in the rows of its sequence.
-                unsafe { self.write_head(&dv, shared, VALUE, task, room) };
-                // SAFETY: `ds` is this thread's own.
-                unsafe {
-                    Product::new(dout, v.transposed(), T::PRECISION).write_at(Shared::of(ds), sequence)
-                };
-                if let Some(mask) = self.mask {
-                    mask.factors(task * p.len(), masked);
-                    multiply(ds, masked);
+                unsafe { self.write_head(&dv, shared, VALUE, task, results) };
+                let ds = Product::new(dout, v.transposed(), T::PRECISION).write_on_this_thread(ds);
+                if self.mask.is_some() {
+                    each_factor(self.mask, task * p.len(), p.len(), |part, factors| {
+                        multiply(&mut ds[part], factors)
+                    });
                 }
                 softmax_backward(ds, p, sequence);
                 let mut bias_sums = zeros(if wants_key_bias { sequence } else { 0 });
                 if wants_key_bias {
-                    add_columns(&mut bias_sums, ds.as_slice());
+                    add_columns(&mut bias_sums, &*ds);
                 }
                 let ds = self.scores(ds);
-                let dq = Product::new(ds, k, T::PRECISION).times(self.scale());
-                let dk = Product::new(ds.transposed(), q, T::PRECISION).times(self.scale());
+                let dq = Product::new(ds, k, T::PRECISION).scaled(self.scale());
+                let dk = Product::new(ds.transposed(), q, T::PRECISION).scaled(self.scale());
                 for (part, product) in [(QUERY, dq), (KEY, dk)] {
                     // SAFETY: as for `dv`.
-                    unsafe { self.write_head(&product, shared, part, task, room) };
+                    unsafe { self.write_head(&product, shared, part, task, results) };
                 }
                 bias_sums
             },
@@ -250,16 +281,17 @@ impl Attention {
             }
             sums
         });
-        (dqkv, key_bias)
+        // SAFETY: each task has written its head of all three parts, which are the whole.
+        (unsafe { assume_init(dqkv) }, key_bias)
     }
 }
 
-/// Room for one head at a time.
+/// Memory of a thread for one head at a time.
 struct Scratch {
     /// Probabilities, or their gradient.
-    p: Vec<f32>,
-    /// The same under the mask of the dropout.
-    masked: Vec<f32>,
+    p: Vec<MaybeUninit<f32>>,
+    /// Probabilities under the mask of the dropout.
+    masked: Vec<MaybeUninit<f32>>,
     /// Results on their way to another precision.
-    room: Vec<f32>,
+    results: Vec<f32>,
 }

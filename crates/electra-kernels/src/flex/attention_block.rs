@@ -1,4 +1,5 @@
-//! The first half of a post-LN block: `layer_norm(x + dropout(attention(x Wq + bq, ..) Wo + bo))`.
+//! Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN block:
+//! `layer_norm(x + dropout(attention(x Wq + bq, ..) Wo + bo))`.
 //!
 //! Nothing but products reads what the projections and the attention pass on, so it is kept in their
 //! precision. In the backward pass the four gradients of `x` add up in one place.
@@ -15,12 +16,13 @@ use burn::backend::{Autodiff, Backend, ExtensionType, Flex, tensor::FloatTensor}
 use burn_flex::FlexTensor;
 
 use super::attention::{Attention, Layout, PARTS};
+use super::buffer::{assume_init, uninit, write_chunks, written};
 use super::element::{Element, matrix};
-use super::gemm::{Destination, Matrix, Product};
+use super::gemm::{Matrix, Product};
 use super::layer_norm::Norm;
-use super::linear::{Affine, AffineTensors, add_bias, column_sums};
-use super::residual::{Kept, Residual};
-use super::storage::{contiguous, dims, tensor, uninitialised, values, values_mut};
+use super::linear::{LinearLayer, LinearTensors, add_bias, column_sums};
+use super::residual::{Residual, ResidualState};
+use super::storage::{contiguous, dims, tensor, values, values_mut};
 use crate::{Dropout, Precision};
 
 /// Rows from which it pays in bfloat16 to copy the three weights side by side: `x` is packed once for all,
@@ -28,27 +30,27 @@ use crate::{Dropout, Precision};
 /// would round otherwise than three sums.
 const WORTH_JOINING: usize = 512;
 
-/// What is no tensor.
+/// The settings of an attention block beside its tensors.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct AttentionConfig {
     pub heads: usize,
-    /// Of the probabilities, and of the branch.
-    pub drops: [Dropout; 2],
+    /// Dropout of the probabilities, and of the branch.
+    pub dropouts: [Dropout; 2],
     pub eps: f64,
 }
 
-/// The tensors of a block.
+/// The tensors of an attention block.
 #[derive(ExtensionType)]
 pub struct AttentionTensors<B: Backend> {
     pub x: FloatTensor<B>,
     #[extension_type]
-    pub query: AffineTensors<B>,
+    pub query: LinearTensors<B>,
     #[extension_type]
-    pub key: AffineTensors<B>,
+    pub key: LinearTensors<B>,
     #[extension_type]
-    pub value: AffineTensors<B>,
+    pub value: LinearTensors<B>,
     #[extension_type]
-    pub output: AffineTensors<B>,
+    pub output: LinearTensors<B>,
     pub gamma: FloatTensor<B>,
     pub beta: FloatTensor<B>,
     pub key_bias: FloatTensor<B>,
@@ -65,23 +67,23 @@ impl<B: Backend> AttentionTensors<B> {
 /// The operands, contiguous.
 #[derive(Clone, Debug)]
 struct Operands {
-    /// `[B, S, H]`
+    /// The input, `[B, S, H]`.
     x: FlexTensor,
-    /// Of queries, keys and values, each `[H, H]`.
-    projections: [Affine; 3],
-    /// `[H, H]`
-    output: Affine,
+    /// The projections to queries, keys and values, each `[H, H]`.
+    projections: [LinearLayer; 3],
+    /// The output projection, `[H, H]`.
+    output: LinearLayer,
     norm: Norm,
-    /// `[B, S]`
+    /// The bias added to the scores of each key, `[B, S]`.
     key_bias: FlexTensor,
     attention: Attention,
-    drop: Dropout,
+    dropout: Dropout,
     layout: Layout,
 }
 
 /// One product for one or for all three projections.
 struct Projection<'a> {
-    /// `[H, columns]`
+    /// The weight, `[H, columns]`.
     weight: Matrix<'a>,
     columns: usize,
     /// The first element of what belongs to it in the buffer of all three.
@@ -99,11 +101,11 @@ impl Operands {
     /// Of the tensors [in order](AttentionTensors::in_order).
     fn new<T: Element>(
         [x, wq, bq, wk, bk, wv, bv, wo, bo, gamma, beta, key_bias]: [FlexTensor; 12],
-        Settings { heads, drops: [of_probabilities, drop], eps }: Settings,
+        AttentionConfig { heads, dropouts: [of_probabilities, dropout], eps }: AttentionConfig,
     ) -> Self {
         let [batch, sequence, hidden] = dims(&x);
-        let projections = [Affine::new(wq, bq), Affine::new(wk, bk), Affine::new(wv, bv)];
-        let output = Affine::new(wo, bo);
+        let projections = [LinearLayer::new(wq, bq), LinearLayer::new(wk, bk), LinearLayer::new(wv, bv)];
+        let output = LinearLayer::new(wo, bo);
         for affine in projections.iter().chain([&output]) {
             assert_eq!(affine.sizes(), [hidden; 2], "maps of hidden states of {hidden}");
         }
@@ -120,7 +122,7 @@ impl Operands {
             key_bias: contiguous(key_bias),
             attention: Attention::new([batch, sequence, hidden], heads, of_probabilities, layout),
             layout,
-            drop,
+            dropout,
         }
     }
 
@@ -139,12 +141,12 @@ impl Operands {
     fn joined<T: Element>(&self) -> Option<Vec<T>> {
         let [_, hidden] = self.sizes();
         (self.layout == Layout::Beside).then(|| {
-            let mut joined = uninitialised(PARTS * hidden * hidden);
-            let [q, k, v] = self.projections.each_ref().map(Affine::rows);
-            for (to, ((q, k), v)) in joined.chunks_exact_mut(PARTS * hidden).zip(q.zip(k).zip(v)) {
-                to.chunks_exact_mut(hidden).zip([q, k, v]).for_each(|(to, from)| T::store(from, to));
-            }
-            joined
+            let weights = self.projections.each_ref().map(LinearLayer::weight_elements);
+            written(PARTS * hidden * hidden, |joined| {
+                write_chunks(joined, hidden, |i, row| {
+                    T::convert(&weights[i % PARTS][i / PARTS * hidden..][..hidden], row)
+                })
+            })
         })
     }
 
@@ -168,68 +170,76 @@ impl Operands {
     fn project<T: Element>(&self) -> Projected<T> {
         let [rows, hidden] = self.sizes();
         let joined = self.joined::<T>();
-        let biases: Vec<f32> = self.projections.iter().flat_map(Affine::bias).copied().collect();
-        let mut qkv = uninitialised(PARTS * rows * hidden);
+        let biases: Vec<f32> = self.projections.iter().flat_map(LinearLayer::bias).copied().collect();
         let products = self.products(joined.as_deref());
-        for (Projection { weight, columns, first }, bias) in
-            products.iter().zip(biases.chunks_exact((biases.len() / products.len()).max(1)))
-        {
-            let to = &mut qkv[*first..][..rows * columns];
+        let parts = products.iter().zip(biases.chunks_exact((biases.len() / products.len()).max(1)));
+        let mut qkv = uninit(PARTS * rows * hidden);
+        let mut left = &mut qkv[..];
+        for (Projection { weight, columns, .. }, bias) in parts {
+            let (to, behind) = left.split_at_mut(rows * columns);
             T::write(&Product::new(self.x(), *weight, T::PRECISION), to, |_, column, y| {
                 add_bias(y, &bias[column..][..y.len()]);
             });
+            left = behind;
         }
+        assert!(left.is_empty(), "{} elements of queries, keys and values are not written", left.len());
+        // SAFETY: the products have written one part after the other, and none is left.
+        let qkv = unsafe { assume_init(qkv) };
         drop(products);
         Projected { qkv, joined }
     }
 
     fn residual(&self) -> Residual {
-        Residual::new(self.x.clone(), self.norm.clone(), self.drop)
+        Residual::new(self.x.clone(), self.norm.clone(), self.dropout)
     }
 
-    /// `context Wo`.
-    fn outward<'a, T: Element>(&'a self, context: &'a [T]) -> Product<'a> {
+    /// The product `context Wo`.
+    fn output_product<'a, T: Element>(&'a self, context: &'a [T]) -> Product<'a> {
         let [rows, hidden] = self.sizes();
         Product::new(matrix(context, rows, hidden, hidden), self.output.weight(), T::PRECISION)
     }
 
     fn forward<T: Element>(&self) -> FlexTensor {
         let Projected { qkv, .. } = self.project::<T>();
-        let context = self.attention.forward(&qkv, values(&self.key_bias), &mut []);
+        let context = self.attention.forward(&qkv, values(&self.key_bias));
         drop(qkv);
-        self.residual().of_product(&self.outward(&context), self.output.bias())
+        self.residual().of_product(&self.output_product(&context), self.output.bias())
     }
 
     fn forward_tracked<T: Element>(self) -> (FlexTensor, State<T>) {
         let projected = self.project();
-        let mut probabilities = uninitialised(self.attention.scores_of_all());
-        let context = self.attention.forward(&projected.qkv, values(&self.key_bias), &mut probabilities);
-        let (y, kept) = self.residual().of_tracked_product(&self.outward(&context), self.output.bias());
+        let (context, probabilities) = self.attention.forward_tracked(&projected.qkv, values(&self.key_bias));
+        let (y, residual) =
+            self.residual().of_tracked_product(&self.output_product(&context), self.output.bias());
         let state = State {
             operands: self,
             projected: Arc::new(projected),
             probabilities: Arc::new(probabilities),
             context: Arc::new(context),
-            kept,
+            residual,
         };
         (y, state)
     }
 }
 
-/// What the backward pass needs.
+/// The state that the backward pass needs.
 #[derive(Clone, Debug)]
 struct State<T> {
     operands: Operands,
     projected: Arc<Projected<T>>,
-    /// `[B, A, S, S]`
+    /// Attention probabilities, `[B, A, S, S]`.
     probabilities: Arc<Vec<f32>>,
-    /// `[B, S, H]`: what the heads found.
+    /// What the heads return, `[B, S, H]`.
     context: Arc<Vec<T>>,
-    kept: Kept,
+    residual: ResidualState,
 }
 
 /// `layer_norm(x + dropout(attention(..)))`.
-pub fn attention_block(tensors: [FlexTensor; 12], settings: Settings, precision: Precision) -> FlexTensor {
+pub fn attention_block(
+    tensors: [FlexTensor; 12],
+    settings: AttentionConfig,
+    precision: Precision,
+) -> FlexTensor {
     match precision {
         Precision::Bf16 => Operands::new::<u16>(tensors, settings).forward::<u16>(),
         _ => Operands::new::<f32>(tensors, settings).forward::<f32>(),
@@ -246,9 +256,9 @@ impl<T: Element> Backward<Flex, 12> for AttentionBlock<T> {
         let nodes = ops.parents.map(|node| node.map(|node| node.id));
         let [x, wq, bq, wk, bk, wv, bv, wo, bo, gamma, beta, key_bias] = nodes;
         let dy = grads.consume::<Flex>(&ops.node);
-        let State { operands, projected, probabilities, context, kept } = ops.state;
+        let State { operands, projected, probabilities, context, residual } = ops.state;
         let [rows, hidden] = operands.sizes();
-        let gradient = kept.backward::<T>(dy);
+        let gradient = residual.backward::<T>(dy);
         let mut register = |node, value: FlexTensor| {
             if let Some(node) = node {
                 grads.register::<Flex>(node, value);
@@ -259,16 +269,13 @@ impl<T: Element> Backward<Flex, 12> for AttentionBlock<T> {
         register(bo, gradient.bias.clone());
         if wo.is_some() {
             let context = matrix(&context, rows, hidden, hidden);
-            let mut dw = uninitialised(hidden * hidden);
-            Product::new(context.transposed(), gradient.branch(), T::PRECISION)
-                .write(&mut dw, Destination::Overwrite);
+            let dw = Product::new(context.transposed(), gradient.branch(), T::PRECISION).to_vec();
             register(wo, tensor(dw, [hidden; 2]));
         }
         drop(context);
-        let mut dcontext = uninitialised(rows * hidden);
         let weight = operands.output.weight().transposed();
         let product = Product::new(gradient.branch(), weight, T::PRECISION);
-        T::write(&product, &mut dcontext, |_, _, _| {});
+        let dcontext: Vec<T> = written(rows * hidden, |out| T::write(&product, out, |_, _, _| {}));
         let mut dx = gradient.into_x();
 
         let (qkv, biases) = (&projected.qkv, key_bias.is_some());
@@ -287,9 +294,7 @@ impl<T: Element> Backward<Flex, 12> for AttentionBlock<T> {
         if [wq, wk, wv].iter().any(Option::is_some) {
             let mut dw = Vec::with_capacity(PARTS);
             for p in &products {
-                let mut joined = uninitialised(hidden * p.columns);
-                Product::new(operands.x().transposed(), operand(p), T::PRECISION)
-                    .write(&mut joined, Destination::Overwrite);
+                let joined = Product::new(operands.x().transposed(), operand(p), T::PRECISION).to_vec();
                 dw.extend(apart(joined, p.columns, hidden));
             }
             for (node, dw) in [wq, wk, wv].into_iter().zip(dw) {
@@ -299,8 +304,7 @@ impl<T: Element> Backward<Flex, 12> for AttentionBlock<T> {
         if x.is_some() {
             // From the last to the first, as gradients are added up where each product is an operation.
             for p in products.iter().rev() {
-                Product::new(operand(p), p.weight.transposed(), T::PRECISION)
-                    .write(values_mut(&mut dx), Destination::Add);
+                Product::new(operand(p), p.weight.transposed(), T::PRECISION).add_to(values_mut(&mut dx));
             }
             register(x, dx);
         }
@@ -319,7 +323,7 @@ fn apart(joined: Vec<f32>, columns: usize, width: usize) -> Vec<Vec<f32>> {
 /// `layer_norm(x + dropout(attention(..)))` with its gradient.
 pub fn tracked_attention_block<C: CheckpointStrategy>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 12],
-    settings: Settings,
+    settings: AttentionConfig,
     precision: Precision,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     match precision {
@@ -330,7 +334,7 @@ pub fn tracked_attention_block<C: CheckpointStrategy>(
 
 fn tracked<C: CheckpointStrategy, T: Element>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 12],
-    settings: Settings,
+    settings: AttentionConfig,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = tensors.each_ref().map(|x| x.node());
     let operands = Operands::new::<T>(tensors.map(|x| x.into_primitive()), settings);

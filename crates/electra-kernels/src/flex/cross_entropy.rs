@@ -1,4 +1,4 @@
-//! Losses over the vocabulary and over replaced tokens, and sampling from the vocabulary.
+//! Cross entropy over the vocabulary, binary cross entropy, and categorical sampling.
 
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -12,7 +12,7 @@ use burn::backend::{
 use burn_flex::FlexTensor;
 
 use super::simd::{LANES, exp, fold, max, vectorised};
-use super::storage::{contiguous, dims, exclusive, indices, tensor, uninitialised, values, values_mut};
+use super::storage::{contiguous, dims, exclusive, indices, tensor, values, values_mut};
 use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 vectorised! {
@@ -40,7 +40,7 @@ vectorised! {
     }
 }
 
-/// What the backward pass of the cross entropy needs.
+/// The state that the backward pass of the cross entropy needs.
 #[derive(Clone, Debug)]
 struct State {
     logits: FlexTensor,
@@ -142,9 +142,9 @@ pub fn tracked_weighted_cross_entropy<C: CheckpointStrategy>(
 ///
 /// There is one element per token, so plain double-precision loops are fast enough.
 #[derive(Clone, Debug)]
-struct Binary([FlexTensor; 3]);
+struct BinaryOperands([FlexTensor; 3]);
 
-impl Binary {
+impl BinaryOperands {
     fn new(tensors: [FlexTensor; 3]) -> Self {
         let [logits, labels, weights] = &tensors;
         for other in [labels, weights] {
@@ -177,16 +177,16 @@ fn binary_loss(x: f64, y: f64) -> f64 {
 
 /// `weighted_binary_cross_entropy(logits, labels, weights)`.
 pub fn weighted_binary_cross_entropy(tensors: [FlexTensor; 3]) -> FlexTensor {
-    Binary::new(tensors).loss()
+    BinaryOperands::new(tensors).loss()
 }
 
 #[derive(Debug)]
 struct BinaryCrossEntropy;
 
 impl Backward<Flex, 3> for BinaryCrossEntropy {
-    type State = Binary;
+    type State = BinaryOperands;
 
-    fn backward(self, ops: Ops<Binary, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<BinaryOperands, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [logits, labels, weights] = ops.parents;
         let g = f64::from(values(&contiguous(grads.consume::<Flex>(&ops.node)))[0]);
         let state = ops.state;
@@ -208,7 +208,7 @@ pub fn tracked_weighted_binary_cross_entropy<C: CheckpointStrategy>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 3],
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = tensors.each_ref().map(|t| t.node());
-    let state = Binary::new(tensors.map(|t| t.into_primitive()));
+    let state = BinaryOperands::new(tensors.map(|t| t.into_primitive()));
     let loss = state.loss();
     match BinaryCrossEntropy.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(state, loss),
@@ -242,14 +242,14 @@ vectorised! {
 }
 
 /// One row's sampler: the distribution function at the ends of blocks.
-struct Row<'a> {
+struct RowSampler<'a> {
     logits: &'a [f32],
     inverse_temperature: f32,
     exclude: Option<usize>,
     largest: f32,
 }
 
-impl<'a> Row<'a> {
+impl<'a> RowSampler<'a> {
     fn new(logits: &'a [f32], inverse_temperature: f32, exclude: Option<usize>) -> Self {
         let largest = match exclude {
             Some(id) => {
@@ -280,7 +280,7 @@ impl<'a> Row<'a> {
 
     /// The number of ids whose distribution function is at most `uniform`.
     fn sample(&self, uniform: f32) -> i64 {
-        let mut weights = uninitialised(BLOCK);
+        let mut weights = [0.0; BLOCK];
         let blocks = self.logits.len().div_ceil(BLOCK);
         let sums: Vec<f64> = (0..blocks).map(|i| self.block(i, &mut weights).1).collect();
         let threshold = sums.iter().sum::<f64>() * f64::from(uniform);
@@ -319,6 +319,6 @@ pub fn sample_categorical(
     let inverse_temperature = (1.0 / temperature) as f32;
     map_parts(chunks(values(&logits), vocabulary), |i, row| {
         let exclude = exclude.map(|ids| ids[i]);
-        Row::new(row, inverse_temperature, exclude).sample(uniforms[i])
+        RowSampler::new(row, inverse_temperature, exclude).sample(uniforms[i])
     })
 }

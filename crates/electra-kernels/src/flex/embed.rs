@@ -1,4 +1,4 @@
-//! Rows of tables by index, and the way back: the sum of embeddings and gathered positions.
+//! Embedding lookup and gathering of positions, with their gradients.
 //!
 //! A gradient row is the sum over the places that used the row, in the order of the places.
 
@@ -13,14 +13,15 @@ use burn::backend::{
 };
 use burn_flex::FlexTensor;
 
+use super::buffer::{write_chunks, write_zeros, written};
 use super::linear::{add_columns, sum_of_partials};
-use super::storage::{contiguous, dims, indices, tensor, uninitialised, values, zeros};
+use super::storage::{contiguous, dims, indices, tensor, values, zeros};
 use crate::workers::{chunks, chunks_mut, each_part, map_parts};
 
 /// Tokens, or rows of a table, of one parallel task.
 const ROWS: usize = 128;
 
-/// Which rows of the three tables were added.
+/// The rows of the three tables that were added.
 #[derive(Clone, Debug)]
 struct Rows {
     ids: Vec<usize>,
@@ -63,15 +64,17 @@ impl Rows {
         let mut order: Vec<(usize, usize)> =
             self.ids.iter().enumerate().map(|(token, id)| (*id, token)).collect();
         order.sort_unstable();
-        let mut gradient = uninitialised(size * width);
-        each_part(chunks_mut(&mut gradient, ROWS * width), |chunk, gradient| {
-            gradient.fill(0.0);
-            let first = chunk * ROWS;
-            let begin = order.partition_point(|(id, _)| *id < first);
-            for (id, token) in order[begin..].iter().take_while(|(id, _)| *id < first + ROWS) {
-                let row = &mut gradient[(id - first) * width..][..width];
-                add_columns(row, &dy[token * width..][..width]);
-            }
+        let gradient = written(size * width, |gradient| {
+            write_chunks(gradient, ROWS * width, |chunk, gradient| {
+                let gradient = write_zeros(gradient);
+                let first = chunk * ROWS;
+                let begin = order.partition_point(|(id, _)| *id < first);
+                for (id, token) in order[begin..].iter().take_while(|(id, _)| *id < first + ROWS) {
+                    let row = &mut gradient[(id - first) * width..][..width];
+                    add_columns(row, &dy[token * width..][..width]);
+                }
+                gradient
+            })
         });
         tensor(gradient, [size, width])
     }
@@ -106,14 +109,13 @@ fn forward(rows: &Rows, tables: [FlexTensor; 3]) -> FlexTensor {
     let width = rows.width();
     let tables = tables.map(contiguous);
     let [word, position, token_type] = tables.each_ref().map(values);
-    let mut y = uninitialised(rows.ids.len() * width);
-    each_part(chunks_mut(&mut y, ROWS * width), |chunk, y| {
-        for (i, y) in y.chunks_exact_mut(width).enumerate() {
-            let token = chunk * ROWS + i;
-            y.copy_from_slice(&word[rows.ids[token] * width..][..width]);
+    let y = written(rows.ids.len() * width, |y| {
+        write_chunks(y, width, |token, y| {
+            let y = y.write_copy_of_slice(&word[rows.ids[token] * width..][..width]);
             add_columns(y, &token_type[rows.segments[token] * width..][..width]);
             add_columns(y, &position[token % rows.sequence * width..][..width]);
-        }
+            y
+        })
     });
     let sequences = rows.ids.len() / rows.sequence.max(1);
     tensor(y, [sequences, rows.sequence, width])
@@ -162,7 +164,7 @@ pub fn tracked_embed<C: CheckpointStrategy>(
     }
 }
 
-/// Which rows of `x [B, S, H]` were gathered.
+/// The rows of `x [B, S, H]` that were gathered.
 #[derive(Clone, Debug)]
 struct Gathered {
     /// `[B, N]`, each below `S`.
@@ -182,11 +184,12 @@ impl Gathered {
         let [_, sequence, width] = self.sizes;
         let x = contiguous(x);
         let x = values(&x);
-        let mut y = uninitialised(self.positions.len() * width);
-        for (slot, (y, position)) in y.chunks_exact_mut(width.max(1)).zip(&self.positions).enumerate() {
-            let row = slot / self.slots * sequence + position;
-            y.copy_from_slice(&x[row * width..][..width]);
-        }
+        let y = written(self.positions.len() * width, |y| {
+            write_chunks(y, width, |slot, y| {
+                let row = slot / self.slots * sequence + self.positions[slot];
+                y.write_copy_of_slice(&x[row * width..][..width])
+            })
+        });
         tensor(y, [self.positions.len(), width])
     }
 
@@ -194,13 +197,15 @@ impl Gathered {
         let [batch, sequence, width] = self.sizes;
         let dy = contiguous(dy);
         let dy = values(&dy);
-        let mut dx = uninitialised(batch * sequence * width);
-        each_part(chunks_mut(&mut dx, sequence * width), |i, dx| {
-            dx.fill(0.0);
-            for slot in i * self.slots..(i + 1) * self.slots {
-                let row = &mut dx[self.positions[slot] * width..][..width];
-                add_columns(row, &dy[slot * width..][..width]);
-            }
+        let dx = written(batch * sequence * width, |dx| {
+            write_chunks(dx, sequence * width, |i, dx| {
+                let dx = write_zeros(dx);
+                for slot in i * self.slots..(i + 1) * self.slots {
+                    let row = &mut dx[self.positions[slot] * width..][..width];
+                    add_columns(row, &dy[slot * width..][..width]);
+                }
+                dx
+            })
         });
         tensor(dx, self.sizes)
     }

@@ -1,4 +1,5 @@
-//! The second half of a post-LN block: `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))`.
+//! Feed-forward network with residual connection and layer normalisation, the second half of a post-LN block:
+//! `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))`.
 //!
 //! The inner activation is four times as wide as anything else in a block. Results of the first product
 //! go through bias and gelu while they are in the cache; what the second product takes and the slope of
@@ -16,33 +17,34 @@ use burn::backend::{Autodiff, Backend, ExtensionType, Flex, tensor::FloatTensor}
 use burn_flex::FlexTensor;
 
 use super::activation::{gelu_and_slope, gelu_in_place};
+use super::buffer::{SharedSlice, assume_init, uninit, written};
 use super::element::{Element, matrix};
-use super::gemm::{Destination, Matrix, Product};
+use super::gemm::{Matrix, Product};
 use super::layer_norm::Norm;
-use super::linear::{Affine, AffineTensors, add_bias, add_columns};
-use super::residual::{Kept, Residual};
+use super::linear::{LinearLayer, LinearTensors, add_bias, add_columns};
+use super::residual::{Residual, ResidualState};
 use super::simd::vectorised;
-use super::storage::{Shared, contiguous, tensor, uninitialised, values, zeros};
+use super::storage::{contiguous, tensor, values, zeros};
 use crate::{Dropout, Precision};
 
 vectorised! {
     /// Turns `dh` into `dh * slope`, and adds it to `sums`.
-    fn before_gelu<const FMA: bool, T: Element>(dh: &mut [f32], slope: &[T], sums: &mut [f32]) {
+    fn gelu_backward<const FMA: bool, T: Element>(dh: &mut [f32], slope: &[T], sums: &mut [f32]) {
         for ((dh, slope), sum) in dh.iter_mut().zip(slope).zip(sums) {
-            *dh *= slope.single();
+            *dh *= slope.to_f32();
             *sum += *dh;
         }
     }
 }
 
-/// The tensors of a block.
+/// The tensors of a feed-forward block.
 #[derive(ExtensionType)]
 pub struct FeedForwardTensors<B: Backend> {
     pub x: FloatTensor<B>,
     #[extension_type]
-    pub intermediate: AffineTensors<B>,
+    pub intermediate: LinearTensors<B>,
     #[extension_type]
-    pub output: AffineTensors<B>,
+    pub output: LinearTensors<B>,
     pub gamma: FloatTensor<B>,
     pub beta: FloatTensor<B>,
 }
@@ -58,26 +60,26 @@ impl<B: Backend> FeedForwardTensors<B> {
 /// The operands, contiguous.
 #[derive(Clone, Debug)]
 struct Operands {
-    /// `[.., H]`
+    /// The input, `[.., H]`.
     x: FlexTensor,
-    /// `[H, I]` and `[I, H]`
-    maps: [Affine; 2],
+    /// The two linear layers, `[H, I]` and `[I, H]`.
+    maps: [LinearLayer; 2],
     norm: Norm,
-    drop: Dropout,
+    dropout: Dropout,
 }
 
 impl Operands {
     /// Of the tensors [in order](FeedForwardTensors::in_order).
-    fn new([x, w1, b1, w2, b2, gamma, beta]: [FlexTensor; 7], drop: Dropout, eps: f64) -> Self {
+    fn new([x, w1, b1, w2, b2, gamma, beta]: [FlexTensor; 7], dropout: Dropout, eps: f64) -> Self {
         let norm = Norm::new(&x, gamma, beta, eps);
-        let maps = [Affine::new(w1, b1), Affine::new(w2, b2)];
-        let [[inputs, inner], second] = maps.each_ref().map(Affine::sizes);
+        let maps = [LinearLayer::new(w1, b1), LinearLayer::new(w2, b2)];
+        let [[inputs, inner], second] = maps.each_ref().map(LinearLayer::sizes);
         assert_eq!(
             [inputs, second[0], second[1]],
             [norm.width(), inner, norm.width()],
             "maps there and back"
         );
-        Self { x: contiguous(x), maps, norm, drop }
+        Self { x: contiguous(x), maps, norm, dropout }
     }
 
     /// Rows of `x`, its width and the inner one.
@@ -91,47 +93,50 @@ impl Operands {
         Matrix::new(values(&self.x), rows, width, width)
     }
 
-    /// `x W1` in `out`; `finish` is given results with their bias, and the place of each piece.
-    fn inward<T: Element>(&self, out: &mut [T], finish: impl Fn(usize, &mut [f32]) + Sync) {
-        let [_, _, inner] = self.sizes();
+    /// `finish(x W1 + b1)` in a new buffer. `finish` is given pieces of rows and the place of each in the
+    /// buffer; each place comes once.
+    fn intermediate<T: Element>(&self, finish: impl Fn(usize, &mut [f32]) + Sync) -> Vec<T> {
+        let [rows, _, inner] = self.sizes();
         let product = Product::new(self.x(), self.maps[0].weight(), T::PRECISION);
-        T::write(&product, out, |row, column, u| {
-            add_bias(u, &self.maps[0].bias()[column..][..u.len()]);
-            finish(row * inner + column, u);
-        });
+        written(rows * inner, |out| {
+            T::write(&product, out, |row, column, u| {
+                add_bias(u, &self.maps[0].bias()[column..][..u.len()]);
+                finish(row * inner + column, u);
+            })
+        })
     }
 
-    /// `h W2`.
-    fn outward<'a, T: Element>(&'a self, h: &'a [T]) -> Product<'a> {
+    /// The product `h W2`.
+    fn output_product<'a, T: Element>(&'a self, h: &'a [T]) -> Product<'a> {
         let [rows, _, inner] = self.sizes();
         Product::new(matrix(h, rows, inner, inner), self.maps[1].weight(), T::PRECISION)
     }
 
     fn residual(&self) -> Residual {
-        Residual::new(self.x.clone(), self.norm.clone(), self.drop)
+        Residual::new(self.x.clone(), self.norm.clone(), self.dropout)
     }
 
     fn forward<T: Element>(&self) -> FlexTensor {
-        let [rows, _, inner] = self.sizes();
-        let mut h = uninitialised::<T>(rows * inner);
-        self.inward(&mut h, |_, u| gelu_in_place(u));
-        self.residual().of_product(&self.outward(&h), self.maps[1].bias())
+        let h = self.intermediate::<T>(|_, u| gelu_in_place(u));
+        self.residual().of_product(&self.output_product(&h), self.maps[1].bias())
     }
 
     fn forward_tracked<T: Element>(self) -> (FlexTensor, State<T>) {
         let [rows, _, inner] = self.sizes();
-        let [mut h, mut slope] = [(); 2].map(|()| uninitialised::<T>(rows * inner));
-        let shared = Shared::of(&mut h);
-        self.inward(&mut slope, |at, u| {
-            // SAFETY: the same place is given to no other call.
-            gelu_and_slope(u, unsafe { shared.slice(at, u.len()) });
+        let mut h = uninit::<T>(rows * inner);
+        let shared = SharedSlice::of_uninit(&mut h);
+        let slope = self.intermediate::<T>(|at, u| {
+            // SAFETY: each place is given to one call.
+            gelu_and_slope(u, unsafe { shared.uninit_slice(at, u.len()) });
         });
-        let (y, kept) = self.residual().of_tracked_product(&self.outward(&h), self.maps[1].bias());
-        (y, State { operands: self, h: Arc::new(h), slope: Arc::new(slope), kept })
+        // SAFETY: `intermediate` has called with each place of as many results, and each was written.
+        let h = unsafe { assume_init(h) };
+        let (y, residual) = self.residual().of_tracked_product(&self.output_product(&h), self.maps[1].bias());
+        (y, State { operands: self, h: Arc::new(h), slope: Arc::new(slope), residual })
     }
 }
 
-/// What the backward pass needs.
+/// The state that the backward pass needs.
 #[derive(Clone, Debug)]
 struct State<T> {
     operands: Operands,
@@ -139,17 +144,17 @@ struct State<T> {
     h: Arc<Vec<T>>,
     /// `[.., I]`: the derivative of gelu.
     slope: Arc<Vec<T>>,
-    kept: Kept,
+    residual: ResidualState,
 }
 
 /// `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))`.
 pub fn feed_forward_block(
     tensors: [FlexTensor; 7],
-    drop: Dropout,
+    dropout: Dropout,
     eps: f64,
     precision: Precision,
 ) -> FlexTensor {
-    let operands = Operands::new(tensors, drop, eps);
+    let operands = Operands::new(tensors, dropout, eps);
     match precision {
         Precision::Bf16 => operands.forward::<u16>(),
         _ => operands.forward::<f32>(),
@@ -165,9 +170,9 @@ impl<T: Element> Backward<Flex, 7> for FeedForwardBlock<T> {
     fn backward(self, ops: Ops<State<T>, 7>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [x, w1, b1, w2, b2, gamma, beta] = ops.parents.map(|node| node.map(|node| node.id));
         let dy = grads.consume::<Flex>(&ops.node);
-        let State { operands, h, slope, kept } = ops.state;
+        let State { operands, h, slope, residual } = ops.state;
         let [rows, width, inner] = operands.sizes();
-        let gradient = kept.backward::<T>(dy);
+        let gradient = residual.backward::<T>(dy);
         let mut register = |node, value: FlexTensor| {
             if let Some(node) = node {
                 grads.register::<Flex>(node, value);
@@ -177,25 +182,25 @@ impl<T: Element> Backward<Flex, 7> for FeedForwardBlock<T> {
         register(beta, gradient.beta.clone());
         register(b2, gradient.bias.clone());
         if w2.is_some() {
-            let mut dw = uninitialised(inner * width);
             let h = matrix(&h, rows, inner, inner).transposed();
-            Product::new(h, gradient.branch(), T::PRECISION).write(&mut dw, Destination::Overwrite);
+            let dw = Product::new(h, gradient.branch(), T::PRECISION).to_vec();
             register(w2, tensor(dw, [inner, width]));
         }
         drop(h);
 
         // The gradient of the sums inside gelu, and its column sums by the rows that come together.
-        let mut du = uninitialised::<T>(rows * inner);
-        let together = Product::rows_together(T::PRECISION);
-        let mut partials = zeros(rows.div_ceil(together) * inner);
-        let of_partials = Shared::of(&mut partials);
+        let group = Product::rows_of_group(T::PRECISION);
+        let mut partials = zeros(rows.div_ceil(group) * inner);
+        let of_partials = SharedSlice::of(&mut partials);
         let product = Product::new(gradient.branch(), operands.maps[1].weight().transposed(), T::PRECISION);
-        T::write_together(&product, &mut du, |row, dh| {
-            // SAFETY: these rows are given to no other call.
-            let sums = unsafe { of_partials.slice(row / together * inner, inner) };
-            for (i, dh) in dh.chunks_exact_mut(inner).enumerate() {
-                before_gelu(dh, &slope[(row + i) * inner..][..inner], sums);
-            }
+        let du: Vec<T> = written(rows * inner, |du| {
+            T::write_row_groups(&product, du, |row, dh| {
+                // SAFETY: each group of rows comes once, and has sums of its own.
+                let sums = unsafe { of_partials.slice(row / group * inner, inner) };
+                for (i, dh) in dh.chunks_exact_mut(inner).enumerate() {
+                    gelu_backward(dh, &slope[(row + i) * inner..][..inner], sums);
+                }
+            })
         });
         drop(slope);
         let dsum = gradient.into_x();
@@ -206,17 +211,14 @@ impl<T: Element> Backward<Flex, 7> for FeedForwardBlock<T> {
         }
         let du = matrix(&du, rows, inner, inner);
         if w1.is_some() {
-            let mut dw = uninitialised(width * inner);
-            Product::new(operands.x().transposed(), du, T::PRECISION).write(&mut dw, Destination::Overwrite);
+            let dw = Product::new(operands.x().transposed(), du, T::PRECISION).to_vec();
             register(w1, tensor(dw, [width, inner]));
         }
         if x.is_some() {
-            let mut dx = uninitialised(rows * width);
             let through_sum = values(&dsum);
-            Product::new(du, operands.maps[0].weight().transposed(), T::PRECISION)
-                .write_then(&mut dx, |row, column, dx| {
-                    add_columns(dx, &through_sum[row * width + column..][..dx.len()])
-                });
+            let dx = Product::new(du, operands.maps[0].weight().transposed(), T::PRECISION).to_vec_then(
+                |row, column, dx| add_columns(dx, &through_sum[row * width + column..][..dx.len()]),
+            );
             register(x, tensor(dx, dsum.layout().shape().clone()));
         }
     }
@@ -225,23 +227,23 @@ impl<T: Element> Backward<Flex, 7> for FeedForwardBlock<T> {
 /// `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))` with its gradient.
 pub fn tracked_feed_forward_block<C: CheckpointStrategy>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 7],
-    drop: Dropout,
+    dropout: Dropout,
     eps: f64,
     precision: Precision,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     match precision {
-        Precision::Bf16 => tracked::<C, u16>(tensors, drop, eps),
-        _ => tracked::<C, f32>(tensors, drop, eps),
+        Precision::Bf16 => tracked::<C, u16>(tensors, dropout, eps),
+        _ => tracked::<C, f32>(tensors, dropout, eps),
     }
 }
 
 fn tracked<C: CheckpointStrategy, T: Element>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 7],
-    drop: Dropout,
+    dropout: Dropout,
     eps: f64,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = tensors.each_ref().map(|x| x.node());
-    let operands = Operands::new(tensors.map(|x| x.into_primitive()), drop, eps);
+    let operands = Operands::new(tensors.map(|x| x.into_primitive()), dropout, eps);
     match FeedForwardBlock::<T>(PhantomData).prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => {
             let (y, state) = operands.forward_tracked();

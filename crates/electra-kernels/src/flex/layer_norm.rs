@@ -11,27 +11,25 @@ use burn::backend::autodiff::{
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
 
+use super::buffer::{write_parts, written};
 use super::linear::sum_of_partials;
 use super::simd::{LANES, fma, fold, sum, vectorised};
-use super::storage::{Number, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
-use crate::workers::{chunks, chunks_mut, each_part, map_parts};
+use super::storage::{contiguous, dims, exclusive, tensor, values, values_mut, zeros};
+use crate::workers::{chunks, chunks_mut, map_parts};
 
 /// Rows of one parallel task; also the unit of the partial sums of `dgamma` and `dbeta`.
 pub const ROWS: usize = 32;
 
 /// Mean and reciprocal standard deviation of a row.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moments {
+pub struct RowStatistics {
     mean: f32,
     rstd: f32,
 }
 
-// SAFETY: every bit pattern is two floats.
-unsafe impl Number for Moments {}
-
 vectorised! {
     /// Turns a row `z` into `normalised(z) * gamma + beta`.
-    fn normalise<const FMA: bool>(z: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) -> Moments {
+    fn normalise<const FMA: bool>(z: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) -> RowStatistics {
         let n = z.len() as f32;
         let mean = sum(z) / n;
         let mut lanes = [0.0; LANES];
@@ -48,19 +46,19 @@ vectorised! {
         for ((z, gamma), beta) in z.iter_mut().zip(gamma).zip(beta) {
             *z = fma::<FMA>((*z - mean) * rstd, *gamma, *beta);
         }
-        Moments { mean, rstd }
+        RowStatistics { mean, rstd }
     }
 
     /// Turns `dy` of one row into `dz` and adds to the sums for `dgamma` and `dbeta`.
     pub fn row_backward<const FMA: bool>(
         z: &[f32],
-        moments: Moments,
+        moments: RowStatistics,
         gamma: &[f32],
         dy: &mut [f32],
         dgamma: &mut [f32],
         dbeta: &mut [f32],
     ) {
-        let Moments { mean, rstd } = moments;
+        let RowStatistics { mean, rstd } = moments;
         let width = z.len();
         let (mut lanes_1, mut lanes_2) = ([0.0; LANES], [0.0; LANES]);
         let whole = width / LANES * LANES;
@@ -90,7 +88,7 @@ vectorised! {
 #[allow(clippy::too_many_arguments)]
 fn accumulate<const FMA: bool>(
     z: &[f32],
-    moments: Moments,
+    moments: RowStatistics,
     gamma: &[f32],
     dy: &[f32],
     dgamma: &mut [f32],
@@ -108,7 +106,7 @@ fn accumulate<const FMA: bool>(
     }
 }
 
-/// Scale and shift, contiguous, and what is added to a variance.
+/// The parameters of a layer normalisation: scale and shift, contiguous, and what is added to a variance.
 #[derive(Clone, Debug)]
 pub struct Norm {
     gamma: FlexTensor,
@@ -117,7 +115,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// For rows as wide as those of `x`.
+    /// The normalisation of rows as wide as those of `x`.
     pub fn new(x: &FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> Self {
         let ([width], shape) = (dims(&gamma), x.layout().shape());
         assert_eq!(shape[shape.num_dims() - 1], width, "layer norm of width {width} on {shape:?}");
@@ -125,33 +123,35 @@ impl Norm {
         Self { gamma: contiguous(gamma), beta: contiguous(beta), eps: eps as f32 }
     }
 
-    /// Elements of a row.
+    /// The number of elements of a row.
     pub fn width(&self) -> usize {
         values(&self.gamma).len()
     }
 
-    /// The scale.
+    /// The elements of the scale.
     pub fn gamma(&self) -> &[f32] {
         values(&self.gamma)
     }
 
-    /// Normalises one row.
-    pub fn apply(&self, row: &mut [f32]) -> Moments {
+    /// Normalises one row in place.
+    pub fn apply(&self, row: &mut [f32]) -> RowStatistics {
         normalise(row, self.gamma(), values(&self.beta), self.eps)
     }
 }
 
-fn forward(x: &FlexTensor, norm: &Norm) -> (FlexTensor, Vec<Moments>) {
+fn forward(x: &FlexTensor, norm: &Norm) -> (FlexTensor, Vec<RowStatistics>) {
     let (elements, width) = (values(x), norm.width());
-    let mut y = uninitialised(elements.len());
-    let mut moments = vec![Moments::default(); elements.len() / width.max(1)];
+    let mut moments = vec![RowStatistics::default(); elements.len() / width.max(1)];
     let size = ROWS * width;
-    let rows = (chunks_mut(&mut y, size), chunks(elements, size), chunks_mut(&mut moments, ROWS));
-    each_part(rows, |_, (y, x, moments)| {
-        y.copy_from_slice(x);
-        for (y, moments) in y.chunks_exact_mut(width).zip(moments) {
-            *moments = norm.apply(y);
-        }
+    let rows = (chunks(elements, size), chunks_mut(&mut moments, ROWS));
+    let y = written(elements.len(), |y| {
+        write_parts(y, size, rows, |_, y, (x, moments)| {
+            let y = y.write_copy_of_slice(x);
+            for (y, moments) in y.chunks_exact_mut(width).zip(moments) {
+                *moments = norm.apply(y);
+            }
+            y
+        })
     });
     (tensor(y, x.layout().shape().clone()), moments)
 }
@@ -166,7 +166,7 @@ pub fn layer_norm(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) 
 struct State {
     x: FlexTensor,
     norm: Norm,
-    moments: Vec<Moments>,
+    moments: Vec<RowStatistics>,
 }
 
 #[derive(Debug)]

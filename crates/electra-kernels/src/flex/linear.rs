@@ -1,4 +1,4 @@
-//! Affine maps, alone and with a gelu behind them.
+//! Linear layers (affine maps), alone and with a gelu behind them.
 //!
 //! `y = x W + b`; `dW = x^T dy`, `dx = dy W^T`, `db` the column sums of `dy`. Transposes are
 //! strides, never copies.
@@ -14,10 +14,11 @@ use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 
 use super::activation::{gelu_and_slope, gelu_in_place, multiply};
+use super::buffer::{SharedSlice, assume_init, uninit};
 use super::element::Element;
-use super::gemm::{Destination, Matrix, Product};
+use super::gemm::{Matrix, Product};
 use super::simd::vectorised;
-use super::storage::{Shared, contiguous, dims, exclusive, tensor, uninitialised, values, values_mut, zeros};
+use super::storage::{contiguous, dims, exclusive, tensor, values, values_mut, zeros};
 use crate::Precision;
 use crate::workers::{chunks, chunks_mut, map_parts};
 
@@ -38,13 +39,13 @@ vectorised! {
     pub fn add_columns<const FMA: bool, T: Element>(sums: &mut [f32], rows: &[T]) {
         for row in rows.chunks_exact(sums.len()) {
             for (sum, x) in sums.iter_mut().zip(row) {
-                *sum += x.single();
+                *sum += x.to_f32();
             }
         }
     }
 }
 
-/// Sums of partial sums in the order of their chunks.
+/// The sum of partial sums, in the order of their chunks.
 pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     let mut partials = partials.into_iter();
     let mut total = partials.next().unwrap_or_else(|| zeros(width));
@@ -52,7 +53,7 @@ pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     total
 }
 
-/// Column sums of `x [.., width]`.
+/// The column sums of `x [.., width]`.
 pub fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
     let partials = map_parts(chunks(x, ROWS * width), |_, rows| {
         let mut sums = zeros(width);
@@ -62,57 +63,57 @@ pub fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
     sum_of_partials(partials, width)
 }
 
-/// Weight and bias of an affine map.
+/// The tensors of a linear layer: weight and bias.
 #[derive(ExtensionType)]
-pub struct AffineTensors<B: Backend> {
+pub struct LinearTensors<B: Backend> {
     pub weight: FloatTensor<B>,
     pub bias: FloatTensor<B>,
 }
 
-impl From<crate::Affine> for AffineTensors<Dispatch> {
-    fn from(map: crate::Affine) -> Self {
+impl From<crate::LinearParams> for LinearTensors<Dispatch> {
+    fn from(map: crate::LinearParams) -> Self {
         Self { weight: map.weight.into_dispatch(), bias: map.bias.into_dispatch() }
     }
 }
 
-/// `x W + b` without `x`, contiguous.
+/// A linear layer: weight and bias, contiguous.
 #[derive(Clone, Debug)]
-pub struct Affine {
+pub struct LinearLayer {
     weight: FlexTensor,
     bias: FlexTensor,
 }
 
-impl Affine {
-    /// Of a weight `[inputs, outputs]` and a bias `[outputs]`.
+impl LinearLayer {
+    /// The layer with a weight `[inputs, outputs]` and a bias `[outputs]`.
     pub fn new(weight: FlexTensor, bias: FlexTensor) -> Self {
         let ([_, outputs], biases) = (dims(&weight), dims(&bias));
         assert_eq!(biases, [outputs], "one bias per output");
         Self { weight: contiguous(weight), bias: contiguous(bias) }
     }
 
-    /// Inputs and outputs.
+    /// The numbers of inputs and outputs.
     pub fn sizes(&self) -> [usize; 2] {
         dims(&self.weight)
     }
 
-    /// The weight.
+    /// The weight as a matrix `[inputs, outputs]`.
     pub fn weight(&self) -> Matrix<'_> {
         let [inputs, outputs] = self.sizes();
         Matrix::new(values(&self.weight), inputs, outputs, outputs)
     }
 
-    /// The weight row by row.
-    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
-        values(&self.weight).chunks_exact(self.sizes()[1].max(1))
+    /// The elements of the weight, row by row.
+    pub fn weight_elements(&self) -> &[f32] {
+        values(&self.weight)
     }
 
-    /// The bias.
+    /// The elements of the bias.
     pub fn bias(&self) -> &[f32] {
         values(&self.bias)
     }
 }
 
-/// The operands of `x W + b`, made contiguous.
+/// The operands of `x W`, contiguous.
 #[derive(Clone, Debug)]
 struct Operands {
     x: FlexTensor,
@@ -148,19 +149,19 @@ impl Operands {
         shape
     }
 
-    /// `finish(x W + b)` in a fresh buffer. `finish` is given pieces of rows and the place of each
-    /// in the buffer.
+    /// `finish(x W + b)` in a new buffer. `finish` is given pieces of rows and the place of each
+    /// in the buffer; each place comes once.
     fn affine(&self, bias: FlexTensor, finish: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
         let [rows, _, outputs] = self.sizes();
         let bias = contiguous(bias);
         assert_eq!(dims(&bias), [outputs], "one bias per output");
         let bias = values(&bias);
         let (x, weight) = self.matrices();
-        let mut y = uninitialised(rows * outputs);
-        Product::new(x, weight, self.precision).write_then(&mut y, |row, column, y| {
+        let y = Product::new(x, weight, self.precision).to_vec_then(|row, column, y| {
             add_bias(y, &bias[column..][..y.len()]);
             finish(row * outputs + column, y);
         });
+        assert_eq!(y.len(), rows * outputs, "results of {rows} rows");
         y
     }
 
@@ -176,13 +177,11 @@ impl Operands {
         let (x, weight) = self.matrices();
         let dy = Matrix::new(values(dy), rows, outputs, outputs);
         if let Some(node) = weight_node {
-            let mut dw = uninitialised(inputs * outputs);
-            Product::new(x.transposed(), dy, self.precision).write(&mut dw, Destination::Overwrite);
+            let dw = Product::new(x.transposed(), dy, self.precision).to_vec();
             grads.register::<Flex>(node, tensor(dw, [inputs, outputs]));
         }
         if let Some(node) = x_node {
-            let mut dx = uninitialised(rows * inputs);
-            Product::new(dy, weight.transposed(), self.precision).write(&mut dx, Destination::Overwrite);
+            let dx = Product::new(dy, weight.transposed(), self.precision).to_vec();
             grads.register::<Flex>(node, tensor(dx, self.x.layout().shape().clone()));
         }
     }
@@ -193,7 +192,7 @@ fn forward(operands: &Operands, bias: FlexTensor) -> FlexTensor {
     tensor(operands.affine(bias, |_, _| {}), shape)
 }
 
-/// `linear(x)`.
+/// The linear layer `x W + b`.
 pub fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
     forward(&Operands::new(x, weight, precision), bias)
 }
@@ -232,14 +231,14 @@ pub fn tracked_linear<C: CheckpointStrategy>(
     }
 }
 
-/// `gelu(linear(x))`.
+/// The linear layer with gelu, `gelu(x W + b)`.
 pub fn linear_gelu(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
     let operands = Operands::new(x, weight, precision);
     let shape = operands.output_shape();
     tensor(operands.affine(bias, |_, u| gelu_in_place(u)), shape)
 }
 
-/// What the backward pass of `gelu(x W + b)` needs.
+/// The state that the backward pass of `gelu(x W + b)` needs.
 #[derive(Clone, Debug)]
 struct LinearGeluState {
     operands: Operands,
@@ -292,12 +291,14 @@ pub fn tracked_linear_gelu<C: CheckpointStrategy>(
             let operands = Operands::new(x, weight, precision);
             let shape = operands.output_shape();
             let [rows, _, outputs] = operands.sizes();
-            let mut y = uninitialised(rows * outputs);
-            let shared = Shared::of(&mut y);
+            let mut y = uninit(rows * outputs);
+            let shared = SharedSlice::of_uninit(&mut y);
             let slope = operands.affine(bias, |at, u| {
-                // SAFETY: the same place is given to no other call.
-                gelu_and_slope(u, unsafe { shared.slice(at, u.len()) });
+                // SAFETY: each place is given to one call.
+                gelu_and_slope(u, unsafe { shared.uninit_slice(at, u.len()) });
             });
+            // SAFETY: `affine` has called with each place of as many results, and each was written.
+            let y = unsafe { assume_init(y) };
             let slope = tensor(slope, shape.clone());
             prep.finish(LinearGeluState { operands, slope }, tensor(y, shape))
         }

@@ -1,5 +1,7 @@
-//! Which elements a dropout keeps: 16 random bits per element, a function of (seed, element of
+//! Dropout masks: 16 random bits per element, a function of (seed, element of
 //! the whole batch).
+
+use std::ops::Range;
 
 use super::simd::vectorised;
 use crate::{Dropout, split_mix};
@@ -15,7 +17,7 @@ const LANES: usize = BLOCK / 2;
 /// result decide two elements. The rate is rounded to a multiple of 2^-16 (an error below 8e-6)
 /// and the scale belongs to the rounded rate, so the expectation is exact.
 #[derive(Clone, Copy, Debug)]
-pub struct Mask {
+pub struct DropoutMask {
     /// Elements whose 16 bits are below this are dropped.
     threshold: u32,
     scale: f32,
@@ -25,18 +27,18 @@ pub struct Mask {
     before: usize,
 }
 
-impl Mask {
+impl DropoutMask {
     /// The mask of `drop` for a tensor of `row` elements a row, or `None` if it keeps everything.
-    pub fn of(drop: Dropout, row: usize) -> Option<Self> {
-        assert!((0.0..1.0).contains(&drop.rate), "dropout rate {} is not in [0, 1)", drop.rate);
-        let threshold = ((drop.rate * 65536.0).round() as u32).min(65535);
-        let key = split_mix(drop.seed);
+    pub fn of(dropout: Dropout, row: usize) -> Option<Self> {
+        assert!((0.0..1.0).contains(&dropout.rate), "dropout rate {} is not in [0, 1)", dropout.rate);
+        let threshold = ((dropout.rate * 65536.0).round() as u32).min(65535);
+        let key = split_mix(dropout.seed);
         (threshold > 0).then(|| Self {
             threshold,
             scale: (65536.0 / f64::from(65536 - threshold)) as f32,
             key_1: key as u32,
             key_2: (key >> 32) as u32,
-            before: drop.first_row as usize * row,
+            before: dropout.first_row as usize * row,
         })
     }
 
@@ -65,9 +67,30 @@ impl Mask {
     }
 }
 
+/// Elements of a mask that are drawn at once.
+const DRAWN: usize = 256;
+
+/// Calls `part` with ranges of the `n` elements from `start` on, and their factors; those are 1 without a mask.
+pub fn each_factor(
+    mask: Option<DropoutMask>,
+    start: usize,
+    n: usize,
+    mut part: impl FnMut(Range<usize>, &[f32]),
+) {
+    let mut factors = [1.0; DRAWN];
+    for first in (0..n).step_by(DRAWN) {
+        let range = first..n.min(first + DRAWN);
+        let factors = &mut factors[..range.len()];
+        if let Some(mask) = mask {
+            mask.factors(start + first, factors);
+        }
+        part(range, factors);
+    }
+}
+
 vectorised! {
     /// The factors of whole blocks.
-    fn fill<const FMA: bool>(mask: Mask, first_block: usize, out: &mut [f32]) {
+    fn fill<const FMA: bool>(mask: DropoutMask, first_block: usize, out: &mut [f32]) {
         let scale = mask.scale.to_bits();
         for (i, out) in out.chunks_exact_mut(BLOCK).enumerate() {
             let counter = (first_block + i) as u64 * LANES as u64;
@@ -99,7 +122,7 @@ mod tests {
 
     fn kept(rate: f64, seed: u64, n: usize) -> Vec<bool> {
         let mut out = vec![0.0; n];
-        Mask::of(Dropout::new(rate, seed), n).unwrap().factors(0, &mut out);
+        DropoutMask::of(Dropout::new(rate, seed), n).unwrap().factors(0, &mut out);
         out.into_iter().map(|f| f != 0.0).collect()
     }
 
@@ -121,7 +144,7 @@ mod tests {
     #[test]
     fn the_factors_have_mean_one() {
         for rate in [0.1, 0.123_456_7, 0.5] {
-            let mask = Mask::of(Dropout::new(rate, 0), 1).unwrap();
+            let mask = DropoutMask::of(Dropout::new(rate, 0), 1).unwrap();
             let keep = f64::from(65536 - mask.threshold) / 65536.0;
             assert!((keep - (1.0 - rate)).abs() < 1e-5);
             assert!((keep * f64::from(mask.scale) - 1.0).abs() < 1e-7);
@@ -130,8 +153,8 @@ mod tests {
 
     #[test]
     fn a_rate_that_rounds_to_zero_is_off() {
-        assert!(Mask::of(Dropout::OFF, 1).is_none());
-        assert!(Mask::of(Dropout::new(1e-9, 3), 1).is_none());
+        assert!(DropoutMask::of(Dropout::OFF, 1).is_none());
+        assert!(DropoutMask::of(Dropout::new(1e-9, 3), 1).is_none());
     }
 
     #[test]
@@ -177,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_element_does_not_depend_on_where_the_slice_begins() {
-        let mask = Mask::of(Dropout::new(0.3, 1), 1).unwrap();
+        let mask = DropoutMask::of(Dropout::new(0.3, 1), 1).unwrap();
         let mut all = vec![0.0; 300];
         mask.factors(0, &mut all);
         for start in 0..100 {
@@ -193,18 +216,18 @@ mod tests {
     fn rows_of_a_batch_have_the_factors_that_they_have_in_the_whole() {
         // 21 elements a row: rows begin within blocks.
         let mut all = vec![0.0; 8 * 21];
-        Mask::of(Dropout::new(0.3, 1), 21).unwrap().factors(0, &mut all);
+        DropoutMask::of(Dropout::new(0.3, 1), 21).unwrap().factors(0, &mut all);
         for first_row in 0..8 {
-            let drop = Dropout { first_row, ..Dropout::new(0.3, 1) };
+            let dropout = Dropout { first_row, ..Dropout::new(0.3, 1) };
             let mut row = vec![0.0; 21];
-            Mask::of(drop, 21).unwrap().factors(0, &mut row);
+            DropoutMask::of(dropout, 21).unwrap().factors(0, &mut row);
             assert_eq!(row, all[first_row as usize * 21..][..21], "row {first_row}");
         }
     }
 
     #[test]
     fn counters_beyond_32_bits_do_not_repeat_the_mask() {
-        let mask = Mask::of(Dropout::new(0.5, 1), 1).unwrap();
+        let mask = DropoutMask::of(Dropout::new(0.5, 1), 1).unwrap();
         let (mut near, mut far) = (vec![0.0; 4096], vec![0.0; 4096]);
         mask.factors(0, &mut near);
         mask.factors(1 << 33, &mut far);

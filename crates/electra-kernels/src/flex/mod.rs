@@ -10,6 +10,8 @@ mod activation;
 mod adam;
 mod attention;
 mod attention_block;
+mod bf16;
+mod buffer;
 mod cross_entropy;
 mod element;
 mod embed;
@@ -29,7 +31,7 @@ use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
-pub use self::attention_block::{AttentionTensors, Settings};
+pub use self::attention_block::{AttentionConfig, AttentionTensors};
 pub use self::feed_forward_block::FeedForwardTensors;
 use crate::{AdamStep, AdamUpdated, Dropout, Precision};
 
@@ -44,21 +46,21 @@ pub fn is_flex(device: &Device) -> bool {
 }
 
 /// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
-pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+pub fn supports<const D: usize>(x: &Tensor<D>) -> bool {
     is_flex(&x.device()) && x.dtype() == DType::F32
 }
 
 /// Whether the fused operations without a gradient can take `x`: 32-bit floats on Flex that
 /// carry no autodiff graph.
-pub fn takes_plain<const D: usize>(x: &Tensor<D>) -> bool {
+pub fn supports_untracked<const D: usize>(x: &Tensor<D>) -> bool {
     matches!(x.device().as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
 }
 
-fn plain<const D: usize>(x: Tensor<D>) -> FlexTensor {
-    x.try_into_primitive::<Flex>().expect("`takes_plain` was asked")
+fn into_flex<const D: usize>(x: Tensor<D>) -> FlexTensor {
+    x.try_into_primitive::<Flex>().expect("`supports_untracked` was asked")
 }
 
-/// See [`crate::adam_update`]; tensors that [`takes_plain`].
+/// See [`crate::adam_update`]; tensors that [`supports_untracked`].
 pub fn adam_update<const D: usize>(
     parameter: Tensor<D>,
     gradient: Tensor<D>,
@@ -66,18 +68,23 @@ pub fn adam_update<const D: usize>(
     moment_2: Tensor<D>,
     step: AdamStep,
 ) -> AdamUpdated<D> {
-    let [parameter, moment_1, moment_2] =
-        adam::adam_update(plain(parameter), plain(gradient), plain(moment_1), plain(moment_2), step)
-            .map(Tensor::from_primitive::<Flex>);
+    let [parameter, moment_1, moment_2] = adam::adam_update(
+        into_flex(parameter),
+        into_flex(gradient),
+        into_flex(moment_1),
+        into_flex(moment_2),
+        step,
+    )
+    .map(Tensor::from_primitive::<Flex>);
     AdamUpdated { parameter, moment_1, moment_2 }
 }
 
-/// See [`crate::squared_norm`]; a tensor that [`takes_plain`].
+/// See [`crate::squared_norm`]; a tensor that [`supports_untracked`].
 pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    Tensor::from_primitive::<Flex>(storage::tensor(vec![adam::squared_norm(plain(x))], [1]))
+    Tensor::from_primitive::<Flex>(storage::tensor(vec![adam::squared_norm(into_flex(x))], [1]))
 }
 
-/// See [`crate::sample_categorical`]; logits that [`takes`].
+/// See [`crate::sample_categorical`]; logits that [`supports`].
 pub fn sample_categorical(
     logits: Tensor<2>,
     uniforms: Tensor<1>,
@@ -86,7 +93,7 @@ pub fn sample_categorical(
 ) -> Tensor<1, Int> {
     let device = logits.device();
     let [rows, vocabulary] = logits.dims();
-    let logits = plain(if device.is_autodiff() { logits.inner() } else { logits });
+    let logits = into_flex(if device.is_autodiff() { logits.inner() } else { logits });
     let uniforms: Vec<f32> = uniforms.into_data().iter().collect();
     let exclude: Option<Vec<usize>> = exclude.map(|ids| {
         let ids = FlexTensor::from_data(ids.into_data());
@@ -111,14 +118,14 @@ pub trait Fused: Backend {
     fn fused_residual_layer_norm(
         x: FloatTensor<Self>,
         branch: FloatTensor<Self>,
-        drop: Dropout,
+        dropout: Dropout,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         eps: f64,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::dropout`].
-    fn fused_dropout(x: FloatTensor<Self>, drop: Dropout) -> FloatTensor<Self>;
+    fn fused_dropout(x: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self>;
 
     /// See [`crate::linear`].
     fn fused_linear(
@@ -142,14 +149,14 @@ pub trait Fused: Backend {
     /// See [`crate::attention_block`].
     fn fused_attention_block(
         #[extension_type] tensors: AttentionTensors<Self>,
-        settings: Settings,
+        settings: AttentionConfig,
         precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::feed_forward_block`].
     fn fused_feed_forward_block(
         #[extension_type] tensors: FeedForwardTensors<Self>,
-        drop: Dropout,
+        dropout: Dropout,
         eps: f64,
         precision: Precision,
     ) -> FloatTensor<Self>;
@@ -202,16 +209,16 @@ impl Fused for Flex {
     fn fused_residual_layer_norm(
         x: FloatTensor<Self>,
         branch: FloatTensor<Self>,
-        drop: Dropout,
+        dropout: Dropout,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         eps: f64,
     ) -> FloatTensor<Self> {
-        residual::residual_layer_norm(x, branch, drop, gamma, beta, eps)
+        residual::residual_layer_norm(x, branch, dropout, gamma, beta, eps)
     }
 
-    fn fused_dropout(x: FloatTensor<Self>, drop: Dropout) -> FloatTensor<Self> {
-        activation::dropout(x, drop)
+    fn fused_dropout(x: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self> {
+        activation::dropout(x, dropout)
     }
 
     fn fused_linear(
@@ -238,7 +245,7 @@ impl Fused for Flex {
 
     fn fused_attention_block(
         tensors: AttentionTensors<Self>,
-        settings: Settings,
+        settings: AttentionConfig,
         precision: Precision,
     ) -> FloatTensor<Self> {
         attention_block::attention_block(tensors.in_order(), settings, precision)
@@ -246,11 +253,11 @@ impl Fused for Flex {
 
     fn fused_feed_forward_block(
         tensors: FeedForwardTensors<Self>,
-        drop: Dropout,
+        dropout: Dropout,
         eps: f64,
         precision: Precision,
     ) -> FloatTensor<Self> {
-        feed_forward_block::feed_forward_block(tensors.in_order(), drop, eps, precision)
+        feed_forward_block::feed_forward_block(tensors.in_order(), dropout, eps, precision)
     }
 
     fn fused_embed(
@@ -306,16 +313,16 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     fn fused_residual_layer_norm(
         x: FloatTensor<Self>,
         branch: FloatTensor<Self>,
-        drop: Dropout,
+        dropout: Dropout,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         eps: f64,
     ) -> FloatTensor<Self> {
-        residual::tracked_residual_layer_norm::<C>(x, branch, drop, gamma, beta, eps)
+        residual::tracked_residual_layer_norm::<C>(x, branch, dropout, gamma, beta, eps)
     }
 
-    fn fused_dropout(x: FloatTensor<Self>, drop: Dropout) -> FloatTensor<Self> {
-        activation::tracked_dropout::<C>(x, drop)
+    fn fused_dropout(x: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self> {
+        activation::tracked_dropout::<C>(x, dropout)
     }
 
     fn fused_linear(
@@ -342,7 +349,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
 
     fn fused_attention_block(
         tensors: AttentionTensors<Self>,
-        settings: Settings,
+        settings: AttentionConfig,
         precision: Precision,
     ) -> FloatTensor<Self> {
         attention_block::tracked_attention_block::<C>(tensors.in_order(), settings, precision)
@@ -350,11 +357,11 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
 
     fn fused_feed_forward_block(
         tensors: FeedForwardTensors<Self>,
-        drop: Dropout,
+        dropout: Dropout,
         eps: f64,
         precision: Precision,
     ) -> FloatTensor<Self> {
-        feed_forward_block::tracked_feed_forward_block::<C>(tensors.in_order(), drop, eps, precision)
+        feed_forward_block::tracked_feed_forward_block::<C>(tensors.in_order(), dropout, eps, precision)
     }
 
     fn fused_embed(

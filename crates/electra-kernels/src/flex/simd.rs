@@ -1,4 +1,4 @@
-//! Loops that the compiler turns into vector code, for three generations of processors at once.
+//! Vectorised loops, compiled for three generations of processors at once, and the functions they are made of.
 
 use std::sync::OnceLock;
 

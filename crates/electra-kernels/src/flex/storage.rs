@@ -1,45 +1,13 @@
-//! Buffers of Flex tensors: reading them, making them, taking them over.
+//! Flex tensors as slices: reading them, making them, taking their memory over.
 
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 
-use crate::memory::enlarge_pages;
-use crate::workers::{chunks, chunks_mut, each_part};
-
-/// Bytes from which a buffer is worth a look at the heap's pages.
-const LARGE: usize = 1 << 20;
+use super::buffer::{write_parts, written};
+use crate::workers::chunks;
 
 /// Elements that one task copies.
 const COPY_CHUNK: usize = 1 << 16;
-
-/// A number, or several, of which every bit pattern is one.
-///
-/// # Safety
-///
-/// That.
-pub unsafe trait Number: Copy {}
-
-// SAFETY: every bit pattern is a float.
-unsafe impl Number for f32 {}
-// SAFETY: every bit pattern is an integer; bfloat16 are kept in them.
-unsafe impl Number for u16 {}
-
-/// A buffer of `len` numbers with arbitrary content, to be written whole before it is read.
-///
-/// Every large buffer of this crate that is not zero is made here.
-pub fn uninitialised<T: Number>(len: usize) -> Vec<T> {
-    let mut buffer = Vec::with_capacity(len);
-    // SAFETY: the capacity is `len`, every bit pattern is a number, and the callers write each
-    // element before any is read.
-    #[allow(clippy::uninit_vec)]
-    unsafe {
-        buffer.set_len(len)
-    };
-    if len * size_of::<T>() >= LARGE {
-        enlarge_pages();
-    }
-    buffer
-}
 
 /// A buffer of `len` zeros.
 pub fn zeros(len: usize) -> Vec<f32> {
@@ -87,9 +55,10 @@ pub fn exclusive(x: FlexTensor) -> FlexTensor {
     }
     let shape = x.layout().shape().clone();
     let x = contiguous(x);
-    let mut copy = uninitialised(shape.num_elements());
-    let parts = (chunks_mut(&mut copy, COPY_CHUNK), chunks(values(&x), COPY_CHUNK));
-    each_part(parts, |_, (copy, x)| copy.copy_from_slice(x));
+    let parts = chunks(values(&x), COPY_CHUNK);
+    let copy = written(shape.num_elements(), |copy| {
+        write_parts(copy, COPY_CHUNK, parts, |_, copy, x| copy.write_copy_of_slice(x))
+    });
     tensor(copy, shape)
 }
 
@@ -110,49 +79,5 @@ pub fn indices(x: &FlexTensor, bound: usize, what: &str) -> Vec<usize> {
         DType::I64 => x.storage::<i64>()[start..end].iter().map(|&i| check(i)).collect(),
         DType::I32 => x.storage::<i32>()[start..end].iter().map(|&i| check(i.into())).collect(),
         _ => x.clone().into_data().iter::<i64>().map(check).collect(),
-    }
-}
-
-/// A pointer through which several threads write disjoint elements of one buffer.
-pub struct Shared<T = f32>(*mut T, usize);
-
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Shared<T> {}
-
-// SAFETY: a pointer is an address; who dereferences it upholds disjointness.
-unsafe impl<T: Number + Send> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Number + Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// Of a buffer that outlives all uses.
-    pub fn of(buffer: &mut [T]) -> Self {
-        Self(buffer.as_mut_ptr(), buffer.len())
-    }
-
-    /// The `span` elements from `offset` on.
-    pub fn part(self, offset: usize, span: usize) -> Self {
-        Self(self.at(offset, span), span)
-    }
-
-    /// Address of element `offset`, at least `span` elements before the end.
-    pub fn at(self, offset: usize, span: usize) -> *mut T {
-        assert!(offset + span <= self.1, "{span} elements at {offset} of {}", self.1);
-        self.0.wrapping_add(offset)
-    }
-
-    /// `n` elements from `offset` on.
-    ///
-    /// # Safety
-    ///
-    /// The buffer lives for `'a`, and meanwhile nobody else uses these elements.
-    pub unsafe fn slice<'a>(self, offset: usize, n: usize) -> &'a mut [T] {
-        // SAFETY: `at` checks the bounds; the rest is the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.at(offset, n), n) }
     }
 }

@@ -1,4 +1,4 @@
-//! Logits over the vocabulary from the word table itself.
+//! Logits over the vocabulary with tied embeddings: the word table is the output matrix.
 //!
 //! `y = h W^T + b` with the table `W [V, E]`; `dh = dy W`, `dW = dy^T h`.
 
@@ -10,9 +10,9 @@ use burn::backend::autodiff::{
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
 
-use super::gemm::{Destination, Matrix, Product};
+use super::gemm::{Matrix, Product};
 use super::linear::{add_bias, column_sums};
-use super::storage::{contiguous, dims, tensor, uninitialised, values};
+use super::storage::{contiguous, dims, tensor, values};
 use crate::Precision;
 
 #[derive(Clone, Debug)]
@@ -41,9 +41,8 @@ impl Operands {
         assert_eq!(dims(&bias), [v], "one bias per entry of the vocabulary");
         let bias = values(&bias);
         let (h, table) = self.matrices();
-        let mut y = uninitialised(m * v);
-        Product::new(h, table.transposed(), self.precision)
-            .write_then(&mut y, |_, column, y| add_bias(y, &bias[column..][..y.len()]));
+        let y = Product::new(h, table.transposed(), self.precision)
+            .to_vec_then(|_, column, y| add_bias(y, &bias[column..][..y.len()]));
         tensor(y, [m, v])
     }
 }
@@ -69,13 +68,11 @@ impl Backward<Flex, 3> for TiedLogits {
         }
         let dy = Matrix::new(values(&dy), m, v, v);
         if let Some(node) = h_node {
-            let mut dh = uninitialised(m * e);
-            Product::new(dy, table, precision).write(&mut dh, Destination::Overwrite);
+            let dh = Product::new(dy, table, precision).to_vec();
             grads.register::<Flex>(node.id, tensor(dh, [m, e]));
         }
         if let Some(node) = table_node {
-            let mut dtable = uninitialised(v * e);
-            Product::new(dy.transposed(), h, precision).write(&mut dtable, Destination::Overwrite);
+            let dtable = Product::new(dy.transposed(), h, precision).to_vec();
             grads.register::<Flex>(node.id, tensor(dtable, [v, e]));
         }
     }

@@ -2,15 +2,15 @@
 
 use std::marker::PhantomData;
 
-/// Something that falls into parts which threads work on at the same time.
+/// A collection divided into parts, on which threads work at the same time.
 pub trait Parts: Sync {
-    /// One part.
+    /// The type of a part.
     type Part;
 
-    /// How many there are.
+    /// The number of parts.
     fn count(&self) -> usize;
 
-    /// Part `i`.
+    /// Returns part `i`.
     ///
     /// # Safety
     ///
@@ -18,7 +18,7 @@ pub trait Parts: Sync {
     unsafe fn part(&self, i: usize) -> Self::Part;
 }
 
-/// Chunks of a slice, of which the last may be shorter.
+/// The chunks of a slice, of which the last may be shorter.
 pub struct Chunks<'a, T> {
     slice: &'a [T],
     size: usize,
@@ -32,7 +32,8 @@ pub struct ChunksMut<'a, T> {
     slice: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: it stands for a slice borrowed exclusively, of which each element is handed to one thread.
+// SAFETY: it stands for a slice borrowed exclusively, of which callers of `part` owe that each element goes to one
+// thread, as elements that can be sent may.
 unsafe impl<T: Send> Send for ChunksMut<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for ChunksMut<'_, T> {}
@@ -70,9 +71,21 @@ impl<'a, T: Send> Parts for ChunksMut<'a, T> {
     unsafe fn part(&self, i: usize) -> &'a mut [T] {
         let start = i * self.size;
         assert!(start < self.len, "part {i} of {}", self.count());
-        // SAFETY: inside the slice, which is borrowed for 'a, and the caller asks for each part once.
+        // SAFETY: inside the slice, which is borrowed exclusively for 'a; our caller owes that it asks for each part
+        // once, so that no two parts overlap.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(start), self.size.min(self.len - start)) }
     }
+}
+
+/// As many parts of nothing as anybody asks for.
+impl Parts for () {
+    type Part = ();
+
+    fn count(&self) -> usize {
+        usize::MAX
+    }
+
+    unsafe fn part(&self, _: usize) {}
 }
 
 /// Parts of several things that belong together. They are as many as the fewest.
@@ -90,7 +103,7 @@ macro_rules! together {
             unsafe fn part(&self, i: usize) -> Self::Part {
                 #[allow(non_snake_case)]
                 let ($($name,)+) = self;
-                // SAFETY: `i` is below each count, and the caller asks for each part once.
+                // SAFETY: `i` is below the least count, and our caller owes that it asks for each part once.
                 unsafe { ($($name.part(i),)+) }
             }
         }

@@ -5,95 +5,42 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Looks at an atomic before a thread that waits gives up its core: about 20 microseconds.
-const SPINS: u32 = 300;
+const SPIN_LIMIT: u32 = 300;
 /// How long a worker without tasks stays awake during a pass, letting other threads of the system go first.
-const AWAKE: Duration = Duration::from_millis(2);
+const AWAKE_FOR: Duration = Duration::from_millis(2);
 /// How long the thread that began an operation waits for the others before it sleeps.
-const IMPATIENT: Duration = Duration::from_micros(200);
+const SLEEP_AFTER: Duration = Duration::from_micros(200);
 /// A thread takes this part of its own tasks at a time.
-const PART: u32 = 4;
-
-/// A pool of threads that share the tasks of one operation.
-///
-/// An operation has the tasks `0..n`, of which each thread has a share: the same part of the rows from one
-/// operation to the next, so that they are in its cache. The thread that begins the operation and every
-/// worker that is free take the next few of their own share, then of those of others, until none is
-/// left; what a thread that is not scheduled has not taken, the others do.
-///
-/// It cannot hang: **no task ever waits.** An operation that finds the pool taken, because it begins
-/// inside a task or on another thread at the same time, does its tasks where it is. The one thread
-/// that waits is the one that began the operation, for tasks that others have taken, and those run to
-/// their end.
-pub struct Workers {
-    pool: Arc<Pool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Workers {
-    /// A pool in which `threads` threads work: the one that begins an operation and `threads - 1` more.
-    ///
-    /// # Errors
-    /// If the system refuses a thread.
-    pub fn new(threads: usize) -> std::io::Result<Self> {
-        let mut workers = Self { pool: Arc::new(Pool::new(threads.max(1))), threads: Vec::new() };
-        for i in 1..threads {
-            let pool = Arc::clone(&workers.pool);
-            let thread = std::thread::Builder::new().name(format!("worker-{i}"));
-            workers.threads.push(thread.spawn(move || super::tasks::with_pool(&pool, || pool.work(i)))?);
-        }
-        Ok(workers)
-    }
-
-    /// Runs `f`, whose operations are shared by this pool.
-    pub fn install<T>(&self, f: impl FnOnce() -> T) -> T {
-        super::tasks::with_pool(&self.pool, f)
-    }
-
-    pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
-    }
-}
-
-impl Drop for Workers {
-    fn drop(&mut self) {
-        self.pool.is_over.store(true, Ordering::SeqCst);
-        self.pool.wake_all();
-        for thread in self.threads.drain(..) {
-            // A worker catches what tasks panic with; nothing else in it panics.
-            let _ = thread.join();
-        }
-    }
-}
+const POP_FRACTION: u32 = 4;
 
 /// What each thread does with its share of the tasks of an operation.
-type Body<'a> = dyn Fn(&mut Tasks<'_>) + Sync + 'a;
+type OperationBody<'a> = dyn Fn(&mut Tasks<'_>) + Sync + 'a;
 
 #[derive(Clone, Copy)]
 struct Operation {
     /// Of the frame that waits in [`Pool::run`].
-    body: *const Body<'static>,
+    body: *const OperationBody<'static>,
     tasks: usize,
 }
 
 /// An atomic alone on its cache lines (processors fetch them in pairs).
 #[repr(align(128))]
-struct Apart<T>(T);
+struct CachePadded<T>(T);
 
 /// The tasks of a thread's share that nobody has taken, `next` and `end` in one word: taken from the front
 /// by the thread, from the back by others.
-struct Share(AtomicU64);
+struct TaskRange(AtomicU64);
 
-impl Share {
+impl TaskRange {
     fn word(Range { start, end }: Range<u32>) -> u64 {
         u64::from(start) << 32 | u64::from(end)
     }
 
-    fn give(&self, tasks: Range<u32>) {
+    fn set(&self, tasks: Range<u32>) {
         self.0.store(Self::word(tasks), Ordering::Release);
     }
 
@@ -114,14 +61,14 @@ impl Share {
         }
     }
 
-    fn take_own(&self) -> Option<Range<usize>> {
+    fn pop(&self) -> Option<Range<usize>> {
         self.take(|left| {
-            let middle = left.start + (left.len() as u32).div_ceil(PART);
+            let middle = left.start + (left.len() as u32).div_ceil(POP_FRACTION);
             [left.start..middle, middle..left.end]
         })
     }
 
-    fn take_from_another(&self) -> Option<Range<usize>> {
+    fn steal(&self) -> Option<Range<usize>> {
         self.take(|left| {
             let middle = left.end - (left.len() as u32).div_ceil(2);
             [middle..left.end, left.start..middle]
@@ -133,15 +80,15 @@ impl Share {
 pub struct Pool {
     threads: usize,
     /// Whether an operation has the workers.
-    is_taken: AtomicBool,
+    is_busy: AtomicBool,
     /// The operation that has them; none before the first.
     operation: UnsafeCell<Option<Operation>>,
     /// Its tasks that nobody has taken; the first share is that of the thread that began it.
-    shares: Box<[Apart<Share>]>,
+    ranges: Box<[CachePadded<TaskRange>]>,
     /// Operations so far.
-    begun: Apart<AtomicUsize>,
+    begun: CachePadded<AtomicUsize>,
     /// Its tasks that are over.
-    finished: Apart<AtomicUsize>,
+    finished: CachePadded<AtomicUsize>,
     /// What one of its tasks panicked with.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     /// Passes under way, during which workers stay awake.
@@ -150,38 +97,38 @@ pub struct Pool {
     /// Whether the thread that began the operation sleeps.
     is_awaited: AtomicBool,
     is_over: AtomicBool,
-    door: Mutex<()>,
+    sleep_lock: Mutex<()>,
     has_work: Condvar,
     has_finished: Condvar,
 }
 
-// SAFETY: `operation` is written by the thread that set `is_taken` alone, while no task is left to take, and
+// SAFETY: `operation` is written by the thread alone that set `is_busy`, while no task is left to take, and
 // read by threads that have taken a task of it, which it outlives (`Pool::run`). Its body is `Sync`.
 unsafe impl Send for Pool {}
 // SAFETY: as above.
 unsafe impl Sync for Pool {}
 
 impl Pool {
-    fn new(threads: usize) -> Self {
+    pub(super) fn new(threads: usize) -> Self {
         Self {
             threads,
-            is_taken: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
             operation: UnsafeCell::new(None),
-            shares: (0..threads).map(|_| Apart(Share(AtomicU64::new(0)))).collect(),
-            begun: Apart(AtomicUsize::new(0)),
-            finished: Apart(AtomicUsize::new(0)),
+            ranges: (0..threads).map(|_| CachePadded(TaskRange(AtomicU64::new(0)))).collect(),
+            begun: CachePadded(AtomicUsize::new(0)),
+            finished: CachePadded(AtomicUsize::new(0)),
             panic: Mutex::new(None),
             passes: AtomicUsize::new(0),
             asleep: AtomicUsize::new(0),
             is_awaited: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
-            door: Mutex::new(()),
+            sleep_lock: Mutex::new(()),
             has_work: Condvar::new(),
             has_finished: Condvar::new(),
         }
     }
 
-    /// How many threads work.
+    /// The number of threads that work.
     pub fn threads(&self) -> usize {
         self.threads
     }
@@ -208,23 +155,24 @@ impl Pool {
 
     /// Calls `body` on one or more threads, whose tasks are together `0..tasks`, each once. `body` goes
     /// through all that it is given.
-    pub fn run(&self, tasks: usize, body: &Body<'_>) {
+    pub fn run(&self, tasks: usize, body: &OperationBody<'_>) {
         // One task, one thread, or a pool that is taken: here.
-        if tasks <= 1 || self.threads == 1 || self.is_taken.swap(true, Ordering::Acquire) {
+        if tasks <= 1 || self.threads == 1 || self.is_busy.swap(true, Ordering::Acquire) {
             return body(&mut Tasks { pool: None, rest: 0..tasks, taken: tasks });
         }
-        let body: *const Body<'_> = body;
+        let body: *const OperationBody<'_> = body;
         // SAFETY: a pointer to the same type but for its lifetime. It is read only by threads that have
         // taken tasks which are not finished, and this frame waits for all of them below.
-        let body = unsafe { std::mem::transmute::<*const Body<'_>, *const Body<'static>>(body) };
-        // SAFETY: `is_taken` was set by this thread, and no task is left from the operation before, so
+        let body =
+            unsafe { std::mem::transmute::<*const OperationBody<'_>, *const OperationBody<'static>>(body) };
+        // SAFETY: `is_busy` was set by this thread, and no task is left from the operation before, so
         // that nobody reads it.
         unsafe { *self.operation.get() = Some(Operation { body, tasks }) };
         self.finished.0.store(0, Ordering::Relaxed);
         let n = u32::try_from(tasks).expect("fewer than 2^32 tasks");
         let start = |i: usize| (u64::from(n) * i as u64 / self.threads as u64) as u32;
         // The tasks can be taken from here on.
-        self.shares.iter().enumerate().for_each(|(i, share)| share.0.give(start(i)..start(i + 1)));
+        self.ranges.iter().enumerate().for_each(|(i, range)| range.0.set(start(i)..start(i + 1)));
         self.begun.0.fetch_add(1, Ordering::SeqCst);
         self.wake_all();
         if let Some(first) = self.take(0) {
@@ -232,15 +180,21 @@ impl Pool {
         }
         self.wait_for(tasks);
         let panic = lock(&self.panic).take();
-        self.is_taken.store(false, Ordering::Release);
+        self.is_busy.store(false, Ordering::Release);
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
     }
 
+    /// Lets the workers come to an end.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.wake_all();
+    }
+
     /// The loop of a worker.
-    fn work(&self, thread: usize) {
-        let mut idle = Idle::default();
+    pub(super) fn work(&self, thread: usize) {
+        let mut backoff = Backoff::default();
         let mut seen = 0;
         while !self.is_over.load(Ordering::Acquire) {
             let begun = self.begun.0.load(Ordering::Acquire);
@@ -249,20 +203,23 @@ impl Pool {
                 if let Some(first) = self.take(thread) {
                     self.take_part(thread, first);
                 }
-                idle = Idle::default();
-            } else if !idle.wait(if self.passes.load(Ordering::Relaxed) > 0 { AWAKE } else { Duration::ZERO })
-            {
+                backoff = Backoff::default();
+            } else if !backoff.wait(if self.passes.load(Ordering::Relaxed) > 0 {
+                AWAKE_FOR
+            } else {
+                Duration::ZERO
+            }) {
                 self.sleep(seen);
-                idle = Idle::default();
+                backoff = Backoff::default();
             }
         }
     }
 
     /// The next tasks for a thread, taken.
     fn take(&self, thread: usize) -> Option<Range<usize>> {
-        let (before, from) = self.shares.split_at(thread);
+        let (before, from) = self.ranges.split_at(thread);
         let (own, behind) = from.split_first().expect("a thread of this pool");
-        own.0.take_own().or_else(|| behind.iter().chain(before).find_map(|share| share.0.take_from_another()))
+        own.0.pop().or_else(|| behind.iter().chain(before).find_map(|range| range.0.steal()))
     }
 
     /// The operation that has the workers. For a thread that has taken tasks of it which are not finished.
@@ -280,10 +237,14 @@ impl Pool {
         let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*body)(&mut own) }));
         if let Err(panic) = outcome {
             *lock(&self.panic) = Some(panic);
+            // What is left is not done any more, and must not stay: all other threads may have panicked as well.
+            while let Some(left) = self.take(thread) {
+                own.taken += left.len();
+            }
         }
         let finished = self.finished.0.fetch_add(own.taken, Ordering::SeqCst) + own.taken;
         if finished == tasks && self.is_awaited.load(Ordering::SeqCst) {
-            let _door = lock(&self.door);
+            let _door = lock(&self.sleep_lock);
             self.has_finished.notify_all();
         }
     }
@@ -291,13 +252,13 @@ impl Pool {
     /// Waits until `tasks` tasks are over, all of which are taken.
     fn wait_for(&self, tasks: usize) {
         let is_finished = || self.finished.0.load(Ordering::SeqCst) == tasks;
-        let mut idle = Idle::default();
+        let mut backoff = Backoff::default();
         while !is_finished() {
-            if !idle.wait(IMPATIENT) {
-                let mut door = lock(&self.door);
+            if !backoff.wait(SLEEP_AFTER) {
+                let mut sleep_lock = lock(&self.sleep_lock);
                 self.is_awaited.store(true, Ordering::SeqCst);
                 while !is_finished() {
-                    door = self.has_finished.wait(door).unwrap_or_else(PoisonError::into_inner);
+                    sleep_lock = self.has_finished.wait(sleep_lock).unwrap_or_else(PoisonError::into_inner);
                 }
                 self.is_awaited.store(false, Ordering::SeqCst);
                 return;
@@ -307,10 +268,10 @@ impl Pool {
 
     /// Sleeps until somebody calls [`Self::wake_all`], unless an operation has begun after the first `seen`.
     fn sleep(&self, seen: usize) {
-        let door = lock(&self.door);
+        let sleep_lock = lock(&self.sleep_lock);
         self.asleep.fetch_add(1, Ordering::SeqCst);
         if self.begun.0.load(Ordering::SeqCst) == seen && !self.is_over.load(Ordering::SeqCst) {
-            drop(self.has_work.wait(door).unwrap_or_else(PoisonError::into_inner));
+            drop(self.has_work.wait(sleep_lock).unwrap_or_else(PoisonError::into_inner));
         }
         self.asleep.fetch_sub(1, Ordering::SeqCst);
     }
@@ -319,7 +280,7 @@ impl Pool {
     fn wake_all(&self) {
         // A worker counts itself before it looks for work: one of both sees the other.
         if self.asleep.load(Ordering::SeqCst) > 0 {
-            let _door = lock(&self.door);
+            let _door = lock(&self.sleep_lock);
             self.has_work.notify_all();
         }
     }
@@ -349,15 +310,15 @@ impl Iterator for Tasks<'_> {
 /// The patience of a thread that waits: it spins, then gives up its core, then says that it has waited
 /// long enough.
 #[derive(Default)]
-struct Idle {
+struct Backoff {
     spins: u32,
     since: Option<Instant>,
 }
 
-impl Idle {
+impl Backoff {
     /// Waits a moment, at most until `limit` after the first spins; false when that is over.
     fn wait(&mut self, limit: Duration) -> bool {
-        if self.spins < SPINS {
+        if self.spins < SPIN_LIMIT {
             self.spins += 1;
             std::hint::spin_loop();
             return true;

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
-use super::tasks::awake;
+use super::current::awake;
 use super::*;
 
 fn on<T>(threads: usize, f: impl FnOnce() -> T) -> T {
@@ -101,6 +101,18 @@ fn a_panic_in_a_task_is_that_of_its_operation_and_the_pool_goes_on() {
             let sum: usize = map_with(100, || (), |(), i| i).into_iter().sum();
             assert_eq!(sum, 4950);
         }
+    });
+}
+
+#[test]
+fn an_operation_of_which_every_task_panics_comes_to_an_end() {
+    on(3, || {
+        for _ in 0..20 {
+            let caught = catch_unwind(|| each(100, |i| panic!("task {i}, as planned")));
+            assert!(caught.unwrap_err().downcast_ref::<String>().unwrap().contains("as planned"));
+        }
+        let sum: usize = map_with(100, || (), |(), i| i).into_iter().sum();
+        assert_eq!(sum, 4950);
     });
 }
 

@@ -2,7 +2,9 @@
 
 use burn::prelude::*;
 use burn::tensor::{DType, activation};
-use electra_kernels::{Affine, AttentionBlock, Dropout, Norm, Precision, attention_block, composed, dropout};
+use electra_kernels::{
+    AttentionBlock, Dropout, LayerNormParams, LinearParams, Precision, attention_block, composed, dropout,
+};
 
 use crate::reference::{
     Input, assert_close, check, check_bfloat16, doubles, flat, floats, input, noise, outcome,
@@ -49,9 +51,9 @@ impl Sizes {
         let h = self.hidden;
         let [query, key, value, output] = [1, 3, 5, 7].map(|i| {
             let weight: Tensor<2> = t[i].clone().reshape([h, h]);
-            Affine { weight, bias: t[i + 1].clone() }
+            LinearParams { weight, bias: t[i + 1].clone() }
         });
-        let norm = Norm { gamma: t[9].clone(), beta: t[10].clone(), eps: EPS };
+        let norm = LayerNormParams { gamma: t[9].clone(), beta: t[10].clone(), eps: EPS };
         AttentionBlock { query, key, value, output, norm, heads: self.heads }
     }
 
@@ -69,7 +71,7 @@ impl Sizes {
         let Self { batch, sequence, hidden, heads } = self;
         let (x, block, d) = (self.x(t), self.block(t), hidden / heads);
         let [of_probabilities, of_branch] = masks.each_ref().map(|m| flat(m, &t[0].device(), t[0].dtype()));
-        let map = |x: Tensor<3>, m: Affine| composed::linear(x, m.weight, m.bias, Precision::F32);
+        let map = |x: Tensor<3>, m: LinearParams| composed::linear(x, m.weight, m.bias, Precision::F32);
         let split = |x: Tensor<3>| x.reshape([batch, sequence, heads, d]).swap_dims(1, 2);
         let [q, k, v] = [block.query, block.key, block.value].map(|m| split(map(x.clone(), m)));
         let bias = t[11].clone().reshape([batch, 1, 1, sequence]);
@@ -239,25 +241,25 @@ fn strided_operands_give_what_their_copies_give() {
         // Slices of wider tensors, each with an offset and a stride.
         let wide = floats(&noise(12 * 36, 3, 0.5), [12, 36]);
         let bias = |at| floats(&noise(40, 4, 1.0), [40]).narrow(0, at, 12);
-        let affine = |at| Affine { weight: wide.clone().narrow(1, at, 12), bias: bias(at) };
+        let affine = |at| LinearParams { weight: wide.clone().narrow(1, at, 12), bias: bias(at) };
         let block = AttentionBlock {
             query: affine(0),
             key: affine(12),
             value: affine(24),
-            output: Affine { weight: wide.clone().narrow(1, 6, 12).transpose(), bias: bias(3) },
-            norm: Norm { gamma: bias(5), beta: bias(7), eps: EPS },
+            output: LinearParams { weight: wide.clone().narrow(1, 6, 12).transpose(), bias: bias(3) },
+            norm: LayerNormParams { gamma: bias(5), beta: bias(7), eps: EPS },
             heads: 3,
         };
         fn copy<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
             Tensor::from_data(x.clone().into_data(), &Device::flex())
         }
-        let copied = |m: &Affine| Affine { weight: copy(&m.weight), bias: copy(&m.bias) };
+        let copied = |m: &LinearParams| LinearParams { weight: copy(&m.weight), bias: copy(&m.bias) };
         let copies = AttentionBlock {
             query: copied(&block.query),
             key: copied(&block.key),
             value: copied(&block.value),
             output: copied(&block.output),
-            norm: Norm { gamma: copy(&block.norm.gamma), beta: copy(&block.norm.beta), eps: EPS },
+            norm: LayerNormParams { gamma: copy(&block.norm.gamma), beta: copy(&block.norm.beta), eps: EPS },
             heads: 3,
         };
         let drops = [Dropout::new(0.1, 1), Dropout::new(0.1, 2)];

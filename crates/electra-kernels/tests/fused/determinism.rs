@@ -3,9 +3,9 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    AdamStep, Affine, AttentionBlock, Dropout, FeedForwardBlock, Norm, Precision, Workers, adam_update,
-    attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm, linear,
-    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
+    AdamStep, AttentionBlock, Dropout, FeedForwardBlock, LayerNormParams, LinearParams, Precision, Workers,
+    adam_update, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm,
+    linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
@@ -21,14 +21,15 @@ fn block(device: Device, precision: Precision) -> Vec<u64> {
         let drop = |seed| Dropout::new(0.1, seed);
         let x = dropout(t[0].clone(), drop(0)).reshape([b, s, h]);
         let bias = x.clone().detach().narrow(2, 0, 1).reshape([b, s]);
-        let norm = || Norm { gamma: t[7].clone(), beta: t[8].clone(), eps: 1e-12 };
-        let dense = |scale: f64| Affine { weight: t[1].clone().reshape([h, h]) * scale, bias: t[2].clone() };
+        let norm = || LayerNormParams { gamma: t[7].clone(), beta: t[8].clone(), eps: 1e-12 };
+        let dense =
+            |scale: f64| LinearParams { weight: t[1].clone().reshape([h, h]) * scale, bias: t[2].clone() };
         let [query, key, value, output] = [1.0, 2.0, 3.0, 4.0].map(dense);
         let attention = AttentionBlock { query, key, value, output, norm: norm(), heads: 3 };
         let x = attention_block(x, bias, attention, [drop(1), drop(2)], precision);
         let feed_forward = FeedForwardBlock {
-            intermediate: Affine { weight: t[3].clone().reshape([h, f]), bias: t[4].clone() },
-            output: Affine { weight: t[5].clone().reshape([f, h]), bias: t[6].clone() },
+            intermediate: LinearParams { weight: t[3].clone().reshape([h, f]), bias: t[4].clone() },
+            output: LinearParams { weight: t[5].clone().reshape([f, h]), bias: t[6].clone() },
             norm: norm(),
         };
         let x = feed_forward_block(x, feed_forward, drop(3), precision);

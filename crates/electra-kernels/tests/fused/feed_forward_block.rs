@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    Affine, Dropout, FeedForwardBlock, Norm, Precision, composed, dropout, feed_forward_block,
+    Dropout, FeedForwardBlock, LayerNormParams, LinearParams, Precision, composed, dropout,
+    feed_forward_block,
 };
 
 use crate::reference::{Input, check, check_bfloat16, doubles, flat, floats, input, noise, outcome};
@@ -35,9 +36,9 @@ fn run(
     call: impl Fn(Tensor<3>, FeedForwardBlock) -> Tensor<3>,
 ) -> Tensor<1> {
     let block = FeedForwardBlock {
-        intermediate: Affine { weight: t[1].clone().reshape([h, f]), bias: t[2].clone() },
-        output: Affine { weight: t[3].clone().reshape([f, h]), bias: t[4].clone() },
-        norm: Norm { gamma: t[5].clone(), beta: t[6].clone(), eps: EPS },
+        intermediate: LinearParams { weight: t[1].clone().reshape([h, f]), bias: t[2].clone() },
+        output: LinearParams { weight: t[3].clone().reshape([f, h]), bias: t[4].clone() },
+        norm: LayerNormParams { gamma: t[5].clone(), beta: t[6].clone(), eps: EPS },
     };
     call(t[0].clone().reshape([b, s, h]), block).reshape([b * s * h])
 }
@@ -164,14 +165,14 @@ fn strided_operands_give_what_their_copies_give() {
     let x = floats(&noise(400 * 3 * 8, 1, 1.0), [400, 3, 8]).swap_dims(0, 1);
     let weight = |i: usize, o: usize| floats(&noise(o * i, 2, 1.0), [o, i]).transpose();
     let bias = |n: usize| floats(&noise(40, 4, 1.0), [40]).narrow(0, 9, n);
-    let affine = |i, o| Affine { weight: weight(i, o), bias: bias(o) };
-    let norm = Norm { gamma: bias(8), beta: bias(8), eps: EPS };
+    let affine = |i, o| LinearParams { weight: weight(i, o), bias: bias(o) };
+    let norm = LayerNormParams { gamma: bias(8), beta: bias(8), eps: EPS };
     let block = FeedForwardBlock { intermediate: affine(8, 7), output: affine(7, 8), norm };
-    let copied = |m: &Affine| Affine { weight: copy(&m.weight), bias: copy(&m.bias) };
+    let copied = |m: &LinearParams| LinearParams { weight: copy(&m.weight), bias: copy(&m.bias) };
     let copies = FeedForwardBlock {
         intermediate: copied(&block.intermediate),
         output: copied(&block.output),
-        norm: Norm { gamma: copy(&block.norm.gamma), beta: copy(&block.norm.beta), eps: EPS },
+        norm: LayerNormParams { gamma: copy(&block.norm.gamma), beta: copy(&block.norm.beta), eps: EPS },
     };
     for precision in [Precision::F32, Precision::Bf16] {
         let expected = feed_forward_block(copy(&x), copies.clone(), DROPS[1], precision);

@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    Affine, AttentionBlock, Dropout, Norm, Precision, attention_block, dropout, layer_norm, linear,
-    sample_categorical, tied_logits, weighted_cross_entropy,
+    AttentionBlock, Dropout, LayerNormParams, LinearParams, Precision, attention_block, dropout, layer_norm,
+    linear, sample_categorical, tied_logits, weighted_cross_entropy,
 };
 use proptest::prelude::*;
 
@@ -23,13 +23,13 @@ proptest! {
         let x = floats(&noise(b * s * h, seed, 3.0), [b, s, h]);
         let bias = floats(&noise(b * s, seed ^ 1, 2.0), [b, s]);
         let zeros = || floats(&vec![0.0; h], [h]);
-        let dense = |i| Affine { weight: floats(&noise(h * h, seed ^ i, 1.0), [h, h]), bias: zeros() };
+        let dense = |i| LinearParams { weight: floats(&noise(h * h, seed ^ i, 1.0), [h, h]), bias: zeros() };
         // Values are what their bias says, whatever is attended to, and the output passes them on.
         let shift = floats(&noise(h, seed ^ 4, 1.0), [h]);
-        let value = Affine { weight: floats(&vec![0.0; h * h], [h, h]), bias: shift.clone() };
+        let value = LinearParams { weight: floats(&vec![0.0; h * h], [h, h]), bias: shift.clone() };
         let unit: Vec<f64> = (0..h * h).map(|i| f64::from(i % (h + 1) == 0)).collect();
-        let output = Affine { weight: floats(&unit, [h, h]), bias: zeros() };
-        let norm = Norm { gamma: floats(&vec![1.0; h], [h]), beta: zeros(), eps: 1e-3 };
+        let output = LinearParams { weight: floats(&unit, [h, h]), bias: zeros() };
+        let norm = LayerNormParams { gamma: floats(&vec![1.0; h], [h]), beta: zeros(), eps: 1e-3 };
         let expected =
             layer_norm(x.clone() + shift.reshape([1, 1, h]), norm.gamma.clone(), norm.beta.clone(), 1e-3);
         let block = AttentionBlock { query: dense(2), key: dense(3), value, output, norm, heads };

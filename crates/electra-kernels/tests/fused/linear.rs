@@ -1,4 +1,4 @@
-//! Affine maps.
+//! Linear layers, alone and with gelu.
 
 use burn::prelude::*;
 use electra_kernels::{Precision, composed, linear, linear_gelu};

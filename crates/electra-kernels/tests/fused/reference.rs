@@ -42,7 +42,7 @@ pub fn doubles<const D: usize>(x: Tensor<D>) -> Vec<f64> {
     x.into_data().iter::<f64>().collect()
 }
 
-/// A flat tensor.
+/// A tensor of one dimension.
 pub fn flat(values: &[f64], device: &Device, dtype: DType) -> Tensor<1> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (device, dtype))
 }

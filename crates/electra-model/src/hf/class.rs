@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::HfNetwork;
+use super::network::HfNetwork;
 
 /// What begins the name of a tensor of a head, and whose head it is. The first that fits decides:
 /// `ElectraForMultipleChoice` has a classifier as well.

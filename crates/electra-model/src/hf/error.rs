@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::HfNetwork;
 use super::class::way_out;
+use super::network::HfNetwork;
 
 /// A transformers folder that is not an ELECTRA network as we know it.
 #[derive(Clone, Debug, PartialEq, Error)]

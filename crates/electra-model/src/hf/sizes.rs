@@ -2,10 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{HfDropout, HfError};
+use super::error::HfError;
 use crate::config::{
     EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionStart, TieMode,
 };
+
+/// Dropout rates that the exported configuration states for fine-tuning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HfDropout {
+    /// `hidden_dropout_prob`
+    pub hidden: f64,
+    /// `attention_probs_dropout_prob`
+    pub attention: f64,
+}
 
 /// Content of `config.json` for one network.
 pub fn config_json(

@@ -4,8 +4,9 @@ use burn::prelude::*;
 use burn::tensor::activation;
 use electra_kernels as kernels;
 
+use super::config::GeneratorDiscriminatorConfig;
+use super::pass::Pass;
 use super::proposals::{Learned, Proposed};
-use super::{GeneratorDiscriminatorConfig, Pass};
 
 /// What replaces the generator's masked language modelling loss in adversarial training, `[1]`
 /// (Clark et al. 2020, §3.2 and appendix F).

@@ -4,7 +4,9 @@ use burn::prelude::*;
 use burn::tensor::activation;
 use electra_kernels as kernels;
 
-use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Prediction};
+use super::config::GeneratorDiscriminatorConfig;
+use super::output::{JointOutput, Prediction};
+use super::pass::Pass;
 
 /// `p(y) = D [y = input] + (1 - D) softmax(logits)(y)` with `D` the sigmoid of one number a token
 /// (Clark et al. 2020, §3.5): the loss is `-log p(original)` over all real tokens.

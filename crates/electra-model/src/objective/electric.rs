@@ -3,7 +3,9 @@
 use burn::tensor::activation;
 use electra_kernels as kernels;
 
-use super::{GeneratorDiscriminatorConfig, JointOutput, Pass};
+use super::config::GeneratorDiscriminatorConfig;
+use super::output::JointOutput;
+use super::pass::Pass;
 use crate::corrupt::{Corrupted, Sampling, corrupt};
 use crate::dropout::Network;
 

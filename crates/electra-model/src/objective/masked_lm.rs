@@ -2,7 +2,8 @@
 
 use electra_kernels as kernels;
 
-use super::{JointOutput, Pass};
+use super::output::JointOutput;
+use super::pass::Pass;
 
 /// The original tokens at the masked positions, from the masked text (Devlin et al. 2019, §3.1, with
 /// \[MASK\] as often as the recipe's masking shows it and no random tokens).

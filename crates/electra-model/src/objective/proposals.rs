@@ -1,39 +1,16 @@
-//! Who proposes replacements, and the generator's half of a forward pass.
+//! Proposed replacements, and the generator's half of a forward pass.
 
 use burn::module::Module;
 use burn::prelude::*;
 use electra_kernels as kernels;
-use serde::{Deserialize, Serialize};
 
-use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Stage};
+use super::config::{GeneratorDiscriminatorConfig, Stage};
+use super::output::JointOutput;
+use super::pass::Pass;
 use crate::batch::Batch;
 use crate::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
 use crate::dropout::{DropoutSites, Network};
 use crate::electra::Electra;
-
-/// Who proposes replacements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Proposals {
-    /// A generator that learns (Clark et al. 2020, §2).
-    #[default]
-    Learned,
-    /// Chance: every id of the data's vocabulary alike, special ones too (`uniform_generator` of
-    /// google-research/electra), and none that the model has beyond it. There is no generator and
-    /// nothing of it in a checkpoint.
-    Uniform,
-    /// Chance: each id of the data's vocabulary as often as it occurs in the training text, special
-    /// ones never ("unigram" in figure 3 of Clark et al. 2020). There is no generator and nothing of
-    /// it in a checkpoint.
-    Unigram,
-}
-
-impl Proposals {
-    /// Whether a network makes them.
-    pub fn is_learned(&self) -> bool {
-        *self == Self::Learned
-    }
-}
 
 /// The text with samples, and what the generator said of it, where a network made them.
 pub(super) struct Proposed {

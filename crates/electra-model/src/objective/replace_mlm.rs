@@ -2,7 +2,9 @@
 
 use electra_kernels as kernels;
 
-use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Prediction};
+use super::config::GeneratorDiscriminatorConfig;
+use super::output::{JointOutput, Prediction};
+use super::pass::Pass;
 
 /// The original tokens at the masked positions, from text that holds the generator's samples there
 /// (Clark et al. 2020, §3.5). It tells how much of ELECTRA's gain comes from never seeing \[MASK\].

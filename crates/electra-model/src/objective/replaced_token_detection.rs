@@ -2,7 +2,10 @@
 
 use electra_kernels as kernels;
 
-use super::{GeneratorDiscriminatorConfig, JointOutput, Pass, Stage, adversarial};
+use super::adversarial;
+use super::config::{GeneratorDiscriminatorConfig, Stage};
+use super::output::JointOutput;
+use super::pass::Pass;
 
 /// Where the discriminator's loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use electra_train::{Divergence, RunError};
 use thiserror::Error;
 
-use crate::collapse_guard::Collapse;
+use crate::collapse_guard::TaggerCollapse;
 use crate::folder_error::FolderError;
 use crate::layerwise_lr::RatesError;
 use crate::loss::LossError;
-use crate::seeds::OutFolderError;
 use electra_annotations::PredictionsError;
+use electra_train::collapse::Collapse;
+use electra_train::seeds::SeedsFolderError;
 
 /// Why fine-tuning stopped.
 #[derive(Debug, Error)]
@@ -62,7 +63,7 @@ pub enum FinetuneError {
     },
     /// The folder of all seeds cannot be used.
     #[error(transparent)]
-    OutFolder(#[from] OutFolderError),
+    Seeds(#[from] SeedsFolderError),
     /// Predictions cannot be written, or not be read back.
     #[error(transparent)]
     Predictions(#[from] PredictionsError),
@@ -70,8 +71,8 @@ pub enum FinetuneError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// The run learns nothing.
-    #[error("this run is dead: {0}")]
-    Dead(#[from] Collapse),
+    #[error("this run has collapsed: {}", TaggerCollapse(*.0))]
+    Collapsed(Collapse),
 }
 
 impl From<Divergence> for FinetuneError {
@@ -86,7 +87,7 @@ impl FinetuneError {
     pub fn is_of_one_seed(&self) -> bool {
         match self {
             Self::Run(error) => error.is_of_training(),
-            Self::BestLost { .. } | Self::Dead(_) => true,
+            Self::BestLost { .. } | Self::Collapsed(_) => true,
             _ => false,
         }
     }

@@ -11,9 +11,9 @@ use electra_train::RunError;
 use electra_train::layout::{TAGGER_SETTINGS, WEIGHTS};
 use serde::{Deserialize, Serialize};
 
-use super::Run;
 use super::error::FinetuneError;
 use super::snapshot::tagger_of;
+use super::{Run, board};
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
 use crate::model_card::{self, Card};
@@ -329,6 +329,10 @@ impl Run<'_> {
             test: outcomes.next(),
             has_earlier_test: false,
         };
+        for (name, scores) in [("dev", Some(&outcome.dev)), ("test", outcome.test.as_ref())] {
+            let Some(scores) = scores else { continue };
+            self.recorder.scalars(outcome.steps, &board::of_split(name, scores), self.monitor)?;
+        }
         let overlaps = Overlap::all(self.splits, recipe.train.max_sentences);
         let mut warnings = overlap_warnings(self.splits, &overlaps);
         warnings.extend(self.lineage.warning());

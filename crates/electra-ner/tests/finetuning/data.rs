@@ -8,6 +8,7 @@ use electra_ner::report;
 use electra_ner::seeds::finetune_seeds;
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
+use electra_run::report::check::faults;
 use serde_json::Value;
 
 use crate::small::{Stopper, environment, finish, recipe, sentence, sentences, splits, start};
@@ -47,6 +48,7 @@ fn sentences_that_the_files_share_are_said_before_training_and_beside_every_scor
     let run = folder.path().join("seed-1");
     let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap();
     let (card, page, shown) = (read("README.md"), report::render(&run).unwrap(), summary.to_string());
+    assert_eq!(faults(&page), Vec::<String>::new());
     for (told, expected) in stopper.notes.iter().zip(expected) {
         assert!(told.starts_with(&format!("WARNING: {expected}")), "{told}");
         assert!(card.contains(&format!("**Warning:** {expected}")), "{card}");
@@ -61,6 +63,19 @@ fn sentences_that_the_files_share_are_said_before_training_and_beside_every_scor
     );
     let log = read_metrics(&run.join("metrics.jsonl")).unwrap();
     assert_eq!(log[0].fields["overlaps"], scores["overlaps"]);
+    // TensorBoard has what runs are compared by.
+    let events = std::fs::read_dir(run.join("tensorboard")).unwrap();
+    let events: Vec<u8> = events.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+    for tag in [
+        "_hparams_/session_start_info",
+        "train.batch_size",
+        "labels.scheme",
+        "speed/words_per_second",
+        "best/dev_f1",
+        "best/test_f1",
+    ] {
+        assert!(events.windows(tag.len()).any(|part| part == tag.as_bytes()), "TensorBoard has no {tag}");
+    }
     // Words weigh alike, and the log says so.
     assert_eq!(log[0].fields["class_weights"], serde_json::json!({ "LOC": 1.0, "O": 1.0, "PER": 1.0 }));
 }

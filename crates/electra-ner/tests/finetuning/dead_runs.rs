@@ -1,12 +1,12 @@
 //! Runs that learn nothing are stopped, and stopped again.
 
-use electra_ner::collapse_guard::Collapse;
 use electra_ner::finetune::FinetuneError;
 use electra_ner::monitor::Silent;
 use electra_ner::seeds::finetune_seeds;
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 use electra_train::RunError;
+use electra_train::collapse::Collapse;
 
 use crate::small::{ALL_OUTSIDE, environment, finish, recipe, splits, start};
 
@@ -17,7 +17,7 @@ fn a_run_that_finds_nothing_is_stopped_also_when_it_is_repeated() {
     for _ in 0..2 {
         let error = finish(&recipe(&changes), &splits(), folder.path()).unwrap_err();
         assert!(
-            matches!(error, FinetuneError::Dead(Collapse::Nothing { epochs: 2, steps: 6, .. })),
+            matches!(error, FinetuneError::Collapsed(Collapse::Nothing { epochs: 2, steps: 6, .. })),
             "{error}"
         );
     }
@@ -34,7 +34,7 @@ fn a_run_that_was_stopped_goes_on_with_a_wider_guard() {
         let changes = ["schedule.learning_rate=1e-9", "train.epochs=3", "guard.steps=1", guard];
         finish(&recipe(&changes), &splits(), folder.path())
     };
-    assert!(matches!(slow("guard.epochs=2"), Err(FinetuneError::Dead(_))));
+    assert!(matches!(slow("guard.epochs=2"), Err(FinetuneError::Collapsed(_))));
     assert_eq!(slow("guard.epochs=9").unwrap().epochs, 3);
     let records = read_metrics(&folder.path().join("metrics.jsonl")).unwrap();
     let told = |record: &electra_run::record::Record| {
@@ -48,7 +48,7 @@ fn a_loss_that_does_not_move_is_told_from_a_slow_one() {
     let flat = ["schedule.learning_rate=1e-9", "guard.epochs=2", "guard.steps=1"];
     let folder = tempfile::tempdir().unwrap();
     let error = finish(&recipe(&flat), &splits(), folder.path()).unwrap_err();
-    assert!(matches!(error, FinetuneError::Dead(_)), "{error}");
+    assert!(matches!(error, FinetuneError::Collapsed(_)), "{error}");
     // The same guard lets a run through that learns.
     let folder = tempfile::tempdir().unwrap();
     finish(&recipe(&["train.epochs=12", "guard.epochs=6", "guard.steps=1"]), &splits(), folder.path())
@@ -119,5 +119,5 @@ fn a_seed_that_learns_nothing_leaves_the_others_alone_and_the_mean() {
     // None alive: the first one's reason is the error.
     let folder = tempfile::tempdir().unwrap();
     let error = summed(&[dead], folder.path()).unwrap_err();
-    assert!(error.seed == 1 && matches!(error.source, FinetuneError::Dead(_)), "{error}");
+    assert!(error.seed == 1 && matches!(error.source, FinetuneError::Collapsed(_)), "{error}");
 }

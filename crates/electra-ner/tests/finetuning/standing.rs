@@ -5,7 +5,7 @@ use std::path::Path;
 
 use electra_annotations::{Split, Splits};
 use electra_ner::finetune::{FinetuneError, SCORES};
-use electra_ner::seeds::{BEST, SUMMARY, SeedError, Summary, finetune_seeds, finished_in};
+use electra_ner::seeds::{BEST, SUMMARY, SeedError, Summary, finetune_seeds, seeds_folder};
 use electra_run::interrupt::Interrupt;
 use electra_train::RunError;
 
@@ -26,7 +26,8 @@ fn run(
 ) -> (Result<Summary, SeedError>, Vec<String>, usize) {
     let of = |seed: u64| recipe(&["train.epochs=2", "guard.epochs=9", change, &format!("seed={seed}")]);
     let asked: Vec<_> = seeds.iter().map(|&seed| of(seed)).collect();
-    let others: Vec<_> = finished_in(out).into_iter().filter(|seed| !seeds.contains(seed)).map(of).collect();
+    let others: Vec<_> =
+        seeds_folder(out).finished().into_iter().filter(|seed| !seeds.contains(seed)).map(of).collect();
     let mut stopper = Stopper::after(None);
     let interrupt = Interrupt::default();
     let summary =

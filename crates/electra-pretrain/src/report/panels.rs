@@ -103,13 +103,13 @@ impl Sketch {
             }
             let points = thin(points);
             if points.iter().any(|point| point.1.is_finite()) {
-                legend.push((class(role), name));
+                legend.push((role.class(), name));
                 series.push(Series { role, points });
             }
         }
         let published = self.published(history);
         if !series.is_empty() && !published.is_empty() {
-            legend.push((class(Role::Published), "published"));
+            legend.push((Role::Published.class(), "published"));
             series.insert(0, Series { role: Role::Published, points: published });
         }
         let curve = Curve {
@@ -143,16 +143,6 @@ impl Sketch {
             points.push((end, value));
         }
         points.into_iter().map(|(tokens, value)| (tokens / per_step, value)).collect()
-    }
-}
-
-/// The page's name for a line of that role.
-fn class(role: Role) -> &'static str {
-    match role {
-        Role::Training | Role::Alone => "training",
-        Role::HeldOut => "held-out",
-        Role::Second => "second",
-        Role::Published => "published",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::prelude::*;
 use electra_model::parameters::collect;
 use electra_model::{Electra, TieMode};
-use electra_optim::decays;
+use electra_optim::has_weight_decay;
 
 use crate::golden::{fixture, largest};
 use crate::tiny;
@@ -23,7 +23,7 @@ fn every_parameter_is_as_in_the_table() {
     let shape = |data: &TensorData| data.shape().iter().map(usize::to_string).collect::<Vec<_>>().join("x");
     let columns: Vec<(&str, String, &str)> = found
         .iter()
-        .map(|(path, data)| (path.as_str(), shape(data), if decays(path) { "decays" } else { "-" }))
+        .map(|(path, data)| (path.as_str(), shape(data), if has_weight_decay(path) { "decays" } else { "-" }))
         .collect();
     let expected: Vec<(&str, String, &str)> =
         table.iter().map(|(path, columns)| (*path, columns[0].to_owned(), columns[2])).collect();

@@ -11,15 +11,15 @@ fn curve(points: &[(f64, f64)]) -> Curve {
 }
 
 #[test]
-fn a_drawing_takes_its_colours_from_the_page() {
+fn a_drawing_has_a_class_for_each_role_and_no_colour() {
     let mut curve = curve(&[(0.0, 1.0), (50.0, 2.0), (100.0, 1.5)]);
     curve.limits.push(Limit { value: 1.2, label: "too <low>".to_owned() });
     curve.series.push(Series { role: Role::Published, points: vec![(0.0, 1.0), (100.0, 2.0)] });
     let svg = curve.svg().unwrap();
-    for name in ["axis", "grid", "held-out", "published", "limit"] {
-        assert!(svg.contains(&format!("\"var(--{name})\"")), "{name} in {svg}");
+    for class in ["grid", "line held-out", "dot held-out", "line published", "limit"] {
+        assert!(svg.contains(&format!("class=\"{class}\"")), "{class} in {svg}");
     }
-    assert!(!svg.contains("#FE01"), "{svg}");
+    assert!(!svg.contains('#') && !svg.contains("stroke="), "{svg}");
     assert!(svg.contains("aria-label=\"loss &lt;&quot;&amp;&quot;&gt;\""), "{svg}");
     assert!(svg.contains("too &lt;low&gt;"), "{svg}");
 }
@@ -46,7 +46,7 @@ fn values_that_stay_at_zero_have_the_axis_of_scores() {
     assert_eq!(dead.vertical(), Some(0.0..1.0));
     let svg = dead.svg().unwrap();
     assert!(!svg.contains("e-1"), "{svg}");
-    for label in ["0.5\u{2002}", "1.0\u{2002}"] {
+    for label in [">0.4<", ">1.0<"] {
         assert_eq!(svg.matches(label).count(), 1, "{label} in {svg}");
     }
 }
@@ -75,9 +75,7 @@ fn numbers_that_no_run_measures_are_drawn_or_left_out() {
 
 #[test]
 fn a_gap_parts_a_line() {
-    let lines = |points: &[(f64, f64)]| {
-        curve(points).svg().unwrap().matches("var(--held-out)\" stroke-width").count()
-    };
+    let lines = |points: &[(f64, f64)]| curve(points).svg().unwrap().matches("<polyline").count();
     assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (4.0, 1.0), (5.0, 2.0)]), 1);
     assert_eq!(lines(&[(1.0, 1.0), (2.0, 2.0), (3.0, f64::NAN), (4.0, 1.0), (5.0, 2.0)]), 2);
 }
@@ -96,33 +94,4 @@ fn a_few_spikes_do_not_flatten_the_rest() {
     points[50].1 = 1e6;
     let range = curve(&points).vertical().unwrap();
     assert!(range.end < 4.0, "{range:?}");
-}
-
-#[test]
-fn numbers_on_the_axes_are_short() {
-    assert_eq!([0.0, 500.0, 1_500.0, 20_000.0, 2_500_000.0].map(steps), ["", "500", "1.5k", "20k", "2.5M"]);
-    assert_eq!(decimal(12_345.6, 0), "12,346");
-    assert_eq!(decimal(-0.25, 2), "-0.25");
-    assert_eq!(Numbers::of(&(0.0..5.0)).label(2.0), "2");
-    assert_eq!(Numbers::of(&(0.5..1.0)).label(0.6), "0.6");
-    assert_eq!(Numbers::of(&(0.0..4.2e-4)).label(1e-4), "1e-4");
-}
-
-#[test]
-fn the_numbers_of_an_axis_are_where_they_say() {
-    // Up to 2e-3, every half of it is labelled: 1.5e-3 is not 2e-3.
-    let svg = Curve { scale: Scale::FromZero, ..curve(&[(0.0, 2e-3), (100.0, 5e-4)]) }.svg().unwrap();
-    for label in ["5.0e-4", "1.0e-3", "1.5e-3", "2.0e-3"] {
-        assert_eq!(svg.matches(label).count(), 1, "{label} in {svg}");
-    }
-    for end in (1..400).map(|n| f64::from(n) * 3.7e-5).chain([0.013, 0.07, 0.25, 1.0, 7.0, 1.5e4]) {
-        for start in [0.0, 0.9 * end, 0.999 * end] {
-            let range = start..end;
-            let numbers = Numbers::of(&range);
-            let ticks = RangedCoordf64::from(range).key_points(BoldPoints(Y_LABELS));
-            let mut labels: Vec<String> = ticks.iter().map(|&tick| numbers.label(tick)).collect();
-            labels.dedup();
-            assert_eq!(labels.len(), ticks.len(), "{start} to {end}: {labels:?}");
-        }
-    }
 }

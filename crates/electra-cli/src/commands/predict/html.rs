@@ -5,24 +5,30 @@ use std::io::{self, Write};
 use electra_annotations::LabelSet;
 use electra_files::shown::in_page;
 use electra_ner::predict::{TaggedSentence, Tail};
+use electra_run::report;
 
 use super::Writer;
 use super::text::parts;
 
+/// What is behind the types: colours of one lightness, on which the page's text can be read, and as many as
+/// there are types.
+const LIGHTNESS: [u32; 2] = [82, 20];
+const SATURATION: u32 = 70;
+
 const STYLE: &str = "\
-:root { color-scheme: light dark; --light: 82%; --back: #fff; --front: #1c1c1c; }
-@media (prefers-color-scheme: dark) { :root { --light: 28%; --back: #181818; --front: #e4e4e4; } }
-body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.9 Georgia, serif;
-  background: var(--back); color: var(--front); }
-h1, .legend, footer { font-family: system-ui, sans-serif; }
-h1 { font-size: 1.1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.1rem; }
 .legend { padding: 0; line-height: 2.2; }
 .legend li { display: inline; margin-right: .8rem; }
-main { white-space: pre-wrap; overflow-wrap: anywhere; }
+.text { max-width: 46rem; font: 1.05rem/1.9 Georgia, serif; white-space: pre-wrap; overflow-wrap: anywhere; }
 mark { padding: .1em .25em; border-radius: .3em; color: inherit; }
-main mark::after { content: attr(data-type); margin-left: .4em; font: .65em system-ui, sans-serif; opacity: .7; }
-footer { margin-top: 2rem; font-size: .85rem; opacity: .8; }
+.text mark::after { content: attr(data-type); margin-left: .4em; font: .72em system-ui, sans-serif; }
+.counts { color: var(--muted); margin-top: 2rem; font-size: .85rem; }
 ";
+
+/// By the golden angle: neighbours differ, however many types there are.
+fn hue(index: usize) -> usize {
+    index * 1375 / 10 % 360
+}
 
 pub(super) struct Page {
     /// Types in the order of the legend.
@@ -47,20 +53,20 @@ impl Page {
 
 impl Writer for Page {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let title = in_page(&self.title);
-        writeln!(out, "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">")?;
-        writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
-        writeln!(out, "<title>{title}</title>\n<style>\n{STYLE}")?;
+        let [light, dark] = LIGHTNESS;
+        let mut style = format!(
+            "{STYLE}:root {{ --light: {light}%; }}\n@media (prefers-color-scheme: dark) {{ :root {{ --light: {dark}%; }} }}\n"
+        );
         for index in 0..self.kinds.len() {
-            // By the golden angle: neighbours differ, however many types there are.
-            let hue = index * 1375 / 10 % 360;
-            writeln!(out, ".t{index} {{ background: hsl({hue} 70% var(--light)); }}")?;
+            style +=
+                &format!(".t{index} {{ background: hsl({} {SATURATION}% var(--light)); }}\n", hue(index));
         }
-        writeln!(out, "</style>\n</head>\n<body>\n<h1>{title}</h1>\n<ul class=\"legend\">")?;
+        out.write_all(report::open(&self.title, &style).as_bytes())?;
+        writeln!(out, "<h1>{}</h1>\n<ul class=\"legend\">", in_page(&self.title))?;
         for (index, kind) in self.kinds.iter().enumerate() {
             writeln!(out, "<li><mark class=\"t{index}\">{}</mark></li>", in_page(kind))?;
         }
-        write!(out, "</ul>\n<main dir=\"auto\">")
+        write!(out, "</ul>\n<div class=\"text\" dir=\"auto\">")
     }
 
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
@@ -83,12 +89,12 @@ impl Writer for Page {
     }
 
     fn end(&mut self, out: &mut dyn Write, tail: &Tail) -> io::Result<()> {
-        writeln!(out, "{}</main>", in_page(&tail.text))?;
-        write!(out, "<footer>{} words in {} sentences", self.words, self.sentences)?;
+        writeln!(out, "{}</div>", in_page(&tail.text))?;
+        write!(out, "<p class=\"counts\">{} words in {} sentences", self.words, self.sentences)?;
         for (kind, count) in self.kinds.iter().zip(&self.counts) {
             write!(out, ", {count} {}", in_page(kind))?;
         }
-        writeln!(out, "</footer>\n</body>\n</html>")
+        write!(out, "</p>\n{}", report::CLOSE)
     }
 }
 
@@ -96,12 +102,40 @@ impl Writer for Page {
 mod tests {
     use super::super::example::{example, labels, written};
     use super::*;
+    use electra_run::report::check::{faults, luminance};
+
+    /// Channels of `hsl(hue SATURATION lightness)`, as CSS has them.
+    fn rgb(hue: usize, lightness: u32) -> [f64; 3] {
+        let (lightness, saturation) = (f64::from(lightness) / 100.0, f64::from(SATURATION) / 100.0);
+        let amplitude = saturation * lightness.min(1.0 - lightness);
+        [0.0, 8.0, 4.0].map(|n| {
+            let k = (n + hue as f64 / 30.0) % 12.0;
+            lightness - amplitude * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0)
+        })
+    }
+
+    #[test]
+    fn text_can_be_read_on_the_colour_of_every_type() {
+        // The text is the ink of the page: #1d2024 on light, #e4e6e9 on dark.
+        let inks = [[29.0, 32.0, 36.0], [228.0, 230.0, 233.0]].map(|ink| ink.map(|channel| channel / 255.0));
+        for ink in [&"#1d2024", &"#e4e6e9"] {
+            assert!(electra_run::plot::PALETTE.contains(&format!("--ink: {ink}")), "{ink}");
+        }
+        for (ink, lightness) in inks.into_iter().zip(LIGHTNESS) {
+            for index in 0..360 {
+                let [one, other] = [luminance(ink), luminance(rgb(hue(index), lightness))];
+                let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+                assert!(contrast >= 4.5, "{contrast:.2} on type {index} of lightness {lightness}");
+            }
+        }
+    }
 
     #[test]
     fn the_text_is_whole_and_nothing_of_it_becomes_markup() {
         let (sentences, tail) = example();
         let page = written(&mut Page::new(&labels(), "a<b>.txt".into()), &sentences, &tail);
-        let main = page.split("<main dir=\"auto\">").nth(1).unwrap().split("</main>").next().unwrap();
+        let main =
+            page.split("<div class=\"text\" dir=\"auto\">").nth(1).unwrap().split("</div>").next().unwrap();
         assert_eq!(
             main,
             "\t<mark class=\"t2\" data-type=\"PER\" title=\"PER, 75.0 %\">&lt;Zoë\n😀</mark> &amp; \
@@ -117,6 +151,7 @@ mod tests {
         for (index, kind) in ["LOC", "ORG", "PER"].iter().enumerate() {
             assert!(page.contains(&format!("<li><mark class=\"t{index}\">{kind}</mark></li>")), "{page}");
         }
+        assert_eq!(faults(&page), Vec::<String>::new());
         for outside in ["http", "src=", "href=", "url("] {
             assert!(!page.contains(outside), "{outside} in a page of its own");
         }

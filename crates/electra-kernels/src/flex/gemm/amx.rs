@@ -1,22 +1,23 @@
-//! The innermost loop of a product on AMX: 32 x 32 results in four tile registers.
+//! The micro-kernel of bfloat16 on AMX: 32 x 32 results in four tile registers.
 //!
 //! A tile register holds 16 rows of 64 bytes: 16 x 16 results, 16 rows of `a` or 16 units of depth
-//! of `b`. The compiler knows nothing of these registers, so each piece of their life is one block
-//! of assembly, and no value passes between blocks but through memory.
+//! of `b`. The compiler neither uses nor saves these registers: what one block of assembly leaves in them is there
+//! in the next of the same thread. No value passes between blocks and the compiler's code but through memory.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use super::tile::{COLUMNS, ROW_STRIDE, Tile};
 
 /// Rows of a tile: two registers.
-pub const ROWS: usize = 32;
+pub(super) const ROWS: usize = 32;
 /// Units of depth that one instruction takes.
-pub const STEP: usize = 16;
+pub(super) const STEP: usize = 16;
 
 /// Whether this processor has AMX for bfloat16 and the system lets this process use it. Asked once.
-pub fn has_amx() -> bool {
+pub(super) fn has_amx() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| processor_has_amx() && allowed_by_system())
 }
@@ -63,27 +64,28 @@ static WHOLE: Configuration = Configuration {
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
 
-/// The tile registers of this thread, from here until it is dropped.
-pub struct Registers(());
+/// The tile registers of this thread, configured until this is dropped. It stays on its thread.
+pub(super) struct Registers(PhantomData<*mut ()>);
 
 impl Registers {
-    /// Makes the registers ready.
+    /// Configures the registers.
     ///
     /// # Safety
     ///
     /// [`has_amx`] is true.
-    pub unsafe fn take() -> Self {
-        // SAFETY: the instruction exists, and reads 64 bytes that are valid.
+    pub(super) unsafe fn take() -> Self {
+        // SAFETY: our caller owes that the instruction exists; it reads the 64 bytes of a configuration.
         unsafe {
             asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE, options(nostack, readonly, preserves_flags))
         };
-        Self(())
+        Self(PhantomData)
     }
 }
 
 impl Drop for Registers {
     fn drop(&mut self) {
-        // SAFETY: the instruction exists. Registers at rest cost nothing when threads take turns.
+        // SAFETY: who took the registers owed that the instruction exists. Registers at rest cost nothing when
+        // threads take turns.
         unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
     }
 }
@@ -92,31 +94,37 @@ impl Drop for Registers {
 ///
 /// # Safety
 ///
-/// The panels hold what [`Tile`] says, to a whole number of [`STEP`]s, with zeros behind the depth;
-/// that of `a` has room for all [`ROWS`], and what lies behind its `rows` reaches no result. `rows`
-/// times `columns` results are valid, and nobody else uses them.
-pub unsafe fn tile(_: &Registers, t: &Tile) {
+/// The processor has AVX-512. The tile is as [`Tile`] says, of at most [`ROWS`]. Its panels are packed to a whole number of [`STEP`]s, with
+/// zeros behind the depth, and that of `a` has room for all [`ROWS`]; what lies behind its `rows` reaches no result
+/// and need not be written.
+pub(super) unsafe fn tile(_: &Registers, t: &Tile) {
     let whole = t.rows == ROWS && t.columns == COLUMNS;
     if whole && t.scale == 1.0 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller owes the panels and the results, which are those of a whole tile.
         return unsafe { multiply(t, t.c, t.row_stride, t.add) };
     }
     let mut sums = [[0.0f32; COLUMNS]; ROWS];
-    // SAFETY: the sums have room for a whole tile.
+    // SAFETY: the sums have room for a whole tile and are ours; our caller owes the panels and the results.
     unsafe {
         multiply(t, sums.as_mut_ptr().cast(), COLUMNS, false);
         store(t, &sums);
     }
 }
 
-/// `c = a b` or `c += a b`, whole.
+/// Computes a whole tile, `c = a b` or `c += a b`.
+///
+/// # Safety
+///
+/// The tile registers are configured. The panels of `t` are as [`tile`] asks for. `c` is the first of [`ROWS`] rows of
+/// [`COLUMNS`] elements, `row_stride` apart, which nobody else uses, and which are written if `add`.
 unsafe fn multiply(t: &Tile, c: *mut f32, row_stride: usize, add: bool) {
     let steps = t.depth.div_ceil(STEP);
     let lower_a = t.a.wrapping_add(ROWS / 2 * ROW_STRIDE);
     let lower_c = c.wrapping_add(ROWS / 2 * row_stride);
     let c_bytes = row_stride * size_of::<f32>();
-    // SAFETY: the registers are configured (`Registers`), and of what is read and written each row
-    // is inside its panel or the results.
+    // SAFETY: our caller owes that the registers are configured, so that the instructions exist; of what is read and
+    // written each row is inside its panel or the results. The compiler uses no tile register, so what a block leaves
+    // there is found by the next, and nothing of the compiler's is lost.
     unsafe {
         if add {
             asm!(
@@ -174,6 +182,10 @@ unsafe fn multiply(t: &Tile, c: *mut f32, row_stride: usize, add: bool) {
 }
 
 /// Writes the sums that are results: scaled, and added to what was there.
+///
+/// # Safety
+///
+/// The processor has AVX-512, and the results of `t` are as [`Tile`] says.
 #[target_feature(enable = "avx512f")]
 unsafe fn store(t: &Tile, sums: &[[f32; COLUMNS]; ROWS]) {
     let scale = _mm512_set1_ps(t.scale);
@@ -182,7 +194,7 @@ unsafe fn store(t: &Tile, sums: &[[f32; COLUMNS]; ROWS]) {
         for (half, sums) in row.chunks_exact(16).enumerate() {
             let c = t.c.wrapping_add(i * t.row_stride + 16 * half);
             let mask = (columns >> (16 * half)) as __mmask16;
-            // SAFETY: the mask leaves the tile's own results.
+            // SAFETY: 16 sums; and the mask leaves results of the tile, which are written if they are added to.
             unsafe {
                 let mut sum = _mm512_mul_ps(_mm512_loadu_ps(sums.as_ptr()), scale);
                 if t.add {

@@ -1,4 +1,4 @@
-//! Products of bfloat16: operands packed once, tiles in registers, blocks in caches.
+//! Cache-blocked products of bfloat16: operands packed once, tiles in registers, blocks in caches.
 //!
 //! Every result is one chain of multiply-adds over [`DEPTH`] units of depth after the other, so its
 //! bits depend neither on how rows and columns are dealt out nor on the number of threads.
@@ -6,11 +6,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::super::storage::Shared;
-use super::amx;
-use super::packing::{self, PAIR, Packed, Pointer, Source, pack_a, pack_b, reserve};
-use super::tile::{COLUMNS, DEPTH, Kernel, Tile, tile};
-use super::{Product, Target, each, span};
+use super::super::buffer::SharedSlice;
+use super::bf16_kernel::Bf16Kernel;
+use super::matrix::span;
+use super::packing::{self, ElementPointer, PAIR, PackedPointer, Source, pack_a, pack_b, reserve};
+use super::product::{Product, Target, each};
+use super::tile::{COLUMNS, DEPTH, Tile};
+use super::{amx, avx512_bf16};
 
 /// Rows of `a` that a task works on at a time: packed, a tenth of a megabyte.
 const BLOCK_ROWS: usize = 96;
@@ -23,9 +25,9 @@ const PASS: usize = 16 * DEPTH;
 /// Units of `b` that a task packs for itself: half a megabyte, half of a second cache.
 const OWN_UNITS: usize = 128 * 1024;
 /// Multiplications below which handing work to other threads costs more than it saves.
-const WORTH_THREADS: usize = 1 << 18;
-/// Elements of `a` below which one thread packs them all.
-const WORTH_PACKING_TOGETHER: usize = 1 << 16;
+const PARALLEL_FROM: usize = 1 << 18;
+/// Elements of `a` from which several threads pack them.
+const PACKED_IN_PARALLEL_FROM: usize = 1 << 16;
 
 thread_local! {
     /// Packed operands of the task that runs on this thread.
@@ -36,26 +38,26 @@ thread_local! {
 
 /// One pass over a range of the depth.
 struct Pass<'a> {
-    kernel: Kernel,
+    kernel: Bf16Kernel,
     product: &'a Product<'a>,
     /// Elements of depth.
     depth: Range<usize>,
     target: Target<'a>,
 }
 
-/// Whether [`product`] finishes whole rows.
-pub fn completes_rows(product: &Product<'_>) -> bool {
+/// Whether the epilogue is called on whole rows.
+pub(super) fn completes_rows(product: &Product<'_>) -> bool {
     product.a.rows > FEW_ROWS
 }
 
-/// `out (+)= scale * a b`, then `finish`.
+/// `out (+)= scale * a b`, then the epilogue.
 ///
 /// # Safety
 ///
-/// The processor has the kernel; `out` is valid and unshared for the results.
-pub unsafe fn product(kernel: Kernel, product: &Product<'_>, target: Target<'_>) {
+/// That of `Product::run_on`, of which the processor has the kernel's instructions.
+pub(super) unsafe fn product(kernel: Bf16Kernel, product: &Product<'_>, target: Target<'_>) {
     let [rows, columns, depth] = product.sizes();
-    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
+    let threads = if rows * columns * depth < PARALLEL_FROM { 1 } else { target.threads };
     let step = PASS * PAIR;
     let passes = depth.div_ceil(step).max(1);
     for pass in 0..passes {
@@ -65,12 +67,13 @@ pub unsafe fn product(kernel: Kernel, product: &Product<'_>, target: Target<'_>)
             depth: pass * step..depth.min((pass + 1) * step),
             target: Target {
                 add: target.add || pass > 0,
-                finish: target.finish.filter(|_| pass + 1 == passes),
+                epilogue: target.epilogue.filter(|_| pass + 1 == passes),
                 threads,
                 ..target
             },
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller owes the kernel's instructions and the results. Passes after the first add to what the
+        // one before has written.
         unsafe { if completes_rows(product) { pass.by_rows() } else { pass.by_columns() } }
     }
 }
@@ -80,9 +83,9 @@ pub unsafe fn product(kernel: Kernel, product: &Product<'_>, target: Target<'_>)
 ///
 /// # Safety
 ///
-/// The processor has the kernel.
-pub unsafe fn hand_over(
-    kernel: Kernel,
+/// The processor has the kernel's instructions.
+pub(super) unsafe fn for_each_row_group(
+    kernel: Bf16Kernel,
     product: &Product<'_>,
     take: &(impl Fn(usize, &mut [f32]) + Sync),
     threads: usize,
@@ -91,9 +94,10 @@ pub unsafe fn hand_over(
     if !completes_rows(product) || depth > PASS * PAIR {
         return false;
     }
-    let nowhere = Target { out: Shared::of(&mut []), row_stride: columns, add: false, finish: None, threads };
+    let nowhere =
+        Target { out: SharedSlice::of(&mut []), row_stride: columns, add: false, epilogue: None, threads };
     let pass = Pass { kernel, product, depth: 0..depth, target: nowhere };
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller owes the kernel's instructions, and the results of each block are this thread's own.
     unsafe {
         pass.each_block(|rows, tiles| {
             // Taken out, as `take` may begin a product of its own.
@@ -101,7 +105,7 @@ pub unsafe fn hand_over(
             let (first, height) = (rows.start * kernel.rows(), kernel.rows());
             let n = product.a.rows.min(rows.end * height) - first;
             results.resize(n * columns, 0.0);
-            tiles(Shared::of(&mut results), first);
+            tiles(SharedSlice::of(&mut results), first);
             let parts = results.chunks_mut(height * columns).enumerate();
             parts.for_each(|(i, results)| take(first + i * height, results));
             RESULTS.set(results);
@@ -141,39 +145,53 @@ impl Pass<'_> {
     }
 
     /// Packs panel `panel` of block `block` of `a`.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the kernel's instructions, and `to` room for a panel, which nobody else uses.
     unsafe fn pack_a(&self, panel: usize, block: usize, to: *mut u32) {
         let (a, row, depth) = (&self.product.a, panel * self.kernel.rows(), self.block(block));
         let source = Source {
-            data: Pointer::of(a.data).plus(row * a.row_stride + depth.start * a.column_stride),
+            data: ElementPointer::of(a.data).plus(row * a.row_stride + depth.start * a.column_stride),
             depth_stride: a.column_stride,
             breadth_stride: a.row_stride,
             depth: depth.len(),
             breadth: self.kernel.rows().min(a.rows - row),
         };
-        // SAFETY: the source lies within the matrix; the room is the caller's promise.
+        // SAFETY: the source lies within the matrix; our caller owes the instructions and the room.
         unsafe { pack_a(&source, self.kernel, to) }
     }
 
     /// Packs some panels of `b`, the whole depth, one behind the other.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the kernel's instructions, and `to` room for the panels, which nobody else uses.
     unsafe fn pack_b(&self, panels: Range<usize>, to: *mut u32) {
         let (b, column) = (&self.product.b, panels.start * COLUMNS);
         let source = Source {
-            data: Pointer::of(b.data).plus(column * b.column_stride + self.depth.start * b.row_stride),
+            data: ElementPointer::of(b.data).plus(column * b.column_stride + self.depth.start * b.row_stride),
             depth_stride: b.row_stride,
             breadth_stride: b.column_stride,
             depth: self.depth.len(),
             breadth: b.columns.min(panels.end * COLUMNS) - column,
         };
-        // SAFETY: the source lies within the matrix; the room is the caller's promise.
+        // SAFETY: the source lies within the matrix; our caller owes the instructions and the room.
         unsafe { pack_b(&source, self.kernel, to) }
     }
 
     /// The tiles of some panels of `a` with some of `b`, one block deep, to an `out` that begins with
     /// row `first_row`. `a` holds the panels of `rows` for this block, `b` those of `columns` for the
     /// whole depth.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the kernel's instructions; `a` and `b` hold these panels packed; and nobody else uses the
+    /// results, which are written already if they are added to: for a target that adds, and for every block but
+    /// the first.
     unsafe fn tiles(
         &self,
-        (out, first_row): (Shared, usize),
+        (out, first_row): (SharedSlice, usize),
         block: usize,
         rows: Range<usize>,
         a: *const u32,
@@ -184,8 +202,8 @@ impl Pass<'_> {
         let (kernel, row_stride) = (self.kernel, self.target.row_stride);
         let layout = kernel.layout(self.product.a.column_stride == 1);
         let depth = packing::units(self.block(block).len(), kernel);
-        // SAFETY: the caller's promise.
-        let registers = (kernel == Kernel::Amx).then(|| unsafe { amx::Registers::take() });
+        // SAFETY: our caller owes the kernel's instructions.
+        let registers = (kernel == Bf16Kernel::Amx).then(|| unsafe { amx::Registers::take() });
         for column_panel in columns {
             let column = column_panel * COLUMNS;
             let width = COLUMNS.min(self.product.b.columns - column);
@@ -205,39 +223,47 @@ impl Pass<'_> {
                     scale: self.product.scale,
                     add: self.target.add || block > 0,
                 };
-                // SAFETY: packed above; the results are this task's own.
+                // SAFETY: a tile of the panels and the results that our caller owes, all inside `out`.
                 unsafe {
                     match &registers {
                         Some(registers) => amx::tile(registers, &part),
-                        None => tile(&part),
+                        None => avx512_bf16::tile(&part),
                     }
                 }
             }
         }
     }
 
-    /// Calls `finish` on the results of some panels.
+    /// Calls the epilogue on the results of some panels.
+    ///
+    /// # Safety
+    ///
+    /// These results are complete, and nobody else uses them during the call.
     unsafe fn finish(&self, rows: Range<usize>, columns: Range<usize>) {
-        if self.target.finish.is_none() {
+        if self.target.epilogue.is_none() {
             return;
         }
         let first = columns.start * COLUMNS;
         let n = self.product.b.columns.min(columns.end * COLUMNS) - first;
         let height = self.kernel.rows();
         for row in rows.start * height..self.product.a.rows.min(rows.end * height) {
-            // SAFETY: results of this task alone.
+            // SAFETY: of these results, which our caller owes.
             unsafe { self.target.finish_row(row, first, n) };
         }
     }
 
-    /// Many rows: `b` is packed by all, then each task takes rows of `a`.
+    /// Computes many rows: `b` is packed by all, then each task takes rows of `a`.
+    ///
+    /// # Safety
+    ///
+    /// That of [`product`].
     unsafe fn by_rows(&self) {
-        let finished = |rows: Range<usize>, tiles: &dyn Fn(Shared, usize)| {
+        let finished = |rows: Range<usize>, tiles: &dyn Fn(SharedSlice, usize)| {
             tiles(self.target.out, 0);
-            // SAFETY: its rows are its own.
+            // SAFETY: `tiles` has completed the rows of this task, which no other task has.
             unsafe { self.finish(rows, 0..self.column_panels()) };
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller owes the kernel's instructions and the results, of which each block has its own rows.
         unsafe { self.each_block(finished) }
     }
 
@@ -246,17 +272,17 @@ impl Pass<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has the kernel, and nobody else uses the rows of an `out` that `task` hands to that
-    /// function.
-    unsafe fn each_block(&self, task: impl Fn(Range<usize>, &dyn Fn(Shared, usize)) + Sync + Send) {
+    /// The processor has the kernel's instructions. Each `out` that `task` hands to that function holds the rows of
+    /// its block from the given one on; nobody else uses them, and they are written already if the target adds.
+    unsafe fn each_block(&self, task: impl Fn(Range<usize>, &dyn Fn(SharedSlice, usize)) + Sync + Send) {
         let (row_panels, column_panels) = (self.row_panels(), self.column_panels());
         let (panel_units, threads) = (self.units() * COLUMNS, self.target.threads);
         let mut packed = Vec::new();
-        let packed_b = Packed(reserve(&mut packed, column_panels * panel_units));
+        let packed_b = PackedPointer(reserve(&mut packed, column_panels * panel_units));
         each(column_panels.div_ceil(BLOCK_COLUMNS), threads, |task| {
             let panels = task * BLOCK_COLUMNS..column_panels.min((task + 1) * BLOCK_COLUMNS);
             let to = packed_b.at(panels.start * panel_units);
-            // SAFETY: each task packs its own panels.
+            // SAFETY: there is room for all panels, of which each task packs its own; our caller owes the instructions.
             unsafe { self.pack_b(panels, to) };
         });
         let panels = row_panels.div_ceil(4 * threads).clamp(1, self.block_panels());
@@ -266,7 +292,9 @@ impl Pass<'_> {
                 OWN.with_borrow_mut(|[own, _]| {
                     let a = reserve(own, panels * self.kernel.panel());
                     for block in 0..self.blocks() {
-                        // SAFETY: room for the task's panels; its rows are its own.
+                        // SAFETY: there is room for the panels of this task, `packed_b` was packed above, and our
+                        // caller owes the instructions and the rows of `out`; blocks after the first add to what
+                        // the one before has written.
                         unsafe {
                             for panel in rows.clone() {
                                 self.pack_a(panel, block, a.add((panel - rows.start) * self.kernel.panel()));
@@ -286,50 +314,65 @@ impl Pass<'_> {
         });
     }
 
-    /// Few rows: `a` is packed whole, then each task packs columns of `b` for itself.
+    /// Computes few rows: `a` is packed whole, then each task packs columns of `b` for itself.
+    ///
+    /// # Safety
+    ///
+    /// That of [`product`].
     unsafe fn by_columns(&self) {
         let units = self.row_panels() * self.blocks() * self.kernel.panel();
         if self.target.threads == 1 {
             return OWN.with_borrow_mut(|[a, b]| {
-                // SAFETY: room for the whole of `a`.
+                // SAFETY: there is room for the whole of `a`; our caller owes the instructions and the results.
                 unsafe {
-                    let a = Packed(reserve(a, units));
+                    let a = PackedPointer(reserve(a, units));
                     self.pack_all_of_a(a);
                     self.columns(0..self.column_panels(), a, b);
                 }
             });
         }
         let mut packed = Vec::new();
-        let a = Packed(reserve(&mut packed, units));
-        // SAFETY: room for the whole of `a`.
+        let a = PackedPointer(reserve(&mut packed, units));
+        // SAFETY: there is room for the whole of `a`; our caller owes the instructions.
         unsafe { self.pack_all_of_a(a) };
         let column_panels = self.column_panels();
         let panels = column_panels.div_ceil(4 * self.target.threads);
         each(column_panels.div_ceil(panels), self.target.threads, |task| {
             let columns = task * panels..column_panels.min((task + 1) * panels);
-            // SAFETY: `a` is packed; the columns are the task's own.
+            // SAFETY: `a` is packed, and these columns belong to this task; our caller owes the instructions and the
+            // results.
             OWN.with_borrow_mut(|[_, b]| unsafe { self.columns(columns, a, b) });
         });
     }
 
     /// Packs `a` block after block.
-    unsafe fn pack_all_of_a(&self, to: Packed<u32>) {
+    ///
+    /// # Safety
+    ///
+    /// The processor has the kernel's instructions, and `to` room for the panels of all blocks, which nobody else uses.
+    unsafe fn pack_all_of_a(&self, to: PackedPointer<u32>) {
         let (row_panels, blocks) = (self.row_panels(), self.blocks());
-        let worth = self.product.a.rows * self.depth.len() >= WORTH_PACKING_TOGETHER;
-        each(row_panels * blocks, if worth { self.target.threads } else { 1 }, |i| {
-            // SAFETY: each task packs its own panel.
+        let is_large = self.product.a.rows * self.depth.len() >= PACKED_IN_PARALLEL_FROM;
+        each(row_panels * blocks, if is_large { self.target.threads } else { 1 }, |i| {
+            // SAFETY: each task packs a panel of its own; our caller owes the instructions and the room.
             unsafe { self.pack_a(i % row_panels, i / row_panels, to.at(i * self.kernel.panel())) };
         });
     }
 
-    /// All rows of some columns, `b` packed piece by piece.
-    unsafe fn columns(&self, columns: Range<usize>, a: Packed<u32>, own: &mut Vec<u32>) {
+    /// Computes all rows of some columns, `b` packed piece by piece.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the kernel's instructions; `a` is packed whole; and nobody else uses the results of these
+    /// columns, which are written already if the target adds.
+    unsafe fn columns(&self, columns: Range<usize>, a: PackedPointer<u32>, own: &mut Vec<u32>) {
         let (row_panels, panel_units) = (self.row_panels(), self.units() * COLUMNS);
         let at_once = (OWN_UNITS / panel_units.max(1)).max(1);
         for first in columns.clone().step_by(at_once) {
             let columns = first..columns.end.min(first + at_once);
             let b = reserve(own, columns.len() * panel_units);
-            // SAFETY: room for the panels; `a` is packed; the columns are the caller's own.
+            // SAFETY: there is room for the panels; our caller owes the instructions, `a` and the results. Blocks after
+            // the first add to what the one before has written, and all are complete before the epilogue.
             unsafe {
                 self.pack_b(columns.clone(), b);
                 for first_row in (0..row_panels).step_by(self.block_panels()) {

@@ -3,10 +3,17 @@
 use std::ops::{Deref, DerefMut};
 use std::ptr::null_mut;
 
-use super::super::element::halved;
-use super::super::storage::Number;
+use super::super::bf16::f32_to_bf16;
+use super::super::buffer::SharedSlice;
+#[cfg(target_arch = "x86_64")]
+use super::super::simd::has_bf16;
+#[cfg(target_arch = "x86_64")]
+use super::bf16_kernel::Bf16Kernel;
+use super::product::Target as Results;
+use super::run::Algorithm;
 use super::tests::{SIZES, noise};
-use super::*;
+use super::{Elements, Matrix, Product, span};
+use crate::Precision;
 
 /// Where in its pages a buffer lies.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +32,9 @@ struct Guarded<T> {
     len: usize,
 }
 
-impl<T: Number> Guarded<T> {
+impl<T: Copy> Guarded<T> {
     fn new(content: &[T], edge: Edge) -> Self {
-        // SAFETY: a question.
+        // SAFETY: it only reads a constant of the system.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a size of pages");
         let size = size_of_val(content);
         let room = size.next_multiple_of(page).max(page);
@@ -54,21 +61,21 @@ impl<T> Deref for Guarded<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: the content.
+        // SAFETY: as many elements as were copied there, in pages that live as long as this.
         unsafe { std::slice::from_raw_parts(self.first, self.len) }
     }
 }
 
 impl<T> DerefMut for Guarded<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: the content, borrowed exclusively.
+        // SAFETY: as above, borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.first, self.len) }
     }
 }
 
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
-        // SAFETY: the mapping of `new`.
+        // SAFETY: the whole mapping of `new`, which nobody uses any more.
         unsafe { libc::munmap(self.pages, self.bytes) };
     }
 }
@@ -93,11 +100,11 @@ fn operand<'a>(
     }
 }
 
-/// A product on buffers at `edge`, written on every path of this processor.
+/// A product on buffers at `edge`, by every algorithm of this processor.
 fn check([rows, columns, depth]: [usize; 3], [of_a, of_b]: [Order; 2], edge: Edge) {
     let a = elements([rows, depth], of_a, 1);
     let b = elements([depth, columns], of_b, 2);
-    let halves = |x: &[f32]| -> Vec<u16> { x.iter().map(|x| halved(*x)).collect() };
+    let halves = |x: &[f32]| -> Vec<u16> { x.iter().map(|x| f32_to_bf16(*x)).collect() };
     let guarded = (Guarded::new(&a, edge), Guarded::new(&b, edge));
     let half = (Guarded::new(&halves(&a), edge), Guarded::new(&halves(&b), edge));
     let singles = |precision| {
@@ -112,20 +119,21 @@ fn check([rows, columns, depth]: [usize; 3], [of_a, of_b]: [Order; 2], edge: Edg
     for product in products {
         let stride = columns + of_a.1;
         let before = noise(span(rows, columns, stride, 1), 3);
-        let mut paths = vec![product.best()];
+        let mut algorithms = vec![product.best()];
         #[cfg(target_arch = "x86_64")]
-        if product.precision == Precision::Bf16 && crate::flex::simd::has_bf16() {
-            paths.push(Path::Blocked(Kernel::Vectors));
+        if product.precision == Precision::Bf16 && has_bf16() {
+            algorithms.push(Algorithm::Blocked(Bf16Kernel::Avx512));
         }
-        for (path, (threads, add)) in paths.into_iter().flat_map(|p| [(1, false), (3, true)].map(|t| (p, t)))
+        for (algorithm, (threads, add)) in
+            algorithms.into_iter().flat_map(|one| [(1, false), (3, true)].map(|t| (one, t)))
         {
             let mut out = Guarded::new(&before, edge);
-            let of_out = Shared::of(&mut out);
-            let target = Target { out: of_out, row_stride: stride, add, finish: None, threads };
-            // SAFETY: `out` holds the rows.
-            unsafe { product.at(path, target) };
+            let of_out = SharedSlice::of(&mut out);
+            let target = Results { out: of_out, row_stride: stride, add, epilogue: None, threads };
+            // SAFETY: `out` holds the rows, and the processor has what the algorithm needs.
+            unsafe { product.run_on(algorithm, target) };
         }
-        product.hand_over(|_, _| {});
+        product.for_each_row_group(|_, _| {});
     }
 }
 

@@ -9,8 +9,9 @@ use std::arch::x86_64::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::matrix::Matrix;
 use super::packing::first;
-use super::{Matrix, Product, Target, WORTH_THREADS};
+use super::product::{PARALLEL_FROM, Product, Target};
 use crate::workers;
 
 /// More rows than these are better off packed.
@@ -28,17 +29,17 @@ thread_local! {
 }
 
 /// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
-pub fn suits(product: &Product<'_>) -> bool {
+pub(super) fn suits(product: &Product<'_>) -> bool {
     let by_row = product.a.column_stride == 1 && product.b.column_stride == 1;
     by_row && product.a.rows <= MOST_ROWS && product.scale == 1.0
 }
 
-/// `out (+)= a b`, then `finish`.
+/// `out (+)= a b`, then the epilogue.
 ///
 /// # Safety
 ///
-/// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
-pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
+/// That of `Product::run_on`: the processor has AVX-512, and `product` [suits](suits).
+pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let [rows, columns, depth] = product.sizes();
     let strips = columns.div_ceil(COLUMNS);
     let share = |strips: Range<usize>| {
@@ -47,11 +48,11 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
             // At least one block, of nothing, for a product without depth.
             for block in 0..depth.div_ceil(DEPTH).max(1) {
                 let depth = block * DEPTH..depth.min((block + 1) * DEPTH);
-                // SAFETY: the processor has AVX-512; these are columns of the matrix.
+                // SAFETY: our caller owes AVX-512; these are columns of the matrix, of at most MOST_ROWS as it suits.
                 unsafe { copy(&product.a, depth.clone(), &mut piece.a) };
                 for column in columns.clone().step_by(COLUMNS) {
                     let b = |row: usize, column: usize| {
-                        product.b.data.single().as_ptr().wrapping_add(row * product.b.row_stride + column)
+                        product.b.data.f32s().as_ptr().wrapping_add(row * product.b.row_stride + column)
                     };
                     let source = Source {
                         first: b(depth.start, column),
@@ -69,17 +70,18 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
                         columns: COLUMNS.min(columns.end - column),
                         add: target.add || block > 0,
                     };
-                    // SAFETY: the caller's promise; these columns are this share's own.
+                    // SAFETY: our caller owes AVX-512 and the results, of which these columns belong to this share;
+                    // blocks after the first add to what the one before has written.
                     unsafe { piece.multiply(depth.len(), &source, &results) };
                 }
             }
         });
         for row in 0..rows {
-            // SAFETY: results of this share alone.
+            // SAFETY: all blocks of these results are done, and they belong to this share.
             unsafe { target.finish_row(row, columns.start, columns.len()) };
         }
     };
-    if target.threads == 1 || rows * columns * depth < WORTH_THREADS {
+    if target.threads == 1 || rows * columns * depth < PARALLEL_FROM {
         return share(0..strips);
     }
     let width = strips.div_ceil(target.threads);
@@ -87,9 +89,13 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
 }
 
 /// Copies some columns of a matrix to rows of [`DEPTH`], the last vector of each filled up with zeros.
+///
+/// # Safety
+///
+/// The processor has AVX-512, and `columns` are at most [`DEPTH`] of the matrix.
 #[target_feature(enable = "avx512f")]
 unsafe fn copy(from: &Matrix<'_>, columns: Range<usize>, to: &mut [f32]) {
-    let mut source = from.data.single().as_ptr().wrapping_add(columns.start);
+    let mut source = from.data.f32s().as_ptr().wrapping_add(columns.start);
     for to in to.chunks_exact_mut(DEPTH).take(from.rows) {
         for (vector, to) in to.chunks_exact_mut(16).take(columns.len().div_ceil(16)).enumerate() {
             let mask = first(columns.len() - 16 * vector);
@@ -134,6 +140,12 @@ struct Piece {
 
 impl Piece {
     /// Multiplies the first `depth` columns of `a` with as many rows of `b`.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512. `a` holds as many rows as there are of results; `b` are so many rows of a matrix,
+    /// with as many columns as the results; nobody else uses the results, which are written already if they are
+    /// added to.
     #[target_feature(enable = "avx512f")]
     unsafe fn multiply(&mut self, depth: usize, b: &Source, to: &Results) {
         // Equal heights, so that no tile is so low that it waits for its own additions.
@@ -142,9 +154,9 @@ impl Piece {
             macro_rules! of_rows {
                 ($($rows:literal)*) => {
                     match (height.min(to.rows - row), row) {
-                        // SAFETY: the caller's promise.
+                        // SAFETY: rows of the results, of so many; our caller owes the rest.
                         $(($rows, 0) => unsafe { self.tile::<$rows, true>(0, depth, b, to) },)*
-                        // SAFETY: the caller's promise; the tile before has copied `b`.
+                        // SAFETY: as above; the first tile has copied `b`.
                         $(($rows, row) => unsafe { self.tile::<$rows, false>(row, depth, b, to) },)*
                         (height, _) => unreachable!("{height} rows in a tile of {ROWS}"),
                     }
@@ -154,8 +166,12 @@ impl Piece {
         }
     }
 
-    /// `R` rows from `row` on. The `FIRST` tile reads `b` where it lies, copies it on the way and
+    /// Computes `R` rows from `row` on. The `FIRST` tile reads `b` where it lies, copies it on the way and
     /// fetches the piece after it.
+    ///
+    /// # Safety
+    ///
+    /// That of [`Self::multiply`], for these rows of the results.
     #[target_feature(enable = "avx512f")]
     unsafe fn tile<const R: usize, const FIRST: bool>(
         &mut self,
@@ -170,28 +186,30 @@ impl Piece {
         if to.add {
             for (i, row) in sums.iter_mut().enumerate() {
                 for (half, (sum, mask)) in row.iter_mut().zip(masks).enumerate() {
-                    // SAFETY: the mask leaves the results.
+                    // SAFETY: the mask leaves results, which are written if they are added to.
                     *sum = unsafe { _mm512_maskz_loadu_ps(mask, c(i, half)) };
                 }
             }
         }
         let a = self.a[row * DEPTH..][..R * DEPTH].as_ptr();
         for (depth, copy) in self.b.chunks_exact_mut(COLUMNS).take(depth).enumerate() {
-            let halves = [0, 1].map(|half| copy[16 * half..][..16].as_mut_ptr());
+            // Both of one pointer: a second borrow of the whole row would end that of the first half.
+            let copy = copy.as_mut_ptr();
+            let halves = [copy, copy.wrapping_add(16)];
             let b = if FIRST {
                 let [b, next] =
                     [source.first, source.next].map(|x| x.wrapping_add(depth * source.row_stride));
                 // Beyond the end of the matrix too: to fetch what is not there is no error.
                 _mm_prefetch::<_MM_HINT_T0>(next.cast());
                 _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(16).cast());
-                // SAFETY: the masks leave elements of the matrix; the halves have room for 16.
+                // SAFETY: the masks leave elements of the matrix; the halves of a row of COLUMNS have room for 16.
                 [0, 1].map(|half| unsafe {
                     let b = _mm512_maskz_loadu_ps(masks[half], b.wrapping_add(16 * half));
                     _mm512_storeu_ps(halves[half], b);
                     b
                 })
             } else {
-                // SAFETY: 16 floats each.
+                // SAFETY: the halves of a row of COLUMNS have 16 floats each.
                 halves.map(|half| unsafe { _mm512_loadu_ps(half) })
             };
             for (i, row) in sums.iter_mut().enumerate() {

@@ -1,112 +1,121 @@
-//! Copies of operands in the order in which a tile reads them.
+//! Packing: copies of operands in the order in which a tile reads them.
 //!
 //! A unit is 32 bits: two neighbours in depth rounded to bfloat16 (to the nearest, ties to even), the
 //! first in the lower half. What lies beyond the matrix is packed as zero.
 
 use std::arch::x86_64::*;
 
-use super::Elements;
-use super::tile::{COLUMNS, DEPTH, Kernel, Layout, ROW_STRIDE};
+use super::bf16_kernel::Bf16Kernel;
+use super::matrix::Elements;
+use super::tile::{COLUMNS, DEPTH, PanelLayout, ROW_STRIDE};
 use crate::allocator::LINE;
 
-/// Makes room for `n` elements, of arbitrary content, from the beginning of a cache line on.
-pub fn reserve<T>(buffer: &mut Vec<T>, n: usize) -> *mut T {
+/// Makes room for `n` elements, none of which is written, from the beginning of a cache line on. It is there until
+/// the buffer is used again.
+pub(super) fn reserve<T>(buffer: &mut Vec<T>, n: usize) -> *mut T {
     buffer.clear();
     buffer.reserve(n + LINE / size_of::<T>());
     let first = buffer.as_mut_ptr();
-    first.wrapping_add(first.align_offset(LINE))
+    let offset = first.align_offset(LINE);
+    assert!(offset <= LINE / size_of::<T>(), "a cache line begins {offset} elements behind {first:?}");
+    first.wrapping_add(offset)
 }
 
-/// Where packed elements lie that several threads share.
+/// A pointer to packed elements that several threads share.
 #[derive(Clone, Copy)]
-pub struct Packed<T>(pub *mut T);
+pub(super) struct PackedPointer<T>(pub(super) *mut T);
 
-// SAFETY: a pointer is an address; who dereferences it upholds disjointness.
-unsafe impl<T: Send> Send for Packed<T> {}
+// SAFETY: it is an address. Elements are reached in unsafe code alone, which first writes each from one thread and
+// then only reads.
+unsafe impl<T: Send + Sync> Send for PackedPointer<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Sync for Packed<T> {}
+unsafe impl<T: Send + Sync> Sync for PackedPointer<T> {}
 
-impl<T> Packed<T> {
-    /// Address of element `offset`.
-    pub fn at(&self, offset: usize) -> *mut T {
+impl<T> PackedPointer<T> {
+    /// The address of element `offset`.
+    pub(super) fn at(&self, offset: usize) -> *mut T {
         self.0.wrapping_add(offset)
     }
 }
 
-/// Address of an element of either type.
+/// A pointer to an element of an operand, of either type.
 #[derive(Clone, Copy)]
-pub enum Pointer {
-    Single(*const f32),
-    Half(*const u16),
+pub(super) enum ElementPointer {
+    F32(*const f32),
+    Bf16(*const u16),
 }
 
-impl Pointer {
+impl ElementPointer {
     /// The first of `elements`.
-    pub fn of(elements: Elements<'_>) -> Self {
+    pub(super) fn of(elements: Elements<'_>) -> Self {
         match elements {
-            Elements::Single(x) => Self::Single(x.as_ptr()),
-            Elements::Half(x) => Self::Half(x.as_ptr()),
+            Elements::F32(x) => Self::F32(x.as_ptr()),
+            Elements::Bf16(x) => Self::Bf16(x.as_ptr()),
         }
     }
 
     /// `n` elements further; may lie beyond the end.
-    pub fn plus(self, n: usize) -> Self {
+    pub(super) fn plus(self, n: usize) -> Self {
         match self {
-            Self::Single(x) => Self::Single(x.wrapping_add(n)),
-            Self::Half(x) => Self::Half(x.wrapping_add(n)),
+            Self::F32(x) => Self::F32(x.wrapping_add(n)),
+            Self::Bf16(x) => Self::Bf16(x.wrapping_add(n)),
         }
     }
 
     /// Those of 16 elements that the mask leaves, as bfloat16.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512 BF16, and the elements that the mask leaves can be read.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     #[inline]
     unsafe fn sixteen(self, mask: __mmask16) -> __m256i {
-        // SAFETY: the mask leaves elements that are valid; 16 bfloat16 are 256 bits.
+        // SAFETY: our caller owes the elements that the mask leaves; 16 bfloat16 are 256 bits.
         unsafe {
             match self {
-                Self::Single(x) => std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(
+                Self::F32(x) => std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(
                     _mm512_maskz_loadu_ps(mask, x),
                 )),
-                Self::Half(x) => _mm256_maskz_loadu_epi16(mask, x.cast()),
+                Self::Bf16(x) => _mm256_maskz_loadu_epi16(mask, x.cast()),
             }
         }
     }
 }
 
-/// Elements of an operand from which a panel is packed. One of the two strides is 1.
+/// The part of an operand from which a panel is packed. One of the two strides is 1.
 #[derive(Clone, Copy)]
-pub struct Source {
-    pub data: Pointer,
+pub(super) struct Source {
+    pub(super) data: ElementPointer,
     /// Elements to the next in depth.
-    pub depth_stride: usize,
+    pub(super) depth_stride: usize,
     /// Elements to the next row of `a`, or to the next column of `b`.
-    pub breadth_stride: usize,
+    pub(super) breadth_stride: usize,
     /// Elements in depth.
-    pub depth: usize,
+    pub(super) depth: usize,
     /// Rows or columns.
-    pub breadth: usize,
+    pub(super) breadth: usize,
 }
 
 impl Source {
-    /// Units that a kernel takes.
-    fn units(&self, kernel: Kernel) -> usize {
+    /// The number of units that a kernel takes.
+    fn units(&self, kernel: Bf16Kernel) -> usize {
         units(self.depth, kernel)
     }
 
-    /// Address of an element; may lie beyond the end.
-    fn at(&self, breadth: usize, depth: usize) -> Pointer {
+    /// The address of an element; may lie beyond the end.
+    fn at(&self, breadth: usize, depth: usize) -> ElementPointer {
         self.data.plus(breadth * self.breadth_stride + depth * self.depth_stride)
     }
 }
 
-/// The first `n` of 16 lanes.
-pub fn first(n: usize) -> __mmask16 {
+/// The mask of the first `n` of 16 lanes.
+pub(super) fn first(n: usize) -> __mmask16 {
     if n >= 16 { 0xffff } else { (1 << n) - 1 }
 }
 
 /// Transposes 16 x 16 units.
 #[target_feature(enable = "avx512f")]
-pub fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
+pub(super) fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
     // Within 4 x 4 blocks of each 128-bit lane, ...
     for i in (0..16).step_by(2) {
         let (a, b) = (x[i], x[i + 1]);
@@ -136,28 +145,29 @@ pub fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
 }
 
 /// Neighbours in depth in one unit.
-pub const PAIR: usize = 2;
+pub(super) const PAIR: usize = 2;
 
-/// Units that a kernel takes for a depth.
-pub fn units(depth: usize, kernel: Kernel) -> usize {
+/// The number of units that a kernel takes for a depth.
+pub(super) fn units(depth: usize, kernel: Bf16Kernel) -> usize {
     depth.div_ceil(PAIR).next_multiple_of(kernel.step())
 }
 
 /// Packs at most the rows of a tile of `a`, at most [`DEPTH`] units deep, into
-/// [`Kernel::panel`] units.
+/// [`Bf16Kernel::panel`] units.
 ///
 /// # Safety
 ///
-/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for; the source's elements and the panel are valid.
+/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for. The source's elements can be read, and
+/// nobody else uses the panel, which has room for [`Bf16Kernel::panel`] units.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
+pub(super) unsafe fn pack_a(source: &Source, kernel: Bf16Kernel, panel: *mut u32) {
     let units = source.units(kernel);
     debug_assert!(source.breadth <= kernel.rows() && units <= DEPTH);
     if source.depth_stride == 1 {
         for row in 0..source.breadth {
             for unit in (0..units).step_by(16) {
                 let depth = unit * PAIR;
-                // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE.
+                // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE, and the rows into the panel.
                 unsafe {
                     let x = along(source.at(row, depth), source.depth.saturating_sub(depth));
                     _mm512_storeu_epi32(panel.add(row * ROW_STRIDE + unit).cast(), x);
@@ -167,7 +177,7 @@ pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
         return;
     }
     match kernel.layout(false) {
-        Layout::ByDepth => {
+        PanelLayout::ByDepth => {
             for unit in 0..units {
                 // SAFETY: what is stored beyond the rows is overwritten by the next unit, and the
                 // panel is longer than the last.
@@ -177,7 +187,7 @@ pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
                 }
             }
         }
-        Layout::ByRow => {
+        PanelLayout::ByRow => {
             for (row, unit) in
                 (0..source.breadth).step_by(16).flat_map(|r| (0..units).step_by(16).map(move |u| (r, u)))
             {
@@ -200,9 +210,10 @@ pub unsafe fn pack_a(source: &Source, kernel: Kernel, panel: *mut u32) {
 ///
 /// # Safety
 ///
-/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for; the source's elements and the panels are valid.
+/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for. The source's elements can be read, and
+/// nobody else uses the panels, for which there is room.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub unsafe fn pack_b(source: &Source, kernel: Kernel, panels: *mut u32) {
+pub(super) unsafe fn pack_b(source: &Source, kernel: Bf16Kernel, panels: *mut u32) {
     let units = source.units(kernel);
     let all = source.breadth.next_multiple_of(COLUMNS);
     let place = |unit: usize, column: usize| {
@@ -235,26 +246,36 @@ pub unsafe fn pack_b(source: &Source, kernel: Kernel, panels: *mut u32) {
     }
 }
 
-/// 16 units from `n` elements that lie one behind the other in depth.
+/// Packs 16 units from `n` elements that lie one behind the other in depth.
+///
+/// # Safety
+///
+/// The processor has AVX-512 BF16, and the `n` elements at `x` can be read, or as many as 32.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
-unsafe fn along(x: Pointer, n: usize) -> __m512i {
+unsafe fn along(x: ElementPointer, n: usize) -> __m512i {
     let (low, high) = (first(n), first(n.saturating_sub(16)));
-    // SAFETY: the caller's promise on the first `n` elements; 32 bfloat16 are 512 bits.
+    // SAFETY: the masks leave the first `n` elements, which our caller owes; 32 bfloat16 are 512 bits.
     unsafe {
         match x {
-            Pointer::Single(x) => {
+            ElementPointer::F32(x) => {
                 let high = _mm512_maskz_loadu_ps(high, x.wrapping_add(16));
                 let low = _mm512_maskz_loadu_ps(low, x);
                 std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low))
             }
-            Pointer::Half(x) => _mm512_maskz_loadu_epi16(u32::from(high) << 16 | u32::from(low), x.cast()),
+            ElementPointer::Bf16(x) => {
+                _mm512_maskz_loadu_epi16(u32::from(high) << 16 | u32::from(low), x.cast())
+            }
         }
     }
 }
 
 impl Source {
-    /// Unit `unit` of 16 rows or columns from `breadth` on, zero beyond the source.
+    /// Packs unit `unit` of 16 rows or columns from `breadth` on, zero beyond the source.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512 BF16, and the source's elements can be read.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     #[inline]
     unsafe fn across(&self, unit: usize, breadth: usize) -> __m512i {
@@ -293,9 +314,9 @@ mod tests {
 
     #[test]
     fn every_element_is_where_the_kernel_looks_for_it_and_the_rest_is_zero() {
-        let kernels = match Kernel::best() {
-            Some(Kernel::Amx) => vec![Kernel::Amx, Kernel::Vectors],
-            Some(Kernel::Vectors) => vec![Kernel::Vectors],
+        let kernels = match Bf16Kernel::best() {
+            Some(Bf16Kernel::Amx) => vec![Bf16Kernel::Amx, Bf16Kernel::Avx512],
+            Some(Bf16Kernel::Avx512) => vec![Bf16Kernel::Avx512],
             None => vec![],
         };
         if kernels.is_empty() {
@@ -321,12 +342,12 @@ mod tests {
         }
     }
 
-    fn check(kernel: Kernel, by_depth: bool, half: bool, breadth: usize, depth: usize) {
+    fn check(kernel: Bf16Kernel, by_depth: bool, half: bool, breadth: usize, depth: usize) {
         let (data, depth_stride, breadth_stride) = source(by_depth, breadth, depth);
         let at = |b: usize, d: usize| if b < breadth && d < depth { element(b, d) } else { 0.0 };
         let expected = |b: usize, unit: usize| [at(b, unit * PAIR), at(b, unit * PAIR + 1)];
         let halves: Vec<u16> = data.iter().map(|x| (x.to_bits() >> 16) as u16).collect();
-        let data = Pointer::of(if half { Elements::Half(&halves) } else { Elements::Single(&data) });
+        let data = ElementPointer::of(if half { Elements::Bf16(&halves) } else { Elements::F32(&data) });
         let source = Source { data, depth_stride, breadth_stride, depth, breadth };
         let units = units(depth, kernel);
         let mut b = vec![u32::MAX; units * breadth.next_multiple_of(COLUMNS)];
@@ -349,8 +370,8 @@ mod tests {
         for row in 0..breadth {
             for u in 0..units {
                 let at = match kernel.layout(depth_stride == 1) {
-                    Layout::ByRow => row * ROW_STRIDE + u,
-                    Layout::ByDepth => u * kernel.rows() + row,
+                    PanelLayout::ByRow => row * ROW_STRIDE + u,
+                    PanelLayout::ByDepth => u * kernel.rows() + row,
                 };
                 assert_eq!(pair(a[at]), expected(row, u), "{kernel:?}: a {breadth} x {depth}");
             }

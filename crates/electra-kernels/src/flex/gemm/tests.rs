@@ -1,4 +1,4 @@
-//! Every path against double precision, and against the others.
+//! Every algorithm against double precision, and against the others.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,8 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-use super::super::element::{Element, halved};
-use super::*;
+use super::super::bf16::{bf16_to_f32, f32_to_bf16, round_to_bf16};
+use super::super::buffer::{SharedSlice, written};
+use super::super::element::Element;
+#[cfg(target_arch = "x86_64")]
+use super::super::simd::{Level, has_bf16, level};
+#[cfg(target_arch = "x86_64")]
+use super::amx;
+#[cfg(target_arch = "x86_64")]
+use super::bf16_kernel::Bf16Kernel;
+use super::portable::parts;
+use super::product::{PARALLEL_FROM, Target};
+use super::run::Algorithm;
+use super::{Elements, Matrix, Product};
+use crate::Precision;
 
 /// Rows, columns and depth: of a tile, just below and above, of several passes and blocks, of
 /// more rows than are few, and of nothing.
@@ -56,8 +68,8 @@ fn operands(n: [usize; 3], seed: u64, mut with: impl FnMut(Matrix<'_>, Matrix<'_
 fn at(x: Matrix<'_>, row: usize, column: usize) -> f32 {
     let at = row * x.row_stride + column * x.column_stride;
     match x.data {
-        Elements::Single(x) => x[at],
-        Elements::Half(x) => widened(x[at]),
+        Elements::F32(x) => x[at],
+        Elements::Bf16(x) => bf16_to_f32(x[at]),
     }
 }
 
@@ -71,12 +83,12 @@ fn exact(p: &Product<'_>, row: usize, column: usize, round: fn(f32) -> f32) -> (
 }
 
 /// On the best path, or on `path`.
-fn check(path: Option<Path>, precision: Precision, round: fn(f32) -> f32, threads: usize) {
+fn check(path: Option<Algorithm>, precision: Precision, round: fn(f32) -> f32, threads: usize) {
     for (n @ [rows, columns, depth], scale) in SIZES.into_iter().flat_map(|n| [(n, 1.0), (n, 0.75)]) {
         operands(n, 7, |a, b| {
-            let product = Product::new(a, b, precision).times(scale);
+            let product = Product::new(a, b, precision).scaled(scale);
             let path = path.unwrap_or_else(|| product.best());
-            for destination in [Destination::Overwrite, Destination::Add] {
+            for add in [false, true] {
                 let stride = columns + 3;
                 let before = noise(rows * stride, 9);
                 let mut out = before.clone();
@@ -85,11 +97,11 @@ fn check(path: Option<Path>, precision: Precision, round: fn(f32) -> f32, thread
                     finished.fetch_add(results.len(), Ordering::Relaxed);
                     results.iter_mut().for_each(|y| *y += 1.0);
                 };
-                let add = destination == Destination::Add;
-                let out_of = Shared::of(&mut out);
-                let target = Target { out: out_of, row_stride: stride, add, finish: Some(&finish), threads };
-                // SAFETY: `out` holds the rows.
-                unsafe { product.at(path, target) };
+                let out_of = SharedSlice::of(&mut out);
+                let target =
+                    Target { out: out_of, row_stride: stride, add, epilogue: Some(&finish), threads };
+                // SAFETY: `out` holds the rows, and the processor has what its best algorithm needs.
+                unsafe { product.run_on(path, target) };
                 assert_eq!(finished.into_inner(), rows * columns, "results finished of {n:?}");
                 for (i, (got, before)) in out.iter().zip(&before).enumerate() {
                     let (row, column) = (i / stride, i % stride);
@@ -102,7 +114,7 @@ fn check(path: Option<Path>, precision: Precision, round: fn(f32) -> f32, thread
                         continue;
                     }
                     let (expected, size) = exact(&product, row, column, round);
-                    let before = if destination == Destination::Add { f64::from(*before) } else { 0.0 };
+                    let before = if add { f64::from(*before) } else { 0.0 };
                     let error = (f64::from(*got) - expected - before - 1.0).abs();
                     assert!(
                         error < 2e-6 * (size + 2.0),
@@ -116,15 +128,15 @@ fn check(path: Option<Path>, precision: Precision, round: fn(f32) -> f32, thread
 }
 
 #[test]
-fn products_agree_with_double_precision_on_every_path() {
+fn products_agree_with_double_precision_by_every_algorithm() {
     for threads in [1, 3] {
-        for path in [None, Some(Path::Portable)] {
+        for path in [None, Some(Algorithm::Portable)] {
             check(path, Precision::F32, |x| x, threads);
             check(path, Precision::Bf16, round_to_bf16, threads);
         }
         #[cfg(target_arch = "x86_64")]
-        if crate::flex::simd::has_bf16() {
-            check(Some(Path::Blocked(Kernel::Vectors)), Precision::Bf16, round_to_bf16, threads);
+        if has_bf16() {
+            check(Some(Algorithm::Blocked(Bf16Kernel::Avx512)), Precision::Bf16, round_to_bf16, threads);
         }
     }
 }
@@ -136,22 +148,22 @@ pub fn say_not_run(what: &str, needs: &str) {
 }
 
 /// What was detected is what the system lists, and is said with every run of the tests: those of other
-/// processors' paths pass without having run.
+/// processors' algorithms pass without having run.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
-fn the_paths_that_run_here_are_those_of_the_instructions_that_the_system_lists() {
+fn the_algorithms_that_run_here_are_those_of_the_instructions_that_the_system_lists() {
     let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap();
     let flags = listed.lines().find(|line| line.starts_with("flags")).expect("a line of flags");
     let has = |wanted: &[&str]| wanted.iter().all(|flag| flags.split_whitespace().any(|one| one == *flag));
     let avx512 = has(&["avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"]);
     assert_eq!(level() == Level::Avx512, avx512, "AVX-512: {flags}");
-    assert_eq!(crate::flex::simd::has_bf16(), avx512 && has(&["avx512_bf16"]), "AVX-512 BF16: {flags}");
+    assert_eq!(has_bf16(), avx512 && has(&["avx512_bf16"]), "AVX-512 BF16: {flags}");
     // The system may list tiles and refuse them to a process.
     let amx = amx::has_amx();
     assert!(!amx || has(&["amx_bf16", "amx_tile"]), "AMX: {flags}");
     for (runs, what, needs) in [
         (avx512, "products of 32 bits by our kernels", "AVX-512"),
-        (crate::flex::simd::has_bf16(), "products of bfloat16 by vectors", "AVX-512 BF16"),
+        (has_bf16(), "products of bfloat16 by vectors", "AVX-512 BF16"),
         (amx, "products of bfloat16 by tiles", "AMX BF16"),
     ] {
         match runs {
@@ -162,18 +174,18 @@ fn the_paths_that_run_here_are_those_of_the_instructions_that_the_system_lists()
 }
 
 #[test]
-fn rows_that_are_handed_over_are_those_that_would_be_written() {
+fn groups_of_rows_are_those_that_would_be_written() {
     for precision in [Precision::F32, Precision::Bf16] {
-        let together = Product::rows_together(precision);
+        let group = Product::rows_of_group(precision);
         // And many rows of a depth of several passes.
         for n @ [rows, columns, _] in SIZES.into_iter().chain([[400, 20, 8200]]) {
             operands(n, 5, |a, b| {
                 let product = Product::new(a, b, precision);
-                let [mut expected, mut found] = [(); 2].map(|()| vec![f32::NAN; rows * columns]);
-                product.write(&mut expected, Destination::Overwrite);
-                let shared = Shared::of(&mut found);
-                product.hand_over(|row, results| {
-                    assert!(row % together == 0 && results.len() <= together * columns, "{row} of {n:?}");
+                let expected = product.to_vec();
+                let mut found = vec![f32::NAN; rows * columns];
+                let shared = SharedSlice::of(&mut found);
+                product.for_each_row_group(|row, results| {
+                    assert!(row % group == 0 && results.len() <= group * columns, "{row} of {n:?}");
                     // SAFETY: these rows come once.
                     unsafe { shared.slice(row * columns, results.len()) }.copy_from_slice(results);
                 });
@@ -189,12 +201,13 @@ fn each_row_is_taken_once_and_whole() {
         for n @ [rows, columns, _] in SIZES.into_iter().chain([[400, 20, 8200], [300, 200, 40]]) {
             operands(n, 5, |a, b| {
                 let product = Product::new(a, b, precision);
-                let [mut expected, mut found] = [(); 2].map(|()| vec![f32::NAN; rows * columns]);
-                product.write(&mut expected, Destination::Overwrite);
+                let mut expected = product.to_vec();
                 expected.iter_mut().enumerate().for_each(|(i, x)| *x += (i / columns) as f32);
-                product.write_rows_then(&mut found, |row, results| {
-                    assert_eq!(results.len(), columns, "row {row} of {n:?}");
-                    results.iter_mut().for_each(|x| *x += row as f32);
+                let found = written(rows * columns, |out| {
+                    product.write_rows_then(out, |row, results| {
+                        assert_eq!(results.len(), columns, "row {row} of {n:?}");
+                        results.iter_mut().for_each(|x| *x += row as f32);
+                    })
                 });
                 assert!(found == expected, "{precision:?} {n:?}");
             });
@@ -207,26 +220,24 @@ fn check_elements<T: Element + PartialEq>() {
     for n @ [rows, columns, _] in SIZES {
         operands(n, 5, |a, b| {
             let product = Product::new(a, b, T::PRECISION);
-            let mut exact = vec![f32::NAN; rows * columns];
-            product.write(&mut exact, Destination::Overwrite);
-            let plus_one: Vec<T> = exact.iter().map(|x| T::of(x + 1.0)).collect();
+            let exact = product.to_vec();
+            let plus_one: Vec<T> = exact.iter().map(|x| T::from_f32(x + 1.0)).collect();
             let stride = columns + 3;
             let apart = |buffer: &[T]| -> Vec<T> {
                 let rows = buffer.chunks(stride).take(rows);
                 rows.flat_map(|row| row[..columns].iter().copied()).collect()
             };
-            let mut out = vec![T::of(7.0); rows * columns];
-            T::write(&product, &mut out, |_, _, y| y.iter_mut().for_each(|y| *y += 1.0));
+            let plus = |y: &mut [f32]| y.iter_mut().for_each(|y| *y += 1.0);
+            let out = written(rows * columns, |out| T::write(&product, out, |_, _, y| plus(y)));
             assert!(out == plus_one, "piece by piece {n:?}");
-            let mut out = vec![T::of(7.0); rows * columns];
-            T::write_together(&product, &mut out, |_, y| y.iter_mut().for_each(|y| *y += 1.0));
-            assert!(out == plus_one, "together {n:?}");
-            let mut out = vec![T::of(7.0); rows * stride];
+            let out = written(rows * columns, |out| T::write_row_groups(&product, out, |_, y| plus(y)));
+            assert!(out == plus_one, "in groups of rows {n:?}");
+            let mut out = vec![T::from_f32(7.0); rows * stride];
             // SAFETY: `out` holds the rows.
-            unsafe { T::write_at(&product, Shared::of(&mut out), stride, &mut Vec::new()) };
-            let exact: Vec<T> = exact.iter().map(|x| T::of(*x)).collect();
+            unsafe { T::write_strided(&product, SharedSlice::of(&mut out), stride, &mut Vec::new()) };
+            let exact: Vec<T> = exact.iter().map(|x| T::from_f32(*x)).collect();
             assert!(apart(&out) == exact, "on one thread {n:?}");
-            assert!(out.chunks(stride).all(|row| row[columns..].iter().all(|x| *x == T::of(7.0))));
+            assert!(out.chunks(stride).all(|row| row[columns..].iter().all(|x| *x == T::from_f32(7.0))));
         });
     }
 }
@@ -239,17 +250,13 @@ fn products_are_stored_as_their_nearest_elements() {
 
 #[test]
 fn operands_that_are_rounded_already_give_the_same_bits() {
-    for n @ [rows, columns, depth] in SIZES {
+    for n @ [_, _, depth] in SIZES {
         operands(n, 6, |a, b| {
-            let of = |a, b| {
-                let mut out = vec![0.0; rows * columns];
-                Product::new(a, b, Precision::Bf16).write(&mut out, Destination::Overwrite);
-                out
-            };
-            let halves = |x: Matrix<'_>| x.data.single().iter().map(|x| halved(*x)).collect::<Vec<_>>();
+            let of = |a, b| Product::new(a, b, Precision::Bf16).to_vec();
+            let halves = |x: Matrix<'_>| x.data.f32s().iter().map(|x| f32_to_bf16(*x)).collect::<Vec<_>>();
             let [of_a, of_b] = [halves(a), halves(b)];
             let [half_a, half_b] =
-                [(a, &of_a), (b, &of_b)].map(|(x, halves)| Matrix { data: Elements::Half(halves), ..x });
+                [(a, &of_a), (b, &of_b)].map(|(x, halves)| Matrix { data: Elements::Bf16(halves), ..x });
             let expected = of(a, b);
             assert!(of(half_a, half_b) == expected && of(a, half_b) == expected, "{n:?} of depth {depth}");
         });
@@ -265,9 +272,9 @@ fn bits_do_not_depend_on_the_number_of_threads() {
                     let mut out = vec![0.0f32; rows * columns];
                     // SAFETY: `out` is whole.
                     unsafe {
-                        let (out, product) = (Shared::of(&mut out), Product::new(a, b, precision));
-                        let target = Target { out, row_stride: columns, add: false, finish: None, threads };
-                        product.at(product.best(), target);
+                        let (out, product) = (SharedSlice::of(&mut out), Product::new(a, b, precision));
+                        let target = Target { out, row_stride: columns, add: false, epilogue: None, threads };
+                        product.run_on(product.best(), target);
                     }
                     out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                 };
@@ -286,7 +293,7 @@ fn parts_of_a_product_of_the_gemm_crate_have_the_bits_of_the_whole() {
     for rows in lengths {
         for columns in lengths {
             // Deep enough for several threads, and for several chunks of depth.
-            let depth = WORTH_THREADS / (rows * columns) + 513;
+            let depth = PARALLEL_FROM / (rows * columns) + 513;
             let n = [rows, columns, depth];
             let [a, b] = [noise(rows * depth, 8), noise(depth * columns, 9)];
             let product = Product::new(
@@ -297,14 +304,14 @@ fn parts_of_a_product_of_the_gemm_crate_have_the_bits_of_the_whole() {
             let of = |threads: usize| {
                 let mut out = vec![0.0f32; rows * columns];
                 let target = Target {
-                    out: Shared::of(&mut out),
+                    out: SharedSlice::of(&mut out),
                     row_stride: columns,
                     add: false,
-                    finish: None,
+                    epilogue: None,
                     threads,
                 };
                 // SAFETY: `out` is whole.
-                unsafe { product.at(Path::Portable, target) };
+                unsafe { product.run_on(Algorithm::Portable, target) };
                 out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             };
             let whole = of(1);
@@ -331,25 +338,26 @@ fn products_of_32_bits_have_the_bits_of_the_gemm_crate() {
     {
         operands(n, 4, |a, b| {
             let path = match (a.column_stride, b.column_stride) {
-                (1, _) => Path::Direct,
-                (_, 1) => Path::Deep,
+                (1, _) => Algorithm::UnpackedA,
+                (_, 1) => Algorithm::TransposedA,
                 _ => return,
             };
             for (scale, add) in [(1.0, false), (0.75, true)] {
-                let product = Product::new(a, b, Precision::F32).times(scale);
-                if product.best() != Path::FewRows {
+                let product = Product::new(a, b, Precision::F32).scaled(scale);
+                if product.best() != Algorithm::FewRows {
                     assert_eq!(product.best(), path);
                 }
-                let of = |path: Path, threads: usize| {
+                let of = |path: Algorithm, threads: usize| {
                     let mut out = noise(rows * columns, 8);
                     // SAFETY: `out` is whole.
                     unsafe {
-                        let out = Shared::of(&mut out);
-                        product.at(path, Target { out, row_stride: columns, add, finish: None, threads });
+                        let out = SharedSlice::of(&mut out);
+                        product
+                            .run_on(path, Target { out, row_stride: columns, add, epilogue: None, threads });
                     }
                     out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                 };
-                let expected = of(Path::Portable, 1);
+                let expected = of(Algorithm::Portable, 1);
                 for threads in [1, 2, 6, 7] {
                     assert!(of(path, threads) == expected, "{path:?}: {n:?}, {threads} threads");
                 }
@@ -364,9 +372,8 @@ fn what_is_not_a_number_or_infinite_reaches_its_results_and_no_others() {
         let (mut a, b) = (noise(14 * 40, 1), vec![1.0; 40 * 35]);
         a[2 * 40 + 7] = f32::NAN;
         a[13 * 40 + 39] = f32::INFINITY;
-        let mut y = vec![0.0; 14 * 35];
-        Product::new(Matrix::new(&*a, 14, 40, 40), Matrix::new(&*b, 40, 35, 35), precision)
-            .write(&mut y, Destination::Overwrite);
+        let (a, b) = (Matrix::new(&*a, 14, 40, 40), Matrix::new(&*b, 40, 35, 35));
+        let y = Product::new(a, b, precision).to_vec();
         for (row, y) in y.chunks(35).enumerate() {
             assert!(y.iter().all(|y| match row {
                 2 => y.is_nan(),
@@ -388,9 +395,9 @@ fn rounding_is_to_the_nearest_and_to_even_between_two() {
         (0xbf80_8001, 0xbf81_0000),
     ] {
         assert_eq!(round_to_bf16(f32::from_bits(x)).to_bits(), expected, "{x:x}");
-        assert_eq!(widened(halved(f32::from_bits(x))).to_bits(), expected, "{x:x}");
+        assert_eq!(bf16_to_f32(f32_to_bf16(f32::from_bits(x))).to_bits(), expected, "{x:x}");
     }
     // A payload in the lower half alone, which cutting it off would make infinite.
-    assert!(widened(halved(f32::from_bits(0x7f80_0001))).is_nan());
+    assert!(bf16_to_f32(f32_to_bf16(f32::from_bits(0x7f80_0001))).is_nan());
     assert!(round_to_bf16(f32::NAN).is_nan());
 }

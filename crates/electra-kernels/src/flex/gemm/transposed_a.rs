@@ -1,4 +1,4 @@
-//! Products of two operands that lie depth after depth, as the gradient of a weight: `x^T dy`.
+//! Products with a transposed `a`, as the gradient of a weight: `x^T dy`. Both operands lie depth after depth.
 //!
 //! The results are few and the depth is that of a whole batch. Each share of the results goes through
 //! the depth by itself, without waiting for others: a chunk of `a` is packed for the second cache, then
@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::packing::{first, reserve};
-use super::{Product, Target, WORTH_THREADS, each, part};
+use super::product::{PARALLEL_FROM, Product, Target, each, part};
 
 /// Rows of results held in registers: with two vectors each 28 of 32 registers.
 const ROWS: usize = 14;
@@ -37,14 +37,14 @@ thread_local! {
 }
 
 /// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
-pub fn suits(product: &Product<'_>) -> bool {
+pub(super) fn suits(product: &Product<'_>) -> bool {
     let by_depth = product.a.row_stride == 1 && product.b.column_stride == 1;
     by_depth && product.sizes().into_iter().min() >= Some(LEAST)
 }
 
 /// The depth of the `gemm` crate's chunks, of which the last may be shorter: `kernel_params` of
 /// `gemm-common` 0.19 on a processor whose first cache has 32 to 48 KiB.
-pub fn chunk([rows, columns, depth]: [usize; 3]) -> usize {
+pub(super) fn chunk([rows, columns, depth]: [usize; 3]) -> usize {
     if rows <= 64 && columns <= 64 { CHUNK } else { depth.div_ceil(depth.div_ceil(CHUNK)) }
 }
 
@@ -55,14 +55,14 @@ fn split([rows, columns, _]: [usize; 3], threads: usize) -> [usize; 2] {
     pairs.min_by_key(packed).expect("one is a divisor")
 }
 
-/// `out (+)= scale * a b`, then `finish`.
+/// `out (+)= scale * a b`, then the epilogue.
 ///
 /// # Safety
 ///
-/// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
-pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
+/// That of `Product::run_on`: the processor has AVX-512, and `product` [suits](suits).
+pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let sizes @ [rows, columns, depth] = product.sizes();
-    let threads = if rows * columns * depth < WORTH_THREADS { 1 } else { target.threads };
+    let threads = if rows * columns * depth < PARALLEL_FROM { 1 } else { target.threads };
     let [of_rows, of_columns] = split(sizes, threads);
     let chunk = chunk(sizes);
     each(threads, threads, |i| {
@@ -74,11 +74,11 @@ pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
             chunk,
         };
         OWN.with_borrow_mut(|[a, b]| {
-            // SAFETY: the caller's promise; these results are this share's own.
+            // SAFETY: our caller owes AVX-512 and the results, of which these belong to this share.
             unsafe { share.compute(a, b) }
         });
         for row in share.rows {
-            // SAFETY: results of this share alone.
+            // SAFETY: these results are complete, and belong to this share.
             unsafe { target.finish_row(row, share.columns.start, share.columns.len()) };
         }
     });
@@ -115,6 +115,11 @@ impl Tiles {
 }
 
 impl Share<'_> {
+    /// Computes the results of the share, with room for packed chunks.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512, and nobody else uses these results, which are written already if the target adds.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute(&self, a: &mut Vec<f32>, b: &mut Vec<f32>) {
         let depth = self.product.a.columns;
@@ -126,7 +131,8 @@ impl Share<'_> {
             let b = reserve(b, self.chunk * COLUMNS);
             for start in (0..depth).step_by(self.chunk) {
                 let depth = start..depth.min(start + self.chunk);
-                // SAFETY: room for the tiles' panels, and for one of `b`; the results are this share's.
+                // SAFETY: there is room for the tiles' panels, and for one of `b`; our caller owes AVX-512 and the
+                // results. Chunks after the first add to what the one before has written.
                 unsafe {
                     self.pack_a(&tiles, depth.clone(), a, panel);
                     for column in self.columns.clone().step_by(COLUMNS) {
@@ -142,10 +148,14 @@ impl Share<'_> {
     }
 
     /// Packs the rows of each tile, those of one depth behind those of the one before.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512, and `to` room for [`ROW_STRIDE`] elements at each of `depth` in each tile's panel.
     #[target_feature(enable = "avx512f")]
     unsafe fn pack_a(&self, tiles: &Tiles, depth: Range<usize>, to: *mut f32, panel: usize) {
         let a = &self.product.a;
-        let elements = a.data.single().as_ptr();
+        let elements = a.data.f32s().as_ptr();
         let masks: Vec<_> = tiles.each().map(|(row, height)| (row, first(height))).collect();
         // Depth after depth, whole: the processor foresees no jumps.
         for (i, depth) in depth.enumerate() {
@@ -164,11 +174,15 @@ impl Share<'_> {
     }
 
     /// Packs a panel of at most [`COLUMNS`], filled up with zeros.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512, and `to` room for [`COLUMNS`] elements at each of `depth`.
     #[target_feature(enable = "avx512f")]
     unsafe fn pack_b(&self, columns: Range<usize>, depth: Range<usize>, to: *mut f32) {
         let b = &self.product.b;
         let masks = [first(columns.len()), first(columns.len().saturating_sub(16))];
-        let mut from = b.data.single().as_ptr().wrapping_add(depth.start * b.row_stride + columns.start);
+        let mut from = b.data.f32s().as_ptr().wrapping_add(depth.start * b.row_stride + columns.start);
         let mut to = to;
         for _ in depth {
             for (half, mask) in masks.into_iter().enumerate() {
@@ -184,7 +198,12 @@ impl Share<'_> {
         }
     }
 
-    /// One chain for each result of a tile, of packed panels.
+    /// Computes one chain for each result of a tile, of packed panels.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512. `a` holds [`ROW_STRIDE`] and `b` [`COLUMNS`] elements at each of `depth`, and nobody
+    /// else uses the results of these rows and columns, which are written already if they are added to.
     #[target_feature(enable = "avx512f")]
     unsafe fn tile(
         &self,
@@ -199,7 +218,7 @@ impl Share<'_> {
             a,
             b,
             depth: depth.len(),
-            c: self.target.out.at(row * self.target.row_stride + columns.start, 0),
+            c: self.target.out.at(row * self.target.row_stride + columns.start, columns.len()),
             row_stride: self.target.row_stride,
             columns: columns.len(),
             scale: self.product.scale,
@@ -208,7 +227,7 @@ impl Share<'_> {
         macro_rules! of_rows {
             ($($rows:literal)*) => {
                 match height {
-                    // SAFETY: the caller's promise.
+                    // SAFETY: a tile of so many rows, whose panels and results our caller owes.
                     $($rows => unsafe { tile.compute::<$rows>() },)*
                     height => unreachable!("{height} rows in a tile of {ROWS}"),
                 }
@@ -236,6 +255,12 @@ struct Tile {
 }
 
 impl Tile {
+    /// Computes a tile of `R` rows.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512. The panels hold what the fields say, with `R` rows of `a`, and nobody else uses the
+    /// `R` rows of `columns` results, which are written already if `add`.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute<const R: usize>(&self) {
         let masks = [first(self.columns), first(self.columns.saturating_sub(16))];
@@ -251,10 +276,10 @@ impl Tile {
         let (mut a, mut b) = (self.a, self.b);
         macro_rules! multiply {
             () => {
-                // SAFETY: COLUMNS elements at this depth.
+                // SAFETY: `b` holds COLUMNS elements at each of `depth`, and stands at one of them.
                 let halves = unsafe { [_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16))] };
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: at least R elements at this depth.
+                    // SAFETY: `a` holds at least R elements at each of `depth`, and stands at one of them.
                     let a = _mm512_set1_ps(unsafe { *a.add(row) });
                     for (sum, b) in sums.iter_mut().zip(halves) {
                         *sum = _mm512_fmadd_ps(a, b, *sum);
@@ -275,7 +300,7 @@ impl Tile {
         let scale = _mm512_set1_ps(self.scale);
         for (row, sums) in sums.into_iter().enumerate() {
             for (half, (sum, mask)) in sums.into_iter().zip(masks).enumerate() {
-                // SAFETY: the mask leaves the tile's own results.
+                // SAFETY: the mask leaves results of the tile, which are written if they are added to.
                 unsafe {
                     let sum = match self.add {
                         true => _mm512_fmadd_ps(scale, sum, _mm512_maskz_loadu_ps(mask, c(row, half))),

@@ -2,15 +2,15 @@
 //!
 //! Panels of `b` are packed, once for all or by the task that uses them, and 6 rows of `a` at a time go along
 //! them. The processor foresees those rows, so they need no packing. Chunks of the depth and so the
-//! bits are those of the `gemm` crate, see [`deep`](super::deep).
+//! bits are those of the `gemm` crate, see [`transposed_a`](super::transposed_a).
 
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::deep::chunk;
-use super::packing::{Packed, first, reserve, transpose};
-use super::{Product, Target, WORTH_THREADS, each};
+use super::packing::{PackedPointer, first, reserve, transpose};
+use super::product::{PARALLEL_FROM, Product, Target, each};
+use super::transposed_a::chunk;
 
 /// Rows of results held in registers.
 const ROWS: usize = 6;
@@ -35,32 +35,32 @@ thread_local! {
 }
 
 /// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
-pub fn suits(product: &Product<'_>) -> bool {
+pub(super) fn suits(product: &Product<'_>) -> bool {
     let sizes @ [rows, columns, _] = product.sizes();
     let is_large = sizes.into_iter().all(|n| n >= LEAST) && rows * columns > FEW_RESULTS;
     product.a.column_stride == 1 && is_large
 }
 
-/// Whether [`product`] finishes whole rows.
-pub fn completes_rows(product: &Product<'_>, threads: usize) -> bool {
+/// Whether the epilogue is called on whole rows.
+pub(super) fn completes_rows(product: &Product<'_>, threads: usize) -> bool {
     let [rows, columns, _] = product.sizes();
-    columns <= rows && worthy(product, threads) > 1
+    columns <= rows && threads_for(product, threads) > 1
 }
 
 /// `threads`, or one where handing work to others costs more than it saves.
-fn worthy(product: &Product<'_>, threads: usize) -> usize {
-    if product.sizes().into_iter().product::<usize>() < WORTH_THREADS { 1 } else { threads }
+fn threads_for(product: &Product<'_>, threads: usize) -> usize {
+    if product.sizes().into_iter().product::<usize>() < PARALLEL_FROM { 1 } else { threads }
 }
 
-/// `out (+)= scale * a b`, then `finish`.
+/// `out (+)= scale * a b`, then the epilogue.
 ///
 /// # Safety
 ///
-/// The processor has AVX-512, and `product` [suits](suits); `out` is valid and unshared for the results.
-pub unsafe fn product(product: &Product<'_>, target: Target<'_>) {
-    let threads = worthy(product, target.threads);
+/// That of `Product::run_on`: the processor has AVX-512, and `product` [suits](suits).
+pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
+    let threads = threads_for(product, target.threads);
     let work = Work { product, target: Target { threads, ..target }, chunk: chunk(product.sizes()) };
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller owes AVX-512 and the results.
     unsafe { if completes_rows(product, threads) { work.by_rows() } else { work.by_columns() } }
 }
 
@@ -76,12 +76,12 @@ impl Work<'_> {
         self.product.a.rows
     }
 
-    /// Panels of `b`.
+    /// The number of panels of `b`.
     fn panels(&self) -> usize {
         self.product.b.columns.div_ceil(COLUMNS)
     }
 
-    /// Columns of some panels.
+    /// The columns of some panels.
     fn columns(&self, panels: &Range<usize>) -> Range<usize> {
         panels.start * COLUMNS..self.product.b.columns.min(panels.end * COLUMNS)
     }
@@ -97,17 +97,21 @@ impl Work<'_> {
         n.div_ceil(tasks).next_multiple_of(unit)
     }
 
-    /// Many rows: `b` is packed by all, then each task takes rows of `a`.
+    /// Computes many rows: `b` is packed by all, then each task takes rows of `a`.
+    ///
+    /// # Safety
+    ///
+    /// That of [`product`].
     unsafe fn by_rows(&self) {
         let (panels, threads) = (self.panels(), self.target.threads);
         let width = self.product.b.columns.next_multiple_of(16);
         let mut room = Vec::new();
-        let packed = Packed(reserve(&mut room, width * self.product.a.columns));
+        let packed = PackedPointer(reserve(&mut room, width * self.product.a.columns));
         let chunks: Vec<_> = self.chunks().collect();
         each(chunks.len() * panels, threads, |i| {
             let (depth, panel) = (chunks[i / panels].clone(), i % panels);
             let to = packed.at(depth.start * width + panel * COLUMNS * depth.len());
-            // SAFETY: room for all panels, each with its place.
+            // SAFETY: there is room for all panels, each of which is packed by one task; our caller owes AVX-512.
             unsafe { self.pack(panel, depth, to) };
         });
         let height = self.part(self.rows(), ROWS).max(LEAST_ROWS);
@@ -115,15 +119,20 @@ impl Work<'_> {
             let rows = i * height..self.rows().min((i + 1) * height);
             for depth in self.chunks() {
                 let b = packed.at(depth.start * width);
-                // SAFETY: packed above; the rows are this task's own.
+                // SAFETY: `b` was packed above, and these rows belong to this task; our caller owes AVX-512 and the
+                // results. Chunks after the first add to what the one before has written.
                 unsafe { self.multiply(rows.clone(), 0..panels, depth, b) };
             }
-            // SAFETY: as above.
+            // SAFETY: these rows are complete, and belong to this task.
             unsafe { self.finish(rows, 0..panels) };
         });
     }
 
-    /// Many columns, or a single thread: each task packs some panels of `b` for itself.
+    /// Computes many columns, or all on a single thread: each task packs some panels of `b` for itself.
+    ///
+    /// # Safety
+    ///
+    /// That of [`product`].
     unsafe fn by_columns(&self) {
         let panels = self.panels();
         let of_task = self.part(panels, 1).min(GROUP);
@@ -134,31 +143,41 @@ impl Work<'_> {
                 for depth in self.chunks() {
                     for panel in panels.clone() {
                         let to = b.wrapping_add((panel - panels.start) * COLUMNS * depth.len());
-                        // SAFETY: room for the panels of a chunk.
+                        // SAFETY: there is room for the panels of a chunk; our caller owes AVX-512.
                         unsafe { self.pack(panel, depth.clone(), to) };
                     }
-                    // SAFETY: packed above; the columns are this task's own.
+                    // SAFETY: `b` was packed above, and these columns belong to this task; our caller owes AVX-512
+                    // and the results. Chunks after the first add to what the one before has written.
                     unsafe { self.multiply(0..self.rows(), panels.clone(), depth, b) };
                 }
             });
-            // SAFETY: as above.
+            // SAFETY: these columns are complete, and belong to this task.
             unsafe { self.finish(0..self.rows(), panels) };
         });
     }
 
-    /// Calls `finish` on the results of some rows and panels.
+    /// Calls the epilogue on the results of some rows and panels.
+    ///
+    /// # Safety
+    ///
+    /// These results are complete, and nobody else uses them during the call.
     unsafe fn finish(&self, rows: Range<usize>, panels: Range<usize>) {
         let columns = self.columns(&panels);
         for row in rows {
-            // SAFETY: the caller's promise.
+            // SAFETY: of these results, which our caller owes.
             unsafe { self.target.finish_row(row, columns.start, columns.len()) };
         }
     }
 
-    /// Some rows of `a` times panels that lie one behind the other in `b`, a chunk deep.
+    /// Multiplies some rows of `a` with panels that lie one behind the other in `b`, a chunk deep.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512. `b` holds these panels packed, and nobody else uses the results of these rows and
+    /// panels, which are written already if they are added to.
     unsafe fn multiply(&self, rows: Range<usize>, panels: Range<usize>, depth: Range<usize>, b: *const f32) {
         let (a, stride) = (&self.product.a, self.target.row_stride);
-        let elements = a.data.single().as_ptr().wrapping_add(depth.start);
+        let elements = a.data.f32s().as_ptr().wrapping_add(depth.start);
         for group in panels.clone().step_by(GROUP) {
             for row in rows.clone().step_by(ROWS) {
                 for panel in group..panels.end.min(group + GROUP) {
@@ -168,13 +187,13 @@ impl Work<'_> {
                         a_stride: a.row_stride,
                         b: b.wrapping_add((panel - panels.start) * COLUMNS * depth.len()),
                         depth: depth.len(),
-                        c: self.target.out.at(row * stride + columns.start, 0),
+                        c: self.target.out.at(row * stride + columns.start, columns.len()),
                         row_stride: stride,
                         columns: columns.len(),
                         scale: self.product.scale,
                         add: self.target.add || depth.start > 0,
                     };
-                    // SAFETY: the processor has AVX-512; the results are the caller's own.
+                    // SAFETY: a tile of rows of the matrix, with a panel and results that our caller owes.
                     unsafe { tile.compute(ROWS.min(rows.end - row)) };
                 }
             }
@@ -182,13 +201,17 @@ impl Work<'_> {
     }
 
     /// Packs a panel of `b`: its columns at each depth, filled up with zeros to whole vectors.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512, and `to` room for the vectors at each of `depth`, which nobody else uses.
     #[target_feature(enable = "avx512f")]
     unsafe fn pack(&self, panel: usize, depth: Range<usize>, to: *mut f32) {
         let b = &self.product.b;
         let columns = self.columns(&(panel..panel + 1));
         let width = columns.len().next_multiple_of(16);
         let element = |depth: usize, column: usize| {
-            b.data.single().as_ptr().wrapping_add(depth * b.row_stride + column * b.column_stride)
+            b.data.f32s().as_ptr().wrapping_add(depth * b.row_stride + column * b.column_stride)
         };
         for (vector, column) in columns.clone().step_by(16).enumerate() {
             let n = (columns.end - column).min(16);
@@ -238,13 +261,19 @@ struct Tile {
 }
 
 impl Tile {
+    /// Computes a tile of `rows` rows, at most [`ROWS`].
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512. The operands are as the fields say, with `rows` rows of `a`, and nobody else uses
+    /// the `rows` rows of `columns` results, which are written already if `add`.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute(&self, rows: usize) {
         macro_rules! of {
             ($(($rows:literal $vectors:literal))*) => {
                 match (rows, self.columns.div_ceil(16)) {
-                    // SAFETY: the caller's promise.
-                    $(($rows, $vectors) => unsafe { self.of::<$rows, $vectors>() },)*
+                    // SAFETY: so many rows and vectors; our caller owes the rest.
+                    $(($rows, $vectors) => unsafe { self.compute_rows::<$rows, $vectors>() },)*
                     _ => unreachable!("{rows} rows and {} columns in a tile", self.columns),
                 }
             };
@@ -257,9 +286,13 @@ impl Tile {
         );
     }
 
-    /// `R` rows and `V` vectors of results.
+    /// Computes `R` rows and `V` vectors of results.
+    ///
+    /// # Safety
+    ///
+    /// That of [`Self::compute`], for `R` rows and a panel of `V` vectors at each depth.
     #[target_feature(enable = "avx512f")]
-    unsafe fn of<const R: usize, const V: usize>(&self) {
+    unsafe fn compute_rows<const R: usize, const V: usize>(&self) {
         let c = |row: usize, vector: usize| self.c.wrapping_add(row * self.row_stride + 16 * vector);
         if self.add {
             for row in 0..R {
@@ -273,11 +306,11 @@ impl Tile {
         macro_rules! multiply {
             () => {
                 let of_b: [_; V] = std::array::from_fn(|vector| {
-                    // SAFETY: V vectors at this depth.
+                    // SAFETY: `b` holds V vectors at each of `depth`, and stands at one of them.
                     unsafe { _mm512_loadu_ps(b.add(16 * vector)) }
                 });
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: an element of each of R rows at this depth.
+                    // SAFETY: each of R rows of `a` has an element at each of `depth`, and `a` stands at one of them.
                     let a = _mm512_set1_ps(unsafe { *a.add(row * self.a_stride) });
                     for (sum, b) in sums.iter_mut().zip(of_b) {
                         *sum = _mm512_fmadd_ps(a, b, *sum);
@@ -299,7 +332,7 @@ impl Tile {
         for (row, sums) in sums.into_iter().enumerate() {
             for (vector, sum) in sums.into_iter().enumerate() {
                 let mask = first(self.columns - 16 * vector);
-                // SAFETY: the mask leaves the tile's own results.
+                // SAFETY: the mask leaves results of the tile, which are written if they are added to.
                 unsafe {
                     let sum = match self.add {
                         true => _mm512_fmadd_ps(scale, sum, _mm512_maskz_loadu_ps(mask, c(row, vector))),

@@ -1,0 +1,155 @@
+//! The elementary operations: fused if the backend can take the tensors, else composed.
+
+use burn::prelude::*;
+
+use crate::composed::operations as composed;
+use crate::{AdamStep, AdamUpdated, Dropout, Precision};
+
+/// Layer normalisation over the last dimension with biased variance.
+pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Tensor<1>, eps: f64) -> Tensor<D> {
+    fused!(x, gamma, beta => fused_layer_norm(
+        x.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch(), eps
+    ));
+    composed::layer_norm(x, gamma, beta, eps)
+}
+
+/// Residual connection and layer normalisation, the end of each half of a post-LN block:
+/// `layer_norm(x + dropout(branch))`.
+pub fn residual_layer_norm<const D: usize>(
+    x: Tensor<D>,
+    branch: Tensor<D>,
+    dropout: Dropout,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    eps: f64,
+) -> Tensor<D> {
+    fused!(x, branch, gamma, beta => fused_residual_layer_norm(
+        x.into_dispatch(), branch.into_dispatch(), dropout,
+        gamma.into_dispatch(), beta.into_dispatch(), eps
+    ));
+    composed::residual_layer_norm(x, branch, dropout, gamma, beta, eps)
+}
+
+/// Inverted dropout: zeroes elements with probability `rate` and scales the others by `1 / (1 - rate)`.
+pub fn dropout<const D: usize>(x: Tensor<D>, dropout: Dropout) -> Tensor<D> {
+    if dropout.is_off() {
+        return x;
+    }
+    fused!(x => fused_dropout(x.into_dispatch(), dropout));
+    composed::dropout(x, dropout)
+}
+
+/// Linear layer on the last dimension: `x [.., I]`, `weight [I, O]`, `bias [O]` to `[.., O]`.
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    precision: Precision,
+) -> Tensor<D> {
+    fused!(x, weight, bias; precision => fused_linear(
+        x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), precision
+    ));
+    composed::linear(x, weight, bias, precision)
+}
+
+/// Gaussian error linear unit, exact: `x * Phi(x)` (the erf form).
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    fused!(x => fused_gelu(x.into_dispatch()));
+    composed::gelu(x)
+}
+
+/// Linear layer and gelu, the first half of a feed-forward block: `gelu(linear(x))`.
+pub fn linear_gelu<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    precision: Precision,
+) -> Tensor<D> {
+    fused!(x, weight, bias; precision => fused_linear_gelu(
+        x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), precision
+    ));
+    composed::linear_gelu(x, weight, bias, precision)
+}
+
+/// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
+pub fn embed(
+    word: Tensor<2>,
+    position: Tensor<2>,
+    token_type: Tensor<2>,
+    ids: Tensor<2, Int>,
+    segments: Tensor<2, Int>,
+) -> Tensor<3> {
+    fused!(word, position, token_type => fused_embed(
+        word.into_dispatch(), position.into_dispatch(), token_type.into_dispatch(),
+        ids.into_dispatch(), segments.into_dispatch()
+    ));
+    composed::embed(word, position, token_type, ids, segments)
+}
+
+/// Gathers the rows of `x [B, S, H]` at `positions [B, N]`, as `[B * N, H]`.
+pub fn gather_positions(x: Tensor<3>, positions: Tensor<2, Int>) -> Tensor<2> {
+    fused!(x => fused_gather_positions(x.into_dispatch(), positions.into_dispatch()));
+    composed::gather_positions(x, positions)
+}
+
+/// Logits over the vocabulary with tied embeddings, the word table as output matrix:
+/// `h [M, E]`, `table [V, E]`, `bias [V]` to `[M, V]`.
+pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, precision: Precision) -> Tensor<2> {
+    fused!(h, table, bias; precision => fused_tied_logits(
+        h.into_dispatch(), table.into_dispatch(), bias.into_dispatch(), precision
+    ));
+    composed::tied_logits(h, table, bias, precision)
+}
+
+/// Weighted cross entropy summed over rows, `weights * -log softmax(logits)[targets]`: `logits [M, V]` to `[1]`.
+pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weights: Tensor<1>) -> Tensor<1> {
+    fused!(logits, weights => fused_weighted_cross_entropy(
+        logits.into_dispatch(), targets.into_dispatch(), weights.into_dispatch()
+    ));
+    composed::weighted_cross_entropy(logits, targets, weights)
+}
+
+/// Weighted binary cross entropy of logits, summed over elements: all `[B, S]`, to `[1]`.
+pub fn weighted_binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>, weights: Tensor<2>) -> Tensor<1> {
+    fused!(logits, labels, weights => fused_weighted_binary_cross_entropy(
+        logits.into_dispatch(), labels.into_dispatch(), weights.into_dispatch()
+    ));
+    composed::weighted_binary_cross_entropy(logits, labels, weights)
+}
+
+/// Samples one id per row from `softmax(logits / temperature)` by inverting its distribution function
+/// at `uniforms [M]` in `[0, 1)`: `logits [M, V]` to ids `[M]`.
+///
+/// With `exclude [M]` that id has probability zero (the reference's `disallow_correct`).
+pub fn sample_categorical(
+    logits: Tensor<2>,
+    uniforms: Tensor<1>,
+    temperature: f64,
+    exclude: Option<Tensor<1, Int>>,
+) -> Tensor<1, Int> {
+    fused_untracked!(supports(logits, uniforms) => sample_categorical(
+        logits, uniforms, temperature, exclude
+    ));
+    composed::sample_categorical(logits, uniforms, temperature, exclude)
+}
+
+/// Squared L2 norm: the sum of squares of all elements, `[1]`.
+pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    fused_untracked!(supports_untracked(x) => squared_norm(x));
+    composed::squared_norm(x)
+}
+
+/// One Adam update with decoupled weight decay and without bias correction: `m, v` moving averages;
+/// `p -= lr * (m / (sqrt(v) + eps) + decay * p)` (`optimization.py` of google-research/electra).
+pub fn adam_update<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    moment_1: Tensor<D>,
+    moment_2: Tensor<D>,
+    step: AdamStep,
+) -> AdamUpdated<D> {
+    fused_untracked!(supports_untracked(parameter, gradient, moment_1, moment_2) => adam_update(
+        parameter, gradient, moment_1, moment_2, step
+    ));
+    composed::adam_update(parameter, gradient, moment_1, moment_2, step)
+}
