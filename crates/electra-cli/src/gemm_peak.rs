@@ -1,6 +1,6 @@
 //! The fastest matrix product that a device reaches: what training speed is held against.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::prelude::*;
 use burn::tensor::Distribution;
@@ -18,6 +18,9 @@ enum Product {
 /// Rows, depth and columns of the products that are timed: squares, and the first half of a
 /// feed-forward block of `small` on 16 rows of 128 tokens.
 const SHAPES: [[usize; 3]; 4] = [[512; 3], [1024; 3], [1536; 3], [2048, 256, 1024]];
+
+/// How long one product is repeated, so that a slow or busy machine does not wait for its peak.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 /// The products that are timed. Which of the two is faster in 32 bits depends on the processor, and the
 /// share of the peak that a step reaches is to be at most one. burn multiplies in 32 bits alone.
@@ -57,9 +60,13 @@ fn rate(product: Product, device: &Device, precision: Precision, [rows, depth, c
         };
         let _ = device.sync();
     };
+    let begun = Instant::now();
     run();
     let mut best = 0.0f64;
-    for _ in 0..6 {
+    for repetition in 0..6 {
+        if repetition > 0 && begun.elapsed() > PATIENCE {
+            break;
+        }
         let start = Instant::now();
         run();
         best = best.max(2.0 * (rows * depth * columns) as f64 / start.elapsed().as_secs_f64());

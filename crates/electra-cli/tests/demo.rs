@@ -31,7 +31,12 @@ fn the_demo_tells_how_far_it_is_and_advises_its_own_options_alone() {
     );
     assert_says(
         &ran.stdout,
-        &["swapped in: ", "Report: demo/run/report.html", "Next: electra detect --model demo/run"],
+        &[
+            "swapped in: ",
+            "Report: demo/run/report.html",
+            "Next: electra detect --model demo/run",
+            "| electra predict --model demo/tagger/best",
+        ],
     );
     assert!(!ran.stderr.contains("--no-plan"), "{}", ran.stderr);
     assert_says(&ran.stdout, &["test F1 of names: ", "pretrained, ", "from scratch", "Jefferson"]);

@@ -122,10 +122,12 @@ impl Demo {
             names::marked_example(&names.pretrained.best)?
         );
         println!(
-            "Done in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"",
+            "Done in {}. Report: {}\nNext: electra detect --model {} \"The president of the bread spoke to congress.\"\n      \
+             echo \"Lincoln spoke of Mexico.\" | electra predict --model {}",
             duration(start.elapsed().as_secs_f64()),
             report.display(),
-            shell_word(&run.display().to_string())
+            shell_word(&run.display().to_string()),
+            shell_word(&names.pretrained.best.display().to_string())
         );
         Ok(ExitCode::SUCCESS)
     }

@@ -29,7 +29,7 @@ impl Run<'_> {
         let rows = (r.train.batch_size * r.data.sequence_length) as u64;
         let weights = r.objective.weights_in(r.scheme.stage(step - 1));
         let counted =
-            (!accumulator.is_empty()).then(|| accumulator.finish(weights).scalars).unwrap_or_default();
+            if accumulator.is_empty() { Scalars::default() } else { accumulator.finish(weights).scalars };
         let peak_flops = self.estimate.peak_flops;
         let peak_fraction = peak_flops.map(|peak| r.step_flops(step - 1) * steps_per_second / peak);
         let scalars = Scalars::default()
