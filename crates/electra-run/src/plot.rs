@@ -349,6 +349,14 @@ mod tests {
     }
 
     #[test]
+    fn labels_can_be_read_on_a_phone() {
+        assert!(STYLE.contains(&format!("font-size: {TEXT}px")), "the style sheet has the size of the text");
+        // 380 pixels less the margins of the page.
+        let shown = TEXT * (380.0 - 2.0 * 16.0) / WIDTH;
+        assert!(shown >= 10.0, "{shown} pixels");
+    }
+
+    #[test]
     fn a_drawing_of_its_own_has_every_colour_that_it_uses() {
         let axes = Axes::new(0.0..10.0, 0.0..1.0);
         let inside = axes.line("held-out", &[(0.0, 0.5), (9.0, 0.7)]) + &axes.level(0.8, "good above");

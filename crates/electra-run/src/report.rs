@@ -77,4 +77,18 @@ mod tests {
             assert_eq!(code(text).to_string(), html);
         }
     }
+
+    #[test]
+    fn no_column_of_a_page_is_wider_than_a_phone() {
+        let widths = STYLE.split("minmax(").skip(1).filter_map(|rest| {
+            let width = rest.split(&['r', ','][..]).next()?;
+            rest.starts_with(&format!("{width}rem")).then(|| width.parse::<f64>().ok())?
+        });
+        let widths: Vec<f64> = widths.collect();
+        assert!(!widths.is_empty() && widths.iter().all(|width| 16.0 * width <= 348.0), "{widths:?}");
+        // What is wider is so only where there is room.
+        assert!(
+            STYLE.contains("minmax(min(24rem, 100%), 1fr)") && STYLE.contains(".wide { overflow-x: auto; }")
+        );
+    }
 }
