@@ -8,14 +8,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::OnceLock;
 
 /// Bytes of a cache line.
-pub const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 /// Allocations from this size on begin with a line. Smaller ones are no operands.
 const FROM: usize = 1024;
 
 /// A global allocator: the system's, with every larger allocation aligned to a cache line.
 ///
-/// For the binary that trains: `#[global_allocator] static MEMORY: CacheLineAllocator = CacheLineAllocator;`. It asks
-/// for a line more than needed and begins within it, rather than for an aligned address: glibc before
+/// For the binary that trains: `#[global_allocator] static MEMORY: CacheLineAllocator = CacheLineAllocator;`.
+/// It asks for a line more than needed and begins within it, rather than for an aligned address: glibc before
 /// 2.38 does not find freed memory again that it aligned itself.
 pub struct CacheLineAllocator;
 
@@ -91,8 +91,8 @@ unsafe fn offset(first: *mut u8) -> usize {
 // back is what came from the system.
 unsafe impl GlobalAlloc for CacheLineAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: our caller owes a layout of at least one byte, as the trait asks for, and a larger one has more. What
-        // `begin` gets is a line longer than asked for, at a multiple of the size of an address.
+        // SAFETY: our caller owes a layout of at least one byte, as the trait asks for, and a larger one has
+        // more. What `begin` gets is a line longer than asked for, at a multiple of the size of an address.
         unsafe {
             match with_line(layout) {
                 Some(larger) => begin(given(System.alloc(larger), layout.size())),
@@ -112,8 +112,8 @@ unsafe impl GlobalAlloc for CacheLineAllocator {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: our caller owes a pointer of this allocator with the layout that it was allocated with, which decides
-        // as it did then.
+        // SAFETY: our caller owes a pointer of this allocator with the layout that it was allocated with,
+        // which decides as it did then.
         unsafe {
             match with_line(layout) {
                 Some(larger) => System.dealloc(pointer.sub(offset(pointer)), larger),
@@ -129,7 +129,8 @@ unsafe impl GlobalAlloc for CacheLineAllocator {
             // SAFETY: neither has a line in front, so that the pointer is the system's.
             (None, None) => unsafe { given(System.realloc(pointer, layout, size), size) },
             (Some(old), Some(larger)) => {
-                // SAFETY: as for `dealloc`; the system keeps what was in front and the content, up to the smaller size.
+                // SAFETY: as for `dealloc`; the system keeps what was in front and the content, up to the
+                // smaller size.
                 unsafe {
                     let before = offset(pointer);
                     let memory = given(System.realloc(pointer.sub(before), old, larger.size()), size);

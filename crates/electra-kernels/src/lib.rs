@@ -9,6 +9,8 @@
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+// What only this crate sees is not `pub`, so that its surface is what `pub` says.
+#![warn(unreachable_pub)]
 
 /// The version of the kernels' numerics, raised with every change of a bit of it on any processor: runs of
 /// other kernels are other runs (`docs/decisions/0007`).

@@ -24,7 +24,8 @@ const GROWTH: usize = 64 << 20;
 pub fn keep_freed_memory() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        // SAFETY: `mallopt` sets tunables of the allocator, under its own lock, and touches no memory of ours.
+        // SAFETY: `mallopt` sets tunables of the allocator, under its own lock, and touches no memory of
+        // ours.
         let kept = unsafe {
             libc::mallopt(libc::M_MMAP_MAX, 0) == 1
                 && libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX) == 1
@@ -55,7 +56,7 @@ fn end_of_heap() -> usize {
 /// Asks for large pages in what the heap has grown by since the last call. To be called between the
 /// allocation of a large buffer and its first use; costs a comparison if the heap has not grown.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn enlarge_pages() {
+pub(crate) fn enlarge_pages() {
     const PAGE: usize = 4096;
     let known = LARGE_UP_TO.load(Ordering::Relaxed);
     let end = end_of_heap();
@@ -74,4 +75,4 @@ pub fn enlarge_pages() {
 
 /// No large pages to ask for.
 #[cfg(all(feature = "flex", not(all(target_os = "linux", target_env = "gnu"))))]
-pub fn enlarge_pages() {}
+pub(crate) fn enlarge_pages() {}

@@ -32,8 +32,8 @@ impl Precision {
         }
     }
 
-    /// The loss scale: a factor on the loss before differentiation, to be taken out of the gradients again. The
-    /// smallest 16-bit IEEE float is 6e-8: gradients of single weights lie below it. The largest is
+    /// The loss scale: a factor on the loss before differentiation, to be taken out of the gradients again.
+    /// The smallest 16-bit IEEE float is 6e-8: gradients of single weights lie below it. The largest is
     /// 65504: whoever takes a step has to lower the factor where gradients overflow.
     pub fn loss_scale(self) -> f64 {
         if self == Self::F16 { 1024.0 } else { 1.0 }

@@ -39,8 +39,8 @@ pub struct AttentionBlock {
     pub heads: usize,
 }
 
-/// The parameters of a feed-forward network with residual connection and layer normalisation: two linear layers
-/// with gelu between them.
+/// The parameters of a feed-forward network with residual connection and layer normalisation: two linear
+/// layers with gelu between them.
 #[derive(Clone, Debug)]
 pub struct FeedForwardBlock {
     /// The first linear layer, `[H, I]`.

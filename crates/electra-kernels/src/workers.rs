@@ -16,11 +16,13 @@ mod tasks;
 mod tests;
 
 #[cfg(feature = "flex")]
-pub use self::current::{Workers, threads};
+pub use self::current::Workers;
 #[cfg(feature = "flex")]
-pub use self::parts::{Parts, chunks, chunks_mut};
+pub(crate) use self::current::threads;
 #[cfg(feature = "flex")]
-pub use self::tasks::{each, each_part, each_with, map_parts, map_with};
+pub(crate) use self::parts::{Parts, chunks, chunks_mut};
+#[cfg(feature = "flex")]
+pub(crate) use self::tasks::{each, each_part, each_with, map_parts, map_with};
 
 /// Runs `f`, a pass over a batch whose operations are on `device`, and counts it ([`crate::passes`]). On
 /// Flex the threads that share its operations stay awake meanwhile.
@@ -41,8 +43,8 @@ pub fn on_workers<T>(pass: Pass, device: &Device, f: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Sets the number of threads that share the operations of this process: our own on the pool of this crate, and
-/// burn's on tensors of a quarter of a million elements and more on rayon's, whose jobs never wait for
+/// Sets the number of threads that share the operations of this process: our own on the pool of this crate,
+/// and burn's on tensors of a quarter of a million elements and more on rayon's, whose jobs never wait for
 /// ours.
 ///
 /// # Errors

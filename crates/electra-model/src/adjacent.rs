@@ -47,19 +47,19 @@ const MOST_POSITIONS: usize = 1024;
 const ROWS: usize = 8;
 const QUERIES: usize = 16;
 
-/// Least and greatest score of a perfect match, in sixteenths of a doubling from 1: 1 to 64. In steps, so that
-/// the last bits of a platform's `exp` and `sin` do not decide where a network starts.
+/// Least and greatest score of a perfect match, in sixteenths of a doubling from 1: 1 to 64. In steps, so
+/// that the last bits of a platform's `exp` and `sin` do not decide where a network starts.
 const SHARPNESS: [i32; 2] = [0, 96];
 
 /// The waves of a position table, and what the heads of an encoder above it begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Adjacent {
     /// Rows of the table.
-    pub positions: usize,
+    pub(crate) positions: usize,
     /// Columns of the table.
-    pub embedding_size: usize,
+    pub(crate) embedding_size: usize,
     /// Where heads look, relative to the token: the first head at the first, and so on, in turn.
-    pub distances: Vec<i64>,
+    pub(crate) distances: Vec<i64>,
 }
 
 /// A wave that a head reads.
@@ -80,7 +80,7 @@ struct Calibration {
 
 impl Adjacent {
     /// The same for an encoder that reads from right to left.
-    pub fn mirrored(&self) -> Self {
+    pub(crate) fn mirrored(&self) -> Self {
         Self { distances: self.distances.iter().map(|distance| -distance).collect(), ..self.clone() }
     }
 
@@ -113,7 +113,7 @@ impl Adjacent {
     }
 
     /// `[positions, E]`.
-    pub fn table(&self, range: f64) -> Vec<f32> {
+    pub(crate) fn table(&self, range: f64) -> Vec<f32> {
         let value = |position: usize, column: usize| {
             let wave = column / 2;
             let angle = position as f64 * self.frequency(wave) + PHASE_STEP * wave as f64;
@@ -131,7 +131,7 @@ impl Adjacent {
     }
 
     /// `[inputs, outputs]`: columns pass unchanged, those of the waves that have to reach the encoder first.
-    pub fn projection(&self, [inputs, outputs]: [usize; 2]) -> Vec<f32> {
+    pub(crate) fn projection(&self, [inputs, outputs]: [usize; 2]) -> Vec<f32> {
         let mut kernel = vec![0.0; inputs * outputs];
         let passed = self.passed(outputs);
         let rest = 2 * passed.len()..inputs.min(outputs);
@@ -153,7 +153,7 @@ impl Adjacent {
 
     /// `[H, H]`: queries take short waves as they are, keys turned by the head's distance. Heads with more
     /// columns than there are waves read them several times, and each wave counts as much as the others.
-    pub fn attention(&self, side: Side, hidden_size: usize, heads: usize) -> Vec<f32> {
+    pub(crate) fn attention(&self, side: Side, hidden_size: usize, heads: usize) -> Vec<f32> {
         let width = hidden_size / heads;
         let reads = self.read(hidden_size, width);
         assert!(!reads.is_empty(), "heads of width {width} read no wave of {} columns", self.embedding_size);
@@ -198,7 +198,7 @@ impl Adjacent {
 
     /// Attention that heads of `width` columns begin with at their distance, in an encoder of
     /// `hidden_size`: the mean over random words, away from the ends of the table.
-    pub fn attention_of(&self, hidden_size: usize, width: usize) -> f64 {
+    pub(crate) fn attention_of(&self, hidden_size: usize, width: usize) -> f64 {
         if self.read(hidden_size, width).is_empty() {
             0.0
         } else {
@@ -207,7 +207,7 @@ impl Adjacent {
     }
 
     /// The least width above `width` whose heads are wide enough in an encoder of `hidden_size`.
-    pub fn least_width(&self, hidden_size: usize, width: usize) -> Option<usize> {
+    pub(crate) fn least_width(&self, hidden_size: usize, width: usize) -> Option<usize> {
         let widths = (width / 2 + 1..=hidden_size.min(2 * self.short_waves()) / 2).map(|half| 2 * half);
         widths.into_iter().find(|&width| self.attention_of(hidden_size, width) >= LEAST_ATTENTION)
     }

@@ -1,7 +1,7 @@
 //! How much arithmetic a training step costs and how many parameters a model has.
 //!
-//! Only matrix products count, `2 m k n` each; the vocabulary projection at the masked slots
-//! alone where no more is asked of it; training is three times the forward pass (forward, gradient of the input, gradient of
+//! Only matrix products count, `2 m k n` each; the vocabulary projection at the masked slots alone where no
+//! more is asked of it; training is three times the forward pass (forward, gradient of the input, gradient of
 //! the weight).
 
 use crate::architecture::{Architecture, GeneratorKind, HeadKind};

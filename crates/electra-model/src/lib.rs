@@ -5,6 +5,8 @@
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+// What only this crate sees is not `pub`, so that its surface is what `pub` says.
+#![warn(unreachable_pub)]
 
 mod adjacent;
 pub mod architecture;

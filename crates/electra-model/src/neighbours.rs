@@ -44,9 +44,9 @@ pub(crate) enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Neighbours {
     /// Rows of the table.
-    pub positions: usize,
+    pub(crate) positions: usize,
     /// Columns of the table.
-    pub embedding_size: usize,
+    pub(crate) embedding_size: usize,
 }
 
 impl Neighbours {
@@ -58,7 +58,7 @@ impl Neighbours {
     }
 
     /// `[positions, E]`, of root mean square `2 * range`.
-    pub fn table(&self, range: f64) -> Vec<f32> {
+    pub(crate) fn table(&self, range: f64) -> Vec<f32> {
         let scale = AMPLITUDE * range * std::f64::consts::SQRT_2;
         let value = |position: usize, column: usize| {
             let angle = position as f64 * self.frequency(column / 2);
@@ -68,7 +68,7 @@ impl Neighbours {
     }
 
     /// `[H, H]`: queries take the shortest waves as they are, keys turned by the head's distance.
-    pub fn attention(&self, side: Side, hidden_size: usize, heads: usize) -> Vec<f32> {
+    pub(crate) fn attention(&self, side: Side, hidden_size: usize, heads: usize) -> Vec<f32> {
         let width = hidden_size / heads;
         let gain = (SHARPNESS / (width as f64).sqrt()).sqrt();
         let mut kernel = vec![0.0; hidden_size * hidden_size];
@@ -98,14 +98,14 @@ impl Neighbours {
     }
 
     /// `[inputs, outputs]`: columns pass unchanged, the shortest waves first.
-    pub fn projection([inputs, outputs]: [usize; 2]) -> Vec<f32> {
+    pub(crate) fn projection([inputs, outputs]: [usize; 2]) -> Vec<f32> {
         let mut kernel = vec![0.0; inputs * outputs];
         (0..inputs.min(outputs)).for_each(|i| kernel[i * outputs + i] = 1.0);
         kernel
     }
 
     /// Refuses networks whose heads are too wide for the waves that reach them.
-    pub fn check(&self, sizes: &EncoderConfig) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, sizes: &EncoderConfig) -> Result<(), ConfigError> {
         let (width, waves) =
             (sizes.hidden_size / sizes.num_attention_heads, self.embedding_size.min(sizes.hidden_size));
         if width.is_multiple_of(2) && width <= waves {

@@ -12,7 +12,7 @@ pub(crate) enum Waves {
 
 impl Waves {
     /// `[positions, E]`.
-    pub fn table(&self, range: f64) -> Vec<f32> {
+    pub(crate) fn table(&self, range: f64) -> Vec<f32> {
         match self {
             Self::Neighbours(waves) => waves.table(range),
             Self::Adjacent(waves) => waves.table(range),
@@ -20,7 +20,7 @@ impl Waves {
     }
 
     /// `[H, H]`, of queries or keys of the first block.
-    pub fn attention(&self, side: Side, hidden_size: usize, heads: usize) -> Vec<f32> {
+    pub(crate) fn attention(&self, side: Side, hidden_size: usize, heads: usize) -> Vec<f32> {
         match self {
             Self::Neighbours(waves) => waves.attention(side, hidden_size, heads),
             Self::Adjacent(waves) => waves.attention(side, hidden_size, heads),
@@ -28,7 +28,7 @@ impl Waves {
     }
 
     /// `[inputs, outputs]`, from tables to encoder.
-    pub fn projection(&self, shape: [usize; 2]) -> Vec<f32> {
+    pub(crate) fn projection(&self, shape: [usize; 2]) -> Vec<f32> {
         match self {
             Self::Neighbours(_) => Neighbours::projection(shape),
             Self::Adjacent(waves) => waves.projection(shape),
@@ -36,7 +36,7 @@ impl Waves {
     }
 
     /// The same for an encoder that reads from right to left, where that makes a difference.
-    pub fn mirrored(self) -> Self {
+    pub(crate) fn mirrored(self) -> Self {
         match self {
             Self::Neighbours(waves) => Self::Neighbours(waves),
             Self::Adjacent(waves) => Self::Adjacent(waves.mirrored()),

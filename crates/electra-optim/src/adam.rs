@@ -1,5 +1,5 @@
-//! Adam with decoupled weight decay: without bias correction as ELECTRA's reference has it, or with it, as PyTorch's
-//! AdamW.
+//! Adam with decoupled weight decay: without bias correction as ELECTRA's reference has it, or with it, as
+//! PyTorch's AdamW.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;

@@ -20,7 +20,8 @@ pub struct ElectraAdam {
 }
 
 impl ElectraAdam {
-    /// An optimizer of a whole module, with weight decay where [`has_weight_decay`](crate::has_weight_decay) has it.
+    /// An optimizer of a whole module, with weight decay where [`has_weight_decay`](crate::has_weight_decay)
+    /// has it.
     pub fn into_module_optimizer(self) -> ModuleOptimizer {
         let undecayed = Self { config: AdamConfig { weight_decay: 0.0, ..self.config } };
         ModuleOptimizer::from(self).with_group(undecayed_parameters(), undecayed, None)

@@ -59,8 +59,8 @@ pub struct LayerwiseDecay {
     pub layers: usize,
 }
 
-/// The exponents of layer-wise decay, of which there are two readings; they differ by one factor `rate` below the
-/// head.
+/// The exponents of layer-wise decay, of which there are two readings; they differ by one factor `rate` below
+/// the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerwiseMode {

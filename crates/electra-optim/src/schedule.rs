@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A learning-rate schedule: a rate for every step, counted from 0: the first update uses `at(0)`, the last one
-/// `at(total_steps - 1)`.
+/// A learning-rate schedule: a rate for every step, counted from 0: the first update uses `at(0)`, the last
+/// one `at(total_steps - 1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {

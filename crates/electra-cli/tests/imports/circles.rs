@@ -132,8 +132,8 @@ fn lookup(
     })
 }
 
-/// Files that all import from each other, directly or by way of the others; and one way round, which begins and
-/// ends with the same file.
+/// Files that all import from each other, directly or by way of the others; and one way round, which begins
+/// and ends with the same file.
 #[derive(Debug, PartialEq)]
 pub struct Circle {
     pub files: BTreeSet<String>,

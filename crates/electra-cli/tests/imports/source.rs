@@ -1,5 +1,5 @@
-//! A source file read as far as its imports need: tokens, and from them modules with the items that they define,
-//! their `use` declarations and the paths that their code writes out.
+//! A source file read as far as its imports need: tokens, and from them modules with the items that they
+//! define, their `use` declarations and the paths that their code writes out.
 //!
 //! Code that only tests see (`#[cfg(test)]`) is left out.
 
@@ -167,7 +167,7 @@ impl Reader {
     /// Reads until the end of the file or the brace that ends the module.
     fn module(&mut self, path: Vec<String>) {
         let mut module = Module { file: self.file.clone(), ..Module::default() };
-        // Of each open brace: whether items stand in it. Those of a macro call do, as in `vectorised! { .. }`.
+        // Of each open brace: whether items stand in it. In those of a macro call they may.
         let mut open: Vec<bool> = Vec::new();
         while self.at < self.tokens.len() {
             let here = self.at;

@@ -27,8 +27,8 @@ fn attention_biased(
     precision.matmul(probabilities, v).swap_dims(1, 2).reshape([b, s, h])
 }
 
-/// Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN block:
-/// `layer_norm(x + dropout(attention(x) Wo + bo))` for `x [B, S, H]`.
+/// Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN
+/// block: `layer_norm(x + dropout(attention(x) Wo + bo))` for `x [B, S, H]`.
 pub fn attention_block(
     x: Tensor<3>,
     key_bias: Tensor<2>,

@@ -112,7 +112,8 @@ pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, precision: P
     precision.matmul(h, table.transpose()) + bias.unsqueeze()
 }
 
-/// Weighted cross entropy summed over rows, `weights * -log softmax(logits)[targets]`: `logits [M, V]` to `[1]`.
+/// Weighted cross entropy, summed over rows: `weights * -log softmax(logits)[targets]` of `logits [M, V]`, as
+/// one number `[1]`.
 pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weights: Tensor<1>) -> Tensor<1> {
     let [m, _] = logits.dims();
     let log_probability = activation::log_softmax(logits, 1).gather(1, targets.reshape([m, 1]));

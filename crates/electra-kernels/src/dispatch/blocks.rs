@@ -5,8 +5,8 @@ use burn::prelude::*;
 use crate::composed::blocks as composed;
 use crate::{AttentionBlock, Dropout, FeedForwardBlock, Precision};
 
-/// Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN block:
-/// `layer_norm(x + dropout(attention(x) Wo + bo))` for `x [B, S, H]`.
+/// Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN
+/// block: `layer_norm(x + dropout(attention(x) Wo + bo))` for `x [B, S, H]`.
 ///
 /// `key_bias [B, S]` is added to every score of that key (0 for real tokens, -10000 for padding). The first
 /// dropout is that of the attention's probabilities, the second that of what is added to `x`.

@@ -101,7 +101,8 @@ pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, precision: P
     composed::tied_logits(h, table, bias, precision)
 }
 
-/// Weighted cross entropy summed over rows, `weights * -log softmax(logits)[targets]`: `logits [M, V]` to `[1]`.
+/// Weighted cross entropy, summed over rows: `weights * -log softmax(logits)[targets]` of `logits [M, V]`, as
+/// one number `[1]`.
 pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weights: Tensor<1>) -> Tensor<1> {
     fused!(logits, weights => fused_weighted_cross_entropy(
         logits.into_dispatch(), targets.into_dispatch(), weights.into_dispatch()

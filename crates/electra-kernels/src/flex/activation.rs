@@ -33,7 +33,7 @@ vectorised! {
     }
 
     /// Turns `x` into `gelu(x)`.
-    pub fn gelu_in_place<const FMA: bool>(x: &mut [f32]) {
+    pub(crate) fn gelu_in_place<const FMA: bool>(x: &mut [f32]) {
         for x in x.iter_mut() {
             *x *= normal::<FMA>(*x).0;
         }
@@ -57,7 +57,7 @@ vectorised! {
     }
 
     /// Multiplies `x` by `y`, element by element.
-    pub fn multiply<const FMA: bool>(x: &mut [f32], y: &[f32]) {
+    pub(crate) fn multiply<const FMA: bool>(x: &mut [f32], y: &[f32]) {
         for (x, y) in x.iter_mut().zip(y) {
             *x *= y;
         }
@@ -65,7 +65,7 @@ vectorised! {
 }
 
 /// Writes `gelu(x)` to `y`, and turns `x` into the derivative of gelu there.
-pub fn gelu_and_slope<'a, T: Element>(x: &mut [f32], y: &'a mut [MaybeUninit<T>]) -> &'a mut [T] {
+pub(crate) fn gelu_and_slope<'a, T: Element>(x: &mut [f32], y: &'a mut [MaybeUninit<T>]) -> &'a mut [T] {
     assert_eq!(x.len(), y.len(), "as many results as inputs");
     write_gelu_and_slope(x, y);
     // SAFETY: each element of `y` corresponds to one of `x`, and was written.
@@ -80,7 +80,7 @@ fn gelu_to<'a>(x: &[f32], y: &'a mut [MaybeUninit<f32>]) -> &'a mut [f32] {
 }
 
 /// The activation `gelu(x)`.
-pub fn gelu(x: &FlexTensor) -> FlexTensor {
+pub(crate) fn gelu(x: &FlexTensor) -> FlexTensor {
     let x = contiguous(x.clone());
     let parts = chunks(values(&x), CHUNK);
     let y = written(values(&x).len(), |y| write_parts(y, CHUNK, parts, |_, y, x| gelu_to(x, y)));
@@ -109,7 +109,7 @@ impl Backward<Flex, 1> for Gelu {
 }
 
 /// `gelu(x)` with its gradient.
-pub fn tracked_gelu<C: CheckpointStrategy>(
+pub(crate) fn tracked_gelu<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     match Gelu.prepare::<C>([x.node()]).compute_bound().stateful() {
@@ -123,7 +123,7 @@ pub fn tracked_gelu<C: CheckpointStrategy>(
 }
 
 /// `dropout(x)`; its gradient is the same function of `dy`.
-pub fn dropout(x: FlexTensor, dropout: Dropout) -> FlexTensor {
+pub(crate) fn dropout(x: FlexTensor, dropout: Dropout) -> FlexTensor {
     let Some(mask) = DropoutMask::of(dropout, row_elements(&x)) else { return x };
     let mut y = exclusive(x);
     each_part(chunks_mut(values_mut(&mut y), CHUNK), |chunk, y| {
@@ -147,7 +147,7 @@ impl Backward<Flex, 1> for DropoutBackward {
 }
 
 /// `dropout(x)` with its gradient.
-pub fn tracked_dropout<C: CheckpointStrategy>(
+pub(crate) fn tracked_dropout<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     dropout: Dropout,
 ) -> FloatTensor<Autodiff<Flex, C>> {

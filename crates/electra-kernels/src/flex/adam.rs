@@ -66,7 +66,7 @@ vectorised! {
 
 /// New parameter, first and second moment; in the memory of the old ones where nobody else
 /// holds them.
-pub fn adam_update(
+pub(crate) fn adam_update(
     parameter: FlexTensor,
     gradient: FlexTensor,
     moment_1: FlexTensor,
@@ -86,7 +86,7 @@ pub fn adam_update(
 }
 
 /// Sum of the squares of all elements, accumulated in double precision.
-pub fn squared_norm(x: FlexTensor) -> f32 {
+pub(crate) fn squared_norm(x: FlexTensor) -> f32 {
     let x = contiguous(x);
     let partials = map_parts(chunks(values(&x), CHUNK), |_, x| sum_of_squares(x));
     partials.into_iter().sum::<f64>() as f32

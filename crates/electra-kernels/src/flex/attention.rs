@@ -1,5 +1,5 @@
-//! Multi-head scaled dot-product attention, one (sequence, head) at a time, on strided views of one buffer that
-//! holds queries, keys and values.
+//! Multi-head scaled dot-product attention, one (sequence, head) at a time, on strided views of one buffer
+//! that holds queries, keys and values.
 //!
 //! `P = softmax(Q K^T / sqrt(D) + bias)`, `O = (mask * P) V`. Only `P` is stored; the mask of the
 //! dropout is drawn again in the backward pass. No operand is permuted: a head is `D` columns of
@@ -56,7 +56,7 @@ vectorised! {
 
 /// How queries, keys and values lie in one buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// One after the other, `[3, B, S, H]`.
     Apart,
     /// Side by side, `[B, S, 3, H]`.
@@ -64,14 +64,14 @@ pub enum Layout {
 }
 
 /// Queries, keys and values: parts of that buffer.
-pub const PARTS: usize = 3;
+pub(crate) const PARTS: usize = 3;
 const QUERY: usize = 0;
 const KEY: usize = 1;
 const VALUE: usize = 2;
 
 /// An attention: its sizes, and what it drops.
 #[derive(Clone, Copy, Debug)]
-pub struct Attention {
+pub(crate) struct Attention {
     batch: usize,
     sequence: usize,
     hidden: usize,
@@ -84,7 +84,7 @@ pub struct Attention {
 
 impl Attention {
     /// On hidden states of `[B, S, H]`.
-    pub fn new(
+    pub(crate) fn new(
         [batch, sequence, hidden]: [usize; 3],
         heads: usize,
         dropout: Dropout,
@@ -183,12 +183,12 @@ impl Attention {
     }
 
     /// `O [B, S, H]` of queries, keys and values and a bias for each key, `[B, S]`.
-    pub fn forward<T: Element>(self, qkv: &[T], key_bias: &[f32]) -> Vec<T> {
+    pub(crate) fn forward<T: Element>(self, qkv: &[T], key_bias: &[f32]) -> Vec<T> {
         self.forward_to(qkv, key_bias, None)
     }
 
     /// `O` of [`Self::forward`], and the probabilities `P [B, A, S, S]`.
-    pub fn forward_tracked<T: Element>(self, qkv: &[T], key_bias: &[f32]) -> (Vec<T>, Vec<f32>) {
+    pub(crate) fn forward_tracked<T: Element>(self, qkv: &[T], key_bias: &[f32]) -> (Vec<T>, Vec<f32>) {
         let mut probabilities = uninit(self.tasks() * self.square());
         let out = self.forward_to(qkv, key_bias, Some(SharedSlice::of_uninit(&mut probabilities)));
         // SAFETY: each head has written its square.
@@ -230,7 +230,7 @@ impl Attention {
     }
 
     /// The gradients of queries, keys and values for that of `O`, and if asked for that of the biases.
-    pub fn backward<T: Element>(
+    pub(crate) fn backward<T: Element>(
         self,
         qkv: &[T],
         probabilities: &[f32],

@@ -1,5 +1,5 @@
-//! Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN block:
-//! `layer_norm(x + dropout(attention(x Wq + bq, ..) Wo + bo))`.
+//! Multi-head self-attention with residual connection and layer normalisation, the first half of a post-LN
+//! block: `layer_norm(x + dropout(attention(x Wq + bq, ..) Wo + bo))`.
 //!
 //! Nothing but products reads what the projections and the attention pass on, so it is kept in their
 //! precision. In the backward pass the four gradients of `x` add up in one place.
@@ -32,33 +32,33 @@ const WORTH_JOINING: usize = 512;
 
 /// The settings of an attention block beside its tensors.
 #[derive(Clone, Copy, Debug)]
-pub struct AttentionConfig {
-    pub heads: usize,
+pub(crate) struct AttentionConfig {
+    pub(crate) heads: usize,
     /// Dropout of the probabilities, and of the branch.
-    pub dropouts: [Dropout; 2],
-    pub eps: f64,
+    pub(crate) dropouts: [Dropout; 2],
+    pub(crate) eps: f64,
 }
 
 /// The tensors of an attention block.
 #[derive(ExtensionType)]
-pub struct AttentionTensors<B: Backend> {
-    pub x: FloatTensor<B>,
+pub(crate) struct AttentionTensors<B: Backend> {
+    pub(crate) x: FloatTensor<B>,
     #[extension_type]
-    pub query: LinearTensors<B>,
+    pub(crate) query: LinearTensors<B>,
     #[extension_type]
-    pub key: LinearTensors<B>,
+    pub(crate) key: LinearTensors<B>,
     #[extension_type]
-    pub value: LinearTensors<B>,
+    pub(crate) value: LinearTensors<B>,
     #[extension_type]
-    pub output: LinearTensors<B>,
-    pub gamma: FloatTensor<B>,
-    pub beta: FloatTensor<B>,
-    pub key_bias: FloatTensor<B>,
+    pub(crate) output: LinearTensors<B>,
+    pub(crate) gamma: FloatTensor<B>,
+    pub(crate) beta: FloatTensor<B>,
+    pub(crate) key_bias: FloatTensor<B>,
 }
 
 impl<B: Backend> AttentionTensors<B> {
     /// Weights before their biases.
-    pub fn in_order(self) -> [FloatTensor<B>; 12] {
+    pub(crate) fn in_order(self) -> [FloatTensor<B>; 12] {
         let Self { x, query: q, key: k, value: v, output: o, gamma, beta, key_bias } = self;
         [x, q.weight, q.bias, k.weight, k.bias, v.weight, v.bias, o.weight, o.bias, gamma, beta, key_bias]
     }
@@ -235,7 +235,7 @@ struct State<T> {
 }
 
 /// `layer_norm(x + dropout(attention(..)))`.
-pub fn attention_block(
+pub(crate) fn attention_block(
     tensors: [FlexTensor; 12],
     settings: AttentionConfig,
     precision: Precision,
@@ -321,7 +321,7 @@ fn apart(joined: Vec<f32>, columns: usize, width: usize) -> Vec<Vec<f32>> {
 }
 
 /// `layer_norm(x + dropout(attention(..)))` with its gradient.
-pub fn tracked_attention_block<C: CheckpointStrategy>(
+pub(crate) fn tracked_attention_block<C: CheckpointStrategy>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 12],
     settings: AttentionConfig,
     precision: Precision,

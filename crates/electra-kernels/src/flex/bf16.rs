@@ -41,3 +41,26 @@ pub(crate) fn slice_to_bf16<'a>(from: &[f32], to: &'a mut [MaybeUninit<u16>]) ->
     // SAFETY: `convert` has written each element, as there are as many of both.
     unsafe { to.assume_init_mut() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_to_the_nearest_and_to_even_between_two() {
+        for (x, expected) in [
+            (0x3f80_8000, 0x3f80_0000),
+            (0x3f81_8000, 0x3f82_0000),
+            (0x3f80_8001, 0x3f81_0000),
+            (0x3f80_7fff, 0x3f80_0000),
+            (0x7f7f_ffff, 0x7f80_0000),
+            (0xbf80_8001, 0xbf81_0000),
+        ] {
+            assert_eq!(round_to_bf16(f32::from_bits(x)).to_bits(), expected, "{x:x}");
+            assert_eq!(bf16_to_f32(f32_to_bf16(f32::from_bits(x))).to_bits(), expected, "{x:x}");
+        }
+        // A payload in the lower half alone, which cutting it off would make infinite.
+        assert!(bf16_to_f32(f32_to_bf16(f32::from_bits(0x7f80_0001))).is_nan());
+        assert!(round_to_bf16(f32::NAN).is_nan());
+    }
+}

@@ -44,8 +44,8 @@ pub(crate) fn written<T: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<
     unsafe { assume_init(buffer) }
 }
 
-/// Writes the chunks of `out`, of `size` elements but for the last, shared by the threads. `write` is given the
-/// number of a chunk, its place and the part of `parts` of that number, and returns the place as written.
+/// Writes the chunks of `out`, of `size` elements but for the last, shared by the threads. `write` is given
+/// the number of a chunk, its place and the part of `parts` of that number, and returns the place as written.
 pub(crate) fn write_parts<T: Copy + Send, P: Parts>(
     out: &mut [MaybeUninit<T>],
     size: usize,
@@ -63,8 +63,8 @@ pub(crate) fn write_parts<T: Copy + Send, P: Parts>(
     unsafe { out.assume_init_mut() }
 }
 
-/// Writes the chunks of `out`, of `size` elements but for the last, shared by the threads. `write` is given the
-/// number of a chunk and its place, and returns the place as written.
+/// Writes the chunks of `out`, of `size` elements but for the last, shared by the threads. `write` is given
+/// the number of a chunk and its place, and returns the place as written.
 pub(crate) fn write_chunks<T: Copy + Send>(
     out: &mut [MaybeUninit<T>],
     size: usize,
@@ -95,8 +95,8 @@ impl<T> Clone for SharedSlice<'_, T> {
 
 impl<T> Copy for SharedSlice<'_, T> {}
 
-// SAFETY: it is an address and a length. Elements are reached in unsafe code alone, whose callers owe that no other
-// thread uses the same ones.
+// SAFETY: it is an address and a length. Elements are reached in unsafe code alone, whose callers owe that no
+// other thread uses the same ones.
 unsafe impl<T: Send> Send for SharedSlice<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SharedSlice<'_, T> {}
@@ -130,8 +130,8 @@ impl<'a, T> SharedSlice<'a, T> {
     ///
     /// These elements are written, and nobody else uses them as long as the result is used.
     pub(crate) unsafe fn slice(self, offset: usize, n: usize) -> &'a mut [T] {
-        // SAFETY: `at` has checked that they lie inside the slice, which is borrowed for 'a; that they are written
-        // and used by nobody else is what the caller owes.
+        // SAFETY: `at` has checked that they lie inside the slice, which is borrowed for 'a; that they are
+        // written and used by nobody else is what the caller owes.
         unsafe { std::slice::from_raw_parts_mut(self.at(offset, n), n) }
     }
 
@@ -142,8 +142,8 @@ impl<'a, T> SharedSlice<'a, T> {
     /// Nobody else uses these elements as long as the result is used. If they were written before, they are
     /// written again or left as they are.
     pub(crate) unsafe fn uninit_slice(self, offset: usize, n: usize) -> &'a mut [MaybeUninit<T>] {
-        // SAFETY: `at` has checked that they lie inside the slice, which is borrowed for 'a; that nobody else uses
-        // them is what the caller owes.
+        // SAFETY: `at` has checked that they lie inside the slice, which is borrowed for 'a; that nobody else
+        // uses them is what the caller owes.
         unsafe { std::slice::from_raw_parts_mut(self.at(offset, n).cast(), n) }
     }
 }

@@ -101,7 +101,11 @@ impl State {
 }
 
 /// `weighted_cross_entropy(logits, targets, weights)`.
-pub fn weighted_cross_entropy(logits: FlexTensor, targets: FlexTensor, weights: FlexTensor) -> FlexTensor {
+pub(crate) fn weighted_cross_entropy(
+    logits: FlexTensor,
+    targets: FlexTensor,
+    weights: FlexTensor,
+) -> FlexTensor {
     State::new(logits, targets, weights).loss()
 }
 
@@ -124,7 +128,7 @@ impl Backward<Flex, 2> for CrossEntropy {
 }
 
 /// `weighted_cross_entropy(logits, targets, weights)` with its gradient.
-pub fn tracked_weighted_cross_entropy<C: CheckpointStrategy>(
+pub(crate) fn tracked_weighted_cross_entropy<C: CheckpointStrategy>(
     logits: FloatTensor<Autodiff<Flex, C>>,
     targets: IntTensor<Flex>,
     weights: FloatTensor<Autodiff<Flex, C>>,
@@ -176,7 +180,7 @@ fn binary_loss(x: f64, y: f64) -> f64 {
 }
 
 /// `weighted_binary_cross_entropy(logits, labels, weights)`.
-pub fn weighted_binary_cross_entropy(tensors: [FlexTensor; 3]) -> FlexTensor {
+pub(crate) fn weighted_binary_cross_entropy(tensors: [FlexTensor; 3]) -> FlexTensor {
     BinaryOperands::new(tensors).loss()
 }
 
@@ -204,7 +208,7 @@ impl Backward<Flex, 3> for BinaryCrossEntropy {
 }
 
 /// `weighted_binary_cross_entropy(logits, labels, weights)` with its gradient.
-pub fn tracked_weighted_binary_cross_entropy<C: CheckpointStrategy>(
+pub(crate) fn tracked_weighted_binary_cross_entropy<C: CheckpointStrategy>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 3],
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = tensors.each_ref().map(|t| t.node());
@@ -306,7 +310,7 @@ impl<'a> RowSampler<'a> {
 }
 
 /// `sample_categorical(logits, uniforms, temperature, exclude)`.
-pub fn sample_categorical(
+pub(crate) fn sample_categorical(
     logits: &FlexTensor,
     uniforms: &[f32],
     temperature: f64,

@@ -122,7 +122,7 @@ fn forward(rows: &Rows, tables: [FlexTensor; 3]) -> FlexTensor {
 }
 
 /// `embed(word, position, token_type, ids, segments)`.
-pub fn embed(tables: [FlexTensor; 3], ids: FlexTensor, segments: FlexTensor) -> FlexTensor {
+pub(crate) fn embed(tables: [FlexTensor; 3], ids: FlexTensor, segments: FlexTensor) -> FlexTensor {
     forward(&Rows::new(tables.each_ref(), &ids, &segments), tables)
 }
 
@@ -149,7 +149,7 @@ impl Backward<Flex, 3> for Embed {
 }
 
 /// `embed(word, position, token_type, ids, segments)` with its gradient.
-pub fn tracked_embed<C: CheckpointStrategy>(
+pub(crate) fn tracked_embed<C: CheckpointStrategy>(
     tables: [FloatTensor<Autodiff<Flex, C>>; 3],
     ids: IntTensor<Flex>,
     segments: IntTensor<Flex>,
@@ -212,7 +212,7 @@ impl Gathered {
 }
 
 /// `gather_positions(x, positions)`.
-pub fn gather_positions(x: FlexTensor, positions: FlexTensor) -> FlexTensor {
+pub(crate) fn gather_positions(x: FlexTensor, positions: FlexTensor) -> FlexTensor {
     Gathered::new(&x, &positions).forward(x)
 }
 
@@ -231,7 +231,7 @@ impl Backward<Flex, 1> for GatherPositions {
 }
 
 /// `gather_positions(x, positions)` with its gradient.
-pub fn tracked_gather_positions<C: CheckpointStrategy>(
+pub(crate) fn tracked_gather_positions<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     positions: IntTensor<Flex>,
 ) -> FloatTensor<Autodiff<Flex, C>> {

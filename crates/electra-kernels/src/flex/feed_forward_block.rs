@@ -39,19 +39,19 @@ vectorised! {
 
 /// The tensors of a feed-forward block.
 #[derive(ExtensionType)]
-pub struct FeedForwardTensors<B: Backend> {
-    pub x: FloatTensor<B>,
+pub(crate) struct FeedForwardTensors<B: Backend> {
+    pub(crate) x: FloatTensor<B>,
     #[extension_type]
-    pub intermediate: LinearTensors<B>,
+    pub(crate) intermediate: LinearTensors<B>,
     #[extension_type]
-    pub output: LinearTensors<B>,
-    pub gamma: FloatTensor<B>,
-    pub beta: FloatTensor<B>,
+    pub(crate) output: LinearTensors<B>,
+    pub(crate) gamma: FloatTensor<B>,
+    pub(crate) beta: FloatTensor<B>,
 }
 
 impl<B: Backend> FeedForwardTensors<B> {
     /// Weights before their biases.
-    pub fn in_order(self) -> [FloatTensor<B>; 7] {
+    pub(crate) fn in_order(self) -> [FloatTensor<B>; 7] {
         let Self { x, intermediate, output, gamma, beta } = self;
         [x, intermediate.weight, intermediate.bias, output.weight, output.bias, gamma, beta]
     }
@@ -148,7 +148,7 @@ struct State<T> {
 }
 
 /// `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))`.
-pub fn feed_forward_block(
+pub(crate) fn feed_forward_block(
     tensors: [FlexTensor; 7],
     dropout: Dropout,
     eps: f64,
@@ -225,7 +225,7 @@ impl<T: Element> Backward<Flex, 7> for FeedForwardBlock<T> {
 }
 
 /// `layer_norm(x + dropout(gelu(x W1 + b1) W2 + b2))` with its gradient.
-pub fn tracked_feed_forward_block<C: CheckpointStrategy>(
+pub(crate) fn tracked_feed_forward_block<C: CheckpointStrategy>(
     tensors: [FloatTensor<Autodiff<Flex, C>>; 7],
     dropout: Dropout,
     eps: f64,

@@ -1,7 +1,7 @@
 //! Matrix products on strided operands.
 //!
-//! On AVX-512 they are our own: of bfloat16 (`blocked`, on AMX too), of few rows (`few_rows`), of
-//! many (`unpacked_a`), and gradients of weights (`transposed_a`). Else they are those of the `gemm` crate. Bits
+//! On AVX-512 they are our own: of bfloat16 (`blocked`, on AMX too), of few rows (`few_rows`), of many
+//! (`unpacked_a`), and gradients of weights (`transposed_a`). Else they are those of the `gemm` crate. Bits
 //! do not depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]

@@ -18,11 +18,11 @@ use super::storage::{contiguous, dims, exclusive, tensor, values, values_mut, ze
 use crate::workers::{chunks, chunks_mut, map_parts};
 
 /// Rows of one parallel task; also the unit of the partial sums of `dgamma` and `dbeta`.
-pub const ROWS: usize = 32;
+pub(crate) const ROWS: usize = 32;
 
 /// Mean and reciprocal standard deviation of a row.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RowStatistics {
+pub(crate) struct RowStatistics {
     mean: f32,
     rstd: f32,
 }
@@ -50,27 +50,27 @@ vectorised! {
     }
 
     /// Turns `dy` of one row into `dz` and adds to the sums for `dgamma` and `dbeta`.
-    pub fn row_backward<const FMA: bool>(
+    pub(crate) fn row_backward<const FMA: bool>(
         z: &[f32],
-        moments: RowStatistics,
+        statistics: RowStatistics,
         gamma: &[f32],
         dy: &mut [f32],
         dgamma: &mut [f32],
         dbeta: &mut [f32],
     ) {
-        let RowStatistics { mean, rstd } = moments;
+        let RowStatistics { mean, rstd } = statistics;
         let width = z.len();
         let (mut lanes_1, mut lanes_2) = ([0.0; LANES], [0.0; LANES]);
         let whole = width / LANES * LANES;
         for at in (0..whole).step_by(LANES) {
             let part = at..at + LANES;
             accumulate::<FMA>(
-                &z[part.clone()], moments, &gamma[part.clone()], &dy[part.clone()],
+                &z[part.clone()], statistics, &gamma[part.clone()], &dy[part.clone()],
                 &mut dgamma[part.clone()], &mut dbeta[part], &mut lanes_1, &mut lanes_2,
             );
         }
         accumulate::<FMA>(
-            &z[whole..], moments, &gamma[whole..], &dy[whole..],
+            &z[whole..], statistics, &gamma[whole..], &dy[whole..],
             &mut dgamma[whole..], &mut dbeta[whole..], &mut lanes_1, &mut lanes_2,
         );
         let mean_1 = fold(lanes_1) / width as f32;
@@ -88,7 +88,7 @@ vectorised! {
 #[allow(clippy::too_many_arguments)]
 fn accumulate<const FMA: bool>(
     z: &[f32],
-    moments: RowStatistics,
+    statistics: RowStatistics,
     gamma: &[f32],
     dy: &[f32],
     dgamma: &mut [f32],
@@ -97,7 +97,7 @@ fn accumulate<const FMA: bool>(
     lanes_2: &mut [f32; LANES],
 ) {
     for i in 0..z.len() {
-        let normal = (z[i] - moments.mean) * moments.rstd;
+        let normal = (z[i] - statistics.mean) * statistics.rstd;
         let scaled = dy[i] * gamma[i];
         lanes_1[i] += scaled;
         lanes_2[i] = fma::<FMA>(scaled, normal, lanes_2[i]);
@@ -108,7 +108,7 @@ fn accumulate<const FMA: bool>(
 
 /// The parameters of a layer normalisation: scale and shift, contiguous, and what is added to a variance.
 #[derive(Clone, Debug)]
-pub struct Norm {
+pub(crate) struct Norm {
     gamma: FlexTensor,
     beta: FlexTensor,
     eps: f32,
@@ -116,7 +116,7 @@ pub struct Norm {
 
 impl Norm {
     /// The normalisation of rows as wide as those of `x`.
-    pub fn new(x: &FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> Self {
+    pub(crate) fn new(x: &FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> Self {
         let ([width], shape) = (dims(&gamma), x.layout().shape());
         assert_eq!(shape[shape.num_dims() - 1], width, "layer norm of width {width} on {shape:?}");
         assert_eq!(dims(&beta), [width], "as many shifts as scales");
@@ -124,40 +124,40 @@ impl Norm {
     }
 
     /// The number of elements of a row.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         values(&self.gamma).len()
     }
 
     /// The elements of the scale.
-    pub fn gamma(&self) -> &[f32] {
+    pub(crate) fn gamma(&self) -> &[f32] {
         values(&self.gamma)
     }
 
     /// Normalises one row in place.
-    pub fn apply(&self, row: &mut [f32]) -> RowStatistics {
+    pub(crate) fn apply(&self, row: &mut [f32]) -> RowStatistics {
         normalise(row, self.gamma(), values(&self.beta), self.eps)
     }
 }
 
 fn forward(x: &FlexTensor, norm: &Norm) -> (FlexTensor, Vec<RowStatistics>) {
     let (elements, width) = (values(x), norm.width());
-    let mut moments = vec![RowStatistics::default(); elements.len() / width.max(1)];
+    let mut statistics = vec![RowStatistics::default(); elements.len() / width.max(1)];
     let size = ROWS * width;
-    let rows = (chunks(elements, size), chunks_mut(&mut moments, ROWS));
+    let rows = (chunks(elements, size), chunks_mut(&mut statistics, ROWS));
     let y = written(elements.len(), |y| {
-        write_parts(y, size, rows, |_, y, (x, moments)| {
+        write_parts(y, size, rows, |_, y, (x, statistics)| {
             let y = y.write_copy_of_slice(x);
-            for (y, moments) in y.chunks_exact_mut(width).zip(moments) {
-                *moments = norm.apply(y);
+            for (y, statistics) in y.chunks_exact_mut(width).zip(statistics) {
+                *statistics = norm.apply(y);
             }
             y
         })
     });
-    (tensor(y, x.layout().shape().clone()), moments)
+    (tensor(y, x.layout().shape().clone()), statistics)
 }
 
 /// `layer_norm(x)`.
-pub fn layer_norm(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> FlexTensor {
+pub(crate) fn layer_norm(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) -> FlexTensor {
     let norm = Norm::new(&x, gamma, beta, eps);
     forward(&contiguous(x), &norm).0
 }
@@ -166,7 +166,7 @@ pub fn layer_norm(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, eps: f64) 
 struct State {
     x: FlexTensor,
     norm: Norm,
-    moments: Vec<RowStatistics>,
+    statistics: Vec<RowStatistics>,
 }
 
 #[derive(Debug)]
@@ -178,15 +178,16 @@ impl Backward<Flex, 3> for LayerNorm {
     fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [x, gamma, beta] = ops.parents;
         let mut dx = exclusive(grads.consume::<Flex>(&ops.node));
-        let State { x: input, norm, moments } = ops.state;
+        let State { x: input, norm, statistics } = ops.state;
         let width = norm.width();
         let size = ROWS * width;
         let rows =
-            (chunks_mut(values_mut(&mut dx), size), chunks(values(&input), size), chunks(&moments, ROWS));
-        let partials = map_parts(rows, |_, (dx, x, moments)| {
+            (chunks_mut(values_mut(&mut dx), size), chunks(values(&input), size), chunks(&statistics, ROWS));
+        let partials = map_parts(rows, |_, (dx, x, statistics)| {
             let (mut dgamma, mut dbeta) = (zeros(width), zeros(width));
-            for ((dx, x), moments) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments) {
-                row_backward(x, *moments, norm.gamma(), dx, &mut dgamma, &mut dbeta);
+            for ((dx, x), statistics) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(statistics)
+            {
+                row_backward(x, *statistics, norm.gamma(), dx, &mut dgamma, &mut dbeta);
             }
             (dgamma, dbeta)
         });
@@ -203,7 +204,7 @@ impl Backward<Flex, 3> for LayerNorm {
 }
 
 /// `layer_norm(x)` with its gradient.
-pub fn tracked_layer_norm<C: CheckpointStrategy>(
+pub(crate) fn tracked_layer_norm<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     gamma: FloatTensor<Autodiff<Flex, C>>,
     beta: FloatTensor<Autodiff<Flex, C>>,
@@ -213,9 +214,9 @@ pub fn tracked_layer_norm<C: CheckpointStrategy>(
     let x = x.into_primitive();
     let norm = Norm::new(&x, gamma.into_primitive(), beta.into_primitive(), eps);
     let x = contiguous(x);
-    let (y, moments) = forward(&x, &norm);
+    let (y, statistics) = forward(&x, &norm);
     match LayerNorm.prepare::<C>(guards).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(State { x, norm, moments }, y),
+        OpsKind::Tracked(prep) => prep.finish(State { x, norm, statistics }, y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     }
 }

@@ -27,7 +27,7 @@ const ROWS: usize = 32;
 
 vectorised! {
     /// Adds the bias to each row.
-    pub fn add_bias<const FMA: bool>(rows: &mut [f32], bias: &[f32]) {
+    pub(crate) fn add_bias<const FMA: bool>(rows: &mut [f32], bias: &[f32]) {
         for row in rows.chunks_exact_mut(bias.len()) {
             for (y, b) in row.iter_mut().zip(bias) {
                 *y += b;
@@ -36,7 +36,7 @@ vectorised! {
     }
 
     /// Adds the rows to `sums`.
-    pub fn add_columns<const FMA: bool, T: Element>(sums: &mut [f32], rows: &[T]) {
+    pub(crate) fn add_columns<const FMA: bool, T: Element>(sums: &mut [f32], rows: &[T]) {
         for row in rows.chunks_exact(sums.len()) {
             for (sum, x) in sums.iter_mut().zip(row) {
                 *sum += x.to_f32();
@@ -46,7 +46,7 @@ vectorised! {
 }
 
 /// The sum of partial sums, in the order of their chunks.
-pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
+pub(crate) fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     let mut partials = partials.into_iter();
     let mut total = partials.next().unwrap_or_else(|| zeros(width));
     partials.for_each(|partial| add_columns(&mut total, partial.as_slice()));
@@ -54,7 +54,7 @@ pub fn sum_of_partials(partials: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
 }
 
 /// The column sums of `x [.., width]`.
-pub fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
+pub(crate) fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
     let partials = map_parts(chunks(x, ROWS * width), |_, rows| {
         let mut sums = zeros(width);
         add_columns(&mut sums, rows);
@@ -65,9 +65,9 @@ pub fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
 
 /// The tensors of a linear layer: weight and bias.
 #[derive(ExtensionType)]
-pub struct LinearTensors<B: Backend> {
-    pub weight: FloatTensor<B>,
-    pub bias: FloatTensor<B>,
+pub(crate) struct LinearTensors<B: Backend> {
+    pub(crate) weight: FloatTensor<B>,
+    pub(crate) bias: FloatTensor<B>,
 }
 
 impl From<crate::LinearParams> for LinearTensors<Dispatch> {
@@ -78,37 +78,37 @@ impl From<crate::LinearParams> for LinearTensors<Dispatch> {
 
 /// A linear layer: weight and bias, contiguous.
 #[derive(Clone, Debug)]
-pub struct LinearLayer {
+pub(crate) struct LinearLayer {
     weight: FlexTensor,
     bias: FlexTensor,
 }
 
 impl LinearLayer {
     /// The layer with a weight `[inputs, outputs]` and a bias `[outputs]`.
-    pub fn new(weight: FlexTensor, bias: FlexTensor) -> Self {
+    pub(crate) fn new(weight: FlexTensor, bias: FlexTensor) -> Self {
         let ([_, outputs], biases) = (dims(&weight), dims(&bias));
         assert_eq!(biases, [outputs], "one bias per output");
         Self { weight: contiguous(weight), bias: contiguous(bias) }
     }
 
     /// The numbers of inputs and outputs.
-    pub fn sizes(&self) -> [usize; 2] {
+    pub(crate) fn sizes(&self) -> [usize; 2] {
         dims(&self.weight)
     }
 
     /// The weight as a matrix `[inputs, outputs]`.
-    pub fn weight(&self) -> Matrix<'_> {
+    pub(crate) fn weight(&self) -> Matrix<'_> {
         let [inputs, outputs] = self.sizes();
         Matrix::new(values(&self.weight), inputs, outputs, outputs)
     }
 
     /// The elements of the weight, row by row.
-    pub fn weight_elements(&self) -> &[f32] {
+    pub(crate) fn weight_elements(&self) -> &[f32] {
         values(&self.weight)
     }
 
     /// The elements of the bias.
-    pub fn bias(&self) -> &[f32] {
+    pub(crate) fn bias(&self) -> &[f32] {
         values(&self.bias)
     }
 }
@@ -193,7 +193,12 @@ fn forward(operands: &Operands, bias: FlexTensor) -> FlexTensor {
 }
 
 /// The linear layer `x W + b`.
-pub fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
+pub(crate) fn linear(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: FlexTensor,
+    precision: Precision,
+) -> FlexTensor {
     forward(&Operands::new(x, weight, precision), bias)
 }
 
@@ -216,7 +221,7 @@ impl Backward<Flex, 3> for Linear {
 }
 
 /// `linear(x)` with its gradient.
-pub fn tracked_linear<C: CheckpointStrategy>(
+pub(crate) fn tracked_linear<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     weight: FloatTensor<Autodiff<Flex, C>>,
     bias: FloatTensor<Autodiff<Flex, C>>,
@@ -232,7 +237,12 @@ pub fn tracked_linear<C: CheckpointStrategy>(
 }
 
 /// The linear layer with gelu, `gelu(x W + b)`.
-pub fn linear_gelu(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
+pub(crate) fn linear_gelu(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: FlexTensor,
+    precision: Precision,
+) -> FlexTensor {
     let operands = Operands::new(x, weight, precision);
     let shape = operands.output_shape();
     tensor(operands.affine(bias, |_, u| gelu_in_place(u)), shape)
@@ -278,7 +288,7 @@ impl Backward<Flex, 3> for LinearGelu {
 }
 
 /// `gelu(linear(x))` with its gradient.
-pub fn tracked_linear_gelu<C: CheckpointStrategy>(
+pub(crate) fn tracked_linear_gelu<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     weight: FloatTensor<Autodiff<Flex, C>>,
     bias: FloatTensor<Autodiff<Flex, C>>,

@@ -17,7 +17,7 @@ const LANES: usize = BLOCK / 2;
 /// result decide two elements. The rate is rounded to a multiple of 2^-16 (an error below 8e-6)
 /// and the scale belongs to the rounded rate, so the expectation is exact.
 #[derive(Clone, Copy, Debug)]
-pub struct DropoutMask {
+pub(crate) struct DropoutMask {
     /// Elements whose 16 bits are below this are dropped.
     threshold: u32,
     scale: f32,
@@ -29,7 +29,7 @@ pub struct DropoutMask {
 
 impl DropoutMask {
     /// The mask of `drop` for a tensor of `row` elements a row, or `None` if it keeps everything.
-    pub fn of(dropout: Dropout, row: usize) -> Option<Self> {
+    pub(crate) fn of(dropout: Dropout, row: usize) -> Option<Self> {
         assert!((0.0..1.0).contains(&dropout.rate), "dropout rate {} is not in [0, 1)", dropout.rate);
         let threshold = ((dropout.rate * 65536.0).round() as u32).min(65535);
         let key = split_mix(dropout.seed);
@@ -44,7 +44,7 @@ impl DropoutMask {
 
     /// Writes the factors (0 or `1 / (1 - rate)`) of the tensor's elements from `start` on.
     #[inline]
-    pub fn factors(&self, start: usize, mut out: &mut [f32]) {
+    pub(crate) fn factors(&self, start: usize, mut out: &mut [f32]) {
         let start = self.before + start;
         let mut block = start / BLOCK;
         let skip = start % BLOCK;
@@ -70,8 +70,9 @@ impl DropoutMask {
 /// Elements of a mask that are drawn at once.
 const DRAWN: usize = 256;
 
-/// Calls `part` with ranges of the `n` elements from `start` on, and their factors; those are 1 without a mask.
-pub fn each_factor(
+/// Calls `part` with ranges of the `n` elements from `start` on, and their factors; those are 1 without a
+/// mask.
+pub(crate) fn each_factor(
     mask: Option<DropoutMask>,
     start: usize,
     n: usize,

@@ -24,19 +24,20 @@ mod residual;
 mod simd;
 mod storage;
 mod tied_logits;
+mod untracked;
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burn_flex::FlexTensor;
+use burn::tensor::{DType, Device, Tensor};
 
-pub use self::attention_block::{AttentionConfig, AttentionTensors};
-pub use self::feed_forward_block::FeedForwardTensors;
-use crate::{AdamStep, AdamUpdated, Dropout, Precision};
+pub(crate) use self::attention_block::{AttentionConfig, AttentionTensors};
+pub(crate) use self::feed_forward_block::FeedForwardTensors;
+pub(crate) use self::untracked::{adam_update, sample_categorical, squared_norm};
+use crate::{Dropout, Precision};
 
 /// Whether a device is Flex, with autodiff or without.
-pub fn is_flex(device: &Device) -> bool {
+pub(crate) fn is_flex(device: &Device) -> bool {
     match device.as_dispatch() {
         DispatchDevice::Flex(_) => true,
         DispatchDevice::Autodiff(inner) => matches!(**inner, DispatchDevice::Flex(_)),
@@ -46,66 +47,19 @@ pub fn is_flex(device: &Device) -> bool {
 }
 
 /// Whether the fused operations can take `x`: 32-bit floats on Flex, tracked or not.
-pub fn supports<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn supports<const D: usize>(x: &Tensor<D>) -> bool {
     is_flex(&x.device()) && x.dtype() == DType::F32
 }
 
 /// Whether the fused operations without a gradient can take `x`: 32-bit floats on Flex that
 /// carry no autodiff graph.
-pub fn supports_untracked<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn supports_untracked<const D: usize>(x: &Tensor<D>) -> bool {
     matches!(x.device().as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
-}
-
-fn into_flex<const D: usize>(x: Tensor<D>) -> FlexTensor {
-    x.try_into_primitive::<Flex>().expect("`supports_untracked` was asked")
-}
-
-/// See [`crate::adam_update`]; tensors that [`supports_untracked`].
-pub fn adam_update<const D: usize>(
-    parameter: Tensor<D>,
-    gradient: Tensor<D>,
-    moment_1: Tensor<D>,
-    moment_2: Tensor<D>,
-    step: AdamStep,
-) -> AdamUpdated<D> {
-    let [parameter, moment_1, moment_2] = adam::adam_update(
-        into_flex(parameter),
-        into_flex(gradient),
-        into_flex(moment_1),
-        into_flex(moment_2),
-        step,
-    )
-    .map(Tensor::from_primitive::<Flex>);
-    AdamUpdated { parameter, moment_1, moment_2 }
-}
-
-/// See [`crate::squared_norm`]; a tensor that [`supports_untracked`].
-pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    Tensor::from_primitive::<Flex>(storage::tensor(vec![adam::squared_norm(into_flex(x))], [1]))
-}
-
-/// See [`crate::sample_categorical`]; logits that [`supports`].
-pub fn sample_categorical(
-    logits: Tensor<2>,
-    uniforms: Tensor<1>,
-    temperature: f64,
-    exclude: Option<Tensor<1, Int>>,
-) -> Tensor<1, Int> {
-    let device = logits.device();
-    let [rows, vocabulary] = logits.dims();
-    let logits = into_flex(if device.is_autodiff() { logits.inner() } else { logits });
-    let uniforms: Vec<f32> = uniforms.into_data().iter().collect();
-    let exclude: Option<Vec<usize>> = exclude.map(|ids| {
-        let ids = FlexTensor::from_data(ids.into_data());
-        storage::indices(&ids, vocabulary, "excluded id")
-    });
-    let samples = cross_entropy::sample_categorical(&logits, &uniforms, temperature, exclude.as_deref());
-    Tensor::from_data(TensorData::new(samples, [rows]), &device)
 }
 
 /// The fused operations, dispatched on whether the tensors are tracked.
 #[backend_extension(Flex, Autodiff)]
-pub trait Fused: Backend {
+pub(crate) trait Fused: Backend {
     /// See [`crate::layer_norm`].
     fn fused_layer_norm(
         x: FloatTensor<Self>,

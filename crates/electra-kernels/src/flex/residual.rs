@@ -1,12 +1,11 @@
-//! Residual connection and layer normalisation: `y = layer_norm(x + mask * branch)`, the end of each half of a
-//! post-LN block.
+//! Residual connection and layer normalisation: `y = layer_norm(x + mask * branch)`, the end of each half of
+//! a post-LN block.
 //!
 //! Where the branch is a product, its rows are finished while they are in the cache. The backward pass
 //! draws the mask again, and writes its results over the incoming gradient and the stored sum.
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -54,7 +53,7 @@ vectorised! {
 type FinishRow<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 
 /// Residual connection and layer normalisation.
-pub struct Residual {
+pub(crate) struct Residual {
     x: FlexTensor,
     norm: Norm,
     mask: Option<DropoutMask>,
@@ -62,17 +61,17 @@ pub struct Residual {
 
 /// The state that the backward pass needs.
 #[derive(Clone, Debug)]
-pub struct ResidualState {
+pub(crate) struct ResidualState {
     /// `x + mask * branch`, `[.., H]`.
     sum: Arc<Vec<f32>>,
-    moments: Vec<RowStatistics>,
+    statistics: Vec<RowStatistics>,
     norm: Norm,
     mask: Option<DropoutMask>,
 }
 
 impl Residual {
     /// The connection past a branch of a contiguous `x [.., H]`.
-    pub fn new(x: FlexTensor, norm: Norm, dropout: Dropout) -> Self {
+    pub(crate) fn new(x: FlexTensor, norm: Norm, dropout: Dropout) -> Self {
         let mask = DropoutMask::of(dropout, row_elements(&x));
         Self { x, norm, mask }
     }
@@ -107,33 +106,33 @@ impl Residual {
     {
         let (n, width) = (values(&self.x).len(), self.norm.width());
         let mut y = uninit(n);
-        let mut moments = vec![RowStatistics::default(); n / width.max(1)];
-        let (of_y, of_moments) = (SharedSlice::of_uninit(&mut y), SharedSlice::of(&mut moments));
-        let finished = AtomicUsize::new(0);
+        let mut statistics = vec![RowStatistics::default(); n / width.max(1)];
+        let (of_y, of_statistics) = (SharedSlice::of_uninit(&mut y), SharedSlice::of(&mut statistics));
         let sum = written(n, |sum| {
             write(sum, &|row, branch| {
                 self.add(row, branch);
                 // SAFETY: each row comes once, and has its own place in both.
-                let (y, moments) =
-                    unsafe { (of_y.uninit_slice(row * width, width), of_moments.slice(row, 1)) };
-                moments[0] = self.norm.apply(y.write_copy_of_slice(branch));
-                finished.fetch_add(1, Ordering::Relaxed);
+                let (y, statistics) =
+                    unsafe { (of_y.uninit_slice(row * width, width), of_statistics.slice(row, 1)) };
+                statistics[0] = self.norm.apply(y.write_copy_of_slice(branch));
             })
         });
-        let finished = finished.into_inner();
-        assert_eq!(finished * width, n, "{finished} rows of {width} finished");
-        // SAFETY: as many rows were written as there are.
+        // SAFETY: `write` has called once with each row, as both that there are below do.
         let y = tensor(unsafe { assume_init(y) }, self.x.layout().shape().clone());
-        (y, ResidualState { sum: Arc::new(sum), moments, norm: self.norm, mask: self.mask })
+        (y, ResidualState { sum: Arc::new(sum), statistics, norm: self.norm, mask: self.mask })
     }
 
     /// The result for the branch `product + bias`.
-    pub fn of_product(&self, product: &Product<'_>, bias: &[f32]) -> FlexTensor {
+    pub(crate) fn of_product(&self, product: &Product<'_>, bias: &[f32]) -> FlexTensor {
         self.finish(|out, finish| product.write_rows_then(out, |row, y| add_bias_then(row, y, bias, finish)))
     }
 
     /// The result for the branch `product + bias`, and the state that the backward pass needs.
-    pub fn of_tracked_product(self, product: &Product<'_>, bias: &[f32]) -> (FlexTensor, ResidualState) {
+    pub(crate) fn of_tracked_product(
+        self,
+        product: &Product<'_>,
+        bias: &[f32],
+    ) -> (FlexTensor, ResidualState) {
         self.finish_tracked(|out, finish| {
             product.write_rows_then(out, |row, y| add_bias_then(row, y, bias, finish))
         })
@@ -155,21 +154,21 @@ enum BranchGradient<T> {
 }
 
 /// Gradients of a residual connection and its layer normalisation.
-pub struct ResidualGradient<T> {
+pub(crate) struct ResidualGradient<T> {
     /// That of `x` through the sum alone, without other owners.
     x: FlexTensor,
     branch: BranchGradient<T>,
     /// Column sums of that of the branch, which are the gradient of its bias.
-    pub bias: FlexTensor,
+    pub(crate) bias: FlexTensor,
     /// That of the norm's scale.
-    pub gamma: FlexTensor,
+    pub(crate) gamma: FlexTensor,
     /// That of the norm's shift.
-    pub beta: FlexTensor,
+    pub(crate) beta: FlexTensor,
 }
 
 impl<T: Element> ResidualGradient<T> {
     /// The gradient of the branch, `[rows, H]`.
-    pub fn branch(&self) -> Matrix<'_> {
+    pub(crate) fn branch(&self) -> Matrix<'_> {
         let (x, [width]) = (values(&self.x), dims(&self.gamma));
         let rows = x.len() / width.max(1);
         match &self.branch {
@@ -180,15 +179,15 @@ impl<T: Element> ResidualGradient<T> {
     }
 
     /// The gradient of `x` through the sum alone.
-    pub fn into_x(self) -> FlexTensor {
+    pub(crate) fn into_x(self) -> FlexTensor {
         self.x
     }
 }
 
 impl ResidualState {
     /// The gradients for that of the result; that of the branch in the precision of `T`.
-    pub fn backward<T: Element>(self, dy: FlexTensor) -> ResidualGradient<T> {
-        let Self { sum, moments, norm, mask } = self;
+    pub(crate) fn backward<T: Element>(self, dy: FlexTensor) -> ResidualGradient<T> {
+        let Self { sum, statistics, norm, mask } = self;
         let width = norm.width();
         let mut dx = exclusive(dy);
         let mut sum = Arc::try_unwrap(sum).unwrap_or_else(|sum| sum.to_vec());
@@ -198,23 +197,23 @@ impl ResidualState {
             Some(in_place) => mask.map(|_| in_place),
             None => Some(SharedSlice::of_uninit(separate.insert(uninit(values(&dx).len())))),
         };
-        let rows = (chunks_mut(values_mut(&mut dx), ROWS * width), chunks(&moments, ROWS));
-        let partials = map_parts(rows, |chunk, (dx, moments)| {
+        let rows = (chunks_mut(values_mut(&mut dx), ROWS * width), chunks(&statistics, ROWS));
+        let partials = map_parts(rows, |chunk, (dx, statistics)| {
             let [mut dgamma, mut dbeta, mut dbias] = [(); 3].map(|()| zeros(width));
-            for (i, (dx, moments)) in dx.chunks_exact_mut(width).zip(moments).enumerate() {
+            for (i, (dx, statistics)) in dx.chunks_exact_mut(width).zip(statistics).enumerate() {
                 let start = (chunk * ROWS + i) * width;
                 {
                     // SAFETY: each row of the sum belongs to one task, which uses it nowhere else as long as
                     // this block lasts.
                     let sum = unsafe { of_sum.slice(start, width) };
-                    row_backward(sum, *moments, norm.gamma(), dx, &mut dgamma, &mut dbeta);
+                    row_backward(sum, *statistics, norm.gamma(), dx, &mut dgamma, &mut dbeta);
                 }
                 let Some(of_branch) = of_branch else {
                     add_columns(&mut dbias, dx);
                     continue;
                 };
-                // SAFETY: each row of the branch belongs to one task. Where it is that of the sum, the sum was
-                // read for the last time.
+                // SAFETY: each row of the branch belongs to one task. Where it is that of the sum, the sum
+                // was read for the last time.
                 let branch = unsafe { of_branch.uninit_slice(start, width) };
                 each_factor(mask, start, width, |part, factors| {
                     let dx = &dx[part.clone()];
@@ -226,8 +225,8 @@ impl ResidualState {
         let branch = match (of_branch.is_some(), separate) {
             (false, _) => BranchGradient::SameAsX,
             (true, None) => BranchGradient::InPlaceOfSum(sum),
-            // SAFETY: `dx` has as many elements, and for each of its rows all factors came with as many elements
-            // of the branch.
+            // SAFETY: `dx` has as many elements, and for each of its rows all factors came with as many
+            // elements of the branch.
             (true, Some(branch)) => BranchGradient::Separate(unsafe { assume_init(branch) }),
         };
         let [mut gamma, mut beta, mut bias] = [(); 3].map(|()| Vec::with_capacity(partials.len()));
@@ -243,7 +242,7 @@ impl ResidualState {
 }
 
 /// `layer_norm(x + dropout(branch))`.
-pub fn residual_layer_norm(
+pub(crate) fn residual_layer_norm(
     x: FlexTensor,
     branch: FlexTensor,
     dropout: Dropout,
@@ -311,7 +310,7 @@ impl Backward<Flex, 4> for ResidualLayerNorm {
 }
 
 /// `layer_norm(x + dropout(branch))` with its gradient.
-pub fn tracked_residual_layer_norm<C: CheckpointStrategy>(
+pub(crate) fn tracked_residual_layer_norm<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     branch: FloatTensor<Autodiff<Flex, C>>,
     dropout: Dropout,

@@ -1,10 +1,11 @@
-//! Vectorised loops, compiled for three generations of processors at once, and the functions they are made of.
+//! Vectorised loops, compiled for three generations of processors at once, and the functions they are made
+//! of.
 
 use std::sync::OnceLock;
 
 /// Vector instructions that the running processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub(crate) enum Level {
     /// What every processor of the target architecture has.
     Baseline,
     /// AVX2 and FMA (x86-64-v3).
@@ -15,7 +16,7 @@ pub enum Level {
 
 /// The best level of this processor, found once.
 #[inline]
-pub fn level() -> Level {
+pub(crate) fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(detect)
 }
@@ -40,12 +41,12 @@ fn detect() -> Level {
 /// Whether this processor multiplies bfloat16 (AVX-512 BF16).
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub fn has_bf16() -> bool {
+pub(crate) fn has_bf16() -> bool {
     level() == Level::Avx512 && std::arch::is_x86_feature_detected!("avx512bf16")
 }
 
 /// Whether the baseline has a fused multiply-add instruction (otherwise it would be a call).
-pub const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+pub(crate) const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 /// Compiles a function once per [`Level`] and picks the copy for the running processor.
 ///
@@ -85,17 +86,17 @@ pub(crate) use vectorised;
 
 /// `a * b + c`, rounded once where the processor does that at no cost.
 #[inline(always)]
-pub fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+pub(crate) fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// Partial sums that a reduction keeps: the order of additions is a function of the length
 /// alone, whatever the vector width.
-pub const LANES: usize = 32;
+pub(crate) const LANES: usize = 32;
 
 /// Adds the lanes in a fixed tree.
 #[inline(always)]
-pub fn fold(mut lanes: [f32; LANES]) -> f32 {
+pub(crate) fn fold(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -108,7 +109,7 @@ pub fn fold(mut lanes: [f32; LANES]) -> f32 {
 
 /// Sum of all values.
 #[inline(always)]
-pub fn sum(x: &[f32]) -> f32 {
+pub(crate) fn sum(x: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let chunks = x.chunks_exact(LANES);
     for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
@@ -124,7 +125,7 @@ pub fn sum(x: &[f32]) -> f32 {
 
 /// Sum of the products of two slices.
 #[inline(always)]
-pub fn dot<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
+pub(crate) fn dot<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     for ((lane, x), y) in lanes.iter_mut().zip(xs.remainder()).zip(ys.remainder()) {
@@ -145,7 +146,7 @@ fn larger(a: f32, b: f32) -> f32 {
 
 /// Largest value; negative infinity if there is none.
 #[inline(always)]
-pub fn max(x: &[f32]) -> f32 {
+pub(crate) fn max(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = x.chunks_exact(LANES);
     for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
@@ -163,7 +164,7 @@ pub fn max(x: &[f32]) -> f32 {
 ///
 /// Cody-Waite reduction with the polynomial of Cephes `expf`; no branches, so it vectorises.
 #[inline(always)]
-pub fn exp<const FMA: bool>(x: f32) -> f32 {
+pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let shifted = fma::<FMA>(x, std::f32::consts::LOG2_E, ROUND);
@@ -185,7 +186,7 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
 /// `erfc(z) = e^(-z^2) t P(t)` with `t = 1 / (1 + 0.42 z)`; `P` is a minimax fit (relative error
 /// 3.5e-8 for `z <= 6`), so the tail keeps its relative accuracy where `1 - erf` would lose it.
 #[inline(always)]
-pub fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
+pub(crate) fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / fma::<FMA>(0.42, z, 1.0);
     let e = exp::<FMA>(-0.5 * x * x);

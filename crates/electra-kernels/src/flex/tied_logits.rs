@@ -48,7 +48,12 @@ impl Operands {
 }
 
 /// `tied_logits(h, table, bias)`.
-pub fn tied_logits(h: FlexTensor, table: FlexTensor, bias: FlexTensor, precision: Precision) -> FlexTensor {
+pub(crate) fn tied_logits(
+    h: FlexTensor,
+    table: FlexTensor,
+    bias: FlexTensor,
+    precision: Precision,
+) -> FlexTensor {
     Operands::new(h, table, precision).forward(bias)
 }
 
@@ -79,7 +84,7 @@ impl Backward<Flex, 3> for TiedLogits {
 }
 
 /// `tied_logits(h, table, bias)` with its gradient.
-pub fn tracked_tied_logits<C: CheckpointStrategy>(
+pub(crate) fn tracked_tied_logits<C: CheckpointStrategy>(
     h: FloatTensor<Autodiff<Flex, C>>,
     table: FloatTensor<Autodiff<Flex, C>>,
     bias: FloatTensor<Autodiff<Flex, C>>,

@@ -105,7 +105,7 @@ pub(super) fn with_pool<T>(pool: &Arc<Pool>, f: impl FnOnce() -> T) -> T {
 }
 
 /// The number of threads that share the operations of this thread.
-pub fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     current(Pool::threads)
 }
 

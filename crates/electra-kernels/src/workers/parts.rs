@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 /// A collection divided into parts, on which threads work at the same time.
-pub trait Parts: Sync {
+pub(crate) trait Parts: Sync {
     /// The type of a part.
     type Part;
 
@@ -19,32 +19,32 @@ pub trait Parts: Sync {
 }
 
 /// The chunks of a slice, of which the last may be shorter.
-pub struct Chunks<'a, T> {
+pub(crate) struct Chunks<'a, T> {
     slice: &'a [T],
     size: usize,
 }
 
 /// Chunks of a slice that are written, of which the last may be shorter.
-pub struct ChunksMut<'a, T> {
+pub(crate) struct ChunksMut<'a, T> {
     data: *mut T,
     len: usize,
     size: usize,
     slice: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: it stands for a slice borrowed exclusively, of which callers of `part` owe that each element goes to one
-// thread, as elements that can be sent may.
+// SAFETY: it stands for a slice borrowed exclusively, of which callers of `part` owe that each element goes
+// to one thread, as elements that can be sent may.
 unsafe impl<T: Send> Send for ChunksMut<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for ChunksMut<'_, T> {}
 
 /// Chunks of `size` elements, at least one.
-pub fn chunks<T>(slice: &[T], size: usize) -> Chunks<'_, T> {
+pub(crate) fn chunks<T>(slice: &[T], size: usize) -> Chunks<'_, T> {
     Chunks { slice, size: size.max(1) }
 }
 
 /// Chunks of `size` elements, at least one, to be written.
-pub fn chunks_mut<T>(slice: &mut [T], size: usize) -> ChunksMut<'_, T> {
+pub(crate) fn chunks_mut<T>(slice: &mut [T], size: usize) -> ChunksMut<'_, T> {
     ChunksMut { data: slice.as_mut_ptr(), len: slice.len(), size: size.max(1), slice: PhantomData }
 }
 
@@ -71,8 +71,8 @@ impl<'a, T: Send> Parts for ChunksMut<'a, T> {
     unsafe fn part(&self, i: usize) -> &'a mut [T] {
         let start = i * self.size;
         assert!(start < self.len, "part {i} of {}", self.count());
-        // SAFETY: inside the slice, which is borrowed exclusively for 'a; our caller owes that it asks for each part
-        // once, so that no two parts overlap.
+        // SAFETY: inside the slice, which is borrowed exclusively for 'a; our caller owes that it asks for
+        // each part once, so that no two parts overlap.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(start), self.size.min(self.len - start)) }
     }
 }

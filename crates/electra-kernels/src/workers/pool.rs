@@ -77,7 +77,7 @@ impl TaskRange {
 }
 
 /// What the threads of a pool share.
-pub struct Pool {
+pub(crate) struct Pool {
     threads: usize,
     /// Whether an operation has the workers.
     is_busy: AtomicBool,
@@ -129,12 +129,12 @@ impl Pool {
     }
 
     /// The number of threads that work.
-    pub fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         self.threads
     }
 
     /// Runs `f` as one pass: workers stay awake from one operation to the next.
-    pub fn pass<T>(&self, f: impl FnOnce() -> T) -> T {
+    pub(crate) fn pass<T>(&self, f: impl FnOnce() -> T) -> T {
         struct Ends<'a>(&'a AtomicUsize);
         impl Drop for Ends<'_> {
             fn drop(&mut self) {
@@ -149,13 +149,13 @@ impl Pool {
     }
 
     #[cfg(test)]
-    pub fn passes_under_way(&self) -> usize {
+    pub(crate) fn passes_under_way(&self) -> usize {
         self.passes.load(Ordering::SeqCst)
     }
 
     /// Calls `body` on one or more threads, whose tasks are together `0..tasks`, each once. `body` goes
     /// through all that it is given.
-    pub fn run(&self, tasks: usize, body: &OperationBody<'_>) {
+    pub(crate) fn run(&self, tasks: usize, body: &OperationBody<'_>) {
         // One task, one thread, or a pool that is taken: here.
         if tasks <= 1 || self.threads == 1 || self.is_busy.swap(true, Ordering::Acquire) {
             return body(&mut Tasks { pool: None, rest: 0..tasks, taken: tasks });
@@ -237,7 +237,8 @@ impl Pool {
         let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*body)(&mut own) }));
         if let Err(panic) = outcome {
             *lock(&self.panic) = Some(panic);
-            // What is left is not done any more, and must not stay: all other threads may have panicked as well.
+            // What is left is not done any more, and must not stay: all other threads may have panicked as
+            // well.
             while let Some(left) = self.take(thread) {
                 own.taken += left.len();
             }
@@ -287,7 +288,7 @@ impl Pool {
 }
 
 /// The numbers of the tasks that one thread does, taken as it goes.
-pub struct Tasks<'a> {
+pub(crate) struct Tasks<'a> {
     /// Where to take more, and which of its threads this one is; nowhere if all are its own.
     pool: Option<(&'a Pool, usize)>,
     rest: Range<usize>,

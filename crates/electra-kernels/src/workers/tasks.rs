@@ -6,12 +6,12 @@ use super::current::current;
 use super::parts::{Parts, chunks_mut};
 
 /// Calls `task` with each of `0..n`, shared by the threads.
-pub fn each(n: usize, task: impl Fn(usize) + Sync) {
+pub(crate) fn each(n: usize, task: impl Fn(usize) + Sync) {
     current(|pool| pool.run(n, &|tasks| tasks.for_each(&task)));
 }
 
 /// Calls `task` with each of `0..n`, shared by the threads, each of which makes a state of its own first.
-pub fn each_with<S>(n: usize, state: impl Fn() -> S + Sync, task: impl Fn(&mut S, usize) + Sync) {
+pub(crate) fn each_with<S>(n: usize, state: impl Fn() -> S + Sync, task: impl Fn(&mut S, usize) + Sync) {
     current(|pool| {
         pool.run(n, &|tasks| {
             let mut state = state();
@@ -22,7 +22,7 @@ pub fn each_with<S>(n: usize, state: impl Fn() -> S + Sync, task: impl Fn(&mut S
 
 /// The results of `task` for each of `0..n`, in their order, shared by the threads, each of which makes
 /// a state of its own first.
-pub fn map_with<S, T: Send>(
+pub(crate) fn map_with<S, T: Send>(
     n: usize,
     state: impl Fn() -> S + Sync,
     task: impl Fn(&mut S, usize) -> T + Sync,
@@ -40,13 +40,13 @@ pub fn map_with<S, T: Send>(
 }
 
 /// Calls `task` with the number of each part and the part, shared by the threads.
-pub fn each_part<P: Parts>(parts: P, task: impl Fn(usize, P::Part) + Sync) {
+pub(crate) fn each_part<P: Parts>(parts: P, task: impl Fn(usize, P::Part) + Sync) {
     // SAFETY: there are as many tasks as parts, and each is done once.
     each(parts.count(), |i| task(i, unsafe { parts.part(i) }));
 }
 
 /// The results of `task` for each part, in their order, shared by the threads.
-pub fn map_parts<P: Parts, T: Send>(parts: P, task: impl Fn(usize, P::Part) -> T + Sync) -> Vec<T> {
+pub(crate) fn map_parts<P: Parts, T: Send>(parts: P, task: impl Fn(usize, P::Part) -> T + Sync) -> Vec<T> {
     // SAFETY: there are as many tasks as parts, and each is done once.
     map_with(parts.count(), || (), |(), i| task(i, unsafe { parts.part(i) }))
 }

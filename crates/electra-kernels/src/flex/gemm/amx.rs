@@ -1,8 +1,8 @@
 //! The micro-kernel of bfloat16 on AMX: 32 x 32 results in four tile registers.
 //!
-//! A tile register holds 16 rows of 64 bytes: 16 x 16 results, 16 rows of `a` or 16 units of depth
-//! of `b`. The compiler neither uses nor saves these registers: what one block of assembly leaves in them is there
-//! in the next of the same thread. No value passes between blocks and the compiler's code but through memory.
+//! A tile register holds 16 rows of 64 bytes: 16 x 16 results, 16 rows of `a` or 16 units of depth of `b`.
+//! The compiler neither uses nor saves these registers: what one block of assembly leaves in them is there in
+//! the next of the same thread. No value passes between blocks and the compiler's code but through memory.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -84,8 +84,8 @@ impl Registers {
 
 impl Drop for Registers {
     fn drop(&mut self) {
-        // SAFETY: who took the registers owed that the instruction exists. Registers at rest cost nothing when
-        // threads take turns.
+        // SAFETY: who took the registers owed that the instruction exists. Registers at rest cost nothing
+        // when threads take turns.
         unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
     }
 }
@@ -94,9 +94,9 @@ impl Drop for Registers {
 ///
 /// # Safety
 ///
-/// The processor has AVX-512. The tile is as [`Tile`] says, of at most [`ROWS`]. Its panels are packed to a whole number of [`STEP`]s, with
-/// zeros behind the depth, and that of `a` has room for all [`ROWS`]; what lies behind its `rows` reaches no result
-/// and need not be written.
+/// The processor has AVX-512. The tile is as [`Tile`] says, of at most [`ROWS`]. Its panels are packed to a
+/// whole number of [`STEP`]s, with zeros behind the depth, and that of `a` has room for all [`ROWS`]; what
+/// lies behind its `rows` reaches no result and need not be written.
 pub(super) unsafe fn tile(_: &Registers, t: &Tile) {
     let whole = t.rows == ROWS && t.columns == COLUMNS;
     if whole && t.scale == 1.0 {
@@ -115,16 +115,17 @@ pub(super) unsafe fn tile(_: &Registers, t: &Tile) {
 ///
 /// # Safety
 ///
-/// The tile registers are configured. The panels of `t` are as [`tile`] asks for. `c` is the first of [`ROWS`] rows of
-/// [`COLUMNS`] elements, `row_stride` apart, which nobody else uses, and which are written if `add`.
+/// The tile registers are configured. The panels of `t` are as [`tile`] asks for. `c` is the first of
+/// [`ROWS`] rows of [`COLUMNS`] elements, `row_stride` apart, which nobody else uses, and which are written
+/// if `add`.
 unsafe fn multiply(t: &Tile, c: *mut f32, row_stride: usize, add: bool) {
     let steps = t.depth.div_ceil(STEP);
     let lower_a = t.a.wrapping_add(ROWS / 2 * ROW_STRIDE);
     let lower_c = c.wrapping_add(ROWS / 2 * row_stride);
     let c_bytes = row_stride * size_of::<f32>();
-    // SAFETY: our caller owes that the registers are configured, so that the instructions exist; of what is read and
-    // written each row is inside its panel or the results. The compiler uses no tile register, so what a block leaves
-    // there is found by the next, and nothing of the compiler's is lost.
+    // SAFETY: our caller owes that the registers are configured, so that the instructions exist; of what is
+    // read and written each row is inside its panel or the results. The compiler uses no tile register, so
+    // what a block leaves there is found by the next, and nothing of the compiler's is lost.
     unsafe {
         if add {
             asm!(
@@ -194,7 +195,8 @@ unsafe fn store(t: &Tile, sums: &[[f32; COLUMNS]; ROWS]) {
         for (half, sums) in row.chunks_exact(16).enumerate() {
             let c = t.c.wrapping_add(i * t.row_stride + 16 * half);
             let mask = (columns >> (16 * half)) as __mmask16;
-            // SAFETY: 16 sums; and the mask leaves results of the tile, which are written if they are added to.
+            // SAFETY: 16 sums; and the mask leaves results of the tile, which are written if they are added
+            // to.
             unsafe {
                 let mut sum = _mm512_mul_ps(_mm512_loadu_ps(sums.as_ptr()), scale);
                 if t.add {

@@ -72,8 +72,8 @@ pub(super) unsafe fn product(kernel: Bf16Kernel, product: &Product<'_>, target: 
                 ..target
             },
         };
-        // SAFETY: our caller owes the kernel's instructions and the results. Passes after the first add to what the
-        // one before has written.
+        // SAFETY: our caller owes the kernel's instructions and the results. Passes after the first add to
+        // what the one before has written.
         unsafe { if completes_rows(product) { pass.by_rows() } else { pass.by_columns() } }
     }
 }
@@ -186,9 +186,9 @@ impl Pass<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has the kernel's instructions; `a` and `b` hold these panels packed; and nobody else uses the
-    /// results, which are written already if they are added to: for a target that adds, and for every block but
-    /// the first.
+    /// The processor has the kernel's instructions; `a` and `b` hold these panels packed; and nobody else
+    /// uses the results, which are written already if they are added to: for a target that adds, and for
+    /// every block but the first.
     unsafe fn tiles(
         &self,
         (out, first_row): (SharedSlice, usize),
@@ -263,7 +263,8 @@ impl Pass<'_> {
             // SAFETY: `tiles` has completed the rows of this task, which no other task has.
             unsafe { self.finish(rows, 0..self.column_panels()) };
         };
-        // SAFETY: our caller owes the kernel's instructions and the results, of which each block has its own rows.
+        // SAFETY: our caller owes the kernel's instructions and the results, of which each block has its own
+        // rows.
         unsafe { self.each_block(finished) }
     }
 
@@ -272,8 +273,9 @@ impl Pass<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has the kernel's instructions. Each `out` that `task` hands to that function holds the rows of
-    /// its block from the given one on; nobody else uses them, and they are written already if the target adds.
+    /// The processor has the kernel's instructions. Each `out` that `task` hands to that function holds the
+    /// rows of its block from the given one on; nobody else uses them, and they are written already if the
+    /// target adds.
     unsafe fn each_block(&self, task: impl Fn(Range<usize>, &dyn Fn(SharedSlice, usize)) + Sync + Send) {
         let (row_panels, column_panels) = (self.row_panels(), self.column_panels());
         let (panel_units, threads) = (self.units() * COLUMNS, self.target.threads);
@@ -282,7 +284,8 @@ impl Pass<'_> {
         each(column_panels.div_ceil(BLOCK_COLUMNS), threads, |task| {
             let panels = task * BLOCK_COLUMNS..column_panels.min((task + 1) * BLOCK_COLUMNS);
             let to = packed_b.at(panels.start * panel_units);
-            // SAFETY: there is room for all panels, of which each task packs its own; our caller owes the instructions.
+            // SAFETY: there is room for all panels, of which each task packs its own; our caller owes the
+            // instructions.
             unsafe { self.pack_b(panels, to) };
         });
         let panels = row_panels.div_ceil(4 * threads).clamp(1, self.block_panels());
@@ -292,9 +295,9 @@ impl Pass<'_> {
                 OWN.with_borrow_mut(|[own, _]| {
                     let a = reserve(own, panels * self.kernel.panel());
                     for block in 0..self.blocks() {
-                        // SAFETY: there is room for the panels of this task, `packed_b` was packed above, and our
-                        // caller owes the instructions and the rows of `out`; blocks after the first add to what
-                        // the one before has written.
+                        // SAFETY: there is room for the panels of this task, `packed_b` was packed above, and
+                        // our caller owes the instructions and the rows of `out`; blocks after the first add
+                        // to what the one before has written.
                         unsafe {
                             for panel in rows.clone() {
                                 self.pack_a(panel, block, a.add((panel - rows.start) * self.kernel.panel()));
@@ -323,7 +326,8 @@ impl Pass<'_> {
         let units = self.row_panels() * self.blocks() * self.kernel.panel();
         if self.target.threads == 1 {
             return OWN.with_borrow_mut(|[a, b]| {
-                // SAFETY: there is room for the whole of `a`; our caller owes the instructions and the results.
+                // SAFETY: there is room for the whole of `a`; our caller owes the instructions and the
+                // results.
                 unsafe {
                     let a = PackedPointer(reserve(a, units));
                     self.pack_all_of_a(a);
@@ -339,8 +343,8 @@ impl Pass<'_> {
         let panels = column_panels.div_ceil(4 * self.target.threads);
         each(column_panels.div_ceil(panels), self.target.threads, |task| {
             let columns = task * panels..column_panels.min((task + 1) * panels);
-            // SAFETY: `a` is packed, and these columns belong to this task; our caller owes the instructions and the
-            // results.
+            // SAFETY: `a` is packed, and these columns belong to this task; our caller owes the instructions
+            // and the results.
             OWN.with_borrow_mut(|[_, b]| unsafe { self.columns(columns, a, b) });
         });
     }
@@ -349,7 +353,8 @@ impl Pass<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has the kernel's instructions, and `to` room for the panels of all blocks, which nobody else uses.
+    /// The processor has the kernel's instructions, and `to` room for the panels of all blocks, which nobody
+    /// else uses.
     unsafe fn pack_all_of_a(&self, to: PackedPointer<u32>) {
         let (row_panels, blocks) = (self.row_panels(), self.blocks());
         let is_large = self.product.a.rows * self.depth.len() >= PACKED_IN_PARALLEL_FROM;
@@ -363,16 +368,17 @@ impl Pass<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has the kernel's instructions; `a` is packed whole; and nobody else uses the results of these
-    /// columns, which are written already if the target adds.
+    /// The processor has the kernel's instructions; `a` is packed whole; and nobody else uses the results of
+    /// these columns, which are written already if the target adds.
     unsafe fn columns(&self, columns: Range<usize>, a: PackedPointer<u32>, own: &mut Vec<u32>) {
         let (row_panels, panel_units) = (self.row_panels(), self.units() * COLUMNS);
         let at_once = (OWN_UNITS / panel_units.max(1)).max(1);
         for first in columns.clone().step_by(at_once) {
             let columns = first..columns.end.min(first + at_once);
             let b = reserve(own, columns.len() * panel_units);
-            // SAFETY: there is room for the panels; our caller owes the instructions, `a` and the results. Blocks after
-            // the first add to what the one before has written, and all are complete before the epilogue.
+            // SAFETY: there is room for the panels; our caller owes the instructions, `a` and the results.
+            // Blocks after the first add to what the one before has written, and all are complete before the
+            // epilogue.
             unsafe {
                 self.pack_b(columns.clone(), b);
                 for first_row in (0..row_panels).step_by(self.block_panels()) {

@@ -48,7 +48,8 @@ pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
             // At least one block, of nothing, for a product without depth.
             for block in 0..depth.div_ceil(DEPTH).max(1) {
                 let depth = block * DEPTH..depth.min((block + 1) * DEPTH);
-                // SAFETY: our caller owes AVX-512; these are columns of the matrix, of at most MOST_ROWS as it suits.
+                // SAFETY: our caller owes AVX-512; these are columns of the matrix, of at most MOST_ROWS as
+                // it suits.
                 unsafe { copy(&product.a, depth.clone(), &mut piece.a) };
                 for column in columns.clone().step_by(COLUMNS) {
                     let b = |row: usize, column: usize| {
@@ -70,8 +71,8 @@ pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
                         columns: COLUMNS.min(columns.end - column),
                         add: target.add || block > 0,
                     };
-                    // SAFETY: our caller owes AVX-512 and the results, of which these columns belong to this share;
-                    // blocks after the first add to what the one before has written.
+                    // SAFETY: our caller owes AVX-512 and the results, of which these columns belong to this
+                    // share; blocks after the first add to what the one before has written.
                     unsafe { piece.multiply(depth.len(), &source, &results) };
                 }
             }
@@ -143,9 +144,9 @@ impl Piece {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512. `a` holds as many rows as there are of results; `b` are so many rows of a matrix,
-    /// with as many columns as the results; nobody else uses the results, which are written already if they are
-    /// added to.
+    /// The processor has AVX-512. `a` holds as many rows as there are of results; `b` are so many rows of a
+    /// matrix, with as many columns as the results; nobody else uses the results, which are written already
+    /// if they are added to.
     #[target_feature(enable = "avx512f")]
     unsafe fn multiply(&mut self, depth: usize, b: &Source, to: &Results) {
         // Equal heights, so that no tile is so low that it waits for its own additions.
@@ -202,7 +203,8 @@ impl Piece {
                 // Beyond the end of the matrix too: to fetch what is not there is no error.
                 _mm_prefetch::<_MM_HINT_T0>(next.cast());
                 _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(16).cast());
-                // SAFETY: the masks leave elements of the matrix; the halves of a row of COLUMNS have room for 16.
+                // SAFETY: the masks leave elements of the matrix; the halves of a row of COLUMNS have room
+                // for 16.
                 [0, 1].map(|half| unsafe {
                     let b = _mm512_maskz_loadu_ps(masks[half], b.wrapping_add(16 * half));
                     _mm512_storeu_ps(halves[half], b);

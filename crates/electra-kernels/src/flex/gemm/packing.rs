@@ -10,8 +10,8 @@ use super::matrix::Elements;
 use super::tile::{COLUMNS, DEPTH, PanelLayout, ROW_STRIDE};
 use crate::allocator::LINE;
 
-/// Makes room for `n` elements, none of which is written, from the beginning of a cache line on. It is there until
-/// the buffer is used again.
+/// Makes room for `n` elements, none of which is written, from the beginning of a cache line on. It is there
+/// until the buffer is used again.
 pub(super) fn reserve<T>(buffer: &mut Vec<T>, n: usize) -> *mut T {
     buffer.clear();
     buffer.reserve(n + LINE / size_of::<T>());
@@ -25,8 +25,8 @@ pub(super) fn reserve<T>(buffer: &mut Vec<T>, n: usize) -> *mut T {
 #[derive(Clone, Copy)]
 pub(super) struct PackedPointer<T>(pub(super) *mut T);
 
-// SAFETY: it is an address. Elements are reached in unsafe code alone, which first writes each from one thread and
-// then only reads.
+// SAFETY: it is an address. Elements are reached in unsafe code alone, which first writes each from one
+// thread and then only reads.
 unsafe impl<T: Send + Sync> Send for PackedPointer<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for PackedPointer<T> {}
@@ -157,8 +157,8 @@ pub(super) fn units(depth: usize, kernel: Bf16Kernel) -> usize {
 ///
 /// # Safety
 ///
-/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for. The source's elements can be read, and
-/// nobody else uses the panel, which has room for [`Bf16Kernel::panel`] units.
+/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for. The source's elements can be
+/// read, and nobody else uses the panel, which has room for [`Bf16Kernel::panel`] units.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub(super) unsafe fn pack_a(source: &Source, kernel: Bf16Kernel, panel: *mut u32) {
     let units = source.units(kernel);
@@ -167,7 +167,8 @@ pub(super) unsafe fn pack_a(source: &Source, kernel: Bf16Kernel, panel: *mut u32
         for row in 0..source.breadth {
             for unit in (0..units).step_by(16) {
                 let depth = unit * PAIR;
-                // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE, and the rows into the panel.
+                // SAFETY: masked beyond the source; whole vectors fit into ROW_STRIDE, and the rows into the
+                // panel.
                 unsafe {
                     let x = along(source.at(row, depth), source.depth.saturating_sub(depth));
                     _mm512_storeu_epi32(panel.add(row * ROW_STRIDE + unit).cast(), x);
@@ -210,8 +211,8 @@ pub(super) unsafe fn pack_a(source: &Source, kernel: Bf16Kernel, panel: *mut u32
 ///
 /// # Safety
 ///
-/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for. The source's elements can be read, and
-/// nobody else uses the panels, for which there is room.
+/// The processor has what [`has_bf16`](super::super::simd::has_bf16) asks for. The source's elements can be
+/// read, and nobody else uses the panels, for which there is room.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub(super) unsafe fn pack_b(source: &Source, kernel: Bf16Kernel, panels: *mut u32) {
     let units = source.units(kernel);

@@ -9,8 +9,8 @@ use super::product::{PARALLEL_FROM, Product, Target, each, part};
 /// The fewest rows of a task.
 const ROWS: usize = 32;
 
-/// `out (+)= scale * a b`, then the epilogue. The work is divided here and not by the crate, whose own threads
-/// sleep between one product and the next.
+/// `out (+)= scale * a b`, then the epilogue. The work is divided here and not by the crate, whose own
+/// threads sleep between one product and the next.
 ///
 /// # Safety
 ///
@@ -48,8 +48,9 @@ unsafe fn part_of_product(
     columns: Range<usize>,
 ) {
     let (a, b) = (&product.a, &product.b);
-    // SAFETY: `Matrix` has checked that its elements lie inside its slice, and these are rows of the one and columns
-    // of the other; our caller owes the results, and `read_dst` is true only if they are written already.
+    // SAFETY: `Matrix` has checked that its elements lie inside its slice, and these are rows of the one and
+    // columns of the other; our caller owes the results, and `read_dst` is true only if they are written
+    // already.
     unsafe {
         gemm::gemm(
             rows.len(),

@@ -114,7 +114,8 @@ impl Product<'_> {
         out
     }
 
-    /// The number of rows that [`Self::for_each_row_group`] passes on together. A function of the processor alone.
+    /// The number of rows that [`Self::for_each_row_group`] passes on together. A function of the processor
+    /// alone.
     pub(crate) fn rows_of_group(precision: Precision) -> usize {
         match precision {
             #[cfg(target_arch = "x86_64")]
@@ -124,8 +125,9 @@ impl Product<'_> {
     }
 
     /// Calls `take` with the number of the first row and complete rows of results, at most
-    /// [`Self::rows_of_group`] from a multiple of it on, one behind the other, in parallel. Each row comes once.
-    /// Many rows of a product of bfloat16 are passed on as they leave the registers, others from a buffer.
+    /// [`Self::rows_of_group`] from a multiple of it on, one behind the other, in parallel. Each row comes
+    /// once. Many rows of a product of bfloat16 are passed on as they leave the registers, others from a
+    /// buffer.
     pub(crate) fn for_each_row_group(&self, take: impl Fn(usize, &mut [f32]) + Sync) {
         if self.results() == 0 {
             return;
@@ -169,8 +171,8 @@ impl Product<'_> {
     /// `row_stride` of `out`.
     pub(crate) unsafe fn write_strided(&self, out: SharedSlice<'_>, row_stride: usize) {
         let target = Target { out, row_stride, add: false, epilogue: None, threads: 1 };
-        // SAFETY: nothing is added, so that no result need be written before; that nobody else uses them is what
-        // our caller owes.
+        // SAFETY: nothing is added, so that no result need be written before; that nobody else uses them is
+        // what our caller owes.
         unsafe { self.run_on(self.best(), target) }
     }
 
@@ -184,7 +186,8 @@ impl Product<'_> {
         let of_out = SharedSlice::of_uninit(&mut *out);
         let threads = workers::threads();
         let target = Target { out: of_out, row_stride: columns, add: false, epilogue, threads };
-        // SAFETY: `out` holds as many elements as there are results, and is borrowed exclusively; nothing is added.
+        // SAFETY: `out` holds as many elements as there are results, and is borrowed exclusively; nothing is
+        // added.
         unsafe { self.run_on(self.best(), target) };
         // SAFETY: each of its elements is a result, and was written.
         unsafe { out.assume_init_mut() }
@@ -205,8 +208,8 @@ impl Product<'_> {
         }
     }
 
-    /// Computes the product by `algorithm`: `out (+)= scale * a b`, then the epilogue. Afterwards every result is
-    /// written.
+    /// Computes the product by `algorithm`: `out (+)= scale * a b`, then the epilogue. Afterwards every
+    /// result is written.
     ///
     /// # Safety
     ///

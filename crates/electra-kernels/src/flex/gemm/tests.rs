@@ -23,7 +23,7 @@ use crate::Precision;
 
 /// Rows, columns and depth: of a tile, just below and above, of several passes and blocks, of
 /// more rows than are few, and of nothing.
-pub const SIZES: [[usize; 3]; 16] = [
+pub(crate) const SIZES: [[usize; 3]; 16] = [
     [1, 1, 1],
     [12, 32, 256],
     [11, 31, 255],
@@ -42,7 +42,7 @@ pub const SIZES: [[usize; 3]; 16] = [
     [40, 33, 0],
 ];
 
-pub fn noise(n: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn noise(n: usize, seed: u64) -> Vec<f32> {
     let mut rng = SplitMix64::seed_from_u64(seed);
     (0..n).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 2.0).collect()
 }
@@ -143,7 +143,7 @@ fn products_agree_with_double_precision_by_every_algorithm() {
 
 /// Says what a test has not run, past the harness, which shows nothing of tests that pass.
 #[cfg(target_arch = "x86_64")]
-pub fn say_not_run(what: &str, needs: &str) {
+pub(crate) fn say_not_run(what: &str, needs: &str) {
     let _ = writeln!(io::stderr(), "NOT RUN on this processor, which has no {needs}: {what}");
 }
 
@@ -382,22 +382,4 @@ fn what_is_not_a_number_or_infinite_reaches_its_results_and_no_others() {
             }));
         }
     }
-}
-
-#[test]
-fn rounding_is_to_the_nearest_and_to_even_between_two() {
-    for (x, expected) in [
-        (0x3f80_8000, 0x3f80_0000),
-        (0x3f81_8000, 0x3f82_0000),
-        (0x3f80_8001, 0x3f81_0000),
-        (0x3f80_7fff, 0x3f80_0000),
-        (0x7f7f_ffff, 0x7f80_0000),
-        (0xbf80_8001, 0xbf81_0000),
-    ] {
-        assert_eq!(round_to_bf16(f32::from_bits(x)).to_bits(), expected, "{x:x}");
-        assert_eq!(bf16_to_f32(f32_to_bf16(f32::from_bits(x))).to_bits(), expected, "{x:x}");
-    }
-    // A payload in the lower half alone, which cutting it off would make infinite.
-    assert!(bf16_to_f32(f32_to_bf16(f32::from_bits(0x7f80_0001))).is_nan());
-    assert!(round_to_bf16(f32::NAN).is_nan());
 }

@@ -21,9 +21,9 @@ pub(super) enum PanelLayout {
 
 /// The operands and the destination of one tile: `c (+)= scale * a b`.
 ///
-/// Whoever calls a micro-kernel owes that a tile is as its fields say: `a` and `b` hold `depth` units of each of its
-/// rows and of all [`COLUMNS`], and the `rows` times `columns` results at `c` lie inside one buffer, are used by nobody
-/// else meanwhile, and are written already if `add`.
+/// Whoever calls a micro-kernel owes that a tile is as its fields say: `a` and `b` hold `depth` units of each
+/// of its rows and of all [`COLUMNS`], and the `rows` times `columns` results at `c` lie inside one buffer,
+/// are used by nobody else meanwhile, and are written already if `add`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
     /// A panel of `a`.

@@ -1,4 +1,5 @@
-//! Products with a transposed `a`, as the gradient of a weight: `x^T dy`. Both operands lie depth after depth.
+//! Products with a transposed `a`, as the gradient of a weight: `x^T dy`. Both operands lie depth after
+//! depth.
 //!
 //! The results are few and the depth is that of a whole batch. Each share of the results goes through
 //! the depth by itself, without waiting for others: a chunk of `a` is packed for the second cache, then
@@ -119,7 +120,8 @@ impl Share<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512, and nobody else uses these results, which are written already if the target adds.
+    /// The processor has AVX-512, and nobody else uses these results, which are written already if the target
+    /// adds.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute(&self, a: &mut Vec<f32>, b: &mut Vec<f32>) {
         let depth = self.product.a.columns;
@@ -131,8 +133,8 @@ impl Share<'_> {
             let b = reserve(b, self.chunk * COLUMNS);
             for start in (0..depth).step_by(self.chunk) {
                 let depth = start..depth.min(start + self.chunk);
-                // SAFETY: there is room for the tiles' panels, and for one of `b`; our caller owes AVX-512 and the
-                // results. Chunks after the first add to what the one before has written.
+                // SAFETY: there is room for the tiles' panels, and for one of `b`; our caller owes AVX-512
+                // and the results. Chunks after the first add to what the one before has written.
                 unsafe {
                     self.pack_a(&tiles, depth.clone(), a, panel);
                     for column in self.columns.clone().step_by(COLUMNS) {
@@ -151,7 +153,8 @@ impl Share<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512, and `to` room for [`ROW_STRIDE`] elements at each of `depth` in each tile's panel.
+    /// The processor has AVX-512, and `to` room for [`ROW_STRIDE`] elements at each of `depth` in each tile's
+    /// panel.
     #[target_feature(enable = "avx512f")]
     unsafe fn pack_a(&self, tiles: &Tiles, depth: Range<usize>, to: *mut f32, panel: usize) {
         let a = &self.product.a;
@@ -202,8 +205,9 @@ impl Share<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512. `a` holds [`ROW_STRIDE`] and `b` [`COLUMNS`] elements at each of `depth`, and nobody
-    /// else uses the results of these rows and columns, which are written already if they are added to.
+    /// The processor has AVX-512. `a` holds [`ROW_STRIDE`] and `b` [`COLUMNS`] elements at each of `depth`,
+    /// and nobody else uses the results of these rows and columns, which are written already if they are
+    /// added to.
     #[target_feature(enable = "avx512f")]
     unsafe fn tile(
         &self,
@@ -259,8 +263,8 @@ impl Tile {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512. The panels hold what the fields say, with `R` rows of `a`, and nobody else uses the
-    /// `R` rows of `columns` results, which are written already if `add`.
+    /// The processor has AVX-512. The panels hold what the fields say, with `R` rows of `a`, and nobody else
+    /// uses the `R` rows of `columns` results, which are written already if `add`.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute<const R: usize>(&self) {
         let masks = [first(self.columns), first(self.columns.saturating_sub(16))];

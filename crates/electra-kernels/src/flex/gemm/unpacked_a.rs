@@ -111,7 +111,8 @@ impl Work<'_> {
         each(chunks.len() * panels, threads, |i| {
             let (depth, panel) = (chunks[i / panels].clone(), i % panels);
             let to = packed.at(depth.start * width + panel * COLUMNS * depth.len());
-            // SAFETY: there is room for all panels, each of which is packed by one task; our caller owes AVX-512.
+            // SAFETY: there is room for all panels, each of which is packed by one task; our caller owes
+            // AVX-512.
             unsafe { self.pack(panel, depth, to) };
         });
         let height = self.part(self.rows(), ROWS).max(LEAST_ROWS);
@@ -119,8 +120,8 @@ impl Work<'_> {
             let rows = i * height..self.rows().min((i + 1) * height);
             for depth in self.chunks() {
                 let b = packed.at(depth.start * width);
-                // SAFETY: `b` was packed above, and these rows belong to this task; our caller owes AVX-512 and the
-                // results. Chunks after the first add to what the one before has written.
+                // SAFETY: `b` was packed above, and these rows belong to this task; our caller owes AVX-512
+                // and the results. Chunks after the first add to what the one before has written.
                 unsafe { self.multiply(rows.clone(), 0..panels, depth, b) };
             }
             // SAFETY: these rows are complete, and belong to this task.
@@ -146,8 +147,8 @@ impl Work<'_> {
                         // SAFETY: there is room for the panels of a chunk; our caller owes AVX-512.
                         unsafe { self.pack(panel, depth.clone(), to) };
                     }
-                    // SAFETY: `b` was packed above, and these columns belong to this task; our caller owes AVX-512
-                    // and the results. Chunks after the first add to what the one before has written.
+                    // SAFETY: `b` was packed above, and these columns belong to this task; our caller owes
+                    // AVX-512 and the results. Chunks after the first add to what the one before has written.
                     unsafe { self.multiply(0..self.rows(), panels.clone(), depth, b) };
                 }
             });
@@ -173,8 +174,8 @@ impl Work<'_> {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512. `b` holds these panels packed, and nobody else uses the results of these rows and
-    /// panels, which are written already if they are added to.
+    /// The processor has AVX-512. `b` holds these panels packed, and nobody else uses the results of these
+    /// rows and panels, which are written already if they are added to.
     unsafe fn multiply(&self, rows: Range<usize>, panels: Range<usize>, depth: Range<usize>, b: *const f32) {
         let (a, stride) = (&self.product.a, self.target.row_stride);
         let elements = a.data.f32s().as_ptr().wrapping_add(depth.start);
@@ -265,8 +266,8 @@ impl Tile {
     ///
     /// # Safety
     ///
-    /// The processor has AVX-512. The operands are as the fields say, with `rows` rows of `a`, and nobody else uses
-    /// the `rows` rows of `columns` results, which are written already if `add`.
+    /// The processor has AVX-512. The operands are as the fields say, with `rows` rows of `a`, and nobody
+    /// else uses the `rows` rows of `columns` results, which are written already if `add`.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute(&self, rows: usize) {
         macro_rules! of {
@@ -310,7 +311,8 @@ impl Tile {
                     unsafe { _mm512_loadu_ps(b.add(16 * vector)) }
                 });
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: each of R rows of `a` has an element at each of `depth`, and `a` stands at one of them.
+                    // SAFETY: each of R rows of `a` has an element at each of `depth`, and `a` stands at one
+                    // of them.
                     let a = _mm512_set1_ps(unsafe { *a.add(row * self.a_stride) });
                     for (sum, b) in sums.iter_mut().zip(of_b) {
                         *sum = _mm512_fmadd_ps(a, b, *sum);
