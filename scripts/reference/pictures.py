@@ -72,13 +72,17 @@ def report(page):
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]+)", root))
 
     def own(text):
-        return re.sub(r"var\(--([\w-]+)\)", lambda name: colours[name.group(1)], text)
+        return re.sub(r"var\(--([\w-]+)\)", lambda name: colours.get(name.group(1), name.group(0)), text)
 
     def text(x, y, what, fill, size, more=""):
         return (f'<text x="{x}" y="{y}" fill="{colours[fill]}" font-size="{size}" font-family="{FONT}" {more}>'
                 f'{esc(html.unescape(what))}</text>')
 
-    parts = [text(32, 46, "A run of electra demo, as its report.html shows it", "ink", 24, 'font-weight="600"')]
+    # The rules of drawings, which have classes and no colours.
+    rules = [line for line in page.split("\n") if re.match(r"svg\.plot [^{]", line) or "{ --hue: " in line]
+    style = own("\n".join(rules)) or sys.exit("the report has no rules for drawings: pictures.py reads another form")
+    parts = [f"<style>\n{style}\n</style>"]
+    parts += [text(32, 46, "A run of electra demo, as its report.html shows it", "ink", 24, 'font-weight="600"')]
     facts = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
     facts = [(name, value) for name, value in facts if html.unescape(name) in
              ("steps", "tokens", "parameters")]
@@ -99,9 +103,8 @@ def report(page):
         parts.append(text(x + width, y + 14, last, "ink", 16, 'font-weight="600" text-anchor="end"'))
         parts.append(text(x, y + 33, under, "muted", 13))
         curve = only(r"<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>(.*?)</svg>", figure, "curve")
-        drawn = re.sub(r'font-family="[^"]*"', f'font-family="{FONT}"', own(curve.group(2)))
-        parts.append(f'<svg x="{x}" y="{y + 40}" width="{width}" height="{height - 40}" viewBox="{curve.group(1)}">'
-                     f"{drawn.strip()}</svg>")
+        parts.append(f'<svg class="plot" x="{x}" y="{y + 40}" width="{width}" height="{height - 40}" '
+                     f'viewBox="{curve.group(1)}">{curve.group(2).strip()}</svg>')
     y = 146 + 2 * (height + 22) + 8
     for x, colour, what in [(32, "training", "training"), (140, "held-out", "held-out documents")]:
         parts.append(f'<rect x="{x}" y="{y - 6}" width="18" height="3" fill="{colours[colour]}"/>')
