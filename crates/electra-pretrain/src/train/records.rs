@@ -41,7 +41,10 @@ impl Run<'_> {
         let mean = |sum: f64| sum / interval.steps as f64;
         let rows = (r.train.batch_size * r.data.sequence_length) as u64;
         let weights = r.objective.weights_in(r.scheme.stage(step - 1));
-        let counted = (!tally.is_empty()).then(|| tally.finish(weights).scalars).unwrap_or_default();
+        let counted = match tally.is_empty() {
+            true => Scalars::default(),
+            false => tally.finish(weights).scalars,
+        };
         let peak_flops = self.estimate.peak_flops;
         let peak_fraction = peak_flops.map(|peak| r.step_flops(step - 1) * steps_per_second / peak);
         let scalars = Scalars::default()
