@@ -361,7 +361,7 @@ mod tests {
         results[1].tokenizer = named("y", 4000);
         for metric in [metric("mlm-loss"), metric("rtd-loss"), metric("prediction-loss"), metric("loss")] {
             let error = check_vocabularies(metric, &results).unwrap_err().to_string();
-            for part in ["2 vocabularies (600 pieces: a; 4,000 pieces: b)", &metric.name(), "longer pieces"] {
+            for part in ["2 vocabularies (600 pieces: a; 4,000 pieces: b)", metric.name(), "longer pieces"] {
                 assert!(error.contains(part), "{error}");
             }
         }

@@ -5,21 +5,13 @@
 mod metric;
 mod scalars;
 pub mod table;
+mod thresholds;
 
 use burn::prelude::*;
 use electra_model::{BatchData, JointOutput, Normalizer};
 
 pub use scalars::{EvalRecord, Scalars, TrainRecord};
-
-/// A detector is collapsed above this share of the entropy of the fake rate.
-pub const COLLAPSE_RATIO: f64 = 0.98;
-/// Or below this recall.
-pub const COLLAPSE_RECALL: f64 = 0.05;
-/// A discriminator that has begun to see more than frequencies has an area under the curve above this.
-pub const LOW_AUC: f64 = 0.8;
-/// Above it, the discriminator may just be saying "original" everywhere (with weight 50, a generator of
-/// unigrams costs about 27).
-pub const PLATEAU: f64 = 24.0;
+pub use thresholds::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU};
 
 /// Sums over batches from which an [`EvalRecord`] follows. None is what the objective cannot measure.
 #[derive(Clone, Debug, Default)]

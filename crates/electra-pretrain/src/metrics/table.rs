@@ -7,7 +7,7 @@ use Better::{Higher, Lower, Neither};
 use Format::{Decimals, Percent, Scientific, Whole};
 use When::{Always, Evaluation, LastStep, Training};
 
-use super::{COLLAPSE_RATIO, LOW_AUC, PLATEAU};
+use super::thresholds::{COLLAPSE_RATIO, LOW_AUC, PLATEAU};
 
 pub use super::metric::{Better, Format, InExperiments, Metric, Panel, Phrase, Task, When};
 
