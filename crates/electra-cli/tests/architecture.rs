@@ -50,7 +50,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("electra-ablate", &["electra-files", "electra-run"]),
     (
         "electra-pretrain",
-        &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text", "electra-train"],
+        &[
+            "electra-files",
+            "electra-kernels",
+            "electra-model",
+            "electra-optim",
+            "electra-run",
+            "electra-text",
+            "electra-train",
+        ],
     ),
     ("electra-annotations", &["electra-files", "electra-text"]),
     (
@@ -205,14 +213,15 @@ fn only_the_kernels_name_backends_and_only_as_options() {
                 assert!(may.contains(&(name, &dependency.name)), "{name} names {}", dependency.name);
             } else if dependency.name.starts_with("electra-") {
                 assert!(dependency.features.is_empty(), "{name} switches {:?} on", dependency.features);
-                let chooses = dependency.name == "electra-ner" && dependency.uses_default_features;
+                let for_users = ["electra-ner", "electra-pretrain"].contains(&dependency.name.as_str());
+                let chooses = for_users && dependency.uses_default_features;
                 assert!(!chooses, "{name} takes the backend that {} chooses", dependency.name);
             }
         }
         let asks_burn = package.features.values().flatten().any(|f| f.starts_with("burn/"));
         assert_eq!(asks_burn, name == "electra-kernels", "features of {name}");
         // Programs choose, and the crate that a user adds; within the workspace it is asked for without.
-        if !["electra-cli", "electra-fuzz", "electra-ner"].contains(&name) {
+        if !["electra-cli", "electra-fuzz", "electra-ner", "electra-pretrain"].contains(&name) {
             assert!(
                 package.features.get("default").is_none_or(Vec::is_empty),
                 "{name} chooses features by itself"

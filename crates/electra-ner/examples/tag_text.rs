@@ -5,7 +5,8 @@
 //! cargo run -p electra-ner --example tag_text -- runs/names/best "Angela Merkel visited Paris."
 //! ```
 
-mod small_tagger;
+/// Makes the tagger of random weights.
+pub mod small_tagger;
 
 use std::error::Error;
 use std::path::PathBuf;

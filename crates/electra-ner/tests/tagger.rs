@@ -4,16 +4,13 @@
 #[allow(dead_code)]
 mod tag_text;
 
-#[path = "../examples/small_tagger/mod.rs"]
-mod small_tagger;
-
 use std::io::Cursor;
 
 use electra_annotations::{Division, LineBreaks, SentenceSettings};
 use electra_ner::{
     DeviceName, Documents, OpenError, PredictSettings, Predictor, Tagger, TaggerFolder, TextForm,
 };
-use tag_text::{EXAMPLE, tag};
+use tag_text::{EXAMPLE, small_tagger, tag};
 
 #[test]
 fn the_example_finds_entities_where_they_stand() {

@@ -1,10 +1,15 @@
-//! Which tokens of a text look replaced.
+//! Replaced token detection with a pretrained discriminator: text in, a probability for each token out.
+
+use std::io;
+use std::path::Path;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use electra_model::{Discriminator, DropoutSites, Pass, on_workers};
+use electra_kernels::{DeviceError, DeviceName, use_threads};
+use electra_model::{Architecture, Discriminator, DropoutSites, Pass, on_workers};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::OffsetUnit;
+use electra_train::model_folder::{ModelFolder, ModelFolderError};
 
 /// One token of a text and how likely the discriminator thinks that it was replaced.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -19,36 +24,136 @@ pub struct Detection {
     pub probability: f64,
 }
 
-/// Runs the discriminator over `text` of any length, in windows as long as its position table.
-///
-/// Panics if it learned no detection.
-pub fn detect(model: &Discriminator, tokenizer: &Tokenizer, text: &str, device: &Device) -> Vec<Detection> {
-    let encoding = tokenizer.encode(text, OffsetUnit::Chars, None);
-    let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();
-    let special = tokenizer.special();
-    let window = model.embeddings.position.dims()[0] - 2;
-    let mut detections = Vec::with_capacity(pieces.len());
-    for chunk in pieces.chunks(window) {
-        let inner = chunk.iter().map(|&i| encoding.ids[i]);
-        let ids: Vec<i32> =
-            [special.cls].into_iter().chain(inner).chain([special.sep]).map(|id| id as i32).collect();
-        let s = ids.len();
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, s]), device);
-        let attention_mask = Tensor::ones([1, s], device);
-        let logits: Vec<f32> = on_workers(Pass::Detection, device, || {
-            let logits = model.forward(ids.clone(), ids.zeros_like(), attention_mask, &DropoutSites::off());
-            logits.into_data().iter::<f32>().collect()
-        });
-        for (&i, &logit) in chunk.iter().zip(&logits[1..]) {
-            let (start, end) = encoding.offsets[i];
-            let token = tokenizer.vocabulary().piece(encoding.ids[i]).unwrap_or("[UNK]").to_string();
-            detections.push(Detection {
-                token,
-                start,
-                end,
-                probability: 1.0 / (1.0 + (-f64::from(logit)).exp()),
-            });
-        }
+/// A pretrained discriminator that reads text.
+pub struct Detector {
+    model: Discriminator,
+    tokenizer: Tokenizer,
+    device: Device,
+}
+
+/// Settings of a [`Detector`] that is to be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DetectorBuilder {
+    device: DeviceName,
+    threads: Option<usize>,
+}
+
+/// A detector that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectorError {
+    /// The folder holds no model that can be used.
+    #[error(transparent)]
+    Folder(#[from] ModelFolderError),
+    /// The model was trained for another objective.
+    #[error("{0} was not trained to detect replaced tokens")]
+    Objective(std::path::PathBuf),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The threads of the process were started before.
+    #[error("cannot use {threads} threads")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// Underlying error.
+        source: io::Error,
+    },
+}
+
+impl DetectorBuilder {
+    /// Runs on this device instead of the CPU.
+    #[must_use]
+    pub fn device(self, device: DeviceName) -> Self {
+        Self { device, ..self }
     }
-    detections
+
+    /// Shares work on a CPU among so many threads; the number is that of the whole process, and can be set
+    /// once, before anything was computed.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
+    /// Opens a run, an imported model, or a folder that transformers wrote.
+    ///
+    /// # Errors
+    /// A folder without such a model, a device that is not there, or threads that run already.
+    pub fn open(self, folder: impl AsRef<Path>) -> Result<Detector, DetectorError> {
+        if let Some(threads) = self.threads {
+            use_threads(threads).map_err(|source| DetectorError::Threads { threads, source })?;
+        }
+        Detector::new(&ModelFolder::open(folder.as_ref())?, self.device.open()?)
+    }
+}
+
+impl Detector {
+    /// Opens a run, an imported model, or a folder that transformers wrote, for the CPU.
+    ///
+    /// # Errors
+    /// As [`DetectorBuilder::open`].
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, DetectorError> {
+        Self::builder().open(folder)
+    }
+
+    /// Settings for another device or number of threads.
+    #[must_use]
+    pub fn builder() -> DetectorBuilder {
+        DetectorBuilder::default()
+    }
+
+    /// The detector of a folder that is open already, on `device`, without autodiff.
+    ///
+    /// # Errors
+    /// A model of another objective, or weights that do not fit its sizes.
+    pub fn new(folder: &ModelFolder, device: Device) -> Result<Self, DetectorError> {
+        if !Architecture::of(&folder.tensors).detects() {
+            return Err(DetectorError::Objective(folder.path.clone()));
+        }
+        let model = folder.discriminator(&device)?;
+        Ok(Self { model, tokenizer: folder.tokenizer.clone(), device })
+    }
+
+    /// The vocabulary.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The tokens of a text of any length, which is read in windows as long as the position table.
+    #[must_use]
+    pub fn detect(&self, text: &str) -> Vec<Detection> {
+        let encoding = self.tokenizer.encode(text, OffsetUnit::Chars, None);
+        let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();
+        let window = self.model.embeddings.position.dims()[0] - 2;
+        let mut detections = Vec::with_capacity(pieces.len());
+        for chunk in pieces.chunks(window) {
+            let ids: Vec<u32> = chunk.iter().map(|&i| encoding.ids[i]).collect();
+            for (&i, logit) in chunk.iter().zip(self.logits(&ids)) {
+                let (start, end) = encoding.offsets[i];
+                let token = self.tokenizer.vocabulary().piece(encoding.ids[i]).unwrap_or("[UNK]").to_string();
+                let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
+                detections.push(Detection { token, start, end, probability });
+            }
+        }
+        detections
+    }
+
+    /// Logits of the tokens of a window.
+    fn logits(&self, ids: &[u32]) -> Vec<f32> {
+        let special = self.tokenizer.special();
+        let ids = [special.cls].into_iter().chain(ids.iter().copied()).chain([special.sep]);
+        let ids: Vec<i32> = ids.map(|id| id as i32).collect();
+        let s = ids.len();
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, s]), &self.device);
+        let attention_mask = Tensor::ones([1, s], &self.device);
+        let logits: Vec<f32> = on_workers(Pass::Detection, &self.device, || {
+            let off = DropoutSites::off();
+            self.model
+                .forward(ids.clone(), ids.zeros_like(), attention_mask, &off)
+                .into_data()
+                .iter::<f32>()
+                .collect()
+        });
+        logits[1..s - 1].to_vec()
+    }
 }

@@ -1,9 +1,41 @@
-//! ELECTRA pretraining as a task: what a recipe says, what a step does, what a run leaves behind.
+//! Pretraining of ELECTRA: recipe, masking, training, evaluation, and detection of replaced tokens.
+//!
+//! ```
+//! # mod small_run { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/small_run/mod.rs")); }
+//! # let temporary = tempfile::tempdir()?;
+//! # let folder = small_run::pretrain_tiny(temporary.path())?;
+//! use electra_pretrain::Detector;
+//!
+//! let detector = Detector::open(folder)?;
+//! for token in detector.detect("The river runs to the market.") {
+//!     println!("{} {:.2}", token.token, token.probability);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/pretrain_tiny.rs` goes all the way from text to a model.
 //!
 //! ```text
 //! recipe ──► loader ──► mask ──► train ──► evaluate ──► snapshot
 //! ```
 //! One training step is in [`step`], and reads like the paper's algorithm.
+//!
+//! | to | use |
+//! |---|---|
+//! | pretrain, or continue a run | [`Recipe`], [`RunSetup`], [`pretrain`] |
+//! | see which tokens of a text look replaced | [`Detector`] |
+//! | judge discriminators on one corruption of a text | [`detection`], [`corruption`] |
+//!
+//! | feature | backend |
+//! |---|---|
+//! | `flex` (default) | burn's maintained CPU backend, with the fused kernels |
+//! | `ndarray` | its older CPU backend |
+//! | `wgpu` | any GPU with Vulkan, Metal or WebGPU |
+//! | `cuda` | NVIDIA GPUs |
+//!
+//! # What it never does
+//!
+//! It fine-tunes nothing, prints nothing, and opens no connection.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -13,7 +45,7 @@ pub mod code;
 pub mod corruption;
 pub mod data;
 pub mod detection;
-pub mod detector;
+mod detector;
 pub mod evaluate;
 pub mod fixed_proposal;
 mod frequency;
@@ -33,6 +65,8 @@ pub mod snapshot;
 pub mod step;
 pub mod train;
 
+pub use detector::{Detection, Detector, DetectorBuilder, DetectorError};
+pub use electra_kernels::{DeviceError, DeviceName};
 pub use monitor::{Event, Monitor};
 pub use recipe::Recipe;
 pub use train::{Ended, Environment, Estimate, RunSetup, TrainError, pretrain};

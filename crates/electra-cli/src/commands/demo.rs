@@ -10,6 +10,7 @@ use std::time::Instant;
 use electra_files::shown::shell_word;
 use electra_files::{disk, durable};
 use electra_ner::SeedSummary;
+use electra_pretrain::Detector;
 use electra_pretrain::Ended;
 use electra_pretrain::recipe::{self, Recipe};
 use electra_run::interrupt::Interrupt;
@@ -231,7 +232,7 @@ fn show_swaps(run: &Path, data: &Path) -> Result<(), Failure> {
     let device = DeviceName::Flex.open()?;
     let folder = ModelFolder::open(run)?;
     let rows = DataSet::open(data)?;
-    swaps::show(&folder.discriminator(&device)?, &folder.tokenizer, rows.split(Split::HeldOut), &device);
+    swaps::show(&Detector::new(&folder, device)?, rows.split(Split::HeldOut));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use electra_files::shown::on_terminal;
 use electra_model::Architecture;
-use electra_pretrain::detector::{Detection, detect};
+use electra_pretrain::{Detection, Detector};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use electra_text::corpus::Signature;
@@ -107,8 +107,7 @@ impl Detect {
         let folder = ModelFolder::open(&self.model)?;
         tell_unfinished(&self.model);
         check_detects(&folder)?;
-        let model = folder.discriminator(&device)?;
-        let detections = detect(&model, &folder.tokenizer, &text, &device);
+        let detections = Detector::new(&folder, device)?.detect(&text);
         tell_unknown(&folder.tokenizer, &text);
         if self.json {
             for detection in &detections {

@@ -7,7 +7,7 @@ use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{Architecture, Electra, GeneratorKind, Precision, parameters};
 use electra_ner::{HeadType, initial_tagger, left_behind};
-use electra_pretrain::detector::detect;
+use electra_pretrain::Detector;
 use electra_run::run_folder::{RunProgress, check_weights};
 use electra_train::encoder_init::EncoderInit;
 use electra_train::layout::MODEL_CONFIG;
@@ -121,10 +121,10 @@ impl Reader for TransformersFolder {
         if model.has_generator() {
             model.electra(&device).told()?;
         }
-        let discriminator = model.discriminator(&device).told()?;
+        model.discriminator(&device).told()?;
         reached.stage("built");
-        if Architecture::of(&model.tensors).detects() {
-            for found in detect(&discriminator, &model.tokenizer, SENTENCE, &device) {
+        if let Some(detector) = Detector::new(&model, device).told() {
+            for found in detector.detect(SENTENCE) {
                 std::hint::black_box(serde_json::to_string(&found).told());
             }
             reached.stage("detected");
@@ -191,11 +191,11 @@ impl Reader for ModelRun {
         if is_large(&model) {
             return None;
         }
-        let discriminator = model.discriminator(&device).told()?;
+        model.discriminator(&device).told()?;
         let electra = model.electra(&device).told()?;
         reached.stage("built");
-        if Architecture::of(&model.tensors).detects() {
-            std::hint::black_box(detect(&discriminator, &model.tokenizer, SENTENCE, &device));
+        if let Some(detector) = Detector::new(&model, device).told() {
+            std::hint::black_box(detector.detect(SENTENCE));
             reached.stage("detected");
         }
         let dropout = HfDropout { hidden: 0.1, attention: 0.1 };

@@ -2,9 +2,7 @@
 
 use std::io::IsTerminal;
 
-use burn::prelude::Device;
-use electra_model::Discriminator;
-use electra_pretrain::detector::{Detection, detect};
+use electra_pretrain::{Detection, Detector};
 use electra_run::seed::{Purpose, stream};
 use electra_text::{Examples, Tokenizer};
 use rand::{Rng, RngExt};
@@ -52,13 +50,14 @@ impl Swapped {
 
 /// Prints swapped held-out sentences with each word coloured by how replaced it looks, and how
 /// often a swapped word looks more replaced than an original one of its sentence.
-pub fn show(model: &Discriminator, tokenizer: &Tokenizer, rows: &Examples, device: &Device) {
+pub fn show(detector: &Detector, rows: &Examples) {
+    let tokenizer = detector.tokenizer();
     let mut rng = stream(7, Purpose::Evaluate, 0);
     let (mut won, mut pairs) = (0.0, 0usize);
     for number in 0..COUNTED {
         let swapped = swap(rows, tokenizer, &mut rng);
         let text = swapped.text();
-        let detections = detect(model, tokenizer, &text, device);
+        let detections = detector.detect(&text);
         let (fakes, originals) = swapped.judged(&detections);
         for fake in &fakes {
             for original in &originals {
