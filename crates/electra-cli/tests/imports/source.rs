@@ -178,11 +178,7 @@ impl Reader {
                     let is_call = here > 1 && self.is(here - 1, '!') && self.word(here - 2).is_some();
                     open.push(is_call);
                 }
-                Token::Sign('}') => {
-                    if open.pop().is_none() {
-                        break;
-                    }
-                }
+                Token::Sign('}') if open.pop().is_none() => break,
                 Token::Sign('#') if self.is_test_attribute(here) => self.skip_item(),
                 Token::Word(word) if word == "use" => {
                     let is_reexport =

@@ -66,8 +66,14 @@ macro_rules! vectorised {
             fn body<const FMA: bool $(, $T: $bound)?>($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
             {
+                /// # Safety
+                ///
+                /// The processor has the instructions of this level.
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 fn avx512<$($T: $bound)?>($($arg: $ty),*) $(-> $ret)? { body::<true $(, $T)?>($($arg),*) }
+                /// # Safety
+                ///
+                /// The processor has the instructions of this level.
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2<$($T: $bound)?>($($arg: $ty),*) $(-> $ret)? { body::<true $(, $T)?>($($arg),*) }
                 match $crate::flex::simd::level() {

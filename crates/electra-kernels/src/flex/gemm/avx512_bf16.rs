@@ -85,7 +85,11 @@ unsafe fn rows<const R: usize, const A_ROW: usize, const A_DEPTH: usize>(t: &Til
     }
 }
 
-/// 16 units as what they are.
+/// Reinterprets 16 units as 32 bfloat16.
+///
+/// # Safety
+///
+/// The processor has AVX-512.
 #[target_feature(enable = "avx512f")]
 fn pairs(x: __m512i) -> __m512bh {
     // SAFETY: 512 bits are 32 bfloat16.

@@ -114,6 +114,10 @@ pub(super) fn first(n: usize) -> __mmask16 {
 }
 
 /// Transposes 16 x 16 units.
+///
+/// # Safety
+///
+/// The processor has AVX-512.
 #[target_feature(enable = "avx512f")]
 pub(super) fn transpose(mut x: [__m512i; 16]) -> [__m512i; 16] {
     // Within 4 x 4 blocks of each 128-bit lane, ...
