@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use electra_run::recipe::{Part, RecipeError, Resolved};
 use toml::Value;
 
-use crate::experiment::{Experiment, MOST_JOBS};
+use crate::experiment::{Contrast, Experiment, MOST_JOBS};
 
 /// An arm: a name, and what it changes of the base recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,43 @@ pub fn arms(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
         let help = format!("the arms here are {}", listed.join(", "));
         return Err(file.error_at("base_arm", format!("there is no arm `{}`", experiment.base_arm), help));
     }
+    check_contrasts(file, &arms)?;
     Ok(arms)
+}
+
+/// Refuses a contrast of an arm that is not there, with itself or with the base arm, and one that is there
+/// twice: it would be one test and count as two.
+fn check_contrasts(file: &Resolved<Experiment>, arms: &[Arm]) -> Result<(), RecipeError> {
+    let experiment = &file.value;
+    for (i, contrast) in experiment.contrasts.iter().enumerate() {
+        let fail = |key: &str, message: String, help: &str| {
+            let at = names(&["contrasts", &i.to_string(), key]);
+            Err(error(file, &at, Part::Value, message, help))
+        };
+        let Contrast { arm, against } = contrast;
+        for (key, name) in [("arm", arm), ("against", against)] {
+            if !arms.iter().any(|arm| arm.name == *name) {
+                let listed: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
+                let help = format!("the arms here are {}", listed.join(", "));
+                return fail(key, format!("there is no arm `{name}`"), &help);
+            }
+            if *name == experiment.base_arm {
+                let help = "every arm is compared with it in any case: leave the contrast out";
+                return fail(key, format!("`{name}` is the base arm"), help);
+            }
+        }
+        if arm == against {
+            return fail("against", format!("`{arm}` is held against itself"), "name another arm");
+        }
+        let is_same = |other: &&Contrast| {
+            (&other.arm, &other.against) == (arm, against) || (&other.arm, &other.against) == (against, arm)
+        };
+        if experiment.contrasts[..i].iter().any(|other| is_same(&other)) {
+            let message = format!("`{arm}` and `{against}` are held against each other twice");
+            return fail("against", message, "leave one of the two out");
+        }
+    }
+    Ok(())
 }
 
 /// Keys and values of nested tables, dotted. A table that names its kind is a value.

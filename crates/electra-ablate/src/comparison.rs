@@ -1,6 +1,10 @@
 //! Arms against the base arm.
 
+mod arm;
 mod common;
+mod contrasts;
+mod correlations;
+mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +12,17 @@ use electra_run::code::CodeVersions;
 use electra_run::record::HeldoutMeasure;
 use serde::Serialize;
 
+use crate::experiment::Contrast;
 use crate::metric::Metric;
-use crate::record::{Parameters, ProbeScores, ResultRecord};
-use crate::standing::{Known, OfArms, Pairs, Runs, Standing, of_arms};
-use crate::statistics::equivalence::{self, Equivalence};
-use crate::statistics::{Paired, Sample, holm};
+use crate::record::{ProbeScores, ResultRecord};
+use crate::standing::{OfArms, Pairs, Runs, Standing, of_arms};
+use crate::statistics::Sample;
 use crate::task::{self, OwnTask};
+
+pub use arm::{ArmSummary, MeanCurve};
+pub use contrasts::ContrastSummary;
+pub use correlations::{Coefficients, MeasureCorrelation, ProbeCorrelations};
+pub use subject::Subject;
 
 /// All arms, and what they differ in from the base arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,8 +41,14 @@ pub struct Comparison {
     pub base_arm: String,
     /// The arms that have results or failed, in the order of the experiment.
     pub arms: Vec<ArmSummary>,
+    /// The contrasts that the experiment states, with or without pairs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contrasts: Vec<ContrastSummary>,
     /// Names of arms without a result.
     pub missing: Vec<String>,
+    /// Which held-out measures go with the probe, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_correlations: Option<ProbeCorrelations>,
     /// The numbers that are each of the arm's own task, with what the arms change that makes them so.
     pub own_tasks: Vec<OwnTask>,
     /// Whether arms have unlike vocabularies, so that costs of tokens say nothing.
@@ -42,6 +57,9 @@ pub struct Comparison {
     pub unlike_corruptions: Vec<u64>,
     /// Arms that have no figures on common corruptions though others have.
     pub not_judged: Vec<String>,
+    /// Arms that were trained beside the generator whose samples all are judged on: the samples are new to
+    /// the others alone.
+    pub judged_on_own_generator: Vec<String>,
     /// What the held-out numbers were measured on, each with the arms that have such a number. Numbers
     /// of more than one measure cannot be held against each other.
     pub measures: Vec<MeasuredOn>,
@@ -62,74 +80,6 @@ pub struct MeasuredOn {
     pub arms: Vec<String>,
 }
 
-/// What an arm came to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ArmSummary {
-    /// Its name.
-    pub name: String,
-    /// Its seeds that are finished.
-    pub seeds: Vec<u64>,
-    /// Steps of a run.
-    pub steps: u64,
-    /// Floating-point operations of a run.
-    pub flops: f64,
-    /// Parameters.
-    pub parameters: Parameters,
-    /// Mean and deviation of every number that was measured.
-    pub metrics: BTreeMap<Metric, Sample>,
-    /// Seeds of fine-tuning that found nothing in any epoch, which the mean of F1 counts with their 0.
-    pub found_nothing: usize,
-    /// Of how many.
-    pub fine_tuned: usize,
-    /// Against the base arm, paired by seed; none for the base arm itself.
-    pub paired: Option<Paired>,
-    /// The means of both over those seeds.
-    pub pairs: Option<Pairs>,
-    /// The probability after Holm's correction over the arms.
-    pub p_holm: Option<f64>,
-    /// Whether it is equivalent to the base arm, where a margin was stated.
-    pub equivalence: Option<Equivalence>,
-    /// Seconds of pretraining; none where every run failed.
-    pub seconds: Option<Sample>,
-    /// Held-out values over steps, mean over seeds.
-    pub curve: MeanCurve,
-    /// Missing and failed seeds, budget, shared runs, and quantities that differ unnamed.
-    #[serde(flatten)]
-    pub standing: Standing,
-}
-
-/// Values over steps, mean over the seeds that have the step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct MeanCurve {
-    /// Steps, ascending.
-    pub step: Vec<u64>,
-    /// Of each measured number.
-    pub columns: BTreeMap<String, Vec<Option<f64>>>,
-}
-
-/// What the results are about.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Its name.
-    pub name: String,
-    /// What is asked.
-    pub question: String,
-    /// What was expected.
-    pub prediction: String,
-    /// The number that the verdict is about.
-    pub metric: Metric,
-    /// All numbers that results may have.
-    pub metrics: Vec<Metric>,
-    /// Equivalence margin in units of the metric, if one was stated before the runs.
-    pub margin: Option<f64>,
-    /// The arm to compare with.
-    pub base_arm: String,
-    /// All arms in their order.
-    pub arms: Vec<String>,
-    /// Planned seeds, budget, failed runs and derived quantities of the arms.
-    pub known: Known,
-}
-
 impl Comparison {
     /// Compares results, of which none are there twice.
     #[must_use]
@@ -141,19 +91,13 @@ impl Comparison {
         let missing = missing.into_iter().cloned().collect();
         let mut arms: Vec<ArmSummary> =
             present.into_iter().map(|name| summary(name, &of_arm(name), &base, &subject)).collect();
-        let p: Vec<f64> = arms.iter().filter_map(|arm| Some(arm.paired?.p)).collect();
-        let compared = arms.iter_mut().filter(|arm| arm.paired.is_some());
-        for (arm, p) in compared.zip(holm::adjust(&p)) {
-            arm.p_holm = Some(p);
-        }
-        if let Some(margin) = subject.margin {
-            let differences: Vec<Sample> =
-                arms.iter().filter_map(|arm| Some(arm.paired?.difference)).collect();
-            let compared = arms.iter_mut().filter(|arm| arm.paired.is_some());
-            for (arm, equivalence) in compared.zip(equivalence::of_arms(&differences, margin)) {
-                arm.equivalence = Some(equivalence);
-            }
-        }
+        let contrast = |contrast: &Contrast| {
+            let runs = [of_arm(&contrast.arm), of_arm(&contrast.against)];
+            ContrastSummary::of(contrast, [&runs[0], &runs[1]], subject.metric)
+        };
+        let mut contrasts: Vec<ContrastSummary> = subject.contrasts.iter().map(contrast).collect();
+        contrasts::correct(&mut arms, &mut contrasts, subject.margin);
+        let probe_correlations = ProbeCorrelations::of(&subject, results);
         let measured: BTreeSet<Metric> = arms.iter().flat_map(|arm| arm.metrics.keys().copied()).collect();
         let measured: Vec<Metric> = measured.into_iter().collect();
         let own_tasks = task::own_tasks(&measured, results);
@@ -174,14 +118,24 @@ impl Comparison {
             metric,
             margin,
             base_arm,
-            arms,
             missing,
             own_tasks,
             vocabularies_differ,
             unlike_corruptions: common::unlike_corruptions(results),
+            judged_on_own_generator: common::judged_on_own_generator(&arms, results),
             not_judged,
             measures,
+            contrasts,
+            probe_correlations,
+            arms,
         }
+    }
+
+    /// How many arms and how many contrasts are tested: Holm's correction is over both.
+    #[must_use]
+    pub fn tests(&self) -> [usize; 2] {
+        let arms = self.arms.iter().filter(|arm| arm.paired.is_some()).count();
+        [arms, self.contrasts.iter().filter(|contrast| contrast.paired.is_some()).count()]
     }
 
     /// The base arm, if it has results.
@@ -218,15 +172,9 @@ fn summary(name: &str, all: &Runs<'_>, base: &Runs<'_>, subject: &Subject) -> Ar
         let values: Vec<f64> = runs.iter().filter_map(|run| metric.of(run)).collect();
         Some((metric, Sample::of(&values)?))
     };
-    let pair = |run: &&ResultRecord| {
-        let base = base.finished.iter().find(|base| base.seed == run.seed)?;
-        Some((run.seed, subject.metric.of(run)?, subject.metric.of(base)?))
-    };
     let is_base = name == subject.base_arm;
-    let pairs: Vec<(u64, f64, f64)> = runs.iter().filter_map(pair).filter(|_| !is_base).collect();
-    let differences: Vec<f64> = pairs.iter().map(|(_, own, base)| own - base).collect();
-    let over_pairs = |of: fn(&(u64, f64, f64)) -> f64| Sample::of(&pairs.iter().map(of).collect::<Vec<_>>());
-    let both = over_pairs(|pair| pair.1).zip(over_pairs(|pair| pair.2));
+    let others = if is_base { &[][..] } else { &base.finished };
+    let (paired, pairs) = contrasts::paired(runs, others, subject.metric);
     let size = match (all.finished.first(), all.failed.first()) {
         (Some(run), _) => (run.steps, run.flops, run.parameters),
         (None, Some(run)) => (run.steps, run.flops, run.parameters),
@@ -243,8 +191,8 @@ fn summary(name: &str, all: &Runs<'_>, base: &Runs<'_>, subject: &Subject) -> Ar
         metrics: subject.metrics.iter().copied().filter_map(sample).collect(),
         found_nothing: probes().map(ProbeScores::found_nothing).sum(),
         fine_tuned: probes().map(|probe| probe.scores.len()).sum(),
-        paired: Paired::of(&differences),
-        pairs: both.map(|(arm, base)| Pairs { seeds: pairs.iter().map(|pair| pair.0).collect(), arm, base }),
+        paired,
+        pairs,
         p_holm: None,
         equivalence: None,
         seconds: Sample::of(&seconds),
@@ -285,108 +233,4 @@ fn mean_curve(runs: &[&ResultRecord]) -> MeanCurve {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use electra_run::record::HeldoutRows;
-
-    use super::*;
-    use crate::metric::tests::{catalogue, metric};
-    use crate::record::tests::result;
-
-    pub(crate) fn subject(arms: &[&str]) -> Subject {
-        Subject {
-            name: "000-test".into(),
-            question: "Is a < b?".into(),
-            prediction: "Yes.".into(),
-            metric: metric("rtd-auc"),
-            metrics: catalogue().all().to_vec(),
-            margin: None,
-            base_arm: arms[0].into(),
-            arms: arms.iter().map(ToString::to_string).collect(),
-            known: Known::default(),
-        }
-    }
-
-    /// Base .50 .60 .70, arm b .52 .61 .73, arm c with one seed alone, no arm d.
-    pub(crate) fn comparison() -> Comparison {
-        let mut results = Vec::new();
-        for (seed, [a, b]) in [[0.5, 0.52], [0.6, 0.61], [0.7, 0.73]].into_iter().enumerate() {
-            results.push(result("b", seed as u64 + 1, b));
-            results.push(result("a", seed as u64 + 1, a));
-        }
-        results.push(result("c", 2, 0.5));
-        Comparison::new(subject(&["a", "b", "c", "d"]), &results)
-    }
-
-    #[test]
-    fn seeds_are_paired_whatever_their_order() {
-        let comparison = comparison();
-        assert_eq!(comparison.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert_eq!(comparison.missing, ["d"]);
-        let [a, b, c] = &comparison.arms[..] else { panic!() };
-        assert_eq!((a.paired, a.p_holm), (None, None));
-        let paired = b.paired.unwrap();
-        // Differences .02 .01 .03: mean .02, sd .01, 4.3027 * .01 / sqrt 3 = .02484.
-        assert!((paired.difference.mean - 0.02).abs() < 1e-12);
-        assert!((paired.interval.unwrap()[1] - 0.044_841).abs() < 1e-5);
-        assert_eq!((paired.p, b.p_holm), (0.25, Some(0.5)));
-        assert_eq!((c.paired.unwrap().interval, c.paired.unwrap().p, c.p_holm), (None, 1.0, Some(1.0)));
-        assert_eq!(b.seeds, [1, 2, 3]);
-    }
-
-    #[test]
-    fn seeds_that_the_base_arm_lacks_are_left_out_of_the_difference() {
-        let results = [result("a", 1, 0.5), result("b", 1, 0.75), result("b", 2, 0.1)];
-        let comparison = Comparison::new(subject(&["a", "b"]), &results);
-        let b = &comparison.arms[1];
-        assert_eq!((b.metrics[&metric("rtd-auc")].n, b.paired.unwrap().difference.n), (2, 1));
-        let alone = Comparison::new(subject(&["a", "b"]), &results[1..]);
-        assert_eq!((alone.base(), alone.arms[0].paired), (None, None));
-    }
-
-    #[test]
-    fn a_margin_says_whether_arms_are_equivalent_different_or_not_told_apart() {
-        let verdicts = |margin, differences: [[f64; 4]; 2]| {
-            let mut results = Vec::new();
-            for (arm, differences) in ["b", "c"].into_iter().zip(differences) {
-                for (seed, difference) in (1..).zip(differences) {
-                    results.push(result(arm, seed, 0.5 + difference));
-                }
-            }
-            (1..=4).for_each(|seed| results.push(result("a", seed, 0.5)));
-            let subject = Subject { margin, ..subject(&["a", "b", "c"]) };
-            let comparison = Comparison::new(subject, &results);
-            comparison.arms.iter().map(|arm| arm.equivalence.map(|e| e.verdict)).collect::<Vec<_>>()
-        };
-        let small = [0.001, -0.001, 0.002, -0.002];
-        let large = [0.1, 0.11, 0.12, 0.13];
-        use equivalence::Verdict::{Different, Equivalent, NotToldApart};
-        assert_eq!(verdicts(Some(0.02), [small, large]), [None, Some(Equivalent), Some(Different)]);
-        assert_eq!(verdicts(Some(0.0005), [small, large]), [None, Some(NotToldApart), Some(Different)]);
-        assert_eq!(verdicts(None, [small, large]), [None, None, None]);
-    }
-
-    #[test]
-    fn measures_are_told_apart_with_the_arms_that_have_them() {
-        let with = |arm: &str, seed, examples: Option<u64>| {
-            let measure = examples.map(|examples| HeldoutMeasure { rows: HeldoutRows::Spread, examples });
-            ResultRecord { measure, ..result(arm, seed, 0.5) }
-        };
-        let of = |results: &[ResultRecord]| -> Vec<(Option<u64>, String)> {
-            let measures = Comparison::new(subject(&["a", "b"]), results).measures;
-            measures.into_iter().map(|m| (m.measure.map(|m| m.examples), m.arms.join(" "))).collect()
-        };
-        assert_eq!(of(&[with("a", 1, None), with("b", 1, None)]), [(None, "a b".into())]);
-        let mixed =
-            [with("a", 1, None), with("a", 2, Some(500)), with("b", 1, Some(500)), with("b", 2, Some(60))];
-        assert_eq!(of(&mixed), [(None, "a".into()), (Some(60), "b".into()), (Some(500), "a b".into())]);
-    }
-
-    #[test]
-    fn curves_are_the_mean_over_seeds() {
-        let comparison = comparison();
-        let curve = &comparison.arms[0].curve;
-        assert_eq!(curve.step, [10, 20]);
-        let auc = &curve.columns["rtd_auc"];
-        assert!(auc[0].is_none() && (auc[1].unwrap() - 0.6).abs() < 1e-12);
-    }
-}
+pub(crate) mod tests;

@@ -9,7 +9,11 @@
 //! budget = "steps"                  # or "flops": as much arithmetic as the base arm
 //! metric = "rtd-auc"                # what the verdict is about
 //! margin = 0.01                     # optional: a smaller difference is none, stated before
+//! word_frequency_loss = 6.7         # optional: the MLM loss of a generator that knows no context
 //! seeds = "1..5"
+//! contrasts = [                     # optional: tests beside those against the base arm
+//!     { arm = "width=1.0", against = "width=0.25" },
+//! ]
 //!
 //! [[arm]]                           # a named difference from the base recipe
 //! name = "small-and-slow"
@@ -35,15 +39,12 @@ use std::path::{Path, PathBuf};
 use electra_run::recipe::{RecipeError, Resolved, load};
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Catalogue, Metric};
+use crate::metric::{Catalogue, GREATEST, Metric};
 
 pub use seeds::{Seeds, SeedsError};
 
 /// The most arms times seeds of an experiment: beyond it, a grid was not meant.
 pub const MOST_JOBS: usize = 10_000;
-
-/// The greatest margin: what no metric differs by.
-const MOST_MARGIN: f64 = 1e6;
 
 /// An experiment as it is written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,8 +66,15 @@ pub struct Experiment {
     /// not tested for equivalence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// Loss of masked language modelling that the frequencies of words alone achieve: a generator at or
+    /// above it has learned nothing else. Absent: those are not set apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_frequency_loss: Option<f64>,
     /// Seeds of every arm.
     pub seeds: Seeds,
+    /// Pairs of arms that are tested beside those with the base arm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contrasts: Vec<Contrast>,
     /// Named differences.
     #[serde(default, rename = "arm", skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<ArmEntry>,
@@ -98,6 +106,16 @@ pub struct ArmEntry {
     /// Keys of the recipe with other values; none for the base recipe itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, toml::Value>,
+}
+
+/// A planned comparison of two arms neither of which is the base arm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contrast {
+    /// The arm whose numbers the others are taken from.
+    pub arm: String,
+    /// The arm that it is held against.
+    pub against: String,
 }
 
 /// Fine-tuning of every pretrained model, as `electra finetune ner` does it.
@@ -177,7 +195,10 @@ impl ExperimentFile {
             return Err(resolved.error_at("metric", "probe-f1 without a [probe]", help));
         }
         if let Some(margin) = experiment.margin {
-            resolved.above("margin", margin, 0.0, MOST_MARGIN)?;
+            resolved.above("margin", margin, 0.0, metric.greatest_difference())?;
+        }
+        if let Some(loss) = experiment.word_frequency_loss {
+            resolved.above("word_frequency_loss", loss, 0.0, GREATEST)?;
         }
         Ok(Self { path: path.to_owned(), resolved, metric })
     }

@@ -4,59 +4,39 @@
 //! The file has `failed` in place of what was measured. Programs that knew no such files refuse it by name
 //! instead of passing it over. A run that succeeds later writes its result in its place.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use electra_files::{disk, durable, regular};
-use electra_run::code::CodeVersions;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::quantities::Quantities;
-use crate::record::{Origin, Parameters, ResultError, ResultRecord, TokenizerIdentity};
+use crate::record::{Origin, Provenance, ResultError, ResultRecord};
 use crate::run::Described;
 
 /// A run that was begun and came to no numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailedRun {
-    /// Name of the experiment.
-    pub experiment: String,
-    /// Name of the arm.
-    pub arm: String,
-    /// Seed of pretraining.
-    pub seed: u64,
-    /// Hash of recipe, data and versions of code.
-    pub hash: String,
-    /// What the arm changes of the base recipe.
-    pub differences: Map<String, Value>,
-    /// Hash of the recipe without its seed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recipe: Option<String>,
-    /// Hash of the data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
-    /// The vocabulary.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokenizer: Option<TokenizerIdentity>,
-    /// Versions of the code that ran.
-    #[serde(default, skip_serializing_if = "CodeVersions::is_first")]
-    pub code: CodeVersions,
-    /// Quantities derived from the recipe, such as head width.
-    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
-    pub quantities: Quantities,
-    /// Optimizer steps that it should have taken.
-    pub steps: u64,
-    /// Tokens that they would have read.
-    pub tokens: u64,
-    /// Floating-point operations of them.
-    pub flops: f64,
-    /// Parameters.
-    pub parameters: Parameters,
+    /// What it is, with the steps that it should have taken.
+    #[serde(flatten)]
+    pub run: Provenance,
     /// Last step and reason of the failure.
     pub failed: Failed,
-    /// Name and version of the program.
-    pub program: String,
+}
+
+impl Deref for FailedRun {
+    type Target = Provenance;
+
+    fn deref(&self) -> &Provenance {
+        &self.run
+    }
+}
+
+impl DerefMut for FailedRun {
+    fn deref_mut(&mut self) -> &mut Provenance {
+        &mut self.run
+    }
 }
 
 /// How a run ended without numbers.
@@ -97,24 +77,7 @@ impl FailedRun {
     /// Of a run that its folder describes.
     #[must_use]
     pub fn new(origin: Origin, run: Described, failed: Failed) -> Self {
-        Self {
-            experiment: origin.experiment,
-            arm: origin.arm,
-            seed: run.seed,
-            hash: origin.hash,
-            differences: origin.differences,
-            recipe: origin.recipe,
-            data: run.data,
-            tokenizer: run.tokenizer,
-            code: run.code,
-            quantities: origin.quantities,
-            steps: run.steps,
-            tokens: run.tokens,
-            flops: run.flops,
-            parameters: run.parameters,
-            failed,
-            program: run.program,
-        }
+        Self { run: Provenance::new(origin, run), failed }
     }
 
     /// Writes its file, in the place of any other of the same arm and seed.
@@ -224,74 +187,4 @@ impl Results {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::record::read_folder;
-    use crate::record::tests::result;
-
-    /// A run of arm and seed that diverged after 14 of 20 steps.
-    pub(crate) fn diverged(arm: &str, seed: u64) -> FailedRun {
-        let like = result(arm, seed, 0.5);
-        FailedRun {
-            experiment: like.experiment,
-            arm: like.arm,
-            seed,
-            hash: like.hash,
-            differences: like.differences,
-            recipe: None,
-            data: None,
-            tokenizer: None,
-            code: CodeVersions::default(),
-            quantities: Quantities::new(),
-            steps: like.steps,
-            tokens: like.tokens,
-            flops: like.flops,
-            parameters: like.parameters,
-            failed: Failed { step: 14, reason: Reason::Diverged },
-            program: like.program,
-        }
-    }
-
-    #[test]
-    fn a_failed_run_has_the_file_of_its_result_until_there_is_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = diverged("high", 2);
-        let path = run.write(folder.path()).unwrap();
-        assert!(path.ends_with("high.seed-2.json"));
-        result("high", 1, 0.5).write(folder.path()).unwrap();
-        let results = read_folder(folder.path()).unwrap();
-        assert_eq!((results.finished.len(), results.failed.len()), (1, 1));
-        assert_eq!(results.failed[0], (path.clone(), run));
-        // What knows no such file refuses it by its name and says what it does not know.
-        let error = ResultRecord::read(&path).unwrap_err().to_string();
-        assert!(error.contains("high.seed-2.json") && error.contains("unknown field `failed`"), "{error}");
-        result("high", 2, 0.5).write(folder.path()).unwrap();
-        let results = read_folder(folder.path()).unwrap();
-        assert_eq!((results.finished.len(), results.failed.len()), (2, 0));
-    }
-
-    #[test]
-    fn failed_runs_that_cannot_be_are_refused_and_so_are_two_of_one_seed() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = diverged("high", 2);
-        let path = run.write(folder.path()).unwrap();
-        let text = fs::read_to_string(&path).unwrap();
-        for (from, to, expected) in [
-            ("\"step\":14", "\"step\":21", "`failed.step` is 21, expected 0 to 20"),
-            ("diverged\"", "bored\"", "unknown variant `bored`"),
-            ("\"flops\": 2", "\"flops\": -2", "`flops` is -2"),
-            ("\"high\"", "\"../high\"", "`arm` is \"../high\""),
-        ] {
-            assert!(text.contains(from), "{from} is not in {text}");
-            fs::write(&path, text.replace(from, to)).unwrap();
-            let error = read_folder(folder.path()).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        fs::write(&path, &text).unwrap();
-        fs::write(folder.path().join("other.json"), result("high", 2, 0.5).text()).unwrap();
-        let error = read_folder(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("high.seed-2.json") && error.contains("other.json"), "{error}");
-    }
-}
+pub(crate) mod tests;

@@ -10,11 +10,12 @@ use electra_run::code::CodeVersions;
 use electra_run::record::thousands;
 use serde_json::{Map, Value};
 
-use crate::failed::{FailedRun, Results};
+use crate::failed::Results;
 use crate::record::{
-    NotOneArm, Parameters, ProbeScores, ResultError, ResultRecord, Stale, TokenizerIdentity, short,
+    NotOneArm, Parameters, ProbeScores, Provenance, ResultError, Stale, TokenizerIdentity, short,
 };
 use crate::run::RUNS;
+use crate::table::counted;
 
 /// What the runs of an arm have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,36 +47,29 @@ impl ProbeIdentity {
     }
 }
 
-macro_rules! identity_of {
-    ($run:ty, $probe:expr) => {
-        impl From<&$run> for Identity {
-            fn from(run: &$run) -> Self {
-                Self {
-                    // Those of runs that nothing planned follow from which of them came first.
-                    differences: match run.experiment.as_str() {
-                        RUNS => Map::new(),
-                        _ => run.differences.clone(),
-                    },
-                    recipe: run.recipe.clone(),
-                    steps: run.steps,
-                    tokens: run.tokens,
-                    flops: run.flops,
-                    parameters: run.parameters,
-                    data: run.data.clone(),
-                    tokenizer: run.tokenizer.clone(),
-                    code: run.code.clone(),
-                    probe: $probe(run),
-                }
-            }
-        }
-    };
-}
-identity_of!(ResultRecord, |run: &ResultRecord| run.probe.as_ref().map(ProbeIdentity::of));
-identity_of!(FailedRun, |_| None);
-
 impl Identity {
+    fn of(run: &Provenance, probe: Option<ProbeIdentity>) -> Self {
+        Self {
+            // Those of runs that nothing planned follow from which of them came first.
+            differences: match run.experiment.as_str() {
+                RUNS => Map::new(),
+                _ => run.differences.clone(),
+            },
+            recipe: run.recipe.clone(),
+            steps: run.steps,
+            tokens: run.tokens,
+            flops: run.flops,
+            parameters: run.parameters,
+            data: run.data.clone(),
+            tokenizer: run.tokenizer.clone(),
+            code: run.code.clone(),
+            probe,
+        }
+    }
+
     /// Each aspect in which this is not `other`, as it is here.
     fn apart_from(&self, other: &Self) -> Vec<String> {
+        let of = |count: u64, noun: &str| counted(count as usize, noun);
         let mut found = Vec::new();
         let mut add = |differs: bool, text: String| {
             if differs {
@@ -83,10 +77,10 @@ impl Identity {
             }
         };
         let unlike = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a != b);
-        add(self.steps != other.steps, format!("{} steps", thousands(self.steps)));
+        add(self.steps != other.steps, of(self.steps, "step"));
         let same_steps = self.steps == other.steps;
-        add(same_steps && self.tokens != other.tokens, format!("{} tokens", thousands(self.tokens)));
-        add(self.parameters != other.parameters, format!("{} parameters", thousands(self.parameters.total)));
+        add(same_steps && self.tokens != other.tokens, of(self.tokens, "token"));
+        add(self.parameters != other.parameters, of(self.parameters.total, "parameter"));
         let is_close = (self.flops - other.flops).abs() <= 1e-9 * self.flops.abs().max(other.flops.abs());
         let same_size = same_steps && self.tokens == other.tokens && self.parameters == other.parameters;
         add(same_size && !is_close, format!("{:.2e} operations", self.flops));
@@ -101,7 +95,7 @@ impl Identity {
         add(!code.is_empty(), format!("code of {}", code.join(", ")));
         if let (Some(own), Some(theirs)) = (&self.probe, &other.probe) {
             if own.seeds != theirs.seeds {
-                found.push(format!("{} fine-tuning seeds", own.seeds));
+                found.push(of(own.seeds, "fine-tuning seed"));
             }
             let [recipe, their_recipe] = [&own.recipe, &theirs.recipe].map(Option::as_deref);
             if unlike(recipe, their_recipe) {
@@ -136,10 +130,12 @@ fn same(one: &Value, other: &Value) -> bool {
 
 impl Results {
     fn identities(&self) -> Vec<(&Path, &str, Identity)> {
-        let finished = self.finished.iter().map(|(p, r)| (p.as_path(), r.arm.as_str(), Identity::from(r)));
-        finished
-            .chain(self.failed.iter().map(|(p, r)| (p.as_path(), r.arm.as_str(), Identity::from(r))))
-            .collect()
+        let finished = self
+            .finished
+            .iter()
+            .map(|(path, record)| (path, &record.run, record.probe.as_ref().map(ProbeIdentity::of)));
+        let all = finished.chain(self.failed.iter().map(|(path, run)| (path, &run.run, None)));
+        all.map(|(path, run, probe)| (path.as_path(), run.arm.as_str(), Identity::of(run, probe))).collect()
     }
 
     /// Refuses an arm of an experiment whose runs are not of one recipe, one data folder and one code.
@@ -205,8 +201,8 @@ impl Results {
             };
             (0..all.len()).map(name).collect::<Vec<String>>()
         };
-        let arms = self.finished.iter_mut().map(|(_, record)| &mut record.arm);
-        let arms = arms.chain(self.failed.iter_mut().map(|(_, run)| &mut run.arm));
+        let arms = self.finished.iter_mut().map(|(_, record)| &mut record.run.arm);
+        let arms = arms.chain(self.failed.iter_mut().map(|(_, run)| &mut run.run.arm));
         for (arm, name) in arms.zip(names) {
             *arm = name;
         }

@@ -27,7 +27,14 @@ pub struct HeldoutMetric {
     pub decimals: usize,
     /// What it depends on beside the model: see [`crate::task`].
     pub task: &'static str,
+    /// The greatest difference that two runs can have.
+    pub greatest_difference: f64,
+    /// What it is called where it is held against the probe; none where it is not.
+    pub beside_probe: Option<&'static str>,
 }
+
+/// A bound of what has no smaller one, such as a loss.
+pub const GREATEST: f64 = 1e6;
 
 /// All numbers that can be compared, in the order of tables. One lives as long as the program.
 #[derive(Debug)]
@@ -45,13 +52,15 @@ struct Entry {
     is_by_token: bool,
     decimals: usize,
     task: &'static str,
+    greatest_difference: f64,
+    beside_probe: Option<&'static str>,
     /// In the order of tables.
     place: usize,
 }
 
 /// Where a result has a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+pub enum Source {
     /// In its last evaluation, under this key of the log: of the arm's own task.
     Heldout(&'static str),
     /// On samples of the base arm's generator.
@@ -64,13 +73,19 @@ enum Source {
 
 /// Which number of a judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judging {
+pub enum Judging {
+    /// The area under the curve.
     Auc,
+    /// The loss by the entropy of the fake rate.
     LossOverEntropy,
 }
 
 /// The task of what is one task for all arms by construction.
 pub(crate) const COMMON_TASK: &str = "common";
+/// The task of telling the tokens that the generator beside it has replaced.
+pub(crate) const REPLACED_TASK: &str = "replaced";
+/// The task of who fills in the masked positions, counted in tokens.
+pub(crate) const MASKED_TASK: &str = "masked";
 
 const fn own(
     place: usize,
@@ -80,7 +95,24 @@ const fn own(
     more_is_better: bool,
     decimals: usize,
 ) -> Entry {
-    Entry { name, title, source, more_is_better, is_by_token: false, decimals, task: COMMON_TASK, place }
+    let (greatest_difference, beside_probe) = match source {
+        // Percent, and held against itself it says nothing.
+        Source::Probe => (100.0, None),
+        Source::Common(Judging::Auc) | Source::Unigram(Judging::Auc) => (1.0, Some(title)),
+        _ => (GREATEST, None),
+    };
+    Entry {
+        name,
+        title,
+        source,
+        more_is_better,
+        is_by_token: false,
+        decimals,
+        task: COMMON_TASK,
+        greatest_difference,
+        beside_probe,
+        place,
+    }
 }
 
 static OWN: [Entry; 5] = {
@@ -110,6 +142,8 @@ impl Catalogue {
                 is_by_token: metric.is_by_token,
                 decimals: metric.decimals,
                 task: metric.task,
+                greatest_difference: metric.greatest_difference,
+                beside_probe: metric.beside_probe,
                 place: OWN.len() + at,
             }));
             Metric(entry)
@@ -204,6 +238,24 @@ impl Metric {
         }
     }
 
+    /// The greatest difference that two runs can have: a margin above it would call everything equivalent.
+    #[must_use]
+    pub fn greatest_difference(self) -> f64 {
+        self.0.greatest_difference
+    }
+
+    /// What it is called where it is held against the probe; none where it is not.
+    #[must_use]
+    pub fn beside_probe(self) -> Option<&'static str> {
+        self.0.beside_probe
+    }
+
+    /// Where a result has it.
+    #[must_use]
+    pub fn source(self) -> Source {
+        self.0.source
+    }
+
     /// Decimals in tables.
     #[must_use]
     pub fn decimals(self) -> usize {
@@ -264,9 +316,16 @@ pub(crate) mod tests {
                 is_by_token,
                 decimals,
                 task,
+                greatest_difference: GREATEST,
+                beside_probe: (key == "mlm_loss").then_some("generator's loss"),
+            };
+            let auc = HeldoutMetric {
+                greatest_difference: 1.0,
+                beside_probe: Some("own AUC"),
+                ..metric("rtd_auc", "AUC", true, false, 3, "replaced")
             };
             Catalogue::new([
-                metric("rtd_auc", "AUC", true, false, 3, "replaced"),
+                auc,
                 metric("rtd_loss", "RTD loss", false, true, 4, "replaced"),
                 metric("rtd_loss_over_entropy", "rtd/H(q)", false, false, 3, "replaced"),
                 metric("prediction_loss", "prediction loss", false, true, 3, "replaced"),

@@ -4,7 +4,7 @@
 //! its feed-forward layers, what a step costs. What such an arm shows is of all of them. Whoever knows recipes
 //! has a table of [quantities](Quantity) and reads them; here they are held against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +19,9 @@ pub struct Quantity {
     /// Keys of the recipe that say it: where an arm sets one of them, or one below or above it, the
     /// quantity is what the arm is about.
     pub named_by: &'static [&'static str],
+    /// Keys of which it is a consequence: an arm that sets one of them has chosen it, as the number of heads
+    /// chooses their width. It is listed, and no confound.
+    pub implied_by: &'static [&'static str],
     /// What it means that arms differ in it.
     pub role: Role,
 }
@@ -67,9 +70,10 @@ pub fn unnamed<'a>(
         return Vec::new();
     }
     let named: Vec<&String> = named.into_iter().collect();
-    let is_named = |quantity: &&Quantity| {
-        named.iter().any(|key| quantity.named_by.iter().any(|by| is_within(key, by) || is_within(by, key)))
+    let is_among = |keys: &[&str]| {
+        named.iter().any(|key| keys.iter().any(|by| is_within(key, by) || is_within(by, key)))
     };
+    let is_named = |quantity: &&Quantity| is_among(quantity.named_by);
     let differs = |quantity: &&Quantity| base.get(quantity.key) != arm.get(quantity.key);
     let found = table.iter().filter(differs).filter(|quantity| !is_named(quantity));
     found
@@ -78,10 +82,20 @@ pub fn unnamed<'a>(
             title: quantity.title,
             base: base.get(quantity.key).cloned(),
             arm: arm.get(quantity.key).cloned(),
-            is_confound: quantity.role == Role::Confound,
+            is_confound: quantity.role == Role::Confound && !is_among(quantity.implied_by),
             is_cost: quantity.role == Role::Cost,
         })
         .collect()
+}
+
+/// The keys that two arms do not set alike: what sets them apart. A key that both set to one value is none.
+pub fn set_apart_by<'a, V: PartialEq>(
+    one: impl IntoIterator<Item = (&'a String, V)>,
+    other: impl IntoIterator<Item = (&'a String, V)>,
+) -> Vec<&'a String> {
+    let [one, other]: [BTreeMap<&String, V>; 2] = [one.into_iter().collect(), other.into_iter().collect()];
+    let keys: BTreeSet<&String> = one.keys().chain(other.keys()).copied().collect();
+    keys.into_iter().filter(|key| one.get(key) != other.get(key)).collect()
 }
 
 /// Whether a dotted key is another one or below it.
@@ -134,22 +148,22 @@ pub fn warnings(base_arm: &str, arms: &[(String, &[Unnamed])]) -> Vec<String> {
 pub(crate) mod tests {
     use super::*;
 
+    const fn quantity(
+        key: &'static str,
+        title: &'static str,
+        named_by: &'static [&'static str],
+        implied_by: &'static [&'static str],
+        role: Role,
+    ) -> Quantity {
+        Quantity { key, title, named_by, implied_by, role }
+    }
+
     pub(crate) const TABLE: &[Quantity] = &[
-        Quantity { key: "width", title: "width", named_by: &["model.width"], role: Role::Confound },
-        Quantity {
-            key: "head_width",
-            title: "head width",
-            named_by: &["model.head_width"],
-            role: Role::Confound,
-        },
-        Quantity { key: "inner", title: "feed-forward width", named_by: &[], role: Role::Follows },
-        Quantity { key: "flops", title: "FLOPs a step", named_by: &[], role: Role::Cost },
-        Quantity {
-            key: "share",
-            title: "masked share",
-            named_by: &["masking.probability"],
-            role: Role::Confound,
-        },
+        quantity("width", "width", &["model.width"], &[], Role::Confound),
+        quantity("head_width", "head width", &["model.head_width"], &["model.heads"], Role::Confound),
+        quantity("inner", "feed-forward width", &[], &[], Role::Follows),
+        quantity("flops", "FLOPs a step", &[], &[], Role::Cost),
+        quantity("share", "masked share", &["masking.probability"], &[], Role::Confound),
     ];
 
     /// What a network of this width comes to, with four heads.
@@ -174,11 +188,23 @@ pub(crate) mod tests {
         // A table above the key, or a key below it, names it as well.
         assert_eq!(found(&["model"], &base, &arm), [("inner", false), ("flops", false)]);
         assert_eq!(found(&["model.widths"], &base, &arm).len(), 4);
+        // Who sets the number of heads has chosen their width: it is listed, and no confound.
+        let chosen = [("head_width", false), ("inner", false), ("flops", false)];
+        assert_eq!(found(&["model.width", "model.heads"], &base, &arm), chosen);
         assert!(found(&[], &base, &base).is_empty());
         assert!(found(&[], &base, &Quantities::new()).is_empty(), "nothing is known of the arm");
         let mut masked = of_width(16);
         masked.insert("share".into(), 0.4.into());
         assert_eq!(found(&[], &base, &masked), [("share", true)]);
+    }
+
+    #[test]
+    fn what_both_arms_set_alike_sets_them_not_apart() {
+        let arm = |pairs: &[(&str, u64)]| -> BTreeMap<String, u64> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
+        };
+        let (one, other) = (arm(&[("heads", 4), ("width", 64)]), arm(&[("heads", 4), ("steps", 9)]));
+        assert_eq!(set_apart_by(&one, &other), ["steps", "width"]);
     }
 
     #[test]

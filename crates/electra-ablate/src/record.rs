@@ -9,6 +9,7 @@ mod error;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use electra_files::{disk, durable, regular};
@@ -19,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::failed::{Outcome, Results};
 use crate::quantities::Quantities;
-use crate::run::FinishedRun;
+use crate::run::{Described, FinishedRun};
 
 pub use check::Impossible;
 pub(crate) use check::Measured;
@@ -27,10 +28,9 @@ pub use common::{CommonScores, Judged};
 pub use curve::{Curve, MOST_POINTS};
 pub use error::{NotOneArm, ResultError, Stale};
 
-/// A run and what it came to.
+/// What a run is, whatever it came to: results and the files of failed runs have it in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResultRecord {
+pub struct Provenance {
     /// Name of the experiment.
     pub experiment: String,
     /// Name of the arm.
@@ -56,14 +56,49 @@ pub struct ResultRecord {
     /// Quantities derived from the recipe, such as head width.
     #[serde(default, skip_serializing_if = "Quantities::is_empty")]
     pub quantities: Quantities,
-    /// Optimizer steps.
+    /// Optimizer steps that it takes.
     pub steps: u64,
-    /// Tokens read, padding counted.
+    /// Tokens that it reads, padding counted.
     pub tokens: u64,
     /// Floating-point operations of training.
     pub flops: f64,
     /// Parameters.
     pub parameters: Parameters,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+impl Provenance {
+    /// Of a run that its folder describes.
+    #[must_use]
+    pub fn new(origin: Origin, run: Described) -> Self {
+        Self {
+            experiment: origin.experiment,
+            arm: origin.arm,
+            seed: run.seed,
+            hash: origin.hash,
+            differences: origin.differences,
+            recipe: origin.recipe,
+            data: run.data,
+            tokenizer: run.tokenizer,
+            code: run.code,
+            quantities: origin.quantities,
+            steps: run.steps,
+            tokens: run.tokens,
+            flops: run.flops,
+            parameters: run.parameters,
+            program: run.program,
+        }
+    }
+}
+
+/// A run and what it came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultRecord {
+    /// What it is.
+    #[serde(flatten)]
+    pub run: Provenance,
     /// The numbers of the last evaluation on held-out rows.
     pub heldout: BTreeMap<String, f64>,
     /// What it was an evaluation on; none where it was on the first rows, before others could be read.
@@ -77,10 +112,22 @@ pub struct ResultRecord {
     pub common: Option<CommonScores>,
     /// Seconds of pretraining.
     pub seconds: f64,
-    /// Name and version of the program.
-    pub program: String,
     /// Held-out losses over steps.
     pub curve: Curve,
+}
+
+impl Deref for ResultRecord {
+    type Target = Provenance;
+
+    fn deref(&self) -> &Provenance {
+        &self.run
+    }
+}
+
+impl DerefMut for ResultRecord {
+    fn deref_mut(&mut self) -> &mut Provenance {
+        &mut self.run
+    }
 }
 
 /// A vocabulary.
@@ -176,29 +223,9 @@ impl ResultRecord {
     /// Of a finished run.
     #[must_use]
     pub fn new(origin: Origin, run: FinishedRun, probe: Option<ProbeScores>) -> Self {
-        Self {
-            experiment: origin.experiment,
-            arm: origin.arm,
-            seed: run.described.seed,
-            hash: origin.hash,
-            differences: origin.differences,
-            recipe: origin.recipe,
-            data: run.described.data,
-            tokenizer: run.described.tokenizer,
-            code: run.described.code,
-            quantities: origin.quantities,
-            steps: run.described.steps,
-            tokens: run.described.tokens,
-            flops: run.described.flops,
-            parameters: run.described.parameters,
-            heldout: run.heldout,
-            measure: run.measure,
-            probe,
-            common: None,
-            seconds: run.seconds,
-            program: run.described.program,
-            curve: run.curve,
-        }
+        let FinishedRun { described, heldout, measure, curve, seconds } = run;
+        let run = Provenance::new(origin, described);
+        Self { run, heldout, measure, probe, common: None, seconds, curve }
     }
 
     /// Its file in a folder of results.
@@ -295,106 +322,4 @@ pub fn short(hash: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    pub(crate) use common::tests::judged;
-
-    /// A result of arm and seed whose area under the curve is `auc`.
-    pub(crate) fn result(arm: &str, seed: u64, auc: f64) -> ResultRecord {
-        let curve = Curve {
-            step: vec![10, 20],
-            columns: BTreeMap::from([
-                ("loss".to_owned(), vec![Some(30.0), Some(28.0 + auc)]),
-                ("rtd_auc".to_owned(), vec![None, Some(auc)]),
-            ]),
-        };
-        ResultRecord {
-            experiment: "000-test".into(),
-            arm: arm.into(),
-            seed,
-            hash: format!("{arm}{seed}abcdefabcdef"),
-            differences: Map::new(),
-            recipe: None,
-            data: None,
-            tokenizer: None,
-            code: CodeVersions::default(),
-            quantities: Quantities::new(),
-            steps: 20,
-            tokens: 640,
-            flops: 2e9,
-            parameters: Parameters { discriminator: 1000, generator: 100, total: 1100 },
-            heldout: BTreeMap::from([("rtd_auc".into(), auc), ("loss".into(), 28.0 + auc)]),
-            measure: None,
-            probe: None,
-            common: None,
-            seconds: 61.0,
-            program: "electra 0.1.0".into(),
-            curve,
-        }
-    }
-
-    #[test]
-    fn a_file_says_again_what_was_written_bit_for_bit() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut record = result("width=0.25", 3, 0.1 + 0.2);
-        record.probe = Some(ProbeScores {
-            hash: "abc".into(),
-            recipe: Some("def".into()),
-            scores: vec![ProbeScore { seed: 1, dev_f1: 1.0 / 3.0, test_f1: None }],
-        });
-        let path = record.write(&folder.path().join("results")).unwrap();
-        assert!(path.ends_with("results/width=0.25.seed-3.json"));
-        assert_eq!(ResultRecord::read(&path).unwrap(), record);
-        assert_eq!(ResultRecord::read(&path).unwrap().text(), fs::read_to_string(&path).unwrap());
-        assert_eq!(record.text().lines().count(), 16, "{}", record.text());
-    }
-
-    #[test]
-    fn a_probe_is_scored_on_test_data_where_there_is_any() {
-        let score = |dev_f1, test_f1| ProbeScore { seed: 1, dev_f1, test_f1 };
-        let of = |scores| ProbeScores { hash: String::new(), recipe: None, scores }.mean_f1();
-        assert_eq!(of(vec![score(0.9, Some(0.5)), score(0.9, Some(0.75))]), Some(0.625));
-        assert_eq!(of(vec![score(0.5, None)]), Some(0.5));
-        assert_eq!(of(vec![]), None);
-    }
-
-    #[test]
-    fn scores_of_a_summary_are_those_of_the_seeds_that_are_asked_for_or_none() {
-        let of = |runs: &str, wanted| {
-            ProbeScores::of_summary(format!("{{\"runs\": {runs}}}").as_bytes(), wanted, "x".into())
-        };
-        let two = r#"[{"seed": 1, "dev_f1": 0.5, "test_f1": null, "epochs": 3}, {"seed": 2, "dev_f1": 0.25, "test_f1": 0.5}]"#;
-        let seeds = |scores: ProbeScores| scores.scores.iter().map(|score| score.seed).collect::<Vec<_>>();
-        assert_eq!(of(two, 2).map(seeds), Some(vec![1, 2]));
-        // A folder may hold more seeds than are asked for now.
-        assert_eq!(of(two, 1).map(seeds), Some(vec![1]));
-        for (runs, wanted) in [
-            (two, 3),
-            ("5", 0),
-            ("[{}]", 1),
-            (r#"[{"seed": 1, "dev_f1": -3.0, "test_f1": null}]"#, 1),
-            (r#"[{"seed": 1, "dev_f1": 1.75e308, "test_f1": null}]"#, 1),
-        ] {
-            assert_eq!(of(runs, wanted), None, "{runs}");
-        }
-        assert_eq!(ProbeScores::of_summary(b"[]", 0, String::new()), None);
-    }
-
-    #[test]
-    fn damaged_results_and_two_of_one_run_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.json"), "{\"experiment\": \"x\",\n \"arm\": 5}").unwrap();
-        let message = read_folder(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("a.json:2:") && message.contains("take it out"), "{message}");
-        for name in ["a.json", "b.json"] {
-            fs::write(folder.path().join(name), result("a", 1, 0.5).text()).unwrap();
-        }
-        let message = read_folder(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("a.json") && message.contains("b.json"), "{message}");
-        assert!(read_folder(&folder.path().join("absent")).unwrap().is_empty());
-        let text = result("a", 1, 0.5).text().replace("\"rtd_auc\":0.5", "\"rtd_auc\":313.0");
-        fs::write(folder.path().join("a.json"), text).unwrap();
-        let message = read_folder(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("a.json: `heldout.rtd_auc` is 313.0, expected"), "{message}");
-    }
-}
+pub(crate) mod tests;

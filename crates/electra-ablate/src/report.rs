@@ -8,9 +8,8 @@ use electra_run::report::render as rendered;
 use serde::Serialize;
 
 use crate::comparison::{ArmSummary, Comparison};
-use crate::metric::Metric;
-use crate::standing::{ALSO, also};
-use crate::table;
+use crate::metric::{Metric, Source};
+use crate::table::{self, ALSO, also};
 
 /// What the page shows.
 #[derive(Serialize)]
@@ -24,8 +23,13 @@ struct Page {
     better: &'static str,
     margin: bool,
     verdict: Sheet,
+    contrasts: Option<Sheet>,
+    contrasts_title: &'static str,
     also: Option<Sheet>,
     also_title: &'static str,
+    correlations: Option<Sheet>,
+    correlations_title: &'static str,
+    correlation_notes: Vec<String>,
     details: Sheet,
     notes: Vec<String>,
     forest: Option<String>,
@@ -91,17 +95,23 @@ pub fn render(comparison: &Comparison) -> String {
         question: comparison.question.clone(),
         prediction: comparison.prediction.clone(),
         status: format!(
-            "{} of {} arms, {runs} runs{and_failed}",
+            "{} of {}, {}{and_failed}",
             comparison.arms.len(),
-            comparison.arms.len() + comparison.missing.len()
+            table::counted(comparison.arms.len() + comparison.missing.len(), "arm"),
+            table::counted(runs, "run")
         ),
         base_arm: comparison.base_arm.clone(),
         metric: comparison.metric.title(),
         better: if comparison.metric.more_is_better() { "more is better" } else { "less is better" },
         margin: comparison.margin.is_some(),
         verdict: sheet(table::verdict(comparison)),
+        contrasts: table::contrasts(comparison).map(sheet),
+        contrasts_title: table::CONTRASTS,
         also: also(comparison).map(sheet),
         also_title: ALSO,
+        correlations: table::correlations(comparison).map(sheet),
+        correlations_title: table::CORRELATIONS,
+        correlation_notes: table::correlation_notes(comparison),
         details: sheet(table::details(comparison)),
         notes: table::notes(comparison),
         forest: forest::draw(comparison),
@@ -118,7 +128,12 @@ fn figures(comparison: &Comparison) -> Vec<Figure> {
     let title = |metric: Metric, by: &str| format!("{} by {by}", metric.title());
     let mut add = |metric: Metric, by: &str, under: &str, svg: Option<String>| {
         let is_own = comparison.own_tasks.iter().any(|own| own.metrics.contains(&metric));
-        let under = format!("{under}{}", if is_own { "; each arm on its own task" } else { "" });
+        let own = match (metric.source(), &comparison.judged_on_own_generator[..]) {
+            (Source::Common(_), [own]) => format!("; {own} was trained beside the generator"),
+            _ if is_own => "; each arm on its own task".to_owned(),
+            _ => String::new(),
+        };
+        let under = format!("{under}{own}");
         figures.extend(svg.map(|svg| Figure { title: title(metric, by), under, svg }));
     };
     let bars = "mean over seeds, 95 % interval";

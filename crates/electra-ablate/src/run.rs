@@ -318,7 +318,8 @@ pub fn as_results(
             .chain(diverged.iter().map(|(path, run)| (path, &run.described)))
             .collect();
         let keys: Vec<String> = runs.iter().map(|(_, run)| arm_key(run)).collect();
-        let first = runs.first().map(|(_, run)| leaves(&run.recipe)).unwrap_or_default();
+        let is_data_known = runs.iter().all(|(_, run)| run.data.is_some());
+        let first = runs.first().map(|(_, run)| leaves(&run.recipe, is_data_known)).unwrap_or_default();
         let first_of = |i: usize| keys.iter().position(|other| *other == keys[i]).unwrap_or(i);
         let origin = |i: usize| {
             let (path, run) = runs[first_of(i)];
@@ -327,7 +328,7 @@ pub fn as_results(
             let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
             let recipe = Some(hash(&keys[i]));
             let run = runs[i].1;
-            let differences = differences(&first, &leaves(&run.recipe));
+            let differences = differences(&first, &leaves(&run.recipe, is_data_known));
             Origin { recipe, differences, ..Origin::of_run(arm, hash(&run.recipe.to_string())) }
         };
         (0..runs.len()).map(origin).collect()

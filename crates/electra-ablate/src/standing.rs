@@ -4,15 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::comparison::{ArmSummary, Comparison};
 use crate::experiment::Budget;
 use crate::failed::{Failed, FailedRun};
 use crate::plan;
-use crate::quantities::{Quantities, Quantity, Unnamed, shown, unnamed, warnings};
-use crate::record::{ResultRecord, short};
+use crate::quantities::{Quantities, Quantity, Unnamed, set_apart_by, unnamed};
+use crate::record::ResultRecord;
 use crate::statistics::Sample;
-use crate::table::{NamesIn, Table};
 
 /// What is known of arms beside their results.
 #[derive(Clone, Debug, Default)]
@@ -97,9 +96,10 @@ impl<'a> Runs<'a> {
         finished.or_else(|| self.failed.first().map(|run| run.flops))
     }
 
-    fn named(&self) -> BTreeSet<&String> {
-        let finished = self.finished.iter().flat_map(|run| run.differences.keys());
-        finished.chain(self.failed.iter().flat_map(|run| run.differences.keys())).collect()
+    /// What the arm sets: all its runs set the same.
+    fn settings(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        let finished = self.finished.first().map(|run| &run.differences);
+        finished.or_else(|| self.failed.first().map(|run| &run.differences)).into_iter().flatten()
     }
 
     fn quantities(&self, name: &str, known: &Known) -> Quantities {
@@ -119,7 +119,7 @@ impl Standing {
         let planned: BTreeSet<u64> = known.seeds.iter().chain(&finished).chain(&without).copied().collect();
         let is_missing = |seed: &&u64| !finished.contains(seed) && !without.contains(seed);
         let quantities = runs.quantities(name, known);
-        let named = runs.named().into_iter().chain(base.named());
+        let named = set_apart_by(runs.settings(), base.settings());
         let off_budget = known.budget.zip(runs.flops()).zip(base.flops());
         Self {
             missing_seeds: planned.iter().filter(is_missing).copied().collect(),
@@ -139,50 +139,6 @@ impl Standing {
             _ => finished.to_string(),
         }
     }
-}
-
-/// What a reader has to know before the numbers, in sentences.
-pub(crate) fn notes(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
-    let arms = || comparison.arms.iter().map(|arm| ((names.text)(&arm.name), arm));
-    let mut notes: Vec<String> = arms().filter_map(|(name, arm)| survivors(&name, arm)).collect();
-    if comparison.arms.iter().any(|arm| arm.mean_of_pairs(comparison).is_some()) {
-        notes.push(
-            "Where an arm and the base arm do not have the same seeds, both means over the pairs stand behind \
-             the arm's own: the difference is of these."
-                .to_owned(),
-        );
-    }
-    for (name, arm) in arms() {
-        if let Some(times) = arm.standing.off_budget {
-            notes.push(format!(
-                "{name} misses the budget: it spends {} times the operations of the base arm, which should be \
-                 equal.",
-                in_times(times)
-            ));
-        }
-        if !arm.standing.same_runs_as.is_empty() {
-            let same: Vec<String> = arm.standing.same_runs_as.iter().map(|same| (names.text)(same)).collect();
-            notes.push(format!("{name}: the same runs as {}.", same.join("; ")));
-        }
-    }
-    let with: Vec<(String, &[Unnamed])> =
-        arms().map(|(name, arm)| (name, arm.standing.also_differs.as_slice())).collect();
-    if comparison.names_something {
-        notes.extend(warnings(&(names.text)(&comparison.base_arm), &with));
-    } else if let Some(table) = also(comparison) {
-        notes.push(format!(
-            "Nothing says what the arms are about; they differ in {}.",
-            table.head[1..].join(", ")
-        ));
-    }
-    let data = "Arms were trained and held out on unlike data";
-    notes.extend(unlike(data, &comparison.data, names, |data| short(data)));
-    let code = "Arms were trained by unlike versions of the code";
-    notes.extend(unlike(code, &comparison.code, names, |code| match code.is_first() {
-        true => "the first of all parts".to_owned(),
-        false => code.hashed().trim_end().replace('\n', ", "),
-    }));
-    notes
 }
 
 /// A value of some arms.
@@ -211,85 +167,3 @@ pub(crate) fn of_arms<T: Ord + Clone>(
     }
     found.into_iter().map(|(value, arms)| OfArms { value, arms }).collect()
 }
-
-/// A sentence where arms do not all have one value.
-fn unlike<T>(
-    what: &str,
-    found: &[OfArms<T>],
-    names: &NamesIn,
-    shown: impl Fn(&T) -> String,
-) -> Option<String> {
-    if found.len() < 2 {
-        return None;
-    }
-    let of = |of: &OfArms<T>| {
-        let arms: Vec<String> = of.arms.iter().map(|arm| (names.text)(arm)).collect();
-        format!("{} for {}", shown(&of.value), arms.join(", "))
-    };
-    let told: Vec<String> = found.iter().map(of).collect();
-    Some(format!("{what} ({}): a number of one is not a number of the other.", told.join("; ")))
-}
-
-/// Floating-point operations of a run, with a mark where they should be those of the base arm and are not.
-#[must_use]
-pub fn operations(flops: f64, off_budget: Option<f64>) -> String {
-    match off_budget {
-        Some(times) => format!("{flops:.2e}, {} × the budget", in_times(times)),
-        None => format!("{flops:.2e}"),
-    }
-}
-
-/// "38.0", and "0.971" where one decimal would say 1.0.
-fn in_times(times: f64) -> String {
-    if (times - 1.0).abs() < 0.1 { format!("{times:.3}") } else { format!("{times:.1}") }
-}
-
-/// Which seeds have no numbers, and why.
-fn survivors(name: &str, arm: &ArmSummary) -> Option<String> {
-    let standing = &arm.standing;
-    if standing.failed.is_empty() && standing.missing_seeds.is_empty() {
-        return None;
-    }
-    let failed = standing.failed.iter().map(|seed| format!("seed {} {}", seed.seed, seed.failed.sentence()));
-    let mut told: Vec<String> = failed.collect();
-    if !standing.missing_seeds.is_empty() {
-        let seeds: Vec<String> = standing.missing_seeds.iter().map(u64::to_string).collect();
-        let noun = if seeds.len() == 1 { "seed" } else { "seeds" };
-        told.push(format!("no result yet of {noun} {}", seeds.join(", ")));
-    }
-    let (finished, planned) = (arm.seeds.len(), standing.planned_seeds.len());
-    let what = match finished {
-        0 => "",
-        _ if standing.failed.is_empty() => " so far",
-        _ => ", and its means are over survivors",
-    };
-    Some(format!("{name}: numbers of {finished} of {planned} seeds{what} ({}).", told.join("; ")))
-}
-
-/// The values of every arm in what some arm differs in without naming it; none if there is no such thing.
-/// Costs are left to the table of the verdict.
-#[must_use]
-pub fn also(comparison: &Comparison) -> Option<Table> {
-    let mut columns: Vec<&Unnamed> = Vec::new();
-    let all = comparison.arms.iter().flat_map(|arm| &arm.standing.also_differs);
-    for found in all.filter(|found| !found.is_cost) {
-        if !columns.iter().any(|column| column.key == found.key) {
-            columns.push(found);
-        }
-    }
-    if columns.is_empty() {
-        return None;
-    }
-    let row = |arm: &ArmSummary| {
-        let cells = columns.iter().map(|column| shown(arm.standing.quantities.get(column.key)));
-        std::iter::once(arm.name.clone()).chain(cells).collect()
-    };
-    let head = std::iter::once("arm".to_owned()).chain(columns.iter().map(|column| column.title.to_owned()));
-    Some(Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() })
-}
-
-/// What stands above that table.
-pub const ALSO: &str = "What differs beside what the arms name:";
-
-#[cfg(test)]
-mod tests;

@@ -119,6 +119,8 @@ fn of_an_experiment() {
         is_by_token: false,
         decimals: 3,
         task: "replaced",
+        greatest_difference: 1.0,
+        beside_probe: None,
     }]);
     let mut refused = 0;
     for key in keys_of(right).iter().filter(|key| *key != "recipe_version") {

@@ -1,6 +1,6 @@
 //! Which arms were judged on the same corrupted text.
 
-use super::ArmSummary;
+use super::arm::ArmSummary;
 use crate::record::ResultRecord;
 
 /// Seeds of which two results were judged on unlike corruptions of one kind.
@@ -32,20 +32,31 @@ pub(super) fn not_judged(arms: &[ArmSummary], results: &[ResultRecord]) -> Vec<S
     if judged.is_empty() { Vec::new() } else { others }
 }
 
+/// Arms of which a run was judged on samples of the generator that was trained with it.
+pub(super) fn judged_on_own_generator(arms: &[ArmSummary], results: &[ResultRecord]) -> Vec<String> {
+    let is_own = |result: &ResultRecord| {
+        let judged = result.common.as_ref().and_then(|common| common.base.as_ref());
+        judged.and_then(|judged| judged.run.as_ref()) == Some(&result.hash)
+    };
+    let names = arms.iter().map(|arm| arm.name.clone());
+    names.filter(|name| results.iter().any(|result| result.arm == *name && is_own(result))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::comparison::Comparison;
     use crate::comparison::tests::subject;
     use crate::metric::Metric;
     use crate::metric::tests::metric;
-    use crate::record::tests::{judged, result};
-    use crate::record::{CommonScores, ResultRecord, TokenizerIdentity};
+    use crate::record::tests::{judged, result, with as with_provenance};
+    use crate::record::{CommonScores, Judged, ResultRecord, TokenizerIdentity};
+    use crate::table::{json, notes};
 
     #[test]
     fn costs_of_tokens_of_other_vocabularies_are_no_columns() {
         let with = |arm: &str, hash: &str| {
             let tokenizer = TokenizerIdentity { hash: hash.into(), vocab_size: 600 };
-            let mut record = ResultRecord { tokenizer: Some(tokenizer), ..result(arm, 1, 0.5) };
+            let mut record = with_provenance(result(arm, 1, 0.5), |run| run.tokenizer = Some(tokenizer));
             record.heldout.insert("mlm_loss_per_byte".into(), 1.5);
             record
         };
@@ -67,7 +78,23 @@ mod tests {
         assert_eq!(comparison.unlike_corruptions, [2], "seeds have samples of their own");
         assert_eq!(comparison.not_judged, ["c"]);
         assert_eq!(comparison.arms[0].metrics[&Metric::COMMON_AUC].mean, 0.75);
+        assert!(comparison.judged_on_own_generator.is_empty(), "nothing says whose samples they are");
         let none = Comparison::new(subject(&["a", "c"]), &[result("a", 1, 0.5), result("c", 1, 0.5)]);
         assert!(none.not_judged.is_empty() && none.unlike_corruptions.is_empty());
+    }
+
+    #[test]
+    fn the_arm_that_was_trained_beside_the_generator_that_judges_is_named() {
+        let with = |arm: &str| {
+            let base = Judged { run: Some(result("a", 1, 0.5).run.hash), ..judged("x", 0.75) };
+            let common = CommonScores { base: Some(base), unigram: None };
+            ResultRecord { common: Some(common), ..result(arm, 1, 0.5) }
+        };
+        let comparison = Comparison::new(subject(&["a", "b"]), &[with("a"), with("b")]);
+        assert_eq!(comparison.judged_on_own_generator, ["a"]);
+        let said = "a was trained beside that generator and knows its samples, the others do not";
+        assert!(notes(&comparison).join(" ").contains(said), "{:?}", notes(&comparison));
+        let json: serde_json::Value = serde_json::from_str(&json(&comparison)).unwrap();
+        assert_eq!(json["judged_on_own_generator"], serde_json::json!(["a"]));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::failed::tests::diverged;
-use crate::record::ProbeScore;
-use crate::record::tests::result;
+use crate::record::tests::{result, with};
+use crate::record::{ProbeScore, ResultRecord};
 
 fn of(records: Vec<(&str, ResultRecord)>) -> Results {
     let finished = records.into_iter().map(|(path, record)| (PathBuf::from(path), record)).collect();
@@ -13,16 +13,16 @@ fn of(records: Vec<(&str, ResultRecord)>) -> Results {
 fn arms(mut results: Results) -> Vec<String> {
     results.name_apart();
     results.check_once().unwrap();
-    results.into_parts().0.into_iter().map(|record| record.arm).collect()
+    results.into_parts().0.into_iter().map(|record| record.run.arm).collect()
 }
 
 fn with_data(arm: &str, seed: u64, data: &str) -> ResultRecord {
-    ResultRecord { data: Some(data.into()), ..result(arm, seed, 0.5) }
+    with(result(arm, seed, 0.5), |run| run.data = Some(data.into()))
 }
 
 #[test]
 fn equal_names_of_two_experiments_are_two_arms() {
-    let long = |seed| ResultRecord { steps: 60, ..result("half", seed, 0.5) };
+    let long = |seed| with(result("half", seed, 0.5), |run| run.steps = 60);
     let both = of(vec![
         ("one/results/half.seed-1.json", result("half", 1, 0.5)),
         ("one/results/half.seed-2.json", result("half", 2, 0.5)),
@@ -80,13 +80,14 @@ fn recipe_vocabulary_code_and_sizes_tell_arms_apart() {
         (|r| r.code = CodeVersions::new([("kernels", 2)]), "code of kernels 2"),
         (|r| r.recipe = Some("b".into()), "recipe b"),
     ];
-    let first = || ResultRecord {
-        tokenizer: Some(TokenizerIdentity { hash: "a".into(), vocab_size: 600 }),
-        recipe: Some("a".into()),
-        ..result("half", 1, 0.5)
+    let first = || {
+        with(result("half", 1, 0.5), |run| {
+            run.tokenizer = Some(TokenizerIdentity { hash: "a".into(), vocab_size: 600 });
+            run.recipe = Some("a".into());
+        })
     };
     for (change, expected) in changes {
-        let mut other = ResultRecord { seed: 2, ..first() };
+        let mut other = with(first(), |run| run.seed = 2);
         change(&mut other);
         let named = arms(of(vec![("r/a", first()), ("r/b", other)]));
         assert_eq!(named[1], format!("half ({expected})"));
@@ -104,7 +105,7 @@ fn probed(seed: u64, recipe: &str, seeds: u64) -> ResultRecord {
 fn scores_of_another_probe_are_of_another_arm_and_of_no_standing() {
     let first = || probed(1, "a", 3);
     for (other, expected) in
-        [(probed(2, "b", 3), "half (probe b)"), (probed(2, "a", 1), "half (1 fine-tuning seeds)")]
+        [(probed(2, "b", 3), "half (probe b)"), (probed(2, "a", 1), "half (1 fine-tuning seed)")]
     {
         assert_eq!(arms(of(vec![("r/a", first()), ("r/b", other)]))[1], expected);
     }
@@ -128,7 +129,9 @@ fn scores_of_another_probe_are_of_another_arm_and_of_no_standing() {
 fn a_failed_run_belongs_to_the_arm_of_its_recipe() {
     let mut results = of(vec![("r/a", result("half", 1, 0.5))]);
     results.failed.push(("r/b".into(), diverged("half", 2)));
-    results.failed.push(("r/c".into(), FailedRun { steps: 60, ..diverged("half", 3) }));
+    let mut longer = diverged("half", 3);
+    longer.run.steps = 60;
+    results.failed.push(("r/c".into(), longer));
     results.name_apart();
     let names: Vec<&str> = results.failed.iter().map(|(_, run)| run.arm.as_str()).collect();
     assert_eq!(
@@ -167,7 +170,7 @@ fn results_of_an_arm_that_was_edited_since_are_named_with_both_values() {
 
 #[test]
 fn results_of_a_base_recipe_that_was_edited_since_are_named_as_well() {
-    let run = ResultRecord { recipe: Some("a".into()), ..result("half", 1, 0.5) };
+    let run = with(result("half", 1, 0.5), |run| run.recipe = Some("a".into()));
     let results = of(vec![("r/half.seed-1.json", run)]);
     let check = |change: fn(&mut Planned)| {
         let mut now = planned().unwrap();
@@ -184,7 +187,7 @@ fn results_of_a_base_recipe_that_was_edited_since_are_named_as_well() {
 
 #[test]
 fn a_renamed_experiment_keeps_its_results() {
-    let renamed = ResultRecord { experiment: "010-other".into(), ..result("half", 1, 0.5) };
+    let renamed = with(result("half", 1, 0.5), |run| run.experiment = "010-other".into());
     let results = of(vec![("r/a", renamed), ("r/b", result("half", 2, 0.5))]);
     check_standing(&results, &[standing("half", serde_json::json!({}), planned())]).unwrap();
     results.check_arms().unwrap();

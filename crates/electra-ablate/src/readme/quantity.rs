@@ -71,6 +71,12 @@ impl Quantity {
         }
     }
 
+    /// Whether it follows from the recipe: a seed that failed takes nothing from it.
+    #[must_use]
+    pub fn is_of_the_recipe(&self) -> bool {
+        matches!(self, Self::Steps | Self::Tokens | Self::Flops | Self::Parameters | Self::Generator)
+    }
+
     /// Decimals where nothing else is said.
     #[must_use]
     pub fn decimals(&self) -> usize {

@@ -117,7 +117,7 @@ pub fn begin(name: &str) -> String {
 ///
 /// # Errors
 /// If a marker is missing, or a file of a row.
-pub fn with_tables(readme: &str, tables: &Tables, sources: &mut Sources) -> Result<String, TableError> {
+pub fn with_tables(readme: &str, tables: &Tables, sources: &mut Sources<'_>) -> Result<String, TableError> {
     let mut readme = readme.to_owned();
     for table in &tables.tables {
         let marker = |source| TableError::Marker { name: table.name.clone(), source };
@@ -127,7 +127,7 @@ pub fn with_tables(readme: &str, tables: &Tables, sources: &mut Sources) -> Resu
 }
 
 /// A table as Markdown.
-fn markdown(table: &Table, sources: &mut Sources) -> Result<String, TableError> {
+fn markdown(table: &Table, sources: &mut Sources<'_>) -> Result<String, TableError> {
     let line = |cells: Vec<String>| {
         let cell = |text: String| text.replace('|', "\\|").replace(char::is_control, " ");
         format!("| {} |\n", cells.into_iter().map(cell).collect::<Vec<_>>().join(" | "))
@@ -160,7 +160,7 @@ fn markdown(table: &Table, sources: &mut Sources) -> Result<String, TableError> 
 /// What the names of a row stand for: text as it is, a file as what is in it.
 fn bound(
     names: &BTreeMap<String, String>,
-    sources: &mut Sources,
+    sources: &mut Sources<'_>,
 ) -> Result<BTreeMap<String, Value>, ExpressionError> {
     let folder = sources.folder();
     let mut bound = BTreeMap::new();
@@ -219,10 +219,14 @@ fn scaled(path: &str) -> Option<(&str, f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::rc::Rc;
+
     use electra_run::recipe::load_str;
 
     use super::*;
     use crate::metric::tests::catalogue;
+    use crate::readme::sources::StandingResults;
 
     const FILE: &str = r#"
 recipe_version = 1
@@ -252,7 +256,8 @@ rows = [
         std::fs::write(folder.path().join("results/x.json"), runs).unwrap();
         let tables: Tables = load_str("tables.toml", file, &[]).unwrap().value;
         let readme = format!("# a\n{}\nold\n{END}\nend\n", begin("gain"));
-        let mut sources = Sources::of_experiment(folder.path(), None, catalogue());
+        let read = |folder: &Path| Ok(Rc::new(StandingResults::of_folder(folder)?));
+        let mut sources = Sources::of_experiment(folder.path(), &read, catalogue());
         let made = with_tables(&readme, &tables, &mut sources)?;
         assert_eq!(with_tables(&made, &tables, &mut sources)?, made);
         Ok(made)

@@ -14,7 +14,8 @@ use crate::failed::FailedRun;
 use crate::quantities::Quantities;
 
 use super::{
-    CommonScores, Curve, Judged, MOST_POINTS, Parameters, ProbeScores, ResultRecord, TokenizerIdentity,
+    CommonScores, Curve, Judged, MOST_POINTS, Parameters, ProbeScores, Provenance, ResultRecord,
+    TokenizerIdentity,
 };
 
 /// A number that no run can have come to.
@@ -67,13 +68,24 @@ impl Measured<'_> {
 impl ResultRecord {
     /// Refuses what cannot be.
     pub(super) fn check(&self) -> Result<(), Impossible> {
-        is_name("arm", &self.arm)?;
-        known(&self.recipe, &self.data, &self.tokenizer, &self.code, &self.quantities)?;
-        let Self { steps, tokens, flops, parameters, seconds, .. } = *self;
-        let (heldout, curve) = (&self.heldout, &self.curve);
+        self.run.check()?;
+        let Provenance { steps, tokens, flops, parameters, .. } = self.run;
+        let (heldout, curve, seconds) = (&self.heldout, &self.curve, self.seconds);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()?;
         self.common.as_ref().map_or(Ok(()), CommonScores::check)?;
         self.probe.as_ref().map_or(Ok(()), ProbeScores::check)
+    }
+}
+
+impl Provenance {
+    /// Refuses what cannot be.
+    fn check(&self) -> Result<(), Impossible> {
+        is_name("arm", &self.arm)?;
+        known(&self.recipe, &self.data, &self.tokenizer, &self.code, &self.quantities)?;
+        whole("steps", self.steps, 1..=MOST_TOKENS)?;
+        whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
+        real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
+        sum(self.parameters)
     }
 }
 
@@ -100,12 +112,7 @@ impl Judged {
 impl FailedRun {
     /// Refuses what cannot be.
     pub(crate) fn check(&self) -> Result<(), Impossible> {
-        is_name("arm", &self.arm)?;
-        known(&self.recipe, &self.data, &self.tokenizer, &self.code, &self.quantities)?;
-        whole("steps", self.steps, 1..=MOST_TOKENS)?;
-        whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
-        real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
-        sum(self.parameters)?;
+        self.run.check()?;
         whole("failed.step", self.failed.step, 0..=self.steps)
     }
 }

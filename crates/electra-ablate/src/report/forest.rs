@@ -4,6 +4,7 @@ use electra_run::plot::{self, Numbers, WIDTH, open, ticks, with_air};
 
 use super::hue;
 use crate::comparison::Comparison;
+use crate::table::counted;
 
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = 12.0;
@@ -46,7 +47,7 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
     for (row, (hue, arm, paired)) in rows.iter().enumerate() {
         let top = TOP + ROW * row as f64;
         svg += &plot::text("name", (LEFT, top + 14.0), "start", &shortened(&arm.name));
-        svg += &plot::text("", (WIDTH - RIGHT, top + 14.0), "end", &pairs(paired.difference.n));
+        svg += &plot::text("", (WIDTH - RIGHT, top + 14.0), "end", &counted(paired.difference.n, "pair"));
         let y = top + 27.0;
         if let Some([low, high]) = paired.interval {
             svg += &plot::segment(&format!("bar {hue}"), (x(low), y), (x(high), y));
@@ -56,10 +57,6 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
         svg += &plot::dot(&format!("{hue}{hollow}"), (x(paired.difference.mean), y), 4.5);
     }
     Some(svg + "</svg>")
-}
-
-fn pairs(n: usize) -> String {
-    if n == 1 { "1 pair".to_owned() } else { format!("{n} pairs") }
 }
 
 /// As much of a name as fits.

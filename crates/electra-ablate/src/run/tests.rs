@@ -78,7 +78,7 @@ fn runs_that_differ_in_their_seeds_alone_are_an_arm() {
         (PathBuf::from(folder), run)
     };
     let arms = |runs| -> Vec<String> {
-        as_results(runs, Vec::new()).0.into_iter().map(|result| result.arm).collect()
+        as_results(runs, Vec::new()).0.into_iter().map(|result| result.run.arm).collect()
     };
     assert_eq!(arms(vec![with("x", "seed", 1), with("y", "seed", 2)]), ["a", "a"]);
     assert_eq!(arms(vec![with("r/x", "seed", 1), with("q/x", "other", 2)]), ["r/x", "q/x"]);

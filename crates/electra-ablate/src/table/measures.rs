@@ -1,6 +1,6 @@
 //! What a table says of its numbers: which are of one task, and what a margin makes of differences.
 
-use super::NamesIn;
+use super::cells::{NamesIn, in_list, in_units};
 use crate::comparison::Comparison;
 use crate::metric::Metric;
 use crate::task::OwnTask;
@@ -54,6 +54,13 @@ fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let [own] = &comparison.judged_on_own_generator[..] {
+        notes.push(format!(
+            "{} was trained beside that generator and knows its samples, the others do not: its common \
+             AUC has that advantage.",
+            (names.text)(own)
+        ));
+    }
     if !comparison.not_judged.is_empty() {
         notes.push(format!(
             "No figures on them, as there is no discriminator that detects replaced tokens, or it was not judged: {}.",
@@ -64,7 +71,8 @@ fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
         let seeds: Vec<String> = comparison.unlike_corruptions.iter().map(ToString::to_string).collect();
         notes.push(format!(
             "Arms were judged on unlike corruptions, and their common figures cannot be held against each other, with \
-             seed {}.",
+             {} {}.",
+            if seeds.len() == 1 { "seed" } else { "seeds" },
             in_list(&seeds)
         ));
     }
@@ -76,25 +84,6 @@ fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
         );
     }
     notes
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn in_list(words: &[impl AsRef<str>]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.as_ref().to_owned(),
-        [some @ .., last] => {
-            let some: Vec<&str> = some.iter().map(AsRef::as_ref).collect();
-            format!("{} and {}", some.join(", "), last.as_ref())
-        }
-    }
-}
-
-/// A margin with the decimals of its metric, and more if those would hide it.
-pub(super) fn in_units(margin: f64, metric: Metric) -> String {
-    let decimals = metric.decimals();
-    let text = format!("{margin:.decimals$}");
-    if text.parse() == Ok(margin) { text } else { margin.to_string() }
 }
 
 #[cfg(test)]

@@ -4,17 +4,18 @@ mod child;
 mod driver;
 mod dry_run;
 mod job;
+mod metric;
 mod probe;
 mod progress;
 mod recipes;
 mod ruler;
 mod slurm;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use electra_ablate::experiment::Seeds;
+use electra_ablate::experiment::{EXPERIMENT, Seeds};
 use electra_ablate::table;
 use electra_run::interrupt::Interrupt;
 use electra_run::lock::{Lock, LockError};
@@ -33,18 +34,16 @@ pub(super) use recipes::Recipes;
 /// Train every arm of an experiment with every seed, and compare them.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  electra ablate experiments/001-generator-size/experiment.toml --dry-run
-  electra ablate experiments/001-generator-size/experiment.toml --jobs 2 \\
-    --threads 1
+  electra ablate experiments/001-generator-size --dry-run
+  electra ablate experiments/001-generator-size --jobs 2 --threads 1
   electra ablate experiments/001-generator-size/experiment.toml --seeds 1..3
-  electra ablate experiments/001-generator-size/experiment.toml --emit slurm \\
-    > array.sh
+  electra ablate experiments/001-generator-size --emit slurm > array.sh
 
 The file names a base recipe, arms that differ from it, seeds and, if wanted, a probe: fine-tuning of every \
-pretrained model, which is looked over before the first step and by --dry-run. Each run is a process of its \
-own in OUT/runs/HASH, where the hash is that of recipe, data and versions of the code; what remains of it is \
-a file in results/ beside the experiment, and report.html compares them all. The experiment may be renamed; \
-an arm that is edited needs runs of its own.
+pretrained model, which is looked over before the first step and by --dry-run, as is whether arms will have \
+the metric that compares them. Each run is a process of its own in OUT/runs/HASH, where the hash is that of \
+recipe, data and versions of the code; what remains of it is a file in results/ beside the experiment, and \
+report.html compares them all. The experiment may be renamed; an arm that is edited needs runs of its own.
 
 When the runs are finished, each discriminator is judged as `electra eval detection` does it, on text that \
 is corrupted alike for all arms: with samples of the base arm's generator of the same seed, and from the \
@@ -55,11 +54,11 @@ SIGTERM reach the runs, which save, and end with exit code 75. A run that fails 
 exit code 1, and the others go on. One that diverges leaves a file in results/ as well, until it succeeds: \
 means say of how many seeds they are. --dry-run also tells what differs between arms beside what they name.")]
 pub struct Ablate {
-    /// Experiment in TOML, such as experiments/001-generator-size/experiment.toml
+    /// Experiment in TOML, or the folder of an experiment.toml
     experiment: PathBuf,
-    /// Runs at the same time
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: u16,
+    /// Runs at the same time [default: 1; with --emit as many as the scheduler has room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
     /// Seeds instead of the file's: 1..6 is six of them, 1,4,9 three
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<Seeds>,
@@ -101,12 +100,13 @@ impl Ablate {
         for path in [Some(&self.experiment), self.out.as_ref()].into_iter().flatten() {
             failure::utf8(path, "the commands of its runs")?;
         }
-        let jobs = usize::from(self.jobs);
+        let experiment = file_of(&self.experiment)?;
+        let jobs = self.jobs.map_or(1, usize::from);
         let threads = self.threads.map_or_else(|| (process::cpu_count() / jobs).max(1), usize::from);
-        let setup = Setup::load(&self.experiment, self.seeds.as_ref(), self.out, threads, self.device)?;
+        let setup = Setup::load(&experiment, self.seeds.as_ref(), self.out, threads, self.device)?;
         if let Some(Scheduler::Slurm) = self.emit {
             setup.check_probes(&[])?;
-            let script = slurm::script(&setup, self.seeds.as_ref(), jobs)?;
+            let script = slurm::script(&setup, self.seeds.as_ref(), self.jobs)?;
             crate::output::bytes_out(script.as_bytes());
             return Ok(ExitCode::SUCCESS);
         }
@@ -148,9 +148,22 @@ impl Ablate {
         if ended.failed.is_empty() {
             return Ok(ExitCode::SUCCESS);
         }
-        let message = format!("{} of {} runs failed", ended.failed.len(), ended.of);
+        let message = format!("{} of {} failed", ended.failed.len(), table::counted(ended.of, "run"));
         Err(Failure::new(message, "the same command tries them again, and skips what is finished"))
     }
+}
+
+/// The file of an experiment that was named by itself or by its folder.
+fn file_of(path: &Path) -> Result<PathBuf, Failure> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let file = path.join(EXPERIMENT);
+    if file.is_file() {
+        return Ok(file);
+    }
+    let message = format!("{} is a folder without {EXPERIMENT}", path.display());
+    Err(Failure::new(message, "name the file of an experiment, or the folder that holds it"))
 }
 
 /// If a driver has started this process, the two end together: its death, however it comes, is a

@@ -10,21 +10,22 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
-use electra_ablate::failed::{FailedRun, Outcome, Results};
+use electra_ablate::failed::{Outcome, Results};
 use electra_ablate::metric::Metric;
 use electra_ablate::quantities::Quantities;
 use electra_ablate::record::{ResultRecord, read_folder};
 use electra_ablate::run::{DivergedRun, FinishedRun};
 use electra_ablate::standing::Known;
 use electra_ablate::{report, run, table, task};
-use electra_files::{durable, shown};
+use electra_files::{durable, regular, shown};
+use electra_ner::{PREDICTIONS_DEV, SCORES, SUMMARY};
 use electra_pretrain::Recipe;
 use electra_run::recipe::load;
 
 use super::metrics::{by_name, catalogue};
 use super::quantities;
 use crate::failure::{self, Failure};
-use experiment::subject_of;
+use experiment::{results_of, subject_of};
 
 /// The page of an experiment.
 pub const REPORT: &str = "report.html";
@@ -39,16 +40,18 @@ pub const REPORT: &str = "report.html";
   electra compare experiments/*/ experiments/README.md --check
 
 Differences are paired by seed, with 95 % intervals by Student's t, exact sign-flip probabilities and Holm's \
-correction; where the experiment states a margin, two one-sided tests say which arms are equivalent. A \
-number that is of another task in each arm, such as the AUC of arms with generators of their own, is named \
-as such; runs that differ so are compared by a --metric that is asked for. Losses of tokens are not compared \
-between vocabularies, those by byte are. An arm is one recipe but for the seed, one data folder by its \
-content and one version of the code. What has one name and is not one arm is named apart, or in an \
-experiment refused, as are results of an arm that was edited since; seeds that diverged are told. --write \
-puts the tables between the markers of each experiment's README.md, those of a tables.toml beside it as \
-well, fills in the numbers of its prose, and writes report.html; --check only looks whether tables and \
-numbers are those of the committed results. A number of prose stands in comments that rendering leaves out \
-(docs/recipes.md has all of them):
+correction; contrasts that the experiment states are tests beside those against the base arm. With a probe, \
+correlations say which held-out measures go with its F1. Where the experiment states a margin, two one-sided \
+tests say which arms are equivalent. A number that is of another task in each arm, such as the AUC of arms \
+with generators of their own, is named as such; runs that differ so are compared by a --metric that is asked \
+for. Losses of tokens are not compared between vocabularies, those by byte are. An arm is one recipe but for \
+the seed, one data folder by its content and one version of the code. What has one name and is not one arm \
+is named apart, or in an experiment refused, as are results of an arm that was edited since; seeds that \
+diverged are told, in numbers of prose as well. --write begins a README.md where there is none, and puts the \
+tables between the markers of each experiment's README.md, those of a tables.toml beside it as well, fills \
+in the numbers of its prose, and writes report.html; --check only looks whether tables and numbers are those \
+of the committed results. A number of prose stands in comments that rendering leaves out (docs/recipes.md \
+has all of them):
 
   <!-- = width=0.5 rtd-auc mean -->0.726<!-- / -->")]
 pub struct Compare {
@@ -102,6 +105,8 @@ impl Compare {
                 let help = format!("the arms here are {}", subject.arms.join(", "));
                 return Err(Failure::new(format!("--base {base}: there is no such arm"), help));
             }
+            // Against the new base arm each is tested already.
+            subject.contrasts.retain(|contrast| contrast.arm != base && contrast.against != base);
             subject.base_arm = base;
         }
         if let Some(metric) = self.metric.filter(|metric| *metric != subject.metric) {
@@ -129,9 +134,15 @@ impl Compare {
         }
         let (mut results, mut finished, mut diverged) = (Results::default(), Vec::new(), Vec::new());
         for input in &self.inputs {
-            if input.is_file() {
+            if let Some(file) = experiment_in(input)? {
+                // What it has is held against it here as well.
+                let found = results_of(&file)?;
+                let folder = file.results();
+                results.extend(there_are_some(found, &folder)?);
+            } else if input.is_file() {
                 results.add(input.clone(), Outcome::read(input)?);
             } else if input.join("run.json").is_file() {
+                refuse_fine_tuning(input)?;
                 match (run::read(input)?, run::read_diverged(input)) {
                     (Some(run), _) => finished.push((input.clone(), run)),
                     (None, Ok(Some(run))) => diverged.push((input.clone(), run)),
@@ -143,15 +154,8 @@ impl Compare {
                     }
                 }
             } else {
-                let folder =
-                    if experiment_in(input)?.is_some() { input.join("results") } else { input.clone() };
-                let found = read_folder(&folder)?;
-                if found.is_empty() {
-                    let help =
-                        "name a folder of an experiment, results/ of one, or a run of `electra pretrain`";
-                    return Err(Failure::new(format!("there are no results in {}", folder.display()), help));
-                }
-                results.extend(found);
+                refuse_fine_tuning(input)?;
+                results.extend(there_are_some(read_folder(input)?, input)?);
             }
         }
         results.extend(of_runs(finished, diverged));
@@ -165,23 +169,45 @@ impl Compare {
                 arms.push(arm.clone());
             }
         }
-        let subject = Subject {
-            name: "comparison".to_owned(),
-            question: String::new(),
-            prediction: String::new(),
-            metric: self.metric.map_or_else(|| metrics::default(&results), Ok)?,
-            metrics: catalogue().all().to_vec(),
-            margin: None,
-            base_arm: arms[0].clone(),
-            arms,
-            known: Known { failed, table: quantities::TABLE, ..Known::default() },
-        };
+        let metric = self.metric.map_or_else(|| metrics::default(&results), Ok)?;
+        let known = Known { failed, table: quantities::TABLE, ..Known::default() };
+        let subject = Subject::of_runs("comparison", metric, catalogue(), arms, known);
         Ok((subject, results))
     }
 }
 
+/// Results, of which there have to be some.
+fn there_are_some(found: Results, folder: &Path) -> Result<Results, Failure> {
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let help = "name a folder of an experiment, results/ of one, or a run of `electra pretrain`";
+    Err(Failure::new(format!("there are no results in {}", folder.display()), help))
+}
+
+/// Says what a run of fine-tuning is, or a folder of several, which have no arms and no held-out losses.
+fn refuse_fine_tuning(folder: &Path) -> Result<(), Failure> {
+    let recipe = regular::read_to_string(&folder.join("recipe.toml")).unwrap_or_default();
+    let is_tagger = recipe.parse::<toml::Table>().is_ok_and(|recipe| recipe.contains_key("labels"));
+    let is_one = is_tagger && folder.join("run.json").is_file();
+    if !is_one && !folder.join(SUMMARY).is_file() {
+        return Ok(());
+    }
+    let what = if is_one { "a run" } else { "a folder of runs" };
+    let message =
+        format!("{} is {what} of `electra finetune ner`, and pretraining is compared here", folder.display());
+    let predictions = if is_one { PREDICTIONS_DEV.to_owned() } else { format!("seed-1/{PREDICTIONS_DEV}") };
+    let help = format!(
+        "its scores are in {}; hold its predictions against those of another tagger with `electra eval ner --pred \
+         {} --against OTHER`",
+        folder.join(if is_one { SCORES } else { SUMMARY }).display(),
+        folder.join(predictions).display()
+    );
+    Err(Failure::new(message, help))
+}
+
 /// The experiment that a folder holds, or that a file is.
-fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
+pub(super) fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
     let is_file = input.extension().is_some_and(|extension| extension == "toml") && input.is_file();
     let path = if is_file { input.to_owned() } else { input.join(EXPERIMENT) };
     if !path.is_file() {
@@ -203,13 +229,13 @@ fn of_runs(finished: Vec<(PathBuf, FinishedRun)>, diverged: Vec<(PathBuf, Diverg
     ];
     let (records, failed) = run::as_results(finished, diverged);
     let mut results = Results::default();
-    for (path, record) in of_finished.into_iter().zip(records) {
-        let quantities = quantities(&path);
-        results.finished.push((path, ResultRecord { quantities, ..record }));
+    for (path, mut record) in of_finished.into_iter().zip(records) {
+        record.run.quantities = quantities(&path);
+        results.finished.push((path, record));
     }
-    for (path, run) in of_diverged.into_iter().zip(failed) {
-        let quantities = quantities(&path);
-        results.failed.push((path, FailedRun { quantities, ..run }));
+    for (path, mut run) in of_diverged.into_iter().zip(failed) {
+        run.run.quantities = quantities(&path);
+        results.failed.push((path, run));
     }
     results
 }

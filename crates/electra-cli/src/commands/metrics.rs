@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use electra_ablate::metric::{Catalogue, HeldoutMetric, Metric};
+use electra_ablate::metric::{Catalogue, GREATEST, HeldoutMetric, Metric};
 use electra_pretrain::metrics::table::compared;
 
 /// All numbers that can be compared.
@@ -15,6 +15,8 @@ pub fn catalogue() -> &'static Catalogue {
             is_by_token: experiment.is_by_token,
             decimals: experiment.digits,
             task: experiment.task.name(),
+            greatest_difference: experiment.greatest_difference.unwrap_or(GREATEST),
+            beside_probe: experiment.beside_finetuning,
         }))
     });
     &CATALOGUE

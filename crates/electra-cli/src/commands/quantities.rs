@@ -33,9 +33,15 @@ const ROWS: &[Row] = &[
     (held("discriminator.heads", "discriminator's heads", &["model.num_attention_heads"]), |r| {
         whole(r.model.num_attention_heads)
     }),
-    (held("discriminator.head_width", "discriminator's head width", &[]), |r| {
-        head_width(r.model.discriminator())
-    }),
+    (
+        implied(
+            "discriminator.head_width",
+            "discriminator's head width",
+            &[],
+            &["model.num_attention_heads"],
+        ),
+        |r| head_width(r.model.discriminator()),
+    ),
     (
         follows(
             "discriminator.feed_forward",
@@ -57,7 +63,15 @@ const ROWS: &[Row] = &[
     (held("generator.heads", "generator's heads", GENERATOR_HEADS), |r| {
         whole(generator(r)?.num_attention_heads)
     }),
-    (held("generator.head_width", "generator's head width", &["objective"]), |r| head_width(generator(r)?)),
+    (
+        implied(
+            "generator.head_width",
+            "generator's head width",
+            &["objective"],
+            &["model.generator.num_attention_heads"],
+        ),
+        |r| head_width(generator(r)?),
+    ),
     (follows("generator.feed_forward", "generator's feed-forward width", GENERATOR_INNER), |r| {
         whole(generator(r)?.intermediate_size)
     }),
@@ -107,15 +121,24 @@ const GENERATOR_DISTANCES: &[&str] =
     &["model.position_start", "model.position_distances", "model.generator.position_distances", "objective"];
 
 const fn held(key: &'static str, title: &'static str, named_by: &'static [&'static str]) -> Quantity {
-    Quantity { key, title, named_by, role: Role::Confound }
+    implied(key, title, named_by, &[])
+}
+
+const fn implied(
+    key: &'static str,
+    title: &'static str,
+    named_by: &'static [&'static str],
+    implied_by: &'static [&'static str],
+) -> Quantity {
+    Quantity { key, title, named_by, implied_by, role: Role::Confound }
 }
 
 const fn follows(key: &'static str, title: &'static str, named_by: &'static [&'static str]) -> Quantity {
-    Quantity { key, title, named_by, role: Role::Follows }
+    Quantity { key, title, named_by, implied_by: &[], role: Role::Follows }
 }
 
 const fn cost(key: &'static str, title: &'static str) -> Quantity {
-    Quantity { key, title, named_by: &[], role: Role::Cost }
+    Quantity { key, title, named_by: &[], implied_by: &[], role: Role::Cost }
 }
 
 const COUNT: usize = ROWS.len();
@@ -201,6 +224,29 @@ mod tests {
             assert!(of(key).is_some(), "{key}");
         }
         assert!(of("generator.width").is_none(), "it is named");
+    }
+
+    /// The control of 010 with two heads of 32 names the number of heads: their width is what it is about.
+    #[test]
+    fn an_arm_that_names_heads_has_chosen_their_width() {
+        let with = |width: &str, heads: &str| {
+            let set = [
+                format!("model.generator.width={width}"),
+                format!("model.generator.num_attention_heads={heads}"),
+                "model.generator.position_distances=[-1]".to_owned(),
+            ];
+            quantities(&[&set[0], &set[1], &set[2]])
+        };
+        let (base, control) = (with("0.25", "2"), with("0.5", "2"));
+        let heads = "model.generator.num_attention_heads".to_owned();
+        let width = "model.generator.width".to_owned();
+        let found = |named: &[String]| {
+            let found = electra_ablate::quantities::unnamed(TABLE, named, &base, &control);
+            let of = found.iter().find(|found| found.key == "generator.head_width").unwrap();
+            (of.arm.clone(), of.is_confound)
+        };
+        assert_eq!(found(&[width.clone(), heads]), (Some(32.into()), false));
+        assert_eq!(found(&[width]), (Some(32.into()), true));
     }
 
     #[test]

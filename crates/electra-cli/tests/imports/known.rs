@@ -15,10 +15,6 @@ pub const KNOWN: &[(&str, &[&str])] = &[
             "run.rs",
         ],
     ),
-    (
-        "electra-ablate",
-        &["comparison.rs", "comparison/common.rs", "standing.rs", "table.rs", "table/measures.rs"],
-    ),
     ("electra-ablate", &["report.rs", "report/forest.rs", "report/lines.rs", "report/scatter.rs"]),
     (
         "electra-cli",

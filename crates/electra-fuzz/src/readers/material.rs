@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use electra_ablate::metric::{Catalogue, HeldoutMetric};
+use electra_ablate::metric::{Catalogue, GREATEST, HeldoutMetric};
 use electra_model::ModelConfig;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;
@@ -21,6 +21,8 @@ pub fn catalogue() -> &'static Catalogue {
             is_by_token,
             decimals: 3,
             task,
+            greatest_difference: GREATEST,
+            beside_probe: (key != "loss").then_some(key),
         };
         Catalogue::new([
             metric("rtd_auc", true, false, "replaced"),

@@ -1,10 +1,15 @@
 //! READMEs of experiments with what fills them in: expressions in prose, `tables.toml`, files of numbers.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 
+use electra_ablate::comparison::{Comparison, Subject};
+use electra_ablate::readme::ExpressionError;
 use electra_ablate::readme::placeholder::fill;
-use electra_ablate::readme::sources::Sources;
+use electra_ablate::readme::sources::{Sources, StandingResults};
 use electra_ablate::readme::tables::{self, Tables, with_tables};
+use electra_ablate::standing::Known;
 use electra_files::regular;
 use electra_run::recipe::load;
 use rand::RngExt;
@@ -42,7 +47,25 @@ const EXPRESSIONS: &[&str] = &[
     "correlation rtd-auc loss over differences",
     "numbers.json runs[0].f1 - numbers.json runs[n=3].f1 :.1%",
     "in exp a seeds",
+    "a failed",
+    "b - a rtd-auc interval-90",
+    "b - a rtd-auc verdict",
+    "b - a rtd-auc p-holm",
 ];
+
+/// Results with an experiment whose base arm is the first of them.
+fn standing(folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
+    let results = StandingResults::of_folder(folder)?;
+    let arms: BTreeSet<String> = results.finished.iter().map(|run| run.arm.clone()).collect();
+    if arms.is_empty() {
+        return Ok(Rc::new(results));
+    }
+    let known = Known { failed: results.failed.clone(), ..Known::default() };
+    let subject =
+        Subject::of_runs("exp", catalogue().all()[5], catalogue(), arms.into_iter().collect(), known);
+    let comparison = Comparison::new(Subject { margin: Some(0.01), ..subject }, &results.finished);
+    Ok(Rc::new(StandingResults { comparison: Some(comparison), ..results }))
+}
 
 impl Reader for Readmes {
     fn name(&self) -> &'static str {
@@ -93,7 +116,7 @@ impl Reader for Readmes {
         let folder = folder.join("exp");
         let text = regular::read_to_string(&folder.join(README)).told()?;
         reached.stage("read");
-        let mut sources = Sources::of_experiment(&folder, Some("a".to_owned()), catalogue());
+        let mut sources = Sources::of_experiment(&folder, &standing, catalogue());
         // Either may be damaged without the other.
         if let Some(tables) = load::<Tables>(&folder.join(tables::TABLES), &[]).told()
             && let Some(made) = with_tables(&text, &tables.value, &mut sources).told()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use electra_ablate::comparison::{Comparison, Subject};
-use electra_ablate::experiment::Budget;
+use electra_ablate::experiment::{Budget, Contrast};
 use electra_ablate::identity::{ArmAsItStands, check_standing};
 use electra_ablate::quantities::{Quantity, Role};
 use electra_ablate::record::read_folder;
@@ -19,8 +19,13 @@ use crate::reader::{Reached, Reader, Told};
 pub struct Results;
 
 /// A quantity that results may store.
-const TABLE: &[Quantity] =
-    &[Quantity { key: "heads", title: "heads", named_by: &["model.heads"], role: Role::Confound }];
+const TABLE: &[Quantity] = &[Quantity {
+    key: "heads",
+    title: "heads",
+    named_by: &["model.heads"],
+    implied_by: &[],
+    role: Role::Confound,
+}];
 
 impl Reader for Results {
     fn name(&self) -> &'static str {
@@ -92,25 +97,24 @@ impl Reader for Results {
                 arms.push(arm.clone());
             }
         }
-        let base_arm = arms.first()?.clone();
+        arms.first()?;
+        let contrasts =
+            arms.windows(2).skip(1).map(|pair| Contrast { arm: pair[0].clone(), against: pair[1].clone() });
+        let contrasts: Vec<Contrast> = contrasts.collect();
         for &metric in catalogue().all() {
             std::hint::black_box(task::check_vocabularies(metric, &results).told());
+            let known = Known {
+                seeds: vec![1, 2, 3],
+                budget: Some(Budget::Flops),
+                failed: failed.clone(),
+                table: TABLE,
+                ..Known::default()
+            };
             let subject = Subject {
-                name: "runs".to_owned(),
-                question: String::new(),
-                prediction: String::new(),
-                metric,
-                metrics: catalogue().all().to_vec(),
                 margin: Some(0.02),
-                base_arm: base_arm.clone(),
-                arms: arms.clone(),
-                known: Known {
-                    seeds: vec![1, 2, 3],
-                    budget: Some(Budget::Flops),
-                    failed: failed.clone(),
-                    table: TABLE,
-                    ..Known::default()
-                },
+                contrasts: contrasts.clone(),
+                word_frequency_loss: Some(6.7),
+                ..Subject::of_runs("runs", metric, catalogue(), arms.clone(), known)
             };
             let comparison = Comparison::new(subject, &results);
             reached.stage("compared");

@@ -1,5 +1,7 @@
 //! What is known of a scalar: how it is called, written, shown and compared.
 
+use electra_model::{Architecture, GeneratorKind, HeadKind, Objective};
+
 /// A scalar of a pretraining run.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
@@ -113,8 +115,42 @@ pub struct InExperiments {
     pub digits: usize,
     /// Whether it is a cost of each token, so that it depends on what the vocabulary calls a token.
     pub is_by_token: bool,
+    /// Which output it is of.
+    pub output: Output,
     /// What its value depends on beside the model.
     pub task: Task,
+    /// The greatest difference that two runs can have, where there is one.
+    pub greatest_difference: Option<f64>,
+    /// What it is called where it is held against fine-tuning; none where it is not.
+    pub beside_finetuning: Option<&'static str>,
+}
+
+/// Which output of a run a metric is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// What is said at masked positions.
+    Masked,
+    /// Which tokens are taken for replaced ones.
+    Detection,
+    /// The original tokens that are read from corrupted text.
+    Prediction,
+    /// All that is trained together.
+    Together,
+}
+
+impl Output {
+    /// Whether a run of this objective has it, with these networks.
+    #[must_use]
+    pub fn is_of(self, objective: &Objective, networks: Architecture) -> bool {
+        let is_mlm = matches!(objective, Objective::Mlm {});
+        match self {
+            Self::Masked => is_mlm || networks.generator != GeneratorKind::None,
+            Self::Detection => networks.head == HeadKind::ReplacedToken,
+            Self::Prediction => !is_mlm && networks.head != HeadKind::ReplacedToken,
+            // A single loss is not added up.
+            Self::Together => !is_mlm,
+        }
+    }
 }
 
 /// What the value of a metric depends on beside the model that is measured.
@@ -266,10 +302,20 @@ impl Metric {
         rank: usize,
         title: &'static str,
         digits: usize,
+        output: Output,
         task: Task,
     ) -> Self {
         let is_by_token = !matches!(task, Task::MaskedText);
-        self.experiment = Some(InExperiments { title, rank, digits, is_by_token, task });
+        self.experiment = Some(InExperiments {
+            title,
+            rank,
+            digits,
+            is_by_token,
+            output,
+            task,
+            greatest_difference: None,
+            beside_finetuning: None,
+        });
         self
     }
 
@@ -277,6 +323,22 @@ impl Metric {
     pub(super) const fn not_by_token(mut self) -> Self {
         if let Some(experiment) = &mut self.experiment {
             experiment.is_by_token = false;
+        }
+        self
+    }
+
+    /// Of what is never below 0 or above 1.
+    pub(super) const fn at_most_1(mut self) -> Self {
+        if let Some(experiment) = &mut self.experiment {
+            experiment.greatest_difference = Some(1.0);
+        }
+        self
+    }
+
+    /// Of a measure that may stand for the success of fine-tuning: experiments hold the two against each other.
+    pub(super) const fn beside_finetuning(mut self, name: &'static str) -> Self {
+        if let Some(experiment) = &mut self.experiment {
+            experiment.beside_finetuning = Some(name);
         }
         self
     }

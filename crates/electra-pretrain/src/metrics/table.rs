@@ -9,7 +9,7 @@ use When::{Always, Evaluation, LastStep, Training};
 
 use super::thresholds::{COLLAPSE_RATIO, LOW_AUC, PLATEAU};
 
-pub use super::metric::{Better, Format, InExperiments, Metric, Panel, Phrase, Task, When};
+pub use super::metric::{Better, Format, InExperiments, Metric, Output, Panel, Phrase, Task, When};
 
 /// All of them, in the order of logs, lines and tables.
 pub const METRICS: &[Metric] = &[
@@ -17,19 +17,20 @@ pub const METRICS: &[Metric] = &[
         .unit("nats")
         .trained("loss {}", Decimals(2))
         .limited("generator + weight × discriminator", PLATEAU, "plateau")
-        .compared(6, "total loss", 3, Task::Sum),
+        .compared(6, "total loss", 3, Output::Together, Task::Sum),
     Metric::new("mlm_loss", "Generator loss", Decimals(3), Lower, Always)
         .unit("nats")
         .part_of_loss("mlm {}", Decimals(2))
         .evaluated("mlm {}", Decimals(3))
         .panel("masked tokens, cross entropy", false)
-        .compared(4, "MLM loss", 3, Task::Masked),
+        .compared(4, "MLM loss", 3, Output::Masked, Task::Masked)
+        .beside_finetuning("generator's loss"),
     Metric::new("mlm_accuracy", "Generator accuracy", Decimals(3), Higher, LastStep)
         .detail("mlm_loss", "accuracy {}", Decimals(3))
         .shared_panel("Generator accuracy", "at masked positions", "best guess"),
     Metric::new("mlm_loss_per_byte", "Generator loss a byte", Decimals(4), Lower, Evaluation)
         .unit("nats a byte")
-        .compared(5, "MLM loss a byte", 4, Task::MaskedText),
+        .compared(5, "MLM loss a byte", 4, Output::Masked, Task::MaskedText),
     Metric::new("sampled_accuracy", "Accuracy of its samples", Decimals(3), Higher, LastStep)
         .detail("mlm_loss", "sampled {}", Decimals(3))
         .in_panel_of("mlm_accuracy", "sample"),
@@ -38,12 +39,14 @@ pub const METRICS: &[Metric] = &[
         .part_of_loss("rtd {}", Decimals(3))
         .evaluated("rtd {}", Decimals(4))
         .panel("binary cross entropy", false)
-        .compared(1, "RTD loss", 4, Task::Replaced),
+        .compared(1, "RTD loss", 4, Output::Detection, Task::Replaced),
     Metric::new("rtd_auc", "Discriminator AUC", Decimals(3), Higher, Evaluation)
         .detail("rtd_loss", "AUC {}", Decimals(3))
         .limited("0.5 is chance", LOW_AUC, "healthy above")
-        .compared(0, "AUC", 3, Task::Replaced)
-        .not_by_token(),
+        .compared(0, "AUC", 3, Output::Detection, Task::Replaced)
+        .not_by_token()
+        .at_most_1()
+        .beside_finetuning("own AUC"),
     Metric::new("rtd_accuracy", "Discriminator accuracy", Decimals(3), Higher, LastStep),
     Metric::new("rtd_precision", "Discriminator precision", Decimals(3), Higher, Evaluation)
         .detail("rtd_loss", "precision {}", Decimals(2))
@@ -56,7 +59,7 @@ pub const METRICS: &[Metric] = &[
         .part_of_loss("prediction {}", Decimals(2))
         .evaluated("prediction {}", Decimals(3))
         .panel_if_measured("original tokens from corrupted text", false)
-        .compared(3, "prediction loss", 3, Task::Replaced),
+        .compared(3, "prediction loss", 3, Output::Prediction, Task::Replaced),
     Metric::new("prediction_accuracy", "Prediction accuracy", Decimals(3), Higher, LastStep)
         .detail("prediction_loss", "accuracy {}", Decimals(3))
         .panel_if_measured("original tokens from corrupted text", true),
@@ -66,7 +69,7 @@ pub const METRICS: &[Metric] = &[
     Metric::new("rtd_loss_over_entropy", "Discriminator loss / H(q)", Decimals(3), Lower, Evaluation)
         .evaluated("rtd/H(q) {}", Decimals(3))
         .limited("1 is a constant answer", COLLAPSE_RATIO, "collapsed")
-        .compared(2, "rtd/H(q)", 3, Task::Replaced)
+        .compared(2, "rtd/H(q)", 3, Output::Detection, Task::Replaced)
         .not_by_token(),
     Metric::new("learning_rate", "Learning rate", Scientific(2), Neither, Training)
         .trained("lr {}", Scientific(2))

@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use electra_ablate::plan::{Job, PlannedArm};
 use electra_ablate::quantities::{self, Unnamed};
 use electra_ablate::run::last_step;
-use electra_ablate::standing::{ALSO, operations};
-use electra_ablate::table::Table;
+use electra_ablate::table::{ALSO, Table, counted, operations};
 use electra_ner::forecast_finetuning;
 use electra_pretrain::Recipe;
+use electra_pretrain::corruption::CorruptionPlan;
 use electra_pretrain::data::open_data;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::record::{duration, thousands};
@@ -29,10 +30,35 @@ const PROBE_STEPS: usize = 3;
 /// What a run of an arm takes.
 #[derive(Clone, Copy)]
 struct Cost {
-    /// Seconds of a step of pretraining.
+    /// Seconds of a step of pretraining, evaluation counted.
     step: f64,
+    /// Seconds until a process takes its first step.
+    start: f64,
+    /// Seconds to judge the held-out rows once.
+    judging: f64,
     /// Fine-tuning; none if it cannot be foretold, as the data of pretraining is not there.
     probe: Option<ProbeCost>,
+}
+
+/// What is left of a run.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    /// Steps of pretraining, if it is not done.
+    steps: Option<u64>,
+    /// Seeds of fine-tuning, if it is not done.
+    probe_seeds: Option<u64>,
+    /// Judgements on common text, each by a process of its own.
+    figures: usize,
+}
+
+impl Cost {
+    /// Seconds for what is left.
+    fn of(&self, open: Open) -> f64 {
+        let pretraining = open.steps.map_or(0.0, |steps| self.start + self.step * steps as f64);
+        let seed = self.probe.map_or(0.0, |probe| probe.seed);
+        let probing = open.probe_seeds.map_or(0.0, |seeds| self.start + seed * seeds as f64);
+        pretraining + probing + (self.start + self.judging) * open.figures as f64
+    }
 }
 
 /// What fine-tuning takes.
@@ -74,10 +100,10 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
                 None => format!("{:.3e}", arm.flops()),
             },
             thousands(arm.facts.steps),
-            duration(costs[number].step * arm.facts.steps as f64),
+            duration(costs[number].start + costs[number].step * arm.facts.steps as f64),
         ];
         row.extend(has_probe.then(|| match costs[number].probe {
-            Some(probe) => duration(probe.seed * probe.seeds as f64),
+            Some(probe) => duration(costs[number].start + probe.seed * probe.seeds as f64),
             None => "?".to_owned(),
         }));
         let failed = failed.iter().filter(|run| run.arm == arm.name).count();
@@ -99,29 +125,30 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
             eprintln!("{}: {}", setup.name_of(job), failure.in_one_line());
             None
         });
-        let (cost, mut seconds) = (costs[job.arm], 0.0);
+        let mut open = Open { figures: setup.figures_left(job), ..Open::default() };
         if next == Some(Stage::Pretrain) && seen.insert(&job.hash) {
             to_pretrain += 1;
             let steps = plan.arm_of(job).facts.steps;
-            seconds += cost.step * steps.saturating_sub(last_step(&setup.run_of(job))) as f64;
+            open.steps = Some(steps.saturating_sub(last_step(&setup.run_of(job))));
         }
         if next.is_some() && has_probe {
             to_probe += 1;
-            seconds += cost.probe.map_or(0.0, |probe| probe.seed) * setup.probe_seeds_left(job) as f64;
+            open.probe_seeds = Some(setup.probe_seeds_left(job));
         }
-        left.push(seconds);
+        left.push(costs[job.arm].of(open));
     }
     let of_probe = if has_probe { format!(", {to_probe} to fine-tune") } else { String::new() };
-    let is_to_judge = |job: &&Job| setup.lacks_figures(job) && !setup.is_answered(job, &results);
+    let is_to_judge = |job: &&Job| setup.figures_left(job) > 0 && !setup.is_answered(job, &results);
     let to_judge = match plan.jobs.iter().filter(is_to_judge).count() {
         0 => String::new(),
         count => format!(", {count} to judge on common text"),
     };
     println!(
-        "{} runs ({} arms, seeds {}), {to_pretrain} to pretrain{of_probe}{to_judge}: {} one after the other, {} with \
-         --jobs {jobs} and --threads {} if they do not slow each other down",
-        plan.jobs.len(),
-        plan.arms.len(),
+        "{} ({}, {} {}), {to_pretrain} to pretrain{of_probe}{to_judge}: {} one after the other, {} with --jobs {jobs} \
+         and --threads {} if they do not slow each other down; starts, evaluations and judging are counted",
+        counted(plan.jobs.len(), "run"),
+        counted(plan.arms.len(), "arm"),
+        if plan.seeds.list().len() == 1 { "seed" } else { "seeds" },
         plan.seeds,
         duration(left.iter().fold(0.0, |sum, seconds| sum + seconds)),
         duration(makespan(&left, jobs)),
@@ -129,6 +156,11 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     );
     if plan.arms.iter().any(|arm| arm.facts.data_hash.is_none()) {
         println!("The data of some arms is not there yet: build it before the experiment begins.");
+    }
+    let without = setup.arms_without_metric()?;
+    if !without.is_empty() {
+        let metric = setup.file.metric.name();
+        println!("These arms will have no {metric} and are not compared by it: {}.", without.join(", "));
     }
     if has_probe && costs.iter().any(|cost| cost.probe.is_none()) {
         println!("Fine-tuning is counted where the data of pretraining is there, as its tokenizer is.");
@@ -145,7 +177,7 @@ fn tell_what_differs(setup: &Setup) {
     let base_arm = &setup.file.experiment().base_arm;
     let Some(base) = plan.arms.iter().find(|arm| arm.name == *base_arm) else { return };
     let unnamed = |arm: &PlannedArm| {
-        let named = arm.differences.keys().chain(base.differences.keys());
+        let named = quantities::set_apart_by(&arm.differences, &base.differences);
         quantities::unnamed(TABLE, named, &base.facts.quantities, &arm.facts.quantities)
     };
     let arms: Vec<(String, Vec<Unnamed>)> =
@@ -180,21 +212,18 @@ fn tell_what_differs(setup: &Setup) {
 
 /// What a run of each arm takes, in their order.
 fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
-    let mut per_step: HashMap<&str, f64> = HashMap::new();
+    let mut per_shape: HashMap<&str, Pace> = HashMap::new();
     let mut per_probe: HashMap<(&str, Option<&str>, &str), Option<ProbeCost>> = HashMap::new();
     let mut costs = Vec::new();
     for (number, arm) in setup.plan.arms.iter().enumerate() {
         let recipe = setup.recipes.load(&arm.overrides).map_err(failure::recipe)?.value;
         let shape = arm.facts.shape.as_str();
-        let step = match per_step.get(shape) {
+        let pace = match per_shape.get(shape) {
             Some(known) => *known,
             None => {
-                check_memory(&recipe, setup.device)
+                let pace = pace_of(setup, &recipe)
                     .map_err(|failure| failure.about(&format!("arm `{}`", arm.name)))?;
-                let device = setup.device.open_with(recipe.train.precision)?;
-                let size = open_data(&recipe).ok().as_ref().map(DataSize::of);
-                let seconds = forecast(&recipe, &device, PROBE_STEPS, size)?.plan.seconds;
-                *per_step.entry(shape).or_insert(seconds / recipe.train.steps as f64)
+                *per_shape.entry(shape).or_insert(pace)
             }
         };
         let probe = match setup.probes.get(number) {
@@ -211,9 +240,42 @@ fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
                 }
             }
         };
-        costs.push(Cost { step, probe });
+        let Pace { step, start, judging } = pace;
+        costs.push(Cost { step, start, judging, probe });
     }
     Ok(costs)
+}
+
+/// How fast recipes of one shape train.
+#[derive(Clone, Copy)]
+struct Pace {
+    step: f64,
+    start: f64,
+    judging: f64,
+}
+
+/// From a few steps on random rows.
+fn pace_of(setup: &Setup, recipe: &Recipe) -> Result<Pace, Failure> {
+    check_memory(recipe, setup.device)?;
+    let device = setup.device.open_with(recipe.train.precision)?;
+    let clock = Instant::now();
+    let size = open_data(recipe).ok().as_ref().map(DataSize::of);
+    let plan = forecast(recipe, &device, PROBE_STEPS, size)?.plan;
+    let whole = clock.elapsed().as_secs_f64();
+    let (steps, batch) = (recipe.train.steps as f64, recipe.train.batch_size as f64);
+    // Of training alone: those of the plan are tokens without padding.
+    let fill = size.map_or(1.0, |size| size.fill);
+    let of_training = batch * recipe.data.sequence_length as f64 * fill / plan.tokens_per_second;
+    // What was not steps: data that is opened, networks that begin, kernels that are met for the first time.
+    let timed = PROBE_STEPS as f64 * of_training * recipe.micro_batch_size() as f64 / batch;
+    let rows = CorruptionPlan::default().max_examples;
+    let rows = size.map_or(rows, |size| size.heldout.min(rows)) as f64;
+    Ok(Pace {
+        step: plan.seconds / steps,
+        start: (whole - timed).max(0.0),
+        // As evaluation is counted, at a third of training on the same rows.
+        judging: rows / batch * of_training / 3.0,
+    })
 }
 
 /// What fine-tuning what `recipe` pretrains takes; none if its data is not there.
@@ -242,6 +304,18 @@ fn makespan(seconds: &[f64], jobs: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn starts_and_judging_take_their_time_as_well() {
+        let probe = Some(ProbeCost { seed: 10.0, seeds: 3, has_patience: false });
+        let cost = Cost { step: 2.0, start: 5.0, judging: 7.0, probe };
+        let of = |steps, probe_seeds, figures| cost.of(Open { steps, probe_seeds, figures });
+        assert_eq!(of(Some(100), None, 0), 205.0);
+        assert_eq!(of(Some(100), Some(3), 2), 205.0 + 35.0 + 24.0);
+        assert_eq!(of(None, Some(1), 0), 15.0);
+        assert_eq!(of(None, None, 2), 24.0);
+        assert_eq!(of(None, None, 0), 0.0);
+    }
 
     #[test]
     fn runs_begin_as_soon_as_there_is_room() {

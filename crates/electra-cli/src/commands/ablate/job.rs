@@ -81,7 +81,9 @@ impl Setup {
         };
         let rulers = Rulers::new(&file, &plan, &recipes)?;
         let out = out.unwrap_or_else(|| Path::new("runs").join(&name));
-        Ok(Self { plan, recipes, probes, rulers, out, threads, device, file })
+        let setup = Self { plan, recipes, probes, rulers, out, threads, device, file };
+        setup.check_metric()?;
+        Ok(setup)
     }
 
     /// Looks whether the data of every arm is there and fits.

@@ -3,7 +3,8 @@
 //! An arm's own area under the curve is on samples of its own generator. So that arms can be held
 //! against each other, each is judged on two corruptions of the base arm's held-out rows that are the
 //! same for all: samples of the base arm's generator of the same seed, and samples from the
-//! frequencies of words.
+//! frequencies of words. The base arm was trained beside that generator, and the others were not, which
+//! is said wherever these figures stand beside each other.
 
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,11 @@ impl Rulers {
         let of_arms = plan.arms.iter().map(rulers).collect::<Result<_, Failure>>()?;
         Ok(Self { base, data: vocabulary_there.map(|_| recipe.data.path), of_arms })
     }
+
+    /// Whether an arm will be judged, or may be where the data of the base arm is not there yet.
+    pub(super) fn may_judge(&self, arm: usize, ruler: Ruler) -> bool {
+        self.data.is_none() || self.of_arms[arm].contains(&ruler)
+    }
 }
 
 impl Setup {
@@ -145,9 +151,9 @@ impl Setup {
         self.rulers.of_arms[job.arm].iter().all(|&ruler| has(ruler) || !self.can_be_judged(ruler, job))
     }
 
-    /// Whether figures of a run are still to be measured, now or once it is trained.
-    pub(super) fn lacks_figures(&self, job: &Job) -> bool {
-        self.rulers.of_arms[job.arm].iter().any(|&ruler| self.judged(ruler, job).is_none())
+    /// How many figures of a run are still to be measured, now or once it is trained.
+    pub(super) fn figures_left(&self, job: &Job) -> usize {
+        self.rulers.of_arms[job.arm].iter().filter(|ruler| self.judged(**ruler, job).is_none()).count()
     }
 
     /// Arguments of the process that judges a run.

@@ -8,12 +8,13 @@ use electra_files::shown::{has_control, shell_word};
 use super::job::Setup;
 use crate::failure::{self, Failure};
 
-/// A script for `sbatch`: a task for each run, no more than `jobs` at a time, each of which saves
-/// when its time is up and is queued again.
+/// A script for `sbatch`: a task for each run, no more than `jobs` at a time if that is said, each of which
+/// saves when its time is up and is queued again. Outside of an array it does what is left when all have
+/// ended, which no task can do alone: judging all discriminators on common text, and the report.
 ///
 /// # Errors
 /// If the working folder has no name, or a name cannot stand in a script.
-pub(super) fn script(setup: &Setup, seeds: Option<&Seeds>, jobs: usize) -> Result<String, Failure> {
+pub(super) fn script(setup: &Setup, seeds: Option<&Seeds>, jobs: Option<u16>) -> Result<String, Failure> {
     let plan = &setup.plan;
     let folder = std::env::current_dir()?;
     let program = std::env::current_exe()?;
@@ -25,12 +26,13 @@ pub(super) fn script(setup: &Setup, seeds: Option<&Seeds>, jobs: usize) -> Resul
     let path = |path: &Path| shell_word(&path.display().to_string());
     let seeds = seeds.map_or(String::new(), |seeds| format!(" --seeds {seeds}"));
     let last = plan.jobs.len() - 1;
+    let at_most = jobs.map_or(String::new(), |jobs| format!("%{jobs}"));
     let tasks: String =
         plan.jobs.iter().map(|job| format!("# {:>5}  {}\n", job.index, setup.name_of(job))).collect();
     Ok(format!(
         r#"#!/bin/bash
 #SBATCH --job-name={name}
-#SBATCH --array=0-{last}%{jobs}
+#SBATCH --array=0-{last}{at_most}
 #SBATCH --cpus-per-task={threads}
 #SBATCH --signal=B:TERM@120
 #SBATCH --requeue
@@ -39,11 +41,20 @@ pub(super) fn script(setup: &Setup, seeds: Option<&Seeds>, jobs: usize) -> Resul
 #
 # Add --time, --partition and --gres as your cluster wants them, and `mkdir -p {logs}` before sbatch.
 # A task that is told to stop saves and is queued again; one that is finished ends at once.
-# Afterwards: electra compare {experiment_folder}
+#
+# When all tasks have ended, this script once more outside of the array: it judges the discriminators of
+# all arms on common text, which needs the runs of the base arm, and writes the report.
+#     sbatch --dependency=afterany:JOB --cpus-per-task={threads} --wrap "bash array.sh"
+# with the number that sbatch has said for JOB and the name of this file for array.sh. Then:
+#     electra compare {experiment_folder}
 #
 {tasks}
 cd {folder}
-{electra} ablate {experiment}{seeds} --only "$SLURM_ARRAY_TASK_ID" \
+only=()
+if [ -n "${{SLURM_ARRAY_TASK_ID:-}}" ]; then
+    only=(--only "$SLURM_ARRAY_TASK_ID")
+fi
+{electra} ablate {experiment}{seeds} "${{only[@]}}" \
     --out {out} --threads {threads} --device {device} &
 task=$!
 told=
@@ -55,8 +66,10 @@ if [ -n "$told" ]; then
     wait "$task"
     code=$?
 fi
-if [ "$code" -eq {interrupted} ]; then
+if [ "$code" -eq {interrupted} ] && [ -n "${{SLURM_ARRAY_TASK_ID:-}}" ]; then
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+elif [ "$code" -eq {interrupted} ] && [ -n "${{SLURM_JOB_ID:-}}" ]; then
+    scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"
 "#,

@@ -23,24 +23,50 @@ use crate::commands::metrics::catalogue;
 use crate::commands::quantities;
 use crate::failure::{self, Failure};
 
+/// Results that were held against their experiment, its arms, and what its recipe comes to if that can be read.
+struct Standing {
+    arms: Vec<Arm>,
+    plan: Option<Plan>,
+    results: Results,
+}
+
+impl Standing {
+    /// Of an experiment.
+    ///
+    /// # Errors
+    /// If a result cannot be read or is not one of the experiment as it stands.
+    fn of(file: &ExperimentFile) -> Result<Self, Failure> {
+        let arms = arms(&file.resolved).map_err(failure::recipe)?;
+        let results = read_folder(&file.results())?;
+        let plan = plan_of(file);
+        if let (Err(error), false) = (&plan, results.is_empty()) {
+            eprintln!("WARNING: {}: what its recipe comes to is not known: {error}", file.name());
+        }
+        let plan = plan.ok();
+        let planned = |name: &str| plan.as_ref()?.arms.iter().find(|arm| arm.name == name);
+        let standing: Vec<ArmAsItStands> =
+            arms.iter().map(|arm| as_it_stands(file, arm, planned(&arm.name))).collect();
+        check_standing(&results, &standing)?;
+        results.check_arms()?;
+        Ok(Self { arms, plan, results })
+    }
+}
+
+/// The results of an experiment, held against it.
+///
+/// # Errors
+/// If one cannot be read or is not one of the experiment as it stands.
+pub(super) fn results_of(file: &ExperimentFile) -> Result<Results, Failure> {
+    Ok(Standing::of(file)?.results)
+}
+
 /// What an experiment is about, and its results.
 ///
 /// # Errors
 /// If a result cannot be read or is not one of the experiment as it stands.
 pub(super) fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRecord>), Failure> {
     let experiment = file.experiment();
-    let arms = arms(&file.resolved).map_err(failure::recipe)?;
-    let results = read_folder(&file.results())?;
-    let plan = plan_of(file);
-    if let (Err(error), false) = (&plan, results.is_empty()) {
-        eprintln!("WARNING: {}: what its recipe comes to is not known: {error}", file.name());
-    }
-    let plan = plan.ok();
-    let planned = |name: &str| plan.as_ref()?.arms.iter().find(|arm| arm.name == name);
-    let standing: Vec<ArmAsItStands> =
-        arms.iter().map(|arm| as_it_stands(file, arm, planned(&arm.name))).collect();
-    check_standing(&results, &standing)?;
-    results.check_arms()?;
+    let Standing { arms, plan, results } = Standing::of(file)?;
     let quantities = plan.iter().flat_map(|plan| &plan.arms);
     let same_runs = same_runs(file, &results);
     let (finished, failed) = results.into_parts();
@@ -61,6 +87,8 @@ pub(super) fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRe
         margin: experiment.margin,
         base_arm: experiment.base_arm.clone(),
         arms: arms.into_iter().map(|arm| arm.name).collect(),
+        contrasts: experiment.contrasts.clone(),
+        word_frequency_loss: experiment.word_frequency_loss,
         known,
     };
     Ok((subject, finished))

@@ -1,19 +1,24 @@
 //! `electra compare --write` and `--check`: tables and numbers of the READMEs of experiments.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use electra_ablate::comparison::Comparison;
-use electra_ablate::experiment::EXPERIMENT;
+use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::readme::placeholder::{self, Stale, fill};
-use electra_ablate::readme::sources::Sources;
+use electra_ablate::readme::sources::{ReadResults, Sources, StandingResults};
 use electra_ablate::readme::tables::{self, TABLES, Tables, with_tables};
-use electra_ablate::readme::{self, with_table};
+use electra_ablate::readme::{self, ExpressionError, with_table};
 use electra_ablate::table;
 use electra_files::regular;
+use electra_files::shown::in_markdown;
 use electra_run::recipe::load;
 
-use super::{REPORT, experiment_in, of_experiment, write, write_report};
+use super::experiment::subject_of;
+use super::{REPORT, compared, experiment_in, write, write_report};
 use crate::commands::metrics::catalogue;
 use crate::failure::{self, Failure};
 
@@ -21,14 +26,16 @@ use crate::failure::{self, Failure};
 const README: &str = "README.md";
 
 /// A text with numbers of results, and where they come from.
-struct Text {
+struct Text<'a> {
     path: PathBuf,
+    /// What is there; a beginning where there is no file yet.
     there: String,
+    is_new: bool,
     /// The comparison whose table it has.
-    comparison: Option<Comparison>,
+    comparison: Option<Rc<StandingResults>>,
     /// Tables that are made from other files.
     tables: Option<Tables>,
-    sources: Sources,
+    sources: Sources<'a>,
 }
 
 /// Brings every text up to date, or looks whether it is.
@@ -38,19 +45,24 @@ struct Text {
 pub fn keep(inputs: &[PathBuf], is_written: bool) -> Result<ExitCode, Failure> {
     let mut stale = Vec::new();
     let mut kept = 0;
+    let known = Known::default();
+    let read = |folder: &Path| known.results(folder);
     for input in inputs {
-        let Some(mut text) = Text::of(input)? else { continue };
+        let Some(mut text) = Text::of(input, &known, &read)? else { continue };
         kept += 1;
         let (now, differing) = text.up_to_date()?;
         if !is_written {
+            if text.is_new {
+                stale.push(format!("{}: there is no such file", text.path.display()));
+            }
             stale.extend(differing);
             continue;
         }
-        if now != text.there {
+        if now != text.there || text.is_new {
             write(&text.path, now.as_bytes())?;
             println!("{}", text.path.display());
         }
-        if let Some(comparison) = &text.comparison {
+        if let Some(comparison) = text.comparison() {
             println!("{}", write_report(comparison, &text.path.with_file_name(REPORT))?.display());
         }
     }
@@ -66,20 +78,73 @@ pub fn keep(inputs: &[PathBuf], is_written: bool) -> Result<ExitCode, Failure> {
     Err(Failure::new(message, help))
 }
 
-impl Text {
+/// Experiments that were read, each once: several texts may ask for one.
+#[derive(Default)]
+struct Known(RefCell<HashMap<PathBuf, Rc<StandingResults>>>);
+
+impl Known {
+    /// The results of an experiment, held against it.
+    fn of_experiment(&self, file: &ExperimentFile) -> Result<Rc<StandingResults>, Failure> {
+        let place = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+        if let Some(known) = self.0.borrow().get(&place) {
+            return Ok(known.clone());
+        }
+        let (subject, finished) = subject_of(file)?;
+        let failed = subject.known.failed.clone();
+        let comparison = Some(compared(subject, &finished)?);
+        let found = Rc::new(StandingResults { finished, failed, comparison });
+        self.0.borrow_mut().insert(place, found.clone());
+        Ok(found)
+    }
+
+    /// The results of a folder, held against its experiment if it holds one.
+    fn results(&self, folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
+        let failed = |failure: Failure| ExpressionError::Experiment {
+            folder: folder.display().to_string(),
+            reason: failure.in_one_line(),
+        };
+        match experiment_in(folder).map_err(failed)? {
+            Some(file) => self.of_experiment(&file).map_err(failed),
+            None => StandingResults::of_folder(folder).map(Rc::new),
+        }
+    }
+}
+
+/// What the README of an experiment begins with.
+fn beginning(file: &ExperimentFile) -> String {
+    let experiment = file.experiment();
+    format!(
+        "# {}\n\n**Question.** {}\n\n**Prediction**, written before the start. {}\n\n## Results\n\n{}\n{}\n\n\
+         **Verdict.** Open: prediction only.\n",
+        in_markdown(&file.name()),
+        experiment.question.trim(),
+        experiment.prediction.trim(),
+        readme::BEGIN,
+        readme::END
+    )
+}
+
+impl<'a> Text<'a> {
+    /// The comparison whose table it has.
+    fn comparison(&self) -> Option<&Comparison> {
+        self.comparison.as_ref()?.comparison.as_ref()
+    }
+
     /// What an input is; none for a folder that has nothing of ours.
-    fn of(input: &Path) -> Result<Option<Self>, Failure> {
+    fn of(input: &Path, known: &Known, results: &'a ReadResults<'a>) -> Result<Option<Self>, Failure> {
         let read = |path: &Path| {
             regular::read_to_string(path).map_err(|error| Failure::of_file("read", path, &error))
         };
         if let Some(file) = experiment_in(input)? {
             let (folder, path) = (file.folder(), file.folder().join(README));
-            let base_arm = Some(file.experiment().base_arm.clone());
+            let is_new = !path.exists();
+            let own = known.of_experiment(&file)?;
             return Ok(Some(Self {
-                there: read(&path)?,
-                comparison: Some(of_experiment(&file)?),
+                there: if is_new { beginning(&file) } else { read(&path)? },
+                is_new,
                 tables: tables_in(folder)?,
-                sources: Sources::of_experiment(folder, base_arm, catalogue()),
+                sources: Sources::of_experiment(folder, results, catalogue()).with_own(own.clone()),
+                comparison: Some(own),
                 path,
             }));
         }
@@ -91,9 +156,10 @@ impl Text {
             return Ok(Some(Self {
                 path: input.to_owned(),
                 there: read(input)?,
+                is_new: false,
                 comparison: None,
                 tables: None,
-                sources: Sources::of_index(folder, folder, catalogue()),
+                sources: Sources::of_index(folder, folder, results, catalogue()),
             }));
         }
         if !input.exists() {
@@ -109,17 +175,18 @@ impl Text {
         if tables.is_none() && !there.contains(placeholder::BEGIN) {
             return Ok(None);
         }
-        let sources = Sources::of_experiment(input, None, catalogue());
-        Ok(Some(Self { path, there, comparison: None, tables, sources }))
+        let sources = Sources::of_experiment(input, results, catalogue());
+        Ok(Some(Self { path, there, is_new: false, comparison: None, tables, sources }))
     }
 
     /// The text as it should be, and each place where it is not.
     fn up_to_date(&mut self) -> Result<(String, Vec<String>), Failure> {
         let at = self.path.display().to_string();
-        let (there, sources) = (&self.there, &mut self.sources);
-        let mut now = there.clone();
+        let mut now = self.there.clone();
         let mut differing = Vec::new();
-        if let Some(comparison) = &self.comparison {
+        let standing = self.comparison.clone();
+        let (there, sources) = (&self.there, &mut self.sources);
+        if let Some(comparison) = standing.as_ref().and_then(|standing| standing.comparison.as_ref()) {
             let help =
                 format!("add these two lines where the results belong:\n{}\n{}", readme::BEGIN, readme::END);
             now = with_table(&now, &table::markdown(comparison))

@@ -2,13 +2,21 @@
 
 use electra_run::code::CodeVersions;
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::*;
 use crate::comparison::Subject;
 use crate::comparison::tests::subject;
+use crate::experiment::Budget;
+use crate::failed::FailedRun;
 use crate::failed::tests::diverged;
 use crate::metric::tests::metric;
 use crate::quantities::tests::{TABLE, of_width};
-use crate::record::tests::result;
+use crate::record::ResultRecord;
+use crate::record::tests::{result, with};
+use crate::standing::Known;
 use crate::{report, table};
 
 fn compared(known: Known, results: &[ResultRecord]) -> Comparison {
@@ -43,7 +51,7 @@ fn five_of_six_seeds_that_diverged_are_told_everywhere() {
         ],
     );
     assert!(report::render(&comparison).contains("7 runs, 4 failed"));
-    let json: serde_json::Value = serde_json::from_str(&table::json(&comparison)).unwrap();
+    let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     let b = &json["arms"][1];
     assert_eq!((b["failed"].as_array().unwrap().len(), &b["missing_seeds"]), (4, &serde_json::json!([6])));
     assert_eq!(b["failed"][0], serde_json::json!({"seed": 2, "step": 14, "reason": "diverged"}));
@@ -75,7 +83,7 @@ fn a_difference_of_fewer_pairs_stands_beside_the_means_of_these_pairs() {
         ]
     );
     assert_told(&comparison, &["pairs", "the difference is of these"]);
-    let json: serde_json::Value = serde_json::from_str(&table::json(&comparison)).unwrap();
+    let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     let pairs = &json["arms"][1]["pairs"];
     assert_eq!((&pairs["seeds"], &pairs["base"]["n"]), (&serde_json::json!([3, 4]), &2.into()));
     let equal = [result("a", 1, 0.5), result("b", 1, 0.5)];
@@ -84,12 +92,12 @@ fn a_difference_of_fewer_pairs_stands_beside_the_means_of_these_pairs() {
 
 #[test]
 fn an_arm_that_misses_an_equal_budget_is_marked() {
-    let results = [result("a", 1, 0.5), ResultRecord { flops: 76e9, ..result("b", 1, 0.5) }];
+    let results = [result("a", 1, 0.5), with(result("b", 1, 0.5), |run| run.flops = 76e9)];
     let known = |budget| Known { budget: Some(budget), ..Known::default() };
     let comparison = compared(known(Budget::Flops), &results);
     assert_eq!(table::verdict(&comparison).rows[1][3], "7.60e10, 38.0 × the budget");
     assert_told(&comparison, &["b misses the budget: it spends 38.0 times the operations of the base arm"]);
-    let json: serde_json::Value = serde_json::from_str(&table::json(&comparison)).unwrap();
+    let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     assert_eq!((&json["arms"][1]["off_budget"], &json["arms"][0]["off_budget"]), (&38.0.into(), &().into()));
     assert_eq!(table::verdict(&compared(known(Budget::Steps), &results)).rows[1][3], "7.60e10");
 }
@@ -113,7 +121,7 @@ fn what_moves_with_a_width_is_listed_with_a_warning() {
     assert_eq!(table.head, ["arm", "head width", "feed-forward width"]);
     assert_eq!(table.rows, [["a", "4", "64"], ["b", "8", "128"]]);
     assert!(report::render(&comparison).contains(ALSO));
-    let json: serde_json::Value = serde_json::from_str(&table::json(&comparison)).unwrap();
+    let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     let also = json["arms"][1]["also_differs"].as_array().unwrap();
     assert_eq!(also.len(), 3, "operations as well");
     assert_eq!(
@@ -145,7 +153,7 @@ fn other_data_and_other_code_are_told() {
     }
     let comparison = compared(Known::default(), &results);
     assert_told(&comparison, &["held out on unlike data (1111 for a; 2222 for b)"]);
-    let json: serde_json::Value = serde_json::from_str(&table::json(&comparison)).unwrap();
+    let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     assert_eq!(json["data"][0]["arms"], serde_json::json!(["a"]));
     // So is code of another version.
     results[1].data = results[0].data.clone();

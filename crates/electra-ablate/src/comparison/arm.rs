@@ -1,0 +1,56 @@
+//! What an arm came to.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::metric::Metric;
+use crate::record::Parameters;
+use crate::standing::{Pairs, Standing};
+use crate::statistics::equivalence::Equivalence;
+use crate::statistics::{Paired, Sample};
+
+/// What an arm came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ArmSummary {
+    /// Its name.
+    pub name: String,
+    /// Its seeds that are finished.
+    pub seeds: Vec<u64>,
+    /// Steps of a run.
+    pub steps: u64,
+    /// Floating-point operations of a run.
+    pub flops: f64,
+    /// Parameters.
+    pub parameters: Parameters,
+    /// Mean and deviation of every number that was measured.
+    pub metrics: BTreeMap<Metric, Sample>,
+    /// Seeds of fine-tuning that found nothing in any epoch, which the mean of F1 counts with their 0.
+    pub found_nothing: usize,
+    /// Of how many.
+    pub fine_tuned: usize,
+    /// Against the base arm, paired by seed; none for the base arm itself.
+    pub paired: Option<Paired>,
+    /// The means of both over those seeds.
+    pub pairs: Option<Pairs>,
+    /// The probability after Holm's correction over all tests.
+    pub p_holm: Option<f64>,
+    /// Whether it is equivalent to the base arm, where a margin was stated.
+    pub equivalence: Option<Equivalence>,
+    /// Seconds of pretraining; none where every run failed.
+    pub seconds: Option<Sample>,
+    /// Held-out values over steps, mean over seeds.
+    pub curve: MeanCurve,
+    /// Missing and failed seeds, budget, shared runs, and quantities that differ unnamed.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// Values over steps, mean over the seeds that have the step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct MeanCurve {
+    /// Steps, ascending.
+    pub step: Vec<u64>,
+    /// Of each measured number.
+    pub columns: BTreeMap<String, Vec<Option<f64>>>,
+}

@@ -1,0 +1,61 @@
+//! What the family of tests makes of two arms: p after Holm's correction, and the verdict of a margin.
+
+use super::standing::StandingResults;
+use crate::comparison::Comparison;
+use crate::readme::expression::{ExpressionError, NoTest, OfTest, Operator};
+use crate::readme::format::Format;
+use crate::readme::quantity::Quantity;
+use crate::statistics::equivalence::Equivalence;
+
+/// A part of the test of two arms.
+///
+/// # Errors
+/// If the experiment has no such test: tests are those of its metric, of arms against the base arm and of its
+/// contrasts.
+pub(super) fn told(
+    results: &StandingResults,
+    arm: &str,
+    against: Option<(Operator, &str)>,
+    quantity: &Quantity,
+    part: OfTest,
+    format: Format,
+) -> Result<String, ExpressionError> {
+    let Some((Operator::Difference, against)) = against else {
+        return Err(ExpressionError::NoTest { reason: NoTest::NoDifference });
+    };
+    let no_test = |reason| ExpressionError::NoTest { reason };
+    let comparison = results.comparison.as_ref().ok_or_else(|| no_test(NoTest::NoExperiment))?;
+    if *quantity != Quantity::Metric(comparison.metric, None) {
+        return Err(no_test(NoTest::OtherMetric { metric: comparison.metric.name().to_owned() }));
+    }
+    let not_stated = || no_test(NoTest::NotStated { arm: arm.to_owned(), against: against.to_owned() });
+    let (p_holm, equivalence) = of_pair(comparison, arm, against).ok_or_else(not_stated)?;
+    let no_margin = || match comparison.margin {
+        None => no_test(NoTest::NoMargin),
+        Some(_) => no_test(NoTest::NoPairs),
+    };
+    match part {
+        OfTest::PHolm => Ok(format.write(p_holm.ok_or_else(|| no_test(NoTest::NoPairs))?, 3)),
+        OfTest::PEquivalence => {
+            let p = equivalence.ok_or_else(no_margin)?.p;
+            Ok(format.write(p.ok_or_else(|| no_test(NoTest::NoPairs))?, 3))
+        }
+        OfTest::Verdict => Ok(equivalence.ok_or_else(no_margin)?.verdict.words().to_owned()),
+    }
+}
+
+/// What is known of two arms, whichever is the first: all of it is the same both ways.
+fn of_pair(comparison: &Comparison, arm: &str, against: &str) -> Option<(Option<f64>, Option<Equivalence>)> {
+    let other = match (arm == comparison.base_arm, against == comparison.base_arm) {
+        (true, false) => Some(against),
+        (false, true) => Some(arm),
+        _ => None,
+    };
+    if let Some(other) = other {
+        let found = comparison.arms.iter().find(|summary| summary.name == other);
+        return found.map(|found| (found.p_holm, found.equivalence));
+    }
+    let is_it = |one: &str, other: &str| (one, other) == (arm, against) || (other, one) == (arm, against);
+    let found = comparison.contrasts.iter().find(|contrast| is_it(&contrast.arm, &contrast.against));
+    found.map(|found| (found.p_holm, found.equivalence))
+}
