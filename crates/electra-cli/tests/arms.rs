@@ -2,55 +2,20 @@
 
 mod workbench;
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
+use workbench::experiment::{self, COMMAND};
 use workbench::{Workbench, assert_says, json};
 
-const COMMAND: &str = "ablate exp/experiment.toml --jobs 2 --threads 1";
-
-const BASE: &str = "recipe_version = 1
-extends = \"../recipe.toml\"
-train.steps = 10
-evaluate.every_steps = 10
-checkpoint.every_steps = 5
-";
-
-const EXPERIMENT: &str = "recipe_version = 1
-question = \"Does a wider generator help?\"
-prediction = \"No.\"
-base = \"base.toml\"
-base_arm = \"half\"
-budget = \"steps\"
-metric = \"rtd-auc\"
-seeds = \"1\"
-
-[[arm]]
-name = \"half\"
-
-[[arm]]
-name = \"whole\"
-set = { \"model.generator.width\" = 1.0 }
-";
-
 /// Two arms of one seed and ten steps.
+fn base() -> String {
+    experiment::BASE.replace("40", "10")
+}
+
+fn one_seed() -> String {
+    experiment::EXPERIMENT.replace("1..2", "1")
+}
+
 fn bench() -> Workbench {
-    let bench = Workbench::with_data();
-    std::fs::create_dir(bench.path("exp")).unwrap();
-    bench.write("exp/base.toml", BASE);
-    bench.write("exp/experiment.toml", EXPERIMENT);
-    bench
-}
-
-/// The results by name.
-fn results(bench: &Workbench) -> BTreeMap<String, Value> {
-    let names = bench.names("exp/results").into_iter().filter(|name| name.ends_with(".json"));
-    names.map(|name| (name.clone(), json(&bench.read(&format!("exp/results/{name}"))))).collect()
-}
-
-/// Folders of pretraining runs.
-fn runs(bench: &Workbench) -> Vec<String> {
-    bench.names("runs/exp/runs").into_iter().map(|name| format!("runs/exp/runs/{name}")).collect()
+    Workbench::with_experiment(&base(), &one_seed())
 }
 
 #[test]
@@ -75,14 +40,14 @@ fn a_folder_that_other_code_has_trained_in_is_not_taken_over() {
     let bench = bench();
     bench.succeed(COMMAND);
     std::fs::remove_dir_all(bench.path("exp/results")).unwrap();
-    let run = &runs(&bench)[0];
+    let run = &bench.runs()[0];
     let described = bench.read(&format!("{run}/run.json"));
     bench.write(&format!("{run}/run.json"), described.replacen('{', "{\"code\": {\"kernels\": 7},", 1));
     let first = bench.read(&format!("{run}/metrics.jsonl"));
     let other = first.replacen("{\"", "{\"code\":{\"kernels\":7},\"", 1);
     bench.write(&format!("{run}/metrics.jsonl"), &other);
     let ran = bench.run(COMMAND);
-    assert_eq!((ran.code, results(&bench).len()), (Some(1), 1), "{}", ran.stderr);
+    assert_eq!((ran.code, bench.results().len()), (Some(1), 1), "{}", ran.stderr);
     assert_says(
         &ran.stderr,
         &[run, "was trained by other code: kernels 7 there, 1 now", "1 of 2 runs failed"],
@@ -102,7 +67,7 @@ fn a_folder_that_other_code_has_trained_in_is_not_taken_over() {
 fn what_differs_beside_what_arms_name_is_told_before_and_after() {
     let bench = bench();
     // The base recipe gives the number of heads, so the width of an arm is that of its heads as well.
-    bench.write("exp/base.toml", BASE.to_owned() + "model.generator.num_attention_heads = 2\n");
+    bench.write("exp/base.toml", base() + "model.generator.num_attention_heads = 2\n");
     let warning =
         "The generator's head width moves with the arms, which do not name it (8 in half, 16 in whole)";
     let foretold = bench.succeed("ablate exp/experiment.toml --threads 1 --dry-run").stdout;
@@ -114,7 +79,7 @@ fn what_differs_beside_what_arms_name_is_told_before_and_after() {
     let found = bench.succeed("compare exp --format json").json();
     assert_eq!(found["arms"][1]["also_differs"][0]["key"], "generator.head_width");
     // Runs without an experiment say it themselves, and equal results of two experiments are marked in both.
-    let folders = runs(&bench).join(" ");
+    let folders = bench.runs().join(" ");
     let alone = bench.succeed(&format!("compare --metric mlm-loss {folders}")).stdout;
     assert_says(&alone, &["The generator's head width moves with the arms, which do not name it"]);
     for name in ["a", "b"] {
@@ -139,9 +104,9 @@ fn one_step_of_an_arm_that_costs_many_budgets_is_marked() {
     let bench = bench();
     bench.write(
         "exp/base.toml",
-        BASE.replace("train.steps = 10", "train.steps = 1\nschedule.warmup_steps = 0"),
+        base().replace("train.steps = 10", "train.steps = 1\nschedule.warmup_steps = 0"),
     );
-    let dear = EXPERIMENT
+    let dear = one_seed()
         .replace("\"steps\"", "\"flops\"")
         .replace("\"model.generator.width\" = 1.0", "\"train.batch_size\" = 64");
     bench.write("exp/experiment.toml", dear);

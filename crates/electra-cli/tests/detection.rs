@@ -2,34 +2,15 @@
 
 mod workbench;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
+use workbench::experiment::{COMMAND, EXPERIMENT};
 use workbench::{Workbench, assert_says};
 
-const COMMAND: &str = "ablate exp/experiment.toml --jobs 2 --threads 1";
-
-const EXPERIMENT: &str = "recipe_version = 1
-question = \"Does a wider generator help, or none?\"
-prediction = \"No.\"
-base = \"base.toml\"
-base_arm = \"half\"
-budget = \"steps\"
-metric = \"common-auc\"
-margin = 0.02
-seeds = \"1..2\"
-
-[[arm]]
-name = \"half\"
-
-[[arm]]
-name = \"whole\"
-set = { \"model.generator.width\" = 1.0 }
-
-[[arm]]
-name = \"mlm\"
-set = { objective = { kind = \"mlm\" } }
-";
+/// The two arms and one without a discriminator that detects, compared on the common text.
+fn with_an_arm_that_predicts() -> String {
+    let further = "[[arm]]\nname = \"mlm\"\nset = { objective = { kind = \"mlm\" } }\n";
+    EXPERIMENT.replace("\"rtd-auc\"", "\"common-auc\"\nmargin = 0.02") + further
+}
 
 const TRAIN: &str =
     "pretrain recipe.toml --no-plan --threads 1 --set train.steps=8 --set evaluate.every_steps=4";
@@ -169,7 +150,7 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     let error = bench.refuse("compare a c --metric mlm-loss");
     assert_says(&error, &["2 vocabularies", "256 pieces", "200 pieces", "--metric mlm-loss-per-byte"]);
     let table = bench.succeed("compare a c --metric mlm-loss-per-byte").stdout;
-    assert_says(&table, &["MLM loss a byte, mean", "unlike vocabularies", "`data.path`"]);
+    assert_says(&table, &["MLM loss a byte, mean", "unlike vocabularies", "`model.vocab_size`"]);
     for by_token in ["  MLM loss  ", "total loss  "] {
         assert!(!table.contains(by_token), "{table}");
     }
@@ -178,29 +159,25 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     assert!(by_byte > 0.0 && by_byte < by_token, "pieces have at least a byte: {by_token} {by_byte}");
 }
 
-/// The results of the experiment by name, without the time that they took.
-fn results(bench: &Workbench) -> BTreeMap<String, Value> {
-    let read = |name: String| {
-        let mut result = workbench::json(&bench.read(&format!("exp/results/{name}")));
-        result.as_object_mut().unwrap().remove("seconds").expect("every result has a time");
-        (name, result)
-    };
-    bench.names("exp/results").into_iter().map(read).collect()
-}
-
 #[test]
 fn all_arms_are_judged_on_one_text_and_older_results_get_the_figures_without_training() {
-    let bench = Workbench::with_data();
-    std::fs::create_dir(bench.path("exp")).unwrap();
-    bench.write("exp/base.toml", "recipe_version = 1\nextends = \"../recipe.toml\"\ntrain.steps = 8\n");
-    bench.write("exp/experiment.toml", EXPERIMENT);
+    let base = "recipe_version = 1\nextends = \"../recipe.toml\"\ntrain.steps = 8\n";
+    let bench = Workbench::with_experiment(base, &with_an_arm_that_predicts());
     let ran = bench.succeed(COMMAND);
     assert_says(&ran.stderr, &["whole seed 2: common AUC 0.", "unigram AUC 0.", "(6/6)"]);
     assert_says(&ran.stdout, &["common AUC", "unigram rtd/H(q)", "was not judged: mlm"]);
     assert_says(&ran.stdout, &["within ±0.020", "two one-sided paired t tests"]);
     assert_says(&ran.stdout, &["Arms differ in `model.generator.width` and `objective`: AUC", "own task"]);
-    assert_says(&bench.read("exp/report.html"), &["common AUC by parameters of the generator"]);
-    let expected = results(&bench);
+    // Whose generator it is stands wherever these figures do.
+    let footing = "half was trained beside that generator and knows its samples, the others do not";
+    assert_says(&ran.stdout, &[footing]);
+    assert_says(&bench.succeed("compare exp --format markdown").stdout, &[footing]);
+    let page = bench.read("exp/report.html");
+    assert_says(&page, &["common AUC by parameters of the generator", footing]);
+    assert_says(&page, &["half was trained beside the generator"]);
+    let found = bench.succeed("compare exp --format json").json();
+    assert_eq!(found["judged_on_own_generator"], json!(["half"]));
+    let expected = bench.results();
     let of = |arm: &str, seed: u64| expected[&format!("{arm}.seed-{seed}.json")].clone();
     let corruption = |arm: &str, seed, by: &str| of(arm, seed)["common"][by]["corruption"].clone();
     for seed in [1, 2] {
@@ -223,7 +200,7 @@ fn all_arms_are_judged_on_one_text_and_older_results_get_the_figures_without_tra
     let ran = bench.succeed(COMMAND);
     assert!(!ran.stderr.contains("pretraining"), "{}", ran.stderr);
     assert_says(&ran.stderr, &["half seed 1: judging samples of the base arm's generator"]);
-    assert_eq!(results(&bench), expected);
+    assert_eq!(bench.results(), expected);
     let ran = bench.succeed(COMMAND);
     assert!(!ran.stderr.contains("judging"), "{}", ran.stderr);
     assert_says(&ran.stderr, &["6 of 6 runs are finished already"]);

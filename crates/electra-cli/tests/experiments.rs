@@ -122,3 +122,91 @@ fn numbers_in_prose_are_written_and_checked_with_line_and_expression() {
     );
     assert_says(&bench.read("exp/README.md"), &["= c rtd-auc -->0.625"]);
 }
+
+/// Two arms beside the base arm, of which one is held against the other.
+const THREE_ARMS: &str = "recipe_version = 1\nquestion = \"Is `a` better?\"\nprediction = \"No.\"\nbase = \"recipe.toml\"\n\
+     base_arm = \"a\"\nbudget = \"steps\"\nmetric = \"rtd-auc\"\nmargin = 0.5\nseeds = \"1..3\"\n\
+     contrasts = [{ arm = \"c\", against = \"b\" }]\n\
+     [[arm]]\nname = \"a\"\n[[arm]]\nname = \"b\"\n[[arm]]\nname = \"c\"\n";
+
+/// Three seeds of the arms a, b and c.
+fn three_arms(bench: &Workbench, folder: &str) {
+    std::fs::create_dir_all(bench.path(&format!("{folder}/results"))).unwrap();
+    bench.write(&format!("{folder}/experiment.toml"), THREE_ARMS);
+    for (arm, above) in [("a", 0.0), ("b", 0.1), ("c", 0.125)] {
+        for seed in 1..=3 {
+            let auc = 0.5 + above * (1.0 + 0.1 * f64::from(seed));
+            let result = RESULT.replace("ARM", arm).replace("SEED", &seed.to_string());
+            let path = format!("{folder}/results/{arm}.seed-{seed}.json");
+            bench.write(&path, result.replace("AUC", &auc.to_string()));
+        }
+    }
+}
+
+#[test]
+fn a_readme_is_begun_where_there_is_none_and_contrasts_stand_in_it() {
+    let bench = Workbench::new();
+    three_arms(&bench, "exp");
+    assert_says(&bench.refuse("compare exp --check"), &["exp/README.md: there is no such file", "--write"]);
+    bench.succeed("compare exp --write");
+    bench.succeed("compare exp --check");
+    let begun = bench.read("exp/README.md");
+    let parts = [
+        "# exp\n",
+        "**Question.** Is `a` better?",
+        "**Prediction**",
+        "| c − b |",
+        "3 tests: 2 arms and 1 contrast",
+    ];
+    assert_says(&begun, &parts);
+    let told = "Of c and b: <!-- = c - b rtd-auc verdict -->?<!-- / -->, p <!-- = c - b rtd-auc p-holm -->?<!-- / -->.\n";
+    bench.write("exp/README.md", begun + told);
+    bench.write("README.md", told.replace("= c", "= in exp c"));
+    bench.succeed("compare exp README.md --write");
+    let told = "verdict -->equivalent<!-- / -->, p <!-- = ";
+    assert_says(&bench.read("exp/README.md"), &[told, "p-holm -->0.750<!-- / -->"]);
+    assert_says(&bench.read("README.md"), &[told]);
+    let found = bench.succeed("compare exp --format json").json();
+    assert_eq!(
+        (&found["contrasts"][0]["arm"], &found["contrasts"][0]["against"]),
+        (&"c".into(), &"b".into())
+    );
+    // Against another base arm it is one of the differences.
+    let found = bench.succeed("compare exp --base b --format json").json();
+    assert!(found.get("contrasts").is_none());
+    // What cannot be a contrast is told with its place.
+    for (contrast, told) in [
+        ("{ arm = \"c\", against = \"d\" }", "there is no arm `d`"),
+        ("{ arm = \"c\", against = \"a\" }", "`a` is the base arm"),
+        ("{ arm = \"c\", against = \"c\" }", "`c` is held against itself"),
+        (
+            "{ arm = \"c\", against = \"b\" }, { arm = \"b\", against = \"c\" }",
+            "`b` and `c` are held against each other twice",
+        ),
+    ] {
+        let text = THREE_ARMS.replace("{ arm = \"c\", against = \"b\" }", contrast);
+        bench.write("exp/experiment.toml", text);
+        assert_says(&bench.refuse("compare exp"), &["exp/experiment.toml:10:", told]);
+    }
+}
+
+#[test]
+fn experiments_are_held_against_their_files_wherever_they_are_asked_for() {
+    let bench = Workbench::new();
+    for folder in ["one", "two"] {
+        three_arms(&bench, folder);
+    }
+    bench.write("README.md", "<!-- = in two b rtd-auc -->?<!-- / -->\n");
+    bench.succeed("compare one two");
+    bench.succeed("compare README.md --write");
+    // An arm that was edited after its runs.
+    let edited = THREE_ARMS.replace("name = \"b\"", "name = \"b\"\nset = { \"train.steps\" = 9 }");
+    bench.write("two/experiment.toml", edited);
+    let told = ["two/results/b.seed-1.json", "`train.steps` is not set there and 9 now"];
+    assert_says(&bench.refuse("compare one two"), &told);
+    assert_says(&bench.refuse("compare one/experiment.toml two/experiment.toml"), &told);
+    let error = bench.refuse("compare README.md --check");
+    assert_says(&error, &["README.md: line 1: `in two b rtd-auc`", "two does not stand: "]);
+    assert_says(&error, &told);
+    bench.succeed("compare one");
+}

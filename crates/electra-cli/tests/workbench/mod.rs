@@ -4,6 +4,7 @@
 // Every test program uses a part of this.
 #![allow(dead_code)]
 
+pub mod experiment;
 mod tagger;
 
 use std::collections::BTreeMap;
