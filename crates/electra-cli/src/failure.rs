@@ -1,5 +1,6 @@
 //! Errors on their way to the user: what happened, where, what to do, and the exit code.
 
+pub mod of_device;
 mod of_system;
 mod usage;
 
@@ -18,7 +19,6 @@ use electra_text::corpus::Signature;
 use electra_train::RunError;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
-use crate::device;
 use crate::output;
 
 use of_system::help_of_system;
@@ -123,7 +123,10 @@ impl Failure {
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         match (&error as &(dyn Error + 'static)).downcast_ref() {
-            Some(error) => device::unavailable(error),
+            Some(error) => {
+                let (message, help) = of_device::told(error);
+                Self::new(message, help)
+            }
             None => Self::with_code(1, explain(&error)),
         }
     }

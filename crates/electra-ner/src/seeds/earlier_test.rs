@@ -5,7 +5,7 @@ use std::path::Path;
 use electra_files::regular;
 use serde_json::Value;
 
-use super::Summary;
+use super::summary::Summary;
 use crate::finetune::{Outcome, SCORES};
 
 /// What a summary says of test data, beside the `test_f1` of each run.

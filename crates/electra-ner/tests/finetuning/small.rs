@@ -176,9 +176,8 @@ impl electra_train::Monitor for Stopper {
 
 impl Monitor for Stopper {
     fn on(&mut self, event: Event<'_>) {
-        match event {
-            Event::Epoch { record, .. } => self.epochs.push((record.loss, record.dev_f1)),
-            _ => {}
+        if let Event::Epoch { record, .. } = event {
+            self.epochs.push((record.loss, record.dev_f1));
         }
     }
 }
