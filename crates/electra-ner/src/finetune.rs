@@ -41,7 +41,7 @@ use electra_train::resume::{passed_over, resume};
 use electra_train::{Beginning, Recorder, RunError};
 
 use crate::collapse_guard;
-use crate::head::{HeadType, WordLoss};
+use crate::head::WordLoss;
 use crate::initial_tagger::initial_tagger;
 use crate::monitor::{EpochRecord, Event, Monitor};
 use crate::recipe::{FREE_KEYS, Recipe};
@@ -227,8 +227,7 @@ impl<'a> Run<'a> {
             steps_per_epoch: task.batches.steps(),
             lineage,
             unknown_tags: unknown,
-            class_weights: (task.head() == HeadType::Linear)
-                .then(|| steps.loss.weights_by_type(&task.labels)),
+            class_weights: task.head().trains_words().then(|| steps.loss.weights_by_type(&task.labels)),
             overlaps: Overlap::all(splits, r.train.max_sentences),
         };
         let step = snapshot.step();

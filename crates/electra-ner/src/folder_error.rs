@@ -11,7 +11,6 @@ use electra_train::layout::HF_CONFIG;
 use electra_train::model_folder::ModelFolderError;
 use thiserror::Error;
 
-use crate::head::CRF_SCORES;
 use electra_annotations::LabelError;
 
 /// A folder from which no tagger can be had.
@@ -101,12 +100,19 @@ pub enum FolderError {
         /// Rows of the position table.
         positions: usize,
     },
-    /// Decoding by a CRF without its scores.
+    /// Decoding by a head without its own file.
     #[error(
-        "{0}: the tagger decodes by a CRF, but {CRF_SCORES} is missing, which transformers does not save; copy \
+        "{path}: the tagger decodes by {head}, but {file} is missing, which transformers does not save; copy \
          it from the folder that fine-tuning wrote, or decode without it: electra predict --decoding argmax"
     )]
-    NoCrf(PathBuf),
+    NoHead {
+        /// The folder.
+        path: PathBuf,
+        /// What it decodes by.
+        head: &'static str,
+        /// The file that is missing.
+        file: &'static str,
+    },
     /// Settings that contradict the labels.
     #[error(
         "{path}: the scheme is {found}, but the labels in {HF_CONFIG} are {expected}; copy the folder again"

@@ -16,14 +16,14 @@ use electra_annotations::LabelSet;
 use electra_model::layers::Dense;
 use electra_model::shapes::Shapes;
 
-pub use crf::{CRF_SCORES, Crf, FORBIDDEN, LabelledRows, SequenceGradient};
+pub use crf::{Crf, FORBIDDEN, LabelledRows, SequenceGradient};
 pub use decode::{Decision, Decoder, Decoding};
 pub use loss::{LossConfig, LossError, WordLoss, WordLossKind};
 
 pub(crate) use linear::CLASSIFIER;
 
 use chain::Chain;
-use crf::{CRF, CrfHead};
+use crf::{CRF, CRF_SCORES, CrfHead};
 use linear::LinearHead;
 
 /// Kind of a head: what it stores beside the encoder, whatever its weights are.
@@ -43,7 +43,12 @@ pub(crate) struct ExtraFile {
     pub(crate) root: &'static str,
     /// Name of the file in a tagger's folder, in which the paths stand without it.
     pub(crate) name: &'static str,
+    /// What it is of.
+    pub(crate) of: &'static str,
 }
+
+/// Names of the extra files of all kinds.
+pub(crate) const EXTRA_FILES: [&str; 1] = [CRF_SCORES];
 
 impl HeadType {
     /// Every kind.
@@ -56,6 +61,28 @@ impl HeadType {
             Decoding::Argmax | Decoding::Viterbi => Self::Linear,
             Decoding::Crf => Self::Crf,
         }
+    }
+
+    /// Decoding by such a head where its folder does not say how.
+    pub(crate) fn decoding(self) -> Decoding {
+        match self {
+            Self::Linear => Decoding::Argmax,
+            Self::Crf => Decoding::Crf,
+        }
+    }
+
+    /// Whether every word has a loss of its own.
+    pub(crate) fn trains_words(self) -> bool {
+        match self {
+            Self::Linear => true,
+            Self::Crf => false,
+        }
+    }
+
+    /// Whether transformers has a place for all of its parameters.
+    #[must_use]
+    pub fn is_of_transformers(self) -> bool {
+        self.extra_file().is_none()
     }
 
     /// Names and shapes of the parameters of such a head.
@@ -72,7 +99,7 @@ impl HeadType {
     pub(crate) fn extra_file(self) -> Option<ExtraFile> {
         match self {
             Self::Linear => None,
-            Self::Crf => Some(ExtraFile { root: CRF, name: CRF_SCORES }),
+            Self::Crf => Some(ExtraFile { root: CRF, name: CRF_SCORES, of: "a CRF" }),
         }
     }
 
@@ -212,6 +239,9 @@ mod tests {
                 Some(file) => assert!(extra.iter().all(|path| is_below(path, file.root)), "{extra:?}"),
             }
         }
+        let extra = HeadType::ALL.into_iter().filter_map(HeadType::extra_file).map(|file| file.name);
+        assert_eq!(extra.collect::<Vec<_>>(), EXTRA_FILES);
+        assert!(HeadType::ALL.into_iter().all(|head| HeadType::trained_for(head.decoding()) == head));
         assert!(!is_of_head("encoder.layers.0.output.weight") && !is_of_head("crfs.begin"));
         assert_eq!([rate_factor("crf.next", 50.0), rate_factor("classifier.bias", 50.0)], [50.0, 1.0]);
         assert_eq!(HeadType::trained_for(Decoding::Viterbi), HeadType::Linear);

@@ -26,7 +26,7 @@ use crate::finetune::{
     self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES,
     SplitOutcome, Stopped, finetune,
 };
-use crate::head::CRF_SCORES;
+use crate::head::EXTRA_FILES;
 use crate::model_card::README;
 use crate::monitor::Monitor;
 use crate::recipe::Recipe;
@@ -62,22 +62,17 @@ static FILES: SeedFiles = SeedFiles {
     noun: "tagger",
     measure: "dev F1",
     of_result: &{
-        let own = [
-            HF_CONFIG,
-            WEIGHTS,
-            CRF_SCORES,
-            TAGGER_SETTINGS,
-            README,
-            "recipe.toml",
-            SCORES,
-            PREDICTIONS_DEV,
-            PREDICTIONS_TEST,
-        ];
-        let mut all = [""; 9 + SAVED_FILES.len()];
-        let mut at = 0;
-        while at < all.len() {
-            all[at] = if at < own.len() { own[at] } else { SAVED_FILES[at - own.len()] };
-            at += 1;
+        let own = [TAGGER_SETTINGS, README, "recipe.toml", SCORES, PREDICTIONS_DEV, PREDICTIONS_TEST];
+        let parts: [&[&str]; 4] = [&[HF_CONFIG, WEIGHTS], &EXTRA_FILES, &own, &SAVED_FILES];
+        let mut all = [""; 8 + EXTRA_FILES.len() + SAVED_FILES.len()];
+        let (mut at, mut part) = (0, 0);
+        while part < parts.len() {
+            let mut place = 0;
+            while place < parts[part].len() {
+                all[at] = parts[part][place];
+                (at, place) = (at + 1, place + 1);
+            }
+            part += 1;
         }
         all
     },

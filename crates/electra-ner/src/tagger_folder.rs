@@ -218,8 +218,8 @@ impl TaggerFolder {
         let is_assumed = found.is_none();
         let mut settings = found.unwrap_or_else(|| TaggerSettings::of_transformers(&config));
         let head = head_in(path)?;
-        if is_assumed && head == HeadType::Crf {
-            settings.decoding = Decoding::Crf;
+        if is_assumed {
+            settings.decoding = head.decoding();
         }
         settings.decoding = decoding.unwrap_or(settings.decoding);
 
@@ -231,8 +231,10 @@ impl TaggerFolder {
             let of_head = read_headers(&path.join(extra.name))?;
             headers
                 .extend(of_head.into_iter().map(|(name, header)| (format!("{}.{name}", extra.root), header)));
-        } else if settings.decoding == Decoding::Crf {
-            return Err(FolderError::NoCrf(path.into()));
+        }
+        let trained = HeadType::trained_for(settings.decoding);
+        if let Some(missing) = trained.extra_file().filter(|_| trained != head) {
+            return Err(FolderError::NoHead { path: path.into(), head: missing.of, file: missing.name });
         }
         let expected = TaggerShape { config: &config, labels: &labels, head }.parameters();
         shapes::check(&headers, &expected).map_err(ModelFolderError::weights(path))?;

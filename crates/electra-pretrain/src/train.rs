@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use burn::prelude::*;
 use electra_model::flops::ParameterCount;
-use electra_model::{InLoop, Objective, Stage};
+use electra_model::{InLoop, Stage};
 use electra_run::checkpoint::{Checkpoint, CheckpointStore};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
@@ -340,19 +340,7 @@ pub fn untrained_loss(recipe: &Recipe, step: u64) -> Option<f64> {
         return None;
     }
     let [generator_weight, discriminator_weight] = recipe.objective.weights_in(stage);
-    let (guess, coin) = ((recipe.model.vocab_size as f64).ln(), 2f64.ln());
-    let discriminator = match recipe.objective {
-        Objective::ReplacedTokenDetection(_) | Objective::Electra15(_) => coin,
-        Objective::ReplaceMlm(_) => guess,
-        // Copied or not by a coin, and what was replaced is guessed.
-        Objective::AllTokensMlm(_) => coin + recipe.masking.probability() * guess,
-        Objective::Mlm {} => 0.0,
-        // Energies of zero: noise is told by its likelihood under a generator that guesses.
-        Objective::Electric(_) => {
-            let p = recipe.masking.probability();
-            let z = -guess + (p / (1.0 - p)).ln();
-            p * (-z).exp().ln_1p() + (1.0 - p) * z.exp().ln_1p()
-        }
-    };
-    Some(generator_weight * guess + discriminator_weight * discriminator)
+    let vocab_size = recipe.model.vocab_size;
+    let discriminator = recipe.objective.untrained_loss(vocab_size, recipe.masking.probability());
+    Some(generator_weight * (vocab_size as f64).ln() + discriminator_weight * discriminator)
 }

@@ -20,8 +20,8 @@ use clap::ValueEnum;
 use electra_annotations::LabelSet;
 use electra_files::disk::are_one;
 use electra_ner::{
-    Decoding, Documents, HeadType, PredictError, PredictSettings, PredictionSummary, Predictor,
-    PredictorError, TaggedSentence, TaggerFolder, Tail, TextForm,
+    Decoding, Documents, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
+    TaggedSentence, TaggerFolder, Tail, TextForm,
 };
 use electra_run::record::thousands;
 use electra_train::layout::TAGGER_SETTINGS;
@@ -326,16 +326,11 @@ impl Predict {
 
 /// How a tagger is used that does not say how it is to be.
 fn assumed(folder: &TaggerFolder) -> String {
-    let how = match folder.settings.decoding {
-        Decoding::Argmax => "as transformers does, each word labelled by itself",
-        Decoding::Viterbi => {
-            "as transformers does, but that the labels are the best sequence that their scheme allows"
-        }
-        Decoding::Crf => "as transformers does, but that its CRF chooses the labels",
-    };
-    let lost = if folder.head() == HeadType::Crf { "document context" } else { "a CRF or document context" };
+    let how = folder.settings.decoding.difference();
+    let lost =
+        if folder.head().is_of_transformers() { "a CRF or document context" } else { "document context" };
     format!(
-        "{} has no {TAGGER_SETTINGS}: it is used {how} and each sentence read alone, in windows of {} pieces; {lost} of \
+        "{} has no {TAGGER_SETTINGS}: it is used as transformers does, {how} and each sentence read alone, in windows of {} pieces; {lost} of \
          its training is lost",
         folder.path.display(),
         folder.settings.window

@@ -154,6 +154,25 @@ impl Objective {
         Architecture { generator, head, baseline: false }
     }
 
+    /// Loss of a discriminator that has learned nothing, without its factor: a coin for what is detected, a
+    /// guess among `vocab_size` tokens for what is predicted. Masking chooses tokens with `probability`.
+    pub fn untrained_loss(&self, vocab_size: usize, probability: f64) -> f64 {
+        let (guess, coin) = ((vocab_size as f64).ln(), 2f64.ln());
+        match self {
+            Self::ReplacedTokenDetection(_) | Self::Electra15(_) => coin,
+            Self::ReplaceMlm(_) => guess,
+            // Copied or not by a coin, and what was replaced is guessed.
+            Self::AllTokensMlm(_) => coin + probability * guess,
+            Self::Mlm {} => 0.0,
+            // Energies of zero: noise is told by its likelihood under a generator that guesses.
+            Self::Electric(_) => {
+                let p = probability;
+                let z = -guess + (p / (1.0 - p)).ln();
+                p * (-z).exp().ln_1p() + (1.0 - p) * z.exp().ln_1p()
+            }
+        }
+    }
+
     /// Factors on masked language modelling and on what the discriminator learns, where all is
     /// trained at once.
     pub fn weights(&self) -> [f64; 2] {

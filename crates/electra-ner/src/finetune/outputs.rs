@@ -16,7 +16,7 @@ use super::snapshot::tagger_of;
 use super::{Run, board};
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
-use crate::head::CRF_SCORES;
+use crate::head::EXTRA_FILES;
 use crate::model_card::{self, Card};
 use crate::monitor::Event;
 use crate::predict::WindowedSentences;
@@ -223,15 +223,15 @@ impl Outcome {
     }
 }
 
-/// BLAKE3 of the tagger's weights, those of its CRF included.
+/// BLAKE3 of the tagger's weights, all those of its head included.
 fn weights_hash(run: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    for name in [WEIGHTS, CRF_SCORES] {
+    for name in [WEIGHTS].into_iter().chain(EXTRA_FILES) {
         match regular::open(&run.join(name)) {
             Ok(file) => {
                 hasher.update_reader(file)?;
             }
-            Err(error) if name == CRF_SCORES && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if name != WEIGHTS && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }

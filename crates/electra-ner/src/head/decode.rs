@@ -17,6 +17,18 @@ pub enum Decoding {
     Crf,
 }
 
+impl Decoding {
+    /// How it differs from what transformers does, behind "as transformers does, ".
+    #[must_use]
+    pub fn difference(self) -> &'static str {
+        match self {
+            Self::Argmax => "each word labelled by itself",
+            Self::Viterbi => "but that the labels are the best sequence that their scheme allows",
+            Self::Crf => "but that its CRF chooses the labels",
+        }
+    }
+}
+
 /// A label and how sure the tagger is of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
