@@ -13,7 +13,6 @@ use electra_files::shown::{on_terminal, on_terminal_in_place};
 use electra_ner::{FinetuneError, SeedError, Stopped};
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
-use electra_pretrain::train::DIVERGENCE_REMEDY;
 use electra_run::recipe::{RecipeError, plain};
 use electra_text::corpus::Signature;
 use electra_train::RunError;
@@ -28,6 +27,10 @@ pub use usage::usage;
 pub const DIVERGED: u8 = 4;
 /// Interrupted; the same command goes on (`EX_TEMPFAIL` of `sysexits.h`).
 pub const INTERRUPTED: u8 = 75;
+
+/// What to do about a diverged pretraining.
+const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
+    schedule.warmup_steps, and start in a new folder with --run; with 16-bit precision, try train.precision = \"f32\" first";
 
 /// An error with its exit code.
 pub struct Failure {
@@ -254,7 +257,8 @@ pub fn finetuning(error: SeedError) -> Failure {
             Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Collapsed.remedy()))
         }
         FinetuneError::Run(RunError::Diverged(_)) => {
-            Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Diverged.remedy()))
+            let help = format!("{}; name the new folder with --out", Stopped::Diverged.remedy());
+            Failure::with_code(DIVERGED, diagnostic.with_help(help))
         }
         FinetuneError::Run(RunError::Lost { .. }) => Failure::with_code(
             1,

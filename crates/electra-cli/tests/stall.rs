@@ -38,7 +38,9 @@ fn stop_all_but_the_watchdog(child: u32) {
 #[test]
 fn a_run_that_stands_still_says_at_which_step_and_for_how_long() {
     let bench = Workbench::with_data();
+    // Wherever it is stopped, it is within a step: no evaluation and no checkpoint comes.
     let line = "pretrain recipe.toml --no-plan --display quiet --set train.steps=1000000 \
+                --set evaluate.every_steps=1000000 --set checkpoint.every_steps=1000000 \
                 --set train.batch_size=64 --run run --threads 2";
     let mut child = bench.start(line);
     bench.wait_for_step(&mut child, "run", 20);

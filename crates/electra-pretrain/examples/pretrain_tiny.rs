@@ -4,7 +4,8 @@
 //! cargo run -p electra-pretrain --example pretrain_tiny
 //! ```
 
-mod small_run;
+/// Makes a run of a few steps.
+pub mod small_run;
 
 use std::error::Error;
 

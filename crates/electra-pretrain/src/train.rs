@@ -48,10 +48,6 @@ pub enum Ended {
     Interrupted,
 }
 
-/// What to do about a divergence.
-pub const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
-    schedule.warmup_steps, and start in a new folder; with 16-bit precision, try train.precision = \"f32\" first";
-
 /// Runs the recipe that `setup` was made for to its end, from its last checkpoint if it has one.
 ///
 /// # Errors

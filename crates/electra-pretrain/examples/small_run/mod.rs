@@ -1,4 +1,4 @@
-//! A run of a few steps on a few sentences, for examples and tests: learns nothing worth knowing, and quickly.
+// A run of a few steps on a few sentences, for examples and tests: learns nothing worth knowing, and quickly.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
