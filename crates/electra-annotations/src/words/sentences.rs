@@ -113,7 +113,7 @@ pub enum TextError {
 
 /// Iterator over the sentences of a stream of text; after an error nothing follows.
 ///
-/// A sentence of [`SentenceDivision::FullStop`] ends
+/// A sentence of [`SentenceDivision::FullStop`](super::division::SentenceDivision::FullStop) ends
 ///
 /// - at a blank line;
 /// - at `.`, `!`, `?`, `…` and their like, with the closing quotes and brackets behind them, if

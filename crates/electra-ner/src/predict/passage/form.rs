@@ -52,9 +52,9 @@ pub struct RecordPlace {
 /// What lies behind the last sentence of an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
-    /// White space, and what else is in no word; see [`MAX_GAP_BYTES`].
+    /// White space, and what else is in no word; of a long gap its end.
     pub text: String,
-    /// As [`Passage::empty_before`].
+    /// Lines of tokenised text, or records, that hold no word behind the last sentence.
     pub empty: u64,
     /// Halves of characters that were replaced in all the texts of records.
     pub replaced: u64,
