@@ -1,4 +1,4 @@
-//! What an arm came to.
+//! Summary of an arm over its seeds.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::standing::{Pairs, Standing};
 use crate::statistics::equivalence::Equivalence;
 use crate::statistics::{Paired, Sample};
 
-/// What an arm came to.
+/// Summary of an arm over its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ArmSummary {
-    /// Its name.
+    /// Name of the arm, as the experiment file has it.
     pub name: String,
     /// Its seeds that are finished.
     pub seeds: Vec<u64>,
@@ -21,13 +21,13 @@ pub struct ArmSummary {
     pub steps: u64,
     /// Floating-point operations of a run.
     pub flops: f64,
-    /// Parameters.
+    /// Number of parameters of generator and discriminator.
     pub parameters: Parameters,
     /// Mean and deviation of every number that was measured.
     pub metrics: BTreeMap<Metric, Sample>,
     /// Seeds of fine-tuning that found nothing in any epoch, which the mean of F1 counts with their 0.
     pub found_nothing: usize,
-    /// Of how many.
+    /// Fine-tuning seeds in all, over the seeds of pretraining.
     pub fine_tuned: usize,
     /// Against the base arm, paired by seed; none for the base arm itself.
     pub paired: Option<Paired>,

@@ -13,9 +13,9 @@ use crate::statistics::{Paired, Sample, holm};
 /// A planned comparison of two arms neither of which is the base arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ContrastSummary {
-    /// The first arm.
+    /// Arm that the other is subtracted from.
     pub arm: String,
-    /// The arm that is taken from it.
+    /// Arm that is subtracted.
     pub against: String,
     /// The first less the second, paired by seed; none where no seed is in both.
     pub paired: Option<Paired>,

@@ -23,10 +23,10 @@ pub struct ProbeCorrelations {
     pub measures: Vec<MeasureCorrelation>,
 }
 
-/// A measure.
+/// Correlation of a held-out measure with the F1 of the probe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MeasureCorrelation {
-    /// Which.
+    /// Held-out measure.
     pub metric: Metric,
     /// Over the pairs of which both generators know more than word frequencies.
     pub started: Coefficients,
@@ -34,7 +34,7 @@ pub struct MeasureCorrelation {
     pub at_word_frequencies: Coefficients,
 }
 
-/// How differences of a measure go with those of the probe.
+/// Correlation coefficients of paired differences in a measure with those in the F1 of the probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Coefficients {
     /// Differences that have both numbers.

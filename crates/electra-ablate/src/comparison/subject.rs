@@ -1,13 +1,13 @@
-//! What is compared.
+//! Subject of a comparison: the experiment, or runs that no experiment states.
 
 use crate::experiment::Contrast;
 use crate::metric::{Catalogue, Metric};
 use crate::standing::Known;
 
-/// What the results are about.
+/// Experiment whose arms are compared, as far as tables and tests need it.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// Its name.
+    /// Name of the experiment.
     pub name: String,
     /// What is asked.
     pub question: String,
