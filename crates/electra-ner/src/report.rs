@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use electra_files::regular;
 use electra_run::curve::{Curve, Role, Scale, Series};
 use electra_run::record::{LogError, Record, read_metrics, thousands};
-use electra_run::report::render as rendered;
+use electra_run::report::{Event, environment, events, render as rendered};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ struct Page {
     facts: Vec<(String, String)>,
     curves: Vec<Drawing>,
     scored: Option<ScoredSplit>,
-    events: Vec<(String, String)>,
+    events: Vec<Event>,
     recipe: String,
     environment: Vec<(String, String)>,
 }
@@ -126,7 +126,7 @@ pub fn render(run: &Path) -> Result<String, ReportError> {
         scored: scores.as_ref().map(|scores| scored(run, scores)).transpose()?,
         events: events(&records),
         recipe: read("recipe.toml")?,
-        environment: rows_of(&described, &records),
+        environment: environment(&described, &records, &["parameters", "lineage"]),
     };
     let title = format!("{} · fine-tuning run", page.name);
     Ok(rendered(&title, include_str!("report/tagger.css"), include_str!("report/report.html"), &page))
@@ -286,42 +286,4 @@ fn notes(evaluation: &Evaluation, details: &Value, warnings: &[Value]) -> Vec<St
         notes.push(format!("Recall of entities that the training data has {seen}, of others {unseen}."));
     }
     notes
-}
-
-fn events(records: &[Record]) -> Vec<(String, String)> {
-    let event = |record: &Record| {
-        let text = match record.kind.as_str() {
-            "start" => "started".to_owned(),
-            "resume" => "resumed".to_owned(),
-            "event" => record.fields.get("message")?.as_str()?.to_owned(),
-            "end" => format!("ended: {}", record.fields.get("reason")?.as_str()?),
-            _ => return None,
-        };
-        Some((thousands(record.step), text))
-    };
-    records.iter().filter_map(event).collect()
-}
-
-/// `run.json` and the first line of the log as rows of a table.
-fn rows_of(described: &Value, records: &[Record]) -> Vec<(String, String)> {
-    let mut rows = Vec::new();
-    flatten("", described, &mut rows);
-    if let Some(first) = records.first() {
-        for field in ["parameters", "lineage"] {
-            flatten(field, first.fields.get(field).unwrap_or(&Value::Null), &mut rows);
-        }
-    }
-    rows
-}
-
-fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
-            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-            flatten(&name, value, rows);
-        }),
-        Value::Null => {}
-        Value::String(text) => rows.push((name.to_owned(), text.clone())),
-        other => rows.push((name.to_owned(), other.to_string())),
-    }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use electra_files::regular;
 use electra_run::record::LogError;
-use electra_run::report::render as rendered;
+use electra_run::report::{Event, environment, events, render as rendered};
 use electra_run::run_folder::planned_steps;
 use serde::Serialize;
 
@@ -76,7 +76,7 @@ struct Page {
     plan: Option<Vec<tables::Planned>>,
     panels: Vec<panels::Panel>,
     has_published: bool,
-    events: Vec<tables::Event>,
+    events: Vec<Event>,
     /// None if the file is missing: a run can be reported on without it, and the page says so.
     recipe: Option<String>,
     environment: Vec<(String, String)>,
@@ -119,9 +119,9 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
         plan: tables::plan(&history, disk_use(run_folder)),
         panels: panels::all(&history, is_of_all_tokens),
         has_published: panels::shows_published(&history),
-        events: tables::events(&history),
+        events: events(&history.records),
         recipe,
-        environment: tables::environment(&run, &history),
+        environment: environment(&run, &history.records, &["parameters", "flops_per_step"]),
     };
     let title = format!("{} · ELECTRA run", page.name);
     Ok(rendered(&title, "", include_str!("report/report.html"), &page))

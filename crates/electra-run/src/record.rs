@@ -7,4 +7,4 @@ mod written;
 
 pub use log::{HeldoutMeasure, HeldoutRows, LogError, MetricsLog, Plan, Record, RunRecord, read_metrics};
 pub use tensorboard::{HParam, TensorBoard};
-pub use written::{Seconds, duration, thousands};
+pub use written::{Seconds, duration, rounded, thousands};

@@ -1,6 +1,7 @@
 //! The frame of report pages: one HTML file that needs nothing else, no network and no script.
 
 pub mod check;
+mod run_tables;
 
 use electra_files::shown::in_page;
 use minijinja::Environment;
@@ -10,6 +11,8 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use crate::plot;
+
+pub use run_tables::{Event, environment, events};
 
 /// The style sheet of pages, behind the colours.
 const STYLE: &str = include_str!("report/style.css");

@@ -45,6 +45,21 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number from ten thousand on in three digits and a word: `14.2 million`.
+#[must_use]
+pub fn rounded(value: f64) -> String {
+    let (unit, name) = match value.abs() {
+        1e12.. => (1e12, " trillion"),
+        1e9.. => (1e9, " billion"),
+        1e6.. => (1e6, " million"),
+        1e4.. => return thousands(value.round() as u64),
+        _ => return if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") },
+    };
+    let value = value / unit;
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$}{name}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +87,21 @@ mod tests {
         let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
         for (number, text) in cases {
             assert_eq!(thousands(number), text);
+        }
+    }
+
+    #[test]
+    fn large_numbers_are_words() {
+        let cases = [
+            (5.0, "5"),
+            (0.5, "0.500"),
+            (14_196.0, "14,196"),
+            (14_196_219.0, "14.2 million"),
+            (1.5e9, "1.50 billion"),
+            (6.4e14, "640 trillion"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(rounded(value), text);
         }
     }
 }
