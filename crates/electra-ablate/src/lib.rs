@@ -1,22 +1,33 @@
-//! Experiments: arms that differ from a base recipe, each trained with several seeds, and what may
-//! be concluded from them. No tensors: training is done by processes that somebody else starts.
+//! Experiments: arms that differ from a base recipe, each trained with several seeds, and what may be
+//! concluded from them.
 //!
-//! - [`experiment`]: the file that states question, prediction, arms and seeds
-//! - [`arms`]: the arms that it names and those of its grid
-//! - [`plan`]: arms times seeds, with the steps that the budget gives them and the hash of each
-//! - [`run`]: what a run folder says about a run
-//! - [`quantities`]: what differs between arms beside what they name
-//! - [`record`]: what remains of a finished run, small enough to be committed
-//! - [`failed`]: what remains of a run that came to no numbers
-//! - [`identity`]: what makes runs one arm, and results those of an experiment
-//! - [`standing`]: how an arm stands beside its numbers
-//! - [`statistics`]: paired differences, their intervals, sign flips, Holm's correction, equivalence
-//! - [`metric`]: the numbers that can be compared
-//! - [`task`]: which of them are of one task in all arms
-//! - [`comparison`]: arms against the base arm
-//! - [`table`]: a comparison as Markdown or as text
-//! - [`report`]: a comparison as one HTML page
-//! - [`readme`]: tables and numbers of a README that a program keeps up to date
+//! ```
+//! use electra_ablate::statistics::{Paired, equivalence, holm};
+//!
+//! // F1 of one arm less that of the base arm, with the same seed.
+//! let paired = Paired::of(&[1.9, 0.4, 2.8, 1.1, 0.9, 2.2]).expect("six pairs");
+//! let [low, high] = paired.interval.expect("more than one pair");
+//! println!("{:+.2} [{low:.2}, {high:.2}], p {:.3}", paired.difference.mean, paired.p);
+//! assert_eq!(paired.p, 2.0 / 64.0); // exact, over all flips of six signs
+//! assert_eq!(holm::adjust(&[paired.p, 0.4]), [0.0625, 0.4]);
+//!
+//! let [verdict] = &equivalence::of_arms(&[paired.difference], 2.0)[..] else { unreachable!() };
+//! assert_eq!(verdict.verdict.words(), "different");
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | state question, prediction, arms and seeds in a file | [`experiment`], [`arms`] |
+//! | know which runs it needs, and what else differs between arms | [`plan`], [`quantities`], [`task`] |
+//! | keep what remains of a run, finished or failed | [`run`], [`record`], [`failed`] |
+//! | know whether runs are of one arm | [`identity`], [`standing`] |
+//! | compare arms with the base arm | [`comparison`], [`metric`], [`statistics`] |
+//! | show the comparison | [`table`], [`report`], [`readme`] |
+//!
+//! # What it never does
+//!
+//! It trains nothing and knows no tensor: processes that somebody else starts do that. It prints nothing, and
+//! has no features to choose.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

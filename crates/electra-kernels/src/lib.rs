@@ -1,11 +1,46 @@
 //! Tensor operations of ELECTRA, fused on the CPU: forward and backward passes of layer normalisation, linear
 //! layers, attention and feed-forward blocks, embeddings, losses, sampling and the Adam update.
 //!
+//! ```
+//! use burn::prelude::*;
+//! use electra_kernels::{layer_norm, sample_categorical};
+//!
+//! let device = Device::flex();
+//! let x = Tensor::<2>::from_data([[1.0, 3.0], [2.0, 2.0]], &device);
+//! let normalised = layer_norm(x, Tensor::ones([2], &device), Tensor::zeros([2], &device), 1e-12);
+//! assert_eq!(normalised.into_data().to_vec::<f32>()?, [-1.0, 1.0, 0.0, 0.0]);
+//!
+//! // The inverse of the distribution function at .9: the second of two equally likely ids.
+//! let ids = sample_categorical(Tensor::zeros([1, 2], &device), Tensor::from_data([0.9], &device), 1.0, None);
+//! assert_eq!(ids.into_scalar::<i64>(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Shapes: `B` batch, `S` sequence, `H` hidden, `E` embedding, `V` vocabulary,
 //! `N` masked slots of a sequence, `M = B * N`.
 //!
-//! Each function takes the fused path of its tensor's backend where there is one (Flex with
-//! 32-bit floats, feature `flex`) and the composition of burn's own operations elsewhere.
+//! | to | use |
+//! |---|---|
+//! | compute a block of a transformer | [`attention_block`], [`feed_forward_block`], [`residual_layer_norm`] |
+//! | compute layers and losses | [`embed`], [`linear`], [`tied_logits`], [`weighted_cross_entropy`], ... |
+//! | compute the same without fusing, as a reference | [`composed`] |
+//! | update parameters | [`adam_update`] |
+//! | name a device | [`DeviceName`] |
+//! | divide work among threads | [`on_workers`], [`use_threads`] |
+//!
+//! | feature | backend |
+//! |---|---|
+//! | `flex` | burn's maintained CPU backend, with the fused kernels |
+//! | `ndarray` | its older CPU backend |
+//! | `wgpu`, `cuda` | GPUs |
+//!
+//! Each function takes the fused path of its tensor's backend where there is one (`flex`, 32-bit floats) and
+//! the composition of burn's own operations elsewhere. No feature is on by default.
+//!
+//! # What it never does
+//!
+//! It owns no parameters and draws no random numbers of its own: uniform numbers and seeds of dropout are
+//! arguments, so the same arguments give the same bits on any number of threads.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

@@ -306,7 +306,7 @@ impl Discriminator {
         }
     }
 
-    /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at tokens and 0 at padding.
+    /// Last hidden state `[B, S, H]`; `attention_mask [B, S]` is 1 at tokens and 0 at padding.
     pub fn hidden(
         &self,
         ids: Tensor<2, Int>,

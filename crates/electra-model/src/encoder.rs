@@ -204,7 +204,7 @@ impl Direction {
     }
 }
 
-/// What is added to the attention scores of each key: 0 where `real [B, S]` is 1, -10000 where 0.
+/// What is added to the attention scores of each key: 0 where `attention_mask [B, S]` is 1, -10000 where 0.
 ///
 /// Queries at padding are not masked, as in the reference.
 pub fn key_bias(attention_mask: Tensor<2>) -> Tensor<2> {

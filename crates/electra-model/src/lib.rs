@@ -1,7 +1,41 @@
-//! ELECTRA's networks and objective: tensors in, tensors out, no paths.
+//! ELECTRA's networks and training objectives: tensors in, tensors out, no paths.
+//!
+//! ```
+//! use burn::prelude::*;
+//! use electra_model::{Discriminator, DropoutSites, HeadKind, ModelConfig, init::Init};
+//!
+//! let config: ModelConfig = serde_json::from_str(
+//!     r#"{"vocab_size": 100, "embedding_size": 16, "max_position_embeddings": 32, "type_vocab_size": 2,
+//!         "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+//!         "initializer_range": 0.02, "generator": {"tie": "embeddings", "width": 0.5}}"#,
+//! )?;
+//! let device = Device::flex();
+//! let init = Init::new(1, config.initializer_range, &device);
+//! let discriminator = Discriminator::init(&init, &config, HeadKind::ReplacedToken);
+//! let ids = Tensor::<2, Int>::from_data([[2, 17, 42, 3]], &device);
+//! let (token_type_ids, attention_mask) = (ids.zeros_like(), Tensor::ones([1, 4], &device));
+//! let logits = discriminator.forward(ids, token_type_ids, attention_mask, &DropoutSites::off());
+//! assert_eq!(logits.dims(), [1, 4]); // above 0: looks replaced
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! Shapes: `B` batch, `S` sequence, `E` embedding, `H` hidden, `V` vocabulary,
 //! `N` masked slots of a sequence.
+//!
+//! | to | use |
+//! |---|---|
+//! | build generator and discriminator | [`ModelConfig`], [`Electra`] |
+//! | compute a training objective | [`Objective`], [`Batch`], [`Normalizer`] |
+//! | build an encoder alone | [`encoder::Encoder`], [`embeddings`] |
+//! | read and write parameters by path | [`parameters`] |
+//! | translate names to those of transformers | [`hf`] |
+//! | count parameters and floating-point operations | [`flops`] |
+//!
+//! Features are those of `electra-kernels`: which backends are compiled.
+//!
+//! # What it never does
+//!
+//! It reads and writes no file, and draws every random number from a seed that it is given.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

@@ -208,7 +208,7 @@ impl TokenClassifier {
         Head::new(&self.classifier, self.crf.as_ref())
     }
 
-    /// Last hidden state `[B, S, H]`; `real [B, S]` is 1 at pieces and 0 at padding. All pieces
+    /// Last hidden state `[B, S, H]`; `attention_mask [B, S]` is 1 at pieces and 0 at padding. All pieces
     /// have token type 0.
     pub fn hidden(
         &self,

@@ -1,21 +1,43 @@
-//! What surrounds a training run and never sees a tensor.
+//! What surrounds a training run and never sees a tensor: recipe, seeds, checkpoints, log, report.
 //!
-//! - [`recipe`]: reads a TOML recipe, what it extends and `--set`, and hashes the result
-//! - [`code`]: versions of what code decides about a run
-//! - [`seed`]: one random stream for each purpose and index, derived from the run's seed
-//! - [`epoch_shuffle`]: the order of examples in each epoch, as a function of the position
-//! - [`checkpoint`]: named blobs saved so that no crash loses the previous ones
-//! - [`lock`]: one live process per run folder
-//! - [`nearby`]: the folder that was meant, where the one above it was given
-//! - [`run_folder`]: the folder of a run, and whether a recipe may continue it
-//! - [`interrupt`]: Ctrl-C and SIGTERM as a question that the loop asks
-//! - [`record`]: the log of metrics, TensorBoard's events
-//! - [`report`]: the frame of report pages
-//! - [`plot`]: drawings with two axes as SVG
-//! - [`curve`]: numbers over steps as such a drawing
-//! - [`weight_files`]: which files of a transformers folder have its weights
-//! - [`process`]: memory, processors and disk
-//! - [`stall`]: work on batches that has stopped moving
+//! ```
+//! use electra_run::recipe::load_str;
+//! use electra_run::seed::{Purpose, stream};
+//! use rand::Rng;
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct Recipe {
+//!     steps: u64,
+//!     learning_rate: f64,
+//! }
+//! let text = "steps = 1000\nlearning_rate = 5e-4\n";
+//! let recipe = load_str::<Recipe>("my.toml", text, &["steps=200".to_owned()])?;
+//! assert_eq!((recipe.value.steps, recipe.value.learning_rate), (200, 5e-4));
+//! assert_eq!(recipe.hash.len(), 64); // what a run is known by
+//!
+//! let draw = || stream(1, Purpose::Mask, 7).next_u64();
+//! assert_eq!(draw(), draw());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | read a TOML recipe, what it extends, and `key=value` overrides | [`recipe`] |
+//! | draw random numbers for a purpose and an index | [`seed`] |
+//! | shuffle each epoch as a function of the position | [`epoch_shuffle`] |
+//! | save blobs so that no crash loses the previous ones | [`checkpoint`] |
+//! | know whether a recipe may continue the run in a folder | [`run_folder`], [`code`] |
+//! | write metrics as JSON lines and for TensorBoard | [`record`] |
+//! | make pages and drawings of them | [`report`], [`plot`], [`curve`] |
+//! | stop at Ctrl-C and SIGTERM between two steps | [`interrupt`] |
+//! | notice work on batches that has stopped moving | [`stall`] |
+//! | measure memory, processors, time | [`process`], [`timing`] |
+//! | find a folder near a path, and the weights in it | [`nearby`], [`weight_files`] |
+//! | keep a second process out of a run | [`lock`] |
+//!
+//! # What it never does
+//!
+//! It knows neither tensors nor ELECTRA, and prints nothing. There are no features to choose.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

@@ -2,6 +2,36 @@
 //!
 //! This is no trainer. A task owns its `for` loop and calls:
 //!
+//! ```
+//! use burn::{nn, optim::GradientsParams, prelude::*};
+//! use electra_model::Precision;
+//! use electra_optim::AdamConfig;
+//! use electra_train::{Backward, OptimizerConfig, Progress, Snapshot, apply_gradients};
+//!
+//! /// What a checkpoint says of the progress, beside weights and moments.
+//! #[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+//! struct Steps(u64);
+//!
+//! impl Progress for Steps {
+//!     fn step(&self) -> u64 { self.0 }
+//!     fn advance(&mut self) { self.0 += 1; }
+//! }
+//!
+//! let device = Device::flex().autodiff();
+//! let mut snapshot = Snapshot::<_, Steps>::new(nn::LinearConfig::new(3, 1).init(&device));
+//! let config = OptimizerConfig { adam: AdamConfig::ELECTRA, max_grad_norm: 1.0, precision: Precision::F32 };
+//! for _ in 0..2 {
+//!     apply_gradients(&mut snapshot, config, |_path| 5e-4, |model: &nn::Linear, loss_scale| {
+//!         let loss = model.forward(Tensor::<2>::ones([1, 3], &device)).mean();
+//!         let value = loss.clone().into_scalar::<f64>();
+//!         let gradients = GradientsParams::from_grads((loss * loss_scale).backward(), model);
+//!         Backward { loss: value, parts: vec![], gradients, measured: () }
+//!     })?;
+//! }
+//! assert_eq!(snapshot.step(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! | part | what it does |
 //! |---|---|
 //! | [`resume`](resume::resume) | the snapshot of the last intact checkpoint, or the start |
@@ -11,6 +41,10 @@
 //! | [`epochs`], [`collapse`] | progress of a run that is scored after each epoch, and the guard that stops one that learns nothing |
 //! | [`seeds`] | folder of several seeds of one recipe, and the copy of the best result |
 //! | [`Recorder`] | log, TensorBoard, notes, checkpoints, the end |
+//!
+//! # What it never does
+//!
+//! It knows no task: neither masking nor tags. It has no loop, prints nothing, and has no features to choose.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
