@@ -371,6 +371,10 @@ fn a_plan_is_of_use_before_the_data_is_built() {
             "unknown: data holds no",
         ],
     );
+    assert!(!plan.contains("instead"), "{plan}");
+    let years =
+        bench.succeed("plan recipe.toml --set train.steps=1000000000 --set train.batch_size=2048").stdout;
+    assert_says(&years, &[" years\n", "instead        a GPU (", "of 1,000,000,000 steps"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use electra_kernels::DeviceName;
 use electra_pretrain::data::{open_data, unseen_ids};
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
@@ -90,6 +91,9 @@ impl PlanCommand {
             ),
         );
         row("time", duration(f.plan.seconds));
+        if let Some(advice) = instead(self.with.device, recipe.train.steps, f.plan.seconds) {
+            row("instead", advice);
+        }
         let total =
             process::total_memory().map_or(String::new(), |b| format!(" of {} MB", thousands(b / 1_000_000)));
         row("memory", format!("{} MB{total}", thousands(f.plan.peak_rss_mb as u64)));
@@ -97,5 +101,46 @@ impl PlanCommand {
             .map_or(String::new(), |b| format!(" of {} MB free here", thousands(b / 1_000_000)));
         row("disk", format!("{} MB{free}", thousands(f.plan.disk_mb.ceil() as u64)));
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Seconds of the longest run that somebody may want to wait for: a month.
+const LONGEST: f64 = 30.0 * 86_400.0;
+
+/// What to do instead of a run that takes longer than a month.
+fn instead(device: DeviceName, steps: u64, seconds: f64) -> Option<String> {
+    if seconds <= LONGEST {
+        return None;
+    }
+    let done = thousands((steps as f64 * LONGEST / seconds) as u64);
+    let smaller = "fewer or smaller steps (train.steps, train.batch_size, data.sequence_length)";
+    let device = match device {
+        DeviceName::Wgpu | DeviceName::Cuda(_) => format!("a faster GPU, or {smaller}"),
+        DeviceName::Flex | DeviceName::Ndarray => {
+            let gpus = [DeviceName::Cuda(0), DeviceName::Wgpu];
+            let gpu = match gpus.into_iter().find(|gpu| gpu.is_compiled_in()) {
+                Some(gpu) => format!("--device {gpu}"),
+                None => "built with `cargo build --release --features cuda`, or wgpu".to_owned(),
+            };
+            format!(
+                "a GPU ({gpu}); a recipe for CPUs, of which configs/pretrain/mini.toml takes about an hour; or {smaller}"
+            )
+        }
+    };
+    Some(format!("{device}: a month here is {done} of {} steps", thousands(steps)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_longer_than_a_month_is_advised_against() {
+        assert_eq!(instead(DeviceName::Flex, 1_000, LONGEST), None);
+        let advice = instead(DeviceName::Flex, 10_000, 10.0 * LONGEST).unwrap();
+        assert!(advice.contains("GPU (") && advice.contains("mini.toml"), "{advice}");
+        assert!(advice.ends_with("a month here is 1,000 of 10,000 steps"), "{advice}");
+        let advice = instead(DeviceName::Cuda(0), 10_000, 10.0 * LONGEST).unwrap();
+        assert!(advice.starts_with("a faster GPU, or fewer or smaller steps"), "{advice}");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A duration in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`.
+/// A duration in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`, `4 d 03 h`;
+/// from two years on in years: `20.7 years`.
 #[must_use]
 pub fn duration(seconds: f64) -> String {
     Seconds(seconds).to_string()
@@ -26,7 +27,8 @@ impl fmt::Display for Seconds {
             0..60 => write!(f, "{s} s"),
             60..3_600 => write!(f, "{} min {:02} s", s / 60, s % 60),
             3_600..86_400 => write!(f, "{} h {:02} min", s / 3_600, s % 3_600 / 60),
-            _ => write!(f, "{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
+            86_400..63_158_400 => write!(f, "{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
+            _ => write!(f, "{:.1} years", seconds / (365.25 * 86_400.0)),
         }
     }
 }
@@ -74,6 +76,8 @@ mod tests {
             (59.6, "1 min 00 s"),
             (3_599.9, "1 h 00 min"),
             (90_000.0, "1 d 01 h"),
+            (63_158_399.0, "730 d 23 h"),
+            (653_961_600.0, "20.7 years"),
         ];
         for (seconds, text) in cases {
             assert_eq!(duration(seconds), text);
