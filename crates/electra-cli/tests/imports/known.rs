@@ -78,7 +78,6 @@ pub const KNOWN: &[(&str, &[&str])] = &[
     ("electra-pretrain", &["train.rs", "train/records.rs"]),
     ("electra-run", &["recipe/error.rs", "recipe/overrides.rs", "recipe/tree.rs"]),
     ("electra-run", &["run_folder.rs", "run_folder/differences.rs"]),
-    ("electra-text", &["build.rs", "build/blocks.rs", "build/output.rs", "build/part.rs", "build/recipe.rs"]),
     (
         "electra-text",
         &[

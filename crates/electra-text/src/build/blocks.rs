@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use super::{BuildRequest, HeldOut};
+use super::request::{BuildRequest, HeldOut};
 use crate::corpus::{CorpusError, Document, DocumentReader, ReadProgress};
 use crate::heldout::{HeldOutDocuments, HeldOutSplit, document_identity};
 use crate::manifest::SplitCounts;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use electra_files::staged::NewFolder;
 use electra_files::{disk, regular};
 
+use super::data_writer::DataWriter;
 use super::output::Existing;
 use super::part::{BlockRecord, PART_FILE, Part, PartManifest, rows_file};
-use super::{BuildError, Built, CorpusRecord, DataWriter};
+use super::recipe::CorpusRecord;
+use super::{BuildError, Built};
 use crate::data_error::DataError;
 use crate::manifest::{Manifest, TOKENIZER_FOLDER};
 use crate::shard::{RowCounts, Split, hash_file};
@@ -162,9 +164,8 @@ pub fn merge(
         };
         for split in Split::ALL {
             part.read_rows(split, &block, |rows| writer.append_rows(split, rows))?;
-            writer.counts[split.index()].add(block.counts(split));
         }
-        writer.left_out += block.left_out;
+        writer.count([block.train, block.heldout], block.left_out);
         progress(index + 1, blocks);
     }
     parts.iter().try_for_each(OpenPart::check_hashes)?;

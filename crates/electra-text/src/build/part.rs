@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::blocks::PackedBlock;
 use electra_files::disk::DiskFile;
 use electra_files::staged::NewFolder;
 
-use super::{BuildError, CorpusRecord, Recipe, save_tokenizer};
+use super::BuildError;
+use super::blocks::PackedBlock;
+use super::data_writer::save_tokenizer;
+use super::recipe::{CorpusRecord, Recipe};
 use crate::corpus::Skipped;
 use crate::data_error::DataError;
 use crate::manifest::{

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, BuildRequest, HeldOut, SMALL_CORPUS_BYTES};
-use crate::corpus::{self, DocumentReader, FileHash, ReadOptions, ReadProgress};
+use super::BuildError;
+use super::request::{BuildRequest, HeldOut, SMALL_CORPUS_BYTES};
+use crate::corpus::{self, DocumentReader, FileHash, ReadOptions, ReadProgress, Skipped};
 use crate::dataset::DataSet;
 use crate::heldout::HeldOutSplit;
 use crate::manifest::{DataSettings, HeldOutRule, InputRecord, Manifest, TokenizerRecord};
@@ -15,6 +16,14 @@ pub(super) struct Recipe<'r> {
     pub request: &'r BuildRequest,
     pub settings: DataSettings,
     pub tokenizer: TokenizerRecord,
+}
+
+/// What was read, as manifests state it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CorpusRecord {
+    pub inputs: Vec<InputRecord>,
+    pub replaced: u64,
+    pub skipped: Skipped,
 }
 
 impl<'r> Recipe<'r> {
@@ -86,8 +95,13 @@ impl<'r> Recipe<'r> {
         train.iter().map(of(Split::Train)).chain(heldout.iter().map(of(Split::HeldOut)))
     }
 
-    /// What was read, as the manifest states it.
-    pub(super) fn inputs(&self, reading: &ReadProgress) -> Vec<InputRecord> {
+    /// What was read.
+    pub(super) fn record(&self, reading: &ReadProgress) -> CorpusRecord {
+        let (replaced, skipped) = (reading.replaced(), reading.skipped());
+        CorpusRecord { inputs: self.inputs(reading), replaced, skipped }
+    }
+
+    fn inputs(&self, reading: &ReadProgress) -> Vec<InputRecord> {
         let finished = reading.finished_files();
         assert_eq!(finished.len(), self.files().count(), "every file is read to its end");
         finished
