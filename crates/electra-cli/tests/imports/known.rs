@@ -78,29 +78,4 @@ pub const KNOWN: &[(&str, &[&str])] = &[
     ("electra-pretrain", &["train.rs", "train/records.rs"]),
     ("electra-run", &["recipe/error.rs", "recipe/overrides.rs", "recipe/tree.rs"]),
     ("electra-run", &["run_folder.rs", "run_folder/differences.rs"]),
-    (
-        "electra-text",
-        &[
-            "corpus.rs",
-            "corpus/compressed.rs",
-            "corpus/error.rs",
-            "corpus/files.rs",
-            "corpus/jsonl.rs",
-            "corpus/lines.rs",
-            "corpus/parquet.rs",
-            "corpus/skipped.rs",
-            "corpus/text.rs",
-        ],
-    ),
-    ("electra-text", &["corpus/jsonl/field.rs", "corpus/jsonl/field/scan.rs"]),
-    (
-        "electra-text",
-        &[
-            "wordpiece.rs",
-            "wordpiece/files.rs",
-            "wordpiece/folder.rs",
-            "wordpiece/library_file.rs",
-            "wordpiece/text_encoder.rs",
-        ],
-    ),
 ];

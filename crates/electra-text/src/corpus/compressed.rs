@@ -8,33 +8,15 @@ use std::sync::Arc;
 use electra_files::regular;
 
 use super::bomb::{Packed, Unpacked, UnpacksTooFar};
+use super::compression::Compression;
+use super::error::CorpusError;
+use super::limits::MAX_CONTENT_BYTES;
+use super::read_progress::{FileHash, ReadProgress};
 use super::signature::{LENGTH, Signature};
-use super::{CorpusError, FileHash, MAX_CONTENT_BYTES, ReadProgress};
 use crate::lines::{LineRead, LineReader};
 use crate::once;
 
 const BUFFER_BYTES: usize = 256 << 10;
-
-/// How a file is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip, one member or several.
-    Gzip,
-    /// Zstandard, one frame or several.
-    Zstd,
-}
-
-impl std::fmt::Display for Compression {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Compression::None => "uncompressed",
-            Compression::Gzip => "gzip",
-            Compression::Zstd => "zstd",
-        })
-    }
-}
 
 /// The uncompressed content of a file.
 pub struct Content {
@@ -52,6 +34,26 @@ pub(super) enum Reading {
     Once,
     /// Perhaps again, or from another place: only a regular file can be.
     Again,
+}
+
+/// The whole content of one file, uncompressed if its name ends in `.gz` or `.zst`. For files that
+/// are held in memory anyway, such as labelled sentences; whatever stands before that ending is
+/// of no concern.
+///
+/// # Errors
+/// If it cannot be read, is not compressed as its name says, is no text, or has more than
+/// [`MAX_CONTENT_BYTES`].
+pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
+    open_content(path)?.read_to_end()
+}
+
+/// Opens one file of any length, uncompressed as it is read if its name ends in `.gz` or `.zst`;
+/// whatever stands before that ending is of no concern.
+///
+/// # Errors
+/// If it cannot be opened, or begins as no text does.
+pub fn open_content(path: &Path) -> Result<Content, CorpusError> {
+    open_text(path, Compression::of(path).0, Reading::Once, Arc::default())
 }
 
 /// Opens a file for reading through its compression.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Compression, MAX_CONTENT_BYTES};
+use super::compression::Compression;
+use super::limits::MAX_CONTENT_BYTES;
 
 /// An error about the files of a corpus: each names the file, the place in it and what to do.
 #[derive(Debug, thiserror::Error)]

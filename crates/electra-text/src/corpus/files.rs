@@ -1,10 +1,11 @@
-//! Which files a corpus consists of and what kind each is.
+//! Which files a corpus consists of, what kind each is and how large they are together.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{Compression, CorpusError};
+use super::compression::{Compression, extension};
+use super::error::CorpusError;
 
 /// What a file holds, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,17 +16,6 @@ pub enum FileKind {
     JsonLines,
     /// Apache Parquet.
     Parquet,
-}
-
-impl Compression {
-    /// The compression that the name of a file announces, and the name without that ending.
-    pub fn of(path: &Path) -> (Compression, PathBuf) {
-        match extension(path).as_str() {
-            "gz" => (Compression::Gzip, path.with_extension("")),
-            "zst" => (Compression::Zstd, path.with_extension("")),
-            _ => (Compression::None, path.to_owned()),
-        }
-    }
 }
 
 impl FileKind {
@@ -40,11 +30,6 @@ impl FileKind {
         };
         Ok((kind, compression))
     }
-}
-
-/// What stands behind the last dot of a name, in lower case.
-fn extension(path: &Path) -> String {
-    path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
 }
 
 /// The files that names and patterns (`*`, `?`, `[..]`, `**`) stand for, sorted and without
@@ -92,6 +77,16 @@ pub fn expand<S: AsRef<OsStr>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusErr
     files.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     files.iter().try_for_each(|path| FileKind::of(path).map(drop))?;
     Ok(files)
+}
+
+/// Sizes on disk, summed.
+pub fn total_bytes(files: &[PathBuf]) -> Result<u64, CorpusError> {
+    files.iter().try_fold(0u64, |sum, path| {
+        let metadata = std::fs::metadata(path);
+        let metadata = metadata.map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+        // Files with holes may be larger than any disk.
+        Ok(sum.saturating_add(metadata.len()))
+    })
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ pub mod field;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::document::{Document, Paragraphs, pieces};
+use super::error::CorpusError;
+use super::limits::MAX_RECORD_BYTES;
 use super::lines::Lines;
-use super::{CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
+use super::read_options::ReadOptions;
+use super::read_progress::ReadProgress;
+use super::skipped::Skipped;
 use crate::invisible::has_seen;
-use crate::lines::lines;
 use field::Found;
-
-/// A record must be held in memory whole.
-const MAX_RECORD_BYTES: usize = 64 << 20;
 
 pub(super) struct JsonDocuments {
     lines: Lines,
@@ -121,21 +122,4 @@ impl Iterator for JsonDocuments {
         self.ended = matches!(document, None | Some(Err(_)));
         document
     }
-}
-
-/// Lines of `text`, those beyond the limit of a document cut behind a space.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    lines(text).flat_map(|line| {
-        let mut rest = line;
-        std::iter::from_fn(move || {
-            let limit = rest.floor_char_boundary(super::MAX_DOCUMENT_BYTES);
-            let end = match rest[..limit].rfind(' ') {
-                Some(space) if limit < rest.len() => space + 1,
-                _ => limit,
-            };
-            let (piece, later) = rest.split_at(end);
-            rest = later;
-            (!piece.is_empty()).then_some(piece)
-        })
-    })
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::compressed::Content;
-use super::{CorpusError, ReadProgress};
+use super::error::CorpusError;
+use super::read_progress::ReadProgress;
 
 /// Reads a file line by line.
 pub(super) struct Lines {

@@ -11,8 +11,13 @@ use parquet::data_type::ByteArrayType;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::bomb::is_too_far;
-use super::compressed::Reading;
-use super::{Compression, CorpusError, Document, Paragraphs, ReadOptions, ReadProgress, Skipped};
+use super::compressed::{self, Reading};
+use super::compression::Compression;
+use super::document::{Document, Paragraphs, pieces};
+use super::error::CorpusError;
+use super::read_options::ReadOptions;
+use super::read_progress::ReadProgress;
+use super::skipped::Skipped;
 
 /// What to do about a file that is damaged.
 const COPY_AGAIN: &str = "copy or download it again";
@@ -53,7 +58,7 @@ impl ParquetDocuments {
             Compression::None => None,
             _ => Some(tempfile::tempfile().map_err(read_error)?),
         };
-        let content = super::compressed::open(&path, compression, Reading::Again, progress.clone())?;
+        let content = compressed::open(&path, compression, Reading::Again, progress.clone())?;
         match &mut unpacked {
             Some(file) => content.copy_to(file)?,
             None => content.copy_to(&mut std::io::sink())?,
@@ -178,7 +183,7 @@ impl ParquetDocuments {
             }
         };
         let mut paragraphs = Paragraphs::default();
-        for piece in super::jsonl::pieces(&text) {
+        for piece in pieces(&text) {
             self.ready.extend(paragraphs.add(piece));
         }
         self.ready.extend(paragraphs.take());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::CorpusError;
+use super::error::CorpusError;
 
 /// How many records were passed over because no text could be had of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,10 @@
 //! Documents of a `.txt` file: paragraphs are lines.
 
+use super::document::{Document, Paragraphs};
+use super::error::CorpusError;
+use super::limits::MAX_DOCUMENT_BYTES;
 use super::lines::Lines;
-use super::{CorpusError, Document, DocumentsBy, MAX_DOCUMENT_BYTES, Paragraphs};
+use super::read_options::DocumentsBy;
 use crate::invisible::has_seen;
 
 pub(super) struct TextDocuments {

@@ -3,7 +3,7 @@
 use tokenizers::tokenizer::{Encoding as LibraryEncoding, InputSequence};
 use tokenizers::utils::truncation::{TruncationParams, truncate_encodings};
 
-use super::Tokenizer;
+use super::tokenizer::Tokenizer;
 
 /// What offsets count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokenizers::tokenizer::AddedToken;
 
-use super::files::{
-    CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, malformed, read_json,
-};
+use super::error::TokenizerError;
+use super::files::{CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, VOCAB_FILE};
+use super::json::{malformed, read_json};
 use super::library_file::{LibraryFile, read_library_file};
-use super::{CannotAdd, MAX_WORD_CHARS, Settings, Tokenizer};
+use super::settings::{MAX_WORD_CHARS, Settings};
+use super::tokenizer::{CannotAdd, Tokenizer};
 use crate::once;
 use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 

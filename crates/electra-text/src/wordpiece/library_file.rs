@@ -8,8 +8,9 @@ use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::tokenizer::{AddedToken, Model};
 
-use super::files::{TokenizerError, malformed, read_json};
-use super::{MAX_WORD_CHARS, Settings};
+use super::error::TokenizerError;
+use super::json::{malformed, read_json};
+use super::settings::{MAX_WORD_CHARS, Settings};
 use crate::once;
 use crate::vocab::{CONTINUATION, MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 

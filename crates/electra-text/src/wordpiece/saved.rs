@@ -8,12 +8,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::files::{
-    CONFIG_FILE, SAVED_FILES, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, TokenizerError, VOCAB_FILE, read_json,
-};
+use super::error::TokenizerError;
+use super::files::{CONFIG_FILE, SAVED_FILES, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, VOCAB_FILE};
 use super::folder::{SPECIAL_KEYS, content};
+use super::json::read_json;
 use super::library_file::read_library_file;
-use super::{Settings, Tokenizer};
+use super::settings::Settings;
+use super::tokenizer::Tokenizer;
 use crate::once;
 use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 

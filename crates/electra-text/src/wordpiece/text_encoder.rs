@@ -16,7 +16,7 @@ use tokenizers::tokenizer::{
     Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
 };
 
-use super::{Library, Tokenizer};
+use super::tokenizer::{Library, Tokenizer};
 use crate::coverage::{AccentCounter, Coverage};
 
 /// Runs remembered before the memory is emptied: bounds it to about 10 MB.
@@ -36,6 +36,13 @@ pub struct TextEncoder<'t> {
     ids: Vec<u32>,
     accents: AccentCounter,
     coverage: Coverage,
+}
+
+impl Tokenizer {
+    /// An encoder of plain text for corpora: ids alone, fast, no special tokens recognised.
+    pub fn text_encoder(&self) -> TextEncoder<'_> {
+        TextEncoder::new(self)
+    }
 }
 
 /// What is known of a run of at most [`REMEMBERED_BYTES`].
@@ -58,7 +65,7 @@ struct Counts {
 }
 
 impl<'t> TextEncoder<'t> {
-    pub(super) fn new(tokenizer: &'t Tokenizer) -> Self {
+    fn new(tokenizer: &'t Tokenizer) -> Self {
         let with_added = tokenizer.has_added_tokens().then(|| {
             let mut library = tokenizer.library.clone();
             library.set_encode_special_tokens(true);

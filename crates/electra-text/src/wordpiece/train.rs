@@ -19,8 +19,9 @@ use tokenizers::tokenizer::AddedToken;
 
 pub use error::{TooLong, TrainError};
 
+use super::settings::{MAX_WORD_CHARS, Settings};
 use super::text_encoder::{library_words, runs};
-use super::{MAX_WORD_CHARS, Settings, Tokenizer};
+use super::tokenizer::Tokenizer;
 use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
 use crate::coverage::{AccentCounter, Coverage};
 use crate::in_order::{MAX_THREADS, in_order};

@@ -7,6 +7,7 @@
 mod scan;
 
 use scan::Scan;
+pub use scan::{Malformed, Text};
 
 /// Names of fields that an error shows at most.
 const SHOWN_NAMES: usize = 10;
@@ -27,24 +28,17 @@ pub enum Found {
     Missing(String),
 }
 
-/// A string and the halves of characters in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text {
-    /// The characters.
-    pub text: String,
-    /// Surrogates without their other half, each replaced by U+FFFD.
-    pub lone_surrogates: u64,
-    /// Byte of the line at which the first of them stands.
-    pub first_lone_surrogate: usize,
-}
-
-/// Why a line is not a JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed {
-    /// Byte of the line.
-    pub at: usize,
-    /// What was found and expected.
-    pub what: &'static str,
+impl Found {
+    /// The value of the field that was asked for.
+    fn read(scan: &mut Scan<'_>) -> Result<Self, Malformed> {
+        if scan.peek() == Some(b'"') {
+            return scan.string(true).map(Found::Text);
+        }
+        Ok(match Value::read(scan)?.kind()? {
+            "null" => Found::Null,
+            other => Found::Other(other),
+        })
+    }
 }
 
 /// The field called `name` of the object that is `line`; of several the last one.
@@ -55,7 +49,7 @@ pub fn find(line: &str, name: &str) -> Result<Found, Malformed> {
     let mut found = None;
     fields(line, |key, scan| {
         if key == name {
-            found = Some(scan.value()?);
+            found = Some(Found::read(scan)?);
             return Ok(());
         }
         scan.pass_over()
@@ -74,7 +68,7 @@ pub fn each<'a, E: From<Malformed>>(
     line: &'a str,
     mut take: impl FnMut(&str, Value<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
-    fields(line, |key, scan| take(key, scan.outlined()?))
+    fields(line, |key, scan| take(key, Value::read(scan)?))
 }
 
 /// Whether a line is an object as far as its outline tells.
@@ -137,6 +131,14 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// A value of any kind by its outline.
+    fn read(scan: &mut Scan<'a>) -> Result<Self, Malformed> {
+        scan.peek();
+        let start = scan.at;
+        scan.pass_over()?;
+        Ok(Value { line: scan.line, start, end: scan.at })
+    }
+
     /// How it is written.
     pub fn written(self) -> &'a str {
         &self.line[self.start..self.end]
@@ -191,7 +193,7 @@ impl<'a> Value<'a> {
             return Ok(());
         }
         for number in 0.. {
-            take(number, scan.outlined()?)?;
+            take(number, Value::read(&mut scan)?)?;
             match scan.peek() {
                 Some(b',') => scan.at += 1,
                 Some(b']') => break,
@@ -209,7 +211,7 @@ impl<'a> Value<'a> {
         self,
         mut take: impl FnMut(&str, Value<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
-        Scan { line: self.line, at: self.start }.object(|key, scan| take(key, scan.outlined()?))
+        Scan { line: self.line, at: self.start }.object(|key, scan| take(key, Value::read(scan)?))
     }
 }
 

@@ -1,9 +1,27 @@
 //! A JSON value in a line, from one character to the next.
 
-use super::{Found, Malformed, Text, Value};
-
 /// Lists and objects within one another, beyond which nobody meant it.
 pub(super) const MAX_DEPTH: usize = 1000;
+
+/// A string and the halves of characters in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The characters.
+    pub text: String,
+    /// Surrogates without their other half, each replaced by U+FFFD.
+    pub lone_surrogates: u64,
+    /// Byte of the line at which the first of them stands.
+    pub first_lone_surrogate: usize,
+}
+
+/// Why a line is not a JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Byte of the line.
+    pub at: usize,
+    /// What was found and expected.
+    pub what: &'static str,
+}
 
 /// A place in a line.
 pub(super) struct Scan<'a> {
@@ -59,25 +77,6 @@ impl<'a> Scan<'a> {
         }
         self.at += 1;
         Ok(())
-    }
-
-    /// The value of the field that was asked for.
-    pub fn value(&mut self) -> Result<Found, Malformed> {
-        if self.peek() == Some(b'"') {
-            return self.string(true).map(Found::Text);
-        }
-        Ok(match self.outlined()?.kind()? {
-            "null" => Found::Null,
-            other => Found::Other(other),
-        })
-    }
-
-    /// A value of any kind by its outline.
-    pub fn outlined(&mut self) -> Result<Value<'a>, Malformed> {
-        self.peek();
-        let start = self.at;
-        self.pass_over()?;
-        Ok(Value { line: self.line, start, end: self.at })
     }
 
     /// Passes over a value of any kind.

@@ -1,0 +1,104 @@
+//! What can be wrong with a tokenizer's files.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::vocab::VocabularyError;
+
+/// What can be wrong with a tokenizer's files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenizerError {
+    /// The vocabulary is unusable.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// Neither a file nor a folder.
+    #[error(
+        "there is no tokenizer at {path}; give a folder with tokenizer.json or vocab.txt, or one of these files"
+    )]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The JSON could not be understood.
+    #[error(
+        "{path} is not a tokenizer that can be read: {what}; copy the file again from where it came from"
+    )]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        what: String,
+    },
+    /// A tokenizer of another kind.
+    #[error(
+        "{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}; give the tokenizer of a BERT or ELECTRA model"
+    )]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// Which part of the tokenizer.
+        part: &'static str,
+        /// What stands there.
+        found: String,
+        /// What ELECTRA needs.
+        expected: String,
+    },
+    /// A setting with which text would be divided otherwise than here.
+    #[error("{path}: `{key}` is {found}, expected {expected}; {remedy}")]
+    Setting {
+        /// The file that says so, or that should.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+        /// What can be read.
+        expected: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A file that says otherwise than the others of its folder.
+    #[error(
+        "{path} does not belong to the other files of its folder: {what}; copy the whole folder again, or write \
+         it again with the command that wrote it"
+    )]
+    Disagreement {
+        /// The file.
+        path: PathBuf,
+        /// Where it differs.
+        what: String,
+    },
+    /// An added token that cannot have the id that it should.
+    #[error(
+        "{path}: the added token {token:?} gets the id {id} in transformers, expected {}; give the added tokens \
+         the ids behind the vocabulary, without holes",
+        .expected.map_or("one that no piece has".to_owned(), |id| format!("{id}, as the file says"))
+    )]
+    AddedToken {
+        /// The file that lists it.
+        path: PathBuf,
+        /// The token.
+        token: String,
+        /// The id that it gets.
+        id: u32,
+        /// The id that the file says, if it says one.
+        expected: Option<u32>,
+    },
+}
