@@ -7,8 +7,8 @@ use electra_run::record::thousands;
 use electra_text::{DataError, DataSet, Split};
 use thiserror::Error;
 
+pub use crate::batch_plan::batch_plan;
 use crate::frequency::token_counts;
-use crate::loader::BatchPlan;
 use crate::recipe::Recipe;
 
 /// Why a recipe cannot train on the data that it names.
@@ -117,16 +117,3 @@ fn unseen_proposals(recipe: &Recipe, data: &DataSet) -> Option<String> {
 /// Unseen pieces are told of where they are more than one in this many: special pieces and rare characters
 /// are some in every vocabulary.
 const UNSEEN_TOLD: usize = 20;
-
-/// What a recipe's batches are made of.
-pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
-    BatchPlan {
-        seed: recipe.seed,
-        masking: recipe.masking,
-        sequence_length: recipe.data.sequence_length,
-        batch_size: recipe.train.batch_size,
-        micro_batch_size: recipe.micro_batch_size(),
-        objective: recipe.objective.clone(),
-        vocab_size: recipe.model.vocab_size,
-    }
-}

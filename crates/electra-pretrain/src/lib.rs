@@ -40,6 +40,7 @@
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod batch_plan;
 pub mod bench;
 pub mod code;
 pub mod corruption;

@@ -11,30 +11,12 @@ use electra_text::vocab::CONTINUATION;
 use electra_text::{DataSet, Example, Split, Tokenizer};
 use rand::{Rng, RngExt};
 
+pub use crate::batch_plan::BatchPlan;
 use crate::data::{RecipeDataError, check_batch};
 use crate::fixed_proposal::FixedProposal;
 use crate::frequency::log_frequencies;
 use crate::mask::{Masking, is_candidate};
 use crate::per_byte::PieceBytes;
-
-/// Everything that decides what a batch holds.
-#[derive(Clone, Debug)]
-pub struct BatchPlan {
-    /// Seed of the run.
-    pub seed: u64,
-    /// Which positions are masked.
-    pub masking: Masking,
-    /// `S`
-    pub sequence_length: usize,
-    /// Rows of an optimizer step.
-    pub batch_size: usize,
-    /// Rows of a micro-batch.
-    pub micro_batch_size: usize,
-    /// What is learned, which may ask for samples or candidates.
-    pub objective: Objective,
-    /// `V` of the model.
-    pub vocab_size: usize,
-}
 
 /// Reads training batches: the micro-batches of step `k` depend on seed, data and `k` alone.
 #[derive(Clone)]

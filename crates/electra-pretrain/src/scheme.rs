@@ -1,10 +1,8 @@
 //! In what order the networks are trained, and by what.
 
 use electra_model::parameters::{collect, load};
-use electra_model::{Electra, EncoderConfig, GeneratorKind, Objective, Stage, TieMode};
+use electra_model::{Electra, Stage, TieMode};
 use serde::{Deserialize, Serialize};
-
-use crate::recipe::Recipe;
 
 /// How a joint objective is trained (Clark et al. 2020, §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,70 +72,6 @@ impl Scheme {
     /// Whether the step after `step` others starts from the generator's weights.
     pub fn initialises(&self, step: u64) -> bool {
         matches!(*self, Self::TwoStage { generator_steps, initialise: true } if step == generator_steps)
-    }
-
-    /// What keeps `recipe` from being trained so: key, message and help.
-    pub(crate) fn contradiction(&self, recipe: &Recipe) -> Option<(&'static str, String, &'static str)> {
-        if self.is_joint() {
-            return None;
-        }
-        let (objective, model) = (&recipe.objective, &recipe.model);
-        if recipe.architecture().generator != GeneratorKind::Masked {
-            let message =
-                "needs a generator that learns to fill masks, which this objective does not have".to_string();
-            return Some(("scheme.kind", message, "remove [scheme], or choose another objective"));
-        }
-        match *self {
-            Self::Joint {} => None,
-            Self::TwoStage { generator_steps, initialise } => {
-                if generator_steps == 0 || generator_steps >= recipe.train.steps {
-                    let message = format!(
-                        "is {generator_steps}, which leaves one of the two stages without steps: there are {}",
-                        recipe.train.steps
-                    );
-                    return Some((
-                        "scheme.generator_steps",
-                        message,
-                        "expected at least 1 and fewer than all",
-                    ));
-                }
-                let tie = model.generator.tie;
-                if !matches!(tie, TieMode::None | TieMode::GradientDisentangled) {
-                    let message = "shares weights that the second stage trains, so the generator would not \
-                                   stay as it is"
-                        .to_string();
-                    let help = "use \"none\" or \"gradient-disentangled\" with scheme two-stage";
-                    return Some(("model.generator.tie", message, help));
-                }
-                let sizes = |e: EncoderConfig, tables: usize| {
-                    [e.hidden_size, e.num_hidden_layers, e.num_attention_heads, e.intermediate_size, tables]
-                };
-                let generator = sizes(model.generator(), model.generator_embedding_size());
-                let discriminator = sizes(model.discriminator(), model.embedding_size);
-                (initialise && generator != discriminator).then(|| {
-                    let message = format!(
-                        "needs two networks of one size to start the second from the first, but width, blocks, \
-                         heads, feed-forward width and width of tables are {generator:?} and {discriminator:?}"
-                    );
-                    let help = "make the generator as large as the discriminator, or set initialise = false";
-                    ("scheme.kind", message, help)
-                })
-            }
-            Self::Adversarial {} => {
-                let detects =
-                    matches!(objective, Objective::ReplacedTokenDetection(_) | Objective::Electra15(_));
-                if !detects {
-                    let message = format!("has no discriminator to fool with objective {}", objective.kind());
-                    return Some(("scheme.kind", message, "use objective replaced-token-detection"));
-                }
-                objective.joint().is_some_and(|joint| joint.disallow_correct).then(|| {
-                    let message = "draws from another distribution than the one whose gradient is \
-                                   followed in adversarial training"
-                        .to_string();
-                    ("objective.disallow_correct", message, "set it to false")
-                })
-            }
-        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 mod differences;
+mod file_names;
 mod progress;
 mod weights;
 
@@ -23,6 +24,7 @@ use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
 use electra_files::{disk, durable, regular, temporary};
+use file_names::{LOCK, RECIPE, RUN, WRITTEN};
 
 pub use progress::{PROGRESS, RunProgress, planned_steps};
 pub use weights::{
@@ -232,30 +234,6 @@ impl RunFolder {
         self.path.join("report.html")
     }
 }
-
-const RUN: &str = "run.json";
-const RECIPE: &str = "recipe.toml";
-const LOCK: &str = "lock";
-/// Files of runs that earlier versions wrote under their names with `.tmp` behind them.
-const WRITTEN: [&str; 17] = [
-    RUN,
-    RECIPE,
-    "model.safetensors",
-    "model.json",
-    "metrics.jsonl",
-    "report.html",
-    "scores.json",
-    "config.json",
-    "tagger.json",
-    "crf.safetensors",
-    "README.md",
-    "predictions-dev.conll",
-    "predictions-test.conll",
-    "vocab.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-];
 
 fn at(path: &Path) -> impl Fn(io::Error) -> RunFolderError {
     move |source| RunFolderError::Io { path: path.to_owned(), source }

@@ -69,13 +69,4 @@ pub const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("electra-ner", &["finetune.rs", "finetune/board.rs", "finetune/outputs.rs", "model_card.rs"]),
-    ("electra-pretrain", &["data.rs", "loader.rs"]),
-    (
-        "electra-pretrain",
-        &["report.rs", "report/health.rs", "report/history.rs", "report/panels.rs", "report/tables.rs"],
-    ),
-    ("electra-pretrain", &["recipe.rs", "scheme.rs"]),
-    ("electra-pretrain", &["train.rs", "train/records.rs"]),
-    ("electra-run", &["recipe/error.rs", "recipe/overrides.rs", "recipe/tree.rs"]),
-    ("electra-run", &["run_folder.rs", "run_folder/differences.rs"]),
 ];

@@ -3,6 +3,8 @@
 //! The greatest of each is far above what anybody trains, and so small that no sum or product of a run
 //! leaves 64 bits.
 
+mod scheme;
+
 use electra_model::{Objective, TieMode};
 use electra_optim::Decay;
 use electra_run::recipe::{RecipeError, Resolved};
@@ -148,7 +150,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if r.train.steps > 0 {
         resolved.within("train.steps", r.train.steps, 1..=MOST_STEPS)?;
     }
-    if let Some((key, message, help)) = r.scheme.contradiction(r) {
+    if let Some((key, message, help)) = scheme::contradiction(r) {
         return fail(key, message, help);
     }
     for (_, steps) in r.scheme.stages(r.train.steps) {

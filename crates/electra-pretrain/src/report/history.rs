@@ -4,7 +4,7 @@ use std::path::Path;
 
 use electra_run::record::{Plan, Record, read_metrics};
 
-use super::ReportError;
+use super::error::ReportError;
 
 /// A log, sorted by what its lines are.
 pub(super) struct History {

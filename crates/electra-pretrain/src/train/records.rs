@@ -2,18 +2,18 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
-use electra_model::{GeneratorKind, Stage};
+use electra_model::Stage;
 use electra_run::process;
-use electra_run::record::HParam;
 use electra_train::Divergence;
 
-use super::{Run, TrainError, untrained_loss};
+use super::error::TrainError;
+use super::run::Run;
+use super::untrained::untrained_loss;
 use crate::evaluate::evaluate;
 use crate::interval::Interval;
 use crate::metrics::table::When;
 use crate::metrics::{MetricAccumulator, Scalars, TrainRecord};
 use crate::monitor::Event;
-use crate::recipe::Recipe;
 
 impl Run<'_> {
     /// `accumulator` is that of the last step.
@@ -125,26 +125,4 @@ impl ModuleVisitor for Watched {
             self.values.push((path, param.val().into_data().iter::<f32>().collect()));
         }
     }
-}
-
-/// What TensorBoard compares runs by.
-pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
-    let number = |name: &str, value: f64| (name.to_string(), HParam::Number(value));
-    let mut numbers = vec![
-        ("name".to_string(), HParam::Text(r.name.clone())),
-        ("objective".to_string(), HParam::Text(r.objective.kind().to_string())),
-        number("seed", r.seed as f64),
-        number("hidden_size", r.model.hidden_size as f64),
-        number("num_hidden_layers", r.model.num_hidden_layers as f64),
-        number("batch_size", r.train.batch_size as f64),
-        number("learning_rate", r.schedule.learning_rate),
-        number("masking_probability", r.masking.probability()),
-        number("dropout", r.train.dropout),
-    ];
-    if r.architecture().generator != GeneratorKind::None {
-        let generator = r.model.generator();
-        numbers.push(number("generator_hidden_size", generator.hidden_size as f64));
-        numbers.push(number("generator_num_hidden_layers", generator.num_hidden_layers as f64));
-    }
-    numbers
 }

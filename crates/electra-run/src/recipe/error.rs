@@ -37,18 +37,6 @@ impl RecipeError {
         Self { message, help: None, path, source_text: None, span: None }
     }
 
-    /// The same about the value that the override `text` sets.
-    pub(super) fn moved_to_override(self, text: &str) -> Self {
-        let start = text.find('=').map_or(0, |equals| equals + 1);
-        let start = start + (text[start..].len() - text[start..].trim_start().len());
-        Self {
-            path: super::overrides::PATH.to_owned(),
-            source_text: Some(text.to_owned()),
-            span: Some(start..text.trim_end().len().max(start)),
-            ..self
-        }
-    }
-
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

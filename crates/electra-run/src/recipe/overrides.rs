@@ -115,6 +115,20 @@ fn read(text: &str, start: usize, source: usize, origins: &Origins) -> Result<En
     Ok(Entry { mark: Mark { source, key: span.clone(), value: span }, node })
 }
 
+impl RecipeError {
+    /// The same about the value that the override `text` sets.
+    pub(super) fn moved_to_override(self, text: &str) -> Self {
+        let start = text.find('=').map_or(0, |equals| equals + 1);
+        let start = start + (text[start..].len() - text[start..].trim_start().len());
+        Self {
+            path: PATH.to_owned(),
+            source_text: Some(text.to_owned()),
+            span: Some(start..text.trim_end().len().max(start)),
+            ..self
+        }
+    }
+}
+
 impl Origins {
     /// Whether the entry came from the command line.
     pub(super) fn is_override(&self, entry: &Entry) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::RECIPE;
+use super::file_names::RECIPE;
 
 /// A key that two recipes do not agree on.
 pub(super) struct Difference {
