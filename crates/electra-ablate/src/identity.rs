@@ -11,6 +11,7 @@ use electra_run::record::thousands;
 use serde_json::{Map, Value};
 
 use crate::failed::Results;
+use crate::plan::PlannedArm;
 use crate::record::{
     NotOneArm, Parameters, ProbeScores, Provenance, ResultError, Stale, TokenizerIdentity, short,
 };
@@ -260,6 +261,19 @@ pub struct Planned {
     pub flops: f64,
     /// Of both networks.
     pub parameters: u64,
+}
+
+impl Planned {
+    /// What a planned arm comes to.
+    #[must_use]
+    pub fn of(arm: &PlannedArm) -> Self {
+        Self {
+            recipe: arm.facts.arm_hash.clone(),
+            steps: arm.facts.steps,
+            flops: arm.flops(),
+            parameters: arm.facts.parameters.iter().map(|count| *count as u64).sum(),
+        }
+    }
 }
 
 /// Refuses results that the experiment as it stands would not have: of arms that it has not, or of arms or a

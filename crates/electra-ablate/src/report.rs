@@ -1,6 +1,7 @@
 //! A comparison as one HTML page that needs nothing else: no network, no script.
 
 mod forest;
+mod hue;
 mod lines;
 mod scatter;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use crate::comparison::{ArmSummary, Comparison};
 use crate::metric::{Metric, Source};
 use crate::table::{self, ALSO, also};
+use hue::HUES;
 
 /// What the page shows.
 #[derive(Serialize)]
@@ -66,13 +68,6 @@ struct Figure {
 const OPERATIONS: &str = "floating-point operations";
 /// Keys of what is drawn over steps.
 const CURVES: [&str; 3] = ["loss", "rtd_auc", "mlm_loss"];
-/// Colours that can be told apart; after the last the first comes again.
-const HUES: usize = 8;
-
-/// The class of an arm's colour.
-fn hue(arm: usize) -> String {
-    format!("h{}", arm % HUES)
-}
 
 /// The page.
 #[must_use]

@@ -1,72 +1,24 @@
 //! What a run folder of pretraining says about its run.
 
+mod described;
 mod differences;
+mod ended;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
 use electra_run::code::{CodeDifference, CodeVersions};
-use electra_run::record::{HeldoutMeasure, LogError, Record, read_metrics};
+use electra_run::record::{LogError, Record, read_metrics};
 use serde_json::Value;
 
 use crate::failed::{Failed, FailedRun, Reason};
 use crate::quantities::Quantities;
-use crate::record::{Curve, Impossible, Measured, Origin, Parameters, ResultRecord, TokenizerIdentity};
+use crate::record::{Curve, Impossible, Measured, Origin, ResultRecord};
 
+pub use described::{Described, Parameters, TokenizerIdentity};
 use differences::{differences, leaves};
-
-/// What a run is, whatever it came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Described {
-    /// Name of its recipe.
-    pub name: String,
-    /// Its seed.
-    pub seed: u64,
-    /// The recipe, as it is in the folder.
-    pub recipe: toml::Table,
-    /// Optimizer steps.
-    pub steps: u64,
-    /// Tokens read, padding counted.
-    pub tokens: u64,
-    /// Floating-point operations of training.
-    pub flops: f64,
-    /// Parameters.
-    pub parameters: Parameters,
-    /// Hash of the data; none where the folder does not say.
-    pub data: Option<String>,
-    /// The vocabulary; none where the folder does not say.
-    pub tokenizer: Option<TokenizerIdentity>,
-    /// Versions of the code that ran.
-    pub code: CodeVersions,
-    /// Name and version of the program.
-    pub program: String,
-}
-
-/// A finished run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FinishedRun {
-    /// What it is.
-    pub described: Described,
-    /// The numbers of the last evaluation.
-    pub heldout: BTreeMap<String, f64>,
-    /// What it was an evaluation on; none in runs of older programs, which read the first rows.
-    pub measure: Option<HeldoutMeasure>,
-    /// The losses of all evaluations, thinned.
-    pub curve: Curve,
-    /// Seconds of training that the log has seen.
-    pub seconds: f64,
-}
-
-/// A run that diverged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DivergedRun {
-    /// What it is.
-    pub described: Described,
-    /// Steps that were done.
-    pub step: u64,
-}
+pub use ended::{DivergedRun, FinishedRun};
 
 /// Why a run cannot be read.
 #[derive(Debug, thiserror::Error)]

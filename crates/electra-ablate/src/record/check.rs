@@ -13,22 +13,13 @@ use crate::arms;
 use crate::failed::FailedRun;
 use crate::quantities::Quantities;
 
-use super::{
-    CommonScores, Curve, Judged, MOST_POINTS, Parameters, ProbeScores, Provenance, ResultRecord,
-    TokenizerIdentity,
-};
-
-/// A number that no run can have come to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` is {found}, expected {expected}")]
-pub struct Impossible {
-    /// Its dotted key.
-    pub key: String,
-    /// What stands there.
-    pub found: String,
-    /// What can be.
-    pub expected: String,
-}
+use super::common::{CommonScores, Judged};
+use super::curve::{Curve, MOST_POINTS};
+use super::error::Impossible;
+use super::probe_scores::ProbeScores;
+use super::provenance::Provenance;
+use super::result::ResultRecord;
+use crate::run::{Parameters, TokenizerIdentity};
 
 /// The most of a loss: far above what guessing costs, and its square far below what 64 bits hold.
 const MOST_LOSS: f64 = 1e12;

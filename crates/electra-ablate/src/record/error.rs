@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::Impossible;
-
 /// Why results cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultError {
@@ -76,6 +74,18 @@ pub enum ResultError {
         /// Their seed.
         seed: u64,
     },
+}
+
+/// A number that no run can have come to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` is {found}, expected {expected}")]
+pub struct Impossible {
+    /// Its dotted key.
+    pub key: String,
+    /// What stands there.
+    pub found: String,
+    /// What can be.
+    pub expected: String,
 }
 
 /// A result of an arm or a base recipe that was changed since.

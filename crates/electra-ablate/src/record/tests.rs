@@ -1,6 +1,13 @@
 //! Files of results: what is written, read again and refused.
 
+use std::collections::BTreeMap;
+use std::fs;
+
+use electra_run::code::CodeVersions;
+use serde_json::Map;
+
 use super::*;
+use crate::quantities::Quantities;
 pub(crate) use common::tests::judged;
 
 /// A result with another provenance.

@@ -2,7 +2,7 @@
 
 use electra_run::plot::{self, Numbers, WIDTH, open, ticks, with_air};
 
-use super::hue;
+use super::hue::hue;
 use crate::comparison::Comparison;
 use crate::table::counted;
 

@@ -2,7 +2,7 @@
 
 use electra_run::plot::{self, Axes};
 
-use super::hue;
+use super::hue::hue;
 use crate::comparison::{ArmSummary, Comparison};
 use crate::metric::Metric;
 

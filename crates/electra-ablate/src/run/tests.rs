@@ -1,8 +1,9 @@
 //! Run folders, whole and otherwise.
 
+use std::collections::BTreeMap;
 use std::fs;
 
-use electra_run::record::{HeldoutRows, MetricsLog};
+use electra_run::record::{HeldoutMeasure, HeldoutRows, MetricsLog};
 use serde_json::json;
 
 use super::*;

@@ -3,20 +3,6 @@
 /// Circles of source files that are still to be taken apart. One that is goes from here as well.
 pub const KNOWN: &[(&str, &[&str])] = &[
     (
-        "electra-ablate",
-        &[
-            "arms.rs",
-            "experiment.rs",
-            "failed.rs",
-            "metric.rs",
-            "record.rs",
-            "record/check.rs",
-            "record/error.rs",
-            "run.rs",
-        ],
-    ),
-    ("electra-ablate", &["report.rs", "report/forest.rs", "report/lines.rs", "report/scatter.rs"]),
-    (
         "electra-cli",
         &[
             "commands/ablate.rs",

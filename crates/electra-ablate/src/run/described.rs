@@ -1,0 +1,52 @@
+//! What a run is, whatever it came to, as its folder describes it.
+
+use electra_run::code::CodeVersions;
+use serde::{Deserialize, Serialize};
+
+/// What a run is, whatever it came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// Name of its recipe.
+    pub name: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The recipe, as it is in the folder.
+    pub recipe: toml::Table,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Tokens read, padding counted.
+    pub tokens: u64,
+    /// Floating-point operations of training.
+    pub flops: f64,
+    /// Parameters.
+    pub parameters: Parameters,
+    /// Hash of the data; none where the folder does not say.
+    pub data: Option<String>,
+    /// The vocabulary; none where the folder does not say.
+    pub tokenizer: Option<TokenizerIdentity>,
+    /// Versions of the code that ran.
+    pub code: CodeVersions,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+/// A vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerIdentity {
+    /// Hash of its pieces and settings.
+    pub hash: String,
+    /// Word pieces that the networks know.
+    pub vocab_size: u64,
+}
+
+/// Unique parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Of the discriminator.
+    pub discriminator: u64,
+    /// What the generator adds.
+    pub generator: u64,
+    /// Both.
+    pub total: u64,
+}

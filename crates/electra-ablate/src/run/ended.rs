@@ -1,0 +1,32 @@
+//! Runs that have come to an end: finished ones with their numbers, and diverged ones.
+
+use std::collections::BTreeMap;
+
+use electra_run::record::HeldoutMeasure;
+
+use super::described::Described;
+use crate::record::Curve;
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedRun {
+    /// What it is.
+    pub described: Described,
+    /// The numbers of the last evaluation.
+    pub heldout: BTreeMap<String, f64>,
+    /// What it was an evaluation on; none in runs of older programs, which read the first rows.
+    pub measure: Option<HeldoutMeasure>,
+    /// The losses of all evaluations, thinned.
+    pub curve: Curve,
+    /// Seconds of training that the log has seen.
+    pub seconds: f64,
+}
+
+/// A run that diverged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DivergedRun {
+    /// What it is.
+    pub described: Described,
+    /// Steps that were done.
+    pub step: u64,
+}
