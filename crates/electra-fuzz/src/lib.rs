@@ -21,6 +21,7 @@ pub mod mutate;
 pub mod reader;
 pub mod readers;
 pub mod regressions;
+mod rng;
 pub mod sandbox;
 pub mod status;
 pub mod table;

@@ -13,7 +13,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 
 use crate::case::{Case, Entry};
-use crate::reader::Rng;
+use crate::rng::Rng;
 
 pub use bytes::damage_bytes;
 pub use json::damage_json;

@@ -3,13 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rand_xoshiro::Xoshiro256PlusPlus;
-
 use crate::case::Case;
 use crate::mutate;
-
-/// Where random choices come from.
-pub type Rng = Xoshiro256PlusPlus;
+pub use crate::rng::Rng;
 
 /// Something of the project that reads files.
 pub trait Reader: Sync {

@@ -41,18 +41,5 @@ pub const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("electra-cli", &["watch.rs", "watch/epochs.rs"]),
-    (
-        "electra-fuzz",
-        &[
-            "mutate.rs",
-            "mutate/bytes.rs",
-            "mutate/json.rs",
-            "mutate/lines.rs",
-            "mutate/safetensors.rs",
-            "mutate/tokens.rs",
-            "mutate/values.rs",
-            "reader.rs",
-        ],
-    ),
     ("electra-ner", &["finetune.rs", "finetune/board.rs", "finetune/outputs.rs", "model_card.rs"]),
 ];

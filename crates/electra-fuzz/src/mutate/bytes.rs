@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::values::integer;
-use crate::reader::Rng;
+use crate::rng::Rng;
 
 /// The most bytes that are put in at once.
 const MOST: usize = 64;

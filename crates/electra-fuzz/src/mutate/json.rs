@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom;
 use serde_json::{Map, Value};
 
 use super::values::{number, string};
-use crate::reader::Rng;
+use crate::rng::Rng;
 
 /// Damages a value or a key of the tree.
 pub fn damage_json(root: &mut Value, rng: &mut Rng) {

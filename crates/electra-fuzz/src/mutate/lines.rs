@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 
 use super::values::string;
-use crate::reader::Rng;
+use crate::rng::Rng;
 
 /// What is not UTF-8, or is but is seldom meant.
 const ODD: [&[u8]; 14] = [

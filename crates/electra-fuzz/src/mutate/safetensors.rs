@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::bytes::damage_bytes;
 use super::json::damage_json;
-use crate::reader::Rng;
+use crate::rng::Rng;
 
 /// Tensors that would be larger are not made as large as their header says.
 const MOST_BYTES: u64 = 1 << 20;

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use crate::reader::Rng;
+use crate::rng::Rng;
 
 /// Whole numbers as they are written: small ones, ends of integer types, and their neighbours.
 const WHOLE: [&str; 29] = [
