@@ -2,14 +2,12 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::ValueEnum;
 use electra_pretrain::progress::{evaluation, line};
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
-use electra_run::recipe::plain;
 use electra_run::record::{duration, thousands};
 
 use crate::failure::Failure;
@@ -20,12 +18,14 @@ mod dashboard;
 mod epochs;
 mod pace;
 mod pulse;
+mod sayer;
 
 pub use epochs::EpochLines;
 
 pub use pulse::Pulse;
 
 use pulse::SILENCE;
+use sayer::{Sayer, note, standard_error};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,38 +104,6 @@ fn wants_dashboard(display: Display) -> Result<bool, Failure> {
     }
 }
 
-/// Where the lines of a run go.
-type Sink = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// Standard error. When nobody reads it any more the run is asked to save and end.
-fn standard_error(interrupt: &Interrupt) -> Sink {
-    let interrupt = interrupt.clone();
-    Arc::new(move |line| {
-        if output::is_closed(&output::tell(format_args!("{line}"))) {
-            interrupt.request();
-        }
-    })
-}
-
-/// Writes the lines of a run, and what it is busy with when there is none for a while.
-struct Sayer {
-    sink: Sink,
-    pulse: Pulse,
-}
-
-impl Sayer {
-    /// Begins with what the run is busy with before its first event.
-    fn new(sink: Sink, what: &str, silence: Duration) -> Self {
-        let of_pulse = Arc::clone(&sink);
-        Self { sink, pulse: Pulse::start(what, silence, move |line| of_pulse(line)) }
-    }
-
-    fn say(&self, line: &str) {
-        (self.sink)(line);
-        self.pulse.said();
-    }
-}
-
 /// One line for each interval, evaluation and note, and one at least every ten seconds.
 pub struct Lines {
     run: String,
@@ -166,14 +134,6 @@ impl Lines {
         let each = clock.elapsed().as_secs_f64() / step.saturating_sub(first).max(1) as f64;
         let left = each * self.total_steps.saturating_sub(step) as f64;
         format!("step {}/{}  ETA {}", thousands(step), thousands(self.total_steps), duration(left))
-    }
-}
-
-/// The line of a note after `step` steps.
-fn note(step: u64, message: &str) -> String {
-    match step {
-        0 => format!("note: {}", plain(message)),
-        _ => format!("step {}: note: {}", thousands(step), plain(message)),
     }
 }
 

@@ -1,15 +1,20 @@
 //! `electra ablate`: trains every arm of an experiment with every seed, and compares them.
 
+mod check_probes;
 mod child;
 mod driver;
+mod driver_process;
 mod dry_run;
 mod job;
+mod judging;
 mod metric;
 mod probe;
 mod progress;
 mod recipes;
 mod ruler;
+mod setup;
 mod slurm;
+mod stage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,9 +32,10 @@ use crate::device::{self, DeviceName, MOST_THREADS};
 use crate::failure::{self, Failure};
 use crate::watch::Display;
 use driver::Driver;
-use job::Setup;
+pub use driver_process::end_with_driver;
 pub(super) use probe::recipe_hash;
 pub(super) use recipes::Recipes;
+use setup::Setup;
 
 /// Train every arm of an experiment with every seed, and compare them.
 #[derive(clap::Args)]
@@ -164,27 +170,6 @@ fn file_of(path: &Path) -> Result<PathBuf, Failure> {
     }
     let message = format!("{} is a folder without {EXPERIMENT}", path.display());
     Err(Failure::new(message, "name the file of an experiment, or the folder that holds it"))
-}
-
-/// If a driver has started this process, the two end together: its death, however it comes, is a
-/// SIGTERM here.
-///
-/// # Errors
-/// If the driver has died before, or the system refuses.
-pub fn end_with_driver() -> Result<(), Failure> {
-    let Some(driver) = std::env::var(child::DRIVER).ok().and_then(|pid| pid.parse().ok()) else {
-        return Ok(());
-    };
-    #[cfg(target_os = "linux")]
-    if !process::end_with_parent(driver)? {
-        return Err(Failure::new(
-            format!("process {driver}, which started this one, has ended"),
-            "give the command that started it again",
-        ));
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _: u32 = driver;
-    Ok(())
 }
 
 /// The folder is that of `--out` here.

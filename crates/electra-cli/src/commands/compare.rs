@@ -1,34 +1,35 @@
 //! `electra compare`: arms against a base arm, from committed results or from run folders.
 
-pub(super) mod experiment;
+mod comparison;
+mod experiment;
 mod metrics;
+mod page;
 mod readmes;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use electra_ablate::comparison::{Comparison, Subject};
-use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
+use electra_ablate::comparison::Subject;
 use electra_ablate::failed::{Outcome, Results};
 use electra_ablate::metric::Metric;
 use electra_ablate::quantities::Quantities;
 use electra_ablate::record::{ResultRecord, read_folder};
 use electra_ablate::run::{DivergedRun, FinishedRun};
 use electra_ablate::standing::Known;
-use electra_ablate::{report, run, table, task};
-use electra_files::{durable, regular, shown};
+use electra_ablate::{run, table};
+use electra_files::{regular, shown};
 use electra_ner::{PREDICTIONS_DEV, SCORES, SUMMARY};
 use electra_pretrain::Recipe;
 use electra_run::recipe::load;
 
 use super::metrics::{by_name, catalogue};
 use super::quantities;
-use crate::failure::{self, Failure};
-use experiment::{results_of, subject_of};
-
-/// The page of an experiment.
-pub const REPORT: &str = "report.html";
+use crate::failure::Failure;
+use comparison::compared;
+pub use comparison::of_experiment;
+use experiment::{experiment_in, results_of, subject_of};
+pub use page::{REPORT, write_report};
 
 /// Compare arms of an experiment, or runs.
 #[derive(clap::Args)]
@@ -206,16 +207,6 @@ fn refuse_fine_tuning(folder: &Path) -> Result<(), Failure> {
     Err(Failure::new(message, help))
 }
 
-/// The experiment that a folder holds, or that a file is.
-pub(super) fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
-    let is_file = input.extension().is_some_and(|extension| extension == "toml") && input.is_file();
-    let path = if is_file { input.to_owned() } else { input.join(EXPERIMENT) };
-    if !path.is_file() {
-        return Ok(None);
-    }
-    ExperimentFile::read(&path, catalogue()).map(Some).map_err(failure::recipe)
-}
-
 /// Run folders as results, with what their recipes come to.
 fn of_runs(finished: Vec<(PathBuf, FinishedRun)>, diverged: Vec<(PathBuf, DivergedRun)>) -> Results {
     // A recipe of another version of the program may be one that this one does not read.
@@ -238,33 +229,4 @@ fn of_runs(finished: Vec<(PathBuf, FinishedRun)>, diverged: Vec<(PathBuf, Diverg
         results.failed.push((path, run));
     }
     results
-}
-
-/// The arms of an experiment as its results are now.
-///
-/// # Errors
-/// If a result cannot be read or is not its.
-pub fn of_experiment(file: &ExperimentFile) -> Result<Comparison, Failure> {
-    let (subject, results) = subject_of(file)?;
-    compared(subject, &results)
-}
-
-/// The comparison, unless its numbers mean something else in each arm.
-fn compared(subject: Subject, results: &[ResultRecord]) -> Result<Comparison, Failure> {
-    task::check_vocabularies(subject.metric, results)
-        .map_err(|error| Failure::new(error, metrics::BY_BYTE))?;
-    Ok(Comparison::new(subject, results))
-}
-
-/// Writes the page of a comparison.
-///
-/// # Errors
-/// If the disk refuses.
-pub fn write_report(comparison: &Comparison, path: &Path) -> Result<PathBuf, Failure> {
-    write(path, report::render(comparison).as_bytes())?;
-    Ok(path.to_owned())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    durable::write(path, bytes).map_err(|e| Failure::of_file("write", path, &e))
 }

@@ -1,4 +1,4 @@
-//! The verbs: one file each.
+//! The command line and its verbs, one file each.
 
 mod ablate;
 mod bench;
@@ -22,11 +22,40 @@ mod report;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::{self, Failure};
 
 pub use ablate::end_with_driver;
+
+/// Pretrain ELECTRA from scratch: a small generator replaces tokens, a discriminator learns to
+/// tell which.
+#[derive(Parser)]
+#[command(
+    name = "electra",
+    version,
+    propagate_version = true,
+    after_help = "Start here:
+  electra demo                    everything once, on embedded text, in minutes
+  electra plan configs/pretrain/tiny.toml
+  electra pretrain configs/pretrain/tiny.toml --run runs/tiny
+
+Exit codes: 0 done, 1 error, 2 usage, 4 training diverged, 75 interrupted (same command goes on)"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Reads the arguments of the process.
+///
+/// # Errors
+/// What clap says of them; help and version are such an error too.
+pub fn parse() -> Result<Arguments, clap::Error> {
+    // Without this help has colours wherever `CI` is set, also on terminals that know no escapes.
+    let colour = if crate::output::has_colours(true) { ColorChoice::Auto } else { ColorChoice::Never };
+    Arguments::from_arg_matches(&Arguments::command().color(colour).try_get_matches()?)
+}
 
 /// What `electra` can do.
 #[derive(Subcommand)]
@@ -108,7 +137,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Doctor(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut crate::Arguments::command(), "electra", &mut script);
+            clap_complete::generate(shell, &mut Arguments::command(), "electra", &mut script);
             crate::output::bytes_out(&script);
             Ok(ExitCode::SUCCESS)
         }

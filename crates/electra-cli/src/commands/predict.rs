@@ -9,6 +9,7 @@ mod input;
 mod json;
 mod sink;
 mod text;
+mod writer;
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use electra_annotations::LabelSet;
 use electra_files::disk::are_one;
 use electra_ner::{
     Decoding, Documents, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
-    TaggedSentence, TaggerFolder, Tail, TextForm,
+    TaggerFolder, Tail, TextForm,
 };
 use electra_run::record::thousands;
 use electra_train::layout::TAGGER_SETTINGS;
@@ -33,6 +34,7 @@ use crate::output;
 
 use division::{Breaks, SentencesBy, TextDivision, WordsBy};
 use sink::Sink;
+use writer::Writer;
 
 /// Find entities in text of any length.
 #[derive(clap::Args)]
@@ -146,22 +148,6 @@ enum DocumentsBy {
     BlankLine,
     /// Every sentence is one, as --sentences has it
     Sentence,
-}
-
-/// Writes sentences in some format.
-trait Writer: Send {
-    /// What stands in front of the first sentence.
-    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// A sentence, and what lies between it and the one before.
-    fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()>;
-
-    /// What stands behind the last sentence, where the input has `tail`.
-    fn end(&mut self, _out: &mut dyn Write, _tail: &Tail) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Predict {

@@ -8,7 +8,7 @@ use electra_run::record::{duration, thousands};
 
 use super::pace::Pace;
 use super::pulse::SILENCE;
-use super::{Sayer, Sink, note, standard_error};
+use super::sayer::{Sayer, Sink, note, standard_error};
 
 /// One line for each epoch and note, and what goes on between them, on standard error. When nobody
 /// reads them any more the run is asked to save and end.

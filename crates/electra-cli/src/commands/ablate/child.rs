@@ -10,10 +10,8 @@ use std::time::Instant;
 use electra_files::disk::{self, DiskFile};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::job::Stage;
-
-/// Names the process that a child ends with.
-pub const DRIVER: &str = "ELECTRA_DRIVER";
+use super::driver_process::DRIVER;
+use super::stage::Stage;
 
 /// A process that does a stage of a run.
 pub(super) struct Running {

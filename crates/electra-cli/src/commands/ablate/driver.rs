@@ -15,9 +15,10 @@ use electra_run::interrupt::Interrupt;
 use electra_run::record::{duration, thousands};
 
 use super::child::Running;
-use super::job::{Setup, Stage};
 use super::progress::{Progress, Spent, Standing, Work};
 use super::ruler::Ruler;
+use super::setup::Setup;
+use super::stage::Stage;
 use crate::commands::metrics::catalogue;
 use crate::failure::{self, Failure};
 

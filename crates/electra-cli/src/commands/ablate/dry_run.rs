@@ -17,8 +17,9 @@ use electra_run::record::{duration, thousands};
 use electra_text::Tokenizer;
 use electra_train::encoder_init::EncoderInit;
 
-use super::job::{Setup, Stage};
 use super::probe::ProbePlan;
+use super::setup::Setup;
+use super::stage::Stage;
 use crate::commands::pretrain::check_memory;
 use crate::commands::quantities::TABLE;
 use crate::device::use_threads;

@@ -7,8 +7,8 @@ use electra_ablate::plan::PlannedArm;
 use electra_ablate::task::{OtherVocabulary, VocabularyOfArms};
 use electra_pretrain::Recipe;
 
-use super::job::Setup;
 use super::ruler::Ruler;
+use super::setup::Setup;
 use crate::failure::{self, Failure};
 
 impl Setup {

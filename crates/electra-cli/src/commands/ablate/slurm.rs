@@ -5,7 +5,7 @@ use std::path::Path;
 use electra_ablate::experiment::Seeds;
 use electra_files::shown::{has_control, shell_word};
 
-use super::job::Setup;
+use super::setup::Setup;
 use crate::failure::{self, Failure};
 
 /// A script for `sbatch`: a task for each run, no more than `jobs` at a time if that is said, each of which

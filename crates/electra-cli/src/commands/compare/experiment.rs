@@ -52,6 +52,16 @@ impl Standing {
     }
 }
 
+/// The experiment that a folder holds, or that a file is.
+pub(super) fn experiment_in(input: &Path) -> Result<Option<ExperimentFile>, Failure> {
+    let is_file = input.extension().is_some_and(|extension| extension == "toml") && input.is_file();
+    let path = if is_file { input.to_owned() } else { input.join(EXPERIMENT) };
+    if !path.is_file() {
+        return Ok(None);
+    }
+    ExperimentFile::read(&path, catalogue()).map(Some).map_err(failure::recipe)
+}
+
 /// The results of an experiment, held against it.
 ///
 /// # Errors
@@ -109,17 +119,7 @@ fn as_it_stands(file: &ExperimentFile, arm: &Arm, planned: Option<&PlannedArm>) 
         recipe: planned.and_then(|arm| recipe_hash(file, probe, arm).ok()),
         seeds: probe.seeds,
     });
-    ArmAsItStands { name: arm.name.clone(), differences, planned: planned.map(planned_of), probe }
-}
-
-/// What a planned arm comes to.
-pub(in crate::commands) fn planned_of(arm: &PlannedArm) -> Planned {
-    Planned {
-        recipe: arm.facts.arm_hash.clone(),
-        steps: arm.facts.steps,
-        flops: arm.flops(),
-        parameters: arm.facts.parameters.iter().map(|count| *count as u64).sum(),
-    }
+    ArmAsItStands { name: arm.name.clone(), differences, planned: planned.map(Planned::of), probe }
 }
 
 /// What is asked of a result of another experiment.

@@ -13,12 +13,13 @@ use electra_ablate::readme::sources::{ReadResults, Sources, StandingResults};
 use electra_ablate::readme::tables::{self, TABLES, Tables, with_tables};
 use electra_ablate::readme::{self, ExpressionError, with_table};
 use electra_ablate::table;
-use electra_files::regular;
 use electra_files::shown::in_markdown;
+use electra_files::{durable, regular};
 use electra_run::recipe::load;
 
-use super::experiment::subject_of;
-use super::{REPORT, compared, experiment_in, write, write_report};
+use super::comparison::compared;
+use super::experiment::{experiment_in, subject_of};
+use super::page::{REPORT, write_report};
 use crate::commands::metrics::catalogue;
 use crate::failure::{self, Failure};
 
@@ -59,7 +60,8 @@ pub fn keep(inputs: &[PathBuf], is_written: bool) -> Result<ExitCode, Failure> {
             continue;
         }
         if now != text.there || text.is_new {
-            write(&text.path, now.as_bytes())?;
+            durable::write(&text.path, now.as_bytes())
+                .map_err(|error| Failure::of_file("write", &text.path, &error))?;
             println!("{}", text.path.display());
         }
         if let Some(comparison) = text.comparison() {

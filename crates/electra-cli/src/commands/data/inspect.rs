@@ -13,8 +13,11 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde_json::json;
 
+use super::concerns;
+use super::error_report::{advice, report};
+use super::json::print_json;
 use super::meter::{count, megabytes};
-use super::{concerns, print_json, report, tell_left_out, tell_read};
+use super::summary::{tell_left_out, tell_read};
 
 /// How positions are shown as masked: as in the paper.
 const MASKING: Masking = Masking::WithoutReplacement { probability: 0.15 };
@@ -115,7 +118,7 @@ impl InspectCommand {
                 if index >= examples.len() {
                     let found = format!("there is no example {index} in the {} split", self.split);
                     let help = format!("it holds {}, numbered from 0", examples.len());
-                    return Err(super::advice(found, &help));
+                    return Err(advice(found, &help));
                 }
                 let example = examples.get(index);
                 let masked = masked_positions(example, tokenizer, self.seed.wrapping_add(index as u64));

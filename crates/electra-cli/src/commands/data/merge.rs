@@ -6,8 +6,10 @@ use std::time::Instant;
 use clap::Args;
 use electra_text::build;
 
+use super::error_report::report;
+use super::json::named_in_json;
 use super::meter::Meter;
-use super::{named_in_json, report, tell_data};
+use super::summary::tell_data;
 
 /// Join parts built with `data build --part i/n`
 #[derive(Args)]

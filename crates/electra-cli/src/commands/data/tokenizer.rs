@@ -9,8 +9,13 @@ use electra_text::concern::Concern;
 use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, train};
 use serde_json::json;
 
+use super::concerns;
+use super::corpus::Corpus;
+use super::error_report::{advice, report};
+use super::json::{named_in_json, print_json};
 use super::meter::{Meter, count};
-use super::{Corpus, advice, concerns, named_in_json, print_json, report, tell_read, threads};
+use super::summary::tell_read;
+use super::threads::threads;
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]

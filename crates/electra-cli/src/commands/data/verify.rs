@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::error_report::report;
+use super::json::print_json;
 use super::meter::{Meter, count, megabytes};
-use super::{print_json, report};
 
 /// Recompute every hash and every count of a data folder
 #[derive(Args)]

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use electra_files::shown::on_terminal;
 use electra_ner::{TaggedSentence, Tail};
 
-use super::Writer;
+use super::writer::Writer;
 
 #[derive(Default)]
 pub(super) struct Columns {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use electra_annotations::{LabelScheme, LabelSet, RawSentence, words};
 use electra_ner::{TaggedEntity, TaggedSentence, Tail};
 
-use super::Writer;
+use super::writer::Writer;
 
 pub fn labels() -> LabelSet {
     LabelSet::new(["PER", "ORG", "LOC"], LabelScheme::Iob2)

@@ -7,8 +7,8 @@ use electra_files::shown::in_page;
 use electra_ner::{TaggedSentence, Tail};
 use electra_run::report;
 
-use super::Writer;
 use super::text::parts;
+use super::writer::Writer;
 
 /// What is behind the types: colours of one lightness, on which the page's text can be read, and as many as
 /// there are types.

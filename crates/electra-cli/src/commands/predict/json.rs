@@ -6,7 +6,7 @@ use electra_files::shown;
 use electra_ner::TaggedSentence;
 use serde::Serialize;
 
-use super::Writer;
+use super::writer::Writer;
 
 pub(super) struct Lines {
     pub byte_offsets: bool,

@@ -8,7 +8,7 @@ use electra_annotations::LabelSet;
 use electra_files::shown::on_terminal;
 use electra_ner::{TaggedSentence, Tail};
 
-use super::Writer;
+use super::writer::Writer;
 
 /// Backgrounds of the 256-colour table on which black can be read.
 const COLOURS: [u8; 12] = [153, 217, 157, 229, 183, 216, 159, 193, 225, 187, 147, 222];

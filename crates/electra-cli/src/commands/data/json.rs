@@ -1,0 +1,18 @@
+//! What data commands print as JSON.
+
+use std::path::Path;
+
+use super::error_report::report;
+use crate::failure::{self, Failure};
+
+/// Refuses a path that JSON, if it is to be printed, cannot hold.
+pub(super) fn named_in_json(as_json: bool, path: &Path) -> miette::Result<()> {
+    if as_json {
+        failure::utf8(path, "JSON").map_err(Failure::into_report)?;
+    }
+    Ok(())
+}
+
+pub(super) fn print_json(value: &impl serde::Serialize) -> miette::Result<()> {
+    crate::output::json_out(value).map_err(report)
+}

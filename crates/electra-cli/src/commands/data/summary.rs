@@ -1,0 +1,96 @@
+//! What building or reading came to, in a few lines or as JSON.
+
+use std::path::Path;
+use std::time::Instant;
+
+use electra_files::shown::shell_word;
+use electra_text::build::Built;
+use electra_text::corpus::Skipped;
+use electra_text::manifest::{Manifest, SplitCounts};
+use serde_json::json;
+
+use super::concerns;
+use super::json::print_json;
+use super::meter::{count, megabytes};
+
+pub(super) fn tell_data(
+    built: &Built<Manifest>,
+    out: &Path,
+    start: Instant,
+    as_json: bool,
+) -> miette::Result<()> {
+    let manifest = built.manifest();
+    let warnings = concerns::sentences(&manifest.concerns());
+    concerns::warn(&warnings);
+    if as_json {
+        return print_json(&json!({
+            "out": out,
+            "built_before": was_before(built),
+            "seconds": start.elapsed().as_secs_f64(),
+            "manifest": manifest,
+            "warnings": warnings,
+        }));
+    }
+    println!("{}{}", out.display(), before(built));
+    tell_counts(&[manifest.train, manifest.heldout], manifest.settings.pack.seq_len);
+    tell_left_out(manifest.left_out);
+    tell_read(manifest.replaced, &manifest.skipped);
+    println!("  data    {}", manifest.data_hash());
+    println!("  time    {:.1} s", start.elapsed().as_secs_f64());
+    println!("  next    electra data inspect {}", shell_word(&out.display().to_string()));
+    Ok(())
+}
+
+pub(super) fn tell_counts(counts: &[SplitCounts; 2], seq_len: usize) {
+    for (counts, name) in counts.iter().zip(["train   ", "held out"]) {
+        let places = (counts.examples * seq_len as u64).max(1) as f64;
+        println!(
+            "  {name} {} examples of {seq_len}, {:.1} % full, from {} documents, {} of text, {} tokens",
+            count(counts.examples),
+            100.0 * counts.tokens as f64 / places,
+            count(counts.documents),
+            megabytes(counts.text_bytes),
+            count(counts.text_tokens),
+        );
+        if let Some(coverage) = counts.coverage.filter(|coverage| coverage.words > 0) {
+            println!("           unknown: {}", concerns::unknown(&coverage));
+            if let Some(accents) = concerns::accents(&coverage) {
+                println!("           accents: {accents}");
+            }
+        } else {
+            let share = counts.unknown as f64 / counts.text_tokens.max(1) as f64;
+            println!("           unknown: {} % of the tokens", concerns::percent(share));
+        }
+    }
+}
+
+pub(super) fn tell_left_out(left_out: u64) {
+    if left_out > 0 {
+        println!("  left out {} documents of --input that the held-out files have too", count(left_out));
+    }
+}
+
+/// What of the files was not read as it stands.
+pub(super) fn tell_read(replaced: u64, skipped: &Skipped) {
+    if replaced > 0 {
+        println!(
+            "  lossy   {} sequences of bytes were not UTF-8, or halves of characters, and were replaced",
+            count(replaced)
+        );
+    }
+    if let Some(skipped) = concerns::skipped(skipped) {
+        println!("  skipped {skipped}");
+    }
+}
+
+pub(super) fn was_before<M>(built: &Built<M>) -> bool {
+    matches!(built, Built::Before(_))
+}
+
+pub(super) fn before<M>(built: &Built<M>) -> &'static str {
+    if was_before(built) {
+        " was there already, built from the same files with the same settings"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,21 @@
+//! What every format of predictions does: writes sentences, and what stands around them.
+
+use std::io::{self, Write};
+
+use electra_ner::{TaggedSentence, Tail};
+
+/// Writes sentences in some format.
+pub(super) trait Writer: Send {
+    /// What stands in front of the first sentence.
+    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A sentence, and what lies between it and the one before.
+    fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()>;
+
+    /// What stands behind the last sentence, where the input has `tail`.
+    fn end(&mut self, _out: &mut dyn Write, _tail: &Tail) -> io::Result<()> {
+        Ok(())
+    }
+}
