@@ -9,6 +9,7 @@
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_model::{Discriminator, DropoutSites, Pass, on_workers};
+use electra_run::quantile::quantile;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -253,22 +254,14 @@ pub fn compare(judgements: &[Judgement], resampling: Resampling) -> Comparison {
 
 fn estimates(values: &Scores, resampled: &[Scores]) -> Estimates {
     std::array::from_fn(|at| {
-        let mut sorted: Vec<f64> = resampled.iter().map(|scores| scores[at]).collect();
-        let is_whole = values[at].is_finite() && sorted.iter().all(|value| value.is_finite());
-        sorted.sort_unstable_by(f64::total_cmp);
+        let resampled: Vec<f64> = resampled.iter().map(|scores| scores[at]).collect();
+        let is_whole = values[at].is_finite() && resampled.iter().all(|value| value.is_finite());
         Estimate {
             value: Some(values[at]).filter(|value| value.is_finite()),
-            interval: (is_whole && !sorted.is_empty())
-                .then(|| [0.025, 0.975].map(|share| quantile(&sorted, share))),
+            interval: (is_whole && !resampled.is_empty())
+                .then(|| [0.025, 0.975].map(|share| quantile(&resampled, share))),
         }
     })
-}
-
-/// Linear between the two nearest of the sorted values.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (below, above) = (place.floor() as usize, place.ceil() as usize);
-    sorted[below] + (sorted[above] - sorted[below]) * place.fract()
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@
 //! | make pages and drawings of them | [`report`], [`plot`], [`curve`] |
 //! | stop at Ctrl-C and SIGTERM between two steps | [`interrupt`] |
 //! | notice work on batches that has stopped moving | [`stall`] |
-//! | measure memory, processors, time | [`process`], [`timing`] |
+//! | measure memory, processors, time | [`process`], [`timing`], [`quantile`] |
 //! | find a folder near a path, and the weights in it | [`nearby`], [`weight_files`] |
 //! | keep a second process out of a run | [`lock`] |
 //!
@@ -51,6 +51,7 @@ pub mod epoch_shuffle;
 pub mod nearby;
 pub mod plot;
 pub mod process;
+pub mod quantile;
 pub mod recipe;
 pub mod record;
 pub mod report;
