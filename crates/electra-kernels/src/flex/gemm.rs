@@ -21,6 +21,8 @@ mod matrix;
 mod packing;
 mod portable;
 mod product;
+#[cfg(target_arch = "x86_64")]
+mod results;
 mod run;
 #[cfg(test)]
 mod tests;

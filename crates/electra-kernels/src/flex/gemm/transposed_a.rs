@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::packing::{first, reserve};
 use super::product::{PARALLEL_FROM, Product, Target, each, part};
+use super::results::Results;
 
 /// Rows of results held in registers: with two vectors each 28 of 32 registers.
 const ROWS: usize = 14;
@@ -222,11 +223,13 @@ impl Share<'_> {
             a,
             b,
             depth: depth.len(),
-            c: self.target.out.at(row * self.target.row_stride + columns.start, columns.len()),
-            row_stride: self.target.row_stride,
-            columns: columns.len(),
-            scale: self.product.scale,
-            add: self.target.add || depth.start > 0,
+            results: Results {
+                c: self.target.out.at(row * self.target.row_stride + columns.start, columns.len()),
+                row_stride: self.target.row_stride,
+                columns: columns.len(),
+                scale: self.product.scale,
+                add: self.target.add || depth.start > 0,
+            },
         };
         macro_rules! of_rows {
             ($($rows:literal)*) => {
@@ -248,14 +251,8 @@ struct Tile {
     /// [`COLUMNS`] elements at each of `depth`.
     b: *const f32,
     depth: usize,
-    /// The first result, and elements from row to row.
-    c: *mut f32,
-    row_stride: usize,
-    /// At most [`COLUMNS`].
-    columns: usize,
-    scale: f32,
-    /// Whether the old content counts.
-    add: bool,
+    /// At most [`COLUMNS`] columns.
+    results: Results,
 }
 
 impl Tile {
@@ -264,18 +261,10 @@ impl Tile {
     /// # Safety
     ///
     /// The processor has AVX-512. The panels hold what the fields say, with `R` rows of `a`, and nobody else
-    /// uses the `R` rows of `columns` results, which are written already if `add`.
+    /// uses the `R` rows of `columns` results, which are written already if they are added to.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute<const R: usize>(&self) {
-        let masks = [first(self.columns), first(self.columns.saturating_sub(16))];
-        let c = |row: usize, half: usize| self.c.wrapping_add(row * self.row_stride + 16 * half);
-        if self.add {
-            for row in 0..R {
-                // To fetch what is not there is no error.
-                _mm_prefetch::<_MM_HINT_T0>(c(row, 0).cast());
-                _mm_prefetch::<_MM_HINT_T0>(c(row, 1).cast());
-            }
-        }
+        self.results.prefetch::<R, 2>();
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
         let (mut a, mut b) = (self.a, self.b);
         macro_rules! multiply {
@@ -301,18 +290,7 @@ impl Tile {
         for _ in 0..self.depth % UNROLLED {
             multiply!();
         }
-        let scale = _mm512_set1_ps(self.scale);
-        for (row, sums) in sums.into_iter().enumerate() {
-            for (half, (sum, mask)) in sums.into_iter().zip(masks).enumerate() {
-                // SAFETY: the mask leaves results of the tile, which are written if they are added to.
-                unsafe {
-                    let sum = match self.add {
-                        true => _mm512_fmadd_ps(scale, sum, _mm512_maskz_loadu_ps(mask, c(row, half))),
-                        false => _mm512_mul_ps(scale, sum),
-                    };
-                    _mm512_mask_storeu_ps(c(row, half), mask, sum);
-                }
-            }
-        }
+        // SAFETY: these are the sums of the tile, whose results our caller owes.
+        unsafe { self.results.write(sums) };
     }
 }

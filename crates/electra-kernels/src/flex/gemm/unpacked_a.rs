@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::packing::{PackedPointer, first, reserve, transpose};
 use super::product::{PARALLEL_FROM, Product, Target, each};
+use super::results::Results;
 use super::transposed_a::chunk;
 
 /// Rows of results held in registers.
@@ -188,11 +189,13 @@ impl Work<'_> {
                         a_stride: a.row_stride,
                         b: b.wrapping_add((panel - panels.start) * COLUMNS * depth.len()),
                         depth: depth.len(),
-                        c: self.target.out.at(row * stride + columns.start, columns.len()),
-                        row_stride: stride,
-                        columns: columns.len(),
-                        scale: self.product.scale,
-                        add: self.target.add || depth.start > 0,
+                        results: Results {
+                            c: self.target.out.at(row * stride + columns.start, columns.len()),
+                            row_stride: stride,
+                            columns: columns.len(),
+                            scale: self.product.scale,
+                            add: self.target.add || depth.start > 0,
+                        },
                     };
                     // SAFETY: a tile of rows of the matrix, with a panel and results that our caller owes.
                     unsafe { tile.compute(ROWS.min(rows.end - row)) };
@@ -252,13 +255,8 @@ struct Tile {
     /// A panel: its columns at each of `depth`, filled up to whole vectors.
     b: *const f32,
     depth: usize,
-    /// The first result, and elements from row to row.
-    c: *mut f32,
-    row_stride: usize,
-    columns: usize,
-    scale: f32,
-    /// Whether the old content of `c` counts.
-    add: bool,
+    /// At most [`COLUMNS`] columns.
+    results: Results,
 }
 
 impl Tile {
@@ -267,15 +265,15 @@ impl Tile {
     /// # Safety
     ///
     /// The processor has AVX-512. The operands are as the fields say, with `rows` rows of `a`, and nobody
-    /// else uses the `rows` rows of `columns` results, which are written already if `add`.
+    /// else uses the `rows` rows of `columns` results, which are written already if they are added to.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute(&self, rows: usize) {
         macro_rules! of {
             ($(($rows:literal $vectors:literal))*) => {
-                match (rows, self.columns.div_ceil(16)) {
+                match (rows, self.results.columns.div_ceil(16)) {
                     // SAFETY: so many rows and vectors; our caller owes the rest.
                     $(($rows, $vectors) => unsafe { self.compute_rows::<$rows, $vectors>() },)*
-                    _ => unreachable!("{rows} rows and {} columns in a tile", self.columns),
+                    _ => unreachable!("{rows} rows and {} columns in a tile", self.results.columns),
                 }
             };
         }
@@ -294,14 +292,7 @@ impl Tile {
     /// That of [`Self::compute`], for `R` rows and a panel of `V` vectors at each depth.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute_rows<const R: usize, const V: usize>(&self) {
-        let c = |row: usize, vector: usize| self.c.wrapping_add(row * self.row_stride + 16 * vector);
-        if self.add {
-            for row in 0..R {
-                for vector in 0..V {
-                    _mm_prefetch::<_MM_HINT_T0>(c(row, vector).cast());
-                }
-            }
-        }
+        self.results.prefetch::<R, V>();
         let mut sums = [[_mm512_setzero_ps(); V]; R];
         let (mut a, mut b) = (self.a, self.b);
         macro_rules! multiply {
@@ -330,19 +321,7 @@ impl Tile {
         for _ in 0..self.depth % UNROLLED {
             multiply!();
         }
-        let scale = _mm512_set1_ps(self.scale);
-        for (row, sums) in sums.into_iter().enumerate() {
-            for (vector, sum) in sums.into_iter().enumerate() {
-                let mask = first(self.columns - 16 * vector);
-                // SAFETY: the mask leaves results of the tile, which are written if they are added to.
-                unsafe {
-                    let sum = match self.add {
-                        true => _mm512_fmadd_ps(scale, sum, _mm512_maskz_loadu_ps(mask, c(row, vector))),
-                        false => _mm512_mul_ps(scale, sum),
-                    };
-                    _mm512_mask_storeu_ps(c(row, vector), mask, sum);
-                }
-            }
-        }
+        // SAFETY: these are the sums of the tile, whose results our caller owes.
+        unsafe { self.results.write(sums) };
     }
 }
