@@ -10,6 +10,7 @@ use burn::prelude::*;
 use burn::tensor::FloatDType;
 
 use crate::Precision;
+use crate::workers::use_threads;
 
 /// Name of a compute device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,15 @@ pub enum DeviceName {
     Wgpu,
     /// An NVIDIA GPU, by its number.
     Cuda(usize),
+}
+
+/// Device and CPU threads that a model is opened with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ComputeSettings {
+    /// The device.
+    pub device: DeviceName,
+    /// Threads among which work on a CPU is shared, by the whole process; all cores where there is no number.
+    pub threads: Option<usize>,
 }
 
 /// A text that names no device.
@@ -57,6 +67,13 @@ pub enum DeviceError {
         device: DeviceName,
         /// Type of the operands of matrix products.
         dtype: FloatDType,
+    },
+    /// The threads of the process cannot be started, or were before.
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system or the pool said.
+        reason: String,
     },
 }
 
@@ -106,6 +123,7 @@ impl fmt::Display for DeviceError {
             }
             Self::Unusable { device, reason } => write!(f, "device {device} cannot be used: {reason}"),
             Self::NoPrecision { device, dtype } => write!(f, "device {device} does not compute in {dtype:?}"),
+            Self::Threads { threads, reason } => write!(f, "cannot use {threads} threads: {reason}"),
         }
     }
 }
@@ -192,6 +210,21 @@ impl DeviceName {
             }
             _ => Ok(device),
         }
+    }
+}
+
+impl ComputeSettings {
+    /// Starts the threads, if there is a number of them, and opens the device. The number can be set once in a
+    /// process, before anything was computed.
+    ///
+    /// # Errors
+    /// Threads that run already, or as [`DeviceName::open`].
+    pub fn open(self) -> Result<Device, DeviceError> {
+        if let Some(threads) = self.threads {
+            let failed = |error: std::io::Error| DeviceError::Threads { threads, reason: error.to_string() };
+            use_threads(threads).map_err(failed)?;
+        }
+        self.device.open()
     }
 }
 

@@ -69,7 +69,7 @@ mod workers;
 pub use adam_step::{AdamStep, AdamUpdated};
 pub use allocator::{CacheLineAllocator, on_out_of_memory};
 pub use composed::{is_f32, scatter_positions, softplus};
-pub use device::{DeviceError, DeviceName, UnknownDevice};
+pub use device::{ComputeSettings, DeviceError, DeviceName, UnknownDevice};
 pub use dispatch::{
     adam_update, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm,
     linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::prelude::*;
-use electra_kernels::{Pass, embed, gelu, layer_norm, on_workers};
+use electra_kernels::{ComputeSettings, DeviceError, Pass, embed, gelu, layer_norm, on_workers};
 
 /// What a copy of this program is asked to do: be a busy neighbour, or make passes on some threads.
 const ROLE: &str = "ELECTRA_STRESS_ROLE";
@@ -70,6 +70,8 @@ fn supervise(seconds: f64) -> ExitCode {
 /// Makes passes on `threads` threads for some time. The program ends as soon as one of them hangs.
 fn passes(threads: usize, time: Duration) -> ExitCode {
     electra_kernels::use_threads(threads).expect("no pool before this one");
+    let again = ComputeSettings { threads: Some(threads), ..ComputeSettings::default() }.open();
+    assert!(matches!(again, Err(DeviceError::Threads { .. })), "the number can be set once");
     let start = Instant::now();
     std::thread::spawn(move || {
         let (mut last, mut since) = (0, Instant::now());

@@ -1,10 +1,10 @@
 //! A tagger for use: text in, entities out.
 
-use std::io::{self, Cursor};
+use std::io::Cursor;
 use std::path::Path;
 
 use electra_annotations::{Division, LineBreaks, SentenceSettings};
-use electra_kernels::{DeviceError, DeviceName, use_threads};
+use electra_kernels::{ComputeSettings, DeviceError, DeviceName};
 
 use crate::folder_error::FolderError;
 use crate::predict::{
@@ -41,8 +41,7 @@ pub struct Entity {
 /// Settings of a [`Tagger`] that is to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaggerBuilder {
-    device: DeviceName,
-    threads: Option<usize>,
+    compute: ComputeSettings,
     batch_size: usize,
 }
 
@@ -52,17 +51,9 @@ pub enum OpenError {
     /// The folder holds no usable tagger.
     #[error(transparent)]
     Tagger(#[from] PredictorError),
-    /// The device cannot be used.
+    /// The device cannot be used, or not with these threads.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The threads of the process were started before.
-    #[error("cannot use {threads} threads")]
-    Threads {
-        /// How many were asked for.
-        threads: usize,
-        /// Underlying error.
-        source: io::Error,
-    },
 }
 
 impl From<FolderError> for OpenError {
@@ -73,7 +64,7 @@ impl From<FolderError> for OpenError {
 
 impl Default for TaggerBuilder {
     fn default() -> Self {
-        Self { device: DeviceName::default(), threads: None, batch_size: BATCH_SIZE }
+        Self { compute: ComputeSettings::default(), batch_size: BATCH_SIZE }
     }
 }
 
@@ -81,14 +72,14 @@ impl TaggerBuilder {
     /// Runs on this device instead of the CPU.
     #[must_use]
     pub fn device(self, device: DeviceName) -> Self {
-        Self { device, ..self }
+        Self { compute: ComputeSettings { device, ..self.compute }, ..self }
     }
 
     /// Shares work on a CPU among so many threads; the number is that of the whole process, and can be
     /// set once, before anything was computed.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
-        Self { threads: Some(threads), ..self }
+        Self { compute: ComputeSettings { threads: Some(threads), ..self.compute }, ..self }
     }
 
     /// Sends so many windows through the network together; no influence on the entities but by rounding.
@@ -106,10 +97,7 @@ impl TaggerBuilder {
     /// # Errors
     /// A folder without a usable tagger, a device that is not there, or threads that run already.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Tagger, OpenError> {
-        if let Some(threads) = self.threads {
-            use_threads(threads).map_err(|source| OpenError::Threads { threads, source })?;
-        }
-        let device = self.device.open()?;
+        let device = self.compute.open()?;
         let folder = TaggerFolder::open(folder.as_ref())?;
         let predictor = Predictor::new(&folder, &device)?;
         let division = folder.settings.division.unwrap_or(Division::CORPUS);

@@ -1,11 +1,10 @@
 //! Replaced token detection with a pretrained discriminator: text in, a probability for each token out.
 
-use std::io;
 use std::path::Path;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use electra_kernels::{DeviceError, DeviceName, use_threads};
+use electra_kernels::{ComputeSettings, DeviceError, DeviceName};
 use electra_model::{Architecture, Discriminator, DropoutSites, Pass, on_workers};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::OffsetUnit;
@@ -33,10 +32,7 @@ pub struct Detector {
 
 /// Settings of a [`Detector`] that is to be opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DetectorBuilder {
-    device: DeviceName,
-    threads: Option<usize>,
-}
+pub struct DetectorBuilder(ComputeSettings);
 
 /// A detector that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -47,31 +43,23 @@ pub enum DetectorError {
     /// The model was trained for another objective.
     #[error("{0} was not trained to detect replaced tokens")]
     Objective(std::path::PathBuf),
-    /// The device cannot be used.
+    /// The device cannot be used, or not with these threads.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The threads of the process were started before.
-    #[error("cannot use {threads} threads")]
-    Threads {
-        /// How many were asked for.
-        threads: usize,
-        /// Underlying error.
-        source: io::Error,
-    },
 }
 
 impl DetectorBuilder {
     /// Runs on this device instead of the CPU.
     #[must_use]
     pub fn device(self, device: DeviceName) -> Self {
-        Self { device, ..self }
+        Self(ComputeSettings { device, ..self.0 })
     }
 
     /// Shares work on a CPU among so many threads; the number is that of the whole process, and can be set
     /// once, before anything was computed.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
-        Self { threads: Some(threads), ..self }
+        Self(ComputeSettings { threads: Some(threads), ..self.0 })
     }
 
     /// Opens a run, an imported model, or a folder that transformers wrote.
@@ -79,10 +67,8 @@ impl DetectorBuilder {
     /// # Errors
     /// A folder without such a model, a device that is not there, or threads that run already.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Detector, DetectorError> {
-        if let Some(threads) = self.threads {
-            use_threads(threads).map_err(|source| DetectorError::Threads { threads, source })?;
-        }
-        Detector::new(&ModelFolder::open(folder.as_ref())?, self.device.open()?)
+        let device = self.0.open()?;
+        Detector::new(&ModelFolder::open(folder.as_ref())?, device)
     }
 }
 

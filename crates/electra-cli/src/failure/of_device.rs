@@ -32,6 +32,7 @@ pub fn told(error: &DeviceError) -> (String, String) {
         DeviceError::NoPrecision { .. } => {
             (error.to_string(), "use train.precision = \"f32\", or a device that has it".to_owned())
         }
+        DeviceError::Threads { .. } => (error.to_string(), "give a smaller number with --threads".to_owned()),
     }
 }
 
