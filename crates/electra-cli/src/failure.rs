@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use electra_files::shown::{on_terminal, on_terminal_in_place};
-use electra_ner::{FinetuneError, SeedError, Stopped};
+use electra_ner::{FinetuneError, Recipe as FinetuneRecipe, SeedError, Stopped};
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
 use electra_run::recipe::{RecipeError, plain};
@@ -250,14 +250,14 @@ pub fn training(error: TrainError) -> Failure {
 }
 
 /// An error of fine-tuning. Its run folders are below `--out`.
-pub fn finetuning(error: SeedError) -> Failure {
+pub fn finetuning(error: SeedError, recipe: &FinetuneRecipe) -> Failure {
     let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error.source {
         FinetuneError::Collapsed(_) => {
-            Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Collapsed.remedy()))
+            Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Collapsed.remedy(recipe)))
         }
         FinetuneError::Run(RunError::Diverged(_)) => {
-            let help = format!("{}; name the new folder with --out", Stopped::Diverged.remedy());
+            let help = format!("{}; name the new folder with --out", Stopped::Diverged.remedy(recipe));
             Failure::with_code(DIVERGED, diagnostic.with_help(help))
         }
         FinetuneError::Run(RunError::Lost { .. }) => Failure::with_code(
@@ -303,6 +303,11 @@ mod tests {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
             Some(&self.0)
         }
+    }
+
+    fn finetuning(error: SeedError) -> Failure {
+        let recipe = FinetuneRecipe::load(None, &[]).unwrap();
+        super::finetuning(error, &recipe.value)
     }
 
     fn different() -> RunFolderError {

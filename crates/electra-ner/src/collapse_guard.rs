@@ -4,15 +4,41 @@ use std::fmt;
 
 use electra_train::collapse::Collapse;
 
-/// Advice for a collapsed run.
+use crate::head::ClassWeights;
+use crate::layerwise_lr::LayerDecay;
+use crate::recipe::Recipe;
+
+/// Advice for a collapsed run of `recipe`, without what the recipe does already.
 ///
 /// `docs/recipes.md` has what was measured, under `[guard]` and `[loss]`: three or four times the steps
 /// helped most, a rate half or four times as high not at all, and weights of types cost F1 once there
 /// is some.
-pub const REMEDY: &str = "train longer (train.epochs, and guard.epochs or guard.steps where the guard has \
-    stopped it) or in smaller batches (train.batch_size = 8), as steps are what such a run lacks most often; or try \
-    twice the schedule.learning_rate, rates.layer_decay = { kind = \"none\" } for a network of few layers, another \
-    seed; loss.class_weights lift a run from 0 and lower the F1 of one that has left it: leave them for the last";
+pub fn remedy(recipe: &Recipe) -> String {
+    let smaller = match recipe.train.batch_size {
+        0..=SMALL_BATCH => String::new(),
+        _ => format!(" or in smaller batches (train.batch_size = {SMALL_BATCH})"),
+    };
+    let decay = match recipe.rates.layer_decay {
+        LayerDecay::None {} => "",
+        LayerDecay::Paper { .. } | LayerDecay::Google { .. } => {
+            " rates.layer_decay = { kind = \"none\" } for a network of few layers,"
+        }
+    };
+    let is_weighted = recipe.loss.class_weights != ClassWeights::None {};
+    let weights = if is_weighted || !recipe.labels.head_type().trains_words() {
+        ""
+    } else {
+        "; loss.class_weights lift a run from 0 and lower the F1 of one that has left it: leave them for the last"
+    };
+    format!(
+        "train longer (train.epochs, and guard.epochs or guard.steps where the guard has stopped it){smaller}, as \
+         steps are what such a run lacks most often; or try twice the schedule.learning_rate,{decay} another \
+         seed{weights}"
+    )
+}
+
+/// Windows of a step with which more runs leave 0 than with the default.
+const SMALL_BATCH: usize = 8;
 
 /// A collapse in the words of named entity recognition.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,10 +66,32 @@ impl fmt::Display for TaggerCollapse {
 mod tests {
     use super::*;
 
+    fn of(overrides: &[&str]) -> String {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        remedy(&Recipe::load(None, &overrides).unwrap().value)
+    }
+
     #[test]
     fn the_remedy_begins_with_what_helps_and_does_not_send_to_what_costs() {
-        let at = |part: &str| REMEDY.find(part).unwrap_or_else(|| panic!("{part} is not in {REMEDY}"));
-        assert!(at("train.epochs") < at("train.batch_size") && at("train.batch_size") < at("learning_rate"));
-        assert!(!REMEDY.contains("inverse-frequency") && !REMEDY.contains("half"), "{REMEDY}");
+        let remedy = of(&[]);
+        let at = |part: &str| remedy.find(part).unwrap_or_else(|| panic!("{part} is not in {remedy}"));
+        assert!(at("train.epochs") < at("train.batch_size = 8"));
+        assert!(at("train.batch_size") < at("learning_rate") && at("layer_decay") < at("class_weights"));
+        assert!(!remedy.contains("inverse-frequency") && !remedy.contains("half"), "{remedy}");
+    }
+
+    #[test]
+    fn the_remedy_leaves_out_what_the_recipe_does_already() {
+        for (done, key) in [
+            ("train.batch_size=8", "train.batch_size"),
+            ("train.batch_size=4", "train.batch_size"),
+            ("rates.layer_decay={kind=\"none\"}", "rates.layer_decay"),
+            ("loss.class_weights={kind=\"inverse-frequency\"}", "loss.class_weights"),
+            // Which refuses them.
+            ("labels.decoding=\"crf\"", "loss.class_weights"),
+        ] {
+            let remedy = of(&[done]);
+            assert!(!remedy.contains(key) && remedy.contains("train.epochs"), "{done}: {remedy}");
+        }
     }
 }

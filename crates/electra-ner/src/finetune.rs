@@ -425,12 +425,12 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    /// Advice, in keys of the recipe.
+    /// Advice on a run of `recipe`, in its keys.
     #[must_use]
-    pub fn remedy(self) -> &'static str {
+    pub fn remedy(self, recipe: &Recipe) -> String {
         match self {
-            Self::Collapsed => collapse_guard::REMEDY,
-            Self::Diverged => DIVERGENCE_REMEDY,
+            Self::Collapsed => collapse_guard::remedy(recipe),
+            Self::Diverged => DIVERGENCE_REMEDY.to_owned(),
         }
     }
 }

@@ -15,10 +15,11 @@ use burn::prelude::*;
 use electra_annotations::LabelSet;
 use electra_model::layers::Dense;
 use electra_model::shapes::Shapes;
+use serde::{Deserialize, Serialize};
 
 pub use crf::{Crf, FORBIDDEN, LabelledRows, SequenceGradient};
 pub use decode::{Decision, Decoder, Decoding};
-pub use loss::{LossConfig, LossError, WordLoss, WordLossKind};
+pub use loss::{ClassWeights, LossConfig, LossError, WordLoss, WordLossKind};
 
 pub(crate) use linear::CLASSIFIER;
 
@@ -27,7 +28,8 @@ use crf::{CRF, CRF_SCORES, CrfHead};
 use linear::LinearHead;
 
 /// Kind of a head: what it stores beside the encoder, whatever its weights are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum HeadType {
     /// A linear layer; every word is trained by itself.
     #[default]
@@ -60,6 +62,22 @@ impl HeadType {
         match decoding {
             Decoding::Argmax | Decoding::Viterbi => Self::Linear,
             Decoding::Crf => Self::Crf,
+        }
+    }
+
+    /// Its name in a recipe.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Crf => "crf",
+        }
+    }
+
+    /// Whether it has what this way of decoding reads.
+    pub(crate) fn decodes_by(self, decoding: Decoding) -> bool {
+        match decoding {
+            Decoding::Argmax | Decoding::Viterbi => true,
+            Decoding::Crf => self == Self::Crf,
         }
     }
 

@@ -7,6 +7,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::finetune::Outcome;
+use crate::head::HeadType;
 use crate::recipe::Recipe;
 use electra_annotations::{Answers, Division, Evaluation, LabelSet, SplitFacts, TypeScores, percent_of};
 use electra_train::encoder_init::Lineage;
@@ -51,6 +52,7 @@ struct Page<'a> {
     outcome: &'a Outcome,
     evaluations: Vec<Scored<'a>>,
     warnings: &'a [String],
+    head: HeadType,
     class_weights: &'a [String],
     /// Files with records that an annotator did not accept.
     answered: Vec<&'a SplitFacts>,
@@ -98,6 +100,7 @@ pub fn render(card: &Card) -> String {
         outcome: card.outcome,
         evaluations: card.evaluations.iter().map(|(name, data, e)| scored(name, data, e)).collect(),
         warnings: card.warnings,
+        head: card.recipe.labels.head_type(),
         class_weights: &card.class_weights,
         answered: files.filter(|data| data.answers != Answers::default()).collect(),
     };

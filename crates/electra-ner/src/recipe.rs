@@ -58,8 +58,19 @@ pub struct InputConfig {
 pub struct LabelConfig {
     /// How the words of an entity are marked.
     pub scheme: LabelScheme,
-    /// How labels are chosen; with `crf` also what is trained.
+    /// What stands on top of the encoder. Absent: the one that is trained for the decoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadType>,
+    /// How labels are chosen.
     pub decoding: Decoding,
+}
+
+impl LabelConfig {
+    /// What stands on top of the encoder.
+    #[must_use]
+    pub fn head_type(&self) -> HeadType {
+        self.head.unwrap_or_else(|| HeadType::trained_for(self.decoding))
+    }
 }
 
 /// Learning rate over the run.
@@ -191,7 +202,17 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Err(error) = r.loss.check() {
         return fail(error.key(), error.to_string(), usual);
     }
-    if let Err(error) = HeadType::trained_for(r.labels.decoding).check_loss(&r.loss) {
+    let head = r.labels.head_type();
+    if !head.decodes_by(r.labels.decoding) {
+        let decoding = r.labels.decoding.name();
+        let message = format!(
+            "is \"{}\", and labels.decoding = \"{decoding}\" reads scores that it has not",
+            head.name()
+        );
+        let help = "leave labels.head out, or take \"crf\", or labels.decoding = \"argmax\" or \"viterbi\"";
+        return fail("labels.head", message, help);
+    }
+    if let Err(error) = head.check_loss(&r.loss) {
         return fail(error.key(), error.to_string(), "a CRF has a loss of its own");
     }
     if let Err(error) = r.optimizer.check() {
@@ -353,6 +374,33 @@ mod tests {
                 "{path:?} {overrides:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_head_may_be_named_if_it_has_what_its_decoding_reads() {
+        let of = |changes: &[&str]| {
+            let changes: Vec<String> = changes.iter().map(|text| (*text).to_owned()).collect();
+            Recipe::load(None, &changes).unwrap()
+        };
+        // Recipes that exist name none, and keep their hashes.
+        assert!(!of(&[]).text.contains("head"), "{}", of(&[]).text);
+        let heads = [
+            (&[][..], HeadType::Linear),
+            (&["labels.decoding=\"crf\""], HeadType::Crf),
+            (&["labels.head=\"crf\""], HeadType::Crf),
+            (&["labels.head=\"crf\"", "labels.decoding=\"viterbi\""], HeadType::Crf),
+            (&["labels.head=\"linear\"", "labels.decoding=\"viterbi\""], HeadType::Linear),
+        ];
+        for (changes, head) in heads {
+            assert_eq!(of(changes).value.labels.head_type(), head, "{changes:?}");
+        }
+        let contradiction = ["labels.head=\"linear\"", "labels.decoding=\"crf\""].map(str::to_owned);
+        let error = Recipe::load(None, &contradiction).unwrap_err();
+        assert!(error.message.contains("`labels.head` is \"linear\""), "{}", error.message);
+        assert!(error.help.unwrap().contains("labels.decoding = \"argmax\""));
+        let weighted =
+            ["labels.head=\"crf\"", "loss.class_weights={kind=\"inverse-frequency\"}"].map(str::to_owned);
+        assert!(Recipe::load(None, &weighted).unwrap_err().message.contains("class_weights"));
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub fn finetune_seeds(
                     FinetuneError::Run(RunError::Diverged(_)) => Stopped::Diverged,
                     _ => return Err(SeedError { seed, source }),
                 };
-                let remedy = stopped_by.remedy();
+                let remedy = stopped_by.remedy(&recipe.value);
                 // Why is said at the end, in the summary or in the error.
                 if let Some(next) = recipes.get(index + 1) {
                     let message = format!("seed {seed} stopped, seed {} is next", next.value.seed);
@@ -166,19 +166,30 @@ pub fn finetune_seeds(
     }
     outcomes.sort_by_key(|outcome| outcome.seed);
     let stopped: Vec<StoppedSeed> = stopped.into_iter().map(|(seed, _)| seed).collect();
-    let summary =
-        sum_up(first, &outcomes, with_earlier(stopped, &asked, out), splits, (overlaps, warnings), out);
+    let summary = sum_up(
+        first,
+        &outcomes,
+        with_earlier(stopped, &asked, first, out),
+        splits,
+        (overlaps, warnings),
+        out,
+    );
     summary.map(Some).map_err(|source| SeedError { seed: first.seed, source })
 }
 
 /// These seeds, and others that have stopped in `out` before.
-fn with_earlier(mut stopped: Vec<StoppedSeed>, asked: &[u64], out: &Path) -> Vec<StoppedSeed> {
+fn with_earlier(
+    mut stopped: Vec<StoppedSeed>,
+    asked: &[u64],
+    recipe: &Recipe,
+    out: &Path,
+) -> Vec<StoppedSeed> {
     let is_other = |seed: &u64| !asked.contains(seed) && !seeds_folder(out).is_finished(*seed);
     stopped.extend(seeds_folder(out).seeds().into_iter().filter(is_other).filter_map(|seed| {
         let run = seeds_folder(out).run_of(seed);
         // One that was interrupted or is under way has not stopped.
         let (stopped_by, reason) = finetune::stopped_by(&run)?;
-        Some(StoppedSeed { seed, run, reason, remedy: stopped_by.remedy() })
+        Some(StoppedSeed { seed, run, reason, remedy: stopped_by.remedy(recipe) })
     }));
     stopped.sort_by_key(|stopped| stopped.seed);
     stopped

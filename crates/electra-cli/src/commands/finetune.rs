@@ -317,5 +317,5 @@ pub fn train(
             }
         }
     }
-    summary.map_err(failure::finetuning)
+    summary.map_err(|error| failure::finetuning(error, &asked[0].value))
 }

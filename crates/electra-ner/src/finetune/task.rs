@@ -105,7 +105,7 @@ impl<'a> Task<'a> {
     }
 
     pub(super) fn head(&self) -> HeadType {
-        HeadType::trained_for(self.recipe.labels.decoding)
+        self.recipe.labels.head_type()
     }
 
     pub(super) fn total_steps(&self) -> u64 {

@@ -13,11 +13,20 @@ pub enum Decoding {
     Argmax,
     /// The best sequence that the scheme allows.
     Viterbi,
-    /// The best sequence of a conditional random field, which is then what training trains.
+    /// The best sequence of a conditional random field, which the head has to be then.
     Crf,
 }
 
 impl Decoding {
+    /// Its name in a recipe.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Argmax => "argmax",
+            Self::Viterbi => "viterbi",
+            Self::Crf => "crf",
+        }
+    }
+
     /// How it differs from what transformers does, behind "as transformers does, ".
     #[must_use]
     pub fn difference(self) -> &'static str {

@@ -96,8 +96,8 @@ pub enum LossError {
     },
     /// Something that a CRF has no place for.
     #[error(
-        "{0} counts words one by one, but with decoding = \"crf\" whole sentences are trained; \
-         leave it out, or decode with argmax or viterbi"
+        "{0} counts words one by one, but a CRF trains whole sentences; \
+         leave it out, or take labels.head = \"linear\" with labels.decoding = \"argmax\" or \"viterbi\""
     )]
     NotWithCrf(&'static str),
 }

@@ -63,7 +63,7 @@ pub struct StoppedSeed {
     /// Why it stopped.
     pub reason: String,
     /// What to do about it.
-    pub remedy: &'static str,
+    pub remedy: String,
 }
 
 /// A line for each seed, then mean, deviation and the best.

@@ -4,7 +4,8 @@ use burn::prelude::*;
 use electra_annotations::{Predictions, TagSequences};
 use electra_model::Precision;
 use electra_ner::{
-    Context, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, TaggerFolder, WindowSettings, WindowedSentences,
+    Context, Decoding, HeadType, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, TaggerFolder, WindowSettings,
+    WindowedSentences,
 };
 use serde_json::Value;
 
@@ -28,6 +29,15 @@ fn sentences_are_learned_by_heart_with_each_decoding_and_long_ones_too() {
     ] {
         learns_by_heart(changes);
     }
+}
+
+#[test]
+fn a_random_field_may_be_trained_and_others_decode_by_its_logits() {
+    let folder = learns_by_heart(&["labels.head=\"crf\"", "labels.decoding=\"viterbi\""]);
+    let tagger = TaggerFolder::open(folder.path()).unwrap();
+    assert_eq!((tagger.head(), tagger.settings.decoding), (HeadType::Crf, Decoding::Viterbi));
+    let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
+    assert!(card.contains("conditional random field") && card.contains("`viterbi`"), "{card}");
 }
 
 #[test]
