@@ -2,7 +2,7 @@
 //!
 //! [`table`] says of each scalar what it is called, how it is written and where it is shown.
 
-mod metric;
+pub mod experiments;
 mod scalars;
 pub mod table;
 mod thresholds;

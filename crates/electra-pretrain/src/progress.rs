@@ -1,9 +1,9 @@
 //! Lines on the progress of a run, for pipes and logs.
 
+use electra_run::metric::phrases;
 use electra_run::record::{duration, thousands};
 
-use crate::metrics::table::{Format, Metric, Phrase};
-use crate::metrics::{EvalRecord, Scalars, TrainRecord};
+use crate::metrics::{EvalRecord, TrainRecord};
 
 /// The line that tells how training stands at `step` of `total_steps`.
 ///
@@ -18,7 +18,7 @@ pub fn line(step: u64, total_steps: u64, record: &TrainRecord, seconds_left: f64
     format!(
         "step {:>width$}/{total}  {}  ETA {}",
         thousands(step),
-        phrases(&record.scalars, |metric| metric.in_training, " + "),
+        phrases(record.scalars.iter(), |metric| metric.in_training, " + "),
         duration(seconds_left),
         width = total.len(),
     )
@@ -28,45 +28,14 @@ pub fn line(step: u64, total_steps: u64, record: &TrainRecord, seconds_left: f64
 #[must_use]
 pub fn evaluation(step: u64, record: &EvalRecord) -> String {
     let collapsed = if record.collapsed == Some(true) { "  majority class" } else { "" };
-    let measured = phrases(&record.scalars, |metric| metric.in_evaluation, ", ");
+    let measured = phrases(record.scalars.iter(), |metric| metric.in_evaluation, ", ");
     format!("held out at {}: {measured}{collapsed}", thousands(step))
-}
-
-/// What was measured in words: `name value (details)`, without what the objective cannot measure.
-fn phrases(scalars: &Scalars, of: impl Fn(&Metric) -> Option<Phrase>, between: &str) -> String {
-    // Each head with its value and its details.
-    let mut groups: Vec<(&str, Option<String>, Vec<String>)> = Vec::new();
-    for (metric, value) in scalars.iter() {
-        let Some(phrase) = of(metric) else { continue };
-        // What could not be measured; a loss or a norm that is no number says that training fails.
-        if !value.is_finite() && matches!(phrase.format, Format::Whole | Format::Percent) {
-            continue;
-        }
-        let text = phrase.words.replace("{}", &phrase.format.write(value));
-        let head = phrase.detail_of.unwrap_or(metric.key);
-        let at = groups.iter().position(|group| group.0 == head).unwrap_or_else(|| {
-            groups.push((head, None, Vec::new()));
-            groups.len() - 1
-        });
-        match phrase.detail_of {
-            None => groups[at].1 = Some(text),
-            Some(_) => groups[at].2.push(text),
-        }
-    }
-    let written = groups.into_iter().map(|(_, head, details)| {
-        let details = details.join(between);
-        match (head, details.is_empty()) {
-            (Some(head), true) => head,
-            (Some(head), false) => format!("{head} ({details})"),
-            (None, _) => details,
-        }
-    });
-    written.collect::<Vec<_>>().join("  ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Scalars;
 
     #[test]
     fn a_line_tells_everything_in_fixed_places() {

@@ -27,6 +27,7 @@
 //! | shuffle each epoch as a function of the position | [`epoch_shuffle`] |
 //! | save blobs so that no crash loses the previous ones | [`checkpoint`] |
 //! | know whether a recipe may continue the run in a folder | [`run_folder`], [`code`] |
+//! | define scalars once for log, TensorBoard, lines and reports | [`metric`] |
 //! | write metrics as JSON lines and for TensorBoard | [`record`] |
 //! | make pages and drawings of them | [`report`], [`plot`], [`curve`] |
 //! | stop at Ctrl-C and SIGTERM between two steps | [`interrupt`] |
@@ -48,6 +49,7 @@ pub mod curve;
 pub mod interrupt;
 pub use electra_files::lock;
 pub mod epoch_shuffle;
+pub mod metric;
 pub mod nearby;
 pub mod plot;
 pub mod process;

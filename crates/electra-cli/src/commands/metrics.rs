@@ -3,15 +3,16 @@
 use std::sync::LazyLock;
 
 use electra_ablate::metric::{Catalogue, GREATEST, HeldoutMetric, Metric};
-use electra_pretrain::metrics::table::compared;
+use electra_pretrain::metrics::experiments::IN_EXPERIMENTS;
+use electra_pretrain::metrics::table::metric;
 
 /// All numbers that can be compared.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-        Catalogue::new(compared().map(|(metric, experiment)| HeldoutMetric {
-            key: metric.key,
+        Catalogue::new(IN_EXPERIMENTS.iter().map(|experiment| HeldoutMetric {
+            key: experiment.key,
             title: experiment.title,
-            more_is_better: metric.is_higher_better(),
+            more_is_better: metric(experiment.key).is_higher_better(),
             is_by_token: experiment.is_by_token,
             decimals: experiment.digits,
             task: experiment.task.name(),

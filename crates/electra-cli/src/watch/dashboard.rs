@@ -52,9 +52,8 @@ fn of_evaluation(record: &EvalRecord) -> Vec<Number> {
 fn of_scalars(scalars: &Scalars, phrase: impl Fn(&Metric) -> Option<Phrase>) -> Vec<Number> {
     let number = |(metric, value): (&'static Metric, f64)| {
         let format = phrase(metric).map_or(metric.format, |phrase| phrase.format);
-        let is_measured = value.is_finite() || !matches!(format, Format::Whole | Format::Percent);
-        is_measured.then(|| {
-            let plotted = if format == Format::Percent { 100.0 * value } else { value };
+        format.can_write(value).then(|| {
+            let plotted = if matches!(format, Format::Percent(_)) { 100.0 * value } else { value };
             Number { name: metric.title, value: plotted, text: format.write(value) }
         })
     };

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use electra_run::curve::{Curve, Limit, Role, Scale, Series};
+use electra_run::curve::{Curve, Limit, Role, Series};
+use electra_run::metric::{PanelLine, PanelPlan, panels};
 use electra_run::record::thousands;
 
 use super::history::History;
 use super::published;
 use crate::metrics::PLATEAU;
-use crate::metrics::table::{self, METRICS, Metric};
+use crate::metrics::table::METRICS;
 
 /// One curve with what stands around it.
 #[derive(Debug, Serialize)]
@@ -23,127 +24,71 @@ pub(super) struct Panel {
     svg: Option<String>,
 }
 
-/// What to draw in a panel.
-struct Sketch {
-    metric: &'static Metric,
-    title: &'static str,
-    note: &'static str,
-    curves: Vec<Line>,
-    limit: Option<(f64, &'static str)>,
-    scale: Scale,
-    if_measured: bool,
-}
-
-/// A curve: those of [`Role::Training`] and [`Role::Alone`] stand in "train" lines, the others in "eval"
-/// lines.
-struct Line {
-    role: Role,
-    key: &'static str,
-    name: &'static str,
-}
-
 /// All panels; the plateau is drawn if the loss `is_of_all_tokens`, see [`super::health::verdict`].
 pub(super) fn all(history: &History, is_of_all_tokens: bool) -> Vec<Panel> {
-    let drawn = sketches().map(|sketch| (sketch.if_measured, sketch.draw(history, is_of_all_tokens)));
+    let drawn = panels(METRICS).map(|plan| (plan.if_measured, draw(&plan, history, is_of_all_tokens)));
     drawn.filter(|(if_measured, panel)| !if_measured || panel.svg.is_some()).map(|(_, panel)| panel).collect()
 }
 
 /// Whether any panel has a published curve in it.
 pub(super) fn shows_published(history: &History) -> bool {
-    sketches().any(|sketch| !sketch.published(history).is_empty())
+    panels(METRICS).any(|plan| !published_curve(&plan, history).is_empty())
 }
 
-/// The panels of the table.
-fn sketches() -> impl Iterator<Item = Sketch> {
-    METRICS.iter().filter_map(Sketch::of)
+fn draw(plan: &PanelPlan, history: &History, is_of_all_tokens: bool) -> Panel {
+    let mut series = Vec::new();
+    let mut legend = Vec::new();
+    let mut last = String::new();
+    for &PanelLine { role, key, name } in &plan.lines {
+        let is_training = matches!(role, Role::Training | Role::Alone);
+        let points = History::points(if is_training { &history.train } else { &history.eval }, key);
+        if role != Role::Second
+            && let Some(&(_, value)) = points.iter().rfind(|point| point.1.is_finite())
+        {
+            last = readable(value);
+        }
+        let points = thin(points);
+        if points.iter().any(|point| point.1.is_finite()) {
+            legend.push((role.class(), name));
+            series.push(Series { role, points });
+        }
+    }
+    let published = published_curve(plan, history);
+    if !series.is_empty() && !published.is_empty() {
+        legend.push((Role::Published.class(), "published"));
+        series.insert(0, Series { role: Role::Published, points: published });
+    }
+    let curve = Curve {
+        title: format!("{} by step", plan.title),
+        series,
+        limits: plan
+            .limit
+            .filter(|&(value, _)| is_of_all_tokens || value != PLATEAU)
+            .iter()
+            .map(|&(value, label)| Limit { value, label: label.to_owned() })
+            .collect(),
+        last_step: history.last_step() as f64,
+        scale: plan.scale,
+    };
+    Panel { title: plan.title, note: plan.note, legend, last, svg: curve.svg() }
 }
 
-impl Sketch {
-    /// The panel of a metric, with the curves that are drawn beside its own; none if it has none.
-    fn of(metric: &'static Metric) -> Option<Self> {
-        let table::Panel::Own { title, note, name, from_zero, limit, if_measured } = metric.panel? else {
-            return None;
-        };
-        let mut curves = Vec::new();
-        if metric.is_trained() {
-            let role = if metric.is_evaluated() { Role::Training } else { Role::Alone };
-            curves.push(Line { role, key: metric.key, name: "training" });
-        }
-        if metric.is_evaluated() {
-            curves.push(Line { role: Role::HeldOut, key: metric.key, name });
-        }
-        curves.extend(METRICS.iter().filter_map(|other| match other.panel? {
-            table::Panel::In { key, name } if key == metric.key => {
-                Some(Line { role: Role::Second, key: other.key, name })
-            }
-            _ => None,
-        }));
-        Some(Self {
-            metric,
-            title: title.unwrap_or(metric.title),
-            note: if note.is_empty() { metric.unit } else { note },
-            curves,
-            limit,
-            scale: if from_zero { Scale::FromZero } else { Scale::Values },
-            if_measured,
-        })
+/// The published curve of the panel's only held-out metric, at the steps of this run that have
+/// read as many tokens, cut off where the run ends.
+fn published_curve(plan: &PanelPlan, history: &History) -> Vec<(f64, f64)> {
+    let key = plan.metric.key;
+    if !plan.metric.is_evaluated() || plan.lines.iter().any(|line| line.role == Role::Second) {
+        return Vec::new();
     }
-
-    fn draw(&self, history: &History, is_of_all_tokens: bool) -> Panel {
-        let mut series = Vec::new();
-        let mut legend = Vec::new();
-        let mut last = String::new();
-        for &Line { role, key, name } in &self.curves {
-            let is_training = matches!(role, Role::Training | Role::Alone);
-            let points = History::points(if is_training { &history.train } else { &history.eval }, key);
-            if role != Role::Second
-                && let Some(&(_, value)) = points.iter().rfind(|point| point.1.is_finite())
-            {
-                last = readable(value);
-            }
-            let points = thin(points);
-            if points.iter().any(|point| point.1.is_finite()) {
-                legend.push((role.class(), name));
-                series.push(Series { role, points });
-            }
-        }
-        let published = self.published(history);
-        if !series.is_empty() && !published.is_empty() {
-            legend.push((Role::Published.class(), "published"));
-            series.insert(0, Series { role: Role::Published, points: published });
-        }
-        let curve = Curve {
-            title: format!("{} by step", self.title),
-            series,
-            limits: self
-                .limit
-                .filter(|&(value, _)| is_of_all_tokens || value != PLATEAU)
-                .iter()
-                .map(|&(value, label)| Limit { value, label: label.to_owned() })
-                .collect(),
-            last_step: history.last_step() as f64,
-            scale: self.scale,
-        };
-        Panel { title: self.title, note: self.note, legend, last, svg: curve.svg() }
+    let Some((per_step, end)) = history.tokens_per_step().zip(history.tokens()) else {
+        return Vec::new();
+    };
+    let mut points = published::points(key);
+    points.retain(|&(tokens, _)| tokens <= end);
+    if let Some(value) = published::at(key, end) {
+        points.push((end, value));
     }
-
-    /// The published curve of the panel's only held-out metric, at the steps of this run that have
-    /// read as many tokens, cut off where the run ends.
-    fn published(&self, history: &History) -> Vec<(f64, f64)> {
-        let key = self.metric.key;
-        if !self.metric.is_evaluated() || self.curves.iter().any(|line| line.role == Role::Second) {
-            return Vec::new();
-        }
-        let Some((per_step, end)) = history.tokens_per_step().zip(history.tokens()) else {
-            return Vec::new();
-        };
-        let mut points = published::points(key);
-        points.retain(|&(tokens, _)| tokens <= end);
-        if let Some(value) = published::at(key, end) {
-            points.push((end, value));
-        }
-        points.into_iter().map(|(tokens, value)| (tokens / per_step, value)).collect()
-    }
+    points.into_iter().map(|(tokens, value)| (tokens / per_step, value)).collect()
 }
 
 /// Three or four digits that tell what a value is.

@@ -93,7 +93,7 @@ fn tokenizer_of(arm: &PlannedArm) -> Option<String> {
 
 /// Whether the last evaluation of a recipe has a number of the log.
 fn measures(recipe: &Recipe, key: &str) -> bool {
-    let experiment = electra_pretrain::metrics::table::Metric::of(key).experiment;
+    let experiment = electra_pretrain::metrics::experiments::in_experiments(key);
     experiment.is_some_and(|experiment| experiment.output.is_of(&recipe.objective, recipe.architecture()))
 }
 

@@ -1,0 +1,147 @@
+//! The scalars that experiments compare.
+
+use electra_model::{Architecture, GeneratorKind, HeadKind, Objective};
+
+/// All of them, in the order of tables. A row has the key of one of [`METRICS`](super::table::METRICS).
+pub const IN_EXPERIMENTS: &[InExperiments] = &[
+    InExperiments::new("rtd_auc", "AUC", 3, Output::Detection, Task::Replaced)
+        .not_by_token()
+        .at_most_1()
+        .beside_finetuning("own AUC"),
+    InExperiments::new("rtd_loss", "RTD loss", 4, Output::Detection, Task::Replaced),
+    InExperiments::new("rtd_loss_over_entropy", "rtd/H(q)", 3, Output::Detection, Task::Replaced)
+        .not_by_token(),
+    InExperiments::new("prediction_loss", "prediction loss", 3, Output::Prediction, Task::Replaced),
+    InExperiments::new("mlm_loss", "MLM loss", 3, Output::Masked, Task::Masked)
+        .beside_finetuning("generator's loss"),
+    InExperiments::new("mlm_loss_per_byte", "MLM loss a byte", 4, Output::Masked, Task::MaskedText),
+    InExperiments::new("loss", "total loss", 3, Output::Together, Task::Sum),
+];
+
+/// How experiments compare a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct InExperiments {
+    /// The key of the metric.
+    pub key: &'static str,
+    /// Its name in tables.
+    pub title: &'static str,
+    /// Decimals in tables.
+    pub digits: usize,
+    /// Whether it is a cost of each token, so that it depends on what the vocabulary calls a token.
+    pub is_by_token: bool,
+    /// Which output it is of.
+    pub output: Output,
+    /// What its value depends on beside the model.
+    pub task: Task,
+    /// The greatest difference that two runs can have, where there is one.
+    pub greatest_difference: Option<f64>,
+    /// What it is called where it is held against fine-tuning; none where it is not.
+    pub beside_finetuning: Option<&'static str>,
+}
+
+/// Which output of a run a metric is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// What is said at masked positions.
+    Masked,
+    /// Which tokens are taken for replaced ones.
+    Detection,
+    /// The original tokens that are read from corrupted text.
+    Prediction,
+    /// All that is trained together.
+    Together,
+}
+
+impl Output {
+    /// Whether a run of this objective has it, with these networks.
+    #[must_use]
+    pub fn is_of(self, objective: &Objective, networks: Architecture) -> bool {
+        let is_mlm = matches!(objective, Objective::Mlm {});
+        match self {
+            Self::Masked => is_mlm || networks.generator != GeneratorKind::None,
+            Self::Detection => networks.head == HeadKind::ReplacedToken,
+            Self::Prediction => !is_mlm && networks.head != HeadKind::ReplacedToken,
+            // A single loss is not added up.
+            Self::Together => !is_mlm,
+        }
+    }
+}
+
+/// What the value of a metric depends on beside the model that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The masked positions.
+    Masked,
+    /// The masked positions, counted in bytes of text.
+    MaskedText,
+    /// The tokens that the generator beside it has replaced.
+    Replaced,
+    /// All of that, and the weights of the losses.
+    Sum,
+}
+
+impl Task {
+    /// How experiments call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Masked => "masked",
+            Self::MaskedText => "masked-text",
+            Self::Replaced => "replaced",
+            Self::Sum => "sum",
+        }
+    }
+}
+
+impl InExperiments {
+    const fn new(key: &'static str, title: &'static str, digits: usize, output: Output, task: Task) -> Self {
+        Self {
+            key,
+            title,
+            digits,
+            is_by_token: !matches!(task, Task::MaskedText),
+            output,
+            task,
+            greatest_difference: None,
+            beside_finetuning: None,
+        }
+    }
+
+    /// Of a share or a ratio, which no vocabulary changes.
+    const fn not_by_token(mut self) -> Self {
+        self.is_by_token = false;
+        self
+    }
+
+    /// Of what is never below 0 or above 1.
+    const fn at_most_1(mut self) -> Self {
+        self.greatest_difference = Some(1.0);
+        self
+    }
+
+    /// Of a measure that may stand for the success of fine-tuning: experiments hold the two against each other.
+    const fn beside_finetuning(mut self, name: &'static str) -> Self {
+        self.beside_finetuning = Some(name);
+        self
+    }
+}
+
+/// How experiments compare the metric of a key; none where they do not.
+#[must_use]
+pub fn in_experiments(key: &str) -> Option<&'static InExperiments> {
+    IN_EXPERIMENTS.iter().find(|row| row.key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::metric;
+    use super::*;
+
+    #[test]
+    fn experiments_compare_what_evaluations_measure_each_once() {
+        for row in IN_EXPERIMENTS {
+            assert!(metric(row.key).is_evaluated(), "{}", row.key);
+            assert_eq!(IN_EXPERIMENTS.iter().filter(|other| other.key == row.key).count(), 1, "{}", row.key);
+        }
+    }
+}
