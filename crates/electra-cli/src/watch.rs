@@ -8,7 +8,9 @@ use clap::ValueEnum;
 use electra_pretrain::progress::{evaluation, line};
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
+use electra_run::metric::Metric;
 use electra_run::record::{duration, thousands};
+use electra_train::EpochMonitor;
 
 use crate::failure::Failure;
 use crate::output;
@@ -59,23 +61,24 @@ pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Bo
     Ok(Box::new(Lines::new(run, interrupt)))
 }
 
-/// The monitor of fine-tuning for a display.
+/// The monitor of fine-tuning for a display; `metrics` are those of the task.
 ///
 /// # Errors
 /// If the dashboard is asked for and cannot be drawn.
 pub fn epoch_monitor(
     display: Display,
     interrupt: &Interrupt,
-) -> Result<Box<dyn electra_ner::Monitor>, Failure> {
+    metrics: &'static [Metric],
+) -> Result<Box<dyn EpochMonitor>, Failure> {
     if display == Display::Quiet {
-        return Ok(Box::new(electra_ner::Silent));
+        return Ok(Box::new(electra_train::Silent));
     }
     let wants_dashboard = wants_dashboard(display)?;
     #[cfg(feature = "tui")]
     if wants_dashboard {
-        return Ok(Box::new(dashboard::EpochDashboard::new(interrupt.clone())));
+        return Ok(Box::new(dashboard::EpochDashboard::new(interrupt.clone(), metrics)));
     }
-    let _ = wants_dashboard;
+    let _ = (wants_dashboard, metrics);
     Ok(Box::new(EpochLines::new(interrupt)))
 }
 

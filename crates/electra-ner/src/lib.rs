@@ -45,8 +45,8 @@ mod folder_error;
 mod head;
 mod initial_tagger;
 mod layerwise_lr;
+mod metrics;
 mod model_card;
-mod monitor;
 mod predict;
 mod recipe;
 mod report;
@@ -57,6 +57,7 @@ mod token_classifier;
 mod window;
 
 pub use electra_kernels::{DeviceError, DeviceName};
+pub use electra_train::{EpochEvent as Event, EpochMonitor as Monitor, EpochRecord, Silent};
 
 pub use bench::{BenchTask, TaggerBench, TaggerTimings, bench_tagger};
 pub use finetune::{
@@ -70,7 +71,7 @@ pub use head::{
 };
 pub use initial_tagger::{initial_tagger, least_memory, left_behind};
 pub use layerwise_lr::{Freeze, LayerDecay, RatesConfig};
-pub use monitor::{EpochRecord, Event, Monitor, Silent};
+pub use metrics::{METRICS, TaggerMetrics};
 pub use predict::{
     Documents, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
     RecordPlace, TaggedEntity, TaggedSentence, Tail, TextForm, WindowedSentences,

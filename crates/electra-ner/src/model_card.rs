@@ -6,7 +6,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use crate::finetune::Outcome;
+use crate::finetune::outcome::Outcome;
 use crate::head::HeadType;
 use crate::recipe::Recipe;
 use electra_annotations::{Answers, Division, Evaluation, LabelSet, SplitFacts, TypeScores, percent_of};

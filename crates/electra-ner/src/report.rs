@@ -7,13 +7,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
-use electra_run::curve::{Curve, Role, Scale, Series};
+use electra_run::curve::{Curve, Series};
+use electra_run::metric::{PanelLine, PanelPlan, panels};
 use electra_run::record::{LogError, Record, read_metrics, thousands};
 use electra_run::report::{Event, environment, events, render as rendered};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::finetune::{PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
+use crate::metrics::METRICS;
 use electra_annotations::{
     Confusion, Evaluation, EvaluationSettings, Interval, Predictions, PredictionsError, TypeScores, evaluate,
     percent_of,
@@ -178,47 +180,33 @@ fn facts(epochs: &[&Record], scores: Option<&Value>) -> Vec<(String, String)> {
 }
 
 fn curves(epochs: &[&Record]) -> Vec<Drawing> {
-    type Line = (Role, &'static str, &'static str);
-    let draw = |title, lines: &[Line], scale| {
-        let series = |(role, _, field): &Line| Series {
-            role: *role,
+    let draw = |plan: PanelPlan| {
+        let series = |line: &PanelLine| Series {
+            role: line.role,
             points: epochs
                 .iter()
-                .filter_map(|epoch| Some((epoch.number("epoch")?, epoch.number(field)?)))
+                .filter_map(|epoch| Some((epoch.number("epoch")?, epoch.number(line.key)?)))
                 .collect(),
         };
-        let series: Vec<Series> = lines.iter().map(series).collect();
+        let series: Vec<Series> = plan.lines.iter().map(series).collect();
         let last = series.first().and_then(|series| series.points.last()).map(|point| point.1);
         let curve = Curve {
-            title: format!("{title} by epoch"),
+            title: format!("{} by epoch", plan.title),
             last_step: epochs.len() as f64,
             series,
             limits: vec![],
-            scale,
+            scale: plan.scale,
         };
         let small = |value: f64| value != 0.0 && value.abs() < 1e-2;
         Drawing {
-            title,
-            legend: lines.iter().map(|(role, name, _)| (role.class(), *name)).collect(),
+            title: plan.title,
+            legend: plan.lines.iter().map(|line| (line.role.class(), line.name)).collect(),
             last: last
                 .map_or(String::new(), |v| if small(v) { format!("{v:.2e}") } else { format!("{v:.3}") }),
             svg: curve.svg(),
         }
     };
-    let held_out = |name, field| (Role::HeldOut, name, field);
-    let alone = |field| (Role::Alone, "training", field);
-    vec![
-        draw("F1 on the development data", &[held_out("F1", "dev_f1")], Scale::FromZero),
-        draw(
-            "Precision and recall",
-            &[held_out("precision", "dev_precision"), (Role::Second, "recall", "dev_recall")],
-            Scale::FromZero,
-        ),
-        draw("Training loss", &[alone("loss")], Scale::FromZero),
-        draw("Learning rate", &[alone("learning_rate")], Scale::FromZero),
-        draw("Gradient norm", &[alone("grad_norm")], Scale::FromZero),
-        draw("Words a second", &[alone("words_per_second")], Scale::FromZero),
-    ]
+    panels(METRICS).map(draw).collect()
 }
 
 fn scored(run: &Path, scores: &Value) -> Result<ScoredSplit, ReportError> {

@@ -17,9 +17,9 @@ use electra_files::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::wordpiece::SAVED_FILES;
-use electra_train::RunError;
 use electra_train::layout::{HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 use electra_train::seeds::{SeedFiles, SeedsFolder, SeedsFolderError};
+use electra_train::{EpochMonitor as Monitor, RunError};
 use thiserror::Error;
 
 use crate::finetune::{
@@ -28,7 +28,6 @@ use crate::finetune::{
 };
 use crate::head::EXTRA_FILES;
 use crate::model_card::README;
-use crate::monitor::Monitor;
 use crate::recipe::Recipe;
 use electra_annotations::{
     Evaluation, EvaluationSettings, Overlap, Predictions, PredictionsError, SeenEntities, Splits, evaluate,

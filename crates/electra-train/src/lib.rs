@@ -39,6 +39,7 @@
 //! | [`apply_gradients`] | loss scale, finiteness, clipping by the global norm, Adam |
 //! | [`model_folder`], [`encoder_init`] | the model that fine-tuning begins with, and its lineage |
 //! | [`epochs`], [`collapse`] | progress of a run that is scored after each epoch, and the guard that stops one that learns nothing |
+//! | [`EpochRun`], [`EpochMonitor`] | what surrounds the loop of such a run: records, checkpoints, the end; and whoever watches it |
 //! | [`seeds`] | folder of several seeds of one recipe, and the copy of the best result |
 //! | [`Recorder`] | log, TensorBoard, notes, checkpoints, the end |
 //!
@@ -52,6 +53,9 @@
 pub mod collapse;
 mod divergence;
 pub mod encoder_init;
+mod environment;
+mod epoch_monitor;
+mod epoch_run;
 pub mod epochs;
 mod error;
 pub mod layout;
@@ -64,6 +68,9 @@ mod snapshot;
 mod update;
 
 pub use divergence::Divergence;
+pub use environment::Environment;
+pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, Silent};
+pub use epoch_run::{Ended, EpochPlan, EpochRun};
 pub use error::RunError;
 pub use monitor::Monitor;
 pub use recorder::{Beginning, Recorder};

@@ -8,7 +8,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use electra_annotations::{ReadOptions, Split, Splits};
 use electra_ner::{
-    Environment, Recipe, SUMMARY, SeedSummary, StoppedSeed, finetune_seeds, least_memory, seeds_folder,
+    Environment, METRICS, Recipe, SUMMARY, SeedSummary, StoppedSeed, finetune_seeds, least_memory,
+    seeds_folder,
 };
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
@@ -197,7 +198,7 @@ impl FinetuneNer {
         let start = self.model.open(self.tokenizer.as_deref())?;
         drop(pulse);
         let interrupt = Interrupt::listen()?;
-        let mut monitor = watch::epoch_monitor(self.display, &interrupt)?;
+        let mut monitor = watch::epoch_monitor(self.display, &interrupt, METRICS)?;
         let positions = start.config().max_position_embeddings;
         if let Some(window) = Recipe::shorter_window(self.recipe.as_deref(), &first, positions) {
             let default = first.value.input.window;

@@ -13,7 +13,7 @@ use burn_train::metric::{
 use burn_train::renderer::tui::TuiMetricsRendererWrapper;
 use burn_train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 use electra_pretrain::metrics::table::{Better, Format, METRICS, Metric, Phrase};
-use electra_pretrain::metrics::{EvalRecord, Scalars, TrainRecord};
+use electra_pretrain::metrics::{EvalRecord, TrainRecord};
 use electra_pretrain::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::duration;
@@ -24,8 +24,8 @@ pub use epochs::EpochDashboard;
 const ETA: &str = "ETA";
 
 /// Names of the plots, and whether higher is better.
-fn plots() -> Vec<(&'static str, bool)> {
-    let of_table = METRICS.iter().map(|metric| (metric.title, metric.better == Better::Higher));
+fn plots(metrics: &'static [Metric]) -> Vec<(&'static str, bool)> {
+    let of_table = metrics.iter().map(|metric| (metric.title, metric.better == Better::Higher));
     of_table.chain([(ETA, false)]).collect()
 }
 
@@ -39,17 +39,20 @@ struct Number {
 /// Every number of the [line](electra_pretrain::progress::line) of an interval, as it is written there, and
 /// the others that were measured.
 fn of_training(record: &TrainRecord, seconds_left: f64) -> Vec<Number> {
-    let mut numbers = of_scalars(&record.scalars, |metric| metric.in_training);
+    let mut numbers = of_scalars(record.scalars.iter(), |metric| metric.in_training);
     numbers.push(Number { name: ETA, value: seconds_left, text: duration(seconds_left) });
     numbers
 }
 
 /// Every number of the line of an evaluation, and the others that were measured.
 fn of_evaluation(record: &EvalRecord) -> Vec<Number> {
-    of_scalars(&record.scalars, |metric| metric.in_evaluation)
+    of_scalars(record.scalars.iter(), |metric| metric.in_evaluation)
 }
 
-fn of_scalars(scalars: &Scalars, phrase: impl Fn(&Metric) -> Option<Phrase>) -> Vec<Number> {
+fn of_scalars(
+    scalars: impl Iterator<Item = (&'static Metric, f64)>,
+    phrase: impl Fn(&Metric) -> Option<Phrase>,
+) -> Vec<Number> {
     let number = |(metric, value): (&'static Metric, f64)| {
         let format = phrase(metric).map_or(metric.format, |phrase| phrase.format);
         format.can_write(value).then(|| {
@@ -57,7 +60,7 @@ fn of_scalars(scalars: &Scalars, phrase: impl Fn(&Metric) -> Option<Phrase>) -> 
             Number { name: metric.title, value: plotted, text: format.write(value) }
         })
     };
-    scalars.iter().filter_map(number).collect()
+    scalars.filter_map(number).collect()
 }
 
 /// burn-train's screen with the curves of a run. Closing it asks the run to stop.
@@ -143,7 +146,7 @@ pub struct Dashboard(Screen);
 impl Dashboard {
     /// Takes over the terminal.
     pub fn new(interrupt: Interrupt) -> Self {
-        Self(Screen::new(interrupt, &plots()))
+        Self(Screen::new(interrupt, &plots(METRICS)))
     }
 }
 
@@ -180,6 +183,7 @@ impl Monitor for Dashboard {
 
 #[cfg(test)]
 mod tests {
+    use electra_pretrain::metrics::Scalars;
     use electra_pretrain::progress::{evaluation, line};
 
     use super::*;
@@ -198,7 +202,7 @@ mod tests {
             assert!(words.contains(&number.as_str()), "{number} of {line:?} is not among {words:?}");
         }
         for Number { name, .. } in shown {
-            assert!(plots().iter().any(|plot| plot.0 == *name), "{name} is not registered");
+            assert!(plots(METRICS).iter().any(|plot| plot.0 == *name), "{name} is not registered");
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use electra_ner::{Event, Monitor};
 use electra_run::interrupt::Interrupt;
+use electra_run::metric::phrases;
 use electra_run::record::{duration, thousands};
+use electra_train::{EpochEvent, EpochMonitor, EpochRecord};
 
 use super::pace::Pace;
 use super::pulse::SILENCE;
@@ -54,11 +55,11 @@ impl electra_train::Monitor for EpochLines {
     }
 }
 
-impl Monitor for EpochLines {
-    fn on(&mut self, event: Event<'_>) {
+impl EpochMonitor for EpochLines {
+    fn on(&mut self, event: EpochEvent<'_>) {
         let now = self.clock.elapsed().as_secs_f64();
         match event {
-            Event::Started { seed, step, steps_per_epoch, epochs } => {
+            EpochEvent::Started { seed, step, steps_per_epoch, epochs } => {
                 let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
                 self.say(&format!(
                     "seed {seed}: {epochs} epochs of {} steps{from}",
@@ -67,7 +68,7 @@ impl Monitor for EpochLines {
                 self.pace = Some(Pace::new(step, steps_per_epoch, epochs, now));
                 self.sayer.pulse.stage("the first step");
             }
-            Event::Evaluating { split, done, total } => {
+            EpochEvent::Evaluating { split, done, total } => {
                 let count = format!("window {}/{}", thousands(done as u64), thousands(total as u64));
                 match &mut self.pace {
                     Some(pace) if !pace.is_trained() => {
@@ -78,7 +79,7 @@ impl Monitor for EpochLines {
                     _ => self.sayer.pulse.progress(format!("scoring {split}, {count}")),
                 }
             }
-            Event::Epoch { record, epochs, seconds_left } => {
+            EpochEvent::Epoch { record, epochs, seconds_left } => {
                 if let Some(pace) = &mut self.pace {
                     pace.evaluated(record.epoch, now);
                 }
@@ -91,24 +92,17 @@ impl Monitor for EpochLines {
 }
 
 /// ```text
-/// epoch  3/10  loss 0.1234  dev P 61.23 R 58.10 F1 59.62 *  lr 8.00e-4  12,345 words/s  ETA 20 s
+/// epoch  3/10 *  loss 0.1234  dev P 61.23  R 58.10  F1 59.62  lr 8.00e-4  12,345 words/s  ETA 20 s
 /// ```
 /// The star marks an epoch that is better than all before it.
-pub fn epoch_line(record: &electra_ner::EpochRecord, epochs: usize, seconds_left: f64) -> String {
-    let width = epochs.to_string().len();
-    let speed = record
-        .words_per_second
-        .map_or(String::new(), |speed| format!("  {} words/s", thousands(speed as u64)));
+pub fn epoch_line(record: &EpochRecord, epochs: usize, seconds_left: f64) -> String {
     format!(
-        "epoch {:>width$}/{epochs}  loss {:.4}  dev P {:.2} R {:.2} F1 {:.2} {}  lr {:.2e}{speed}  ETA {}",
+        "epoch {:>width$}/{epochs} {}  {}  ETA {}",
         record.epoch,
-        record.loss,
-        100.0 * record.dev_precision,
-        100.0 * record.dev_recall,
-        100.0 * record.dev_f1,
         if record.is_best { '*' } else { ' ' },
-        record.learning_rate,
+        phrases(record.scalars.iter().copied(), |metric| metric.in_training.or(metric.in_evaluation), ", "),
         duration(seconds_left),
+        width = epochs.to_string().len(),
     )
 }
 
@@ -131,11 +125,11 @@ mod tests {
             while !said.recv_timeout(patience).expect("a line").contains(part) {}
         };
         hear("preparing the data, ");
-        lines.on(Event::Started { seed: 1, step: 0, steps_per_epoch: 10, epochs: 2 });
+        lines.on(EpochEvent::Started { seed: 1, step: 0, steps_per_epoch: 10, epochs: 2 });
         hear("the first step, ");
         electra_train::Monitor::stepped(&mut lines, 3);
         hear("epoch 1/2  step 3/10  ETA over ");
-        lines.on(Event::Evaluating { split: "dev", done: 4, total: 1_000 });
+        lines.on(EpochEvent::Evaluating { split: "dev", done: 4, total: 1_000 });
         hear("epoch 1/2  evaluating dev, window 4/1,000  ETA ");
     }
 }

@@ -3,8 +3,7 @@
 use electra_run::record::HParam;
 use serde_json::Value;
 
-use super::outputs::SplitOutcome;
-use crate::monitor::EpochRecord;
+use super::outcome::SplitOutcome;
 use crate::recipe::Recipe;
 
 /// The tags that runs are compared by.
@@ -33,22 +32,6 @@ fn flatten(key: &str, value: &Value, found: &mut Vec<(String, HParam)>) {
         list @ Value::Array(_) => HParam::Text(list.to_string()),
     };
     found.push((key.to_owned(), hparam));
-}
-
-/// An epoch under its tags.
-pub(super) fn of_epoch(record: &EpochRecord) -> Vec<(&'static str, f64)> {
-    let measured = [
-        ("train/loss", Some(record.loss)),
-        ("train/learning_rate", Some(record.learning_rate)),
-        ("train/grad_norm", Some(record.grad_norm)),
-        ("dev/precision", Some(record.dev_precision)),
-        ("dev/recall", Some(record.dev_recall)),
-        ("dev/f1", Some(record.dev_f1)),
-        ("dev/token_accuracy", Some(record.dev_token_accuracy)),
-        ("speed/words_per_second", record.words_per_second),
-        ("speed/rss_mb", record.rss_mb),
-    ];
-    measured.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect()
 }
 
 /// The scores of the epoch that was kept, on a split.

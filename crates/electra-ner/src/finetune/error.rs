@@ -75,6 +75,12 @@ pub enum FinetuneError {
     Collapsed(Collapse),
 }
 
+impl From<Collapse> for FinetuneError {
+    fn from(collapse: Collapse) -> Self {
+        Self::Collapsed(collapse)
+    }
+}
+
 impl From<Divergence> for FinetuneError {
     fn from(divergence: Divergence) -> Self {
         Self::Run(divergence.into())

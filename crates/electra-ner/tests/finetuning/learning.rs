@@ -7,6 +7,7 @@ use electra_ner::{
     Context, Decoding, HeadType, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, TaggerFolder, WindowSettings,
     WindowedSentences,
 };
+use electra_run::record::read_metrics;
 use serde_json::Value;
 
 use crate::small::{finish, recipe, sentences, splits};
@@ -38,6 +39,33 @@ fn a_random_field_may_be_trained_and_others_decode_by_its_logits() {
     assert_eq!((tagger.head(), tagger.settings.decoding), (HeadType::Crf, Decoding::Viterbi));
     let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
     assert!(card.contains("conditional random field") && card.contains("`viterbi`"), "{card}");
+}
+
+#[test]
+fn a_line_of_the_log_has_the_keys_that_readers_know() {
+    let folder = tempfile::tempdir().unwrap();
+    finish(&recipe(&["train.epochs=1"]), &splits(), folder.path()).unwrap();
+    let records = read_metrics(&folder.path().join("metrics.jsonl")).unwrap();
+    let epoch = records.iter().find(|record| record.kind == "epoch").unwrap();
+    let mut keys: Vec<&str> = epoch.fields.keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "dev_f1",
+            "dev_precision",
+            "dev_recall",
+            "dev_seconds",
+            "dev_token_accuracy",
+            "epoch",
+            "grad_norm",
+            "is_best",
+            "learning_rate",
+            "loss",
+            "rss_mb",
+            "words_per_second"
+        ]
+    );
 }
 
 #[test]

@@ -177,7 +177,8 @@ impl electra_train::Monitor for Stopper {
 impl Monitor for Stopper {
     fn on(&mut self, event: Event<'_>) {
         if let Event::Epoch { record, .. } = event {
-            self.epochs.push((record.loss, record.dev_f1));
+            let [loss, f1] = ["loss", "dev_f1"].map(|key| record.get(key).expect("every epoch has it"));
+            self.epochs.push((loss, f1));
         }
     }
 }
