@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use electra_files::shown::{on_terminal, on_terminal_in_place};
-use electra_ner::{FinetuneError, Recipe as FinetuneRecipe, SeedError, Stopped};
+use electra_ner::{FinetuneError, Recipe as FinetuneRecipe, SeedError, Stopped, remedy};
 use electra_pretrain::TrainError;
 use electra_pretrain::data::RecipeDataError;
 use electra_run::recipe::{RecipeError, plain};
@@ -254,10 +254,10 @@ pub fn finetuning(error: SeedError, recipe: &FinetuneRecipe) -> Failure {
     let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error.source {
         FinetuneError::Collapsed(_) => {
-            Failure::with_code(DIVERGED, diagnostic.with_help(Stopped::Collapsed.remedy(recipe)))
+            Failure::with_code(DIVERGED, diagnostic.with_help(remedy(Stopped::Collapsed, recipe)))
         }
         FinetuneError::Run(RunError::Diverged(_)) => {
-            let help = format!("{}; name the new folder with --out", Stopped::Diverged.remedy(recipe));
+            let help = format!("{}; name the new folder with --out", remedy(Stopped::Diverged, recipe));
             Failure::with_code(DIVERGED, diagnostic.with_help(help))
         }
         FinetuneError::Run(RunError::Lost { .. }) => Failure::with_code(

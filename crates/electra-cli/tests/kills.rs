@@ -11,7 +11,8 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
 use electra_ner::{
-    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+    ClassifierDropout, Context, Decoding, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
+    TokenClassifier,
 };
 use electra_text::Tokenizer;
 use electra_text::wordpiece::TokenizerError;
@@ -268,7 +269,7 @@ fn predictions_are_those_of_before_or_the_new() {
     let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
     let settings =
         TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window: 16, division: None };
-    TaggerFolder::new(&bench.path("tagger"), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer)
+    TaggerFolder::new(&bench.path("tagger"), &tagger, shape, ClassifierDropout::PAPER, settings, tokenizer)
         .write()
         .unwrap();
     bench.write("text.txt", "Ada met Bo in Rome.\n".repeat(2000));

@@ -12,7 +12,8 @@ use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::parameters::{collect, to_safetensors};
 use electra_model::{Electra, ModelConfig, Precision};
 use electra_ner::{
-    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+    ClassifierDropout, Context, Decoding, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
+    TokenClassifier,
 };
 use electra_text::Tokenizer;
 use serde_json::{Value, json};
@@ -53,7 +54,7 @@ fn bench() -> Workbench {
     let settings =
         TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 16, division: None };
     let path = bench.path("tagger");
-    TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer).write().unwrap();
+    TaggerFolder::new(&path, &tagger, shape, ClassifierDropout::PAPER, settings, tokenizer).write().unwrap();
     bench
 }
 

@@ -130,7 +130,7 @@ pub fn bench_tagger(
             let tagger = TokenClassifier::init(shape, recipe.seed, &device, precision);
             let mut snapshot = snapshot::start(tagger, &rates);
             let loss = WordLoss::new(recipe.loss.word.clone(), vec![1.0; labels.len()]);
-            let schedule = recipe.schedule(all as u64 + 1);
+            let schedule = recipe.schedule.over(all as u64 + 1);
             let steps = Steps { recipe, loss, rates, schedule, device: &device };
             for i in 0..all {
                 let batch = random_batch(sizes, b, s, labels.len(), i as u64);

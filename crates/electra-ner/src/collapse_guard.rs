@@ -2,18 +2,32 @@
 
 use std::fmt;
 
+use electra_train::Stopped;
 use electra_train::collapse::Collapse;
 
 use crate::head::ClassWeights;
-use crate::layerwise_lr::LayerDecay;
 use crate::recipe::Recipe;
+use electra_train::layerwise_lr::LayerDecay;
+
+/// Advice for a diverged run.
+const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
+    schedule.warmup, and start in a new folder; with 16-bit precision, try train.precision = \"f32\" first";
+
+/// Advice on a run of `recipe` that was stopped, in its keys.
+#[must_use]
+pub fn remedy(stopped: Stopped, recipe: &Recipe) -> String {
+    match stopped {
+        Stopped::Collapsed => collapse_remedy(recipe),
+        Stopped::Diverged => DIVERGENCE_REMEDY.to_owned(),
+    }
+}
 
 /// Advice for a collapsed run of `recipe`, without what the recipe does already.
 ///
 /// `docs/recipes.md` has what was measured, under `[guard]` and `[loss]`: three or four times the steps
 /// helped most, a rate half or four times as high not at all, and weights of types cost F1 once there
 /// is some.
-pub fn remedy(recipe: &Recipe) -> String {
+pub(crate) fn collapse_remedy(recipe: &Recipe) -> String {
     let smaller = match recipe.train.batch_size {
         0..=SMALL_BATCH => String::new(),
         _ => format!(" or in smaller batches (train.batch_size = {SMALL_BATCH})"),
@@ -68,7 +82,7 @@ mod tests {
 
     fn of(overrides: &[&str]) -> String {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-        remedy(&Recipe::load(None, &overrides).unwrap().value)
+        collapse_remedy(&Recipe::load(None, &overrides).unwrap().value)
     }
 
     #[test]

@@ -19,7 +19,6 @@ mod run;
 mod run_record;
 pub mod snapshot;
 pub(crate) mod step;
-mod stopped;
 mod task;
 
 use std::path::PathBuf;
@@ -48,7 +47,6 @@ pub use forecast::forecast;
 pub use outcome::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
 pub use snapshot::{Snapshot, load as load_snapshot, start as start_snapshot, tagger_of};
 pub use step::Steps;
-pub use stopped::{Stopped, stopped_by};
 pub use task::check;
 
 /// Version of what fine-tuning does beside the kernels: windows, the order of sentences, losses, schedule,

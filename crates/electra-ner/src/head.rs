@@ -1,8 +1,8 @@
 //! Heads of a token classifier: from the hidden states of words to one label each.
 //!
 //! `W` words of a batch, `H` the width of a hidden state, `L` labels. Whatever differs from head to head
-//! stands here and in a file of its own below: what it stores, its logits, its loss, how it decodes, and
-//! how fast it learns. A new head is a file, a variant of [`HeadType`] and of [`Head`], and a way of
+//! stands here and in a file of its own below: what it stores, its logits, its loss, and how it
+//! decodes. A new head is a file, a variant of [`HeadType`] and of [`Head`], and a way of
 //! [`Decoding`].
 
 mod chain;
@@ -21,10 +21,11 @@ pub use crf::{Crf, FORBIDDEN, LabelledRows, SequenceGradient};
 pub use decode::{Decision, Decoder, Decoding};
 pub use loss::{ClassWeights, LossConfig, LossError, WordLoss, WordLossKind};
 
+pub(crate) use crf::CRF;
 pub(crate) use linear::CLASSIFIER;
 
 use chain::Chain;
-use crf::{CRF, CRF_SCORES, CrfHead};
+use crf::{CRF_SCORES, CrfHead};
 use linear::LinearHead;
 
 /// Kind of a head: what it stores beside the encoder, whatever its weights are.
@@ -136,12 +137,6 @@ impl HeadType {
             Self::Crf => loss.check_with_crf(),
         }
     }
-}
-
-/// Factor on the learning rate of the parameter at `path`, where the recipe has `crf_factor` for the
-/// scores of a CRF.
-pub(crate) fn rate_factor(path: &str, crf_factor: f64) -> f64 {
-    if is_below(path, CRF) { crf_factor } else { 1.0 }
 }
 
 /// Whether the parameter at `path` is one of a head, and not of the encoder below it.
@@ -261,7 +256,6 @@ mod tests {
         assert_eq!(extra.collect::<Vec<_>>(), EXTRA_FILES);
         assert!(HeadType::ALL.into_iter().all(|head| HeadType::trained_for(head.decoding()) == head));
         assert!(!is_of_head("encoder.layers.0.output.weight") && !is_of_head("crfs.begin"));
-        assert_eq!([rate_factor("crf.next", 50.0), rate_factor("classifier.bias", 50.0)], [50.0, 1.0]);
         assert_eq!(HeadType::trained_for(Decoding::Viterbi), HeadType::Linear);
     }
 }

@@ -9,8 +9,8 @@ use electra_train::model_folder::{ForeignHead, ModelFolderError};
 
 use crate::folder_error::FolderError;
 use crate::head::HeadType;
-use crate::layerwise_lr::Freeze;
 use crate::token_classifier::{TaggerShape, TokenClassifier};
+use electra_train::layerwise_lr::Freeze;
 
 /// The tagger before the first step, with a new head for `labels`.
 ///

@@ -44,7 +44,6 @@ mod finetune;
 mod folder_error;
 mod head;
 mod initial_tagger;
-mod layerwise_lr;
 mod metrics;
 mod model_card;
 mod predict;
@@ -57,33 +56,37 @@ mod token_classifier;
 mod window;
 
 pub use electra_kernels::{DeviceError, DeviceName};
-pub use electra_train::{EpochEvent as Event, EpochMonitor as Monitor, EpochRecord, Silent};
+pub use electra_train::finetuning::ClassifierDropout;
+pub use electra_train::layerwise_lr::{Freeze, LayerDecay};
+pub use electra_train::{
+    EpochEvent as Event, EpochMonitor as Monitor, EpochRecord, Silent, Stopped, stopped_by,
+};
 
 pub use bench::{BenchTask, TaggerBench, TaggerTimings, bench_tagger};
+pub use collapse_guard::remedy;
 pub use finetune::{
     Ended, Environment, EpochBatches, FINE_TUNING_VERSION, FinetuneError, Outcome, PREDICTIONS_DEV,
-    PREDICTIONS_TEST, SCORES, Snapshot, Steps, Stopped, Targets, TrainBatch, check as check_finetuning,
-    finetune, forecast as forecast_finetuning, load_snapshot, start_snapshot, stopped_by, tagger_of,
+    PREDICTIONS_TEST, SCORES, Snapshot, Steps, Targets, TrainBatch, check as check_finetuning, finetune,
+    forecast as forecast_finetuning, load_snapshot, start_snapshot, tagger_of,
 };
 pub use folder_error::FolderError;
 pub use head::{
     Crf, Decision, Decoder, Decoding, FORBIDDEN, Head, HeadType, LabelledRows, WordLoss, WordLossKind,
 };
 pub use initial_tagger::{initial_tagger, least_memory, left_behind};
-pub use layerwise_lr::{Freeze, LayerDecay, RatesConfig};
 pub use metrics::{METRICS, TaggerMetrics};
 pub use predict::{
     Documents, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
     RecordPlace, TaggedEntity, TaggedSentence, Tail, TextForm, WindowedSentences,
 };
-pub use recipe::{DEFAULT as DEFAULT_RECIPE, FREE_KEYS, Recipe};
+pub use recipe::{DEFAULT as DEFAULT_RECIPE, FREE_KEYS, RatesConfig, Recipe};
 pub use report::{is_finetuning, render as render_report};
 pub use seeds::{
     BEST, SUMMARY, SeedError, StoppedSeed, Summary as SeedSummary, finetune_seeds, seeds_folder,
 };
 pub use tagger::{Entity, OpenError, Tagger, TaggerBuilder};
 pub use tagger_folder::{TaggerFolder, TaggerSettings};
-pub use token_classifier::{TaggerDropout, TaggerShape, TokenClassifier, WindowBatch, WindowBatchData};
+pub use token_classifier::{TaggerShape, TokenClassifier, WindowBatch, WindowBatchData};
 pub use window::{
     Batch, BatchSettings, Context, MIN_WINDOW, ScoredWord, Window, WindowError, WindowSettings, batches, plan,
 };

@@ -1,18 +1,19 @@
 //! What a fine-tuning recipe says.
 
 use electra_files::regular;
-use electra_model::Precision;
-use electra_optim::{AdamConfig, Decay, Schedule};
+use electra_optim::AdamConfig;
 use electra_run::recipe::{RecipeError, Resolved, blame_override, load, load_str};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-use crate::head::{Decoding, HeadType, LossConfig};
-use crate::layerwise_lr::{RatesConfig, RatesError};
-use crate::token_classifier::TaggerDropout;
+use crate::head::{CRF, Decoding, HeadType, LossConfig};
 use crate::window::{Context, MIN_WINDOW, WindowSettings};
 use electra_annotations::LabelScheme;
 use electra_train::collapse::GuardConfig;
+use electra_train::finetuning::{
+    ClassifierDropout, ScheduleConfig, TrainConfig, check_name, check_optimizer,
+};
+use electra_train::layerwise_lr::{Freeze, LayerDecay, Rates, RatesError};
 
 /// A complete recipe: everything that decides the weights beside data and pretrained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ pub struct Recipe {
     /// Learning rates of single parameters.
     pub rates: RatesConfig,
     /// Units that are dropped in training.
-    pub dropout: TaggerDropout,
+    pub dropout: ClassifierDropout,
     /// Epochs and batches.
     pub train: TrainConfig,
     /// When a run that learns nothing is stopped.
@@ -73,42 +74,32 @@ impl LabelConfig {
     }
 }
 
-/// Learning rate over the run.
+/// Learning rates of single parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ScheduleConfig {
-    /// Peak, of the head; [`RatesConfig`] says what the layers below have of it.
-    pub learning_rate: f64,
-    /// Share of all steps over which the rate rises, in `[0, 1)`.
-    pub warmup: f64,
-    /// How it falls.
-    pub decay: Decay,
+pub struct RatesConfig {
+    /// How the rate shrinks from the head down to the embeddings.
+    pub layer_decay: LayerDecay,
+    /// What does not learn at all.
+    pub freeze: Freeze,
+    /// Factor on the rate of the CRF's scores. They start at zero, and with the rates of a
+    /// pretrained encoder they would stay there.
+    pub crf_factor: f64,
 }
 
-/// Epochs and batches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Passes over the training data; the schedule covers all of them.
-    pub epochs: usize,
-    /// Stop after so many epochs without a better F1 on the development data, once one was above 0.
-    /// Absent: never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub patience: Option<usize>,
-    /// Windows of an optimizer step. The windows of a sentence that is longer than one are in the same
-    /// step and count as one.
-    pub batch_size: usize,
-    /// Windows that go through the network at once; gradients of a step are summed over them.
-    /// Absent: the whole batch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub micro_batch_size: Option<usize>,
-    /// Train on the first so many sentences only. Absent: on all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_sentences: Option<usize>,
-    /// Gradients longer than this are shortened to it, all together.
-    pub max_grad_norm: f64,
-    /// Type of the operands of matrix products; everything else is 32-bit.
-    pub precision: Precision,
+impl RatesConfig {
+    /// The rates of a tagger with an encoder of `layers` layers.
+    ///
+    /// # Errors
+    /// Numbers that cannot be meant, or more frozen layers than there are.
+    pub fn of(&self, layers: usize) -> Result<Rates, RatesError> {
+        let found = self.crf_factor;
+        if !(found > 0.0 && found <= 1e6) {
+            let expected = "a number above 0 and at most 1000000";
+            return Err(RatesError::Number { name: "crf_factor", found, expected });
+        }
+        Ok(Rates::new(self.layer_decay, self.freeze, layers)?.with_factor(CRF, self.crf_factor))
+    }
 }
 
 /// Keys that may change while a run goes on: they do not reach the weights. What the guard has
@@ -153,33 +144,14 @@ impl Recipe {
         WindowSettings::new(self.input.window, self.input.context)
     }
 
-    /// The learning rate of a run of `total_steps`.
-    pub fn schedule(&self, total_steps: u64) -> Schedule {
-        let ScheduleConfig { learning_rate, warmup, decay } = self.schedule;
-        // A run has a step at the peak, however short it is.
-        let warmup_steps = ((warmup * total_steps as f64).round() as u64).min(total_steps.saturating_sub(1));
-        Schedule { peak: learning_rate, warmup_steps, total_steps, decay }
-    }
-
     /// Windows that go through the network at once.
     pub fn micro_batch_size(&self) -> usize {
-        self.train.micro_batch_size.unwrap_or(self.train.batch_size)
+        self.train.micro_batch_size()
     }
 }
 
 /// Pieces of a window: no position table is longer.
 const MOST_WINDOW: usize = 1 << 16;
-/// Passes over the data.
-const MOST_EPOCHS: usize = 1_000_000;
-/// Windows of a step.
-const MOST_WINDOWS: usize = 1 << 20;
-/// Sentences, and steps.
-const MOST_SENTENCES: usize = 1_000_000_000_000;
-/// The exponent of a decay.
-const MOST_POWER: f64 = 1e3;
-/// Rates and norms: what 32 bits can hold, and the square root of more.
-const MOST_FLOAT: f64 = 1e30;
-
 /// Refuses values that cannot be meant, pointing at the culprit.
 ///
 /// # Errors
@@ -191,9 +163,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         let message = if message.starts_with("is ") { format!("`{key}` {message}") } else { message };
         Err(resolved.error_at(key, message, help))
     };
-    if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
-        return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
-    }
+    check_name(&r.name, resolved)?;
     if let Err(error) = r.windows().validate() {
         return fail("input.window", error.to_string(), "128 is usual");
     }
@@ -215,20 +185,8 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Err(error) = head.check_loss(&r.loss) {
         return fail(error.key(), error.to_string(), "a CRF has a loss of its own");
     }
-    if let Err(error) = r.optimizer.check() {
-        return fail(&format!("optimizer.{}", error.name), error.to_string(), usual);
-    }
-    let (rate, warmup) = (r.schedule.learning_rate, r.schedule.warmup);
-    resolved.above("schedule.learning_rate", rate, 0.0, MOST_FLOAT)?;
-    if !(0.0..1.0).contains(&warmup) {
-        return fail("schedule.warmup", format!("is {warmup}"), "expected a share of the steps, such as 0.1");
-    }
-    if let Err(error) = r.schedule(100).check() {
-        return fail("schedule.decay.power", error.to_string(), usual);
-    }
-    if let Decay::Polynomial { power } = r.schedule.decay {
-        resolved.within("schedule.decay.power", power, 0.0..=MOST_POWER)?;
-    }
+    check_optimizer(&r.optimizer, resolved)?;
+    r.schedule.check(resolved)?;
     // Frozen layers are counted against the model once it is known.
     match r.rates.of(usize::MAX) {
         Ok(_) => {}
@@ -242,33 +200,14 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             return fail(key, error.to_string(), usual);
         }
     }
-    let dropout = r.dropout;
-    for (key, rate) in
-        [("hidden", dropout.hidden), ("attention", dropout.attention), ("classifier", dropout.classifier)]
-    {
-        if !(0.0..1.0).contains(&rate) {
-            let help = "expected a rate of at least 0 and below 1";
-            return fail(&format!("dropout.{key}"), format!("is {rate}"), help);
-        }
-    }
-    resolved.above("train.max_grad_norm", r.train.max_grad_norm, 0.0, MOST_FLOAT)?;
-    for (key, value, most) in [
-        ("train.epochs", Some(r.train.epochs), MOST_EPOCHS),
-        ("train.patience", r.train.patience, MOST_EPOCHS),
-        ("train.batch_size", Some(r.train.batch_size), MOST_WINDOWS),
-        ("train.micro_batch_size", r.train.micro_batch_size, MOST_WINDOWS),
-        ("train.max_sentences", r.train.max_sentences, MOST_SENTENCES),
-        ("guard.epochs", Some(r.guard.epochs), MOST_EPOCHS + 1),
-    ] {
-        if let Some(value) = value {
-            resolved.within(key, value, 1..=most)?;
-        }
-    }
-    resolved.within("guard.steps", r.guard.steps, 0..=MOST_SENTENCES as u64)
+    r.dropout.check(resolved)?;
+    r.train.check(r.guard, resolved)
 }
 
 #[cfg(test)]
 mod tests {
+    use electra_optim::Decay;
+
     use super::*;
 
     fn error(change: &str) -> String {
@@ -280,13 +219,13 @@ mod tests {
     #[test]
     fn the_default_is_the_paper_s_but_for_what_its_heading_names() {
         let r = Recipe::load(None, &[]).unwrap().value;
-        assert_eq!((r.name.as_str(), r.dropout), ("default", TaggerDropout::PAPER));
-        assert_eq!(r.rates.layer_decay, crate::layerwise_lr::LayerDecay::Paper { rate: 0.8 });
+        assert_eq!((r.name.as_str(), r.dropout), ("default", ClassifierDropout::PAPER));
+        assert_eq!(r.rates.layer_decay, LayerDecay::Paper { rate: 0.8 });
         assert_eq!((r.schedule.warmup, r.train.batch_size, r.train.max_grad_norm), (0.1, 32, 1.0));
         let o = &r.optimizer;
         assert_eq!([o.beta_1, o.beta_2, o.epsilon, o.weight_decay], [0.9, 0.999, 1e-6, 0.0]);
         // A tenth of the steps, and never all of them.
-        assert_eq!([200, 5, 1].map(|steps| r.schedule(steps).warmup_steps), [20, 1, 0]);
+        assert_eq!([200, 5, 1].map(|steps| r.schedule.over(steps).warmup_steps), [20, 1, 0]);
 
         // Other than the paper's 3e-4, 3 or 10 epochs, averages without correction and product of warmup and
         // decay; the heading says each of these.
@@ -298,7 +237,7 @@ mod tests {
             assert!(heading.contains(said), "the heading does not say {said}");
         }
         // At the end of warmup the peak, from there on a straight line to zero.
-        let rates = [0, 10, 20, 110, 200].map(|step| r.schedule(200).at(step));
+        let rates = [0, 10, 20, 110, 200].map(|step| r.schedule.over(200).at(step));
         for (found, expected) in rates.into_iter().zip([0.0, 5e-4, 1e-3, 5e-4, 0.0]) {
             assert!((found - expected).abs() < 1e-12, "{rates:?}");
         }
@@ -401,6 +340,14 @@ mod tests {
         let weighted =
             ["labels.head=\"crf\"", "loss.class_weights={kind=\"inverse-frequency\"}"].map(str::to_owned);
         assert!(Recipe::load(None, &weighted).unwrap_err().message.contains("class_weights"));
+    }
+
+    #[test]
+    fn only_the_crf_has_the_crfs_factor() {
+        let rates =
+            Recipe::load(None, &["rates.crf_factor=50.0".to_owned()]).unwrap().value.rates.of(2).unwrap();
+        let head = ["crf.next", "crf.end", "classifier.bias"];
+        assert_eq!(head.map(|path| rates.multiplier(path)), [50.0, 50.0, 1.0]);
     }
 
     #[test]

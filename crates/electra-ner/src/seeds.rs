@@ -19,12 +19,14 @@ use electra_run::recipe::Resolved;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::layout::{HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 use electra_train::seeds::{SeedFiles, SeedsFolder, SeedsFolderError};
-use electra_train::{EpochMonitor as Monitor, RunError};
+use electra_train::{
+    EpochMonitor as Monitor, RunError, SeedOutcomes, SeedStop, Stopped, run_seeds, stopped_by,
+};
 use thiserror::Error;
 
+use crate::collapse_guard::remedy;
 use crate::finetune::{
-    self, Ended, Environment, FinetuneError, Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES,
-    SplitOutcome, Stopped, finetune,
+    Environment, FinetuneError, Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome, finetune,
 };
 use crate::head::EXTRA_FILES;
 use crate::model_card::README;
@@ -60,21 +62,12 @@ pub fn seeds_folder(out: &Path) -> SeedsFolder<'_> {
 static FILES: SeedFiles = SeedFiles {
     noun: "tagger",
     measure: "dev F1",
-    of_result: &{
-        let own = [TAGGER_SETTINGS, README, "recipe.toml", SCORES, PREDICTIONS_DEV, PREDICTIONS_TEST];
-        let parts: [&[&str]; 4] = [&[HF_CONFIG, WEIGHTS], &EXTRA_FILES, &own, &SAVED_FILES];
-        let mut all = [""; 8 + EXTRA_FILES.len() + SAVED_FILES.len()];
-        let (mut at, mut part) = (0, 0);
-        while part < parts.len() {
-            let mut place = 0;
-            while place < parts[part].len() {
-                all[at] = parts[part][place];
-                (at, place) = (at + 1, place + 1);
-            }
-            part += 1;
-        }
-        all
-    },
+    of_result: &[
+        &[HF_CONFIG, WEIGHTS],
+        &EXTRA_FILES,
+        &[TAGGER_SETTINGS, README, "recipe.toml", SCORES, PREDICTIONS_DEV, PREDICTIONS_TEST],
+        &SAVED_FILES,
+    ],
     scores: SCORES,
     read_scores: |bytes| {
         let Outcome { seed, dev, .. } = serde_json::from_slice(bytes).ok()?;
@@ -119,52 +112,26 @@ pub fn finetune_seeds(
     for warning in &warnings {
         monitor.note(0, &format!("WARNING: {warning}"));
     }
-    let mut outcomes = Vec::new();
-    // First of all: one that does not belong here is an error, and best before anything is trained.
-    for recipe in others {
-        let seed = recipe.value.seed;
-        let message =
-            format!("seed {seed} stands in {} as well, and is summed up with the others", out.display());
-        monitor.note(0, &message);
-        let run = seeds_folder(out).run_of(seed);
-        match finetune(recipe, start, splits, run, environment, interrupt, monitor) {
-            Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
-            Ok(Ended::Interrupted) => return Ok(None),
-            Err(source) => return Err(SeedError { seed, source }),
-        }
-    }
-    let mut stopped = Vec::new();
-    for (index, recipe) in recipes.iter().enumerate() {
-        let seed = recipe.value.seed;
-        let run = seeds_folder(out).run_of(seed);
-        match finetune(recipe, start, splits, run.clone(), environment, interrupt, monitor) {
-            Ok(Ended::Finished(outcome)) => outcomes.push(*outcome),
-            Ok(Ended::Interrupted) => return Ok(None),
-            Err(source) => {
-                let stopped_by = match &source {
-                    FinetuneError::Collapsed(_) => Stopped::Collapsed,
-                    FinetuneError::Run(RunError::Diverged(_)) => Stopped::Diverged,
-                    _ => return Err(SeedError { seed, source }),
-                };
-                let remedy = stopped_by.remedy(&recipe.value);
-                // Why is said at the end, in the summary or in the error.
-                if let Some(next) = recipes.get(index + 1) {
-                    let message = format!("seed {seed} stopped, seed {} is next", next.value.seed);
-                    monitor.note(0, &message);
-                }
-                stopped.push((StoppedSeed { seed, run, reason: source.to_string(), remedy }, source));
-            }
-        }
-    }
-    if outcomes.is_empty() {
-        for (StoppedSeed { seed, reason, .. }, _) in &stopped[1..] {
-            monitor.note(0, &format!("seed {seed} stopped as well: {reason}"));
-        }
-        let (StoppedSeed { seed, .. }, source) = stopped.swap_remove(0);
-        return Err(SeedError { seed, source });
-    }
+    let all = || recipes.iter().chain(others);
+    let run = |seed: u64, run, monitor: &mut dyn Monitor| {
+        let recipe = all().find(|recipe| recipe.value.seed == seed).expect("a seed of these recipes");
+        finetune(recipe, start, splits, run, environment, interrupt, monitor)
+    };
+    let stopped_by = |error: &FinetuneError| match error {
+        FinetuneError::Collapsed(_) => Some(Stopped::Collapsed),
+        FinetuneError::Run(RunError::Diverged(_)) => Some(Stopped::Diverged),
+        _ => None,
+    };
+    let other_seeds: Vec<u64> = others.iter().map(|recipe| recipe.value.seed).collect();
+    let ran = run_seeds(folder, &asked, &other_seeds, monitor, run, stopped_by);
+    let ran = ran.map_err(|(seed, source)| SeedError { seed, source })?;
+    let Some(SeedOutcomes { finished: mut outcomes, stopped }) = ran else { return Ok(None) };
     outcomes.sort_by_key(|outcome| outcome.seed);
-    let stopped: Vec<StoppedSeed> = stopped.into_iter().map(|(seed, _)| seed).collect();
+    let told = |SeedStop { seed, run, stopped, error }: SeedStop<FinetuneError>| {
+        let (reason, remedy) = (error.to_string(), remedy(stopped, first));
+        StoppedSeed { seed, run, reason, remedy }
+    };
+    let stopped: Vec<StoppedSeed> = stopped.into_iter().map(told).collect();
     let summary = sum_up(
         first,
         &outcomes,
@@ -187,8 +154,8 @@ fn with_earlier(
     stopped.extend(seeds_folder(out).seeds().into_iter().filter(is_other).filter_map(|seed| {
         let run = seeds_folder(out).run_of(seed);
         // One that was interrupted or is under way has not stopped.
-        let (stopped_by, reason) = finetune::stopped_by(&run)?;
-        Some(StoppedSeed { seed, run, reason, remedy: stopped_by.remedy(recipe) })
+        let (stopped, reason) = stopped_by(&run)?;
+        Some(StoppedSeed { seed, run, reason, remedy: remedy(stopped, recipe) })
     }));
     stopped.sort_by_key(|stopped| stopped.seed);
     stopped

@@ -18,6 +18,7 @@ use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
+use electra_train::finetuning::ClassifierDropout;
 use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 use electra_train::model_folder::{
     ForeignWeights, ModelFolderError, read_headers, read_json, read_sizes, read_tensors, read_tokenizer,
@@ -27,7 +28,7 @@ use serde_json::Value;
 
 use crate::folder_error::FolderError;
 use crate::head::{Decoder, Decoding, HeadType};
-use crate::token_classifier::{TaggerDropout, TaggerShape, TokenClassifier};
+use crate::token_classifier::{TaggerShape, TokenClassifier};
 use electra_annotations::{Division, LabelScheme, LabelSet, Scheme};
 
 pub use crate::window::Context;
@@ -84,7 +85,7 @@ pub struct TaggerFolder {
     /// What it tells apart.
     pub labels: LabelSet,
     /// Rates with which it was trained.
-    pub dropout: TaggerDropout,
+    pub dropout: ClassifierDropout,
     /// How it is to be used.
     pub settings: TaggerSettings,
     /// All its parameters, in our names.
@@ -103,7 +104,7 @@ impl TaggerFolder {
         path: &Path,
         tagger: &TokenClassifier,
         shape: TaggerShape,
-        dropout: TaggerDropout,
+        dropout: ClassifierDropout,
         settings: TaggerSettings,
         tokenizer: Tokenizer,
     ) -> Self {
@@ -161,7 +162,7 @@ impl TaggerFolder {
     }
 
     fn config_json(&self) -> Value {
-        let TaggerDropout { hidden, attention, classifier } = self.dropout;
+        let ClassifierDropout { hidden, attention, classifier } = self.dropout;
         let (sizes, network) = (self.config.discriminator(), HfNetwork::Tagger);
         let dropout = HfDropout { hidden, attention };
         let embedding_size = self.config.embedding_size;
@@ -286,7 +287,7 @@ fn check_window(folder: &Path, config: &ModelConfig, window: usize) -> Result<()
     Err(FolderError::TaggerWindow { path: folder.join(TAGGER_SETTINGS), window, positions })
 }
 
-fn read_dropout(file: &Path, config: &Value) -> Result<TaggerDropout, FolderError> {
+fn read_dropout(file: &Path, config: &Value) -> Result<ClassifierDropout, FolderError> {
     let rate = |key: &'static str| match config.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64() {
@@ -298,7 +299,7 @@ fn read_dropout(file: &Path, config: &Value) -> Result<TaggerDropout, FolderErro
     let hidden = rate("hidden_dropout_prob")?.unwrap_or(0.1);
     let attention = rate("attention_probs_dropout_prob")?.unwrap_or(0.1);
     let classifier = rate("classifier_dropout")?.unwrap_or(hidden);
-    Ok(TaggerDropout { hidden, attention, classifier })
+    Ok(ClassifierDropout { hidden, attention, classifier })
 }
 
 /// What the folder says of its settings, in our own file or in the copy that transformers keeps;

@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use electra_kernels as kernels;
-use electra_model::dropout::{DropoutSites, Network, Place};
+use electra_model::dropout::{DropoutSites, Place};
 use electra_model::embeddings::Embeddings;
 use electra_model::encoder::{Encoder, key_bias};
 use electra_model::init::{Init, Kernel};
@@ -16,7 +16,6 @@ use electra_model::layers::Dense;
 use electra_model::parameters::{LoadError, NamedTensors, collect, load};
 use electra_model::shapes::{self, Shapes};
 use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
-use serde::{Deserialize, Serialize};
 
 use crate::head::{CLASSIFIER, Crf, Head, HeadType, is_of_head};
 use electra_annotations::LabelSet;
@@ -57,18 +56,6 @@ impl TaggerShape<'_> {
     }
 }
 
-/// Dropout rates of fine-tuning, each in `[0, 1)`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaggerDropout {
-    /// On embeddings and hidden states.
-    pub hidden: f64,
-    /// On attention probabilities.
-    pub attention: f64,
-    /// Before the linear layer.
-    pub classifier: f64,
-}
-
 /// Windows in host memory: all of one length, padded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WindowBatchData {
@@ -93,17 +80,6 @@ pub struct WindowBatch {
     pub attention_mask: Tensor<2>,
     /// `[W]`
     pub first_pieces: Tensor<1, Int>,
-}
-
-impl TaggerDropout {
-    /// The paper's rate everywhere (Clark et al. 2020, table 7).
-    pub const PAPER: Self = Self { hidden: 0.1, attention: 0.1, classifier: 0.1 };
-
-    /// Dropout of a training step; `seed` is a function of run and step.
-    pub fn sites(&self, seed: u64) -> DropoutSites {
-        DropoutSites::new(self.hidden, self.attention, seed, Network::Discriminator)
-            .with_classifier(self.classifier)
-    }
 }
 
 impl WindowBatchData {

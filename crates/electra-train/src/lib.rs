@@ -39,8 +39,10 @@
 //! | [`apply_gradients`] | loss scale, finiteness, clipping by the global norm, Adam |
 //! | [`model_folder`], [`encoder_init`] | the model that fine-tuning begins with, and its lineage |
 //! | [`epochs`], [`collapse`] | progress of a run that is scored after each epoch, and the guard that stops one that learns nothing |
+//! | [`finetuning`], [`layerwise_lr`] | the tables that every fine-tuning recipe has, and the rates of single parameters |
+//! | [`LengthBatches`] | which sequences make a step, those of like length together |
 //! | [`EpochRun`], [`EpochMonitor`] | what surrounds the loop of such a run: records, checkpoints, the end; and whoever watches it |
-//! | [`seeds`] | folder of several seeds of one recipe, and the copy of the best result |
+//! | [`seeds`], [`run_seeds`] | folder of several seeds of one recipe, their runs, and the copy of the best result |
 //! | [`Recorder`] | log, TensorBoard, notes, checkpoints, the end |
 //!
 //! # What it never does
@@ -58,13 +60,18 @@ mod epoch_monitor;
 mod epoch_run;
 pub mod epochs;
 mod error;
+pub mod finetuning;
+pub mod layerwise_lr;
 pub mod layout;
+mod length_batches;
 pub mod model_folder;
 mod monitor;
 pub mod recorder;
 pub mod resume;
 pub mod seeds;
+mod several_seeds;
 mod snapshot;
+mod stopped;
 mod update;
 
 pub use divergence::Divergence;
@@ -72,7 +79,10 @@ pub use environment::Environment;
 pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, Silent};
 pub use epoch_run::{Ended, EpochPlan, EpochRun};
 pub use error::RunError;
+pub use length_batches::LengthBatches;
 pub use monitor::Monitor;
 pub use recorder::{Beginning, Recorder};
+pub use several_seeds::{SeedOutcomes, SeedStop, run_seeds};
 pub use snapshot::{Progress, Snapshot, SnapshotError, read_tensors};
+pub use stopped::{Stopped, stopped_by};
 pub use update::{Backward, OptimizerConfig, Update, apply_gradients};

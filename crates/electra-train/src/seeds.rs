@@ -162,7 +162,8 @@ impl SeedsFolder<'_> {
         }
         let names = names(folder)?;
         let SeedFiles { noun, of_result, scores, .. } = *self.files;
-        let is_of_result = |name: &str| of_result.contains(&name) && folder.join(name).is_file();
+        let is_of_result =
+            |name: &str| of_result.iter().any(|list| list.contains(&name)) && folder.join(name).is_file();
         if let Some(found) = names.iter().find(|name| !is_of_result(name)) {
             return foreign(format!("holds {found}, which is no part of a {noun}"));
         }
@@ -180,7 +181,7 @@ impl SeedsFolder<'_> {
         let (out, best) = (self.path, self.path.join(BEST));
         // The run of another seed may come to its end at the same time.
         let new = NewFolder::begin_in_turn(&best)?;
-        for name in self.files.of_result {
+        for name in self.files.of_result.iter().copied().flatten() {
             let from = run.join(name);
             if from.is_file() {
                 new.copy(&from, name)?;

@@ -209,13 +209,15 @@ impl FinetuneNer {
                 format!("input.window is {window} and not the default {default}: the model reads no more");
             monitor.note(0, &message);
         }
-        let recipes = with_seeds(self.recipe.as_deref(), &overrides, first, self.seeds)?;
+        let other = |seed| with_seed(self.recipe.as_deref(), &overrides, seed);
+        let (seed, seeds) = (first.value.seed, self.seeds);
+        let recipes = with_seeds(first, seed, seeds, other)?;
         let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();
         let others = seeds_folder(&out)
             .finished()
             .into_iter()
             .filter(|seed| !asked.contains(seed))
-            .map(|seed| with_seed(self.recipe.as_deref(), &overrides, seed))
+            .map(other)
             .collect::<Result<Vec<_>, _>>()?;
         let recipes = Recipes { asked: &recipes, others: &others };
         let summary =
@@ -251,21 +253,19 @@ pub fn load_ner_recipe(path: Option<&Path>, overrides: &[String]) -> Result<Reso
     Recipe::load(path, overrides).map_err(failure::recipe)
 }
 
-/// The recipe with its own seed and those that follow.
-fn with_seeds(
-    path: Option<&Path>,
-    overrides: &[String],
-    first: Resolved<Recipe>,
+/// The recipe with its own seed and those that follow, which `other` loads.
+fn with_seeds<R>(
+    first: Resolved<R>,
+    seed: u64,
     seeds: u64,
-) -> Result<Vec<Resolved<Recipe>>, Failure> {
-    let seed = first.value.seed;
+    other: impl Fn(u64) -> Result<Resolved<R>, Failure>,
+) -> Result<Vec<Resolved<R>>, Failure> {
     if seed.checked_add(seeds).is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(Failure::new(
             format!("{seeds} seeds from {seed} on are too many"),
             "use a smaller `seed`",
         ));
     }
-    let other = |seed: u64| with_seed(path, overrides, seed);
     let others = (seed + 1..seed + seeds).map(other).collect::<Result<Vec<_>, _>>()?;
     Ok(std::iter::once(first).chain(others).collect())
 }

@@ -4,7 +4,8 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
 use electra_ner::{
-    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+    ClassifierDropout, Context, Decoding, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
+    TokenClassifier,
 };
 use electra_text::Tokenizer;
 use serde_json::json;
@@ -42,7 +43,7 @@ impl Workbench {
         let settings =
             TaggerSettings { decoding, context: Context::Sentence, window: WINDOW, division: None };
         let path = bench.path("tagger");
-        let folder = TaggerFolder::new(&path, &tagger, shape, TaggerDropout::PAPER, settings, tokenizer);
+        let folder = TaggerFolder::new(&path, &tagger, shape, ClassifierDropout::PAPER, settings, tokenizer);
         folder.write().unwrap();
         (bench, config)
     }

@@ -44,7 +44,7 @@ impl Reader for FinetuningRecipe {
         std::hint::black_box(resolved.hash_without(FREE_KEYS));
         r.windows().validate().told()?;
         for steps in [0, 1, 100, u64::MAX] {
-            let schedule = r.schedule(steps);
+            let schedule = r.schedule.over(steps);
             std::hint::black_box([0, 1, steps / 2, steps].map(|step| schedule.at(step)));
         }
         std::hint::black_box((r.rates.of(1).told(), r.rates.of(12).told(), r.micro_batch_size()));

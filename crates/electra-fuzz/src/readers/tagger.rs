@@ -7,7 +7,7 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::Precision;
 use electra_ner::{
-    Context, Decoding, Documents, HeadType, PredictSettings, Predictor, TaggerDropout, TaggerFolder,
+    ClassifierDropout, Context, Decoding, Documents, HeadType, PredictSettings, Predictor, TaggerFolder,
     TaggerSettings, TaggerShape, TextForm, TokenClassifier, initial_tagger,
 };
 use electra_train::encoder_init::EncoderInit;
@@ -41,7 +41,7 @@ impl Reader for Taggers {
             let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
             let settings = TaggerSettings { decoding, context, window: 16, division: None };
             let folder = tempfile::tempdir().expect("a temporary folder");
-            TaggerFolder::new(folder.path(), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer())
+            TaggerFolder::new(folder.path(), &tagger, shape, ClassifierDropout::PAPER, settings, tokenizer())
                 .write()
                 .expect("a temporary folder can be written to");
             Case::of_folder(folder.path()).expect("what was written can be read")

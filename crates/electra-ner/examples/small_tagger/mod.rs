@@ -8,7 +8,8 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::{ModelConfig, Precision};
 use electra_ner::{
-    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TokenClassifier,
+    ClassifierDropout, Context, Decoding, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
+    TokenClassifier,
 };
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
@@ -40,6 +41,6 @@ pub fn write(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let (decoding, context) = (Decoding::Viterbi, Context::Sentence);
     let settings = TaggerSettings { decoding, context, window: 64, division: None };
     let path = folder.join("tagger");
-    TaggerFolder::new(&path, &network, shape, TaggerDropout::PAPER, settings, tokenizer).write()?;
+    TaggerFolder::new(&path, &network, shape, ClassifierDropout::PAPER, settings, tokenizer).write()?;
     Ok(path)
 }

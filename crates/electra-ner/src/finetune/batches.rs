@@ -1,31 +1,20 @@
-//! Which windows make a step: a function of seed and epoch.
-//!
-//! Windows of like length go together, so that little padding is computed: an epoch's order is cut
-//! into pools of a few batches, each pool is sorted by length and cut into batches, and the batches
-//! are shuffled again.
+//! Which windows make a step: those of the sentences that [`LengthBatches`] puts together.
 
 use std::ops::Range;
 
-use electra_run::epoch_shuffle::EpochShuffle;
-use electra_run::seed::{Purpose, derive};
+use electra_train::LengthBatches;
 
 use crate::head::LabelledRows;
 use crate::predict::WindowedSentences;
 use crate::token_classifier::WindowBatchData;
 use crate::window::{Windows, index32};
 
-/// Batches that are sorted by length together.
-const POOL: usize = 16;
-
 /// The batches of every epoch of a run.
 #[derive(Clone, Debug)]
 pub struct EpochBatches {
     /// Where the windows end that belong to one step: one window, or all that share a sentence.
     unit_ends: Vec<u32>,
-    /// Pieces of the longest window of each unit.
-    lengths: Vec<u32>,
-    batch_size: usize,
-    seed: u64,
+    units: LengthBatches,
 }
 
 /// The label of every word of some sentences, packed.
@@ -86,31 +75,31 @@ impl EpochBatches {
             "{} windows in batches of {batch_size}",
             windows.len()
         );
-        let [unit_ends, lengths] = [(); 2].map(|()| Vec::with_capacity(windows.len()));
-        let mut batches = Self { unit_ends, lengths, batch_size, seed };
+        // Pieces of the longest window of each unit.
+        let [mut unit_ends, mut lengths] = [(); 2].map(|()| Vec::with_capacity(windows.len()));
         let mut before = None;
         for window in 0..windows.len() {
             let [first, last] = windows.outer_sentences(window);
             let (end, length) = (index32(window + 1), index32(windows.length(window)));
-            match (batches.unit_ends.last_mut(), batches.lengths.last_mut()) {
+            match (unit_ends.last_mut(), lengths.last_mut()) {
                 (Some(of_unit), Some(longest)) if before == Some(first) => {
                     (*of_unit, *longest) = (end, length.max(*longest));
                 }
                 _ => {
-                    batches.unit_ends.push(end);
-                    batches.lengths.push(length);
+                    unit_ends.push(end);
+                    lengths.push(length);
                 }
             }
             before = Some(last);
         }
-        batches.unit_ends.shrink_to_fit();
-        batches.lengths.shrink_to_fit();
-        batches
+        unit_ends.shrink_to_fit();
+        lengths.shrink_to_fit();
+        Self { unit_ends, units: LengthBatches::new(lengths, batch_size, seed) }
     }
 
     /// Steps of an epoch.
     pub fn steps(&self) -> u64 {
-        self.unit_ends.len().div_ceil(self.batch_size) as u64
+        self.units.steps()
     }
 
     /// The windows of a unit.
@@ -123,20 +112,8 @@ impl EpochBatches {
     /// network at once, at most `micro_batch_size`. The windows of a sentence go together where they
     /// are no more than that, and one behind the other where they are.
     pub fn of_epoch(&self, epoch: u64, micro_batch_size: usize) -> Vec<Vec<Vec<usize>>> {
-        let n = self.unit_ends.len();
-        let order = EpochShuffle::new(self.seed, n);
-        let mut order: Vec<u32> =
-            (0..n as u64).map(|at| index32(order.index(epoch * n as u64 + at))).collect();
-        for pool in order.chunks_mut(self.batch_size.saturating_mul(POOL)) {
-            pool.sort_by_key(|&unit| std::cmp::Reverse(self.lengths[unit as usize]));
-        }
-        // A pool is a number of batches, all of them full but the last of the last pool.
-        let batches: Vec<&[u32]> = order.chunks(self.batch_size).collect();
-        // Otherwise every pool would begin with its longest sentences.
-        let shuffled = EpochShuffle::new(derive(self.seed, Purpose::Order, epoch), batches.len());
-        (0..batches.len() as u64)
-            .map(|at| self.micro_batches(batches[shuffled.index(at)], micro_batch_size))
-            .collect()
+        let batches = self.units.of_epoch(epoch);
+        batches.iter().map(|units| self.micro_batches(units, micro_batch_size)).collect()
     }
 
     fn micro_batches(&self, units: &[u32], size: usize) -> Vec<Vec<usize>> {

@@ -8,9 +8,9 @@ use thiserror::Error;
 use crate::collapse_guard::TaggerCollapse;
 use crate::folder_error::FolderError;
 use crate::head::LossError;
-use crate::layerwise_lr::RatesError;
 use electra_annotations::PredictionsError;
 use electra_train::collapse::Collapse;
+use electra_train::layerwise_lr::RatesError;
 use electra_train::seeds::SeedsFolderError;
 
 /// Why fine-tuning stopped.

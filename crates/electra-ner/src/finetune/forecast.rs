@@ -38,7 +38,7 @@ pub fn forecast(
         recipe,
         loss: WordLoss::new(recipe.loss.word.clone(), task.weights.clone()),
         rates: task.rates,
-        schedule: recipe.schedule(task.total_steps()),
+        schedule: recipe.schedule.over(task.total_steps()),
         device: &of_training,
     };
     let seed = derive(recipe.seed, Purpose::Init, 0);

@@ -167,7 +167,7 @@ impl Run<'_> {
                 "no entity of the development data was found correctly in {} epochs of {} steps: {}",
                 outcome.epochs,
                 task.batches.steps(),
-                collapse_guard::remedy(recipe)
+                collapse_guard::collapse_remedy(recipe)
             ))?;
         }
         let file = ScoresFile { outcome: &outcome, overlaps: &overlaps, warnings: &warnings, details };

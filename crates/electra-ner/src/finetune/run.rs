@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
             recipe: r,
             loss: WordLoss::new(r.loss.word.clone(), task.weights.clone()),
             rates: task.rates,
-            schedule: r.schedule(task.total_steps()),
+            schedule: r.schedule.over(task.total_steps()),
             device,
         };
         let Resumed { snapshot, last_saved, notes: told } = resumed;

@@ -7,8 +7,8 @@ use electra_train::epochs::EpochProgress;
 use electra_train::layout::WEIGHTS;
 use electra_train::{SnapshotError, read_tensors};
 
-use crate::layerwise_lr::Rates;
 use crate::token_classifier::{TaggerShape, TokenClassifier};
+use electra_train::layerwise_lr::Rates;
 
 /// Everything that changes in a fine-tuning run.
 pub type Snapshot = electra_train::Snapshot<TokenClassifier, EpochProgress>;

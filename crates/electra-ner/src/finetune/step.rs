@@ -11,9 +11,9 @@ use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
 use super::batches::TrainBatch;
 use super::snapshot::Snapshot;
 use crate::head::{LabelledRows, SequenceGradient, WordLoss};
-use crate::layerwise_lr::Rates;
 use crate::recipe::Recipe;
 use crate::token_classifier::TokenClassifier;
+use electra_train::layerwise_lr::Rates;
 
 /// Settings that all steps of a run have in common.
 #[derive(Debug)]

@@ -10,12 +10,12 @@ use super::batches::{EpochBatches, Targets};
 use super::error::FinetuneError;
 use crate::folder_error::FolderError;
 use crate::head::HeadType;
-use crate::layerwise_lr::Rates;
 use crate::predict::WindowedSentences;
 use crate::recipe::Recipe;
 use crate::token_classifier::{TaggerShape, TokenClassifier};
 use electra_annotations::{Division, LabelSet, Split, Splits, TagSequences, check_writable_tags};
 use electra_train::encoder_init::{EncoderInit, check_length};
+use electra_train::layerwise_lr::Rates;
 
 /// What is to be learned, prepared.
 pub(super) struct Task<'a> {

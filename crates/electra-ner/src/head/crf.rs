@@ -14,7 +14,7 @@ use super::linear::LinearHead;
 pub const CRF_SCORES: &str = "crf.safetensors";
 
 /// Path of the scores among the parameters of a token classifier.
-pub(super) const CRF: &str = "crf";
+pub(crate) const CRF: &str = "crf";
 
 /// Score of what the scheme forbids. Its exponential is zero, hence so is the gradient, and no
 /// update of a gradient changes it.

@@ -10,8 +10,9 @@ use electra_annotations::{
 };
 use electra_model::{ModelConfig, Precision};
 use electra_ner::{
-    Context, Decoding, Documents, HeadType, PredictError, PredictSettings, PredictionSummary, Predictor,
-    TaggedSentence, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, TextForm, TokenClassifier,
+    ClassifierDropout, Context, Decoding, Documents, HeadType, PredictError, PredictSettings,
+    PredictionSummary, Predictor, TaggedSentence, TaggerFolder, TaggerSettings, TaggerShape, TextForm,
+    TokenClassifier,
 };
 use electra_text::vocab::SPECIAL_TOKENS;
 use electra_text::wordpiece::Settings;
@@ -62,7 +63,7 @@ pub fn folder(context: Context, decoding: Decoding) -> TaggerFolder {
     let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::trained_for(decoding) };
     let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
     let settings = TaggerSettings { decoding, context, window: WINDOW, division: None };
-    TaggerFolder::new(Path::new("tagger"), &tagger, shape, TaggerDropout::PAPER, settings, tokenizer)
+    TaggerFolder::new(Path::new("tagger"), &tagger, shape, ClassifierDropout::PAPER, settings, tokenizer)
 }
 
 pub fn predictor(context: Context) -> Predictor {

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::prelude::*;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_ner::{
-    Context, Decoding, FolderError, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape,
+    ClassifierDropout, Context, Decoding, FolderError, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
 };
 use electra_train::encoder_init::EncoderInit;
 use electra_train::model_folder::PretrainedEncoder;
@@ -38,7 +38,7 @@ fn own_folder() -> TempDir {
         TaggerSettings { decoding: Decoding::Crf, context: Context::Sentence, window: 32, division: None };
     let shape = TaggerShape { config: &config(), labels: &labels, head: HeadType::Crf };
     let tagger = tagger(&labels, HeadType::Crf, 1, &Device::flex());
-    let dropout = TaggerDropout::PAPER;
+    let dropout = ClassifierDropout::PAPER;
     TaggerFolder::new(folder.path(), &tagger, shape, dropout, settings, tokenizer(96)).write().unwrap();
     folder
 }

@@ -10,8 +10,8 @@ use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safetensors};
 use electra_model::{DropoutSites, Electra, Precision};
 use electra_ner::{
-    Context, Decoding, HeadType, TaggerDropout, TaggerFolder, TaggerSettings, TaggerShape, initial_tagger,
-    left_behind,
+    ClassifierDropout, Context, Decoding, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
+    initial_tagger, left_behind,
 };
 use electra_run::checkpoint::CheckpointStore;
 use electra_train::encoder_init::EncoderInit;
@@ -29,7 +29,7 @@ const SETTINGS: TaggerSettings = TaggerSettings {
 };
 const DIVISION: Division =
     Division { words: WordDivision::Marks, sentences: SentenceDivision::Paragraph, records_alone: true };
-const DROPOUT: TaggerDropout = TaggerDropout { hidden: 0.15, attention: 0.1, classifier: 0.25 };
+const DROPOUT: ClassifierDropout = ClassifierDropout { hidden: 0.15, attention: 0.1, classifier: 0.25 };
 
 /// The content of all files of a folder.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -118,7 +118,7 @@ fn a_folder_of_transformers_gives_its_logits_and_goes_out_as_it_came_in() {
     let folder = transformers_folder(&saved);
     let tagger = TaggerFolder::open(folder.path()).unwrap();
     assert_eq!(tagger.labels.names(), ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"]);
-    assert_eq!(tagger.dropout, TaggerDropout { hidden: 0.0, attention: 0.0, classifier: 0.0 });
+    assert_eq!(tagger.dropout, ClassifierDropout { hidden: 0.0, attention: 0.0, classifier: 0.0 });
     let expected =
         TaggerSettings { decoding: Decoding::Argmax, context: Context::Sentence, window: 32, division: None };
     assert_eq!(tagger.settings, expected);

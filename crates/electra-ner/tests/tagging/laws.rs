@@ -9,8 +9,8 @@ use electra_model::hf::{HfNetwork, hf_name};
 use electra_model::parameters::{below, collect};
 use electra_model::{DropoutSites, Electra, Precision};
 use electra_ner::{
-    Freeze, HeadType, LayerDecay, RatesConfig, TaggerDropout, TaggerShape, TokenClassifier, WindowBatchData,
-    WordLoss, WordLossKind,
+    ClassifierDropout, Freeze, HeadType, LayerDecay, RatesConfig, TaggerShape, TokenClassifier,
+    WindowBatchData, WordLoss, WordLossKind,
 };
 use electra_optim::{Adam, AdamConfig, OptimizerState};
 use serde_json::Value;
@@ -97,13 +97,13 @@ fn each_rate_of_dropout_reaches_the_logits_and_a_seed_repeats_them() {
     let device = devices()[0].clone();
     let tagger = tagger(&labels(), HeadType::Linear, 1, &device);
     let windows = batch().to_device(&device);
-    let with = |dropout: TaggerDropout, seed| floats(tagger.forward(&windows, &dropout.sites(seed)));
-    let off = TaggerDropout { hidden: 0.0, attention: 0.0, classifier: 0.0 };
+    let with = |dropout: ClassifierDropout, seed| floats(tagger.forward(&windows, &dropout.sites(seed)));
+    let off = ClassifierDropout { hidden: 0.0, attention: 0.0, classifier: 0.0 };
     let plain = with(off, 1);
     for dropout in [
-        TaggerDropout { hidden: 0.3, ..off },
-        TaggerDropout { attention: 0.3, ..off },
-        TaggerDropout { classifier: 0.3, ..off },
+        ClassifierDropout { hidden: 0.3, ..off },
+        ClassifierDropout { attention: 0.3, ..off },
+        ClassifierDropout { classifier: 0.3, ..off },
     ] {
         assert_ne!(with(dropout, 1), plain, "{dropout:?}");
         assert_eq!(with(dropout, 1), with(dropout, 1), "{dropout:?}");
@@ -146,7 +146,7 @@ fn what_is_frozen_has_no_gradient_no_moments_and_keeps_every_bit() {
             let targets: Vec<Option<usize>> = (0..8).map(|word| Some(word % 5)).collect();
             let config = AdamConfig { weight_decay: 0.1, ..AdamConfig::ADAMW };
             for step in 0..2 {
-                let sites = TaggerDropout::PAPER.sites(step);
+                let sites = ClassifierDropout::PAPER.sites(step);
                 let logits = tagger.forward(&batch().to_device(&device), &sites);
                 let loss = loss.mean(logits, &targets);
                 let gradients = GradientsParams::from_grads(loss.backward(), &tagger);

@@ -14,7 +14,7 @@ fn read_scores(bytes: &[u8]) -> Option<(u64, f64)> {
 static FILES: SeedFiles = SeedFiles {
     noun: "tagger",
     measure: "dev F1",
-    of_result: &[HF_CONFIG, WEIGHTS, TAGGER_SETTINGS, "vocab.txt", SCORES],
+    of_result: &[&[HF_CONFIG, WEIGHTS, TAGGER_SETTINGS], &["vocab.txt", SCORES]],
     scores: SCORES,
     read_scores,
 };

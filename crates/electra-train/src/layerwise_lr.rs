@@ -6,21 +6,6 @@ use electra_optim::{Depth, LayerwiseDecay, LayerwiseMode, depth_of};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::head::rate_factor;
-
-/// What a recipe says about the rates of single parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RatesConfig {
-    /// How the rate shrinks from the head down to the embeddings.
-    pub layer_decay: LayerDecay,
-    /// What does not learn at all.
-    pub freeze: Freeze,
-    /// Factor on the rate of the CRF's scores. They start at zero, and with the rates of a
-    /// pretrained encoder they would stay there.
-    pub crf_factor: f64,
-}
-
 /// How learning rates shrink from the head down to the embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -85,22 +70,23 @@ pub enum RatesError {
     },
 }
 
-/// The rates of a tagger's parameters, by their paths.
+/// The rates of the parameters of a network that is fine-tuned, by their paths.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
     decay: Option<LayerwiseDecay>,
     /// How many of the first layers keep their values, the embeddings with them; none where all learns.
     frozen_layers: Option<usize>,
-    crf_factor: f64,
+    /// Factor on the rates of parameters whose paths begin with a name.
+    factor: (&'static str, f64),
 }
 
-impl RatesConfig {
-    /// The rates of a tagger with an encoder of `layers` layers.
+impl Rates {
+    /// The rates of a network with an encoder of `layers` layers.
     ///
     /// # Errors
     /// Numbers that cannot be meant, or more frozen layers than there are.
-    pub fn of(&self, layers: usize) -> Result<Rates, RatesError> {
-        let decay = match self.layer_decay {
+    pub fn new(layer_decay: LayerDecay, freeze: Freeze, layers: usize) -> Result<Self, RatesError> {
+        let decay = match layer_decay {
             LayerDecay::None {} => None,
             LayerDecay::Paper { rate } => Some(LayerwiseDecay { rate, mode: LayerwiseMode::Paper, layers }),
             LayerDecay::Google { rate } => Some(LayerwiseDecay { rate, mode: LayerwiseMode::Google, layers }),
@@ -111,33 +97,34 @@ impl RatesConfig {
             let expected = "a number above 0 and at most 1";
             return Err(RatesError::Number { name: "rate of layer_decay", found, expected });
         }
-        let found = self.crf_factor;
-        if !(found > 0.0 && found <= 1e6) {
-            let expected = "a number above 0 and at most 1000000";
-            return Err(RatesError::Number { name: "crf_factor", found, expected });
-        }
-        if let Freeze::Layers { count } | Freeze::AllButLast { count } = self.freeze
+        if let Freeze::Layers { count } | Freeze::AllButLast { count } = freeze
             && !(1..=layers).contains(&count)
         {
             return Err(RatesError::Layers { count, layers });
         }
-        let frozen_layers = match self.freeze {
+        let frozen_layers = match freeze {
             Freeze::Nothing {} => None,
             Freeze::Embeddings {} => Some(0),
             Freeze::Layers { count } => Some(count),
             Freeze::AllButLast { count } => Some(layers - count),
         };
-        Ok(Rates { decay, frozen_layers, crf_factor: self.crf_factor })
+        Ok(Self { decay, frozen_layers, factor: ("", 1.0) })
     }
-}
 
-impl Rates {
+    /// The same with a factor on the rates of parameters whose paths begin with the name `root`.
+    #[must_use]
+    pub fn with_factor(self, root: &'static str, factor: f64) -> Self {
+        Self { factor: (root, factor), ..self }
+    }
+
     /// Factor on the learning rate of the parameter at `path`; 0 exactly where it is frozen.
     pub fn multiplier(&self, path: &str) -> f64 {
         if self.is_frozen(path) {
             return 0.0;
         }
-        rate_factor(path, self.crf_factor) * self.decay.map_or(1.0, |decay| decay.multiplier_of(path))
+        let (root, factor) = self.factor;
+        let factor = if path.split('.').next() == Some(root) { factor } else { 1.0 };
+        factor * self.decay.map_or(1.0, |decay| decay.multiplier_of(path))
     }
 
     /// Whether the parameter at `path` keeps its value.
@@ -181,7 +168,7 @@ mod tests {
     use serde_json::Value;
 
     fn rates(layer_decay: LayerDecay, freeze: Freeze, layers: usize) -> Result<Rates, RatesError> {
-        RatesConfig { layer_decay, freeze, crf_factor: 1.0 }.of(layers)
+        Rates::new(layer_decay, freeze, layers)
     }
 
     #[test]
@@ -231,13 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_crf_has_the_crfs_factor() {
-        let config =
-            RatesConfig { layer_decay: LayerDecay::None {}, freeze: Freeze::Nothing {}, crf_factor: 50.0 };
-        let rates = config.of(2).unwrap();
+    fn only_what_is_below_a_root_has_its_factor() {
+        let rates = rates(LayerDecay::None {}, Freeze::Nothing {}, 2).unwrap().with_factor("crf", 50.0);
         assert_eq!(
-            ["crf.next", "crf.end", "classifier.bias"].map(|p| rates.multiplier(p)),
-            [50.0, 50.0, 1.0]
+            ["crf.next", "crf.end", "crfs.end", "classifier.bias"].map(|path| rates.multiplier(path)),
+            [50.0, 50.0, 1.0, 1.0]
         );
     }
 
@@ -253,7 +238,5 @@ mod tests {
                 assert_eq!(error, RatesError::Layers { count, layers: 3 });
             }
         }
-        let config = RatesConfig { layer_decay: LayerDecay::None {}, freeze: nothing, crf_factor: 0.0 };
-        assert!(config.of(3).unwrap_err().to_string().contains("crf_factor is 0"));
     }
 }

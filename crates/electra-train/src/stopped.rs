@@ -1,16 +1,10 @@
-//! How a run was stopped before its end, and what to do about it.
+//! How a run was stopped before its end, by its log.
 
 use std::path::Path;
 
 use electra_run::record::{Record, read_metrics};
-use electra_train::recorder::{COLLAPSED, DIVERGED};
 
-use crate::collapse_guard;
-use crate::recipe::Recipe;
-
-/// Advice for a diverged run.
-const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
-    schedule.warmup, and start in a new folder; with 16-bit precision, try train.precision = \"f32\" first";
+use crate::recorder::{COLLAPSED, DIVERGED};
 
 /// How the run in a folder was stopped before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,17 +13,6 @@ pub enum Stopped {
     Collapsed,
     /// Its numbers went out of bounds.
     Diverged,
-}
-
-impl Stopped {
-    /// Advice on a run of `recipe`, in its keys.
-    #[must_use]
-    pub fn remedy(self, recipe: &Recipe) -> String {
-        match self {
-            Self::Collapsed => collapse_guard::remedy(recipe),
-            Self::Diverged => DIVERGENCE_REMEDY.to_owned(),
-        }
-    }
 }
 
 /// How the run in a folder was stopped, with the sentence that its log has about it; none if it was not.
