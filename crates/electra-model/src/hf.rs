@@ -23,7 +23,7 @@ use crate::parameters::{NamedTensors, below, collect};
 pub use class::{architecture, class_of};
 pub use error::HfError;
 pub use network::HfNetwork;
-pub use sizes::{HfDropout, config_json, import_config};
+pub use sizes::{HfDropout, classifier_config, config_json, import_config};
 pub use stored::Stored;
 use stored::transpose;
 

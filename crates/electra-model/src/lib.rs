@@ -62,6 +62,7 @@ pub mod parameters;
 pub mod shapes;
 mod truncated_normal;
 mod waves;
+mod window_batch;
 
 pub use architecture::{Architecture, GeneratorKind, HeadKind};
 pub use batch::{Batch, BatchData, Normalizer};
@@ -73,3 +74,4 @@ pub use electra::{Discriminator, Electra, Generator};
 pub use electra_kernels::{InLoop, NUMERICS_VERSION, Pass, Precision, on_workers};
 pub use init::START_VALUES_VERSION;
 pub use objective::{GeneratorDiscriminatorConfig, JointOutput, Objective, Proposals, Stage};
+pub use window_batch::{WindowBatch, WindowBatchData, hidden};

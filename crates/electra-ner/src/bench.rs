@@ -19,8 +19,9 @@ use crate::finetune::snapshot;
 use crate::finetune::step::Steps;
 use crate::head::{HeadType, LabelledRows, WordLoss};
 use crate::recipe::Recipe;
-use crate::token_classifier::{TaggerShape, TokenClassifier, WindowBatchData};
+use crate::token_classifier::{TaggerShape, TokenClassifier};
 use electra_annotations::{LabelScheme, LabelSet};
+use electra_model::WindowBatchData;
 
 /// Entity types of the tagger that is timed; four make the nine labels of CoNLL-2003.
 const TYPES: [&str; 4] = ["LOC", "MISC", "ORG", "PER"];

@@ -64,6 +64,7 @@ pub use electra_train::{
 
 pub use bench::{BenchTask, TaggerBench, TaggerTimings, bench_tagger};
 pub use collapse_guard::remedy;
+pub use electra_model::{WindowBatch, WindowBatchData};
 pub use finetune::{
     Ended, Environment, EpochBatches, FINE_TUNING_VERSION, FinetuneError, Outcome, PREDICTIONS_DEV,
     PREDICTIONS_TEST, SCORES, Snapshot, Steps, Targets, TrainBatch, check as check_finetuning, finetune,
@@ -86,7 +87,7 @@ pub use seeds::{
 };
 pub use tagger::{Entity, OpenError, Tagger, TaggerBuilder};
 pub use tagger_folder::{TaggerFolder, TaggerSettings};
-pub use token_classifier::{TaggerShape, TokenClassifier, WindowBatch, WindowBatchData};
+pub use token_classifier::{TaggerShape, TokenClassifier};
 pub use window::{
     Batch, BatchSettings, Context, MIN_WINDOW, ScoredWord, Window, WindowError, WindowSettings, batches, plan,
 };

@@ -12,16 +12,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use electra_files::{disk, staged};
+use electra_files::disk;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{self, NamedTensors, collect};
 use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use electra_train::finetuning::ClassifierDropout;
-use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS};
 use electra_train::model_folder::{
     ForeignWeights, ModelFolderError, read_headers, read_json, read_sizes, read_tensors, read_tokenizer,
+    write_network,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -121,9 +122,7 @@ impl TaggerFolder {
         }
     }
 
-    /// Writes the folder, which is created if need be; files that are not of a tagger stay. Nothing has
-    /// its name before all is on the disk, and the file without which it is no model comes last, so that
-    /// a folder that was cut short is not taken for a whole one.
+    /// Writes the folder as [`write_network`] does; files that are not of a tagger stay.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -134,18 +133,12 @@ impl TaggerFolder {
         let is_extra = |path: &str| extra.is_some_and(|extra| path.split('.').next() == Some(extra.root));
         let own = self.tensors.iter().filter(|(path, _)| !is_extra(path));
         let own = own.map(|(path, data)| (path.clone(), data.clone())).collect();
-        let weights = hf::export_tensors(own, HfNetwork::Tagger);
-        let tokenizer = self.tokenizer.files(self.config.max_position_embeddings);
-        let mut files: Vec<(&str, Vec<u8>)> =
-            tokenizer.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
-        files.push((WEIGHTS, parameters::to_safetensors(&weights, Some(("format", "pt")))));
+        let mut files = Vec::new();
         if let Some(extra) = extra {
             files.push((extra.name, parameters::to_safetensors(&of_head, None)));
         }
         files.push((TAGGER_SETTINGS, pretty(&self.settings_file()).into_bytes()));
-        files.push((HF_CONFIG, pretty(&self.config_json()).into_bytes()));
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-        staged::write_files(&self.path, &files)?;
+        write_network(&self.path, HfNetwork::Tagger, own, &self.tokenizer, files, &self.config_json())?;
         // Of a tagger that was there before and had another head: this one would not read them.
         for other in HeadType::ALL.into_iter().filter_map(HeadType::extra_file) {
             if Some(other) != extra {
@@ -163,15 +156,9 @@ impl TaggerFolder {
 
     fn config_json(&self) -> Value {
         let ClassifierDropout { hidden, attention, classifier } = self.dropout;
-        let (sizes, network) = (self.config.discriminator(), HfNetwork::Tagger);
-        let dropout = HfDropout { hidden, attention };
-        let embedding_size = self.config.embedding_size;
-        let mut config =
-            hf::config_json(&self.config, &sizes, embedding_size, dropout, network.architecture());
-        config["classifier_dropout"] = classifier.into();
-        config["id2label"] = self.labels.id2label();
-        config["label2id"] = self.labels.label2id();
-        config["pad_token_id"] = self.tokenizer.special().pad.into();
+        let dropout = (HfDropout { hidden, attention }, classifier);
+        let (labels, pad) = (self.labels.names(), self.tokenizer.special().pad);
+        let mut config = hf::classifier_config(&self.config, HfNetwork::Tagger, dropout, labels, pad);
         if self.settings != TaggerSettings::of_transformers(&self.config) {
             config[SETTINGS_KEY] =
                 serde_json::to_value(self.settings_file()).expect("settings are plain data");

@@ -2,20 +2,17 @@
 //!
 //! Shapes: `B` windows, `S` pieces of a window, `W` words of all windows together, `L` labels.
 
-use std::iter::repeat_n;
-
 use burn::module::Module;
 use burn::prelude::*;
-use burn::tensor::TensorData;
 use electra_kernels as kernels;
 use electra_model::dropout::{DropoutSites, Place};
 use electra_model::embeddings::Embeddings;
-use electra_model::encoder::{Encoder, key_bias};
+use electra_model::encoder::Encoder;
 use electra_model::init::{Init, Kernel};
 use electra_model::layers::Dense;
 use electra_model::parameters::{LoadError, NamedTensors, collect, load};
 use electra_model::shapes::{self, Shapes};
-use electra_model::{Discriminator, HeadKind, ModelConfig, Precision};
+use electra_model::{Discriminator, HeadKind, ModelConfig, Precision, WindowBatch, WindowBatchData, hidden};
 
 use crate::head::{CLASSIFIER, Crf, Head, HeadType, is_of_head};
 use electra_annotations::LabelSet;
@@ -53,74 +50,6 @@ impl TaggerShape<'_> {
         let mut shapes = shapes::of_encoder(self.config);
         shapes.extend(self.head.parameters(self.config.hidden_size, self.labels.len()));
         shapes
-    }
-}
-
-/// Windows in host memory: all of one length, padded.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WindowBatchData {
-    /// `B`
-    pub windows: usize,
-    /// `S`
-    pub length: usize,
-    /// `[B, S]` piece ids, `[CLS]`, `[SEP]` and padding included.
-    pub ids: Vec<i32>,
-    /// `[B, S]` 1 at pieces, 0 at padding.
-    pub attention_mask: Vec<f32>,
-    /// `[W]` the first piece of each word, as index into the `B * S` pieces.
-    pub first_pieces: Vec<i32>,
-}
-
-/// The same on a device.
-#[derive(Clone, Debug)]
-pub struct WindowBatch {
-    /// `[B, S]`
-    pub ids: Tensor<2, Int>,
-    /// `[B, S]`
-    pub attention_mask: Tensor<2>,
-    /// `[W]`
-    pub first_pieces: Tensor<1, Int>,
-}
-
-impl WindowBatchData {
-    /// An empty batch of windows of `length` pieces.
-    pub fn new(length: usize) -> Self {
-        Self { length, ..Self::default() }
-    }
-
-    /// Appends a window and pads it with `pad`; `first_pieces` are the positions within it of the
-    /// words that are to have logits. The words are numbered through all windows, in the order in
-    /// which they are given.
-    ///
-    /// Panics if the window is longer than the batch's or a position lies outside of it.
-    pub fn push(&mut self, ids: &[u32], first_pieces: &[usize], pad: u32) {
-        assert!(ids.len() <= self.length, "a window of {} pieces in rows of {}", ids.len(), self.length);
-        let (padding, start) = (self.length - ids.len(), self.ids.len());
-        for &position in first_pieces {
-            assert!(position < ids.len(), "a word at {position} of a window of {} pieces", ids.len());
-            self.first_pieces.push((start + position) as i32);
-        }
-        self.windows += 1;
-        self.ids.extend(ids.iter().map(|&id| id as i32));
-        self.ids.extend(repeat_n(pad as i32, padding));
-        self.attention_mask.extend(repeat_n(1.0, ids.len()));
-        self.attention_mask.extend(repeat_n(0.0, padding));
-    }
-
-    /// Number of words, `W`.
-    pub fn words(&self) -> usize {
-        self.first_pieces.len()
-    }
-
-    /// Moves the batch to a device.
-    pub fn to_device(&self, device: &Device) -> WindowBatch {
-        let shape = [self.windows, self.length];
-        let first_pieces = TensorData::new(self.first_pieces.clone(), [self.words()]);
-        WindowBatch {
-            ids: Tensor::from_data(TensorData::new(self.ids.clone(), shape), device),
-            attention_mask: Tensor::from_data(TensorData::new(self.attention_mask.clone(), shape), device),
-            first_pieces: Tensor::from_data(first_pieces, device),
-        }
     }
 }
 
@@ -192,22 +121,13 @@ impl TokenClassifier {
         attention_mask: Tensor<2>,
         dropout: &DropoutSites,
     ) -> Tensor<3> {
-        let token_type_ids = ids.zeros_like();
-        let x = self.embeddings.forward(ids, token_type_ids, dropout);
-        let x = match &self.project {
-            Some(project) => project.forward(x),
-            None => x,
-        };
-        self.encoder.forward(x, &key_bias(attention_mask), dropout)
+        hidden(&self.embeddings, &self.project, &self.encoder, ids, attention_mask, dropout)
     }
 
     /// Logits `[W, L]` of the words, at their first pieces, and nowhere else.
     pub fn forward(&self, batch: &WindowBatch, dropout: &DropoutSites) -> Tensor<2> {
-        let hidden = self.hidden(batch.ids.clone(), batch.attention_mask.clone(), dropout);
-        let [b, s, h] = hidden.dims();
-        // All windows as one sequence, in which the words' positions are given.
-        let hidden = hidden.reshape([1, b * s, h]);
-        let words = kernels::gather_positions(hidden, batch.first_pieces.clone().unsqueeze()); // [W, H]
+        let words =
+            batch.at_first_pieces(self.hidden(batch.ids.clone(), batch.attention_mask.clone(), dropout));
         self.head().logits(kernels::dropout(words, dropout.at(Place::Classifier)))
     }
 

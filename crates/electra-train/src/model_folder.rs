@@ -3,6 +3,7 @@
 mod encoder;
 mod error;
 mod read;
+mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use read::{check_own, read_own};
 pub use encoder::{ForeignHead, PretrainedEncoder};
 pub use error::ModelFolderError;
 pub use read::{ForeignWeights, read_headers, read_json, read_sizes, read_tensors, read_tokenizer};
+pub use write::write_network;
 
 /// A model at rest: sizes, weights in our names, tokenizer.
 pub struct ModelFolder {

@@ -1,8 +1,11 @@
 //! Sizes of a network in a `config.json` of transformers, there and back.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::error::HfError;
+use super::network::HfNetwork;
 use crate::config::{
     EncoderConfig, GeneratorConfig, LAYER_NORM_EPS, ModelConfig, OutputBias, PositionStart, TieMode,
 };
@@ -49,6 +52,28 @@ pub fn config_json(
         "type_vocab_size": config.type_vocab_size,
         "vocab_size": config.vocab_size,
     })
+}
+
+/// Content of `config.json` for a discriminator's encoder with a classifier of these labels: dropout of the encoder
+/// and, as the last number, before the classifier.
+pub fn classifier_config(
+    config: &ModelConfig,
+    network: HfNetwork,
+    (dropout, classifier): (HfDropout, f64),
+    labels: &[String],
+    pad: u32,
+) -> Value {
+    let (sizes, embedding_size) = (config.discriminator(), config.embedding_size);
+    let mut json = config_json(config, &sizes, embedding_size, dropout, network.architecture());
+    let numbered = || labels.iter().enumerate();
+    let by_number = numbered().map(|(number, label)| (number.to_string(), label.as_str().into()));
+    let by_name: BTreeMap<&String, usize> = numbered().map(|(number, label)| (label, number)).collect();
+    json["classifier_dropout"] = classifier.into();
+    json["id2label"] = Value::Object(by_number.collect());
+    json["label2id"] =
+        Value::Object(by_name.into_iter().map(|(name, at)| (name.clone(), at.into())).collect());
+    json["pad_token_id"] = pad.into();
+    json
 }
 
 /// Sizes from a `config.json`, for a model whose generator is `generator` (or, when no generator

@@ -6,8 +6,8 @@ use electra_train::LengthBatches;
 
 use crate::head::LabelledRows;
 use crate::predict::WindowedSentences;
-use crate::token_classifier::WindowBatchData;
 use crate::window::{Windows, index32};
+use electra_model::WindowBatchData;
 
 /// The batches of every epoch of a run.
 #[derive(Clone, Debug)]

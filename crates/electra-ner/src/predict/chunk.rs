@@ -11,9 +11,9 @@ use electra_text::{Coverage, SpecialIds, Tokenizer};
 
 use super::passage::{Passage, Passages, Tail};
 use super::settings::{Documents, PredictSettings};
-use crate::token_classifier::WindowBatchData;
 use crate::window::{BatchSettings, Context, Window, WindowSettings, batches, plan};
 use electra_annotations::{AlignedSentence, Aligner, TextError};
+use electra_model::WindowBatchData;
 
 /// A chunk is full with this many pieces of words: enough windows to find some of like length for
 /// a batch, few enough for results to come soon.

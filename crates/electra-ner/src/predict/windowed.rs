@@ -5,9 +5,10 @@ use electra_kernels::Pass;
 use electra_text::Tokenizer;
 
 use crate::head::{Decision, Decoder};
-use crate::token_classifier::{TokenClassifier, WindowBatchData};
+use crate::token_classifier::TokenClassifier;
 use crate::window::{BatchSettings, Planner, WindowSettings, Windows, WordPlace, batches_of_lengths};
 use electra_annotations::{Aligner, LabelSet, Sentences, TagSequences};
+use electra_model::WindowBatchData;
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
 pub const MULTIPLE: usize = 8;
