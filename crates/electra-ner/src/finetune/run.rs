@@ -11,6 +11,7 @@ use electra_run::checkpoint::CheckpointStore;
 use electra_run::interrupt::Interrupt;
 use electra_run::metric::Scalars;
 use electra_run::recipe::Resolved;
+use electra_run::record::hparams;
 use electra_run::run_folder::RunFolder;
 use electra_run::seed::{Purpose, derive};
 use electra_train::encoder_init::Lineage;
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
             recipe_text: &recipe.text,
             step,
             last_saved,
-            hparams: (board::hparams(r), &board::COMPARED),
+            hparams: (hparams(r), &board::COMPARED),
         };
         let changes = folder.changes.clone();
         let recorder = Recorder::open(folder, store, &beginning)?;
