@@ -23,6 +23,10 @@ impl Results {
     }
 
     /// Fetches what will be added to.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(super) fn prefetch<const R: usize, const V: usize>(&self) {
