@@ -127,22 +127,14 @@ fn every_crate_sees_the_crates_that_its_arrows_point_at_and_no_others() {
 
 #[test]
 fn no_two_files_of_a_crate_import_from_each_other_directly_or_round_a_circle() {
-    let mut listed: BTreeSet<(String, BTreeSet<String>)> =
-        imports::KNOWN.iter().map(|(name, files)| (name.to_string(), imports::named(files))).collect();
-    assert_eq!(listed.len(), imports::KNOWN.len(), "a circle is listed twice");
-    let mut new = String::new();
+    let mut found = String::new();
     for (name, _) in ARROWS {
         for circle in imports::circles_of_crate(&root().join("crates").join(name)) {
-            if !listed.remove(&(name.to_string(), circle.files.clone())) {
-                let (way, files) = (circle.way.join(" -> "), Vec::from_iter(&circle.files));
-                new += &format!("\n    // {way}\n    (\"{name}\", &{files:?}),");
-            }
+            let (way, files) = (circle.way.join(" -> "), Vec::from_iter(&circle.files));
+            found += &format!("\n{name}: {way}, of {files:?}");
         }
     }
-    assert!(
-        new.is_empty() && listed.is_empty(),
-        "files that import from each other:{new}\nno circle any more, to be taken off the list: {listed:#?}"
-    );
+    assert!(found.is_empty(), "files that import from each other:{found}");
 }
 
 #[test]

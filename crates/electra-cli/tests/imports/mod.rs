@@ -1,17 +1,14 @@
 //! Imports between the source files of a crate, and circles among them.
 
 mod circles;
-mod known;
 mod source;
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 pub use self::circles::Circle;
 use self::circles::{circles, imports};
-pub use self::known::KNOWN;
 use self::source::Files;
 
 /// The circles of the crate in `folder`, each with its files and one way round.
@@ -35,9 +32,4 @@ fn read(folder: &Path, prefix: &str, files: &mut Files) {
             files.insert(name, fs::read_to_string(&path).unwrap());
         }
     }
-}
-
-/// Files of a circle as the list of known ones has them.
-pub fn named(files: &[&str]) -> BTreeSet<String> {
-    files.iter().map(ToString::to_string).collect()
 }
