@@ -31,6 +31,7 @@
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+#![warn(unreachable_pub)]
 
 pub mod arms;
 pub mod comparison;

@@ -63,7 +63,8 @@ mod spans;
 
 pub use content::MAX_LINE_BYTES;
 pub(crate) use data::PredictedFile;
-pub use data::{Answers, DataFile, Format, TokenLines, WrittenFile};
+pub(crate) use data::TokenLines;
+pub use data::{Answers, DataFile, Format, WrittenFile};
 pub use encoding::Encoding;
 pub use error::ReadError;
 pub(crate) use file::read_predictions;

@@ -31,6 +31,8 @@
 //! crate changes the disk on its own: `clippy.toml` lists the functions of the standard library that are
 //! for this crate alone. The feature `faults` is for tests of the program: it stops it at a chosen write.
 
+#![warn(unreachable_pub)]
+
 pub mod disk;
 pub mod durable;
 mod faults;

@@ -13,6 +13,8 @@
 //! seeds, a number and the seed of the run. The [`driver`] has inputs read by [`worker`] processes of
 //! bounded memory; the `fuzz` folder beside this crate lets libFuzzer choose them by coverage.
 
+#![warn(unreachable_pub)]
+
 pub mod case;
 pub mod coverage;
 pub mod driver;

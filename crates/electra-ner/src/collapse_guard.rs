@@ -56,7 +56,7 @@ const SMALL_BATCH: usize = 8;
 
 /// A collapse in the words of named entity recognition.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TaggerCollapse(pub Collapse);
+pub(crate) struct TaggerCollapse(pub Collapse);
 
 impl fmt::Display for TaggerCollapse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,7 +17,7 @@ pub(crate) mod outcome;
 mod outputs;
 mod run;
 mod run_record;
-pub mod snapshot;
+pub(crate) mod snapshot;
 pub(crate) mod step;
 mod task;
 
@@ -44,7 +44,8 @@ pub use batches::{EpochBatches, Targets, TrainBatch};
 pub use electra_train::Environment;
 pub use error::FinetuneError;
 pub use forecast::forecast;
-pub use outcome::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome};
+pub(crate) use outcome::SplitOutcome;
+pub use outcome::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
 pub use snapshot::{Snapshot, load as load_snapshot, start as start_snapshot, tagger_of};
 pub use step::Steps;
 pub use task::check;

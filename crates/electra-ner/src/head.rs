@@ -17,9 +17,11 @@ use electra_model::layers::Dense;
 use electra_model::shapes::Shapes;
 use serde::{Deserialize, Serialize};
 
-pub use crf::{Crf, FORBIDDEN, LabelledRows, SequenceGradient};
+pub(crate) use crf::SequenceGradient;
+pub use crf::{Crf, FORBIDDEN, LabelledRows};
 pub use decode::{Decision, Decoder, Decoding};
-pub use loss::{ClassWeights, LossConfig, LossError, WordLoss, WordLossKind};
+pub(crate) use loss::{ClassWeights, LossConfig, LossError};
+pub use loss::{WordLoss, WordLossKind};
 
 pub(crate) use crf::CRF;
 pub(crate) use linear::CLASSIFIER;

@@ -37,6 +37,7 @@
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+#![warn(unreachable_pub)]
 
 mod bench;
 mod collapse_guard;

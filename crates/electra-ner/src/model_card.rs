@@ -13,11 +13,11 @@ use electra_annotations::{Answers, Division, Evaluation, LabelSet, SplitFacts, T
 use electra_train::encoder_init::Lineage;
 
 /// File of the card.
-pub const README: &str = "README.md";
+pub(crate) const README: &str = "README.md";
 
 /// What a card says.
 #[derive(Clone, Debug)]
-pub struct Card<'a> {
+pub(crate) struct Card<'a> {
     /// Path of the recipe.
     pub recipe: &'a Recipe,
     /// The same as TOML.
@@ -88,7 +88,7 @@ struct Row {
 }
 
 /// The card in Markdown.
-pub fn render(card: &Card) -> String {
+pub(crate) fn render(card: &Card) -> String {
     let files = std::iter::once(card.train).chain(card.evaluations.iter().map(|(_, data, _)| *data));
     let page = Page {
         recipe: card.recipe,

@@ -156,7 +156,7 @@ const MOST_WINDOW: usize = 1 << 16;
 ///
 /// # Errors
 /// The first such value.
-pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
+pub(crate) fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     let r = &resolved.value;
     let fail = |key: &str, message: String, help: &str| {
         // What begins with a verb speaks of the key.

@@ -38,7 +38,8 @@ use electra_annotations::{
 use electra_train::encoder_init::EncoderInit;
 
 pub use electra_train::seeds::{BEST, SUMMARY};
-pub use summary::{SeedRun, StoppedSeed, Summary};
+pub(crate) use summary::SeedRun;
+pub use summary::{StoppedSeed, Summary};
 
 use electra_train::seeds::Spread;
 

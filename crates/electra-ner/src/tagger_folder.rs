@@ -32,7 +32,7 @@ use crate::head::{Decoder, Decoding, HeadType};
 use crate::token_classifier::{TaggerShape, TokenClassifier};
 use electra_annotations::{Division, LabelScheme, LabelSet, Scheme};
 
-pub use crate::window::Context;
+pub(crate) use crate::window::Context;
 
 /// Key of `config.json` with a copy of [`TAGGER_SETTINGS`] where they are not what transformers does: it
 /// keeps the keys that it does not know when it saves a model again, and our files it does not.

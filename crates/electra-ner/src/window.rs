@@ -24,6 +24,6 @@ mod plan;
 pub(crate) use batch::batches_of_lengths;
 pub use batch::{Batch, BatchSettings, batches};
 pub(crate) use index::index32;
-pub use packed::{Windows, WordPlace};
+pub(crate) use packed::{Windows, WordPlace};
 pub(crate) use plan::Planner;
 pub use plan::{Context, MIN_WINDOW, ScoredWord, Window, WindowError, WindowSettings, plan};

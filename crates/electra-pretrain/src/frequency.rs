@@ -10,7 +10,7 @@ const MOST_ROWS: usize = 1 << 18;
 
 /// Natural logarithm of the share of each of `vocab_size` ids among the tokens of the training
 /// split that can be predicted, each counted once more than it occurs (Laplace).
-pub fn log_frequencies(data: &DataSet, vocab_size: usize) -> Vec<f32> {
+pub(crate) fn log_frequencies(data: &DataSet, vocab_size: usize) -> Vec<f32> {
     let counts: Vec<u64> = token_counts(data, vocab_size).iter().map(|count| count + 1).collect();
     let total = counts.iter().sum::<u64>() as f64;
     counts.iter().map(|&n| (n as f64 / total).ln() as f32).collect()

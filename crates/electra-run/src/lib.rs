@@ -42,6 +42,7 @@
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+#![warn(unreachable_pub)]
 
 pub mod checkpoint;
 pub mod code;

@@ -39,6 +39,7 @@
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+#![warn(unreachable_pub)]
 
 /// Version of how text becomes rows of word pieces and how rows are read again, raised with every change
 /// that gives other rows or other hashes for the same text (`docs/decisions/0007`).

@@ -81,10 +81,10 @@ impl Packer {
 mod test_rows {
     use super::*;
 
-    pub const SPECIAL: SpecialIds = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
+    pub(crate) const SPECIAL: SpecialIds = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
 
     /// Ids in use and start of segment B of every row.
-    pub fn decode(rows: &Rows, seq_len: usize) -> Vec<(Vec<u32>, usize)> {
+    pub(crate) fn decode(rows: &Rows, seq_len: usize) -> Vec<(Vec<u32>, usize)> {
         let field = |pair: &[u8]| usize::from(u16::from_le_bytes([pair[0], pair[1]]));
         rows.as_bytes()
             .chunks_exact(4 + 2 * seq_len)

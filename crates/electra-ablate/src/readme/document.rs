@@ -5,7 +5,7 @@ use serde_json::Value;
 /// The value at a path; none where there is nothing, `null`, or a share of nothing: a recall whose
 /// `support` is 0, a precision whose `predicted` is 0.
 #[must_use]
-pub fn at<'a>(root: &'a Value, path: &str) -> Option<&'a Value> {
+pub(super) fn at<'a>(root: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = root;
     for part in path.split('.').filter(|part| !part.is_empty()) {
         let (key, selections) = part.split_at(part.find('[').unwrap_or(part.len()));

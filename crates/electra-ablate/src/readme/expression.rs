@@ -33,11 +33,12 @@ mod parse;
 use super::format::Format;
 use super::quantity::Quantity;
 
-pub use error::{ExpressionError, NoTest};
+pub use error::ExpressionError;
+pub(crate) use error::NoTest;
 
 /// What is asked, of which experiment, and how it is written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Expression {
+pub(super) struct Expression {
     /// The folder of another experiment.
     pub within: Option<String>,
     /// What is asked.
@@ -48,7 +49,7 @@ pub struct Expression {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub(super) enum What {
     /// Finished seeds of an arm.
     Seeds { arm: String },
     /// Finished seeds of those that are planned.
@@ -73,7 +74,7 @@ pub enum What {
 
 /// What is done with the numbers of two arms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub(super) enum Operator {
     /// `-`
     Difference,
     /// `/`
@@ -82,7 +83,7 @@ pub enum Operator {
 
 /// What is told of several numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Part {
+pub(super) enum Part {
     Mean,
     Sd,
     Spread,
@@ -105,7 +106,7 @@ pub enum Part {
 
 /// What the family of tests makes of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfTest {
+pub(super) enum OfTest {
     /// The probability after Holm's correction.
     PHolm,
     /// The greater probability of the two one-sided tests.
@@ -133,7 +134,7 @@ impl Part {
 
 /// How two quantities go together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Correlation {
+pub(super) struct Correlation {
     /// Whether of ranks.
     pub of_ranks: bool,
     /// The two.
@@ -150,7 +151,7 @@ pub struct Correlation {
 
 /// What has to hold of a run that is counted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Condition {
+pub(super) struct Condition {
     /// Of this number.
     pub quantity: Quantity,
     /// Whether it is above the bound, or below it.
@@ -161,7 +162,7 @@ pub struct Condition {
 
 /// What a point of a correlation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub(super) enum Over {
     /// A run.
     Runs,
     /// The mean of an arm.
@@ -172,7 +173,7 @@ pub enum Over {
 
 /// A value in a JSON file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub(super) struct Field {
     /// The file, relative to the folder of the experiment.
     pub file: String,
     /// Where in it.

@@ -7,7 +7,7 @@ const MOST_DECIMALS: usize = 9;
 
 /// How a number is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Format {
+pub(super) struct Format {
     /// A `+` before what is not negative.
     signed: bool,
     /// Commas between thousands.
@@ -23,7 +23,7 @@ pub struct Format {
 impl Format {
     /// From `+`, `,`, `.2` and `%`, in this order and each or none of them, or `p` alone.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         if text == "p" {
             return Some(Self { probability: true, ..Self::default() });
         }
@@ -43,7 +43,7 @@ impl Format {
 
     /// The number with so many decimals, unless the format says how many.
     #[must_use]
-    pub fn write(self, number: f64, decimals: usize) -> String {
+    pub(super) fn write(self, number: f64, decimals: usize) -> String {
         if self.probability {
             let number = format!("{number:.3}");
             return if number == "0.000" { "< 0.001".to_owned() } else { format!("= {number}") };

@@ -4,11 +4,11 @@ use crate::metric::{Catalogue, Metric};
 use crate::record::ResultRecord;
 
 /// What can be asked, for those who asked for something else.
-pub const QUANTITIES: &str = "a quantity (rtd-auc, probe-f1, mlm-loss@1250, heldout.fake_rate, steps, tokens, flops, minutes, parameters, generator)";
+pub(super) const QUANTITIES: &str = "a quantity (rtd-auc, probe-f1, mlm-loss@1250, heldout.fake_rate, steps, tokens, flops, minutes, parameters, generator)";
 
 /// A number of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Quantity {
+pub(super) enum Quantity {
     /// A metric at the end, or at a step of the curve.
     Metric(Metric, Option<u64>),
     /// A held-out number by its name in the log.
@@ -30,7 +30,7 @@ pub enum Quantity {
 impl Quantity {
     /// From a word; none if it is none.
     #[must_use]
-    pub fn parse(word: &str, metrics: &Catalogue) -> Option<Self> {
+    pub(super) fn parse(word: &str, metrics: &Catalogue) -> Option<Self> {
         if let Some(key) = word.strip_prefix("heldout.") {
             return Some(Self::Heldout(key.to_owned()));
         }
@@ -54,7 +54,7 @@ impl Quantity {
 
     /// Of a run; none where it was not measured.
     #[must_use]
-    pub fn of(&self, run: &ResultRecord) -> Option<f64> {
+    pub(super) fn of(&self, run: &ResultRecord) -> Option<f64> {
         match self {
             Self::Metric(metric, None) => metric.of(run),
             Self::Metric(metric, Some(step)) => {
@@ -73,13 +73,13 @@ impl Quantity {
 
     /// Whether it follows from the recipe: a seed that failed takes nothing from it.
     #[must_use]
-    pub fn is_of_the_recipe(&self) -> bool {
+    pub(super) fn is_of_the_recipe(&self) -> bool {
         matches!(self, Self::Steps | Self::Tokens | Self::Flops | Self::Parameters | Self::Generator)
     }
 
     /// Decimals where nothing else is said.
     #[must_use]
-    pub fn decimals(&self) -> usize {
+    pub(super) fn decimals(&self) -> usize {
         match self {
             Self::Metric(metric, _) => metric.decimals(),
             Self::Heldout(_) => 3,
@@ -90,7 +90,7 @@ impl Quantity {
 
     /// Whether less of it is better.
     #[must_use]
-    pub fn less_is_better(&self) -> bool {
+    pub(super) fn less_is_better(&self) -> bool {
         match self {
             Self::Metric(metric, _) => !metric.more_is_better(),
             Self::Heldout(key) => key.ends_with("loss") || key.ends_with("entropy"),

@@ -207,7 +207,7 @@ pub(crate) struct Named<'n, 'a> {
 
 impl Named<'_, '_> {
     /// How many are looked at.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.most.min(self.sentences.len())
     }
 }

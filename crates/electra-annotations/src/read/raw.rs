@@ -38,7 +38,7 @@ pub(super) fn check_names(path: &Path, line: usize, tags: &TagSequences) -> Resu
 }
 
 impl Raw {
-    pub fn line(&self, at: scheme::TagPlace) -> usize {
+    pub(super) fn line(&self, at: scheme::TagPlace) -> usize {
         self.lines.of(&self.sentences, at.sentence, at.token)
     }
 
@@ -52,12 +52,12 @@ impl Raw {
         self.misaligned.iter().map(place).collect()
     }
 
-    pub fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {
+    pub(super) fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {
         let left_out = self.left_out();
         WrittenFile { path: path.to_owned(), scheme, sentences: self.sentences, lines: self.lines, left_out }
     }
 
-    pub fn into_data(mut self, path: &Path, scheme: Scheme) -> DataFile {
+    pub(super) fn into_data(mut self, path: &Path, scheme: Scheme) -> DataFile {
         const KNOWN: &str = "the tags were parsed when the scheme was found";
         let left_out = self.left_out();
         let mut invalid = InvalidTransitions::default();

@@ -17,12 +17,12 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// Whether it is to be seen.
-    pub fn is_seen(&self) -> bool {
+    pub(super) fn is_seen(&self) -> bool {
         !matches!(self.class, Class::Space | Class::Unseen)
     }
 
     /// Whether it is a letter or digit of a script that divides words by spaces.
-    pub fn is_written(&self) -> bool {
+    pub(super) fn is_written(&self) -> bool {
         matches!(self.class, Class::Letter | Class::Digit)
     }
 }

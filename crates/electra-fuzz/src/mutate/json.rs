@@ -28,7 +28,7 @@ pub fn damage_json(root: &mut Value, rng: &mut Rng) {
 }
 
 /// Damages the text of JSON in ways that a tree cannot have.
-pub fn damage_text(bytes: &mut Vec<u8>, rng: &mut Rng) {
+pub(super) fn damage_text(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let depth = rng.random_range(100..20_000);
     match rng.random_range(0..4) {
         0 => *bytes = [b"[".repeat(depth), b"]".repeat(depth)].concat(),

@@ -11,7 +11,7 @@ use crate::rng::Rng;
 const MOST_BYTES: u64 = 1 << 20;
 
 /// Damages the header, the tensors, or what stands between them.
-pub fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
+pub(super) fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let Some((mut header, tensors)) = split(bytes) else { return damage_bytes(bytes, rng) };
     match rng.random_range(0..10) {
         0..6 => damage_json(&mut header, rng),

@@ -17,7 +17,7 @@ enum Kind {
 }
 
 /// Damages a token: another value, none, or twice.
-pub fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
+pub(super) fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let tokens = split(bytes);
     let Some((kind, range)) = tokens.choose(rng).cloned() else { return };
     let quoted = |rng: &mut Rng| format!("{:?}", string(rng));

@@ -115,20 +115,20 @@ const STRINGS: [&str; 30] = [
 
 /// A number as it is written in text, nearly always of the kind of the one that it replaces.
 #[must_use]
-pub fn number(is_whole: bool, rng: &mut Rng) -> &'static str {
+pub(super) fn number(is_whole: bool, rng: &mut Rng) -> &'static str {
     let list = if is_whole == rng.random_bool(0.9) { &WHOLE[..] } else { &OTHER[..] };
     list.choose(rng).copied().unwrap_or("0")
 }
 
 /// An integer of a binary field.
 #[must_use]
-pub fn integer(rng: &mut Rng) -> u64 {
+pub(super) fn integer(rng: &mut Rng) -> u64 {
     INTEGERS.choose(rng).copied().unwrap_or(0)
 }
 
 /// A string; now and then a very long one.
 #[must_use]
-pub fn string(rng: &mut Rng) -> String {
+pub(super) fn string(rng: &mut Rng) -> String {
     match rng.random_range(0..20) {
         0 => "a".repeat(rng.random_range(100..70_000)),
         1 => "é".repeat(rng.random_range(1..300)),

@@ -18,7 +18,7 @@ pub(super) const CHECKPOINTS: &str = "checkpoints";
 const MANIFEST: &str = "manifest.json";
 
 /// Two checkpoints of a small run.
-pub struct Checkpoints;
+pub(super) struct Checkpoints;
 
 impl Reader for Checkpoints {
     fn name(&self) -> &'static str {

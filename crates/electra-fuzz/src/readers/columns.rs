@@ -16,9 +16,9 @@ use crate::reader::{Reached, Reader, Told};
 const STAGES: &[&str] = &["read", "checked", "aligned", "labelled"];
 
 /// A token and its tag a line.
-pub struct Columns;
+pub(super) struct Columns;
 /// JSON lines with spans or with tags.
-pub struct Spans;
+pub(super) struct Spans;
 
 const SPACES: &str =
     "# a comment\n1 Ada NNP B-PER\n2 met VBD O\n3 Rome NNP S-LOC\n\n1 New NNP B-LOC\n2 York NNP E-LOC\n\n";

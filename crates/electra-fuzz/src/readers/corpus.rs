@@ -13,7 +13,7 @@ use crate::mutate::{gzip, zstd};
 use crate::reader::{Reached, Reader, Told};
 
 /// One file of each kind.
-pub struct Corpora;
+pub(super) struct Corpora;
 
 const RECORDS: &str = r#"{"text": "the old mill\nstands by the river", "id": 1}
 {"id": 2, "meta": {"text": "inner", "list": [1, {"text": "deep"}]}, "text": "caf\u00e9 \ud83d\ude00 and\t\"tea\""}

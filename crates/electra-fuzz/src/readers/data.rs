@@ -28,9 +28,9 @@ const STAGES: &[&str] = &["opened", "rows", "batched", "verified", "inspected"];
 const MOST_ROWS: usize = 2000;
 
 /// A whole data folder.
-pub struct DataFolder;
+pub(super) struct DataFolder;
 /// A data folder whose shards alone are damaged.
-pub struct Shards;
+pub(super) struct Shards;
 
 impl Reader for DataFolder {
     fn name(&self) -> &'static str {

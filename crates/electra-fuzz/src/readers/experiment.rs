@@ -17,7 +17,7 @@ use crate::mutate;
 use crate::reader::{Reached, Reader, Rng, Told};
 
 /// `experiment.toml` and the recipes beside it.
-pub struct Experiments;
+pub(super) struct Experiments;
 
 const ARMS: &str = r#"recipe_version = 1
 question = "Is it better?"

@@ -7,7 +7,7 @@ use crate::case::Case;
 use crate::reader::{Reached, Reader, Rng};
 
 /// Does what its file says.
-pub struct Faulty;
+pub(super) struct Faulty;
 
 impl Reader for Faulty {
     fn name(&self) -> &'static str {

@@ -8,7 +8,7 @@ use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
 
 /// `recipe.toml`, and perhaps the `base.toml` that it extends.
-pub struct FinetuningRecipe;
+pub(super) struct FinetuningRecipe;
 
 impl Reader for FinetuningRecipe {
     fn name(&self) -> &'static str {

@@ -24,7 +24,7 @@ use crate::mutate;
 use crate::reader::{Reached, Reader, Rng, Told};
 
 /// A finished seed, the best tagger, and the summary.
-pub struct Finetuned;
+pub(super) struct Finetuned;
 
 /// What is read without a hash of it.
 const READ: [&str; 5] =

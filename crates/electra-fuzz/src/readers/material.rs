@@ -12,7 +12,7 @@ use electra_text::{Tokenizer, Vocabulary};
 use serde_json::json;
 
 /// The numbers that results can be compared by.
-pub fn catalogue() -> &'static Catalogue {
+pub(super) fn catalogue() -> &'static Catalogue {
     static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
         let metric = |key, more_is_better, is_by_token, task| HeldoutMetric {
             key,
@@ -34,7 +34,7 @@ pub fn catalogue() -> &'static Catalogue {
 }
 
 /// Documents with blank lines between them.
-pub const TEXT: &str = "the old mill stands by the river .\nit was built in 1804 , they say .\n\n\
+pub(super) const TEXT: &str = "the old mill stands by the river .\nit was built in 1804 , they say .\n\n\
     Ada met Bo in Rome . Bo had lost his map .\n\n\
     a café by the sea sells tea and two kinds of bread .\nnobody knows which is older .\n\n\
     the ferry leaves at nine ; the last one returns at four .\n\n\
@@ -45,10 +45,10 @@ const WORDS: &str =
     "the old mill stands by river it was in they say ada met bo rome had his map a and tea two of";
 
 /// A sentence for whatever was built of an input: known words, unknown ones, and odd characters.
-pub const SENTENCE: &str = "The old mill, Ada's café [MASK] in 東京 — 1804?\u{200d} \u{10ffff}";
+pub(super) const SENTENCE: &str = "The old mill, Ada's café [MASK] in 東京 — 1804?\u{200d} \u{10ffff}";
 
 /// A recipe of some thousand parameters.
-pub const RECIPE: &str = r#"recipe_version = 1
+pub(super) const RECIPE: &str = r#"recipe_version = 1
 name = "micro"
 seed = 1
 
@@ -116,7 +116,7 @@ histogram_every_steps = 30
 "#;
 
 /// The recipe, read once: it is asked for with every input.
-pub fn recipe() -> &'static Resolved<electra_pretrain::Recipe> {
+pub(super) fn recipe() -> &'static Resolved<electra_pretrain::Recipe> {
     static READ: LazyLock<Resolved<electra_pretrain::Recipe>> = LazyLock::new(|| {
         let resolved =
             electra_run::recipe::load_str("recipe.toml", RECIPE, &[]).expect("the recipe is right");
@@ -127,7 +127,7 @@ pub fn recipe() -> &'static Resolved<electra_pretrain::Recipe> {
 }
 
 /// The vocabulary: words, letters and digits, and these at the end of words.
-pub fn tokenizer() -> Tokenizer {
+pub(super) fn tokenizer() -> Tokenizer {
     static MADE: LazyLock<Tokenizer> = LazyLock::new(make_tokenizer);
     MADE.clone()
 }
@@ -142,7 +142,7 @@ fn make_tokenizer() -> Tokenizer {
 }
 
 /// Sizes of a small network with a generator.
-pub fn sizes() -> ModelConfig {
+pub(super) fn sizes() -> ModelConfig {
     let sizes = json!({
         "vocab_size": tokenizer().vocab_size(),
         "embedding_size": 8,
@@ -159,5 +159,5 @@ pub fn sizes() -> ModelConfig {
 }
 
 /// Labelled sentences in columns.
-pub const COLUMNS: &str = "-DOCSTART-\tO\n\nAda\tB-PER\nLovelace\tI-PER\nmet\tO\nBo\tB-PER\nin\tO\nRome\tB-LOC\n.\tO\n\n\
+pub(super) const COLUMNS: &str = "-DOCSTART-\tO\n\nAda\tB-PER\nLovelace\tI-PER\nmet\tO\nBo\tB-PER\nin\tO\nRome\tB-LOC\n.\tO\n\n\
     The\tO\nriver\tO\nTiber\tB-LOC\n\n-DOCSTART-\tO\n\nNew\tB-LOC\nYork\tI-LOC\n's\tO\nmayor\tO\n\n";

@@ -23,9 +23,9 @@ use crate::reader::{Reached, Reader, Rng, Told};
 const MOST_WEIGHTS: usize = 1 << 20;
 
 /// A discriminator as transformers saves it, whole or in shards, perhaps with a generator.
-pub struct TransformersFolder;
+pub(super) struct TransformersFolder;
 /// A run folder, or an imported model.
-pub struct ModelRun;
+pub(super) struct ModelRun;
 
 /// The files of one network of transformers.
 fn network(electra: &Electra, network: HfNetwork, is_divided: bool) -> Case {

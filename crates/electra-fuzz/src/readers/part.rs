@@ -17,7 +17,7 @@ use crate::reader::{Reached, Reader, Rng, Told};
 const PARTS: [&str; 2] = ["first", "second"];
 
 /// Two parts of a folder.
-pub struct Parts;
+pub(super) struct Parts;
 
 impl Reader for Parts {
     fn name(&self) -> &'static str {

@@ -13,7 +13,7 @@ use crate::mutate::gzip;
 use crate::reader::{Reached, Reader, Told};
 
 /// Running text, words with spaces between them, and records.
-pub struct Texts;
+pub(super) struct Texts;
 
 const RECORDS: &str = r#"{"text": "Ada met Bo. They left.", "document": "a"}
 {"text": "", "document": 2}

@@ -14,7 +14,7 @@ use crate::mutate;
 use crate::reader::{Reached, Reader, Rng, Told};
 
 /// Two files of predictions, the gold file, and the training data.
-pub struct PredictionFiles;
+pub(super) struct PredictionFiles;
 
 impl Reader for PredictionFiles {
     fn name(&self) -> &'static str {

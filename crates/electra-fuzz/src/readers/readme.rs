@@ -21,7 +21,7 @@ use crate::mutate;
 use crate::reader::{Reached, Reader, Rng, Told};
 
 /// A README, its tables, and what both are made from.
-pub struct Readmes;
+pub(super) struct Readmes;
 
 const README: &str = "README.md";
 

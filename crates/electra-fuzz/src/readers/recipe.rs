@@ -17,7 +17,7 @@ const MOST_PARAMETERS: usize = 100_000;
 const MOST_PLACES: usize = 512;
 
 /// `recipe.toml`, and perhaps the `base.toml` that it extends.
-pub struct PretrainingRecipe;
+pub(super) struct PretrainingRecipe;
 
 impl Reader for PretrainingRecipe {
     fn name(&self) -> &'static str {

@@ -16,7 +16,7 @@ use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
 
 /// Six results of two arms, and a run that failed.
-pub struct Results;
+pub(super) struct Results;
 
 /// A quantity that results may store.
 const TABLE: &[Quantity] = &[Quantity {

@@ -17,7 +17,7 @@ use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
 
 /// A finished run without its weights.
-pub struct RunFolders;
+pub(super) struct RunFolders;
 
 impl Reader for RunFolders {
     fn name(&self) -> &'static str {

@@ -21,7 +21,7 @@ use crate::reader::{Reached, Reader, Rng, Told};
 const MOST_WEIGHTS: usize = 1 << 20;
 
 /// A tagger with a CRF, and one without.
-pub struct Taggers;
+pub(super) struct Taggers;
 
 impl Reader for Taggers {
     fn name(&self) -> &'static str {

@@ -15,7 +15,7 @@ use crate::case::Case;
 use crate::reader::{Reached, Reader, Rng, Told};
 
 /// Two checkpoints of a small tagger.
-pub struct TaggerCheckpoints;
+pub(super) struct TaggerCheckpoints;
 
 impl Reader for TaggerCheckpoints {
     fn name(&self) -> &'static str {

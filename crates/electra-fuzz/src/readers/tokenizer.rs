@@ -15,7 +15,7 @@ use crate::reader::{Reached, Reader, Told};
 const MOST_PIECES: usize = 1000;
 
 /// All files, `vocab.txt` alone, `tokenizer.json` alone, and the older files of added tokens.
-pub struct Tokenizers;
+pub(super) struct Tokenizers;
 
 impl Reader for Tokenizers {
     fn name(&self) -> &'static str {

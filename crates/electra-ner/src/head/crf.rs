@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::linear::LinearHead;
 
 /// File of a folder with the learned scores of sequences.
-pub const CRF_SCORES: &str = "crf.safetensors";
+pub(super) const CRF_SCORES: &str = "crf.safetensors";
 
 /// Path of the scores among the parameters of a token classifier.
 pub(crate) const CRF: &str = "crf";
@@ -161,7 +161,7 @@ impl Crf {
 
 /// Negative log-likelihood of sentences and its gradient, on the host.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SequenceGradient {
+pub(crate) struct SequenceGradient {
     /// `-log P(labels)`, summed.
     loss: f64,
     /// `[W, L]`: by the emissions.

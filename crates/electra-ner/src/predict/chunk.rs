@@ -40,7 +40,7 @@ pub(super) struct ChunkBatch {
 
 impl Chunk {
     /// Words of all sentences.
-    pub fn words(&self) -> usize {
+    pub(super) fn words(&self) -> usize {
         self.words
     }
 }
@@ -69,7 +69,7 @@ struct Prepared {
 }
 
 impl<'t, R: Read> Chunks<'t, R> {
-    pub fn new(
+    pub(super) fn new(
         input: R,
         tokenizer: &'t Tokenizer,
         windows: WindowSettings,
@@ -93,7 +93,7 @@ impl<'t, R: Read> Chunks<'t, R> {
     }
 
     /// What lies behind the last sentence, when there are no more chunks.
-    pub fn finish(self) -> Result<Tail, TextError> {
+    pub(super) fn finish(self) -> Result<Tail, TextError> {
         self.passages.finish()
     }
 

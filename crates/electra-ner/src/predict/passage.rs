@@ -10,7 +10,8 @@ use std::io::{BufReader, Read};
 
 use electra_annotations::TextError;
 
-pub use form::{Passage, RecordPlace, Tail, TextForm};
+pub(crate) use form::Passage;
+pub use form::{RecordPlace, Tail, TextForm};
 
 use lines::Lines;
 use records::Records;

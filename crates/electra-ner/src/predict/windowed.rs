@@ -11,7 +11,7 @@ use electra_annotations::{Aligner, LabelSet, Sentences, TagSequences};
 use electra_model::WindowBatchData;
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
-pub const MULTIPLE: usize = 8;
+pub(super) const MULTIPLE: usize = 8;
 
 /// Annotated sentences, cut into windows.
 #[derive(Clone, Debug)]

@@ -148,7 +148,7 @@ pub(crate) struct Planner {
 impl Planner {
     /// # Panics
     /// If the settings are not [valid](WindowSettings::validate).
-    pub fn new(special: SpecialIds, settings: &WindowSettings) -> Self {
+    pub(crate) fn new(special: SpecialIds, settings: &WindowSettings) -> Self {
         if let Err(error) = settings.validate() {
             panic!("{error}");
         }
@@ -157,7 +157,7 @@ impl Planner {
     }
 
     /// Takes the next sentence, and gives the windows that it completes to `emit`.
-    pub fn push(&mut self, sentence: &AlignedSentence, emit: &mut impl FnMut(Window)) {
+    pub(crate) fn push(&mut self, sentence: &AlignedSentence, emit: &mut impl FnMut(Window)) {
         let goes_on = self.settings.context == Context::Document && self.document == Some(sentence.document);
         if !goes_on {
             self.end_layout(emit);
@@ -168,7 +168,7 @@ impl Planner {
     }
 
     /// Gives the last windows to `emit`.
-    pub fn finish(mut self, emit: &mut impl FnMut(Window)) {
+    pub(crate) fn finish(mut self, emit: &mut impl FnMut(Window)) {
         self.end_layout(emit);
     }
 

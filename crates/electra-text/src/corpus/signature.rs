@@ -17,7 +17,7 @@ const fn begins(mark: &'static [u8], kind: &'static str, remedy: &'static str) -
 }
 
 /// The most bytes of a file's beginning that are looked at.
-pub const LENGTH: usize = 262;
+pub(super) const LENGTH: usize = 262;
 
 const UNPACK: &str = "unpack it first";
 const EXTRACT: &str = "save its text as a file of its own in UTF-8 first";

@@ -26,7 +26,7 @@ pub(super) struct LibraryFile {
 impl LibraryFile {
     /// Refuses what `BertTokenizer` has otherwise whatever the file says, though older versions of
     /// transformers took it from the file. `config` is the file that would say so.
-    pub fn refuse_what_bert_ignores(&self, config: &Path) -> Result<(), TokenizerError> {
+    pub(super) fn refuse_what_bert_ignores(&self, config: &Path) -> Result<(), TokenizerError> {
         let Settings { clean_text, max_word_chars, .. } = self.settings;
         let (key, found) = if max_word_chars != Settings::UNCASED.max_word_chars {
             ("max_input_chars_per_word", max_word_chars.to_string())

@@ -14,7 +14,7 @@ impl Expression {
     ///
     /// # Errors
     /// With the word that cannot be read.
-    pub fn parse(text: &str, metrics: &Catalogue) -> Result<Self, ExpressionError> {
+    pub(crate) fn parse(text: &str, metrics: &Catalogue) -> Result<Self, ExpressionError> {
         let mut words = Words(text.split_whitespace().collect(), metrics);
         let format = match words.0.last().and_then(|word| word.strip_prefix(':')) {
             Some(format) => Format::parse(format).ok_or_else(|| expected(&format!(":{format}"), FORMAT))?,

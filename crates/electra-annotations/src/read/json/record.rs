@@ -49,7 +49,7 @@ impl From<ReadError> for Fault {
 
 impl Fault {
     /// The error about the record that is line `line` of the file, `text`.
-    pub fn at(self, path: &Path, line: usize, text: &str) -> ReadError {
+    pub(super) fn at(self, path: &Path, line: usize, text: &str) -> ReadError {
         let place = |at| json_object::place(text, at);
         let path = path.to_owned();
         match self {
@@ -77,7 +77,7 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The record that stands in a line.
-    pub fn of(path: &'a Path, line: usize, text: &'a str) -> Result<Self, Fault> {
+    pub(super) fn of(path: &'a Path, line: usize, text: &'a str) -> Result<Self, Fault> {
         let mut fields = [None; FIELDS.len()];
         json_object::each::<Malformed>(text, |name, value| {
             if let Some(at) = FIELDS.iter().position(|field| *field == name) {
@@ -94,7 +94,7 @@ impl<'a> Record<'a> {
 
     /// Whether the annotator let the record stand; counts those that were not, and answers that say
     /// neither.
-    pub fn is_accepted(&self, answers: &mut Answers) -> Result<bool, Fault> {
+    pub(super) fn is_accepted(&self, answers: &mut Answers) -> Result<bool, Fault> {
         let Some(answer) = self.get(ANSWER) else { return Ok(true) };
         let text = answer.text()?.map(|answer| trimmed(&answer.text).to_lowercase());
         match (text.as_deref(), answer.kind()?) {
@@ -107,7 +107,7 @@ impl<'a> Record<'a> {
         Ok(!matches!(text.as_deref(), Some("reject" | "ignore")))
     }
 
-    pub fn format(&self) -> Result<Format, Fault> {
+    pub(super) fn format(&self) -> Result<Format, Fault> {
         let has = |name: &str| self.get(name).is_some();
         if has(TOKENS) && TAGS.iter().any(|name| has(name)) {
             Ok(Format::JsonTags)
@@ -121,7 +121,7 @@ impl<'a> Record<'a> {
     }
 
     /// Adds the tokens with their tags.
-    pub fn add_with_tags(&self, to: &mut Sentences, labels: Option<&[String]>) -> Result<(), Fault> {
+    pub(super) fn add_with_tags(&self, to: &mut Sentences, labels: Option<&[String]>) -> Result<(), Fault> {
         let name = TAGS.into_iter().find(|name| self.get(name).is_some()).unwrap_or(TAGS[0]);
         let (mut tokens, mut tags) = (Vec::new(), Vec::new());
         self.list(TOKENS)?.elements(|at, token| {
@@ -172,7 +172,7 @@ impl<'a> Record<'a> {
     }
 
     /// Adds the words of the text with tags for its spans.
-    pub fn add_with_spans(
+    pub(super) fn add_with_spans(
         &self,
         to: &mut Sentences,
         misaligned: &mut Vec<MisalignedSpan>,
@@ -239,7 +239,7 @@ impl<'a> Record<'a> {
         Ok(CharSpan { start: bound("start", start)?, end: bound("end", end)?, label: name })
     }
 
-    pub fn document(&self) -> Result<Option<String>, Fault> {
+    pub(super) fn document(&self) -> Result<Option<String>, Fault> {
         match self.get(DOCUMENT).map(document_name).transpose()? {
             None => Ok(None),
             Some(Ok(name)) => Ok(name),

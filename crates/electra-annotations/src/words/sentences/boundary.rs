@@ -22,7 +22,7 @@ impl Gap {
         gap
     }
 
-    pub fn push(&mut self, c: char) {
+    pub(super) fn push(&mut self, c: char) {
         self.line_breaks += match c {
             '\n' | '\r' | '\u{85}' | '\u{2028}' => 1,
             // Form feed and the separator of paragraphs.
@@ -38,7 +38,7 @@ impl Gap {
         self.has_space |= c.is_whitespace();
     }
 
-    pub fn has_blank_line(&self) -> bool {
+    pub(super) fn has_blank_line(&self) -> bool {
         self.line_breaks >= 2
     }
 }

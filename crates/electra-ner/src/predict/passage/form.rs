@@ -3,7 +3,7 @@
 use electra_annotations::{RawSentence, SentenceSettings};
 
 /// More white space between two sentences is cut to its last bytes.
-pub const MAX_GAP_BYTES: usize = 1 << 16;
+pub(super) const MAX_GAP_BYTES: usize = 1 << 16;
 
 /// Form of an input: running text, words, or records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         Self {
             reader,
             held: Vec::new(),
@@ -39,7 +39,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next sentence, or what lies behind the last one, or what is wrong.
-    pub fn next_passage(&mut self) -> Result<Passage, Result<Tail, TextError>> {
+    pub(super) fn next_passage(&mut self) -> Result<Passage, Result<Tail, TextError>> {
         loop {
             let Some((line, is_whole)) = self.read_line().map_err(Err)? else {
                 let text = bounded(std::mem::take(&mut self.gap));

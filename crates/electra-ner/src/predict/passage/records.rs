@@ -65,7 +65,7 @@ impl Fault {
 }
 
 impl<R: BufRead> Records<R> {
-    pub fn new(reader: R, settings: SentenceSettings, lossy: bool) -> Self {
+    pub(super) fn new(reader: R, settings: SentenceSettings, lossy: bool) -> Self {
         Self {
             reader,
             settings,
@@ -81,7 +81,7 @@ impl<R: BufRead> Records<R> {
     }
 
     /// The next sentence, or what lies behind the last one, or what is wrong.
-    pub fn next_passage(&mut self) -> Result<Passage, Result<Tail, TextError>> {
+    pub(super) fn next_passage(&mut self) -> Result<Passage, Result<Tail, TextError>> {
         loop {
             if let Some(passage) = self.queue.pop_front() {
                 return Ok(passage);

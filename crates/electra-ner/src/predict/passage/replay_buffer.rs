@@ -34,7 +34,7 @@ impl ReplayBuffer {
     }
 
     /// The text from where the buffer begins to this place in the stream.
-    pub fn take_until(&mut self, place: u64) -> String {
+    pub(super) fn take_until(&mut self, place: u64) -> String {
         let length = place.checked_sub(self.start).expect("only white space is cut from the buffer") as usize;
         self.start = place;
         let bytes: Vec<u8> = self.bytes.drain(..length).collect();
@@ -42,13 +42,13 @@ impl ReplayBuffer {
     }
 
     /// Moves over text that is known.
-    pub fn skip(&mut self, length: usize) {
+    pub(super) fn skip(&mut self, length: usize) {
         self.bytes.drain(..length);
         self.start += length as u64;
     }
 
     /// Everything, which may end within a character if the stream does.
-    pub fn take_rest(&mut self) -> String {
+    pub(super) fn take_rest(&mut self) -> String {
         bounded(String::from_utf8_lossy(self.bytes.make_contiguous()).into_owned())
     }
 }
@@ -60,7 +60,7 @@ pub(super) struct Recorder<R> {
 }
 
 impl<R: Read> Recorder<R> {
-    pub fn new(reader: R, buffer: Rc<RefCell<ReplayBuffer>>) -> Self {
+    pub(super) fn new(reader: R, buffer: Rc<RefCell<ReplayBuffer>>) -> Self {
         Self { reader: BufReader::with_capacity(MAX_SENTENCE_BYTES, reader), buffer }
     }
 }

@@ -16,14 +16,14 @@ pub(super) struct RunningText<R: Read> {
 }
 
 impl<R: Read> RunningText<R> {
-    pub fn new(input: R, settings: SentenceSettings) -> Self {
+    pub(super) fn new(input: R, settings: SentenceSettings) -> Self {
         let replay = Rc::new(RefCell::new(ReplayBuffer::default()));
         let recorder = Recorder::new(input, Rc::clone(&replay));
         Self { sentences: RawSentences::new(recorder, settings), replay }
     }
 
     /// The next sentence, or what lies behind the last one, or what is wrong.
-    pub fn next_passage(&mut self) -> Result<Passage, Result<Tail, TextError>> {
+    pub(super) fn next_passage(&mut self) -> Result<Passage, Result<Tail, TextError>> {
         match self.sentences.next() {
             Some(Ok(sentence)) => {
                 let mut replay = self.replay.borrow_mut();

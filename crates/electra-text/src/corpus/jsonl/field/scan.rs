@@ -30,23 +30,23 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub fn wrong(&self, what: &'static str) -> Malformed {
+    pub(super) fn wrong(&self, what: &'static str) -> Malformed {
         Malformed { at: self.at.min(self.line.len()), what }
     }
 
-    pub fn byte(&self) -> Option<u8> {
+    pub(super) fn byte(&self) -> Option<u8> {
         self.line.as_bytes().get(self.at).copied()
     }
 
     /// The next byte that is not white space.
-    pub fn peek(&mut self) -> Option<u8> {
+    pub(super) fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
             self.at += 1;
         }
         self.byte()
     }
 
-    pub fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Malformed> {
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Malformed> {
         if self.peek() != Some(byte) {
             return Err(self.wrong(what));
         }
@@ -55,7 +55,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Goes through the fields of an object up to its end; `take` reads the value behind each name.
-    pub fn object<E: From<Malformed>>(
+    pub(super) fn object<E: From<Malformed>>(
         &mut self,
         mut take: impl FnMut(&str, &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -80,7 +80,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over a value of any kind.
-    pub fn pass_over(&mut self) -> Result<(), Malformed> {
+    pub(super) fn pass_over(&mut self) -> Result<(), Malformed> {
         let mut open = Vec::new();
         loop {
             match self.peek() {
@@ -134,7 +134,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A string with its escapes undone. What is wrong in it is an error only if `is_judged`.
-    pub fn string(&mut self, is_judged: bool) -> Result<Text, Malformed> {
+    pub(super) fn string(&mut self, is_judged: bool) -> Result<Text, Malformed> {
         let start = self.at;
         let mut text = Text::default();
         self.at += 1;
