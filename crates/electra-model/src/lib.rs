@@ -51,6 +51,7 @@ pub mod dropout;
 pub mod electra;
 pub mod embeddings;
 pub mod encoder;
+pub mod fine_tuned;
 pub mod flops;
 pub mod heads;
 pub mod hf;

@@ -32,12 +32,12 @@ use electra_run::recipe::Resolved;
 use electra_run::run_folder::RunFolder;
 use electra_train::encoder_init::EncoderInit;
 use electra_train::recorder::FINISHED;
-use electra_train::{EpochMonitor, RunError};
+use electra_train::{EpochMonitor, Resumed, RunError};
 
 use crate::recipe::{FREE_KEYS, Recipe};
 use crate::tagger_folder::TaggerFolder;
 use outcome::Standing;
-use run::{Resumed, Run};
+use run::{Run, resumed};
 use task::Task;
 
 pub use batches::{EpochBatches, Targets, TrainBatch};
@@ -94,6 +94,7 @@ pub fn finetune(
         return Ok(Ended::Finished(Box::new(outcome)));
     }
     let device = environment.device.clone().autodiff();
+    let about = (&lineage, splits);
     if let Standing::Tagger { outcome, why } = &standing {
         // Whatever has become of the checkpoints, what is asked for is about this tagger.
         let tagger = TaggerFolder::open(folder.path())?.tagger(&device, r.train.precision)?;
@@ -103,7 +104,7 @@ pub fn finetune(
         let told =
             format!("not trained again; its files are written again, from the tagger that is there: {why}");
         let resumed = Resumed { snapshot, last_saved: None, notes: vec![told] };
-        let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, resumed, &device, monitor)?;
+        let mut run = Run::begin(&task, recipe, about, (folder, store), resumed, &device, monitor)?;
         // The one that is there.
         let tagger = run.run.snapshot.model().valid();
         let outcome = run.leave(&tagger, outcome.best_epoch, outcome.epochs)?;
@@ -111,7 +112,7 @@ pub fn finetune(
         return Ok(Ended::Finished(Box::new(outcome)));
     }
     let store = CheckpointStore::open(folder.checkpoints(), 1).map_err(RunError::from)?;
-    let mut resumed = Resumed::read(&task, &folder, &store, &device)?;
+    let mut resumed = resumed(&task, (&folder, &store), &device)?;
     if let Standing::Damaged(damage) = &standing {
         let again = match resumed.last_saved {
             Some(_) => "its files are written again",
@@ -119,7 +120,7 @@ pub fn finetune(
         };
         resumed.notes.push(format!("the run was finished, and {again}: {damage}"));
     }
-    let mut run = Run::begin(&task, recipe, &lineage, splits, folder, store, resumed, &device, monitor)?;
+    let mut run = Run::begin(&task, recipe, about, (folder, store), resumed, &device, monitor)?;
     if !run.train(interrupt)? {
         return Ok(Ended::Interrupted);
     }

@@ -141,11 +141,6 @@ impl HeadType {
     }
 }
 
-/// Whether the parameter at `path` is one of a head, and not of the encoder below it.
-pub(crate) fn is_of_head(path: &str) -> bool {
-    is_below(path, CLASSIFIER) || is_below(path, CRF)
-}
-
 fn is_below(path: &str, root: &str) -> bool {
     path.split('.').next() == Some(root)
 }
@@ -247,7 +242,10 @@ mod tests {
         for head in HeadType::ALL {
             let shapes = head.parameters(4, 3);
             assert_eq!(HeadType::of_parameters(shapes.keys()), head);
-            assert!(shapes.keys().all(|path| is_of_head(path)), "{shapes:?}");
+            assert!(
+                shapes.keys().all(|path| is_below(path, CLASSIFIER) || is_below(path, CRF)),
+                "{shapes:?}"
+            );
             let extra: Vec<&String> = shapes.keys().filter(|path| !is_below(path, CLASSIFIER)).collect();
             match head.extra_file() {
                 None => assert_eq!(extra, Vec::<&String>::new()),
@@ -257,7 +255,7 @@ mod tests {
         let extra = HeadType::ALL.into_iter().filter_map(HeadType::extra_file).map(|file| file.name);
         assert_eq!(extra.collect::<Vec<_>>(), EXTRA_FILES);
         assert!(HeadType::ALL.into_iter().all(|head| HeadType::trained_for(head.decoding()) == head));
-        assert!(!is_of_head("encoder.layers.0.output.weight") && !is_of_head("crfs.begin"));
+        assert!(!is_below("encoder.layers.0.output.weight", CRF) && !is_below("crfs.begin", CRF));
         assert_eq!(HeadType::trained_for(Decoding::Viterbi), HeadType::Linear);
     }
 }

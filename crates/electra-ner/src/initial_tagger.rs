@@ -5,7 +5,7 @@ use electra_annotations::LabelSet;
 use electra_model::hf::HfNetwork;
 use electra_model::{Precision, shapes};
 use electra_train::encoder_init::EncoderInit;
-use electra_train::model_folder::{ForeignHead, ModelFolderError};
+use electra_train::model_folder::ForeignHead;
 
 use crate::folder_error::FolderError;
 use crate::head::HeadType;
@@ -25,14 +25,7 @@ pub fn initial_tagger(
     precision: Precision,
 ) -> Result<TokenClassifier, FolderError> {
     let shape = TaggerShape { config: init.config(), labels, head };
-    match init {
-        EncoderInit::Pretrained(pretrained) => {
-            let encoder = pretrained.encoder.clone();
-            let tagger = TokenClassifier::from_encoder(encoder, shape, seed, device, precision);
-            Ok(tagger.map_err(ModelFolderError::weights(&pretrained.path))?)
-        }
-        EncoderInit::Scratch { .. } => Ok(TokenClassifier::init(shape, seed, device, precision)),
-    }
+    Ok(init.network(seed, device, precision, TokenClassifier::build(shape, device))?)
 }
 
 /// Bytes without which a CPU cannot fine-tune it: weights, and where all of them learn their gradients and both

@@ -19,9 +19,7 @@ use electra_run::recipe::Resolved;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::layout::{HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 use electra_train::seeds::{SeedFiles, SeedsFolder, SeedsFolderError};
-use electra_train::{
-    EpochMonitor as Monitor, RunError, SeedOutcomes, SeedStop, Stopped, run_seeds, stopped_by,
-};
+use electra_train::{EpochMonitor as Monitor, RunError, SeedOutcomes, SeedStop, run_seeds, stopped_by};
 use thiserror::Error;
 
 use crate::collapse_guard::remedy;
@@ -118,13 +116,8 @@ pub fn finetune_seeds(
         let recipe = all().find(|recipe| recipe.value.seed == seed).expect("a seed of these recipes");
         finetune(recipe, start, splits, run, environment, interrupt, monitor)
     };
-    let stopped_by = |error: &FinetuneError| match error {
-        FinetuneError::Collapsed(_) => Some(Stopped::Collapsed),
-        FinetuneError::Run(RunError::Diverged(_)) => Some(Stopped::Diverged),
-        _ => None,
-    };
     let other_seeds: Vec<u64> = others.iter().map(|recipe| recipe.value.seed).collect();
-    let ran = run_seeds(folder, &asked, &other_seeds, monitor, run, stopped_by);
+    let ran = run_seeds(folder, &asked, &other_seeds, monitor, run, FinetuneError::stopped);
     let ran = ran.map_err(|(seed, source)| SeedError { seed, source })?;
     let Some(SeedOutcomes { finished: mut outcomes, stopped }) = ran else { return Ok(None) };
     outcomes.sort_by_key(|outcome| outcome.seed);

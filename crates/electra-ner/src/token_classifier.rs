@@ -8,13 +8,14 @@ use electra_kernels as kernels;
 use electra_model::dropout::{DropoutSites, Place};
 use electra_model::embeddings::Embeddings;
 use electra_model::encoder::Encoder;
+use electra_model::fine_tuned;
 use electra_model::init::{Init, Kernel};
 use electra_model::layers::Dense;
-use electra_model::parameters::{LoadError, NamedTensors, collect, load};
+use electra_model::parameters::{LoadError, NamedTensors};
 use electra_model::shapes::{self, Shapes};
 use electra_model::{Discriminator, HeadKind, ModelConfig, Precision, WindowBatch, WindowBatchData, hidden};
 
-use crate::head::{CLASSIFIER, Crf, Head, HeadType, is_of_head};
+use crate::head::{CLASSIFIER, Crf, Head, HeadType};
 use electra_annotations::LabelSet;
 
 /// A discriminator's encoder with a head that labels words: `ElectraForTokenClassification` in
@@ -57,8 +58,7 @@ impl TokenClassifier {
     /// A tagger with nothing learned, the control of every pretrained one: its encoder is the
     /// discriminator with which pretraining of the same seed begins.
     pub fn init(shape: TaggerShape, seed: u64, device: &Device, precision: Precision) -> Self {
-        let root = Init::of(shape.config, seed, device, precision);
-        Self::build(shape, &root.child("discriminator"), &root, device)
+        fine_tuned::with_nothing_learned(shape.config, seed, device, precision, Self::build(shape, device))
     }
 
     /// A tagger on a pretrained encoder, in our names below the discriminator
@@ -74,10 +74,7 @@ impl TokenClassifier {
         device: &Device,
         precision: Precision,
     ) -> Result<Self, LoadError> {
-        let root = Init::of(shape.config, seed, device, precision);
-        let start = Self::build(shape, &Init::blank(device).with_precision(precision), &root, device);
-        let head = collect(&start).into_iter().filter(|(path, _)| is_of_head(path));
-        load(start, encoder.into_iter().chain(head).collect())
+        fine_tuned::on_encoder(encoder, shape.config, seed, device, precision, Self::build(shape, device))
     }
 
     /// A tagger whose parameters are all at hand.
@@ -90,21 +87,23 @@ impl TokenClassifier {
         device: &Device,
         precision: Precision,
     ) -> Result<Self, LoadError> {
-        let blank = Init::blank(device).with_precision(precision);
-        load(Self::build(shape, &blank, &blank, device), tensors)
+        fine_tuned::of_parameters(tensors, device, precision, Self::build(shape, device))
     }
 
-    fn build(shape: TaggerShape, encoder: &Init, head: &Init, device: &Device) -> Self {
+    /// Makes the network of the initial parameters of its encoder and those of its head.
+    pub(crate) fn build(shape: TaggerShape<'_>, device: &Device) -> impl FnOnce(&Init, &Init) -> Self {
         let TaggerShape { config, labels, head: head_type } = shape;
-        let Discriminator { embeddings, project, encoder, .. } =
-            Discriminator::init(encoder, config, HeadKind::ReplacedToken);
-        let head = head.child(CLASSIFIER);
-        Self {
-            embeddings,
-            project,
-            encoder,
-            classifier: Dense::init(&head, Kernel::GlorotUniform, config.hidden_size, labels.len()),
-            crf: (head_type == HeadType::Crf).then(|| Crf::init(labels, device)),
+        move |encoder, head| {
+            let Discriminator { embeddings, project, encoder, .. } =
+                Discriminator::init(encoder, config, HeadKind::ReplacedToken);
+            let head = head.child(CLASSIFIER);
+            Self {
+                embeddings,
+                project,
+                encoder,
+                classifier: Dense::init(&head, Kernel::GlorotUniform, config.hidden_size, labels.len()),
+                crf: (head_type == HeadType::Crf).then(|| Crf::init(labels, device)),
+            }
         }
     }
 

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
+use burn::prelude::*;
 use electra_files::regular;
-use electra_model::ModelConfig;
+use electra_model::init::Init;
+use electra_model::{ModelConfig, Precision, fine_tuned};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use serde::Serialize;
@@ -151,6 +154,29 @@ impl EncoderInit {
         match self {
             Self::Pretrained(pretrained) => &pretrained.path,
             Self::Scratch { recipe, .. } => recipe,
+        }
+    }
+
+    /// A network with this encoder, which `build` makes as in [`fine_tuned`], before the first step.
+    ///
+    /// # Errors
+    /// Weights that do not fit the sizes.
+    pub fn network<M: Module>(
+        &self,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+        build: impl FnOnce(&Init, &Init) -> M,
+    ) -> Result<M, ModelFolderError> {
+        match self {
+            Self::Pretrained(pretrained) => {
+                let (encoder, config) = (pretrained.encoder.clone(), &pretrained.config);
+                let network = fine_tuned::on_encoder(encoder, config, seed, device, precision, build);
+                network.map_err(ModelFolderError::weights(&pretrained.path))
+            }
+            Self::Scratch { config, .. } => {
+                Ok(fine_tuned::with_nothing_learned(config, seed, device, precision, build))
+            }
         }
     }
 

@@ -6,16 +6,23 @@
 
 use burn::module::Module;
 use electra_model::Precision;
+use electra_run::checkpoint::{Checkpoint, CheckpointStore};
 use electra_run::interrupt::Interrupt;
 use electra_run::metric::{MetricTable, Scalars};
 use electra_run::process;
+use electra_run::recipe::Resolved;
+use electra_run::record::hparams;
+use electra_run::run_folder::RunFolder;
+use serde::Serialize;
 
 use crate::collapse::{self, Collapse, GuardConfig};
 use crate::epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord};
 use crate::epochs::{EpochProgress, EpochScore};
 use crate::error::RunError;
-use crate::recorder::Recorder;
-use crate::snapshot::Snapshot;
+use crate::recorder::{Beginning, Recorder};
+use crate::resume::{passed_over, resume};
+use crate::snapshot::{Snapshot, SnapshotError};
+use crate::stopped::Stopped;
 use crate::update::Update;
 
 /// How a run came to an end without an error.
@@ -48,6 +55,33 @@ pub struct EpochPlan {
     pub score: &'static str,
 }
 
+/// Where a run goes on.
+pub struct Resumed<M> {
+    /// State that it goes on from.
+    pub snapshot: Snapshot<M, EpochProgress>,
+    /// Step of the checkpoint, if it is one.
+    pub last_saved: Option<u64>,
+    /// What is to be told of it.
+    pub notes: Vec<String>,
+}
+
+impl<M: Module> Resumed<M> {
+    /// From the last checkpoint of `store`, or from the start if there is none; as [`resume`].
+    ///
+    /// # Errors
+    /// As [`resume`].
+    pub fn read<E: From<RunError>>(
+        (folder, store): (&RunFolder, &CheckpointStore),
+        load: impl FnOnce(&Checkpoint) -> Result<Snapshot<M, EpochProgress>, SnapshotError>,
+        start: impl FnOnce() -> Result<Snapshot<M, EpochProgress>, E>,
+    ) -> Result<Self, E> {
+        let found = store.latest_valid().map_err(RunError::from)?;
+        let snapshot = resume(&found, &folder.checkpoints(), load, start)?;
+        let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
+        Ok(Self { snapshot, last_saved, notes: passed_over(&found) })
+    }
+}
+
 /// A run under way.
 pub struct EpochRun<'a, M> {
     /// Log, TensorBoard and checkpoints.
@@ -62,15 +96,36 @@ pub struct EpochRun<'a, M> {
 }
 
 impl<'a, M: Module> EpochRun<'a, M> {
-    /// A run that goes on from `snapshot`.
-    pub fn new(
+    /// A run that goes on from `resumed` in `folder`: its log begins with `record`, TensorBoard has the values of
+    /// its recipe and compares it by the tags `compared`; `notes` are told behind those of `resumed`.
+    ///
+    /// # Errors
+    /// If log or recipe cannot be written.
+    pub fn begin<T: Serialize>(
         plan: EpochPlan,
-        recorder: Recorder,
-        snapshot: Snapshot<M, EpochProgress>,
+        (folder, store): (RunFolder, CheckpointStore),
+        resumed: Resumed<M>,
+        recipe: &Resolved<T>,
+        (record, compared): (&impl Serialize, &[&str]),
+        notes: &[String],
         monitor: &'a mut dyn EpochMonitor,
-    ) -> Self {
+    ) -> Result<Self, RunError> {
+        let Resumed { snapshot, last_saved, notes: told } = resumed;
+        let step = snapshot.step();
+        let hparams = (hparams(&recipe.value), compared);
+        let beginning = Beginning { record, recipe_text: &recipe.text, step, last_saved, hparams };
+        let changes = folder.changes.clone();
+        let recorder = Recorder::open(folder, store, &beginning)?;
         let begun = snapshot.progress.epochs.len();
-        Self { recorder, snapshot, monitor, plan, begun }
+        let mut run = Self { recorder, snapshot, monitor, plan, begun };
+        for note in told.iter().chain(notes) {
+            run.note(note)?;
+        }
+        for change in changes {
+            run.recorder.event(step, &change)?;
+        }
+        run.recorder.adopt_recipe()?;
+        Ok(run)
     }
 
     /// Tells whoever watches that the loop is about to begin.
@@ -163,13 +218,13 @@ impl<'a, M: Module> EpochRun<'a, M> {
         self.end(interrupt.reason().unwrap_or("request"))
     }
 
-    /// Writes down that an error of training ends the run, for this `reason`; or, where there is none, saves what
-    /// the run has reached, as log or disk failed.
+    /// Writes down that an error ends the run, if it `stopped` training; otherwise log or disk failed, and what the
+    /// run has reached is saved.
     ///
     /// # Errors
     /// If the log cannot be written.
-    pub fn stopped_by(&mut self, error: &str, reason: Option<&str>) -> Result<(), RunError> {
-        let Some(reason) = reason else {
+    pub fn stopped_by(&mut self, error: &str, stopped: Option<Stopped>) -> Result<(), RunError> {
+        let Some(stopped) = stopped else {
             // An epoch that was scored competes for the best with its score.
             let progress = &self.snapshot.progress;
             let scored = progress.epochs.last().filter(|_| progress.open.steps == 0);
@@ -178,7 +233,7 @@ impl<'a, M: Module> EpochRun<'a, M> {
             return Ok(());
         };
         self.recorder.event(self.snapshot.step(), error)?;
-        self.end(reason)
+        self.end(stopped.reason())
     }
 
     /// Closes the logs.

@@ -78,7 +78,7 @@ mod update;
 pub use divergence::Divergence;
 pub use environment::Environment;
 pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, Silent};
-pub use epoch_run::{Ended, EpochPlan, EpochRun};
+pub use epoch_run::{Ended, EpochPlan, EpochRun, Resumed};
 pub use error::RunError;
 pub use length_batches::LengthBatches;
 pub use monitor::Monitor;

@@ -15,6 +15,17 @@ pub enum Stopped {
     Diverged,
 }
 
+impl Stopped {
+    /// `reason` in the last line of the log.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Collapsed => COLLAPSED,
+            Self::Diverged => DIVERGED,
+        }
+    }
+}
+
 /// How the run in a folder was stopped, with the sentence that its log has about it; none if it was not.
 #[must_use]
 pub fn stopped_by(run: &Path) -> Option<(Stopped, String)> {

@@ -1,29 +1,31 @@
 //! `electra finetune`: from a pretrained model to a tagger.
 
-use std::ffi::OsStr;
+mod model_argument;
+mod options;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use electra_annotations::{ReadOptions, Split, Splits};
 use electra_ner::{
-    Environment, METRICS, Recipe, SUMMARY, SeedSummary, StoppedSeed, finetune_seeds, least_memory,
-    seeds_folder,
+    METRICS, Recipe, SUMMARY, SeedSummary, StoppedSeed, finetune_seeds, least_memory, seeds_folder,
 };
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
-use electra_text::{DataSet, Tokenizer};
 use electra_train::encoder_init::EncoderInit;
-use electra_train::model_folder::PretrainedEncoder;
 
-use crate::commands::pretrain::{RecipeOptions, load_recipe, tell_interrupted};
+use crate::commands::pretrain::tell_interrupted;
 use crate::commands::reading::ReadArguments;
 use crate::commands::report::write_tagger_report;
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::limits;
 use crate::watch;
+
+use options::{FinetuneOptions, environment, with_seeds};
+
+pub use model_argument::ModelArgument;
 
 /// Fine-tune a pretrained model.
 #[derive(Subcommand)]
@@ -72,17 +74,6 @@ training and beside the scores.")]
 pub struct FinetuneNer {
     /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
     recipe: Option<PathBuf>,
-    /// A run of `electra pretrain`, a folder of transformers, or scratch:RECIPE.toml (or scratch:RUN) for
-    /// the same network with nothing learned
-    #[arg(
-        long,
-        value_name = "RUN|DIR|scratch:RECIPE",
-        value_parser = OsStringValueParser::new().try_map(|text| ModelArgument::read(&text))
-    )]
-    model: ModelArgument,
-    /// Tokenizer of a network from scratch [default: that of the recipe's data folder, or of the run]
-    #[arg(long, value_name = "DIR")]
-    tokenizer: Option<PathBuf>,
     /// Labelled sentences to learn from: columns or JSON lines
     #[arg(long, value_name = "FILE")]
     train: PathBuf,
@@ -92,113 +83,31 @@ pub struct FinetuneNer {
     /// Labelled sentences to report on
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
-    /// Train with so many seeds, beginning at the recipe's
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
-    seeds: u64,
-    /// Folder for everything [default: runs/NAME, with the recipe's name]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     #[command(flatten)]
-    with: RecipeOptions,
-    /// How the run is shown
-    #[arg(long, value_enum, default_value_t = watch::Display::Auto)]
-    display: watch::Display,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
+    with: FinetuneOptions,
     #[command(flatten)]
     reading: ReadArguments,
 }
 
-/// Where fine-tuning starts, as written after `--model`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ModelArgument {
-    /// A pretrained model.
-    Folder(PathBuf),
-    /// A pretraining recipe, or a run of one, of which only sizes and tokenizer are taken.
-    Scratch(PathBuf),
-}
-
-impl ModelArgument {
-    /// Reads the argument; a folder may have any name.
-    pub fn read(argument: &OsStr) -> Result<Self, String> {
-        let Some(text) = argument.to_str() else {
-            return match argument.as_encoded_bytes().starts_with(b"scratch:") {
-                true => {
-                    Err(format!("the path in {argument:?} is not UTF-8: rename the recipe or its folder"))
-                }
-                false => Ok(Self::Folder(argument.into())),
-            };
-        };
-        match text.strip_prefix("scratch:") {
-            Some("") => {
-                Err("expected a recipe behind `scratch:`, such as scratch:configs/pretrain/tiny.toml".into())
-            }
-            Some(recipe) => Ok(Self::Scratch(recipe.into())),
-            None => Ok(Self::Folder(text.into())),
-        }
-    }
-
-    /// Opens the model; `tokenizer` is for a network from scratch alone.
-    ///
-    /// # Errors
-    /// What is missing or does not fit.
-    pub fn open(&self, tokenizer: Option<&Path>) -> Result<EncoderInit, Failure> {
-        match (self, tokenizer) {
-            (Self::Folder(path), None) => {
-                Ok(EncoderInit::Pretrained(Box::new(PretrainedEncoder::open(path)?)))
-            }
-            (Self::Folder(_), Some(_)) => Err(Failure::new(
-                "a pretrained model has a tokenizer of its own",
-                "leave --tokenizer out, or use --model scratch:RECIPE.toml",
-            )),
-            (Self::Scratch(path), tokenizer) => {
-                let (recipe, own) = match path.is_dir() {
-                    true => (path.join("recipe.toml"), Some(path.join("tokenizer"))),
-                    false => (path.clone(), None),
-                };
-                let resolved = load_recipe(&recipe, &[])?;
-                let tokenizer = match tokenizer.map(Path::to_path_buf).or(own) {
-                    Some(folder) => Tokenizer::load_named(&folder, None)?,
-                    None => of_data(&resolved.value.data.path)?,
-                };
-                Ok(EncoderInit::scratch(path, resolved.value.model.clone(), tokenizer)?)
-            }
-        }
-    }
-}
-
-fn of_data(data: &Path) -> Result<Tokenizer, Failure> {
-    let opened = DataSet::open(data).map_err(|error| {
-        let help = format!(
-            "name the tokenizer with --tokenizer DIR, or build the data folder {} of the recipe, which is to have \
-             one",
-            data.display()
-        );
-        Failure::new(error, help)
-    })?;
-    Ok(Tokenizer::load(opened.tokenizer_folder())?)
-}
-
 impl FinetuneNer {
     fn run(self) -> Result<ExitCode, Failure> {
-        let threads = use_threads(self.with.threads)?;
-        let mut overrides = self.with.overrides;
+        let FinetuneOptions { with, display, .. } = &self.with;
+        let (display, device) = (*display, with.device);
+        let threads = use_threads(with.threads)?;
+        let mut overrides = with.overrides.clone();
         let mut first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;
-        let out = self.out.unwrap_or_else(|| PathBuf::from("runs").join(&first.value.name));
+        let out = self.with.out(&first.value.name);
         failure::utf8(&out, SUMMARY)?;
         let options: ReadOptions = self.reading.options();
         let read = |path: &PathBuf| {
-            let _pulse = watch::busy(self.display, &format!("reading {}", path.display()));
+            let _pulse = watch::busy(display, &format!("reading {}", path.display()));
             Split::read(path, &options)
         };
         let test = self.test.as_ref().map(read).transpose()?;
         let splits = Splits { train: read(&self.train)?, dev: read(&self.dev)?, test };
-        let pulse = watch::busy(self.display, "reading the model");
-        let start = self.model.open(self.tokenizer.as_deref())?;
-        drop(pulse);
+        let start = self.with.start()?;
         let interrupt = Interrupt::listen()?;
-        let mut monitor = watch::epoch_monitor(self.display, &interrupt, METRICS)?;
+        let mut monitor = watch::epoch_monitor(display, &interrupt, METRICS)?;
         let positions = start.config().max_position_embeddings;
         if let Some(window) = Recipe::shorter_window(self.recipe.as_deref(), &first, positions) {
             let default = first.value.input.window;
@@ -210,7 +119,7 @@ impl FinetuneNer {
             monitor.note(0, &message);
         }
         let other = |seed| with_seed(self.recipe.as_deref(), &overrides, seed);
-        let (seed, seeds) = (first.value.seed, self.seeds);
+        let (seed, seeds) = (first.value.seed, self.with.seeds);
         let recipes = with_seeds(first, seed, seeds, other)?;
         let asked: Vec<u64> = recipes.iter().map(|recipe| recipe.value.seed).collect();
         let others = seeds_folder(&out)
@@ -220,13 +129,12 @@ impl FinetuneNer {
             .map(other)
             .collect::<Result<Vec<_>, _>>()?;
         let recipes = Recipes { asked: &recipes, others: &others };
-        let summary =
-            train(recipes, &start, &splits, &out, self.with.device, threads, &interrupt, &mut *monitor);
+        let summary = train(recipes, &start, &splits, &out, device, threads, &interrupt, &mut *monitor);
         drop(monitor);
         let Some(summary) = summary? else {
-            return Ok(tell_interrupted(self.display));
+            return Ok(tell_interrupted(display));
         };
-        if self.json {
+        if self.with.json {
             crate::output::json_out(&summary)?;
         } else {
             if let Some(pooled) = &summary.pooled_test {
@@ -238,7 +146,7 @@ impl FinetuneNer {
         let is_whole = stopped.clone().next().is_none();
         for StoppedSeed { seed, reason, remedy, .. } in stopped {
             // The table has told why.
-            let why = if self.json { format!("seed {seed}: {reason}\n") } else { String::new() };
+            let why = if self.with.json { format!("seed {seed}: {reason}\n") } else { String::new() };
             eprintln!("\n{why}help for seed {seed}: {remedy}");
         }
         Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(failure::DIVERGED) })
@@ -251,23 +159,6 @@ impl FinetuneNer {
 /// With the caret under the culprit.
 pub fn load_ner_recipe(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
     Recipe::load(path, overrides).map_err(failure::recipe)
-}
-
-/// The recipe with its own seed and those that follow, which `other` loads.
-fn with_seeds<R>(
-    first: Resolved<R>,
-    seed: u64,
-    seeds: u64,
-    other: impl Fn(u64) -> Result<Resolved<R>, Failure>,
-) -> Result<Vec<Resolved<R>>, Failure> {
-    if seed.checked_add(seeds).is_none_or(|end| i64::try_from(end).is_err()) {
-        return Err(Failure::new(
-            format!("{seeds} seeds from {seed} on are too many"),
-            "use a smaller `seed`",
-        ));
-    }
-    let others = (seed + 1..seed + seeds).map(other).collect::<Result<Vec<_>, _>>()?;
-    Ok(std::iter::once(first).chain(others).collect())
 }
 
 /// The recipe with another seed.
@@ -301,12 +192,7 @@ pub fn train(
 ) -> Result<Option<SeedSummary>, Failure> {
     let needed = least_memory(start, asked[0].value.rates.freeze);
     limits::memory(&format!("fine-tuning {}", start.path().display()), needed, device_name)?;
-    let environment = Environment {
-        device: device_name.open_with(asked[0].value.train.precision)?,
-        device_name: device_name.to_string(),
-        threads,
-        program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
-    };
+    let environment = environment(device_name, asked[0].value.train.precision, threads)?;
     let summary = finetune_seeds(asked, others, start, splits, out, &environment, interrupt, monitor);
     for recipe in asked.iter().chain(others) {
         let run = seeds_folder(out).run_of(recipe.value.seed);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use electra_train::{Divergence, RunError};
+use electra_train::{Divergence, RunError, Stopped};
 use thiserror::Error;
 
 use crate::collapse_guard::TaggerCollapse;
@@ -88,6 +88,16 @@ impl From<Divergence> for FinetuneError {
 }
 
 impl FinetuneError {
+    /// How training was stopped, if that is what it is about.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Stopped> {
+        match self {
+            Self::Collapsed(_) => Some(Stopped::Collapsed),
+            Self::Run(RunError::Diverged(_)) => Some(Stopped::Diverged),
+            _ => None,
+        }
+    }
+
     /// Whether it is about the training of one seed. The others are about what all seeds have in
     /// common, or name a file of the seed.
     pub fn is_of_one_seed(&self) -> bool {

@@ -11,18 +11,15 @@ use electra_run::checkpoint::CheckpointStore;
 use electra_run::interrupt::Interrupt;
 use electra_run::metric::Scalars;
 use electra_run::recipe::Resolved;
-use electra_run::record::hparams;
 use electra_run::run_folder::RunFolder;
 use electra_run::seed::{Purpose, derive};
 use electra_train::encoder_init::Lineage;
-use electra_train::recorder::{COLLAPSED, DIVERGED};
-use electra_train::resume::{passed_over, resume};
-use electra_train::{Beginning, EpochEvent, EpochMonitor, EpochPlan, EpochRun, Recorder, RunError, Update};
+use electra_train::{EpochEvent, EpochMonitor, EpochPlan, EpochRun, Resumed, Update};
 
 use super::batches::TrainBatch;
 use super::error::FinetuneError;
 use super::run_record::{RunRecord, UnknownTags};
-use super::snapshot::{self, Snapshot};
+use super::snapshot;
 use super::step::Steps;
 use super::task::Task;
 use super::{board, divisions, notes, run_record};
@@ -32,41 +29,23 @@ use crate::metrics::TaggerMetrics;
 use crate::recipe::Recipe;
 use crate::token_classifier::TokenClassifier;
 
-/// Where a run goes on.
-pub(super) struct Resumed {
-    pub(super) snapshot: Snapshot,
-    /// Step of the checkpoint, if it is one.
-    pub(super) last_saved: Option<u64>,
-    /// What is to be told of it.
-    pub(super) notes: Vec<String>,
-}
-
-impl Resumed {
-    /// From the last checkpoint, or from the start if there is none.
-    pub(super) fn read(
-        task: &Task,
-        folder: &RunFolder,
-        store: &CheckpointStore,
-        device: &Device,
-    ) -> Result<Self, FinetuneError> {
-        let precision = task.recipe.train.precision;
-        let found = store.latest_valid().map_err(RunError::from)?;
-        let snapshot = resume(
-            &found,
-            &folder.checkpoints(),
-            |checkpoint| {
-                let length = [task.batches.steps(), task.recipe.train.epochs as u64];
-                snapshot::load(checkpoint, task.shape(), &task.rates, device, precision, length)
-            },
-            || -> Result<_, FinetuneError> {
-                let seed = derive(task.recipe.seed, Purpose::Init, 0);
-                let tagger = initial_tagger(task.start, &task.labels, task.head(), seed, device, precision)?;
-                Ok(snapshot::start(tagger, &task.rates))
-            },
-        )?;
-        let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
-        Ok(Self { snapshot, last_saved, notes: passed_over(&found) })
-    }
+/// Where the run in a folder goes on.
+pub(super) fn resumed(
+    task: &Task,
+    of: (&RunFolder, &CheckpointStore),
+    device: &Device,
+) -> Result<Resumed<TokenClassifier>, FinetuneError> {
+    let precision = task.recipe.train.precision;
+    let length = [task.batches.steps(), task.recipe.train.epochs as u64];
+    Resumed::read(
+        of,
+        |checkpoint| snapshot::load(checkpoint, task.shape(), &task.rates, device, precision, length),
+        || {
+            let seed = derive(task.recipe.seed, Purpose::Init, 0);
+            let tagger = initial_tagger(task.start, &task.labels, task.head(), seed, device, precision)?;
+            Ok(snapshot::start(tagger, &task.rates))
+        },
+    )
 }
 
 /// A run under way.
@@ -80,15 +59,12 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn begin(
         task: &'a Task<'a>,
         recipe: &'a Resolved<Recipe>,
-        lineage: &'a Lineage,
-        splits: &'a Splits,
-        folder: RunFolder,
-        store: CheckpointStore,
-        resumed: Resumed,
+        (lineage, splits): (&'a Lineage, &'a Splits),
+        of: (RunFolder, CheckpointStore),
+        resumed: Resumed<TokenClassifier>,
         device: &'a Device,
         monitor: &'a mut dyn EpochMonitor,
     ) -> Result<Self, FinetuneError> {
@@ -100,12 +76,20 @@ impl<'a> Run<'a> {
             schedule: r.schedule.over(task.total_steps()),
             device,
         };
-        let Resumed { snapshot, last_saved, notes: told } = resumed;
         let unknown = UnknownTags::of(&task.labels, splits);
-        let notes = [unknown.notes(), run_record::left_out_notes(&task.train, splits)].concat();
+        let in_data = [unknown.notes(), run_record::left_out_notes(&task.train, splits)].concat();
+        let weights = steps.loss.unequal_weights(&task.labels);
+        let weights =
+            (!weights.is_empty()).then(|| format!("words count in the loss as {}", weights.join(", ")));
+        let divisions = divisions::notes(task.division, splits);
+        let notes: Vec<String> =
+            notes::notes(task, splits).into_iter().chain(in_data).chain(divisions).chain(weights).collect();
         let record = RunRecord {
             recipe_hash: &recipe.hash,
-            parameters: collect(snapshot.model()).values().map(|data| data.shape().num_elements()).sum(),
+            parameters: collect(resumed.snapshot.model())
+                .values()
+                .map(|data| data.shape().num_elements())
+                .sum(),
             labels: task.labels.names(),
             steps_per_epoch: task.batches.steps(),
             lineage,
@@ -113,22 +97,6 @@ impl<'a> Run<'a> {
             class_weights: task.head().trains_words().then(|| steps.loss.weights_by_type(&task.labels)),
             overlaps: Overlap::all(splits, r.train.max_sentences),
         };
-        let step = snapshot.step();
-        let beginning = Beginning {
-            record: &record,
-            recipe_text: &recipe.text,
-            step,
-            last_saved,
-            hparams: (hparams(r), &board::COMPARED),
-        };
-        let changes = folder.changes.clone();
-        let recorder = Recorder::open(folder, store, &beginning)?;
-        let weights = steps.loss.unequal_weights(&task.labels);
-        let weights =
-            (!weights.is_empty()).then(|| format!("words count in the loss as {}", weights.join(", ")));
-        let divisions = divisions::notes(task.division, splits);
-        let known = told.into_iter().chain(notes::notes(task, splits));
-        let notes: Vec<String> = known.chain(notes).chain(divisions).chain(weights).collect();
         let plan = EpochPlan {
             seed: r.seed,
             steps_per_epoch: task.batches.steps(),
@@ -139,14 +107,8 @@ impl<'a> Run<'a> {
             precision: r.train.precision,
             score: "dev_f1",
         };
-        let mut run = EpochRun::new(plan, recorder, snapshot, monitor);
-        for note in notes {
-            run.note(&note)?;
-        }
-        for change in changes {
-            run.recorder.event(step, &change)?;
-        }
-        run.recorder.adopt_recipe()?;
+        let told = (&record, &board::COMPARED[..]);
+        let run = EpochRun::begin(plan, of, resumed, recipe, told, &notes, monitor)?;
         Ok(Self { task, recipe, lineage, splits, steps, run })
     }
 
@@ -161,12 +123,7 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 }
                 Err(error) => {
-                    let reason = match &error {
-                        FinetuneError::Run(RunError::Diverged(_)) => Some(DIVERGED),
-                        FinetuneError::Collapsed(_) => Some(COLLAPSED),
-                        _ => None,
-                    };
-                    self.run.stopped_by(&error.to_string(), reason)?;
+                    self.run.stopped_by(&error.to_string(), error.stopped())?;
                     return Err(error);
                 }
             }
