@@ -20,8 +20,10 @@ use crate::worker::{FAULTS, STATUS, place_of};
 
 /// Ends of workers after which a reader is given up: it will not get better.
 const MOST_ENDS: u64 = 40;
-/// Inputs of a worker: it is then begun anew, with fresh memory.
-const SLICE: u64 = 25_000;
+/// Inputs of a worker: it is then begun anew, with fresh memory. Readers that build
+/// networks gather some 70 kB an input, probably what burn notes of tensors that could be trained until a
+/// backward pass, which no reader takes: ten thousand inputs would not have room in a gigabyte.
+const SLICE: u64 = 5_000;
 /// How often a worker is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 /// Folder of workers that read one input.
