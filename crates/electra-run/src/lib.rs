@@ -10,7 +10,7 @@
 //!     steps: u64,
 //!     learning_rate: f64,
 //! }
-//! let text = "steps = 1000\nlearning_rate = 5e-4\n";
+//! let text = "recipe_version = 1\nsteps = 1000\nlearning_rate = 5e-4\n";
 //! let recipe = load_str::<Recipe>("my.toml", text, &["steps=200".to_owned()])?;
 //! assert_eq!((recipe.value.steps, recipe.value.learning_rate), (200, 5e-4));
 //! assert_eq!(recipe.hash.len(), 64); // what a run is known by
