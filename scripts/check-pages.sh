@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 demo=${1:-runs/demo}
-electra=${ELECTRA:-target/release/electra}
+electra=${ELECTRA:-${CARGO_TARGET_DIR:-target}/release/electra}
 out=${CARGO_TARGET_DIR:-target}/pages
 mkdir -p "$out"
 

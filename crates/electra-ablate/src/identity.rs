@@ -264,7 +264,7 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// What a planned arm comes to.
+    /// Hash, steps, operations and parameters of a planned arm.
     #[must_use]
     pub fn of(arm: &PlannedArm) -> Self {
         Self {

@@ -19,7 +19,7 @@ pub struct Stale {
     pub line: usize,
     /// The expression.
     pub expression: String,
-    /// What stands there.
+    /// The text that was found.
     pub found: String,
     /// What results say.
     pub expected: String,

@@ -82,9 +82,9 @@ pub enum ResultError {
 pub struct Impossible {
     /// Its dotted key.
     pub key: String,
-    /// What stands there.
+    /// The value that was found.
     pub found: String,
-    /// What can be.
+    /// The values that are possible.
     pub expected: String,
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::quantities::Quantities;
 use crate::run::{Described, Parameters, TokenizerIdentity};
 
-/// What a run is, whatever it came to: results and the files of failed runs have it in common.
+/// Provenance of a run, finished or failed: its experiment, arm, seed, recipe, data and code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Name of the experiment.
@@ -71,7 +71,7 @@ impl Provenance {
     }
 }
 
-/// Whose run it is.
+/// Experiment and arm that a run belongs to, with the hashes that say so.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// Name of the experiment.

@@ -1,9 +1,9 @@
-//! What a run is, whatever it came to, as its folder describes it.
+//! Description of a run, finished or failed, as its folder has it.
 
 use electra_run::code::CodeVersions;
 use serde::{Deserialize, Serialize};
 
-/// What a run is, whatever it came to.
+/// Description of a run, finished or failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Described {
     /// Name of its recipe.
