@@ -17,7 +17,7 @@ pub const BEGIN: &str = "<!-- results: written by `electra compare --write`, not
 pub const END: &str = "<!-- end of results -->";
 
 /// Why a README has no place for a table.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum MarkerError {
     /// Neither marker.
     #[error("it has no line `{0}`")]

@@ -21,11 +21,15 @@ use differences::{differences, leaves};
 pub use ended::{DivergedRun, FinishedRun};
 
 /// Why a run cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum RunError {
     /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("{0}")]
+    Log(
+        #[from]
+        #[diagnostic_source]
+        LogError,
+    ),
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Io {

@@ -205,7 +205,7 @@ pub fn vocabularies(results: &[ResultRecord]) -> Vec<VocabularyOfArms> {
 }
 
 /// Costs of tokens that cannot be compared, as not all arms call the same a token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error(
     "the arms have {} vocabularies ({}), and `{}` is a cost of each token: a vocabulary of longer pieces has fewer and \
      harder ones",

@@ -38,7 +38,7 @@ pub struct LabelSet {
 const MOST_LABELS: usize = 8192;
 
 /// Names that cannot be the labels of a tagger.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, miette::Diagnostic)]
 pub enum LabelError {
     /// No label at all.
     #[error("there are no labels, expected at least `O`")]

@@ -290,7 +290,7 @@ impl Comparison {
 }
 
 /// Why tags cannot be compared.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum MetricsError {
     /// Another number of sentences.
@@ -327,6 +327,7 @@ pub enum MetricsError {
         /// Whether it is a gold tag.
         of_gold: bool,
         /// The tag as it is written.
+        #[diagnostic_source]
         source: NotInScheme,
     },
 }

@@ -20,7 +20,7 @@ pub struct Lock {
 }
 
 /// Why a lock could not be taken.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum LockError {
     /// Somebody has it.
     #[error("{path} is in use by {holder}; wait until it ends, stop it, or use another folder with --run")]

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What stands where a regular file is needed. Carried by the [`io::Error`] of [`open`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it is {0}, and only a regular file can be read here")]
 pub struct NotRegular(pub &'static str);
 
@@ -35,7 +35,7 @@ pub const MOST: u64 = 64 << 20;
 pub const MOST_OF_LOG: u64 = 1 << 30;
 
 /// A file that is larger than a file of its kind can be. Carried by an [`io::Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it has {bytes} bytes, and a file of this kind at most {most}")]
 pub struct TooLarge {
     /// Its size.

@@ -20,7 +20,7 @@ use crate::lock::{Lock, LockError};
 pub use files::{replace_files, write_files};
 
 /// Why a folder could not be written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum StagedError {
     /// `.`, `..` or `/`.
     #[error("{path} cannot be replaced as a whole: it has no name of its own; give a folder by its name")]

@@ -130,6 +130,8 @@ impl fmt::Display for DeviceError {
 
 impl Error for UnknownDevice {}
 impl Error for DeviceError {}
+impl miette::Diagnostic for UnknownDevice {}
+impl miette::Diagnostic for DeviceError {}
 
 impl DeviceName {
     /// Cargo feature of the backend.

@@ -163,7 +163,7 @@ pub struct EncoderConfig {
 }
 
 /// Sizes that contradict each other: the dotted key and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
 #[error("{key}: {message}")]
 pub struct ConfigError {
     /// Key below `[model]`, such as `generator.width`.

@@ -25,7 +25,7 @@ pub struct TensorHeader {
 }
 
 /// Named tensors that do not fit a module.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
 pub enum LoadError {
     /// The module has parameters that the tensors lack.
     #[error("{} tensors are missing, the first is {}", .0.len(), .0[0])]
@@ -256,7 +256,7 @@ fn position(mut at: usize, shape: &[usize]) -> Vec<usize> {
 }
 
 /// A safetensors file that cannot be read.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum SafetensorsError {
     /// Torn, or another format.
     #[error("not a whole safetensors file: {0}")]

@@ -14,15 +14,23 @@ use thiserror::Error;
 use electra_annotations::LabelError;
 
 /// A folder from which no tagger can be had.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum FolderError {
     /// The folder of a model cannot be used.
-    #[error(transparent)]
-    Model(#[from] ModelFolderError),
+    #[error("{0}")]
+    Model(
+        #[from]
+        #[diagnostic_source]
+        ModelFolderError,
+    ),
     /// Fine-tuning cannot begin with this encoder.
-    #[error(transparent)]
-    Init(#[from] InitError),
+    #[error("{0}")]
+    Init(
+        #[from]
+        #[diagnostic_source]
+        InitError,
+    ),
     /// A pretrained model where a tagger was asked for.
     #[error(
         "{0} holds a pretrained model and no tagger; \
@@ -41,6 +49,7 @@ pub enum FolderError {
         /// Path of the file.
         path: PathBuf,
         /// Underlying error.
+        #[diagnostic_source]
         source: LabelError,
     },
     /// A file cannot be read.

@@ -24,7 +24,7 @@ use electra_annotations::{
 use mistakes::{ErrorGroup, groups};
 
 /// Why a run cannot be reported on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}; name a folder that `electra finetune` has written")]
@@ -35,12 +35,17 @@ pub enum ReportError {
         source: io::Error,
     },
     /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("{0}")]
+    Log(
+        #[from]
+        #[diagnostic_source]
+        LogError,
+    ),
     /// Predictions cannot be read.
     #[error("{source}; the `electra finetune` command that made the run writes the file again")]
     Predictions {
         /// Underlying error.
+        #[diagnostic_source]
         source: PredictionsError,
     },
     /// Predictions are missing at the end.

@@ -42,12 +42,13 @@ pub use summary::{StoppedSeed, Summary};
 use electra_train::seeds::Spread;
 
 /// A seed whose run stopped.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 #[error("seed {seed}: {source}")]
 pub struct SeedError {
     /// The seed.
     pub seed: u64,
     /// Why.
+    #[diagnostic_source]
     pub source: FinetuneError,
 }
 

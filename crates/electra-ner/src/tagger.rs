@@ -46,14 +46,22 @@ pub struct TaggerBuilder {
 }
 
 /// A tagger that cannot be opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum OpenError {
     /// The folder holds no usable tagger.
-    #[error(transparent)]
-    Tagger(#[from] PredictorError),
+    #[error("{0}")]
+    Tagger(
+        #[from]
+        #[diagnostic_source]
+        PredictorError,
+    ),
     /// The device cannot be used, or not with these threads.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
+    #[error("{0}")]
+    Device(
+        #[from]
+        #[diagnostic_source]
+        DeviceError,
+    ),
 }
 
 impl From<FolderError> for OpenError {

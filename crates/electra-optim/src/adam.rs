@@ -37,7 +37,7 @@ pub struct AdamConfig {
 }
 
 /// A hyperparameter out of its range.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, miette::Diagnostic)]
 #[error("{name} of the optimizer is {found}, expected {expected}")]
 pub struct AdamConfigError {
     /// The name of the hyperparameter.

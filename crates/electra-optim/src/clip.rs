@@ -21,7 +21,7 @@ pub struct Clip {
 
 /// Gradients that are not finite: some hold an infinity or a NaN, or are too long for their square to be
 /// represented. The step must not be taken.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, miette::Diagnostic)]
 #[error(
     "the gradient is not finite in {} parameters, first in {}", paths.len(), paths[0]
 )]

@@ -36,7 +36,7 @@ pub enum Decay {
 }
 
 /// A learning-rate schedule with a number out of its range.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, miette::Diagnostic)]
 pub enum ScheduleError {
     /// The peak is negative or not a number.
     #[error("peak learning rate is {found}, expected a finite number of at least 0")]

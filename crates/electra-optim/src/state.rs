@@ -30,7 +30,7 @@ pub struct Moments {
 
 /// An optimizer state that does not fit the module. `parameter` is a path, `name` the name of a
 /// tensor in the checkpoint.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, miette::Diagnostic)]
 pub enum StateError {
     /// A tensor that the module needs is not there.
     #[error(

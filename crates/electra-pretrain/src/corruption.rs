@@ -103,14 +103,22 @@ pub(crate) struct Text {
 const TEMPERATURE: f64 = 1.0;
 
 /// Why text cannot be corrupted so.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum CorruptionError {
     /// The data cannot be used.
-    #[error(transparent)]
-    Data(#[from] RecipeDataError),
+    #[error("{0}")]
+    Data(
+        #[from]
+        #[diagnostic_source]
+        RecipeDataError,
+    ),
     /// The generator's weights cannot be used.
-    #[error(transparent)]
-    Model(#[from] ModelFolderError),
+    #[error("{0}")]
+    Model(
+        #[from]
+        #[diagnostic_source]
+        ModelFolderError,
+    ),
     /// There is nothing to corrupt.
     #[error("{0} has no held-out rows; build it again with --heldout FILE or --heldout-fraction")]
     NothingHeldOut(String),

@@ -12,11 +12,15 @@ use crate::frequency::token_counts;
 use crate::recipe::Recipe;
 
 /// Why a recipe cannot train on the data that it names.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum RecipeDataError {
     /// The data folder cannot be used.
-    #[error(transparent)]
-    Data(#[from] DataError),
+    #[error("{0}")]
+    Data(
+        #[from]
+        #[diagnostic_source]
+        DataError,
+    ),
     /// The data does not fit the recipe.
     #[error("{message}")]
     Mismatch {

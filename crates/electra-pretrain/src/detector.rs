@@ -35,17 +35,25 @@ pub struct Detector {
 pub struct DetectorBuilder(ComputeSettings);
 
 /// A detector that cannot be opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum DetectorError {
     /// The folder holds no model that can be used.
-    #[error(transparent)]
-    Folder(#[from] ModelFolderError),
+    #[error("{0}")]
+    Folder(
+        #[from]
+        #[diagnostic_source]
+        ModelFolderError,
+    ),
     /// The model was trained for another objective.
     #[error("{0} was not trained to detect replaced tokens")]
     Objective(std::path::PathBuf),
     /// The device cannot be used, or not with these threads.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
+    #[error("{0}")]
+    Device(
+        #[from]
+        #[diagnostic_source]
+        DeviceError,
+    ),
 }
 
 impl DetectorBuilder {

@@ -33,7 +33,7 @@ pub fn memory_limit() -> Option<u64> {
 }
 
 /// Work that needs more memory than there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("needs {} of {} of memory", size(*.needed), size(*.limit))]
 pub struct NotEnoughMemory {
     /// Bytes without which it cannot be done.

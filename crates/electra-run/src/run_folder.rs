@@ -72,11 +72,15 @@ pub struct RunFolder {
 }
 
 /// Why a folder cannot be used for a run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum RunFolderError {
     /// A live process has it, or it cannot be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
+    #[error("{0}")]
+    Lock(
+        #[from]
+        #[diagnostic_source]
+        LockError,
+    ),
     /// It holds a run of something else.
     #[error(
         "{path} holds a run with {what}; give another folder with --run, \

@@ -26,7 +26,7 @@ const OTHER_FORMS: &[(&str, &str, &str)] = &[
 ];
 
 /// A folder whose weights cannot be read.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum WeightFilesError {
     /// A file or the folder cannot be read.
     #[error("cannot read {path}: {source}")]

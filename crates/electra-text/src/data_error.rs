@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::wordpiece::TokenizerError;
 
 /// An error about a folder of shards: each names the file, what was found and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum DataError {
     /// A file could not be read.
@@ -25,8 +25,12 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The tokenizer beside the shards cannot be used.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
+    #[error("{0}")]
+    Tokenizer(
+        #[from]
+        #[diagnostic_source]
+        TokenizerError,
+    ),
     /// The folder holds no manifest.
     #[error(
         "{folder} holds no manifest.json, so it is not a finished data folder; `electra data build` makes one"

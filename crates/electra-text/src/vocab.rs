@@ -49,7 +49,7 @@ impl SpecialIds {
 }
 
 /// What can be wrong with a vocabulary.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum VocabularyError {
     /// The file could not be read.

@@ -4,7 +4,7 @@ use electra_optim::NonFiniteGradients;
 use thiserror::Error;
 
 /// Divergence of a run, with the step it was seen at.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
 pub enum Divergence {
     /// A gradient that is infinite or not a number.
     #[error("step {step}: {source}")]
@@ -12,6 +12,7 @@ pub enum Divergence {
         /// Steps done before.
         step: u64,
         /// The parameters concerned.
+        #[diagnostic_source]
         source: NonFiniteGradients,
     },
     /// A loss that is infinite or not a number.

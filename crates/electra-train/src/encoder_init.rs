@@ -31,11 +31,15 @@ pub enum EncoderInit {
 }
 
 /// An encoder that fine-tuning cannot begin with.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum InitError {
     /// The folder of the model cannot be used.
-    #[error(transparent)]
-    Folder(#[from] ModelFolderError),
+    #[error("{0}")]
+    Folder(
+        #[from]
+        #[diagnostic_source]
+        ModelFolderError,
+    ),
     /// A network from scratch that is too small for its tokenizer.
     #[error(
         "{recipe} has model.vocab_size = {model}, and the tokenizer has {tokenizer} pieces; nothing is \

@@ -12,19 +12,31 @@ use crate::divergence::Divergence;
 use crate::snapshot::SnapshotError;
 
 /// Why a run stopped, whatever it trains.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum RunError {
     /// The run folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] RunFolderError),
+    #[error("{0}")]
+    Folder(
+        #[from]
+        #[diagnostic_source]
+        RunFolderError,
+    ),
     /// No checkpoint could be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    #[error("{0}")]
+    Checkpoint(
+        #[from]
+        #[diagnostic_source]
+        CheckpointError,
+    ),
     /// A checkpoint holds another model.
     #[error(
         "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
     )]
-    Snapshot(#[from] SnapshotError),
+    Snapshot(
+        #[from]
+        #[diagnostic_source]
+        SnapshotError,
+    ),
     /// Every checkpoint of a begun run is damaged.
     #[error("{path} holds checkpoints, and none of them is intact:\n{}", .damage.join("\n"))]
     Lost {
@@ -47,8 +59,12 @@ pub enum RunError {
         steps: u64,
     },
     /// The log of metrics cannot be written or read.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("{0}")]
+    Log(
+        #[from]
+        #[diagnostic_source]
+        LogError,
+    ),
     /// Another file of the run folder cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -58,8 +74,12 @@ pub enum RunError {
         source: io::Error,
     },
     /// The numbers went out of bounds.
-    #[error(transparent)]
-    Diverged(#[from] Divergence),
+    #[error("{0}")]
+    Diverged(
+        #[from]
+        #[diagnostic_source]
+        Divergence,
+    ),
 }
 
 impl RunError {

@@ -45,7 +45,7 @@ pub enum Freeze {
 }
 
 /// Rates that cannot be meant.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
 pub enum RatesError {
     /// A decay or factor out of its range.
     #[error("{name} is {found}, expected {expected}")]

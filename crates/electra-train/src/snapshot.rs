@@ -30,25 +30,38 @@ pub struct Snapshot<M, P> {
 }
 
 /// A checkpoint whose content does not fit the run.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum SnapshotError {
     /// The file cannot be had.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    #[error("{0}")]
+    Checkpoint(
+        #[from]
+        #[diagnostic_source]
+        CheckpointError,
+    ),
     /// The file is no safetensors file.
     #[error("{file}: {source}")]
     Format {
         /// Name of the file.
         file: &'static str,
         /// What is wrong.
+        #[diagnostic_source]
         source: SafetensorsError,
     },
     /// Weights of another model.
     #[error("{WEIGHTS}: {0}")]
-    Weights(#[from] LoadError),
+    Weights(
+        #[from]
+        #[diagnostic_source]
+        LoadError,
+    ),
     /// Moments of another model.
     #[error("{OPTIMIZER}: {0}")]
-    Moments(#[from] StateError),
+    Moments(
+        #[from]
+        #[diagnostic_source]
+        StateError,
+    ),
     /// The progress is missing or malformed.
     #[error("{STATE}: {0}")]
     State(#[from] serde_json::Error),

@@ -13,7 +13,7 @@ use crate::statistics::sign_flip::MOST;
 pub struct Seeds(Vec<u64>);
 
 /// Why a text names no seeds.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum SeedsError {
     /// It cannot be read.
     #[error("`{0}` names no seeds: expected the first and the last, such as 1..6, or a list, such as 1,4,9")]

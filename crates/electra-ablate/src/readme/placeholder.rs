@@ -26,10 +26,11 @@ pub struct Stale {
 }
 
 /// Why the placeholders of a text cannot be filled.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum PlaceholderError {
     /// An expression has no value.
     #[error("line {line}: `{expression}`: {source}")]
+    #[diagnostic(forward(source))]
     Expression {
         /// Its line, from 1.
         line: usize,

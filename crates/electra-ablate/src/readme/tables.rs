@@ -75,7 +75,7 @@ pub enum Forms {
 }
 
 /// Why a table cannot be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum TableError {
     /// A README has no place for a table.
     #[error("table {name}: {source}")]
@@ -83,6 +83,7 @@ pub enum TableError {
         /// Its name.
         name: String,
         /// Why.
+        #[diagnostic_source]
         source: MarkerError,
     },
     /// A cell is none.
@@ -97,6 +98,7 @@ pub enum TableError {
     },
     /// A row names what is not there.
     #[error("table {name}, row {row}: {source}")]
+    #[diagnostic(forward(source))]
     Row {
         /// Name of the table.
         name: String,

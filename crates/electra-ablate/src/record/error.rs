@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why results cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ResultError {
     /// A file or folder cannot be read or written.
     #[error("cannot {action} {path}: {source}")]
@@ -30,13 +30,16 @@ pub enum ResultError {
         /// The file.
         path: PathBuf,
         /// What cannot be.
+        #[diagnostic_source]
         source: Impossible,
     },
     /// A result is of an arm or a base recipe that was changed since.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Stale(#[from] Box<Stale>),
     /// Runs of one arm are not of one recipe, one data folder and one code.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     NotOneArm(#[from] Box<NotOneArm>),
     /// A result is of an arm that the experiment has not.
     #[error(
@@ -77,7 +80,7 @@ pub enum ResultError {
 }
 
 /// A number that no run can have come to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("`{key}` is {found}, expected {expected}")]
 pub struct Impossible {
     /// Its dotted key.
@@ -89,7 +92,7 @@ pub struct Impossible {
 }
 
 /// A result of an arm or a base recipe that was changed since.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error(
     "{path} is a result of the arm `{arm}` as it was: `{key}` is {there} there and {now} now{}; take the old value back, give the changed arm a name of its own, or remove the file and run electra ablate", and_more(*.more)
 )]
@@ -109,7 +112,7 @@ pub struct Stale {
 }
 
 /// Runs of one arm that are not of one recipe, one data folder and one code.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error(
     "{path} and {other} are of the arm `{arm}` and of unlike runs: {found} in the first, {there} in the second; remove what is not of the experiment, and run electra ablate"
 )]

@@ -64,12 +64,13 @@ impl Evaluation {
 }
 
 /// A run whose tags cannot be compared.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{source}")]
 pub struct EvaluationError {
     /// Which run, from 0.
     pub run: usize,
     /// What is wrong with it.
+    #[diagnostic_source]
     pub source: MetricsError,
 }
 

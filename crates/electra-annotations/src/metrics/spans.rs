@@ -88,7 +88,7 @@ impl FromStr for StrictScheme {
 }
 
 /// A tag that does not belong to the scheme of strict mode.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("the tag {tag:?} does not belong to {scheme}")]
 pub struct NotInScheme {
     /// Its token in the sentence, from 0.

@@ -8,14 +8,19 @@ use electra_text::corpus::CorpusError;
 use crate::read::ReadError;
 
 /// An error about predictions: each names the file, the line and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum PredictionsError {
     /// The file could not be read or decompressed.
-    #[error(transparent)]
-    Content(#[from] CorpusError),
+    #[error("{0}")]
+    Content(
+        #[from]
+        #[diagnostic_source]
+        CorpusError,
+    ),
     /// There is more of it than can be read.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Size(Box<ReadError>),
     /// The file does not hold a tag of a scheme for each token.
     #[error(

@@ -12,12 +12,16 @@ use crate::scheme::{Scheme, SchemeError, TagPlace};
 pub(super) const MEMORY_PER_BYTE: u64 = 10;
 
 /// An error about a file: each names it, the line, what was found and expected, and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum ReadError {
     /// It cannot be read or decompressed.
-    #[error(transparent)]
-    Content(#[from] CorpusError),
+    #[error("{0}")]
+    Content(
+        #[from]
+        #[diagnostic_source]
+        CorpusError,
+    ),
     /// A device that gives bytes without end.
     #[error("{path} is a device, and text was expected; give a file, or a pipe such as /dev/stdin")]
     Device {

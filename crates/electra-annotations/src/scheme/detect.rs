@@ -13,7 +13,7 @@ pub struct TagPlace {
 }
 
 /// Tags that are not those of one scheme.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum SchemeError {
     /// A tag of no scheme.
     #[error("{tag:?} is a tag of no scheme")]

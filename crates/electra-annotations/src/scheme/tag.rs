@@ -1,7 +1,7 @@
 //! One tag: a letter and a type.
 
 /// A tag of no scheme.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error(
     "token {token} has the tag {tag:?}, expected O, or one of the letters B I E S L U M, a dash and a type"
 )]

@@ -70,7 +70,7 @@ impl RawSentence {
 }
 
 /// Text that cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum TextError {
     /// The stream failed.
     #[error("cannot read the text")]

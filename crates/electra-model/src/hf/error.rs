@@ -6,7 +6,7 @@ use super::class::way_out;
 use super::network::HfNetwork;
 
 /// A transformers folder that is not an ELECTRA network as we know it.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
 pub enum HfError {
     /// A setting that our networks do not have.
     #[error("config.json: `{key}` is {found}, expected {expected}")]

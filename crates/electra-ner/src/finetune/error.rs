@@ -14,12 +14,16 @@ use electra_train::layerwise_lr::RatesError;
 use electra_train::seeds::SeedsFolderError;
 
 /// Why fine-tuning stopped.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum FinetuneError {
     /// The pretrained model cannot be used, or the tagger not be written.
-    #[error(transparent)]
-    Model(#[from] FolderError),
+    #[error("{0}")]
+    Model(
+        #[from]
+        #[diagnostic_source]
+        FolderError,
+    ),
     /// Nothing to learn.
     #[error(
         "the {sentences} training sentences of {path} have no entity; \
@@ -43,11 +47,19 @@ pub enum FinetuneError {
         sentences: usize,
     },
     /// A loss that does not fit the data.
-    #[error(transparent)]
-    Loss(#[from] LossError),
+    #[error("{0}")]
+    Loss(
+        #[from]
+        #[diagnostic_source]
+        LossError,
+    ),
     /// Rates that do not fit the model.
-    #[error(transparent)]
-    Rates(#[from] RatesError),
+    #[error("{0}")]
+    Rates(
+        #[from]
+        #[diagnostic_source]
+        RatesError,
+    ),
     /// The weights that are to be kept are gone.
     #[error(
         "the checkpoint of the best epoch, {epoch}, cannot be used: {damage}; restore it from a copy, or remove \
@@ -62,14 +74,26 @@ pub enum FinetuneError {
         damage: String,
     },
     /// The folder of all seeds cannot be used.
-    #[error(transparent)]
-    Seeds(#[from] SeedsFolderError),
+    #[error("{0}")]
+    Seeds(
+        #[from]
+        #[diagnostic_source]
+        SeedsFolderError,
+    ),
     /// Predictions cannot be written, or not be read back.
-    #[error(transparent)]
-    Predictions(#[from] PredictionsError),
+    #[error("{0}")]
+    Predictions(
+        #[from]
+        #[diagnostic_source]
+        PredictionsError,
+    ),
     /// Whatever can stop any run.
-    #[error(transparent)]
-    Run(#[from] RunError),
+    #[error("{0}")]
+    Run(
+        #[from]
+        #[diagnostic_source]
+        RunError,
+    ),
     /// The run learns nothing.
     #[error("this run has collapsed: {}", TaggerCollapse(*.0))]
     Collapsed(Collapse),

@@ -74,7 +74,7 @@ impl Default for ClassWeights {
 }
 
 /// A loss that cannot be meant.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
 pub enum LossError {
     /// A number out of its range.
     #[error("{name} is {found}, expected {expected}")]

@@ -77,27 +77,36 @@ pub struct PredictionSummary {
 }
 
 /// A tagger with which no text can be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum PredictorError {
     /// The folder does not hold a usable tagger.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
+    #[error("{0}")]
+    Folder(
+        #[from]
+        #[diagnostic_source]
+        FolderError,
+    ),
     /// Its windows hold no text.
     #[error("{path}: {source}")]
     Window {
         /// Path of the folder.
         path: PathBuf,
         /// What is wrong with its window.
+        #[diagnostic_source]
         source: WindowError,
     },
 }
 
 /// Why tagging stopped before the end of the text. What came before has been handed out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum PredictError {
     /// The text that was given.
-    #[error(transparent)]
-    Text(#[from] TextError),
+    #[error("{0}")]
+    Text(
+        #[from]
+        #[diagnostic_source]
+        TextError,
+    ),
     /// The sink could not take what was found.
     #[error("cannot write what was found")]
     Sink(#[source] io::Error),

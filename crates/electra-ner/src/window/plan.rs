@@ -38,7 +38,7 @@ pub struct WindowSettings {
 }
 
 /// Windows that cannot be cut.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum WindowError {
     /// No room for words and context.
     #[error("a window of {length} pieces is too short: it needs at least {MIN_WINDOW}")]

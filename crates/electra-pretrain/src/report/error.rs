@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use electra_run::record::LogError;
 
 /// Why a folder cannot be reported on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
     /// There is nothing of that name.
     #[error("there is no folder {0}; name a folder that pretraining or fine-tuning has written")]
@@ -39,8 +39,12 @@ pub enum ReportError {
         source: io::Error,
     },
     /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("{0}")]
+    Log(
+        #[from]
+        #[diagnostic_source]
+        LogError,
+    ),
     /// The description of the run is not JSON.
     #[error("{path} is damaged: {source}; restore it from a copy")]
     Damaged {

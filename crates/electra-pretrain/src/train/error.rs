@@ -6,14 +6,22 @@ use thiserror::Error;
 use crate::data::RecipeDataError;
 
 /// Why a pretraining run stopped.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum TrainError {
     /// The data cannot be used with this recipe.
-    #[error(transparent)]
-    Data(#[from] RecipeDataError),
+    #[error("{0}")]
+    Data(
+        #[from]
+        #[diagnostic_source]
+        RecipeDataError,
+    ),
     /// Whatever can stop any run.
-    #[error(transparent)]
-    Run(#[from] RunError),
+    #[error("{0}")]
+    Run(
+        #[from]
+        #[diagnostic_source]
+        RunError,
+    ),
 }
 
 impl From<Divergence> for TrainError {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why a checkpoint could not be saved or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum CheckpointError {
     /// The folder of checkpoints cannot be used.
     #[error("cannot use {path} as a folder for checkpoints: {source}; choose a folder you may write to")]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// What is wrong with a recipe: enough for a caret under the culprit.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub struct RecipeError {
     /// What is wrong, in one line.
     pub message: String,

@@ -104,7 +104,7 @@ pub struct Record {
 }
 
 /// Why a log could not be written or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("cannot {action} {path}: {source}")]
 pub struct LogError {
     action: &'static str,

@@ -13,7 +13,7 @@ use crate::record::Record;
 use crate::weight_files::LONGEST_HEADER;
 
 /// A file of weights that is not there or was not written to its end.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{path} is damaged: {damage}")]
 pub struct DamagedWeights {
     /// The file.

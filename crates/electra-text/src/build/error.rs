@@ -9,18 +9,30 @@ use crate::wordpiece::TokenizerError;
 
 /// An error of building or merging. Whatever was written by then has been removed again, and
 /// what stood at the output before is untouched.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The corpus could not be read.
-    #[error(transparent)]
-    Corpus(#[from] CorpusError),
+    #[error("{0}")]
+    Corpus(
+        #[from]
+        #[diagnostic_source]
+        CorpusError,
+    ),
     /// A data folder could not be written or read.
-    #[error(transparent)]
-    Data(#[from] DataError),
+    #[error("{0}")]
+    Data(
+        #[from]
+        #[diagnostic_source]
+        DataError,
+    ),
     /// The tokenizer could not be written or read.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
+    #[error("{0}")]
+    Tokenizer(
+        #[from]
+        #[diagnostic_source]
+        TokenizerError,
+    ),
     /// A row length that makes no sense.
     #[error("a sequence length of {found} is not possible; give one from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}")]
     SequenceLength {

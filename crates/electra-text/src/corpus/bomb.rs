@@ -32,7 +32,7 @@ impl Packed {
 }
 
 /// An archive that unpacks to more than text does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{packed} bytes unpack to more than {unpacked}")]
 pub(super) struct UnpacksTooFar {
     pub packed: u64,

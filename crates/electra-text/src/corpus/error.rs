@@ -6,7 +6,7 @@ use super::compression::Compression;
 use super::limits::MAX_CONTENT_BYTES;
 
 /// An error about the files of a corpus: each names the file, the place in it and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum CorpusError {
     /// A pattern matched nothing.

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use crate::vocab::VocabularyError;
 
 /// What can be wrong with a tokenizer's files.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum TokenizerError {
     /// The vocabulary is unusable.
-    #[error(transparent)]
-    Vocabulary(#[from] VocabularyError),
+    #[error("{0}")]
+    Vocabulary(
+        #[from]
+        #[diagnostic_source]
+        VocabularyError,
+    ),
     /// Neither a file nor a folder.
     #[error(
         "there is no tokenizer at {path}; give a folder with tokenizer.json or vocab.txt, or one of these files"

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 
 /// A folder that holds no model that can be used.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum ModelFolderError {
     /// Nothing that tells what is in the folder.
     #[error(
@@ -80,6 +80,7 @@ pub enum ModelFolderError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
+        #[diagnostic_source]
         source: ConfigError,
     },
     /// A transformers folder of another architecture.
@@ -90,17 +91,23 @@ pub enum ModelFolderError {
         /// The folder.
         path: PathBuf,
         /// What is wrong.
+        #[diagnostic_source]
         source: HfError,
     },
     /// No weights, or weights in a form that is not read.
-    #[error(transparent)]
-    WeightFiles(#[from] WeightFilesError),
+    #[error("{0}")]
+    WeightFiles(
+        #[from]
+        #[diagnostic_source]
+        WeightFilesError,
+    ),
     /// No safetensors file.
     #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
     Safetensors {
         /// The file.
         path: PathBuf,
         /// What is wrong.
+        #[diagnostic_source]
         source: SafetensorsError,
     },
     /// Tensors of other sizes than the configuration says.
@@ -112,14 +119,23 @@ pub enum ModelFolderError {
         /// The folder.
         path: PathBuf,
         /// What is wrong.
+        #[diagnostic_source]
         source: LoadError,
     },
     /// Weights that are not those that the run has saved.
     #[error("{0}; give the command of the run again, which writes it anew from the last checkpoint")]
-    Damaged(#[from] DamagedWeights),
+    Damaged(
+        #[from]
+        #[diagnostic_source]
+        DamagedWeights,
+    ),
     /// The tokenizer cannot be read.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
+    #[error("{0}")]
+    Tokenizer(
+        #[from]
+        #[diagnostic_source]
+        TokenizerError,
+    ),
     /// A tokenizer of another vocabulary.
     #[error(
         "{path}: a tokenizer of {tokenizer} pieces for a model of {model}; \
@@ -134,8 +150,12 @@ pub enum ModelFolderError {
         model: usize,
     },
     /// Checkpoints cannot be read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    #[error("{0}")]
+    Checkpoint(
+        #[from]
+        #[diagnostic_source]
+        CheckpointError,
+    ),
 }
 
 /// A path in a command that somebody may copy.

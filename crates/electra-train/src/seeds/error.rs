@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::files::SeedFiles;
 
 /// Why a folder cannot hold the seeds, or the best result not be put there.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, miette::Diagnostic)]
 pub enum SeedsFolderError {
     /// It is a file.
     #[error("{0} is a file, not a folder; give a folder with --out")]
@@ -74,8 +74,12 @@ pub enum SeedsFolderError {
         files: &'static SeedFiles,
     },
     /// The result was not copied whole.
-    #[error(transparent)]
-    Weights(#[from] DamagedWeights),
+    #[error("{0}")]
+    Weights(
+        #[from]
+        #[diagnostic_source]
+        DamagedWeights,
+    ),
     /// The file system refuses.
     #[error("cannot use {path}: {source}; give a folder that you may write to with --out")]
     Io {

@@ -3,7 +3,7 @@
 use crate::record::ResultError;
 
 /// Why an expression has no value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ExpressionError {
     /// A word that means nothing there.
     #[error("`{word}` stands where {expected} was expected")]
@@ -97,12 +97,16 @@ pub enum ExpressionError {
         reason: String,
     },
     /// Results that cannot be used.
-    #[error(transparent)]
-    Results(#[from] ResultError),
+    #[error("{0}")]
+    Results(
+        #[from]
+        #[diagnostic_source]
+        ResultError,
+    ),
 }
 
 /// Why a difference is no test of an experiment.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum NoTest {
     /// Of one arm, or of a ratio.
     #[error("a verdict is of the difference of two arms: ARM - ARM")]

@@ -4,12 +4,16 @@ use crate::corpus::CorpusError;
 use crate::coverage::LOUD_UNKNOWN_SHARE;
 
 /// Why no vocabulary could be trained.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum TrainError {
     /// The corpus could not be read.
-    #[error(transparent)]
-    Corpus(#[from] CorpusError),
+    #[error("{0}")]
+    Corpus(
+        #[from]
+        #[diagnostic_source]
+        CorpusError,
+    ),
     /// The alphabet alone needs more pieces.
     #[error(
         "a vocabulary of {vocab_size} pieces is too small: {special} special tokens and {alphabet} pieces of one \
