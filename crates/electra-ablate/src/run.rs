@@ -39,7 +39,8 @@ pub enum RunError {
         source: io::Error,
     },
     /// A file is not what runs write.
-    #[error("{path} is damaged: {what}; is {} a run of `electra pretrain`?", .path.parent().unwrap_or(.path).display())]
+    #[error("{path} is damaged: {what}")]
+    #[diagnostic(help("is {} a run of `electra pretrain`?", .path.parent().unwrap_or(.path).display()))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -47,9 +48,8 @@ pub enum RunError {
         what: String,
     },
     /// It was begun by code of one version and went on with another: it is no run of either.
-    #[error(
-        "{path} was begun and gone on with by code of unlike versions ({}): its numbers are of neither; leave it out, or remove it and train it again", .differences.iter().map(CodeDifference::in_short).collect::<Vec<_>>().join(", ")
-    )]
+    #[error("{path} was begun and gone on with by code of unlike versions ({}): its numbers are of neither", .differences.iter().map(CodeDifference::in_short).collect::<Vec<_>>().join(", "))]
+    #[diagnostic(help("leave it out, or remove it and train it again"))]
     MixedCode {
         /// The folder.
         path: PathBuf,

@@ -294,9 +294,8 @@ impl Comparison {
 #[non_exhaustive]
 pub enum MetricsError {
     /// Another number of sentences.
-    #[error(
-        "{predicted} predicted sentences for {gold} gold sentences; every gold sentence needs a prediction"
-    )]
+    #[error("{predicted} predicted sentences for {gold} gold sentences")]
+    #[diagnostic(help("every gold sentence needs a prediction"))]
     Sentences {
         /// Gold sentences.
         gold: usize,
@@ -304,10 +303,8 @@ pub enum MetricsError {
         predicted: usize,
     },
     /// Another number of tags in a sentence.
-    #[error(
-        "sentence {} has {gold} gold tags and {predicted} predicted ones; every gold token needs a prediction",
-        sentence + 1
-    )]
+    #[error("sentence {} has {gold} gold tags and {predicted} predicted ones", sentence + 1)]
+    #[diagnostic(help("every gold token needs a prediction"))]
     Tags {
         /// The sentence, from 0.
         sentence: usize,

@@ -39,6 +39,6 @@ pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
         Some(threads) => threads,
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    electra_kernels::use_threads(threads)?;
+    electra_kernels::use_threads(threads).map_err(Failure::of_system)?;
     Ok(threads)
 }

@@ -1,6 +1,7 @@
 //! Errors on their way to the user: what happened, where, what to do, and the exit code.
 
 pub mod of_device;
+mod of_options;
 mod of_system;
 mod usage;
 
@@ -12,14 +13,14 @@ use std::process::ExitCode;
 use electra_files::shown::{on_terminal, on_terminal_in_place};
 use electra_ner::{FinetuneError, Recipe as FinetuneRecipe, SeedError, Stopped, remedy};
 use electra_pretrain::TrainError;
-use electra_pretrain::data::RecipeDataError;
 use electra_run::recipe::{RecipeError, plain};
 use electra_text::corpus::Signature;
 use electra_train::RunError;
-use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
+use miette::{Diagnostic, LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 use crate::output;
 
+use of_options::help_of_options;
 use of_system::help_of_system;
 pub use usage::usage;
 
@@ -38,6 +39,8 @@ pub struct Failure {
     report: Report,
     /// Where it is and what is wrong, if the report shows the place in a picture alone.
     sentence: Option<String>,
+    /// Whether the help against an error of a library names options.
+    names_options: bool,
 }
 
 /// Chooses how errors look. Paths, hashes and commands stay in one piece, to be copied.
@@ -73,15 +76,41 @@ impl Failure {
     }
 
     fn with_code(code: u8, diagnostic: MietteDiagnostic) -> Self {
-        Self { code, report: Report::new(diagnostic), sentence: None }
+        Self { code, report: Report::new(diagnostic), sentence: None, names_options: false }
     }
 
-    /// The same with what `change` makes of its advice, if it has any.
-    pub fn with_help_changed(mut self, change: impl FnOnce(String) -> String) -> Self {
+    /// An error as it is told in a situation.
+    fn of(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Self {
+        let Explained { diagnostic, names_options } = explain_in(error, situation);
+        Self { names_options, ..Self::with_code(1, diagnostic) }
+    }
+
+    /// An error of the folder that a command names by `--out`.
+    pub fn of_out(error: &(dyn Diagnostic + 'static)) -> Self {
+        Self::of(error, &Situation { folder: "--out", ..PLAIN })
+    }
+
+    /// An answer of the system where no file is known.
+    pub fn of_system(error: io::Error) -> Self {
+        Self::new(&error, help_of_system(&error))
+    }
+
+    /// A value of this program that cannot be said in JSON.
+    pub fn of_json(error: serde_json::Error) -> Self {
+        Self::new(error, "")
+    }
+
+    /// The same with other advice.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         if let Some(diagnostic) = self.report.downcast_mut::<MietteDiagnostic>() {
-            diagnostic.help = diagnostic.help.take().map(change);
+            diagnostic.help = Some(help.into());
         }
         self
+    }
+
+    /// The same with other advice if its own names options, which not every command has.
+    pub fn without_options(self, instead: impl Into<String>) -> Self {
+        if self.names_options { self.with_help(instead) } else { self }
     }
 
     /// The same with what it is about in front.
@@ -123,63 +152,81 @@ impl Failure {
     }
 }
 
-impl<E: Error + 'static> From<E> for Failure {
+impl<E: Diagnostic + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        match (&error as &(dyn Error + 'static)).downcast_ref() {
-            Some(error) => {
-                let (message, help) = of_device::told(error);
-                Self::new(message, help)
-            }
-            None => Self::with_code(1, explain(&error)),
-        }
+        Self::of(&error, &PLAIN)
     }
 }
+
+/// What surrounds an error: what is said of it in the words of a command.
+struct Situation {
+    /// What goes on when there is room again on a full disk.
+    on_full_disk: &'static str,
+    /// The option that names the folder of a run.
+    folder: &'static str,
+}
+
+const PLAIN: Situation = Situation {
+    on_full_disk: "the disk is full: make room, then give the same command again",
+    folder: "--run",
+};
+
+/// Of what goes on where it stood.
+const RUN: Situation = Situation {
+    on_full_disk: "the disk is full: make room, then the same command goes on from the last checkpoint",
+    folder: "--run",
+};
+
+/// Its run folders are below `--out`.
+const FINETUNING: Situation = Situation { folder: "--out", ..RUN };
 
 /// What is wrong, with its causes, and what to do as help.
-///
-/// The messages of the libraries say what is wrong first, and after their last semicolon what to
-/// do about it.
-pub fn explain(error: &(dyn Error + 'static)) -> MietteDiagnostic {
-    explain_with(error, "the disk is full: make room, then give the same command again")
+pub fn explain(error: &(dyn Diagnostic + 'static)) -> MietteDiagnostic {
+    explain_in(error, &PLAIN).diagnostic
 }
 
-/// [`explain`] for what goes on where it stood.
-fn explain_run(error: &(dyn Error + 'static)) -> MietteDiagnostic {
-    explain_with(error, "the disk is full: make room, then the same command goes on from the last checkpoint")
+/// What is shown of an error.
+struct Explained {
+    diagnostic: MietteDiagnostic,
+    /// Whether the help names options.
+    names_options: bool,
 }
 
-fn explain_with(error: &(dyn Error + 'static), on_full_disk: &str) -> MietteDiagnostic {
-    // Some messages quote their cause, remedy and all: what was said is compared before it is cut.
-    let mut said = error.to_string();
-    let (message, remedy) = split_remedy(&said);
-    let (mut message, mut help) = (message.to_owned(), remedy.map(str::to_owned));
-    let mut of_system = error.downcast_ref().map(help_of_system);
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !said.contains(&text) {
-            let (what, remedy) = split_remedy(&text);
-            message = format!("{message}: {what}");
-            // The outer one knows more of what was wanted.
-            help = help.or(remedy.map(str::to_owned));
-            said = format!("{said}: {text}");
+fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Explained {
+    let message = match (error as &(dyn Error + 'static)).downcast_ref() {
+        Some(error) => of_device::told(error).0,
+        None => error.to_string(),
+    };
+    let mut diagnostic = MietteDiagnostic::new(message);
+    let mut names_options = false;
+    let mut of_system = None;
+    // An error of ours is the cause of another in both ways of asking for it; below the last of ours
+    // are those of the system and of other libraries.
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut ours: Option<&dyn Diagnostic> = Some(error);
+    while let Some(error) = cause {
+        // The outer one knows more of what was wanted.
+        if diagnostic.help.is_none() {
+            let of_options = help_of_options(error, situation.folder);
+            names_options = of_options.is_some();
+            diagnostic.help = of_options.or_else(|| ours?.help().map(|help| help.to_string()));
         }
-        if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            if cause.kind() == io::ErrorKind::StorageFull {
-                help = Some(on_full_disk.to_owned());
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if error.kind() == io::ErrorKind::StorageFull {
+                diagnostic.help = Some(situation.on_full_disk.to_owned());
             }
-            of_system = Some(help_of_system(cause));
+            of_system = Some(help_of_system(error));
         }
-        source = cause.source();
+        cause = error.source();
+        // Most messages quote their cause.
+        if let Some(text) = cause.map(ToString::to_string).filter(|text| !diagnostic.message.contains(text)) {
+            diagnostic.message = format!("{}: {text}", diagnostic.message);
+        }
+        ours = ours.and_then(Diagnostic::diagnostic_source);
     }
-    let mut diagnostic = MietteDiagnostic::new(plain(&message));
-    diagnostic.help = help.or(of_system.map(str::to_owned));
-    diagnostic
-}
-
-/// What is wrong, and what to do about it.
-fn split_remedy(text: &str) -> (&str, Option<&str>) {
-    text.rsplit_once("; ").map_or((text, None), |(message, remedy)| (message, Some(remedy)))
+    diagnostic.message = plain(&diagnostic.message);
+    diagnostic.help = diagnostic.help.or(of_system.map(str::to_owned));
+    Explained { diagnostic, names_options }
 }
 
 /// A recipe error with the caret under its culprit.
@@ -204,7 +251,7 @@ pub fn recipe(error: RecipeError) -> Failure {
             ..diagnostic
         }),
     };
-    Failure { code: 1, report, sentence }
+    Failure { code: 1, report, sentence, names_options: false }
 }
 
 /// A text with its name, of which no place moves.
@@ -227,54 +274,40 @@ pub fn no_text(name: &str, found: &Signature) -> Failure {
 
 /// An error of the data commands.
 pub fn data(report: Report) -> Failure {
-    Failure { code: 1, report, sentence: None }
+    Failure { code: 1, report, sentence: None, names_options: false }
+}
+
+/// What to do where no checkpoint is intact.
+fn help_of_lost(situation: &Situation) -> String {
+    format!("restore a checkpoint from a backup, or start anew in another folder with {}", situation.folder)
 }
 
 /// An error of a training run.
 pub fn training(error: TrainError) -> Failure {
-    let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
     match &error {
         TrainError::Run(RunError::Diverged(_)) => {
-            Failure::with_code(DIVERGED, diagnostic.with_help(DIVERGENCE_REMEDY))
+            Failure { code: DIVERGED, ..Failure::of(&error, &RUN).with_help(DIVERGENCE_REMEDY) }
         }
-        TrainError::Data(RecipeDataError::Mismatch { key, help, .. }) => {
-            Failure::with_code(1, diagnostic.with_help(format!("{help} (recipe key: {key})")))
-        }
-        TrainError::Run(RunError::Lost { .. }) => Failure::with_code(
-            1,
-            diagnostic
-                .with_help("restore a checkpoint from a backup, or start anew in another folder with --run"),
-        ),
-        _ => Failure::with_code(1, explain_run(&error)),
+        TrainError::Run(RunError::Lost { .. }) => Failure::of(&error, &RUN).with_help(help_of_lost(&RUN)),
+        _ => Failure::of(&error, &RUN),
     }
 }
 
-/// An error of fine-tuning. Its run folders are below `--out`.
+/// An error of fine-tuning.
 pub fn finetuning(error: SeedError, recipe: &FinetuneRecipe) -> Failure {
-    let diagnostic = MietteDiagnostic::new(plain(&error.to_string()));
+    let of_seed = |help| Failure::of(&error, &FINETUNING).with_help(help);
     match &error.source {
         FinetuneError::Collapsed(_) => {
-            Failure::with_code(DIVERGED, diagnostic.with_help(remedy(Stopped::Collapsed, recipe)))
+            Failure { code: DIVERGED, ..of_seed(remedy(Stopped::Collapsed, recipe)) }
         }
         FinetuneError::Run(RunError::Diverged(_)) => {
             let help = format!("{}; name the new folder with --out", remedy(Stopped::Diverged, recipe));
-            Failure::with_code(DIVERGED, diagnostic.with_help(help))
+            Failure { code: DIVERGED, ..of_seed(help) }
         }
-        FinetuneError::Run(RunError::Lost { .. }) => Failure::with_code(
-            1,
-            diagnostic
-                .with_help("restore a checkpoint from a backup, or start anew in another folder with --out"),
-        ),
-        _ => {
-            // The number of a seed says something only where other seeds may fare better.
-            let error: &(dyn Error + 'static) =
-                if error.source.is_of_one_seed() { &error } else { &error.source };
-            let mut diagnostic = explain_run(error);
-            for text in [Some(&mut diagnostic.message), diagnostic.help.as_mut()].into_iter().flatten() {
-                *text = text.replace("--run", "--out");
-            }
-            Failure::with_code(1, diagnostic)
-        }
+        FinetuneError::Run(RunError::Lost { .. }) => of_seed(help_of_lost(&FINETUNING)),
+        // The number of a seed says something only where other seeds may fare better.
+        _ if error.source.is_of_one_seed() => Failure::of(&error, &FINETUNING),
+        _ => Failure::of(&error.source, &FINETUNING),
     }
 }
 
@@ -282,9 +315,12 @@ pub fn finetuning(error: SeedError, recipe: &FinetuneRecipe) -> Failure {
 mod tests {
     use std::path::PathBuf;
 
+    use electra_annotations::ReadError;
     use electra_ner::FolderError;
     use electra_run::checkpoint::CheckpointError;
     use electra_run::run_folder::RunFolderError;
+    use electra_text::build::BuildError;
+    use electra_text::corpus::CorpusError;
     use electra_train::encoder_init::InitError;
 
     use super::*;
@@ -301,6 +337,12 @@ mod tests {
 
     impl Error for Outer {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    impl Diagnostic for Outer {
+        fn diagnostic_source(&self) -> Option<&dyn Diagnostic> {
             Some(&self.0)
         }
     }
@@ -335,14 +377,11 @@ mod tests {
             full("out/seed-1/checkpoints"),
         ];
         for source in errors {
-            let told = source.to_string();
-            let (what, remedy) = told.rsplit_once("; ").unwrap();
+            let what = source.to_string();
             let diagnostic = explain(&SeedError { seed: 1, source });
-            let whole = format!("{} {}", diagnostic.message, diagnostic.help.clone().unwrap());
+            let help = diagnostic.help.clone().unwrap();
             assert_eq!(diagnostic.message, format!("seed 1: {what}"));
-            assert_eq!(whole.matches(what).count(), 1, "{whole}");
-            // That of a full disk is another one.
-            assert!(whole.matches(remedy).count() <= 1, "{whole}");
+            assert!(!help.is_empty() && !diagnostic.message.contains(&help), "{diagnostic:?}");
         }
     }
 
@@ -356,6 +395,29 @@ mod tests {
                 "give another folder with --run, or go back to what this one was started with"
             )
         );
+    }
+
+    #[test]
+    fn a_folder_is_named_as_it_is_by_the_option_of_the_command() {
+        let path = PathBuf::from("my--run/seed-1");
+        let error = RunFolderError::Different { path, what: "another recipe".to_owned() };
+        let failure = finetuning(SeedError { seed: 1, source: RunError::from(error).into() });
+        assert_eq!(
+            failure.in_one_line(),
+            "my--run/seed-1 holds a run with another recipe: give another folder with --out, or go back to what \
+             this one was started with"
+        );
+        let training = training(RunError::from(different()).into()).in_one_line();
+        assert!(training.contains("another folder with --run"), "{training}");
+    }
+
+    #[test]
+    fn an_error_of_an_error_is_known_by_its_variant() {
+        let inner = || CorpusError::LongRecord { path: "a".into(), line: 1, limit: 9 };
+        let expected = explain(&inner());
+        assert!(expected.help.as_ref().is_some_and(|help| help.contains("--skip-bad-records")));
+        assert_eq!(explain(&BuildError::from(inner())), expected);
+        assert_eq!(explain(&ReadError::from(inner())), expected);
     }
 
     #[test]
@@ -389,7 +451,7 @@ mod tests {
             let error = FolderError::Read { path: "a".into(), source: kind.into() };
             let diagnostic = explain(&error);
             assert!(diagnostic.help.is_some_and(|help| !help.is_empty()), "{kind}");
-            assert!(explain(&io::Error::from(kind)).help.is_some(), "{kind}");
+            assert!(Failure::of_system(kind.into()).report.help().is_some(), "{kind}");
         }
         let error = FolderError::Write { path: "a".into(), source: E::ReadOnlyFilesystem.into() };
         assert!(parts(&explain(&error)).1.contains("can only be read: give a folder"));

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Err(error) => return failure::usage(error),
     };
     let end = commands::end_with_driver()
-        .and_then(|()| Ok(watchdog::start()?))
+        .and_then(|()| watchdog::start().map_err(failure::Failure::of_system))
         .and_then(|()| commands::run(arguments.command));
     match end {
         Ok(code) => code,

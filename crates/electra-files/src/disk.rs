@@ -15,7 +15,8 @@ use crate::faults::{self, Fate, Operation};
 
 /// What leads out of the folder in which something is to be written. Carried by an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
-#[error("it is {0}, and nothing is written to another place; remove it")]
+#[error("it is {0}, and nothing is written to another place")]
+#[diagnostic(help("remove it"))]
 pub struct LeadsElsewhere(&'static str);
 
 impl LeadsElsewhere {

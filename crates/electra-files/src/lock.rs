@@ -23,7 +23,8 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum LockError {
     /// Somebody has it.
-    #[error("{path} is in use by {holder}; wait until it ends, stop it, or use another folder with --run")]
+    #[error("{path} is in use by {holder}")]
+    #[diagnostic(help("wait until it ends, stop it, or use another folder"))]
     Held {
         /// The folder that is locked.
         path: PathBuf,

@@ -23,13 +23,15 @@ pub use files::{replace_files, write_files};
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum StagedError {
     /// `.`, `..` or `/`.
-    #[error("{path} cannot be replaced as a whole: it has no name of its own; give a folder by its name")]
+    #[error("{path} cannot be replaced as a whole: it has no name of its own")]
+    #[diagnostic(help("give a folder by its name"))]
     NoName {
         /// The folder.
         path: PathBuf,
     },
     /// Another process writes it.
-    #[error("{path} is being written by {holder}; wait until it ends, or give another folder")]
+    #[error("{path} is being written by {holder}")]
+    #[diagnostic(help("wait until it ends, or give another folder"))]
     Busy {
         /// The folder.
         path: PathBuf,

@@ -87,7 +87,7 @@ pub fn finetune(
             false => "finished already",
             true => {
                 "finished already; the scores on test data of an earlier call stay in scores.json, name the \
-                 data with --test to see them"
+                 test data to see them"
             }
         };
         monitor.note(outcome.steps, message);

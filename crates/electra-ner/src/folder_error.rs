@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::shown::shell_word;
 use electra_files::staged::StagedError;
 use electra_text::wordpiece::TokenizerError;
 use electra_train::encoder_init::InitError;
@@ -32,19 +31,16 @@ pub enum FolderError {
         InitError,
     ),
     /// A pretrained model where a tagger was asked for.
-    #[error(
-        "{0} holds a pretrained model and no tagger; \
-         fine-tune it first, with electra finetune ner --model {word}", word = word(.0)
-    )]
+    #[error("{0} holds a pretrained model and no tagger")]
+    #[diagnostic(help("fine-tune it first"))]
     NoTagger(PathBuf),
     /// A model of transformers without labels.
-    #[error(
-        "{0} names no labels (id2label in {HF_CONFIG}), so it is no tagger; \
-         fine-tune it first, with electra finetune ner --model {word}", word = word(.0)
-    )]
+    #[error("{0} names no labels (id2label in {HF_CONFIG}), so it is no tagger")]
+    #[diagnostic(help("fine-tune it first"))]
     NoLabels(PathBuf),
     /// Labels that cannot be read.
-    #[error("{path}: {source}; copy the folder again from where it came from, or correct id2label there")]
+    #[error("{path}: {source}")]
+    #[diagnostic(help("copy the folder again from where it came from, or correct id2label there"))]
     Labels {
         /// Path of the file.
         path: PathBuf,
@@ -69,7 +65,8 @@ pub enum FolderError {
         source: io::Error,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
+    #[error("{path} is damaged: {source}")]
+    #[diagnostic(help("copy the folder again from where it came from"))]
     Json {
         /// Path of the file.
         path: PathBuf,
@@ -77,7 +74,8 @@ pub enum FolderError {
         source: serde_json::Error,
     },
     /// Settings of a later program.
-    #[error("{path} has format {found}, this program reads {supported}; use the program that wrote it")]
+    #[error("{path} has format {found}, this program reads {supported}")]
+    #[diagnostic(help("use the program that wrote it"))]
     Format {
         /// Path of the file.
         path: PathBuf,
@@ -87,7 +85,8 @@ pub enum FolderError {
         supported: u32,
     },
     /// A dropout rate that cannot be meant.
-    #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1; correct it there")]
+    #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1")]
+    #[diagnostic(help("correct it there"))]
     Dropout {
         /// Path of the file.
         path: PathBuf,
@@ -98,9 +97,9 @@ pub enum FolderError {
     },
     /// A tagger whose own window is longer than its position table.
     #[error(
-        "{path}: the window is {window}, but the model in this folder reads sequences of at most {positions} \
-         pieces; copy the folder again"
+        "{path}: the window is {window}, but the model in this folder reads sequences of at most {positions} pieces"
     )]
+    #[diagnostic(help("copy the folder again"))]
     TaggerWindow {
         /// The file of the settings.
         path: PathBuf,
@@ -110,10 +109,8 @@ pub enum FolderError {
         positions: usize,
     },
     /// Decoding by a head without its own file.
-    #[error(
-        "{path}: the tagger decodes by {head}, but {file} is missing, which transformers does not save; copy \
-         it from the folder that fine-tuning wrote, or decode without it: electra predict --decoding argmax"
-    )]
+    #[error("{path}: the tagger decodes by {head}, but {file} is missing, which transformers does not save")]
+    #[diagnostic(help("copy it from the folder that fine-tuning wrote, or decode without it, by argmax"))]
     NoHead {
         /// The folder.
         path: PathBuf,
@@ -123,9 +120,8 @@ pub enum FolderError {
         file: &'static str,
     },
     /// Settings that contradict the labels.
-    #[error(
-        "{path}: the scheme is {found}, but the labels in {HF_CONFIG} are {expected}; copy the folder again"
-    )]
+    #[error("{path}: the scheme is {found}, but the labels in {HF_CONFIG} are {expected}")]
+    #[diagnostic(help("copy the folder again"))]
     Scheme {
         /// The file of the settings.
         path: PathBuf,
@@ -146,11 +142,6 @@ impl FolderError {
         let path = path.to_path_buf();
         move |source| Self::Json { path, source }
     }
-}
-
-/// A path in a command that somebody may copy.
-fn word(path: &Path) -> String {
-    shell_word(&path.display().to_string())
 }
 
 impl From<TokenizerError> for FolderError {

@@ -27,7 +27,8 @@ use mistakes::{ErrorGroup, groups};
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
     /// A file cannot be read.
-    #[error("cannot read {path}: {source}; name a folder that `electra finetune` has written")]
+    #[error("cannot read {path}: {source}")]
+    #[diagnostic(help("name a folder that `electra finetune` has written"))]
     Read {
         /// Path of the file.
         path: PathBuf,
@@ -42,17 +43,16 @@ pub enum ReportError {
         LogError,
     ),
     /// Predictions cannot be read.
-    #[error("{source}; the `electra finetune` command that made the run writes the file again")]
+    #[error("{source}")]
+    #[diagnostic(help("the `electra finetune` command that made the run writes the file again"))]
     Predictions {
         /// Underlying error.
         #[diagnostic_source]
         source: PredictionsError,
     },
     /// Predictions are missing at the end.
-    #[error(
-        "{path} has {found} sentences, and {expected} were scored; the `electra finetune` command that made \
-         the run writes the file again"
-    )]
+    #[error("{path} has {found} sentences, and {expected} were scored")]
+    #[diagnostic(help("the `electra finetune` command that made the run writes the file again"))]
     Torn {
         /// Path of the file.
         path: PathBuf,

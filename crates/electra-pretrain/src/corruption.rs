@@ -120,12 +120,12 @@ pub enum CorruptionError {
         ModelFolderError,
     ),
     /// There is nothing to corrupt.
-    #[error("{0} has no held-out rows; build it again with --heldout FILE or --heldout-fraction")]
+    #[error("{0} has no held-out rows")]
+    #[diagnostic(help("build it again with a file or a share held out"))]
     NothingHeldOut(String),
     /// A model without the generator that is asked for.
-    #[error(
-        "{folder} has no generator that fills in [MASK]: {why}; name a run of replaced-token-detection, or unigram"
-    )]
+    #[error("{folder} has no generator that fills in [MASK]: {why}")]
+    #[diagnostic(help("name a run of replaced-token-detection, or unigram"))]
     NoGenerator {
         /// The model.
         folder: String,
@@ -133,9 +133,8 @@ pub enum CorruptionError {
         why: &'static str,
     },
     /// A model that cannot read the rows.
-    #[error(
-        "{folder} reads {positions} positions, the rows have {length}; take data with shorter rows, or leave it out"
-    )]
+    #[error("{folder} reads {positions} positions, the rows have {length}")]
+    #[diagnostic(help("take data with shorter rows, or leave it out"))]
     TooLong {
         /// The model.
         folder: String,
@@ -146,9 +145,9 @@ pub enum CorruptionError {
     },
     /// A model of another vocabulary.
     #[error(
-        "{folder} has another tokenizer ({found}) than the text that is judged ({expected}): it cannot read its pieces; \
-         leave it out, or judge it on data and with a generator of its own tokenizer"
+        "{folder} has another tokenizer ({found}) than the text that is judged ({expected}): it cannot read its pieces"
     )]
+    #[diagnostic(help("leave it out, or judge it on data and with a generator of its own tokenizer"))]
     OtherTokenizer {
         /// The model.
         folder: String,
@@ -158,9 +157,8 @@ pub enum CorruptionError {
         expected: String,
     },
     /// A sample that a model has no row for.
-    #[error(
-        "{folder} has a vocabulary of {rows} ids and the text has id {id}; leave it out, or take another generator"
-    )]
+    #[error("{folder} has a vocabulary of {rows} ids and the text has id {id}")]
+    #[diagnostic(help("leave it out, or take another generator"))]
     UnknownId {
         /// The model.
         folder: String,

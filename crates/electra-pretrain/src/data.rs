@@ -23,6 +23,7 @@ pub enum RecipeDataError {
     ),
     /// The data does not fit the recipe.
     #[error("{message}")]
+    #[diagnostic(help("{help} (recipe key: {key})"))]
     Mismatch {
         /// Dotted key of the recipe.
         key: &'static str,
@@ -50,7 +51,7 @@ pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
                 "{folder} has rows of {} tokens, the recipe {}",
                 shape.seq_len, recipe.data.sequence_length
             ),
-            "build the data again with --seq-len, or change the recipe",
+            "build the data again with rows of that length, or change the recipe",
         );
     }
     if shape.vocab_size > recipe.model.vocab_size {

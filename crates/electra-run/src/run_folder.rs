@@ -82,10 +82,8 @@ pub enum RunFolderError {
         LockError,
     ),
     /// It holds a run of something else.
-    #[error(
-        "{path} holds a run with {what}; give another folder with --run, \
-         or go back to what this one was started with"
-    )]
+    #[error("{path} holds a run with {what}")]
+    #[diagnostic(help("give another folder, or go back to what this one was started with"))]
     Different {
         /// The folder.
         path: PathBuf,
@@ -93,9 +91,8 @@ pub enum RunFolderError {
         what: String,
     },
     /// It has files in it that no run wrote.
-    #[error(
-        "{path} is not empty and not a run folder (it has {found} and no run.json); give another one with --run"
-    )]
+    #[error("{path} is not empty and not a run folder (it has {found} and no run.json)")]
+    #[diagnostic(help("give another one"))]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -103,7 +100,8 @@ pub enum RunFolderError {
         found: String,
     },
     /// The description of the run cannot be understood.
-    #[error("{path} is damaged: {source}; restore it from a copy, or start over with another --run")]
+    #[error("{path} is damaged: {source}")]
+    #[diagnostic(help("restore it from a copy, or start over in another folder"))]
     Damaged {
         /// `run.json`.
         path: PathBuf,
@@ -111,7 +109,8 @@ pub enum RunFolderError {
         source: serde_json::Error,
     },
     /// The file system refuses.
-    #[error("cannot use {path}: {source}; choose a folder that you may write to with --run")]
+    #[error("cannot use {path}: {source}")]
+    #[diagnostic(help("choose a folder that you may write to"))]
     Io {
         /// The file or folder.
         path: PathBuf,

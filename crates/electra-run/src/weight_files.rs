@@ -37,10 +37,10 @@ pub enum WeightFilesError {
         source: io::Error,
     },
     /// Weights in a form that is not read.
-    #[error(
-        "{path}: the weights are {form}, expected {WEIGHTS}; load the folder in transformers and save it again, \
-         which writes {WEIGHTS}: {load}.save_pretrained(\"NEW\")"
-    )]
+    #[error("{path}: the weights are {form}, expected {WEIGHTS}")]
+    #[diagnostic(help(
+        "load the folder in transformers and save it again, which writes {WEIGHTS}: {load}.save_pretrained(\"NEW\")"
+    ))]
     OtherForm {
         /// The file.
         path: PathBuf,
@@ -50,12 +50,12 @@ pub enum WeightFilesError {
         load: String,
     },
     /// No weights in any form that is known.
-    #[error(
-        "{0} has no weights: neither {WEIGHTS} nor shards with {INDEX}; copy the folder again, with all its files"
-    )]
+    #[error("{0} has no weights: neither {WEIGHTS} nor shards with {INDEX}")]
+    #[diagnostic(help("copy the folder again, with all its files"))]
     None(PathBuf),
     /// An index that names no shards.
-    #[error("{path} does not say which shard each tensor is in: {what}; copy the folder again")]
+    #[error("{path} does not say which shard each tensor is in: {what}")]
+    #[diagnostic(help("copy the folder again"))]
     Index {
         /// The file.
         path: PathBuf,

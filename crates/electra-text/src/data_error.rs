@@ -32,15 +32,15 @@ pub enum DataError {
         TokenizerError,
     ),
     /// The folder holds no manifest.
-    #[error(
-        "{folder} holds no manifest.json, so it is not a finished data folder; `electra data build` makes one"
-    )]
+    #[error("{folder} holds no manifest.json, so it is not a finished data folder")]
+    #[diagnostic(help("`electra data build` makes one"))]
     NoManifest {
         /// The folder.
         folder: PathBuf,
     },
     /// The manifest is not what the program writes.
-    #[error("{path} is damaged: {what}; build the data again or restore the file")]
+    #[error("{path} is damaged: {what}")]
+    #[diagnostic(help("build the data again or restore the file"))]
     ManifestDamaged {
         /// The manifest.
         path: PathBuf,
@@ -48,9 +48,8 @@ pub enum DataError {
         what: String,
     },
     /// The manifest was written by a newer program.
-    #[error(
-        "{path} has format {found}, this program reads up to format {supported}; use a newer program or build the data again"
-    )]
+    #[error("{path} has format {found}, this program reads up to format {supported}")]
+    #[diagnostic(help("use a newer program or build the data again"))]
     ManifestVersion {
         /// The manifest.
         path: PathBuf,
@@ -60,15 +59,15 @@ pub enum DataError {
         supported: u32,
     },
     /// The file does not begin as a shard does.
-    #[error("{path} is not a shard of token ids; build the data again or copy the file again")]
+    #[error("{path} is not a shard of token ids")]
+    #[diagnostic(help("build the data again or copy the file again"))]
     NotAShard {
         /// The file.
         path: PathBuf,
     },
     /// The shard was written by a newer program.
-    #[error(
-        "{path} has shard format {found}, this program reads up to {supported}; use a newer program or build the data again"
-    )]
+    #[error("{path} has shard format {found}, this program reads up to {supported}")]
+    #[diagnostic(help("use a newer program or build the data again"))]
     ShardVersion {
         /// The shard.
         path: PathBuf,
@@ -78,17 +77,15 @@ pub enum DataError {
         supported: u32,
     },
     /// The header's checksum does not fit.
-    #[error(
-        "the header of {path} is damaged: its checksum does not fit; build the data again or copy the file again"
-    )]
+    #[error("the header of {path} is damaged: its checksum does not fit")]
+    #[diagnostic(help("build the data again or copy the file again"))]
     HeaderDamaged {
         /// The shard.
         path: PathBuf,
     },
     /// The shard was cut short, or something was appended.
-    #[error(
-        "{path} has {found} bytes, expected {expected}: it was cut short or changed; build the data again or copy the file again"
-    )]
+    #[error("{path} has {found} bytes, expected {expected}: it was cut short or changed")]
+    #[diagnostic(help("build the data again or copy the file again"))]
     ShardLength {
         /// The shard.
         path: PathBuf,
@@ -98,9 +95,8 @@ pub enum DataError {
         expected: u64,
     },
     /// Header and manifest contradict each other.
-    #[error(
-        "{path} belongs to other data: its {what} is {found}, the manifest says {expected}; build the data again or copy the whole folder again"
-    )]
+    #[error("{path} belongs to other data: its {what} is {found}, the manifest says {expected}")]
+    #[diagnostic(help("build the data again or copy the whole folder again"))]
     ShardMismatch {
         /// The shard.
         path: PathBuf,
@@ -112,9 +108,8 @@ pub enum DataError {
         expected: String,
     },
     /// The content's hash does not fit.
-    #[error(
-        "{path} is damaged: its blake3 is {found}, the manifest says {expected}; build the data again or copy the file again"
-    )]
+    #[error("{path} is damaged: its blake3 is {found}, the manifest says {expected}")]
+    #[diagnostic(help("build the data again or copy the file again"))]
     ShardDamaged {
         /// The shard.
         path: PathBuf,
@@ -124,7 +119,8 @@ pub enum DataError {
         expected: String,
     },
     /// A row that no builder writes.
-    #[error("row {row} of {path} cannot be right: {what}; build the data again or copy the file again")]
+    #[error("row {row} of {path} cannot be right: {what}")]
+    #[diagnostic(help("build the data again or copy the file again"))]
     RowDamaged {
         /// The shard.
         path: PathBuf,
@@ -134,9 +130,8 @@ pub enum DataError {
         what: String,
     },
     /// The shards were built with another tokenizer.
-    #[error(
-        "{folder} was built with tokenizer {expected}, not with {found}; use {folder}/tokenizer, or build the data again with the other one"
-    )]
+    #[error("{folder} was built with tokenizer {expected}, not with {found}")]
+    #[diagnostic(help("use {folder}/tokenizer, or build the data again with the other one", folder = .folder.display()))]
     OtherTokenizer {
         /// The data folder.
         folder: PathBuf,

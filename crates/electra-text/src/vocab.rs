@@ -61,9 +61,8 @@ pub enum VocabularyError {
         source: std::io::Error,
     },
     /// A special token is missing.
-    #[error(
-        "{path} has no {token}: a vocabulary needs [PAD], [UNK], [CLS], [SEP] and [MASK]; copy the file again from where it came from"
-    )]
+    #[error("{path} has no {token}: a vocabulary needs [PAD], [UNK], [CLS], [SEP] and [MASK]")]
+    #[diagnostic(help("copy the file again from where it came from"))]
     MissingSpecial {
         /// Where the vocabulary came from.
         path: PathBuf,
@@ -71,15 +70,15 @@ pub enum VocabularyError {
         token: &'static str,
     },
     /// A mark that is no part of the first piece.
-    #[error(
-        "{path} begins with a byte order mark, which would be a part of its first piece; save it without"
-    )]
+    #[error("{path} begins with a byte order mark, which would be a part of its first piece")]
+    #[diagnostic(help("save it without"))]
     ByteOrderMark {
         /// The file.
         path: PathBuf,
     },
     /// More pieces than a vocabulary has.
-    #[error("{path} has {pieces} pieces, expected at most {MAX_VOCAB_SIZE}; copy the file again")]
+    #[error("{path} has {pieces} pieces, expected at most {MAX_VOCAB_SIZE}")]
+    #[diagnostic(help("copy the file again"))]
     TooLarge {
         /// Where the vocabulary came from.
         path: PathBuf,
@@ -88,9 +87,9 @@ pub enum VocabularyError {
     },
     /// Many ids without a piece, and a last piece that is long.
     #[error(
-        "{path} has {holes} ids without a piece and a last piece of {bytes} bytes, which stands for them in a \
-         vocab.txt; copy the file again"
+        "{path} has {holes} ids without a piece and a last piece of {bytes} bytes, which stands for them in a vocab.txt"
     )]
+    #[diagnostic(help("copy the file again"))]
     Unwritable {
         /// Where the vocabulary came from.
         path: PathBuf,
@@ -100,7 +99,8 @@ pub enum VocabularyError {
         bytes: usize,
     },
     /// Two pieces with one id.
-    #[error("{path} gives the pieces {first:?} and {second:?} the same id {id}; copy the file again")]
+    #[error("{path} gives the pieces {first:?} and {second:?} the same id {id}")]
+    #[diagnostic(help("copy the file again"))]
     Shared {
         /// Where the vocabulary came from.
         path: PathBuf,
@@ -113,9 +113,9 @@ pub enum VocabularyError {
     },
     /// Ids with more holes than pieces.
     #[error(
-        "{path} gives a piece the id {id}, though it has {pieces} pieces: expected ids from 0 on with few \
-         holes; copy the file again"
+        "{path} gives a piece the id {id}, though it has {pieces} pieces: expected ids from 0 on with few holes"
     )]
+    #[diagnostic(help("copy the file again"))]
     Sparse {
         /// Where the vocabulary came from.
         path: PathBuf,

@@ -41,10 +41,10 @@ pub enum InitError {
         ModelFolderError,
     ),
     /// A network from scratch that is too small for its tokenizer.
-    #[error(
-        "{recipe} has model.vocab_size = {model}, and the tokenizer has {tokenizer} pieces; nothing is \
-         trained yet: set model.vocab_size to {tokenizer} or more there, or name another --tokenizer"
-    )]
+    #[error("{recipe} has model.vocab_size = {model}, and the tokenizer has {tokenizer} pieces")]
+    #[diagnostic(help(
+        "nothing is trained yet: set model.vocab_size to {tokenizer} or more there, or name another tokenizer"
+    ))]
     ScratchVocabulary {
         /// The pretraining recipe, or the run of one.
         recipe: PathBuf,
@@ -54,11 +54,8 @@ pub enum InitError {
         model: usize,
     },
     /// Sequences longer than the position table.
-    #[error(
-        "{path} reads sequences of at most {positions} pieces, but input.window is {length}; \
-         set it to {positions} or less (--set input.window={positions}), or pretrain with a longer \
-         max_position_embeddings"
-    )]
+    #[error("{path} reads sequences of at most {positions} pieces, but input.window is {length}")]
+    #[diagnostic(help("set it to {positions} or less, or pretrain with a longer max_position_embeddings"))]
     Length {
         /// The folder.
         path: PathBuf,

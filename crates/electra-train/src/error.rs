@@ -29,9 +29,8 @@ pub enum RunError {
         CheckpointError,
     ),
     /// A checkpoint holds another model.
-    #[error(
-        "the last checkpoint does not fit this recipe: {0}; remove its folder to go on from the one before, or start in another folder"
-    )]
+    #[error("the last checkpoint does not fit this recipe: {0}")]
+    #[diagnostic(help("remove its folder to go on from the one before, or start in another folder"))]
     Snapshot(
         #[from]
         #[diagnostic_source]
@@ -46,10 +45,8 @@ pub enum RunError {
         damage: Vec<String>,
     },
     /// A checkpoint of a later step than the run has: none of this run has written it.
-    #[error(
-        "{path} is a checkpoint of step {step}, and the run has {steps} steps; remove it to go on from the one \
-         before, or start in another folder"
-    )]
+    #[error("{path} is a checkpoint of step {step}, and the run has {steps} steps")]
+    #[diagnostic(help("remove it to go on from the one before, or start in another folder"))]
     Beyond {
         /// Folder of the checkpoint.
         path: PathBuf,

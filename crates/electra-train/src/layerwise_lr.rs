@@ -58,10 +58,8 @@ pub enum RatesError {
         expected: &'static str,
     },
     /// More layers than there are, or none.
-    #[error(
-        "freeze names {count} layers of an encoder of {layers}, expected 1 to {layers}; \
-         for the embeddings alone: kind = \"embeddings\""
-    )]
+    #[error("freeze names {count} layers of an encoder of {layers}, expected 1 to {layers}")]
+    #[diagnostic(help("for the embeddings alone: kind = \"embeddings\""))]
     Layers {
         /// Layers that are named.
         count: usize,

@@ -17,7 +17,8 @@ pub enum ResultError {
         source: io::Error,
     },
     /// A file is no result.
-    #[error("{path}:{}:{}: not a result of this program: {source}; take it out of the folder", .source.line(), .source.column())]
+    #[error("{path}:{}:{}: not a result of this program: {source}", .source.line(), .source.column())]
+    #[diagnostic(help("take it out of the folder"))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -25,7 +26,8 @@ pub enum ResultError {
         source: serde_json::Error,
     },
     /// A result cannot be.
-    #[error("{path}: {source}; take it out of the folder, or write it again with electra ablate")]
+    #[error("{path}: {source}")]
+    #[diagnostic(help("take it out of the folder, or write it again with electra ablate"))]
     Impossible {
         /// The file.
         path: PathBuf,
@@ -42,9 +44,8 @@ pub enum ResultError {
     #[diagnostic(transparent)]
     NotOneArm(#[from] Box<NotOneArm>),
     /// A result is of an arm that the experiment has not.
-    #[error(
-        "{path} is a result of the arm `{arm}`, which the experiment has not (it has {known}); remove the file, or bring the arm back"
-    )]
+    #[error("{path} is a result of the arm `{arm}`, which the experiment has not (it has {known})")]
+    #[diagnostic(help("remove the file, or bring the arm back"))]
     OtherArm {
         /// The file.
         path: PathBuf,
@@ -55,8 +56,9 @@ pub enum ResultError {
     },
     /// The recipe or the data has changed since.
     #[error(
-        "{path} comes from another recipe, other data or other code (hash {found} there, {expected} now); remove results of old recipes before running new ones"
+        "{path} comes from another recipe, other data or other code (hash {found} there, {expected} now)"
     )]
+    #[diagnostic(help("remove results of old recipes before running new ones"))]
     OtherRecipe {
         /// The file.
         path: PathBuf,
@@ -66,7 +68,8 @@ pub enum ResultError {
         expected: String,
     },
     /// Two files hold the same arm and seed.
-    #[error("{path} and {other} are both of arm `{arm}` with seed {seed}; name one of them")]
+    #[error("{path} and {other} are both of arm `{arm}` with seed {seed}")]
+    #[diagnostic(help("name one of them"))]
     Twice {
         /// A file.
         path: PathBuf,
@@ -93,9 +96,10 @@ pub struct Impossible {
 
 /// A result of an arm or a base recipe that was changed since.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-#[error(
-    "{path} is a result of the arm `{arm}` as it was: `{key}` is {there} there and {now} now{}; take the old value back, give the changed arm a name of its own, or remove the file and run electra ablate", and_more(*.more)
-)]
+#[error("{path} is a result of the arm `{arm}` as it was: `{key}` is {there} there and {now} now{}", and_more(*.more))]
+#[diagnostic(help(
+    "take the old value back, give the changed arm a name of its own, or remove the file and run electra ablate"
+))]
 pub struct Stale {
     /// The file.
     pub path: PathBuf,
@@ -114,8 +118,9 @@ pub struct Stale {
 /// Runs of one arm that are not of one recipe, one data folder and one code.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error(
-    "{path} and {other} are of the arm `{arm}` and of unlike runs: {found} in the first, {there} in the second; remove what is not of the experiment, and run electra ablate"
+    "{path} and {other} are of the arm `{arm}` and of unlike runs: {found} in the first, {there} in the second"
 )]
+#[diagnostic(help("remove what is not of the experiment, and run electra ablate"))]
 pub struct NotOneArm {
     /// A file.
     pub path: PathBuf,

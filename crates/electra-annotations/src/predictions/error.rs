@@ -23,10 +23,10 @@ pub enum PredictionsError {
     #[diagnostic(transparent)]
     Size(Box<ReadError>),
     /// The file does not hold a tag of a scheme for each token.
-    #[error(
-        "{path} cannot be read as predictions: {}; give columns with a token first and with the gold and the predicted tag last, or with `--gold` columns or JSON lines with the predicted tag alone (`--pred-column` names its column)",
-        .reason.what()
-    )]
+    #[error("{path} cannot be read as predictions: {}", .reason)]
+    #[diagnostic(help(
+        "give columns with a token first and with the gold and the predicted tag last, or beside a gold file columns or JSON lines with the predicted tag alone"
+    ))]
     Form {
         /// Path of the file.
         path: PathBuf,
@@ -42,10 +42,8 @@ pub enum PredictionsError {
         source: std::io::Error,
     },
     /// Two tags differ only in characters that cannot be written.
-    #[error(
-        "{path}: the tags {first:?} and {second:?} would look the same in a file of predictions; \
-         rename one of the types"
-    )]
+    #[error("{path}: the tags {first:?} and {second:?} would look the same in a file of predictions")]
+    #[diagnostic(help("rename one of the types"))]
     SameWhenWritten {
         /// Path of the file.
         path: PathBuf,
@@ -55,17 +53,15 @@ pub enum PredictionsError {
         second: String,
     },
     /// Predicted tags alone, and no gold to compare them with.
-    #[error(
-        "{path} has predicted tags alone and no gold tags; name the gold file with `--gold`, or give three columns: token, gold, predicted"
-    )]
+    #[error("{path} has predicted tags alone and no gold tags")]
+    #[diagnostic(help("name the gold file, or give three columns: token, gold, predicted"))]
     NoGold {
         /// Path of the file.
         path: PathBuf,
     },
     /// Another number of sentences than gold.
-    #[error(
-        "{path} has {found} sentences, {gold_path} has {expected}; every gold sentence needs a prediction"
-    )]
+    #[error("{path} has {found} sentences, {gold_path} has {expected}")]
+    #[diagnostic(help("every gold sentence needs a prediction"))]
     OtherSentences {
         /// File of the predictions.
         path: PathBuf,
@@ -77,9 +73,8 @@ pub enum PredictionsError {
         expected: usize,
     },
     /// Another number of tokens in a sentence.
-    #[error(
-        "{place}: the sentence has {found} tokens there and {expected} in gold; predict every token, in the sentences of the gold file"
-    )]
+    #[error("{place}: the sentence has {found} tokens there and {expected} in gold")]
+    #[diagnostic(help("predict every token, in the sentences of the gold file"))]
     OtherLength {
         /// Where the sentence begins.
         place: Box<PredictionPlace>,
@@ -89,9 +84,8 @@ pub enum PredictionsError {
         expected: usize,
     },
     /// Another token.
-    #[error(
-        "{place}: the token is {found:?} there and {expected:?} in gold; both files must hold the same text"
-    )]
+    #[error("{place}: the token is {found:?} there and {expected:?} in gold")]
+    #[diagnostic(help("both files must hold the same text"))]
     OtherToken {
         /// Where it stands.
         place: Box<PredictionPlace>,
@@ -101,9 +95,10 @@ pub enum PredictionsError {
         expected: String,
     },
     /// Another gold entity.
-    #[error(
-        "{place}: the gold tag is {found:?} there and {expected:?} in gold, which makes other entities; the predictions were made for another version of the gold file: name the one that counts with `--gold`"
-    )]
+    #[error("{place}: the gold tag is {found:?} there and {expected:?} in gold, which makes other entities")]
+    #[diagnostic(help(
+        "the predictions were made for another version of the gold file: name the one that counts"
+    ))]
     OtherGold {
         /// Where the entity begins.
         place: Box<PredictionPlace>,

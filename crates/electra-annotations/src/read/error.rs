@@ -23,17 +23,15 @@ pub enum ReadError {
         CorpusError,
     ),
     /// A device that gives bytes without end.
-    #[error("{path} is a device, and text was expected; give a file, or a pipe such as /dev/stdin")]
+    #[error("{path} is a device, and text was expected")]
+    #[diagnostic(help("give a file, or a pipe such as /dev/stdin"))]
     Device {
         /// Device that the work is done on.
         path: PathBuf,
     },
     /// More text than there is memory for.
-    #[error(
-        "{path} holds {} bytes of text or more, and reading it takes up to {MEMORY_PER_BYTE} bytes of memory for \
-         each: there is room for {most}; divide it into several files, or use a machine with more memory",
-        .bytes
-    )]
+    #[error("{path} holds {} bytes of text or more, and reading it takes up to {MEMORY_PER_BYTE} bytes of memory for each: there is room for {most}", .bytes)]
+    #[diagnostic(help("divide it into several files, or use a machine with more memory"))]
     TooLarge {
         /// Path of the file.
         path: PathBuf,
@@ -43,7 +41,8 @@ pub enum ReadError {
         most: u64,
     },
     /// A line too long to be a token with its tag, or a record.
-    #[error("line {line} of {path} is longer than {limit} bytes; divide it, if it is text at all")]
+    #[error("line {line} of {path} is longer than {limit} bytes")]
+    #[diagnostic(help("divide it, if it is text at all"))]
     LongLine {
         /// Path of the file.
         path: PathBuf,
@@ -53,10 +52,8 @@ pub enum ReadError {
         limit: usize,
     },
     /// More tags than any set of types has.
-    #[error(
-        "line {line} of {path} has one more different tag than the {limit} that a file may have; name the column \
-         of the tags with `--tag-column`"
-    )]
+    #[error("line {line} of {path} has one more different tag than the {limit} that a file may have")]
+    #[diagnostic(help("name the column of the tags"))]
     TooManyTags {
         /// Path of the file.
         path: PathBuf,
@@ -67,8 +64,11 @@ pub enum ReadError {
     },
     /// Bytes that are not UTF-8.
     #[error(
-        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; if it is an old file of Western Europe, say so with `--encoding cp1252` or `--encoding latin-1`, else convert it"
+        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file"
     )]
+    #[diagnostic(help(
+        "if it is an old file of Western Europe, read it as cp1252 or latin-1, else convert it"
+    ))]
     NotUtf8 {
         /// Path of the file.
         path: PathBuf,
@@ -81,8 +81,9 @@ pub enum ReadError {
     },
     /// A byte that cp1252 does not have.
     #[error(
-        "{path} is not cp1252: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; look at the line, and leave `--encoding` out if the file is UTF-8"
+        "{path} is not cp1252: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file"
     )]
+    #[diagnostic(help("look at the line, and read the file as UTF-8 if it is that"))]
     NotCp1252 {
         /// Path of the file.
         path: PathBuf,
@@ -94,18 +95,17 @@ pub enum ReadError {
         byte: u8,
     },
     /// No sentence in it.
-    #[error(
-        "{path} holds no sentence, expected lines with a token and its tag, or JSON lines; check that it is the right file"
-    )]
+    #[error("{path} holds no sentence, expected lines with a token and its tag, or JSON lines")]
+    #[diagnostic(help("check that it is the right file"))]
     Empty {
         /// Path of the file.
         path: PathBuf,
     },
     /// Too few columns, or another number than elsewhere.
-    #[error(
-        "line {line} of {path} has {found} column{}, expected {expected} (separated by {separator}): {text:?}; correct the line, or describe the file with `--separator`, `--token-column` and `--tag-column`",
-        if *.found == 1 { "" } else { "s" }
-    )]
+    #[error("line {line} of {path} has {found} column{}, expected {expected} (separated by {separator}): {text:?}", if *.found == 1 { "" } else { "s" })]
+    #[diagnostic(help(
+        "correct the line, or describe the file: what separates its columns, and which of them hold tokens and tags"
+    ))]
     Columns {
         /// Path of the file.
         path: PathBuf,
@@ -121,7 +121,8 @@ pub enum ReadError {
         text: String,
     },
     /// Token and tag in one column.
-    #[error("{path}: column {column} cannot hold both tokens and tags; name another")]
+    #[error("{path}: column {column} cannot hold both tokens and tags")]
+    #[diagnostic(help("name another"))]
     OneColumn {
         /// Path of the file.
         path: PathBuf,
@@ -129,9 +130,8 @@ pub enum ReadError {
         column: usize,
     },
     /// Several columns that may be the tags.
-    #[error(
-        "columns {first} and {second} of {path} both look like the tags, expected one; choose it with `--tag-column {first}` or `--tag-column {second}`"
-    )]
+    #[error("columns {first} and {second} of {path} both look like the tags, expected one")]
+    #[diagnostic(help("choose {first} or {second}"))]
     SeveralTagColumns {
         /// Path of the file.
         path: PathBuf,
@@ -141,7 +141,8 @@ pub enum ReadError {
         second: usize,
     },
     /// A tag without a token.
-    #[error("line {line} of {path} has a tag but no token; take the line out, or give it its token")]
+    #[error("line {line} of {path} has a tag but no token")]
+    #[diagnostic(help("take the line out, or give it its token"))]
     EmptyToken {
         /// Path of the file.
         path: PathBuf,
@@ -150,8 +151,9 @@ pub enum ReadError {
     },
     /// A tag of no scheme.
     #[error(
-        "line {line} of {path} has the tag {tag:?}, expected O or a letter, a dash and a type: B-TYPE or I-TYPE (IOB1, IOB2), with E- and S- (IOBES, BMES), L- and U- (BILOU), M- (BMES); correct it, or name the column of the tags with `--tag-column`"
+        "line {line} of {path} has the tag {tag:?}, expected O or a letter, a dash and a type: B-TYPE or I-TYPE (IOB1, IOB2), with E- and S- (IOBES, BMES), L- and U- (BILOU), M- (BMES)"
     )]
+    #[diagnostic(help("correct it, or name the column of the tags"))]
     UnknownTag {
         /// Path of the file.
         path: PathBuf,
@@ -162,8 +164,9 @@ pub enum ReadError {
     },
     /// Tags of several schemes.
     #[error(
-        "{path} mixes schemes: line {line} has the tag {tag:?}, and line {first_line} has {first_tag:?}, expected one scheme in a file; convert one part of it, or correct these tags"
+        "{path} mixes schemes: line {line} has the tag {tag:?}, and line {first_line} has {first_tag:?}, expected one scheme in a file"
     )]
+    #[diagnostic(help("convert one part of it, or correct these tags"))]
     MixedSchemes {
         /// Path of the file.
         path: PathBuf,
@@ -177,10 +180,8 @@ pub enum ReadError {
         first_tag: String,
     },
     /// A tag that the scheme asked for does not have.
-    #[error(
-        "line {line} of {path} has the tag {tag:?}, expected one of {scheme}: O, or one of the letters {}; correct it, or leave `--scheme` out",
-        .scheme.letters()
-    )]
+    #[error("line {line} of {path} has the tag {tag:?}, expected one of {scheme}: O, or one of the letters {}", .scheme.letters())]
+    #[diagnostic(help("correct it, or name no scheme"))]
     NotInScheme {
         /// Path of the file.
         path: PathBuf,
@@ -192,9 +193,8 @@ pub enum ReadError {
         scheme: Scheme,
     },
     /// A line that is not a JSON object.
-    #[error(
-        "line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}; write one object a line"
-    )]
+    #[error("line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}")]
+    #[diagnostic(help("write one object a line"))]
     BadJson {
         /// Path of the file.
         path: PathBuf,
@@ -209,8 +209,9 @@ pub enum ReadError {
     },
     /// Half of a character in a field that is read.
     #[error(
-        "line {line} of {path} has half of a character at character {column}, {excerpt:?}, expected both halves of the surrogate pair; write the character itself, or leave the record out"
+        "line {line} of {path} has half of a character at character {column}, {excerpt:?}, expected both halves of the surrogate pair"
     )]
+    #[diagnostic(help("write the character itself, or leave the record out"))]
     HalfCharacter {
         /// Path of the file.
         path: PathBuf,
@@ -222,7 +223,8 @@ pub enum ReadError {
         excerpt: String,
     },
     /// A field that is missing, or holds something else.
-    #[error("line {line} of {path} has {found}, expected {expected}; correct the record")]
+    #[error("line {line} of {path} has {found}, expected {expected}")]
+    #[diagnostic(help("correct the record"))]
     Record {
         /// Path of the file.
         path: PathBuf,
@@ -234,9 +236,8 @@ pub enum ReadError {
         expected: String,
     },
     /// Numbers instead of tags, and no names for them.
-    #[error(
-        "line {line} of {path} has tags by number, expected their names, too; give them in order with `--labels O,B-PER,I-PER` and so on"
-    )]
+    #[error("line {line} of {path} has tags by number, expected their names, too")]
+    #[diagnostic(help("give them in order: O, B-PER, I-PER and so on"))]
     Unnamed {
         /// Path of the file.
         path: PathBuf,
@@ -244,10 +245,8 @@ pub enum ReadError {
         line: usize,
     },
     /// A number that no name was given for.
-    #[error(
-        "line {line} of {path} has the tag number {id}, expected 0 to {} for the {labels} given names; complete `--labels`",
-        .labels.saturating_sub(1)
-    )]
+    #[error("line {line} of {path} has the tag number {id}, expected 0 to {} for the {labels} given names", .labels.saturating_sub(1))]
+    #[diagnostic(help("complete the names"))]
     UnknownNumber {
         /// Path of the file.
         path: PathBuf,
@@ -259,11 +258,8 @@ pub enum ReadError {
         labels: usize,
     },
     /// Spans that cannot be said in tags.
-    #[error(
-        "{} of {path} cannot be said in tags of whole words:{}; correct them, or leave them out with `--skip-misaligned`",
-        if .spans.len() == 1 { "1 span".into() } else { format!("{} spans", .spans.len()) },
-        .spans.iter().map(|span| format!("\n  {span}")).collect::<String>()
-    )]
+    #[error("{} of {path} cannot be said in tags of whole words:{}", if .spans.len() == 1 { "1 span".into() } else { format!("{} spans", .spans.len()) }, .spans.iter().map(|span| format!("\n  {span}")).collect::<String>())]
+    #[diagnostic(help("correct them, or leave them out"))]
     Misaligned {
         /// Path of the file.
         path: PathBuf,
@@ -273,12 +269,6 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// What is wrong, without what to do about it where the file is one of labelled sentences.
-    pub(crate) fn what(&self) -> String {
-        let said = self.to_string();
-        said.rsplit_once("; ").map_or(said.clone(), |(what, _)| what.to_owned())
-    }
-
     /// An error about the scheme, with lines for places.
     pub(super) fn of_scheme(path: &Path, error: SchemeError, line: impl Fn(TagPlace) -> usize) -> Self {
         let path = path.to_owned();

@@ -130,7 +130,7 @@ impl Ablate {
                 return Err(Failure::new(format!("--only {index}"), help));
             }
         };
-        let interrupt = Interrupt::listen()?;
+        let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         electra_files::disk::create_folders(&setup.out)
             .map_err(|e| Failure::of_file("create", &setup.out, &e))?;
         // Tasks of an array share the folder: each has the lock of its run alone.
@@ -174,5 +174,5 @@ fn file_of(path: &Path) -> Result<PathBuf, Failure> {
 
 /// The folder is that of `--out` here.
 fn in_use(error: LockError) -> Failure {
-    Failure::from(error).with_help_changed(|help| help.replace("--run", "--out"))
+    Failure::of_out(&error)
 }

@@ -142,7 +142,7 @@ impl StepArguments {
             }
         })?;
         if arguments.json {
-            crate::output::json_line_out(&timings)?;
+            crate::output::json_line_out(&timings).map_err(Failure::of_json)?;
         } else {
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",
@@ -213,7 +213,7 @@ impl NerArguments {
             }
         })?;
         if self.json {
-            crate::output::json_line_out(&timings)?;
+            crate::output::json_line_out(&timings).map_err(Failure::of_json)?;
         } else {
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.2} ms (best {:.2}, 99 % within {:.2}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",

@@ -81,7 +81,7 @@ impl Demo {
         eprintln!("1/6  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
         let files = write_corpus(&corpus)?;
         let words = vocabulary(&files, &tokenizer, r.model.vocab_size, threads).map_err(|failure| {
-            failure.with_help_changed(|_| "use fewer word pieces, such as --set model.vocab_size=4096".into())
+            failure.with_help("use fewer word pieces, such as --set model.vocab_size=4096")
         })?;
         eprintln!("2/6  rows of {} tokens", r.data.sequence_length);
         let elsewhere = format!("remove {}, or give another folder with --out", data.display());
@@ -89,7 +89,7 @@ impl Demo {
 
         eprintln!("3/6  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
         let run = self.out.join("run");
-        let interrupt = Interrupt::listen()?;
+        let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let begin = Begin {
             probing: Some("     timing a few steps first"),
             verify_data: true,
@@ -134,18 +134,10 @@ impl Demo {
     }
 }
 
-/// Makes advice for other commands advice for this one, whose only folder is `--out`. Where it
-/// speaks of options that there are none of here, `instead` takes its place.
+/// Advice for other commands, which name options that there are none of here, gives way to `instead`: the
+/// demo's only folder is `--out`.
 fn advising(instead: String) -> impl FnOnce(Failure) -> Failure {
-    move |failure| failure.with_help_changed(|help| advice(&help, instead))
-}
-
-fn advice(help: &str, instead: String) -> String {
-    const OWN: [&str; 4] = ["out", "set", "set-ner", "threads"];
-    let help = help.replace("--run", "--out");
-    let name =
-        |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '-').next().unwrap_or("").to_owned();
-    if help.split("--").skip(1).all(|rest| OWN.contains(&name(rest).as_str())) { help } else { instead }
+    move |failure| failure.without_options(instead)
 }
 
 fn toml_string(path: &Path) -> String {
@@ -238,22 +230,21 @@ fn show_swaps(run: &Path, data: &Path) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use electra_run::lock::LockError;
+    use electra_text::corpus::CorpusError;
+
     use super::*;
 
     #[test]
     fn advice_never_names_options_of_other_commands() {
-        let advice = |help| advice(help, "instead".into());
-        for (help, expected) in [
-            (
-                "wait until it ends, or use another folder with --run",
-                "wait until it ends, or use another folder with --out",
-            ),
-            ("choose another folder or replace it with --force", "instead"),
-            ("give another folder with --run, or lower --character-coverage", "instead"),
-            ("--set train.steps=5 and `--threads`", "--set train.steps=5 and `--threads`"),
-            ("make room", "make room"),
-        ] {
-            assert_eq!(advice(help), expected);
-        }
+        let told = |failure: Failure| advising("instead".into())(failure).in_one_line();
+        let held = LockError::Held { path: "demo/run".into(), holder: "process 7".into() };
+        assert_eq!(told(held.into()), "demo/run is in use by process 7: instead");
+        let text = CorpusError::LongRecord { path: "a".into(), line: 1, limit: 9 };
+        assert_eq!(told(text.into()), "line 1 of a is longer than 9 bytes: instead");
+        let empty = CorpusError::Empty { files: 1, first: "a".into() };
+        assert!(told(empty.into()).ends_with(": give files with text in them"));
+        let own = Failure::new("broken", "lower it with --set train.steps=5");
+        assert_eq!(told(own), "broken: lower it with --set train.steps=5");
     }
 }

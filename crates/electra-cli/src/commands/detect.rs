@@ -82,7 +82,7 @@ impl Detect {
         use_threads(self.threads)?;
         let text = if self.text == "-" {
             let mut bytes = Vec::new();
-            std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+            std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Failure::of_system)?;
             if bytes.len() as u64 > MOST_BYTES {
                 return Err(Failure::new(
                     format!(
@@ -111,7 +111,7 @@ impl Detect {
         tell_unknown(&folder.tokenizer, &text);
         if self.json {
             for detection in &detections {
-                output::json_line_out(detection)?;
+                output::json_line_out(detection).map_err(Failure::of_json)?;
             }
         } else if output::has_colours(std::io::stdout().is_terminal()) {
             output::bytes_out(format!("{}\n", coloured(&text, &detections)).as_bytes());

@@ -49,7 +49,7 @@ impl Doctor {
                 (name, lacks, peak)
             })
             .collect();
-        let free = process::free_disk(std::path::Path::new("."))?;
+        let free = process::free_disk(std::path::Path::new(".")).map_err(Failure::of_system)?;
         if self.json {
             let megabytes = |bytes: u64| bytes as f64 / 1e6;
             let devices: Vec<_> = devices
@@ -67,7 +67,7 @@ impl Doctor {
                 "free_disk_mb": megabytes(free),
                 "devices": devices,
             });
-            crate::output::json_out(&all)?;
+            crate::output::json_out(&all).map_err(Failure::of_json)?;
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<10} {value}");

@@ -192,7 +192,7 @@ impl NerEval {
         let gold = GoldFile { path: gold.path.to_owned(), scheme: gold.scheme };
         let report = Report { gold, pred, against, difference };
         if self.json {
-            crate::output::json_out(&report)?;
+            crate::output::json_out(&report).map_err(Failure::of_json)?;
         } else {
             report.tell();
         }

@@ -160,6 +160,9 @@ fn write_network(
     for (file, text) in folder.tokenizer.files(folder.config.max_position_embeddings) {
         new.write(name.join(file), text.as_bytes())?;
     }
-    new.write(name.join(CONFIG), (serde_json::to_string_pretty(&config)? + "\n").as_bytes())?;
+    new.write(
+        name.join(CONFIG),
+        (serde_json::to_string_pretty(&config).map_err(Failure::of_json)? + "\n").as_bytes(),
+    )?;
     Ok(())
 }

@@ -106,7 +106,7 @@ impl FinetuneNer {
         let test = self.test.as_ref().map(read).transpose()?;
         let splits = Splits { train: read(&self.train)?, dev: read(&self.dev)?, test };
         let start = self.with.start()?;
-        let interrupt = Interrupt::listen()?;
+        let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let mut monitor = watch::epoch_monitor(display, &interrupt, METRICS)?;
         let positions = start.config().max_position_embeddings;
         if let Some(window) = Recipe::shorter_window(self.recipe.as_deref(), &first, positions) {
@@ -135,7 +135,7 @@ impl FinetuneNer {
             return Ok(tell_interrupted(display));
         };
         if self.with.json {
-            crate::output::json_out(&summary)?;
+            crate::output::json_out(&summary).map_err(Failure::of_json)?;
         } else {
             if let Some(pooled) = &summary.pooled_test {
                 println!("\n{pooled}");

@@ -72,7 +72,10 @@ impl ImportCommand {
             new.write(Path::new("tokenizer").join(name), text.as_bytes())?;
         }
         new.write(WEIGHTS, &parameters::to_safetensors(&model.tensors, None))?;
-        new.write(MODEL_CONFIG, serde_json::to_string_pretty(&model.config)?.as_bytes())?;
+        new.write(
+            MODEL_CONFIG,
+            serde_json::to_string_pretty(&model.config).map_err(Failure::of_json)?.as_bytes(),
+        )?;
         if let Some(progress) = progress {
             new.write(PROGRESS, progress.file().as_bytes())?;
         }

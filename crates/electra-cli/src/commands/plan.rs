@@ -51,7 +51,7 @@ impl PlanCommand {
         }
         let f = forecast(&recipe, &device, self.probe_steps, size)?;
         if self.json {
-            crate::output::json_out(&f)?;
+            crate::output::json_out(&f).map_err(Failure::of_json)?;
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<14} {value}");

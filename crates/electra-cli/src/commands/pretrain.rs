@@ -91,7 +91,7 @@ impl Pretrain {
         let threads = use_threads(self.with.threads)?;
         let recipe = load_recipe(&self.recipe, &self.with.overrides)?;
         let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
-        let interrupt = Interrupt::listen()?;
+        let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
         let probing = "timing a few steps to predict the run (--no-plan skips this)";
         let begin = Begin {

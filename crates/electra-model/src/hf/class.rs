@@ -39,12 +39,9 @@ pub fn architecture(config: &Value) -> Option<&str> {
 pub(super) fn way_out(found: &str, expected: HfNetwork) -> String {
     match (found, expected) {
         ("ElectraForTokenClassification", _) => {
-            "find entities with electra predict, or give the pretrained model that the tagger was fine-tuned from"
-                .into()
+            "find entities with it, or give the pretrained model that the tagger was fine-tuned from".into()
         }
-        ("ElectraForPreTraining", HfNetwork::Tagger) => {
-            "fine-tune it first, with electra finetune ner --model".into()
-        }
+        ("ElectraForPreTraining", HfNetwork::Tagger) => "fine-tune it first".into(),
         ("ElectraModel", _) => format!(
             "its head was not saved: load the original in transformers as {0} and save that",
             expected.architecture()

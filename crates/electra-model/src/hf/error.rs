@@ -19,7 +19,8 @@ pub enum HfError {
         expected: String,
     },
     /// The weights of another class of ELECTRA.
-    #[error("model.safetensors holds an {found}, expected an {}; {}", .expected.architecture(), way_out(.found, *.expected))]
+    #[error("model.safetensors holds an {found}, expected an {}", .expected.architecture())]
+    #[diagnostic(help("{}", way_out(.found, *.expected)))]
     Class {
         /// transformers' name of the class whose tensors they are.
         found: &'static str,

@@ -25,10 +25,8 @@ pub enum FinetuneError {
         FolderError,
     ),
     /// Nothing to learn.
-    #[error(
-        "the {sentences} training sentences of {path} have no entity; \
-         is the tag column the right one (--tag-column), or train.max_sentences too small?"
-    )]
+    #[error("the {sentences} training sentences of {path} have no entity")]
+    #[diagnostic(help("is the tag column the right one, or train.max_sentences too small?"))]
     NoEntities {
         /// The file.
         path: PathBuf,
@@ -37,9 +35,9 @@ pub enum FinetuneError {
     },
     /// No score of an epoch would be one.
     #[error(
-        "the {sentences} development sentences of {path} have no entity, so that no epoch could be told from \
-         another; give labelled sentences with --dev, for example a part of the training data held back"
+        "the {sentences} development sentences of {path} have no entity, so that no epoch could be told from another"
     )]
+    #[diagnostic(help("give labelled sentences, for example a part of the training data held back"))]
     NothingToChooseBy {
         /// The file.
         path: PathBuf,
@@ -61,10 +59,8 @@ pub enum FinetuneError {
         RatesError,
     ),
     /// The weights that are to be kept are gone.
-    #[error(
-        "the checkpoint of the best epoch, {epoch}, cannot be used: {damage}; restore it from a copy, or remove \
-         {run} and give the same command again: that trains the seed anew, to the same bits on this machine"
-    )]
+    #[error("the checkpoint of the best epoch, {epoch}, cannot be used: {damage}")]
+    #[diagnostic(help("restore it from a copy, or remove {run} and give the same command again: that trains the seed anew, to the same bits on this machine", run = .run.display()))]
     BestLost {
         /// Folder of the run.
         run: PathBuf,

@@ -87,7 +87,8 @@ pub enum LossError {
         expected: &'static str,
     },
     /// A weight for a type that there is not.
-    #[error("class_weights names the type {found}, but the training data has {}; take the weight out", .known.join(", "))]
+    #[error("class_weights names the type {found}, but the training data has {}", .known.join(", "))]
+    #[diagnostic(help("take the weight out"))]
     UnknownType {
         /// The entity type that is named.
         found: String,
@@ -95,10 +96,10 @@ pub enum LossError {
         known: Vec<String>,
     },
     /// Something that a CRF has no place for.
-    #[error(
-        "{0} counts words one by one, but a CRF trains whole sentences; \
-         leave it out, or take labels.head = \"linear\" with labels.decoding = \"argmax\" or \"viterbi\""
-    )]
+    #[error("{0} counts words one by one, but a CRF trains whole sentences")]
+    #[diagnostic(help(
+        "leave it out, or take labels.head = \"linear\" with labels.decoding = \"argmax\" or \"viterbi\""
+    ))]
     NotWithCrf(&'static str),
 }
 

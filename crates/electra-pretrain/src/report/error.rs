@@ -9,15 +9,16 @@ use electra_run::record::LogError;
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
     /// There is nothing of that name.
-    #[error("there is no folder {0}; name a folder that pretraining or fine-tuning has written")]
+    #[error("there is no folder {0}")]
+    #[diagnostic(help("name a folder that pretraining or fine-tuning has written"))]
     Absent(PathBuf),
     /// It is a file.
-    #[error("{0} is a file and no run folder; name the folder that pretraining or fine-tuning has written")]
+    #[error("{0} is a file and no run folder")]
+    #[diagnostic(help("name the folder that pretraining or fine-tuning has written"))]
     File(PathBuf),
     /// It is not a run folder, or a part of it is not there.
-    #[error(
-        "{folder} is no run folder: it has no {missing}; name a folder that pretraining or fine-tuning has written"
-    )]
+    #[error("{folder} is no run folder: it has no {missing}")]
+    #[diagnostic(help("name a folder that pretraining or fine-tuning has written"))]
     Missing {
         /// The folder.
         folder: PathBuf,
@@ -25,7 +26,8 @@ pub enum ReportError {
         missing: String,
     },
     /// The log has nothing to report.
-    #[error("{path} holds no complete line yet; wait until the run has written one")]
+    #[error("{path} holds no complete line yet")]
+    #[diagnostic(help("wait until the run has written one"))]
     Empty {
         /// The log.
         path: PathBuf,
@@ -46,7 +48,8 @@ pub enum ReportError {
         LogError,
     ),
     /// The description of the run is not JSON.
-    #[error("{path} is damaged: {source}; restore it from a copy")]
+    #[error("{path} is damaged: {source}")]
+    #[diagnostic(help("restore it from a copy"))]
     Damaged {
         /// `run.json`.
         path: PathBuf,

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum CheckpointError {
     /// The folder of checkpoints cannot be used.
-    #[error("cannot use {path} as a folder for checkpoints: {source}; choose a folder you may write to")]
+    #[error("cannot use {path} as a folder for checkpoints: {source}")]
+    #[diagnostic(help("choose a folder you may write to"))]
     Open {
         /// The folder.
         path: PathBuf,
@@ -15,11 +16,8 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// There is too little room; nothing was touched.
-    #[error(
-        "the checkpoint of step {step} needs {} and {} has {} left; \
-         earlier checkpoints are untouched, free some space and run the same command again",
-        size(*.needed), .path.display(), size(*.available)
-    )]
+    #[error("the checkpoint of step {step} needs {} and {} has {} left", size(*.needed), .path.display(), size(*.available))]
+    #[diagnostic(help("earlier checkpoints are untouched, free some space and run the same command again"))]
     NoSpace {
         /// The step to be saved.
         step: u64,
@@ -31,9 +29,10 @@ pub enum CheckpointError {
         available: u64,
     },
     /// Writing failed; what had been written was removed.
-    #[error(
-        "the checkpoint of step {step} could not be saved: {path}: {source}; earlier checkpoints are intact: make it possible to write there, and the same command goes on"
-    )]
+    #[error("the checkpoint of step {step} could not be saved: {path}: {source}")]
+    #[diagnostic(help(
+        "earlier checkpoints are intact: make it possible to write there, and the same command goes on"
+    ))]
     Save {
         /// The step to be saved.
         step: u64,
@@ -53,7 +52,8 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// A blob is not what was saved.
-    #[error("{path}: {damage}; resume from an earlier checkpoint by removing this one's folder")]
+    #[error("{path}: {damage}")]
+    #[diagnostic(help("resume from an earlier checkpoint by removing this one's folder"))]
     Damaged {
         /// The blob's file.
         path: PathBuf,

@@ -34,65 +34,67 @@ pub enum BuildError {
         TokenizerError,
     ),
     /// A row length that makes no sense.
-    #[error("a sequence length of {found} is not possible; give one from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}")]
+    #[error("a sequence length of {found} is not possible")]
+    #[diagnostic(help("give one from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}"))]
     SequenceLength {
         /// What was asked for.
         found: usize,
     },
     /// A share that is none.
-    #[error("a held-out fraction of {found} is not possible; give a share of at least 0 and below 1")]
+    #[error("a held-out fraction of {found} is not possible")]
+    #[diagnostic(help("give a share of at least 0 and below 1"))]
     HeldOutFraction {
         /// What was asked for.
         found: f64,
     },
     /// A file for training and for evaluation at once.
-    #[error("{path} is given as input and as held-out file; leave it out of one of them")]
+    #[error("{path} is given as input and as held-out file")]
+    #[diagnostic(help("leave it out of one of them"))]
     HeldOutOverlap {
         /// The file.
         path: PathBuf,
     },
     /// No document fell into the held-out split.
-    #[error(
-        "none of the {documents} documents is held out; raise --heldout-fraction, name files with --heldout, \
-         or ask for none with --heldout-fraction 0"
-    )]
+    #[error("none of the {documents} documents is held out")]
+    #[diagnostic(help("hold out a larger share, name files to hold out, or ask for none"))]
     NothingHeldOut {
         /// Documents read.
         documents: u64,
     },
     /// Every document fell into the held-out split.
-    #[error(
-        "nothing is left to train on: all of the {documents} document(s) are held out or give no row; give more \
-         documents (blank lines divide them, or lines with --documents line), name files with --heldout, or use --heldout-fraction 0"
-    )]
+    #[error("nothing is left to train on: all of the {documents} document(s) are held out or give no row")]
+    #[diagnostic(help(
+        "give more documents (blank lines divide them, or line ends), name files to hold out, or hold out none"
+    ))]
     NothingToTrainOn {
         /// Documents read.
         documents: u64,
     },
     /// Every document is one of the held-out files.
     #[error(
-        "nothing is left to train on: all {documents} document(s) of --input are in the files of --heldout too; \
-         give other documents, or hold out a share of them with --heldout-fraction"
+        "nothing is left to train on: all {documents} document(s) of the input are in the held-out files too"
     )]
+    #[diagnostic(help("give other documents, or hold out a share of them"))]
     AllLeftOut {
         /// Documents left out.
         documents: u64,
     },
     /// The output is in use for something else.
-    #[error("{path} is not empty and {what}; choose another folder{hint}")]
+    #[error("{path} is not empty and {what}")]
+    #[diagnostic(help("{}", if *.can_be_replaced { "choose another folder, or have this one replaced" } else { "choose another folder" }))]
     OutputOccupied {
         /// The folder.
         path: PathBuf,
         /// What is in it.
         what: &'static str,
-        /// Whether `--force` helps.
-        hint: &'static str,
+        /// Whether it is data, which may be replaced.
+        can_be_replaced: bool,
     },
     /// A data folder that holds something else as well, which would be lost.
     #[error(
-        "{path} cannot be replaced: it holds {entry} as well, which is not of the data and would be lost; move \
-         that elsewhere, or choose another folder"
+        "{path} cannot be replaced: it holds {entry} as well, which is not of the data and would be lost"
     )]
+    #[diagnostic(help("move that elsewhere, or choose another folder"))]
     OutputHoldsOthers {
         /// The folder.
         path: PathBuf,
@@ -100,7 +102,8 @@ pub enum BuildError {
         entry: PathBuf,
     },
     /// A path that cannot be a data folder.
-    #[error("{path} cannot be a data folder: {what}; give another folder")]
+    #[error("{path} cannot be a data folder: {what}")]
+    #[diagnostic(help("give another folder"))]
     OutputUnusable {
         /// The path.
         path: PathBuf,
@@ -108,21 +111,22 @@ pub enum BuildError {
         what: &'static str,
     },
     /// Another process writes to the same output.
-    #[error("another program is writing {path} at this moment; wait for it or choose another folder")]
+    #[error("another program is writing {path} at this moment")]
+    #[diagnostic(help("wait for it or choose another folder"))]
     OutputBusy {
         /// The folder.
         path: PathBuf,
     },
     /// A part that is no part.
-    #[error(
-        "{path} holds no part.json, so it is not a finished part; `electra data build --part i/n` makes one"
-    )]
+    #[error("{path} holds no part.json, so it is not a finished part")]
+    #[diagnostic(help("build it first"))]
     NotAPart {
         /// The folder.
         path: PathBuf,
     },
     /// A part's description or rows are damaged.
-    #[error("{path} is damaged: {what}; build the part again")]
+    #[error("{path} is damaged: {what}")]
+    #[diagnostic(help("build the part again"))]
     PartDamaged {
         /// The file.
         path: PathBuf,
@@ -130,9 +134,8 @@ pub enum BuildError {
         what: String,
     },
     /// Parts that do not belong together.
-    #[error(
-        "{second} does not belong to {first}: {what}; build all parts from the same files with the same settings"
-    )]
+    #[error("{second} does not belong to {first}: {what}")]
+    #[diagnostic(help("build all parts from the same files with the same settings"))]
     PartsDiffer {
         /// A part.
         first: PathBuf,
@@ -142,7 +145,8 @@ pub enum BuildError {
         what: &'static str,
     },
     /// Not every part is there exactly once.
-    #[error("parts {missing} of {of} are missing; give every part exactly once")]
+    #[error("parts {missing} of {of} are missing")]
+    #[diagnostic(help("give every part exactly once"))]
     PartsMissing {
         /// Which parts, as a list.
         missing: String,
@@ -150,7 +154,8 @@ pub enum BuildError {
         of: u32,
     },
     /// A part given twice.
-    #[error("part {part} of {of} is given twice: {first} and {second}; give every part exactly once")]
+    #[error("part {part} of {of} is given twice: {first} and {second}")]
+    #[diagnostic(help("give every part exactly once"))]
     PartTwice {
         /// Which part, from 1.
         part: u32,

@@ -64,15 +64,17 @@ impl Existing {
     /// Whether the output may go there. What is not ours is never replaced: the whole folder is, and the
     /// corpus may lie in it.
     pub(super) fn check_replaceable(&self, path: &Path, force: bool) -> Result<(), BuildError> {
-        let occupied = |what, hint| Err(BuildError::OutputOccupied { path: path.to_owned(), what, hint });
+        let occupied = |what, can_be_replaced| {
+            Err(BuildError::OutputOccupied { path: path.to_owned(), what, can_be_replaced })
+        };
         match self {
             Existing::Nothing => Ok(()),
-            Existing::Foreign => occupied("holds something else than data", ""),
+            Existing::Foreign => occupied("holds something else than data", false),
             _ if force => match foreign_entry(path)? {
                 Some(entry) => Err(BuildError::OutputHoldsOthers { path: path.to_owned(), entry }),
                 None => Ok(()),
             },
-            _ => occupied("holds other data", " or replace it with --force"),
+            _ => occupied("holds other data", true),
         }
     }
 }

@@ -10,15 +10,15 @@ use super::limits::MAX_CONTENT_BYTES;
 #[non_exhaustive]
 pub enum CorpusError {
     /// A pattern matched nothing.
-    #[error(
-        "no file matches {pattern}; check the name, and quote patterns so that the shell leaves them alone"
-    )]
+    #[error("no file matches {pattern}")]
+    #[diagnostic(help("check the name, and quote patterns so that the shell leaves them alone"))]
     NoMatch {
         /// The pattern.
         pattern: String,
     },
     /// A pattern that is none.
-    #[error("{pattern} is not a pattern for files: {what}; correct it, or name the files")]
+    #[error("{pattern} is not a pattern for files: {what}")]
+    #[diagnostic(help("correct it, or name the files"))]
     BadPattern {
         /// The pattern.
         pattern: String,
@@ -26,32 +26,29 @@ pub enum CorpusError {
         what: String,
     },
     /// A folder where files were expected.
-    #[error("{path} is a folder; name its files, for example {path}/**/*.txt")]
+    #[error("{path} is a folder")]
+    #[diagnostic(help("name its files, for example {path}/**/*.txt", path = .path.display()))]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// A file of a kind that cannot be read.
-    #[error(
-        "cannot tell what {path} holds; give it a name that ends in {}, perhaps followed by .gz or .zst",
-        if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }
-    )]
+    #[error("cannot tell what {path} holds")]
+    #[diagnostic(help("give it a name that ends in {}, perhaps followed by .gz or .zst", if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }))]
     UnknownKind {
         /// The file.
         path: PathBuf,
     },
     /// Parquet was left out of this program.
-    #[error(
-        "{path} is a Parquet file, and this program was built without Parquet; build it with `--features parquet`"
-    )]
+    #[error("{path} is a Parquet file, and this program was built without Parquet")]
+    #[diagnostic(help("build it with the cargo feature `parquet`"))]
     WithoutParquet {
         /// The file.
         path: PathBuf,
     },
     /// The files hold no document.
-    #[error(
-        "the corpus is empty: there is no text in {files} file(s), the first being {first}; give files with text in them"
-    )]
+    #[error("the corpus is empty: there is no text in {files} file(s), the first being {first}")]
+    #[diagnostic(help("give files with text in them"))]
     Empty {
         /// Number of files.
         files: usize,
@@ -67,9 +64,8 @@ pub enum CorpusError {
         source: std::io::Error,
     },
     /// A compressed file ends too early.
-    #[error(
-        "{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text; copy or download it again"
-    )]
+    #[error("{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text")]
+    #[diagnostic(help("copy or download it again"))]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -79,7 +75,8 @@ pub enum CorpusError {
         bytes: u64,
     },
     /// A compressed file is damaged, or not compressed as its name says.
-    #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text; {remedy}")]
+    #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text")]
+    #[diagnostic(help("{remedy}"))]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -93,10 +90,8 @@ pub enum CorpusError {
         remedy: String,
     },
     /// An archive that unpacks to more than text does.
-    #[error(
-        "{path} is no archive of text: {packed} bytes of it unpack to more than {unpacked}; if it is meant to be \
-         read, unpack it first"
-    )]
+    #[error("{path} is no archive of text: {packed} bytes of it unpack to more than {unpacked}")]
+    #[diagnostic(help("if it is meant to be read, unpack it first"))]
     UnpacksTooFar {
         /// The file.
         path: PathBuf,
@@ -106,15 +101,15 @@ pub enum CorpusError {
         unpacked: u64,
     },
     /// A text that is not held in memory.
-    #[error(
-        "{path} has more than {MAX_CONTENT_BYTES} bytes of text, which is held in memory; divide the file"
-    )]
+    #[error("{path} has more than {MAX_CONTENT_BYTES} bytes of text, which is held in memory")]
+    #[diagnostic(help("divide the file"))]
     TooLong {
         /// The file.
         path: PathBuf,
     },
     /// Something else than text.
-    #[error("{path} {what}, and text was expected; {remedy}")]
+    #[error("{path} {what}, and text was expected")]
+    #[diagnostic(help("{remedy}"))]
     NoText {
         /// The file.
         path: PathBuf,
@@ -125,8 +120,9 @@ pub enum CorpusError {
     },
     /// Bytes that are not UTF-8.
     #[error(
-        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file; convert the file, or go on with `--lossy`, which replaces such bytes"
+        "{path} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset} of the (uncompressed) file"
     )]
+    #[diagnostic(help("convert the file, or have such bytes replaced"))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -138,9 +134,8 @@ pub enum CorpusError {
         byte: u8,
     },
     /// A line that is not a JSON object.
-    #[error(
-        "line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}; mend it, or pass over such records with `--skip-bad-records`"
-    )]
+    #[error("line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}")]
+    #[diagnostic(help("mend it, or pass over such records"))]
     BadJson {
         /// The file.
         path: PathBuf,
@@ -155,8 +150,9 @@ pub enum CorpusError {
     },
     /// Half of a character in the text.
     #[error(
-        "line {line} of {path}: the field {field:?} has half of a character at character {column} of the line, {excerpt:?}; go on with `--lossy`, which replaces it by U+FFFD, or pass over such records with `--skip-bad-records`"
+        "line {line} of {path}: the field {field:?} has half of a character at character {column} of the line, {excerpt:?}"
     )]
+    #[diagnostic(help("have it replaced by U+FFFD, or pass over such records"))]
     LoneSurrogate {
         /// The file.
         path: PathBuf,
@@ -170,9 +166,8 @@ pub enum CorpusError {
         excerpt: String,
     },
     /// A JSON record too long to be held in memory.
-    #[error(
-        "line {line} of {path} is longer than {limit} bytes; divide the record, or pass over such records with `--skip-bad-records`"
-    )]
+    #[error("line {line} of {path} is longer than {limit} bytes")]
+    #[diagnostic(help("divide the record, or pass over such records"))]
     LongRecord {
         /// The file.
         path: PathBuf,
@@ -182,9 +177,8 @@ pub enum CorpusError {
         limit: usize,
     },
     /// The text field is not there.
-    #[error(
-        "line {line} of {path} has no field {field:?}, it has {found}; name the right one with `--text-field`, or pass over such records with `--skip-bad-records`"
-    )]
+    #[error("line {line} of {path} has no field {field:?}, it has {found}")]
+    #[diagnostic(help("name the right one, or pass over such records"))]
     MissingField {
         /// The file.
         path: PathBuf,
@@ -196,9 +190,8 @@ pub enum CorpusError {
         found: String,
     },
     /// The text field holds something else.
-    #[error(
-        "line {line} of {path}: the field {field:?} holds {found}, expected a string; name another field with `--text-field`, or pass over such records with `--skip-bad-records`"
-    )]
+    #[error("line {line} of {path}: the field {field:?} holds {found}, expected a string")]
+    #[diagnostic(help("name another field, or pass over such records"))]
     NotText {
         /// The file.
         path: PathBuf,
@@ -210,7 +203,8 @@ pub enum CorpusError {
         found: &'static str,
     },
     /// A Parquet file that cannot be used.
-    #[error("{path}: {what}; {remedy}")]
+    #[error("{path}: {what}")]
+    #[diagnostic(help("{remedy}"))]
     Parquet {
         /// The file.
         path: PathBuf,

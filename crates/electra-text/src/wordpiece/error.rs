@@ -17,9 +17,8 @@ pub enum TokenizerError {
         VocabularyError,
     ),
     /// Neither a file nor a folder.
-    #[error(
-        "there is no tokenizer at {path}; give a folder with tokenizer.json or vocab.txt, or one of these files"
-    )]
+    #[error("there is no tokenizer at {path}")]
+    #[diagnostic(help("give a folder with tokenizer.json or vocab.txt, or one of these files"))]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -41,9 +40,8 @@ pub enum TokenizerError {
         source: io::Error,
     },
     /// The JSON could not be understood.
-    #[error(
-        "{path} is not a tokenizer that can be read: {what}; copy the file again from where it came from"
-    )]
+    #[error("{path} is not a tokenizer that can be read: {what}")]
+    #[diagnostic(help("copy the file again from where it came from"))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -51,9 +49,8 @@ pub enum TokenizerError {
         what: String,
     },
     /// A tokenizer of another kind.
-    #[error(
-        "{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}; give the tokenizer of a BERT or ELECTRA model"
-    )]
+    #[error("{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}")]
+    #[diagnostic(help("give the tokenizer of a BERT or ELECTRA model"))]
     OtherKind {
         /// The file.
         path: PathBuf,
@@ -65,7 +62,8 @@ pub enum TokenizerError {
         expected: String,
     },
     /// A setting with which text would be divided otherwise than here.
-    #[error("{path}: `{key}` is {found}, expected {expected}; {remedy}")]
+    #[error("{path}: `{key}` is {found}, expected {expected}")]
+    #[diagnostic(help("{remedy}"))]
     Setting {
         /// The file that says so, or that should.
         path: PathBuf,
@@ -79,10 +77,8 @@ pub enum TokenizerError {
         remedy: &'static str,
     },
     /// A file that says otherwise than the others of its folder.
-    #[error(
-        "{path} does not belong to the other files of its folder: {what}; copy the whole folder again, or write \
-         it again with the command that wrote it"
-    )]
+    #[error("{path} does not belong to the other files of its folder: {what}")]
+    #[diagnostic(help("copy the whole folder again, or write it again with the command that wrote it"))]
     Disagreement {
         /// The file.
         path: PathBuf,
@@ -90,11 +86,8 @@ pub enum TokenizerError {
         what: String,
     },
     /// An added token that cannot have the id that it should.
-    #[error(
-        "{path}: the added token {token:?} gets the id {id} in transformers, expected {}; give the added tokens \
-         the ids behind the vocabulary, without holes",
-        .expected.map_or("one that no piece has".to_owned(), |id| format!("{id}, as the file says"))
-    )]
+    #[error("{path}: the added token {token:?} gets the id {id} in transformers, expected {}", .expected.map_or("one that no piece has".to_owned(), |id| format!("{id}, as the file says")))]
+    #[diagnostic(help("give the added tokens the ids behind the vocabulary, without holes"))]
     AddedToken {
         /// The file that lists it.
         path: PathBuf,

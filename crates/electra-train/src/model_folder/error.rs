@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use electra_files::shown::shell_word;
 use electra_model::ConfigError;
 use electra_model::hf::HfError;
 use electra_model::parameters::{LoadError, SafetensorsError};
@@ -12,24 +11,23 @@ use electra_run::nearby::folders_with;
 use electra_run::run_folder::DamagedWeights;
 use electra_run::weight_files::WeightFilesError;
 use electra_text::wordpiece::TokenizerError;
+use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 
 /// A folder that holds no model that can be used.
-#[derive(Debug, Error, miette::Diagnostic)]
+#[derive(Debug, Error, Diagnostic)]
 pub enum ModelFolderError {
     /// Nothing that tells what is in the folder.
     #[error(
-        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor {HF_CONFIG} (transformers); \
-         give the folder in which one of them lies"
+        "{0} holds no model: neither {MODEL_CONFIG} (a run, or an imported model) nor {HF_CONFIG} (transformers)"
     )]
+    #[diagnostic(help("give the folder in which one of them lies"))]
     NoModel(PathBuf),
     /// Models one folder further down.
-    #[error(
-        "{path} holds no model itself, but there is one in {}; give the folder of the model: {}",
-        names(.within), .within[0].display()
-    )]
+    #[error("{path} holds no model itself, but there is one in {}", names(.within))]
+    #[diagnostic(help("give the folder of the model: {}", .within[0].display()))]
     ModelsWithin {
         /// The folder.
         path: PathBuf,
@@ -37,10 +35,8 @@ pub enum ModelFolderError {
         within: Vec<PathBuf>,
     },
     /// What fine-tuning has left behind.
-    #[error(
-        "{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model; give the model that \
-         they were made from. {within} itself is a folder of transformers, and electra predict --model {word} uses it", word = word(.within)
-    )]
+    #[error("{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model")]
+    #[diagnostic(help("give the model that they were made from; {within} itself finds entities", within = .within.display()))]
     TaggersWithin {
         /// The folder.
         path: PathBuf,
@@ -48,15 +44,12 @@ pub enum ModelFolderError {
         within: PathBuf,
     },
     /// A fine-tuned tagger where a pretrained model was asked for.
-    #[error(
-        "{0} holds a tagger and no pretrained model; find entities with electra predict --model {word}, or give \
-         the model that the tagger was fine-tuned from", word = word(.0)
-    )]
+    #[error("{0} holds a tagger and no pretrained model")]
+    #[diagnostic(help("find entities with it, or give the model that the tagger was fine-tuned from"))]
     Tagger(PathBuf),
     /// A run that has saved nothing yet.
-    #[error(
-        "{0} is a run without weights: no {WEIGHTS} and no intact checkpoint yet; wait for its first checkpoint"
-    )]
+    #[error("{0} is a run without weights: no {WEIGHTS} and no intact checkpoint yet")]
+    #[diagnostic(help("wait for its first checkpoint"))]
     NoWeights(PathBuf),
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
@@ -67,7 +60,8 @@ pub enum ModelFolderError {
         source: io::Error,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
+    #[error("{path} is damaged: {source}")]
+    #[diagnostic(help("copy the folder again from where it came from"))]
     Json {
         /// The file.
         path: PathBuf,
@@ -75,7 +69,8 @@ pub enum ModelFolderError {
         source: serde_json::Error,
     },
     /// Sizes that no model can have.
-    #[error("{path}: {source}; copy the folder again from where it came from, or correct the value there")]
+    #[error("{path}: {source}")]
+    #[diagnostic(help("copy the folder again from where it came from, or correct the value there"))]
     Config {
         /// The file.
         path: PathBuf,
@@ -84,9 +79,8 @@ pub enum ModelFolderError {
         source: ConfigError,
     },
     /// A transformers folder of another architecture.
-    #[error(
-        "{path}: {source}; give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged"
-    )]
+    #[error("{path}: {source}")]
+    #[diagnostic(help("{}", when_foreign(.source)))]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -102,7 +96,8 @@ pub enum ModelFolderError {
         WeightFilesError,
     ),
     /// No safetensors file.
-    #[error("{path} is damaged: {source}; copy the folder again from where it came from")]
+    #[error("{path} is damaged: {source}")]
+    #[diagnostic(help("copy the folder again from where it came from"))]
     Safetensors {
         /// The file.
         path: PathBuf,
@@ -111,10 +106,10 @@ pub enum ModelFolderError {
         source: SafetensorsError,
     },
     /// Tensors of other sizes than the configuration says.
-    #[error(
-        "{path}: {source}; its weights and its configuration are not of one model: \
-         copy the folder again from where it came from"
-    )]
+    #[error("{path}: {source}")]
+    #[diagnostic(help(
+        "its weights and its configuration are not of one model: copy the folder again from where it came from"
+    ))]
     Weights {
         /// The folder.
         path: PathBuf,
@@ -123,7 +118,8 @@ pub enum ModelFolderError {
         source: LoadError,
     },
     /// Weights that are not those that the run has saved.
-    #[error("{0}; give the command of the run again, which writes it anew from the last checkpoint")]
+    #[error("{0}")]
+    #[diagnostic(help("give the command of the run again, which writes it anew from the last checkpoint"))]
     Damaged(
         #[from]
         #[diagnostic_source]
@@ -137,10 +133,8 @@ pub enum ModelFolderError {
         TokenizerError,
     ),
     /// A tokenizer of another vocabulary.
-    #[error(
-        "{path}: a tokenizer of {tokenizer} pieces for a model of {model}; \
-         put the tokenizer there that the model was trained with"
-    )]
+    #[error("{path}: a tokenizer of {tokenizer} pieces for a model of {model}")]
+    #[diagnostic(help("put the tokenizer there that the model was trained with"))]
     Vocabulary {
         /// The folder.
         path: PathBuf,
@@ -158,9 +152,12 @@ pub enum ModelFolderError {
     ),
 }
 
-/// A path in a command that somebody may copy.
-fn word(path: &Path) -> String {
-    shell_word(&path.display().to_string())
+/// What the weights themselves say of it is worth more.
+fn when_foreign(source: &HfError) -> String {
+    source.help().map_or_else(
+        || "give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged".to_owned(),
+        |help| help.to_string(),
+    )
 }
 
 /// The first folders of a list.

@@ -13,13 +13,12 @@ use super::files::SeedFiles;
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum SeedsFolderError {
     /// It is a file.
-    #[error("{0} is a file, not a folder; give a folder with --out")]
+    #[error("{0} is a file, not a folder")]
+    #[diagnostic(help("give a folder"))]
     File(PathBuf),
     /// The model to start from is in it.
-    #[error(
-        "{model}, the model to start from, lies in {out}, where the best {noun} would take its place; \
-         give another folder with --out"
-    )]
+    #[error("{model}, the model to start from, lies in {out}, where the best {noun} would take its place")]
+    #[diagnostic(help("give another folder"))]
     ModelInside {
         /// The model.
         model: PathBuf,
@@ -29,7 +28,8 @@ pub enum SeedsFolderError {
         noun: &'static str,
     },
     /// It is the folder of something else.
-    #[error("{path} holds {found}, which fine-tuning does not write; give another folder with --out")]
+    #[error("{path} holds {found}, which fine-tuning does not write")]
+    #[diagnostic(help("give another folder"))]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -37,10 +37,8 @@ pub enum SeedsFolderError {
         found: String,
     },
     /// What looks as if fine-tuning had written it has no run beside it.
-    #[error(
-        "{path} holds {found} and no seed-N that it could be from; \
-         move it away, or give another folder with --out"
-    )]
+    #[error("{path} holds {found} and no seed-N that it could be from")]
+    #[diagnostic(help("move it away, or give another folder"))]
     NoSeed {
         /// The folder.
         path: PathBuf,
@@ -48,7 +46,8 @@ pub enum SeedsFolderError {
         found: String,
     },
     /// What lies where the best result goes was not put there by fine-tuning.
-    #[error("{path} {what}, and would be lost; move it away, or give another folder with --out")]
+    #[error("{path} {what}, and would be lost")]
+    #[diagnostic(help("move it away, or give another folder"))]
     ForeignBest {
         /// The folder of the best result.
         path: PathBuf,
@@ -56,13 +55,8 @@ pub enum SeedsFolderError {
         what: String,
     },
     /// The run that the best result is from is gone, and the result would be as well.
-    #[error(
-        "{path} is the {noun} of seed {seed} with a {measure} of {:.2}, and the folder has no finished run of that seed \
-         any more: the {noun} would be lost; move it away, or give another folder with --out",
-        100.0 * score,
-        noun = .files.noun,
-        measure = .files.measure
-    )]
+    #[error("{path} is the {noun} of seed {seed} with a {measure} of {:.2}, and the folder has no finished run of that seed any more: the {noun} would be lost", 100.0 * score, noun = .files.noun, measure = .files.measure)]
+    #[diagnostic(help("move it away, or give another folder"))]
     Orphan {
         /// The folder of the best result.
         path: PathBuf,
@@ -81,7 +75,8 @@ pub enum SeedsFolderError {
         DamagedWeights,
     ),
     /// The file system refuses.
-    #[error("cannot use {path}: {source}; give a folder that you may write to with --out")]
+    #[error("cannot use {path}: {source}")]
+    #[diagnostic(help("give a folder that you may write to"))]
     Io {
         /// The file or folder.
         path: PathBuf,

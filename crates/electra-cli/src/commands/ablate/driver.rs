@@ -212,7 +212,8 @@ impl<'a> Driver<'a> {
             let folder = self.setup.common_folder();
             create_own_folder(&folder).map_err(|error| Failure::of_file("create", &folder, &error))?;
         }
-        let running = Running::start(index, stage, &self.setup.arguments(job, stage), &log)?;
+        let running = Running::start(index, stage, &self.setup.arguments(job, stage), &log)
+            .map_err(Failure::of_system)?;
         let verb = match stage {
             Stage::Pretrain => "pretraining",
             Stage::Probe => "fine-tuning",
@@ -266,7 +267,7 @@ impl<'a> Driver<'a> {
     fn collect(&mut self) -> Result<(), Failure> {
         let mut at = 0;
         while at < self.running.len() {
-            match self.running[at].ended()? {
+            match self.running[at].ended().map_err(Failure::of_system)? {
                 None => at += 1,
                 Some(status) => {
                     let running = self.running.remove(at);

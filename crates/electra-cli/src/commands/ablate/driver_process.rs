@@ -17,7 +17,7 @@ pub fn end_with_driver() -> Result<(), Failure> {
         return Ok(());
     };
     #[cfg(target_os = "linux")]
-    if !process::end_with_parent(driver)? {
+    if !process::end_with_parent(driver).map_err(Failure::of_system)? {
         return Err(Failure::new(
             format!("process {driver}, which started this one, has ended"),
             "give the command that started it again",

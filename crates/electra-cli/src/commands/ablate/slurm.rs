@@ -16,8 +16,8 @@ use crate::failure::{self, Failure};
 /// If the working folder has no name, or a name cannot stand in a script.
 pub(super) fn script(setup: &Setup, seeds: Option<&Seeds>, jobs: Option<u16>) -> Result<String, Failure> {
     let plan = &setup.plan;
-    let folder = std::env::current_dir()?;
-    let program = std::env::current_exe()?;
+    let folder = std::env::current_dir().map_err(Failure::of_system)?;
+    let program = std::env::current_exe().map_err(Failure::of_system)?;
     for path in [&setup.out, &setup.file.path, &folder, &program] {
         check_name("the path", &path.display().to_string())?;
     }

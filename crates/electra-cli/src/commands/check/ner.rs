@@ -92,7 +92,7 @@ impl CheckNer {
         let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
         let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
         if self.json {
-            output::json_out(&report)?;
+            output::json_out(&report).map_err(Failure::of_json)?;
         } else {
             print!("{}", findings::text(&report, self.places));
         }

@@ -1,10 +1,10 @@
 //! Errors of data commands as they are shown.
 
-use miette::{MietteDiagnostic, Report};
+use miette::{Diagnostic, MietteDiagnostic, Report};
 
 use crate::failure::explain;
 
-pub(super) fn report(error: impl std::error::Error + 'static) -> Report {
+pub(super) fn report(error: impl Diagnostic + 'static) -> Report {
     Report::new(explain(&error))
 }
 

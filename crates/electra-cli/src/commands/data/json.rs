@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::error_report::report;
 use crate::failure::{self, Failure};
 
 /// Refuses a path that JSON, if it is to be printed, cannot hold.
@@ -14,5 +13,5 @@ pub(super) fn named_in_json(as_json: bool, path: &Path) -> miette::Result<()> {
 }
 
 pub(super) fn print_json(value: &impl serde::Serialize) -> miette::Result<()> {
-    crate::output::json_out(value).map_err(report)
+    crate::output::json_out(value).map_err(|error| Failure::of_json(error).into_report())
 }

@@ -184,12 +184,12 @@ impl DetectionEval {
             differences: models(&self.model[1..], &found.differences),
         };
         if let Some(path) = &self.out {
-            let text = serde_json::to_string_pretty(&report)? + "\n";
+            let text = serde_json::to_string_pretty(&report).map_err(Failure::of_json)? + "\n";
             durable::write(path, shown::json(&text).as_bytes())
                 .map_err(|error| Failure::of_file("write", path, &error))?;
         }
         if self.json {
-            crate::output::json_out(&report)?;
+            crate::output::json_out(&report).map_err(Failure::of_json)?;
         } else {
             report.tell();
         }

@@ -16,9 +16,9 @@ pub enum TrainError {
     ),
     /// The alphabet alone needs more pieces.
     #[error(
-        "a vocabulary of {vocab_size} pieces is too small: {special} special tokens and {alphabet} pieces of one \
-         character (with and without ##) need {minimum}; ask for more, or lower --character-coverage"
+        "a vocabulary of {vocab_size} pieces is too small: {special} special tokens and {alphabet} pieces of one character (with and without ##) need {minimum}"
     )]
+    #[diagnostic(help("ask for more, or cover a smaller share of the characters"))]
     TooSmall {
         /// Pieces asked for.
         vocab_size: usize,
@@ -32,8 +32,9 @@ pub enum TrainError {
     /// The corpus has too few different words.
     #[error(
         "the corpus supports a vocabulary of at most {supported} pieces (pairs seen at least {min_frequency} times), \
-         {vocab_size} were asked for{}", too_large_because(.supported, .too_long)
+         {vocab_size} were asked for{}", .too_long.of_corpus()
     )]
+    #[diagnostic(help("{}", when_too_large(*.supported, .too_long)))]
     TooLarge {
         /// Pieces asked for.
         vocab_size: usize,
@@ -45,13 +46,15 @@ pub enum TrainError {
         too_long: TooLong,
     },
     /// Every word is too long, or there is none.
-    #[error("{}", no_words_because(.too_long))]
+    #[error("{}", no_words(.too_long))]
+    #[diagnostic(help("{}", if .too_long.words == 0 { "give text, or keep accents" } else { "accept longer words, or divide words by spaces" }))]
     NoWords {
         /// What was left out because it is too long.
         too_long: TooLong,
     },
     /// A setting outside its range.
-    #[error("{name} is {found}, expected {expected}; give a value within that")]
+    #[error("{name} is {found}, expected {expected}")]
+    #[diagnostic(help("give a value within that"))]
     Setting {
         /// The setting.
         name: &'static str,
@@ -82,30 +85,40 @@ impl TooLong {
     pub fn share(&self) -> f64 {
         if self.of_characters == 0 { 0.0 } else { self.characters as f64 / self.of_characters as f64 }
     }
-}
 
-fn too_large_because(supported: &usize, too_long: &TooLong) -> String {
-    if too_long.share() <= LOUD_UNKNOWN_SHARE {
-        return format!("; ask for {supported} or fewer, or give more text");
+    /// Whether the share is large enough to be the reason of a small vocabulary.
+    pub fn is_loud(&self) -> bool {
+        self.share() > LOUD_UNKNOWN_SHARE
     }
-    format!(
-        ": {:.1} % of its characters stand in words longer than {}, from which nothing is learned; raise \
-         --max-word-length (the longest word has {} characters), divide long words, or ask for {supported} or fewer",
-        100.0 * too_long.share(),
-        too_long.limit,
-        too_long.longest,
-    )
+
+    /// What share of a corpus it is, if that is large.
+    fn of_corpus(&self) -> String {
+        if !self.is_loud() {
+            return String::new();
+        }
+        format!(
+            ": {:.1} % of its characters stand in words longer than {}, from which nothing is learned",
+            100.0 * self.share(),
+            self.limit
+        )
+    }
 }
 
-fn no_words_because(too_long: &TooLong) -> String {
+fn when_too_large(supported: usize, too_long: &TooLong) -> String {
+    if too_long.is_loud() {
+        return format!("accept longer words, divide long words, or ask for {supported} or fewer");
+    }
+    format!("ask for {supported} or fewer, or give more text")
+}
+
+fn no_words(too_long: &TooLong) -> String {
     if too_long.words == 0 {
         return "the corpus has no word: it holds nothing but characters that are taken off before words are \
-                looked up; give text, or keep accents with --cased or --keep-accents"
+                looked up"
             .to_owned();
     }
     format!(
-        "nothing can be learned from the corpus: all of its {} words are longer than {} characters; raise \
-         --max-word-length (the longest word has {} characters), or divide words by spaces",
-        too_long.words, too_long.limit, too_long.longest
+        "nothing can be learned from the corpus: all of its {} words are longer than {} characters",
+        too_long.words, too_long.limit
     )
 }
