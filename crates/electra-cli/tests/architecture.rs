@@ -4,6 +4,8 @@ mod imports;
 
 #[path = "architecture/manifests.rs"]
 mod manifests;
+#[path = "architecture/options.rs"]
+mod options;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -168,7 +168,7 @@ pub struct EncoderConfig {
 pub struct ConfigError {
     /// Key below `[model]`, such as `generator.width`.
     pub key: &'static str,
-    /// What was found and what is possible.
+    /// What was found and what is possible: the rest of a sentence about the key.
     pub message: String,
 }
 

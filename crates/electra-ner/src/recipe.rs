@@ -96,7 +96,7 @@ impl RatesConfig {
         let found = self.crf_factor;
         if !(found > 0.0 && found <= 1e6) {
             let expected = "a number above 0 and at most 1000000";
-            return Err(RatesError::Number { name: "crf_factor", found, expected });
+            return Err(RatesError::Number { key: "crf_factor", name: "crf_factor", found, expected });
         }
         Ok(Rates::new(self.layer_decay, self.freeze, layers)?.with_factor(CRF, self.crf_factor))
     }
@@ -158,11 +158,7 @@ const MOST_WINDOW: usize = 1 << 16;
 /// The first such value.
 pub(crate) fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     let r = &resolved.value;
-    let fail = |key: &str, message: String, help: &str| {
-        // What begins with a verb speaks of the key.
-        let message = if message.starts_with("is ") { format!("`{key}` {message}") } else { message };
-        Err(resolved.error_at(key, message, help))
-    };
+    let fail = |key: &str, message: String, help: &str| Err(resolved.error_at(key, message, help));
     check_name(&r.name, resolved)?;
     if let Err(error) = r.windows().validate() {
         return fail("input.window", error.to_string(), "128 is usual");
@@ -176,7 +172,7 @@ pub(crate) fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if !head.decodes_by(r.labels.decoding) {
         let decoding = r.labels.decoding.name();
         let message = format!(
-            "is \"{}\", and labels.decoding = \"{decoding}\" reads scores that it has not",
+            "`labels.head` is \"{}\", and labels.decoding = \"{decoding}\" reads scores that it has not",
             head.name()
         );
         let help = "leave labels.head out, or take \"crf\", or labels.decoding = \"argmax\" or \"viterbi\"";
@@ -194,10 +190,8 @@ pub(crate) fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             let help = "name at least 1 layer; for the embeddings alone kind = \"embeddings\"";
             return fail("rates.freeze.count", format!("`count` is {count}"), help);
         }
-        Err(error) => {
-            let is_decay = error.to_string().contains("layer_decay");
-            let key = if is_decay { "rates.layer_decay.rate" } else { "rates.crf_factor" };
-            return fail(key, error.to_string(), usual);
+        Err(error @ RatesError::Number { key, .. }) => {
+            return fail(&format!("rates.{key}"), error.to_string(), usual);
         }
     }
     r.dropout.check(resolved)?;

@@ -50,7 +50,9 @@ pub enum RatesError {
     /// A decay or factor out of its range.
     #[error("{name} is {found}, expected {expected}")]
     Number {
-        /// The key.
+        /// Its dotted key below `[rates]`.
+        key: &'static str,
+        /// Its name.
         name: &'static str,
         /// Its value.
         found: f64,
@@ -93,7 +95,12 @@ impl Rates {
             && !(found > 0.0 && found <= 1.0)
         {
             let expected = "a number above 0 and at most 1";
-            return Err(RatesError::Number { name: "rate of layer_decay", found, expected });
+            return Err(RatesError::Number {
+                key: "layer_decay.rate",
+                name: "rate of layer_decay",
+                found,
+                expected,
+            });
         }
         if let Freeze::Layers { count } | Freeze::AllButLast { count } = freeze
             && !(1..=layers).contains(&count)

@@ -66,7 +66,10 @@ impl ModelConfig {
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return fail(
                 "num_attention_heads",
-                format!("{} heads do not divide hidden_size {}", self.num_attention_heads, self.hidden_size),
+                format!(
+                    "is {}, which does not divide hidden_size {}",
+                    self.num_attention_heads, self.hidden_size
+                ),
             );
         }
         self.check_distances()?;
@@ -163,7 +166,7 @@ impl ModelConfig {
             return fail(
                 heads_key,
                 format!(
-                    "{} heads do not divide the generator's width {}",
+                    "comes out as {} heads, which do not divide the generator's width {}",
                     e.num_attention_heads, e.hidden_size
                 ),
             );

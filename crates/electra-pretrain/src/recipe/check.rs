@@ -38,14 +38,9 @@ const MOST_FLOAT: f64 = 1e30;
 /// The first contradiction.
 pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     let r = &resolved.value;
-    let fail = |key: &str, message: String, help: &str| {
-        // What begins with a verb speaks of the key.
-        let verbs =
-            ["is ", "needs ", "has no ", "shares ", "draws ", "cannot ", "differs ", "stands ", "comes out "];
-        let speaks_of_key = verbs.iter().any(|verb| message.starts_with(verb));
-        let message = if speaks_of_key { format!("`{key}` {message}") } else { message };
-        Err(resolved.error_at(key, message, help))
-    };
+    let fail = |key: &str, message: String, help: &str| Err(resolved.error_at(key, message, help));
+    // The rest of a sentence about the key.
+    let fail_of_key = |key: &str, rest: &str, help: &str| fail(key, format!("`{key}` {rest}"), help);
     if let Err(error) = r.model.validate() {
         let help = match r.model.generator.tie {
             _ if error.key.ends_with("position_distances") => {
@@ -59,7 +54,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             }
             _ => "configs/pretrain/small.toml has the paper's sizes",
         };
-        return fail(&format!("model.{}", error.key), error.message, help);
+        return fail_of_key(&format!("model.{}", error.key), &error.message, help);
     }
     if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
         return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
@@ -81,26 +76,26 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     }
     let p = r.masking.probability();
     if !(p > 0.0 && p < 1.0) {
-        return fail(
+        return fail_of_key(
             "masking.probability",
-            format!("is {p}"),
+            &format!("is {p}"),
             "expected a share above 0 and below 1, such as 0.15",
         );
     }
     if let Masking::Google { mask_token_share, .. } = r.masking
         && !(0.0..=1.0).contains(&mask_token_share)
     {
-        return fail(
+        return fail_of_key(
             "masking.mask_token_share",
-            format!("is {mask_token_share}"),
+            &format!("is {mask_token_share}"),
             "expected a share from 0 to 1",
         );
     }
     if let Masking::Span { end_probability, max_length, .. } = r.masking {
         if !(end_probability > 0.0 && end_probability <= 1.0) {
-            return fail(
+            return fail_of_key(
                 "masking.end_probability",
-                format!("is {end_probability}"),
+                &format!("is {end_probability}"),
                 "expected a number above 0 and at most 1, such as 0.2",
             );
         }
@@ -116,16 +111,16 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         if let Objective::Electric(_) = r.objective {
             if !joint.proposals.is_learned() {
                 let message = "is not \"learned\", but Electric has a generator of its own";
-                return fail("objective.proposals", message.into(), "remove the key");
+                return fail_of_key("objective.proposals", message, "remove the key");
             }
             if joint.disallow_correct {
                 let message = "draws from another distribution than the one that Electric weighs noise by";
-                return fail("objective.disallow_correct", message.into(), "set it to false");
+                return fail_of_key("objective.disallow_correct", message, "set it to false");
             }
             if r.model.generator.tie == TieMode::All {
                 let message =
                     "shares an encoder that reads in both directions, but Electric needs two towers";
-                return fail("model.generator.tie", message.into(), "use \"embeddings\" or \"none\"");
+                return fail_of_key("model.generator.tie", message, "use \"embeddings\" or \"none\"");
             }
         }
         let weighs_samples = if let Objective::Electric(_) = r.objective { "Electric" } else { "a reward" };
@@ -135,7 +130,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             let message = format!(
                 "is \"google\", which may draw two samples for one token, but {weighs_samples} weighs each alone"
             );
-            return fail("masking.kind", message, "use \"without-replacement\"");
+            return fail_of_key("masking.kind", &message, "use \"without-replacement\"");
         }
         resolved.above("objective.temperature", joint.temperature, 0.0, MOST_WEIGHT)?;
     }
@@ -151,7 +146,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         resolved.within("train.steps", r.train.steps, 1..=MOST_STEPS)?;
     }
     if let Some((key, message, help)) = scheme::contradiction(r) {
-        return fail(key, message, help);
+        return fail_of_key(key, &message, help);
     }
     for (_, steps) in r.scheme.stages(r.train.steps) {
         let Err(error) = r.schedule(steps).check() else { continue };
@@ -181,9 +176,9 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     }
     for (key, rate) in [("dropout", r.train.dropout), ("attention_dropout", r.attention_dropout())] {
         if !(0.0..1.0).contains(&rate) {
-            return fail(
+            return fail_of_key(
                 &format!("train.{key}"),
-                format!("is {rate}"),
+                &format!("is {rate}"),
                 "expected a rate of at least 0 and below 1",
             );
         }
