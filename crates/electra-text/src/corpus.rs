@@ -32,7 +32,7 @@ pub use compressed::{Content, open_content, read_content};
 pub use compression::Compression;
 pub use document::Document;
 pub use document_reader::DocumentReader;
-pub use error::CorpusError;
+pub use error::{CorpusError, ParquetRemedy};
 pub use files::{FileKind, expand, total_bytes};
 pub use jsonl::field as json_object;
 pub use limits::{MAX_CONTENT_BYTES, MAX_DOCUMENT_BYTES};

@@ -1,5 +1,6 @@
 //! What can be wrong with a corpus.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::compression::Compression;
@@ -211,6 +212,27 @@ pub enum CorpusError {
         /// What is wrong.
         what: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: ParquetRemedy,
     },
+}
+
+/// What helps against a Parquet file that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParquetRemedy {
+    /// The file is damaged.
+    CopyAgain,
+    /// The text stands in another column.
+    OtherColumn,
+    /// Bytes that are not UTF-8 can be replaced, or their records left out.
+    ReplaceBytes,
+}
+
+impl fmt::Display for ParquetRemedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CopyAgain => "copy or download it again",
+            Self::OtherColumn => "name the right one",
+            Self::ReplaceBytes => "have such bytes replaced, or pass over such records",
+        })
+    }
 }

@@ -14,15 +14,10 @@ use super::bomb::is_too_far;
 use super::compressed::{self, Reading};
 use super::compression::Compression;
 use super::document::{Document, Paragraphs, pieces};
-use super::error::CorpusError;
+use super::error::{CorpusError, ParquetRemedy};
 use super::read_options::ReadOptions;
 use super::read_progress::ReadProgress;
 use super::skipped::Skipped;
-
-/// What to do about a file that is damaged.
-const COPY_AGAIN: &str = "copy or download it again";
-/// What to do about a column that is none of text.
-const OTHER_COLUMN: &str = "name the right one with `--text-field`";
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 64;
@@ -70,7 +65,7 @@ impl ParquetDocuments {
         let wrong = |what: String, remedy| CorpusError::Parquet { path: path.clone(), what, remedy };
         let packed = file.metadata().map_err(read_error)?.len();
         let reader = SerializedFileReader::new(file).map_err(|error| {
-            wrong(format!("not a readable Parquet file, or one cut short: {error}"), COPY_AGAIN)
+            wrong(format!("not a readable Parquet file, or one cut short: {error}"), ParquetRemedy::CopyAgain)
         })?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let column = schema
@@ -81,13 +76,13 @@ impl ParquetDocuments {
                 let names: Vec<_> = schema.columns().iter().map(|column| column.path().string()).collect();
                 wrong(
                     format!("it has no column {:?}, it has {}", options.text_field, names.join(", ")),
-                    OTHER_COLUMN,
+                    ParquetRemedy::OtherColumn,
                 )
             })?;
         let descriptor = schema.column(column);
         if descriptor.physical_type() != PhysicalType::BYTE_ARRAY || descriptor.max_rep_level() > 0 {
             let what = format!("the column {:?} does not hold one string a row", options.text_field);
-            return Err(wrong(what, OTHER_COLUMN));
+            return Err(wrong(what, ParquetRemedy::OtherColumn));
         }
         let row_groups = 0..reader.num_row_groups();
         Ok(ParquetDocuments {
@@ -177,8 +172,7 @@ impl ParquetDocuments {
                 return Err(CorpusError::Parquet {
                     path: self.path.clone(),
                     what: format!("text {row} of the column is not UTF-8 at its byte {byte}"),
-                    remedy: "go on with `--lossy`, which replaces such bytes, or pass over such records with \
-                             `--skip-bad-records`",
+                    remedy: ParquetRemedy::ReplaceBytes,
                 });
             }
         };
@@ -195,7 +189,7 @@ impl ParquetDocuments {
     }
 
     fn wrong(&self, what: String) -> CorpusError {
-        CorpusError::Parquet { path: self.path.clone(), what, remedy: COPY_AGAIN }
+        CorpusError::Parquet { path: self.path.clone(), what, remedy: ParquetRemedy::CopyAgain }
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use electra_annotations::{PredictionsError, ReadError};
 use electra_text::build::BuildError;
-use electra_text::corpus::CorpusError;
+use electra_text::corpus::{CorpusError, ParquetRemedy};
 use electra_text::wordpiece::TrainError as VocabularyError;
 
 /// What to do about an error of these files in words of the command line.
@@ -35,6 +35,13 @@ fn of_corpus(error: &CorpusError) -> Option<&'static str> {
         }
         CorpusError::NotText { .. } => {
             "name another field with `--text-field`, or pass over such records with `--skip-bad-records`"
+        }
+        CorpusError::Parquet { remedy: ParquetRemedy::OtherColumn, .. } => {
+            "name the right one with `--text-field`"
+        }
+        CorpusError::Parquet { remedy: ParquetRemedy::ReplaceBytes, .. } => {
+            "go on with `--lossy`, which replaces such bytes, or pass over such records with \
+             `--skip-bad-records`"
         }
         _ => return None,
     })
