@@ -214,6 +214,7 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
         if let Some(error) = error.downcast_ref::<io::Error>() {
             if error.kind() == io::ErrorKind::StorageFull {
                 diagnostic.help = Some(situation.on_full_disk.to_owned());
+                names_options = false;
             }
             of_system = Some(help_of_system(error));
         }
@@ -430,6 +431,14 @@ mod tests {
             "{}",
             failure.in_one_line()
         );
+    }
+
+    #[test]
+    fn a_full_disk_is_told_where_no_other_folder_can_be_named() {
+        let io = |kind: io::ErrorKind| RunFolderError::Io { path: "out".into(), source: kind.into() };
+        let told = |kind| Failure::of(&io(kind), &RUN).without_options("another").in_one_line();
+        assert!(told(io::ErrorKind::StorageFull).contains("the disk is full: make room"));
+        assert!(told(io::ErrorKind::PermissionDenied).ends_with(": another"));
     }
 
     #[test]
