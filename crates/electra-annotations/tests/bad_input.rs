@@ -18,14 +18,14 @@ fn an_unknown_prefix() {
     refused(
         "a.conll",
         "Rome\tB-LOC\nEU\tQ-ORG\n",
-        &["line 2", r#"tag "Q-ORG""#, "B-TYPE or I-TYPE", "--tag-column"],
+        &["line 2", r#"tag "Q-ORG""#, "B-TYPE or I-TYPE", "name the column of the tags"],
     );
     // Types without a prefix, in all lines.
     refused("a.conll", "Rome\tLOC\nis\tO\n", &["line 1", r#"tag "LOC""#]);
     refused("a.jsonl", r#"{"tokens": ["a"], "ner_tags": ["b-PER"]}"#, &["line 1", r#"tag "b-PER""#]);
     let options = ReadOptions { scheme: Some(Scheme::Iob2), ..ReadOptions::default() };
     let error = refusal("a.conll", "a\tO\nb\tS-LOC\n", &options);
-    assert_says(&error, &["line 2", r#""S-LOC""#, "expected one of IOB2", "B", "--scheme"]);
+    assert_says(&error, &["line 2", r#""S-LOC""#, "expected one of IOB2", "B", "name no scheme"]);
 }
 
 #[test]
@@ -96,11 +96,7 @@ fn two_schemes_in_a_file() {
 #[test]
 fn bytes_that_are_not_utf_8() {
     let bytes = b"Rome\tB-LOC\r\nZ\xFCrich\tB-LOC\n";
-    refused(
-        "a.conll",
-        bytes,
-        &["not UTF-8", "line 2", "byte 0xfc at offset 13", "`--encoding cp1252`", "`--encoding latin-1`"],
-    );
+    refused("a.conll", bytes, &["not UTF-8", "line 2", "byte 0xfc at offset 13", "cp1252 or latin-1"]);
     let marked = [b"\xEF\xBB\xBF".as_slice(), bytes].concat();
     refused("a.conll", marked, &["line 2", "byte 0xfc at offset 16"]);
     let options = ReadOptions { encoding: Encoding::Cp1252, ..ReadOptions::default() };
@@ -168,8 +164,11 @@ fn records_that_are_none() {
 #[test]
 fn numbers_without_names() {
     let text = r#"{"tokens": ["a", "b"], "ner_tags": [0, 3]}"#;
-    refused("a.jsonl", text, &["line 1", "tags by number", "`--labels O,B-PER,I-PER`"]);
+    refused("a.jsonl", text, &["line 1", "tags by number", "O, B-PER, I-PER"]);
     let options = ReadOptions { labels: Some(vec!["O".into(), "B-X".into()]), ..ReadOptions::default() };
-    assert_says(&refusal("a.jsonl", text, &options), &["line 1", "number 3, expected 0 to 1", "--labels"]);
+    assert_says(
+        &refusal("a.jsonl", text, &options),
+        &["line 1", "number 3, expected 0 to 1", "complete the names"],
+    );
     assert_says(&refusal("a.jsonl", text.replace('3', "-1"), &options), &["number -1"]);
 }

@@ -81,7 +81,7 @@ fn a_pipe_is_read_as_a_file_is() {
 fn more_different_tags_than_any_set_has_are_refused_with_their_line() {
     let text: String = (0..20_000).map(|at| format!("a B-x{at}\n\n")).collect();
     let said = refusal("many.conll", text, &ReadOptions::default());
-    assert_says(&said, &["line 32769 of", "16384", "--tag-column"]);
+    assert_says(&said, &["line 32769 of", "16384", "name the column of the tags"]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn every_misaligned_span_is_listed() {
             r#"line 1: LOC 3..6 "Par" begins or ends within a word, the nearest words are 3..8 "Paris""#,
             r#"line 2: ORG 0..99 "Bank of China" goes beyond the 13 characters of the text"#,
             r#"line 2: LOC 8..13 "China" overlaps with ORG 0..13"#,
-            "; correct them, or leave them out with `--skip-misaligned`",
+            "; correct them, or leave them out",
         ],
     );
     let options = ReadOptions { skip_misaligned: true, ..ReadOptions::default() };

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use miette::Diagnostic;
+
 /// Text for a terminal or a log: control characters but the ends of lines and tabs are shown as
 /// `\u{1b}`. They move the cursor, rename the window, or hide what was written.
 #[must_use]
@@ -164,6 +166,20 @@ pub fn code_in_markdown(text: &str) -> String {
     format!("{fence}{air}{text}{air}{fence}")
 }
 
+/// The message of an error and, behind a semicolon, what to do about it: for logs, notes and programs that
+/// show no help of their own. The help is that of the outermost of the error and its causes that has one.
+#[must_use]
+pub fn with_help(error: &dyn Diagnostic) -> String {
+    let mut cause = Some(error);
+    while let Some(error_or_cause) = cause {
+        if let Some(help) = error_or_cause.help() {
+            return format!("{error}; {help}");
+        }
+        cause = error_or_cause.diagnostic_source();
+    }
+    error.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -207,5 +223,24 @@ mod tests {
         assert_eq!(fenced_in_markdown("a\n```\nb", ""), "````\na\n```\nb\n````");
         assert_eq!(sentence_in_markdown("a `b`\n<c>"), "a `b` &lt;c>");
         assert_eq!(code_in_markdown("`a\nb"), "`` `a b ``");
+    }
+
+    #[test]
+    fn the_help_of_the_outermost_error_that_has_one_stands_behind_the_message() {
+        #[derive(Debug, thiserror::Error, Diagnostic)]
+        #[error("the disk is full")]
+        #[diagnostic(help("make room"))]
+        struct Inner;
+
+        #[derive(Debug, thiserror::Error, Diagnostic)]
+        #[error("nothing was saved: {0}")]
+        struct Outer(
+            #[source]
+            #[diagnostic_source]
+            Inner,
+        );
+
+        assert_eq!(with_help(&Inner), "the disk is full; make room");
+        assert_eq!(with_help(&Outer(Inner)), "nothing was saved: the disk is full; make room");
     }
 }

@@ -261,6 +261,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::shown::with_help;
 
     /// The names in a folder and the content of its file `a`.
     fn look(folder: &Path) -> (Vec<String>, String) {
@@ -287,7 +288,7 @@ mod tests {
         assert_eq!(look(folder.path()), (vec!["data".into()], "first".into()));
         let second = begin("second");
         assert_eq!(look(folder.path()).1, "first");
-        let busy = NewFolder::begin(&target).unwrap_err().to_string();
+        let busy = with_help(&NewFolder::begin(&target).unwrap_err());
         assert!(busy.contains("data is being written by process ") && busy.contains("; wait"), "{busy}");
         drop(second);
         assert_eq!(look(folder.path()), (vec!["data".into()], "first".into()));

@@ -153,6 +153,8 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, WeightFilesError>
 
 #[cfg(test)]
 mod tests {
+    use electra_files::shown::with_help;
+
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -166,7 +168,7 @@ mod tests {
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         weight_files(folder.path(), "ElectraForPreTraining")
             .map(|paths| paths.into_iter().map(name).collect())
-            .map_err(|error| error.to_string())
+            .map_err(|error| with_help(&error))
     }
 
     const MAP: &str = r#"{"metadata": {}, "weight_map": {"b": "model-2.safetensors", "a": "model-1.safetensors",

@@ -1,5 +1,7 @@
 //! Arms that are one and arms that are not.
 
+use electra_files::shown::with_help;
+
 use super::*;
 use crate::failed::tests::diverged;
 use crate::record::tests::{result, with};
@@ -155,7 +157,7 @@ fn results_of_an_arm_that_was_edited_since_are_named_with_both_values() {
     let mut run = result("half", 1, 0.5);
     run.differences.insert("model.generator.width".into(), 0.25.into());
     let results = of(vec![("r/half.seed-1.json", run.clone()), ("r/half.seed-2.json", run)]);
-    let check = |arm: ArmAsItStands| check_standing(&results, &[arm]).map_err(|error| error.to_string());
+    let check = |arm: ArmAsItStands| check_standing(&results, &[arm]).map_err(|error| with_help(&error));
     check(standing("half", width(0.25.into()), None)).unwrap();
     check(standing("half", width(0.25.into()), planned())).unwrap();
     let error = check(standing("half", width(1.0.into()), None)).unwrap_err();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use electra_files::shown::with_help;
 use electra_run::code::CodeVersions;
 use serde_json::Map;
 
@@ -104,20 +105,20 @@ fn scores_of_a_summary_are_those_of_the_seeds_that_are_asked_for_or_none() {
 fn damaged_results_and_two_of_one_run_are_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.json"), "{\"experiment\": \"x\",\n \"arm\": 5}").unwrap();
-    let message = read_folder(folder.path()).unwrap_err().to_string();
+    let message = with_help(&read_folder(folder.path()).unwrap_err());
     assert!(message.contains("a.json:2:") && message.contains("take it out"), "{message}");
     for name in ["a.json", "b.json"] {
         fs::write(folder.path().join(name), result("a", 1, 0.5).text()).unwrap();
     }
-    let message = read_folder(folder.path()).unwrap_err().to_string();
+    let message = with_help(&read_folder(folder.path()).unwrap_err());
     assert!(message.contains("a.json") && message.contains("b.json"), "{message}");
     assert!(read_folder(&folder.path().join("absent")).unwrap().is_empty());
     let text = result("a", 1, 0.5).text().replace("\"seed\"", "\"sede\": 3, \"seed\"");
     fs::write(folder.path().join("a.json"), text).unwrap();
-    let message = read_folder(folder.path()).unwrap_err().to_string();
+    let message = with_help(&read_folder(folder.path()).unwrap_err());
     assert!(message.contains("a.json:") && message.contains("unknown field `sede`"), "{message}");
     let text = result("a", 1, 0.5).text().replace("\"rtd_auc\":0.5", "\"rtd_auc\":313.0");
     fs::write(folder.path().join("a.json"), text).unwrap();
-    let message = read_folder(folder.path()).unwrap_err().to_string();
+    let message = with_help(&read_folder(folder.path()).unwrap_err());
     assert!(message.contains("a.json: `heldout.rtd_auc` is 313.0, expected"), "{message}");
 }

@@ -238,6 +238,8 @@ fn most_frequent(numbers: impl Iterator<Item = usize>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use electra_files::shown::with_help;
+
     use super::*;
 
     /// Separator, token and tag column (from 1) of a file with these lines; a blank one divides.
@@ -252,7 +254,7 @@ mod tests {
             }
         }
         let layout = Layout::find(Path::new("a"), lines.iter().copied(), &ReadOptions::default());
-        layout.map(|l| (l.separator, l.token + 1, l.tag + 1)).map_err(|error| error.to_string())
+        layout.map(|l| (l.separator, l.token + 1, l.tag + 1)).map_err(|error| with_help(&error))
     }
 
     #[test]
@@ -282,7 +284,7 @@ mod tests {
     fn two_columns_of_the_same_types_are_for_the_user_to_choose_from() {
         for text in ["1 Kiel B-LOC O\n2 SV B-ORG B-LOC", "Kiel B-LOC O\nSV O O"] {
             let error = found(text).unwrap_err();
-            assert!(error.contains("both look like the tags") && error.contains("--tag-column"), "{error}");
+            assert!(error.contains("both look like the tags") && error.contains("; choose "), "{error}");
         }
     }
 }

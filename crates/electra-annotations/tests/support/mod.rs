@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use electra_annotations::{DataFile, ReadError, ReadOptions, read};
+use electra_files::shown::with_help;
 
 /// Reads a file of this name and content.
 pub fn try_read(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> Result<DataFile, ReadError> {
@@ -23,7 +24,7 @@ pub fn reads(name: &str, content: impl AsRef<[u8]>) -> DataFile {
 #[track_caller]
 pub fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     match try_read(name, content, options) {
-        Err(error) => error.to_string(),
+        Err(error) => with_help(&error),
         Ok(data) => panic!("was read: {data:?}"),
     }
 }

@@ -4,6 +4,7 @@ use burn::prelude::*;
 use electra_model::hf::{self, HfDropout, HfError, HfModel, HfNetwork};
 use electra_model::parameters::{NamedTensors, collect, from_safetensors, load, to_safetensors};
 use electra_model::{BatchData, DropoutSites, Electra, ModelConfig, TieMode};
+use miette::Diagnostic;
 use serde_json::Value;
 
 use crate::golden::{fixture, json};
@@ -217,7 +218,8 @@ fn a_folder_of_another_architecture_is_refused_by_its_setting() {
         ),
         ("hf_tiny_discriminator", HfNetwork::Tagger, ["an ElectraForPreTraining", "electra finetune ner"]),
     ] {
-        let error = hf::import(saved(folder).tensors, network).unwrap_err().to_string();
+        let error = hf::import(saved(folder).tensors, network).unwrap_err();
+        let error = format!("{error}; {}", error.help().unwrap());
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
     }
     let mut tensors = saved("hf_tiny_discriminator").tensors;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use electra_annotations::Splits;
+use electra_files::shown::with_help;
 use electra_ner::{
     BEST, FinetuneError, PREDICTIONS_DEV, PREDICTIONS_TEST, SeedSummary, Silent, finetune_seeds,
     render_report,
@@ -59,7 +60,7 @@ fn another_checkpoint_does_not_pass_for_that_of_the_best_epoch() {
         damage();
         let error = finish(&recipe(&["train.patience=2"]), &splits(), folder.path()).unwrap_err();
         assert!(matches!(error, FinetuneError::BestLost { .. }), "{error}");
-        let text = error.to_string();
+        let text = with_help(&error);
         for part in [expected, &format!("best epoch, {}", best / 3), "restore it from a copy"] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
@@ -197,7 +198,7 @@ fn a_report_on_predictions_that_were_cut_short_says_how_to_get_them_back() {
             [(first, "has 1 sentences, and 7 were scored"), (0, "holds no sentence"), (5, "columns")]
         {
             cut(&path, length);
-            let error = render_report(folder.path()).unwrap_err().to_string();
+            let error = with_help(&render_report(folder.path()).unwrap_err());
             for part in [name, "`electra finetune` command", "writes the file again"] {
                 assert!(error.contains(part), "{part:?} is not in {error}");
             }

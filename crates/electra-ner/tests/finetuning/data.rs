@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
+use electra_files::shown::with_help;
 use electra_ner::{FinetuneError, SCORES, finetune_seeds, render_report};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
@@ -95,8 +96,8 @@ fn development_data_without_an_entity_are_refused_before_the_first_step() {
     let dev = split("plain.conll", &[sentence("the sea .", "O O O", 0)]);
     let error = finish(&recipe(&[]), &Splits { dev, ..splits() }, folder.path()).unwrap_err();
     assert!(matches!(error, FinetuneError::NothingToChooseBy { sentences: 1, .. }), "{error}");
-    let text = error.to_string();
-    assert!(text.contains("plain.conll") && text.contains("; give labelled sentences with --dev"), "{text}");
+    let text = with_help(&error);
+    assert!(text.contains("plain.conll") && text.contains("; give labelled sentences"), "{text}");
     assert!(!folder.path().join("metrics.jsonl").exists());
 }
 

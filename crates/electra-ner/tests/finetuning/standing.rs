@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
+use electra_files::shown::with_help;
 use electra_ner::{
     BEST, FinetuneError, SCORES, SUMMARY, SeedError, SeedSummary, finetune_seeds, seeds_folder,
 };
@@ -123,7 +124,7 @@ fn the_best_tagger_is_not_replaced_when_its_run_is_gone() {
     let best = run(&[1, 2], "train.patience=9", &splits(), out).0.unwrap().best_seed;
     fs::remove_dir_all(out.join(format!("seed-{best}"))).unwrap();
     let (refused, _, trained) = run(&[3 - best], "train.patience=9", &splits(), out);
-    let error = refused.unwrap_err().to_string();
+    let error = with_help(&refused.unwrap_err());
     assert!(error.contains(&format!("tagger of seed {best}")) && error.contains("; move it away"), "{error}");
     assert_eq!(trained, 0);
 }

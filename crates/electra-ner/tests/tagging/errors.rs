@@ -5,18 +5,20 @@ use std::path::Path;
 
 use burn::prelude::*;
 use electra_annotations::{LabelScheme, LabelSet};
+use electra_files::shown::with_help;
 use electra_ner::{
     ClassifierDropout, Context, Decoding, FolderError, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
 };
 use electra_train::encoder_init::EncoderInit;
 use electra_train::model_folder::PretrainedEncoder;
+use miette::Diagnostic;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::small::{config, fixture, tagger, tokenizer, transformers_folder};
 
-fn assert_says(error: impl std::fmt::Display, parts: &[&str]) {
-    let error = error.to_string();
+fn assert_says(error: impl Diagnostic, parts: &[&str]) {
+    let error = with_help(&error);
     for part in parts {
         assert!(error.contains(part), "{part:?} is not in: {error}");
     }

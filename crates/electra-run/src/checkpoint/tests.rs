@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use electra_files::shown::with_help;
+
 use super::disk::DurableWrite;
 use super::save::PIECE;
 use super::*;
@@ -242,7 +244,7 @@ fn a_disk_that_fills_up_at_any_byte_leaves_the_previous_checkpoint() {
         room.store(enough_for, Ordering::Relaxed);
         let error =
             store.save(2, &[("model", b"model of step 2"), ("state", &[2; 3])], Some(0.5)).unwrap_err();
-        let text = error.to_string();
+        let text = with_help(&error);
         assert!(matches!(error, CheckpointError::Save { step: 2, .. }), "{text}");
         assert!(text.contains("saving-0000000002/") && text.contains("no storage space"), "{text}");
         assert!(text.contains("earlier checkpoints are intact"), "{text}");

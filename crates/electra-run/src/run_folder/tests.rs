@@ -1,5 +1,7 @@
 //! Folders that may be used for a run, and those that may not.
 
+use electra_files::shown::with_help;
+
 use super::*;
 
 fn identity() -> RunIdentity {
@@ -18,7 +20,7 @@ fn identity() -> RunIdentity {
 }
 
 fn refused(path: &Path, identity: &RunIdentity) -> String {
-    RunFolder::create_or_resume(path, identity).unwrap_err().to_string()
+    with_help(&RunFolder::create_or_resume(path, identity).unwrap_err())
 }
 
 #[test]
@@ -48,7 +50,7 @@ fn another_recipe_is_refused_with_the_lines_that_differ() {
         ),
         "{error}"
     );
-    assert!(error.contains("--run"), "{error}");
+    assert!(error.contains("; give another folder"), "{error}");
     // The folder is as it was, and free.
     assert!(RunFolder::create_or_resume(folder.path(), &identity()).unwrap().is_resumed);
 }
@@ -191,7 +193,9 @@ fn a_folder_that_cannot_be_made_is_named() {
     fs::write(folder.path().join("file"), "").unwrap();
     let error = refused(&folder.path().join("file/run"), &identity());
     assert!(
-        error.contains("file/run") && error.contains("Not a directory") && error.contains("--run"),
+        error.contains("file/run")
+            && error.contains("Not a directory")
+            && error.contains("; choose a folder"),
         "{error}"
     );
 }

@@ -1,5 +1,7 @@
 //! Folders of seeds: claimed, refused, and the best result in them.
 
+use electra_files::shown::with_help;
+
 use super::*;
 
 const SCORES: &str = "scores.json";
@@ -54,11 +56,11 @@ fn out() -> tempfile::TempDir {
 
 #[track_caller]
 fn refused(out: &Path, parts: &[&str]) {
-    let error = claim(out, None).unwrap_err().to_string();
+    let error = with_help(&claim(out, None).unwrap_err());
     for part in parts {
         assert!(error.contains(part), "{part:?} is not in {error}");
     }
-    assert!(error.contains("; ") && error.contains("--out"), "{error}");
+    assert!(error.contains("; "), "{error}");
 }
 
 #[test]
@@ -101,8 +103,8 @@ fn a_model_is_not_overwritten_by_what_is_made_of_it() {
     claim(out.path(), Some(elsewhere.path())).unwrap();
     let link = elsewhere.path().join("link");
     std::os::unix::fs::symlink(out.path().join(BEST), &link).unwrap();
-    let error = claim(out.path(), Some(&link)).unwrap_err().to_string();
-    assert!(error.contains("link, the model to start from") && error.contains("--out"), "{error}");
+    let error = with_help(&claim(out.path(), Some(&link)).unwrap_err());
+    assert!(error.contains("link, the model to start from") && error.contains("; "), "{error}");
 }
 
 #[test]
@@ -119,8 +121,8 @@ fn the_best_tagger_is_not_replaced_when_its_run_is_gone() {
     let scores =
         format!(r#"{{"seed": 2, "steps": 9, "epochs": 3, "best_epoch": 1, "dev": {split}, "test": null}}"#);
     fs::write(out.path().join(BEST).join(SCORES), scores).unwrap();
-    let error = check_best(out.path(), &[1, 3]).unwrap_err().to_string();
-    for part in ["best is the tagger of seed 2", "26.90", "; move it away", "--out"] {
+    let error = with_help(&check_best(out.path(), &[1, 3]).unwrap_err());
+    for part in ["best is the tagger of seed 2", "26.90", "; move it away"] {
         assert!(error.contains(part), "{part:?} is not in {error}");
     }
     check_best(out.path(), &[1, 2]).unwrap();
