@@ -33,7 +33,7 @@ fn a_line_with_one_column() {
     refused(
         "a.conll",
         "Rome\tB-LOC\nis\nbig\tO\n",
-        &["line 2", "1 column,", "at least 2", "tabs", r#""is""#, "--separator"],
+        &["line 2", "1 column,", "at least 2", "tabs", r#""is""#, "what separates its columns"],
     );
     refused("a.conll", "Rome B-LOC\nis\n", &["line 2", "1 column,", "at least 2", "spaces"]);
     refused("a.conll", "Rome\nis\n", &["line 1", "1 column,"]);

@@ -100,6 +100,10 @@ fn files_are_described_with_options() {
     bench.write("ids.jsonl", r#"{"tokens": ["Bonn"], "ner_tags": [1]}"#);
     assert_says(&bench.refuse("check ner ids.jsonl"), &["tags by number", "help:", "--labels"]);
     assert_says(&bench.succeed("check ner ids.jsonl --labels O,B-CITY").stdout, &["CITY"]);
+    bench.write("words.conll", "Rome\nis\n");
+    let error = bench.refuse("check ner words.conll");
+    let options = ["help:", "`--separator`", "`--token-column`", "`--tag-column`"];
+    assert_says(&error, &[&["has 1 column"], &options[..]].concat());
     bench.write("cut.jsonl", r#"{"text": "Bonn", "spans": [{"start": 0, "end": 2, "label": "LOC"}]}"#);
     assert_says(
         &bench.refuse("check ner cut.jsonl"),
@@ -120,7 +124,7 @@ fn bad_files_and_bad_lines_are_refused() {
     for (file, parts) in [
         ("empty.conll", ["empty.conll holds no sentence", "help:"].as_slice()),
         ("prefix.conll", &["line 1 of prefix.conll", "\"X-LOC\"", "help: correct it"]),
-        ("short.conll", &["line 2 of short.conll has 1 column", "help: correct the line"]),
+        ("short.conll", &["line 2 of short.conll has 1 column", "help: correct the line", "`--separator`"]),
         ("mixed.conll", &["mixed.conll mixes schemes", "line 2", "help: convert one part"]),
         ("latin.conll", &["line 1", "0xfc at offset 1", "help:", "--encoding cp1252"]),
         ("gone.conll", &["cannot read gone.conll"]),

@@ -153,7 +153,7 @@ fn documents_of_the_held_out_files_are_not_trained_on() {
         bench.refuse("data build --input same.txt --heldout eval.txt --tokenizer tokenizer --out none");
     assert_says(
         &error,
-        &["all 20 document(s) of --input are in the files of --heldout", "help: give other documents"],
+        &["all 20 document(s) of the input are in the held-out files", "help: give --input other documents"],
     );
 }
 

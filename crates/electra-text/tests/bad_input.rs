@@ -5,6 +5,7 @@ mod support;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use electra_files::shown::with_help;
 use electra_text::build::{BuildError, HeldOut, build};
 use electra_text::corpus::{
     CorpusError, DocumentReader, DocumentsBy, MAX_DOCUMENT_BYTES, ReadOptions, Skipped,
@@ -62,7 +63,11 @@ fn bytes_that_are_not_utf_8_are_named_with_line_and_offset() {
     let error = error_of("a.txt", &content);
     let CorpusError::NotUtf8 { line, offset, byte, .. } = &error else { panic!("{error}") };
     assert_eq!((*line, *offset, *byte), (3, 6, 0xE4));
-    assert!(error.to_string().contains("--lossy"), "{error}");
+    assert!(
+        with_help(&error).ends_with("; convert the file, or have such bytes replaced"),
+        "{}",
+        with_help(&error)
+    );
     // The offset is that of the uncompressed text.
     let error = error_of("a.txt.zst", zstd::encode_all(&content[..], 1).unwrap());
     assert!(matches!(error, CorpusError::NotUtf8 { line: 3, offset: 6, .. }), "{error}");
@@ -73,7 +78,7 @@ fn bytes_that_are_not_utf_8_are_named_with_line_and_offset() {
 #[test]
 fn a_file_that_is_no_text_is_called_what_it_is() {
     let says = |name: &str, content: &[u8], parts: &[&str]| {
-        let error = error_of(name, content).to_string();
+        let error = with_help(&error_of(name, content));
         for part in parts.iter().chain(&[name]) {
             assert!(error.contains(part), "{part:?} is missing in {error}");
         }
@@ -167,7 +172,7 @@ fn files_that_are_missing_or_vanish_are_named() {
 #[test]
 fn parquet_without_the_feature_says_how_to_get_it() {
     let error = error_of("a.parquet", "PAR1");
-    assert!(error.to_string().contains("--features parquet"), "{error}");
+    assert!(with_help(&error).ends_with("; build it with the cargo feature `parquet`"), "{error}");
 }
 
 #[test]
@@ -450,7 +455,7 @@ fn errors_of_records_name_the_line_and_the_place_and_show_little() {
     let folder = tempfile::tempdir().unwrap();
     let of = |line: &str| {
         let path = write(folder.path(), "a.jsonl", format!("{{\"text\": \"one\"}}\n{line}\n"));
-        let error = read(&path, &ReadOptions::default()).unwrap_err().to_string();
+        let error = with_help(&read(&path, &ReadOptions::default()).unwrap_err());
         error.replace(&format!("{}/", folder.path().display()), "")
     };
     for (line, expected) in [
@@ -477,8 +482,10 @@ fn errors_of_records_name_the_line_and_the_place_and_show_little() {
         assert!(error.len() < 450, "{} characters: {error}", error.len());
         assert!(!error.contains("line 1"), "{error}");
     }
-    assert!(of(r#"{"text": "a \ud83d b"}"#).contains("--lossy"));
-    assert!(of("{\"body\": 1}").contains("--skip-bad-records"));
+    assert!(
+        of(r#"{"text": "a \ud83d b"}"#).ends_with("; have it replaced by U+FFFD, or pass over such records")
+    );
+    assert!(of("{\"body\": 1}").ends_with("; name the right one, or pass over such records"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use electra_files::shown::with_help;
 use electra_text::build::{BuildError, BuildRequest, Built, HeldOut, Part, build, build_part, merge};
 use electra_text::concern::Concern;
 use electra_text::corpus::{DocumentReader, DocumentsBy, ReadOptions, Skipped};
@@ -242,7 +243,11 @@ fn the_same_request_finds_its_result_and_another_is_refused_without_force() {
     // Another setting, or the same file with other content, is other data.
     request.pack.seq_len = 64;
     let error = build(&request, |_| {}).unwrap_err();
-    assert!(error.to_string().ends_with("choose another folder or replace it with --force"), "{error}");
+    assert!(
+        with_help(&error).ends_with("; choose another folder, or have this one replaced"),
+        "{}",
+        with_help(&error)
+    );
     request.pack.seq_len = 32;
     write(folder.path(), "a.txt", corpus_text(50, 8));
     assert!(matches!(build(&request, |_| {}), Err(BuildError::OutputOccupied { .. })));
@@ -283,7 +288,7 @@ fn data_that_holds_something_else_as_well_is_not_replaced() {
     let refused = |error: BuildError, name: &str| {
         let BuildError::OutputHoldsOthers { entry, .. } = &error else { panic!("{error}") };
         assert_eq!(*entry, at(name));
-        assert!(error.to_string().contains("would be lost; move"), "{error}");
+        assert!(with_help(&error).contains("would be lost; move"), "{error}");
         assert_eq!(std::fs::read_to_string(at(name)).unwrap(), "the only copy");
         std::fs::remove_file(at(name)).unwrap();
     };

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use electra_files::shown::with_help;
 use electra_text::Vocabulary;
 use electra_text::build::{BuildError, build};
 use electra_text::corpus::{CorpusError, DocumentReader, ReadOptions, expand, open_content, read_content};
@@ -53,7 +54,8 @@ fn archives_that_unpack_to_far_more_than_they_are_end_with_a_sentence() {
         let of_content = read_content(&path).unwrap_err();
         let mut text = open_content(&path).unwrap();
         let of_stream = std::io::copy(&mut text, &mut std::io::sink()).unwrap_err();
-        for error in [of_corpus.to_string(), of_content.to_string(), of_stream.to_string()] {
+        let of_stream = of_stream.downcast::<CorpusError>().unwrap();
+        for error in [&of_corpus, &of_content, &of_stream].map(|error| with_help(error)) {
             assert!(error.contains("is no archive of text") && error.contains(name), "{error}");
             assert!(error.ends_with("unpack it first"), "{error}");
         }
@@ -69,7 +71,7 @@ fn an_archive_that_takes_a_gigabyte_to_unpack_is_not_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
     // A frame with a window of 2^30 bytes and one block, the last, of none.
     let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 20 << 3, 0x01, 0x00, 0x00];
-    let error = error_of(&write(folder.path(), "a.txt.zst", frame)).to_string();
+    let error = with_help(&error_of(&write(folder.path(), "a.txt.zst", frame)));
     assert!(error.contains("unpack it first, with `zstd -d --long=31`"), "{error}");
 }
 

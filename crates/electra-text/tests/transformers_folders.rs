@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use electra_files::shown::with_help;
 use electra_text::Tokenizer;
 use electra_text::wordpiece::OffsetUnit;
 use serde::Deserialize;
@@ -120,7 +121,7 @@ fn folders_give_the_ids_of_transformers_or_a_refusal_that_says_why() {
         let loaded = Tokenizer::load(folder.path());
         let refused = REFUSED.iter().find(|(name, _)| case.name.starts_with(name));
         if let Some((name, parts)) = refused {
-            let error = loaded.expect_err(&case.name).to_string();
+            let error = with_help(&loaded.expect_err(&case.name));
             assert!(parts.iter().all(|part| error.contains(part)), "{}: {error}", case.name);
             unused.retain(|other| other != name);
         } else if case.error.is_some() {

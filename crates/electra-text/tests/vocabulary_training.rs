@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use electra_files::shown::with_help;
 use electra_text::concern::Concern;
 use electra_text::corpus::{CorpusError, ReadOptions};
 use electra_text::coverage::Coverage;
@@ -220,15 +221,15 @@ fn a_corpus_of_long_words_alone_is_refused_with_the_length_that_helps() {
     std::fs::write(&path, (0..50).map(|n| protein(n) + "\n").collect::<String>()).unwrap();
     let error = train_on(&path, VocabularySettings::new(60, false), 1).unwrap_err();
     assert!(matches!(error, TrainError::NoWords { .. }), "{error}");
-    let message = error.to_string();
+    let message = with_help(&error);
     assert!(message.contains("all of its 50 words are longer than 100 characters"), "{message}");
-    assert!(message.contains("raise --max-word-length (the longest word has 199 characters)"), "{message}");
+    assert!(message.ends_with("; accept longer words, or divide words by spaces"), "{message}");
     let settings = VocabularySettings { max_word_chars: 199, ..VocabularySettings::new(60, false) };
     assert_eq!(train_on(&path, settings, 1).unwrap().coverage.unknown_words, 0);
 
     // Where some words are short, more text is no advice either.
     std::fs::write(&path, (0..50).map(|n| protein(n) + " short\n").collect::<String>()).unwrap();
-    let message = train_on(&path, VocabularySettings::new(600, false), 1).unwrap_err().to_string();
+    let message = with_help(&train_on(&path, VocabularySettings::new(600, false), 1).unwrap_err());
     assert!(message.contains("longer than 100") && !message.contains("give more text"), "{message}");
     std::fs::write(&path, "\u{301}\u{302}\n").unwrap();
     let message = train_on(&path, VocabularySettings::new(600, false), 1).unwrap_err().to_string();

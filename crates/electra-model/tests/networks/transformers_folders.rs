@@ -216,7 +216,7 @@ fn a_folder_of_another_architecture_is_refused_by_its_setting() {
             HfNetwork::Generator,
             ["an ElectraForPreTraining", "an ElectraForMaskedLM"],
         ),
-        ("hf_tiny_discriminator", HfNetwork::Tagger, ["an ElectraForPreTraining", "electra finetune ner"]),
+        ("hf_tiny_discriminator", HfNetwork::Tagger, ["an ElectraForPreTraining", "fine-tune it first"]),
     ] {
         let error = hf::import(saved(folder).tensors, network).unwrap_err();
         let error = format!("{error}; {}", error.help().unwrap());

@@ -73,10 +73,10 @@ fn folders_without_a_model_or_without_labels_say_what_is_missing() {
     assert_says(PretrainedEncoder::open(&absent).unwrap_err(), &["cannot read", "absent"]);
 
     let discriminator = discriminator_folder();
-    assert_says(TaggerFolder::open(discriminator.path()).unwrap_err(), &["id2label", "finetune ner --model"]);
+    assert_says(TaggerFolder::open(discriminator.path()).unwrap_err(), &["id2label", "fine-tune it first"]);
 
     fs::write(empty.path().join("model.json"), serde_json::to_string(&config()).unwrap()).unwrap();
-    assert_says(TaggerFolder::open(empty.path()).unwrap_err(), &["no tagger", "finetune ner --model"]);
+    assert_says(TaggerFolder::open(empty.path()).unwrap_err(), &["no tagger", "fine-tune it first"]);
     assert_says(PretrainedEncoder::open(empty.path()).unwrap_err(), &["without weights", "checkpoint"]);
 
     let tagger = tagger_folder();
@@ -106,7 +106,7 @@ fn a_window_longer_than_the_position_table_is_refused_with_the_longest_that_goes
     let pretrained = PretrainedEncoder::open(pretrained.path()).unwrap();
     let pretrained = EncoderInit::Pretrained(Box::new(pretrained));
     assert!(pretrained.check_length(32).is_ok());
-    let parts = ["at most 32", "input.window is 64", "--set input.window=32"];
+    let parts = ["at most 32", "input.window is 64", "set it to 32 or less"];
     assert_says(pretrained.check_length(64).unwrap_err(), &parts);
     let folder = own_folder();
     assert!(TaggerFolder::open(folder.path()).unwrap().check_window(33).is_err());
@@ -126,10 +126,7 @@ fn a_generator_is_no_source_for_a_tagger() {
 fn files_that_do_not_belong_together_are_refused() {
     let folder = own_folder();
     fs::remove_file(folder.path().join("crf.safetensors")).unwrap();
-    assert_says(
-        TaggerFolder::open(folder.path()).unwrap_err(),
-        &["crf.safetensors is missing", "--decoding argmax"],
-    );
+    assert_says(TaggerFolder::open(folder.path()).unwrap_err(), &["crf.safetensors is missing", "by argmax"]);
 
     let folder = own_folder();
     change(&folder.path().join("tagger.json"), |json| json["scheme"] = "iobes".into());
