@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use electra_run::code::CodeVersions;
-use electra_run::recipe::{Part, RecipeError, Resolved};
+use electra_run::recipe::{Origin, Part, RecipeError, Resolved};
 use toml::Value;
 
 use crate::arms::{Arm, Setting, arms};
@@ -59,7 +59,7 @@ pub struct Plan {
 pub struct PlannedArm {
     /// Its name.
     pub name: String,
-    /// Arguments of `--set`, those of the budget included, without the seed.
+    /// Overrides of the pretraining recipe, those of the budget included, without the seed.
     pub overrides: Vec<String>,
     /// What it changes of the recipe of fine-tuning: its settings below `probe.`, without that.
     pub probe: Vec<Setting>,
@@ -80,7 +80,7 @@ pub struct Job {
     pub arm: usize,
     /// Its seed.
     pub seed: u64,
-    /// Arguments of `--set`.
+    /// Overrides of the pretraining recipe.
     pub overrides: Vec<String>,
     /// Names the run folder: recipe, data and versions of code, in hexadecimal.
     pub hash: String,
@@ -219,7 +219,7 @@ fn read_arm(
 /// Begins the keys that belong to the recipe of fine-tuning.
 const PROBE: &str = "probe.";
 
-/// Arguments of `--set` for the pretraining recipe.
+/// Overrides of the pretraining recipe.
 fn recipe_overrides(arm: &Arm) -> Vec<String> {
     let own = arm.settings.iter().filter(|setting| !setting.key.starts_with(PROBE));
     own.map(Setting::to_override).collect()
@@ -256,7 +256,7 @@ pub fn error_in(
     error: RecipeError,
 ) -> RecipeError {
     let is_culprit = |setting: &&Setting| {
-        error.path == "--set" && error.source_text.as_deref() == Some(&setting.to_override())
+        error.origin == Origin::Override && error.source_text.as_deref() == Some(&setting.to_override())
     };
     let Some(setting) = settings.iter().find(is_culprit) else {
         // What the arm sets contradicts a value of the base recipe, where the caret stands.
@@ -269,7 +269,11 @@ pub fn error_in(
     let is_key = error.span.as_ref().is_some_and(|span| span.start < value_start);
     let part = if is_key { Part::Key } else { Part::Value };
     let message = format!("{what}: {}", error.message);
-    file.origins.error_at_names(&names, part, message, error.help.unwrap_or_default())
+    RecipeError {
+        help: error.help,
+        example: error.example,
+        ..file.origins.error_at_names(&names, part, message, "")
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod of_device;
 mod of_options;
+mod of_recipe;
 mod of_system;
 mod usage;
 
@@ -10,17 +11,19 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
-use electra_files::shown::{on_terminal, on_terminal_in_place};
+use electra_files::shown::on_terminal;
+use electra_files::staged::StagedError;
 use electra_ner::{FinetuneError, Recipe as FinetuneRecipe, SeedError, Stopped, remedy};
 use electra_pretrain::TrainError;
-use electra_run::recipe::{RecipeError, plain};
+use electra_run::recipe::plain;
 use electra_text::corpus::Signature;
 use electra_train::RunError;
-use miette::{Diagnostic, LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
+use miette::{Diagnostic, MietteDiagnostic, MietteHandlerOpts, Report};
 
 use crate::output;
 
 use of_options::help_of_options;
+pub use of_recipe::{recipe, recipe_changed_by};
 use of_system::help_of_system;
 pub use usage::usage;
 
@@ -216,6 +219,11 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
                 diagnostic.help = Some(situation.on_full_disk.to_owned());
                 names_options = false;
             }
+            // One of ours that went as an answer of the system knows what the system does not.
+            if let Some(help) = help_of_staged(error) {
+                diagnostic.help = Some(help);
+                names_options = false;
+            }
             of_system = Some(help_of_system(error));
         }
         cause = error.source();
@@ -230,34 +238,10 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
     Explained { diagnostic, names_options }
 }
 
-/// A recipe error with the caret under its culprit.
-pub fn recipe(error: RecipeError) -> Failure {
-    let sentence = Some(error.to_string());
-    // What is shown beside a picture of the place cannot be changed afterwards.
-    let mut diagnostic = MietteDiagnostic::new(on_terminal(&error.message));
-    diagnostic.help = error.help.as_ref().map(|help| on_terminal(help).into_owned());
-    let report = match (&error.source_text, &error.span) {
-        (Some(text), Some(span)) => {
-            // An override is shown as it was typed: it has a place on the command line and no file.
-            let (name, before) = match error.path.as_str() {
-                "--set" => ("command line", "--set "),
-                path => (path, ""),
-            };
-            let span = span.start + before.len()..span.end + before.len();
-            diagnostic = diagnostic.with_label(LabeledSpan::at(span, "here"));
-            Report::new(diagnostic).with_source_code(source(name, &format!("{before}{text}")))
-        }
-        _ => Report::new(MietteDiagnostic {
-            message: format!("{}: {}", error.path, error.message),
-            ..diagnostic
-        }),
-    };
-    Failure { code: 1, report, sentence, names_options: false }
-}
-
-/// A text with its name, of which no place moves.
-fn source(name: &str, text: &str) -> NamedSource<String> {
-    NamedSource::new(on_terminal(name), on_terminal_in_place(text))
+/// What to do about an error of a folder that went as an answer of the system.
+fn help_of_staged(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<StagedError>()?;
+    error.help().map(|help| help.to_string())
 }
 
 /// A path as text, where it goes into `what`, which holds text alone.
@@ -294,15 +278,15 @@ pub fn training(error: TrainError) -> Failure {
     }
 }
 
-/// An error of fine-tuning.
-pub fn finetuning(error: SeedError, recipe: &FinetuneRecipe) -> Failure {
+/// An error of fine-tuning with a recipe.
+pub fn finetuning(error: SeedError, with: &FinetuneRecipe) -> Failure {
     let of_seed = |help| Failure::of(&error, &FINETUNING).with_help(help);
     match &error.source {
         FinetuneError::Collapsed(_) => {
-            Failure { code: DIVERGED, ..of_seed(remedy(Stopped::Collapsed, recipe)) }
+            Failure { code: DIVERGED, ..of_seed(remedy(Stopped::Collapsed, with)) }
         }
         FinetuneError::Run(RunError::Diverged(_)) => {
-            let help = format!("{}; name the new folder with --out", remedy(Stopped::Diverged, recipe));
+            let help = format!("{}; name the new folder with --out", remedy(Stopped::Diverged, with));
             Failure { code: DIVERGED, ..of_seed(help) }
         }
         FinetuneError::Run(RunError::Lost { .. }) => of_seed(help_of_lost(&FINETUNING)),
@@ -313,177 +297,4 @@ pub fn finetuning(error: SeedError, recipe: &FinetuneRecipe) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use electra_annotations::ReadError;
-    use electra_ner::FolderError;
-    use electra_run::checkpoint::CheckpointError;
-    use electra_run::run_folder::RunFolderError;
-    use electra_text::build::BuildError;
-    use electra_text::corpus::CorpusError;
-    use electra_train::encoder_init::InitError;
-
-    use super::*;
-
-    /// An error that leaves its cause to those who ask for it.
-    #[derive(Debug)]
-    struct Outer(RunFolderError);
-
-    impl std::fmt::Display for Outer {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("the run was not begun")
-        }
-    }
-
-    impl Error for Outer {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-
-    impl Diagnostic for Outer {
-        fn diagnostic_source(&self) -> Option<&dyn Diagnostic> {
-            Some(&self.0)
-        }
-    }
-
-    fn finetuning(error: SeedError) -> Failure {
-        let recipe = FinetuneRecipe::load(None, &[]).unwrap();
-        super::finetuning(error, &recipe.value)
-    }
-
-    fn different() -> RunFolderError {
-        RunFolderError::Different { path: PathBuf::from("out/seed-1"), what: "another recipe".to_owned() }
-    }
-
-    fn full(path: &str) -> FinetuneError {
-        let source = io::Error::from(io::ErrorKind::StorageFull);
-        RunError::from(CheckpointError::Save { step: 7, path: path.into(), source }).into()
-    }
-
-    fn parts(diagnostic: &MietteDiagnostic) -> (&str, &str) {
-        (&diagnostic.message, diagnostic.help.as_deref().unwrap_or_default())
-    }
-
-    #[test]
-    fn every_sentence_of_an_error_is_told_once() {
-        let errors = [
-            FinetuneError::from(RunError::from(different())),
-            FinetuneError::from(FolderError::from(InitError::Length {
-                path: "run".into(),
-                length: 128,
-                positions: 64,
-            })),
-            full("out/seed-1/checkpoints"),
-        ];
-        for source in errors {
-            let what = source.to_string();
-            let diagnostic = explain(&SeedError { seed: 1, source });
-            let help = diagnostic.help.clone().unwrap();
-            assert_eq!(diagnostic.message, format!("seed 1: {what}"));
-            assert!(!help.is_empty() && !diagnostic.message.contains(&help), "{diagnostic:?}");
-        }
-    }
-
-    #[test]
-    fn the_remedy_of_a_cause_is_help_and_not_a_part_of_the_message() {
-        let diagnostic = explain(&Outer(different()));
-        assert_eq!(
-            parts(&diagnostic),
-            (
-                "the run was not begun: out/seed-1 holds a run with another recipe",
-                "give another folder with --run, or go back to what this one was started with"
-            )
-        );
-    }
-
-    #[test]
-    fn a_folder_is_named_as_it_is_by_the_option_of_the_command() {
-        let path = PathBuf::from("my--run/seed-1");
-        let error = RunFolderError::Different { path, what: "another recipe".to_owned() };
-        let failure = finetuning(SeedError { seed: 1, source: RunError::from(error).into() });
-        assert_eq!(
-            failure.in_one_line(),
-            "my--run/seed-1 holds a run with another recipe: give another folder with --out, or go back to what \
-             this one was started with"
-        );
-        let training = training(RunError::from(different()).into()).in_one_line();
-        assert!(training.contains("another folder with --run"), "{training}");
-    }
-
-    #[test]
-    fn an_error_of_an_error_is_known_by_its_variant() {
-        let inner = || CorpusError::LongRecord { path: "a".into(), line: 1, limit: 9 };
-        let expected = explain(&inner());
-        assert!(expected.help.as_ref().is_some_and(|help| help.contains("--skip-bad-records")));
-        assert_eq!(explain(&BuildError::from(inner())), expected);
-        assert_eq!(explain(&ReadError::from(inner())), expected);
-    }
-
-    #[test]
-    fn only_a_run_goes_on_from_its_last_checkpoint_when_the_disk_is_full() {
-        let error = full("out");
-        assert!(explain(&error).help.unwrap().ends_with("then give the same command again"));
-        let failure = finetuning(SeedError { seed: 1, source: error });
-        assert!(
-            failure.in_one_line().ends_with("goes on from the last checkpoint"),
-            "{}",
-            failure.in_one_line()
-        );
-    }
-
-    #[test]
-    fn a_full_disk_is_told_where_no_other_folder_can_be_named() {
-        let io = |kind: io::ErrorKind| RunFolderError::Io { path: "out".into(), source: kind.into() };
-        let told = |kind| Failure::of(&io(kind), &RUN).without_options("another").in_one_line();
-        assert!(told(io::ErrorKind::StorageFull).contains("the disk is full: make room"));
-        assert!(told(io::ErrorKind::PermissionDenied).ends_with(": another"));
-    }
-
-    #[test]
-    fn an_answer_of_the_system_comes_with_what_to_do() {
-        use io::ErrorKind as E;
-        for kind in [
-            E::NotFound,
-            E::PermissionDenied,
-            E::ReadOnlyFilesystem,
-            E::IsADirectory,
-            E::NotADirectory,
-            E::StorageFull,
-            E::FileTooLarge,
-            E::OutOfMemory,
-            E::WouldBlock,
-            E::InvalidData,
-            E::Other,
-        ] {
-            let error = FolderError::Read { path: "a".into(), source: kind.into() };
-            let diagnostic = explain(&error);
-            assert!(diagnostic.help.is_some_and(|help| !help.is_empty()), "{kind}");
-            assert!(Failure::of_system(kind.into()).report.help().is_some(), "{kind}");
-        }
-        let error = FolderError::Write { path: "a".into(), source: E::ReadOnlyFilesystem.into() };
-        assert!(parts(&explain(&error)).1.contains("can only be read: give a folder"));
-    }
-
-    #[test]
-    fn an_override_is_shown_as_it_was_typed_and_a_file_by_its_name() {
-        let set = |text: &str| {
-            let error = electra_ner::Recipe::load(None, &[text.to_owned()]).unwrap_err();
-            recipe(error)
-        };
-        let failure = set("train.epochs=0");
-        assert!(failure.in_one_line().starts_with("--set train.epochs=0: `train.epochs` is 0: "));
-        let shown = format!("{:?}", failure.report);
-        assert!(shown.contains("command line:1:20") && shown.contains("--set train.epochs=0"), "{shown}");
-        assert!(!shown.contains("--set:1"), "{shown}");
-    }
-
-    #[test]
-    fn what_all_seeds_have_in_common_is_not_told_of_one() {
-        let failure = |source: FinetuneError| finetuning(SeedError { seed: 1, source }).in_one_line();
-        let shared = failure(RunError::from(different()).into());
-        assert!(shared.starts_with("out/seed-1 holds") && shared.contains("--out"), "{shared}");
-        assert!(failure(full("out")).starts_with("seed 1: the checkpoint"));
-    }
-}
+mod tests;

@@ -68,6 +68,16 @@ fn the_demo_tells_how_far_it_is_and_advises_its_own_options_alone() {
 }
 
 #[test]
+fn a_wrong_change_to_fine_tuning_is_refused_before_anything_is_made() {
+    let bench = Workbench::new();
+    let error = bench.refuse("demo --out demo --set-ner train.epochs=0");
+    assert_says(&error, &["`train.epochs` is 0", "--set-ner train.epochs=0", "command line:1:24"]);
+    let error = bench.refuse("demo --out demo --set-ner name=12");
+    assert_says(&error, &["`name` must be a string, not 12", "--set-ner 'name=\"12\"'"]);
+    assert!(!bench.path("demo").exists());
+}
+
+#[test]
 fn the_demo_promises_no_time_that_it_has_not_measured() {
     let help = Workbench::new().succeed("demo --help").stdout;
     assert_says(&help, &["a few minutes on two cores", "it says before it trains"]);

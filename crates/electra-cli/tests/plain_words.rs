@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::experiment::ExperimentFile;
 use electra_ablate::metric::{Catalogue, HeldoutMetric};
+use electra_files::shown::with_help;
 use electra_pretrain::recipe::{Recipe, check};
-use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
+use electra_run::recipe::{Origin, RecipeError, Resolved, blame_override, load};
 use toml::{Table, Value};
 
 const JARGON: [&str; 15] = [
@@ -59,7 +60,7 @@ fn keys_of(text: &str) -> Vec<String> {
 
 #[track_caller]
 fn assert_plain(error: &RecipeError, what: &str) {
-    let said = format!("{error} {}", error.help.clone().unwrap_or_default());
+    let said = with_help(error);
     // What was typed is quoted, and may say anything.
     let said = said.replace(what, "");
     for word in JARGON {
@@ -76,7 +77,7 @@ fn sweep(text: &str, read: impl Fn(&str) -> Result<(), RecipeError>) {
             if let Err(error) = read(&set) {
                 assert_plain(&error, &set);
                 // The file is right without it.
-                assert_eq!(error.path, "--set", "{set}: {error}");
+                assert_eq!(error.origin, Origin::Override, "{set}: {error}");
                 refused += 1;
             }
         }

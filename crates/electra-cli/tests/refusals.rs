@@ -266,7 +266,13 @@ fn a_typo_in_an_override() {
     for (text, parts) in [
         ("train.batchsize=3", ["unknown field `batchsize`, did you mean `batch_size`?", "train.batchsize=3"]),
         ("trian.batch_size=3", ["unknown field `trian`, did you mean `train`?", "trian.batch_size=3"]),
-        ("train.batch_size=many", ["`train.batch_size` must be a whole number", "not the string \"many\""]),
+        (
+            "train.batch_size=many",
+            ["`train.batch_size` must be a whole number", "--set train.batch_size=many"],
+        ),
+        ("train.batch_size=-1", ["must be a whole number", "for example --set train.batch_size=100"]),
+        ("train.batch_size.x=4", ["is a value and has no `x`", "as a whole: --set train.batch_size=..."]),
+        ("name=12", ["`name` must be a string, not 12", "quotes: --set 'name=\"12\"'"]),
         ("train.batch_size", ["an override is written key=value", "--set train.batch_size=64"]),
         ("objective.kind=mml", ["unknown value `mml`", "the values here are replaced-token-detection"]),
         ("train.dropout=1.5", ["`train.dropout` is 1.5", "at least 0 and below 1"]),

@@ -2,7 +2,7 @@
 
 use electra_files::regular;
 use electra_optim::AdamConfig;
-use electra_run::recipe::{RecipeError, Resolved, blame_override, load, load_str};
+use electra_run::recipe::{Origin, RecipeError, Resolved, blame_override, load, load_str};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -129,9 +129,9 @@ impl Recipe {
     /// that nobody has chosen: it stands in [`DEFAULT`], and neither in a recipe of the user nor
     /// among the overrides.
     pub fn shorter_window(path: Option<&Path>, resolved: &Resolved<Self>, positions: usize) -> Option<usize> {
-        let is_default = match (path, resolved.origins.path_of("input.window")) {
-            (_, Some("--set")) => false,
-            (Some(_), Some(file)) => {
+        let is_default = match (path, resolved.origins.origin_of("input.window")) {
+            (_, Some(Origin::Override)) => false,
+            (Some(_), Some(Origin::File(file))) => {
                 regular::read(Path::new(file)).is_ok_and(|text| text == DEFAULT.as_bytes())
             }
             (None, _) | (_, None) => true,
@@ -206,7 +206,7 @@ mod tests {
 
     fn error(change: &str) -> String {
         let error = Recipe::load(None, &[change.to_owned()]).unwrap_err();
-        format!("{}: {} {}", error.path, error.message, error.help.unwrap_or_default())
+        format!("{}: {} {}", error.origin, error.message, error.help.unwrap_or_default())
     }
 
     /// Clark et al. 2020, table 7, and the released code for what it does not say.

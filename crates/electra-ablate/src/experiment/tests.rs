@@ -51,8 +51,8 @@ fn assert_refused<T: std::fmt::Debug>(result: Result<T, RecipeError>, culprit: &
     let error = result.unwrap_err();
     assert_eq!(error.culprit(), Some(culprit), "{error}");
     assert!(error.message.contains(message), "{error}");
-    assert!(error.help.is_some_and(|help| !help.is_empty()), "{}", error.message);
-    assert!(error.path.ends_with(EXPERIMENT), "{}", error.path);
+    assert!(error.help.as_ref().is_some_and(|help| !help.is_empty()), "{}", error.message);
+    assert!(error.origin.to_string().ends_with(EXPERIMENT), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Plans with a recipe reader that knows three keys.
 
-use electra_run::recipe::load_str;
+use electra_run::recipe::{Assignment, load_str};
 
 use super::*;
 
@@ -14,9 +14,10 @@ fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
     if let Some(text) = overrides.iter().find(|text| text.starts_with("wdith")) {
         return Err(RecipeError {
             message: "unknown field `wdith`".into(),
-            help: Some("the keys here are width".into()),
-            path: "--set".into(),
-            source_text: Some(text.clone()),
+            help: Some("for example".into()),
+            example: Some(Box::new(Assignment { key: "width".into(), value: "2".into() })),
+            origin: Origin::Override,
+            source_text: Some(text.as_str().into()),
             span: Some(0..5),
         });
     }
@@ -29,7 +30,8 @@ fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
         return Err(RecipeError {
             message: "stages need networks of one width".into(),
             help: None,
-            path: "recipe.toml".into(),
+            example: None,
+            origin: Origin::File("recipe.toml".to_owned()),
             source_text: None,
             span: None,
         });
@@ -153,7 +155,7 @@ fn an_arm_that_contradicts_the_base_recipe_is_named() {
     let arm = "[[arm]]\nname = \"x\"\nset = { width = 2, \"scheme.generator_steps\" = 400 }\n";
     let error = plan("steps", arm).unwrap_err();
     assert_eq!(error.message, "arm `x`: stages need networks of one width");
-    assert_eq!(error.path, "recipe.toml");
+    assert_eq!(error.origin, Origin::File("recipe.toml".to_owned()));
 }
 
 #[test]
@@ -166,10 +168,13 @@ fn arms_that_are_the_same_recipe_are_refused() {
 #[test]
 fn errors_of_the_recipe_stand_where_the_arm_is_written() {
     let error = plan("steps", "[[arm]]\nname = \"x\"\nset = { \"wdith\" = 2 }\n").unwrap_err();
-    assert_eq!((error.path.as_str(), error.culprit()), ("experiment.toml", Some("\"wdith\"")));
+    let experiment = Origin::File("experiment.toml".to_owned());
+    assert_eq!((&error.origin, error.culprit()), (&experiment, Some("\"wdith\"")));
     assert_eq!(error.message, "arm `x`: unknown field `wdith`");
+    // The example is shown as it is written there.
+    assert_eq!(error.help_with(Assignment::to_override).as_deref(), Some("for example width = 2"));
     let error = plan("steps", "[grid]\nwdith = [1, 2]\n").unwrap_err();
-    assert_eq!(error.path, "experiment.toml");
+    assert_eq!(error.origin, experiment);
     assert!(error.message.contains("arm `wdith=1`"), "{error}");
 }
 

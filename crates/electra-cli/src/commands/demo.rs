@@ -76,6 +76,7 @@ impl Demo {
         let recipe =
             load_str::<Recipe>("configs/pretrain/debug.toml", RECIPE, &overrides).map_err(failure::recipe)?;
         recipe::check(&recipe).map_err(failure::recipe)?;
+        let ner = names::recipe(&self.ner_overrides)?;
         let r = &recipe.value;
 
         eprintln!("1/6  vocabulary of {} word pieces", thousands(r.model.vocab_size as u64));
@@ -111,7 +112,7 @@ impl Demo {
         show_swaps(&run, &data)?;
 
         eprintln!("5/6  fine-tuning: it learns to mark names, and so does a network from scratch");
-        let Some(names) = names::learn(&self.out, &run, &self.ner_overrides, threads, &interrupt)? else {
+        let Some(names) = names::learn(&self.out, &run, ner, threads, &interrupt)? else {
             return Ok(tell_interrupted(Display::Lines));
         };
         eprintln!("6/6  what pretraining was worth\n");

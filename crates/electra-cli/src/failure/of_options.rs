@@ -10,6 +10,7 @@ use std::path::Path;
 
 use electra_files::shown::shell_word;
 use electra_kernels::DeviceError;
+use electra_model::hf::{HfError, HfNetwork};
 use electra_ner::{FinetuneError, FolderError};
 use electra_pretrain::corruption::CorruptionError;
 use electra_pretrain::data::RecipeDataError;
@@ -18,7 +19,6 @@ use electra_run::run_folder::RunFolderError;
 use electra_train::encoder_init::InitError;
 use electra_train::model_folder::ModelFolderError;
 use electra_train::seeds::SeedsFolderError;
-use miette::Diagnostic;
 
 use super::of_device;
 
@@ -37,6 +37,7 @@ pub(super) fn help_of_options(error: &(dyn Error + 'static), folder: &str) -> Op
         .or_else(|| error.downcast_ref().and_then(of_seeds_folder))
         .or_else(|| error.downcast_ref().and_then(of_start))
         .or_else(|| error.downcast_ref().and_then(of_model_folder))
+        .or_else(|| error.downcast_ref().and_then(of_foreign_network))
         .or_else(|| error.downcast_ref().and_then(of_tagger_folder))
         .or_else(|| error.downcast_ref().and_then(of_finetuning))
         .or_else(|| error.downcast_ref().and_then(of_corruption))
@@ -58,12 +59,19 @@ fn of_run_folder(error: &RunFolderError, folder: &str) -> Option<String> {
     })
 }
 
-/// Every other folder of seeds is named in the same way.
 fn of_seeds_folder(error: &SeedsFolderError) -> Option<String> {
-    match error {
-        SeedsFolderError::Weights(_) => None,
-        _ => error.help().map(|help| format!("{help} with --out")),
-    }
+    let help = match error {
+        SeedsFolderError::File(_) => "give a folder with --out",
+        SeedsFolderError::ModelInside { .. } | SeedsFolderError::Foreign { .. } => {
+            "give another folder with --out"
+        }
+        SeedsFolderError::NoSeed { .. }
+        | SeedsFolderError::ForeignBest { .. }
+        | SeedsFolderError::Orphan { .. } => "move it away, or give another folder with --out",
+        SeedsFolderError::Io { .. } => "give a folder that you may write to with --out",
+        SeedsFolderError::Weights(_) => return None,
+    };
+    Some(help.to_owned())
 }
 
 fn of_start(error: &InitError) -> Option<String> {
@@ -91,6 +99,15 @@ fn of_model_folder(error: &ModelFolderError) -> Option<String> {
             "find entities with electra predict --model {}, or give the model that the tagger was fine-tuned from",
             word(path)
         )),
+        _ => None,
+    }
+}
+
+fn of_foreign_network(error: &HfError) -> Option<String> {
+    match error {
+        HfError::Class { found: "ElectraForPreTraining", expected: HfNetwork::Tagger } => {
+            Some("fine-tune it first, with electra finetune ner --model".to_owned())
+        }
         _ => None,
     }
 }

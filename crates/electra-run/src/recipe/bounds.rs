@@ -47,7 +47,7 @@ fn written(number: &(impl Display + Debug)) -> String {
 mod tests {
     use serde::{Deserialize, Serialize};
 
-    use crate::recipe::{RecipeError, Resolved, load_str};
+    use crate::recipe::{Origin, RecipeError, Resolved, load_str};
 
     #[derive(Debug, Deserialize, Serialize)]
     struct Recipe {
@@ -77,12 +77,12 @@ mod tests {
         ] {
             let error = checked(text, &[]).unwrap_err();
             assert_eq!((error.message, error.help.as_deref()), (format!("`{key}` is {found}"), Some(help)));
-            assert_eq!(error.path, "r.toml");
+            assert_eq!(error.origin, Origin::File("r.toml".to_owned()));
         }
         let error = checked("steps = 1\nrate = 1e300", &[]).unwrap_err();
         assert_eq!(error.message, "`rate` is 1e300");
         let error = checked("steps = 1\nrate = 1.0", &["steps=9223372036854775807"]).unwrap_err();
-        assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("9223372036854775807")));
+        assert_eq!((error.origin.clone(), error.culprit()), (Origin::Override, Some("9223372036854775807")));
     }
 
     #[test]

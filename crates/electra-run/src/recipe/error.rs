@@ -2,20 +2,71 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+
+use miette::Diagnostic;
 
 /// What is wrong with a recipe: enough for a caret under the culprit.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct RecipeError {
     /// What is wrong, in one line.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it. `example` goes on with it.
     pub help: Option<String>,
-    /// The file, the name given to an embedded recipe, or `--set`.
-    pub path: String,
-    /// All of the file, or the argument of `--set`; none if it could not be read.
-    pub source_text: Option<String>,
+    /// What could be written instead.
+    pub example: Option<Box<Assignment>>,
+    /// Where the culprit comes from.
+    pub origin: Origin,
+    /// All of the file, or the override; none if it could not be read.
+    pub source_text: Option<Arc<str>>,
     /// The culprit's bytes within `source_text`; empty at 0 if it is the file as a whole.
     pub span: Option<Range<usize>>,
+}
+
+/// Where a value of a recipe comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The file at this path; for a recipe that is no file, the name that it was given.
+    File(String),
+    /// An override, `key=value`, given beside the recipe.
+    Override,
+}
+
+/// A key of a recipe with a value for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Dotted.
+    pub key: String,
+    /// As TOML.
+    pub value: String,
+}
+
+impl Assignment {
+    pub(super) fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { key: key.into(), value: value.into() }
+    }
+
+    /// As an override, `key=value`.
+    #[must_use]
+    pub fn to_override(&self) -> String {
+        format!("{}={}", self.key, self.value)
+    }
+}
+
+impl fmt::Display for Assignment {
+    /// As a line of a recipe.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.key, self.value)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(path),
+            Self::Override => f.write_str("override"),
+        }
+    }
 }
 
 impl RecipeError {
@@ -33,22 +84,46 @@ impl RecipeError {
         self.source_text.as_ref()?.get(self.span.clone()?)
     }
 
+    /// What to do about it, the example with it, which is shown as a line of a recipe or, if an override is
+    /// to blame, as `as_override` has it.
+    #[must_use]
+    pub fn help_with(&self, as_override: impl FnOnce(&Assignment) -> String) -> Option<String> {
+        let help = self.help.as_ref()?;
+        Some(match (&self.example, &self.origin) {
+            (None, _) => help.clone(),
+            (Some(example), Origin::File(_)) => format!("{help} {example}"),
+            (Some(example), Origin::Override) => format!("{help} {}", as_override(example)),
+        })
+    }
+
     pub(super) fn of_file(path: String, message: String) -> Self {
-        Self { message, help: None, path, source_text: None, span: None }
+        let origin = Origin::File(path);
+        Self { message, help: None, example: None, origin, source_text: None, span: None }
     }
 
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
+
+    pub(super) fn with_example(self, help: &str, example: Assignment) -> Self {
+        Self { example: Some(Box::new(example)), ..self.with_help(help) }
+    }
 }
 
 impl fmt::Display for RecipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.path.as_str(), &self.source_text, self.line_and_column()) {
-            ("--set", Some(text), _) => write!(f, "--set {text}: {}", self.message),
-            (path, _, Some((line, column))) => write!(f, "{path}:{line}:{column}: {}", self.message),
-            (path, _, None) => write!(f, "{path}: {}", self.message),
+        let Self { origin, message, .. } = self;
+        match (origin, &self.source_text, self.line_and_column()) {
+            (Origin::Override, Some(text), _) => write!(f, "{origin} {text}: {message}"),
+            (_, _, Some((line, column))) => write!(f, "{origin}:{line}:{column}: {message}"),
+            (_, _, None) => write!(f, "{origin}: {message}"),
         }
+    }
+}
+
+impl Diagnostic for RecipeError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help_with(Assignment::to_override).map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 }

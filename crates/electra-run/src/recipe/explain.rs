@@ -5,9 +5,9 @@
 
 use serde_path_to_error::{Path, Segment};
 
-use super::RecipeError;
 use super::tree::{Entry, Node, Origins, Part};
 use super::words::{Form, expectation, finding, form, is_whole};
+use super::{Assignment, RecipeError};
 
 /// The error for serde's `message` about the value at `path`.
 pub(super) fn explain(message: &str, path: &Path, origins: &Origins) -> RecipeError {
@@ -110,10 +110,6 @@ impl Place<'_> {
         let found = if is_described { description(culprit) } else { finding(found) };
         let message = format!("`{key}` must be {}, not {found}", expectation(expected));
         let error = self.origins.error(culprit, Part::Value, message);
-        let assign = |value: &str| match self.origins.is_override(culprit) {
-            true => format!("--set {key}={value}"),
-            false => format!("{key} = {value}"),
-        };
         match (&culprit.node, expected) {
             (Node::Scalar(toml::Value::String(kind)), _) if expected.starts_with(TAGGED) => {
                 error.with_help(format!("write it as {{ kind = {kind:?} }}, with the keys that the kind has"))
@@ -126,11 +122,11 @@ impl Place<'_> {
             {
                 error.with_help("write it without the quotes")
             }
-            (Node::Scalar(value), "a string") if self.origins.is_override(culprit) => error.with_help(
-                format!("put it into quotes that the shell leaves alone: --set {key}='\"{value}\"'"),
-            ),
+            (Node::Scalar(value), "a string") => {
+                error.with_example("put it into quotes:", Assignment::new(key, format!("\"{value}\"")))
+            }
             _ => match form(expected) {
-                Form::Value(example) => error.with_help(format!("for example {}", assign(example))),
+                Form::Value(example) => error.with_example("for example", Assignment::new(key, example)),
                 Form::Tagged => {
                     error.with_help("write it as { kind = \"...\" }, with the keys that the kind has")
                 }

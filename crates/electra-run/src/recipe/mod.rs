@@ -1,4 +1,4 @@
-//! A recipe: a complete TOML file, or the difference from one, plus `--set` overrides.
+//! A recipe: a complete TOML file, or the difference from one, plus overrides, `key=value`.
 //!
 //! ```toml
 //! recipe_version = 1
@@ -12,8 +12,8 @@
 //! ```
 //!
 //! `recipe_version` and `extends` belong to this module; everything else is deserialized into the
-//! caller's type, which should `deny_unknown_fields`. Every error knows the file (or the `--set`
-//! argument) that it came from and the bytes to point at.
+//! caller's type, which should `deny_unknown_fields`. Every error knows the file, or the override, that it
+//! came from and the bytes to point at.
 
 mod bounds;
 mod error;
@@ -30,7 +30,7 @@ use electra_files::regular;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use error::RecipeError;
+pub use error::{Assignment, Origin, RecipeError};
 pub use tree::{Origins, Part};
 pub use words::plain;
 
@@ -81,7 +81,7 @@ impl<T: Serialize> Resolved<T> {
 impl<T> Resolved<T> {
     /// An error about the value at `key` (`"train.batch_size"`; elements of arrays by their
     /// number) that points at the place where it was written: the file, the extended file or the
-    /// `--set` argument. If nothing was written there, at the innermost table around it.
+    /// override. If nothing was written there, at the innermost table around it.
     #[must_use]
     pub fn error_at(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> RecipeError {
         self.origins.error_at(key, message, help)
@@ -115,7 +115,7 @@ pub fn blame_override<T>(
     read: impl Fn(&[String]) -> Result<T, RecipeError>,
 ) -> Result<T, RecipeError> {
     let error = match read(overrides) {
-        Err(error) if error.path != overrides::PATH => error,
+        Err(error) if error.origin != Origin::Override => error,
         read => return read,
     };
     let is_right_without =

@@ -1,23 +1,20 @@
-//! `--set a.b=c`: one value of a recipe from the command line.
+//! `a.b=c`: one value of a recipe, given beside it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::RecipeError;
-use super::tree::{Entry, Mark, Node, Origins, Part, merge, read_value};
-
-/// What stands for the path of a file in errors about an override.
-pub(super) const PATH: &str = "--set";
+use super::tree::{Entry, Mark, Node, Origins, merge, read_value};
+use super::{Assignment, Origin, RecipeError};
 
 /// The most parts of a key: each is a table in the one before.
 const MOST_PARTS: usize = 32;
 
-/// One parsed argument of `--set`.
+/// A parsed override.
 pub(super) struct Override {
     source: usize,
-    /// The keys and their bytes in the argument, at least one.
+    /// The keys and their bytes in the text, at least one.
     keys: Vec<(String, Range<usize>)>,
     value: Entry,
 }
@@ -26,11 +23,12 @@ impl Override {
     /// Splits `text` at its first `=` and reads the right side as TOML, or as a string if it is
     /// a bare word.
     pub(super) fn parse(text: &str, origins: &mut Origins) -> Result<Self, RecipeError> {
-        let source = origins.add(PATH, text.to_owned());
+        let source = origins.add(Origin::Override, text.to_owned());
         let error = |span, message: &str| Err(origins.error_in_source(source, span, message));
         let Some(equals) = text.find('=') else {
-            return error(0..text.len(), "an override is written key=value")
-                .map_err(|error| error.with_help("for example --set train.batch_size=64"));
+            return error(0..text.len(), "an override is written key=value").map_err(|error| {
+                error.with_example("for example", Assignment::new("train.batch_size", "64"))
+            });
         };
         if text[..equals].matches('.').count() >= MOST_PARTS {
             return error(0..equals, &format!("a key of more than {MOST_PARTS} parts"))
@@ -43,8 +41,9 @@ impl Override {
             let span = begin..begin + key.trim().len();
             start += key.len() + 1;
             if key.trim().is_empty() {
-                return error(0..equals, "a part of the key before `=` is empty")
-                    .map_err(|error| error.with_help("for example --set train.batch_size=64"));
+                return error(0..equals, "a part of the key before `=` is empty").map_err(|error| {
+                    error.with_example("for example", Assignment::new("train.batch_size", "64"))
+                });
             }
             keys.push((key.trim().to_owned(), span));
         }
@@ -70,7 +69,7 @@ impl Override {
                     span,
                     format!("`{whole}` is {what} and has no `{}`", names[found]),
                 )
-                .with_help(format!("set it as a whole: --set {whole}=...")));
+                .with_example("set it as a whole:", Assignment::new(whole, "...")));
         }
         // Naming the kind that is there already changes nothing; naming another replaces the table.
         let names_same_kind = found == names.len()
@@ -121,17 +120,10 @@ impl RecipeError {
         let start = text.find('=').map_or(0, |equals| equals + 1);
         let start = start + (text[start..].len() - text[start..].trim_start().len());
         Self {
-            path: PATH.to_owned(),
-            source_text: Some(text.to_owned()),
+            origin: Origin::Override,
+            source_text: Some(text.into()),
             span: Some(start..text.trim_end().len().max(start)),
             ..self
         }
-    }
-}
-
-impl Origins {
-    /// Whether the entry came from the command line.
-    pub(super) fn is_override(&self, entry: &Entry) -> bool {
-        self.error(entry, Part::Key, "").path == PATH
     }
 }

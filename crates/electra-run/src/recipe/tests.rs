@@ -1,5 +1,6 @@
 //! Recipes as users write them, right and wrong. In the wrong ones the test states the culprit.
 
+use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -54,6 +55,16 @@ fn set(overrides: &[&str]) -> Result<Resolved<Recipe>, RecipeError> {
 fn wrong(from: &str, to: &str) -> RecipeError {
     assert!(COMPLETE.contains(from), "{from:?} is not in the recipe");
     load_str::<Recipe>("base.toml", &COMPLETE.replacen(from, to, 1), &[]).expect_err("a wrong recipe")
+}
+
+/// Where the complete recipe comes from.
+fn base() -> Origin {
+    Origin::File("base.toml".to_owned())
+}
+
+/// What to do about an error, with the example.
+fn help(error: &RecipeError) -> Option<String> {
+    error.help().map(|help| help.to_string())
 }
 
 #[test]
@@ -126,9 +137,10 @@ fn the_last_override_wins_over_the_file_that_wins_over_what_it_extends() {
     assert_eq!(recipe.value.name, "middle");
     assert_eq!(recipe.value.train.batch_size, 128);
     assert_eq!(recipe.value.train.learning_rate, 2e-4);
-    assert_eq!(recipe.origins.path_of("train.learning_rate"), Some("--set"));
-    assert!(recipe.origins.path_of("seed").unwrap().ends_with("base.toml"));
-    assert_eq!(recipe.origins.path_of("train.stop_after"), None);
+    assert_eq!(recipe.origins.origin_of("train.learning_rate"), Some(&Origin::Override));
+    let base = files.path().join("deep/../base.toml");
+    assert_eq!(recipe.origins.origin_of("seed"), Some(&Origin::File(base.display().to_string())));
+    assert_eq!(recipe.origins.origin_of("train.stop_after"), None);
 }
 
 #[test]
@@ -224,10 +236,9 @@ fn a_nearly_right_type_comes_with_the_right_spelling() {
     assert_eq!(wrong("32", "1e3").help.as_deref(), Some("write it without a point or an exponent: 1000"));
     assert_eq!(wrong("5e-4", "\"5e-4\"").help.as_deref(), Some("write it without the quotes"));
     let error = set(&["name=12"]).unwrap_err();
-    assert_eq!(
-        error.help.as_deref(),
-        Some("put it into quotes that the shell leaves alone: --set name='\"12\"'")
-    );
+    assert_eq!(help(&error).as_deref(), Some("put it into quotes: name=\"12\""));
+    let error = wrong("\"base\"", "12");
+    assert_eq!(help(&error).as_deref(), Some("put it into quotes: name = \"12\""));
 }
 
 #[test]
@@ -272,7 +283,7 @@ fn an_error_in_the_extended_file_names_that_file() {
         ("top.toml", "extends = 'base.toml'\nseed = 2\n"),
     ]);
     let error = load::<Recipe>(&files.path().join("top.toml"), &[]).unwrap_err();
-    assert!(error.path.ends_with("base.toml"), "{}", error.path);
+    assert!(error.origin.to_string().ends_with("base.toml"), "{error}");
     assert_eq!((error.culprit(), error.line_and_column()), (Some("'many'"), Some((6, 14))));
 }
 
@@ -281,7 +292,7 @@ fn an_error_in_the_extending_file_names_that_file() {
     let files =
         folder(&[("base.toml", COMPLETE), ("top.toml", "extends = 'base.toml'\n[trian]\nbatch_size = 2\n")]);
     let error = load::<Recipe>(&files.path().join("top.toml"), &[]).unwrap_err();
-    assert!(error.path.ends_with("top.toml"), "{}", error.path);
+    assert!(error.origin.to_string().ends_with("top.toml"), "{error}");
     assert_eq!(error.message, "unknown field `trian`, did you mean `train`?");
     assert_eq!((error.culprit(), error.line_and_column()), (Some("trian"), Some((2, 2))));
 }
@@ -289,11 +300,14 @@ fn an_error_in_the_extending_file_names_that_file() {
 #[test]
 fn an_error_in_an_override_shows_the_argument() {
     let error = set(&["train.batch_size=many"]).unwrap_err();
-    assert_eq!((error.path.as_str(), error.source_text.as_deref()), ("--set", Some("train.batch_size=many")));
+    assert_eq!(
+        (&error.origin, error.source_text.as_deref()),
+        (&Origin::Override, Some("train.batch_size=many"))
+    );
     assert_eq!(error.culprit(), Some("many"));
     assert_eq!(
         error.to_string(),
-        "--set train.batch_size=many: `train.batch_size` must be a whole number from 0 up, not the string \"many\""
+        "override train.batch_size=many: `train.batch_size` must be a whole number from 0 up, not the string \"many\""
     );
     let error = set(&["train.layers= [1, 'x']"]).unwrap_err();
     assert_eq!(error.culprit(), Some("'x'"));
@@ -303,7 +317,7 @@ fn an_error_in_an_override_shows_the_argument() {
 fn an_unknown_key_in_an_override_is_pointed_at_with_the_nearest_name() {
     let error = set(&["train.batchsize=4"]).unwrap_err();
     assert_eq!(error.message, "unknown field `batchsize`, did you mean `batch_size`?");
-    assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("batchsize")));
+    assert_eq!((&error.origin, error.culprit()), (&Origin::Override, Some("batchsize")));
     let error = set(&["modle.generator.width=4"]).unwrap_err();
     assert_eq!((error.message.as_str(), error.culprit()), ("unknown field `modle`", Some("modle")));
     let error = set(&["train.batch_size.x=4"]).unwrap_err();
@@ -315,7 +329,7 @@ fn an_unknown_key_in_an_override_is_pointed_at_with_the_nearest_name() {
 fn an_override_that_cannot_be_read_is_pointed_at() {
     let culprit = |text: &str| {
         let error = set(&[text]).unwrap_err();
-        assert_eq!(error.path, "--set");
+        assert_eq!(error.origin, Origin::Override);
         error.culprit().map(str::to_owned)
     };
     assert_eq!(culprit("train").as_deref(), Some("train"));
@@ -328,21 +342,23 @@ fn an_override_that_cannot_be_read_is_pointed_at() {
 #[test]
 fn every_override_that_is_refused_comes_with_what_to_do() {
     for (text, help) in [
-        ("train.batch_size=a", "for example --set train.batch_size=100"),
-        ("train.batch_size=-1", "for example --set train.batch_size=100"),
-        ("train.learning_rate=fast", "for example --set train.learning_rate=0.5"),
-        ("train.layers=3", "for example --set train.layers=[1, 2]"),
+        ("train.batch_size=a", "for example train.batch_size=100"),
+        ("train.batch_size=-1", "for example train.batch_size=100"),
+        ("train.learning_rate=fast", "for example train.learning_rate=0.5"),
+        ("train.layers=3", "for example train.layers=[1, 2]"),
         ("objective=3", "write it as { kind = \"...\" }, with the keys that the kind has"),
         ("train=3", "write it as { ... }, with a value for each of its keys"),
-        ("name=[1]", "for example --set name=\"...\""),
-        (".x=1", "for example --set train.batch_size=64"),
+        ("name=[1]", "for example name=\"...\""),
+        (".x=1", "for example train.batch_size=64"),
+        ("train", "for example train.batch_size=64"),
+        ("train.batch_size.x=4", "set it as a whole: train.batch_size=..."),
         ("recipe_version=1", "write it into a recipe of your own, and give that"),
     ] {
         let error = set(&[text]).unwrap_err();
-        assert_eq!(error.help.as_deref(), Some(help), "{text}: {error}");
+        assert_eq!(self::help(&error).as_deref(), Some(help), "{text}: {error}");
     }
     let error = wrong("batch_size = 32", "batch_size = true");
-    assert_eq!(error.help.as_deref(), Some("for example train.batch_size = 100"));
+    assert_eq!(help(&error).as_deref(), Some("for example train.batch_size = 100"));
 }
 
 #[test]
@@ -364,7 +380,7 @@ fn a_recipe_that_extends_itself_is_an_error() {
     ]);
     let error = load::<Recipe>(&files.path().join("a.toml"), &[]).unwrap_err();
     assert!(error.message.contains("in a circle"), "{error}");
-    assert!(error.path.ends_with("b.toml"));
+    assert!(error.origin.to_string().ends_with("b.toml"));
     assert_eq!((error.culprit(), error.line_and_column()), (Some("'a.toml'"), Some((2, 11))));
     assert!(
         load::<Recipe>(&files.path().join("self.toml"), &[]).unwrap_err().message.contains("in a circle")
@@ -395,8 +411,8 @@ fn contradictions_found_by_the_owner_point_at_the_value() {
     let recipe = set(&["train.learning_rate=9"]).unwrap();
     let error = recipe.error_at("train.batch_size", "batch of 32 is too large", "use 16");
     assert_eq!(
-        (error.path.as_str(), error.culprit(), error.help.as_deref()),
-        ("base.toml", Some("32"), Some("use 16"))
+        (&error.origin, error.culprit(), help(&error).as_deref()),
+        (&base(), Some("32"), Some("use 16"))
     );
     assert_eq!(recipe.error_at("train.learning_rate", "", "").culprit(), Some("9"));
     assert_eq!(recipe.error_at("train.layers.1", "", "").culprit(), Some("2"));
@@ -423,26 +439,23 @@ fn what_the_file_lacks_is_not_blamed_on_an_override() {
         load_str::<Recipe>("base.toml", &COMPLETE.replacen(line, "", 1), &overrides).unwrap_err()
     };
     let error = without("seed = 1\n", &["name=x"]);
-    assert_eq!(
-        (error.path.as_str(), error.message.as_str()),
-        ("base.toml", "missing field `seed` in the recipe")
-    );
+    assert_eq!((&error.origin, error.message.as_str()), (&base(), "missing field `seed` in the recipe"));
     let error = without("batch_size = 32\n", &["seed=2", "train.learning_rate=1e-3"]);
-    assert_eq!((error.path.as_str(), error.culprit()), ("base.toml", Some("train")));
+    assert_eq!((&error.origin, error.culprit()), (&base(), Some("train")));
     assert!(error.message.contains("`batch_size` in [train]"), "{error}");
     // The table that an override has made is the override's.
     let error = set(&["objective={kind=\"replaced-token-detection\", temperature=1.0}"]).unwrap_err();
-    assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("objective")));
+    assert_eq!((&error.origin, error.culprit()), (&Origin::Override, Some("objective")));
 }
 
 #[test]
 fn what_an_override_adds_is_not_blamed_on_a_key_of_the_same_name_elsewhere() {
     // `temperature` stands in [objective] of the file, where it belongs.
     let error = set(&["temperature=2"]).unwrap_err();
-    assert_eq!((error.path.as_str(), error.culprit()), ("--set", Some("temperature")));
+    assert_eq!((&error.origin, error.culprit()), (&Origin::Override, Some("temperature")));
     let inner = "objective={kind=\"masked-lm\", a={temperature=1}, temperature=2}";
     let error = set(&[inner]).unwrap_err();
-    assert_eq!(error.path, "--set");
+    assert_eq!(error.origin, Origin::Override);
 }
 
 #[test]
@@ -464,12 +477,12 @@ fn an_override_without_which_the_recipe_is_right_is_to_blame() {
     let pair = |message: &str, culprit: &str| (message.to_owned(), culprit.to_owned());
     assert_eq!(
         at(&["train.batch_size = 1", "name=x"]),
-        pair("--set train.batch_size = 1: is not below the batch size", "1")
+        pair("override train.batch_size = 1: is not below the batch size", "1")
     );
     // Each of them alone is too much for the file.
     let both = ["train.batch_size=1", "seed=40"];
     assert_eq!(at(&both).1, "40");
-    assert_eq!(at(&["seed=40"]), pair("--set seed=40: is not below the batch size", "40"));
+    assert_eq!(at(&["seed=40"]), pair("override seed=40: is not below the batch size", "40"));
 }
 
 #[test]

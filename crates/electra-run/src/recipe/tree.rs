@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::RecipeError;
+use super::{Origin, RecipeError};
 
 /// The texts that a recipe was put together from, and where in them each value stands.
 #[derive(Clone, Debug)]
@@ -16,8 +17,8 @@ pub struct Origins {
 
 #[derive(Clone, Debug)]
 struct Source {
-    path: String,
-    text: String,
+    origin: Origin,
+    text: Arc<str>,
 }
 
 /// Where an entry was written: in which source, and the bytes of its key and of its value. The
@@ -68,8 +69,8 @@ impl Origins {
     }
 
     /// Adds a text and returns its number for [`Mark::source`].
-    pub(super) fn add(&mut self, path: &str, text: String) -> usize {
-        self.sources.push(Source { path: path.to_owned(), text });
+    pub(super) fn add(&mut self, origin: Origin, text: String) -> usize {
+        self.sources.push(Source { origin, text: text.into() });
         self.sources.len() - 1
     }
 
@@ -97,12 +98,12 @@ impl Origins {
         self.error(entry, part, message).with_help(help)
     }
 
-    /// The file, or `--set`, that the value at `key` was written in; none if it was not written.
+    /// Where the value at `key` comes from; none if it was not written.
     #[must_use]
-    pub fn path_of(&self, key: &str) -> Option<&str> {
+    pub fn origin_of(&self, key: &str) -> Option<&Origin> {
         let names: Vec<&str> = key.split('.').collect();
         let (entry, found) = self.root.deepest(&names);
-        (found == names.len()).then(|| self.sources[entry.mark.source].path.as_str())
+        (found == names.len()).then(|| &self.sources[entry.mark.source].origin)
     }
 
     pub(super) fn error(&self, entry: &Entry, part: Part, message: impl Into<String>) -> RecipeError {
@@ -129,7 +130,8 @@ impl Origins {
         RecipeError {
             message: message.into(),
             help: None,
-            path: source.path.clone(),
+            example: None,
+            origin: source.origin.clone(),
             source_text: Some(source.text.clone()),
             span: Some(span),
         }
@@ -138,7 +140,7 @@ impl Origins {
 
 impl Document {
     pub(super) fn parse(path: &str, text: String, origins: &mut Origins) -> Result<Self, RecipeError> {
-        let source = origins.add(path, text.clone());
+        let source = origins.add(Origin::File(path.to_owned()), text.clone());
         let table = DeTable::parse(&text).map_err(|error| {
             origins.error_in_source(source, error.span().unwrap_or(0..0), error.message())
         })?;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use electra_annotations::{Mode, ReadOptions, Sentence, Split, Splits, spans, words};
 use electra_files::{disk, durable};
 use electra_model::Precision;
-use electra_ner::{SeedSummary, TaggerFolder, WindowSettings, WindowedSentences};
+use electra_ner::{Recipe, SeedSummary, TaggerFolder, WindowSettings, WindowedSentences};
 use electra_run::interrupt::Interrupt;
+use electra_run::recipe::Resolved;
 
-use crate::commands::finetune::{self, ModelArgument, Recipes, load_ner_recipe};
+use crate::commands::finetune::{self, ModelArgument, Recipes};
 use crate::device::DeviceName;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::watch::EpochLines;
 
 /// Sentences of the speeches with their names marked: see `corpus/speeches/README.md`.
@@ -42,6 +43,16 @@ pub struct Names {
     pub scratch: SeedSummary,
 }
 
+/// The recipe of fine-tuning, changed by `overrides`.
+///
+/// # Errors
+/// With the caret under the culprit.
+pub fn recipe(overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
+    let changes: Vec<String> =
+        CHANGES.iter().map(|change| (*change).to_owned()).chain(overrides.to_vec()).collect();
+    Recipe::load(None, &changes).map_err(|error| failure::recipe_changed_by("--set-ner", error))
+}
+
 /// Fine-tunes the model of `run` below `out`, and the same network from scratch; none if somebody
 /// interrupts.
 ///
@@ -50,14 +61,12 @@ pub struct Names {
 pub fn learn(
     out: &Path,
     run: &Path,
-    overrides: &[String],
+    recipe: Resolved<Recipe>,
     threads: usize,
     interrupt: &Interrupt,
 ) -> Result<Option<Names>, Failure> {
     let splits = write_sentences(&out.join("names"))?;
-    let changes: Vec<String> =
-        CHANGES.iter().map(|change| (*change).to_owned()).chain(overrides.to_vec()).collect();
-    let recipe = [load_ner_recipe(None, &changes)?];
+    let recipe = [recipe];
     let learn = |model: ModelArgument, out: PathBuf| {
         let start = model.open(None)?;
         let recipes = Recipes { asked: &recipe, others: &[] };

@@ -21,6 +21,7 @@ pub(super) fn help(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_corpus(error: &CorpusError) -> Option<&'static str> {
     Some(match error {
+        CorpusError::WithoutParquet { .. } => "build it with `cargo build --release --features parquet`",
         CorpusError::NotUtf8 { .. } => "convert the file, or go on with `--lossy`, which replaces such bytes",
         CorpusError::BadJson { .. } => "mend it, or pass over such records with `--skip-bad-records`",
         CorpusError::LoneSurrogate { .. } => {
