@@ -204,7 +204,7 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
     let mut names_options = false;
     let mut of_system = None;
     // An error of ours is the cause of another in both ways of asking for it; below the last of ours
-    // are those of the system and of other libraries.
+    // are those of the system and of other libraries. Every message says what its cause says.
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut ours: Option<&dyn Diagnostic> = Some(error);
     while let Some(error) = cause {
@@ -227,10 +227,6 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
             of_system = Some(help_of_system(error));
         }
         cause = error.source();
-        // Most messages quote their cause.
-        if let Some(text) = cause.map(ToString::to_string).filter(|text| !diagnostic.message.contains(text)) {
-            diagnostic.message = format!("{}: {text}", diagnostic.message);
-        }
         ours = ours.and_then(Diagnostic::diagnostic_source);
     }
     diagnostic.message = plain(&diagnostic.message);

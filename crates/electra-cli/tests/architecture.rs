@@ -2,6 +2,8 @@
 
 mod imports;
 
+#[path = "architecture/causes.rs"]
+mod causes;
 #[path = "architecture/manifests.rs"]
 mod manifests;
 #[path = "architecture/options.rs"]

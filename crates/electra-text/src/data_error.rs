@@ -9,7 +9,7 @@ use crate::wordpiece::TokenizerError;
 #[non_exhaustive]
 pub enum DataError {
     /// A file could not be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file or folder could not be written.
-    #[error("cannot write {path}")]
+    #[error("cannot write {path}: {source}")]
     Write {
         /// The file.
         path: PathBuf,

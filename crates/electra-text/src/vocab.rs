@@ -53,7 +53,7 @@ impl SpecialIds {
 #[non_exhaustive]
 pub enum VocabularyError {
     /// The file could not be read.
-    #[error("cannot read the vocabulary {path}")]
+    #[error("cannot read the vocabulary {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,

@@ -34,7 +34,7 @@ pub enum PredictionsError {
         reason: Box<ReadError>,
     },
     /// A file could not be written.
-    #[error("cannot write {path}")]
+    #[error("cannot write {path}: {source}")]
     Write {
         /// Path of the file.
         path: PathBuf,

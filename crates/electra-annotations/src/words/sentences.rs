@@ -73,10 +73,11 @@ impl RawSentence {
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum TextError {
     /// The stream failed.
-    #[error("cannot read the text")]
+    #[error("cannot read the text: {0}")]
     Read(#[from] io::Error),
     /// A byte sequence that is not UTF-8.
-    #[error("line {line} of the text (byte {byte}) is not UTF-8: convert it")]
+    #[error("line {line} of the text (byte {byte}) is not UTF-8")]
+    #[diagnostic(help("convert it"))]
     NotUtf8 {
         /// Line, counted from 1.
         line: u64,
@@ -84,7 +85,8 @@ pub enum TextError {
         byte: u64,
     },
     /// A record too long to be held in memory.
-    #[error("line {line} of the text is longer than {limit} bytes: divide the record")]
+    #[error("line {line} of the text is longer than {limit} bytes")]
+    #[diagnostic(help("divide the record"))]
     LongRecord {
         /// Line, counted from 1.
         line: u64,
@@ -93,6 +95,7 @@ pub enum TextError {
     },
     /// Half of a character in the text of a record.
     #[error("line {line} of the text has half of a character at character {column}: {excerpt:?}")]
+    #[diagnostic(help("mend the record"))]
     HalfCharacter {
         /// Line, counted from 1.
         line: u64,
@@ -103,6 +106,7 @@ pub enum TextError {
     },
     /// A line that should hold a record and does not.
     #[error("line {line} of the text is no JSON object with a \"text\": {found}")]
+    #[diagnostic(help("write a JSON object a line with the text to be read under `text`"))]
     NoRecord {
         /// Line, counted from 1.
         line: u64,

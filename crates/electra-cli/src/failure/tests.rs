@@ -14,13 +14,13 @@ use electra_train::seeds::SeedsFolderError;
 
 use super::*;
 
-/// An error that leaves its cause to those who ask for it.
+/// An error that has a remedy in its cause alone.
 #[derive(Debug)]
 struct Outer(RunFolderError);
 
 impl std::fmt::Display for Outer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the run was not begun")
+        write!(f, "the run was not begun: {}", self.0)
     }
 }
 

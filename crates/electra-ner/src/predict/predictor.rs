@@ -108,7 +108,7 @@ pub enum PredictError {
         TextError,
     ),
     /// The sink could not take what was found.
-    #[error("cannot write what was found")]
+    #[error("cannot write what was found: {0}")]
     Sink(#[source] io::Error),
 }
 

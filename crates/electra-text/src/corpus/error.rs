@@ -57,7 +57,7 @@ pub enum CorpusError {
         first: PathBuf,
     },
     /// A file could not be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,

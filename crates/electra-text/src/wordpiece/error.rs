@@ -24,7 +24,7 @@ pub enum TokenizerError {
         path: PathBuf,
     },
     /// A file could not be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub enum TokenizerError {
         source: io::Error,
     },
     /// A file could not be written.
-    #[error("cannot write {path}")]
+    #[error("cannot write {path}: {source}")]
     Write {
         /// The file.
         path: PathBuf,
