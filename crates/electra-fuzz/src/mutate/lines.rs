@@ -24,6 +24,15 @@ const ODD: [&[u8]; 14] = [
     "\u{1f469}\u{200d}\u{1f469}".as_bytes(),
 ];
 
+/// Bytes that no line grows beyond, and no line's copies: repeated again and again, one would fill the memory
+/// of the worker before a reader has seen it.
+const LARGEST: usize = 16 << 20;
+
+/// That many copies of `size` bytes, or as many as stay within [`LARGEST`].
+fn within_bounds(copies: usize, size: usize) -> usize {
+    copies.min(LARGEST / size.max(1))
+}
+
 /// Damages lines.
 pub fn damage_lines(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let mut lines: Vec<Vec<u8>> = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
@@ -34,8 +43,8 @@ pub fn damage_lines(bytes: &mut Vec<u8>, rng: &mut Rng) {
         1 => lines.insert(other, lines[at].clone()),
         2 => lines.swap(at, other),
         3 => {
-            let copies = rng.random_range(2..200);
             let line = lines[at].clone();
+            let copies = within_bounds(rng.random_range(2..200), line.len());
             lines.splice(at..at, (0..copies).map(|_| line.clone()));
         }
         4 => lines.truncate(at),
@@ -69,9 +78,27 @@ pub fn damage_lines(bytes: &mut Vec<u8>, rng: &mut Rng) {
         }
         _ => {
             let line = lines[at].clone();
-            let times = rng.random_range(2..100);
+            let times = within_bounds(rng.random_range(2..100), line.len());
             lines[at] = line.repeat(times);
         }
     }
     *bytes = lines.join(&b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_repeated_again_and_again_stays_within_memory() {
+        let mut rng = Rng::seed_from_u64(1);
+        let mut bytes = b"a line\tO\n".to_vec();
+        for _ in 0..500 {
+            damage_lines(&mut bytes, &mut rng);
+            assert!(bytes.len() < 8 * LARGEST, "{} bytes", bytes.len());
+            bytes.truncate(LARGEST);
+        }
+    }
 }
