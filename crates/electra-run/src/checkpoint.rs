@@ -45,7 +45,7 @@ pub struct Checkpoint {
     manifest: Manifest,
 }
 
-/// What a search for a usable checkpoint found.
+/// The result of a search for a usable checkpoint.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The checkpoint, if any is intact.
@@ -145,7 +145,7 @@ pub fn latest_blob(folder: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>
 }
 
 impl Checkpoint {
-    /// Where the checkpoint is.
+    /// The folder of the checkpoint.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -22,9 +22,9 @@ pub struct CodeVersions(BTreeMap<String, u32>);
 pub struct CodeDifference {
     /// Name of the part.
     pub part: String,
-    /// Its version there.
+    /// The version of the part that the run was written with.
     pub there: u32,
-    /// Its version now.
+    /// The version of the part in this program.
     pub now: u32,
 }
 
@@ -36,7 +36,7 @@ impl From<BTreeMap<String, u32>> for CodeVersions {
 }
 
 impl CodeVersions {
-    /// Of parts by their names.
+    /// The versions of parts, given by name.
     #[must_use]
     pub fn new<'a>(versions: impl IntoIterator<Item = (&'a str, u32)>) -> Self {
         Self::from(
@@ -64,8 +64,8 @@ impl CodeVersions {
         self.0.keys().map(String::as_str)
     }
 
-    /// What a hash of a run has behind recipe and data: nothing where all versions are 1, so that runs of
-    /// programs that knew no versions keep theirs; else a line for each that is not.
+    /// The text about code versions that enters a run's hash: empty where all versions are 1, so that runs of
+    /// programs that knew no versions keep their hash; else a line for each version that is not 1.
     #[must_use]
     pub fn hashed(&self) -> String {
         self.0.iter().map(|(part, version)| format!("{part} {version}\n")).collect()

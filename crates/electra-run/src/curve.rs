@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::plot::Axes;
 
-/// What a line stands for, which decides how it looks.
+/// The role of a curve in a drawing, which decides its colour and stroke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Noisy values of training, in the background.
@@ -22,7 +22,7 @@ pub enum Role {
 /// One line of a drawing.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What it stands for.
+    /// The role of the curve.
     pub role: Role,
     /// Steps in ascending order with their values. A value that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
@@ -31,13 +31,13 @@ pub struct Series {
 /// A level that divides good from bad.
 #[derive(Clone, Debug)]
 pub struct Limit {
-    /// The level.
+    /// The value on the vertical axis at which the line is drawn.
     pub value: f64,
     /// A word or two beside it.
     pub label: String,
 }
 
-/// How the numbers of the vertical axis are written.
+/// The number format of the vertical axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// As decimal numbers; the axis covers the values.
@@ -46,7 +46,7 @@ pub enum Scale {
     FromZero,
 }
 
-/// A drawing.
+/// A line chart of one or more series.
 #[derive(Clone, Debug)]
 pub struct Curve {
     /// For readers who cannot see it.
@@ -140,7 +140,8 @@ impl Role {
 
 /// Values of held-out data that have a dot each; where there are more, the line says enough.
 const MOST_DOTS: usize = 40;
-/// What is larger is no measurement, and its axis could not be divided.
+/// The largest absolute value that is drawn: what is larger is no measurement, and its axis could not be
+/// divided.
 const LARGEST: f64 = 1e30;
 
 #[cfg(test)]

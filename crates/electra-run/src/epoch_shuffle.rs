@@ -40,7 +40,7 @@ impl EpochShuffle {
         usize::try_from(place).expect("an index below n, which was a usize")
     }
 
-    /// How many epochs have been read when `position` examples have been.
+    /// The number of epochs, fractions included, that have been read after `position` examples.
     #[must_use]
     pub fn epochs(&self, position: u64) -> f64 {
         position as f64 / self.n as f64

@@ -12,7 +12,7 @@ use signal_hook::{flag, low_level};
 /// killed sends one for each of them, in whatever order they end.
 const ONE_DEATH: Duration = Duration::from_millis(500);
 
-/// Whether somebody wants the run to end. Clones ask and answer the same question.
+/// A shared flag that asks a run to stop. Clones ask and answer the same question.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<AtomicBool>,
@@ -61,7 +61,7 @@ impl Interrupt {
         self.requested.store(true, Ordering::Relaxed);
     }
 
-    /// Who asked: `"SIGINT"`, `"SIGTERM"`, `"request"`, or nobody yet.
+    /// The source of the request: `"SIGINT"`, `"SIGTERM"`, `"request"`, or `None` if there was none yet.
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {
         self.is_requested().then(|| match self.signal.load(Ordering::Relaxed) as i32 {

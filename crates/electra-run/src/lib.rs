@@ -1,4 +1,4 @@
-//! What surrounds a training run and never sees a tensor: recipe, seeds, checkpoints, log, report.
+//! The parts of a training run that handle no tensors: recipe, seeds, checkpoints, log, report.
 //!
 //! ```
 //! use electra_run::recipe::load_str;

@@ -12,13 +12,13 @@ pub use scalars::{MetricTable, Scalars, phrases};
 /// A scalar of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// Its key in `metrics.jsonl`.
+    /// The key of the metric in `metrics.jsonl`.
     pub key: &'static str,
-    /// Its name in the report and on the dashboard.
+    /// The name of the metric in the report and on the dashboard.
     pub title: &'static str,
-    /// Its unit; empty for a share and for what has none.
+    /// The unit of the values; empty for a share and for other values without a unit.
     pub unit: &'static str,
-    /// How its values are written.
+    /// The number format of the values.
     pub format: Format,
     /// Which values are the better ones.
     pub better: Better,
@@ -26,11 +26,11 @@ pub struct Metric {
     pub when: When,
     /// The group of TensorBoard that it is in.
     pub group: &'static str,
-    /// What the line of a training interval says of it.
+    /// The phrase for this metric in the progress line of a training interval, if it is shown there.
     pub in_training: Option<Phrase>,
-    /// What the line of an evaluation says of it.
+    /// The phrase for this metric in the progress line of an evaluation, if it is shown there.
     pub in_evaluation: Option<Phrase>,
-    /// Where the report draws it.
+    /// The panel of the report in which the metric is drawn, if any.
     pub panel: Option<Panel>,
 }
 
@@ -41,7 +41,7 @@ pub enum Better {
     Lower,
     /// The higher ones.
     Higher,
-    /// It is no measure of quality.
+    /// Neither direction is better: the metric is no measure of quality.
     Neither,
 }
 
@@ -52,13 +52,13 @@ pub enum When {
     Training,
     /// In evaluations on held-out data.
     Evaluation,
-    /// In both.
+    /// In training intervals and in evaluations.
     Always,
     /// In evaluations, and in the last step of each training interval, with its dropout.
     LastStep,
 }
 
-/// How a value is written.
+/// The number format of a metric's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// With so many decimals.
@@ -71,25 +71,25 @@ pub enum Format {
     Percent(usize),
 }
 
-/// What a line of progress says of a metric.
+/// The phrase for a metric in a line of progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Phrase {
     /// The words, with `{}` in the place of the value.
     pub words: &'static str,
-    /// How the value is written there.
+    /// The number format of the value in this phrase.
     pub format: Format,
     /// The key of the metric behind which it stands in brackets.
     pub detail_of: Option<&'static str>,
 }
 
-/// Where the report draws a metric.
+/// The panel of the report in which a metric is drawn.
 #[derive(Clone, Copy, Debug)]
 pub enum Panel {
     /// In a panel of its own.
     Own {
         /// The heading; none where it is the metric's title.
         title: Option<&'static str>,
-        /// What is said below the heading.
+        /// The explanation below the heading.
         note: &'static str,
         /// The name of its held-out curve, where others are drawn beside it.
         name: &'static str,
@@ -135,7 +135,7 @@ impl Metric {
         self.when != When::Training
     }
 
-    /// Its tag in TensorBoard: group and key, which does not say the group again.
+    /// The tag of the metric in TensorBoard: group and key, where the key does not repeat the group.
     #[must_use]
     pub fn tag(&self) -> String {
         let within = self.key.strip_prefix(self.group).and_then(|rest| rest.strip_prefix('_'));
@@ -171,49 +171,49 @@ impl Metric {
         }
     }
 
-    /// The same with a unit.
+    /// Sets the unit.
     #[must_use]
     pub const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
         self
     }
 
-    /// The same in another group of TensorBoard than `train`.
+    /// Sets the group in TensorBoard, which is `train` otherwise.
     #[must_use]
     pub const fn group(mut self, group: &'static str) -> Self {
         self.group = group;
         self
     }
 
-    /// The same with what lines of training say of it, `{}` standing for the value.
+    /// Sets the phrase for lines of training, in which `{}` stands for the value.
     #[must_use]
     pub const fn trained(mut self, words: &'static str, format: Format) -> Self {
         self.in_training = Some(Phrase { words, format, detail_of: None });
         self
     }
 
-    /// The same with what lines of training say of it in brackets behind the loss.
+    /// Sets the phrase for lines of training, shown in brackets behind the loss.
     #[must_use]
     pub const fn part_of_loss(mut self, words: &'static str, format: Format) -> Self {
         self.in_training = Some(Phrase { words, format, detail_of: Some("loss") });
         self
     }
 
-    /// The same with what lines of evaluations say of it.
+    /// Sets the phrase for lines of evaluations.
     #[must_use]
     pub const fn evaluated(mut self, words: &'static str, format: Format) -> Self {
         self.in_evaluation = Some(Phrase { words, format, detail_of: None });
         self
     }
 
-    /// The same with what lines of evaluations say of it in brackets behind the metric `of`.
+    /// Sets the phrase for lines of evaluations, shown in brackets behind the metric `of`.
     #[must_use]
     pub const fn detail(mut self, of: &'static str, words: &'static str, format: Format) -> Self {
         self.in_evaluation = Some(Phrase { words, format, detail_of: Some(of) });
         self
     }
 
-    /// The same with a panel of its own in the report.
+    /// Gives the metric a panel of its own in the report.
     #[must_use]
     pub const fn panel(mut self, note: &'static str, from_zero: bool) -> Self {
         let (title, name, limit) = (None, "held-out", None);
@@ -221,7 +221,7 @@ impl Metric {
         self
     }
 
-    /// The same with a panel in the reports of runs that have measured it.
+    /// Gives the metric a panel of its own in the reports of runs that have measured it.
     #[must_use]
     pub const fn panel_if_measured(mut self, note: &'static str, from_zero: bool) -> Self {
         let (title, name, limit) = (None, "held-out", None);
@@ -229,7 +229,7 @@ impl Metric {
         self
     }
 
-    /// The same with a panel that has a level at `value`.
+    /// Gives the metric a panel of its own with a horizontal line at `value`.
     #[must_use]
     pub const fn limited(mut self, note: &'static str, value: f64, word: &'static str) -> Self {
         let (title, name, limit) = (None, "held-out", Some((value, word)));
@@ -237,7 +237,7 @@ impl Metric {
         self
     }
 
-    /// The same with a panel in which other metrics may be drawn too.
+    /// Gives the metric a panel in which other metrics may be drawn too.
     #[must_use]
     pub const fn shared_panel(mut self, title: &'static str, note: &'static str, name: &'static str) -> Self {
         let title = Some(title);
@@ -245,7 +245,7 @@ impl Metric {
         self
     }
 
-    /// The same with a curve in the panel of another metric.
+    /// Draws the metric as a curve in the panel of another metric.
     #[must_use]
     pub const fn in_panel_of(mut self, key: &'static str, name: &'static str) -> Self {
         self.panel = Some(Panel::In { key, name });

@@ -24,12 +24,12 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 28.0;
 
-/// How drawings look in a page.
+/// The style sheet of the drawings in a page.
 pub const STYLE: &str = include_str!("report/plot.css");
 /// The colours of pages and drawings, light, dark and on paper.
 pub const PALETTE: &str = include_str!("report/palette.css");
 
-/// Two axes.
+/// The two axes of a drawing, with their ranges in units of the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axes {
     x: Range<f64>,
@@ -37,7 +37,7 @@ pub struct Axes {
 }
 
 impl Axes {
-    /// Of these ranges, which have a length.
+    /// Axes over these ranges, which must have a length.
     #[must_use]
     pub fn new(x: Range<f64>, y: Range<f64>) -> Self {
         assert!(x.end > x.start && y.end > y.start, "axes without a length: {x:?}, {y:?}");
@@ -204,8 +204,8 @@ fn tick(range: &Range<f64>) -> f64 {
     step.unwrap_or(10.0) * power
 }
 
-/// How the numbers along an axis are written: with as many digits as they have, so that what is read is
-/// where the line stands, and no two read the same.
+/// The number format of an axis: as many digits as the ticks need, so that a label reads as the value at
+/// which its tick stands, and no two labels read the same.
 #[derive(Debug)]
 pub struct Numbers {
     ticks: Vec<f64>,
@@ -214,7 +214,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Along a range.
+    /// The number format for an axis over this range.
     #[must_use]
     pub fn of(range: &Range<f64>) -> Self {
         let ticks = ticks(range);

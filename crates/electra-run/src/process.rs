@@ -1,4 +1,4 @@
-//! What this process and its machine are and use, as far as the system tells.
+//! Resource use of this process and hardware of its machine, as far as the operating system tells.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! What a run writes down while it trains: a log of metrics and TensorBoard's event files; how durations
-//! and counts are written.
+//! The log of a training run: metrics as JSON lines, TensorBoard's event files, and the format of durations
+//! and counts.
 
 mod hparams;
 mod log;

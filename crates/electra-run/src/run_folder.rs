@@ -32,7 +32,7 @@ pub use weights::{
     final_weights_hash, weights_hash,
 };
 
-/// What makes a run the run that it is.
+/// The identity of a run: recipe, data, model, code, program and device, with which a resume is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunIdentity {
     /// The resolved recipe, for `recipe.toml`.
@@ -63,15 +63,15 @@ pub struct RunFolder {
     path: PathBuf,
     /// Whether the folder had been begun before.
     pub is_resumed: bool,
-    /// What differs from before without forbidding to go on, a sentence each: free keys of the
-    /// recipe, and versions of code, the program's version, device or threads. A run that changes the
-    /// latter is not bit for bit the same any more.
+    /// The differences from the earlier start that do not forbid a resume, a sentence each: free keys of the
+    /// recipe, and versions of code, the program's version, device or threads. A run that changes the latter
+    /// is not bit for bit the same any more.
     pub changes: Vec<String>,
     recipe_text: String,
     _lock: Lock,
 }
 
-/// Why a folder cannot be used for a run.
+/// An error that keeps a folder from being used for a run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum RunFolderError {
     /// A live process has it, or it cannot be locked.
@@ -81,31 +81,31 @@ pub enum RunFolderError {
         #[diagnostic_source]
         LockError,
     ),
-    /// It holds a run of something else.
+    /// The folder holds a run of another identity: another recipe, or other data for example.
     #[error("{path} holds a run with {what}")]
     #[diagnostic(help("give another folder, or go back to what this one was started with"))]
     Different {
-        /// The folder.
+        /// The run folder.
         path: PathBuf,
         /// "another recipe (...) and other data (...)"
         what: String,
     },
-    /// It has files in it that no run wrote.
+    /// The folder has files in it that no run wrote.
     #[error("{path} is not empty and not a run folder (it has {found} and no run.json)")]
     #[diagnostic(help("give another one"))]
     Foreign {
-        /// The folder.
+        /// The run folder.
         path: PathBuf,
-        /// One of the files.
+        /// The name of one such file.
         found: String,
     },
     /// The description of the run cannot be understood.
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("restore it from a copy, or start over in another folder"))]
     Damaged {
-        /// `run.json`.
+        /// The path of `run.json`.
         path: PathBuf,
-        /// Where and why.
+        /// The parser's error, with the place.
         source: serde_json::Error,
     },
     /// The file system refuses.
@@ -119,7 +119,7 @@ pub enum RunFolderError {
     },
 }
 
-/// `run.json`.
+/// The contents of `run.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Described {
     recipe_hash: String,
@@ -231,7 +231,7 @@ impl RunFolder {
         self.path.join("model.safetensors")
     }
 
-    /// The report.
+    /// The path of the report.
     #[must_use]
     pub fn report(&self) -> PathBuf {
         self.path.join("report.html")

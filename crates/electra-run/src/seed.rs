@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::Rng;
 
-/// What random numbers are for. Streams of different purposes are unrelated.
+/// The purpose of a stream of random numbers. Streams of different purposes are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u64)]
 pub enum Purpose {
@@ -19,7 +19,7 @@ pub enum Purpose {
     Order = 2,
     /// Which positions are masked.
     Mask = 3,
-    /// What the generator samples at the masked positions.
+    /// Sampling replacements from the generator at the masked positions.
     Sample = 4,
     /// Dropout, one index for each step.
     Dropout = 5,

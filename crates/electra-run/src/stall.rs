@@ -12,16 +12,16 @@ const FIRST: Duration = Duration::from_secs(900);
 /// Batches of one kind that a process has begun and ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Batches {
-    /// Begun.
+    /// The number of batches begun.
     pub begun: u64,
-    /// Ended.
+    /// The number of batches ended.
     pub ended: u64,
 }
 
-/// What is seen of a process.
+/// One observation of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look<const KINDS: usize> {
-    /// Its batches of each kind.
+    /// The batches of each kind.
     pub batches: [Batches; KINDS],
     /// Whether a loop is under way in which batch follows upon batch, so that the time between two is a
     /// stall as well. It is none where a program waits for its input.

@@ -16,7 +16,7 @@ pub struct Throughput {
 }
 
 impl Throughput {
-    /// Of repetitions that each went through `tokens`.
+    /// The throughput of repetitions that each went through `tokens`.
     ///
     /// Panics if there are none.
     pub fn of(tokens: usize, seconds: &[f64]) -> Self {

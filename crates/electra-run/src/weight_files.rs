@@ -33,7 +33,7 @@ pub enum WeightFilesError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: io::Error,
     },
     /// Weights in a form that is not read.
@@ -42,9 +42,9 @@ pub enum WeightFilesError {
         "load the folder in transformers and save it again, which writes {WEIGHTS}: {load}.save_pretrained(\"NEW\")"
     ))]
     OtherForm {
-        /// The file.
+        /// The file found.
         path: PathBuf,
-        /// What it is.
+        /// The format of that file.
         form: &'static str,
         /// Python that loads the folder.
         load: String,
@@ -57,9 +57,9 @@ pub enum WeightFilesError {
     #[error("{path} does not say which shard each tensor is in: {what}")]
     #[diagnostic(help("copy the folder again"))]
     Index {
-        /// The file.
+        /// The file of weights.
         path: PathBuf,
-        /// What is wrong with it.
+        /// A description of what is wrong with the file.
         what: String,
     },
 }

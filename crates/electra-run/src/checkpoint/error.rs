@@ -1,16 +1,16 @@
-//! Why a checkpoint could not be saved or read.
+//! The errors of saving and reading a checkpoint.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a checkpoint could not be saved or read.
+/// An error of saving or reading a checkpoint.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum CheckpointError {
     /// The folder of checkpoints cannot be used.
     #[error("cannot use {path} as a folder for checkpoints: {source}")]
     #[diagnostic(help("choose a folder you may write to"))]
     Open {
-        /// The folder.
+        /// The checkpoint's folder.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -57,7 +57,7 @@ pub enum CheckpointError {
     Damaged {
         /// The blob's file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// A description of the damage.
         damage: String,
     },
 }

@@ -8,11 +8,11 @@ use crate::curve::{Role, Scale};
 pub struct PanelPlan {
     /// The metric that it is of.
     pub metric: &'static Metric,
-    /// The heading.
+    /// The heading of the panel.
     pub title: &'static str,
-    /// What is said below the heading.
+    /// The explanation below the heading.
     pub note: &'static str,
-    /// The curves.
+    /// The curves of the panel.
     pub lines: Vec<PanelLine>,
     /// A level that divides good from bad, with a word or two.
     pub limit: Option<(f64, &'static str)>,
@@ -25,11 +25,11 @@ pub struct PanelPlan {
 /// Curve of a panel: those of [`Role::Training`] and [`Role::Alone`] are of training, the others of evaluations.
 #[derive(Clone, Copy, Debug)]
 pub struct PanelLine {
-    /// What it stands for.
+    /// The role of the curve.
     pub role: Role,
     /// The key of its metric.
     pub key: &'static str,
-    /// Its name.
+    /// The name of the curve in the legend.
     pub name: &'static str,
 }
 

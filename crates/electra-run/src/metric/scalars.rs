@@ -16,7 +16,7 @@ pub trait MetricTable {
     /// The rows, in the order of logs, lines and tables.
     fn metrics() -> &'static [Metric];
 
-    /// Where the row of a key stands.
+    /// The index of the metric with this key in the table.
     ///
     /// # Panics
     /// If there is none.
@@ -58,7 +58,7 @@ impl<T: MetricTable> Scalars<T> {
         self
     }
 
-    /// What was measured, in the order of the table.
+    /// The measured metrics with their values, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (&'static Metric, f64)> {
         let values = T::metrics().iter().zip(self.0.as_ref());
         values.filter_map(|(metric, value)| Some((metric, (*value)?)))
@@ -90,7 +90,7 @@ impl<T: MetricTable> Serialize for Scalars<T> {
     }
 }
 
-/// What was measured in words: `name value (details)`, without what has no phrase.
+/// The measured metrics in words: `name value (details)`; metrics without a phrase are left out.
 pub fn phrases(
     scalars: impl Iterator<Item = (&'static Metric, f64)>,
     of: impl Fn(&Metric) -> Option<Phrase>,

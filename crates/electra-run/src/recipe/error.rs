@@ -1,4 +1,4 @@
-//! What is wrong with a recipe, and where.
+//! Errors in a recipe, with the place of the mistake.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use miette::Diagnostic;
 
-/// What is wrong with a recipe: enough for a caret under the culprit.
+/// An error in a recipe, with its place in the text for a caret under the mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct RecipeError {
-    /// What is wrong, in one line.
+    /// The message: what is wrong, in one line.
     pub message: String,
-    /// What to do about it. `example` goes on with it.
+    /// The advice: what to do about the error. `example` goes on with it.
     pub help: Option<String>,
-    /// What could be written instead.
+    /// An assignment that could be written instead.
     pub example: Option<Box<Assignment>>,
-    /// Where the culprit comes from.
+    /// The source of the faulty value.
     pub origin: Origin,
     /// All of the file, or the override; none if it could not be read.
     pub source_text: Option<Arc<str>>,
@@ -23,7 +23,7 @@ pub struct RecipeError {
     pub span: Option<Range<usize>>,
 }
 
-/// Where a value of a recipe comes from.
+/// The source of a value in a recipe: a file or an override.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The file at this path; for a recipe that is no file, the name that it was given.
@@ -35,9 +35,9 @@ pub enum Origin {
 /// A key of a recipe with a value for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
-    /// Dotted.
+    /// The dotted key.
     pub key: String,
-    /// As TOML.
+    /// The value as TOML text.
     pub value: String,
 }
 
@@ -84,8 +84,8 @@ impl RecipeError {
         self.source_text.as_ref()?.get(self.span.clone()?)
     }
 
-    /// What to do about it, the example with it, which is shown as a line of a recipe or, if an override is
-    /// to blame, as `as_override` has it.
+    /// The advice with its example, which is shown as a line of a recipe or, if an override is to blame, as
+    /// `as_override` has it.
     #[must_use]
     pub fn help_with(&self, as_override: impl FnOnce(&Assignment) -> String) -> Option<String> {
         let help = self.help.as_ref()?;

@@ -49,10 +49,10 @@ pub(super) fn explain(message: &str, path: &Path, origins: &Origins) -> RecipeEr
 /// Begins serde's name of a table that names its kind.
 const TAGGED: &str = "internally tagged enum ";
 
-/// What toml says it found where a name belongs and something else stands.
+/// The word of the toml crate for a finding that is no name where a name belongs.
 const OTHER_THAN_A_NAME: &str = "unit variant";
 
-/// Where deserialization stopped.
+/// The place at which deserialization stopped.
 struct Place<'a> {
     origins: &'a Origins,
     entry: &'a Entry,

@@ -53,7 +53,7 @@ pub struct Resolved<T> {
     pub text: String,
     /// BLAKE3 of `text`, in hexadecimal.
     pub hash: String,
-    /// Where each value was written.
+    /// The place at which each value was written.
     pub origins: Origins,
 }
 
@@ -102,7 +102,7 @@ where
     resolve(origins, root, overrides)
 }
 
-/// What `read` makes of `overrides`, where its error names the one that is to blame.
+/// Runs `read` on `overrides` and, if it fails, names the override that is to blame.
 ///
 /// `read` loads and checks a recipe. A value that an override sets can contradict one of the file, and
 /// the caret then stands in the file, under a value that was right before. An override without which

@@ -115,7 +115,7 @@ fn read(text: &str, start: usize, source: usize, origins: &Origins) -> Result<En
 }
 
 impl RecipeError {
-    /// The same about the value that the override `text` sets.
+    /// This error, moved to the value that the override `text` sets.
     pub(super) fn moved_to_override(self, text: &str) -> Self {
         let start = text.find('=').map_or(0, |equals| equals + 1);
         let start = start + (text[start..].len() - text[start..].trim_start().len());

@@ -57,12 +57,12 @@ fn wrong(from: &str, to: &str) -> RecipeError {
     load_str::<Recipe>("base.toml", &COMPLETE.replacen(from, to, 1), &[]).expect_err("a wrong recipe")
 }
 
-/// Where the complete recipe comes from.
+/// The origin of the complete recipe.
 fn base() -> Origin {
     Origin::File("base.toml".to_owned())
 }
 
-/// What to do about an error, with the example.
+/// The advice of an error, with its example.
 fn help(error: &RecipeError) -> Option<String> {
     error.help().map(|help| help.to_string())
 }

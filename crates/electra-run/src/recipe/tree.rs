@@ -21,8 +21,8 @@ struct Source {
     text: Arc<str>,
 }
 
-/// Where an entry was written: in which source, and the bytes of its key and of its value. The
-/// key of an array's element is the element itself.
+/// The place of an entry: its source, and the bytes of its key and of its value. The key of an array's
+/// element is the element itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mark {
     pub(super) source: usize,
@@ -54,9 +54,9 @@ pub(super) struct Document {
 /// Which bytes of an entry an error points at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Its name.
+    /// The name of the entry.
     Key,
-    /// What is written behind it; of a table the name as well.
+    /// The value of the entry; of a table the name as well.
     Value,
 }
 
@@ -74,7 +74,7 @@ impl Origins {
         self.sources.len() - 1
     }
 
-    /// The same as [`super::Resolved::error_at`].
+    /// An error about the value at `key`, as [`super::Resolved::error_at`] gives it.
     #[must_use]
     pub fn error_at(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> RecipeError {
         let names: Vec<&str> = key.split('.').collect();
@@ -98,7 +98,7 @@ impl Origins {
         self.error(entry, part, message).with_help(help)
     }
 
-    /// Where the value at `key` comes from; none if it was not written.
+    /// The origin of the value at `key`; `None` if the value was not written.
     #[must_use]
     pub fn origin_of(&self, key: &str) -> Option<&Origin> {
         let names: Vec<&str> = key.split('.').collect();

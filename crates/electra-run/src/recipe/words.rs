@@ -1,11 +1,11 @@
-//! What serde says about types, in the words of those who write the files.
+//! Serde's descriptions of types, translated for those who write recipes.
 
-/// What serde expects, in words.
+/// A type that serde expects, in words.
 pub(super) fn expectation(expected: &str) -> String {
     expected_as(expected, "a table")
 }
 
-/// What serde found, in words.
+/// A type that serde found, in words.
 pub(super) fn finding(found: &str) -> String {
     found_as(found, "a table")
 }
@@ -48,17 +48,17 @@ fn found_as(found: &str, table: &str) -> String {
     }
 }
 
-/// How something that serde expects is written.
+/// The written form of a type that serde expects.
 pub(super) enum Form {
-    /// As this is.
+    /// A value, with an example of it.
     Value(&'static str),
     /// As a table with its kind.
     Tagged,
-    /// As a table.
+    /// A table.
     Table,
 }
 
-/// How what serde expects is written.
+/// The written form of a type that serde expects, by serde's description.
 pub(super) fn form(expected: &str) -> Form {
     match expectation(expected).as_str() {
         "a number" => Form::Value("0.5"),

@@ -25,7 +25,7 @@ pub struct MetricsLog {
     file: DiskFile,
 }
 
-/// How a run, or a resume of it, begins.
+/// The first line of a run's log, or of a resume of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Hash of the resolved recipe.
@@ -37,24 +37,24 @@ pub struct RunRecord {
     pub parameters: Value,
     /// Floating-point operations of one training step.
     pub flops_per_step: f64,
-    /// What was predicted before the start.
+    /// The prediction made before the start.
     pub plan: Option<Plan>,
 }
 
-/// What a run was predicted to need.
+/// The predicted needs of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Seconds for all steps.
     pub seconds: f64,
     /// Tokens that all steps read, padding counted.
     pub tokens: u64,
-    /// How often they read the data.
+    /// The number of epochs, fractions included.
     pub epochs: f64,
     /// Tokens read in a second, padding not counted.
     pub tokens_per_second: f64,
     /// The most resident memory, in units of 10^6 bytes.
     pub peak_rss_mb: f64,
-    /// What the run folder will hold, in units of 10^6 bytes.
+    /// The predicted size of the run folder, in units of 10^6 bytes.
     pub disk_mb: f64,
 }
 
@@ -62,7 +62,7 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldoutRows {
-    /// All of them.
+    /// All held-out rows.
     All,
     /// So many, spread evenly over all.
     Spread,
@@ -70,12 +70,12 @@ pub enum HeldoutRows {
     First,
 }
 
-/// What an evaluation is an evaluation on.
+/// The held-out rows that an evaluation was made on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HeldoutMeasure {
-    /// Which rows.
+    /// The choice of rows.
     pub rows: HeldoutRows,
-    /// How many.
+    /// The number of examples.
     pub examples: u64,
 }
 
@@ -97,13 +97,13 @@ pub struct Record {
     pub kind: String,
     /// Steps done when it was written.
     pub step: u64,
-    /// Unix seconds.
+    /// The time of the record, in seconds since the Unix epoch.
     pub time: f64,
     /// Everything else.
     pub fields: Map<String, Value>,
 }
 
-/// Why a log could not be written or read.
+/// An error of writing or reading a log.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("cannot {action} {path}: {source}")]
 pub struct LogError {
@@ -191,7 +191,7 @@ impl Record {
         Some(Self { kind, step, time, fields })
     }
 
-    /// What an "eval" line says that it has read.
+    /// The held-out rows that an "eval" record says it was made on.
     #[must_use]
     pub fn heldout_measure(&self) -> Option<HeldoutMeasure> {
         serde_json::from_value(self.fields.get("heldout")?.clone()).ok()

@@ -30,7 +30,7 @@ pub struct TensorBoard {
     failure: Arc<OnceLock<String>>,
 }
 
-/// What the thread is asked to do.
+/// A request to the writing thread.
 enum Job {
     Write(Box<Event>),
     Histogram { step: u64, tag: String, values: Vec<f32> },
@@ -69,7 +69,7 @@ impl TensorBoard {
         }
     }
 
-    /// Why events are not written any more; the same text was given as a warning once.
+    /// The reason why events are not written any more; the same text was given as a warning once.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
         self.failure.get().map(String::as_str)

@@ -142,7 +142,7 @@ fn start_of(text: &str) -> &str {
     text.char_indices().nth(60).map_or(text, |(end, _)| &text[..end])
 }
 
-/// How two colours, as `#rrggbb` or `#rgb`, stand out from each other: from 1 to 21, as WCAG defines it.
+/// The contrast ratio of two colours, given as `#rrggbb` or `#rgb`: from 1 to 21, as WCAG defines it.
 ///
 /// # Panics
 /// If one is no such colour.

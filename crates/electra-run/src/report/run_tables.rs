@@ -12,7 +12,7 @@ pub struct Event {
     pub time: String,
     /// The step it happened at.
     pub step: String,
-    /// What happened.
+    /// The description of the event.
     pub text: String,
 }
 
@@ -33,8 +33,8 @@ pub fn events(records: &[Record]) -> Vec<Event> {
     records.iter().filter_map(event).collect()
 }
 
-/// What `run.json` says about program, machine and model, and after it `fields` of the log, each by
-/// its name in words.
+/// The rows about program, machine and model from `run.json`, and after them `fields` of the log, each by its
+/// name in words.
 #[must_use]
 pub fn environment(run: &Value, records: &[Record], fields: &[&str]) -> Vec<(String, String)> {
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-//! What two recipes do not agree on.
+//! The differences between two recipes.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ impl Difference {
     }
 }
 
-/// What two recipes do not agree on: first at or below the `free` keys, then elsewhere.
+/// The keys in which two recipes differ: first at or below the `free` keys, then elsewhere.
 pub(super) fn differences(there: &str, here: &str, free: &[&str]) -> (Vec<Difference>, Vec<Difference>) {
     let (there, here) = (keys_and_values(there), keys_and_values(here));
     // By their keys: the file in a folder from somebody else may have as many lines as it likes.

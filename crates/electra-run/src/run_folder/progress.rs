@@ -1,4 +1,4 @@
-//! How far the pretraining has come whose weights a folder holds.
+//! The progress of the pretraining from which the weights in a folder come.
 
 use std::fmt;
 use std::path::Path;
@@ -22,8 +22,8 @@ pub struct RunProgress {
 }
 
 impl RunProgress {
-    /// Of the weights in a folder: a run (its final weights, or its last intact checkpoint), or what
-    /// was exported or imported from one. None where nobody has said how many steps there should be.
+    /// The progress behind the weights in a folder: a run (its final weights, or its last intact checkpoint),
+    /// or what was exported or imported from one. None where nobody has said how many steps there should be.
     #[must_use]
     pub fn read(folder: &Path) -> Option<Self> {
         let of_run = || {

@@ -1,4 +1,4 @@
-//! Whether a file of weights is whole, by its own header: no tensor is read.
+//! A check that a file of weights is complete, by its own header: no tensor is read.
 //!
 //! A safetensors file begins with the length of its header in eight bytes, then the header in JSON,
 //! which says at which bytes behind it each tensor begins and ends.
@@ -16,9 +16,9 @@ use crate::weight_files::LONGEST_HEADER;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{path} is damaged: {damage}")]
 pub struct DamagedWeights {
-    /// The file.
+    /// The damaged file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// A description of the damage.
     pub damage: String,
 }
 

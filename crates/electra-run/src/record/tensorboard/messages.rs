@@ -16,11 +16,11 @@ use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
 /// The value of a hyperparameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HParam {
-    /// A number.
+    /// A numeric hyperparameter.
     Number(f64),
-    /// A word.
+    /// A hyperparameter that is text.
     Text(String),
-    /// A switch.
+    /// A hyperparameter that is on or off.
     Flag(bool),
 }
 
@@ -55,7 +55,7 @@ pub(super) fn text(step: u64, tag: &str, markdown: &str) -> Event {
     summary(step, vec![value])
 }
 
-/// What the hyperparameters are, then what they are in this run.
+/// The two events about hyperparameters: their declaration, then their values in this run.
 pub(super) fn hparams(hparams: &[(String, HParam)], metrics: &[&str]) -> [Event; 2] {
     let mut experiment = Experiment::new();
     experiment.time_created_secs = now();
@@ -124,7 +124,7 @@ pub(super) fn session_start(first_step: u64) -> Event {
     event
 }
 
-/// Unix seconds.
+/// The current time, in seconds since the Unix epoch.
 pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
