@@ -36,7 +36,7 @@ use crate::heldout::HeldOutDocuments;
 use crate::in_order::in_order;
 use crate::manifest::{Manifest, SplitCounts};
 
-/// How far building has come.
+/// The progress of building a data folder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BuildProgress {
     /// Bytes read so far, as they lie on disk.
@@ -53,12 +53,12 @@ pub struct BuildProgress {
     pub elapsed: Duration,
 }
 
-/// What came of a request.
+/// The result of a request to build data.
 #[derive(Debug)]
 pub enum Built<M> {
-    /// It was built now.
+    /// The data, built by this request.
     Now(M),
-    /// It was there already, from the same corpus with the same settings.
+    /// The data, found already built from the same corpus with the same settings.
     Before(M),
 }
 

@@ -1,4 +1,4 @@
-//! What somebody should know of a data folder before training on it.
+//! Warnings about a data folder, to be read before training on it.
 
 use crate::corpus::{DocumentsBy, FileKind};
 use crate::coverage::Coverage;
@@ -17,13 +17,13 @@ const LONG_DOCUMENT_BYTES: u64 = 50_000;
 pub enum Concern {
     /// There are few documents for so much text.
     FewDocuments {
-        /// Documents.
+        /// The number of documents.
         documents: u64,
         /// Bytes of their text.
         text_bytes: u64,
-        /// Of which split, where files are held out; none if of a whole corpus.
+        /// The split with few documents, where files are held out; `None` for the whole corpus.
         split: Option<Split>,
-        /// What divided `.txt` files, if there is one.
+        /// The rule by which `.txt` files were divided into documents, if there were any.
         by: Option<DocumentsBy>,
     },
     /// Far more or far less text is held out than was asked for.
@@ -34,25 +34,25 @@ pub enum Concern {
         found: f64,
         /// Documents held out.
         held_out: u64,
-        /// All documents.
+        /// The number of all documents.
         documents: u64,
     },
     /// More than a twentieth of the words or of the characters is unknown.
     Unknown {
-        /// Of which split; none if of a whole corpus.
+        /// The split with unknown words; `None` for the whole corpus.
         split: Option<Split>,
-        /// The counts.
+        /// The counts of words and characters.
         coverage: Coverage,
     },
     /// More than a hundredth of the characters is changed by dropping accents.
     Accents {
-        /// The counts.
+        /// The counts of words and characters.
         coverage: Coverage,
     },
 }
 
 impl Concern {
-    /// What is to be said of a text that a vocabulary is trained on.
+    /// The warnings about a text that a vocabulary is trained on.
     pub fn of_text(coverage: Coverage) -> Vec<Self> {
         let unknown = coverage.is_loud().then_some(Concern::Unknown { split: None, coverage });
         let accents = coverage.loses_accents().then_some(Concern::Accents { coverage });
@@ -61,7 +61,7 @@ impl Concern {
 }
 
 impl Manifest {
-    /// What is to be said of this folder.
+    /// The warnings about this data folder.
     pub fn concerns(&self) -> Vec<Concern> {
         let mut concerns = Vec::new();
         let [train, heldout] = [&self.train, &self.heldout];
@@ -99,7 +99,8 @@ impl Manifest {
         concerns
     }
 
-    /// Whether these documents, of a split or of the whole corpus, are few for so much text.
+    /// The warning that a split, or the whole corpus, has few documents for so much text; `None` if it has
+    /// enough.
     fn few_documents(&self, split: Option<Split>, documents: u64, text_bytes: u64) -> Option<Concern> {
         if documents >= FEW_DOCUMENTS || text_bytes <= documents * LONG_DOCUMENT_BYTES {
             return None;

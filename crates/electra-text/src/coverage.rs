@@ -1,4 +1,5 @@
-//! How much of a text a tokenizer keeps: what it has pieces for, and what its normaliser takes off.
+//! The coverage of a text by a tokenizer: the words it has pieces for, and the accents its normaliser
+//! removes.
 
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
@@ -19,16 +20,16 @@ pub const LOUD_ACCENT_SHARE: f64 = 0.01;
 pub struct Coverage {
     /// Words, as they are looked up in the vocabulary.
     pub words: u64,
-    /// How many of them become `[UNK]`.
+    /// The number of words that become `[UNK]`.
     pub unknown_words: u64,
     /// Characters of the words, as they are looked up.
     pub characters: u64,
-    /// How many of them stand in words that become `[UNK]`.
+    /// The number of characters in words that become `[UNK]`.
     pub unknown_characters: u64,
     /// Characters of the text as it is written, without white space and control characters.
     pub written: u64,
-    /// How many of those are not themselves without accents: marks that are dropped, characters
-    /// that lose a mark. Hangul is counted apart.
+    /// The number of characters that change when accents are removed: marks that are dropped, characters that
+    /// lose a mark. Hangul is counted apart.
     pub stripped: u64,
     /// Hangul syllables that fall into their letters where accents are dropped.
     pub jamo: u64,
@@ -104,7 +105,7 @@ pub(crate) struct AccentCounter {
     known: AHashMap<char, Fate>,
 }
 
-/// What becomes of a character where accents are dropped.
+/// The effect on a character of dropping accents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Kept,

@@ -1,4 +1,4 @@
-//! What can be wrong with a data folder.
+//! The errors of reading a data folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,17 +11,17 @@ pub enum DataError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file or folder could not be written.
     #[error("cannot write {path}: {source}")]
     Write {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The tokenizer beside the shards cannot be used.
@@ -35,25 +35,25 @@ pub enum DataError {
     #[error("{folder} holds no manifest.json, so it is not a finished data folder")]
     #[diagnostic(help("`electra data build` makes one"))]
     NoManifest {
-        /// The folder.
+        /// The path of the folder.
         folder: PathBuf,
     },
     /// The manifest is not what the program writes.
     #[error("{path} is damaged: {what}")]
     #[diagnostic(help("build the data again or restore the file"))]
     ManifestDamaged {
-        /// The manifest.
+        /// The path of the manifest.
         path: PathBuf,
-        /// What does not fit.
+        /// A description of what does not fit.
         what: String,
     },
     /// The manifest was written by a newer program.
     #[error("{path} has format {found}, this program reads up to format {supported}")]
     #[diagnostic(help("use a newer program or build the data again"))]
     ManifestVersion {
-        /// The manifest.
+        /// The path of the manifest.
         path: PathBuf,
-        /// Its format.
+        /// The format number of the manifest.
         found: u32,
         /// The newest format known here.
         supported: u32,
@@ -62,16 +62,16 @@ pub enum DataError {
     #[error("{path} is not a shard of token ids")]
     #[diagnostic(help("build the data again or copy the file again"))]
     NotAShard {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The shard was written by a newer program.
     #[error("{path} has shard format {found}, this program reads up to {supported}")]
     #[diagnostic(help("use a newer program or build the data again"))]
     ShardVersion {
-        /// The shard.
+        /// The path of the shard.
         path: PathBuf,
-        /// Its format.
+        /// The format number of the shard.
         found: u32,
         /// The newest format known here.
         supported: u32,
@@ -80,16 +80,16 @@ pub enum DataError {
     #[error("the header of {path} is damaged: its checksum does not fit")]
     #[diagnostic(help("build the data again or copy the file again"))]
     HeaderDamaged {
-        /// The shard.
+        /// The path of the shard.
         path: PathBuf,
     },
     /// The shard was cut short, or something was appended.
     #[error("{path} has {found} bytes, expected {expected}: it was cut short or changed")]
     #[diagnostic(help("build the data again or copy the file again"))]
     ShardLength {
-        /// The shard.
+        /// The path of the shard.
         path: PathBuf,
-        /// Its size.
+        /// The size found, in bytes.
         found: u64,
         /// The size its rows need.
         expected: u64,
@@ -98,9 +98,9 @@ pub enum DataError {
     #[error("{path} belongs to other data: its {what} is {found}, the manifest says {expected}")]
     #[diagnostic(help("build the data again or copy the whole folder again"))]
     ShardMismatch {
-        /// The shard.
+        /// The path of the shard.
         path: PathBuf,
-        /// The field.
+        /// The name of the field.
         what: &'static str,
         /// In the shard's header.
         found: String,
@@ -111,7 +111,7 @@ pub enum DataError {
     #[error("{path} is damaged: its blake3 is {found}, the manifest says {expected}")]
     #[diagnostic(help("build the data again or copy the file again"))]
     ShardDamaged {
-        /// The shard.
+        /// The path of the shard.
         path: PathBuf,
         /// Hash of what is there.
         found: String,
@@ -122,11 +122,11 @@ pub enum DataError {
     #[error("row {row} of {path} cannot be right: {what}")]
     #[diagnostic(help("build the data again or copy the file again"))]
     RowDamaged {
-        /// The shard.
+        /// The path of the shard.
         path: PathBuf,
         /// The row, from 0.
         row: u64,
-        /// What is wrong.
+        /// A description of what is wrong.
         what: String,
     },
     /// The shards were built with another tokenizer.

@@ -42,12 +42,12 @@ impl DataSet {
         Ok(DataSet { folder: folder.to_owned(), manifest, tokenizer, train, heldout })
     }
 
-    /// What the folder says about itself.
+    /// The manifest of the data folder.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The folder.
+    /// The path of the data folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -165,7 +165,8 @@ impl Examples {
         shard.get(row)
     }
 
-    /// The same, where a row that no builder writes is an error: for who looks its ids up in tables.
+    /// The example at `index`, as [`Self::get`] gives it, where a row that no builder writes is an error: for
+    /// callers that look its ids up in tables.
     pub fn get_checked(&self, index: usize) -> Result<Example<'_>, DataError> {
         let (shard, row) = self.place(index);
         shard.get_checked(row, self.special)

@@ -1,4 +1,4 @@
-//! What is in a data folder: counts, lengths, frequent pieces, examples as text.
+//! Statistics of a data folder: counts, lengths, frequent pieces, examples as text.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ const LENGTH_BINS: usize = 8;
 /// Statistics of one split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitStatistics {
-    /// Which split.
+    /// The split that was counted.
     pub split: Split,
     /// Sums from the manifest.
     #[serde(flatten)]
@@ -31,7 +31,7 @@ pub struct SplitStatistics {
     pub kept_rate: f64,
     /// Share of the rows that have a segment B.
     pub pair_rate: f64,
-    /// How many rows have which length, in bins of equal width.
+    /// The histogram of row lengths, in bins of equal width.
     pub lengths: Vec<LengthBin>,
     /// Pieces that occur at least once, special tokens aside.
     pub distinct_pieces: usize,
@@ -46,16 +46,16 @@ pub struct LengthBin {
     pub from: usize,
     /// The longest length in the bin.
     pub to: usize,
-    /// Rows.
+    /// The number of rows.
     pub examples: u64,
 }
 
-/// How often a piece occurs.
+/// The number of times that a piece occurs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PieceCount {
-    /// The piece.
+    /// The text of the piece.
     pub piece: String,
-    /// Its id.
+    /// The id of the piece.
     pub id: u32,
     /// Occurrences in the rows.
     pub count: u64,

@@ -13,7 +13,7 @@ pub struct LineReader<R> {
     returns: u64,
 }
 
-/// What [`LineReader::read`] has read.
+/// The result of [`LineReader::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineRead {
     /// Bytes of the stream, those of the line's end among them; none behind the last line.
@@ -28,7 +28,7 @@ impl<R: BufRead> LineReader<R> {
         LineReader { reader, returns: 0 }
     }
 
-    /// The stream.
+    /// The underlying stream.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }

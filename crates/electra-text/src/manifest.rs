@@ -1,4 +1,4 @@
-//! What a data folder says about itself: `manifest.json`.
+//! The manifest of a data folder: `manifest.json`.
 //!
 //! Nothing in it depends on the machine, the time or the number of threads, so building the same
 //! data twice gives the same bytes.
@@ -39,9 +39,9 @@ pub struct Manifest {
     pub format: u32,
     /// Identity of the content: see [`Manifest::data_hash`].
     pub data_hash: String,
-    /// How the corpus became rows.
+    /// The settings by which the corpus became rows.
     pub settings: DataSettings,
-    /// What turned text into ids.
+    /// The record of the tokenizer that turned text into ids.
     pub tokenizer: TokenizerRecord,
     /// The files that were read, in order.
     pub inputs: Vec<InputRecord>,
@@ -54,9 +54,9 @@ pub struct Manifest {
     /// Documents left out of training because the held-out files have them too.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
-    /// What is in the training split.
+    /// The counts of the training split.
     pub train: SplitCounts,
-    /// What is in the held-out split.
+    /// The counts of the held-out split.
     pub heldout: SplitCounts,
     /// Rows in every shard of a split but the last.
     pub rows_per_shard: u64,
@@ -74,7 +74,7 @@ pub(crate) fn seal_of(unsealed: &impl Serialize) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// What is wrong with the seal of a manifest of this format.
+/// Checks the seal of a manifest of this format.
 pub(crate) fn check_seal(format: u32, seal: Option<&String>, expected: &str) -> Result<(), String> {
     match seal {
         Some(seal) if seal != expected => Err(format!("its seal is {seal}, its content gives {expected}")),
@@ -87,11 +87,11 @@ pub(crate) fn check_seal(format: u32, seal: Option<&String>, expected: &str) -> 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSettings {
-    /// How documents become rows.
+    /// The settings for packing documents into rows.
     pub pack: PackSettings,
     /// Which documents are held out.
     pub heldout: HeldOutRule,
-    /// How a `.txt` file is divided into documents.
+    /// The rule by which a `.txt` file is divided into documents.
     pub documents: crate::corpus::DocumentsBy,
     /// The field of a `.jsonl` record or the column of a Parquet file that holds the text.
     pub text_field: String,
@@ -124,7 +124,7 @@ pub enum HeldOutRule {
     },
 }
 
-/// What turned text into ids.
+/// The record of the tokenizer that turned text into ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerRecord {
@@ -156,15 +156,15 @@ pub struct InputRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitCounts {
-    /// Documents.
+    /// The number of documents.
     pub documents: u64,
-    /// Bytes of text.
+    /// The size of the text in bytes.
     pub text_bytes: u64,
     /// Tokens of the text, before packing; specials not counted.
     pub text_tokens: u64,
-    /// How many of `text_tokens` are `[UNK]`.
+    /// The number of `text_tokens` that are `[UNK]`.
     pub unknown: u64,
-    /// Rows.
+    /// The number of rows.
     pub examples: u64,
     /// Ids in use over all rows, specials counted.
     pub tokens: u64,
@@ -235,7 +235,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The same with the hashes that its content gives.
+    /// This manifest with the data hash and the seal that its content gives.
     pub fn sealed(mut self) -> Self {
         self.data_hash = self.compute_data_hash();
         self.seal = Some(self.expected_seal());
@@ -274,7 +274,7 @@ impl Manifest {
         self.shards.iter().filter(move |shard| shard.split == split)
     }
 
-    /// What all rows have in common.
+    /// The row shape of the data folder: length of rows and size of the vocabulary.
     pub fn row_shape(&self) -> RowShape {
         RowShape { seq_len: self.settings.pack.seq_len, vocab_size: self.tokenizer.vocab_size }
     }

@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     within(bytes, limit)
 }
 
-/// The same of a file that has to be regular.
+/// The bytes of a regular file, read once, up to a limit.
 ///
 /// # Errors
 /// As `regular::open`, while reading, or `FileTooLarge`.

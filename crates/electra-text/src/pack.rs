@@ -17,7 +17,7 @@ pub const MIN_SEQ_LEN: usize = 8;
 /// The longest row that can be asked for: far beyond any position table of ELECTRA.
 pub const MAX_SEQ_LEN: usize = 8192;
 
-/// How documents become rows.
+/// The settings for packing documents into rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PackSettings {

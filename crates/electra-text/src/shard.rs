@@ -68,7 +68,7 @@ impl Split {
     }
 }
 
-/// How wide an id is on disk: two bytes when the vocabulary allows it.
+/// The width of an id on disk: two bytes when the vocabulary allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdWidth {
     /// Vocabularies of at most 65,536 pieces.
@@ -92,7 +92,7 @@ impl IdWidth {
     }
 }
 
-/// What all rows of a data set have in common.
+/// The shape of all rows of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowShape {
     /// Ids a row has room for.
@@ -163,7 +163,7 @@ impl Header {
     }
 }
 
-/// What the manifest says about one shard.
+/// The record of one shard in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardRecord {

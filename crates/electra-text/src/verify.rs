@@ -8,7 +8,7 @@ use crate::data_error::DataError;
 use crate::dataset::DataSet;
 use crate::shard::Split;
 
-/// What was checked and found right.
+/// The counts of what was checked and found right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verified {
     /// Identity of the content.
@@ -19,7 +19,7 @@ pub struct Verified {
     pub shards: usize,
     /// Rows over both splits.
     pub examples: u64,
-    /// Bytes hashed.
+    /// The number of bytes hashed.
     pub bytes: u64,
     /// Whether the manifest has a hash of itself. Without, nobody can tell damage to what no shard
     /// says: how many documents there were, which files were read, how they were held out.

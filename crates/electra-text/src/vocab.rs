@@ -24,15 +24,15 @@ pub const CONTINUATION: &str = "##";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpecialIds {
-    /// `[PAD]`
+    /// The id of `[PAD]`, padding.
     pub pad: u32,
-    /// `[UNK]`
+    /// The id of `[UNK]`, an unknown word.
     pub unk: u32,
-    /// `[CLS]`
+    /// The id of `[CLS]`, the start of a row.
     pub cls: u32,
-    /// `[SEP]`
+    /// The id of `[SEP]`, the end of a segment.
     pub sep: u32,
-    /// `[MASK]`
+    /// The id of `[MASK]`, a masked piece.
     pub mask: u32,
 }
 
@@ -48,39 +48,39 @@ impl SpecialIds {
     }
 }
 
-/// What can be wrong with a vocabulary.
+/// An error of reading a vocabulary.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum VocabularyError {
     /// The file could not be read.
     #[error("cannot read the vocabulary {path}: {source}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A special token is missing.
     #[error("{path} has no {token}: a vocabulary needs [PAD], [UNK], [CLS], [SEP] and [MASK]")]
     #[diagnostic(help("copy the file again from where it came from"))]
     MissingSpecial {
-        /// Where the vocabulary came from.
+        /// The path that the vocabulary was read from.
         path: PathBuf,
-        /// The token.
+        /// The missing token.
         token: &'static str,
     },
     /// A mark that is no part of the first piece.
     #[error("{path} begins with a byte order mark, which would be a part of its first piece")]
     #[diagnostic(help("save it without"))]
     ByteOrderMark {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// More pieces than a vocabulary has.
     #[error("{path} has {pieces} pieces, expected at most {MAX_VOCAB_SIZE}")]
     #[diagnostic(help("copy the file again"))]
     TooLarge {
-        /// Where the vocabulary came from.
+        /// The path that the vocabulary was read from.
         path: PathBuf,
         /// Number of pieces.
         pieces: usize,
@@ -91,7 +91,7 @@ pub enum VocabularyError {
     )]
     #[diagnostic(help("copy the file again"))]
     Unwritable {
-        /// Where the vocabulary came from.
+        /// The path that the vocabulary was read from.
         path: PathBuf,
         /// Ids without a piece.
         holes: usize,
@@ -102,13 +102,13 @@ pub enum VocabularyError {
     #[error("{path} gives the pieces {first:?} and {second:?} the same id {id}")]
     #[diagnostic(help("copy the file again"))]
     Shared {
-        /// Where the vocabulary came from.
+        /// The path that the vocabulary was read from.
         path: PathBuf,
-        /// The id.
+        /// The id with two pieces.
         id: u32,
-        /// One of the pieces.
+        /// One of the two pieces.
         first: String,
-        /// The other.
+        /// The other of the two pieces.
         second: String,
     },
     /// Ids with more holes than pieces.
@@ -117,7 +117,7 @@ pub enum VocabularyError {
     )]
     #[diagnostic(help("copy the file again"))]
     Sparse {
-        /// Where the vocabulary came from.
+        /// The path that the vocabulary was read from.
         path: PathBuf,
         /// The largest id.
         id: u32,
@@ -208,7 +208,7 @@ impl Vocabulary {
         Vocabulary::new(pieces, path)
     }
 
-    /// The same with `tokens` behind its pieces; the first of them gets the next id.
+    /// This vocabulary with `tokens` added behind its pieces; the first of them gets the next id.
     pub(crate) fn with_added(mut self, tokens: Vec<String>) -> Self {
         self.ids.extend(tokens.iter().cloned().zip(self.pieces.len() as u32..));
         self.added = tokens;
@@ -220,7 +220,7 @@ impl Vocabulary {
         self.pieces.iter().flat_map(|piece| [piece.as_str(), "\n"]).collect()
     }
 
-    /// Number of ids.
+    /// The number of ids, added tokens included.
     pub fn len(&self) -> usize {
         self.pieces.len() + self.added.len()
     }

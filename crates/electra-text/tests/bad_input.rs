@@ -1,4 +1,4 @@
-//! What a user can get wrong, and what is said about it.
+//! Tests of the errors about bad input, and of what they say.
 
 mod support;
 

@@ -279,7 +279,7 @@ fn files_of_a_tokenizer_that_disagree_are_noticed() {
     DataSet::open(&data).unwrap();
 }
 
-/// What is left of two tokenizers where one was to take the place of the other, file by file.
+/// A folder left with files of two tokenizers, as where one was to take the place of the other, file by file.
 #[test]
 fn case_and_accents_that_disagree_are_noticed_in_folders_that_were_written_here() {
     let folder = tempfile::tempdir().unwrap();

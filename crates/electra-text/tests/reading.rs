@@ -1,4 +1,4 @@
-//! What is a line of a corpus, and which lines are blank: the same in files of every kind.
+//! Tests of lines and blank lines of a corpus: they are the same in files of every kind.
 
 mod support;
 

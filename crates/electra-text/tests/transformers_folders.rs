@@ -23,7 +23,7 @@ struct Case {
     name: String,
     /// A text, or JSON.
     files: BTreeMap<String, Value>,
-    /// Why transformers does not read the folder.
+    /// The reason why transformers does not read the folder.
     error: Option<String>,
     #[serde(default)]
     texts: Vec<Vec<u32>>,
@@ -84,7 +84,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("vocab.txt: no mask token", &["has no [MASK]"]),
 ];
 
-/// What transformers does not read either.
+/// The cases that transformers does not read either.
 const UNREADABLE: [&str; 5] = [
     "class: FunnelTokenizer",
     "class: FunnelTokenizer, uncased tokenizer.json",

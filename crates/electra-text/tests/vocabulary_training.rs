@@ -59,7 +59,7 @@ fn a_vocabulary_is_the_same_every_time_and_for_any_number_of_threads() {
     }
 }
 
-/// What the next test runs in processes of its own: hash maps are seeded once per process.
+/// The program that the next test runs in processes of its own: hash maps are seeded once per process.
 #[test]
 fn print_the_vocabulary() {
     println!("vocabulary {}", blake3::hash(trained_text(false, 2).as_bytes()));
@@ -171,7 +171,7 @@ fn reads(folder: &std::path::Path) -> PathBuf {
     path
 }
 
-/// What a build counts over the same text.
+/// The coverage that a build counts over the same text.
 fn counted(path: &std::path::Path, tokenizer: &Tokenizer) -> Coverage {
     let mut encoder = tokenizer.text_encoder();
     encoder.encode(&std::fs::read_to_string(path).unwrap());

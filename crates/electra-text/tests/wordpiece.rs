@@ -122,7 +122,7 @@ fn decoding_joins_the_pieces_of_a_word() {
     assert_eq!(tokenizer.decode([1_000_000]), "[?]");
 }
 
-/// What the library says about plain text: its own encoding without special tokens in the text.
+/// The ids that the library gives for plain text: its own encoding without special tokens in the text.
 fn library_ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
     let mut library = tokenizers::Tokenizer::from_bytes(tokenizer.to_json()).unwrap();
     library.set_encode_special_tokens(true);

@@ -1,4 +1,4 @@
-//! Why no data folder came about.
+//! The errors of building a data folder.
 
 use std::path::PathBuf;
 
@@ -37,21 +37,21 @@ pub enum BuildError {
     #[error("a sequence length of {found} is not possible")]
     #[diagnostic(help("give one from {MIN_SEQ_LEN} to {MAX_SEQ_LEN}"))]
     SequenceLength {
-        /// What was asked for.
+        /// The value that was asked for.
         found: usize,
     },
     /// A share that is none.
     #[error("a held-out fraction of {found} is not possible")]
     #[diagnostic(help("give a share of at least 0 and below 1"))]
     HeldOutFraction {
-        /// What was asked for.
+        /// The value that was asked for.
         found: f64,
     },
     /// A file for training and for evaluation at once.
     #[error("{path} is given as input and as held-out file")]
     #[diagnostic(help("leave it out of one of them"))]
     HeldOutOverlap {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// No document fell into the held-out split.
@@ -83,9 +83,9 @@ pub enum BuildError {
     #[error("{path} is not empty and {what}")]
     #[diagnostic(help("{}", if *.can_be_replaced { "choose another folder, or have this one replaced" } else { "choose another folder" }))]
     OutputOccupied {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// What is in it.
+        /// A description of what the folder holds.
         what: &'static str,
         /// Whether it is data, which may be replaced.
         can_be_replaced: bool,
@@ -96,7 +96,7 @@ pub enum BuildError {
     )]
     #[diagnostic(help("move that elsewhere, or choose another folder"))]
     OutputHoldsOthers {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// The first entry that building has not written.
         entry: PathBuf,
@@ -105,43 +105,43 @@ pub enum BuildError {
     #[error("{path} cannot be a data folder: {what}")]
     #[diagnostic(help("give another folder"))]
     OutputUnusable {
-        /// The path.
+        /// The path in question.
         path: PathBuf,
-        /// Why.
+        /// The reason why the path cannot be used.
         what: &'static str,
     },
     /// Another process writes to the same output.
     #[error("another program is writing {path} at this moment")]
     #[diagnostic(help("wait for it or choose another folder"))]
     OutputBusy {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
     /// A part that is no part.
     #[error("{path} holds no part.json, so it is not a finished part")]
     #[diagnostic(help("build it first"))]
     NotAPart {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
     /// A part's description or rows are damaged.
     #[error("{path} is damaged: {what}")]
     #[diagnostic(help("build the part again"))]
     PartDamaged {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What does not fit.
+        /// A description of what does not fit.
         what: String,
     },
     /// Parts that do not belong together.
     #[error("{second} does not belong to {first}: {what}")]
     #[diagnostic(help("build all parts from the same files with the same settings"))]
     PartsDiffer {
-        /// A part.
+        /// The folder of one part.
         first: PathBuf,
-        /// Another part.
+        /// The folder of another part.
         second: PathBuf,
-        /// What differs.
+        /// The name of what differs between the parts.
         what: &'static str,
     },
     /// Not every part is there exactly once.
@@ -150,7 +150,7 @@ pub enum BuildError {
     PartsMissing {
         /// Which parts, as a list.
         missing: String,
-        /// How many there are.
+        /// The total number of them.
         of: u32,
     },
     /// A part given twice.
@@ -159,9 +159,9 @@ pub enum BuildError {
     PartTwice {
         /// Which part, from 1.
         part: u32,
-        /// How many there are.
+        /// The total number of them.
         of: u32,
-        /// A folder.
+        /// One of the folders.
         first: PathBuf,
         /// The other folder.
         second: PathBuf,

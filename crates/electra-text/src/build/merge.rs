@@ -98,8 +98,8 @@ impl OpenPart {
         }
     }
 
-    /// What is wrong with the rows of a split: that they are not those that were written, or, if they
-    /// are, `what`.
+    /// The error for rows of a split that cannot be used: either they are not those that were written, or
+    /// `what` is wrong with them.
     fn damaged(&self, split: Split, what: String) -> BuildError {
         let path = rows_file(&self.folder, split);
         match hash_file(&path) {

@@ -1,4 +1,4 @@
-//! What stands where data is to be written, and whether it may be replaced.
+//! The state of the output path before data is written to it, and whether it may be replaced.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::manifest::{MANIFEST_FILE, Manifest, TOKENIZER_FOLDER};
 use crate::shard::{Split, is_shard_file_name};
 use crate::wordpiece::SAVED_FILES;
 
-/// What stands at the place of the output before building.
+/// The state of the output path before building.
 pub(super) enum Existing {
     /// Nothing, or an empty folder.
     Nothing,
@@ -61,8 +61,8 @@ impl Existing {
         if let Existing::Part(manifest) = self { Some(manifest) } else { None }
     }
 
-    /// Whether the output may go there. What is not ours is never replaced: the whole folder is, and the
-    /// corpus may lie in it.
+    /// Checks that the output may be written to `path`. What is not ours is never replaced: the whole folder
+    /// is, and the corpus may lie in it.
     pub(super) fn check_replaceable(&self, path: &Path, force: bool) -> Result<(), BuildError> {
         let occupied = |what, can_be_replaced| {
             Err(BuildError::OutputOccupied { path: path.to_owned(), what, can_be_replaced })

@@ -40,7 +40,7 @@ const MAX_BLOCKS: u64 = 1 << 24;
 pub struct Part {
     /// Which part, from 1.
     pub number: u32,
-    /// How many parts there are.
+    /// The total number of parts.
     pub of: u32,
 }
 
@@ -64,7 +64,7 @@ impl TryFrom<UncheckedPart> for Part {
 }
 
 impl Part {
-    /// All blocks.
+    /// The whole corpus as its only part.
     pub(super) const WHOLE: Part = Part { number: 1, of: 1 };
 
     /// Whether the block numbered `index` (from 0) belongs to this part.
@@ -93,7 +93,7 @@ impl std::str::FromStr for Part {
     }
 }
 
-/// What a part says about itself.
+/// The manifest of a part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartManifest {
@@ -101,9 +101,9 @@ pub struct PartManifest {
     pub format: u32,
     /// Which part this is.
     pub part: Part,
-    /// How the corpus became rows.
+    /// The settings by which the corpus became rows.
     pub settings: DataSettings,
-    /// What turned text into ids.
+    /// The record of the tokenizer that turned text into ids.
     pub tokenizer: TokenizerRecord,
     /// The files of the whole corpus.
     pub inputs: Vec<InputRecord>,
@@ -167,7 +167,7 @@ impl PartManifest {
         Ok(part)
     }
 
-    /// The same with the hash that its content gives.
+    /// This manifest with its seal, the hash of its content.
     pub fn sealed(mut self) -> Self {
         self.seal = Some(self.expected_seal());
         self
@@ -177,7 +177,7 @@ impl PartManifest {
         seal_of(&PartManifest { seal: None, ..self.clone() })
     }
 
-    /// What cannot be, whatever lies beside it.
+    /// Checks the values that can be judged from the manifest alone.
     fn check(&self) -> Result<(), String> {
         if self.format == 0 {
             return Err("its format is 0, expected at least 1".into());

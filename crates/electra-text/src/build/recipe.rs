@@ -18,7 +18,7 @@ pub(super) struct Recipe<'r> {
     pub tokenizer: TokenizerRecord,
 }
 
-/// What was read, as manifests state it.
+/// The record of a corpus that was read, as manifests state it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CorpusRecord {
     pub inputs: Vec<InputRecord>,
@@ -62,14 +62,14 @@ impl<'r> Recipe<'r> {
         })
     }
 
-    /// Whether the data folder at `out` is what this recipe would build.
+    /// Tells whether the data folder at `out` is the one that this recipe would build.
     pub(super) fn made(&self, manifest: &Manifest) -> Result<bool, BuildError> {
         Ok(self.agrees_with(&manifest.settings, &manifest.tokenizer, &manifest.inputs)?
             && DataSet::open(&self.request.out).is_ok())
     }
 
-    /// Whether settings and tokenizer are these, and the corpus has not changed. The files are
-    /// hashed only if everything else agrees.
+    /// Tells whether settings and tokenizer are those of this recipe, and the corpus has not changed. The
+    /// files are hashed only if everything else agrees.
     pub(super) fn agrees_with(
         &self,
         settings: &DataSettings,
@@ -95,7 +95,7 @@ impl<'r> Recipe<'r> {
         train.iter().map(of(Split::Train)).chain(heldout.iter().map(of(Split::HeldOut)))
     }
 
-    /// What was read.
+    /// The record of the corpus that was read.
     pub(super) fn record(&self, reading: &ReadProgress) -> CorpusRecord {
         let (replaced, skipped) = (reading.replaced(), reading.skipped());
         CorpusRecord { inputs: self.inputs(reading), replaced, skipped }

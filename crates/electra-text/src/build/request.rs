@@ -1,4 +1,4 @@
-//! What to build a data folder of: the files of the corpus and how they become rows.
+//! The request for a data folder: the files of the corpus and the settings by which they become rows.
 
 use std::path::PathBuf;
 
@@ -13,18 +13,18 @@ pub const BLOCK_BYTES: u64 = 4 << 20;
 /// at least one document is held out.
 pub const SMALL_CORPUS_BYTES: u64 = 32 << 20;
 
-/// What to build.
+/// A request to build a data folder.
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
     /// The files of the corpus, in order.
     pub inputs: Vec<PathBuf>,
     /// Which documents are kept from training.
     pub heldout: HeldOut,
-    /// How files are read.
+    /// The options for reading files.
     pub read: ReadOptions,
-    /// What turns text into ids.
+    /// The tokenizer that turns text into ids.
     pub tokenizer: Tokenizer,
-    /// How documents become rows.
+    /// The settings for packing documents into rows.
     pub pack: PackSettings,
     /// Text bytes after which a block ends; [`BLOCK_BYTES`] unless a test wants many blocks.
     pub block_bytes: u64,

@@ -39,7 +39,7 @@ pub(super) struct UnpacksTooFar {
     pub unpacked: u64,
 }
 
-/// What a decompressor gives, as long as it is not far more than it was given.
+/// The output of a decompressor, with an error as soon as it is far larger than the input.
 pub(super) struct Unpacked<R> {
     decoder: R,
     packed: Packed,

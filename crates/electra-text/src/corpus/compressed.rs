@@ -27,7 +27,7 @@ pub struct Content {
     offset: u64,
 }
 
-/// How often a file is read.
+/// The number of times that a file will be read: once or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// Once, so that it may be a pipe.
@@ -183,7 +183,7 @@ impl Content {
     }
 }
 
-/// What to do about a file that does not begin as its name says; none if it does, or nobody can tell.
+/// The advice for a file whose first bytes do not fit its name; `None` if they do, or nobody can tell.
 fn other_than_named(path: &Path, compression: Compression) -> Option<String> {
     // Of a pipe the beginning is gone.
     if !path.is_file() {

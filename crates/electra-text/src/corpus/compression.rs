@@ -1,11 +1,11 @@
-//! How a file is compressed, by its name.
+//! The compression of a file, by its name.
 
 use std::path::{Path, PathBuf};
 
-/// How a file is compressed.
+/// The compression of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
     /// gzip, one member or several.
     Gzip,
@@ -34,7 +34,7 @@ impl Compression {
     }
 }
 
-/// What stands behind the last dot of a name, in lower case.
+/// The extension of a file name, in lower case.
 pub(super) fn extension(path: &Path) -> String {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
 }

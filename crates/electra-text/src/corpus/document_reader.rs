@@ -37,7 +37,7 @@ impl DocumentReader {
         self
     }
 
-    /// How far this reader has come.
+    /// The progress of this reader.
     pub fn progress(&self) -> Arc<ReadProgress> {
         self.progress.clone()
     }

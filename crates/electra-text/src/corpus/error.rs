@@ -1,4 +1,4 @@
-//! What can be wrong with a corpus.
+//! The errors of reading a corpus.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,37 +14,37 @@ pub enum CorpusError {
     #[error("no file matches {pattern}")]
     #[diagnostic(help("check the name, and quote patterns so that the shell leaves them alone"))]
     NoMatch {
-        /// The pattern.
+        /// The glob pattern.
         pattern: String,
     },
     /// A pattern that is none.
     #[error("{pattern} is not a pattern for files: {what}")]
     #[diagnostic(help("correct it, or name the files"))]
     BadPattern {
-        /// The pattern.
+        /// The glob pattern.
         pattern: String,
-        /// What is wrong with it.
+        /// A description of what is wrong.
         what: String,
     },
     /// A folder where files were expected.
     #[error("{path} is a folder")]
     #[diagnostic(help("name its files, for example {path}/**/*.txt", path = .path.display()))]
     Folder {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
     /// A file of a kind that cannot be read.
     #[error("cannot tell what {path} holds")]
     #[diagnostic(help("give it a name that ends in {}, perhaps followed by .gz or .zst", if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }))]
     UnknownKind {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// Parquet was left out of this program.
     #[error("{path} is a Parquet file, and this program was built without Parquet")]
     #[diagnostic(help("build it with the cargo feature `parquet`"))]
     WithoutParquet {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The files hold no document.
@@ -59,18 +59,18 @@ pub enum CorpusError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A compressed file ends too early.
     #[error("{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text")]
     #[diagnostic(help("copy or download it again"))]
     Truncated {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// How it is compressed.
+        /// The compression of the file.
         compression: Compression,
         /// Bytes of text that could be read.
         bytes: u64,
@@ -79,22 +79,22 @@ pub enum CorpusError {
     #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text")]
     #[diagnostic(help("{remedy}"))]
     Corrupt {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// How it should be compressed.
+        /// The compression that the name of the file stands for.
         compression: Compression,
-        /// What the decompressor says.
+        /// The decompressor's message.
         what: String,
         /// Bytes of text that could be read.
         bytes: u64,
-        /// What to do.
+        /// The advice: what to do about the error.
         remedy: String,
     },
     /// An archive that unpacks to more than text does.
     #[error("{path} is no archive of text: {packed} bytes of it unpack to more than {unpacked}")]
     #[diagnostic(help("if it is meant to be read, unpack it first"))]
     UnpacksTooFar {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// Bytes read of it.
         packed: u64,
@@ -105,18 +105,18 @@ pub enum CorpusError {
     #[error("{path} has more than {MAX_CONTENT_BYTES} bytes of text, which is held in memory")]
     #[diagnostic(help("divide the file"))]
     TooLong {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// Something else than text.
     #[error("{path} {what}, and text was expected")]
     #[diagnostic(help("{remedy}"))]
     NoText {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What it is, or holds within its compression.
+        /// The kind of the file, or of the file within its compression.
         what: String,
-        /// What to do.
+        /// The advice: what to do about the error.
         remedy: &'static str,
     },
     /// Bytes that are not UTF-8.
@@ -125,9 +125,9 @@ pub enum CorpusError {
     )]
     #[diagnostic(help("convert the file, or have such bytes replaced"))]
     NotUtf8 {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// The line number, counted from 1.
         line: u64,
         /// Byte offset in the uncompressed file, from 0.
         offset: u64,
@@ -138,13 +138,13 @@ pub enum CorpusError {
     #[error("line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}")]
     #[diagnostic(help("mend it, or pass over such records"))]
     BadJson {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// The line number, counted from 1.
         line: u64,
         /// Character in the line, from 1.
         column: usize,
-        /// What was found and expected there.
+        /// The text that was found and what was expected in its place.
         what: &'static str,
         /// A few characters from there on.
         excerpt: String,
@@ -155,13 +155,13 @@ pub enum CorpusError {
     )]
     #[diagnostic(help("have it replaced by U+FFFD, or pass over such records"))]
     LoneSurrogate {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// The line number, counted from 1.
         line: u64,
         /// Character in the line, from 1.
         column: usize,
-        /// The field.
+        /// The name of the field.
         field: String,
         /// A few characters from there on.
         excerpt: String,
@@ -170,9 +170,9 @@ pub enum CorpusError {
     #[error("line {line} of {path} is longer than {limit} bytes")]
     #[diagnostic(help("divide the record, or pass over such records"))]
     LongRecord {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// The line number, counted from 1.
         line: u64,
         /// Longest line accepted.
         limit: usize,
@@ -181,9 +181,9 @@ pub enum CorpusError {
     #[error("line {line} of {path} has no field {field:?}, it has {found}")]
     #[diagnostic(help("name the right one, or pass over such records"))]
     MissingField {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// The line number, counted from 1.
         line: u64,
         /// The field asked for.
         field: String,
@@ -194,29 +194,29 @@ pub enum CorpusError {
     #[error("line {line} of {path}: the field {field:?} holds {found}, expected a string")]
     #[diagnostic(help("name another field, or pass over such records"))]
     NotText {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// The line number, counted from 1.
         line: u64,
-        /// The field.
+        /// The name of the field.
         field: String,
-        /// What it holds.
+        /// The JSON type of the value found in the field.
         found: &'static str,
     },
     /// A Parquet file that cannot be used.
     #[error("{path}: {what}")]
     #[diagnostic(help("{remedy}"))]
     Parquet {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         what: String,
-        /// What to do.
+        /// The advice: what to do about the error.
         remedy: ParquetRemedy,
     },
 }
 
-/// What helps against a Parquet file that cannot be used.
+/// The advice for a Parquet file that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParquetRemedy {
     /// The file is damaged.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::compression::{Compression, extension};
 use super::error::CorpusError;
 
-/// What a file holds, by its name.
+/// The kind of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// Plain text.
+    /// A file of plain text.
     Text,
     /// One JSON object a line.
     JsonLines,

@@ -1,4 +1,4 @@
-//! How much text is held in memory at a time.
+//! Limits on the text that is held in memory at a time.
 
 /// Longer documents are continued as a new document from here on, so that a file without a
 /// single blank line is read in bounded memory too.

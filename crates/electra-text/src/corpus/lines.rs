@@ -14,7 +14,7 @@ pub(super) struct Lines {
     lossy: bool,
     progress: Arc<ReadProgress>,
     bytes: Vec<u8>,
-    /// Where `bytes` begins in the uncompressed file.
+    /// The offset of `bytes` in the uncompressed file.
     start: u64,
     /// Bytes at the front of `bytes` that were handed out.
     used: usize,
@@ -100,8 +100,8 @@ impl Lines {
     }
 }
 
-/// Where to cut bytes of text that go on: behind the last space, else before the last character
-/// if it may be incomplete.
+/// The position at which to cut bytes of text that goes on: behind the last space, else before the last
+/// character if it may be incomplete.
 fn cut(bytes: &[u8]) -> usize {
     if let Some(space) = bytes.iter().rposition(|&byte| byte == b' ') {
         return space + 1;

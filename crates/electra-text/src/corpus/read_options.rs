@@ -1,11 +1,11 @@
-//! How the files of a corpus are read.
+//! Options for reading the files of a corpus.
 
 use serde::{Deserialize, Serialize};
 
-/// How files are read.
+/// The options for reading the files of a corpus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// How a `.txt` file is divided.
+    /// The rule by which a `.txt` file is divided into documents.
     pub documents: DocumentsBy,
     /// The field or column that holds the text.
     pub text_field: String,
@@ -28,7 +28,7 @@ impl Default for ReadOptions {
     }
 }
 
-/// How a `.txt` file is divided into documents.
+/// The rule by which a `.txt` file is divided into documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DocumentsBy {

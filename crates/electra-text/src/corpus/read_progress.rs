@@ -1,4 +1,4 @@
-//! How far the reading of a corpus has come, and which files were read to their end.
+//! The progress of reading a corpus, and the files that were read to their end.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::skipped::Skipped;
 
-/// How far reading has come; shared with the reader's thread.
+/// The progress of reading a corpus, shared with the reader's thread.
 #[derive(Debug, Default)]
 pub struct ReadProgress {
     bytes: AtomicU64,
@@ -56,9 +56,9 @@ impl ReadProgress {
 /// A file that was read to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileHash {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its size on disk.
+    /// The size of the file on disk, in bytes.
     pub bytes: u64,
     /// blake3 of its bytes on disk.
     pub blake3: blake3::Hash,

@@ -1,14 +1,14 @@
-//! What a file is that is no text, by its first bytes.
+//! Signatures of file formats that are no text: their first bytes.
 
-/// How a kind of file begins, and what to do with one where text is expected.
+/// The signature of a file format, and the advice for such a file where text is expected.
 #[derive(Debug)]
 pub struct Signature {
-    /// Where in the file the mark stands.
+    /// The offset of the signature in the file, in bytes.
     at: usize,
     mark: &'static [u8],
-    /// What such a file is, with its article.
+    /// The name of the format, with its article.
     pub kind: &'static str,
-    /// What to do with it.
+    /// The advice for a file of this format.
     pub remedy: &'static str,
 }
 

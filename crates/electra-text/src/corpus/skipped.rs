@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CorpusError;
 
-/// How many records were passed over because no text could be had of them.
+/// The numbers of records that were skipped because no text could be read from them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
@@ -20,7 +20,7 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// All of them.
+    /// The number of all skipped records.
     pub fn total(&self) -> u64 {
         // Of a manifest, which may say anything, this is asked before its counts are looked at.
         [self.without_text, self.not_unicode, self.too_long]

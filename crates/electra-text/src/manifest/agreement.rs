@@ -1,4 +1,4 @@
-//! What a manifest says, held against itself and against the tokenizer beside it.
+//! Checks of a manifest against itself and against the tokenizer beside it.
 //!
 //! A hash tells damage from what was written, and nothing of who wrote it: whoever changes a file
 //! can seal it again. So every value that decides what is read is compared with what it describes.
@@ -16,7 +16,7 @@ use crate::wordpiece::Tokenizer;
 const MAX_COUNT: u64 = 1 << 53;
 
 impl Manifest {
-    /// What cannot be, whatever lies beside the manifest.
+    /// Checks the values that can be judged from the manifest alone.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.settings.check()?;
         self.tokenizer.check()?;
@@ -100,7 +100,7 @@ impl TokenizerRecord {
         }
     }
 
-    /// What is said here of `tokenizer` that is not so.
+    /// Checks this record against `tokenizer`.
     pub(crate) fn check_against(&self, tokenizer: &Tokenizer) -> Result<(), String> {
         let found = TokenizerRecord::of(tokenizer);
         expect("tokenizer.hash", &self.hash, &found.hash)?;

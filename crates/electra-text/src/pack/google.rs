@@ -137,7 +137,7 @@ mod tests {
     use crate::pack::test_rows::{SPECIAL, decode};
     use crate::shard::RowShape;
 
-    /// Fixed choices.
+    /// A source of random choices that always chooses the same.
     #[derive(Clone, Copy)]
     struct Always {
         single: bool,

@@ -87,7 +87,7 @@ impl Shard {
         self.examples == 0
     }
 
-    /// Where the shard lies.
+    /// The path of the shard.
     pub fn path(&self) -> &Path {
         &self.path
     }

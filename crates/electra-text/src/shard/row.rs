@@ -13,7 +13,7 @@ pub enum IdSlice<'a> {
 }
 
 impl<'a> IdSlice<'a> {
-    /// Number of ids.
+    /// The number of ids in the slice.
     pub fn len(&self) -> usize {
         match self {
             IdSlice::U16(ids) => ids.len(),
@@ -102,14 +102,14 @@ impl Example<'_> {
     }
 }
 
-/// What rows hold, counted.
+/// The counts of tokens in rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowCounts {
-    /// Ids in use.
+    /// The number of ids that are not padding.
     pub tokens: u64,
-    /// How many of them are text: neither `[CLS]` nor `[SEP]`.
+    /// The number of tokens that are text: neither `[CLS]` nor `[SEP]`.
     pub text_tokens: u64,
-    /// How many of those are `[UNK]`.
+    /// The number of text tokens that are `[UNK]`.
     pub unknown: u64,
 }
 
@@ -179,7 +179,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet.
+    /// An empty collection of rows of this shape.
     pub fn new(shape: RowShape) -> Self {
         assert!(
             (1..=usize::from(u16::MAX)).contains(&shape.seq_len),

@@ -5,7 +5,7 @@ use tokenizers::utils::truncation::{TruncationParams, truncate_encodings};
 
 use super::tokenizer::Tokenizer;
 
-/// What offsets count.
+/// The unit in which offsets are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetUnit {
     /// Bytes of UTF-8: right for slicing a `&str`.
@@ -21,12 +21,12 @@ pub struct Encoding {
     pub ids: Vec<u32>,
     /// 0 for `[CLS] A [SEP]`, 1 for `B [SEP]`.
     pub type_ids: Vec<u32>,
-    /// Where the piece stands in its original text (in its word for pre-tokenised input);
-    /// (0, 0) for special tokens.
+    /// The start and end of each piece in its original text (in its word for pre-tokenised input); (0, 0) for
+    /// special tokens.
     pub offsets: Vec<(usize, usize)>,
     /// Which word of its text the piece belongs to, from 0; `None` for special tokens.
     pub word_ids: Vec<Option<u32>>,
-    /// Whether the token was added by the template and is no part of a text.
+    /// Flags of the tokens that were added by the template and are no part of a text.
     pub is_special: Vec<bool>,
 }
 

@@ -1,11 +1,11 @@
-//! What can be wrong with a tokenizer's files.
+//! The errors of reading a tokenizer's files.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::vocab::VocabularyError;
 
-/// What can be wrong with a tokenizer's files.
+/// An error of reading a tokenizer's files.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum TokenizerError {
@@ -20,45 +20,45 @@ pub enum TokenizerError {
     #[error("there is no tokenizer at {path}")]
     #[diagnostic(help("give a folder with tokenizer.json or vocab.txt, or one of these files"))]
     NotFound {
-        /// The path.
+        /// The path in question.
         path: PathBuf,
     },
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file could not be written.
     #[error("cannot write {path}: {source}")]
     Write {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The JSON could not be understood.
     #[error("{path} is not a tokenizer that can be read: {what}")]
     #[diagnostic(help("copy the file again from where it came from"))]
     Malformed {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the parser says.
+        /// The parser's message.
         what: String,
     },
     /// A tokenizer of another kind.
     #[error("{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}")]
     #[diagnostic(help("give the tokenizer of a BERT or ELECTRA model"))]
     OtherKind {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// Which part of the tokenizer.
         part: &'static str,
-        /// What stands there.
+        /// The value found at the key.
         found: String,
-        /// What ELECTRA needs.
+        /// The value that ELECTRA needs.
         expected: String,
     },
     /// A setting with which text would be divided otherwise than here.
@@ -67,22 +67,22 @@ pub enum TokenizerError {
     Setting {
         /// The file that says so, or that should.
         path: PathBuf,
-        /// The key.
+        /// The key in the configuration.
         key: &'static str,
-        /// What stands there.
+        /// The value found at the key.
         found: String,
-        /// What can be read.
+        /// The values that can be read.
         expected: String,
-        /// What to do.
+        /// The advice: what to do about the error.
         remedy: &'static str,
     },
     /// A file that says otherwise than the others of its folder.
     #[error("{path} does not belong to the other files of its folder: {what}")]
     #[diagnostic(help("copy the whole folder again, or write it again with the command that wrote it"))]
     Disagreement {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Where it differs.
+        /// A description of the difference.
         what: String,
     },
     /// An added token that cannot have the id that it should.
@@ -91,7 +91,7 @@ pub enum TokenizerError {
     AddedToken {
         /// The file that lists it.
         path: PathBuf,
-        /// The token.
+        /// The text of the token.
         token: String,
         /// The id that it gets.
         id: u32,

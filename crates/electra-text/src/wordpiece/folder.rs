@@ -82,11 +82,11 @@ pub(super) fn read_library(path: &Path) -> Result<Tokenizer, TokenizerError> {
     tokens.build(vocabulary, settings)
 }
 
-/// What stands beside the pieces.
+/// The configuration of a tokenizer in the files beside its vocabulary.
 struct Config {
     /// `tokenizer_config.json`, whether or not it is there.
     path: PathBuf,
-    /// Its content, and over it that of `special_tokens_map.json` where that counts.
+    /// The keys of the file, overridden by those of `special_tokens_map.json` where that counts.
     keys: Map<String, Value>,
     /// The tokens of `added_tokens.json` where that counts.
     older: Option<(PathBuf, Map<String, Value>)>,
@@ -183,7 +183,7 @@ impl Config {
         Ok(())
     }
 
-    /// What `BertTokenizer` takes from its configuration, with its defaults.
+    /// The settings that `BertTokenizer` takes from its configuration, with its defaults.
     fn settings(&self, vocabulary: &Vocabulary, cased: Option<bool>) -> Result<Settings, TokenizerError> {
         let flag = |key: &'static str| match self.keys.get(key) {
             None | Some(Value::Null) => Ok(None),

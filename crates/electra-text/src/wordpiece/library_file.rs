@@ -14,7 +14,7 @@ use super::settings::{MAX_WORD_CHARS, Settings};
 use crate::once;
 use crate::vocab::{CONTINUATION, MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
-/// What a `tokenizer.json` says.
+/// The contents of a `tokenizer.json`.
 pub(super) struct LibraryFile {
     pub path: PathBuf,
     pub vocabulary: Vocabulary,

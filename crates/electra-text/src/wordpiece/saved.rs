@@ -61,7 +61,7 @@ impl Tokenizer {
     }
 }
 
-/// What the file holds, if it is there.
+/// The text of the file, or `None` if there is no file.
 fn text_of(path: &Path) -> Result<Option<String>, TokenizerError> {
     match once::read_regular(path, MAX_FILE_BYTES).and_then(once::utf8) {
         Ok(text) => Ok(Some(text)),

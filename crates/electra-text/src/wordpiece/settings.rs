@@ -1,10 +1,10 @@
-//! How text is normalised before its words are looked up.
+//! Settings of the normaliser, which changes text before its words are looked up.
 
 use serde::{Deserialize, Serialize};
 use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::tokenizer::{NormalizedString, Normalizer};
 
-/// How text is normalised before words are looked up.
+/// The settings of the normaliser, which changes text before its words are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {

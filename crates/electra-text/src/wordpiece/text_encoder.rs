@@ -45,9 +45,9 @@ impl Tokenizer {
     }
 }
 
-/// What is known of a run of at most [`REMEMBERED_BYTES`].
+/// The cached encoding of a run of at most [`REMEMBERED_BYTES`].
 struct Remembered {
-    /// Where its ids stand in `ids`.
+    /// The index of its first id in `ids`.
     start: u32,
     end: u32,
     counts: Counts,
@@ -76,7 +76,7 @@ impl<'t> TextEncoder<'t> {
         TextEncoder { tokenizer, with_added, runs: AHashMap::new(), ids: Vec::new(), accents, coverage }
     }
 
-    /// What was encoded since this was asked last, in words and characters.
+    /// The coverage of all text encoded since the last call, in words and characters.
     pub fn take_coverage(&mut self) -> Coverage {
         std::mem::take(&mut self.coverage)
     }
@@ -224,7 +224,7 @@ pub(super) struct Runs<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// Part of a run.
+    /// A byte inside a run.
     Inner,
     /// Separates runs.
     Space,

@@ -21,13 +21,13 @@ pub struct Tokenizer {
     pub(super) library: Library,
 }
 
-/// Why a token cannot be added.
+/// The reason why a token cannot be added.
 #[derive(Debug)]
 pub(super) enum CannotAdd {
-    /// It gets the id of a piece, as happens where the vocabulary repeats pieces: the library counts
+    /// The token gets the id of a piece, as happens where the vocabulary repeats pieces: the library counts
     /// those that differ.
     Taken { token: String, id: u32 },
-    /// They cannot be told apart in a text, as where two of them are the same once normalised.
+    /// The tokens cannot be told apart in a text, as where two of them are the same once normalised.
     Unsearchable { what: String },
 }
 
@@ -116,7 +116,7 @@ impl Tokenizer {
         self.vocabulary.len()
     }
 
-    /// How text is normalised.
+    /// The settings of the normaliser.
     pub fn settings(&self) -> Settings {
         self.settings
     }

@@ -33,7 +33,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// The library counts pairs in 32 bits with a sign; corpora with more are scaled down.
 const MAX_PAIRS: u64 = i32::MAX as u64;
 
-/// What a vocabulary is trained for.
+/// The settings of the training of a vocabulary.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VocabularySettings {
     /// Number of pieces, special tokens counted.
@@ -65,7 +65,7 @@ impl VocabularySettings {
         }
     }
 
-    /// How text is normalised.
+    /// The settings of the normaliser.
     fn normalisation(&self) -> Settings {
         Settings {
             strip_accents: !(self.cased || self.keep_accents),
@@ -75,7 +75,7 @@ impl VocabularySettings {
     }
 }
 
-/// How far training has come.
+/// The progress of the training of a vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainProgress {
     /// Words are being counted.
@@ -99,7 +99,7 @@ pub enum TrainProgress {
 /// A trained tokenizer and what it was trained on.
 #[derive(Debug)]
 pub struct Trained {
-    /// The tokenizer.
+    /// The trained tokenizer.
     pub tokenizer: Tokenizer,
     /// Documents read.
     pub documents: u64,
@@ -109,9 +109,9 @@ pub struct Trained {
     pub distinct_words: u64,
     /// Characters of the alphabet.
     pub characters: u64,
-    /// What of the corpus the vocabulary knows and the normaliser keeps.
+    /// The coverage of the corpus by the vocabulary and the normaliser.
     pub coverage: Coverage,
-    /// What is unknown because it is too long.
+    /// The words and texts that were left out because they are too long.
     pub too_long: TooLong,
     /// Sequences of bytes that were not UTF-8, and halves of characters, that were replaced.
     pub replaced: u64,
@@ -242,7 +242,7 @@ fn count_runs(
 struct Normalized {
     /// Those that are not too long, with their counts.
     words: RunCounts,
-    /// Of the text as written, and of the words that are too long.
+    /// The coverage of the text as written, words that are too long included.
     coverage: Coverage,
     too_long: TooLong,
 }

@@ -15,12 +15,12 @@ const SHOWN_NAMES: usize = 10;
 /// Characters of a line that an error shows at most.
 const EXCERPT_CHARS: usize = 40;
 
-/// What stands in the field.
+/// The value found in the field of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A string.
+    /// A JSON string.
     Text(Text),
-    /// `null`.
+    /// The JSON value `null`.
     Null,
     /// Something else, in words.
     Other(&'static str),
@@ -139,12 +139,12 @@ impl<'a> Value<'a> {
         Ok(Value { line: scan.line, start, end: scan.at })
     }
 
-    /// How it is written.
+    /// The text of the value as it stands in the line.
     pub fn written(self) -> &'a str {
         &self.line[self.start..self.end]
     }
 
-    /// What it is, in words.
+    /// The JSON type of the value, in words.
     ///
     /// # Errors
     /// If it is no value of JSON, or of those that are written beside JSON: `NaN` and `Infinity`.

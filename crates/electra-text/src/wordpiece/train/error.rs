@@ -1,9 +1,9 @@
-//! Why no vocabulary could be trained.
+//! The errors of training a vocabulary.
 
 use crate::corpus::CorpusError;
 use crate::coverage::LOUD_UNKNOWN_SHARE;
 
-/// Why no vocabulary could be trained.
+/// An error of training a vocabulary.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum TrainError {
@@ -42,25 +42,25 @@ pub enum TrainError {
         supported: usize,
         /// A pair seen less often makes no new piece.
         min_frequency: u64,
-        /// What was left out because it is too long.
+        /// The words and texts that were left out because they are too long.
         too_long: TooLong,
     },
     /// Every word is too long, or there is none.
     #[error("{}", no_words(.too_long))]
     #[diagnostic(help("{}", if .too_long.words == 0 { "give text, or keep accents" } else { "accept longer words, or divide words by spaces" }))]
     NoWords {
-        /// What was left out because it is too long.
+        /// The words and texts that were left out because they are too long.
         too_long: TooLong,
     },
     /// A setting outside its range.
     #[error("{name} is {found}, expected {expected}")]
     #[diagnostic(help("give a value within that"))]
     Setting {
-        /// The setting.
+        /// The name of the setting.
         name: &'static str,
-        /// What was given.
+        /// The value that was given.
         found: String,
-        /// What is possible.
+        /// The values that are possible.
         expected: String,
     },
 }
@@ -68,7 +68,7 @@ pub enum TrainError {
 /// Words that nothing is learned from because they have too many characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TooLong {
-    /// How many there are, repetitions counted.
+    /// The number of words that are too long, repetitions counted.
     pub words: u64,
     /// Their characters.
     pub characters: u64,
@@ -91,7 +91,7 @@ impl TooLong {
         self.share() > LOUD_UNKNOWN_SHARE
     }
 
-    /// What share of a corpus it is, if that is large.
+    /// The share of the corpus that is too long, in words; empty if it is small.
     fn of_corpus(&self) -> String {
         if !self.is_loud() {
             return String::new();

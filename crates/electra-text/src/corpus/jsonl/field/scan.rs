@@ -14,12 +14,12 @@ pub struct Text {
     pub first_lone_surrogate: usize,
 }
 
-/// Why a line is not a JSON object.
+/// An error in a line that is not a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// Byte of the line.
     pub at: usize,
-    /// What was found and expected.
+    /// A description of what was found and what was expected.
     pub what: &'static str,
 }
 
