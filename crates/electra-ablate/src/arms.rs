@@ -10,22 +10,22 @@ use crate::experiment::{Contrast, Experiment, MOST_JOBS};
 /// An arm: a name, and what it changes of the base recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arm {
-    /// Its name.
+    /// The name of the arm.
     pub name: String,
-    /// Its changes, none for the base recipe.
+    /// The changes that the arm makes; none for the base recipe.
     pub settings: Vec<Setting>,
-    /// Where it stands in the file, for errors.
+    /// The path of the arm's entry in the experiment's file, for errors.
     pub at: Vec<String>,
 }
 
 /// A key of the recipe with another value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
-    /// Dotted.
+    /// The dotted key in the recipe.
     pub key: String,
-    /// The value.
+    /// The value that the arm sets.
     pub value: Value,
-    /// Where it stands in the file, for errors.
+    /// The path of the setting in the experiment's file, for errors.
     pub at: Vec<String>,
 }
 
@@ -165,7 +165,7 @@ fn grid(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
     Ok(arms)
 }
 
-/// What each key is called in names: its last part, or all of it where two end alike.
+/// The label of each key in names of arms: its last part, or all of it where two end alike.
 fn labels(axes: &[Setting]) -> Vec<&str> {
     let last = |axis: &Setting| axis.key.rfind('.').map_or(0, |dot| dot + 1);
     let of = |axis: &'_ Setting| axis.key[last(axis)..].to_owned();

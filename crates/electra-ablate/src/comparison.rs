@@ -29,9 +29,9 @@ pub use subject::Subject;
 pub struct Comparison {
     /// Name of the experiment, or of what is compared.
     pub name: String,
-    /// What is asked; empty if nobody has written it.
+    /// The question of the experiment; empty if nobody has written it.
     pub question: String,
-    /// What was expected.
+    /// The prediction written before the start.
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
@@ -60,8 +60,8 @@ pub struct Comparison {
     /// Arms that were trained beside the generator whose samples all are judged on: the samples are new to
     /// the others alone.
     pub judged_on_own_generator: Vec<String>,
-    /// What the held-out numbers were measured on, each with the arms that have such a number. Numbers
-    /// of more than one measure cannot be held against each other.
+    /// The held-out rows that the numbers were measured on, each set with the arms that have such a number.
+    /// Numbers of more than one measure cannot be held against each other.
     pub measures: Vec<MeasuredOn>,
     /// Hashes of the data that arms were trained on, where they are known.
     pub data: Vec<OfArms<String>>,
@@ -76,7 +76,7 @@ pub struct Comparison {
 pub struct MeasuredOn {
     /// The rows; none where the result does not name them, which are the first ones.
     pub measure: Option<HeldoutMeasure>,
-    /// Names of arms.
+    /// The names of the arms.
     pub arms: Vec<String>,
 }
 
@@ -131,7 +131,7 @@ impl Comparison {
         }
     }
 
-    /// How many arms and how many contrasts are tested: Holm's correction is over both.
+    /// The numbers of tested arms and tested contrasts: Holm's correction is over both.
     #[must_use]
     pub fn tests(&self) -> [usize; 2] {
         let arms = self.arms.iter().filter(|arm| arm.paired.is_some()).count();

@@ -50,15 +50,15 @@ pub const MOST_JOBS: usize = 10_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// What is asked.
+    /// The question of the experiment.
     pub question: String,
-    /// What is expected, written before the start.
+    /// The prediction, written before the start.
     pub prediction: String,
     /// The recipe that arms differ from, relative to the file.
     pub base: PathBuf,
     /// Name of the arm that the others are compared with.
     pub base_arm: String,
-    /// What arms have in common.
+    /// The budget that arms have in common.
     pub budget: Budget,
     /// Name of the number that the verdict is about.
     pub metric: String,
@@ -86,7 +86,7 @@ pub struct Experiment {
     pub probe: Option<Probe>,
 }
 
-/// What arms have in common.
+/// The budget that arms have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
@@ -101,7 +101,7 @@ pub enum Budget {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmEntry {
-    /// Its name.
+    /// The name of the arm.
     pub name: String,
     /// Keys of the recipe with other values; none for the base recipe itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -142,9 +142,9 @@ pub struct Probe {
 /// An experiment and where it lies.
 #[derive(Clone, Debug)]
 pub struct ExperimentFile {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What is written there.
+    /// The experiment with the places of its values in the file.
     pub resolved: Resolved<Experiment>,
     /// The number that the verdict is about.
     pub metric: Metric,
@@ -203,7 +203,7 @@ impl ExperimentFile {
         Ok(Self { path: path.to_owned(), resolved, metric })
     }
 
-    /// What is written there.
+    /// The experiment that the file states.
     #[must_use]
     pub fn experiment(&self) -> &Experiment {
         &self.resolved.value

@@ -1,5 +1,5 @@
-//! What remains of a run that came to no numbers, in the file that its result would have: a mean without it
-//! is one over survivors, and has to say so.
+//! Records of failed runs, each in the file that its result would have: a mean without them is one over
+//! survivors, and has to say so.
 //!
 //! The file has `failed` in place of what was measured. Programs that knew no such files refuse it by name
 //! instead of passing it over. A run that succeeds later writes its result in its place.
@@ -18,7 +18,7 @@ use crate::run::Described;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailedRun {
-    /// What it is, with the steps that it should have taken.
+    /// The provenance of the run, with the steps that it should have taken.
     #[serde(flatten)]
     pub run: Provenance,
     /// Last step and reason of the failure.
@@ -39,23 +39,23 @@ impl DerefMut for FailedRun {
     }
 }
 
-/// How a run ended without numbers.
+/// The end of a run without numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failed {
     /// Steps of pretraining that it had done.
     pub step: u64,
-    /// Why.
+    /// The reason of the failure.
     pub reason: Reason,
 }
 
-/// Why a run has no numbers.
+/// The reason why a run has no numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// A loss or a gradient was not finite.
     Diverged,
-    /// That of fine-tuning was not.
+    /// Fine-tuning diverged.
     FineTuningDiverged,
     /// Fine-tuning was ended by its guard against networks that learn nothing.
     FineTuningCollapsed,
@@ -74,7 +74,7 @@ impl Failed {
 }
 
 impl FailedRun {
-    /// Of a run that its folder describes.
+    /// The record of a failed run that its folder describes.
     #[must_use]
     pub fn new(origin: Origin, run: Described, failed: Failed) -> Self {
         Self { run: Provenance::new(origin, run), failed }
@@ -96,7 +96,7 @@ impl FailedRun {
     }
 }
 
-/// What a file of a folder of results holds.
+/// The content of a file in a folder of results: a result or a failure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// A run and what it came to.
@@ -131,12 +131,12 @@ impl Outcome {
     }
 }
 
-/// What a folder of results holds, each with its file.
+/// The content of a folder of results, each record with its file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
     /// Runs with numbers.
     pub finished: Vec<(PathBuf, ResultRecord)>,
-    /// Runs without.
+    /// The runs that failed.
     pub failed: Vec<(PathBuf, FailedRun)>,
 }
 

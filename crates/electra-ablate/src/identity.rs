@@ -1,4 +1,5 @@
-//! What makes runs one arm, and results those of an experiment as it stands.
+//! The identity of an arm: the test whether runs are of one arm, and results those of an experiment as it
+//! stands.
 //!
 //! An arm is one resolved recipe, one data folder by its content, one version of each part of the code that
 //! decides numbers, and one probe. Where a file does not say one of these, as older ones do not, it cannot tell results
@@ -18,7 +19,7 @@ use crate::record::{
 use crate::run::RUNS;
 use crate::table::counted;
 
-/// What the runs of an arm have in common.
+/// The identity that all runs of an arm have in common.
 #[derive(Clone, Debug, PartialEq)]
 struct Identity {
     differences: Map<String, Value>,
@@ -33,7 +34,7 @@ struct Identity {
     probe: Option<ProbeIdentity>,
 }
 
-/// What decides the scores of fine-tuning besides the pretrained run.
+/// The identity of a probe: what decides the scores of fine-tuning besides the pretrained run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeIdentity {
     /// Hash of its recipe; none where a result does not say.
@@ -240,17 +241,17 @@ impl Results {
 /// An arm as an experiment has it now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArmAsItStands {
-    /// Its name.
+    /// The name of the arm.
     pub name: String,
-    /// What it changes of the base recipe.
+    /// The changes that the arm makes to the base recipe.
     pub differences: Map<String, Value>,
-    /// What its recipe comes to; none where the recipe cannot be read.
+    /// The derived numbers of the arm's recipe; `None` where the recipe cannot be read.
     pub planned: Option<Planned>,
-    /// Its probe; none where there is none or its recipe cannot be read.
+    /// The arm's probe; `None` where there is none or its recipe cannot be read.
     pub probe: Option<ProbeIdentity>,
 }
 
-/// What the recipe of an arm comes to.
+/// The derived numbers of an arm's recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     /// Hash of the recipe without its seed.
@@ -259,7 +260,7 @@ pub struct Planned {
     pub steps: u64,
     /// Floating-point operations.
     pub flops: f64,
-    /// Of both networks.
+    /// The number of parameters of both networks.
     pub parameters: u64,
 }
 

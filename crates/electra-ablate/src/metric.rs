@@ -15,21 +15,22 @@ pub struct Metric(&'static Entry);
 /// A number of the held-out evaluation that a run logs, as the program that trains describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldoutMetric {
-    /// Its key in the log; with hyphens, its name in an experiment's file and on the command line.
+    /// The key of the metric in the log; with hyphens, its name in an experiment's file and on the command
+    /// line.
     pub key: &'static str,
-    /// Its name in tables.
+    /// The title of the metric in tables.
     pub title: &'static str,
     /// Whether more of it is better.
     pub more_is_better: bool,
     /// Whether it is a cost of each token, so that it depends on what the vocabulary calls a token.
     pub is_by_token: bool,
-    /// In tables.
+    /// The number of decimals in tables.
     pub decimals: usize,
-    /// What it depends on beside the model: see [`crate::task`].
+    /// The task that the metric is measured on: see [`crate::task`].
     pub task: &'static str,
     /// The greatest difference that two runs can have.
     pub greatest_difference: f64,
-    /// What it is called where it is held against the probe; none where it is not.
+    /// The title of the metric where it is correlated with the probe; `None` where it is not.
     pub beside_probe: Option<&'static str>,
 }
 
@@ -42,7 +43,7 @@ pub struct Catalogue {
     metrics: Vec<Metric>,
 }
 
-/// What is known of a metric.
+/// The properties of a metric.
 #[derive(Debug)]
 struct Entry {
     name: &'static str,
@@ -58,7 +59,7 @@ struct Entry {
     place: usize,
 }
 
-/// Where a result has a number.
+/// The place of a number in a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// In its last evaluation, under this key of the log: of the arm's own task.
@@ -184,19 +185,19 @@ impl Metric {
     /// `loss / H(q)` there.
     pub const UNIGRAM_LOSS_OVER_ENTROPY: Self = Self(&OWN[4]);
 
-    /// Its name in tables.
+    /// The title of the metric in tables.
     #[must_use]
     pub fn title(self) -> &'static str {
         self.0.title
     }
 
-    /// Its name in an experiment's file and on the command line.
+    /// The name of the metric in an experiment's file and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// Its name in the log, if it is one of the held-out numbers of the arm's own task.
+    /// The key of the metric in the log, if it is one of the held-out numbers of the arm's own task.
     #[must_use]
     pub fn key(self) -> Option<&'static str> {
         match self.0.source {
@@ -217,7 +218,7 @@ impl Metric {
         self.0.is_by_token
     }
 
-    /// What it depends on beside the model: see [`crate::task`].
+    /// The task that the metric is measured on: see [`crate::task`].
     pub(crate) fn task(self) -> &'static str {
         self.0.task
     }
@@ -244,13 +245,13 @@ impl Metric {
         self.0.greatest_difference
     }
 
-    /// What it is called where it is held against the probe; none where it is not.
+    /// The title of the metric where it is correlated with the probe; `None` where it is not.
     #[must_use]
     pub fn beside_probe(self) -> Option<&'static str> {
         self.0.beside_probe
     }
 
-    /// Where a result has it.
+    /// The place of the number in a result.
     #[must_use]
     pub fn source(self) -> Source {
         self.0.source
@@ -306,7 +307,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// What a program that pretrains measures.
+    /// A catalogue with the metrics of a program that pretrains.
     pub(crate) fn catalogue() -> &'static Catalogue {
         static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
             let metric = |key, title, more_is_better, is_by_token, decimals, task| HeldoutMetric {

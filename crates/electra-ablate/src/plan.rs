@@ -10,12 +10,12 @@ use crate::arms::{Arm, Setting, arms};
 use crate::experiment::{Budget, Experiment, MOST_JOBS, Seeds};
 use crate::quantities::Quantities;
 
-/// What an experiment has to know of a recipe. Whoever knows recipes tells it.
+/// The facts about a recipe that an experiment needs. Whoever knows recipes tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecipeFacts {
     /// Hash of what decides weights and measurements, seed included.
     pub recipe_hash: String,
-    /// The same without the seed: what the runs of an arm have in common.
+    /// The hash of the recipe without the seed: the runs of an arm have it in common.
     pub arm_hash: String,
     /// Versions of the code that would run it.
     pub code: CodeVersions,
@@ -23,7 +23,7 @@ pub struct RecipeFacts {
     pub data_hash: Option<String>,
     /// Optimizer steps.
     pub steps: u64,
-    /// Of these, steps of warmup.
+    /// The number of warmup steps among them.
     pub warmup_steps: u64,
     /// Steps of the first of two stages, if there are two.
     pub generator_steps: Option<u64>,
@@ -31,9 +31,9 @@ pub struct RecipeFacts {
     pub flops_per_step: f64,
     /// Parameters of the discriminator, and what the generator adds.
     pub parameters: [usize; 2],
-    /// The same for recipes whose steps take the same time.
+    /// A key that is equal for recipes whose steps take the same time.
     pub shape: String,
-    /// What its networks and its training come to, beside what a recipe says.
+    /// The derived quantities of its networks and its training, beside the values that the recipe states.
     pub quantities: Quantities,
 }
 
@@ -45,7 +45,7 @@ pub type ReadRecipe<'a> = dyn Fn(&[String]) -> Result<RecipeFacts, RecipeError> 
 pub struct Plan {
     /// Name of the experiment.
     pub experiment: String,
-    /// The arms.
+    /// The arms of the experiment.
     pub arms: Vec<PlannedArm>,
     /// The seeds of each.
     pub seeds: Seeds,
@@ -57,28 +57,29 @@ pub struct Plan {
 /// An arm with the steps that the budget gives it.
 #[derive(Clone, Debug)]
 pub struct PlannedArm {
-    /// Its name.
+    /// The name of the arm.
     pub name: String,
     /// Overrides of the pretraining recipe, those of the budget included, without the seed.
     pub overrides: Vec<String>,
-    /// What it changes of the recipe of fine-tuning: its settings below `probe.`, without that.
+    /// The changes to the recipe of fine-tuning: the arm's settings below `probe.`, without that prefix.
     pub probe: Vec<Setting>,
-    /// What it changes of the base recipe and of the probe.
+    /// The changes to the base recipe and to the probe.
     pub differences: BTreeMap<String, Value>,
-    /// Its recipe.
+    /// The facts about the arm's recipe.
     pub facts: RecipeFacts,
-    /// Its operations in units of the base arm's, where the budget makes them equal and they are not.
+    /// The operations of the arm in units of the base arm's, where the budget makes them equal and they are
+    /// not.
     pub off_budget: Option<f64>,
 }
 
-/// A run.
+/// One run of the plan.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its number, from 0.
+    /// The number of the run, from 0.
     pub index: usize,
     /// Number of its arm.
     pub arm: usize,
-    /// Its seed.
+    /// The seed of the run.
     pub seed: u64,
     /// Overrides of the pretraining recipe.
     pub overrides: Vec<String>,
@@ -162,7 +163,7 @@ pub fn off_budget(budget: Budget, flops: f64, base: f64) -> Option<f64> {
     (budget == Budget::Flops && (times - 1.0).abs() > TOLERANCE).then_some(times)
 }
 
-/// How the budget becomes steps.
+/// The rule by which the budget becomes steps.
 struct Spending {
     budget: Budget,
     base: RecipeFacts,

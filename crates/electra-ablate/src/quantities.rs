@@ -1,4 +1,4 @@
-//! What differs between arms beside what they name.
+//! Derived quantities of recipes, and those in which arms differ without naming them.
 //!
 //! A recipe that sets the width of a network sets more: the width of its heads where their number is given,
 //! its feed-forward layers, what a step costs. What such an arm shows is of all of them. Whoever knows recipes
@@ -12,9 +12,9 @@ use serde_json::Value;
 /// Something that follows from a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantity {
-    /// Its name in results.
+    /// The key of the quantity in results.
     pub key: &'static str,
-    /// Its name in tables.
+    /// The title of the quantity in tables.
     pub title: &'static str,
     /// Keys of the recipe that say it: where an arm sets one of them, or one below or above it, the
     /// quantity is what the arm is about.
@@ -22,18 +22,19 @@ pub struct Quantity {
     /// Keys of which it is a consequence: an arm that sets one of them has chosen it, as the number of heads
     /// chooses their width. It is listed, and no confound.
     pub implied_by: &'static [&'static str],
-    /// What it means that arms differ in it.
+    /// The meaning of a difference between arms in this quantity.
     pub role: Role,
 }
 
-/// What it means that arms differ in a quantity that they do not name.
+/// The meaning of a difference between arms in a quantity that they do not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// What an arm costs: other arms cost otherwise, and the table of the verdict says so.
+    /// A cost of the arm: other arms cost otherwise, and the table of the verdict says so.
     Cost,
-    /// It follows a size that the arm names by a fixed share, or is what an equal budget gives.
+    /// A consequence: it follows a size that the arm names by a fixed share, or is what an equal budget
+    /// gives.
     Follows,
-    /// It could have been the same: what the arm shows is of this as well.
+    /// A confounder: it could have been the same, so that the arm shows the effect of this as well.
     Confound,
 }
 
@@ -45,11 +46,11 @@ pub type Quantities = BTreeMap<String, Value>;
 pub struct Unnamed {
     /// Key of the quantity.
     pub key: &'static str,
-    /// Its name in tables.
+    /// The title of the quantity in tables.
     pub title: &'static str,
-    /// Its value in the base arm.
+    /// The value in the base arm.
     pub base: Option<Value>,
-    /// Its value in the arm.
+    /// The value in the arm.
     pub arm: Option<Value>,
     /// Whether it could have been the same.
     pub is_confound: bool,
@@ -58,8 +59,8 @@ pub struct Unnamed {
     pub is_cost: bool,
 }
 
-/// What an arm differs in from the base arm beside the keys that one of them sets; nothing where it is not
-/// known what one of them comes to.
+/// The quantities in which an arm differs from the base arm beside the keys that one of them sets; none where
+/// the quantities of one of them are not known.
 pub fn unnamed<'a>(
     table: &[Quantity],
     named: impl IntoIterator<Item = &'a String>,
@@ -166,7 +167,7 @@ pub(crate) mod tests {
         quantity("share", "masked share", &["masking.probability"], &[], Role::Confound),
     ];
 
-    /// What a network of this width comes to, with four heads.
+    /// The quantities of a network of this width, with four heads.
     pub(crate) fn of_width(width: u64) -> Quantities {
         let values =
             [("width", width), ("head_width", width / 4), ("inner", 4 * width), ("flops", width * width)];

@@ -1,5 +1,5 @@
-//! What a program keeps up to date in a README: the table between two markers, other tables that are made
-//! from files, and numbers in prose.
+//! The generated parts of a README: the table between two markers, other tables that are made from files, and
+//! numbers in prose.
 
 mod document;
 mod expression;
@@ -13,10 +13,10 @@ pub use expression::ExpressionError;
 
 /// Begins the part that is generated.
 pub const BEGIN: &str = "<!-- results: written by `electra compare --write`, not by hand -->";
-/// Ends it.
+/// The marker behind the results.
 pub const END: &str = "<!-- end of results -->";
 
-/// Why a README has no place for a table.
+/// The reason why a README has no place for a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum MarkerError {
     /// Neither marker.
@@ -27,7 +27,7 @@ pub enum MarkerError {
     NoEnd {
         /// The first marker.
         begin: String,
-        /// The second.
+        /// The marker at the end of the table.
         end: String,
     },
 }

@@ -1,5 +1,5 @@
-//! What remains of a finished run, in `results/ARM.seed-N.json`: small enough to be committed, and
-//! all that tables and reports are made from.
+//! Records of finished runs, in `results/ARM.seed-N.json`: small enough to be committed, and the source of
+//! all tables and reports.
 
 mod check;
 mod common;

@@ -13,7 +13,7 @@ use crate::metric::{Metric, Source};
 use crate::table::{self, ALSO, also};
 use hue::HUES;
 
-/// What the page shows.
+/// The content of the page.
 #[derive(Serialize)]
 struct Page {
     name: String,
@@ -69,7 +69,7 @@ const OPERATIONS: &str = "floating-point operations";
 /// Keys of what is drawn over steps.
 const CURVES: [&str; 3] = ["loss", "rtd_auc", "mlm_loss"];
 
-/// The page.
+/// The HTML page of a comparison.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
     let runs: usize = comparison.arms.iter().map(|arm| arm.seeds.len()).sum();

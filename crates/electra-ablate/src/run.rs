@@ -1,4 +1,4 @@
-//! What a run folder of pretraining says about its run.
+//! Reading the run folder of a pretraining.
 
 mod described;
 mod differences;
@@ -20,7 +20,7 @@ pub use described::{Described, Parameters, TokenizerIdentity};
 use differences::{differences, leaves};
 pub use ended::{DivergedRun, FinishedRun};
 
-/// Why a run cannot be read.
+/// An error of reading a run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum RunError {
     /// The log cannot be read.
@@ -33,7 +33,7 @@ pub enum RunError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -42,16 +42,16 @@ pub enum RunError {
     #[error("{path} is damaged: {what}")]
     #[diagnostic(help("is {} a run of `electra pretrain`?", .path.parent().unwrap_or(.path).display()))]
     Damaged {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         what: String,
     },
-    /// It was begun by code of one version and went on with another: it is no run of either.
+    /// The run was begun by code of one version and went on with another: it is no run of either.
     #[error("{path} was begun and gone on with by code of unlike versions ({}): its numbers are of neither", .differences.iter().map(CodeDifference::in_short).collect::<Vec<_>>().join(", "))]
     #[diagnostic(help("leave it out, or remove it and train it again"))]
     MixedCode {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// The parts: what they were, and what they were then.
         differences: Vec<CodeDifference>,
@@ -121,7 +121,7 @@ pub fn code_of(run: &Path) -> Result<Option<CodeVersions>, RunError> {
     one_code(run, &described, &records).map(Some)
 }
 
-/// What a run is, and its log.
+/// The description of a run, and its log.
 fn describe(run: &Path) -> Result<(Described, Vec<Record>), RunError> {
     let text = |name: &str| {
         let path = run.join(name);
@@ -202,7 +202,7 @@ impl FinishedRun {
 }
 
 impl DivergedRun {
-    /// What remains of it.
+    /// The record of the failed run.
     #[must_use]
     pub fn into_failed(self, origin: Origin) -> FailedRun {
         FailedRun::new(origin, self.described, Failed { step: self.step, reason: Reason::Diverged })
@@ -210,7 +210,7 @@ impl DivergedRun {
 }
 
 impl Origin {
-    /// Of a run that no experiment planned.
+    /// The origin of a run that no experiment planned.
     fn of_run(arm: String, hash: String) -> Self {
         Self {
             experiment: RUNS.to_owned(),
@@ -245,7 +245,7 @@ fn seconds(records: &[Record]) -> f64 {
 /// The experiment of runs that none planned.
 pub const RUNS: &str = "runs";
 
-/// What makes an arm of runs that no experiment planned: recipe but for seed and places, content of the data,
+/// The key of an arm of runs that no experiment planned: recipe but for seed and places, content of the data,
 /// vocabulary, code.
 fn arm_key(run: &Described) -> String {
     let mut recipe = run.recipe.clone();

@@ -1,5 +1,5 @@
-//! How an arm stands beside its numbers: seeds that came to none, the budget, what it differs in without
-//! naming it, and runs that it shares with other experiments.
+//! The standing of an arm beside its numbers: seeds that failed, the budget, quantities it differs in without
+//! naming them, and runs that it shares with other experiments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,24 +13,24 @@ use crate::quantities::{Quantities, Quantity, Unnamed, set_apart_by, unnamed};
 use crate::record::ResultRecord;
 use crate::statistics::Sample;
 
-/// What is known of arms beside their results.
+/// The facts about arms that their results do not hold.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Seeds that every arm is to have; none where nothing plans them.
     pub seeds: Vec<u64>,
-    /// What arms are to have in common, if something plans it.
+    /// The budget that arms are to have in common, if something plans it.
     pub budget: Option<Budget>,
     /// Runs that came to nothing.
     pub failed: Vec<FailedRun>,
-    /// What follows from a recipe.
+    /// The table of quantities that follow from a recipe.
     pub table: &'static [Quantity],
-    /// What the recipe of each arm comes to; where it is not here, results may say.
+    /// The quantities of each arm's recipe; where an arm is missing here, its results may have them.
     pub quantities: BTreeMap<String, Quantities>,
     /// Runs of each arm that other experiments have as well, in words.
     pub same_runs: BTreeMap<String, Vec<String>>,
 }
 
-/// How an arm stands.
+/// The standing of an arm beside its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Standing {
     /// Seeds that it is to have, those without numbers among them.
@@ -41,9 +41,9 @@ pub struct Standing {
     pub missing_seeds: Vec<u64>,
     /// Operations in units of the base arm's, where they should be equal and differ by more than 2 %.
     pub off_budget: Option<f64>,
-    /// What its recipe comes to.
+    /// The quantities of the arm's recipe.
     pub quantities: Quantities,
-    /// What it differs in from the base arm without naming it.
+    /// The quantities in which the arm differs from the base arm without naming them.
     pub also_differs: Vec<Unnamed>,
     /// Runs that other experiments have as well.
     pub same_runs_as: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Standing {
 /// A seed that came to no numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct FailedSeed {
-    /// The seed.
+    /// The seed of the failed run.
     pub seed: u64,
     /// Last step and reason of the failure.
     #[serde(flatten)]
@@ -62,7 +62,7 @@ pub struct FailedSeed {
 /// The seeds that an arm has in common with the base arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pairs {
-    /// The seeds.
+    /// The seeds of the pairs.
     pub seeds: Vec<u64>,
     /// The arm over these.
     pub arm: Sample,
@@ -96,7 +96,7 @@ impl<'a> Runs<'a> {
         finished.or_else(|| self.failed.first().map(|run| run.flops))
     }
 
-    /// What the arm sets: all its runs set the same.
+    /// The settings of the arm: all its runs set the same.
     fn settings(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
         let finished = self.finished.first().map(|run| &run.differences);
         finished.or_else(|| self.failed.first().map(|run| &run.differences)).into_iter().flatten()
@@ -144,7 +144,7 @@ impl Standing {
 /// A value of some arms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OfArms<T> {
-    /// The value.
+    /// The value that these arms have.
     pub value: T,
     /// Names of the arms.
     pub arms: Vec<String>,

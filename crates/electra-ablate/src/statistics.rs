@@ -1,4 +1,4 @@
-//! What a few seeds can say: samples, and paired differences with interval and exact test.
+//! Statistics of a few seeds: samples, and paired differences with interval and exact test.
 
 pub mod correlation;
 pub mod equivalence;
@@ -11,9 +11,9 @@ use serde::Serialize;
 /// Values of one arm over its seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Sample {
-    /// How many values.
+    /// The number of values.
     pub n: usize,
-    /// Their mean.
+    /// The mean of the values.
     pub mean: f64,
     /// Sample standard deviation; none for one value.
     pub sd: Option<f64>,
@@ -22,7 +22,7 @@ pub struct Sample {
 /// Differences from the base arm over the seeds that both have.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Paired {
-    /// Of the differences.
+    /// The sample of the differences.
     pub difference: Sample,
     /// 95 % interval of the mean difference by Student's t; none for one pair.
     pub interval: Option<[f64; 2]>,
@@ -33,7 +33,7 @@ pub struct Paired {
 }
 
 impl Sample {
-    /// Of at least one value; none of no value.
+    /// The sample of at least one value; `None` of no value.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
         let n = values.len();
@@ -64,7 +64,7 @@ impl Sample {
 }
 
 impl Paired {
-    /// Of the differences of at least one and at most [`sign_flip::MOST`] pairs.
+    /// The test of the differences of at least one and at most [`sign_flip::MOST`] pairs.
     #[must_use]
     pub fn of(differences: &[f64]) -> Option<Self> {
         let difference = Sample::of(differences)?;

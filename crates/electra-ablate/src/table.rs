@@ -74,7 +74,7 @@ pub fn details(comparison: &Comparison) -> Table {
     Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
 }
 
-/// How the numbers came about, in sentences.
+/// The notes on the origin of the numbers, in sentences.
 #[must_use]
 pub fn notes(comparison: &Comparison) -> Vec<String> {
     notes_with(comparison, &NamesIn { text: str::to_owned, code: |name| format!("`{name}`") })

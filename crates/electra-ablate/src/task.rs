@@ -1,4 +1,4 @@
-//! Whether a number is of one task in all arms, or each arm is measured on a task of its own.
+//! The tasks of metrics: a number is of one task in all arms, or each arm is measured on a task of its own.
 //!
 //! A discriminator's own AUC and losses are on samples of the generator beside it: whatever changes
 //! that generator, the masks or the sampling changes what is asked of the discriminator. The loss of
@@ -22,22 +22,22 @@ pub struct OwnTask {
     pub because: Vec<String>,
 }
 
-/// What of a task a key of the recipe decides.
+/// The aspect of a task that a key of the recipe decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Aspect {
-    /// What is a token.
+    /// The division of text into tokens.
     Vocabulary,
-    /// How long the rows are.
+    /// The length of the rows.
     Rows,
     /// Which positions are masked, and what who fills them in may read.
     Masks,
-    /// How good the generator has become, whose samples are judged.
+    /// The quality of the generator, whose samples are judged.
     Generator,
-    /// How its distribution, or chance, becomes a token.
+    /// The way from the generator's distribution, or from chance, to a token.
     Sampling,
     /// Which tokens are judged or predicted.
     Judged,
-    /// How losses are added up.
+    /// The weights of the losses in their sum.
     Weights,
 }
 
@@ -88,7 +88,7 @@ fn decided_by(key: &str) -> &'static [Aspect] {
     KEYS.iter().find(|(table, _)| is_it(table)).map_or(EVERYTHING, |(_, aspects)| aspects)
 }
 
-/// What the task of a metric is made of; nothing where it is one for all arms by construction.
+/// The aspects that make up the task of a metric; none where it is one task for all arms by construction.
 fn task_of(metric: Metric) -> &'static [Aspect] {
     match metric.task() {
         COMMON_TASK => &[],
@@ -177,11 +177,11 @@ fn flatten(differences: &Map<String, Value>) -> BTreeMap<String, &Value> {
 /// A vocabulary and the arms that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VocabularyOfArms {
-    /// Its hash.
+    /// The hash of the vocabulary.
     pub hash: String,
-    /// Its pieces.
+    /// The number of its pieces.
     pub pieces: u64,
-    /// Names of arms.
+    /// The names of the arms.
     pub arms: Vec<String>,
 }
 
@@ -212,7 +212,7 @@ pub fn vocabularies(results: &[ResultRecord]) -> Vec<VocabularyOfArms> {
     .vocabularies.len(), in_words(.vocabularies), .metric.name()
 )]
 pub struct OtherVocabulary {
-    /// What should have been compared.
+    /// The metric that should have been compared.
     pub metric: Metric,
     /// The vocabularies with their arms.
     pub vocabularies: Vec<VocabularyOfArms>,

@@ -15,7 +15,7 @@ use crate::statistics::{Paired, Sample};
 pub struct ArmSummary {
     /// Name of the arm, as the experiment file has it.
     pub name: String,
-    /// Its seeds that are finished.
+    /// The seeds whose runs are finished.
     pub seeds: Vec<u64>,
     /// Steps of a run.
     pub steps: u64,
@@ -35,7 +35,7 @@ pub struct ArmSummary {
     pub pairs: Option<Pairs>,
     /// The probability after Holm's correction over all tests.
     pub p_holm: Option<f64>,
-    /// Whether it is equivalent to the base arm, where a margin was stated.
+    /// The test of equivalence to the base arm, where a margin was stated.
     pub equivalence: Option<Equivalence>,
     /// Seconds of pretraining; none where every run failed.
     pub seconds: Option<Sample>,
@@ -51,6 +51,6 @@ pub struct ArmSummary {
 pub struct MeanCurve {
     /// Steps, ascending.
     pub step: Vec<u64>,
-    /// Of each measured number.
+    /// The mean curve of each measured number.
     pub columns: BTreeMap<String, Vec<Option<f64>>>,
 }

@@ -23,7 +23,7 @@ pub struct ContrastSummary {
     pub pairs: Option<Pairs>,
     /// The probability after Holm's correction over all tests.
     pub p_holm: Option<f64>,
-    /// Whether the two are equivalent, where a margin was stated.
+    /// The test of equivalence of the two arms, where a margin was stated.
     pub equivalence: Option<Equivalence>,
 }
 

@@ -52,7 +52,7 @@ impl Coefficients {
 }
 
 impl ProbeCorrelations {
-    /// Of results; none where no run has an F1 of the probe.
+    /// The correlations over results; `None` where no run has an F1 of the probe.
     pub(super) fn of(subject: &Subject, results: &[ResultRecord]) -> Option<Self> {
         if results.iter().all(|result| Metric::PROBE_F1.of(result).is_none()) {
             return None;

@@ -9,9 +9,9 @@ use crate::standing::Known;
 pub struct Subject {
     /// Name of the experiment.
     pub name: String,
-    /// What is asked.
+    /// The question of the experiment.
     pub question: String,
-    /// What was expected.
+    /// The prediction written before the start.
     pub prediction: String,
     /// The number that the verdict is about.
     pub metric: Metric,
@@ -32,7 +32,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Of runs that no experiment states: the first arm is the base arm.
+    /// The subject of a comparison of runs that no experiment states: the first arm is the base arm.
     ///
     /// # Panics
     /// Without an arm.

@@ -12,18 +12,18 @@ use crate::statistics::sign_flip::MOST;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(Vec<u64>);
 
-/// Why a text names no seeds.
+/// An error in a list of seeds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum SeedsError {
-    /// It cannot be read.
+    /// The text cannot be read as seeds.
     #[error("`{0}` names no seeds: expected the first and the last, such as 1..6, or a list, such as 1,4,9")]
     Syntax(String),
     /// The last one comes before the first.
     #[error("{first}..{last} ends before it begins; 1..6 is the six seeds from 1 to 6")]
     Backwards {
-        /// Written first.
+        /// The bound written first.
         first: u64,
-        /// Written last.
+        /// The bound written last.
         last: u64,
     },
     /// One is there twice.
@@ -32,7 +32,7 @@ pub enum SeedsError {
     /// Too large for a recipe.
     #[error("seed {0} is too large: a recipe holds numbers up to 9223372036854775807")]
     Large(u64),
-    /// None.
+    /// The list has no seed.
     #[error("there are no seeds; one is the least, five make a test possible")]
     None,
     /// More than [`MOST`].
@@ -58,7 +58,7 @@ impl Seeds {
         }
     }
 
-    /// The seeds.
+    /// The seeds in the order of the text.
     #[must_use]
     pub fn list(&self) -> &[u64] {
         &self.0

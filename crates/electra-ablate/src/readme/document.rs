@@ -25,7 +25,7 @@ pub(super) fn at<'a>(root: &'a Value, path: &str) -> Option<&'a Value> {
     (!value.is_null()).then_some(value)
 }
 
-/// Of a list the element at an index, from the end where it is negative, or the first whose `key` has
+/// The element of a list at an index, from the end where it is negative, or the first element whose `key` has
 /// this value.
 fn selected<'a>(list: &'a Value, selection: &str) -> Option<&'a Value> {
     let list = list.as_array()?;

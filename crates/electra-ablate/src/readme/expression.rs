@@ -1,4 +1,4 @@
-//! What a placeholder may ask for.
+//! The expressions that a placeholder may hold.
 //!
 //! ```text
 //! ARM QUANTITY PART            of an arm's seeds:       width=0.5 rtd-auc mean
@@ -36,18 +36,18 @@ use super::quantity::Quantity;
 pub use error::ExpressionError;
 pub(crate) use error::NoTest;
 
-/// What is asked, of which experiment, and how it is written.
+/// An expression: its value, the experiment that it is about, and the format of the number.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expression {
     /// The folder of another experiment.
     pub within: Option<String>,
-    /// What is asked.
+    /// The value that is asked for.
     pub what: What,
-    /// How it is written.
+    /// The format of the number.
     pub format: Format,
 }
 
-/// What is asked.
+/// The value that an expression asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum What {
     /// Finished seeds of an arm.
@@ -58,7 +58,7 @@ pub(super) enum What {
     Failed { arm: String },
     /// Fine-tuning runs of an arm that found nothing.
     FoundNothing { arm: String },
-    /// Of an arm, or of two by seed.
+    /// A number of an arm, or of two arms compared by seed.
     Values {
         arm: String,
         against: Option<(Operator, String)>,
@@ -66,22 +66,22 @@ pub(super) enum What {
         part: Part,
         only: Option<Condition>,
     },
-    /// How two quantities go together.
+    /// A correlation of two quantities.
     Correlation(Correlation),
-    /// Of a file, less another one.
+    /// A number in a file, less one in another file.
     Field { field: Field, less: Option<Field> },
 }
 
-/// What is done with the numbers of two arms.
+/// The operator between the numbers of two arms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operator {
-    /// `-`
+    /// The difference, `-`.
     Difference,
-    /// `/`
+    /// The ratio, `/`.
     Ratio,
 }
 
-/// What is told of several numbers.
+/// The statistic of several numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Part {
     Mean,
@@ -104,7 +104,7 @@ pub(super) enum Part {
     Below(f64),
 }
 
-/// What the family of tests makes of a difference.
+/// The part of a difference's test within its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OfTest {
     /// The probability after Holm's correction.
@@ -116,7 +116,7 @@ pub(super) enum OfTest {
 }
 
 impl Part {
-    /// Whether it is a part of a test and not of the numbers.
+    /// The part of a test that this stands for; `None` if it is a statistic of the numbers.
     pub(super) fn of_test(self) -> Option<OfTest> {
         match self {
             Self::PHolm => Some(OfTest::PHolm),
@@ -132,14 +132,14 @@ impl Part {
     }
 }
 
-/// How two quantities go together.
+/// A correlation of two quantities.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Correlation {
     /// Whether of ranks.
     pub of_ranks: bool,
-    /// The two.
+    /// The two quantities.
     pub quantities: [Quantity; 2],
-    /// What a point is.
+    /// The unit that is one point of the correlation.
     pub over: Over,
     /// The arms with commas between them, which their names may have as well; all where it is absent.
     pub arms: Option<String>,
@@ -149,21 +149,21 @@ pub(super) struct Correlation {
     pub count: bool,
 }
 
-/// What has to hold of a run that is counted.
+/// A condition on the runs that are counted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Condition {
-    /// Of this number.
+    /// The quantity that is compared.
     pub quantity: Quantity,
     /// Whether it is above the bound, or below it.
     pub is_above: bool,
-    /// The bound.
+    /// The bound of the comparison.
     pub bound: f64,
 }
 
-/// What a point of a correlation is.
+/// The unit that is one point of a correlation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Over {
-    /// A run.
+    /// One point for each run.
     Runs,
     /// The mean of an arm.
     Arms,
@@ -176,7 +176,7 @@ pub(super) enum Over {
 pub(super) struct Field {
     /// The file, relative to the folder of the experiment.
     pub file: String,
-    /// Where in it.
+    /// The path of the number in the file.
     pub path: String,
 }
 

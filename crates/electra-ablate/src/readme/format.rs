@@ -1,11 +1,11 @@
-//! How a number of prose and of tables is written: `:.2`, `:+.3`, `:.1%`, `:,`, `:p`.
+//! Number formats of prose and tables: `:.2`, `:+.3`, `:.1%`, `:,`, `:p`.
 
 use electra_run::record::thousands;
 
 /// The most decimals: no measurement here has more that mean something.
 const MOST_DECIMALS: usize = 9;
 
-/// How a number is written.
+/// The format of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Format {
     /// A `+` before what is not negative.
@@ -14,7 +14,7 @@ pub(super) struct Format {
     grouped: bool,
     /// Digits behind the point; none: those of the quantity.
     decimals: Option<usize>,
-    /// Times 100.
+    /// Multiplication by 100, with a percent sign.
     percent: bool,
     /// As a probability with its sign: `= 0.031`, `< 0.001`.
     probability: bool,

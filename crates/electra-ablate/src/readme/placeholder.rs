@@ -15,42 +15,42 @@ pub const END: &str = "<!-- / -->";
 /// A number that is not what its expression says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stale {
-    /// Its line, from 1.
+    /// The line number of the placeholder, from 1.
     pub line: usize,
     /// The expression.
     pub expression: String,
     /// The text that was found.
     pub found: String,
-    /// What results say.
+    /// The text that the results give.
     pub expected: String,
 }
 
-/// Why the placeholders of a text cannot be filled.
+/// An error of filling the placeholders of a text.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum PlaceholderError {
     /// An expression has no value.
     #[error("line {line}: `{expression}`: {source}")]
     #[diagnostic(forward(source))]
     Expression {
-        /// Its line, from 1.
+        /// The line number of the placeholder, from 1.
         line: usize,
         /// The expression.
         expression: String,
-        /// Why.
+        /// The error in the expression.
         source: Box<ExpressionError>,
     },
     /// A placeholder has no end.
     #[error("line {line}: `{BEGIN}{rest}` needs `{SPLIT}`, a value and `{END}` on the same line")]
     Open {
-        /// Its line, from 1.
+        /// The line number of the placeholder, from 1.
         line: usize,
-        /// What stands there instead, shortened.
+        /// The text found in its place, shortened.
         rest: String,
     },
     /// An end without a placeholder.
     #[error("line {line}: `{END}` closes nothing")]
     Stray {
-        /// Its line, from 1.
+        /// The line number of the placeholder, from 1.
         line: usize,
     },
 }

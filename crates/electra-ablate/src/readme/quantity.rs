@@ -3,7 +3,7 @@
 use crate::metric::{Catalogue, Metric};
 use crate::record::ResultRecord;
 
-/// What can be asked, for those who asked for something else.
+/// The quantities that can be asked for, listed in the error about another one.
 pub(super) const QUANTITIES: &str = "a quantity (rtd-auc, probe-f1, mlm-loss@1250, heldout.fake_rate, steps, tokens, flops, minutes, parameters, generator)";
 
 /// A number of a run.
@@ -15,7 +15,7 @@ pub(super) enum Quantity {
     Heldout(String),
     /// Optimizer steps.
     Steps,
-    /// Tokens read.
+    /// The number of tokens read.
     Tokens,
     /// Floating-point operations.
     Flops,
@@ -52,7 +52,7 @@ impl Quantity {
         }
     }
 
-    /// Of a run; none where it was not measured.
+    /// The value of the quantity in a run; `None` where it was not measured.
     #[must_use]
     pub(super) fn of(&self, run: &ResultRecord) -> Option<f64> {
         match self {

@@ -27,11 +27,11 @@ use told::{Lost, of_arm, of_runs, paired, told};
 /// Reads the results of a folder and holds them against its experiment. Whoever knows recipes does that.
 pub type ReadResults<'a> = dyn Fn(&Path) -> Result<Rc<StandingResults>, ExpressionError> + 'a;
 
-/// What the numbers of a text come from.
+/// The files and results that the numbers of a text come from.
 pub struct Sources<'a> {
     /// The folder of the text.
     folder: PathBuf,
-    /// Where other experiments lie.
+    /// The folder in which other experiments are.
     beside: PathBuf,
     read: &'a ReadResults<'a>,
     /// The numbers that can be asked for.
@@ -65,7 +65,7 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The same with results of its own folder that were read already.
+    /// These sources with results of the text's own folder that were read already.
     #[must_use]
     pub fn with_own(mut self, results: Rc<StandingResults>) -> Self {
         self.results.insert(self.folder.clone(), results);

@@ -30,37 +30,37 @@ use super::{MarkerError, between};
 
 /// The usual name of the file.
 pub const TABLES: &str = "tables.toml";
-/// Ends a table.
+/// The marker behind a table.
 pub const END: &str = "<!-- end of table -->";
 
 /// The tables of a README.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tables {
-    /// They.
+    /// The tables of the file.
     #[serde(rename = "table")]
     pub tables: Vec<Table>,
 }
 
-/// A table.
+/// A table that is made from files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// Its name between the markers.
+    /// The name of the table between the markers.
     pub name: String,
-    /// What is in its columns.
+    /// The columns of the table.
     pub columns: Vec<Column>,
-    /// What each row is about.
+    /// The names of each row with their values.
     pub rows: Vec<BTreeMap<String, String>>,
 }
 
-/// A column.
+/// A column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
-    /// Its title.
+    /// The title of the column.
     pub title: String,
-    /// Its cells.
+    /// The template of the column's cells.
     pub cell: Forms,
 }
 
@@ -68,21 +68,21 @@ pub struct Column {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Forms {
-    /// One.
+    /// One template for the cells of every row.
     One(String),
     /// The first of which everything is there.
     Several(Vec<String>),
 }
 
-/// Why a table cannot be made.
+/// An error of making a table.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum TableError {
     /// A README has no place for a table.
     #[error("table {name}: {source}")]
     Marker {
-        /// Its name.
+        /// The name of the table.
         name: String,
-        /// Why.
+        /// The error about the markers.
         #[diagnostic_source]
         source: MarkerError,
     },
@@ -91,9 +91,9 @@ pub enum TableError {
     Cell {
         /// Name of the table.
         name: String,
-        /// What stands between braces.
+        /// The text between the braces.
         part: String,
-        /// Why.
+        /// The reason why it cannot stand there.
         reason: &'static str,
     },
     /// A row names what is not there.
@@ -104,7 +104,7 @@ pub enum TableError {
         name: String,
         /// The row, from 1.
         row: usize,
-        /// Why.
+        /// The error in the expression.
         source: Box<ExpressionError>,
     },
 }
@@ -159,7 +159,7 @@ fn markdown(table: &Table, sources: &mut Sources<'_>) -> Result<String, TableErr
     Ok(text)
 }
 
-/// What the names of a row stand for: text as it is, a file as what is in it.
+/// The values of a row's names: text as it is, a file as its content.
 fn bound(
     names: &BTreeMap<String, String>,
     sources: &mut Sources<'_>,

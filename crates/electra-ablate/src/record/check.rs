@@ -30,7 +30,7 @@ const MOST_FLOPS: f64 = 1e40;
 /// The most steps and tokens.
 const MOST_TOKENS: u64 = 1_000_000_000_000_000_000;
 
-/// What a run came to, whichever file says it.
+/// The measured numbers of a run, from whichever file.
 pub(crate) struct Measured<'a> {
     pub(crate) steps: u64,
     pub(crate) tokens: u64,
@@ -125,7 +125,8 @@ fn is_name(key: &str, found: &str) -> Result<(), Impossible> {
     Err(Impossible { key, found, expected: arms::NAMES.to_owned() })
 }
 
-/// What a run is known by: it stands in names of arms, in sentences and in tables.
+/// Checks the names and hashes by which a run is identified: they stand in names of arms, in sentences and in
+/// tables.
 fn known(
     recipe: &Option<String>,
     data: &Option<String>,
@@ -205,7 +206,7 @@ impl Curve {
     }
 }
 
-/// What a number can be that is measured under this name.
+/// The range of possible numbers of a metric, by the ending of its name.
 fn range(key: &str) -> RangeInclusive<f64> {
     let ends = |endings: &[&str]| endings.iter().any(|ending| key.ends_with(ending));
     if ends(&["accuracy", "precision", "recall", "auc", "f1", "rate"]) {

@@ -1,4 +1,4 @@
-//! What a discriminator is worth on text that is corrupted alike for all arms.
+//! The scores of a discriminator on text that is corrupted alike for all arms.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub struct Judged {
     /// Hash of the run whose generator has sampled; none where chance did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Held-out rows.
+    /// The number of held-out rows.
     pub rows: u64,
     /// Share of the tokens that are replaced.
     pub fake_rate: f64,
@@ -34,11 +34,11 @@ pub struct Judged {
     pub precision: Option<f64>,
     /// Part of the replaced tokens that are judged so.
     pub recall: Option<f64>,
-    /// Of both.
+    /// The F1 score: the harmonic mean of precision and recall.
     pub f1: Option<f64>,
     /// Binary cross entropy of a token.
     pub loss: Option<f64>,
-    /// The same over the entropy of the share of replaced tokens.
+    /// The loss divided by the entropy of the share of replaced tokens.
     pub loss_over_entropy: Option<f64>,
 }
 

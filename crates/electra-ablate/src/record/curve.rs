@@ -18,11 +18,11 @@ pub struct Curve {
     pub columns: BTreeMap<String, Vec<Option<f64>>>,
 }
 
-/// What is drawn over steps.
+/// The metrics that are drawn over steps.
 const DRAWN: [&str; 4] = ["loss", "mlm_loss", "rtd_loss", "rtd_auc"];
 
 impl Curve {
-    /// Of evaluations in ascending order; at most [`MOST_POINTS`] of them, the first and the last
+    /// The curve of evaluations in ascending order: at most [`MOST_POINTS`] of them, the first and the last
     /// always.
     #[must_use]
     pub fn of(evaluations: &[&Record]) -> Self {

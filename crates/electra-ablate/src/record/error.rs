@@ -1,15 +1,15 @@
-//! Why results cannot be used.
+//! The errors of reading and writing results.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why results cannot be used.
+/// An error of reading or writing results.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ResultError {
     /// A file or folder cannot be read or written.
     #[error("cannot {action} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -20,18 +20,18 @@ pub enum ResultError {
     #[error("{path}:{}:{}: not a result of this program: {source}", .source.line(), .source.column())]
     #[diagnostic(help("take it out of the folder"))]
     Damaged {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Where and why.
+        /// The parser's error, with the place.
         source: serde_json::Error,
     },
     /// A result cannot be.
     #[error("{path}: {source}")]
     #[diagnostic(help("take it out of the folder, or write it again with electra ablate"))]
     Impossible {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What cannot be.
+        /// The impossible value.
         #[diagnostic_source]
         source: Impossible,
     },
@@ -47,9 +47,9 @@ pub enum ResultError {
     #[error("{path} is a result of the arm `{arm}`, which the experiment has not (it has {known})")]
     #[diagnostic(help("remove the file, or bring the arm back"))]
     OtherArm {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its arm.
+        /// The name of the run's arm.
         arm: String,
         /// The arms there are.
         known: String,
@@ -60,24 +60,24 @@ pub enum ResultError {
     )]
     #[diagnostic(help("remove results of old recipes before running new ones"))]
     OtherRecipe {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its hash, shortened.
+        /// The hash found, shortened.
         found: String,
-        /// What it would have to be, shortened.
+        /// The hash expected, shortened.
         expected: String,
     },
     /// Two files hold the same arm and seed.
     #[error("{path} and {other} are both of arm `{arm}` with seed {seed}")]
     #[diagnostic(help("name one of them"))]
     Twice {
-        /// A file.
+        /// The path of one file.
         path: PathBuf,
-        /// The other.
+        /// The path of the other file.
         other: PathBuf,
-        /// Their arm.
+        /// The arm of both.
         arm: String,
-        /// Their seed.
+        /// The seed of both.
         seed: u64,
     },
 }
@@ -86,7 +86,7 @@ pub enum ResultError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("`{key}` is {found}, expected {expected}")]
 pub struct Impossible {
-    /// Its dotted key.
+    /// The dotted key of the value.
     pub key: String,
     /// The value that was found.
     pub found: String,
@@ -101,17 +101,17 @@ pub struct Impossible {
     "take the old value back, give the changed arm a name of its own, or remove the file and run electra ablate"
 ))]
 pub struct Stale {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its arm.
+    /// The name of the result's arm.
     pub arm: String,
-    /// What was changed.
+    /// The dotted key that was changed.
     pub key: String,
-    /// Its value in the result.
+    /// The value in the result.
     pub there: String,
-    /// Its value in the experiment.
+    /// The value in the experiment.
     pub now: String,
-    /// How many files more have this.
+    /// The number of further files with the same difference.
     pub more: usize,
 }
 
@@ -122,19 +122,19 @@ pub struct Stale {
 )]
 #[diagnostic(help("remove what is not of the experiment, and run electra ablate"))]
 pub struct NotOneArm {
-    /// A file.
+    /// The path of one file.
     pub path: PathBuf,
     /// Another of the same arm.
     pub other: PathBuf,
-    /// Their arm.
+    /// The arm of both files.
     pub arm: String,
-    /// What the first is.
+    /// The value in the first file.
     pub found: String,
-    /// What the second is.
+    /// The value in the second file.
     pub there: String,
 }
 
-/// How many files more.
+/// The text about further files, by their number; empty for none.
 fn and_more(more: usize) -> String {
     match more {
         0 => String::new(),

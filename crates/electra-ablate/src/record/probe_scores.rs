@@ -19,7 +19,7 @@ pub struct ProbeScores {
 /// A seed of fine-tuning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeScore {
-    /// The seed.
+    /// The seed of the fine-tuning run.
     pub seed: u64,
     /// Micro F1 on the development data.
     pub dev_f1: f64,

@@ -18,7 +18,7 @@ pub struct Provenance {
     pub seed: u64,
     /// Hash of recipe, data and versions of code.
     pub hash: String,
-    /// What the arm changes of the base recipe.
+    /// The changes that the arm makes to the base recipe.
     pub differences: Map<String, Value>,
     /// Hash of the recipe without its seed. Older results do not say, nor what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,14 +41,14 @@ pub struct Provenance {
     pub tokens: u64,
     /// Floating-point operations of training.
     pub flops: f64,
-    /// Parameters.
+    /// The numbers of parameters.
     pub parameters: Parameters,
     /// Name and version of the program.
     pub program: String,
 }
 
 impl Provenance {
-    /// Of a run that its folder describes.
+    /// The provenance of a run that its folder describes.
     #[must_use]
     pub fn new(origin: Origin, run: Described) -> Self {
         Self {
@@ -78,7 +78,7 @@ pub struct Origin {
     pub experiment: String,
     /// Name of the arm.
     pub arm: String,
-    /// What the arm changes of the base recipe.
+    /// The changes that the arm makes to the base recipe.
     pub differences: Map<String, Value>,
     /// Hash of recipe, data and versions of code.
     pub hash: String,

@@ -20,12 +20,13 @@ use crate::run::FinishedRun;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResultRecord {
-    /// What it is.
+    /// The provenance of the run.
     #[serde(flatten)]
     pub run: Provenance,
     /// The numbers of the last evaluation on held-out rows.
     pub heldout: BTreeMap<String, f64>,
-    /// What it was an evaluation on; none where it was on the first rows, before others could be read.
+    /// The held-out rows of the evaluation; `None` where these were the first rows, before others could be
+    /// read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<HeldoutMeasure>,
     /// Scores of fine-tuning, if the experiment has a probe.
@@ -55,7 +56,7 @@ impl DerefMut for ResultRecord {
 }
 
 impl ResultRecord {
-    /// Of a finished run.
+    /// The record of a finished run.
     #[must_use]
     pub fn new(origin: Origin, run: FinishedRun, probe: Option<ProbeScores>) -> Self {
         let FinishedRun { described, heldout, measure, curve, seconds } = run;
@@ -63,7 +64,7 @@ impl ResultRecord {
         Self { run, heldout, measure, probe, common: None, seconds, curve }
     }
 
-    /// Its file in a folder of results.
+    /// The path of the run's record in a folder of results.
     #[must_use]
     pub fn path(folder: &Path, arm: &str, seed: u64) -> PathBuf {
         folder.join(format!("{arm}.seed-{seed}.json"))
@@ -101,7 +102,7 @@ impl ResultRecord {
         Self::parse(path, &text)
     }
 
-    /// What the file at `path` says.
+    /// The record in the text of the file at `path`.
     pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, ResultError> {
         let path = path.to_owned();
         let record: Self = match serde_json::from_slice(text) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Described {
     /// Name of its recipe.
     pub name: String,
-    /// Its seed.
+    /// The seed of the run.
     pub seed: u64,
     /// The recipe, as it is in the folder.
     pub recipe: toml::Table,
@@ -18,7 +18,7 @@ pub struct Described {
     pub tokens: u64,
     /// Floating-point operations of training.
     pub flops: f64,
-    /// Parameters.
+    /// The numbers of parameters.
     pub parameters: Parameters,
     /// Hash of the data; none where the folder does not say.
     pub data: Option<String>,
@@ -30,7 +30,7 @@ pub struct Described {
     pub program: String,
 }
 
-/// A vocabulary.
+/// The identity of a vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerIdentity {
@@ -43,10 +43,10 @@ pub struct TokenizerIdentity {
 /// Unique parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// Of the discriminator.
+    /// The parameters of the discriminator.
     pub discriminator: u64,
-    /// What the generator adds.
+    /// The parameters that the generator adds.
     pub generator: u64,
-    /// Both.
+    /// The parameters of both networks.
     pub total: u64,
 }

@@ -1,4 +1,4 @@
-//! What the recipes of runs differ in.
+//! The keys in which the recipes of runs differ.
 
 use std::collections::BTreeMap;
 

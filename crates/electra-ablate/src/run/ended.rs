@@ -10,11 +10,11 @@ use crate::record::Curve;
 /// A finished run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedRun {
-    /// What it is.
+    /// The description of the run.
     pub described: Described,
     /// The numbers of the last evaluation.
     pub heldout: BTreeMap<String, f64>,
-    /// What it was an evaluation on; none in runs of older programs, which read the first rows.
+    /// The held-out rows of the evaluation; `None` in runs of older programs, which read the first rows.
     pub measure: Option<HeldoutMeasure>,
     /// The losses of all evaluations, thinned.
     pub curve: Curve,
@@ -25,7 +25,7 @@ pub struct FinishedRun {
 /// A run that diverged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DivergedRun {
-    /// What it is.
+    /// The description of the run.
     pub described: Described,
     /// Steps that were done.
     pub step: u64,

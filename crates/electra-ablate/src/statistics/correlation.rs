@@ -1,4 +1,4 @@
-//! How two numbers of the same runs go together: Pearson's coefficient, and Spearman's of their ranks.
+//! Correlation of two numbers of the same runs: Pearson's coefficient, and Spearman's of their ranks.
 
 /// Pearson's coefficient; none for fewer than three pairs, or where one of the two does not vary.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn spearman(pairs: &[[f64; 2]]) -> Option<f64> {
     pearson(&of_ranks)
 }
 
-/// Ranks from 0.
+/// The ranks of numbers, from 0.
 fn ranks(numbers: &[f64]) -> Vec<f64> {
     let less = |number: f64| numbers.iter().filter(|other| **other < number).count() as f64;
     let alike = |number: f64| numbers.iter().filter(|other| **other == number).count() as f64;

@@ -12,7 +12,7 @@ use super::{Sample, holm, student};
 /// Probability of an error that is accepted.
 pub const LEVEL: f64 = 0.05;
 
-/// What may be said of an arm and the base arm.
+/// The verdict on the difference of an arm from the base arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -25,7 +25,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// In words.
+    /// The verdict in words.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -49,11 +49,11 @@ pub struct Equivalence {
     /// Two-sided probability of the paired t test, after Holm's correction over the arms: below 0.05 is
     /// different. With one arm that is a 95 % interval without zero.
     pub p_difference: Option<f64>,
-    /// What follows.
+    /// The verdict of the test.
     pub verdict: Verdict,
 }
 
-/// Of each arm, from the paired differences that it has.
+/// The tests of each arm, from the paired differences that it has.
 #[must_use]
 pub fn of_arms(differences: &[Sample], margin: f64) -> Vec<Equivalence> {
     let raw: Vec<Option<f64>> =
@@ -90,8 +90,8 @@ fn test(sample: &Sample, above: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// What ten patients slept longer with the second drug than with the first (Student 1908). R says of
-    /// `t.test(extra ~ group, data = sleep, paired = TRUE)`: t = -4.0621, df = 9, p-value = 0.002833,
+    /// The additional sleep of ten patients with the second drug over the first, in hours (Student 1908). R
+    /// says of `t.test(extra ~ group, data = sleep, paired = TRUE)`: t = -4.0621, df = 9, p-value = 0.002833,
     /// 95 % interval -2.4598858 to -0.7001142; with `conf.level = 0.9` -2.2930053 to -0.8669947.
     const SLEEP: [f64; 10] = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4];
 

@@ -1,4 +1,4 @@
-//! What stands in a cell, and a table of such texts.
+//! Cells of a table, and the table as text.
 
 use electra_files::shown::in_markdown;
 
@@ -11,7 +11,7 @@ use crate::statistics::{Paired, Sample};
 pub struct Table {
     /// Names of the columns.
     pub head: Vec<String>,
-    /// The rows.
+    /// The rows of cells.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -48,7 +48,7 @@ impl Table {
     }
 }
 
-/// How names, which may be of somebody else, are written in a sentence.
+/// The way in which names, which may be of somebody else, are written in a sentence.
 pub(crate) struct NamesIn {
     pub(crate) text: fn(&str) -> String,
     pub(crate) code: fn(&str) -> String,

@@ -3,7 +3,7 @@
 use super::cells::{Table, absent, decided, difference, in_units, probability, spread};
 use crate::comparison::{Comparison, ContrastSummary};
 
-/// What stands above the table.
+/// The heading above the table.
 pub const CONTRASTS: &str = "Contrasts that the experiment states, the first arm less the second:";
 
 /// A row for each contrast; none where the experiment states none.

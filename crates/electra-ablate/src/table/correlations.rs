@@ -4,7 +4,7 @@ use super::cells::{Table, absent, in_list};
 use crate::comparison::{Coefficients, Comparison, MeasureCorrelation};
 use crate::metric::{MASKED_TASK, Metric};
 
-/// What stands above the table.
+/// The heading above the table.
 pub const CORRELATIONS: &str = "How paired differences from the base arm go with those of probe F1, by Pearson's coefficient and by that of ranks:";
 
 /// A row for each measure that is held against the probe; none without a probe.
@@ -29,7 +29,7 @@ pub fn correlations(comparison: &Comparison) -> Option<Table> {
     Some(Table { head, rows: found.measures.iter().map(row).collect() })
 }
 
-/// What the coefficients are of, and what is missing, in sentences.
+/// The notes on the correlations: their points, and what is missing.
 #[must_use]
 pub fn correlation_notes(comparison: &Comparison) -> Vec<String> {
     let Some(found) = &comparison.probe_correlations else { return Vec::new() };
@@ -71,7 +71,7 @@ fn is_masked_measured(comparison: &Comparison) -> bool {
     metrics.any(|metric| metric.task() == MASKED_TASK)
 }
 
-/// What a measure is called among the others.
+/// The title of a measure among the others.
 fn title(metric: Metric) -> &'static str {
     metric.beside_probe().unwrap_or_else(|| metric.title())
 }

@@ -1,4 +1,4 @@
-//! What a table says of its numbers: which are of one task, and what a margin makes of differences.
+//! The notes of a table on its numbers: which are of one task, and what a margin makes of differences.
 
 use super::cells::{NamesIn, in_list, in_units};
 use crate::comparison::Comparison;
@@ -21,7 +21,7 @@ pub(super) fn notes(comparison: &Comparison, names: &NamesIn, is_compared: bool)
     notes
 }
 
-/// Why numbers are no common measure.
+/// The note on numbers that are no common measure.
 fn own_task(own: &OwnTask, comparison: &Comparison, names: &NamesIn) -> String {
     let keys: Vec<String> = own.because.iter().map(|key| (names.code)(key)).collect();
     let titles: Vec<&str> = own.metrics.iter().map(|metric| metric.title()).collect();
@@ -44,7 +44,7 @@ fn own_task(own: &OwnTask, comparison: &Comparison, names: &NamesIn) -> String {
     )
 }
 
-/// What is to be known of numbers that were meant to be common.
+/// The notes on numbers that were meant to be common.
 fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
     let (mut notes, measured) = (Vec::new(), comparison.measured());
     if measured.contains(&Metric::COMMON_AUC) || measured.contains(&Metric::UNIGRAM_AUC) {

@@ -1,5 +1,5 @@
-//! How arms stand, in sentences and as a table: seeds without numbers, the budget, and what they differ in
-//! without naming it.
+//! The standing of arms, in sentences and as a table: seeds without numbers, the budget, and quantities they
+//! differ in without naming them.
 
 use super::cells::{NamesIn, Table, counted};
 use crate::comparison::{ArmSummary, Comparison};
@@ -7,7 +7,7 @@ use crate::quantities::{Unnamed, shown, warnings};
 use crate::record::short;
 use crate::standing::OfArms;
 
-/// What a reader has to know before the numbers, in sentences.
+/// The notes that a reader needs before the numbers, in sentences.
 pub(super) fn notes(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
     let arms = || comparison.arms.iter().map(|arm| ((names.text)(&arm.name), arm));
     let mut notes: Vec<String> = arms().filter_map(|(name, arm)| survivors(&name, arm)).collect();
@@ -128,7 +128,7 @@ pub fn also(comparison: &Comparison) -> Option<Table> {
     Some(Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() })
 }
 
-/// What stands above that table.
+/// The heading above that table.
 pub const ALSO: &str = "What differs beside what the arms name:";
 
 #[cfg(test)]

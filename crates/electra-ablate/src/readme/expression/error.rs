@@ -1,28 +1,28 @@
-//! Why an expression has no value.
+//! The reasons why an expression has no value.
 
 use crate::record::ResultError;
 
-/// Why an expression has no value.
+/// The reason why an expression has no value.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ExpressionError {
     /// A word that means nothing there.
     #[error("`{word}` stands where {expected} was expected")]
     Word {
-        /// The word.
+        /// The word that is not known.
         word: String,
-        /// What could stand there.
+        /// The words that are possible there.
         expected: String,
     },
     /// A word is missing.
     #[error("it ends where {expected} was expected")]
     Ends {
-        /// What could stand there.
+        /// The words that are possible there.
         expected: String,
     },
     /// An arm without results.
     #[error("there is no result of arm `{arm}`; there are results of {known}")]
     NoArm {
-        /// The arm.
+        /// The name of the arm.
         arm: String,
         /// The arms that have results.
         known: String,
@@ -30,15 +30,15 @@ pub enum ExpressionError {
     /// An arm all of whose runs failed.
     #[error("{}", all_failed(.arm, *.failed))]
     AllFailed {
-        /// The arm.
+        /// The name of the arm.
         arm: String,
-        /// How many runs.
+        /// The number of failed runs.
         failed: usize,
     },
     /// Two arms that are no test of the experiment.
     #[error("{reason}")]
     NoTest {
-        /// Why.
+        /// The reason why it is no test.
         reason: NoTest,
     },
     /// A folder that is none of an experiment.
@@ -47,53 +47,53 @@ pub enum ExpressionError {
     /// An experiment whose results are not as its file and recipe have them.
     #[error("{folder} does not stand: {reason}")]
     Experiment {
-        /// Its folder.
+        /// The folder of the experiment.
         folder: String,
-        /// Why.
+        /// The reason why it cannot be read.
         reason: String,
     },
     /// Numbers that no run has.
     #[error("no run of {arms} has this number")]
     NotMeasured {
-        /// The arms.
+        /// The names of the arms.
         arms: String,
     },
     /// A seed that is not there.
     #[error("there is no seed {seed}; there are {known}")]
     NoSeed {
-        /// The seed.
+        /// The seed that is missing.
         seed: u64,
         /// Those that are there.
         known: String,
     },
-    /// A ratio to 0.
+    /// The ratio has a denominator of 0.
     #[error("with seed {seed} it is divided by 0")]
     NoNumber {
-        /// The seed.
+        /// The seed with that denominator.
         seed: u64,
     },
     /// Too few numbers, or too many.
     #[error("{} no {what}", have(*.found))]
     NoneOf {
-        /// How many there are.
+        /// The total number of them.
         found: usize,
-        /// What was asked.
+        /// The name of what was asked for.
         what: &'static str,
     },
     /// Nothing at a path of a file, or no number.
     #[error("{file} has no number at `{path}`")]
     NoValue {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Where.
+        /// The path within the file.
         path: String,
     },
     /// A file that cannot be read.
     #[error("cannot read {file}: {reason}")]
     File {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Why.
+        /// The reason why it cannot be read.
         reason: String,
     },
     /// Results that cannot be used.
@@ -105,10 +105,10 @@ pub enum ExpressionError {
     ),
 }
 
-/// Why a difference is no test of an experiment.
+/// The reason why a difference is no test of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum NoTest {
-    /// Of one arm, or of a ratio.
+    /// The expression is of one arm, or is a ratio.
     #[error("a verdict is of the difference of two arms: ARM - ARM")]
     NoDifference,
     /// A folder that holds no experiment.
@@ -117,15 +117,15 @@ pub enum NoTest {
     /// A number that the verdict is not about.
     #[error("the tests of the experiment are of {metric}")]
     OtherMetric {
-        /// What it is about.
+        /// The metric that the experiment is about.
         metric: String,
     },
     /// Two arms that are not held against each other.
     #[error("`{arm}` and `{against}` are no test of the experiment: add them to its contrasts")]
     NotStated {
-        /// An arm.
+        /// The first of the two arms.
         arm: String,
-        /// The other.
+        /// The second of the two arms.
         against: String,
     },
     /// A verdict without a margin.

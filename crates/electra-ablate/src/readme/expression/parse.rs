@@ -1,4 +1,4 @@
-//! How an expression is read, word by word.
+//! The parser of expressions, word by word.
 
 use super::{Condition, Correlation, Expression, ExpressionError, Field, Operator, Over, Part, What};
 use crate::metric::Catalogue;

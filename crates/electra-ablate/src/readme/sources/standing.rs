@@ -12,14 +12,14 @@ use crate::record::{ResultRecord, read_folder};
 pub struct StandingResults {
     /// Runs with numbers.
     pub finished: Vec<ResultRecord>,
-    /// Runs without.
+    /// The runs that failed.
     pub failed: Vec<FailedRun>,
     /// The comparison of the experiment that the folder holds; none where it is told in words.
     pub comparison: Option<Comparison>,
 }
 
 impl StandingResults {
-    /// Of a folder that holds no experiment which they could be held against.
+    /// The results of a folder that holds no experiment to check them against.
     ///
     /// # Errors
     /// If a result cannot be read.

@@ -1,4 +1,4 @@
-//! What the family of tests makes of two arms: p after Holm's correction, and the verdict of a margin.
+//! The tests of two arms within their family: p after Holm's correction, and the verdict of a margin.
 
 use super::standing::StandingResults;
 use crate::comparison::Comparison;
@@ -44,7 +44,7 @@ pub(super) fn told(
     }
 }
 
-/// What is known of two arms, whichever is the first: all of it is the same both ways.
+/// The test of two arms, in either order: its p-value and verdict are the same both ways.
 fn of_pair(comparison: &Comparison, arm: &str, against: &str) -> Option<(Option<f64>, Option<Equivalence>)> {
     let other = match (arm == comparison.base_arm, against == comparison.base_arm) {
         (true, false) => Some(against),

@@ -1,4 +1,4 @@
-//! What tables say beside their numbers.
+//! Tests of the notes beside the numbers of a table.
 
 use electra_run::code::CodeVersions;
 
