@@ -106,7 +106,7 @@ pub enum VocabularyError {
         path: PathBuf,
         /// The id with two pieces.
         id: u32,
-        /// One of the two pieces.
+        /// The first of the two pieces.
         first: String,
         /// The other of the two pieces.
         second: String,

@@ -161,7 +161,7 @@ pub enum BuildError {
         part: u32,
         /// The total number of them.
         of: u32,
-        /// One of the folders.
+        /// The folder that was given first.
         first: PathBuf,
         /// The other folder.
         second: PathBuf,
