@@ -17,7 +17,7 @@ pub const HELP: &str = match (cfg!(feature = "ndarray"), cfg!(feature = "wgpu"),
     (true, true, true) => "flex, ndarray, wgpu or cuda:N",
 };
 
-/// What the machine lacks for the backend of a device, if anything: a sentence with the remedy.
+/// The sentence on what the machine lacks for the backend of a device, if anything, with the remedy.
 pub fn missing(device: DeviceName) -> Option<String> {
     device.missing_library().map(|library| remedy_without(device, library))
 }

@@ -32,7 +32,7 @@ pub const DIVERGED: u8 = 4;
 /// Interrupted; the same command goes on (`EX_TEMPFAIL` of `sysexits.h`).
 pub const INTERRUPTED: u8 = 75;
 
-/// What to do about a diverged pretraining.
+/// The advice for a diverged pretraining.
 const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a good try) or lengthen \
     schedule.warmup_steps, and start in a new folder with --run; with 16-bit precision, try train.precision = \"f32\" first";
 
@@ -40,7 +40,7 @@ const DIVERGENCE_REMEDY: &str = "lower schedule.learning_rate (half of it is a g
 pub struct Failure {
     code: u8,
     report: Report,
-    /// Where it is and what is wrong, if the report shows the place in a picture alone.
+    /// The place and the fault in one sentence, if the report shows the place in a picture alone.
     sentence: Option<String>,
     /// Whether the help against an error of a library names options.
     names_options: bool,
@@ -103,7 +103,7 @@ impl Failure {
         Self::new(error, "")
     }
 
-    /// The same with other advice.
+    /// This failure with other advice.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         if let Some(diagnostic) = self.report.downcast_mut::<MietteDiagnostic>() {
             diagnostic.help = Some(help.into());
@@ -111,12 +111,12 @@ impl Failure {
         self
     }
 
-    /// The same with other advice if its own names options, which not every command has.
+    /// This failure with other advice if its own names options, which not every command has.
     pub fn without_options(self, instead: impl Into<String>) -> Self {
         if self.names_options { self.with_help(instead) } else { self }
     }
 
-    /// The same with what it is about in front.
+    /// This failure with the thing that it is about in front.
     pub fn about(mut self, what: &str) -> Self {
         if let Some(diagnostic) = self.report.downcast_mut::<MietteDiagnostic>() {
             diagnostic.message = format!("{what}: {}", diagnostic.message);
@@ -124,7 +124,7 @@ impl Failure {
         self
     }
 
-    /// What is wrong and what to do, without colours and frames.
+    /// The error and the advice in one line, without colours and frames.
     pub fn in_one_line(&self) -> String {
         let sentence = self.sentence.clone().unwrap_or_else(|| self.report.to_string());
         match self.report.help() {
@@ -161,9 +161,9 @@ impl<E: Diagnostic + 'static> From<E> for Failure {
     }
 }
 
-/// What surrounds an error: what is said of it in the words of a command.
+/// The situation of an error: the parts of its advice that depend on the command.
 struct Situation {
-    /// What goes on when there is room again on a full disk.
+    /// The advice for a full disk: what goes on when there is room again.
     on_full_disk: &'static str,
     /// The option that names the folder of a run.
     folder: &'static str,
@@ -174,21 +174,21 @@ const PLAIN: Situation = Situation {
     folder: "--run",
 };
 
-/// Of what goes on where it stood.
+/// The situation of a run that goes on from its last checkpoint.
 const RUN: Situation = Situation {
     on_full_disk: "the disk is full: make room, then the same command goes on from the last checkpoint",
     folder: "--run",
 };
 
-/// Its run folders are below `--out`.
+/// The situation of fine-tuning, whose run folders are below `--out`.
 const FINETUNING: Situation = Situation { folder: "--out", ..RUN };
 
-/// What is wrong, with its causes, and what to do as help.
+/// The error with its causes, and the advice as help.
 pub fn explain(error: &(dyn Diagnostic + 'static)) -> MietteDiagnostic {
     explain_in(error, &PLAIN).diagnostic
 }
 
-/// What is shown of an error.
+/// An error as it is shown.
 struct Explained {
     diagnostic: MietteDiagnostic,
     /// Whether the help names options.
@@ -234,7 +234,7 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
     Explained { diagnostic, names_options }
 }
 
-/// What to do about an error of a folder that went as an answer of the system.
+/// The advice for an error of a staged folder that was passed on as an error of the system.
 fn help_of_staged(error: &io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<StagedError>()?;
     error.help().map(|help| help.to_string())
@@ -258,7 +258,7 @@ pub fn data(report: Report) -> Failure {
     Failure { code: 1, report, sentence: None, names_options: false }
 }
 
-/// What to do where no checkpoint is intact.
+/// The advice where no checkpoint is intact.
 fn help_of_lost(situation: &Situation) -> String {
     format!("restore a checkpoint from a backup, or start anew in another folder with {}", situation.folder)
 }

@@ -6,7 +6,7 @@ use burn::prelude::*;
 use burn::tensor::Distribution;
 use electra_kernels::{Pass, Precision, linear, on_workers};
 
-/// What computes a product of matrices.
+/// The implementation of a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Product {
     /// burn's own operation.
@@ -19,7 +19,7 @@ enum Product {
 /// feed-forward block of `small` on 16 rows of 128 tokens.
 const SHAPES: [[usize; 3]; 4] = [[512; 3], [1024; 3], [1536; 3], [2048, 256, 1024]];
 
-/// How long one product is repeated, so that a slow or busy machine does not wait for its peak.
+/// The time for which one product is repeated, so that a slow or busy machine does not wait for its peak.
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// The products that are timed. Which of the two is faster in 32 bits depends on the processor, and the

@@ -1,5 +1,5 @@
-//! What is said where the system gives no more memory or threads, as under `ulimit -v`, and what is
-//! refused before that: work and numbers that no machine or this one is too small for.
+//! Errors about too little memory or too few threads, as under `ulimit -v`, and limits on work and numbers
+//! that no machine, or not this one, can do.
 
 use std::io::{self, Write};
 use std::panic;

@@ -1,4 +1,4 @@
-//! What the binary writes to its standard output and standard error.
+//! The output of the binary: its standard output and standard error.
 //!
 //! The standard `print!`, `println!` and `eprintln!` panic where the other end of a pipe is closed.
 //! Those of this module, which take their places in the whole binary, do what other programs do
@@ -13,7 +13,7 @@ use std::process;
 use electra_files::shown::{self, on_terminal};
 use serde::Serialize;
 
-/// What a shell shows for a program that SIGPIPE has ended, which is 13.
+/// The exit status that a shell shows for a program ended by SIGPIPE, whose number is 13.
 const CLOSED_PIPE: i32 = 128 + 13;
 
 /// Writes a line to standard output, or ends the process.
@@ -39,7 +39,7 @@ pub fn line_out(text: Arguments<'_>) {
     bytes_out(on_terminal(&format!("{text}\n")).as_bytes());
 }
 
-/// See `print!`.
+/// Writes to standard output as `print!` does.
 pub fn text_out(text: Arguments<'_>) {
     bytes_out(on_terminal(&text.to_string()).as_bytes());
 }
@@ -59,7 +59,7 @@ pub fn json_out(value: &impl Serialize) -> serde_json::Result<()> {
     serialized_out(|out| serde_json::to_writer_pretty(out, value))
 }
 
-/// The same in one line.
+/// Writes a value to standard output as JSON in one line.
 ///
 /// # Errors
 /// Those of the value.

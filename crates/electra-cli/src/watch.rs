@@ -1,4 +1,4 @@
-//! Who watches a run: lines in a pipe, or burn-train's dashboard on a terminal.
+//! The display of a run: lines in a pipe, or burn-train's dashboard on a terminal.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub use pulse::Pulse;
 use pulse::SILENCE;
 use sayer::{Sayer, note, standard_error};
 
-/// How a run is shown.
+/// The display of a run's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Display {
     #[cfg_attr(feature = "tui", doc = "The dashboard on a terminal, lines elsewhere")]
@@ -90,7 +90,7 @@ pub fn busy(display: Display, what: &str) -> Option<Pulse> {
     (display != Display::Quiet).then(|| Pulse::start(what, SILENCE, say))
 }
 
-/// Whether a display is burn-train's dashboard.
+/// Tells whether a display is burn-train's dashboard.
 fn wants_dashboard(display: Display) -> Result<bool, Failure> {
     let has_terminal = output::can_redraw(std::io::stderr().is_terminal() && std::io::stdout().is_terminal());
     match display {
@@ -131,7 +131,7 @@ impl Lines {
         self.sayer.say(line);
     }
 
-    /// How far the steps have come, and when all are done at the pace of those of this process.
+    /// The number of steps done, and the time until all are done at the pace of this process.
     fn progress(&self, step: u64) -> String {
         let (first, clock) = self.begun;
         let each = clock.elapsed().as_secs_f64() / step.saturating_sub(first).max(1) as f64;

@@ -1,4 +1,5 @@
-//! What `electra ablate` says and refuses before it runs anything, and the script for another scheduler.
+//! Tests of `electra ablate` before it runs anything: its forecast and its refusals, and the script for
+//! another scheduler.
 
 mod workbench;
 

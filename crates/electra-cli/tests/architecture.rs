@@ -97,12 +97,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/electra-cli").to_path_buf()
 }
 
-/// What the manifests say; resolves nothing, so it needs no network.
+/// The manifests of the workspace; resolves nothing, so it needs no network.
 fn workspace() -> Metadata {
     MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().expect("cargo metadata")
 }
 
-/// What the crate itself is built from, tests left out.
+/// The dependencies of the crate itself, those of its tests left out.
 fn own_dependencies(package: &Package) -> impl Iterator<Item = &cargo_metadata::Dependency> {
     package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development)
 }

@@ -1,4 +1,4 @@
-//! What an arm is: what makes a run its own, what is told beside its numbers, and what it may be called.
+//! Tests of arms: the runs that belong to one, the notes beside its numbers, and its possible names.
 
 mod workbench;
 

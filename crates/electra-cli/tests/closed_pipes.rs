@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use workbench::{Ran, Workbench, assert_says};
 
-/// What a shell shows for a program that SIGPIPE has ended.
+/// The exit status that a shell shows for a program ended by SIGPIPE.
 const CLOSED_PIPE: Option<i32> = Some(141);
 
 /// A pipe that nobody reads from.

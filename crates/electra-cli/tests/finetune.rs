@@ -12,7 +12,7 @@ const DATA: &str = "--train train.conll --dev dev.conll --test test.conll";
 const SMALL: &str = "--model scratch:recipe.toml --threads 1 --set input.window=32 --set train.epochs=8 \
     --set schedule.learning_rate=5e-3 --set guard.epochs=8";
 
-/// The same of what was pretrained.
+/// The options for fine-tuning a pretrained network that learns which words are names in a second.
 const WITH: &str = "--threads 1 --set input.window=32 --set schedule.learning_rate=5e-3 --set guard.epochs=8";
 
 fn bench() -> Workbench {

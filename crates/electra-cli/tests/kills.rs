@@ -27,11 +27,11 @@ const PLACE: &str = "place";
 /// The list of its file operations.
 const OPERATIONS: &str = "operations";
 
-/// What is true of one command.
+/// A command under test.
 struct Case<'c> {
     bench: &'c Workbench,
     command: &'c str,
-    /// What a second command says where the first had done its work, if it does not do it again.
+    /// The message of a second command where the first had done its work, if it does not do it again.
     done: Option<&'c str>,
 }
 
@@ -122,7 +122,7 @@ fn is_hidden(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with('.'))
 }
 
-/// What has the name that it is to have.
+/// The files that have their final names.
 fn visible(files: &Files) -> Files {
     files
         .iter()

@@ -7,7 +7,7 @@ use workbench::{VOCABULARY, Workbench, assert_says, json, keys};
 
 const SENTENCE: &str = "bagu zufo, Mito kelapi ru.";
 
-/// What `detect` thinks of the sentence, as printed.
+/// The output of `detect` about the sentence.
 fn detected(bench: &Workbench, model: &str) -> String {
     bench.succeed_with(&format!("detect --json --model {model}"), &[SENTENCE]).stdout
 }

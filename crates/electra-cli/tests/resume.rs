@@ -15,7 +15,7 @@ const COMMAND: &str = "pretrain recipe.toml --run run --no-plan --threads 2 --se
 /// Steps between checkpoints.
 const SAVED_EVERY: u64 = 10;
 
-/// What an uninterrupted run leaves behind.
+/// The files of an uninterrupted run.
 struct Reference {
     model: Vec<u8>,
     best: String,

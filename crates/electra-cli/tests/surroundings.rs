@@ -1,4 +1,4 @@
-//! What the system around a command gives and what it does not: memory, names of files, terminals.
+//! Tests of limits of the system around a command: memory, names of files, terminals.
 
 #![cfg(unix)]
 
@@ -136,7 +136,7 @@ fn a_quiet_run_says_nothing_but_its_results() {
     assert_says(&error, &["gone.toml"]);
 }
 
-/// What `electra` with the words of `line` writes to a terminal of this kind; none where the machine
+/// The output of `electra` with the words of `line` on a terminal of this kind; `None` where the machine
 /// cannot pretend to be one.
 fn on_terminal(bench: &Workbench, line: &str, term: &str, no_color: bool) -> Option<String> {
     let electra = bench.command(line);

@@ -90,7 +90,7 @@ pub struct Ablate {
     only: Option<usize>,
 }
 
-/// Who else can run the arms.
+/// The scheduler that runs the arms in place of this command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Scheduler {
     /// An array job of Slurm

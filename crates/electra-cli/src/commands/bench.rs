@@ -41,7 +41,7 @@ configs/ner/default.toml; --set changes them. GFLOP/s and GEMM peak: see electra
     Ner(NerArguments),
 }
 
-/// What to time.
+/// Arguments of `electra bench step`.
 #[derive(clap::Args)]
 pub struct StepArguments {
     /// Recipe in TOML
@@ -62,12 +62,12 @@ pub struct StepArguments {
     json: bool,
 }
 
-/// What to time of a tagger.
+/// Arguments of `electra bench ner`.
 #[derive(clap::Args)]
 pub struct NerArguments {
     /// Pretraining recipe in TOML, of which the discriminator's sizes are taken
     sizes: PathBuf,
-    /// What is timed
+    /// Task to time
     #[arg(long, value_enum, default_value_t = TaggerTask::Train)]
     task: TaggerTask,
     #[command(flatten)]
@@ -89,7 +89,7 @@ pub struct NerArguments {
     json: bool,
 }
 
-/// What is timed of a tagger.
+/// The task of a tagger that is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum TaggerTask {
     /// Fine-tuning steps: forward, backward, clip, update

@@ -85,9 +85,9 @@ pub struct Compare {
 enum Format {
     /// Aligned columns
     Text,
-    /// For a README
+    /// Tables in Markdown, for a README
     Markdown,
-    /// Every number
+    /// Every number as JSON
     Json,
 }
 
@@ -126,7 +126,7 @@ impl Compare {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What the inputs are about, and their results.
+    /// The subject of the comparison, and the results of the inputs.
     fn gather(&self) -> Result<(Subject, Vec<ResultRecord>), Failure> {
         if let [input] = &self.inputs[..]
             && let Some(file) = experiment_in(input)?

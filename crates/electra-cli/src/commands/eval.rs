@@ -101,7 +101,7 @@ pub struct NerEval {
     reading: FormArguments,
 }
 
-/// What is printed as JSON.
+/// The JSON output.
 #[derive(Serialize)]
 struct Report {
     gold: GoldFile,
@@ -110,7 +110,7 @@ struct Report {
     difference: Option<Difference>,
 }
 
-/// What counts as right.
+/// The file whose tags count as right.
 #[derive(Serialize)]
 struct GoldFile {
     path: PathBuf,
@@ -118,7 +118,7 @@ struct GoldFile {
     scheme: Scheme,
 }
 
-/// One system.
+/// The scores of one system.
 #[derive(Serialize)]
 struct Side {
     files: Vec<FileScore>,
@@ -137,8 +137,8 @@ struct FileScore {
     f1: f64,
     /// The scheme of its predicted tags.
     scheme: Scheme,
-    /// How many tags of its own gold column are others than those of the gold file; none if it has no such
-    /// column or there is no gold file.
+    /// The number of tags of its own gold column that differ from those of the gold file; `None` if it has no
+    /// such column or there is no gold file.
     other_gold: Option<usize>,
 }
 

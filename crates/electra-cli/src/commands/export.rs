@@ -30,7 +30,7 @@ Then, in Python:
     Hf(HfExport),
 }
 
-/// What to export where.
+/// Arguments of `electra export hf`.
 #[derive(clap::Args)]
 pub struct HfExport {
     /// Run folder (its final weights, or its last checkpoint) or imported model

@@ -30,7 +30,7 @@ refused by name. So it is wherever a folder of transformers is read.")]
     Hf(HfImport),
 }
 
-/// What to import where.
+/// Arguments of `electra import hf`.
 #[derive(clap::Args)]
 pub struct HfImport {
     /// Folder of an ElectraForPreTraining

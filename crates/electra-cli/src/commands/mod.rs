@@ -57,7 +57,7 @@ pub fn parse() -> Result<Arguments, clap::Error> {
     Arguments::from_arg_matches(&Arguments::command().color(colour).try_get_matches()?)
 }
 
-/// What `electra` can do.
+/// The commands of `electra`.
 #[derive(Subcommand)]
 pub enum Command {
     /// Everything once, on embedded text: pretrain, detect replaced words, fine-tune a tagger

@@ -107,7 +107,7 @@ impl PlanCommand {
 /// Seconds of the longest run that somebody may want to wait for: a month.
 const LONGEST: f64 = 30.0 * 86_400.0;
 
-/// What to do instead of a run that takes longer than a month.
+/// The advice for a run that takes longer than a month.
 fn instead(device: DeviceName, steps: u64, seconds: f64) -> Option<String> {
     if seconds <= LONGEST {
         return None;

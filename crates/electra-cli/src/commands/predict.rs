@@ -72,7 +72,7 @@ pub struct Predict {
     /// each record is read
     #[arg(default_value = "-", value_name = "FILE")]
     input: PathBuf,
-    /// What to write
+    /// Format of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Windows that go through the model together; no influence on the result but by rounding
@@ -84,20 +84,20 @@ pub struct Predict {
     /// The input has a JSON object a line, whose text is to be read [default: by the name of the file]
     #[arg(long, conflicts_with = "pretokenized")]
     json_lines: bool,
-    /// What a word is in text [default: what it was in the tagger's training]
+    /// Division of text into words [default: that of the tagger's training]
     #[arg(long, value_enum, conflicts_with = "pretokenized")]
     words: Option<WordsBy>,
-    /// What of a text is read as one sentence [default: what was in the tagger's training]
+    /// Division of text into sentences [default: that of the tagger's training]
     #[arg(long, value_enum, conflicts_with = "pretokenized")]
     sentences: Option<SentencesBy>,
-    /// What the end of a line means in running text [default: space, and the end where a line is a sentence]
+    /// Meaning of the end of a line in running text [default: space, and the end where a line is a sentence]
     #[arg(long, value_enum, conflicts_with = "pretokenized")]
     line_breaks: Option<Breaks>,
-    /// What divides the input into documents, for taggers that read a sentence with its neighbours; records of
+    /// Division of the input into documents, for taggers that read a sentence with its neighbours; records of
     /// JSON lines do it themselves [default: sentence where records were documents in training, else whole]
     #[arg(long, value_enum)]
     documents: Option<DocumentsBy>,
-    /// How labels are chosen, if not as the tagger was trained: for one whose CRF is lost, or to compare
+    /// Decoding of labels, if not as the tagger was trained: for one whose CRF is lost, or to compare
     #[arg(long, value_enum)]
     decoding: Option<DecodingName>,
     /// Add byte_start and byte_end to the objects of --format json
@@ -310,7 +310,7 @@ impl Predict {
     }
 }
 
-/// How a tagger is used that does not say how it is to be.
+/// The warning about a tagger that does not say how it is to be used.
 fn assumed(folder: &TaggerFolder) -> String {
     let how = folder.settings.decoding.difference();
     let lost =

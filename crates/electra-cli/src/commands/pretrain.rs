@@ -37,7 +37,7 @@ pub struct Pretrain {
     /// Run folder [default: runs/NAME, with the recipe's name]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// How the run is shown
+    /// Display of the run's progress
     #[arg(long, value_enum, default_value_t = watch::Display::Auto)]
     pub display: watch::Display,
     /// Start without predicting time and memory first
@@ -48,7 +48,7 @@ pub struct Pretrain {
     pub no_verify: bool,
 }
 
-/// What every command on a recipe understands.
+/// Options of every command on a recipe.
 #[derive(clap::Args)]
 pub struct RecipeOptions {
     /// Change a value of the recipe (repeatable)
@@ -132,14 +132,14 @@ pub fn tell_interrupted(display: watch::Display) -> ExitCode {
     ExitCode::from(failure::INTERRUPTED)
 }
 
-/// What happens before the first step.
+/// The preparation of a run before its first step.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin {
     /// Predict time and memory of a new run, after this line.
     pub probing: Option<&'static str>,
     /// Recompute the hashes of the data.
     pub verify_data: bool,
-    /// How the run is shown.
+    /// The display of the run's progress.
     pub display: watch::Display,
 }
 

@@ -1,5 +1,4 @@
-//! What follows from a recipe beside what it says: what `ablate` and `compare` hold against each other where
-//! arms differ.
+//! Derived quantities of a recipe, which `ablate` and `compare` look at where arms differ.
 
 use electra_ablate::quantities::{Quantities, Quantity, Role};
 use electra_model::flops::ParameterCount;
@@ -154,7 +153,7 @@ pub const TABLE: &[Quantity] = &{
     table
 };
 
-/// What a recipe comes to.
+/// The derived quantities of a recipe.
 pub fn of(recipe: &Recipe) -> Quantities {
     ROWS.iter().filter_map(|(quantity, value)| Some((quantity.key.to_owned(), value(recipe)?))).collect()
 }

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use electra_annotations::{Encoding, ReadOptions, Scheme, Separator};
 
-/// What files do not say themselves, or say wrongly.
+/// Options for what labelled files do not say themselves, or say wrongly.
 #[derive(Args)]
 pub struct ReadArguments {
     #[command(flatten)]
@@ -15,14 +15,14 @@ pub struct ReadArguments {
 
 const FORM: &str = "Form of the files";
 
-/// The same without the scheme, for commands that find it out in any case.
+/// Options for the form of labelled files without the scheme, for commands that find it out in any case.
 #[derive(Args)]
 #[command(next_help_heading = FORM)]
 pub struct FormArguments {
-    /// How characters are written
+    /// Character encoding
     #[arg(long, value_enum, default_value_t = EncodingName::Utf8, value_name = "NAME")]
     encoding: EncodingName,
-    /// What stands between columns [default: tabs if most lines have one]
+    /// Separator between columns [default: tabs if most lines have one]
     #[arg(long, value_enum, value_name = "NAME")]
     separator: Option<SeparatorName>,
     /// Column of the tokens, from 1 [default: the first that does not count them]

@@ -15,7 +15,7 @@ pub fn remedy_without(device: DeviceName, library: &str) -> String {
     }
 }
 
-/// What is wrong with a device, and what to do about it.
+/// The sentence about an error of a device, and the advice.
 pub fn told(error: &DeviceError) -> (String, String) {
     match error {
         DeviceError::NotCompiledIn(device) => {
@@ -36,7 +36,7 @@ pub fn told(error: &DeviceError) -> (String, String) {
     }
 }
 
-/// What to do about a GPU whose driver is there and that does not work all the same.
+/// The advice for a GPU whose driver is there and that does not work all the same.
 fn when_unusable(device: DeviceName) -> &'static str {
     match device {
         DeviceName::Cuda(_) => {

@@ -22,8 +22,8 @@ use electra_train::seeds::SeedsFolderError;
 
 use super::of_device;
 
-/// What to do about an error in words of the command line; `folder` is the option by which the folder of
-/// the run is named there. None if the error's own help says it all.
+/// The advice for an error in words of the command line; `folder` is the option by which the folder of the
+/// run is named there. None if the error's own help says it all.
 pub(super) fn help_of_options(error: &(dyn Error + 'static), folder: &str) -> Option<String> {
     if let Some(error) = error.downcast_ref::<DeviceError>() {
         return Some(of_device::told(error).1);

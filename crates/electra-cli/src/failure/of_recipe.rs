@@ -11,7 +11,7 @@ pub fn recipe(error: RecipeError) -> Failure {
     recipe_changed_by("--set", error)
 }
 
-/// The same of a recipe that another option than `--set` changes.
+/// A recipe error with the caret under its culprit, where another option than `--set` changes the recipe.
 pub fn recipe_changed_by(option: &str, error: RecipeError) -> Failure {
     // An override is shown as it was typed: it has a place on the command line and no file.
     let (name, before) = match &error.origin {

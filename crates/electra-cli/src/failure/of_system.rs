@@ -1,10 +1,10 @@
-//! What to do about the answers of the operating system.
+//! Advice for errors of the operating system.
 
 use std::io;
 
 use electra_files::disk::LeadsElsewhere;
 
-/// What to do about an answer of the system, where nobody knows more of what was wanted.
+/// The advice for an error of the system, where nobody knows more of what was wanted.
 pub(super) fn help_of_system(error: &io::Error) -> &'static str {
     use io::ErrorKind as E;
     match error.kind() {

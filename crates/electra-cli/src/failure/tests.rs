@@ -1,4 +1,4 @@
-//! What is shown of the libraries' errors.
+//! Tests of the text of the libraries' errors.
 
 use std::path::PathBuf;
 

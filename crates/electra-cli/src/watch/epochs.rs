@@ -1,4 +1,4 @@
-//! Who watches fine-tuning: a line for each epoch, and one at least every ten seconds.
+//! The display of fine-tuning: a line for each epoch, and one at least every ten seconds.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
-//! How fast fine-tuning goes, and how long it will go on.
+//! The speed of fine-tuning, and the time that is left.
 
 use electra_run::record::duration;
 
-/// What training and evaluation have taken. Times are seconds from any beginning.
+/// The times that training and evaluation have taken. Times are seconds from any beginning.
 #[derive(Clone, Debug)]
 pub struct Pace {
     steps_per_epoch: u64,
@@ -64,7 +64,7 @@ impl Pace {
         self.last = now;
     }
 
-    /// Where the run stands.
+    /// The epoch that the run is in.
     pub fn place(&self) -> String {
         let epoch = (self.evaluated + 1).min(self.epochs);
         let width = self.epochs.to_string().len();

@@ -29,7 +29,7 @@ struct State {
     ended: bool,
 }
 
-/// What goes on.
+/// The work that is going on.
 struct Doing {
     what: String,
     /// Whether nobody counts how far it has come.
@@ -38,7 +38,7 @@ struct Doing {
 }
 
 impl Doing {
-    /// What is said of it.
+    /// The line about the work.
     fn line(&self, now: Instant, silence: Duration) -> String {
         let lasts = now.saturating_duration_since(self.since);
         let seconds = duration(lasts.as_secs_f64());
@@ -96,7 +96,7 @@ impl Pulse {
             Doing { what: what.to_owned(), is_uncounted: true, since: Instant::now() };
     }
 
-    /// How far the work has come.
+    /// Tells the progress of the work.
     pub fn progress(&self, what: String) {
         self.shared.state().doing = Doing { what, is_uncounted: false, since: Instant::now() };
     }

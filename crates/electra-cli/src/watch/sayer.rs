@@ -10,7 +10,7 @@ use electra_run::record::thousands;
 use super::pulse::Pulse;
 use crate::output;
 
-/// Where the lines of a run go.
+/// The receiver of a run's lines.
 pub(super) type Sink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Standard error. When nobody reads it any more the run is asked to save and end.

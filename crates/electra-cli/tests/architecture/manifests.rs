@@ -1,4 +1,4 @@
-//! What manifests say, and what packages hold.
+//! Tests of the manifests, and of the content of packages.
 
 use std::fs;
 use std::path::Path;

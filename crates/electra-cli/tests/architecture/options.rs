@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::{ARROWS, root};
 
-/// What looks like an option of this program's and is none, or is one of another program's, by its file.
+/// The texts that look like an option of this program's and are none, or are one of another program's, by
+/// their file.
 const EXCEPTIONS: &[(&str, &str)] = &[
     // Lines of a README by which a table is found again: other words would lose those that are there.
     ("electra-ablate/src/readme.rs", "electra compare --write"),

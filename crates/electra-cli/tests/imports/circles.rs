@@ -64,7 +64,7 @@ fn files_of(modules: &Modules, at: &[String], module: &Module) -> Vec<String> {
     files
 }
 
-/// What a path means in the module `at`; nothing if it leads out of the crate.
+/// The item that a path stands for in the module `at`; `None` if it leads out of the crate.
 fn resolve(modules: &Modules, at: &[String], path: &[String]) -> Option<Target> {
     resolve_seen(modules, at, path, &mut Vec::new())
 }
@@ -99,7 +99,7 @@ fn resolve_seen(
     Some(Target::Module(here))
 }
 
-/// What a name means in the module `at`, its own items, modules and imports considered.
+/// The item that a name stands for in the module `at`, its own items, modules and imports considered.
 fn lookup(
     modules: &Modules,
     at: &[String],

@@ -26,7 +26,7 @@ pub struct Module {
 #[derive(Debug)]
 pub struct Use {
     pub path: Vec<String>,
-    /// What it is called here; `*` for all that the path holds.
+    /// The name under which it is imported; `*` for all that the path holds.
     pub name: String,
     /// Whether it is handed on, with any visibility.
     pub is_reexport: bool,
@@ -35,7 +35,7 @@ pub struct Use {
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Word(String),
-    /// `::`
+    /// The path separator, `::`.
     Sep,
     Sign(char),
 }

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{Workbench, json, labelled};
 
-/// Runs it.
+/// The command that runs the experiment.
 pub const COMMAND: &str = "ablate exp/experiment.toml --jobs 2 --threads 1";
 
-/// Its base recipe: 40 steps of a few milliseconds.
+/// The base recipe of the experiment: 40 steps of a few milliseconds.
 pub const BASE: &str = "recipe_version = 1
 extends = \"../recipe.toml\"
 train.steps = 40
@@ -18,7 +18,7 @@ evaluate.every_steps = 10
 checkpoint.every_steps = 5
 ";
 
-/// Its file: two arms times two seeds.
+/// The file of the experiment: two arms times two seeds.
 pub const EXPERIMENT: &str = "recipe_version = 1
 question = \"Does a wider generator help?\"
 prediction = \"No.\"

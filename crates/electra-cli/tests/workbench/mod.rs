@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: a temporary folder with a small corpus, the data and the
-//! recipe that are made from it, and the binary that runs there.
+//! The workbench of the end-to-end tests: a temporary folder with a small corpus, the data and the recipe
+//! that are made from it, and the binary that runs there.
 
 // Every test program uses a part of this.
 #![allow(dead_code)]
@@ -98,7 +98,7 @@ pub struct Workbench {
     folder: TempDir,
 }
 
-/// What a command left behind.
+/// The output and exit status of a command.
 #[derive(Debug)]
 pub struct Ran {
     /// Exit code; none if a signal ended it.
@@ -133,17 +133,17 @@ impl Workbench {
         self.folder.path().join(name)
     }
 
-    /// Writes a file.
+    /// Writes a file of the workbench.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.path(name), content).expect("the workbench can be written");
     }
 
-    /// Reads a text.
+    /// Reads a text file of the workbench.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Reads bytes.
+    /// Reads the bytes of a file of the workbench.
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
@@ -295,7 +295,7 @@ impl Ran {
     }
 }
 
-/// Parses JSON.
+/// Parses the text as JSON.
 pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
 }

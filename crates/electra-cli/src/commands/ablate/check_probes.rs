@@ -1,4 +1,4 @@
-//! Whether what an experiment pretrains can be fine-tuned.
+//! A check that the models which an experiment pretrains can be fine-tuned.
 
 use std::collections::HashSet;
 

@@ -21,7 +21,7 @@ pub(super) struct Running {
     pub(super) since: Instant,
     child: Child,
     log: PathBuf,
-    /// Where in the log this process begins.
+    /// The position in the log at which this process begins to write.
     log_start: u64,
 }
 
@@ -43,7 +43,7 @@ impl Running {
         Ok(Self { index, stage, since: Instant::now(), child, log: log.to_owned(), log_start })
     }
 
-    /// How the process has ended, if it has.
+    /// The exit status of the process, if it has ended.
     ///
     /// # Errors
     /// If the system does not say.

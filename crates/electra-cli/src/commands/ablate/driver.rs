@@ -46,15 +46,15 @@ pub(super) struct Driver<'a> {
     is_judging: bool,
     /// Floating-point operations that were done when this command began.
     first_flops: Option<f64>,
-    /// What the processes that have ended came to; operations are counted elsewhere.
+    /// The work of the processes that have ended; operations are counted elsewhere.
     ended_stages: Spent,
     progress: Progress,
 }
 
-/// What came of it.
+/// The result of driving all runs of an experiment.
 #[derive(Default)]
 pub(super) struct Ended {
-    /// How many runs there were to do.
+    /// The number of runs that were to be done.
     pub(super) of: usize,
     pub(super) failed: Vec<Failed>,
     pub(super) interrupted: bool,
@@ -62,9 +62,9 @@ pub(super) struct Ended {
 
 /// A run that failed.
 pub(super) struct Failed {
-    /// Arm and seed.
+    /// The arm and the seed of the run.
     pub(super) name: String,
-    /// What its process said last.
+    /// The last message of its process.
     pub(super) error: String,
     /// Everything that it said.
     pub(super) log: PathBuf,
@@ -225,7 +225,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// What a run needs next; none if it is done.
+    /// The next stage of a run; `None` if it is done.
     fn next(&self, job: &Job) -> Result<Option<Stage>, Failure> {
         match self.is_judging {
             true => Ok(self.setup.next_ruler(job).map(Stage::Judge)),

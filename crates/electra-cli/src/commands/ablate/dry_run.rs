@@ -1,4 +1,4 @@
-//! What an experiment will need, before it begins.
+//! The forecast of an experiment's needs, before it begins.
 
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ use crate::failure::{self, Failure};
 /// Training steps that are timed.
 const PROBE_STEPS: usize = 3;
 
-/// What a run of an arm takes.
+/// The time that a run of an arm takes.
 #[derive(Clone, Copy)]
 struct Cost {
     /// Seconds of a step of pretraining, evaluation counted.
@@ -41,7 +41,7 @@ struct Cost {
     probe: Option<ProbeCost>,
 }
 
-/// What is left of a run.
+/// The stages of a run that are still to be done.
 #[derive(Clone, Copy, Default)]
 struct Open {
     /// Steps of pretraining, if it is not done.
@@ -62,7 +62,7 @@ impl Cost {
     }
 }
 
-/// What fine-tuning takes.
+/// The time that fine-tuning takes.
 #[derive(Clone, Copy)]
 struct ProbeCost {
     /// Seconds of one seed.
@@ -211,7 +211,7 @@ fn tell_what_differs(setup: &Setup) {
     }
 }
 
-/// What a run of each arm takes, in their order.
+/// The time that a run of each arm takes, in the order of the arms.
 fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
     let mut per_shape: HashMap<&str, Pace> = HashMap::new();
     let mut per_probe: HashMap<(&str, Option<&str>, &str), Option<ProbeCost>> = HashMap::new();
@@ -247,7 +247,7 @@ fn costs(setup: &Setup) -> Result<Vec<Cost>, Failure> {
     Ok(costs)
 }
 
-/// How fast recipes of one shape train.
+/// The training speed of recipes of one shape.
 #[derive(Clone, Copy)]
 struct Pace {
     step: f64,
@@ -279,7 +279,7 @@ fn pace_of(setup: &Setup, recipe: &Recipe) -> Result<Pace, Failure> {
     })
 }
 
-/// What fine-tuning what `recipe` pretrains takes; none if its data is not there.
+/// The time of fine-tuning the model that `recipe` pretrains; `None` if its data is not there.
 fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<ProbeCost>, Failure> {
     let Ok(data) = open_data(recipe) else { return Ok(None) };
     let tokenizer = Tokenizer::load(data.tokenizer_folder())?;

@@ -1,4 +1,4 @@
-//! Where a run of an experiment lies, by which commands it comes about, and whether it is finished.
+//! The folders of a run of an experiment, the commands that make it, and the check whether it is finished.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ impl Setup {
         self.out.join("runs").join(&job.hash[..16])
     }
 
-    /// What the processes of a run have said.
+    /// The log file of the processes of a run.
     pub(super) fn log_of(&self, job: &Job) -> PathBuf {
         self.out.join("logs").join(format!("{}.log", &job.hash[..16]))
     }
@@ -72,7 +72,7 @@ impl Setup {
         })
     }
 
-    /// Who else is at work on the run, if anybody is.
+    /// The process that holds the run's locks, if there is one.
     ///
     /// # Errors
     /// If a lock cannot be read.
@@ -94,7 +94,7 @@ impl Setup {
         Ok(None)
     }
 
-    /// What the run needs next; none if it is done.
+    /// The next stage of the run; `None` if it is done.
     ///
     /// # Errors
     /// If its folder is damaged.
@@ -148,7 +148,7 @@ impl Setup {
         Ok(())
     }
 
-    /// Why fine-tuning ended, as its logs say.
+    /// The reason why fine-tuning ended, by its logs.
     fn reason_of_probe(&self, job: &Job) -> Reason {
         let seeds = self.probe(job).map(|plan| fs::read_dir(self.probe_of(plan, job)));
         let mut seeds = seeds.into_iter().flatten().flatten().flatten();

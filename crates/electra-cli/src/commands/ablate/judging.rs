@@ -28,7 +28,7 @@ impl Setup {
         }
     }
 
-    /// Where the figures of a run are kept.
+    /// The file of a run's figures.
     fn figures_of(&self, ruler: Ruler, job: &Job) -> PathBuf {
         let sampler = self.sampler_of(ruler, job).unwrap_or_else(|| UNIGRAM.to_owned());
         let hash = blake3::hash(format!("{VERSION} {} {sampler}", job.hash).as_bytes()).to_hex();
@@ -82,7 +82,7 @@ impl Setup {
         self.rulers.of_arms[job.arm].iter().all(|&ruler| has(ruler) || !self.can_be_judged(ruler, job))
     }
 
-    /// How many figures of a run are still to be measured, now or once it is trained.
+    /// The number of a run's figures that are still to be measured, now or once it is trained.
     pub(super) fn figures_left(&self, job: &Job) -> usize {
         self.rulers.of_arms[job.arm].iter().filter(|ruler| self.judged(**ruler, job).is_none()).count()
     }

@@ -1,5 +1,5 @@
-//! Whether arms will have the number that the experiment compares them by, and whether it means the same in
-//! all of them: nobody should learn after days of training that there is nothing to compare.
+//! A check that all arms will have the number that the experiment compares them by, and that it means the
+//! same in all of them: nobody should learn after days of training that there is nothing to compare.
 
 use electra_ablate::experiment::Experiment;
 use electra_ablate::metric::Source;
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::commands::metrics::catalogue;
 
-    /// What the results of 002 have, by objective.
+    /// The metrics that the results of experiment 002 have, by objective.
     #[test]
     fn an_objective_measures_what_its_results_have() {
         const DEBUG: &str = include_str!("../../../configs/debug.toml");

@@ -18,9 +18,9 @@ pub(super) struct ProbePlan {
     pub(super) probe: Probe,
     pub(super) recipe: Option<PathBuf>,
     pub(super) overrides: Vec<String>,
-    /// Of the recipe, and of the code where it is not the first.
+    /// The hash of the recipe, and of the code where its version is not the first.
     pub(super) recipe_hash: String,
-    /// Of the recipe and the labelled files.
+    /// The hash of the recipe and the labelled files.
     pub(super) hash: String,
 }
 
@@ -89,7 +89,7 @@ impl ProbePlan {
         Ok(Self { probe: probe.clone(), recipe, overrides, recipe_hash, hash })
     }
 
-    /// Of the pretrained run as well.
+    /// The hash of this fine-tuning and the pretrained run.
     pub(super) fn hash_for(&self, job: &Job) -> String {
         blake3::hash(format!("{} {}", job.hash, self.hash).as_bytes()).to_hex().to_string()
     }

@@ -1,4 +1,4 @@
-//! How far all runs have come, and when they will be done.
+//! The progress of all runs, and when they will be done.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -18,36 +18,36 @@ pub(super) struct Progress {
     last_line: Instant,
 }
 
-/// How things stand.
+/// The progress of an experiment.
 pub(super) struct Standing {
     /// Runs that are finished.
     pub(super) finished: usize,
-    /// Of how many.
+    /// The number of all runs.
     pub(super) of: usize,
-    /// What is done and what is left of it.
+    /// The work that is done and that is left.
     pub(super) work: Work,
-    /// What is running, in words.
+    /// The names of the stages that are running.
     pub(super) running: String,
 }
 
-/// What all runs cost together, done and to be done.
+/// The work of all runs together, done and to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Work {
     /// Floating-point operations of pretraining that are done, those of earlier commands included.
     pub(super) flops: f64,
-    /// Of how many.
+    /// The floating-point operations of all pretraining.
     pub(super) total_flops: f64,
     /// Models that are fine-tuned.
     pub(super) probes: usize,
-    /// Of how many.
+    /// The number of all models to be fine-tuned.
     pub(super) total_probes: usize,
-    /// What this command has done.
+    /// The work that this command has done.
     pub(super) spent: Spent,
     /// Processes at the same time.
     pub(super) jobs: usize,
 }
 
-/// What the processes of this command have come to, those that still run included.
+/// The work done by the processes of this command, those that still run included.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Spent {
     /// Floating-point operations of pretraining.
@@ -99,7 +99,7 @@ impl Progress {
         }
     }
 
-    /// How things stand now.
+    /// Shows the progress on a terminal, or in a line now and then.
     pub(super) fn show(&mut self, standing: &Standing) {
         let (share, left) = standing.work.outlook();
         let left = left.map_or_else(|| "?".to_owned(), duration);

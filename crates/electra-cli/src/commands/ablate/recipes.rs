@@ -1,4 +1,4 @@
-//! What an experiment has to know of pretraining recipes and of the data that they name.
+//! The facts about pretraining recipes, and about the data that they name, which an experiment needs.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ impl Recipes {
         })
     }
 
-    /// What an experiment has to know of it.
+    /// The facts about the recipe with these overrides.
     pub(in crate::commands) fn facts(&self, overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
         let resolved = self.load(overrides)?;
         let r = &resolved.value;

@@ -16,7 +16,7 @@ use electra_text::Manifest;
 use super::recipes::Recipes;
 use crate::failure::{self, Failure};
 
-/// Who samples the replacements.
+/// The source of the replacements on which discriminators are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ruler {
     /// The base arm's generator of the same seed.
@@ -25,18 +25,19 @@ pub(super) enum Ruler {
     Unigram,
 }
 
-/// What the arms can be judged on.
+/// The rulers by which the discriminators of the arms can be judged.
 pub(super) struct Rulers {
     /// Number of the base arm.
     pub(super) base: usize,
-    /// Its data; none where it is not there yet.
+    /// The data folder of the base arm; `None` where it is not there yet.
     pub(super) data: Option<PathBuf>,
-    /// Of each arm; nothing where it has no discriminator that detects, or none that can read the text.
+    /// The rulers of each arm; none where it has no discriminator that detects, or none that can read the
+    /// text.
     pub(super) of_arms: Vec<Vec<Ruler>>,
 }
 
 impl Rulers {
-    /// Of planned arms.
+    /// The rulers of planned arms.
     ///
     /// # Errors
     /// If a recipe cannot be read.

@@ -122,7 +122,7 @@ impl Setup {
     }
 }
 
-/// What an arm changes, as results have it.
+/// The changes that an arm makes to the base recipe, in the form of the results.
 pub(super) fn differences(arm: &PlannedArm) -> Map<String, Value> {
     let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
     arm.differences.iter().map(|(key, found)| (key.clone(), value(found))).collect()

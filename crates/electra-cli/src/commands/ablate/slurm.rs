@@ -1,4 +1,4 @@
-//! The same runs as an array job of Slurm.
+//! The script that runs the arms as an array job of Slurm.
 
 use std::path::Path;
 

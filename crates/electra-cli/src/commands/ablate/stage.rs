@@ -2,7 +2,7 @@
 
 use super::ruler::Ruler;
 
-/// What a run needs next.
+/// A stage of a run: the command that it needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// `electra pretrain`.

@@ -1,4 +1,4 @@
-//! What `electra check ner` found, as text.
+//! The findings of `electra check ner`, as text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

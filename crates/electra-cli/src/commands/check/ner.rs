@@ -59,10 +59,10 @@ pub struct CheckNer {
     /// Measure lengths in this tokenizer's pieces, not in words: its folder, a tokenizer.json or a vocab.txt
     #[arg(long, value_name = "DIR")]
     tokenizer: Option<PathBuf>,
-    /// How many of the longest sentences to show
+    /// Number of longest sentences to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     longest: usize,
-    /// How many places to name for each finding; --json names all
+    /// Number of places to name for each finding; --json names all
     #[arg(long, value_name = "N", default_value_t = 5)]
     places: usize,
     /// Print everything as JSON
@@ -129,7 +129,7 @@ impl CheckNer {
     }
 }
 
-/// What a file is for, by the words of its name.
+/// The split that a file belongs to, by the words of its name.
 fn role_of(path: &Path) -> SplitRole {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let is = |words: &[&str]| name.split(|c: char| !c.is_alphabetic()).any(|word| words.contains(&word));

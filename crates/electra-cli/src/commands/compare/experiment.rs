@@ -31,7 +31,7 @@ struct Standing {
 }
 
 impl Standing {
-    /// Of an experiment.
+    /// The standing of an experiment.
     ///
     /// # Errors
     /// If a result cannot be read or is not one of the experiment as it stands.
@@ -70,7 +70,7 @@ pub(super) fn results_of(file: &ExperimentFile) -> Result<Results, Failure> {
     Ok(Standing::of(file)?.results)
 }
 
-/// What an experiment is about, and its results.
+/// The subject of an experiment's comparison, and its results.
 ///
 /// # Errors
 /// If a result cannot be read or is not one of the experiment as it stands.
@@ -122,7 +122,7 @@ fn as_it_stands(file: &ExperimentFile, arm: &Arm, planned: Option<&PlannedArm>) 
     ArmAsItStands { name: arm.name.clone(), differences, planned: planned.map(Planned::of), probe }
 }
 
-/// What is asked of a result of another experiment.
+/// The fields that are read from a result of another experiment.
 #[derive(Deserialize)]
 struct Other {
     arm: String,

@@ -7,7 +7,7 @@ use electra_ablate::task;
 use crate::commands::metrics::catalogue;
 use crate::failure::Failure;
 
-/// What to do about losses of unlike vocabularies.
+/// The advice for losses of unlike vocabularies.
 pub(super) const BY_BYTE: &str =
     "compare by a number that they have in common: --metric mlm-loss-per-byte, or --metric probe-f1";
 

@@ -29,7 +29,7 @@ const README: &str = "README.md";
 /// A text with numbers of results, and where they come from.
 struct Text<'a> {
     path: PathBuf,
-    /// What is there; a beginning where there is no file yet.
+    /// The text of the file; the beginning of a README where there is no file yet.
     there: String,
     is_new: bool,
     /// The comparison whose table it has.
@@ -112,7 +112,7 @@ impl Known {
     }
 }
 
-/// What the README of an experiment begins with.
+/// The beginning of an experiment's README.
 fn beginning(file: &ExperimentFile) -> String {
     let experiment = file.experiment();
     format!(
@@ -132,7 +132,7 @@ impl<'a> Text<'a> {
         self.comparison.as_ref()?.comparison.as_ref()
     }
 
-    /// What an input is; none for a folder that has nothing of ours.
+    /// The text of an input; `None` for a folder without an experiment or tables.
     fn of(input: &Path, known: &Known, results: &'a ReadResults<'a>) -> Result<Option<Self>, Failure> {
         let read = |path: &Path| {
             regular::read_to_string(path).map_err(|error| Failure::of_file("read", path, &error))

@@ -56,7 +56,7 @@ pub struct BuildCommand {
     /// Tokens in a row, `[CLS]` and `[SEP]` included
     #[arg(long, default_value_t = 128, value_name = "N")]
     seq_len: usize,
-    /// How documents are cut and joined
+    /// Method of packing documents into rows
     #[arg(long, value_enum, default_value_t = Mode::Carry)]
     mode: Mode,
     /// Root of the random choices of mode google

@@ -1,5 +1,5 @@
-//! What is said of a text beside its counts: unknown words, lost accents, records passed over,
-//! documents that were divided or held out otherwise than was meant.
+//! Warnings about a text beside its counts: unknown words, lost accents, records passed over, documents that
+//! were divided or held out otherwise than was meant.
 
 use electra_text::Coverage;
 use electra_text::concern::Concern;

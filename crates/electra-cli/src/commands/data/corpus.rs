@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use electra_text::corpus::{self, CorpusError, DocumentsBy, ReadOptions};
 
-/// What can be read, which depends on how this program was built.
+/// The help text about the files that can be read, which depends on the features of this program.
 const FILES: &str = match cfg!(feature = "parquet") {
     true => "Files or patterns (`*`, `**`): .txt, .jsonl, .parquet, each also .gz or .zst",
     false => "Files or patterns (`*`, `**`): .txt, .jsonl, each also .gz or .zst",
@@ -17,14 +17,14 @@ const TEXT_FIELD: &str = match cfg!(feature = "parquet") {
     false => "Field of .jsonl records that holds the text",
 };
 
-/// How the corpus is read.
+/// Arguments for reading a corpus.
 #[derive(Args)]
 pub(super) struct Corpus {
     #[arg(long, required = true, num_args = 1.., value_name = "FILES", help = FILES)]
     input: Vec<OsString>,
     #[arg(long, default_value = "text", value_name = "NAME", help = TEXT_FIELD)]
     text_field: String,
-    /// What divides a .txt file into documents
+    /// Division of a .txt file into documents
     #[arg(long, value_enum, default_value_t = Documents::BlankLine)]
     documents: Documents,
     /// Replace what is not Unicode by U+FFFD instead of stopping at it: bytes that are not UTF-8, halves of characters

@@ -19,7 +19,7 @@ use super::json::print_json;
 use super::meter::{count, megabytes};
 use super::summary::{tell_left_out, tell_read};
 
-/// How positions are shown as masked: as in the paper.
+/// The masking by which examples are shown: that of the paper.
 const MASKING: Masking = Masking::WithoutReplacement { probability: 0.15 };
 
 /// Show statistics and examples of a data folder
@@ -38,7 +38,7 @@ pub struct InspectCommand {
     /// Split the examples are taken from
     #[arg(long, default_value = "train", value_parser = ["train", "heldout"])]
     split: String,
-    /// How many of the most frequent pieces to name
+    /// Number of most frequent pieces to name
     #[arg(long, default_value_t = 20, value_name = "N")]
     pieces: usize,
     /// Seed of the masks shown
@@ -142,7 +142,7 @@ fn masked_positions(example: Example<'_>, tokenizer: &Tokenizer, seed: u64) -> V
     chosen.into_iter().map(|slot| slot.position).collect()
 }
 
-/// What is kept of case and accents.
+/// The treatment of case and accents, in words.
 fn case_of(tokenizer: &Tokenizer) -> &'static str {
     match (tokenizer.is_cased(), tokenizer.settings().strip_accents) {
         (true, false) => "cased",
@@ -152,7 +152,7 @@ fn case_of(tokenizer: &Tokenizer) -> &'static str {
     }
 }
 
-/// What a terminal shows and does not obey: pieces are whatever a vocabulary's file holds.
+/// The text of a piece with its control characters escaped: pieces are whatever a vocabulary's file holds.
 fn printable(text: &str) -> String {
     let escaped = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),

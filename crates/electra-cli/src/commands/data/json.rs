@@ -1,4 +1,4 @@
-//! What data commands print as JSON.
+//! The JSON output of the data commands.
 
 use std::path::Path;
 

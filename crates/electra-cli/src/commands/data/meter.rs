@@ -1,4 +1,4 @@
-//! How far a job has come: a bar on a terminal, a line now and then elsewhere.
+//! The progress of a job: a bar on a terminal, a line now and then elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

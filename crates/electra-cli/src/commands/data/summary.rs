@@ -1,4 +1,4 @@
-//! What building or reading came to, in a few lines or as JSON.
+//! The summary of building or reading data, in a few lines or as JSON.
 
 use std::path::Path;
 use std::time::Instant;
@@ -70,7 +70,7 @@ pub(super) fn tell_left_out(left_out: u64) {
     }
 }
 
-/// What of the files was not read as it stands.
+/// Prints the counts of text that was replaced or skipped while reading.
 pub(super) fn tell_read(replaced: u64, skipped: &Skipped) {
     if replaced > 0 {
         println!(

@@ -1,4 +1,4 @@
-//! How many threads a data command takes.
+//! The number of threads of a data command.
 
 use electra_text::in_order::{MAX_THREADS, available_threads};
 

@@ -21,8 +21,8 @@ const SENTENCES: [(&str, &str); 3] = [
     ("test.conll", include_str!("../../../corpus/speeches/test.conll")),
 ];
 
-/// What the default recipe is changed to: windows of the demo's model, and more and smaller steps
-/// over so few sentences, which help the network from scratch as much as the pretrained one.
+/// The changes to the default recipe: windows of the demo's model, and more and smaller steps over so few
+/// sentences, which help the network from scratch as much as the pretrained one.
 const CHANGES: [&str; 5] = [
     "name=\"speeches\"",
     "input.window=64",

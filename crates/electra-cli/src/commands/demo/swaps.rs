@@ -1,4 +1,4 @@
-//! What a discriminator makes of held-out text in which some words were swapped for others.
+//! The demonstration of a discriminator on held-out text in which some words were swapped for others.
 
 use std::io::IsTerminal;
 

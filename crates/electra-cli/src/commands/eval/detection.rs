@@ -44,7 +44,7 @@ pub struct DetectionEval {
     /// Discriminators: runs, imported models, or folders that transformers saved
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     model: Vec<PathBuf>,
-    /// Who samples the replacements: a run or imported model with a generator, or unigram
+    /// Source of the replacements: a run or imported model with a generator, or unigram
     #[arg(long, value_name = "DIR|unigram")]
     generator: PathBuf,
     /// Data folder whose held-out rows are read [default: that of the generator's run, or of the first model's]
@@ -74,13 +74,13 @@ pub struct DetectionEval {
     threads: Option<usize>,
 }
 
-/// What stands for no network.
+/// The word for word frequencies in place of a generator's folder.
 pub const UNIGRAM: &str = "unigram";
 
-/// What is printed as JSON.
+/// The JSON output.
 #[derive(Serialize)]
 struct Report {
-    /// Who has sampled.
+    /// The folder of the generator that sampled.
     generator: PathBuf,
     /// Whose held-out rows were read.
     data: PathBuf,
@@ -93,7 +93,7 @@ struct Report {
     differences: Vec<Model>,
 }
 
-/// How intervals came about.
+/// The method of the confidence intervals.
 #[derive(Serialize)]
 struct Bootstrap {
     unit: &'static str,

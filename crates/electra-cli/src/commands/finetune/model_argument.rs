@@ -1,4 +1,4 @@
-//! Where fine-tuning starts: the argument `--model`.
+//! The argument `--model` of fine-tuning: the model that it starts from.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use electra_train::model_folder::PretrainedEncoder;
 use crate::commands::pretrain::load_recipe;
 use crate::failure::Failure;
 
-/// Where fine-tuning starts, as written after `--model`.
+/// The start of fine-tuning, as written after `--model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelArgument {
     /// A pretrained model.

@@ -37,7 +37,7 @@ pub struct FinetuneOptions {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub with: RecipeOptions,
-    /// How the run is shown
+    /// Display of the run's progress
     #[arg(long, value_enum, default_value_t = watch::Display::Auto)]
     pub display: watch::Display,
     /// Print the summary as JSON
@@ -61,7 +61,7 @@ impl FinetuneOptions {
     }
 }
 
-/// Where and with what a run takes place.
+/// The environment of a run: its device, precision and threads.
 ///
 /// # Errors
 /// A device that cannot be used, or not in this precision.

@@ -1,4 +1,4 @@
-//! How `electra predict` divides text: as the tagger was trained, unless the user says otherwise.
+//! The division of text by `electra predict`: as the tagger was trained, unless the user says otherwise.
 
 use clap::ValueEnum;
 use electra_annotations::{
@@ -21,7 +21,7 @@ pub(super) enum SentencesBy {
     FullStop,
     /// A line
     Line,
-    /// What stands between blank lines
+    /// A paragraph, the text between blank lines
     Paragraph,
     /// The whole input
     Text,
@@ -29,7 +29,7 @@ pub(super) enum SentencesBy {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Breaks {
-    /// The same as a space: text that was wrapped
+    /// A space: text that was wrapped
     Space,
     /// The end of a sentence: messages, headlines
     Sentence,
@@ -39,12 +39,12 @@ pub(super) enum Breaks {
 pub(super) struct TextDivision {
     division: Division,
     line_breaks: LineBreaks,
-    /// What the tagger's folder says.
+    /// The division stored in the tagger's folder.
     stored: Option<Division>,
 }
 
 impl TextDivision {
-    /// That of the tagger, with what the user says.
+    /// The division of the tagger, changed by what the user says.
     pub fn of(
         stored: Option<Division>,
         words: Option<WordsBy>,
@@ -75,7 +75,7 @@ impl TextDivision {
         Self { division, line_breaks, stored }
     }
 
-    /// The same for the reader of text.
+    /// The division as settings for the reader of text.
     pub fn settings(&self) -> SentenceSettings {
         SentenceSettings::of(self.division, self.line_breaks)
     }
@@ -85,7 +85,7 @@ impl TextDivision {
         self.division.is_of_records() && self.stored.is_none_or(|stored| stored.records_alone)
     }
 
-    /// How long a sentence may be.
+    /// The largest length of a sentence, in words.
     pub fn limit(&self) -> String {
         let bytes = format!("{} bytes", thousands(MAX_SENTENCE_BYTES as u64));
         if self.division.is_of_records() {

@@ -11,7 +11,7 @@ pub fn labels() -> LabelSet {
     LabelSet::new(["PER", "ORG", "LOC"], LabelScheme::Iob2)
 }
 
-/// What a writer makes of sentences and what lies behind them.
+/// The output of a writer for sentences and the input behind them.
 pub fn written(writer: &mut dyn Writer, sentences: &[TaggedSentence], tail: &Tail) -> String {
     let mut out = Vec::new();
     writer.begin(&mut out).unwrap();

@@ -10,8 +10,8 @@ use electra_run::report;
 use super::text::parts;
 use super::writer::Writer;
 
-/// What is behind the types: colours of one lightness, on which the page's text can be read, and as many as
-/// there are types.
+/// The background colours of the types: of one lightness, on which the page's text can be read, and as many
+/// as there are types.
 const LIGHTNESS: [u32; 2] = [82, 20];
 const SATURATION: u32 = 70;
 

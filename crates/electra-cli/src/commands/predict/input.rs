@@ -1,4 +1,4 @@
-//! What `electra predict` reads: which form it has, and what is said where it has another.
+//! The input of `electra predict`: its form, and the errors where it has another.
 
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, IsTerminal, Read};
 use std::path::Path;
@@ -95,7 +95,7 @@ impl Predict {
         Box::new(Cursor::new(head).chain(Failing(end)).chain(input))
     }
 
-    /// What kept the text from being tagged, as the user's input.
+    /// The error that kept the text from being tagged, in the words of the command.
     pub(super) fn failure(&self, error: PredictError) -> Failure {
         match error {
             PredictError::Text(TextError::NotUtf8 { line, byte }) => {

@@ -14,7 +14,7 @@ pub(super) struct Lines {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    /// Of the record that `start` and `end` are places in.
+    /// The line of the record in which `start` and `end` are places.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     entity_group: &'a str,

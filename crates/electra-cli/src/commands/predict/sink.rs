@@ -1,4 +1,4 @@
-//! Where predictions go: standard output, or a file that is whole or stays as it was.
+//! The output of predictions: standard output, or a file that is whole or stays as it was.
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Stdout, Write};
@@ -78,7 +78,7 @@ fn is_name_of_open_file(path: &Path) -> bool {
         || path.read_link().is_ok_and(|link| is_below(&link))
 }
 
-/// What standard input is.
+/// The file metadata of standard input.
 ///
 /// # Errors
 /// The system's answer.
@@ -86,7 +86,7 @@ pub(super) fn of_standard_input() -> io::Result<Metadata> {
     File::from(io::stdin().as_fd().try_clone_to_owned()?).metadata()
 }
 
-/// What standard output is.
+/// The file metadata of standard output.
 ///
 /// # Errors
 /// The system's answer.

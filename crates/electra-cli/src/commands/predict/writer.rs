@@ -1,4 +1,4 @@
-//! What every format of predictions does: writes sentences, and what stands around them.
+//! The writer of predictions, which every format implements: sentences, and the text around them.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use electra_ner::{TaggedSentence, Tail};
 
 /// Writes sentences in some format.
 pub(super) trait Writer: Send {
-    /// What stands in front of the first sentence.
+    /// Writes the text in front of the first sentence.
     fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
@@ -14,7 +14,7 @@ pub(super) trait Writer: Send {
     /// A sentence, and what lies between it and the one before.
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()>;
 
-    /// What stands behind the last sentence, where the input has `tail`.
+    /// Writes the text behind the last sentence, where the input has `tail`.
     fn end(&mut self, _out: &mut dyn Write, _tail: &Tail) -> io::Result<()> {
         Ok(())
     }

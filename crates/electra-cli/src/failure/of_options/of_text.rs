@@ -7,7 +7,7 @@ use electra_text::build::BuildError;
 use electra_text::corpus::{CorpusError, ParquetRemedy};
 use electra_text::wordpiece::TrainError as VocabularyError;
 
-/// What to do about an error of these files in words of the command line.
+/// The advice for an error of corpora, data folders and tokenizers in words of the command line.
 pub(super) fn help(error: &(dyn Error + 'static)) -> Option<String> {
     error
         .downcast_ref()
