@@ -32,9 +32,9 @@ pub struct GuardConfig {
 pub enum Collapse {
     /// No epoch has scored above 0.
     Nothing {
-        /// Epochs done.
+        /// The number of epochs done.
         epochs: usize,
-        /// Steps done.
+        /// The number of steps done.
         steps: u64,
         /// Loss of the last epoch.
         loss: f64,
@@ -45,9 +45,9 @@ pub enum Collapse {
         first: f64,
         /// Loss of the last epoch.
         last: f64,
-        /// Epochs done.
+        /// The number of epochs done.
         epochs: usize,
-        /// Steps done.
+        /// The number of steps done.
         steps: u64,
         /// The best score so far.
         best: f64,

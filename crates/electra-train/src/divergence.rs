@@ -20,7 +20,7 @@ pub enum Divergence {
     Loss {
         /// Steps done before.
         step: u64,
-        /// The loss.
+        /// The value of the loss.
         loss: f64,
         /// The losses that it is the sum of, with their names; none where it has no parts.
         parts: Vec<(&'static str, f64)>,
@@ -28,7 +28,7 @@ pub enum Divergence {
     /// A loss above that of an untrained model, long after the start.
     #[error("step {step}: the loss is {loss:.2}, above the {untrained:.2} of an untrained model")]
     Risen {
-        /// Steps done.
+        /// The number of steps done.
         step: u64,
         /// Mean over the last logging interval.
         loss: f64,

@@ -23,7 +23,7 @@ pub enum EncoderInit {
     Scratch {
         /// The pretraining recipe.
         recipe: PathBuf,
-        /// Its sizes and initialisation.
+        /// The sizes and the initialisation of the networks.
         config: Box<ModelConfig>,
         /// The vocabulary.
         tokenizer: Box<Tokenizer>,
@@ -57,7 +57,7 @@ pub enum InitError {
     #[error("{path} reads sequences of at most {positions} pieces, but input.window is {length}")]
     #[diagnostic(help("set it to {positions} or less, or pretrain with a longer max_position_embeddings"))]
     Length {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// The length that was asked for.
         length: usize,
@@ -87,13 +87,13 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// That the pretraining was not finished, if it was not.
+    /// The warning that the pretraining was not finished; `None` if it was.
     pub fn warning(&self) -> Option<String> {
         warning(&self.model, self.progress?)
     }
 }
 
-/// That the pretraining of a model was not finished, if it was not.
+/// The warning that the pretraining of a model was not finished; `None` if it was.
 fn warning(model: &str, progress: RunProgress) -> Option<String> {
     progress
         .is_unfinished()
@@ -132,7 +132,7 @@ impl EncoderInit {
         }
     }
 
-    /// Where the weights lie, if any were learned.
+    /// The folder of the weights; `None` if the start is random.
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Pretrained(pretrained) => Some(&pretrained.path),
@@ -140,17 +140,17 @@ impl EncoderInit {
         }
     }
 
-    /// How far its pretraining has come, if its folder tells.
+    /// The progress of its pretraining, if its folder tells.
     pub fn progress(&self) -> Option<RunProgress> {
         self.folder().and_then(RunProgress::read)
     }
 
-    /// That its pretraining was not finished, if it was not.
+    /// The warning that its pretraining was not finished; `None` if it was.
     pub fn warning(&self) -> Option<String> {
         warning(&self.path().display().to_string(), self.progress()?)
     }
 
-    /// What it is called by: the folder of the model, or the recipe.
+    /// The path by which the start is named: the folder of the model, or the recipe.
     pub fn path(&self) -> &Path {
         match self {
             Self::Pretrained(pretrained) => &pretrained.path,

@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::encoder_init::Lineage;
 
-/// Where and with what a run takes place; none of it decides the weights' meaning.
+/// The environment of a run: device, precision and threads; none of it decides the weights' meaning.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// The device, without autodiff.
     pub device: Device,
-    /// Its name on the command line.
+    /// The name of the device on the command line.
     pub device_name: String,
-    /// CPU threads.
+    /// The number of CPU threads.
     pub threads: usize,
     /// Name and version of the program.
     pub program_version: String,

@@ -32,7 +32,7 @@ pub enum EpochEvent<'a> {
     },
     /// An epoch is over and was evaluated.
     Epoch {
-        /// What it came to.
+        /// The record of the epoch.
         record: &'a EpochRecord,
         /// Epochs of the whole run.
         epochs: usize,
@@ -48,7 +48,7 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Whether no earlier epoch was as good.
     pub is_best: bool,
-    /// What was measured, in the order of the task's table.
+    /// The measured metrics with their values, in the order of the task's table.
     pub scalars: Vec<(&'static Metric, f64)>,
 }
 

@@ -25,7 +25,7 @@ use crate::snapshot::{Snapshot, SnapshotError};
 use crate::stopped::Stopped;
 use crate::update::Update;
 
-/// How a run came to an end without an error.
+/// The end of a run without an error.
 #[derive(Clone, Debug)]
 pub enum Ended<O> {
     /// Trained, evaluated and written.
@@ -55,13 +55,13 @@ pub struct EpochPlan {
     pub score: &'static str,
 }
 
-/// Where a run goes on.
+/// The state from which a run goes on.
 pub struct Resumed<M> {
     /// State that it goes on from.
     pub snapshot: Snapshot<M, EpochProgress>,
     /// Step of the checkpoint, if it is one.
     pub last_saved: Option<u64>,
-    /// What is to be told of it.
+    /// The notes about the resume, for the user.
     pub notes: Vec<String>,
 }
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::divergence::Divergence;
 use crate::snapshot::SnapshotError;
 
-/// Why a run stopped, whatever it trains.
+/// An error that stops a run, whatever it trains.
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum RunError {
     /// The run folder cannot be used.
@@ -50,7 +50,7 @@ pub enum RunError {
     Beyond {
         /// Folder of the checkpoint.
         path: PathBuf,
-        /// Its step.
+        /// The step of the checkpoint.
         step: u64,
         /// Steps of the recipe.
         steps: u64,
@@ -65,9 +65,9 @@ pub enum RunError {
     /// Another file of the run folder cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The numbers went out of bounds.

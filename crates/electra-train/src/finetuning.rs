@@ -18,7 +18,7 @@ pub struct ScheduleConfig {
     pub learning_rate: f64,
     /// Share of all steps over which the rate rises, in `[0, 1)`.
     pub warmup: f64,
-    /// How it falls.
+    /// The form of the rate's decay after the warmup.
     pub decay: Decay,
 }
 
@@ -70,7 +70,7 @@ const MOST_SENTENCES: usize = 1_000_000_000_000;
 const MOST_POWER: f64 = 1e3;
 /// Rates and norms: what 32 bits can hold, and the square root of more.
 const MOST_FLOAT: f64 = 1e30;
-/// Where usual values stand.
+/// The advice about usual values.
 const USUAL: &str = "see configs/ner/default.toml";
 
 impl ScheduleConfig {

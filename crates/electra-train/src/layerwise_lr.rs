@@ -1,4 +1,4 @@
-//! How fast each parameter learns: layer-wise rates, and what is frozen.
+//! Learning rates by layer, and frozen parameters.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::prelude::*;
@@ -6,7 +6,7 @@ use electra_optim::{Depth, LayerwiseDecay, LayerwiseMode, depth_of};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How learning rates shrink from the head down to the embeddings.
+/// The decay of learning rates from the head down to the embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LayerDecay {
@@ -17,14 +17,14 @@ pub enum LayerDecay {
     },
     /// As the released code has it, with one factor more below the head.
     Google {
-        /// In `(0, 1]`.
+        /// The factor from layer to layer, in `(0, 1]`.
         rate: f64,
     },
     /// One rate for all.
     None {},
 }
 
-/// What keeps its pretrained value.
+/// The parameters that are frozen: they keep their pretrained values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Freeze {
@@ -34,7 +34,7 @@ pub enum Freeze {
     Embeddings {},
     /// The embeddings and the first `count` layers of the encoder.
     Layers {
-        /// At least 1.
+        /// The number of frozen layers, at least 1.
         count: usize,
     },
     /// The embeddings and all layers of the encoder but the last `count`, however many there are.
@@ -50,13 +50,13 @@ pub enum RatesError {
     /// A decay or factor out of its range.
     #[error("{name} is {found}, expected {expected}")]
     Number {
-        /// Its dotted key below `[rates]`.
+        /// The dotted key below `[rates]`.
         key: &'static str,
-        /// Its name.
+        /// The name of the setting.
         name: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: f64,
-        /// What it should be.
+        /// The values that are possible.
         expected: &'static str,
     },
     /// More layers than there are, or none.
@@ -74,7 +74,8 @@ pub enum RatesError {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
     decay: Option<LayerwiseDecay>,
-    /// How many of the first layers keep their values, the embeddings with them; none where all learns.
+    /// The number of the first layers that are frozen, the embeddings with them; `None` where all parameters
+    /// learn.
     frozen_layers: Option<usize>,
     /// Factor on the rates of parameters whose paths begin with a name.
     factor: (&'static str, f64),
@@ -116,7 +117,7 @@ impl Rates {
         Ok(Self { decay, frozen_layers, factor: ("", 1.0) })
     }
 
-    /// The same with a factor on the rates of parameters whose paths begin with the name `root`.
+    /// These rates with a factor on those of parameters whose paths begin with the name `root`.
     #[must_use]
     pub fn with_factor(self, root: &'static str, factor: f64) -> Self {
         Self { factor: (root, factor), ..self }

@@ -27,13 +27,13 @@ pub use write::write_network;
 
 /// A model at rest: sizes, weights in our names, tokenizer.
 pub struct ModelFolder {
-    /// Where it lies.
+    /// The path of the folder.
     pub path: PathBuf,
     /// Sizes of the networks. Those of the generator mean nothing if it is not here.
     pub config: ModelConfig,
     /// `discriminator.…`, and `generator.…` unless the folder has none.
     pub tensors: NamedTensors,
-    /// Its vocabulary.
+    /// The tokenizer of the model.
     pub tokenizer: Tokenizer,
     /// Folder of the tokenizer's files.
     pub tokenizer_folder: PathBuf,

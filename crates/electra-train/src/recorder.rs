@@ -34,14 +34,14 @@ pub struct Recorder {
     told_loss_scale: bool,
 }
 
-/// What a run begins with, for [`Recorder::open`].
+/// The state of a run at its begin, for [`Recorder::open`].
 #[derive(Debug)]
 pub struct Beginning<'a, R> {
     /// First line of the log.
     pub record: &'a R,
     /// Resolved recipe.
     pub recipe_text: &'a str,
-    /// Steps done.
+    /// The number of steps done.
     pub step: u64,
     /// Step of the checkpoint that it goes on from.
     pub last_saved: Option<u64>,

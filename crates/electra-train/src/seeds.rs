@@ -38,7 +38,7 @@ const OLD: &str = "best.old";
 /// Folder of the seeds of a recipe.
 #[derive(Clone, Copy, Debug)]
 pub struct SeedsFolder<'a> {
-    /// The folder.
+    /// The path of the folder.
     pub path: &'a Path,
     /// Files of each seed.
     pub files: &'static SeedFiles,

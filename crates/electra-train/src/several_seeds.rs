@@ -8,10 +8,10 @@ use crate::epoch_run::Ended;
 use crate::seeds::SeedsFolder;
 use crate::stopped::Stopped;
 
-/// What several seeds came to.
+/// The outcomes of several seeds.
 #[derive(Debug)]
 pub struct SeedOutcomes<O, E> {
-    /// Of the seeds that came to their end.
+    /// The outcomes of the seeds that came to their end.
     pub finished: Vec<O>,
     /// The seeds that learned nothing or diverged.
     pub stopped: Vec<SeedStop<E>>,
@@ -20,13 +20,13 @@ pub struct SeedOutcomes<O, E> {
 /// A seed that learned nothing or diverged.
 #[derive(Debug)]
 pub struct SeedStop<E> {
-    /// The seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// Its folder.
+    /// The folder of the run.
     pub run: PathBuf,
     /// Which of the two.
     pub stopped: Stopped,
-    /// Why.
+    /// The error that stopped the run.
     pub error: E,
 }
 

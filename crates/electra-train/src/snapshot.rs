@@ -25,7 +25,7 @@ pub struct Snapshot<M, P> {
     // `None` only while an update owns it, so that the update can work in place.
     model: Option<M>,
     optimizer: OptimizerState,
-    /// How far the run has come.
+    /// The progress of the run.
     pub progress: P,
 }
 
@@ -44,7 +44,7 @@ pub enum SnapshotError {
     Format {
         /// Name of the file.
         file: &'static str,
-        /// What is wrong.
+        /// A description of what is wrong.
         #[diagnostic_source]
         source: SafetensorsError,
     },

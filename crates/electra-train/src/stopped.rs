@@ -1,4 +1,4 @@
-//! How a run was stopped before its end, by its log.
+//! The reason why a run was stopped before its end, by its log.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use electra_run::record::{Record, read_metrics};
 
 use crate::recorder::{COLLAPSED, DIVERGED};
 
-/// How the run in a folder was stopped before its end.
+/// The reason why a run was stopped before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// It learned nothing.
+    /// The run learned nothing.
     Collapsed,
-    /// Its numbers went out of bounds.
+    /// The run diverged: its loss or its gradients went out of bounds.
     Diverged,
 }
 
@@ -26,7 +26,8 @@ impl Stopped {
     }
 }
 
-/// How the run in a folder was stopped, with the sentence that its log has about it; none if it was not.
+/// The reason why the run in a folder was stopped, with the sentence that its log has about it; `None` if it
+/// was not.
 #[must_use]
 pub fn stopped_by(run: &Path) -> Option<(Stopped, String)> {
     let records = read_metrics(&run.join("metrics.jsonl")).ok()?;

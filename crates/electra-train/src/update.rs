@@ -11,7 +11,7 @@ use crate::snapshot::{Progress, Snapshot};
 /// Settings of an update that are the same in all steps of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct OptimizerConfig {
-    /// Adam.
+    /// The settings of Adam.
     pub adam: AdamConfig,
     /// Largest global norm of the gradient.
     pub max_grad_norm: f64,
@@ -27,7 +27,7 @@ pub struct Backward<T> {
     pub parts: Vec<(&'static str, f64)>,
     /// Gradients of `loss_scale * loss`.
     pub gradients: GradientsParams,
-    /// What else was measured.
+    /// The other measures of the forward pass.
     pub measured: T,
 }
 

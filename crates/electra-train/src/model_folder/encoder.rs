@@ -16,13 +16,13 @@ use crate::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, TOKENIZER};
 /// A pretrained encoder at rest.
 #[derive(Clone, Debug)]
 pub struct PretrainedEncoder {
-    /// Its folder.
+    /// The path of the model's folder.
     pub path: PathBuf,
     /// Sizes; those of the generator mean nothing here.
     pub config: ModelConfig,
     /// Embeddings, projection and encoder, in our names below the discriminator.
     pub encoder: NamedTensors,
-    /// Its vocabulary.
+    /// The tokenizer of the model.
     pub tokenizer: Tokenizer,
     /// The head of the folder's network, where it had learned something else than pretraining's own objective: it
     /// is left behind.

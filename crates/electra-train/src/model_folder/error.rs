@@ -29,16 +29,16 @@ pub enum ModelFolderError {
     #[error("{path} holds no model itself, but there is one in {}", names(.within))]
     #[diagnostic(help("give the folder of the model: {}", .within[0].display()))]
     ModelsWithin {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// Those in it with a model, at least one; the one that is meant first.
         within: Vec<PathBuf>,
     },
-    /// What fine-tuning has left behind.
+    /// A folder that fine-tuning has written.
     #[error("{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model")]
     #[diagnostic(help("give the model that they were made from; {within} itself finds entities", within = .within.display()))]
     TaggersWithin {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// The best of them.
         within: PathBuf,
@@ -54,27 +54,27 @@ pub enum ModelFolderError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file is not the JSON that it should be.
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("copy the folder again from where it came from"))]
     Json {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         source: serde_json::Error,
     },
     /// Sizes that no model can have.
     #[error("{path}: {source}")]
     #[diagnostic(help("copy the folder again from where it came from, or correct the value there"))]
     Config {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         #[diagnostic_source]
         source: ConfigError,
     },
@@ -82,9 +82,9 @@ pub enum ModelFolderError {
     #[error("{path}: {source}")]
     #[diagnostic(help("{}", when_foreign(.source)))]
     Foreign {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         #[diagnostic_source]
         source: HfError,
     },
@@ -99,9 +99,9 @@ pub enum ModelFolderError {
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("copy the folder again from where it came from"))]
     Safetensors {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         #[diagnostic_source]
         source: SafetensorsError,
     },
@@ -111,9 +111,9 @@ pub enum ModelFolderError {
         "its weights and its configuration are not of one model: copy the folder again from where it came from"
     ))]
     Weights {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of what is wrong.
         #[diagnostic_source]
         source: LoadError,
     },
@@ -136,7 +136,7 @@ pub enum ModelFolderError {
     #[error("{path}: a tokenizer of {tokenizer} pieces for a model of {model}")]
     #[diagnostic(help("put the tokenizer there that the model was trained with"))]
     Vocabulary {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// Pieces of the tokenizer.
         tokenizer: usize,
@@ -152,7 +152,7 @@ pub enum ModelFolderError {
     ),
 }
 
-/// What the weights themselves say of it is worth more.
+/// The advice for a transformers folder that cannot be read: that of the error itself, where it has one.
 fn when_foreign(source: &HfError) -> String {
     source.help().map_or_else(
         || "give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged".to_owned(),
@@ -177,7 +177,7 @@ impl ModelFolderError {
         }
     }
 
-    /// The same where a pretrained model was asked for: taggers are none.
+    /// The error of [`Self::no_model`] where a pretrained model was asked for: taggers are none.
     pub(super) fn no_pretrained(path: &Path) -> Self {
         match Self::no_model(path, &[MODEL_CONFIG, HF_CONFIG]) {
             Self::ModelsWithin { path, mut within } if within[0].join(TAGGER_SETTINGS).exists() => {

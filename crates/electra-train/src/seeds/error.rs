@@ -1,4 +1,4 @@
-//! Why a folder cannot hold the seeds of a recipe, or the best result not be put there.
+//! Errors of a folder that cannot hold the seeds of a recipe, or of copying the best result there.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use super::files::SeedFiles;
 
-/// Why a folder cannot hold the seeds, or the best result not be put there.
+/// An error of a folder that cannot hold the seeds, or of copying the best result there.
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum SeedsFolderError {
-    /// It is a file.
+    /// The path is a file.
     #[error("{0} is a file, not a folder")]
     #[diagnostic(help("give a folder"))]
     File(PathBuf),
@@ -20,32 +20,32 @@ pub enum SeedsFolderError {
     #[error("{model}, the model to start from, lies in {out}, where the best {noun} would take its place")]
     #[diagnostic(help("give another folder"))]
     ModelInside {
-        /// The model.
+        /// The path of the model.
         model: PathBuf,
-        /// The folder.
+        /// The path of the folder.
         out: PathBuf,
-        /// What the result is called.
+        /// The name of the result, such as "tagger".
         noun: &'static str,
     },
-    /// It is the folder of something else.
+    /// The folder is not one that fine-tuning wrote.
     #[error("{path} holds {found}, which fine-tuning does not write")]
     #[diagnostic(help("give another folder"))]
     Foreign {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// One of its entries.
+        /// The name of one such entry.
         found: String,
     },
-    /// What looks as if fine-tuning had written it has no run beside it.
+    /// The folder holds files of a result and no run that they could be from.
     #[error("{path} holds {found} and no seed-N that it could be from")]
     #[diagnostic(help("move it away, or give another folder"))]
     NoSeed {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// One of its entries.
+        /// The name of one such entry.
         found: String,
     },
-    /// What lies where the best result goes was not put there by fine-tuning.
+    /// The place of the best result holds something that fine-tuning did not put there.
     #[error("{path} {what}, and would be lost")]
     #[diagnostic(help("move it away, or give another folder"))]
     ForeignBest {
@@ -60,11 +60,11 @@ pub enum SeedsFolderError {
     Orphan {
         /// The folder of the best result.
         path: PathBuf,
-        /// The seed.
+        /// The seed of the best result.
         seed: u64,
-        /// Its score, from 0 to 1.
+        /// The score of the best result, from 0 to 1.
         score: f64,
-        /// How the task calls both.
+        /// The task's names of the result and the score.
         files: &'static SeedFiles,
     },
     /// The result was not copied whole.
@@ -80,7 +80,7 @@ pub enum SeedsFolderError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

@@ -3,9 +3,9 @@
 /// Files that a task leaves for each seed.
 #[derive(Clone, Copy, Debug)]
 pub struct SeedFiles {
-    /// What the result is called: "tagger".
+    /// The name of the result: "tagger".
     pub noun: &'static str,
-    /// What the best one is chosen by: "dev F1".
+    /// The name of the score by which the best result is chosen: "dev F1".
     pub measure: &'static str,
     /// Files of a run that belong to its result, the tokenizer's and the scores among them, in any number of lists.
     pub of_result: &'static [&'static [&'static str]],

@@ -5,14 +5,14 @@ use serde::Serialize;
 /// Mean and deviation over seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// Mean.
+    /// The mean of the values.
     pub mean: f64,
     /// Sample standard deviation; none for one seed.
     pub sd: Option<f64>,
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// The spread of at least one value.
     #[must_use]
     pub fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
