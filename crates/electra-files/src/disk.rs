@@ -13,7 +13,8 @@ use rustix::io::Errno;
 
 use crate::faults::{self, Fate, Operation};
 
-/// What leads out of the folder in which something is to be written. Carried by an [`io::Error`].
+/// An error about a link or special file that leads out of the folder in which something is to be written.
+/// Carried by an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it is {0}, and nothing is written to another place")]
 #[diagnostic(help("remove it"))]
@@ -68,7 +69,7 @@ impl DiskFile {
         self.file.sync_all()
     }
 
-    /// What the system says of it.
+    /// The metadata of the open file.
     ///
     /// # Errors
     /// The system's answer.
@@ -76,7 +77,7 @@ impl DiskFile {
         self.file.metadata()
     }
 
-    /// Where it was opened.
+    /// The path under which the file was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -9,7 +9,7 @@
 //! ELECTRA_FILE_OPERATIONS=PATH      a line for each operation is added to PATH
 //! ```
 
-/// What an operation does to the disk.
+/// The kind of an operation, by its effect on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// Needs room: a file, a folder, bytes.
@@ -18,11 +18,11 @@ pub(crate) enum Operation {
     Moves,
 }
 
-/// What becomes of an operation.
+/// The fate of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "faults"), allow(dead_code, reason = "nothing fails without the feature"))]
 pub(crate) enum Fate {
-    /// It takes place.
+    /// The operation takes place.
     GoesOn,
     /// The process dies within it.
     Dies,

@@ -19,7 +19,7 @@ pub struct Lock {
     is_passing: bool,
 }
 
-/// Why a lock could not be taken.
+/// An error of taking a lock.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum LockError {
     /// Somebody has it.
@@ -34,7 +34,7 @@ pub enum LockError {
     /// The file system refuses.
     #[error("cannot lock {path}: {source}")]
     Io {
-        /// The lock file.
+        /// The path of the lock file.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -51,12 +51,12 @@ impl Lock {
         Self::take(path, FlockOperation::NonBlockingLockExclusive, false)
     }
 
-    /// The same, and the file is removed when the lock is dropped.
+    /// Takes the lock at `path`, whose file is removed when the lock is dropped.
     pub(crate) fn acquire_passing(path: &Path) -> Result<Self, LockError> {
         Self::take(path, FlockOperation::NonBlockingLockExclusive, true)
     }
 
-    /// The same, after whoever holds it.
+    /// Takes the lock at `path` after whoever holds it; its file is removed when the lock is dropped.
     pub(crate) fn await_passing(path: &Path) -> Result<Self, LockError> {
         Self::take(path, FlockOperation::LockExclusive, true)
     }
@@ -85,7 +85,7 @@ impl Lock {
         }
     }
 
-    /// Who holds the lock at `path` at this moment, if anybody does. Nothing is created or changed.
+    /// The process that holds the lock at `path` at this moment, if any does. Nothing is created or changed.
     ///
     /// # Errors
     /// If the file is there and cannot be read.

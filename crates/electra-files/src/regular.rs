@@ -8,7 +8,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// What stands where a regular file is needed. Carried by the [`io::Error`] of [`open`].
+/// The error that a regular file is needed and something else is there. Carried by the [`io::Error`] of
+/// [`open`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it is {0}, and only a regular file can be read here")]
 pub struct NotRegular(pub &'static str);
@@ -38,7 +39,7 @@ pub const MOST_OF_LOG: u64 = 1 << 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it has {bytes} bytes, and a file of this kind at most {most}")]
 pub struct TooLarge {
-    /// Its size.
+    /// The size of the file, in bytes.
     pub bytes: u64,
     /// The most that it may have.
     pub most: u64,
@@ -80,7 +81,7 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// What a file is that is not regular.
+/// The kind of a file that is not regular, in words.
 pub(crate) fn name(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {
         None

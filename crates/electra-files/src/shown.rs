@@ -43,8 +43,8 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The same with as many bytes, for text in which places are counted: `?` for each of a control
-/// character.
+/// The text as [`on_terminal`] shows it, with as many bytes as it has, for text in which places are counted:
+/// `?` for each of a control character.
 #[must_use]
 pub fn on_terminal_in_place(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

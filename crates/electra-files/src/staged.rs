@@ -19,21 +19,21 @@ use crate::lock::{Lock, LockError};
 
 pub use files::{replace_files, write_files};
 
-/// Why a folder could not be written.
+/// An error of writing a folder.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum StagedError {
     /// `.`, `..` or `/`.
     #[error("{path} cannot be replaced as a whole: it has no name of its own")]
     #[diagnostic(help("give a folder by its name"))]
     NoName {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
     /// Another process writes it.
     #[error("{path} is being written by {holder}")]
     #[diagnostic(help("wait until it ends, or give another folder"))]
     Busy {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
         /// "process 12 on host"
         holder: String,
@@ -82,7 +82,7 @@ impl NewFolder {
         Self::begin_with(target, Lock::acquire_passing)
     }
 
-    /// The same, after whoever writes it now.
+    /// Begins the folder as [`Self::begin`] does, after whoever writes it now.
     ///
     /// # Errors
     /// If the system refuses.
@@ -108,7 +108,7 @@ impl NewFolder {
         Ok(Self { target: target.to_owned(), temporary, _lock: lock })
     }
 
-    /// Where to write. Every file has to be on the disk before [`commit`](Self::commit).
+    /// The folder to write the files into. Every file has to be on the disk before [`commit`](Self::commit).
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.temporary

@@ -25,10 +25,9 @@ pub fn write_files(folder: &Path, files: &[(&str, &[u8])]) -> Result<(), StagedE
     write(folder, files, others.filter(|others| others.0.is_empty()))
 }
 
-/// The same for files that must not be mixed with those of before: they appear at one moment beside other
-/// files too, of which the new folder gets copies, unless those are too large, or some are none of the
-/// user's own plain files. Not for a folder in which files are open: who writes to one goes on in the
-/// old folder.
+/// Writes files that must not be mixed with those of before: they appear at one moment beside other files
+/// too, of which the new folder gets copies, unless those are too large, or some are none of the user's own
+/// plain files. Not for a folder in which files are open: who writes to one goes on in the old folder.
 ///
 /// # Errors
 /// The file or folder, and the system's answer.
@@ -84,11 +83,11 @@ fn copy_as_it_is(from: &Path, to: &Path) -> Result<bool, StagedError> {
     copy().map_err(at(to))
 }
 
-/// What lies in a folder beside the files that are to be written: plain files that can be copied.
+/// The other files of a folder in which files are to be written: plain files that can be copied.
 #[derive(PartialEq, Eq)]
 struct Others(BTreeMap<OsString, Stamp>);
 
-/// What changes with a file: its number, its length, and when it was written.
+/// The stamp of a file, which changes with it: its number, its length, and when it was written.
 type Stamp = (u64, u64, i64, i64);
 
 impl Others {
