@@ -44,7 +44,7 @@ pub struct AdamConfigError {
     pub name: &'static str,
     /// The value that was asked for.
     pub found: f64,
-    /// What it should be.
+    /// The values that are possible.
     pub expected: &'static str,
 }
 

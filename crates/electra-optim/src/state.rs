@@ -61,7 +61,7 @@ pub enum StateError {
     Shape {
         /// Name of the tensor.
         name: String,
-        /// Its shape in the checkpoint.
+        /// The shape of the tensor in the checkpoint.
         found: Vec<usize>,
         /// The shape it needs.
         expected: Vec<usize>,
@@ -71,9 +71,9 @@ pub enum StateError {
     Type {
         /// Name of the tensor.
         name: String,
-        /// Its type in the checkpoint.
+        /// The element type of the tensor in the checkpoint.
         found: DType,
-        /// What it should hold.
+        /// The element type that it should have.
         expected: &'static str,
     },
     /// A count of updates below zero, or of more than there were steps.
