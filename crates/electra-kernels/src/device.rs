@@ -29,7 +29,7 @@ pub enum DeviceName {
 /// Device and CPU threads that a model is opened with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ComputeSettings {
-    /// The device.
+    /// The device to compute on.
     pub device: DeviceName,
     /// Threads among which work on a CPU is shared, by the whole process; all cores where there is no number.
     pub threads: Option<usize>,
@@ -38,41 +38,41 @@ pub struct ComputeSettings {
 /// A text that names no device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownDevice(
-    /// The text.
+    /// The text that was read.
     pub String,
 );
 
 /// A device that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceError {
-    /// Its backend was not compiled in: the cargo feature [`DeviceName::feature`] is off.
+    /// The backend of the device was not compiled in: the cargo feature [`DeviceName::feature`] is off.
     NotCompiledIn(DeviceName),
     /// A library that its driver brings is not installed.
     MissingLibrary {
-        /// The device.
+        /// The device that was asked for.
         device: DeviceName,
         /// File name of the library.
         library: &'static str,
     },
-    /// Its driver is there and does not work.
+    /// The driver of the device is there and does not work.
     Unusable {
-        /// The device.
+        /// The device that was asked for.
         device: DeviceName,
-        /// What the backend said.
+        /// The backend's message.
         reason: String,
     },
-    /// It does not compute in a precision.
+    /// The device does not compute in a precision.
     NoPrecision {
-        /// The device.
+        /// The device that was asked for.
         device: DeviceName,
         /// Type of the operands of matrix products.
         dtype: FloatDType,
     },
     /// The threads of the process cannot be started, or were before.
     Threads {
-        /// How many were asked for.
+        /// The number of threads that was asked for.
         threads: usize,
-        /// What the system or the pool said.
+        /// The message of the operating system or of the pool.
         reason: String,
     },
 }

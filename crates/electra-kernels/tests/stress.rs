@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use burn::prelude::*;
 use electra_kernels::{ComputeSettings, DeviceError, Pass, embed, gelu, layer_norm, on_workers};
 
-/// What a copy of this program is asked to do: be a busy neighbour, or make passes on some threads.
+/// The variable with the role of a copy of this program: a busy neighbour, or passes on some threads.
 const ROLE: &str = "ELECTRA_STRESS_ROLE";
 /// Passes take a hundred microseconds; one that is not over after this long, however busy the machine,
 /// never will be.

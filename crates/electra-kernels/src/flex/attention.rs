@@ -54,7 +54,7 @@ vectorised! {
     }
 }
 
-/// How queries, keys and values lie in one buffer.
+/// The layout of queries, keys and values in one buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// One after the other, `[3, B, S, H]`.
@@ -134,7 +134,7 @@ impl Attention {
         matrix(&x[self.offset(task)..], self.sequence, self.width, self.hidden)
     }
 
-    /// The same of one part of the buffer of all three.
+    /// Head `task` of one part of the buffer of queries, keys and values as an `S x D` matrix.
     fn head_of<T: Element>(self, qkv: &[T], part: usize, task: usize) -> Matrix<'_> {
         let (first, row_stride) = self.place(part, task);
         matrix(&qkv[first..], self.sequence, self.width, row_stride)

@@ -98,7 +98,7 @@ struct Projected<T> {
 }
 
 impl Operands {
-    /// Of the tensors [in order](AttentionTensors::in_order).
+    /// The operands in the tensors, which are [in order](AttentionTensors::in_order).
     fn new<T: Element>(
         [x, wq, bq, wk, bk, wv, bv, wo, bo, gamma, beta, key_bias]: [FlexTensor; 12],
         AttentionConfig { heads, dropouts: [of_probabilities, dropout], eps }: AttentionConfig,
@@ -229,7 +229,7 @@ struct State<T> {
     projected: Arc<Projected<T>>,
     /// Attention probabilities, `[B, A, S, S]`.
     probabilities: Arc<Vec<f32>>,
-    /// What the heads return, `[B, S, H]`.
+    /// The context: the weighted sums of values of all heads, `[B, S, H]`.
     context: Arc<Vec<T>>,
     residual: ResidualState,
 }

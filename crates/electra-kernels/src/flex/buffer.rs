@@ -102,12 +102,12 @@ unsafe impl<T: Send> Send for SharedSlice<'_, T> {}
 unsafe impl<T: Send> Sync for SharedSlice<'_, T> {}
 
 impl<'a, T> SharedSlice<'a, T> {
-    /// Of elements that are written.
+    /// A shared slice of initialised elements.
     pub(crate) fn of(slice: &'a mut [T]) -> Self {
         Self { first: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
-    /// Of elements that are not written yet.
+    /// A shared slice of uninitialised elements.
     pub(crate) fn of_uninit(slice: &'a mut [MaybeUninit<T>]) -> Self {
         Self { first: slice.as_mut_ptr().cast(), len: slice.len(), slice: PhantomData }
     }

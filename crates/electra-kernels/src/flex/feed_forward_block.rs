@@ -69,7 +69,7 @@ struct Operands {
 }
 
 impl Operands {
-    /// Of the tensors [in order](FeedForwardTensors::in_order).
+    /// The operands in the tensors, which are [in order](FeedForwardTensors::in_order).
     fn new([x, w1, b1, w2, b2, gamma, beta]: [FlexTensor; 7], dropout: Dropout, eps: f64) -> Self {
         let norm = Norm::new(&x, gamma, beta, eps);
         let maps = [LinearLayer::new(w1, b1), LinearLayer::new(w2, b2)];

@@ -146,7 +146,7 @@ fn add_bias_then(row: usize, y: &mut [f32], bias: &[f32], finish: FinishRow<'_>)
 
 /// The gradient of a branch.
 enum BranchGradient<T> {
-    /// That of `x`, as nothing is dropped.
+    /// The gradient of `x`, as nothing is dropped.
     SameAsX,
     /// In 32 bits, in the memory of the sum.
     InPlaceOfSum(Vec<f32>),
@@ -155,14 +155,14 @@ enum BranchGradient<T> {
 
 /// Gradients of a residual connection and its layer normalisation.
 pub(crate) struct ResidualGradient<T> {
-    /// That of `x` through the sum alone, without other owners.
+    /// The gradient of `x` through the sum alone, without other owners.
     x: FlexTensor,
     branch: BranchGradient<T>,
     /// Column sums of that of the branch, which are the gradient of its bias.
     pub(crate) bias: FlexTensor,
-    /// That of the norm's scale.
+    /// The gradient of the norm's scale.
     pub(crate) gamma: FlexTensor,
-    /// That of the norm's shift.
+    /// The gradient of the norm's shift.
     pub(crate) beta: FlexTensor,
 }
 

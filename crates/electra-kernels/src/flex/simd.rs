@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 /// Vector instructions that the running processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// What every processor of the target architecture has.
+    /// The instructions of every processor of the target architecture.
     Baseline,
     /// AVX2 and FMA (x86-64-v3).
     Avx2,

@@ -34,7 +34,7 @@ pub(crate) fn row_elements(x: &FlexTensor) -> usize {
     shape.num_elements() / shape[0].max(1)
 }
 
-/// The same elements in row-major order; copies only what is strided.
+/// A contiguous tensor with the elements of `x`; copies only what is strided.
 pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
     if x.layout().is_contiguous() { x } else { x.to_contiguous() }
 }

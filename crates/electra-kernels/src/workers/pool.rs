@@ -10,19 +10,20 @@ use std::time::{Duration, Instant};
 
 /// Looks at an atomic before a thread that waits gives up its core: about 20 microseconds.
 const SPIN_LIMIT: u32 = 300;
-/// How long a worker without tasks stays awake during a pass, letting other threads of the system go first.
+/// The time for which a worker without tasks stays awake during a pass, letting other threads of the system
+/// go first.
 const AWAKE_FOR: Duration = Duration::from_millis(2);
-/// How long the thread that began an operation waits for the others before it sleeps.
+/// The time for which the thread that began an operation waits for the others before it sleeps.
 const SLEEP_AFTER: Duration = Duration::from_micros(200);
 /// A thread takes this part of its own tasks at a time.
 const POP_FRACTION: u32 = 4;
 
-/// What each thread does with its share of the tasks of an operation.
+/// The body of an operation: a function that each thread calls with its share of the tasks.
 type OperationBody<'a> = dyn Fn(&mut Tasks<'_>) + Sync + 'a;
 
 #[derive(Clone, Copy)]
 struct Operation {
-    /// Of the frame that waits in [`Pool::run`].
+    /// The body of the operation, in the frame that waits in [`Pool::run`].
     body: *const OperationBody<'static>,
     tasks: usize,
 }
@@ -76,20 +77,20 @@ impl TaskRange {
     }
 }
 
-/// What the threads of a pool share.
+/// The state that the threads of a pool share.
 pub(crate) struct Pool {
     threads: usize,
     /// Whether an operation has the workers.
     is_busy: AtomicBool,
     /// The operation that has them; none before the first.
     operation: UnsafeCell<Option<Operation>>,
-    /// Its tasks that nobody has taken; the first share is that of the thread that began it.
+    /// The tasks of the operation that nobody has taken; the first share is that of the thread that began it.
     ranges: Box<[CachePadded<TaskRange>]>,
     /// Operations so far.
     begun: CachePadded<AtomicUsize>,
-    /// Its tasks that are over.
+    /// The number of tasks of the operation that are over.
     finished: CachePadded<AtomicUsize>,
-    /// What one of its tasks panicked with.
+    /// The payload of a panic in one of the operation's tasks.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     /// Passes under way, during which workers stay awake.
     passes: AtomicUsize,
@@ -289,7 +290,8 @@ impl Pool {
 
 /// The numbers of the tasks that one thread does, taken as it goes.
 pub(crate) struct Tasks<'a> {
-    /// Where to take more, and which of its threads this one is; nowhere if all are its own.
+    /// The pool to take more tasks from, and the number of this thread in it; `None` if all tasks are its
+    /// own.
     pool: Option<(&'a Pool, usize)>,
     rest: Range<usize>,
     taken: usize,

@@ -66,7 +66,8 @@ impl Sizes {
         attention_block(self.x(t), key_bias, self.block(t), drops, precision).reshape([self.elements()])
     }
 
-    /// The same with given masks of the probabilities `[B, A, S, S]` and of the branch.
+    /// The block composed of burn's operations, with given masks of the probabilities `[B, A, S, S]` and of
+    /// the branch.
     fn masked(self, t: &[Tensor<1>], masks: &[Vec<f64>; 2]) -> Tensor<1> {
         let Self { batch, sequence, hidden, heads } = self;
         let (x, block, d) = (self.x(t), self.block(t), hidden / heads);

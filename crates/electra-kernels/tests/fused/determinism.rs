@@ -1,4 +1,4 @@
-//! The same bits on every run and for every number of threads.
+//! Tests of determinism: the same bits on every run and for every number of threads.
 
 use burn::prelude::*;
 use burn::tensor::DType;

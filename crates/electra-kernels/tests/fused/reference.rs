@@ -62,7 +62,7 @@ pub fn outcome(
     outcome_on(&device.clone().autodiff(), dtype, inputs, operation)
 }
 
-/// The same on an autodiff device.
+/// Runs `operation` on an autodiff device and the gradient of `sum(output * noise)`.
 pub fn outcome_on(
     device: &Device,
     dtype: DType,

@@ -15,7 +15,7 @@ use super::tests::{SIZES, noise};
 use super::{Elements, Matrix, Product, span};
 use crate::Precision;
 
-/// Where in its pages a buffer lies.
+/// The end of its pages at which a buffer lies.
 #[derive(Clone, Copy, Debug)]
 enum Edge {
     /// Nothing may be touched before it.
@@ -80,7 +80,8 @@ impl<T> Drop for Guarded<T> {
     }
 }
 
-/// How an operand lies: its columns contiguous instead of its rows, and elements between those.
+/// The order of an operand's elements: whether its columns are contiguous instead of its rows, and the number
+/// of elements between those.
 type Order = (bool, usize);
 
 /// As many elements as an operand spans.

@@ -110,7 +110,7 @@ unsafe fn copy(from: &Matrix<'_>, columns: Range<usize>, to: &mut [f32]) {
     }
 }
 
-/// Where a piece of `b` comes from.
+/// The place of a piece of `b`.
 struct Source {
     first: *const f32,
     /// Elements from row to row.
@@ -119,7 +119,7 @@ struct Source {
     next: *const f32,
 }
 
-/// Where results go.
+/// The place of the results.
 struct Results {
     first: *mut f32,
     /// Elements from row to row.

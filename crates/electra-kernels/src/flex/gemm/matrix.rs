@@ -70,7 +70,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Its elements, and those between its rows, rounded to bfloat16.
+    /// The elements of the matrix, and those between its rows, rounded to bfloat16.
     pub(super) fn rounded_to_bf16(&self) -> Vec<f32> {
         let span = span(self.rows, self.columns, self.row_stride, self.column_stride);
         match self.data {

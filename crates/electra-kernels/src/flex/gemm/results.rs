@@ -4,13 +4,13 @@ use std::arch::x86_64::*;
 
 use super::packing::first;
 
-/// Where the results of a tile lie, and what is done with its sums.
+/// The place of a tile's results, and the operation on its sums.
 pub(super) struct Results {
     /// The first result.
     pub(super) c: *mut f32,
     /// Elements of `c` from row to row.
     pub(super) row_stride: usize,
-    /// Of each row, at least one.
+    /// The number of columns of the tile, at least one.
     pub(super) columns: usize,
     pub(super) scale: f32,
     /// Whether the sums are added to the old content of `c`.

@@ -147,8 +147,8 @@ pub(crate) fn say_not_run(what: &str, needs: &str) {
     let _ = writeln!(io::stderr(), "NOT RUN on this processor, which has no {needs}: {what}");
 }
 
-/// What was detected is what the system lists, and is said with every run of the tests: those of other
-/// processors' algorithms pass without having run.
+/// The instructions that were detected are those that the system lists, and are printed with every run of the
+/// tests: those of other processors' algorithms pass without having run.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn the_algorithms_that_run_here_are_those_of_the_instructions_that_the_system_lists() {
