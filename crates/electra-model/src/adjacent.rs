@@ -58,7 +58,8 @@ pub(crate) struct Adjacent {
     pub(crate) positions: usize,
     /// Columns of the table.
     pub(crate) embedding_size: usize,
-    /// Where heads look, relative to the token: the first head at the first, and so on, in turn.
+    /// The distances at which heads attend, relative to the token: the first head at the first, and so on, in
+    /// turn.
     pub(crate) distances: Vec<i64>,
 }
 
@@ -71,7 +72,7 @@ struct Read {
     wave: usize,
 }
 
-/// How sharply a head looks, and what comes of it.
+/// The sharpness of a head's attention, and the share of attention that comes of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Calibration {
     sharpness: f64,
@@ -79,7 +80,7 @@ struct Calibration {
 }
 
 impl Adjacent {
-    /// The same for an encoder that reads from right to left.
+    /// These start values for an encoder that reads from right to left.
     pub(crate) fn mirrored(&self) -> Self {
         Self { distances: self.distances.iter().map(|distance| -distance).collect(), ..self.clone() }
     }
@@ -140,8 +141,8 @@ impl Adjacent {
         kernel
     }
 
-    /// What heads of `width` columns read: the short waves that reach them or, if there are more than
-    /// pairs of columns, some of every length.
+    /// The waves that heads of `width` columns read: the short waves that reach them or, if there are more
+    /// than pairs of columns, some of every length.
     fn read(&self, hidden_size: usize, width: usize) -> Vec<Read> {
         let passed = self.passed(hidden_size).into_iter().enumerate();
         let reach: Vec<Read> = passed

@@ -19,7 +19,7 @@ pub struct Architecture {
     pub baseline: bool,
 }
 
-/// What the generator is built of.
+/// The kind of generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeneratorKind {
     /// There is none, or one without parameters.
@@ -38,7 +38,7 @@ pub enum HeadKind {
     ReplacedToken,
     /// Which token of the vocabulary.
     MaskedLm,
-    /// The same, mixed with a copy of the input (All-Tokens MLM, Clark et al. 2020, §3.5).
+    /// The token of the vocabulary, mixed with a copy of the input (All-Tokens MLM, Clark et al. 2020, §3.5).
     CopyingLm,
 }
 
@@ -74,9 +74,9 @@ impl Architecture {
     }
 }
 
-/// What is kept of a model of sizes `config`: the tensors below `discriminator`, by their names
-/// there, with the tables that the discriminator reads. Where its own are differences from the
-/// generator's ([`TieMode::GradientDisentangled`]) the two are added.
+/// The tensors that are kept of a model of sizes `config`: those below `discriminator`, by their names there,
+/// with the tables that the discriminator reads. Where its own are differences from the generator's
+/// ([`TieMode::GradientDisentangled`]) the two are added.
 pub fn discriminator_tensors(mut tensors: NamedTensors, config: &ModelConfig) -> NamedTensors {
     if config.generator.tie == TieMode::GradientDisentangled {
         for table in DISENTANGLED {
@@ -91,7 +91,7 @@ pub fn discriminator_tensors(mut tensors: NamedTensors, config: &ModelConfig) ->
     below(tensors, "discriminator")
 }
 
-/// The same without what stands on the encoder: what fine-tuning begins with.
+/// The tensors of the discriminator without its heads: the start of fine-tuning.
 pub fn encoder_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTensors {
     let mut encoder = discriminator_tensors(tensors, config);
     encoder.retain(|path, _| !HEADS.iter().any(|head| path.starts_with(head)));
@@ -101,5 +101,5 @@ pub fn encoder_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTens
 /// Tables that are differences from the generator's where ties are gradient-disentangled.
 const DISENTANGLED: [&str; 2] = ["embeddings.word", "embeddings.position"];
 
-/// What stands on the discriminator's encoder.
+/// The prefixes of the tensors of heads on the discriminator's encoder.
 pub(crate) const HEADS: [&str; 3] = ["head.", "masked_lm.", "copy."];

@@ -10,11 +10,11 @@ use electra_kernels as kernels;
 /// A batch in host memory. Row-major; every row has `sequence_length` tokens and `slots` slots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchData {
-    /// `B`
+    /// The number of rows, `B`.
     pub examples: usize,
-    /// `S`
+    /// The tokens of a row, `S`.
     pub sequence_length: usize,
-    /// `N`
+    /// The masked slots of a row, `N`.
     pub slots: usize,
     /// `[B, S]` original ids.
     pub ids: Vec<i32>,
@@ -40,28 +40,28 @@ pub struct BatchData {
     pub probability: f64,
 }
 
-/// The same on a device.
+/// A batch on a device, with the tensors of [`BatchData`].
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// `[B, S]`
+    /// Original ids, `[B, S]`.
     pub ids: Tensor<2, Int>,
-    /// `[B, S]`
+    /// Ids with \[MASK\] at the chosen positions, `[B, S]`.
     pub masked_ids: Tensor<2, Int>,
-    /// `[B, S]`
+    /// Token types, `[B, S]`.
     pub token_type_ids: Tensor<2, Int>,
-    /// `[B, S]`
+    /// 1 at tokens, 0 at padding, `[B, S]`.
     pub attention_mask: Tensor<2>,
-    /// `[B, N]`
+    /// Chosen positions, `[B, N]`; unused slots point at 0.
     pub positions: Tensor<2, Int>,
-    /// `[B * N]`
+    /// Original ids at the positions, `[B * N]`.
     pub targets: Tensor<1, Int>,
-    /// `[B * N]`
+    /// 1 for used slots, 0 for unused, `[B * N]`.
     pub weights: Tensor<1>,
-    /// `[B * N]`
+    /// Uniform numbers in `[0, 1)` that decide the generator's samples, `[B * N]`.
     pub uniforms: Tensor<1>,
-    /// `[B * N]`
+    /// Samples of a generator that does not learn, `[B * N]`.
     pub proposals: Option<Tensor<1, Int>>,
-    /// `[B, S]`
+    /// 1 at tokens that could have been chosen, `[B, S]`.
     pub candidates: Option<Tensor<2>>,
     /// Share of tokens that masking chooses.
     pub probability: f64,
@@ -76,8 +76,8 @@ impl Batch {
     }
 }
 
-/// What the two losses are divided by, counted over the whole optimizer step, so that the
-/// gradients of its micro-batches add up to exactly those of the large batch.
+/// The divisors of the losses, counted over the whole optimizer step, so that the gradients of its
+/// micro-batches add up to exactly those of the large batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalizer {
     /// Sum of the slot weights, plus 1e-6 (`run_pretraining.py`).

@@ -37,7 +37,7 @@ pub struct ModelConfig {
     /// (`docs/decisions/0006`). Absent: `initializer_range`, as in the reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_gain: Option<f64>,
-    /// What the networks know of positions before the first step.
+    /// The start values that tell the networks of positions.
     #[serde(default, skip_serializing_if = "PositionStart::is_random")]
     pub position_start: PositionStart,
     /// With [`PositionStart::Adjacent`], the tokens that heads of the first block attend to, relative to
@@ -45,23 +45,24 @@ pub struct ModelConfig {
     /// every network has a head for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_distances: Option<Vec<i64>>,
-    /// The generator.
+    /// The sizes of the generator, and its ties to the discriminator.
     pub generator: GeneratorConfig,
 }
 
-/// What the networks know of positions before the first step; all of it is learned further.
+/// The start values that tell the networks of positions; all of them are learned further.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PositionStart {
     /// Nothing, as in the reference: the table starts like that of words.
     #[default]
     Random,
-    /// How to look at a neighbour: the table starts as waves and the heads of the first block
-    /// attend to the tokens one and two before and after. Without it short runs end before they
-    /// find out that neighbours matter (`docs/decisions/0006`).
+    /// Attention to neighbours: the table starts as waves and the heads of the first block attend to the
+    /// tokens one and two before and after. Without it short runs end before they find out that neighbours
+    /// matter (`docs/decisions/0006`).
     Neighbours,
-    /// The same, alike in networks of all sizes: every head gives about three quarters of its attention
-    /// to one token, and which ones those are is said by `position_distances` (`docs/decisions/0014`).
+    /// Attention to neighbours that is alike in networks of all sizes: every head gives about three quarters
+    /// of its attention to one token, and which ones those are is said by `position_distances`
+    /// (`docs/decisions/0014`).
     Adjacent,
 }
 
@@ -75,7 +76,7 @@ impl PositionStart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorConfig {
-    /// What the two networks share.
+    /// The parameters that the two networks share.
     pub tie: TieMode,
     /// Width as a fraction of the discriminator's `hidden_size`; or give `hidden_size`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +100,7 @@ pub struct GeneratorConfig {
     /// [`ModelConfig::position_distances`] of the generator; absent: the discriminator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_distances: Option<Vec<i64>>,
-    /// Where the bias of the output layer starts, and that of a network which predicts tokens in
+    /// The start values of the bias of the output layer, and of that of a network which predicts tokens in
     /// place of a discriminator.
     #[serde(default, skip_serializing_if = "OutputBias::is_zeros")]
     pub output_bias: OutputBias,
@@ -112,7 +113,7 @@ pub struct GeneratorConfig {
     pub residual_start: Option<f64>,
 }
 
-/// Where the bias `[V]` of output layers over the vocabulary starts.
+/// The start values of the bias `[V]` of output layers over the vocabulary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {
@@ -130,7 +131,7 @@ impl OutputBias {
     }
 }
 
-/// What generator and discriminator share (Clark et al. 2020, §3.2).
+/// The parameters that generator and discriminator share (Clark et al. 2020, §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TieMode {
@@ -152,7 +153,7 @@ pub enum TieMode {
 /// Sizes of one encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderConfig {
-    /// Width `H`.
+    /// The width `H` of the hidden states.
     pub hidden_size: usize,
     /// Number of blocks.
     pub num_hidden_layers: usize,
@@ -168,7 +169,7 @@ pub struct EncoderConfig {
 pub struct ConfigError {
     /// Key below `[model]`, such as `generator.width`.
     pub key: &'static str,
-    /// What was found and what is possible: the rest of a sentence about the key.
+    /// The value found and the values possible: the rest of a sentence about the key.
     pub message: String,
 }
 

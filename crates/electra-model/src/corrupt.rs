@@ -5,7 +5,7 @@ use electra_kernels as kernels;
 
 use crate::batch::Batch;
 
-/// How the generator's distribution becomes a token.
+/// The settings of sampling a token from the generator's distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
     /// Divides the logits.

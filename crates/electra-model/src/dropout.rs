@@ -1,4 +1,4 @@
-//! Where in the networks units are dropped, each place with its own seed.
+//! Dropout sites: the places in the networks where units are dropped, each with its own seed.
 
 use electra_kernels::{Dropout, split_mix};
 
@@ -56,18 +56,18 @@ impl DropoutSites {
         Self { hidden, attention, classifier: hidden, seed, first_row: 0, first_classifier_row: 0 }
     }
 
-    /// The same with a rate of its own before the classifier.
+    /// This dropout with a rate of its own before the classifier.
     pub fn with_classifier(self, classifier: f64) -> Self {
         Self { classifier, ..self }
     }
 
-    /// The same for a micro-batch that begins with that row of the step's batch.
+    /// This dropout for a micro-batch that begins with that row of the step's batch.
     pub fn from_row(self, first_row: u64) -> Self {
         Self { first_row, first_classifier_row: first_row, ..self }
     }
 
-    /// The same where the classifier reads rows of its own, such as words, of which the micro-batch begins
-    /// with that one of the step.
+    /// This dropout where the classifier reads rows of its own, such as words, of which the micro-batch
+    /// begins with that one of the step.
     pub fn with_classifier_from_row(self, first_classifier_row: u64) -> Self {
         Self { first_classifier_row, ..self }
     }

@@ -36,7 +36,7 @@ pub struct Discriminator {
     pub embeddings: Embeddings,
     /// `E -> H`, absent when they are equal.
     pub project: Option<Dense>,
-    /// Width `H`.
+    /// The encoder, of width `H`.
     pub encoder: Encoder,
     /// Replaced token detection, where that is learned.
     pub head: Option<ReplacedTokenHead>,
@@ -49,11 +49,11 @@ pub struct Discriminator {
 /// A small masked language model. `None` means shared with the discriminator.
 #[derive(Module, Debug)]
 pub struct Generator {
-    /// Its own tables when nothing is tied.
+    /// The generator's own tables, when nothing is tied.
     pub embeddings: Option<Embeddings>,
     /// `E -> H_g`, absent when equal or shared.
     pub project: Option<Dense>,
-    /// Its own encoder unless all is tied.
+    /// The generator's own encoder, unless all is tied.
     pub encoder: Option<Encoder>,
     /// Predictions over the vocabulary.
     pub head: MaskedLmHead,
@@ -68,7 +68,7 @@ pub struct Generator {
 pub struct Tower {
     /// `E -> H_g`, absent when equal.
     pub project: Option<Dense>,
-    /// Width `H_g`.
+    /// The encoder, of width `H_g`.
     pub encoder: Encoder,
 }
 
@@ -80,7 +80,7 @@ impl Electra {
         Self::init_with(config, Architecture::ELECTRA, seed, device, Precision::F32)
     }
 
-    /// The same for any `architecture`, with matrix products in `precision`.
+    /// New networks of any `architecture`, with matrix products in `precision`.
     pub fn init_with(
         config: &ModelConfig,
         architecture: Architecture,
@@ -111,8 +111,8 @@ impl Electra {
         Self { discriminator, generator, is_disentangled: false }
     }
 
-    /// The same networks with the bias of every output layer over the vocabulary at `bias`, `V`
-    /// numbers: what [`OutputBias::LogFrequency`](crate::config::OutputBias) asks for.
+    /// These networks with the bias of every output layer over the vocabulary at `bias`, `V` numbers: what
+    /// [`OutputBias::LogFrequency`](crate::config::OutputBias) asks for.
     pub fn with_output_bias(mut self, bias: &[f32]) -> Self {
         let set = |mut head: MaskedLmHead| {
             head.output_bias = head.output_bias.map(|zeros| {

@@ -12,20 +12,20 @@ use crate::layers::LayerNorm;
 /// The three tables of width `E` and their layer norm.
 #[derive(Module, Debug)]
 pub struct Embeddings {
-    /// `[V, E]`
+    /// The word table, `[V, E]`.
     pub word: Param<Tensor<2>>,
     /// `[positions, E]`, learned.
     pub position: Param<Tensor<2>>,
-    /// `[types, E]`
+    /// The table of token types, `[types, E]`.
     pub token_type: Param<Tensor<2>>,
-    /// Over `E`.
+    /// The layer norm over `E`.
     pub norm: LayerNorm,
 }
 
 /// The two tables that a discriminator may have in common with a generator.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    /// `[V, E]`
+    /// The word table, `[V, E]`.
     pub word: Tensor<2>,
     /// `[positions, E]`
     pub position: Tensor<2>,
@@ -53,7 +53,7 @@ impl Embeddings {
         self.forward_with(self.tables(), ids, token_type_ids, dropout)
     }
 
-    /// Its own word and position table.
+    /// The word and the position table of these embeddings.
     pub fn tables(&self) -> Tables {
         Tables { word: self.word.val(), position: self.position.val() }
     }
@@ -74,7 +74,7 @@ impl Embeddings {
         kernels::dropout(self.norm.forward(sum), dropout.at(Place::Embeddings))
     }
 
-    /// The same with word and position table at zero: differences from the generator's tables that
+    /// These embeddings with word and position table at zero: differences from the generator's tables that
     /// have yet to be learned ([`TieMode::GradientDisentangled`](crate::TieMode)).
     pub(crate) fn without_difference(self) -> Self {
         let zeros = |table: Param<Tensor<2>>| {

@@ -32,13 +32,13 @@ pub struct Block {
 /// Multi-head self-attention with its residual and layer norm.
 #[derive(Module, Debug)]
 pub struct Attention {
-    /// `[H, H]`
+    /// The projection to queries, `[H, H]`.
     pub query: Dense,
-    /// `[H, H]`
+    /// The projection to keys, `[H, H]`.
     pub key: Dense,
-    /// `[H, H]`
+    /// The projection to values, `[H, H]`.
     pub value: Dense,
-    /// `[H, H]`
+    /// The output projection, `[H, H]`.
     pub output: Dense,
     /// After the residual.
     pub norm: LayerNorm,
@@ -60,7 +60,7 @@ pub struct FeedForward {
 }
 
 impl Encoder {
-    /// New blocks.
+    /// An encoder of new blocks.
     pub fn init(init: &Init, config: &EncoderConfig) -> Self {
         let h = config.hidden_size;
         let dense = |init: &Init, name, kernel, i, o| Dense::init(&init.child(name), kernel, i, o);
@@ -116,7 +116,7 @@ impl Encoder {
         layers.fold(x, |x, (i, block)| block.forward(x, key_bias, None, dropout, i))
     }
 
-    /// The same where a token attends to itself and to those on one side of it alone.
+    /// The forward pass where a token attends to itself and to those on one side of it alone.
     pub fn forward_towards(
         &self,
         direction: Direction,
@@ -185,9 +185,9 @@ impl Block {
 /// The side of a token that it attends to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// What stands before it.
+    /// Each token attends to those before it.
     LeftToRight,
-    /// What stands after it.
+    /// Each token attends to those after it.
     RightToLeft,
 }
 
@@ -204,7 +204,7 @@ impl Direction {
     }
 }
 
-/// What is added to the attention scores of each key: 0 where `attention_mask [B, S]` is 1, -10000 where 0.
+/// The bias of the attention scores of each key: 0 where `attention_mask [B, S]` is 1, -10000 where 0.
 ///
 /// Queries at padding are not masked, as in the reference.
 pub fn key_bias(attention_mask: Tensor<2>) -> Tensor<2> {

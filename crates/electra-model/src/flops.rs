@@ -1,4 +1,4 @@
-//! How much arithmetic a training step costs and how many parameters a model has.
+//! Floating-point operations of a training step, and parameter counts of a model.
 //!
 //! Only matrix products count, `2 m k n` each; the vocabulary projection at the masked slots alone where no
 //! more is asked of it; training is three times the forward pass (forward, gradient of the input, gradient of
@@ -90,7 +90,7 @@ pub fn kept_bytes(sizes: &EncoderConfig, tokens: u128, precision: Precision) -> 
 pub struct ParameterCount {
     /// Tables, projection, encoder and head of the discriminator.
     pub discriminator: usize,
-    /// What the generator adds to it.
+    /// The parameters that the generator adds to it.
     pub generator: usize,
 }
 
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Of two rows of five tokens, three of them masked: 10 tokens and 6 slots.
+    /// The operations of two rows of five tokens, three of them masked: 10 tokens and 6 slots.
     fn forward(tie: TieMode, generator: GeneratorKind, head: HeadKind) -> ForwardFlops {
         ForwardFlops::of(&by_hand(tie), Architecture { generator, head, baseline: false }, 2, 5, 3)
     }

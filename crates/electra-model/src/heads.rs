@@ -1,4 +1,4 @@
-//! What stands on top of the encoders: replaced token detection and masked language modelling.
+//! Output layers on top of the encoders: replaced token detection and masked language modelling.
 
 use burn::module::{Module, Param};
 use burn::prelude::*;
@@ -11,9 +11,9 @@ use crate::layers::{Dense, LayerNorm};
 /// `H -> H, gelu, -> 1` at every position, without norm or dropout.
 #[derive(Module, Debug)]
 pub struct ReplacedTokenHead {
-    /// `[H, H]`
+    /// The hidden layer, `[H, H]`.
     pub dense: Dense,
-    /// `[H, 1]`
+    /// The output layer, `[H, 1]`.
     pub output: Dense,
 }
 
@@ -36,9 +36,9 @@ impl ReplacedTokenHead {
 /// `H -> E, gelu, layer norm`, then the word table as output matrix plus a bias of its own.
 #[derive(Module, Debug)]
 pub struct MaskedLmHead {
-    /// `[H, E]`
+    /// The hidden layer, `[H, E]`.
     pub dense: Dense,
-    /// Over `E`.
+    /// The layer norm over `E`.
     pub norm: LayerNorm,
     /// `[V]`, zero at the start.
     pub output_bias: Param<Tensor<1>>,
@@ -59,7 +59,7 @@ impl MaskedLmHead {
         self.forward_with(x, embeddings.word.val())
     }
 
-    /// The same with a word table `[V, E]`.
+    /// The logits over a given word table `[V, E]`.
     pub fn forward_with(&self, x: Tensor<2>, word: Tensor<2>) -> Tensor<2> {
         let h = self.norm.forward(self.dense.forward_gelu(x)); // [M, E]
         kernels::tied_logits(h, word, self.output_bias.val(), self.dense.precision)

@@ -27,7 +27,7 @@ pub use sizes::{HfDropout, classifier_config, config_json, import_config};
 pub use stored::Stored;
 use stored::transpose;
 
-/// What goes into a transformers folder beside the tokenizer.
+/// The content of a transformers folder beside the tokenizer.
 #[derive(Clone, Debug)]
 pub struct HfModel {
     /// Content of `config.json`.
@@ -63,7 +63,7 @@ const GENERATOR_HEAD: &[(&str, &str)] = &[
 ];
 const TAGGER_HEAD: &[(&str, &str)] = &[("classifier", "classifier")];
 
-/// What begins the names of the encoder, except where it was saved alone (`ElectraModel`).
+/// The prefix of the names of the encoder's tensors, except where it was saved alone (`ElectraModel`).
 const ENCODER: &str = "electra.";
 
 /// transformers' name of our parameter, given its path below the network.
@@ -128,7 +128,7 @@ fn is_dense_weight(our_path: &str) -> bool {
     our_path.ends_with(".weight")
 }
 
-/// One of pretraining's networks as transformers would save it. What it shares is written into it.
+/// A network of pretraining in transformers' names and layout. What it shares is written into it.
 ///
 /// A discriminator that learned to predict tokens instead of detecting replaced ones becomes an
 /// `ElectraForMaskedLM` of its size, without the gate of All-Tokens MLM, for which transformers has

@@ -17,7 +17,7 @@ use electra_kernels::Precision;
 /// values are other runs (`docs/decisions/0007`).
 pub const START_VALUES_VERSION: u32 = 1;
 
-/// How a kernel starts (`model/modeling.py` of google-research/electra).
+/// The initialiser of a kernel (`model/modeling.py` of google-research/electra).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
     /// A table: normal of standard deviation `initializer_range`, redrawn beyond two deviations.
@@ -86,34 +86,35 @@ impl<'a> Init<'a> {
         Self { blank: true, ..Self::new(0, 0.0, device) }
     }
 
-    /// The same tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
+    /// This tree with dense kernels of standard deviation `gain / sqrt(inputs)`, if given.
     pub fn with_kernel_gain(self, gain: Option<f64>) -> Self {
         Self { gain, ..self }
     }
 
-    /// The same tree with a residual that is larger by this factor, and blocks after the first that add
-    /// nothing to it, if given.
+    /// This tree with a residual that is larger by this factor, and blocks after the first that add nothing
+    /// to it, if given.
     pub fn with_residual_start(self, factor: Option<f64>) -> Self {
         Self { residual: factor, ..self }
     }
 
-    /// How much larger the residual is than without [`with_residual_start`](Self::with_residual_start).
+    /// The factor by which the residual is larger than without
+    /// [`with_residual_start`](Self::with_residual_start).
     pub fn residual_start(&self) -> f64 {
         self.residual.unwrap_or(1.0)
     }
 
-    /// The same tree with dense kernels for inputs that are larger by this factor.
+    /// This tree with dense kernels for inputs that are larger by this factor.
     pub fn with_input_scale(self, factor: f64) -> Self {
         Self { input_scale: factor, ..self }
     }
 
-    /// The same tree with positions that start as waves, and a first block that attends to
-    /// neighbours by them, if given.
+    /// This tree with positions that start as waves, and a first block that attends to neighbours by them, if
+    /// given.
     pub(crate) fn with_waves(self, waves: Option<Waves>) -> Self {
         Self { waves, ..self }
     }
 
-    /// The same tree with matrix products in another precision.
+    /// This tree with matrix products in another precision.
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
     }

@@ -15,13 +15,13 @@ pub struct Dense {
     pub weight: Param<Tensor<2>>,
     /// `[outputs]`, zero at the start.
     pub bias: Param<Tensor<1>>,
-    /// Of the product.
+    /// The precision of the matrix product.
     #[module(skip)]
     pub precision: Precision,
 }
 
 impl Dense {
-    /// A new layer.
+    /// A new dense layer.
     pub fn init(init: &Init, kernel: Kernel, inputs: usize, outputs: usize) -> Self {
         Self {
             weight: init.kernel("weight", kernel, [inputs, outputs]),
@@ -30,7 +30,7 @@ impl Dense {
         }
     }
 
-    /// Its tensors.
+    /// The weight and the bias.
     pub fn affine(&self) -> LinearParams {
         LinearParams { weight: self.weight.val(), bias: self.bias.val() }
     }
@@ -40,7 +40,7 @@ impl Dense {
         kernels::linear(x, self.weight.val(), self.bias.val(), self.precision)
     }
 
-    /// The same followed by gelu.
+    /// The layer's output after the activation function gelu.
     pub fn forward_gelu<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         kernels::linear_gelu(x, self.weight.val(), self.bias.val(), self.precision)
     }
@@ -56,12 +56,12 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// A new layer.
+    /// A new layer norm with a scale of 1.
     pub fn init(init: &Init, width: usize) -> Self {
         Self { gamma: init.constant(1.0, width), beta: init.constant(0.0, width) }
     }
 
-    /// The same with another scale at the start.
+    /// A new layer norm with another scale.
     pub fn with_gain(init: &Init, gain: f64, width: usize) -> Self {
         Self { gamma: init.constant(gain, width), ..Self::init(init, width) }
     }
@@ -71,7 +71,7 @@ impl LayerNorm {
         kernels::layer_norm(x, self.gamma.val(), self.beta.val(), LAYER_NORM_EPS)
     }
 
-    /// Its tensors.
+    /// The scale and the shift, with the constant below the root.
     pub fn norm(&self) -> LayerNormParams {
         LayerNormParams { gamma: self.gamma.val(), beta: self.beta.val(), eps: LAYER_NORM_EPS }
     }

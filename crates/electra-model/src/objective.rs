@@ -1,4 +1,4 @@
-//! What is learned: the objectives of Clark et al. 2020 and those that they are compared with.
+//! Training objectives: those of Clark et al. 2020 and those that they are compared with.
 //!
 //! ```text
 //! masked text ──► generator ──► corrupted text ──► discriminator or predictor
@@ -51,7 +51,7 @@ impl Objective {
         self.run(&Pass { model, batch, normalizer, dropout, stage, samples: None })
     }
 
-    /// The same with given samples `[B * N]` in place of drawn ones.
+    /// The forward pass with given samples `[B * N]` in place of drawn ones.
     pub fn forward_with_samples(
         &self,
         model: &Electra,

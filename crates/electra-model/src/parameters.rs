@@ -12,15 +12,15 @@ use thiserror::Error;
 /// Tensors by dotted path, such as `discriminator.encoder.layers.0.attention.query.weight`.
 pub type NamedTensors = BTreeMap<String, TensorData>;
 
-/// What a file says of tensors before their numbers, by the same paths.
+/// The headers of a file's tensors, by the same paths.
 pub type Headers = BTreeMap<String, TensorHeader>;
 
-/// What a file says of a tensor before its numbers.
+/// The header of a tensor in a file: its type and shape, without its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorHeader {
-    /// What its elements are read as: 32-bit floats or 64-bit integers.
+    /// The type that its elements are read as: 32-bit floats or 64-bit integers.
     pub dtype: DType,
-    /// Its shape.
+    /// The shape of the tensor.
     pub shape: Vec<usize>,
 }
 
@@ -48,7 +48,7 @@ pub enum LoadError {
     Type {
         /// Path of the parameter.
         name: String,
-        /// Type found.
+        /// The element type that was found.
         found: String,
     },
 }
@@ -266,7 +266,7 @@ pub enum SafetensorsError {
     Type {
         /// Name of the tensor.
         name: String,
-        /// Type found.
+        /// The element type that was found.
         found: String,
     },
     /// A weight that is no number.
@@ -279,7 +279,7 @@ pub enum SafetensorsError {
         name: String,
         /// Place of the first of them in the tensor.
         at: Vec<usize>,
-        /// What stands there.
+        /// The value that was found.
         value: f32,
     },
 }

@@ -51,7 +51,7 @@ pub fn of_masked_lm(config: &ModelConfig) -> Shapes {
     all.shapes
 }
 
-/// How many numbers parameters of these shapes hold.
+/// The number of elements in parameters of these shapes.
 pub fn elements(shapes: &Shapes) -> u64 {
     shapes.values().map(|shape| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
 }

@@ -35,7 +35,7 @@ impl Waves {
         }
     }
 
-    /// The same for an encoder that reads from right to left, where that makes a difference.
+    /// These waves for an encoder that reads from right to left, where that makes a difference.
     pub(crate) fn mirrored(self) -> Self {
         match self {
             Self::Neighbours(waves) => Self::Neighbours(waves),

@@ -18,9 +18,9 @@ use crate::layers::Dense;
 /// Windows in host memory: all of one length, padded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WindowBatchData {
-    /// `B`
+    /// The number of windows, `B`.
     pub windows: usize,
-    /// `S`
+    /// The pieces of a window, `S`.
     pub length: usize,
     /// `[B, S]` piece ids, `[CLS]`, `[SEP]` and padding included.
     pub ids: Vec<i32>,
@@ -30,14 +30,14 @@ pub struct WindowBatchData {
     pub first_pieces: Vec<i32>,
 }
 
-/// The same on a device.
+/// A batch of windows on a device.
 #[derive(Clone, Debug)]
 pub struct WindowBatch {
-    /// `[B, S]`
+    /// Piece ids, `[B, S]`.
     pub ids: Tensor<2, Int>,
-    /// `[B, S]`
+    /// 1 at pieces, 0 at padding, `[B, S]`.
     pub attention_mask: Tensor<2>,
-    /// `[W]`
+    /// The first piece of each word, as index into the `B * S` pieces, `[W]`.
     pub first_pieces: Tensor<1, Int>,
 }
 

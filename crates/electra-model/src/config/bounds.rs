@@ -5,7 +5,7 @@
 
 use super::{ConfigError, ModelConfig, TieMode};
 
-/// Word pieces.
+/// The most word pieces of a vocabulary.
 const MOST_PIECES: usize = 1 << 24;
 /// Columns of tables and hidden states, and heads.
 const MOST_WIDTH: usize = 1 << 16;
@@ -13,7 +13,7 @@ const MOST_WIDTH: usize = 1 << 16;
 const MOST_INNER_WIDTH: usize = 4 * MOST_WIDTH;
 /// Rows of the tables of positions and token types.
 const MOST_ROWS: usize = 1 << 16;
-/// Blocks.
+/// The most blocks of an encoder.
 const MOST_LAYERS: usize = 1024;
 /// Rows of the position table without which there is no room for a piece.
 const LEAST_POSITIONS: usize = 3;

@@ -1,11 +1,12 @@
-//! How networks of given sizes start to know of positions, and which can.
+//! Start values that tell networks of positions, and the sizes of networks that can have them.
 
 use super::{ConfigError, EncoderConfig, ModelConfig, PositionStart};
 use crate::adjacent::{Adjacent, LEAST_ATTENTION};
 use crate::neighbours::{DISTANCES, Neighbours};
 use crate::waves::Waves;
 
-/// Where heads look if a recipe does not say: at the token before. Every network has one head at least.
+/// The distances at which heads attend if a recipe does not say: the token before. Every network has one head
+/// at least.
 const DEFAULT_DISTANCES: [i64; 1] = [-1];
 
 /// The key whose fault a network is that cannot start as it should.
@@ -21,7 +22,7 @@ impl ModelConfig {
         self.distances(&self.discriminator(), self.position_distances.as_deref())
     }
 
-    /// The same of the generator.
+    /// The distances at which the generator's heads attend.
     pub fn generator_distances(&self) -> Vec<i64> {
         let own = self.generator.position_distances.as_deref();
         self.distances(&self.generator(), own.or(self.position_distances.as_deref()))

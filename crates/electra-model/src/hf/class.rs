@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::network::HfNetwork;
 
-/// What begins the name of a tensor of a head, and whose head it is. The first that fits decides:
-/// `ElectraForMultipleChoice` has a classifier as well.
+/// Prefixes of the names of tensors of heads, each with the class whose head it is. The first that fits
+/// decides: `ElectraForMultipleChoice` has a classifier as well.
 const HEADS: &[(&str, &str)] = &[
     ("discriminator_predictions.", "ElectraForPreTraining"),
     ("generator_", "ElectraForMaskedLM"),
@@ -20,7 +20,7 @@ const HEADS: &[(&str, &str)] = &[
     ("classifier.", "ElectraForTokenClassification"),
 ];
 
-/// What an encoder has that was saved without a head, with and without the name of a class around it.
+/// The tensor of an encoder that was saved without a head, with and without the name of a class around it.
 const TABLES: [&str; 2] = ["electra.embeddings.word_embeddings.weight", "embeddings.word_embeddings.weight"];
 
 /// The class of ELECTRA that has tensors of these names; none if they are of another network.
@@ -35,7 +35,7 @@ pub fn architecture(config: &Value) -> Option<&str> {
     config.pointer("/architectures/0").and_then(Value::as_str)
 }
 
-/// What to do with a folder of class `found` where `expected` was asked for.
+/// The advice for a folder of class `found` where `expected` was asked for.
 pub(super) fn way_out(found: &str, expected: HfNetwork) -> String {
     match (found, expected) {
         ("ElectraForTokenClassification", _) => {

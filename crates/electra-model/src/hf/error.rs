@@ -1,4 +1,4 @@
-//! Why a folder of transformers cannot be read.
+//! The errors of reading a folder of transformers.
 
 use thiserror::Error;
 
@@ -13,9 +13,9 @@ pub enum HfError {
     Setting {
         /// Key of `config.json`.
         key: &'static str,
-        /// Its value.
+        /// The value found at the key.
         found: String,
-        /// What can be read.
+        /// The values that can be read.
         expected: String,
     },
     /// The weights of another class of ELECTRA.
@@ -24,7 +24,7 @@ pub enum HfError {
     Class {
         /// transformers' name of the class whose tensors they are.
         found: &'static str,
-        /// What was asked for.
+        /// The network that was asked for.
         expected: HfNetwork,
     },
     /// A tensor with a name that no ELECTRA network has.
@@ -35,7 +35,7 @@ pub enum HfError {
     Shape {
         /// Name of the tensor.
         name: String,
-        /// Shape found.
+        /// The shape of the tensor.
         shape: Vec<usize>,
     },
     /// A tensor that holds something else than the numbers that weights are.
@@ -43,7 +43,7 @@ pub enum HfError {
     Type {
         /// Name of the tensor.
         name: String,
-        /// What it holds.
+        /// The element type of the tensor.
         found: String,
     },
     /// Two tensors for one parameter, as where a file has the names of two libraries.

@@ -9,10 +9,10 @@ use crate::parameters::TensorHeader;
 
 /// A tensor, or its header.
 pub trait Stored: PartialEq {
-    /// What its elements are read as.
+    /// The type that the tensor's elements are read as.
     fn dtype(&self) -> DType;
 
-    /// Its shape.
+    /// The shape of the tensor.
     fn shape(&self) -> Vec<usize>;
 
     /// The transpose of a matrix of 32-bit floats.

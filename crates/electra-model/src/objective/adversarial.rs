@@ -8,8 +8,8 @@ use super::config::GeneratorDiscriminatorConfig;
 use super::pass::Pass;
 use super::proposals::{Learned, Proposed};
 
-/// What replaces the generator's masked language modelling loss in adversarial training, `[1]`
-/// (Clark et al. 2020, §3.2 and appendix F).
+/// The policy gradient loss of the generator in adversarial training, `[1]`, in place of masked language
+/// modelling (Clark et al. 2020, §3.2 and appendix F).
 ///
 /// Our reading: sampling a token is an action, one sample a position; its reward is the
 /// discriminator's loss at that position, `R = -log p(right)`, so that to be rewarded is to fool it,

@@ -1,25 +1,25 @@
-//! What is trained, as a recipe states it.
+//! The training objective, as a recipe states it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Architecture, GeneratorKind, HeadKind};
 
-/// What is trained, as a recipe states it.
+/// The training objective, as a recipe states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Objective {
     /// The discriminator tells at every token whether it was replaced: Clark et al. 2020,
     /// equation 1 of §2.
     ReplacedTokenDetection(GeneratorDiscriminatorConfig),
-    /// The same with the discriminator's loss at the masked positions alone ("ELECTRA 15%", §3.5). It is
-    /// their mean: at equal `discriminator_weight` a judged position weighs `1 / masking.probability` times
-    /// what it weighs in the mean over all tokens.
+    /// Replaced token detection with the discriminator's loss at the masked positions alone ("ELECTRA 15%",
+    /// §3.5). It is their mean: at equal `discriminator_weight` a judged position weighs `1 /
+    /// masking.probability` times what it weighs in the mean over all tokens.
     #[serde(rename = "electra-15")]
     Electra15(GeneratorDiscriminatorConfig),
     /// A network of the discriminator's size predicts the original at the masked positions, which
     /// hold samples of the generator instead of \[MASK\] ("Replace MLM", §3.5).
     ReplaceMlm(GeneratorDiscriminatorConfig),
-    /// The same at every token, with a gate that copies the input ("All-Tokens MLM", §3.5).
+    /// Prediction of the original at every token, with a gate that copies the input ("All-Tokens MLM", §3.5).
     AllTokensMlm(GeneratorDiscriminatorConfig),
     /// Masked language modelling by a network of the discriminator's size, without a generator:
     /// BERT (Devlin et al. 2019, §3.1). What `[model.generator]` says of sizes has no effect.
@@ -76,7 +76,7 @@ pub struct StepDropout {
     pub first_row: u64,
 }
 
-/// Who proposes replacements.
+/// The source of the replacements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proposals {
@@ -101,7 +101,7 @@ impl Proposals {
 }
 
 impl Objective {
-    /// Its name in a recipe.
+    /// The name of the objective in a recipe.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::ReplacedTokenDetection(_) => "replaced-token-detection",
@@ -113,7 +113,7 @@ impl Objective {
         }
     }
 
-    /// Its two networks, or None if there is but one.
+    /// The settings of generator and discriminator, or `None` if there is but one network.
     pub fn joint(&self) -> Option<&GeneratorDiscriminatorConfig> {
         match self {
             Self::ReplacedTokenDetection(joint)
@@ -125,7 +125,7 @@ impl Objective {
         }
     }
 
-    /// The same, to be changed.
+    /// The settings of generator and discriminator, to be changed.
     pub fn joint_mut(&mut self) -> Option<&mut GeneratorDiscriminatorConfig> {
         match self {
             Self::ReplacedTokenDetection(joint)
@@ -185,7 +185,7 @@ impl Objective {
         }
     }
 
-    /// The same factors in a stage: 0 on what it does not train. What an adversarial generator
+    /// The weights of the losses in a stage: 0 on what it does not train. What an adversarial generator
     /// minimises has no meaning on held-out text and does not count.
     pub fn weights_in(&self, stage: Stage) -> [f64; 2] {
         let [generator, discriminator] = self.weights();

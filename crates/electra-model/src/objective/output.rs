@@ -1,4 +1,4 @@
-//! What a forward pass yields, whatever the objective.
+//! The output of a forward pass, whatever the objective.
 
 use burn::prelude::*;
 
@@ -11,7 +11,7 @@ pub struct JointOutput {
     pub total: Tensor<1>,
     /// Masked language modelling loss of whoever reads \[MASK\], `[1]`, detached.
     pub mlm: Option<Tensor<1>>,
-    /// Its logits, `[B * N, V]`, detached.
+    /// The logits of that network, `[B * N, V]`, detached.
     pub generator_logits: Option<Tensor<2>>,
     /// The text with replacements, and which they are.
     pub corrupted: Option<Corrupted>,
@@ -21,7 +21,7 @@ pub struct JointOutput {
     pub discriminator_logits: Option<Tensor<2>>,
     /// `[B, S]`: 1 where the detection counts.
     pub judged: Option<Tensor<2>>,
-    /// What the discriminator predicts, where it predicts instead of detecting.
+    /// The discriminator's prediction of tokens, where it predicts instead of detecting.
     pub prediction: Option<Prediction>,
 }
 
@@ -50,9 +50,9 @@ impl JointOutput {
 /// Original tokens as a network predicts them from corrupted text, at `M` positions.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    /// Its loss, `[1]`, detached.
+    /// The loss of the prediction, `[1]`, detached.
     pub loss: Tensor<1>,
-    /// What the sum over positions was divided by to get it.
+    /// The divisor of the sum over positions that gives the loss.
     pub divisor: f64,
     /// `[M, V]`, detached.
     pub logits: Tensor<2>,

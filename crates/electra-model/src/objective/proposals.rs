@@ -18,17 +18,17 @@ pub(super) struct Proposed {
     pub corrupted: Corrupted,
 }
 
-/// What a generator that learns says at the chosen positions.
+/// The output of a generator that learns, at the chosen positions.
 pub(super) struct Learned {
     /// Masked language modelling loss, `[1]`.
     pub mlm: Tensor<1>,
     /// Hidden states `[B * N, H_g]`.
     pub rows: Tensor<2>,
-    /// `[B * N, V]`
+    /// The logits over the vocabulary, `[B * N, V]`.
     pub logits: Tensor<2>,
 }
 
-/// What a generator reads, and what it should say.
+/// The input of a generator, and its targets.
 struct Masked {
     ids: Tensor<2, Int>,
     token_type_ids: Tensor<2, Int>,
@@ -50,7 +50,7 @@ impl Masked {
         }
     }
 
-    /// The same without a graph.
+    /// These tensors without a graph.
     fn inner(self) -> Self {
         Self {
             ids: self.ids.inner(),

@@ -7,7 +7,7 @@ use super::config::{GeneratorDiscriminatorConfig, Stage};
 use super::output::JointOutput;
 use super::pass::Pass;
 
-/// Where the discriminator's loss is taken.
+/// The positions over which the discriminator's loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judged {
     /// At every real token.

@@ -1,4 +1,4 @@
-//! What the generator's samples do to the discriminator's input, and what they do not.
+//! Tests of corruption: the effect of the generator's samples on the discriminator's input.
 
 use burn::prelude::*;
 use electra_kernels::sample_categorical;

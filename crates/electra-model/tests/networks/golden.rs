@@ -9,12 +9,12 @@ use safetensors::tensor::Dtype;
 
 use crate::SLACK;
 
-/// What a result may differ by, as a share of the largest number of its tensor.
+/// The largest deviation of a result, as a share of the largest number of its tensor.
 ///
 /// PyTorch's own 32-bit run of these networks is within 2e-6 of its 64-bit run.
 pub const TOLERANCE: f64 = 1e-5;
 
-/// Where a golden file lies: in the fixtures of the crate under test, or in those of the networks.
+/// The path of a golden file: in the fixtures of the crate under test, or in those of the networks.
 pub fn fixture(name: &str) -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = crate_folder.join("tests/fixtures").join(name);

@@ -1,4 +1,4 @@
-//! What each objective minimises, against its formula, and which parameters it trains.
+//! Tests of each objective's loss against its formula, and of the parameters that it trains.
 
 use burn::prelude::*;
 use burn::tensor::activation;
@@ -332,14 +332,14 @@ struct Adversarial {
     output: JointOutput,
 }
 
-/// What the generator is told of one used slot.
+/// The reward of the generator at one used slot.
 struct Reward {
     slot: usize,
-    /// What was drawn there.
+    /// The token that was sampled there.
     sample: usize,
     /// The discriminator's probability of the truth.
     right: f64,
-    /// What the generator predicts it to be.
+    /// The generator's prediction of it.
     predicted: f64,
 }
 

@@ -1,4 +1,4 @@
-//! How networks start that know of positions.
+//! Tests of networks whose start values tell them of positions.
 
 use burn::prelude::*;
 use electra_model::encoder::Attention;
@@ -62,8 +62,8 @@ fn config(
     }
 }
 
-/// What each head of `attention` gives to the token at its distance, on average over positions of `x [B, S, H]`
-/// away from the ends.
+/// The attention of each head of `attention` to the token at its distance, on average over positions of `x
+/// [B, S, H]` away from the ends.
 fn attention_at_distances(x: &Tensor<3>, attention: &Attention, heads: usize, distances: &[i64]) -> Vec<f64> {
     let [b, s, h] = x.dims();
     let width = h / heads;
@@ -99,7 +99,8 @@ struct AtDistances {
     generator: Vec<f64>,
 }
 
-/// What the first blocks of both networks give to their distances, as `init` builds them, over random words.
+/// The attention of the first blocks of both networks at their distances, as `init` builds them, over random
+/// words.
 fn measured(config: &ModelConfig, seed: u64) -> AtDistances {
     let device = Device::flex();
     let networks = Electra::init(config, seed, &device);
@@ -213,7 +214,7 @@ fn heads_take_the_distances_of_the_recipe_in_turn() {
     }
 }
 
-/// What makes a sound network an impossible one.
+/// A change that makes a sound network an impossible one.
 type Change = fn(&mut ModelConfig);
 
 #[test]

@@ -7,7 +7,7 @@ use crate::devices::devices;
 use crate::golden::{assert_within, largest};
 use crate::tiny::{self, FIRST_WORD};
 
-/// What the networks say about each row: logits of its real tokens and of its used slots.
+/// The output of the networks for each row: logits of its real tokens and of its used slots.
 struct Said {
     discriminator: Vec<Vec<f64>>,
     generator: Vec<Vec<f64>>,

@@ -52,7 +52,7 @@ pub fn electra(config: &ModelConfig, seed: u64, device: &Device) -> Electra {
     electra_of(config, Architecture::ELECTRA, seed, device)
 }
 
-/// The same for any networks.
+/// Networks of any architecture with random parameters.
 pub fn electra_of(config: &ModelConfig, networks: Architecture, seed: u64, device: &Device) -> Electra {
     let mut noise = Noise(seed);
     let start = Electra::init_with(config, networks, 0, device, Precision::F32);

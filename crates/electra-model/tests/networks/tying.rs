@@ -29,8 +29,8 @@ fn copy<M: Module>(module: &M) -> M {
     load(module.clone(), collect(module)).unwrap()
 }
 
-/// The same networks with a parameter for each use: the generator has copies of all that it
-/// shares, and a third copy of the tables is for its output.
+/// The networks with a parameter for each use: the generator has copies of all that it shares, and a third
+/// copy of the tables is for its output.
 fn untied(model: &Electra, tie: TieMode) -> (Electra, Embeddings) {
     let discriminator = copy(&model.discriminator);
     let shares_encoder = tie == TieMode::All;
