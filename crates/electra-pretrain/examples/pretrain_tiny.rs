@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a tiny model says about a text.
+/// The judgement of a tiny model about the words of a text.
 pub fn detect(text: &str) -> Result<Vec<Detection>, Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let run = small_run::pretrain_tiny(temporary.path())?;

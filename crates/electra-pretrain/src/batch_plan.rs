@@ -12,19 +12,19 @@ pub struct BatchPlan {
     pub seed: u64,
     /// Which positions are masked.
     pub masking: Masking,
-    /// `S`
+    /// The tokens of a row, `S`.
     pub sequence_length: usize,
     /// Rows of an optimizer step.
     pub batch_size: usize,
     /// Rows of a micro-batch.
     pub micro_batch_size: usize,
-    /// What is learned, which may ask for samples or candidates.
+    /// The training objective, which may ask for samples or candidates.
     pub objective: Objective,
     /// `V` of the model.
     pub vocab_size: usize,
 }
 
-/// What a recipe's batches are made of.
+/// The plan of a recipe's batches.
 pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
     BatchPlan {
         seed: recipe.seed,

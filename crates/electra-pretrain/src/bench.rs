@@ -1,4 +1,4 @@
-//! How fast full training steps are: masking, both networks, backward, clip, Adam.
+//! The speed of full training steps: masking, both networks, backward, clip, Adam.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ pub struct StepTimings {
     pub tokens_per_second: Throughput,
     /// 10^9 model floating-point operations in a second, by the median step.
     pub gflops: f64,
-    /// The same as a fraction of the measured peak, if it was measured.
+    /// The operations per second as a fraction of the measured peak, if it was measured.
     pub peak_fraction: Option<f64>,
     /// The most resident memory of the process, in units of 10^6 bytes.
     pub peak_rss_mb: f64,
@@ -34,18 +34,18 @@ pub struct StepTimings {
     pub step_seconds: Vec<f64>,
     /// Name of the device.
     pub device: String,
-    /// CPU threads.
+    /// The number of CPU threads.
     pub threads: usize,
 }
 
-/// What to time.
+/// The request for a benchmark of training steps.
 #[derive(Clone, Debug)]
 pub struct StepBench {
     /// The device, without autodiff.
     pub device: Device,
-    /// Its name on the command line.
+    /// The name of the device on the command line.
     pub device_name: String,
-    /// CPU threads.
+    /// The number of CPU threads.
     pub threads: usize,
     /// Steps before the clock starts.
     pub warmup: usize,

@@ -28,7 +28,7 @@ use electra_train::model_folder::{ModelFolder, ModelFolderError};
 /// Which positions of which rows are masked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CorruptionPlan {
-    /// How positions are drawn.
+    /// The masking strategy: the way in which positions are drawn.
     pub masking: Masking,
     /// Seed of masks and samples: the same one draws the same.
     pub seed: u64,
@@ -44,7 +44,7 @@ impl Default for CorruptionPlan {
     }
 }
 
-/// Who proposes the replacements.
+/// The source of the replacements.
 pub enum Sampler<'a> {
     /// The generator of a pretrained model, at temperature 1.
     Generator(&'a ModelFolder),
@@ -53,7 +53,7 @@ pub enum Sampler<'a> {
     Unigram,
 }
 
-/// What makes a corruption the one that it is.
+/// The identity of a corruption: the data, the sampler and the settings that decide its text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorruptionIdentity {
     /// Hash of the text as it is after the corruption, and of what was replaced.
@@ -64,7 +64,7 @@ pub struct CorruptionIdentity {
     pub data: String,
     /// Hash of its vocabulary.
     pub tokenizer: String,
-    /// How positions were drawn.
+    /// The masking strategy: the way in which positions were drawn.
     pub masking: Masking,
     /// Seed of masks and samples.
     pub seed: u64,
@@ -72,14 +72,14 @@ pub struct CorruptionIdentity {
     pub heldout: HeldoutMeasure,
     /// Real tokens in them.
     pub tokens: u64,
-    /// Of which another one stands in the text.
+    /// The number of them that were replaced by another token.
     pub replaced: u64,
 }
 
 /// Held-out rows with replaced tokens.
 #[derive(Clone, Debug)]
 pub struct Corruption {
-    /// What it is.
+    /// The identity of the corruption.
     pub identity: CorruptionIdentity,
     vocab_size: usize,
     pub(crate) text: Text,
@@ -91,18 +91,18 @@ pub(crate) struct Text {
     pub(crate) sequence_length: usize,
     /// After the corruption.
     pub(crate) ids: Vec<i32>,
-    /// Token types.
+    /// The token types.
     pub(crate) token_type_ids: Vec<i32>,
     /// 1 at tokens, 0 at padding.
     pub(crate) attention_mask: Vec<f32>,
-    /// Where another token stands than before.
+    /// Flags of the positions whose token differs from the original.
     pub(crate) is_replaced: Vec<bool>,
 }
 
 /// Divides the generator's logits.
 const TEMPERATURE: f64 = 1.0;
 
-/// Why text cannot be corrupted so.
+/// An error of corrupting text.
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum CorruptionError {
     /// The data cannot be used.
@@ -127,18 +127,18 @@ pub enum CorruptionError {
     #[error("{folder} has no generator that fills in [MASK]: {why}")]
     #[diagnostic(help("name a run of replaced-token-detection, or unigram"))]
     NoGenerator {
-        /// The model.
+        /// The folder of the model.
         folder: String,
-        /// What it has.
+        /// The description of what the model has instead.
         why: &'static str,
     },
     /// A model that cannot read the rows.
     #[error("{folder} reads {positions} positions, the rows have {length}")]
     #[diagnostic(help("take data with shorter rows, or leave it out"))]
     TooLong {
-        /// The model.
+        /// The folder of the model.
         folder: String,
-        /// Its positions.
+        /// The number of positions that the model can read.
         positions: usize,
         /// Tokens of a row.
         length: usize,
@@ -149,18 +149,18 @@ pub enum CorruptionError {
     )]
     #[diagnostic(help("leave it out, or judge it on data and with a generator of its own tokenizer"))]
     OtherTokenizer {
-        /// The model.
+        /// The folder of the model.
         folder: String,
-        /// Its tokenizer, in words.
+        /// The tokenizer of the model, in words.
         found: String,
-        /// That of the data.
+        /// The tokenizer of the data, in words.
         expected: String,
     },
     /// A sample that a model has no row for.
     #[error("{folder} has a vocabulary of {rows} ids and the text has id {id}")]
     #[diagnostic(help("leave it out, or take another generator"))]
     UnknownId {
-        /// The model.
+        /// The folder of the model.
         folder: String,
         /// Rows of its table.
         rows: usize,
@@ -290,7 +290,7 @@ pub(crate) fn rows_at_once(sequence_length: usize) -> usize {
     (8192 / sequence_length).clamp(1, 64)
 }
 
-/// What the generator, or chance, makes of a batch.
+/// The corrupted text of a batch, with samples of the generator or of chance.
 fn sampled(generator: Option<&Electra>, batch: &Batch) -> Corrupted {
     let Some(generator) = generator else {
         let proposals = batch.proposals.clone().expect("a batch without a generator brings its samples");

@@ -11,7 +11,7 @@ pub use crate::batch_plan::batch_plan;
 use crate::frequency::token_counts;
 use crate::recipe::Recipe;
 
-/// Why a recipe cannot train on the data that it names.
+/// An error of a recipe that cannot train on the data that it names.
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum RecipeDataError {
     /// The data folder cannot be used.
@@ -27,9 +27,9 @@ pub enum RecipeDataError {
     Mismatch {
         /// Dotted key of the recipe.
         key: &'static str,
-        /// What was found and expected.
+        /// The description of what was found and what was expected.
         message: String,
-        /// What to do.
+        /// The advice: what to do about the error.
         help: String,
     },
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::corruption::{Corruption, rows_at_once};
 use crate::metrics::{binary_cross_entropy, binary_entropy};
 
-/// What a discriminator is measured by.
+/// A measure of a discriminator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Area under the receiver operating characteristic.
@@ -30,7 +30,7 @@ pub enum Measure {
     F1,
     /// Binary cross entropy of a token, in nats.
     Loss,
-    /// The same over the entropy of the share of replaced tokens: 1 is what knowing it alone achieves.
+    /// The loss divided by the entropy of the share of replaced tokens: 1 is what knowing it alone achieves.
     LossOverEntropy,
 }
 
@@ -38,11 +38,11 @@ pub enum Measure {
 pub type Scores = [f64; Measure::ALL.len()];
 
 impl Measure {
-    /// All of them.
+    /// All measures, in the order of tables.
     pub const ALL: [Self; 6] =
         [Self::Auc, Self::Precision, Self::Recall, Self::F1, Self::Loss, Self::LossOverEntropy];
 
-    /// Its key in JSON.
+    /// The key of the measure in JSON.
     pub fn key(self) -> &'static str {
         match self {
             Self::Auc => "auc",
@@ -54,7 +54,7 @@ impl Measure {
         }
     }
 
-    /// Its name in tables.
+    /// The name of the measure in tables.
     pub fn title(self) -> &'static str {
         match self {
             Self::Auc => "AUC",
@@ -67,7 +67,7 @@ impl Measure {
     }
 }
 
-/// What a discriminator said of every token of a corruption.
+/// The logits of a discriminator for every token of a corruption.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// In ascending order of their logits.
@@ -92,12 +92,12 @@ struct RowSums {
     nats: f64,
 }
 
-/// How to resample rows.
+/// The settings of the bootstrap, which resamples rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resampling {
     /// Number of resamples, at least 1.
     pub resamples: usize,
-    /// The same seed draws the same rows.
+    /// The seed of the resampling: the same seed draws the same rows.
     pub seed: u64,
 }
 
@@ -113,7 +113,7 @@ impl Default for Resampling {
 pub struct Estimate {
     /// The number; none where there is nothing to divide by.
     pub value: Option<f64>,
-    /// Its interval; none where some resample has no such number.
+    /// The confidence interval; `None` where some resample has no such number.
     pub interval: Option<[f64; 2]>,
 }
 
@@ -215,12 +215,12 @@ impl Judgement {
     }
 }
 
-/// What models are worth on one corruption, and how they differ from the first of them.
+/// The estimates of models on one corruption, and their differences from the first model.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Of each model.
+    /// The estimates of each model.
     pub models: Vec<Estimates>,
-    /// Of each model but the first: its scores less those of the first, on the same resamples.
+    /// The estimates of each model but the first: its scores less those of the first, on the same resamples.
     pub differences: Vec<Estimates>,
 }
 

@@ -14,8 +14,9 @@ pub struct FixedProposal {
 }
 
 impl FixedProposal {
-    /// What `joint` says of the `vocab_size` ids that the data's vocabulary has, or None if a generator learns what to propose.
-    /// `log_frequencies` gives the logarithm of each id's share of the training text.
+    /// The proposal distribution of `joint` over the `vocab_size` ids that the data's vocabulary has, or None
+    /// if a generator learns what to propose. `log_frequencies` gives the logarithm of each id's share of the
+    /// training text.
     pub fn of(
         joint: &GeneratorDiscriminatorConfig,
         vocab_size: usize,

@@ -1,4 +1,4 @@
-//! How often each word piece occurs in the training data.
+//! Frequencies of the word pieces in the training data.
 
 use electra_text::{DataSet, Split};
 
@@ -16,7 +16,7 @@ pub(crate) fn log_frequencies(data: &DataSet, vocab_size: usize) -> Vec<f32> {
     counts.iter().map(|&n| (n as f64 / total).ln() as f32).collect()
 }
 
-/// How often each of `vocab_size` ids occurs in the training split.
+/// The number of times that each of `vocab_size` ids occurs in the training split.
 ///
 /// Special tokens are never predicted and count as unseen. Of more than 2^18 rows evenly spread
 /// ones are counted. A function of the data alone.

@@ -40,7 +40,7 @@ impl HeldoutSample {
         }
     }
 
-    /// How records name it.
+    /// The description of this sample in records.
     pub fn measure(&self) -> HeldoutMeasure {
         HeldoutMeasure { rows: self.rows, examples: self.count as u64 }
     }

@@ -1,5 +1,4 @@
-//! What is summed up between two logged lines: over steps alone, not over logging, evaluation and
-//! saving.
+//! Sums of the steps between two logged lines: over steps alone, not over logging, evaluation and saving.
 
 use std::time::Duration;
 
@@ -15,13 +14,13 @@ pub(crate) struct Interval {
     pub(crate) rtd: Mean,
     pub(crate) prediction: Mean,
     pub(crate) grad_norm: f64,
-    /// Of the last step.
+    /// The learning rate of the last step.
     pub(crate) learning_rate: f64,
     took: Duration,
     waited: Duration,
 }
 
-/// Of those steps that have the number.
+/// The mean over those steps that have the number.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mean {
     sum: f64,

@@ -77,7 +77,7 @@ impl Loader {
         Ok(batch)
     }
 
-    /// How long the text of each id is.
+    /// The length of the text of each id, in bytes.
     pub(crate) fn piece_bytes(&self) -> &PieceBytes {
         &self.piece_bytes
     }
@@ -138,7 +138,7 @@ impl Loader {
     }
 }
 
-/// Whether each piece of the vocabulary continues the one before it.
+/// The flags of the pieces of the vocabulary that continue the one before them.
 fn continuations(tokenizer: &Tokenizer) -> Arc<[bool]> {
     let vocabulary = tokenizer.vocabulary();
     let piece = |id: usize| vocabulary.piece(id as u32).is_some_and(|piece| piece.starts_with(CONTINUATION));

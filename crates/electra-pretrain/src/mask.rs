@@ -8,7 +8,7 @@ use rand::seq::{SliceRandom, index};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// How positions are drawn.
+/// The masking strategy: the way in which positions are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Masking {

@@ -1,4 +1,4 @@
-//! What the two networks are measured by. Padding never counts.
+//! Metrics of the two networks. Padding never counts.
 //!
 //! [`table`] says of each scalar what it is called, how it is written and where it is shown.
 
@@ -16,13 +16,13 @@ pub use thresholds::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU};
 /// Sums over batches from which an [`EvalRecord`] follows. None is what the objective cannot measure.
 #[derive(Clone, Debug, Default)]
 pub struct MetricAccumulator {
-    /// What the network that reads \[MASK\] predicts at used slots.
+    /// The predictions of the network that reads \[MASK\], at used slots.
     pub mlm: Option<Predicted>,
-    /// What was sampled at them.
+    /// The counts of samples at them.
     pub corruption: Option<Corruption>,
     /// Logit and label of every judged token.
     pub judged: Option<Vec<(f32, bool)>>,
-    /// What a network predicts from corrupted text.
+    /// The predictions of a network that reads corrupted text.
     pub prediction: Option<Predicted>,
 }
 
@@ -33,20 +33,20 @@ pub struct Predicted {
     pub nats: f64,
     /// Number of predictions.
     pub count: u64,
-    /// Of which the first choice is right.
+    /// The number of predictions whose first choice is right.
     pub right: u64,
 }
 
 /// Samples and what they replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Corruption {
-    /// Used slots.
+    /// The number of used slots.
     pub slots: u64,
-    /// Of which the sample is the original.
+    /// The number of slots whose sample is the original.
     pub right: u64,
-    /// Real tokens.
+    /// The number of real tokens.
     pub tokens: u64,
-    /// Of which another one stands in the text.
+    /// The number of tokens that were replaced by another one.
     pub fakes: u64,
 }
 
@@ -150,7 +150,7 @@ impl Predicted {
     }
 }
 
-/// How well a discriminator judges.
+/// The measures of a discriminator's detection.
 #[derive(Clone, Copy)]
 struct Detection {
     loss: f64,
@@ -163,7 +163,7 @@ struct Detection {
 }
 
 impl Detection {
-    /// Of logits and labels.
+    /// The measures of pairs of logit and label.
     fn of(mut judged: Vec<(f32, bool)>) -> Self {
         let tokens = judged.len();
         let count = |test: fn(f32, bool) -> bool| judged.iter().filter(|(l, y)| test(*l, *y)).count() as u64;

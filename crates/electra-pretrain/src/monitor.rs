@@ -13,12 +13,12 @@ pub enum Event<'a> {
         step: u64,
         /// Steps of the whole run.
         total_steps: u64,
-        /// What the run was predicted to need.
+        /// The predicted needs of the run.
         plan: Option<Plan>,
     },
     /// A logging interval is over.
     Trained {
-        /// Steps done.
+        /// The number of steps done.
         step: u64,
         /// Means over the interval.
         record: &'a TrainRecord,
@@ -27,14 +27,14 @@ pub enum Event<'a> {
     },
     /// Held-out evaluation begins.
     Evaluating {
-        /// Steps done.
+        /// The number of steps done.
         step: u64,
     },
     /// Held-out evaluation.
     Evaluated {
-        /// Steps done.
+        /// The number of steps done.
         step: u64,
-        /// Its results.
+        /// The record of the evaluation.
         record: &'a EvalRecord,
     },
 }

@@ -18,7 +18,7 @@ use electra_text::vocab::CONTINUATION;
 #[derive(Debug)]
 pub(crate) struct PieceBytes(Vec<usize>);
 
-/// What masked text costs and how long it is.
+/// The sums of the loss of masked text and of its length.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ByteSums {
     nats: f64,

@@ -1,4 +1,4 @@
-//! What a run will need, from its recipe and a short probe of its speed.
+//! The forecast of a run's time and memory, from its recipe and a short speed test.
 
 use burn::prelude::*;
 use electra_model::flops::{ParameterCount, kept_bytes};
@@ -16,11 +16,11 @@ use crate::scheme::Scheme;
 /// Everything that can be said before launching.
 #[derive(Clone, Debug, Serialize)]
 pub struct Forecast {
-    /// Parameters.
+    /// The numbers of parameters.
     pub parameters: Parameters,
     /// Floating-point operations of a step, the mean over all.
     pub flops_per_step: f64,
-    /// Of the whole run.
+    /// The operations of the whole run.
     pub flops: f64,
     /// Bytes of one checkpoint: weights and two moments.
     pub checkpoint_mb: f64,
@@ -33,11 +33,11 @@ pub struct Forecast {
 /// Parameters of both networks, with the keys of the first line of a run's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Parameters {
-    /// Of the discriminator.
+    /// The parameters of the discriminator.
     pub discriminator: usize,
-    /// What the generator adds.
+    /// The parameters that the generator adds.
     pub generator: usize,
-    /// Both.
+    /// The parameters of both networks.
     pub total: usize,
 }
 
@@ -59,7 +59,7 @@ pub struct LeastMemory {
 }
 
 impl LeastMemory {
-    /// Of a recipe that has been checked.
+    /// The least memory of a recipe that has been checked.
     pub fn of(recipe: &Recipe) -> Self {
         let parameters = ParameterCount::of(&recipe.model, recipe.architecture()).total() as u128;
         let stages = recipe.scheme.generator_steps().is_some();
@@ -81,13 +81,13 @@ impl LeastMemory {
         Self { parameters: bytes(4 * copies * parameters), batch: bytes(rows + activations) }
     }
 
-    /// Both.
+    /// The sum of both, in bytes.
     pub fn total(&self) -> u64 {
         self.parameters.saturating_add(self.batch)
     }
 }
 
-/// What is known of the data that a run reads.
+/// The size of the data that a run reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DataSize {
     /// Rows of the training data.
@@ -99,7 +99,7 @@ pub struct DataSize {
 }
 
 impl DataSize {
-    /// Of a data folder.
+    /// The size of a data folder.
     pub fn of(data: &DataSet) -> Self {
         let manifest = data.manifest();
         let (examples, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());

@@ -1,4 +1,4 @@
-//! What a pretraining recipe says.
+//! The recipe of a pretraining run.
 
 mod check;
 
@@ -27,18 +27,18 @@ pub struct Recipe {
     pub name: String,
     /// Every random number of the run follows from it.
     pub seed: u64,
-    /// What is read.
+    /// The data to train on.
     pub data: DataConfig,
     /// Sizes of the networks.
     pub model: ModelConfig,
-    /// What is learned.
+    /// The training objective.
     pub objective: Objective,
     /// In what order the networks learn it. Absent: both at every step.
     #[serde(default, skip_serializing_if = "Scheme::is_joint")]
     pub scheme: Scheme,
     /// Which positions the generator fills in.
     pub masking: Masking,
-    /// How gradients become updates.
+    /// The settings of the optimizer.
     pub optimizer: OptimizerConfig,
     /// Learning rate over the run.
     pub schedule: ScheduleConfig,
@@ -46,13 +46,13 @@ pub struct Recipe {
     pub train: TrainConfig,
     /// Held-out evaluation.
     pub evaluate: EvaluateConfig,
-    /// Saved states.
+    /// The settings of checkpoints.
     pub checkpoint: CheckpointConfig,
     /// Metrics on the way.
     pub log: LogConfig,
 }
 
-/// What is read.
+/// The data to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -62,7 +62,7 @@ pub struct DataConfig {
     pub sequence_length: usize,
 }
 
-/// How gradients become updates.
+/// The settings of the optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
@@ -84,11 +84,11 @@ pub struct OptimizerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleConfig {
-    /// Peak.
+    /// The peak of the learning rate.
     pub learning_rate: f64,
     /// Steps of linear warmup.
     pub warmup_steps: u64,
-    /// How it falls.
+    /// The form of the decay after the warmup.
     pub decay: Decay,
 }
 
@@ -128,13 +128,13 @@ pub struct EvaluateConfig {
     pub max_examples: usize,
 }
 
-/// Saved states.
+/// The settings of checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckpointConfig {
     /// Steps between checkpoints; the last step is always saved.
     pub every_steps: u64,
-    /// How many of the last are kept, beside the best.
+    /// The number of latest checkpoints that are kept, beside the best.
     pub keep_last: usize,
 }
 

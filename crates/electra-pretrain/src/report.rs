@@ -20,7 +20,7 @@ pub use error::ReportError;
 
 use history::History;
 
-/// What `report.html` shows.
+/// The content of `report.html`.
 #[derive(Serialize)]
 struct Page {
     name: String,

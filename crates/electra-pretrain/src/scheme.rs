@@ -4,7 +4,7 @@ use electra_model::parameters::{collect, load};
 use electra_model::{Electra, Stage, TieMode};
 use serde::{Deserialize, Serialize};
 
-/// How a joint objective is trained (Clark et al. 2020, §3.2).
+/// The training scheme of a joint objective (Clark et al. 2020, §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Scheme {
@@ -41,7 +41,7 @@ impl Scheme {
         *self == Self::Joint {}
     }
 
-    /// What the step after `step` others trains.
+    /// The stage of the step after `step` others: which networks it trains.
     pub fn stage(&self, step: u64) -> Stage {
         match *self {
             Self::Joint {} => Stage::Joint,

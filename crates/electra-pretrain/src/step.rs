@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 /// optimizer and held-out evaluation. Raised with every change of them (`docs/decisions/0007`).
 pub const TRAINING_VERSION: u32 = 1;
 
-/// What one step measured.
+/// The measurements of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// Weighted sum of the losses, and what the objective has of them.
@@ -35,7 +35,7 @@ pub struct Step {
 /// The losses of a step; None is what the objective does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {
-    /// Weighted sum.
+    /// The weighted sum of the losses.
     pub total: f64,
     /// Masked language modelling.
     pub mlm: Option<f64>,

@@ -108,7 +108,7 @@ fn records_of(folder: &RunFolder) -> Result<Vec<Record>, TrainError> {
     Ok(read_metrics(&folder.metrics()).map_err(RunError::from)?)
 }
 
-/// Whether the log of a run ends with its end, all steps done.
+/// Tells whether the log of a run ends with its end, all steps done.
 fn has_finished(folder: &RunFolder, steps: u64) -> Result<bool, TrainError> {
     if !folder.metrics().exists() {
         return Ok(false);

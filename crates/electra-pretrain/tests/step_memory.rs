@@ -1,5 +1,5 @@
-//! What a step asks of memory: always the same, all of it given back, no page for the first time,
-//! and no more at once than now.
+//! Tests of the memory of a step: always the same, all of it given back, no page for the first time, and no
+//! more at once than now.
 //!
 //! A program of its own without the test harness: it counts what the allocator hands out and
 //! changes what it keeps.
@@ -59,7 +59,7 @@ static COUNTED: Counted = Counted;
 /// Memory at the end of a step.
 #[derive(Clone, Copy, Debug)]
 struct Usage {
-    /// Bytes in use.
+    /// The number of bytes in use.
     live: usize,
     /// The most bytes in use since the end of the step before.
     peak: usize,
@@ -93,7 +93,7 @@ fn wide() -> Recipe {
     recipe
 }
 
-/// The same with other objectives and schemes; the second of two stages begins with step 2.
+/// The recipe with other objectives and schemes; the second of two stages begins with step 2.
 fn variants() -> Vec<(String, Recipe)> {
     let with = |table: &str, key: &str, value: Value| {
         let mut recipe = serde_json::to_value(wide()).unwrap();

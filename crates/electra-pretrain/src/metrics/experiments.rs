@@ -18,12 +18,12 @@ pub const IN_EXPERIMENTS: &[InExperiments] = &[
     InExperiments::new("loss", "total loss", 3, Output::Together, Task::Sum),
 ];
 
-/// How experiments compare a metric.
+/// The way in which experiments compare a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct InExperiments {
     /// The key of the metric.
     pub key: &'static str,
-    /// Its name in tables.
+    /// The title of the metric in tables.
     pub title: &'static str,
     /// Decimals in tables.
     pub digits: usize,
@@ -31,18 +31,18 @@ pub struct InExperiments {
     pub is_by_token: bool,
     /// Which output it is of.
     pub output: Output,
-    /// What its value depends on beside the model.
+    /// The task that its value depends on beside the model.
     pub task: Task,
     /// The greatest difference that two runs can have, where there is one.
     pub greatest_difference: Option<f64>,
-    /// What it is called where it is held against fine-tuning; none where it is not.
+    /// The title of the metric where it is correlated with fine-tuning; `None` where it is not.
     pub beside_finetuning: Option<&'static str>,
 }
 
 /// Which output of a run a metric is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// What is said at masked positions.
+    /// The predictions at masked positions.
     Masked,
     /// Which tokens are taken for replaced ones.
     Detection,
@@ -67,7 +67,7 @@ impl Output {
     }
 }
 
-/// What the value of a metric depends on beside the model that is measured.
+/// The task that a metric is measured on: what its value depends on beside the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// The masked positions.
@@ -81,7 +81,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// How experiments call it.
+    /// The name of the task in experiments.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -107,26 +107,27 @@ impl InExperiments {
         }
     }
 
-    /// Of a share or a ratio, which no vocabulary changes.
+    /// Marks the metric as a share or a ratio, which no vocabulary changes.
     const fn not_by_token(mut self) -> Self {
         self.is_by_token = false;
         self
     }
 
-    /// Of what is never below 0 or above 1.
+    /// Marks the metric as one that is never below 0 or above 1.
     const fn at_most_1(mut self) -> Self {
         self.greatest_difference = Some(1.0);
         self
     }
 
-    /// Of a measure that may stand for the success of fine-tuning: experiments hold the two against each other.
+    /// Marks the metric as a measure that may stand for the success of fine-tuning: experiments correlate the
+    /// two.
     const fn beside_finetuning(mut self, name: &'static str) -> Self {
         self.beside_finetuning = Some(name);
         self
     }
 }
 
-/// How experiments compare the metric of a key; none where they do not.
+/// The way in which experiments compare the metric of a key; `None` where they do not.
 #[must_use]
 pub fn in_experiments(key: &str) -> Option<&'static InExperiments> {
     IN_EXPERIMENTS.iter().find(|row| row.key == key)

@@ -11,7 +11,7 @@ pub type Scalars = electra_run::metric::Scalars<PretrainingMetrics>;
 /// Training since the line before: means over those steps, and counts of the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct TrainRecord {
-    /// What was measured.
+    /// The measured metrics.
     #[serde(flatten)]
     pub scalars: Scalars,
     /// Passes over the data so far.
@@ -23,13 +23,13 @@ pub struct TrainRecord {
 /// Evaluation on held-out examples. Padding is excluded everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct EvalRecord {
-    /// What was measured.
+    /// The measured metrics.
     #[serde(flatten)]
     pub scalars: Scalars,
-    /// Whether the discriminator has settled for the majority class; none without one.
+    /// Whether the discriminator has settled for the majority class; `None` without a discriminator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collapsed: Option<bool>,
-    /// What was read. Absent in logs of older programs, which read the first rows.
+    /// The held-out rows that were read. Absent in logs of older programs, which read the first rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heldout: Option<HeldoutMeasure>,
 }

@@ -1,26 +1,26 @@
-//! Why a run folder cannot be reported on.
+//! Errors of reporting on a run folder.
 
 use std::io;
 use std::path::PathBuf;
 
 use electra_run::record::LogError;
 
-/// Why a folder cannot be reported on.
+/// An error of reporting on a folder.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
     /// There is nothing of that name.
     #[error("there is no folder {0}")]
     #[diagnostic(help("name a folder that pretraining or fine-tuning has written"))]
     Absent(PathBuf),
-    /// It is a file.
+    /// The path is a file.
     #[error("{0} is a file and no run folder")]
     #[diagnostic(help("name the folder that pretraining or fine-tuning has written"))]
     File(PathBuf),
-    /// It is not a run folder, or a part of it is not there.
+    /// The folder is not a run folder, or a part of it is missing.
     #[error("{folder} is no run folder: it has no {missing}")]
     #[diagnostic(help("name a folder that pretraining or fine-tuning has written"))]
     Missing {
-        /// The folder.
+        /// The path of the folder.
         folder: PathBuf,
         /// The file that is missing.
         missing: String,
@@ -29,13 +29,13 @@ pub enum ReportError {
     #[error("{path} holds no complete line yet")]
     #[diagnostic(help("wait until the run has written one"))]
     Empty {
-        /// The log.
+        /// The path of the log.
         path: PathBuf,
     },
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -51,9 +51,9 @@ pub enum ReportError {
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("restore it from a copy"))]
     Damaged {
-        /// `run.json`.
+        /// The path of `run.json`.
         path: PathBuf,
-        /// Where and why.
+        /// The parser's error, with the place.
         source: serde_json::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! Whether a run is healthy: the signature that published runs have in common.
+//! The health check of a run: the signature that published runs have in common.
 
 use serde::Serialize;
 
@@ -15,16 +15,16 @@ pub(super) struct Verdict {
     pub(super) checks: Vec<Check>,
 }
 
-/// One criterion.
+/// One criterion of the check.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Check {
     pub(super) is_met: bool,
     pub(super) name: &'static str,
-    /// What was found.
+    /// The value that was found.
     pub(super) value: String,
-    /// What is expected.
+    /// The value that is expected.
     pub(super) limit: &'static str,
-    /// Why it matters.
+    /// The reason why the criterion matters.
     pub(super) reason: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What a log says about its run.
+//! The history of a run, as its log has it.
 
 use std::path::Path;
 

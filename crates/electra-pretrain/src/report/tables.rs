@@ -9,7 +9,7 @@ use super::history::History;
 use super::published;
 use crate::metrics::table::{Better, METRICS};
 
-/// How the run stands, in one line.
+/// The status of the run, in one line.
 pub(super) fn status(history: &History, planned: Option<u64>) -> String {
     let last = &history.records[history.records.len() - 1];
     let step = history.last_step();
@@ -101,7 +101,7 @@ pub(super) fn metrics(history: &History) -> Option<Vec<Metric>> {
     Some(rows.collect())
 }
 
-/// What the last evaluation was one on, where its record says so.
+/// The held-out rows of the last evaluation, where its record names them.
 pub(super) fn measured_on(history: &History) -> Option<String> {
     let last = history.eval.last()?;
     Some(match last.heldout_measure() {

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::data::RecipeDataError;
 
-/// Why a pretraining run stopped.
+/// An error that stops a pretraining run.
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum TrainError {
     /// The data cannot be used with this recipe.

@@ -1,4 +1,4 @@
-//! What a run writes down at its intervals: metrics, TensorBoard, lines for whoever watches.
+//! The records that a run writes at its intervals: metrics, TensorBoard, lines for whoever watches.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;

@@ -30,7 +30,7 @@ use crate::recipe::Recipe;
 use crate::snapshot::Snapshot;
 use crate::step::optimizer_step;
 
-/// How a run came to an end without an error.
+/// The end of a run without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// All steps are done.

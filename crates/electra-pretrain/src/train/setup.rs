@@ -18,14 +18,14 @@ use crate::code;
 use crate::data::{RecipeDataError, open_data};
 use crate::recipe::{FREE_KEYS, Recipe};
 
-/// Where and with what a run takes place; none of it decides the weights' meaning.
+/// The environment of a run: device, threads and folder; none of it decides the weights' meaning.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// The device, without autodiff.
     pub device: Device,
-    /// Its name on the command line.
+    /// The name of the device on the command line.
     pub device_name: String,
-    /// CPU threads.
+    /// The number of CPU threads.
     pub threads: usize,
     /// The run folder.
     pub run: PathBuf,
@@ -40,7 +40,7 @@ pub struct Environment {
 pub struct Estimate {
     /// Peak of the device in floating-point operations per second.
     pub peak_flops: Option<f64>,
-    /// What the run will need.
+    /// The predicted needs of the run.
     pub plan: Option<Plan>,
 }
 
@@ -76,7 +76,7 @@ impl RunSetup {
         Ok(Self { data, folder })
     }
 
-    /// The data.
+    /// The data folder of the run.
     pub fn data(&self) -> &DataSet {
         &self.data
     }

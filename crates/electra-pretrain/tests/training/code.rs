@@ -1,5 +1,6 @@
-//! What the code decides is what its versions were given for. A test here that fails without a version having
-//! been raised says which one to raise: results of before are then no longer taken for those of now.
+//! Tests that the results of versioned code are those for which its version was given. A test here that fails
+//! without a version having been raised says which one to raise: results of before are then no longer taken
+//! for those of now.
 
 use std::io::{self, Write};
 

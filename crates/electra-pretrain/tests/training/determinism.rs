@@ -1,4 +1,4 @@
-//! The same steps give the same bits.
+//! Tests of determinism: the same steps give the same bits.
 
 use burn::prelude::*;
 use electra_model::TieMode;

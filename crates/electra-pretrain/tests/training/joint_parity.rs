@@ -166,10 +166,11 @@ fn five_steps_lead_where_the_optimizer_of_the_reference_leads() {
     }
 }
 
-/// What the error of one step may grow to in five, as a share of the largest number of a tensor.
+/// The largest deviation after five steps, to which the error of one step may grow, as a share of the largest
+/// number of a tensor.
 const DRIFT: f64 = 1e-4;
 
-/// The same for one parameter. The gradient of a key's bias is zero but for rounding, and Adam
+/// The largest deviation of one parameter. The gradient of a key's bias is zero but for rounding, and Adam
 /// divides rounding by the root of its own square, plus an epsilon of the same size.
 fn drift(path: &str) -> f64 {
     if path.ends_with("key.bias") { 10.0 * DRIFT } else { DRIFT }

@@ -29,7 +29,7 @@ pub fn data(folder: &Path) -> Arc<DataSet> {
     data_of(folder, |words| words)
 }
 
-/// The same with other pieces than words; how many there are must not change.
+/// The data folder of [`data`] with other pieces than words; how many there are must not change.
 fn data_of(folder: &Path, pieces: impl FnOnce(Vec<String>) -> Vec<String>) -> Arc<DataSet> {
     let letters = || ('a'..='z').map(String::from);
     let words: Vec<String> =
@@ -76,7 +76,7 @@ fn loader(data: &Arc<DataSet>, batch_size: usize, micro_batch_size: usize) -> Lo
     Loader::new(data.clone(), plan).unwrap()
 }
 
-/// What a recipe reads of such a folder.
+/// The loader of a recipe for such a folder.
 pub fn loader_of(recipe: &Recipe, data: &Arc<DataSet>) -> Loader {
     Loader::new(data.clone(), batch_plan(recipe)).unwrap()
 }

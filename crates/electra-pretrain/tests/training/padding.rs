@@ -8,7 +8,7 @@ use electra_pretrain::step::optimizer_step;
 use crate::recipe::recipe;
 use crate::tiny;
 
-/// Of 4 rows with 32, 9, 20 and 4 real tokens, whatever stands behind them.
+/// The shares of 4 rows with 32, 9, 20 and 4 real tokens count nothing that stands behind those tokens.
 #[test]
 fn padding_is_in_no_share_of_tokens() {
     let device = Device::flex().autodiff();

@@ -1,11 +1,11 @@
-//! Whether a recipe can be trained in the order that its scheme asks for.
+//! The check whether a recipe can be trained in the order that its scheme asks for.
 
 use electra_model::{EncoderConfig, GeneratorKind, Objective, TieMode};
 
 use crate::recipe::Recipe;
 use crate::scheme::Scheme;
 
-/// What keeps a recipe from being trained by its scheme: key, message and help.
+/// The contradiction that keeps a recipe from being trained by its scheme: key, message and help.
 pub(super) fn contradiction(recipe: &Recipe) -> Option<(&'static str, String, &'static str)> {
     if recipe.scheme.is_joint() {
         return None;
