@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use electra_ner::{Entity, Tagger};
 
-/// What is tagged where no text is given.
+/// The text that is tagged where none is given.
 pub const EXAMPLE: &str = "Angela Merkel visited Paris. She met the mayor there.";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the tagger in `folder`, or a small one, finds in a text.
+/// The entities that the tagger in `folder`, or a small one, finds in a text.
 pub fn tag(folder: Option<PathBuf>, text: &str) -> Result<Vec<Entity>, Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let folder = match folder {

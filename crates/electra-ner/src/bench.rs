@@ -1,4 +1,4 @@
-//! How fast a tagger trains and answers: full steps and forward passes on rows of random ids.
+//! The speed of a tagger: full training steps and forward passes on rows of random ids.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use electra_model::WindowBatchData;
 
 /// Entity types of the tagger that is timed; four make the nine labels of CoNLL-2003.
 const TYPES: [&str; 4] = ["LOC", "MISC", "ORG", "PER"];
-/// Of 5 pieces, 4 begin a word: about what running English has.
+/// The number of pieces out of five that begin a word: about what running English has.
 const PIECES_OF_FIVE: usize = 4;
 
 /// Which work of the tagger is timed.
@@ -44,7 +44,7 @@ pub struct TaggerBench {
     pub task: BenchTask,
     /// The device, without autodiff.
     pub device: Device,
-    /// Its name on the command line.
+    /// The name of the device on the command line.
     pub device_name: String,
     /// Number of CPU threads.
     pub threads: usize,
@@ -66,11 +66,11 @@ pub struct TaggerTimings {
     /// Tokens in a second, `[CLS]` and `[SEP]` included.
     #[serde(flatten)]
     pub tokens_per_second: Throughput,
-    /// Of one repetition.
+    /// The latency of one repetition.
     pub milliseconds: Latency,
     /// 10^9 floating-point operations of matrix products in a second, by the median.
     pub gflops: f64,
-    /// The same as a fraction of the measured peak, if it was measured.
+    /// The operations per second as a fraction of the measured peak, if it was measured.
     pub peak_fraction: Option<f64>,
     /// The most resident memory of the process, in units of 10^6 bytes.
     pub peak_rss_mb: f64,
@@ -90,7 +90,7 @@ pub struct Latency {
     pub best: f64,
     /// Median of all repetitions.
     pub median: f64,
-    /// Of a hundred repetitions one is slower.
+    /// The 99th percentile: one of a hundred repetitions is slower.
     pub p99: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What a tagger's collapsed run is told with; see [`electra_train::collapse`].
+//! The message about a tagger's collapsed run; see [`electra_train::collapse`].
 
 use std::fmt;
 

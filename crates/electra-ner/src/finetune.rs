@@ -55,7 +55,7 @@ pub use task::check;
 /// have one length and drop by a window's place in the step; a step in one part is as in 1.
 pub const FINE_TUNING_VERSION: u32 = 2;
 
-/// How fine-tuning a tagger came to an end without an error.
+/// The end of fine-tuning a tagger without an error.
 pub type Ended = electra_train::Ended<Outcome>;
 
 /// Fine-tunes `start` on `splits` in the folder `run`, from its last checkpoint if it has one. A run
@@ -129,7 +129,7 @@ pub fn finetune(
     Ok(Ended::Finished(Box::new(outcome)))
 }
 
-/// Of what decides a tagger beside recipe, data and model.
+/// The versions of the code that decides a tagger beside recipe, data and model.
 fn code_versions() -> CodeVersions {
     CodeVersions::new([
         ("fine-tuning", FINE_TUNING_VERSION),

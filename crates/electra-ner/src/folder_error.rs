@@ -1,4 +1,4 @@
-//! What can be wrong with the folder of a model or a tagger.
+//! The errors of reading the folder of a model or a tagger.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,9 +112,9 @@ pub enum FolderError {
     #[error("{path}: the tagger decodes by {head}, but {file} is missing, which transformers does not save")]
     #[diagnostic(help("copy it from the folder that fine-tuning wrote, or decode without it, by argmax"))]
     NoHead {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// What it decodes by.
+        /// The head that it decodes by.
         head: &'static str,
         /// The file that is missing.
         file: &'static str,
@@ -125,9 +125,9 @@ pub enum FolderError {
     Scheme {
         /// The file of the settings.
         path: PathBuf,
-        /// What the settings say.
+        /// The value in the settings.
         found: String,
-        /// What the labels are.
+        /// The value that fits the labels.
         expected: String,
     },
 }

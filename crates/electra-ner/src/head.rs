@@ -37,7 +37,7 @@ pub enum HeadType {
     /// A linear layer; every word is trained by itself.
     #[default]
     Linear,
-    /// The same layer under a linear-chain conditional random field; sentences are trained whole.
+    /// A linear layer under a linear-chain conditional random field; sentences are trained whole.
     Crf,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct ExtraFile {
     pub(crate) root: &'static str,
     /// Name of the file in a tagger's folder, in which the paths stand without it.
     pub(crate) name: &'static str,
-    /// What it is of.
+    /// The head that the file is of.
     pub(crate) of: &'static str,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct ExtraFile {
 pub(crate) const EXTRA_FILES: [&str; 1] = [CRF_SCORES];
 
 impl HeadType {
-    /// Every kind.
+    /// Every type of head.
     pub(crate) const ALL: [Self; 2] = [Self::Linear, Self::Crf];
 
     /// The head that is trained for a way of decoding.
@@ -68,7 +68,7 @@ impl HeadType {
         }
     }
 
-    /// Its name in a recipe.
+    /// The name of the head in a recipe.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear",
@@ -194,7 +194,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// What the loss of words with these targets is divided by: a CRF's sum over sentences by their
+    /// The divisor of the loss of words with these targets: a CRF's sum over sentences is divided by their
     /// words, so that both losses are means over words.
     pub(crate) fn divisor(&self, targets: &[Option<usize>], words: &WordLoss) -> f64 {
         match self {
@@ -218,7 +218,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// What turns the logits of sentences into labels.
+    /// The decoder, which turns the logits of sentences into labels.
     ///
     /// # Panics
     /// If the scores of sequences that `decoding` needs are not there.

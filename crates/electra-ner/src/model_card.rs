@@ -15,32 +15,32 @@ use electra_train::encoder_init::Lineage;
 /// File of the card.
 pub(crate) const README: &str = "README.md";
 
-/// What a card says.
+/// The content of a model card.
 #[derive(Clone, Debug)]
 pub(crate) struct Card<'a> {
     /// Path of the recipe.
     pub recipe: &'a Recipe,
-    /// The same as TOML.
+    /// The recipe as TOML.
     pub recipe_text: &'a str,
-    /// What the tagger tells apart.
+    /// The labels of the tagger.
     pub labels: &'a LabelSet,
-    /// What it descends from.
+    /// The lineage of the tagger: the model that it was fine-tuned from.
     pub lineage: &'a Lineage,
-    /// How it divides text.
+    /// The division of text by the tagger.
     pub division: Division,
-    /// What it was trained on.
+    /// The data that it was trained on.
     pub train: &'a SplitFacts,
-    /// What it came to.
+    /// The outcome of the run.
     pub outcome: &'a Outcome,
-    /// What it was scored on: name, data, scores.
+    /// The evaluations of the tagger: name, data, scores.
     pub evaluations: Vec<(&'static str, &'a SplitFacts, &'a Evaluation)>,
-    /// What has to be known to read the scores, a sentence each.
+    /// The warnings that have to be known to read the scores, a sentence each.
     pub warnings: &'a [String],
-    /// How much the words of each type counted in the loss, if not all alike: `PER 2.00`.
+    /// The weights of the words of each type in the loss, if not all alike: `PER 2.00`.
     pub class_weights: Vec<String>,
 }
 
-/// What the template is given.
+/// The values that the template is given.
 #[derive(Serialize)]
 struct Page<'a> {
     recipe: &'a Recipe,

@@ -1,4 +1,4 @@
-//! What a fine-tuning recipe says.
+//! The recipe of fine-tuning.
 
 use electra_files::regular;
 use electra_optim::AdamConfig;
@@ -23,13 +23,13 @@ pub struct Recipe {
     pub name: String,
     /// Every random number of the run follows from it.
     pub seed: u64,
-    /// What the network sees at once.
+    /// The input of the network: its windows.
     pub input: InputConfig,
-    /// What it tells apart, and how.
+    /// The labels, and how they are chosen.
     pub labels: LabelConfig,
-    /// What training makes small.
+    /// The training loss.
     pub loss: LossConfig,
-    /// How gradients become updates.
+    /// The settings of the optimizer.
     pub optimizer: AdamConfig,
     /// Learning rate over the run.
     pub schedule: ScheduleConfig,
@@ -43,31 +43,31 @@ pub struct Recipe {
     pub guard: GuardConfig,
 }
 
-/// What the network sees at once.
+/// The input of the network: its windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputConfig {
     /// Pieces of a window at most, `[CLS]` and `[SEP]` counted.
     pub window: usize,
-    /// What may surround a sentence in its window.
+    /// The context that may surround a sentence in its window.
     pub context: Context,
 }
 
-/// What is told apart, and how.
+/// The labels, and how they are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelConfig {
-    /// How the words of an entity are marked.
+    /// The tagging scheme, which marks the words of an entity.
     pub scheme: LabelScheme,
-    /// What stands on top of the encoder. Absent: the one that is trained for the decoding.
+    /// The head on top of the encoder. Absent: the one that is trained for the decoding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadType>,
-    /// How labels are chosen.
+    /// The decoding: the way in which labels are chosen.
     pub decoding: Decoding,
 }
 
 impl LabelConfig {
-    /// What stands on top of the encoder.
+    /// The head on top of the encoder.
     #[must_use]
     pub fn head_type(&self) -> HeadType {
         self.head.unwrap_or_else(|| HeadType::trained_for(self.decoding))
@@ -78,9 +78,9 @@ impl LabelConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RatesConfig {
-    /// How the rate shrinks from the head down to the embeddings.
+    /// The decay of the rate from the head down to the embeddings.
     pub layer_decay: LayerDecay,
-    /// What does not learn at all.
+    /// The frozen parameters, which do not learn at all.
     pub freeze: Freeze,
     /// Factor on the rate of the CRF's scores. They start at zero, and with the rates of a
     /// pretrained encoder they would stay there.
@@ -139,7 +139,7 @@ impl Recipe {
         (is_default && positions < resolved.value.input.window).then_some(positions)
     }
 
-    /// How windows are cut.
+    /// The settings by which windows are cut.
     pub fn windows(&self) -> WindowSettings {
         WindowSettings::new(self.input.window, self.input.context)
     }

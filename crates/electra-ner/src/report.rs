@@ -23,7 +23,7 @@ use electra_annotations::{
 
 use mistakes::{ErrorGroup, groups};
 
-/// Why a run cannot be reported on.
+/// An error of reporting on a run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
     /// A file cannot be read.
@@ -63,7 +63,7 @@ pub enum ReportError {
     },
 }
 
-/// What the page shows.
+/// The content of the page.
 #[derive(Serialize)]
 struct Page {
     name: String,

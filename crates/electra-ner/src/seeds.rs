@@ -45,9 +45,9 @@ use electra_train::seeds::Spread;
 #[derive(Debug, Error, miette::Diagnostic)]
 #[error("seed {seed}: {source}")]
 pub struct SeedError {
-    /// The seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// Why.
+    /// The error that stopped the run.
     #[diagnostic_source]
     pub source: FinetuneError,
 }

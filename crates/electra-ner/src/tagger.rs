@@ -26,7 +26,7 @@ pub struct Tagger {
 /// A named entity in a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entity {
-    /// Its type, such as `PER`.
+    /// The entity type, such as `PER`.
     pub label: String,
     /// The words of the entity as they stand in the text.
     pub text: String,

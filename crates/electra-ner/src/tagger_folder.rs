@@ -45,18 +45,18 @@ const FORMAT: u32 = 2;
 /// Settings of prediction that a tagger was trained for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaggerSettings {
-    /// How labels are chosen.
+    /// The decoding: the way in which labels are chosen.
     pub decoding: Decoding,
-    /// What a word is shown with.
+    /// The context with which a word is shown.
     pub context: Context,
     /// Longest sequence of pieces, `[CLS]` and `[SEP]` among them.
     pub window: usize,
-    /// How the text of its training was divided; none where the folder does not say.
+    /// The division of the text of its training; `None` where the folder does not say.
     pub division: Option<Division>,
 }
 
 impl TaggerSettings {
-    /// How transformers uses every tagger of these sizes.
+    /// The settings with which transformers uses every tagger of these sizes.
     fn of_transformers(config: &ModelConfig) -> Self {
         let window = config.max_position_embeddings;
         Self { decoding: Decoding::Argmax, context: Context::Sentence, window, division: None }
@@ -79,19 +79,19 @@ struct SettingsFile {
 /// Folder of a tagger, read into memory.
 #[derive(Clone, Debug)]
 pub struct TaggerFolder {
-    /// Where it lies.
+    /// The path of the folder.
     pub path: PathBuf,
     /// Sizes; those of the generator mean nothing here.
     pub config: ModelConfig,
-    /// What it tells apart.
+    /// The labels of the tagger.
     pub labels: LabelSet,
     /// Rates with which it was trained.
     pub dropout: ClassifierDropout,
-    /// How it is to be used.
+    /// The settings with which the tagger is to be used.
     pub settings: TaggerSettings,
     /// All its parameters, in our names.
     pub tensors: NamedTensors,
-    /// Its vocabulary.
+    /// The tokenizer of the tagger.
     pub tokenizer: Tokenizer,
     /// Steps of the pretraining that it descends from, where they are known.
     pub pretraining: Option<RunProgress>,
@@ -180,7 +180,7 @@ impl TaggerFolder {
         Self::open_with(path, None)
     }
 
-    /// The same with another way of decoding than the tagger was trained for.
+    /// Opens a folder with another way of decoding than the tagger was trained for.
     ///
     /// # Errors
     /// What is missing or does not fit.
@@ -237,7 +237,7 @@ impl TaggerFolder {
         Ok(Self { path, config, labels, dropout, settings, tensors, tokenizer, pretraining, is_assumed })
     }
 
-    /// What labels the words.
+    /// The head, which labels the words.
     pub fn head(&self) -> HeadType {
         HeadType::of_parameters(self.tensors.keys())
     }
@@ -252,7 +252,7 @@ impl TaggerFolder {
         Ok(tagger.map_err(ModelFolderError::weights(&self.path))?)
     }
 
-    /// What turns the logits of `tagger`, the network of this folder, into labels.
+    /// The decoder, which turns the logits of `tagger`, the network of this folder, into labels.
     pub fn decoder(&self, tagger: &TokenClassifier) -> Decoder {
         tagger.head().decoder(self.settings.decoding, &self.labels)
     }
@@ -289,8 +289,8 @@ fn read_dropout(file: &Path, config: &Value) -> Result<ClassifierDropout, Folder
     Ok(ClassifierDropout { hidden, attention, classifier })
 }
 
-/// What the folder says of its settings, in our own file or in the copy that transformers keeps;
-/// among them the scheme in which `labels` are read, where their names leave that open.
+/// The settings of the folder, in our own file or in the copy that transformers keeps; among them the scheme
+/// in which `labels` are read, where their names leave that open.
 fn read_settings(
     folder: &Path,
     model: &Value,
@@ -332,8 +332,8 @@ fn read_settings(
     Ok(Some(TaggerSettings { decoding, context, window, division }))
 }
 
-/// Whether a file is there that need not be. One that cannot be looked at is not taken for none:
-/// the tagger would be another.
+/// Tells whether a file is there that need not be. One that cannot be looked at is not taken for none: the
+/// tagger would be another.
 fn is_there(path: &Path) -> Result<bool, FolderError> {
     path.try_exists().map_err(FolderError::read(path))
 }

@@ -26,9 +26,9 @@ pub struct TokenClassifier {
     pub embeddings: Embeddings,
     /// `E -> H`, absent when they are equal.
     pub project: Option<Dense>,
-    /// Width `H`.
+    /// The encoder, of width `H`.
     pub encoder: Encoder,
-    /// `[H, L]`
+    /// The classifier, `[H, L]`.
     pub classifier: Dense,
     /// Scores of sequences, where whole sentences are trained and decoded.
     pub crf: Option<Crf>,
@@ -39,9 +39,9 @@ pub struct TokenClassifier {
 pub struct TaggerShape<'a> {
     /// Sizes of the discriminator.
     pub config: &'a ModelConfig,
-    /// What it tells apart.
+    /// The labels of the tagger.
     pub labels: &'a LabelSet,
-    /// What labels the words.
+    /// The head, which labels the words.
     pub head: HeadType,
 }
 
@@ -107,7 +107,7 @@ impl TokenClassifier {
         }
     }
 
-    /// What labels the words.
+    /// The head, which labels the words.
     pub fn head(&self) -> Head<'_> {
         Head::new(&self.classifier, self.crf.as_ref())
     }

@@ -1,4 +1,4 @@
-//! What a data set takes of memory, to be looked over and to be trained on: at most ten times its text,
+//! A test of the memory of a data set, to be looked over and to be trained on: at most ten times its text,
 //! however short its sentences are. Alone in its process, whose allocations are counted.
 
 #[path = "finetuning/small.rs"]

@@ -1,4 +1,4 @@
-//! What training needs of memory does not grow with the longest record. Alone in its process, whose
+//! A test that the memory of training does not grow with the longest record. Alone in its process, whose
 //! memory is measured.
 
 #[path = "finetuning/small.rs"]

@@ -336,7 +336,7 @@ proptest! {
 
 /// The pieces that a sentence's context is taken from.
 struct Sequence {
-    /// Its first sentence.
+    /// The index of its first sentence.
     first: usize,
     pieces: Vec<u32>,
     starts: HashMap<(usize, usize), usize>,

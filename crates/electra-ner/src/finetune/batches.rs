@@ -12,7 +12,7 @@ use electra_model::WindowBatchData;
 /// The batches of every epoch of a run.
 #[derive(Clone, Debug)]
 pub struct EpochBatches {
-    /// Where the windows end that belong to one step: one window, or all that share a sentence.
+    /// The ends of the units of windows that belong to one step: one window, or all that share a sentence.
     unit_ends: Vec<u32>,
     units: LengthBatches,
 }
@@ -58,7 +58,7 @@ pub struct TrainBatch {
     pub first_word: u64,
     /// The label of each word.
     pub targets: Vec<Option<usize>>,
-    /// The same, sentence by sentence.
+    /// The labelled rows of the words, sentence by sentence.
     pub sentences: Vec<LabelledRows>,
     /// Which of all sentences they are. One that is longer than a micro-batch comes again in the next.
     pub numbers: Vec<usize>,

@@ -1,4 +1,4 @@
-//! What TensorBoard has of a fine-tuning run.
+//! The values of a fine-tuning run in TensorBoard.
 
 use super::outcome::SplitOutcome;
 

@@ -1,4 +1,4 @@
-//! What is said where a split is divided otherwise than the text that the tagger will read.
+//! The warning about a split that is divided otherwise than the text that the tagger will read.
 
 use electra_annotations::{Division, Splits};
 

@@ -13,7 +13,7 @@ use electra_train::collapse::Collapse;
 use electra_train::layerwise_lr::RatesError;
 use electra_train::seeds::SeedsFolderError;
 
-/// Why fine-tuning stopped.
+/// An error that stops fine-tuning.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum FinetuneError {
@@ -28,9 +28,9 @@ pub enum FinetuneError {
     #[error("the {sentences} training sentences of {path} have no entity")]
     #[diagnostic(help("is the tag column the right one, or train.max_sentences too small?"))]
     NoEntities {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// How many sentences were looked at.
+        /// The number of sentences that were looked at.
         sentences: usize,
     },
     /// No score of an epoch would be one.
@@ -39,9 +39,9 @@ pub enum FinetuneError {
     )]
     #[diagnostic(help("give labelled sentences, for example a part of the training data held back"))]
     NothingToChooseBy {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// How many sentences it has.
+        /// The number of sentences in it.
         sentences: usize,
     },
     /// A loss that does not fit the data.
@@ -66,7 +66,7 @@ pub enum FinetuneError {
         run: PathBuf,
         /// The epoch, from 1.
         epoch: usize,
-        /// What is wrong with its checkpoint.
+        /// A description of the damage to the checkpoint.
         damage: String,
     },
     /// The folder of all seeds cannot be used.
@@ -108,7 +108,7 @@ impl From<Divergence> for FinetuneError {
 }
 
 impl FinetuneError {
-    /// How training was stopped, if that is what it is about.
+    /// The reason why training was stopped, if the error is about that.
     #[must_use]
     pub fn stopped(&self) -> Option<Stopped> {
         match self {

@@ -1,4 +1,4 @@
-//! How long fine-tuning will take.
+//! The forecast of the time of fine-tuning.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What is told before the first step, as it may not be what was meant.
+//! Notes before the first step, about what may not be what was meant.
 
 use super::task::Task;
 use crate::initial_tagger::left_behind;
@@ -14,7 +14,7 @@ pub(super) fn notes(task: &Task<'_>, splits: &Splits) -> Vec<String> {
         .collect()
 }
 
-/// How much of each split the vocabulary has no pieces for, where there is such.
+/// The note on the share of each split that the vocabulary has no pieces for, where there is such.
 fn unknown_words(task: &Task<'_>, splits: &Splits) -> Option<String> {
     let all = [("train", Some(&*task.train)), ("dev", Some(&splits.dev)), ("test", splits.test.as_ref())];
     let covered: Vec<_> = all

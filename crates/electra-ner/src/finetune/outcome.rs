@@ -1,4 +1,4 @@
-//! What a run came to, and how far the run in a folder has come by what it has left there.
+//! The outcome of a run, and the progress of the run in a folder by the files in it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,17 +20,17 @@ pub const PREDICTIONS_DEV: &str = "predictions-dev.conll";
 /// File of the predictions on the test data.
 pub const PREDICTIONS_TEST: &str = "predictions-test.conll";
 
-/// What a finished run came to.
+/// The outcome of a finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Where it lies.
+    /// The folder of the run.
     #[serde(skip)]
     pub run: PathBuf,
-    /// Its seed.
+    /// The seed of the run.
     pub seed: u64,
     /// Optimizer steps.
     pub steps: u64,
-    /// Epochs done.
+    /// The number of epochs done.
     pub epochs: usize,
     /// The epoch that was kept, from 1.
     pub best_epoch: usize,
@@ -49,7 +49,7 @@ pub struct Outcome {
 /// Micro scores on a split, by the rules of conlleval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitOutcome {
-    /// What identifies the split, as [`SplitFacts::hash`].
+    /// The hash that identifies the split, as [`SplitFacts::hash`].
     pub hash: String,
     /// Share of the predicted entities that are correct.
     pub precision: f64,
@@ -60,7 +60,7 @@ pub struct SplitOutcome {
     /// Gold entities; none where an earlier version wrote it.
     #[serde(default)]
     pub support: Option<u64>,
-    /// How many of them no tags say: they count as missed.
+    /// The number of entities that no tags can state: they count as missed.
     #[serde(default)]
     pub left_out: usize,
 }
@@ -78,7 +78,7 @@ impl SplitOutcome {
     }
 }
 
-/// How far the run in a folder has come, by what it has left there.
+/// The standing of the run in a folder, by the files in it.
 pub(super) enum Standing {
     /// Nothing that was finished.
     Unfinished,
@@ -86,9 +86,9 @@ pub(super) enum Standing {
     Finished(Outcome),
     /// The tagger is whole, and there are no such scores of it.
     Tagger {
-        /// What it came to, on other test data or none.
+        /// The outcome of the run, on other test data or none.
         outcome: Outcome,
-        /// What its predictions lack.
+        /// A description of what its predictions lack.
         why: String,
     },
     /// The tagger is not what was saved: it is not to be believed, and can be written again.
@@ -117,7 +117,7 @@ impl Outcome {
         self.dev.f1 > 0.0
     }
 
-    /// The same without scores on test data that nobody has named now: they are no result of this call.
+    /// This outcome without scores on test data that nobody has named now: they are no result of this call.
     fn about(mut self, splits: &Splits) -> Self {
         if splits.test.is_none() {
             self.has_earlier_test = self.test.take().is_some();

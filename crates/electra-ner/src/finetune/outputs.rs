@@ -1,4 +1,4 @@
-//! What a finished run leaves behind: tagger, predictions, scores, model card.
+//! The output of a finished run: tagger, predictions, scores, model card.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +22,14 @@ use crate::predict::WindowedSentences;
 use crate::tagger_folder::{TaggerFolder, TaggerSettings};
 use crate::token_classifier::TokenClassifier;
 
-/// `scores.json`.
+/// The content of `scores.json`.
 #[derive(Serialize)]
 struct ScoresFile<'a> {
     #[serde(flatten)]
     outcome: &'a Outcome,
     /// Sentences that the splits share.
     overlaps: &'a [Overlap],
-    /// What has to be known to read the scores, a sentence each.
+    /// The warnings that have to be known to read the scores, a sentence each.
     warnings: &'a [String],
     details: BTreeMap<&'static str, Details>,
 }

@@ -29,7 +29,7 @@ use crate::metrics::TaggerMetrics;
 use crate::recipe::Recipe;
 use crate::token_classifier::TokenClassifier;
 
-/// Where the run in a folder goes on.
+/// The state from which the run in a folder goes on.
 pub(super) fn resumed(
     task: &Task,
     of: (&RunFolder, &CheckpointStore),

@@ -1,4 +1,4 @@
-//! What the log of a run begins with.
+//! The first record of a run's log.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) struct RunRecord<'a> {
     pub(super) steps_per_epoch: u64,
     pub(super) lineage: &'a Lineage,
     pub(super) unknown_tags: UnknownTags,
-    /// What words of each type count in the loss; none where a CRF has a loss of its own.
+    /// The weights of words of each type in the loss; `None` where a CRF has a loss of its own.
     pub(super) class_weights: Option<BTreeMap<String, f64>>,
     /// Sentences that the splits share.
     pub(super) overlaps: Vec<Overlap>,

@@ -18,7 +18,7 @@ use electra_train::layerwise_lr::Rates;
 /// Settings that all steps of a run have in common.
 #[derive(Debug)]
 pub struct Steps<'a> {
-    /// The recipe.
+    /// The recipe of the run.
     pub recipe: &'a Recipe,
     /// The loss of a word, where no CRF has one of its own.
     pub loss: WordLoss,
@@ -30,7 +30,7 @@ pub struct Steps<'a> {
     pub device: &'a Device,
 }
 
-/// What one step measured.
+/// The measurements of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// Sum of the losses of its words, weighted.
@@ -147,7 +147,7 @@ impl Steps<'_> {
         tagger.head().sequence_gradient(&emissions, &sentences)
     }
 
-    /// What the loss of a part is divided by.
+    /// The divisor of the loss of a part.
     fn weight(&self, tagger: &TokenClassifier, part: &TrainBatch) -> f64 {
         tagger.head().divisor(&part.targets, &self.loss)
     }

@@ -1,4 +1,4 @@
-//! What is to be learned, prepared: labels, windows and batches of the splits.
+//! The task to be learned, prepared: labels, windows and batches of the splits.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -17,7 +17,7 @@ use electra_annotations::{Division, LabelSet, Split, Splits, TagSequences, check
 use electra_train::encoder_init::{EncoderInit, check_length};
 use electra_train::layerwise_lr::Rates;
 
-/// What is to be learned, prepared.
+/// The task to be learned, prepared.
 pub(super) struct Task<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) start: &'a EncoderInit,
@@ -31,16 +31,16 @@ pub(super) struct Task<'a> {
     pub(super) targets: Targets,
     pub(super) dev: WindowedSentences,
     pub(super) batches: EpochBatches,
-    /// How the tagger is to divide text: so that it has words and sentences like those it learns and
-    /// is chosen by.
+    /// The division of text by the tagger: it is to have words and sentences like those it learns and is
+    /// chosen by.
     pub(super) division: Division,
 }
 
-/// What fine-tuning is about, looked over.
+/// The recipe and the data of fine-tuning, checked.
 pub struct Checked<'a> {
     /// The sentences to learn from.
     pub train: Cow<'a, Split>,
-    /// What they have to be told apart.
+    /// The labels that the data has.
     pub labels: LabelSet,
     /// One weight in the loss for each label.
     pub weights: Vec<f64>,
@@ -112,8 +112,7 @@ impl<'a> Task<'a> {
         self.batches.steps() * self.recipe.train.epochs as u64
     }
 
-    /// What `tagger`, which is on `device`, says about sentences; `told` as in
-    /// [`WindowedSentences::decide`].
+    /// The tags of `tagger`, which is on `device`, for sentences; `told` as in [`WindowedSentences::decide`].
     pub(super) fn tags(
         &self,
         tagger: &TokenClassifier,

@@ -6,7 +6,7 @@
 
 use electra_annotations::LabelSet;
 
-/// What a path gains besides its emissions; minus infinity where it may not go.
+/// The scores of a linear chain: what a path gains besides its emissions; minus infinity where it may not go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chain {
     labels: usize,
@@ -15,7 +15,7 @@ pub struct Chain {
     end: Vec<f64>,
 }
 
-/// How likely the labels are, all paths considered.
+/// The posterior probabilities of the labels, all paths considered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Posterior {
     /// Logarithm of the sum of the exponentials of all paths' scores.

@@ -74,7 +74,7 @@ impl Crf {
         }
     }
 
-    /// The same scores on the host, for decoding.
+    /// The scores of the CRF on the host, for decoding.
     pub fn chain(&self) -> Chain {
         // Half of it leaves room for whatever weight decay takes away from a forbidden score.
         let score = |score: f32| if score <= FORBIDDEN / 2.0 { f64::NEG_INFINITY } else { f64::from(score) };
@@ -135,9 +135,9 @@ impl Crf {
         SequenceGradient { loss, emissions: of_emissions, transitions: [of_begin, of_next, of_end] }
     }
 
-    /// What one part of a batch contributes to the loss and gradient that `whole` has of all of it:
-    /// `emissions [W, L]` are the logits of the part's words, behind those of the parts before. The
-    /// value and the transitions come with the first part.
+    /// The contribution of one part of a batch to the loss and gradient that `whole` has of all of it:
+    /// `emissions [W, L]` are the logits of the part's words, behind those of the parts before. The value and
+    /// the transitions come with the first part.
     pub(super) fn next_part(&self, emissions: Tensor<2>, whole: &mut SequenceGradient) -> Tensor<1> {
         let [words, l] = emissions.dims();
         let rest = whole.emissions.split_off(words * l);

@@ -18,7 +18,7 @@ pub enum Decoding {
 }
 
 impl Decoding {
-    /// Its name in a recipe.
+    /// The name of the decoding in a recipe.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Argmax => "argmax",
@@ -27,7 +27,7 @@ impl Decoding {
         }
     }
 
-    /// How it differs from what transformers does, behind "as transformers does, ".
+    /// The difference from transformers' decoding, worded to stand behind "as transformers does, ".
     #[must_use]
     pub fn difference(self) -> &'static str {
         match self {
@@ -43,7 +43,8 @@ impl Decoding {
 pub struct Decision {
     /// Number of the label.
     pub label: usize,
-    /// Its probability at this word: of all labels, or of all sequences that have it there.
+    /// The probability of the label at this word: among all labels, or among all sequences that have it
+    /// there.
     pub probability: f64,
 }
 

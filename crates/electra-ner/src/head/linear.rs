@@ -10,7 +10,7 @@ pub(crate) const CLASSIFIER: &str = "classifier";
 /// The linear layer of a token classifier.
 #[derive(Clone, Copy, Debug)]
 pub struct LinearHead<'a> {
-    /// `[H, L]`
+    /// The weight and bias from hidden states to labels, `[H, L]`.
     pub(super) classifier: &'a Dense,
 }
 

@@ -1,4 +1,4 @@
-//! What training makes small: cross entropy over the words' labels, weighted and focused.
+//! The training loss: cross entropy over the words' labels, weighted and focused.
 //!
 //! `W` words of a batch, `L` labels. Continuation pieces have no row, so nothing is ignored here
 //! but words without a label.
@@ -20,7 +20,7 @@ use electra_annotations::LabelSet;
 pub struct LossConfig {
     /// The loss of a word.
     pub word: WordLossKind,
-    /// How much the words of each type count.
+    /// The weights of the words of each type.
     pub class_weights: ClassWeights,
 }
 
@@ -50,9 +50,9 @@ impl Default for WordLossKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClassWeights {
-    /// All alike.
+    /// The same weight for all words.
     None {},
-    /// As given.
+    /// Weights that the recipe gives.
     Given {
         /// By type, `O` for the words outside; 1 for those that are not named.
         weights: BTreeMap<String, f64>,
@@ -83,7 +83,7 @@ pub enum LossError {
         name: String,
         /// The value that was found.
         found: f64,
-        /// What it should be.
+        /// The values that are possible.
         expected: &'static str,
     },
     /// A weight for a type that there is not.
@@ -221,7 +221,7 @@ impl WordLoss {
         Self { kind, weights }
     }
 
-    /// What words of each type count, as `PER 2.00`; nothing if they count alike.
+    /// The weights of the words of each type, as `PER 2.00`; none if they count alike.
     pub fn unequal_weights(&self, labels: &LabelSet) -> Vec<String> {
         let by_type = self.weights_by_type(labels);
         let Some(first) = by_type.values().next() else { return Vec::new() };
@@ -231,7 +231,7 @@ impl WordLoss {
         by_type.iter().map(|(kind, weight)| format!("{kind} {weight:.3}")).collect()
     }
 
-    /// What words of each type count, `O` those outside of entities.
+    /// The weights of the words of each type, `O` those outside of entities.
     pub fn weights_by_type(&self, labels: &LabelSet) -> BTreeMap<String, f64> {
         let kind = |id: usize| labels.kind(id).unwrap_or("O").to_owned();
         self.weights.iter().enumerate().map(|(id, weight)| (kind(id), *weight)).collect()

@@ -54,9 +54,9 @@ pub(super) struct Chunks<'t, R: Read> {
     settings: PredictSettings,
     /// Pieces around a chunk that are laid out with it.
     margin: usize,
-    /// What was scored before and is context now.
+    /// The sentences that were scored before and are context now.
     before: Vec<AlignedSentence>,
-    /// What was read and not scored.
+    /// The sentences that were read and not scored.
     queue: VecDeque<Prepared>,
     /// Number of the document that is being read.
     document: usize,
@@ -92,7 +92,7 @@ impl<'t, R: Read> Chunks<'t, R> {
         }
     }
 
-    /// What lies behind the last sentence, when there are no more chunks.
+    /// The text behind the last sentence, when there are no more chunks.
     pub(super) fn finish(self) -> Result<Tail, TextError> {
         self.passages.finish()
     }
@@ -164,7 +164,7 @@ impl<'t, R: Read> Chunks<'t, R> {
         gathered.iter().map(chunk_batch).collect()
     }
 
-    /// How much of the text so far the tokenizer has pieces for.
+    /// The coverage of the text so far by the tokenizer.
     pub(super) fn coverage(&mut self) -> Coverage {
         self.aligner.coverage()
     }

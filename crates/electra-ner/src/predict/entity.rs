@@ -8,9 +8,9 @@ use electra_annotations::{LabelSet, TagRole};
 /// A run of words that is an entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaggedEntity {
-    /// Its words in the sentence, at least one.
+    /// The words of the entity in the sentence, at least one.
     pub words: Range<usize>,
-    /// Its entity type, such as `PER`.
+    /// The entity type, such as `PER`.
     pub kind: String,
     /// Mean over its words of the probability of the label that each was given: of all labels of
     /// the word with `argmax`, of all allowed sequences with `viterbi` and `crf`.

@@ -12,10 +12,10 @@ const CHUNK_BYTES: usize = 1 << 16;
 pub struct Lossy<R> {
     reader: R,
     replaced: Arc<AtomicU64>,
-    /// What was read and not looked at: between calls the first bytes of a character.
+    /// The bytes that were read and not looked at: between calls the first bytes of a character.
     raw: Vec<u8>,
     text: Vec<u8>,
-    /// How much of `text` was handed out.
+    /// The number of bytes of `text` that were handed out.
     given: usize,
 }
 

@@ -21,7 +21,7 @@ use running::RunningText;
 pub struct Passages<R: Read> {
     source: Source<R>,
     failure: Option<TextError>,
-    /// What lies behind the last sentence, once it is known.
+    /// The text behind the last sentence, once it is known.
     tail: Tail,
 }
 
@@ -44,7 +44,7 @@ impl<R: Read> Passages<R> {
         Self { source, failure: None, tail: Tail::default() }
     }
 
-    /// What lies behind the last sentence; to be asked when there are no more passages.
+    /// The text behind the last sentence; to be asked for when there are no more passages.
     ///
     /// # Errors
     /// Why the text could not be read to its end.

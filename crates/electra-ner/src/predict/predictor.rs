@@ -53,7 +53,7 @@ pub struct TaggedSentence {
     pub goes_on: bool,
     /// One tag for each word: of IOB2, or the label itself where labels follow no scheme.
     pub tags: Vec<String>,
-    /// What was found, in reading order.
+    /// The entities that were found, in reading order.
     pub entities: Vec<TaggedEntity>,
 }
 
@@ -68,11 +68,11 @@ pub struct PredictionSummary {
     pub entities: u64,
     /// Sentences that were cut for their length: words where they were cut saw less of their context.
     pub cut: u64,
-    /// How much of the text the tokenizer has pieces for.
+    /// The coverage of the text by the tokenizer.
     pub coverage: Coverage,
-    /// What lies behind the last sentence.
+    /// The input behind the last sentence.
     pub tail: Tail,
-    /// Where the time went.
+    /// The times of the parts of the work.
     pub profile: Profile,
 }
 
@@ -86,18 +86,18 @@ pub enum PredictorError {
         #[diagnostic_source]
         FolderError,
     ),
-    /// Its windows hold no text.
+    /// The windows of the tagger hold no text.
     #[error("{path}: {source}")]
     Window {
         /// Path of the folder.
         path: PathBuf,
-        /// What is wrong with its window.
+        /// The reason why its windows hold no text.
         #[diagnostic_source]
         source: WindowError,
     },
 }
 
-/// Why tagging stopped before the end of the text. What came before has been handed out.
+/// An error that stops tagging before the end of the text. What came before has been handed out.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum PredictError {
     /// The text that was given.
@@ -306,7 +306,7 @@ fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What a thread gave, or its panic.
+/// The value that a thread gave, or its panic again.
 fn rethrown<T>(joined: thread::Result<T>) -> T {
     joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,4 +1,4 @@
-//! Where the time of tagging a text goes.
+//! The times of the parts of tagging a text.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How text is read.
+//! Settings for reading text.
 
 use super::passage::TextForm;
 
@@ -7,14 +7,14 @@ use super::passage::TextForm;
 pub struct PredictSettings {
     /// Running text, words with spaces between them, or records of text.
     pub form: TextForm,
-    /// Where one document ends and the next begins, for taggers that see neighbouring sentences.
+    /// The division into documents, for taggers that see neighbouring sentences.
     pub documents: Documents,
     /// Windows that go through the model together; no influence on the labels but by rounding.
     pub batch_size: usize,
 }
 
-/// What divides the input into documents; records say it themselves. Sentences of one document are context
-/// for each other if the tagger was trained so.
+/// The rule that divides the input into documents; records say it themselves. Sentences of one document are
+/// context for each other if the tagger was trained so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Documents {
     /// The input is one document.

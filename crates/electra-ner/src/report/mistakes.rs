@@ -12,7 +12,7 @@ const SHOWN: usize = 300;
 pub(super) struct ErrorGroup {
     name: &'static str,
     count: usize,
-    /// How many of them are not shown.
+    /// The number of mistakes that are not shown.
     hidden: usize,
     mistakes: Vec<Mistake>,
 }
@@ -22,7 +22,7 @@ pub(super) struct ErrorGroup {
 struct Mistake {
     /// Number of the sentence, from 1.
     sentence: usize,
-    /// What was wrong, in words: `PER Ada Lovelace → LOC Lovelace`.
+    /// The description of the mistake: `PER Ada Lovelace → LOC Lovelace`.
     what: String,
     text: Vec<Stretch>,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::summary::Summary;
 use crate::finetune::{Outcome, SCORES};
 
-/// What a summary says of test data, beside the `test_f1` of each run.
+/// The keys of a summary about test data, beside the `test_f1` of each run.
 const OF_TEST: [&str; 2] = ["test", "pooled_test"];
 /// Lists of findings about the data, those about the test data among them.
 const OF_SPLITS: [&str; 2] = ["overlaps", "warnings"];

@@ -7,7 +7,7 @@ use electra_annotations::{Evaluation, Overlap};
 use electra_train::seeds::Spread;
 use serde::Serialize;
 
-/// What several seeds came to.
+/// The summary of several seeds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// Name of the recipe.
@@ -26,24 +26,24 @@ pub struct Summary {
     pub best: PathBuf,
     /// The test predictions of all seeds together.
     pub pooled_test: Option<Evaluation>,
-    /// How many of the seeds found nothing, which the means count with their 0.
+    /// The number of seeds that found nothing, which the means count with their 0.
     pub found_nothing: usize,
     /// Sentences that the files share.
     pub overlaps: Vec<Overlap>,
-    /// What has to be known about the data to read the scores.
+    /// The warnings that have to be known about the data to read the scores.
     pub warnings: Vec<String>,
 }
 
-/// A seed.
+/// The scores of one seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SeedRun {
-    /// The seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// Its folder.
+    /// The folder of the run.
     pub run: PathBuf,
     /// The epoch that was kept, from 1.
     pub best_epoch: usize,
-    /// Epochs done.
+    /// The number of epochs done.
     pub epochs: usize,
     /// F1 on the development data.
     pub dev_f1: f64,
@@ -56,13 +56,13 @@ pub struct SeedRun {
 /// A seed that learned nothing or diverged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoppedSeed {
-    /// The seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// Its folder.
+    /// The folder of the run.
     pub run: PathBuf,
-    /// Why it stopped.
+    /// The reason why it stopped.
     pub reason: String,
-    /// What to do about it.
+    /// The advice: what to do about it.
     pub remedy: String,
 }
 

@@ -15,17 +15,17 @@ pub struct Windows {
     /// The ids between `[CLS]` and `[SEP]` of all windows, and where those of each end.
     ids: Vec<u32>,
     id_ends: Vec<usize>,
-    /// Where in its window each word has its first piece, and where the words of each window end.
+    /// The position of each word's first piece in its window, and the ends of the words of each window.
     pieces: Vec<u32>,
     word_ends: Vec<u32>,
-    /// Where the words of each sentence end.
+    /// The ends of the words of each sentence.
     sentence_ends: Vec<u32>,
 }
 
 /// A word of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordPlace {
-    /// Its number among the words of all sentences.
+    /// The number of the word among those of all sentences.
     pub number: usize,
     /// The number of its sentence.
     pub sentence: usize,
@@ -72,19 +72,19 @@ impl Windows {
         [&[self.special.cls], self.between(window), &[self.special.sep]].concat()
     }
 
-    /// What stands between `[CLS]` and `[SEP]`.
+    /// The pieces between `[CLS]` and `[SEP]`.
     fn between(&self, window: usize) -> &[u32] {
         let start = window.checked_sub(1).map_or(0, |before| self.id_ends[before]);
         &self.ids[start..self.id_ends[window]]
     }
 
-    /// How many ids a window has.
+    /// The number of ids of a window.
     #[must_use]
     pub fn length(&self, window: usize) -> usize {
         self.between(window).len() + 2
     }
 
-    /// Where in a window each word that is scored there has its first piece.
+    /// The positions of the first pieces of the words that are scored in a window.
     #[must_use]
     pub fn pieces(&self, window: usize) -> &[u32] {
         &self.pieces[range(&self.word_ends, window)]

@@ -18,7 +18,7 @@ pub const MIN_WINDOW: usize = 8;
 pub enum Context {
     /// Nothing: each sentence on its own.
     Sentence,
-    /// Its neighbours in the same document, on both sides, up to the length of the window.
+    /// Neighbouring sentences of the same document, on both sides, up to the length of the window.
     Document,
 }
 
@@ -28,7 +28,7 @@ pub enum Context {
 pub struct WindowSettings {
     /// Pieces in a window at most, `[CLS]` and `[SEP]` counted.
     pub length: usize,
-    /// What may surround a sentence.
+    /// The context that may surround a sentence.
     pub context: Context,
     /// Pieces at most that a window repeats from the window before it, where no sentence has to
     /// be repeated whole. With `c` = `length - 2`, a long document costs `c / (c - overlap)` times
@@ -43,7 +43,7 @@ pub enum WindowError {
     /// No room for words and context.
     #[error("a window of {length} pieces is too short: it needs at least {MIN_WINDOW}")]
     TooShort {
-        /// What was asked for.
+        /// The length that was asked for.
         length: usize,
     },
     /// Windows would not move forward.
@@ -55,7 +55,7 @@ pub enum WindowError {
     OverlapTooLong {
         /// Pieces in a window.
         length: usize,
-        /// What was asked for.
+        /// The overlap that was asked for.
         overlap: usize,
     },
 }
@@ -66,7 +66,7 @@ impl WindowSettings {
         WindowSettings { length, context, overlap: length.saturating_sub(2) / 2 }
     }
 
-    /// Whether windows can be cut like this.
+    /// Checks that windows can be cut with these settings.
     pub fn validate(&self) -> Result<(), WindowError> {
         let WindowSettings { length, overlap, .. } = *self;
         if length < MIN_WINDOW {
@@ -84,7 +84,7 @@ impl WindowSettings {
     }
 }
 
-/// What goes through the model as one row.
+/// A window: the pieces that go through the model as one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// `[CLS]`, pieces of words, `[SEP]`; not padded.
@@ -181,7 +181,7 @@ impl Planner {
 /// Sentences one behind the other.
 struct Layout {
     pieces: Vec<u32>,
-    /// Where each word's pieces start, and where the last one's end.
+    /// The start of each word's pieces, and the end of the last word's.
     starts: Vec<u32>,
     /// Sentence and index in it of each word.
     words: Vec<(u32, u32)>,
@@ -218,7 +218,7 @@ impl Layout {
         }
     }
 
-    /// Where a word's pieces start.
+    /// The start of a word's pieces.
     fn start(&self, word: usize) -> usize {
         self.starts[word] as usize
     }

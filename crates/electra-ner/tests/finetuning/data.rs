@@ -1,4 +1,5 @@
-//! What has to be known about the data to read a score, and what cannot be scored at all.
+//! Tests of the warnings about data that have to be known to read a score, and of data that cannot be scored
+//! at all.
 
 use std::path::Path;
 

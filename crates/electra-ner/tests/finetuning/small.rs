@@ -27,7 +27,7 @@ const SENTENCES: [(&str, &str); 6] = [
     ("Babbage left Ada", "B-PER O B-PER"),
 ];
 
-/// A sentence.
+/// A labelled sentence.
 pub fn sentence(words: &str, tags: &str, document: usize) -> Sentence {
     let split = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (tokens, tags) = (split(words), split(tags));
@@ -44,7 +44,7 @@ pub fn sentences() -> Vec<Sentence> {
     short.chain([sentence(&join(|s| s.0), &join(|s| s.1), 1)]).collect()
 }
 
-/// What learns nothing: the linear layer alone, and that all words are outside.
+/// The settings of a run that learns nothing: the linear layer alone, and that all words are outside.
 pub const ALL_OUTSIDE: [&str; 4] = [
     "schedule.learning_rate=1.0",
     "schedule.warmup=0.0",
@@ -110,7 +110,7 @@ pub fn recipe(changes: &[&str]) -> Resolved<Recipe> {
     Recipe::load(None, &changes).unwrap_or_else(|error| panic!("{changes:?}: {error}"))
 }
 
-/// This machine.
+/// The environment of a run on this machine.
 pub fn environment() -> Environment {
     Environment {
         device: Device::flex(),
@@ -141,9 +141,9 @@ pub fn finish(recipe: &Resolved<Recipe>, splits: &Splits, run: &Path) -> Result<
 pub struct Stopper {
     /// Steps after which it interrupts; none to let it run.
     pub after: Option<u64>,
-    /// The interrupt.
+    /// The interrupt that it sets.
     pub interrupt: Interrupt,
-    /// Notes.
+    /// The notes that it was given.
     pub notes: Vec<String>,
     /// Loss and F1 of each epoch.
     pub epochs: Vec<(f64, f64)>,

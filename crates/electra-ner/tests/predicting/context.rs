@@ -1,4 +1,4 @@
-//! What a sentence sees of its neighbours.
+//! Tests of the context that a sentence sees of its neighbours.
 
 use burn::prelude::*;
 use electra_annotations::Aligner;

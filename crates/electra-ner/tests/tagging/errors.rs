@@ -57,7 +57,7 @@ fn remove(folder: &TempDir, key: &str, file: &str) {
     });
 }
 
-/// What a folder is refused with as a tagger, and as the encoder of one.
+/// The errors by which a folder is refused as a tagger, and as the encoder of one.
 fn both(folder: &Path) -> [FolderError; 2] {
     [TaggerFolder::open(folder).err().unwrap(), PretrainedEncoder::open(folder).err().unwrap().into()]
 }

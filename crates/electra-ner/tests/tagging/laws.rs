@@ -1,5 +1,4 @@
-//! What holds for every tagger: where its weights come from, what reaches a word's logits, what
-//! is frozen.
+//! Laws of every tagger: where its weights come from, what reaches a word's logits, what is frozen.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;

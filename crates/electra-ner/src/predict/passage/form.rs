@@ -18,7 +18,7 @@ pub enum TextForm {
     /// or the text is a sentence, so is every record, whole and of any length. `document`, a string
     /// or a number, joins neighbouring records into documents. Other fields may hold anything.
     Records {
-        /// How the text is divided.
+        /// The division of the text.
         division: SentenceSettings,
         /// Whether surrogates without their other half become U+FFFD, instead of being refused.
         lossy: bool,
@@ -40,16 +40,16 @@ pub struct Passage {
     pub goes_on: bool,
 }
 
-/// Where a record stands.
+/// The place of a record in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordPlace {
-    /// Its line in the input, counted from 1.
+    /// The line of the record in the input, counted from 1.
     pub line: u64,
     /// The number of its document, counted from 0.
     pub document: usize,
 }
 
-/// What lies behind the last sentence of an input.
+/// The input behind its last sentence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
     /// White space, and what else is in no word; of a long gap its end.

@@ -8,13 +8,13 @@ use electra_annotations::{MAX_SENTENCE_BYTES, RawSentence, TextError, Word, trim
 /// Reads a sentence a line.
 pub(super) struct Lines<R> {
     reader: R,
-    /// What was read of the line and does not fit the sentence at hand.
+    /// The part of the line that was read and does not fit the sentence at hand.
     held: Vec<u8>,
     /// Place of the line in the stream.
     byte: u64,
     char: u64,
     line: u64,
-    /// What lies behind the last sentence, and how many lines without a word.
+    /// The text behind the last sentence, and the number of lines without a word.
     gap: String,
     empty: u64,
     /// Whether a blank line, or nothing, lies before the sentence to come.
@@ -127,7 +127,7 @@ fn lone_return(line: &[u8]) -> Option<usize> {
     line[..end].iter().position(|&byte| byte == b'\r')
 }
 
-/// What divides words: the white space of ASCII, line ends included.
+/// Tells whether a character divides words: the white space of ASCII, line ends included.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }

@@ -24,20 +24,20 @@ pub(super) struct Records<R> {
     /// Lines and bytes that were read.
     line: u64,
     byte: u64,
-    /// What lies behind the last sentence, and how many records without a word. Between two records
-    /// is the end of a line.
+    /// The text behind the last sentence, and the number of records without a word. Between two records is
+    /// the end of a line.
     gap: String,
     empty: u64,
     replaced: u64,
 }
 
-/// What is wrong with a record.
+/// A fault of a record.
 enum Fault {
     /// The line is not valid JSON.
     Json(Malformed),
     /// Half of a character, at this byte of the line.
     HalfCharacter(usize),
-    /// It is JSON, and not what is expected.
+    /// The record is JSON, and not what is expected.
     Content(String),
 }
 
