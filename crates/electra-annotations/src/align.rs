@@ -20,7 +20,7 @@ use crate::sentences::packed;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlignedSentence {
     pieces: Vec<u32>,
-    /// Where each word's pieces end.
+    /// The end of each word's pieces.
     ends: Vec<u32>,
     /// Which document it belongs to: sentences that stand next to each other with the same number
     /// may serve each other as context.
@@ -100,15 +100,15 @@ impl<'t> Aligner<'t> {
         }
     }
 
-    /// What was aligned so far, in words and characters. A word of a sentence counts as the words
-    /// that it is looked up as, and one of which the normaliser leaves nothing as unknown.
+    /// The coverage of all that was aligned so far, in words and characters. A word of a sentence counts as
+    /// the words that it is looked up as, and one of which the normaliser leaves nothing as unknown.
     pub fn coverage(&mut self) -> Coverage {
         self.coverage.add(&self.encoder.take_coverage());
         self.coverage
     }
 }
 
-/// How much of these sentences the tokenizer has pieces for.
+/// The coverage of these sentences by the tokenizer.
 pub fn coverage(sentences: &Sentences, tokenizer: &Tokenizer) -> Coverage {
     let mut aligner = Aligner::new(tokenizer);
     sentences.iter().for_each(|sentence| drop(aligner.align(&sentence.tokens().collect::<Vec<_>>(), 0)));

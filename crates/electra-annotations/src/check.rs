@@ -1,4 +1,4 @@
-//! What is wrong with a data set, before anything is trained on it.
+//! The check of a data set for faults, before anything is trained on it.
 //!
 //! [`check`] counts and compares; it changes nothing and stops at nothing. What it finds:
 //! transitions that the scheme does not allow, types that the training data lack, types whose share
@@ -29,11 +29,11 @@ use crate::align::coverage;
 pub struct CheckReport {
     /// Positions of the model, `[CLS]` and `[SEP]` included.
     pub window: usize,
-    /// What lengths count: `words` or `pieces`.
+    /// The unit of lengths: `words` or `pieces`.
     pub unit: &'static str,
     /// Each file by itself, in the order given.
     pub splits: Vec<SplitReport>,
-    /// How the types of each other file differ from those of the training data.
+    /// The differences of each other file's types from those of the training data.
     pub drift: Vec<Drift>,
     /// Sentences that two files share.
     pub leaks: Vec<Leak>,

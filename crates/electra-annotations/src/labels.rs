@@ -56,13 +56,13 @@ pub enum LabelError {
     /// More labels than pairs of labels can be counted for.
     #[error("id2label has {found} labels, expected at most {MOST_LABELS}")]
     Many {
-        /// How many there are.
+        /// The total number of them.
         found: usize,
     },
     /// The table is no table of names.
     #[error("id2label has {found}, expected a name for every number from 0 on, such as {{\"0\": \"O\"}}")]
     Table {
-        /// What stands there.
+        /// The value found in its place.
         found: String,
     },
 }
@@ -174,7 +174,7 @@ impl LabelSet {
         }
     }
 
-    /// What label `id` says about a word. One of no scheme goes on as long as it is repeated.
+    /// The role of label `id` for a word. One of no scheme goes on as long as it is repeated.
     pub fn role(&self, id: usize) -> TagRole {
         self.tag(id).map_or(TagRole::Inside, Tag::role)
     }
@@ -196,8 +196,8 @@ impl LabelSet {
         self.scheme
     }
 
-    /// The same labels read in a scheme that their names leave open: `B-` and `I-` of every type are
-    /// those of IOB1 as well.
+    /// The labels read in a scheme that their names leave open: `B-` and `I-` of every type are those of IOB1
+    /// as well.
     pub fn read_as(mut self, scheme: LabelScheme) -> Option<Self> {
         let all = Self::new(self.kinds(), scheme);
         let is_whole = all.len() == self.len() && all.names.iter().all(|name| self.ids.contains_key(name));
@@ -227,8 +227,8 @@ impl LabelSet {
         }
     }
 
-    /// How many words of `sentences` have each label, `[L]`. Words whose tag the set lacks are not
-    /// among them: see [`unknown`](Self::unknown).
+    /// The number of words of `sentences` with each label, `[L]`. Words whose tag the set lacks are not among
+    /// them: see [`unknown`](Self::unknown).
     pub fn counts(&self, sentences: &Sentences) -> Vec<u64> {
         let mut counts = vec![0; self.len()];
         for id in sentences.tags().iter().flat_map(|tags| self.encode(&tags.to_vec())).flatten() {

@@ -97,16 +97,16 @@ impl std::iter::Sum for Counts {
 /// The spans of one sentence, each list sorted by start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentenceSpans {
-    /// What is to be found.
+    /// The gold entities, which are to be found.
     pub gold: Vec<Span>,
-    /// What was found.
+    /// The predicted entities.
     pub predicted: Vec<Span>,
     /// Types of gold entities that no tags say: they are missed.
     pub left_out: Vec<String>,
 }
 
 impl SentenceSpans {
-    /// How many of each.
+    /// The counts of gold, predicted and correct entities.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let correct = self.gold.iter().filter(|&span| self.has_predicted(span)).count();
@@ -239,7 +239,7 @@ impl Comparison {
         pool
     }
 
-    /// What counted as an entity.
+    /// The mode: the rule by which tags counted as an entity.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
@@ -289,7 +289,7 @@ impl Comparison {
     }
 }
 
-/// Why tags cannot be compared.
+/// The reason why tags cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum MetricsError {
@@ -313,7 +313,7 @@ pub enum MetricsError {
         /// Predicted tags.
         predicted: usize,
     },
-    /// No tag at all.
+    /// There is no tag at all.
     #[error("there is no token to score")]
     Empty,
     /// A tag that the scheme of strict mode does not have.

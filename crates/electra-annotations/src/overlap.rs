@@ -14,18 +14,19 @@ pub struct Overlap {
     pub with: &'static str,
     /// The split that has them again: `dev` or `test`.
     pub split: &'static str,
-    /// How many sentences of the second occur in the first.
+    /// The number of sentences of the second split that occur in the first.
     pub sentences: usize,
     /// Sentences of the second.
     pub of: usize,
-    /// How many of them have an entity.
+    /// The number of them that have an entity.
     pub with_entities: usize,
-    /// How many of them have other tags in the first.
+    /// The number of them that have other tags in the first split.
     pub contradictions: usize,
 }
 
 impl Overlap {
-    /// Of every two of these splits that share a sentence; of the training data what is trained on.
+    /// The overlaps of every two of these splits that share a sentence; of the training data the part that is
+    /// trained on.
     #[must_use]
     pub fn all(splits: &Splits, most: Option<usize>) -> Vec<Self> {
         let given = [

@@ -61,12 +61,12 @@ pub struct Predictions {
 pub struct PredictionForm<'a> {
     /// Column of the predicted tags, from 1; the last if it is not given.
     pub column: Option<usize>,
-    /// What the tags are called that JSON lines number from 0.
+    /// The names of the tags that JSON lines number from 0.
     pub labels: Option<&'a [String]>,
 }
 
 impl Predictions {
-    /// What was predicted, in IOB2, for gold sentences.
+    /// The predictions for gold sentences, in IOB2.
     #[must_use]
     pub fn of(gold: Gold<'_>, predicted: TagSequences) -> Self {
         Self {

@@ -63,7 +63,7 @@ impl Scheme {
     /// Every one, in the order of the table above.
     pub const ALL: [Scheme; 5] = [Scheme::Iob1, Scheme::Iob2, Scheme::Iobes, Scheme::Bilou, Scheme::Bmes];
 
-    /// Its usual name.
+    /// The usual name of the scheme.
     pub fn name(self) -> &'static str {
         match self {
             Scheme::Iob1 => "IOB1",
@@ -82,7 +82,7 @@ impl Scheme {
         }
     }
 
-    /// Its letters, `O` left out.
+    /// The letters of the scheme's tags, `O` left out.
     pub fn letters(self) -> &'static str {
         match self {
             Scheme::Iob1 | Scheme::Iob2 => "BI",

@@ -20,17 +20,17 @@ pub struct Sentence {
 pub struct LeftOut {
     /// The sentence it stands in, from 0.
     pub sentence: usize,
-    /// Its entity type, such as `PER`.
+    /// The entity type, such as `PER`.
     pub kind: String,
 }
 
 /// An entity: tokens `start..end` of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// First token.
+    /// The index of the first token.
     pub start: usize,
     /// One past the last token.
     pub end: usize,
-    /// What stands behind the first `-` of its tags; `_` for a bare prefix.
+    /// The entity type: the part behind the first `-` of its tags; `_` for a bare prefix.
     pub kind: String,
 }

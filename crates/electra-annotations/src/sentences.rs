@@ -36,18 +36,18 @@ pub struct Sentences {
     places: Vec<Place>,
 }
 
-/// Where a sentence stands in its file.
+/// The place of a sentence in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     document: u32,
     line: u32,
 }
 
-/// One of [`Sentences`].
+/// A view of a sentence among [`Sentences`].
 #[derive(Clone, Copy)]
 pub struct SentenceView<'a> {
     text: &'a str,
-    /// Where its first token begins in the text.
+    /// The start of its first token in the text.
     start: u32,
     token_ends: &'a [u32],
     tags: Tags<'a>,
@@ -122,7 +122,7 @@ impl Sentences {
         self.iter().take(most).collect()
     }
 
-    /// The same sentences with other tags.
+    /// These sentences with other tags.
     ///
     /// # Panics
     /// If there is not one tag for each token.
@@ -137,7 +137,7 @@ impl Sentences {
         self.tags.range(sentence).start
     }
 
-    /// How many sentences begin at a line of their file or before it.
+    /// The number of sentences that begin at a line of their file or before it.
     pub(crate) fn begun_by(&self, line: usize) -> usize {
         self.places.partition_point(|place| place.line as usize <= line)
     }
@@ -202,13 +202,13 @@ impl<'a> SentenceView<'a> {
         self.token_ends.is_empty()
     }
 
-    /// Its tokens; never empty strings where a reader gave them.
+    /// The tokens of the sentence; never empty strings where a reader gave them.
     #[must_use]
     pub fn tokens(self) -> impl ExactSizeIterator<Item = &'a str> + DoubleEndedIterator + Clone {
         (0..self.len()).map(move |token| self.token(token))
     }
 
-    /// One of its tokens, from 0.
+    /// The token at an index, from 0.
     ///
     /// # Panics
     /// If there are not so many.
@@ -218,13 +218,14 @@ impl<'a> SentenceView<'a> {
         &self.text[start as usize..self.token_ends[token] as usize]
     }
 
-    /// Its tags, one for each token: `O`, `B-TYPE` or `I-TYPE` once a reader has converted them.
+    /// The tags of the sentence, one for each token: `O`, `B-TYPE` or `I-TYPE` once a reader has converted
+    /// them.
     #[must_use]
     pub fn tags(self) -> Tags<'a> {
         self.tags
     }
 
-    /// Its tokens one behind the other, with nothing between them.
+    /// The text of the tokens one behind the other, with nothing between them.
     pub(crate) fn letters(self) -> &'a str {
         let end = self.token_ends.last().copied().unwrap_or(self.start);
         &self.text[self.start as usize..end as usize]
@@ -235,7 +236,7 @@ impl<'a> SentenceView<'a> {
         self.letters() == other.letters() && self.len() == other.len() && self.tokens().eq(other.tokens())
     }
 
-    /// The same in memory of its own.
+    /// A copy of the sentence in memory of its own.
     #[must_use]
     pub fn to_owned(self) -> Sentence {
         Sentence {

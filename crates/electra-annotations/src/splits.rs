@@ -16,14 +16,14 @@ use crate::{LeftOut, Sentences};
 pub struct Split {
     /// Path of the file.
     pub path: PathBuf,
-    /// Its sentences, in IOB2.
+    /// The sentences of the split, with tags in IOB2.
     pub sentences: Sentences,
     /// Gold entities that no tags say: there is nothing to learn from them, and scores count them as
     /// missed.
     pub left_out: Vec<LeftOut>,
-    /// How they were divided into words and sentences.
+    /// The division of its text into words and sentences.
     pub division: Division,
-    /// What the model card says of it.
+    /// The facts about the split in the model card.
     pub facts: SplitFacts,
 }
 
@@ -72,7 +72,7 @@ impl Split {
         Ok(split)
     }
 
-    /// Its sentences as gold, for predictions.
+    /// The sentences of the split as gold, for predictions.
     pub fn gold(&self) -> Gold<'_> {
         Gold::in_iob2(&self.path, &self.sentences, &self.left_out)
     }

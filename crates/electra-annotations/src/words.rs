@@ -42,9 +42,9 @@ pub use settings::{LineBreaks, MAX_SENTENCE_WORDS, SentenceSettings};
 /// A word as its place in a text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Word {
-    /// Its bytes in UTF-8.
+    /// The bytes of the word, in UTF-8.
     pub bytes: Range<usize>,
-    /// Its Unicode code points, as Python counts them.
+    /// The Unicode code points of the word, as Python counts them.
     pub chars: Range<usize>,
 }
 
@@ -98,7 +98,7 @@ impl Iterator for Words<'_> {
     }
 }
 
-/// Where the word that starts at `start`, with the cluster `first`, ends.
+/// The end of the word that starts at `start`, with the cluster `first`.
 fn word_end(text: &str, start: usize, first: Cluster) -> usize {
     match first.class {
         Class::Letter | Class::Digit => {
@@ -169,7 +169,7 @@ struct Written<'t> {
     text: &'t str,
     start: usize,
     end: usize,
-    /// Its last letter or digit.
+    /// The last letter or digit of the word so far.
     last: Cluster,
     /// Letters and digits since the last sign.
     segment: usize,
@@ -264,7 +264,8 @@ fn kana_end(text: &str, first: Cluster) -> usize {
     end
 }
 
-/// The same sign repeated is one word where it is usual: `...`, `--`, `!!!`, `''`.
+/// The end of a word of signs: the same sign repeated is one word where it is usual: `...`, `--`, `!!!`,
+/// `''`.
 fn signs_end(text: &str, first: Cluster) -> usize {
     let mut end = first.end;
     if matches!(first.base, '.' | '-' | '–' | '—' | '…' | '!' | '?' | '*' | '=' | '_' | '~' | '\'' | '`')

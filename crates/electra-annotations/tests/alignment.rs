@@ -80,7 +80,7 @@ fn a_chinese_word_starts_with_the_piece_of_its_first_character() {
     assert_eq!(characters.words(), characters.pieces().len());
 }
 
-/// What the library says of each word, `[UNK]` for a word without pieces.
+/// The pieces that the library gives for each word, `[UNK]` for a word without pieces.
 fn library(tokenizer: &Tokenizer, words: &[String]) -> Vec<Vec<u32>> {
     let encoding = tokenizer.encode_words(words, OffsetUnit::Bytes, None);
     let mut pieces = vec![Vec::new(); words.len()];

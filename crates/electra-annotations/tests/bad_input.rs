@@ -1,11 +1,11 @@
-//! What a user can get wrong in a file, and what is said about it.
+//! Tests of the errors about bad input in a file, and of what they say.
 
 mod support;
 
 use electra_annotations::{Encoding, ReadError, ReadOptions, Scheme};
 use support::{assert_says, refusal, try_read};
 
-/// What is said about a file of which nothing is said.
+/// Asserts that a file read with default options is refused with these words.
 #[track_caller]
 fn refused(name: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
     let error = refusal(name, content, &ReadOptions::default());

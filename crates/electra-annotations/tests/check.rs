@@ -1,4 +1,4 @@
-//! What a check of a data set finds, with numbers counted by hand.
+//! Tests of the findings of a check, with numbers counted by hand.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What holds for scores of any tags.
+//! Laws of the scores of any tags.
 
 use electra_annotations::{
     Comparison, Confusion, Counts, ErrorClass, ErrorClasses, LeftOut, MetricsError, Mode, Scores,

@@ -306,7 +306,7 @@ fn a_record_is_a_line_a_paragraph_or_the_text() {
 }
 
 proptest! {
-    /// What a tagger stores of its records has its text read as its records were.
+    /// The division that a tagger stores of its records has its text read as its records were.
     #[test]
     fn the_division_of_a_record_leaves_it_whole_and_a_shorter_one_does_not(text in any_text()) {
         let words: Vec<Word> = divide(&text, WordDivision::Marks).collect();

@@ -40,14 +40,14 @@ pub struct CopyGroups {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Group {
-    /// Where its lines end.
+    /// The end of its lines.
     end: u32,
     tokens: u32,
     contradiction: bool,
 }
 
 impl CopyGroups {
-    /// How many there are.
+    /// The number of groups.
     #[must_use]
     pub fn len(&self) -> usize {
         self.groups.len()
@@ -59,7 +59,7 @@ impl CopyGroups {
         self.groups.is_empty()
     }
 
-    /// Each of them.
+    /// The groups of copies, one after the other.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = CopyGroup<'_>> {
         self.groups.iter().enumerate().map(|(at, group)| {
             let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end);
@@ -96,11 +96,11 @@ pub struct Leak {
     pub sentences: usize,
     /// Their share of the second.
     pub share: f64,
-    /// How many of them have an entity.
+    /// The number of these sentences that have an entity.
     pub with_entities: usize,
-    /// How many of them have other tags in the first.
+    /// The number of these sentences that have other tags in the first file.
     pub contradictions: usize,
-    /// Where each begins: in the first file, where it is first met, and in the second.
+    /// The lines at which each begins: in the first file, where it is first met, and in the second.
     pub lines: Vec<[u32; 2]>,
 }
 
@@ -150,7 +150,7 @@ impl<'a> Known<'a> {
         (found != FREE).then(|| self.sentences.get(found as usize))
     }
 
-    /// Where a sentence with these tokens is, or would be.
+    /// The place of a sentence with these tokens in the table, or of one that would be there.
     fn place(&self, sentence: SentenceView<'_>) -> usize {
         let last = self.places.len() - 1;
         let mut hasher = self.hasher.build_hasher();
@@ -206,7 +206,7 @@ pub(crate) struct Named<'n, 'a> {
 }
 
 impl Named<'_, '_> {
-    /// How many are looked at.
+    /// The number of sentences that are looked at.
     pub(crate) fn len(&self) -> usize {
         self.most.min(self.sentences.len())
     }

@@ -1,4 +1,4 @@
-//! How the types of dev and test differ from those of the training data.
+//! Drift of types: differences of dev and test from the training data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::options::SplitRole;
 use super::report::SplitReport;
 
-/// How the types of a split differ from those of the training data.
+/// The drift of a split: the differences of its types from those of the training data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Drift {
     /// Name of the split.
     pub split: String,
-    /// What it is held against: the name of the split to train on, `train` if there are several, or
-    /// of the first split if there is none.
+    /// The name of the split that it is compared with: of the split to train on, `train` if there are
+    /// several, or of the first split if there is none.
     pub reference: String,
     /// Types that only this split has: no model can find them. With their entities.
     pub unknown_types: BTreeMap<String, usize>,
@@ -36,13 +36,13 @@ pub struct TypeShare {
     /// The entity type that is named.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its share in the training data, from 0 to 1.
+    /// The share of the type in the training data, from 0 to 1.
     pub reference: f64,
-    /// Its share in this split, from 0 to 1.
+    /// The share of the type in this split, from 0 to 1.
     pub share: f64,
 }
 
-/// What is compared: entities by type, and tokens.
+/// The counts that are compared: entities by type, and tokens.
 #[derive(Default)]
 struct Counts {
     types: BTreeMap<String, usize>,

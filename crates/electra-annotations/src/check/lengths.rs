@@ -1,4 +1,4 @@
-//! How long sentences are, and which do not fit the window.
+//! Lengths of sentences, and the sentences that do not fit the window.
 
 use std::cmp::Reverse;
 
@@ -24,16 +24,16 @@ pub struct TooLong {
     pub lines: Vec<usize>,
 }
 
-/// One of the longest sentences.
+/// A long sentence, among the longest of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LongSentence {
     /// Line where it begins.
     pub line: usize,
     /// Number of its tokens.
     pub tokens: usize,
-    /// Its length as measured, special pieces left out.
+    /// The length as measured, special pieces left out.
     pub length: usize,
-    /// How it begins.
+    /// The beginning of the sentence.
     pub text: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is checked, and how.
+//! Options of a check: the files and the limits.
 
 use electra_text::Tokenizer;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::read::DataFile;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitRole {
-    /// Training data.
+    /// The training data.
     Train,
     /// Development data, by which an epoch or a model is chosen.
     Dev,
@@ -22,9 +22,9 @@ pub enum SplitRole {
 /// A file with its role.
 #[derive(Clone, Debug)]
 pub struct CheckedSplit {
-    /// What it is called in the report.
+    /// The name of the split in the report.
     pub name: String,
-    /// What it is for.
+    /// The role of the split.
     pub role: SplitRole,
     /// Content of the file.
     pub data: DataFile,
@@ -44,8 +44,8 @@ pub enum Measure<'a> {
 pub struct CheckOptions<'a> {
     /// Positions of the model, `[CLS]` and `[SEP]` included.
     pub window: usize,
-    /// What fills them.
+    /// The unit in which the lengths of sentences are measured.
     pub measure: Measure<'a>,
-    /// How many of the longest sentences to name.
+    /// The number of longest sentences to name.
     pub longest: usize,
 }

@@ -1,4 +1,4 @@
-//! What a check found in one file.
+//! The findings of a check in one file.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::scheme::Scheme;
 /// Report on one file of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SplitReport {
-    /// What the split is called.
+    /// The name of the split.
     pub name: String,
-    /// What it is for.
+    /// The role of the split.
     pub role: SplitRole,
-    /// Its file.
+    /// The path of the file.
     pub path: String,
-    /// What the file turned out to be.
+    /// The format that was found, in words.
     pub format: String,
     /// The scheme of its tags.
     pub scheme: Scheme,

@@ -1,4 +1,4 @@
-//! How far scores would move with other sentences: bootstrap interval and paired test.
+//! Bootstrap interval and paired test: how far scores would move with other sentences.
 //!
 //! The unit is the document where at least two are known, and the sentence otherwise: sentences of one
 //! document are right and wrong together, and drawn one by one they promise more than they hold. Each
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use super::Counts;
 use crate::Sentences;
 
-/// How to resample.
+/// The settings of the bootstrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Number of resamples, at least 1.
     pub resamples: usize,
-    /// The same seed draws the same units.
+    /// The seed of the bootstrap: the same seed draws the same units.
     pub seed: u64,
 }
 
@@ -29,7 +29,7 @@ impl Default for Bootstrap {
     }
 }
 
-/// What a resample draws.
+/// The unit that a resample draws.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
@@ -51,12 +51,12 @@ impl Unit {
     }
 }
 
-/// How sentences are put together to be drawn.
+/// The units of a set of sentences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Units {
-    /// What one of them is.
+    /// The kind of the units.
     pub unit: Unit,
-    /// How many sentences each has, in their order.
+    /// The number of sentences of each unit, in their order.
     sizes: Vec<usize>,
 }
 
@@ -97,7 +97,7 @@ impl Units {
     }
 }
 
-/// Where 95 % of the resamples lie: between their 2.5 and 97.5 percentiles.
+/// The interval in which 95 % of the resamples lie: between their 2.5 and 97.5 percentiles.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// 2.5 percentile.
@@ -108,16 +108,16 @@ pub struct Interval {
     pub resamples: usize,
     /// Seed of the random numbers.
     pub seed: u64,
-    /// What was drawn; sentences where an earlier version wrote it.
+    /// The unit that was drawn; sentences where an earlier version wrote it.
     #[serde(default)]
     pub unit: Unit,
-    /// How many of them there are; none where an earlier version wrote it.
+    /// The number of units; `None` where an earlier version wrote it.
     #[serde(default)]
     pub units: Option<usize>,
 }
 
 impl Interval {
-    /// What was drawn, in words: `12 documents`.
+    /// The units that were drawn, in words: `12 documents`.
     #[must_use]
     pub fn drawn(&self) -> String {
         match self.units {
@@ -136,7 +136,7 @@ pub struct Difference {
     pub against_f1: f64,
     /// First less second.
     pub difference: f64,
-    /// Where 95 % of the resampled differences lie.
+    /// The interval in which 95 % of the resampled differences lie.
     pub interval: Interval,
     /// Share of the resamples in which the first is better, ties counted by half.
     pub wins: f64,

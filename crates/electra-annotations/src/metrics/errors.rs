@@ -1,4 +1,4 @@
-//! What went wrong: every entity in exactly one class.
+//! Error analysis: every entity in exactly one class.
 //!
 //! Within a sentence, gold and predicted entities are paired, each at most once, in this order:
 //!
@@ -24,7 +24,7 @@ use serde::Serialize;
 use super::{Comparison, SentenceSpans};
 use crate::Span;
 
-/// What became of an entity. The order of the first four is that of pairing.
+/// The error class of an entity. The order of the first four is that of pairing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
@@ -43,7 +43,7 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
-    /// In words.
+    /// The name of the class in words.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl ErrorClass {
 pub struct Match<'a> {
     /// Number of the sentence, from 0; the runs of a pool follow one another.
     pub sentence: usize,
-    /// What became of it.
+    /// The class of the pair.
     pub class: ErrorClass,
     /// The gold entity; none if spurious.
     pub gold: Option<&'a Span>,
@@ -70,7 +70,7 @@ pub struct Match<'a> {
     pub predicted: Option<&'a Span>,
 }
 
-/// How many of each class.
+/// The number of entities of each class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ErrorClasses {
     /// Right bounds, right type.

@@ -18,7 +18,7 @@ pub struct EvaluationSettings {
     /// Scheme of strict mode, to which all tags must belong; if it is not given, that of gold and
     /// prediction, or IOB2 if they differ.
     pub scheme: Option<StrictScheme>,
-    /// How to resample.
+    /// The settings of the bootstrap.
     pub bootstrap: Bootstrap,
 }
 
@@ -32,14 +32,14 @@ pub struct Evaluation {
     pub default: Scores,
     /// Scores by the rules of the scheme alone; none if a tag does not belong to it.
     pub strict: Option<Scores>,
-    /// Why there are no strict scores.
+    /// The reason why there are no strict scores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strict_refused: Option<String>,
     /// The mode of everything below: `default` or `strict`.
     pub analysed: &'static str,
     /// Gold entities that no tags say, over all runs; they count as missed everywhere above and below.
     pub left_out: u64,
-    /// Where micro F1 might be with other documents or sentences; from 0 to 0 without a gold entity.
+    /// The bootstrap interval of micro F1, over documents or sentences; from 0 to 0 without a gold entity.
     pub f1_interval: Interval,
     /// Recall of entities that the training data has or lacks; none without training data.
     pub seen: Option<SeenRecall>,
@@ -47,7 +47,7 @@ pub struct Evaluation {
     pub errors: ErrorClasses,
     /// Which types are taken for which.
     pub confusion: Confusion,
-    /// What all of this was computed from.
+    /// The comparison that all scores were computed from.
     #[serde(skip)]
     pub comparison: Comparison,
 }
@@ -69,7 +69,7 @@ impl Evaluation {
 pub struct EvaluationError {
     /// Which run, from 0.
     pub run: usize,
-    /// What is wrong with it.
+    /// A description of what is wrong.
     #[diagnostic_source]
     pub source: MetricsError,
 }

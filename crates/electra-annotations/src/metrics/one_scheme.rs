@@ -18,20 +18,20 @@ pub(super) struct OneScheme<'a> {
     predicted: Reading,
 }
 
-/// What the schemes of gold and of all runs have in common.
+/// The scheme that gold and all runs have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Common {
-    /// IOB1 or IOB2.
+    /// The tags are of IOB1 or IOB2.
     Iob,
-    /// BILOU alone.
+    /// The tags are of BILOU alone.
     Bilou,
-    /// IOBES, BILOU or BMES.
+    /// The tags are of IOBES, BILOU or BMES.
     Ends,
-    /// Nothing.
+    /// There is no common scheme.
     Mixed,
 }
 
-/// How a tag is read.
+/// The way in which a tag is read.
 #[derive(Clone, Copy)]
 enum Reading {
     AsWritten,
@@ -39,7 +39,7 @@ enum Reading {
     Iobes,
     /// As the readers convert.
     Iob2,
-    /// What the scheme allows, in IOB2.
+    /// The tags that the scheme allows, in IOB2.
     AllowedIob2,
 }
 

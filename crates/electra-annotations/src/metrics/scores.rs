@@ -10,7 +10,7 @@ use super::{Comparison, Counts, Mode, ratio};
 /// in seqeval, and enters the means as 0: the counts beside it say so, and tables have `-` for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
-    /// What counted as an entity; as JSON two fields, `mode` and `scheme`.
+    /// The mode: the rule by which tags counted as an entity; as JSON two fields, `mode` and `scheme`.
     #[serde(flatten, serialize_with = "mode_and_scheme")]
     pub mode: Mode,
     /// Sentences, each counted once for each run.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::Span;
 
-/// What counts as an entity.
+/// The mode of evaluation: the rule by which tags count as an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// The rules of `conlleval`, and seqeval's default: an entity begins where the type changes, at
@@ -49,10 +49,10 @@ pub enum StrictScheme {
 }
 
 impl StrictScheme {
-    /// Every scheme.
+    /// Every strict scheme.
     pub const ALL: [Self; 3] = [Self::Iob2, Self::Iobes, Self::Bilou];
 
-    /// Its usual name.
+    /// The usual name of the scheme.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -91,7 +91,7 @@ impl FromStr for StrictScheme {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("the tag {tag:?} does not belong to {scheme}")]
 pub struct NotInScheme {
-    /// Its token in the sentence, from 0.
+    /// The index of the token in the sentence, from 0.
     pub token: usize,
     /// The tag as it is written.
     pub tag: String,

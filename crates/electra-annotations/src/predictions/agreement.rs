@@ -1,4 +1,4 @@
-//! Whether predictions are about the gold sentences they are held against.
+//! The check whether predictions are about the gold sentences that they are compared with.
 
 use std::path::Path;
 
@@ -60,7 +60,7 @@ fn in_file(tags: Tags<'_>) -> Vec<String> {
     to_iob2(&tags.to_vec()).expect(PARSED).iter().map(|tag| safe(tag).into_owned()).collect()
 }
 
-/// How many of the tags beside predictions are others than those of `gold`, in IOB2.
+/// The number of tags beside predictions that differ from those of `gold`, in IOB2.
 pub(super) fn different_tags(beside: &WrittenFile, gold: Gold<'_>) -> usize {
     let pairs = beside.sentences.tags().iter().zip(gold.sentences.tags().iter());
     let different = pairs.map(|(beside, gold)| {

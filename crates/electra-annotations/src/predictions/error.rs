@@ -1,4 +1,4 @@
-//! What can be wrong with a file of predictions.
+//! The errors of reading a file of predictions.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub enum PredictionsError {
     SameWhenWritten {
         /// Path of the file.
         path: PathBuf,
-        /// One of the two tags.
+        /// The first of the two tags.
         first: String,
         /// The other of the two.
         second: String,
@@ -76,22 +76,22 @@ pub enum PredictionsError {
     #[error("{place}: the sentence has {found} tokens there and {expected} in gold")]
     #[diagnostic(help("predict every token, in the sentences of the gold file"))]
     OtherLength {
-        /// Where the sentence begins.
+        /// The place at which the sentence begins.
         place: Box<PredictionPlace>,
         /// Tokens of the prediction.
         found: usize,
         /// Tokens in gold.
         expected: usize,
     },
-    /// Another token.
+    /// The token is another one than in gold.
     #[error("{place}: the token is {found:?} there and {expected:?} in gold")]
     #[diagnostic(help("both files must hold the same text"))]
     OtherToken {
-        /// Where it stands.
+        /// The place of the token.
         place: Box<PredictionPlace>,
         /// In the prediction.
         found: String,
-        /// What gold has there.
+        /// The token that gold has there.
         expected: String,
     },
     /// Another gold entity.
@@ -100,7 +100,7 @@ pub enum PredictionsError {
         "the predictions were made for another version of the gold file: name the one that counts"
     ))]
     OtherGold {
-        /// Where the entity begins.
+        /// The place at which the entity begins.
         place: Box<PredictionPlace>,
         /// In the file of the predictions.
         found: String,

@@ -11,7 +11,7 @@ use crate::{LeftOut, Sentences};
 pub struct Gold<'a> {
     /// Path of the file.
     pub path: &'a Path,
-    /// Its sentences with their tags.
+    /// The gold sentences with their tags.
     pub sentences: &'a Sentences,
     /// Scheme of its tags.
     pub scheme: Scheme,

@@ -8,10 +8,10 @@ use crate::words::trimmed;
 pub(super) const DOCUMENT_START: &str = "-DOCSTART-";
 /// First column of a line with a gold entity that no tags say.
 pub(super) const LEFT_OUT: &str = "-LEFT-OUT-";
-/// What `conlleval` takes for a boundary.
+/// The tag that `conlleval` takes for a boundary.
 pub(super) const BOUNDARY: &str = "-X-";
 
-/// What stands in a file for a token or tag: one column that no reader takes for something else.
+/// The written form of a token or tag in a file: one column that no reader takes for something else.
 pub(super) fn safe(text: &str) -> Cow<'_, str> {
     // As a reader sees it, unless nothing of it is seen.
     let text = Some(trimmed(text)).filter(|text| !text.is_empty()).unwrap_or(text);

@@ -13,7 +13,7 @@ use crate::Sentences;
 use crate::sentences::{TagSequences, packed};
 use crate::words::{Division, has_seen, trimmed, without_unseen};
 
-/// What begins a line that stands for the boundary of a document.
+/// The beginning of a line that stands for the boundary of a document.
 const DOCUMENT_MARK: &str = "-DOCSTART-";
 
 pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
@@ -87,7 +87,7 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
     })
 }
 
-/// What a line says.
+/// The cells of a line: token and tag.
 struct Cells<'a> {
     token: &'a str,
     tag: &'a str,
@@ -95,7 +95,7 @@ struct Cells<'a> {
 }
 
 impl Layout {
-    /// What a line says; `None` if its number stands for no word of its own.
+    /// The cells of a line; `None` if its number stands for no word of its own.
     fn cells<'a>(&self, path: &Path, line: usize, text: &'a str) -> Result<Option<Cells<'a>>, ReadError> {
         let cells = self.separator.cells(text);
         // A space within a token would move the columns behind it.

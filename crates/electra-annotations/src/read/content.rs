@@ -21,9 +21,9 @@ pub const MAX_LINE_BYTES: usize = 8 << 20;
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 1 << 18;
 
-/// What a file is held against.
+/// The limits on a file's content.
 struct Bounds {
-    /// Bytes of text.
+    /// The size of the text in bytes.
     bytes: u64,
     /// Bytes of a line.
     line: usize,

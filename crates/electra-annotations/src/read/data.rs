@@ -17,13 +17,13 @@ use crate::{LeftOut, Sentences};
 pub struct DataFile {
     /// Path of the file.
     pub path: PathBuf,
-    /// What it turned out to be.
+    /// The format that was found.
     pub format: Format,
-    /// How its text was divided, or came.
+    /// The division of its text into words and sentences.
     pub division: Division,
     /// The scheme its tags are in.
     pub scheme: Scheme,
-    /// Its sentences, in IOB2.
+    /// The sentences of the file, with tags in IOB2.
     pub sentences: Sentences,
     /// Number of documents; 1 if the file marks no boundaries.
     pub documents: usize,
@@ -35,7 +35,7 @@ pub struct DataFile {
     pub invalid: InvalidTransitions,
     /// Spans that were left out.
     pub misaligned: Vec<MisalignedSpan>,
-    /// The same as entities of sentences.
+    /// The entities that no tags can state, as entities of sentences.
     pub left_out: Vec<LeftOut>,
     /// Records that an annotator did not accept.
     pub answers: Answers,
@@ -43,7 +43,7 @@ pub struct DataFile {
     pub comments: usize,
 }
 
-/// What annotators answered about records, where they did not accept them.
+/// The answers of annotators about records that they did not accept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answers {
     /// Found to be wrong, and passed over.
@@ -68,7 +68,7 @@ pub struct WrittenFile {
     pub path: PathBuf,
     /// The scheme of its tags.
     pub scheme: Scheme,
-    /// Its sentences, with tags of that scheme.
+    /// The sentences of the file, with tags of that scheme.
     pub sentences: Sentences,
     /// The line of each token.
     pub lines: TokenLines,
@@ -102,16 +102,16 @@ impl TokenLines {
 #[derive(Clone, Debug)]
 pub(crate) struct PredictedFile {
     pub predicted: WrittenFile,
-    /// The same sentences with the gold tags beside, if there are any.
+    /// The sentences with the gold tags beside, if there are any.
     pub gold: Option<WrittenFile>,
 }
 
-/// What a file turned out to be.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A token and its tag a line.
     Columns {
-        /// What stands between columns.
+        /// The separator between columns.
         separator: Separator,
         /// The column of the tokens, counted from 1.
         token: usize,

@@ -6,10 +6,10 @@ use std::path::Path;
 use super::error::ReadError;
 use super::lines::lines;
 
-/// How characters are written in a file.
+/// The character encoding of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// What nearly all files are in.
+    /// The encoding of nearly all files, UTF-8.
     #[default]
     Utf8,
     /// Old files of Western Europe, with typographic quotes and the euro sign.
@@ -18,7 +18,7 @@ pub enum Encoding {
     Latin1,
 }
 
-/// What cp1252 has at 0x80 to 0x9F; 0 where it has nothing.
+/// The characters of cp1252 at 0x80 to 0x9F; 0 where it has none.
 const CP1252: [u16; 32] = [
     0x20AC, 0, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0,
     0x017D, 0, 0, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A,

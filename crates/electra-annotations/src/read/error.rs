@@ -1,4 +1,4 @@
-//! What can be wrong with a file of labelled sentences.
+//! The errors of reading a file of labelled sentences.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub(super) const MEMORY_PER_BYTE: u64 = 10;
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// It cannot be read or decompressed.
+    /// The file cannot be read or decompressed.
     #[error("{0}")]
     Content(
         #[from]
@@ -113,9 +113,9 @@ pub enum ReadError {
         line: usize,
         /// Columns it has.
         found: usize,
-        /// How many it should have, in words.
+        /// The expected number of columns, in words.
         expected: String,
-        /// What stands between columns, in words.
+        /// The separator between columns, in words.
         separator: String,
         /// The beginning of the line.
         text: String,
@@ -135,7 +135,7 @@ pub enum ReadError {
     SeveralTagColumns {
         /// Path of the file.
         path: PathBuf,
-        /// One of them, from 1.
+        /// The line number of the first of them, from 1.
         first: usize,
         /// The other, from 1.
         second: usize,
@@ -202,7 +202,7 @@ pub enum ReadError {
         line: usize,
         /// Character in the line, from 1.
         column: usize,
-        /// What was found and expected there.
+        /// A description of what was found and what was expected.
         what: &'static str,
         /// A few characters from there on.
         excerpt: String,
@@ -230,9 +230,9 @@ pub enum ReadError {
         path: PathBuf,
         /// Line of the file, counted from 1.
         line: usize,
-        /// What stands there instead.
+        /// The value found in its place.
         found: String,
-        /// What it should have.
+        /// The values that are possible.
         expected: String,
     },
     /// Numbers instead of tags, and no names for them.
@@ -252,9 +252,9 @@ pub enum ReadError {
         path: PathBuf,
         /// Line of the file, counted from 1.
         line: usize,
-        /// The number.
+        /// The number in the file.
         id: i64,
-        /// How many names there are.
+        /// The number of names.
         labels: usize,
     },
     /// Spans that cannot be said in tags.

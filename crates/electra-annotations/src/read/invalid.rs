@@ -34,14 +34,14 @@ pub struct InvalidTransitions {
 #[derive(Clone, Copy)]
 struct Packed {
     line: u32,
-    /// Where its token ends in the text.
+    /// The end of its token in the text.
     token_end: u32,
     from: Option<u16>,
     to: Option<u16>,
 }
 
 impl InvalidTransitions {
-    /// How many there are.
+    /// The number of invalid transitions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.all.len()
@@ -70,7 +70,7 @@ impl InvalidTransitions {
         }
     }
 
-    /// Each of them.
+    /// The invalid transitions, one after the other.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = InvalidTransition<'_>> {
         (0..self.len()).map(|at| self.get(at))
     }

@@ -13,7 +13,7 @@ use crate::words::trimmed;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub separator: Separator,
-    /// How many columns most lines have.
+    /// The number of columns of most lines.
     pub columns: usize,
     pub token: usize,
     pub tag: usize,
@@ -30,11 +30,11 @@ struct Rows<L> {
     /// Whether lines that begin with # may be rows.
     with_hash: bool,
     separator: Separator,
-    /// How many columns most lines have; the others are no rows.
+    /// The number of columns of most lines; the others are no rows.
     columns: usize,
 }
 
-/// What is said of one column.
+/// The statistics of one column.
 #[derive(Clone, Default)]
 struct Column<'a> {
     /// Rows with something like a tag in it.
@@ -177,7 +177,7 @@ impl Layout {
             && !(self.numbered && is_number(cells[0]).is_none())
     }
 
-    /// How many columns a line needs at least.
+    /// The number of columns that a line needs at least.
     pub(super) fn needed(&self) -> usize {
         self.token.max(self.tag) + 1
     }
@@ -210,7 +210,7 @@ fn find_tags(
     Ok(last)
 }
 
-/// What a column of numbers says.
+/// The value of a cell in a column of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
     /// The number of a word.

@@ -1,4 +1,4 @@
-//! What the name of a file says of its form.
+//! The form of a file, by its name.
 
 use std::path::Path;
 

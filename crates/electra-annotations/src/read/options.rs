@@ -1,4 +1,4 @@
-//! What is said about a file before it is read.
+//! Options for reading a file: what is known of it before.
 
 use super::encoding::Encoding;
 use super::separator::Separator;
@@ -7,9 +7,9 @@ use crate::scheme::Scheme;
 /// Options of reading an annotated file. The default is UTF-8, and all else is found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// How characters are written. A file that begins with the mark of UTF-8 is read as UTF-8.
+    /// The character encoding. A file that begins with the mark of UTF-8 is read as UTF-8.
     pub encoding: Encoding,
-    /// What stands between columns.
+    /// The separator between columns; `None` to detect it.
     pub separator: Option<Separator>,
     /// The column of the tokens, counted from 1.
     pub token_column: Option<usize>,
@@ -17,7 +17,7 @@ pub struct ReadOptions {
     pub tag_column: Option<usize>,
     /// The scheme of the tags.
     pub scheme: Option<Scheme>,
-    /// What the tags are called that JSON lines number from 0.
+    /// The names of the tags that JSON lines number from 0.
     pub labels: Option<Vec<String>>,
     /// Leave out spans that do not fit the words, instead of stopping at them.
     pub skip_misaligned: bool,

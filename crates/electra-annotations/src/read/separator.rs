@@ -1,8 +1,8 @@
-//! What stands between the columns of a file.
+//! The separator between the columns of a file.
 
 use std::fmt;
 
-/// What stands between columns.
+/// The separator between columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
     /// One tab; tokens may have spaces in them.

@@ -19,11 +19,11 @@ const MAX_EXCERPT: usize = 100;
 pub struct MisalignedSpan {
     /// Line of the record.
     pub line: usize,
-    /// Where the span begins.
+    /// The start of the span.
     pub start: i64,
     /// One past its end.
     pub end: i64,
-    /// Its entity type, such as `PER`.
+    /// The entity type, such as `PER`.
     pub label: String,
     /// The text within these bounds, as far as there is any; cut where it is long.
     pub text: String,
@@ -31,30 +31,30 @@ pub struct MisalignedSpan {
     pub nearest: Option<(usize, usize)>,
     /// The text within the closest bounds, cut likewise.
     pub nearest_text: String,
-    /// What is wrong.
+    /// A description of what is wrong.
     pub reason: Misalignment,
 }
 
-/// Why a span cannot be said in tags.
+/// The reason why a span cannot be stated in tags.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Misalignment {
-    /// It begins or ends within a word.
+    /// The span begins or ends within a word.
     WithinWord,
     /// No word lies in it: it is empty, ends before it begins, or holds white space alone.
     NoWord,
-    /// It begins or ends beyond the text.
+    /// The span begins or ends beyond the text.
     BeyondText {
         /// Characters of the text.
         length: usize,
     },
     /// Another span has some of its words.
     Overlap {
-        /// Where the other begins.
+        /// The start of the other span.
         start: i64,
         /// One past its end.
         end: i64,
-        /// Its entity type, such as `PER`.
+        /// The entity type of the other, such as `PER`.
         label: String,
     },
 }
@@ -157,7 +157,7 @@ impl Characters {
         self.next_seen[at] as usize
     }
 
-    /// What stands between two places, cut where it is long.
+    /// The text between two places, cut where it is long.
     fn excerpt(&self, start: usize, end: usize) -> String {
         let shown = end.min(start.saturating_add(MAX_EXCERPT));
         let mut excerpt: String = self.all[start..shown].iter().collect();

@@ -18,7 +18,7 @@ pub enum SchemeError {
     /// A tag of no scheme.
     #[error("{tag:?} is a tag of no scheme")]
     UnknownTag {
-        /// Where it stands.
+        /// The place of the tag.
         at: TagPlace,
         /// The tag as it is written.
         tag: String,
@@ -26,19 +26,19 @@ pub enum SchemeError {
     /// Letters that no scheme has together.
     #[error("no scheme has both {first_tag:?} and {tag:?}")]
     Mixed {
-        /// Where the first of the two stands.
+        /// The place of the first of the two tags.
         first: TagPlace,
-        /// That tag.
+        /// The first tag.
         first_tag: String,
-        /// Where the second stands.
+        /// The place of the second tag.
         at: TagPlace,
-        /// That tag.
+        /// The second tag.
         tag: String,
     },
     /// A letter that the scheme asked for does not have.
     #[error("{tag:?} is no tag of {scheme}")]
     NotInScheme {
-        /// Where it stands.
+        /// The place of the tag.
         at: TagPlace,
         /// The tag as it is written.
         tag: String,
@@ -101,7 +101,7 @@ where
     })
 }
 
-/// How often entities begin as one of two schemes would not have it.
+/// The counts of entities that begin as one of two schemes would not have it.
 #[derive(Default)]
 struct Habits {
     /// With `B` where IOB1 writes `I`.

@@ -12,7 +12,7 @@ const MOST_NAMES: usize = 1 << 16;
 pub struct TagSequences {
     names: TagNames,
     numbers: Vec<u16>,
-    /// Where each sentence ends; tags behind the last belong to one that is not ended.
+    /// The end of each sentence; tags behind the last belong to one that is not ended.
     pub(super) ends: Vec<u32>,
 }
 
@@ -134,7 +134,7 @@ impl TagNames {
 }
 
 impl<'a> Tags<'a> {
-    /// How many there are.
+    /// The number of tags.
     #[must_use]
     pub fn len(self) -> usize {
         self.numbers.len()
@@ -155,7 +155,7 @@ impl<'a> Tags<'a> {
         self.names.name(self.numbers[token])
     }
 
-    /// Each of them.
+    /// The tags, one after the other.
     pub fn iter(self) -> TagIter<'a> {
         TagIter { names: self.names, numbers: self.numbers.iter() }
     }

@@ -12,7 +12,7 @@ const MAX_HOST: usize = 255;
 /// Longer addresses are cut here: what a browser takes, and a bound for reading ahead.
 const MAX_ADDRESS: usize = 2048;
 
-/// Where the address that starts at `start` ends, if one starts there.
+/// The end of the address that starts at `start`, if one starts there.
 pub(super) fn end_at(text: &str, start: usize) -> Option<usize> {
     let rest = &text.as_bytes()[start..];
     let length =
@@ -50,8 +50,8 @@ fn mail_end(text: &str, at: usize) -> Option<usize> {
     cluster_at(text, at + host.len()).map(|last| last.end)
 }
 
-/// Where an address that is known to reach `from` ends: at white space, a quotation mark, an
-/// angle bracket or East Asian text, without the punctuation of the sentence around it.
+/// The end of an address that is known to reach `from`: at white space, a quotation mark, an angle bracket or
+/// East Asian text, without the punctuation of the sentence around it.
 pub(super) fn tail_end(text: &str, from: usize) -> usize {
     let mut end = from;
     let mut open = [0i32; 2];

@@ -1,4 +1,5 @@
-//! What a character, with all that is attached to it, is to the division of text into words.
+//! Clusters, a character with all that is attached to it, and their classes in the division of text into
+//! words.
 
 use std::borrow::Cow;
 
@@ -9,9 +10,9 @@ use unicode_segmentation::UnicodeSegmentation;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cluster {
     pub class: Class,
-    /// Its first character.
+    /// The first character of the cluster.
     pub base: char,
-    /// Where it ends in the text, in bytes.
+    /// The end of the cluster in the text, in bytes.
     pub end: usize,
 }
 
@@ -114,7 +115,7 @@ fn clusters(text: &str) -> impl Iterator<Item = (usize, Cluster)> {
     })
 }
 
-/// What `c` is, if it is the first of a cluster.
+/// The class of a cluster that begins with `c`.
 pub(super) fn class_of(c: char) -> Class {
     match u32::from(c) {
         code @ 0..0x80 => ASCII[code as usize],

@@ -1,4 +1,4 @@
-//! How text becomes words and sentences: what a tagger was trained with, and keeps to.
+//! The division of text into words and sentences: what a tagger was trained with, and keeps to.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +25,9 @@ pub enum SentenceDivision {
     FullStop,
     /// A line, of any number of sentences.
     Line,
-    /// What stands between blank lines.
+    /// The text between blank lines.
     Paragraph,
-    /// All of it.
+    /// The whole text.
     Text,
 }
 
@@ -36,9 +36,9 @@ pub enum SentenceDivision {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Division {
-    /// What a word is. Data that came in words is like a corpus.
+    /// The division into words. Data that came in words is like a corpus.
     pub words: WordDivision,
-    /// What a sentence is. For records of text it is the shortest division that leaves each of them
+    /// The division into sentences. For records of text it is the shortest division that leaves each of them
     /// whole; data that came in sentences had the sentences of the language.
     pub sentences: SentenceDivision,
     /// Whether every record was a document by itself, without neighbours for context.
@@ -46,7 +46,7 @@ pub struct Division {
 }
 
 impl Division {
-    /// That of data which came in words and sentences.
+    /// The division of data which came in words and sentences.
     pub const CORPUS: Self =
         Self { words: WordDivision::Corpus, sentences: SentenceDivision::FullStop, records_alone: false };
 

@@ -25,7 +25,7 @@ const DROP_BYTES: usize = 1 << 14;
 pub struct RawSentence {
     /// The text, unchanged; line breaks may be in it.
     pub text: String,
-    /// Its words, with places in `text`; never empty.
+    /// The words of the sentence, with places in `text`; never empty.
     pub words: Vec<Word>,
     /// Bytes of the stream in front of it.
     pub byte: u64,
@@ -38,12 +38,12 @@ pub struct RawSentence {
 }
 
 impl RawSentence {
-    /// A word.
+    /// The word at an index.
     pub fn word(&self, word: usize) -> &str {
         self.words[word].of(&self.text)
     }
 
-    /// All words.
+    /// The texts of all words.
     pub fn tokens(&self) -> impl ExactSizeIterator<Item = &str> {
         self.words.iter().map(|word| word.of(&self.text))
     }
@@ -56,13 +56,13 @@ impl RawSentence {
         }
     }
 
-    /// Where these words, at least one, stand in the stream, in Unicode code points.
+    /// The range of these words, at least one, in the stream, in Unicode code points.
     pub fn chars(&self, words: Range<usize>) -> Range<u64> {
         let place = |at: usize| self.char + at as u64;
         place(self.words[words.start].chars.start)..place(self.words[words.end - 1].chars.end)
     }
 
-    /// Where these words, at least one, stand in the stream, in bytes.
+    /// The range of these words, at least one, in the stream, in bytes.
     pub fn bytes(&self, words: Range<usize>) -> Range<u64> {
         let place = |at: usize| self.byte + at as u64;
         place(self.words[words.start].bytes.start)..place(self.words[words.end - 1].bytes.end)
@@ -110,7 +110,7 @@ pub enum TextError {
     NoRecord {
         /// Line, counted from 1.
         line: u64,
-        /// What the line holds, or what is wrong in it and where.
+        /// The content of the line, or a description of what is wrong in it and where.
         found: String,
     },
 }
@@ -130,7 +130,7 @@ pub enum TextError {
 pub struct RawSentences<R> {
     reader: R,
     settings: SentenceSettings,
-    /// What was read and not handed out, behind `at`.
+    /// The text that was read and not handed out, behind `at`.
     buffer: String,
     at: usize,
     /// From `at` to here no line ends.
@@ -144,7 +144,7 @@ pub struct RawSentences<R> {
     /// Place of `at` in the stream.
     byte: u64,
     char: u64,
-    /// What the buffer ever held, for errors.
+    /// The bytes that the buffer ever held, for errors.
     read_bytes: u64,
     read_lines: u64,
     /// White space since the last sentence.
@@ -223,7 +223,7 @@ impl<R: BufRead> RawSentences<R> {
         }
     }
 
-    /// Where the line ends in the buffer; no byte is looked at twice.
+    /// The end of the line in the buffer; no byte is looked at twice.
     fn line_end(&mut self) -> Option<usize> {
         let from = self.lineless.max(self.at);
         let end = self.buffer[from..].find(['\n', '\r']).map(|length| from + length);
@@ -304,7 +304,7 @@ impl<R: BufRead> RawSentences<R> {
     }
 }
 
-/// What of an endless word is handed out when the buffer is full: whole clusters if possible.
+/// The part of an endless word that is handed out when the buffer is full: whole clusters if possible.
 fn cut_word(text: &str) -> Word {
     let mut end = 0;
     while let Some(cluster) = cluster_at(text, end).filter(|cluster| cluster.end <= MAX_SENTENCE_BYTES / 2) {

@@ -1,17 +1,17 @@
-//! How plain text is divided: words, sentences, and what the end of a line means.
+//! Settings for the division of plain text: words, sentences, and line breaks.
 
 use super::division::{Division, SentenceDivision, WordDivision};
 
 /// Settings of the division of text into words and sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentenceSettings {
-    /// What a word is.
+    /// The division into words.
     pub words: WordDivision,
-    /// What a sentence is.
+    /// The division into sentences.
     pub sentences: SentenceDivision,
     /// A sentence of more words is cut.
     pub max_words: usize,
-    /// What the end of a line means; where a line is a sentence, it ends one.
+    /// The meaning of the end of a line; where a line is a sentence, it ends one.
     pub line_breaks: LineBreaks,
 }
 
@@ -33,10 +33,10 @@ impl SentenceSettings {
     }
 }
 
-/// What the end of a line means. A blank line ends a sentence, unless the text is to be one.
+/// The meaning of the end of a line. A blank line ends a sentence, unless the text is to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineBreaks {
-    /// The same as a space: text that was wrapped.
+    /// A space: text that was wrapped.
     Space,
     /// The end of a sentence: messages, headlines, a sentence a line.
     Sentence,

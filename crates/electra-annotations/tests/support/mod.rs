@@ -1,4 +1,4 @@
-//! What the tests of the readers share: files with a given content, read.
+//! The support of the readers' tests: files with a given content, read.
 
 // Every test program uses a part of this.
 #![allow(dead_code)]
@@ -20,7 +20,7 @@ pub fn reads(name: &str, content: impl AsRef<[u8]>) -> DataFile {
     try_read(name, content, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What is said about a file that cannot be read.
+/// The error about a file that cannot be read, with its help.
 #[track_caller]
 pub fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     match try_read(name, content, options) {

@@ -25,13 +25,13 @@ const ANSWER: &str = "answer";
 /// The fields that are read; others may hold anything.
 const FIELDS: [&str; 7] = [TOKENS, TAGS[0], TAGS[1], TEXT, SPANS, DOCUMENT, ANSWER];
 
-/// What is wrong with a record.
+/// A fault of a record.
 pub(super) enum Fault {
     /// The line is not valid JSON.
     Json(Malformed),
     /// Half of a character, at this byte of the line.
     HalfCharacter(usize),
-    /// It is JSON, and not what is expected.
+    /// The record is JSON, and not what is expected.
     Content(ReadError),
 }
 
@@ -66,7 +66,7 @@ impl Fault {
     }
 }
 
-/// One line.
+/// The record of one line.
 pub(super) struct Record<'a> {
     path: &'a Path,
     line: usize,
@@ -92,7 +92,7 @@ impl<'a> Record<'a> {
         FIELDS.iter().position(|field| *field == name).and_then(|at| self.fields[at])
     }
 
-    /// Whether the annotator let the record stand; counts those that were not, and answers that say
+    /// Tells whether the annotator let the record stand; counts those that were not, and answers that say
     /// neither.
     pub(super) fn is_accepted(&self, answers: &mut Answers) -> Result<bool, Fault> {
         let Some(answer) = self.get(ANSWER) else { return Ok(true) };

@@ -1,4 +1,4 @@
-//! Where a sentence ends, and whether that is certain yet.
+//! The end of a sentence, and whether it is certain yet.
 
 use crate::words::{SentenceDivision, SentenceSettings, Word, divide};
 
