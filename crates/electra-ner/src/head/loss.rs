@@ -50,7 +50,7 @@ impl Default for WordLossKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClassWeights {
-    /// The same weight for all words.
+    /// One weight for all words.
     None {},
     /// Weights that the recipe gives.
     Given {
