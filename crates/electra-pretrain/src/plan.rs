@@ -115,7 +115,7 @@ impl DataSize {
 /// known of the data, its rows are taken as full and those held out as enough.
 ///
 /// # Errors
-/// If the probe goes out of bounds.
+/// If the speed test diverges.
 pub fn forecast(
     recipe: &Recipe,
     device: &Device,

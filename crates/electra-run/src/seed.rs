@@ -25,7 +25,7 @@ pub enum Purpose {
     Dropout = 5,
     /// Masks and samples of held-out evaluation.
     Evaluate = 6,
-    /// Measurements whose result does not matter, such as a speed probe.
+    /// Measurements whose result does not matter, such as a speed test.
     Probe = 7,
 }
 
