@@ -93,7 +93,7 @@ impl CodeDifference {
         format!("{} {} there, {} now", self.part, self.there, self.now)
     }
 
-    /// For the log of a run that goes on.
+    /// The differences in a sentence, for the log of a run that goes on.
     pub(crate) fn sentence(&self) -> String {
         let Self { part, there, now } = self;
         let follows = match part.as_str() {

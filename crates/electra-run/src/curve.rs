@@ -15,7 +15,7 @@ pub enum Role {
     HeldOut,
     /// A second kind of values beside those of [`Role::HeldOut`].
     Second,
-    /// Somebody else's published values, dashed.
+    /// Published values of other authors, dashed.
     Published,
 }
 
@@ -49,7 +49,7 @@ pub enum Scale {
 /// A line chart of one or more series.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// For readers who cannot see it.
+    /// The text for readers who cannot see the drawing.
     pub title: String,
     /// The lines, the first at the back.
     pub series: Vec<Series>,

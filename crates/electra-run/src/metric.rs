@@ -22,7 +22,7 @@ pub struct Metric {
     pub format: Format,
     /// Which values are the better ones.
     pub better: Better,
-    /// When it is measured.
+    /// The phase in which the metric is measured: training, evaluation or both.
     pub when: When,
     /// The group of TensorBoard that it is in.
     pub group: &'static str,

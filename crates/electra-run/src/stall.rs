@@ -35,7 +35,7 @@ pub struct Stall {
     pub kind: usize,
     /// Batches of this kind that ended before.
     pub ended: u64,
-    /// For how long nothing has moved, as far as was seen.
+    /// The time for which nothing has moved, as far as was seen.
     pub since: Duration,
     /// The usual time of such a batch, if one has ended.
     pub usual: Option<Duration>,

@@ -7,10 +7,10 @@ use crate::quantile::quantile;
 /// Tokens in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Throughput {
-    /// By the median repetition.
+    /// The throughput of the median repetition.
     #[serde(rename = "tokens_per_second")]
     pub median: f64,
-    /// By the fastest repetition.
+    /// The throughput of the fastest repetition.
     #[serde(rename = "best_tokens_per_second")]
     pub best: f64,
 }

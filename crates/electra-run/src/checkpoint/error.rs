@@ -15,7 +15,7 @@ pub enum CheckpointError {
         /// The system's answer.
         source: io::Error,
     },
-    /// There is too little room; nothing was touched.
+    /// The disk has too little room; nothing was touched.
     #[error("the checkpoint of step {step} needs {} and {} has {} left", size(*.needed), .path.display(), size(*.available))]
     #[diagnostic(help("earlier checkpoints are untouched, free some space and run the same command again"))]
     NoSpace {

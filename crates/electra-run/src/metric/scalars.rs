@@ -48,7 +48,7 @@ impl<T: MetricTable> Scalars<T> {
         self.0.as_ref()[T::position(key)]
     }
 
-    /// These with another value of a key.
+    /// These scalars with another value of a key.
     ///
     /// # Panics
     /// If it is no key of the table.
@@ -64,7 +64,7 @@ impl<T: MetricTable> Scalars<T> {
         values.filter_map(|(metric, value)| Some((metric, (*value)?)))
     }
 
-    /// These, and what `other` has of the metrics that fit.
+    /// These scalars, and those of `other` whose metrics fit.
     #[must_use]
     pub fn and(mut self, other: &Self, fits: impl Fn(&Metric) -> bool) -> Self {
         for (metric, value) in other.iter().filter(|(metric, _)| fits(metric)) {

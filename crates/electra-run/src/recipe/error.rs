@@ -46,7 +46,7 @@ impl Assignment {
         Self { key: key.into(), value: value.into() }
     }
 
-    /// As an override, `key=value`.
+    /// The assignment as an override, `key=value`.
     #[must_use]
     pub fn to_override(&self) -> String {
         format!("{}={}", self.key, self.value)

@@ -64,9 +64,9 @@ pub struct Plan {
 pub enum HeldoutRows {
     /// All held-out rows.
     All,
-    /// So many, spread evenly over all.
+    /// A number of rows, spread evenly over all.
     Spread,
-    /// So many, the first ones. Records that do not say what they read have read these, or all.
+    /// A number of rows, the first ones. Records that do not say what they read have read these, or all.
     First,
 }
 
@@ -99,7 +99,7 @@ pub struct Record {
     pub step: u64,
     /// The time of the record, in seconds since the Unix epoch.
     pub time: f64,
-    /// Everything else.
+    /// The other fields of the record.
     pub fields: Map<String, Value>,
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// Elements that have no end.
 const VOID: [&str; 6] = ["meta", "br", "link", "img", "hr", "input"];
 
-/// Everything in a page that breaks a rule, in words; nothing where it keeps them all.
+/// The faults of a page, in words: everything that breaks a rule.
 ///
 /// - a document type, a language, a title, a viewport and one `main`
 /// - every element is closed where it was opened, and no id stands twice

@@ -12,7 +12,7 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// For the log of a run that goes on.
+    /// The difference in a sentence, for the log of a run that goes on.
     pub(super) fn sentence(&self) -> String {
         let absent = || "absent".to_owned();
         let [there, now] = [&self.there, &self.now].map(|value| value.clone().unwrap_or_else(absent));
