@@ -102,9 +102,9 @@ pub enum DataError {
         path: PathBuf,
         /// The name of the field.
         what: &'static str,
-        /// In the shard's header.
+        /// The value in the shard's header.
         found: String,
-        /// In the manifest.
+        /// The value in the manifest.
         expected: String,
     },
     /// The content's hash does not fit.

@@ -37,7 +37,7 @@ pub struct SpecialIds {
 }
 
 impl SpecialIds {
-    /// In the order of [`SPECIAL_TOKENS`].
+    /// The ids of all special tokens, in the order of [`SPECIAL_TOKENS`].
     pub fn all(&self) -> [u32; 5] {
         [self.pad, self.unk, self.cls, self.sep, self.mask]
     }
@@ -133,8 +133,8 @@ pub enum VocabularyError {
 /// and models were trained with vocabularies that repeat some.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
-    /// By id. Where an id has no piece stands the last one, which is repeated at its own id: so a
-    /// `vocab.txt` of these lines reads as the same vocabulary.
+    /// The text of each piece, by id. Where an id has no piece stands the last one, which is repeated at its
+    /// own id: so a `vocab.txt` of these lines reads as the same vocabulary.
     pieces: Vec<String>,
     ids: AHashMap<String, u32>,
     special: SpecialIds,

@@ -148,7 +148,7 @@ pub enum BuildError {
     #[error("parts {missing} of {of} are missing")]
     #[diagnostic(help("give every part exactly once"))]
     PartsMissing {
-        /// Which parts, as a list.
+        /// The list of missing parts.
         missing: String,
         /// The total number of them.
         of: u32,
@@ -157,7 +157,7 @@ pub enum BuildError {
     #[error("part {part} of {of} is given twice: {first} and {second}")]
     #[diagnostic(help("give every part exactly once"))]
     PartTwice {
-        /// Which part, from 1.
+        /// The number of the part, from 1.
         part: u32,
         /// The total number of them.
         of: u32,

@@ -13,7 +13,7 @@ use crate::wordpiece::SAVED_FILES;
 
 /// The state of the output path before building.
 pub(super) enum Existing {
-    /// Nothing, or an empty folder.
+    /// The path is free, or an empty folder.
     Nothing,
     /// A data folder that can be read.
     Data(Box<Manifest>),
@@ -21,7 +21,7 @@ pub(super) enum Existing {
     Part(Box<PartManifest>),
     /// A data folder or a part that cannot be read.
     Damaged,
-    /// Something else.
+    /// The path holds something else.
     Foreign,
 }
 

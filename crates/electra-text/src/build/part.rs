@@ -38,7 +38,7 @@ const MAX_BLOCKS: u64 = 1 << 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedPart")]
 pub struct Part {
-    /// Which part, from 1.
+    /// The number of the part, from 1.
     pub number: u32,
     /// The total number of parts.
     pub of: u32,
@@ -99,7 +99,7 @@ impl std::str::FromStr for Part {
 pub struct PartManifest {
     /// Layout of this file, [`MANIFEST_FORMAT`].
     pub format: u32,
-    /// Which part this is.
+    /// The number of this part among all.
     pub part: Part,
     /// The settings by which the corpus became rows.
     pub settings: DataSettings,

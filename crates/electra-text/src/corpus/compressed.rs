@@ -126,7 +126,7 @@ impl Content {
         }
     }
 
-    /// Everything that was not read yet, at most [`MAX_CONTENT_BYTES`].
+    /// Reads everything that was not read yet, at most [`MAX_CONTENT_BYTES`].
     pub(super) fn read_to_end(mut self) -> Result<Vec<u8>, CorpusError> {
         let mut bytes = Vec::new();
         match self.reader.get_mut().take(MAX_CONTENT_BYTES + 1).read_to_end(&mut bytes) {

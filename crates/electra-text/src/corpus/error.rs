@@ -108,7 +108,7 @@ pub enum CorpusError {
         /// The path of the file.
         path: PathBuf,
     },
-    /// Something else than text.
+    /// A file that is something else than text.
     #[error("{path} {what}, and text was expected")]
     #[diagnostic(help("{remedy}"))]
     NoText {

@@ -16,7 +16,7 @@ pub enum TokenizerError {
         #[diagnostic_source]
         VocabularyError,
     ),
-    /// Neither a file nor a folder.
+    /// The path is neither a file nor a folder.
     #[error("there is no tokenizer at {path}")]
     #[diagnostic(help("give a folder with tokenizer.json or vocab.txt, or one of these files"))]
     NotFound {

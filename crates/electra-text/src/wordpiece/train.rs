@@ -240,7 +240,7 @@ fn count_runs(
 
 /// The words of a corpus, and what of it they are.
 struct Normalized {
-    /// Those that are not too long, with their counts.
+    /// The words that are not too long, with their counts.
     words: RunCounts,
     /// The coverage of the text as written, words that are too long included.
     coverage: Coverage,

@@ -22,7 +22,7 @@ pub enum Found {
     Text(Text),
     /// The JSON value `null`.
     Null,
-    /// Something else, in words.
+    /// A value that is something else, in words.
     Other(&'static str),
     /// The field is not there; these are, the first of them in short.
     Missing(String),

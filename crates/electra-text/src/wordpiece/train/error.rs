@@ -70,7 +70,7 @@ pub enum TrainError {
 pub struct TooLong {
     /// The number of words that are too long, repetitions counted.
     pub words: u64,
-    /// Their characters.
+    /// The number of their characters.
     pub characters: u64,
     /// Characters of all words.
     pub of_characters: u64,
