@@ -30,7 +30,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// As an override of a recipe, `key=value`.
+    /// The setting as an override of a recipe, `key=value`.
     #[must_use]
     pub fn to_override(&self) -> String {
         format!("{}={}", self.key, self.value)

@@ -62,7 +62,7 @@ pub enum Reason {
 }
 
 impl Failed {
-    /// In words, after the seed.
+    /// The failure in words, to stand after the seed.
     #[must_use]
     pub fn sentence(&self) -> String {
         match self.reason {

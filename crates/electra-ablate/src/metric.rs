@@ -55,7 +55,7 @@ struct Entry {
     task: &'static str,
     greatest_difference: f64,
     beside_probe: Option<&'static str>,
-    /// In the order of tables.
+    /// The place of the metric in the order of tables.
     place: usize,
 }
 
@@ -64,11 +64,11 @@ struct Entry {
 pub enum Source {
     /// In its last evaluation, under this key of the log: of the arm's own task.
     Heldout(&'static str),
-    /// On samples of the base arm's generator.
+    /// A judgement on samples of the base arm's generator.
     Common(Judging),
-    /// On samples from the frequencies of words.
+    /// A judgement on samples from the frequencies of words.
     Unigram(Judging),
-    /// In the scores of fine-tuning.
+    /// The scores of fine-tuning.
     Probe,
 }
 

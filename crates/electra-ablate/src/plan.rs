@@ -40,7 +40,7 @@ pub struct RecipeFacts {
 /// Reads the base recipe with overrides.
 pub type ReadRecipe<'a> = dyn Fn(&[String]) -> Result<RecipeFacts, RecipeError> + 'a;
 
-/// Everything that is to be run.
+/// The plan of an experiment: all arms and runs.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Name of the experiment.

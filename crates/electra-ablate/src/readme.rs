@@ -19,7 +19,7 @@ pub const END: &str = "<!-- end of results -->";
 /// The reason why a README has no place for a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum MarkerError {
-    /// Neither marker.
+    /// The README has neither marker.
     #[error("it has no line `{0}`")]
     None(String),
     /// The second one is missing, or stands before the first.

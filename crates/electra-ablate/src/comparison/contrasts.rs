@@ -34,7 +34,7 @@ impl ContrastSummary {
         Self { arm, against, paired, pairs, p_holm: None, equivalence: None }
     }
 
-    /// As tables call it.
+    /// The name of the contrast in tables.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{} − {}", self.arm, self.against)

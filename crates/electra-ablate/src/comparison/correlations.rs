@@ -16,8 +16,8 @@ use crate::statistics::correlation::{pearson, spearman};
 pub struct ProbeCorrelations {
     /// The pairs that the experiment plans: other arms times seeds. None where nothing plans them.
     pub planned_pairs: Option<usize>,
-    /// From this loss on a generator is at the word frequencies. None where the experiment does not say:
-    /// only replacements without a generator are apart.
+    /// The loss from which on a generator counts as being at the word frequencies. None where the experiment
+    /// does not say: only replacements without a generator are apart.
     pub word_frequency_loss: Option<f64>,
     /// Each number that has a name beside the probe, in the order of tables.
     pub measures: Vec<MeasureCorrelation>,
@@ -28,9 +28,9 @@ pub struct ProbeCorrelations {
 pub struct MeasureCorrelation {
     /// Held-out measure.
     pub metric: Metric,
-    /// Over the pairs of which both generators know more than word frequencies.
+    /// The coefficients over the pairs of which both generators know more than word frequencies.
     pub started: Coefficients,
-    /// Over the pairs of which one does not.
+    /// The coefficients over the pairs of which one generator does not.
     pub at_word_frequencies: Coefficients,
 }
 

@@ -41,7 +41,7 @@ pub enum SeedsError {
 }
 
 impl Seeds {
-    /// From a list.
+    /// The seeds of a list.
     ///
     /// # Errors
     /// If it is empty or too long, or has a seed twice.

@@ -143,7 +143,7 @@ pub(super) struct Correlation {
     pub over: Over,
     /// The arms with commas between them, which their names may have as well; all where it is absent.
     pub arms: Option<String>,
-    /// Only runs of which this holds.
+    /// The condition on the runs that are counted.
     pub only: Option<Condition>,
     /// Whether the number of points is asked in place of the coefficient.
     pub count: bool,

@@ -7,10 +7,10 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommonScores {
-    /// On samples of the base arm's generator of the same seed; none if it has none.
+    /// The scores on samples of the base arm's generator of the same seed; `None` if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Judged>,
-    /// On samples from the frequencies of words.
+    /// The scores on samples from the frequencies of words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unigram: Option<Judged>,
 }

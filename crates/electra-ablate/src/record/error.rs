@@ -124,7 +124,7 @@ pub struct Stale {
 pub struct NotOneArm {
     /// The path of one file.
     pub path: PathBuf,
-    /// Another of the same arm.
+    /// The path of another file of the same arm.
     pub other: PathBuf,
     /// The arm of both files.
     pub arm: String,

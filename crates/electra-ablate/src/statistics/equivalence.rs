@@ -20,7 +20,7 @@ pub enum Verdict {
     Equivalent,
     /// There is a difference, and it is not shown to be within the margin.
     Different,
-    /// Neither is shown.
+    /// Neither equivalence nor a difference is shown.
     NotToldApart,
 }
 
@@ -36,7 +36,7 @@ impl Verdict {
     }
 }
 
-/// Both tests of an arm against the base arm.
+/// The two tests of an arm against the base arm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Equivalence {
     /// Equivalence margin in units of the metric.

@@ -16,8 +16,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// As Markdown. The first column is names, which may be of somebody else; the others are ours, and
-    /// stand at the right.
+    /// The table as Markdown. The first column is names, which may be of somebody else; the others are ours,
+    /// and stand at the right.
     #[must_use]
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
@@ -85,7 +85,7 @@ pub fn spread(sample: &Sample, decimals: usize) -> String {
     }
 }
 
-/// So many of something: `1 seed`, `3 seeds`.
+/// A number with its noun: `1 seed`, `3 seeds`.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
     let number = electra_run::record::thousands(count as u64);

@@ -63,7 +63,7 @@ pub enum ExpressionError {
     NoSeed {
         /// The seed that is missing.
         seed: u64,
-        /// Those that are there.
+        /// The seeds that are there.
         known: String,
     },
     /// The ratio has a denominator of 0.
@@ -80,7 +80,7 @@ pub enum ExpressionError {
         /// The name of what was asked for.
         what: &'static str,
     },
-    /// Nothing at a path of a file, or no number.
+    /// The path of a file has no value, or one that is no number.
     #[error("{file} has no number at `{path}`")]
     NoValue {
         /// The name of the file.
