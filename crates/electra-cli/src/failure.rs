@@ -138,7 +138,7 @@ impl Failure {
         self.code == DIVERGED
     }
 
-    /// For commands whose errors are reports.
+    /// The report of this failure, for commands whose errors are reports.
     pub fn into_report(self) -> Report {
         self.report
     }
@@ -248,7 +248,7 @@ pub fn utf8<'a>(path: &'a Path, what: &str) -> Result<&'a str, Failure> {
     })
 }
 
-/// Something else where text was expected.
+/// The failure of a file that is something else where text was expected.
 pub fn no_text(name: &str, found: &Signature) -> Failure {
     Failure::new(format!("{name} is {}, and text was expected", found.kind), found.remedy)
 }

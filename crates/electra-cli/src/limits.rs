@@ -40,7 +40,7 @@ pub fn memory(what: &str, needed: u64, device: DeviceName) -> Result<(), Failure
     })
 }
 
-/// From now on the process ends with a sentence and the exit code of an error.
+/// Installs the end of the process with a sentence and the exit code of an error.
 pub fn end_with_a_sentence() {
     electra_kernels::on_out_of_memory(end_without_memory);
     let usual = panic::take_hook();

@@ -33,8 +33,8 @@ macro_rules! eprintln {
     ($($argument:tt)*) => { $crate::output::line_err(format_args!($($argument)*)) };
 }
 
-/// See `println!`. A disk that is full, where standard output is a file, is told of. Control
-/// characters, of the name of a file or of what a file says, are shown and not sent.
+/// Writes a line to standard output as `println!` does. A disk that is full, where standard output is a file,
+/// is told of. Control characters, of the name of a file or of what a file says, are shown and not sent.
 pub fn line_out(text: Arguments<'_>) {
     bytes_out(on_terminal(&format!("{text}\n")).as_bytes());
 }
@@ -111,16 +111,16 @@ fn end_unless_written(written: io::Result<()>) {
     }
 }
 
-/// See `eprintln!`. Where standard error cannot be written for another reason than a closed pipe,
-/// nobody can be told, and the work is worth more than the line.
+/// Writes a line to standard error as `eprintln!` does. Where standard error cannot be written for another
+/// reason than a closed pipe, nobody can be told, and the work is worth more than the line.
 pub fn line_err(text: Arguments<'_>) {
     if is_closed(&tell(text)) {
         process::exit(CLOSED_PIPE);
     }
 }
 
-/// See `eprintln!`, for text with colours of our own, in which nothing of others is a control
-/// character.
+/// Writes a line to standard error as `eprintln!` does, for text with colours of our own, in which nothing of
+/// others is a control character.
 pub fn coloured_err(text: &str) {
     if is_closed(&io::stderr().lock().write_all(format!("{text}\n").as_bytes())) {
         process::exit(CLOSED_PIPE);

@@ -117,7 +117,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// For the run in a folder.
+    /// The display for the run in a folder.
     pub fn new(run: &Path, interrupt: &Interrupt) -> Self {
         Self {
             run: run.display().to_string(),

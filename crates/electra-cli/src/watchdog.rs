@@ -10,7 +10,7 @@ use electra_run::stall::{Batches, Look, Stall, StallWatch};
 
 /// Bytes that a line has room for.
 const LINE: usize = 512;
-/// From one look to the next.
+/// The time from one look to the next.
 const EVERY: Duration = Duration::from_millis(500);
 /// The most that one look after the other counts for. Between two that are further apart the whole process
 /// stood still: it was stopped from outside (Ctrl-Z, SIGSTOP), which is no stall.

@@ -122,7 +122,7 @@ struct GoldFile {
 #[derive(Serialize)]
 struct Side {
     files: Vec<FileScore>,
-    /// Over the files.
+    /// The mean of F1 over the files.
     f1_mean: f64,
     /// Sample standard deviation over the files; none for one file.
     f1_sd: Option<f64>,

@@ -169,9 +169,9 @@ fn with_seed(path: Option<&Path>, overrides: &[String], seed: u64) -> Result<Res
 /// Resolved recipes that differ in their seeds.
 #[derive(Clone, Copy)]
 pub struct Recipes<'a> {
-    /// Those that are to be run.
+    /// The recipes that are to be run, one for each seed.
     pub asked: &'a [Resolved<Recipe>],
-    /// Those that stand finished in the same folder, and are summed up with them.
+    /// The recipes whose runs stand finished in the same folder, and are summed up with them.
     pub others: &'a [Resolved<Recipe>],
 }
 

@@ -1,4 +1,4 @@
-//! Something to read at least every ten seconds, whatever a run is busy with.
+//! Signs of life: a line at least every ten seconds, whatever a run is busy with.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};

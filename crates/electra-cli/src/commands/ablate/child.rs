@@ -76,7 +76,7 @@ fn program() -> io::Result<PathBuf> {
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
-/// From the last error on, or the last lines.
+/// The text from the last error on, or the last lines.
 fn last_words(text: &str) -> String {
     const MOST: usize = 8;
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();

@@ -66,12 +66,12 @@ pub(super) struct Failed {
     pub(super) name: String,
     /// The last message of its process.
     pub(super) error: String,
-    /// Everything that it said.
+    /// The log of its process.
     pub(super) log: PathBuf,
 }
 
 impl<'a> Driver<'a> {
-    /// For the runs with these numbers; `found` are the results that are there already.
+    /// A driver of the runs with these numbers; `found` are the results that are there already.
     pub(super) fn new(
         setup: &'a Setup,
         interrupt: &'a Interrupt,

@@ -255,7 +255,7 @@ struct Pace {
     judging: f64,
 }
 
-/// From a few steps on random rows.
+/// The training speed of a recipe, from a few steps on random rows.
 fn pace_of(setup: &Setup, recipe: &Recipe) -> Result<Pace, Failure> {
     check_memory(recipe, setup.device)?;
     let device = setup.device.open_with(recipe.train.precision)?;

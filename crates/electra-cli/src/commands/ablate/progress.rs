@@ -91,7 +91,7 @@ impl Progress {
         Self { bar, last_line: Instant::now() }
     }
 
-    /// Something that should stay readable.
+    /// Prints a line that stays on the screen.
     pub(super) fn tell(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(on_terminal(line)),

@@ -130,7 +130,7 @@ struct Other {
     hash: String,
 }
 
-/// For each arm the runs that experiments beside this one have as well, by their hashes: "001-generator-size:
+/// The runs of each arm that experiments beside this one have as well, by their hashes: "001-generator-size:
 /// width=1.0, seeds 1 to 6". Results there that cannot be read are their own experiment's concern.
 fn same_runs(file: &ExperimentFile, results: &Results) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, BTreeMap<(String, String), Vec<u64>>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! By which number to compare where nobody has said it.
+//! The default metric of a comparison, where nobody has named one.
 
 use electra_ablate::metric::Metric;
 use electra_ablate::record::ResultRecord;

@@ -116,7 +116,7 @@ fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// With as many decimals as tell a small share from none.
+/// A percentage with as many decimals as tell a small share from none.
 pub(super) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     if percent == 0.0 || percent >= 0.95 { format!("{percent:.1}") } else { format!("{percent:.3}") }

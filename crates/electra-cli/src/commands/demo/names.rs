@@ -37,9 +37,9 @@ const EXAMPLE: &str =
 
 /// The taggers of the demo.
 pub struct Names {
-    /// On the pretrained discriminator.
+    /// The scores of the tagger on the pretrained discriminator.
     pub pretrained: SeedSummary,
-    /// On the same network with nothing learned.
+    /// The scores of the tagger on the same network with nothing learned.
     pub scratch: SeedSummary,
 }
 
