@@ -30,7 +30,7 @@ use crate::update::Update;
 pub enum Ended<O> {
     /// Trained, evaluated and written.
     Finished(Box<O>),
-    /// Somebody asked it to stop; the same again goes on.
+    /// The run was asked to stop; the same again goes on.
     Interrupted,
 }
 
@@ -86,7 +86,7 @@ impl<M: Module> Resumed<M> {
 pub struct EpochRun<'a, M> {
     /// Log, TensorBoard and checkpoints.
     pub recorder: Recorder,
-    /// Everything that changes.
+    /// The state of the run: everything that changes.
     pub snapshot: Snapshot<M, EpochProgress>,
     /// Whoever watches.
     pub monitor: &'a mut dyn EpochMonitor,

@@ -26,9 +26,9 @@ pub struct ScheduleConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifierDropout {
-    /// On embeddings and hidden states.
+    /// The rate on embeddings and hidden states.
     pub hidden: f64,
-    /// On attention probabilities.
+    /// The rate on attention probabilities.
     pub attention: f64,
     /// Before the linear layers of the head.
     pub classifier: f64,

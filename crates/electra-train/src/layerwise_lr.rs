@@ -12,7 +12,7 @@ use thiserror::Error;
 pub enum LayerDecay {
     /// `rate` to the power of the layers above, as the paper says it: the top layer has `rate`.
     Paper {
-        /// In `(0, 1]`; the paper's is .8 for small and base, .9 for large.
+        /// The factor from layer to layer, in `(0, 1]`; the paper's is .8 for small and base, .9 for large.
         rate: f64,
     },
     /// As the released code has it, with one factor more below the head.
@@ -28,7 +28,7 @@ pub enum LayerDecay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Freeze {
-    /// Everything learns.
+    /// No parameter is frozen.
     Nothing {},
     /// The tables, their layer norm and the projection.
     Embeddings {},

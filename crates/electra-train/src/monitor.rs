@@ -8,6 +8,6 @@ pub trait Monitor {
     /// A checkpoint of `step` is on disk.
     fn saved(&mut self, _step: u64) {}
 
-    /// Something worth a sentence after `step` steps: a checkpoint passed over, a collapse, a warning.
+    /// Called with a note after `step` steps: a checkpoint passed over, a collapse, a warning.
     fn note(&mut self, _step: u64, _message: &str) {}
 }

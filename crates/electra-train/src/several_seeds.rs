@@ -24,7 +24,7 @@ pub struct SeedStop<E> {
     pub seed: u64,
     /// The folder of the run.
     pub run: PathBuf,
-    /// Which of the two.
+    /// The reason of the stop: collapse or divergence.
     pub stopped: Stopped,
     /// The error that stopped the run.
     pub error: E,

@@ -19,8 +19,8 @@ pub trait Progress: Default + Serialize + DeserializeOwned {
     fn advance(&mut self);
 }
 
-/// Everything that changes in a run: model, optimizer and progress. Data order, masks, dropout and learning
-/// rate are functions of the step and need no saving.
+/// The state of a run: everything that changes in it, which is model, optimizer and progress. Data order,
+/// masks, dropout and learning rate are functions of the step and need no saving.
 pub struct Snapshot<M, P> {
     // `None` only while an update owns it, so that the update can work in place.
     model: Option<M>,

@@ -31,7 +31,7 @@ pub enum ModelFolderError {
     ModelsWithin {
         /// The path of the folder.
         path: PathBuf,
-        /// Those in it with a model, at least one; the one that is meant first.
+        /// The folders in it with a model, at least one; the one that is meant first.
         within: Vec<PathBuf>,
     },
     /// A folder that fine-tuning has written.
@@ -169,7 +169,7 @@ fn names(folders: &[PathBuf]) -> String {
 }
 
 impl ModelFolderError {
-    /// Nothing in a folder tells what it is; one of these `files` would.
+    /// The error of a folder that is no model: nothing in it tells what it is; one of these `files` would.
     pub fn no_model(path: &Path, files: &[&str]) -> Self {
         match folders_with(path, files) {
             within if within.is_empty() => Self::NoModel(path.into()),
