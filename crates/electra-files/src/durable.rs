@@ -54,7 +54,7 @@ pub fn write_all(folder: &Path, files: &[(&str, &[u8])]) -> Result<(), (PathBuf,
 #[derive(Debug)]
 pub struct Replacement {
     path: PathBuf,
-    /// None once it has its name.
+    /// The open file; `None` once it has its name.
     file: Option<DiskFile>,
 }
 

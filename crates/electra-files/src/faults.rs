@@ -26,7 +26,7 @@ pub(crate) enum Fate {
     GoesOn,
     /// The process dies within it.
     Dies,
-    /// There is no room for it.
+    /// The disk has no room for the operation.
     IsFull,
 }
 

@@ -22,7 +22,7 @@ pub struct Lock {
 /// An error of taking a lock.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum LockError {
-    /// Somebody has it.
+    /// Another process holds the lock.
     #[error("{path} is in use by {holder}")]
     #[diagnostic(help("wait until it ends, stop it, or use another folder"))]
     Held {

@@ -29,7 +29,7 @@ pub enum StagedError {
         /// The path of the folder.
         path: PathBuf,
     },
-    /// Another process writes it.
+    /// Another process writes the folder.
     #[error("{path} is being written by {holder}")]
     #[diagnostic(help("wait until it ends, or give another folder"))]
     Busy {
