@@ -293,7 +293,7 @@ impl Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// Another number of sentences.
+    /// The numbers of sentences differ.
     #[error("{predicted} predicted sentences for {gold} gold sentences")]
     #[diagnostic(help("every gold sentence needs a prediction"))]
     Sentences {
@@ -302,7 +302,7 @@ pub enum MetricsError {
         /// Predicted sentences.
         predicted: usize,
     },
-    /// Another number of tags in a sentence.
+    /// The numbers of tags in a sentence differ.
     #[error("sentence {} has {gold} gold tags and {predicted} predicted ones", sentence + 1)]
     #[diagnostic(help("every gold token needs a prediction"))]
     Tags {

@@ -51,9 +51,9 @@ pub struct SplitFacts {
 pub struct Splits {
     /// Data that the tagger learns from.
     pub train: Split,
-    /// To choose the epoch by.
+    /// The development data, to choose the epoch by.
     pub dev: Split,
-    /// To report on, if there is one.
+    /// The test data, to report on, if there are any.
     pub test: Option<Split>,
 }
 

@@ -94,7 +94,7 @@ pub struct Leak {
     pub to: String,
     /// Sentences of the second that occur in the first, too.
     pub sentences: usize,
-    /// Their share of the second.
+    /// The share of these sentences in the second split.
     pub share: f64,
     /// The number of these sentences that have an entity.
     pub with_entities: usize,

@@ -41,7 +41,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// More than one of them.
+    /// The plural of the unit's name.
     #[must_use]
     pub(crate) fn plural(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl Units {
         }
     }
 
-    /// So many sentences, each by itself.
+    /// The units of a number of sentences, each by itself.
     #[must_use]
     pub fn sentences(number: usize) -> Self {
         Self { unit: Unit::Sentence, sizes: vec![1; number] }
@@ -134,7 +134,7 @@ pub struct Difference {
     pub f1: f64,
     /// Micro F1 of the second.
     pub against_f1: f64,
-    /// First less second.
+    /// The difference: the first less the second.
     pub difference: f64,
     /// The interval in which 95 % of the resampled differences lie.
     pub interval: Interval,

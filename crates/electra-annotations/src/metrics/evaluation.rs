@@ -1,4 +1,4 @@
-//! Everything that is said about predictions, in one piece.
+//! The evaluation of predictions: scores, error classes and intervals.
 
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ impl Evaluation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{source}")]
 pub struct EvaluationError {
-    /// Which run, from 0.
+    /// The index of the run, from 0.
     pub run: usize,
     /// A description of what is wrong.
     #[diagnostic_source]

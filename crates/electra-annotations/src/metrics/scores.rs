@@ -21,7 +21,7 @@ pub struct Scores {
     pub tokens_scored: u64,
     /// Share of the tokens with equal tags, `O` included.
     pub token_accuracy: f64,
-    /// Over all entities.
+    /// The micro-averaged scores, over all entities.
     pub micro: TypeScores,
     /// Mean over the types that gold or prediction have; none if there is no type.
     #[serde(rename = "macro")]

@@ -45,7 +45,7 @@ pub struct Recall {
     pub gold: u64,
     /// Found with the right bounds and type.
     pub correct: u64,
-    /// Their ratio; none if there is nothing to find.
+    /// The recall: the ratio of both; `None` if there is nothing to find.
     pub recall: Option<f64>,
 }
 

@@ -18,7 +18,7 @@ pub enum PredictionsError {
         #[diagnostic_source]
         CorpusError,
     ),
-    /// There is more of it than can be read.
+    /// The file is larger than can be read.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Size(Box<ReadError>),
@@ -49,7 +49,7 @@ pub enum PredictionsError {
         path: PathBuf,
         /// The first of the two tags.
         first: String,
-        /// The other of the two.
+        /// The second of the two tags.
         second: String,
     },
     /// Predicted tags alone, and no gold to compare them with.
@@ -59,7 +59,7 @@ pub enum PredictionsError {
         /// Path of the file.
         path: PathBuf,
     },
-    /// Another number of sentences than gold.
+    /// The number of sentences is not that of gold.
     #[error("{path} has {found} sentences, {gold_path} has {expected}")]
     #[diagnostic(help("every gold sentence needs a prediction"))]
     OtherSentences {
@@ -72,7 +72,7 @@ pub enum PredictionsError {
         /// Number of its sentences.
         expected: usize,
     },
-    /// Another number of tokens in a sentence.
+    /// The number of tokens in a sentence is not that of gold.
     #[error("{place}: the sentence has {found} tokens there and {expected} in gold")]
     #[diagnostic(help("predict every token, in the sentences of the gold file"))]
     OtherLength {
@@ -89,12 +89,12 @@ pub enum PredictionsError {
     OtherToken {
         /// The place of the token.
         place: Box<PredictionPlace>,
-        /// In the prediction.
+        /// The token in the prediction.
         found: String,
         /// The token that gold has there.
         expected: String,
     },
-    /// Another gold entity.
+    /// The gold entities beside the predictions are not those of gold.
     #[error("{place}: the gold tag is {found:?} there and {expected:?} in gold, which makes other entities")]
     #[diagnostic(help(
         "the predictions were made for another version of the gold file: name the one that counts"
@@ -102,9 +102,9 @@ pub enum PredictionsError {
     OtherGold {
         /// The place at which the entity begins.
         place: Box<PredictionPlace>,
-        /// In the file of the predictions.
+        /// The tag in the file of the predictions.
         found: String,
-        /// In the gold file.
+        /// The tag in the gold file.
         expected: String,
     },
 }

@@ -137,7 +137,7 @@ pub enum ReadError {
         path: PathBuf,
         /// The line number of the first of them, from 1.
         first: usize,
-        /// The other, from 1.
+        /// The second of the two columns, from 1.
         second: usize,
     },
     /// A tag without a token.

@@ -48,7 +48,7 @@ pub enum Misalignment {
         /// Characters of the text.
         length: usize,
     },
-    /// Another span has some of its words.
+    /// Another span has some of the span's words.
     Overlap {
         /// The start of the other span.
         start: i64,

@@ -6,7 +6,7 @@ use super::{Scheme, begins};
 /// A token of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TagPlace {
-    /// Which sentence, from 0.
+    /// The index of the sentence, from 0.
     pub sentence: usize,
     /// Which of its tokens, from 0.
     pub token: usize,
@@ -28,11 +28,11 @@ pub enum SchemeError {
     Mixed {
         /// The place of the first of the two tags.
         first: TagPlace,
-        /// The first tag.
+        /// The first of the two tags.
         first_tag: String,
         /// The place of the second tag.
         at: TagPlace,
-        /// The second tag.
+        /// The second of the two tags.
         tag: String,
     },
     /// A letter that the scheme asked for does not have.
@@ -104,9 +104,9 @@ where
 /// The counts of entities that begin as one of two schemes would not have it.
 #[derive(Default)]
 struct Habits {
-    /// With `B` where IOB1 writes `I`.
+    /// The number of entities that begin with `B` where IOB1 writes `I`.
     begin: usize,
-    /// With `I` where IOB2 writes `B`.
+    /// The number of entities that begin with `I` where IOB2 writes `B`.
     inside: usize,
 }
 

@@ -46,7 +46,7 @@ impl Gap {
 pub(super) enum Found {
     /// The words of a sentence whose end is certain.
     Whole(Vec<Word>),
-    /// As many words as a sentence may have; it goes on behind them.
+    /// The words of a sentence that is cut, as many as one may have; it goes on behind them.
     Cut(Vec<Word>),
     /// The words that are certain so far; more text has to be seen.
     Open(Vec<Word>),
