@@ -148,9 +148,9 @@ fn is_below(path: &str, root: &str) -> bool {
 /// Head of a token classifier with its weights.
 #[derive(Clone, Copy, Debug)]
 pub enum Head<'a> {
-    /// See [`HeadType::Linear`].
+    /// A head of the type [`HeadType::Linear`].
     Linear(LinearHead<'a>),
-    /// See [`HeadType::Crf`].
+    /// A head of the type [`HeadType::Crf`].
     Crf(CrfHead<'a>),
 }
 

@@ -24,7 +24,7 @@ pub enum FinetuneError {
         #[diagnostic_source]
         FolderError,
     ),
-    /// Nothing to learn.
+    /// The training data has no entity, so there is nothing to learn.
     #[error("the {sentences} training sentences of {path} have no entity")]
     #[diagnostic(help("is the tag column the right one, or train.max_sentences too small?"))]
     NoEntities {

@@ -80,9 +80,9 @@ impl SplitOutcome {
 
 /// The standing of the run in a folder, by the files in it.
 pub(super) enum Standing {
-    /// Nothing that was finished.
+    /// The run is not finished.
     Unfinished,
-    /// Everything is there, and the scores are of this test data.
+    /// The run is finished, and the scores are of this test data.
     Finished(Outcome),
     /// The tagger is whole, and there are no such scores of it.
     Tagger {

@@ -34,7 +34,7 @@ struct ScoresFile<'a> {
     details: BTreeMap<&'static str, Details>,
 }
 
-/// Everything about a split.
+/// The scores of a split, in full.
 #[derive(Serialize)]
 struct Details {
     data: SplitFacts,

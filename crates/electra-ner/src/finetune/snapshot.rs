@@ -10,7 +10,7 @@ use electra_train::{SnapshotError, read_tensors};
 use crate::token_classifier::{TaggerShape, TokenClassifier};
 use electra_train::layerwise_lr::Rates;
 
-/// Everything that changes in a fine-tuning run.
+/// The state of a fine-tuning run: everything that changes in it.
 pub type Snapshot = electra_train::Snapshot<TokenClassifier, EpochProgress>;
 
 /// The state before the first step: what is frozen in `tagger` has no moments.

@@ -1,4 +1,4 @@
-//! From the logits of a sentence's words to one label each.
+//! Decoding: from the logits of a sentence's words to one label each.
 
 use serde::{Deserialize, Serialize};
 

@@ -35,7 +35,7 @@ pub enum WordLossKind {
     },
     /// `-(1 - p)^gamma log p(label)`: words that are right already count less (Lin et al. 2017).
     Focal {
-        /// At least 0; 0 is the cross entropy.
+        /// The focusing parameter, at least 0; 0 is the cross entropy.
         gamma: f64,
     },
 }
@@ -54,7 +54,7 @@ pub enum ClassWeights {
     None {},
     /// Weights that the recipe gives.
     Given {
-        /// By type, `O` for the words outside; 1 for those that are not named.
+        /// The weights by type, `O` for the words outside; 1 for those that are not named.
         weights: BTreeMap<String, f64>,
     },
     /// The inverse of the number of words of the type.
@@ -62,7 +62,7 @@ pub enum ClassWeights {
     /// The inverse of the effective number of words, `(1 - beta^n) / (1 - beta)` (Cui et al. 2019):
     /// between no weights at `beta` 0 and the inverse frequency near 1.
     EffectiveNumber {
-        /// In `[0, 1)`; .99 to .9999 in the paper.
+        /// The parameter beta, in `[0, 1)`; .99 to .9999 in the paper.
         beta: f64,
     },
 }
@@ -92,7 +92,7 @@ pub enum LossError {
     UnknownType {
         /// The entity type that is named.
         found: String,
-        /// Those that there are.
+        /// The types that there are.
         known: Vec<String>,
     },
     /// Something that a CRF has no place for.

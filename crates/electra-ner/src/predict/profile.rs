@@ -6,9 +6,9 @@ use std::time::Duration;
 /// Seconds, as the thread of the model sees them, and the work of the threads beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// From the first byte asked for to the last entity handed out.
+    /// The time from the first byte asked for to the last entity handed out.
     pub total: Duration,
-    /// In the model, transfers to and from its device included.
+    /// The time in the model, transfers to and from its device included.
     pub model: Duration,
     /// Waiting until text is read and tokenised; the first block cannot but be waited for.
     pub waiting_for_text: Duration,
@@ -16,9 +16,9 @@ pub struct Profile {
     pub waiting_for_sink: Duration,
     /// Reading and tokenising, beside the model.
     pub reading: Duration,
-    /// From logits to entities, beside the model.
+    /// The time from logits to entities, beside the model.
     pub decoding: Duration,
-    /// In the sink, beside the model.
+    /// The time in the sink, beside the model.
     pub writing: Duration,
 }
 

@@ -16,7 +16,7 @@ pub const MIN_WINDOW: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Context {
-    /// Nothing: each sentence on its own.
+    /// No context: each sentence on its own.
     Sentence,
     /// Neighbouring sentences of the same document, on both sides, up to the length of the window.
     Document,
