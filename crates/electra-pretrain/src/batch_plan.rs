@@ -1,11 +1,11 @@
-//! Everything that decides what a batch holds, and what a recipe says of it.
+//! The plan of batches: everything that decides what a batch holds, by the recipe.
 
 use electra_model::Objective;
 
 use crate::mask::Masking;
 use crate::recipe::Recipe;
 
-/// Everything that decides what a batch holds.
+/// The plan of batches: everything that decides what a batch holds.
 #[derive(Clone, Debug)]
 pub struct BatchPlan {
     /// Seed of the run.

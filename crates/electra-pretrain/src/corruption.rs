@@ -119,7 +119,7 @@ pub enum CorruptionError {
         #[diagnostic_source]
         ModelFolderError,
     ),
-    /// There is nothing to corrupt.
+    /// The data has no held-out rows to corrupt.
     #[error("{0} has no held-out rows")]
     #[diagnostic(help("build it again with a file or a share held out"))]
     NothingHeldOut(String),

@@ -35,7 +35,7 @@ impl Mean {
         }
     }
 
-    /// None if no step had it.
+    /// The mean; `None` if no step had the number.
     pub(crate) fn get(self) -> Option<f64> {
         (self.steps > 0).then(|| self.sum / self.steps as f64)
     }

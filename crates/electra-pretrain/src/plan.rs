@@ -13,7 +13,7 @@ use crate::bench::{StepBench, bench_step};
 use crate::recipe::Recipe;
 use crate::scheme::Scheme;
 
-/// Everything that can be said before launching.
+/// The forecast of a run: all that can be said before it starts.
 #[derive(Clone, Debug, Serialize)]
 pub struct Forecast {
     /// The numbers of parameters.

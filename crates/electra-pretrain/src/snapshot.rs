@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::frequency::log_frequencies;
 use crate::recipe::Recipe;
 
-/// Everything that changes in a pretraining run.
+/// The state of a pretraining run: everything that changes in it.
 pub type Snapshot = electra_train::Snapshot<Electra, StepsDone>;
 
 /// Progress of a pretraining run: a number of steps, and nothing else.

@@ -29,7 +29,7 @@ pub struct InExperiments {
     pub digits: usize,
     /// Whether it is a cost of each token, so that it depends on what the vocabulary calls a token.
     pub is_by_token: bool,
-    /// Which output it is of.
+    /// The output of the networks that the metric measures.
     pub output: Output,
     /// The task that its value depends on beside the model.
     pub task: Task,

@@ -8,7 +8,7 @@ use electra_run::record::LogError;
 /// An error of reporting on a folder.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ReportError {
-    /// There is nothing of that name.
+    /// The folder does not exist.
     #[error("there is no folder {0}")]
     #[diagnostic(help("name a folder that pretraining or fine-tuning has written"))]
     Absent(PathBuf),

@@ -35,7 +35,7 @@ use crate::step::optimizer_step;
 pub enum Ended {
     /// All steps are done.
     Finished,
-    /// Somebody asked it to stop; the same command goes on.
+    /// The run was asked to stop; the same command goes on.
     Interrupted,
 }
 

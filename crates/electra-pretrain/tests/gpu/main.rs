@@ -29,8 +29,8 @@ mod tiny;
 #[path = "../../../electra-model/tests/networks/tying.rs"]
 mod tying;
 
-/// By how much more than a CPU's results may be off: CUDA's products of 32-bit floats run on tensor cores,
-/// which round their operands to 10 bits of mantissa (TF32).
+/// The factor by which a device's results may be further off than a CPU's: CUDA's products of 32-bit floats
+/// run on tensor cores, which round their operands to 10 bits of mantissa.
 const SLACK: f64 = if cfg!(feature = "cuda") { 100.0 } else { 1.0 };
 
 #[test]
