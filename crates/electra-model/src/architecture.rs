@@ -22,7 +22,7 @@ pub struct Architecture {
 /// The kind of generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeneratorKind {
-    /// There is none, or one without parameters.
+    /// No generator, or one without parameters.
     None,
     /// One encoder that reads masked text in both directions (Clark et al. 2020, §2).
     Masked,
@@ -53,7 +53,8 @@ impl Architecture {
         self.head == HeadKind::ReplacedToken && self.generator != GeneratorKind::TwoTower
     }
 
-    /// Those whose weights are among `tensors`, by their names below `discriminator` and `generator`.
+    /// The architecture whose weights are among `tensors`, by their names below `discriminator` and
+    /// `generator`.
     pub fn of<T>(tensors: &BTreeMap<String, T>) -> Self {
         let has = |prefix: &str| tensors.keys().any(|name| name.starts_with(prefix));
         Self {

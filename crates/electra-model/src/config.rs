@@ -40,9 +40,9 @@ pub struct ModelConfig {
     /// The start values that tell the networks of positions.
     #[serde(default, skip_serializing_if = "PositionStart::is_random")]
     pub position_start: PositionStart,
-    /// With [`PositionStart::Adjacent`], the tokens that heads of the first block attend to, relative to
-    /// their own: the first head to the first, and so on, in turn. Absent: -1, the token before, which
-    /// every network has a head for.
+    /// The distances at which the heads of the first block attend with [`PositionStart::Adjacent`], relative
+    /// to their own token: the first head at the first, and so on, in turn. Absent: -1, the token before,
+    /// which every network has a head for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_distances: Option<Vec<i64>>,
     /// The sizes of the generator, and its ties to the discriminator.
@@ -53,7 +53,7 @@ pub struct ModelConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PositionStart {
-    /// Nothing, as in the reference: the table starts like that of words.
+    /// No knowledge of positions, as in the reference: the table starts like that of words.
     #[default]
     Random,
     /// Attention to neighbours: the table starts as waves and the heads of the first block attend to the
@@ -117,11 +117,11 @@ pub struct GeneratorConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {
-    /// At zero, as in the reference.
+    /// Zeros, as in the reference.
     #[default]
     Zeros,
-    /// At the logarithm of each word piece's share of the training text, so that no step is spent
-    /// on frequencies and the shared word table is not bent to tell them.
+    /// The logarithm of each word piece's share of the training text, so that no step is spent on frequencies
+    /// and the shared word table is not bent to tell them.
     LogFrequency,
 }
 
@@ -137,7 +137,7 @@ impl OutputBias {
 pub enum TieMode {
     /// The three embedding tables, their layer norm, and the generator's output matrix.
     Embeddings,
-    /// Nothing; the generator's tables are as wide as its encoder.
+    /// No parameter; the generator's tables are as wide as its encoder.
     None,
     /// Everything but the heads; the generator is as large as the discriminator.
     All,

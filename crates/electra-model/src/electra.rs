@@ -16,7 +16,8 @@ use crate::layers::Dense;
 use crate::waves::Waves;
 use electra_kernels::Precision;
 
-/// Both networks. The discriminator owns what is shared; the generator borrows it.
+/// The two networks of ELECTRA: discriminator and generator. The discriminator owns what is shared; the
+/// generator borrows it.
 #[derive(Module, Debug)]
 pub struct Electra {
     /// Tells replaced tokens from original ones, or predicts tokens: the network that is kept.

@@ -12,7 +12,7 @@ use crate::parameters::{Headers, LoadError};
 /// Shapes of parameters by dotted path, such as `encoder.layers.0.attention.query.weight`.
 pub type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// Those of [`Electra`](crate::Electra): below `discriminator` and `generator`.
+/// The shapes of [`Electra`](crate::Electra): below `discriminator` and `generator`.
 ///
 /// As all that follow, of sizes that [validate](ModelConfig::validate).
 pub fn of_electra(config: &ModelConfig, architecture: Architecture) -> Shapes {
@@ -28,22 +28,22 @@ pub fn of_electra(config: &ModelConfig, architecture: Architecture) -> Shapes {
     all.shapes
 }
 
-/// Those of tables, projection and encoder of a discriminator, by their names there.
+/// The shapes of tables, projection and encoder of a discriminator, by their names there.
 pub fn of_encoder(config: &ModelConfig) -> Shapes {
     let mut all = Listing::below("");
     all.body(config);
     all.shapes
 }
 
-/// Those of a discriminator alone, by their names there.
+/// The shapes of a discriminator alone, by their names there.
 pub fn of_discriminator(config: &ModelConfig, head: HeadKind) -> Shapes {
     let mut all = Listing::below("");
     all.discriminator(config, head);
     all.shapes
 }
 
-/// Those of a masked language model with tables of its own, as transformers saves a generator: its
-/// sizes are those of the discriminator in `config`.
+/// The shapes of a masked language model with tables of its own, as transformers saves a generator: its sizes
+/// are those of the discriminator in `config`.
 pub fn of_masked_lm(config: &ModelConfig) -> Shapes {
     let mut all = Listing::below("");
     all.body(config);

@@ -66,9 +66,9 @@ pub enum Stage {
 /// Dropout rates of a training step and the seed of that step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepDropout {
-    /// On hidden states.
+    /// The dropout rate of hidden states.
     pub hidden: f64,
-    /// On attention probabilities.
+    /// The dropout rate of attention probabilities.
     pub attention: f64,
     /// Function of run and step.
     pub seed: u64,

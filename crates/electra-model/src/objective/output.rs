@@ -4,7 +4,7 @@ use burn::prelude::*;
 
 use crate::corrupt::Corrupted;
 
-/// Everything one forward pass yields; None is what its objective does not have.
+/// The output of one forward pass; `None` is what its objective does not have.
 #[derive(Clone, Debug)]
 pub struct JointOutput {
     /// Weighted sum of the losses, `[1]`: what is differentiated.

@@ -10,9 +10,9 @@ use super::pass::Pass;
 /// The positions over which the discriminator's loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judged {
-    /// At every real token.
+    /// Every real token.
     RealTokens,
-    /// At the chosen positions, whose number divides it.
+    /// The chosen positions, whose number divides the loss.
     ChosenPositions,
 }
 

@@ -15,5 +15,5 @@ mod tiny;
 mod transformers_folders;
 mod tying;
 
-/// By how much more than a CPU's results may be off.
+/// The factor by which a device's results may be further off than a CPU's.
 const SLACK: f64 = 1.0;
