@@ -20,7 +20,7 @@ pub enum Depth {
     Embeddings,
     /// An encoder layer, counted from 0 at the input.
     Layer(usize),
-    /// Everything above the encoder.
+    /// The parameters above the encoder.
     Head,
 }
 
