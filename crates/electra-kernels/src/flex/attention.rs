@@ -83,7 +83,7 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// On hidden states of `[B, S, H]`.
+    /// The attention of hidden states of `[B, S, H]`.
     pub(crate) fn new(
         [batch, sequence, hidden]: [usize; 3],
         heads: usize,

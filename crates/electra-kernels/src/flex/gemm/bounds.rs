@@ -18,9 +18,9 @@ use crate::Precision;
 /// The end of its pages at which a buffer lies.
 #[derive(Clone, Copy, Debug)]
 enum Edge {
-    /// Nothing may be touched before it.
+    /// The beginning: nothing may be touched before it.
     First,
-    /// Nothing may be touched behind it.
+    /// The end: nothing may be touched behind it.
     Last,
 }
 
