@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-/// What stands under a name.
+/// An entry of a case: the file, folder or link under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A regular file.
@@ -88,7 +88,7 @@ impl Case {
         }
     }
 
-    /// The same, to be changed.
+    /// The bytes of a file, to be changed.
     pub fn file_mut(&mut self, name: &str) -> Option<&mut Vec<u8>> {
         match self.entries.get_mut(name) {
             Some(Entry::File(bytes)) => Some(bytes),
@@ -162,7 +162,8 @@ impl Case {
         bytes
     }
 
-    /// What [`Case::encode`] wrote; nothing if it did not write this, or a name leads out of the folder.
+    /// Decodes what [`Case::encode`] wrote; `None` if it did not write this, or a name leads out of the
+    /// folder.
     #[must_use]
     pub fn decode(mut bytes: &[u8]) -> Option<Self> {
         let mut case = Self::default();

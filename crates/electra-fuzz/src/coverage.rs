@@ -1,4 +1,5 @@
-//! The same readers, mutations and seals for libFuzzer, which chooses inputs by coverage: see `fuzz/`.
+//! The libFuzzer front end: the same readers, mutations and seals, with inputs chosen by coverage; see
+//! `fuzz/`.
 
 use std::cell::RefCell;
 use std::path::PathBuf;

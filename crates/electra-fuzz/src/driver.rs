@@ -24,12 +24,12 @@ const MOST_ENDS: u64 = 40;
 /// networks gather some 70 kB an input, probably what burn notes of tensors that could be trained until a
 /// backward pass, which no reader takes: ten thousand inputs would not have room in a gigabyte.
 const SLICE: u64 = 5_000;
-/// How often a worker is looked at.
+/// The time between two looks at a worker.
 const LOOK: Duration = Duration::from_millis(10);
 /// Folder of workers that read one input.
 const ALONE: &str = "alone";
 
-/// How readers are run.
+/// The options of a run of readers.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program whose `work` command is a worker.
@@ -40,20 +40,20 @@ pub struct Options {
     pub regressions: PathBuf,
     /// Decides which inputs there are.
     pub seed: u64,
-    /// How many of them; those of a short run if nothing is said.
+    /// The number of inputs; that of a short run if nothing is said.
     pub inputs: Option<u64>,
     /// Stop after so many seconds.
     pub seconds: Option<u64>,
-    /// How long an input may take.
+    /// The longest time that an input may take.
     pub patience: Duration,
     /// Whether new faults are saved.
     pub saves: bool,
 }
 
-/// What became of a reader.
+/// The results of a reader.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Its name.
+    /// The name of the reader.
     pub reader: String,
     /// Seed of the run.
     pub seed: u64,
@@ -63,15 +63,16 @@ pub struct Tally {
     pub next: u64,
     /// Saved faults that were tried again.
     pub replayed: u64,
-    /// How many inputs reached each stage.
+    /// The number of inputs that reached each stage.
     pub stages: Vec<(String, u64)>,
-    /// How many inputs had which fault.
+    /// The number of inputs with each fault.
     pub faults: BTreeMap<String, u64>,
     /// Each fault once.
     pub findings: Vec<Finding>,
     /// Seconds that it took.
     pub seconds: f64,
-    /// What did not come again when the input was read alone: it is of several inputs, or of the machine.
+    /// The faults that did not come again when the input was read alone: they are of several inputs, or of
+    /// the machine.
     pub unconfirmed: Vec<Observed>,
     /// Whether it was given up after too many ends of workers.
     pub given_up: bool,
@@ -80,7 +81,7 @@ pub struct Tally {
 /// A fault and the smallest input that shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What went wrong.
+    /// The verdict on the input.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// Number of the first input that showed it; none for a saved one.
@@ -137,7 +138,7 @@ struct Run<'a> {
     start: Instant,
 }
 
-/// How a worker ended.
+/// The end of a worker.
 enum End {
     Done,
     /// Ended by its own doing, on the input that it was at.
@@ -240,7 +241,7 @@ impl Run<'_> {
         Ok(self.built(index, &left_out))
     }
 
-    /// Whether a case has this fault in a worker of its own.
+    /// Tells whether a case has this fault in a worker of its own.
     fn shows(&self, verdict: &Verdict, case: &Case) -> io::Result<bool> {
         let path = self.save(case)?;
         Ok(self.judge(&path, self.options.patience)?.iter().any(|other| other.is_same(verdict)))
@@ -253,7 +254,7 @@ impl Run<'_> {
         Ok(path)
     }
 
-    /// What a saved case does in a worker of its own.
+    /// The verdicts on a saved case in a worker of its own.
     fn judge(&self, path: &Path, patience: Duration) -> io::Result<Vec<Verdict>> {
         let folder = self.folder.join(ALONE);
         fs::create_dir_all(&folder)?;
@@ -340,7 +341,7 @@ impl Tally {
         *self.faults.entry(fault.title().to_owned()).or_default() += 1;
     }
 
-    /// How often a fault was seen.
+    /// The number of times that a fault was seen.
     #[must_use]
     pub fn of(&self, fault: Fault) -> u64 {
         self.faults.get(fault.title()).copied().unwrap_or(0)

@@ -22,14 +22,14 @@ fn stream(seed: u64, reader: &str, index: u64, purpose: u32) -> Rng {
     Rng::from_seed(state)
 }
 
-/// How the input with a number comes about.
+/// The plan of an input: how the input with a number comes about.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     seed: u64,
     index: u64,
     /// Number of the valid input.
     pub base: usize,
-    /// How often it is damaged.
+    /// The number of mutations.
     pub mutations: u32,
 }
 

@@ -160,7 +160,7 @@ pub fn plant(case: &mut Case, name: &str, rng: &mut Rng) {
     case.put(name, Entry::Link(target(name, rng)));
 }
 
-/// Where a link of that name leads: to the canary beside the input, to what never ends, to itself.
+/// The target of a link of that name: the canary beside the input, an endless file, or the link itself.
 fn target(name: &str, rng: &mut Rng) -> String {
     let canary = "../".repeat(1 + name.matches('/').count()) + "canary";
     match rng.random_range(0..8) {

@@ -1,4 +1,4 @@
-//! What a reader is here: valid inputs, damage that gets past the first check, and the reading.
+//! The trait of a reader: valid inputs, damage that gets past the first check, and the reading.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,10 @@ pub use crate::rng::Rng;
 
 /// Something of the project that reads files.
 pub trait Reader: Sync {
-    /// What it is called on the command line and in tables.
+    /// The name of the reader on the command line and in tables.
     fn name(&self) -> &'static str;
 
-    /// How far an input can come, in order; there is at least one stage.
+    /// The stages that an input can reach, in order; there is at least one stage.
     fn stages(&self) -> &'static [&'static str];
 
     /// Valid inputs, made by the project's own writers.
@@ -40,13 +40,13 @@ pub trait Reader: Sync {
     /// Reads the input in `folder` as far as the commands do.
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()>;
 
-    /// How many inputs are read in a short run.
+    /// The number of inputs that are read in a short run.
     fn quick(&self) -> u64 {
         1500
     }
 }
 
-/// How far an input has come.
+/// The stages that an input has reached.
 pub struct Reached<'a> {
     stages: &'static [&'static str],
     count: &'a AtomicU64,
@@ -72,7 +72,7 @@ impl<'a> Reached<'a> {
 
 /// An error that is rendered as a user would see it, and then dropped.
 pub trait Told {
-    /// What came of it.
+    /// The result of a reading.
     type Good;
     /// The value, if there is one.
     fn told(self) -> Option<Self::Good>;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::case::Case;
 
-/// Where they are committed.
+/// The folder in which they are committed.
 #[must_use]
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions")

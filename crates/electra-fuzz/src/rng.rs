@@ -2,5 +2,5 @@
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// Where random choices come from.
+/// The generator of random choices.
 pub type Rng = Xoshiro256PlusPlus;

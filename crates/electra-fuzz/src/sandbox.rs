@@ -1,4 +1,4 @@
-//! Where inputs lie: a folder with a canary beside it that nobody may touch.
+//! The sandbox of inputs: a folder with a canary beside it that nobody may touch.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ const INPUT: &str = "input";
 const CANARY: &str = "canary";
 const CURRENT: &str = "current";
 const VICTIM: &str = "victim";
-/// What the canary's file says.
+/// The content of the canary's file.
 const SONG: &[u8] = b"what stands here is nobody's to change\n";
 
 /// A folder for inputs, the canary, and an empty folder in which the reader runs.
@@ -46,7 +46,7 @@ impl Sandbox {
         std::env::set_current_dir(self.root.join(CURRENT))
     }
 
-    /// Where the input lies.
+    /// The folder of the input.
     #[must_use]
     pub fn input(&self) -> PathBuf {
         self.root.join(INPUT)
@@ -65,7 +65,7 @@ impl Sandbox {
         case.write(&input)
     }
 
-    /// What was written outside the input, if anything was.
+    /// The path that was written outside the input, if any was.
     ///
     /// # Errors
     /// The system's answer.

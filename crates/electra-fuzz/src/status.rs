@@ -1,4 +1,4 @@
-//! What a worker has done, in memory that outlives it.
+//! The status of a worker, in memory that outlives it.
 
 use std::fs::File;
 use std::io;
@@ -64,7 +64,7 @@ impl Status {
         self.word(STARTED).load(Ordering::SeqCst).checked_sub(1)
     }
 
-    /// How many stages the input has reached.
+    /// The number of stages that the input has reached.
     #[must_use]
     pub fn reached(&self) -> &AtomicU64 {
         self.word(REACHED)

@@ -1,4 +1,4 @@
-//! What a run came to, as a table and as a list.
+//! The results of a run, as a table and as a list.
 
 use std::fmt::Write;
 

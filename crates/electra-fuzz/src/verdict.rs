@@ -1,4 +1,4 @@
-//! What an input did that it should not have.
+//! Verdicts on inputs: the faults of a reader.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 5] = [Self::Panic, Self::Abort, Self::Memory, Self::Hang, Self::Outside];
 
     /// The head of its column.
@@ -38,12 +38,12 @@ impl Fault {
 /// A fault and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The kind.
+    /// The kind of the fault.
     pub fault: Fault,
-    /// Where: file and line of a panic, the last stage reached otherwise. Faults of one kind at one
-    /// place count as the same.
+    /// The place of the fault: file and line of a panic, the last stage reached otherwise. Faults of one kind
+    /// at one place count as the same.
     pub place: String,
-    /// What was said.
+    /// The message of the fault.
     pub message: String,
 }
 
@@ -60,6 +60,6 @@ impl Verdict {
 pub struct Observed {
     /// Number of the input.
     pub index: u64,
-    /// What it did.
+    /// The verdict on the input.
     pub verdict: Verdict,
 }

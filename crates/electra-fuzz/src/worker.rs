@@ -20,12 +20,12 @@ use crate::verdict::{Fault, Observed, Verdict};
 /// Memory that a reader may take beyond what the process has before the first input.
 pub const MOST_MEMORY: u64 = 1 << 30;
 
-/// What a worker is to do.
+/// The work of a worker.
 #[derive(Clone, Debug)]
 pub struct Work {
     /// Folder of the worker's own.
     pub folder: PathBuf,
-    /// Which inputs.
+    /// The inputs to read.
     pub inputs: Inputs,
     /// When to stop, whatever is left.
     pub seconds: Option<u64>,
@@ -38,7 +38,7 @@ pub enum Inputs {
     Generated {
         /// Seed of the run.
         seed: u64,
-        /// The first.
+        /// The number of the first input.
         from: u64,
         /// Behind the last.
         to: u64,
@@ -146,7 +146,7 @@ pub(crate) fn place_of(reader: &dyn Reader, status: &Status) -> String {
     }
 }
 
-/// Whether an input is being read: a panic at another time is a fault of what makes inputs.
+/// Flag that an input is being read: a panic at another time is a fault of what makes inputs.
 static READING: AtomicBool = AtomicBool::new(false);
 
 /// The first panic since it was last asked for.

@@ -116,7 +116,7 @@ impl Reader for Experiments {
     }
 }
 
-/// What the command tells an experiment of a recipe.
+/// The facts about a recipe that the command tells an experiment.
 fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
     let resolved: Resolved<Recipe> = blame_override(overrides, |overrides| {
         let resolved = load(base, overrides)?;

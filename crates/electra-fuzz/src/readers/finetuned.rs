@@ -26,7 +26,7 @@ use crate::reader::{Reached, Reader, Rng, Told};
 /// A finished seed, the best tagger, and the summary.
 pub(super) struct Finetuned;
 
-/// What is read without a hash of it.
+/// The files that are read without a hash of them.
 const READ: [&str; 5] =
     ["seed-1/scores.json", "seed-1/metrics.jsonl", "seed-1/run.json", "best/scores.json", "summary.json"];
 

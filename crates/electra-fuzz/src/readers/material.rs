@@ -1,4 +1,4 @@
-//! What valid inputs are made of: a made-up text, its vocabulary, and networks of a few thousand weights.
+//! The material of valid inputs: a made-up text, its vocabulary, and networks of a few thousand weights.
 
 use std::path::Path;
 use std::sync::LazyLock;

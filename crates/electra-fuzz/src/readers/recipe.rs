@@ -12,7 +12,7 @@ use super::material::RECIPE;
 use crate::case::Case;
 use crate::reader::{Reached, Reader, Told};
 
-/// What a plan costs at most, in parameters and in places of a batch: larger ones are sound, and slow.
+/// The limit on the cost of a plan, in parameters and in places of a batch: larger ones are sound, and slow.
 const MOST_PARAMETERS: usize = 100_000;
 const MOST_PLACES: usize = 512;
 
