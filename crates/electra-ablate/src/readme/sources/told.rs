@@ -18,8 +18,8 @@ impl Lost {
         Self(seeds.len())
     }
 
-    /// The text of a number, with the number of survivors it is over where not all survived: `0.726 (5 of 6
-    /// seeds, 1 failed)`. A mean over survivors never stands alone.
+    /// The text of a number, with the number of survivors it is over where not all survived:
+    /// `0.726 (5 of 6 seeds, 1 failed)`. A mean over survivors never stands alone.
     pub(super) fn said_of(&self, told: String, noun: &str, survivors: usize) -> String {
         match self.0 {
             0 => told,
