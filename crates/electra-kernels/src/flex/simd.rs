@@ -45,7 +45,7 @@ pub(crate) fn has_bf16() -> bool {
     level() == Level::Avx512 && std::arch::is_x86_feature_detected!("avx512bf16")
 }
 
-/// Whether the baseline has a fused multiply-add instruction (otherwise it would be a call).
+/// Tells whether the baseline has a fused multiply-add instruction (otherwise it would be a call).
 pub(crate) const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 /// Compiles a function once per [`Level`] and picks the copy for the running processor.
