@@ -40,7 +40,7 @@ pub struct DropoutSites {
 }
 
 impl DropoutSites {
-    /// No dropout.
+    /// Dropout switched off, as in evaluation.
     pub fn off() -> Self {
         Self { hidden: 0.0, attention: 0.0, classifier: 0.0, seed: 0, first_row: 0, first_classifier_row: 0 }
     }

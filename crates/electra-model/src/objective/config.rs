@@ -12,8 +12,8 @@ pub enum Objective {
     /// equation 1 of §2.
     ReplacedTokenDetection(GeneratorDiscriminatorConfig),
     /// Replaced token detection with the discriminator's loss at the masked positions alone ("ELECTRA 15%",
-    /// §3.5). It is their mean: at equal `discriminator_weight` a judged position weighs `1 /
-    /// masking.probability` times what it weighs in the mean over all tokens.
+    /// §3.5). It is their mean: at equal `discriminator_weight` a judged position weighs
+    /// `1 / masking.probability` times what it weighs in the mean over all tokens.
     #[serde(rename = "electra-15")]
     Electra15(GeneratorDiscriminatorConfig),
     /// A network of the discriminator's size predicts the original at the masked positions, which

@@ -62,8 +62,8 @@ fn config(
     }
 }
 
-/// The attention of each head of `attention` to the token at its distance, on average over positions of `x
-/// [B, S, H]` away from the ends.
+/// The attention of each head of `attention` to the token at its distance, on average over positions of
+/// `x [B, S, H]` away from the ends.
 fn attention_at_distances(x: &Tensor<3>, attention: &Attention, heads: usize, distances: &[i64]) -> Vec<f64> {
     let [b, s, h] = x.dims();
     let width = h / heads;
