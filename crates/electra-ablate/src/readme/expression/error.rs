@@ -75,7 +75,7 @@ pub enum ExpressionError {
     /// Too few numbers, or too many.
     #[error("{} no {what}", have(*.found))]
     NoneOf {
-        /// The total number of them.
+        /// The count of numbers found.
         found: usize,
         /// The name of what was asked for.
         what: &'static str,
