@@ -56,7 +56,7 @@ pub enum LabelError {
     /// More labels than pairs of labels can be counted for.
     #[error("id2label has {found} labels, expected at most {MOST_LABELS}")]
     Many {
-        /// The total number of them.
+        /// The number of labels found.
         found: usize,
     },
     /// The table is no table of names.
