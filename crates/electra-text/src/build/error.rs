@@ -105,7 +105,7 @@ pub enum BuildError {
     #[error("{path} cannot be a data folder: {what}")]
     #[diagnostic(help("give another folder"))]
     OutputUnusable {
-        /// The path in question.
+        /// The path that was given.
         path: PathBuf,
         /// The reason why the path cannot be used.
         what: &'static str,
@@ -150,7 +150,7 @@ pub enum BuildError {
     PartsMissing {
         /// The list of missing parts.
         missing: String,
-        /// The total number of them.
+        /// The total number of parts.
         of: u32,
     },
     /// A part given twice.
@@ -159,7 +159,7 @@ pub enum BuildError {
     PartTwice {
         /// The number of the part, from 1.
         part: u32,
-        /// The total number of them.
+        /// The total number of parts.
         of: u32,
         /// The folder that was given first.
         first: PathBuf,

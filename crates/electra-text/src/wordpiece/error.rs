@@ -20,7 +20,7 @@ pub enum TokenizerError {
     #[error("there is no tokenizer at {path}")]
     #[diagnostic(help("give a folder with tokenizer.json or vocab.txt, or one of these files"))]
     NotFound {
-        /// The path in question.
+        /// The path that was given.
         path: PathBuf,
     },
     /// A file could not be read.
