@@ -19,6 +19,21 @@ pub struct AdamStep {
     pub gradient_scale: f64,
 }
 
+/// One parameter of an Adam update of several, each tensor flat.
+#[derive(Clone, Debug)]
+pub struct AdamUpdate {
+    /// The parameter.
+    pub parameter: Tensor<1>,
+    /// Its gradient.
+    pub gradient: Tensor<1>,
+    /// Its first moment.
+    pub moment_1: Tensor<1>,
+    /// Its second moment.
+    pub moment_2: Tensor<1>,
+    /// The hyperparameters.
+    pub step: AdamStep,
+}
+
 /// A parameter and its moments after one Adam update.
 #[derive(Clone, Debug)]
 pub struct AdamUpdated<const D: usize> {

@@ -1,24 +1,34 @@
 //! The choice between the fused and the composed version of each operation.
 
-/// Calls the fused operation if the Flex backend can take all the tensors, and returns from the
-/// enclosing function.
+/// Calls the fused operation if the backend has one for all the tensors, and returns from the enclosing
+/// function.
 macro_rules! fused {
-    ($($tensor:expr),+ $(; $precision:ident)? => $call:ident($($arg:expr),*)) => {
-        #[cfg(feature = "flex")]
-        if $(crate::flex::supports(&$tensor))&&+ $(&& $precision != Precision::F16)? {
+    ($($tensor:expr),+ => $call:ident($($arg:expr),*)) => {
+        fused!($($tensor),+; in Precision::F32 => $call($($arg),*))
+    };
+    ($($tensor:expr),+; $precision:ident => $call:ident($($arg:expr),*)) => {
+        fused!($($tensor),+; in $precision => $call($($arg),*))
+    };
+    ($($tensor:expr),+; in $precision:expr => $call:ident($($arg:expr),*)) => {
+        #[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
+        if $(crate::fused::supports(&$tensor, $precision))&&+ {
             use burn::backend::Dispatch;
-            use crate::flex::Fused;
+            use crate::fused::Fused;
             return Tensor::from_dispatch(<Dispatch as Fused>::$call($($arg),*));
         }
     };
 }
 
-/// Calls an operation of the Flex backend that has no gradient, likewise.
+/// Calls an operation of a backend that has no gradient, likewise.
 macro_rules! fused_untracked {
     ($test:ident($($tensor:ident),+) => $call:ident($($arg:expr),*)) => {
         #[cfg(feature = "flex")]
         if $(crate::flex::$test(&$tensor))&&+ {
             return crate::flex::$call($($arg),*);
+        }
+        #[cfg(all(feature = "cube", not(feature = "fusion")))]
+        if $(crate::cube::$test(&$tensor))&&+ {
+            return crate::cube::$call($($arg),*);
         }
     };
 }
@@ -28,7 +38,7 @@ mod operations;
 
 pub use self::blocks::{attention_block, feed_forward_block};
 pub use self::operations::{
-    adam_update, dropout, embed, gather_positions, gelu, layer_norm, linear, linear_gelu,
-    residual_layer_norm, sample_categorical, squared_norm, tied_logits, weighted_binary_cross_entropy,
-    weighted_cross_entropy,
+    adam_update, adam_updates, dropout, embed, gather_positions, gelu, layer_norm, linear, linear_gelu,
+    residual_layer_norm, sample_categorical, squared_norm, squared_norms, tied_logits,
+    weighted_binary_cross_entropy, weighted_cross_entropy,
 };

@@ -1,5 +1,5 @@
-//! Tensor operations of ELECTRA, fused on the CPU: forward and backward passes of layer normalisation, linear
-//! layers, attention and feed-forward blocks, embeddings, losses, sampling and the Adam update.
+//! Tensor operations of ELECTRA, fused on the CPU and on cards: forward and backward passes of layer normalisation,
+//! linear layers, attention and feed-forward blocks, embeddings, losses, sampling and the Adam update.
 //!
 //! ```
 //! use burn::prelude::*;
@@ -24,7 +24,8 @@
 //! | compute a block of a transformer | [`attention_block`], [`feed_forward_block`], [`residual_layer_norm`] |
 //! | compute layers and losses | [`embed`], [`linear`], [`tied_logits`], [`weighted_cross_entropy`], ... |
 //! | compute the same without fusing, as a reference | [`composed`] |
-//! | update parameters | [`adam_update`] |
+//! | update parameters | [`adam_updates`], [`squared_norms`] |
+//! | read numbers from a device | [`read`], [`host_reads`] |
 //! | name a device | [`DeviceName`] |
 //! | divide work among threads | [`on_workers`], [`use_threads`] |
 //!
@@ -32,10 +33,11 @@
 //! |---|---|
 //! | `flex` | burn's maintained CPU backend, with the fused kernels |
 //! | `ndarray` | its older CPU backend |
-//! | `wgpu`, `cuda` | GPUs |
+//! | `wgpu`, `cuda` | GPUs, with kernels in CubeCL |
+//! | `fusion` | GPUs without those kernels, by burn's own fusion of element-wise operations: to compare with |
 //!
-//! Each function takes the fused path of its tensor's backend where there is one (`flex`, 32-bit floats) and
-//! the composition of burn's own operations elsewhere. No feature is on by default.
+//! Each function takes the fused path of its tensor's backend where there is one (`flex`, `wgpu` and `cuda`, 32-bit
+//! floats) and the composition of burn's own operations elsewhere. No feature is on by default.
 //!
 //! # What it never does
 //!
@@ -54,11 +56,17 @@ pub const NUMERICS_VERSION: u32 = 1;
 mod adam_step;
 mod allocator;
 pub mod composed;
+#[cfg(all(feature = "cube", not(feature = "fusion")))]
+mod cube;
 mod device;
 mod dispatch;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
+mod fused;
+#[cfg(feature = "cube")]
+mod launches;
 mod memory;
 mod passes;
 mod precision;
@@ -66,20 +74,22 @@ mod read_to_host;
 mod transformer_block;
 mod workers;
 
-pub use adam_step::{AdamStep, AdamUpdated};
+pub use adam_step::{AdamStep, AdamUpdate, AdamUpdated};
 pub use allocator::{CacheLineAllocator, on_out_of_memory};
 pub use composed::{is_f32, scatter_positions, softplus};
 pub use device::{ComputeSettings, DeviceError, DeviceName, UnknownDevice};
 pub use dispatch::{
-    adam_update, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu, layer_norm,
-    linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, tied_logits,
-    weighted_binary_cross_entropy, weighted_cross_entropy,
+    adam_update, adam_updates, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu,
+    layer_norm, linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, squared_norms,
+    tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 pub use dropout::{Dropout, split_mix};
+#[cfg(feature = "cube")]
+pub use launches::{Launches, count_launches};
 pub use memory::keep_freed_memory;
 pub use passes::{InLoop, Pass, Passes, is_in_loop, passes};
 pub use precision::Precision;
-pub use read_to_host::read_to_host;
+pub use read_to_host::{host_reads, read, read_number, read_to_host};
 pub use transformer_block::{AttentionBlock, FeedForwardBlock, LayerNormParams, LinearParams};
 #[cfg(feature = "flex")]
 pub use workers::Workers;

@@ -50,8 +50,6 @@ pub fn linear<const D: usize>(
     let rows = dims[..D - 1].iter().product::<usize>();
     let y = precision.matmul(x.reshape([rows, inputs]), weight);
     dims[D - 1] = outputs;
-    // After the shape is back, so that the bias's gradient is summed over one dimension at a time, not over
-    // all rows of a batch at once.
     y.reshape(dims) + bias.unsqueeze()
 }
 
@@ -73,13 +71,13 @@ pub fn linear_gelu<const D: usize>(
     gelu(linear(x, weight, bias, precision))
 }
 
-/// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
+/// Sum of word, position and token-type embeddings: `ids, token_type_ids [B, S]` to `[B, S, E]`.
 pub fn embed(
     word: Tensor<2>,
     position: Tensor<2>,
     token_type: Tensor<2>,
     ids: Tensor<2, Int>,
-    segments: Tensor<2, Int>,
+    token_type_ids: Tensor<2, Int>,
 ) -> Tensor<3> {
     let [b, s] = ids.dims();
     let e = word.dims()[1];
@@ -87,7 +85,7 @@ pub fn embed(
     // product with ones and zeros, which on tensor cores rounds. An id of no kind adds nothing.
     let [types, _] = token_type.dims();
     let x = (0..types).fold(burn::tensor::module::embedding(word, ids), |x, kind| {
-        let is_of_kind = segments.clone().equal_elem(kind as i64).float().cast(token_type.dtype());
+        let is_of_kind = token_type_ids.clone().equal_elem(kind as i64).float().cast(token_type.dtype());
         x + is_of_kind.reshape([b, s, 1]) * token_type.clone().narrow(0, kind, 1).reshape([1, 1, e])
     });
     x + position.narrow(0, 0, s).reshape([1, s, e])

@@ -21,7 +21,7 @@ pub fn attention_block(
         x, key_bias, block.query.weight, block.query.bias, block.key.weight, block.key.bias,
         block.value.weight, block.value.bias, block.output.weight, block.output.bias,
         block.norm.gamma, block.norm.beta; precision => fused_attention_block(
-            crate::flex::AttentionTensors {
+            crate::fused::AttentionTensors {
                 x: x.into_dispatch(),
                 query: block.query.into(),
                 key: block.key.into(),
@@ -31,7 +31,7 @@ pub fn attention_block(
                 beta: block.norm.beta.into_dispatch(),
                 key_bias: key_bias.into_dispatch(),
             },
-            crate::flex::AttentionConfig { heads: block.heads, dropouts, eps: block.norm.eps },
+            crate::fused::AttentionConfig { heads: block.heads, dropouts, eps: block.norm.eps },
             precision
         )
     );
@@ -49,7 +49,7 @@ pub fn feed_forward_block<const D: usize>(
     fused!(
         x, block.intermediate.weight, block.intermediate.bias, block.output.weight, block.output.bias,
         block.norm.gamma, block.norm.beta; precision => fused_feed_forward_block(
-            crate::flex::FeedForwardTensors {
+            crate::fused::FeedForwardTensors {
                 x: x.into_dispatch(),
                 intermediate: block.intermediate.into(),
                 output: block.output.into(),

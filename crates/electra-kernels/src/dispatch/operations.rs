@@ -3,7 +3,7 @@
 use burn::prelude::*;
 
 use crate::composed::operations as composed;
-use crate::{AdamStep, AdamUpdated, Dropout, Precision};
+use crate::{AdamStep, AdamUpdate, AdamUpdated, Dropout, Precision};
 
 /// Layer normalisation over the last dimension with biased variance.
 pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Tensor<1>, eps: f64) -> Tensor<D> {
@@ -71,19 +71,19 @@ pub fn linear_gelu<const D: usize>(
     composed::linear_gelu(x, weight, bias, precision)
 }
 
-/// Sum of word, position and token-type embeddings: `ids, segments [B, S]` to `[B, S, E]`.
+/// Sum of word, position and token-type embeddings: `ids, token_type_ids [B, S]` to `[B, S, E]`.
 pub fn embed(
     word: Tensor<2>,
     position: Tensor<2>,
     token_type: Tensor<2>,
     ids: Tensor<2, Int>,
-    segments: Tensor<2, Int>,
+    token_type_ids: Tensor<2, Int>,
 ) -> Tensor<3> {
     fused!(word, position, token_type => fused_embed(
         word.into_dispatch(), position.into_dispatch(), token_type.into_dispatch(),
-        ids.into_dispatch(), segments.into_dispatch()
+        ids.into_dispatch(), token_type_ids.into_dispatch()
     ));
-    composed::embed(word, position, token_type, ids, segments)
+    composed::embed(word, position, token_type, ids, token_type_ids)
 }
 
 /// Gathers the rows of `x [B, S, H]` at `positions [B, N]`, as `[B * N, H]`.
@@ -153,4 +153,31 @@ pub fn adam_update<const D: usize>(
         parameter, gradient, moment_1, moment_2, step
     ));
     composed::adam_update(parameter, gradient, moment_1, moment_2, step)
+}
+
+/// The squared L2 norms of several tensors, `[n]`: of each what [`squared_norm`] gives, on cards by a few kernels
+/// for all together.
+pub fn squared_norms(tensors: Vec<Tensor<1>>) -> Tensor<1> {
+    assert!(!tensors.is_empty(), "squared norms of no tensors");
+    #[cfg(all(feature = "cube", not(feature = "fusion")))]
+    if tensors.iter().all(crate::cube::supports_untracked) {
+        return crate::cube::squared_norms(tensors);
+    }
+    Tensor::cat(tensors.into_iter().map(squared_norm).collect(), 0)
+}
+
+/// The updates of several parameters: of each what [`adam_update`] gives, on cards by a few kernels for all
+/// together.
+pub fn adam_updates(updates: Vec<AdamUpdate>) -> Vec<AdamUpdated<1>> {
+    #[cfg(all(feature = "cube", not(feature = "fusion")))]
+    if updates.iter().all(|update| {
+        let AdamUpdate { parameter, gradient, moment_1, moment_2, .. } = update;
+        [parameter, gradient, moment_1, moment_2].into_iter().all(crate::cube::supports_untracked)
+    }) {
+        return crate::cube::adam_updates(updates);
+    }
+    let update = |AdamUpdate { parameter, gradient, moment_1, moment_2, step }| {
+        adam_update(parameter, gradient, moment_1, moment_2, step)
+    };
+    updates.into_iter().map(update).collect()
 }

@@ -12,10 +12,11 @@ use burn_flex::FlexTensor;
 
 use super::buffer::{write_parts, written};
 use super::element::Element;
-use super::mask::{DropoutMask, each_factor};
+use super::mask::each_factor;
 use super::simd::{fma, normal, vectorised};
 use super::storage::{contiguous, exclusive, row_elements, tensor, values, values_mut};
 use crate::Dropout;
+use crate::dropout::DropoutMask;
 use crate::workers::{chunks, chunks_mut, each_part};
 
 /// Elements of one parallel task.

@@ -12,10 +12,11 @@ use super::buffer::{SharedSlice, assume_init, uninit};
 use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product, span};
 use super::linear::add_columns;
-use super::mask::{DropoutMask, each_factor};
+use super::mask::each_factor;
 use super::simd::{dot, exp, fma, max, sum, vectorised};
 use super::storage::zeros;
 use crate::Dropout;
+use crate::dropout::DropoutMask;
 use crate::workers::{each_with, map_with};
 
 vectorised! {

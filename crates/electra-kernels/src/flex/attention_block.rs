@@ -12,7 +12,7 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-use burn::backend::{Autodiff, Backend, ExtensionType, Flex, tensor::FloatTensor};
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
 
 use super::attention::{Attention, Layout, PARTS};
@@ -20,49 +20,16 @@ use super::buffer::{assume_init, uninit, write_chunks, written};
 use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product};
 use super::layer_norm::Norm;
-use super::linear::{LinearLayer, LinearTensors, add_bias, column_sums};
+use super::linear::{LinearLayer, add_bias, column_sums};
 use super::residual::{Residual, ResidualState};
 use super::storage::{contiguous, dims, tensor, values, values_mut};
+use crate::fused::AttentionConfig;
 use crate::{Dropout, Precision};
 
 /// Rows from which it pays in bfloat16 to copy the three weights side by side: `x` is packed once for all,
 /// and so are the gradients. Products of 32 bits read `x` as it lies, and a sum over the depth of all three
 /// would round otherwise than three sums.
 const WORTH_JOINING: usize = 512;
-
-/// The settings of an attention block beside its tensors.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AttentionConfig {
-    pub(crate) heads: usize,
-    /// Dropout of the probabilities, and of the branch.
-    pub(crate) dropouts: [Dropout; 2],
-    pub(crate) eps: f64,
-}
-
-/// The tensors of an attention block.
-#[derive(ExtensionType)]
-pub(crate) struct AttentionTensors<B: Backend> {
-    pub(crate) x: FloatTensor<B>,
-    #[extension_type]
-    pub(crate) query: LinearTensors<B>,
-    #[extension_type]
-    pub(crate) key: LinearTensors<B>,
-    #[extension_type]
-    pub(crate) value: LinearTensors<B>,
-    #[extension_type]
-    pub(crate) output: LinearTensors<B>,
-    pub(crate) gamma: FloatTensor<B>,
-    pub(crate) beta: FloatTensor<B>,
-    pub(crate) key_bias: FloatTensor<B>,
-}
-
-impl<B: Backend> AttentionTensors<B> {
-    /// Weights before their biases.
-    pub(crate) fn in_order(self) -> [FloatTensor<B>; 12] {
-        let Self { x, query: q, key: k, value: v, output: o, gamma, beta, key_bias } = self;
-        [x, q.weight, q.bias, k.weight, k.bias, v.weight, v.bias, o.weight, o.bias, gamma, beta, key_bias]
-    }
-}
 
 /// The operands, contiguous.
 #[derive(Clone, Debug)]
@@ -98,7 +65,7 @@ struct Projected<T> {
 }
 
 impl Operands {
-    /// The operands in the tensors, which are [in order](AttentionTensors::in_order).
+    /// The operands in the tensors, which are [in order](crate::fused::AttentionTensors::in_order).
     fn new<T: Element>(
         [x, wq, bq, wk, bk, wv, bv, wo, bo, gamma, beta, key_bias]: [FlexTensor; 12],
         AttentionConfig { heads, dropouts: [of_probabilities, dropout], eps }: AttentionConfig,

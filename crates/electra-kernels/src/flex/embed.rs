@@ -25,17 +25,17 @@ const ROWS: usize = 128;
 #[derive(Clone, Debug)]
 struct Rows {
     ids: Vec<usize>,
-    segments: Vec<usize>,
+    token_type_ids: Vec<usize>,
     sequence: usize,
     /// Sizes of the word, position and token-type tables.
     tables: [[usize; 2]; 3],
 }
 
 impl Rows {
-    fn new(tables: [&FlexTensor; 3], ids: &FlexTensor, segments: &FlexTensor) -> Self {
+    fn new(tables: [&FlexTensor; 3], ids: &FlexTensor, token_type_ids: &FlexTensor) -> Self {
         let [word, position, token_type] = tables.map(dims::<2>);
         let [batch, sequence] = dims(ids);
-        assert_eq!(dims(segments), [batch, sequence], "one segment per id");
+        assert_eq!(dims(token_type_ids), [batch, sequence], "one token type id per id");
         assert!(
             sequence <= position[0],
             "a sequence of {sequence} tokens has positions only up to {}",
@@ -47,7 +47,7 @@ impl Rows {
         );
         Self {
             ids: indices(ids, word[0], "token id"),
-            segments: indices(segments, token_type[0], "segment"),
+            token_type_ids: indices(token_type_ids, token_type[0], "token type id"),
             sequence,
             tables: [word, position, token_type],
         }
@@ -93,11 +93,11 @@ impl Rows {
 
     fn token_type_gradient(&self, dy: &[f32]) -> FlexTensor {
         let [size, width] = self.tables[2];
-        let tokens = (chunks(dy, ROWS * width), chunks(&self.segments, ROWS));
-        let partials = map_parts(tokens, |_, (dy, segments)| {
+        let tokens = (chunks(dy, ROWS * width), chunks(&self.token_type_ids, ROWS));
+        let partials = map_parts(tokens, |_, (dy, token_type_ids)| {
             let mut sums = zeros(size * width);
-            for (dy, segment) in dy.chunks_exact(width).zip(segments) {
-                add_columns(&mut sums[segment * width..][..width], dy);
+            for (dy, token_type_id) in dy.chunks_exact(width).zip(token_type_ids) {
+                add_columns(&mut sums[token_type_id * width..][..width], dy);
             }
             sums
         });
@@ -112,7 +112,7 @@ fn forward(rows: &Rows, tables: [FlexTensor; 3]) -> FlexTensor {
     let y = written(rows.ids.len() * width, |y| {
         write_chunks(y, width, |token, y| {
             let y = y.write_copy_of_slice(&word[rows.ids[token] * width..][..width]);
-            add_columns(y, &token_type[rows.segments[token] * width..][..width]);
+            add_columns(y, &token_type[rows.token_type_ids[token] * width..][..width]);
             add_columns(y, &position[token % rows.sequence * width..][..width]);
             y
         })
@@ -121,9 +121,9 @@ fn forward(rows: &Rows, tables: [FlexTensor; 3]) -> FlexTensor {
     tensor(y, [sequences, rows.sequence, width])
 }
 
-/// `embed(word, position, token_type, ids, segments)`.
-pub(crate) fn embed(tables: [FlexTensor; 3], ids: FlexTensor, segments: FlexTensor) -> FlexTensor {
-    forward(&Rows::new(tables.each_ref(), &ids, &segments), tables)
+/// `embed(word, position, token_type, ids, token_type_ids)`.
+pub(crate) fn embed(tables: [FlexTensor; 3], ids: FlexTensor, token_type_ids: FlexTensor) -> FlexTensor {
+    forward(&Rows::new(tables.each_ref(), &ids, &token_type_ids), tables)
 }
 
 #[derive(Debug)]
@@ -148,15 +148,15 @@ impl Backward<Flex, 3> for Embed {
     }
 }
 
-/// `embed(word, position, token_type, ids, segments)` with its gradient.
+/// `embed(word, position, token_type, ids, token_type_ids)` with its gradient.
 pub(crate) fn tracked_embed<C: CheckpointStrategy>(
     tables: [FloatTensor<Autodiff<Flex, C>>; 3],
     ids: IntTensor<Flex>,
-    segments: IntTensor<Flex>,
+    token_type_ids: IntTensor<Flex>,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let guards = tables.each_ref().map(|t| t.node());
     let tables = tables.map(|t| t.into_primitive());
-    let rows = Rows::new(tables.each_ref(), &ids, &segments);
+    let rows = Rows::new(tables.each_ref(), &ids, &token_type_ids);
     let y = forward(&rows, tables);
     match Embed.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(rows, y),

@@ -13,7 +13,7 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-use burn::backend::{Autodiff, Backend, ExtensionType, Flex, tensor::FloatTensor};
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_flex::FlexTensor;
 
 use super::activation::{gelu_and_slope, gelu_in_place};
@@ -21,7 +21,7 @@ use super::buffer::{SharedSlice, assume_init, uninit, written};
 use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product};
 use super::layer_norm::Norm;
-use super::linear::{LinearLayer, LinearTensors, add_bias, add_columns};
+use super::linear::{LinearLayer, add_bias, add_columns};
 use super::residual::{Residual, ResidualState};
 use super::simd::vectorised;
 use super::storage::{contiguous, tensor, values, zeros};
@@ -37,26 +37,6 @@ vectorised! {
     }
 }
 
-/// The tensors of a feed-forward block.
-#[derive(ExtensionType)]
-pub(crate) struct FeedForwardTensors<B: Backend> {
-    pub(crate) x: FloatTensor<B>,
-    #[extension_type]
-    pub(crate) intermediate: LinearTensors<B>,
-    #[extension_type]
-    pub(crate) output: LinearTensors<B>,
-    pub(crate) gamma: FloatTensor<B>,
-    pub(crate) beta: FloatTensor<B>,
-}
-
-impl<B: Backend> FeedForwardTensors<B> {
-    /// Weights before their biases.
-    pub(crate) fn in_order(self) -> [FloatTensor<B>; 7] {
-        let Self { x, intermediate, output, gamma, beta } = self;
-        [x, intermediate.weight, intermediate.bias, output.weight, output.bias, gamma, beta]
-    }
-}
-
 /// The operands, contiguous.
 #[derive(Clone, Debug)]
 struct Operands {
@@ -69,7 +49,7 @@ struct Operands {
 }
 
 impl Operands {
-    /// The operands in the tensors, which are [in order](FeedForwardTensors::in_order).
+    /// The operands in the tensors, which are [in order](crate::fused::FeedForwardTensors::in_order).
     fn new([x, w1, b1, w2, b2, gamma, beta]: [FlexTensor; 7], dropout: Dropout, eps: f64) -> Self {
         let norm = Norm::new(&x, gamma, beta, eps);
         let maps = [LinearLayer::new(w1, b1), LinearLayer::new(w2, b2)];

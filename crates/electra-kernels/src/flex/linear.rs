@@ -9,7 +9,7 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, Flex, tensor::FloatTensor};
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 
@@ -61,19 +61,6 @@ pub(crate) fn column_sums<T: Element>(x: &[T], width: usize) -> Vec<f32> {
         sums
     });
     sum_of_partials(partials, width)
-}
-
-/// The tensors of a linear layer: weight and bias.
-#[derive(ExtensionType)]
-pub(crate) struct LinearTensors<B: Backend> {
-    pub(crate) weight: FloatTensor<B>,
-    pub(crate) bias: FloatTensor<B>,
-}
-
-impl From<crate::LinearParams> for LinearTensors<Dispatch> {
-    fn from(map: crate::LinearParams) -> Self {
-        Self { weight: map.weight.into_dispatch(), bias: map.bias.into_dispatch() }
-    }
 }
 
 /// A linear layer: weight and bias, contiguous.

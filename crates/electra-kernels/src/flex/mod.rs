@@ -28,12 +28,11 @@ mod untracked;
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Autodiff, Backend, DispatchDevice, Flex, backend_extension};
+use burn::backend::{Autodiff, DispatchDevice, Flex};
 use burn::tensor::{DType, Device, Tensor};
 
-pub(crate) use self::attention_block::{AttentionConfig, AttentionTensors};
-pub(crate) use self::feed_forward_block::FeedForwardTensors;
 pub(crate) use self::untracked::{adam_update, sample_categorical, squared_norm};
+use crate::fused::{AttentionConfig, AttentionTensors, FeedForwardTensors, Fused};
 use crate::{Dropout, Precision};
 
 /// Whether a device is Flex, with autodiff or without.
@@ -55,99 +54,6 @@ pub(crate) fn supports<const D: usize>(x: &Tensor<D>) -> bool {
 /// carry no autodiff graph.
 pub(crate) fn supports_untracked<const D: usize>(x: &Tensor<D>) -> bool {
     matches!(x.device().as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
-}
-
-/// The fused operations, dispatched on whether the tensors are tracked.
-#[backend_extension(Flex, Autodiff)]
-pub(crate) trait Fused: Backend {
-    /// See [`crate::layer_norm`].
-    fn fused_layer_norm(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        eps: f64,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::residual_layer_norm`].
-    fn fused_residual_layer_norm(
-        x: FloatTensor<Self>,
-        branch: FloatTensor<Self>,
-        dropout: Dropout,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        eps: f64,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::dropout`].
-    fn fused_dropout(x: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self>;
-
-    /// See [`crate::linear`].
-    fn fused_linear(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        precision: Precision,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::gelu`].
-    fn fused_gelu(x: FloatTensor<Self>) -> FloatTensor<Self>;
-
-    /// See [`crate::linear_gelu`].
-    fn fused_linear_gelu(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        precision: Precision,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::attention_block`].
-    fn fused_attention_block(
-        #[extension_type] tensors: AttentionTensors<Self>,
-        settings: AttentionConfig,
-        precision: Precision,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::feed_forward_block`].
-    fn fused_feed_forward_block(
-        #[extension_type] tensors: FeedForwardTensors<Self>,
-        dropout: Dropout,
-        eps: f64,
-        precision: Precision,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::embed`].
-    fn fused_embed(
-        word: FloatTensor<Self>,
-        position: FloatTensor<Self>,
-        token_type: FloatTensor<Self>,
-        ids: IntTensor<Self>,
-        segments: IntTensor<Self>,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::gather_positions`].
-    fn fused_gather_positions(x: FloatTensor<Self>, positions: IntTensor<Self>) -> FloatTensor<Self>;
-
-    /// See [`crate::tied_logits`].
-    fn fused_tied_logits(
-        h: FloatTensor<Self>,
-        table: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        precision: Precision,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::weighted_cross_entropy`].
-    fn fused_weighted_cross_entropy(
-        logits: FloatTensor<Self>,
-        targets: IntTensor<Self>,
-        weights: FloatTensor<Self>,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::weighted_binary_cross_entropy`].
-    fn fused_weighted_binary_cross_entropy(
-        logits: FloatTensor<Self>,
-        labels: FloatTensor<Self>,
-        weights: FloatTensor<Self>,
-    ) -> FloatTensor<Self>;
 }
 
 impl Fused for Flex {
@@ -219,9 +125,9 @@ impl Fused for Flex {
         position: FloatTensor<Self>,
         token_type: FloatTensor<Self>,
         ids: IntTensor<Self>,
-        segments: IntTensor<Self>,
+        token_type_ids: IntTensor<Self>,
     ) -> FloatTensor<Self> {
-        embed::embed([word, position, token_type], ids, segments)
+        embed::embed([word, position, token_type], ids, token_type_ids)
     }
 
     fn fused_gather_positions(x: FloatTensor<Self>, positions: IntTensor<Self>) -> FloatTensor<Self> {
@@ -323,9 +229,9 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         position: FloatTensor<Self>,
         token_type: FloatTensor<Self>,
         ids: IntTensor<Self>,
-        segments: IntTensor<Self>,
+        token_type_ids: IntTensor<Self>,
     ) -> FloatTensor<Self> {
-        embed::tracked_embed::<C>([word, position, token_type], ids, segments)
+        embed::tracked_embed::<C>([word, position, token_type], ids, token_type_ids)
     }
 
     fn fused_gather_positions(x: FloatTensor<Self>, positions: IntTensor<Self>) -> FloatTensor<Self> {

@@ -20,10 +20,11 @@ use super::element::{Element, matrix};
 use super::gemm::{Matrix, Product};
 use super::layer_norm::{Norm, ROWS, RowStatistics, row_backward};
 use super::linear::{add_bias, add_columns, sum_of_partials};
-use super::mask::{DropoutMask, each_factor};
+use super::mask::each_factor;
 use super::simd::{fma, vectorised};
 use super::storage::{contiguous, dims, exclusive, row_elements, tensor, values, values_mut, zeros};
 use crate::Dropout;
+use crate::dropout::DropoutMask;
 use crate::workers::{chunks, chunks_mut, map_parts};
 
 vectorised! {

@@ -45,9 +45,9 @@ pub(crate) fn sample_categorical(
     let device = logits.device();
     let [rows, vocabulary] = logits.dims();
     let logits = into_flex(if device.is_autodiff() { logits.inner() } else { logits });
-    let uniforms: Vec<f32> = uniforms.into_data().iter().collect();
+    let uniforms: Vec<f32> = crate::read(uniforms).iter().collect();
     let exclude: Option<Vec<usize>> = exclude.map(|ids| {
-        let ids = FlexTensor::from_data(ids.into_data());
+        let ids = FlexTensor::from_data(crate::read(ids));
         storage::indices(&ids, vocabulary, "excluded id")
     });
     let samples = cross_entropy::sample_categorical(&logits, &uniforms, temperature, exclude.as_deref());

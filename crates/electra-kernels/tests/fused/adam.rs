@@ -2,9 +2,11 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
-use electra_kernels::{AdamStep, AdamUpdated, adam_update, composed, squared_norm};
+use electra_kernels::{
+    AdamStep, AdamUpdate, AdamUpdated, adam_update, adam_updates, composed, squared_norm, squared_norms,
+};
 
-use crate::reference::{assert_close, doubles, floats, noise};
+use crate::reference::{IS_CARD, assert_close, doubles, flat, floats, noise};
 
 const STEP: AdamStep = AdamStep {
     learning_rate: 5e-4,
@@ -28,7 +30,7 @@ fn operands(n: usize) -> [Tensor<1>; 4] {
 fn three_updates_agree_with_double_precision() {
     for n in [1, 7, 33, 40_000] {
         let [mut p, g, mut m, mut v] = operands(n);
-        let wide = [p.clone(), g.clone(), m.clone(), v.clone()].map(|x| x.cast(DType::F64));
+        let wide = [&p, &g, &m, &v].map(|x| flat(&doubles(x.clone()), &Device::flex(), DType::F64));
         let [mut wp, wg, mut wm, mut wv] = wide;
         for _ in 0..3 {
             let narrow = adam_update(p, g.clone(), m, v, STEP);
@@ -70,13 +72,47 @@ fn a_parameter_without_gradient_only_decays() {
 }
 
 #[test]
-fn the_squared_norm_is_accumulated_in_double_precision() {
+fn the_squared_norm_is_accumulated_in_double_precision_or_as_a_tree() {
+    let tolerance = if IS_CARD { 1e-6 } else { 1e-7 };
     for n in [0, 1, 7, 33, 100_000] {
         let x = noise(n, 1, 1.0);
         let exact: f64 = x.iter().map(|x| x * x).sum();
-        assert_close("squared norm", &doubles(squared_norm(floats(&x, [n]))), &[exact], 1e-7);
+        assert_close("squared norm", &doubles(squared_norm(floats(&x, [n]))), &[exact], tolerance);
     }
     let view = floats(&noise(12, 1, 1.0), [3, 4]).transpose().narrow(0, 1, 2);
     let exact: f64 = doubles(view.clone()).iter().map(|x| x * x).sum();
     assert_close("of a view", &doubles(squared_norm(view)), &[exact], 1e-6);
+}
+
+/// More tensors than one kernel takes, of sizes around those of its cubes, some empty.
+const SIZES: [usize; 29] = [
+    1, 0, 7, 255, 256, 257, 4095, 4096, 4097, 9000, 3, 0, 0, 1, 2, 70_000, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+    15, 16, 17,
+];
+
+#[test]
+fn updates_of_several_parameters_are_those_of_each_alone_bit_for_bit() {
+    let steps = |i: usize| AdamStep { learning_rate: 1e-3 * (i + 1) as f64, weight_decay: 0.1, ..STEP };
+    let alone = SIZES.iter().enumerate().map(|(i, &n)| {
+        let [p, g, m, v] = operands(n);
+        parts(adam_update(p, g, m, v, steps(i)))
+    });
+    let together = SIZES.iter().enumerate().map(|(i, &n)| {
+        let [parameter, gradient, moment_1, moment_2] = operands(n);
+        AdamUpdate { parameter, gradient, moment_1, moment_2, step: steps(i) }
+    });
+    let together = adam_updates(together.collect()).into_iter().map(parts);
+    assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>());
+}
+
+#[test]
+fn squared_norms_of_several_tensors_are_those_of_each() {
+    let values = SIZES.map(|n| noise(n, n as u64, 1.0));
+    let found = doubles(squared_norms(values.iter().map(|x| floats(x, [x.len()])).collect()));
+    let exact: Vec<f64> = values.iter().map(|x| x.iter().map(|x| x * x).sum()).collect();
+    assert_close("squared norms", &found, &exact, if IS_CARD { 1e-6 } else { 1e-7 });
+    // A number that is not finite is one in the sum of its tensor alone.
+    let odd = [vec![1.0; 300], vec![f64::NAN; 1], vec![2.0; 5]];
+    let found = doubles(squared_norms(odd.iter().map(|x| floats(x, [x.len()])).collect()));
+    assert!(found[0] == 300.0 && found[1].is_nan() && found[2] == 20.0, "{found:?}");
 }

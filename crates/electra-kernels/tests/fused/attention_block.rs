@@ -7,7 +7,7 @@ use electra_kernels::{
 };
 
 use crate::reference::{
-    Input, assert_close, check, check_bfloat16, doubles, flat, floats, input, noise, outcome,
+    Input, PRECISIONS, assert_close, check, device, doubles, flat, floats, input, noise, outcome,
 };
 
 const EPS: f64 = 1e-12;
@@ -147,6 +147,7 @@ fn the_composed_version_is_the_same_function() {
     }
 }
 
+#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
 fn bfloat16_operands_cost_their_rounding_and_no_more() {
     for sizes in SIZES {
@@ -159,7 +160,7 @@ fn bfloat16_operands_cost_their_rounding_and_no_more() {
             for weight in [1, 3] {
                 inputs[weight].values.iter_mut().for_each(|x| *x *= 0.3);
             }
-            check_bfloat16(
+            crate::reference::check_bfloat16(
                 &format!("{sizes:?} in bfloat16 {drops:?}"),
                 &inputs,
                 6e-2,
@@ -204,7 +205,7 @@ fn what_stands_at_padding_does_not_matter_and_a_fully_padded_sequence_attends_as
     let masks = sizes.masks(OFF);
     check("padding", &inputs, 1e-2, |t| sizes.fused(t, OFF, Precision::F32), |t| sizes.masked(t, &masks));
     let real = |inputs: &[Input; 12]| {
-        let t: Vec<_> = inputs.iter().map(|i| flat(&i.values, &Device::flex(), DType::F32)).collect();
+        let t: Vec<_> = inputs.iter().map(|i| flat(&i.values, &device(), DType::F32)).collect();
         let y: Tensor<3> = sizes.fused(&t, OFF, Precision::F32).reshape([3, 6, 8]);
         doubles(y.slice([1..2, 0..3]))
     };
@@ -226,17 +227,18 @@ fn scores_of_ten_thousand_select_one_key() {
     }
     inputs[11].values = vec![0.0; 5];
     let masks = sizes.masks(OFF);
-    let in_type = |dtype| -> Vec<_> {
-        inputs.iter().map(|i| flat(&i.values, &Device::flex(), dtype)).collect::<Vec<_>>()
+    let on = |device: &Device, dtype| -> Vec<_> {
+        inputs.iter().map(|i| flat(&i.values, device, dtype)).collect::<Vec<_>>()
     };
-    let fused = doubles(sizes.fused(&in_type(DType::F32), OFF, Precision::F32));
-    let exact = doubles(sizes.masked(&in_type(DType::F64), &masks));
+    let fused = doubles(sizes.fused(&on(&device(), DType::F32), OFF, Precision::F32));
+    let exact = doubles(sizes.masked(&on(&Device::flex(), DType::F64), &masks));
     assert_close("extreme scores", &fused, &exact, 1e-5);
 }
 
 #[test]
 fn strided_operands_give_what_their_copies_give() {
-    for (batch, precision) in [(2, Precision::F32), (2, Precision::Bf16), (80, Precision::Bf16)] {
+    let cases = [(2, Precision::F32), (2, Precision::Bf16), (80, Precision::Bf16)];
+    for (batch, precision) in cases.into_iter().filter(|(_, precision)| PRECISIONS.contains(precision)) {
         let x = floats(&noise(7 * batch * 12, 1, 1.0), [7, batch, 12]).swap_dims(0, 1);
         let key_bias = floats(&noise(7 * batch, 2, 1.0), [7, batch]).transpose();
         // Slices of wider tensors, each with an offset and a stride.
@@ -252,7 +254,7 @@ fn strided_operands_give_what_their_copies_give() {
             heads: 3,
         };
         fn copy<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
-            Tensor::from_data(x.clone().into_data(), &Device::flex())
+            Tensor::from_data(x.clone().into_data(), &device())
         }
         let copied = |m: &LinearParams| LinearParams { weight: copy(&m.weight), bias: copy(&m.bias) };
         let copies = AttentionBlock {
@@ -273,9 +275,9 @@ fn strided_operands_give_what_their_copies_give() {
 fn no_sequences_give_gradients_of_zero() {
     let sizes = Sizes { batch: 0, sequence: 4, hidden: 6, heads: 2 };
     let drops = [Dropout::new(0.1, 1), Dropout::new(0.1, 2)];
-    for precision in [Precision::F32, Precision::Bf16] {
+    for &precision in PRECISIONS {
         let fused = |t: &[Tensor<1>]| sizes.fused(t, drops, precision);
-        let outcome = outcome(&Device::flex(), DType::F32, &sizes.inputs(), &fused);
+        let outcome = outcome(&device(), DType::F32, &sizes.inputs(), &fused);
         assert!(outcome.output.is_empty());
         for (input, gradient) in sizes.inputs().iter().zip(outcome.gradients) {
             assert_eq!(gradient.unwrap(), vec![0.0; input.values.len()]);

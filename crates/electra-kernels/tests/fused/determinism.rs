@@ -9,7 +9,7 @@ use electra_kernels::{
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
-use crate::reference::{Input, doubles, floats, input, outcome, outcome_on};
+use crate::reference::{Input, PRECISIONS, device, doubles, floats, input, outcome, outcome_on};
 
 /// Output and gradients of an encoder block that uses every operation.
 fn block(device: Device, precision: Precision) -> Vec<u64> {
@@ -58,9 +58,9 @@ fn generator() -> Vec<u64> {
     let operation = |t: &[Tensor<1>]| {
         let device = t[0].device();
         let table = t[0].clone().reshape([v, e]);
-        let [ids, segments] = [v, 2].map(|bound| integers(b * s, bound, &device).reshape([b, s]));
+        let [ids, token_type_ids] = [v, 2].map(|bound| integers(b * s, bound, &device).reshape([b, s]));
         let (positions, types) = (t[1].clone().reshape([s, e]), t[2].clone().reshape([2, e]));
-        let x = embed(table.clone(), positions, types, ids, segments);
+        let x = embed(table.clone(), positions, types, ids, token_type_ids);
         let slots = integers(b * n, s, &device).reshape([b, n]);
         let logits = tied_logits(gather_positions(x.clone(), slots), table, t[3].clone(), Precision::F32);
         let samples = sample_categorical(logits.clone(), t[4].clone().abs(), 1.0, None);
@@ -70,7 +70,7 @@ fn generator() -> Vec<u64> {
         let rtd = weighted_binary_cross_entropy(rtd, ones.clone(), ones);
         Tensor::cat(vec![mlm, rtd, samples.float()], 0)
     };
-    let outcome = outcome(&Device::flex(), DType::F32, &inputs, &operation);
+    let outcome = outcome(&device(), DType::F32, &inputs, &operation);
     let gradients = outcome.gradients.into_iter().flatten();
     let step = AdamStep {
         learning_rate: 1e-3,
@@ -97,8 +97,8 @@ fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
 
 #[test]
 fn a_block_has_the_same_bits_on_every_run_and_on_one_two_and_five_threads() {
-    for precision in [Precision::F32, Precision::Bf16] {
-        let run = |threads| on_threads(threads, || block(Device::flex().autodiff(), precision));
+    for &precision in PRECISIONS {
+        let run = |threads| on_threads(threads, || block(device().autodiff(), precision));
         let one = run(1);
         assert!(one == run(1), "{precision:?}: a second run differs");
         assert!(one == run(2), "{precision:?}: two threads differ from one");
@@ -108,8 +108,8 @@ fn a_block_has_the_same_bits_on_every_run_and_on_one_two_and_five_threads() {
 
 #[test]
 fn gradient_checkpointing_changes_no_bits() {
-    let device = Device::flex().autodiff();
-    for precision in [Precision::F32, Precision::Bf16] {
+    let device = device().autodiff();
+    for &precision in PRECISIONS {
         let expected = block(device.clone(), precision);
         assert!(block(device.clone().gradient_checkpointing(), precision) == expected, "{precision:?}");
     }

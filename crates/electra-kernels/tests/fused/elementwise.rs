@@ -73,3 +73,18 @@ fn the_mask_follows_the_logical_element_also_in_a_view() {
     let copy = floats(&doubles(x.clone()), [8, 6]);
     assert_eq!(doubles(dropout(x, drop)), doubles(dropout(copy, drop)));
 }
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+#[test]
+fn masks_are_those_of_the_cpu_bit_for_bit() {
+    // Blocks of 32 elements, rows within them, and counters beyond 32 bits.
+    for (rows, width, first_row) in
+        [(1, 1, 0), (3, 21, 0), (3, 21, 5), (40, 100, 7), (2, 64, 1 << 30), (5, 33, 1 << 33)]
+    {
+        for (rate, seed) in [(0.1, 3), (0.5, u64::MAX)] {
+            let drop = Dropout { first_row, ..Dropout::new(rate, seed) };
+            let on = |device: &Device| doubles(dropout(Tensor::<2>::ones([rows, width], device), drop));
+            assert_eq!(on(&crate::reference::device()), on(&Device::flex()), "{rows} x {width} {drop:?}");
+        }
+    }
+}

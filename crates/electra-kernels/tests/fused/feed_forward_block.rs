@@ -7,7 +7,7 @@ use electra_kernels::{
     feed_forward_block,
 };
 
-use crate::reference::{Input, check, check_bfloat16, doubles, flat, floats, input, noise, outcome};
+use crate::reference::{Input, PRECISIONS, check, device, doubles, flat, floats, input, noise, outcome};
 
 const EPS: f64 = 1e-12;
 
@@ -79,6 +79,7 @@ fn feed_forward_block_agrees_with_double_precision() {
     }
 }
 
+#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
 fn bfloat16_operands_cost_their_rounding_and_no_more() {
     for shape in [[2, 7, 12, 33], [4, 100, 32, 70]] {
@@ -88,7 +89,7 @@ fn bfloat16_operands_cost_their_rounding_and_no_more() {
             let mut inputs = inputs(shape);
             let scale = 10.0 / (shape[0] * shape[1]) as f64;
             inputs[5..].iter_mut().for_each(|input| input.values.iter_mut().for_each(|x| *x *= scale));
-            check_bfloat16(
+            crate::reference::check_bfloat16(
                 &format!("feed_forward_block {shape:?} {drop:?} in bfloat16"),
                 &inputs,
                 6e-2,
@@ -105,7 +106,7 @@ fn one_and_three(shape: [usize; 4], drop: Dropout, precision: Precision) -> [cra
     let three =
         |t: &[Tensor<1>]| run(t, shape, |x, block| composed::feed_forward_block(x, block, drop, precision));
     [&one as &dyn Fn(&[Tensor<1>]) -> Tensor<1>, &three]
-        .map(|call| outcome(&Device::flex(), DType::F32, &inputs(shape), call))
+        .map(|call| outcome(&device(), DType::F32, &inputs(shape), call))
 }
 
 #[test]
@@ -119,6 +120,7 @@ fn in_32_bits_it_is_three_operations_bit_for_bit() {
     }
 }
 
+#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
 fn in_bfloat16_values_are_those_of_three_operations_and_gradients_theirs_but_for_the_rounded_slope() {
     for shape in SHAPES {
@@ -160,7 +162,7 @@ fn a_gradient_that_nobody_asks_for_is_not_missed() {
 #[test]
 fn strided_operands_give_what_their_copies_give() {
     fn copy<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
-        Tensor::from_data(x.clone().into_data(), &Device::flex())
+        Tensor::from_data(x.clone().into_data(), &device())
     }
     let x = floats(&noise(400 * 3 * 8, 1, 1.0), [400, 3, 8]).swap_dims(0, 1);
     let weight = |i: usize, o: usize| floats(&noise(o * i, 2, 1.0), [o, i]).transpose();
@@ -174,7 +176,7 @@ fn strided_operands_give_what_their_copies_give() {
         output: copied(&block.output),
         norm: LayerNormParams { gamma: copy(&block.norm.gamma), beta: copy(&block.norm.beta), eps: EPS },
     };
-    for precision in [Precision::F32, Precision::Bf16] {
+    for &precision in PRECISIONS {
         let expected = feed_forward_block(copy(&x), copies.clone(), DROPS[1], precision);
         let got = feed_forward_block(x.clone(), block.clone(), DROPS[1], precision);
         assert_eq!(doubles(got), doubles(expected));
@@ -183,10 +185,10 @@ fn strided_operands_give_what_their_copies_give() {
 
 #[test]
 fn no_rows_give_gradients_of_zero() {
-    for precision in [Precision::F32, Precision::Bf16] {
+    for &precision in PRECISIONS {
         let shape = [0, 3, 4, 6];
         let call = |t: &[Tensor<1>]| fused(t, shape, DROPS[1], precision);
-        let outcome = outcome(&Device::flex(), DType::F32, &inputs(shape), &call);
+        let outcome = outcome(&device(), DType::F32, &inputs(shape), &call);
         assert!(outcome.output.is_empty());
         for (input, gradient) in inputs(shape).iter().zip(outcome.gradients) {
             assert_eq!(gradient.unwrap(), vec![0.0; input.values.len()]);

@@ -8,7 +8,7 @@ use electra_kernels::{
 };
 use proptest::prelude::*;
 
-use crate::reference::{assert_close, doubles, flat, floats, noise};
+use crate::reference::{assert_close, device, doubles, flat, floats, noise};
 
 fn integers(x: Tensor<1, Int>) -> Vec<i64> {
     x.into_data().iter::<i64>().collect()
@@ -75,7 +75,7 @@ proptest! {
 
     #[test]
     fn the_gradient_of_the_cross_entropy_sums_to_zero(m in 1..9usize, v in 1..600usize, seed: u64) {
-        let device = Device::flex().autodiff();
+        let device = device().autodiff();
         let logits = flat(&noise(m * v, seed, 5.0), &device, DType::F32).reshape([m, v]).detach();
         let logits = logits.require_grad();
         let targets: Vec<i64> = (0..m).map(|i| (seed.wrapping_mul(i as u64) % v as u64) as i64).collect();

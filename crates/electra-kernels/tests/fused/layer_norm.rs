@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use electra_kernels::{Dropout, composed, dropout, layer_norm, residual_layer_norm};
 
-use crate::reference::{Input, check, doubles, flat, floats, input, noise};
+use crate::reference::{Input, check, device, doubles, flat, floats, input, noise};
 
 const EPS: f64 = 1e-12;
 
@@ -63,7 +63,7 @@ fn a_row_without_variance_becomes_beta() {
 
 #[test]
 fn the_gradient_of_a_row_without_variance_is_finite() {
-    let device = Device::flex().autodiff();
+    let device = device().autodiff();
     let x = Tensor::<2>::ones([2, 8], &device).require_grad();
     let y = layer_norm(x.clone(), Tensor::ones([8], &device), Tensor::zeros([8], &device), EPS);
     let weights = Tensor::<1>::from_floats([1., 2., 3., 4., 5., 6., 7., 8.], &device);
@@ -94,7 +94,7 @@ fn large_values_are_normalised() {
 #[test]
 fn the_backward_pass_leaves_shared_tensors_alone() {
     // `branch` is held by the caller and `x` is used twice: neither may be overwritten.
-    let device = Device::flex().autodiff();
+    let device = device().autodiff();
     let ones = Tensor::<1>::ones([8], &device);
     let x = Tensor::<2>::from_data(TensorData::new(noise(32, 1, 1.0), [4, 8]), &device).require_grad();
     let branch = x.clone() * 2.0;

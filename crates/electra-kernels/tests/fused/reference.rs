@@ -1,7 +1,7 @@
 //! Comparison of a fused operation with a double-precision version of it.
 //!
-//! An operation is a function from flat tensors to a tensor. Its fused version runs in `f32` on
-//! Flex; the reference runs in `f64`, where every operation is composed. Both are differentiated
+//! An operation is a function from flat tensors to a tensor. Its fused version runs in `f32` on the tested
+//! device; the reference runs in `f64` on the CPU, where every operation is composed. Both are differentiated
 //! by a weighted sum of the output, and the reference besides by central differences.
 
 use burn::prelude::*;
@@ -47,9 +47,26 @@ pub fn flat(values: &[f64], device: &Device, dtype: DType) -> Tensor<1> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (device, dtype))
 }
 
-/// A tensor of 32-bit floats on plain Flex.
+/// The device whose fused operations are tested: that of the card that this is compiled for, else the CPU.
+pub fn device() -> Device {
+    #[cfg(feature = "cuda")]
+    return Device::cuda(0);
+    #[cfg(all(feature = "wgpu", not(feature = "cuda")))]
+    return Device::wgpu(Default::default());
+    #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+    Device::flex()
+}
+
+/// Whether that is a card, which adds up in single precision where the CPU's kernels use double.
+pub const IS_CARD: bool = cfg!(any(feature = "wgpu", feature = "cuda"));
+
+/// The precisions of its fused matrix products.
+pub const PRECISIONS: &[Precision] =
+    if IS_CARD { &[Precision::F32] } else { &[Precision::F32, Precision::Bf16] };
+
+/// A tensor of 32-bit floats on the tested device, without autodiff.
 pub fn floats<const D: usize>(values: &[f64], shape: [usize; D]) -> Tensor<D> {
-    flat(values, &Device::flex(), DType::F32).reshape(shape)
+    flat(values, &device(), DType::F32).reshape(shape)
 }
 
 /// Runs `operation` on `device` and the gradient of `sum(output * noise)`.
@@ -111,16 +128,15 @@ pub fn check(
     fused: impl Fn(&[Tensor<1>]) -> Tensor<1>,
     composed: impl Fn(&[Tensor<1>]) -> Tensor<1>,
 ) {
-    let device = Device::flex();
-    let got = outcome(&device, DType::F32, inputs, &fused);
-    let expected = outcome(&device, DType::F64, inputs, &composed);
+    let got = outcome(&device(), DType::F32, inputs, &fused);
+    let expected = outcome(&Device::flex(), DType::F64, inputs, &composed);
     assert_close(&format!("{what}: output"), &got.output, &expected.output, tolerance);
     for (i, (got, expected)) in got.gradients.iter().zip(&expected.gradients).enumerate() {
         let (Some(got), Some(expected)) = (got, expected) else { continue };
         assert_close(&format!("{what}: gradient {i}"), got, expected, tolerance);
         check_differences(what, inputs, i, got, tolerance, &composed);
     }
-    let untracked: Vec<_> = inputs.iter().map(|i| flat(&i.values, &device, DType::F32)).collect();
+    let untracked: Vec<_> = inputs.iter().map(|i| flat(&i.values, &device(), DType::F32)).collect();
     let plain = doubles(fused(&untracked));
     assert_close(&format!("{what}: untracked output"), &plain, &expected.output, tolerance);
     // The composed path in single precision is what other backends run.
@@ -136,7 +152,8 @@ pub fn check(
 }
 
 /// Asserts that `fused` in bfloat16 is `composed` up to `tolerance`, gradients too, and that it rounds
-/// at all: most of its results differ from those in 32 bits.
+/// at all: most of its results differ from those in 32 bits. Cards multiply in 32 bits alone so far.
+#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[track_caller]
 pub fn check_bfloat16(
     what: &str,
@@ -146,7 +163,7 @@ pub fn check_bfloat16(
     composed: impl Fn(&[Tensor<1>]) -> Tensor<1>,
 ) {
     check(what, inputs, tolerance, |t| fused(t, Precision::Bf16), composed);
-    let t: Vec<_> = inputs.iter().map(|i| flat(&i.values, &Device::flex(), DType::F32)).collect();
+    let t: Vec<_> = inputs.iter().map(|i| flat(&i.values, &device(), DType::F32)).collect();
     let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|precision| doubles(fused(&t, precision)));
     let different = exact.iter().zip(&rounded).filter(|(x, y)| x != y).count();
     let all = exact.len();

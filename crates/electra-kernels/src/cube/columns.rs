@@ -1,0 +1,168 @@
+//! Sums over the rows of matrices and over all elements, in a fixed order.
+//!
+//! Rows are cut into parts; a cube adds up those of one part, and another pass the parts. Neither depends on
+//! which cube comes first, so that sums are the same bits on every run.
+
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::launch::{element_type, elements, empty, empty_of};
+
+/// Columns of a cube.
+const COLUMNS: u32 = 32;
+/// Units that share a column.
+const LANES: u32 = 8;
+/// Rows of a part.
+const ROWS: usize = 128;
+
+/// The sums of the parts' rows, `[parts, width]`.
+#[cube(launch_unchecked)]
+fn sums_of_parts<F: Float>(
+    x: &Tensor<F>,
+    sums: &mut Tensor<F>,
+    rows: u32,
+    width: u32,
+    #[comptime] part_rows: u32,
+    #[define(F)] _element: ElemType,
+) {
+    let mut lanes = Shared::<[f32]>::new_slice(256usize);
+    let column = CUBE_POS_X * 32u32 + UNIT_POS_X;
+    let first = CUBE_POS_Y * part_rows;
+    let end = u32::min(first + part_rows, rows);
+    let mut sum = f32::new(0.0);
+    if column < width {
+        let mut row = first + UNIT_POS_Y;
+        while row < end {
+            sum += f32::cast_from(x[(row * width + column) as usize]);
+            row += 8u32;
+        }
+    }
+    lanes[(UNIT_POS_Y * 32u32 + UNIT_POS_X) as usize] = sum;
+    sync_cube();
+    if UNIT_POS_Y == 0u32 && column < width {
+        let mut total = f32::new(0.0);
+        for lane in 0u32..8u32 {
+            total += lanes[(lane * 32u32 + UNIT_POS_X) as usize];
+        }
+        sums[(CUBE_POS_Y * width + column) as usize] = F::cast_from(total);
+    }
+}
+
+/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`.
+pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+    assert_eq!(elements(x), rows * width, "{rows} rows of {width} columns");
+    assert!(rows * width < u32::MAX as usize, "elements are counted in 32 bits");
+    if rows == 0 || width == 0 {
+        return zeros(x, width);
+    }
+    let (mut x, mut rows) = (x.clone(), rows);
+    loop {
+        let parts = rows.div_ceil(ROWS);
+        let sums = empty_of(&x, [parts * width], x.dtype);
+        // SAFETY: units beyond the rows and columns of both buffers do nothing.
+        unsafe {
+            sums_of_parts::launch_unchecked(
+                &x.client.clone(),
+                CubeCount::Static((width as u32).div_ceil(COLUMNS), parts as u32, 1),
+                CubeDim::new_2d(COLUMNS, LANES),
+                x.clone().into_tensor_arg(),
+                sums.clone().into_tensor_arg(),
+                rows as u32,
+                width as u32,
+                ROWS as u32,
+                element_type(&x),
+            );
+        }
+        if parts == 1 {
+            return sums;
+        }
+        (x, rows) = (sums, parts);
+    }
+}
+
+/// Zeros.
+pub(crate) fn zeros(like: &CubeTensor, n: usize) -> CubeTensor {
+    burn_cubecl::ops::numeric::zeros_client(
+        like.client.clone(),
+        like.device.clone(),
+        [n].into(),
+        burn::tensor::DType::F32,
+    )
+}
+
+/// Units of a cube that add up elements.
+const UNITS: u32 = 256;
+/// Elements that a unit adds up before they are added to those of other units.
+const RUN: usize = 16;
+
+/// The sums of `x * x` or of `x` over parts of the elements, `[parts]`.
+#[cube(launch_unchecked)]
+fn sum_kernel<F: Float>(
+    x: &Tensor<F>,
+    sums: &mut Tensor<f32>,
+    n: u32,
+    #[comptime] run: u32,
+    #[comptime] squared: bool,
+    #[define(F)] _element: ElemType,
+) {
+    let mut units = Shared::<[f32]>::new_slice(256usize);
+    let first = CUBE_POS as u32 * 256u32 * run;
+    let mut sum = f32::new(0.0);
+    for step in 0u32..run {
+        let at = first + step * 256u32 + UNIT_POS;
+        if at < n {
+            let value = f32::cast_from(x[at as usize]);
+            if squared {
+                sum += value * value;
+            } else {
+                sum += value;
+            }
+        }
+    }
+    units[UNIT_POS as usize] = sum;
+    let mut half = 128u32;
+    while half > 0u32 {
+        sync_cube();
+        if UNIT_POS < half {
+            let other = units[(UNIT_POS + half) as usize];
+            units[UNIT_POS as usize] += other;
+        }
+        half /= 2u32;
+    }
+    if UNIT_POS == 0u32 && first < n {
+        sums[CUBE_POS] = units[0];
+    }
+}
+
+/// The sum of the elements of a contiguous `x`, or of their squares, `[1]`, in 32 bits and a fixed order: a
+/// tree over all but the [`RUN`] elements of a unit.
+pub(crate) fn sum(x: &CubeTensor, squared: bool) -> CubeTensor {
+    let (mut x, mut n, mut squared) = (x.clone(), elements(x), squared);
+    assert!(n < u32::MAX as usize, "elements are counted in 32 bits");
+    if n == 0 {
+        return zeros(&x, 1);
+    }
+    loop {
+        let parts = n.div_ceil(UNITS as usize * RUN);
+        let sums = empty(&x, [parts]);
+        let dim = CubeDim::new_1d(UNITS);
+        // SAFETY: units beyond the `n` elements, and cubes beyond the parts, read and write nothing.
+        unsafe {
+            sum_kernel::launch_unchecked(
+                &x.client.clone(),
+                super::launch::cubes(&x, parts, dim),
+                dim,
+                x.clone().into_tensor_arg(),
+                sums.clone().into_tensor_arg(),
+                n as u32,
+                RUN as u32,
+                squared,
+                element_type(&x),
+            );
+        }
+        if parts == 1 {
+            return sums;
+        }
+        (x, n, squared) = (sums, parts, false);
+    }
+}

@@ -1,0 +1,170 @@
+//! Categorical sampling: a cube for each row inverts the distribution function of its softmax.
+
+use burn::tensor::DType;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::launch::{UNITS, cubes, dims, element_type, empty_of};
+
+/// Subtracted from the scaled logit of an excluded id: its exponential is zero at any temperature.
+const EXCLUDED: f32 = 1e30;
+
+/// The logit over the temperature, less what an excluded id loses.
+#[cube]
+fn scaled<F: Float>(
+    logits: &Tensor<F>,
+    first: u32,
+    id: u32,
+    excluded: u32,
+    inverse_temperature: f32,
+    #[comptime] has_exclusion: bool,
+) -> f32 {
+    let mut value = f32::cast_from(logits[(first + id) as usize]) * inverse_temperature;
+    if has_exclusion {
+        value -= select(id == excluded, EXCLUDED, 0.0f32);
+    }
+    value
+}
+
+/// Each unit takes `run` ids side by side. Their sums, added up in order, say which unit's ids hold the sample,
+/// and that unit goes through them again.
+#[cube(launch_unchecked)]
+fn sample_kernel<F: Float, I: Int>(
+    logits: &Tensor<F>,
+    uniforms: &Tensor<F>,
+    exclude: &Tensor<I>,
+    samples: &mut Tensor<I>,
+    rows: u32,
+    vocabulary: u32,
+    run: u32,
+    inverse_temperature: f32,
+    #[comptime] has_exclusion: bool,
+    #[define(F, I)] _elements: [ElemType; 2],
+) {
+    let mut sums = Shared::<[f32]>::new_slice(256usize);
+    let mut chosen = Shared::<[u32]>::new_slice(1usize);
+    let mut before = Shared::<[f32]>::new_slice(2usize);
+    let own = CUBE_POS as u32;
+    let row = select(own < rows, own, 0u32);
+    let first = row * vocabulary;
+    let mut excluded = 0u32;
+    if has_exclusion {
+        excluded = u32::cast_from(exclude[row as usize]);
+    }
+    let start = UNIT_POS * run;
+    let end = u32::min(start + run, vocabulary);
+    let mut largest = f32::new(-3.0e38);
+    let mut id = start;
+    while id < end {
+        let value = scaled::<F>(logits, first, id, excluded, inverse_temperature, has_exclusion);
+        largest = f32::max(largest, value);
+        id += 1u32;
+    }
+    sums[UNIT_POS as usize] = largest;
+    let mut half = 128u32;
+    while half > 0u32 {
+        sync_cube();
+        if UNIT_POS < half {
+            let other = sums[(UNIT_POS + half) as usize];
+            let this = sums[UNIT_POS as usize];
+            sums[UNIT_POS as usize] = f32::max(this, other);
+        }
+        half /= 2u32;
+    }
+    sync_cube();
+    let largest = sums[0usize];
+    // Before the maxima are written over.
+    sync_cube();
+    let mut sum = f32::new(0.0);
+    let mut id = start;
+    while id < end {
+        let value = scaled::<F>(logits, first, id, excluded, inverse_temperature, has_exclusion);
+        sum += f32::exp(value - largest);
+        id += 1u32;
+    }
+    sums[UNIT_POS as usize] = sum;
+    sync_cube();
+    if UNIT_POS == 0u32 {
+        let mut total = f32::new(0.0);
+        for unit in 0u32..256u32 {
+            total += sums[unit as usize];
+        }
+        let threshold = total * f32::cast_from(uniforms[row as usize]);
+        // The last unit with a probability, if rounding leaves no sum above the threshold.
+        let mut cumulative = f32::new(0.0);
+        let mut unit_of_sample = 0u32;
+        let mut before_it = f32::new(0.0);
+        let mut is_found = false;
+        for unit in 0u32..256u32 {
+            let of_unit = sums[unit as usize];
+            if !is_found && of_unit > 0.0f32 {
+                unit_of_sample = unit;
+                before_it = cumulative;
+                is_found = cumulative + of_unit > threshold;
+                cumulative += of_unit;
+            }
+        }
+        chosen[0usize] = unit_of_sample;
+        before[0usize] = before_it;
+        before[1usize] = threshold;
+    }
+    sync_cube();
+    if UNIT_POS == chosen[0usize] && own < rows {
+        let threshold = before[1usize];
+        let mut cumulative = before[0usize];
+        let mut sample = start;
+        let mut is_found = false;
+        let mut id = start;
+        while id < end && !is_found {
+            let value = scaled::<F>(logits, first, id, excluded, inverse_temperature, has_exclusion);
+            let weight = f32::exp(value - largest);
+            if weight > 0.0f32 {
+                cumulative += weight;
+                sample = id;
+                is_found = cumulative > threshold;
+            }
+            id += 1u32;
+        }
+        samples[row as usize] = I::cast_from(sample);
+    }
+}
+
+/// `sample_categorical(logits, uniforms, temperature, exclude)`: ids of the type of `like`.
+pub(crate) fn sample_categorical(
+    logits: CubeTensor,
+    uniforms: CubeTensor,
+    temperature: f64,
+    exclude: Option<CubeTensor>,
+    id_type: DType,
+) -> CubeTensor {
+    let [rows, vocabulary] = dims(&logits);
+    assert_eq!(dims(&uniforms), [rows], "one uniform number per row");
+    assert!(vocabulary > 0, "sampling from an empty vocabulary");
+    let (logits, uniforms) = (into_contiguous(logits), into_contiguous(uniforms));
+    let samples = empty_of(&logits, [rows], id_type);
+    if rows > 0 {
+        let has_exclusion = exclude.is_some();
+        let exclude = exclude.map_or_else(|| empty_of(&logits, [1], id_type), into_contiguous);
+        let dim = CubeDim::new_1d(UNITS);
+        // SAFETY: cubes beyond the rows write nothing, and read the first row; ids stay below the vocabulary.
+        unsafe {
+            sample_kernel::launch_unchecked(
+                &logits.client.clone(),
+                cubes(&logits, rows, dim),
+                dim,
+                logits.clone().into_tensor_arg(),
+                uniforms.into_tensor_arg(),
+                exclude.into_tensor_arg(),
+                samples.clone().into_tensor_arg(),
+                rows as u32,
+                vocabulary as u32,
+                vocabulary.div_ceil(UNITS as usize) as u32,
+                (1.0 / temperature) as f32,
+                has_exclusion,
+                [element_type(&logits), element_type(&samples)],
+            );
+        }
+    }
+    samples
+}
