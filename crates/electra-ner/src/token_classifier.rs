@@ -134,7 +134,7 @@ impl TokenClassifier {
     pub fn logits(&self, pass: kernels::Pass, batch: &WindowBatchData, device: &Device) -> Vec<f32> {
         kernels::on_workers(pass, device, || {
             let logits = self.forward(&batch.to_device(device), &DropoutSites::off());
-            logits.into_data().iter::<f32>().collect()
+            kernels::read(logits).iter::<f32>().collect()
         })
     }
 

@@ -1,15 +1,18 @@
 //! Adam with decoupled weight decay: without bias correction as ELECTRA's reference has it, or with it, as
 //! PyTorch's AdamW.
 
+use std::collections::VecDeque;
+
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::{AdamStep, adam_update};
+use burn::tensor::GradientCheckpointingStrategy;
+use electra_kernels::{AdamStep, AdamUpdate, AdamUpdated, adam_updates};
 use serde::{Deserialize, Serialize};
 
 use crate::groups::has_weight_decay;
 use crate::path::{ModulePath, track_path};
-use crate::state::{Moments, OptimizerState};
+use crate::state::{Moments, OptimizerState, flattened};
 
 /// The Adam optimizer with decoupled weight decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,38 +125,57 @@ impl Adam {
         gradient_scale: f64,
     ) -> M {
         assert!(gradient_scale.is_finite(), "gradients scaled by {gradient_scale}");
-        module.map(&mut Update {
+        let mut taken = Take {
             config: self.config,
             state,
             gradients,
             learning_rate,
             gradient_scale,
             path: ModulePath::default(),
-        })
+            updates: Vec::new(),
+            parameters: VecDeque::new(),
+        };
+        let module = module.map(&mut taken);
+        let Take { updates, parameters, .. } = taken;
+        let updated = adam_updates(updates);
+        let parameters = parameters.into_iter().zip(updated).collect();
+        module.map(&mut PutBack { state, path: ModulePath::default(), parameters })
     }
 }
 
-struct Update<'a, F> {
+/// A parameter that is being updated, but for its numbers.
+struct Taken {
+    path: String,
+    shape: Shape,
+    requires_gradient: bool,
+    checkpointing: Option<GradientCheckpointingStrategy>,
+    /// Gradients that its moments have seen, this one among them.
+    updates: u64,
+}
+
+/// Takes parameters, gradients and moments out of where they live, so that the kernels find nobody else holding
+/// their memory and may write in place. Tensors without elements stay in place of the parameters.
+struct Take<'a, F> {
     config: AdamConfig,
     state: &'a mut OptimizerState,
     gradients: GradientsParams,
     learning_rate: F,
     gradient_scale: f64,
     path: ModulePath,
+    updates: Vec<AdamUpdate>,
+    parameters: VecDeque<Taken>,
 }
 
-impl<F: Fn(&str) -> f64> ModuleMapper for Update<'_, F> {
+impl<F: Fn(&str) -> f64> ModuleMapper for Take<'_, F> {
     track_path!();
 
-    // Parameter, gradient and moments are taken out of where they live before the update, so that
-    // a kernel finds nobody else holding their memory and may write in place.
     fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(parameter.id) else {
             return parameter;
         };
         let path = self.path.dotted();
         let (id, tensor, mapper) = parameter.consume();
-        let require_grad = tensor.is_require_grad();
+        let requires_gradient = tensor.is_require_grad();
         let checkpointing = tensor.gradient_checkpointing_strategy();
         let tensor = tensor.inner();
 
@@ -165,18 +187,48 @@ impl<F: Fn(&str) -> f64> ModuleMapper for Update<'_, F> {
         let learning_rate = (self.learning_rate)(&path);
         let weight_decay = if has_weight_decay(&path) { self.config.weight_decay } else { 0.0 };
         let step = self.config.update(learning_rate, weight_decay, updates, self.gradient_scale);
-        let updated = adam_update(tensor, gradient.inner(), moment_1, moment_2, step);
+        let placeholder = Tensor::empty([0; D], &tensor.device());
+        let shape = tensor.shape();
+        self.updates.push(AdamUpdate {
+            parameter: flattened(tensor),
+            gradient: flattened(gradient.inner()),
+            moment_1: flattened(moment_1),
+            moment_2: flattened(moment_2),
+            step,
+        });
+        self.parameters.push_back(Taken { path, shape, requires_gradient, checkpointing, updates });
+        Param::from_mapped_value(id, placeholder, mapper)
+    }
+}
 
-        let moments = Moments::new(updated.moment_1, updated.moment_2, updates);
+/// Puts updated parameters and moments back, in the order in which they were taken.
+struct PutBack<'a> {
+    state: &'a mut OptimizerState,
+    path: ModulePath,
+    parameters: VecDeque<(Taken, AdamUpdated<1>)>,
+}
+
+impl ModuleMapper for PutBack<'_> {
+    track_path!();
+
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.dotted();
+        let Some((taken, updated)) = self.parameters.pop_front_if(|(taken, _)| taken.path == path) else {
+            return parameter;
+        };
+        let Taken { shape, requires_gradient, checkpointing, updates, .. } = taken;
+        let shape: [usize; D] = shape.dims();
+        let moments = Moments::new(updated.moment_1.reshape(shape), updated.moment_2.reshape(shape), updates);
         self.state.moments.insert(path, moments);
 
+        let (id, _, mapper) = parameter.consume();
+        let mut tensor = updated.parameter.reshape(shape);
         // Coming back with the default strategy, the parameter would meet inputs of another one in
         // the next forward pass, which burn refuses.
-        let mut tensor = updated.parameter;
         if let Some(strategy) = checkpointing {
             tensor = tensor.autodiff().with_gradient_checkpointing_strategy(strategy);
         }
-        Param::from_mapped_value(id, tensor.set_require_grad(require_grad), mapper)
+        Param::from_mapped_value(id, tensor.set_require_grad(requires_gradient), mapper)
     }
 }
 

@@ -3,9 +3,10 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::squared_norm;
+use electra_kernels::{read, squared_norms};
 
 use crate::path::{ModulePath, track_path};
+use crate::state::flattened;
 
 /// The global norm of the gradients, and the factor that clips them to a limit.
 ///
@@ -42,15 +43,15 @@ pub fn clip_by_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<Clip, NonFiniteGradients> {
     assert!(max_norm > 0.0, "gradients clipped to a norm of {max_norm}");
-    let mut squares =
-        SquaredNorms { gradients, path: ModulePath::default(), paths: Vec::new(), sums: Vec::new() };
-    module.visit(&mut squares);
-    let SquaredNorms { paths, sums, .. } = squares;
-    if sums.is_empty() {
+    let mut collected =
+        FlatGradients { gradients, path: ModulePath::default(), paths: Vec::new(), flat: Vec::new() };
+    module.visit(&mut collected);
+    let FlatGradients { paths, flat, .. } = collected;
+    if flat.is_empty() {
         return Ok(Clip { norm: 0.0, scale: 1.0 });
     }
 
-    let sums = Tensor::cat(sums, 0).into_data().convert::<f64>();
+    let sums = read(squared_norms(flat)).convert::<f64>();
     let sums: Vec<f64> = sums.iter::<f64>().collect();
     let broken = |(path, sum): (String, &f64)| (!sum.is_finite()).then_some(path);
     let broken: Vec<String> = paths.into_iter().zip(&sums).filter_map(broken).collect();
@@ -61,19 +62,20 @@ pub fn clip_by_global_norm<M: Module>(
     Ok(Clip { norm, scale: max_norm / norm.max(max_norm) })
 }
 
-struct SquaredNorms<'a> {
+/// The gradients in the order of the module, each flat.
+struct FlatGradients<'a> {
     gradients: &'a GradientsParams,
     path: ModulePath,
     paths: Vec<String>,
-    sums: Vec<Tensor<1>>,
+    flat: Vec<Tensor<1>>,
 }
 
-impl ModuleVisitor for SquaredNorms<'_> {
+impl ModuleVisitor for FlatGradients<'_> {
     track_path!();
 
     fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(parameter.id) {
-            self.sums.push(squared_norm(gradient.inner()));
+            self.flat.push(flattened(gradient.inner()));
             self.paths.push(self.path.dotted());
         }
     }

@@ -154,6 +154,12 @@ impl OptimizerState {
     }
 }
 
+/// The elements of a tensor in one dimension.
+pub(crate) fn flattened<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    let elements = x.shape().num_elements();
+    x.reshape([elements])
+}
+
 impl Moments {
     pub(crate) fn new<const D: usize>(moment_1: Tensor<D>, moment_2: Tensor<D>, updates: u64) -> Self {
         Self { averages: Box::new(Averages { moment_1, moment_2 }), updates }

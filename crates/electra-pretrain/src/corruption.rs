@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
+use electra_kernels::read;
 use electra_model::corrupt::{Corrupted, Sampling, corrupt, corrupt_with};
 use electra_model::parameters::NamedTensors;
 use electra_model::{
@@ -220,8 +221,8 @@ impl Corruption {
             let corrupted = on_workers(Pass::Evaluation, device, || {
                 sampled(generator.as_ref(), &batch.to_device(device))
             });
-            text.ids.extend(corrupted.ids.into_data().iter::<i32>());
-            text.is_replaced.extend(corrupted.labels.into_data().iter::<f32>().map(|label| label > 0.5));
+            text.ids.extend(read(corrupted.ids).iter::<i32>());
+            text.is_replaced.extend(read(corrupted.labels).iter::<f32>().map(|label| label > 0.5));
             text.token_type_ids.extend(&batch.token_type_ids);
             text.attention_mask.extend(&batch.attention_mask);
             progress(text.rows(), rows.len());

@@ -8,6 +8,7 @@
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use electra_kernels::read;
 use electra_model::{Discriminator, DropoutSites, Pass, on_workers};
 use electra_run::quantile::quantile;
 use rand::{RngExt, SeedableRng};
@@ -149,7 +150,7 @@ pub fn judge(
                 attention_mask.clone(),
                 &DropoutSites::off(),
             );
-            logits.into_data().iter::<f32>().collect()
+            read(logits).iter::<f32>().collect()
         });
         for (place, logit) in places.zip(logits).filter(|(place, _)| text.attention_mask[*place] > 0.0) {
             judged.push(Token { logit, is_replaced: text.is_replaced[place], row: place / s });

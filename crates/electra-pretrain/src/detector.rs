@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use electra_kernels::{ComputeSettings, DeviceError, DeviceName};
+use electra_kernels::{ComputeSettings, DeviceError, DeviceName, read};
 use electra_model::{Architecture, Discriminator, DropoutSites, Pass, on_workers};
 use electra_text::Tokenizer;
 use electra_text::wordpiece::OffsetUnit;
@@ -142,11 +142,8 @@ impl Detector {
         let attention_mask = Tensor::ones([1, s], &self.device);
         let logits: Vec<f32> = on_workers(Pass::Detection, &self.device, || {
             let off = DropoutSites::off();
-            self.model
-                .forward(ids.clone(), ids.zeros_like(), attention_mask, &off)
-                .into_data()
-                .iter::<f32>()
-                .collect()
+            let logits = self.model.forward(ids.clone(), ids.zeros_like(), attention_mask, &off);
+            read(logits).iter::<f32>().collect()
         });
         logits[1..s - 1].to_vec()
     }

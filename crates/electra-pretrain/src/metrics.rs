@@ -8,6 +8,7 @@ pub mod table;
 mod thresholds;
 
 use burn::prelude::*;
+use electra_kernels::{read, read_number};
 use electra_model::{BatchData, JointOutput, Normalizer};
 
 pub use scalars::{EvalRecord, Scalars, TrainRecord};
@@ -53,8 +54,8 @@ pub struct Corruption {
 impl MetricAccumulator {
     /// Adds what the networks said about `batch`; `normalizer` is what their losses were divided by.
     pub fn add(&mut self, batch: &BatchData, output: &JointOutput, normalizer: Normalizer) {
-        let ids = |t: Tensor<1, Int>| -> Vec<i64> { t.into_data().iter::<i64>().collect() };
-        let floats = |t: &Tensor<2>| -> Vec<f32> { t.clone().into_data().iter::<f32>().collect() };
+        let ids = |t: Tensor<1, Int>| -> Vec<i64> { read(t).iter::<i64>().collect() };
+        let floats = |t: &Tensor<2>| -> Vec<f32> { read(t.clone()).iter::<f32>().collect() };
         let slots = batch.targets.len();
         // Of the used slots, how many name the original.
         let right = |found: Vec<i64>| -> (u64, u64) {
@@ -65,7 +66,7 @@ impl MetricAccumulator {
         };
         if let (Some(loss), Some(logits)) = (&output.mlm, &output.generator_logits) {
             let (count, right) = right(ids(logits.clone().argmax(1).reshape([slots])));
-            let nats = loss.clone().into_scalar::<f64>() * normalizer.mlm;
+            let nats = read_number(loss.clone()) * normalizer.mlm;
             self.mlm.get_or_insert_default().add(Predicted { nats, count, right });
         }
         if let Some(corrupted) = &output.corrupted {
@@ -88,10 +89,10 @@ impl MetricAccumulator {
         }
         if let Some(prediction) = &output.prediction {
             let (found, targets) = (ids(prediction.first_choice()), ids(prediction.targets.clone()));
-            let weights: Vec<f32> = prediction.weights.clone().into_data().iter::<f32>().collect();
+            let weights: Vec<f32> = read(prediction.weights.clone()).iter::<f32>().collect();
             let counted = || weights.iter().zip(found.iter().zip(&targets)).filter(|(w, _)| **w > 0.0);
             self.prediction.get_or_insert_default().add(Predicted {
-                nats: prediction.loss.clone().into_scalar::<f64>() * prediction.divisor,
+                nats: read_number(prediction.loss.clone()) * prediction.divisor,
                 count: counted().count() as u64,
                 right: counted().filter(|(_, (found, target))| found == target).count() as u64,
             });

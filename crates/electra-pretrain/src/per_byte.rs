@@ -10,6 +10,7 @@
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use burn::tensor::activation::log_softmax;
+use electra_kernels::{read, read_number};
 use electra_model::{BatchData, JointOutput, Normalizer};
 use electra_text::Tokenizer;
 use electra_text::vocab::CONTINUATION;
@@ -54,7 +55,7 @@ impl ByteSums {
         let used = || (0..batch.targets.len()).filter(|&slot| batch.weights[slot] > 0.0);
         let without_text: Vec<usize> = used().filter(|&slot| pieces.get(batch.targets[slot]) == 0).collect();
         self.bytes += used().map(|slot| pieces.get(batch.targets[slot])).sum::<usize>();
-        self.nats += loss.clone().into_scalar::<f64>() * normalizer.mlm;
+        self.nats += read_number(loss.clone()) * normalizer.mlm;
         if !without_text.is_empty() {
             self.nats -= nats_at(logits, &without_text, &batch.targets);
         }
@@ -73,7 +74,7 @@ fn nats_at(logits: &Tensor<2>, slots: &[usize], targets: &[i32]) -> f64 {
     let ints = |values: Vec<i32>| Tensor::<1, Int>::from_data(TensorData::new(values, [m]), &device);
     let rows = logits.clone().select(0, ints(slots.iter().map(|&slot| slot as i32).collect()));
     let targets = ints(slots.iter().map(|&slot| targets[slot]).collect()).reshape([m, 1]);
-    let log_probabilities = log_softmax(rows, 1).gather(1, targets).into_data();
+    let log_probabilities = read(log_softmax(rows, 1).gather(1, targets));
     -log_probabilities.iter::<f64>().sum::<f64>()
 }
 

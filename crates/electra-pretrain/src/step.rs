@@ -2,6 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
+use electra_kernels::read;
 use electra_model::objective::StepDropout;
 use electra_model::{BatchData, Electra, JointOutput, Normalizer, Pass, on_workers};
 use electra_optim::{Clip, add_gradients};
@@ -45,19 +46,44 @@ pub struct Losses {
     pub prediction: Option<f64>,
 }
 
-impl Losses {
+/// The losses of a step where they were computed. They are read once, after the backward passes have been
+/// queued: a card that is read from waits for all that it was asked before.
+#[derive(Default)]
+struct LossesOnDevice {
+    /// Each adds to one of the step's losses.
+    values: Vec<Tensor<1>>,
+    sums: Vec<fn(&mut Losses) -> &mut f64>,
+}
+
+impl LossesOnDevice {
+    /// Adds those of a micro-batch.
     fn add(&mut self, output: &JointOutput) {
-        let add = |sum: &mut Option<f64>, loss: Option<&Tensor<1>>| {
-            if let Some(loss) = loss {
-                *sum.get_or_insert(0.0) += loss.clone().into_scalar::<f64>();
-            }
-        };
-        self.total += output.total.clone().into_scalar::<f64>();
-        add(&mut self.mlm, output.mlm.as_ref());
-        add(&mut self.rtd, output.rtd.as_ref());
-        add(&mut self.prediction, output.prediction.as_ref().map(|prediction| &prediction.loss));
+        let prediction = output.prediction.as_ref().map(|prediction| &prediction.loss);
+        self.push(Some(&output.total), |losses| &mut losses.total);
+        self.push(output.mlm.as_ref(), |losses| losses.mlm.get_or_insert(0.0));
+        self.push(output.rtd.as_ref(), |losses| losses.rtd.get_or_insert(0.0));
+        self.push(prediction, |losses| losses.prediction.get_or_insert(0.0));
     }
 
+    fn push(&mut self, loss: Option<&Tensor<1>>, sum: fn(&mut Losses) -> &mut f64) {
+        if let Some(loss) = loss {
+            self.values.push(loss.clone().inner());
+            self.sums.push(sum);
+        }
+    }
+
+    /// Reads them, and adds them up in the order of the micro-batches.
+    fn read(self) -> Losses {
+        let mut losses = Losses::default();
+        if !self.values.is_empty() {
+            let values = read(Tensor::cat(self.values, 0));
+            self.sums.into_iter().zip(values.iter::<f64>()).for_each(|(sum, loss)| *sum(&mut losses) += loss);
+        }
+        losses
+    }
+}
+
+impl Losses {
     /// The losses that there are, with their names.
     fn parts(&self) -> Vec<(&'static str, f64)> {
         let parts = [("mlm", self.mlm), ("rtd", self.rtd), ("prediction", self.prediction)];
@@ -129,7 +155,7 @@ fn backward(
     mut accumulator: Option<&mut MetricAccumulator>,
 ) -> (Losses, GradientsParams) {
     let (normalizer, stage) = (Normalizer::over(micro_batches), recipe.scheme.stage(number));
-    let (mut losses, mut gradients) = (Losses::default(), GradientsParams::new());
+    let (mut losses, mut gradients) = (LossesOnDevice::default(), GradientsParams::new());
     let mut first_row = 0;
     for (m, batch) in micro_batches.iter().enumerate() {
         let dropout = StepDropout {
@@ -149,5 +175,5 @@ fn backward(
         let own = GradientsParams::from_grads(loss.backward(), model);
         gradients = if m == 0 { own } else { add_gradients(model, gradients, own) };
     }
-    (losses, gradients)
+    (losses.read(), gradients)
 }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::{Pass, on_workers};
+use electra_kernels::{Pass, on_workers, read};
 use electra_optim::{Clip, Schedule, add_gradients};
 use electra_run::seed::{Purpose, derive};
 use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
@@ -89,7 +89,8 @@ impl Steps<'_> {
         scale: f64,
     ) -> (f64, GradientsParams) {
         let mut gradients = GradientsParams::new();
-        let (mut loss, mut done) = (0.0, 0);
+        // Read once, after the backward passes have been queued: a card that is read from waits for them.
+        let mut losses: Vec<Tensor<1>> = Vec::new();
         // A CRF needs all words of a sentence at once, and they may be in several parts.
         let head = tagger.head();
         for parts in parts.chunk_by(|part, next| head.needs_whole_sentences() && part.is_continued_by(next)) {
@@ -100,12 +101,16 @@ impl Steps<'_> {
             for part in parts {
                 let logits = self.logits(tagger, self.device, step, part);
                 let sum = head.loss(logits, &part.targets, &part.sentences, &self.loss, of_long.as_mut());
-                loss += sum.clone().into_scalar::<f64>();
+                let is_first = losses.is_empty();
+                losses.push(sum.clone().inner());
                 let own = GradientsParams::from_grads((sum * scale).backward(), tagger);
-                gradients = if done == 0 { own } else { add_gradients(tagger, gradients, own) };
-                done += 1;
+                gradients = if is_first { own } else { add_gradients(tagger, gradients, own) };
             }
         }
+        let loss = match losses.is_empty() {
+            true => 0.0,
+            false => read(Tensor::cat(losses, 0)).iter::<f64>().sum(),
+        };
         (loss, gradients)
     }
 
@@ -132,7 +137,7 @@ impl Steps<'_> {
         let mut sentences: Vec<LabelledRows> = Vec::new();
         let (mut open, mut rows_before) = (None, 0);
         for part in parts {
-            emissions.extend(self.logits(&tagger, &device, step, part).into_data().iter::<f32>());
+            emissions.extend(read(self.logits(&tagger, &device, step, part)).iter::<f32>());
             for (number, own) in part.numbers.iter().zip(&part.sentences) {
                 if open != Some(number) {
                     sentences.push(LabelledRows::default());

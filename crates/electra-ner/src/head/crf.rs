@@ -5,6 +5,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 
 use electra_annotations::LabelSet;
+use electra_kernels::read;
 use electra_model::shapes::Shapes;
 
 use super::chain::Chain;
@@ -80,9 +81,9 @@ impl Crf {
         let score = |score: f32| if score <= FORBIDDEN / 2.0 { f64::NEG_INFINITY } else { f64::from(score) };
         let scores = |data: TensorData| data.iter::<f32>().map(score).collect::<Vec<_>>();
         Chain::new(
-            scores(self.begin.val().into_data()),
-            scores(self.next.val().into_data()),
-            scores(self.end.val().into_data()),
+            scores(read(self.begin.val())),
+            scores(read(self.next.val())),
+            scores(read(self.end.val())),
         )
     }
 
@@ -97,7 +98,7 @@ impl Crf {
     pub fn negative_log_likelihood(&self, emissions: Tensor<2>, sentences: &[LabelledRows]) -> Tensor<1> {
         let [_, l] = emissions.dims();
         assert_eq!(self.begin.dims(), [l], "emissions of {l} labels");
-        let values: Vec<f32> = emissions.clone().detach().into_data().iter::<f32>().collect();
+        let values: Vec<f32> = read(emissions.clone().detach()).iter::<f32>().collect();
         let SequenceGradient { loss, emissions: of_emissions, transitions } =
             self.gradient(&values, sentences);
         let linear = times(emissions, &of_emissions) + self.times(&transitions);

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
+use electra_kernels::read;
 use electra_model::Stage;
 use electra_run::process;
 use electra_train::Divergence;
@@ -122,7 +123,7 @@ impl ModuleVisitor for Watched {
                 || ["head.", "masked_lm.", "copy."].iter().any(|s| path.contains(s))
                 || path.contains("layers.0.") && path.ends_with(".weight");
         if is_selected {
-            self.values.push((path, param.val().into_data().iter::<f32>().collect()));
+            self.values.push((path, read(param.val()).iter::<f32>().collect()));
         }
     }
 }
