@@ -8,6 +8,7 @@ use burn::prelude::*;
 #[path = "../../../electra-model/tests/networks/corruption.rs"]
 mod corruption;
 mod devices;
+mod every_step;
 #[path = "../../../electra-model/tests/networks/golden.rs"]
 mod golden;
 #[path = "../../../electra-model/tests/networks/gradients.rs"]
