@@ -1,5 +1,11 @@
 //! The choice between the fused and the composed version of each operation.
 
+#[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
+use burn::tensor::Tensor;
+
+#[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
+use crate::Precision;
+
 /// Calls the fused operation if the backend has one for all the tensors, and returns from the enclosing
 /// function.
 macro_rules! fused {
@@ -11,7 +17,7 @@ macro_rules! fused {
     };
     ($($tensor:expr),+; in $precision:expr => $call:ident($($arg:expr),*)) => {
         #[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
-        if $(crate::fused::supports(&$tensor, $precision))&&+ {
+        if $(crate::dispatch::supports(&$tensor, $precision))&&+ {
             use burn::backend::Dispatch;
             use crate::fused::Fused;
             return Tensor::from_dispatch(<Dispatch as Fused>::$call($($arg),*));
@@ -31,6 +37,22 @@ macro_rules! fused_untracked {
             return crate::cube::$call($($arg),*);
         }
     };
+}
+
+/// Whether the fused operations take `x` with matrix products in `precision`: 32-bit floats, tracked or not, on
+/// the CPU in all but 16-bit IEEE floats, on cards in 32 bits.
+#[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
+fn supports<const D: usize>(x: &Tensor<D>, precision: Precision) -> bool {
+    #[cfg(feature = "flex")]
+    if crate::flex::supports(x) {
+        return precision != Precision::F16;
+    }
+    #[cfg(all(feature = "cube", not(feature = "fusion")))]
+    if crate::cube::supports(x) {
+        return precision == Precision::F32;
+    }
+    let _ = (x, precision);
+    false
 }
 
 mod blocks;

@@ -1,29 +1,10 @@
-//! The operations that backends have kernels of their own for, as a trait: [`crate::flex`] implements it for the
-//! CPU and [`crate::cube`] for cards.
-//!
-//! Routing is by the tensor: what lives on another backend, or is not `f32`, takes the composed path of
-//! [`crate::composed`], whose gradient burn derives.
+//! The operations that backends have kernels of their own for, as a trait: `flex` implements it for the CPU and
+//! `cube` for cards.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
-use burn::tensor::Tensor;
 
 use crate::{Dropout, Precision};
-
-/// Whether the fused operations take `x` with matrix products in `precision`: 32-bit floats, tracked or not, on
-/// the CPU in all but 16-bit IEEE floats, on cards in 32 bits.
-pub(crate) fn supports<const D: usize>(x: &Tensor<D>, precision: Precision) -> bool {
-    #[cfg(feature = "flex")]
-    if crate::flex::supports(x) {
-        return precision != Precision::F16;
-    }
-    #[cfg(all(feature = "cube", not(feature = "fusion")))]
-    if crate::cube::supports(x) {
-        return precision == Precision::F32;
-    }
-    let _ = (x, precision);
-    false
-}
 
 /// The tensors of a linear layer: weight and bias.
 #[derive(ExtensionType)]

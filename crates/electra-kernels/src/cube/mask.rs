@@ -1,4 +1,4 @@
-//! Dropout masks on cards: the bits of [`crate::dropout::mask`], which are those of the CPU.
+//! Dropout masks on cards: the bits of [`DropoutMask`], which are those of the CPU.
 
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
