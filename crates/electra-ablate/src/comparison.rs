@@ -1,7 +1,7 @@
 //! Arms against the base arm.
 
 mod arm;
-mod common;
+mod common_corruption;
 mod contrasts;
 mod correlations;
 mod subject;
@@ -102,7 +102,7 @@ impl Comparison {
         let measured: Vec<Metric> = measured.into_iter().collect();
         let own_tasks = task::own_tasks(&measured, results);
         let vocabularies_differ = task::vocabularies(results).len() > 1;
-        let not_judged = common::not_judged(&arms, results);
+        let not_judged = common_corruption::not_judged(&arms, results);
         let measures = measures(&subject.arms, results);
         let names_something = results.iter().any(|result| !result.differences.is_empty());
         let data = of_arms(&subject.arms, results, |result| result.data.clone());
@@ -121,8 +121,8 @@ impl Comparison {
             missing,
             own_tasks,
             vocabularies_differ,
-            unlike_corruptions: common::unlike_corruptions(results),
-            judged_on_own_generator: common::judged_on_own_generator(&arms, results),
+            unlike_corruptions: common_corruption::unlike_corruptions(results),
+            judged_on_own_generator: common_corruption::judged_on_own_generator(&arms, results),
             not_judged,
             measures,
             contrasts,

@@ -2,7 +2,7 @@
 //! all tables and reports.
 
 mod check;
-mod common;
+mod common_corruption;
 mod curve;
 mod error;
 mod folder;
@@ -12,7 +12,7 @@ mod result;
 
 pub use crate::run::{Parameters, TokenizerIdentity};
 pub(crate) use check::Measured;
-pub use common::{CommonScores, Judged};
+pub use common_corruption::{CommonCorruptionScores, Judged};
 pub use curve::{Curve, MOST_POINTS};
 pub use error::{Impossible, NotOneArm, ResultError, Stale};
 pub use folder::read_folder;

@@ -13,7 +13,7 @@ use crate::arms;
 use crate::failed::FailedRun;
 use crate::quantities::Quantities;
 
-use super::common::{CommonScores, Judged};
+use super::common_corruption::{CommonCorruptionScores, Judged};
 use super::curve::{Curve, MOST_POINTS};
 use super::error::Impossible;
 use super::probe_scores::ProbeScores;
@@ -63,7 +63,7 @@ impl ResultRecord {
         let Provenance { steps, tokens, flops, parameters, .. } = self.run;
         let (heldout, curve, seconds) = (&self.heldout, &self.curve, self.seconds);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()?;
-        self.common.as_ref().map_or(Ok(()), CommonScores::check)?;
+        self.common.as_ref().map_or(Ok(()), CommonCorruptionScores::check)?;
         self.probe.as_ref().map_or(Ok(()), ProbeScores::check)
     }
 }
@@ -80,7 +80,7 @@ impl Provenance {
     }
 }
 
-impl CommonScores {
+impl CommonCorruptionScores {
     /// Refuses what cannot be.
     fn check(&self) -> Result<(), Impossible> {
         let of = |judged: &Option<Judged>, key| judged.as_ref().map_or(Ok(()), |judged| judged.check(key));
@@ -252,10 +252,10 @@ mod tests {
         record.check().unwrap_err().to_string()
     }
 
-    fn common(change: impl FnOnce(&mut Judged)) -> Option<CommonScores> {
+    fn common(change: impl FnOnce(&mut Judged)) -> Option<CommonCorruptionScores> {
         let mut judged = judged("x", 0.5);
         change(&mut judged);
-        Some(CommonScores { base: None, unigram: Some(judged) })
+        Some(CommonCorruptionScores { base: None, unigram: Some(judged) })
     }
 
     fn probe(scores: &[(u64, f64, Option<f64>)]) -> Option<ProbeScores> {

@@ -9,7 +9,7 @@ use electra_run::record::HeldoutMeasure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::common::CommonScores;
+use super::common_corruption::CommonCorruptionScores;
 use super::curve::Curve;
 use super::error::ResultError;
 use super::probe_scores::ProbeScores;
@@ -34,7 +34,7 @@ pub struct ResultRecord {
     pub probe: Option<ProbeScores>,
     /// The discriminator on text that is corrupted alike for all arms, if there is one and it was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub common: Option<CommonScores>,
+    pub common: Option<CommonCorruptionScores>,
     /// Seconds of pretraining.
     pub seconds: f64,
     /// Held-out losses over steps.

@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::*;
 use crate::quantities::Quantities;
-pub(crate) use common::tests::judged;
+pub(crate) use common_corruption::tests::judged;
 
 /// A result with another provenance.
 pub(crate) fn with(mut result: ResultRecord, change: impl FnOnce(&mut Provenance)) -> ResultRecord {

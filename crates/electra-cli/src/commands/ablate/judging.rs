@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use electra_ablate::plan::Job;
-use electra_ablate::record::{CommonScores, Judged, ResultRecord};
+use electra_ablate::record::{CommonCorruptionScores, Judged, ResultRecord};
 use electra_files::regular;
 use serde_json::Value;
 
@@ -48,11 +48,11 @@ impl Setup {
     }
 
     /// All figures of a run that are there.
-    pub(super) fn common(&self, job: &Job) -> Option<CommonScores> {
+    pub(super) fn common(&self, job: &Job) -> Option<CommonCorruptionScores> {
         let rulers = &self.rulers.of_arms[job.arm];
         let of = |ruler| rulers.contains(&ruler).then(|| self.judged(ruler, job)).flatten();
-        let scores = CommonScores { base: of(Ruler::Base), unigram: of(Ruler::Unigram) };
-        (scores != CommonScores::default()).then_some(scores)
+        let scores = CommonCorruptionScores { base: of(Ruler::Base), unigram: of(Ruler::Unigram) };
+        (scores != CommonCorruptionScores::default()).then_some(scores)
     }
 
     /// Whether the networks are there that a figure needs.

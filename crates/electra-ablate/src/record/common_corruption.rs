@@ -6,7 +6,7 @@ use serde_json::Value;
 /// A discriminator on the common corruptions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CommonScores {
+pub struct CommonCorruptionScores {
     /// The scores on samples of the base arm's generator of the same seed; `None` if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Judged>,
@@ -132,7 +132,7 @@ pub(crate) mod tests {
         let mut record = result("a", 1, 0.5);
         assert!(!record.text().contains("common") && !record.text().contains("tokenizer"));
         let base = Judged { run: Some("abc".into()), ..judged("c0ffee", 2.0 / 3.0) };
-        record.common = Some(CommonScores { base: Some(base), unigram: None });
+        record.common = Some(CommonCorruptionScores { base: Some(base), unigram: None });
         record.tokenizer = Some(TokenizerIdentity { hash: "def".into(), vocab_size: 600 });
         let path = record.write(folder.path()).unwrap();
         assert_eq!(ResultRecord::read(&path).unwrap(), record);

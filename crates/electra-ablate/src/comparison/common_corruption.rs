@@ -49,7 +49,7 @@ mod tests {
     use crate::metric::Metric;
     use crate::metric::tests::metric;
     use crate::record::tests::{judged, result, with as with_provenance};
-    use crate::record::{CommonScores, Judged, ResultRecord, TokenizerIdentity};
+    use crate::record::{CommonCorruptionScores, Judged, ResultRecord, TokenizerIdentity};
     use crate::table::{json, notes};
 
     #[test]
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn figures_of_unlike_corruptions_and_arms_without_any_are_told() {
         let with = |arm: &str, seed, corruption: &str| {
-            let common = CommonScores { base: Some(judged(corruption, 0.75)), unigram: None };
+            let common = CommonCorruptionScores { base: Some(judged(corruption, 0.75)), unigram: None };
             ResultRecord { common: Some(common), ..result(arm, seed, 0.5) }
         };
         let all =
@@ -87,7 +87,7 @@ mod tests {
     fn the_arm_that_was_trained_beside_the_generator_that_judges_is_named() {
         let with = |arm: &str| {
             let base = Judged { run: Some(result("a", 1, 0.5).run.hash), ..judged("x", 0.75) };
-            let common = CommonScores { base: Some(base), unigram: None };
+            let common = CommonCorruptionScores { base: Some(base), unigram: None };
             ResultRecord { common: Some(common), ..result(arm, 1, 0.5) }
         };
         let comparison = Comparison::new(subject(&["a", "b"]), &[with("a"), with("b")]);
