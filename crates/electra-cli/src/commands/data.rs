@@ -8,6 +8,7 @@ mod inspect;
 mod json;
 mod merge;
 pub(super) mod meter;
+mod output;
 mod summary;
 mod threads;
 mod tokenizer;

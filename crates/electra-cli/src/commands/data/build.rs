@@ -16,8 +16,9 @@ use super::corpus::Corpus;
 use super::error_report::{advice, report};
 use super::json::{named_in_json, print_json};
 use super::meter::{Meter, count};
+use super::output::OutputArguments;
 use super::summary::{before, tell_counts, tell_data, tell_left_out, tell_read, was_before};
-use super::threads::threads;
+use super::threads::ThreadsArgument;
 
 /// Build shards of token ids from text
 #[derive(Args)]
@@ -74,18 +75,10 @@ pub struct BuildCommand {
     /// Build part i of n, for `data merge` to join
     #[arg(long, value_name = "i/n")]
     part: Option<Part>,
-    /// Data folder to write
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace other data in --out
-    #[arg(long)]
-    force: bool,
-    /// Threads; no influence on the result [default: all]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Print the manifest as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    threads: ThreadsArgument,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -99,7 +92,7 @@ enum Mode {
 impl BuildCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let start = Instant::now();
-        named_in_json(self.json, &self.out)?;
+        named_in_json(self.output.json, &self.output.out)?;
         let request = self.request()?;
         let mut meter = Meter::new("tokenising");
         let show = |progress: &BuildProgress| {
@@ -117,13 +110,13 @@ impl BuildCommand {
             meter.finish();
             let manifest = built.manifest();
             let counts = Split::ALL.map(|split| manifest.counts(split));
-            if self.json {
+            if self.output.json {
                 let seconds = start.elapsed().as_secs_f64();
                 return print_json(&json!({
-                    "out": self.out, "built_before": was_before(&built), "seconds": seconds, "part": manifest,
+                    "out": self.output.out, "built_before": was_before(&built), "seconds": seconds, "part": manifest,
                 }));
             }
-            println!("{}: part {part}{}", self.out.display(), before(&built));
+            println!("{}: part {part}{}", self.output.out.display(), before(&built));
             tell_counts(&counts, request.pack.seq_len);
             tell_left_out(manifest.left_out());
             tell_read(manifest.replaced, &manifest.skipped);
@@ -132,7 +125,7 @@ impl BuildCommand {
         }
         let built = build::build(&request, show).map_err(report)?;
         meter.finish();
-        tell_data(&built, &self.out, start, self.json)
+        tell_data(&built, &self.output.out, start, self.output.json)
     }
 
     fn request(&self) -> miette::Result<BuildRequest> {
@@ -152,9 +145,9 @@ impl BuildCommand {
             tokenizer: self.tokenizer()?,
             pack: PackSettings { mode, seq_len: self.seq_len, seed: self.seed },
             block_bytes: BLOCK_BYTES,
-            threads: threads(self.threads)?,
-            out: self.out.clone(),
-            force: self.force,
+            threads: self.threads.number()?,
+            out: self.output.out.clone(),
+            force: self.output.force,
         })
     }
 

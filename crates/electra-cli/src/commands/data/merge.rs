@@ -9,6 +9,7 @@ use electra_text::build;
 use super::error_report::report;
 use super::json::named_in_json;
 use super::meter::Meter;
+use super::output::OutputArguments;
 use super::summary::tell_data;
 
 /// Join parts built with `data build --part i/n`
@@ -19,27 +20,20 @@ pub struct MergeCommand {
     /// The folders of all parts, in any order
     #[arg(required = true, value_name = "PARTS")]
     parts: Vec<PathBuf>,
-    /// Data folder to write
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace other data in --out
-    #[arg(long)]
-    force: bool,
-    /// Print the manifest as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 impl MergeCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let start = Instant::now();
-        named_in_json(self.json, &self.out)?;
+        named_in_json(self.output.json, &self.output.out)?;
         let mut meter = Meter::new("joining blocks");
-        let built = build::merge(&self.parts, &self.out, self.force, |done, blocks| {
+        let built = build::merge(&self.parts, &self.output.out, self.output.force, |done, blocks| {
             meter.show(done, blocks, || format!("block {done} of {blocks}"));
         })
         .map_err(report)?;
         meter.finish();
-        tell_data(&built, &self.out, start, self.json)
+        tell_data(&built, &self.output.out, start, self.output.json)
     }
 }

@@ -1,6 +1,5 @@
 //! `electra data tokenizer`: train a vocabulary.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -14,8 +13,9 @@ use super::corpus::Corpus;
 use super::error_report::{advice, report};
 use super::json::{named_in_json, print_json};
 use super::meter::{Meter, count};
+use super::output::OutputArguments;
 use super::summary::tell_read;
-use super::threads::threads;
+use super::threads::ThreadsArgument;
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]
@@ -29,7 +29,7 @@ use super::threads::threads;
   electra data tokenizer --input reads.txt --documents line --vocab-size 4096 \\
     --max-word-length 400 --out data/dna
 
-transformers reads the folder: AutoTokenizer.from_pretrained(\"data/tokenizer\")")]
+--out gets vocab.txt, tokenizer.json and their configuration, and transformers reads it: AutoTokenizer.from_pretrained(\"data/tokenizer\")")]
 pub struct TokenizerCommand {
     #[command(flatten)]
     corpus: Corpus,
@@ -51,28 +51,20 @@ pub struct TokenizerCommand {
     /// Share of the text's characters that the alphabet covers; words with rarer ones are `[UNK]`
     #[arg(long, default_value_t = VocabularySettings::new(0, false).character_coverage, value_name = "SHARE")]
     character_coverage: f64,
-    /// Folder to write vocab.txt, tokenizer.json and their configuration to
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace the tokenizer in --out
-    #[arg(long)]
-    force: bool,
-    /// Threads; no influence on the result [default: all]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    threads: ThreadsArgument,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 impl TokenizerCommand {
     pub(super) fn run(self) -> miette::Result<()> {
         let start = Instant::now();
-        named_in_json(self.json, &self.out)?;
-        let threads = threads(self.threads)?;
+        named_in_json(self.output.json, &self.output.out)?;
+        let threads = self.threads.number()?;
         let files = self.corpus.files().map_err(report)?;
-        if !self.force && SAVED_FILES.iter().any(|file| self.out.join(file).exists()) {
-            let found = format!("{} holds a tokenizer already", self.out.display());
+        if !self.output.force && SAVED_FILES.iter().any(|file| self.output.out.join(file).exists()) {
+            let found = format!("{} holds a tokenizer already", self.output.out.display());
             return Err(advice(found, "choose another folder or replace it with --force"));
         }
         let settings = VocabularySettings {
@@ -96,13 +88,13 @@ impl TokenizerCommand {
         })
         .map_err(report)?;
         meter.finish();
-        trained.tokenizer.save(&self.out).map_err(report)?;
+        trained.tokenizer.save(&self.output.out).map_err(report)?;
         let coverage = trained.coverage;
         let warnings = concerns::sentences(&Concern::of_text(coverage));
         concerns::warn(&warnings);
-        if self.json {
+        if self.output.json {
             return print_json(&json!({
-                "out": self.out,
+                "out": self.output.out,
                 "vocab_size": trained.tokenizer.vocab_size(),
                 "cased": self.cased,
                 "hash": trained.tokenizer.hash().to_hex().as_str(),
@@ -125,7 +117,7 @@ impl TokenizerCommand {
         }
         println!(
             "{}: {} pieces over {} characters",
-            self.out.display(),
+            self.output.out.display(),
             count(trained.tokenizer.vocab_size() as u64),
             count(trained.characters)
         );
@@ -151,7 +143,7 @@ impl TokenizerCommand {
         tell_read(trained.replaced, &trained.skipped);
         println!("  hash    {}", trained.tokenizer.hash().to_hex());
         println!("  time    {:.1} s", start.elapsed().as_secs_f64());
-        let out = shell_word(&self.out.display().to_string());
+        let out = shell_word(&self.output.out.display().to_string());
         println!("  next    electra data build --input ... --tokenizer {out} --out DIR");
         Ok(())
     }
