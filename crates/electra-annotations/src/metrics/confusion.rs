@@ -21,6 +21,11 @@ pub struct Confusion {
 }
 
 impl Confusion {
+    /// What the last row is called where people read it: marked by the prediction alone.
+    pub const NO_ENTITY: &str = "no entity";
+    /// What the last column is called where people read it: marked by gold alone.
+    pub const MISSED: &str = "missed";
+
     /// The confusion of a comparison.
     #[must_use]
     pub fn of(comparison: &Comparison) -> Self {

@@ -185,15 +185,15 @@ impl Display for ErrorClasses {
 
 impl Display for Confusion {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let labels = || self.labels.iter().map(String::as_str);
-        let first = name_width(labels().chain(["gold / predicted"]));
-        let width = name_width(labels()).max(6);
+        let types = || self.labels[..self.labels.len() - 1].iter().map(String::as_str);
+        let first = name_width(types().chain(["gold / predicted"]));
+        let width = name_width(types().chain([Self::MISSED]));
         write!(f, "{:first$}", "gold / predicted")?;
-        for label in labels() {
+        for label in types().chain([Self::MISSED]) {
             write!(f, " {label:>width$}")?;
         }
         writeln!(f)?;
-        for (label, counts) in labels().zip(&self.counts) {
+        for (label, counts) in types().chain([Self::NO_ENTITY]).zip(&self.counts) {
             write!(f, "{label:first$}")?;
             for count in counts {
                 write!(f, " {count:width$}")?;

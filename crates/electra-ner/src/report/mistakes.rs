@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use electra_annotations::{Comparison, ErrorClass, Match, SentenceView, Sentences};
+use electra_annotations::{Comparison, Confusion, ErrorClass, Match, SentenceView, Sentences};
 
 /// Sentences of a group that are shown at most: a page has to open in a browser.
 const SHOWN: usize = 300;
@@ -65,9 +65,9 @@ pub(super) fn groups(comparison: &Comparison, sentences: &Sentences) -> Vec<Erro
 
 fn mistake(found: &Match, sentence: SentenceView<'_>) -> Mistake {
     let tokens: Vec<&str> = sentence.tokens().collect();
-    let words = |span: Option<&electra_annotations::Span>| match span {
+    let words = |span: Option<&electra_annotations::Span>, none: &str| match span {
         Some(span) => format!("{} {}", span.kind, tokens[span.start..span.end].join(" ")),
-        None => "nothing".to_owned(),
+        None => none.to_owned(),
     };
     let is_in = |span: Option<&electra_annotations::Span>, at: usize| {
         span.is_some_and(|s| (s.start..s.end).contains(&at))
@@ -90,7 +90,11 @@ fn mistake(found: &Match, sentence: SentenceView<'_>) -> Mistake {
     }
     Mistake {
         sentence: found.sentence + 1,
-        what: format!("{} → {}", words(found.gold), words(found.predicted)),
+        what: format!(
+            "{} → {}",
+            words(found.gold, Confusion::NO_ENTITY),
+            words(found.predicted, Confusion::MISSED)
+        ),
         text,
     }
 }
@@ -120,6 +124,7 @@ mod tests {
         assert_eq!(boundary.what, "PER Ada Lovelace → PER Lovelace");
         let text: Vec<(&str, &str)> = boundary.text.iter().map(|s| (s.text.as_str(), s.mark)).collect();
         assert_eq!(text, [("Ada", "gold"), ("Lovelace", "both"), ("saw Rome today", "")]);
-        assert_eq!(groups[0].mistakes[0].what, "LOC Rome → nothing");
+        assert_eq!(groups[0].mistakes[0].what, "LOC Rome → missed");
+        assert_eq!(groups[1].mistakes[0].what, "no entity → LOC today");
     }
 }
