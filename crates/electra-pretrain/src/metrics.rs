@@ -12,7 +12,7 @@ use electra_kernels::{read, read_number};
 use electra_model::{BatchData, JointOutput, Normalizer};
 
 pub use scalars::{EvalRecord, Scalars, TrainRecord};
-pub use thresholds::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU};
+pub use thresholds::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU, majority_class};
 
 /// Sums over batches from which an [`EvalRecord`] follows. None is what the objective cannot measure.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::history::History;
-use crate::metrics::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU};
+use crate::metrics::{COLLAPSE_RATIO, COLLAPSE_RECALL, LOW_AUC, PLATEAU, majority_class};
 
 /// The judgement at the top of the page.
 #[derive(Debug, PartialEq, Serialize)]
@@ -95,8 +95,12 @@ pub(super) fn verdict(history: &History, is_of_all_tokens: bool) -> Verdict {
     let (tone, title, text) = match (is_collapsed, failed, checks.len()) {
         (true, ..) => (
             "bad",
-            "Collapsed",
-            "The discriminator has settled for the majority class: it no longer learns.".to_owned(),
+            "Says the majority class",
+            format!(
+                "The discriminator {}. A run that is too short to have begun looks the same: if the curves still \
+                 fall, give it more steps.",
+                majority_class(last.number("rtd_recall"), last.number("rtd_loss_over_entropy"))
+            ),
         ),
         (false, _, 0) if last.number("loss").is_some() => (
             "open",

@@ -127,7 +127,12 @@ fn each_sign_of_bad_health_is_seen() {
     let young = page(&[start(), train(10, 30.0), eval(10, 0.6, false)]);
     assert!(young.contains("<h2>Not healthy yet</h2>") && young.contains("3 of 4 signs"));
     let collapsed = page(&[start(), train(10, 30.0), eval(10, 0.6, true)]);
-    assert!(collapsed.contains("<h2>Collapsed</h2>"));
+    assert!(collapsed.contains("<h2>Says the majority class</h2>"));
+    assert!(
+        collapsed.contains("of what knowing the share of replaced tokens costs")
+            && collapsed.contains("too short")
+    );
+    assert!(!collapsed.contains("no longer learns"));
     let mut diverged = train(20, 0.0);
     diverged["loss"] = Value::Null;
     let diverged = page(&[start(), train(10, 30.0), eval(10, 0.9, false), diverged]);

@@ -13,7 +13,7 @@ use super::untrained::untrained_loss;
 use crate::evaluate::evaluate;
 use crate::interval::Interval;
 use crate::metrics::table::When;
-use crate::metrics::{MetricAccumulator, Scalars, TrainRecord};
+use crate::metrics::{MetricAccumulator, Scalars, TrainRecord, majority_class};
 use crate::monitor::Event;
 
 impl Run<'_> {
@@ -94,10 +94,11 @@ impl Run<'_> {
         self.recorder.scalars(step, &record.tagged(), self.monitor)?;
         self.monitor.on(Event::Evaluated { step, record: &record });
         if record.collapsed == Some(true) && step >= r.train.steps / 2 {
-            self.note(
-                "the discriminator says the majority class and little else: a smaller generator, a lower \
-                 masking.probability or more steps may help",
-            )?;
+            let found = majority_class(record.get("rtd_recall"), record.get("rtd_loss_over_entropy"));
+            self.note(&format!(
+                "the discriminator {found}: more steps (train.steps), as a short run has not begun to learn, a \
+                 smaller generator or a lower masking.probability may help"
+            ))?;
         }
         Ok(())
     }
