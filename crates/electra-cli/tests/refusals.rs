@@ -291,6 +291,15 @@ fn a_recipe_that_is_not_there_or_no_toml() {
 }
 
 #[test]
+fn a_warmup_that_would_not_end_says_both_numbers_and_the_keys() {
+    let bench = Workbench::new();
+    bench.write("recipe.toml", workbench::RECIPE);
+    let error = bench.refuse("plan recipe.toml --set schedule.warmup_steps=100");
+    let help = "set schedule.warmup_steps below 60, such as 6, or train.steps above 100";
+    assert_says(&error, &["`schedule.warmup_steps` is 100, and the run has 60 steps", help]);
+}
+
+#[test]
 fn an_unknown_device() {
     let bench = Workbench::with_data();
     let error = bench.stop(&format!("{PRETRAIN} --device gpu"), 2);

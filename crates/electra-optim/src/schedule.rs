@@ -49,9 +49,9 @@ pub enum ScheduleError {
     NoSteps,
     /// Warmup takes the whole run or longer.
     #[error(
-        "warmup_steps is {warmup_steps}, which leaves nothing of {total_steps} total_steps: \
-         shorten the warmup or lengthen the run"
+        "warmup takes {warmup_steps} steps of a run of {total_steps}, and the rate is at its peak in none"
     )]
+    #[diagnostic(help("give warmup_steps below {total_steps}, or more than {warmup_steps} total_steps"))]
     Warmup {
         /// Steps of warmup.
         warmup_steps: u64,

@@ -154,8 +154,20 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         let (key, help) = match error {
             E::Peak { .. } => ("schedule.learning_rate", "expected a rate above 0, such as 5e-4"),
             E::NoSteps => ("train.steps", "expected at least 1 step"),
-            E::Warmup { .. } => {
-                ("schedule.warmup_steps", "the schedule covers the steps of a stage, by default train.steps")
+            E::Warmup { warmup_steps, total_steps } => {
+                let key = "schedule.warmup_steps";
+                let (whose, longer) = match total_steps == r.train.steps {
+                    true => ("the run has", "train.steps"),
+                    false => ("a stage of the run has", "the steps of the stage"),
+                };
+                let message = format!(
+                    "`{key}` is {warmup_steps}, and {whose} {total_steps} steps: warmup would not end"
+                );
+                let help = format!(
+                    "set {key} below {total_steps}, such as {}, or {longer} above {warmup_steps}",
+                    total_steps / 10
+                );
+                return fail(key, message, &help);
             }
             E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
         };
