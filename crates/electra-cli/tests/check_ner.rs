@@ -85,7 +85,10 @@ fn a_model_measures_in_its_pieces_with_its_window_and_says_what_it_cannot_see() 
     let unknown = |split: usize| report["splits"][split]["coverage"]["unknown_words"].as_u64();
     assert_eq!((unknown(0), unknown(1)), (Some(0), Some(5)));
     let said = bench.succeed("check ner train.conll dev.conll --model pretrained").stdout;
-    assert_says(&said, &["! unknown     100.0 %"]);
+    assert_says(
+        &said,
+        &["! unknown     100.0 %", "sees nothing but [UNK] there", "take a model whose vocabulary"],
+    );
     assert_says(&bench.refuse("check ner dev.conll --model nowhere"), &["cannot read nowhere"]);
 }
 

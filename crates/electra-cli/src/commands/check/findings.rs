@@ -8,6 +8,10 @@ use electra_annotations::{CheckReport, Drift, InvalidTransition, Leak, Scheme, S
 use crate::commands::data::concerns::unknown;
 use crate::commands::data::meter::count;
 
+/// What comes of a vocabulary that does not suit the sentences, and what to do.
+const CONSEQUENCE: &str = "the model sees nothing but [UNK] there, tells no such word from another, and can tag it by \
+    its neighbours alone; take a model whose vocabulary is of the language and script of these files";
+
 /// The whole report; for each finding at most `places` are named.
 pub fn text(report: &CheckReport, places: usize) -> String {
     let mut out = String::new();
@@ -77,8 +81,11 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
         )?;
     }
     if let Some(coverage) = &split.coverage {
-        let label = if coverage.is_loud() { "! unknown   " } else { "  unknown   " };
-        writeln!(out, "{label}  {}", unknown(coverage))?;
+        if coverage.is_loud() {
+            writeln!(out, "! unknown     {}: {CONSEQUENCE}", unknown(coverage))?;
+        } else {
+            writeln!(out, "  unknown     {}", unknown(coverage))?;
+        }
     }
     let long = &split.too_long;
     if long.sentences > 0 {
