@@ -41,7 +41,7 @@ fn discriminators_are_judged_on_one_text_and_differ_by_paired_intervals() {
         "the same every time"
     );
     let corruption = &found["corruption"];
-    assert!(corruption["replaced"].as_u64().unwrap() > 0 && corruption["generator"].is_string());
+    assert!(corruption["replaced_tokens"].as_u64().unwrap() > 0 && corruption["generator_hash"].is_string());
     assert_eq!((&corruption["seed"], &found["bootstrap"]["unit"]), (&0.into(), &"row".into()));
     let models = found["models"].as_array().unwrap();
     assert_eq!(models.len(), 3);
@@ -124,7 +124,18 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
     );
     refuse("--model a --generator a --data other", &["a has another tokenizer"]);
     bench.succeed("export hf a --out exported");
-    refuse("--model a --generator exported/discriminator --data data", &["has no generator", "unigram"]);
+    for exported in ["exported", "exported/discriminator", "exported/generator"] {
+        let told = [
+            exported,
+            "has no generator",
+            "written for transformers",
+            "the run that it was exported from",
+            "unigram",
+        ];
+        refuse(&format!("--model a --generator {exported} --data data"), &told);
+        // Nor is the lack of data of its own what is wrong first.
+        refuse(&format!("--model a --generator {exported}"), &told);
+    }
     refuse(
         "--model exported/discriminator --generator unigram",
         &["no run whose recipe names its data", "--data"],

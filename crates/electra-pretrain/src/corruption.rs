@@ -60,11 +60,11 @@ pub struct CorruptionIdentity {
     /// Hash of the text as it is after the corruption, and of what was replaced.
     pub hash: String,
     /// Hash of the weights that sampled; none where chance did.
-    pub generator: Option<String>,
+    pub generator_hash: Option<String>,
     /// Hash of the data folder's content.
-    pub data: String,
+    pub data_hash: String,
     /// Hash of its vocabulary.
-    pub tokenizer: String,
+    pub tokenizer_hash: String,
     /// The masking strategy: the way in which positions were drawn.
     pub masking: Masking,
     /// Seed of masks and samples.
@@ -74,7 +74,7 @@ pub struct CorruptionIdentity {
     /// Real tokens in them.
     pub tokens: u64,
     /// The number of them that were replaced by another token.
-    pub replaced: u64,
+    pub replaced_tokens: u64,
 }
 
 /// Held-out rows with replaced tokens.
@@ -229,17 +229,17 @@ impl Corruption {
         }
         let identity = CorruptionIdentity {
             hash: text.hash(),
-            generator: match sampler {
+            generator_hash: match sampler {
                 Sampler::Generator(model) => Some(hash_of(&model.tensors)),
                 Sampler::Unigram => None,
             },
-            data: manifest.data_hash().to_owned(),
-            tokenizer: manifest.tokenizer.hash,
+            data_hash: manifest.data_hash().to_owned(),
+            tokenizer_hash: manifest.tokenizer.hash,
             masking: plan.masking,
             seed: plan.seed,
             heldout: sample.measure(),
             tokens: text.attention_mask.iter().filter(|attention_mask| **attention_mask > 0.0).count() as u64,
-            replaced: text.is_replaced.iter().filter(|replaced| **replaced).count() as u64,
+            replaced_tokens: text.is_replaced.iter().filter(|replaced| **replaced).count() as u64,
         };
         Ok(Self { identity, vocab_size, text })
     }
@@ -258,7 +258,7 @@ impl Corruption {
     /// # Errors
     /// Another tokenizer, too few positions, or an id that it has no row for.
     pub fn check_reader(&self, model: &ModelFolder) -> Result<(), CorruptionError> {
-        check_reader(model, &self.identity.tokenizer, self.vocab_size, self.text.sequence_length)?;
+        check_reader(model, &self.identity.tokenizer_hash, self.vocab_size, self.text.sequence_length)?;
         let id = self.text.ids.iter().copied().max().unwrap_or(0);
         let rows = model.config.vocab_size;
         if usize::try_from(id).is_ok_and(|id| id < rows) {

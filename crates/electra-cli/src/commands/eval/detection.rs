@@ -11,6 +11,7 @@ use electra_pretrain::corruption::{Corruption, CorruptionIdentity, CorruptionPla
 use electra_pretrain::detection::{Estimates, Judgement, Measure, Resampling, compare, judge};
 use electra_run::record::thousands;
 use electra_text::DataSet;
+use electra_train::layout::{HF_CONFIG, MODEL_CONFIG};
 use electra_train::model_folder::ModelFolder;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -127,7 +128,10 @@ impl DetectionEval {
         let is_unigram = self.generator.as_os_str() == UNIGRAM;
         let generator = match is_unigram {
             true => None,
-            false => Some(ModelFolder::open(&self.generator)?),
+            false => {
+                refuse_export(&self.generator)?;
+                Some(ModelFolder::open(&self.generator)?)
+            }
         };
         let folders =
             self.model.iter().map(|path| open(path)).collect::<Result<Vec<ModelFolder>, Failure>>()?;
@@ -177,7 +181,7 @@ impl DetectionEval {
         let report = Report {
             generator: self.generator,
             data,
-            fake_rate: identity.replaced as f64 / identity.tokens as f64,
+            fake_rate: identity.replaced_tokens as f64 / identity.tokens as f64,
             corruption: identity,
             bootstrap: Bootstrap { unit: "row", resamples: resampling.resamples, seed: resampling.seed },
             models: models(&self.model, &found.models),
@@ -202,6 +206,25 @@ fn open(path: &Path) -> Result<ModelFolder, Failure> {
     let folder = ModelFolder::open(path)?;
     check_detects(&folder)?;
     Ok(folder)
+}
+
+/// Refuses as a generator what was written for transformers, where each network has a folder of its own.
+fn refuse_export(path: &Path) -> Result<(), Failure> {
+    let is_export = |path: &Path| path.join(HF_CONFIG).is_file();
+    let holds_model = path.join(MODEL_CONFIG).is_file();
+    if holds_model || ![path, &path.join("discriminator"), &path.join("generator")].into_iter().any(is_export)
+    {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!(
+            "{} has no generator that can be read here: it was written for transformers, where each network has a \
+             folder of its own",
+            path.display()
+        ),
+        "give --generator the run that it was exported from, what `electra import hf DISCRIMINATOR --generator \
+         GENERATOR` makes of both, or unigram",
+    ))
 }
 
 /// The data that a run was trained on, by its recipe.
@@ -249,14 +272,14 @@ impl Report {
             self.data.display(),
             identity.heldout,
             identity.seed,
-            match &identity.generator {
+            match &identity.generator_hash {
                 Some(hash) => format!("samples of {} (weights {})", self.generator.display(), short(hash)),
                 None => "samples from the frequencies of word pieces".to_owned(),
             },
         );
         println!(
             "{} of {} tokens are replaced, {:.2} %; corruption {}\n",
-            thousands(identity.replaced),
+            thousands(identity.replaced_tokens),
             thousands(identity.tokens),
             100.0 * self.fake_rate,
             short(&identity.hash),
