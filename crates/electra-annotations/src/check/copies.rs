@@ -89,8 +89,10 @@ impl Serialize for CopyGroups {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Leak {
     /// Name of the first split.
+    #[serde(rename = "with")]
     pub from: String,
     /// Name of the second split.
+    #[serde(rename = "split")]
     pub to: String,
     /// Sentences of the second that occur in the first, too.
     pub sentences: usize,

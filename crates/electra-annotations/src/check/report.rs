@@ -21,6 +21,7 @@ pub struct SplitReport {
     /// The path of the file.
     pub path: String,
     /// The format that was found, in words.
+    #[serde(rename = "form")]
     pub format: String,
     /// The scheme of its tags.
     pub scheme: Scheme,

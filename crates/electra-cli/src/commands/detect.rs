@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use electra_files::shown::on_terminal;
+use electra_files::shown::{on_terminal, shell_word};
 use electra_model::Architecture;
 use electra_pretrain::{Detection, Detector};
 use electra_run::run_folder::RunProgress;
@@ -73,6 +73,18 @@ fn tell_unknown(tokenizer: &Tokenizer, text: &str) {
     }
 }
 
+/// Refuses a file's name in place of its text, which would be judged as a word or two.
+fn refuse_file(text: &str, model: &Path) -> Result<(), Failure> {
+    if !Path::new(text).is_file() {
+        return Ok(());
+    }
+    let [file, model] = [text, &model.display().to_string()].map(shell_word);
+    Err(Failure::new(
+        format!("{text} is a file, and detect takes the text itself"),
+        format!("give - and the file as standard input: electra detect --model {model} - < {file}"),
+    ))
+}
+
 impl Detect {
     /// Runs the command.
     ///
@@ -80,6 +92,7 @@ impl Detect {
     /// If there is no usable model.
     pub fn run(self) -> Result<ExitCode, Failure> {
         use_threads(self.threads)?;
+        refuse_file(&self.text, &self.model)?;
         let text = if self.text == "-" {
             let mut bytes = Vec::new();
             std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Failure::of_system)?;

@@ -70,7 +70,7 @@ impl InspectCommand {
         concerns::warn(&warnings);
         if self.json {
             return print_json(&json!({
-                "manifest": manifest, "statistics": statistics, "examples": examples, "warnings": warnings,
+                "manifest": manifest, "statistics": statistics, "shown": examples, "warnings": warnings,
             }));
         }
         println!("{}", self.folder.display());
