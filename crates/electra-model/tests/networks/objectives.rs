@@ -1,9 +1,12 @@
 //! Tests of each objective's loss against its formula, and of the parameters that it trains.
 
+#[path = "adversarial.rs"]
+mod adversarial;
+#[path = "electric.rs"]
+mod electric;
+
 use burn::prelude::*;
-use burn::tensor::activation;
 use electra_model::architecture::{discriminator_tensors, encoder_tensors};
-use electra_model::batch::Batch;
 use electra_model::flops::ParameterCount;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{collect, load};
@@ -13,7 +16,7 @@ use electra_model::{
 };
 
 use crate::devices::devices;
-use crate::golden::{assert_alike, largest};
+use crate::golden::largest;
 use crate::gradients::gradients;
 use crate::tiny;
 
@@ -324,153 +327,6 @@ fn a_stage_trains_its_own_network_alone() {
     }
 }
 
-/// Networks in adversarial training, and one pass of theirs at temperature 2.
-struct Adversarial {
-    networks: Architecture,
-    model: Electra,
-    data: BatchData,
-    output: JointOutput,
-}
-
-/// The reward of the generator at one used slot.
-struct Reward {
-    slot: usize,
-    /// The token that was sampled there.
-    sample: usize,
-    /// The discriminator's probability of the truth.
-    right: f64,
-    /// The generator's prediction of it.
-    predicted: f64,
-}
-
-impl Reward {
-    /// Reward minus baseline.
-    fn advantage(&self) -> f64 {
-        -self.right.ln() + self.predicted.ln()
-    }
-}
-
-impl Adversarial {
-    const TEMPERATURE: f64 = 2.0;
-
-    fn of(weights: [f64; 2], device: &Device) -> Self {
-        let objective = Objective::ReplacedTokenDetection(GeneratorDiscriminatorConfig {
-            generator_weight: weights[0],
-            discriminator_weight: weights[1],
-            temperature: Self::TEMPERATURE,
-            ..JOINT
-        });
-        let networks = Architecture { baseline: true, ..Architecture::ELECTRA };
-        let model = tiny::electra_of(&tiny::config(TieMode::None), networks, 1, device);
-        let data = batch();
-        let (on_device, normalizer) = (data.to_device(device), Normalizer::over([&data]));
-        let output = objective.forward_in(Stage::Adversarial, &model, &on_device, normalizer, None);
-        Self { networks, model, data, output }
-    }
-
-    /// The generator's hidden states `[B * N, H_g]`.
-    fn rows(&self, device: &Device) -> Tensor<2> {
-        let Batch { masked_ids, token_type_ids, attention_mask, positions, .. } = self.data.to_device(device);
-        self.model.generator_rows(masked_ids, token_type_ids, attention_mask, positions, &DropoutSites::off())
-    }
-
-    /// The logits `[B * N, 1]` of the rewards that it predicts from them.
-    fn baseline(&self, rows: Tensor<2>) -> Tensor<2> {
-        self.model.learned_generator().baseline.as_ref().unwrap().forward(rows)
-    }
-
-    fn rewards(&self, device: &Device) -> Vec<Reward> {
-        let baseline = doubles(&self.baseline(self.rows(device)));
-        let detected = doubles(self.output.discriminator_logits.as_ref().unwrap());
-        let corrupted = self.output.corrupted.as_ref().unwrap();
-        let (labels, samples) = (doubles(&corrupted.labels), corrupted.samples.clone().into_data());
-        let samples: Vec<usize> = samples.iter::<i64>().map(|id| id as usize).collect();
-        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let used = (0..samples.len()).filter(|&slot| self.data.weights[slot] > 0.0);
-        used.map(|slot| {
-            let at = slot / self.data.slots * 12 + self.data.positions[slot] as usize;
-            Reward {
-                slot,
-                sample: samples[slot],
-                right: sigmoid(detected[at] * (2.0 * labels[at] - 1.0)),
-                predicted: sigmoid(baseline[slot]),
-            }
-        })
-        .collect()
-    }
-}
-
-#[test]
-fn an_adversarial_generator_follows_reward_over_baseline() {
-    for device in devices() {
-        let pass = Adversarial::of([1.0, 50.0], &device);
-        let logits = doubles(pass.output.generator_logits.as_ref().unwrap());
-        let mut expected = 0.0;
-        for reward in pass.rewards(&device) {
-            let row = &logits[reward.slot * 96..(reward.slot + 1) * 96];
-            let tempered: Vec<f64> = row.iter().map(|l| l / Adversarial::TEMPERATURE).collect();
-            let (right, b) = (reward.right, reward.predicted);
-            expected += reward.advantage() * cross_entropy(&tempered, reward.sample);
-            expected += -right * b.ln() - (1.0 - right) * (1.0 - b).ln();
-        }
-        expected /= f64::from(pass.data.weights.iter().sum::<f32>());
-        expected += 50.0 * doubles(pass.output.rtd.as_ref().unwrap())[0];
-        assert_near("total", pass.output.total.clone().into_scalar(), expected);
-
-        // Nothing of the generator learns from masked language modelling, all of it from rewards.
-        let found = gradients(&pass.model, &pass.output.total.backward());
-        let all = collect(&pass.model);
-        assert!(found.keys().eq(all.keys()), "{:?}", found.keys());
-        assert_eq!(Architecture::of(&all), pass.networks);
-        let built = all.values().map(|data| data.shape().iter().product::<usize>()).sum::<usize>();
-        assert_eq!(ParameterCount::of(&tiny::config(TieMode::None), pass.networks).total(), built);
-    }
-}
-
-#[test]
-fn advantages_and_the_states_that_a_baseline_reads_are_constants_to_an_adversarial_generator() {
-    for device in devices() {
-        let pass = Adversarial::of([0.5, 0.0], &device);
-        let mut found = gradients(&pass.model, &pass.output.total.clone().backward());
-        found.retain(|path, _| path.starts_with("generator."));
-
-        // The same losses from numbers that come from no graph.
-        let slots = pass.data.targets.len();
-        let (mut advantages, mut right, mut used) = (vec![0f32; slots], vec![0f32; slots], vec![0f32; slots]);
-        for reward in pass.rewards(&device) {
-            advantages[reward.slot] = reward.advantage() as f32;
-            (right[reward.slot], used[reward.slot]) = (reward.right as f32, 1.0);
-        }
-        let chosen = used.iter().sum::<f32>();
-        let [advantages, right, used] = [advantages, right, used]
-            .map(|values| Tensor::<1>::from_data(TensorData::new(values, [slots]), &device));
-        let rows = pass.rows(&device);
-        let states = Tensor::<2>::from_data(rows.clone().into_data(), &device);
-        let samples = pass.output.corrupted.as_ref().unwrap().samples.clone().reshape([slots, 1]);
-        let log_q = activation::log_softmax(pass.model.propose(rows) / Adversarial::TEMPERATURE, 1)
-            .gather(1, samples)
-            .reshape([slots]);
-        let predicted = activation::sigmoid(pass.baseline(states)).reshape([slots]);
-        let guess = right.clone() * predicted.clone().log() + (-right + 1.0) * (-predicted + 1.0).log();
-        let losses = (log_q * advantages + guess * used).sum() * (-0.5 / chosen);
-        assert_alike(&found, &gradients(&pass.model, &losses.backward()), 1e-5);
-    }
-}
-
-#[test]
-fn a_discriminator_learns_nothing_from_the_rewards_that_it_gives() {
-    for device in devices() {
-        let pass = Adversarial::of([1.0, 0.0], &device);
-        let found = gradients(&pass.model, &pass.output.total.backward());
-        let (judge, taught): (Vec<_>, Vec<_>) =
-            found.iter().partition(|(path, _)| path.starts_with("discriminator."));
-        assert!(taught.iter().all(|(_, data)| data.iter::<f64>().any(|g| g != 0.0)));
-        for (path, data) in judge {
-            assert!(data.iter::<f64>().all(|g| g == 0.0), "{path}");
-        }
-    }
-}
-
 #[test]
 fn weights_of_a_model_do_not_depend_on_what_else_is_built() {
     let device = Device::flex();
@@ -482,77 +338,6 @@ fn weights_of_a_model_do_not_depend_on_what_else_is_built() {
             // Two towers have a wider head.
             let other = whole.get(&path).filter(|other| other.shape() == data.shape());
             assert!(other.is_none_or(|other| *other == data), "{path}");
-        }
-    }
-}
-
-#[test]
-fn electric_weighs_every_token_against_its_likelihood_as_noise() {
-    for device in devices() {
-        let temperature = 2.0;
-        let objective = Objective::Electric(GeneratorDiscriminatorConfig { temperature, ..JOINT });
-        let model =
-            tiny::electra_of(&tiny::config(TieMode::Embeddings), objective.architecture(), 1, &device);
-        let data = batch();
-        let output = forward(&objective, &model, &data, &device);
-        let on_device = data.to_device(&device);
-        let off = DropoutSites::off();
-        let (token_type_ids, attention_mask) = (on_device.token_type_ids, on_device.attention_mask);
-        let hidden =
-            model.cloze_hidden(on_device.ids, token_type_ids.clone(), attention_mask.clone(), [off; 2]);
-        let logits = doubles(&model.propose(hidden.reshape([36, 24])));
-        let corrupted = output.corrupted.as_ref().unwrap();
-        let ids: Vec<i64> = corrupted.ids.clone().into_data().iter::<i64>().collect();
-        let energy = doubles(&model.discriminator.forward(
-            corrupted.ids.clone(),
-            token_type_ids,
-            attention_mask,
-            &off,
-        ));
-        let chosen: Vec<usize> = (0..data.targets.len())
-            .filter(|&slot| data.weights[slot] > 0.0)
-            .map(|slot| slot / data.slots * 12 + data.positions[slot] as usize)
-            .collect();
-        let (mut cloze, mut candidates, mut noise, mut tokens) = (0.0, 0.0, 0.0, 0.0);
-        for i in (0..36).filter(|&i| data.attention_mask[i] > 0.0) {
-            let row = &logits[i * 96..(i + 1) * 96];
-            if data.ids[i] >= 5 {
-                cloze += cross_entropy(row, data.ids[i] as usize);
-                candidates += 1.0;
-            }
-            let tempered: Vec<f64> = row.iter().map(|l| l / temperature).collect();
-            let logit = energy[i] - cross_entropy(&tempered, ids[i] as usize) + (0.15f64 / 0.85).ln();
-            let signed = if chosen.contains(&i) { -logit } else { logit };
-            noise += signed.max(0.0) + (-signed.abs()).exp().ln_1p();
-            tokens += 1.0;
-        }
-        assert_near("noise", output.rtd.unwrap().into_scalar(), noise / tokens);
-        assert_near("total", output.total.into_scalar(), cloze / candidates + 50.0 * noise / tokens);
-    }
-}
-
-#[test]
-fn a_cloze_model_knows_every_token_but_the_one_it_predicts() {
-    for device in devices() {
-        let networks = Objective::Electric(JOINT).architecture();
-        let model = tiny::electra_of(&tiny::config(TieMode::Embeddings), networks, 1, &device);
-        let data = tiny::batch(&[9], 9, 5);
-        let states = |ids: &[i32]| -> Vec<Vec<f64>> {
-            let batch = BatchData { ids: ids.to_vec(), ..data.clone() }.to_device(&device);
-            let off = DropoutSites::off();
-            let hidden = model.cloze_hidden(batch.ids, batch.token_type_ids, batch.attention_mask, [off; 2]);
-            doubles(&hidden).chunks(24).map(<[f64]>::to_vec).collect()
-        };
-        let before = states(&data.ids);
-        let mut changed = data.ids.clone();
-        changed[4] = if changed[4] == 50 { 51 } else { 50 };
-        let after = states(&changed);
-        for place in 0..9 {
-            let differs = |half: std::ops::Range<usize>| {
-                before[place][half.clone()].iter().zip(&after[place][half]).any(|(a, b)| (a - b).abs() > 1e-6)
-            };
-            // The first half has read up to the token before, the second from the token after.
-            assert_eq!((differs(0..12), differs(12..24)), (place > 4, place < 4), "token {place}");
         }
     }
 }
