@@ -42,7 +42,7 @@ fn launches(depth: usize, rows: usize, device: &Device) -> (Launches, u64) {
 fn a_step_launches_a_few_kernels_and_so_many_a_layer_for_any_batch() {
     for device in devices::devices() {
         let [(one, reads), (two, of_two), (larger, _)] =
-            [(1, 8), (2, 8), (2, 16)].map(|(depth, rows)| launches(depth, rows, &device));
+            [(1, 64), (2, 64), (2, 128)].map(|(depth, rows)| launches(depth, rows, &device));
         for (kernel, count) in &two.kernels {
             eprintln!("{count:>4} ({:>4} of one layer) {kernel}", one.kernels.get(kernel).unwrap_or(&0));
         }
@@ -53,7 +53,7 @@ fn a_step_launches_a_few_kernels_and_so_many_a_layer_for_any_batch() {
         assert_eq!(larger.total(), two.total(), "the batch decides nothing");
         // The losses, and the norms of the gradients.
         assert_eq!([reads, of_two], [2, 2], "reads a step");
-        assert!(of_layer <= 48, "{of_layer} launches a layer");
-        assert!(fixed <= 126, "{fixed} launches beside the layers");
+        assert!(of_layer <= 47, "{of_layer} launches a layer");
+        assert!(fixed <= 130, "{fixed} launches beside the layers");
     }
 }

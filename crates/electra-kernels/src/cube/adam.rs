@@ -72,8 +72,8 @@ pub(crate) struct Update {
     pub(crate) step: AdamStep,
 }
 
-/// Parameters that one kernel updates: four buffers each, of the 31 that Metal can bind.
-const PARAMETERS: usize = 6;
+/// Parameters that one kernel updates: four buffers each, and one of scalars, of the 31 that Metal can bind.
+const PARAMETERS: usize = 7;
 
 /// The updated parameters and moments; in the memory of the old ones where nobody else holds them.
 pub(crate) fn adam_updates(updates: Vec<Update>) -> Vec<[CubeTensor; 3]> {

@@ -6,12 +6,12 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::attention::{Attention, AttentionState};
-use super::columns::column_sums;
+use super::columns::{column_sums, column_sums_apart};
 use super::launch::{dims, reshaped, rows_and_width};
 use super::layer_norm::{Branch, NormGradients, NormState, norm, norm_backward};
 use super::linear::{LinearGeluState, LinearState, added};
-use super::product::{product, product_over_rows, transposed};
-use super::side_by_side::{apart, joined};
+use super::product::{product, products_over_rows, transposed};
+use super::side_by_side::joined;
 use super::tracked::Operation;
 use crate::Dropout;
 use crate::fused::AttentionConfig;
@@ -119,10 +119,8 @@ impl Operation<12> for AttentionOperation {
         let wo = output.of_weight(branch.clone());
         let dcontext = output.of_input(branch);
         let (dprojected, dkey_bias) = attention.backward(of_attention, &dcontext, wanted[11]);
-        let biases = column_sums(&dprojected, rows, 3 * hidden);
-        let [bq, bk, bv] = apart(&biases, hidden, [hidden]).map(Some);
-        let weights = product_over_rows(x, dprojected.clone());
-        let [wq, wk, wv] = apart(&weights, hidden, [hidden; 2]).map(Some);
+        let [bq, bk, bv] = column_sums_apart(&dprojected, rows, hidden, [hidden]).map(Some);
+        let [wq, wk, wv] = products_over_rows(x, dprojected.clone(), hidden).map(Some);
         let dx = added(reshaped(product(dprojected, transposed(projection)), shape), &dz);
         [Some(dx), wq, bq, wk, bk, wv, bv, Some(wo), bo, Some(gamma), Some(beta), dkey_bias]
     }

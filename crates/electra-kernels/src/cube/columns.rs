@@ -6,7 +6,7 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{element_type, elements, empty, empty_of};
+use super::launch::{element_type, elements, empty, empty_of, reshaped};
 
 /// Columns of a cube.
 const COLUMNS: u32 = 32;
@@ -48,15 +48,53 @@ fn sums_of_parts<F: Float>(
     }
 }
 
-/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`.
-pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+/// The sums of the columns of at most [`ROWS`] rows, in several buffers: columns are matrices of `width` columns
+/// side by side, row after row.
+#[cube(launch_unchecked)]
+fn sums_apart<F: Float>(
+    x: &Tensor<F>,
+    sums: &mut Sequence<OwnedTensor<F>>,
+    rows: u32,
+    columns: u32,
+    width: u32,
+    #[comptime] number: u32,
+    #[define(F)] _element: ElemType,
+) {
+    let mut lanes = Shared::<[f32]>::new_slice(256usize);
+    let column = CUBE_POS_X * 32u32 + UNIT_POS_X;
+    let mut sum = f32::new(0.0);
+    if column < columns {
+        let mut row = UNIT_POS_Y;
+        while row < rows {
+            sum += f32::cast_from(x[(row * columns + column) as usize]);
+            row += 8u32;
+        }
+    }
+    lanes[(UNIT_POS_Y * 32u32 + UNIT_POS_X) as usize] = sum;
+    sync_cube();
+    if UNIT_POS_Y == 0u32 && column < columns {
+        let mut total = f32::new(0.0);
+        for lane in 0u32..8u32 {
+            total += lanes[(lane * 32u32 + UNIT_POS_X) as usize];
+        }
+        let within = column % (width * number);
+        let to = (column / (width * number) * width + within % width) as usize;
+        let part = within / width;
+        #[unroll]
+        for i in 0..sums.len() {
+            if part == i as u32 {
+                sums.index_mut(i)[to] = F::cast_from(total);
+            }
+        }
+    }
+}
+
+/// Adds up the rows of parts until at most `most` rows are left: those rows, and their number.
+fn until(x: &CubeTensor, rows: usize, width: usize, most: usize) -> (CubeTensor, usize) {
     assert_eq!(elements(x), rows * width, "{rows} rows of {width} columns");
     assert!(rows * width < u32::MAX as usize, "elements are counted in 32 bits");
-    if rows == 0 || width == 0 {
-        return zeros(x, width);
-    }
     let (mut x, mut rows) = (x.clone(), rows);
-    loop {
+    while rows > most {
         let parts = rows.div_ceil(ROWS);
         let sums = empty_of(&x, [parts * width], x.dtype);
         // SAFETY: units beyond the rows and columns of both buffers do nothing.
@@ -73,11 +111,52 @@ pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTens
                 element_type(&x),
             );
         }
-        if parts == 1 {
-            return sums;
-        }
         (x, rows) = (sums, parts);
     }
+    (x, rows)
+}
+
+/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`.
+pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+    if rows == 0 || width == 0 {
+        return zeros(x, width);
+    }
+    let (sums, _) = until(x, rows, width, 1);
+    reshaped(sums, [width])
+}
+
+/// The sums of the columns of a contiguous `x` of `rows` rows, which are `N` matrices of `width` columns side by
+/// side, apart from each other: each as large as `shape`.
+pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
+    x: &CubeTensor,
+    rows: usize,
+    width: usize,
+    shape: [usize; D],
+) -> [CubeTensor; N] {
+    let columns = N * shape.iter().product::<usize>();
+    if rows == 0 || columns == 0 {
+        return [(); N].map(|()| reshaped(zeros(x, columns / N), shape));
+    }
+    let (x, rows) = until(x, rows, columns, ROWS);
+    let sums = [(); N].map(|()| empty_of(&x, shape, x.dtype));
+    let mut args = SequenceArg::new();
+    sums.iter().for_each(|sums| args.push(sums.clone().into_tensor_arg()));
+    // SAFETY: units beyond the columns do nothing; each writes one element of one buffer.
+    unsafe {
+        sums_apart::launch_unchecked(
+            &x.client.clone(),
+            CubeCount::Static((columns as u32).div_ceil(COLUMNS), 1, 1),
+            CubeDim::new_2d(COLUMNS, LANES),
+            x.into_tensor_arg(),
+            args,
+            rows as u32,
+            columns as u32,
+            width as u32,
+            N as u32,
+            element_type(&sums[0]),
+        );
+    }
+    sums
 }
 
 /// Zeros.

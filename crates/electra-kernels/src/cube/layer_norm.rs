@@ -9,10 +9,9 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::columns::column_sums;
+use super::columns::column_sums_apart;
 use super::launch::{cubes, dims, element_type, empty, empty_of, rows_and_width};
 use super::mask::{Mask, factor, mask_arg, row_elements};
-use super::side_by_side::apart;
 use super::tracked::Operation;
 use crate::Dropout;
 use crate::dropout::DropoutMask;
@@ -385,12 +384,11 @@ pub(crate) fn norm_backward(state: NormState, dy: CubeTensor) -> NormGradients {
             element_type(&dy),
         );
     }
-    let sums = column_sums(&sums, parts, kinds * width);
     let (gamma, beta, bias) = if has_bias {
-        let [gamma, beta, bias] = apart(&sums, width, [width]);
+        let [gamma, beta, bias] = column_sums_apart(&sums, parts, width, [width]);
         (gamma, beta, Some(bias))
     } else {
-        let [gamma, beta] = apart(&sums, width, [width]);
+        let [gamma, beta] = column_sums_apart(&sums, parts, width, [width]);
         (gamma, beta, None)
     };
     NormGradients { x: dz, branch: dbranch, gamma, beta, bias }

@@ -12,7 +12,7 @@ use cubek::matmul::multi_level::Strategy as MultiLevel;
 use cubek::matmul::strategy::Strategy;
 use cubek::std::InputBinding;
 
-use super::columns::{column_sums, zeros};
+use super::columns::{column_sums, column_sums_apart, zeros};
 use super::launch::{dims, element_type, empty_of, reshaped};
 
 /// A matrix, or matrices of a batch, with rows and columns exchanged: a view.
@@ -62,20 +62,34 @@ const WORTH_CUTTING: usize = 1024;
 /// The most pieces.
 const PIECES: usize = 16;
 
-/// `a^T @ b` for `a [R, M]` and `b [R, N]` with many rows and few columns, as for the gradients of weights:
-/// `[M, N]`. The rows are cut in pieces whose products add up in order, so that there is work for a whole card.
-pub(crate) fn product_over_rows(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+/// `a^T @ b` for `a [R, M]` and `b [R, N]`, in pieces of the rows that have to be added up: `[pieces, M, N]`. With
+/// many rows and few columns there is work for a whole card.
+fn products_of_pieces(a: CubeTensor, b: CubeTensor) -> (CubeTensor, usize) {
     let ([rows, m], [of_b, n]) = (dims(&a), dims(&b));
     assert_eq!(rows, of_b, "as many rows");
     let mut pieces = 1;
     while pieces < PIECES && rows % (pieces * 2) == 0 && rows / (pieces * 2) >= WORTH_CUTTING / 2 {
         pieces *= 2;
     }
-    if pieces == 1 {
-        return product(transposed(a), b);
-    }
     let a = reshaped(a, [pieces, rows / pieces, m]);
     let b = reshaped(b, [pieces, rows / pieces, n]);
-    let products = product(transposed(a), b);
+    (product(transposed(a), b), pieces)
+}
+
+/// `a^T @ b` for `a [R, M]` and `b [R, N]`, as for the gradients of weights: `[M, N]`.
+pub(crate) fn product_over_rows(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+    let ([_, m], [_, n]) = (dims(&a), dims(&b));
+    let (products, pieces) = products_of_pieces(a, b);
     reshaped(column_sums(&products, pieces, m * n), [m, n])
+}
+
+/// The same for `b` of `N` matrices of `width` columns side by side: of each `[M, width]`.
+pub(crate) fn products_over_rows<const N: usize>(
+    a: CubeTensor,
+    b: CubeTensor,
+    width: usize,
+) -> [CubeTensor; N] {
+    let [_, m] = dims(&a);
+    let (products, pieces) = products_of_pieces(a, b);
+    column_sums_apart(&products, pieces, width, [m, width])
 }
