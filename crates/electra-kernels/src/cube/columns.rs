@@ -6,7 +6,7 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{element_type, elements, empty, empty_of, reshaped};
+use super::launch::{cubes, element_type, elements, empty, empty_of, reshaped};
 
 /// Columns of a cube.
 const COLUMNS: u32 = 32;
@@ -22,12 +22,16 @@ fn sums_of_parts<F: Float>(
     sums: &mut Tensor<F>,
     rows: u32,
     width: u32,
+    parts: u32,
     #[comptime] part_rows: u32,
     #[define(F)] _element: ElemType,
 ) {
     let mut lanes = Shared::<[f32]>::new_slice(256usize);
-    let column = CUBE_POS_X * 32u32 + UNIT_POS_X;
-    let first = CUBE_POS_Y * part_rows;
+    let cube = CUBE_POS as u32;
+    let blocks = (width + 31u32) / 32u32;
+    let part = cube / blocks;
+    let column = cube % blocks * 32u32 + UNIT_POS_X;
+    let first = part * part_rows;
     let end = u32::min(first + part_rows, rows);
     let mut sum = f32::new(0.0);
     if column < width {
@@ -39,12 +43,12 @@ fn sums_of_parts<F: Float>(
     }
     lanes[(UNIT_POS_Y * 32u32 + UNIT_POS_X) as usize] = sum;
     sync_cube();
-    if UNIT_POS_Y == 0u32 && column < width {
+    if UNIT_POS_Y == 0u32 && column < width && part < parts {
         let mut total = f32::new(0.0);
         for lane in 0u32..8u32 {
             total += lanes[(lane * 32u32 + UNIT_POS_X) as usize];
         }
-        sums[(CUBE_POS_Y * width + column) as usize] = F::cast_from(total);
+        sums[(part * width + column) as usize] = F::cast_from(total);
     }
 }
 
@@ -61,7 +65,7 @@ fn sums_apart<F: Float>(
     #[define(F)] _element: ElemType,
 ) {
     let mut lanes = Shared::<[f32]>::new_slice(256usize);
-    let column = CUBE_POS_X * 32u32 + UNIT_POS_X;
+    let column = CUBE_POS as u32 * 32u32 + UNIT_POS_X;
     let mut sum = f32::new(0.0);
     if column < columns {
         let mut row = UNIT_POS_Y;
@@ -97,16 +101,18 @@ fn until(x: &CubeTensor, rows: usize, width: usize, most: usize) -> (CubeTensor,
     while rows > most {
         let parts = rows.div_ceil(ROWS);
         let sums = empty_of(&x, [parts * width], x.dtype);
-        // SAFETY: units beyond the rows and columns of both buffers do nothing.
+        let dim = CubeDim::new_2d(COLUMNS, LANES);
+        // SAFETY: units beyond the rows, columns and parts of both buffers do nothing.
         unsafe {
             sums_of_parts::launch_unchecked(
                 &x.client.clone(),
-                CubeCount::Static((width as u32).div_ceil(COLUMNS), parts as u32, 1),
-                CubeDim::new_2d(COLUMNS, LANES),
+                cubes(&x, width.div_ceil(COLUMNS as usize) * parts, dim),
+                dim,
                 x.clone().into_tensor_arg(),
                 sums.clone().into_tensor_arg(),
                 rows as u32,
                 width as u32,
+                parts as u32,
                 ROWS as u32,
                 element_type(&x),
             );
@@ -141,12 +147,13 @@ pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
     let sums = [(); N].map(|()| empty_of(&x, shape, x.dtype));
     let mut args = SequenceArg::new();
     sums.iter().for_each(|sums| args.push(sums.clone().into_tensor_arg()));
+    let dim = CubeDim::new_2d(COLUMNS, LANES);
     // SAFETY: units beyond the columns do nothing; each writes one element of one buffer.
     unsafe {
         sums_apart::launch_unchecked(
             &x.client.clone(),
-            CubeCount::Static((columns as u32).div_ceil(COLUMNS), 1, 1),
-            CubeDim::new_2d(COLUMNS, LANES),
+            cubes(&sums[0], columns.div_ceil(COLUMNS as usize), dim),
+            dim,
             x.into_tensor_arg(),
             args,
             rows as u32,
@@ -229,7 +236,7 @@ pub(crate) fn sum(x: &CubeTensor, squared: bool) -> CubeTensor {
         unsafe {
             sum_kernel::launch_unchecked(
                 &x.client.clone(),
-                super::launch::cubes(&x, parts, dim),
+                cubes(&x, parts, dim),
                 dim,
                 x.clone().into_tensor_arg(),
                 sums.clone().into_tensor_arg(),

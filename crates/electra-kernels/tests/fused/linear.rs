@@ -129,3 +129,23 @@ fn bfloat16_operands_cost_their_rounding_and_no_more() {
         );
     }
 }
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+#[test]
+fn gradients_of_large_weights_are_summed_over_pieces_of_many_rows() {
+    // More elements than a card has cubes side by side, and rows that are cut in pieces.
+    let [rows, i, o] = [1024, 1500, 1500];
+    let values = [noise(rows * i, 1, 1.0), noise(i * o, 2, 0.03), noise(o, 3, 1.0)];
+    let gradients = |device: Device| {
+        let device = device.autodiff();
+        let leaf = |at: usize| crate::reference::flat(&values[at], &device, burn::tensor::DType::F32);
+        let weight = leaf(1).require_grad();
+        let x = leaf(0).reshape([rows, i]);
+        let y = linear(x, weight.clone().reshape([i, o]), leaf(2), Precision::F32);
+        doubles(weight.grad(&y.square().sum().backward()).unwrap())
+    };
+    let [found, expected] = [gradients(device()), gradients(Device::flex())];
+    let largest = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(off < 1e-5 * largest, "off by {off} of {largest}");
+}
