@@ -13,6 +13,7 @@ use cubecl::prelude::*;
 use super::launch::{cubes, element_type, elements, empty, per_element, reshaped};
 use super::mask::{Mask, factor, mask_arg};
 use super::product::{product, transposed};
+use super::reduce::over_row;
 use crate::Dropout;
 use crate::dropout::DropoutMask;
 
@@ -98,33 +99,6 @@ fn merge_kernel<F: Float>(
             y[(to + hidden * 2u32) as usize] = x_2[at as usize];
         }
     }
-}
-
-/// Combines a number of each unit that shares a row, by sum or by maximum, for each of them. All units of the
-/// cube take part.
-#[cube]
-fn over_row(partial: f32, scratch: &mut Shared<[f32]>, #[comptime] is_sum: bool) -> f32 {
-    let own = UNIT_POS_Y * 32u32 + UNIT_POS_X;
-    scratch[own as usize] = partial;
-    let mut half = 16u32;
-    while half > 0u32 {
-        sync_cube();
-        if UNIT_POS_X < half {
-            let other = scratch[(own + half) as usize];
-            let this = scratch[own as usize];
-            if is_sum {
-                scratch[own as usize] = this + other;
-            } else {
-                scratch[own as usize] = f32::max(this, other);
-            }
-        }
-        half /= 2u32;
-    }
-    sync_cube();
-    let result = scratch[(UNIT_POS_Y * 32u32) as usize];
-    // Before the next result is written over this one.
-    sync_cube();
-    result
 }
 
 /// `p = softmax(scale * score + bias)` of each row, and `masked = mask * p`.

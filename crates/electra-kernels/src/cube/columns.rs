@@ -6,7 +6,8 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{cubes, element_type, elements, empty, empty_of, reshaped};
+use super::launch::{UNITS, cubes, element_type, elements, empty, empty_of, reshaped};
+use super::reduce::over_cube;
 
 /// Columns of a cube.
 const COLUMNS: u32 = 32;
@@ -176,54 +177,37 @@ pub(crate) fn zeros(like: &CubeTensor, n: usize) -> CubeTensor {
     )
 }
 
-/// Units of a cube that add up elements.
-const UNITS: u32 = 256;
 /// Elements that a unit adds up before they are added to those of other units.
 const RUN: usize = 16;
 
-/// The sums of `x * x` or of `x` over parts of the elements, `[parts]`.
+/// The sums of `x` over parts of the elements, `[parts]`.
 #[cube(launch_unchecked)]
 fn sum_kernel<F: Float>(
     x: &Tensor<F>,
     sums: &mut Tensor<f32>,
     n: u32,
     #[comptime] run: u32,
-    #[comptime] squared: bool,
     #[define(F)] _element: ElemType,
 ) {
-    let mut units = Shared::<[f32]>::new_slice(256usize);
+    let mut scratch = Shared::<[f32]>::new_slice(256usize);
     let first = CUBE_POS as u32 * 256u32 * run;
     let mut sum = f32::new(0.0);
     for step in 0u32..run {
         let at = first + step * 256u32 + UNIT_POS;
         if at < n {
-            let value = f32::cast_from(x[at as usize]);
-            if squared {
-                sum += value * value;
-            } else {
-                sum += value;
-            }
+            sum += f32::cast_from(x[at as usize]);
         }
     }
-    units[UNIT_POS as usize] = sum;
-    let mut half = 128u32;
-    while half > 0u32 {
-        sync_cube();
-        if UNIT_POS < half {
-            let other = units[(UNIT_POS + half) as usize];
-            units[UNIT_POS as usize] += other;
-        }
-        half /= 2u32;
-    }
+    let sum = over_cube(sum, &mut scratch, true);
     if UNIT_POS == 0u32 && first < n {
-        sums[CUBE_POS] = units[0];
+        sums[CUBE_POS] = sum;
     }
 }
 
-/// The sum of the elements of a contiguous `x`, or of their squares, `[1]`, in 32 bits and a fixed order: a
-/// tree over all but the [`RUN`] elements of a unit.
-pub(crate) fn sum(x: &CubeTensor, squared: bool) -> CubeTensor {
-    let (mut x, mut n, mut squared) = (x.clone(), elements(x), squared);
+/// The sum of the elements of a contiguous `x`, `[1]`, in 32 bits and a fixed order: a tree over all but the
+/// [`RUN`] elements of a unit.
+pub(crate) fn sum(x: &CubeTensor) -> CubeTensor {
+    let (mut x, mut n) = (x.clone(), elements(x));
     assert!(n < u32::MAX as usize, "elements are counted in 32 bits");
     if n == 0 {
         return zeros(&x, 1);
@@ -242,13 +226,12 @@ pub(crate) fn sum(x: &CubeTensor, squared: bool) -> CubeTensor {
                 sums.clone().into_tensor_arg(),
                 n as u32,
                 RUN as u32,
-                squared,
                 element_type(&x),
             );
         }
         if parts == 1 {
             return sums;
         }
-        (x, n, squared) = (sums, parts, false);
+        (x, n) = (sums, parts);
     }
 }

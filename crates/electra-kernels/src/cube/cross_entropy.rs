@@ -9,32 +9,8 @@ use cubecl::prelude::*;
 
 use super::columns::sum;
 use super::launch::{UNITS, cubes, dims, element_type, elements, empty, empty_of, per_element};
+use super::reduce::over_cube;
 use super::tracked::Operation;
-
-/// Combines a number of each unit of a cube of 256, by sum or by maximum, for each of them.
-#[cube]
-fn over_cube(partial: f32, scratch: &mut Shared<[f32]>, #[comptime] is_sum: bool) -> f32 {
-    scratch[UNIT_POS as usize] = partial;
-    let mut half = 128u32;
-    while half > 0u32 {
-        sync_cube();
-        if UNIT_POS < half {
-            let other = scratch[(UNIT_POS + half) as usize];
-            let this = scratch[UNIT_POS as usize];
-            if is_sum {
-                scratch[UNIT_POS as usize] = this + other;
-            } else {
-                scratch[UNIT_POS as usize] = f32::max(this, other);
-            }
-        }
-        half /= 2u32;
-    }
-    sync_cube();
-    let result = scratch[0usize];
-    // Before the next result is written over this one.
-    sync_cube();
-    result
-}
 
 /// `log(sum(exp(row)))` and the loss at weight one of each row: `[rows, 2]`.
 #[cube(launch_unchecked)]
@@ -154,7 +130,7 @@ impl Operation<2> for CrossEntropy {
                 );
             }
         }
-        (sum(&losses, false), CrossEntropyState { logits, targets, weights, rows: of_rows })
+        (sum(&losses), CrossEntropyState { logits, targets, weights, rows: of_rows })
     }
 
     fn backward(
@@ -282,7 +258,7 @@ impl Operation<3> for BinaryCrossEntropy {
         }
         let tensors = tensors.map(into_contiguous);
         let losses = binary(&tensors, &tensors[0], LOSS);
-        (sum(&losses, false), tensors)
+        (sum(&losses), tensors)
     }
 
     fn backward(

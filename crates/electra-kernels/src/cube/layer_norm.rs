@@ -12,6 +12,7 @@ use cubecl::prelude::*;
 use super::columns::column_sums_apart;
 use super::launch::{cubes, dims, element_type, empty, empty_of, rows_and_width};
 use super::mask::{Mask, factor, mask_arg, row_elements};
+use super::reduce::over_row;
 use super::tracked::Operation;
 use crate::Dropout;
 use crate::dropout::DropoutMask;
@@ -20,27 +21,6 @@ use crate::dropout::DropoutMask;
 const LANES: u32 = 32;
 /// Rows of a cube.
 const ROWS: u32 = 8;
-
-/// The sum over the units that share a row, for each of them. All units of the cube take part.
-#[cube]
-fn row_sum(partial: f32, scratch: &mut Shared<[f32]>) -> f32 {
-    let own = UNIT_POS_Y * 32u32 + UNIT_POS_X;
-    scratch[own as usize] = partial;
-    let mut half = 16u32;
-    while half > 0u32 {
-        sync_cube();
-        if UNIT_POS_X < half {
-            let other = scratch[(own + half) as usize];
-            scratch[own as usize] += other;
-        }
-        half /= 2u32;
-    }
-    sync_cube();
-    let sum = scratch[(UNIT_POS_Y * 32u32) as usize];
-    // Before the next sum is written over this one.
-    sync_cube();
-    sum
-}
 
 #[cube(launch_unchecked)]
 fn forward_kernel<F: Float>(
@@ -88,7 +68,7 @@ fn forward_kernel<F: Float>(
         column += 32u32;
     }
     let n = f32::cast_from(width);
-    let mean = row_sum(sum, &mut scratch) / n;
+    let mean = over_row(sum, &mut scratch, true) / n;
     let mut squares = f32::new(0.0);
     let mut column = UNIT_POS_X;
     while column < width {
@@ -100,7 +80,7 @@ fn forward_kernel<F: Float>(
         squares += (value - mean) * (value - mean);
         column += 32u32;
     }
-    let variance = row_sum(squares, &mut scratch) / n;
+    let variance = over_row(squares, &mut scratch, true) / n;
     let rstd = 1.0f32 / f32::sqrt(variance + eps);
     if is_row {
         let mut column = UNIT_POS_X;
@@ -154,8 +134,8 @@ fn backward_kernel<F: Float>(
         column += 32u32;
     }
     let n = f32::cast_from(width);
-    let mean_1 = row_sum(sum, &mut scratch) / n;
-    let mean_2 = row_sum(product, &mut scratch) / n;
+    let mean_1 = over_row(sum, &mut scratch, true) / n;
+    let mean_2 = over_row(product, &mut scratch, true) / n;
     if is_row {
         let mut column = UNIT_POS_X;
         while column < width {

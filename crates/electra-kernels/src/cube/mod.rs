@@ -16,6 +16,7 @@ mod linear;
 mod mask;
 mod norms;
 mod product;
+mod reduce;
 mod sampling;
 mod side_by_side;
 mod tracked;

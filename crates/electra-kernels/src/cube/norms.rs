@@ -4,28 +4,12 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::launch::{UNITS, cubes, element_type, elements, empty};
+use super::reduce::over_cube;
 
 /// Tensors that one kernel reads: of the 31 buffers that Metal can bind.
 const TENSORS: usize = 24;
 /// Elements that a unit adds up before they are added to those of other units.
 const RUN: u32 = 16;
-
-/// The sum over the units of a cube of 256, in the order of a tree.
-#[cube]
-fn cube_sum(partial: f32, scratch: &mut Shared<[f32]>) -> f32 {
-    scratch[UNIT_POS as usize] = partial;
-    let mut half = 128u32;
-    while half > 0u32 {
-        sync_cube();
-        if UNIT_POS < half {
-            let other = scratch[(UNIT_POS + half) as usize];
-            scratch[UNIT_POS as usize] += other;
-        }
-        half /= 2u32;
-    }
-    sync_cube();
-    scratch[0usize]
-}
 
 /// The sums of squares of parts of tensors, a part a cube: each tensor has parts of its own, from the number in
 /// `first_parts` on.
@@ -58,7 +42,7 @@ fn parts_kernel<F: Float>(
             }
         }
     }
-    let sum = cube_sum(sum, &mut scratch);
+    let sum = over_cube(sum, &mut scratch, true);
     if UNIT_POS == 0u32 && part < parts {
         sums[(before + part) as usize] = sum;
     }
@@ -77,7 +61,7 @@ fn tensors_kernel(parts: &Tensor<f32>, bounds: &Tensor<u32>, norms: &mut Tensor<
         sum += parts[part as usize];
         part += CUBE_DIM_X;
     }
-    let sum = cube_sum(sum, &mut scratch);
+    let sum = over_cube(sum, &mut scratch, true);
     if UNIT_POS == 0u32 && own < tensors {
         norms[own as usize] = sum;
     }

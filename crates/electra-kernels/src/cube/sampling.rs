@@ -6,6 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::launch::{UNITS, cubes, dims, element_type, empty_of};
+use super::reduce::over_cube;
 
 /// Subtracted from the scaled logit of an excluded id: its exponential is zero at any temperature.
 const EXCLUDED: f32 = 1e30;
@@ -61,21 +62,7 @@ fn sample_kernel<F: Float, I: Int>(
         largest = f32::max(largest, value);
         id += 1u32;
     }
-    sums[UNIT_POS as usize] = largest;
-    let mut half = 128u32;
-    while half > 0u32 {
-        sync_cube();
-        if UNIT_POS < half {
-            let other = sums[(UNIT_POS + half) as usize];
-            let this = sums[UNIT_POS as usize];
-            sums[UNIT_POS as usize] = f32::max(this, other);
-        }
-        half /= 2u32;
-    }
-    sync_cube();
-    let largest = sums[0usize];
-    // Before the maxima are written over.
-    sync_cube();
+    let largest = over_cube(largest, &mut sums, false);
     let mut sum = f32::new(0.0);
     let mut id = start;
     while id < end {

@@ -5,7 +5,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{adam, columns, norms, sampling};
+use super::{adam, norms, sampling};
 use crate::{AdamStep, AdamUpdate, AdamUpdated};
 
 fn into_cube<const D: usize>(x: Tensor<D>) -> CubeTensor {
@@ -62,7 +62,7 @@ pub(crate) fn squared_norms(tensors: Vec<Tensor<1>>) -> Tensor<1> {
 
 /// See [`crate::squared_norm`]; a tensor that [`supports_untracked`](super::supports_untracked).
 pub(crate) fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    Tensor::from_primitive::<CubeBackend>(columns::sum(&into_contiguous(into_cube(x)), true))
+    Tensor::from_primitive::<CubeBackend>(norms::squared_norms(vec![into_contiguous(into_cube(x))]))
 }
 
 /// See [`crate::sample_categorical`]; logits that [`supports`](super::supports).
