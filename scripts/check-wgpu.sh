@@ -8,8 +8,10 @@ if [[ $(ldconfig -p) != *libvulkan.so.1* ]]; then
     apt-get update
     apt-get install -y libvulkan1 mesa-vulkan-drivers
 fi
-# In one command, so that cargo compiles the libraries once for both crates.
-cargo test -p electra-kernels -p electra-pretrain --features electra-kernels/wgpu,electra-pretrain/wgpu \
-    --test fused --test gpu --test launches
+# Both crates in one command, so that cargo compiles the libraries once.
+crates=(-p electra-kernels -p electra-pretrain --features electra-kernels/wgpu,electra-pretrain/wgpu)
+cargo test "${crates[@]}" --test fused --test gpu --test launches
+# .ci/run does not compile what cards alone need.
+cargo clippy "${crates[@]}" --all-targets -- -D warnings
 # burn's fault for which its fusion is off.
 cargo test -p electra-kernels --features wgpu,fusion --test fusion

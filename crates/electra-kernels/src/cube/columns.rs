@@ -29,7 +29,7 @@ fn sums_of_parts<F: Float>(
 ) {
     let mut lanes = Shared::<[f32]>::new_slice(256usize);
     let cube = CUBE_POS as u32;
-    let blocks = (width + 31u32) / 32u32;
+    let blocks = width.div_ceil(32u32);
     let part = cube / blocks;
     let column = cube % blocks * 32u32 + UNIT_POS_X;
     let first = part * part_rows;
