@@ -21,9 +21,9 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// What the last row is called where people read it: marked by the prediction alone.
+    /// The heading of the last row: entities that the prediction alone marks.
     pub const NO_ENTITY: &str = "no entity";
-    /// What the last column is called where people read it: marked by gold alone.
+    /// The heading of the last column: entities that gold alone marks.
     pub const MISSED: &str = "missed";
 
     /// The confusion of a comparison.

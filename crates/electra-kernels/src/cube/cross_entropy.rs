@@ -105,6 +105,10 @@ impl Operation<2> for CrossEntropy {
         let [rows, vocabulary] = dims(&logits);
         assert_eq!(dims(&self.targets), [rows], "one target per row");
         assert_eq!(dims(&weights), [rows], "one weight per row");
+        assert!(
+            rows * vocabulary < u32::MAX as usize,
+            "{rows} rows of {vocabulary} logits are too many to count"
+        );
         let (logits, weights) = (into_contiguous(logits), into_contiguous(weights));
         let targets = into_contiguous(self.targets.clone());
         let of_rows = empty(&logits, [rows, 2]);

@@ -83,7 +83,7 @@ pub(crate) fn product_over_rows(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     reshaped(column_sums(&products, pieces, m * n), [m, n])
 }
 
-/// The same for `b` of `N` matrices of `width` columns side by side: of each `[M, width]`.
+/// `a^T @ b` for each of the `N` matrices of `width` columns that stand side by side in `b`: of each `[M, width]`.
 pub(crate) fn products_over_rows<const N: usize>(
     a: CubeTensor,
     b: CubeTensor,

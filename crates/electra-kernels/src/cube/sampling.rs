@@ -117,7 +117,7 @@ fn sample_kernel<F: Float, I: Int>(
     }
 }
 
-/// `sample_categorical(logits, uniforms, temperature, exclude)`: ids of the type of `like`.
+/// `sample_categorical(logits, uniforms, temperature, exclude)`: ids of type `id_type`, `[rows]`.
 pub(crate) fn sample_categorical(
     logits: CubeTensor,
     uniforms: CubeTensor,
@@ -128,6 +128,10 @@ pub(crate) fn sample_categorical(
     let [rows, vocabulary] = dims(&logits);
     assert_eq!(dims(&uniforms), [rows], "one uniform number per row");
     assert!(vocabulary > 0, "sampling from an empty vocabulary");
+    assert!(
+        rows * vocabulary < u32::MAX as usize,
+        "{rows} rows of {vocabulary} logits are too many to count"
+    );
     let (logits, uniforms) = (into_contiguous(logits), into_contiguous(uniforms));
     let samples = empty_of(&logits, [rows], id_type);
     if rows > 0 {
