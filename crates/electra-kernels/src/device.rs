@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::prelude::*;
-use burn::tensor::FloatDType;
 
 use crate::Precision;
 use crate::workers::use_threads;
@@ -65,8 +64,8 @@ pub enum DeviceError {
     NoPrecision {
         /// The device that was asked for.
         device: DeviceName,
-        /// Type of the operands of matrix products.
-        dtype: FloatDType,
+        /// The precision of matrix products that was asked for.
+        precision: Precision,
     },
     /// The threads of the process cannot be started, or were before.
     Threads {
@@ -122,7 +121,9 @@ impl fmt::Display for DeviceError {
                 write!(f, "device {device} is not available: {library} is not installed")
             }
             Self::Unusable { device, reason } => write!(f, "device {device} cannot be used: {reason}"),
-            Self::NoPrecision { device, dtype } => write!(f, "device {device} does not compute in {dtype:?}"),
+            Self::NoPrecision { device, precision } => {
+                write!(f, "device {device} does not compute in {}", precision.name())
+            }
             Self::Threads { threads, reason } => write!(f, "cannot use {threads} threads: {reason}"),
         }
     }
@@ -206,11 +207,10 @@ impl DeviceName {
     /// As [`open`](Self::open), and if the device lacks the precision.
     pub fn open_with(self, precision: Precision) -> Result<Device, DeviceError> {
         let device = self.open()?;
-        match precision.half_dtype() {
-            Some(dtype) if !device.supports_dtype(dtype) => {
-                Err(DeviceError::NoPrecision { device: self, dtype })
-            }
-            _ => Ok(device),
+        if precision.is_computed_by(&device) {
+            Ok(device)
+        } else {
+            Err(DeviceError::NoPrecision { device: self, precision })
         }
     }
 }

@@ -40,7 +40,7 @@ macro_rules! fused_untracked {
 }
 
 /// Whether the fused operations take `x` with matrix products in `precision`: 32-bit floats, tracked or not, on
-/// the CPU in all but 16-bit IEEE floats, on cards in 32 bits.
+/// the CPU in all but 16-bit IEEE floats.
 #[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
 fn supports<const D: usize>(x: &Tensor<D>, precision: Precision) -> bool {
     #[cfg(feature = "flex")]
@@ -49,7 +49,7 @@ fn supports<const D: usize>(x: &Tensor<D>, precision: Precision) -> bool {
     }
     #[cfg(all(feature = "cube", not(feature = "fusion")))]
     if crate::cube::supports(x) {
-        return precision == Precision::F32;
+        return true;
     }
     let _ = (x, precision);
     false
@@ -60,7 +60,7 @@ mod operations;
 
 pub use self::blocks::{attention_block, feed_forward_block};
 pub use self::operations::{
-    adam_update, adam_updates, dropout, embed, gather_positions, gelu, layer_norm, linear, linear_gelu,
-    residual_layer_norm, sample_categorical, squared_norm, squared_norms, tied_logits,
+    adam_update, adam_updates, clip_on_device, dropout, embed, gather_positions, gelu, layer_norm, linear,
+    linear_gelu, residual_layer_norm, sample_categorical, squared_norm, squared_norms, tied_logits,
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };

@@ -24,9 +24,9 @@
 //! | compute a block of a transformer | [`attention_block`], [`feed_forward_block`], [`residual_layer_norm`] |
 //! | compute layers and losses | [`embed`], [`linear`], [`tied_logits`], [`weighted_cross_entropy`], ... |
 //! | compute the same without fusing, as a reference | [`composed`] |
-//! | update parameters | [`adam_updates`], [`squared_norms`] |
+//! | update parameters | [`adam_updates`], [`squared_norms`], [`clip_on_device`] |
 //! | read numbers from a device | [`read`], [`host_reads`] |
-//! | name a device | [`DeviceName`] |
+//! | name a device, and know what a card has | [`DeviceName`], [`card`] |
 //! | divide work among threads | [`on_workers`], [`use_threads`] |
 //!
 //! | feature | backend |
@@ -55,6 +55,7 @@ pub const NUMERICS_VERSION: u32 = 1;
 
 mod adam_step;
 mod allocator;
+mod card;
 pub mod composed;
 #[cfg(all(feature = "cube", not(feature = "fusion")))]
 mod cube;
@@ -71,17 +72,19 @@ mod memory;
 mod passes;
 mod precision;
 mod read_to_host;
+mod tensor_cores;
 mod transformer_block;
 mod workers;
 
 pub use adam_step::{AdamStep, AdamUpdate, AdamUpdated};
 pub use allocator::{CacheLineAllocator, on_out_of_memory};
+pub use card::{Card, card, device_memory};
 pub use composed::{is_f32, scatter_positions, softplus};
 pub use device::{ComputeSettings, DeviceError, DeviceName, UnknownDevice};
 pub use dispatch::{
-    adam_update, adam_updates, attention_block, dropout, embed, feed_forward_block, gather_positions, gelu,
-    layer_norm, linear, linear_gelu, residual_layer_norm, sample_categorical, squared_norm, squared_norms,
-    tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy,
+    adam_update, adam_updates, attention_block, clip_on_device, dropout, embed, feed_forward_block,
+    gather_positions, gelu, layer_norm, linear, linear_gelu, residual_layer_norm, sample_categorical,
+    squared_norm, squared_norms, tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 pub use dropout::{Dropout, split_mix};
 #[cfg(feature = "cube")]
@@ -90,6 +93,7 @@ pub use memory::keep_freed_memory;
 pub use passes::{InLoop, Pass, Passes, is_in_loop, passes};
 pub use precision::Precision;
 pub use read_to_host::{host_reads, read, read_number, read_to_host};
+pub use tensor_cores::products_without_tensor_cores;
 pub use transformer_block::{AttentionBlock, FeedForwardBlock, LayerNormParams, LinearParams};
 #[cfg(feature = "flex")]
 pub use workers::Workers;

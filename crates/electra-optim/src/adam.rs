@@ -125,6 +125,33 @@ impl Adam {
         gradient_scale: f64,
     ) -> M {
         assert!(gradient_scale.is_finite(), "gradients scaled by {gradient_scale}");
+        self.step_with(state, module, gradients, learning_rate, gradient_scale, None)
+    }
+
+    /// Applies one update to `module` on its card; the first of the [numbers](crate::ClipOnDevice) of a clip there
+    /// is a factor on every gradient. Where that factor is negative, parameters and averages stay as they are, and
+    /// [`OptimizerState::forget_update`] takes the update out of their counts.
+    pub fn step_on_device<M: Module>(
+        &self,
+        state: &mut OptimizerState,
+        module: M,
+        gradients: GradientsParams,
+        learning_rate: impl Fn(&str) -> f64,
+        clip: Tensor<1>,
+    ) -> M {
+        self.step_with(state, module, gradients, learning_rate, 1.0, Some(clip))
+    }
+
+    fn step_with<M: Module>(
+        &self,
+        state: &mut OptimizerState,
+        module: M,
+        gradients: GradientsParams,
+        learning_rate: impl Fn(&str) -> f64,
+        gradient_scale: f64,
+        clip: Option<Tensor<1>>,
+    ) -> M {
+        state.updated.clear();
         let mut taken = Take {
             config: self.config,
             state,
@@ -137,7 +164,7 @@ impl Adam {
         };
         let module = module.map(&mut taken);
         let Take { updates, parameters, .. } = taken;
-        let updated = adam_updates(updates);
+        let updated = adam_updates(updates, clip);
         let parameters = parameters.into_iter().zip(updated).collect();
         module.map(&mut PutBack { state, path: ModulePath::default(), parameters })
     }
@@ -219,6 +246,7 @@ impl ModuleMapper for PutBack<'_> {
         let Taken { shape, requires_gradient, checkpointing, updates, .. } = taken;
         let shape: [usize; D] = shape.dims();
         let moments = Moments::new(updated.moment_1.reshape(shape), updated.moment_2.reshape(shape), updates);
+        self.state.updated.push(path.clone());
         self.state.moments.insert(path, moments);
 
         let (id, _, mapper) = parameter.consume();

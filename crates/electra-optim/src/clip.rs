@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::{read, squared_norms};
+use electra_kernels::{clip_on_device, read, squared_norms};
 
 use crate::path::{ModulePath, track_path};
 use crate::state::flattened;
@@ -43,23 +43,74 @@ pub fn clip_by_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<Clip, NonFiniteGradients> {
     assert!(max_norm > 0.0, "gradients clipped to a norm of {max_norm}");
-    let mut collected =
-        FlatGradients { gradients, path: ModulePath::default(), paths: Vec::new(), flat: Vec::new() };
-    module.visit(&mut collected);
-    let FlatGradients { paths, flat, .. } = collected;
-    if flat.is_empty() {
+    let Some(norms) = SquaredNorms::of(module, gradients) else {
         return Ok(Clip { norm: 0.0, scale: 1.0 });
-    }
-
-    let sums = read(squared_norms(flat)).convert::<f64>();
-    let sums: Vec<f64> = sums.iter::<f64>().collect();
-    let broken = |(path, sum): (String, &f64)| (!sum.is_finite()).then_some(path);
-    let broken: Vec<String> = paths.into_iter().zip(&sums).filter_map(broken).collect();
-    if !broken.is_empty() {
-        return Err(NonFiniteGradients { paths: broken });
-    }
+    };
+    let sums = norms.read()?;
     let norm = sums.iter().sum::<f64>().sqrt();
     Ok(Clip { norm, scale: max_norm / norm.max(max_norm) })
+}
+
+/// The clip of gradients that stays on their card, so that nobody waits for the norm before the update is asked
+/// for.
+#[derive(Debug)]
+pub struct ClipOnDevice {
+    /// The factor on the gradients, negative where the update must not be taken, the norm, and the losses: `[2 + n]`.
+    pub numbers: Tensor<1>,
+    norms: SquaredNorms,
+}
+
+impl ClipOnDevice {
+    /// The clip of the gradients of `loss_scale` times a loss, so that the loss's own have the norm `max_norm` at
+    /// most; the update must not be taken either where one of the `losses [n]` is not finite. Nothing if the
+    /// gradients are on a CPU, or there are none.
+    pub fn of<M: Module>(
+        module: &M,
+        gradients: &GradientsParams,
+        losses: &Tensor<1>,
+        max_norm: f64,
+        loss_scale: f64,
+    ) -> Option<Self> {
+        assert!(max_norm > 0.0, "gradients clipped to a norm of {max_norm}");
+        let norms = SquaredNorms::of(module, gradients)?;
+        let numbers = clip_on_device(losses, &norms.squares, max_norm, loss_scale)?;
+        Some(Self { numbers, norms })
+    }
+
+    /// The parameters whose gradient is not finite, for an update that was not taken.
+    ///
+    /// # Errors
+    /// If there are any.
+    pub fn check(self) -> Result<(), NonFiniteGradients> {
+        self.norms.read().map(|_| ())
+    }
+}
+
+/// The squared norms of the gradients in the order of the module, where they were computed: `[n]`.
+#[derive(Debug)]
+struct SquaredNorms {
+    squares: Tensor<1>,
+    paths: Vec<String>,
+}
+
+impl SquaredNorms {
+    /// Of a module's gradients, if there are any.
+    fn of<M: Module>(module: &M, gradients: &GradientsParams) -> Option<Self> {
+        let mut collected =
+            FlatGradients { gradients, path: ModulePath::default(), paths: Vec::new(), flat: Vec::new() };
+        module.visit(&mut collected);
+        let FlatGradients { paths, flat, .. } = collected;
+        (!flat.is_empty()).then(|| Self { squares: squared_norms(flat), paths })
+    }
+
+    /// Reads them, if all are finite.
+    fn read(self) -> Result<Vec<f64>, NonFiniteGradients> {
+        let sums = read(self.squares).convert::<f64>();
+        let sums: Vec<f64> = sums.iter::<f64>().collect();
+        let broken = |(path, sum): (String, &f64)| (!sum.is_finite()).then_some(path);
+        let broken: Vec<String> = self.paths.into_iter().zip(&sums).filter_map(broken).collect();
+        if broken.is_empty() { Ok(sums) } else { Err(NonFiniteGradients { paths: broken }) }
+    }
 }
 
 /// The gradients in the order of the module, each flat.

@@ -55,7 +55,7 @@ mod state;
 pub use accumulate::add_gradients;
 pub use adam::{Adam, AdamConfig, AdamConfigError};
 pub use burn_optimizer::ElectraAdam;
-pub use clip::{Clip, NonFiniteGradients, clip_by_global_norm};
+pub use clip::{Clip, ClipOnDevice, NonFiniteGradients, clip_by_global_norm};
 pub use groups::{Depth, LayerwiseDecay, LayerwiseMode, depth_of, has_weight_decay};
 pub use schedule::{Decay, Schedule, ScheduleError};
 pub use state::{Moments, OptimizerState, StateError};

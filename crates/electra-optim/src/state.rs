@@ -18,6 +18,8 @@ const UPDATES: &str = "updates/";
 pub struct OptimizerState {
     /// Moments by path of the parameter.
     pub moments: BTreeMap<String, Moments>,
+    /// Paths of the parameters that the last update had gradients of.
+    pub(crate) updated: Vec<String>,
 }
 
 /// First and second moment of one parameter: moving averages of its gradients and their squares.
@@ -106,6 +108,15 @@ impl OptimizerState {
             Zeros { path: ModulePath::default(), owners: BTreeMap::new(), state: Self::default() };
         module.visit(&mut zeros);
         zeros.state
+    }
+
+    /// Takes the last update out of the counts of the moments: on a card it turned out not to be taken.
+    pub fn forget_update(&mut self) {
+        for path in std::mem::take(&mut self.updated) {
+            if let Some(moments) = self.moments.get_mut(&path) {
+                moments.updates -= 1;
+            }
+        }
     }
 
     /// The state as named tensors, sorted by name: `moment_1/<path>` and `moment_2/<path>` of the

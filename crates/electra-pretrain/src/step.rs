@@ -2,12 +2,11 @@
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use electra_kernels::read;
 use electra_model::objective::StepDropout;
 use electra_model::{BatchData, Electra, JointOutput, Normalizer, Pass, on_workers};
 use electra_optim::{Clip, add_gradients};
 use electra_run::seed::{Purpose, derive};
-use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
+use electra_train::{Backward, Divergence, OptimizerConfig, StepLoss, apply_gradients};
 
 use crate::metrics::MetricAccumulator;
 use crate::recipe::Recipe;
@@ -46,8 +45,7 @@ pub struct Losses {
     pub prediction: Option<f64>,
 }
 
-/// The losses of a step where they were computed. They are read once, after the backward passes have been
-/// queued: a card that is read from waits for all that it was asked before.
+/// The losses of a step where they were computed.
 #[derive(Default)]
 struct LossesOnDevice {
     /// Each adds to one of the step's losses.
@@ -72,13 +70,10 @@ impl LossesOnDevice {
         }
     }
 
-    /// Reads them, and adds them up in the order of the micro-batches.
-    fn read(self) -> Losses {
+    /// Adds up their numbers in the order of the micro-batches.
+    fn added(sums: &[fn(&mut Losses) -> &mut f64], numbers: &[f64]) -> Losses {
         let mut losses = Losses::default();
-        if !self.values.is_empty() {
-            let values = read(Tensor::cat(self.values, 0));
-            self.sums.into_iter().zip(values.iter::<f64>()).for_each(|(sum, loss)| *sum(&mut losses) += loss);
-        }
+        sums.iter().zip(numbers).for_each(|(sum, loss)| *sum(&mut losses) += loss);
         losses
     }
 }
@@ -133,9 +128,13 @@ fn step(
                 **accumulator = MetricAccumulator::default();
             }
             let accumulator = accumulator.as_deref_mut();
-            let (losses, gradients) =
+            let (LossesOnDevice { values, sums }, gradients) =
                 backward(model, number, micro_batches, recipe, device, loss_scale, accumulator);
-            Backward { loss: losses.total, parts: losses.parts(), gradients, measured: losses }
+            let sum = move |numbers: &[f64]| {
+                let losses = LossesOnDevice::added(&sums, numbers);
+                StepLoss { loss: losses.total, parts: losses.parts(), measured: losses }
+            };
+            Backward { losses: values, sum: Box::new(sum), gradients }
         },
     )?;
     let tokens =
@@ -153,7 +152,7 @@ fn backward(
     device: &Device,
     loss_scale: f64,
     mut accumulator: Option<&mut MetricAccumulator>,
-) -> (Losses, GradientsParams) {
+) -> (LossesOnDevice, GradientsParams) {
     let (normalizer, stage) = (Normalizer::over(micro_batches), recipe.scheme.stage(number));
     let (mut losses, mut gradients) = (LossesOnDevice::default(), GradientsParams::new());
     let mut first_row = 0;
@@ -171,9 +170,10 @@ fn backward(
         if let Some(accumulator) = &mut accumulator {
             accumulator.add(batch, &output, normalizer);
         }
-        let loss = output.into_total() * loss_scale;
+        let loss = output.into_total();
+        let loss = if loss_scale == 1.0 { loss } else { loss * loss_scale };
         let own = GradientsParams::from_grads(loss.backward(), model);
         gradients = if m == 0 { own } else { add_gradients(model, gradients, own) };
     }
-    (losses.read(), gradients)
+    (losses, gradients)
 }

@@ -6,7 +6,7 @@
 //! use burn::{nn, optim::GradientsParams, prelude::*};
 //! use electra_model::Precision;
 //! use electra_optim::AdamConfig;
-//! use electra_train::{Backward, OptimizerConfig, Progress, Snapshot, apply_gradients};
+//! use electra_train::{Backward, OptimizerConfig, Progress, Snapshot, StepLoss, apply_gradients};
 //!
 //! /// What a checkpoint says of the progress, beside weights and moments.
 //! #[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
@@ -23,9 +23,10 @@
 //! for _ in 0..2 {
 //!     apply_gradients(&mut snapshot, config, |_path| 5e-4, |model: &nn::Linear, loss_scale| {
 //!         let loss = model.forward(Tensor::<2>::ones([1, 3], &device)).mean();
-//!         let value = loss.clone().into_scalar::<f64>();
+//!         let losses = vec![loss.clone().inner()];
 //!         let gradients = GradientsParams::from_grads((loss * loss_scale).backward(), model);
-//!         Backward { loss: value, parts: vec![], gradients, measured: () }
+//!         let sum = |losses: &[f64]| StepLoss { loss: losses[0], parts: vec![], measured: () };
+//!         Backward { losses, sum: Box::new(sum), gradients }
 //!     })?;
 //! }
 //! assert_eq!(snapshot.step(), 2);
@@ -86,4 +87,4 @@ pub use recorder::{Beginning, Recorder};
 pub use several_seeds::{SeedOutcomes, SeedStop, run_seeds};
 pub use snapshot::{Progress, Snapshot, SnapshotError, read_tensors};
 pub use stopped::{Stopped, stopped_by};
-pub use update::{Backward, OptimizerConfig, Update, apply_gradients};
+pub use update::{Backward, OptimizerConfig, StepLoss, Update, apply_gradients};

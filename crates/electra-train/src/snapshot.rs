@@ -108,6 +108,26 @@ impl<M: Module, P: Progress> Snapshot<M, P> {
         self.progress.advance();
     }
 
+    /// Like [`update`](Self::update), of which `is_taken` says afterwards whether it was taken: if it was not, it has
+    /// changed no parameter and no moment, and is not counted.
+    ///
+    /// # Errors
+    /// That of `is_taken`.
+    pub fn update_if<T, E>(
+        &mut self,
+        update: impl FnOnce(M, &mut OptimizerState) -> M,
+        is_taken: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let model = self.model.take().expect("no update is under way");
+        self.model = Some(update(model, &mut self.optimizer));
+        let taken = is_taken();
+        match taken {
+            Ok(_) => self.progress.advance(),
+            Err(_) => self.optimizer.forget_update(),
+        }
+        taken
+    }
+
     /// Replaces the model between two steps.
     pub fn replace(&mut self, change: impl FnOnce(M) -> M) {
         self.model = self.model.take().map(change);

@@ -9,7 +9,7 @@ use electra_model::parameters::{self, collect};
 use electra_optim::AdamConfig;
 use electra_run::checkpoint::CheckpointStore;
 use electra_train::{
-    Backward, Divergence, OptimizerConfig, Progress, Snapshot, SnapshotError, apply_gradients,
+    Backward, Divergence, OptimizerConfig, Progress, Snapshot, SnapshotError, StepLoss, apply_gradients,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,9 +56,11 @@ fn step(
             tried.push(scale);
             let loss = model.forward(Tensor::<2>::ones([4, 3], &device())).sum();
             let factor = if scale > most { f64::INFINITY } else { scale };
-            let value = loss.clone().into_scalar::<f64>();
+            let losses = vec![loss.clone().inner()];
             let gradients = GradientsParams::from_grads((loss * factor).backward(), model);
-            Backward { loss: value, parts: vec![("sum", value)], gradients, measured: () }
+            let sum =
+                |losses: &[f64]| StepLoss { loss: losses[0], parts: vec![("sum", losses[0])], measured: () };
+            Backward { losses, sum: Box::new(sum), gradients }
         },
     );
     (outcome.map(|((), update)| update.loss_scale), tried)
@@ -96,7 +98,13 @@ fn a_step_without_a_finite_gradient_or_loss_is_refused_and_changes_nothing() {
         |model, _| {
             let loss = model.forward(Tensor::<2>::ones([4, 3], &device())).sum();
             let gradients = GradientsParams::from_grads(loss.backward(), model);
-            Backward { loss: f64::NAN, parts: vec![("a", 1.0), ("b", f64::NAN)], gradients, measured: () }
+            let losses = Tensor::<1>::from_data([1.0, f64::NAN], &Device::flex());
+            let sum = |losses: &[f64]| StepLoss {
+                loss: losses[0] + losses[1],
+                parts: vec![("a", losses[0]), ("b", losses[1])],
+                measured: (),
+            };
+            Backward { losses: vec![losses], sum: Box::new(sum), gradients }
         },
     );
     assert_eq!(refused.unwrap_err().to_string(), "step 0: the loss is NaN (a 1, b NaN)");

@@ -23,7 +23,8 @@ struct Constants {
 
 /// The update of several parameters; the operations and their order are those of the composed version.
 ///
-/// Each parameter has cubes of its own, from the number in `first_cubes` on.
+/// Each parameter has cubes of its own, from the number in `first_cubes` on. With `has_clip`, `clip[0]` is one more
+/// factor on the gradients, and nothing is updated where that is negative.
 #[cube(launch_unchecked)]
 fn update_kernel<F: Float>(
     parameters: &mut Sequence<OwnedTensor<F>>,
@@ -33,18 +34,24 @@ fn update_kernel<F: Float>(
     constants: &Sequence<Constants>,
     first_cubes: &Sequence<u32>,
     sizes: &Sequence<u32>,
+    clip: &Tensor<f32>,
+    #[comptime] has_clip: bool,
     #[define(F)] _element: ElemType,
 ) {
     let cube = CUBE_POS as u32;
+    let mut factor = f32::new(1.0);
+    if has_clip {
+        factor = clip[0usize];
+    }
     #[unroll]
     for i in 0..parameters.len() {
         let first = *first_cubes.index(i);
         if cube >= first {
             let place = (cube - first) * CUBE_DIM_X + UNIT_POS;
-            if place < *sizes.index(i) {
+            if place < *sizes.index(i) && factor >= 0.0f32 {
                 let at = place as usize;
                 let c = constants.index(i);
-                let g = f32::cast_from(gradients.index(i)[at]) * c.gradient_scale;
+                let g = f32::cast_from(gradients.index(i)[at]) * (c.gradient_scale * factor);
                 let p = f32::cast_from(parameters.index(i)[at]);
                 let m = f32::cast_from(moments_1.index(i)[at]) * c.beta_1 + g * c.rest_1;
                 let v = f32::cast_from(moments_2.index(i)[at]) * c.beta_2 + g * g * c.rest_2;
@@ -72,11 +79,12 @@ pub(crate) struct Update {
     pub(crate) step: AdamStep,
 }
 
-/// Parameters that one kernel updates: four buffers each, and one of scalars, of the 31 that Metal can bind.
+/// Parameters that one kernel updates: four buffers each, the clip and one of scalars, of the 31 that Metal can bind.
 const PARAMETERS: usize = 7;
 
-/// The updated parameters and moments; in the memory of the old ones where nobody else holds them.
-pub(crate) fn adam_updates(updates: Vec<Update>) -> Vec<[CubeTensor; 3]> {
+/// The updated parameters and moments; in the memory of the old ones where nobody else holds them. `clip` is what
+/// [`clip`](super::clip::clip) gives.
+pub(crate) fn adam_updates(updates: Vec<Update>, clip: Option<CubeTensor>) -> Vec<[CubeTensor; 3]> {
     let mut updates: Vec<Update> = updates
         .into_iter()
         .map(|Update { parameter, gradient, moment_1, moment_2, step }| {
@@ -90,12 +98,14 @@ pub(crate) fn adam_updates(updates: Vec<Update>) -> Vec<[CubeTensor; 3]> {
         .collect();
     let occupied: Vec<&mut Update> =
         updates.iter_mut().filter(|update| elements(&update.parameter) > 0).collect();
-    occupied.chunks(PARAMETERS).for_each(update_together);
+    occupied.chunks(PARAMETERS).for_each(|updates| update_together(updates, clip.as_ref()));
     updates.into_iter().map(|update| [update.parameter, update.moment_1, update.moment_2]).collect()
 }
 
-fn update_together(updates: &[&mut Update]) {
+fn update_together(updates: &[&mut Update], clip: Option<&CubeTensor>) {
     let first = &updates[0].parameter;
+    // Without a clip nothing is read of it: any buffer that is only read stands in.
+    let read = clip.unwrap_or(&updates[0].gradient).clone();
     let dim = CubeDim::new_1d(UNITS);
     let mut cubes_before = 0;
     let mut first_cubes = SequenceArg::new();
@@ -135,6 +145,8 @@ fn update_together(updates: &[&mut Update]) {
             constants,
             first_cubes,
             sizes,
+            read.into_tensor_arg(),
+            clip.is_some(),
             element_type(first),
         );
     }

@@ -5,17 +5,18 @@
 //! backward pass.
 
 use burn::backend::ops::FloatTensorOps;
+use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{cubes, element_type, elements, empty, per_element, reshaped};
+use super::launch::{cubes, element_type, elements, empty, empty_of, per_element, reshaped};
 use super::mask::{Mask, factor, mask_arg};
-use super::product::{product, transposed};
+use super::product::{operand, operand_type, product, transposed};
 use super::reduce::over_row;
-use crate::Dropout;
 use crate::dropout::DropoutMask;
+use crate::{Dropout, Precision};
 
 /// Units that share a row of scores.
 const LANES: u32 = 32;
@@ -30,24 +31,26 @@ pub(crate) struct Attention {
     hidden: usize,
     heads: usize,
     mask: Option<DropoutMask>,
+    precision: Precision,
 }
 
 /// Splits parts of `[B * S, parts * H]` into `[B, A, S, D]` each, and adds a bias to each.
 #[cube(launch_unchecked)]
-fn split_kernel<F: Float>(
+fn split_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
     bias_0: &Tensor<F>,
     bias_1: &Tensor<F>,
     bias_2: &Tensor<F>,
-    y_0: &mut Tensor<F>,
-    y_1: &mut Tensor<F>,
-    y_2: &mut Tensor<F>,
+    y_0: &mut Tensor<O>,
+    y_1: &mut Tensor<O>,
+    y_2: &mut Tensor<O>,
     n: u32,
     sequence: u32,
     heads: u32,
     width: u32,
     #[comptime] is_projection: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     // The place in each of the results.
     let at = ABSOLUTE_POS as u32;
@@ -60,29 +63,30 @@ fn split_kernel<F: Float>(
         let of_head = head * width + column;
         if is_projection {
             let from = (batch * sequence + row) * hidden * 3u32 + of_head;
-            y_0[at as usize] = x[from as usize] + bias_0[of_head as usize];
-            y_1[at as usize] = x[(from + hidden) as usize] + bias_1[of_head as usize];
-            y_2[at as usize] = x[(from + hidden * 2u32) as usize] + bias_2[of_head as usize];
+            y_0[at as usize] = O::cast_from(x[from as usize] + bias_0[of_head as usize]);
+            y_1[at as usize] = O::cast_from(x[(from + hidden) as usize] + bias_1[of_head as usize]);
+            y_2[at as usize] = O::cast_from(x[(from + hidden * 2u32) as usize] + bias_2[of_head as usize]);
         } else {
             let from = (batch * sequence + row) * hidden + of_head;
-            y_0[at as usize] = x[from as usize];
+            y_0[at as usize] = O::cast_from(x[from as usize]);
         }
     }
 }
 
 /// Puts heads `[B, A, S, D]` together: one part to `[B * S, H]`, or three side by side to `[B * S, 3H]`.
 #[cube(launch_unchecked)]
-fn merge_kernel<F: Float>(
+fn merge_kernel<F: Float, O: Float>(
     x_0: &Tensor<F>,
     x_1: &Tensor<F>,
     x_2: &Tensor<F>,
-    y: &mut Tensor<F>,
+    y: &mut Tensor<O>,
     n: u32,
     sequence: u32,
     heads: u32,
     width: u32,
     #[comptime] parts: u32,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     // The place in each of the operands.
     let at = ABSOLUTE_POS as u32;
@@ -93,21 +97,21 @@ fn merge_kernel<F: Float>(
         let batch = at / (width * sequence * heads);
         let hidden = heads * width;
         let to = (batch * sequence + row) * hidden * parts + head * width + column;
-        y[to as usize] = x_0[at as usize];
+        y[to as usize] = O::cast_from(x_0[at as usize]);
         if parts == 3u32 {
-            y[(to + hidden) as usize] = x_1[at as usize];
-            y[(to + hidden * 2u32) as usize] = x_2[at as usize];
+            y[(to + hidden) as usize] = O::cast_from(x_1[at as usize]);
+            y[(to + hidden * 2u32) as usize] = O::cast_from(x_2[at as usize]);
         }
     }
 }
 
 /// `p = softmax(scale * score + bias)` of each row, and `masked = mask * p`.
 #[cube(launch_unchecked)]
-fn softmax_kernel<F: Float>(
+fn softmax_kernel<F: Float, O: Float>(
     scores: &Tensor<F>,
     key_bias: &Tensor<F>,
-    p: &mut Tensor<F>,
-    masked: &mut Tensor<F>,
+    p: &mut Tensor<O>,
+    masked: &mut Tensor<O>,
     mask: &Mask,
     rows: u32,
     sequence: u32,
@@ -115,6 +119,7 @@ fn softmax_kernel<F: Float>(
     scale: f32,
     #[comptime] has_mask: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(256usize);
     let own = CUBE_POS as u32 * 8u32 + UNIT_POS_Y;
@@ -147,9 +152,9 @@ fn softmax_kernel<F: Float>(
             let score =
                 f32::cast_from(scores[at]) * scale + f32::cast_from(key_bias[(of_keys + column) as usize]);
             let probability = f32::exp(score - largest) * normaliser;
-            p[at] = F::cast_from(probability);
+            p[at] = O::cast_from(probability);
             if has_mask {
-                masked[at] = F::cast_from(probability * factor(mask, first + column));
+                masked[at] = O::cast_from(probability * factor(mask, first + column));
             }
             column += 32u32;
         }
@@ -158,16 +163,17 @@ fn softmax_kernel<F: Float>(
 
 /// The gradient of the products `Q K^T`: `scale * p * (dp - sum(dp * p))` with `dp = mask * dmasked`.
 #[cube(launch_unchecked)]
-fn softmax_backward_kernel<F: Float>(
+fn softmax_backward_kernel<F: Float, O: Float>(
     dmasked: &Tensor<F>,
-    p: &Tensor<F>,
-    dscores: &mut Tensor<F>,
+    p: &Tensor<O>,
+    dscores: &mut Tensor<O>,
     mask: &Mask,
     rows: u32,
     sequence: u32,
     scale: f32,
     #[comptime] has_mask: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(256usize);
     let own = CUBE_POS as u32 * 8u32 + UNIT_POS_Y;
@@ -194,13 +200,13 @@ fn softmax_backward_kernel<F: Float>(
             if has_mask {
                 dp *= factor(mask, first + column);
             }
-            dscores[at] = F::cast_from(scale * f32::cast_from(p[at]) * (dp - mean));
+            dscores[at] = O::cast_from(scale * f32::cast_from(p[at]) * (dp - mean));
             column += 32u32;
         }
     }
 }
 
-/// The saved tensors of an attention, for its backward pass.
+/// The saved tensors of an attention, for its backward pass: operands of its products.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionState {
     query: CubeTensor,
@@ -213,13 +219,18 @@ pub(crate) struct AttentionState {
 
 impl Attention {
     /// On hidden states of `[B, S, H]`.
-    pub(crate) fn new([batch, sequence, hidden]: [usize; 3], heads: usize, dropout: Dropout) -> Self {
+    pub(crate) fn new(
+        [batch, sequence, hidden]: [usize; 3],
+        heads: usize,
+        dropout: Dropout,
+        precision: Precision,
+    ) -> Self {
         assert!(
             heads > 0 && hidden.is_multiple_of(heads),
             "{heads} heads do not divide a hidden size of {hidden}"
         );
         let mask = DropoutMask::of(dropout, heads * sequence * sequence);
-        Self { batch, sequence, hidden, heads, mask }
+        Self { batch, sequence, hidden, heads, mask, precision }
     }
 
     fn width(self) -> usize {
@@ -230,16 +241,22 @@ impl Attention {
         1.0 / (self.width() as f32).sqrt()
     }
 
-    fn empty_heads(self, like: &CubeTensor) -> CubeTensor {
-        empty(like, [self.batch * self.heads, self.sequence, self.width()])
+    /// An operand that is not written yet.
+    fn empty_operand(self, like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+        empty_of(like, shape, operand_type(self.precision))
     }
 
-    /// Heads of `[B * S, 3H]` and their biases, or of `[B * S, H]` alone.
+    fn product(self, a: CubeTensor, b: CubeTensor) -> CubeTensor {
+        product(a, b, self.precision)
+    }
+
+    /// Heads of `[B * S, 3H]` and their biases, or of `[B * S, H]` alone, as operands.
     fn split(self, x: &CubeTensor, biases: Option<[CubeTensor; 3]>) -> [CubeTensor; 3] {
-        let first = self.empty_heads(x);
         let is_projection = biases.is_some();
-        let others = [(); 2].map(|()| if is_projection { self.empty_heads(x) } else { empty(x, [1]) });
-        let [second, third] = others;
+        let of_heads = [self.batch * self.heads, self.sequence, self.width()];
+        let of_others = if is_projection { of_heads } else { [1; 3] };
+        let [first, second, third] =
+            [of_heads, of_others, of_others].map(|shape| self.empty_operand(x, shape));
         let n = elements(&first);
         if n > 0 {
             let (count, dim) = per_element(x, n);
@@ -264,17 +281,18 @@ impl Attention {
                     self.width() as u32,
                     is_projection,
                     element_type(x),
+                    element_type(&first),
                 );
             }
         }
         [first, second, third]
     }
 
-    /// Heads put together: `[B * S, parts * H]`.
+    /// Heads put together, as an operand: `[B * S, parts * H]`.
     fn merge(self, parts: &[CubeTensor]) -> CubeTensor {
         // With one part all three operands are the same, and only the first is read.
         let [first, middle, last] = [0, parts.len() / 2, parts.len() - 1].map(|part| &parts[part]);
-        let y = empty(first, [self.batch * self.sequence, parts.len() * self.hidden]);
+        let y = self.empty_operand(first, [self.batch * self.sequence, parts.len() * self.hidden]);
         let n = elements(first);
         if n > 0 {
             let (count, dim) = per_element(first, n);
@@ -294,6 +312,7 @@ impl Attention {
                     self.width() as u32,
                     parts.len() as u32,
                     element_type(first),
+                    element_type(&y),
                 );
             }
         }
@@ -316,13 +335,14 @@ impl Attention {
         key_bias: CubeTensor,
     ) -> (CubeTensor, AttentionState) {
         let [query, key, value] = self.split(projected, Some(biases));
-        let scores = product(query.clone(), transposed(key.clone()));
-        let p = empty(projected, [self.batch * self.heads, self.sequence, self.sequence]);
+        let scores = self.product(query.clone(), transposed(key.clone()));
+        let shape = [self.batch * self.heads, self.sequence, self.sequence];
+        let p = self.empty_operand(projected, shape);
         let has_mask = self.mask.is_some();
-        let masked = if has_mask { empty(projected, p.meta.shape().clone()) } else { p.clone() };
+        let masked = if has_mask { self.empty_operand(projected, shape) } else { p.clone() };
         let (rows, count, dim) = self.per_row(projected);
         if rows > 0 {
-            let written = if has_mask { masked.clone() } else { empty(projected, [1]) };
+            let written = if has_mask { masked.clone() } else { self.empty_operand(projected, [1]) };
             // SAFETY: units beyond the rows write nothing, and read the first row.
             unsafe {
                 softmax_kernel::launch_unchecked(
@@ -340,10 +360,11 @@ impl Attention {
                     self.scale(),
                     has_mask,
                     element_type(projected),
+                    element_type(&p),
                 );
             }
         }
-        let context = self.merge(&[product(masked.clone(), value.clone())]);
+        let context = self.merge(&[self.product(masked.clone(), value.clone())]);
         (context, AttentionState { query, key, value, p, masked })
     }
 
@@ -357,9 +378,10 @@ impl Attention {
     ) -> (CubeTensor, Option<CubeTensor>) {
         let AttentionState { query, key, value, p, masked } = state;
         let [dcontext, ..] = self.split(dcontext, None);
-        let dvalue = product(transposed(masked), dcontext.clone());
-        let dmasked = product(dcontext, transposed(value));
-        let dscores = empty(&p, p.meta.shape().clone());
+        let dvalue = self.product(transposed(masked), dcontext.clone());
+        let dmasked = self.product(dcontext, transposed(value));
+        let dscores = empty_of(&p, p.meta.shape().clone(), p.dtype);
+        let of_gradient = element_type(&dmasked);
         let (rows, count, dim) = self.per_row(&p);
         if rows > 0 {
             // SAFETY: units beyond the rows write nothing, and read the first row.
@@ -376,13 +398,14 @@ impl Attention {
                     self.sequence as u32,
                     self.scale(),
                     self.mask.is_some(),
+                    of_gradient,
                     element_type(&p),
                 );
             }
         }
         let dkey_bias = of_key_bias.then(|| self.key_bias_gradient(dscores.clone()));
-        let dquery = product(dscores.clone(), key);
-        let dkey = product(transposed(dscores), query);
+        let dquery = self.product(dscores.clone(), key);
+        let dkey = self.product(transposed(dscores), query);
         (self.merge(&[dquery, dkey, dvalue]), dkey_bias)
     }
 
@@ -393,6 +416,7 @@ impl Attention {
         if batch * sequence == 0 {
             return empty(&dproducts, [batch, sequence]);
         }
+        let dproducts = operand(dproducts, Precision::F32);
         let of_keys = reshaped(dproducts, [batch, heads * sequence, sequence]);
         let sums = into_contiguous(CubeBackend::float_sum_dim(of_keys, 1));
         let sums = CubeBackend::float_div_scalar(sums, self.scale().into());

@@ -10,11 +10,11 @@ use super::columns::{column_sums, column_sums_apart};
 use super::launch::{dims, reshaped, rows_and_width};
 use super::layer_norm::{Branch, NormGradients, NormState, norm, norm_backward};
 use super::linear::{LinearGeluState, LinearState, added};
-use super::product::{product, products_over_rows, transposed};
+use super::product::{operand, operand_type, product, products_over_rows, transposed};
 use super::side_by_side::joined;
 use super::tracked::Operation;
-use crate::Dropout;
 use crate::fused::AttentionConfig;
+use crate::{Dropout, Precision};
 
 /// The operation [`crate::feed_forward_block`], of the tensors
 /// [in order](crate::fused::FeedForwardTensors::in_order).
@@ -22,6 +22,7 @@ use crate::fused::AttentionConfig;
 pub(crate) struct FeedForward {
     pub(crate) dropout: Dropout,
     pub(crate) eps: f64,
+    pub(crate) precision: Precision,
 }
 
 /// The saved tensors of a feed-forward block, for its backward pass.
@@ -37,8 +38,9 @@ impl Operation<7> for FeedForward {
 
     fn forward(&self, [x, w1, b1, w2, b2, gamma, beta]: [CubeTensor; 7]) -> (CubeTensor, FeedForwardState) {
         let x = into_contiguous(x);
-        let (h, intermediate) = LinearGeluState::forward(x.clone(), w1, b1);
-        let output = LinearState::new(h, w2);
+        let rounded = operand_type(self.precision);
+        let (h, intermediate) = LinearGeluState::forward(x.clone(), w1, b1, self.precision, rounded);
+        let output = LinearState::new(h, w2, self.precision);
         let value = reshaped(output.product(), x.shape());
         let branch = Branch { value, bias: Some(b2), dropout: self.dropout };
         let (y, norm) = norm(x, Some(branch), gamma, beta, self.eps);
@@ -47,7 +49,8 @@ impl Operation<7> for FeedForward {
 
     fn backward(&self, state: FeedForwardState, dy: CubeTensor, _: [bool; 7]) -> [Option<CubeTensor>; 7] {
         let FeedForwardState { intermediate, output, norm } = state;
-        let NormGradients { x: dz, branch, gamma, beta, bias } = norm_backward(norm, dy);
+        let NormGradients { x: dz, branch, gamma, beta, bias } =
+            norm_backward(norm, dy, operand_type(self.precision));
         let [rows, width] = rows_and_width(&branch);
         let branch = reshaped(branch, [rows, width]);
         let w2 = output.of_weight(branch.clone());
@@ -64,13 +67,16 @@ impl Operation<7> for FeedForward {
 /// The operation [`crate::attention_block`], of the tensors
 /// [in order](crate::fused::AttentionTensors::in_order).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AttentionOperation(pub(crate) AttentionConfig);
+pub(crate) struct AttentionOperation {
+    pub(crate) config: AttentionConfig,
+    pub(crate) precision: Precision,
+}
 
 /// The saved tensors of an attention block, for its backward pass.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionBlockState {
     attention: Attention,
-    /// `[B * S, H]`.
+    /// `[B * S, H]`, an operand as the others.
     x: CubeTensor,
     shape: Shape,
     /// The projections to queries, keys and values side by side, `[H, 3H]`.
@@ -85,7 +91,8 @@ impl Operation<12> for AttentionOperation {
 
     fn forward(&self, tensors: [CubeTensor; 12]) -> (CubeTensor, AttentionBlockState) {
         let [x, wq, bq, wk, bk, wv, bv, wo, bo, gamma, beta, key_bias] = tensors.map(into_contiguous);
-        let AttentionConfig { heads, dropouts: [of_probabilities, dropout], eps } = self.0;
+        let Self { config, precision } = *self;
+        let AttentionConfig { heads, dropouts: [of_probabilities, dropout], eps } = config;
         let [batch, sequence, hidden] = dims(&x);
         for weight in [&wq, &wk, &wv, &wo] {
             assert_eq!(dims(weight), [hidden; 2], "maps of hidden states of {hidden}");
@@ -94,12 +101,12 @@ impl Operation<12> for AttentionOperation {
             assert_eq!(dims(bias), [hidden], "one bias per output");
         }
         assert_eq!(dims(&key_bias), [batch, sequence], "one bias per key");
-        let attention = Attention::new([batch, sequence, hidden], heads, of_probabilities);
-        let flat = reshaped(x.clone(), [batch * sequence, hidden]);
-        let projection = joined(&[wq, wk, wv]);
-        let projected = product(flat.clone(), projection.clone());
+        let attention = Attention::new([batch, sequence, hidden], heads, of_probabilities, precision);
+        let flat = operand(reshaped(x.clone(), [batch * sequence, hidden]), precision);
+        let projection = joined(&[wq, wk, wv], operand_type(precision));
+        let projected = product(flat.clone(), projection.clone(), precision);
         let (context, of_attention) = attention.forward(&projected, [bq, bk, bv], key_bias);
-        let output = LinearState::new(context, wo);
+        let output = LinearState::new(context, wo, precision);
         let shape = x.shape();
         let value = reshaped(output.product(), shape.clone());
         let (y, norm) = norm(x, Some(Branch { value, bias: Some(bo), dropout }), gamma, beta, eps);
@@ -112,16 +119,19 @@ impl Operation<12> for AttentionOperation {
         dy: CubeTensor,
         wanted: [bool; 12],
     ) -> [Option<CubeTensor>; 12] {
+        let precision = self.precision;
         let AttentionBlockState { attention, x, shape, projection, of_attention, output, norm } = state;
-        let NormGradients { x: dz, branch, gamma, beta, bias: bo } = norm_backward(norm, dy);
+        let NormGradients { x: dz, branch, gamma, beta, bias: bo } =
+            norm_backward(norm, dy, operand_type(precision));
         let [rows, hidden] = dims(&x);
         let branch = reshaped(branch, [rows, hidden]);
         let wo = output.of_weight(branch.clone());
         let dcontext = output.of_input(branch);
         let (dprojected, dkey_bias) = attention.backward(of_attention, &dcontext, wanted[11]);
         let [bq, bk, bv] = column_sums_apart(&dprojected, rows, hidden, [hidden]).map(Some);
-        let [wq, wk, wv] = products_over_rows(x, dprojected.clone(), hidden).map(Some);
-        let dx = added(reshaped(product(dprojected, transposed(projection)), shape), &dz);
+        let [wq, wk, wv] = products_over_rows(x, dprojected.clone(), hidden, precision).map(Some);
+        let dx = product(dprojected, transposed(projection), precision);
+        let dx = added(reshaped(dx, shape), &dz);
         [Some(dx), wq, bq, wk, bk, wv, bv, Some(wo), bo, Some(gamma), Some(beta), dkey_bias]
     }
 }

@@ -3,10 +3,11 @@
 //! Rows are cut into parts; a cube adds up those of one part, and another pass the parts. Neither depends on
 //! which cube comes first, so that sums are the same bits on every run.
 
+use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{UNITS, cubes, element_type, elements, empty, empty_of, reshaped};
+use super::launch::{UNITS, cubes, element_type, elements, empty, reshaped};
 use super::reduce::over_cube;
 
 /// Columns of a cube.
@@ -20,7 +21,7 @@ const ROWS: usize = 128;
 #[cube(launch_unchecked)]
 fn sums_of_parts<F: Float>(
     x: &Tensor<F>,
-    sums: &mut Tensor<F>,
+    sums: &mut Tensor<f32>,
     rows: u32,
     width: u32,
     parts: u32,
@@ -49,21 +50,20 @@ fn sums_of_parts<F: Float>(
         for lane in 0u32..8u32 {
             total += lanes[(lane * 32u32 + UNIT_POS_X) as usize];
         }
-        sums[(part * width + column) as usize] = F::cast_from(total);
+        sums[(part * width + column) as usize] = total;
     }
 }
 
 /// The sums of the columns of at most [`ROWS`] rows, in several buffers: columns are matrices of `width` columns
 /// side by side, row after row.
 #[cube(launch_unchecked)]
-fn sums_apart<F: Float>(
-    x: &Tensor<F>,
-    sums: &mut Sequence<OwnedTensor<F>>,
+fn sums_apart(
+    x: &Tensor<f32>,
+    sums: &mut Sequence<OwnedTensor<f32>>,
     rows: u32,
     columns: u32,
     width: u32,
     #[comptime] number: u32,
-    #[define(F)] _element: ElemType,
 ) {
     let mut lanes = Shared::<[f32]>::new_slice(256usize);
     let column = CUBE_POS as u32 * 32u32 + UNIT_POS_X;
@@ -71,7 +71,7 @@ fn sums_apart<F: Float>(
     if column < columns {
         let mut row = UNIT_POS_Y;
         while row < rows {
-            sum += f32::cast_from(x[(row * columns + column) as usize]);
+            sum += x[(row * columns + column) as usize];
             row += 8u32;
         }
     }
@@ -88,20 +88,20 @@ fn sums_apart<F: Float>(
         #[unroll]
         for i in 0..sums.len() {
             if part == i as u32 {
-                sums.index_mut(i)[to] = F::cast_from(total);
+                sums.index_mut(i)[to] = total;
             }
         }
     }
 }
 
-/// Adds up the rows of parts until at most `most` rows are left: those rows, and their number.
+/// Adds up the rows of parts until at most `most` rows are left: those rows, in 32 bits, and their number.
 fn until(x: &CubeTensor, rows: usize, width: usize, most: usize) -> (CubeTensor, usize) {
     assert_eq!(elements(x), rows * width, "{rows} rows of {width} columns");
     assert!(rows * width < u32::MAX as usize, "elements are counted in 32 bits");
     let (mut x, mut rows) = (x.clone(), rows);
-    while rows > most {
+    while rows > most || x.dtype != DType::F32 {
         let parts = rows.div_ceil(ROWS);
-        let sums = empty_of(&x, [parts * width], x.dtype);
+        let sums = empty(&x, [parts * width]);
         let dim = CubeDim::new_2d(COLUMNS, LANES);
         // SAFETY: units beyond the rows, columns and parts of both buffers do nothing.
         unsafe {
@@ -123,7 +123,7 @@ fn until(x: &CubeTensor, rows: usize, width: usize, most: usize) -> (CubeTensor,
     (x, rows)
 }
 
-/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`.
+/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`, in 32 bits.
 pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
     if rows == 0 || width == 0 {
         return zeros(x, width);
@@ -145,7 +145,7 @@ pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
         return [(); N].map(|()| reshaped(zeros(x, columns / N), shape));
     }
     let (x, rows) = until(x, rows, columns, ROWS);
-    let sums = [(); N].map(|()| empty_of(&x, shape, x.dtype));
+    let sums = [(); N].map(|()| empty(&x, shape));
     let mut args = SequenceArg::new();
     sums.iter().for_each(|sums| args.push(sums.clone().into_tensor_arg()));
     let dim = CubeDim::new_2d(COLUMNS, LANES);
@@ -161,7 +161,6 @@ pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
             columns as u32,
             width as u32,
             N as u32,
-            element_type(&sums[0]),
         );
     }
     sums
@@ -169,12 +168,7 @@ pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
 
 /// Zeros.
 pub(crate) fn zeros(like: &CubeTensor, n: usize) -> CubeTensor {
-    burn_cubecl::ops::numeric::zeros_client(
-        like.client.clone(),
-        like.device.clone(),
-        [n].into(),
-        burn::tensor::DType::F32,
-    )
+    burn_cubecl::ops::numeric::zeros_client(like.client.clone(), like.device.clone(), [n].into(), DType::F32)
 }
 
 /// Elements that a unit adds up before they are added to those of other units.

@@ -1,6 +1,7 @@
 //! Exact gelu, `x * Phi(x)`, of a tensor or of a product and its bias.
 
 use burn::backend::TensorMetadata;
+use burn::tensor::DType;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -35,14 +36,15 @@ fn distribution(x: f32, bell: f32) -> f32 {
 }
 
 #[cube(launch_unchecked)]
-fn forward_kernel<F: Float>(
+fn forward_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
     bias: &Tensor<F>,
-    y: &mut Tensor<F>,
+    y: &mut Tensor<O>,
     n: u32,
     width: u32,
     #[comptime] has_bias: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     let at = ABSOLUTE_POS;
     if at < n as usize {
@@ -50,20 +52,21 @@ fn forward_kernel<F: Float>(
         if has_bias {
             value += f32::cast_from(bias[(at as u32 % width) as usize]);
         }
-        y[at] = F::cast_from(value * distribution(value, bell(value)));
+        y[at] = O::cast_from(value * distribution(value, bell(value)));
     }
 }
 
 #[cube(launch_unchecked)]
-fn backward_kernel<F: Float>(
+fn backward_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
     bias: &Tensor<F>,
     dy: &Tensor<F>,
-    dx: &mut Tensor<F>,
+    dx: &mut Tensor<O>,
     n: u32,
     width: u32,
     #[comptime] has_bias: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     let at = ABSOLUTE_POS;
     if at < n as usize {
@@ -73,14 +76,14 @@ fn backward_kernel<F: Float>(
         }
         let bell = bell(value);
         let slope = value * NORMAL_DENSITY * bell + distribution(value, bell);
-        dx[at] = F::cast_from(f32::cast_from(dy[at]) * slope);
+        dx[at] = O::cast_from(f32::cast_from(dy[at]) * slope);
     }
 }
 
-/// `gelu(x + bias)` of a contiguous `x [.., width]`.
-pub(crate) fn gelu(x: &CubeTensor, bias: Option<&CubeTensor>) -> CubeTensor {
+/// `gelu(x + bias)` of a contiguous `x [.., width]`, in a type.
+pub(crate) fn gelu(x: &CubeTensor, bias: Option<&CubeTensor>, dtype: DType) -> CubeTensor {
     let (n, [_, width]) = (elements(x), rows_and_width(x));
-    let y = empty_of(x, x.shape(), x.dtype);
+    let y = empty_of(x, x.shape(), dtype);
     if n > 0 {
         let (count, dim) = per_element(x, n);
         // SAFETY: units beyond the `n` elements do nothing; a bias has `width` of them.
@@ -96,17 +99,23 @@ pub(crate) fn gelu(x: &CubeTensor, bias: Option<&CubeTensor>) -> CubeTensor {
                 width as u32,
                 bias.is_some(),
                 element_type(x),
+                element_type(&y),
             );
         }
     }
     y
 }
 
-/// The gradient of `x` in [`gelu`].
-pub(crate) fn gelu_backward(x: &CubeTensor, bias: Option<&CubeTensor>, dy: CubeTensor) -> CubeTensor {
+/// The gradient of `x` in [`gelu`], in a type.
+pub(crate) fn gelu_backward(
+    x: &CubeTensor,
+    bias: Option<&CubeTensor>,
+    dy: CubeTensor,
+    dtype: DType,
+) -> CubeTensor {
     let (n, [_, width]) = (elements(x), rows_and_width(x));
     let dy = into_contiguous(dy);
-    let dx = empty_of(x, x.shape(), x.dtype);
+    let dx = empty_of(x, x.shape(), dtype);
     if n > 0 {
         let (count, dim) = per_element(x, n);
         // SAFETY: units beyond the `n` elements do nothing; a bias has `width` of them.
@@ -123,6 +132,7 @@ pub(crate) fn gelu_backward(x: &CubeTensor, bias: Option<&CubeTensor>, dy: CubeT
                 width as u32,
                 bias.is_some(),
                 element_type(x),
+                element_type(&dx),
             );
         }
     }
@@ -138,10 +148,10 @@ impl Operation<1> for Gelu {
 
     fn forward(&self, [x]: [CubeTensor; 1]) -> (CubeTensor, CubeTensor) {
         let x = into_contiguous(x);
-        (gelu(&x, None), x)
+        (gelu(&x, None, x.dtype), x)
     }
 
     fn backward(&self, x: CubeTensor, dy: CubeTensor, _: [bool; 1]) -> [Option<CubeTensor>; 1] {
-        [Some(gelu_backward(&x, None, dy))]
+        [Some(gelu_backward(&x, None, dy, x.dtype))]
     }
 }

@@ -49,9 +49,11 @@ pub(crate) fn reshaped(x: CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
 pub(crate) fn element_type(x: &CubeTensor) -> ElemType {
     match x.dtype {
         DType::F32 => ElemType::Float(FloatKind::F32),
+        DType::F16 => ElemType::Float(FloatKind::F16),
+        DType::BF16 => ElemType::Float(FloatKind::BF16),
         DType::I32 => ElemType::Int(IntKind::I32),
         DType::I64 => ElemType::Int(IntKind::I64),
-        other => panic!("kernels for cards take 32-bit floats and integers, not {other:?}"),
+        other => panic!("kernels for cards take floats of 16 and 32 bits and integers, not {other:?}"),
     }
 }
 

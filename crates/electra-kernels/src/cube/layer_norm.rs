@@ -5,6 +5,7 @@
 //! parts and then over the parts, in a fixed order.
 
 use burn::backend::TensorMetadata;
+use burn::tensor::DType;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -103,18 +104,20 @@ fn forward_kernel<F: Float>(
 }
 
 #[cube(launch_unchecked)]
-fn backward_kernel<F: Float>(
+fn backward_kernel<F: Float, O: Float>(
     dy: &Tensor<F>,
     z: &Tensor<F>,
     statistics: &Tensor<f32>,
     gamma: &Tensor<F>,
     dz: &mut Tensor<F>,
-    dbranch: &mut Tensor<F>,
+    dbranch: &mut Tensor<O>,
     mask: &Mask,
     rows: u32,
     width: u32,
+    #[comptime] is_apart: bool,
     #[comptime] has_mask: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(256usize);
     let own = CUBE_POS as u32 * 8u32 + UNIT_POS_Y;
@@ -144,8 +147,12 @@ fn backward_kernel<F: Float>(
             let normal = (f32::cast_from(z[at]) - mean) * rstd;
             let gradient = (scaled - mean_1 - normal * mean_2) * rstd;
             dz[at] = F::cast_from(gradient);
-            if has_mask {
-                dbranch[at] = F::cast_from(gradient * factor(mask, first + column));
+            if is_apart {
+                let mut of_branch = gradient;
+                if has_mask {
+                    of_branch *= factor(mask, first + column);
+                }
+                dbranch[at] = O::cast_from(of_branch);
             }
             column += 32u32;
         }
@@ -155,17 +162,18 @@ fn backward_kernel<F: Float>(
 /// The sums over parts of the rows of what the gradients of gamma and beta, and of the bias, consist of:
 /// `[parts, 3, width]`, or `[parts, 2, width]` without a bias.
 #[cube(launch_unchecked)]
-fn parameter_kernel<F: Float>(
+fn parameter_kernel<F: Float, O: Float>(
     dy: &Tensor<F>,
     z: &Tensor<F>,
     statistics: &Tensor<f32>,
-    dbranch: &Tensor<F>,
+    dbranch: &Tensor<O>,
     sums: &mut Tensor<F>,
     rows: u32,
     width: u32,
     #[comptime] part_rows: u32,
     #[comptime] has_bias: bool,
     #[define(F)] _element: ElemType,
+    #[define(O)] _rounded: ElemType,
 ) {
     let mut gammas = Shared::<[f32]>::new_slice(256usize);
     let mut betas = Shared::<[f32]>::new_slice(256usize);
@@ -246,7 +254,7 @@ pub(crate) struct NormState {
 pub(crate) struct NormGradients {
     /// The gradient of `x`.
     pub(crate) x: CubeTensor,
-    /// The gradient of the branch; without a mask that of `x`.
+    /// The gradient of the branch, in the type that was asked for; without a mask that of `x`.
     pub(crate) branch: CubeTensor,
     pub(crate) gamma: CubeTensor,
     pub(crate) beta: CubeTensor,
@@ -310,13 +318,14 @@ pub(crate) fn norm(
     (y, NormState { z, statistics, gamma, mask, has_bias })
 }
 
-/// The gradients, given that of the value.
-pub(crate) fn norm_backward(state: NormState, dy: CubeTensor) -> NormGradients {
+/// The gradients, given that of the value; that of the branch in a type, the others in 32 bits.
+pub(crate) fn norm_backward(state: NormState, dy: CubeTensor, of_branch: DType) -> NormGradients {
     let NormState { z, statistics, gamma, mask, has_bias } = state;
     let dy = into_contiguous(dy);
     let [rows, width] = rows_and_width(&z);
     let dz = empty_of(&dy, z.shape(), dy.dtype);
-    let dbranch = if mask.is_some() { empty_of(&dy, z.shape(), dy.dtype) } else { dz.clone() };
+    let is_apart = mask.is_some() || of_branch != dy.dtype;
+    let dbranch = if is_apart { empty_of(&dy, z.shape(), of_branch) } else { dz.clone() };
     let kinds = if has_bias { 3 } else { 2 };
     let parts = rows.div_ceil(PART_ROWS).max(1);
     let sums = empty_of(&dy, [parts, kinds, width], dy.dtype);
@@ -326,7 +335,7 @@ pub(crate) fn norm_backward(state: NormState, dy: CubeTensor) -> NormGradients {
         return NormGradients { x: dz, branch: dbranch, gamma: zeros(width), beta: zeros(width), bias };
     }
     let dim = CubeDim::new_2d(LANES, ROWS);
-    let written = if mask.is_some() { dbranch.clone() } else { empty_of(&dy, [1], dy.dtype) };
+    let written = if is_apart { dbranch.clone() } else { empty_of(&dy, [1], dy.dtype) };
     // SAFETY: units beyond the rows write nothing, and read the first row.
     unsafe {
         backward_kernel::launch_unchecked(
@@ -342,8 +351,10 @@ pub(crate) fn norm_backward(state: NormState, dy: CubeTensor) -> NormGradients {
             mask_arg(mask),
             rows as u32,
             width as u32,
+            is_apart,
             mask.is_some(),
             element_type(&dy),
+            element_type(&dbranch),
         );
     }
     // SAFETY: units beyond the rows and columns do nothing.
@@ -362,6 +373,7 @@ pub(crate) fn norm_backward(state: NormState, dy: CubeTensor) -> NormGradients {
             PART_ROWS as u32,
             has_bias,
             element_type(&dy),
+            element_type(&dbranch),
         );
     }
     let (gamma, beta, bias) = if has_bias {
@@ -388,7 +400,7 @@ impl Operation<3> for LayerNorm {
     }
 
     fn backward(&self, state: NormState, dy: CubeTensor, _: [bool; 3]) -> [Option<CubeTensor>; 3] {
-        let NormGradients { x, gamma, beta, .. } = norm_backward(state, dy);
+        let NormGradients { x, gamma, beta, .. } = norm_backward(state, dy, DType::F32);
         [Some(x), Some(gamma), Some(beta)]
     }
 }
@@ -409,7 +421,7 @@ impl Operation<4> for ResidualLayerNorm {
     }
 
     fn backward(&self, state: NormState, dy: CubeTensor, _: [bool; 4]) -> [Option<CubeTensor>; 4] {
-        let NormGradients { x, branch, gamma, beta, .. } = norm_backward(state, dy);
+        let NormGradients { x, branch, gamma, beta, .. } = norm_backward(state, dy, DType::F32);
         [Some(x), Some(branch), Some(gamma), Some(beta)]
     }
 }

@@ -1,7 +1,7 @@
 //! Linear layers: `y = x W + b`, with or without gelu, and logits tied to an embedding table.
 
 use burn::backend::TensorMetadata;
-use burn::tensor::Shape;
+use burn::tensor::{DType, Shape};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -9,8 +9,9 @@ use cubecl::prelude::*;
 use super::columns::column_sums;
 use super::gelu::{gelu, gelu_backward};
 use super::launch::{dims, element_type, elements, per_element, reshaped, rows_and_width};
-use super::product::{product, product_over_rows, transposed};
+use super::product::{operand, operand_type, product, product_over_rows, transposed};
 use super::tracked::Operation;
+use crate::Precision;
 
 #[cube(launch_unchecked)]
 fn bias_kernel<F: Float>(
@@ -78,27 +79,29 @@ pub(crate) fn added(y: CubeTensor, x: &CubeTensor) -> CubeTensor {
     y
 }
 
-/// The saved tensors of a linear layer, for its backward pass.
+/// The saved tensors of a linear layer, for its backward pass: the operands of its product.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearState {
     /// `[rows, I]`.
-    pub(crate) x: CubeTensor,
-    pub(crate) weight: CubeTensor,
+    x: CubeTensor,
+    weight: CubeTensor,
     /// The shape of the layer's input.
     shape: Shape,
+    precision: Precision,
 }
 
 impl LinearState {
-    pub(crate) fn new(x: CubeTensor, weight: CubeTensor) -> Self {
+    pub(crate) fn new(x: CubeTensor, weight: CubeTensor, precision: Precision) -> Self {
         let (shape, [rows, width]) = (x.shape(), rows_and_width(&x));
         let [inputs, _] = dims(&weight);
         assert_eq!(width, inputs, "linear map of {inputs} inputs on {shape:?}");
-        Self { x: reshaped(into_contiguous(x), [rows, width]), weight: into_contiguous(weight), shape }
+        let x = operand(reshaped(into_contiguous(x), [rows, width]), precision);
+        Self { x, weight: operand(into_contiguous(weight), precision), shape, precision }
     }
 
     /// `x W`, `[rows, O]`.
     pub(crate) fn product(&self) -> CubeTensor {
-        product(self.x.clone(), self.weight.clone())
+        product(self.x.clone(), self.weight.clone(), self.precision)
     }
 
     /// The shape of the layer's output.
@@ -109,22 +112,24 @@ impl LinearState {
         shape
     }
 
-    /// The gradient of `x`, in its shape.
+    /// The gradient of `x`, in its shape, given that of the product in the type of operands.
     pub(crate) fn of_input(&self, dy: CubeTensor) -> CubeTensor {
-        reshaped(product(dy, transposed(self.weight.clone())), self.shape.clone())
+        let dx = product(dy, transposed(self.weight.clone()), self.precision);
+        reshaped(dx, self.shape.clone())
     }
 
-    /// The gradient of the weight.
+    /// The gradient of the weight, given that of the product in the type of operands.
     pub(crate) fn of_weight(&self, dy: CubeTensor) -> CubeTensor {
-        product_over_rows(self.x.clone(), dy)
+        product_over_rows(self.x.clone(), dy, self.precision)
     }
 
     /// The gradients of `x`, the weight and the bias that are wanted.
     fn backward(&self, dy: CubeTensor, [x, weight, bias]: [bool; 3]) -> [Option<CubeTensor>; 3] {
         let [rows, outputs] = dims(&dy);
+        let rounded = operand(dy.clone(), self.precision);
         [
-            x.then(|| self.of_input(dy.clone())),
-            weight.then(|| self.of_weight(dy.clone())),
+            x.then(|| self.of_input(rounded.clone())),
+            weight.then(|| self.of_weight(rounded.clone())),
             bias.then(|| column_sums(&dy, rows, outputs)),
         ]
     }
@@ -137,13 +142,13 @@ fn checked_bias(bias: CubeTensor, weight: &CubeTensor) -> CubeTensor {
 
 /// The operation [`crate::linear`], of `x`, weight and bias.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Linear;
+pub(crate) struct Linear(pub(crate) Precision);
 
 impl Operation<3> for Linear {
     type State = LinearState;
 
     fn forward(&self, [x, weight, bias]: [CubeTensor; 3]) -> (CubeTensor, LinearState) {
-        let state = LinearState::new(x, weight);
+        let state = LinearState::new(x, weight, self.0);
         let bias = checked_bias(bias, &state.weight);
         let y = add_bias(state.product(), &bias);
         (reshaped(y, state.output_shape()), state)
@@ -158,7 +163,7 @@ impl Operation<3> for Linear {
 
 /// The operation [`crate::linear_gelu`], of `x`, weight and bias.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LinearGelu;
+pub(crate) struct LinearGelu(pub(crate) Precision);
 
 /// The saved tensors of a linear layer with gelu, for its backward pass.
 #[derive(Clone, Debug)]
@@ -170,17 +175,23 @@ pub(crate) struct LinearGeluState {
 }
 
 impl LinearGeluState {
-    /// `gelu(x W + b)`, `[rows, O]`, and what the backward pass needs.
-    pub(crate) fn forward(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (CubeTensor, Self) {
-        let linear = LinearState::new(x, weight);
+    /// `gelu(x W + b)` in a type, `[rows, O]`, and what the backward pass needs.
+    pub(crate) fn forward(
+        x: CubeTensor,
+        weight: CubeTensor,
+        bias: CubeTensor,
+        precision: Precision,
+        dtype: DType,
+    ) -> (CubeTensor, Self) {
+        let linear = LinearState::new(x, weight, precision);
         let bias = checked_bias(bias, &linear.weight);
         let product = linear.product();
-        (gelu(&product, Some(&bias)), Self { linear, product, bias })
+        (gelu(&product, Some(&bias), dtype), Self { linear, product, bias })
     }
 
-    /// The gradient of `x W + b`, `[rows, O]`.
+    /// The gradient of `x W + b` in the type of operands, `[rows, O]`.
     pub(crate) fn of_product(&self, dy: CubeTensor) -> CubeTensor {
-        gelu_backward(&self.product, Some(&self.bias), dy)
+        gelu_backward(&self.product, Some(&self.bias), dy, operand_type(self.linear.precision))
     }
 }
 
@@ -188,7 +199,7 @@ impl Operation<3> for LinearGelu {
     type State = LinearGeluState;
 
     fn forward(&self, [x, weight, bias]: [CubeTensor; 3]) -> (CubeTensor, LinearGeluState) {
-        let (y, state) = LinearGeluState::forward(x, weight, bias);
+        let (y, state) = LinearGeluState::forward(x, weight, bias, self.0, DType::F32);
         (reshaped(y, state.linear.output_shape()), state)
     }
 
@@ -200,18 +211,19 @@ impl Operation<3> for LinearGelu {
 
 /// The operation [`crate::tied_logits`], of `h [M, E]`, the table `[V, E]` and the bias `[V]`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TiedLogits;
+pub(crate) struct TiedLogits(pub(crate) Precision);
 
 impl Operation<3> for TiedLogits {
-    /// `h` and the table.
+    /// `h` and the table, as operands.
     type State = [CubeTensor; 2];
 
     fn forward(&self, [h, table, bias]: [CubeTensor; 3]) -> (CubeTensor, Self::State) {
         let ([_, e], [v, width]) = (dims(&h), dims(&table));
         assert_eq!(e, width, "hidden states of width {e} for a table of width {width}");
         assert_eq!(dims(&bias), [v], "one bias per entry of the vocabulary");
-        let (h, table, bias) = (into_contiguous(h), into_contiguous(table), into_contiguous(bias));
-        (add_bias(product(h.clone(), transposed(table.clone())), &bias), [h, table])
+        let [h, table] = [h, table].map(|x| operand(into_contiguous(x), self.0));
+        let logits = product(h.clone(), transposed(table.clone()), self.0);
+        (add_bias(logits, &into_contiguous(bias)), [h, table])
     }
 
     fn backward(
@@ -222,9 +234,10 @@ impl Operation<3> for TiedLogits {
     ) -> [Option<CubeTensor>; 3] {
         let dy = into_contiguous(dy);
         let [rows, vocabulary] = dims(&dy);
+        let rounded = operand(dy.clone(), self.0);
         [
-            of_h.then(|| product(dy.clone(), table)),
-            of_table.then(|| product_over_rows(dy.clone(), h)),
+            of_h.then(|| product(rounded.clone(), table, self.0)),
+            of_table.then(|| product_over_rows(rounded, h, self.0)),
             of_bias.then(|| column_sums(&dy, rows, vocabulary)),
         ]
     }

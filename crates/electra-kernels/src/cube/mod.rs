@@ -6,6 +6,7 @@
 mod adam;
 mod attention;
 mod blocks;
+mod clip;
 mod columns;
 mod cross_entropy;
 mod embed;
@@ -37,7 +38,7 @@ use self::linear::{Linear, LinearGelu, TiedLogits};
 use self::mask::DropoutOperation;
 use self::tracked::{tracked, untracked};
 pub(crate) use self::untracked::{
-    adam_update, adam_updates, sample_categorical, squared_norm, squared_norms,
+    adam_update, adam_updates, clip_on_device, sample_categorical, squared_norm, squared_norms,
 };
 use crate::fused::{AttentionConfig, AttentionTensors, FeedForwardTensors, Fused};
 use crate::{Dropout, Precision};
@@ -91,9 +92,9 @@ macro_rules! operations {
             x: FloatTensor<Self>,
             weight: FloatTensor<Self>,
             bias: FloatTensor<Self>,
-            _: Precision,
+            precision: Precision,
         ) -> FloatTensor<Self> {
-            $run(Linear, [x, weight, bias])
+            $run(Linear(precision), [x, weight, bias])
         }
 
         fn fused_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -104,26 +105,26 @@ macro_rules! operations {
             x: FloatTensor<Self>,
             weight: FloatTensor<Self>,
             bias: FloatTensor<Self>,
-            _: Precision,
+            precision: Precision,
         ) -> FloatTensor<Self> {
-            $run(LinearGelu, [x, weight, bias])
+            $run(LinearGelu(precision), [x, weight, bias])
         }
 
         fn fused_attention_block(
             tensors: AttentionTensors<Self>,
             settings: AttentionConfig,
-            _: Precision,
+            precision: Precision,
         ) -> FloatTensor<Self> {
-            $run(AttentionOperation(settings), tensors.in_order())
+            $run(AttentionOperation { config: settings, precision }, tensors.in_order())
         }
 
         fn fused_feed_forward_block(
             tensors: FeedForwardTensors<Self>,
             dropout: Dropout,
             eps: f64,
-            _: Precision,
+            precision: Precision,
         ) -> FloatTensor<Self> {
-            $run(FeedForward { dropout, eps }, tensors.in_order())
+            $run(FeedForward { dropout, eps, precision }, tensors.in_order())
         }
 
         fn fused_embed(
@@ -144,9 +145,9 @@ macro_rules! operations {
             h: FloatTensor<Self>,
             table: FloatTensor<Self>,
             bias: FloatTensor<Self>,
-            _: Precision,
+            precision: Precision,
         ) -> FloatTensor<Self> {
-            $run(TiedLogits, [h, table, bias])
+            $run(TiedLogits(precision), [h, table, bias])
         }
 
         fn fused_weighted_cross_entropy(

@@ -1,10 +1,12 @@
-//! Matrix products, by a kernel that follows from the device and the precision alone.
+//! Matrix products, by a kernel that follows from the device, the shapes and the precision alone.
 //!
 //! burn times its kernels and keeps the fastest, so that another run may add up in another order. Here the
-//! kernel is fixed: results are the same bits on every run on one device.
+//! kernel is fixed: results are the same bits on every run on one device. Operands have the type of the
+//! precision; sums and results are 32-bit floats.
 
 use burn::backend::TensorMetadata;
 use burn::tensor::DType;
+use burn_cubecl::kernel::cast;
 use burn_cubecl::ops::permute;
 use burn_cubecl::tensor::CubeTensor;
 use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems};
@@ -13,7 +15,9 @@ use cubek::matmul::strategy::Strategy;
 use cubek::std::InputBinding;
 
 use super::columns::{column_sums, column_sums_apart, zeros};
-use super::launch::{dims, element_type, empty_of, reshaped};
+use super::launch::{dims, element_type, empty, reshaped};
+use crate::Precision;
+use crate::tensor_cores::count_product_without;
 
 /// A matrix, or matrices of a batch, with rows and columns exchanged: a view.
 pub(crate) fn transposed(x: CubeTensor) -> CubeTensor {
@@ -23,38 +27,64 @@ pub(crate) fn transposed(x: CubeTensor) -> CubeTensor {
     permute(x, &axes)
 }
 
-/// `a @ b` of matrices, or of each pair of matrices of a batch: `[.., M, K]` and `[.., K, N]` to `[.., M, N]`,
-/// in 32 bits throughout: no tensor core rounds the operands.
-pub(crate) fn product(a: CubeTensor, b: CubeTensor) -> CubeTensor {
-    assert_eq!(a.dtype, DType::F32, "products of 32-bit floats");
+/// The type of the operands of products in `precision`. Tensor cores round 32-bit floats to TF32 by themselves.
+pub(crate) fn operand_type(precision: Precision) -> DType {
+    precision.half_dtype().map_or(DType::F32, Into::into)
+}
+
+/// `x` in the type of the operands of products in `precision`.
+pub(crate) fn operand(x: CubeTensor, precision: Precision) -> CubeTensor {
+    let dtype = operand_type(precision);
+    if x.dtype == dtype { x } else { cast(x, dtype) }
+}
+
+/// `a @ b` of matrices, or of each pair of matrices of a batch: `[.., M, K]` and `[.., K, N]`, both of the
+/// [type of operands](operand_type), to `[.., M, N]` of 32-bit floats.
+///
+/// In [`Precision::F32`] no tensor core takes part, which would round the operands. In the others tensor cores
+/// multiply, except where the device or the shape has no use for them: such products are counted.
+pub(crate) fn product(a: CubeTensor, b: CubeTensor, precision: Precision) -> CubeTensor {
+    let dtype = operand_type(precision);
+    assert_eq!([a.dtype, b.dtype], [dtype; 2], "operands of a product in {precision:?}");
     let mut shape = a.shape();
     let rank = shape.num_dims();
     let depth = shape[rank - 1];
     assert_eq!(depth, b.shape()[rank - 2], "as many columns as rows");
     shape[rank - 1] = b.shape()[rank - 1];
-    let out = empty_of(&a, shape.clone(), a.dtype);
+    let out = empty(&a, shape.clone());
     if shape.num_elements() == 0 {
         return out;
     }
     if depth == 0 {
         return reshaped(zeros(&a, shape.num_elements()), shape);
     }
-    let element = element_type(&a);
-    let mut types =
-        MatmulElems::from_globals(&MatmulGlobalElems { lhs: element, rhs: element, out: element });
-    let client = a.client.clone();
-    let launched = cubek::matmul::launch::launch_ref(
-        &Strategy::MultiLevel(MultiLevel::SimpleUnit(Default::default())),
-        &client,
-        InputBinding::new(a.binding(), element),
-        InputBinding::new(b.binding(), element),
-        out.clone().binding(),
-        &mut types,
-    );
-    if let Err(error) = launched {
-        panic!("the product {shape:?} over {depth}: {error:?}");
+    let on_tensor_cores = MultiLevel::SimpleCyclicCmma(Default::default());
+    if precision != Precision::F32 {
+        if launched(on_tensor_cores, &a, &b, &out).is_ok() {
+            return out;
+        }
+        count_product_without();
+    }
+    if let Err(error) = launched(MultiLevel::SimpleUnit(Default::default()), &a, &b, &out) {
+        panic!("the product {shape:?} over {depth}: {error}");
     }
     out
+}
+
+/// Launches a product by a kernel, if that takes its shapes and types.
+fn launched(kernel: MultiLevel, a: &CubeTensor, b: &CubeTensor, out: &CubeTensor) -> Result<(), String> {
+    let [of_operands, of_result] = [a, out].map(element_type);
+    let mut types =
+        MatmulElems::from_globals(&MatmulGlobalElems { lhs: of_operands, rhs: of_operands, out: of_result });
+    cubek::matmul::launch::launch_ref(
+        &Strategy::MultiLevel(kernel),
+        &a.client,
+        InputBinding::new(a.clone().binding(), of_operands),
+        InputBinding::new(b.clone().binding(), of_operands),
+        out.clone().binding(),
+        &mut types,
+    )
+    .map_err(|error| format!("{error:?}"))
 }
 
 /// Rows from which a depth is cut in pieces.
@@ -64,7 +94,7 @@ const PIECES: usize = 16;
 
 /// `a^T @ b` for `a [R, M]` and `b [R, N]`, in pieces of the rows that have to be added up: `[pieces, M, N]`. With
 /// many rows and few columns there is work for a whole card.
-fn products_of_pieces(a: CubeTensor, b: CubeTensor) -> (CubeTensor, usize) {
+fn products_of_pieces(a: CubeTensor, b: CubeTensor, precision: Precision) -> (CubeTensor, usize) {
     let ([rows, m], [of_b, n]) = (dims(&a), dims(&b));
     assert_eq!(rows, of_b, "as many rows");
     let mut pieces = 1;
@@ -73,13 +103,13 @@ fn products_of_pieces(a: CubeTensor, b: CubeTensor) -> (CubeTensor, usize) {
     }
     let a = reshaped(a, [pieces, rows / pieces, m]);
     let b = reshaped(b, [pieces, rows / pieces, n]);
-    (product(transposed(a), b), pieces)
+    (product(transposed(a), b, precision), pieces)
 }
 
 /// `a^T @ b` for `a [R, M]` and `b [R, N]`, as for the gradients of weights: `[M, N]`.
-pub(crate) fn product_over_rows(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+pub(crate) fn product_over_rows(a: CubeTensor, b: CubeTensor, precision: Precision) -> CubeTensor {
     let ([_, m], [_, n]) = (dims(&a), dims(&b));
-    let (products, pieces) = products_of_pieces(a, b);
+    let (products, pieces) = products_of_pieces(a, b, precision);
     reshaped(column_sums(&products, pieces, m * n), [m, n])
 }
 
@@ -88,8 +118,9 @@ pub(crate) fn products_over_rows<const N: usize>(
     a: CubeTensor,
     b: CubeTensor,
     width: usize,
+    precision: Precision,
 ) -> [CubeTensor; N] {
     let [_, m] = dims(&a);
-    let (products, pieces) = products_of_pieces(a, b);
+    let (products, pieces) = products_of_pieces(a, b, precision);
     column_sums_apart(&products, pieces, width, [m, width])
 }

@@ -5,7 +5,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{adam, norms, sampling};
+use super::{adam, clip, norms, sampling};
 use crate::{AdamStep, AdamUpdate, AdamUpdated};
 
 fn into_cube<const D: usize>(x: Tensor<D>) -> CubeTensor {
@@ -28,13 +28,13 @@ pub(crate) fn adam_update<const D: usize>(
         step,
     };
     let [updated] =
-        <[_; 1]>::try_from(adam::adam_updates(vec![update])).expect("one update for one parameter");
+        <[_; 1]>::try_from(adam::adam_updates(vec![update], None)).expect("one update for one parameter");
     let [parameter, moment_1, moment_2] = updated.map(Tensor::from_primitive::<CubeBackend>);
     AdamUpdated { parameter, moment_1, moment_2 }
 }
 
 /// See [`crate::adam_updates`]; tensors that [`supports_untracked`](super::supports_untracked).
-pub(crate) fn adam_updates(updates: Vec<AdamUpdate>) -> Vec<AdamUpdated<1>> {
+pub(crate) fn adam_updates(updates: Vec<AdamUpdate>, clip: Option<Tensor<1>>) -> Vec<AdamUpdated<1>> {
     let updates = updates.into_iter().map(|AdamUpdate { parameter, gradient, moment_1, moment_2, step }| {
         let [parameter, gradient] = [into_cube(parameter), into_cube(gradient)];
         adam::Update {
@@ -45,7 +45,7 @@ pub(crate) fn adam_updates(updates: Vec<AdamUpdate>) -> Vec<AdamUpdated<1>> {
             step,
         }
     });
-    adam::adam_updates(updates.collect())
+    adam::adam_updates(updates.collect(), clip.map(into_cube))
         .into_iter()
         .map(|updated| {
             let [parameter, moment_1, moment_2] = updated.map(Tensor::from_primitive::<CubeBackend>);
@@ -58,6 +58,17 @@ pub(crate) fn adam_updates(updates: Vec<AdamUpdate>) -> Vec<AdamUpdated<1>> {
 pub(crate) fn squared_norms(tensors: Vec<Tensor<1>>) -> Tensor<1> {
     let tensors = tensors.into_iter().map(|x| into_contiguous(into_cube(x))).collect();
     Tensor::from_primitive::<CubeBackend>(norms::squared_norms(tensors))
+}
+
+/// See [`crate::clip_on_device`]; tensors that [`supports_untracked`](super::supports_untracked).
+pub(crate) fn clip_on_device(
+    losses: Tensor<1>,
+    squares: Tensor<1>,
+    max_norm: f64,
+    loss_scale: f64,
+) -> Tensor<1> {
+    let [losses, squares] = [losses, squares].map(|x| into_contiguous(into_cube(x)));
+    Tensor::from_primitive::<CubeBackend>(clip::clip(losses, squares, max_norm, loss_scale))
 }
 
 /// See [`crate::squared_norm`]; a tensor that [`supports_untracked`](super::supports_untracked).

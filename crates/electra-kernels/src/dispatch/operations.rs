@@ -166,16 +166,45 @@ pub fn squared_norms(tensors: Vec<Tensor<1>>) -> Tensor<1> {
     Tensor::cat(tensors.into_iter().map(squared_norm).collect(), 0)
 }
 
+/// The clip of gradients by their global norm, computed on their card, so that the host need not wait for the norm
+/// before it asks for the update: `[2 + l]`, the factor on the gradients, `max_norm / max(norm, max_norm) / loss_scale`,
+/// the norm, and the losses, to be read together. `squares [n]` are the squared norms of the gradients of `loss_scale` times the loss.
+///
+/// The factor is -1 where the norm or one of the `losses [l]` is not finite; such an update must not be taken.
+///
+/// Nothing on CPUs, whose numbers the host has at once.
+pub fn clip_on_device(
+    losses: &Tensor<1>,
+    squares: &Tensor<1>,
+    max_norm: f64,
+    loss_scale: f64,
+) -> Option<Tensor<1>> {
+    #[cfg(all(feature = "cube", not(feature = "fusion")))]
+    if [losses, squares].into_iter().all(crate::cube::supports_untracked) {
+        let (losses, squares) = (losses.clone(), squares.clone());
+        return Some(crate::cube::clip_on_device(losses, squares, max_norm, loss_scale));
+    }
+    let _ = (losses, squares, max_norm, loss_scale);
+    None
+}
+
 /// The updates of several parameters: of each what [`adam_update`] gives, on cards by a few kernels for all
 /// together.
-pub fn adam_updates(updates: Vec<AdamUpdate>) -> Vec<AdamUpdated<1>> {
+///
+/// `clip` is what [`clip_on_device`] gave: a factor on all gradients beside those of the updates. Where it is
+/// negative, all parameters and moments stay as they are.
+///
+/// # Panics
+/// With a clip, for tensors that are not on the card of the clip.
+pub fn adam_updates(updates: Vec<AdamUpdate>, clip: Option<Tensor<1>>) -> Vec<AdamUpdated<1>> {
     #[cfg(all(feature = "cube", not(feature = "fusion")))]
     if updates.iter().all(|update| {
         let AdamUpdate { parameter, gradient, moment_1, moment_2, .. } = update;
         [parameter, gradient, moment_1, moment_2].into_iter().all(crate::cube::supports_untracked)
     }) {
-        return crate::cube::adam_updates(updates);
+        return crate::cube::adam_updates(updates, clip);
     }
+    assert!(clip.is_none(), "a clip that stays on a card for tensors that are not there");
     let update = |AdamUpdate { parameter, gradient, moment_1, moment_2, step }| {
         adam_update(parameter, gradient, moment_1, moment_2, step)
     };

@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use electra_kernels::{
-    AdamStep, AdamUpdate, AdamUpdated, adam_update, adam_updates, composed, squared_norm, squared_norms,
+    AdamStep, AdamUpdate, AdamUpdated, adam_update, adam_updates, clip_on_device, composed, squared_norm,
+    squared_norms,
 };
 
 use crate::reference::{IS_CARD, assert_close, doubles, flat, floats, noise};
@@ -101,7 +102,7 @@ fn updates_of_several_parameters_are_those_of_each_alone_bit_for_bit() {
         let [parameter, gradient, moment_1, moment_2] = operands(n);
         AdamUpdate { parameter, gradient, moment_1, moment_2, step: steps(i) }
     });
-    let together = adam_updates(together.collect()).into_iter().map(parts);
+    let together = adam_updates(together.collect(), None).into_iter().map(parts);
     assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>());
 }
 
@@ -115,4 +116,59 @@ fn squared_norms_of_several_tensors_are_those_of_each() {
     let odd = [vec![1.0; 300], vec![f64::NAN; 1], vec![2.0; 5]];
     let found = doubles(squared_norms(odd.iter().map(|x| floats(x, [x.len()])).collect()));
     assert!(found[0] == 300.0 && found[1].is_nan() && found[2] == 20.0, "{found:?}");
+}
+
+#[test]
+fn a_clip_stays_on_a_card_and_the_host_of_a_cpu_computes_its_own() {
+    let clip = |losses: &[f64], squares: &[f64], loss_scale| {
+        let [losses, squares] = [losses, squares].map(|x| floats(x, [x.len()]));
+        clip_on_device(&losses, &squares, 2.0, loss_scale).map(doubles)
+    };
+    if !IS_CARD {
+        assert_eq!(clip(&[1.0], &[1.0], 1.0), None);
+        return;
+    }
+    assert_eq!(clip(&[1.0, 2.0], &[1.0], 1.0).unwrap()[2..], [1.0, 2.0], "the losses come with it");
+    // More tensors than a cube has units.
+    let squares: Vec<f64> = (0..600).map(f64::from).collect();
+    let norm = squares.iter().sum::<f64>().sqrt();
+    for (what, found, expected) in [
+        ("a long gradient", clip(&[1.0, 2.0], &squares, 1.0), [2.0 / norm, norm]),
+        ("a short one", clip(&[1.0], &[1.0, 0.0, 2.25], 1.0), [1.0, 3.25f64.sqrt()]),
+        ("of a scaled loss", clip(&[1.0], &[36.0, 64.0], 4.0), [2.0 / 10.0, 2.5]),
+        ("no gradient", clip(&[1.0], &[0.0], 1.0), [1.0, 0.0]),
+    ] {
+        let found = found.unwrap();
+        assert_close(what, &found[..2], &expected, 1e-6);
+    }
+    for (what, losses, squares) in [
+        ("an infinite square", vec![1.0], vec![1.0, f64::INFINITY]),
+        ("a square that is no number", vec![1.0], vec![f64::NAN, 1.0]),
+        ("a sum that is not finite", vec![1.0], vec![3e38, 3e38]),
+        ("a loss that is no number", vec![1.0, f64::NAN], vec![1.0]),
+        ("an infinite loss", vec![f64::NEG_INFINITY], vec![1.0]),
+    ] {
+        assert_eq!(clip(&losses, &squares, 1.0).unwrap()[0], -1.0, "{what}");
+    }
+}
+
+#[test]
+fn an_update_whose_clip_is_not_finite_changes_nothing() {
+    if !IS_CARD {
+        return;
+    }
+    let update = || {
+        let [parameter, gradient, moment_1, moment_2] = operands(3000);
+        AdamUpdate { parameter, gradient, moment_1, moment_2, step: AdamStep { gradient_scale: 1.0, ..STEP } }
+    };
+    let with = |clip: &[f64]| {
+        let [updated] =
+            <[_; 1]>::try_from(adam_updates(vec![update()], Some(floats(clip, [clip.len()])))).unwrap();
+        parts(updated)
+    };
+    let AdamUpdate { parameter, moment_1, moment_2, .. } = update();
+    assert_eq!(with(&[-1.0, 7.0]), [parameter, moment_1, moment_2].map(doubles));
+    let [p, g, m, v] = operands(3000);
+    // The factor of the update is a power of two: the product is the same.
+    assert_eq!(with(&[0.5, 7.0]), parts(adam_update(p, g, m, v, STEP)));
 }

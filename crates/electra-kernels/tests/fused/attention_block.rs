@@ -7,7 +7,8 @@ use electra_kernels::{
 };
 
 use crate::reference::{
-    Input, PRECISIONS, assert_close, check, device, doubles, flat, floats, input, noise, outcome,
+    Input, assert_close, check, device, doubles, flat, floats, input, noise, outcome, precisions,
+    rounding_precisions,
 };
 
 const EPS: f64 = 1e-12;
@@ -147,9 +148,8 @@ fn the_composed_version_is_the_same_function() {
     }
 }
 
-#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
-fn bfloat16_operands_cost_their_rounding_and_no_more() {
+fn rounded_operands_cost_their_rounding_and_no_more() {
     for sizes in SIZES {
         for drops in [OFF, [Dropout::new(0.1, 3), Dropout::new(0.1, 4)]] {
             let masks = sizes.masks(drops);
@@ -160,8 +160,8 @@ fn bfloat16_operands_cost_their_rounding_and_no_more() {
             for weight in [1, 3] {
                 inputs[weight].values.iter_mut().for_each(|x| *x *= 0.3);
             }
-            crate::reference::check_bfloat16(
-                &format!("{sizes:?} in bfloat16 {drops:?}"),
+            crate::reference::check_rounded(
+                &format!("{sizes:?} {drops:?}"),
                 &inputs,
                 6e-2,
                 |t, precision| sizes.fused(t, drops, precision),
@@ -237,8 +237,8 @@ fn scores_of_ten_thousand_select_one_key() {
 
 #[test]
 fn strided_operands_give_what_their_copies_give() {
-    let cases = [(2, Precision::F32), (2, Precision::Bf16), (80, Precision::Bf16)];
-    for (batch, precision) in cases.into_iter().filter(|(_, precision)| PRECISIONS.contains(precision)) {
+    let rounding = rounding_precisions().into_iter().flat_map(|precision| [(2, precision), (80, precision)]);
+    for (batch, precision) in rounding.chain([(2, Precision::F32)]) {
         let x = floats(&noise(7 * batch * 12, 1, 1.0), [7, batch, 12]).swap_dims(0, 1);
         let key_bias = floats(&noise(7 * batch, 2, 1.0), [7, batch]).transpose();
         // Slices of wider tensors, each with an offset and a stride.
@@ -275,7 +275,7 @@ fn strided_operands_give_what_their_copies_give() {
 fn no_sequences_give_gradients_of_zero() {
     let sizes = Sizes { batch: 0, sequence: 4, hidden: 6, heads: 2 };
     let drops = [Dropout::new(0.1, 1), Dropout::new(0.1, 2)];
-    for &precision in PRECISIONS {
+    for precision in precisions() {
         let fused = |t: &[Tensor<1>]| sizes.fused(t, drops, precision);
         let outcome = outcome(&device(), DType::F32, &sizes.inputs(), &fused);
         assert!(outcome.output.is_empty());

@@ -9,7 +9,7 @@ use electra_kernels::{
     weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 
-use crate::reference::{Input, PRECISIONS, device, doubles, floats, input, outcome, outcome_on};
+use crate::reference::{Input, device, doubles, floats, input, outcome, outcome_on, precisions};
 
 /// Output and gradients of an encoder block that uses every operation.
 fn block(device: Device, precision: Precision) -> Vec<u64> {
@@ -97,7 +97,7 @@ fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
 
 #[test]
 fn a_block_has_the_same_bits_on_every_run_and_on_one_two_and_five_threads() {
-    for &precision in PRECISIONS {
+    for precision in precisions() {
         let run = |threads| on_threads(threads, || block(device().autodiff(), precision));
         let one = run(1);
         assert!(one == run(1), "{precision:?}: a second run differs");
@@ -109,7 +109,7 @@ fn a_block_has_the_same_bits_on_every_run_and_on_one_two_and_five_threads() {
 #[test]
 fn gradient_checkpointing_changes_no_bits() {
     let device = device().autodiff();
-    for &precision in PRECISIONS {
+    for precision in precisions() {
         let expected = block(device.clone(), precision);
         assert!(block(device.clone().gradient_checkpointing(), precision) == expected, "{precision:?}");
     }

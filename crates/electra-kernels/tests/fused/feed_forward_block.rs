@@ -7,7 +7,9 @@ use electra_kernels::{
     feed_forward_block,
 };
 
-use crate::reference::{Input, PRECISIONS, check, device, doubles, flat, floats, input, noise, outcome};
+use crate::reference::{
+    Input, check, device, doubles, flat, floats, input, noise, outcome, precisions, rounding_precisions,
+};
 
 const EPS: f64 = 1e-12;
 
@@ -79,9 +81,8 @@ fn feed_forward_block_agrees_with_double_precision() {
     }
 }
 
-#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
-fn bfloat16_operands_cost_their_rounding_and_no_more() {
+fn rounded_operands_cost_their_rounding_and_no_more() {
     for shape in [[2, 7, 12, 33], [4, 100, 32, 70]] {
         for drop in DROPS {
             let mask = mask(shape, drop);
@@ -89,8 +90,8 @@ fn bfloat16_operands_cost_their_rounding_and_no_more() {
             let mut inputs = inputs(shape);
             let scale = 10.0 / (shape[0] * shape[1]) as f64;
             inputs[5..].iter_mut().for_each(|input| input.values.iter_mut().for_each(|x| *x *= scale));
-            crate::reference::check_bfloat16(
-                &format!("feed_forward_block {shape:?} {drop:?} in bfloat16"),
+            crate::reference::check_rounded(
+                &format!("feed_forward_block {shape:?} {drop:?}"),
                 &inputs,
                 6e-2,
                 |t, precision| fused(t, shape, drop, precision),
@@ -120,11 +121,12 @@ fn in_32_bits_it_is_three_operations_bit_for_bit() {
     }
 }
 
-#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
-fn in_bfloat16_values_are_those_of_three_operations_and_gradients_theirs_but_for_the_rounded_slope() {
-    for shape in SHAPES {
-        let [one, three] = one_and_three(shape, DROPS[1], Precision::Bf16);
+fn rounded_values_are_those_of_three_operations_and_gradients_theirs_but_for_the_rounded_slope() {
+    let cases =
+        SHAPES.into_iter().flat_map(|shape| rounding_precisions().into_iter().map(move |p| (shape, p)));
+    for (shape, precision) in cases {
+        let [one, three] = one_and_three(shape, DROPS[1], precision);
         assert_eq!(one.output, three.output, "{shape:?}");
         for (i, (one, three)) in one.gradients.iter().zip(&three.gradients).enumerate() {
             let (Some(one), Some(three)) = (one, three) else {
@@ -176,7 +178,7 @@ fn strided_operands_give_what_their_copies_give() {
         output: copied(&block.output),
         norm: LayerNormParams { gamma: copy(&block.norm.gamma), beta: copy(&block.norm.beta), eps: EPS },
     };
-    for &precision in PRECISIONS {
+    for precision in precisions() {
         let expected = feed_forward_block(copy(&x), copies.clone(), DROPS[1], precision);
         let got = feed_forward_block(x.clone(), block.clone(), DROPS[1], precision);
         assert_eq!(doubles(got), doubles(expected));
@@ -185,7 +187,7 @@ fn strided_operands_give_what_their_copies_give() {
 
 #[test]
 fn no_rows_give_gradients_of_zero() {
-    for &precision in PRECISIONS {
+    for precision in precisions() {
         let shape = [0, 3, 4, 6];
         let call = |t: &[Tensor<1>]| fused(t, shape, DROPS[1], precision);
         let outcome = outcome(&device(), DType::F32, &inputs(shape), &call);

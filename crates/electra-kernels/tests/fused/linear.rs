@@ -109,9 +109,8 @@ fn no_rows_give_no_rows() {
     assert_eq!(y.dims(), [0, 3]);
 }
 
-#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 #[test]
-fn bfloat16_operands_cost_their_rounding_and_no_more() {
+fn rounded_operands_cost_their_rounding_and_no_more() {
     let shape @ [b, s, i, o] = [3, 33, 40, 65];
     for (what, fused) in [("linear", linear as fn(_, _, _, _) -> Tensor<3>), ("linear_gelu", linear_gelu)] {
         let is_gelu = what == "linear_gelu";
@@ -120,8 +119,8 @@ fn bfloat16_operands_cost_their_rounding_and_no_more() {
             let x = t[0].clone().reshape([b, s, i]);
             call(x, t[1].clone().reshape([i, o]), t[2].clone(), precision).reshape([b * s * o])
         };
-        crate::reference::check_bfloat16(
-            &format!("{what} in bfloat16"),
+        crate::reference::check_rounded(
+            &format!("{what}"),
             &inputs(shape),
             4e-2,
             |t, precision| run(t, precision, fused),

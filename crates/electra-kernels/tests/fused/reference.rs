@@ -60,9 +60,20 @@ pub fn device() -> Device {
 /// Whether that is a card, which adds up in single precision where the CPU's kernels use double.
 pub const IS_CARD: bool = cfg!(any(feature = "wgpu", feature = "cuda"));
 
-/// The precisions of its fused matrix products.
-pub const PRECISIONS: &[Precision] =
-    if IS_CARD { &[Precision::F32] } else { &[Precision::F32, Precision::Bf16] };
+/// The precisions of its fused matrix products: on the CPU all but 16-bit IEEE floats, on a card those that it has.
+pub fn precisions() -> Vec<Precision> {
+    if !IS_CARD {
+        return vec![Precision::F32, Precision::Bf16];
+    }
+    Precision::ALL.into_iter().filter(|precision| precision.is_computed_by(&device())).collect()
+}
+
+/// Those that round the operands.
+pub fn rounding_precisions() -> Vec<Precision> {
+    let rounding: Vec<_> = precisions().into_iter().filter(|&p| p != Precision::F32).collect();
+    assert!(!rounding.is_empty(), "the device has no products in 16 bits");
+    rounding
+}
 
 /// A tensor of 32-bit floats on the tested device, without autodiff.
 pub fn floats<const D: usize>(values: &[f64], shape: [usize; D]) -> Tensor<D> {
@@ -151,23 +162,26 @@ pub fn check(
     }
 }
 
-/// Asserts that `fused` in bfloat16 is `composed` up to `tolerance`, gradients too, and that it rounds
-/// at all: most of its results differ from those in 32 bits. Cards multiply in 32 bits alone so far.
-#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+/// Asserts that `fused` in each precision that rounds operands is `composed` up to `tolerance`, which is that of
+/// bfloat16, gradients too, and that it rounds at all: most of its results differ from those in 32 bits.
 #[track_caller]
-pub fn check_bfloat16(
+pub fn check_rounded(
     what: &str,
     inputs: &[Input],
     tolerance: f64,
     fused: impl Fn(&[Tensor<1>], Precision) -> Tensor<1>,
     composed: impl Fn(&[Tensor<1>]) -> Tensor<1>,
 ) {
-    check(what, inputs, tolerance, |t| fused(t, Precision::Bf16), composed);
     let t: Vec<_> = inputs.iter().map(|i| flat(&i.values, &device(), DType::F32)).collect();
-    let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|precision| doubles(fused(&t, precision)));
-    let different = exact.iter().zip(&rounded).filter(|(x, y)| x != y).count();
-    let all = exact.len();
-    assert!(different > all / 2, "{what}: {different} of {all} results differ: nothing was rounded");
+    let exact = doubles(fused(&t, Precision::F32));
+    for precision in rounding_precisions() {
+        let what = format!("{what} in {}", precision.name());
+        check(&what, inputs, tolerance, |t| fused(t, precision), &composed);
+        let rounded = doubles(fused(&t, precision));
+        let different = exact.iter().zip(&rounded).filter(|(x, y)| x != y).count();
+        let all = exact.len();
+        assert!(different > all / 2, "{what}: {different} of {all} results differ: nothing was rounded");
+    }
 }
 
 /// Compares a gradient with central differences of the double-precision operation at up to 24

@@ -7,8 +7,6 @@ use electra_model::parameters::NamedTensors;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-use crate::SLACK;
-
 /// The largest deviation of a result, as a share of the largest number of its tensor.
 ///
 /// PyTorch's own 32-bit run of these networks is within 2e-6 of its 64-bit run.
@@ -135,7 +133,7 @@ pub fn assert_within(name: &str, found: &TensorData, expected: &[f64], within: f
     assert_eq!(found.len(), expected.len(), "{name}");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
         let error = (found - expected).abs();
-        assert!(error <= within * SLACK, "{name}[{i}] is {found}, expected {expected} within {within:e}");
+        assert!(error <= within, "{name}[{i}] is {found}, expected {expected} within {within:e}");
     }
 }
 

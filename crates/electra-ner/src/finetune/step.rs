@@ -6,7 +6,7 @@ use burn::prelude::*;
 use electra_kernels::{Pass, on_workers, read};
 use electra_optim::{Clip, Schedule, add_gradients};
 use electra_run::seed::{Purpose, derive};
-use electra_train::{Backward, Divergence, OptimizerConfig, apply_gradients};
+use electra_train::{Backward, Divergence, OptimizerConfig, StepLoss, apply_gradients};
 
 use super::batches::TrainBatch;
 use super::snapshot::Snapshot;
@@ -71,8 +71,12 @@ impl Steps<'_> {
             config,
             |path| learning_rate * self.rates.multiplier(path),
             |tagger, loss_scale| {
-                let (loss, gradients) = self.backward(tagger, number, parts, loss_scale / weight);
-                Backward { loss, parts: Vec::new(), gradients, measured: loss }
+                let (losses, gradients) = self.backward(tagger, number, parts, loss_scale / weight);
+                let sum = |losses: &[f64]| {
+                    let loss = losses.iter().sum();
+                    StepLoss { loss, parts: Vec::new(), measured: loss }
+                };
+                Backward { losses, sum: Box::new(sum), gradients }
             },
         )?;
         let words = parts.iter().map(|part| part.data.words() as u64).sum();
@@ -80,16 +84,16 @@ impl Steps<'_> {
         Ok(Step { loss, weight, learning_rate, clip, words, loss_scale })
     }
 
-    /// Sum of the losses of all words of step `step`, and the gradients of `scale` times it.
+    /// Losses of all words of step `step`, in parts that each are `[1]`, and the gradients of `scale` times their
+    /// sum.
     fn backward(
         &self,
         tagger: &TokenClassifier,
         step: u64,
         parts: &[TrainBatch],
         scale: f64,
-    ) -> (f64, GradientsParams) {
+    ) -> (Vec<Tensor<1>>, GradientsParams) {
         let mut gradients = GradientsParams::new();
-        // Read once, after the backward passes have been queued: a card that is read from waits for them.
         let mut losses: Vec<Tensor<1>> = Vec::new();
         // A CRF needs all words of a sentence at once, and they may be in several parts.
         let head = tagger.head();
@@ -107,11 +111,7 @@ impl Steps<'_> {
                 gradients = if is_first { own } else { add_gradients(tagger, gradients, own) };
             }
         }
-        let loss = match losses.is_empty() {
-            true => 0.0,
-            false => read(Tensor::cat(losses, 0)).iter::<f64>().sum(),
-        };
-        (loss, gradients)
+        (losses, gradients)
     }
 
     /// Logits of the words of a part of a step: the same ones, dropout included, whenever they are asked for.

@@ -11,7 +11,6 @@ use electra_model::{
 use electra_optim::{Adam, AdamConfig, Decay, OptimizerState, Schedule, clip_by_global_norm};
 use serde_json::Value;
 
-use crate::SLACK;
 use crate::devices::devices;
 use crate::golden::{Golden, TOLERANCE, json};
 use crate::gradients::gradients;
@@ -144,7 +143,7 @@ fn five_steps_lead_where_the_optimizer_of_the_reference_leads() {
                 let expected = number(&expected[name]);
                 let error = (found - expected).abs();
                 assert!(
-                    error <= within * SLACK * expected.abs(),
+                    error <= within * expected.abs(),
                     "{name} of step {i} is {found}, expected {expected}"
                 );
             }

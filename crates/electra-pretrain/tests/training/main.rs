@@ -24,6 +24,3 @@ mod parameter_table;
 mod recipe;
 mod resuming;
 mod steps;
-
-/// The factor by which a device's results may be further off than a CPU's.
-const SLACK: f64 = 1.0;

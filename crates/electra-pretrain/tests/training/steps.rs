@@ -7,7 +7,6 @@ use electra_pretrain::Recipe;
 use electra_pretrain::snapshot::{self, Snapshot};
 use electra_pretrain::step::{Step, optimizer_step};
 
-use crate::SLACK;
 use crate::golden::assert_alike;
 use crate::recipe::recipe;
 use crate::tiny;
@@ -55,10 +54,7 @@ pub fn assert_steps_as_on_flex(device: &Device) {
             ("rtd", found.losses.rtd.unwrap(), expected.losses.rtd.unwrap()),
             ("norm", found.clip.norm, expected.clip.norm),
         ] {
-            assert!(
-                (found / expected - 1.0).abs() < within * SLACK,
-                "{name} is {found}, expected {expected}"
-            );
+            assert!((found / expected - 1.0).abs() < within, "{name} is {found}, expected {expected}");
         }
         assert_eq!(found.tokens, expected.tokens);
     }
