@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests=(-p electra-kernels -p electra-pretrain --features electra-kernels/cuda,electra-pretrain/cuda
-    --test fused --test gpu --test launches)
+tests=(-p electra-kernels -p electra-pretrain -p electra-ner
+    --features electra-kernels/cuda,electra-pretrain/cuda,electra-ner/cuda --test fused --test gpu --test launches)
 if [[ $(ldconfig -p) == *libcuda.so.1* ]]; then
     cargo test --release "${tests[@]}"
 else

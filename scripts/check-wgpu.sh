@@ -8,8 +8,9 @@ if [[ $(ldconfig -p) != *libvulkan.so.1* ]]; then
     apt-get update
     apt-get install -y libvulkan1 mesa-vulkan-drivers
 fi
-# Both crates in one command, so that cargo compiles the libraries once.
-crates=(-p electra-kernels -p electra-pretrain --features electra-kernels/wgpu,electra-pretrain/wgpu)
+# The crates in one command, so that cargo compiles the libraries once.
+crates=(-p electra-kernels -p electra-pretrain -p electra-ner
+    --features electra-kernels/wgpu,electra-pretrain/wgpu,electra-ner/wgpu)
 cargo test "${crates[@]}" --test fused --test gpu --test launches
 # .ci/run does not compile what cards alone need.
 cargo clippy "${crates[@]}" --all-targets -- -D warnings

@@ -47,7 +47,7 @@ pub use forecast::forecast;
 pub(crate) use outcome::SplitOutcome;
 pub use outcome::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES};
 pub use snapshot::{Snapshot, load as load_snapshot, start as start_snapshot, tagger_of};
-pub use step::Steps;
+pub use step::{Step, Steps};
 pub use task::check;
 
 /// Version of what fine-tuning does beside the kernels: windows, the order of sentences, losses, schedule,

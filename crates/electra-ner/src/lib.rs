@@ -68,8 +68,8 @@ pub use collapse_guard::remedy;
 pub use electra_model::{WindowBatch, WindowBatchData};
 pub use finetune::{
     Ended, Environment, EpochBatches, FINE_TUNING_VERSION, FinetuneError, Outcome, PREDICTIONS_DEV,
-    PREDICTIONS_TEST, SCORES, Snapshot, Steps, Targets, TrainBatch, check as check_finetuning, finetune,
-    forecast as forecast_finetuning, load_snapshot, start_snapshot, tagger_of,
+    PREDICTIONS_TEST, SCORES, Snapshot, Step, Steps, Targets, TrainBatch, check as check_finetuning,
+    finetune, forecast as forecast_finetuning, load_snapshot, start_snapshot, tagger_of,
 };
 pub use folder_error::FolderError;
 pub use head::{

@@ -14,6 +14,3 @@ mod learning;
 mod loss;
 mod parity;
 mod small;
-
-/// The factor by which a device's results may be further off than a CPU's.
-const SLACK: f64 = 1.0;
