@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use burn::prelude::*;
 use burn::tensor::Distribution;
-use electra_kernels::{Pass, Precision, linear, on_workers};
+use electra_kernels::{Pass, Precision, card, linear, on_workers};
 
 /// The implementation of a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ enum Product {
 /// Rows, depth and columns of the products that are timed: squares, and the first half of a
 /// feed-forward block of `small` on 16 rows of 128 tokens.
 const SHAPES: [[usize; 3]; 4] = [[512; 3], [1024; 3], [1536; 3], [2048, 256, 1024]];
+
+/// Sizes of the squares that are timed on cards, which are busy with large ones alone. A device that is slower than
+/// a card, as a CPU that poses as one, does not come to the last.
+const OF_CARDS: [usize; 5] = [512, 1024, 2048, 4096, 8192];
 
 /// The time for which one product is repeated, so that a slow or busy machine does not wait for its peak.
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -34,6 +38,9 @@ fn products(precision: Precision) -> &'static [Product] {
 /// Best rate over several products with operands in `precision`, in floating-point operations per
 /// second.
 pub fn measure(device: &Device, precision: Precision) -> f64 {
+    if card(device).is_some() {
+        return on_card(device, precision);
+    }
     let mut best = 0.0f64;
     for shape in SHAPES {
         for &product in products(precision) {
@@ -43,6 +50,39 @@ pub fn measure(device: &Device, precision: Precision) -> f64 {
                 // As a step is run. burn's threads, which are others, would wait for those that stay awake.
                 Product::Linear => on_workers(Pass::Evaluation, device, rate),
             });
+        }
+    }
+    best
+}
+
+/// Best rate over products of squares on a card by the networks' own kernel: burn's may round 32-bit operands.
+fn on_card(device: &Device, precision: Precision) -> f64 {
+    let mut best = 0.0f64;
+    for size in OF_CARDS {
+        let found = rate(Product::Linear, device, precision, [size; 3]);
+        best = best.max(found);
+        // The next one takes eight times as long.
+        if 8.0 * 2.0 * (size as f64).powi(3) / found > PATIENCE.as_secs_f64() {
+            break;
+        }
+    }
+    best
+}
+
+/// Bytes that a device copies in a second, read and written counted, at best.
+pub fn copy_bandwidth(device: &Device) -> f64 {
+    let mut best = 0.0f64;
+    for elements in [1 << 22, 1 << 26] {
+        let x = Tensor::<1>::zeros([elements], device);
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let start = Instant::now();
+            // Eight copies, so that the wait for the last one weighs little.
+            for _ in 0..8 {
+                let _copied = x.clone() + 1.0;
+            }
+            let _ = device.sync();
+            best = best.max((8 * 2 * 4 * elements) as f64 / start.elapsed().as_secs_f64());
         }
     }
     best

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use burn::prelude::*;
+use electra_kernels::{device_memory, products_without_tensor_cores};
 use electra_model::{BatchData, Objective};
 use electra_run::process;
 use electra_run::quantile::quantile;
@@ -30,6 +31,15 @@ pub struct StepTimings {
     pub peak_fraction: Option<f64>,
     /// The most resident memory of the process, in units of 10^6 bytes.
     pub peak_rss_mb: f64,
+    /// Memory of a card that the process has taken, in units of 10^6 bytes.
+    pub device_memory_mb: Option<f64>,
+    /// Matrix products that tensor cores might have computed and did not, of the whole run; see
+    /// [`products_without_tensor_cores`].
+    pub products_without_tensor_cores: u64,
+    /// Rows of a step.
+    pub batch_size: usize,
+    /// Rows that go through the networks together.
+    pub micro_batch_size: usize,
     /// Seconds of every timed step.
     pub step_seconds: Vec<f64>,
     /// Name of the device.
@@ -89,6 +99,10 @@ pub fn bench_step(
         gflops: flops / median / 1e9,
         peak_fraction: bench.peak_flops.map(|peak| flops / median / peak),
         peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
+        device_memory_mb: device_memory(&bench.device).map(|bytes| bytes as f64 / 1e6),
+        products_without_tensor_cores: products_without_tensor_cores(),
+        batch_size: batch,
+        micro_batch_size: recipe.micro_batch_size(),
         step_seconds: seconds,
         device: bench.device_name.clone(),
         threads: bench.threads,

@@ -102,7 +102,7 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Rows that go through the networks at once; gradients of a step are summed over them.
     /// Absent: the whole batch. On Flex the sum is the gradient of the whole batch but for rounding,
-    /// dropout included; on other devices each micro-batch has dropout masks of its own.
+    /// dropout included, also on cards; on `ndarray` each micro-batch has dropout masks of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_size: Option<usize>,
     /// Dropout on hidden states of both networks.

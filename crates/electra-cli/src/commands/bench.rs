@@ -144,13 +144,22 @@ impl StepArguments {
         if arguments.json {
             crate::output::json_line_out(&timings).map_err(Failure::of_json)?;
         } else {
+            let of_card = timings.device_memory_mb.map(|mb| format!("device memory {mb:.0} MB, "));
+            let without = match timings.products_without_tensor_cores {
+                0 => String::new(),
+                n => format!(", {n} products without tensor cores"),
+            };
             println!(
-                "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, {} with {} threads",
+                "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, \
+                 {}{} rows a step in micro-batches of {}, {} with {} threads{without}",
                 timings.tokens_per_second.median,
                 timings.tokens_per_second.best,
                 timings.gflops,
                 timings.peak_fraction.unwrap_or(f64::NAN) * 100.0,
                 timings.peak_rss_mb,
+                of_card.unwrap_or_default(),
+                timings.batch_size,
+                timings.micro_batch_size,
                 timings.device,
                 timings.threads
             );

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use burn::prelude::Device;
 use electra_files::memory;
-use electra_kernels::Precision;
+use electra_kernels::{Card, Precision, card};
 use electra_run::process;
 use electra_run::record::thousands;
 use serde_json::json;
@@ -25,6 +26,55 @@ pub struct Doctor {
     json: bool,
 }
 
+/// The speed of a device that is ready.
+struct Measured {
+    /// 10^9 floating-point operations a second of matrix products in 32 bits.
+    gflops: f64,
+    card: Option<MeasuredCard>,
+}
+
+/// A card and its speed.
+struct MeasuredCard {
+    properties: Card,
+    /// As above, in each precision that it computes in.
+    gflops: Vec<(Precision, f64)>,
+    /// Bytes a second.
+    copy_bandwidth: f64,
+}
+
+impl Measured {
+    fn of(device: &Device) -> Self {
+        let Some(properties) = card(device) else {
+            return Self { gflops: gemm_peak::measure(device, Precision::F32) / 1e9, card: None };
+        };
+        let peak = |&precision: &Precision| (precision, gemm_peak::measure(device, precision) / 1e9);
+        let gflops: Vec<_> = properties.precisions.iter().map(peak).collect();
+        let in_32_bits = gflops.iter().find(|(precision, _)| *precision == Precision::F32);
+        let copy_bandwidth = gemm_peak::copy_bandwidth(device);
+        Self {
+            gflops: in_32_bits.map_or(f64::NAN, |(_, peak)| *peak),
+            card: Some(MeasuredCard { properties, gflops, copy_bandwidth }),
+        }
+    }
+}
+
+impl MeasuredCard {
+    fn line(&self) -> String {
+        let memory = match self.properties.memory_bytes {
+            Some(bytes) => format!("{} MB of memory", thousands(bytes / 1_000_000)),
+            None => "memory unknown".to_owned(),
+        };
+        let peaks: Vec<String> =
+            self.gflops.iter().map(|(p, peak)| format!("{} {peak:.0}", p.name())).collect();
+        format!(
+            "{}, {memory}, copies {:.0} GB/s; GFLOP/s of matrix products: {}",
+            self.properties.name,
+            self.copy_bandwidth / 1e9,
+            peaks.join(", ")
+        )
+    }
+}
+
 impl Doctor {
     /// Runs the command.
     ///
@@ -39,14 +89,14 @@ impl Doctor {
                     format!("not compiled in: `cargo build --release --features {}`", name.feature());
                 let lacks = [(!name.is_compiled_in()).then_some(rebuild), missing(name)];
                 let mut lacks: Vec<String> = lacks.into_iter().flatten().collect();
-                let mut peak = None;
+                let mut measured = None;
                 if lacks.is_empty() {
                     match name.open() {
-                        Ok(device) => peak = Some(gemm_peak::measure(&device, Precision::F32) / 1e9),
+                        Ok(device) => measured = Some(Measured::of(&device)),
                         Err(error) => lacks.push(Failure::from(error).in_one_line()),
                     }
                 }
-                (name, lacks, peak)
+                (name, lacks, measured)
             })
             .collect();
         let free = process::free_disk(std::path::Path::new(".")).map_err(Failure::of_system)?;
@@ -54,7 +104,25 @@ impl Doctor {
             let megabytes = |bytes: u64| bytes as f64 / 1e6;
             let devices: Vec<_> = devices
                 .iter()
-                .map(|(name, lacks, peak)| json!({ "device": name.to_string(), "gemm_gflops": peak, "missing": lacks }))
+                .map(|(name, lacks, measured)| {
+                    let peak = measured.as_ref().map(|measured| measured.gflops);
+                    let card = measured.as_ref().and_then(|measured| measured.card.as_ref());
+                    let card = card.map(|card| {
+                        let gflops: serde_json::Map<_, _> =
+                            card.gflops.iter().map(|(p, peak)| (p.name().to_owned(), json!(peak))).collect();
+                        json!({
+                            "name": card.properties.name,
+                            "memory_mb": card.properties.memory_bytes.map(megabytes),
+                            "plane_sizes": card.properties.plane_sizes,
+                            "multiprocessors": card.properties.multiprocessors,
+                            "gflops": gflops,
+                            "copy_gb_per_second": card.copy_bandwidth / 1e9,
+                        })
+                    });
+                    json!({
+                        "device": name.to_string(), "gemm_gflops": peak, "missing": lacks, "card": card,
+                    })
+                })
                 .collect();
             let all = json!({
                 "version": env!("CARGO_PKG_VERSION"),
@@ -86,12 +154,15 @@ impl Doctor {
         );
         row("memory", format!("{}, {} available", mb(process::total_memory()), mb(memory::available())));
         row("disk", format!("{} free here", mb(Some(free))));
-        for (name, lacks, peak) in devices {
-            let state = match peak {
-                Some(gflops) => format!("ready, matrix products at {gflops:.0} GFLOP/s"),
+        for (name, lacks, measured) in devices {
+            let state = match &measured {
+                Some(measured) => format!("ready, matrix products at {:.0} GFLOP/s", measured.gflops),
                 None => lacks.join("; "),
             };
             row(&name.to_string(), state);
+            if let Some(card) = measured.and_then(|measured| measured.card) {
+                row("", card.line());
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -81,6 +81,11 @@ pub const METRICS: &[Metric] = &[
         .unit("MB")
         .trained("RSS {} MB", Whole)
         .panel("", true),
+    Metric::new("device_memory_mb", "Device memory", Whole, Lower, Training)
+        .group(SPEED)
+        .unit("MB")
+        .trained("device memory {} MB", Whole)
+        .panel_if_measured("taken of a card's", true),
     Metric::new("data_wait_fraction", "Waiting for data", Decimals(3), Lower, Training).group(SPEED),
 ];
 

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
-use electra_kernels::read;
+use electra_kernels::{device_memory, read};
 use electra_model::Stage;
 use electra_run::process;
 use electra_train::Divergence;
@@ -44,6 +44,7 @@ impl Run<'_> {
             // The key stands in every line, with null where the peak was not measured.
             .with("peak_fraction", peak_fraction.unwrap_or(f64::NAN))
             .with("rss_mb", process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6))
+            .with("device_memory_mb", device_memory(self.device).map(|bytes| bytes as f64 / 1e6))
             .with("data_wait_fraction", interval.waited_fraction())
             .and(&counted, |metric| metric.when == When::LastStep);
         let record = TrainRecord { scalars, epoch: self.loader.epochs(step), tokens: step * rows };
