@@ -7,7 +7,8 @@ Tasks: `step` (a full pretraining step: masking, both networks, sampling, backwa
 `train` (a fine-tuning step of a tagger with nine labels), `infer` (its forward pass), `latency`
 (one sentence of 32 pieces). --dtype bf16 is autocast with 32-bit weights. --onnx FILE runs `infer`
 and `latency` in ONNX Runtime on an export of the same network, written if it is not there.
---device cuda is a graphics card: PyTorch's own dropout and attention there, products in true 32 bits.
+--device cuda is a graphics card: PyTorch's own dropout and attention there, products in true 32 bits, or on
+tensor cores with --dtype tf32. --compile goes through torch.compile.
 
 What makes it fast on a CPU: q, k and v in one product; 32-bit products through oneDNN rather than MKL, which
 is faster here; dropout by comparing random bytes; fused AdamW; the vocabulary projection at masked
@@ -30,6 +31,7 @@ from torch import nn
 SIZES = {
     "small": (30522, 128, 512, (256, 12, 4), (64, 12, 1)),
     "tiny": (8192, 128, 128, (128, 4, 4), (32, 1, 2)),
+    "base": (30522, 768, 512, (768, 12, 12), (256, 12, 4)),
 }
 LABELS = 9
 MASK, FIRST_WORD = 103, 999
@@ -207,7 +209,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=["step", "train", "infer", "latency"])
     parser.add_argument("--sizes", choices=SIZES, default="small")
-    parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--dtype", choices=["fp32", "tf32", "bf16"], default="fp32")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--batch", type=int, help="rows [16 of step, 1 of latency, else 32]")
     parser.add_argument("--length", type=int, help="pieces of a row [32 of latency, else 128]")
@@ -215,10 +217,12 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repetitions", type=int, help="[7, 500 of latency]")
     parser.add_argument("--onnx", metavar="FILE")
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
     a = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(a.threads)
     torch.set_default_device(a.device)
+    torch.backends.cuda.matmul.allow_tf32 = a.dtype == "tf32"
     is_latency = a.task == "latency"
     rows = a.batch or {"step": 16, "latency": 1}.get(a.task, 32)
     length = a.length or (32 if is_latency else 128)
@@ -228,6 +232,8 @@ def main():
     dropout = a.dropout if is_training else 0.0
     model = (Electra if a.task == "step" else Tagger)(sizes, dropout, onednn)
     model.train(is_training)
+    if a.compile:
+        model = torch.compile(model)
     autocast = torch.autocast(torch.device(a.device).type, torch.bfloat16, enabled=a.dtype == "bf16")
 
     if is_training:
