@@ -72,7 +72,7 @@ fn on_card(device: &Device, precision: Precision) -> f64 {
 /// Bytes that a device copies in a second, read and written counted, at best.
 pub fn copy_bandwidth(device: &Device) -> f64 {
     let mut best = 0.0f64;
-    for elements in [1 << 22, 1 << 26] {
+    for elements in [1usize << 22, 1 << 26] {
         let x = Tensor::<1>::zeros([elements], device);
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {

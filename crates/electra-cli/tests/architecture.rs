@@ -78,7 +78,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-train",
         ],
     ),
-    ("electra-train", &["electra-files", "electra-model", "electra-optim", "electra-run", "electra-text"]),
+    (
+        "electra-train",
+        &[
+            "electra-files",
+            "electra-kernels",
+            "electra-model",
+            "electra-optim",
+            "electra-run",
+            "electra-text",
+        ],
+    ),
     ("electra-model", &["electra-kernels"]),
     ("electra-optim", &["electra-kernels"]),
     ("electra-kernels", &[]),

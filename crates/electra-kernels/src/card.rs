@@ -58,29 +58,13 @@ pub fn device_memory(device: &Device) -> Option<u64> {
     device.memory_pool_usage().map(|usage| usage.bytes_reserved)
 }
 
-/// Whether the card behind `device` has tensor cores that take TF32.
-pub(crate) fn has_tf32(device: &Device) -> bool {
-    #[cfg(feature = "cube")]
-    {
-        use burn::backend::DispatchDevice;
-        use cubecl::ir::{ElemType, FloatKind};
-
-        if let DispatchDevice::Cube(cube) = device.as_dispatch() {
-            return cube.client().properties().supports_type(ElemType::Float(FloatKind::TF32));
-        }
-    }
-    let _ = device;
-    false
-}
-
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_cpu_is_no_card_and_has_no_tf32() {
+    fn a_cpu_is_no_card() {
         assert_eq!(card(&Device::flex()), None);
         assert_eq!(device_memory(&Device::flex()), None);
-        assert!(!has_tf32(&Device::flex()));
     }
 }

@@ -10,7 +10,7 @@ use burn::prelude::*;
 use burn::tensor::FloatDType;
 use serde::{Deserialize, Serialize};
 
-use crate::card::has_tf32;
+use crate::tensor_cores::has_tf32;
 
 /// The precision of matrix products: the type of their operands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

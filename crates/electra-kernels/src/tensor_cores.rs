@@ -1,6 +1,8 @@
-//! Whether products are left to tensor cores.
+//! Tensor cores: whether a card has them, and products that ran without.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use burn::prelude::*;
 
 static WITHOUT: AtomicU64 = AtomicU64::new(0);
 
@@ -14,4 +16,29 @@ pub fn products_without_tensor_cores() -> u64 {
 #[cfg(all(feature = "cube", not(feature = "fusion")))]
 pub(crate) fn count_product_without() {
     WITHOUT.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Whether the card behind `device` has tensor cores that take TF32.
+pub(crate) fn has_tf32(device: &Device) -> bool {
+    #[cfg(feature = "cube")]
+    {
+        use burn::backend::DispatchDevice;
+        use cubecl::ir::{ElemType, FloatKind};
+
+        if let DispatchDevice::Cube(cube) = device.as_dispatch() {
+            return cube.client().properties().supports_type(ElemType::Float(FloatKind::TF32));
+        }
+    }
+    let _ = device;
+    false
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_has_none() {
+        assert!(!has_tf32(&Device::flex()));
+    }
 }

@@ -19,6 +19,7 @@ mod joint_parity;
 mod objectives;
 #[path = "../../../electra-model/tests/networks/parity.rs"]
 mod parity;
+mod processes;
 #[path = "../training/recipe.rs"]
 mod recipe;
 #[path = "../../../electra-model/tests/networks/rows.rs"]
