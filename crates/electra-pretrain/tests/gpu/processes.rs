@@ -3,31 +3,36 @@
 use std::process::Command;
 
 use burn::prelude::*;
+use electra_model::Precision;
 use electra_model::parameters::{collect, to_safetensors};
+use electra_pretrain::snapshot;
 use electra_run::run_folder::weights_hash;
 
-use crate::steps::{snapshot, step};
+use crate::steps::step;
 use crate::{devices, recipe, tiny};
 
 /// Where a process of the test below leaves its hashes.
 const TO: &str = "ELECTRA_TEST_HASHES";
 
-/// The hashes of the weights after three steps on each device, in 32 bits and in what else it multiplies in.
+/// The hash of the weights after three steps.
+fn hash(device: &Device, precision: Precision) -> String {
+    let mut recipe = recipe::recipe(0.1);
+    recipe.train.precision = precision;
+    let mut snapshot = snapshot::new(&recipe, 1, device);
+    for number in 1..=3 {
+        step(&mut snapshot, &[tiny::batch(&[32, 9, 17, 4], 32, number)], &recipe, device);
+    }
+    weights_hash(&to_safetensors(&collect(snapshot.model()), None))
+}
+
+/// Of each device, in 32 bits and in what else it multiplies in.
 fn hashes() -> Vec<String> {
-    let of = |device: &Device| {
-        let precisions: Vec<_> =
-            electra_model::Precision::ALL.into_iter().filter(|p| p.is_computed_by(device)).collect();
-        precisions.into_iter().map(|precision| {
-            let mut recipe = recipe::recipe(0.1);
-            recipe.train.precision = precision;
-            let mut snapshot = snapshot(|device| tiny::electra(&recipe.model, 1, device), &recipe, device);
-            for number in 1..=3 {
-                step(&mut snapshot, &[tiny::batch(&[32, 9, 17, 4], 32, number)], &recipe, device);
-            }
-            weights_hash(&to_safetensors(&collect(snapshot.model()), None))
-        })
-    };
-    devices::devices().iter().flat_map(|device| of(device).collect::<Vec<_>>()).collect()
+    let mut hashes = Vec::new();
+    for device in devices::devices() {
+        let computed = Precision::ALL.into_iter().filter(|precision| precision.is_computed_by(&device));
+        hashes.extend(computed.map(|precision| hash(&device, precision)));
+    }
+    hashes
 }
 
 #[test]
