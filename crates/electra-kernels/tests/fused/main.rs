@@ -11,3 +11,4 @@ mod laws;
 mod layer_norm;
 mod linear;
 mod reference;
+mod sampling;
