@@ -69,10 +69,11 @@ fn on_card(device: &Device, precision: Precision) -> f64 {
     best
 }
 
-/// Bytes that a device copies in a second, read and written counted, at best.
+/// Bytes that a device copies in a second, read and written counted, at best; 0 where it cannot.
 pub fn copy_bandwidth(device: &Device) -> f64 {
     let mut best = 0.0f64;
-    for elements in [1usize << 22, 1 << 26] {
+    // 128 MB is the most that some drivers take in one buffer.
+    for elements in [1usize << 22, 1 << 25] {
         let x = Tensor::<1>::zeros([elements], device);
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
@@ -81,14 +82,16 @@ pub fn copy_bandwidth(device: &Device) -> f64 {
             for _ in 0..8 {
                 let _copied = x.clone() + 1.0;
             }
-            let _ = device.sync();
+            if device.sync().is_err() {
+                return best;
+            }
             best = best.max((8 * 2 * 4 * elements) as f64 / start.elapsed().as_secs_f64());
         }
     }
     best
 }
 
-/// Best rate over repetitions of one product.
+/// Best rate over repetitions of one product; 0 where the device cannot.
 fn rate(product: Product, device: &Device, precision: Precision, [rows, depth, columns]: [usize; 3]) -> f64 {
     let random = |shape| Tensor::<2>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
     let (a, b) = (random([rows, depth]), random([depth, columns]));
@@ -98,17 +101,21 @@ fn rate(product: Product, device: &Device, precision: Precision, [rows, depth, c
             Product::Burn => a.clone().matmul(b.clone()),
             Product::Linear => linear(a.clone(), b.clone(), bias.clone(), precision),
         };
-        let _ = device.sync();
+        device.sync().is_ok()
     };
     let begun = Instant::now();
-    run();
+    if !run() {
+        return 0.0;
+    }
     let mut best = 0.0f64;
     for repetition in 0..6 {
         if repetition > 0 && begun.elapsed() > PATIENCE {
             break;
         }
         let start = Instant::now();
-        run();
+        if !run() {
+            break;
+        }
         best = best.max(2.0 * (rows * depth * columns) as f64 / start.elapsed().as_secs_f64());
     }
     best
