@@ -37,7 +37,7 @@ fn commands_that_print_end_quietly_when_nobody_reads() {
         "data inspect data --json",
         "data verify data",
         "data build --input corpus.txt --tokenizer tokenizer --seq-len 32 --heldout-fraction 0.1 --out data",
-        "plan recipe.toml --json --probe-steps 1",
+        "plan recipe.toml --json --timed-steps 1",
         "bench step recipe.toml --json --steps 1",
         "detect --json --model run bagu",
         "detect --model run bagu",

@@ -108,6 +108,17 @@ fn old_spellings_of_commands_work_and_are_not_shown() {
 }
 
 #[test]
+fn the_old_spelling_of_an_option_works_and_is_not_shown() {
+    let bench = Workbench::new();
+    bench.write("recipe.toml", workbench::RECIPE);
+    let help = bench.succeed("plan --help").stdout;
+    assert!(help.contains("--timed-steps") && !help.contains("--probe-steps"), "{help}");
+    let refuse = |option: &str| bench.refuse(&format!("plan recipe.toml {option} 0"));
+    assert_eq!(refuse("--probe-steps"), refuse("--timed-steps"));
+    assert_says(&refuse("--probe-steps"), &["--timed-steps 0", "give at least 1"]);
+}
+
+#[test]
 fn the_help_of_prediction_says_for_which_text_its_words_are_not_those_of_training() {
     let help = Workbench::new().succeed("predict --help").stdout;
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -83,7 +83,7 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("data inspect data --json");
     print("data verify data --json");
     print("doctor --json --threads 1");
-    print("plan recipe.toml --json --probe-steps 1");
+    print("plan recipe.toml --json --timed-steps 1");
     print("bench step recipe.toml --json --steps 1 --warmup 0");
     print("bench ner recipe.toml --json --repetitions 2 --warmup 0 --batch-size 2 --length 16");
 

@@ -377,7 +377,7 @@ fn a_count_of_nothing() {
     for (line, flag) in [
         ("bench step recipe.toml --steps 0", "--steps 0"),
         ("bench ner recipe.toml --repetitions 0", "--repetitions 0"),
-        ("plan recipe.toml --probe-steps 0", "--probe-steps 0"),
+        ("plan recipe.toml --timed-steps 0", "--timed-steps 0"),
         ("pretrain recipe.toml --threads 0", "--threads 0"),
     ] {
         assert_says(&bench.refuse(line), &[flag, "give at least 1"]);

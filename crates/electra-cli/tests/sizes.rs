@@ -180,8 +180,8 @@ fn a_number_on_the_command_line_has_bounds() {
     let bench = Workbench::with_data();
     for (line, parts) in [
         (
-            "plan recipe.toml --probe-steps 18446744073709551615",
-            ["--probe-steps 18446744073709551615", "at most 1000000"],
+            "plan recipe.toml --timed-steps 18446744073709551615",
+            ["--timed-steps 18446744073709551615", "at most 1000000"],
         ),
         (
             "bench step recipe.toml --steps 18446744073709551615",

@@ -178,7 +178,7 @@ fn forward_flops(sizes: &ModelConfig, b: usize, s: usize, labels: usize) -> f64 
 
 /// Full windows of random pieces with random labels; a function of `number`.
 fn random_batch(sizes: &ModelConfig, b: usize, s: usize, labels: usize, number: u64) -> TrainBatch {
-    let mut rng = stream(0, Purpose::Probe, number);
+    let mut rng = stream(0, Purpose::SpeedTest, number);
     let mut data = WindowBatchData::new(s);
     let first_pieces: Vec<usize> = (1..s - 1).filter(|at| at % 5 < PIECES_OF_FIVE).collect();
     let mut sentences = Vec::new();

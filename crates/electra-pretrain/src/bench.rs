@@ -114,7 +114,7 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
     let (micro, s, n) = (recipe.micro_batch_size(), recipe.data.sequence_length, recipe.slots());
     let vocab = recipe.model.vocab_size as u32;
     let special = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
-    let mut rng = stream(recipe.seed, Purpose::Probe, step);
+    let mut rng = stream(recipe.seed, Purpose::SpeedTest, step);
     let mut batches = Vec::new();
     for _ in 0..recipe.train.batch_size / micro {
         let probability = recipe.masking.probability();

@@ -119,7 +119,7 @@ impl DataSize {
 pub fn forecast(
     recipe: &Recipe,
     device: &Device,
-    probe_steps: usize,
+    timed_steps: usize,
     data: Option<DataSize>,
 ) -> Result<Forecast, Divergence> {
     let bench = StepBench {
@@ -127,16 +127,16 @@ pub fn forecast(
         device_name: String::new(),
         threads: 0,
         warmup: 1,
-        steps: probe_steps,
+        steps: timed_steps,
         peak_flops: None,
     };
     let (batch, length, steps) = (recipe.train.batch_size, recipe.data.sequence_length, recipe.train.steps);
     // One micro-batch stands for all of a step; the update is counted with each of them.
     let micro = recipe.micro_batch_size();
     let seconds_of = |scheme: Scheme| -> Result<f64, Divergence> {
-        let mut probed = recipe.clone();
-        (probed.train.batch_size, probed.scheme) = (micro, scheme);
-        let timings = bench_step(&probed, &bench, |_, _| {})?;
+        let mut timed = recipe.clone();
+        (timed.train.batch_size, timed.scheme) = (micro, scheme);
+        let timings = bench_step(&timed, &bench, |_, _| {})?;
         Ok(batch as f64 / (timings.tokens_per_second.median / length as f64))
     };
     let train_seconds = match recipe.scheme {

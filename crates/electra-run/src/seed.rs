@@ -25,8 +25,8 @@ pub enum Purpose {
     Dropout = 5,
     /// Masks and samples of held-out evaluation.
     Evaluate = 6,
-    /// Measurements whose result does not matter, such as a speed test.
-    Probe = 7,
+    /// Rows of a speed test, whose result does not matter.
+    SpeedTest = 7,
 }
 
 /// The seed of `(run_seed, purpose, index)`: `mix(mix(mix(run_seed + G) + purpose) ^ mix(index + G))`
@@ -74,7 +74,7 @@ mod tests {
         Purpose::Sample,
         Purpose::Dropout,
         Purpose::Evaluate,
-        Purpose::Probe,
+        Purpose::SpeedTest,
     ];
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(derive(0, Purpose::Init, 0), 0x02b2_742c_8d8c_260e);
         assert_eq!(derive(0, Purpose::Mask, 0), 0x598a_43c7_65ce_f0ee);
         assert_eq!(derive(42, Purpose::Mask, 1_000_000), 0x89db_72cb_f758_ad7a);
-        assert_eq!(derive(u64::MAX, Purpose::Probe, u64::MAX), 0xc244_86fc_1198_b184);
+        assert_eq!(derive(u64::MAX, Purpose::SpeedTest, u64::MAX), 0xc244_86fc_1198_b184);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Demo {
         let run = self.out.join("run");
         let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let begin = Begin {
-            probing: Some("     timing a few steps first"),
+            speed_test_notice: Some("     timing a few steps first"),
             verify_data: true,
             display: Display::Lines,
         };

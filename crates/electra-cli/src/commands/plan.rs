@@ -25,8 +25,8 @@ pub struct PlanCommand {
     #[command(flatten)]
     with: RecipeOptions,
     /// Training steps to time
-    #[arg(long, default_value_t = 3)]
-    probe_steps: usize,
+    #[arg(long, alias = "probe-steps", default_value_t = 3)]
+    timed_steps: usize,
     /// Print JSON and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -41,7 +41,7 @@ impl PlanCommand {
         let threads = use_threads(self.with.threads)?;
         let recipe = load_recipe(&self.recipe, &self.with.overrides)?.value;
         let device = self.with.device.open_with(recipe.train.precision)?;
-        limits::within("--probe-steps", self.probe_steps, 1, limits::MOST_TIMED)?;
+        limits::within("--timed-steps", self.timed_steps, 1, limits::MOST_TIMED)?;
         check_memory(&recipe, self.with.device)?;
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
@@ -49,7 +49,7 @@ impl PlanCommand {
         for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
             eprintln!("warning: {warning}");
         }
-        let f = forecast(&recipe, &device, self.probe_steps, size)?;
+        let f = forecast(&recipe, &device, self.timed_steps, size)?;
         if self.json {
             crate::output::json_out(&f).map_err(Failure::of_json)?;
             return Ok(ExitCode::SUCCESS);

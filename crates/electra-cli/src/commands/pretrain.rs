@@ -93,9 +93,9 @@ impl Pretrain {
         let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
         let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
-        let probing = "timing a few steps to predict the run (--no-plan skips this)";
+        let notice = "timing a few steps to predict the run (--no-plan skips this)";
         let begin = Begin {
-            probing: (!self.no_plan).then_some(probing),
+            speed_test_notice: (!self.no_plan).then_some(notice),
             verify_data: !self.no_verify,
             display: self.display,
         };
@@ -135,8 +135,9 @@ pub fn tell_interrupted(display: watch::Display) -> ExitCode {
 /// The preparation of a run before its first step.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin {
-    /// Predict time and memory of a new run, after this line.
-    pub probing: Option<&'static str>,
+    /// The line that announces the speed test from which time and memory of a new run are predicted; `None` for no
+    /// prediction.
+    pub speed_test_notice: Option<&'static str>,
     /// Recompute the hashes of the data.
     pub verify_data: bool,
     /// The display of the run's progress.
@@ -169,10 +170,10 @@ pub fn train(
     };
     // Before anything that takes time: the folder may be in use.
     let claim = RunSetup::take(recipe, &environment).map_err(failure::training)?;
-    let plan = match begin.probing.filter(|_| !claim.has_begun()) {
-        Some(probing) => {
+    let plan = match begin.speed_test_notice.filter(|_| !claim.has_begun()) {
+        Some(notice) => {
             if begin.display != watch::Display::Quiet {
-                eprintln!("{probing}");
+                eprintln!("{notice}");
             }
             let forecast = forecast(r, &device, 3, Some(DataSize::of(claim.data())));
             Some(forecast.map_err(|divergence| failure::training(divergence.into()))?.plan)

@@ -26,7 +26,7 @@ use crate::device::use_threads;
 use crate::failure::{self, Failure};
 
 /// Training steps that are timed.
-const PROBE_STEPS: usize = 3;
+const TIMED_STEPS: usize = 3;
 
 /// The time that a run of an arm takes.
 #[derive(Clone, Copy)]
@@ -261,14 +261,14 @@ fn pace_of(setup: &Setup, recipe: &Recipe) -> Result<Pace, Failure> {
     let device = setup.device.open_with(recipe.train.precision)?;
     let clock = Instant::now();
     let size = open_data(recipe).ok().as_ref().map(DataSize::of);
-    let plan = forecast(recipe, &device, PROBE_STEPS, size)?.plan;
+    let plan = forecast(recipe, &device, TIMED_STEPS, size)?.plan;
     let whole = clock.elapsed().as_secs_f64();
     let (steps, batch) = (recipe.train.steps as f64, recipe.train.batch_size as f64);
     // Of training alone: those of the plan are tokens without padding.
     let fill = size.map_or(1.0, |size| size.fill);
     let of_training = batch * recipe.data.sequence_length as f64 * fill / plan.tokens_per_second;
     // What was not steps: data that is opened, networks that begin, kernels that are met for the first time.
-    let timed = PROBE_STEPS as f64 * of_training * recipe.micro_batch_size() as f64 / batch;
+    let timed = TIMED_STEPS as f64 * of_training * recipe.micro_batch_size() as f64 / batch;
     let rows = CorruptionPlan::default().max_examples;
     let rows = size.map_or(rows, |size| size.heldout.min(rows)) as f64;
     Ok(Pace {
