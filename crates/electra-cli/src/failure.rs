@@ -71,9 +71,10 @@ impl Failure {
 
     /// A file or folder that the system does not let us `action` ("read", "write", "remove").
     pub fn of_file(action: &str, path: &Path, error: &io::Error) -> Self {
+        let of_error = help_of_io(error);
         let help = match (action, error.kind()) {
             ("write" | "create", io::ErrorKind::NotFound) => "the folder that it is to lie in has to exist",
-            _ => help_of_system(error),
+            _ => &of_error,
         };
         Self::new(format!("cannot {action} {}: {error}", path.display()), help)
     }
@@ -95,7 +96,7 @@ impl Failure {
 
     /// An answer of the system where no file is known.
     pub fn of_system(error: io::Error) -> Self {
-        Self::new(&error, help_of_system(&error))
+        Self::new(&error, help_of_io(&error))
     }
 
     /// A value of this program that cannot be said in JSON.
@@ -126,11 +127,16 @@ impl Failure {
 
     /// The error and the advice in one line, without colours and frames.
     pub fn in_one_line(&self) -> String {
-        let sentence = self.sentence.clone().unwrap_or_else(|| self.report.to_string());
-        match self.report.help() {
-            Some(help) => format!("{sentence}: {help}"),
-            None => sentence,
+        match self.parts() {
+            (sentence, Some(help)) => format!("{sentence}: {help}"),
+            (sentence, None) => sentence,
         }
+    }
+
+    /// The error and the advice, without colours and frames.
+    pub fn parts(&self) -> (String, Option<String>) {
+        let sentence = self.sentence.clone().unwrap_or_else(|| self.report.to_string());
+        (sentence, self.report.help().map(|help| help.to_string()))
     }
 
     /// Whether training went out of bounds.
@@ -224,14 +230,19 @@ fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Expl
                 diagnostic.help = Some(help);
                 names_options = false;
             }
-            of_system = Some(help_of_system(error));
+            of_system = Some(help_of_io(error));
         }
         cause = error.source();
         ours = ours.and_then(Diagnostic::diagnostic_source);
     }
     diagnostic.message = plain(&diagnostic.message);
-    diagnostic.help = diagnostic.help.or(of_system.map(str::to_owned));
+    diagnostic.help = diagnostic.help.or(of_system);
     Explained { diagnostic, names_options }
+}
+
+/// The advice for an error of the system or for the error of ours inside it.
+fn help_of_io(error: &io::Error) -> String {
+    help_of_staged(error).unwrap_or_else(|| help_of_system(error).to_owned())
 }
 
 /// The advice for an error of a staged folder that was passed on as an error of the system.

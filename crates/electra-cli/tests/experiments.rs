@@ -208,5 +208,6 @@ fn experiments_are_held_against_their_files_wherever_they_are_asked_for() {
     let error = bench.refuse("compare README.md --check");
     assert_says(&error, &["README.md: line 1: `in two b rtd-auc`", "two does not stand: "]);
     assert_says(&error, &told);
+    assert_says(&error, &["help: take the old value back"]);
     bench.succeed("compare one");
 }

@@ -4,9 +4,14 @@
 //! them for commands, a shell takes others, a page others again.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write;
+use std::io;
 
 use miette::Diagnostic;
+
+use crate::disk::LeadsElsewhere;
+use crate::staged::StagedError;
 
 /// Text for a terminal or a log: control characters but the ends of lines and tabs are shown as
 /// `\u{1b}`. They move the cursor, rename the window, or hide what was written.
@@ -169,15 +174,29 @@ pub fn code_in_markdown(text: &str) -> String {
 /// The message of an error and, behind a semicolon, what to do about it: for logs, notes and programs that
 /// show no help of their own. The help is that of the outermost of the error and its causes that has one.
 #[must_use]
-pub fn with_help(error: &dyn Diagnostic) -> String {
-    let mut cause = Some(error);
+pub fn with_help(error: &(dyn Diagnostic + 'static)) -> String {
+    let mut ours: Option<&dyn Diagnostic> = Some(error);
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error_or_cause) = cause {
-        if let Some(help) = error_or_cause.help() {
+        let of_error = ours.and_then(Diagnostic::help).map(|help| help.to_string());
+        let of_inner = || error_or_cause.downcast_ref().and_then(help_of_inner);
+        if let Some(help) = of_error.or_else(of_inner) {
             return format!("{error}; {help}");
         }
-        cause = error_or_cause.diagnostic_source();
+        ours = ours.and_then(Diagnostic::diagnostic_source);
+        cause = error_or_cause.source();
     }
     error.to_string()
+}
+
+/// The help of an error of this crate that went as an error of the system. It is not among the causes: an
+/// [`io::Error`] names those of the error inside, not the error itself.
+#[must_use]
+pub fn help_of_inner(error: &io::Error) -> Option<String> {
+    let inner = error.get_ref()?;
+    let staged = inner.downcast_ref::<StagedError>().and_then(Diagnostic::help);
+    let elsewhere = || inner.downcast_ref::<LeadsElsewhere>().and_then(Diagnostic::help);
+    staged.or_else(elsewhere).map(|help| help.to_string())
 }
 
 #[cfg(test)]
@@ -242,5 +261,29 @@ mod tests {
 
         assert_eq!(with_help(&Inner), "the disk is full; make room");
         assert_eq!(with_help(&Outer(Inner)), "nothing was saved: the disk is full; make room");
+    }
+
+    #[test]
+    fn the_help_of_an_error_within_one_of_the_system_is_found() {
+        #[derive(Debug, thiserror::Error, Diagnostic)]
+        #[error("cannot write {0}")]
+        struct Write(#[source] io::Error);
+
+        let busy = StagedError::Busy { path: "best".into(), holder: "process 7".to_owned() };
+        let error = Write(busy.into_parts().1);
+        assert_eq!(
+            with_help(&error),
+            "cannot write best is being written by process 7; wait until it ends, or give another folder"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+        let error = Write(crate::disk::refuse_link(&link).unwrap_err());
+        assert!(
+            with_help(&error).ends_with("is written to another place; remove it"),
+            "{}",
+            with_help(&error)
+        );
+        assert_eq!(with_help(&Write(io::ErrorKind::NotFound.into())), "cannot write entity not found");
     }
 }

@@ -270,10 +270,10 @@ pub enum SafetensorsError {
         found: String,
     },
     /// A weight that is no number.
-    #[error(
-        "{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold (of a run that went out of \
-         bounds, take an earlier checkpoint)"
-    )]
+    #[error("{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold")]
+    #[diagnostic(help(
+        "copy the file again from where it came from; of a run that went out of bounds, take an earlier checkpoint"
+    ))]
     NotFinite {
         /// Name of the tensor.
         name: String,

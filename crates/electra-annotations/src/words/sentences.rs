@@ -5,6 +5,8 @@ mod boundary;
 use std::io::{self, BufRead};
 use std::ops::Range;
 
+use electra_text::corpus::CorpusError;
+
 use super::Word;
 use super::cluster::cluster_at;
 use super::is_unseen;
@@ -74,7 +76,11 @@ impl RawSentence {
 pub enum TextError {
     /// The stream failed.
     #[error("cannot read the text: {0}")]
-    Read(#[from] io::Error),
+    Read(#[source] io::Error),
+    /// The file behind the stream cannot be read, or is not what its name says.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Corpus(CorpusError),
     /// A byte sequence that is not UTF-8.
     #[error("line {line} of the text (byte {byte}) is not UTF-8")]
     #[diagnostic(help("convert it"))]
@@ -117,6 +123,13 @@ pub enum TextError {
 
 /// Iterator over the sentences of a stream of text; after an error nothing follows.
 ///
+impl From<io::Error> for TextError {
+    /// The error of a stream; readers of files hand out theirs inside an error of the system.
+    fn from(error: io::Error) -> Self {
+        error.downcast().map_or_else(Self::Read, Self::Corpus)
+    }
+}
+
 /// A sentence of [`SentenceDivision::FullStop`](super::division::SentenceDivision::FullStop) ends
 ///
 /// - at a blank line;

@@ -1,13 +1,17 @@
 //! Raw text to sentences: where they end, what they know of their place, and how much of a text is in memory.
 
 use std::cell::Cell;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::rc::Rc;
 
 use electra_annotations::{
     LineBreaks, MAX_SENTENCE_BYTES, RawSentence, RawSentences, SentenceDivision, SentenceSettings, TextError,
     WordDivision,
 };
+use electra_files::shown::with_help;
+use electra_text::corpus::open_content;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 pub(super) const WRAPPED: SentenceSettings = SentenceSettings {
     words: WordDivision::Corpus,
@@ -208,4 +212,20 @@ fn a_stream_that_fails_says_so() {
     assert_eq!(found.next().unwrap().unwrap().text, "Some text");
     assert!(matches!(found.next(), Some(Err(TextError::Read(_)))));
     assert!(found.next().is_none());
+}
+
+#[test]
+fn a_file_that_was_cut_short_keeps_its_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.gz");
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    file.write_all("A sentence of a text. ".repeat(5000).as_bytes()).unwrap();
+    let whole = file.finish().unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let error =
+        RawSentences::new(BufReader::new(open_content(&path).unwrap()), WRAPPED).find_map(Result::err);
+    let Some(TextError::Corpus(of_file)) = error else { panic!("{error:?}") };
+    let expected = with_help(&of_file);
+    assert!(expected.contains("text.gz") && expected.contains("; "), "{expected}");
+    assert_eq!(with_help(&TextError::Corpus(of_file)), expected);
 }

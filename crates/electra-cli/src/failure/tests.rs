@@ -1,6 +1,6 @@
 //! Tests of the text of the libraries' errors.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use electra_annotations::ReadError;
 use electra_model::hf::{HfError, HfNetwork};
@@ -162,6 +162,16 @@ fn who_writes_a_folder_is_waited_for_although_the_system_seems_to_have_refused()
         "{}",
         failure.in_one_line()
     );
+}
+
+#[test]
+fn who_writes_a_folder_is_waited_for_where_the_error_is_one_of_the_system_alone() {
+    let busy = || StagedError::Busy { path: "out".into(), holder: "process 7".to_owned() }.into_parts().1;
+    let of_file = Failure::of_file("write", Path::new("out"), &busy());
+    for failure in [of_file, Failure::of_system(busy())] {
+        let said = failure.in_one_line();
+        assert!(said.ends_with("by process 7: wait until it ends, or give another folder"), "{said}");
+    }
 }
 
 #[test]

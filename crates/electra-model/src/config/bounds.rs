@@ -119,14 +119,17 @@ impl ModelConfig {
         }
         match (g.width, g.hidden_size) {
             (Some(_), Some(_)) => {
-                return fail("generator.width", "stands beside hidden_size: give one of them".into());
+                return fail("generator.width", "stands beside hidden_size, expected one of them".into());
             }
             (None, None) => return fail("generator", "needs width (a fraction) or hidden_size".into()),
             _ => {}
         }
         match (g.depth, g.num_hidden_layers) {
             (Some(_), Some(_)) => {
-                return fail("generator.depth", "stands beside num_hidden_layers: give one of them".into());
+                return fail(
+                    "generator.depth",
+                    "stands beside num_hidden_layers, expected one of them".into(),
+                );
             }
             (None, None) => return fail("generator", "needs depth (a fraction) or num_hidden_layers".into()),
             _ => {}

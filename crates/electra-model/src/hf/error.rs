@@ -50,10 +50,8 @@ pub enum HfError {
     #[error("model.safetensors: `{0}` stands there twice, under the names of two libraries")]
     Twice(String),
     /// A generator where a discriminator was asked for.
-    #[error(
-        "model.safetensors: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator: \
-         give the folder of ElectraForPreTraining"
-    )]
+    #[error("model.safetensors: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator")]
+    #[diagnostic(help("give the folder of an ElectraForPreTraining"))]
     Generator(String),
     /// A generator that does not write with the table it reads with.
     #[error(

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::small::{config, fixture, tagger, tokenizer, transformers_folder};
 
-fn assert_says(error: impl Diagnostic, parts: &[&str]) {
+fn assert_says(error: impl Diagnostic + 'static, parts: &[&str]) {
     let error = with_help(&error);
     for part in parts {
         assert!(error.contains(part), "{part:?} is not in: {error}");

@@ -80,7 +80,7 @@ pub enum ModelFolderError {
     },
     /// A transformers folder of another architecture.
     #[error("{path}: {source}")]
-    #[diagnostic(help("{}", when_foreign(.source)))]
+    #[diagnostic(help("{}", help_or(.source, "give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged")))]
     Foreign {
         /// The path of the folder.
         path: PathBuf,
@@ -97,7 +97,7 @@ pub enum ModelFolderError {
     ),
     /// No safetensors file.
     #[error("{path} is damaged: {source}")]
-    #[diagnostic(help("copy the folder again from where it came from"))]
+    #[diagnostic(help("{}", help_or(.source, "copy the folder again from where it came from")))]
     Safetensors {
         /// The path of the file.
         path: PathBuf,
@@ -152,12 +152,9 @@ pub enum ModelFolderError {
     ),
 }
 
-/// The advice for a transformers folder that cannot be read: that of the error itself, where it has one.
-fn when_foreign(source: &HfError) -> String {
-    source.help().map_or_else(
-        || "give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged".to_owned(),
-        |help| help.to_string(),
-    )
+/// The help of an error, or `general` where it has none.
+fn help_or(error: &dyn Diagnostic, general: &str) -> String {
+    error.help().map_or_else(|| general.to_owned(), |help| help.to_string())
 }
 
 /// The first folders of a list.

@@ -37,6 +37,7 @@ pub enum ExpressionError {
     },
     /// Two arms that are no test of the experiment.
     #[error("{reason}")]
+    #[diagnostic(forward(reason))]
     NoTest {
         /// The reason why it is no test.
         reason: NoTest,
@@ -51,6 +52,9 @@ pub enum ExpressionError {
         folder: String,
         /// The reason why it cannot be read.
         reason: String,
+        /// The advice.
+        #[help]
+        help: Option<String>,
     },
     /// Numbers that no run has.
     #[error("no run of {arms} has this number")]
@@ -121,7 +125,8 @@ pub enum NoTest {
         metric: String,
     },
     /// Two arms that are not held against each other.
-    #[error("`{arm}` and `{against}` are no test of the experiment: add them to its contrasts")]
+    #[error("`{arm}` and `{against}` are no test of the experiment")]
+    #[diagnostic(help("add them to its contrasts"))]
     NotStated {
         /// The first of the two arms.
         arm: String,

@@ -1,5 +1,6 @@
 //! Values of expressions as one computes them by hand.
 
+use electra_files::shown::with_help;
 use serde_json::json;
 
 use super::*;
@@ -146,11 +147,11 @@ fn what_is_not_there_is_told() {
         ("numbers.json test", "numbers.json has no number at `test`"),
         ("a rtd-auc where rtd-auc above 0.9", "no run of a has this number"),
         ("b - c rtd-auc p-equivalence", "there are not enough pairs for a test yet"),
-        ("a - wild rtd-auc verdict", "are no test of the experiment: add them to its contrasts"),
+        ("a - wild rtd-auc verdict", "are no test of the experiment; add them to its contrasts"),
         ("b / a rtd-auc verdict", "a verdict is of the difference of two arms"),
         ("b - a loss verdict", "the tests of the experiment are of rtd-auc"),
     ] {
-        let error = value(&folder, text).unwrap_err().to_string();
+        let error = with_help(&value(&folder, text).unwrap_err());
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
@@ -211,7 +212,7 @@ fn an_experiment_that_does_not_stand_gives_no_numbers_wherever_it_is_asked_for()
     let folder = folder();
     let refuse = |folder: &Path| {
         let reason = "an arm was edited".to_owned();
-        Err(ExpressionError::Experiment { folder: folder.display().to_string(), reason })
+        Err(ExpressionError::Experiment { folder: folder.display().to_string(), reason, help: None })
     };
     let error =
         Sources::of_index(folder.path(), folder.path(), &refuse, catalogue()).value("in 000-test a rtd-auc");

@@ -16,6 +16,7 @@ use electra_ablate::table;
 use electra_files::shown::in_markdown;
 use electra_files::{durable, regular};
 use electra_run::recipe::load;
+use miette::Diagnostic;
 
 use super::comparison::compared;
 use super::experiment::{experiment_in, subject_of};
@@ -101,15 +102,21 @@ impl Known {
 
     /// The results of a folder, held against its experiment if it holds one.
     fn results(&self, folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
-        let failed = |failure: Failure| ExpressionError::Experiment {
-            folder: folder.display().to_string(),
-            reason: failure.in_one_line(),
+        let failed = |failure: Failure| {
+            let (reason, help) = failure.parts();
+            ExpressionError::Experiment { folder: folder.display().to_string(), reason, help }
         };
         match experiment_in(folder).map_err(failed)? {
             Some(file) => self.of_experiment(&file).map_err(failed),
             None => StandingResults::of_folder(folder).map(Rc::new),
         }
     }
+}
+
+/// The failure of an error in the text `at`, with the error's own help or else the general one.
+fn failure_at(at: &str, error: &dyn Diagnostic, general: String) -> Failure {
+    let help = error.help().map_or(general, |help| help.to_string());
+    Failure::new(format!("{at}: {error}"), help)
 }
 
 /// The beginning of an experiment's README.
@@ -192,7 +199,7 @@ impl<'a> Text<'a> {
             let help =
                 format!("add these two lines where the results belong:\n{}\n{}", readme::BEGIN, readme::END);
             now = with_table(&now, &table::markdown(comparison))
-                .map_err(|error| Failure::new(format!("{at}: {error}"), help))?;
+                .map_err(|error| failure_at(&at, &error, help))?;
             if now != *there {
                 differing.push(format!("{at}: the table of results"));
             }
@@ -205,7 +212,7 @@ impl<'a> Text<'a> {
                     tables::begin("NAME"),
                     tables::END
                 );
-                Failure::new(format!("{at}: {error}"), help)
+                failure_at(&at, &error, help)
             })?;
             if now != before {
                 differing.push(format!("{at}: the tables of {TABLES}"));
@@ -214,7 +221,7 @@ impl<'a> Text<'a> {
         let mut filled = |text: &str| {
             let help = "docs/recipes.md says what a number in prose may ask for";
             fill(text, |expression| sources.value(expression))
-                .map_err(|error| Failure::new(format!("{at}: {error}"), help))
+                .map_err(|error| failure_at(&at, &error, help.to_owned()))
         };
         let (_, stale) = filled(there)?;
         differing.extend(stale.iter().map(|Stale { line, expression, found, expected }| {

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use electra_annotations::{MAX_LINE_BYTES, TextError, is_named_columns, is_named_json};
 use electra_ner::{Lossy, PredictError};
-use electra_text::corpus::{self, Compression, CorpusError, Signature, json_object};
+use electra_text::corpus::{self, Compression, Signature, json_object};
 use electra_text::invisible::has_seen;
 
 use super::Predict;
@@ -130,13 +130,11 @@ impl Predict {
                  through standard input, whatever its name",
             ),
             PredictError::Text(TextError::Read(error)) => {
-                let unknown = Failure::of_file("read", Path::new(&self.input_name()), &error);
-                match error.into_inner().map(|inner| inner.downcast::<CorpusError>()) {
-                    Some(Ok(error)) => Failure::from(*error),
-                    _ => unknown,
-                }
+                Failure::of_file("read", Path::new(&self.input_name()), &error)
             }
-            error @ PredictError::Sink(_) => Failure::from(error),
+            error @ (PredictError::Text(TextError::Corpus(_)) | PredictError::Sink(_)) => {
+                Failure::from(error)
+            }
         }
     }
 }
