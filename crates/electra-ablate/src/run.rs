@@ -62,7 +62,7 @@ pub enum RunError {
 #[must_use]
 pub fn last_step(run: &Path) -> u64 {
     // The last line of a log that grows may be torn.
-    let text = regular::read_at_most(&run.join(METRICS), regular::MOST_OF_LOG)
+    let text = regular::read_at_most(&run.join(METRICS), regular::MAX_LOG_BYTES)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .unwrap_or_default();

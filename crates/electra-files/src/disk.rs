@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::faults::{self, Fate, Operation};
+use crate::faults::{self, Operation, Outcome};
 
 /// An error about a link or special file that leads out of the folder in which something is to be written.
 /// Carried by an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it is {0}, and nothing is written to another place")]
 #[diagnostic(help("remove it"))]
-pub struct LeadsElsewhere(&'static str);
+pub struct LinkRefused(&'static str);
 
-impl LeadsElsewhere {
+impl LinkRefused {
     const LINK: Self = Self("a symbolic link");
     const SECOND_NAME: Self = Self("a second name (a hard link) of a file that lies elsewhere as well");
 
@@ -50,7 +50,7 @@ impl DiskFile {
     /// Opens a file for adding to its end, which is created where needed.
     ///
     /// # Errors
-    /// If it [leads elsewhere](LeadsElsewhere) or is no file, or what else the system answers.
+    /// If it [leads elsewhere](LinkRefused) or is no file, or what else the system answers.
     pub fn append(path: &Path) -> io::Result<Self> {
         takes("append to", path)?;
         let options = File::options().append(true).create(true).clone();
@@ -106,12 +106,12 @@ impl DiskFile {
 
 impl Write for DiskFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match faults::fate(Operation::Takes, "write", &self.path) {
-            Fate::GoesOn => self.file.write(bytes),
-            fate => {
+        match faults::next_outcome(Operation::Takes, "write", &self.path) {
+            Outcome::Succeeds => self.file.write(bytes),
+            outcome => {
                 // A part of it has come to the disk.
                 self.file.write_all(&bytes[..bytes.len() / 2])?;
-                Err(ends(fate))
+                Err(ends(outcome))
             }
         }
     }
@@ -176,10 +176,10 @@ pub fn create_own_folder(path: &Path) -> io::Result<()> {
 /// Refuses what stands at `path` and is a symbolic link.
 ///
 /// # Errors
-/// [`LeadsElsewhere`], or what else the system answers.
+/// [`LinkRefused`], or what else the system answers.
 pub fn refuse_link(path: &Path) -> io::Result<()> {
     match path.symlink_metadata() {
-        Ok(there) if there.is_symlink() => Err(LeadsElsewhere::LINK.into_error()),
+        Ok(there) if there.is_symlink() => Err(LinkRefused::LINK.into_error()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -271,7 +271,7 @@ pub fn parent(path: &Path) -> &Path {
 
 /// Whether two files are one, whatever their names.
 #[must_use]
-pub fn are_one(a: &Metadata, b: &Metadata) -> bool {
+pub fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
@@ -283,7 +283,7 @@ fn no_follow(mut options: fs::OpenOptions, flags: OFlags) -> fs::OpenOptions {
 /// Linux answers a link that is not followed as it does a circle of links.
 fn of_link(error: io::Error) -> io::Error {
     if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
-        return LeadsElsewhere::LINK.into_error();
+        return LinkRefused::LINK.into_error();
     }
     error
 }
@@ -295,28 +295,28 @@ fn own(file: File) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, crate::regular::NotRegular(what)));
     }
     if there.nlink() > 1 {
-        return Err(LeadsElsewhere::SECOND_NAME.into_error());
+        return Err(LinkRefused::SECOND_NAME.into_error());
     }
     Ok(file)
 }
 
 fn takes(name: &str, path: &Path) -> io::Result<()> {
-    of_fate(faults::fate(Operation::Takes, name, path))
+    to_result(faults::next_outcome(Operation::Takes, name, path))
 }
 
 fn moves(name: &str, path: &Path) -> io::Result<()> {
-    of_fate(faults::fate(Operation::Moves, name, path))
+    to_result(faults::next_outcome(Operation::Moves, name, path))
 }
 
-fn of_fate(fate: Fate) -> io::Result<()> {
-    if fate == Fate::GoesOn { Ok(()) } else { Err(ends(fate)) }
+fn to_result(outcome: Outcome) -> io::Result<()> {
+    if outcome == Outcome::Succeeds { Ok(()) } else { Err(ends(outcome)) }
 }
 
 /// The end of the process, or the answer of a full disk.
-fn ends(fate: Fate) -> io::Error {
-    match fate {
-        Fate::Dies => faults::die(),
-        Fate::GoesOn | Fate::IsFull => Errno::NOSPC.into(),
+fn ends(outcome: Outcome) -> io::Error {
+    match outcome {
+        Outcome::Dies => faults::die(),
+        Outcome::Succeeds | Outcome::IsFull => Errno::NOSPC.into(),
     }
 }
 
@@ -326,7 +326,7 @@ mod tests {
 
     use super::*;
 
-    fn leads(result: io::Result<DiskFile>) -> LeadsElsewhere {
+    fn leads(result: io::Result<DiskFile>) -> LinkRefused {
         let error = result.unwrap_err();
         *error.get_ref().and_then(|inner| inner.downcast_ref()).expect("it says where it leads")
     }
@@ -340,9 +340,9 @@ mod tests {
         symlink(at("nothing"), at("dangling")).unwrap();
         fs::hard_link(at("victim"), at("second")).unwrap();
         for open in [DiskFile::append, open_lock] {
-            assert_eq!(leads(open(&at("link"))), LeadsElsewhere::LINK);
-            assert_eq!(leads(open(&at("dangling"))), LeadsElsewhere::LINK);
-            assert_eq!(leads(open(&at("second"))), LeadsElsewhere::SECOND_NAME);
+            assert_eq!(leads(open(&at("link"))), LinkRefused::LINK);
+            assert_eq!(leads(open(&at("dangling"))), LinkRefused::LINK);
+            assert_eq!(leads(open(&at("second"))), LinkRefused::SECOND_NAME);
             assert!(open(&at("")).is_err());
         }
         for name in ["link", "dangling", "second"] {

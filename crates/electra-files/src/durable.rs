@@ -65,7 +65,7 @@ impl Replacement {
     /// # Errors
     /// The system's answer.
     pub fn begin(path: &Path) -> io::Result<Self> {
-        temporary::clear_of(path)?;
+        temporary::clear_temporaries_of(path)?;
         let file = temporary::beside(path)?;
         let replacement = Self { path: path.to_owned(), file: Some(file) };
         if let Ok(there) = path.symlink_metadata()

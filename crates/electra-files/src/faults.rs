@@ -21,9 +21,9 @@ pub(crate) enum Operation {
 /// The fate of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "faults"), allow(dead_code, reason = "nothing fails without the feature"))]
-pub(crate) enum Fate {
+pub(crate) enum Outcome {
     /// The operation takes place.
-    GoesOn,
+    Succeeds,
     /// The process dies within it.
     Dies,
     /// The disk has no room for the operation.
@@ -33,12 +33,12 @@ pub(crate) enum Fate {
 /// The fate of the next operation.
 #[cfg(not(feature = "faults"))]
 #[inline]
-pub(crate) fn fate(_: Operation, _name: &str, _path: &std::path::Path) -> Fate {
-    Fate::GoesOn
+pub(crate) fn next_outcome(_: Operation, _name: &str, _path: &std::path::Path) -> Outcome {
+    Outcome::Succeeds
 }
 
 #[cfg(feature = "faults")]
-pub(crate) use chosen::fate;
+pub(crate) use chosen::next_outcome;
 
 /// Ends the process as a kill does: nothing is unwound or removed.
 pub(crate) fn die() -> ! {
@@ -54,7 +54,7 @@ mod chosen {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::{Fate, Operation};
+    use super::{Operation, Outcome};
 
     #[derive(Clone, Copy, Debug)]
     enum Fault {
@@ -77,7 +77,7 @@ mod chosen {
         fault.unwrap_or_else(|| panic!("ELECTRA_FAULT is {text:?}, expected kill:N, full:N or once:N"))
     }
 
-    pub(crate) fn fate(operation: Operation, name: &str, path: &Path) -> Fate {
+    pub(crate) fn next_outcome(operation: Operation, name: &str, path: &Path) -> Outcome {
         let number = DONE.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(list) = std::env::var_os("ELECTRA_FILE_OPERATIONS") {
             let line = format!("{number} {name} {}\n", path.display());
@@ -85,10 +85,10 @@ mod chosen {
             file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the list can be written");
         }
         match *FAULT.get_or_init(from_environment) {
-            Fault::Kill(at) if number == at => Fate::Dies,
-            Fault::Once(at) if number == at && operation == Operation::Takes => Fate::IsFull,
-            Fault::Full(from) if number >= from && operation == Operation::Takes => Fate::IsFull,
-            _ => Fate::GoesOn,
+            Fault::Kill(at) if number == at => Outcome::Dies,
+            Fault::Once(at) if number == at && operation == Operation::Takes => Outcome::IsFull,
+            Fault::Full(from) if number >= from && operation == Operation::Takes => Outcome::IsFull,
+            _ => Outcome::Succeeds,
         }
     }
 }

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::disk::{self, DiskFile, are_one};
+use crate::disk::{self, DiskFile, is_same_file};
 
 /// A lock held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     file: DiskFile,
     /// Whether its file goes with it.
-    is_passing: bool,
+    is_temporary: bool,
 }
 
 /// An error of taking a lock.
@@ -52,16 +52,16 @@ impl Lock {
     }
 
     /// Takes the lock at `path`, whose file is removed when the lock is dropped.
-    pub(crate) fn acquire_passing(path: &Path) -> Result<Self, LockError> {
+    pub(crate) fn acquire_temporary(path: &Path) -> Result<Self, LockError> {
         Self::take(path, FlockOperation::NonBlockingLockExclusive, true)
     }
 
     /// Takes the lock at `path` after whoever holds it; its file is removed when the lock is dropped.
-    pub(crate) fn await_passing(path: &Path) -> Result<Self, LockError> {
+    pub(crate) fn wait_for_temporary(path: &Path) -> Result<Self, LockError> {
         Self::take(path, FlockOperation::LockExclusive, true)
     }
 
-    fn take(path: &Path, how: FlockOperation, is_passing: bool) -> Result<Self, LockError> {
+    fn take(path: &Path, how: FlockOperation, is_temporary: bool) -> Result<Self, LockError> {
         let io = |source| LockError::Io { path: path.to_owned(), source };
         loop {
             let file = disk::open_lock(path).map_err(io)?;
@@ -74,11 +74,12 @@ impl Lock {
                 Err(error) => return Err(io(error.into())),
             }
             // Whoever held it may have removed the file between the two, and others lock a new one.
-            let is_there = path.symlink_metadata().and_then(|there| Ok(are_one(&there, &file.metadata()?)));
+            let is_there =
+                path.symlink_metadata().and_then(|there| Ok(is_same_file(&there, &file.metadata()?)));
             if !is_there.unwrap_or(false) {
                 continue;
             }
-            let mut lock = Self { file, is_passing };
+            let mut lock = Self { file, is_temporary };
             let name = format!("process {} on {}\n", std::process::id(), host());
             lock.file.empty().and_then(|()| lock.file.write_all(name.as_bytes())).map_err(io)?;
             return Ok(lock);
@@ -107,7 +108,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.is_passing {
+        if self.is_temporary {
             // While it is held, so that nobody takes it in between. A file that stays means nothing.
             let _ = disk::remove_file(self.file.path());
         }

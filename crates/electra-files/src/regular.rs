@@ -31,9 +31,9 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Bytes of a configuration, a recipe or a result at most: what is larger is something else, and would
 /// take many times its size once it is parsed.
-pub const MOST: u64 = 64 << 20;
+pub const MAX_BYTES: u64 = 64 << 20;
 /// Bytes of the log of a run at most: three million lines.
-pub const MOST_OF_LOG: u64 = 1 << 30;
+pub const MAX_LOG_BYTES: u64 = 1 << 30;
 
 /// A file that is larger than a file of its kind can be. Carried by an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -45,12 +45,12 @@ pub struct TooLarge {
     pub most: u64,
 }
 
-/// All bytes of a regular file of at most [`MOST`] bytes.
+/// All bytes of a regular file of at most [`MAX_BYTES`] bytes.
 ///
 /// # Errors
 /// As [`open`], while reading, or [`TooLarge`] inside an error of the kind `InvalidData`.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_at_most(path, MOST)
+    read_at_most(path, MAX_BYTES)
 }
 
 /// All bytes of a regular file of at most `most` bytes.
@@ -73,7 +73,7 @@ pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// All of a regular file of at most [`MOST`] bytes that is UTF-8.
+/// All of a regular file of at most [`MAX_BYTES`] bytes that is UTF-8.
 ///
 /// # Errors
 /// As [`read`], or `InvalidData` where it is not UTF-8.
@@ -126,7 +126,7 @@ mod tests {
         File::create(&large).and_then(|file| file.set_len(1 << 42)).unwrap();
         let error = read(&large).unwrap_err();
         let found = error.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>());
-        assert_eq!(found, Some(&TooLarge { bytes: 1 << 42, most: MOST }));
+        assert_eq!(found, Some(&TooLarge { bytes: 1 << 42, most: MAX_BYTES }));
         assert_eq!(read_at_most(&file, 5).unwrap(), b"bytes");
         assert!(read_at_most(&file, 4).is_err());
         assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);

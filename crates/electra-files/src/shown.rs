@@ -10,7 +10,7 @@ use std::io;
 
 use miette::Diagnostic;
 
-use crate::disk::LeadsElsewhere;
+use crate::disk::LinkRefused;
 use crate::staged::StagedError;
 
 /// Text for a terminal or a log: control characters but the ends of lines and tabs are shown as
@@ -195,7 +195,7 @@ pub fn with_help(error: &(dyn Diagnostic + 'static)) -> String {
 pub fn help_of_inner(error: &io::Error) -> Option<String> {
     let inner = error.get_ref()?;
     let staged = inner.downcast_ref::<StagedError>().and_then(Diagnostic::help);
-    let elsewhere = || inner.downcast_ref::<LeadsElsewhere>().and_then(Diagnostic::help);
+    let elsewhere = || inner.downcast_ref::<LinkRefused>().and_then(Diagnostic::help);
     staged.or_else(elsewhere).map(|help| help.to_string())
 }
 

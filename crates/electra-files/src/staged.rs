@@ -79,15 +79,15 @@ impl NewFolder {
     /// # Errors
     /// If somebody else writes it, or the system refuses.
     pub fn begin(target: &Path) -> Result<Self, StagedError> {
-        Self::begin_with(target, Lock::acquire_passing)
+        Self::begin_with(target, Lock::acquire_temporary)
     }
 
     /// Begins the folder as [`Self::begin`] does, after whoever writes it now.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn begin_in_turn(target: &Path) -> Result<Self, StagedError> {
-        Self::begin_with(target, Lock::await_passing)
+    pub fn begin_when_free(target: &Path) -> Result<Self, StagedError> {
+        Self::begin_with(target, Lock::wait_for_temporary)
     }
 
     fn begin_with(
@@ -222,7 +222,7 @@ pub fn recover(target: &Path) -> Result<(), StagedError> {
     if [&building, &old, &lock].iter().all(|path| path.symlink_metadata().is_err()) {
         return Ok(());
     }
-    let _lock = match Lock::acquire_passing(&lock) {
+    let _lock = match Lock::acquire_temporary(&lock) {
         Err(LockError::Held { .. }) => return Ok(()),
         // Nothing can be written here, and perhaps nothing has to be.
         Err(LockError::Io { source, .. }) if is_fixed(&source) => return Ok(()),

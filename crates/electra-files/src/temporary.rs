@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::disk::{self, DiskFile, are_one};
+use crate::disk::{self, DiskFile, is_same_file};
 
 const SUFFIX: &str = ".tmp";
 /// Hexadecimal digits of a random number.
@@ -46,7 +46,7 @@ pub(crate) fn beside(path: &Path) -> io::Result<DiskFile> {
 
 fn is_there(file: &DiskFile) -> bool {
     let there = file.path().symlink_metadata();
-    there.is_ok_and(|there| file.metadata().is_ok_and(|open| are_one(&there, &open)))
+    there.is_ok_and(|there| file.metadata().is_ok_and(|open| is_same_file(&there, &open)))
 }
 
 /// Whether a file of this name is one that is not finished.
@@ -56,7 +56,7 @@ pub fn is_temporary(name: &str) -> bool {
 }
 
 /// Whether a file of this name is one that is to be `finished`.
-pub(crate) fn is_of(name: &OsStr, finished: &str) -> bool {
+pub(crate) fn is_temporary_of(name: &OsStr, finished: &str) -> bool {
     name.to_str().and_then(finished_name) == Some(finished)
 }
 
@@ -79,7 +79,7 @@ pub fn clear(folder: &Path, finished: &[&str]) -> io::Result<()> {
 }
 
 /// Removes what kills have left of one file.
-pub(crate) fn clear_of(path: &Path) -> io::Result<()> {
+pub(crate) fn clear_temporaries_of(path: &Path) -> io::Result<()> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(()) };
     clear_where(disk::parent(path), |other| finished_name(other) == Some(name))
 }
@@ -133,7 +133,7 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("notes.tmp"), at(".c.0123456789abcdef.tmp")).unwrap();
 
-        clear_of(&at("a.json")).unwrap();
+        clear_temporaries_of(&at("a.json")).unwrap();
         assert!(!at(".a.json.0123456789abcdef.tmp").exists() && at(".b.0123456789abcdef.tmp").exists());
         clear(folder.path(), &["a.json"]).unwrap();
         let mut names: Vec<_> =
@@ -144,7 +144,7 @@ mod tests {
         expected.sort();
         assert_eq!(names, expected);
         drop(held);
-        clear_of(&at("a.json")).unwrap();
+        clear_temporaries_of(&at("a.json")).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), others.len());
     }
 }

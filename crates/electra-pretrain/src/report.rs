@@ -59,7 +59,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     let history = History::read(&run_folder.join("metrics.jsonl"))?;
     let run: serde_json::Value = {
         let path = run_folder.join("run.json");
-        let text = regular::read_at_most(&path, regular::MOST_OF_LOG)
+        let text = regular::read_at_most(&path, regular::MAX_LOG_BYTES)
             .map_err(|source| ReportError::Io { path: path.clone(), source })?;
         serde_json::from_slice(&text).map_err(|source| ReportError::Damaged { path, source })?
     };

@@ -180,7 +180,7 @@ impl SeedsFolder<'_> {
     pub fn keep_best(&self, run: &Path) -> Result<PathBuf, SeedsFolderError> {
         let (out, best) = (self.path, self.path.join(BEST));
         // The run of another seed may come to its end at the same time.
-        let new = NewFolder::begin_in_turn(&best)?;
+        let new = NewFolder::begin_when_free(&best)?;
         for name in self.files.of_result.iter().copied().flatten() {
             let from = run.join(name);
             if from.is_file() {

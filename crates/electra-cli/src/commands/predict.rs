@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
 use electra_annotations::LabelSet;
-use electra_files::disk::are_one;
+use electra_files::disk::is_same_file;
 use electra_ner::{
     Decoding, Documents, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
     TaggerFolder, Tail, TextForm,
@@ -281,7 +281,7 @@ impl Predict {
         let there = out.map_or_else(sink::of_standard_output, Path::metadata);
         if let (Ok(input), Ok(there)) = (input, there)
             && input.is_file()
-            && are_one(&input, &there)
+            && is_same_file(&input, &there)
         {
             let name = out.map_or("standard output".into(), |path| format!("--out {}", path.display()));
             return Err(Failure::new(

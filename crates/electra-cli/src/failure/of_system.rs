@@ -2,7 +2,7 @@
 
 use std::io;
 
-use electra_files::disk::LeadsElsewhere;
+use electra_files::disk::LinkRefused;
 
 /// The advice for an error of the system, where nobody knows more of what was wanted.
 pub(super) fn help_of_system(error: &io::Error) -> &'static str {
@@ -38,7 +38,7 @@ pub(super) fn help_of_system(error: &io::Error) -> &'static str {
         E::TimedOut | E::NotConnected | E::HostUnreachable | E::StaleNetworkFileHandle => {
             "the disk is reached over a network that does not answer: try again when it does"
         }
-        _ if error.get_ref().is_some_and(|inner| inner.is::<LeadsElsewhere>()) => {
+        _ if error.get_ref().is_some_and(|inner| inner.is::<LinkRefused>()) => {
             "files are written into the folder that was named and nowhere else: remove it, or give another folder"
         }
         _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {

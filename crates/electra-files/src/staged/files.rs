@@ -12,7 +12,7 @@ use crate::disk::{self, DiskFile};
 use crate::{durable, regular, temporary};
 
 /// The most bytes of other files that are copied so that a folder can be replaced.
-const MOST_COPIED: u64 = 64 << 20;
+const MAX_COPIED: u64 = 64 << 20;
 
 /// Writes the files of a folder, in this order, the one without which the others mean nothing last. Where
 /// `folder` holds nothing else they appear at one moment, as [`NewFolder`] has it. In a folder with other
@@ -105,13 +105,13 @@ impl Others {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let (name, there) = (entry.file_name(), entry.metadata()?);
-            let is_replaced = |file: &str| name == *file || temporary::is_of(&name, file);
+            let is_replaced = |file: &str| name == *file || temporary::is_temporary_of(&name, file);
             if !there.is_dir() && files.iter().any(|(file, _)| is_replaced(file)) {
                 continue;
             }
             bytes += there.len();
             // One with a second name would lose it.
-            if !there.is_file() || there.nlink() > 1 || bytes > MOST_COPIED {
+            if !there.is_file() || there.nlink() > 1 || bytes > MAX_COPIED {
                 return Ok(None);
             }
             others.insert(name, stamp(&there));
@@ -207,7 +207,7 @@ mod tests {
             ("a folder", &|path| fs::create_dir(path).unwrap()),
             ("a link", &|path| symlink(&elsewhere, path).unwrap()),
             ("a second name", &|path| fs::hard_link(&elsewhere, path).unwrap()),
-            ("much", &|path| fs::File::create(path).unwrap().set_len(MOST_COPIED + 1).unwrap()),
+            ("much", &|path| fs::File::create(path).unwrap().set_len(MAX_COPIED + 1).unwrap()),
         ];
         for (what, make) in others {
             let target = outer.path().join("data");

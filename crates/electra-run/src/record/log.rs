@@ -178,7 +178,7 @@ impl MetricsLog {
 /// # Errors
 /// If the file cannot be read.
 pub fn read_metrics(path: &Path) -> Result<Vec<Record>, LogError> {
-    let bytes = regular::read_at_most(path, regular::MOST_OF_LOG).map_err(error("read", path))?;
+    let bytes = regular::read_at_most(path, regular::MAX_LOG_BYTES).map_err(error("read", path))?;
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(Record::parse).collect())
 }
 
@@ -206,7 +206,7 @@ impl Record {
 
 /// Keeps the whole lines of steps up to `step`.
 fn forget_after(path: &Path, step: u64) -> Result<(), LogError> {
-    let bytes = regular::read_at_most(path, regular::MOST_OF_LOG).map_err(error("read", path))?;
+    let bytes = regular::read_at_most(path, regular::MAX_LOG_BYTES).map_err(error("read", path))?;
     let mut kept = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         let is_whole = line.ends_with(b"\n");

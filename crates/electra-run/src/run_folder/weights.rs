@@ -38,7 +38,7 @@ pub const WEIGHTS_HASH: &str = "weights_hash";
 /// finished, or was finished by a program that did not say.
 #[must_use]
 pub fn final_weights_hash(run: &Path) -> Option<String> {
-    let log = regular::read_at_most(&run.join("metrics.jsonl"), regular::MOST_OF_LOG).ok()?;
+    let log = regular::read_at_most(&run.join("metrics.jsonl"), regular::MAX_LOG_BYTES).ok()?;
     // The end stands at the end.
     let is_finished = |record: &Record| {
         record.kind == "end" && record.fields.get("reason").is_some_and(|reason| reason == "finished")

@@ -176,7 +176,7 @@ pub fn merge(
 
 /// Whether two paths lead to the same folder.
 fn is_one_folder(a: &Path, b: &Path) -> bool {
-    matches!((a.metadata(), b.metadata()), (Ok(a), Ok(b)) if disk::are_one(&a, &b))
+    matches!((a.metadata(), b.metadata()), (Ok(a), Ok(b)) if disk::is_same_file(&a, &b))
 }
 
 /// Opens the parts, in order, and makes sure that they are one corpus, complete.
