@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use electra_kernels::{Pass, Passes, is_in_loop, passes};
 use electra_run::record::Seconds;
-use electra_run::stall::{Batches, Look, Stall, StallWatch};
+use electra_run::stall::{Batches, Observation, Stall, StallWatch};
 
 /// Bytes that a line has room for.
 const LINE: usize = 512;
@@ -28,37 +28,37 @@ pub fn start() -> io::Result<()> {
             std::thread::sleep(EVERY);
             awake += last.elapsed().min(AT_MOST);
             last = Instant::now();
-            if let Some(stall) = watch.look(awake, &look()) {
+            if let Some(stall) = watch.observe(awake, &observe()) {
                 // Nobody can be told where standard error is closed.
-                let _ = tell(&Told(stall));
+                let _ = write_unallocated(&StallMessage(stall));
             }
         }
     })?;
     Ok(())
 }
 
-fn look() -> Look<{ Pass::ALL.len() }> {
+fn observe() -> Observation<{ Pass::ALL.len() }> {
     let batches = Pass::ALL.map(|pass| {
         let Passes { begun, ended } = passes(pass);
         Batches { begun, ended }
     });
-    Look { batches, in_loop: is_in_loop() }
+    Observation { batches, in_loop: is_in_loop() }
 }
 
 /// Writes a line to standard error without asking for memory: a thread that stands still may have the
 /// allocator's lock.
-fn tell(told: &Told) -> io::Result<()> {
+fn write_unallocated(message: &StallMessage) -> io::Result<()> {
     let mut line = [0; LINE];
     let mut rest = &mut line[..];
-    writeln!(rest, "{told}")?;
+    writeln!(rest, "{message}")?;
     let length = LINE - rest.len();
     io::stderr().lock().write_all(&line[..length])
 }
 
 /// A stall, as it is told.
-struct Told(Stall);
+struct StallMessage(Stall);
 
-impl fmt::Display for Told {
+impl fmt::Display for StallMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stall { kind, ended, since, usual, in_batch } = self.0;
         let name = match Pass::ALL[kind] {
@@ -98,17 +98,17 @@ mod tests {
             usual: Some(Duration::from_millis(1_500)),
             in_batch: true,
         };
-        let told = Told(stall).to_string();
-        assert!(told.len() < LINE / 2, "{} bytes", told.len());
+        let message = StallMessage(stall).to_string();
+        assert!(message.len() < LINE / 2, "{} bytes", message.len());
         assert!(
-            told.starts_with(
+            message.starts_with(
                 "nothing moves: batch of the evaluation 42 has been under way for 1 min 15 s (usual are 1.50 s for one); "
             ),
-            "{told}"
+            "{message}"
         );
-        let told = Told(Stall { kind: 0, in_batch: false, usual: None, ..stall }).to_string();
+        let message = StallMessage(Stall { kind: 0, in_batch: false, usual: None, ..stall }).to_string();
         assert_eq!(
-            told,
+            message,
             "nothing moves: training step 41 is over, and for 1 min 15 s nothing has followed; the program waits \
              for its data or a disk"
         );

@@ -6,7 +6,7 @@ use electra_ablate::experiment::ExperimentFile;
 use electra_ablate::metric::{Catalogue, HeldoutMetric};
 use electra_files::shown::with_help;
 use electra_pretrain::recipe::{Recipe, check};
-use electra_run::recipe::{Origin, RecipeError, Resolved, blame_override, load};
+use electra_run::recipe::{Origin, RecipeError, Resolved, attribute_to_override, load};
 use toml::{Table, Value};
 
 const JARGON: [&str; 15] = [
@@ -104,7 +104,7 @@ fn of_a_recipe_of_pretraining() {
         Ok(resolved)
     };
     let text = read(&[]).unwrap().text;
-    sweep(&text, |set| blame_override(&[set.to_owned()], read).map(drop));
+    sweep(&text, |set| attribute_to_override(&[set.to_owned()], read).map(drop));
 }
 
 #[test]

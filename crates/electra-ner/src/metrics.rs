@@ -5,7 +5,7 @@
 
 use electra_run::metric::Better::{Higher, Lower, Neither};
 use electra_run::metric::Format::{Decimals, Percent, Scientific, Whole};
-use electra_run::metric::When::{Evaluation, Training};
+use electra_run::metric::MeasuredIn::{Evaluation, Training};
 use electra_run::metric::{Metric, MetricTable};
 
 /// All of them, in the order of logs and lines.

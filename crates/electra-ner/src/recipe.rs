@@ -2,7 +2,7 @@
 
 use electra_files::regular;
 use electra_optim::AdamConfig;
-use electra_run::recipe::{Origin, RecipeError, Resolved, blame_override, load, load_str};
+use electra_run::recipe::{Origin, RecipeError, Resolved, attribute_to_override, load, load_str};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -115,7 +115,7 @@ impl Recipe {
     /// # Errors
     /// With the place of the culprit.
     pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Self>, RecipeError> {
-        blame_override(overrides, |overrides| {
+        attribute_to_override(overrides, |overrides| {
             let resolved = match path {
                 Some(path) => load(path, overrides)?,
                 None => load_str("configs/ner/default.toml", DEFAULT, overrides)?,

@@ -6,14 +6,14 @@ use crate::plot::Axes;
 
 /// The role of a curve in a drawing, which decides its colour and stroke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum CurveRole {
     /// Noisy values of training, in the background.
     Training,
     /// Noisy values of training with nothing in front of them.
     Alone,
     /// Values of held-out data.
     HeldOut,
-    /// A second kind of values beside those of [`Role::HeldOut`].
+    /// A second kind of values beside those of [`CurveRole::HeldOut`].
     Second,
     /// Published values of other authors, dashed.
     Published,
@@ -23,7 +23,7 @@ pub enum Role {
 #[derive(Clone, Debug)]
 pub struct Series {
     /// The role of the curve.
-    pub role: Role,
+    pub role: CurveRole,
     /// Steps in ascending order with their values. A value that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
 }
@@ -70,13 +70,13 @@ impl Curve {
         for Series { role, points } in &self.series {
             svg += &axes.line(role.class(), points);
             let dots = points.iter().filter(|point| point.1.is_finite());
-            let is_dotted = matches!(role, Role::HeldOut | Role::Second);
-            if dots.clone().count() <= if is_dotted { MOST_DOTS } else { 1 } {
+            let is_dotted = matches!(role, CurveRole::HeldOut | CurveRole::Second);
+            if dots.clone().count() <= if is_dotted { MAX_DOTS } else { 1 } {
                 svg.extend(dots.map(|&point| axes.dot(role.class(), point, 2.5)));
             }
         }
         for limit in &self.limits {
-            svg += &axes.level(limit.value, &limit.label);
+            svg += &axes.horizontal_line(limit.value, &limit.label);
         }
         Some(axes.draw(&self.title, &svg))
     }
@@ -84,7 +84,7 @@ impl Curve {
     /// The range of the vertical axis: every line and limit, with air around. None if this run has
     /// no value in it.
     fn vertical(&self) -> Option<Range<f64>> {
-        let own = self.series.iter().filter(|series| series.role != Role::Published);
+        let own = self.series.iter().filter(|series| series.role != CurveRole::Published);
         let mut values: Vec<f64> = own
             .flat_map(|series| &series.points)
             .map(|point| point.1)
@@ -100,7 +100,7 @@ impl Curve {
         } else {
             high
         };
-        let published = self.series.iter().filter(|series| series.role == Role::Published);
+        let published = self.series.iter().filter(|series| series.role == CurveRole::Published);
         let levels = published
             .flat_map(|series| series.points.iter().map(|point| point.1))
             .chain(self.limits.iter().map(|limit| limit.value));
@@ -124,7 +124,7 @@ impl Curve {
     }
 }
 
-impl Role {
+impl CurveRole {
     /// The class of the page's style sheet.
     #[must_use]
     pub fn class(self) -> &'static str {
@@ -139,7 +139,7 @@ impl Role {
 }
 
 /// Values of held-out data that have a dot each; where there are more, the line says enough.
-const MOST_DOTS: usize = 40;
+const MAX_DOTS: usize = 40;
 /// The largest absolute value that is drawn: what is larger is no measurement, and its axis could not be
 /// divided.
 const LARGEST: f64 = 1e30;

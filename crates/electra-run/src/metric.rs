@@ -23,7 +23,7 @@ pub struct Metric {
     /// Which values are the better ones.
     pub better: Better,
     /// The phase in which the metric is measured: training, evaluation or both.
-    pub when: When,
+    pub when: MeasuredIn,
     /// The group of TensorBoard that it is in.
     pub group: &'static str,
     /// The phrase for this metric in the progress line of a training interval, if it is shown there.
@@ -47,7 +47,7 @@ pub enum Better {
 
 /// When a metric is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum MeasuredIn {
     /// Over the steps of each training interval.
     Training,
     /// In evaluations on held-out data.
@@ -132,7 +132,7 @@ impl Metric {
     /// Whether evaluations measure it.
     #[must_use]
     pub fn is_evaluated(&self) -> bool {
-        self.when != When::Training
+        self.when != MeasuredIn::Training
     }
 
     /// The tag of the metric in TensorBoard: group and key, where the key does not repeat the group.
@@ -145,7 +145,7 @@ impl Metric {
     /// Whether lines of training have it.
     #[must_use]
     pub fn is_trained(&self) -> bool {
-        self.when != When::Evaluation
+        self.when != MeasuredIn::Evaluation
     }
 
     /// A metric that is shown nowhere yet.
@@ -155,7 +155,7 @@ impl Metric {
         title: &'static str,
         format: Format,
         better: Better,
-        when: When,
+        when: MeasuredIn,
     ) -> Self {
         Self {
             key,

@@ -1,7 +1,7 @@
 //! Drawings with two axes as SVG: a linear map from values to places, grid lines, labels and marks.
 //!
 //! A drawing has classes and no colours: those are of the page around it ([`crate::report`]), so that one
-//! drawing serves a light page, a dark one and paper. [`alone`] gives it colours of its own, for where there
+//! drawing serves a light page, a dark one and paper. [`standalone`] gives it colours of its own, for where there
 //! is no such page.
 
 use std::fmt::Write;
@@ -55,8 +55,8 @@ impl Axes {
         };
         let x = range(&mut points.iter().map(|point| point.0))?;
         let y = range(&mut points.iter().map(|point| point.1))?;
-        let x = if x_from_zero { 0.0..x.end.max(f64::MIN_POSITIVE) } else { with_air(x) };
-        Some(Self { x, y: with_air(y) })
+        let x = if x_from_zero { 0.0..x.end.max(f64::MIN_POSITIVE) } else { padded(x) };
+        Some(Self { x, y: padded(y) })
     }
 
     /// Place of a value. What is outside stands at the edge, where it does not run over the labels.
@@ -75,8 +75,8 @@ impl Axes {
     /// A drawing with grid and labels around `inside`.
     #[must_use]
     pub fn draw(&self, title: &str, inside: &str) -> String {
-        let mut svg = open(title, HEIGHT);
-        for (tick, label) in ticks(&self.y).into_iter().zip(Numbers::of(&self.y).labels()) {
+        let mut svg = svg_head(title, HEIGHT);
+        for (tick, label) in ticks(&self.y).into_iter().zip(TickLabels::of(&self.y).labels()) {
             let (_, y) = self.at(self.x.start, tick);
             svg += &segment("grid", (LEFT, y), (WIDTH - RIGHT, y));
             svg += &text("", (LEFT - 8.0, y + 4.0), "end", &label);
@@ -115,7 +115,7 @@ impl Axes {
 
     /// A line across at a level, with a word or two; nothing where the level is outside.
     #[must_use]
-    pub fn level(&self, value: f64, label: &str) -> String {
+    pub fn horizontal_line(&self, value: f64, label: &str) -> String {
         if !self.y.contains(&value) {
             return String::new();
         }
@@ -130,7 +130,7 @@ impl Axes {
 
 /// The head of a drawing.
 #[must_use]
-pub fn open(title: &str, height: f64) -> String {
+pub fn svg_head(title: &str, height: f64) -> String {
     format!(
         "<svg class=\"plot\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {WIDTH} {height}\">",
         in_page(title)
@@ -166,7 +166,7 @@ pub fn text(class: &str, at: (f64, f64), anchor: &str, words: &str) -> String {
 
 /// A drawing as a file of its own, with colours for light and dark.
 #[must_use]
-pub fn alone(svg: &str) -> String {
+pub fn standalone(svg: &str) -> String {
     let (head, rest) = svg.split_once('>').unwrap_or((svg, ""));
     format!(
         "{head} xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\">\n<style>\n{PALETTE}{STYLE}svg {{ background: \
@@ -177,7 +177,7 @@ pub fn alone(svg: &str) -> String {
 
 /// A range with room at both ends, also where it is a point.
 #[must_use]
-pub fn with_air(range: Range<f64>) -> Range<f64> {
+pub fn padded(range: Range<f64>) -> Range<f64> {
     let (width, size) = (range.end - range.start, range.start.abs().max(range.end.abs()));
     let air = if width > 0.0 { 0.07 * width } else { 0.1 * size };
     // Ticks that are closer than neighbouring numbers would be without end.
@@ -207,13 +207,13 @@ fn tick(range: &Range<f64>) -> f64 {
 /// The number format of an axis: as many digits as the ticks need, so that a label reads as the value at
 /// which its tick stands, and no two labels read the same.
 #[derive(Debug)]
-pub struct Numbers {
+pub struct TickLabels {
     ticks: Vec<f64>,
     is_scientific: bool,
     digits: usize,
 }
 
-impl Numbers {
+impl TickLabels {
     /// The number format for an axis over this range.
     #[must_use]
     pub fn of(range: &Range<f64>) -> Self {
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn ranges_that_cannot_be_divided_have_few_ticks_or_none() {
         for (low, high) in [(0.0, 5e-324), (1e17, 1e17 + 16.0), (0.5, 0.5 + f64::EPSILON), (-1e308, 1e308)] {
-            let ticks = ticks(&with_air(low..high));
+            let ticks = ticks(&padded(low..high));
             assert!(ticks.len() <= 9, "{low} to {high}: {ticks:?}");
         }
         assert!(ticks(&(1.0..1.0)).is_empty() && ticks(&(0.0..f64::INFINITY)).is_empty());
@@ -312,10 +312,10 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!(Numbers::of(&(0.7..0.9)).labels(), ["0.70", "0.75", "0.80", "0.85", "0.90"]);
-        assert_eq!(Numbers::of(&(-0.1..0.1)).label(-0.0), "0.00");
-        assert_eq!(Numbers::of(&(0.0..2e-3)).labels(), ["0", "5.0e-4", "1.0e-3", "1.5e-3", "2.0e-3"]);
-        assert_eq!(Numbers::of(&(-0.004..0.004)).label(0.002), "0.002");
+        assert_eq!(TickLabels::of(&(0.7..0.9)).labels(), ["0.70", "0.75", "0.80", "0.85", "0.90"]);
+        assert_eq!(TickLabels::of(&(-0.1..0.1)).label(-0.0), "0.00");
+        assert_eq!(TickLabels::of(&(0.0..2e-3)).labels(), ["0", "5.0e-4", "1.0e-3", "1.5e-3", "2.0e-3"]);
+        assert_eq!(TickLabels::of(&(-0.004..0.004)).label(0.002), "0.002");
         assert_eq!(decimal(12_345.6, 0), "12,346");
         assert_eq!(decimal(-0.25, 2), "-0.25");
         assert_eq!(large(1.5e6, &(0.0..2e6)), "1.5M");
@@ -331,7 +331,7 @@ mod tests {
         for range in ranges.into_iter().chain(more) {
             let ticks = ticks(&range);
             let of_x: Vec<String> = ticks.iter().map(|tick| large(*tick, &range)).collect();
-            for mut labels in [Numbers::of(&range).labels(), of_x] {
+            for mut labels in [TickLabels::of(&range).labels(), of_x] {
                 labels.dedup();
                 assert_eq!(labels.len(), ticks.len(), "{range:?}: {labels:?}");
             }
@@ -359,8 +359,9 @@ mod tests {
     #[test]
     fn a_drawing_of_its_own_has_every_colour_that_it_uses() {
         let axes = Axes::new(0.0..10.0, 0.0..1.0);
-        let inside = axes.line("held-out", &[(0.0, 0.5), (9.0, 0.7)]) + &axes.level(0.8, "good above");
-        let svg = alone(&axes.draw("a <curve>", &inside));
+        let inside =
+            axes.line("held-out", &[(0.0, 0.5), (9.0, 0.7)]) + &axes.horizontal_line(0.8, "good above");
+        let svg = standalone(&axes.draw("a <curve>", &inside));
         assert!(
             svg.starts_with("<svg class=\"plot\"") && svg.contains("xmlns=\"http://www.w3.org/2000/svg\"")
         );

@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("report/style.css");
 
 /// The beginning of a page up to its main part; `style` goes behind the style sheet of all pages.
 #[must_use]
-pub fn open(title: &str, style: &str) -> String {
+pub fn page_head(title: &str, style: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
@@ -31,7 +31,7 @@ pub fn open(title: &str, style: &str) -> String {
 }
 
 /// The end of a page.
-pub const CLOSE: &str = "</main>\n</body>\n</html>\n";
+pub const PAGE_END: &str = "</main>\n</body>\n</html>\n";
 
 /// A whole page: in the frame stands `template`, in the language of minijinja, filled in from `page`.
 ///
@@ -47,7 +47,7 @@ pub fn render(title: &str, style: &str, template: &str, page: &impl Serialize) -
     environment.add_template("main.html", template).expect("a template of this program");
     let template = environment.get_template("main.html").expect("it was just added");
     let main = template.render(Serde(page)).expect("the template fits the page");
-    open(title, style) + &main + CLOSE
+    page_head(title, style) + &main + PAGE_END
 }
 
 /// Text as HTML, with what stands between backticks as code.

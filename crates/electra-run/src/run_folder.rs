@@ -24,7 +24,7 @@ use crate::lock::{Lock, LockError};
 use crate::process;
 use differences::{differences, in_short};
 use electra_files::{disk, durable, regular, temporary};
-use file_names::{LOCK, RECIPE, RUN, WRITTEN};
+use file_names::{FORMER_FILES, LOCK, RECIPE, RUN};
 
 pub use progress::{PROGRESS, RunProgress, planned_steps};
 pub use weights::{
@@ -165,7 +165,7 @@ impl RunFolder {
         }
         let lock = Lock::acquire(&path.join(LOCK))?;
         // What a process that was killed here has left.
-        temporary::clear(&path, &WRITTEN).map_err(at(&path))?;
+        temporary::clear(&path, &FORMER_FILES).map_err(at(&path))?;
         let is_resumed = path.join(RUN).exists();
         let changes = if is_resumed {
             compare(&path, identity)?

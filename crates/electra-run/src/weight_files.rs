@@ -67,7 +67,7 @@ pub enum WeightFilesError {
 /// A safetensors file as far as its header, and its length: enough to know names and shapes of all its
 /// tensors.
 #[derive(Clone, Debug)]
-pub struct Beginning {
+pub struct HeaderBytes {
     /// The length of the header and the header, or what there is of them.
     pub bytes: Vec<u8>,
     /// Bytes of the whole file.
@@ -75,28 +75,28 @@ pub struct Beginning {
 }
 
 /// A header of more bytes is none: that of the largest models has a few hundred thousand.
-pub(crate) const LONGEST_HEADER: u64 = 100_000_000;
+pub(crate) const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Reads a file of weights as far as its header.
 ///
 /// # Errors
 /// The system's answer, or that it is no regular file. A file that is no safetensors file is no error
 /// here: whoever reads the header will see.
-pub fn beginning(path: &Path) -> io::Result<Beginning> {
+pub fn read_header_bytes(path: &Path) -> io::Result<HeaderBytes> {
     let mut file = regular::open(path)?;
     let file_bytes = file.metadata()?.len();
     let mut bytes = Vec::new();
     file.by_ref().take(8).read_to_end(&mut bytes)?;
     if let Some(length) = bytes.first_chunk::<8>() {
-        file.take(u64::from_le_bytes(*length).min(LONGEST_HEADER)).read_to_end(&mut bytes)?;
+        file.take(u64::from_le_bytes(*length).min(MAX_HEADER_BYTES)).read_to_end(&mut bytes)?;
     }
-    Ok(Beginning { bytes, file_bytes })
+    Ok(HeaderBytes { bytes, file_bytes })
 }
 
 /// Reads a whole file of weights, where there is memory for it and for the weights.
 ///
 /// # Errors
-/// As [`beginning`], or that there is too little memory.
+/// As [`read_header_bytes`], or that there is too little memory.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let length = regular::open(path)?.metadata()?.len();
     // The file, and the tensors that are made of it.
@@ -203,7 +203,7 @@ mod tests {
             let folder = folder(&[]);
             let path = folder.path().join(WEIGHTS);
             fs::write(&path, bytes).unwrap();
-            let found = beginning(&path).unwrap();
+            let found = read_header_bytes(&path).unwrap();
             (found.bytes, found.file_bytes)
         };
         let whole = [&3u64.to_le_bytes()[..], b"{ }", b"numbers"].concat();
@@ -213,7 +213,7 @@ mod tests {
         let endless = [&u64::MAX.to_le_bytes()[..], b"{ }"].concat();
         assert_eq!(file(&endless), (endless.clone(), 11));
         let here = folder(&[]);
-        assert!(beginning(here.path()).unwrap_err().to_string().contains("a folder"));
+        assert!(read_header_bytes(here.path()).unwrap_err().to_string().contains("a folder"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use electra_run::curve::{Curve, Role, Scale, Series};
+use electra_run::curve::{Curve, CurveRole, Scale, Series};
 use electra_run::plot;
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ fn pictures_of_the_baseline_are_those_of_its_results() {
         let held_out = points(&results, "evaluations", key);
         let training = points(&results, "training", key);
         let last_step = held_out.last().unwrap().0;
-        let series = [(Role::Training, training), (Role::HeldOut, held_out)];
+        let series = [(CurveRole::Training, training), (CurveRole::HeldOut, held_out)];
         let curve = Curve {
             title: title.to_owned(),
             series: series.map(|(role, points)| Series { role, points }).to_vec(),
@@ -33,7 +33,7 @@ fn pictures_of_the_baseline_are_those_of_its_results() {
             last_step,
             scale: Scale::Values,
         };
-        let drawn = plot::alone(&curve.svg().unwrap());
+        let drawn = plot::standalone(&curve.svg().unwrap());
         let path = folder.join(file);
         if std::env::var_os("ELECTRA_WRITE_PICTURES").is_some() {
             fs::write(&path, &drawn).unwrap();

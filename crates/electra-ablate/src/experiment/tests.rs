@@ -49,7 +49,7 @@ impl Folder {
 #[track_caller]
 fn assert_refused<T: std::fmt::Debug>(result: Result<T, RecipeError>, culprit: &str, message: &str) {
     let error = result.unwrap_err();
-    assert_eq!(error.culprit(), Some(culprit), "{error}");
+    assert_eq!(error.offending_text(), Some(culprit), "{error}");
     assert!(error.message.contains(message), "{error}");
     assert!(error.help.as_ref().is_some_and(|help| !help.is_empty()), "{}", error.message);
     assert!(error.origin.to_string().ends_with(EXPERIMENT), "{error}");
@@ -124,14 +124,14 @@ fn bad_files_are_pointed_at() {
     assert_refused(with("\"q\"", "\" \""), "\" \"", "question is empty");
     assert_refused(with("rtd-auc", "probe-f1"), "\"probe-f1\"", "without a [probe]");
     let seeds = with("1..2", "2-1").unwrap_err();
-    assert_eq!(seeds.culprit(), Some("\"2-1\""), "{seeds}");
+    assert_eq!(seeds.offending_text(), Some("\"2-1\""), "{seeds}");
     assert!(seeds.message.contains("such as 1..6"), "{seeds}");
     for margin in ["0.0", "-2.0", "nan", "inf"] {
         let stated = format!("budget = \"steps\"\nmargin = {margin}");
         assert_refused(with("budget = \"steps\"", &stated), margin, "margin");
     }
     let metric = with("rtd-auc", "auc").unwrap_err();
-    assert_eq!(metric.culprit(), Some("\"auc\""), "{metric}");
+    assert_eq!(metric.offending_text(), Some("\"auc\""), "{metric}");
     let help = metric.help.as_deref().unwrap_or_default();
     assert!(help.contains("expected one of probe-f1, common-auc"), "{help}");
     let probe = format!("{arm}[probe]\ntrain = \"absent.conll\"\ndev = \"d\"\nseeds = 1\n");

@@ -169,7 +169,7 @@ fn arms_that_are_the_same_recipe_are_refused() {
 fn errors_of_the_recipe_stand_where_the_arm_is_written() {
     let error = plan("steps", "[[arm]]\nname = \"x\"\nset = { \"wdith\" = 2 }\n").unwrap_err();
     let experiment = Origin::File("experiment.toml".to_owned());
-    assert_eq!((&error.origin, error.culprit()), (&experiment, Some("\"wdith\"")));
+    assert_eq!((&error.origin, error.offending_text()), (&experiment, Some("\"wdith\"")));
     assert_eq!(error.message, "arm `x`: unknown field `wdith`");
     // The example is shown as it is written there.
     assert_eq!(error.help_with(Assignment::to_override).as_deref(), Some("for example width = 2"));
@@ -182,7 +182,7 @@ fn errors_of_the_recipe_stand_where_the_arm_is_written() {
 fn the_budget_and_an_arm_cannot_both_set_the_steps() {
     let error = plan("flops", "[[arm]]\nname = \"x\"\nset = { \"train.steps\" = 2 }\n").unwrap_err();
     assert!(error.message.contains("steps of an arm follow from"), "{error}");
-    assert_eq!(error.culprit(), Some("\"train.steps\""));
+    assert_eq!(error.offending_text(), Some("\"train.steps\""));
     plan("steps", "[[arm]]\nname = \"x\"\nset = { \"train.steps\" = 2 }\n").unwrap();
 }
 

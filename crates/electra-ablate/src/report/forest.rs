@@ -1,6 +1,6 @@
 //! The forest plot: each arm's difference from the base arm with its interval.
 
-use electra_run::plot::{self, Numbers, WIDTH, open, ticks, with_air};
+use electra_run::plot::{self, TickLabels, WIDTH, padded, svg_head, ticks};
 
 use super::hue::hue;
 use crate::comparison::Comparison;
@@ -27,11 +27,11 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
     };
     let margin = comparison.margin.filter(|margin| margin.is_finite());
     let [least, most] = margin.map_or([0.0; 2], |margin| [-margin, margin]);
-    let range = with_air(ends(f64::min).min(least)..ends(f64::max).max(most));
+    let range = padded(ends(f64::min).min(least)..ends(f64::max).max(most));
     let x = |value: f64| LEFT + (value - range.start) / (range.end - range.start) * (WIDTH - LEFT - RIGHT);
     let bottom = TOP + ROW * rows.len() as f64;
     let title = format!("{}: difference from {}", comparison.metric.title(), comparison.base_arm);
-    let mut svg = open(&title, bottom + 26.0);
+    let mut svg = svg_head(&title, bottom + 26.0);
     if margin.is_some() {
         let (from, to, height) = (x(least), x(most), bottom - TOP);
         svg += &format!(
@@ -39,7 +39,7 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
             to - from
         );
     }
-    for (tick, label) in ticks(&range).into_iter().zip(Numbers::of(&range).labels()) {
+    for (tick, label) in ticks(&range).into_iter().zip(TickLabels::of(&range).labels()) {
         svg += &plot::segment("grid", (x(tick), TOP), (x(tick), bottom));
         svg += &plot::text("", (x(tick), bottom + 18.0), "middle", &label);
     }

@@ -10,7 +10,7 @@ use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::report;
 use electra_pretrain::{Ended, Environment, Estimate, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
-use electra_run::recipe::{Resolved, blame_override, load};
+use electra_run::recipe::{Resolved, attribute_to_override, load};
 
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
@@ -71,7 +71,7 @@ pub fn load_recipe(path: &std::path::Path, overrides: &[String]) -> Result<Resol
         recipe::check(&resolved)?;
         Ok(resolved)
     };
-    blame_override(overrides, read).map_err(failure::recipe)
+    attribute_to_override(overrides, read).map_err(failure::recipe)
 }
 
 /// Refuses a recipe that needs more memory than there is.

@@ -9,7 +9,7 @@ use electra_ablate::quantities::Quantities;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::recipe::{FREE_KEYS, Recipe, check};
 use electra_run::code::CodeVersions;
-use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
+use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load};
 
 use super::material::{COLUMNS, RECIPE, catalogue};
 use crate::case::Case;
@@ -118,7 +118,7 @@ impl Reader for Experiments {
 
 /// The facts about a recipe that the command tells an experiment.
 fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
-    let resolved: Resolved<Recipe> = blame_override(overrides, |overrides| {
+    let resolved: Resolved<Recipe> = attribute_to_override(overrides, |overrides| {
         let resolved = load(base, overrides)?;
         check(&resolved)?;
         Ok(resolved)

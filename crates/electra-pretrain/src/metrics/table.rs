@@ -6,13 +6,13 @@
 
 use Better::{Higher, Lower, Neither};
 use Format::{Decimals, Percent, Scientific, Whole};
-use When::{Always, Evaluation, LastStep, Training};
+use MeasuredIn::{Always, Evaluation, LastStep, Training};
 
 use electra_run::metric::MetricTable;
 
 use super::thresholds::{COLLAPSE_RATIO, LOW_AUC, PLATEAU};
 
-pub use electra_run::metric::{Better, Format, Metric, Panel, Phrase, When};
+pub use electra_run::metric::{Better, Format, MeasuredIn, Metric, Panel, Phrase};
 
 /// All of them, in the order of logs, lines and tables.
 pub const METRICS: &[Metric] = &[

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use electra_run::curve::{Curve, Limit, Role, Series};
+use electra_run::curve::{Curve, CurveRole, Limit, Series};
 use electra_run::metric::{PanelLine, PanelPlan, panels};
 use electra_run::record::thousands;
 
@@ -40,9 +40,9 @@ fn draw(plan: &PanelPlan, history: &History, is_of_all_tokens: bool) -> Panel {
     let mut legend = Vec::new();
     let mut last = String::new();
     for &PanelLine { role, key, name } in &plan.lines {
-        let is_training = matches!(role, Role::Training | Role::Alone);
+        let is_training = matches!(role, CurveRole::Training | CurveRole::Alone);
         let points = History::points(if is_training { &history.train } else { &history.eval }, key);
-        if role != Role::Second
+        if role != CurveRole::Second
             && let Some(&(_, value)) = points.iter().rfind(|point| point.1.is_finite())
         {
             last = readable(value);
@@ -55,8 +55,8 @@ fn draw(plan: &PanelPlan, history: &History, is_of_all_tokens: bool) -> Panel {
     }
     let published = published_curve(plan, history);
     if !series.is_empty() && !published.is_empty() {
-        legend.push((Role::Published.class(), "published"));
-        series.insert(0, Series { role: Role::Published, points: published });
+        legend.push((CurveRole::Published.class(), "published"));
+        series.insert(0, Series { role: CurveRole::Published, points: published });
     }
     let curve = Curve {
         title: format!("{} by step", plan.title),
@@ -77,7 +77,7 @@ fn draw(plan: &PanelPlan, history: &History, is_of_all_tokens: bool) -> Panel {
 /// read as many tokens, cut off where the run ends.
 fn published_curve(plan: &PanelPlan, history: &History) -> Vec<(f64, f64)> {
     let key = plan.metric.key;
-    if !plan.metric.is_evaluated() || plan.lines.iter().any(|line| line.role == Role::Second) {
+    if !plan.metric.is_evaluated() || plan.lines.iter().any(|line| line.role == CurveRole::Second) {
         return Vec::new();
     }
     let Some((per_step, end)) = history.tokens_per_step().zip(history.tokens()) else {

@@ -12,7 +12,7 @@ use super::run::Run;
 use super::untrained::untrained_loss;
 use crate::evaluate::evaluate;
 use crate::interval::Interval;
-use crate::metrics::table::When;
+use crate::metrics::table::MeasuredIn;
 use crate::metrics::{MetricAccumulator, Scalars, TrainRecord, majority_class};
 use crate::monitor::Event;
 
@@ -46,7 +46,7 @@ impl Run<'_> {
             .with("rss_mb", process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6))
             .with("device_memory_mb", device_memory(self.device).map(|bytes| bytes as f64 / 1e6))
             .with("data_wait_fraction", interval.waited_fraction())
-            .and(&counted, |metric| metric.when == When::LastStep);
+            .and(&counted, |metric| metric.when == MeasuredIn::LastStep);
         let record = TrainRecord { scalars, epoch: self.loader.epochs(step), tokens: step * rows };
         self.recorder.line("train", step, &record)?;
         self.recorder.scalars(step, &record.tagged(), self.monitor)?;

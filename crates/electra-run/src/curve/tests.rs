@@ -3,7 +3,7 @@ use super::*;
 fn curve(points: &[(f64, f64)]) -> Curve {
     Curve {
         title: "loss <\"&\">".to_owned(),
-        series: vec![Series { role: Role::HeldOut, points: points.to_vec() }],
+        series: vec![Series { role: CurveRole::HeldOut, points: points.to_vec() }],
         limits: Vec::new(),
         last_step: 100.0,
         scale: Scale::Values,
@@ -14,7 +14,7 @@ fn curve(points: &[(f64, f64)]) -> Curve {
 fn a_drawing_has_a_class_for_each_role_and_no_colour() {
     let mut curve = curve(&[(0.0, 1.0), (50.0, 2.0), (100.0, 1.5)]);
     curve.limits.push(Limit { value: 1.2, label: "too <low>".to_owned() });
-    curve.series.push(Series { role: Role::Published, points: vec![(0.0, 1.0), (100.0, 2.0)] });
+    curve.series.push(Series { role: CurveRole::Published, points: vec![(0.0, 1.0), (100.0, 2.0)] });
     let svg = curve.svg().unwrap();
     for class in ["grid", "line held-out", "dot held-out", "line published", "limit"] {
         assert!(svg.contains(&format!("class=\"{class}\"")), "{class} in {svg}");
@@ -83,7 +83,7 @@ fn a_gap_parts_a_line() {
 #[test]
 fn published_values_widen_the_axis() {
     let mut curve = curve(&[(0.0, 1.0), (1.0, 2.0)]);
-    curve.series.push(Series { role: Role::Published, points: vec![(0.0, 8.0)] });
+    curve.series.push(Series { role: CurveRole::Published, points: vec![(0.0, 8.0)] });
     assert!(curve.vertical().unwrap().contains(&8.0));
 }
 

@@ -1,7 +1,7 @@
 //! Panels of a report, as the rows of a table ask for them.
 
 use super::{Metric, Panel};
-use crate::curve::{Role, Scale};
+use crate::curve::{CurveRole, Scale};
 
 /// Plan of a panel: which curves are drawn in it, and how.
 #[derive(Clone, Debug)]
@@ -22,11 +22,11 @@ pub struct PanelPlan {
     pub if_measured: bool,
 }
 
-/// Curve of a panel: those of [`Role::Training`] and [`Role::Alone`] are of training, the others of evaluations.
+/// Curve of a panel: those of [`CurveRole::Training`] and [`CurveRole::Alone`] are of training, the others of evaluations.
 #[derive(Clone, Copy, Debug)]
 pub struct PanelLine {
     /// The role of the curve.
-    pub role: Role,
+    pub role: CurveRole,
     /// The key of its metric.
     pub key: &'static str,
     /// The name of the curve in the legend.
@@ -46,15 +46,15 @@ impl PanelPlan {
         };
         let mut lines = Vec::new();
         if metric.is_trained() {
-            let role = if metric.is_evaluated() { Role::Training } else { Role::Alone };
+            let role = if metric.is_evaluated() { CurveRole::Training } else { CurveRole::Alone };
             lines.push(PanelLine { role, key: metric.key, name: "training" });
         }
         if metric.is_evaluated() {
-            lines.push(PanelLine { role: Role::HeldOut, key: metric.key, name });
+            lines.push(PanelLine { role: CurveRole::HeldOut, key: metric.key, name });
         }
         lines.extend(table.iter().filter_map(|other| match other.panel? {
             Panel::In { key, name } if key == metric.key => {
-                Some(PanelLine { role: Role::Second, key: other.key, name })
+                Some(PanelLine { role: CurveRole::Second, key: other.key, name })
             }
             _ => None,
         }));

@@ -136,12 +136,12 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Better, When};
+    use super::super::{Better, MeasuredIn};
     use super::*;
 
     const METRICS: &[Metric] = &[
-        Metric::new("loss", "Loss", Format::Decimals(2), Better::Lower, When::Training),
-        Metric::new("dev_f1", "F1", Format::Percent(1), Better::Higher, When::Evaluation).group("dev"),
+        Metric::new("loss", "Loss", Format::Decimals(2), Better::Lower, MeasuredIn::Training),
+        Metric::new("dev_f1", "F1", Format::Percent(1), Better::Higher, MeasuredIn::Evaluation).group("dev"),
     ];
 
     #[derive(Clone, Copy)]

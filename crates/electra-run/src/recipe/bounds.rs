@@ -82,7 +82,10 @@ mod tests {
         let error = checked("steps = 1\nrate = 1e300", &[]).unwrap_err();
         assert_eq!(error.message, "`rate` is 1e300");
         let error = checked("steps = 1\nrate = 1.0", &["steps=9223372036854775807"]).unwrap_err();
-        assert_eq!((error.origin.clone(), error.culprit()), (Origin::Override, Some("9223372036854775807")));
+        assert_eq!(
+            (error.origin.clone(), error.offending_text()),
+            (Origin::Override, Some("9223372036854775807"))
+        );
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl RecipeError {
 
     /// The culprit as it is written.
     #[must_use]
-    pub fn culprit(&self) -> Option<&str> {
+    pub fn offending_text(&self) -> Option<&str> {
         self.source_text.as_ref()?.get(self.span.clone()?)
     }
 

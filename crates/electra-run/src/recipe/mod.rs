@@ -110,7 +110,7 @@ where
 ///
 /// # Errors
 /// Those of `read`.
-pub fn blame_override<T>(
+pub fn attribute_to_override<T>(
     overrides: &[String],
     read: impl Fn(&[String]) -> Result<T, RecipeError>,
 ) -> Result<T, RecipeError> {

@@ -9,7 +9,7 @@ use super::tree::{Entry, Mark, Node, Origins, merge, read_value};
 use super::{Assignment, Origin, RecipeError};
 
 /// The most parts of a key: each is a table in the one before.
-const MOST_PARTS: usize = 32;
+const MAX_PARTS: usize = 32;
 
 /// A parsed override.
 pub(super) struct Override {
@@ -30,8 +30,8 @@ impl Override {
                 error.with_example("for example", Assignment::new("train.batch_size", "64"))
             });
         };
-        if text[..equals].matches('.').count() >= MOST_PARTS {
-            return error(0..equals, &format!("a key of more than {MOST_PARTS} parts"))
+        if text[..equals].matches('.').count() >= MAX_PARTS {
+            return error(0..equals, &format!("a key of more than {MAX_PARTS} parts"))
                 .map_err(|error| error.with_help("the deepest key of a recipe has four"));
         }
         let mut keys = Vec::new();

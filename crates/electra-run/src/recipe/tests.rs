@@ -185,7 +185,7 @@ fn overrides_are_toml_and_bare_words_are_strings() {
 fn an_unknown_key_is_pointed_at_with_the_nearest_name() {
     let error = wrong("learning_rate", "learning_rat");
     assert_eq!(error.message, "unknown field `learning_rat`, did you mean `learning_rate`?");
-    assert_eq!(error.culprit(), Some("learning_rat"));
+    assert_eq!(error.offending_text(), Some("learning_rat"));
     assert_eq!(error.line_and_column(), Some((7, 1)));
     assert_eq!(
         error.help.as_deref(),
@@ -198,7 +198,7 @@ fn an_unknown_key_is_pointed_at_with_the_nearest_name() {
 fn an_unknown_key_in_a_tagged_table_is_pointed_at() {
     let error = wrong("temperature", "temprature");
     assert_eq!(error.message, "unknown field `temprature`, did you mean `temperature`?");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("temprature"), Some((13, 1))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("temprature"), Some((13, 1))));
 }
 
 #[test]
@@ -213,22 +213,25 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
 fn an_unknown_kind_is_pointed_at_with_the_nearest_name() {
     let error = wrong("\"replaced-token-detection\"", "\"replaced-token\"");
     assert_eq!(error.message, "unknown value `replaced-token`, did you mean `replaced-token-detection`?");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("\"replaced-token\""), Some((11, 8))));
+    assert_eq!(
+        (error.offending_text(), error.line_and_column()),
+        (Some("\"replaced-token\""), Some((11, 8)))
+    );
 }
 
 #[test]
 fn a_wrong_type_is_pointed_at() {
     let error = wrong("32", "\"many\"");
     assert_eq!(error.message, "`train.batch_size` must be a whole number from 0 up, not the string \"many\"");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("\"many\""), Some((6, 14))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("\"many\""), Some((6, 14))));
     let error = wrong("32", "-1");
     assert_eq!(error.message, "`train.batch_size` must be a whole number from 0 up, not -1");
     let error = wrong("[1, 2]", "[1, true]");
     assert_eq!(error.message, "`train.layers.1` must be a whole number from 0 up, not true");
-    assert_eq!(error.culprit(), Some("true"));
+    assert_eq!(error.offending_text(), Some("true"));
     let error = wrong("1.0", "\"warm\"");
     assert_eq!(error.message, "`objective.temperature` must be a number, not the string \"warm\"");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("\"warm\""), Some((13, 15))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("\"warm\""), Some((13, 15))));
     let error = wrong("\"base\"", "[\"base\"]");
     assert_eq!(error.message, "`name` must be a string, not an array");
 }
@@ -251,19 +254,22 @@ fn a_table_in_place_of_a_value_and_the_other_way_round_are_errors() {
     );
     let recipe = "recipe_version = 1\nseed = 1\nname = 'x'\ntrain = 3\nobjective.kind = 'masked-lm'\n";
     let error = load_str::<Recipe>("x", recipe, &[]).unwrap_err();
-    assert_eq!((error.message.as_str(), error.culprit()), ("`train` must be a table, not 3", Some("3")));
+    assert_eq!(
+        (error.message.as_str(), error.offending_text()),
+        ("`train` must be a table, not 3", Some("3"))
+    );
 }
 
 #[test]
 fn a_missing_key_is_named_at_its_table() {
     let error = wrong("batch_size = 32\n", "");
     assert_eq!(error.message, "missing field `batch_size` in [train]");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("train"), Some((5, 2))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("train"), Some((5, 2))));
     let error = wrong("seed = 1\n", "");
     assert_eq!((error.message.as_str(), error.span), ("missing field `seed` in the recipe", Some(0..0)));
     let error = wrong("temperature = 1.0\n", "");
     assert_eq!(
-        (error.message.as_str(), error.culprit()),
+        (error.message.as_str(), error.offending_text()),
         ("missing field `temperature` in [objective]", Some("objective"))
     );
 }
@@ -273,16 +279,16 @@ fn text_that_is_not_toml_is_pointed_at() {
     let error = wrong("batch_size = 32", "batch_size 32");
     assert_eq!(error.line_and_column().map(|(line, _)| line), Some(6));
     let error = wrong("seed = 1", "seed = 1\nseed = 2");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("seed"), Some((3, 1))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("seed"), Some((3, 1))));
     let error = wrong("32", "99999999999999999999");
-    assert_eq!(error.culprit(), Some("99999999999999999999"));
+    assert_eq!(error.offending_text(), Some("99999999999999999999"));
 }
 
 #[test]
 fn a_newer_recipe_says_so() {
     let error = wrong("recipe_version = 1", "recipe_version = 7");
     assert_eq!(error.message, "recipe version 7 is newer than this program, which reads version 1");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("7"), Some((1, 18))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("7"), Some((1, 18))));
     assert!(wrong("recipe_version = 1", "recipe_version = 0").message.contains("no recipe version 0"));
     assert!(wrong("recipe_version = 1", "recipe_version = '1'").message.contains("whole number"));
     assert!(wrong("recipe_version = 1\n", "").message.contains("missing field `recipe_version`"));
@@ -298,7 +304,7 @@ fn a_recipe_that_extends_itself_is_an_error() {
     let error = load::<Recipe>(&files.path().join("a.toml"), &[]).unwrap_err();
     assert!(error.message.contains("in a circle"), "{error}");
     assert!(error.origin.to_string().ends_with("b.toml"));
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("'a.toml'"), Some((2, 11))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("'a.toml'"), Some((2, 11))));
     assert!(
         load::<Recipe>(&files.path().join("self.toml"), &[]).unwrap_err().message.contains("in a circle")
     );
@@ -309,9 +315,9 @@ fn an_extended_file_that_is_not_there_is_pointed_at() {
     let files = folder(&[("a.toml", "extends = 'nowhere.toml'\n"), ("b.toml", "extends = 3\n")]);
     let error = load::<Recipe>(&files.path().join("a.toml"), &[]).unwrap_err();
     assert!(error.message.contains("nowhere.toml") && error.message.contains("No such file"), "{error}");
-    assert_eq!(error.culprit(), Some("'nowhere.toml'"));
-    assert_eq!(load::<Recipe>(&files.path().join("b.toml"), &[]).unwrap_err().culprit(), Some("3"));
-    assert_eq!(wrong("seed", "extends = 'a.toml'\nseed").culprit(), Some("'a.toml'"));
+    assert_eq!(error.offending_text(), Some("'nowhere.toml'"));
+    assert_eq!(load::<Recipe>(&files.path().join("b.toml"), &[]).unwrap_err().offending_text(), Some("3"));
+    assert_eq!(wrong("seed", "extends = 'a.toml'\nseed").offending_text(), Some("'a.toml'"));
 }
 
 #[test]

@@ -177,10 +177,10 @@ mod tests {
 
     use super::*;
     use crate::plot::PALETTE;
-    use crate::report::{CLOSE, open};
+    use crate::report::{PAGE_END, page_head};
 
     fn with(body: &str) -> Vec<String> {
-        faults(&(open("a title", "p::before { content: \"<b>\"; }") + "<h1>a</h1>" + body + CLOSE))
+        faults(&(page_head("a title", "p::before { content: \"<b>\"; }") + "<h1>a</h1>" + body + PAGE_END))
     }
 
     #[test]

@@ -4,7 +4,7 @@ pub(super) const RUN: &str = "run.json";
 pub(super) const RECIPE: &str = "recipe.toml";
 pub(super) const LOCK: &str = "lock";
 /// Files of runs that earlier versions wrote under their names with `.tmp` behind them.
-pub(super) const WRITTEN: [&str; 17] = [
+pub(super) const FORMER_FILES: [&str; 17] = [
     RUN,
     RECIPE,
     "model.safetensors",

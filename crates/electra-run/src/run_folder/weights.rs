@@ -10,7 +10,7 @@ use electra_files::regular;
 use serde_json::{Map, Value};
 
 use crate::record::Record;
-use crate::weight_files::LONGEST_HEADER;
+use crate::weight_files::MAX_HEADER_BYTES;
 
 /// A file of weights that is not there or was not written to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -102,7 +102,7 @@ fn whole(path: &Path) -> Result<(), String> {
     }
     file.read_exact(&mut length).map_err(text)?;
     let length = u64::from_le_bytes(length);
-    if length > LONGEST_HEADER {
+    if length > MAX_HEADER_BYTES {
         return Err("it does not begin as a safetensors file does".to_owned());
     }
     if length > bytes - 8 {

@@ -66,7 +66,7 @@ pub fn read_tensors(path: &Path) -> Result<NamedTensors, E> {
 /// # Errors
 /// A file that cannot be read, or is damaged.
 pub fn read_headers(path: &Path) -> Result<Headers, E> {
-    let beginning = weight_files::beginning(path).map_err(E::read(path))?;
+    let beginning = weight_files::read_header_bytes(path).map_err(E::read(path))?;
     parameters::headers(&beginning.bytes, beginning.file_bytes).map_err(E::safetensors(path))
 }
 

@@ -8,7 +8,7 @@ use electra_ablate::plan::RecipeFacts;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::code;
 use electra_pretrain::recipe::{Recipe, check};
-use electra_run::recipe::{RecipeError, Resolved, blame_override, load};
+use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load};
 use electra_text::DataSet;
 
 use crate::commands::quantities;
@@ -30,7 +30,7 @@ impl Recipes {
 
     /// The recipe with overrides, checked.
     pub(super) fn load(&self, overrides: &[String]) -> Result<Resolved<Recipe>, RecipeError> {
-        blame_override(overrides, |overrides| {
+        attribute_to_override(overrides, |overrides| {
             let resolved = load(&self.base, overrides)?;
             check(&resolved)?;
             Ok(resolved)

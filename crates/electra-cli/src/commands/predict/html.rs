@@ -61,7 +61,7 @@ impl Writer for Page {
             style +=
                 &format!(".t{index} {{ background: hsl({} {SATURATION}% var(--light)); }}\n", hue(index));
         }
-        out.write_all(report::open(&self.title, &style).as_bytes())?;
+        out.write_all(report::page_head(&self.title, &style).as_bytes())?;
         writeln!(out, "<h1>{}</h1>\n<ul class=\"legend\">", in_page(&self.title))?;
         for (index, kind) in self.kinds.iter().enumerate() {
             writeln!(out, "<li><mark class=\"t{index}\">{}</mark></li>", in_page(kind))?;
@@ -94,7 +94,7 @@ impl Writer for Page {
         for (kind, count) in self.kinds.iter().zip(&self.counts) {
             write!(out, ", {count} {}", in_page(kind))?;
         }
-        write!(out, "</p>\n{}", report::CLOSE)
+        write!(out, "</p>\n{}", report::PAGE_END)
     }
 }
 

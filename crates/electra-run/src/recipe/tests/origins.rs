@@ -10,7 +10,7 @@ fn an_error_in_the_extended_file_names_that_file() {
     ]);
     let error = load::<Recipe>(&files.path().join("top.toml"), &[]).unwrap_err();
     assert!(error.origin.to_string().ends_with("base.toml"), "{error}");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("'many'"), Some((6, 14))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("'many'"), Some((6, 14))));
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn an_error_in_the_extending_file_names_that_file() {
     let error = load::<Recipe>(&files.path().join("top.toml"), &[]).unwrap_err();
     assert!(error.origin.to_string().ends_with("top.toml"), "{error}");
     assert_eq!(error.message, "unknown field `trian`, did you mean `train`?");
-    assert_eq!((error.culprit(), error.line_and_column()), (Some("trian"), Some((2, 2))));
+    assert_eq!((error.offending_text(), error.line_and_column()), (Some("trian"), Some((2, 2))));
 }
 
 #[test]
@@ -30,37 +30,37 @@ fn an_error_in_an_override_shows_the_argument() {
         (&error.origin, error.source_text.as_deref()),
         (&Origin::Override, Some("train.batch_size=many"))
     );
-    assert_eq!(error.culprit(), Some("many"));
+    assert_eq!(error.offending_text(), Some("many"));
     assert_eq!(
         error.to_string(),
         "override train.batch_size=many: `train.batch_size` must be a whole number from 0 up, not the string \"many\""
     );
     let error = set(&["train.layers= [1, 'x']"]).unwrap_err();
-    assert_eq!(error.culprit(), Some("'x'"));
+    assert_eq!(error.offending_text(), Some("'x'"));
 }
 
 #[test]
 fn an_unknown_key_in_an_override_is_pointed_at_with_the_nearest_name() {
     let error = set(&["train.batchsize=4"]).unwrap_err();
     assert_eq!(error.message, "unknown field `batchsize`, did you mean `batch_size`?");
-    assert_eq!((&error.origin, error.culprit()), (&Origin::Override, Some("batchsize")));
+    assert_eq!((&error.origin, error.offending_text()), (&Origin::Override, Some("batchsize")));
     let error = set(&["modle.generator.width=4"]).unwrap_err();
-    assert_eq!((error.message.as_str(), error.culprit()), ("unknown field `modle`", Some("modle")));
+    assert_eq!((error.message.as_str(), error.offending_text()), ("unknown field `modle`", Some("modle")));
     let error = set(&["train.batch_size.x=4"]).unwrap_err();
     assert_eq!(error.message, "`train.batch_size` is a value and has no `x`");
-    assert_eq!(error.culprit(), Some("train.batch_size.x"));
+    assert_eq!(error.offending_text(), Some("train.batch_size.x"));
 }
 
 #[test]
 fn an_override_that_cannot_be_read_is_pointed_at() {
-    let culprit = |text: &str| {
+    let offending_text = |text: &str| {
         let error = set(&[text]).unwrap_err();
         assert_eq!(error.origin, Origin::Override);
-        error.culprit().map(str::to_owned)
+        error.offending_text().map(str::to_owned)
     };
-    assert_eq!(culprit("train").as_deref(), Some("train"));
-    assert_eq!(culprit("train..x=1").as_deref(), Some("train..x"));
-    assert_eq!(culprit("recipe_version=1").as_deref(), Some("recipe_version"));
+    assert_eq!(offending_text("train").as_deref(), Some("train"));
+    assert_eq!(offending_text("train..x=1").as_deref(), Some("train..x"));
+    assert_eq!(offending_text("recipe_version=1").as_deref(), Some("recipe_version"));
     assert!(set(&["seed="]).unwrap_err().message.contains("missing"));
     assert!(set(&["train.layers=[1,"]).unwrap_err().span.unwrap().start >= 13);
 }
@@ -92,13 +92,13 @@ fn contradictions_found_by_the_owner_point_at_the_value() {
     let recipe = set(&["train.learning_rate=9"]).unwrap();
     let error = recipe.error_at("train.batch_size", "batch of 32 is too large", "use 16");
     assert_eq!(
-        (&error.origin, error.culprit(), help(&error).as_deref()),
+        (&error.origin, error.offending_text(), help(&error).as_deref()),
         (&base(), Some("32"), Some("use 16"))
     );
-    assert_eq!(recipe.error_at("train.learning_rate", "", "").culprit(), Some("9"));
-    assert_eq!(recipe.error_at("train.layers.1", "", "").culprit(), Some("2"));
-    assert_eq!(recipe.error_at("train", "", "").culprit(), Some("train"));
-    assert_eq!(recipe.error_at("train.stop_after", "", "").culprit(), Some("train"));
+    assert_eq!(recipe.error_at("train.learning_rate", "", "").offending_text(), Some("9"));
+    assert_eq!(recipe.error_at("train.layers.1", "", "").offending_text(), Some("2"));
+    assert_eq!(recipe.error_at("train", "", "").offending_text(), Some("train"));
+    assert_eq!(recipe.error_at("train.stop_after", "", "").offending_text(), Some("train"));
     assert_eq!(recipe.error_at("nothing.here", "", "").span, Some(0..0));
 }
 
@@ -108,9 +108,9 @@ fn an_error_can_stand_at_a_key_that_has_dots_in_it() {
     let text = "recipe_version = 1\n[set]\n\"a.b\" = 5\n";
     let resolved: Resolved<Tables> = load_str("x.toml", text, &[]).unwrap();
     let at = |names: &[&str], part| resolved.origins.error_at_names(names, part, "no", "yes");
-    assert_eq!(at(&["set", "a.b"], Part::Key).culprit(), Some("\"a.b\""));
-    assert_eq!(at(&["set", "a.b"], Part::Value).culprit(), Some("5"));
-    assert_eq!(at(&["set", "absent"], Part::Value).culprit(), Some("set"));
+    assert_eq!(at(&["set", "a.b"], Part::Key).offending_text(), Some("\"a.b\""));
+    assert_eq!(at(&["set", "a.b"], Part::Value).offending_text(), Some("5"));
+    assert_eq!(at(&["set", "absent"], Part::Value).offending_text(), Some("set"));
 }
 
 #[test]
@@ -122,18 +122,18 @@ fn what_the_file_lacks_is_not_blamed_on_an_override() {
     let error = without("seed = 1\n", &["name=x"]);
     assert_eq!((&error.origin, error.message.as_str()), (&base(), "missing field `seed` in the recipe"));
     let error = without("batch_size = 32\n", &["seed=2", "train.learning_rate=1e-3"]);
-    assert_eq!((&error.origin, error.culprit()), (&base(), Some("train")));
+    assert_eq!((&error.origin, error.offending_text()), (&base(), Some("train")));
     assert!(error.message.contains("`batch_size` in [train]"), "{error}");
     // The table that an override has made is the override's.
     let error = set(&["objective={kind=\"replaced-token-detection\", temperature=1.0}"]).unwrap_err();
-    assert_eq!((&error.origin, error.culprit()), (&Origin::Override, Some("objective")));
+    assert_eq!((&error.origin, error.offending_text()), (&Origin::Override, Some("objective")));
 }
 
 #[test]
 fn what_an_override_adds_is_not_blamed_on_a_key_of_the_same_name_elsewhere() {
     // `temperature` stands in [objective] of the file, where it belongs.
     let error = set(&["temperature=2"]).unwrap_err();
-    assert_eq!((&error.origin, error.culprit()), (&Origin::Override, Some("temperature")));
+    assert_eq!((&error.origin, error.offending_text()), (&Origin::Override, Some("temperature")));
     let inner = "objective={kind=\"masked-lm\", a={temperature=1}, temperature=2}";
     let error = set(&[inner]).unwrap_err();
     assert_eq!(error.origin, Origin::Override);
@@ -143,7 +143,7 @@ fn what_an_override_adds_is_not_blamed_on_a_key_of_the_same_name_elsewhere() {
 fn an_override_without_which_the_recipe_is_right_is_to_blame() {
     let at = |overrides: &[&str]| {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-        let error = blame_override(&overrides, |overrides| {
+        let error = attribute_to_override(&overrides, |overrides| {
             let resolved: Resolved<Recipe> = load_str("base.toml", COMPLETE, overrides)?;
             let Recipe { seed, ref train, .. } = resolved.value;
             match seed < train.batch_size as u64 {
@@ -153,7 +153,7 @@ fn an_override_without_which_the_recipe_is_right_is_to_blame() {
             }
         });
         let error = error.unwrap_err();
-        (error.to_string(), error.culprit().unwrap_or_default().to_owned())
+        (error.to_string(), error.offending_text().unwrap_or_default().to_owned())
     };
     let pair = |message: &str, culprit: &str| (message.to_owned(), culprit.to_owned());
     assert_eq!(
