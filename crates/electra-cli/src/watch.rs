@@ -50,7 +50,7 @@ pub enum Display {
 /// If the dashboard is asked for and cannot be drawn.
 pub fn monitor(display: Display, interrupt: &Interrupt, run: &Path) -> Result<Box<dyn Monitor>, Failure> {
     if display == Display::Quiet {
-        return Ok(Box::new(electra_pretrain::monitor::Silent));
+        return Ok(Box::new(electra_pretrain::monitor::SilentMonitor));
     }
     let wants_dashboard = wants_dashboard(display)?;
     #[cfg(feature = "tui")]
@@ -71,7 +71,7 @@ pub fn epoch_monitor(
     metrics: &'static [Metric],
 ) -> Result<Box<dyn EpochMonitor>, Failure> {
     if display == Display::Quiet {
-        return Ok(Box::new(electra_train::Silent));
+        return Ok(Box::new(electra_train::SilentMonitor));
     }
     let wants_dashboard = wants_dashboard(display)?;
     #[cfg(feature = "tui")]
@@ -141,7 +141,7 @@ impl Lines {
 }
 
 impl electra_train::Monitor for Lines {
-    fn stepped(&mut self, step: u64) {
+    fn step_done(&mut self, step: u64) {
         self.sayer.pulse.progress(self.progress(step));
     }
 

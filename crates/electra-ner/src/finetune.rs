@@ -56,7 +56,7 @@ pub use task::check;
 pub const FINE_TUNING_VERSION: u32 = 2;
 
 /// The end of fine-tuning a tagger without an error.
-pub type Ended = electra_train::Ended<Outcome>;
+pub type RunEnd = electra_train::RunEnd<Outcome>;
 
 /// Fine-tunes `start` on `splits` in the folder `run`, from its last checkpoint if it has one. A run
 /// that is finished is not trained again; only a test file that it was not scored on is, and files
@@ -72,7 +72,7 @@ pub fn finetune(
     environment: &Environment,
     interrupt: &Interrupt,
     monitor: &mut dyn EpochMonitor,
-) -> Result<Ended, FinetuneError> {
+) -> Result<RunEnd, FinetuneError> {
     let r = &recipe.value;
     let task = Task::new(r, start, splits)?;
     let lineage = start.lineage();
@@ -91,7 +91,7 @@ pub fn finetune(
             }
         };
         monitor.note(outcome.steps, message);
-        return Ok(Ended::Finished(Box::new(outcome)));
+        return Ok(RunEnd::Finished(Box::new(outcome)));
     }
     let device = environment.device.clone().autodiff();
     let about = (&lineage, splits);
@@ -109,7 +109,7 @@ pub fn finetune(
         let tagger = run.run.snapshot.model().valid();
         let outcome = run.leave(&tagger, outcome.best_epoch, outcome.epochs)?;
         run.run.end(FINISHED)?;
-        return Ok(Ended::Finished(Box::new(outcome)));
+        return Ok(RunEnd::Finished(Box::new(outcome)));
     }
     let store = CheckpointStore::open(folder.checkpoints(), 1).map_err(RunError::from)?;
     let mut resumed = resumed(&task, (&folder, &store), &device)?;
@@ -122,11 +122,11 @@ pub fn finetune(
     }
     let mut run = Run::begin(&task, recipe, about, (folder, store), resumed, &device, monitor)?;
     if !run.train(interrupt)? {
-        return Ok(Ended::Interrupted);
+        return Ok(RunEnd::Interrupted);
     }
     let outcome = run.finish()?;
     run.run.end(FINISHED)?;
-    Ok(Ended::Finished(Box::new(outcome)))
+    Ok(RunEnd::Finished(Box::new(outcome)))
 }
 
 /// The versions of the code that decides a tagger beside recipe, data and model.

@@ -60,15 +60,15 @@ pub use electra_kernels::{DeviceError, DeviceName};
 pub use electra_train::finetuning::ClassifierDropout;
 pub use electra_train::layerwise_lr::{Freeze, LayerDecay};
 pub use electra_train::{
-    EpochEvent as Event, EpochMonitor as Monitor, EpochRecord, Silent, Stopped, stopped_by,
+    EpochEvent as Event, EpochMonitor as Monitor, EpochRecord, SilentMonitor, Stopped, stopped_by,
 };
 
 pub use bench::{BenchTask, TaggerBench, TaggerTimings, bench_tagger};
 pub use collapse_guard::remedy;
 pub use electra_model::{WindowBatch, WindowBatchData};
 pub use finetune::{
-    Ended, Environment, EpochBatches, FINE_TUNING_VERSION, FinetuneError, Outcome, PREDICTIONS_DEV,
-    PREDICTIONS_TEST, SCORES, Snapshot, Step, Steps, Targets, TrainBatch, check as check_finetuning,
+    Environment, EpochBatches, FINE_TUNING_VERSION, FinetuneError, Outcome, PREDICTIONS_DEV,
+    PREDICTIONS_TEST, RunEnd, SCORES, Snapshot, Step, Steps, Targets, TrainBatch, check as check_finetuning,
     finetune, forecast as forecast_finetuning, load_snapshot, start_snapshot, tagger_of,
 };
 pub use folder_error::FolderError;

@@ -47,10 +47,10 @@ pub trait Monitor: electra_train::Monitor {
 
 /// Watches nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct SilentMonitor;
 
-impl electra_train::Monitor for Silent {}
+impl electra_train::Monitor for SilentMonitor {}
 
-impl Monitor for Silent {
+impl Monitor for SilentMonitor {
     fn on(&mut self, _: Event<'_>) {}
 }

@@ -15,7 +15,7 @@ use electra_run::run_folder::{DamagedWeights, RunFolder, check_file_hash, check_
 use electra_train::RunError;
 use electra_train::layout::WEIGHTS;
 use electra_train::recorder::FINISHED;
-use electra_train::resume::{passed_over, resume};
+use electra_train::resume::{resume, skipped_checkpoints};
 
 pub use error::TrainError;
 pub use run::Ended;
@@ -52,7 +52,7 @@ pub fn pretrain(
     let device = environment.device.clone().autodiff();
 
     let found = store.latest_valid().map_err(RunError::from)?;
-    let passed_over = passed_over(&found);
+    let passed_over = skipped_checkpoints(&found);
     passed_over.iter().for_each(|message| monitor.note(0, message));
     if let Some(checkpoint) = found.checkpoint.as_ref().filter(|checkpoint| checkpoint.step > r.train.steps) {
         let (path, step) = (checkpoint.folder().to_owned(), checkpoint.step);

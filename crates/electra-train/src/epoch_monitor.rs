@@ -60,11 +60,11 @@ pub trait EpochMonitor: Monitor {
 
 /// Watches nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct SilentMonitor;
 
-impl Monitor for Silent {}
+impl Monitor for SilentMonitor {}
 
-impl EpochMonitor for Silent {
+impl EpochMonitor for SilentMonitor {
     fn on(&mut self, _: EpochEvent<'_>) {}
 }
 

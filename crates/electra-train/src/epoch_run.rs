@@ -1,6 +1,6 @@
 //! A run that is scored after each epoch, under way: what surrounds its loop.
 //!
-//! The loop is the task's own. It calls [`stepped`](EpochRun::stepped) after each step,
+//! The loop is the task's own. It calls [`step_done`](EpochRun::step_done) after each step,
 //! [`end_epoch`](EpochRun::end_epoch) when it has scored an epoch, and [`end`](EpochRun::end),
 //! [`interrupted`](EpochRun::interrupted) or [`stopped_by`](EpochRun::stopped_by) when it is over.
 
@@ -19,15 +19,15 @@ use crate::collapse::{self, Collapse, GuardConfig};
 use crate::epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord};
 use crate::epochs::{EpochProgress, EpochScore};
 use crate::error::RunError;
-use crate::recorder::{Beginning, Recorder};
-use crate::resume::{passed_over, resume};
+use crate::recorder::{Recorder, RunStart};
+use crate::resume::{resume, skipped_checkpoints};
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::stopped::Stopped;
 use crate::update::Update;
 
 /// The end of a run without an error.
 #[derive(Clone, Debug)]
-pub enum Ended<O> {
+pub enum RunEnd<O> {
     /// Trained, evaluated and written.
     Finished(Box<O>),
     /// The run was asked to stop; the same again goes on.
@@ -78,7 +78,7 @@ impl<M: Module> Resumed<M> {
         let found = store.latest_valid().map_err(RunError::from)?;
         let snapshot = resume(&found, &folder.checkpoints(), load, start)?;
         let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
-        Ok(Self { snapshot, last_saved, notes: passed_over(&found) })
+        Ok(Self { snapshot, last_saved, notes: skipped_checkpoints(&found) })
     }
 }
 
@@ -113,7 +113,7 @@ impl<'a, M: Module> EpochRun<'a, M> {
         let Resumed { snapshot, last_saved, notes: told } = resumed;
         let step = snapshot.step();
         let hparams = (hparams(&recipe.value), compared);
-        let beginning = Beginning { record, recipe_text: &recipe.text, step, last_saved, hparams };
+        let beginning = RunStart { record, recipe_text: &recipe.text, step, last_saved, hparams };
         let changes = folder.changes.clone();
         let recorder = Recorder::open(folder, store, &beginning)?;
         let begun = snapshot.progress.epochs.len();
@@ -140,12 +140,12 @@ impl<'a, M: Module> EpochRun<'a, M> {
     pub fn is_trained(&self) -> bool {
         let progress = &self.snapshot.progress;
         progress.epochs.len() >= self.plan.epochs
-            || self.plan.patience.is_some_and(|patience| progress.stale() >= patience)
+            || self.plan.patience.is_some_and(|patience| progress.epochs_since_best() >= patience)
     }
 
     /// The epoch under way, from 0, and how many of its steps are done.
     #[must_use]
-    pub fn place(&self) -> (u64, usize) {
+    pub fn position(&self) -> (u64, usize) {
         let epoch = self.snapshot.progress.epochs.len() as u64;
         (epoch, (self.snapshot.step() - epoch * self.plan.steps_per_epoch) as usize)
     }
@@ -154,10 +154,10 @@ impl<'a, M: Module> EpochRun<'a, M> {
     ///
     /// # Errors
     /// If the log cannot be written.
-    pub fn stepped(&mut self, loss: f64, weight: f64, update: &Update) -> Result<(), RunError> {
+    pub fn step_done(&mut self, loss: f64, weight: f64, update: &Update) -> Result<(), RunError> {
         self.snapshot.progress.open.add(loss, weight, update.clip.norm);
         let step = self.snapshot.step();
-        self.monitor.stepped(step);
+        self.monitor.step_done(step);
         self.recorder.note_loss_scale(step, update.loss_scale, self.plan.precision, self.monitor)
     }
 
@@ -194,7 +194,7 @@ impl<'a, M: Module> EpochRun<'a, M> {
         collapse::check(self.plan.guard, &self.snapshot.progress.epochs, step)?;
         self.recorder.save(&self.snapshot, Some(1.0 - score), self.monitor)?;
         if self.is_trained() && done < epochs {
-            let stale = self.snapshot.progress.stale();
+            let stale = self.snapshot.progress.epochs_since_best();
             let name = T::metrics()[T::position(self.plan.score)].title;
             self.note(&format!("stopped early: {stale} epochs without a better {name}"))?;
         }

@@ -24,13 +24,13 @@ pub struct EpochProgress {
     /// Loss and score of each finished epoch.
     pub epochs: Vec<EpochScore>,
     /// Sums over the epoch under way.
-    pub open: OpenEpoch,
+    pub open: UnfinishedEpoch,
 }
 
 /// Sums over the steps of an epoch that is not over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OpenEpoch {
+pub struct UnfinishedEpoch {
     /// Sum of the losses, weighted.
     pub loss: f64,
     /// Sum of their weights.
@@ -41,7 +41,7 @@ pub struct OpenEpoch {
     pub steps: u64,
 }
 
-impl OpenEpoch {
+impl UnfinishedEpoch {
     /// Adds a step: the weighted sum of its losses, their weights, and the norm of its gradient.
     pub fn add(&mut self, loss: f64, weight: f64, grad_norm: f64) {
         self.loss += loss;
@@ -100,7 +100,7 @@ impl EpochProgress {
     }
 
     /// Epochs since the best. A run that has found nothing yet has no best epoch to wait behind.
-    pub fn stale(&self) -> usize {
+    pub fn epochs_since_best(&self) -> usize {
         self.best().filter(|(_, f1)| *f1 > 0.0).map_or(0, |(epoch, _)| self.epochs.len() - 1 - epoch)
     }
 }
@@ -115,10 +115,10 @@ mod tests {
             epochs: f1.iter().map(|&score| EpochScore { loss: 1.0, score }).collect(),
             ..EpochProgress::default()
         };
-        assert_eq!((epochs(&[]).best(), epochs(&[]).stale()), (None, 0));
-        assert_eq!((epochs(&[0.0]).best(), epochs(&[0.0]).stale()), (Some((0, 0.0)), 0));
+        assert_eq!((epochs(&[]).best(), epochs(&[]).epochs_since_best()), (None, 0));
+        assert_eq!((epochs(&[0.0]).best(), epochs(&[0.0]).epochs_since_best()), (Some((0, 0.0)), 0));
         let progress = epochs(&[0.1, 0.6, 0.6, 0.5]);
-        assert_eq!((progress.best(), progress.stale()), (Some((1, 0.6)), 2));
+        assert_eq!((progress.best(), progress.epochs_since_best()), (Some((1, 0.6)), 2));
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         let progress = |step: u64, f1: &[f64], open: u64| EpochProgress {
             step,
             epochs: f1.iter().map(|&score| EpochScore { loss: 1.0, score }).collect(),
-            open: OpenEpoch { steps: open, ..OpenEpoch::default() },
+            open: UnfinishedEpoch { steps: open, ..UnfinishedEpoch::default() },
         };
         for good in [
             progress(0, &[], 0),
@@ -151,12 +151,12 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_better_score_before_there_is_one() {
-        let stale = |f1: &[f64]| {
+        let epochs_since_best = |f1: &[f64]| {
             let epochs = f1.iter().map(|&score| EpochScore { loss: 1.0, score }).collect();
-            EpochProgress { epochs, ..EpochProgress::default() }.stale()
+            EpochProgress { epochs, ..EpochProgress::default() }.epochs_since_best()
         };
-        assert_eq!(stale(&[0.0, 0.0, 0.0, 0.0]), 0);
-        assert_eq!(stale(&[0.0, 0.0, 0.1]), 0);
-        assert_eq!(stale(&[0.0, 0.0, 0.1, 0.0, 0.1]), 2);
+        assert_eq!(epochs_since_best(&[0.0, 0.0, 0.0, 0.0]), 0);
+        assert_eq!(epochs_since_best(&[0.0, 0.0, 0.1]), 0);
+        assert_eq!(epochs_since_best(&[0.0, 0.0, 0.1, 0.0, 0.1]), 2);
     }
 }

@@ -61,15 +61,15 @@ pub struct TrainConfig {
 }
 
 /// Passes over the data.
-const MOST_EPOCHS: usize = 1_000_000;
+const MAX_EPOCHS: usize = 1_000_000;
 /// Windows of a step.
-const MOST_WINDOWS: usize = 1 << 20;
+const MAX_WINDOWS: usize = 1 << 20;
 /// Sentences, and steps.
-const MOST_SENTENCES: usize = 1_000_000_000_000;
+const MAX_SENTENCES: usize = 1_000_000_000_000;
 /// The exponent of a decay.
-const MOST_POWER: f64 = 1e3;
+const MAX_POWER: f64 = 1e3;
 /// Rates and norms: what 32 bits can hold, and the square root of more.
-const MOST_FLOAT: f64 = 1e30;
+const MAX_FLOAT: f64 = 1e30;
 /// The advice about usual values.
 const USUAL: &str = "see configs/ner/default.toml";
 
@@ -88,7 +88,7 @@ impl ScheduleConfig {
     /// # Errors
     /// The first such value.
     pub fn check<T>(&self, resolved: &Resolved<T>) -> Result<(), RecipeError> {
-        resolved.above("schedule.learning_rate", self.learning_rate, 0.0, MOST_FLOAT)?;
+        resolved.above("schedule.learning_rate", self.learning_rate, 0.0, MAX_FLOAT)?;
         if !(0.0..1.0).contains(&self.warmup) {
             let message = format!("`schedule.warmup` is {}", self.warmup);
             let help = "expected a share of the steps, such as 0.1";
@@ -98,7 +98,7 @@ impl ScheduleConfig {
             return Err(resolved.error_at("schedule.decay.power", error.to_string(), USUAL));
         }
         if let Decay::Polynomial { power } = self.decay {
-            resolved.within("schedule.decay.power", power, 0.0..=MOST_POWER)?;
+            resolved.within("schedule.decay.power", power, 0.0..=MAX_POWER)?;
         }
         Ok(())
     }
@@ -142,20 +142,20 @@ impl TrainConfig {
     /// # Errors
     /// The first such value.
     pub fn check<T>(&self, guard: GuardConfig, resolved: &Resolved<T>) -> Result<(), RecipeError> {
-        resolved.above("train.max_grad_norm", self.max_grad_norm, 0.0, MOST_FLOAT)?;
+        resolved.above("train.max_grad_norm", self.max_grad_norm, 0.0, MAX_FLOAT)?;
         for (key, value, most) in [
-            ("train.epochs", Some(self.epochs), MOST_EPOCHS),
-            ("train.patience", self.patience, MOST_EPOCHS),
-            ("train.batch_size", Some(self.batch_size), MOST_WINDOWS),
-            ("train.micro_batch_size", self.micro_batch_size, MOST_WINDOWS),
-            ("train.max_sentences", self.max_sentences, MOST_SENTENCES),
-            ("guard.epochs", Some(guard.epochs), MOST_EPOCHS + 1),
+            ("train.epochs", Some(self.epochs), MAX_EPOCHS),
+            ("train.patience", self.patience, MAX_EPOCHS),
+            ("train.batch_size", Some(self.batch_size), MAX_WINDOWS),
+            ("train.micro_batch_size", self.micro_batch_size, MAX_WINDOWS),
+            ("train.max_sentences", self.max_sentences, MAX_SENTENCES),
+            ("guard.epochs", Some(guard.epochs), MAX_EPOCHS + 1),
         ] {
             if let Some(value) = value {
                 resolved.within(key, value, 1..=most)?;
             }
         }
-        resolved.within("guard.steps", guard.steps, 0..=MOST_SENTENCES as u64)
+        resolved.within("guard.steps", guard.steps, 0..=MAX_SENTENCES as u64)
     }
 }
 

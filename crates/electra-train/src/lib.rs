@@ -78,12 +78,12 @@ mod update;
 
 pub use divergence::Divergence;
 pub use environment::Environment;
-pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, Silent};
-pub use epoch_run::{Ended, EpochPlan, EpochRun, Resumed};
+pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, SilentMonitor};
+pub use epoch_run::{EpochPlan, EpochRun, Resumed, RunEnd};
 pub use error::RunError;
 pub use length_batches::LengthBatches;
 pub use monitor::Monitor;
-pub use recorder::{Beginning, Recorder};
+pub use recorder::{Recorder, RunStart};
 pub use several_seeds::{SeedOutcomes, SeedStop, run_seeds};
 pub use snapshot::{Progress, Snapshot, SnapshotError, read_tensors};
 pub use stopped::{Stopped, stopped_by};

@@ -3,7 +3,7 @@
 /// Receiver of what every run reports. A task adds events of its own.
 pub trait Monitor {
     /// One optimizer step is done. Called after every step; must be cheap to ignore.
-    fn stepped(&mut self, _step: u64) {}
+    fn step_done(&mut self, _step: u64) {}
 
     /// A checkpoint of `step` is on disk.
     fn saved(&mut self, _step: u64) {}

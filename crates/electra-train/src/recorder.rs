@@ -36,7 +36,7 @@ pub struct Recorder {
 
 /// The state of a run at its begin, for [`Recorder::open`].
 #[derive(Debug)]
-pub struct Beginning<'a, R> {
+pub struct RunStart<'a, R> {
     /// First line of the log.
     pub record: &'a R,
     /// Resolved recipe.
@@ -57,7 +57,7 @@ impl Recorder {
     pub fn open<R: Serialize>(
         folder: RunFolder,
         store: CheckpointStore,
-        beginning: &Beginning<'_, R>,
+        beginning: &RunStart<'_, R>,
     ) -> Result<Self, RunError> {
         let step = beginning.step;
         let log = MetricsLog::open(folder.metrics(), step, beginning.record)?;

@@ -28,6 +28,6 @@ pub fn resume<M: Module, P: Progress, E: From<RunError>>(
 }
 
 /// A sentence for each checkpoint that was passed over because it is damaged.
-pub fn passed_over(found: &Found) -> Vec<String> {
+pub fn skipped_checkpoints(found: &Found) -> Vec<String> {
     found.passed_over.iter().map(|damage| format!("passed over a damaged checkpoint: {damage}")).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use crate::epoch_monitor::EpochMonitor;
-use crate::epoch_run::Ended;
+use crate::epoch_run::RunEnd;
 use crate::seeds::SeedsFolder;
 use crate::stopped::Stopped;
 
@@ -43,7 +43,7 @@ pub fn run_seeds<O, E: Display>(
     asked: &[u64],
     others: &[u64],
     monitor: &mut dyn EpochMonitor,
-    mut run: impl FnMut(u64, PathBuf, &mut dyn EpochMonitor) -> Result<Ended<O>, E>,
+    mut run: impl FnMut(u64, PathBuf, &mut dyn EpochMonitor) -> Result<RunEnd<O>, E>,
     stopped_by: impl Fn(&E) -> Option<Stopped>,
 ) -> Result<Option<SeedOutcomes<O, E>>, (u64, E)> {
     let (mut finished, mut stopped) = (Vec::new(), Vec::new());
@@ -51,15 +51,15 @@ pub fn run_seeds<O, E: Display>(
         let path = folder.path.display();
         monitor.note(0, &format!("seed {seed} stands in {path} as well, and is summed up with the others"));
         match run(seed, folder.run_of(seed), monitor) {
-            Ok(Ended::Finished(outcome)) => finished.push(*outcome),
-            Ok(Ended::Interrupted) => return Ok(None),
+            Ok(RunEnd::Finished(outcome)) => finished.push(*outcome),
+            Ok(RunEnd::Interrupted) => return Ok(None),
             Err(error) => return Err((seed, error)),
         }
     }
     for (index, &seed) in asked.iter().enumerate() {
         match run(seed, folder.run_of(seed), monitor) {
-            Ok(Ended::Finished(outcome)) => finished.push(*outcome),
-            Ok(Ended::Interrupted) => return Ok(None),
+            Ok(RunEnd::Finished(outcome)) => finished.push(*outcome),
+            Ok(RunEnd::Interrupted) => return Ok(None),
             Err(error) => {
                 let Some(how) = stopped_by(&error) else { return Err((seed, error)) };
                 // Why is said at the end, in the summary or in the error.

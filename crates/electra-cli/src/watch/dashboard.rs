@@ -151,7 +151,7 @@ impl Dashboard {
 }
 
 impl electra_train::Monitor for Dashboard {
-    fn stepped(&mut self, step: u64) {
+    fn step_done(&mut self, step: u64) {
         self.0.pass_on_closing();
         self.0.step(step);
     }

@@ -43,9 +43,9 @@ impl EpochLines {
 }
 
 impl electra_train::Monitor for EpochLines {
-    fn stepped(&mut self, step: u64) {
+    fn step_done(&mut self, step: u64) {
         let Some(pace) = &mut self.pace else { return };
-        pace.stepped(step, self.clock.elapsed().as_secs_f64());
+        pace.step_done(step, self.clock.elapsed().as_secs_f64());
         let what = format!("step {}/{}", thousands(pace.step_of_epoch()), thousands(pace.steps_per_epoch()));
         self.progress(&what);
     }
@@ -127,7 +127,7 @@ mod tests {
         hear("preparing the data, ");
         lines.on(EpochEvent::Started { seed: 1, step: 0, steps_per_epoch: 10, epochs: 2 });
         hear("the first step, ");
-        electra_train::Monitor::stepped(&mut lines, 3);
+        electra_train::Monitor::step_done(&mut lines, 3);
         hear("epoch 1/2  step 3/10  ETA over ");
         lines.on(EpochEvent::Evaluating { split: "dev", done: 4, total: 1_000 });
         hear("epoch 1/2  evaluating dev, window 4/1,000  ETA ");

@@ -42,7 +42,7 @@ impl Pace {
     }
 
     /// A step is done.
-    pub fn stepped(&mut self, step: u64, now: f64) {
+    pub fn step_done(&mut self, step: u64, now: f64) {
         self.step = step;
         self.steps += 1;
         self.training += now - self.last;
@@ -119,7 +119,7 @@ mod tests {
         let mut pace = Pace::new(0, 10, 3, 100.0);
         assert_eq!(pace.eta(100.0), "ETA ?");
         for step in 1..=10 {
-            pace.stepped(step, 100.0 + 2.0 * step as f64);
+            pace.step_done(step, 100.0 + 2.0 * step as f64);
         }
         // Twenty steps of 2 s; nobody knows yet what an evaluation takes.
         assert_eq!((pace.place().as_str(), pace.step_of_epoch()), ("epoch 1/3", 10));
@@ -138,7 +138,7 @@ mod tests {
     fn a_run_that_goes_on_counts_from_where_it_stands() {
         let mut pace = Pace::new(14, 10, 3, 0.0);
         assert_eq!((pace.place().as_str(), pace.step_of_epoch()), ("epoch 2/3", 4));
-        pace.stepped(15, 2.0);
+        pace.step_done(15, 2.0);
         assert_eq!(pace.eta(2.0), "ETA over 30 s");
         let at_an_end = Pace::new(20, 10, 3, 0.0);
         assert_eq!((at_an_end.place().as_str(), at_an_end.step_of_epoch()), ("epoch 3/3", 0));

@@ -9,7 +9,7 @@ use electra_ablate::record::ProbeScores;
 use electra_annotations::{Sentence, Split, Splits};
 use electra_files::{durable, regular};
 use electra_ner::{
-    Environment, Recipe, SUMMARY, Silent, finetune_seeds, is_finetuning, render_report, seeds_folder,
+    Environment, Recipe, SUMMARY, SilentMonitor, finetune_seeds, is_finetuning, render_report, seeds_folder,
     stopped_by,
 };
 use electra_run::interrupt::Interrupt;
@@ -132,7 +132,8 @@ fn again(folder: &Path, interrupt: &Interrupt) -> Option<String> {
         program_version: "electra 0.1.0".to_owned(),
     };
     let recipes = std::slice::from_ref(recipe);
-    let summary = finetune_seeds(recipes, &[], start, splits, folder, &environment, interrupt, &mut Silent);
+    let summary =
+        finetune_seeds(recipes, &[], start, splits, folder, &environment, interrupt, &mut SilentMonitor);
     summary.told()?.map(|summary| format!("{summary}"))
 }
 

@@ -63,7 +63,7 @@ impl Reader for TaggerCheckpoints {
         let autodiff = device.clone().autodiff();
         let snapshot = load_snapshot(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
         reached.stage("loaded");
-        std::hint::black_box((snapshot.progress.best(), snapshot.progress.stale()));
+        std::hint::black_box((snapshot.progress.best(), snapshot.progress.epochs_since_best()));
         reached.stage("scored");
         tagger_of(&checkpoint, shape, &device, Precision::F32).told()?;
         reached.stage("taken");

@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
     /// The rest of the epoch under way; false if somebody interrupts.
     fn epoch(&mut self, interrupt: &Interrupt) -> Result<bool, FinetuneError> {
         let task = self.task;
-        let (epoch, done) = self.run.place();
+        let (epoch, done) = self.run.position();
         let batches = task.batches.of_epoch(epoch, task.recipe.micro_batch_size());
         let (mut words, mut learning_rate, clock) = (0, None, Instant::now());
         let _loop = InLoop::begin();
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
             words += step.words;
             learning_rate = Some(step.learning_rate);
             let update = Update { clip: step.clip, loss_scale: step.loss_scale };
-            self.run.stepped(step.loss, step.weight, &update)?;
+            self.run.step_done(step.loss, step.weight, &update)?;
         }
         let seconds = clock.elapsed().as_secs_f64();
         let learning_rate =

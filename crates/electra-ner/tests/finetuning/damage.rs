@@ -6,7 +6,7 @@ use std::path::Path;
 use electra_annotations::Splits;
 use electra_files::shown::with_help;
 use electra_ner::{
-    BEST, FinetuneError, PREDICTIONS_DEV, PREDICTIONS_TEST, SeedSummary, Silent, finetune_seeds,
+    BEST, FinetuneError, PREDICTIONS_DEV, PREDICTIONS_TEST, SeedSummary, SilentMonitor, finetune_seeds,
     render_report,
 };
 use electra_run::interrupt::Interrupt;
@@ -158,8 +158,16 @@ fn scores_of_an_earlier_version_have_no_hash_and_are_believed() {
 fn summed(out: &Path) -> SeedSummary {
     let recipes = [recipe(&["train.epochs=2"])];
     let interrupt = Interrupt::default();
-    let summary =
-        finetune_seeds(&recipes, &[], &start(), &splits(), out, &environment(), &interrupt, &mut Silent);
+    let summary = finetune_seeds(
+        &recipes,
+        &[],
+        &start(),
+        &splits(),
+        out,
+        &environment(),
+        &interrupt,
+        &mut SilentMonitor,
+    );
     summary.unwrap().unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Runs that learn nothing are stopped, and stopped again.
 
-use electra_ner::{FinetuneError, Silent, finetune_seeds};
+use electra_ner::{FinetuneError, SilentMonitor, finetune_seeds};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::read_metrics;
 use electra_train::RunError;
@@ -69,7 +69,7 @@ fn patience_waits_for_the_first_score_and_a_seed_without_one_is_marked_in_the_me
         folder.path(),
         &environment(),
         &interrupt,
-        &mut Silent,
+        &mut SilentMonitor,
     );
     let summary = summary.unwrap().unwrap();
     let [nothing, some] = &summary.runs[..] else { panic!("{:?}", summary.runs) };
@@ -106,7 +106,16 @@ fn a_seed_that_learns_nothing_leaves_the_others_alone_and_the_mean() {
     let folder = tempfile::tempdir().unwrap();
     let summed = |recipes: &[_], folder: &std::path::Path| {
         let interrupt = Interrupt::default();
-        finetune_seeds(recipes, &[], &start(), &splits(), folder, &environment(), &interrupt, &mut Silent)
+        finetune_seeds(
+            recipes,
+            &[],
+            &start(),
+            &splits(),
+            folder,
+            &environment(),
+            &interrupt,
+            &mut SilentMonitor,
+        )
     };
     let summary = summed(&[dead.clone(), alive], folder.path()).unwrap().unwrap();
     assert_eq!((summary.stopped.len(), summary.stopped[0].seed), (1, 1));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use electra_annotations::{Split, Splits};
-use electra_ner::{Ended, FinetuneError};
+use electra_ner::{FinetuneError, RunEnd};
 use electra_run::record::read_metrics;
 use electra_train::RunError;
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn a_run_interrupted_anywhere_goes_on_as_if_nothing_had_been() {
     // Within an epoch, at the end of one, and before the last step.
     for step in [2, 6, 17] {
         let mut stopper = Stopper::after(Some(step));
-        assert!(matches!(stopper.run(&recipe, &splits(), folder.path()), Ended::Interrupted), "{step}");
+        assert!(matches!(stopper.run(&recipe, &splits(), folder.path()), RunEnd::Interrupted), "{step}");
         let records = read_metrics(&folder.path().join("metrics.jsonl")).unwrap();
         let end = records.last().unwrap();
         assert_eq!((end.kind.as_str(), end.step), ("end", step));

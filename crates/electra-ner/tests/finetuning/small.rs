@@ -5,7 +5,9 @@ use std::path::Path;
 use burn::prelude::*;
 use electra_annotations::{Sentence, Split, Splits};
 use electra_model::{GeneratorConfig, ModelConfig, OutputBias, PositionStart, TieMode};
-use electra_ner::{Ended, Environment, Event, FinetuneError, Monitor, Outcome, Recipe, Silent, finetune};
+use electra_ner::{
+    Environment, Event, FinetuneError, Monitor, Outcome, Recipe, RunEnd, SilentMonitor, finetune,
+};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;
@@ -129,11 +131,11 @@ pub fn finish(recipe: &Resolved<Recipe>, splits: &Splits, run: &Path) -> Result<
         run.to_owned(),
         &environment(),
         &Interrupt::default(),
-        &mut Silent,
+        &mut SilentMonitor,
     )?;
     match ended {
-        Ended::Finished(outcome) => Ok(*outcome),
-        Ended::Interrupted => panic!("nobody interrupts"),
+        RunEnd::Finished(outcome) => Ok(*outcome),
+        RunEnd::Interrupted => panic!("nobody interrupts"),
     }
 }
 
@@ -156,14 +158,14 @@ impl Stopper {
     }
 
     /// Fine-tunes until the end or the interrupt.
-    pub fn run(&mut self, recipe: &Resolved<Recipe>, splits: &Splits, run: &Path) -> Ended {
+    pub fn run(&mut self, recipe: &Resolved<Recipe>, splits: &Splits, run: &Path) -> RunEnd {
         let interrupt = self.interrupt.clone();
         finetune(recipe, &start(), splits, run.to_owned(), &environment(), &interrupt, self).unwrap()
     }
 }
 
 impl electra_train::Monitor for Stopper {
-    fn stepped(&mut self, step: u64) {
+    fn step_done(&mut self, step: u64) {
         if Some(step) == self.after {
             self.interrupt.request();
         }

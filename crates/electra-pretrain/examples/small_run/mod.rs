@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::Device;
-use electra_pretrain::monitor::Silent;
+use electra_pretrain::monitor::SilentMonitor;
 use electra_pretrain::{Environment, Estimate, Monitor, Recipe, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::load;
@@ -81,7 +81,7 @@ pub fn pretrain_tiny(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         verify_data: true,
     };
     let setup = RunSetup::take(&recipe, &environment)?;
-    let monitor: &mut dyn Monitor = &mut Silent;
+    let monitor: &mut dyn Monitor = &mut SilentMonitor;
     pretrain(&recipe, &environment, setup, Estimate::default(), &Interrupt::default(), monitor)?;
     Ok(run)
 }

@@ -14,7 +14,7 @@ use electra_run::run_folder::{RunFolder, weights_hash};
 use electra_text::DataSet;
 use electra_train::layout::WEIGHTS;
 use electra_train::recorder::{DIVERGED, FINISHED};
-use electra_train::{Beginning, Recorder, RunError};
+use electra_train::{Recorder, RunError, RunStart};
 
 use super::error::TrainError;
 use super::hparams::hparams;
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
             plan: estimate.plan,
         };
         let loader = Loader::new(data, batch_plan(r))?;
-        let beginning = Beginning {
+        let beginning = RunStart {
             record: &record,
             recipe_text: &recipe.text,
             step: snapshot.step(),
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
                 optimizer_step(snapshot, &rows, r, self.device, is_logged.then_some(&mut accumulator))?;
             interval.add(&step, begun.elapsed(), waited);
             let done = self.snapshot.step();
-            self.monitor.stepped(done);
+            self.monitor.step_done(done);
 
             let precision = r.train.precision;
             self.recorder.note_loss_scale(done, step.loss_scale, precision, self.monitor)?;

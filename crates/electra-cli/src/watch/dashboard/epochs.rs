@@ -18,7 +18,7 @@ impl EpochDashboard {
 }
 
 impl electra_train::Monitor for EpochDashboard {
-    fn stepped(&mut self, step: u64) {
+    fn step_done(&mut self, step: u64) {
         self.0.pass_on_closing();
         self.0.step(step);
     }
