@@ -35,7 +35,7 @@ use cluster::{Class, Cluster, cluster_at};
 
 pub use cluster::{trimmed, without_unseen};
 pub use division::{Division, SentenceDivision, WordDivision};
-pub(crate) use electra_text::invisible::{has_seen, is_unseen};
+pub(crate) use electra_text::invisible::{has_visible, is_invisible};
 pub use sentences::{MAX_SENTENCE_BYTES, RawSentence, RawSentences, TextError, division_of_record};
 pub use settings::{LineBreaks, MAX_SENTENCE_WORDS, SentenceSettings};
 

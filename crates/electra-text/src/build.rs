@@ -33,8 +33,8 @@ use recipe::Recipe;
 
 use crate::corpus::{self, DocumentReader, ReadProgress};
 use crate::heldout::HeldOutDocuments;
-use crate::in_order::in_order;
 use crate::manifest::{Manifest, SplitCounts};
+use crate::map_in_order::map_in_order;
 
 /// The progress of building a data folder.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,18 +55,18 @@ pub struct BuildProgress {
 
 /// The result of a request to build data.
 #[derive(Debug)]
-pub enum Built<M> {
+pub enum BuildOutcome<M> {
     /// The data, built by this request.
     Now(M),
     /// The data, found already built from the same corpus with the same settings.
     Before(M),
 }
 
-impl<M> Built<M> {
+impl<M> BuildOutcome<M> {
     /// The manifest, whenever it was built.
     pub fn manifest(&self) -> &M {
         match self {
-            Built::Now(manifest) | Built::Before(manifest) => manifest,
+            BuildOutcome::Now(manifest) | BuildOutcome::Before(manifest) => manifest,
         }
     }
 }
@@ -75,13 +75,13 @@ impl<M> Built<M> {
 pub fn build(
     request: &BuildRequest,
     progress: impl FnMut(&BuildProgress),
-) -> Result<Built<Manifest>, BuildError> {
+) -> Result<BuildOutcome<Manifest>, BuildError> {
     let recipe = Recipe::of(request)?;
     let existing = Existing::at(&request.out)?;
     if let Some(manifest) = existing.manifest()
-        && recipe.made(manifest)?
+        && recipe.would_build(manifest)?
     {
-        return Ok(Built::Before(manifest.clone()));
+        return Ok(BuildOutcome::Before(manifest.clone()));
     }
     existing.check_replaceable(&request.out, request.force)?;
     let output = NewFolder::begin(&request.out)?;
@@ -90,7 +90,7 @@ pub fn build(
     let read = recipe.record(&reading);
     let manifest = writer.finish(read, &request.tokenizer)?;
     output.commit()?;
-    Ok(Built::Now(manifest))
+    Ok(BuildOutcome::Now(manifest))
 }
 
 /// Builds one part of a data folder, for [`merge`] to join.
@@ -98,7 +98,7 @@ pub fn build_part(
     request: &BuildRequest,
     part: Part,
     progress: impl FnMut(&BuildProgress),
-) -> Result<Built<PartManifest>, BuildError> {
+) -> Result<BuildOutcome<PartManifest>, BuildError> {
     let recipe = Recipe::of(request)?;
     let existing = Existing::at(&request.out)?;
     if let Some(manifest) = existing.part()
@@ -106,7 +106,7 @@ pub fn build_part(
         && recipe.agrees_with(&manifest.settings, &manifest.tokenizer, &manifest.inputs)?
         && manifest.is_intact(&request.out)
     {
-        return Ok(Built::Before(manifest.clone()));
+        return Ok(BuildOutcome::Before(manifest.clone()));
     }
     existing.check_replaceable(&request.out, request.force)?;
     let output = NewFolder::begin(&request.out)?;
@@ -114,7 +114,7 @@ pub fn build_part(
     let reading = run(request, &recipe, part, progress, |block| writer.append(&block))?;
     let manifest = writer.finish(&output, part, &recipe, recipe.record(&reading))?;
     output.commit()?;
-    Ok(Built::Now(manifest))
+    Ok(BuildOutcome::Now(manifest))
 }
 
 /// Reads the corpus, packs the blocks of `part` and hands them to `sink` in order.
@@ -147,7 +147,7 @@ fn run(
             elapsed: start.elapsed(),
         });
     };
-    in_order(
+    map_in_order(
         request.threads,
         owned,
         || {

@@ -7,11 +7,11 @@ use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::tokenizer::{NormalizedString, Normalizer};
 
 /// Share of words or of characters that are `[UNK]` above which a vocabulary does not suit a text.
-pub const LOUD_UNKNOWN_SHARE: f64 = 0.05;
+pub const MAX_UNKNOWN_SHARE: f64 = 0.05;
 
 /// Share of the characters changed by dropping accents above which a text is not one to drop them
 /// from: English has less, any language that writes with marks has more.
-pub const LOUD_ACCENT_SHARE: f64 = 0.01;
+pub const MAX_LOST_ACCENT_SHARE: f64 = 0.01;
 
 /// Counts over a text. Shares by words alone hide what is lost: an unknown word is one `[UNK]`
 /// whether it has two letters or two hundred.
@@ -83,13 +83,13 @@ impl Coverage {
     }
 
     /// Whether more than a vocabulary that suits the text leaves unknown is unknown.
-    pub fn is_loud(&self) -> bool {
-        self.unknown_word_share().max(self.unknown_character_share()) > LOUD_UNKNOWN_SHARE
+    pub fn exceeds_limit(&self) -> bool {
+        self.unknown_word_share().max(self.unknown_character_share()) > MAX_UNKNOWN_SHARE
     }
 
     /// Whether dropping accents takes more from the text than it takes from English.
     pub fn loses_accents(&self) -> bool {
-        self.stripped_share() + self.jamo_share() > LOUD_ACCENT_SHARE
+        self.stripped_share() + self.jamo_share() > MAX_LOST_ACCENT_SHARE
     }
 }
 
@@ -184,11 +184,11 @@ mod tests {
     fn shares_of_nothing_are_none() {
         let none = Coverage::default();
         assert_eq!((none.unknown_word_share(), none.unknown_character_share()), (0.0, 0.0));
-        assert!(!none.is_loud() && !none.loses_accents());
+        assert!(!none.exceeds_limit() && !none.loses_accents());
         let mut one = Coverage::default();
         one.add_word(2, false);
         one.add_word(198, true);
         assert_eq!((one.unknown_word_share(), one.unknown_character_share()), (0.5, 0.99));
-        assert!(one.is_loud());
+        assert!(one.exceeds_limit());
     }
 }

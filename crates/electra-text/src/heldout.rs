@@ -9,7 +9,7 @@
 use ahash::AHashSet;
 
 use crate::corpus::{CorpusError, Document, DocumentReader};
-use crate::invisible::takes_no_room;
+use crate::invisible::is_zero_width;
 use crate::wordpiece::Settings;
 
 /// Identity of a document: the hash of its words, white space between them reduced to one space.
@@ -107,7 +107,7 @@ fn seen_identity(document: &Document, settings: Settings) -> [u8; 16] {
         }
     };
     for word in document.text().split_whitespace() {
-        let mut seen: String = word.chars().filter(|&c| !takes_no_room(c)).collect();
+        let mut seen: String = word.chars().filter(|&c| !is_zero_width(c)).collect();
         if !seen.is_ascii() {
             settings.normalized(&seen).split_whitespace().for_each(&mut push);
             continue;

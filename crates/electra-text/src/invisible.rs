@@ -1,20 +1,20 @@
 //! Characters that are not seen: white space, and what takes no room by itself.
 
 /// Whether a character by itself is white space, or takes no room.
-pub fn is_unseen(c: char) -> bool {
-    c.is_whitespace() || takes_no_room(c)
+pub fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || is_zero_width(c)
 }
 
 /// Whether anything in `text` is to be seen: something that is neither white space nor a control or
 /// format character, such as a zero-width space or a byte order mark.
-pub fn has_seen(text: &str) -> bool {
+pub fn has_visible(text: &str) -> bool {
     // What is attached to a character that is seen stands behind it.
-    text.chars().any(|c| !is_unseen(c))
+    text.chars().any(|c| !is_invisible(c))
 }
 
 /// Whether a character that is no white space takes no room by itself: a control or format character
 /// (category Cf, but for those that are seen), a filler, a variation selector.
-pub fn takes_no_room(c: char) -> bool {
+pub fn is_zero_width(c: char) -> bool {
     match u32::from(c) {
         0..0x80 => c.is_ascii_control() && !matches!(c, '\t'..='\r'),
         0xAD
@@ -46,22 +46,22 @@ mod tests {
         for c in
             ['\0', '\u{1b}', '\u{7f}', '\u{80}', '\u{ad}', '\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}']
         {
-            assert!(takes_no_room(c) && is_unseen(c) && !c.is_whitespace(), "{c:?}");
+            assert!(is_zero_width(c) && is_invisible(c) && !c.is_whitespace(), "{c:?}");
         }
         for c in [' ', '\t', '\n', '\u{b}', '\r', '\u{85}', '\u{a0}', '\u{2028}', '\u{3000}'] {
-            assert!(!takes_no_room(c) && is_unseen(c), "{c:?}");
+            assert!(!is_zero_width(c) && is_invisible(c), "{c:?}");
         }
-        let both = ('\0'..=char::MAX).find(|&c| takes_no_room(c) && c.is_whitespace());
+        let both = ('\0'..=char::MAX).find(|&c| is_zero_width(c) && c.is_whitespace());
         assert_eq!(both, None);
     }
 
     #[test]
     fn text_is_seen_if_one_of_its_characters_is() {
         for text in ["", " \t\r\n", "\u{200b}\u{feff} \u{ad}", "\u{3000}\u{2069}\u{1}"] {
-            assert!(!has_seen(text), "{text:?}");
+            assert!(!has_visible(text), "{text:?}");
         }
         for text in ["a", "\u{200b}.", "\u{301}", "\u{feff}東", " \u{e000}"] {
-            assert!(has_seen(text), "{text:?}");
+            assert!(has_visible(text), "{text:?}");
         }
     }
 }

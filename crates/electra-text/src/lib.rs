@@ -46,22 +46,22 @@
 pub const READER_VERSION: u32 = 1;
 
 pub mod build;
-pub mod concern;
 pub mod corpus;
 pub mod coverage;
 mod data_error;
 pub mod dataset;
 pub mod heldout;
-pub mod in_order;
 pub mod inspect;
 pub mod invisible;
 pub mod lines;
 pub mod manifest;
-mod once;
+pub mod map_in_order;
 pub mod pack;
+mod read_once;
 pub mod shard;
 pub mod verify;
 pub mod vocab;
+pub mod warning;
 pub mod wordpiece;
 
 pub use coverage::Coverage;

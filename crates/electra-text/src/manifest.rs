@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::Skipped;
 use crate::coverage::Coverage;
 use crate::data_error::DataError;
-use crate::once;
 use crate::pack::PackSettings;
+use crate::read_once;
 use crate::shard::{RowShape, ShardRecord, Split};
 use crate::vocab::SpecialIds;
 
-pub(crate) use agreement::check_read;
+pub(crate) use agreement::check_corpus_counts;
 
 /// The format written here and the newest that can be read. Format 1 has no [`Manifest::seal`].
 pub const MANIFEST_FORMAT: u32 = 2;
@@ -49,7 +49,7 @@ pub struct Manifest {
     /// (`--lossy`).
     pub replaced: u64,
     /// Records that were passed over (`--skip-bad-records`).
-    #[serde(default, skip_serializing_if = "Skipped::is_none")]
+    #[serde(default, skip_serializing_if = "Skipped::is_empty")]
     pub skipped: Skipped,
     /// Documents left out of training because the held-out files have them too.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -203,7 +203,7 @@ impl Manifest {
     /// Reads `manifest.json` of a data folder.
     pub fn read(folder: &Path) -> Result<Self, DataError> {
         let path = folder.join(MANIFEST_FILE);
-        let text = match once::read_regular(&path, MAX_MANIFEST_BYTES).and_then(once::utf8) {
+        let text = match read_once::read_regular(&path, MAX_MANIFEST_BYTES).and_then(read_once::utf8) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(DataError::NoManifest { folder: folder.to_owned() });
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::once;
+use crate::read_once;
 
 /// The five special tokens of BERT, in the order in which a new vocabulary numbers them.
 pub const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
@@ -165,8 +165,8 @@ impl Vocabulary {
 
     /// Reads a `vocab.txt`: one piece a line, its line number its id.
     pub fn read(path: &Path) -> Result<Self, VocabularyError> {
-        let text = once::read(path, MAX_FILE_BYTES)
-            .and_then(once::utf8)
+        let text = read_once::read(path, MAX_FILE_BYTES)
+            .and_then(read_once::utf8)
             .map_err(|source| VocabularyError::Read { path: path.to_owned(), source })?;
         Vocabulary::of_text(&text, path)
     }

@@ -59,10 +59,12 @@ fn archives_that_unpack_to_far_more_than_they_are_end_with_a_sentence() {
             assert!(error.contains("is no archive of text") && error.contains(name), "{error}");
             assert!(error.ends_with("unpack it first"), "{error}");
         }
-        let CorpusError::UnpacksTooFar { packed, unpacked, .. } = of_content else { panic!("{of_content}") };
+        let CorpusError::DecompressionBomb { packed, unpacked, .. } = of_content else {
+            panic!("{of_content}")
+        };
         assert!(unpacked < (66 << 20) && packed < 400_000, "{packed} to {unpacked}");
         let error = build(&request(vec![path], folder.path().join("data")), |_| {}).unwrap_err();
-        assert!(matches!(error, BuildError::Corpus(CorpusError::UnpacksTooFar { .. })), "{error}");
+        assert!(matches!(error, BuildError::Corpus(CorpusError::DecompressionBomb { .. })), "{error}");
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use electra_files::shown::with_help;
-use electra_text::concern::Concern;
 use electra_text::corpus::{CorpusError, ReadOptions};
 use electra_text::coverage::Coverage;
+use electra_text::warning::TextWarning;
 use electra_text::wordpiece::{
     SAVED_FILES, Tokenizer, TrainError, TrainProgress, Trained, VocabularySettings, train,
 };
@@ -192,7 +192,7 @@ fn long_words_that_are_unknown_are_counted_by_their_characters_and_can_be_learne
     // Of lengths 60 to 180 two thirds are above 100, with 78 % of the letters.
     assert!((0.6..0.73).contains(&coverage.unknown_word_share()), "{coverage:?}");
     assert!((0.74..0.82).contains(&coverage.unknown_character_share()), "{coverage:?}");
-    assert_eq!(Concern::of_text(coverage), [Concern::Unknown { split: None, coverage }]);
+    assert_eq!(TextWarning::of_text(coverage), [TextWarning::Unknown { split: None, coverage }]);
     assert_eq!(counted(&path, &short.tokenizer), coverage);
 
     let settings = VocabularySettings { max_word_chars: 180, ..VocabularySettings::new(64, false) };
@@ -249,7 +249,7 @@ fn accents_are_counted_where_they_are_dropped_and_kept_where_that_was_asked_for(
     let dropped = of(false, false, 40);
     let coverage = dropped.coverage;
     assert_eq!((coverage.written, coverage.stripped, coverage.jamo), (50 * 17, 50 * 4, 50 * 2));
-    assert_eq!(Concern::of_text(coverage), [Concern::Accents { coverage }]);
+    assert_eq!(TextWarning::of_text(coverage), [TextWarning::Accents { coverage }]);
     assert_eq!(counted(&path, &dropped.tokenizer), coverage);
     assert!(
         dropped.tokenizer.vocabulary().id("иод").is_some()
@@ -258,7 +258,7 @@ fn accents_are_counted_where_they_are_dropped_and_kept_where_that_was_asked_for(
 
     let kept = of(true, false, 40);
     assert_eq!((kept.coverage.stripped, kept.coverage.jamo), (0, 0));
-    assert_eq!(Concern::of_text(kept.coverage), []);
+    assert_eq!(TextWarning::of_text(kept.coverage), []);
     let vocabulary = kept.tokenizer.vocabulary();
     assert!(vocabulary.id("й").is_some() && vocabulary.id("à").is_some() && vocabulary.id("한").is_some());
     assert!(vocabulary.id("Й").is_none(), "upper case is dropped all the same");

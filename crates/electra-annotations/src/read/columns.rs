@@ -11,7 +11,7 @@ use super::raw::{Raw, check_names};
 use super::separator::Separator;
 use crate::Sentences;
 use crate::sentences::{TagSequences, packed};
-use crate::words::{Division, has_seen, trimmed, without_unseen};
+use crate::words::{Division, has_visible, trimmed, without_unseen};
 
 /// The beginning of a line that stands for the boundary of a document.
 const DOCUMENT_MARK: &str = "-DOCSTART-";
@@ -43,7 +43,7 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
     let (mut marks_documents, mut comments) = (false, 0);
     // One line more ends the last sentence.
     for (number, line) in lines(text).chain([(0, "")]) {
-        let is_blank = !has_seen(line);
+        let is_blank = !has_visible(line);
         let is_comment = line.starts_with('#') && !layout.is_token(line);
         let is_boundary = is_boundary(line) || is_comment && is_new_document(line);
         comments += usize::from(is_comment);
@@ -133,7 +133,7 @@ impl Layout {
 fn token_lines(text: &str) -> impl Iterator<Item = (&str, bool)> + Clone {
     let mut starts_sentence = true;
     lines(text).filter_map(move |(_, line)| {
-        if !has_seen(line) || is_boundary(line) {
+        if !has_visible(line) || is_boundary(line) {
             starts_sentence = true;
             return None;
         }

@@ -13,7 +13,7 @@ use super::options::ReadOptions;
 use super::raw::Raw;
 use super::{columns, content, json};
 use crate::scheme::{self, Scheme};
-use crate::words::has_seen;
+use crate::words::has_visible;
 
 /// Reads a file of annotated sentences.
 ///
@@ -105,6 +105,6 @@ fn is_json(path: &Path, text: &str) -> bool {
     if is_named_json(path) {
         return true;
     }
-    let first = lines(text).map(|(_, line)| line).find(|line| has_seen(line));
+    let first = lines(text).map(|(_, line)| line).find(|line| has_visible(line));
     first.is_some_and(json_object::is_object)
 }

@@ -12,7 +12,7 @@ use super::options::ReadOptions;
 use super::raw::Raw;
 use super::spans::MisalignedSpan;
 use crate::Sentences;
-use crate::words::{Division, SentenceDivision, WordDivision, has_seen};
+use crate::words::{Division, SentenceDivision, WordDivision, has_visible};
 
 pub use document::{DocumentNumbers, document_name};
 
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw
     let mut document = DocumentNumbers::default();
     let mut answers = Answers::default();
     let mut division = SentenceDivision::Line;
-    for (line, text) in lines(text).filter(|(_, text)| has_seen(text)) {
+    for (line, text) in lines(text).filter(|(_, text)| has_visible(text)) {
         let mut add = || -> Result<(), Fault> {
             let record = Record::of(path, line, text)?;
             if !record.is_accepted(&mut answers)? {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::sentences::packed;
-use crate::words::{Word, is_unseen};
+use crate::words::{Word, is_invisible};
 
 /// Characters of a text that are repeated in what is said of a span: a record may have a span for each
 /// of its characters, and each of them go to its end.
@@ -143,7 +143,7 @@ impl Characters {
         let all: Vec<char> = text.chars().collect();
         let mut next_seen = vec![packed(all.len()); all.len() + 1];
         for at in (0..all.len()).rev() {
-            next_seen[at] = if is_unseen(all[at]) { next_seen[at + 1] } else { packed(at) };
+            next_seen[at] = if is_invisible(all[at]) { next_seen[at + 1] } else { packed(at) };
         }
         Self { all, next_seen }
     }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use electra_text::invisible::takes_no_room;
+use electra_text::invisible::is_zero_width;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A grapheme cluster of a text.
@@ -119,7 +119,7 @@ fn clusters(text: &str) -> impl Iterator<Item = (usize, Cluster)> {
 pub(super) fn class_of(c: char) -> Class {
     match u32::from(c) {
         code @ 0..0x80 => ASCII[code as usize],
-        _ if takes_no_room(c) => Class::Unseen,
+        _ if is_zero_width(c) => Class::Unseen,
         // Ideographs, with the marks of repetition and zero.
         0x3005 | 0x3007 | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF => {
             Class::Alone

@@ -9,7 +9,7 @@ use electra_text::corpus::CorpusError;
 
 use super::Word;
 use super::cluster::cluster_at;
-use super::is_unseen;
+use super::is_invisible;
 use super::settings::SentenceSettings;
 use boundary::{Found, Gap, first_sentence};
 
@@ -247,7 +247,7 @@ impl<R: BufRead> RawSentences<R> {
     /// Moves over white space and what is not seen.
     fn skip_gap(&mut self) {
         for c in self.buffer[self.at..].chars() {
-            if !is_unseen(c) {
+            if !is_invisible(c) {
                 break;
             }
             self.gap.push(c);

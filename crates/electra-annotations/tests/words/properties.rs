@@ -32,7 +32,7 @@ fn assert_places(text: &str, found: &[Word]) {
     }
 }
 
-fn is_unseen(c: char) -> bool {
+fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
@@ -51,7 +51,7 @@ proptest! {
         let mut end = 0;
         for start in found.iter().map(|word| word.bytes.start).chain([text.len()]) {
             let gap = &text[end..start];
-            prop_assert!(gap.chars().all(is_unseen), "{gap:?} in {text:?}");
+            prop_assert!(gap.chars().all(is_invisible), "{gap:?} in {text:?}");
             end = found.iter().find(|word| word.bytes.start == start).map_or(end, |word| word.bytes.end);
         }
     }

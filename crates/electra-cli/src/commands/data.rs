@@ -1,7 +1,6 @@
 //! `electra data`: text to shards.
 
 mod build;
-pub(super) mod concerns;
 mod corpus;
 mod error_report;
 mod inspect;
@@ -13,6 +12,7 @@ mod summary;
 mod threads;
 mod tokenizer;
 mod verify;
+pub(super) mod warnings;
 
 use clap::Subcommand;
 

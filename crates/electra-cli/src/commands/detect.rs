@@ -12,7 +12,7 @@ use electra_text::Tokenizer;
 use electra_text::corpus::Signature;
 use electra_train::model_folder::ModelFolder;
 
-use super::data::concerns::unknown;
+use super::data::warnings::unknown;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::output;
@@ -68,7 +68,7 @@ fn tell_unknown(tokenizer: &Tokenizer, text: &str) {
     encoder.encode(text);
     let coverage = encoder.take_coverage();
     if coverage.unknown_words > 0 {
-        let warning = if coverage.is_loud() { "WARNING: " } else { "" };
+        let warning = if coverage.exceeds_limit() { "WARNING: " } else { "" };
         eprintln!("{warning}of the text the model sees nothing but [UNK]: {}", unknown(&coverage));
     }
 }

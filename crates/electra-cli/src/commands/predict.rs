@@ -27,7 +27,7 @@ use electra_ner::{
 use electra_run::record::thousands;
 use electra_train::layout::TAGGER_SETTINGS;
 
-use super::data::concerns::unknown;
+use super::data::warnings::unknown;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::Failure;
 use crate::output;
@@ -206,7 +206,7 @@ impl Predict {
             eprintln!("{halves} halves of characters (lone surrogates) were replaced");
         }
         if summary.coverage.unknown_words > 0 {
-            let warning = if summary.coverage.is_loud() { "WARNING: " } else { "" };
+            let warning = if summary.coverage.exceeds_limit() { "WARNING: " } else { "" };
             eprintln!("{warning}of which the tagger sees nothing but [UNK]: {}", unknown(&summary.coverage));
         }
         if summary.cut > 0 {

@@ -35,8 +35,8 @@ fn unknown_words(task: &Task<'_>, splits: &Splits) -> Option<String> {
         .collect();
     let told =
         format!("words of which the model sees nothing but [UNK] (their characters): {}", shares.join(", "));
-    let is_loud = covered.iter().any(|(_, found)| found.is_loud());
-    Some(if is_loud {
+    let exceeds_limit = covered.iter().any(|(_, found)| found.exceeds_limit());
+    Some(if exceeds_limit {
         format!("WARNING: {told}; is the model of another language or script than the data?")
     } else {
         told

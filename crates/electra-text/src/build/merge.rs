@@ -11,7 +11,7 @@ use super::data_writer::DataWriter;
 use super::output::Existing;
 use super::part::{BlockRecord, PART_FILE, Part, PartManifest, rows_file};
 use super::recipe::CorpusRecord;
-use super::{BuildError, Built};
+use super::{BuildError, BuildOutcome};
 use crate::data_error::DataError;
 use crate::manifest::{Manifest, TOKENIZER_FOLDER};
 use crate::shard::{RowCounts, Split, hash_file};
@@ -134,7 +134,7 @@ pub fn merge(
     out: &Path,
     force: bool,
     mut progress: impl FnMut(u64, u64),
-) -> Result<Built<Manifest>, BuildError> {
+) -> Result<BuildOutcome<Manifest>, BuildError> {
     let mut parts = complete(parts)?;
     let PartManifest { settings, tokenizer, inputs, replaced, skipped, .. } = parts[0].manifest.clone();
     let existing = Existing::at(out)?;
@@ -142,7 +142,7 @@ pub fn merge(
         && (&manifest.settings, &manifest.tokenizer, &manifest.inputs) == (&settings, &tokenizer, &inputs)
         && crate::dataset::DataSet::open(out).is_ok()
     {
-        return Ok(Built::Before(manifest.clone()));
+        return Ok(BuildOutcome::Before(manifest.clone()));
     }
     existing.check_replaceable(out, force)?;
     if parts.iter().any(|part| is_one_folder(&part.folder, out)) {
@@ -171,7 +171,7 @@ pub fn merge(
     parts.iter().try_for_each(OpenPart::check_hashes)?;
     let manifest = writer.finish(CorpusRecord { inputs, replaced, skipped }, &loaded)?;
     output.commit()?;
-    Ok(Built::Now(manifest))
+    Ok(BuildOutcome::Now(manifest))
 }
 
 /// Whether two paths lead to the same folder.

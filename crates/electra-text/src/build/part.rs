@@ -18,10 +18,10 @@ use super::recipe::{CorpusRecord, Recipe};
 use crate::corpus::Skipped;
 use crate::data_error::DataError;
 use crate::manifest::{
-    DataSettings, InputRecord, MANIFEST_FORMAT, MAX_MANIFEST_BYTES, SplitCounts, TokenizerRecord, check_read,
-    check_seal, is_zero, seal_of,
+    DataSettings, InputRecord, MANIFEST_FORMAT, MAX_MANIFEST_BYTES, SplitCounts, TokenizerRecord,
+    check_corpus_counts, check_seal, is_zero, seal_of,
 };
-use crate::once;
+use crate::read_once;
 use crate::shard::{RowShape, Split, hash_file};
 
 /// File name of a part's description.
@@ -111,7 +111,7 @@ pub struct PartManifest {
     /// were replaced.
     pub replaced: u64,
     /// Records of the whole corpus that were passed over.
-    #[serde(default, skip_serializing_if = "Skipped::is_none")]
+    #[serde(default, skip_serializing_if = "Skipped::is_empty")]
     pub skipped: Skipped,
     /// The part's blocks, in order.
     pub blocks: Vec<BlockRecord>,
@@ -150,7 +150,7 @@ impl PartManifest {
     /// Reads `part.json` of a part.
     pub fn read(folder: &Path) -> Result<Self, BuildError> {
         let path = folder.join(PART_FILE);
-        let text = match once::read_regular(&path, MAX_MANIFEST_BYTES).and_then(once::utf8) {
+        let text = match read_once::read_regular(&path, MAX_MANIFEST_BYTES).and_then(read_once::utf8) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(BuildError::NotAPart { path: folder.to_owned() });
             }
@@ -185,9 +185,9 @@ impl PartManifest {
         self.settings.check()?;
         self.tokenizer.check()?;
         let bytes = self.inputs.iter().try_fold(0u64, |sum, input| sum.checked_add(input.bytes));
-        check_read(bytes, self.replaced, &self.skipped, 0)?;
-        let in_order = self.blocks.windows(2).all(|pair| pair[0].index < pair[1].index);
-        if !in_order || !self.blocks.iter().all(|block| self.part.owns(block.index)) {
+        check_corpus_counts(bytes, self.replaced, &self.skipped, 0)?;
+        let map_in_order = self.blocks.windows(2).all(|pair| pair[0].index < pair[1].index);
+        if !map_in_order || !self.blocks.iter().all(|block| self.part.owns(block.index)) {
             return Err(format!("its blocks are not those of part {}", self.part));
         }
         let shape = self.shape();

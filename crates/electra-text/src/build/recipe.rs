@@ -63,7 +63,7 @@ impl<'r> Recipe<'r> {
     }
 
     /// Tells whether the data folder at `out` is the one that this recipe would build.
-    pub(super) fn made(&self, manifest: &Manifest) -> Result<bool, BuildError> {
+    pub(super) fn would_build(&self, manifest: &Manifest) -> Result<bool, BuildError> {
         Ok(self.agrees_with(&manifest.settings, &manifest.tokenizer, &manifest.inputs)?
             && DataSet::open(&self.request.out).is_ok())
     }

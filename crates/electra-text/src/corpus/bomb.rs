@@ -17,7 +17,7 @@ const FREE_BYTES: u64 = 64 << 20;
 const READ_BYTES: usize = 1 << 20;
 
 /// Whether so many bytes unpack to more than text does.
-pub(super) fn is_too_far(packed: u64, unpacked: u64) -> bool {
+pub(super) fn exceeds_ratio(packed: u64, unpacked: u64) -> bool {
     unpacked > FREE_BYTES && unpacked / MAX_RATIO > packed
 }
 
@@ -34,7 +34,7 @@ impl Packed {
 /// An archive that unpacks to more than text does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{packed} bytes unpack to more than {unpacked}")]
-pub(super) struct UnpacksTooFar {
+pub(super) struct DecompressionBomb {
     pub packed: u64,
     pub unpacked: u64,
 }
@@ -59,8 +59,8 @@ impl<R: Read> Read for Unpacked<R> {
         let read = self.decoder.read(&mut buffer[..room])?;
         self.unpacked = self.unpacked.saturating_add(read as u64);
         let (packed, unpacked) = (self.packed.0.load(Ordering::Relaxed), self.unpacked);
-        if is_too_far(packed, unpacked) {
-            return Err(io::Error::other(UnpacksTooFar { packed, unpacked }));
+        if exceeds_ratio(packed, unpacked) {
+            return Err(io::Error::other(DecompressionBomb { packed, unpacked }));
         }
         Ok(read)
     }

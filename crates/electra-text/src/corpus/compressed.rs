@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use electra_files::regular;
 
-use super::bomb::{Packed, Unpacked, UnpacksTooFar};
+use super::bomb::{DecompressionBomb, Packed, Unpacked};
 use super::compression::Compression;
 use super::error::CorpusError;
 use super::limits::MAX_CONTENT_BYTES;
 use super::read_progress::{FileHash, ReadProgress};
 use super::signature::{LENGTH, Signature};
 use crate::lines::{LineRead, LineReader};
-use crate::once;
+use crate::read_once;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -29,7 +29,7 @@ pub struct Content {
 
 /// The number of times that a file will be read: once or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum Readings {
     /// Once, so that it may be a pipe.
     Once,
     /// Perhaps again, or from another place: only a regular file can be.
@@ -53,20 +53,20 @@ pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
 /// # Errors
 /// If it cannot be opened, or begins as no text does.
 pub fn open_content(path: &Path) -> Result<Content, CorpusError> {
-    open_text(path, Compression::of(path).0, Reading::Once, Arc::default())
+    open_text(path, Compression::of(path).0, Readings::Once, Arc::default())
 }
 
 /// Opens a file for reading through its compression.
 pub(super) fn open(
     path: &Path,
     compression: Compression,
-    reading: Reading,
+    reading: Readings,
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
     let read_error = |source| CorpusError::Read { path: path.to_owned(), source };
     let file = match reading {
-        Reading::Once => once::open(path),
-        Reading::Again => regular::open(path),
+        Readings::Once => read_once::open(path),
+        Readings::Again => regular::open(path),
     }
     .map_err(read_error)?;
     let packed = Packed::default();
@@ -98,7 +98,7 @@ pub(super) fn open(
 pub(super) fn open_text(
     path: &Path,
     compression: Compression,
-    reading: Reading,
+    reading: Readings,
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
     let mut content = open(path, compression, reading, progress)?;
@@ -153,9 +153,9 @@ impl Content {
     fn error(&self, error: std::io::Error) -> CorpusError {
         use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
         let (path, compression, bytes) = (self.path.clone(), self.compression, self.offset);
-        let bomb = error.get_ref().and_then(|inner| inner.downcast_ref::<UnpacksTooFar>());
-        if let Some(&UnpacksTooFar { packed, unpacked }) = bomb {
-            return CorpusError::UnpacksTooFar { path, packed, unpacked };
+        let bomb = error.get_ref().and_then(|inner| inner.downcast_ref::<DecompressionBomb>());
+        if let Some(&DecompressionBomb { packed, unpacked }) = bomb {
+            return CorpusError::DecompressionBomb { path, packed, unpacked };
         }
         match (compression, error.kind()) {
             (Compression::None, _) => CorpusError::Read { path, source: error },

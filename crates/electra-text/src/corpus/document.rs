@@ -1,7 +1,7 @@
 //! One document of a corpus, and how it is put together of paragraphs.
 
 use super::limits::MAX_DOCUMENT_BYTES;
-use crate::invisible::has_seen;
+use crate::invisible::has_visible;
 use crate::lines::lines;
 
 /// One document: paragraphs without white space around them, separated by `\n`; none is empty.
@@ -33,7 +33,7 @@ impl Paragraphs {
     /// Adds a paragraph; gives back the document so far if it would become too long.
     pub(super) fn add(&mut self, paragraph: &str) -> Option<Document> {
         let paragraph = paragraph.trim();
-        if !has_seen(paragraph) {
+        if !has_visible(paragraph) {
             return None;
         }
         let full = if self.text.len() + paragraph.len() > MAX_DOCUMENT_BYTES { self.take() } else { None };

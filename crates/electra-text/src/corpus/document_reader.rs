@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::compressed::{Reading, open_text};
+use super::compressed::{Readings, open_text};
 use super::document::Document;
 use super::error::CorpusError;
 use super::files::FileKind;
@@ -45,7 +45,7 @@ impl DocumentReader {
     fn open(&self, path: PathBuf) -> Result<Documents, CorpusError> {
         let (kind, compression) = FileKind::of(&path)?;
         // Files of a corpus are hashed, and small ones read twice.
-        let open = |path: &PathBuf| open_text(path, compression, Reading::Again, self.progress.clone());
+        let open = |path: &PathBuf| open_text(path, compression, Readings::Again, self.progress.clone());
         Ok(match kind {
             FileKind::Text => {
                 let lines = Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());

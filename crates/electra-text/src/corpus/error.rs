@@ -93,7 +93,7 @@ pub enum CorpusError {
     /// An archive that unpacks to more than text does.
     #[error("{path} is no archive of text: {packed} bytes of it unpack to more than {unpacked}")]
     #[diagnostic(help("if it is meant to be read, unpack it first"))]
-    UnpacksTooFar {
+    DecompressionBomb {
         /// The path of the file.
         path: PathBuf,
         /// Bytes read of it.

@@ -12,8 +12,8 @@ use super::lines::Lines;
 use super::read_options::ReadOptions;
 use super::read_progress::ReadProgress;
 use super::skipped::Skipped;
-use crate::invisible::has_seen;
-use field::Found;
+use crate::invisible::has_visible;
+use field::FieldValue;
 
 pub(super) struct JsonDocuments {
     lines: Lines,
@@ -64,13 +64,13 @@ impl JsonDocuments {
             let Some(line) = self.lines.next(MAX_RECORD_BYTES)? else {
                 return Ok(None);
             };
-            if !has_seen(line) {
+            if !has_visible(line) {
                 continue;
             }
-            let found = field::find(line, &self.field);
+            let found = field::find_field(line, &self.field);
             let place = match &found {
                 Err(malformed) => field::place(line, malformed.at),
-                Ok(Found::Text(text)) if text.lone_surrogates > 0 => {
+                Ok(FieldValue::Text(text)) if text.lone_surrogates > 0 => {
                     field::place(line, text.first_lone_surrogate)
                 }
                 Ok(_) => (0, String::new()),
@@ -79,18 +79,18 @@ impl JsonDocuments {
             let (path, field, (column, excerpt)) = (path.clone(), field.clone(), place);
             return Err(match found {
                 // A record without a text is an empty one, but nobody should believe that it had one.
-                Ok(Found::Null) => {
+                Ok(FieldValue::Null) => {
                     self.progress.add_skipped(Skipped { without_text: 1, ..Skipped::default() });
                     continue;
                 }
-                Ok(Found::Text(text)) if text.lone_surrogates == 0 => return Ok(Some(text.text)),
-                Ok(Found::Text(text)) if self.lossy => {
+                Ok(FieldValue::Text(text)) if text.lone_surrogates == 0 => return Ok(Some(text.text)),
+                Ok(FieldValue::Text(text)) if self.lossy => {
                     self.progress.add_replaced(text.lone_surrogates);
                     return Ok(Some(text.text));
                 }
-                Ok(Found::Text(_)) => CorpusError::LoneSurrogate { path, line, column, field, excerpt },
-                Ok(Found::Other(found)) => CorpusError::NotText { path, line, field, found },
-                Ok(Found::Missing(found)) => CorpusError::MissingField { path, line, field, found },
+                Ok(FieldValue::Text(_)) => CorpusError::LoneSurrogate { path, line, column, field, excerpt },
+                Ok(FieldValue::Other(found)) => CorpusError::NotText { path, line, field, found },
+                Ok(FieldValue::Missing(found)) => CorpusError::MissingField { path, line, field, found },
                 Err(_) if self.lines.is_cut() => {
                     CorpusError::LongRecord { path, line, limit: MAX_RECORD_BYTES }
                 }

@@ -10,8 +10,8 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::ByteArrayType;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::bomb::is_too_far;
-use super::compressed::{self, Reading};
+use super::bomb::exceeds_ratio;
+use super::compressed::{self, Readings};
 use super::compression::Compression;
 use super::document::{Document, Paragraphs, pieces};
 use super::error::{CorpusError, ParquetRemedy};
@@ -53,7 +53,7 @@ impl ParquetDocuments {
             Compression::None => None,
             _ => Some(tempfile::tempfile().map_err(read_error)?),
         };
-        let content = compressed::open(&path, compression, Reading::Again, progress.clone())?;
+        let content = compressed::open(&path, compression, Readings::Again, progress.clone())?;
         match &mut unpacked {
             Some(file) => content.copy_to(file)?,
             None => content.copy_to(&mut std::io::sink())?,
@@ -136,7 +136,7 @@ impl ParquetDocuments {
             return Err(self.wrong("a row group lacks the text column".into()));
         };
         let unpacked = u64::try_from(column.uncompressed_size()).unwrap_or(u64::MAX);
-        if is_too_far(self.packed, unpacked) {
+        if exceeds_ratio(self.packed, unpacked) {
             return Err(self.too_far(unpacked));
         }
         let column = self
@@ -153,7 +153,7 @@ impl ParquetDocuments {
     fn add(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
         // A dictionary gives the same text again and again.
         self.unpacked = self.unpacked.saturating_add(bytes.len() as u64);
-        if is_too_far(self.packed, self.unpacked) {
+        if exceeds_ratio(self.packed, self.unpacked) {
             return Err(self.too_far(self.unpacked));
         }
         let text = match std::str::from_utf8(bytes) {
@@ -185,7 +185,7 @@ impl ParquetDocuments {
     }
 
     fn too_far(&self, unpacked: u64) -> CorpusError {
-        CorpusError::UnpacksTooFar { path: self.path.clone(), packed: self.packed, unpacked }
+        CorpusError::DecompressionBomb { path: self.path.clone(), packed: self.packed, unpacked }
     }
 
     fn wrong(&self, what: String) -> CorpusError {

@@ -29,7 +29,7 @@ impl Skipped {
     }
 
     /// Whether nothing was passed over.
-    pub fn is_none(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.total() == 0
     }
 

@@ -5,7 +5,7 @@ use super::error::CorpusError;
 use super::limits::MAX_DOCUMENT_BYTES;
 use super::lines::Lines;
 use super::read_options::DocumentsBy;
-use crate::invisible::has_seen;
+use crate::invisible::has_visible;
 
 pub(super) struct TextDocuments {
     lines: Lines,
@@ -21,7 +21,7 @@ impl TextDocuments {
 
     fn read_document(&mut self) -> Result<Option<Document>, CorpusError> {
         while let Some(line) = self.lines.next(MAX_DOCUMENT_BYTES)? {
-            let blank = !has_seen(line);
+            let blank = !has_visible(line);
             let document = match self.documents {
                 DocumentsBy::BlankLine if blank => self.paragraphs.take(),
                 // A piece of a line that is too long for one document is a document of its own too.

@@ -28,7 +28,7 @@ impl Manifest {
             self.check_split(split, &self.shards(split).collect::<Vec<_>>())?;
         }
         let bytes = self.inputs.iter().try_fold(0u64, |sum, input| sum.checked_add(input.bytes));
-        check_read(bytes, self.replaced, &self.skipped, self.left_out)
+        check_corpus_counts(bytes, self.replaced, &self.skipped, self.left_out)
     }
 
     fn check_split(&self, split: Split, shards: &[&ShardRecord]) -> Result<(), String> {
@@ -154,7 +154,7 @@ impl SplitCounts {
 }
 
 /// Counts of a corpus that cannot be; `bytes` is the sum over its files, if there is one.
-pub(crate) fn check_read(
+pub(crate) fn check_corpus_counts(
     bytes: Option<u64>,
     replaced: u64,
     skipped: &Skipped,

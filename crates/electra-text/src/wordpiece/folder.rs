@@ -21,8 +21,8 @@ use super::files::{CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE, VOCAB_FILE}
 use super::json::{malformed, read_json};
 use super::library_file::{LibraryFile, read_library_file};
 use super::settings::{MAX_WORD_CHARS, Settings};
-use super::tokenizer::{CannotAdd, Tokenizer};
-use crate::once;
+use super::tokenizer::{AddTokenError, Tokenizer};
+use crate::read_once;
 use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
 const ADDED_TOKENS_FILE: &str = "added_tokens.json";
@@ -61,7 +61,7 @@ pub(super) fn read_folder(folder: &Path, cased: Option<bool>) -> Result<Tokenize
     let (vocabulary, settings) = match library {
         Some(library) if kind == Kind::Library => (library.vocabulary, library.settings),
         Some(library) => {
-            library.refuse_what_bert_ignores(&config.path)?;
+            library.check_settings_that_bert_ignores(&config.path)?;
             let settings = config.settings(&library.vocabulary, cased)?;
             (library.vocabulary, settings)
         }
@@ -356,10 +356,10 @@ impl AddedTokens {
             return Err(malformed(&path, format!("{token:?} has no content")));
         }
         let tokenizer = Tokenizer::with_added(vocabulary, settings, tokens).map_err(|error| match error {
-            CannotAdd::Taken { token, id } => {
+            AddTokenError::Taken { token, id } => {
                 TokenizerError::AddedToken { path: path.clone(), token, id, expected: None }
             }
-            CannotAdd::Unsearchable { what } => malformed(&path, format!("its added tokens: {what}")),
+            AddTokenError::Unsearchable { what } => malformed(&path, format!("its added tokens: {what}")),
         })?;
         for (token, expected) in ids {
             let found = tokenizer.vocabulary().id(&token);
@@ -391,7 +391,7 @@ fn added_token(value: &Value, is_special: bool) -> Option<AddedToken> {
 }
 
 fn read_object(path: &Path) -> Result<Option<Map<String, Value>>, TokenizerError> {
-    let bytes = match once::read_regular(path, MAX_FILE_BYTES) {
+    let bytes = match read_once::read_regular(path, MAX_FILE_BYTES) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?,
     };

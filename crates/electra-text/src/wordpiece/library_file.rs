@@ -11,7 +11,7 @@ use tokenizers::tokenizer::{AddedToken, Model};
 use super::error::TokenizerError;
 use super::json::{malformed, read_json};
 use super::settings::{MAX_WORD_CHARS, Settings};
-use crate::once;
+use crate::read_once;
 use crate::vocab::{CONTINUATION, MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
 /// The contents of a `tokenizer.json`.
@@ -26,7 +26,7 @@ pub(super) struct LibraryFile {
 impl LibraryFile {
     /// Refuses what `BertTokenizer` has otherwise whatever the file says, though older versions of
     /// transformers took it from the file. `config` is the file that would say so.
-    pub(super) fn refuse_what_bert_ignores(&self, config: &Path) -> Result<(), TokenizerError> {
+    pub(super) fn check_settings_that_bert_ignores(&self, config: &Path) -> Result<(), TokenizerError> {
         let Settings { clean_text, max_word_chars, .. } = self.settings;
         let (key, found) = if max_word_chars != Settings::UNCASED.max_word_chars {
             ("max_input_chars_per_word", max_word_chars.to_string())
@@ -47,7 +47,7 @@ impl LibraryFile {
 }
 
 pub(super) fn read_library_file(path: &Path) -> Result<LibraryFile, TokenizerError> {
-    let bytes = once::read(path, MAX_FILE_BYTES)
+    let bytes = read_once::read(path, MAX_FILE_BYTES)
         .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
     let mut json: Value = read_json(path, &bytes)?;
     let other = |part: &'static str, found: String, expected: &str| TokenizerError::OtherKind {

@@ -15,7 +15,7 @@ use super::json::read_json;
 use super::library_file::read_library_file;
 use super::settings::Settings;
 use super::tokenizer::Tokenizer;
-use crate::once;
+use crate::read_once;
 use crate::vocab::{MAX_FILE_BYTES, SPECIAL_TOKENS, Vocabulary};
 
 impl Tokenizer {
@@ -63,7 +63,7 @@ impl Tokenizer {
 
 /// The text of the file, or `None` if there is no file.
 fn text_of(path: &Path) -> Result<Option<String>, TokenizerError> {
-    match once::read_regular(path, MAX_FILE_BYTES).and_then(once::utf8) {
+    match read_once::read_regular(path, MAX_FILE_BYTES).and_then(read_once::utf8) {
         Ok(text) => Ok(Some(text)),
         Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(TokenizerError::Read { path: path.to_owned(), source }),

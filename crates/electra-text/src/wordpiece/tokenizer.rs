@@ -23,7 +23,7 @@ pub struct Tokenizer {
 
 /// The reason why a token cannot be added.
 #[derive(Debug)]
-pub(super) enum CannotAdd {
+pub(super) enum AddTokenError {
     /// The token gets the id of a piece, as happens where the vocabulary repeats pieces: the library counts
     /// those that differ.
     Taken { token: String, id: u32 },
@@ -56,7 +56,7 @@ impl Tokenizer {
         vocabulary: Vocabulary,
         settings: Settings,
         added: Vec<AddedToken>,
-    ) -> Result<Self, CannotAdd> {
+    ) -> Result<Self, AddTokenError> {
         let ids: ahash::AHashMap<String, u32> = vocabulary.pieces().iter().cloned().zip(0u32..).collect();
         let model = WordPiece::builder()
             .vocab(ids)
@@ -77,12 +77,12 @@ impl Tokenizer {
             )))
             .with_decoder(Some(WordPieceDecoder::new(CONTINUATION.into(), true)));
         let added = library.add_tokens(added);
-        added.map_err(|error| CannotAdd::Unsearchable { what: error.to_string() })?;
+        added.map_err(|error| AddTokenError::Unsearchable { what: error.to_string() })?;
         let mut tokenizer = Tokenizer { vocabulary, settings, library };
         let pieces = tokenizer.vocabulary.pieces().len() as u32;
         let behind = |(id, token): (u32, AddedToken)| match tokenizer.vocabulary.id(&token.content) {
             Some(_) => None,
-            None if id < pieces => Some(Err(CannotAdd::Taken { token: token.content, id })),
+            None if id < pieces => Some(Err(AddTokenError::Taken { token: token.content, id })),
             None => Some(Ok(token.content)),
         };
         let new = tokenizer.added_tokens().into_iter().filter_map(behind).collect::<Result<_, _>>()?;

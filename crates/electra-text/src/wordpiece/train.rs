@@ -24,7 +24,7 @@ use super::text_encoder::{library_words, runs};
 use super::tokenizer::Tokenizer;
 use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
 use crate::coverage::{AccentCounter, Coverage};
-use crate::in_order::{MAX_THREADS, in_order};
+use crate::map_in_order::{MAX_THREADS, map_in_order};
 use crate::vocab::{CONTINUATION, MAX_VOCAB_SIZE, SPECIAL_TOKENS, Vocabulary};
 
 /// Text given to a thread at a time.
@@ -222,7 +222,7 @@ fn count_runs(
         (counts, texts.len() as u64)
     };
     let (mut sum, mut documents) = (RunCounts::new(), 0);
-    in_order(
+    map_in_order(
         threads,
         chunks,
         || count,

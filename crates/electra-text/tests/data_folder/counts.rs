@@ -1,12 +1,12 @@
 //! What is counted of a data folder, and what of it is a concern.
 
-use electra_text::build::{Built, HeldOut, Part, build, build_part};
-use electra_text::concern::Concern;
+use electra_text::build::{BuildOutcome, HeldOut, Part, build, build_part};
 use electra_text::corpus::{DocumentsBy, Skipped};
 use electra_text::coverage::Coverage;
 use electra_text::dataset::DataSet;
 use electra_text::inspect::{example_text, statistics};
 use electra_text::shard::Split;
+use electra_text::warning::TextWarning;
 
 use super::built;
 use crate::support::{corpus_text, request, tokenizer, write};
@@ -46,45 +46,46 @@ fn statistics_count_what_is_there() {
 #[test]
 fn few_documents_and_a_share_far_from_the_one_asked_for_are_concerns() {
     let folder = tempfile::tempdir().unwrap();
-    let concerns = |name: &str, text: String, by, fraction| {
+    let warnings = |name: &str, text: String, by, fraction| {
         let input = write(folder.path(), &format!("{name}.txt"), text);
         let mut request = request(vec![input], folder.path().join(name));
         request.heldout = HeldOut::Fraction { fraction, salt: 0 };
         request.read.documents = by;
-        built(&request).concerns()
+        built(&request).warnings()
     };
     // One document a line, read as divided by blank lines: all of it is one document.
     let word = |n: usize| ["the", "quick", "brown", "fox"][n % 4];
     let line = |n: usize| [0, 1, 2, 3, 4, 5].map(|digit| word(n >> (2 * digit))).join(" ") + "\n";
     let lines: String = (0..3000).map(line).collect();
-    let found = concerns("lines", lines.clone(), DocumentsBy::BlankLine, 0.0);
-    let [Concern::FewDocuments { documents: 1, text_bytes, split: None, by: Some(DocumentsBy::BlankLine) }] =
-        found[..]
+    let found = warnings("lines", lines.clone(), DocumentsBy::BlankLine, 0.0);
+    let [
+        TextWarning::FewDocuments { documents: 1, text_bytes, split: None, by: Some(DocumentsBy::BlankLine) },
+    ] = found[..]
     else {
         panic!("{found:?}")
     };
     assert_eq!(text_bytes, lines.trim().len() as u64);
-    assert_eq!(concerns("divided", lines.clone(), DocumentsBy::Line, 0.01), []);
+    assert_eq!(warnings("divided", lines.clone(), DocumentsBy::Line, 0.01), []);
     // Twenty short documents in a file that is held out make the one of training no shorter.
     let heldout = write(folder.path(), "eval.jsonl", "{\"text\": \"the quick fox\"}\n".repeat(20));
     let mut beside = request(vec![write(folder.path(), "beside.txt", &lines)], folder.path().join("beside"));
     beside.heldout = HeldOut::Files(vec![heldout]);
     let by = Some(DocumentsBy::BlankLine);
-    let expected = Concern::FewDocuments { documents: 1, text_bytes, split: Some(Split::Train), by };
-    assert_eq!(built(&beside).concerns(), [expected]);
+    let expected = TextWarning::FewDocuments { documents: 1, text_bytes, split: Some(Split::Train), by };
+    assert_eq!(built(&beside).warnings(), [expected]);
     // Nor is a held-out file divided by what divides the others.
     beside.inputs = vec![write(folder.path(), "a.jsonl", "{\"text\": \"the quick fox\"}\n".repeat(20))];
     beside.heldout = HeldOut::Files(vec![folder.path().join("beside.txt")]);
     beside.out = folder.path().join("beside-held-out");
-    let expected = Concern::FewDocuments { documents: 1, text_bytes, split: Some(Split::HeldOut), by };
-    assert_eq!(built(&beside).concerns(), [expected]);
+    let expected = TextWarning::FewDocuments { documents: 1, text_bytes, split: Some(Split::HeldOut), by };
+    assert_eq!(built(&beside).warnings(), [expected]);
     // A book among sixteen short texts: whichever is held out, the share is not a hundredth.
     let mut texts: Vec<String> = (1..=16).map(|n| "fox ".repeat(n)).collect();
     texts.push("the quick brown fox\n".repeat(60_000));
-    let found = concerns("book", texts.join("\n\n"), DocumentsBy::BlankLine, 0.01);
+    let found = warnings("book", texts.join("\n\n"), DocumentsBy::BlankLine, 0.01);
     let [
-        Concern::FewDocuments { .. },
-        Concern::HeldOutShare { asked: 0.01, found, held_out: 1, documents: 17 },
+        TextWarning::FewDocuments { .. },
+        TextWarning::HeldOutShare { asked: 0.01, found, held_out: 1, documents: 17 },
     ] = found[..]
     else {
         panic!("{found:?}")
@@ -109,7 +110,7 @@ fn words_and_characters_that_are_unknown_are_counted_apart() {
         ..Coverage::default()
     };
     assert_eq!(manifest.train.coverage, Some(expected));
-    assert_eq!(manifest.concerns(), [Concern::Unknown { split: Some(Split::Train), coverage: expected }]);
+    assert_eq!(manifest.warnings(), [TextWarning::Unknown { split: Some(Split::Train), coverage: expected }]);
     let data = DataSet::open(&request.out).unwrap();
     let statistics = statistics(&data, &tokenizer(), Split::Train, 0);
     assert_eq!(statistics.unknown_word_rate, Some(0.01));
@@ -131,8 +132,8 @@ fn accents_that_the_tokenizer_drops_are_counted_in_the_data() {
     request.heldout = HeldOut::Fraction { fraction: 0.0, salt: 0 };
     let found = built(&request).train.coverage.unwrap();
     assert_eq!((found.written, found.stripped, found.jamo), (16, 2, 2));
-    let concerns = DataSet::open(&request.out).unwrap().manifest().concerns();
-    assert!(concerns.contains(&Concern::Accents { coverage: found }), "{concerns:?}");
+    let warnings = DataSet::open(&request.out).unwrap().manifest().warnings();
+    assert!(warnings.contains(&TextWarning::Accents { coverage: found }), "{warnings:?}");
 }
 
 #[test]
@@ -153,5 +154,5 @@ fn a_folder_of_an_older_program_opens_and_counts_no_characters() {
     let data = DataSet::open(&request.out).unwrap();
     assert_eq!(data.manifest().data_hash(), manifest.data_hash());
     assert_eq!(statistics(&data, &tokenizer(), Split::Train, 0).unknown_character_rate, None);
-    assert!(matches!(build(&request, |_| {}).unwrap(), Built::Before(_)));
+    assert!(matches!(build(&request, |_| {}).unwrap(), BuildOutcome::Before(_)));
 }

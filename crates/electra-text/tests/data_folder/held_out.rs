@@ -1,6 +1,6 @@
 //! Which documents are held out, and that training has none of them.
 
-use electra_text::build::{BuildError, Built, HeldOut, Part, build, build_part, merge};
+use electra_text::build::{BuildError, BuildOutcome, HeldOut, Part, build, build_part, merge};
 use electra_text::dataset::DataSet;
 use electra_text::manifest::Manifest;
 use electra_text::shard::Split;
@@ -137,7 +137,7 @@ fn data_that_was_built_before_held_out_documents_were_left_out_is_not_taken_for_
     let mut request = request(vec![input], folder.path().join("data"));
     request.heldout = HeldOut::Files(vec![write(folder.path(), "eval.txt", corpus_text(5, 24))]);
     built(&request);
-    assert!(matches!(build(&request, |_| {}).unwrap(), Built::Before(_)));
+    assert!(matches!(build(&request, |_| {}).unwrap(), BuildOutcome::Before(_)));
     let path = request.out.join("manifest.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let named = ",\n      \"left_out_of_training\": true";

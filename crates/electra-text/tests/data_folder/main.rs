@@ -12,7 +12,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use electra_text::build::{BuildRequest, Built, HeldOut, build};
+use electra_text::build::{BuildOutcome, BuildRequest, HeldOut, build};
 use electra_text::corpus::{DocumentReader, ReadOptions};
 use electra_text::dataset::DataSet;
 use electra_text::inspect::statistics;
@@ -40,8 +40,8 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn built(request: &BuildRequest) -> Manifest {
     match build(request, |_| {}).unwrap() {
-        Built::Now(manifest) => manifest,
-        Built::Before(_) => panic!("{} was there before", request.out.display()),
+        BuildOutcome::Now(manifest) => manifest,
+        BuildOutcome::Before(_) => panic!("{} was there before", request.out.display()),
     }
 }
 

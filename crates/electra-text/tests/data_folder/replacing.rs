@@ -1,7 +1,7 @@
 //! What a build finds in its place: what is replaced, what is cleared away, and what is left alone.
 
 use electra_files::shown::with_help;
-use electra_text::build::{BuildError, BuildRequest, Built, Part, build, build_part, merge};
+use electra_text::build::{BuildError, BuildOutcome, BuildRequest, Part, build, build_part, merge};
 use electra_text::manifest::Manifest;
 use electra_text::verify::verify;
 
@@ -14,7 +14,7 @@ fn the_same_request_finds_its_result_and_another_is_refused_without_force() {
     let input = write(folder.path(), "a.txt", corpus_text(50, 7));
     let mut request = request(vec![input.clone()], folder.path().join("data"));
     let first = built(&request);
-    assert!(matches!(build(&request, |_| {}).unwrap(), Built::Before(manifest) if manifest == first));
+    assert!(matches!(build(&request, |_| {}).unwrap(), BuildOutcome::Before(manifest) if manifest == first));
 
     // Another setting, or the same file with other content, is other data.
     request.pack.seq_len = 64;

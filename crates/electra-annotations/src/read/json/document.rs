@@ -39,7 +39,7 @@ pub fn document_name(value: Value<'_>) -> Result<Result<Option<String>, &'static
     Ok(Ok(match (value.text()?, value.kind()?) {
         // Names that differ in what is replaced are still two.
         (Some(name), _) if name.lone_surrogates == 0 => Some(format!("\"{}", name.text)),
-        (Some(_), _) | (None, "a number") => Some(value.written().to_owned()),
+        (Some(_), _) | (None, "a number") => Some(value.raw().to_owned()),
         (None, "null") => None,
         (None, kind) => return Ok(Err(kind)),
     }))

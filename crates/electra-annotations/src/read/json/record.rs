@@ -12,7 +12,7 @@ use crate::read::error::ReadError;
 use crate::read::raw::check_names;
 use crate::read::spans::{CharSpan, MisalignedSpan, align};
 use crate::words::{
-    SentenceDivision, Word, WordDivision, divide, division_of_record, has_seen, trimmed, without_unseen,
+    SentenceDivision, Word, WordDivision, divide, division_of_record, has_visible, trimmed, without_unseen,
 };
 
 const TOKENS: &str = "tokens";
@@ -79,7 +79,7 @@ impl<'a> Record<'a> {
     /// The record that stands in a line.
     pub(super) fn of(path: &'a Path, line: usize, text: &'a str) -> Result<Self, Fault> {
         let mut fields = [None; FIELDS.len()];
-        json_object::each::<Malformed>(text, |name, value| {
+        json_object::for_each_field::<Malformed>(text, |name, value| {
             if let Some(at) = FIELDS.iter().position(|field| *field == name) {
                 fields[at] = Some(value);
             }
@@ -226,7 +226,7 @@ impl<'a> Record<'a> {
         }
         let kind = |value: Option<Value<'_>>| value.map_or(Ok("nothing"), Value::kind);
         let name = match label.map(string).transpose()?.flatten() {
-            Some(name) if has_seen(&name) => without_unseen(&name).into_owned(),
+            Some(name) if has_visible(&name) => without_unseen(&name).into_owned(),
             _ => {
                 let found = format!("{} at {SPANS}[{at}].label", kind(label)?);
                 return Err(self.error(found, "the name of a type"));

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use electra_annotations::{CheckReport, Drift, InvalidTransition, Leak, Scheme, SplitReport};
 
-use crate::commands::data::concerns::unknown;
 use crate::commands::data::meter::count;
+use crate::commands::data::warnings::unknown;
 
 /// What comes of a vocabulary that does not suit the sentences, and what to do.
 const CONSEQUENCE: &str = "the model sees nothing but [UNK] there, tells no such word from another, and can tag it by \
@@ -81,7 +81,7 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
         )?;
     }
     if let Some(coverage) = &split.coverage {
-        if coverage.is_loud() {
+        if coverage.exceeds_limit() {
             writeln!(out, "! unknown     {}: {CONSEQUENCE}", unknown(coverage))?;
         } else {
             writeln!(out, "  unknown     {}", unknown(coverage))?;

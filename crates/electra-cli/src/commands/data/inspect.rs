@@ -13,11 +13,11 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde_json::json;
 
-use super::concerns;
 use super::error_report::{advice, report};
 use super::json::print_json;
 use super::meter::{count, megabytes};
 use super::summary::{tell_left_out, tell_read};
+use super::warnings;
 
 /// The masking by which examples are shown: that of the paper.
 const MASKING: Masking = Masking::WithoutReplacement { probability: 0.15 };
@@ -66,8 +66,8 @@ impl InspectCommand {
         let statistics = Split::ALL.map(|split| statistics(&data, tokenizer, split, self.pieces));
         let examples = self.examples(&data, tokenizer)?;
         let manifest = data.manifest();
-        let warnings = concerns::sentences(&manifest.concerns());
-        concerns::warn(&warnings);
+        let warnings = warnings::sentences(&manifest.warnings());
+        warnings::warn(&warnings);
         if self.json {
             return print_json(&json!({
                 "manifest": manifest, "statistics": statistics, "shown": examples, "warnings": warnings,
@@ -179,14 +179,14 @@ fn tell_statistics(split: &SplitStatistics) {
     );
     match counts.coverage {
         Some(coverage) => {
-            println!("  unknown: {}", concerns::unknown(&coverage));
-            if let Some(accents) = concerns::accents(&coverage) {
+            println!("  unknown: {}", warnings::unknown(&coverage));
+            if let Some(accents) = warnings::accents(&coverage) {
                 println!("  accents: {accents}");
             }
         }
         None => println!(
             "  unknown: {} % of the tokens; built before words and characters were counted",
-            concerns::percent(split.unknown_rate)
+            warnings::percent(split.unknown_rate)
         ),
     }
     println!("  length        examples");

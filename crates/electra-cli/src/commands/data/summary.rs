@@ -4,24 +4,24 @@ use std::path::Path;
 use std::time::Instant;
 
 use electra_files::shown::shell_word;
-use electra_text::build::Built;
+use electra_text::build::BuildOutcome;
 use electra_text::corpus::Skipped;
 use electra_text::manifest::{Manifest, SplitCounts};
 use serde_json::json;
 
-use super::concerns;
 use super::json::print_json;
 use super::meter::{count, megabytes};
+use super::warnings;
 
 pub(super) fn tell_data(
-    built: &Built<Manifest>,
+    built: &BuildOutcome<Manifest>,
     out: &Path,
     start: Instant,
     as_json: bool,
 ) -> miette::Result<()> {
     let manifest = built.manifest();
-    let warnings = concerns::sentences(&manifest.concerns());
-    concerns::warn(&warnings);
+    let warnings = warnings::sentences(&manifest.warnings());
+    warnings::warn(&warnings);
     if as_json {
         return print_json(&json!({
             "out": out,
@@ -53,13 +53,13 @@ pub(super) fn tell_counts(counts: &[SplitCounts; 2], seq_len: usize) {
             count(counts.text_tokens),
         );
         if let Some(coverage) = counts.coverage.filter(|coverage| coverage.words > 0) {
-            println!("           unknown: {}", concerns::unknown(&coverage));
-            if let Some(accents) = concerns::accents(&coverage) {
+            println!("           unknown: {}", warnings::unknown(&coverage));
+            if let Some(accents) = warnings::accents(&coverage) {
                 println!("           accents: {accents}");
             }
         } else {
             let share = counts.unknown as f64 / counts.text_tokens.max(1) as f64;
-            println!("           unknown: {} % of the tokens", concerns::percent(share));
+            println!("           unknown: {} % of the tokens", warnings::percent(share));
         }
     }
 }
@@ -78,16 +78,16 @@ pub(super) fn tell_read(replaced: u64, skipped: &Skipped) {
             count(replaced)
         );
     }
-    if let Some(skipped) = concerns::skipped(skipped) {
+    if let Some(skipped) = warnings::skipped(skipped) {
         println!("  skipped {skipped}");
     }
 }
 
-pub(super) fn was_before<M>(built: &Built<M>) -> bool {
-    matches!(built, Built::Before(_))
+pub(super) fn was_before<M>(built: &BuildOutcome<M>) -> bool {
+    matches!(built, BuildOutcome::Before(_))
 }
 
-pub(super) fn before<M>(built: &Built<M>) -> &'static str {
+pub(super) fn before<M>(built: &BuildOutcome<M>) -> &'static str {
     if was_before(built) {
         " was there already, built from the same files with the same settings"
     } else {

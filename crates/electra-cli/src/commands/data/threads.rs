@@ -1,7 +1,7 @@
 //! The number of threads of a data command.
 
 use clap::Args;
-use electra_text::in_order::{MAX_THREADS, available_threads};
+use electra_text::map_in_order::{MAX_THREADS, available_threads};
 
 use super::error_report::advice;
 

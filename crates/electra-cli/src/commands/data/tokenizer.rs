@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use clap::Args;
 use electra_files::shown::shell_word;
-use electra_text::concern::Concern;
+use electra_text::warning::TextWarning;
 use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, train};
 use serde_json::json;
 
-use super::concerns;
 use super::corpus::Corpus;
 use super::error_report::{advice, report};
 use super::json::{named_in_json, print_json};
@@ -16,6 +15,7 @@ use super::meter::{Meter, count};
 use super::output::OutputArguments;
 use super::summary::tell_read;
 use super::threads::ThreadsArgument;
+use super::warnings;
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]
@@ -90,8 +90,8 @@ impl TokenizerCommand {
         meter.finish();
         trained.tokenizer.save(&self.output.out).map_err(report)?;
         let coverage = trained.coverage;
-        let warnings = concerns::sentences(&Concern::of_text(coverage));
-        concerns::warn(&warnings);
+        let warnings = warnings::sentences(&TextWarning::of_text(coverage));
+        warnings::warn(&warnings);
         if self.output.json {
             return print_json(&json!({
                 "out": self.output.out,
@@ -127,17 +127,17 @@ impl TokenizerCommand {
             count(trained.words),
             count(trained.distinct_words)
         );
-        println!("  unknown {}", concerns::unknown(&coverage));
+        println!("  unknown {}", warnings::unknown(&coverage));
         if trained.too_long.words > 0 {
             println!(
                 "  length  {} words with {} % of the characters are longer than {} characters, the longest {}",
                 count(trained.too_long.words),
-                concerns::percent(trained.too_long.share()),
+                warnings::percent(trained.too_long.share()),
                 trained.too_long.limit,
                 count(trained.too_long.longest as u64)
             );
         }
-        if let Some(accents) = concerns::accents(&coverage) {
+        if let Some(accents) = warnings::accents(&coverage) {
             println!("  accents {accents}");
         }
         tell_read(trained.replaced, &trained.skipped);

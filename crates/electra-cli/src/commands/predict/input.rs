@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use electra_annotations::{MAX_LINE_BYTES, TextError, is_named_columns, is_named_json};
 use electra_ner::{Lossy, PredictError};
 use electra_text::corpus::{self, Compression, Signature, json_object};
-use electra_text::invisible::has_seen;
+use electra_text::invisible::has_visible;
 
 use super::Predict;
 use crate::failure::{self, Failure};
@@ -166,14 +166,14 @@ fn first_line(head: &[u8]) -> (&str, bool) {
         Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default(),
     };
     let mut lines = text.split_inclusive(['\n', '\r']);
-    let line = lines.find(|line| has_seen(line)).unwrap_or_default();
+    let line = lines.find(|line| has_visible(line)).unwrap_or_default();
     (line.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace()), line.ends_with(['\n', '\r']))
 }
 
 fn is_record(head: &[u8]) -> bool {
     let (line, _) = first_line(head);
     let mut has_text = false;
-    let read = json_object::each::<json_object::Malformed>(line, |name, _| {
+    let read = json_object::for_each_field::<json_object::Malformed>(line, |name, _| {
         has_text |= name == "text";
         Ok(())
     });

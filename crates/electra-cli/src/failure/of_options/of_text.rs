@@ -71,7 +71,7 @@ fn of_build(error: &BuildError) -> Option<&'static str> {
 fn of_vocabulary(error: &VocabularyError) -> Option<String> {
     match error {
         VocabularyError::TooSmall { .. } => Some("ask for more, or lower --character-coverage".to_owned()),
-        VocabularyError::TooLarge { supported, too_long, .. } if too_long.is_loud() => Some(format!(
+        VocabularyError::TooLarge { supported, too_long, .. } if too_long.exceeds_limit() => Some(format!(
             "raise --max-word-length (the longest word has {} characters), divide long words, or ask for \
              {supported} or fewer",
             too_long.longest

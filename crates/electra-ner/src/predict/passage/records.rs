@@ -11,7 +11,7 @@ use electra_annotations::{
     DocumentNumbers, Format, LineBreaks, MAX_LINE_BYTES, RawSentence, SentenceDivision, SentenceSettings,
     TextError, Word, divide, document_name,
 };
-use electra_text::invisible::has_seen;
+use electra_text::invisible::has_visible;
 
 /// Reads a record a line.
 pub(super) struct Records<R> {
@@ -110,7 +110,7 @@ impl<R: BufRead> Records<R> {
     /// The text of the next record, and where it stands.
     fn read_record(&mut self) -> Result<Option<(String, RecordPlace)>, TextError> {
         while let Some((number, line)) = self.read_line()? {
-            if has_seen(&line) {
+            if has_visible(&line) {
                 let object = line.trim_start_matches('\u{feff}');
                 return self.record(number, object).map(Some).map_err(|fault| fault.at(number, object));
             }
@@ -183,7 +183,7 @@ impl<R: BufRead> Records<R> {
 
     fn record(&mut self, line: u64, object: &str) -> Result<(String, RecordPlace), Fault> {
         let (mut text, mut document) = (None, None);
-        json_object::each::<Malformed>(object, |name, value| {
+        json_object::for_each_field::<Malformed>(object, |name, value| {
             match name {
                 "text" => text = Some(value),
                 "document" => document = Some(value),
@@ -191,7 +191,7 @@ impl<R: BufRead> Records<R> {
             }
             Ok(())
         })?;
-        let Some(value) = text.filter(|text| text.written() != "null") else {
+        let Some(value) = text.filter(|text| text.raw() != "null") else {
             return Err(Fault::Content("it has no text".into()));
         };
         let text = match value.text()? {

@@ -6,7 +6,7 @@
 
 mod scan;
 
-use scan::Scan;
+use scan::Scanner;
 pub use scan::{Malformed, Text};
 
 /// Names of fields that an error shows at most.
@@ -17,7 +17,7 @@ const EXCERPT_CHARS: usize = 40;
 
 /// The value found in the field of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum FieldValue {
     /// A JSON string.
     Text(Text),
     /// The JSON value `null`.
@@ -28,15 +28,15 @@ pub enum Found {
     Missing(String),
 }
 
-impl Found {
+impl FieldValue {
     /// The value of the field that was asked for.
-    fn read(scan: &mut Scan<'_>) -> Result<Self, Malformed> {
+    fn read(scan: &mut Scanner<'_>) -> Result<Self, Malformed> {
         if scan.peek() == Some(b'"') {
-            return scan.string(true).map(Found::Text);
+            return scan.string(true).map(FieldValue::Text);
         }
         Ok(match Value::read(scan)?.kind()? {
-            "null" => Found::Null,
-            other => Found::Other(other),
+            "null" => FieldValue::Null,
+            other => FieldValue::Other(other),
         })
     }
 }
@@ -45,18 +45,18 @@ impl Found {
 ///
 /// # Errors
 /// What the line has instead of an object.
-pub fn find(line: &str, name: &str) -> Result<Found, Malformed> {
+pub fn find_field(line: &str, name: &str) -> Result<FieldValue, Malformed> {
     let mut found = None;
     fields(line, |key, scan| {
         if key == name {
-            found = Some(Found::read(scan)?);
+            found = Some(FieldValue::read(scan)?);
             return Ok(());
         }
-        scan.pass_over()
+        scan.skip_value()
     })?;
     match found {
         Some(found) => Ok(found),
-        None => Ok(Found::Missing(names(line)?.unwrap_or_else(|| "none".to_owned()))),
+        None => Ok(FieldValue::Missing(names(line)?.unwrap_or_else(|| "none".to_owned()))),
     }
 }
 
@@ -64,7 +64,7 @@ pub fn find(line: &str, name: &str) -> Result<Found, Malformed> {
 ///
 /// # Errors
 /// What the line has instead of an object, or what `take` finds wrong.
-pub fn each<'a, E: From<Malformed>>(
+pub fn for_each_field<'a, E: From<Malformed>>(
     line: &'a str,
     mut take: impl FnMut(&str, Value<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -73,7 +73,7 @@ pub fn each<'a, E: From<Malformed>>(
 
 /// Whether a line is an object as far as its outline tells.
 pub fn is_object(line: &str) -> bool {
-    fields(line, |_, scan| scan.pass_over()).is_ok()
+    fields(line, |_, scan| scan.skip_value()).is_ok()
 }
 
 /// The names of the fields of the object that is `line`, the first of them in short; none if it has none.
@@ -87,7 +87,7 @@ pub fn names(line: &str) -> Result<Option<String>, Malformed> {
             true => shown.push(format!("{:?}", excerpt(key, 0, EXCERPT_CHARS))),
             false => more += 1,
         }
-        scan.pass_over()
+        scan.skip_value()
     })?;
     if more > 0 {
         shown.push(format!("{more} more"));
@@ -98,12 +98,12 @@ pub fn names(line: &str) -> Result<Option<String>, Malformed> {
 /// Goes through the fields of an object; `take` is given each name and reads the value behind it.
 fn fields<'a, E: From<Malformed>>(
     line: &'a str,
-    take: impl FnMut(&str, &mut Scan<'a>) -> Result<(), E>,
+    take: impl FnMut(&str, &mut Scanner<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut scan = Scan { line, at: 0 };
+    let mut scan = Scanner { line, at: 0 };
     scan.object(take)?;
     match scan.peek() {
-        Some(_) => Err(scan.wrong("expected nothing behind the object").into()),
+        Some(_) => Err(scan.error("expected nothing behind the object").into()),
         None => Ok(()),
     }
 }
@@ -132,15 +132,15 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// A value of any kind by its outline.
-    fn read(scan: &mut Scan<'a>) -> Result<Self, Malformed> {
+    fn read(scan: &mut Scanner<'a>) -> Result<Self, Malformed> {
         scan.peek();
         let start = scan.at;
-        scan.pass_over()?;
+        scan.skip_value()?;
         Ok(Value { line: scan.line, start, end: scan.at })
     }
 
     /// The text of the value as it stands in the line.
-    pub fn written(self) -> &'a str {
+    pub fn raw(self) -> &'a str {
         &self.line[self.start..self.end]
     }
 
@@ -149,8 +149,8 @@ impl<'a> Value<'a> {
     /// # Errors
     /// If it is no value of JSON, or of those that are written beside JSON: `NaN` and `Infinity`.
     pub fn kind(self) -> Result<&'static str, Malformed> {
-        let first = self.written().as_bytes().first();
-        Ok(match (first, self.written()) {
+        let first = self.raw().as_bytes().first();
+        Ok(match (first, self.raw()) {
             (Some(b'{'), _) => "an object",
             (Some(b'['), _) => "a list",
             (_, "\"\"") => "an empty string",
@@ -167,16 +167,16 @@ impl<'a> Value<'a> {
     /// # Errors
     /// What no string of JSON has.
     pub fn text(self) -> Result<Option<Text>, Malformed> {
-        let mut scan = Scan { line: self.line, at: self.start };
+        let mut scan = Scanner { line: self.line, at: self.start };
         if scan.byte() == Some(b'"') { scan.string(true).map(Some) } else { Ok(None) }
     }
 
     /// The whole number that it is, if it is one.
     pub fn integer(self) -> Option<i64> {
-        let digits = self.written().strip_prefix('-').unwrap_or(self.written());
+        let digits = self.raw().strip_prefix('-').unwrap_or(self.raw());
         let is_written_so = digits.starts_with(|c: char| c.is_ascii_digit());
         let has_zeros = digits.len() > 1 && digits.starts_with('0');
-        self.written().parse().ok().filter(|_| is_written_so && !has_zeros)
+        self.raw().parse().ok().filter(|_| is_written_so && !has_zeros)
     }
 
     /// Goes through the elements of a list; `take` is given the number of each, from 0, and its value.
@@ -187,7 +187,7 @@ impl<'a> Value<'a> {
         self,
         mut take: impl FnMut(usize, Value<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut scan = Scan { line: self.line, at: self.start };
+        let mut scan = Scanner { line: self.line, at: self.start };
         scan.expect(b'[', "expected a list, which begins with [")?;
         if scan.peek() == Some(b']') {
             return Ok(());
@@ -197,13 +197,13 @@ impl<'a> Value<'a> {
             match scan.peek() {
                 Some(b',') => scan.at += 1,
                 Some(b']') => break,
-                _ => return Err(scan.wrong("expected , or ] behind a value").into()),
+                _ => return Err(scan.error("expected , or ] behind a value").into()),
             }
         }
         Ok(())
     }
 
-    /// Goes through the fields of an object, as [`each`] does.
+    /// Goes through the fields of an object, as [`for_each_field`] does.
     ///
     /// # Errors
     /// If it is no object, or what `take` finds wrong.
@@ -211,7 +211,7 @@ impl<'a> Value<'a> {
         self,
         mut take: impl FnMut(&str, Value<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
-        Scan { line: self.line, at: self.start }.object(|key, scan| take(key, Value::read(scan)?))
+        Scanner { line: self.line, at: self.start }.object(|key, scan| take(key, Value::read(scan)?))
     }
 }
 

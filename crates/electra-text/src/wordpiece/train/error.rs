@@ -1,7 +1,7 @@
 //! The errors of training a vocabulary.
 
 use crate::corpus::CorpusError;
-use crate::coverage::LOUD_UNKNOWN_SHARE;
+use crate::coverage::MAX_UNKNOWN_SHARE;
 
 /// An error of training a vocabulary.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -87,13 +87,13 @@ impl TooLong {
     }
 
     /// Whether the share is large enough to be the reason of a small vocabulary.
-    pub fn is_loud(&self) -> bool {
-        self.share() > LOUD_UNKNOWN_SHARE
+    pub fn exceeds_limit(&self) -> bool {
+        self.share() > MAX_UNKNOWN_SHARE
     }
 
     /// The share of the corpus that is too long, in words; empty if it is small.
     fn of_corpus(&self) -> String {
-        if !self.is_loud() {
+        if !self.exceeds_limit() {
             return String::new();
         }
         format!(
@@ -105,7 +105,7 @@ impl TooLong {
 }
 
 fn when_too_large(supported: usize, too_long: &TooLong) -> String {
-    if too_long.is_loud() {
+    if too_long.exceeds_limit() {
         return format!("accept longer words, divide long words, or ask for {supported} or fewer");
     }
     format!("ask for {supported} or fewer, or give more text")

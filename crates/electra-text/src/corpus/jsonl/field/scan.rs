@@ -24,13 +24,13 @@ pub struct Malformed {
 }
 
 /// A place in a line.
-pub(super) struct Scan<'a> {
+pub(super) struct Scanner<'a> {
     pub line: &'a str,
     pub at: usize,
 }
 
-impl<'a> Scan<'a> {
-    pub(super) fn wrong(&self, what: &'static str) -> Malformed {
+impl<'a> Scanner<'a> {
+    pub(super) fn error(&self, what: &'static str) -> Malformed {
         Malformed { at: self.at.min(self.line.len()), what }
     }
 
@@ -48,7 +48,7 @@ impl<'a> Scan<'a> {
 
     pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Malformed> {
         if self.peek() != Some(byte) {
-            return Err(self.wrong(what));
+            return Err(self.error(what));
         }
         self.at += 1;
         Ok(())
@@ -63,7 +63,7 @@ impl<'a> Scan<'a> {
         if self.peek() != Some(b'}') {
             loop {
                 if self.peek() != Some(b'"') {
-                    return Err(self.wrong("expected the name of a field in quotes").into());
+                    return Err(self.error("expected the name of a field in quotes").into());
                 }
                 let key = self.string(false)?.text;
                 self.expect(b':', "expected : behind the name of a field")?;
@@ -71,7 +71,7 @@ impl<'a> Scan<'a> {
                 match self.peek() {
                     Some(b',') => self.at += 1,
                     Some(b'}') => break,
-                    _ => return Err(self.wrong("expected , or } behind a value").into()),
+                    _ => return Err(self.error("expected , or } behind a value").into()),
                 }
             }
         }
@@ -80,14 +80,14 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over a value of any kind.
-    pub(super) fn pass_over(&mut self) -> Result<(), Malformed> {
+    pub(super) fn skip_value(&mut self) -> Result<(), Malformed> {
         let mut open = Vec::new();
         loop {
             match self.peek() {
-                None => return Err(self.wrong("the line ends in the middle of the object")),
+                None => return Err(self.error("the line ends in the middle of the object")),
                 Some(b'"') => self.pass_over_string()?,
                 Some(b'{' | b'[') if open.len() == MAX_DEPTH => {
-                    return Err(self.wrong("lists and objects are nested too deeply"));
+                    return Err(self.error("lists and objects are nested too deeply"));
                 }
                 Some(bracket @ (b'{' | b'[')) => {
                     open.push(bracket);
@@ -97,7 +97,7 @@ impl<'a> Scan<'a> {
                 Some(bracket @ (b'}' | b']')) => {
                     let opening = if bracket == b'}' { b'{' } else { b'[' };
                     if open.pop() != Some(opening) {
-                        return Err(self.wrong("expected a value"));
+                        return Err(self.error("expected a value"));
                     }
                     self.at += 1;
                 }
@@ -110,7 +110,7 @@ impl<'a> Scan<'a> {
                     let rest = &self.line.as_bytes()[self.at..];
                     let length = rest.iter().position(end).unwrap_or(rest.len());
                     if length == 0 {
-                        return Err(self.wrong("expected a value"));
+                        return Err(self.error("expected a value"));
                     }
                     self.at += length;
                 }
@@ -156,7 +156,7 @@ impl<'a> Scan<'a> {
                 }
                 b'\\' => self.escape(&mut text, is_judged)?,
                 _ if is_judged => {
-                    return Err(self.wrong("a control character in a string must be escaped"));
+                    return Err(self.error("a control character in a string must be escaped"));
                 }
                 control => {
                     text.text.push(char::from(control));
@@ -207,7 +207,7 @@ impl<'a> Scan<'a> {
 
     fn bad_escape(&mut self, text: &mut Text, is_judged: bool) -> Result<(), Malformed> {
         if is_judged {
-            return Err(self.wrong("an escape that JSON does not have"));
+            return Err(self.error("an escape that JSON does not have"));
         }
         text.text.push('\\');
         self.at += 1;

@@ -2,8 +2,8 @@ use super::scan::MAX_DEPTH;
 use super::*;
 
 fn text(line: &str) -> Text {
-    match find(line, "text") {
-        Ok(Found::Text(text)) => text,
+    match find_field(line, "text") {
+        Ok(FieldValue::Text(text)) => text,
         other => panic!("{other:?} in {line}"),
     }
 }
@@ -58,13 +58,19 @@ fn what_is_no_string_is_called_by_its_kind() {
         ("[\"a\"]", "a list"),
         ("{\"text\": \"a\"}", "an object"),
     ] {
-        assert_eq!(find(&format!("{{\"text\": {value}}}"), "text"), Ok(Found::Other(kind)), "{value}");
+        assert_eq!(
+            find_field(&format!("{{\"text\": {value}}}"), "text"),
+            Ok(FieldValue::Other(kind)),
+            "{value}"
+        );
     }
-    assert_eq!(find("{\"text\":null}", "text"), Ok(Found::Null));
-    assert_eq!(find("{}", "text"), Ok(Found::Missing("none".into())));
-    assert_eq!(find("{\"b\":1,\"a\":2}", "text"), Ok(Found::Missing("\"b\", \"a\"".into())));
+    assert_eq!(find_field("{\"text\":null}", "text"), Ok(FieldValue::Null));
+    assert_eq!(find_field("{}", "text"), Ok(FieldValue::Missing("none".into())));
+    assert_eq!(find_field("{\"b\":1,\"a\":2}", "text"), Ok(FieldValue::Missing("\"b\", \"a\"".into())));
     let many: Vec<String> = (0..200).map(|n| format!("\"{}{n}\":1", "x".repeat(50))).collect();
-    let Ok(Found::Missing(names)) = find(&format!("{{{}}}", many.join(",")), "text") else { panic!() };
+    let Ok(FieldValue::Missing(names)) = find_field(&format!("{{{}}}", many.join(",")), "text") else {
+        panic!()
+    };
     assert!(names.ends_with("190 more") && names.len() < 600, "{names}");
 }
 
@@ -95,7 +101,7 @@ fn what_is_no_object_is_refused_where_it_goes_wrong() {
         ("{\"x\":\"a\\", 5),
         (&format!("{{\"x\":{}", "[".repeat(1_000_000)), 5 + MAX_DEPTH),
     ] {
-        let found = find(line, "text");
+        let found = find_field(line, "text");
         assert_eq!(found.clone().map_err(|error| error.at), Err(at), "{line}: {found:?}");
     }
 }
@@ -111,7 +117,7 @@ fn excerpts_are_short_and_end_within_no_character() {
 fn lists_and_objects_are_gone_through_and_judged_where_somebody_looks() {
     let line = r#"{"a": [ 1 , "x", {"b": -7, "c": NaN}, [], null, "\ud83d"], "d": "\q"}"#;
     let (mut kinds, mut inner) = (Vec::new(), Vec::new());
-    each::<Malformed>(line, |name, value| {
+    for_each_field::<Malformed>(line, |name, value| {
         if name != "a" {
             return Ok(());
         }
@@ -119,7 +125,7 @@ fn lists_and_objects_are_gone_through_and_judged_where_somebody_looks() {
             kinds.push((at, element.kind()?, element.integer()));
             if element.kind()? == "an object" {
                 element.fields(|name, value| {
-                    inner.push((name.to_owned(), value.integer(), value.written().to_owned()));
+                    inner.push((name.to_owned(), value.integer(), value.raw().to_owned()));
                     Ok::<_, Malformed>(())
                 })?;
             }
@@ -141,7 +147,7 @@ fn lists_and_objects_are_gone_through_and_judged_where_somebody_looks() {
 fn what_is_wrong_in_a_list_has_its_place() {
     for (list, at) in [("[1 2]", 8), ("[1,]", 8), ("[,]", 6), ("[foo]", 6), ("[\"a\tb\"]", 8)] {
         let line = format!("{{\"a\":{list}}}");
-        let found = each::<Malformed>(&line, |_, value| {
+        let found = for_each_field::<Malformed>(&line, |_, value| {
             value.elements(|_, element| {
                 element.kind()?;
                 element.text().map(drop)
@@ -158,7 +164,7 @@ fn what_is_wrong_in_a_list_has_its_place() {
         ("1.0", None),
         ("9e9", None),
     ] {
-        each::<Malformed>(&format!("{{\"a\":{number}}}"), |_, value| {
+        for_each_field::<Malformed>(&format!("{{\"a\":{number}}}"), |_, value| {
             assert_eq!(value.integer(), expected, "{number}");
             Ok(())
         })

@@ -14,7 +14,7 @@ const LONG_DOCUMENT_BYTES: u64 = 50_000;
 
 /// A finding about a text and how it was divided and normalised.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Concern {
+pub enum TextWarning {
     /// There are few documents for so much text.
     FewDocuments {
         /// The number of documents.
@@ -51,26 +51,26 @@ pub enum Concern {
     },
 }
 
-impl Concern {
+impl TextWarning {
     /// The warnings about a text that a vocabulary is trained on.
     pub fn of_text(coverage: Coverage) -> Vec<Self> {
-        let unknown = coverage.is_loud().then_some(Concern::Unknown { split: None, coverage });
-        let accents = coverage.loses_accents().then_some(Concern::Accents { coverage });
+        let unknown = coverage.exceeds_limit().then_some(TextWarning::Unknown { split: None, coverage });
+        let accents = coverage.loses_accents().then_some(TextWarning::Accents { coverage });
         unknown.into_iter().chain(accents).collect()
     }
 }
 
 impl Manifest {
     /// The warnings about this data folder.
-    pub fn concerns(&self) -> Vec<Concern> {
-        let mut concerns = Vec::new();
+    pub fn warnings(&self) -> Vec<TextWarning> {
+        let mut warnings = Vec::new();
         let [train, heldout] = [&self.train, &self.heldout];
         let documents = train.documents + heldout.documents;
         let text_bytes = train.text_bytes + heldout.text_bytes;
         match self.settings.heldout {
-            HeldOutRule::Hash { .. } => concerns.extend(self.few_documents(None, documents, text_bytes)),
+            HeldOutRule::Hash { .. } => warnings.extend(self.few_documents(None, documents, text_bytes)),
             // Held-out files are another text: theirs make the documents of the others no shorter.
-            HeldOutRule::Files { .. } => concerns.extend(Split::ALL.into_iter().filter_map(|split| {
+            HeldOutRule::Files { .. } => warnings.extend(Split::ALL.into_iter().filter_map(|split| {
                 let counts = self.counts(split);
                 self.few_documents(Some(split), counts.documents, counts.text_bytes)
             })),
@@ -82,32 +82,32 @@ impl Manifest {
             let found = self.heldout.text_bytes as f64 / text_bytes as f64;
             if found > 2.0 * asked || found < 0.5 * asked {
                 let held_out = self.heldout.documents;
-                concerns.push(Concern::HeldOutShare { asked, found, held_out, documents });
+                warnings.push(TextWarning::HeldOutShare { asked, found, held_out, documents });
             }
         }
         let of_split = |split| self.counts(split).coverage;
         for split in Split::ALL {
-            if let Some(coverage) = of_split(split).filter(Coverage::is_loud) {
-                concerns.push(Concern::Unknown { split: Some(split), coverage });
+            if let Some(coverage) = of_split(split).filter(Coverage::exceeds_limit) {
+                warnings.push(TextWarning::Unknown { split: Some(split), coverage });
             }
         }
         let mut whole = of_split(Split::Train).unwrap_or_default();
         whole.add(&of_split(Split::HeldOut).unwrap_or_default());
         if whole.loses_accents() {
-            concerns.push(Concern::Accents { coverage: whole });
+            warnings.push(TextWarning::Accents { coverage: whole });
         }
-        concerns
+        warnings
     }
 
     /// The warning that a split, or the whole corpus, has few documents for so much text; `None` if it has
     /// enough.
-    fn few_documents(&self, split: Option<Split>, documents: u64, text_bytes: u64) -> Option<Concern> {
+    fn few_documents(&self, split: Option<Split>, documents: u64, text_bytes: u64) -> Option<TextWarning> {
         if documents >= FEW_DOCUMENTS || text_bytes <= documents * LONG_DOCUMENT_BYTES {
             return None;
         }
         let is_text = |file: &str| matches!(FileKind::of(file.as_ref()), Ok((FileKind::Text, _)));
         let mut inputs = self.inputs.iter().filter(|input| split.is_none_or(|split| input.split == split));
         let by = inputs.any(|input| is_text(&input.file)).then_some(self.settings.documents);
-        Some(Concern::FewDocuments { documents, text_bytes, split, by })
+        Some(TextWarning::FewDocuments { documents, text_bytes, split, by })
     }
 }

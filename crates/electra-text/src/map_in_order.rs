@@ -20,7 +20,7 @@ pub fn available_threads() -> usize {
 /// At most `threads + 2` items are under way at any time, however slow one of them is: memory
 /// does not grow with the number of items. `items` runs on a thread of its own, `sink` on the
 /// caller's.
-pub fn in_order<T, R, E, W>(
+pub fn map_in_order<T, R, E, W>(
     threads: usize,
     items: impl Iterator<Item = Result<T, E>> + Send,
     make_worker: impl Fn() -> W + Sync,
@@ -113,7 +113,7 @@ mod tests {
             let items = (0..200u64).map(Ok::<_, ()>);
             // Early items are the slowest.
             let slow = |item: u64| (0..(200 - item) * 500).fold(item, |sum, _| std::hint::black_box(sum));
-            in_order(
+            map_in_order(
                 threads,
                 items,
                 || slow,
@@ -135,7 +135,7 @@ mod tests {
             taken.fetch_add(1, Ordering::SeqCst);
             Ok::<_, ()>(item)
         });
-        in_order(
+        map_in_order(
             3,
             items,
             || |item: usize| item,
@@ -153,7 +153,7 @@ mod tests {
     fn the_first_error_in_order_ends_the_work() {
         let items = (0..).map(|item| if item == 5 { Err("read") } else { Ok(item) });
         let mut seen = 0;
-        let result = in_order(
+        let result = map_in_order(
             2,
             items,
             || |item: i32| item,
@@ -164,7 +164,7 @@ mod tests {
         );
         assert_eq!((result, seen), (Err("read"), 5));
 
-        let result = in_order(
+        let result = map_in_order(
             2,
             (0..).map(Ok),
             || |item: i32| item,
@@ -180,6 +180,6 @@ mod tests {
     #[should_panic(expected = "item 4")]
     fn a_panic_of_a_worker_reaches_the_caller() {
         let work = |item: i32| assert!(item != 4, "item {item}");
-        let _ = in_order(2, (0..1000).map(Ok::<_, ()>), || work, |()| Ok(()));
+        let _ = map_in_order(2, (0..1000).map(Ok::<_, ()>), || work, |()| Ok(()));
     }
 }

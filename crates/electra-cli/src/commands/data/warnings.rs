@@ -2,15 +2,15 @@
 //! were divided or held out otherwise than was meant.
 
 use electra_text::Coverage;
-use electra_text::concern::Concern;
 use electra_text::corpus::{DocumentsBy, Skipped};
 use electra_text::shard::Split;
+use electra_text::warning::TextWarning;
 
 use super::meter::{count, megabytes};
 
 /// Each concern as a sentence or two.
-pub(in crate::commands) fn sentences(concerns: &[Concern]) -> Vec<String> {
-    concerns.iter().map(sentence).collect()
+pub(in crate::commands) fn sentences(warnings: &[TextWarning]) -> Vec<String> {
+    warnings.iter().map(sentence).collect()
 }
 
 /// Says them on standard error.
@@ -20,9 +20,9 @@ pub(in crate::commands) fn warn(sentences: &[String]) {
     }
 }
 
-fn sentence(concern: &Concern) -> String {
-    match *concern {
-        Concern::FewDocuments { documents, text_bytes, split, by } => {
+fn sentence(warning: &TextWarning) -> String {
+    match *warning {
+        TextWarning::FewDocuments { documents, text_bytes, split, by } => {
             let found = format!(
                 "only {} in {} of {}, {} each",
                 counted(documents, "document"),
@@ -38,7 +38,7 @@ fn sentence(concern: &Concern) -> String {
                 Some(DocumentsBy::Line) | None => found,
             }
         }
-        Concern::HeldOutShare { asked, found, held_out, documents } => format!(
+        TextWarning::HeldOutShare { asked, found, held_out, documents } => format!(
             "{} % of the text is held out where {} % was asked for: {} of {}, and documents differ in length; \
              name files with --heldout, try another --heldout-salt, or divide the text into more documents",
             percent(found),
@@ -46,7 +46,7 @@ fn sentence(concern: &Concern) -> String {
             count(held_out),
             counted(documents, "document"),
         ),
-        Concern::Unknown { split, coverage } => {
+        TextWarning::Unknown { split, coverage } => {
             let of = text_of(split);
             format!(
                 "{} of the {of} are unknown to the vocabulary; raise --max-word-length if its words are long or \
@@ -54,7 +54,7 @@ fn sentence(concern: &Concern) -> String {
                 unknown(&coverage)
             )
         }
-        Concern::Accents { coverage } => {
+        TextWarning::Accents { coverage } => {
             let stripped = (coverage.stripped > 0).then(|| {
                 format!("{} % of the characters lose their accents", percent(coverage.stripped_share()))
             });
