@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use electra_run::recipe::{Part, RecipeError, Resolved};
 use toml::Value;
 
-use crate::experiment::{Contrast, Experiment, MOST_JOBS};
+use crate::experiment::{Contrast, Experiment, MAX_JOBS};
 
 /// An arm: a name, and what it changes of the base recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,8 +146,8 @@ fn grid(file: &Resolved<Experiment>) -> Result<Vec<Arm>, RecipeError> {
             let message = format!("the grid needs a list of values for `{}`", axis.key);
             return Err(error(file, &axis.at, Part::Value, message, "for example [0.25, 0.5]"));
         };
-        if arms.len().saturating_mul(values.len()) > MOST_JOBS {
-            let message = format!("the grid has more than {MOST_JOBS} arms");
+        if arms.len().saturating_mul(values.len()) > MAX_JOBS {
+            let message = format!("the grid has more than {MAX_JOBS} arms");
             return Err(error(file, &axis.at, Part::Value, message, "take fewer values"));
         }
         let extend = |arm: &Arm| -> Vec<Arm> {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::experiment::Contrast;
 use crate::metric::Metric;
 use crate::record::{ProbeScores, ResultRecord};
-use crate::standing::{OfArms, Pairs, Runs, Standing, of_arms};
+use crate::standing::{ArmStatus, Pairs, Runs, ValueOfArms, of_arms};
 use crate::statistics::Sample;
 use crate::task::{self, OwnTask};
 
@@ -64,9 +64,9 @@ pub struct Comparison {
     /// Numbers of more than one measure cannot be held against each other.
     pub measures: Vec<MeasuredOn>,
     /// Hashes of the data that arms were trained on, where they are known.
-    pub data: Vec<OfArms<String>>,
+    pub data: Vec<ValueOfArms<String>>,
     /// Versions of the code that trained them.
-    pub code: Vec<OfArms<CodeVersions>>,
+    pub code: Vec<ValueOfArms<CodeVersions>>,
     /// Whether an arm says what it changes.
     pub names_something: bool,
 }
@@ -197,7 +197,7 @@ fn summary(name: &str, all: &Runs<'_>, base: &Runs<'_>, subject: &Subject) -> Ar
         equivalence: None,
         seconds: Sample::of(&seconds),
         curve: mean_curve(runs),
-        standing: Standing::of(name, &subject.base_arm, [all, base], &subject.known),
+        standing: ArmStatus::of(name, &subject.base_arm, [all, base], &subject.known),
     }
 }
 

@@ -39,12 +39,12 @@ use std::path::{Path, PathBuf};
 use electra_run::recipe::{RecipeError, Resolved, load};
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Catalogue, GREATEST, Metric};
+use crate::metric::{Catalogue, MAX_LOSS, Metric};
 
 pub use seeds::{Seeds, SeedsError};
 
 /// The most arms times seeds of an experiment: beyond it, a grid was not meant.
-pub const MOST_JOBS: usize = 10_000;
+pub const MAX_JOBS: usize = 10_000;
 
 /// An experiment as it is written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -198,7 +198,7 @@ impl ExperimentFile {
             resolved.above("margin", margin, 0.0, metric.greatest_difference())?;
         }
         if let Some(loss) = experiment.word_frequency_loss {
-            resolved.above("word_frequency_loss", loss, 0.0, GREATEST)?;
+            resolved.above("word_frequency_loss", loss, 0.0, MAX_LOSS)?;
         }
         Ok(Self { path: path.to_owned(), resolved, metric })
     }
@@ -230,12 +230,12 @@ impl ExperimentFile {
     /// The base recipe.
     #[must_use]
     pub fn base(&self) -> PathBuf {
-        self.beside(&self.experiment().base)
+        self.resolve(&self.experiment().base)
     }
 
     /// A path of the file that is relative to it.
     #[must_use]
-    pub fn beside(&self, path: &Path) -> PathBuf {
+    pub fn resolve(&self, path: &Path) -> PathBuf {
         match self.path.parent() {
             Some(folder) => folder.join(path),
             None => path.to_owned(),
@@ -252,7 +252,7 @@ impl ExperimentFile {
         let fail = |key: &str, message: String, help: &str| {
             Err(self.resolved.error_at(&format!("probe.{key}"), message, help))
         };
-        let recipe = probe.recipe.as_ref().map(|recipe| self.beside(recipe));
+        let recipe = probe.recipe.as_ref().map(|recipe| self.resolve(recipe));
         if let Some(recipe) = recipe.filter(|recipe| !recipe.is_file()) {
             let message = format!("there is no recipe {}", recipe.display());
             return fail("recipe", message, "the path is relative to the folder of this file");

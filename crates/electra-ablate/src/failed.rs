@@ -11,8 +11,8 @@ use electra_files::{disk, durable, regular};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Origin, Provenance, ResultError, ResultRecord};
-use crate::run::Described;
+use crate::record::{Provenance, ResultError, ResultRecord, RunOrigin};
+use crate::run::RunDescription;
 
 /// A run that was begun and came to no numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ impl Failed {
 impl FailedRun {
     /// The record of a failed run that its folder describes.
     #[must_use]
-    pub fn new(origin: Origin, run: Described, failed: Failed) -> Self {
+    pub fn new(origin: RunOrigin, run: RunDescription, failed: Failed) -> Self {
         Self { run: Provenance::new(origin, run), failed }
     }
 
@@ -124,7 +124,7 @@ impl Outcome {
         if serde_json::from_slice::<Kind>(&bytes).is_ok_and(|kind| kind.failed.is_some()) {
             let run: FailedRun = serde_json::from_slice(&bytes).map_err(damaged)?;
             let checked = run.check();
-            checked.map_err(|source| ResultError::Impossible { path: path.to_owned(), source })?;
+            checked.map_err(|source| ResultError::ImpossibleNumber { path: path.to_owned(), source })?;
             return Ok(Self::Failed(Box::new(run)));
         }
         ResultRecord::parse(path, &bytes).map(|record| Self::Finished(Box::new(record)))

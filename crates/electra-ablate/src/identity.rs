@@ -16,8 +16,8 @@ use crate::plan::PlannedArm;
 use crate::record::{
     NotOneArm, Parameters, ProbeScores, Provenance, ResultError, Stale, TokenizerIdentity, short,
 };
-use crate::run::RUNS;
-use crate::table::counted;
+use crate::run::UNPLANNED;
+use crate::table::with_noun;
 
 /// The identity that all runs of an arm have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ impl Identity {
         Self {
             // Those of runs that nothing planned follow from which of them came first.
             differences: match run.experiment.as_str() {
-                RUNS => Map::new(),
+                UNPLANNED => Map::new(),
                 _ => run.differences.clone(),
             },
             recipe: run.recipe.clone(),
@@ -71,7 +71,7 @@ impl Identity {
 
     /// Each aspect in which this is not `other`, as it is here.
     fn apart_from(&self, other: &Self) -> Vec<String> {
-        let of = |count: u64, noun: &str| counted(count as usize, noun);
+        let of = |count: u64, noun: &str| with_noun(count as usize, noun);
         let mut found = Vec::new();
         let mut add = |differs: bool, text: String| {
             if differs {
@@ -165,7 +165,7 @@ impl Results {
 
     /// Gives arms of one name that are not one arm names of their own: those of two folders begin with the
     /// folder, and others end with what they are.
-    pub fn name_apart(&mut self) {
+    pub fn disambiguate_names(&mut self) {
         let names = {
             let all = self.identities();
             let groups: Vec<String> = self.groups();
@@ -217,7 +217,7 @@ impl Results {
         let all: Vec<(&PathBuf, &String)> =
             finished.chain(self.failed.iter().map(|(path, run)| (path, &run.experiment))).collect();
         let folder = |(path, experiment): &(&PathBuf, &String)| match experiment.as_str() {
-            RUNS => PathBuf::from(RUNS),
+            UNPLANNED => PathBuf::from(UNPLANNED),
             _ => path.parent().map(Path::to_owned).unwrap_or_default(),
         };
         let folders: Vec<PathBuf> = all.iter().map(folder).collect();
@@ -240,20 +240,20 @@ impl Results {
 
 /// An arm as an experiment has it now.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ArmAsItStands {
+pub struct CurrentArm {
     /// The name of the arm.
     pub name: String,
     /// The changes that the arm makes to the base recipe.
     pub differences: Map<String, Value>,
     /// The derived numbers of the arm's recipe; `None` where the recipe cannot be read.
-    pub planned: Option<Planned>,
+    pub planned: Option<PlannedNumbers>,
     /// The arm's probe; `None` where there is none or its recipe cannot be read.
     pub probe: Option<ProbeIdentity>,
 }
 
 /// The derived numbers of an arm's recipe.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
+pub struct PlannedNumbers {
     /// Hash of the recipe without its seed.
     pub recipe: String,
     /// Optimizer steps.
@@ -264,7 +264,7 @@ pub struct Planned {
     pub parameters: u64,
 }
 
-impl Planned {
+impl PlannedNumbers {
     /// Hash, steps, operations and parameters of a planned arm.
     #[must_use]
     pub fn of(arm: &PlannedArm) -> Self {
@@ -282,7 +282,7 @@ impl Planned {
 ///
 /// # Errors
 /// With the file, the key, the value there and the value now.
-pub fn check_standing(results: &Results, arms: &[ArmAsItStands]) -> Result<(), ResultError> {
+pub fn check_results_current(results: &Results, arms: &[CurrentArm]) -> Result<(), ResultError> {
     let mut stale = Vec::new();
     for (path, arm, identity) in results.identities() {
         let Some(now) = arms.iter().find(|now| now.name == arm) else {
@@ -304,7 +304,7 @@ pub fn check_standing(results: &Results, arms: &[ArmAsItStands]) -> Result<(), R
 }
 
 /// A key, what a result has there and what the experiment has now.
-fn changed(result: &Identity, arm: &ArmAsItStands) -> Option<(String, String, String)> {
+fn changed(result: &Identity, arm: &CurrentArm) -> Option<(String, String, String)> {
     let text = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
     let keys = result.differences.keys().chain(arm.differences.keys());
     for key in keys {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::record::{Judged, ResultRecord};
+use crate::record::{DetectionScores, ResultRecord};
 
 /// A number that a finished run has.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ pub struct HeldoutMetric {
 }
 
 /// A bound of what has no smaller one, such as a loss.
-pub const GREATEST: f64 = 1e6;
+pub const MAX_LOSS: f64 = 1e6;
 
 /// All numbers that can be compared, in the order of tables. One lives as long as the program.
 #[derive(Debug)]
@@ -65,16 +65,16 @@ pub enum Source {
     /// In its last evaluation, under this key of the log: of the arm's own task.
     Heldout(&'static str),
     /// A judgement on samples of the base arm's generator.
-    Common(Judging),
+    Common(DetectionMeasure),
     /// A judgement on samples from the frequencies of words.
-    Unigram(Judging),
+    Unigram(DetectionMeasure),
     /// The scores of fine-tuning.
     Probe,
 }
 
 /// Which number of a judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judging {
+pub enum DetectionMeasure {
     /// The area under the curve.
     Auc,
     /// The loss by the entropy of the fake rate.
@@ -99,8 +99,8 @@ const fn own(
     let (greatest_difference, beside_probe) = match source {
         // Percent, and held against itself it says nothing.
         Source::Probe => (100.0, None),
-        Source::Common(Judging::Auc) | Source::Unigram(Judging::Auc) => (1.0, Some(title)),
-        _ => (GREATEST, None),
+        Source::Common(DetectionMeasure::Auc) | Source::Unigram(DetectionMeasure::Auc) => (1.0, Some(title)),
+        _ => (MAX_LOSS, None),
     };
     Entry {
         name,
@@ -117,7 +117,7 @@ const fn own(
 }
 
 static OWN: [Entry; 5] = {
-    use Judging::{Auc, LossOverEntropy};
+    use DetectionMeasure::{Auc, LossOverEntropy};
     use Source::{Common, Probe, Unigram};
     [
         own(0, "probe-f1", "probe F1", Probe, true, 2),
@@ -226,9 +226,9 @@ impl Metric {
     /// The number of a run; none if it was not measured. F1 in percent.
     #[must_use]
     pub fn of(self, record: &ResultRecord) -> Option<f64> {
-        let judged = |judged: Option<&Judged>, judging: Judging| match judging {
-            Judging::Auc => judged?.auc,
-            Judging::LossOverEntropy => judged?.loss_over_entropy,
+        let judged = |judged: Option<&DetectionScores>, judging: DetectionMeasure| match judging {
+            DetectionMeasure::Auc => judged?.auc,
+            DetectionMeasure::LossOverEntropy => judged?.loss_over_entropy,
         };
         let common = record.common.as_ref();
         match self.0.source {
@@ -317,7 +317,7 @@ pub(crate) mod tests {
                 is_by_token,
                 decimals,
                 task,
-                greatest_difference: GREATEST,
+                greatest_difference: MAX_LOSS,
                 beside_probe: (key == "mlm_loss").then_some("generator's loss"),
             };
             let auc = HeldoutMetric {

@@ -7,7 +7,7 @@ use electra_run::recipe::{Origin, Part, RecipeError, Resolved};
 use toml::Value;
 
 use crate::arms::{Arm, Setting, arms};
-use crate::experiment::{Budget, Experiment, MOST_JOBS, Seeds};
+use crate::experiment::{Budget, Experiment, MAX_JOBS, Seeds};
 use crate::quantities::Quantities;
 
 /// The facts about a recipe that an experiment needs. Whoever knows recipes tells it.
@@ -108,8 +108,8 @@ impl Plan {
     ) -> Result<Self, RecipeError> {
         let written = arms(file)?;
         let count = written.len().saturating_mul(seeds.list().len());
-        if count > MOST_JOBS {
-            let help = format!("{MOST_JOBS} is the most");
+        if count > MAX_JOBS {
+            let help = format!("{MAX_JOBS} is the most");
             return Err(file.error_at("seeds", format!("{count} runs are too many"), help));
         }
         let base = written.iter().find(|arm| arm.name == file.value.base_arm);

@@ -23,12 +23,12 @@ pub struct Quantity {
     /// chooses their width. It is listed, and no confound.
     pub implied_by: &'static [&'static str],
     /// The meaning of a difference between arms in this quantity.
-    pub role: Role,
+    pub role: QuantityRole,
 }
 
 /// The meaning of a difference between arms in a quantity that they do not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum QuantityRole {
     /// A cost of the arm: other arms cost otherwise, and the table of the verdict says so.
     Cost,
     /// A consequence: it follows a size that the arm names by a fixed share, or is what an equal budget
@@ -43,7 +43,7 @@ pub type Quantities = BTreeMap<String, Value>;
 
 /// A quantity in which an arm differs from the base arm without naming it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Unnamed {
+pub struct UnnamedDifference {
     /// Key of the quantity.
     pub key: &'static str,
     /// The title of the quantity in tables.
@@ -61,12 +61,12 @@ pub struct Unnamed {
 
 /// The quantities in which an arm differs from the base arm beside the keys that one of them sets; none where
 /// the quantities of one of them are not known.
-pub fn unnamed<'a>(
+pub fn unnamed_differences<'a>(
     table: &[Quantity],
     named: impl IntoIterator<Item = &'a String>,
     base: &Quantities,
     arm: &Quantities,
-) -> Vec<Unnamed> {
+) -> Vec<UnnamedDifference> {
     if base.is_empty() || arm.is_empty() {
         return Vec::new();
     }
@@ -78,19 +78,19 @@ pub fn unnamed<'a>(
     let differs = |quantity: &&Quantity| base.get(quantity.key) != arm.get(quantity.key);
     let found = table.iter().filter(differs).filter(|quantity| !is_named(quantity));
     found
-        .map(|quantity| Unnamed {
+        .map(|quantity| UnnamedDifference {
             key: quantity.key,
             title: quantity.title,
             base: base.get(quantity.key).cloned(),
             arm: arm.get(quantity.key).cloned(),
-            is_confound: quantity.role == Role::Confound && !is_among(quantity.implied_by),
-            is_cost: quantity.role == Role::Cost,
+            is_confound: quantity.role == QuantityRole::Confound && !is_among(quantity.implied_by),
+            is_cost: quantity.role == QuantityRole::Cost,
         })
         .collect()
 }
 
 /// The keys that two arms do not set alike: what sets them apart. A key that both set to one value is none.
-pub fn set_apart_by<'a, V: PartialEq>(
+pub fn differing_keys<'a, V: PartialEq>(
     one: impl IntoIterator<Item = (&'a String, V)>,
     other: impl IntoIterator<Item = (&'a String, V)>,
 ) -> Vec<&'a String> {
@@ -122,7 +122,7 @@ pub fn shown(value: Option<&Value>) -> String {
 /// A sentence for each confound, with the arms that differ in it: what a person should read before the
 /// numbers. `arms` are names with what each differs in.
 #[must_use]
-pub fn warnings(base_arm: &str, arms: &[(String, &[Unnamed])]) -> Vec<String> {
+pub fn warnings(base_arm: &str, arms: &[(String, &[UnnamedDifference])]) -> Vec<String> {
     let mut of_quantity: Vec<(&str, Vec<String>)> = Vec::new();
     for (name, unnamed) in arms {
         for found in unnamed.iter().filter(|found| found.is_confound) {
@@ -154,17 +154,17 @@ pub(crate) mod tests {
         title: &'static str,
         named_by: &'static [&'static str],
         implied_by: &'static [&'static str],
-        role: Role,
+        role: QuantityRole,
     ) -> Quantity {
         Quantity { key, title, named_by, implied_by, role }
     }
 
     pub(crate) const TABLE: &[Quantity] = &[
-        quantity("width", "width", &["model.width"], &[], Role::Confound),
-        quantity("head_width", "head width", &["model.head_width"], &["model.heads"], Role::Confound),
-        quantity("inner", "feed-forward width", &[], &[], Role::Follows),
-        quantity("flops", "FLOPs a step", &[], &[], Role::Cost),
-        quantity("share", "masked share", &["masking.probability"], &[], Role::Confound),
+        quantity("width", "width", &["model.width"], &[], QuantityRole::Confound),
+        quantity("head_width", "head width", &["model.head_width"], &["model.heads"], QuantityRole::Confound),
+        quantity("inner", "feed-forward width", &[], &[], QuantityRole::Follows),
+        quantity("flops", "FLOPs a step", &[], &[], QuantityRole::Cost),
+        quantity("share", "masked share", &["masking.probability"], &[], QuantityRole::Confound),
     ];
 
     /// The quantities of a network of this width, with four heads.
@@ -176,7 +176,10 @@ pub(crate) mod tests {
 
     fn found(named: &[&str], base: &Quantities, arm: &Quantities) -> Vec<(&'static str, bool)> {
         let named: Vec<String> = named.iter().map(ToString::to_string).collect();
-        unnamed(TABLE, &named, base, arm).into_iter().map(|found| (found.key, found.is_confound)).collect()
+        unnamed_differences(TABLE, &named, base, arm)
+            .into_iter()
+            .map(|found| (found.key, found.is_confound))
+            .collect()
     }
 
     #[test]
@@ -205,13 +208,14 @@ pub(crate) mod tests {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
         };
         let (one, other) = (arm(&[("heads", 4), ("width", 64)]), arm(&[("heads", 4), ("steps", 9)]));
-        assert_eq!(set_apart_by(&one, &other), ["steps", "width"]);
+        assert_eq!(differing_keys(&one, &other), ["steps", "width"]);
     }
 
     #[test]
     fn a_warning_names_the_quantity_with_its_value_in_every_arm_concerned() {
         let named = vec!["model.width".to_owned()];
-        let [a, b] = [32, 64].map(|width| unnamed(TABLE, &named, &of_width(16), &of_width(width)));
+        let [a, b] =
+            [32, 64].map(|width| unnamed_differences(TABLE, &named, &of_width(16), &of_width(width)));
         assert_eq!(
             warnings("base", &[("a".into(), &a), ("b".into(), &b)]),
             ["The head width moves with the arms, which do not name it (4 in base, 8 in a, 16 in b): their \

@@ -12,12 +12,12 @@ mod result;
 
 pub use crate::run::{Parameters, TokenizerIdentity};
 pub(crate) use check::Measured;
-pub use common_corruption::{CommonCorruptionScores, Judged};
-pub use curve::{Curve, MOST_POINTS};
-pub use error::{Impossible, NotOneArm, ResultError, Stale};
+pub use common_corruption::{CommonCorruptionScores, DetectionScores};
+pub use curve::{Curve, MAX_POINTS};
+pub use error::{ImpossibleNumber, NotOneArm, ResultError, Stale};
 pub use folder::read_folder;
 pub use probe_scores::{ProbeScore, ProbeScores};
-pub use provenance::{Origin, Provenance, short};
+pub use provenance::{Provenance, RunOrigin, short};
 pub use result::ResultRecord;
 pub(crate) use result::text_of;
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::comparison::{ArmSummary, Comparison};
 use crate::metric::{Metric, Source};
-use crate::table::{self, ALSO, also};
+use crate::table::{self, UNNAMED_DIFFERENCES, unnamed_differences_table};
 use hue::HUES;
 
 /// The content of the page.
@@ -92,8 +92,8 @@ pub fn render(comparison: &Comparison) -> String {
         status: format!(
             "{} of {}, {}{and_failed}",
             comparison.arms.len(),
-            table::counted(comparison.arms.len() + comparison.missing.len(), "arm"),
-            table::counted(runs, "run")
+            table::with_noun(comparison.arms.len() + comparison.missing.len(), "arm"),
+            table::with_noun(runs, "run")
         ),
         base_arm: comparison.base_arm.clone(),
         metric: comparison.metric.title(),
@@ -102,8 +102,8 @@ pub fn render(comparison: &Comparison) -> String {
         verdict: sheet(table::verdict(comparison)),
         contrasts: table::contrasts(comparison).map(sheet),
         contrasts_title: table::CONTRASTS,
-        also: also(comparison).map(sheet),
-        also_title: ALSO,
+        also: unnamed_differences_table(comparison).map(sheet),
+        also_title: UNNAMED_DIFFERENCES,
         correlations: table::correlations(comparison).map(sheet),
         correlations_title: table::CORRELATIONS,
         correlation_notes: table::correlation_notes(comparison),

@@ -14,9 +14,9 @@ use serde_json::Value;
 
 use crate::failed::{Failed, FailedRun, Reason};
 use crate::quantities::Quantities;
-use crate::record::{Curve, Impossible, Measured, Origin, ResultRecord};
+use crate::record::{Curve, ImpossibleNumber, Measured, ResultRecord, RunOrigin};
 
-pub use described::{Described, Parameters, TokenizerIdentity};
+pub use described::{Parameters, RunDescription, TokenizerIdentity};
 use differences::{differences, leaves};
 pub use ended::{DivergedRun, FinishedRun};
 
@@ -104,7 +104,7 @@ pub fn read_diverged(run: &Path) -> Result<Option<DivergedRun>, RunError> {
     };
     let diverged = records.last().filter(is_end).map(|last| DivergedRun { described, step: last.step });
     if let Some(diverged) = &diverged {
-        let failed = diverged.clone().into_failed(Origin::of_run("run".to_owned(), String::new()));
+        let failed = diverged.clone().into_failed(RunOrigin::of_run("run".to_owned(), String::new()));
         failed.check().map_err(|source| damaged(run, METRICS, source.to_string()))?;
     }
     Ok(diverged)
@@ -122,7 +122,7 @@ pub fn code_of(run: &Path) -> Result<Option<CodeVersions>, RunError> {
 }
 
 /// The description of a run, and its log.
-fn describe(run: &Path) -> Result<(Described, Vec<Record>), RunError> {
+fn describe(run: &Path) -> Result<(RunDescription, Vec<Record>), RunError> {
     let text = |name: &str| {
         let path = run.join(name);
         regular::read_to_string(&path).map_err(|source| RunError::Io { path, source })
@@ -156,7 +156,7 @@ fn describe(run: &Path) -> Result<(Described, Vec<Record>), RunError> {
         serde_json::from_value(parameters).map_err(|error| damaged(run, METRICS, error.to_string()))?;
     let text_at = |key: &str| described[key].as_str().map(str::to_owned);
     let tokenizer = text_at("tokenizer_hash").zip(found("model", "vocab_size"));
-    let described = Described {
+    let described = RunDescription {
         name: recipe.get("name").and_then(toml::Value::as_str).unwrap_or_default().to_owned(),
         seed: number("", "seed")?,
         steps,
@@ -194,8 +194,8 @@ fn damaged(run: &Path, name: &str, what: String) -> RunError {
 
 impl FinishedRun {
     /// Refuses what cannot be.
-    fn check(&self) -> Result<(), Impossible> {
-        let Described { steps, tokens, flops, parameters, .. } = self.described;
+    fn check(&self) -> Result<(), ImpossibleNumber> {
+        let RunDescription { steps, tokens, flops, parameters, .. } = self.described;
         let (heldout, curve, seconds) = (&self.heldout, &self.curve, self.seconds);
         Measured { steps, tokens, flops, parameters, heldout, seconds, curve }.check()
     }
@@ -204,16 +204,16 @@ impl FinishedRun {
 impl DivergedRun {
     /// The record of the failed run.
     #[must_use]
-    pub fn into_failed(self, origin: Origin) -> FailedRun {
+    pub fn into_failed(self, origin: RunOrigin) -> FailedRun {
         FailedRun::new(origin, self.described, Failed { step: self.step, reason: Reason::Diverged })
     }
 }
 
-impl Origin {
+impl RunOrigin {
     /// The origin of a run that no experiment planned.
     fn of_run(arm: String, hash: String) -> Self {
         Self {
-            experiment: RUNS.to_owned(),
+            experiment: UNPLANNED.to_owned(),
             arm,
             differences: serde_json::Map::new(),
             hash,
@@ -243,11 +243,11 @@ fn seconds(records: &[Record]) -> f64 {
 }
 
 /// The experiment of runs that none planned.
-pub const RUNS: &str = "runs";
+pub const UNPLANNED: &str = "runs";
 
 /// The key of an arm of runs that no experiment planned: recipe but for seed and places, content of the data,
 /// vocabulary, code.
-fn arm_key(run: &Described) -> String {
+fn arm_key(run: &RunDescription) -> String {
     let mut recipe = run.recipe.clone();
     for key in ["seed", "name", "checkpoint", "log"] {
         recipe.remove(key);
@@ -263,12 +263,12 @@ fn arm_key(run: &Described) -> String {
 /// Runs as results, for those that no experiment planned: runs that differ in their seeds alone are an arm.
 /// It is called after the recipe, or after the folder of its first run where another arm has that name.
 #[must_use]
-pub fn as_results(
+pub fn results_of_runs(
     finished: Vec<(PathBuf, FinishedRun)>,
     diverged: Vec<(PathBuf, DivergedRun)>,
 ) -> (Vec<ResultRecord>, Vec<FailedRun>) {
-    let origins: Vec<Origin> = {
-        let runs: Vec<(&PathBuf, &Described)> = finished
+    let origins: Vec<RunOrigin> = {
+        let runs: Vec<(&PathBuf, &RunDescription)> = finished
             .iter()
             .map(|(path, run)| (path, &run.described))
             .chain(diverged.iter().map(|(path, run)| (path, &run.described)))
@@ -285,7 +285,7 @@ pub fn as_results(
             let recipe = Some(hash(&keys[i]));
             let run = runs[i].1;
             let differences = differences(&first, &leaves(&run.recipe, is_data_known));
-            Origin { recipe, differences, ..Origin::of_run(arm, hash(&run.recipe.to_string())) }
+            RunOrigin { recipe, differences, ..RunOrigin::of_run(arm, hash(&run.recipe.to_string())) }
         };
         (0..runs.len()).map(origin).collect()
     };

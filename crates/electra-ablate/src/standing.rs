@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::experiment::Budget;
 use crate::failed::{Failed, FailedRun};
 use crate::plan;
-use crate::quantities::{Quantities, Quantity, Unnamed, set_apart_by, unnamed};
+use crate::quantities::{Quantities, Quantity, UnnamedDifference, differing_keys, unnamed_differences};
 use crate::record::ResultRecord;
 use crate::statistics::Sample;
 
 /// The facts about arms that their results do not hold.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct ArmContext {
     /// Seeds that every arm is to have; none where nothing plans them.
     pub seeds: Vec<u64>,
     /// The budget that arms are to have in common, if something plans it.
@@ -32,7 +32,7 @@ pub struct Known {
 
 /// The standing of an arm beside its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Standing {
+pub struct ArmStatus {
     /// Seeds that it is to have, those without numbers among them.
     pub planned_seeds: Vec<u64>,
     /// Seeds that came to no numbers.
@@ -44,7 +44,7 @@ pub struct Standing {
     /// The quantities of the arm's recipe.
     pub quantities: Quantities,
     /// The quantities in which the arm differs from the base arm without naming them.
-    pub also_differs: Vec<Unnamed>,
+    pub also_differs: Vec<UnnamedDifference>,
     /// Runs that other experiments have as well.
     pub same_runs_as: Vec<String>,
 }
@@ -102,7 +102,7 @@ impl<'a> Runs<'a> {
         finished.or_else(|| self.failed.first().map(|run| &run.differences)).into_iter().flatten()
     }
 
-    fn quantities(&self, name: &str, known: &Known) -> Quantities {
+    fn quantities(&self, name: &str, known: &ArmContext) -> Quantities {
         let finished = self.finished.iter().map(|run| &run.quantities);
         let mut stored = finished.chain(self.failed.iter().map(|run| &run.quantities));
         let planned = known.quantities.get(name);
@@ -110,8 +110,8 @@ impl<'a> Runs<'a> {
     }
 }
 
-impl Standing {
-    pub(crate) fn of(name: &str, base_arm: &str, [runs, base]: [&Runs<'_>; 2], known: &Known) -> Self {
+impl ArmStatus {
+    pub(crate) fn of(name: &str, base_arm: &str, [runs, base]: [&Runs<'_>; 2], known: &ArmContext) -> Self {
         let finished: BTreeSet<u64> = runs.finished.iter().map(|run| run.seed).collect();
         let failed: Vec<FailedSeed> =
             runs.failed.iter().map(|run| FailedSeed { seed: run.seed, failed: run.failed }).collect();
@@ -119,14 +119,19 @@ impl Standing {
         let planned: BTreeSet<u64> = known.seeds.iter().chain(&finished).chain(&without).copied().collect();
         let is_missing = |seed: &&u64| !finished.contains(seed) && !without.contains(seed);
         let quantities = runs.quantities(name, known);
-        let named = set_apart_by(runs.settings(), base.settings());
+        let named = differing_keys(runs.settings(), base.settings());
         let off_budget = known.budget.zip(runs.flops()).zip(base.flops());
         Self {
             missing_seeds: planned.iter().filter(is_missing).copied().collect(),
             planned_seeds: planned.into_iter().collect(),
             failed,
             off_budget: off_budget.and_then(|((budget, own), base)| plan::off_budget(budget, own, base)),
-            also_differs: unnamed(known.table, named, &base.quantities(base_arm, known), &quantities),
+            also_differs: unnamed_differences(
+                known.table,
+                named,
+                &base.quantities(base_arm, known),
+                &quantities,
+            ),
             quantities,
             same_runs_as: known.same_runs.get(name).cloned().unwrap_or_default(),
         }
@@ -143,7 +148,7 @@ impl Standing {
 
 /// A value of some arms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OfArms<T> {
+pub struct ValueOfArms<T> {
     /// The value that these arms have.
     pub value: T,
     /// Names of the arms.
@@ -155,7 +160,7 @@ pub(crate) fn of_arms<T: Ord + Clone>(
     arms: &[String],
     results: &[ResultRecord],
     value: impl Fn(&ResultRecord) -> Option<T>,
-) -> Vec<OfArms<T>> {
+) -> Vec<ValueOfArms<T>> {
     let mut found: BTreeMap<T, Vec<String>> = BTreeMap::new();
     for arm in arms {
         for value in results.iter().filter(|result| result.arm == *arm).filter_map(&value) {
@@ -165,5 +170,5 @@ pub(crate) fn of_arms<T: Ord + Clone>(
             }
         }
     }
-    found.into_iter().map(|(value, arms)| OfArms { value, arms }).collect()
+    found.into_iter().map(|(value, arms)| ValueOfArms { value, arms }).collect()
 }

@@ -64,13 +64,13 @@ impl Sample {
 }
 
 impl Paired {
-    /// The test of the differences of at least one and at most [`sign_flip::MOST`] pairs.
+    /// The test of the differences of at least one and at most [`sign_flip::MAX_PAIRS`] pairs.
     #[must_use]
     pub fn of(differences: &[f64]) -> Option<Self> {
         let difference = Sample::of(differences)?;
         let interval = difference.margin().map(|m| [difference.mean - m, difference.mean + m]);
         let p = sign_flip::p(differences)?;
-        Some(Self { difference, interval, p, p_floor: sign_flip::floor(differences.len()) })
+        Some(Self { difference, interval, p, p_floor: sign_flip::least_p(differences.len()) })
     }
 }
 

@@ -12,12 +12,12 @@ use crate::comparison::{ArmSummary, Comparison, MeasuredOn};
 use crate::metric::Metric;
 use crate::statistics::{Sample, sign_flip};
 
-pub use cells::{Table, counted, spread};
+pub use cells::{Table, spread, with_noun};
 pub use contrasts::{CONTRASTS, contrasts};
 pub use correlations::{CORRELATIONS, correlation_notes, correlations};
-pub use standing::{ALSO, also, operations};
+pub use standing::{UNNAMED_DIFFERENCES, operations, unnamed_differences_table};
 
-use cells::{NamesIn, absent, count, decided, difference, in_units, probability};
+use cells::{NameStyle, count, difference, empty_cell, in_units, probability, verdict_with_p};
 
 /// The table of the verdict: what an arm costs, its metric, and its difference from the base arm.
 #[must_use]
@@ -34,7 +34,7 @@ pub fn verdict(comparison: &Comparison) -> Table {
     let head = head.chain(comparison.margin.map(|margin| format!("within ±{}", in_units(margin, metric))));
     let row = |arm: &ArmSummary| {
         let [difference, p, holm] = differences(comparison, arm);
-        let verdict = || arm.equivalence.map_or_else(absent, |tests| decided(&tests));
+        let verdict = || arm.equivalence.map_or_else(empty_cell, |tests| verdict_with_p(&tests));
         let mut row = vec![
             arm.name.clone(),
             count(arm.parameters.total),
@@ -43,7 +43,7 @@ pub fn verdict(comparison: &Comparison) -> Table {
             count(arm.steps),
             arm.standing.of_seeds(arm.seeds.len()),
             mean(comparison, arm),
-            arm.paired.map_or_else(absent, |paired| paired.difference.n.to_string()),
+            arm.paired.map_or_else(empty_cell, |paired| paired.difference.n.to_string()),
             difference,
             p,
             holm,
@@ -64,11 +64,11 @@ pub fn details(comparison: &Comparison) -> Table {
         .chain(["minutes".to_owned()]);
     let row = |arm: &ArmSummary| {
         let cell = |metric: &Metric| {
-            arm.metrics.get(metric).map_or_else(absent, |sample| spread(sample, metric.decimals()))
+            arm.metrics.get(metric).map_or_else(empty_cell, |sample| spread(sample, metric.decimals()))
         };
         let minutes = |seconds: f64| seconds / 60.0;
         let of_time = |time: Sample| Sample { mean: minutes(time.mean), sd: time.sd.map(minutes), ..time };
-        let time = arm.seconds.map_or_else(absent, |seconds| spread(&of_time(seconds), 1));
+        let time = arm.seconds.map_or_else(empty_cell, |seconds| spread(&of_time(seconds), 1));
         std::iter::once(arm.name.clone()).chain(metrics.iter().map(cell)).chain([time]).collect()
     };
     Table { head: head.collect(), rows: comparison.arms.iter().map(row).collect() }
@@ -77,10 +77,10 @@ pub fn details(comparison: &Comparison) -> Table {
 /// The notes on the origin of the numbers, in sentences.
 #[must_use]
 pub fn notes(comparison: &Comparison) -> Vec<String> {
-    notes_with(comparison, &NamesIn { text: str::to_owned, code: |name| format!("`{name}`") })
+    notes_with(comparison, &NameStyle { text: str::to_owned, code: |name| format!("`{name}`") })
 }
 
-fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
+fn notes_with(comparison: &Comparison, names: &NameStyle) -> Vec<String> {
     let base_arm = (names.code)(&comparison.base_arm);
     let list = |arms: &[String]| arms.iter().map(|arm| (names.text)(arm)).collect::<Vec<_>>().join(", ");
     let metric = comparison.metric;
@@ -103,7 +103,7 @@ fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
     } else if arms > 0 {
         let floors: Vec<String> = pairs
             .iter()
-            .map(|n| format!("{} with {}", probability(sign_flip::floor(*n)), counted(*n, "seed")))
+            .map(|n| format!("{} with {}", probability(sign_flip::least_p(*n)), with_noun(*n, "seed")))
             .collect();
         notes.push(format!(
             "Differences are from {base_arm}, paired by seed, with 95 % intervals by Student's t; p is exact over all flips of their signs, two-sided, and cannot be below 2/2^n: {}; Holm's correction is over {}.",
@@ -118,7 +118,7 @@ fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
             "Of {}, {} of {} found nothing in any epoch: their 0 is in its probe F1.",
             (names.text)(&arm.name),
             arm.found_nothing,
-            counted(arm.fine_tuned, "fine-tuning run")
+            with_noun(arm.fine_tuned, "fine-tuning run")
         ));
     }
     if comparison.measures.len() > 1 {
@@ -144,10 +144,10 @@ fn notes_with(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
 /// The tests that Holm's correction is over.
 fn family(arms: usize, contrasts: usize) -> String {
     match contrasts {
-        0 => counted(arms, "arm"),
+        0 => with_noun(arms, "arm"),
         _ => {
-            let tests = counted(arms + contrasts, "test");
-            format!("{tests}: {} and {}", counted(arms, "arm"), counted(contrasts, "contrast"))
+            let tests = with_noun(arms + contrasts, "test");
+            format!("{tests}: {} and {}", with_noun(arms, "arm"), with_noun(contrasts, "contrast"))
         }
     }
 }
@@ -162,7 +162,7 @@ struct Further {
 /// The tables between the verdict and the other numbers.
 fn further(comparison: &Comparison) -> Vec<Further> {
     let contrasts = contrasts(comparison).map(|table| (CONTRASTS, table, Vec::new()));
-    let also = also(comparison).map(|table| (ALSO, table, Vec::new()));
+    let also = unnamed_differences_table(comparison).map(|table| (UNNAMED_DIFFERENCES, table, Vec::new()));
     let correlations =
         correlations(comparison).map(|table| (CORRELATIONS, table, correlation_notes(comparison)));
     let found = [contrasts, also, correlations].into_iter().flatten();
@@ -175,7 +175,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     if comparison.arms.is_empty() {
         return "No results yet.\n".to_owned();
     }
-    let names = NamesIn { text: in_markdown, code: code_in_markdown };
+    let names = NameStyle { text: in_markdown, code: code_in_markdown };
     let notes = notes_with(comparison, &names).join(" ");
     let block = |Further { title, table, notes }: Further| {
         let behind = if notes.is_empty() { String::new() } else { format!("{}\n\n", notes.join(" ")) };
@@ -212,7 +212,7 @@ pub fn json(comparison: &Comparison) -> String {
 /// The mean over an arm's own seeds, and behind it those that belong to its difference, if they are others.
 fn mean(comparison: &Comparison, arm: &ArmSummary) -> String {
     let metric = comparison.metric;
-    let Some(own) = arm.metrics.get(&metric) else { return absent() };
+    let Some(own) = arm.metrics.get(&metric) else { return empty_cell() };
     let [own, paired, base] = match arm.mean_of_pairs(comparison) {
         Some(pairs) => [Some(own), Some(&pairs.arm), Some(&pairs.base)],
         None => [Some(own), None, None],
@@ -227,10 +227,10 @@ fn mean(comparison: &Comparison, arm: &ArmSummary) -> String {
 /// Difference with interval, p, and p after Holm.
 fn differences(comparison: &Comparison, arm: &ArmSummary) -> [String; 3] {
     if arm.name == comparison.base_arm {
-        return ["base".to_owned(), absent(), absent()];
+        return ["base".to_owned(), empty_cell(), empty_cell()];
     }
-    let Some(paired) = arm.paired else { return [absent(), absent(), absent()] };
-    let holm = arm.p_holm.map_or_else(absent, probability);
+    let Some(paired) = arm.paired else { return [empty_cell(), empty_cell(), empty_cell()] };
+    let holm = arm.p_holm.map_or_else(empty_cell, probability);
     [difference(&paired, comparison.metric), probability(paired.p), holm]
 }
 

@@ -103,7 +103,7 @@ fn task_of(metric: Metric) -> &'static [Aspect] {
 
 /// The keys in which results differ and that decide the task of `metric`.
 #[must_use]
-pub fn changed(metric: Metric, results: &[ResultRecord]) -> Vec<String> {
+pub fn deciding_keys(metric: Metric, results: &[ResultRecord]) -> Vec<String> {
     // Samples of chance are the same whatever was trained.
     let is_chance = results.iter().all(|result| result.parameters.generator == 0);
     let task = task_of(metric);
@@ -117,7 +117,7 @@ pub fn changed(metric: Metric, results: &[ResultRecord]) -> Vec<String> {
 pub fn own_tasks(metrics: &[Metric], results: &[ResultRecord]) -> Vec<OwnTask> {
     let mut found: Vec<OwnTask> = Vec::new();
     for &metric in metrics {
-        let because = changed(metric, results);
+        let because = deciding_keys(metric, results);
         if because.is_empty() {
             continue;
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::metric::Metric;
 use crate::record::Parameters;
-use crate::standing::{Pairs, Standing};
+use crate::standing::{ArmStatus, Pairs};
 use crate::statistics::equivalence::Equivalence;
 use crate::statistics::{Paired, Sample};
 
@@ -43,7 +43,7 @@ pub struct ArmSummary {
     pub curve: MeanCurve,
     /// Missing and failed seeds, budget, shared runs, and quantities that differ unnamed.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub standing: ArmStatus,
 }
 
 /// Values over steps, mean over the seeds that have the step.

@@ -49,7 +49,7 @@ mod tests {
     use crate::metric::Metric;
     use crate::metric::tests::metric;
     use crate::record::tests::{judged, result, with as with_provenance};
-    use crate::record::{CommonCorruptionScores, Judged, ResultRecord, TokenizerIdentity};
+    use crate::record::{CommonCorruptionScores, DetectionScores, ResultRecord, TokenizerIdentity};
     use crate::table::{json, notes};
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn the_arm_that_was_trained_beside_the_generator_that_judges_is_named() {
         let with = |arm: &str| {
-            let base = Judged { run: Some(result("a", 1, 0.5).run.hash), ..judged("x", 0.75) };
+            let base = DetectionScores { run: Some(result("a", 1, 0.5).run.hash), ..judged("x", 0.75) };
             let common = CommonCorruptionScores { base: Some(base), unigram: None };
             ResultRecord { common: Some(common), ..result(arm, 1, 0.5) }
         };

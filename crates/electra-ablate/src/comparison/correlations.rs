@@ -111,7 +111,7 @@ mod tests {
     use crate::metric::tests::metric;
     use crate::record::tests::result;
     use crate::record::{ProbeScore, ProbeScores};
-    use crate::standing::Known;
+    use crate::standing::ArmContext;
 
     fn run(arm: &str, seed: u64, [auc, mlm_loss, f1]: [f64; 3]) -> ResultRecord {
         let scores = vec![ProbeScore { seed: 1, dev_f1: f1, test_f1: None }];
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn found(word_frequency_loss: Option<f64>) -> ProbeCorrelations {
-        let known = Known { seeds: vec![1, 2, 3], ..Known::default() };
+        let known = ArmContext { seeds: vec![1, 2, 3], ..ArmContext::default() };
         let subject = Subject { word_frequency_loss, known, ..subject(&["a", "b", "c"]) };
         Comparison::new(subject, &results()).probe_correlations.unwrap()
     }

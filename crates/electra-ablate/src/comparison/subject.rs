@@ -2,7 +2,7 @@
 
 use crate::experiment::Contrast;
 use crate::metric::{Catalogue, Metric};
-use crate::standing::Known;
+use crate::standing::ArmContext;
 
 /// Experiment whose arms are compared, as far as tables and tests need it.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct Subject {
     /// The loss from which on a generator is at the word frequencies, if it is stated.
     pub word_frequency_loss: Option<f64>,
     /// Planned seeds, budget, failed runs and derived quantities of the arms.
-    pub known: Known,
+    pub known: ArmContext,
 }
 
 impl Subject {
@@ -37,7 +37,13 @@ impl Subject {
     /// # Panics
     /// Without an arm.
     #[must_use]
-    pub fn of_runs(name: &str, metric: Metric, metrics: &Catalogue, arms: Vec<String>, known: Known) -> Self {
+    pub fn of_runs(
+        name: &str,
+        metric: Metric,
+        metrics: &Catalogue,
+        arms: Vec<String>,
+        known: ArmContext,
+    ) -> Self {
         assert!(!arms.is_empty(), "{name}: there is nothing to compare");
         Self {
             name: name.to_owned(),

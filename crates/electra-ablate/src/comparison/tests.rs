@@ -5,7 +5,7 @@ use electra_run::record::HeldoutRows;
 use super::*;
 use crate::metric::tests::{catalogue, metric};
 use crate::record::tests::result;
-use crate::standing::Known;
+use crate::standing::ArmContext;
 
 pub(crate) fn subject(arms: &[&str]) -> Subject {
     Subject {
@@ -19,7 +19,7 @@ pub(crate) fn subject(arms: &[&str]) -> Subject {
         arms: arms.iter().map(ToString::to_string).collect(),
         contrasts: Vec::new(),
         word_frequency_loss: None,
-        known: Known::default(),
+        known: ArmContext::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::statistics::sign_flip::MOST;
+use crate::statistics::sign_flip::MAX_PAIRS;
 
 /// Different seeds in ascending order, at least one and no more than the exact test can hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub enum SeedsError {
     /// The list has no seed.
     #[error("there are no seeds; one is the least, five make a test possible")]
     None,
-    /// More than [`MOST`].
-    #[error("{0} seeds are too many: the exact test takes up to {MOST}")]
+    /// More than [`MAX_PAIRS`].
+    #[error("{0} seeds are too many: the exact test takes up to {MAX_PAIRS}")]
     Many(u64),
 }
 
@@ -53,7 +53,7 @@ impl Seeds {
         match seeds.last() {
             None => Err(SeedsError::None),
             Some(&last) if i64::try_from(last).is_err() => Err(SeedsError::Large(last)),
-            Some(_) if seeds.len() > MOST => Err(SeedsError::Many(seeds.len() as u64)),
+            Some(_) if seeds.len() > MAX_PAIRS => Err(SeedsError::Many(seeds.len() as u64)),
             Some(_) => Ok(Self(seeds)),
         }
     }
@@ -79,7 +79,7 @@ impl FromStr for Seeds {
             return Err(SeedsError::Backwards { first, last });
         }
         match last - first {
-            more if more >= MOST as u64 => Err(SeedsError::Many(more.saturating_add(1))),
+            more if more >= MAX_PAIRS as u64 => Err(SeedsError::Many(more.saturating_add(1))),
             _ => Self::new((first..=last).collect()),
         }
     }

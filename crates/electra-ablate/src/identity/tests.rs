@@ -13,7 +13,7 @@ fn of(records: Vec<(&str, ResultRecord)>) -> Results {
 }
 
 fn arms(mut results: Results) -> Vec<String> {
-    results.name_apart();
+    results.disambiguate_names();
     results.check_once().unwrap();
     results.into_parts().0.into_iter().map(|record| record.run.arm).collect()
 }
@@ -119,8 +119,8 @@ fn scores_of_another_probe_are_of_another_arm_and_of_no_standing() {
     let results = of(vec![("r/a", first())]);
     let check = |recipe: &str, seeds| {
         let probe = Some(ProbeIdentity { recipe: Some(recipe.into()), seeds });
-        let now = ArmAsItStands { probe, ..standing("half", serde_json::json!({}), None) };
-        check_standing(&results, &[now]).map_err(|error| error.to_string())
+        let now = CurrentArm { probe, ..standing("half", serde_json::json!({}), None) };
+        check_results_current(&results, &[now]).map_err(|error| error.to_string())
     };
     check("a", 3).unwrap();
     assert!(check("b", 3).unwrap_err().contains("`probe.recipe` is a there and b now"));
@@ -134,7 +134,7 @@ fn a_failed_run_belongs_to_the_arm_of_its_recipe() {
     let mut longer = diverged("half", 3);
     longer.run.steps = 60;
     results.failed.push(("r/c".into(), longer));
-    results.name_apart();
+    results.disambiguate_names();
     let names: Vec<&str> = results.failed.iter().map(|(_, run)| run.arm.as_str()).collect();
     assert_eq!(
         (results.finished[0].1.arm.as_str(), &names[..]),
@@ -142,13 +142,13 @@ fn a_failed_run_belongs_to_the_arm_of_its_recipe() {
     );
 }
 
-fn standing(name: &str, differences: Value, planned: Option<Planned>) -> ArmAsItStands {
+fn standing(name: &str, differences: Value, planned: Option<PlannedNumbers>) -> CurrentArm {
     let Value::Object(differences) = differences else { panic!("{differences}") };
-    ArmAsItStands { name: name.into(), differences, planned, probe: None }
+    CurrentArm { name: name.into(), differences, planned, probe: None }
 }
 
-fn planned() -> Option<Planned> {
-    Some(Planned { recipe: "a".into(), steps: 20, flops: 2e9, parameters: 1100 })
+fn planned() -> Option<PlannedNumbers> {
+    Some(PlannedNumbers { recipe: "a".into(), steps: 20, flops: 2e9, parameters: 1100 })
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn results_of_an_arm_that_was_edited_since_are_named_with_both_values() {
     let mut run = result("half", 1, 0.5);
     run.differences.insert("model.generator.width".into(), 0.25.into());
     let results = of(vec![("r/half.seed-1.json", run.clone()), ("r/half.seed-2.json", run)]);
-    let check = |arm: ArmAsItStands| check_standing(&results, &[arm]).map_err(|error| with_help(&error));
+    let check = |arm: CurrentArm| check_results_current(&results, &[arm]).map_err(|error| with_help(&error));
     check(standing("half", width(0.25.into()), None)).unwrap();
     check(standing("half", width(0.25.into()), planned())).unwrap();
     let error = check(standing("half", width(1.0.into()), None)).unwrap_err();
@@ -174,10 +174,10 @@ fn results_of_an_arm_that_was_edited_since_are_named_with_both_values() {
 fn results_of_a_base_recipe_that_was_edited_since_are_named_as_well() {
     let run = with(result("half", 1, 0.5), |run| run.recipe = Some("a".into()));
     let results = of(vec![("r/half.seed-1.json", run)]);
-    let check = |change: fn(&mut Planned)| {
+    let check = |change: fn(&mut PlannedNumbers)| {
         let mut now = planned().unwrap();
         change(&mut now);
-        check_standing(&results, &[standing("half", serde_json::json!({}), Some(now))])
+        check_results_current(&results, &[standing("half", serde_json::json!({}), Some(now))])
             .unwrap_err()
             .to_string()
     };
@@ -191,7 +191,7 @@ fn results_of_a_base_recipe_that_was_edited_since_are_named_as_well() {
 fn a_renamed_experiment_keeps_its_results() {
     let renamed = with(result("half", 1, 0.5), |run| run.experiment = "010-other".into());
     let results = of(vec![("r/a", renamed), ("r/b", result("half", 2, 0.5))]);
-    check_standing(&results, &[standing("half", serde_json::json!({}), planned())]).unwrap();
+    check_results_current(&results, &[standing("half", serde_json::json!({}), planned())]).unwrap();
     results.check_arms().unwrap();
     assert_eq!(arms(results), ["half", "half"]);
 }

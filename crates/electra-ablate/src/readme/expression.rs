@@ -42,14 +42,14 @@ pub(super) struct Expression {
     /// The folder of another experiment.
     pub within: Option<String>,
     /// The value that is asked for.
-    pub what: What,
+    pub query: Query,
     /// The format of the number.
     pub format: Format,
 }
 
 /// The value that an expression asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum What {
+pub(super) enum Query {
     /// Finished seeds of an arm.
     Seeds { arm: String },
     /// Finished seeds of those that are planned.
@@ -63,7 +63,7 @@ pub(super) enum What {
         arm: String,
         against: Option<(Operator, String)>,
         quantity: Quantity,
-        part: Part,
+        statistic: Statistic,
         only: Option<Condition>,
     },
     /// A correlation of two quantities.
@@ -83,7 +83,7 @@ pub(super) enum Operator {
 
 /// The statistic of several numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Part {
+pub(super) enum Statistic {
     Mean,
     Sd,
     Spread,
@@ -106,7 +106,7 @@ pub(super) enum Part {
 
 /// The part of a difference's test within its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OfTest {
+pub(super) enum TestStatistic {
     /// The probability after Holm's correction.
     PHolm,
     /// The greater probability of the two one-sided tests.
@@ -115,13 +115,13 @@ pub(super) enum OfTest {
     Verdict,
 }
 
-impl Part {
+impl Statistic {
     /// The part of a test that this stands for; `None` if it is a statistic of the numbers.
-    pub(super) fn of_test(self) -> Option<OfTest> {
+    pub(super) fn test_statistic(self) -> Option<TestStatistic> {
         match self {
-            Self::PHolm => Some(OfTest::PHolm),
-            Self::PEquivalence => Some(OfTest::PEquivalence),
-            Self::Verdict => Some(OfTest::Verdict),
+            Self::PHolm => Some(TestStatistic::PHolm),
+            Self::PEquivalence => Some(TestStatistic::PEquivalence),
+            Self::Verdict => Some(TestStatistic::Verdict),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use electra_run::record::thousands;
 
 /// The most decimals: no measurement here has more that mean something.
-const MOST_DECIMALS: usize = 9;
+const MAX_DECIMALS: usize = 9;
 
 /// The format of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Format {
             None => (false, text),
         };
         let decimals = match text.strip_prefix('.') {
-            Some(digits) if digits.len() == 1 => Some(digits.parse().ok().filter(|n| *n <= MOST_DECIMALS)?),
+            Some(digits) if digits.len() == 1 => Some(digits.parse().ok().filter(|n| *n <= MAX_DECIMALS)?),
             None if text.is_empty() => None,
             _ => return None,
         };

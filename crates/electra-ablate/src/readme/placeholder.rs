@@ -14,7 +14,7 @@ pub const END: &str = "<!-- / -->";
 
 /// A number that is not what its expression says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stale {
+pub struct StaleValue {
     /// The line number of the placeholder, from 1.
     pub line: usize,
     /// The expression.
@@ -62,7 +62,7 @@ pub enum PlaceholderError {
 pub fn fill(
     text: &str,
     mut value: impl FnMut(&str) -> Result<String, ExpressionError>,
-) -> Result<(String, Vec<Stale>), PlaceholderError> {
+) -> Result<(String, Vec<StaleValue>), PlaceholderError> {
     let (mut filled, mut stale) = (String::with_capacity(text.len()), Vec::new());
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {
         let mut rest = content;
@@ -88,7 +88,7 @@ pub fn fill(
             filled += &format!("{before}{BEGIN}{expression}{SPLIT}{expected}{END}");
             if found != expected {
                 let (expression, found) = (expression.to_owned(), found.to_owned());
-                stale.push(Stale { line, expression, found, expected });
+                stale.push(StaleValue { line, expression, found, expected });
             }
             rest = after;
         }
@@ -104,7 +104,7 @@ pub fn fill(
 mod tests {
     use super::*;
 
-    fn upper(text: &str) -> Result<(String, Vec<Stale>), PlaceholderError> {
+    fn upper(text: &str) -> Result<(String, Vec<StaleValue>), PlaceholderError> {
         fill(text, |expression| Ok(expression.to_uppercase()))
     }
 
@@ -114,7 +114,7 @@ mod tests {
                     <!-- = x -->X<!-- / -->";
         let (filled, stale) = upper(text).unwrap();
         assert_eq!(filled, text.replace(">1<", ">X<"));
-        let [Stale { line: 2, expression, found, expected }] = &stale[..] else { panic!("{stale:?}") };
+        let [StaleValue { line: 2, expression, found, expected }] = &stale[..] else { panic!("{stale:?}") };
         assert_eq!([expression, found, expected], ["x", "1", "X"]);
         assert!(upper(&filled).unwrap().1.is_empty());
     }

@@ -2,8 +2,8 @@
 
 mod correlated;
 mod standing;
-mod tested;
-mod told;
+mod statistic_text;
+mod test_statistic;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use electra_files::regular;
 use serde_json::Value;
 
 use super::document;
-use super::expression::{Expression, ExpressionError, Field, What};
+use super::expression::{Expression, ExpressionError, Field, Query};
 use crate::failed::FailedRun;
 use crate::metric::Catalogue;
 use crate::record::ProbeScores;
 use crate::statistics::correlation;
 
-pub use standing::StandingResults;
+pub use standing::CheckedResults;
 
 use correlated::{arms_of, points};
-use told::{Lost, of_arm, of_runs, paired, told};
+use statistic_text::{FailedSeeds, of_arm, of_runs, paired, statistic_text};
 
 /// Reads the results of a folder and holds them against its experiment. Whoever knows recipes does that.
-pub type ReadResults<'a> = dyn Fn(&Path) -> Result<Rc<StandingResults>, ExpressionError> + 'a;
+pub type ReadResults<'a> = dyn Fn(&Path) -> Result<Rc<CheckedResults>, ExpressionError> + 'a;
 
 /// The files and results that the numbers of a text come from.
 pub struct Sources<'a> {
@@ -36,7 +36,7 @@ pub struct Sources<'a> {
     read: &'a ReadResults<'a>,
     /// The numbers that can be asked for.
     metrics: &'static Catalogue,
-    results: BTreeMap<PathBuf, Rc<StandingResults>>,
+    results: BTreeMap<PathBuf, Rc<CheckedResults>>,
     documents: BTreeMap<PathBuf, Value>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Sources<'a> {
 
     /// These sources with results of the text's own folder that were read already.
     #[must_use]
-    pub fn with_own(mut self, results: Rc<StandingResults>) -> Self {
+    pub fn with_own(mut self, results: Rc<CheckedResults>) -> Self {
         self.results.insert(self.folder.clone(), results);
         self
     }
@@ -77,7 +77,7 @@ impl<'a> Sources<'a> {
     /// # Errors
     /// If it is none, or asks for what is not there.
     pub fn value(&mut self, text: &str) -> Result<String, ExpressionError> {
-        let Expression { within, what, format } = Expression::parse(text, self.metrics)?;
+        let Expression { within, query, format } = Expression::parse(text, self.metrics)?;
         let folder = match &within {
             None => self.folder.clone(),
             Some(name) => {
@@ -86,46 +86,57 @@ impl<'a> Sources<'a> {
                 exists.then_some(folder).ok_or_else(|| ExpressionError::NoExperiment(name.clone()))?
             }
         };
-        if let What::Field { field, less } = what {
+        if let Query::Field { field, less } = query {
             let number = self.number(&folder, &field)?;
             let less = less.map_or(Ok(0.0), |less| self.number(&folder, &less))?;
             let is_whole = number.fract() == 0.0 && less.fract() == 0.0;
             return Ok(format.write(number - less, if is_whole { 0 } else { 3 }));
         }
         let results = self.results(&folder)?;
-        match what {
-            What::Field { .. } => unreachable!("it was answered above"),
-            What::Seeds { arm } => {
+        match query {
+            Query::Field { .. } => unreachable!("it was answered above"),
+            Query::Seeds { arm } => {
                 let count = of_arm(&results, &arm)?.len();
                 let failed = results.failed_seeds(&arm).len();
                 let count_of = format.write(count as f64, 0);
                 Ok(if failed == 0 { count_of } else { format!("{count_of} of {}", count + failed) })
             }
-            What::Finished { arm } => {
+            Query::Finished { arm } => {
                 let count = results.finished.iter().filter(|run| run.arm == arm).count();
                 if count == 0 && results.failed_seeds(&arm).is_empty() {
                     of_arm(&results, &arm)?;
                 }
                 Ok(format!("{count} of {}", results.planned_seeds(&arm)))
             }
-            What::Failed { arm } => {
+            Query::Failed { arm } => {
                 let count = results.failed_seeds(&arm).len();
                 if count == 0 {
                     of_arm(&results, &arm)?;
                 }
                 Ok(format!("{count} of {}", results.planned_seeds(&arm)))
             }
-            What::FoundNothing { arm } => {
+            Query::FoundNothing { arm } => {
                 let runs = of_arm(&results, &arm)?;
                 let probes = || runs.iter().filter_map(|run| run.probe.as_ref());
                 let nothing: usize = probes().map(ProbeScores::found_nothing).sum();
                 let all: usize = probes().map(|probe| probe.scores.len()).sum();
-                Ok(Lost::of(&results, &[&arm]).said_of(format!("{nothing} of {all}"), "seeds", runs.len()))
+                Ok(FailedSeeds::of(&results, &[&arm]).with_failures(
+                    format!("{nothing} of {all}"),
+                    "seeds",
+                    runs.len(),
+                ))
             }
-            What::Values { arm, against, quantity, part, only } => {
-                if let Some(of_test) = part.of_test() {
+            Query::Values { arm, against, quantity, statistic, only } => {
+                if let Some(test_statistic) = statistic.test_statistic() {
                     let against = against.as_ref().map(|(operator, other)| (*operator, other.as_str()));
-                    return tested::told(&results, &arm, against, &quantity, of_test, format);
+                    return test_statistic::test_statistic_text(
+                        &results,
+                        &arm,
+                        against,
+                        &quantity,
+                        test_statistic,
+                        format,
+                    );
                 }
                 let runs_of = |arm: &str| {
                     let mut runs = of_arm(&results, arm)?;
@@ -141,17 +152,17 @@ impl<'a> Sources<'a> {
                     let other = against.map(|(_, other)| format!(" and {other}")).unwrap_or_default();
                     return Err(ExpressionError::NotMeasured { arms: format!("{arm}{other}") });
                 }
-                let told = told(&values, part, &quantity, format)?;
+                let text = statistic_text(&values, statistic, &quantity, format)?;
                 let arms: Vec<&str> = std::iter::once(arm.as_str())
                     .chain(against.iter().map(|(_, other)| other.as_str()))
                     .collect();
                 let noun = if against.is_some() { "pairs" } else { "seeds" };
-                Ok(match quantity.is_of_the_recipe() || part.is_of_one_seed() {
-                    true => told,
-                    false => Lost::of(&results, &arms).said_of(told, noun, values.len()),
+                Ok(match quantity.is_of_the_recipe() || statistic.is_of_one_seed() {
+                    true => text,
+                    false => FailedSeeds::of(&results, &arms).with_failures(text, noun, values.len()),
                 })
             }
-            What::Correlation(asked) => {
+            Query::Correlation(asked) => {
                 let points = points(&results, &asked)?;
                 if asked.count {
                     return Ok(format.write(points.len() as f64, 0));
@@ -161,19 +172,19 @@ impl<'a> Sources<'a> {
                     false => correlation::pearson(&points),
                 };
                 let none_of = ExpressionError::NoneOf { found: points.len(), what: "correlation" };
-                let told = format.write(coefficient.ok_or(none_of)?, 2);
+                let text = format.write(coefficient.ok_or(none_of)?, 2);
                 let arms = arms_of(&results, &asked)?;
                 let is_asked = |run: &&FailedRun| arms.contains(&run.arm);
                 Ok(match results.failed.iter().filter(is_asked).count() {
-                    0 => told,
-                    1 => format!("{told} (without 1 failed run)"),
-                    failed => format!("{told} (without {failed} failed runs)"),
+                    0 => text,
+                    1 => format!("{text} (without 1 failed run)"),
+                    failed => format!("{text} (without {failed} failed runs)"),
                 })
             }
         }
     }
 
-    fn results(&mut self, folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
+    fn results(&mut self, folder: &Path) -> Result<Rc<CheckedResults>, ExpressionError> {
         if let Some(known) = self.results.get(folder) {
             return Ok(known.clone());
         }

@@ -61,13 +61,13 @@ pub struct Column {
     /// The title of the column.
     pub title: String,
     /// The template of the column's cells.
-    pub cell: Forms,
+    pub cell: CellTemplates,
 }
 
 /// A cell in one form or several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Forms {
+pub enum CellTemplates {
     /// One template for the cells of every row.
     One(String),
     /// The first of which everything is there.
@@ -144,8 +144,8 @@ fn markdown(table: &Table, sources: &mut Sources<'_>) -> Result<String, TableErr
         })?;
         let cell = |column: &Column| {
             let forms = match &column.cell {
-                Forms::One(form) => std::slice::from_ref(form),
-                Forms::Several(forms) => forms,
+                CellTemplates::One(form) => std::slice::from_ref(form),
+                CellTemplates::Several(forms) => forms,
             };
             for form in forms {
                 if let Some(text) = filled(form, &bound, &table.name)? {
@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::metric::tests::catalogue;
-    use crate::readme::sources::StandingResults;
+    use crate::readme::sources::CheckedResults;
 
     const FILE: &str = r#"
 recipe_version = 1
@@ -258,7 +258,7 @@ rows = [
         std::fs::write(folder.path().join("results/x.json"), runs).unwrap();
         let tables: Tables = load_str("tables.toml", file, &[]).unwrap().value;
         let readme = format!("# a\n{}\nold\n{END}\nend\n", begin("gain"));
-        let read = |folder: &Path| Ok(Rc::new(StandingResults::of_folder(folder)?));
+        let read = |folder: &Path| Ok(Rc::new(CheckedResults::of_folder(folder)?));
         let mut sources = Sources::of_experiment(folder.path(), &read, catalogue());
         let made = with_tables(&readme, &tables, &mut sources)?;
         assert_eq!(with_tables(&made, &tables, &mut sources)?, made);

@@ -13,22 +13,22 @@ use crate::arms;
 use crate::failed::FailedRun;
 use crate::quantities::Quantities;
 
-use super::common_corruption::{CommonCorruptionScores, Judged};
-use super::curve::{Curve, MOST_POINTS};
-use super::error::Impossible;
+use super::common_corruption::{CommonCorruptionScores, DetectionScores};
+use super::curve::{Curve, MAX_POINTS};
+use super::error::ImpossibleNumber;
 use super::probe_scores::ProbeScores;
 use super::provenance::Provenance;
 use super::result::ResultRecord;
 use crate::run::{Parameters, TokenizerIdentity};
 
 /// The most of a loss: far above what guessing costs, and its square far below what 64 bits hold.
-const MOST_LOSS: f64 = 1e12;
+const MAX_LOSS: f64 = 1e12;
 /// The most seconds: thirty thousand years.
-const MOST_SECONDS: f64 = 1e12;
+const MAX_SECONDS: f64 = 1e12;
 /// The most floating-point operations, with the root of what 64 bits hold far away.
-const MOST_FLOPS: f64 = 1e40;
+const MAX_FLOPS: f64 = 1e40;
 /// The most steps and tokens.
-const MOST_TOKENS: u64 = 1_000_000_000_000_000_000;
+const MAX_TOKENS: u64 = 1_000_000_000_000_000_000;
 
 /// The measured numbers of a run, from whichever file.
 pub(crate) struct Measured<'a> {
@@ -43,11 +43,11 @@ pub(crate) struct Measured<'a> {
 
 impl Measured<'_> {
     /// Refuses what cannot be.
-    pub(crate) fn check(&self) -> Result<(), Impossible> {
-        whole("steps", self.steps, 1..=MOST_TOKENS)?;
-        whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
-        real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
-        real("seconds", self.seconds, &(0.0..=MOST_SECONDS))?;
+    pub(crate) fn check(&self) -> Result<(), ImpossibleNumber> {
+        whole("steps", self.steps, 1..=MAX_TOKENS)?;
+        whole("tokens", self.tokens, 1..=MAX_TOKENS)?;
+        real("flops", self.flops, &(0.0..=MAX_FLOPS))?;
+        real("seconds", self.seconds, &(0.0..=MAX_SECONDS))?;
         sum(self.parameters)?;
         for (key, &value) in self.heldout {
             real(&format!("heldout.{key}"), value, &range(key))?;
@@ -58,7 +58,7 @@ impl Measured<'_> {
 
 impl ResultRecord {
     /// Refuses what cannot be.
-    pub(super) fn check(&self) -> Result<(), Impossible> {
+    pub(super) fn check(&self) -> Result<(), ImpossibleNumber> {
         self.run.check()?;
         let Provenance { steps, tokens, flops, parameters, .. } = self.run;
         let (heldout, curve, seconds) = (&self.heldout, &self.curve, self.seconds);
@@ -70,29 +70,31 @@ impl ResultRecord {
 
 impl Provenance {
     /// Refuses what cannot be.
-    fn check(&self) -> Result<(), Impossible> {
+    fn check(&self) -> Result<(), ImpossibleNumber> {
         is_name("arm", &self.arm)?;
         known(&self.recipe, &self.data, &self.tokenizer, &self.code, &self.quantities)?;
-        whole("steps", self.steps, 1..=MOST_TOKENS)?;
-        whole("tokens", self.tokens, 1..=MOST_TOKENS)?;
-        real("flops", self.flops, &(0.0..=MOST_FLOPS))?;
+        whole("steps", self.steps, 1..=MAX_TOKENS)?;
+        whole("tokens", self.tokens, 1..=MAX_TOKENS)?;
+        real("flops", self.flops, &(0.0..=MAX_FLOPS))?;
         sum(self.parameters)
     }
 }
 
 impl CommonCorruptionScores {
     /// Refuses what cannot be.
-    fn check(&self) -> Result<(), Impossible> {
-        let of = |judged: &Option<Judged>, key| judged.as_ref().map_or(Ok(()), |judged| judged.check(key));
+    fn check(&self) -> Result<(), ImpossibleNumber> {
+        let of = |judged: &Option<DetectionScores>, key| {
+            judged.as_ref().map_or(Ok(()), |judged| judged.check(key))
+        };
         of(&self.base, "common.base.")?;
         of(&self.unigram, "common.unigram.")
     }
 }
 
-impl Judged {
+impl DetectionScores {
     /// Refuses what cannot be; keys begin with `before`.
-    pub(super) fn check(&self, before: &str) -> Result<(), Impossible> {
-        whole(&format!("{before}rows"), self.rows, 1..=MOST_TOKENS)?;
+    pub(super) fn check(&self, before: &str) -> Result<(), ImpossibleNumber> {
+        whole(&format!("{before}rows"), self.rows, 1..=MAX_TOKENS)?;
         for (field, number) in self.numbers() {
             number.map_or(Ok(()), |number| real(&format!("{before}{field}"), number, &range(field)))?;
         }
@@ -102,27 +104,27 @@ impl Judged {
 
 impl FailedRun {
     /// Refuses what cannot be.
-    pub(crate) fn check(&self) -> Result<(), Impossible> {
+    pub(crate) fn check(&self) -> Result<(), ImpossibleNumber> {
         self.run.check()?;
         whole("failed.step", self.failed.step, 0..=self.steps)
     }
 }
 
 /// Both networks are the sum of each.
-fn sum(Parameters { discriminator, generator, total }: Parameters) -> Result<(), Impossible> {
+fn sum(Parameters { discriminator, generator, total }: Parameters) -> Result<(), ImpossibleNumber> {
     if discriminator.checked_add(generator) == Some(total) {
         return Ok(());
     }
     let expected = format!("the sum of {discriminator} and {generator}");
-    Err(Impossible { key: "parameters.total".into(), found: total.to_string(), expected })
+    Err(ImpossibleNumber { key: "parameters.total".into(), found: total.to_string(), expected })
 }
 
-fn is_name(key: &str, found: &str) -> Result<(), Impossible> {
+fn is_name(key: &str, found: &str) -> Result<(), ImpossibleNumber> {
     if arms::is_name(found) {
         return Ok(());
     }
     let (key, found) = (key.to_owned(), format!("{found:?}"));
-    Err(Impossible { key, found, expected: arms::NAMES.to_owned() })
+    Err(ImpossibleNumber { key, found, expected: arms::NAMES.to_owned() })
 }
 
 /// Checks the names and hashes by which a run is identified: they stand in names of arms, in sentences and in
@@ -133,13 +135,13 @@ fn known(
     tokenizer: &Option<TokenizerIdentity>,
     code: &CodeVersions,
     quantities: &Quantities,
-) -> Result<(), Impossible> {
+) -> Result<(), ImpossibleNumber> {
     for (key, hash) in [("recipe", recipe), ("data", data)] {
         hash.as_ref().map_or(Ok(()), |hash| is_name(key, hash))?;
     }
     if let Some(tokenizer) = tokenizer {
         is_name("tokenizer.hash", &tokenizer.hash)?;
-        whole("tokenizer.vocab_size", tokenizer.vocab_size, 1..=MOST_TOKENS)?;
+        whole("tokenizer.vocab_size", tokenizer.vocab_size, 1..=MAX_TOKENS)?;
     }
     code.parts().try_for_each(|part| is_name("code", part))?;
     for (key, value) in quantities {
@@ -152,7 +154,11 @@ fn known(
         };
         if !is_plain {
             let expected = "a number or a few plain words".to_owned();
-            return Err(Impossible { key: format!("quantities.{key}"), found: value.to_string(), expected });
+            return Err(ImpossibleNumber {
+                key: format!("quantities.{key}"),
+                found: value.to_string(),
+                expected,
+            });
         }
     }
     Ok(())
@@ -163,7 +169,7 @@ impl ProbeScores {
     ///
     /// # Errors
     /// The key, what was found and what can be.
-    pub fn check(&self) -> Result<(), Impossible> {
+    pub fn check(&self) -> Result<(), ImpossibleNumber> {
         self.recipe.as_ref().map_or(Ok(()), |recipe| is_name("probe.recipe", recipe))?;
         let mut seeds = BTreeSet::new();
         for (at, score) in self.scores.iter().enumerate() {
@@ -174,7 +180,7 @@ impl ProbeScores {
             }
             if !seeds.insert(score.seed) {
                 let (found, expected) = (score.seed.to_string(), "each seed once".to_owned());
-                return Err(Impossible { key: key("seed"), found, expected });
+                return Err(ImpossibleNumber { key: key("seed"), found, expected });
             }
         }
         Ok(())
@@ -182,10 +188,10 @@ impl ProbeScores {
 }
 
 impl Curve {
-    fn check(&self, steps: u64) -> Result<(), Impossible> {
+    fn check(&self, steps: u64) -> Result<(), ImpossibleNumber> {
         let points = self.step.len();
-        whole("curve.step", points as u64, 0..=MOST_POINTS as u64)
-            .map_err(|impossible| Impossible { found: format!("a list of {points}"), ..impossible })?;
+        whole("curve.step", points as u64, 0..=MAX_POINTS as u64)
+            .map_err(|impossible| ImpossibleNumber { found: format!("a list of {points}"), ..impossible })?;
         for (at, &step) in self.step.iter().enumerate() {
             let after = at.checked_sub(1).map_or(0, |before| self.step[before] + 1);
             whole(&format!("curve.step.{at}"), step, after..=steps)?;
@@ -194,7 +200,7 @@ impl Curve {
             if values.len() != points {
                 let found = format!("a list of {}", values.len());
                 let expected = format!("{points} values, one for each step");
-                return Err(Impossible { key: format!("curve.{key}"), found, expected });
+                return Err(ImpossibleNumber { key: format!("curve.{key}"), found, expected });
             }
             for (at, value) in values.iter().enumerate() {
                 if let Some(value) = value {
@@ -214,21 +220,21 @@ fn range(key: &str) -> RangeInclusive<f64> {
     } else if ends(&["perplexity"]) {
         1.0..=f64::MAX
     } else if ends(&["loss", "loss_over_entropy", "loss_per_byte"]) {
-        0.0..=MOST_LOSS
+        0.0..=MAX_LOSS
     } else {
-        -MOST_LOSS..=MOST_LOSS
+        -MAX_LOSS..=MAX_LOSS
     }
 }
 
-fn real(key: &str, found: f64, range: &RangeInclusive<f64>) -> Result<(), Impossible> {
+fn real(key: &str, found: f64, range: &RangeInclusive<f64>) -> Result<(), ImpossibleNumber> {
     if range.contains(&found) {
         return Ok(());
     }
     let expected = format!("a number from {:?} to {:?}", range.start(), range.end());
-    Err(Impossible { key: key.to_owned(), found: format!("{found:?}"), expected })
+    Err(ImpossibleNumber { key: key.to_owned(), found: format!("{found:?}"), expected })
 }
 
-fn whole(key: &str, found: u64, range: RangeInclusive<u64>) -> Result<(), Impossible> {
+fn whole(key: &str, found: u64, range: RangeInclusive<u64>) -> Result<(), ImpossibleNumber> {
     if range.contains(&found) {
         return Ok(());
     }
@@ -236,7 +242,7 @@ fn whole(key: &str, found: u64, range: RangeInclusive<u64>) -> Result<(), Imposs
         true => format!("no step behind {}", range.start().saturating_sub(1)),
         false => format!("{} to {}", range.start(), range.end()),
     };
-    Err(Impossible { key: key.to_owned(), found: found.to_string(), expected })
+    Err(ImpossibleNumber { key: key.to_owned(), found: found.to_string(), expected })
 }
 
 #[cfg(test)]
@@ -252,7 +258,7 @@ mod tests {
         record.check().unwrap_err().to_string()
     }
 
-    fn common(change: impl FnOnce(&mut Judged)) -> Option<CommonCorruptionScores> {
+    fn common(change: impl FnOnce(&mut DetectionScores)) -> Option<CommonCorruptionScores> {
         let mut judged = judged("x", 0.5);
         change(&mut judged);
         Some(CommonCorruptionScores { base: None, unigram: Some(judged) })

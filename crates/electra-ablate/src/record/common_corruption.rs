@@ -9,16 +9,16 @@ use serde_json::Value;
 pub struct CommonCorruptionScores {
     /// The scores on samples of the base arm's generator of the same seed; `None` if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Judged>,
+    pub base: Option<DetectionScores>,
     /// The scores on samples from the frequencies of words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unigram: Option<Judged>,
+    pub unigram: Option<DetectionScores>,
 }
 
 /// A discriminator on one corruption.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Judged {
+pub struct DetectionScores {
     /// Hash of the corrupted text: numbers of unlike corruptions cannot be held against each other.
     pub corruption: String,
     /// Hash of the run whose generator has sampled; none where chance did.
@@ -42,7 +42,7 @@ pub struct Judged {
     pub loss_over_entropy: Option<f64>,
 }
 
-impl Judged {
+impl DetectionScores {
     /// The figures of the first model of what `electra eval detection` writes, on samples of `run`; none
     /// if something is missing, or is what no figure can be.
     #[must_use]
@@ -85,8 +85,8 @@ pub(crate) mod tests {
     use crate::record::{ResultRecord, TokenizerIdentity};
 
     /// A judgement of a corruption with this hash.
-    pub(crate) fn judged(corruption: &str, auc: f64) -> Judged {
-        Judged {
+    pub(crate) fn judged(corruption: &str, auc: f64) -> DetectionScores {
+        DetectionScores {
             corruption: corruption.into(),
             run: None,
             rows: 1000,
@@ -111,7 +111,7 @@ pub(crate) mod tests {
             "corruption": {"hash": "c0ffee", "heldout": {"rows": "spread", "examples": 1000}},
             "fake_rate": 0.09, "models": [model],
         });
-        let of = |report: &Value| Judged::of_report(report, None);
+        let of = |report: &Value| DetectionScores::of_report(report, None);
         assert_eq!(of(&report), Some(judged("c0ffee", 0.75)));
         for (pointer, value) in [
             ("/models/0/auc/value", 1.5.into()),
@@ -131,7 +131,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut record = result("a", 1, 0.5);
         assert!(!record.text().contains("common") && !record.text().contains("tokenizer"));
-        let base = Judged { run: Some("abc".into()), ..judged("c0ffee", 2.0 / 3.0) };
+        let base = DetectionScores { run: Some("abc".into()), ..judged("c0ffee", 2.0 / 3.0) };
         record.common = Some(CommonCorruptionScores { base: Some(base), unigram: None });
         record.tokenizer = Some(TokenizerIdentity { hash: "def".into(), vocab_size: 600 });
         let path = record.write(folder.path()).unwrap();

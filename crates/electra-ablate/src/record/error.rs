@@ -28,12 +28,12 @@ pub enum ResultError {
     /// A result cannot be.
     #[error("{path}: {source}")]
     #[diagnostic(help("take it out of the folder, or write it again with electra ablate"))]
-    Impossible {
+    ImpossibleNumber {
         /// The path of the file.
         path: PathBuf,
         /// The impossible value.
         #[diagnostic_source]
-        source: Impossible,
+        source: ImpossibleNumber,
     },
     /// A result is of an arm or a base recipe that was changed since.
     #[error(transparent)]
@@ -85,7 +85,7 @@ pub enum ResultError {
 /// A number that no run can have come to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("`{key}` is {found}, expected {expected}")]
-pub struct Impossible {
+pub struct ImpossibleNumber {
     /// The dotted key of the value.
     pub key: String,
     /// The value that was found.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::quantities::Quantities;
-use crate::run::{Described, Parameters, TokenizerIdentity};
+use crate::run::{Parameters, RunDescription, TokenizerIdentity};
 
 /// Provenance of a run, finished or failed: its experiment, arm, seed, recipe, data and code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct Provenance {
 impl Provenance {
     /// The provenance of a run that its folder describes.
     #[must_use]
-    pub fn new(origin: Origin, run: Described) -> Self {
+    pub fn new(origin: RunOrigin, run: RunDescription) -> Self {
         Self {
             experiment: origin.experiment,
             arm: origin.arm,
@@ -73,7 +73,7 @@ impl Provenance {
 
 /// Experiment and arm that a run belongs to, with the hashes that say so.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct RunOrigin {
     /// Name of the experiment.
     pub experiment: String,
     /// Name of the arm.

@@ -13,7 +13,7 @@ use super::common_corruption::CommonCorruptionScores;
 use super::curve::Curve;
 use super::error::ResultError;
 use super::probe_scores::ProbeScores;
-use super::provenance::{Origin, Provenance};
+use super::provenance::{Provenance, RunOrigin};
 use crate::run::FinishedRun;
 
 /// A run and what it came to.
@@ -58,7 +58,7 @@ impl DerefMut for ResultRecord {
 impl ResultRecord {
     /// The record of a finished run.
     #[must_use]
-    pub fn new(origin: Origin, run: FinishedRun, probe: Option<ProbeScores>) -> Self {
+    pub fn new(origin: RunOrigin, run: FinishedRun, probe: Option<ProbeScores>) -> Self {
         let FinishedRun { described, heldout, measure, curve, seconds } = run;
         let run = Provenance::new(origin, described);
         Self { run, heldout, measure, probe, common: None, seconds, curve }
@@ -111,7 +111,7 @@ impl ResultRecord {
         };
         match record.check() {
             Ok(()) => Ok(record),
-            Err(source) => Err(ResultError::Impossible { path, source }),
+            Err(source) => Err(ResultError::ImpossibleNumber { path, source }),
         }
     }
 }

@@ -4,7 +4,7 @@ use electra_run::plot::{self, TickLabels, WIDTH, padded, svg_head, ticks};
 
 use super::hue::hue;
 use crate::comparison::Comparison;
-use crate::table::counted;
+use crate::table::with_noun;
 
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = 12.0;
@@ -47,7 +47,7 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
     for (row, (hue, arm, paired)) in rows.iter().enumerate() {
         let top = TOP + ROW * row as f64;
         svg += &plot::text("name", (LEFT, top + 14.0), "start", &shortened(&arm.name));
-        svg += &plot::text("", (WIDTH - RIGHT, top + 14.0), "end", &counted(paired.difference.n, "pair"));
+        svg += &plot::text("", (WIDTH - RIGHT, top + 14.0), "end", &with_noun(paired.difference.n, "pair"));
         let y = top + 27.0;
         if let Some([low, high]) = paired.interval {
             svg += &plot::segment(&format!("bar {hue}"), (x(low), y), (x(high), y));
@@ -61,9 +61,9 @@ pub(super) fn draw(comparison: &Comparison) -> Option<String> {
 
 /// As much of a name as fits.
 fn shortened(name: &str) -> String {
-    const MOST: usize = 44;
-    if name.chars().count() <= MOST {
+    const MAX_CHARS: usize = 44;
+    if name.chars().count() <= MAX_CHARS {
         return name.to_owned();
     }
-    name.chars().take(MOST - 1).chain(['…']).collect()
+    name.chars().take(MAX_CHARS - 1).chain(['…']).collect()
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Description of a run, finished or failed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Described {
+pub struct RunDescription {
     /// Name of its recipe.
     pub name: String,
     /// The seed of the run.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use electra_run::record::HeldoutMeasure;
 
-use super::described::Described;
+use super::described::RunDescription;
 use crate::record::Curve;
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedRun {
     /// The description of the run.
-    pub described: Described,
+    pub described: RunDescription,
     /// The numbers of the last evaluation.
     pub heldout: BTreeMap<String, f64>,
     /// The held-out rows of the evaluation; `None` in runs of older programs, which read the first rows.
@@ -26,7 +26,7 @@ pub struct FinishedRun {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DivergedRun {
     /// The description of the run.
-    pub described: Described,
+    pub described: RunDescription,
     /// Steps that were done.
     pub step: u64,
 }

@@ -58,7 +58,7 @@ fn what_was_evaluated_on_goes_from_the_log_into_the_result() {
     let measure = HeldoutMeasure { rows: HeldoutRows::Spread, examples: 500 };
     assert_eq!(run.measure, Some(measure));
     assert_eq!(run.heldout.keys().collect::<Vec<_>>(), ["loss", "rtd_auc"]);
-    let result = as_results(vec![(folder.path().to_owned(), run)], Vec::new()).0.remove(0);
+    let result = results_of_runs(vec![(folder.path().to_owned(), run)], Vec::new()).0.remove(0);
     assert_eq!(result.measure, Some(measure));
     assert!(
         result.text().contains("\"measure\": {\"rows\":\"spread\",\"examples\":500}"),
@@ -79,7 +79,7 @@ fn runs_that_differ_in_their_seeds_alone_are_an_arm() {
         (PathBuf::from(folder), run)
     };
     let arms = |runs| -> Vec<String> {
-        as_results(runs, Vec::new()).0.into_iter().map(|result| result.run.arm).collect()
+        results_of_runs(runs, Vec::new()).0.into_iter().map(|result| result.run.arm).collect()
     };
     assert_eq!(arms(vec![with("x", "seed", 1), with("y", "seed", 2)]), ["a", "a"]);
     assert_eq!(arms(vec![with("r/x", "seed", 1), with("q/x", "other", 2)]), ["r/x", "q/x"]);
@@ -118,7 +118,7 @@ fn a_run_that_diverged_is_one_of_its_arm_without_numbers() {
     metrics += "{\"kind\":\"end\",\"step\":14,\"time\":5,\"reason\":\"diverged\"}\n";
     fs::write(folder.path().join(METRICS), metrics).unwrap();
     let run = read_diverged(folder.path()).unwrap().unwrap();
-    let (_, failed) = as_results(Vec::new(), vec![(folder.path().to_owned(), run)]);
+    let (_, failed) = results_of_runs(Vec::new(), vec![(folder.path().to_owned(), run)]);
     let failed = &failed[0];
     assert_eq!((failed.arm.as_str(), failed.seed, failed.steps), ("a", 3, 20));
     assert_eq!(failed.failed, Failed { step: 14, reason: Reason::Diverged });

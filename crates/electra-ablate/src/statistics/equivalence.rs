@@ -83,7 +83,7 @@ pub fn of_arms(differences: &[Sample], margin: f64) -> Vec<Equivalence> {
 /// seed, and how much others would differ is not known from them.
 fn test(sample: &Sample, above: f64) -> Option<f64> {
     let error = sample.sd.filter(|sd| *sd > 0.0)? / (sample.n as f64).sqrt();
-    Some(student::above(above / error, (sample.n - 1) as f64))
+    Some(student::upper_tail(above / error, (sample.n - 1) as f64))
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 //! `2^n` choices of signs that reach it.
 
 /// The most pairs that are enumerated: 16 million choices of signs.
-pub const MOST: usize = 24;
+pub const MAX_PAIRS: usize = 24;
 
-/// The two-sided probability; none without differences, or with more than [`MOST`].
+/// The two-sided probability; none without differences, or with more than [`MAX_PAIRS`].
 #[must_use]
 pub fn p(differences: &[f64]) -> Option<f64> {
     let n = differences.len();
-    if n == 0 || n > MOST {
+    if n == 0 || n > MAX_PAIRS {
         return None;
     }
     let found = differences.iter().sum::<f64>().abs();
@@ -34,7 +34,7 @@ pub fn p(differences: &[f64]) -> Option<f64> {
 
 /// The least probability that `n` pairs can reach: `2 / 2^n`.
 #[must_use]
-pub fn floor(n: usize) -> f64 {
+pub fn least_p(n: usize) -> f64 {
     2.0 / 2f64.powi(i32::try_from(n).unwrap_or(i32::MAX))
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn differences_of_one_sign_reach_the_floor() {
         for n in 1..10 {
             let differences: Vec<f64> = (1..=n).map(|d| d as f64).collect();
-            assert_eq!(p(&differences), Some(floor(n)));
+            assert_eq!(p(&differences), Some(least_p(n)));
         }
     }
 
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn no_differences_and_too_many_have_no_probability() {
         assert_eq!(p(&[]), None);
-        assert_eq!(p(&[1.0; MOST + 1]), None);
+        assert_eq!(p(&[1.0; MAX_PAIRS + 1]), None);
     }
 
     proptest! {
@@ -88,7 +88,7 @@ mod tests {
 
         #[test]
         fn it_never_goes_below_the_floor(differences in proptest::collection::vec(-1.0f64..1.0, 1..12)) {
-            prop_assert!(p(&differences).unwrap() >= floor(differences.len()));
+            prop_assert!(p(&differences).unwrap() >= least_p(differences.len()));
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn quantile(p: f64, degrees: f64) -> f64 {
 
 /// Probability that a t variable with `degrees` degrees of freedom is above `t`.
 #[must_use]
-pub fn above(t: f64, degrees: f64) -> f64 {
+pub fn upper_tail(t: f64, degrees: f64) -> f64 {
     let tail = 0.5 * incomplete_beta(0.5 * degrees, 0.5, degrees / (degrees + t * t));
     if t < 0.0 { 1.0 - tail } else { tail }
 }
@@ -131,10 +131,10 @@ mod tests {
     fn what_lies_above_a_quantile_is_the_rest() {
         for (p, degrees) in [(0.6, 1.0), (0.95, 2.0), (0.975, 11.0), (0.9999, 5.0)] {
             let t = quantile(p, degrees);
-            assert!((above(t, degrees) - (1.0 - p)).abs() < 1e-9, "{p} {degrees}");
-            assert!((above(-t, degrees) - p).abs() < 1e-9, "{p} {degrees}");
+            assert!((upper_tail(t, degrees) - (1.0 - p)).abs() < 1e-9, "{p} {degrees}");
+            assert!((upper_tail(-t, degrees) - p).abs() < 1e-9, "{p} {degrees}");
         }
-        assert!((above(0.0, 3.0) - 0.5).abs() < 1e-12);
+        assert!((upper_tail(0.0, 3.0) - 0.5).abs() < 1e-12);
     }
 
     #[test]

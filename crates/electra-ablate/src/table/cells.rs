@@ -49,14 +49,14 @@ impl Table {
 }
 
 /// The way in which names, which may be of somebody else, are written in a sentence.
-pub(crate) struct NamesIn {
+pub(crate) struct NameStyle {
     pub(crate) text: fn(&str) -> String,
     pub(crate) code: fn(&str) -> String,
 }
 
 /// A verdict with the probability that decides it: of the two one-sided tests, or of the paired t test after
 /// Holm's correction, which is another than that of the sign flips beside it.
-pub(super) fn decided(tests: &Equivalence) -> String {
+pub(super) fn verdict_with_p(tests: &Equivalence) -> String {
     let p = match tests.verdict {
         Verdict::Equivalent => tests.p,
         Verdict::Different => tests.p_difference,
@@ -87,7 +87,7 @@ pub fn spread(sample: &Sample, decimals: usize) -> String {
 
 /// A number with its noun: `1 seed`, `3 seeds`.
 #[must_use]
-pub fn counted(count: usize, noun: &str) -> String {
+pub fn with_noun(count: usize, noun: &str) -> String {
     let number = electra_run::record::thousands(count as u64);
     if count == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
 }
@@ -100,7 +100,7 @@ pub(super) fn count(number: u64) -> String {
     electra_run::record::thousands(number)
 }
 
-pub(super) fn absent() -> String {
+pub(super) fn empty_cell() -> String {
     "–".to_owned()
 }
 

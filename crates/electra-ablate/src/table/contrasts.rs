@@ -1,6 +1,6 @@
 //! The contrasts that an experiment states, as a table.
 
-use super::cells::{Table, absent, decided, difference, in_units, probability, spread};
+use super::cells::{Table, difference, empty_cell, in_units, probability, spread, verdict_with_p};
 use crate::comparison::{Comparison, ContrastSummary};
 
 /// The heading above the table.
@@ -24,13 +24,13 @@ pub fn contrasts(comparison: &Comparison) -> Option<Table> {
         let paired = contrast.paired.as_ref();
         let mut row = vec![
             contrast.name(),
-            means.unwrap_or_else(absent),
+            means.unwrap_or_else(empty_cell),
             paired.map_or(0, |paired| paired.difference.n).to_string(),
-            paired.map_or_else(absent, |paired| difference(paired, metric)),
-            paired.map_or_else(absent, |paired| probability(paired.p)),
-            contrast.p_holm.map_or_else(absent, probability),
+            paired.map_or_else(empty_cell, |paired| difference(paired, metric)),
+            paired.map_or_else(empty_cell, |paired| probability(paired.p)),
+            contrast.p_holm.map_or_else(empty_cell, probability),
         ];
-        let verdict = || contrast.equivalence.map_or_else(absent, |tests| decided(&tests));
+        let verdict = || contrast.equivalence.map_or_else(empty_cell, |tests| verdict_with_p(&tests));
         row.extend(comparison.margin.map(|_| verdict()));
         row
     };

@@ -1,6 +1,6 @@
 //! Which held-out measures go with the probe, as a table.
 
-use super::cells::{Table, absent, in_list};
+use super::cells::{Table, empty_cell, in_list};
 use crate::comparison::{Coefficients, Comparison, MeasureCorrelation};
 use crate::metric::{MASKED_TASK, Metric};
 
@@ -15,7 +15,7 @@ pub fn correlations(comparison: &Comparison) -> Option<Table> {
     if found.sets_apart() {
         head.extend(["pairs at word frequencies", "correlation there", "of ranks there"]);
     }
-    let of = |coefficient: Option<f64>| coefficient.map_or_else(absent, |r| format!("{r:+.2}"));
+    let of = |coefficient: Option<f64>| coefficient.map_or_else(empty_cell, |r| format!("{r:+.2}"));
     let cells = |group: &Coefficients| [group.pairs.to_string(), of(group.pearson), of(group.spearman)];
     let row = |measure: &MeasureCorrelation| {
         let mut row = vec![title(measure.metric).to_owned()];
@@ -82,7 +82,7 @@ mod tests {
     use crate::comparison::{Comparison, Subject};
     use crate::record::tests::result;
     use crate::record::{ProbeScore, ProbeScores, ResultRecord};
-    use crate::standing::Known;
+    use crate::standing::ArmContext;
     use crate::table::{json, markdown, text};
 
     fn run(arm: &str, seed: u64, auc: f64, mlm_loss: f64) -> ResultRecord {
@@ -99,7 +99,7 @@ mod tests {
             [(1, 0.6, 5.9), (2, 0.61, 5.8), (3, 0.64, 5.7)].map(|(n, auc, loss)| run("b", n, auc, loss)),
         );
         results.push(run("c", 4, 0.8, 6.8));
-        let known = Known { seeds: vec![1, 2, 3, 4], ..Known::default() };
+        let known = ArmContext { seeds: vec![1, 2, 3, 4], ..ArmContext::default() };
         Comparison::new(Subject { word_frequency_loss, known, ..subject(&["a", "b", "c"]) }, &results)
     }
 

@@ -1,12 +1,12 @@
 //! The notes of a table on its numbers: which are of one task, and what a margin makes of differences.
 
-use super::cells::{NamesIn, in_list, in_units};
+use super::cells::{NameStyle, in_list, in_units};
 use crate::comparison::Comparison;
 use crate::metric::Metric;
 use crate::task::OwnTask;
 
 /// Sentences about the margin, if arms are compared, and about what the numbers measure.
-pub(super) fn notes(comparison: &Comparison, names: &NamesIn, is_compared: bool) -> Vec<String> {
+pub(super) fn notes(comparison: &Comparison, names: &NameStyle, is_compared: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(margin) = comparison.margin.filter(|_| is_compared) {
         notes.push(format!(
@@ -22,7 +22,7 @@ pub(super) fn notes(comparison: &Comparison, names: &NamesIn, is_compared: bool)
 }
 
 /// The note on numbers that are no common measure.
-fn own_task(own: &OwnTask, comparison: &Comparison, names: &NamesIn) -> String {
+fn own_task(own: &OwnTask, comparison: &Comparison, names: &NameStyle) -> String {
     let keys: Vec<String> = own.because.iter().map(|key| (names.code)(key)).collect();
     let titles: Vec<&str> = own.metrics.iter().map(|metric| metric.title()).collect();
     let is_own = |metric: &Metric| comparison.own_tasks.iter().any(|own| own.metrics.contains(metric));
@@ -45,7 +45,7 @@ fn own_task(own: &OwnTask, comparison: &Comparison, names: &NamesIn) -> String {
 }
 
 /// The notes on numbers that were meant to be common.
-fn common_measures(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
+fn common_measures(comparison: &Comparison, names: &NameStyle) -> Vec<String> {
     let (mut notes, measured) = (Vec::new(), comparison.measured());
     if measured.contains(&Metric::COMMON_AUC) || measured.contains(&Metric::UNIGRAM_AUC) {
         notes.push(

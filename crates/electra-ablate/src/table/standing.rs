@@ -1,14 +1,14 @@
 //! The standing of arms, in sentences and as a table: seeds without numbers, the budget, and quantities they
 //! differ in without naming them.
 
-use super::cells::{NamesIn, Table, counted};
+use super::cells::{NameStyle, Table, with_noun};
 use crate::comparison::{ArmSummary, Comparison};
-use crate::quantities::{Unnamed, shown, warnings};
+use crate::quantities::{UnnamedDifference, shown, warnings};
 use crate::record::short;
-use crate::standing::OfArms;
+use crate::standing::ValueOfArms;
 
 /// The notes that a reader needs before the numbers, in sentences.
-pub(super) fn notes(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
+pub(super) fn notes(comparison: &Comparison, names: &NameStyle) -> Vec<String> {
     let arms = || comparison.arms.iter().map(|arm| ((names.text)(&arm.name), arm));
     let mut notes: Vec<String> = arms().filter_map(|(name, arm)| survivors(&name, arm)).collect();
     if comparison.arms.iter().any(|arm| arm.mean_of_pairs(comparison).is_some()) {
@@ -31,11 +31,11 @@ pub(super) fn notes(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
             notes.push(format!("{name}: the same runs as {}.", same.join("; ")));
         }
     }
-    let with: Vec<(String, &[Unnamed])> =
+    let with: Vec<(String, &[UnnamedDifference])> =
         arms().map(|(name, arm)| (name, arm.standing.also_differs.as_slice())).collect();
     if comparison.names_something {
         notes.extend(warnings(&(names.text)(&comparison.base_arm), &with));
-    } else if let Some(table) = also(comparison) {
+    } else if let Some(table) = unnamed_differences_table(comparison) {
         notes.push(format!(
             "Nothing says what the arms are about; they differ in {}.",
             table.head[1..].join(", ")
@@ -54,14 +54,14 @@ pub(super) fn notes(comparison: &Comparison, names: &NamesIn) -> Vec<String> {
 /// A sentence where arms do not all have one value.
 fn unlike<T>(
     what: &str,
-    found: &[OfArms<T>],
-    names: &NamesIn,
+    found: &[ValueOfArms<T>],
+    names: &NameStyle,
     shown: impl Fn(&T) -> String,
 ) -> Option<String> {
     if found.len() < 2 {
         return None;
     }
-    let of = |of: &OfArms<T>| {
+    let of = |of: &ValueOfArms<T>| {
         let arms: Vec<String> = of.arms.iter().map(|arm| (names.text)(arm)).collect();
         format!("{} for {}", shown(&of.value), arms.join(", "))
     };
@@ -102,15 +102,15 @@ fn survivors(name: &str, arm: &ArmSummary) -> Option<String> {
         _ if standing.failed.is_empty() => " so far",
         _ => ", and its means are over survivors",
     };
-    let of_planned = counted(planned, "seed");
+    let of_planned = with_noun(planned, "seed");
     Some(format!("{name}: numbers of {finished} of {of_planned}{what} ({}).", told.join("; ")))
 }
 
 /// The values of every arm in what some arm differs in without naming it; none if there is no such thing.
 /// Costs are left to the table of the verdict.
 #[must_use]
-pub fn also(comparison: &Comparison) -> Option<Table> {
-    let mut columns: Vec<&Unnamed> = Vec::new();
+pub fn unnamed_differences_table(comparison: &Comparison) -> Option<Table> {
+    let mut columns: Vec<&UnnamedDifference> = Vec::new();
     let all = comparison.arms.iter().flat_map(|arm| &arm.standing.also_differs);
     for found in all.filter(|found| !found.is_cost) {
         if !columns.iter().any(|column| column.key == found.key) {
@@ -129,7 +129,7 @@ pub fn also(comparison: &Comparison) -> Option<Table> {
 }
 
 /// The heading above that table.
-pub const ALSO: &str = "What differs beside what the arms name:";
+pub const UNNAMED_DIFFERENCES: &str = "What differs beside what the arms name:";
 
 #[cfg(test)]
 mod tests;

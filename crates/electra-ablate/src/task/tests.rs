@@ -16,7 +16,7 @@ fn pair(differences: Value) -> [ResultRecord; 2] {
 fn own(differences: Value) -> Vec<&'static str> {
     let results = pair(differences);
     let all = catalogue().all().iter().copied();
-    all.filter(|m| !changed(*m, &results).is_empty()).map(Metric::title).collect()
+    all.filter(|m| !deciding_keys(*m, &results).is_empty()).map(Metric::title).collect()
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn the_probe_and_the_common_corruptions_are_of_one_task() {
     for metric in
         [Metric::PROBE_F1, Metric::COMMON_AUC, Metric::UNIGRAM_AUC, Metric::UNIGRAM_LOSS_OVER_ENTROPY]
     {
-        assert!(changed(metric, &results).is_empty(), "{}", metric.title());
+        assert!(deciding_keys(metric, &results).is_empty(), "{}", metric.title());
     }
 }
 
@@ -73,29 +73,29 @@ fn the_probe_and_the_common_corruptions_are_of_one_task() {
 fn a_value_that_all_arms_have_changes_nothing_between_them() {
     let mut results = pair(json!({"masking.probability": 0.4, "model.generator.width": 1.0}));
     results[0].differences = json!({"masking.probability": 0.4}).as_object().unwrap().clone();
-    assert_eq!(changed(metric("mlm-loss"), &results), Vec::<String>::new());
-    assert_eq!(changed(metric("rtd-auc"), &results), ["model.generator.width"]);
+    assert_eq!(deciding_keys(metric("mlm-loss"), &results), Vec::<String>::new());
+    assert_eq!(deciding_keys(metric("rtd-auc"), &results), ["model.generator.width"]);
     // Values of a table are compared one by one.
     for (at, temperature) in [1.0, 2.0].into_iter().enumerate() {
         let objective = json!({"objective": {"kind": "electra-15", "temperature": temperature}});
         results[at].differences = objective.as_object().unwrap().clone();
     }
-    assert_eq!(changed(metric("rtd-auc"), &results), ["objective.temperature"]);
+    assert_eq!(deciding_keys(metric("rtd-auc"), &results), ["objective.temperature"]);
     // Unless they are of unlike kinds.
     results[0].differences["objective"]["kind"] = "replaced-token-detection".into();
-    assert_eq!(changed(metric("rtd-auc"), &results), ["objective"]);
+    assert_eq!(deciding_keys(metric("rtd-auc"), &results), ["objective"]);
 }
 
 #[test]
 fn samples_of_chance_are_the_same_whatever_was_trained() {
     let mut results = pair(json!({"model.hidden_size": 64}));
-    assert!(!changed(metric("rtd-auc"), &results).is_empty());
+    assert!(!deciding_keys(metric("rtd-auc"), &results).is_empty());
     for result in &mut results {
         result.parameters.generator = 0;
     }
-    assert!(changed(metric("rtd-auc"), &results).is_empty());
+    assert!(deciding_keys(metric("rtd-auc"), &results).is_empty());
     results[1].differences = json!({"objective.temperature": 2.0}).as_object().unwrap().clone();
-    assert!(!changed(metric("rtd-auc"), &results).is_empty());
+    assert!(!deciding_keys(metric("rtd-auc"), &results).is_empty());
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn costs_of_tokens_are_compared_within_a_vocabulary_alone() {
     check_vocabularies(metric("mlm-loss"), &results).unwrap();
     results[1].tokenizer = named("x", 600);
     check_vocabularies(metric("mlm-loss"), &results).unwrap();
-    assert!(changed(metric("rtd-auc"), &results).is_empty());
+    assert!(deciding_keys(metric("rtd-auc"), &results).is_empty());
     results[1].tokenizer = named("y", 4000);
     for metric in [metric("mlm-loss"), metric("rtd-loss"), metric("prediction-loss"), metric("loss")] {
         let error = check_vocabularies(metric, &results).unwrap_err().to_string();
@@ -131,8 +131,8 @@ fn costs_of_tokens_are_compared_within_a_vocabulary_alone() {
     for metric in [metric("mlm-loss-per-byte"), Metric::PROBE_F1, metric("rtd-auc")] {
         check_vocabularies(metric, &results).unwrap();
     }
-    assert_eq!(changed(metric("rtd-auc"), &results), ["tokenizer"]);
-    assert!(changed(metric("mlm-loss-per-byte"), &results).is_empty());
+    assert_eq!(deciding_keys(metric("rtd-auc"), &results), ["tokenizer"]);
+    assert!(deciding_keys(metric("mlm-loss-per-byte"), &results).is_empty());
 }
 
 #[test]
@@ -140,13 +140,13 @@ fn other_data_is_another_task_wherever_it_lies() {
     let mut results = pair(json!({}));
     let data = |hash: &str| Some(hash.to_owned());
     results[0].data = data("x");
-    assert!(changed(metric("rtd-auc"), &results).is_empty(), "an older result does not say");
+    assert!(deciding_keys(metric("rtd-auc"), &results).is_empty(), "an older result does not say");
     results[1].data = data("x");
-    assert!(changed(metric("rtd-auc"), &results).is_empty());
+    assert!(deciding_keys(metric("rtd-auc"), &results).is_empty());
     results[1].data = data("y");
-    assert_eq!(changed(metric("rtd-auc"), &results), ["data"]);
-    assert!(changed(Metric::PROBE_F1, &results).is_empty());
+    assert_eq!(deciding_keys(metric("rtd-auc"), &results), ["data"]);
+    assert!(deciding_keys(Metric::PROBE_F1, &results).is_empty());
     // A key that names it says enough.
     results[1].differences = json!({"data.sequence_length": 64}).as_object().unwrap().clone();
-    assert_eq!(changed(metric("rtd-auc"), &results), ["data.sequence_length"]);
+    assert_eq!(deciding_keys(metric("rtd-auc"), &results), ["data.sequence_length"]);
 }

@@ -154,7 +154,7 @@ impl Ablate {
         if ended.failed.is_empty() {
             return Ok(ExitCode::SUCCESS);
         }
-        let message = format!("{} of {} failed", ended.failed.len(), table::counted(ended.of, "run"));
+        let message = format!("{} of {} failed", ended.failed.len(), table::with_noun(ended.of, "run"));
         Err(Failure::new(message, "the same command tries them again, and skips what is finished"))
     }
 }

@@ -16,7 +16,7 @@ use electra_ablate::metric::Metric;
 use electra_ablate::quantities::Quantities;
 use electra_ablate::record::{ResultRecord, read_folder};
 use electra_ablate::run::{DivergedRun, FinishedRun};
-use electra_ablate::standing::Known;
+use electra_ablate::standing::ArmContext;
 use electra_ablate::{run, table};
 use electra_files::{regular, shown};
 use electra_ner::{PREDICTIONS_DEV, SCORES, SUMMARY};
@@ -160,7 +160,7 @@ impl Compare {
             }
         }
         results.extend(of_runs(finished, diverged));
-        results.name_apart();
+        results.disambiguate_names();
         results.check_once()?;
         let (results, failed) = results.into_parts();
         let mut arms: Vec<String> = Vec::new();
@@ -171,7 +171,7 @@ impl Compare {
             }
         }
         let metric = self.metric.map_or_else(|| metrics::default(&results), Ok)?;
-        let known = Known { failed, table: quantities::TABLE, ..Known::default() };
+        let known = ArmContext { failed, table: quantities::TABLE, ..ArmContext::default() };
         let subject = Subject::of_runs("comparison", metric, catalogue(), arms, known);
         Ok((subject, results))
     }
@@ -218,7 +218,7 @@ fn of_runs(finished: Vec<(PathBuf, FinishedRun)>, diverged: Vec<(PathBuf, Diverg
         finished.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
         diverged.iter().map(|(path, _)| path.clone()).collect(),
     ];
-    let (records, failed) = run::as_results(finished, diverged);
+    let (records, failed) = run::results_of_runs(finished, diverged);
     let mut results = Results::default();
     for (path, mut record) in of_finished.into_iter().zip(records) {
         record.run.quantities = quantities(&path);

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use electra_ablate::metric::{Catalogue, GREATEST, HeldoutMetric, Metric};
+use electra_ablate::metric::{Catalogue, HeldoutMetric, MAX_LOSS, Metric};
 use electra_pretrain::metrics::experiments::IN_EXPERIMENTS;
 use electra_pretrain::metrics::table::metric;
 
@@ -16,7 +16,7 @@ pub fn catalogue() -> &'static Catalogue {
             is_by_token: experiment.is_by_token,
             decimals: experiment.digits,
             task: experiment.task.name(),
-            greatest_difference: experiment.greatest_difference.unwrap_or(GREATEST),
+            greatest_difference: experiment.greatest_difference.unwrap_or(MAX_LOSS),
             beside_probe: experiment.beside_finetuning,
         }))
     });

@@ -1,6 +1,6 @@
 //! Derived quantities of a recipe, which `ablate` and `compare` look at where arms differ.
 
-use electra_ablate::quantities::{Quantities, Quantity, Role};
+use electra_ablate::quantities::{Quantities, Quantity, QuantityRole};
 use electra_model::flops::ParameterCount;
 use electra_model::{EncoderConfig, GeneratorKind};
 use electra_pretrain::Recipe;
@@ -11,7 +11,7 @@ type Row = (Quantity, fn(&Recipe) -> Option<Value>);
 
 /// Every quantity. One that is added here is listed, stored in results and warned of without another line.
 ///
-/// What costs more is [`Role::Cost`], what follows a size by a fixed share [`Role::Follows`]; the rest is a
+/// What costs more is [`QuantityRole::Cost`], what follows a size by a fixed share [`QuantityRole::Follows`]; the rest is a
 /// confound wherever an arm does not name it.
 const ROWS: &[Row] = &[
     (held("vocabulary", "vocabulary", &["model.vocab_size"]), |r| whole(r.model.vocab_size)),
@@ -129,15 +129,15 @@ const fn implied(
     named_by: &'static [&'static str],
     implied_by: &'static [&'static str],
 ) -> Quantity {
-    Quantity { key, title, named_by, implied_by, role: Role::Confound }
+    Quantity { key, title, named_by, implied_by, role: QuantityRole::Confound }
 }
 
 const fn follows(key: &'static str, title: &'static str, named_by: &'static [&'static str]) -> Quantity {
-    Quantity { key, title, named_by, implied_by: &[], role: Role::Follows }
+    Quantity { key, title, named_by, implied_by: &[], role: QuantityRole::Follows }
 }
 
 const fn cost(key: &'static str, title: &'static str) -> Quantity {
-    Quantity { key, title, named_by: &[], implied_by: &[], role: Role::Cost }
+    Quantity { key, title, named_by: &[], implied_by: &[], role: QuantityRole::Cost }
 }
 
 const COUNT: usize = ROWS.len();
@@ -212,7 +212,7 @@ mod tests {
         let named = ["model.generator.width".to_owned()];
         let [base, narrow] =
             ["0.5", "0.125"].map(|width| quantities(&[&format!("model.generator.width={width}")]));
-        let found = electra_ablate::quantities::unnamed(TABLE, &named, &base, &narrow);
+        let found = electra_ablate::quantities::unnamed_differences(TABLE, &named, &base, &narrow);
         let of = |key: &str| found.iter().find(|found| found.key == key);
         let heads = of("generator.head_width").unwrap();
         assert_eq!((&heads.base, &heads.arm), (&Some(16.into()), &Some(4.into())));
@@ -240,7 +240,7 @@ mod tests {
         let heads = "model.generator.num_attention_heads".to_owned();
         let width = "model.generator.width".to_owned();
         let found = |named: &[String]| {
-            let found = electra_ablate::quantities::unnamed(TABLE, named, &base, &control);
+            let found = electra_ablate::quantities::unnamed_differences(TABLE, named, &base, &control);
             let of = found.iter().find(|found| found.key == "generator.head_width").unwrap();
             (of.arm.clone(), of.is_confound)
         };
@@ -260,7 +260,7 @@ mod tests {
         let (one, four) = (with("0.125", "1"), with("0.5", "4"));
         assert_eq!([&one["generator.distances"], &four["generator.distances"]], ["-1", "-1 +1 -2 +2"]);
         let named = ["model.generator.width".to_owned(), "model.generator.num_attention_heads".to_owned()];
-        let found = electra_ablate::quantities::unnamed(TABLE, &named, &one, &four);
+        let found = electra_ablate::quantities::unnamed_differences(TABLE, &named, &one, &four);
         let confounds: Vec<&str> =
             found.iter().filter(|found| found.is_confound).map(|found| found.key).collect();
         assert_eq!(confounds, ["generator.distances"]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use electra_ablate::metric::{Catalogue, GREATEST, HeldoutMetric};
+use electra_ablate::metric::{Catalogue, HeldoutMetric, MAX_LOSS};
 use electra_model::ModelConfig;
 use electra_run::recipe::Resolved;
 use electra_text::vocab::SPECIAL_TOKENS;
@@ -21,7 +21,7 @@ pub(super) fn catalogue() -> &'static Catalogue {
             is_by_token,
             decimals: 3,
             task,
-            greatest_difference: GREATEST,
+            greatest_difference: MAX_LOSS,
             beside_probe: (key != "loss").then_some(key),
         };
         Catalogue::new([

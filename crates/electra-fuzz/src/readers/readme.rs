@@ -7,9 +7,9 @@ use std::rc::Rc;
 use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::readme::ExpressionError;
 use electra_ablate::readme::placeholder::fill;
-use electra_ablate::readme::sources::{Sources, StandingResults};
+use electra_ablate::readme::sources::{CheckedResults, Sources};
 use electra_ablate::readme::tables::{self, Tables, with_tables};
-use electra_ablate::standing::Known;
+use electra_ablate::standing::ArmContext;
 use electra_files::regular;
 use electra_run::recipe::load;
 use rand::RngExt;
@@ -54,17 +54,17 @@ const EXPRESSIONS: &[&str] = &[
 ];
 
 /// Results with an experiment whose base arm is the first of them.
-fn standing(folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
-    let results = StandingResults::of_folder(folder)?;
+fn standing(folder: &Path) -> Result<Rc<CheckedResults>, ExpressionError> {
+    let results = CheckedResults::of_folder(folder)?;
     let arms: BTreeSet<String> = results.finished.iter().map(|run| run.arm.clone()).collect();
     if arms.is_empty() {
         return Ok(Rc::new(results));
     }
-    let known = Known { failed: results.failed.clone(), ..Known::default() };
+    let known = ArmContext { failed: results.failed.clone(), ..ArmContext::default() };
     let subject =
         Subject::of_runs("exp", catalogue().all()[5], catalogue(), arms.into_iter().collect(), known);
     let comparison = Comparison::new(Subject { margin: Some(0.01), ..subject }, &results.finished);
-    Ok(Rc::new(StandingResults { comparison: Some(comparison), ..results }))
+    Ok(Rc::new(CheckedResults { comparison: Some(comparison), ..results }))
 }
 
 impl Reader for Readmes {

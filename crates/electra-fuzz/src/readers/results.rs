@@ -4,10 +4,10 @@ use std::path::Path;
 
 use electra_ablate::comparison::{Comparison, Subject};
 use electra_ablate::experiment::{Budget, Contrast};
-use electra_ablate::identity::{ArmAsItStands, check_standing};
-use electra_ablate::quantities::{Quantity, Role};
+use electra_ablate::identity::{CurrentArm, check_results_current};
+use electra_ablate::quantities::{Quantity, QuantityRole};
 use electra_ablate::record::read_folder;
-use electra_ablate::standing::Known;
+use electra_ablate::standing::ArmContext;
 use electra_ablate::{report, table, task};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ const TABLE: &[Quantity] = &[Quantity {
     title: "heads",
     named_by: &["model.heads"],
     implied_by: &[],
-    role: Role::Confound,
+    role: QuantityRole::Confound,
 }];
 
 impl Reader for Results {
@@ -77,17 +77,17 @@ impl Reader for Results {
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let mut results = read_folder(&folder.join("results")).told()?;
         reached.stage("read");
-        let stands = |name: &str| ArmAsItStands {
+        let stands = |name: &str| CurrentArm {
             name: name.to_owned(),
             differences: serde_json::Map::new(),
             planned: None,
             probe: None,
         };
         std::hint::black_box((
-            check_standing(&results, &["base", "wide", "wild"].map(stands)).told(),
+            check_results_current(&results, &["base", "wide", "wild"].map(stands)).told(),
             results.check_arms().told(),
         ));
-        results.name_apart();
+        results.disambiguate_names();
         results.check_once().told()?;
         reached.stage("belong");
         let (results, failed) = results.into_parts();
@@ -103,12 +103,12 @@ impl Reader for Results {
         let contrasts: Vec<Contrast> = contrasts.collect();
         for &metric in catalogue().all() {
             std::hint::black_box(task::check_vocabularies(metric, &results).told());
-            let known = Known {
+            let known = ArmContext {
                 seeds: vec![1, 2, 3],
                 budget: Some(Budget::Flops),
                 failed: failed.clone(),
                 table: TABLE,
-                ..Known::default()
+                ..ArmContext::default()
             };
             let subject = Subject {
                 margin: Some(0.02),

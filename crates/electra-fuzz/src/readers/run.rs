@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use electra_ablate::run::{as_results, code_of, last_step, read, read_diverged};
+use electra_ablate::run::{code_of, last_step, read, read_diverged, results_of_runs};
 use electra_files::{durable, regular};
 use electra_pretrain::metrics::{EvalRecord, Scalars, TrainRecord};
 use electra_pretrain::recipe::FREE_KEYS;
@@ -89,15 +89,18 @@ impl Reader for RunFolders {
             reached.stage("reported");
         }
         if let Some(Some(finished)) = read(&run).told() {
-            for result in
-                as_results(vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)], Vec::new()).0
+            for result in results_of_runs(
+                vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)],
+                Vec::new(),
+            )
+            .0
             {
                 std::hint::black_box(result.text());
             }
             reached.stage("a result");
         }
         if let Some(Some(diverged)) = read_diverged(&run).told() {
-            std::hint::black_box(as_results(Vec::new(), vec![(run.clone(), diverged)]));
+            std::hint::black_box(results_of_runs(Vec::new(), vec![(run.clone(), diverged)]));
         }
         std::hint::black_box(code_of(&run).told());
         let claimed = RunFolder::create_or_resume(&run, &identity()).told()?;

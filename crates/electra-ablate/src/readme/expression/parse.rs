@@ -1,11 +1,11 @@
 //! The parser of expressions, word by word.
 
-use super::{Condition, Correlation, Expression, ExpressionError, Field, Operator, Over, Part, What};
+use super::{Condition, Correlation, Expression, ExpressionError, Field, Operator, Over, Query, Statistic};
 use crate::metric::Catalogue;
 use crate::readme::format::Format;
 use crate::readme::quantity::{QUANTITIES, Quantity};
 
-const PART: &str = "mean, sd, spread, min, max, seed N, each, interval, interval-90, above X, below X, p, p-holm, \
+const STATISTIC: &str = "mean, sd, spread, min, max, seed N, each, interval, interval-90, above X, below X, p, p-holm, \
                     p-equivalence, verdict, pairs or ahead";
 const FORMAT: &str = "a format such as :.2, :+.3, :.1%, :, or :p";
 
@@ -28,36 +28,36 @@ impl Expression {
         if let Some(folder) = within.filter(|folder| !crate::arms::is_name(folder)) {
             return Err(expected(folder, "the name of a folder beside this one"));
         }
-        let what = what(&mut words)?;
+        let query = query(&mut words)?;
         match words.0.last() {
             Some(word) => Err(expected(word, "the end, or a format such as :.2")),
-            None => Ok(Self { within: within.map(str::to_owned), what, format }),
+            None => Ok(Self { within: within.map(str::to_owned), query, format }),
         }
     }
 }
 
-fn what(words: &mut Words<'_>) -> Result<What, ExpressionError> {
+fn query(words: &mut Words<'_>) -> Result<Query, ExpressionError> {
     let first = words.next("an arm, correlation, rank-correlation, or a file")?;
     if matches!(first, "correlation" | "rank-correlation") {
-        return correlation(words, first == "rank-correlation").map(What::Correlation);
+        return correlation(words, first == "rank-correlation").map(Query::Correlation);
     }
     if first.ends_with(".json") {
         let field = field(first, words)?;
         let less = words.taken("-").then(|| words.next("a file").and_then(|file| self::field(file, words)));
-        return Ok(What::Field { field, less: less.transpose()? });
+        return Ok(Query::Field { field, less: less.transpose()? });
     }
     let arm = first.to_owned();
     if words.taken("seeds") {
-        return Ok(What::Seeds { arm });
+        return Ok(Query::Seeds { arm });
     }
     if words.taken("finished") {
-        return Ok(What::Finished { arm });
+        return Ok(Query::Finished { arm });
     }
     if words.taken("failed") {
-        return Ok(What::Failed { arm });
+        return Ok(Query::Failed { arm });
     }
     if words.taken("found-nothing") {
-        return Ok(What::FoundNothing { arm });
+        return Ok(Query::FoundNothing { arm });
     }
     let operator = match words.0.last() {
         Some(&"-") => Some(Operator::Difference),
@@ -71,20 +71,21 @@ fn what(words: &mut Words<'_>) -> Result<What, ExpressionError> {
     let against = against.transpose()?;
     let quantity = quantity(words)?;
     let is_left_out = matches!(words.0.last(), None | Some(&"where"));
-    let part = match (is_left_out, &against) {
-        (true, None) => Part::Mean,
-        (true, Some(_)) => Part::MeanAndInterval,
-        (false, _) => part(words)?,
+    let statistic = match (is_left_out, &against) {
+        (true, None) => Statistic::Mean,
+        (true, Some(_)) => Statistic::MeanAndInterval,
+        (false, _) => statistic(words)?,
     };
     let only = words.taken("where").then(|| condition(words)).transpose()?;
-    let needs_two = matches!(part, Part::P | Part::Pairs | Part::Ahead) || part.of_test().is_some();
+    let needs_two = matches!(statistic, Statistic::P | Statistic::Pairs | Statistic::Ahead)
+        || statistic.test_statistic().is_some();
     if against.is_none() && needs_two {
         return Err(expected("a part of a difference", "something that a single arm has"));
     }
-    if only.is_some() && part.of_test().is_some() {
+    if only.is_some() && statistic.test_statistic().is_some() {
         return Err(expected("where", "the end: a test is of all runs"));
     }
-    Ok(What::Values { arm, against, quantity, part, only })
+    Ok(Query::Values { arm, against, quantity, statistic, only })
 }
 
 fn correlation(words: &mut Words<'_>, of_ranks: bool) -> Result<Correlation, ExpressionError> {
@@ -112,9 +113,9 @@ fn correlation(words: &mut Words<'_>, of_ranks: bool) -> Result<Correlation, Exp
 
 fn condition(words: &mut Words<'_>) -> Result<Condition, ExpressionError> {
     let quantity = quantity(words)?;
-    match part(words)? {
-        Part::Above(bound) => Ok(Condition { quantity, is_above: true, bound }),
-        Part::Below(bound) => Ok(Condition { quantity, is_above: false, bound }),
+    match statistic(words)? {
+        Statistic::Above(bound) => Ok(Condition { quantity, is_above: true, bound }),
+        Statistic::Below(bound) => Ok(Condition { quantity, is_above: false, bound }),
         _ => Err(expected("where", "above X or below X behind its quantity")),
     }
 }
@@ -132,34 +133,34 @@ fn quantity(words: &mut Words<'_>) -> Result<Quantity, ExpressionError> {
     Quantity::parse(word, words.1).ok_or_else(|| expected(word, QUANTITIES))
 }
 
-fn part(words: &mut Words<'_>) -> Result<Part, ExpressionError> {
-    let word = words.next(PART)?;
+fn statistic(words: &mut Words<'_>) -> Result<Statistic, ExpressionError> {
+    let word = words.next(STATISTIC)?;
     let mut number = || -> Result<f64, ExpressionError> {
         let word = words.next("a number")?;
         word.parse().map_err(|_| expected(word, "a number"))
     };
     Ok(match word {
-        "mean" => Part::Mean,
-        "sd" => Part::Sd,
-        "spread" => Part::Spread,
-        "min" => Part::Min,
-        "max" => Part::Max,
-        "each" => Part::Each,
-        "interval" => Part::Interval,
-        "interval-90" => Part::Interval90,
-        "p" => Part::P,
-        "p-holm" => Part::PHolm,
-        "p-equivalence" => Part::PEquivalence,
-        "verdict" => Part::Verdict,
-        "pairs" => Part::Pairs,
-        "ahead" => Part::Ahead,
-        "above" => Part::Above(number()?),
-        "below" => Part::Below(number()?),
+        "mean" => Statistic::Mean,
+        "sd" => Statistic::Sd,
+        "spread" => Statistic::Spread,
+        "min" => Statistic::Min,
+        "max" => Statistic::Max,
+        "each" => Statistic::Each,
+        "interval" => Statistic::Interval,
+        "interval-90" => Statistic::Interval90,
+        "p" => Statistic::P,
+        "p-holm" => Statistic::PHolm,
+        "p-equivalence" => Statistic::PEquivalence,
+        "verdict" => Statistic::Verdict,
+        "pairs" => Statistic::Pairs,
+        "ahead" => Statistic::Ahead,
+        "above" => Statistic::Above(number()?),
+        "below" => Statistic::Below(number()?),
         "seed" => {
             let word = words.next("a seed")?;
-            Part::Seed(word.parse().map_err(|_| expected(word, "a seed"))?)
+            Statistic::Seed(word.parse().map_err(|_| expected(word, "a seed"))?)
         }
-        _ => return Err(expected(word, PART)),
+        _ => return Err(expected(word, STATISTIC)),
     })
 }
 

@@ -10,18 +10,18 @@ fn parsed(text: &str) -> Expression {
 #[test]
 fn an_arm_and_two_arms_are_asked_for_a_part() {
     let auc = || Quantity::Metric(metric("rtd-auc"), None);
-    let of = |text: &str| match parsed(text).what {
-        What::Values { arm, against, quantity, part, .. } => (arm, against, quantity, part),
+    let of = |text: &str| match parsed(text).query {
+        Query::Values { arm, against, quantity, statistic, .. } => (arm, against, quantity, statistic),
         other => panic!("{other:?}"),
     };
     let against = || Some((Operator::Difference, "b".to_owned()));
-    assert_eq!(of("a rtd-auc"), ("a".into(), None, auc(), Part::Mean));
-    assert_eq!(of("a - b rtd-auc"), ("a".into(), against(), auc(), Part::MeanAndInterval));
-    assert_eq!(of("a - b rtd-auc ahead").3, Part::Ahead);
-    assert_eq!(of("a rtd-auc above 0.6").3, Part::Above(0.6));
-    assert_eq!(of("a rtd-auc seed 3").3, Part::Seed(3));
-    assert_eq!(of("a rtd-auc interval-90").3, Part::Interval90);
-    assert_eq!(of("a - b rtd-auc verdict").3, Part::Verdict);
+    assert_eq!(of("a rtd-auc"), ("a".into(), None, auc(), Statistic::Mean));
+    assert_eq!(of("a - b rtd-auc"), ("a".into(), against(), auc(), Statistic::MeanAndInterval));
+    assert_eq!(of("a - b rtd-auc ahead").3, Statistic::Ahead);
+    assert_eq!(of("a rtd-auc above 0.6").3, Statistic::Above(0.6));
+    assert_eq!(of("a rtd-auc seed 3").3, Statistic::Seed(3));
+    assert_eq!(of("a rtd-auc interval-90").3, Statistic::Interval90);
+    assert_eq!(of("a - b rtd-auc verdict").3, Statistic::Verdict);
     assert_eq!(of("a / b flops mean").1, Some((Operator::Ratio, "b".to_owned())));
     assert_eq!(of("a mlm-loss@250").2, Quantity::Metric(metric("mlm-loss"), Some(250)));
     assert_eq!(parsed("in 001-x a seeds :,").within.as_deref(), Some("001-x"));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::standing::StandingResults;
-use super::told::of_arm;
+use super::standing::CheckedResults;
+use super::statistic_text::of_arm;
 use crate::readme::expression::{Correlation, ExpressionError, Over};
 use crate::record::ResultRecord;
 use crate::statistics::Sample;
@@ -13,7 +13,7 @@ use crate::statistics::Sample;
 /// # Errors
 /// If a name is that of no arm.
 pub(super) fn arms_of(
-    results: &StandingResults,
+    results: &CheckedResults,
     asked: &Correlation,
 ) -> Result<BTreeSet<String>, ExpressionError> {
     let finished = results.finished.iter().map(|run| &run.arm);
@@ -38,7 +38,7 @@ pub(super) fn arms_of(
 
 /// The points of a correlation.
 pub(super) fn points(
-    results: &StandingResults,
+    results: &CheckedResults,
     asked: &Correlation,
 ) -> Result<Vec<[f64; 2]>, ExpressionError> {
     let arms = arms_of(results, asked)?;

@@ -9,7 +9,7 @@ use crate::record::{ResultRecord, read_folder};
 
 /// The results of a folder as they stand.
 #[derive(Clone, Debug, Default)]
-pub struct StandingResults {
+pub struct CheckedResults {
     /// Runs with numbers.
     pub finished: Vec<ResultRecord>,
     /// The runs that failed.
@@ -18,7 +18,7 @@ pub struct StandingResults {
     pub comparison: Option<Comparison>,
 }
 
-impl StandingResults {
+impl CheckedResults {
     /// The results of a folder that holds no experiment to check them against.
     ///
     /// # Errors

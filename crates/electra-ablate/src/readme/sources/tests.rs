@@ -10,12 +10,12 @@ use crate::comparison::tests::subject;
 use crate::experiment::Contrast;
 use crate::failed::tests::diverged;
 use crate::metric::tests::catalogue;
-use crate::readme::expression::Part;
+use crate::readme::expression::Statistic;
 use crate::readme::format::Format;
 use crate::readme::quantity::Quantity;
 use crate::record::tests::result;
 use crate::record::{ProbeScore, ResultRecord};
-use crate::standing::Known;
+use crate::standing::ArmContext;
 
 /// Base .50 .60 .70 and b .52 .61 .73 of seeds 1 to 3, c of seed 2 alone; losses are 28 more.
 fn folder() -> tempfile::TempDir {
@@ -35,16 +35,16 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Results with an experiment of the arms a, b and c and five planned seeds, where a and c are a contrast of b.
-fn standing(folder: &Path, margin: Option<f64>) -> Result<Rc<StandingResults>, ExpressionError> {
-    let StandingResults { finished, failed, .. } = StandingResults::of_folder(folder)?;
-    let known = Known { seeds: (1..=5).collect(), failed: failed.clone(), ..Known::default() };
+fn standing(folder: &Path, margin: Option<f64>) -> Result<Rc<CheckedResults>, ExpressionError> {
+    let CheckedResults { finished, failed, .. } = CheckedResults::of_folder(folder)?;
+    let known = ArmContext { seeds: (1..=5).collect(), failed: failed.clone(), ..ArmContext::default() };
     let contrasts = vec![Contrast { arm: "c".into(), against: "b".into() }];
     let subject = Subject { known, contrasts, margin, ..subject(&["a", "b", "c", "wild"]) };
     let comparison = Some(Comparison::new(subject, &finished));
-    Ok(Rc::new(StandingResults { finished, failed, comparison }))
+    Ok(Rc::new(CheckedResults { finished, failed, comparison }))
 }
 
-fn read(folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
+fn read(folder: &Path) -> Result<Rc<CheckedResults>, ExpressionError> {
     standing(folder, Some(0.06))
 }
 
@@ -122,7 +122,8 @@ fn every_expression_has_the_value_that_one_computes_by_hand() {
 fn a_ratio_to_zero_is_no_number() {
     let (quantity, format) = (Quantity::parse("probe-f1", catalogue()).unwrap(), Format::default());
     for of_second in [f64::NAN, f64::INFINITY] {
-        let error = told(&[(1, 2.0), (2, of_second)], Part::Mean, &quantity, format).unwrap_err();
+        let error =
+            statistic_text(&[(1, 2.0), (2, of_second)], Statistic::Mean, &quantity, format).unwrap_err();
         assert_eq!(error.to_string(), "with seed 2 it is divided by 0");
     }
 }
@@ -198,7 +199,7 @@ fn without_a_margin_or_an_experiment_there_is_no_verdict() {
     let error =
         Sources::of_experiment(&own, &without, catalogue()).value("b - a rtd-auc verdict").unwrap_err();
     assert_eq!(error.to_string(), "the experiment states no margin");
-    let in_words = |folder: &Path| Ok(Rc::new(StandingResults::of_folder(folder)?));
+    let in_words = |folder: &Path| Ok(Rc::new(CheckedResults::of_folder(folder)?));
     let mut sources = Sources::of_experiment(&own, &in_words, catalogue());
     let error = sources.value("b - a rtd-auc verdict").unwrap_err();
     assert!(error.to_string().starts_with("there is no experiment.toml"), "{error}");

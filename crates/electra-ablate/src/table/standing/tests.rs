@@ -16,10 +16,10 @@ use crate::metric::tests::metric;
 use crate::quantities::tests::{TABLE, of_width};
 use crate::record::ResultRecord;
 use crate::record::tests::{result, with};
-use crate::standing::Known;
+use crate::standing::ArmContext;
 use crate::{report, table};
 
-fn compared(known: Known, results: &[ResultRecord]) -> Comparison {
+fn compared(known: ArmContext, results: &[ResultRecord]) -> Comparison {
     Comparison::new(Subject { known, ..subject(&["a", "b"]) }, results)
 }
 
@@ -40,7 +40,7 @@ fn five_of_six_seeds_that_diverged_are_told_everywhere() {
     let mut results: Vec<ResultRecord> = six.iter().map(|seed| result("a", *seed, 0.6)).collect();
     results.push(result("b", 1, 0.7));
     let failed: Vec<FailedRun> = (2..=5).map(|seed| diverged("b", seed)).collect();
-    let comparison = compared(Known { seeds: six.clone(), failed, ..Known::default() }, &results);
+    let comparison = compared(ArmContext { seeds: six.clone(), failed, ..ArmContext::default() }, &results);
     assert_eq!(table::verdict(&comparison).rows[1][5], "1 of 6");
     assert_told(
         &comparison,
@@ -58,10 +58,11 @@ fn five_of_six_seeds_that_diverged_are_told_everywhere() {
     assert_eq!(b["planned_seeds"], serde_json::json!(six));
     // An arm of which nothing survived has a row as well, and all seeds at hand are no note.
     let failed: Vec<FailedRun> = (1..=6).map(|seed| diverged("b", seed)).collect();
-    let comparison = compared(Known { seeds: six.clone(), failed, ..Known::default() }, &results[..6]);
+    let comparison =
+        compared(ArmContext { seeds: six.clone(), failed, ..ArmContext::default() }, &results[..6]);
     assert_eq!(table::verdict(&comparison).rows[1][5..8], ["0 of 6", "–", "–"]);
     assert_told(&comparison, &["b: numbers of 0 of 6 seeds (seed 1 diverged"]);
-    let whole = compared(Known { seeds: six, ..Known::default() }, &results[..6]);
+    let whole = compared(ArmContext { seeds: six, ..ArmContext::default() }, &results[..6]);
     assert!(!table::text(&whole).contains("numbers of"), "{}", table::text(&whole));
 }
 
@@ -71,7 +72,7 @@ fn a_difference_of_fewer_pairs_stands_beside_the_means_of_these_pairs() {
     let mut results: Vec<ResultRecord> =
         (1..=4).map(|seed| result("a", seed, 0.7 * f64::from(seed > 2))).collect();
     results.extend((3..=6).map(|seed| result("b", seed, if seed < 5 { 0.8 } else { 0.2 })));
-    let comparison = compared(Known::default(), &results);
+    let comparison = compared(ArmContext::default(), &results);
     let row = &table::verdict(&comparison).rows[1];
     assert_eq!(
         row[5..9],
@@ -87,13 +88,13 @@ fn a_difference_of_fewer_pairs_stands_beside_the_means_of_these_pairs() {
     let pairs = &json["arms"][1]["pairs"];
     assert_eq!((&pairs["seeds"], &pairs["base"]["n"]), (&serde_json::json!([3, 4]), &2.into()));
     let equal = [result("a", 1, 0.5), result("b", 1, 0.5)];
-    assert!(!table::text(&compared(Known::default(), &equal)).contains("over the pairs"));
+    assert!(!table::text(&compared(ArmContext::default(), &equal)).contains("over the pairs"));
 }
 
 #[test]
 fn an_arm_that_misses_an_equal_budget_is_marked() {
     let results = [result("a", 1, 0.5), with(result("b", 1, 0.5), |run| run.flops = 76e9)];
-    let known = |budget| Known { budget: Some(budget), ..Known::default() };
+    let known = |budget| ArmContext { budget: Some(budget), ..ArmContext::default() };
     let comparison = compared(known(Budget::Flops), &results);
     assert_eq!(table::verdict(&comparison).rows[1][3], "7.60e10, 38.0 × the budget");
     assert_told(&comparison, &["b misses the budget: it spends 38.0 times the operations of the base arm"]);
@@ -111,16 +112,16 @@ fn what_moves_with_a_width_is_listed_with_a_warning() {
     };
     set(&mut results[0], 16);
     set(&mut results[1], 32);
-    let known = || Known { table: TABLE, ..Known::default() };
+    let known = || ArmContext { table: TABLE, ..ArmContext::default() };
     let comparison = compared(known(), &results);
     assert_told(
         &comparison,
         &["The head width moves with the arms, which do not name it (4 in a, 8 in b)", "feed-forward width"],
     );
-    let table = also(&comparison).unwrap();
+    let table = unnamed_differences_table(&comparison).unwrap();
     assert_eq!(table.head, ["arm", "head width", "feed-forward width"]);
     assert_eq!(table.rows, [["a", "4", "64"], ["b", "8", "128"]]);
-    assert!(report::render(&comparison).contains(ALSO));
+    assert!(report::render(&comparison).contains(UNNAMED_DIFFERENCES));
     let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     let also = json["arms"][1]["also_differs"].as_array().unwrap();
     assert_eq!(also.len(), 3, "operations as well");
@@ -130,7 +131,10 @@ fn what_moves_with_a_width_is_listed_with_a_warning() {
     );
     // What the recipe as it stands comes to goes before what a result has stored.
     let planned = BTreeMap::from([("a".to_owned(), of_width(16)), ("b".to_owned(), of_width(16))]);
-    assert_eq!(super::also(&compared(Known { quantities: planned, ..known() }, &results)), None);
+    assert_eq!(
+        unnamed_differences_table(&compared(ArmContext { quantities: planned, ..known() }, &results)),
+        None
+    );
     // Where nobody names anything, nobody says what the arms are about, another share of masks included.
     for run in &mut results {
         run.differences.clear();
@@ -146,12 +150,12 @@ fn what_moves_with_a_width_is_listed_with_a_warning() {
 #[test]
 fn other_data_and_other_code_are_told() {
     let mut results = [result("a", 1, 0.5), result("b", 1, 0.6)];
-    let plain = table::text(&compared(Known::default(), &results));
+    let plain = table::text(&compared(ArmContext::default(), &results));
     assert!(!plain.contains("unlike"), "{plain}");
     for (run, data) in [(0, "1111"), (1, "2222")] {
         results[run].data = Some(data.into());
     }
-    let comparison = compared(Known::default(), &results);
+    let comparison = compared(ArmContext::default(), &results);
     assert_told(&comparison, &["held out on unlike data (1111 for a; 2222 for b)"]);
     let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     assert_eq!(json["data"][0]["arms"], serde_json::json!(["a"]));
@@ -159,14 +163,16 @@ fn other_data_and_other_code_are_told() {
     results[1].data = results[0].data.clone();
     results[1].code = CodeVersions::new([("kernels", 2), ("training", 3)]);
     let told = "unlike versions of the code (the first of all parts for a; kernels 2, training 3 for b)";
-    assert_told(&compared(Known::default(), &results), &[told]);
+    assert_told(&compared(ArmContext::default(), &results), &[told]);
 }
 
 #[test]
 fn shared_runs_are_marked() {
     let same = "001-other: a, seeds 1 to 6".to_owned();
-    let known =
-        Known { same_runs: BTreeMap::from([("a".to_owned(), vec![same.clone()])]), ..Known::default() };
+    let known = ArmContext {
+        same_runs: BTreeMap::from([("a".to_owned(), vec![same.clone()])]),
+        ..ArmContext::default()
+    };
     let comparison = compared(known, &[result("a", 1, 0.5)]);
     assert_told(&comparison, &["a: the same runs as 001-other: a, seeds 1 to 6."]);
     assert_eq!(comparison.arms[0].standing.same_runs_as, [same]);

@@ -9,7 +9,7 @@ use electra_ablate::metric::Metric;
 use electra_ablate::plan::Job;
 use electra_ablate::record::ResultRecord;
 use electra_ablate::run::last_step;
-use electra_ablate::table::counted;
+use electra_ablate::table::with_noun;
 use electra_files::disk::{create_own_folder, refuse_link};
 use electra_run::interrupt::Interrupt;
 use electra_run::record::{duration, thousands};
@@ -109,7 +109,7 @@ impl<'a> Driver<'a> {
         let skipped = self.finished.len();
         if skipped > 0 {
             let verb = if self.ended.of == 1 { "is" } else { "are" };
-            let of = counted(self.ended.of, "run");
+            let of = with_noun(self.ended.of, "run");
             self.progress.tell(&format!("{skipped} of {of} {verb} finished already"));
         }
         let mut outcome = self.until_the_end();
@@ -250,7 +250,7 @@ impl<'a> Driver<'a> {
             Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
         });
         let nothing = result.probe.as_ref().filter(|probe| probe.found_nothing() > 0).map(|probe| {
-            let of = counted(probe.scores.len(), "fine-tuning run");
+            let of = with_noun(probe.scores.len(), "fine-tuning run");
             format!("{} of {of} found nothing", probe.found_nothing())
         });
         self.progress.tell(&format!(

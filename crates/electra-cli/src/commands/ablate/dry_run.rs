@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use electra_ablate::plan::{Job, PlannedArm};
-use electra_ablate::quantities::{self, Unnamed};
+use electra_ablate::quantities::{self, UnnamedDifference};
 use electra_ablate::run::last_step;
-use electra_ablate::table::{ALSO, Table, counted, operations};
+use electra_ablate::table::{Table, UNNAMED_DIFFERENCES, operations, with_noun};
 use electra_ner::forecast_finetuning;
 use electra_pretrain::Recipe;
 use electra_pretrain::corruption::CorruptionPlan;
@@ -147,8 +147,8 @@ pub(super) fn print(setup: &Setup, jobs: usize) -> Result<ExitCode, Failure> {
     println!(
         "{} ({}, {} {}), {to_pretrain} to pretrain{of_probe}{to_judge}: {} one after the other, {} with --jobs {jobs} \
          and --threads {} if they do not slow each other down; starts, evaluations and judging are counted",
-        counted(plan.jobs.len(), "run"),
-        counted(plan.arms.len(), "arm"),
+        with_noun(plan.jobs.len(), "run"),
+        with_noun(plan.arms.len(), "arm"),
         if plan.seeds.list().len() == 1 { "seed" } else { "seeds" },
         plan.seeds,
         duration(left.iter().fold(0.0, |sum, seconds| sum + seconds)),
@@ -178,10 +178,10 @@ fn tell_what_differs(setup: &Setup) {
     let base_arm = &setup.file.experiment().base_arm;
     let Some(base) = plan.arms.iter().find(|arm| arm.name == *base_arm) else { return };
     let unnamed = |arm: &PlannedArm| {
-        let named = quantities::set_apart_by(&arm.differences, &base.differences);
-        quantities::unnamed(TABLE, named, &base.facts.quantities, &arm.facts.quantities)
+        let named = quantities::differing_keys(&arm.differences, &base.differences);
+        quantities::unnamed_differences(TABLE, named, &base.facts.quantities, &arm.facts.quantities)
     };
-    let arms: Vec<(String, Vec<Unnamed>)> =
+    let arms: Vec<(String, Vec<UnnamedDifference>)> =
         plan.arms.iter().map(|arm| (arm.name.clone(), unnamed(arm))).collect();
     let lines: Vec<String> = arms
         .iter()
@@ -195,9 +195,10 @@ fn tell_what_differs(setup: &Setup) {
         })
         .collect();
     if !lines.is_empty() {
-        println!("{ALSO} (those of {base_arm} in brackets)\n{}\n", lines.join("\n"));
+        println!("{UNNAMED_DIFFERENCES} (those of {base_arm} in brackets)\n{}\n", lines.join("\n"));
     }
-    let with: Vec<(String, &[Unnamed])> = arms.iter().map(|(name, u)| (name.clone(), u.as_slice())).collect();
+    let with: Vec<(String, &[UnnamedDifference])> =
+        arms.iter().map(|(name, u)| (name.clone(), u.as_slice())).collect();
     for warning in quantities::warnings(base_arm, &with) {
         println!("WARNING: {warning}");
     }

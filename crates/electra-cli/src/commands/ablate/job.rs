@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::failed::{Failed, FailedRun, Reason};
 use electra_ablate::plan::Job;
-use electra_ablate::record::{Origin, ProbeScores, ResultRecord};
+use electra_ablate::record::{ProbeScores, ResultRecord, RunOrigin};
 use electra_ablate::run::{self, FinishedRun};
 use electra_files::{disk, regular};
 use electra_ner::{SCORES, SUMMARY};
@@ -162,9 +162,9 @@ impl Setup {
     }
 
     /// Whose run it is.
-    fn origin(&self, job: &Job) -> Origin {
+    fn origin(&self, job: &Job) -> RunOrigin {
         let arm = self.plan.arm_of(job);
-        Origin {
+        RunOrigin {
             experiment: self.plan.experiment.clone(),
             arm: arm.name.clone(),
             differences: differences(arm),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use electra_ablate::plan::Job;
-use electra_ablate::record::{CommonCorruptionScores, Judged, ResultRecord};
+use electra_ablate::record::{CommonCorruptionScores, DetectionScores, ResultRecord};
 use electra_files::regular;
 use serde_json::Value;
 
@@ -41,10 +41,10 @@ impl Setup {
     }
 
     /// The figures that are there; what cannot be is none, and is measured again.
-    fn judged(&self, ruler: Ruler, job: &Job) -> Option<Judged> {
+    fn judged(&self, ruler: Ruler, job: &Job) -> Option<DetectionScores> {
         let text = regular::read(&self.figures_of(ruler, job)).ok()?;
         let report: Value = serde_json::from_slice(&text).ok()?;
-        Judged::of_report(&report, self.sampler_of(ruler, job))
+        DetectionScores::of_report(&report, self.sampler_of(ruler, job))
     }
 
     /// All figures of a run that are there.

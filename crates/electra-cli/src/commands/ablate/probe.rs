@@ -48,7 +48,7 @@ impl ProbeRecipe {
         let at = ["probe".to_owned(), "set".to_owned()];
         let settings = [settings(&probe.set, &at), arm.probe.clone()].concat();
         let mut overrides: Vec<String> = settings.iter().map(Setting::to_override).collect();
-        let recipe = probe.recipe.as_ref().map(|recipe| file.beside(recipe));
+        let recipe = probe.recipe.as_ref().map(|recipe| file.resolve(recipe));
         let load = |overrides: &[String]| {
             Recipe::load(recipe.as_deref(), overrides).map_err(|error| {
                 let what = format!("the probe of arm `{}`", arm.name);

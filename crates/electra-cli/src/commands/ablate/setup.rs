@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::experiment::{ExperimentFile, Seeds};
 use electra_ablate::failed::FailedRun;
-use electra_ablate::identity::{ArmAsItStands, Planned, check_standing};
+use electra_ablate::identity::{CurrentArm, PlannedNumbers, check_results_current};
 use electra_ablate::plan::{Job, Plan, PlannedArm};
 use electra_ablate::record::{self, ResultError, ResultRecord, read_folder};
 use electra_pretrain::data::open_data;
@@ -91,14 +91,14 @@ impl Setup {
     pub(super) fn check_results(&self) -> Result<Vec<ResultRecord>, Failure> {
         let mut results = read_folder(&self.file.results())?;
         results.failed.clear();
-        let stands = |arm: &PlannedArm| ArmAsItStands {
+        let stands = |arm: &PlannedArm| CurrentArm {
             name: arm.name.clone(),
             differences: differences(arm),
-            planned: Some(Planned::of(arm)),
+            planned: Some(PlannedNumbers::of(arm)),
             // Scores of another probe are none: the runs are fine-tuned again.
             probe: None,
         };
-        check_standing(&results, &self.plan.arms.iter().map(stands).collect::<Vec<_>>())?;
+        check_results_current(&results, &self.plan.arms.iter().map(stands).collect::<Vec<_>>())?;
         for (path, result) in &results.finished {
             let is_it = |job: &&Job| self.plan.arm_of(job).name == result.arm && job.seed == result.seed;
             if let Some(job) = self.plan.jobs.iter().find(is_it)

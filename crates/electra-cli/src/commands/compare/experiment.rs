@@ -9,10 +9,10 @@ use electra_ablate::arms::{Arm, arms};
 use electra_ablate::comparison::Subject;
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
 use electra_ablate::failed::Results;
-use electra_ablate::identity::{ArmAsItStands, Planned, ProbeIdentity, check_standing};
+use electra_ablate::identity::{CurrentArm, PlannedNumbers, ProbeIdentity, check_results_current};
 use electra_ablate::plan::{Plan, PlannedArm};
 use electra_ablate::record::{ResultRecord, read_folder};
-use electra_ablate::standing::Known;
+use electra_ablate::standing::ArmContext;
 use electra_files::regular;
 use electra_run::recipe::RecipeError;
 use serde::Deserialize;
@@ -44,9 +44,9 @@ impl Standing {
         }
         let plan = plan.ok();
         let planned = |name: &str| plan.as_ref()?.arms.iter().find(|arm| arm.name == name);
-        let standing: Vec<ArmAsItStands> =
+        let standing: Vec<CurrentArm> =
             arms.iter().map(|arm| as_it_stands(file, arm, planned(&arm.name))).collect();
-        check_standing(&results, &standing)?;
+        check_results_current(&results, &standing)?;
         results.check_arms()?;
         Ok(Self { arms, plan, results })
     }
@@ -80,7 +80,7 @@ pub(super) fn subject_of(file: &ExperimentFile) -> Result<(Subject, Vec<ResultRe
     let quantities = plan.iter().flat_map(|plan| &plan.arms);
     let same_runs = same_runs(file, &results);
     let (finished, failed) = results.into_parts();
-    let known = Known {
+    let known = ArmContext {
         seeds: experiment.seeds.list().to_vec(),
         budget: Some(experiment.budget),
         failed,
@@ -110,7 +110,7 @@ fn plan_of(file: &ExperimentFile) -> Result<Plan, RecipeError> {
     Plan::new(&file.resolved, &file.name(), &file.experiment().seeds, &|overrides| recipes.facts(overrides))
 }
 
-fn as_it_stands(file: &ExperimentFile, arm: &Arm, planned: Option<&PlannedArm>) -> ArmAsItStands {
+fn as_it_stands(file: &ExperimentFile, arm: &Arm, planned: Option<&PlannedArm>) -> CurrentArm {
     let value = |value: &toml::Value| serde_json::to_value(value).expect("a recipe's value is JSON");
     let differences: Map<String, Value> =
         arm.settings.iter().map(|setting| (setting.key.clone(), value(&setting.value))).collect();
@@ -119,7 +119,7 @@ fn as_it_stands(file: &ExperimentFile, arm: &Arm, planned: Option<&PlannedArm>) 
         recipe: planned.and_then(|arm| recipe_hash(file, probe, arm).ok()),
         seeds: probe.seeds,
     });
-    ArmAsItStands { name: arm.name.clone(), differences, planned: planned.map(Planned::of), probe }
+    CurrentArm { name: arm.name.clone(), differences, planned: planned.map(PlannedNumbers::of), probe }
 }
 
 /// The fields that are read from a result of another experiment.

@@ -18,7 +18,7 @@ pub(super) const BY_BYTE: &str =
 pub(super) fn default(results: &[ResultRecord]) -> Result<Metric, Failure> {
     let usual = catalogue().get("rtd-auc").expect("the table of pretraining has it");
     let is_measured = |metric: &Metric| results.iter().any(|result| metric.of(result).is_some());
-    let because = task::changed(usual, results);
+    let because = task::deciding_keys(usual, results);
     let message = match (is_measured(&usual), &because[..]) {
         (true, []) => return Ok(usual),
         (true, because) => format!(
@@ -30,7 +30,7 @@ pub(super) fn default(results: &[ResultRecord]) -> Result<Metric, Failure> {
     };
     let measured: Vec<Metric> = catalogue().all().iter().copied().filter(is_measured).collect();
     let (common, own): (Vec<Metric>, Vec<Metric>) =
-        measured.into_iter().partition(|metric| task::changed(*metric, results).is_empty());
+        measured.into_iter().partition(|metric| task::deciding_keys(*metric, results).is_empty());
     let listed = |metrics: &[Metric]| match metrics {
         [] => "none here".to_owned(),
         _ => metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>().join(", "),

@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use electra_ablate::comparison::Comparison;
 use electra_ablate::experiment::{EXPERIMENT, ExperimentFile};
-use electra_ablate::readme::placeholder::{self, Stale, fill};
-use electra_ablate::readme::sources::{ReadResults, Sources, StandingResults};
+use electra_ablate::readme::placeholder::{self, StaleValue, fill};
+use electra_ablate::readme::sources::{CheckedResults, ReadResults, Sources};
 use electra_ablate::readme::tables::{self, TABLES, Tables, with_tables};
 use electra_ablate::readme::{self, ExpressionError, with_table};
 use electra_ablate::table;
@@ -34,7 +34,7 @@ struct Text<'a> {
     there: String,
     is_new: bool,
     /// The comparison whose table it has.
-    comparison: Option<Rc<StandingResults>>,
+    comparison: Option<Rc<CheckedResults>>,
     /// Tables that are made from other files.
     tables: Option<Tables>,
     sources: Sources<'a>,
@@ -83,11 +83,11 @@ pub fn keep(inputs: &[PathBuf], is_written: bool) -> Result<ExitCode, Failure> {
 
 /// Experiments that were read, each once: several texts may ask for one.
 #[derive(Default)]
-struct Known(RefCell<HashMap<PathBuf, Rc<StandingResults>>>);
+struct Known(RefCell<HashMap<PathBuf, Rc<CheckedResults>>>);
 
 impl Known {
     /// The results of an experiment, held against it.
-    fn of_experiment(&self, file: &ExperimentFile) -> Result<Rc<StandingResults>, Failure> {
+    fn of_experiment(&self, file: &ExperimentFile) -> Result<Rc<CheckedResults>, Failure> {
         let place = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
         if let Some(known) = self.0.borrow().get(&place) {
             return Ok(known.clone());
@@ -95,20 +95,20 @@ impl Known {
         let (subject, finished) = subject_of(file)?;
         let failed = subject.known.failed.clone();
         let comparison = Some(compared(subject, &finished)?);
-        let found = Rc::new(StandingResults { finished, failed, comparison });
+        let found = Rc::new(CheckedResults { finished, failed, comparison });
         self.0.borrow_mut().insert(place, found.clone());
         Ok(found)
     }
 
     /// The results of a folder, held against its experiment if it holds one.
-    fn results(&self, folder: &Path) -> Result<Rc<StandingResults>, ExpressionError> {
+    fn results(&self, folder: &Path) -> Result<Rc<CheckedResults>, ExpressionError> {
         let failed = |failure: Failure| {
             let (reason, help) = failure.parts();
             ExpressionError::Experiment { folder: folder.display().to_string(), reason, help }
         };
         match experiment_in(folder).map_err(failed)? {
             Some(file) => self.of_experiment(&file).map_err(failed),
-            None => StandingResults::of_folder(folder).map(Rc::new),
+            None => CheckedResults::of_folder(folder).map(Rc::new),
         }
     }
 }
@@ -224,7 +224,7 @@ impl<'a> Text<'a> {
                 .map_err(|error| failure_at(&at, &error, help.to_owned()))
         };
         let (_, stale) = filled(there)?;
-        differing.extend(stale.iter().map(|Stale { line, expression, found, expected }| {
+        differing.extend(stale.iter().map(|StaleValue { line, expression, found, expected }| {
             format!("{at}:{line}: `{found}`, expected `{expected}` (= {expression})")
         }));
         Ok((filled(&now)?.0, differing))

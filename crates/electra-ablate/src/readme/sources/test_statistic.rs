@@ -1,8 +1,8 @@
 //! The tests of two arms within their family: p after Holm's correction, and the verdict of a margin.
 
-use super::standing::StandingResults;
+use super::standing::CheckedResults;
 use crate::comparison::Comparison;
-use crate::readme::expression::{ExpressionError, NoTest, OfTest, Operator};
+use crate::readme::expression::{ExpressionError, NoTest, Operator, TestStatistic};
 use crate::readme::format::Format;
 use crate::readme::quantity::Quantity;
 use crate::statistics::equivalence::Equivalence;
@@ -12,12 +12,12 @@ use crate::statistics::equivalence::Equivalence;
 /// # Errors
 /// If the experiment has no such test: tests are those of its metric, of arms against the base arm and of its
 /// contrasts.
-pub(super) fn told(
-    results: &StandingResults,
+pub(super) fn test_statistic_text(
+    results: &CheckedResults,
     arm: &str,
     against: Option<(Operator, &str)>,
     quantity: &Quantity,
-    part: OfTest,
+    statistic: TestStatistic,
     format: Format,
 ) -> Result<String, ExpressionError> {
     let Some((Operator::Difference, against)) = against else {
@@ -34,13 +34,13 @@ pub(super) fn told(
         None => no_test(NoTest::NoMargin),
         Some(_) => no_test(NoTest::NoPairs),
     };
-    match part {
-        OfTest::PHolm => Ok(format.write(p_holm.ok_or_else(|| no_test(NoTest::NoPairs))?, 3)),
-        OfTest::PEquivalence => {
+    match statistic {
+        TestStatistic::PHolm => Ok(format.write(p_holm.ok_or_else(|| no_test(NoTest::NoPairs))?, 3)),
+        TestStatistic::PEquivalence => {
             let p = equivalence.ok_or_else(no_margin)?.p;
             Ok(format.write(p.ok_or_else(|| no_test(NoTest::NoPairs))?, 3))
         }
-        OfTest::Verdict => Ok(equivalence.ok_or_else(no_margin)?.verdict.words().to_owned()),
+        TestStatistic::Verdict => Ok(equivalence.ok_or_else(no_margin)?.verdict.words().to_owned()),
     }
 }
 

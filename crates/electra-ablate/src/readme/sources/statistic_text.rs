@@ -2,34 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::standing::StandingResults;
-use crate::readme::expression::{Condition, ExpressionError, Operator, Part};
+use super::standing::CheckedResults;
+use crate::readme::expression::{Condition, ExpressionError, Operator, Statistic};
 use crate::readme::format::Format;
 use crate::readme::quantity::Quantity;
 use crate::record::ResultRecord;
 use crate::statistics::{Paired, Sample};
 
 /// Seeds of some arms of which one failed.
-pub(super) struct Lost(usize);
+pub(super) struct FailedSeeds(usize);
 
-impl Lost {
-    pub(super) fn of(results: &StandingResults, arms: &[&str]) -> Self {
+impl FailedSeeds {
+    pub(super) fn of(results: &CheckedResults, arms: &[&str]) -> Self {
         let seeds: BTreeSet<u64> = arms.iter().flat_map(|arm| results.failed_seeds(arm)).collect();
         Self(seeds.len())
     }
 
     /// The text of a number, with the number of survivors it is over where not all survived:
     /// `0.726 (5 of 6 seeds, 1 failed)`. A mean over survivors never stands alone.
-    pub(super) fn said_of(&self, told: String, noun: &str, survivors: usize) -> String {
+    pub(super) fn with_failures(&self, text: String, noun: &str, survivors: usize) -> String {
         match self.0 {
-            0 => told,
-            failed => format!("{told} ({survivors} of {} {noun}, {failed} failed)", survivors + failed),
+            0 => text,
+            failed => format!("{text} ({survivors} of {} {noun}, {failed} failed)", survivors + failed),
         }
     }
 }
 
 /// The number of a seed.
-pub(super) type OfSeed = (u64, f64);
+pub(super) type SeedValue = (u64, f64);
 
 impl Condition {
     /// Whether it holds of a run; not of one that has no such number.
@@ -41,7 +41,7 @@ impl Condition {
 
 /// The finished runs of an arm by their seeds.
 pub(super) fn of_arm<'a>(
-    results: &'a StandingResults,
+    results: &'a CheckedResults,
     arm: &str,
 ) -> Result<Vec<&'a ResultRecord>, ExpressionError> {
     let mut found: Vec<&ResultRecord> = results.finished.iter().filter(|run| run.arm == arm).collect();
@@ -60,7 +60,7 @@ pub(super) fn of_arm<'a>(
     Ok(found)
 }
 
-pub(super) fn of_runs(runs: &[&ResultRecord], quantity: &Quantity) -> Vec<OfSeed> {
+pub(super) fn of_runs(runs: &[&ResultRecord], quantity: &Quantity) -> Vec<SeedValue> {
     runs.iter().filter_map(|run| Some((run.seed, quantity.of(run)?))).collect()
 }
 
@@ -69,9 +69,9 @@ pub(super) fn paired(
     others: &[&ResultRecord],
     quantity: &Quantity,
     operator: Operator,
-) -> Vec<OfSeed> {
+) -> Vec<SeedValue> {
     let others = of_runs(others, quantity);
-    let with = |(seed, value): OfSeed| {
+    let with = |(seed, value): SeedValue| {
         let (_, other) = others.iter().find(|(other, _)| *other == seed)?;
         Some((seed, if operator == Operator::Difference { value - other } else { value / other }))
     };
@@ -79,9 +79,9 @@ pub(super) fn paired(
 }
 
 /// A part of several numbers, of which there is at least one.
-pub(super) fn told(
-    values: &[OfSeed],
-    part: Part,
+pub(super) fn statistic_text(
+    values: &[SeedValue],
+    statistic: Statistic,
     quantity: &Quantity,
     format: Format,
 ) -> Result<String, ExpressionError> {
@@ -99,35 +99,35 @@ pub(super) fn told(
         Ok(format!("[{}, {}]", write(low), write(high)))
     };
     let of = |count: usize| format!("{count} of {}", numbers.len());
-    Ok(match part {
-        Part::Mean => write(sample.mean),
-        Part::Sd => write(sd()?),
-        Part::Spread => format!("{} ± {}", write(sample.mean), write(sd()?)),
-        Part::Min => write(numbers.iter().copied().fold(f64::INFINITY, f64::min)),
-        Part::Max => write(numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
-        Part::Seed(wanted) => {
+    Ok(match statistic {
+        Statistic::Mean => write(sample.mean),
+        Statistic::Sd => write(sd()?),
+        Statistic::Spread => format!("{} ± {}", write(sample.mean), write(sd()?)),
+        Statistic::Min => write(numbers.iter().copied().fold(f64::INFINITY, f64::min)),
+        Statistic::Max => write(numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+        Statistic::Seed(wanted) => {
             let found = values.iter().find(|(seed, _)| *seed == wanted);
             let known = || values.iter().map(|(seed, _)| seed.to_string()).collect::<Vec<_>>().join(", ");
             let (_, value) = found.ok_or_else(|| ExpressionError::NoSeed { seed: wanted, known: known() })?;
             write(*value)
         }
-        Part::Each => numbers.iter().map(|value| write(*value)).collect::<Vec<_>>().join(", "),
-        Part::Interval => interval(0.95)?,
-        Part::Interval90 => interval(0.9)?,
-        Part::MeanAndInterval => format!("{} {}", write(sample.mean), interval(0.95)?),
-        Part::P => {
+        Statistic::Each => numbers.iter().map(|value| write(*value)).collect::<Vec<_>>().join(", "),
+        Statistic::Interval => interval(0.95)?,
+        Statistic::Interval90 => interval(0.9)?,
+        Statistic::MeanAndInterval => format!("{} {}", write(sample.mean), interval(0.95)?),
+        Statistic::P => {
             let paired = Paired::of(&numbers).ok_or_else(|| none_of("exact probability"))?;
             format.write(paired.p, 3)
         }
-        Part::Verdict | Part::PHolm | Part::PEquivalence => {
+        Statistic::Verdict | Statistic::PHolm | Statistic::PEquivalence => {
             unreachable!("a part of the family of tests is no part of {} numbers", numbers.len())
         }
-        Part::Pairs => numbers.len().to_string(),
-        Part::Ahead => {
+        Statistic::Pairs => numbers.len().to_string(),
+        Statistic::Ahead => {
             let less = quantity.less_is_better();
             of(numbers.iter().filter(|value| if less { **value < 0.0 } else { **value > 0.0 }).count())
         }
-        Part::Above(least) => of(numbers.iter().filter(|value| **value > least).count()),
-        Part::Below(most) => of(numbers.iter().filter(|value| **value < most).count()),
+        Statistic::Above(least) => of(numbers.iter().filter(|value| **value > least).count()),
+        Statistic::Below(most) => of(numbers.iter().filter(|value| **value < most).count()),
     })
 }
