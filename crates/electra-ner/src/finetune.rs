@@ -36,7 +36,7 @@ use electra_train::{EpochMonitor, Resumed, RunError};
 
 use crate::recipe::{FREE_KEYS, Recipe};
 use crate::tagger_folder::TaggerFolder;
-use outcome::Standing;
+use outcome::RunState;
 use run::{Run, resumed};
 use task::Task;
 
@@ -81,8 +81,8 @@ pub fn finetune(
     let identity = environment.identity(recipe, FREE_KEYS, &data, &lineage, code_versions());
     let folder = RunFolder::create_or_resume(run, &identity).map_err(RunError::from)?;
     folder.changes.iter().for_each(|message| monitor.note(0, message));
-    let standing = Standing::read(folder.path(), splits);
-    if let Standing::Finished(outcome) = standing {
+    let standing = RunState::read(folder.path(), splits);
+    if let RunState::Finished(outcome) = standing {
         let message = match outcome.has_earlier_test {
             false => "finished already",
             true => {
@@ -95,7 +95,7 @@ pub fn finetune(
     }
     let device = environment.device.clone().autodiff();
     let about = (&lineage, splits);
-    if let Standing::Tagger { outcome, why } = &standing {
+    if let RunState::Tagger { outcome, why } = &standing {
         // Whatever has become of the checkpoints, what is asked for is about this tagger.
         let tagger = TaggerFolder::open(folder.path())?.tagger(&device, r.train.precision)?;
         let mut snapshot = snapshot::start(tagger, &task.rates);
@@ -107,13 +107,13 @@ pub fn finetune(
         let mut run = Run::begin(&task, recipe, about, (folder, store), resumed, &device, monitor)?;
         // The one that is there.
         let tagger = run.run.snapshot.model().valid();
-        let outcome = run.leave(&tagger, outcome.best_epoch, outcome.epochs)?;
+        let outcome = run.write_all(&tagger, outcome.best_epoch, outcome.epochs)?;
         run.run.end(FINISHED)?;
         return Ok(RunEnd::Finished(Box::new(outcome)));
     }
     let store = CheckpointStore::open(folder.checkpoints(), 1).map_err(RunError::from)?;
     let mut resumed = resumed(&task, (&folder, &store), &device)?;
-    if let Standing::Damaged(damage) = &standing {
+    if let RunState::Damaged(damage) = &standing {
         let again = match resumed.last_saved {
             Some(_) => "its files are written again",
             None => "it is trained again, as no checkpoint is left to write its files from",

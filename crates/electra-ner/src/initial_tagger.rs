@@ -36,7 +36,7 @@ pub fn least_memory(init: &EncoderInit, freeze: Freeze) -> u64 {
 }
 
 /// A sentence about the head of the given model, if it is left behind.
-pub fn left_behind(init: &EncoderInit) -> Option<String> {
+pub fn unused_head_note(init: &EncoderInit) -> Option<String> {
     let EncoderInit::Pretrained(pretrained) = init else { return None };
     let ForeignHead { class, labels } = pretrained.left_behind.as_ref()?;
     let is_tagger = *class == HfNetwork::Tagger.architecture();

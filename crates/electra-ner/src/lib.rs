@@ -75,7 +75,7 @@ pub use folder_error::FolderError;
 pub use head::{
     Crf, Decision, Decoder, Decoding, FORBIDDEN, Head, HeadType, LabelledRows, WordLoss, WordLossKind,
 };
-pub use initial_tagger::{initial_tagger, least_memory, left_behind};
+pub use initial_tagger::{initial_tagger, least_memory, unused_head_note};
 pub use metrics::{METRICS, TaggerMetrics};
 pub use predict::{
     Documents, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,

@@ -151,7 +151,7 @@ impl Recipe {
 }
 
 /// Pieces of a window: no position table is longer.
-const MOST_WINDOW: usize = 1 << 16;
+const MAX_WINDOW: usize = 1 << 16;
 /// Refuses values that cannot be meant, pointing at the culprit.
 ///
 /// # Errors
@@ -163,7 +163,7 @@ pub(crate) fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Err(error) = r.windows().validate() {
         return fail("input.window", error.to_string(), "128 is usual");
     }
-    resolved.within("input.window", r.input.window, MIN_WINDOW..=MOST_WINDOW)?;
+    resolved.within("input.window", r.input.window, MIN_WINDOW..=MAX_WINDOW)?;
     let usual = "see configs/ner/default.toml";
     if let Err(error) = r.loss.check() {
         return fail(error.key(), error.to_string(), usual);

@@ -6,7 +6,7 @@ use burn::prelude::Device;
 use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{Architecture, Electra, GeneratorKind, Precision, parameters};
-use electra_ner::{HeadType, initial_tagger, left_behind};
+use electra_ner::{HeadType, initial_tagger, unused_head_note};
 use electra_pretrain::Detector;
 use electra_run::run_folder::{RunProgress, check_weights};
 use electra_train::encoder_init::EncoderInit;
@@ -146,7 +146,7 @@ fn tag(folder: &Path, reached: &Reached<'_>) -> Option<()> {
         return None;
     }
     let init = EncoderInit::Pretrained(Box::new(pretrained));
-    std::hint::black_box((init.check_length(8).told(), left_behind(&init), init.lineage()));
+    std::hint::black_box((init.check_length(8).told(), unused_head_note(&init), init.lineage()));
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
     initial_tagger(&init, &labels, HeadType::Crf, 1, &Device::flex(), Precision::F32).told()?;
     reached.stage("tagger");

@@ -3,7 +3,7 @@
 use super::outcome::SplitOutcome;
 
 /// The tags that runs are compared by.
-pub(super) const COMPARED: [&str; 3] = ["best/dev_f1", "best/test_f1", "speed/words_per_second"];
+pub(super) const HPARAM_METRICS: [&str; 3] = ["best/dev_f1", "best/test_f1", "speed/words_per_second"];
 
 /// The scores of the epoch that was kept, on a split.
 pub(super) fn of_split(name: &str, scores: &SplitOutcome) -> Vec<(String, f64)> {

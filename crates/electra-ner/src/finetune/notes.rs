@@ -1,13 +1,13 @@
 //! Notes before the first step, about what may not be what was meant.
 
 use super::task::Task;
-use crate::initial_tagger::left_behind;
+use crate::initial_tagger::unused_head_note;
 use crate::window::Context;
 use electra_annotations::{Split, Splits, coverage};
 
 /// A sentence for each thing that is worth knowing about where fine-tuning starts and what it reads.
 pub(super) fn notes(task: &Task<'_>, splits: &Splits) -> Vec<String> {
-    left_behind(task.start)
+    unused_head_note(task.start)
         .into_iter()
         .chain(one_document(task, splits))
         .chain(unknown_words(task, splits))

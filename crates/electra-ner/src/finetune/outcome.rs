@@ -79,7 +79,7 @@ impl SplitOutcome {
 }
 
 /// The standing of the run in a folder, by the files in it.
-pub(super) enum Standing {
+pub(super) enum RunState {
     /// The run is not finished.
     Unfinished,
     /// The run is finished, and the scores are of this test data.
@@ -95,7 +95,7 @@ pub(super) enum Standing {
     Damaged(String),
 }
 
-impl Standing {
+impl RunState {
     /// Looks into the folder of a run.
     pub(super) fn read(run: &Path, splits: &Splits) -> Self {
         let Ok(bytes) = regular::read(&run.join(SCORES)) else { return Self::Unfinished };

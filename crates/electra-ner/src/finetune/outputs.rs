@@ -62,11 +62,11 @@ impl Run<'_> {
         let tagger =
             tagger_of(&best, task.shape(), &device, recipe.train.precision).map_err(RunError::from)?;
         let epochs = progress.epochs.len();
-        self.leave(&tagger, best_epoch + 1, epochs)
+        self.write_all(&tagger, best_epoch + 1, epochs)
     }
 
     /// Evaluates a tagger, that of epoch `best_epoch` of so many, and writes everything.
-    pub(super) fn leave(
+    pub(super) fn write_all(
         &mut self,
         tagger: &TokenClassifier,
         best_epoch: usize,

@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
             precision: r.train.precision,
             score: "dev_f1",
         };
-        let told = (&record, &board::COMPARED[..]);
+        let told = (&record, &board::HPARAM_METRICS[..]);
         let run = EpochRun::begin(plan, of, resumed, recipe, told, &notes, monitor)?;
         Ok(Self { task, recipe, lineage, splits, steps, run })
     }

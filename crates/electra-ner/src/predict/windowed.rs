@@ -11,7 +11,7 @@ use electra_annotations::{Aligner, LabelSet, Sentences, TagSequences};
 use electra_model::WindowBatchData;
 
 /// Rows are padded to a multiple of this, so that few shapes occur.
-pub(super) const MULTIPLE: usize = 8;
+pub(super) const LENGTH_MULTIPLE: usize = 8;
 
 /// Annotated sentences, cut into windows.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl WindowedSentences {
     /// Pieces of a row that holds the longest of these windows.
     pub fn batch_length(&self, windows: impl IntoIterator<Item = usize>) -> usize {
         let longest = windows.into_iter().map(|window| self.windows.length(window)).max().unwrap_or(0);
-        longest.next_multiple_of(MULTIPLE).min(self.max_length)
+        longest.next_multiple_of(LENGTH_MULTIPLE).min(self.max_length)
     }
 
     /// [`Self::batch`] in rows of `length` pieces.
@@ -119,8 +119,12 @@ impl WindowedSentences {
         told(done);
         let order: Vec<usize> = (0..self.windows.len()).collect();
         // One pool: nobody minds in which order sentences are predicted.
-        let settings =
-            BatchSettings { size, pool: usize::MAX, multiple_of: MULTIPLE, max_length: self.max_length };
+        let settings = BatchSettings {
+            size,
+            pool: usize::MAX,
+            multiple_of: LENGTH_MULTIPLE,
+            max_length: self.max_length,
+        };
         for batch in batches_of_lengths(|window| self.windows.length(window), &order, &settings) {
             let (data, words) = self.batch(&batch.windows);
             let found = tagger.logits(Pass::Evaluation, &data, device);

@@ -11,7 +11,7 @@ use electra_model::parameters::{NamedTensors, collect, from_safetensors, to_safe
 use electra_model::{DropoutSites, Electra, Precision};
 use electra_ner::{
     ClassifierDropout, Context, Decoding, HeadType, TaggerFolder, TaggerSettings, TaggerShape,
-    initial_tagger, left_behind,
+    initial_tagger, unused_head_note,
 };
 use electra_run::checkpoint::CheckpointStore;
 use electra_train::encoder_init::EncoderInit;
@@ -290,7 +290,7 @@ fn weights_in_shards_are_the_weights() {
     assert_eq!(TaggerFolder::open(whole.path()).unwrap().tensors, expected);
     let found = PretrainedEncoder::open(whole.path()).unwrap();
     assert_eq!(found.encoder, encoder);
-    let told = left_behind(&EncoderInit::Pretrained(Box::new(found))).unwrap();
+    let told = unused_head_note(&EncoderInit::Pretrained(Box::new(found))).unwrap();
     assert!(told.starts_with("the model is a tagger (ElectraForTokenClassification)"), "{told}");
     assert!(
         told.contains("classifier of LABEL_0, LABEL_1, LABEL_2, LABEL_3, LABEL_4 is left behind"),
