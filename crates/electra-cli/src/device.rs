@@ -23,7 +23,7 @@ pub fn missing(device: DeviceName) -> Option<String> {
 }
 
 /// The most threads that anybody could mean.
-pub const MOST_THREADS: usize = 4096;
+pub const MAX_THREADS: usize = 4096;
 
 /// Sets the number of CPU threads that every operation shares.
 ///
@@ -31,9 +31,9 @@ pub const MOST_THREADS: usize = 4096;
 /// If the pool exists already or cannot be made.
 pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
     let threads = match threads {
-        Some(threads) if !(1..=MOST_THREADS).contains(&threads) => {
+        Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
             let help =
-                format!("give at least 1 and at most {MOST_THREADS}; more than there are cores are slower");
+                format!("give at least 1 and at most {MAX_THREADS}; more than there are cores are slower");
             return Err(Failure::new(format!("--threads {threads}"), help));
         }
         Some(threads) => threads,

@@ -47,7 +47,7 @@ pub struct Failure {
 }
 
 /// Chooses how errors look. Paths, hashes and commands stay in one piece, to be copied.
-pub fn choose_look() {
+pub fn set_error_style() {
     // Nobody has chosen before.
     let _ = miette::set_hook(Box::new(|_| {
         let look = MietteHandlerOpts::new().wrap_lines(false);
@@ -113,8 +113,8 @@ impl Failure {
     }
 
     /// This failure with other advice if its own names options, which not every command has.
-    pub fn without_options(self, instead: impl Into<String>) -> Self {
-        if self.names_options { self.with_help(instead) } else { self }
+    pub fn without_options(self, help: impl Into<String>) -> Self {
+        if self.names_options { self.with_help(help) } else { self }
     }
 
     /// This failure with the thing that it is about in front.
@@ -203,7 +203,7 @@ struct Explained {
 
 fn explain_in(error: &(dyn Diagnostic + 'static), situation: &Situation) -> Explained {
     let message = match (error as &(dyn Error + 'static)).downcast_ref() {
-        Some(error) => of_device::told(error).0,
+        Some(error) => of_device::message_and_help(error).0,
         None => error.to_string(),
     };
     let mut diagnostic = MietteDiagnostic::new(message);

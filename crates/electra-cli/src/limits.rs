@@ -11,7 +11,7 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 
 /// The most steps or repetitions that anybody times.
-pub const MOST_TIMED: usize = 1_000_000;
+pub const MAX_TIMED: usize = 1_000_000;
 
 /// Refuses a number of `option` that is not from `least` to `most`.
 ///
@@ -41,7 +41,7 @@ pub fn memory(what: &str, needed: u64, device: DeviceName) -> Result<(), Failure
 }
 
 /// Installs the end of the process with a sentence and the exit code of an error.
-pub fn end_with_a_sentence() {
+pub fn exit_where_resources_run_out() {
     electra_kernels::on_out_of_memory(end_without_memory);
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {

@@ -25,8 +25,8 @@ static MEMORY: CacheLineAllocator = CacheLineAllocator;
 fn main() -> ExitCode {
     // Activations come and go with every step; returned to the system, they would cost page faults.
     electra_kernels::keep_freed_memory();
-    limits::end_with_a_sentence();
-    failure::choose_look();
+    limits::exit_where_resources_run_out();
+    failure::set_error_style();
     let arguments = match commands::parse() {
         Ok(arguments) => arguments,
         Err(error) => return failure::usage(error),

@@ -3,7 +3,7 @@
 //! The standard `print!`, `println!` and `eprintln!` panic where the other end of a pipe is closed.
 //! Those of this module, which take their places in the whole binary, do what other programs do
 //! then: they end the process without a word. Only a training run wants to save before it ends: see
-//! [`tell`].
+//! [`try_line_err`].
 
 use std::ffi::OsStr;
 use std::fmt::Arguments;
@@ -105,7 +105,7 @@ fn end_unless_written(written: io::Result<()>) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE),
         Err(error) => {
-            let _ = tell(format_args!("cannot write to standard output: {error}"));
+            let _ = try_line_err(format_args!("cannot write to standard output: {error}"));
             process::exit(1);
         }
     }
@@ -114,7 +114,7 @@ fn end_unless_written(written: io::Result<()>) {
 /// Writes a line to standard error as `eprintln!` does. Where standard error cannot be written for another
 /// reason than a closed pipe, nobody can be told, and the work is worth more than the line.
 pub fn line_err(text: Arguments<'_>) {
-    if is_closed(&tell(text)) {
+    if is_closed(&try_line_err(text)) {
         process::exit(CLOSED_PIPE);
     }
 }
@@ -131,7 +131,7 @@ pub fn coloured_err(text: &str) {
 ///
 /// # Errors
 /// Those of the write.
-pub fn tell(text: Arguments<'_>) -> io::Result<()> {
+pub fn try_line_err(text: Arguments<'_>) -> io::Result<()> {
     io::stderr().lock().write_all(on_terminal(&format!("{text}\n")).as_bytes())
 }
 

@@ -18,16 +18,16 @@ use crate::output;
 #[cfg(feature = "tui")]
 mod dashboard;
 mod epochs;
+mod heartbeat;
 mod pace;
-mod pulse;
-mod sayer;
+mod printer;
 
 pub use epochs::EpochLines;
 
-pub use pulse::Pulse;
+pub use heartbeat::Heartbeat;
 
-use pulse::SILENCE;
-use sayer::{Sayer, note, standard_error};
+use heartbeat::MAX_SILENCE;
+use printer::{LinePrinter, note, standard_error};
 
 /// The display of a run's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,9 +85,9 @@ pub fn epoch_monitor(
 /// Says now and then that something goes on, from now until what is returned is dropped; none where
 /// nobody wants to know. For work that comes before the run has a monitor.
 #[must_use]
-pub fn busy(display: Display, what: &str) -> Option<Pulse> {
-    let say = |line: &str| drop(output::tell(format_args!("{line}")));
-    (display != Display::Quiet).then(|| Pulse::start(what, SILENCE, say))
+pub fn start_heartbeat(display: Display, what: &str) -> Option<Heartbeat> {
+    let say = |line: &str| drop(output::try_line_err(format_args!("{line}")));
+    (display != Display::Quiet).then(|| Heartbeat::start(what, MAX_SILENCE, say))
 }
 
 /// Tells whether a display is burn-train's dashboard.
@@ -113,7 +113,7 @@ pub struct Lines {
     total_steps: u64,
     /// Steps that were done before, and when the loop began.
     begun: (u64, Instant),
-    sayer: Sayer,
+    printer: LinePrinter,
 }
 
 impl Lines {
@@ -123,12 +123,12 @@ impl Lines {
             run: run.display().to_string(),
             total_steps: 0,
             begun: (0, Instant::now()),
-            sayer: Sayer::new(standard_error(interrupt), "preparing the run", SILENCE),
+            printer: LinePrinter::new(standard_error(interrupt), "preparing the run", MAX_SILENCE),
         }
     }
 
-    fn say(&self, line: &str) {
-        self.sayer.say(line);
+    fn print(&self, line: &str) {
+        self.printer.print(line);
     }
 
     /// The number of steps done, and the time until all are done at the pace of this process.
@@ -142,11 +142,11 @@ impl Lines {
 
 impl electra_train::Monitor for Lines {
     fn step_done(&mut self, step: u64) {
-        self.sayer.pulse.progress(self.progress(step));
+        self.printer.heartbeat.progress(self.progress(step));
     }
 
     fn note(&mut self, step: u64, message: &str) {
-        self.say(&note(step, message));
+        self.print(&note(step, message));
     }
 }
 
@@ -156,11 +156,11 @@ impl Monitor for Lines {
             Event::Started { step, total_steps, plan } => {
                 self.total_steps = total_steps;
                 self.begun = (step, Instant::now());
-                self.sayer.pulse.stage("the first step");
+                self.printer.heartbeat.stage("the first step");
                 let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
-                self.say(&format!("{}: training {} steps{from}", self.run, thousands(total_steps)));
+                self.print(&format!("{}: training {} steps{from}", self.run, thousands(total_steps)));
                 if let Some(plan) = plan {
-                    self.say(&format!(
+                    self.print(&format!(
                         "planned: {} at {} tok/s, {:.2} epochs, {} MB of memory, {} MB of disk",
                         duration(plan.seconds),
                         thousands(plan.tokens_per_second as u64),
@@ -171,11 +171,11 @@ impl Monitor for Lines {
                 }
             }
             Event::Trained { step, record, seconds_left } => {
-                self.say(&line(step, self.total_steps, record, seconds_left));
+                self.print(&line(step, self.total_steps, record, seconds_left));
             }
-            Event::Evaluated { step, record } => self.say(&evaluation(step, record)),
+            Event::Evaluated { step, record } => self.print(&evaluation(step, record)),
             Event::Evaluating { step } => {
-                self.sayer.pulse.stage(&format!("{}, evaluating held-out rows", self.progress(step)));
+                self.printer.heartbeat.stage(&format!("{}, evaluating held-out rows", self.progress(step)));
             }
         }
     }

@@ -11,7 +11,7 @@ mod metric;
 mod probe;
 mod progress;
 mod recipes;
-mod ruler;
+mod replacement_source;
 mod setup;
 mod slurm;
 mod stage;
@@ -27,8 +27,8 @@ use electra_run::lock::{Lock, LockError};
 use electra_run::process;
 
 use crate::commands::compare;
-use crate::commands::pretrain::tell_interrupted;
-use crate::device::{self, DeviceName, MOST_THREADS};
+use crate::commands::pretrain::report_interruption;
+use crate::device::{self, DeviceName, MAX_THREADS};
 use crate::failure::{self, Failure};
 use crate::watch::Display;
 use driver::Driver;
@@ -81,7 +81,7 @@ pub struct Ablate {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// CPU threads of each run [default: all cores divided by --jobs]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS as i64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS as i64))]
     threads: Option<u16>,
     #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
@@ -149,7 +149,7 @@ impl Ablate {
             eprintln!("\nfailed: {}, log: {}\n{}", failed.name, failed.log.display(), failed.error);
         }
         if ended.interrupted {
-            return Ok(tell_interrupted(Display::Lines));
+            return Ok(report_interruption(Display::Lines));
         }
         if ended.failed.is_empty() {
             return Ok(ExitCode::SUCCESS);

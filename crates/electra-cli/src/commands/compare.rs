@@ -98,7 +98,7 @@ impl Compare {
     /// If something is no result, or a table is out of date.
     pub fn run(self) -> Result<ExitCode, Failure> {
         if self.write || self.check {
-            return readmes::keep(&self.inputs, self.write);
+            return readmes::update(&self.inputs, self.write);
         }
         let (mut subject, results) = self.gather()?;
         if let Some(base) = self.base {

@@ -24,7 +24,7 @@ use electra_text::{DataSet, Split, Tokenizer};
 use electra_train::model_folder::ModelFolder;
 
 use crate::commands::data::meter::Meter;
-use crate::commands::pretrain::{Begin, tell_interrupted, train, write_report};
+use crate::commands::pretrain::{Begin, report_interruption, train, write_report};
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::watch::{Display, Lines};
@@ -86,7 +86,8 @@ impl Demo {
         })?;
         eprintln!("2/6  rows of {} tokens", r.data.sequence_length);
         let elsewhere = format!("remove {}, or give another folder with --out", data.display());
-        build_data(files, words, &data, r.data.sequence_length, threads).map_err(advising(elsewhere))?;
+        build_data(files, words, &data, r.data.sequence_length, threads)
+            .map_err(with_help_of_demo(elsewhere))?;
 
         eprintln!("3/6  pretraining: generator and discriminator, {} steps", thousands(r.train.steps));
         let run = self.out.join("run");
@@ -101,11 +102,11 @@ impl Demo {
             // Ends with the training: it would go on to tell of it every ten seconds.
             let mut monitor = Lines::new(&run, &interrupt);
             train(&recipe, DeviceName::Flex, threads, run.clone(), begin, &interrupt, &mut monitor)
-                .map_err(advising(elsewhere))?
+                .map_err(with_help_of_demo(elsewhere))?
         };
         let report = write_report(&run)?;
         if ended == Ended::Interrupted {
-            return Ok(tell_interrupted(Display::Lines));
+            return Ok(report_interruption(Display::Lines));
         }
 
         eprintln!("4/6  what it learned: held-out text in which some words were swapped\n");
@@ -113,7 +114,7 @@ impl Demo {
 
         eprintln!("5/6  fine-tuning: it learns to mark names, and so does a network from scratch");
         let Some(names) = names::learn(&self.out, &run, ner, threads, &interrupt)? else {
-            return Ok(tell_interrupted(Display::Lines));
+            return Ok(report_interruption(Display::Lines));
         };
         eprintln!("6/6  what pretraining was worth\n");
         let percent = |summary: &SeedSummary| 100.0 * summary.test.map_or(0.0, |test| test.mean);
@@ -135,10 +136,10 @@ impl Demo {
     }
 }
 
-/// Advice for other commands, which name options that there are none of here, gives way to `instead`: the
+/// Advice for other commands, which name options that there are none of here, gives way to `help`: the
 /// demo's only folder is `--out`.
-fn advising(instead: String) -> impl FnOnce(Failure) -> Failure {
-    move |failure| failure.without_options(instead)
+fn with_help_of_demo(help: String) -> impl FnOnce(Failure) -> Failure {
+    move |failure| failure.without_options(help)
 }
 
 fn toml_string(path: &Path) -> String {
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn advice_never_names_options_of_other_commands() {
-        let told = |failure: Failure| advising("instead".into())(failure).in_one_line();
+        let told = |failure: Failure| with_help_of_demo("instead".into())(failure).in_one_line();
         let held = LockError::Held { path: "demo/run".into(), holder: "process 7".into() };
         assert_eq!(told(held.into()), "demo/run is in use by process 7: instead");
         let text = CorpusError::LongRecord { path: "a".into(), line: 1, limit: 9 };

@@ -39,7 +39,7 @@ pub struct Detect {
 }
 
 /// Says on standard error that the pretraining of a model was not finished, if it was not.
-pub fn tell_unfinished(model: &Path) -> Option<RunProgress> {
+pub fn warn_if_unfinished(model: &Path) -> Option<RunProgress> {
     let progress = RunProgress::read(model);
     if let Some(progress) = progress.filter(|progress| progress.is_unfinished()) {
         let model = model.display();
@@ -60,7 +60,7 @@ pub fn check_detects(folder: &ModelFolder) -> Result<(), Failure> {
 }
 
 /// Bytes of a text at most.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Says on standard error how much of a text the vocabulary has no pieces for.
 fn tell_unknown(tokenizer: &Tokenizer, text: &str) {
@@ -95,11 +95,11 @@ impl Detect {
         refuse_file(&self.text, &self.model)?;
         let text = if self.text == "-" {
             let mut bytes = Vec::new();
-            std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Failure::of_system)?;
-            if bytes.len() as u64 > MOST_BYTES {
+            std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(Failure::of_system)?;
+            if bytes.len() as u64 > MAX_BYTES {
                 return Err(Failure::new(
                     format!(
-                        "standard input has more than {MOST_BYTES} bytes, and detect holds its text in memory"
+                        "standard input has more than {MAX_BYTES} bytes, and detect holds its text in memory"
                     ),
                     "give a part of the text at a time",
                 ));
@@ -118,7 +118,7 @@ impl Detect {
         };
         let device = self.device.open()?;
         let folder = ModelFolder::open(&self.model)?;
-        tell_unfinished(&self.model);
+        warn_if_unfinished(&self.model);
         check_detects(&folder)?;
         let detections = Detector::new(&folder, device)?.detect(&text);
         tell_unknown(&folder.tokenizer, &text);

@@ -13,7 +13,7 @@ use electra_run::run_folder::RunProgress;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::model_folder::ModelFolder;
 
-use crate::commands::detect::tell_unfinished;
+use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 
@@ -55,7 +55,7 @@ impl ExportCommand {
         let Self::Hf(arguments) = self;
         let device: Device = DeviceName::Flex.open()?;
         let folder = ModelFolder::open(&arguments.run)?;
-        let progress = tell_unfinished(&arguments.run);
+        let progress = warn_if_unfinished(&arguments.run);
         let out = &arguments.out;
         staged::recover(out)?;
         if out.exists() {

@@ -15,7 +15,7 @@ use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_train::encoder_init::EncoderInit;
 
-use crate::commands::pretrain::tell_interrupted;
+use crate::commands::pretrain::report_interruption;
 use crate::commands::reading::ReadArguments;
 use crate::commands::report::write_tagger_report;
 use crate::device::{DeviceName, use_threads};
@@ -100,7 +100,7 @@ impl FinetuneNer {
         failure::utf8(&out, SUMMARY)?;
         let options: ReadOptions = self.reading.options();
         let read = |path: &PathBuf| {
-            let _pulse = watch::busy(display, &format!("reading {}", path.display()));
+            let _pulse = watch::start_heartbeat(display, &format!("reading {}", path.display()));
             Split::read(path, &options)
         };
         let test = self.test.as_ref().map(read).transpose()?;
@@ -132,7 +132,7 @@ impl FinetuneNer {
         let summary = train(recipes, &start, &splits, &out, device, threads, &interrupt, &mut *monitor);
         drop(monitor);
         let Some(summary) = summary? else {
-            return Ok(tell_interrupted(display));
+            return Ok(report_interruption(display));
         };
         if self.with.json {
             crate::output::json_out(&summary).map_err(Failure::of_json)?;

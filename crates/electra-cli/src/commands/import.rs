@@ -11,7 +11,7 @@ use electra_text::Tokenizer;
 use electra_train::layout::{MODEL_CONFIG, WEIGHTS};
 use electra_train::model_folder::ModelFolder;
 
-use crate::commands::detect::tell_unfinished;
+use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 
@@ -51,7 +51,7 @@ impl ImportCommand {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let Self::Hf(arguments) = self;
         let model = ModelFolder::open_transformers(&arguments.folder, arguments.generator.as_deref())?;
-        let progress = tell_unfinished(&arguments.folder);
+        let progress = warn_if_unfinished(&arguments.folder);
         let out = &arguments.out;
         staged::recover(out)?;
         if out.exists() {

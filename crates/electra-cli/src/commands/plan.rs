@@ -41,7 +41,7 @@ impl PlanCommand {
         let threads = use_threads(self.with.threads)?;
         let recipe = load_recipe(&self.recipe, &self.with.overrides)?.value;
         let device = self.with.device.open_with(recipe.train.precision)?;
-        limits::within("--timed-steps", self.timed_steps, 1, limits::MOST_TIMED)?;
+        limits::within("--timed-steps", self.timed_steps, 1, limits::MAX_TIMED)?;
         check_memory(&recipe, self.with.device)?;
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
@@ -91,7 +91,7 @@ impl PlanCommand {
             ),
         );
         row("time", duration(f.plan.seconds));
-        if let Some(advice) = instead(self.with.device, recipe.train.steps, f.plan.seconds) {
+        if let Some(advice) = long_run_advice(self.with.device, recipe.train.steps, f.plan.seconds) {
             row("instead", advice);
         }
         let total =
@@ -105,14 +105,14 @@ impl PlanCommand {
 }
 
 /// Seconds of the longest run that somebody may want to wait for: a month.
-const LONGEST: f64 = 30.0 * 86_400.0;
+const MAX_WAIT_SECONDS: f64 = 30.0 * 86_400.0;
 
 /// The advice for a run that takes longer than a month.
-fn instead(device: DeviceName, steps: u64, seconds: f64) -> Option<String> {
-    if seconds <= LONGEST {
+fn long_run_advice(device: DeviceName, steps: u64, seconds: f64) -> Option<String> {
+    if seconds <= MAX_WAIT_SECONDS {
         return None;
     }
-    let done = thousands((steps as f64 * LONGEST / seconds) as u64);
+    let done = thousands((steps as f64 * MAX_WAIT_SECONDS / seconds) as u64);
     let smaller = "fewer or smaller steps (train.steps, train.batch_size, data.sequence_length)";
     let device = match device {
         DeviceName::Wgpu | DeviceName::Cuda(_) => format!("a faster GPU, or {smaller}"),
@@ -136,11 +136,11 @@ mod tests {
 
     #[test]
     fn a_run_longer_than_a_month_is_advised_against() {
-        assert_eq!(instead(DeviceName::Flex, 1_000, LONGEST), None);
-        let advice = instead(DeviceName::Flex, 10_000, 10.0 * LONGEST).unwrap();
+        assert_eq!(long_run_advice(DeviceName::Flex, 1_000, MAX_WAIT_SECONDS), None);
+        let advice = long_run_advice(DeviceName::Flex, 10_000, 10.0 * MAX_WAIT_SECONDS).unwrap();
         assert!(advice.contains("GPU (") && advice.contains("mini.toml"), "{advice}");
         assert!(advice.ends_with("a month here is 1,000 of 10,000 steps"), "{advice}");
-        let advice = instead(DeviceName::Cuda(0), 10_000, 10.0 * LONGEST).unwrap();
+        let advice = long_run_advice(DeviceName::Cuda(0), 10_000, 10.0 * MAX_WAIT_SECONDS).unwrap();
         assert!(advice.starts_with("a faster GPU, or fewer or smaller steps"), "{advice}");
     }
 }

@@ -181,11 +181,11 @@ impl Predict {
         let input = self.open_input(&replaced)?;
         // What the content says comes before what the name says.
         self.check_form()?;
-        let input = self.look_for_records(input);
+        let input = self.warn_of_records(input);
         let mut out = self.open_output()?;
         let mut writer = self.writer(predictor.labels());
         if !self.pretokenized {
-            eprintln!("note: {}", division.told(self.has_records()));
+            eprintln!("note: {}", division.description(self.has_records()));
         }
 
         let result = self.tag(&predictor, &settings, input, &mut out, writer.as_mut());

@@ -119,15 +119,15 @@ impl Pretrain {
                 }
                 Ok(ExitCode::SUCCESS)
             }
-            Ended::Interrupted => Ok(tell_interrupted(self.display)),
+            Ended::Interrupted => Ok(report_interruption(self.display)),
         }
     }
 }
 
 /// Says that a run was interrupted, if anybody reads it, and gives the exit code for that.
-pub fn tell_interrupted(display: watch::Display) -> ExitCode {
+pub fn report_interruption(display: watch::Display) -> ExitCode {
     if display != watch::Display::Quiet {
-        let _ = output::tell(format_args!("\nInterrupted and saved. The same command goes on."));
+        let _ = output::try_line_err(format_args!("\nInterrupted and saved. The same command goes on."));
     }
     ExitCode::from(failure::INTERRUPTED)
 }

@@ -16,7 +16,7 @@ pub fn remedy_without(device: DeviceName, library: &str) -> String {
 }
 
 /// The sentence about an error of a device, and the advice.
-pub fn told(error: &DeviceError) -> (String, String) {
+pub fn message_and_help(error: &DeviceError) -> (String, String) {
     match error {
         DeviceError::NotCompiledIn(device) => {
             let feature = device.feature();

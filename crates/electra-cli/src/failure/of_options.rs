@@ -26,7 +26,7 @@ use super::of_device;
 /// run is named there. None if the error's own help says it all.
 pub(super) fn help_of_options(error: &(dyn Error + 'static), folder: &str) -> Option<String> {
     if let Some(error) = error.downcast_ref::<DeviceError>() {
-        return Some(of_device::told(error).1);
+        return Some(of_device::message_and_help(error).1);
     }
     if let Some(LockError::Held { .. }) = error.downcast_ref() {
         return Some(format!("wait until it ends, stop it, or use another folder with {folder}"));

@@ -7,14 +7,14 @@ use electra_run::metric::phrases;
 use electra_run::record::{duration, thousands};
 use electra_train::{EpochEvent, EpochMonitor, EpochRecord};
 
+use super::heartbeat::MAX_SILENCE;
 use super::pace::Pace;
-use super::pulse::SILENCE;
-use super::sayer::{Sayer, Sink, note, standard_error};
+use super::printer::{LinePrinter, Sink, note, standard_error};
 
 /// One line for each epoch and note, and what goes on between them, on standard error. When nobody
 /// reads them any more the run is asked to save and end.
 pub struct EpochLines {
-    sayer: Sayer,
+    printer: LinePrinter,
     clock: Instant,
     pace: Option<Pace>,
 }
@@ -22,20 +22,24 @@ pub struct EpochLines {
 impl EpochLines {
     /// Lines of a run that this interrupt ends.
     pub fn new(interrupt: &Interrupt) -> Self {
-        Self::to(standard_error(interrupt), SILENCE)
+        Self::to(standard_error(interrupt), MAX_SILENCE)
     }
 
     fn to(sink: Sink, silence: Duration) -> Self {
-        Self { sayer: Sayer::new(sink, "preparing the data", silence), clock: Instant::now(), pace: None }
+        Self {
+            printer: LinePrinter::new(sink, "preparing the data", silence),
+            clock: Instant::now(),
+            pace: None,
+        }
     }
 
-    fn say(&self, line: &str) {
-        self.sayer.say(line);
+    fn print(&self, line: &str) {
+        self.printer.print(line);
     }
 
     fn progress(&self, what: &str) {
         let eta = self.pace.as_ref().map(|pace| (pace.place(), pace.eta(self.clock.elapsed().as_secs_f64())));
-        self.sayer.pulse.progress(match eta {
+        self.printer.heartbeat.progress(match eta {
             Some((place, eta)) => format!("{place}  {what}  {eta}"),
             None => what.to_owned(),
         });
@@ -51,7 +55,7 @@ impl electra_train::Monitor for EpochLines {
     }
 
     fn note(&mut self, step: u64, message: &str) {
-        self.say(&note(step, message));
+        self.print(&note(step, message));
     }
 }
 
@@ -61,12 +65,12 @@ impl EpochMonitor for EpochLines {
         match event {
             EpochEvent::Started { seed, step, steps_per_epoch, epochs } => {
                 let from = if step > 0 { format!(" from step {}", thousands(step)) } else { String::new() };
-                self.say(&format!(
+                self.print(&format!(
                     "seed {seed}: {epochs} epochs of {} steps{from}",
                     thousands(steps_per_epoch)
                 ));
                 self.pace = Some(Pace::new(step, steps_per_epoch, epochs, now));
-                self.sayer.pulse.stage("the first step");
+                self.printer.heartbeat.stage("the first step");
             }
             EpochEvent::Evaluating { split, done, total } => {
                 let count = format!("window {}/{}", thousands(done as u64), thousands(total as u64));
@@ -76,16 +80,20 @@ impl EpochMonitor for EpochLines {
                         self.progress(&format!("evaluating {split}, {count}"));
                     }
                     // All epochs are done, and how long the rest takes was not foretold.
-                    _ => self.sayer.pulse.progress(format!("scoring {split}, {count}")),
+                    _ => self.printer.heartbeat.progress(format!("scoring {split}, {count}")),
                 }
             }
             EpochEvent::Epoch { record, epochs, seconds_left } => {
                 if let Some(pace) = &mut self.pace {
                     pace.evaluated(record.epoch, now);
                 }
-                self.say(&epoch_line(record, epochs, seconds_left));
+                self.print(&epoch_line(record, epochs, seconds_left));
                 let is_last = record.epoch == epochs;
-                self.sayer.pulse.stage(if is_last { "scoring the best epoch" } else { "saving the epoch" });
+                self.printer.heartbeat.stage(if is_last {
+                    "scoring the best epoch"
+                } else {
+                    "saving the epoch"
+                });
             }
         }
     }

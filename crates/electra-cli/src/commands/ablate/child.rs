@@ -58,7 +58,7 @@ impl Running {
     }
 
     /// The end of what it said.
-    pub(super) fn last_words(&self) -> String {
+    pub(super) fn last_error(&self) -> String {
         let read = || -> io::Result<String> {
             let mut file = File::open(&self.log)?;
             file.seek(SeekFrom::Start(self.log_start))?;
@@ -66,7 +66,7 @@ impl Running {
             file.read_to_end(&mut bytes)?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
-        last_words(&read().unwrap_or_default())
+        last_error(&read().unwrap_or_default())
     }
 }
 
@@ -77,12 +77,18 @@ fn program() -> io::Result<PathBuf> {
 }
 
 /// The text from the last error on, or the last lines.
-fn last_words(text: &str) -> String {
-    const MOST: usize = 8;
+fn last_error(text: &str) -> String {
+    const MAX_LINES: usize = 8;
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     let is_error = |line: &&str| line.trim_start().starts_with(['×', 'x']) || line.contains("panicked at");
-    let from = lines.iter().rposition(is_error).unwrap_or(lines.len().saturating_sub(MOST));
-    lines[from..].iter().take(MOST).map(|line| format!("{line}\n")).collect::<String>().trim_end().to_owned()
+    let from = lines.iter().rposition(is_error).unwrap_or(lines.len().saturating_sub(MAX_LINES));
+    lines[from..]
+        .iter()
+        .take(MAX_LINES)
+        .map(|line| format!("{line}\n"))
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -93,8 +99,8 @@ mod tests {
     fn the_last_words_are_the_error() {
         let text =
             "step 1\n\n  × it broke\n  help: mend it\n\nstep 2\n  × it broke again\n  help: throw it away\n";
-        assert_eq!(last_words(text), "  × it broke again\n  help: throw it away");
-        assert_eq!(last_words("one\ntwo\n"), "one\ntwo");
-        assert_eq!(last_words(""), "");
+        assert_eq!(last_error(text), "  × it broke again\n  help: throw it away");
+        assert_eq!(last_error("one\ntwo\n"), "one\ntwo");
+        assert_eq!(last_error(""), "");
     }
 }

@@ -15,8 +15,8 @@ use electra_run::interrupt::Interrupt;
 use electra_run::record::{duration, thousands};
 
 use super::child::Running;
-use super::progress::{Progress, Spent, Standing, Work};
-use super::ruler::Ruler;
+use super::progress::{Progress, Spent, Status, Work};
+use super::replacement_source::ReplacementSource;
 use super::setup::Setup;
 use super::stage::Stage;
 use crate::commands::metrics::catalogue;
@@ -116,7 +116,7 @@ impl<'a> Driver<'a> {
         if outcome.is_ok() && !self.stopping {
             self.is_judging = true;
             let jobs = &self.setup.plan.jobs;
-            let is_open = |index: &&usize| self.setup.next_ruler(&jobs[**index]).is_some();
+            let is_open = |index: &&usize| self.setup.next_source(&jobs[**index]).is_some();
             self.waiting = self.finished.iter().filter(is_open).copied().collect();
             outcome = self.until_the_end();
         }
@@ -148,8 +148,8 @@ impl<'a> Driver<'a> {
             }
             if last_shown.is_none_or(|last| last.elapsed() >= SHOW_EVERY) {
                 last_shown = Some(Instant::now());
-                let standing = self.standing();
-                self.progress.show(&standing);
+                let status = self.status();
+                self.progress.show(&status);
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -217,8 +217,8 @@ impl<'a> Driver<'a> {
         let verb = match stage {
             Stage::Pretrain => "pretraining",
             Stage::Probe => "fine-tuning",
-            Stage::Judge(Ruler::Base) => "judging samples of the base arm's generator",
-            Stage::Judge(Ruler::Unigram) => "judging samples from the frequencies of words",
+            Stage::Judge(ReplacementSource::Base) => "judging samples of the base arm's generator",
+            Stage::Judge(ReplacementSource::Unigram) => "judging samples from the frequencies of words",
         };
         self.progress.tell(&format!("{}: {verb}", self.setup.name_of(job)));
         self.running.push(running);
@@ -228,7 +228,7 @@ impl<'a> Driver<'a> {
     /// The next stage of a run; `None` if it is done.
     fn next(&self, job: &Job) -> Result<Option<Stage>, Failure> {
         match self.is_judging {
-            true => Ok(self.setup.next_ruler(job).map(Stage::Judge)),
+            true => Ok(self.setup.next_source(job).map(Stage::Judge)),
             false => self.setup.next(job),
         }
     }
@@ -319,7 +319,7 @@ impl<'a> Driver<'a> {
             None => format!("was ended by a signal ({status})"),
         };
         let how = format!("{how} after {}", duration(seconds));
-        let error = match running.last_words() {
+        let error = match running.last_error() {
             words if words.is_empty() => format!("  it {how} and said nothing"),
             words => words,
         };
@@ -336,7 +336,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn standing(&mut self) -> Standing {
+    fn status(&mut self) -> Status {
         let work = self.work();
         let plan = &self.setup.plan;
         let running = self.running.iter().map(|running| {
@@ -351,7 +351,7 @@ impl<'a> Driver<'a> {
                 Stage::Judge(_) => format!("{name} judging"),
             }
         });
-        Standing {
+        Status {
             finished: self.finished.len(),
             of: self.ended.of,
             work,

@@ -212,8 +212,8 @@ impl Setup {
 
     /// Arguments of the process that does a stage.
     pub(super) fn arguments(&self, job: &Job, stage: Stage) -> Vec<String> {
-        if let Stage::Judge(ruler) = stage {
-            return self.judging(ruler, job);
+        if let Stage::Judge(source) = stage {
+            return self.judging(source, job);
         }
         let text = |path: &Path| path.display().to_string();
         let mut arguments: Vec<String> = Vec::new();

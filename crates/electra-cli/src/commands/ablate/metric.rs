@@ -7,7 +7,7 @@ use electra_ablate::plan::PlannedArm;
 use electra_ablate::task::{OtherVocabulary, VocabularyOfArms};
 use electra_pretrain::Recipe;
 
-use super::ruler::Ruler;
+use super::replacement_source::ReplacementSource;
 use super::setup::Setup;
 use crate::failure::{self, Failure};
 
@@ -54,11 +54,11 @@ impl Setup {
         let mut without = Vec::new();
         for (number, arm) in self.plan.arms.iter().enumerate() {
             let recipe = self.recipes.load(&arm.overrides).map_err(failure::recipe)?.value;
-            let judged = |ruler: Ruler| self.rulers.may_judge(number, ruler);
+            let judged = |source: ReplacementSource| self.sources.may_judge(number, source);
             let has = match metric.source() {
                 Source::Probe => !self.probes.is_empty(),
-                Source::Common(_) => judged(Ruler::Base),
-                Source::Unigram(_) => judged(Ruler::Unigram),
+                Source::Common(_) => judged(ReplacementSource::Base),
+                Source::Unigram(_) => judged(ReplacementSource::Unigram),
                 Source::Heldout(key) => measures(&recipe, key),
             };
             if !has {

@@ -19,7 +19,7 @@ pub(super) struct Progress {
 }
 
 /// The progress of an experiment.
-pub(super) struct Standing {
+pub(super) struct Status {
     /// Runs that are finished.
     pub(super) finished: usize,
     /// The number of all runs.
@@ -100,10 +100,10 @@ impl Progress {
     }
 
     /// Shows the progress on a terminal, or in a line now and then.
-    pub(super) fn show(&mut self, standing: &Standing) {
-        let (share, left) = standing.work.outlook();
+    pub(super) fn show(&mut self, status: &Status) {
+        let (share, left) = status.work.outlook();
         let left = left.map_or_else(|| "?".to_owned(), duration);
-        let Standing { finished, of, running, .. } = standing;
+        let Status { finished, of, running, .. } = status;
         let line = format!("{finished}/{of} runs  {running}  ETA {left}");
         match &self.bar {
             Some(bar) => {

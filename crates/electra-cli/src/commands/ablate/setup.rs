@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::probe::ProbePlan;
 use super::recipes::Recipes;
-use super::ruler::Rulers;
+use super::replacement_source::ReplacementSources;
 use crate::commands::metrics::catalogue;
 use crate::device::DeviceName;
 use crate::failure::{self, Failure};
@@ -25,7 +25,7 @@ pub(super) struct Setup {
     pub(super) recipes: Recipes,
     /// One for each arm, or none.
     pub(super) probes: Vec<ProbePlan>,
-    pub(super) rulers: Rulers,
+    pub(super) sources: ReplacementSources,
     /// Folder of runs, probes and logs.
     pub(super) out: PathBuf,
     /// CPU threads of a run.
@@ -58,9 +58,9 @@ impl Setup {
                 plan.arms.iter().map(plan_of).collect::<Result<_, _>>()?
             }
         };
-        let rulers = Rulers::new(&file, &plan, &recipes)?;
+        let sources = ReplacementSources::new(&file, &plan, &recipes)?;
         let out = out.unwrap_or_else(|| Path::new("runs").join(&name));
-        let setup = Self { plan, recipes, probes, rulers, out, threads, device, file };
+        let setup = Self { plan, recipes, probes, sources, out, threads, device, file };
         setup.check_metric()?;
         Ok(setup)
     }

@@ -1,6 +1,6 @@
 //! The stages of a run of an experiment.
 
-use super::ruler::Ruler;
+use super::replacement_source::ReplacementSource;
 
 /// A stage of a run: the command that it needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,5 +10,5 @@ pub(super) enum Stage {
     /// `electra finetune ner`.
     Probe,
     /// `electra eval detection`.
-    Judge(Ruler),
+    Judge(ReplacementSource),
 }

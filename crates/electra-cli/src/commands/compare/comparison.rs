@@ -6,7 +6,7 @@ use electra_ablate::record::ResultRecord;
 use electra_ablate::task;
 
 use super::experiment::subject_of;
-use super::metrics::BY_BYTE;
+use super::metrics::PER_BYTE_HELP;
 use crate::failure::Failure;
 
 /// The arms of an experiment as its results are now.
@@ -20,6 +20,6 @@ pub fn of_experiment(file: &ExperimentFile) -> Result<Comparison, Failure> {
 
 /// The comparison, unless its numbers mean something else in each arm.
 pub(super) fn compared(subject: Subject, results: &[ResultRecord]) -> Result<Comparison, Failure> {
-    task::check_vocabularies(subject.metric, results).map_err(|error| Failure::new(error, BY_BYTE))?;
+    task::check_vocabularies(subject.metric, results).map_err(|error| Failure::new(error, PER_BYTE_HELP))?;
     Ok(Comparison::new(subject, results))
 }

@@ -8,7 +8,7 @@ use crate::commands::metrics::catalogue;
 use crate::failure::Failure;
 
 /// The advice for losses of unlike vocabularies.
-pub(super) const BY_BYTE: &str =
+pub(super) const PER_BYTE_HELP: &str =
     "compare by a number that they have in common: --metric mlm-loss-per-byte, or --metric probe-f1";
 
 /// The area under the curve, where it is of one task in all arms.
@@ -45,9 +45,9 @@ pub(super) fn default(results: &[ResultRecord]) -> Result<Metric, Failure> {
 
 /// The first of many keys.
 fn some_of(keys: &[String]) -> String {
-    const MOST: usize = 4;
-    let shown: Vec<String> = keys.iter().take(MOST).map(|key| format!("`{key}`")).collect();
-    match keys.len().saturating_sub(MOST) {
+    const MAX_KEYS: usize = 4;
+    let shown: Vec<String> = keys.iter().take(MAX_KEYS).map(|key| format!("`{key}`")).collect();
+    match keys.len().saturating_sub(MAX_KEYS) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }

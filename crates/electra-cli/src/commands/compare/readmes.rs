@@ -44,7 +44,7 @@ struct Text<'a> {
 ///
 /// # Errors
 /// If a text cannot be, or is not.
-pub fn keep(inputs: &[PathBuf], is_written: bool) -> Result<ExitCode, Failure> {
+pub fn update(inputs: &[PathBuf], is_written: bool) -> Result<ExitCode, Failure> {
     let mut stale = Vec::new();
     let mut kept = 0;
     let known = Known::default();

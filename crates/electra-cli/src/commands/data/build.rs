@@ -17,7 +17,9 @@ use super::error_report::{advice, report};
 use super::json::{named_in_json, print_json};
 use super::meter::{Meter, count};
 use super::output::OutputArguments;
-use super::summary::{before, tell_counts, tell_data, tell_left_out, tell_read, was_before};
+use super::summary::{
+    existed_before, note_if_existing, print_counts, print_data, print_left_out, print_read,
+};
 use super::threads::ThreadsArgument;
 
 /// Build shards of token ids from text
@@ -113,19 +115,19 @@ impl BuildCommand {
             if self.output.json {
                 let seconds = start.elapsed().as_secs_f64();
                 return print_json(&json!({
-                    "out": self.output.out, "built_before": was_before(&built), "seconds": seconds, "part": manifest,
+                    "out": self.output.out, "built_before": existed_before(&built), "seconds": seconds, "part": manifest,
                 }));
             }
-            println!("{}: part {part}{}", self.output.out.display(), before(&built));
-            tell_counts(&counts, request.pack.seq_len);
-            tell_left_out(manifest.left_out());
-            tell_read(manifest.replaced, &manifest.skipped);
+            println!("{}: part {part}{}", self.output.out.display(), note_if_existing(&built));
+            print_counts(&counts, request.pack.seq_len);
+            print_left_out(manifest.left_out());
+            print_read(manifest.replaced, &manifest.skipped);
             println!("  next    electra data merge ALL-{}-PARTS --out DIR", part.of);
             return Ok(());
         }
         let built = build::build(&request, show).map_err(report)?;
         meter.finish();
-        tell_data(&built, &self.output.out, start, self.output.json)
+        print_data(&built, &self.output.out, start, self.output.json)
     }
 
     fn request(&self) -> miette::Result<BuildRequest> {

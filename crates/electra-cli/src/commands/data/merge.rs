@@ -10,7 +10,7 @@ use super::error_report::report;
 use super::json::named_in_json;
 use super::meter::Meter;
 use super::output::OutputArguments;
-use super::summary::tell_data;
+use super::summary::print_data;
 
 /// Join parts built with `data build --part i/n`
 #[derive(Args)]
@@ -34,6 +34,6 @@ impl MergeCommand {
         })
         .map_err(report)?;
         meter.finish();
-        tell_data(&built, &self.output.out, start, self.output.json)
+        print_data(&built, &self.output.out, start, self.output.json)
     }
 }

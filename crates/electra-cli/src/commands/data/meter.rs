@@ -7,7 +7,7 @@ pub(in crate::commands) use electra_run::record::thousands as count;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
-use crate::watch::{self, Display, Pulse};
+use crate::watch::{self, Display, Heartbeat};
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ pub(in crate::commands) struct Meter {
     verb: &'static str,
     bar: Option<ProgressBar>,
     /// During a stage that cannot be measured, where there is no terminal.
-    pulse: Option<Pulse>,
+    heartbeat: Option<Heartbeat>,
     start: Instant,
     last_line: Instant,
 }
@@ -30,7 +30,7 @@ impl Meter {
                 .progress_chars("=> ");
             ProgressBar::new(0).with_style(style).with_prefix(verb)
         });
-        Meter { verb, bar, pulse: None, start: Instant::now(), last_line: Instant::now() }
+        Meter { verb, bar, heartbeat: None, start: Instant::now(), last_line: Instant::now() }
     }
 
     /// `done` of `total`; `detail` is built only if it is shown.
@@ -62,7 +62,7 @@ impl Meter {
             }
             None => {
                 eprintln!("{what}");
-                self.pulse = watch::busy(Display::Lines, &what);
+                self.heartbeat = watch::start_heartbeat(Display::Lines, &what);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::json::print_json;
 use super::meter::{count, megabytes};
 use super::warnings;
 
-pub(super) fn tell_data(
+pub(super) fn print_data(
     built: &BuildOutcome<Manifest>,
     out: &Path,
     start: Instant,
@@ -25,23 +25,23 @@ pub(super) fn tell_data(
     if as_json {
         return print_json(&json!({
             "out": out,
-            "built_before": was_before(built),
+            "built_before": existed_before(built),
             "seconds": start.elapsed().as_secs_f64(),
             "manifest": manifest,
             "warnings": warnings,
         }));
     }
-    println!("{}{}", out.display(), before(built));
-    tell_counts(&[manifest.train, manifest.heldout], manifest.settings.pack.seq_len);
-    tell_left_out(manifest.left_out);
-    tell_read(manifest.replaced, &manifest.skipped);
+    println!("{}{}", out.display(), note_if_existing(built));
+    print_counts(&[manifest.train, manifest.heldout], manifest.settings.pack.seq_len);
+    print_left_out(manifest.left_out);
+    print_read(manifest.replaced, &manifest.skipped);
     println!("  data    {}", manifest.data_hash());
     println!("  time    {:.1} s", start.elapsed().as_secs_f64());
     println!("  next    electra data inspect {}", shell_word(&out.display().to_string()));
     Ok(())
 }
 
-pub(super) fn tell_counts(counts: &[SplitCounts; 2], seq_len: usize) {
+pub(super) fn print_counts(counts: &[SplitCounts; 2], seq_len: usize) {
     for (counts, name) in counts.iter().zip(["train   ", "held out"]) {
         let places = (counts.examples * seq_len as u64).max(1) as f64;
         println!(
@@ -64,14 +64,14 @@ pub(super) fn tell_counts(counts: &[SplitCounts; 2], seq_len: usize) {
     }
 }
 
-pub(super) fn tell_left_out(left_out: u64) {
+pub(super) fn print_left_out(left_out: u64) {
     if left_out > 0 {
         println!("  left out {} documents of --input that the held-out files have too", count(left_out));
     }
 }
 
 /// Prints the counts of text that was replaced or skipped while reading.
-pub(super) fn tell_read(replaced: u64, skipped: &Skipped) {
+pub(super) fn print_read(replaced: u64, skipped: &Skipped) {
     if replaced > 0 {
         println!(
             "  lossy   {} sequences of bytes were not UTF-8, or halves of characters, and were replaced",
@@ -83,12 +83,12 @@ pub(super) fn tell_read(replaced: u64, skipped: &Skipped) {
     }
 }
 
-pub(super) fn was_before<M>(built: &BuildOutcome<M>) -> bool {
+pub(super) fn existed_before<M>(built: &BuildOutcome<M>) -> bool {
     matches!(built, BuildOutcome::Before(_))
 }
 
-pub(super) fn before<M>(built: &BuildOutcome<M>) -> &'static str {
-    if was_before(built) {
+pub(super) fn note_if_existing<M>(built: &BuildOutcome<M>) -> &'static str {
+    if existed_before(built) {
         " was there already, built from the same files with the same settings"
     } else {
         ""

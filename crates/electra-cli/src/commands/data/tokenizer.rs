@@ -13,7 +13,7 @@ use super::error_report::{advice, report};
 use super::json::{named_in_json, print_json};
 use super::meter::{Meter, count};
 use super::output::OutputArguments;
-use super::summary::tell_read;
+use super::summary::print_read;
 use super::threads::ThreadsArgument;
 use super::warnings;
 
@@ -140,7 +140,7 @@ impl TokenizerCommand {
         if let Some(accents) = warnings::accents(&coverage) {
             println!("  accents {accents}");
         }
-        tell_read(trained.replaced, &trained.skipped);
+        print_read(trained.replaced, &trained.skipped);
         println!("  hash    {}", trained.tokenizer.hash().to_hex());
         println!("  time    {:.1} s", start.elapsed().as_secs_f64());
         let out = shell_word(&self.output.out.display().to_string());

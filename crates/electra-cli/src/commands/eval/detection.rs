@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::ablate::end_with_driver;
 use crate::commands::data::meter::Meter;
-use crate::commands::detect::{check_detects, tell_unfinished};
+use crate::commands::detect::{check_detects, warn_if_unfinished};
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
 
@@ -143,7 +143,7 @@ impl DetectionEval {
             ..CorruptionPlan::default()
         };
         if generator.is_some() {
-            tell_unfinished(&self.generator);
+            warn_if_unfinished(&self.generator);
         }
         let sampler = generator.as_ref().map_or(Sampler::Unigram, Sampler::Generator);
         let text = DataSet::open(&data)?;
@@ -164,7 +164,7 @@ impl DetectionEval {
         let mut judgements: Vec<Judgement> = Vec::new();
         for folder in &folders {
             corruption.check_reader(folder)?;
-            tell_unfinished(&folder.path);
+            warn_if_unfinished(&folder.path);
             let model = folder.discriminator(&device)?;
             let mut meter = Meter::new("judging");
             judgements.push(judge(&model, &corruption, &device, |done, of| {

@@ -96,7 +96,7 @@ impl TextDivision {
     }
 
     /// The division in a sentence, with what of it is an assumption and what else there is.
-    pub fn told(&self, has_records: bool) -> String {
+    pub fn description(&self, has_records: bool) -> String {
         let words = match self.division.words {
             WordDivision::Corpus => "words are those of a corpus",
             WordDivision::Marks => "every mark is a word",

@@ -75,7 +75,7 @@ impl Predict {
     }
 
     /// Says so where the first line of text is a record whose text was probably meant.
-    pub(super) fn look_for_records(&self, mut input: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    pub(super) fn warn_of_records(&self, mut input: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         if self.has_records() {
             return input;
         }

@@ -18,7 +18,7 @@ use crate::failure::{self, Failure};
 
 /// The source of the replacements on which discriminators are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ruler {
+pub(super) enum ReplacementSource {
     /// The base arm's generator of the same seed.
     Base,
     /// The frequencies of words.
@@ -26,17 +26,17 @@ pub(super) enum Ruler {
 }
 
 /// The rulers by which the discriminators of the arms can be judged.
-pub(super) struct Rulers {
+pub(super) struct ReplacementSources {
     /// Number of the base arm.
     pub(super) base: usize,
     /// The data folder of the base arm; `None` where it is not there yet.
     pub(super) data: Option<PathBuf>,
     /// The rulers of each arm; none where it has no discriminator that detects, or none that can read the
     /// text.
-    pub(super) of_arms: Vec<Vec<Ruler>>,
+    pub(super) by_arm: Vec<Vec<ReplacementSource>>,
 }
 
-impl Rulers {
+impl ReplacementSources {
     /// The rulers of planned arms.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Rulers {
         let base = plan.arms.iter().position(|arm| arm.name == *base_arm).unwrap_or(0);
         let recipe = load(&plan.arms[base])?;
         let vocabulary_there = vocabulary(&recipe.data.path);
-        let rulers = |arm: &PlannedArm| {
+        let sources = |arm: &PlannedArm| {
             let own = load(arm)?;
             let can_read = vocabulary_there.is_some()
                 && vocabulary(&own.data.path) == vocabulary_there
@@ -56,22 +56,22 @@ impl Rulers {
             // A generator may sample ids of which a smaller table has no row.
             let knows_samples = recipe.architecture().generator == GeneratorKind::Masked
                 && own.model.vocab_size >= recipe.model.vocab_size;
-            let can_judge = |ruler: &Ruler| match ruler {
-                Ruler::Base => can_read && knows_samples,
-                Ruler::Unigram => can_read,
+            let can_judge = |source: &ReplacementSource| match source {
+                ReplacementSource::Base => can_read && knows_samples,
+                ReplacementSource::Unigram => can_read,
             };
             let detects = own.architecture().detects();
-            Ok([Ruler::Base, Ruler::Unigram]
+            Ok([ReplacementSource::Base, ReplacementSource::Unigram]
                 .into_iter()
-                .filter(|ruler| detects && can_judge(ruler))
+                .filter(|source| detects && can_judge(source))
                 .collect())
         };
-        let of_arms = plan.arms.iter().map(rulers).collect::<Result<_, Failure>>()?;
-        Ok(Self { base, data: vocabulary_there.map(|_| recipe.data.path), of_arms })
+        let by_arm = plan.arms.iter().map(sources).collect::<Result<_, Failure>>()?;
+        Ok(Self { base, data: vocabulary_there.map(|_| recipe.data.path), by_arm })
     }
 
     /// Whether an arm will be judged, or may be where the data of the base arm is not there yet.
-    pub(super) fn may_judge(&self, arm: usize, ruler: Ruler) -> bool {
-        self.data.is_none() || self.of_arms[arm].contains(&ruler)
+    pub(super) fn may_judge(&self, arm: usize, source: ReplacementSource) -> bool {
+        self.data.is_none() || self.by_arm[arm].contains(&source)
     }
 }

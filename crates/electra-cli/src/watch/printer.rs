@@ -7,7 +7,7 @@ use electra_run::interrupt::Interrupt;
 use electra_run::recipe::plain;
 use electra_run::record::thousands;
 
-use super::pulse::Pulse;
+use super::heartbeat::Heartbeat;
 use crate::output;
 
 /// The receiver of a run's lines.
@@ -17,28 +17,28 @@ pub(super) type Sink = Arc<dyn Fn(&str) + Send + Sync>;
 pub(super) fn standard_error(interrupt: &Interrupt) -> Sink {
     let interrupt = interrupt.clone();
     Arc::new(move |line| {
-        if output::is_closed(&output::tell(format_args!("{line}"))) {
+        if output::is_closed(&output::try_line_err(format_args!("{line}"))) {
             interrupt.request();
         }
     })
 }
 
 /// Writes the lines of a run, and what it is busy with when there is none for a while.
-pub(super) struct Sayer {
+pub(super) struct LinePrinter {
     sink: Sink,
-    pub(super) pulse: Pulse,
+    pub(super) heartbeat: Heartbeat,
 }
 
-impl Sayer {
+impl LinePrinter {
     /// Begins with what the run is busy with before its first event.
     pub(super) fn new(sink: Sink, what: &str, silence: Duration) -> Self {
         let of_pulse = Arc::clone(&sink);
-        Self { sink, pulse: Pulse::start(what, silence, move |line| of_pulse(line)) }
+        Self { sink, heartbeat: Heartbeat::start(what, silence, move |line| of_pulse(line)) }
     }
 
-    pub(super) fn say(&self, line: &str) {
+    pub(super) fn print(&self, line: &str) {
         (self.sink)(line);
-        self.pulse.said();
+        self.heartbeat.reset();
     }
 }
 
