@@ -14,12 +14,12 @@ use crate::case::Case;
 use crate::generate::Plan;
 use crate::reader::Reader;
 use crate::regressions;
-use crate::status::{MOST_STAGES, Status};
+use crate::status::{MAX_STAGES, Status};
 use crate::verdict::{Fault, Observed, Verdict};
-use crate::worker::{FAULTS, STATUS, place_of};
+use crate::worker::{FAULTS, STATUS, last_stage};
 
 /// Ends of workers after which a reader is given up: it will not get better.
-const MOST_ENDS: u64 = 40;
+const MAX_ENDS: u64 = 40;
 /// Inputs of a worker: it is then begun anew, with fresh memory. Readers that build
 /// networks gather some 70 kB an input, probably what burn notes of tensors that could be trained until a
 /// backward pass, which no reader takes: ten thousand inputs would not have room in a gigabyte.
@@ -122,7 +122,7 @@ pub fn run(
     let mut ends = 0;
     while tally.next < to && !run.is_over() && !tally.given_up {
         ends += run.generate(tally, to.min(tally.next.saturating_add(SLICE)))?;
-        tally.given_up = ends >= MOST_ENDS;
+        tally.given_up = ends >= MAX_ENDS;
         tally.seconds = before + start.elapsed().as_secs_f64();
         keep(tally)?;
     }
@@ -178,7 +178,7 @@ impl Run<'_> {
         };
         tally.next = index + 1;
         tally.inputs += 1;
-        let verdict = Verdict { fault, place: place_of(self.reader, &status), message };
+        let verdict = Verdict { fault, place: last_stage(self.reader, &status), message };
         // What is known is not looked at again: a hang takes its time.
         if tally.findings.iter().any(|finding| finding.verdict.is_same(&verdict)) {
             tally.count(fault);
@@ -263,7 +263,7 @@ impl Run<'_> {
         let mut verdicts: Vec<Verdict> =
             observed(&folder)?.into_iter().map(|observed| observed.verdict).collect();
         if let End::Died(fault, message) = end {
-            verdicts.push(Verdict { fault, place: place_of(self.reader, &status), message });
+            verdicts.push(Verdict { fault, place: last_stage(self.reader, &status), message });
         }
         Ok(verdicts)
     }
@@ -349,7 +349,7 @@ impl Tally {
 
     fn add(&mut self, status: &Status) {
         self.inputs += status.done();
-        for ((_, sum), count) in self.stages.iter_mut().zip(status.stages(MOST_STAGES)) {
+        for ((_, sum), count) in self.stages.iter_mut().zip(status.stages(MAX_STAGES)) {
             *sum += count;
         }
     }

@@ -8,7 +8,7 @@ use crate::mutate;
 use crate::reader::{Reader, Rng};
 
 /// The most times that an input is damaged.
-pub const MOST_MUTATIONS: u32 = 5;
+pub const MAX_MUTATIONS: u32 = 5;
 /// Share of mutations that put a link where reading would write.
 const PLANTED: f64 = 0.05;
 
@@ -45,7 +45,7 @@ impl Plan {
         let base = rng.random_range(0..bases);
         // Half of all inputs are damaged once: most faults need no more.
         let mut mutations = 1;
-        while mutations < MOST_MUTATIONS && rng.random_bool(0.5) {
+        while mutations < MAX_MUTATIONS && rng.random_bool(0.5) {
             mutations += 1;
         }
         Self { seed, index, base, mutations }
@@ -59,7 +59,7 @@ impl Plan {
         for mutation in (0..self.mutations).filter(|mutation| !left_out.contains(mutation)) {
             let mut rng = stream(self.seed, reader.name(), self.index, mutation);
             match reader.writes().choose(&mut rng) {
-                Some(name) if rng.random_bool(PLANTED) => mutate::plant(&mut case, name, &mut rng),
+                Some(name) if rng.random_bool(PLANTED) => mutate::add_link(&mut case, name, &mut rng),
                 _ => reader.mutate(&mut case, &mut rng),
             }
         }

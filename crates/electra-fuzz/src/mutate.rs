@@ -20,7 +20,7 @@ pub use json::damage_json;
 pub use lines::damage_lines;
 
 /// Files that unpack to more are left packed.
-const MOST_UNPACKED: u64 = 1 << 20;
+const MAX_UNPACKED: u64 = 1 << 20;
 
 /// Names beside files that writers may take for their own.
 const BESIDE: [&str; 4] = [".tmp", ".lock", ".building", ".partial"];
@@ -123,10 +123,10 @@ fn damage_packed(bytes: &mut Vec<u8>, inner: &str, is_gzip: bool, rng: &mut Rng)
     }
     let mut content = Vec::new();
     let is_whole = if is_gzip {
-        flate2::read::MultiGzDecoder::new(&bytes[..]).take(MOST_UNPACKED).read_to_end(&mut content).is_ok()
+        flate2::read::MultiGzDecoder::new(&bytes[..]).take(MAX_UNPACKED).read_to_end(&mut content).is_ok()
     } else {
         zstd::Decoder::new(&bytes[..])
-            .and_then(|decoder| decoder.take(MOST_UNPACKED).read_to_end(&mut content))
+            .and_then(|decoder| decoder.take(MAX_UNPACKED).read_to_end(&mut content))
             .is_ok()
     };
     if !is_whole {
@@ -156,7 +156,7 @@ pub fn zstd(content: &[u8]) -> Vec<u8> {
 }
 
 /// Puts a link where reading would write.
-pub fn plant(case: &mut Case, name: &str, rng: &mut Rng) {
+pub fn add_link(case: &mut Case, name: &str, rng: &mut Rng) {
     case.put(name, Entry::Link(target(name, rng)));
 }
 
@@ -186,6 +186,6 @@ fn replace_entry(case: &mut Case, name: &str, rng: &mut Rng) {
         }
         6 => case.set(name, Vec::new()),
         // The folder around it is a link.
-        _ => plant(case, name.rsplit_once('/').map_or(name, |(folder, _)| folder), rng),
+        _ => add_link(case, name.rsplit_once('/').map_or(name, |(folder, _)| folder), rng),
     }
 }

@@ -71,17 +71,17 @@ impl<'a> Reached<'a> {
 }
 
 /// An error that is rendered as a user would see it, and then dropped.
-pub trait Told {
+pub trait OkRendered {
     /// The result of a reading.
     type Good;
     /// The value, if there is one.
-    fn told(self) -> Option<Self::Good>;
+    fn ok_rendered(self) -> Option<Self::Good>;
 }
 
-impl<T, E: std::fmt::Display + std::fmt::Debug> Told for Result<T, E> {
+impl<T, E: std::fmt::Display + std::fmt::Debug> OkRendered for Result<T, E> {
     type Good = T;
 
-    fn told(self) -> Option<T> {
+    fn ok_rendered(self) -> Option<T> {
         match self {
             Ok(value) => Some(value),
             Err(error) => {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::case::Case;
 
 const INPUT: &str = "input";
-const CANARY: &str = "canary";
+const CANARY_FOLDER: &str = "canary";
 const CURRENT: &str = "current";
-const VICTIM: &str = "victim";
+const CANARY_FILE: &str = "victim";
 /// The content of the canary's file.
-const SONG: &[u8] = b"what stands here is nobody's to change\n";
+const CANARY_TEXT: &[u8] = b"what stands here is nobody's to change\n";
 
 /// A folder for inputs, the canary, and an empty folder in which the reader runs.
 #[derive(Debug)]
@@ -38,10 +38,10 @@ impl Sandbox {
         if self.root.exists() {
             fs::remove_dir_all(&self.root)?;
         }
-        for name in [INPUT, CANARY, CURRENT] {
+        for name in [INPUT, CANARY_FOLDER, CURRENT] {
             fs::create_dir_all(self.root.join(name))?;
         }
-        fs::write(self.root.join(CANARY).join(VICTIM), SONG)?;
+        fs::write(self.root.join(CANARY_FOLDER).join(CANARY_FILE), CANARY_TEXT)?;
         // By its name: relative paths of inputs are looked for here.
         std::env::set_current_dir(self.root.join(CURRENT))
     }
@@ -78,8 +78,8 @@ impl Sandbox {
             Ok(names)
         };
         for (folder, expected) in [
-            (self.root.clone(), &[CANARY, CURRENT, INPUT][..]),
-            (self.root.join(CANARY), &[VICTIM]),
+            (self.root.clone(), &[CANARY_FOLDER, CURRENT, INPUT][..]),
+            (self.root.join(CANARY_FOLDER), &[CANARY_FILE]),
             (self.root.join(CURRENT), &[]),
         ] {
             let found = names(&folder)?;
@@ -88,7 +88,7 @@ impl Sandbox {
                 return Ok(Some(format!("{folder:?} beside the input holds {found:?}")));
             }
         }
-        let song = fs::read(self.root.join(CANARY).join(VICTIM))?;
-        Ok((song != SONG).then(|| format!("{CANARY}/{VICTIM} has another content")))
+        let text = fs::read(self.root.join(CANARY_FOLDER).join(CANARY_FILE))?;
+        Ok((text != CANARY_TEXT).then(|| format!("{CANARY_FOLDER}/{CANARY_FILE} has another content")))
     }
 }

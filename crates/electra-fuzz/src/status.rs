@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::{MmapMut, MmapOptions};
 
 /// The most stages of a reader.
-pub const MOST_STAGES: usize = 16;
-const WORDS: usize = 8 + MOST_STAGES;
+pub const MAX_STAGES: usize = 16;
+const WORDS: usize = 8 + MAX_STAGES;
 const STARTED: usize = 0;
 const DONE: usize = 1;
 const REACHED: usize = 2;
@@ -73,7 +73,7 @@ impl Status {
     /// Counts an input that was read, with the stages that it has reached.
     pub fn finish(&self) {
         let reached = self.reached().load(Ordering::SeqCst) as usize;
-        for stage in 0..reached.min(MOST_STAGES) {
+        for stage in 0..reached.min(MAX_STAGES) {
             self.word(STAGES + stage).fetch_add(1, Ordering::SeqCst);
         }
         self.word(DONE).fetch_add(1, Ordering::SeqCst);

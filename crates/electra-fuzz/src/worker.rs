@@ -18,7 +18,7 @@ use crate::status::Status;
 use crate::verdict::{Fault, Observed, Verdict};
 
 /// Memory that a reader may take beyond what the process has before the first input.
-pub const MOST_MEMORY: u64 = 1 << 30;
+pub const MAX_MEMORY: u64 = 1 << 30;
 
 /// The work of a worker.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ fn read(
         verdicts.push(Verdict { fault: Fault::Panic, place: "unknown".to_owned(), message });
     }
     if let Some(message) = sandbox.written_outside()? {
-        let place = place_of(reader, status);
+        let place = last_stage(reader, status);
         verdicts.push(Verdict { fault: Fault::Outside, place, message });
         sandbox.restore()?;
     }
@@ -138,7 +138,7 @@ fn read(
 }
 
 /// The last stage that was reached.
-pub(crate) fn place_of(reader: &dyn Reader, status: &Status) -> String {
+pub(crate) fn last_stage(reader: &dyn Reader, status: &Status) -> String {
     let reached = status.reached().load(Ordering::SeqCst) as usize;
     match reached.checked_sub(1).and_then(|at| reader.stages().get(at)) {
         Some(stage) => format!("after {stage}"),
@@ -203,12 +203,12 @@ fn caller() -> Option<String> {
     Some(shortened(line))
 }
 
-/// From here on, allocations beyond [`MOST_MEMORY`] fail.
+/// From here on, allocations beyond [`MAX_MEMORY`] fail.
 fn limit_memory() -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB"));
     let has = kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0) << 10;
-    let most = has + MOST_MEMORY;
+    let most = has + MAX_MEMORY;
     let Rlimit { maximum, .. } = getrlimit(Resource::As);
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum })?;
     // What is left of a process that was aborted would fill the disk.

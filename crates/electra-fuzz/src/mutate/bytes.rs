@@ -6,12 +6,12 @@ use super::values::integer;
 use crate::rng::Rng;
 
 /// The most bytes that are put in at once.
-const MOST: usize = 64;
+const MAX_INSERTED: usize = 64;
 
 /// Damages bytes: bits, fields, ends and ranges.
 pub fn damage_bytes(bytes: &mut Vec<u8>, rng: &mut Rng) {
     if bytes.is_empty() {
-        bytes.extend((0..rng.random_range(1..MOST)).map(|_| rng.random::<u8>()));
+        bytes.extend((0..rng.random_range(1..MAX_INSERTED)).map(|_| rng.random::<u8>()));
         return;
     }
     let length = bytes.len();
@@ -26,20 +26,20 @@ pub fn damage_bytes(bytes: &mut Vec<u8>, rng: &mut Rng) {
         7 => bytes.truncate(length - rng.random_range(1..=length.min(8))),
         8 => {
             let filler = if rng.random_bool(0.5) { 0 } else { rng.random() };
-            bytes.resize(length + rng.random_range(1..MOST), filler);
+            bytes.resize(length + rng.random_range(1..MAX_INSERTED), filler);
         }
         9 => {
-            let end = (at + rng.random_range(1..MOST)).min(length);
+            let end = (at + rng.random_range(1..MAX_INSERTED)).min(length);
             bytes.drain(at..end);
         }
         10 => {
-            let end = (at + rng.random_range(1..MOST)).min(length);
+            let end = (at + rng.random_range(1..MAX_INSERTED)).min(length);
             let copy = bytes[at..end].to_vec();
             let to = rng.random_range(0..=length);
             bytes.splice(to..to, copy);
         }
         _ => {
-            let end = (at + rng.random_range(1..MOST)).min(length);
+            let end = (at + rng.random_range(1..MAX_INSERTED)).min(length);
             let value = if rng.random_bool(0.5) { 0 } else { 0xff };
             bytes[at..end].fill(value);
         }

@@ -8,7 +8,7 @@ use super::json::damage_json;
 use crate::rng::Rng;
 
 /// Tensors that would be larger are not made as large as their header says.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Damages the header, the tensors, or what stands between them.
 pub(super) fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
@@ -75,7 +75,7 @@ fn lay_out(header: &mut Value, tensors: &mut Vec<u8>) -> Option<()> {
         };
         let sizes = tensor.get("shape").and_then(Value::as_array)?;
         let count = sizes.iter().try_fold(width, |count, size| count.checked_mul(size.as_u64()?))?;
-        let end = at.checked_add(count).filter(|end| *end <= MOST_BYTES)?;
+        let end = at.checked_add(count).filter(|end| *end <= MAX_BYTES)?;
         *tensor.get_mut("data_offsets")? = vec![at, end].into();
         at = end;
     }

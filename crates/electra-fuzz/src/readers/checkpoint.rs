@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::material::recipe;
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// Folder of the checkpoints below the input.
 pub(super) const CHECKPOINTS: &str = "checkpoints";
@@ -62,12 +62,12 @@ impl Reader for Checkpoints {
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let recipe = &recipe().value;
         let device = Device::flex().autodiff();
-        let store = CheckpointStore::open(folder.join(CHECKPOINTS), 2).told()?;
-        let found = store.latest_valid().told()?;
+        let store = CheckpointStore::open(folder.join(CHECKPOINTS), 2).ok_rendered()?;
+        let found = store.latest_valid().ok_rendered()?;
         let checkpoint = found.checkpoint?;
-        std::hint::black_box((checkpoint.names().count(), checkpoint.metric, store.steps().told()));
+        std::hint::black_box((checkpoint.names().count(), checkpoint.metric, store.steps().ok_rendered()));
         reached.stage("found");
-        let snapshot = snapshot::load(&checkpoint, recipe, &device).told()?;
+        let snapshot = snapshot::load(&checkpoint, recipe, &device).ok_rendered()?;
         reached.stage("loaded");
         // A run whose checkpoint lies beyond its end, or is not of the step that it says, does not go on.
         if checkpoint.step >= recipe.train.steps || snapshot.step() != checkpoint.step {
@@ -76,7 +76,7 @@ impl Reader for Checkpoints {
         reached.stage("resumable");
         let blobs = snapshot.to_blobs();
         let blobs = blobs.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-        store.save(snapshot.step() + 1, &blobs, Some(0.5)).told()?;
+        store.save(snapshot.step() + 1, &blobs, Some(0.5)).ok_rendered()?;
         reached.stage("saved");
         Some(())
     }

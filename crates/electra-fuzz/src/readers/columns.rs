@@ -11,7 +11,7 @@ use electra_ner::{Context, WindowSettings, plan};
 use super::material::{COLUMNS, tokenizer};
 use crate::case::Case;
 use crate::mutate::{gzip, zstd};
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 const STAGES: &[&str] = &["read", "checked", "aligned", "labelled"];
 
@@ -96,16 +96,16 @@ fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
     let skipping = ReadOptions { skip_misaligned: true, ..ReadOptions::default() };
     let mut splits = Vec::new();
     for (path, role) in paths.iter().zip([SplitRole::Dev, SplitRole::Train, SplitRole::Test]) {
-        std::hint::black_box(read(path, &skipping).told());
-        std::hint::black_box(read_as_written(path, &ReadOptions::default()).told());
-        let data = read(path, &ReadOptions::default()).told()?;
+        std::hint::black_box(read(path, &skipping).ok_rendered());
+        std::hint::black_box(read_as_written(path, &ReadOptions::default()).ok_rendered());
+        let data = read(path, &ReadOptions::default()).ok_rendered()?;
         splits.push(CheckedSplit { name: path.display().to_string(), role, data });
     }
     reached.stage("read");
     let tokenizer = tokenizer();
     for measure in [Measure::Words, Measure::Pieces(&tokenizer)] {
         let report = check(&splits, &CheckOptions { window: 16, measure, longest: 3 });
-        std::hint::black_box(serde_json::to_string(&report).told()?);
+        std::hint::black_box(serde_json::to_string(&report).ok_rendered()?);
     }
     reached.stage("checked");
     let mut aligner = Aligner::new(&tokenizer);

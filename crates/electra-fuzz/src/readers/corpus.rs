@@ -10,7 +10,7 @@ use super::data::request;
 use super::material::TEXT;
 use crate::case::Case;
 use crate::mutate::{gzip, zstd};
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// One file of each kind.
 pub(super) struct Corpora;
@@ -54,7 +54,7 @@ impl Reader for Corpora {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let paths = files_in(folder)?;
-        std::hint::black_box(total_bytes(&paths).told());
+        std::hint::black_box(total_bytes(&paths).ok_rendered());
         let forgiving = ReadOptions { lossy: true, skip_bad_records: true, ..ReadOptions::default() };
         let by_line = ReadOptions { documents: DocumentsBy::Line, ..ReadOptions::default() };
         let by_file = ReadOptions { documents: DocumentsBy::File, ..forgiving.clone() };
@@ -63,7 +63,7 @@ impl Reader for Corpora {
             let progress = reader.progress();
             let mut is_whole = true;
             for document in reader {
-                let Some(document) = document.told() else {
+                let Some(document) = document.ok_rendered() else {
                     is_whole = false;
                     break;
                 };
@@ -80,7 +80,7 @@ impl Reader for Corpora {
         build(&request, |progress| {
             std::hint::black_box(progress);
         })
-        .told()?;
+        .ok_rendered()?;
         reached.stage("built");
         Some(())
     }

@@ -21,11 +21,11 @@ use serde_json::Value;
 use super::material::{TEXT, recipe, tokenizer};
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 const STAGES: &[&str] = &["opened", "rows", "batched", "verified", "inspected"];
 /// The most rows that are read one by one.
-const MOST_ROWS: usize = 2000;
+const MAX_ROWS: usize = 2000;
 
 /// A whole data folder.
 pub(super) struct DataFolder;
@@ -209,10 +209,10 @@ fn seal_tokenizer(case: &Case, manifest: &mut Value) -> Option<()> {
 }
 
 fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
-    let data = DataSet::open(folder).told()?;
+    let data = DataSet::open(folder).ok_rendered()?;
     reached.stage("opened");
     for split in Split::ALL {
-        for example in data.split(split).iter().take(MOST_ROWS) {
+        for example in data.split(split).iter().take(MAX_ROWS) {
             let types = (0..example.ids.len()).map(|index| example.token_type(index)).sum::<u32>();
             std::hint::black_box((example.ids.to_vec(), types));
         }
@@ -223,11 +223,11 @@ fn run(folder: &Path, reached: &Reached<'_>) -> Option<()> {
     verify(folder, |done, of| {
         std::hint::black_box((done, of));
     })
-    .told()?;
+    .ok_rendered()?;
     reached.stage("verified");
-    let tokenizer = Tokenizer::load(data.tokenizer_folder()).told()?;
+    let tokenizer = Tokenizer::load(data.tokenizer_folder()).ok_rendered()?;
     for split in Split::ALL {
-        std::hint::black_box(serde_json::to_string(&statistics(&data, &tokenizer, split, 5)).told());
+        std::hint::black_box(serde_json::to_string(&statistics(&data, &tokenizer, split, 5)).ok_rendered());
         for example in data.split(split).iter().take(5) {
             assert!(
                 example.ids.iter().all(|id| (id as usize) < tokenizer.vocab_size()),
@@ -246,12 +246,12 @@ fn batch(folder: &Path) -> Option<()> {
     recipe.data.path = folder.to_owned();
     for masking in [recipe.masking, Masking::WholeWord { probability: 0.15 }] {
         recipe.masking = masking;
-        let data = Arc::new(electra_pretrain::data::open_data(&recipe).told()?);
-        let loader = Loader::new(Arc::clone(&data), batch_plan(&recipe)).told()?;
-        let mut batches = loader.at(0).told()?;
-        batches.extend(loader.at(u64::from(u32::MAX)).told()?);
+        let data = Arc::new(electra_pretrain::data::open_data(&recipe).ok_rendered()?);
+        let loader = Loader::new(Arc::clone(&data), batch_plan(&recipe)).ok_rendered()?;
+        let mut batches = loader.at(0).ok_rendered()?;
+        batches.extend(loader.at(u64::from(u32::MAX)).ok_rendered()?);
         if loader.heldout_len() > 0 {
-            batches.push(loader.heldout(&[0, loader.heldout_len() - 1]).told()?);
+            batches.push(loader.heldout(&[0, loader.heldout_len() - 1]).ok_rendered()?);
         }
         std::hint::black_box(loader.epochs(1));
         for batch in batches {

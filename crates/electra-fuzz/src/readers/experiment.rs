@@ -14,7 +14,7 @@ use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load};
 use super::material::{COLUMNS, RECIPE, catalogue};
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// `experiment.toml` and the recipes beside it.
 pub(super) struct Experiments;
@@ -93,17 +93,17 @@ impl Reader for Experiments {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let path = folder.join("experiment.toml");
-        let file = ExperimentFile::read(&path, catalogue()).told()?;
+        let file = ExperimentFile::read(&path, catalogue()).ok_rendered()?;
         reached.stage("read");
         std::hint::black_box((file.name(), file.results(), file.resolve(Path::new("x"))));
-        ExperimentFile::load(&path, catalogue()).told()?;
+        ExperimentFile::load(&path, catalogue()).ok_rendered()?;
         reached.stage("checked");
-        arms(&file.resolved).told()?;
+        arms(&file.resolved).ok_rendered()?;
         reached.stage("arms");
         let base = file.base();
         let seeds = &file.experiment().seeds;
-        let plan =
-            Plan::new(&file.resolved, &file.name(), seeds, &|overrides| facts(&base, overrides)).told()?;
+        let plan = Plan::new(&file.resolved, &file.name(), seeds, &|overrides| facts(&base, overrides))
+            .ok_rendered()?;
         for job in &plan.jobs {
             std::hint::black_box((plan.arm_of(job).flops(), plan.arm_of(job).off_budget, &job.hash[..16]));
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use electra_ner::{DEFAULT_RECIPE, FREE_KEYS, Recipe};
 
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// `recipe.toml`, and perhaps the `base.toml` that it extends.
 pub(super) struct FinetuningRecipe;
@@ -38,16 +38,20 @@ impl Reader for FinetuningRecipe {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let path = folder.join("recipe.toml");
-        let resolved = Recipe::load(Some(&path), &[]).told()?;
+        let resolved = Recipe::load(Some(&path), &[]).ok_rendered()?;
         reached.stage("checked");
         let r = &resolved.value;
         std::hint::black_box(resolved.hash_without(FREE_KEYS));
-        r.windows().validate().told()?;
+        r.windows().validate().ok_rendered()?;
         for steps in [0, 1, 100, u64::MAX] {
             let schedule = r.schedule.over(steps);
             std::hint::black_box([0, 1, steps / 2, steps].map(|step| schedule.at(step)));
         }
-        std::hint::black_box((r.rates.of(1).told(), r.rates.of(12).told(), r.micro_batch_size()));
+        std::hint::black_box((
+            r.rates.of(1).ok_rendered(),
+            r.rates.of(12).ok_rendered(),
+            r.micro_batch_size(),
+        ));
         std::hint::black_box(Recipe::shorter_window(Some(&path), &resolved, 64));
         reached.stage("used");
         Some(())

@@ -21,7 +21,7 @@ use rand::seq::IndexedRandom;
 use super::material::{sizes, tokenizer};
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// A finished seed, the best tagger, and the summary.
 pub(super) struct Finetuned;
@@ -93,12 +93,12 @@ impl Reader for Finetuned {
         let run = folder.join("seed-1");
         std::hint::black_box((is_finetuning(&run), seeds_folder(folder).finished(), stopped_by(&run)));
         // As `report` writes it.
-        if let Some(page) = render_report(&run).told()
-            && durable::write(&run.join("report.html"), page.as_bytes()).told().is_some()
+        if let Some(page) = render_report(&run).ok_rendered()
+            && durable::write(&run.join("report.html"), page.as_bytes()).ok_rendered().is_some()
         {
             reached.stage("reported");
         }
-        if let Some(summary) = regular::read(&folder.join(SUMMARY)).told()
+        if let Some(summary) = regular::read(&folder.join(SUMMARY)).ok_rendered()
             && let Some(scores) = ProbeScores::of_summary(&summary, 1, String::new())
         {
             std::hint::black_box((scores.mean_f1(), scores.found_nothing()));
@@ -134,7 +134,7 @@ fn again(folder: &Path, interrupt: &Interrupt) -> Option<String> {
     let recipes = std::slice::from_ref(recipe);
     let summary =
         finetune_seeds(recipes, &[], start, splits, folder, &environment, interrupt, &mut SilentMonitor);
-    summary.told()?.map(|summary| format!("{summary}"))
+    summary.ok_rendered()?.map(|summary| format!("{summary}"))
 }
 
 fn recipe() -> Resolved<Recipe> {

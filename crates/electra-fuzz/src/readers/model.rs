@@ -17,10 +17,10 @@ use rand::RngExt;
 use super::material::{SENTENCE, sizes, tokenizer};
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// More positions than a made-up model needs: what is built of larger sizes is sound, and slow.
-const MOST_WEIGHTS: usize = 1 << 20;
+const MAX_WEIGHTS: usize = 1 << 20;
 
 /// A discriminator as transformers saves it, whole or in shards, perhaps with a generator.
 pub(super) struct TransformersFolder;
@@ -113,19 +113,19 @@ impl Reader for TransformersFolder {
         tag(folder, reached);
         let generator = folder.join("generator");
         let generator = generator.exists().then_some(generator.as_path());
-        let model = ModelFolder::open_transformers(folder, generator).told()?;
+        let model = ModelFolder::open_transformers(folder, generator).ok_rendered()?;
         reached.stage("opened");
         if is_large(&model) {
             return None;
         }
         if model.has_generator() {
-            model.electra(&device).told()?;
+            model.electra(&device).ok_rendered()?;
         }
-        model.discriminator(&device).told()?;
+        model.discriminator(&device).ok_rendered()?;
         reached.stage("built");
-        if let Some(detector) = Detector::new(&model, device).told() {
+        if let Some(detector) = Detector::new(&model, device).ok_rendered() {
             for found in detector.detect(SENTENCE) {
-                std::hint::black_box(serde_json::to_string(&found).told());
+                std::hint::black_box(serde_json::to_string(&found).ok_rendered());
             }
             reached.stage("detected");
         }
@@ -139,22 +139,22 @@ impl Reader for TransformersFolder {
 
 /// The folder as the start of fine-tuning.
 fn tag(folder: &Path, reached: &Reached<'_>) -> Option<()> {
-    let pretrained = PretrainedEncoder::open(folder).told()?;
+    let pretrained = PretrainedEncoder::open(folder).ok_rendered()?;
     reached.stage("encoder");
     let weights: usize = pretrained.encoder.values().map(|tensor| tensor.num_elements()).sum();
-    if weights > MOST_WEIGHTS {
+    if weights > MAX_WEIGHTS {
         return None;
     }
     let init = EncoderInit::Pretrained(Box::new(pretrained));
-    std::hint::black_box((init.check_length(8).told(), unused_head_note(&init), init.lineage()));
+    std::hint::black_box((init.check_length(8).ok_rendered(), unused_head_note(&init), init.lineage()));
     let labels = LabelSet::new(["LOC", "PER"], LabelScheme::Iob2);
-    initial_tagger(&init, &labels, HeadType::Crf, 1, &Device::flex(), Precision::F32).told()?;
+    initial_tagger(&init, &labels, HeadType::Crf, 1, &Device::flex(), Precision::F32).ok_rendered()?;
     reached.stage("tagger");
     Some(())
 }
 
 fn is_large(model: &ModelFolder) -> bool {
-    model.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MOST_WEIGHTS
+    model.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MAX_WEIGHTS
 }
 
 impl Reader for ModelRun {
@@ -182,19 +182,19 @@ impl Reader for ModelRun {
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let device = Device::flex();
         std::hint::black_box(RunProgress::read(folder).map(|progress| progress.is_unfinished()));
-        if check_weights(&folder.join("model.safetensors")).told().is_some() {
+        if check_weights(&folder.join("model.safetensors")).ok_rendered().is_some() {
             reached.stage("whole");
         }
         tag(folder, reached);
-        let model = ModelFolder::open(folder).told()?;
+        let model = ModelFolder::open(folder).ok_rendered()?;
         reached.stage("opened");
         if is_large(&model) {
             return None;
         }
-        model.discriminator(&device).told()?;
-        let electra = model.electra(&device).told()?;
+        model.discriminator(&device).ok_rendered()?;
+        let electra = model.electra(&device).ok_rendered()?;
         reached.stage("built");
-        if let Some(detector) = Detector::new(&model, device).told() {
+        if let Some(detector) = Detector::new(&model, device).ok_rendered() {
             std::hint::black_box(detector.detect(SENTENCE));
             reached.stage("detected");
         }

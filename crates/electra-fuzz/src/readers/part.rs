@@ -12,7 +12,7 @@ use super::data::request;
 use super::material::TEXT;
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 const PARTS: [&str; 2] = ["first", "second"];
 
@@ -90,7 +90,7 @@ impl Reader for Parts {
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let parts = PARTS.map(|name| folder.join(name));
         for part in &parts {
-            let part = PartManifest::read(part).told()?;
+            let part = PartManifest::read(part).ok_rendered()?;
             std::hint::black_box((part.left_out(), electra_text::Split::ALL.map(|split| part.counts(split))));
         }
         reached.stage("read");
@@ -98,10 +98,10 @@ impl Reader for Parts {
         merge(&parts, &out, false, |done, of| {
             std::hint::black_box((done, of));
         })
-        .told()?;
+        .ok_rendered()?;
         reached.stage("joined");
-        DataSet::open(&out).told()?;
-        verify(&out, |_, _| {}).told()?;
+        DataSet::open(&out).ok_rendered()?;
+        verify(&out, |_, _| {}).ok_rendered()?;
         reached.stage("verified");
         Some(())
     }

@@ -10,7 +10,7 @@ use super::columns::files_in;
 use super::material::{SENTENCE, TEXT};
 use crate::case::Case;
 use crate::mutate::gzip;
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// Running text, words with spaces between them, and records.
 pub(super) struct Texts;
@@ -47,17 +47,17 @@ impl Reader for Texts {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         for path in files_in(folder)? {
-            drop(open_content(&path).told()?);
+            drop(open_content(&path).ok_rendered()?);
             reached.stage("opened");
             for form in forms() {
                 let is_records = matches!(form, TextForm::Records { .. });
-                let mut passages = Passages::new(open_content(&path).told()?, form);
+                let mut passages = Passages::new(open_content(&path).ok_rendered()?, form);
                 for passage in &mut passages {
                     let sentence = passage.sentence;
                     assert!(!sentence.words.is_empty(), "a sentence without words");
                     assert!(sentence.tokens().all(|word| !word.is_empty()), "a word without letters");
                 }
-                let is_whole = passages.finish().told().is_some();
+                let is_whole = passages.finish().ok_rendered().is_some();
                 if is_whole {
                     reached.stage(if is_records { "records" } else { "divided" });
                 }

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::material::COLUMNS;
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// Two files of predictions, the gold file, and the training data.
 pub(super) struct PredictionFiles;
@@ -67,23 +67,24 @@ impl Reader for PredictionFiles {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let [ours, theirs] = ["ours.conll", "theirs.conll"].map(|name| folder.join(name));
-        if let Some(alone) = Predictions::read(&ours, None).told() {
+        if let Some(alone) = Predictions::read(&ours, None).ok_rendered() {
             reached.stage("read");
             score(&ours, &alone, alone.gold(&ours));
         }
-        let gold = read_as_written(&folder.join("gold.conll"), &ReadOptions::default()).told()?;
+        let gold = read_as_written(&folder.join("gold.conll"), &ReadOptions::default()).ok_rendered()?;
         let gold = Gold::as_written(&gold);
-        let first = Predictions::read_as(&ours, Some(gold), PredictionForm::default()).told()?;
+        let first = Predictions::read_as(&ours, Some(gold), PredictionForm::default()).ok_rendered()?;
         let second =
             Predictions::read_as(&theirs, Some(gold), PredictionForm { column: Some(2), labels: None })
-                .told();
+                .ok_rendered();
         reached.stage("against gold");
         score(&ours, &first, gold)?;
         reached.stage("scored");
-        let train = read(&folder.join("train.conll"), &ReadOptions::default()).told()?;
+        let train = read(&folder.join("train.conll"), &ReadOptions::default()).ok_rendered()?;
         let seen = SeenEntities::of(train.sentences.iter());
         let runs = [first, second?];
-        let both = [&runs[..1], &runs[1..]].map(|runs| evaluate(runs, Some(&seen), settings(true)).told());
+        let both =
+            [&runs[..1], &runs[1..]].map(|runs| evaluate(runs, Some(&seen), settings(true)).ok_rendered());
         let [Some(a), Some(b)] = both else { return None };
         let counts = [a, b].map(|side| side.comparison.sentence_counts());
         let difference = paired_bootstrap(&counts[0], &counts[1], &Units::of(gold.sentences), bootstrap());
@@ -105,7 +106,10 @@ fn score(path: &Path, run: &Predictions, gold: Gold<'_>) -> Option<()> {
     for strict in [false, true] {
         match evaluate(std::slice::from_ref(run), None, settings(strict)) {
             Ok(evaluation) => {
-                std::hint::black_box((evaluation.to_string(), serde_json::to_string(&evaluation).told()));
+                std::hint::black_box((
+                    evaluation.to_string(),
+                    serde_json::to_string(&evaluation).ok_rendered(),
+                ));
             }
             Err(error) => {
                 std::hint::black_box((error.to_string(), path.display().to_string(), gold.path));

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::material::catalogue;
 use crate::case::Case;
 use crate::mutate;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// A README, its tables, and what both are made from.
 pub(super) struct Readmes;
@@ -114,19 +114,19 @@ impl Reader for Readmes {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let folder = folder.join("exp");
-        let text = regular::read_to_string(&folder.join(README)).told()?;
+        let text = regular::read_to_string(&folder.join(README)).ok_rendered()?;
         reached.stage("read");
         let mut sources = Sources::of_experiment(&folder, &standing, catalogue());
         // Either may be damaged without the other.
-        if let Some(tables) = load::<Tables>(&folder.join(tables::TABLES), &[]).told()
-            && let Some(made) = with_tables(&text, &tables.value, &mut sources).told()
+        if let Some(tables) = load::<Tables>(&folder.join(tables::TABLES), &[]).ok_rendered()
+            && let Some(made) = with_tables(&text, &tables.value, &mut sources).ok_rendered()
         {
             std::hint::black_box(made);
             reached.stage("tables");
         }
-        let (filled, stale) = fill(&text, |expression| sources.value(expression)).told()?;
+        let (filled, stale) = fill(&text, |expression| sources.value(expression)).ok_rendered()?;
         std::hint::black_box(stale);
-        let (again, stale) = fill(&filled, |expression| sources.value(expression)).told()?;
+        let (again, stale) = fill(&filled, |expression| sources.value(expression)).ok_rendered()?;
         assert!(again == filled && stale.is_empty(), "filled twice it is another text: {stale:?}");
         reached.stage("filled");
         Some(())

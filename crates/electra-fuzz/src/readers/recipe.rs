@@ -10,11 +10,11 @@ use electra_run::recipe::{Resolved, load, load_str};
 
 use super::material::RECIPE;
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// The limit on the cost of a plan, in parameters and in places of a batch: larger ones are sound, and slow.
-const MOST_PARAMETERS: usize = 100_000;
-const MOST_PLACES: usize = 512;
+const MAX_PARAMETERS: usize = 100_000;
+const MAX_PLACES: usize = 512;
 
 /// `recipe.toml`, and perhaps the `base.toml` that it extends.
 pub(super) struct PretrainingRecipe;
@@ -54,13 +54,13 @@ impl Reader for PretrainingRecipe {
     }
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
-        let resolved: Resolved<Recipe> = load(&folder.join("recipe.toml"), &[]).told()?;
+        let resolved: Resolved<Recipe> = load(&folder.join("recipe.toml"), &[]).ok_rendered()?;
         reached.stage("resolved");
         std::hint::black_box(resolved.hash_without(FREE_KEYS));
         let again: Resolved<Recipe> =
             load_str("recipe.toml", &resolved.text, &[]).expect("what was written is read");
         assert_eq!(again.hash, resolved.hash, "a recipe that is written out is the same");
-        check(&resolved).told()?;
+        check(&resolved).ok_rendered()?;
         reached.stage("checked");
         let r = &resolved.value;
         let count = ParameterCount::of(&r.model, r.architecture());
@@ -73,14 +73,14 @@ impl Reader for PretrainingRecipe {
             r.scheme.stages(r.train.steps),
             r.attention_dropout(),
         ));
-        std::hint::black_box(electra_pretrain::data::open_data(r).told());
+        std::hint::black_box(electra_pretrain::data::open_data(r).ok_rendered());
         reached.stage("counted");
         let places = r.micro_batch_size().checked_mul(r.data.sequence_length)?;
-        if count.total() > MOST_PARAMETERS || places > MOST_PLACES {
+        if count.total() > MAX_PARAMETERS || places > MAX_PLACES {
             return None;
         }
-        let plan = forecast(r, &Device::flex(), 1, None).told()?;
-        std::hint::black_box(serde_json::to_string(&plan).told());
+        let plan = forecast(r, &Device::flex(), 1, None).ok_rendered()?;
+        std::hint::black_box(serde_json::to_string(&plan).ok_rendered());
         reached.stage("planned");
         Some(())
     }

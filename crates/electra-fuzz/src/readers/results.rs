@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::material::catalogue;
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// Six results of two arms, and a run that failed.
 pub(super) struct Results;
@@ -75,7 +75,7 @@ impl Reader for Results {
     }
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
-        let mut results = read_folder(&folder.join("results")).told()?;
+        let mut results = read_folder(&folder.join("results")).ok_rendered()?;
         reached.stage("read");
         let stands = |name: &str| CurrentArm {
             name: name.to_owned(),
@@ -84,11 +84,11 @@ impl Reader for Results {
             probe: None,
         };
         std::hint::black_box((
-            check_results_current(&results, &["base", "wide", "wild"].map(stands)).told(),
-            results.check_arms().told(),
+            check_results_current(&results, &["base", "wide", "wild"].map(stands)).ok_rendered(),
+            results.check_arms().ok_rendered(),
         ));
         results.disambiguate_names();
-        results.check_once().told()?;
+        results.check_once().ok_rendered()?;
         reached.stage("belong");
         let (results, failed) = results.into_parts();
         let mut arms: Vec<String> = Vec::new();
@@ -102,7 +102,7 @@ impl Reader for Results {
             arms.windows(2).skip(1).map(|pair| Contrast { arm: pair[0].clone(), against: pair[1].clone() });
         let contrasts: Vec<Contrast> = contrasts.collect();
         for &metric in catalogue().all() {
-            std::hint::black_box(task::check_vocabularies(metric, &results).told());
+            std::hint::black_box(task::check_vocabularies(metric, &results).ok_rendered());
             let known = ArmContext {
                 seeds: vec![1, 2, 3],
                 budget: Some(Budget::Flops),

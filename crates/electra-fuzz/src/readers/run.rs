@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::material::recipe;
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// A finished run without its weights.
 pub(super) struct RunFolders;
@@ -71,7 +71,7 @@ impl Reader for RunFolders {
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let run = folder.join("run");
         let log = run.join("metrics.jsonl");
-        for line in read_metrics(&log).told()? {
+        for line in read_metrics(&log).ok_rendered()? {
             std::hint::black_box((line.heldout_measure(), line.number("loss")));
         }
         reached.stage("logged");
@@ -83,12 +83,12 @@ impl Reader for RunFolders {
                 .map(|text| planned_steps(&text)),
         ));
         // As `report` writes it.
-        if let Some(page) = render(&run).told()
-            && durable::write(&run.join("report.html"), page.as_bytes()).told().is_some()
+        if let Some(page) = render(&run).ok_rendered()
+            && durable::write(&run.join("report.html"), page.as_bytes()).ok_rendered().is_some()
         {
             reached.stage("reported");
         }
-        if let Some(Some(finished)) = read(&run).told() {
+        if let Some(Some(finished)) = read(&run).ok_rendered() {
             for result in results_of_runs(
                 vec![(run.clone(), finished.clone()), (folder.to_owned(), finished)],
                 Vec::new(),
@@ -99,16 +99,16 @@ impl Reader for RunFolders {
             }
             reached.stage("a result");
         }
-        if let Some(Some(diverged)) = read_diverged(&run).told() {
+        if let Some(Some(diverged)) = read_diverged(&run).ok_rendered() {
             std::hint::black_box(results_of_runs(Vec::new(), vec![(run.clone(), diverged)]));
         }
-        std::hint::black_box(code_of(&run).told());
-        let claimed = RunFolder::create_or_resume(&run, &identity()).told()?;
+        std::hint::black_box(code_of(&run).ok_rendered());
+        let claimed = RunFolder::create_or_resume(&run, &identity()).ok_rendered()?;
         std::hint::black_box(&claimed.changes);
         reached.stage("claimed");
-        let mut log = MetricsLog::open(claimed.metrics(), 30, &record()).told()?;
-        log.event(30, "on it goes").told()?;
-        claimed.adopt_recipe().told()?;
+        let mut log = MetricsLog::open(claimed.metrics(), 30, &record()).ok_rendered()?;
+        log.event(30, "on it goes").ok_rendered()?;
+        claimed.adopt_recipe().ok_rendered()?;
         reached.stage("resumed");
         Some(())
     }

@@ -16,9 +16,9 @@ use electra_train::model_folder::PretrainedEncoder;
 use super::material::{SENTENCE, sizes, tokenizer};
 use super::model::damage_model;
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
-const MOST_WEIGHTS: usize = 1 << 20;
+const MAX_WEIGHTS: usize = 1 << 20;
 
 /// A tagger with a CRF, and one without.
 pub(super) struct Taggers;
@@ -58,12 +58,12 @@ impl Reader for Taggers {
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let device = Device::flex();
-        let tagger = TaggerFolder::open(folder).told()?;
+        let tagger = TaggerFolder::open(folder).ok_rendered()?;
         reached.stage("opened");
-        if tagger.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MOST_WEIGHTS {
+        if tagger.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MAX_WEIGHTS {
             return None;
         }
-        let predictor = Predictor::new(&tagger, &device).told()?;
+        let predictor = Predictor::new(&tagger, &device).ok_rendered()?;
         reached.stage("built");
         let settings =
             PredictSettings { form: TextForm::Tokenised, documents: Documents::BlankLine, batch_size: 4 };
@@ -73,11 +73,11 @@ impl Reader for Taggers {
                 std::hint::black_box(format!("{sentences:?}"));
                 Ok(())
             })
-            .told()?;
+            .ok_rendered()?;
         reached.stage("predicted");
-        let pretrained = PretrainedEncoder::open(folder).told()?;
+        let pretrained = PretrainedEncoder::open(folder).ok_rendered()?;
         let init = EncoderInit::Pretrained(Box::new(pretrained));
-        initial_tagger(&init, &tagger.labels, HeadType::Linear, 1, &device, Precision::F32).told()?;
+        initial_tagger(&init, &tagger.labels, HeadType::Linear, 1, &device, Precision::F32).ok_rendered()?;
         reached.stage("trained on");
         Some(())
     }

@@ -12,7 +12,7 @@ use electra_train::epochs::EpochProgress;
 use super::checkpoint::{CHECKPOINTS, damage, saved_at, seal};
 use super::material::sizes;
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Rng, Told};
+use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// Two checkpoints of a small tagger.
 pub(super) struct TaggerCheckpoints;
@@ -54,18 +54,20 @@ impl Reader for TaggerCheckpoints {
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
         let (config, labels) = (sizes(), labels());
         let shape = TaggerShape { config: &config, labels: &labels, head: HeadType::Crf };
-        let rates = Recipe::load(None, &[]).told()?.value.rates.of(config.num_hidden_layers).told()?;
+        let rates =
+            Recipe::load(None, &[]).ok_rendered()?.value.rates.of(config.num_hidden_layers).ok_rendered()?;
         let store = CheckpointStore::reading(folder.join(CHECKPOINTS));
-        let checkpoint = store.latest_valid().told()?.checkpoint?;
+        let checkpoint = store.latest_valid().ok_rendered()?.checkpoint?;
         reached.stage("found");
         let device = Device::flex();
         // One step an epoch, as the seed has it.
         let autodiff = device.clone().autodiff();
-        let snapshot = load_snapshot(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).told()?;
+        let snapshot =
+            load_snapshot(&checkpoint, shape, &rates, &autodiff, Precision::F32, [1, 5]).ok_rendered()?;
         reached.stage("loaded");
         std::hint::black_box((snapshot.progress.best(), snapshot.progress.epochs_since_best()));
         reached.stage("scored");
-        tagger_of(&checkpoint, shape, &device, Precision::F32).told()?;
+        tagger_of(&checkpoint, shape, &device, Precision::F32).ok_rendered()?;
         reached.stage("taken");
         Some(())
     }

@@ -9,10 +9,10 @@ use electra_text::wordpiece::OffsetUnit;
 use super::material::SENTENCE;
 use super::model::tokenizer_files;
 use crate::case::Case;
-use crate::reader::{Reached, Reader, Told};
+use crate::reader::{OkRendered, Reached, Reader};
 
 /// The most pieces of a vocabulary that is looked at whole.
-const MOST_PIECES: usize = 1000;
+const MAX_PIECES: usize = 1000;
 
 /// All files, `vocab.txt` alone, `tokenizer.json` alone, and the older files of added tokens.
 pub(super) struct Tokenizers;
@@ -50,7 +50,7 @@ impl Reader for Tokenizers {
     }
 
     fn run(&self, folder: &Path, reached: &Reached<'_>) -> Option<()> {
-        let tokenizer = Tokenizer::load(folder).told()?;
+        let tokenizer = Tokenizer::load(folder).ok_rendered()?;
         reached.stage("loaded");
         let words = ["Ada", "", "[MASK]", "café", "##s", "<ada>", "東京"];
         for unit in [OffsetUnit::Chars, OffsetUnit::Bytes] {
@@ -69,13 +69,13 @@ impl Reader for Tokenizers {
         std::hint::black_box((encoder.encode(SENTENCE), encoder.take_coverage()));
         let mut aligner = Aligner::new(&tokenizer);
         std::hint::black_box((aligner.align(&words, 0), aligner.coverage()));
-        let some = 0..tokenizer.vocab_size().min(MOST_PIECES) as u32;
+        let some = 0..tokenizer.vocab_size().min(MAX_PIECES) as u32;
         std::hint::black_box(tokenizer.pieces(some).map(str::len).sum::<usize>());
         reached.stage("encoded");
         let out = folder.join("out");
-        tokenizer.save(&out).told()?;
+        tokenizer.save(&out).ok_rendered()?;
         reached.stage("saved");
-        let again = Tokenizer::load(&out).told()?;
+        let again = Tokenizer::load(&out).ok_rendered()?;
         assert_eq!(again.hash(), tokenizer.hash(), "a tokenizer that was saved is the same");
         reached.stage("loaded again");
         Some(())
