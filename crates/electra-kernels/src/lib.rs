@@ -90,7 +90,7 @@ pub use dropout::{Dropout, split_mix};
 #[cfg(feature = "cube")]
 pub use launches::{Launches, count_launches};
 pub use memory::keep_freed_memory;
-pub use passes::{InLoop, Pass, Passes, is_in_loop, passes};
+pub use passes::{LoopGuard, Pass, Passes, is_in_loop, passes};
 pub use precision::Precision;
 pub use read_to_host::{host_reads, read, read_number, read_to_host};
 pub use tensor_cores::products_without_tensor_cores;

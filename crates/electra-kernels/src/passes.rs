@@ -44,9 +44,9 @@ static LOOPS: AtomicU64 = AtomicU64::new(0);
 
 /// A guard for the time of a loop in which pass follows upon pass, which ends when it is dropped.
 #[derive(Debug)]
-pub struct InLoop(());
+pub struct LoopGuard(());
 
-impl InLoop {
+impl LoopGuard {
     /// Begins such a loop.
     #[must_use = "the loop is over when this is dropped"]
     pub fn begin() -> Self {
@@ -55,7 +55,7 @@ impl InLoop {
     }
 }
 
-impl Drop for InLoop {
+impl Drop for LoopGuard {
     fn drop(&mut self) {
         LOOPS.fetch_sub(1, Ordering::AcqRel);
     }
@@ -67,7 +67,7 @@ pub fn is_in_loop() -> bool {
 }
 
 /// Runs `f` as a pass.
-pub(crate) fn counted<T>(pass: Pass, f: impl FnOnce() -> T) -> T {
+pub(crate) fn run_pass<T>(pass: Pass, f: impl FnOnce() -> T) -> T {
     struct Ends(Pass);
     impl Drop for Ends {
         fn drop(&mut self) {
@@ -90,8 +90,8 @@ mod tests {
             let Passes { begun, ended } = passes(Pass::Detection);
             begun - ended
         };
-        assert_eq!((under_way(), counted(Pass::Detection, under_way), under_way()), (0, 1, 0));
-        let caught = std::panic::catch_unwind(|| counted(Pass::Detection, || panic!("as planned")));
+        assert_eq!((under_way(), run_pass(Pass::Detection, under_way), under_way()), (0, 1, 0));
+        let caught = std::panic::catch_unwind(|| run_pass(Pass::Detection, || panic!("as planned")));
         assert!(caught.is_err());
         assert_eq!((under_way(), passes(Pass::Detection).ended), (0, 2));
     }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::passes::{Pass, counted};
+use crate::passes::{Pass, run_pass};
 
 #[cfg(feature = "flex")]
 mod current;
@@ -32,10 +32,10 @@ pub(crate) use self::tasks::{each, each_part, each_with, map_parts, map_with};
 /// training step, or the hundred of a short sentence, that is thousands of changes of thread. Bits do
 /// not depend on it.
 pub fn on_workers<T>(pass: Pass, device: &Device, f: impl FnOnce() -> T) -> T {
-    counted(pass, || {
+    run_pass(pass, || {
         #[cfg(feature = "flex")]
         if crate::flex::is_flex(device) {
-            return current::awake(f);
+            return current::keep_awake(f);
         }
         #[cfg(not(feature = "flex"))]
         let _ = device;

@@ -72,7 +72,7 @@ pub use config::{
 };
 pub use dropout::DropoutSites;
 pub use electra::{Discriminator, Electra, Generator};
-pub use electra_kernels::{InLoop, NUMERICS_VERSION, Pass, Precision, on_workers};
+pub use electra_kernels::{LoopGuard, NUMERICS_VERSION, Pass, Precision, on_workers};
 pub use init::START_VALUES_VERSION;
 pub use objective::{GeneratorDiscriminatorConfig, JointOutput, Objective, Proposals, Stage};
 pub use window_batch::{WindowBatch, WindowBatchData, hidden};

@@ -110,6 +110,6 @@ pub(crate) fn threads() -> usize {
 }
 
 /// Runs `f` while the threads of the pool stay awake.
-pub(super) fn awake<T>(f: impl FnOnce() -> T) -> T {
+pub(super) fn keep_awake<T>(f: impl FnOnce() -> T) -> T {
     current(|pool| pool.pass(f))
 }

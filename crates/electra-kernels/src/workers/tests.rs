@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
-use super::current::awake;
+use super::current::keep_awake;
 use super::*;
 
 fn on<T>(threads: usize, f: impl FnOnce() -> T) -> T {
@@ -77,7 +77,8 @@ fn passes_and_operations_of_several_threads_at_the_same_time_all_come_to_an_end(
             scope.spawn(|| {
                 workers.install(|| {
                     for _ in 0..200 {
-                        let pass = || awake(|| map_with(50, || (), |(), i| i).into_iter().sum::<usize>());
+                        let pass =
+                            || keep_awake(|| map_with(50, || (), |(), i| i).into_iter().sum::<usize>());
                         assert_eq!(pass() + on_workers(Pass::Training, &Device::flex(), pass), 2 * 1225);
                     }
                 });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::prelude::*;
 use electra_annotations::{Comparison, Mode, Overlap, Scores, Split, Splits, TagSequences, Tags};
-use electra_kernels::InLoop;
+use electra_kernels::LoopGuard;
 use electra_model::parameters::collect;
 use electra_run::checkpoint::CheckpointStore;
 use electra_run::interrupt::Interrupt;
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
         let (epoch, done) = self.run.position();
         let batches = task.batches.of_epoch(epoch, task.recipe.micro_batch_size());
         let (mut words, mut learning_rate, clock) = (0, None, Instant::now());
-        let _loop = InLoop::begin();
+        let _loop = LoopGuard::begin();
         for parts in &batches[done..] {
             if interrupt.is_requested() {
                 return Ok(false);

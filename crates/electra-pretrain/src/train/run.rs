@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::prelude::*;
 use electra_model::flops::ParameterCount;
-use electra_model::{InLoop, Stage};
+use electra_model::{LoopGuard, Stage};
 use electra_run::checkpoint::CheckpointStore;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
         });
         let batches = Prefetch::start(self.loader.clone(), self.first_step, total);
         let mut interval = Interval::default();
-        let _loop = InLoop::begin();
+        let _loop = LoopGuard::begin();
         while self.snapshot.step() < total && !interrupt.is_requested() {
             let number = self.snapshot.step() + 1;
             let is_logged = number.is_multiple_of(r.log.every_steps) || number == total;

@@ -15,7 +15,7 @@ use super::product::{PARALLEL_FROM, Product, Target};
 use crate::workers;
 
 /// More rows than these are better off packed.
-const MOST_ROWS: usize = 48;
+const MAX_ROWS: usize = 48;
 /// Rows of results held in registers: with two vectors each 24 of 32 registers.
 const ROWS: usize = 12;
 /// Columns of results held in registers: two vectors.
@@ -25,20 +25,20 @@ const DEPTH: usize = 128;
 
 thread_local! {
     /// The piece that this thread works on.
-    static OWN: RefCell<Piece> = const { RefCell::new(Piece { a: [0.0; MOST_ROWS * DEPTH], b: [0.0; DEPTH * COLUMNS] }) };
+    static OWN: RefCell<Piece> = const { RefCell::new(Piece { a: [0.0; MAX_ROWS * DEPTH], b: [0.0; DEPTH * COLUMNS] }) };
 }
 
 /// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
-pub(super) fn suits(product: &Product<'_>) -> bool {
+pub(super) fn is_supported(product: &Product<'_>) -> bool {
     let by_row = product.a.column_stride == 1 && product.b.column_stride == 1;
-    by_row && product.a.rows <= MOST_ROWS && product.scale == 1.0
+    by_row && product.a.rows <= MAX_ROWS && product.scale == 1.0
 }
 
 /// `out (+)= a b`, then the epilogue.
 ///
 /// # Safety
 ///
-/// That of `Product::run_on`: the processor has AVX-512, and `product` [suits](suits).
+/// That of `Product::run_on`: the processor has AVX-512, and `product` [is_supported](is_supported).
 pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let [rows, columns, depth] = product.sizes();
     let strips = columns.div_ceil(COLUMNS);
@@ -48,7 +48,7 @@ pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
             // At least one block, of nothing, for a product without depth.
             for block in 0..depth.div_ceil(DEPTH).max(1) {
                 let depth = block * DEPTH..depth.min((block + 1) * DEPTH);
-                // SAFETY: our caller owes AVX-512; these are columns of the matrix, of at most MOST_ROWS as
+                // SAFETY: our caller owes AVX-512; these are columns of the matrix, of at most MAX_ROWS as
                 // it suits.
                 unsafe { copy(&product.a, depth.clone(), &mut piece.a) };
                 for column in columns.clone().step_by(COLUMNS) {
@@ -135,7 +135,7 @@ struct Results {
 /// cache line each.
 #[repr(align(64))]
 struct Piece {
-    a: [f32; MOST_ROWS * DEPTH],
+    a: [f32; MAX_ROWS * DEPTH],
     b: [f32; DEPTH * COLUMNS],
 }
 

@@ -325,7 +325,7 @@ mod tests {
             None => vec![],
         };
         if kernels.is_empty() {
-            super::super::tests::say_not_run("packing of operands of bfloat16", "AVX-512 BF16");
+            super::super::tests::report_skipped("packing of operands of bfloat16", "AVX-512 BF16");
         }
         for kernel in kernels {
             for (breadth, depth) in [

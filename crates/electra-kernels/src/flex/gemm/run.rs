@@ -199,11 +199,15 @@ impl Product<'_> {
             #[cfg(target_arch = "x86_64")]
             Precision::Bf16 => Bf16Kernel::best().map_or(Algorithm::Portable, Algorithm::Blocked),
             #[cfg(target_arch = "x86_64")]
-            Precision::F32 if level() == Level::Avx512 && few_rows::suits(self) => Algorithm::FewRows,
+            Precision::F32 if level() == Level::Avx512 && few_rows::is_supported(self) => Algorithm::FewRows,
             #[cfg(target_arch = "x86_64")]
-            Precision::F32 if level() == Level::Avx512 && transposed_a::suits(self) => Algorithm::TransposedA,
+            Precision::F32 if level() == Level::Avx512 && transposed_a::is_supported(self) => {
+                Algorithm::TransposedA
+            }
             #[cfg(target_arch = "x86_64")]
-            Precision::F32 if level() == Level::Avx512 && unpacked_a::suits(self) => Algorithm::UnpackedA,
+            Precision::F32 if level() == Level::Avx512 && unpacked_a::is_supported(self) => {
+                Algorithm::UnpackedA
+            }
             _ => Algorithm::Portable,
         }
     }

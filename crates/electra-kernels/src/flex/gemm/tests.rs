@@ -143,7 +143,7 @@ fn products_agree_with_double_precision_by_every_algorithm() {
 
 /// Says what a test has not run, past the harness, which shows nothing of tests that pass.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn say_not_run(what: &str, needs: &str) {
+pub(crate) fn report_skipped(what: &str, needs: &str) {
     let _ = writeln!(io::stderr(), "NOT RUN on this processor, which has no {needs}: {what}");
 }
 
@@ -168,7 +168,7 @@ fn the_algorithms_that_run_here_are_those_of_the_instructions_that_the_system_li
     ] {
         match runs {
             true => drop(writeln!(io::stderr(), "run on this processor, which has {needs}: {what}")),
-            false => say_not_run(what, needs),
+            false => report_skipped(what, needs),
         }
     }
 }
@@ -329,7 +329,7 @@ fn parts_of_a_product_of_the_gemm_crate_have_the_bits_of_the_whole() {
 #[test]
 fn products_of_32_bits_have_the_bits_of_the_gemm_crate() {
     if level() < Level::Avx512 {
-        return say_not_run("products_of_32_bits_have_the_bits_of_the_gemm_crate", "AVX-512");
+        return report_skipped("products_of_32_bits_have_the_bits_of_the_gemm_crate", "AVX-512");
     }
     // Just large enough; below and above the sizes whose chunks differ; of several chunks, of more
     // panels than one group and of more rows than are packed together.

@@ -39,7 +39,7 @@ thread_local! {
 }
 
 /// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
-pub(super) fn suits(product: &Product<'_>) -> bool {
+pub(super) fn is_supported(product: &Product<'_>) -> bool {
     let by_depth = product.a.row_stride == 1 && product.b.column_stride == 1;
     by_depth && product.sizes().into_iter().min() >= Some(LEAST)
 }
@@ -61,7 +61,7 @@ fn split([rows, columns, _]: [usize; 3], threads: usize) -> [usize; 2] {
 ///
 /// # Safety
 ///
-/// That of `Product::run_on`: the processor has AVX-512, and `product` [suits](suits).
+/// That of `Product::run_on`: the processor has AVX-512, and `product` [is_supported](is_supported).
 pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let sizes @ [rows, columns, depth] = product.sizes();
     let threads = if rows * columns * depth < PARALLEL_FROM { 1 } else { target.threads };

@@ -22,7 +22,7 @@ const UNROLLED: usize = 4;
 /// Panels of `b` that 6 rows meet before the next 6: a megabyte, half of a second cache.
 const GROUP: usize = 8;
 /// Rows of a task: not so few that it is over before `b` has come from memory.
-const LEAST_ROWS: usize = 48;
+const MIN_ROWS: usize = 48;
 /// Tasks for each thread, so that who is done first takes over from others.
 const TASKS: usize = 4;
 /// Fewer rows, columns or depths are left to the `gemm` crate, ...
@@ -36,7 +36,7 @@ thread_local! {
 }
 
 /// Whether [`product`] is made for this one. The processor must have AVX-512 as well.
-pub(super) fn suits(product: &Product<'_>) -> bool {
+pub(super) fn is_supported(product: &Product<'_>) -> bool {
     let sizes @ [rows, columns, _] = product.sizes();
     let is_large = sizes.into_iter().all(|n| n >= LEAST) && rows * columns > FEW_RESULTS;
     product.a.column_stride == 1 && is_large
@@ -57,7 +57,7 @@ fn threads_for(product: &Product<'_>, threads: usize) -> usize {
 ///
 /// # Safety
 ///
-/// That of `Product::run_on`: the processor has AVX-512, and `product` [suits](suits).
+/// That of `Product::run_on`: the processor has AVX-512, and `product` [is_supported](is_supported).
 pub(super) unsafe fn product(product: &Product<'_>, target: Target<'_>) {
     let threads = threads_for(product, target.threads);
     let work = Work { product, target: Target { threads, ..target }, chunk: chunk(product.sizes()) };
@@ -116,7 +116,7 @@ impl Work<'_> {
             // AVX-512.
             unsafe { self.pack(panel, depth, to) };
         });
-        let height = self.part(self.rows(), ROWS).max(LEAST_ROWS);
+        let height = self.part(self.rows(), ROWS).max(MIN_ROWS);
         each(self.rows().div_ceil(height), threads, |i| {
             let rows = i * height..self.rows().min((i + 1) * height);
             for depth in self.chunks() {
