@@ -55,7 +55,7 @@ pub struct Failed {
 pub enum Reason {
     /// A loss or a gradient was not finite.
     Diverged,
-    /// Fine-tuning diverged.
+    /// A fine-tuning run of the probe diverged.
     FineTuningDiverged,
     /// Fine-tuning was ended by its guard against networks that learn nothing.
     FineTuningCollapsed,

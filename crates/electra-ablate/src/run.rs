@@ -22,6 +22,7 @@ pub use ended::{DivergedRun, FinishedRun};
 
 /// An error of reading a run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum RunError {
     /// The log cannot be read.
     #[error("{0}")]
@@ -32,17 +33,11 @@ pub enum RunError {
     ),
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
-    Io {
-        /// The path of the file.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// A file is not what runs write.
     #[error("{path} is damaged: {what}")]
     #[diagnostic(help("is {} a run of `electra pretrain`?", .path.parent().unwrap_or(.path).display()))]
     Damaged {
-        /// The path of the file.
         path: PathBuf,
         /// A description of what is wrong.
         what: String,
@@ -51,7 +46,6 @@ pub enum RunError {
     #[error("{path} was begun and gone on with by code of unlike versions ({}): its numbers are of neither", .differences.iter().map(CodeDifference::in_short).collect::<Vec<_>>().join(", "))]
     #[diagnostic(help("leave it out, or remove it and train it again"))]
     MixedCode {
-        /// The path of the folder.
         path: PathBuf,
         /// The parts: what they were, and what they were then.
         differences: Vec<CodeDifference>,

@@ -43,7 +43,6 @@ pub(super) struct Expression {
     pub within: Option<String>,
     /// The value that is asked for.
     pub query: Query,
-    /// The format of the number.
     pub format: Format,
 }
 
@@ -176,7 +175,7 @@ pub(super) enum Over {
 pub(super) struct Field {
     /// The file, relative to the folder of the experiment.
     pub file: String,
-    /// The path of the number in the file.
+    /// The keys and indices that lead to the number, joined by dots.
     pub path: String,
 }
 

@@ -17,7 +17,7 @@ pub const END: &str = "<!-- / -->";
 pub struct StaleValue {
     /// The line number of the placeholder, from 1.
     pub line: usize,
-    /// The expression.
+    /// The expression as the text has it.
     pub expression: String,
     /// The text that was found.
     pub found: String,
@@ -34,7 +34,7 @@ pub enum PlaceholderError {
     Expression {
         /// The line number of the placeholder, from 1.
         line: usize,
-        /// The expression.
+        /// The expression as the text has it.
         expression: String,
         /// The error in the expression.
         source: Box<ExpressionError>,

@@ -5,22 +5,20 @@ use std::path::PathBuf;
 
 /// An error of reading or writing results.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum ResultError {
     /// A file or folder cannot be read or written.
     #[error("cannot {action} {path}: {source}")]
     Io {
         /// The operation that failed.
         action: &'static str,
-        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
         source: io::Error,
     },
     /// A file is no result.
     #[error("{path}:{}:{}: not a result of this program: {source}", .source.line(), .source.column())]
     #[diagnostic(help("take it out of the folder"))]
     Damaged {
-        /// The path of the file.
         path: PathBuf,
         /// The parser's error, with the place.
         source: serde_json::Error,
@@ -29,7 +27,6 @@ pub enum ResultError {
     #[error("{path}: {source}")]
     #[diagnostic(help("take it out of the folder, or write it again with electra ablate"))]
     ImpossibleNumber {
-        /// The path of the file.
         path: PathBuf,
         /// The impossible value.
         #[diagnostic_source]
@@ -47,7 +44,6 @@ pub enum ResultError {
     #[error("{path} is a result of the arm `{arm}`, which the experiment has not (it has {known})")]
     #[diagnostic(help("remove the file, or bring the arm back"))]
     OtherArm {
-        /// The path of the file.
         path: PathBuf,
         /// The name of the run's arm.
         arm: String,
@@ -60,7 +56,6 @@ pub enum ResultError {
     )]
     #[diagnostic(help("remove results of old recipes before running new ones"))]
     OtherRecipe {
-        /// The path of the file.
         path: PathBuf,
         /// The hash found, shortened.
         found: String,
@@ -73,7 +68,6 @@ pub enum ResultError {
     Twice {
         /// The path of one file.
         path: PathBuf,
-        /// The path of the other file.
         other: PathBuf,
         /// The arm of both.
         arm: String,

@@ -4,6 +4,7 @@ use crate::record::ResultError;
 
 /// The reason why an expression has no value.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum ExpressionError {
     /// A word that means nothing there.
     #[error("`{word}` stands where {expected} was expected")]
@@ -22,7 +23,6 @@ pub enum ExpressionError {
     /// An arm without results.
     #[error("there is no result of arm `{arm}`; there are results of {known}")]
     NoArm {
-        /// The name of the arm.
         arm: String,
         /// The arms that have results.
         known: String,
@@ -30,7 +30,6 @@ pub enum ExpressionError {
     /// An arm all of whose runs failed.
     #[error("{}", all_failed(.arm, *.failed))]
     AllFailed {
-        /// The name of the arm.
         arm: String,
         /// The number of failed runs.
         failed: usize,
@@ -52,7 +51,7 @@ pub enum ExpressionError {
         folder: String,
         /// The reason why it cannot be read.
         reason: String,
-        /// The advice.
+        /// The advice of the error behind the reason.
         #[help]
         help: Option<String>,
     },
@@ -87,7 +86,6 @@ pub enum ExpressionError {
     /// The path of a file has no value, or one that is no number.
     #[error("{file} has no number at `{path}`")]
     NoValue {
-        /// The name of the file.
         file: String,
         /// The path within the file.
         path: String,
@@ -95,7 +93,6 @@ pub enum ExpressionError {
     /// A file that cannot be read.
     #[error("cannot read {file}: {reason}")]
     File {
-        /// The name of the file.
         file: String,
         /// The reason why it cannot be read.
         reason: String,
