@@ -100,7 +100,7 @@ impl FinetuneNer {
         failure::utf8(&out, SUMMARY)?;
         let options: ReadOptions = self.reading.options();
         let read = |path: &PathBuf| {
-            let _pulse = watch::start_heartbeat(display, &format!("reading {}", path.display()));
+            let _heartbeat = watch::start_heartbeat(display, &format!("reading {}", path.display()));
             Split::read(path, &options)
         };
         let test = self.test.as_ref().map(read).transpose()?;
@@ -156,7 +156,7 @@ impl FinetuneNer {
 /// Loads and checks a fine-tuning recipe, or the built-in one.
 ///
 /// # Errors
-/// With the caret under the culprit.
+/// With the caret under the offending text.
 pub fn load_ner_recipe(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
     Recipe::load(path, overrides).map_err(failure::recipe)
 }

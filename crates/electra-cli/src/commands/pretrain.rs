@@ -64,7 +64,7 @@ pub struct RecipeOptions {
 /// Loads and checks a recipe.
 ///
 /// # Errors
-/// With the caret under the culprit.
+/// With the caret under the offending text.
 pub fn load_recipe(path: &std::path::Path, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
     let read = |overrides: &[String]| {
         let resolved: Resolved<Recipe> = load(path, overrides)?;

@@ -6,12 +6,12 @@ use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
 use super::Failure;
 
-/// A recipe error with the caret under its culprit.
+/// A recipe error with the caret under the offending text.
 pub fn recipe(error: RecipeError) -> Failure {
     recipe_changed_by("--set", error)
 }
 
-/// A recipe error with the caret under its culprit, where another option than `--set` changes the recipe.
+/// A recipe error with the caret under the offending text, where another option than `--set` changes the recipe.
 pub fn recipe_changed_by(option: &str, error: RecipeError) -> Failure {
     // An override is shown as it was typed: it has a place on the command line and no file.
     let (name, before) = match &error.origin {

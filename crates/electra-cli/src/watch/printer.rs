@@ -32,8 +32,8 @@ pub(super) struct LinePrinter {
 impl LinePrinter {
     /// Begins with what the run is busy with before its first event.
     pub(super) fn new(sink: Sink, what: &str, silence: Duration) -> Self {
-        let of_pulse = Arc::clone(&sink);
-        Self { sink, heartbeat: Heartbeat::start(what, silence, move |line| of_pulse(line)) }
+        let of_heartbeat = Arc::clone(&sink);
+        Self { sink, heartbeat: Heartbeat::start(what, silence, move |line| of_heartbeat(line)) }
     }
 
     pub(super) fn print(&self, line: &str) {

@@ -107,7 +107,7 @@ impl ProbePlan {
     /// The recipe for a model of so many positions.
     ///
     /// # Errors
-    /// With the place of the culprit.
+    /// With the place of the offending text.
     pub(super) fn recipe_for(&self, positions: usize) -> Result<Resolved<Recipe>, Failure> {
         let path = self.recipe.as_deref();
         let mut resolved = load_ner_recipe(path, &self.overrides)?;

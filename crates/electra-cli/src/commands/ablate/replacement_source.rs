@@ -25,19 +25,19 @@ pub(super) enum ReplacementSource {
     Unigram,
 }
 
-/// The rulers by which the discriminators of the arms can be judged.
+/// The sources of replacements on which the discriminators of the arms can be judged.
 pub(super) struct ReplacementSources {
     /// Number of the base arm.
     pub(super) base: usize,
     /// The data folder of the base arm; `None` where it is not there yet.
     pub(super) data: Option<PathBuf>,
-    /// The rulers of each arm; none where it has no discriminator that detects, or none that can read the
+    /// The sources of each arm; none where it has no discriminator that detects, or none that can read the
     /// text.
     pub(super) by_arm: Vec<Vec<ReplacementSource>>,
 }
 
 impl ReplacementSources {
-    /// The rulers of planned arms.
+    /// The sources of planned arms.
     ///
     /// # Errors
     /// If a recipe cannot be read.

@@ -8,7 +8,7 @@ use electra_text::warning::TextWarning;
 
 use super::meter::{count, megabytes};
 
-/// Each concern as a sentence or two.
+/// Each warning as a sentence or two.
 pub(in crate::commands) fn sentences(warnings: &[TextWarning]) -> Vec<String> {
     warnings.iter().map(sentence).collect()
 }

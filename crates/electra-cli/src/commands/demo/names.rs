@@ -46,7 +46,7 @@ pub struct Names {
 /// The recipe of fine-tuning, changed by `overrides`.
 ///
 /// # Errors
-/// With the caret under the culprit.
+/// With the caret under the offending text.
 pub fn recipe(overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
     let changes: Vec<String> =
         CHANGES.iter().map(|change| (*change).to_owned()).chain(overrides.to_vec()).collect();

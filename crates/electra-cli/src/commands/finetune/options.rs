@@ -56,7 +56,7 @@ impl FinetuneOptions {
     /// # Errors
     /// What is missing or does not fit.
     pub fn start(&self) -> Result<EncoderInit, Failure> {
-        let _pulse = watch::start_heartbeat(self.display, "reading the model");
+        let _heartbeat = watch::start_heartbeat(self.display, "reading the model");
         self.model.open(self.tokenizer.as_deref())
     }
 }
