@@ -21,31 +21,23 @@ pub use files::{replace_files, write_files};
 
 /// An error of writing a folder.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum StagedError {
     /// `.`, `..` or `/`.
     #[error("{path} cannot be replaced as a whole: it has no name of its own")]
     #[diagnostic(help("give a folder by its name"))]
-    NoName {
-        /// The path of the folder.
-        path: PathBuf,
-    },
+    NoName { path: PathBuf },
     /// Another process writes the folder.
     #[error("{path} is being written by {holder}")]
     #[diagnostic(help("wait until it ends, or give another folder"))]
     Busy {
-        /// The path of the folder.
         path: PathBuf,
         /// "process 12 on host"
         holder: String,
     },
     /// The file system refuses.
     #[error("cannot write {path}: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
 impl StagedError {
