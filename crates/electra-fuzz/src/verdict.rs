@@ -19,7 +19,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All faults.
+    /// All faults, in the order of the columns of tables.
     pub const ALL: [Self; 5] = [Self::Panic, Self::Abort, Self::Memory, Self::Hang, Self::Outside];
 
     /// The head of its column.

@@ -33,7 +33,7 @@ fn within_bounds(copies: usize, size: usize) -> usize {
     copies.min(LARGEST / size.max(1))
 }
 
-/// Damages lines.
+/// Removes, repeats, swaps, cuts, joins or changes lines of a text.
 pub fn damage_lines(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let mut lines: Vec<Vec<u8>> = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
     let at = rng.random_range(0..lines.len());
