@@ -22,9 +22,9 @@ pub struct AdamStep {
 /// One parameter of an Adam update of several, each tensor flat.
 #[derive(Clone, Debug)]
 pub struct AdamUpdate {
-    /// The parameter.
+    /// The values of the parameter.
     pub parameter: Tensor<1>,
-    /// Its gradient.
+    /// The gradient of the loss with respect to it.
     pub gradient: Tensor<1>,
     /// Its first moment.
     pub moment_1: Tensor<1>,

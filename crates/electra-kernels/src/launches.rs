@@ -13,7 +13,7 @@ pub struct Launches {
 }
 
 impl Launches {
-    /// All launches.
+    /// The number of launches of all kernels together.
     pub fn total(&self) -> usize {
         self.kernels.values().sum()
     }

@@ -166,7 +166,7 @@ pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
     sums
 }
 
-/// Zeros.
+/// A vector of `n` zeros of 32 bits on the device of `like`.
 pub(crate) fn zeros(like: &CubeTensor, n: usize) -> CubeTensor {
     burn_cubecl::ops::numeric::zeros_client(like.client.clone(), like.device.clone(), [n].into(), DType::F32)
 }

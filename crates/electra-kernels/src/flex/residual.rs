@@ -145,7 +145,7 @@ fn add_bias_then(row: usize, y: &mut [f32], bias: &[f32], finish: FinishRow<'_>)
     finish(row, y);
 }
 
-/// The gradient of a branch.
+/// The gradient of a branch, and the memory that it is in.
 enum BranchGradient<T> {
     /// The gradient of `x`, as nothing is dropped.
     SameAsX,
