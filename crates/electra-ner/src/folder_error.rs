@@ -15,6 +15,7 @@ use electra_annotations::LabelError;
 /// A folder from which no tagger can be had.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum FolderError {
     /// The folder of a model cannot be used.
     #[error("{0}")]
@@ -42,7 +43,6 @@ pub enum FolderError {
     #[error("{path}: {source}")]
     #[diagnostic(help("copy the folder again from where it came from, or correct id2label there"))]
     Labels {
-        /// Path of the file.
         path: PathBuf,
         /// Underlying error.
         #[diagnostic_source]
@@ -51,7 +51,6 @@ pub enum FolderError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// Path of the file.
         path: PathBuf,
         /// Underlying error.
         source: io::Error,
@@ -59,7 +58,6 @@ pub enum FolderError {
     /// A file cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
-        /// Path of the file.
         path: PathBuf,
         /// Underlying error.
         source: io::Error,
@@ -68,7 +66,6 @@ pub enum FolderError {
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("copy the folder again from where it came from"))]
     Json {
-        /// Path of the file.
         path: PathBuf,
         /// Underlying error.
         source: serde_json::Error,
@@ -77,7 +74,6 @@ pub enum FolderError {
     #[error("{path} has format {found}, this program reads {supported}")]
     #[diagnostic(help("use the program that wrote it"))]
     Format {
-        /// Path of the file.
         path: PathBuf,
         /// The form that the file turned out to have.
         found: u32,
@@ -88,7 +84,6 @@ pub enum FolderError {
     #[error("{path}: `{key}` is {found}, expected a number of at least 0 and below 1")]
     #[diagnostic(help("correct it there"))]
     Dropout {
-        /// Path of the file.
         path: PathBuf,
         /// Key of the recipe that it is about.
         key: &'static str,
@@ -112,7 +107,6 @@ pub enum FolderError {
     #[error("{path}: the tagger decodes by {head}, but {file} is missing, which transformers does not save")]
     #[diagnostic(help("copy it from the folder that fine-tuning wrote, or decode without it, by argmax"))]
     NoHead {
-        /// The path of the folder.
         path: PathBuf,
         /// The head that it decodes by.
         head: &'static str,

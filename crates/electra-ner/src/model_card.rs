@@ -18,7 +18,7 @@ pub(crate) const README: &str = "README.md";
 /// The content of a model card.
 #[derive(Clone, Debug)]
 pub(crate) struct Card<'a> {
-    /// Path of the recipe.
+    /// The recipe of fine-tuning.
     pub recipe: &'a Recipe,
     /// The recipe as TOML.
     pub recipe_text: &'a str,

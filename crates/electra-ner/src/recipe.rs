@@ -113,7 +113,7 @@ impl Recipe {
     /// Loads a recipe, or [`DEFAULT`] where no file is named, and checks it.
     ///
     /// # Errors
-    /// With the place of the culprit.
+    /// With the place of the offending text.
     pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Resolved<Self>, RecipeError> {
         attribute_to_override(overrides, |overrides| {
             let resolved = match path {
@@ -152,7 +152,7 @@ impl Recipe {
 
 /// Pieces of a window: no position table is longer.
 const MAX_WINDOW: usize = 1 << 16;
-/// Refuses values that cannot be meant, pointing at the culprit.
+/// Refuses values that cannot be meant, pointing at the offending text.
 ///
 /// # Errors
 /// The first such value.

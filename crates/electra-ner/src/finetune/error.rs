@@ -16,6 +16,7 @@ use electra_train::seeds::SeedsFolderError;
 /// An error that stops fine-tuning.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum FinetuneError {
     /// The pretrained model cannot be used, or the tagger not be written.
     #[error("{0}")]
@@ -28,7 +29,6 @@ pub enum FinetuneError {
     #[error("the {sentences} training sentences of {path} have no entity")]
     #[diagnostic(help("is the tag column the right one, or train.max_sentences too small?"))]
     NoEntities {
-        /// The path of the file.
         path: PathBuf,
         /// The number of sentences that were looked at.
         sentences: usize,
@@ -38,12 +38,7 @@ pub enum FinetuneError {
         "the {sentences} development sentences of {path} have no entity, so that no epoch could be told from another"
     )]
     #[diagnostic(help("give labelled sentences, for example a part of the training data held back"))]
-    NothingToChooseBy {
-        /// The path of the file.
-        path: PathBuf,
-        /// The number of sentences in it.
-        sentences: usize,
-    },
+    NothingToChooseBy { path: PathBuf, sentences: usize },
     /// A loss that does not fit the data.
     #[error("{0}")]
     Loss(
@@ -62,7 +57,6 @@ pub enum FinetuneError {
     #[error("the checkpoint of the best epoch, {epoch}, cannot be used: {damage}")]
     #[diagnostic(help("restore it from a copy, or remove {run} and give the same command again: that trains the seed anew, to the same bits on this machine", run = .run.display()))]
     BestLost {
-        /// Folder of the run.
         run: PathBuf,
         /// The epoch, from 1.
         epoch: usize,
