@@ -53,7 +53,7 @@ pub enum ScheduleError {
     )]
     #[diagnostic(help("give warmup_steps below {total_steps}, or more than {warmup_steps} total_steps"))]
     Warmup {
-        /// Steps of warmup.
+        /// The steps over which the rate rises to its peak.
         warmup_steps: u64,
         /// Steps of the run.
         total_steps: u64,
