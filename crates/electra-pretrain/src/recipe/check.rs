@@ -32,7 +32,7 @@ const MOST_POWER: f64 = 1e3;
 /// Rates and norms: what 32 bits can hold, and the square root of more.
 const MOST_FLOAT: f64 = 1e30;
 
-/// Refuses values that contradict each other, pointing at the culprit.
+/// Refuses values that contradict each other, pointing at the offending text.
 ///
 /// # Errors
 /// The first contradiction.
