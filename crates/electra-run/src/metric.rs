@@ -171,7 +171,7 @@ impl Metric {
         }
     }
 
-    /// Sets the unit.
+    /// Sets the unit that stands behind values, such as `s`.
     #[must_use]
     pub const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// An error of saving or reading a checkpoint.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum CheckpointError {
     /// The folder of checkpoints cannot be used.
     #[error("cannot use {path} as a folder for checkpoints: {source}")]
@@ -12,7 +13,6 @@ pub enum CheckpointError {
     Open {
         /// The checkpoint's folder.
         path: PathBuf,
-        /// The system's answer.
         source: io::Error,
     },
     /// The disk has too little room; nothing was touched.
@@ -38,7 +38,6 @@ pub enum CheckpointError {
         step: u64,
         /// The file or folder that failed.
         path: PathBuf,
-        /// The system's answer.
         source: io::Error,
     },
     /// The checkpoint is saved, but what it makes superfluous could not be removed.
@@ -48,7 +47,6 @@ pub enum CheckpointError {
         step: u64,
         /// The file or folder that failed.
         path: PathBuf,
-        /// The system's answer.
         source: io::Error,
     },
     /// A blob is not what was saved.

@@ -19,7 +19,7 @@ pub struct RecipeError {
     pub origin: Origin,
     /// All of the file, or the override; none if it could not be read.
     pub source_text: Option<Arc<str>>,
-    /// The culprit's bytes within `source_text`; empty at 0 if it is the file as a whole.
+    /// The bytes of the offending text within `source_text`; empty at 0 if it is the file as a whole.
     pub span: Option<Range<usize>>,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Origin {
 }
 
 impl RecipeError {
-    /// Line and column of the culprit, counted in characters from 1.
+    /// Line and column of the offending text, counted in characters from 1.
     #[must_use]
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
         let before = self.source_text.as_ref()?.get(..self.span.as_ref()?.start)?;
@@ -78,7 +78,7 @@ impl RecipeError {
         Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
     }
 
-    /// The culprit as it is written.
+    /// The offending text as it is written.
     #[must_use]
     pub fn offending_text(&self) -> Option<&str> {
         self.source_text.as_ref()?.get(self.span.clone()?)

@@ -1,7 +1,7 @@
 //! Turns serde's messages into sentences and finds the place in the text that they speak of.
 //!
 //! serde says at which path deserialization stopped, except inside tagged enums, whose content it
-//! buffers: there the culprit is searched below the path by what the message says about it.
+//! buffers: there the offending text is searched below the path by what the message says about it.
 
 use serde_path_to_error::{Path, Segment};
 
@@ -158,7 +158,7 @@ impl Place<'_> {
         found
     }
 
-    /// The table, other than the culprit's, that has a key of that name.
+    /// The table, other than that of `culprit`, that has a key of that name.
     fn elsewhere(&self, name: &str, culprit: &Entry) -> Option<String> {
         fn find(entry: &Entry, path: &str, name: &str, culprit: &Entry) -> Option<String> {
             let Node::Table(entries) = &entry.node else { return None };

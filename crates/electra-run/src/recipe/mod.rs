@@ -106,7 +106,7 @@ where
 ///
 /// `read` loads and checks a recipe. A value that an override sets can contradict one of the file, and
 /// the caret then stands in the file, under a value that was right before. An override without which
-/// the rest is right is the culprit; of several the last.
+/// the rest is right is the one at fault; of several the last.
 ///
 /// # Errors
 /// Those of `read`.

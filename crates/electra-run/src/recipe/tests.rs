@@ -1,4 +1,4 @@
-//! Recipes as users write them, right and wrong. In the wrong ones the test states the culprit.
+//! Recipes as users write them, right and wrong. In the wrong ones the test states it.
 
 mod origins;
 

@@ -54,7 +54,6 @@ pub(super) enum Form {
     Value(&'static str),
     /// As a table with its kind.
     Tagged,
-    /// A table.
     Table,
 }
 
