@@ -7,23 +7,14 @@ use crate::wordpiece::TokenizerError;
 /// An error about a folder of shards: each names the file, what was found and what to do.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum DataError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
-    Read {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// A file or folder could not be written.
     #[error("cannot write {path}: {source}")]
-    Write {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
+    Write { path: PathBuf, source: std::io::Error },
     /// The tokenizer beside the shards cannot be used.
     #[error("{0}")]
     Tokenizer(
@@ -34,10 +25,7 @@ pub enum DataError {
     /// The folder holds no manifest.
     #[error("{folder} holds no manifest.json, so it is not a finished data folder")]
     #[diagnostic(help("`electra data build` makes one"))]
-    NoManifest {
-        /// The path of the folder.
-        folder: PathBuf,
-    },
+    NoManifest { folder: PathBuf },
     /// The manifest is not what the program writes.
     #[error("{path} is damaged: {what}")]
     #[diagnostic(help("build the data again or restore the file"))]
@@ -61,10 +49,7 @@ pub enum DataError {
     /// The file does not begin as a shard does.
     #[error("{path} is not a shard of token ids")]
     #[diagnostic(help("build the data again or copy the file again"))]
-    NotAShard {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    NotAShard { path: PathBuf },
     /// The shard was written by a newer program.
     #[error("{path} has shard format {found}, this program reads up to {supported}")]
     #[diagnostic(help("use a newer program or build the data again"))]

@@ -51,15 +51,11 @@ impl SpecialIds {
 /// An error of reading a vocabulary.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum VocabularyError {
     /// The file could not be read.
     #[error("cannot read the vocabulary {path}: {source}")]
-    Read {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// A special token is missing.
     #[error("{path} has no {token}: a vocabulary needs [PAD], [UNK], [CLS], [SEP] and [MASK]")]
     #[diagnostic(help("copy the file again from where it came from"))]
@@ -72,17 +68,13 @@ pub enum VocabularyError {
     /// A mark that is no part of the first piece.
     #[error("{path} begins with a byte order mark, which would be a part of its first piece")]
     #[diagnostic(help("save it without"))]
-    ByteOrderMark {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    ByteOrderMark { path: PathBuf },
     /// More pieces than a vocabulary has.
     #[error("{path} has {pieces} pieces, expected at most {MAX_VOCAB_SIZE}")]
     #[diagnostic(help("copy the file again"))]
     TooLarge {
         /// The path that the vocabulary was read from.
         path: PathBuf,
-        /// Number of pieces.
         pieces: usize,
     },
     /// Many ids without a piece, and a last piece that is long.
@@ -121,7 +113,6 @@ pub enum VocabularyError {
         path: PathBuf,
         /// The largest id.
         id: u32,
-        /// Number of pieces.
         pieces: usize,
     },
 }

@@ -11,6 +11,7 @@ use crate::wordpiece::TokenizerError;
 /// what stood at the output before is untouched.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum BuildError {
     /// The corpus could not be read.
     #[error("{0}")]
@@ -50,10 +51,7 @@ pub enum BuildError {
     /// A file for training and for evaluation at once.
     #[error("{path} is given as input and as held-out file")]
     #[diagnostic(help("leave it out of one of them"))]
-    HeldOutOverlap {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    HeldOutOverlap { path: PathBuf },
     /// No document fell into the held-out split.
     #[error("none of the {documents} documents is held out")]
     #[diagnostic(help("hold out a larger share, name files to hold out, or ask for none"))]
@@ -83,7 +81,6 @@ pub enum BuildError {
     #[error("{path} is not empty and {what}")]
     #[diagnostic(help("{}", if *.can_be_replaced { "choose another folder, or have this one replaced" } else { "choose another folder" }))]
     OutputOccupied {
-        /// The path of the folder.
         path: PathBuf,
         /// A description of what the folder holds.
         what: &'static str,
@@ -96,7 +93,6 @@ pub enum BuildError {
     )]
     #[diagnostic(help("move that elsewhere, or choose another folder"))]
     OutputHoldsOthers {
-        /// The path of the folder.
         path: PathBuf,
         /// The first entry that building has not written.
         entry: PathBuf,
@@ -113,22 +109,15 @@ pub enum BuildError {
     /// Another process writes to the same output.
     #[error("another program is writing {path} at this moment")]
     #[diagnostic(help("wait for it or choose another folder"))]
-    OutputBusy {
-        /// The path of the folder.
-        path: PathBuf,
-    },
+    OutputBusy { path: PathBuf },
     /// A part that is no part.
     #[error("{path} holds no part.json, so it is not a finished part")]
     #[diagnostic(help("build it first"))]
-    NotAPart {
-        /// The path of the folder.
-        path: PathBuf,
-    },
+    NotAPart { path: PathBuf },
     /// A part's description or rows are damaged.
     #[error("{path} is damaged: {what}")]
     #[diagnostic(help("build the part again"))]
     PartDamaged {
-        /// The path of the file.
         path: PathBuf,
         /// A description of what does not fit.
         what: String,

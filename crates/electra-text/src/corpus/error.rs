@@ -9,6 +9,7 @@ use super::limits::MAX_CONTENT_BYTES;
 /// An error about the files of a corpus: each names the file, the place in it and what to do.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum CorpusError {
     /// A pattern matched nothing.
     #[error("no file matches {pattern}")]
@@ -29,48 +30,31 @@ pub enum CorpusError {
     /// A folder where files were expected.
     #[error("{path} is a folder")]
     #[diagnostic(help("name its files, for example {path}/**/*.txt", path = .path.display()))]
-    Folder {
-        /// The path of the folder.
-        path: PathBuf,
-    },
+    Folder { path: PathBuf },
     /// A file of a kind that cannot be read.
     #[error("cannot tell what {path} holds")]
     #[diagnostic(help("give it a name that ends in {}, perhaps followed by .gz or .zst", if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }))]
-    UnknownKind {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    UnknownKind { path: PathBuf },
     /// Parquet was left out of this program.
     #[error("{path} is a Parquet file, and this program was built without Parquet")]
     #[diagnostic(help("build it with the cargo feature `parquet`"))]
-    WithoutParquet {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    WithoutParquet { path: PathBuf },
     /// The files hold no document.
     #[error("the corpus is empty: there is no text in {files} file(s), the first being {first}")]
     #[diagnostic(help("give files with text in them"))]
     Empty {
-        /// Number of files.
         files: usize,
         /// The first of them.
         first: PathBuf,
     },
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
-    Read {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// A compressed file ends too early.
     #[error("{path} was cut short: its {compression} data ends in the middle, after {bytes} bytes of text")]
     #[diagnostic(help("copy or download it again"))]
     Truncated {
-        /// The path of the file.
         path: PathBuf,
-        /// The compression of the file.
         compression: Compression,
         /// Bytes of text that could be read.
         bytes: u64,
@@ -79,7 +63,6 @@ pub enum CorpusError {
     #[error("{path} is no valid {compression} file: {what}, after {bytes} bytes of text")]
     #[diagnostic(help("{remedy}"))]
     Corrupt {
-        /// The path of the file.
         path: PathBuf,
         /// The compression that the name of the file stands for.
         compression: Compression,
@@ -94,7 +77,6 @@ pub enum CorpusError {
     #[error("{path} is no archive of text: {packed} bytes of it unpack to more than {unpacked}")]
     #[diagnostic(help("if it is meant to be read, unpack it first"))]
     DecompressionBomb {
-        /// The path of the file.
         path: PathBuf,
         /// Bytes read of it.
         packed: u64,
@@ -104,15 +86,11 @@ pub enum CorpusError {
     /// A text that is not held in memory.
     #[error("{path} has more than {MAX_CONTENT_BYTES} bytes of text, which is held in memory")]
     #[diagnostic(help("divide the file"))]
-    TooLong {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    TooLong { path: PathBuf },
     /// A file that is something else than text.
     #[error("{path} {what}, and text was expected")]
     #[diagnostic(help("{remedy}"))]
     NoText {
-        /// The path of the file.
         path: PathBuf,
         /// The kind of the file, or of the file within its compression.
         what: String,
@@ -125,7 +103,6 @@ pub enum CorpusError {
     )]
     #[diagnostic(help("convert the file, or have such bytes replaced"))]
     NotUtf8 {
-        /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: u64,
@@ -138,7 +115,6 @@ pub enum CorpusError {
     #[error("line {line} of {path} is not a JSON object: {what} at character {column}, {excerpt:?}")]
     #[diagnostic(help("mend it, or pass over such records"))]
     BadJson {
-        /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: u64,
@@ -155,13 +131,11 @@ pub enum CorpusError {
     )]
     #[diagnostic(help("have it replaced by U+FFFD, or pass over such records"))]
     LoneSurrogate {
-        /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: u64,
         /// Character in the line, from 1.
         column: usize,
-        /// The name of the field.
         field: String,
         /// A few characters from there on.
         excerpt: String,
@@ -170,7 +144,6 @@ pub enum CorpusError {
     #[error("line {line} of {path} is longer than {limit} bytes")]
     #[diagnostic(help("divide the record, or pass over such records"))]
     LongRecord {
-        /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: u64,
@@ -181,7 +154,6 @@ pub enum CorpusError {
     #[error("line {line} of {path} has no field {field:?}, it has {found}")]
     #[diagnostic(help("name the right one, or pass over such records"))]
     MissingField {
-        /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: u64,
@@ -194,11 +166,9 @@ pub enum CorpusError {
     #[error("line {line} of {path}: the field {field:?} holds {found}, expected a string")]
     #[diagnostic(help("name another field, or pass over such records"))]
     NotText {
-        /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: u64,
-        /// The name of the field.
         field: String,
         /// The JSON type of the value found in the field.
         found: &'static str,
@@ -207,7 +177,6 @@ pub enum CorpusError {
     #[error("{path}: {what}")]
     #[diagnostic(help("{remedy}"))]
     Parquet {
-        /// The path of the file.
         path: PathBuf,
         /// A description of what is wrong.
         what: String,

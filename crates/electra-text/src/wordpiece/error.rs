@@ -8,6 +8,7 @@ use crate::vocab::VocabularyError;
 /// An error of reading a tokenizer's files.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum TokenizerError {
     /// The vocabulary is unusable.
     #[error("{0}")]
@@ -25,25 +26,14 @@ pub enum TokenizerError {
     },
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
-    Read {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A file could not be written.
     #[error("cannot write {path}: {source}")]
-    Write {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// The JSON could not be understood.
     #[error("{path} is not a tokenizer that can be read: {what}")]
     #[diagnostic(help("copy the file again from where it came from"))]
     Malformed {
-        /// The path of the file.
         path: PathBuf,
         /// The parser's message.
         what: String,
@@ -52,7 +42,6 @@ pub enum TokenizerError {
     #[error("{path} is not BERT's WordPiece: its {part} is {found}, expected {expected}")]
     #[diagnostic(help("give the tokenizer of a BERT or ELECTRA model"))]
     OtherKind {
-        /// The path of the file.
         path: PathBuf,
         /// Which part of the tokenizer.
         part: &'static str,
@@ -80,7 +69,6 @@ pub enum TokenizerError {
     #[error("{path} does not belong to the other files of its folder: {what}")]
     #[diagnostic(help("copy the whole folder again, or write it again with the command that wrote it"))]
     Disagreement {
-        /// The path of the file.
         path: PathBuf,
         /// A description of the difference.
         what: String,

@@ -1,4 +1,4 @@
-//! What is counted of a data folder, and what of it is a concern.
+//! What is counted of a data folder, and what of it is a warning.
 
 use electra_text::build::{BuildOutcome, HeldOut, Part, build, build_part};
 use electra_text::corpus::{DocumentsBy, Skipped};

@@ -18,7 +18,7 @@ const EXCERPT_CHARS: usize = 40;
 /// The value found in the field of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldValue {
-    /// A JSON string.
+    /// A JSON string, without quotes and escapes.
     Text(Text),
     /// The JSON value `null`.
     Null,
