@@ -15,7 +15,7 @@ pub enum EpochEvent<'a> {
         seed: u64,
         /// Steps done before, 0 for a new run.
         step: u64,
-        /// Steps of an epoch.
+        /// Updates of the weights in an epoch.
         steps_per_epoch: u64,
         /// Epochs of the whole run.
         epochs: usize,

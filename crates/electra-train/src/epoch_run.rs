@@ -39,7 +39,7 @@ pub enum RunEnd<O> {
 pub struct EpochPlan {
     /// The seed of the run.
     pub seed: u64,
-    /// Steps of an epoch.
+    /// Updates of the weights in an epoch.
     pub steps_per_epoch: u64,
     /// Words of the training data, or what its task counts instead.
     pub tokens_per_epoch: u64,

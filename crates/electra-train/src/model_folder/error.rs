@@ -18,6 +18,7 @@ use crate::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 
 /// A folder that holds no model that can be used.
 #[derive(Debug, Error, Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum ModelFolderError {
     /// Nothing that tells what is in the folder.
     #[error(
@@ -29,7 +30,6 @@ pub enum ModelFolderError {
     #[error("{path} holds no model itself, but there is one in {}", names(.within))]
     #[diagnostic(help("give the folder of the model: {}", .within[0].display()))]
     ModelsWithin {
-        /// The path of the folder.
         path: PathBuf,
         /// The folders in it with a model, at least one; the one that is meant first.
         within: Vec<PathBuf>,
@@ -38,7 +38,6 @@ pub enum ModelFolderError {
     #[error("{path} holds taggers that fine-tuning wrote, such as {within}, and no pretrained model")]
     #[diagnostic(help("give the model that they were made from; {within} itself finds entities", within = .within.display()))]
     TaggersWithin {
-        /// The path of the folder.
         path: PathBuf,
         /// The best of them.
         within: PathBuf,
@@ -53,28 +52,16 @@ pub enum ModelFolderError {
     NoWeights(PathBuf),
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
-    Read {
-        /// The path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A file is not the JSON that it should be.
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("copy the folder again from where it came from"))]
-    Json {
-        /// The path of the file.
-        path: PathBuf,
-        /// A description of what is wrong.
-        source: serde_json::Error,
-    },
+    Json { path: PathBuf, source: serde_json::Error },
     /// Sizes that no model can have.
     #[error("{path}: {source}")]
     #[diagnostic(help("copy the folder again from where it came from, or correct the value there"))]
     Config {
-        /// The path of the file.
         path: PathBuf,
-        /// A description of what is wrong.
         #[diagnostic_source]
         source: ConfigError,
     },
@@ -82,9 +69,7 @@ pub enum ModelFolderError {
     #[error("{path}: {source}")]
     #[diagnostic(help("{}", help_or(.source, "give a folder that save_pretrained of an ELECTRA model wrote, whole and unchanged")))]
     Foreign {
-        /// The path of the folder.
         path: PathBuf,
-        /// A description of what is wrong.
         #[diagnostic_source]
         source: HfError,
     },
@@ -99,9 +84,7 @@ pub enum ModelFolderError {
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("{}", help_or(.source, "copy the folder again from where it came from")))]
     Safetensors {
-        /// The path of the file.
         path: PathBuf,
-        /// A description of what is wrong.
         #[diagnostic_source]
         source: SafetensorsError,
     },
@@ -111,9 +94,7 @@ pub enum ModelFolderError {
         "its weights and its configuration are not of one model: copy the folder again from where it came from"
     ))]
     Weights {
-        /// The path of the folder.
         path: PathBuf,
-        /// A description of what is wrong.
         #[diagnostic_source]
         source: LoadError,
     },
@@ -136,7 +117,6 @@ pub enum ModelFolderError {
     #[error("{path}: a tokenizer of {tokenizer} pieces for a model of {model}")]
     #[diagnostic(help("put the tokenizer there that the model was trained with"))]
     Vocabulary {
-        /// The path of the folder.
         path: PathBuf,
         /// Pieces of the tokenizer.
         tokenizer: usize,

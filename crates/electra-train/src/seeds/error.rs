@@ -11,6 +11,7 @@ use super::files::SeedFiles;
 
 /// An error of a folder that cannot hold the seeds, or of copying the best result there.
 #[derive(Debug, Error, miette::Diagnostic)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum SeedsFolderError {
     /// The path is a file.
     #[error("{0} is a file, not a folder")]
@@ -20,9 +21,7 @@ pub enum SeedsFolderError {
     #[error("{model}, the model to start from, lies in {out}, where the best {noun} would take its place")]
     #[diagnostic(help("give another folder"))]
     ModelInside {
-        /// The path of the model.
         model: PathBuf,
-        /// The path of the folder.
         out: PathBuf,
         /// The name of the result, such as "tagger".
         noun: &'static str,
@@ -31,7 +30,6 @@ pub enum SeedsFolderError {
     #[error("{path} holds {found}, which fine-tuning does not write")]
     #[diagnostic(help("give another folder"))]
     Foreign {
-        /// The path of the folder.
         path: PathBuf,
         /// The name of one such entry.
         found: String,
@@ -40,7 +38,6 @@ pub enum SeedsFolderError {
     #[error("{path} holds {found} and no seed-N that it could be from")]
     #[diagnostic(help("move it away, or give another folder"))]
     NoSeed {
-        /// The path of the folder.
         path: PathBuf,
         /// The name of one such entry.
         found: String,
@@ -77,12 +74,7 @@ pub enum SeedsFolderError {
     /// The file system refuses.
     #[error("cannot use {path}: {source}")]
     #[diagnostic(help("give a folder that you may write to"))]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
 impl From<StagedError> for SeedsFolderError {
