@@ -70,7 +70,7 @@ impl Measure {
 
 /// The logits of a discriminator for every token of a corruption.
 #[derive(Clone, Debug)]
-pub struct Judgement {
+pub struct DetectionLogits {
     /// In ascending order of their logits.
     tokens: Vec<Token>,
     rows: Vec<RowSums>,
@@ -124,12 +124,12 @@ pub type Estimates = [Estimate; Measure::ALL.len()];
 /// Reads the text of `corruption` with `model`; `progress` is told the rows done and of how many.
 ///
 /// Panics if the model learned no detection, or [cannot read](Corruption::check_reader) the text.
-pub fn judge(
+pub fn detection_logits(
     model: &Discriminator,
     corruption: &Corruption,
     device: &Device,
     mut progress: impl FnMut(usize, usize),
-) -> Judgement {
+) -> DetectionLogits {
     let text = &corruption.text;
     let (s, of) = (text.sequence_length, text.rows());
     let mut judged = Vec::with_capacity(text.ids.len());
@@ -158,10 +158,10 @@ pub fn judge(
         from = to;
         progress(to, of);
     }
-    Judgement::new(judged, of)
+    DetectionLogits::new(judged, of)
 }
 
-impl Judgement {
+impl DetectionLogits {
     fn new(mut tokens: Vec<Token>, rows: usize) -> Self {
         let mut sums = vec![RowSums::default(); rows];
         for token in &tokens {
@@ -228,7 +228,7 @@ pub struct Comparison {
 /// Scores of judgements of the same corruption, with intervals.
 ///
 /// Panics if there is none, or they are of unlike corruptions.
-pub fn compare(judgements: &[Judgement], resampling: Resampling) -> Comparison {
+pub fn compare(judgements: &[DetectionLogits], resampling: Resampling) -> Comparison {
     let rows = judgements.first().expect("models to compare").rows.len();
     assert!(judgements.iter().all(|other| other.rows.len() == rows), "judgements of other rows");
     let once = vec![1.0; rows];
@@ -270,15 +270,15 @@ mod tests {
     use super::*;
     use crate::metrics::MetricAccumulator;
 
-    fn judgement(rows: &[&[(f32, bool)]]) -> Judgement {
+    fn judgement(rows: &[&[(f32, bool)]]) -> DetectionLogits {
         let tokens = rows.iter().enumerate().flat_map(|(row, tokens)| {
             tokens.iter().map(move |&(logit, is_replaced)| Token { logit, is_replaced, row })
         });
-        Judgement::new(tokens.collect(), rows.len())
+        DetectionLogits::new(tokens.collect(), rows.len())
     }
 
     /// Rows of a model that is right with `strength`, with noise that is the same for all models.
-    fn noisy(strength: f32) -> Judgement {
+    fn noisy(strength: f32) -> DetectionLogits {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let rows: Vec<Vec<(f32, bool)>> = (0..60)
             .map(|_| {

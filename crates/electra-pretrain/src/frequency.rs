@@ -6,7 +6,7 @@ use crate::heldout::evenly;
 
 /// Rows that are counted at most: 2^18 rows of 128 tokens are 34 million tokens, enough that the
 /// logarithm of a frequency above one in a million is known to a few hundredths.
-const MOST_ROWS: usize = 1 << 18;
+const MAX_ROWS: usize = 1 << 18;
 
 /// Natural logarithm of the share of each of `vocab_size` ids among the tokens of the training
 /// split that can be predicted, each counted once more than it occurs (Laplace).
@@ -22,7 +22,7 @@ pub(crate) fn log_frequencies(data: &DataSet, vocab_size: usize) -> Vec<f32> {
 /// ones are counted. A function of the data alone.
 pub(crate) fn token_counts(data: &DataSet, vocab_size: usize) -> Vec<u64> {
     let (rows, special) = (data.split(Split::Train), data.manifest().tokenizer.special);
-    let counted = rows.len().min(MOST_ROWS);
+    let counted = rows.len().min(MAX_ROWS);
     let mut counts = vec![0u64; vocab_size];
     for i in 0..counted {
         for id in rows.get(evenly(i, counted, rows.len())).ids.iter() {

@@ -71,4 +71,4 @@ pub use detector::{Detection, Detector, DetectorBuilder, DetectorError};
 pub use electra_kernels::{DeviceError, DeviceName};
 pub use monitor::{Event, Monitor};
 pub use recipe::Recipe;
-pub use train::{Ended, Environment, Estimate, RunSetup, TrainError, pretrain};
+pub use train::{Environment, Estimate, RunEnd, RunSetup, TrainError, pretrain};

@@ -163,7 +163,7 @@ impl Recipe {
     }
 
     /// Whether the learning rate of the stage that `step` steps are done in has been at its peak.
-    pub fn is_warm(&self, step: u64) -> bool {
+    pub fn has_warmed_up(&self, step: u64) -> bool {
         let stages = self.scheme.stages(self.train.steps);
         let first = stages.into_iter().map(|stage| stage.0).rfind(|&first| first < step).unwrap_or(0);
         step - first > self.schedule.warmup_steps

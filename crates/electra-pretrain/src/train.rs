@@ -18,7 +18,7 @@ use electra_train::recorder::FINISHED;
 use electra_train::resume::{resume, skipped_checkpoints};
 
 pub use error::TrainError;
-pub use run::Ended;
+pub use run::RunEnd;
 pub use setup::{Environment, Estimate, RunSetup};
 pub use untrained::untrained_loss;
 
@@ -41,7 +41,7 @@ pub fn pretrain(
     estimate: Estimate,
     interrupt: &Interrupt,
     monitor: &mut dyn Monitor,
-) -> Result<Ended, TrainError> {
+) -> Result<RunEnd, TrainError> {
     let r = &recipe.value;
     let RunSetup { data, folder } = setup;
     let changes = folder.changes.clone();
@@ -72,7 +72,7 @@ pub fn pretrain(
         };
         monitor.note(step, &message);
         if intact.is_ok() {
-            return Ok(Ended::Finished);
+            return Ok(RunEnd::Finished);
         }
     }
     let reached = match found.checkpoint {
@@ -99,9 +99,9 @@ pub fn pretrain(
     for message in changes.iter().chain(&passed_over).chain(&lost).chain(&unseen) {
         run.recorder.event(run.snapshot.step(), message)?;
     }
-    run.tell_first_rows()?;
+    run.note_first_rows()?;
     run.recorder.adopt_recipe()?;
-    run.until_the_end(interrupt)
+    run.run_to_end(interrupt)
 }
 
 fn records_of(folder: &RunFolder) -> Result<Vec<Record>, TrainError> {

@@ -158,7 +158,7 @@ fn main() {
     let settled = steps[SETTLED];
     let peak = largest(&steps, |step| step.peak) - settled.live;
     println!("{peak} bytes at most beyond the {} that stay", settled.live);
-    assert!(peak < MOST, "a step takes {peak} bytes beyond what stays, {MOST} were enough");
+    assert!(peak < MAX_PEAK, "a step takes {peak} bytes beyond what stays, {MAX_PEAK} were enough");
     if fresh_pages() > 0 {
         let fresh = steps[15].fresh_pages - settled.fresh_pages;
         println!("{fresh} fresh pages in 11 steps");
@@ -173,4 +173,4 @@ fn main() {
 
 /// Bytes that were seen, 36.0 million, and a twenty-fifth: whoever keeps more activations for the
 /// backward pass, or gradients for longer, has to raise this.
-const MOST: usize = 37_500_000;
+const MAX_PEAK: usize = 37_500_000;

@@ -11,7 +11,7 @@ use electra_files::shown::shell_word;
 use electra_files::{disk, durable};
 use electra_ner::SeedSummary;
 use electra_pretrain::Detector;
-use electra_pretrain::Ended;
+use electra_pretrain::RunEnd;
 use electra_pretrain::recipe::{self, Recipe};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::load_str;
@@ -105,7 +105,7 @@ impl Demo {
                 .map_err(with_help_of_demo(elsewhere))?
         };
         let report = write_report(&run)?;
-        if ended == Ended::Interrupted {
+        if ended == RunEnd::Interrupted {
             return Ok(report_interruption(Display::Lines));
         }
 

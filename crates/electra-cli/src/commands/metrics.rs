@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use electra_ablate::metric::{Catalogue, HeldoutMetric, MAX_LOSS, Metric};
-use electra_pretrain::metrics::experiments::IN_EXPERIMENTS;
+use electra_pretrain::metrics::experiments::EXPERIMENT_METRICS;
 use electra_pretrain::metrics::table::metric;
 
 /// All numbers that can be compared.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-        Catalogue::new(IN_EXPERIMENTS.iter().map(|experiment| HeldoutMetric {
+        Catalogue::new(EXPERIMENT_METRICS.iter().map(|experiment| HeldoutMetric {
             key: experiment.key,
             title: experiment.title,
             more_is_better: metric(experiment.key).is_higher_better(),

@@ -8,7 +8,7 @@ use electra_files::shown::shell_word;
 use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::report;
-use electra_pretrain::{Ended, Environment, Estimate, RunSetup, pretrain};
+use electra_pretrain::{Environment, Estimate, RunEnd, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, attribute_to_override, load};
 
@@ -109,7 +109,7 @@ impl Pretrain {
         let ended = outcome?;
         write_report(&run)?;
         match ended {
-            Ended::Finished => {
+            RunEnd::Finished => {
                 if self.display != watch::Display::Quiet {
                     eprintln!("\nDone. Report: {}", run.join("report.html").display());
                     if recipe.value.architecture().detects() {
@@ -119,7 +119,7 @@ impl Pretrain {
                 }
                 Ok(ExitCode::SUCCESS)
             }
-            Ended::Interrupted => Ok(report_interruption(self.display)),
+            RunEnd::Interrupted => Ok(report_interruption(self.display)),
         }
     }
 }
@@ -156,7 +156,7 @@ pub fn train(
     begin: Begin,
     interrupt: &Interrupt,
     monitor: &mut dyn electra_pretrain::Monitor,
-) -> Result<Ended, Failure> {
+) -> Result<RunEnd, Failure> {
     let r = &recipe.value;
     check_memory(r, device_name)?;
     let device = device_name.open_with(r.train.precision)?;

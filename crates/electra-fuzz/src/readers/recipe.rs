@@ -65,7 +65,7 @@ impl Reader for PretrainingRecipe {
         let r = &resolved.value;
         let count = ParameterCount::of(&r.model, r.architecture());
         for step in [0, 1, r.train.steps / 2, r.train.steps, u64::MAX] {
-            std::hint::black_box((r.learning_rate(step), r.step_flops(step), r.is_warm(step)));
+            std::hint::black_box((r.learning_rate(step), r.step_flops(step), r.has_warmed_up(step)));
         }
         std::hint::black_box((
             r.run_flops(),

@@ -3,24 +3,24 @@
 use electra_model::{Architecture, GeneratorKind, HeadKind, Objective};
 
 /// All of them, in the order of tables. A row has the key of one of [`METRICS`](super::table::METRICS).
-pub const IN_EXPERIMENTS: &[InExperiments] = &[
-    InExperiments::new("rtd_auc", "AUC", 3, Output::Detection, Task::Replaced)
+pub const EXPERIMENT_METRICS: &[ExperimentMetric] = &[
+    ExperimentMetric::new("rtd_auc", "AUC", 3, Output::Detection, Task::Replaced)
         .not_by_token()
         .at_most_1()
         .beside_finetuning("own AUC"),
-    InExperiments::new("rtd_loss", "RTD loss", 4, Output::Detection, Task::Replaced),
-    InExperiments::new("rtd_loss_over_entropy", "rtd/H(q)", 3, Output::Detection, Task::Replaced)
+    ExperimentMetric::new("rtd_loss", "RTD loss", 4, Output::Detection, Task::Replaced),
+    ExperimentMetric::new("rtd_loss_over_entropy", "rtd/H(q)", 3, Output::Detection, Task::Replaced)
         .not_by_token(),
-    InExperiments::new("prediction_loss", "prediction loss", 3, Output::Prediction, Task::Replaced),
-    InExperiments::new("mlm_loss", "MLM loss", 3, Output::Masked, Task::Masked)
+    ExperimentMetric::new("prediction_loss", "prediction loss", 3, Output::Prediction, Task::Replaced),
+    ExperimentMetric::new("mlm_loss", "MLM loss", 3, Output::Masked, Task::Masked)
         .beside_finetuning("generator's loss"),
-    InExperiments::new("mlm_loss_per_byte", "MLM loss a byte", 4, Output::Masked, Task::MaskedText),
-    InExperiments::new("loss", "total loss", 3, Output::Together, Task::Sum),
+    ExperimentMetric::new("mlm_loss_per_byte", "MLM loss a byte", 4, Output::Masked, Task::MaskedText),
+    ExperimentMetric::new("loss", "total loss", 3, Output::Together, Task::Sum),
 ];
 
 /// The way in which experiments compare a metric.
 #[derive(Clone, Copy, Debug)]
-pub struct InExperiments {
+pub struct ExperimentMetric {
     /// The key of the metric.
     pub key: &'static str,
     /// The title of the metric in tables.
@@ -55,7 +55,7 @@ pub enum Output {
 impl Output {
     /// Whether a run of this objective has it, with these networks.
     #[must_use]
-    pub fn is_of(self, objective: &Objective, networks: Architecture) -> bool {
+    pub fn applies_to(self, objective: &Objective, networks: Architecture) -> bool {
         let is_mlm = matches!(objective, Objective::Mlm {});
         match self {
             Self::Masked => is_mlm || networks.generator != GeneratorKind::None,
@@ -93,7 +93,7 @@ impl Task {
     }
 }
 
-impl InExperiments {
+impl ExperimentMetric {
     const fn new(key: &'static str, title: &'static str, digits: usize, output: Output, task: Task) -> Self {
         Self {
             key,
@@ -129,8 +129,8 @@ impl InExperiments {
 
 /// The way in which experiments compare the metric of a key; `None` where they do not.
 #[must_use]
-pub fn in_experiments(key: &str) -> Option<&'static InExperiments> {
-    IN_EXPERIMENTS.iter().find(|row| row.key == key)
+pub fn experiment_metric(key: &str) -> Option<&'static ExperimentMetric> {
+    EXPERIMENT_METRICS.iter().find(|row| row.key == key)
 }
 
 #[cfg(test)]
@@ -140,9 +140,14 @@ mod tests {
 
     #[test]
     fn experiments_compare_what_evaluations_measure_each_once() {
-        for row in IN_EXPERIMENTS {
+        for row in EXPERIMENT_METRICS {
             assert!(metric(row.key).is_evaluated(), "{}", row.key);
-            assert_eq!(IN_EXPERIMENTS.iter().filter(|other| other.key == row.key).count(), 1, "{}", row.key);
+            assert_eq!(
+                EXPERIMENT_METRICS.iter().filter(|other| other.key == row.key).count(),
+                1,
+                "{}",
+                row.key
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The scalars of a pretraining run, one row each. Whatever shows a scalar reads it from here: the log,
-//! TensorBoard, the lines of progress, the dashboard and the report. [`IN_EXPERIMENTS`](super::experiments) says
+//! TensorBoard, the lines of progress, the dashboard and the report. [`EXPERIMENT_METRICS`](super::experiments) says
 //! how experiments compare some of them.
 //!
 //! A new scalar is a row of [`METRICS`] and a line of code that measures it.

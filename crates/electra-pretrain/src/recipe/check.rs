@@ -14,23 +14,23 @@ use crate::mask::Masking;
 use crate::scheme::Scheme;
 
 /// Optimizer steps of a run.
-const MOST_STEPS: u64 = 1_000_000_000;
+const MAX_STEPS: u64 = 1_000_000_000;
 /// Rows of a step.
-const MOST_ROWS: usize = 1 << 20;
+const MAX_ROWS: usize = 1 << 20;
 /// Tokens of a run.
-const MOST_TOKENS: u128 = 1_000_000_000_000_000_000;
+const MAX_TOKENS: u128 = 1_000_000_000_000_000_000;
 /// Steps between two things that are done now and then, and examples of an evaluation.
-const MOST_COUNT: u64 = 1_000_000_000_000;
+const MAX_COUNT: u64 = 1_000_000_000_000;
 /// Checkpoints that are kept.
-const MOST_KEPT: u64 = 1_000_000;
+const MAX_KEPT: u64 = 1_000_000;
 /// Tokens of a masked span.
-const MOST_LENGTH: usize = 1 << 16;
+const MAX_LENGTH: usize = 1 << 16;
 /// Weights of losses, and the temperature.
-const MOST_WEIGHT: f64 = 1e6;
+const MAX_WEIGHT: f64 = 1e6;
 /// The exponent of a decay.
-const MOST_POWER: f64 = 1e3;
+const MAX_POWER: f64 = 1e3;
 /// Rates and norms: what 32 bits can hold, and the square root of more.
-const MOST_FLOAT: f64 = 1e30;
+const MAX_FLOAT: f64 = 1e30;
 
 /// Refuses values that contradict each other, pointing at the offending text.
 ///
@@ -99,14 +99,14 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
                 "expected a number above 0 and at most 1, such as 0.2",
             );
         }
-        resolved.within("masking.max_length", max_length, 1..=MOST_LENGTH)?;
+        resolved.within("masking.max_length", max_length, 1..=MAX_LENGTH)?;
     }
     if let Some(joint) = r.objective.joint() {
         for (key, weight) in [
             ("generator_weight", joint.generator_weight),
             ("discriminator_weight", joint.discriminator_weight),
         ] {
-            resolved.within(&format!("objective.{key}"), weight, 0.0..=MOST_WEIGHT)?;
+            resolved.within(&format!("objective.{key}"), weight, 0.0..=MAX_WEIGHT)?;
         }
         if let Objective::Electric(_) = r.objective {
             if !joint.proposals.is_learned() {
@@ -132,7 +132,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             );
             return fail_of_key("masking.kind", &message, "use \"without-replacement\"");
         }
-        resolved.above("objective.temperature", joint.temperature, 0.0, MOST_WEIGHT)?;
+        resolved.above("objective.temperature", joint.temperature, 0.0, MAX_WEIGHT)?;
     }
     if let Err(error) = r.adam().check() {
         return fail(
@@ -141,9 +141,9 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             "see configs/pretrain/small.toml",
         );
     }
-    resolved.above("optimizer.max_grad_norm", r.optimizer.max_grad_norm, 0.0, MOST_FLOAT)?;
+    resolved.above("optimizer.max_grad_norm", r.optimizer.max_grad_norm, 0.0, MAX_FLOAT)?;
     if r.train.steps > 0 {
-        resolved.within("train.steps", r.train.steps, 1..=MOST_STEPS)?;
+        resolved.within("train.steps", r.train.steps, 1..=MAX_STEPS)?;
     }
     if let Some((key, message, help)) = scheme::contradiction(r) {
         return fail_of_key(key, &message, help);
@@ -173,12 +173,12 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         };
         return fail(key, error.to_string(), help);
     }
-    resolved.within("schedule.learning_rate", r.schedule.learning_rate, 0.0..=MOST_FLOAT)?;
+    resolved.within("schedule.learning_rate", r.schedule.learning_rate, 0.0..=MAX_FLOAT)?;
     if let Decay::Polynomial { power } = r.schedule.decay {
-        resolved.within("schedule.decay.power", power, 0.0..=MOST_POWER)?;
+        resolved.within("schedule.decay.power", power, 0.0..=MAX_POWER)?;
     }
     let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
-    resolved.within("train.batch_size", batch, 1..=MOST_ROWS)?;
+    resolved.within("train.batch_size", batch, 1..=MAX_ROWS)?;
     if micro == 0 || !batch.is_multiple_of(micro) {
         return fail(
             "train.micro_batch_size",
@@ -197,18 +197,18 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     }
     // A product of three bounds that does not leave 128 bits, and then not 64.
     let tokens = u128::from(r.train.steps) * batch as u128 * length as u128;
-    if tokens > MOST_TOKENS {
+    if tokens > MAX_TOKENS {
         let message =
             format!("{} steps of {batch} rows of {length} tokens are {tokens} tokens", r.train.steps);
-        return fail("train.steps", message, &format!("expected {MOST_TOKENS} at most"));
+        return fail("train.steps", message, &format!("expected {MAX_TOKENS} at most"));
     }
     for (key, value, most) in [
-        ("evaluate.every_steps", r.evaluate.every_steps, MOST_COUNT),
-        ("evaluate.max_examples", r.evaluate.max_examples as u64, MOST_COUNT),
-        ("checkpoint.every_steps", r.checkpoint.every_steps, MOST_COUNT),
-        ("checkpoint.keep_last", r.checkpoint.keep_last as u64, MOST_KEPT),
-        ("log.every_steps", r.log.every_steps, MOST_COUNT),
-        ("log.histogram_every_steps", r.log.histogram_every_steps, MOST_COUNT),
+        ("evaluate.every_steps", r.evaluate.every_steps, MAX_COUNT),
+        ("evaluate.max_examples", r.evaluate.max_examples as u64, MAX_COUNT),
+        ("checkpoint.every_steps", r.checkpoint.every_steps, MAX_COUNT),
+        ("checkpoint.keep_last", r.checkpoint.keep_last as u64, MAX_KEPT),
+        ("log.every_steps", r.log.every_steps, MAX_COUNT),
+        ("log.histogram_every_steps", r.log.histogram_every_steps, MAX_COUNT),
     ] {
         resolved.within(key, value, 1..=most)?;
     }

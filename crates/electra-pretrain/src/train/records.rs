@@ -58,7 +58,7 @@ impl Run<'_> {
             Some((of, first)) if of == stage => first,
             _ => self.first_loss.insert((stage, loss)).1,
         };
-        let is_late = r.is_warm(step) && step > r.log.every_steps;
+        let is_late = r.has_warmed_up(step) && step > r.log.every_steps;
         // Some starts cost up to twice what guessing does, and a run that leaves one slowly has not
         // risen.
         let untrained = untrained_loss(r, step).map(|untrained| first.clamp(untrained, 2.0 * untrained));
@@ -86,8 +86,8 @@ impl Run<'_> {
             return self.note("there are no held-out examples: nothing was evaluated");
         };
         // Before the warmup is over nothing else is to be expected.
-        let is_warm = r.is_warm(step);
-        record.collapsed = record.collapsed.map(|collapsed| collapsed && is_warm);
+        let has_warmed_up = r.has_warmed_up(step);
+        record.collapsed = record.collapsed.map(|collapsed| collapsed && has_warmed_up);
         // A generator alone cannot be the best model of a run that trains another after it.
         self.heldout_loss =
             record.get("loss").filter(|_| stage != Stage::GeneratorAlone).map(|loss| (step, loss));

@@ -32,7 +32,7 @@ use crate::step::optimizer_step;
 
 /// The end of a run without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum RunEnd {
     /// All steps are done.
     Finished,
     /// The run was asked to stop; the same command goes on.
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    pub(super) fn until_the_end(mut self, interrupt: &Interrupt) -> Result<Ended, TrainError> {
+    pub(super) fn run_to_end(mut self, interrupt: &Interrupt) -> Result<RunEnd, TrainError> {
         match self.train(interrupt) {
             Ok(()) => self.finish(interrupt),
             Err(TrainError::Run(RunError::Diverged(divergence))) => {
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
     }
 
     /// Says so if held-out numbers go on as they were begun, on the first rows alone.
-    pub(super) fn tell_first_rows(&mut self) -> Result<(), TrainError> {
+    pub(super) fn note_first_rows(&mut self) -> Result<(), TrainError> {
         let measure = self.heldout.measure();
         if measure.rows != HeldoutRows::First {
             return Ok(());
@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         Ok(self.recorder.note(self.snapshot.step(), message, self.monitor)?)
     }
 
-    fn finish(mut self, interrupt: &Interrupt) -> Result<Ended, TrainError> {
+    fn finish(mut self, interrupt: &Interrupt) -> Result<RunEnd, TrainError> {
         let finished = self.snapshot.step() == self.recipe.train.steps;
         let metric = self.metric();
         self.recorder.save_once(&self.snapshot, metric, self.monitor)?;
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
         }
         let reason = if finished { FINISHED } else { interrupt.reason().unwrap_or("request") };
         self.end(reason, hash)?;
-        Ok(if finished { Ended::Finished } else { Ended::Interrupted })
+        Ok(if finished { RunEnd::Finished } else { RunEnd::Interrupted })
     }
 
     /// Closes the logs; of a run that came to its end with the hash of its weights.

@@ -93,8 +93,9 @@ fn tokenizer_of(arm: &PlannedArm) -> Option<String> {
 
 /// Whether the last evaluation of a recipe has a number of the log.
 fn measures(recipe: &Recipe, key: &str) -> bool {
-    let experiment = electra_pretrain::metrics::experiments::in_experiments(key);
-    experiment.is_some_and(|experiment| experiment.output.is_of(&recipe.objective, recipe.architecture()))
+    let experiment = electra_pretrain::metrics::experiments::experiment_metric(key);
+    experiment
+        .is_some_and(|experiment| experiment.output.applies_to(&recipe.objective, recipe.architecture()))
 }
 
 #[cfg(test)]

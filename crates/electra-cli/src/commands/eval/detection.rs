@@ -8,7 +8,9 @@ use electra_files::durable;
 use electra_files::regular;
 use electra_files::shown;
 use electra_pretrain::corruption::{Corruption, CorruptionIdentity, CorruptionPlan, Sampler};
-use electra_pretrain::detection::{Estimates, Judgement, Measure, Resampling, compare, judge};
+use electra_pretrain::detection::{
+    DetectionLogits, Estimates, Measure, Resampling, compare, detection_logits,
+};
 use electra_run::record::thousands;
 use electra_text::DataSet;
 use electra_train::layout::{HF_CONFIG, MODEL_CONFIG};
@@ -161,13 +163,13 @@ impl DetectionEval {
         });
         meter.finish();
         let corruption = corruption?;
-        let mut judgements: Vec<Judgement> = Vec::new();
+        let mut judgements: Vec<DetectionLogits> = Vec::new();
         for folder in &folders {
             corruption.check_reader(folder)?;
             warn_if_unfinished(&folder.path);
             let model = folder.discriminator(&device)?;
             let mut meter = Meter::new("judging");
-            judgements.push(judge(&model, &corruption, &device, |done, of| {
+            judgements.push(detection_logits(&model, &corruption, &device, |done, of| {
                 meter.show(done as u64, of as u64, detail(done, of));
             }));
             meter.finish();
