@@ -35,7 +35,7 @@ pub struct LabelSet {
 }
 
 /// The most labels that a folder may name: decoding a sentence as a whole has a number for each pair.
-const MOST_LABELS: usize = 8192;
+const MAX_LABELS: usize = 8192;
 
 /// Names that cannot be the labels of a tagger.
 #[derive(Clone, Debug, PartialEq, Eq, Error, miette::Diagnostic)]
@@ -54,7 +54,7 @@ pub enum LabelError {
         second: usize,
     },
     /// More labels than pairs of labels can be counted for.
-    #[error("id2label has {found} labels, expected at most {MOST_LABELS}")]
+    #[error("id2label has {found} labels, expected at most {MAX_LABELS}")]
     Many {
         /// The number of labels found.
         found: usize,
@@ -117,7 +117,7 @@ impl LabelSet {
     pub fn from_id2label(table: &Value) -> Result<Self, LabelError> {
         let wrong = |found: String| LabelError::Table { found };
         let entries = table.as_object().ok_or_else(|| wrong(table.to_string()))?;
-        if entries.len() > MOST_LABELS {
+        if entries.len() > MAX_LABELS {
             return Err(LabelError::Many { found: entries.len() });
         }
         let mut names = vec![None; entries.len()];

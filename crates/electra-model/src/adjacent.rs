@@ -23,8 +23,8 @@ use crate::truncated_normal::{TRUNCATED_DEVIATION, truncated_normal};
 const SHORT_WAVES: [f64; 2] = [4.0, 10.0];
 
 /// Short waves of a table: a quarter of its waves, at least and at most as many, if it has room.
-const FEWEST_SHORT_WAVES: usize = 8;
-const MOST_SHORT_WAVES: usize = 64;
+const MIN_SHORT_WAVES: usize = 8;
+const MAX_SHORT_WAVES: usize = 64;
 
 /// Root mean square of the columns of short waves in units of `initializer_range`, so that scores stand
 /// above the noise that words bring in. Those of longer waves are as strong as words.
@@ -38,10 +38,10 @@ const PHASE_STEP: f64 = 2.399_963_229_728_653;
 pub(crate) const ATTENTION: f64 = 0.75;
 
 /// The least of it: heads that cannot give as much are refused.
-pub(crate) const LEAST_ATTENTION: f64 = 0.5;
+pub(crate) const MIN_ATTENTION: f64 = 0.5;
 
 /// Positions that attention is measured over. Longer tables are measured over their first rows.
-const MOST_POSITIONS: usize = 1024;
+const MAX_POSITIONS: usize = 1024;
 
 /// Random rows of embeddings, and queries of each, by which attention is measured.
 const ROWS: usize = 8;
@@ -90,7 +90,7 @@ impl Adjacent {
     }
 
     fn short_waves(&self) -> usize {
-        (self.waves() / 4).clamp(FEWEST_SHORT_WAVES, MOST_SHORT_WAVES).min(self.waves())
+        (self.waves() / 4).clamp(MIN_SHORT_WAVES, MAX_SHORT_WAVES).min(self.waves())
     }
 
     /// Radians a token, of the wave in columns `2 * wave` (sine) and `2 * wave + 1` (cosine): short waves
@@ -210,7 +210,7 @@ impl Adjacent {
     /// The least width above `width` whose heads are wide enough in an encoder of `hidden_size`.
     pub(crate) fn least_width(&self, hidden_size: usize, width: usize) -> Option<usize> {
         let widths = (width / 2 + 1..=hidden_size.min(2 * self.short_waves()) / 2).map(|half| 2 * half);
-        widths.into_iter().find(|&width| self.attention_of(hidden_size, width) >= LEAST_ATTENTION)
+        widths.into_iter().find(|&width| self.attention_of(hidden_size, width) >= MIN_ATTENTION)
     }
 
     /// The least sharpness that gives [`ATTENTION`], or else the one that gives most.
@@ -241,7 +241,7 @@ impl Adjacent {
     /// Scores of a head that reads `waves`, in units of a perfect match: of some queries with all keys, less
     /// that of the key at the head's distance. Words and types are drawn as those of a network are.
     fn scores(&self, waves: &[usize]) -> Vec<Vec<f64>> {
-        let positions = self.positions.min(MOST_POSITIONS);
+        let positions = self.positions.min(MAX_POSITIONS);
         let perfect = self.match_of(waves.len());
         let scale = self.variance().sqrt().recip();
         let mut rng = ChaCha8Rng::seed_from_u64(0);

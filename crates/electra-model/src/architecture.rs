@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 
 use crate::config::{ModelConfig, TieMode};
-use crate::parameters::{NamedTensors, below};
+use crate::parameters::{NamedTensors, strip_prefix};
 
 /// The networks and heads of an [`Electra`](crate::Electra). Sizes are in [`ModelConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub fn discriminator_tensors(mut tensors: NamedTensors, config: &ModelConfig) ->
             }
         }
     }
-    below(tensors, "discriminator")
+    strip_prefix(tensors, "discriminator")
 }
 
 /// The tensors of the discriminator without its heads: the start of fine-tuning.

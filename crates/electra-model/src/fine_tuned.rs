@@ -14,7 +14,7 @@ use crate::shapes;
 
 /// A network with nothing learned, the control of every pretrained one: its encoder is the discriminator with
 /// which pretraining of the same seed begins.
-pub fn with_nothing_learned<M>(
+pub fn with_random_init<M>(
     config: &ModelConfig,
     seed: u64,
     device: &Device,
@@ -30,7 +30,7 @@ pub fn with_nothing_learned<M>(
 ///
 /// # Errors
 /// An encoder of other sizes than `config` says.
-pub fn on_encoder<M: Module>(
+pub fn with_pretrained_encoder<M: Module>(
     encoder: NamedTensors,
     config: &ModelConfig,
     seed: u64,
@@ -49,7 +49,7 @@ pub fn on_encoder<M: Module>(
 ///
 /// # Errors
 /// Parameters that do not fit it.
-pub fn of_parameters<M: Module>(
+pub fn from_parameters<M: Module>(
     parameters: NamedTensors,
     device: &Device,
     precision: Precision,

@@ -79,7 +79,7 @@ impl ForwardFlops {
 
 /// Bytes that an encoder keeps at least of a forward pass over so many tokens, for its backward pass: of
 /// each block the input and, inside of its feed-forward layers, the activation and its slope.
-pub fn kept_bytes(sizes: &EncoderConfig, tokens: u128, precision: Precision) -> u128 {
+pub fn activation_bytes(sizes: &EncoderConfig, tokens: u128, precision: Precision) -> u128 {
     let width = if precision.half_dtype().is_some() { 2 } else { 4 };
     let of_block = 4 * sizes.hidden_size as u128 + 2 * width * sizes.intermediate_size as u128;
     sizes.num_hidden_layers as u128 * of_block * tokens

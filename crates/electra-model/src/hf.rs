@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::architecture::{Architecture, HEADS, HeadKind, discriminator_tensors};
 use crate::config::{ModelConfig, TieMode};
 use crate::electra::Electra;
-use crate::parameters::{NamedTensors, below, collect};
+use crate::parameters::{NamedTensors, collect, strip_prefix};
 
 pub use class::{architecture, class_of};
 pub use error::HfError;
@@ -159,7 +159,7 @@ pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network
                 TieMode::All => !HEADS.iter().any(|head| path.starts_with(head)),
                 TieMode::None | TieMode::GradientDisentangled => false,
             };
-            let mut ours = below(tensors, "generator");
+            let mut ours = strip_prefix(tensors, "generator");
             ours.extend(discriminator.into_iter().filter(|(path, _)| borrowed(path)));
             let (sizes, embedding_size) = (config.generator(), config.generator_embedding_size());
             (sizes, embedding_size, HfNetwork::Generator, ours)

@@ -20,7 +20,7 @@ use burn::prelude::*;
 use crate::batch::{Batch, Normalizer};
 use crate::electra::Electra;
 use pass::Pass;
-use replaced_token_detection::Judged;
+use replaced_token_detection::LossPositions;
 
 pub use config::{GeneratorDiscriminatorConfig, Objective, Proposals, Stage, StepDropout};
 pub use output::{JointOutput, Prediction};
@@ -80,9 +80,11 @@ impl Objective {
         }
         match self {
             Self::ReplacedTokenDetection(joint) => {
-                replaced_token_detection::forward(pass, joint, Judged::RealTokens)
+                replaced_token_detection::forward(pass, joint, LossPositions::RealTokens)
             }
-            Self::Electra15(joint) => replaced_token_detection::forward(pass, joint, Judged::ChosenPositions),
+            Self::Electra15(joint) => {
+                replaced_token_detection::forward(pass, joint, LossPositions::ChosenPositions)
+            }
             Self::ReplaceMlm(joint) => replace_mlm::forward(pass, joint),
             Self::AllTokensMlm(joint) => all_tokens_mlm::forward(pass, joint),
             Self::Mlm {} => masked_lm::forward(pass),

@@ -78,7 +78,7 @@ pub fn collect<M: Module>(module: &M) -> NamedTensors {
 }
 
 /// The tensors below `prefix` and a dot, without it: `discriminator` of a run's weights.
-pub fn below(tensors: NamedTensors, prefix: &str) -> NamedTensors {
+pub fn strip_prefix(tensors: NamedTensors, prefix: &str) -> NamedTensors {
     let own = |(name, data): (String, TensorData)| {
         let name = name.strip_prefix(prefix)?.strip_prefix('.')?.to_string();
         Some((name, data))

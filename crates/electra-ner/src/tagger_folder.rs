@@ -128,8 +128,9 @@ impl TaggerFolder {
     /// A file that cannot be written.
     pub fn write(&self) -> Result<(), FolderError> {
         let extra = self.head().extra_file();
-        let of_head =
-            extra.map_or_else(NamedTensors::new, |extra| parameters::below(self.tensors.clone(), extra.root));
+        let of_head = extra.map_or_else(NamedTensors::new, |extra| {
+            parameters::strip_prefix(self.tensors.clone(), extra.root)
+        });
         let is_extra = |path: &str| extra.is_some_and(|extra| path.split('.').next() == Some(extra.root));
         let own = self.tensors.iter().filter(|(path, _)| !is_extra(path));
         let own = own.map(|(path, data)| (path.clone(), data.clone())).collect();

@@ -58,7 +58,7 @@ impl TokenClassifier {
     /// A tagger with nothing learned, the control of every pretrained one: its encoder is the
     /// discriminator with which pretraining of the same seed begins.
     pub fn init(shape: TaggerShape, seed: u64, device: &Device, precision: Precision) -> Self {
-        fine_tuned::with_nothing_learned(shape.config, seed, device, precision, Self::build(shape, device))
+        fine_tuned::with_random_init(shape.config, seed, device, precision, Self::build(shape, device))
     }
 
     /// A tagger on a pretrained encoder, in our names below the discriminator
@@ -74,7 +74,14 @@ impl TokenClassifier {
         device: &Device,
         precision: Precision,
     ) -> Result<Self, LoadError> {
-        fine_tuned::on_encoder(encoder, shape.config, seed, device, precision, Self::build(shape, device))
+        fine_tuned::with_pretrained_encoder(
+            encoder,
+            shape.config,
+            seed,
+            device,
+            precision,
+            Self::build(shape, device),
+        )
     }
 
     /// A tagger whose parameters are all at hand.
@@ -87,7 +94,7 @@ impl TokenClassifier {
         device: &Device,
         precision: Precision,
     ) -> Result<Self, LoadError> {
-        fine_tuned::of_parameters(tensors, device, precision, Self::build(shape, device))
+        fine_tuned::from_parameters(tensors, device, precision, Self::build(shape, device))
     }
 
     /// Makes the network of the initial parameters of its encoder and those of its head.

@@ -1,7 +1,7 @@
 //! The forecast of a run's time and memory, from its recipe and a short speed test.
 
 use burn::prelude::*;
-use electra_model::flops::{ParameterCount, kept_bytes};
+use electra_model::flops::{ParameterCount, activation_bytes};
 use electra_model::{EncoderConfig, GeneratorKind};
 use electra_run::process;
 use electra_run::record::Plan;
@@ -67,7 +67,7 @@ impl LeastMemory {
         let copies = if stages { 3 } else { 4 };
         let tokens = |rows: usize| rows as u128 * recipe.data.sequence_length as u128;
         let at_once = tokens(recipe.micro_batch_size());
-        let kept = |encoder: EncoderConfig| kept_bytes(&encoder, at_once, recipe.train.precision);
+        let kept = |encoder: EncoderConfig| activation_bytes(&encoder, at_once, recipe.train.precision);
         let discriminator = kept(recipe.model.discriminator());
         let generator = match recipe.architecture().generator {
             GeneratorKind::None => 0,

@@ -172,11 +172,12 @@ impl EncoderInit {
         match self {
             Self::Pretrained(pretrained) => {
                 let (encoder, config) = (pretrained.encoder.clone(), &pretrained.config);
-                let network = fine_tuned::on_encoder(encoder, config, seed, device, precision, build);
+                let network =
+                    fine_tuned::with_pretrained_encoder(encoder, config, seed, device, precision, build);
                 network.map_err(ModelFolderError::weights(&pretrained.path))
             }
             Self::Scratch { config, .. } => {
-                Ok(fine_tuned::with_nothing_learned(config, seed, device, precision, build))
+                Ok(fine_tuned::with_random_init(config, seed, device, precision, build))
             }
         }
     }

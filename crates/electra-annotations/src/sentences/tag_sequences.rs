@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Different tags that one collection can number.
-const MOST_NAMES: usize = 1 << 16;
+const MAX_NAMES: usize = 1 << 16;
 
 /// Tags of sentences, packed.
 #[derive(Clone, Default)]
@@ -120,7 +120,7 @@ impl TagNames {
         if let Some(&number) = self.numbers.get(name) {
             return number;
         }
-        assert!(self.names.len() < MOST_NAMES, "more than {MOST_NAMES} different tags");
+        assert!(self.names.len() < MAX_NAMES, "more than {MAX_NAMES} different tags");
         let number = self.names.len() as u16;
         self.names.push(name.into());
         self.numbers.insert(name.into(), number);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use electra_model::flops::kept_bytes;
+use electra_model::flops::activation_bytes;
 use electra_model::shapes;
 use electra_ner::{BenchTask, TaggerBench, bench_tagger};
 use electra_pretrain::bench::{StepBench, bench_step};
@@ -206,7 +206,7 @@ impl NerArguments {
         }
         let tokens = bench.batch_size as u128 * bench.length as u128;
         let kept = match self.task {
-            TaggerTask::Train => kept_bytes(&sizes.discriminator(), tokens, recipe.train.precision),
+            TaggerTask::Train => activation_bytes(&sizes.discriminator(), tokens, recipe.train.precision),
             TaggerTask::Infer | TaggerTask::Latency => 0,
         };
         let weights = 4 * u128::from(shapes::elements(&shapes::of_encoder(&sizes)));

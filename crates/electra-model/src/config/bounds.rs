@@ -6,17 +6,17 @@
 use super::{ConfigError, ModelConfig, TieMode};
 
 /// The most word pieces of a vocabulary.
-const MOST_PIECES: usize = 1 << 24;
+const MAX_PIECES: usize = 1 << 24;
 /// Columns of tables and hidden states, and heads.
-const MOST_WIDTH: usize = 1 << 16;
+const MAX_WIDTH: usize = 1 << 16;
 /// Columns inside of feed-forward layers: four times the width, where nobody says otherwise.
-const MOST_INNER_WIDTH: usize = 4 * MOST_WIDTH;
+const MAX_INNER_WIDTH: usize = 4 * MAX_WIDTH;
 /// Rows of the tables of positions and token types.
-const MOST_ROWS: usize = 1 << 16;
+const MAX_ROWS: usize = 1 << 16;
 /// The most blocks of an encoder.
-const MOST_LAYERS: usize = 1024;
+const MAX_LAYERS: usize = 1024;
 /// Rows of the position table without which there is no room for a piece.
-const LEAST_POSITIONS: usize = 3;
+const MIN_POSITIONS: usize = 3;
 
 impl ModelConfig {
     /// Refuses sizes that no network can have.
@@ -26,23 +26,22 @@ impl ModelConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let fail = |key, message: String| Err(ConfigError { key, message });
         for (key, size, most) in [
-            ("vocab_size", self.vocab_size, MOST_PIECES),
-            ("embedding_size", self.embedding_size, MOST_WIDTH),
-            ("max_position_embeddings", self.max_position_embeddings, MOST_ROWS),
-            ("type_vocab_size", self.type_vocab_size, MOST_ROWS),
-            ("hidden_size", self.hidden_size, MOST_WIDTH),
-            ("num_hidden_layers", self.num_hidden_layers, MOST_LAYERS),
-            ("num_attention_heads", self.num_attention_heads, MOST_WIDTH),
-            ("intermediate_size", self.intermediate_size, MOST_INNER_WIDTH),
+            ("vocab_size", self.vocab_size, MAX_PIECES),
+            ("embedding_size", self.embedding_size, MAX_WIDTH),
+            ("max_position_embeddings", self.max_position_embeddings, MAX_ROWS),
+            ("type_vocab_size", self.type_vocab_size, MAX_ROWS),
+            ("hidden_size", self.hidden_size, MAX_WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, MAX_LAYERS),
+            ("num_attention_heads", self.num_attention_heads, MAX_WIDTH),
+            ("intermediate_size", self.intermediate_size, MAX_INNER_WIDTH),
         ] {
             if !(1..=most).contains(&size) {
                 return fail(key, format!("is {size}, expected 1 to {most}"));
             }
         }
-        if self.max_position_embeddings < LEAST_POSITIONS {
+        if self.max_position_embeddings < MIN_POSITIONS {
             let found = self.max_position_embeddings;
-            let message =
-                format!("is {found}, expected at least {LEAST_POSITIONS}: [CLS], a piece and [SEP]");
+            let message = format!("is {found}, expected at least {MIN_POSITIONS}: [CLS], a piece and [SEP]");
             return fail("max_position_embeddings", message);
         }
         let range = self.initializer_range;
@@ -156,9 +155,9 @@ impl ModelConfig {
         let depth_key = first_of(g.depth.is_some(), "generator.depth", "generator.num_hidden_layers");
         let inner_key = first_of(g.intermediate_size.is_some(), "generator.intermediate_size", width_key);
         for (key, what, size, most) in [
-            (width_key, "a width", e.hidden_size, MOST_WIDTH),
-            (depth_key, "a number of layers", e.num_hidden_layers, MOST_LAYERS),
-            (inner_key, "a feed-forward width", e.intermediate_size, MOST_INNER_WIDTH),
+            (width_key, "a width", e.hidden_size, MAX_WIDTH),
+            (depth_key, "a number of layers", e.num_hidden_layers, MAX_LAYERS),
+            (inner_key, "a feed-forward width", e.intermediate_size, MAX_INNER_WIDTH),
         ] {
             if size > most {
                 return fail(key, format!("comes out as {what} of {size}, expected 1 to {most}"));

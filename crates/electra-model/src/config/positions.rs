@@ -1,7 +1,7 @@
 //! Start values that tell networks of positions, and the sizes of networks that can have them.
 
 use super::{ConfigError, EncoderConfig, ModelConfig, PositionStart};
-use crate::adjacent::{Adjacent, LEAST_ATTENTION};
+use crate::adjacent::{Adjacent, MIN_ATTENTION};
 use crate::neighbours::{DISTANCES, Neighbours};
 use crate::waves::Waves;
 
@@ -130,7 +130,7 @@ fn check(waves: Option<Waves>, sizes: &EncoderConfig, network: &str, keys: &Keys
         return Err(ConfigError { key: keys.heads, message });
     }
     let attention = waves.attention_of(hidden_size, width);
-    if attention >= LEAST_ATTENTION {
+    if attention >= MIN_ATTENTION {
         return Ok(());
     }
     let expected = match waves.least_width(hidden_size, width) {
@@ -139,7 +139,7 @@ fn check(waves: Option<Waves>, sizes: &EncoderConfig, network: &str, keys: &Keys
     };
     let message = format!(
         "comes out as heads of width {width}, which give {attention:.2} of their attention to a neighbour among {} \
-         positions, but position_start = \"adjacent\" is for {LEAST_ATTENTION} and more: {expected}",
+         positions, but position_start = \"adjacent\" is for {MIN_ATTENTION} and more: {expected}",
         waves.positions
     );
     Err(ConfigError { key: keys.heads, message })

@@ -36,7 +36,7 @@ pub fn architecture(config: &Value) -> Option<&str> {
 }
 
 /// The advice for a folder of class `found` where `expected` was asked for.
-pub(super) fn way_out(found: &str, expected: HfNetwork) -> String {
+pub(super) fn class_help(found: &str, expected: HfNetwork) -> String {
     match (found, expected) {
         ("ElectraForTokenClassification", _) => {
             "find entities with it, or give the pretrained model that the tagger was fine-tuned from".into()

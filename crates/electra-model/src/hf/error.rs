@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::class::way_out;
+use super::class::class_help;
 use super::network::HfNetwork;
 
 /// A transformers folder that is not an ELECTRA network as we know it.
@@ -20,7 +20,7 @@ pub enum HfError {
     },
     /// The weights of another class of ELECTRA.
     #[error("model.safetensors holds an {found}, expected an {}", .expected.architecture())]
-    #[diagnostic(help("{}", way_out(.found, *.expected)))]
+    #[diagnostic(help("{}", class_help(.found, *.expected)))]
     Class {
         /// transformers' name of the class whose tensors they are.
         found: &'static str,

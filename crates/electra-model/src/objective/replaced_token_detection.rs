@@ -9,20 +9,24 @@ use super::pass::Pass;
 
 /// The positions over which the discriminator's loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Judged {
+pub(super) enum LossPositions {
     /// Every real token.
     RealTokens,
     /// The chosen positions, whose number divides the loss.
     ChosenPositions,
 }
 
-/// Clark et al. 2020, equation 1 of §2; [`Judged::ChosenPositions`] is "ELECTRA 15%" of §3.5.
-pub(super) fn forward(pass: &Pass, joint: &GeneratorDiscriminatorConfig, judged: Judged) -> JointOutput {
+/// Clark et al. 2020, equation 1 of §2; [`LossPositions::ChosenPositions`] is "ELECTRA 15%" of §3.5.
+pub(super) fn forward(
+    pass: &Pass,
+    joint: &GeneratorDiscriminatorConfig,
+    judged: LossPositions,
+) -> JointOutput {
     let proposed = pass.propose(joint);
     let detected = pass.model.discriminator.detect(pass.read(proposed.corrupted.ids.clone())); // [B, S]
     let (judged, count) = match judged {
-        Judged::RealTokens => (pass.batch.attention_mask.clone(), pass.normalizer.rtd),
-        Judged::ChosenPositions => (pass.batch.chosen(), pass.normalizer.chosen),
+        LossPositions::RealTokens => (pass.batch.attention_mask.clone(), pass.normalizer.rtd),
+        LossPositions::ChosenPositions => (pass.batch.chosen(), pass.normalizer.chosen),
     };
     let labels = proposed.corrupted.labels.clone();
     let rtd = kernels::weighted_binary_cross_entropy(detected.clone(), labels, judged.clone());
