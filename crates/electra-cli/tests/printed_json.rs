@@ -11,8 +11,8 @@ use workbench::{Workbench, assert_says, json, keys, labelled};
 /// Keys of objects whose own keys are names of something else: of types, metrics, settings.
 const BY_NAME: [&str; 5] = ["columns", "metrics", "quantities", "types", "unknown_types"];
 
-/// Keys of the table of commands that tiny runs do not have.
-const RARE: [&str; 1] = ["stopped"];
+/// Keys of the table of commands that tiny runs on a CPU do not have.
+const RARE: [&str; 4] = ["copy_gb_per_second", "multiprocessors", "plane_sizes", "stopped"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/electra-cli").to_path_buf()
@@ -150,11 +150,15 @@ fn a_bench_of_steps_prints_its_json_and_nothing_else() {
     assert_eq!(
         keys(&found),
         [
+            "batch_size",
             "best_tokens_per_second",
             "device",
+            "device_memory_mb",
             "gflops",
+            "micro_batch_size",
             "peak_fraction",
             "peak_rss_mb",
+            "products_without_tensor_cores",
             "step_seconds",
             "threads",
             "tokens_per_second"
@@ -172,6 +176,11 @@ fn a_bench_of_steps_prints_its_json_and_nothing_else() {
             "{which}: {rate} tokens/s in steps of {seconds} s"
         );
     }
+    assert_eq!((&found["batch_size"], &found["micro_batch_size"]), (&Value::from(4), &Value::from(4)));
+    assert_eq!(
+        (&found["device_memory_mb"], &found["products_without_tensor_cores"]),
+        (&Value::Null, &Value::from(0))
+    );
     for field in ["gflops", "peak_fraction", "peak_rss_mb"] {
         assert!(found[field].as_f64().unwrap() > 0.0, "{field}");
     }
@@ -187,6 +196,9 @@ fn doctor_knows_the_devices_and_what_they_lack() {
     for device in devices {
         let ready = device["gemm_gflops"].is_f64();
         assert_eq!(ready, device["missing"].as_array().unwrap().is_empty(), "{device}");
+        // Every GPU is one whose speed was measured.
+        let is_card = !device["card"].is_null();
+        assert_eq!(is_card, ready && !["flex", "ndarray"].contains(&device["device"].as_str().unwrap()));
     }
 }
 

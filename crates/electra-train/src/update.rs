@@ -27,10 +27,13 @@ pub struct Backward<'a, T> {
     /// Losses where they were computed, each `[1]`; at least one.
     pub losses: Vec<Tensor<1>>,
     /// The loss of the step, given those losses.
-    pub sum: Box<dyn FnOnce(&[f64]) -> StepLoss<T> + 'a>,
+    pub sum: SumOfLosses<'a, T>,
     /// Gradients of `loss_scale * loss`.
     pub gradients: GradientsParams,
 }
+
+/// The function from the numbers of a step's losses to the step's loss.
+pub type SumOfLosses<'a, T> = Box<dyn FnOnce(&[f64]) -> StepLoss<T> + 'a>;
 
 /// The loss of a step.
 pub struct StepLoss<T> {
@@ -90,7 +93,7 @@ pub fn apply_gradients<'a, M: Module, P: Progress, T>(
 }
 
 /// Losses where they were computed, and the step's loss given their numbers.
-type Losses<'a, T> = (Tensor<1>, Box<dyn FnOnce(&[f64]) -> StepLoss<T> + 'a>);
+type Losses<'a, T> = (Tensor<1>, SumOfLosses<'a, T>);
 
 /// An update that was not taken.
 enum NotTaken {
@@ -126,7 +129,7 @@ fn on_card<M: Module, P: Progress, T>(
     snapshot: &mut Snapshot<M, P>,
     config: OptimizerConfig,
     rate: &impl Fn(&str) -> f64,
-    sum: Box<dyn FnOnce(&[f64]) -> StepLoss<T> + '_>,
+    sum: SumOfLosses<'_, T>,
     gradients: GradientsParams,
     clip: ClipOnDevice,
 ) -> Result<(T, Clip), NotTaken> {

@@ -120,7 +120,7 @@ fn rounded_operands_cost_their_rounding_and_no_more() {
             call(x, t[1].clone().reshape([i, o]), t[2].clone(), precision).reshape([b * s * o])
         };
         crate::reference::check_rounded(
-            &format!("{what}"),
+            what,
             &inputs(shape),
             4e-2,
             |t, precision| run(t, precision, fused),
