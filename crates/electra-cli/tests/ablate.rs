@@ -181,6 +181,24 @@ fn sigterm_reaches_the_runs_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn runs_that_fail_as_soon_as_they_begin_are_not_followed_by_all_others() {
+    let bench = bench();
+    let shard = bench.path("data/train-00000.ids");
+    let whole = std::fs::read(&shard).unwrap();
+    // Every run computes the hashes of its data, and the command itself reads their heads alone.
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&shard, damaged).unwrap();
+    let ran = bench.run("ablate exp/experiment.toml --threads 1 --jobs 1");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_says(&ran.stderr, &["3 runs in a row failed as soon as they were started", "3 of 4 runs failed"]);
+    // What was wrong is mended, and the same command goes on.
+    std::fs::write(&shard, whole).unwrap();
+    bench.succeed("ablate exp/experiment.toml --threads 1");
+    assert_eq!(bench.results().len(), 4);
+}
+
+#[test]
 fn a_run_that_fails_is_listed_and_the_others_go_on() {
     let bench = bench();
     let failing = EXPERIMENT.replace(

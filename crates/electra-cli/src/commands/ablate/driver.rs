@@ -27,6 +27,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Between two looks at their logs.
 const SHOW_EVERY: Duration = Duration::from_secs(2);
 
+/// Failures one after the other, each within [`AT_ONCE`] of its start, after which no other run begins: a full disk
+/// or data that cannot be read ends them all.
+const MAX_FAILURES_AT_ONCE: usize = 3;
+/// Seconds in which a run that fails has hardly begun.
+const AT_ONCE: f64 = 10.0;
+
 /// Runs an experiment.
 pub(super) struct Driver<'a> {
     setup: &'a Setup,
@@ -34,6 +40,8 @@ pub(super) struct Driver<'a> {
     /// Processes at the same time.
     jobs: usize,
     fail_fast: bool,
+    /// Runs in a row that failed as soon as they were started.
+    failed_at_once: usize,
     /// Numbers of the runs that wait, the next one first.
     waiting: VecDeque<usize>,
     running: Vec<Running>,
@@ -88,6 +96,7 @@ impl<'a> Driver<'a> {
             interrupt,
             jobs,
             fail_fast,
+            failed_at_once: 0,
             waiting: waiting.into(),
             running: Vec::new(),
             finished,
@@ -293,6 +302,7 @@ impl<'a> Driver<'a> {
         // A run that cannot be read is told of when it should go on.
         let next = self.next(job).unwrap_or(None);
         if status.success() && next != Some(running.stage) {
+            self.failed_at_once = 0;
             if !self.stopping || next.is_none() {
                 self.advance(index);
             }
@@ -312,6 +322,8 @@ impl<'a> Driver<'a> {
         {
             self.progress.tell(&format!("{}: {}", self.setup.name_of(job), failure.in_one_line()));
         }
+        let is_diverged = status.code() == Some(i32::from(failure::DIVERGED));
+        self.failed_at_once = if is_diverged || seconds > AT_ONCE { 0 } else { self.failed_at_once + 1 };
         let how = match status.code() {
             Some(0) => "ended without what the next step needs".to_owned(),
             Some(code) if code == i32::from(failure::DIVERGED) => "diverged".to_owned(),
@@ -331,7 +343,12 @@ impl<'a> Driver<'a> {
         let name = self.setup.name_of(job);
         self.progress.tell(&format!("{name}: {how}"));
         self.ended.failed.push(Failed { name, error, log: self.setup.log_of(job) });
-        if self.fail_fast {
+        if self.failed_at_once >= MAX_FAILURES_AT_ONCE && !self.stopping {
+            let runs = with_noun(self.failed_at_once, "run");
+            self.progress
+                .tell(&format!("{runs} in a row failed as soon as they were started: no other begins"));
+        }
+        if self.fail_fast || self.failed_at_once >= MAX_FAILURES_AT_ONCE {
             self.stop();
         }
     }
