@@ -12,6 +12,7 @@ mod library_file;
 mod load;
 mod saved;
 mod settings;
+mod split;
 mod text_encoder;
 mod tokenizer;
 mod train;
@@ -22,4 +23,6 @@ pub use files::SAVED_FILES;
 pub use settings::{MAX_WORD_CHARS, Settings};
 pub use text_encoder::TextEncoder;
 pub use tokenizer::Tokenizer;
-pub use train::{TooLong, TrainError, TrainProgress, Trained, VocabularySettings, train};
+pub use train::{
+    ExtensionSettings, TooLong, TrainError, TrainProgress, Trained, VocabularySettings, extend, train,
+};

@@ -7,17 +7,17 @@
 //! tokenizer is then built from the pieces it found.
 
 mod error;
+mod extend;
+mod merge;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ahash::{AHashMap, AHashSet};
-use compact_str::CompactString;
-use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::tokenizer::AddedToken;
+use ahash::AHashSet;
 
 pub use error::{TooLong, TrainError};
+pub use extend::{ExtensionSettings, extend};
 
 use super::settings::{MAX_WORD_CHARS, Settings};
 use super::text_encoder::{library_words, runs};
@@ -25,13 +25,11 @@ use super::tokenizer::Tokenizer;
 use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
 use crate::coverage::{AccentCounter, Coverage};
 use crate::map_in_order::{MAX_THREADS, map_in_order};
-use crate::vocab::{CONTINUATION, MAX_VOCAB_SIZE, SPECIAL_TOKENS, Vocabulary};
+use crate::vocab::{MAX_VOCAB_SIZE, Vocabulary};
+use merge::{RunCounts, merge};
 
 /// Text given to a thread at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// The library counts pairs in 32 bits with a sign; corpora with more are scaled down.
-const MAX_PAIRS: u64 = i32::MAX as u64;
 
 /// The settings of the training of a vocabulary.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +61,27 @@ impl VocabularySettings {
             min_frequency: 2,
             character_coverage: 0.9999,
         }
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        let VocabularySettings { vocab_size, min_frequency, character_coverage, max_word_chars, .. } = *self;
+        let setting = |name, found: String, expected: &dyn std::fmt::Display| {
+            Err(TrainError::Setting { name, found, expected: expected.to_string() })
+        };
+        if !(0.0..=1.0).contains(&character_coverage) {
+            return setting("character coverage", character_coverage.to_string(), &"a number from 0 to 1");
+        }
+        if vocab_size > MAX_VOCAB_SIZE {
+            return setting("vocabulary size", vocab_size.to_string(), &format!("at most {MAX_VOCAB_SIZE}"));
+        }
+        if min_frequency == 0 {
+            return setting("minimum frequency", "0".into(), &"at least 1");
+        }
+        if !(1..=MAX_WORD_CHARS).contains(&max_word_chars) {
+            let expected = format!("a number from 1 to {MAX_WORD_CHARS}");
+            return setting("maximum word length", max_word_chars.to_string(), &expected);
+        }
+        Ok(())
     }
 
     /// The settings of the normaliser.
@@ -128,49 +147,23 @@ pub fn train(
     threads: usize,
     mut progress: impl FnMut(TrainProgress),
 ) -> Result<Trained, TrainError> {
-    let setting = |name, found: String, expected: &dyn std::fmt::Display| {
-        Err(TrainError::Setting { name, found, expected: expected.to_string() })
-    };
-    let VocabularySettings { vocab_size, min_frequency, character_coverage, max_word_chars, .. } = *settings;
-    if !(0.0..=1.0).contains(&character_coverage) {
-        return setting("character coverage", character_coverage.to_string(), &"a number from 0 to 1");
-    }
-    if vocab_size > MAX_VOCAB_SIZE {
-        return setting("vocabulary size", vocab_size.to_string(), &format!("at most {MAX_VOCAB_SIZE}"));
-    }
-    if min_frequency == 0 {
-        return setting("minimum frequency", "0".into(), &"at least 1");
-    }
-    if !(1..=MAX_WORD_CHARS).contains(&max_word_chars) {
-        let expected = format!("a number from 1 to {MAX_WORD_CHARS}");
-        return setting("maximum word length", max_word_chars.to_string(), &expected);
-    }
-    let reading = Arc::<ReadProgress>::default();
-    let (runs, documents) = count_runs(files, options, threads, &reading, &mut progress)?;
-    if documents == 0 {
-        return Err(CorpusError::Empty {
-            files: files.len(),
-            first: files.first().cloned().unwrap_or_default(),
-        }
-        .into());
-    }
+    settings.check()?;
     let normalisation = settings.normalisation();
-    let Normalized { words: word_counts, mut coverage, too_long } = normalized_words(runs, normalisation);
-    if word_counts.is_empty() {
-        return Err(TrainError::NoWords { too_long });
-    }
+    let corpus = read_words(files, options, normalisation, threads, &mut progress)?;
+    let Corpus { documents, replaced, skipped, normalized } = corpus;
+    let Normalized { words: word_counts, mut coverage, too_long } = normalized;
     let words: u64 = word_counts.values().sum();
     let distinct_words = word_counts.len() as u64;
-    let alphabet = alphabet(&word_counts, character_coverage);
+    let alphabet = alphabet(&word_counts, settings.character_coverage);
     let characters = alphabet.len() as u64;
     count_words(&word_counts, &alphabet, &mut coverage);
     progress(TrainProgress::Merging { words: distinct_words, characters });
-    let pieces = merge(word_counts, alphabet, settings, too_long, threads)?;
+    let wanted = (settings.vocab_size, settings.min_frequency);
+    let pieces = merge(word_counts, alphabet, wanted, too_long, threads)?;
     let vocabulary = Vocabulary::new(pieces, "the trained vocabulary".as_ref())
         .expect("the trainer gives every piece once, special tokens first");
-    debug_assert_eq!(vocabulary.len(), vocab_size);
+    debug_assert_eq!(vocabulary.len(), settings.vocab_size);
     let tokenizer = Tokenizer::new(vocabulary, normalisation);
-    let (replaced, skipped) = (reading.replaced(), reading.skipped());
     Ok(Trained {
         tokenizer,
         documents,
@@ -184,7 +177,37 @@ pub fn train(
     })
 }
 
-type RunCounts = AHashMap<CompactString, u64>;
+/// What was read of a corpus.
+struct Corpus {
+    documents: u64,
+    replaced: u64,
+    skipped: Skipped,
+    normalized: Normalized,
+}
+
+/// Reads a corpus and counts its words as a normaliser of these settings leaves them.
+fn read_words(
+    files: &[PathBuf],
+    options: &ReadOptions,
+    settings: Settings,
+    threads: usize,
+    progress: &mut impl FnMut(TrainProgress),
+) -> Result<Corpus, TrainError> {
+    let reading = Arc::<ReadProgress>::default();
+    let (runs, documents) = count_runs(files, options, threads, &reading, progress)?;
+    if documents == 0 {
+        return Err(CorpusError::Empty {
+            files: files.len(),
+            first: files.first().cloned().unwrap_or_default(),
+        }
+        .into());
+    }
+    let normalized = normalized_words(runs, settings);
+    if normalized.words.is_empty() {
+        return Err(TrainError::NoWords { too_long: normalized.too_long });
+    }
+    Ok(Corpus { documents, replaced: reading.replaced(), skipped: reading.skipped(), normalized })
+}
 
 /// Counts the runs of the corpus (see [`super::TextEncoder`]) before they are normalised.
 fn count_runs(
@@ -308,85 +331,6 @@ fn alphabet(words: &RunCounts, coverage: f64) -> AHashSet<char> {
         })
         .map(|(c, _)| c)
         .collect()
-}
-
-/// The pieces: special tokens, characters, continuing characters, merges in their order.
-fn merge(
-    mut words: RunCounts,
-    alphabet: AHashSet<char>,
-    settings: &VocabularySettings,
-    too_long: TooLong,
-    threads: usize,
-) -> Result<Vec<String>, TrainError> {
-    // A word with a character outside the alphabet can only become [UNK].
-    words.retain(|word, _| word.chars().all(|c| alphabet.contains(&c)));
-    let mut first: Vec<char> = alphabet.into_iter().collect();
-    first.sort_unstable();
-    let continuing: std::collections::BTreeSet<char> =
-        words.keys().flat_map(|word| word.chars().skip(1)).collect();
-    let characters: Vec<String> = first
-        .iter()
-        .map(|c| c.to_string())
-        .chain(continuing.iter().map(|c| format!("{CONTINUATION}{c}")))
-        .collect();
-
-    let (special, wanted) = (SPECIAL_TOKENS.len(), settings.vocab_size);
-    let minimum = special + characters.len();
-    if wanted < minimum {
-        return Err(TrainError::TooSmall {
-            vocab_size: wanted,
-            special,
-            alphabet: characters.len(),
-            minimum,
-        });
-    }
-    scale_down(&mut words, MAX_PAIRS);
-
-    let fixed: Vec<AddedToken> = SPECIAL_TOKENS
-        .into_iter()
-        .map(str::to_owned)
-        .chain(characters)
-        .map(|piece| AddedToken::from(piece, true))
-        .collect();
-    let trainer = BpeTrainer::builder()
-        .vocab_size(wanted)
-        .min_frequency(settings.min_frequency)
-        .special_tokens(fixed)
-        .continuing_subword_prefix(CONTINUATION.into())
-        .show_progress(false)
-        .build();
-    let mut model = BPE::default();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.clamp(1, MAX_THREADS)).build();
-    let mut train = || trainer.do_train(&words, &mut model);
-    let trained = match pool {
-        Ok(pool) => pool.install(train),
-        // No threads to be had: the caller's will do, the result is the same.
-        Err(_) => train(),
-    };
-    trained.expect("the trainer has no way to fail");
-
-    let mut pieces: Vec<(u32, String)> =
-        model.get_vocab().into_iter().map(|(piece, id)| (id, piece)).collect();
-    pieces.sort_unstable();
-    if pieces.len() < wanted {
-        return Err(TrainError::TooLarge {
-            vocab_size: wanted,
-            supported: pieces.len(),
-            min_frequency: settings.min_frequency,
-            too_long,
-        });
-    }
-    Ok(pieces.into_iter().map(|(_, piece)| piece).collect())
-}
-
-/// Divides the counts, if need be, so that no pair of pieces is seen more than `limit` times.
-/// Half of the limit is for the counts, the rest for what rounding them up adds.
-fn scale_down(words: &mut RunCounts, limit: u64) {
-    let pairs: u64 = words.iter().map(|(word, count)| count * (word.chars().count() as u64 - 1)).sum();
-    if pairs > limit {
-        let divisor = pairs.div_ceil(limit / 2);
-        words.values_mut().for_each(|count| *count = count.div_ceil(divisor));
-    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,47 @@ pub enum TrainError {
         /// The words and texts that were left out because they are too long.
         too_long: TooLong,
     },
+    /// An extension that would add nothing.
+    #[error("a vocabulary of {had} pieces cannot be extended to {vocab_size}")]
+    #[diagnostic(help("ask for more than {had}: the old pieces are counted"))]
+    NotLarger {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Pieces of the old vocabulary.
+        had: usize,
+    },
+    /// An extension without room for the characters of the text.
+    #[error(
+        "from {had} to {vocab_size} pieces there is room for {}, and the text has {lacking} pieces of one character \
+         (with and without ##) that the vocabulary lacks", .vocab_size - .had
+    )]
+    #[diagnostic(help("ask for {} or more, or cover a smaller share of the characters", .had + .lacking))]
+    NoRoomForCharacters {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Pieces of the old vocabulary.
+        had: usize,
+        /// Pieces of one character that it lacks.
+        lacking: usize,
+    },
+    /// An extension by more pieces than the text has.
+    #[error(
+        "the text has {found} pieces that the vocabulary of {had} lacks (pairs seen at least {min_frequency} times), \
+         and {} were asked for{}", .vocab_size - .had, .too_long.of_corpus()
+    )]
+    #[diagnostic(help("ask for {} pieces or fewer, or give more text", .had + .found))]
+    TooFewNew {
+        /// Pieces asked for.
+        vocab_size: usize,
+        /// Pieces of the old vocabulary.
+        had: usize,
+        /// New pieces that the text gives.
+        found: usize,
+        /// A pair seen less often makes no new piece.
+        min_frequency: u64,
+        /// The words and texts that were left out because they are too long.
+        too_long: TooLong,
+    },
     /// Every word is too long, or there is none.
     #[error("{}", no_words(.too_long))]
     #[diagnostic(help("{}", if .too_long.words == 0 { "give text, or keep accents" } else { "accept longer words, or divide words by spaces" }))]

@@ -25,14 +25,3 @@ fn rare_ascii_characters_belong_to_the_alphabet() {
     let found = alphabet(&counts(&[("α", 1000), ("!", 1), ("γ", 1)]), 0.9);
     assert_eq!(found, AHashSet::from(['α', '!']));
 }
-
-#[test]
-fn counts_beyond_32_bits_are_scaled_down_and_rare_words_stay() {
-    let mut words = counts(&[("the", 4_000_000_000), ("zebra", 3)]);
-    scale_down(&mut words, MAX_PAIRS);
-    // 8,000,000,012 pairs, half the limit is 1,073,741,823: divided by 8.
-    assert_eq!(words, counts(&[("the", 500_000_000), ("zebra", 1)]));
-    let mut small = counts(&[("the", 3)]);
-    scale_down(&mut small, 6);
-    assert_eq!(small, counts(&[("the", 3)]));
-}
