@@ -92,6 +92,21 @@ pub fn discriminator_tensors(mut tensors: NamedTensors, config: &ModelConfig) ->
     strip_prefix(tensors, "discriminator")
 }
 
+/// The tensors of the generator of a model of sizes `config`, by their names there, with those that it shares: tables
+/// always, the encoder where all is tied.
+pub fn generator_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTensors {
+    let borrowed = |path: &str| match config.generator.tie {
+        TieMode::Embeddings => path.starts_with("embeddings."),
+        TieMode::All => !HEADS.iter().any(|head| path.starts_with(head)),
+        TieMode::None | TieMode::GradientDisentangled => false,
+    };
+    let mut shared = below(tensors.clone(), "discriminator");
+    shared.retain(|path, _| borrowed(path));
+    let mut own = below(tensors, "generator");
+    own.extend(shared);
+    own
+}
+
 /// The tensors of the discriminator without its heads: the start of fine-tuning.
 pub fn encoder_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTensors {
     let mut encoder = discriminator_tensors(tensors, config);
@@ -100,7 +115,7 @@ pub fn encoder_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTens
 }
 
 /// Tables that are differences from the generator's where ties are gradient-disentangled.
-const DISENTANGLED: [&str; 2] = ["embeddings.word", "embeddings.position"];
+pub(crate) const DISENTANGLED: [&str; 2] = ["embeddings.word", "embeddings.position"];
 
 /// The prefixes of the tensors of heads on the discriminator's encoder.
 pub(crate) const HEADS: [&str; 3] = ["head.", "masked_lm.", "copy."];

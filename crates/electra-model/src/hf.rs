@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, TensorData};
 use serde_json::Value;
 
-use crate::architecture::{Architecture, HEADS, HeadKind, discriminator_tensors};
+use crate::architecture::{Architecture, HeadKind, discriminator_tensors, generator_tensors};
 use crate::config::{ModelConfig, TieMode};
 use crate::electra::Electra;
-use crate::parameters::{NamedTensors, collect, strip_prefix};
+use crate::parameters::{NamedTensors, collect};
 
 pub use class::{architecture, class_of};
 pub use error::HfError;
@@ -153,14 +153,7 @@ pub fn export(model: &Electra, config: &ModelConfig, dropout: HfDropout, network
             (config.discriminator(), config.embedding_size, HfNetwork::Discriminator, discriminator)
         }
         HfNetwork::Generator => {
-            // What the generator lacks it shares: tables always, the encoder when all is tied.
-            let borrowed = |path: &str| match config.generator.tie {
-                TieMode::Embeddings => path.starts_with("embeddings."),
-                TieMode::All => !HEADS.iter().any(|head| path.starts_with(head)),
-                TieMode::None | TieMode::GradientDisentangled => false,
-            };
-            let mut ours = strip_prefix(tensors, "generator");
-            ours.extend(discriminator.into_iter().filter(|(path, _)| borrowed(path)));
+            let ours = generator_tensors(tensors, config);
             let (sizes, embedding_size) = (config.generator(), config.generator_embedding_size());
             (sizes, embedding_size, HfNetwork::Generator, ours)
         }
@@ -200,6 +193,12 @@ pub fn import<T: Stored>(
     }
 }
 
+/// Whether a tensor of this name says nothing that others do not say: a tied copy of the word table, and a constant
+/// that old versions stored.
+pub fn is_redundant(name: &str) -> bool {
+    name == "generator_lm_head.weight" || name.ends_with("position_ids")
+}
+
 fn rename<T: Stored>(
     tensors: BTreeMap<String, T>,
     network: HfNetwork,
@@ -210,8 +209,7 @@ fn rename<T: Stored>(
     }
     let mut ours = BTreeMap::new();
     for (name, tensor) in tensors {
-        // A tied copy of the word table, and a constant that old versions stored.
-        if name == "generator_lm_head.weight" || name.ends_with("position_ids") {
+        if is_redundant(&name) {
             continue;
         }
         let path = our_name(&name, network).ok_or_else(|| HfError::UnexpectedTensor(name.clone()))?;

@@ -29,6 +29,7 @@
 //! | build an encoder alone | [`encoder::Encoder`], [`embeddings`] |
 //! | read and write parameters by path | [`parameters`] |
 //! | translate names to those of transformers | [`hf`] |
+//! | begin with the weights of other networks | [`warm_start`](mod@warm_start) |
 //! | count parameters and floating-point operations | [`flops`] |
 //!
 //! Features are those of `electra-kernels`: which backends are compiled.
@@ -62,6 +63,7 @@ pub mod objective;
 pub mod parameters;
 pub mod shapes;
 mod truncated_normal;
+pub mod warm_start;
 mod waves;
 mod window_batch;
 

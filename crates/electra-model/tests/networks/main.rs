@@ -14,3 +14,4 @@ mod shapes;
 mod tiny;
 mod transformers_folders;
 mod tying;
+mod warm_starts;

@@ -24,7 +24,7 @@ use super::text_encoder::{library_words, runs};
 use super::tokenizer::Tokenizer;
 use crate::corpus::{self, CorpusError, DocumentReader, ReadOptions, ReadProgress, Skipped};
 use crate::coverage::{AccentCounter, Coverage};
-use crate::map_in_order::{MAX_THREADS, map_in_order};
+use crate::map_in_order::map_in_order;
 use crate::vocab::{MAX_VOCAB_SIZE, Vocabulary};
 use merge::{RunCounts, merge};
 

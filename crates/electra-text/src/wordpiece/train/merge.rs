@@ -8,7 +8,7 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::tokenizer::AddedToken;
 
 use super::error::{TooLong, TrainError};
-use crate::in_order::MAX_THREADS;
+use crate::map_in_order::MAX_THREADS;
 use crate::vocab::{CONTINUATION, SPECIAL_TOKENS};
 
 /// The library counts pairs in 32 bits with a sign; corpora with more are scaled down.
