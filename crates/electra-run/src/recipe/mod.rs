@@ -15,6 +15,7 @@
 //! caller's type, which should `deny_unknown_fields`. Every error knows the file, or the override, that it
 //! came from and the bytes to point at.
 
+mod beneath;
 mod bounds;
 mod error;
 mod explain;
@@ -30,6 +31,7 @@ use electra_files::regular;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use beneath::{Beneath, load_over};
 pub use error::{Assignment, Origin, RecipeError};
 pub use tree::{Origins, Part};
 pub use words::plain;
