@@ -12,6 +12,7 @@ use electra_text::Tokenizer;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::ancestors::{Ancestor, ancestors};
 use crate::model_folder::{ModelFolderError, PretrainedEncoder};
 
 /// Initial encoder of a network that is fine-tuned.
@@ -84,6 +85,9 @@ pub struct Lineage {
     pub progress: Option<RunProgress>,
     /// Whether some of them were not done.
     pub pretraining_is_unfinished: bool,
+    /// The weights that the pretraining began with, where it did not begin with nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<Ancestor>,
 }
 
 impl Lineage {
@@ -202,6 +206,7 @@ impl EncoderInit {
                     pretraining_data_hash: of_run("data_hash"),
                     progress,
                     pretraining_is_unfinished,
+                    ancestors: ancestors(&pretrained.path),
                 }
             }
             Self::Scratch { recipe, config, .. } => {
@@ -214,6 +219,7 @@ impl EncoderInit {
                     pretraining_data_hash: None,
                     progress,
                     pretraining_is_unfinished,
+                    ancestors: Vec::new(),
                 }
             }
         }

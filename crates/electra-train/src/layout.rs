@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! RUN/model.json           sizes of the networks (pretraining)
+//!     init.json            where its first weights came from (pretraining that began with some)
 //!     config.json          sizes as transformers writes them (taggers, published models)
 //!     model.safetensors    weights
 //!     checkpoints/STEP/{model.safetensors, optimizer.safetensors, state.json}
@@ -23,5 +24,7 @@ pub const MODEL_CONFIG: &str = "model.json";
 pub const HF_CONFIG: &str = "config.json";
 /// Settings of a tagger that transformers has no place for: the mark of a tagger.
 pub const TAGGER_SETTINGS: &str = "tagger.json";
+/// The weights that a pretraining began with, tensor by tensor; beside imported weights their ancestors alone.
+pub const INIT: &str = "init.json";
 /// Folder of the tokenizer's files in a run.
 pub const TOKENIZER: &str = "tokenizer";

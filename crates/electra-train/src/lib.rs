@@ -54,6 +54,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 #![warn(unreachable_pub)]
 
+mod ancestors;
 pub mod collapse;
 mod divergence;
 pub mod encoder_init;
@@ -76,6 +77,7 @@ mod snapshot;
 mod stopped;
 mod update;
 
+pub use ancestors::{Ancestor, add_ancestors, ancestors, ancestors_file};
 pub use divergence::Divergence;
 pub use environment::Environment;
 pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, SilentMonitor};

@@ -2,6 +2,7 @@
 
 mod encoder;
 mod error;
+mod networks;
 mod read;
 mod write;
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_model::architecture::discriminator_tensors;
-use electra_model::hf::{self, HfError, HfNetwork};
+use electra_model::hf::{self, HfNetwork};
 use electra_model::init::Init;
 use electra_model::parameters::{self, LoadError, NamedTensors};
 use electra_model::shapes::{self, Shapes};
@@ -18,10 +19,11 @@ use electra_text::Tokenizer;
 use serde_json::Value;
 
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, TOKENIZER};
-use read::{check_own, read_own};
+use read::{check_own, of_class, read_own};
 
 pub use encoder::{ForeignHead, PretrainedEncoder};
 pub use error::ModelFolderError;
+pub use networks::{NetworkKind, PretrainedNetworks};
 pub use read::{ForeignWeights, read_headers, read_json, read_sizes, read_tensors, read_tokenizer};
 pub use write::write_network;
 
@@ -128,17 +130,6 @@ impl ModelFolder {
 
     fn weights(&self, source: LoadError) -> ModelFolderError {
         ModelFolderError::Weights { path: self.path.clone(), source }
-    }
-}
-
-/// An error of a transformers folder in which a pretrained model was to be.
-fn of_class(path: &Path) -> impl Fn(HfError) -> ModelFolderError {
-    let path = path.to_path_buf();
-    move |source| match source {
-        HfError::Class { found, .. } if found == HfNetwork::Tagger.architecture() => {
-            ModelFolderError::Tagger(path.clone())
-        }
-        _ => ModelFolderError::Foreign { path: path.clone(), source },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
-use electra_model::hf::{self, HfNetwork};
+use electra_model::hf::{self, HfError, HfNetwork};
 use electra_model::parameters::{self, Headers, NamedTensors};
 use electra_model::{Architecture, ModelConfig, shapes};
 use electra_run::checkpoint;
@@ -101,6 +101,15 @@ pub(super) fn read_own(folder: &Path) -> Result<(ModelConfig, NamedTensors), E> 
 pub(super) fn check_own(folder: &Path, config: &ModelConfig, headers: &Headers) -> Result<(), E> {
     let expected = shapes::of_electra(config, Architecture::of(headers));
     shapes::check(headers, &expected).map_err(E::weights(folder))
+}
+
+/// An error of a transformers folder in which a pretrained model was to be.
+pub(super) fn of_class(path: &Path) -> impl Fn(HfError) -> E {
+    let path = path.to_path_buf();
+    move |source| match source {
+        HfError::Class { found, .. } if found == HfNetwork::Tagger.architecture() => E::Tagger(path.clone()),
+        _ => E::Foreign { path: path.clone(), source },
+    }
 }
 
 /// The weights of a transformers folder, in its names, from however many files they are in: what is known of them
