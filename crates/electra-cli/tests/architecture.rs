@@ -17,7 +17,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use electra_model::Objective;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::recipe::{Recipe, check};
-use electra_run::recipe::{Resolved, load};
+use electra_run::recipe::{Beneath, Resolved, load_over};
 
 /// Every crate, and the crates of the workspace that it may see. Above all that are below it.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -265,11 +265,23 @@ fn recipes() -> BTreeMap<String, Recipe> {
     let mut recipes = BTreeMap::new();
     for entry in fs::read_dir(root().join("configs/pretrain")).unwrap() {
         let path = entry.unwrap().path();
-        let resolved: Resolved<Recipe> = load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+        // What goes on from weights has their sizes.
+        let resolved: Resolved<Recipe> =
+            load_over(&path, &[], |stated| (!stated.contains_key("model")).then(sizes_of_small))
+                .unwrap_or_else(|error| panic!("{error}"));
         check(&resolved).unwrap_or_else(|error| panic!("{error}"));
         recipes.insert(path.file_stem().unwrap().to_str().unwrap().to_owned(), resolved.value);
     }
     recipes
+}
+
+fn sizes_of_small() -> Beneath {
+    let path = root().join("configs/pretrain/small.toml");
+    let recipe: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+    Beneath {
+        name: path.display().to_string(),
+        values: toml::Table::from_iter([("model".into(), recipe["model"].clone())]),
+    }
 }
 
 #[test]
@@ -285,7 +297,7 @@ fn every_recipe_is_right_and_named_as_its_file() {
 
 #[test]
 fn every_recipe_says_how_to_run_it_where_how_long_and_what_to_expect() {
-    for name in ["debug", "tiny", "small", "base", "large"] {
+    for name in ["continue", "debug", "tiny", "small", "base", "large"] {
         let text = fs::read_to_string(root().join(format!("configs/pretrain/{name}.toml"))).unwrap();
         let header: String = text.lines().take_while(|line| line.starts_with('#')).collect();
         let command = format!("electra pretrain configs/pretrain/{name}.toml");

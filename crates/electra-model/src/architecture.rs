@@ -100,9 +100,9 @@ pub fn generator_tensors(tensors: NamedTensors, config: &ModelConfig) -> NamedTe
         TieMode::All => !HEADS.iter().any(|head| path.starts_with(head)),
         TieMode::None | TieMode::GradientDisentangled => false,
     };
-    let mut shared = below(tensors.clone(), "discriminator");
+    let mut shared = strip_prefix(tensors.clone(), "discriminator");
     shared.retain(|path, _| borrowed(path));
-    let mut own = below(tensors, "generator");
+    let mut own = strip_prefix(tensors, "generator");
     own.extend(shared);
     own
 }

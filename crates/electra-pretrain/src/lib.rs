@@ -23,6 +23,7 @@
 //! | to | use |
 //! |---|---|
 //! | pretrain, or continue a run | [`Recipe`], [`RunSetup`], [`pretrain`] |
+//! | begin with the weights of another model | [`InitialWeights`], [`RunSetup::take_with`] |
 //! | see which tokens of a text look replaced | [`Detector`] |
 //! | judge discriminators on one corruption of a text | [`detection`], [`corruption`] |
 //!
@@ -52,6 +53,7 @@ pub mod evaluate;
 pub mod fixed_proposal;
 mod frequency;
 pub mod heldout;
+pub mod initial_weights;
 mod interval;
 pub mod loader;
 pub mod mask;
@@ -69,6 +71,7 @@ pub mod train;
 
 pub use detector::{Detection, Detector, DetectorBuilder, DetectorError};
 pub use electra_kernels::{DeviceError, DeviceName};
+pub use initial_weights::{InitialWeights, InitialWeightsError};
 pub use monitor::{Event, Monitor};
 pub use recipe::Recipe;
 pub use train::{Environment, Estimate, RunEnd, RunSetup, TrainError, pretrain};

@@ -5,6 +5,7 @@ mod check;
 use std::path::PathBuf;
 
 use electra_model::flops::ForwardFlops;
+use electra_model::warm_start::PositionGrowth;
 use electra_model::{Architecture, ModelConfig, Objective, Precision};
 use electra_optim::{AdamConfig, Decay, Schedule};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub struct Recipe {
     pub data: DataConfig,
     /// Sizes of the networks.
     pub model: ModelConfig,
+    /// What becomes of weights that the run begins with. Absent, and without a meaning, where it begins with none.
+    #[serde(default, skip_serializing_if = "InitConfig::is_default")]
+    pub init: InitConfig,
     /// The training objective.
     pub objective: Objective,
     /// In what order the networks learn it. Absent: both at every step.
@@ -60,6 +64,21 @@ pub struct DataConfig {
     pub path: PathBuf,
     /// Tokens of a row, special tokens included; that of the folder.
     pub sequence_length: usize,
+}
+
+/// What becomes of the weights that a run begins with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InitConfig {
+    /// The start of positions beyond those that were learned.
+    #[serde(default, skip_serializing_if = "PositionGrowth::is_nearest")]
+    pub positions: PositionGrowth,
+}
+
+impl InitConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The settings of the optimizer.

@@ -14,6 +14,7 @@ use std::path::Path;
 use electra_files::regular;
 use electra_run::report::{Event, environment, events, render as rendered};
 use electra_run::run_folder::planned_steps;
+use electra_train::ancestors;
 use serde::Serialize;
 
 pub use error::ReportError;
@@ -63,6 +64,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
             .map_err(|source| ReportError::Io { path: path.clone(), source })?;
         serde_json::from_slice(&text).map_err(|source| ReportError::Damaged { path, source })?
     };
+    let run = with_ancestors(run, run_folder);
     let recipe = regular::read_to_string(&run_folder.join("recipe.toml")).ok();
     let is_of_all_tokens = recipe.as_deref().is_none_or(detects_among_all_tokens);
     let page = Page {
@@ -81,6 +83,16 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
     };
     let title = format!("{} · ELECTRA run", page.name);
     Ok(rendered(&title, "", include_str!("report/report.html"), &page))
+}
+
+/// What `run.json` says, and the weights that the run began with, by their hashes.
+fn with_ancestors(mut run: serde_json::Value, folder: &Path) -> serde_json::Value {
+    let ancestors = ancestors(folder);
+    if let Some(described) = run.as_object_mut().filter(|_| !ancestors.is_empty()) {
+        let by_model = ancestors.into_iter().map(|ancestor| (ancestor.model, ancestor.weights_hash.into()));
+        described.insert("began_with".to_owned(), serde_json::Value::Object(by_model.collect()));
+    }
+    run
 }
 
 /// Whether a recipe's objective is the paper's; one that cannot be read counts as such.

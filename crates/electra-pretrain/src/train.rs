@@ -5,6 +5,7 @@ mod hparams;
 mod records;
 mod run;
 mod setup;
+mod start;
 mod untrained;
 
 use electra_run::checkpoint::{Checkpoint, CheckpointStore};
@@ -23,11 +24,12 @@ pub use setup::{Environment, Estimate, RunSetup};
 pub use untrained::untrained_loss;
 
 use crate::data::unseen_ids;
+use crate::initial_weights::InitFile;
 use crate::monitor::Monitor;
 use crate::recipe::Recipe;
 use crate::snapshot;
 use run::Run;
-use setup::write_model_folder;
+use setup::{write_init_file, write_model_folder};
 
 /// Runs the recipe that `setup` was made for to its end, from its last checkpoint if it has one.
 ///
@@ -43,7 +45,7 @@ pub fn pretrain(
     monitor: &mut dyn Monitor,
 ) -> Result<RunEnd, TrainError> {
     let r = &recipe.value;
-    let RunSetup { data, folder } = setup;
+    let RunSetup { data, start, folder } = setup;
     let changes = folder.changes.clone();
     changes.iter().for_each(|change| monitor.note(0, change));
     write_model_folder(r, &data, &folder)?;
@@ -85,18 +87,32 @@ pub fn pretrain(
     // Also where a run goes on: an older program may have begun it without a word.
     let unseen = unseen_ids(r, &data);
     lost.iter().chain(&unseen).for_each(|message| monitor.note(0, message));
+    let mut begun_with = None;
     let snapshot = resume(
         &found,
         &folder.checkpoints(),
         |checkpoint| snapshot::load(checkpoint, r, &device),
-        || Ok::<_, TrainError>(snapshot::start(r, &data, &device)),
+        || {
+            let (snapshot, file) = start.snapshot(r, folder.path(), &data, &device)?;
+            begun_with = file;
+            Ok::<_, TrainError>(snapshot)
+        },
     )?;
+    if let Some(file) = &begun_with {
+        // Before the first checkpoint, which nobody could tell the origin of without.
+        write_init_file(file, &folder)?;
+        file.sentences().iter().for_each(|message| monitor.note(0, message));
+    }
     let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
 
     let begun = (folder, store, snapshot, last_saved);
     let mut run = Run::new(recipe, estimate, &device, data, begun, monitor)?;
+    if let Some(file) = &begun_with {
+        run.recorder.line("init", run.snapshot.step(), &file.record())?;
+    }
+    let told = begun_with.iter().flat_map(InitFile::sentences).collect::<Vec<_>>();
     // Told already: the log is opened last.
-    for message in changes.iter().chain(&passed_over).chain(&lost).chain(&unseen) {
+    for message in changes.iter().chain(&passed_over).chain(&lost).chain(&unseen).chain(&told) {
         run.recorder.event(run.snapshot.step(), message)?;
     }
     run.note_first_rows()?;

@@ -7,7 +7,8 @@ use electra_annotations::{LabelScheme, LabelSet};
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::{Architecture, Electra, GeneratorKind, Precision, parameters};
 use electra_ner::{HeadType, initial_tagger, unused_head_note};
-use electra_pretrain::Detector;
+use electra_pretrain::initial_weights::InitFile;
+use electra_pretrain::{Detector, InitialWeights};
 use electra_run::run_folder::{RunProgress, check_weights};
 use electra_train::encoder_init::EncoderInit;
 use electra_train::layout::MODEL_CONFIG;
@@ -21,6 +22,14 @@ use crate::reader::{OkRendered, Reached, Reader, Rng};
 
 /// More positions than a made-up model needs: what is built of larger sizes is sound, and slow.
 const MAX_WEIGHTS: usize = 1 << 20;
+
+/// What a run says of the weights that it began with.
+const INIT: &str = r#"{
+  "model_hash": "0f", "discriminator": {"path": "a", "kind": "model", "weights_hash": "1f", "tokenizer_hash": "2f"},
+  "ancestors": [{"model": "a", "weights_hash": "1f"}], "loaded": 1, "started": 1, "ignored": 0, "tensors": [
+    {"name": "discriminator.embeddings.word", "state": "loaded", "network": "discriminator",
+     "tensor": "embeddings.word", "shape": [9, 4], "rows": {"loaded": 7, "grown": 1, "started": 1, "cut": 0}},
+    {"name": "generator.head.output_bias", "state": "started", "shape": [9]}]}"#;
 
 /// A discriminator as transformers saves it, whole or in shards, perhaps with a generator.
 pub(super) struct TransformersFolder;
@@ -70,7 +79,7 @@ fn below(mut case: Case, folder: &str, files: &Case) -> Case {
 
 /// Mutations that leave the tokenizer to its own reader, most of the time.
 pub(super) fn damage_model(case: &mut Case, rng: &mut Rng) {
-    let of_model = ["config.json", "model.json", "tagger.json", ".safetensors", ".index.json"];
+    let of_model = ["config.json", "model.json", "init.json", "tagger.json", ".safetensors", ".index.json"];
     let names: Vec<String> = case
         .files()
         .filter(|name| {
@@ -113,6 +122,9 @@ impl Reader for TransformersFolder {
         tag(folder, reached);
         let generator = folder.join("generator");
         let generator = generator.exists().then_some(generator.as_path());
+        std::hint::black_box(
+            InitialWeights::open(folder, generator).ok_rendered().map(|weights| weights.model_hash()),
+        );
         let model = ModelFolder::open_transformers(folder, generator).ok_rendered()?;
         reached.stage("opened");
         if is_large(&model) {
@@ -171,6 +183,7 @@ impl Reader for ModelRun {
         let case = Case::default()
             .with(MODEL_CONFIG, serde_json::to_vec_pretty(&sizes()).expect("sizes are JSON"))
             .with("recipe.toml", super::material::RECIPE)
+            .with("init.json", INIT)
             .with("model.safetensors", parameters::to_safetensors(&tensors, None));
         vec![below(case, "tokenizer", &tokenizer_files())]
     }
@@ -186,6 +199,8 @@ impl Reader for ModelRun {
             reached.stage("whole");
         }
         tag(folder, reached);
+        std::hint::black_box(InitFile::read(folder).ok_rendered().flatten().map(|file| file.sentences()));
+        std::hint::black_box(InitialWeights::open(folder, None).ok_rendered().map(|weights| weights.model_hash()));
         let model = ModelFolder::open(folder).ok_rendered()?;
         reached.stage("opened");
         if is_large(&model) {

@@ -4,6 +4,7 @@ use electra_train::{Divergence, RunError};
 use thiserror::Error;
 
 use crate::data::RecipeDataError;
+use crate::initial_weights::InitialWeightsError;
 
 /// An error that stops a pretraining run.
 #[derive(Debug, Error, miette::Diagnostic)]
@@ -14,6 +15,13 @@ pub enum TrainError {
         #[from]
         #[diagnostic_source]
         RecipeDataError,
+    ),
+    /// The weights that the run was to begin with cannot be used.
+    #[error("{0}")]
+    Weights(
+        #[from]
+        #[diagnostic_source]
+        InitialWeightsError,
     ),
     /// Whatever can stop any run.
     #[error("{0}")]

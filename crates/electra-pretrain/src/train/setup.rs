@@ -11,11 +11,13 @@ use electra_run::run_folder::{RunFolder, RunIdentity};
 use electra_text::DataSet;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::RunError;
-use electra_train::layout::MODEL_CONFIG;
+use electra_train::layout::{INIT, MODEL_CONFIG};
 
 use super::TrainError;
+use super::start::Start;
 use crate::code;
 use crate::data::{RecipeDataError, open_data};
+use crate::initial_weights::{InitFile, InitialWeights};
 use crate::recipe::{FREE_KEYS, Recipe};
 
 /// The environment of a run: device, threads and folder; none of it decides the weights' meaning.
@@ -47,16 +49,31 @@ pub struct Estimate {
 /// Data that fits a recipe, and a run folder that this process holds for it.
 pub struct RunSetup {
     pub(super) data: Arc<DataSet>,
+    pub(super) start: Start,
     pub(super) folder: RunFolder,
 }
 
 impl RunSetup {
-    /// Opens the data, holds it against the recipe and takes the run folder.
+    /// Opens the data, holds it against the recipe and takes the run folder. A run that began with weights goes on
+    /// with what it has of them.
     ///
     /// # Errors
     /// If the data or the folder cannot be used. No folder is made for data that is damaged.
     pub fn take(recipe: &Resolved<Recipe>, environment: &Environment) -> Result<Self, TrainError> {
+        Self::take_with(recipe, environment, None)
+    }
+
+    /// As [`take`](Self::take), for a run that begins with `weights`: a run that began with others is refused.
+    ///
+    /// # Errors
+    /// As there, and if the weights are of another model or vocabulary.
+    pub fn take_with(
+        recipe: &Resolved<Recipe>,
+        environment: &Environment,
+        weights: Option<InitialWeights>,
+    ) -> Result<Self, TrainError> {
         let data = Arc::new(open_data(&recipe.value)?);
+        let start = Start::of(weights, &recipe.value, &environment.run, &data)?;
         let verify = || -> Result<(), TrainError> {
             if environment.verify_data {
                 data.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
@@ -68,12 +85,13 @@ impl RunSetup {
         if is_new {
             verify()?;
         }
-        let folder = RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data))
-            .map_err(RunError::from)?;
+        let folder =
+            RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data, &start))
+                .map_err(RunError::from)?;
         if !is_new {
             verify()?;
         }
-        Ok(Self { data, folder })
+        Ok(Self { data, start, folder })
     }
 
     /// The data folder of the run.
@@ -87,19 +105,30 @@ impl RunSetup {
     }
 }
 
-fn identity(recipe: &Resolved<Recipe>, environment: &Environment, data: &DataSet) -> RunIdentity {
+fn identity(
+    recipe: &Resolved<Recipe>,
+    environment: &Environment,
+    data: &DataSet,
+    start: &Start,
+) -> RunIdentity {
     RunIdentity {
         recipe_text: recipe.text.clone(),
         recipe_hash: recipe.hash_without(FREE_KEYS),
         free_keys: FREE_KEYS,
         data_hash: data.manifest().data_hash().to_string(),
         tokenizer_hash: data.manifest().tokenizer.hash.clone(),
-        model_hash: None,
+        model_hash: start.model_hash(),
         code: code::versions(),
         program_version: environment.program_version.clone(),
         device: environment.device_name.clone(),
         threads: environment.threads,
     }
+}
+
+/// The file that says what the run began with.
+pub(super) fn write_init_file(file: &InitFile, folder: &RunFolder) -> Result<(), RunError> {
+    let path = folder.path().join(INIT);
+    durable::write(&path, file.to_json().as_bytes()).map_err(|source| RunError::Write { path, source })
 }
 
 /// Model sizes and tokenizer: what makes the run folder a model folder.
