@@ -75,6 +75,9 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     };
 
     print("data tokenizer --input bad.jsonl --vocab-size 20 --skip-bad-records --out words --json");
+    print(
+        "data tokenizer --extend tokenizer --input bad.jsonl --vocab-size 260 --skip-bad-records --out wider --json",
+    );
     let build = "data build --input corpus.txt --tokenizer tokenizer --seq-len 32 --heldout-fraction 0.1";
     print(&format!("{build} --out built --json"));
     print(&format!("{build} --part 1/2 --out parts/1 --json"));

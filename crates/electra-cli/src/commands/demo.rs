@@ -96,6 +96,7 @@ impl Demo {
             speed_test_notice: Some("     timing a few steps first"),
             verify_data: true,
             display: Display::Lines,
+            weights: None,
         };
         let elsewhere = format!("remove {}, or give another folder with --out", run.display());
         let ended = {

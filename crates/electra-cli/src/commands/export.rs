@@ -12,6 +12,7 @@ use electra_model::{Architecture, GeneratorKind, parameters};
 use electra_run::run_folder::RunProgress;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::model_folder::ModelFolder;
+use electra_train::{add_ancestors, ancestors};
 
 use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
@@ -154,6 +155,7 @@ fn write_network(
     if let Some(progress) = progress {
         progress.add_to(&mut config);
     }
+    add_ancestors(&mut config, &ancestors(&folder.path));
     let name = Path::new(name);
     let weights = parameters::to_safetensors(&model.tensors, Some(("format", "pt")));
     new.write(name.join(WEIGHTS), &weights)?;

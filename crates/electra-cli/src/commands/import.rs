@@ -8,8 +8,9 @@ use electra_files::staged::{self, NewFolder};
 use electra_model::parameters;
 use electra_run::run_folder::PROGRESS;
 use electra_text::Tokenizer;
-use electra_train::layout::{MODEL_CONFIG, WEIGHTS};
+use electra_train::layout::{INIT, MODEL_CONFIG, WEIGHTS};
 use electra_train::model_folder::ModelFolder;
+use electra_train::{ancestors, ancestors_file};
 
 use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
@@ -78,6 +79,10 @@ impl ImportCommand {
         )?;
         if let Some(progress) = progress {
             new.write(PROGRESS, progress.file().as_bytes())?;
+        }
+        let ancestors = ancestors(&arguments.folder);
+        if !ancestors.is_empty() {
+            new.write(INIT, ancestors_file(&ancestors).as_bytes())?;
         }
         new.commit()?;
         println!("{}", out.display());

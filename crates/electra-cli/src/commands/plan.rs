@@ -9,7 +9,7 @@ use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 
-use crate::commands::pretrain::{RecipeOptions, check_memory, load_recipe};
+use crate::commands::pretrain::{InitOptions, RecipeOptions, check_memory, load_recipe_on};
 use crate::device::use_threads;
 use crate::failure::Failure;
 use crate::limits;
@@ -18,12 +18,15 @@ use crate::limits;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   electra plan configs/pretrain/small.toml
-  electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json")]
+  electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json
+  electra plan configs/pretrain/continue.toml --init runs/tiny")]
 pub struct PlanCommand {
     /// Recipe in TOML
     recipe: PathBuf,
     #[command(flatten)]
     with: RecipeOptions,
+    #[command(flatten)]
+    weights: InitOptions,
     /// Training steps to time
     #[arg(long, alias = "probe-steps", default_value_t = 3)]
     timed_steps: usize,
@@ -39,13 +42,20 @@ impl PlanCommand {
     /// If the recipe is wrong or the device not there.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
-        let recipe = load_recipe(&self.recipe, &self.with.overrides)?.value;
+        let weights = self.weights.open()?;
+        let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), None)?.value;
+        if let Some(weights) = &weights {
+            weights.check_recipe(&recipe)?;
+        }
         let device = self.with.device.open_with(recipe.train.precision)?;
         limits::within("--timed-steps", self.timed_steps, 1, limits::MAX_TIMED)?;
         check_memory(&recipe, self.with.device)?;
         // A plan is also of use before the data is built.
         let data = open_data(&recipe);
         let size = data.as_ref().ok().map(DataSize::of);
+        if let (Some(weights), Ok(data)) = (&weights, &data) {
+            weights.check_data(data)?;
+        }
         for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
             eprintln!("warning: {warning}");
         }
@@ -55,6 +65,9 @@ impl PlanCommand {
             return Ok(ExitCode::SUCCESS);
         }
         let row = |name: &str, value: String| println!("{name:<14} {value}");
+        if let Some(weights) = &weights {
+            row("begins with", weights.in_words());
+        }
         let [discriminator, generator] =
             [f.parameters.discriminator, f.parameters.generator].map(|n| thousands(n as u64));
         row("parameters", format!("{discriminator} discriminator + {generator} generator"));

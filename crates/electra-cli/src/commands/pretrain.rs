@@ -1,6 +1,8 @@
 //! `electra pretrain`: runs a recipe to its end, from wherever it stands.
 
-use std::path::PathBuf;
+mod init_options;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use electra_files::durable;
@@ -8,7 +10,7 @@ use electra_files::shown::shell_word;
 use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::report;
-use electra_pretrain::{Environment, Estimate, RunEnd, RunSetup, pretrain};
+use electra_pretrain::{RunEnd, Environment, Estimate, InitialWeights, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, attribute_to_override, load};
 
@@ -19,12 +21,24 @@ use crate::limits;
 use crate::output;
 use crate::watch;
 
+pub use init_options::{InitOptions, load_recipe_on, run_of};
+
 /// Pretrain a recipe, or go on with it.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   electra pretrain configs/pretrain/tiny.toml --run runs/tiny
   electra pretrain configs/pretrain/small.toml --set train.batch_size=64 \\
     --set schedule.learning_rate=3e-4
+  electra pretrain configs/pretrain/continue.toml --init runs/tiny \\
+    --set data.path=data/domain --run runs/domain
+  electra pretrain configs/pretrain/continue.toml \\
+    --init electra-small-discriminator --init-generator electra-small-generator \\
+    --set data.path=data/domain --run runs/domain
+
+With --init the recipe may leave out [model], or keys of it: the sizes are those of the weights. What the \
+weights lack starts as the recipe has it; init.json in the run folder lists every tensor. The run has its own \
+schedule, from step 0 on, and the data has to be built with the tokenizer of the weights or with one that \
+extends it (data tokenizer --extend). A run that goes on needs no --init; another one is refused.
 
 The same command again goes on where the run stands; name, data.path, [evaluate], [checkpoint] and [log] of \
 the recipe may have changed by then. Ctrl-C and SIGTERM finish the step, save and exit with 75; a second \
@@ -34,6 +48,8 @@ pub struct Pretrain {
     pub recipe: PathBuf,
     #[command(flatten)]
     pub with: RecipeOptions,
+    #[command(flatten)]
+    pub weights: InitOptions,
     /// Run folder [default: runs/NAME, with the recipe's name]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
@@ -65,7 +81,7 @@ pub struct RecipeOptions {
 ///
 /// # Errors
 /// With the caret under the offending text.
-pub fn load_recipe(path: &std::path::Path, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
+pub fn load_recipe(path: &Path, overrides: &[String]) -> Result<Resolved<Recipe>, Failure> {
     let read = |overrides: &[String]| {
         let resolved: Resolved<Recipe> = load(path, overrides)?;
         recipe::check(&resolved)?;
@@ -89,8 +105,10 @@ impl Pretrain {
     /// Whatever keeps the run from going on.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
-        let recipe = load_recipe(&self.recipe, &self.with.overrides)?;
-        let run = self.run.unwrap_or_else(|| PathBuf::from("runs").join(&recipe.value.name));
+        let weights = self.weights.open()?;
+        let folder = self.run.as_deref();
+        let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), folder)?;
+        let run = self.run.unwrap_or_else(|| run_of(&recipe.value.name));
         let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
         let notice = "timing a few steps to predict the run (--no-plan skips this)";
@@ -98,6 +116,7 @@ impl Pretrain {
             speed_test_notice: (!self.no_plan).then_some(notice),
             verify_data: !self.no_verify,
             display: self.display,
+            weights,
         };
         let outcome =
             train(&recipe, self.with.device, threads, run.clone(), begin, &interrupt, &mut *monitor);
@@ -133,7 +152,7 @@ pub fn report_interruption(display: watch::Display) -> ExitCode {
 }
 
 /// The preparation of a run before its first step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Begin {
     /// The line that announces the speed test from which time and memory of a new run are predicted; `None` for no
     /// prediction.
@@ -142,6 +161,8 @@ pub struct Begin {
     pub verify_data: bool,
     /// The display of the run's progress.
     pub display: watch::Display,
+    /// The weights that the run begins with.
+    pub weights: Option<InitialWeights>,
 }
 
 /// Runs a resolved recipe.
@@ -169,7 +190,7 @@ pub fn train(
         verify_data: begin.verify_data,
     };
     // Before anything that takes time: the folder may be in use.
-    let claim = RunSetup::take(recipe, &environment).map_err(failure::training)?;
+    let claim = RunSetup::take_with(recipe, &environment, begin.weights).map_err(failure::training)?;
     let plan = match begin.speed_test_notice.filter(|_| !claim.has_begun()) {
         Some(notice) => {
             if begin.display != watch::Display::Quiet {
@@ -188,7 +209,7 @@ pub fn train(
 ///
 /// # Errors
 /// If it cannot be rendered or written.
-pub fn write_report(run: &std::path::Path) -> Result<PathBuf, Failure> {
+pub fn write_report(run: &Path) -> Result<PathBuf, Failure> {
     let html = report::render(run)?;
     let path = run.join("report.html");
     durable::write(&path, html.as_bytes()).map_err(|e| Failure::of_file("write", &path, &e))?;

@@ -4,6 +4,7 @@
 //! decided here, by the variant of the error.
 
 mod of_text;
+mod of_weights;
 
 use std::error::Error;
 use std::path::Path;
@@ -42,6 +43,7 @@ pub(super) fn help_of_options(error: &(dyn Error + 'static), folder: &str) -> Op
         .or_else(|| error.downcast_ref().and_then(of_finetuning))
         .or_else(|| error.downcast_ref().and_then(of_corruption))
         .or_else(|| error.downcast_ref().and_then(of_data))
+        .or_else(|| error.downcast_ref().and_then(of_weights::of_weights))
         .or_else(|| of_text::help(error))
 }
 

@@ -1,11 +1,15 @@
 //! `electra data tokenizer`: train a vocabulary.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use electra_files::shown::shell_word;
+use electra_text::Tokenizer;
 use electra_text::warning::TextWarning;
-use electra_text::wordpiece::{SAVED_FILES, TrainProgress, VocabularySettings, train};
+use electra_text::wordpiece::{
+    ExtensionSettings, SAVED_FILES, TrainProgress, VocabularySettings, extend, train,
+};
 use serde_json::json;
 
 use super::corpus::Corpus;
@@ -28,6 +32,14 @@ use super::warnings;
     --out data/hindi
   electra data tokenizer --input reads.txt --documents line --vocab-size 4096 \\
     --max-word-length 400 --out data/dna
+  electra data tokenizer --extend runs/tiny/tokenizer --input domain/*.txt \\
+    --vocab-size 10000 --out data/domain-tokenizer
+
+--extend keeps the pieces of a tokenizer with their ids, its special tokens and its rules for case and \
+accents, and adds pieces behind them until there are --vocab-size: a vocabulary of that size is trained on the \
+text alone, and its pieces that the old one lacks are taken in the order of their training, which is \
+characters first and then the merges, the most frequent pair first. A model with the old tokenizer goes on \
+with the new one (pretrain --init).
 
 --out gets vocab.txt, tokenizer.json and their configuration, and transformers reads it: AutoTokenizer.from_pretrained(\"data/tokenizer\")")]
 pub struct TokenizerCommand {
@@ -36,6 +48,9 @@ pub struct TokenizerCommand {
     /// Number of pieces, the five special tokens included
     #[arg(long, value_name = "N")]
     vocab_size: usize,
+    /// Tokenizer whose pieces come first, with their ids; case and accents are as there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cased", "keep_accents", "max_word_length"])]
+    extend: Option<PathBuf>,
     /// Keep upper case and accents
     #[arg(long)]
     cased: bool,
@@ -75,8 +90,10 @@ impl TokenizerCommand {
             min_frequency: self.min_frequency,
             character_coverage: self.character_coverage,
         };
+        let old = self.extend.as_ref().map(|path| Tokenizer::load_named(path, None)).transpose();
+        let old = old.map_err(report)?;
         let mut meter = Meter::new("counting words");
-        let trained = train(&files, &self.corpus.options(), &settings, threads, |event| match event {
+        let on_progress = |event: TrainProgress| match event {
             TrainProgress::Counting { bytes, total, documents } => {
                 meter.show(bytes, total, || format!("{} documents", count(documents)));
             }
@@ -85,25 +102,38 @@ impl TokenizerCommand {
                 count(words),
                 count(characters)
             )),
-        })
+        };
+        let options = self.corpus.options();
+        let trained = match &old {
+            None => train(&files, &options, &settings, threads, on_progress),
+            Some(old) => {
+                let VocabularySettings { vocab_size, min_frequency, character_coverage, .. } = settings;
+                let settings = ExtensionSettings { vocab_size, min_frequency, character_coverage };
+                extend(old, &files, &options, &settings, threads, on_progress)
+            }
+        }
         .map_err(report)?;
         meter.finish();
         trained.tokenizer.save(&self.output.out).map_err(report)?;
         let coverage = trained.coverage;
         let warnings = warnings::sentences(&TextWarning::of_text(coverage));
         warnings::warn(&warnings);
+        let extends = old.as_ref().zip(self.extend.as_ref()).map(|(old, path)| {
+            json!({ "path": path, "hash": old.hash().to_hex().as_str(), "vocab_size": old.vocab_size() })
+        });
         if self.output.json {
             return print_json(&json!({
                 "out": self.output.out,
                 "vocab_size": trained.tokenizer.vocab_size(),
-                "cased": self.cased,
+                "extends": extends,
+                "cased": trained.tokenizer.is_cased(),
                 "hash": trained.tokenizer.hash().to_hex().as_str(),
                 "documents": trained.documents,
                 "words": trained.words,
                 "distinct_words": trained.distinct_words,
                 "characters": trained.characters,
                 "keep_accents": !trained.tokenizer.settings().strip_accents,
-                "max_word_length": self.max_word_length,
+                "max_word_length": trained.tokenizer.settings().max_word_chars,
                 "coverage": coverage,
                 "unknown_word_rate": coverage.unknown_word_share(),
                 "unknown_character_rate": coverage.unknown_character_share(),
@@ -121,6 +151,14 @@ impl TokenizerCommand {
             count(trained.tokenizer.vocab_size() as u64),
             count(trained.characters)
         );
+        if let Some(old) = &old {
+            let new = trained.tokenizer.vocab_size() - old.vocab_size();
+            println!(
+                "  extends {} pieces, which keep their ids, by {}",
+                count(old.vocab_size() as u64),
+                count(new as u64)
+            );
+        }
         println!(
             "  corpus  {} documents, {} words, {} distinct",
             count(trained.documents),

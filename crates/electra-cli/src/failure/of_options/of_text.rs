@@ -76,6 +76,10 @@ fn of_vocabulary(error: &VocabularyError) -> Option<String> {
              {supported} or fewer",
             too_long.longest
         )),
+        VocabularyError::NoRoomForCharacters { had, lacking, .. } => Some(format!(
+            "ask for {} or more with --vocab-size, or lower --character-coverage",
+            had + lacking
+        )),
         VocabularyError::NoWords { too_long } if too_long.words == 0 => {
             Some("give text, or keep accents with --cased or --keep-accents".to_owned())
         }

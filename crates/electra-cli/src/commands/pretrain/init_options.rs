@@ -1,0 +1,79 @@
+//! Options about the weights that a pretraining begins with, and the recipes that leave their sizes to them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use electra_pretrain::InitialWeights;
+use electra_pretrain::initial_weights::model_of_run;
+use electra_pretrain::recipe::{Recipe, check};
+use electra_run::recipe::{RecipeError, Resolved, blame_override, load_over};
+use electra_train::layout::INIT;
+
+use crate::commands::detect::tell_unfinished;
+use crate::failure::{self, Failure};
+
+/// The weights to begin with.
+#[derive(Args)]
+pub struct InitOptions {
+    /// Begin with these weights: a run, or a folder of transformers with a discriminator or an encoder
+    #[arg(long, value_name = "DIR")]
+    init: Option<PathBuf>,
+    /// Generator to begin with [default: that of the run, or a fresh one]
+    #[arg(long, value_name = "DIR", requires = "init")]
+    init_generator: Option<PathBuf>,
+}
+
+impl InitOptions {
+    /// The weights, if any are named.
+    ///
+    /// # Errors
+    /// Folders that hold no such networks.
+    pub fn open(&self) -> Result<Option<InitialWeights>, Failure> {
+        let Some(init) = &self.init else { return Ok(None) };
+        let weights = InitialWeights::open(init, self.init_generator.as_deref())?;
+        for model in [Some(init), self.init_generator.as_ref()].into_iter().flatten() {
+            tell_unfinished(model);
+        }
+        Ok(Some(weights))
+    }
+}
+
+/// Loads and checks a recipe whose `[model]` may be left to `weights`, or to those that the run in its folder began
+/// with: `run`, or the one that the recipe names.
+///
+/// # Errors
+/// With the caret under the culprit.
+pub fn load_recipe_on(
+    path: &Path,
+    overrides: &[String],
+    weights: Option<&InitialWeights>,
+    run: Option<&Path>,
+) -> Result<Resolved<Recipe>, Failure> {
+    let read = |overrides: &[String]| {
+        let resolved: Resolved<Recipe> = load_over(path, overrides, |stated| match weights {
+            Some(weights) => weights.beneath(stated),
+            None => {
+                let named = stated.get("name").and_then(toml::Value::as_str);
+                let run = run.map(Path::to_owned).or_else(|| Some(run_of(named?)))?;
+                (!stated.contains_key("model") && run.join(INIT).exists()).then(|| model_of_run(&run))?
+            }
+        })?;
+        check(&resolved)?;
+        Ok(resolved)
+    };
+    blame_override(overrides, read).map_err(|error| failure::recipe(with_way_out(error, weights.is_some())))
+}
+
+/// The folder of a run that nobody has named.
+pub fn run_of(name: &str) -> PathBuf {
+    Path::new("runs").join(name)
+}
+
+/// The error, with what may stand in the place of `[model]`.
+fn with_way_out(error: RecipeError, has_weights: bool) -> RecipeError {
+    if has_weights || !error.message.starts_with("missing field `model` in the recipe") {
+        return error;
+    }
+    let help = "add a table [model], or begin with weights, which have the sizes: --init DIR";
+    RecipeError { help: Some(help.to_owned()), ..error }
+}
