@@ -55,6 +55,11 @@ fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
                 flatten(&name, value, rows);
             }
         }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                flatten(&format!("{name} {}", index + 1), item, rows);
+            }
+        }
         Value::Null => {}
         Value::String(text) => rows.push((words(name), text.clone())),
         Value::Number(number) if name == "start" => {
@@ -104,10 +109,13 @@ mod tests {
             kind: "start".to_owned(),
             step: 0,
             time: 0.0,
-            fields: json!({"lineage": {"is_unfinished": false}, "flops_per_step": 3.25e12})
-                .as_object()
-                .unwrap()
-                .clone(),
+            fields: json!({
+                "lineage": {"is_unfinished": false, "ancestors": [{"model": "runs/a"}]},
+                "flops_per_step": 3.25e12,
+            })
+            .as_object()
+            .unwrap()
+            .clone(),
         }];
         let rows = environment(&run, &records, &["lineage", "flops_per_step"]);
         let rows: Vec<_> = rows.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -118,6 +126,7 @@ mod tests {
                 ("machine: memory mb", "25,276"),
                 ("machine: host", "m"),
                 ("lineage: is unfinished", "no"),
+                ("lineage: ancestors 1: model", "runs/a"),
                 ("flops per step", "3.25 trillion"),
             ]
         );
