@@ -159,6 +159,7 @@ fn describe(run: &Path) -> Result<(RunDescription, Vec<Record>), RunError> {
         parameters,
         data: text_at("data_hash"),
         tokenizer: tokenizer.map(|(hash, vocab_size)| TokenizerIdentity { hash, vocab_size }),
+        initial_weights: text_at("model_hash"),
         code: one_code(run, &described, &records)?,
         program: text_at("program_version").unwrap_or_default(),
         recipe,
@@ -240,7 +241,7 @@ fn seconds(records: &[Record]) -> f64 {
 pub const UNPLANNED: &str = "runs";
 
 /// The key of an arm of runs that no experiment planned: recipe but for seed and places, content of the data,
-/// vocabulary, code.
+/// vocabulary, code, and the weights that it began with.
 fn arm_key(run: &RunDescription) -> String {
     let mut recipe = run.recipe.clone();
     for key in ["seed", "name", "checkpoint", "log"] {
@@ -251,7 +252,8 @@ fn arm_key(run: &RunDescription) -> String {
     if let Some(data) = data.filter(|_| run.data.is_some()) {
         data.remove("path");
     }
-    format!("{recipe}\n{:?}\n{:?}\n{}", run.data, run.tokenizer, run.code.hashed())
+    let weights = run.initial_weights.iter().map(|hash| format!("\n{hash}")).collect::<String>();
+    format!("{recipe}\n{:?}\n{:?}\n{}{weights}", run.data, run.tokenizer, run.code.hashed())
 }
 
 /// Runs as results, for those that no experiment planned: runs that differ in their seeds alone are an arm.

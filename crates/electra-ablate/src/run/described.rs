@@ -24,6 +24,8 @@ pub struct RunDescription {
     pub data: Option<String>,
     /// The vocabulary; none where the folder does not say.
     pub tokenizer: Option<TokenizerIdentity>,
+    /// Hash of the weights that it began with; none where it began with nothing learned.
+    pub initial_weights: Option<String>,
     /// Versions of the code that ran.
     pub code: CodeVersions,
     /// Name and version of the program.

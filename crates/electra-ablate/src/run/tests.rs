@@ -110,6 +110,21 @@ fn runs_that_differ_in_their_seeds_alone_are_an_arm() {
 }
 
 #[test]
+fn runs_that_began_with_other_weights_are_another_arm() {
+    let folder = folder();
+    log(folder.path());
+    fs::write(folder.path().join(MODEL), "").unwrap();
+    let from_nothing = read(folder.path()).unwrap().unwrap();
+    fs::write(folder.path().join(RUN), "{\"program_version\": \"electra 0\", \"model_hash\": \"1f\"}")
+        .unwrap();
+    let continued = read(folder.path()).unwrap().unwrap();
+    let runs = [("a", &from_nothing), ("b", &continued), ("c", &continued)];
+    let runs = runs.map(|(path, run)| (PathBuf::from(path), run.clone())).to_vec();
+    let arms: Vec<String> = as_results(runs, Vec::new()).0.into_iter().map(|result| result.run.arm).collect();
+    assert_eq!(arms, ["a", "b", "b"]);
+}
+
+#[test]
 fn a_run_that_diverged_is_one_of_its_arm_without_numbers() {
     let folder = folder();
     log(folder.path());
