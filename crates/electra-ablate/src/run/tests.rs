@@ -120,7 +120,8 @@ fn runs_that_began_with_other_weights_are_another_arm() {
     let continued = read(folder.path()).unwrap().unwrap();
     let runs = [("a", &from_nothing), ("b", &continued), ("c", &continued)];
     let runs = runs.map(|(path, run)| (PathBuf::from(path), run.clone())).to_vec();
-    let arms: Vec<String> = as_results(runs, Vec::new()).0.into_iter().map(|result| result.run.arm).collect();
+    let arms: Vec<String> =
+        results_of_runs(runs, Vec::new()).0.into_iter().map(|result| result.run.arm).collect();
     assert_eq!(arms, ["a", "b", "b"]);
 }
 

@@ -10,7 +10,7 @@ use electra_files::shown::shell_word;
 use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::report;
-use electra_pretrain::{RunEnd, Environment, Estimate, InitialWeights, RunSetup, pretrain};
+use electra_pretrain::{Environment, Estimate, InitialWeights, RunEnd, RunSetup, pretrain};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, attribute_to_override, load};
 

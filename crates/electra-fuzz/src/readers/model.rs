@@ -200,7 +200,9 @@ impl Reader for ModelRun {
         }
         tag(folder, reached);
         std::hint::black_box(InitFile::read(folder).ok_rendered().flatten().map(|file| file.sentences()));
-        std::hint::black_box(InitialWeights::open(folder, None).ok_rendered().map(|weights| weights.model_hash()));
+        std::hint::black_box(
+            InitialWeights::open(folder, None).ok_rendered().map(|weights| weights.model_hash()),
+        );
         let model = ModelFolder::open(folder).ok_rendered()?;
         reached.stage("opened");
         if is_large(&model) {

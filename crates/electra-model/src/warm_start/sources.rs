@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::growth::{Grown, RowCounts};
 use crate::architecture::{Architecture, GeneratorKind, discriminator_tensors, generator_tensors};
 use crate::config::{EncoderConfig, ModelConfig, TieMode};
-use crate::parameters::{NamedTensors, below};
+use crate::parameters::{NamedTensors, strip_prefix};
 
 /// One of the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl Sources {
     /// The tensors that the generator does not share with the discriminator's own model.
     pub(super) fn of_generator(&self) -> Vec<Source> {
         let names: Vec<String> = match (&self.joint, &self.generator) {
-            (Some((.., tensors)), _) => below(tensors.clone(), "generator").into_keys().collect(),
+            (Some((.., tensors)), _) => strip_prefix(tensors.clone(), "generator").into_keys().collect(),
             (None, Some(generator)) => generator.tensors.keys().cloned().collect(),
             (None, None) => Vec::new(),
         };

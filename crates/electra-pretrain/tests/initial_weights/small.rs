@@ -6,7 +6,7 @@ use burn::prelude::Device;
 use electra_model::hf::{self, HfDropout, HfNetwork};
 use electra_model::parameters::{NamedTensors, from_safetensors, to_safetensors};
 use electra_pretrain::{
-    Ended, Environment, Estimate, Event, InitialWeights, Monitor, Recipe, RunSetup, TrainError, pretrain,
+    Environment, Estimate, Event, InitialWeights, Monitor, Recipe, RunEnd, RunSetup, TrainError, pretrain,
 };
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, load_over};
@@ -145,7 +145,7 @@ impl Small {
         let interrupt = Interrupt::default();
         let mut notes = Notes { said: Vec::new(), stop, interrupt: interrupt.clone() };
         let ended = pretrain(recipe, &environment, setup, Estimate::default(), &interrupt, &mut notes)?;
-        assert_eq!(ended == Ended::Interrupted, stop.is_some());
+        assert_eq!(ended == RunEnd::Interrupted, stop.is_some());
         Ok(notes)
     }
 
@@ -182,7 +182,7 @@ pub struct Notes {
 }
 
 impl electra_train::Monitor for Notes {
-    fn stepped(&mut self, step: u64) {
+    fn step_done(&mut self, step: u64) {
         if self.stop == Some(step) {
             self.interrupt.request();
         }

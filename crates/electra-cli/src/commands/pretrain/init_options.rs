@@ -6,10 +6,10 @@ use clap::Args;
 use electra_pretrain::InitialWeights;
 use electra_pretrain::initial_weights::model_of_run;
 use electra_pretrain::recipe::{Recipe, check};
-use electra_run::recipe::{RecipeError, Resolved, blame_override, load_over};
+use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load_over};
 use electra_train::layout::INIT;
 
-use crate::commands::detect::tell_unfinished;
+use crate::commands::detect::warn_if_unfinished;
 use crate::failure::{self, Failure};
 
 /// The weights to begin with.
@@ -32,7 +32,7 @@ impl InitOptions {
         let Some(init) = &self.init else { return Ok(None) };
         let weights = InitialWeights::open(init, self.init_generator.as_deref())?;
         for model in [Some(init), self.init_generator.as_ref()].into_iter().flatten() {
-            tell_unfinished(model);
+            warn_if_unfinished(model);
         }
         Ok(Some(weights))
     }
@@ -61,7 +61,8 @@ pub fn load_recipe_on(
         check(&resolved)?;
         Ok(resolved)
     };
-    blame_override(overrides, read).map_err(|error| failure::recipe(with_way_out(error, weights.is_some())))
+    attribute_to_override(overrides, read)
+        .map_err(|error| failure::recipe(with_init_help(error, weights.is_some())))
 }
 
 /// The folder of a run that nobody has named.
@@ -70,7 +71,7 @@ pub fn run_of(name: &str) -> PathBuf {
 }
 
 /// The error, with what may stand in the place of `[model]`.
-fn with_way_out(error: RecipeError, has_weights: bool) -> RecipeError {
+fn with_init_help(error: RecipeError, has_weights: bool) -> RecipeError {
     if has_weights || !error.message.starts_with("missing field `model` in the recipe") {
         return error;
     }
