@@ -139,6 +139,19 @@ impl<'a> Value<'a> {
         Ok(Value { line: scan.line, start, end: scan.at })
     }
 
+    /// The value that a text begins with, whatever follows it. The text may have many lines.
+    ///
+    /// # Errors
+    /// If it does not begin with the outline of a value.
+    pub fn first(text: &'a str) -> Result<Self, Malformed> {
+        Self::read(&mut Scanner { line: text, at: 0 })
+    }
+
+    /// The bytes of its text that it takes.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start..self.end
+    }
+
     /// The text of the value as it stands in the line.
     pub fn raw(self) -> &'a str {
         &self.line[self.start..self.end]

@@ -171,3 +171,19 @@ fn what_is_wrong_in_a_list_has_its_place() {
         .unwrap();
     }
 }
+
+#[test]
+fn the_first_value_of_a_text_may_have_many_lines_and_others_behind_it() {
+    let text = " [\n{\"a\": 1},\n2]\n{}";
+    let list = Value::first(text).unwrap();
+    assert_eq!((list.range(), list.kind()), (1..15, Ok("a list")));
+    let mut found = Vec::new();
+    list.elements::<Malformed>(|_, value| {
+        found.push(value.range());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(found, [3..11, 13..14]);
+    assert_eq!(Value::first(&text[list.range().end..]).map(Value::raw), Ok("{}"));
+    assert!(Value::first("[1").is_err() && Value::first("").is_err());
+}
