@@ -6,8 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 features=electra-cli/parquet,electra-cli/ndarray,electra-fuzz/parquet
 
-# Parquet files become the rows of plain text, damaged ones are refused, and the program says what it was built for.
-cargo test --workspace --features "$features" --test data_folder --test bad_input --test help --test readers
+# Parquet files become the rows of plain text and of tagged sentences, damaged ones are refused, and the program says what it was built for.
+cargo test --workspace --features "$features" --test data_folder --test bad_input --test help --test readers \
+    --test tagged_parquet
 cargo test --workspace --features "$features" --lib --bins -- parquet corpus device
 
 # The binary that the tests have built takes the same steps on both backends.

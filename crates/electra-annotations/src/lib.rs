@@ -19,7 +19,8 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | read a file of any form and scheme | [`read`], [`ReadOptions`], [`DataFile`] |
+//! | read a file of any form and scheme, or an export of a tool | [`read`], [`ReadOptions`], [`DataFile`] |
+//! | convert it to the format of another tool | [`convert`], [`format_names`], [`Conversion`] |
 //! | read train, dev and test together | [`Split`], [`Splits`], [`Overlap`] |
 //! | hold and walk sentences | [`Sentences`], [`SentenceView`], [`TagSequences`] |
 //! | convert and check tags | [`Scheme`], [`detect_scheme`], [`to_iob2`], [`from_iob2`], [`violations`] |
@@ -35,7 +36,7 @@
 //! It loads no model and depends on no tensor library, prints nothing, and opens no connection. It
 //! never changes a file that it reads, and guesses no tag: what leaves the tag of a token open is an
 //! error with file and line. The one thing it writes is a file of predictions, whole or not at all.
-//! There are no features to choose.
+//! The feature `parquet` reads Parquet.
 
 // Files are written by electra-files alone.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -71,9 +72,10 @@ pub use predictions::{
     Gold, PredictionForm, PredictionPlace, Predictions, PredictionsError, check_writable_tags,
 };
 pub use read::{
-    Answers, DataFile, DocumentNumbers, Encoding, Format, InvalidTransition, InvalidTransitions,
-    MAX_LINE_BYTES, MisalignedSpan, Misalignment, ReadError, ReadOptions, Separator, WrittenFile,
-    document_name, is_named_columns, is_named_json, read, read_as_written,
+    Answers, Conversion, DataFile, DocumentNumbers, Encoding, ExportedTexts, Format, FormatName,
+    InvalidTransition, InvalidTransitions, MAX_LINE_BYTES, MisalignedSpan, Misalignment, OffsetEvidence,
+    OffsetUse, Offsets, PassedOver, ReadError, ReadOptions, Separator, Source, WrittenFile, convert,
+    document_name, exported_texts, format_names, is_named_columns, is_named_json, read, read_as_written,
 };
 pub use scheme::{
     Scheme, SchemeError, TagPlace, TagRole, UnknownTag, Violation, detect_scheme, from_iob2, to_iob2,

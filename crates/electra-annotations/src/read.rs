@@ -25,6 +25,8 @@
 //!   predicted tags, are an error: one must be chosen.
 //! - Tokens are in the first column, or in the second if the first numbers the tokens of each
 //!   sentence. Numbers such as `3-4` and `5.1` (CoNLL-U) stand for no word of their own.
+//! - The tags of CoNLL-U, which has no column for them, are those of the only key of its last column whose
+//!   values are tags: `NER=B-PER|SpaceAfter=No`. A token without it is outside.
 //! - A line that begins with `#` is a token if it has all columns and something like a tag in the
 //!   tag's column, and a comment otherwise.
 //!
@@ -45,33 +47,55 @@
 //! `document`, a string or a number, joins neighbouring records into documents. Without it records
 //! with tags are one document, as in a file of columns without boundaries, and every text is its own.
 
+mod beside;
+mod characters;
 mod columns;
 mod content;
 mod data;
+mod dataset_info;
+mod document;
 mod encoding;
 mod error;
+mod exchange;
 mod file;
+mod format_name;
+mod formats;
+mod germeval;
+mod input;
 mod invalid;
 mod json;
 mod layout;
 mod lines;
+mod misc;
 mod names;
+mod objects;
+mod offsets;
 mod options;
 mod raw;
 mod separator;
 mod spans;
+mod survey;
+mod tags;
+mod target;
+mod text;
+mod tools;
 
+pub use beside::{Answers, PassedOver};
 pub use content::MAX_LINE_BYTES;
 pub(crate) use data::PredictedFile;
 pub(crate) use data::TokenLines;
-pub use data::{Answers, DataFile, Format, WrittenFile};
+pub use data::{DataFile, Format, WrittenFile};
+pub use document::{DocumentNumbers, document_name};
 pub use encoding::Encoding;
 pub use error::ReadError;
+pub use exchange::{Conversion, ExportedTexts, Source, convert, exported_texts};
 pub(crate) use file::read_predictions;
 pub use file::{read, read_as_written};
+pub use format_name::FormatName;
+pub use formats::format_names;
 pub use invalid::{InvalidTransition, InvalidTransitions};
-pub use json::{DocumentNumbers, document_name};
 pub use names::{is_named_columns, is_named_json};
+pub use offsets::{OffsetEvidence, OffsetUse, Offsets};
 pub use options::ReadOptions;
 pub use separator::Separator;
 pub use spans::{MisalignedSpan, Misalignment};

@@ -137,11 +137,6 @@ impl Sentences {
         self.tags.range(sentence).start
     }
 
-    /// The number of sentences that begin at a line of their file or before it.
-    pub(crate) fn begun_by(&self, line: usize) -> usize {
-        self.places.partition_point(|place| place.line as usize <= line)
-    }
-
     /// Tokens of the sentence that is not ended.
     pub(crate) fn open_tokens(&self) -> usize {
         self.tags.open()

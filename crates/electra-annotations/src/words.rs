@@ -14,7 +14,7 @@
 //!
 //! [`WordDivision::Marks`], for records with spans of characters, divides further: a word is letters
 //! and digits that stand together, or a run of katakana; each other character, hiragana among them,
-//! is a word by itself.
+//! is a word by itself. [`WordDivision::Characters`] has no runs of katakana either.
 //!
 //! Combining marks, joiners and selectors belong to the character in front of them, as grapheme
 //! clusters. Characters that are never seen (a zero-width space, a soft hyphen, marks of writing
@@ -33,6 +33,7 @@ use std::ops::Range;
 use abbreviations::{is_abbreviated, is_initial};
 use cluster::{Class, Cluster, cluster_at};
 
+pub(crate) use cluster::is_unspaced;
 pub use cluster::{trimmed, without_unseen};
 pub use division::{Division, SentenceDivision, WordDivision};
 pub(crate) use electra_text::invisible::{has_visible, is_invisible};
@@ -90,6 +91,8 @@ impl Iterator for Words<'_> {
         let end = match self.division {
             WordDivision::Corpus => word_end(self.text, start, first),
             WordDivision::Marks => run_end(self.text, first),
+            WordDivision::Characters if first.is_written() => run_end(self.text, first),
+            WordDivision::Characters => first.end,
         };
         let chars_start = self.chars + self.text[self.at..start].chars().count();
         let chars_end = chars_start + self.text[start..end].chars().count();

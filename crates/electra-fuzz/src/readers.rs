@@ -5,6 +5,7 @@ mod columns;
 mod corpus;
 mod data;
 mod experiment;
+mod exports;
 mod faulty;
 mod finetune_recipe;
 mod finetuned;
@@ -40,6 +41,7 @@ pub const ALL: &[&dyn Reader] = &[
     &tokenizer::Tokenizers,
     &columns::Columns,
     &columns::Spans,
+    &exports::Exports,
     &corpus::Corpora,
     &passages::Texts,
     &results::Results,

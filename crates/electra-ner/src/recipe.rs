@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::head::{CRF, Decoding, HeadType, LossConfig};
 use crate::window::{Context, MIN_WINDOW, WindowSettings};
-use electra_annotations::LabelScheme;
+use electra_annotations::{LabelScheme, WordDivision};
 use electra_train::collapse::GuardConfig;
 use electra_train::finetuning::{
     ClassifierDropout, ScheduleConfig, TrainConfig, check_name, check_optimizer,
@@ -51,6 +51,10 @@ pub struct InputConfig {
     pub window: usize,
     /// The context that may surround a sentence in its window.
     pub context: Context,
+    /// The division of the data into words, and of the text that the tagger reads. Absent: given words as they
+    /// are, and texts by their script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordDivision>,
 }
 
 /// The labels, and how they are chosen.

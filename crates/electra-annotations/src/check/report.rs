@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::copies::Duplicates;
 use super::lengths::{LongSentence, TooLong};
 use super::options::SplitRole;
-use crate::read::{Answers, InvalidTransitions, MisalignedSpan};
+use crate::read::{Answers, InvalidTransitions, MisalignedSpan, OffsetUse, PassedOver};
 use crate::scheme::Scheme;
+use crate::words::WordDivision;
 
 /// Report on one file of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,6 +34,13 @@ pub struct SplitReport {
     pub misaligned_spans: Vec<MisalignedSpan>,
     /// Records that an annotator did not accept.
     pub answers: Answers,
+    /// Annotations that were passed over for other reasons.
+    pub passed_over: PassedOver,
+    /// The unit of the offsets of its spans; none where it has no spans of characters.
+    pub offsets: Option<OffsetUse>,
+    /// The division into words.
+    #[serde(rename = "words_by")]
+    pub words: WordDivision,
     /// Number of comment lines.
     pub comments: usize,
     /// Number of documents.

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use super::data::{Answers, Format, TokenLines};
+use super::beside::{Answers, PassedOver};
+use super::data::{Format, TokenLines};
 use super::error::ReadError;
 use super::layout::{Layout, Number, is_number};
 use super::lines::lines;
+use super::misc;
 use super::options::ReadOptions;
 use super::raw::{Raw, check_names};
 use super::separator::Separator;
@@ -83,7 +85,10 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
         marks_documents,
         comments,
         misaligned: Vec::new(),
+        left_out: Vec::new(),
         answers: Answers::default(),
+        passed_over: PassedOver::default(),
+        offsets: None,
     })
 }
 
@@ -119,7 +124,10 @@ impl Layout {
         if self.numbered && is_number(cells[0]) == Some(Number::NoWord) {
             return Ok(None);
         }
-        let (token, tag) = (cells[self.token], cells[self.tag]);
+        let (token, mut tag) = (cells[self.token], cells[self.tag]);
+        if let Some(key) = &self.key {
+            tag = misc::value(tag, key).unwrap_or("O");
+        }
         // A token of white space alone stays: its tag counts.
         let token = if token.trim().is_empty() { token } else { trimmed(token) };
         if token.is_empty() {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
-
+use super::beside::{Answers, PassedOver};
 use super::invalid::InvalidTransitions;
+use super::offsets::OffsetUse;
 use super::separator::Separator;
 use super::spans::MisalignedSpan;
 use crate::scheme::Scheme;
@@ -39,26 +39,12 @@ pub struct DataFile {
     pub left_out: Vec<LeftOut>,
     /// Records that an annotator did not accept.
     pub answers: Answers,
+    /// Annotations that were passed over for other reasons.
+    pub passed_over: PassedOver,
+    /// The unit of the offsets of its spans; none where it has no spans of characters.
+    pub offsets: Option<OffsetUse>,
     /// Number of comment lines.
     pub comments: usize,
-}
-
-/// The answers of annotators about records that they did not accept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Answers {
-    /// Found to be wrong, and passed over.
-    pub rejected: usize,
-    /// Passed over by the annotator as well.
-    pub ignored: usize,
-    /// Neither accepted nor one of these: read as gold, as records without an answer are.
-    pub unknown: usize,
-}
-
-impl Answers {
-    /// The records that are passed over.
-    pub fn passed_over(self) -> usize {
-        self.rejected + self.ignored
-    }
 }
 
 /// A file with its tags as they are written, before they are converted.
@@ -122,6 +108,8 @@ pub enum Format {
     JsonTags,
     /// JSON lines with text and spans of characters.
     JsonSpans,
+    /// Another format, by its title.
+    Other(&'static str),
 }
 
 impl fmt::Display for Format {
@@ -134,6 +122,7 @@ impl fmt::Display for Format {
             Format::JsonSpans => {
                 f.write_str("JSON lines with text and spans: a text is a sentence, every mark a word")
             }
+            Format::Other(title) => f.write_str(title),
         }
     }
 }

@@ -31,6 +31,19 @@ impl DocumentNumbers {
     }
 }
 
+/// The name of a document that is a string.
+pub(super) fn name_of_string(name: &str) -> String {
+    format!("\"{name}")
+}
+
+/// The value that was read as this name of a document.
+pub(super) fn document_value(name: &str) -> serde_json::Value {
+    match name.strip_prefix('"') {
+        Some(text) => text.into(),
+        None => name.parse().map_or_else(|_| name.into(), serde_json::Value::Number),
+    }
+}
+
 /// The name of a document as it is compared: a string is another than a number.
 ///
 /// # Errors
@@ -38,7 +51,7 @@ impl DocumentNumbers {
 pub fn document_name(value: Value<'_>) -> Result<Result<Option<String>, &'static str>, Malformed> {
     Ok(Ok(match (value.text()?, value.kind()?) {
         // Names that differ in what is replaced are still two.
-        (Some(name), _) if name.lone_surrogates == 0 => Some(format!("\"{}", name.text)),
+        (Some(name), _) if name.lone_surrogates == 0 => Some(name_of_string(&name.text)),
         (Some(_), _) | (None, "a number") => Some(value.raw().to_owned()),
         (None, "null") => None,
         (None, kind) => return Ok(Err(kind)),

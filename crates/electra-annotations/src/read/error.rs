@@ -237,7 +237,9 @@ pub enum ReadError {
     },
     /// Numbers instead of tags, and no names for them.
     #[error("line {line} of {path} has tags by number, expected their names, too")]
-    #[diagnostic(help("give them in order: O, B-PER, I-PER and so on"))]
+    #[diagnostic(help(
+        "give them in order: O, B-PER, I-PER and so on; or put the `dataset_info.json` of the data set beside the file"
+    ))]
     Unnamed {
         /// Path of the file.
         path: PathBuf,
@@ -256,6 +258,73 @@ pub enum ReadError {
         id: i64,
         /// The number of names.
         labels: usize,
+    },
+    /// An export of another task than marking spans.
+    #[error("line {line} of {path} is of {task}, expected spans of text with types")]
+    #[diagnostic(help(
+        "export the project in which names were marked; a label of a whole text says nothing of its words"
+    ))]
+    OtherTask {
+        /// Path of the file.
+        path: PathBuf,
+        /// Line of the file, counted from 1.
+        line: usize,
+        /// The task that it is of.
+        task: &'static str,
+    },
+    /// A text that several people have annotated.
+    #[error("line {line} of {path}: {} have annotated one text, expected one annotator", .annotators.join(" and "))]
+    #[diagnostic(help("choose whose work counts"))]
+    SeveralAnnotators {
+        /// Path of the file.
+        path: PathBuf,
+        /// Line of the file, counted from 1.
+        line: usize,
+        /// Their names or numbers.
+        annotators: Vec<String>,
+    },
+    /// Offsets that mean other places in another unit.
+    #[error("line {line} of {path} has a span whose place depends on what its offsets count: {units}")]
+    #[diagnostic(help("say what the tool counts: nothing in the file tells"))]
+    OffsetUnits {
+        /// Path of the file.
+        path: PathBuf,
+        /// Line of the file, counted from 1.
+        line: usize,
+        /// The units that it may be, in words.
+        units: String,
+    },
+    /// A file that only spaCy itself can read.
+    #[error("{path} is a DocBin of spaCy's, which only spaCy itself can read")]
+    #[diagnostic(help(
+        "make JSON lines of it:\n  python -c \"import json, spacy; from spacy.tokens import DocBin; [print(json.dumps(doc.to_json())) for doc in DocBin().from_disk('{}').get_docs(spacy.blank('xx').vocab)]\" > docs.jsonl",
+        .path.display()
+    ))]
+    DocBin {
+        /// Path of the file.
+        path: PathBuf,
+    },
+    /// A folder without what its format consists of, or a file without its other half.
+    #[error("{path} has no {missing}")]
+    #[diagnostic(help("give the folder that the tool has exported, unpacked, with all its files"))]
+    MissingFile {
+        /// The folder or file.
+        path: PathBuf,
+        /// The file that is missing, in words.
+        missing: String,
+    },
+    /// A line of a format of lines that is not as the format has it.
+    #[error("line {line} of {path} has {found:?}, expected {expected}")]
+    #[diagnostic(help("export the file again, or correct the line"))]
+    Line {
+        /// Path of the file.
+        path: PathBuf,
+        /// Line of the file, counted from 1.
+        line: usize,
+        /// The text that is there.
+        found: String,
+        /// The text that the format has there.
+        expected: String,
     },
     /// Spans that cannot be said in tags.
     #[error("{} of {path} cannot be said in tags of whole words:{}", if .spans.len() == 1 { "1 span".into() } else { format!("{} spans", .spans.len()) }, .spans.iter().map(|span| format!("\n  {span}")).collect::<String>())]

@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use electra_text::corpus::json_object;
-
-use super::data::{DataFile, Format, PredictedFile, WrittenFile};
-use super::encoding::{self, Encoding};
+use super::data::{DataFile, PredictedFile, TokenLines, WrittenFile};
+use super::encoding::Encoding;
 use super::error::ReadError;
-use super::lines::lines;
-use super::names::is_named_json;
+use super::formats::{Reader, detect, found};
+use super::input::{self, Input};
 use super::options::ReadOptions;
 use super::raw::Raw;
-use super::{columns, content, json};
+use super::survey::{each_measured, survey};
+use super::text::Assembly;
+use super::{characters, columns, content};
 use crate::scheme::{self, Scheme};
-use crate::words::has_visible;
+use crate::sentences::packed;
+use crate::words::WordDivision;
 
 /// Reads a file of annotated sentences.
 ///
@@ -22,7 +23,16 @@ use crate::words::has_visible;
 /// what to do.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<DataFile, ReadError> {
     let (raw, scheme) = read_raw(path, options)?;
-    Ok(raw.into_data(path, scheme))
+    Ok(in_characters(raw.into_data(path, scheme), options))
+}
+
+/// A file of given words in characters, if they are asked for.
+fn in_characters(mut data: DataFile, options: &ReadOptions) -> DataFile {
+    if options.words == Some(WordDivision::Characters) && !data.division.is_of_records() {
+        data.sentences = characters::divided(&data.sentences).0;
+        data.division.words = WordDivision::Characters;
+    }
+    data
 }
 
 /// Reads a file and leaves its tags as they are.
@@ -30,7 +40,18 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<DataFile, ReadError> {
 /// # Errors
 /// As [`read`].
 pub fn read_as_written(path: &Path, options: &ReadOptions) -> Result<WrittenFile, ReadError> {
-    let (raw, scheme) = read_raw(path, options)?;
+    let (mut raw, mut scheme) = read_raw(path, options)?;
+    if options.words == Some(WordDivision::Characters) && !raw.division.is_of_records() {
+        raw.sentences.convert_tags(|tags| scheme::to_iob2(tags).expect("the tags were parsed"));
+        let (sentences, counts) = characters::divided(&raw.sentences);
+        let lines = |(sentence, tokens): (usize, usize)| {
+            let line = |token| packed(raw.lines.of(&raw.sentences, sentence, token));
+            (0..tokens).map(line).collect::<Vec<_>>()
+        };
+        let lines = raw.sentences.iter().map(|sentence| sentence.len()).enumerate().flat_map(lines);
+        let lines = lines.zip(counts).flat_map(|(line, count)| vec![line; count as usize]).collect();
+        (raw.sentences, raw.lines, scheme) = (sentences, TokenLines::Each(lines), Scheme::Iob2);
+    }
     Ok(raw.into_written(path, scheme))
 }
 
@@ -46,12 +67,12 @@ pub(crate) fn read_predictions(
     has_gold: bool,
 ) -> Result<PredictedFile, ReadError> {
     let bytes = content::read(path)?;
-    let text = encoding::decode(path, &bytes, Encoding::Utf8)?;
-    let mut raw = if is_json(path, &text) {
+    let input = Input::of(path, &bytes, Encoding::Utf8)?;
+    let mut raw = if input.is_json() {
         let labels = labels.map(<[String]>::to_vec);
-        json::read(path, &text, &ReadOptions { labels, ..ReadOptions::default() })?
+        read_input(&input, &ReadOptions { labels, ..ReadOptions::default() })?.0
     } else {
-        columns::read_predictions(path, &text, column, has_gold)?
+        columns::read_predictions(path, &input.text, column, has_gold)?
     };
     if raw.sentences.is_empty() {
         return Err(ReadError::Empty { path: path.to_owned() });
@@ -78,33 +99,44 @@ pub(crate) fn read_predictions(
 }
 
 fn read_raw(path: &Path, options: &ReadOptions) -> Result<(Raw, Scheme), ReadError> {
-    let bytes = content::read(path)?;
-    let text = encoding::decode(path, &bytes, options.encoding)?;
-    content::check_decoded(path, &text)?;
-    let raw = if is_json(path, &text) {
-        json::read(path, &text, options)?
-    } else {
-        columns::read(path, &text, options)?
-    };
+    let bytes = input::bytes(path)?;
+    read_input(&Input::of(path, &bytes, options.encoding)?, options)
+}
+
+fn read_input(input: &Input<'_>, options: &ReadOptions) -> Result<(Raw, Scheme), ReadError> {
+    let path = input.path;
+    let row = detect(input, options)?;
+    match row.reader {
+        Reader::Sentences(read) => checked(path, read(input, options)?, options),
+        Reader::Texts(each, policy) => {
+            let surveyed = survey(input, options, each, policy)?;
+            let mut assembly = Assembly::new(path, surveyed.words);
+            let beside = each_measured(input, options, each, &surveyed, &mut |text| assembly.add(text))?;
+            let raw = assembly.finish(found(row), surveyed.offsets, beside);
+            if !raw.misaligned.is_empty() && !options.skip_misaligned {
+                return Err(ReadError::Misaligned { path: path.to_owned(), spans: raw.misaligned });
+            }
+            // Spans have no scheme of their own: they were written as IOB2.
+            checked(path, raw, &ReadOptions { scheme: None, ..options.clone() })
+        }
+    }
+}
+
+/// The file of tokens with tags that was read, with tags in IOB2.
+pub(super) fn finish(path: &Path, raw: Raw, options: &ReadOptions) -> Result<DataFile, ReadError> {
+    let (raw, scheme) = checked(path, raw, options)?;
+    Ok(in_characters(raw.into_data(path, scheme), options))
+}
+
+/// The scheme of a file that holds sentences.
+fn checked(path: &Path, raw: Raw, options: &ReadOptions) -> Result<(Raw, Scheme), ReadError> {
     if raw.sentences.is_empty() {
         return Err(ReadError::Empty { path: path.to_owned() });
     }
-    // Spans have no scheme of their own: they were written as IOB2.
     let scheme = match options.scheme {
-        Some(scheme) if raw.format != Format::JsonSpans => {
-            scheme::expect_scheme(scheme, raw.sentences.tags().iter()).map(|()| scheme)
-        }
-        _ => scheme::detect_scheme(raw.sentences.tags().iter()),
+        Some(scheme) => scheme::expect_scheme(scheme, raw.sentences.tags().iter()).map(|()| scheme),
+        None => scheme::detect_scheme(raw.sentences.tags().iter()),
     };
     let scheme = scheme.map_err(|error| ReadError::of_scheme(path, error, |at| raw.line(at)))?;
     Ok((raw, scheme))
-}
-
-/// By the name, else by the content: a first line that is a JSON object is no token with a tag.
-fn is_json(path: &Path, text: &str) -> bool {
-    if is_named_json(path) {
-        return true;
-    }
-    let first = lines(text).map(|(_, line)| line).find(|line| has_visible(line));
-    first.is_some_and(json_object::is_object)
 }

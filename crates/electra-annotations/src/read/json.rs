@@ -1,72 +1,85 @@
-//! JSON lines: tokens with tags, or text with spans of characters.
+//! Records of JSON: tokens with tags, or text with spans of characters.
 
-mod document;
 mod record;
 
 use std::path::Path;
 
-use super::data::{Answers, Format, TokenLines};
+use super::beside::{Answers, Beside, PassedOver};
+use super::data::{Format, TokenLines};
+use super::dataset_info;
+use super::document::DocumentNumbers;
 use super::error::ReadError;
-use super::lines::lines;
+use super::objects::each_record;
 use super::options::ReadOptions;
 use super::raw::Raw;
-use super::spans::MisalignedSpan;
+use super::text::Take;
 use crate::Sentences;
-use crate::words::{Division, SentenceDivision, WordDivision, has_visible};
+use crate::words::Division;
 
-pub use document::{DocumentNumbers, document_name};
+use record::Record;
 
-use record::{Fault, Record};
-
-pub(super) fn read(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
+/// Whether the first record that stands has tokens with tags, or text with spans; another form later is a
+/// mistake, named by its missing field.
+pub(super) fn format(path: &Path, text: &str) -> Result<Format, ReadError> {
     let mut format = None;
+    each_record(path, text, |line, text| {
+        if format.is_none() {
+            let record = Record::of(path, line, text)?;
+            if record.is_accepted(&mut Answers::default())? {
+                format = Some(record.format()?);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(format.unwrap_or(Format::JsonTags))
+}
+
+/// Reads records with tokens and tags, whose numbers stand for these names.
+pub(super) fn read_tags(path: &Path, text: &str, options: &ReadOptions) -> Result<Raw, ReadError> {
     let mut sentences = Sentences::default();
-    let mut misaligned: Vec<MisalignedSpan> = Vec::new();
     let mut document = DocumentNumbers::default();
     let mut answers = Answers::default();
-    let mut division = SentenceDivision::Line;
-    for (line, text) in lines(text).filter(|(_, text)| has_visible(text)) {
-        let mut add = || -> Result<(), Fault> {
-            let record = Record::of(path, line, text)?;
-            if !record.is_accepted(&mut answers)? {
-                return Ok(());
-            }
-            // The first record decides; another form later is a mistake, named by its missing field.
-            let format = match format {
-                Some(format) => format,
-                None => *format.insert(record.format()?),
-            };
-            match format {
-                Format::JsonSpans => {
-                    record.add_with_spans(&mut sentences, &mut misaligned, &mut division)?;
-                }
-                _ => record.add_with_tags(&mut sentences, options.labels.as_deref())?,
-            }
-            if sentences.open_tokens() > 0 {
-                sentences.end_sentence(document.of(record.document()?, format), line);
-            }
-            Ok(())
-        };
-        add().map_err(|fault| fault.at(path, line, text))?;
-    }
-    if !misaligned.is_empty() && !options.skip_misaligned {
-        return Err(ReadError::Misaligned { path: path.to_owned(), spans: misaligned });
-    }
-    let division = match format {
-        Some(Format::JsonSpans) => {
-            Division { words: WordDivision::Marks, sentences: division, records_alone: !document.named }
-        }
-        _ => Division::CORPUS,
+    let beside = match &options.labels {
+        Some(_) => None,
+        None => dataset_info::names_beside(path, &record::TAGS),
     };
+    let labels = options.labels.as_deref().or(beside.as_deref());
+    each_record(path, text, |line, text| {
+        let record = Record::of(path, line, text)?;
+        if !record.is_accepted(&mut answers)? {
+            return Ok(());
+        }
+        record.add_with_tags(&mut sentences, labels)?;
+        if sentences.open_tokens() > 0 {
+            sentences.end_sentence(document.of(record.document()?, Format::JsonTags), line);
+        }
+        Ok(())
+    })?;
     Ok(Raw {
-        format: format.unwrap_or(Format::JsonTags),
-        division,
+        format: Format::JsonTags,
+        division: Division::CORPUS,
         sentences,
         gold: None,
         lines: TokenLines::Shared,
         marks_documents: document.marked,
         comments: 0,
-        misaligned,
+        misaligned: Vec::new(),
+        left_out: Vec::new(),
         answers,
+        passed_over: PassedOver::default(),
+        offsets: None,
     })
+}
+
+/// Reads records with text and spans.
+pub(super) fn each_text(path: &Path, text: &str, take: Take<'_>) -> Result<Beside, ReadError> {
+    let mut answers = Answers::default();
+    each_record(path, text, |line, text| {
+        let record = Record::of(path, line, text)?;
+        if record.is_accepted(&mut answers)? {
+            take(record.text()?)?;
+        }
+        Ok(())
+    })?;
+    Ok(Beside { answers, ..Beside::default() })
 }

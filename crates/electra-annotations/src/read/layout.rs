@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::error::ReadError;
+use super::misc;
 use super::options::ReadOptions;
 use super::separator::Separator;
 use crate::scheme::{looks_like_tag, parse};
@@ -21,6 +22,8 @@ pub(super) struct Layout {
     pub gold: Option<usize>,
     /// Whether the first column numbers the tokens.
     pub numbered: bool,
+    /// The key of the tags where their column has several things, each with a key (CoNLL-U).
+    pub key: Option<String>,
 }
 
 /// Lines in columns, `L` iterates over those with tokens, each with whether a sentence starts there.
@@ -127,9 +130,20 @@ impl Layout {
         let Rows { separator, columns, .. } = rows;
         // From 1 to from 0.
         let given = |column: Option<usize>| column.map(|column| column.saturating_sub(1));
+        let mut key = None;
         let tag = match given(options.tag_column) {
             Some(tag) => tag,
-            None => find_tags(path, rows.columns(), given(options.token_column))?,
+            None => {
+                let (found, count) = rows.columns();
+                let is_conllu = columns == misc::COLUMNS && rows.number_tokens();
+                if is_conllu && !found.iter().any(|column| column.holds_tags(count)) {
+                    key = misc::key_of_tags(rows.iter().map(|(cells, _)| cells[misc::COLUMNS - 1]));
+                }
+                match key {
+                    Some(_) => misc::COLUMNS - 1,
+                    None => find_tags(path, (found, count), given(options.token_column))?,
+                }
+            }
         };
         let numbered = columns > 2 && tag != 0 && rows.number_tokens();
         let first = usize::from(numbered);
@@ -137,7 +151,7 @@ impl Layout {
         if token == tag && columns > 1 {
             return Err(ReadError::OneColumn { path: path.to_owned(), column: tag + 1 });
         }
-        Ok(Layout { separator, columns, token, tag, gold: None, numbered: numbered && token != 0 })
+        Ok(Layout { separator, columns, token, tag, gold: None, numbered: numbered && token != 0, key })
     }
 
     /// The columns of predictions: the predicted tags in the column asked for, else in the last, and the
@@ -165,7 +179,7 @@ impl Layout {
         let numbered = is_numbered && gold != Some(1) && tag != 1;
         let first = usize::from(numbered);
         let token = if first == tag { first + 1 } else { first };
-        Layout { separator, columns, token, tag, gold, numbered }
+        Layout { separator, columns, token, tag, gold, numbered, key: None }
     }
 
     /// Whether a line that begins with `#` is a token and no comment.

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use super::data::{Answers, DataFile, Format, TokenLines, WrittenFile};
+use super::beside::{Answers, PassedOver};
+use super::data::{DataFile, Format, TokenLines, WrittenFile};
 use super::error::ReadError;
 use super::invalid::InvalidTransitions;
+use super::offsets::OffsetUse;
 use super::spans::MisalignedSpan;
 use crate::scheme::{self, Scheme};
 use crate::sentences::TagSequences;
@@ -26,7 +28,11 @@ pub(super) struct Raw {
     pub marks_documents: bool,
     pub comments: usize,
     pub misaligned: Vec<MisalignedSpan>,
+    /// The spans that no tags say, in the sentences they stand in.
+    pub left_out: Vec<LeftOut>,
     pub answers: Answers,
+    pub passed_over: PassedOver,
+    pub offsets: Option<OffsetUse>,
 }
 
 /// Refuses a tag, of line `line`, that is one too many.
@@ -42,24 +48,13 @@ impl Raw {
         self.lines.of(&self.sentences, at.sentence, at.token)
     }
 
-    /// The spans that no tags say, in the sentences they stand in: the last that begins at their line or
-    /// before it.
-    fn left_out(&self) -> Vec<LeftOut> {
-        let place = |span: &MisalignedSpan| LeftOut {
-            sentence: self.sentences.begun_by(span.line).saturating_sub(1),
-            kind: span.label.clone(),
-        };
-        self.misaligned.iter().map(place).collect()
-    }
-
     pub(super) fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {
-        let left_out = self.left_out();
-        WrittenFile { path: path.to_owned(), scheme, sentences: self.sentences, lines: self.lines, left_out }
+        let Self { sentences, lines, left_out, .. } = self;
+        WrittenFile { path: path.to_owned(), scheme, sentences, lines, left_out }
     }
 
     pub(super) fn into_data(mut self, path: &Path, scheme: Scheme) -> DataFile {
         const KNOWN: &str = "the tags were parsed when the scheme was found";
-        let left_out = self.left_out();
         let mut invalid = InvalidTransitions::default();
         for (number, sentence) in self.sentences.iter().enumerate() {
             let violations = scheme::violations(&sentence.tags().to_vec(), scheme).expect(KNOWN);
@@ -84,8 +79,10 @@ impl Raw {
             changed_tags,
             invalid,
             misaligned: self.misaligned,
-            left_out,
+            left_out: self.left_out,
             answers: self.answers,
+            passed_over: self.passed_over,
+            offsets: self.offsets,
             comments: self.comments,
         }
     }

@@ -19,6 +19,9 @@ const MAX_EXCERPT: usize = 100;
 pub struct MisalignedSpan {
     /// Line of the record.
     pub line: usize,
+    /// The file of that line, where the data are a folder of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The start of the span.
     pub start: i64,
     /// One past its end.
@@ -57,12 +60,26 @@ pub enum Misalignment {
         /// The entity type of the other, such as `PER`.
         label: String,
     },
+    /// The span is of several parts with other words between them.
+    Discontinuous {
+        /// Number of its parts.
+        parts: usize,
+    },
+    /// The text within the bounds is another than the record says that it is.
+    OtherText {
+        /// The text of the span as the record has it; cut where it is long.
+        marked: String,
+    },
 }
 
 impl fmt::Display for MisalignedSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MisalignedSpan { line, start, end, label, text, .. } = self;
-        write!(f, "line {line}: {label} {start}..{end} {text:?} ")?;
+        write!(f, "line {line}")?;
+        if let Some(file) = &self.file {
+            write!(f, " of {file}")?;
+        }
+        write!(f, ": {label} {start}..{end} {text:?} ")?;
         match &self.reason {
             Misalignment::WithinWord => f.write_str("begins or ends within a word")?,
             Misalignment::NoWord => f.write_str("has no word in it")?,
@@ -72,6 +89,10 @@ impl fmt::Display for MisalignedSpan {
             Misalignment::Overlap { start, end, label } => {
                 return write!(f, "overlaps with {label} {start}..{end}");
             }
+            Misalignment::Discontinuous { parts } => {
+                return write!(f, "is of {parts} parts with other words between them");
+            }
+            Misalignment::OtherText { marked } => return write!(f, "is {marked:?} by the record itself"),
         }
         match self.nearest {
             Some((start, end)) => write!(f, ", the nearest words are {start}..{end} {:?}", self.nearest_text),
@@ -82,25 +103,60 @@ impl fmt::Display for MisalignedSpan {
 
 /// A span as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CharSpan {
+pub(crate) struct CharSpan {
+    /// The line that says so.
+    pub line: usize,
     pub start: i64,
     pub end: i64,
     pub label: String,
+    /// The bounds of each part, where there are several; `start` and `end` are those of all.
+    pub parts: Vec<(i64, i64)>,
+    /// The text of the span, where the file repeats it.
+    pub marked: Option<Box<str>>,
+}
+
+impl CharSpan {
+    /// A span of one part, of which nothing more is said.
+    pub(crate) fn new(line: usize, start: i64, end: i64, label: String) -> Self {
+        Self { line, start, end, label, parts: Vec::new(), marked: None }
+    }
+}
+
+/// Whether a file that calls the text of a span `marked` can mean `text`: tools differ in what they make of
+/// white space, and some of them write the end of a line as `\n`.
+pub(super) fn is_same_text(marked: &str, text: impl Iterator<Item = char>) -> bool {
+    seen(marked.chars()).eq(seen(text))
+}
+
+/// The characters that are seen, without the ends of lines that are written out.
+fn seen(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
+    let mut text = text.peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let next = text.next()?;
+            let is_written_end = next == '\\' && text.next_if_eq(&'n').is_some();
+            if !is_written_end && !is_invisible(next) {
+                return Some(next);
+            }
+        }
+    })
 }
 
 /// The words of a span.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SpanOfWords<'a> {
+pub(crate) struct SpanOfWords<'a> {
     pub words: Range<usize>,
     pub label: &'a str,
+    pub span: &'a CharSpan,
 }
 
-/// The spans as words, in the order of the text and without common words, and those that do not fit.
-pub(super) fn align<'a>(
+/// The spans as words, in the order of the text and, unless they may, without common words; and those that do
+/// not fit.
+pub(crate) fn align<'a>(
     text: &str,
     words: &[Word],
     spans: &'a [CharSpan],
-    line: usize,
+    may_overlap: bool,
 ) -> (Vec<SpanOfWords<'a>>, Vec<MisalignedSpan>) {
     let text = Characters::of(text);
     let mut placed: Vec<SpanOfWords<'_>> = Vec::new();
@@ -110,28 +166,31 @@ pub(super) fn align<'a>(
     let mut spans: Vec<&CharSpan> = spans.iter().collect();
     spans.sort_by_key(|span| (span.start, Reverse(span.end)));
     // The same said twice is said once.
-    spans.dedup();
+    spans.dedup_by(|one, other| (one.start, one.end, &one.label) == (other.start, other.end, &other.label));
     for span in spans {
-        let fits = place(span, words, &text).and_then(|range| match (last, placed.last()) {
+        let fits = text.check(span).and_then(|()| place(span, words, &text));
+        let fits = fits.and_then(|range| match (last, placed.last()) {
             // Those before began in front of it: none but the last can reach into it.
-            (Some(CharSpan { start, end, label }), Some(before)) if before.words.end > range.start => {
+            (Some(CharSpan { start, end, label, .. }), Some(before))
+                if !may_overlap && before.words.end > range.start =>
+            {
                 Err(Misalignment::Overlap { start: *start, end: *end, label: label.clone() })
             }
             _ => Ok(range),
         });
         match fits {
             Ok(words) => {
-                placed.push(SpanOfWords { words, label: &span.label });
+                placed.push(SpanOfWords { words, label: &span.label, span });
                 last = Some(span);
             }
-            Err(reason) => misaligned.push(describe(span, reason, words, &text, line)),
+            Err(reason) => misaligned.push(describe(span, reason, words, &text)),
         }
     }
     (placed, misaligned)
 }
 
 /// The characters of a text, by number.
-struct Characters {
+pub(crate) struct Characters {
     all: Vec<char>,
     /// For each character, and for the end, the first from there on that is seen. A text may hold
     /// many spans and much that is not seen.
@@ -139,7 +198,7 @@ struct Characters {
 }
 
 impl Characters {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let all: Vec<char> = text.chars().collect();
         let mut next_seen = vec![packed(all.len()); all.len() + 1];
         for at in (0..all.len()).rev() {
@@ -157,6 +216,37 @@ impl Characters {
         self.next_seen[at] as usize
     }
 
+    /// What of a span no words could mend: bounds beyond the text, several parts, another text than it says.
+    pub(crate) fn check(&self, span: &CharSpan) -> Result<(), Misalignment> {
+        let (start, end) = bounds(span, self.len())?;
+        if let Some(marked) = &span.marked
+            && span.parts.is_empty()
+            && start <= end
+            && !is_same_text(marked, self.all[start..end].iter().copied())
+        {
+            let marked = Self::of(marked);
+            return Err(Misalignment::OtherText { marked: marked.excerpt(0, marked.len()) });
+        }
+        // Between parts that white space alone divides, such as the end of a line, no word stands.
+        let gap = |pair: &[(i64, i64)]| -> Result<bool, Misalignment> {
+            let gap = CharSpan::new(span.line, pair[0].1, pair[1].0, String::new());
+            let (start, end) = bounds(&gap, self.len())?;
+            Ok(start > end || self.all[start..end].iter().any(|&c| !is_invisible(c)))
+        };
+        for pair in span.parts.windows(2) {
+            if gap(pair)? {
+                return Err(Misalignment::Discontinuous { parts: span.parts.len() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything is to be seen in a span that lies within the text.
+    pub(crate) fn is_seen(&self, span: &CharSpan) -> bool {
+        let bounds = bounds(span, self.len()).ok().filter(|(start, end)| start < end);
+        bounds.is_some_and(|(start, end)| self.next_seen(start) < end)
+    }
+
     /// The text between two places, cut where it is long.
     fn excerpt(&self, start: usize, end: usize) -> String {
         let shown = end.min(start.saturating_add(MAX_EXCERPT));
@@ -168,13 +258,15 @@ impl Characters {
     }
 }
 
+/// The bounds of a span within a text of so many characters.
+fn bounds(span: &CharSpan, length: usize) -> Result<(usize, usize), Misalignment> {
+    let within = |bound: i64| usize::try_from(bound).ok().filter(|&bound| bound <= length);
+    within(span.start).zip(within(span.end)).ok_or(Misalignment::BeyondText { length })
+}
+
 /// The words that a span consists of.
 fn place(span: &CharSpan, words: &[Word], text: &Characters) -> Result<Range<usize>, Misalignment> {
-    let length = text.len();
-    let within = |bound: i64| usize::try_from(bound).ok().filter(|&bound| bound <= length);
-    let (Some(start), Some(end)) = (within(span.start), within(span.end)) else {
-        return Err(Misalignment::BeyondText { length });
-    };
+    let (start, end) = bounds(span, text.len())?;
     // What is not seen is within a span or not as it pleases, also at the end of a word.
     let start = if start < end { text.next_seen(start).min(end) } else { start };
     let first = words.partition_point(|word| word.chars.end <= start);
@@ -188,12 +280,12 @@ fn place(span: &CharSpan, words: &[Word], text: &Characters) -> Result<Range<usi
     if is_whole { Ok(first..last) } else { Err(Misalignment::WithinWord) }
 }
 
-fn describe(
+/// A span that does not fit, with what is nearest to it.
+pub(crate) fn describe(
     span: &CharSpan,
     reason: Misalignment,
     words: &[Word],
     text: &Characters,
-    line: usize,
 ) -> MisalignedSpan {
     let clamp = |bound: i64| usize::try_from(bound).unwrap_or(0).min(text.len());
     let (start, end) = (clamp(span.start), clamp(span.end).max(clamp(span.start)));
@@ -209,7 +301,8 @@ fn describe(
         around.iter().min_by_key(distance).map(|word| (word.chars.start, word.chars.end))
     };
     MisalignedSpan {
-        line,
+        line: span.line,
+        file: None,
         start: span.start,
         end: span.end,
         label: span.label.clone(),
@@ -235,11 +328,10 @@ mod tests {
         let text = "\u{2066}\u{2764}\u{fe0f} Ber\u{ad}lin\u{200b}!";
         let words = words(text);
         let tags = |start, end| {
-            let span = CharSpan { start, end, label: "X".into() };
-            let spans = [span];
-            let (placed, _) = align(text, &words, &spans, 1);
+            let spans = [CharSpan::new(1, start, end, "X".into())];
+            let (placed, _) = align(text, &words, &spans, false);
             let tag = |at: usize| match placed.iter().find(|span| span.words.contains(&at)) {
-                Some(SpanOfWords { words, label }) if words.start == at => format!("B-{label}"),
+                Some(SpanOfWords { words, label, .. }) if words.start == at => format!("B-{label}"),
                 Some(SpanOfWords { label, .. }) => format!("I-{label}"),
                 None => "O".to_owned(),
             };
@@ -259,9 +351,8 @@ mod tests {
         let text = "In Paris, now";
         let words = words(text);
         let nearest = |start, end| {
-            let span = CharSpan { start, end, label: "LOC".into() };
-            let spans = [span];
-            let (placed, misaligned) = align(text, &words, &spans, 7);
+            let spans = [CharSpan::new(7, start, end, "LOC".into())];
+            let (placed, misaligned) = align(text, &words, &spans, false);
             assert_eq!(placed, []);
             let found = &misaligned[0];
             (found.reason.clone(), found.nearest, found.nearest_text.clone())

@@ -115,6 +115,11 @@ fn clusters(text: &str) -> impl Iterator<Item = (usize, Cluster)> {
     })
 }
 
+/// Whether a character is of a script that does not divide words by spaces.
+pub(crate) fn is_unspaced(c: char) -> bool {
+    matches!(class_of(c), Class::Alone | Class::Hiragana | Class::Katakana)
+}
+
 /// The class of a cluster that begins with `c`.
 pub(super) fn class_of(c: char) -> Class {
     match u32::from(c) {

@@ -13,6 +13,9 @@ pub enum WordDivision {
     /// Letters and digits that stand together are a word, and every mark is one by itself, so that
     /// few spans of characters begin or end within a word.
     Marks,
+    /// Every character of a script without spaces is a word by itself, that of katakana, too; the rest is
+    /// divided as by marks.
+    Characters,
 }
 
 /// Rule by which text is divided into sentences, each of which goes through the model as one sequence. In

@@ -1,6 +1,6 @@
 //! `electra check`: what is wrong with data, before anything learns from it.
 
-mod findings;
+pub mod findings;
 mod ner;
 
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use electra_annotations::{ReadOptions, Split, Splits};
+use electra_annotations::{ReadError, ReadOptions, Split, Splits};
 use electra_ner::{
     METRICS, Recipe, SUMMARY, SeedSummary, StoppedSeed, finetune_seeds, least_memory, seeds_folder,
 };
@@ -99,12 +99,13 @@ impl FinetuneNer {
         let out = self.with.out(&first.value.name);
         failure::utf8(&out, SUMMARY)?;
         let options: ReadOptions = self.reading.options();
-        let read = |path: &PathBuf| {
+        let read = |path: &Path, options: &ReadOptions| {
             let _heartbeat = watch::start_heartbeat(display, &format!("reading {}", path.display()));
-            Split::read(path, &options)
+            Split::read(path, options)
         };
-        let test = self.test.as_ref().map(read).transpose()?;
-        let splits = Splits { train: read(&self.train)?, dev: read(&self.dev)?, test };
+        let words = options.words.or(first.value.input.words);
+        let options = ReadOptions { words, ..options };
+        let splits = read_splits(&self.train, &self.dev, self.test.as_deref(), &options, read)?;
         let start = self.with.start()?;
         let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let mut monitor = watch::epoch_monitor(display, &interrupt, METRICS)?;
@@ -151,6 +152,24 @@ impl FinetuneNer {
         }
         Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(failure::DIVERGED) })
     }
+}
+
+/// Reads the files of a data set. Texts of all of them are divided as those of the training data are.
+///
+/// # Errors
+/// Those of `read`.
+pub fn read_splits(
+    train: &Path,
+    dev: &Path,
+    test: Option<&Path>,
+    options: &ReadOptions,
+    read: impl Fn(&Path, &ReadOptions) -> Result<Split, ReadError>,
+) -> Result<Splits, ReadError> {
+    let train = read(train, options)?;
+    let words = options.words.or(train.division.is_of_records().then_some(train.division.words));
+    let options = ReadOptions { words, ..options.clone() };
+    let test = test.map(|test| read(test, &options)).transpose()?;
+    Ok(Splits { train, dev: read(dev, &options)?, test })
 }
 
 /// Loads and checks a fine-tuning recipe, or the built-in one.

@@ -4,6 +4,7 @@ mod ablate;
 mod bench;
 mod check;
 mod compare;
+mod convert;
 mod data;
 mod demo;
 mod detect;
@@ -68,6 +69,9 @@ pub enum Command {
     /// Look data over before anything learns from it
     #[command(subcommand)]
     Check(check::CheckCommand),
+    /// Convert data from one tool's format to another's
+    #[command(subcommand)]
+    Convert(convert::ConvertCommand),
     /// Pretrain a recipe, or go on with it
     Pretrain(pretrain::Pretrain),
     /// Say what a recipe will need before launching it
@@ -129,6 +133,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Convert(command) => command.run(),
         Command::Ner(command) => command.run(),
         Command::Ablate(command) => command.run(),
         Command::Compare(command) => command.run(),

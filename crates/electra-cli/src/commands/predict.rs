@@ -4,6 +4,7 @@ mod conll;
 mod division;
 #[cfg(test)]
 mod example;
+mod export;
 mod html;
 mod input;
 mod json;
@@ -69,7 +70,7 @@ pub struct Predict {
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Text in UTF-8, perhaps .gz or .zst; - for standard input. Of .jsonl, .ndjson and .json files the text of
-    /// each record is read
+    /// each record is read, and of exports of annotation tools (folders of brat among them) each text
     #[arg(default_value = "-", value_name = "FILE")]
     input: PathBuf,
     /// Format of the output
@@ -118,6 +119,9 @@ pub struct Predict {
     /// Print on standard error where the time went
     #[arg(long)]
     profile: bool,
+    /// The texts of an export as JSON lines, if the input is one.
+    #[arg(skip)]
+    export: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -155,7 +159,7 @@ impl Predict {
     ///
     /// # Errors
     /// If there is no usable tagger, or the text cannot be read or the result written.
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    pub fn run(mut self) -> Result<ExitCode, Failure> {
         if self.byte_offsets && self.format != Format::Json {
             return Err(Failure::new("--byte-offsets adds to JSON objects only", "add --format json"));
         }
@@ -175,8 +179,9 @@ impl Predict {
         })?;
         let division =
             TextDivision::of(folder.settings.division, self.words, self.sentences, self.line_breaks);
-        let settings = self.settings(&division);
         drop(folder);
+        self.export = self.find_export()?;
+        let settings = self.settings(&division);
         let replaced = Arc::new(AtomicU64::new(0));
         let input = self.open_input(&replaced)?;
         // What the content says comes before what the name says.

@@ -1,7 +1,10 @@
 //! Options about the form of labelled files, for all commands that read them.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use electra_annotations::{Encoding, ReadOptions, Scheme, Separator};
+use electra_annotations::{
+    Encoding, FormatName, Offsets, ReadOptions, Scheme, Separator, WordDivision, format_names,
+};
 
 /// Options for what labelled files do not say themselves, or say wrongly.
 #[derive(Args)]
@@ -19,6 +22,20 @@ const FORM: &str = "Form of the files";
 #[derive(Args)]
 #[command(next_help_heading = FORM)]
 pub struct FormArguments {
+    #[command(flatten)]
+    files: FileArguments,
+    /// Leave out spans of characters that do not fit the words, instead of stopping; scores count them as missed
+    #[arg(long)]
+    skip_misaligned: bool,
+}
+
+/// Options for the form of labelled files, for commands that have their own for what cannot be said in tags.
+#[derive(Args)]
+#[command(next_help_heading = FORM)]
+pub struct FileArguments {
+    /// Format of the files [default: told by their content]
+    #[arg(long, value_name = "FORMAT", value_parser = format_of(|_| true))]
+    from: Option<FormatName>,
     /// Character encoding
     #[arg(long, value_enum, default_value_t = EncodingName::Utf8, value_name = "NAME")]
     encoding: EncodingName,
@@ -34,9 +51,46 @@ pub struct FormArguments {
     /// Names of the tags that JSON lines number from 0: O,B-PER,I-PER and so on
     #[arg(long, value_delimiter = ',', value_name = "TAGS")]
     labels: Option<Vec<String>>,
-    /// Leave out spans of characters that do not fit the words, instead of stopping; scores count them as missed
-    #[arg(long)]
-    skip_misaligned: bool,
+    /// Unit of the offsets of spans [default: told by the texts of the spans, or the format's]
+    #[arg(long, value_enum, value_name = "UNIT")]
+    offsets: Option<OffsetsName>,
+    /// Annotator whose work is read where several have annotated a text: number or address
+    #[arg(long, value_name = "NAME")]
+    annotator: Option<String>,
+    /// Words of texts with spans [default: marks, and characters where the script has no spaces]
+    #[arg(long, value_enum, value_name = "NAME")]
+    words_by: Option<WordsByName>,
+}
+
+/// The formats that `has` lets through, by their names.
+pub fn format_of(has: fn(bool) -> bool) -> impl TypedValueParser<Value = FormatName> + Clone {
+    let named =
+        move || format_names().filter(move |(_, can_be_written)| has(*can_be_written)).map(|(name, _)| name);
+    PossibleValuesParser::new(named().map(FormatName::as_str))
+        .map(move |text| named().find(|name| name.as_str() == text).expect("one of the possible values"))
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OffsetsName {
+    /// Unicode code points, as Python counts
+    CodePoints,
+    /// Units of UTF-16, as JavaScript and Java count
+    #[value(name = "utf-16", alias = "utf16")]
+    Utf16,
+    /// Grapheme clusters
+    Graphemes,
+    /// Bytes of UTF-8
+    Bytes,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum WordsByName {
+    /// As corpora have them
+    Corpus,
+    /// Letters and digits that stand together, and every mark by itself
+    Marks,
+    /// As marks, and every character of a script without spaces by itself, also of given words
+    Characters,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -85,7 +139,15 @@ impl ReadArguments {
 impl FormArguments {
     /// The options as the readers take them.
     pub fn options(&self) -> ReadOptions {
+        ReadOptions { skip_misaligned: self.skip_misaligned, ..self.files.options() }
+    }
+}
+
+impl FileArguments {
+    /// The options as the readers take them.
+    pub fn options(&self) -> ReadOptions {
         ReadOptions {
+            format: self.from,
             encoding: match self.encoding {
                 EncodingName::Utf8 => Encoding::Utf8,
                 EncodingName::Cp1252 => Encoding::Cp1252,
@@ -99,7 +161,20 @@ impl FormArguments {
             tag_column: self.tag_column,
             scheme: None,
             labels: self.labels.clone(),
-            skip_misaligned: self.skip_misaligned,
+            offsets: self.offsets.map(|offsets| match offsets {
+                OffsetsName::CodePoints => Offsets::CodePoints,
+                OffsetsName::Utf16 => Offsets::Utf16,
+                OffsetsName::Graphemes => Offsets::Graphemes,
+                OffsetsName::Bytes => Offsets::Bytes,
+            }),
+            annotator: self.annotator.clone(),
+            words: self.words_by.map(|words| match words {
+                WordsByName::Corpus => WordDivision::Corpus,
+                WordsByName::Marks => WordDivision::Marks,
+                WordsByName::Characters => WordDivision::Characters,
+            }),
+            texts_only: false,
+            skip_misaligned: false,
         }
     }
 }

@@ -1,70 +1,31 @@
-//! One record of JSON lines.
+//! One record with tokens and tags, or with text and spans.
 
 use std::borrow::Cow;
 use std::path::Path;
 
 use electra_text::corpus::json_object::{self, Malformed, Value};
 
-use super::document::document_name;
 use crate::Sentences;
-use crate::read::data::{Answers, Format};
+use crate::read::beside::Answers;
+use crate::read::data::Format;
+use crate::read::document::document_name;
 use crate::read::error::ReadError;
+use crate::read::objects::{Fault, string};
 use crate::read::raw::check_names;
-use crate::read::spans::{CharSpan, MisalignedSpan, align};
-use crate::words::{
-    SentenceDivision, Word, WordDivision, divide, division_of_record, has_visible, trimmed, without_unseen,
-};
+use crate::read::spans::CharSpan;
+use crate::read::text::AnnotatedText;
+use crate::words::{has_visible, trimmed, without_unseen};
 
-const TOKENS: &str = "tokens";
-const TAGS: [&str; 2] = ["ner_tags", "tags"];
+const TOKENS: [&str; 2] = ["tokens", "words"];
+/// Fields of tags; the last one where there is no text with spans, as other records have labels too.
+pub(super) const TAGS: [&str; 3] = ["ner_tags", "tags", "labels"];
 const TEXT: &str = "text";
 const SPANS: &str = "spans";
 const DOCUMENT: &str = "document";
 const ANSWER: &str = "answer";
 
 /// The fields that are read; others may hold anything.
-const FIELDS: [&str; 7] = [TOKENS, TAGS[0], TAGS[1], TEXT, SPANS, DOCUMENT, ANSWER];
-
-/// A fault of a record.
-pub(super) enum Fault {
-    /// The line is not valid JSON.
-    Json(Malformed),
-    /// Half of a character, at this byte of the line.
-    HalfCharacter(usize),
-    /// The record is JSON, and not what is expected.
-    Content(ReadError),
-}
-
-impl From<Malformed> for Fault {
-    fn from(malformed: Malformed) -> Self {
-        Self::Json(malformed)
-    }
-}
-
-impl From<ReadError> for Fault {
-    fn from(error: ReadError) -> Self {
-        Self::Content(error)
-    }
-}
-
-impl Fault {
-    /// The error about the record that is line `line` of the file, `text`.
-    pub(super) fn at(self, path: &Path, line: usize, text: &str) -> ReadError {
-        let place = |at| json_object::place(text, at);
-        let path = path.to_owned();
-        match self {
-            Self::Json(Malformed { at, what }) => {
-                let (column, excerpt) = place(at);
-                ReadError::BadJson { path, line, column, what, excerpt }
-            }
-            Self::HalfCharacter(at) => {
-                let (column, excerpt) = place(at);
-                ReadError::HalfCharacter { path, line, column, excerpt }
-            }
-            Self::Content(error) => error,
-        }
-    }
-}
+const FIELDS: [&str; 9] = [TOKENS[0], TOKENS[1], TAGS[0], TAGS[1], TAGS[2], TEXT, SPANS, DOCUMENT, ANSWER];
 
 /// The record of one line.
 pub(super) struct Record<'a> {
@@ -109,29 +70,38 @@ impl<'a> Record<'a> {
 
     pub(super) fn format(&self) -> Result<Format, Fault> {
         let has = |name: &str| self.get(name).is_some();
-        if has(TOKENS) && TAGS.iter().any(|name| has(name)) {
+        let [tags, also, labels] = TAGS;
+        if has(self.tokens_name()) && (has(tags) || has(also)) {
             Ok(Format::JsonTags)
         } else if has(TEXT) && has(SPANS) {
             Ok(Format::JsonSpans)
+        } else if has(self.tokens_name()) && has(labels) {
+            Ok(Format::JsonTags)
         } else {
-            let [tags, also] = TAGS;
-            let expected = format!("{TOKENS:?} with {tags:?} (or {also:?}), or {TEXT:?} with {SPANS:?}");
+            let tokens = TOKENS[0];
+            let expected = format!("{tokens:?} with {tags:?} (or {also:?}), or {TEXT:?} with {SPANS:?}");
             Err(self.error(self.names()?, expected))
         }
+    }
+
+    /// The name of the field with the words.
+    fn tokens_name(&self) -> &'static str {
+        TOKENS.into_iter().find(|name| self.get(name).is_some()).unwrap_or(TOKENS[0])
     }
 
     /// Adds the tokens with their tags.
     pub(super) fn add_with_tags(&self, to: &mut Sentences, labels: Option<&[String]>) -> Result<(), Fault> {
         let name = TAGS.into_iter().find(|name| self.get(name).is_some()).unwrap_or(TAGS[0]);
+        let tokens_name = self.tokens_name();
         let (mut tokens, mut tags) = (Vec::new(), Vec::new());
-        self.list(TOKENS)?.elements(|at, token| {
+        self.list(tokens_name)?.elements(|at, token| {
             match string(token)? {
                 Some(token) if token.is_empty() => {
-                    return Err(self.error(format!("an empty string at {TOKENS}[{at}]"), "a word"));
+                    return Err(self.error(format!("an empty string at {tokens_name}[{at}]"), "a word"));
                 }
                 Some(token) => tokens.push(token),
                 None => {
-                    return Err(self.error(format!("{} at {TOKENS}[{at}]", token.kind()?), "a string"));
+                    return Err(self.error(format!("{} at {tokens_name}[{at}]", token.kind()?), "a string"));
                 }
             }
             Ok(())
@@ -171,13 +141,8 @@ impl<'a> Record<'a> {
         label.map(String::as_str).ok_or(ReadError::UnknownNumber { path, line, id, labels: labels.len() })
     }
 
-    /// Adds the words of the text with tags for its spans.
-    pub(super) fn add_with_spans(
-        &self,
-        to: &mut Sentences,
-        misaligned: &mut Vec<MisalignedSpan>,
-        division: &mut SentenceDivision,
-    ) -> Result<(), Fault> {
+    /// The text with its spans.
+    pub(super) fn text(&self) -> Result<AnnotatedText, Fault> {
         let text = self.get(TEXT).map(string).transpose()?.flatten();
         let text = match text {
             Some(text) => text,
@@ -188,37 +153,20 @@ impl<'a> Record<'a> {
             spans.push(self.span(at, span)?);
             Ok::<_, Fault>(())
         })?;
-        let text = text.as_str();
-        let words: Vec<Word> = divide(text, WordDivision::Marks).collect();
-        *division = (*division).max(division_of_record(text, &words));
-        let (entities, wrong) = align(text, &words, &spans, self.line);
-        misaligned.extend(wrong);
-        let mut entities = entities.into_iter().peekable();
-        let mut inside = String::new();
-        for (at, word) in words.iter().enumerate() {
-            while entities.next_if(|entity| entity.words.end <= at).is_some() {}
-            let tag = match entities.peek() {
-                Some(entity) if entity.words.start == at => {
-                    inside = format!("I-{}", entity.label);
-                    &format!("B-{}", entity.label)
-                }
-                Some(entity) if entity.words.start < at => &inside,
-                _ => "O",
-            };
-            self.add(to, word.of(text), tag)?;
-        }
-        Ok(())
+        let document = self.document()?.map(String::into_boxed_str);
+        Ok(AnnotatedText { line: self.line, document, text, spans, ..AnnotatedText::default() })
     }
 
     /// A span of the list, without judging what else it says.
     fn span(&self, at: usize, span: Value<'a>) -> Result<CharSpan, Fault> {
-        let [mut start, mut end, mut label] = [None; 3];
+        let [mut start, mut end, mut label, mut text] = [None; 4];
         if span.kind()? == "an object" {
             span.fields::<Malformed>(|name, value| {
                 match name {
                     "start" => start = Some(value),
                     "end" => end = Some(value),
                     "label" => label = Some(value),
+                    "text" => text = Some(value),
                     _ => {}
                 }
                 Ok(())
@@ -236,7 +184,10 @@ impl<'a> Record<'a> {
             Some(bound) => Ok(bound),
             None => Err(self.error(format!("{} at {SPANS}[{at}].{name}", kind(value)?), "a whole number")),
         };
-        Ok(CharSpan { start: bound("start", start)?, end: bound("end", end)?, label: name })
+        let span = CharSpan::new(self.line, bound("start", start)?, bound("end", end)?, name);
+        // A text that is none says nothing.
+        let marked = text.and_then(|text| string(text).ok().flatten()).map(String::into_boxed_str);
+        Ok(CharSpan { marked, ..span })
     }
 
     pub(super) fn document(&self) -> Result<Option<String>, Fault> {
@@ -271,13 +222,5 @@ impl<'a> Record<'a> {
     fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Fault {
         let (path, line) = (self.path.to_owned(), self.line);
         Fault::Content(ReadError::Record { path, line, found: found.into(), expected: expected.into() })
-    }
-}
-
-/// The string that a value is, if it is one, whose characters are all whole.
-fn string(value: Value<'_>) -> Result<Option<String>, Fault> {
-    match value.text()? {
-        Some(text) if text.lone_surrogates > 0 => Err(Fault::HalfCharacter(text.first_lone_surrogate)),
-        text => Ok(text.map(|text| text.text)),
     }
 }

@@ -24,14 +24,15 @@ impl Setup {
         for (number, plan) in self.probes.iter().enumerate().filter(|(number, _)| open.contains(number)) {
             let arm = &self.plan.arms[number];
             let in_arm = |failure: Failure| failure.about(&format!("the probe of arm `{}`", arm.name));
-            // All arms have the same files.
+            // All arms have the same files, if perhaps divided into other words.
+            let words = plan.words().map_err(in_arm)?;
             let splits = match &mut splits {
-                Some(splits) => splits,
-                none => none.insert(plan.splits().map_err(in_arm)?),
+                Some((of_words, splits)) if *of_words == words => splits,
+                others => &mut others.insert((words, plan.splits().map_err(in_arm)?)).1,
             };
             self.check_probe(plan, arm, splits).map_err(in_arm)?;
         }
-        if let Some(splits) = &splits {
+        if let Some((_, splits)) = &splits {
             for warning in overlap_warnings(splits, &Overlap::all(splits, None)) {
                 eprintln!("WARNING: the data of the probe: {warning}");
             }

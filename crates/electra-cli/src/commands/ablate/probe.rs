@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use electra_ablate::arms::{Setting, settings};
 use electra_ablate::experiment::{ExperimentFile, Probe};
 use electra_ablate::plan::{Job, PlannedArm, error_in};
-use electra_annotations::{ReadOptions, Split, Splits};
+use electra_annotations::{ReadOptions, Split, Splits, WordDivision};
 use electra_files::regular;
 use electra_ner::{FINE_TUNING_VERSION, Recipe};
 use electra_run::recipe::Resolved;
 
-use crate::commands::finetune::load_ner_recipe;
+use crate::commands::finetune::{load_ner_recipe, read_splits};
 use crate::failure::{self, Failure};
 
 /// Fine-tuning, with everything that decides its scores.
@@ -99,9 +99,17 @@ impl ProbePlan {
     /// # Errors
     /// As `electra finetune ner` would have them.
     pub(super) fn splits(&self) -> Result<Splits, Failure> {
-        let read = |path| Split::read(path, &ReadOptions::default());
-        let test = self.probe.test.as_deref().map(read).transpose()?;
-        Ok(Splits { train: read(&self.probe.train)?, dev: read(&self.probe.dev)?, test })
+        let Probe { train, dev, test, .. } = &self.probe;
+        let options = ReadOptions { words: self.words()?, ..ReadOptions::default() };
+        Ok(read_splits(train, dev, test.as_deref(), &options, Split::read)?)
+    }
+
+    /// The division into words that the recipe asks for.
+    ///
+    /// # Errors
+    /// With the place of the culprit.
+    pub(super) fn words(&self) -> Result<Option<WordDivision>, Failure> {
+        Ok(load_ner_recipe(self.recipe.as_deref(), &self.overrides)?.value.input.words)
     }
 
     /// The recipe for a model of so many positions.

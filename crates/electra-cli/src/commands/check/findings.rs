@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use electra_annotations::{CheckReport, Drift, InvalidTransition, Leak, Scheme, SplitReport};
+use electra_annotations::{
+    CheckReport, Drift, InvalidTransition, Leak, PassedOver, Scheme, SplitReport, WordDivision,
+};
 
 use crate::commands::data::meter::count;
 use crate::commands::data::warnings::unknown;
@@ -36,6 +38,12 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
         writeln!(out, "{}: {}", split.name, split.path)?;
     }
     writeln!(out, "  form        {}", split.format)?;
+    if let Some(offsets) = &split.offsets {
+        writeln!(out, "  offsets     {offsets}")?;
+    }
+    if split.words == WordDivision::Characters {
+        writeln!(out, "  words       every character of a script without spaces is a word")?;
+    }
     let changed = match (split.scheme, split.changed_tags) {
         (Scheme::Iob2, 0) => String::new(),
         (_, changed) => format!(", {} changed to IOB2", counted(changed, "tag")),
@@ -67,6 +75,9 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
             "  answers     {} with an answer other than accept, reject and ignore: taken for gold",
             counted(split.answers.unknown, "record")
         )?;
+    }
+    for (number, what) in passed_over(split.passed_over) {
+        writeln!(out, "  passed over {} {what}", count(number as u64))?;
     }
     if split.comments > 0 {
         writeln!(out, "  comments    {}", counted(split.comments, "line"))?;
@@ -136,6 +147,17 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
         )?;
     }
     writeln!(out)
+}
+
+/// What was passed over, each with its number.
+pub fn passed_over(passed_over: PassedOver) -> impl Iterator<Item = (usize, &'static str)> {
+    let PassedOver { other_annotators, unannotated, other_annotations } = passed_over;
+    let all = [
+        (other_annotators, "annotations of other annotators"),
+        (unannotated, "texts that nobody has annotated"),
+        (other_annotations, "annotations that are no entities"),
+    ];
+    all.into_iter().filter(|(number, _)| *number > 0)
 }
 
 /// A row for each type, two columns for each file.

@@ -13,6 +13,8 @@ pub(super) enum WordsBy {
     Corpus,
     /// Letters and digits that stand together, and every mark by itself
     Marks,
+    /// As marks, and every character of a script without spaces by itself
+    Characters,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -56,6 +58,7 @@ impl TextDivision {
             division.words = match words {
                 WordsBy::Corpus => WordDivision::Corpus,
                 WordsBy::Marks => WordDivision::Marks,
+                WordsBy::Characters => WordDivision::Characters,
             };
         }
         if let Some(sentences) = sentences {
@@ -100,6 +103,7 @@ impl TextDivision {
         let words = match self.division.words {
             WordDivision::Corpus => "words are those of a corpus",
             WordDivision::Marks => "every mark is a word",
+            WordDivision::Characters => "every mark and every character of a script without spaces is a word",
         };
         let by_line = self.line_breaks == LineBreaks::Sentence;
         let sentences = match self.division.sentences {
@@ -118,7 +122,9 @@ impl TextDivision {
         };
         match self.stored {
             Some(stored) if !same(stored) => format!("{how}: not as in the tagger's training"),
-            Some(stored) if stored.is_of_records() => format!("{how}, as in the tagger's training"),
+            Some(stored) if stored.is_of_records() || stored.words == WordDivision::Characters => {
+                format!("{how}, as in the tagger's training")
+            }
             Some(_) => {
                 format!(
                     "{how}; assumed, as the tagger was trained on given words (--pretokenized reads such)"

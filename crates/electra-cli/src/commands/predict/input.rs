@@ -16,7 +16,7 @@ use crate::failure::{self, Failure};
 impl Predict {
     /// Whether the input has a JSON object a line.
     pub(super) fn has_records(&self) -> bool {
-        self.json_lines || (!self.is_standard_input() && is_named_json(&self.input))
+        self.json_lines || self.export.is_some() || (!self.is_standard_input() && is_named_json(&self.input))
     }
 
     /// Refuses input that by its name is no text of the form that it would be read in.
@@ -64,6 +64,8 @@ impl Predict {
                 return Err(failure::no_text(&self.input_name(), found));
             }
             Box::new(input)
+        } else if let Some(lines) = &self.export {
+            Box::new(Cursor::new(lines.clone()))
         } else {
             Box::new(corpus::open_content(&self.input)?)
         };
@@ -168,6 +170,14 @@ fn first_line(head: &[u8]) -> (&str, bool) {
     let mut lines = text.split_inclusive(['\n', '\r']);
     let line = lines.find(|line| has_visible(line)).unwrap_or_default();
     (line.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace()), line.ends_with(['\n', '\r']))
+}
+
+/// Whether the first line of a file is a record with a text.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub(super) fn first_line_is_record(path: &Path) -> Result<bool, Failure> {
+    Ok(is_record(&read_first_line(&mut corpus::open_content(path)?).0))
 }
 
 fn is_record(head: &[u8]) -> bool {

@@ -107,7 +107,15 @@ fn of_sentences(error: &ReadError) -> Option<String> {
         }
         ReadError::UnknownTag { .. } => "correct it, or name the column of the tags with `--tag-column`",
         ReadError::NotInScheme { .. } => "correct it, or leave `--scheme` out",
-        ReadError::Unnamed { .. } => "give them in order with `--labels O,B-PER,I-PER` and so on",
+        ReadError::Unnamed { .. } => {
+            "give them in order with `--labels O,B-PER,I-PER` and so on, or put the `dataset_info.json` of the data \
+             set beside the file"
+        }
+        ReadError::SeveralAnnotators { .. } => "choose whose work counts with `--annotator`",
+        ReadError::OffsetUnits { .. } => {
+            "say what the tool counts with `--offsets`: nothing in the file tells (JavaScript counts `utf-16`, Python \
+             `code-points`)"
+        }
         ReadError::UnknownNumber { .. } => "complete `--labels`",
         ReadError::Misaligned { .. } => "correct them, or leave them out with `--skip-misaligned`",
         _ => return None,

@@ -1,0 +1,230 @@
+//! `electra convert`: data of one tool for another.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use electra_annotations::{Conversion, FormatName, MisalignedSpan, ReadError, ReadOptions, Source, convert};
+use electra_files::disk::is_same_file;
+use electra_files::durable;
+use electra_files::staged::NewFolder;
+use serde::Serialize;
+
+use super::check::findings::passed_over;
+use super::reading::{FileArguments, format_of};
+use crate::commands::data::meter::count;
+use crate::failure::{self, Failure};
+
+/// Spans that are named where all are not.
+const SHOWN: usize = 5;
+
+/// The path that stands for standard input and standard output.
+const STANDARD: &str = "-";
+
+/// Convert data from one tool's format to another's.
+#[derive(Subcommand)]
+pub enum ConvertCommand {
+    /// Annotated entities: exports of doccano, Label Studio, brat, GLiNER, spaCy and others
+    Ner(Box<ConvertNer>),
+}
+
+impl ConvertCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If a file cannot be read for sure, or the result not be written.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let Self::Ner(command) = self;
+        command.run()
+    }
+}
+
+/// Convert annotated entities from one tool's format to another's
+#[derive(Args)]
+#[command(after_help = "Examples:
+  electra convert ner export.json --to conll --out train.conll
+  electra convert ner brat-folder --to label-studio --out tasks.json
+  electra convert ner a.jsonl b.jsonl --from doccano --offsets utf-16 \\
+    --to spans --out all.jsonl
+  zcat train.jsonl.gz | electra convert ner - --to gliner --out - > gliner.json
+
+Read are columns in their dialects (conll: comments, numbered tokens, CoNLL-U with tags in its last column; \
+germeval: outer and inner entities), JSON and Parquet of Hugging Face (hf, parquet), plain spans and Prodigy \
+(spans, prodigy), doccano, Label Studio in JSON and JSON-MIN (label-studio), folders of brat, GLiNER, spaCy's \
+Doc.to_json (spacy), and the TSV of INCEpTION and WebAnno (inception). What a file is, its content tells; the \
+summary says what was found, and what the offsets of spans count.
+
+What the format that is written cannot express is left out and listed: spans that share text or begin within \
+a word in formats of words, spans of several parts everywhere but in brat. With --strict it is an error. \
+Offsets are written in code points. Files are replaced; a folder must be new or empty.")]
+pub struct ConvertNer {
+    /// Files or folders to read; - for standard input
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<PathBuf>,
+    /// Format to write
+    #[arg(long, value_name = "FORMAT", value_parser = format_of(|can_be_written| can_be_written))]
+    to: FormatName,
+    /// File to write, of brat a folder; - for standard output
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+    /// Refuse what the format cannot express, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reading: FileArguments,
+}
+
+/// The JSON output.
+#[derive(Serialize)]
+struct Summary {
+    out: PathBuf,
+    /// The format that was written, by its name.
+    form: String,
+    files: Vec<Source>,
+    texts: usize,
+    entities: usize,
+    types: std::collections::BTreeMap<String, usize>,
+    left_out: usize,
+    misaligned_spans: Vec<MisalignedSpan>,
+}
+
+impl ConvertNer {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let to_standard_output = self.out == Path::new(STANDARD);
+        if self.json {
+            failure::utf8(&self.out, "JSON")?;
+            if to_standard_output {
+                let message = "--json and --out - would both write to standard output";
+                return Err(Failure::new(message, "give --out a file"));
+            }
+        }
+        self.check_out()?;
+        let options = ReadOptions { skip_misaligned: !self.strict, ..self.reading.options() };
+        let conversion = convert(&self.inputs, self.to, &options).map_err(|error| match error {
+            ReadError::Misaligned { .. } => Failure::from(error).with_help(format!(
+                "correct them, or leave --strict out: {} is written without them",
+                self.to
+            )),
+            error => error.into(),
+        })?;
+        self.write(&conversion, to_standard_output)?;
+        let summary = self.summary(conversion);
+        if self.json {
+            crate::output::json_out(&summary).map_err(Failure::of_json)?;
+        } else {
+            summary.tell();
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Refuses a place where something would be lost.
+    fn check_out(&self) -> Result<(), Failure> {
+        let Ok(there) = self.out.metadata() else { return Ok(()) };
+        let is_input = |path: &PathBuf| path.metadata().is_ok_and(|input| is_same_file(&input, &there));
+        if let Some(input) = self.inputs.iter().find(|path| is_input(path)) {
+            return Err(Failure::new(
+                format!("--out {} is the input {} itself", self.out.display(), input.display()),
+                "give another name: the input would be lost",
+            ));
+        }
+        Ok(())
+    }
+
+    fn write(&self, conversion: &Conversion, to_standard_output: bool) -> Result<(), Failure> {
+        let out = &self.out;
+        match conversion.files.as_slice() {
+            [(_, bytes)] if !conversion.is_folder => {
+                if to_standard_output {
+                    crate::output::bytes_out(bytes);
+                    return Ok(());
+                }
+                durable::write(out, bytes).map_err(|error| Failure::of_file("write", out, &error))
+            }
+            _ if to_standard_output => {
+                let message = format!("{} is a folder of files and cannot go to standard output", self.to);
+                Err(Failure::new(message, "name a folder with --out"))
+            }
+            files => {
+                let is_free = match fs::read_dir(out) {
+                    Ok(mut entries) => entries.next().is_none(),
+                    Err(error) => error.kind() == io::ErrorKind::NotFound,
+                };
+                if !is_free {
+                    return Err(Failure::new(
+                        format!("{} exists and holds something", out.display()),
+                        "give --out a new folder, or an empty one",
+                    ));
+                }
+                let folder = NewFolder::begin(out).map_err(|error| Failure::of_out(&error))?;
+                for (name, bytes) in files {
+                    folder.write(name, bytes).map_err(|error| Failure::of_out(&error))?;
+                }
+                folder.commit().map_err(|error| Failure::of_out(&error))
+            }
+        }
+    }
+
+    fn summary(&self, conversion: Conversion) -> Summary {
+        Summary {
+            out: self.out.clone(),
+            form: self.to.to_string(),
+            files: conversion.sources,
+            texts: conversion.texts,
+            entities: conversion.types.values().sum(),
+            types: conversion.types,
+            left_out: conversion.left_out.len(),
+            misaligned_spans: conversion.left_out,
+        }
+    }
+}
+
+impl Summary {
+    /// Says on standard error what was done: standard output may be the result.
+    fn tell(&self) {
+        for file in &self.files {
+            let path = if file.path == STANDARD { "standard input" } else { &file.path };
+            eprintln!("{path}: {}, {}", file.form, counted(file.texts, "text", "texts"));
+            if let Some(offsets) = &file.offsets {
+                eprintln!("  offsets in {offsets}");
+            }
+            let answers = file.answers;
+            let answers = [
+                (answers.rejected, "records that an annotator rejected"),
+                (answers.ignored, "records that an annotator ignored"),
+            ];
+            let answers = answers.into_iter().filter(|(number, _)| *number > 0);
+            for (number, what) in answers.chain(passed_over(file.passed_over)) {
+                eprintln!("  passed over: {} {what}", count(number as u64));
+            }
+        }
+        let out = if self.out == Path::new(STANDARD) {
+            "standard output".into()
+        } else {
+            self.out.display().to_string()
+        };
+        let types: Vec<String> =
+            self.types.iter().map(|(kind, number)| format!("{kind} {}", count(*number as u64))).collect();
+        let types = if types.is_empty() { String::new() } else { format!(" ({})", types.join(", ")) };
+        let entities = counted(self.entities, "entity", "entities");
+        eprintln!("{out}: {}, {}, {entities}{types}", self.form, counted(self.texts, "text", "texts"));
+        if self.left_out > 0 {
+            let spans = counted(self.left_out, "span", "spans");
+            eprintln!("WARNING: {spans} left out, which {} cannot express or which are none:", self.form);
+            for span in self.misaligned_spans.iter().take(SHOWN) {
+                eprintln!("  {span}");
+            }
+            if let more @ 1.. = self.left_out.saturating_sub(SHOWN) {
+                eprintln!("  and {} more; --json lists all", count(more as u64));
+            }
+        }
+    }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(number as u64), if number == 1 { one } else { many })
+}
