@@ -62,10 +62,10 @@ pub use check::{
 };
 pub use labels::{LabelError, LabelScheme, LabelSet};
 pub use metrics::{
-    Average, Bootstrap, Comparison, Confusion, Counts, Difference, ErrorClass, ErrorClasses, Evaluation,
-    EvaluationError, EvaluationSettings, Interval, Match, MetricsError, Mode, NotInScheme, Recall, Scores,
-    SeenEntities, SeenRecall, SentenceSpans, StrictScheme, TypeScores, Unit, Units, evaluate, f1_interval,
-    paired_bootstrap, percent_of, spans,
+    Average, Bootstrap, Comparison, Confusion, Counts, Credit, Credits, Difference, ErrorClass, ErrorClasses,
+    Evaluation, EvaluationError, EvaluationSettings, Interval, Match, MetricsError, Mode, NotInScheme,
+    PartialCredit, Recall, Scores, SeenEntities, SeenRecall, SentenceSpans, StrictScheme, TypeScores, Unit,
+    Units, evaluate, f1_interval, paired_bootstrap, percent_of, spans,
 };
 pub use overlap::{Overlap, overlap_warnings};
 pub use predictions::{

@@ -8,6 +8,7 @@
 //! | how good | [`Scores`] |
 //! | how sure | [`f1_interval`], [`paired_bootstrap`] |
 //! | what went wrong | [`Comparison::matches`], [`ErrorClasses`], [`Confusion`] |
+//! | how good, with credit for what is nearly right | [`PartialCredit`] |
 //! | was it learned by heart | [`SeenEntities`], [`SeenRecall`] |
 //! | all of it | [`Evaluation`] |
 //!
@@ -19,6 +20,7 @@ mod confusion;
 mod errors;
 mod evaluation;
 mod one_scheme;
+mod partial_credit;
 mod scores;
 mod seen;
 mod spans;
@@ -34,6 +36,7 @@ pub use bootstrap::{Bootstrap, Difference, Interval, Unit, Units, f1_interval, p
 pub use confusion::Confusion;
 pub use errors::{ErrorClass, ErrorClasses, Match};
 pub use evaluation::{Evaluation, EvaluationError, EvaluationSettings, evaluate};
+pub use partial_credit::{Credit, Credits, PartialCredit};
 pub use scores::{Average, Scores, TypeScores};
 pub use seen::{Recall, SeenEntities, SeenRecall};
 pub use spans::{Mode, NotInScheme, StrictScheme, spans};

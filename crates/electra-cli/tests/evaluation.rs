@@ -63,6 +63,7 @@ fn json_holds_the_same_numbers() {
             "f1_sd",
             "files",
             "left_out",
+            "partial_credit",
             "runs",
             "seen",
             "strict"
@@ -78,6 +79,12 @@ fn json_holds_the_same_numbers() {
             { "correct": 1, "type": 1, "boundary": 1, "type_and_boundary": 0, "missed": 1, "spurious": 0 }
         )
     );
+    // One is right, one has another type, one other bounds.
+    let credit = &pred["partial_credit"];
+    let correct = ["strict", "exact", "partial", "type"].map(|schema| credit[schema]["correct"].as_u64());
+    assert_eq!(correct, [Some(1), Some(2), Some(2), Some(2)]);
+    assert_eq!(credit["partial"]["partial"], 1);
+    assert!(close(&credit["strict"]["f1"], 2.0 / 7.0) && close(&credit["exact"]["recall"], 0.5));
     let confusion = serde_json::json!({
         "labels": ["LOC", "ORG", "PER", "O"],
         "counts": [[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]],

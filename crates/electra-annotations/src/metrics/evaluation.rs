@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::one_scheme::{Common, OneScheme};
 use super::{
-    Bootstrap, Comparison, Confusion, ErrorClasses, Interval, MetricsError, Mode, Scores, SeenEntities,
-    SeenRecall, StrictScheme, Units, f1_interval,
+    Bootstrap, Comparison, Confusion, ErrorClasses, Interval, MetricsError, Mode, PartialCredit, Scores,
+    SeenEntities, SeenRecall, StrictScheme, Units, f1_interval,
 };
 use crate::predictions::Predictions;
 
@@ -43,6 +43,8 @@ pub struct Evaluation {
     pub f1_interval: Interval,
     /// Recall of entities that the training data has or lacks; none without training data.
     pub seen: Option<SeenRecall>,
+    /// Scores with credit for what is nearly right, as MUC and SemEval 2013 have them.
+    pub partial_credit: PartialCredit,
     /// Every entity in one class.
     pub errors: ErrorClasses,
     /// Which types are taken for which.
@@ -121,6 +123,7 @@ pub fn evaluate(
         left_out: comparison.left_out(),
         f1_interval: f1_interval(&comparison.sentence_counts(), &Units::of(sentences), settings.bootstrap),
         seen: train.map(|seen| SeenRecall::of(&comparison, sentences, seen)),
+        partial_credit: PartialCredit::of(&comparison),
         errors: ErrorClasses::of(&comparison),
         confusion: Confusion::of(&comparison),
         comparison,

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Average, Confusion, Difference, ErrorClasses, Evaluation, Interval, Mode, Recall, Scores, TypeScores,
+    Average, Confusion, Credit, Difference, ErrorClasses, Evaluation, Interval, Mode, PartialCredit, Recall,
+    Scores, TypeScores,
 };
 
 impl Display for Mode {
@@ -119,7 +120,7 @@ impl Display for Evaluation {
         if let Some(seen) = &self.seen {
             writeln!(f, "recall of entities seen in training {}, of others {}", seen.seen, seen.unseen)?;
         }
-        write!(f, "\n{}\n{}", self.errors, self.confusion)
+        write!(f, "\n{}\n{}\n{}", self.partial_credit, self.errors, self.confusion)
     }
 }
 
@@ -170,6 +171,23 @@ impl Display for Difference {
             self.p_value,
             100.0 * self.wins
         )
+    }
+}
+
+impl Display for PartialCredit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "partial credit  precision  recall      F1  correct incorrect partial missed spurious")?;
+        for (name, credit) in self.all.list() {
+            let Credit { correct, incorrect, partial, missed, spurious } = credit;
+            let taken = correct + incorrect + partial;
+            let precision = percent_of(credit.precision(), taken + spurious);
+            let [recall, f1] = [credit.recall(), credit.f1()].map(|ratio| percent_of(ratio, taken + missed));
+            writeln!(
+                f,
+                "  {name:13} {precision:>9} {recall:>7} {f1:>7} {correct:8} {incorrect:9} {partial:7} {missed:6} {spurious:8}"
+            )?;
+        }
+        Ok(())
     }
 }
 
