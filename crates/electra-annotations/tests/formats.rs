@@ -143,6 +143,28 @@ fn of_two_annotators_one_is_chosen_and_the_other_counted() {
 }
 
 #[test]
+fn prodigy_names_the_annotator_of_each_record() {
+    let record = |hash: i64, by: &str, label: &str| {
+        format!(
+            "{{\"text\": \"Rom\", \"spans\": [{{\"start\": 0, \"end\": 3, \"label\": \"{label}\"}}], \"_input_hash\": {hash}, \"_annotator_id\": \"{by}\"}}\n"
+        )
+    };
+    let both =
+        [record(7, "set-ada", "LOC"), record(7, "set-ada", "LOC"), record(7, "set-bob", "ORG")].concat();
+    let error = refusal("a.jsonl", &both, &ReadOptions::default());
+    assert_says(
+        &error,
+        &["line 3 of", "set-ada and set-bob have annotated one text", "choose whose work counts"],
+    );
+    let options = ReadOptions { annotator: Some("set-bob".into()), ..ReadOptions::default() };
+    let data = try_read("a.jsonl", &both, &options).unwrap();
+    assert_eq!((shown(&data), data.passed_over.other_annotators), (vec!["Rom/B-ORG".to_owned()], 2));
+    // Different texts may be from different people.
+    let shared = [record(7, "set-ada", "LOC"), record(8, "set-bob", "ORG")].concat();
+    assert_eq!(reads("a.jsonl", shared).sentences.len(), 2);
+}
+
+#[test]
 fn offsets_are_told_by_the_marked_text_or_asked_for() {
     // An emoji of two units of UTF-16, one code point and four bytes.
     let text = "\u{1f600} in Köln";

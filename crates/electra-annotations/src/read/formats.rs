@@ -138,8 +138,8 @@ const SPANS: &str = "spans";
 const TAGS: &str = "hf";
 const COLUMNS: &str = "conll";
 
-fn each_text(input: &Input<'_>, _: &ReadOptions, take: Take<'_>) -> Result<Beside, ReadError> {
-    json::each_text(input.path, &input.text, take)
+fn each_text(input: &Input<'_>, options: &ReadOptions, take: Take<'_>) -> Result<Beside, ReadError> {
+    json::each_text(input.path, &input.text, options.annotator.as_deref(), take)
 }
 
 /// The names of all formats that this program can read, each with whether it can be written.

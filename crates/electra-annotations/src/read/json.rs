@@ -2,6 +2,7 @@
 
 mod record;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::beside::{Answers, Beside, PassedOver};
@@ -72,14 +73,22 @@ pub(super) fn read_tags(path: &Path, text: &str, options: &ReadOptions) -> Resul
 }
 
 /// Reads records with text and spans.
-pub(super) fn each_text(path: &Path, text: &str, take: Take<'_>) -> Result<Beside, ReadError> {
-    let mut answers = Answers::default();
+pub(super) fn each_text(
+    path: &Path,
+    text: &str,
+    annotator: Option<&str>,
+    take: Take<'_>,
+) -> Result<Beside, ReadError> {
+    let (mut answers, mut passed_over) = (Answers::default(), PassedOver::default());
+    let mut annotators = HashMap::new();
     each_record(path, text, |line, text| {
         let record = Record::of(path, line, text)?;
-        if record.is_accepted(&mut answers)? {
-            take(record.text()?)?;
+        match record.is_chosen(annotator, &mut annotators)? {
+            true if record.is_accepted(&mut answers)? => take(record.text()?)?,
+            true => {}
+            false => passed_over.other_annotators += 1,
         }
         Ok(())
     })?;
-    Ok(Beside { answers, ..Beside::default() })
+    Ok(Beside { answers, passed_over, ..Beside::default() })
 }

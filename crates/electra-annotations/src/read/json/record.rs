@@ -1,6 +1,7 @@
 //! One record with tokens and tags, or with text and spans.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
 
 use electra_text::corpus::json_object::{self, Malformed, Value};
@@ -23,9 +24,25 @@ const TEXT: &str = "text";
 const SPANS: &str = "spans";
 const DOCUMENT: &str = "document";
 const ANSWER: &str = "answer";
+/// Prodigy's names of who has annotated, and its hash of what was annotated.
+const ANNOTATORS: [&str; 2] = ["_annotator_id", "_session_id"];
+const INPUT_HASH: &str = "_input_hash";
 
 /// The fields that are read; others may hold anything.
-const FIELDS: [&str; 9] = [TOKENS[0], TOKENS[1], TAGS[0], TAGS[1], TAGS[2], TEXT, SPANS, DOCUMENT, ANSWER];
+const FIELDS: [&str; 12] = [
+    TOKENS[0],
+    TOKENS[1],
+    TAGS[0],
+    TAGS[1],
+    TAGS[2],
+    TEXT,
+    SPANS,
+    DOCUMENT,
+    ANSWER,
+    ANNOTATORS[0],
+    ANNOTATORS[1],
+    INPUT_HASH,
+];
 
 /// The record of one line.
 pub(super) struct Record<'a> {
@@ -66,6 +83,32 @@ impl<'a> Record<'a> {
             _ => answers.unknown += 1,
         }
         Ok(!matches!(text.as_deref(), Some("reject" | "ignore")))
+    }
+
+    /// Tells whether a record is to be read that perhaps several people have annotated: one by the annotator
+    /// that is wanted. `before` has who annotated what.
+    pub(super) fn is_chosen(
+        &self,
+        wanted: Option<&str>,
+        before: &mut HashMap<Box<str>, String>,
+    ) -> Result<bool, Fault> {
+        let annotator = ANNOTATORS.into_iter().find_map(|name| self.get(name));
+        let Some(annotator) = annotator.map(string).transpose()?.flatten() else { return Ok(true) };
+        if let Some(wanted) = wanted {
+            return Ok(annotator == wanted);
+        }
+        let Some(hash) = self.get(INPUT_HASH) else { return Ok(true) };
+        match before.get(hash.raw()) {
+            Some(other) if *other != annotator => Err(Fault::Content(ReadError::SeveralAnnotators {
+                path: self.path.to_owned(),
+                line: self.line,
+                annotators: vec![other.clone(), annotator],
+            })),
+            _ => {
+                before.insert(hash.raw().into(), annotator);
+                Ok(true)
+            }
+        }
     }
 
     pub(super) fn format(&self) -> Result<Format, Fault> {

@@ -142,7 +142,8 @@ fn read(path: &Path, text: &str, beside: &mut Beside) -> Result<Vec<CharSpan>, R
 
 /// `T1 TAB LOC 3 7 TAB Rome`, perhaps of several parts.
 fn span(line: usize, content: &str) -> Option<CharSpan> {
-    let mut cells = content.split('\t');
+    // The text of a span may have tabs of its own.
+    let mut cells = content.splitn(3, '\t');
     let (_, place) = (cells.next()?, cells.next()?);
     let (label, bounds) = place.trim().split_once(' ')?;
     let label = Some(without_unseen(label).into_owned()).filter(|label| !label.is_empty())?;
@@ -184,7 +185,8 @@ pub(in crate::read) fn write(texts: &[AnnotatedText]) -> WrittenFiles {
                     .collect();
                 // A type is one word.
                 let label = span.label.replace(char::is_whitespace, "_");
-                annotations += &format!("T{spans}\t{label} {}\t{}\n", places.join(";"), marked.join(" "));
+                let marked = marked.join(" ").replace('\t', " ");
+                annotations += &format!("T{spans}\t{label} {}\t{marked}\n", places.join(";"));
             }
             text += &one.text;
             text.push('\n');

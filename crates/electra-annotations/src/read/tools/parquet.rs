@@ -9,13 +9,16 @@ pub(in crate::read) fn recognises(input: &Input<'_>) -> bool {
     input.has_ending("parquet")
 }
 
-#[cfg(not(feature = "parquet"))]
-pub(in crate::read) fn read(input: &Input<'_>, _: &ReadOptions) -> Result<Raw, ReadError> {
-    Err(electra_text::corpus::CorpusError::WithoutParquet { path: input.path.to_owned() }.into())
+/// Reads the sentences of a file, a row each.
+pub(in crate::read) fn read(input: &Input<'_>, options: &ReadOptions) -> Result<Raw, ReadError> {
+    #[cfg(feature = "parquet")]
+    return table::read(input, options);
+    #[cfg(not(feature = "parquet"))]
+    {
+        let _ = options;
+        Err(electra_text::corpus::CorpusError::WithoutParquet { path: input.path.to_owned() }.into())
+    }
 }
-
-#[cfg(feature = "parquet")]
-pub(in crate::read) use table::read;
 
 #[cfg(feature = "parquet")]
 mod table;

@@ -34,7 +34,7 @@ enum Cell {
 }
 
 /// Reads the sentences of a file, a row each.
-pub(in crate::read) fn read(input: &Input<'_>, options: &ReadOptions) -> Result<Raw, ReadError> {
+pub(super) fn read(input: &Input<'_>, options: &ReadOptions) -> Result<Raw, ReadError> {
     let path = input.path;
     let wrong = |what: String| broken(path, what);
     let file = regular::open(path).map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
@@ -49,7 +49,7 @@ pub(in crate::read) fn read(input: &Input<'_>, options: &ReadOptions) -> Result<
         return Err(ReadError::TooLarge { path: path.to_owned(), bytes, most: room });
     }
     let schema = metadata.file_metadata().schema_descr_ptr();
-    let column = |names: &[&str]| {
+    let column = |names: &[&'static str]| {
         let at = |name: &&str| schema.columns().iter().position(|column| column.path().parts()[0] == **name);
         names.iter().find_map(|name| Some((at(name)?, *name)))
     };
