@@ -1,6 +1,7 @@
 //! The table of a Parquet file: two columns of lists, and the names in its metadata.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use electra_files::{memory, regular};
@@ -35,6 +36,12 @@ enum Cell {
 
 /// Reads the sentences of a file, a row each.
 pub(super) fn read(input: &Input<'_>, options: &ReadOptions) -> Result<Raw, ReadError> {
+    // The library asserts of the pages of a file what a damaged one does not keep.
+    let read = catch_unwind(AssertUnwindSafe(|| read_table(input, options)));
+    read.unwrap_or_else(|_| Err(broken(input.path, "its pages are damaged".into())))
+}
+
+fn read_table(input: &Input<'_>, options: &ReadOptions) -> Result<Raw, ReadError> {
     let path = input.path;
     let wrong = |what: String| broken(path, what);
     let file = regular::open(path).map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
