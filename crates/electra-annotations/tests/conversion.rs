@@ -215,3 +215,27 @@ fn several_files_of_different_formats_become_one() {
     let text = String::from_utf8_lossy(&conversion.files[0].1).into_owned();
     assert_eq!(text, "-DOCSTART-\tO\n\nRom\tB-LOC\n\n-DOCSTART-\tO\n\n\u{1f600}\tO\nUlm\tB-LOC\n\n");
 }
+
+#[test]
+fn texts_are_divided_into_sentences_where_that_is_asked_for_and_never_within_an_entity() {
+    use electra_annotations::SentenceDivision::{FullStop, Line};
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("a.jsonl");
+    let text = "Mr. Bo left \u{1f600}. He sold Yahoo! Inc. to Ada.\nThe end";
+    let span = |start: usize, end: usize| serde_json::json!({ "start": start, "end": end, "label": "X" });
+    let record = serde_json::json!({ "text": text, "spans": [span(4, 6), span(23, 34)] });
+    std::fs::write(&source, format!("{record}\n")).unwrap();
+    let sentences = |sentences| {
+        let options = ReadOptions { sentences, ..ReadOptions::default() };
+        let bytes = convert(&[source.clone()], format("conll"), &options).unwrap().files.swap_remove(0).1;
+        let columns = String::from_utf8(bytes).unwrap();
+        let words = |sentence: &str| {
+            sentence.lines().filter_map(|line| line.split('\t').next()).collect::<Vec<_>>().join(" ")
+        };
+        columns.trim_end().split("\n\n").map(words).collect::<Vec<_>>()
+    };
+    assert_eq!(sentences(None), ["Mr . Bo left \u{1f600} . He sold Yahoo ! Inc . to Ada . The end"]);
+    let by_full_stop = ["Mr . Bo left \u{1f600} .", "He sold Yahoo ! Inc . to Ada .", "The end"];
+    assert_eq!(sentences(Some(FullStop))[..2], by_full_stop[..2]);
+    assert_eq!(sentences(Some(Line)), ["Mr . Bo left \u{1f600} . He sold Yahoo ! Inc . to Ada .", "The end"]);
+}

@@ -24,7 +24,9 @@ use super::spans::{Characters, MisalignedSpan, Misalignment, align, describe};
 use super::survey::{each_measured, survey};
 use super::target::{Target, WrittenFiles, json_lines};
 use super::text::AnnotatedText;
-use crate::words::{WordDivision, divide, has_visible};
+use crate::words::{
+    LineBreaks, RawSentences, SentenceDivision, SentenceSettings, WordDivision, divide, has_visible,
+};
 
 /// Annotations in another format, to be written to the disk.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ pub fn convert(inputs: &[PathBuf], to: FormatName, options: &ReadOptions) -> Res
         let (mut texts, mut source, words) = read(path, options)?;
         let mut wrong = Vec::new();
         for text in &mut texts {
+            if let Some(division) = options.sentences.filter(|_| text.words.is_none()) {
+                text.breaks = sentence_starts(&text.text, division);
+            }
             let mut found = fit(text, writer.target, words);
             for span in &mut found {
                 let within = text.file.as_deref().filter(|_| path.is_dir());
@@ -199,6 +204,20 @@ fn texts_of(data: &DataFile) -> Vec<AnnotatedText> {
         AnnotatedText { document, ..AnnotatedText::of_tagged(sentence) }
     };
     data.sentences.iter().map(text).collect()
+}
+
+/// The code points at which sentences of a text begin, apart from the first.
+fn sentence_starts(text: &str, sentences: SentenceDivision) -> Vec<usize> {
+    let settings = SentenceSettings {
+        words: WordDivision::Corpus,
+        sentences,
+        max_words: usize::MAX,
+        line_breaks: LineBreaks::Space,
+    };
+    // A text that is in memory can be read, and is UTF-8.
+    let starts =
+        RawSentences::new(text.as_bytes(), settings).flatten().map(|sentence| sentence.char as usize);
+    starts.skip(1).collect()
 }
 
 /// Takes out of a text what a format cannot express.

@@ -5,7 +5,7 @@ use super::format_name::FormatName;
 use super::offsets::Offsets;
 use super::separator::Separator;
 use crate::scheme::Scheme;
-use crate::words::WordDivision;
+use crate::words::{SentenceDivision, WordDivision};
 
 /// Options of reading an annotated file. The default is UTF-8, and all else is found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub struct ReadOptions {
     pub annotator: Option<String>,
     /// The division into words; `None` for that of the file, and for texts that of their script.
     pub words: Option<WordDivision>,
+    /// The division into sentences of texts that are converted to a format of words; `None` to leave them as
+    /// the file has them. To be learned from, texts stay whole.
+    pub sentences: Option<SentenceDivision>,
     /// Whether the texts alone are wanted, also those that nobody has annotated.
     pub texts_only: bool,
     /// Leave out spans that do not fit the words, instead of stopping at them.

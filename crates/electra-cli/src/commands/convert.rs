@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use electra_annotations::{Conversion, FormatName, MisalignedSpan, ReadError, ReadOptions, Source, convert};
+use clap::{Args, Subcommand, ValueEnum};
+use electra_annotations::{
+    Conversion, FormatName, MisalignedSpan, ReadError, ReadOptions, SentenceDivision, Source, convert,
+};
 use electra_files::disk::is_same_file;
 use electra_files::durable;
 use electra_files::staged::NewFolder;
@@ -69,6 +71,9 @@ pub struct ConvertNer {
     /// File to write, of brat a folder; - for standard output
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
+    /// Sentences of texts in formats of words [default: as the file has them, else a text is one]
+    #[arg(long, value_enum, value_name = "NAME")]
+    sentences: Option<SentencesBy>,
     /// Refuse what the format cannot express, instead of leaving it out
     #[arg(long)]
     strict: bool,
@@ -77,6 +82,18 @@ pub struct ConvertNer {
     json: bool,
     #[command(flatten)]
     reading: FileArguments,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SentencesBy {
+    /// A sentence, to its full stop or a blank line
+    FullStop,
+    /// A line
+    Line,
+    /// The text between blank lines
+    Paragraph,
+    /// The whole text
+    Text,
 }
 
 /// The JSON output.
@@ -104,7 +121,14 @@ impl ConvertNer {
             }
         }
         self.check_out()?;
-        let options = ReadOptions { skip_misaligned: !self.strict, ..self.reading.options() };
+        let sentences = self.sentences.map(|sentences| match sentences {
+            SentencesBy::FullStop => SentenceDivision::FullStop,
+            SentencesBy::Line => SentenceDivision::Line,
+            SentencesBy::Paragraph => SentenceDivision::Paragraph,
+            SentencesBy::Text => SentenceDivision::Text,
+        });
+        let skip_misaligned = !self.strict;
+        let options = ReadOptions { skip_misaligned, sentences, ..self.reading.options() };
         let conversion = convert(&self.inputs, self.to, &options).map_err(|error| match error {
             ReadError::Misaligned { .. } => Failure::from(error).with_help(format!(
                 "correct them, or leave --strict out: {} is written without them",

@@ -63,7 +63,7 @@ pub struct FileArguments {
 }
 
 /// The formats that `has` lets through, by their names.
-pub fn format_of(has: fn(bool) -> bool) -> impl TypedValueParser<Value = FormatName> + Clone {
+pub fn format_of(has: fn(bool) -> bool) -> impl TypedValueParser<Value = FormatName> {
     let named =
         move || format_names().filter(move |(_, can_be_written)| has(*can_be_written)).map(|(name, _)| name);
     PossibleValuesParser::new(named().map(FormatName::as_str))
@@ -173,6 +173,7 @@ impl FileArguments {
                 WordsByName::Marks => WordDivision::Marks,
                 WordsByName::Characters => WordDivision::Characters,
             }),
+            sentences: None,
             texts_only: false,
             skip_misaligned: false,
         }

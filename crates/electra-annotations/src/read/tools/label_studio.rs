@@ -137,14 +137,14 @@ fn of_min(
         beside.passed_over.other_annotators += 1;
         return Ok(None);
     }
-    if let Some(id) = record.get("id") {
-        if let Some(before) = tasks.insert(id.raw().into(), name.shown()) {
-            if options.annotator.is_none() && !options.texts_only {
-                return Err(several(record, vec![before, name.shown()]));
-            }
-            beside.passed_over.other_annotators += 1;
-            return Ok(None);
+    if let Some(id) = record.get("id")
+        && let Some(before) = tasks.insert(id.raw().into(), name.shown())
+    {
+        if options.annotator.is_none() && !options.texts_only {
+            return Err(several(record, vec![before, name.shown()]));
         }
+        beside.passed_over.other_annotators += 1;
+        return Ok(None);
     }
     let mut spans = Vec::new();
     let (mut has_spans, mut of_texts) = (false, 0);
