@@ -1,6 +1,7 @@
 //! Conversion from one format to another: what comes back is what was there, and what cannot is listed.
 
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use electra_annotations::{Conversion, FormatName, Offsets, ReadOptions, convert, format_names, read};
 use electra_files::shown::with_help;
@@ -35,8 +36,11 @@ fn converted(from: &Path, to: FormatName) -> Conversion {
         .unwrap_or_else(|error| panic!("{} to {to}: {error}", from.display()))
 }
 
-/// The spans of a file with their texts, as the format of plain spans has them.
-fn spans(path: &Path) -> Vec<(String, Vec<(String, String)>)> {
+/// The text and the type of a span.
+type Marked = (String, String);
+
+/// The texts of a file, each with its spans.
+fn spans(path: &Path) -> Vec<(String, Vec<Marked>)> {
     let conversion = converted(path, format("spans"));
     let lines = std::str::from_utf8(&conversion.files[0].1).unwrap().lines();
     let record = |line: &str| {
@@ -66,7 +70,7 @@ fn every_format_that_can_be_written_gives_the_spans_back() {
     let source = folder.path().join("plain.jsonl");
     std::fs::write(&source, PLAIN).unwrap();
     let expected = spans(&source);
-    let marked = |texts: &[(String, Vec<(String, String)>)]| -> Vec<(String, String)> {
+    let marked = |texts: &[(String, Vec<Marked>)]| -> Vec<Marked> {
         texts.iter().flat_map(|(_, spans)| spans.clone()).collect()
     };
     assert_eq!(marked(&expected).len(), 6);
@@ -102,7 +106,7 @@ fn every_format_that_can_be_written_gives_the_spans_back() {
         for other in writable() {
             let back = written(folder.path(), &format!("back-{to}-{other}"), &converted(&there, other));
             let again = spans(&back);
-            let plain = |texts: &[(String, Vec<(String, String)>)]| -> Vec<(String, String)> {
+            let plain = |texts: &[(String, Vec<Marked>)]| -> Vec<Marked> {
                 marked(texts).into_iter().map(|(text, kind)| (text.replace(' ', ""), kind)).collect()
             };
             assert_eq!(plain(&again), plain(&expected), "{to} to {other}");
@@ -145,7 +149,7 @@ fn what_a_format_cannot_express_is_listed_and_refused_if_it_must_not_be() {
     let source = folder.path().join("nested.jsonl");
     std::fs::write(&source, NESTED).unwrap();
     for to in writable() {
-        let conversion = convert(&[source.clone()], to, &skipping()).unwrap();
+        let conversion = convert(slice::from_ref(&source), to, &skipping()).unwrap();
         let listed: Vec<String> = conversion.left_out.iter().map(ToString::to_string).collect();
         let listed = listed.join("\n");
         let has = |part: &str| listed.contains(part);
@@ -161,7 +165,7 @@ fn what_a_format_cannot_express_is_listed_and_refused_if_it_must_not_be() {
             (kept, conversion.sources[0].left_out),
             (5 - conversion.left_out.len(), conversion.left_out.len())
         );
-        let error = with_help(&convert(&[source.clone()], to, &ReadOptions::default()).unwrap_err());
+        let error = with_help(&convert(slice::from_ref(&source), to, &ReadOptions::default()).unwrap_err());
         assert!(
             error.contains("cannot be said in tags of whole words") || error.contains("goes beyond"),
             "{error}"
@@ -181,7 +185,7 @@ fn spans_of_several_parts_stay_in_brat_alone() {
     )
     .unwrap();
     for to in writable() {
-        let conversion = convert(&[source.clone()], to, &skipping()).unwrap();
+        let conversion = convert(slice::from_ref(&source), to, &skipping()).unwrap();
         let is_brat = to.to_string() == "brat";
         assert_eq!(
             (conversion.left_out.len(), conversion.types["LOC"]),
@@ -227,7 +231,8 @@ fn texts_are_divided_into_sentences_where_that_is_asked_for_and_never_within_an_
     std::fs::write(&source, format!("{record}\n")).unwrap();
     let sentences = |sentences| {
         let options = ReadOptions { sentences, ..ReadOptions::default() };
-        let bytes = convert(&[source.clone()], format("conll"), &options).unwrap().files.swap_remove(0).1;
+        let bytes =
+            convert(slice::from_ref(&source), format("conll"), &options).unwrap().files.swap_remove(0).1;
         let columns = String::from_utf8(bytes).unwrap();
         let words = |sentence: &str| {
             sentence.lines().filter_map(|line| line.split('\t').next()).collect::<Vec<_>>().join(" ")

@@ -16,8 +16,11 @@ fn format(name: &str) -> FormatName {
     format_names().map(|(format, _)| format).find(|format| format.to_string() == name).unwrap()
 }
 
-/// The texts of plain spans, each with its spans as text and type.
-fn spans(folder: &Path, name: &str) -> Vec<(String, BTreeSet<(usize, usize, String)>)> {
+/// A text with the bounds and types of its spans.
+type Spans = (String, BTreeSet<(usize, usize, String)>);
+
+/// The texts of a file with their spans.
+fn spans(folder: &Path, name: &str) -> Vec<Spans> {
     let converted = convert(&[folder.join(name)], format("spans"), &options()).unwrap();
     let lines = std::str::from_utf8(&converted.files[0].1).unwrap().lines();
     let records = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
