@@ -5,6 +5,7 @@
 //! | columns | lines with a token and its tag, up to a blank line |
 //! | JSON lines with tags | `{"tokens": ["In", "Rome"], "ner_tags": ["O", "B-LOC"]}` |
 //! | JSON lines with spans | `{"text": "In Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}` |
+//! | exports of annotation tools | whatever they have: the table of formats is in `read/formats.rs` |
 //!
 //! The form is told by the content, and so are separator, columns and scheme, unless
 //! [`ReadOptions`] give them. Files may be compressed: `.gz` and `.zst`.
@@ -12,6 +13,8 @@
 //! A file is held in memory, and what is made of it takes ten times its text at most. So a file for which
 //! there is no room is refused, and so is one that unpacks to hundreds of times its size or has a line
 //! that is none.
+//!
+//! Records of JSON may also stand in one list, or one in many lines.
 //!
 //! # Columns
 //!
@@ -37,10 +40,11 @@
 //! # JSON lines
 //!
 //! Tags may be called `ner_tags` or `tags`, and be numbers if the names are given. `start` and `end`
-//! count Unicode characters. A text is one sentence whole, and divided into words and single marks as
+//! count Unicode characters, unless the `text` of the spans fits another unit alone. A text is one sentence whole, and divided into words and single marks as
 //! [`WordDivision::Marks`](crate::words::WordDivision) has it; white space and what is not seen at the
-//! ends of a span belong to no word and are passed over. A span that begins or ends within a word, or shares a word with another, cannot be
-//! said in tags: all of them are listed, and are an error unless they are to be skipped.
+//! ends of a span belong to no word and are passed over. Where most letters are of a script without spaces, its
+//! characters are words. A span that begins or ends within a word, or shares a word with another, cannot be said
+//! in tags: all of them are listed, and are an error unless they are to be skipped.
 //! A record whose `answer` is `reject` or `ignore`, as Prodigy writes it, in whatever case, is no gold and is
 //! passed over; how many there are is counted, and so are answers that are none of Prodigy's. Fields
 //! that are not named here may hold anything.

@@ -49,7 +49,7 @@ fn an_export_becomes_a_file_that_can_be_trained_on() {
         (&report["entities"], &report["left_out"], &report["form"]),
         (&json!(4), &json!(0), &json!("spans"))
     );
-    assert_eq!(report["files"][0]["offsets"], json!({"unit": "utf16", "because": "marked-text"}));
+    assert_eq!(report["files"][0]["offsets"], json!({"unit": "utf-16", "because": "marked-text"}));
     // Every command reads the export itself.
     let said = bench.succeed("check ner export.json --annotator 1 --skip-misaligned").stdout;
     assert_says(

@@ -200,3 +200,35 @@ fn data_that_came_in_words_is_named_and_a_test_of_another_division_as_well() {
     assert_says(&said, &["assumed, as the tagger was trained on given words", "--pretokenized"]);
     assert_eq!(bench.feed("predict --model out/best --pretokenized", "in rome").stderr, "");
 }
+
+#[test]
+fn a_recipe_can_ask_for_words_of_one_character() {
+    let bench = Workbench::new();
+    bench.write("recipe.toml", RECIPE);
+    bench.write("corpus.txt", "我在北京住\n我在东京住\n".repeat(20));
+    bench.succeed("data tokenizer --input corpus.txt --vocab-size 11 --out tokenizer");
+    bench.write("words.conll", "我 O\n在 O\n北京 B-LOC\n住 O\n\n我 O\n在 O\n东京 B-LOC\n住 O\n\n".repeat(8));
+    let line = TRAIN.replace("train.jsonl", "words.conll").replace("dev.jsonl", "words.conll");
+    let line = line.replace(" --test test.jsonl", "");
+    bench.succeed_with(&format!("{line} --set train.epochs=1"), &["--set", "input.words=\"characters\""]);
+    assert_eq!(division(&bench)["words"], "characters");
+    let card = bench.read("out/best/README.md");
+    assert_says(
+        &card,
+        &["text is divided like such data, every\ncharacter of a script without spaces a word."],
+    );
+    let predictions = bench.read("out/seed-1/predictions-dev.conll");
+    let words: Vec<&str> = predictions.lines().take(5).map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(words, ["我", "在", "北", "京", "住"]);
+    let ran = bench.feed("predict --model out/best --format conll", "我在北京住");
+    assert_says(
+        &ran.stderr,
+        &["every character of a script without spaces is a word", "as in the tagger's training"],
+    );
+    let words: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(words, ["我", "在", "北", "京", "住", ""]);
+    // Gold of words is divided as well where that is said.
+    let eval = "eval ner --pred out/seed-1/predictions-dev.conll --gold words.conll";
+    bench.succeed(&format!("{eval} --words-by characters"));
+    assert_says(&bench.refuse(eval), &["the token is \"北\" there and \"北京\" in gold"]);
+}

@@ -22,6 +22,7 @@ pub enum Offsets {
     /// Unicode code points, as Python's strings have them.
     CodePoints,
     /// Units of UTF-16, as the strings of JavaScript and Java have them: an emoji is two.
+    #[serde(rename = "utf-16")]
     Utf16,
     /// Grapheme clusters: a letter with its accents, an emoji with all that belongs to it.
     Graphemes,

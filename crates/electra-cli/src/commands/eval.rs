@@ -58,6 +58,9 @@ conlleval script reads them, or with --gold the predicted tag alone. If both --g
 tags, --gold counts, and how many differ is said. Several files of a side are runs on the same sentences, \
 for example seeds: they are scored together.
 
+Partial credit is that of MUC and SemEval 2013: strict by bounds and type, exact by bounds, partial with a \
+half for words in common, type by the type with words in common.
+
 A ratio with nothing to divide by is no number: precision where nothing was predicted, recall and F1 where \
 there is no gold entity. The table has - for it. --json has 0, as seqeval does, beside `support` and \
 `predicted`, which are 0 then; so have f1_mean and f1_interval without a gold entity, and the macro average \
@@ -65,7 +68,7 @@ counts it as 0.
 
 Intervals are by document where the gold file says where documents begin, and by sentence otherwise.")]
 pub struct NerEval {
-    /// Gold file: columns or JSON lines; may be left out if --pred holds gold tags
+    /// Gold file: columns, JSON lines or an export of a tool; may be left out if --pred holds gold tags
     #[arg(long, value_name = "FILE")]
     gold: Option<PathBuf>,
     /// Predictions to score; again for each run

@@ -74,7 +74,7 @@ training and beside the scores.")]
 pub struct FinetuneNer {
     /// Recipe in TOML, such as configs/ner/wnut17.toml [default: the built-in one]
     recipe: Option<PathBuf>,
-    /// Labelled sentences to learn from: columns or JSON lines
+    /// Labelled sentences to learn from: columns, JSON lines, or an export of an annotation tool
     #[arg(long, value_name = "FILE")]
     train: PathBuf,
     /// Labelled sentences to choose the best epoch by
