@@ -35,12 +35,14 @@ if [[ -z $program ]]; then
     program=target/release/electra
     crates=(-p electra-kernels -p electra-pretrain -p electra-ner
         --features "electra-kernels/$feature,electra-pretrain/$feature,electra-ner/$feature")
-    mapfile -t tests < <(cargo test --release "${crates[@]}" --test fused --test gpu --test launches --no-run \
-        --message-format json | python3 -c '
+    built=$(mktemp)
+    cargo test --release "${crates[@]}" --test fused --test gpu --test launches --no-run --message-format json >"$built"
+    mapfile -t tests < <(python3 -c '
 import json, sys
-for message in map(json.loads, sys.stdin):
+for message in map(json.loads, open(sys.argv[1])):
     if message.get("executable") and message["target"]["kind"] == ["test"]:
-        print(message["executable"])')
+        print(message["executable"])' "$built")
+    rm "$built"
 fi
 exec python3 scripts/reference/measure_card.py --program "$program" --out "$out" --device "$device" \
-    --tests "${tests[@]}" "${rest[@]}"
+    --tests ${tests[@]+"${tests[@]}"} ${rest[@]+"${rest[@]}"}

@@ -21,7 +21,7 @@ def stages(a):
     on_card = ["--device", a.device]
     yield "doctor", 60, [a.program, "doctor", "--json"]
     for number, test in enumerate(a.tests, 1):
-        yield f"test-{number}-{os.path.basename(test).split('-')[0]}", 120, [test]
+        yield f"test-{number}-{os.path.basename(test).split('-')[0]}", 240, [test]
 
     def step(name, sizes, *more, seconds=40):
         steps = ["--steps", str(a.steps), "--warmup", "4", "--json"]
@@ -38,7 +38,7 @@ def stages(a):
     yield step(f"step-{a.sizes}-{best}-micro-batches", a.sizes, *settings, *micro)
     for task in ("train", "infer", "latency"):
         command = [a.program, "bench", "ner", f"configs/pretrain/{a.sizes}.toml", "--task", task, *on_card, "--json"]
-        yield f"tagger-{task}", 40, [*command, *(settings if task == "train" else [])]
+        yield f"tagger-{task}", 40, [*command, *settings]
     if a.large:
         yield step(f"step-{a.large}-{best}-512", a.large, "--batch-size", "16", *settings, "--set",
                    "data.sequence_length=512", seconds=60)
@@ -48,7 +48,7 @@ def stages(a):
         for dtype in ("fp32", "tf32", "bf16"):
             for compiled in ([], ["--compile"]):
                 name = f"pytorch-step-{dtype}" + ("-compiled" if compiled else "")
-                yield name, 90, [*theirs, "step", "--sizes", a.sizes, "--batch", rows, "--dtype", dtype, *device, *compiled]
+                yield name, 180, [*theirs, "step", "--sizes", a.sizes, "--batch", rows, "--dtype", dtype, *device, *compiled]
         for task in ("train", "infer", "latency"):
             yield f"pytorch-tagger-{task}", 40, [*theirs, task, "--sizes", a.sizes, "--dtype", "bf16", *device]
     if a.curve:
@@ -111,12 +111,24 @@ def losses(folder):
     if not os.path.exists(path):
         return {}
     found = {}
-    for record in map(json.loads, open(path)):
+    for line in open(path):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            # The last line of a run that was stopped.
+            continue
         if record["kind"] == "train":
             found[record["step"]] = record["loss"]
         if record["kind"] == "eval":
             found[f"auc at {record['step']}"] = record.get("rtd_auc")
     return found
+
+
+def side_by_side(curves):
+    """Lines with the losses of both runs."""
+    card, cpu = curves["card"], curves["cpu"]
+    shared = [step for step in card if card[step] is not None and cpu.get(step) is not None]
+    return [f"{step:>12}  card {card[step]:.4f}  cpu {cpu[step]:.4f}" for step in shared]
 
 
 def main():
@@ -136,6 +148,8 @@ def main():
     parser.add_argument("--pytorch-device", default="cuda")
     a = parser.parse_args()
     os.makedirs(a.out, exist_ok=True)
+    if os.listdir(a.out):
+        sys.exit(f"{a.out} is not empty: give another folder with --out, so that no result is an older one's")
     end = time.monotonic() + 60 * a.minutes
     results = []
     for name, limit, command in stages(a):
@@ -148,10 +162,8 @@ def main():
         curves = {name: losses(os.path.join(a.out, f"curve-{name}")) for name in ("card", "cpu")}
         with open(os.path.join(a.out, "results.json"), "w") as file:
             json.dump({"stages": results, "curves": curves}, file, indent=1)
-    shared = [step for step in curves["card"] if curves["cpu"].get(step) is not None and curves["card"][step] is not None]
-    told = [f"{step:>12}  card {curves['card'][step]:.4f}  cpu {curves['cpu'][step]:.4f}" for step in shared]
-    with open(os.path.join(a.out, "summary.txt"), "w") as file:
-        file.write("\n".join([*map(line, results), *told]) + "\n")
+        with open(os.path.join(a.out, "summary.txt"), "w") as file:
+            file.write("\n".join([*map(line, results), *side_by_side(curves)]) + "\n")
     failed = [result["stage"] for result in results if result["outcome"] != "ok"]
     if failed:
         sys.exit(f"not done: {', '.join(failed)}; see {a.out}")

@@ -66,14 +66,17 @@ fn on_card(device: &Device, precision: Precision) -> f64 {
             break;
         }
     }
+    // What was measured is no memory of what comes next.
+    device.memory_cleanup();
     best
 }
 
 /// Bytes that a device copies in a second, read and written counted, at best; 0 where it cannot.
 pub fn copy_bandwidth(device: &Device) -> f64 {
     let mut best = 0.0f64;
-    // 128 MB is the most that some drivers take in one buffer.
-    for elements in [1usize << 22, 1 << 25] {
+    // 128 MB is the most that some drivers take in one buffer; large cards have caches that hold half of that.
+    let is_large = card(device).and_then(|card| card.memory_bytes).is_some_and(|bytes| bytes > 8 << 30);
+    for elements in if is_large { [1usize << 27] } else { [1usize << 25] } {
         let x = Tensor::<1>::zeros([elements], device);
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {

@@ -230,7 +230,7 @@ impl ComputeSettings {
     }
 }
 
-/// The device that `create` gives, if it can add two numbers. burn opens a device when it is first
+/// The device that `create` gives, if it can add two numbers and take an exponential. burn opens a device when it is first
 /// used, and panics, here or on a thread of its own, if that fails; the error is what it said.
 fn proven(create: impl FnOnce() -> Device) -> Result<Device, String> {
     let said = Arc::new(Mutex::new(String::new()));
@@ -246,13 +246,15 @@ fn proven(create: impl FnOnce() -> Device) -> Result<Device, String> {
     let opened = panic::catch_unwind(AssertUnwindSafe(|| {
         let device = create();
         let one = Tensor::<1>::ones([1], &device);
-        let two = crate::read_number(one.clone() + one);
-        (device, two)
+        let two = crate::read_number(one.clone() + one.clone());
+        // On CUDA functions such as this one come from a library of the toolkit, without which nothing is trained.
+        let e = crate::read_number(one.exp());
+        (device, two, e)
     }));
     panic::set_hook(hook);
     match opened {
-        Ok((device, 2.0)) => Ok(device),
-        Ok((_, other)) => Err(format!("it computes 1 + 1 = {other}")),
+        Ok((device, 2.0, e)) if (e - std::f64::consts::E).abs() < 1e-5 => Ok(device),
+        Ok((_, two, e)) => Err(format!("it computes 1 + 1 = {two} and exp(1) = {e}")),
         Err(_) => {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner);
             Err(said.lines().next().unwrap_or("the backend panicked").trim().to_owned())

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::tensor_cores::has_tf32;
 
 /// The precision of matrix products: the type of their operands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats (single precision).

@@ -25,6 +25,7 @@ pub(crate) fn has_tf32(device: &Device) -> bool {
         use burn::backend::DispatchDevice;
         use cubecl::ir::{ElemType, FloatKind};
 
+        let device = if device.is_autodiff() { device.clone().inner() } else { device.clone() };
         if let DispatchDevice::Cube(cube) = device.as_dispatch() {
             return cube.client().properties().supports_type(ElemType::Float(FloatKind::TF32));
         }

@@ -81,6 +81,7 @@ pub fn bench_step(
     // Warmup would hide the update's cost only where the rate is exactly zero: begin past it.
     snapshot.progress.step = 1;
     let mut seconds = Vec::with_capacity(bench.steps);
+    let without_before = products_without_tensor_cores();
     for i in 0..bench.warmup + bench.steps {
         let start = Instant::now();
         let batches = random_step(recipe, i as u64);
@@ -100,7 +101,7 @@ pub fn bench_step(
         peak_fraction: bench.peak_flops.map(|peak| flops / median / peak),
         peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
         device_memory_mb: device_memory(&bench.device).map(|bytes| bytes as f64 / 1e6),
-        products_without_tensor_cores: products_without_tensor_cores(),
+        products_without_tensor_cores: products_without_tensor_cores() - without_before,
         batch_size: batch,
         micro_batch_size: recipe.micro_batch_size(),
         step_seconds: seconds,

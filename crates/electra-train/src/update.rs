@@ -140,8 +140,9 @@ fn on_card<M: Module, P: Progress, T>(
         || {
             let numbers: Vec<f64> = read(numbers).iter::<f64>().collect();
             let [scale, norm, losses @ ..] = numbers.as_slice() else { panic!("a clip of {numbers:?}") };
-            let measured = finite(sum(losses))?;
+            let of_step = sum(losses);
             if *scale < 0.0 {
+                let _ = finite(of_step)?;
                 // One of them is infinite, or their sum of squares is.
                 let paths = match clip.check() {
                     Err(NonFiniteGradients { paths }) => paths,
@@ -149,7 +150,7 @@ fn on_card<M: Module, P: Progress, T>(
                 };
                 return Err(NotTaken::Gradient(NonFiniteGradients { paths }));
             }
-            Ok((measured, Clip { norm: *norm, scale: *scale }))
+            Ok((of_step.measured, Clip { norm: *norm, scale: *scale }))
         },
     )
 }

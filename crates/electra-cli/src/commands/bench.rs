@@ -25,7 +25,7 @@ pub enum BenchCommand {
 
 GFLOP/s are those of the matrix products alone, the vocabulary projection at masked slots only, and training \
 as three times the forward pass. The GEMM peak is the fastest matrix product that this device computes in the \
-same precision, of burn's and of those that the networks use, timed just before: the share of it says how much \
+same precision, of burn's and of those that the networks use, timed beside it: the share of it says how much \
 of a step is multiplication at full speed. Both are single measurements, and vary with what else the machine \
 does.")]
     Step(StepArguments),
@@ -128,19 +128,22 @@ impl StepArguments {
         check_memory(&recipe, arguments.with.device)?;
         let device = arguments.with.device.open_with(recipe.train.precision)?;
         let bench = StepBench {
-            peak_flops: Some(gemm_peak::measure(&device, recipe.train.precision)),
-            device,
+            peak_flops: None,
+            device: device.clone(),
             device_name: arguments.with.device.to_string(),
             threads,
             warmup: arguments.warmup,
             steps: arguments.steps,
         };
         let is_human = !arguments.json;
-        let timings = bench_step(&recipe, &bench, |i, seconds| {
+        let mut timings = bench_step(&recipe, &bench, |i, seconds| {
             if is_human {
                 eprintln!("step {:>3}: {:.1} ms", i + 1, seconds * 1e3);
             }
         })?;
+        // Afterwards: its products would count as memory of the steps.
+        let peak = gemm_peak::measure(&device, recipe.train.precision);
+        timings.peak_fraction = Some(timings.gflops * 1e9 / peak);
         if arguments.json {
             crate::output::json_line_out(&timings).map_err(Failure::of_json)?;
         } else {

@@ -41,7 +41,8 @@ fn when_unusable(device: DeviceName) -> &'static str {
     match device {
         DeviceName::Cuda(_) => {
             "`nvidia-smi` lists the GPUs there are, numbered from 0, and the driver's version: choose one with \
-             --device cuda:N, update the driver, or use --device flex"
+             --device cuda:N, update the driver, name the folder of a CUDA toolkit in CUDA_PATH (its libdevice.10.bc \
+             is needed), or use --device flex"
         }
         _ => {
             "`vulkaninfo --summary` lists the adapters there are: install your GPU's driver, or \

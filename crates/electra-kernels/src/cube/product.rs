@@ -4,6 +4,9 @@
 //! kernel is fixed: results are the same bits on every run on one device. Operands have the type of the
 //! precision; sums and results are 32-bit floats.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use burn::backend::TensorMetadata;
 use burn::tensor::DType;
 use burn_cubecl::kernel::cast;
@@ -58,9 +61,8 @@ pub(crate) fn product(a: CubeTensor, b: CubeTensor, precision: Precision) -> Cub
     if depth == 0 {
         return reshaped(zeros(&a, shape.num_elements()), shape);
     }
-    let on_tensor_cores = MultiLevel::SimpleCyclicCmma(Default::default());
     if precision != Precision::F32 {
-        if launched(on_tensor_cores, &a, &b, &out).is_ok() {
+        if runs_on_tensor_cores(precision, &a, &b, &out) {
             return out;
         }
         count_product_without();
@@ -69,6 +71,34 @@ pub(crate) fn product(a: CubeTensor, b: CubeTensor, precision: Precision) -> Cub
         panic!("the product {shape:?} over {depth}: {error}");
     }
     out
+}
+
+/// Operands for which a kernel is compiled: precision, shapes and strides.
+type Kind = (Precision, [Vec<usize>; 4]);
+
+/// Kinds of operands that were tried on tensor cores, and whether their kernel runs.
+static TRIED: LazyLock<Mutex<HashMap<Kind, bool>>> = LazyLock::new(Mutex::default);
+
+/// Launches a product on tensor cores, if they take its operands.
+///
+/// A kernel that does not compile says so later and not when it is launched: the device is asked once for each kind
+/// of operands, which does not wait for what it computes.
+fn runs_on_tensor_cores(precision: Precision, a: &CubeTensor, b: &CubeTensor, out: &CubeTensor) -> bool {
+    let sizes = |x: &CubeTensor| [x.meta.shape().to_vec(), x.meta.strides().to_vec()];
+    let ([shape_a, strides_a], [shape_b, strides_b]) = (sizes(a), sizes(b));
+    let kind = (precision, [shape_a, strides_a, shape_b, strides_b]);
+    let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = tried.get(&kind).copied();
+    if known == Some(false) {
+        return false;
+    }
+    let is_launched = launched(MultiLevel::SimpleCyclicCmma(Default::default()), a, b, out).is_ok();
+    if known.is_some() {
+        return is_launched;
+    }
+    let runs = is_launched && a.client.check([&out.handle]).is_ok();
+    tried.insert(kind, runs);
+    runs
 }
 
 /// Launches a product by a kernel, if that takes its shapes and types.

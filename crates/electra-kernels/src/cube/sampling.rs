@@ -41,16 +41,6 @@ fn upper(x: f32) -> f32 {
     f32::reinterpret(u32::reinterpret(x) & 0xffff_f000u32)
 }
 
-/// What `product`, the rounded product of two numbers, has lost of it (Dekker 1971).
-#[cube]
-fn lost_of_product(a: f32, b: f32, product: f32) -> f32 {
-    let a_high = upper(a);
-    let b_high = upper(b);
-    let a_low = a - a_high;
-    let b_low = b - b_high;
-    ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-}
-
 /// Each unit takes `run` ids side by side. Their sums, added up in order, say which unit's ids hold the sample,
 /// and that unit goes through them again.
 ///
@@ -108,8 +98,11 @@ fn sample_kernel<F: Float, I: Int>(
             total = sum;
         }
         let uniform = f32::cast_from(uniforms[row as usize]);
-        let threshold = total * uniform;
-        let threshold_rest = lost_of_product(total, uniform, threshold) + total_rest * uniform;
+        // Exact, so that it is the same number whether or not a compiler fuses it with what comes after.
+        let high = upper(total);
+        let threshold = high * upper(uniform);
+        let threshold_rest =
+            (total - high) * uniform + high * (uniform - upper(uniform)) + total_rest * uniform;
         // The last unit with a probability, if rounding leaves no sum above the threshold.
         let mut cumulative = f32::new(0.0);
         let mut rest = f32::new(0.0);
