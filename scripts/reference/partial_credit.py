@@ -1,7 +1,7 @@
 """Writes crates/electra-annotations/tests/fixtures/nervaluate.json: made-up tags and what nervaluate says.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install nervaluate==1.2.1
-    /tmp/venv/bin/python scripts/reference/partial_credit.py
+    python3 -m venv ENV && ENV/bin/pip install nervaluate==1.2.1
+    ENV/bin/python scripts/reference/partial_credit.py
 
 Tags are of IOB2, with errors in some cases: an I after an O, a type that changes inside. Some entities have
 more than a hundred tokens, of which one in common is less than the hundredth that nervaluate asks for.

@@ -1,8 +1,8 @@
 """Writes crates/electra-annotations/tests/fixtures/tagged.parquet: tokens and numbered tags, as the `datasets`
 library writes them, with the names of the tags in the metadata.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install pyarrow==26.0.1
-    /tmp/venv/bin/python scripts/reference/tagged_parquet.py
+    python3 -m venv ENV && ENV/bin/pip install pyarrow==26.0.1
+    ENV/bin/python scripts/reference/tagged_parquet.py
 """
 
 import json

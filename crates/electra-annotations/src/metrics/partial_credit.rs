@@ -32,7 +32,7 @@ const LEAST_OVERLAP: f64 = 1.0;
 enum CreditSchema {
     /// Bounds and type count.
     Strict,
-    /// Bounds count.
+    /// The bounds have to be the same, whatever the types.
     Exact,
     /// Words in common count for a half.
     Partial,
@@ -40,7 +40,7 @@ enum CreditSchema {
     Type,
 }
 
-/// What became of the entities by one schema.
+/// The counts of predicted and of gold entities by one schema: correct, incorrect, partial, missed, spurious.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Credit {
     /// Predicted entities that get full credit.

@@ -1,4 +1,4 @@
-//! What a file has beside gold spans.
+//! Annotations of a file that are no gold spans: predictions, answers, relations, and those passed over.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ impl Answers {
     }
 }
 
-/// What a file has beside gold spans, and what was passed over.
+/// Counts of the annotations of a file that are no gold spans, and of those that were passed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PassedOver {
     /// Annotations of texts by other annotators than the one that was read.

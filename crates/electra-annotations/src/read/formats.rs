@@ -20,9 +20,9 @@ use super::{columns, germeval, json, tags};
 pub(super) struct FormatRow {
     /// The name by which it is asked for.
     pub name: &'static str,
-    /// What the files are, in words.
+    /// A description of the files for help texts.
     pub title: &'static str,
-    /// How it is told by its content; formats without such a mark are tried when no other is found.
+    /// The test by which its content is recognised; formats without such a mark are tried when no other is found.
     pub recognises: Option<fn(&Input<'_>) -> bool>,
     pub reader: Reader,
     pub writer: Option<Writer>,
