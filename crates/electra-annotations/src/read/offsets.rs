@@ -145,8 +145,18 @@ impl Ruler {
         }
     }
 
+    /// Whether an offset lies within a code point.
+    fn is_within(&self, offset: i64) -> bool {
+        let Self::Units(units) = self else { return false };
+        let last = units.last().copied().unwrap_or(0);
+        u32::try_from(offset).is_ok_and(|offset| offset <= last && units.binary_search(&offset).is_err())
+    }
+
     /// The places of a span, in code points.
     pub(super) fn measure(&self, span: &mut CharSpan) {
+        let parts = span.parts.iter().copied();
+        let mut bounds = parts.chain([(span.start, span.end)]).flat_map(|(start, end)| [start, end]);
+        span.is_within_character = bounds.any(|bound| self.is_within(bound));
         for bound in span.parts.iter_mut().flat_map(|(start, end)| [start, end]) {
             *bound = self.place(*bound);
         }
@@ -251,6 +261,15 @@ mod tests {
         assert_eq!(places((-3, 13))[0], (-3, 13));
         assert_eq!(Ruler::new(TEXT, Offsets::Utf16).place(15), 13);
         assert_eq!(Ruler::new(TEXT, Offsets::Bytes).place(2), 1);
+        // Bounds that no text has in the unit are told, and those beyond the text are not taken for such.
+        let measured = |unit, start, end| {
+            let mut span = CharSpan::new(1, start, end, "LOC".into());
+            Ruler::new(TEXT, unit).measure(&mut span);
+            span.is_within_character
+        };
+        assert!(measured(Offsets::Bytes, 2, 20) && measured(Offsets::Bytes, 0, 2));
+        assert!(!measured(Offsets::Bytes, 15, 20) && !measured(Offsets::Bytes, 15, 99));
+        assert!(!measured(Offsets::CodePoints, 1, 2));
     }
 
     fn decided(spans: &[(i64, i64, Option<&str>)], policy: OffsetPolicy) -> Result<OffsetUse, String> {

@@ -46,6 +46,8 @@ pub enum Misalignment {
     WithinWord,
     /// No word lies in it: it is empty, ends before it begins, or holds white space alone.
     NoWord,
+    /// The span begins or ends within a character: its offsets count something else.
+    WithinCharacter,
     /// The span begins or ends beyond the text.
     BeyondText {
         /// Characters of the text.
@@ -83,6 +85,9 @@ impl fmt::Display for MisalignedSpan {
         match &self.reason {
             Misalignment::WithinWord => f.write_str("begins or ends within a word")?,
             Misalignment::NoWord => f.write_str("has no word in it")?,
+            Misalignment::WithinCharacter => {
+                f.write_str("begins or ends within a character, so its offsets count something else")?
+            }
             Misalignment::BeyondText { length } => {
                 write!(f, "goes beyond the {length} characters of the text")?
             }
@@ -113,12 +118,14 @@ pub(crate) struct CharSpan {
     pub parts: Vec<(i64, i64)>,
     /// The text of the span, where the file repeats it.
     pub marked: Option<Box<str>>,
+    /// Whether a bound lies within a character, which it does not in the unit that the file counts in.
+    pub is_within_character: bool,
 }
 
 impl CharSpan {
     /// A span of one part, of which nothing more is said.
     pub(crate) fn new(line: usize, start: i64, end: i64, label: String) -> Self {
-        Self { line, start, end, label, parts: Vec::new(), marked: None }
+        Self { line, start, end, label, parts: Vec::new(), marked: None, is_within_character: false }
     }
 }
 
@@ -260,6 +267,9 @@ impl Characters {
 
 /// The bounds of a span within a text of so many characters.
 fn bounds(span: &CharSpan, length: usize) -> Result<(usize, usize), Misalignment> {
+    if span.is_within_character {
+        return Err(Misalignment::WithinCharacter);
+    }
     let within = |bound: i64| usize::try_from(bound).ok().filter(|&bound| bound <= length);
     within(span.start).zip(within(span.end)).ok_or(Misalignment::BeyondText { length })
 }
