@@ -12,7 +12,7 @@ use workbench::{Workbench, assert_says, json, keys, labelled};
 const BY_NAME: [&str; 5] = ["columns", "metrics", "quantities", "types", "unknown_types"];
 
 /// Keys of the table of commands that tiny runs on a CPU do not have.
-const RARE: [&str; 4] = ["copy_gb_per_second", "multiprocessors", "plane_sizes", "stopped"];
+const RARE: [&str; 5] = ["copy_gb_per_second", "multiprocessors", "needed", "plane_sizes", "stopped"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/electra-cli").to_path_buf()
@@ -87,6 +87,7 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("data verify data --json");
     print("doctor --json --threads 1");
     print("plan recipe.toml --json --timed-steps 1");
+    print("plan recipe.toml --json --timed-steps 1 --set train.micro_batch_size=\"auto\"");
     print("bench step recipe.toml --json --steps 1 --warmup 0");
     print("bench ner recipe.toml --json --repetitions 2 --warmup 0 --batch-size 2 --length 16");
 

@@ -301,3 +301,30 @@ fn a_run_that_was_begun_on_the_first_held_out_rows_goes_on_with_them_and_is_told
         ],
     );
 }
+
+#[test]
+fn micro_batches_that_are_left_to_the_program_are_stored_and_kept() {
+    let bench = Workbench::with_data();
+    let train = "pretrain recipe.toml --no-plan --set train.steps=10 --set train.batch_size=96 --set \
+                 schedule.warmup_steps=2 --set checkpoint.every_steps=4 --set evaluate.every_steps=10";
+    let auto = "--set train.micro_batch_size=\"auto\"";
+    // 2,048 tokens are 64 rows of 32, of which 48 divide the batch.
+    let ran = bench.succeed(&format!("{train} {auto} --run auto"));
+    assert_says(&ran.stderr, &["micro-batches: 48 rows at once (2,048 tokens at most on a CPU)"]);
+    assert_says(&bench.read("auto/recipe.toml"), &["micro_batch_size = 48\n"]);
+    let plan = bench.succeed(&format!("plan recipe.toml --set train.batch_size=96 --timed-steps 1 {auto}"));
+    assert_says(&plan.stdout, &["micro-batches  48 rows at once (2,048 tokens at most on a CPU)"]);
+
+    // Nobody can tell it from the run in whose recipe the number was written.
+    bench.succeed(&format!("{train} --set train.micro_batch_size=48 --run written"));
+    assert_eq!(bench.read("auto/recipe.toml"), bench.read("written/recipe.toml"));
+    assert!(bench.bytes("auto/model.safetensors") == bench.bytes("written/model.safetensors"));
+
+    // A run that has begun with another number, on a card say, goes on with it.
+    bench.succeed(&format!("{train} --set train.micro_batch_size=32 --run begun"));
+    bench.copy("begun", "cut");
+    std::fs::remove_file(bench.path("cut/model.safetensors")).unwrap();
+    let ran = bench.succeed(&format!("{train} {auto} --run cut"));
+    assert_says(&ran.stderr, &["micro-batches: 32 rows at once (as the run has begun)"]);
+    assert!(bench.bytes("cut/model.safetensors") == bench.bytes("begun/model.safetensors"));
+}

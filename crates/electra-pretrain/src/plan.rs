@@ -10,7 +10,7 @@ use electra_train::Divergence;
 use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
-use crate::recipe::Recipe;
+use crate::recipe::{MicroBatchChoice, Recipe};
 use crate::scheme::Scheme;
 
 /// The forecast of a run: all that can be said before it starts.
@@ -26,6 +26,9 @@ pub struct Forecast {
     pub checkpoint_mb: f64,
     /// Time, tokens, memory, disk.
     pub plan: Plan,
+    /// The rows of a micro-batch and the reason for them, where the recipe leaves them to the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batches: Option<MicroBatchChoice>,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
 }
@@ -170,6 +173,7 @@ pub fn forecast(
             peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
             disk_mb: kept * checkpoint_mb + checkpoint_mb / 3.0 + log_mb,
         },
+        micro_batches: None,
         examples: data.map(|data| data.examples),
     })
 }

@@ -1,6 +1,7 @@
 //! The recipe of a pretraining run.
 
 mod check;
+mod micro_batch;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,9 @@ use crate::mask::Masking;
 use crate::scheme::Scheme;
 
 pub use check::check;
+pub use micro_batch::{
+    MicroBatchChoice, MicroBatchSize, Reason, with_micro_batches, with_micro_batches_of_cpu,
+};
 
 /// Keys of a recipe that have no influence on the weights a run ends with: where things lie, and
 /// what is measured, saved and told on the way. They may change when a run goes on; the data is
@@ -120,10 +124,11 @@ pub struct TrainConfig {
     /// Rows of an optimizer step.
     pub batch_size: usize,
     /// Rows that go through the networks at once; gradients of a step are summed over them.
-    /// Absent: the whole batch. On Flex the sum is the gradient of the whole batch but for rounding,
+    /// `"auto"`: as many as the device computes well, decided when the run begins. Absent: the whole batch. On Flex
+    /// the sum is the gradient of the whole batch but for rounding,
     /// dropout included, also on cards; on `ndarray` each micro-batch has dropout masks of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub micro_batch_size: Option<usize>,
+    pub micro_batch_size: Option<MicroBatchSize>,
     /// Dropout on hidden states of both networks.
     pub dropout: f64,
     /// Dropout on attention probabilities. Absent: that of hidden states.
@@ -218,9 +223,14 @@ impl Recipe {
         self.train.attention_dropout.unwrap_or(self.train.dropout)
     }
 
-    /// Rows that go through the networks at once.
+    /// Rows that go through the networks at once. Where the recipe leaves them to the program, and nobody has
+    /// [decided](with_micro_batches) on a device, those of a CPU.
     pub fn micro_batch_size(&self) -> usize {
-        self.train.micro_batch_size.unwrap_or(self.train.batch_size)
+        match self.train.micro_batch_size {
+            None => self.train.batch_size,
+            Some(MicroBatchSize::Rows(rows)) => rows,
+            Some(MicroBatchSize::Auto) => micro_batch::on_cpu(self),
+        }
     }
 
     /// The networks and heads that are trained.

@@ -9,7 +9,7 @@ use electra_ner::{BenchTask, TaggerBench, bench_tagger};
 use electra_pretrain::bench::{StepBench, bench_step};
 
 use crate::commands::finetune::load_ner_recipe;
-use crate::commands::pretrain::{RecipeOptions, check_memory, load_recipe};
+use crate::commands::pretrain::{RecipeOptions, check_memory, decide_micro_batches, load_recipe};
 use crate::device::use_threads;
 use crate::failure::Failure;
 use crate::gemm_peak;
@@ -124,7 +124,8 @@ impl StepArguments {
                 arguments.with.overrides.push(format!("train.{key}={batch}"));
             }
         }
-        let recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?.value;
+        let recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?;
+        let recipe = decide_micro_batches(recipe, arguments.with.device, None)?.0.value;
         check_memory(&recipe, arguments.with.device)?;
         let device = arguments.with.device.open_with(recipe.train.precision)?;
         let bench = StepBench {

@@ -9,7 +9,9 @@ use electra_pretrain::plan::{DataSize, forecast};
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 
-use crate::commands::pretrain::{InitOptions, RecipeOptions, check_memory, load_recipe_on};
+use crate::commands::pretrain::{
+    InitOptions, RecipeOptions, check_memory, decide_micro_batches, load_recipe_on, micro_batches_in_words,
+};
 use crate::device::use_threads;
 use crate::failure::Failure;
 use crate::limits;
@@ -43,7 +45,9 @@ impl PlanCommand {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
         let weights = self.weights.open()?;
-        let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), None)?.value;
+        let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), None)?;
+        let (recipe, micro_batches) = decide_micro_batches(recipe, self.with.device, None)?;
+        let recipe = recipe.value;
         if let Some(weights) = &weights {
             weights.check_recipe(&recipe)?;
         }
@@ -59,7 +63,8 @@ impl PlanCommand {
         for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
             eprintln!("warning: {warning}");
         }
-        let f = forecast(&recipe, &device, self.timed_steps, size)?;
+        let mut f = forecast(&recipe, &device, self.timed_steps, size)?;
+        f.micro_batches = micro_batches;
         if self.json {
             crate::output::json_out(&f).map_err(Failure::of_json)?;
             return Ok(ExitCode::SUCCESS);
@@ -80,6 +85,9 @@ impl PlanCommand {
                 recipe.data.sequence_length
             ),
         );
+        if let Some(choice) = f.micro_batches {
+            row("micro-batches", micro_batches_in_words(choice));
+        }
         row("tokens", thousands(f.plan.tokens));
         match (&data, size) {
             (Ok(_), Some(size)) => row(

@@ -1,6 +1,7 @@
 //! `electra pretrain`: runs a recipe to its end, from wherever it stands.
 
 mod init_options;
+mod micro_batches;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use crate::output;
 use crate::watch;
 
 pub use init_options::{InitOptions, load_recipe_on, run_of};
+pub use micro_batches::{decide as decide_micro_batches, in_words as micro_batches_in_words};
 
 /// Pretrain a recipe, or go on with it.
 #[derive(clap::Args)]
@@ -109,6 +111,12 @@ impl Pretrain {
         let folder = self.run.as_deref();
         let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), folder)?;
         let run = self.run.unwrap_or_else(|| run_of(&recipe.value.name));
+        let (recipe, micro_batches) = decide_micro_batches(recipe, self.with.device, Some(&run))?;
+        if let Some(choice) = micro_batches
+            && self.display != watch::Display::Quiet
+        {
+            eprintln!("micro-batches: {}", micro_batches_in_words(choice));
+        }
         let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
         let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
         let notice = "timing a few steps to predict the run (--no-plan skips this)";

@@ -9,6 +9,7 @@ use electra_model::{
     Architecture, Electra, GeneratorKind, HeadKind, PositionStart, Precision, TieMode, parameters,
 };
 use electra_pretrain::code;
+use electra_pretrain::recipe::MicroBatchSize;
 use electra_pretrain::snapshot;
 use electra_run::run_folder::weights_hash;
 
@@ -73,7 +74,7 @@ fn batches_are_those_of_their_version() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let mut recipe = recipe(0.1);
-    (recipe.train.batch_size, recipe.train.micro_batch_size) = (8, Some(4));
+    (recipe.train.batch_size, recipe.train.micro_batch_size) = (8, Some(MicroBatchSize::Rows(4)));
     let loader = loader_of(&recipe, &data);
     let mut batches: Vec<_> = (0..3).flat_map(|step| loader.at(step).unwrap()).collect();
     batches.push(loader.heldout(&[0, 2]).unwrap());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use electra_ablate::plan::RecipeFacts;
 use electra_model::flops::ParameterCount;
 use electra_pretrain::code;
-use electra_pretrain::recipe::{Recipe, check};
+use electra_pretrain::recipe::{Recipe, check, with_micro_batches_of_cpu};
 use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load};
 use electra_text::DataSet;
 
@@ -28,12 +28,12 @@ impl Recipes {
         Self { base, data: RefCell::default() }
     }
 
-    /// The recipe with overrides, checked.
+    /// The recipe with overrides, checked, with micro-batches that no device decides.
     pub(super) fn load(&self, overrides: &[String]) -> Result<Resolved<Recipe>, RecipeError> {
         attribute_to_override(overrides, |overrides| {
             let resolved = load(&self.base, overrides)?;
             check(&resolved)?;
-            Ok(resolved)
+            Ok(with_micro_batches_of_cpu(resolved))
         })
     }
 

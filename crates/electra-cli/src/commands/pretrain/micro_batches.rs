@@ -1,0 +1,57 @@
+//! Micro-batches that a recipe leaves to the program: decided on the device, once for a run.
+
+use std::path::Path;
+
+use electra_kernels::DeviceName;
+use electra_pretrain::recipe::{MicroBatchChoice, MicroBatchSize, Reason, Recipe, with_micro_batches};
+use electra_run::recipe::{Resolved, load};
+use electra_run::record::thousands;
+
+use crate::failure::Failure;
+
+/// The recipe with a number of rows in each micro-batch, and why that many if the recipe leaves it to the program. A
+/// run that has begun keeps its number.
+///
+/// # Errors
+/// A device that cannot be opened.
+pub fn decide(
+    recipe: Resolved<Recipe>,
+    device: DeviceName,
+    run: Option<&Path>,
+) -> Result<(Resolved<Recipe>, Option<MicroBatchChoice>), Failure> {
+    let choice = match run.and_then(of_run).filter(|_| is_open(&recipe.value)) {
+        Some(rows) if recipe.value.train.batch_size.is_multiple_of(rows) => {
+            Some(MicroBatchChoice { rows, reason: Reason::Run })
+        }
+        _ if !is_open(&recipe.value) => None,
+        _ => recipe.value.micro_batch_choice(&device.open_with(recipe.value.train.precision)?),
+    };
+    Ok(match choice {
+        Some(choice) => (with_micro_batches(&recipe, choice.rows), Some(choice)),
+        None => (recipe, None),
+    })
+}
+
+fn is_open(recipe: &Recipe) -> bool {
+    recipe.train.micro_batch_size == Some(MicroBatchSize::Auto)
+}
+
+/// The number of rows that the run in a folder has begun with.
+fn of_run(run: &Path) -> Option<usize> {
+    // A recipe that cannot be read is reported by whoever goes on with the run.
+    let stored: Resolved<Recipe> = load(&run.join("recipe.toml"), &[]).ok()?;
+    Some(stored.value.micro_batch_size()).filter(|&rows| rows > 0)
+}
+
+/// The decision in words.
+pub fn in_words(choice: MicroBatchChoice) -> String {
+    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+    let why = match choice.reason {
+        Reason::Run => "as the run has begun".to_owned(),
+        Reason::Tokens { most } => format!("{} tokens at most on a CPU", thousands(most as u64)),
+        Reason::DeviceMemory { needed, of } => {
+            format!("about {:.1} of {:.1} GB of the GPU's memory", gigabytes(needed), gigabytes(of))
+        }
+    };
+    format!("{} rows at once ({why})", choice.rows)
+}
