@@ -1,5 +1,7 @@
 //! The device that a user names, and what to do when it is not there.
 
+use std::path::PathBuf;
+
 pub use electra_kernels::DeviceName;
 
 use crate::failure::Failure;
@@ -20,6 +22,15 @@ pub const HELP: &str = match (cfg!(feature = "ndarray"), cfg!(feature = "wgpu"),
 /// The sentence on what the machine lacks for the backend of a device, if anything, with the remedy.
 pub fn missing(device: DeviceName) -> Option<String> {
     device.missing_library().map(|library| remedy_without(device, library))
+}
+
+/// The folder in which compiled kernels for GPUs are kept: `kernels` in `ELECTRA_CACHE`, else in the user's own folder
+/// of caches. None where nobody has one.
+pub fn kernel_cache() -> Option<PathBuf> {
+    let of = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let caches = of("XDG_CACHE_HOME").or_else(|| Some(of("HOME")?.join(".cache")));
+    let own = of("ELECTRA_CACHE").or_else(|| Some(caches?.join("electra")))?;
+    Some(own.join("kernels"))
 }
 
 /// The most threads that anybody could mean.

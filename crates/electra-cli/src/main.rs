@@ -25,6 +25,7 @@ static MEMORY: CacheLineAllocator = CacheLineAllocator;
 fn main() -> ExitCode {
     // Activations come and go with every step; returned to the system, they would cost page faults.
     electra_kernels::keep_freed_memory();
+    electra_kernels::keep_kernels_in(device::kernel_cache());
     limits::exit_where_resources_run_out();
     failure::set_error_style();
     let arguments = match commands::parse() {

@@ -27,6 +27,7 @@
 //! | update parameters | [`adam_updates`], [`squared_norms`], [`clip_on_device`] |
 //! | read numbers from a device | [`read`], [`host_reads`] |
 //! | name a device, and know what a card has | [`DeviceName`], [`card`] |
+//! | keep compiled kernels for the next process | [`keep_kernels_in`] |
 //! | divide work among threads | [`on_workers`], [`use_threads`] |
 //!
 //! | feature | backend |
@@ -34,6 +35,7 @@
 //! | `flex` | burn's maintained CPU backend, with the fused kernels |
 //! | `ndarray` | its older CPU backend |
 //! | `wgpu`, `cuda` | GPUs, with kernels in CubeCL |
+//! | `vulkan` | as `wgpu`, compiled to SPIR-V on Vulkan, which can be kept |
 //! | `fusion` | GPUs without those kernels, by burn's own fusion of element-wise operations: to compare with |
 //!
 //! Each function takes the fused path of its tensor's backend where there is one (`flex`, `wgpu` and `cuda`, 32-bit
@@ -66,12 +68,14 @@ mod dropout;
 mod flex;
 #[cfg(any(feature = "flex", all(feature = "cube", not(feature = "fusion"))))]
 mod fused;
+mod kernel_cache;
 #[cfg(feature = "cube")]
 mod launches;
 mod memory;
 mod passes;
 mod precision;
 mod read_to_host;
+mod sum;
 mod tensor_cores;
 mod transformer_block;
 mod workers;
@@ -87,12 +91,14 @@ pub use dispatch::{
     squared_norm, squared_norms, tied_logits, weighted_binary_cross_entropy, weighted_cross_entropy,
 };
 pub use dropout::{Dropout, split_mix};
+pub use kernel_cache::{KEEPS_KERNELS, keep_kernels_in};
 #[cfg(feature = "cube")]
 pub use launches::{Launches, count_launches};
 pub use memory::keep_freed_memory;
 pub use passes::{LoopGuard, Pass, Passes, is_in_loop, passes};
 pub use precision::Precision;
 pub use read_to_host::{host_reads, read, read_number, read_to_host};
+pub use sum::sum;
 pub use tensor_cores::products_without_tensor_cores;
 pub use transformer_block::{AttentionBlock, FeedForwardBlock, LayerNormParams, LinearParams};
 #[cfg(feature = "flex")]

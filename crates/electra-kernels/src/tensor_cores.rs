@@ -22,16 +22,16 @@ pub(crate) fn count_product_without() {
 pub(crate) fn has_tf32(device: &Device) -> bool {
     #[cfg(feature = "cube")]
     {
-        use burn::backend::DispatchDevice;
         use cubecl::ir::{ElemType, FloatKind};
 
-        let device = if device.is_autodiff() { device.clone().inner() } else { device.clone() };
-        if let DispatchDevice::Cube(cube) = device.as_dispatch() {
-            return cube.client().properties().supports_type(ElemType::Float(FloatKind::TF32));
-        }
+        crate::card::cube_of(device)
+            .is_some_and(|cube| cube.client().properties().supports_type(ElemType::Float(FloatKind::TF32)))
     }
-    let _ = device;
-    false
+    #[cfg(not(feature = "cube"))]
+    {
+        let _ = device;
+        false
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -1,15 +1,16 @@
 //! `electra doctor`: what this machine has, and what it lacks.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use burn::prelude::Device;
 use electra_files::memory;
-use electra_kernels::{Card, Precision, card};
+use electra_kernels::{Card, KEEPS_KERNELS, Precision, card};
 use electra_run::process;
 use electra_run::record::thousands;
 use serde_json::json;
 
-use crate::device::{DeviceName, missing, use_threads};
+use crate::device::{self, DeviceName, missing, use_threads};
 use crate::failure::Failure;
 use crate::gemm_peak;
 
@@ -75,6 +76,11 @@ impl MeasuredCard {
     }
 }
 
+/// The folder of compiled kernels, in a build that keeps them.
+fn kernel_cache() -> Option<PathBuf> {
+    device::kernel_cache().filter(|_| KEEPS_KERNELS)
+}
+
 impl Doctor {
     /// Runs the command.
     ///
@@ -133,6 +139,7 @@ impl Doctor {
                 "memory_mb": process::total_memory().map(megabytes),
                 "available_memory_mb": memory::available().map(megabytes),
                 "free_disk_mb": megabytes(free),
+                "kernel_cache": kernel_cache(),
                 "devices": devices,
             });
             crate::output::json_out(&all).map_err(Failure::of_json)?;
@@ -154,6 +161,9 @@ impl Doctor {
         );
         row("memory", format!("{}, {} available", mb(process::total_memory()), mb(memory::available())));
         row("disk", format!("{} free here", mb(Some(free))));
+        if let Some(folder) = kernel_cache() {
+            row("kernels", format!("compiled once for a GPU, kept in {}", folder.display()));
+        }
         for (name, lacks, measured) in devices {
             let state = match &measured {
                 Some(measured) => format!("ready, matrix products at {:.0} GFLOP/s", measured.gflops),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use electra_files::durable;
 use electra_files::shown::shell_word;
+use electra_kernels::{KEEPS_KERNELS, card};
 use electra_pretrain::plan::{DataSize, LeastMemory, forecast};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::report;
@@ -197,6 +198,12 @@ pub fn train(
         program_version: concat!("electra ", env!("CARGO_PKG_VERSION")).into(),
         verify_data: begin.verify_data,
     };
+    if card(&device).is_some() && begin.display != watch::Display::Quiet {
+        let again = if KEEPS_KERNELS { "the first time" } else { "in every process" };
+        eprintln!(
+            "kernels for {device_name} are compiled when they are first used, which takes a while {again}"
+        );
+    }
     // Before anything that takes time: the folder may be in use.
     let claim = RunSetup::take_with(recipe, &environment, begin.weights).map_err(failure::training)?;
     let plan = match begin.speed_test_notice.filter(|_| !claim.has_begun()) {

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::{DType, Distribution, IndexingUpdateOp, activation};
 
-use crate::{AdamStep, AdamUpdated, Dropout, Precision};
+use crate::{AdamStep, AdamUpdated, Dropout, Precision, sum};
 
 /// Layer normalisation over the last dimension with biased variance.
 pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Tensor<1>, eps: f64) -> Tensor<D> {
@@ -115,12 +115,12 @@ pub fn tied_logits(h: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, precision: P
 pub fn weighted_cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, weights: Tensor<1>) -> Tensor<1> {
     let [m, _] = logits.dims();
     let log_probability = activation::log_softmax(logits, 1).gather(1, targets.reshape([m, 1]));
-    (log_probability.reshape([m]) * weights).sum().neg()
+    sum(log_probability.reshape([m]) * weights).neg()
 }
 
 /// Weighted binary cross entropy of logits, summed over elements: all `[B, S]`, to `[1]`.
 pub fn weighted_binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>, weights: Tensor<2>) -> Tensor<1> {
-    ((softplus(logits.clone()) - logits * labels) * weights).sum()
+    sum((softplus(logits.clone()) - logits * labels) * weights)
 }
 
 /// Softplus, `log(1 + e^x)`, without overflow.
@@ -178,7 +178,7 @@ pub fn sample_categorical(
 
 /// Squared L2 norm: the sum of squares of all elements, `[1]`.
 pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    x.square().sum()
+    sum(x.square())
 }
 
 /// One Adam update with decoupled weight decay and without bias correction: `m, v` moving averages;

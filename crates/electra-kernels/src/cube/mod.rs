@@ -40,19 +40,13 @@ use self::tracked::{tracked, untracked};
 pub(crate) use self::untracked::{
     adam_update, adam_updates, clip_on_device, sample_categorical, squared_norm, squared_norms,
 };
+use crate::card::is_on_card;
 use crate::fused::{AttentionConfig, AttentionTensors, FeedForwardTensors, Fused};
 use crate::{Dropout, Precision};
 
 /// Whether the fused operations can take `x`: 32-bit floats on a card, tracked or not.
 pub(crate) fn supports<const D: usize>(x: &Tensor<D>) -> bool {
-    let device = x.device();
-    let is_card = match device.as_dispatch() {
-        DispatchDevice::Cube(_) => true,
-        DispatchDevice::Autodiff(inner) => matches!(**inner, DispatchDevice::Cube(_)),
-        #[allow(unreachable_patterns)]
-        _ => false,
-    };
-    is_card && x.dtype() == DType::F32
+    is_on_card(&x.device()) && x.dtype() == DType::F32
 }
 
 /// Whether the fused operations without a gradient can take `x`: 32-bit floats on a card that carry no

@@ -26,7 +26,7 @@ pub(super) fn forward(pass: &Pass, joint: &GeneratorDiscriminatorConfig) -> Join
     let (input, targets) = (input.reshape([m]), batch.ids.clone().reshape([m]));
     let weights = batch.attention_mask.clone().reshape([m]);
     let log_p = log_probability(gate.clone(), logits.clone(), input.clone(), targets.clone());
-    let loss = (log_p * weights.clone()).sum().neg() / pass.normalizer.rtd;
+    let loss = kernels::sum(log_p * weights.clone()).neg() / pass.normalizer.rtd;
     let prediction = Prediction {
         loss: loss.clone().detach(),
         divisor: pass.normalizer.rtd,

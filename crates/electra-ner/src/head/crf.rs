@@ -5,7 +5,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 
 use electra_annotations::LabelSet;
-use electra_kernels::read;
+use electra_kernels::{self as kernels, read};
 use electra_model::shapes::Shapes;
 
 use super::chain::Chain;
@@ -154,9 +154,9 @@ impl Crf {
     fn times(&self, [of_begin, of_next, of_end]: &[Vec<f64>; 3]) -> Tensor<1> {
         let l = of_begin.len();
         let device = self.begin.val().device();
-        (self.begin.val() * constant(of_begin, [l], &device)).sum()
-            + (self.next.val() * constant(of_next, [l, l], &device)).sum()
-            + (self.end.val() * constant(of_end, [l], &device)).sum()
+        kernels::sum(self.begin.val() * constant(of_begin, [l], &device))
+            + kernels::sum(self.next.val() * constant(of_next, [l, l], &device))
+            + kernels::sum(self.end.val() * constant(of_end, [l], &device))
     }
 }
 
@@ -174,7 +174,7 @@ pub(crate) struct SequenceGradient {
 /// Sum of emissions `[W, L]` times their gradient, `[1]`.
 fn times(emissions: Tensor<2>, gradient: &[f64]) -> Tensor<1> {
     let (shape, device) = (emissions.dims(), emissions.device());
-    (emissions * constant(gradient, shape, &device)).sum()
+    kernels::sum(emissions * constant(gradient, shape, &device))
 }
 
 fn parameter<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {

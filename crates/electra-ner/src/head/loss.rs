@@ -265,7 +265,7 @@ impl WordLoss {
                 let counts = floats(targets.iter().map(|target| f64::from(target.is_some())).collect());
                 let each = floats(self.weights.clone()).unsqueeze::<2>(); // [1, L]
                 let smooth =
-                    (log_softmax(logits.clone(), 1) * each * counts.unsqueeze_dim::<2>(1)).sum().neg();
+                    kernels::sum(log_softmax(logits.clone(), 1) * each * counts.unsqueeze_dim::<2>(1)).neg();
                 let sharp = kernels::weighted_cross_entropy(logits, labels, weights);
                 sharp * (1.0 - label_smoothing) + smooth * (label_smoothing / l as f64)
             }
@@ -274,7 +274,7 @@ impl WordLoss {
                 let log_p = log_p.squeeze_dim::<1>(1); // [W]
                 // The power's slope has no bound at 0 if gamma is below 1.
                 let wrong = (log_p.clone().exp().neg() + 1.0).clamp_min(1e-6);
-                (wrong.powf_scalar(gamma) * log_p * weights).sum().neg()
+                kernels::sum(wrong.powf_scalar(gamma) * log_p * weights).neg()
             }
         }
     }

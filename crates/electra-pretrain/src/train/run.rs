@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::prelude::*;
+use electra_kernels::card;
 use electra_model::flops::ParameterCount;
 use electra_model::{LoopGuard, Stage};
 use electra_run::checkpoint::CheckpointStore;
@@ -133,6 +134,7 @@ impl<'a> Run<'a> {
         });
         let batches = Prefetch::start(self.loader.clone(), self.first_step, total);
         let mut interval = Interval::default();
+        let is_card = card(self.device).is_some();
         let _loop = LoopGuard::begin();
         while self.snapshot.step() < total && !interrupt.is_requested() {
             let number = self.snapshot.step() + 1;
@@ -146,6 +148,12 @@ impl<'a> Run<'a> {
                 optimizer_step(snapshot, &rows, r, self.device, is_logged.then_some(&mut accumulator))?;
             interval.add(&step, begun.elapsed(), waited);
             let done = self.snapshot.step();
+            if done == self.first_step + 1 && is_card {
+                let seconds = begun.elapsed().as_secs_f64();
+                self.note(&format!(
+                    "compiled or loaded the kernels of the GPU with the first step, in {seconds:.1} s"
+                ))?;
+            }
             self.monitor.step_done(done);
 
             let precision = r.train.precision;
