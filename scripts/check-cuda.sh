@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tests=(-p electra-kernels -p electra-pretrain -p electra-ner
-    --features electra-kernels/cuda,electra-pretrain/cuda,electra-ner/cuda --test fused --test gpu --test launches)
+    --features electra-kernels/cuda,electra-pretrain/cuda,electra-ner/cuda --test fused --test gpu --test launches --test card_memory)
 if [[ $(ldconfig -p) == *libcuda.so.1* ]]; then
     cargo test --release "${tests[@]}"
 else

@@ -11,7 +11,7 @@ fi
 # The crates in one command, so that cargo compiles the libraries once.
 crates=(-p electra-kernels -p electra-pretrain -p electra-ner
     --features electra-kernels/wgpu,electra-pretrain/wgpu,electra-ner/wgpu)
-cargo test "${crates[@]}" --test fused --test gpu --test launches
+cargo test "${crates[@]}" --test fused --test gpu --test launches --test card_memory
 # .ci/run does not compile what cards alone need.
 cargo clippy "${crates[@]}" --all-targets -- -D warnings
 # burn's fault for which its fusion is off.

@@ -14,12 +14,18 @@ mod steps;
 #[path = "predicting/small.rs"]
 mod texts;
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::prelude::*;
 use electra_kernels::{count_launches, host_reads};
 use electra_ner::{Context, Decoding, Predictor};
 
+/// Launches and reads are those of the whole process: one test at a time.
+static COUNTING: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_step_of_two_layers_launches_a_few_kernels_and_is_read_once() {
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     for device in devices::devices() {
         // What is computed once in a process belongs to no step.
         steps::taken("argmax", steps::WHOLE, &device);
@@ -37,6 +43,7 @@ fn a_step_of_two_layers_launches_a_few_kernels_and_is_read_once() {
 
 #[test]
 fn a_batch_of_windows_is_tagged_by_a_few_kernels_and_read_once() {
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let text = texts::story(40);
     for device in devices::devices().into_iter().map(Device::inner) {
         let folder = texts::folder(Context::Sentence, Decoding::Argmax);

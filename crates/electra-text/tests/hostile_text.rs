@@ -220,21 +220,28 @@ fn a_tokenizers_files_that_the_library_cannot_use_are_errors() {
     let error = loaded(&|json| json["model"]["vocab"]["new"] = u32::MAX.into()).unwrap_err();
     assert!(matches!(error, TokenizerError::Vocabulary(VocabularyError::Sparse { .. })), "{error}");
 
-    // Added tokens that are one and the same once normalised, or nothing; and one that is nothing before.
+    // Added tokens that are one and the same once normalised; and those that are nothing then, or before.
     loaded(&|_| {}).unwrap();
     let config: Value = serde_json::from_slice(&std::fs::read(at("tokenizer_config.json")).unwrap()).unwrap();
-    for content in [["Foo", "foo"], ["\u{301}", "\u{302}"]] {
+    let with_added = |contents: &[&str]| {
         let mut changed = config.clone();
-        for (id, content) in (611..).zip(content) {
+        for (id, content) in (611..).zip(contents) {
             changed["added_tokens_decoder"][id.to_string()] =
                 json!({ "content": content, "normalized": true });
         }
         std::fs::write(at("tokenizer_config.json"), changed.to_string()).unwrap();
-        let loaded = Tokenizer::load(folder.path()).unwrap();
-        for text in ["foo Foo", "a\u{301} \u{302}", ""] {
-            let ids = loaded.encode(text, OffsetUnit::Bytes, None).ids;
-            assert_eq!(ids[1..ids.len() - 1], loaded.text_encoder().encode(text), "{text:?}");
-        }
+        Tokenizer::load(folder.path())
+    };
+    let both = with_added(&["Foo", "foo"]).unwrap();
+    for text in ["foo Foo", "a\u{301} \u{302}", "中", ""] {
+        let ids = both.encode(text, OffsetUnit::Bytes, None).ids;
+        assert_eq!(ids[1..ids.len() - 1], both.text_encoder().encode(text), "{text:?}");
+    }
+    // The tokenizers library finds such a token at every byte, within characters too, and panics there.
+    for nothing in ["\u{301}", "\u{202e}"] {
+        let error = with_added(&[nothing]).unwrap_err();
+        assert!(matches!(error, TokenizerError::Malformed { .. }), "{error}");
+        assert!(error.to_string().contains("in normalised text"), "{error}");
     }
     let mut changed = config.clone();
     changed.as_object_mut().unwrap().remove("added_tokens_decoder").unwrap();

@@ -355,6 +355,13 @@ impl AddedTokens {
         if let Some(token) = tokens.iter().find(|token| token.content.is_empty()) {
             return Err(malformed(&path, format!("{token:?} has no content")));
         }
+        // The library would find nothing at every place of a text, and panics there.
+        let vanishes =
+            |token: &&AddedToken| token.normalized && settings.normalized(&token.content).is_empty();
+        if let Some(token) = tokens.iter().find(vanishes) {
+            let what = format!("nothing is left of the added token {:?} in normalised text", token.content);
+            return Err(malformed(&path, what));
+        }
         let tokenizer = Tokenizer::with_added(vocabulary, settings, tokens).map_err(|error| match error {
             AddTokenError::Taken { token, id } => {
                 TokenizerError::AddedToken { path: path.clone(), token, id, expected: None }
