@@ -63,6 +63,16 @@ fn is_command(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
 }
 
+/// The most characters that a column is wide. Formatting panics beyond 16 bits, and nobody's screen is wider.
+const MAX_COLUMN: usize = 1000;
+
+/// The width of a column of these texts, in characters. One that is longer than any column pushes the rest of its
+/// line to the right.
+pub fn column_width<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
+    let widest = texts.into_iter().map(|text| text.chars().take(MAX_COLUMN).count()).max();
+    widest.unwrap_or(0)
+}
+
 /// Whether a name has a control character, the end of a line among them: it cannot stand in a line of
 /// a script.
 #[must_use]
@@ -215,6 +225,15 @@ mod tests {
         let text = "a\x1b[2Jé\u{9b}\n";
         assert_eq!(on_terminal_in_place(text), "a?[2Jé??\n");
         assert_eq!(on_terminal_in_place(text).len(), text.len());
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_its_texts_and_as_any_may_be() {
+        assert_eq!(column_width(["a", "né", ""]), 2);
+        assert_eq!(column_width([]), 0);
+        let long = "x".repeat(70_000);
+        let width = column_width([long.as_str(), "LOC"]);
+        assert_eq!(format!("{long:<width$}|{:<width$}|", "LOC").len(), 70_000 + width + 2);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Cells of a table, and the table as text.
 
-use electra_files::shown::in_markdown;
+use electra_files::shown::{column_width, in_markdown};
 
 use crate::metric::Metric;
 use crate::statistics::equivalence::{Equivalence, Verdict};
@@ -34,7 +34,7 @@ impl Table {
     #[must_use]
     pub fn text(&self) -> String {
         let all = || std::iter::once(&self.head).chain(&self.rows);
-        let width = |i: usize| all().map(|row| row[i].chars().count()).max().unwrap_or(0);
+        let width = |i: usize| column_width(all().map(|row| row[i].as_str()));
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         let line = |row: &Vec<String>| {
             let cell = |(i, text): (usize, &String)| match i {

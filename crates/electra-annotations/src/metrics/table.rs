@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use electra_files::shown::column_width;
+
 use super::{
     Average, Confusion, Credit, Difference, ErrorClasses, Evaluation, Interval, Mode, PartialCredit, Recall,
     Scores, TypeScores,
@@ -28,7 +30,7 @@ impl Display for Scores {
             self.sentences,
             100.0 * self.token_accuracy
         )?;
-        let width = name_width(self.types.keys().map(String::as_str).chain(["weighted"]));
+        let width = column_width(self.types.keys().map(String::as_str).chain(["weighted"]));
         let header = ["precision", "recall", "F1", "support", "predicted", "correct"];
         let [precision, recall, f1, support, predicted, correct] = header;
         writeln!(
@@ -55,10 +57,6 @@ impl Display for Scores {
         }
         writeln!(f)
     }
-}
-
-fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.map(|name| name.chars().count()).max().unwrap_or(0)
 }
 
 fn ratios(f: &mut Formatter<'_>, name: &str, width: usize, average: &Average) -> fmt::Result {
@@ -204,8 +202,8 @@ impl Display for ErrorClasses {
 impl Display for Confusion {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let types = || self.labels[..self.labels.len() - 1].iter().map(String::as_str);
-        let first = name_width(types().chain(["gold / predicted"]));
-        let width = name_width(types().chain([Self::MISSED]));
+        let first = column_width(types().chain(["gold / predicted"]));
+        let width = column_width(types().chain([Self::MISSED]));
         write!(f, "{:first$}", "gold / predicted")?;
         for label in types().chain([Self::MISSED]) {
             write!(f, " {label:>width$}")?;

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use electra_annotations::{
     CheckReport, Drift, InvalidTransition, Leak, PassedOver, Scheme, SplitReport, WordDivision,
 };
+use electra_files::shown::column_width;
 
 use crate::commands::data::meter::count;
 use crate::commands::data::warnings::unknown;
@@ -167,8 +168,9 @@ fn types(out: &mut String, report: &CheckReport) -> std::fmt::Result {
         |kind: &str| -> usize { report.splits.iter().filter_map(|split| split.types.get(kind)).sum() };
     let mut kinds: Vec<&String> = kinds.into_iter().collect();
     kinds.sort_by_key(|kind| std::cmp::Reverse(total(kind)));
-    let width = kinds.iter().map(|kind| kind.chars().count()).max().unwrap_or(0).max("entities".len());
-    let widths: Vec<usize> = report.splits.iter().map(|split| split.name.chars().count().max(18)).collect();
+    let width = column_width(kinds.iter().map(|kind| kind.as_str()).chain(["entities"]));
+    let widths: Vec<usize> =
+        report.splits.iter().map(|split| column_width([split.name.as_str()]).max(18)).collect();
     let mut row = |label: &str, cells: &mut dyn Iterator<Item = String>| {
         let cells: String = cells.zip(&widths).map(|(cell, width)| format!("  {cell:>width$}")).collect();
         writeln!(out, "{label:<width$}{cells}")
