@@ -47,7 +47,7 @@ fn a_card_takes_no_more_memory_after_the_first_of_two_thousand_steps() {
         let (card_now, host_now) = (device_memory(&device), rss());
         eprintln!("{device:?}: card {card:?} to {card_now:?}, host {host:?} to {host_now:?}");
         assert!(card.is_some_and(|bytes| bytes > 0));
-        assert_eq!(card_now, card, "bytes of the card's memory after {STEPS} steps and after {SETTLED}");
+        assert!(card_now <= card, "the card's memory has grown from {card:?} to {card_now:?} bytes");
         if let (Some(before), Some(now)) = (host, host_now) {
             assert!(now <= before + MAX_GROWTH, "the process has grown from {before} to {now} bytes");
         }
