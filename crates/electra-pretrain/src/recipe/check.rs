@@ -170,6 +170,10 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
                 return fail(key, message, &help);
             }
             E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
+            E::Share { .. } => ("schedule.decay.share", "expected a share of the steps, such as 0.1"),
+            E::Cooldown { .. } => {
+                ("schedule.decay.share", "use a smaller share, or lower schedule.warmup_steps")
+            }
         };
         return fail(key, error.to_string(), help);
     }
