@@ -183,8 +183,10 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         resolved.within("schedule.decay.power", power, 0.0..=MAX_POWER)?;
     }
     course::check(resolved)?;
-    let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
+    let batch = r.train.batch_size;
     resolved.within("train.batch_size", batch, 1..=MAX_ROWS)?;
+    // Not before: where they are left to the program, it goes through the divisors of the batch.
+    let micro = r.micro_batch_size();
     if micro == 0 || !batch.is_multiple_of(micro) {
         return fail(
             "train.micro_batch_size",
