@@ -27,6 +27,8 @@ pub struct RecipeFacts {
     pub warmup_steps: u64,
     /// Steps of the first of two stages, if there are two.
     pub generator_steps: Option<u64>,
+    /// Whether the run keeps an average of its weights, which is then what is measured of it.
+    pub keeps_average: bool,
     /// Floating-point operations of a step, the mean over stages.
     pub flops_per_step: f64,
     /// Parameters of the discriminator, and what the generator adds.

@@ -59,6 +59,10 @@ const KEYS: &[(&str, &[Aspect])] = &[
     ("model.vocab_size", &[Vocabulary, Generator]),
     (DATA, &[Rows, Generator]),
     ("masking", &[Masks, Generator]),
+    // Of training alone: held-out rows are masked at the rate of the masking itself.
+    ("mask_rate", &[Generator]),
+    // Beside the weights, which are what is evaluated.
+    ("average", &[]),
     ("objective.temperature", &[Sampling]),
     ("objective.disallow_correct", &[Sampling]),
     ("objective.proposals", &[Sampling]),

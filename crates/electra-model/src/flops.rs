@@ -136,6 +136,22 @@ impl ParameterCount {
         }
     }
 
+    /// Numbers in the matrices of the layers of all encoders.
+    pub fn of_encoder_matrices(config: &ModelConfig, architecture: Architecture) -> usize {
+        let of = |e: &EncoderConfig| {
+            let (h, f) = (e.hidden_size, e.intermediate_size);
+            e.num_hidden_layers * (4 * h * h + 2 * h * f)
+        };
+        let towers = match architecture.generator {
+            GeneratorKind::None => 0,
+            // The generator's encoder is the discriminator's.
+            GeneratorKind::Masked if config.generator.tie == TieMode::All => 0,
+            GeneratorKind::Masked => 1,
+            GeneratorKind::TwoTower => 2,
+        };
+        of(&config.discriminator()) + towers * of(&config.generator())
+    }
+
     /// Unique parameters of both networks.
     pub fn total(&self) -> usize {
         self.discriminator + self.generator

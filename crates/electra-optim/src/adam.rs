@@ -1,27 +1,10 @@
-//! Adam with decoupled weight decay: without bias correction as ELECTRA's reference has it, or with it, as
-//! PyTorch's AdamW.
+//! The constants of Adam with decoupled weight decay: without bias correction as ELECTRA's reference has it, or with
+//! it, as PyTorch's AdamW.
 
-use std::collections::VecDeque;
-
-use burn::module::{Module, ModuleMapper, Param};
-use burn::optim::GradientsParams;
-use burn::prelude::*;
-use burn::tensor::GradientCheckpointingStrategy;
-use electra_kernels::{AdamStep, AdamUpdate, AdamUpdated, adam_updates};
+use electra_kernels::AdamStep;
 use serde::{Deserialize, Serialize};
 
-use crate::groups::has_weight_decay;
-use crate::path::{ModulePath, track_path};
-use crate::state::{Moments, OptimizerState, flattened};
-
-/// The Adam optimizer with decoupled weight decay.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adam {
-    /// The hyperparameters.
-    pub config: AdamConfig,
-}
-
-/// The hyperparameters of [`Adam`].
+/// The hyperparameters of [`Adam`](crate::Adam).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
@@ -32,7 +15,7 @@ pub struct AdamConfig {
     /// The number that is added to the root of the second moment.
     pub epsilon: f64,
     /// Decoupled weight decay: `learning_rate * weight_decay` of the parameter is taken away at
-    /// each update, except where [`has_weight_decay`] says no.
+    /// each update, except where [`has_weight_decay`](crate::has_weight_decay) says no.
     pub weight_decay: f64,
     /// Whether the averages are divided by the weight of the gradients that they have seen. The
     /// reference does not; with it the rule is exactly PyTorch's AdamW.
@@ -106,157 +89,6 @@ impl AdamConfig {
             weight_decay: weight_decay * weight_1 / root_2,
             ..uncorrected
         }
-    }
-}
-
-impl Adam {
-    /// Applies one update to `module`.
-    ///
-    /// `learning_rate` gives the rate of the parameter at a path. `gradient_scale` multiplies every
-    /// gradient: 1, or the [`Clip::scale`](crate::Clip) of the global norm. A parameter without
-    /// gradient keeps its value and its moments. Parameters keep their id and whether they require
-    /// a gradient, and are leaves of a new graph.
-    pub fn step<M: Module>(
-        &self,
-        state: &mut OptimizerState,
-        module: M,
-        gradients: GradientsParams,
-        learning_rate: impl Fn(&str) -> f64,
-        gradient_scale: f64,
-    ) -> M {
-        assert!(gradient_scale.is_finite(), "gradients scaled by {gradient_scale}");
-        self.step_with(state, module, gradients, learning_rate, gradient_scale, None)
-    }
-
-    /// Applies one update to `module` on its card; the first of the [numbers](crate::ClipOnDevice) of a clip there
-    /// is a factor on every gradient. Where that factor is negative, parameters and averages stay as they are, and
-    /// [`OptimizerState::forget_update`] takes the update out of their counts.
-    pub fn step_on_device<M: Module>(
-        &self,
-        state: &mut OptimizerState,
-        module: M,
-        gradients: GradientsParams,
-        learning_rate: impl Fn(&str) -> f64,
-        clip: Tensor<1>,
-    ) -> M {
-        self.step_with(state, module, gradients, learning_rate, 1.0, Some(clip))
-    }
-
-    fn step_with<M: Module>(
-        &self,
-        state: &mut OptimizerState,
-        module: M,
-        gradients: GradientsParams,
-        learning_rate: impl Fn(&str) -> f64,
-        gradient_scale: f64,
-        clip: Option<Tensor<1>>,
-    ) -> M {
-        state.updated.clear();
-        let mut taken = Take {
-            config: self.config,
-            state,
-            gradients,
-            learning_rate,
-            gradient_scale,
-            path: ModulePath::default(),
-            updates: Vec::new(),
-            parameters: VecDeque::new(),
-        };
-        let module = module.map(&mut taken);
-        let Take { updates, parameters, .. } = taken;
-        let updated = adam_updates(updates, clip);
-        let parameters = parameters.into_iter().zip(updated).collect();
-        module.map(&mut PutBack { state, path: ModulePath::default(), parameters })
-    }
-}
-
-/// A parameter that is being updated, but for its numbers.
-struct Taken {
-    path: String,
-    shape: Shape,
-    requires_gradient: bool,
-    checkpointing: Option<GradientCheckpointingStrategy>,
-    /// Gradients that its moments have seen, this one among them.
-    updates: u64,
-}
-
-/// Takes parameters, gradients and moments out of where they live, so that the kernels find nobody else holding
-/// their memory and may write in place. Tensors without elements stay in place of the parameters.
-struct Take<'a, F> {
-    config: AdamConfig,
-    state: &'a mut OptimizerState,
-    gradients: GradientsParams,
-    learning_rate: F,
-    gradient_scale: f64,
-    path: ModulePath,
-    updates: Vec<AdamUpdate>,
-    parameters: VecDeque<Taken>,
-}
-
-impl<F: Fn(&str) -> f64> ModuleMapper for Take<'_, F> {
-    track_path!();
-
-    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = self.gradients.remove::<D>(parameter.id) else {
-            return parameter;
-        };
-        let path = self.path.dotted();
-        let (id, tensor, mapper) = parameter.consume();
-        let requires_gradient = tensor.is_require_grad();
-        let checkpointing = tensor.gradient_checkpointing_strategy();
-        let tensor = tensor.inner();
-
-        let moments = self.state.moments.remove(&path);
-        let moments = moments.unwrap_or_else(|| Moments::zeros_like(&tensor));
-        let updates = moments.updates + 1;
-        let (moment_1, moment_2) = moments.into_tensors::<D>();
-
-        let learning_rate = (self.learning_rate)(&path);
-        let weight_decay = if has_weight_decay(&path) { self.config.weight_decay } else { 0.0 };
-        let step = self.config.update(learning_rate, weight_decay, updates, self.gradient_scale);
-        let placeholder = Tensor::empty([0; D], &tensor.device());
-        let shape = tensor.shape();
-        self.updates.push(AdamUpdate {
-            parameter: flattened(tensor),
-            gradient: flattened(gradient.inner()),
-            moment_1: flattened(moment_1),
-            moment_2: flattened(moment_2),
-            step,
-        });
-        self.parameters.push_back(Taken { path, shape, requires_gradient, checkpointing, updates });
-        Param::from_mapped_value(id, placeholder, mapper)
-    }
-}
-
-/// Puts updated parameters and moments back, in the order in which they were taken.
-struct PutBack<'a> {
-    state: &'a mut OptimizerState,
-    path: ModulePath,
-    parameters: VecDeque<(Taken, AdamUpdated<1>)>,
-}
-
-impl ModuleMapper for PutBack<'_> {
-    track_path!();
-
-    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let path = self.path.dotted();
-        let Some((taken, updated)) = self.parameters.pop_front_if(|(taken, _)| taken.path == path) else {
-            return parameter;
-        };
-        let Taken { shape, requires_gradient, checkpointing, updates, .. } = taken;
-        let shape: [usize; D] = shape.dims();
-        let moments = Moments::new(updated.moment_1.reshape(shape), updated.moment_2.reshape(shape), updates);
-        self.state.updated.push(path.clone());
-        self.state.moments.insert(path, moments);
-
-        let (id, _, mapper) = parameter.consume();
-        let mut tensor = updated.parameter.reshape(shape);
-        // Coming back with the default strategy, the parameter would meet inputs of another one in
-        // the next forward pass, which burn refuses.
-        if let Some(strategy) = checkpointing {
-            tensor = tensor.autodiff().with_gradient_checkpointing_strategy(strategy);
-        }
-        Param::from_mapped_value(id, tensor.set_require_grad(requires_gradient), mapper)
     }
 }
 

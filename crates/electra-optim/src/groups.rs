@@ -13,6 +13,12 @@ pub fn has_weight_decay(path: &str) -> bool {
     !excluded && !layer_norm
 }
 
+/// Whether the parameter of so many dimensions at `path` is a matrix of an encoder layer: its inputs and its outputs
+/// are hidden states. Tables, the projection from their width to the hidden one, and heads are none.
+pub fn is_encoder_matrix(path: &str, dimensions: usize) -> bool {
+    dimensions == 2 && matches!(depth_of(path), Depth::Layer(_))
+}
+
 /// The depth of a parameter in its network, counted from the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
@@ -182,6 +188,23 @@ mod tests {
                 let name = parameter[name].as_str().unwrap();
                 assert_eq!(has_weight_decay(name), expected, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn matrices_of_encoder_layers_are_no_tables_projections_or_heads() {
+        for path in
+            ["discriminator.encoder.layers.0.attention.query.weight", "generator.encoder.layers.1.x.weight"]
+        {
+            assert!(is_encoder_matrix(path, 2) && !is_encoder_matrix(path, 1), "{path}");
+        }
+        for path in [
+            "discriminator.embeddings.word",
+            "discriminator.project.weight",
+            "discriminator.head.dense.weight",
+            "generator.head.dense.weight",
+        ] {
+            assert!(!is_encoder_matrix(path, 2), "{path}");
         }
     }
 

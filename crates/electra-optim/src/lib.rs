@@ -1,4 +1,4 @@
-//! The optimizer of ELECTRA: learning-rate schedule, layer-wise rates, gradient clipping and Adam.
+//! The optimizer of ELECTRA: learning-rate schedule, layer-wise rates, gradient clipping, Adam and Muon.
 //!
 //! ```
 //! use burn::{nn, optim::GradientsParams, prelude::*};
@@ -22,9 +22,11 @@
 //! | to | use |
 //! |---|---|
 //! | follow the paper's update, or PyTorch's AdamW | [`Adam`] with [`AdamConfig::ELECTRA`] or [`AdamConfig::ADAMW`] |
+//! | make the updates of matrices orthogonal | [`Muon`] |
 //! | warm up and decay | [`Schedule`] |
 //! | lower the rate from block to block | [`LayerwiseDecay`] |
 //! | add up gradients of micro-batches | [`add_gradients`] |
+//! | average weights over steps | [`WeightAverage`] |
 //! | save and continue | [`OptimizerState`] |
 //! | use it where burn asks for an optimizer | [`ElectraAdam`] |
 //!
@@ -45,17 +47,23 @@
 
 mod accumulate;
 mod adam;
+mod average;
 mod burn_optimizer;
 mod clip;
 mod groups;
+mod muon;
 mod path;
 mod schedule;
 mod state;
+mod step;
 
 pub use accumulate::add_gradients;
-pub use adam::{Adam, AdamConfig, AdamConfigError};
+pub use adam::{AdamConfig, AdamConfigError};
+pub use average::WeightAverage;
 pub use burn_optimizer::ElectraAdam;
 pub use clip::{Clip, ClipOnDevice, NonFiniteGradients, clip_by_global_norm};
-pub use groups::{Depth, LayerwiseDecay, LayerwiseMode, depth_of, has_weight_decay};
-pub use schedule::{Decay, Schedule, ScheduleError};
+pub use groups::{Depth, LayerwiseDecay, LayerwiseMode, depth_of, has_weight_decay, is_encoder_matrix};
+pub use muon::{AdjustRate, MuonConfig, MuonConfigError};
+pub use schedule::{CooldownForm, Decay, Schedule, ScheduleError};
 pub use state::{Moments, OptimizerState, StateError};
+pub use step::{Adam, Muon};

@@ -33,6 +33,34 @@ pub enum Decay {
     Cosine {},
     /// The peak for ever once warmup is over.
     Constant {},
+    /// Warmup-stable-decay: the peak once warmup is over, and a decay to 0 over the last share of the run
+    /// (Hu et al. 2024, MiniCPM, arXiv 2404.06395, §4).
+    WarmupStableDecay {
+        /// Share of all steps that the decay takes.
+        share: f64,
+        /// The form of that decay.
+        form: CooldownForm,
+    },
+}
+
+/// The decay at the end of [`Decay::WarmupStableDecay`], in the share `x` of its steps that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CooldownForm {
+    /// `1 - x`.
+    #[serde(rename = "linear")]
+    Linear,
+    /// `1 - sqrt(x)` (Hägele et al. 2024, arXiv 2405.18392, §3).
+    #[serde(rename = "1-sqrt")]
+    OneMinusSqrt,
+}
+
+impl Decay {
+    /// The first step of a run of `total_steps` whose rate is below the peak for good, where the peak is held
+    /// before.
+    fn cooldown(share: f64, total_steps: u64) -> u64 {
+        let steps = (share * total_steps as f64).round() as u64;
+        total_steps.saturating_sub(steps.max(1))
+    }
 }
 
 /// A learning-rate schedule with a number out of its range.
@@ -64,6 +92,23 @@ pub enum ScheduleError {
         /// The exponent that was asked for.
         found: f64,
     },
+    /// A decay that takes no share of the run, or more than all of it.
+    #[error("share of the decay is {found}, expected a number above 0 and at most 1")]
+    Share {
+        /// The share that was asked for.
+        found: f64,
+    },
+    /// A decay that begins before the warmup is over.
+    #[error("the decay begins after {begins} of {total_steps} steps, and warmup ends after {warmup_steps}")]
+    #[diagnostic(help("give a smaller share, or fewer warmup_steps"))]
+    Cooldown {
+        /// Steps before the decay.
+        begins: u64,
+        /// The steps over which the rate rises to its peak.
+        warmup_steps: u64,
+        /// Steps of the run.
+        total_steps: u64,
+    },
 }
 
 impl Schedule {
@@ -89,6 +134,16 @@ impl Schedule {
             Decay::WarmupThenLinear {} => self.peak * up * left,
             Decay::Cosine {} => self.peak * up * 0.5 * (1.0 - (std::f64::consts::PI * left).cos()),
             Decay::Constant {} => self.peak * up,
+            Decay::WarmupStableDecay { share, form } => {
+                let begins = Decay::cooldown(share, self.total_steps);
+                let steps = self.total_steps - begins;
+                let done = step.saturating_sub(begins).min(steps) as f64 / steps.max(1) as f64;
+                let left = match form {
+                    CooldownForm::Linear => 1.0 - done,
+                    CooldownForm::OneMinusSqrt => 1.0 - done.sqrt(),
+                };
+                self.peak * up * left
+            }
         }
     }
 
@@ -107,6 +162,16 @@ impl Schedule {
         match decay {
             Decay::Polynomial { power } if !(power.is_finite() && power >= 0.0) => {
                 Err(ScheduleError::Power { found: power })
+            }
+            Decay::WarmupStableDecay { share, .. } => {
+                if !(share > 0.0 && share <= 1.0) {
+                    return Err(ScheduleError::Share { found: share });
+                }
+                let begins = Decay::cooldown(share, total_steps);
+                if begins < warmup_steps {
+                    return Err(ScheduleError::Cooldown { begins, warmup_steps, total_steps });
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -199,6 +264,54 @@ mod tests {
         assert_close(&rates(Decay::Constant {}), &expected);
     }
 
+    const fn warmup_stable_decay(share: f64, form: CooldownForm) -> Decay {
+        Decay::WarmupStableDecay { share, form }
+    }
+
+    #[test]
+    fn warmup_stable_decay_holds_the_peak_and_falls_over_the_last_share() {
+        let linear = warmup_stable_decay(0.4, CooldownForm::Linear);
+        let expected = [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0];
+        assert_close(&rates(linear), &expected);
+        // 1 - sqrt(1/4), 1 - sqrt(2/4), 1 - sqrt(3/4).
+        let expected = [
+            0.0,
+            0.5,
+            1.0,
+            1.0,
+            1.0,
+            1.0,
+            1.0,
+            0.5,
+            0.292_893_218_813_452_5,
+            0.133_974_596_215_561_4,
+            0.0,
+            0.0,
+        ];
+        let found = rates(warmup_stable_decay(0.4, CooldownForm::OneMinusSqrt));
+        assert!(
+            found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-15),
+            "{found:?}"
+        );
+        // A share of all that is left after warmup is the linear decay from there.
+        let all = rates(warmup_stable_decay(0.8, CooldownForm::Linear));
+        assert_close(&all, &rates(Decay::WarmupThenLinear {}));
+        // A share that rounds to no step has one, the last: it begins at the peak, and after it all is over.
+        let last = rates(warmup_stable_decay(1e-9, CooldownForm::Linear));
+        assert_eq!(last[9..], [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_decay_that_has_no_share_or_begins_in_the_warmup_is_refused() {
+        let of = |share| ten_steps(warmup_stable_decay(share, CooldownForm::Linear)).check();
+        assert_eq!((of(0.8), of(1e-9)), (Ok(()), Ok(())));
+        assert_eq!(of(0.9), Err(ScheduleError::Cooldown { begins: 1, warmup_steps: 2, total_steps: 10 }));
+        for share in [0.0, -0.1, 1.1] {
+            assert_eq!(of(share), Err(ScheduleError::Share { found: share }));
+        }
+        assert!(of(f64::NAN).is_err());
+    }
+
     #[test]
     fn without_warmup_the_first_step_is_at_the_peak() {
         for decay in [
@@ -206,6 +319,7 @@ mod tests {
             Decay::WarmupThenLinear {},
             Decay::Cosine {},
             Decay::Constant {},
+            warmup_stable_decay(0.3, CooldownForm::OneMinusSqrt),
         ] {
             assert_eq!(Schedule { warmup_steps: 0, ..ten_steps(decay) }.at(0), 1.0, "{decay:?}");
         }
@@ -218,6 +332,10 @@ mod tests {
         let schedule: Schedule = serde_json::from_str(text).unwrap();
         assert_eq!(schedule.decay, Decay::WarmupThenLinear {});
         let again = serde_json::to_string(&schedule).unwrap();
+        let decay: Decay =
+            serde_json::from_str(r#"{"kind": "warmup-stable-decay", "share": 0.1, "form": "1-sqrt"}"#)
+                .unwrap();
+        assert_eq!(decay, warmup_stable_decay(0.1, CooldownForm::OneMinusSqrt));
         assert_eq!(serde_json::from_str::<Schedule>(&again).unwrap(), schedule);
 
         for wrong in [
@@ -225,6 +343,8 @@ mod tests {
             r#"{"kind": "polynomial"}"#,
             r#"{"kind": "polynomial", "power": 1.0, "cycles": 2}"#,
             r#"{"kind": "linear"}"#,
+            r#"{"kind": "warmup-stable-decay", "share": 0.1}"#,
+            r#"{"kind": "warmup-stable-decay", "share": 0.1, "form": "cosine"}"#,
         ] {
             assert!(serde_json::from_str::<Decay>(wrong).is_err(), "{wrong}");
         }
@@ -254,12 +374,15 @@ mod tests {
             warmup in 0u64..500,
             step in 0u64..1000,
             power in 0.0..3.0,
+            share in 0.0..1.5,
         ) {
             for decay in [
                 Decay::Polynomial { power },
                 Decay::WarmupThenLinear {},
                 Decay::Cosine {},
                 Decay::Constant {},
+                warmup_stable_decay(share, CooldownForm::Linear),
+                warmup_stable_decay(share, CooldownForm::OneMinusSqrt),
             ] {
                 let schedule = Schedule { peak: 0.01, warmup_steps: warmup, total_steps: total, decay };
                 let rate = schedule.at(step);

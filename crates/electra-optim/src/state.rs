@@ -1,4 +1,4 @@
-//! The optimizer state: Adam's moments of every parameter, and their form in a checkpoint.
+//! The optimizer state: Adam's moments or Muon's momentum of every parameter, and their form in a checkpoint.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -6,18 +6,22 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::{DType, TensorData};
+use electra_kernels::read_to_host;
 
 use crate::path::{ModulePath, track_path};
 
 const MOMENT_1: &str = "moment_1/";
 const MOMENT_2: &str = "moment_2/";
 const UPDATES: &str = "updates/";
+const MOMENTUM: &str = "momentum/";
 
-/// The optimizer state: Adam's moments of every parameter.
+/// The optimizer state: Adam's moments or Muon's momentum of every parameter.
 #[derive(Clone, Debug, Default)]
 pub struct OptimizerState {
     /// Moments by path of the parameter.
     pub moments: BTreeMap<String, Moments>,
+    /// Moving averages of the gradients of the matrices that [`Muon`](crate::Muon) has updated, by path.
+    pub momenta: BTreeMap<String, Tensor<2>>,
     /// Paths of the parameters that the last update had gradients of.
     pub(crate) updated: Vec<String>,
 }
@@ -120,7 +124,8 @@ impl OptimizerState {
     }
 
     /// The state as named tensors, sorted by name: `moment_1/<path>` and `moment_2/<path>` of the
-    /// parameter's shape, `updates/<path>` of shape `[1]` with one 64-bit integer.
+    /// parameter's shape, `updates/<path>` of shape `[1]` with one 64-bit integer; or `momentum/<path>` of the
+    /// parameter's shape alone.
     pub fn to_named(&self) -> Vec<(String, TensorData)> {
         let read = self.moments.iter().map(|(path, moments)| (path, moments.averages.read(), moments));
         let mut named: Vec<_> = read
@@ -132,6 +137,8 @@ impl OptimizerState {
                 ]
             })
             .collect();
+        let momenta = self.momenta.iter();
+        named.extend(momenta.map(|(path, momentum)| (format!("{MOMENTUM}{path}"), read_to_host(momentum))));
         named.sort_by(|(a, _), (b, _)| a.cmp(b));
         named
     }
@@ -213,7 +220,7 @@ trait AnyAverages: Any + Send + std::fmt::Debug {
 
 impl<const D: usize> AnyAverages for Averages<D> {
     fn read(&self) -> [TensorData; 2] {
-        [electra_kernels::read_to_host(&self.moment_1), electra_kernels::read_to_host(&self.moment_2)]
+        [read_to_host(&self.moment_1), read_to_host(&self.moment_2)]
     }
 
     fn shape(&self) -> Vec<usize> {
@@ -260,9 +267,21 @@ impl ModuleVisitor for Load {
         if self.error.is_some() {
             return;
         }
+        let path = self.path.dotted();
+        let name = format!("{MOMENTUM}{path}");
+        if D == 2 && self.tensors.contains_key(&name) {
+            match self.average(name, &parameter.val()) {
+                Ok(momentum) => {
+                    let shape = momentum.dims();
+                    self.state.momenta.insert(path, momentum.reshape([shape[0], shape[1]]));
+                }
+                Err(error) => self.error = Some(error),
+            }
+            return;
+        }
         match self.moments(&parameter.val()) {
             Ok(Some(moments)) => {
-                self.state.moments.insert(self.path.dotted(), moments);
+                self.state.moments.insert(path, moments);
             }
             Ok(None) => {}
             Err(error) => self.error = Some(error),

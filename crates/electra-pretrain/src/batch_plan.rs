@@ -3,6 +3,7 @@
 use electra_model::Objective;
 
 use crate::mask::Masking;
+use crate::mask_rate::MaskRate;
 use crate::recipe::Recipe;
 
 /// The plan of batches: everything that decides what a batch holds.
@@ -10,8 +11,12 @@ use crate::recipe::Recipe;
 pub struct BatchPlan {
     /// Seed of the run.
     pub seed: u64,
-    /// Which positions are masked.
+    /// Which positions are masked, of held-out rows and, where the rate does not change, of all others.
     pub masking: Masking,
+    /// Mask rate of training over time.
+    pub mask_rate: MaskRate,
+    /// Optimizer steps of the run.
+    pub steps: u64,
     /// The tokens of a row, `S`.
     pub sequence_length: usize,
     /// Rows of an optimizer step.
@@ -29,6 +34,8 @@ pub fn batch_plan(recipe: &Recipe) -> BatchPlan {
     BatchPlan {
         seed: recipe.seed,
         masking: recipe.masking,
+        mask_rate: recipe.mask_rate.clone(),
+        steps: recipe.train.steps,
         sequence_length: recipe.data.sequence_length,
         batch_size: recipe.train.batch_size,
         micro_batch_size: recipe.micro_batch_size(),

@@ -112,13 +112,14 @@ pub fn bench_step(
 
 /// The micro-batches of a step of full rows of random words.
 fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
-    let (micro, s, n) = (recipe.micro_batch_size(), recipe.data.sequence_length, recipe.slots());
+    let (micro, s, masking) = (recipe.micro_batch_size(), recipe.data.sequence_length, recipe.masking_at(1));
+    let n = masking.slots(s);
     let vocab = recipe.model.vocab_size as u32;
     let special = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
     let mut rng = stream(recipe.seed, Purpose::SpeedTest, step);
     let mut batches = Vec::new();
     for _ in 0..recipe.train.batch_size / micro {
-        let probability = recipe.masking.probability();
+        let probability = masking.probability();
         let mut batch =
             BatchData { examples: micro, sequence_length: s, slots: n, probability, ..BatchData::default() };
         for _ in 0..micro {
@@ -129,7 +130,7 @@ fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
                 |_| 0,
                 special.pad,
                 special.mask,
-                &recipe.masking.choose(&ids, special, |_| false, n, &mut rng),
+                &masking.choose(&ids, special, |_| false, n, &mut rng),
             );
             batch.uniforms.extend((0..n).map(|_| rng.random::<f32>()));
             if let Objective::Electric(_) = recipe.objective {

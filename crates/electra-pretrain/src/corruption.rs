@@ -24,6 +24,7 @@ use crate::data::RecipeDataError;
 use crate::heldout::HeldoutSample;
 use crate::loader::{BatchPlan, Loader};
 use crate::mask::Masking;
+use crate::mask_rate::MaskRate;
 use electra_train::model_folder::{ModelFolder, ModelFolderError};
 
 /// Which positions of which rows are masked.
@@ -203,6 +204,8 @@ impl Corruption {
         let batches = BatchPlan {
             seed: plan.seed,
             masking: plan.masking,
+            mask_rate: MaskRate::default(),
+            steps: 0,
             sequence_length: s,
             batch_size: 1,
             micro_batch_size: 1,

@@ -57,6 +57,7 @@ pub mod initial_weights;
 mod interval;
 pub mod loader;
 pub mod mask;
+pub mod mask_rate;
 pub mod metrics;
 pub mod monitor;
 mod per_byte;

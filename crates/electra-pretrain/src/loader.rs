@@ -59,19 +59,21 @@ impl Loader {
     /// A row of the data that is damaged.
     pub fn at(&self, step: u64) -> Result<Vec<BatchData>, RecipeDataError> {
         let (batch, micro) = (self.plan.batch_size as u64, self.plan.micro_batch_size as u64);
-        (0..batch / micro).map(|m| self.rows(step * batch + m * micro)).collect()
+        let masking = self.plan.mask_rate.masking(self.plan.masking, step, self.plan.steps);
+        (0..batch / micro).map(|m| self.rows(step * batch + m * micro, masking)).collect()
     }
 
-    /// Held-out rows by number, each always masked and sampled alike.
+    /// Held-out rows by number, each always masked and sampled alike, at the rate of the masking itself.
     ///
     /// # Errors
     /// A row of the data that is damaged.
     pub fn heldout(&self, rows: &[usize]) -> Result<BatchData, RecipeDataError> {
         let examples = self.data.split(Split::HeldOut);
-        let mut batch = self.empty(rows.len());
+        let masking = self.plan.masking;
+        let mut batch = self.empty(rows.len(), masking);
         for &i in rows {
             let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
-            self.push(&mut batch, examples.get_checked(i)?, &mut rng);
+            self.push(&mut batch, examples.get_checked(i)?, masking, &mut rng);
             self.sample(&mut batch, &mut rng);
         }
         Ok(batch)
@@ -93,11 +95,11 @@ impl Loader {
     }
 
     /// Appends one example, masked and padded.
-    fn push(&self, batch: &mut BatchData, example: Example<'_>, rng: &mut impl Rng) {
+    fn push(&self, batch: &mut BatchData, example: Example<'_>, masking: Masking, rng: &mut impl Rng) {
         let special = self.data.manifest().tokenizer.special;
         let ids = example.ids.to_vec();
         let continues = |id: u32| self.continues.get(id as usize).copied().unwrap_or(false);
-        let slots = self.plan.masking.choose(&ids, special, continues, batch.slots, rng);
+        let slots = masking.choose(&ids, special, continues, batch.slots, rng);
         batch.push(&ids, |i| example.token_type(i), special.pad, special.mask, &slots);
         if let Objective::Electric(_) = self.plan.objective {
             batch.candidates.extend(ids.iter().map(|&id| f32::from(is_candidate(id, special))));
@@ -116,22 +118,22 @@ impl Loader {
         }
     }
 
-    fn empty(&self, rows: usize) -> BatchData {
+    fn empty(&self, rows: usize, masking: Masking) -> BatchData {
         BatchData {
             examples: rows,
             sequence_length: self.plan.sequence_length,
-            slots: self.plan.masking.slots(self.plan.sequence_length),
-            probability: self.plan.masking.probability(),
+            slots: masking.slots(self.plan.sequence_length),
+            probability: masking.probability(),
             ..BatchData::default()
         }
     }
 
-    fn rows(&self, position: u64) -> Result<BatchData, RecipeDataError> {
+    fn rows(&self, position: u64, masking: Masking) -> Result<BatchData, RecipeDataError> {
         let examples = self.data.split(Split::Train);
-        let mut batch = self.empty(self.plan.micro_batch_size);
+        let mut batch = self.empty(self.plan.micro_batch_size, masking);
         for place in position..position + self.plan.micro_batch_size as u64 {
             let example = examples.get_checked(self.order.index(place))?;
-            self.push(&mut batch, example, &mut stream(self.plan.seed, Purpose::Mask, place));
+            self.push(&mut batch, example, masking, &mut stream(self.plan.seed, Purpose::Mask, place));
             self.sample(&mut batch, &mut stream(self.plan.seed, Purpose::Sample, place));
         }
         Ok(batch)

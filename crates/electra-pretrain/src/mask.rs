@@ -59,6 +59,17 @@ impl Masking {
         }
     }
 
+    /// The same strategy with another share.
+    #[must_use]
+    pub fn with_probability(mut self, share: f64) -> Self {
+        let (Self::WithoutReplacement { probability }
+        | Self::Google { probability, .. }
+        | Self::Span { probability, .. }
+        | Self::WholeWord { probability }) = &mut self;
+        *probability = share;
+        self
+    }
+
     /// Slots of a row of `sequence_length` tokens: `int((p + 0.005) * length)`
     /// (`configure_pretraining.py`), at least one.
     pub fn slots(&self, sequence_length: usize) -> usize {

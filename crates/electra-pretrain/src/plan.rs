@@ -10,6 +10,7 @@ use electra_train::Divergence;
 use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
+use crate::mask_rate::MaskRate;
 use crate::recipe::{MicroBatchChoice, Recipe};
 use crate::scheme::Scheme;
 
@@ -22,7 +23,7 @@ pub struct Forecast {
     pub flops_per_step: f64,
     /// The operations of the whole run.
     pub flops: f64,
-    /// Bytes of one checkpoint: weights and two moments.
+    /// Size of one checkpoint: weights, what the optimizer keeps of them, and their average, if there is one.
     pub checkpoint_mb: f64,
     /// Time, tokens, memory, disk.
     pub plan: Plan,
@@ -55,7 +56,7 @@ impl From<ParameterCount> for Parameters {
 /// there for certain is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeastMemory {
-    /// Bytes for weights, both moments and gradients.
+    /// Bytes for weights, what the optimizer keeps of them, their average and gradients.
     pub parameters: u64,
     /// Bytes for the rows of a step, and for what a micro-batch leaves for its backward pass.
     pub batch: u64,
@@ -65,9 +66,9 @@ impl LeastMemory {
     /// The least memory of a recipe that has been checked.
     pub fn of(recipe: &Recipe) -> Self {
         let parameters = ParameterCount::of(&recipe.model, recipe.architecture()).total() as u128;
-        let stages = recipe.scheme.generator_steps().is_some();
-        // Weights and two moments of 32 bits. Gradients of all parameters are there at once, where all learn.
-        let copies = if stages { 3 } else { 4 };
+        let stages = matches!(recipe.scheme, Scheme::TwoStage { .. });
+        // Gradients of all parameters are there at once, where all learn.
+        let gradients = if stages { 0 } else { parameters };
         let tokens = |rows: usize| rows as u128 * recipe.data.sequence_length as u128;
         let at_once = tokens(recipe.micro_batch_size());
         let kept = |encoder: EncoderConfig| activation_bytes(&encoder, at_once, recipe.train.precision);
@@ -81,13 +82,24 @@ impl LeastMemory {
         // Ids as they were and masked, segments, and which are real.
         let rows = 4 * 4 * tokens(recipe.train.batch_size);
         let bytes = |count: u128| u64::try_from(count).unwrap_or(u64::MAX);
-        Self { parameters: bytes(4 * copies * parameters), batch: bytes(rows + activations) }
+        Self { parameters: bytes(saved_bytes(recipe) + 4 * gradients), batch: bytes(rows + activations) }
     }
 
     /// The sum of both, in bytes.
     pub fn total(&self) -> u64 {
         self.parameters.saturating_add(self.batch)
     }
+}
+
+/// Bytes of a checkpoint of a recipe: weights and two moments of 32 bits, one momentum of what Muon updates, and the
+/// average, if there is one.
+fn saved_bytes(recipe: &Recipe) -> u128 {
+    let count = ParameterCount::of(&recipe.model, recipe.architecture()).total() as u128;
+    let of_muon = match recipe.optimizer.muon {
+        Some(_) => ParameterCount::of_encoder_matrices(&recipe.model, recipe.architecture()) as u128,
+        None => 0,
+    };
+    4 * (3 * count - of_muon + if recipe.average.is_some() { count } else { 0 })
 }
 
 /// The size of the data that a run reads.
@@ -136,20 +148,18 @@ pub fn forecast(
     let (batch, length, steps) = (recipe.train.batch_size, recipe.data.sequence_length, recipe.train.steps);
     // One micro-batch stands for all of a step; the update is counted with each of them.
     let micro = recipe.micro_batch_size();
-    let seconds_of = |scheme: Scheme| -> Result<f64, Divergence> {
+    let mut train_seconds = 0.0;
+    for (first, of_part) in recipe.parts() {
         let mut timed = recipe.clone();
-        (timed.train.batch_size, timed.scheme) = (micro, scheme);
-        let timings = bench_step(&timed, &bench, |_, _| {})?;
-        Ok(batch as f64 / (timings.tokens_per_second.median / length as f64))
-    };
-    let train_seconds = match recipe.scheme {
-        Scheme::TwoStage { generator_steps, initialise } => {
-            let all_of = |generator_steps| Scheme::TwoStage { generator_steps, initialise };
-            generator_steps as f64 * seconds_of(all_of(u64::MAX))?
-                + (steps - generator_steps) as f64 * seconds_of(all_of(0))?
+        (timed.train.batch_size, timed.scheme) = (micro, Scheme::of_stage(recipe.scheme.stage(first)));
+        (timed.masking, timed.mask_rate) = (recipe.masking_at(first), MaskRate::default());
+        if let Some(average) = &mut timed.average {
+            average.start_step = 1;
         }
-        scheme => steps as f64 * seconds_of(scheme)?,
-    };
+        let timings = bench_step(&timed, &bench, |_, _| {})?;
+        let seconds = batch as f64 / (timings.tokens_per_second.median / length as f64);
+        train_seconds += of_part as f64 * seconds;
+    }
     let step_seconds = train_seconds / steps as f64;
     let count = ParameterCount::of(&recipe.model, recipe.architecture());
     let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
@@ -157,9 +167,11 @@ pub fn forecast(
     let evaluated = data.map_or(most, |data| data.heldout.min(most)) as f64;
     let evaluation_seconds = evaluations * evaluated / batch as f64 * step_seconds / 3.0;
     let rows = steps * batch as u64;
-    let checkpoint_mb = count.total() as f64 * 4.0 * 3.0 / 1e6;
+    let checkpoint_mb = saved_bytes(recipe) as f64 / 1e6;
     let log_mb = steps as f64 / recipe.log.every_steps as f64 * 1e-3;
     let kept = (recipe.checkpoint.keep_last + 1) as f64;
+    // The final weights, and their average.
+    let final_mb = count.total() as f64 * if recipe.average.is_some() { 8e-6 } else { 4e-6 };
     Ok(Forecast {
         parameters: count.into(),
         flops_per_step: recipe.run_flops() / steps as f64,
@@ -171,7 +183,7 @@ pub fn forecast(
             epochs: data.map_or(f64::NAN, |data| rows as f64 / data.examples as f64),
             tokens_per_second: (batch * length) as f64 * data.map_or(1.0, |data| data.fill) / step_seconds,
             peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
-            disk_mb: kept * checkpoint_mb + checkpoint_mb / 3.0 + log_mb,
+            disk_mb: kept * checkpoint_mb + final_mb + log_mb,
         },
         micro_batches: None,
         examples: data.map(|data| data.examples),
@@ -188,6 +200,19 @@ mod tests {
         let resolved = electra_run::recipe::load_str("small.toml", text, &overrides).unwrap();
         crate::recipe::check(&resolved).unwrap();
         resolved.value
+    }
+
+    #[test]
+    fn an_average_is_one_copy_more_and_muon_keeps_one_of_matrices_less() {
+        let bytes = |set: &[&str]| LeastMemory::of(&recipe(set)).parameters;
+        let plain = bytes(&[]);
+        assert_eq!(bytes(&["average={decay=0.9,start_step=1}"]) - plain, 14_196_219 * 4);
+        let muon = "optimizer.muon={rate_factor=1.0,adjust_rate=\"original\",momentum=0.95,nesterov=true,weight_decay=0.1}";
+        // Twelve layers of 256 and 1,024 inside, and of 64 and 256.
+        let matrices = 12 * (4 * 256 * 256 + 2 * 256 * 1024) + 12 * (4 * 64 * 64 + 2 * 64 * 256);
+        assert_eq!(plain - bytes(&[muon]), 4 * matrices);
+        // A generator that warms up leaves gradients of all parameters in the steps after.
+        assert_eq!(bytes(&["scheme={kind=\"generator-warmup\",generator_steps=10}"]), plain);
     }
 
     #[test]

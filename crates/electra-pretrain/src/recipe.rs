@@ -3,15 +3,17 @@
 mod check;
 mod micro_batch;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use electra_model::flops::ForwardFlops;
 use electra_model::warm_start::PositionGrowth;
 use electra_model::{Architecture, ModelConfig, Objective, Precision};
-use electra_optim::{AdamConfig, Decay, Schedule};
+use electra_optim::{AdamConfig, Decay, MuonConfig, Schedule};
 use serde::{Deserialize, Serialize};
 
 use crate::mask::Masking;
+use crate::mask_rate::MaskRate;
 use crate::scheme::Scheme;
 
 pub use check::check;
@@ -46,10 +48,16 @@ pub struct Recipe {
     pub scheme: Scheme,
     /// Which positions the generator fills in.
     pub masking: Masking,
+    /// The share of masked tokens over the run. Absent: that of `masking`.
+    #[serde(default, skip_serializing_if = "MaskRate::is_constant")]
+    pub mask_rate: MaskRate,
     /// The settings of the optimizer.
     pub optimizer: OptimizerConfig,
     /// Learning rate over the run.
     pub schedule: ScheduleConfig,
+    /// An average of the weights beside them. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<AverageConfig>,
     /// Batches and steps.
     pub train: TrainConfig,
     /// Held-out evaluation.
@@ -101,6 +109,20 @@ pub struct OptimizerConfig {
     pub bias_correction: bool,
     /// Gradients longer than this are shortened to it, all together.
     pub max_grad_norm: f64,
+    /// Muon for the matrices of encoder layers. Absent: Adam for all parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muon: Option<MuonConfig>,
+}
+
+/// The exponential moving average of weights: `average = decay * average + (1 - decay) * weights` after each step
+/// (Polyak and Juditsky 1992; in this form Tarvainen and Valpola 2017, §2).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AverageConfig {
+    /// Share of the average that a step leaves.
+    pub decay: f64,
+    /// Steps after which the average begins, as the weights that there are then.
+    pub start_step: u64,
 }
 
 /// Learning rate over the run.
@@ -113,6 +135,20 @@ pub struct ScheduleConfig {
     pub warmup_steps: u64,
     /// The form of the decay after the warmup.
     pub decay: Decay,
+    /// Factor on the learning rate of the generator's own parameters: what it shares with the discriminator has the
+    /// rate itself. The factor on its loss cannot stand for it: but for clipping and for what is
+    /// shared, Adam's updates do not depend on that.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub generator_factor: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_one(factor: &f64) -> bool {
+    *factor == 1.0
 }
 
 /// Batches and steps.
@@ -173,20 +209,31 @@ pub struct LogConfig {
 }
 
 impl Recipe {
-    /// The learning-rate schedule of a stage of so many steps; with the scheme "joint" of the run.
+    /// The learning-rate schedule of a course of so many steps, which is the run unless its scheme is "two-stage".
     pub fn schedule(&self, total_steps: u64) -> Schedule {
-        let ScheduleConfig { learning_rate, warmup_steps, decay } = self.schedule;
+        let ScheduleConfig { learning_rate, warmup_steps, decay, .. } = self.schedule;
         Schedule { peak: learning_rate, warmup_steps, total_steps, decay }
     }
 
     /// Learning rate of the step after `step` others.
     pub fn learning_rate(&self, step: u64) -> f64 {
-        let stages = self.scheme.stages(self.train.steps);
-        let (first, steps) = stages.into_iter().rfind(|stage| stage.0 <= step).expect("a stage begins at 0");
+        let courses = self.scheme.courses(self.train.steps);
+        let (first, steps) =
+            courses.into_iter().rfind(|course| course.0 <= step).expect("a course begins at 0");
         self.schedule(steps).at(step - first)
     }
 
-    /// Whether the learning rate of the stage that `step` steps are done in has been at its peak.
+    /// Factor on that rate for the parameter at `path`.
+    pub fn rate_factor(&self, path: &str) -> f64 {
+        if path.starts_with("generator.") { self.schedule.generator_factor } else { 1.0 }
+    }
+
+    /// The masking of the step after `step` others.
+    pub fn masking_at(&self, step: u64) -> Masking {
+        self.mask_rate.masking(self.masking, step, self.train.steps)
+    }
+
+    /// Whether the stage that `step` steps are done in has had as many steps as a warmup.
     pub fn has_warmed_up(&self, step: u64) -> bool {
         let stages = self.scheme.stages(self.train.steps);
         let first = stages.into_iter().map(|stage| stage.0).rfind(|&first| first < step).unwrap_or(0);
@@ -196,14 +243,24 @@ impl Recipe {
     /// Floating-point operations of the step after `step` others.
     pub fn step_flops(&self, step: u64) -> f64 {
         let (batch, length) = (self.train.batch_size, self.data.sequence_length);
-        let flops = ForwardFlops::of(&self.model, self.architecture(), batch, length, self.slots());
+        let slots = self.masking_at(step).slots(length);
+        let flops = ForwardFlops::of(&self.model, self.architecture(), batch, length, slots);
         flops.training_step(self.scheme.stage(step))
+    }
+
+    /// First step and number of steps of each part of the run in which all steps are of one kind: they train the
+    /// same networks on as many masked slots.
+    pub fn parts(&self) -> Vec<(u64, u64)> {
+        let total = self.train.steps;
+        let of_stages = self.scheme.stages(total).into_iter().map(|(first, _)| first);
+        let firsts: BTreeSet<u64> = of_stages.chain(self.mask_rate.firsts(total)).collect();
+        let ends = firsts.iter().skip(1).copied().chain([total]);
+        firsts.iter().zip(ends).map(|(&first, end)| (first, end.saturating_sub(first))).collect()
     }
 
     /// Floating-point operations of all steps.
     pub fn run_flops(&self) -> f64 {
-        let stages = self.scheme.stages(self.train.steps);
-        stages.into_iter().map(|(first, steps)| self.step_flops(first) * steps as f64).sum()
+        self.parts().into_iter().map(|(first, steps)| self.step_flops(first) * steps as f64).sum()
     }
 
     /// The optimizer's constants.
@@ -239,7 +296,7 @@ impl Recipe {
         Architecture { baseline, ..self.objective.architecture() }
     }
 
-    /// Masked slots `N` of a row.
+    /// Masked slots `N` of a held-out row.
     pub fn slots(&self) -> usize {
         self.masking.slots(self.data.sequence_length)
     }

@@ -23,6 +23,14 @@ pub enum Scheme {
     /// Both networks at every step, the generator rewarded for fooling the discriminator instead of
     /// being right.
     Adversarial {},
+    /// The generator alone for the first steps, by masked language modelling, and then both networks at every step.
+    /// What the discriminator does not share with the generator stays as it began until then, with moments of zero:
+    /// with shared embeddings, all but the tables and their layer norm. The learning rate has one course over all
+    /// steps.
+    GeneratorWarmup {
+        /// Steps of the generator alone.
+        generator_steps: u64,
+    },
 }
 
 fn yes() -> bool {
@@ -46,26 +54,49 @@ impl Scheme {
         match *self {
             Self::Joint {} => Stage::Joint,
             Self::Adversarial {} => Stage::Adversarial,
-            Self::TwoStage { generator_steps, .. } if step < generator_steps => Stage::GeneratorAlone,
+            Self::TwoStage { generator_steps, .. } | Self::GeneratorWarmup { generator_steps }
+                if step < generator_steps =>
+            {
+                Stage::GeneratorAlone
+            }
+            Self::GeneratorWarmup { .. } => Stage::Joint,
             Self::TwoStage { .. } => Stage::DiscriminatorAlone,
         }
     }
 
-    /// Steps of the first of two stages.
+    /// The scheme all of whose steps are those of a stage, but for the number 0.
+    pub(crate) fn of_stage(stage: Stage) -> Self {
+        match stage {
+            Stage::Joint => Self::Joint {},
+            Stage::Adversarial => Self::Adversarial {},
+            Stage::GeneratorAlone => Self::TwoStage { generator_steps: u64::MAX, initialise: false },
+            Stage::DiscriminatorAlone => Self::TwoStage { generator_steps: 0, initialise: false },
+        }
+    }
+
+    /// Steps of the generator alone, if there are such.
     pub fn generator_steps(&self) -> Option<u64> {
         match *self {
-            Self::TwoStage { generator_steps, .. } => Some(generator_steps),
+            Self::TwoStage { generator_steps, .. } | Self::GeneratorWarmup { generator_steps } => {
+                Some(generator_steps)
+            }
             Self::Joint {} | Self::Adversarial {} => None,
         }
     }
 
     /// First step and number of steps of each stage of a run of `steps`.
     pub fn stages(&self, steps: u64) -> Vec<(u64, u64)> {
-        match *self {
-            Self::Joint {} | Self::Adversarial {} => vec![(0, steps)],
-            Self::TwoStage { generator_steps, .. } => {
-                vec![(0, generator_steps), (generator_steps, steps.saturating_sub(generator_steps))]
-            }
+        match self.generator_steps() {
+            None => vec![(0, steps)],
+            Some(alone) => vec![(0, alone), (alone, steps.saturating_sub(alone))],
+        }
+    }
+
+    /// First step and number of steps of each course of the learning rate in a run of `steps`.
+    pub fn courses(&self, steps: u64) -> Vec<(u64, u64)> {
+        match self {
+            Self::TwoStage { .. } => self.stages(steps),
+            Self::Joint {} | Self::Adversarial {} | Self::GeneratorWarmup { .. } => vec![(0, steps)],
         }
     }
 
@@ -109,6 +140,19 @@ mod tests {
         assert_eq!((0..5).filter(|&step| scheme.initialises(step)).collect::<Vec<_>>(), [3]);
         assert!(!Scheme::TwoStage { generator_steps: 3, initialise: false }.initialises(3));
         assert_eq!(Scheme::Adversarial {}.stage(7), Stage::Adversarial);
+    }
+
+    #[test]
+    fn a_generator_that_warms_up_is_alone_first_and_the_rate_has_one_course() {
+        let scheme = Scheme::GeneratorWarmup { generator_steps: 2 };
+        let stages: Vec<Stage> = (0..4).map(|step| scheme.stage(step)).collect();
+        assert_eq!(stages, [Stage::GeneratorAlone, Stage::GeneratorAlone, Stage::Joint, Stage::Joint]);
+        assert_eq!((scheme.stages(5), scheme.courses(5)), (vec![(0, 2), (2, 3)], vec![(0, 5)]));
+        assert!((0..5).all(|step| !scheme.initialises(step)));
+        assert_eq!(Scheme::TwoStage { generator_steps: 2, initialise: true }.courses(5), [(0, 2), (2, 3)]);
+        for stage in [Stage::Joint, Stage::Adversarial, Stage::GeneratorAlone, Stage::DiscriminatorAlone] {
+            assert_eq!(Scheme::of_stage(stage).stage(1), stage);
+        }
     }
 
     #[test]

@@ -50,9 +50,14 @@ pub fn new(recipe: &Recipe, seed: u64, device: &Device) -> Snapshot {
 /// The state that was saved in `checkpoint`.
 ///
 /// # Errors
-/// Blobs that are damaged, or of another model.
+/// Blobs that are damaged, of another model, or missing.
 pub fn load(checkpoint: &Checkpoint, recipe: &Recipe, device: &Device) -> Result<Snapshot, SnapshotError> {
-    Snapshot::load(checkpoint, |_| Ok(()), |tensors| parameters::load(blank(recipe, 0, device), tensors))
+    let model = |tensors| parameters::load(blank(recipe, 0, device), tensors);
+    let mut snapshot = Snapshot::load(checkpoint, |_| Ok(()), model)?;
+    if recipe.average.is_some_and(|average| snapshot.step() >= average.start_step) {
+        snapshot.load_average(checkpoint, model)?;
+    }
+    Ok(snapshot)
 }
 
 fn blank(recipe: &Recipe, seed: u64, device: &Device) -> Electra {

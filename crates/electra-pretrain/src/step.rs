@@ -9,7 +9,7 @@ use electra_run::seed::{Purpose, derive};
 use electra_train::{Backward, Divergence, OptimizerConfig, StepLoss, apply_gradients};
 
 use crate::metrics::MetricAccumulator;
-use crate::recipe::Recipe;
+use crate::recipe::{AverageConfig, Recipe};
 use crate::scheme::from_generator;
 use crate::snapshot::Snapshot;
 
@@ -116,13 +116,14 @@ fn step(
     let learning_rate = recipe.learning_rate(number);
     let config = OptimizerConfig {
         adam: recipe.adam(),
+        muon: recipe.optimizer.muon,
         max_grad_norm: recipe.optimizer.max_grad_norm,
         precision: recipe.train.precision,
     };
     let (losses, update) = apply_gradients(
         snapshot,
         config,
-        |_| learning_rate,
+        |path| learning_rate * recipe.rate_factor(path),
         |model, loss_scale| {
             if let Some(accumulator) = &mut accumulator {
                 **accumulator = MetricAccumulator::default();
@@ -137,6 +138,11 @@ fn step(
             Backward { losses: values, sum: Box::new(sum), gradients }
         },
     )?;
+    if let Some(AverageConfig { decay, start_step }) = recipe.average
+        && snapshot.step() >= start_step
+    {
+        snapshot.average(decay);
+    }
     let tokens =
         micro_batches.iter().map(|b| b.attention_mask.iter().filter(|&&x| x > 0.0).count() as u64).sum();
     Ok(Step { losses, learning_rate, clip: update.clip, tokens, loss_scale: update.loss_scale })

@@ -1,5 +1,6 @@
 //! Training loop of pretraining.
 
+mod average;
 mod error;
 mod hparams;
 mod records;
@@ -14,7 +15,7 @@ use electra_run::recipe::Resolved;
 use electra_run::record::{Record, read_metrics};
 use electra_run::run_folder::{DamagedWeights, RunFolder, check_file_hash, check_final_weights};
 use electra_train::RunError;
-use electra_train::layout::WEIGHTS;
+use electra_train::layout::{AVERAGE, AVERAGE_FOLDER, WEIGHTS};
 use electra_train::recorder::FINISHED;
 use electra_train::resume::{resume, skipped_checkpoints};
 
@@ -139,9 +140,12 @@ fn has_finished(folder: &RunFolder, steps: u64) -> Result<bool, TrainError> {
 }
 
 /// Refuses final weights that are not whole, or not those that were saved: the last checkpoint holds
-/// the same, and the log has their hash.
+/// the same, and the log has their hash. So it is with their average, if the run has one.
 fn check_final(folder: &RunFolder, last: Option<&Checkpoint>) -> Result<(), DamagedWeights> {
     check_final_weights(folder.path())?;
+    if let Some(saved) = last.and_then(|checkpoint| checkpoint.hash_of(AVERAGE)) {
+        check_file_hash(&folder.path().join(AVERAGE_FOLDER).join(WEIGHTS), saved)?;
+    }
     // Logs of older programs do not know the hash.
     match last.and_then(|checkpoint| checkpoint.hash_of(WEIGHTS)) {
         Some(saved) => check_file_hash(&folder.model(), saved),

@@ -4,7 +4,7 @@
 
 use electra_model::Precision;
 use electra_model::dropout::{DropoutSites, Network};
-use electra_optim::{AdamConfig, Decay, Schedule};
+use electra_optim::{AdamConfig, Decay, Schedule, ScheduleError};
 use electra_run::recipe::{RecipeError, Resolved};
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,11 @@ impl ScheduleConfig {
             return Err(resolved.error_at("schedule.warmup", message, help));
         }
         if let Err(error) = self.over(100).check() {
-            return Err(resolved.error_at("schedule.decay.power", error.to_string(), USUAL));
+            let key = match error {
+                ScheduleError::Share { .. } | ScheduleError::Cooldown { .. } => "schedule.decay.share",
+                _ => "schedule.decay.power",
+            };
+            return Err(resolved.error_at(key, error.to_string(), USUAL));
         }
         if let Decay::Polynomial { power } = self.decay {
             resolved.within("schedule.decay.power", power, 0.0..=MAX_POWER)?;

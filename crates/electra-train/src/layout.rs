@@ -5,7 +5,8 @@
 //!     init.json            where its first weights came from (pretraining that began with some)
 //!     config.json          sizes as transformers writes them (taggers, published models)
 //!     model.safetensors    weights
-//!     checkpoints/STEP/{model.safetensors, optimizer.safetensors, state.json}
+//!     average/             a model of its own: the average of the weights, if the run keeps one (pretraining)
+//!     checkpoints/STEP/{model.safetensors, optimizer.safetensors, average.safetensors, state.json}
 //! ```
 //!
 //! Names of what every run folder has (`recipe.toml`, `run.json`, `metrics.jsonl`) are in
@@ -15,6 +16,10 @@
 pub const WEIGHTS: &str = "model.safetensors";
 /// Moments of the optimizer, in a checkpoint.
 pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// The moving average of the weights, in a checkpoint of a run that keeps one.
+pub const AVERAGE: &str = "average.safetensors";
+/// The folder of a finished run that has the average of its weights as a model.
+pub const AVERAGE_FOLDER: &str = "average";
 /// Progress of the run, in a checkpoint.
 pub const STATE: &str = "state.json";
 /// Sizes of generator and discriminator, as in a recipe's `[model]`: the mark of a pretraining run and of an

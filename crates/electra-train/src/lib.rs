@@ -19,7 +19,7 @@
 //!
 //! let device = Device::flex().autodiff();
 //! let mut snapshot = Snapshot::<_, Steps>::new(nn::LinearConfig::new(3, 1).init(&device));
-//! let config = OptimizerConfig { adam: AdamConfig::ELECTRA, max_grad_norm: 1.0, precision: Precision::F32 };
+//! let config = OptimizerConfig { adam: AdamConfig::ELECTRA, muon: None, max_grad_norm: 1.0, precision: Precision::F32 };
 //! for _ in 0..2 {
 //!     apply_gradients(&mut snapshot, config, |_path| 5e-4, |model: &nn::Linear, loss_scale| {
 //!         let loss = model.forward(Tensor::<2>::ones([1, 3], &device)).mean();

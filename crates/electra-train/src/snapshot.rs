@@ -2,13 +2,13 @@
 
 use burn::module::Module;
 use electra_model::parameters::{self, LoadError, NamedTensors, SafetensorsError};
-use electra_optim::{OptimizerState, StateError};
+use electra_optim::{OptimizerState, StateError, WeightAverage};
 use electra_run::checkpoint::{Checkpoint, CheckpointError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::layout::{OPTIMIZER, STATE, WEIGHTS};
+use crate::layout::{AVERAGE, OPTIMIZER, STATE, WEIGHTS};
 
 /// Progress of a run beside its weights and moments; saved as `state.json`.
 pub trait Progress: Default + Serialize + DeserializeOwned {
@@ -25,6 +25,7 @@ pub struct Snapshot<M, P> {
     // `None` only while an update owns it, so that the update can work in place.
     model: Option<M>,
     optimizer: OptimizerState,
+    average: Option<WeightAverage>,
     /// The progress of the run.
     pub progress: P,
 }
@@ -55,6 +56,9 @@ pub enum SnapshotError {
         #[diagnostic_source]
         LoadError,
     ),
+    /// An average of another model.
+    #[error("{AVERAGE}: {0}")]
+    Average(#[diagnostic_source] LoadError),
     /// Moments of another model.
     #[error("{OPTIMIZER}: {0}")]
     Moments(
@@ -82,7 +86,7 @@ impl<M: Module, P: Progress> Snapshot<M, P> {
     /// The state before the first step. Parameters that are frozen in `model` get no moments.
     pub fn new(model: M) -> Self {
         let optimizer = OptimizerState::new(&model);
-        Self { model: Some(model), optimizer, progress: P::default() }
+        Self { model: Some(model), optimizer, average: None, progress: P::default() }
     }
 
     /// The model, on the training device.
@@ -98,6 +102,21 @@ impl<M: Module, P: Progress> Snapshot<M, P> {
     /// Optimizer steps done.
     pub fn step(&self) -> u64 {
         self.progress.step()
+    }
+
+    /// The model with the average of its weights in their place, without autodiff; `None` where there is no average.
+    pub fn averaged(&self) -> Option<M> {
+        self.average.as_ref().map(|average| average.put_into(self.model().clone()))
+    }
+
+    /// Moves the average of the weights towards those that there are, by `1 - decay` of the way; the first time it
+    /// begins as they are.
+    pub fn average(&mut self, decay: f64) {
+        let model = self.model.as_ref().expect("no update is under way");
+        match &mut self.average {
+            Some(average) => average.update(model, decay),
+            None => self.average = Some(WeightAverage::of(model)),
+        }
     }
 
     /// Replaces the model by what `update` makes of it and counts the step. `update` gets it by value: where
@@ -134,11 +153,13 @@ impl<M: Module, P: Progress> Snapshot<M, P> {
     }
 
     /// Blobs for a checkpoint.
-    pub fn to_blobs(&self) -> [(&'static str, Vec<u8>); 3] {
-        let model = parameters::to_safetensors(&parameters::collect(self.model()), None);
+    pub fn to_blobs(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let weights = |model: &M| parameters::to_safetensors(&parameters::collect(model), None);
+        let model = weights(self.model());
         let optimizer = parameters::to_safetensors(&self.optimizer.to_named().into_iter().collect(), None);
         let state = serde_json::to_vec(&self.progress).expect("progress is JSON");
-        [(WEIGHTS, model), (OPTIMIZER, optimizer), (STATE, state)]
+        let average = self.averaged().map(|averaged| (AVERAGE, weights(&averaged)));
+        [(WEIGHTS, model), (OPTIMIZER, optimizer), (STATE, state)].into_iter().chain(average).collect()
     }
 
     /// The state that [`Snapshot::to_blobs`] gave to `checkpoint`: `model` makes the model of its weights,
@@ -159,7 +180,21 @@ impl<M: Module, P: Progress> Snapshot<M, P> {
         let model = model(read_tensors(checkpoint, WEIGHTS)?)?;
         let moments = read_tensors(checkpoint, OPTIMIZER)?;
         let optimizer = OptimizerState::from_named(moments, &model, progress.step())?;
-        Ok(Self { model: Some(model), optimizer, progress })
+        Ok(Self { model: Some(model), optimizer, average: None, progress })
+    }
+
+    /// Takes the average of the weights from `checkpoint`, of which `model` makes a model.
+    ///
+    /// # Errors
+    /// A checkpoint without one, or a blob that is damaged or of another model.
+    pub fn load_average(
+        &mut self,
+        checkpoint: &Checkpoint,
+        model: impl FnOnce(NamedTensors) -> Result<M, LoadError>,
+    ) -> Result<(), SnapshotError> {
+        let averaged = model(read_tensors(checkpoint, AVERAGE)?).map_err(SnapshotError::Average)?;
+        self.average = Some(WeightAverage::of(&averaged));
+        Ok(())
     }
 }
 

@@ -5,7 +5,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use electra_kernels::read;
 use electra_model::Precision;
-use electra_optim::{Adam, AdamConfig, Clip, ClipOnDevice, NonFiniteGradients, clip_by_global_norm};
+use electra_optim::{
+    Adam, AdamConfig, Clip, ClipOnDevice, Muon, MuonConfig, NonFiniteGradients, clip_by_global_norm,
+};
 
 use crate::divergence::Divergence;
 use crate::snapshot::{Progress, Snapshot};
@@ -15,6 +17,8 @@ use crate::snapshot::{Progress, Snapshot};
 pub struct OptimizerConfig {
     /// The settings of Adam.
     pub adam: AdamConfig,
+    /// Those of Muon, where it updates the matrices of encoder layers.
+    pub muon: Option<MuonConfig>,
     /// Largest global norm of the gradient.
     pub max_grad_norm: f64,
     /// Precision of matrix products, which decides the loss scale.
@@ -55,7 +59,7 @@ pub struct Update {
 }
 
 /// Takes one optimizer step: `backward(model, loss_scale)` computes loss and gradients, which are clipped by
-/// their global norm and applied by Adam with the learning rate `rate(path)` of each parameter.
+/// their global norm and applied by Adam, or Muon, with the learning rate `rate(path)` of each parameter.
 ///
 /// In 16-bit IEEE floats a gradient may overflow that is finite in others: the step is then computed again with
 /// half of the [loss scale](Precision::loss_scale), down to 1. Every step begins with the whole one, so nothing
@@ -120,8 +124,11 @@ fn on_cpu<M: Module, P: Progress, T>(
     let max_norm = config.max_grad_norm * loss_scale;
     let clip = clip_by_global_norm(snapshot.model(), &gradients, max_norm).map_err(NotTaken::Gradient)?;
     let clip = Clip { norm: clip.norm / loss_scale, scale: clip.scale / loss_scale };
-    let adam = Adam { config: config.adam };
-    snapshot.update(|model, state| adam.step(state, model, gradients, rate, clip.scale));
+    let adam = config.adam;
+    snapshot.update(|model, state| match config.muon {
+        None => Adam { config: adam }.step(state, model, gradients, rate, clip.scale),
+        Some(config) => Muon { config, adam }.step(state, model, gradients, rate, clip.scale),
+    });
     Ok((measured, clip))
 }
 
@@ -133,10 +140,13 @@ fn on_card<M: Module, P: Progress, T>(
     gradients: GradientsParams,
     clip: ClipOnDevice,
 ) -> Result<(T, Clip), NotTaken> {
-    let adam = Adam { config: config.adam };
+    let adam = config.adam;
     let [factor, numbers] = [clip.numbers.clone(), clip.numbers.clone()];
     snapshot.update_if(
-        |model, state| adam.step_on_device(state, model, gradients, rate, factor),
+        |model, state| match config.muon {
+            None => Adam { config: adam }.step_on_device(state, model, gradients, rate, factor),
+            Some(config) => Muon { config, adam }.step_on_device(state, model, gradients, rate, factor),
+        },
         || {
             let numbers: Vec<f64> = read(numbers).iter::<f64>().collect();
             let [scale, norm, losses @ ..] = numbers.as_slice() else { panic!("a clip of {numbers:?}") };

@@ -37,7 +37,7 @@ fn layer() -> Dense {
 }
 
 fn config(precision: Precision) -> OptimizerConfig {
-    OptimizerConfig { adam: AdamConfig::ELECTRA, max_grad_norm: 1.0, precision }
+    OptimizerConfig { adam: AdamConfig::ELECTRA, muon: None, max_grad_norm: 1.0, precision }
 }
 
 /// A step whose gradient overflows, as in 16-bit floats, where it is more than `most` times the true one. The
@@ -118,7 +118,7 @@ fn a_snapshot_that_was_saved_goes_on_with_the_same_bits() {
     let mut straight: Snapshot<Dense, Steps> = Snapshot::new(layer());
     step(&mut straight, Precision::F32, f64::MAX).0.unwrap();
     let blobs = straight.to_blobs();
-    let blobs = blobs.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
+    let blobs: Vec<_> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     store.save(1, &blobs, None).unwrap();
     let checkpoint = store.of_step(1).unwrap();
     let load = |check: fn(&Steps) -> Result<(), String>| {

@@ -44,6 +44,7 @@ fn read(overrides: &[String]) -> Result<RecipeFacts, RecipeError> {
         steps,
         warmup_steps: warmup,
         generator_steps: first.map(|first| first as u64),
+        keeps_average: false,
         flops_per_step: 100.0 * width * full / steps as f64,
         parameters: [10, 5],
         shape: width.to_string(),

@@ -22,8 +22,11 @@ use crate::failure::Failure;
 #[derive(clap::Subcommand)]
 pub enum ExportCommand {
     /// For Hugging Face transformers: DIR/discriminator and DIR/generator
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   electra export hf runs/tiny --out exported
+  electra export hf runs/tiny/average --out averaged
+
+The second is of a run that keeps an average of its weights ([average] of its recipe).
 
 Then, in Python:
   ElectraForPreTraining.from_pretrained(\"exported/discriminator\")

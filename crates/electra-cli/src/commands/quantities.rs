@@ -105,8 +105,17 @@ const ROWS: &[Row] = &[
         let of_step = (r.train.batch_size * r.data.sequence_length) as u64;
         Some(r.train.steps.saturating_mul(of_step).into())
     }),
-    (held("masked_share", "masked share", &["masking"]), |r| real(r.masking.probability())),
+    (held("masked_share", "masked share", &["masking", "mask_rate"]), |r| real(masked_share(r))),
 ];
+
+/// The mean over steps.
+fn masked_share(r: &Recipe) -> f64 {
+    if r.mask_rate.is_constant() {
+        return r.masking.probability();
+    }
+    let of = |(first, steps)| r.masking_at(first).probability() * steps as f64;
+    r.parts().into_iter().map(of).sum::<f64>() / r.train.steps as f64
+}
 
 const INNER: &[&str] = &["model.intermediate_size", "model.hidden_size"];
 const DISTANCES: &[&str] = &["model.position_start", "model.position_distances"];

@@ -75,7 +75,7 @@ impl Reader for Checkpoints {
         }
         reached.stage("resumable");
         let blobs = snapshot.to_blobs();
-        let blobs = blobs.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
+        let blobs: Vec<_> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         store.save(snapshot.step() + 1, &blobs, Some(0.5)).ok_rendered()?;
         reached.stage("saved");
         Some(())
@@ -87,15 +87,12 @@ impl Reader for Checkpoints {
 }
 
 /// Checkpoints of these steps.
-pub(super) fn saved_at<const N: usize>(
-    steps: &[u64],
-    blobs: impl Fn(u64) -> [(&'static str, Vec<u8>); N],
-) -> Case {
+pub(super) fn saved_at(steps: &[u64], blobs: impl Fn(u64) -> Vec<(&'static str, Vec<u8>)>) -> Case {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = CheckpointStore::open(folder.path().join(CHECKPOINTS), 2).expect("a folder can be made");
     for &step in steps {
         let blobs = blobs(step);
-        let blobs = blobs.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
+        let blobs: Vec<_> = blobs.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         store.save(step, &blobs, Some(1.0)).expect("there is room");
     }
     Case::of_folder(folder.path()).expect("what was saved can be read")

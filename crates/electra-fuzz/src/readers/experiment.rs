@@ -133,6 +133,7 @@ fn facts(base: &Path, overrides: &[String]) -> Result<RecipeFacts, RecipeError> 
         steps: r.train.steps,
         warmup_steps: r.schedule.warmup_steps,
         generator_steps: r.scheme.generator_steps(),
+        keeps_average: r.average.is_some(),
         flops_per_step: r.run_flops() / r.train.steps as f64,
         parameters: [count.discriminator, count.generator],
         shape: String::new(),

@@ -48,6 +48,9 @@ impl Reader for PretrainingRecipe {
                 "[model.generator]\ntie = \"none\"\n[scheme]\nkind = \"two-stage\"\ngenerator_steps = 20\ninitialise = false\n[masking]\nkind = \"span\"\nprobability = 0.15\nend_probability = 0.2\nmax_length = 10\n",
             ),
             heir(
+                "[masking]\nkind = \"span\"\nprobability = 0.15\nend_probability = 0.2\nmax_length = 10\n[mask_rate]\nkind = \"piecewise\"\nprobabilities = [0.3, 0.05]\nends = [0.5]\n[optimizer.muon]\nrate_factor = 1.0\nadjust_rate = \"match-rms-adamw\"\nmomentum = 0.95\nnesterov = true\nweight_decay = 0.1\n[average]\ndecay = 0.9\nstart_step = 3\n[scheme]\nkind = \"generator-warmup\"\ngenerator_steps = 20\n[schedule]\ngenerator_factor = 0.5\ndecay = { kind = \"warmup-stable-decay\", share = 0.2, form = \"1-sqrt\" }\n",
+            ),
+            heir(
                 "[masking]\nkind = \"whole-word\"\nprobability = 0.15\n[train]\nmicro_batch_size = 2\n[scheme]\nkind = \"adversarial\"\n",
             ),
         ]
@@ -67,12 +70,7 @@ impl Reader for PretrainingRecipe {
         for step in [0, 1, r.train.steps / 2, r.train.steps, u64::MAX] {
             std::hint::black_box((r.learning_rate(step), r.step_flops(step), r.has_warmed_up(step)));
         }
-        std::hint::black_box((
-            r.run_flops(),
-            r.slots(),
-            r.scheme.stages(r.train.steps),
-            r.attention_dropout(),
-        ));
+        std::hint::black_box((r.run_flops(), r.slots(), r.parts(), r.attention_dropout()));
         std::hint::black_box(electra_pretrain::data::open_data(r).ok_rendered());
         reached.stage("counted");
         let places = r.micro_batch_size().checked_mul(r.data.sequence_length)?;

@@ -63,6 +63,7 @@ impl Steps<'_> {
         let learning_rate = self.schedule.at(number);
         let config = OptimizerConfig {
             adam: recipe.optimizer,
+            muon: None,
             max_grad_norm: recipe.train.max_grad_norm,
             precision: recipe.train.precision,
         };

@@ -1,6 +1,8 @@
-//! The optimizer on a module of three parameters.
+//! The optimizer on modules of a few parameters.
 
+mod average;
 mod gradients;
+mod muon;
 mod network;
 mod state;
 mod update;

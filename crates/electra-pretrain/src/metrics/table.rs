@@ -65,6 +65,16 @@ pub const METRICS: &[Metric] = &[
     Metric::new("learning_rate", "Learning rate", Scientific(2), Neither, Training)
         .trained("lr {}", Scientific(2))
         .panel("", true),
+    Metric::new(
+        "generator_learning_rate",
+        "Learning rate of the generator",
+        Scientific(2),
+        Neither,
+        Training,
+    )
+    .panel_if_measured("of its own parameters", true),
+    Metric::new("mask_probability", "Mask rate", Decimals(3), Neither, Training)
+        .panel_if_measured("share of tokens to choose", true),
     Metric::new("grad_norm", "Gradient norm", Decimals(2), Neither, Training)
         .trained("norm {}", Decimals(2))
         .panel("before clipping", true),

@@ -3,6 +3,7 @@
 //! The greatest of each is far above what anybody trains, and so small that no sum or product of a run
 //! leaves 64 bits.
 
+mod course;
 mod scheme;
 
 use electra_model::{Objective, TieMode};
@@ -148,7 +149,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Some((key, message, help)) = scheme::contradiction(r) {
         return fail_of_key(key, &message, help);
     }
-    for (_, steps) in r.scheme.stages(r.train.steps) {
+    for (_, steps) in r.scheme.courses(r.train.steps) {
         let Err(error) = r.schedule(steps).check() else { continue };
         use electra_optim::ScheduleError as E;
         let (key, help) = match error {
@@ -170,6 +171,10 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
                 return fail(key, message, &help);
             }
             E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
+            E::Share { .. } => ("schedule.decay.share", "expected a share of the steps, such as 0.1"),
+            E::Cooldown { .. } => {
+                ("schedule.decay.share", "use a smaller share, or lower schedule.warmup_steps")
+            }
         };
         return fail(key, error.to_string(), help);
     }
@@ -177,8 +182,11 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Decay::Polynomial { power } = r.schedule.decay {
         resolved.within("schedule.decay.power", power, 0.0..=MAX_POWER)?;
     }
-    let (batch, micro) = (r.train.batch_size, r.micro_batch_size());
+    course::check(resolved)?;
+    let batch = r.train.batch_size;
     resolved.within("train.batch_size", batch, 1..=MAX_ROWS)?;
+    // Not before: where they are left to the program, it goes through the divisors of the batch.
+    let micro = r.micro_batch_size();
     if micro == 0 || !batch.is_multiple_of(micro) {
         return fail(
             "train.micro_batch_size",

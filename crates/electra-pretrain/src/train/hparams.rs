@@ -23,5 +23,14 @@ pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
         numbers.push(number("generator_hidden_size", generator.hidden_size as f64));
         numbers.push(number("generator_num_hidden_layers", generator.num_hidden_layers as f64));
     }
+    if r.schedule.generator_factor != 1.0 {
+        numbers.push(number("generator_factor", r.schedule.generator_factor));
+    }
+    if let Some(muon) = r.optimizer.muon {
+        numbers.push(number("muon_rate_factor", muon.rate_factor));
+    }
+    if let Some(average) = r.average {
+        numbers.push(number("average_decay", average.decay));
+    }
     numbers
 }

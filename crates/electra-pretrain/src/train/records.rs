@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
 use electra_kernels::{device_memory, read};
-use electra_model::Stage;
+use electra_model::{Electra, Stage};
 use electra_run::process;
 use electra_train::Divergence;
 
@@ -33,12 +33,18 @@ impl Run<'_> {
             if accumulator.is_empty() { Scalars::default() } else { accumulator.finish(weights).scalars };
         let peak_flops = self.estimate.peak_flops;
         let peak_fraction = peak_flops.map(|peak| r.step_flops(step - 1) * steps_per_second / peak);
+        // Only where they say what no other line does.
+        let factor = r.schedule.generator_factor;
+        let generator_rate = (factor != 1.0).then_some(interval.learning_rate * factor);
+        let mask_probability = (!r.mask_rate.is_constant()).then(|| r.masking_at(step - 1).probability());
         let scalars = Scalars::default()
             .with("loss", mean(interval.loss))
             .with("mlm_loss", interval.mlm.get())
             .with("rtd_loss", interval.rtd.get())
             .with("prediction_loss", interval.prediction.get())
             .with("learning_rate", interval.learning_rate)
+            .with("generator_learning_rate", generator_rate)
+            .with("mask_probability", mask_probability)
             .with("grad_norm", mean(interval.grad_norm))
             .with("tokens_per_second", interval.tokens as f64 / seconds)
             // The key stands in every line, with null where the peak was not measured.
@@ -74,6 +80,21 @@ impl Run<'_> {
         for (path, values) in watched.values {
             self.recorder.histogram(self.snapshot.step(), &format!("weights/{path}"), values);
         }
+    }
+
+    /// Evaluates the average of the weights, writes down what it comes to, and says so beside the weights' own.
+    pub(super) fn evaluate_average(&mut self, averaged: &Electra) -> Result<(), TrainError> {
+        let (r, step) = (self.recipe, self.snapshot.step());
+        let device = self.device.clone().inner();
+        let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
+        let found = evaluate(averaged, &r.objective, stage, &self.loader, &device, self.heldout, rows)?;
+        let Some(record) = found else { return Ok(()) };
+        self.recorder.line("average", step, &record)?;
+        let of_average = record.get("loss").unwrap_or(f64::NAN);
+        // A run that has only to write its average again has not evaluated its weights.
+        let of_weights = self.metric().map(|loss| format!(", of the weights themselves {loss:.3}"));
+        let of_weights = of_weights.unwrap_or_default();
+        self.note(&format!("held-out loss of the averaged weights {of_average:.3}{of_weights}"))
     }
 
     pub(super) fn evaluate(&mut self) -> Result<(), TrainError> {

@@ -17,6 +17,7 @@ use electra_train::layout::WEIGHTS;
 use electra_train::recorder::{DIVERGED, FINISHED};
 use electra_train::{Recorder, RunError, RunStart};
 
+use super::average::write_average;
 use super::error::TrainError;
 use super::hparams::hparams;
 use super::setup::Estimate;
@@ -179,7 +180,7 @@ impl<'a> Run<'a> {
     }
 
     /// Held-out loss of the weights as they are: a checkpoint competes for the best with it or not at all.
-    fn metric(&self) -> Option<f64> {
+    pub(super) fn metric(&self) -> Option<f64> {
         self.heldout_loss.filter(|(step, _)| *step == self.snapshot.step()).map(|(_, loss)| loss)
     }
 
@@ -209,6 +210,10 @@ impl<'a> Run<'a> {
             let bytes = electra_model::parameters::to_safetensors(&model, None);
             hash = Some(weights_hash(&bytes));
             self.recorder.write(WEIGHTS, &bytes)?;
+            if let Some(averaged) = self.snapshot.averaged() {
+                write_average(&averaged, self.recorder.folder().path())?;
+                self.evaluate_average(&averaged)?;
+            }
         }
         let reason = if finished { FINISHED } else { interrupt.reason().unwrap_or("request") };
         self.end(reason, hash)?;

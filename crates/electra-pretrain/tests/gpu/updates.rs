@@ -48,7 +48,7 @@ fn step(
     let precision = Precision::F16;
     let outcome = apply_gradients(
         snapshot,
-        OptimizerConfig { adam: AdamConfig::ADAMW, max_grad_norm: 1.0, precision },
+        OptimizerConfig { adam: AdamConfig::ADAMW, muon: None, max_grad_norm: 1.0, precision },
         |_| 1e-2,
         |model, scale| {
             tried.push(scale);

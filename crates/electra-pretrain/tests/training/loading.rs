@@ -12,6 +12,7 @@ use electra_pretrain::evaluate::evaluate;
 use electra_pretrain::heldout::HeldoutSample;
 use electra_pretrain::loader::{BatchPlan, Loader, Prefetch};
 use electra_pretrain::mask::Masking;
+use electra_pretrain::mask_rate::MaskRate;
 use electra_pretrain::plan::{DataSize, forecast};
 use electra_pretrain::snapshot;
 use electra_run::record::{HeldoutMeasure, HeldoutRows};
@@ -67,6 +68,8 @@ fn loader(data: &Arc<DataSet>, batch_size: usize, micro_batch_size: usize) -> Lo
     let plan = BatchPlan {
         seed: 7,
         masking,
+        mask_rate: MaskRate::default(),
+        steps: 6,
         sequence_length: 32,
         batch_size,
         micro_batch_size,

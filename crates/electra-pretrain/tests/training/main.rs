@@ -12,6 +12,7 @@ mod tiny;
 mod accumulation;
 mod backends;
 mod code;
+mod courses;
 mod damaged_data;
 mod determinism;
 mod joint_parity;

@@ -24,7 +24,7 @@ use crate::steps::{moments, step};
 use crate::tiny;
 
 /// The recipe of the other tests with these keys changed.
-fn recipe_with(dropout: f64, changes: &[(&str, Value)]) -> Recipe {
+pub fn recipe_with(dropout: f64, changes: &[(&str, Value)]) -> Recipe {
     let mut recipe = serde_json::to_value(crate::recipe::recipe(dropout)).unwrap();
     for (pointer, value) in changes {
         let (table, key) = pointer.rsplit_once('/').unwrap();
@@ -89,6 +89,9 @@ pub fn variants(dropout: f64) -> Vec<(&'static str, Recipe)> {
         ("spans", masking("span", json!({ "end_probability": 0.2, "max_length": 10 }))),
         ("whole words", masking("whole-word", json!({}))),
     ]
+    .into_iter()
+    .chain(crate::courses::variants(dropout))
+    .collect()
 }
 
 /// Rows with a sample for every slot, whoever asks for it.

@@ -14,6 +14,7 @@ use electra_run::code::CodeDifference;
 use electra_run::lock::{Lock, LockError};
 use electra_run::record::read_metrics;
 use electra_run::run_folder::check_final_weights;
+use electra_train::layout::AVERAGE_FOLDER;
 use serde_json::Value;
 
 use super::probe::ProbePlan;
@@ -30,6 +31,12 @@ impl Setup {
     /// Folder of the pretraining run.
     pub(super) fn run_of(&self, job: &Job) -> PathBuf {
         self.out.join("runs").join(&job.hash[..16])
+    }
+
+    /// Folder of the model that is measured of a run: the average of its weights, if it keeps one, or the run itself.
+    pub(super) fn model_of(&self, job: &Job) -> PathBuf {
+        let run = self.run_of(job);
+        if self.plan.arm_of(job).facts.keeps_average { run.join(AVERAGE_FOLDER) } else { run }
     }
 
     /// The log file of the processes of a run.
@@ -225,7 +232,7 @@ impl Setup {
                 if let Some(recipe) = &plan.recipe {
                     add(&[&text(recipe)]);
                 }
-                add(&["--model", &text(&self.run_of(job)), "--out", &text(&self.probe_of(plan, job))]);
+                add(&["--model", &text(&self.model_of(job)), "--out", &text(&self.probe_of(plan, job))]);
                 add(&["--train", &text(&probe.train), "--dev", &text(&probe.dev)]);
                 if let Some(test) = &probe.test {
                     add(&["--test", &text(test)]);

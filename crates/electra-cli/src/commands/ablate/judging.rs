@@ -100,7 +100,7 @@ impl Setup {
         };
         let mut arguments: Vec<String> = ["eval", "detection"].map(str::to_owned).to_vec();
         let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
-        add("--model", text(&self.run_of(job)));
+        add("--model", text(&self.model_of(job)));
         add("--generator", sampler);
         if let Some(data) = &self.sources.data {
             add("--data", text(data));

@@ -16,16 +16,19 @@ pub(super) fn contradiction(recipe: &Recipe) -> Option<(&'static str, String, &'
             "needs a generator that learns to fill masks, which this objective does not have".to_string();
         return Some(("scheme.kind", message, "remove [scheme], or choose another objective"));
     }
+    let outside = |steps: &u64| *steps == 0 || *steps >= recipe.train.steps;
+    let without_steps = recipe.scheme.generator_steps().filter(outside).map(|steps| {
+        let message = format!(
+            "is {steps}, which leaves one of the two stages without steps: there are {}",
+            recipe.train.steps
+        );
+        ("scheme.generator_steps", message, "expected at least 1 and fewer than all")
+    });
     match recipe.scheme {
         Scheme::Joint {} => None,
-        Scheme::TwoStage { generator_steps, initialise } => {
-            if generator_steps == 0 || generator_steps >= recipe.train.steps {
-                let message = format!(
-                    "is {generator_steps}, which leaves one of the two stages without steps: there are {}",
-                    recipe.train.steps
-                );
-                return Some(("scheme.generator_steps", message, "expected at least 1 and fewer than all"));
-            }
+        Scheme::TwoStage { .. } | Scheme::GeneratorWarmup { .. } if without_steps.is_some() => without_steps,
+        Scheme::GeneratorWarmup { .. } => None,
+        Scheme::TwoStage { initialise, .. } => {
             let tie = model.generator.tie;
             if !matches!(tie, TieMode::None | TieMode::GradientDisentangled) {
                 let message = "shares weights that the second stage trains, so the generator would not \
