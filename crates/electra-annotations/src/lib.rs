@@ -74,8 +74,9 @@ pub use predictions::{
 pub use read::{
     Answers, Conversion, DataFile, DocumentNumbers, Encoding, ExportedTexts, Format, FormatName,
     InvalidTransition, InvalidTransitions, MAX_LINE_BYTES, MisalignedSpan, Misalignment, OffsetEvidence,
-    OffsetUse, Offsets, PassedOver, ReadError, ReadOptions, Separator, Source, WrittenFile, convert,
-    document_name, exported_texts, format_names, is_named_columns, is_named_json, read, read_as_written,
+    OffsetUse, Offsets, PassedOver, ReadError, ReadOptions, RecordPlace, Separator, Source, WrittenFile,
+    convert, document_name, exported_texts, format_names, is_named_columns, is_named_json, read,
+    read_as_written,
 };
 pub use scheme::{
     Scheme, SchemeError, TagPlace, TagRole, UnknownTag, Violation, detect_scheme, from_iob2, to_iob2,

@@ -326,7 +326,7 @@ pub enum MetricsError {
         sentence: usize,
         /// Whether it is a gold tag.
         of_gold: bool,
-        /// The tag as it is written.
+        /// The tag and its scheme, with the place in the sentence.
         #[diagnostic_source]
         source: NotInScheme,
     },

@@ -25,7 +25,7 @@ use std::path::Path;
 use electra_files::{durable, regular};
 use electra_text::corpus::CorpusError;
 
-use crate::read::{PredictedFile, ReadError, TokenLines, WrittenFile, read_predictions};
+use crate::read::{PredictedFile, ReadError, ReadOptions, TokenLines, WrittenFile, read_predictions};
 use crate::scheme::Scheme;
 use crate::sentences::{Tags, packed};
 use crate::{LeftOut, SentenceView, Sentences, TagSequences};
@@ -56,13 +56,14 @@ pub struct Predictions {
     lines: TokenLines,
 }
 
-/// Form of a file of predictions: its column and the names of numbered labels.
+/// Form of a file of predictions: its column, and what is known of it otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PredictionForm<'a> {
     /// Column of the predicted tags, from 1; the last if it is not given.
     pub column: Option<usize>,
-    /// The names of the tags that JSON lines number from 0.
-    pub labels: Option<&'a [String]>,
+    /// What is known of a file that does not consist of columns: its format, the names of its numbered tags, the unit
+    /// of its offsets, its annotator, its words.
+    pub options: Option<&'a ReadOptions>,
 }
 
 impl Predictions {
@@ -232,7 +233,8 @@ fn read_with(
     gold: Option<Gold<'_>>,
     form: PredictionForm<'_>,
 ) -> Result<(Predictions, Option<WrittenFile>), PredictionsError> {
-    let file = read_predictions(path, form.column, form.labels, gold.is_some());
+    let default = ReadOptions::default();
+    let file = read_predictions(path, form.column, form.options.unwrap_or(&default), gold.is_some());
     let file = file.map_err(|source| match source {
         ReadError::Content(source) => PredictionsError::Content(source),
         size @ (ReadError::Device { .. } | ReadError::TooLarge { .. } | ReadError::LongLine { .. }) => {

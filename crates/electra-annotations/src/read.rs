@@ -51,6 +51,7 @@
 //! `document`, a string or a number, joins neighbouring records into documents. Without it records
 //! with tags are one document, as in a file of columns without boundaries, and every text is its own.
 
+mod annotators;
 mod beside;
 mod characters;
 mod columns;
@@ -76,6 +77,7 @@ mod objects;
 mod offsets;
 mod options;
 mod raw;
+mod records;
 mod separator;
 mod spans;
 mod survey;
@@ -101,5 +103,6 @@ pub use invalid::{InvalidTransition, InvalidTransitions};
 pub use names::{is_named_columns, is_named_json};
 pub use offsets::{OffsetEvidence, OffsetUse, Offsets};
 pub use options::ReadOptions;
+pub use records::RecordPlace;
 pub use separator::Separator;
 pub use spans::{MisalignedSpan, Misalignment};

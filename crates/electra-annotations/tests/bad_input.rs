@@ -153,7 +153,7 @@ fn records_that_are_none() {
         "{\"text\": \"é\", \"spans\": []}\n{\"id\": \"é\", \"text\": \"Anna\n",
         &[
             "line 2 of",
-            "in the middle of a string that begins at character 21, \"\\\"Anna\"; write one object a line",
+            "in the middle of a string that begins at character 21, \"\\\"Anna\"; correct it: a file has one object a line",
         ],
     );
     // The first record decides.

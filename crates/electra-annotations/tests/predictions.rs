@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use electra_annotations::{
-    Gold, LeftOut, PredictionForm, Predictions, PredictionsError, ReadOptions, Scheme, Sentence, Sentences,
-    TagSequences, read_as_written,
+    Gold, LeftOut, Offsets, PredictionForm, Predictions, PredictionsError, ReadOptions, Scheme, Sentence,
+    Sentences, TagSequences, format_names, read_as_written,
 };
 use electra_files::shown::with_help;
 use proptest::prelude::*;
@@ -226,9 +226,42 @@ fn every_form_that_labelled_files_have_can_be_predictions() {
     }
     // A column of its own.
     let path = bench.file("scored.conll", "Ann B-PER 0.99\nmet O 0.98\n\nRome O 0.6\n");
-    let form = PredictionForm { column: Some(2), labels: None };
+    let form = PredictionForm { column: Some(2), ..PredictionForm::default() };
     let read = Predictions::read_as(&path, gold(Path::new("gold"), &sentences), form).unwrap();
     assert_eq!(read.predicted, expected);
+}
+
+#[test]
+fn predictions_of_other_tools_have_formats_offsets_and_annotators_of_their_own() {
+    let bench = Bench::new();
+    let sentences = Sentences::from(vec![sentence("\u{1f600}|Ann", "O|B-PER", 0, 1)]);
+    let gold = gold(Path::new("gold"), &sentences);
+    let doccano = format_names().map(|(name, _)| name).find(|name| name.as_str() == "doccano").unwrap();
+    let read = |name: &str, content: &str, options: &ReadOptions| {
+        let form = PredictionForm { column: None, options: Some(options) };
+        Predictions::read_as(&bench.file(name, content), gold, form).map(|read| read.predicted)
+    };
+    let expected = sentences.tags().clone();
+    let record = "{\"text\": \"\u{1f600} Ann\", \"label\": [[3, 6, \"PER\"]]}";
+    assert!(
+        read("a.jsonl", record, &ReadOptions::default()).is_err(),
+        "nothing tells what its offsets count"
+    );
+    let options = ReadOptions { offsets: Some(Offsets::Utf16), ..ReadOptions::default() };
+    assert_eq!(read("a.jsonl", record, &options).unwrap(), expected);
+    // A name that says nothing, and content that two formats might have.
+    let both = record.replace("\"label\"", "\"spans\": [], \"label\"");
+    let options = ReadOptions { format: Some(doccano), ..options };
+    assert_eq!(read("a.pred", &both, &options).unwrap(), expected);
+    let of = |by: &str, spans: &str| {
+        format!(
+            "{{\"text\": \"\u{1f600} Ann\", \"spans\": [{spans}], \"_annotator_id\": \"{by}\", \"_input_hash\": 1}}\n"
+        )
+    };
+    let two = of("a", "") + &of("b", "{\"start\": 2, \"end\": 5, \"label\": \"PER\"}");
+    assert!(read("b.jsonl", &two, &ReadOptions::default()).is_err(), "two annotators");
+    let options = ReadOptions { annotator: Some("b".into()), ..ReadOptions::default() };
+    assert_eq!(read("b.jsonl", &two, &options).unwrap(), expected);
 }
 
 #[test]

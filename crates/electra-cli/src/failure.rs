@@ -259,6 +259,21 @@ pub fn utf8<'a>(path: &'a Path, what: &str) -> Result<&'a str, Failure> {
     })
 }
 
+/// Endings of the names of compressed files and archives.
+const COMPRESSED: [&str; 9] = ["gz", "zst", "bz2", "xz", "lz4", "br", "zip", "tgz", "7z"];
+
+/// Refuses the name of a compressed file for one that `option` says to write: it would hold plain text, and whoever
+/// reads it would take it for damaged.
+pub fn uncompressed(path: &Path, option: &str) -> Result<(), Failure> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    if !COMPRESSED.contains(&ending.as_str()) {
+        return Ok(());
+    }
+    let message =
+        format!("{option} {} has the name of a compressed file, and plain text is written", path.display());
+    Err(Failure::new(message, format!("leave .{ending} out, and compress the file afterwards")))
+}
+
 /// The failure of a file that is something else where text was expected.
 pub fn no_text(name: &str, found: &Signature) -> Failure {
     Failure::new(format!("{name} is {}, and text was expected", found.kind), found.remedy)

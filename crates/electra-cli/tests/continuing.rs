@@ -46,7 +46,8 @@ fn the_way_from_the_text_of_a_domain_to_a_tagger() {
         &ran.stderr,
         &[
             &format!("begins with a: loaded {tensors} tensors, started 0, ignored 0; init.json lists them"),
-            "discriminator.embeddings.word, generator.head.output_bias: 256 rows loaded, 24 grown",
+            "discriminator.embeddings.word, generator.head.output_bias: 256 rows loaded, 6 grown as the mean of the pieces",
+            "18 as [UNK], having no piece that stood for them",
         ],
     );
     // The same command goes on, and so does it without the weights: [model] is that of the run.
@@ -118,6 +119,11 @@ fn weights_that_do_not_fit_are_refused_with_what_to_do() {
             "model.intermediate_size = 64",
         ],
     );
+    // Whatever else is wrong with such sizes.
+    for sizes in ["model.hidden_size=33", "model.position_start=neighbours --set model.hidden_size=33"] {
+        let said = refused(&format!("--init a --set {sizes}"));
+        assert_says(&said, &["has a width of 32, that of the recipe of 33", "model.hidden_size = 32"]);
+    }
     let said = refused("--init a --set model.generator.width=1.0");
     assert_says(
         &said,
@@ -168,4 +174,48 @@ fn weights_that_do_not_fit_are_refused_with_what_to_do() {
     let said =
         bench.refuse("data tokenizer --extend a/tokenizer --input domain.txt --vocab-size 200 --out w");
     assert_says(&said, &["a vocabulary of 256 pieces cannot be extended to 200", "ask for more than 256"]);
+}
+
+#[test]
+fn a_run_needs_the_weights_no_more_that_it_began_with_and_says_if_they_have_changed() {
+    let bench = bench();
+    let build = "--tokenizer a/tokenizer --seq-len 32 --heldout-fraction 0.1 --out";
+    bench.succeed(&format!("data build --input corpus.txt {build} data/domain"));
+    bench.succeed(
+        "pretrain recipe.toml --run other --no-plan --display quiet --set train.steps=6 --set seed=2",
+    );
+    let line = format!("pretrain continue.toml --init a --run b --set train.steps=8 {FEW}");
+    bench.succeed(&line);
+    let rename = |from: &str, to: &str| std::fs::rename(bench.path(from), bench.path(to)).unwrap();
+
+    rename("a", "kept");
+    let note = "note: a is not there any more, and was not compared: b goes on from its own checkpoints";
+    assert_says(&bench.succeed(&line).stderr, &[note, "all 8 steps are done already"]);
+    // Another folder, a run that has not begun, and one that has no checkpoint need theirs.
+    for (from, to) in [("--init a", "--init nowhere"), ("--run b", "--run new")] {
+        assert_says(&bench.refuse(&line.replace(from, to)), &["cannot read"]);
+    }
+    std::fs::remove_dir_all(bench.path("b/checkpoints")).unwrap();
+    for file in ["b/model.safetensors", "b/metrics.jsonl"] {
+        std::fs::remove_file(bench.path(file)).unwrap();
+    }
+    assert_says(&bench.refuse(&line), &["b has no checkpoint yet, and the weights that it began with"]);
+
+    rename("other", "a");
+    let said = bench.refuse(&line);
+    assert_says(&said, &["a holds other weights than when b began with it", "leave --init out", "--run"]);
+    assert!(!said.contains("another model to start from"), "{said}");
+
+    // What such a recipe costs is measured as that of any other.
+    let few = "--json --threads 1 --warmup 0 --batch-size 4";
+    bench
+        .succeed(&format!("bench step continue.toml --init a --steps 1 {few} --set data.sequence_length=32"));
+    let short =
+        include_str!("../configs/continue.toml").replace("sequence_length = 128", "sequence_length = 32");
+    bench.write("short.toml", short);
+    bench.succeed(&format!("bench ner short.toml --init a --repetitions 1 --length 16 {few}"));
+
+    bench.write("foreign.txt", "\u{448}\u{449} \u{44f}\u{44e}\u{44d}.\n\n".repeat(200));
+    let built = bench.succeed(&format!("data build --input foreign.txt {build} data/foreign"));
+    assert_says(&built.stderr, &["are unknown to the vocabulary", "electra data tokenizer --extend"]);
 }

@@ -144,3 +144,42 @@ fn a_tagger_reads_the_texts_of_an_export() {
     let words: Vec<&str> = conll.lines().filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(words, ["Ada", "saw", "Rome", ""]);
 }
+
+#[test]
+fn plain_text_gets_no_name_of_a_compressed_file() {
+    let bench = Workbench::new();
+    bench.write("a.conll", "Ada B-PER\n");
+    for (command, file) in [
+        ("convert ner a.conll --to spans --out", "a.jsonl.zst"),
+        ("predict --model nowhere a.conll --out", "a.txt.gz"),
+        ("compare nowhere --html", "page.html.XZ"),
+    ] {
+        let said = bench.refuse(&format!("{command} {file}"));
+        assert_says(
+            &said,
+            &[file, "the name of a compressed file, and plain text is written", "help: leave ."],
+        );
+        assert!(!bench.path(file).exists());
+    }
+}
+
+#[test]
+fn of_a_folder_one_file_is_made_first() {
+    let bench = Workbench::new();
+    std::fs::create_dir(bench.path("exports")).unwrap();
+    for name in ["1.jsonl", "2.jsonl"] {
+        bench.write(
+            &format!("exports/{name}"),
+            "{\"text\": \"Rom\", \"label\": [[0, 3, \"LOC\"], [0, 3, \"LOC\"]]}\n",
+        );
+    }
+    let said = bench.refuse("check ner exports");
+    let command = "electra convert ner exports --to spans --out all.jsonl";
+    assert_says(&said, &["exports is a folder of 2 files", command]);
+    let ran = bench.succeed("convert ner exports --to conll --out all.conll");
+    assert_says(
+        &ran.stderr,
+        &["exports/1.jsonl", "exports/2.jsonl", "passed over: 1 spans that say what another one says"],
+    );
+    assert_eq!(bench.read("all.conll"), "-DOCSTART-\tO\n\nRom\tB-LOC\n\n".repeat(2));
+}

@@ -176,3 +176,16 @@ fn a_test_set_without_entities_has_no_score() {
     );
     assert_says(&bench.read("out/seed-3/report.html"), &["There is no entity to find."]);
 }
+
+#[test]
+fn predictions_of_another_tool_are_described_apart_from_the_gold_file() {
+    let bench = Workbench::new();
+    bench.write("gold.conll", "\u{1f600} O\nAnn B-PER\n");
+    bench.write("theirs.jsonl", "{\"text\": \"\u{1f600} Ann\", \"label\": [[3, 6, \"PER\"]]}\n");
+    let line = "eval ner --gold gold.conll --pred theirs.jsonl";
+    // What is said of the gold file is none of theirs.
+    assert_says(&bench.refuse(&format!("{line} --offsets utf-16")), &["depends on what its offsets count"]);
+    let scored = bench.succeed(&format!("{line} --pred-from doccano --pred-offsets utf-16 --json")).json();
+    assert_eq!(scored["pred"]["f1_mean"], 1.0);
+    assert_says(&bench.refuse("eval ner --pred theirs.jsonl --offsets utf-16"), &["--pred-offsets"]);
+}

@@ -19,6 +19,8 @@ pub use error::{Misfit, TieConflict, WarmStartError};
 pub use growth::{Growth, PositionGrowth, RowCounts, RowStart};
 pub use sources::{Network, Source, SourceNetwork, Sources};
 
+pub use fit::check_discriminator;
+
 use fit::check_sizes;
 use growth::grow;
 use sources::Candidates;
@@ -87,7 +89,9 @@ pub fn warm_start(
         None => {
             let discriminator = growth(&sources.discriminator.tensors, &alone.discriminator);
             let generator = sources.generator_for(architecture);
-            let generator = generator.map(|generator| growth(&generator.tensors, &alone.generator));
+            let generator = generator.map(|generator| {
+                (growth(&generator.tensors, &alone.generator), sources.generator_given_for())
+            });
             let mut found = candidates(config, architecture, discriminator, generator);
             if architecture.generator == GeneratorKind::None {
                 found.left_out.extend(sources.of_generator());

@@ -71,7 +71,7 @@ impl Evaluation {
 pub struct EvaluationError {
     /// The index of the run, from 0.
     pub run: usize,
-    /// A description of what is wrong.
+    /// The error about the sentences or tags of that run.
     #[diagnostic_source]
     pub source: MetricsError,
 }

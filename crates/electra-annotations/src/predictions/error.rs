@@ -65,11 +65,11 @@ pub enum PredictionsError {
     OtherSentences {
         /// File of the predictions.
         path: PathBuf,
-        /// Number of its sentences.
+        /// Number of predicted sentences.
         found: usize,
         /// File of the gold tags.
         gold_path: PathBuf,
-        /// Number of its sentences.
+        /// Number of gold sentences.
         expected: usize,
     },
     /// The number of tokens in a sentence is not that of gold.
@@ -114,11 +114,11 @@ pub enum PredictionsError {
 pub struct PredictionPlace {
     /// File of the predictions.
     pub path: PathBuf,
-    /// Line of the file, counted from 1.
+    /// Line of that file, counted from 1.
     pub line: usize,
     /// File of the gold tags.
     pub gold_path: PathBuf,
-    /// Line of the file, counted from 1.
+    /// Line of the gold file, counted from 1.
     pub gold_line: usize,
 }
 

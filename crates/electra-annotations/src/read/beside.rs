@@ -29,6 +29,10 @@ pub struct PassedOver {
     pub unannotated: usize,
     /// Annotations that are no entities: relations, events, attributes, choices.
     pub other_annotations: usize,
+    /// Spans that have no type.
+    pub untyped: usize,
+    /// Spans that say what another span of the text says.
+    pub repeated: usize,
 }
 
 /// The counts that a reader of texts gives beside the texts.

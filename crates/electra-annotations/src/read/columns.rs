@@ -89,6 +89,7 @@ fn read_with(path: &Path, text: &str, layout: Layout) -> Result<Raw, ReadError> 
         answers: Answers::default(),
         passed_over: PassedOver::default(),
         offsets: None,
+        records: Vec::new(),
     })
 }
 

@@ -6,7 +6,7 @@ use electra_files::regular;
 use serde_json::Value;
 
 /// Files that describe a data set: one of its configurations, or all of them by name.
-const FILES: [&str; 2] = ["dataset_info.json", "dataset_infos.json"];
+pub(super) const NAMES: [&str; 2] = ["dataset_info.json", "dataset_infos.json"];
 
 /// Bytes of such a file at most.
 const MAX_BYTES: u64 = 16 << 20;
@@ -17,7 +17,7 @@ pub(super) fn names_beside(path: &Path, columns: &[&str]) -> Option<Vec<String>>
     let folder = path.parent()?;
     let above = if folder.as_os_str().is_empty() { Path::new("..") } else { folder.parent()? };
     let folders = [folder, above];
-    let files = folders.iter().flat_map(|folder| FILES.iter().map(move |file| folder.join(file)));
+    let files = folders.iter().flat_map(|folder| NAMES.iter().map(move |file| folder.join(file)));
     let read = |file: &Path| regular::read_at_most(file, MAX_BYTES).ok();
     let described = files.filter_map(|file| serde_json::from_slice(&read(&file)?).ok());
     described.filter_map(|description: Value| names(&description, columns)).next()

@@ -17,10 +17,10 @@ use super::file;
 use super::format_name::FormatName;
 use super::formats::{Reader, detect, found, marked, row};
 use super::input::{self, Input};
-use super::objects::each_record;
 use super::offsets::OffsetUse;
 use super::options::ReadOptions;
-use super::spans::{Characters, MisalignedSpan, Misalignment, align, describe};
+use super::records::each_record;
+use super::spans::{Aligned, Characters, MisalignedSpan, Misalignment, align, describe};
 use super::survey::{each_measured, survey};
 use super::target::{Target, WrittenFiles, json_lines};
 use super::text::AnnotatedText;
@@ -64,7 +64,7 @@ pub struct Source {
     pub left_out: usize,
 }
 
-/// Converts files to a format.
+/// Converts files to a format; of a folder that no format takes whole, every file by name.
 ///
 /// # Errors
 /// As [`read`](super::read), and for spans that the format cannot express unless they are to be skipped.
@@ -75,15 +75,31 @@ pub fn convert(inputs: &[PathBuf], to: FormatName, options: &ReadOptions) -> Res
     let writer = row(to).writer.as_ref().unwrap_or_else(|| panic!("{to} cannot be written"));
     let mut all: Vec<AnnotatedText> = Vec::new();
     let (mut sources, mut left_out) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
     for path in inputs {
+        match input::files_of_folder(path)? {
+            Some(within) if within.is_empty() => {
+                return Err(ReadError::Folder { path: path.clone(), files: 0 });
+            }
+            Some(within) => files.extend(within),
+            None => files.push(path.clone()),
+        }
+    }
+    for path in &files {
         let (mut texts, mut source, words) = read(path, options)?;
+        if let Some(first) = texts.first_mut() {
+            first.begins_file = true;
+        }
         let mut wrong = Vec::new();
         for text in &mut texts {
+            let record = text.record;
             if let Some(division) = options.sentences.filter(|_| text.words.is_none()) {
                 text.breaks = sentence_starts(&text.text, division);
             }
-            let mut found = fit(text, writer.target, words);
+            let (mut found, repeated) = fit(text, writer.target, words);
+            source.passed_over.repeated += repeated;
             for span in &mut found {
+                span.record = record;
                 let within = text.file.as_deref().filter(|_| path.is_dir());
                 span.file = Some(within.map_or(path.clone(), |file| path.join(file)).display().to_string());
             }
@@ -174,7 +190,7 @@ fn read(path: &Path, options: &ReadOptions) -> Result<(Vec<AnnotatedText>, Sourc
         Reader::Texts(each, policy) => {
             let surveyed = survey(&input, options, each, policy)?;
             let beside = each_measured(&input, options, each, &surveyed, &mut |mut text| {
-                text.stands_alone = text.words.is_none() && text.document.is_none();
+                text.stands_alone |= text.words.is_none() && text.document.is_none();
                 texts.push(text);
                 Ok(())
             })?;
@@ -220,15 +236,16 @@ fn sentence_starts(text: &str, sentences: SentenceDivision) -> Vec<usize> {
     starts.skip(1).collect()
 }
 
-/// Takes out of a text what a format cannot express.
-fn fit(text: &mut AnnotatedText, target: Target, division: WordDivision) -> Vec<MisalignedSpan> {
+/// Takes out of a text what a format cannot express; gives it with the number of spans that say what another one
+/// says, which formats of words have once.
+fn fit(text: &mut AnnotatedText, target: Target, division: WordDivision) -> (Vec<MisalignedSpan>, usize) {
     let words = text.words.take().unwrap_or_else(|| divide(&text.text, division).collect());
     let spans = std::mem::take(&mut text.spans);
     let mut wrong = Vec::new();
     if target.words {
-        let (entities, mut found) = align(&text.text, &words, &spans, target.overlaps);
-        wrong.append(&mut found);
-        for entity in entities {
+        let Aligned { placed, mut misaligned, repeated } = align(&text.text, &words, &spans, target.overlaps);
+        wrong.append(&mut misaligned);
+        for entity in placed {
             let (first, last) = (&words[entity.words.start], &words[entity.words.end - 1]);
             let mut span = entity.span.clone();
             (span.start, span.end) = (first.chars.start as i64, last.chars.end as i64);
@@ -236,7 +253,7 @@ fn fit(text: &mut AnnotatedText, target: Target, division: WordDivision) -> Vec<
             text.spans.push(span);
         }
         text.words = Some(words);
-        return wrong;
+        return (wrong, repeated);
     }
     let characters = Characters::of(&text.text);
     for mut span in spans {
@@ -254,5 +271,5 @@ fn fit(text: &mut AnnotatedText, target: Target, division: WordDivision) -> Vec<
             Some(reason) => wrong.push(describe(&span, reason, &words, &characters)),
         }
     }
-    wrong
+    (wrong, 0)
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use super::data::{DataFile, PredictedFile, TokenLines, WrittenFile};
 use super::encoding::Encoding;
 use super::error::ReadError;
-use super::formats::{Reader, detect, found};
+use super::formats::{self, Reader, detect, found};
 use super::input::{self, Input};
 use super::options::ReadOptions;
 use super::raw::Raw;
 use super::survey::{each_measured, survey};
 use super::text::Assembly;
-use super::{characters, columns, content};
+use super::{characters, columns};
 use crate::scheme::{self, Scheme};
 use crate::sentences::packed;
 use crate::words::WordDivision;
@@ -55,22 +55,24 @@ pub fn read_as_written(path: &Path, options: &ReadOptions) -> Result<WrittenFile
     Ok(raw.into_written(path, scheme))
 }
 
-/// Reads predictions: columns with the predicted tags in the last, or in the given column (from 1), or JSON
-/// lines with tags or spans. `has_gold` tells whether gold tags come from elsewhere.
+/// Reads predictions: columns with the predicted tags in the last, or in the given column (from 1), or what
+/// `options` say or the content shows otherwise: JSON, a folder of brat. `has_gold` tells whether gold tags come from
+/// elsewhere.
 ///
 /// # Errors
 /// As [`read`].
 pub(crate) fn read_predictions(
     path: &Path,
     column: Option<usize>,
-    labels: Option<&[String]>,
+    options: &ReadOptions,
     has_gold: bool,
 ) -> Result<PredictedFile, ReadError> {
-    let bytes = content::read(path)?;
+    let bytes = input::bytes(path)?;
     let input = Input::of(path, &bytes, Encoding::Utf8)?;
-    let mut raw = if input.is_json() {
-        let labels = labels.map(<[String]>::to_vec);
-        read_input(&input, &ReadOptions { labels, ..ReadOptions::default() })?.0
+    let is_other =
+        options.format.map_or(input.is_folder || input.is_json(), |name| !formats::is_columns(name));
+    let mut raw = if is_other {
+        read_input(&input, &ReadOptions { encoding: Encoding::Utf8, ..options.clone() })?.0
     } else {
         columns::read_predictions(path, &input.text, column, has_gold)?
     };
@@ -78,7 +80,7 @@ pub(crate) fn read_predictions(
         return Err(ReadError::Empty { path: path.to_owned() });
     }
     let gold = raw.gold.take();
-    let wrong = |error| ReadError::of_scheme(path, error, |at| raw.line(at));
+    let wrong = |error| raw.error_of_scheme(path, error);
     let gold_scheme = match &gold {
         Some(gold) => Some(scheme::detect_scheme(gold.iter()).map_err(wrong)?),
         None => None,
@@ -137,6 +139,6 @@ fn checked(path: &Path, raw: Raw, options: &ReadOptions) -> Result<(Raw, Scheme)
         Some(scheme) => scheme::expect_scheme(scheme, raw.sentences.tags().iter()).map(|()| scheme),
         None => scheme::detect_scheme(raw.sentences.tags().iter()),
     };
-    let scheme = scheme.map_err(|error| ReadError::of_scheme(path, error, |at| raw.line(at)))?;
+    let scheme = scheme.map_err(|error| raw.error_of_scheme(path, error))?;
     Ok((raw, scheme))
 }

@@ -148,6 +148,11 @@ pub fn format_names() -> impl Iterator<Item = (FormatName, bool)> {
     rows.map(|row| (FormatName(row.name), row.writer.is_some()))
 }
 
+/// Whether a format is that of a token and its tag a line.
+pub(super) fn is_columns(name: FormatName) -> bool {
+    name.0 == COLUMNS
+}
+
 /// The row of a format.
 pub(super) fn row(name: FormatName) -> &'static FormatRow {
     FORMATS.iter().find(|row| row.name == name.0).expect("names are those of rows")

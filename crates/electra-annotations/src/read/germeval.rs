@@ -44,7 +44,7 @@ pub(super) fn each_text(
     let [mut outer, mut inner] = [read(TAG_COLUMNS[0])?, read(TAG_COLUMNS[1])?];
     for raw in [&mut outer, &mut inner] {
         let found = scheme::detect_scheme(raw.sentences.tags().iter());
-        found.map_err(|error| ReadError::of_scheme(input.path, error, |at| raw.line(at)))?;
+        found.map_err(|error| raw.error_of_scheme(input.path, error))?;
         raw.sentences.convert_tags(|tags| scheme::to_iob2(tags).expect("the tags were parsed"));
     }
     for (sentence, below) in outer.sentences.iter().zip(inner.sentences.iter()) {

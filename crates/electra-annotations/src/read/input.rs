@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use electra_text::corpus::Compression;
+use electra_text::corpus::{Compression, CorpusError};
 
 use super::encoding::{self, Encoding};
 use super::error::ReadError;
-use super::objects::{Object, first_record};
-use super::{content, names};
+use super::objects::Object;
+use super::records::{Place, first_record};
+use super::{content, dataset_info, names};
 
 /// A file or folder of annotations.
 pub(super) struct Input<'a> {
@@ -25,6 +26,9 @@ const OPENED_BY_READERS: [&str; 2] = ["parquet", "spacy"];
 
 /// The bytes of a file of text, to be looked at by [`Input::of`].
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
+    if let Some(files) = files_of_folder(path)? {
+        return Err(ReadError::Folder { path: path.to_owned(), files: files.len() });
+    }
     match is_of_text(path) {
         true => content::read(path),
         false => Ok(Vec::new()),
@@ -36,8 +40,24 @@ fn is_of_text(path: &Path) -> bool {
     !(OPENED_BY_READERS.iter().any(|name| ending == *name) || is_annotated_folder(path))
 }
 
-/// Whether a path is that of a folder with something that a reader of folders knows. Other folders are refused
-/// as files.
+/// The files of a folder, by their names, unless one reader takes the folder whole; none of a path that is no folder.
+/// Hidden files are none of them, and neither is a description of the others.
+pub(super) fn files_of_folder(path: &Path) -> Result<Option<Vec<PathBuf>>, ReadError> {
+    if !path.is_dir() || is_annotated_folder(path) {
+        return Ok(None);
+    }
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = entries.map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
+    let is_data = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.is_file() && !name.starts_with('.') && !dataset_info::NAMES.contains(&name.as_ref())
+    };
+    let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).filter(is_data).collect();
+    files.sort();
+    Ok(Some(files))
+}
+
+/// Whether a path is that of a folder with something that a reader of folders knows.
 fn is_annotated_folder(path: &Path) -> bool {
     path.is_dir() && has_ending_within(path, "ann", 3)
 }
@@ -61,7 +81,7 @@ impl<'a> Input<'a> {
     /// The first record, if the file has objects of JSON.
     pub(super) fn first_object(&self) -> Option<Object<'_>> {
         let value = first_record(&self.text)?;
-        Object::record(self.path, 1, value.raw()).ok()
+        Object::record(self.path, Place { line: 1, record: None }, value.raw()).ok()
     }
 
     /// Whether the file has records of JSON: by its name, else by its content.

@@ -1,11 +1,11 @@
-//! Records of JSON, whether each has a line, all are in one list, or one is the whole file.
+//! Objects of JSON that are records, and the errors about them.
 
 use std::path::Path;
 
 use electra_text::corpus::json_object::{self, Malformed, Value};
 
 use super::error::ReadError;
-use super::lines::lines;
+use super::records::{Place, RecordPlace};
 use crate::words::{has_visible, without_unseen};
 
 /// A fault of a record.
@@ -31,16 +31,19 @@ impl From<ReadError> for Fault {
 }
 
 impl Fault {
-    /// The error about the record that begins in line `line` of the file and is `text`.
-    pub(super) fn at(self, path: &Path, line: usize, text: &str) -> ReadError {
+    /// The error about the record that begins at `start` of the file and is `text`.
+    pub(super) fn at(self, path: &Path, start: Place, text: &str) -> ReadError {
+        let line = start.line;
         let place = |at: usize| {
             let lines_before = text[..at].matches('\n').count();
-            let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-            let (column, excerpt) = json_object::place(&text[start..], at - start);
-            (line + lines_before, column, excerpt)
+            let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+            let (column, excerpt) = json_object::place(&text[begin..], at - begin);
+            // Of a record that does not begin its line, the first line is a part of one.
+            let before = if begin == 0 { start.record.map_or(0, |record| record.column - 1) } else { 0 };
+            (line + lines_before, column + before, excerpt)
         };
         let path = path.to_owned();
-        match self {
+        let error = match self {
             Self::Json(Malformed { at, what }) => {
                 let (line, column, excerpt) = place(at);
                 ReadError::BadJson { path, line, column, what, excerpt }
@@ -50,7 +53,8 @@ impl Fault {
                 ReadError::HalfCharacter { path, line, column, excerpt }
             }
             Self::Content(error) => error,
-        }
+        };
+        error.in_record(start.record)
     }
 }
 
@@ -62,104 +66,20 @@ pub(super) fn string(value: Value<'_>) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The arrangement of records in a file.
-enum Shape<'a> {
-    /// A record a line.
-    Lines,
-    /// A list of records.
-    List(Value<'a>),
-    /// One record, in several lines.
-    One,
-}
-
-impl<'a> Shape<'a> {
-    fn of(text: &'a str) -> Self {
-        let first = lines(text).map(|(_, line)| line).find(|line| has_visible(line)).unwrap_or_default();
-        match (first.trim_start().as_bytes().first(), Value::first(text)) {
-            (Some(b'['), Ok(list)) if !has_visible(&text[list.range().end..]) => {
-                if matches!(first_of(list).map(Value::kind), Some(Ok("an object" | "a list"))) {
-                    return Self::List(list);
-                }
-            }
-            (Some(b'{'), Ok(one))
-                if !has_visible(&text[one.range().end..]) && !json_object::is_object(first) =>
-            {
-                return Self::One;
-            }
-            _ => {}
-        }
-        Self::Lines
-    }
-}
-
-/// The first element of a list.
-fn first_of(list: Value<'_>) -> Option<Value<'_>> {
-    let mut first = None;
-    let stopped = list.elements(|_, value| {
-        first = Some(value);
-        Err(Malformed { at: 0, what: "enough is known" })
-    });
-    first.filter(|_| stopped.is_err())
-}
-
-/// The first record of a file, if it is JSON.
-pub(super) fn first_record(text: &str) -> Option<Value<'_>> {
-    match Shape::of(text) {
-        Shape::List(list) => first_of(list),
-        Shape::One => Value::first(text).ok(),
-        Shape::Lines => {
-            let first = lines(text).map(|(_, line)| line).find(|line| has_visible(line))?;
-            let value = Value::first(first).ok()?;
-            let is_alone = !has_visible(&first[value.range().end..]);
-            Some(value).filter(|value| is_alone && matches!(value.kind(), Ok("an object" | "a list")))
-        }
-    }
-}
-
-/// Goes through the records of a file; `take` is given the line at which each begins, and its text.
-pub(super) fn each_record<'a>(
-    path: &Path,
-    text: &'a str,
-    mut take: impl FnMut(usize, &'a str) -> Result<(), Fault>,
-) -> Result<(), ReadError> {
-    match Shape::of(text) {
-        Shape::Lines => {
-            for (line, record) in lines(text).filter(|(_, record)| has_visible(record)) {
-                take(line, record).map_err(|fault| fault.at(path, line, record))?;
-            }
-            Ok(())
-        }
-        Shape::One => {
-            let line = lines(text).find(|(_, line)| has_visible(line)).map_or(1, |(line, _)| line);
-            take(line, text.trim()).map_err(|fault| fault.at(path, line, text.trim()))
-        }
-        Shape::List(list) => {
-            let (mut line, mut counted) = (1, 0);
-            let all = list.elements(|_, value| {
-                line += text[counted..value.range().start].matches('\n').count();
-                counted = value.range().start;
-                let record = value.raw();
-                take(line, record).map_err(|fault| Fault::Content(fault.at(path, line, record)))
-            });
-            all.map_err(|fault| fault.at(path, 1, text))
-        }
-    }
-}
-
 /// An object of a record, with the place it stands at.
 pub(super) struct Object<'a> {
     path: &'a Path,
-    line: usize,
+    place: Place,
     /// The record.
     text: &'a str,
     fields: Vec<(String, Value<'a>)>,
 }
 
 impl<'a> Object<'a> {
-    /// The record that begins in line `line` of the file at `path` and is `text`.
-    pub(super) fn record(path: &'a Path, line: usize, text: &'a str) -> Result<Self, Fault> {
+    /// The record that begins at `place` of the file at `path` and is `text`.
+    pub(super) fn record(path: &'a Path, place: Place, text: &'a str) -> Result<Self, Fault> {
         let value = Value::first(text)?;
-        let object = Self { path, line, text, fields: Vec::new() }.object(value, "the record")?;
+        let object = Self { path, place, text, fields: Vec::new() }.object(value, "the record")?;
         let end = value.range().end;
         match has_visible(&text[end..]) {
             true => Err(Malformed { at: end, what: "expected nothing behind the object" }.into()),
@@ -168,8 +88,8 @@ impl<'a> Object<'a> {
     }
 
     /// A value that is no object, as if it were one without fields: for elements of lists.
-    pub(super) fn element(path: &'a Path, line: usize, text: &'a str) -> Self {
-        Self { path, line, text, fields: Vec::new() }
+    pub(super) fn element(path: &'a Path, place: Place, text: &'a str) -> Self {
+        Self { path, place, text, fields: Vec::new() }
     }
 
     /// The object that a value of this record is; `what` names it.
@@ -182,7 +102,7 @@ impl<'a> Object<'a> {
             fields.push((name.to_owned(), value));
             Ok(())
         })?;
-        Ok(Self { path: self.path, line: self.line, text: self.text, fields })
+        Ok(Self { path: self.path, place: self.place, text: self.text, fields })
     }
 
     /// The value of a field, of several the last; none if it is null.
@@ -240,12 +160,17 @@ impl<'a> Object<'a> {
 
     /// The line of the file in which a value of the record begins.
     pub(super) fn line_of(&self, value: Value<'a>) -> usize {
-        self.line + self.text[..value.range().start].matches('\n').count()
+        self.place.line + self.text[..value.range().start].matches('\n').count()
     }
 
     /// The line in which the record begins.
     pub(super) fn line(&self) -> usize {
-        self.line
+        self.place.line
+    }
+
+    /// The place of the record among those of its line, if it is not alone there.
+    pub(super) fn record_place(&self) -> Option<RecordPlace> {
+        self.place.record
     }
 
     /// A value of another kind than expected.
@@ -263,7 +188,7 @@ impl<'a> Object<'a> {
             [] => "no field".to_owned(),
             names => format!("the fields {}", names.join(", ")),
         };
-        self.error(self.line, found, expected)
+        self.error(self.place.line, found, expected)
     }
 
     /// An error in a line of the record.
@@ -274,7 +199,7 @@ impl<'a> Object<'a> {
 
     /// The error about a record of another task.
     pub(super) fn other_task(&self, task: &'static str) -> Fault {
-        Fault::Content(ReadError::OtherTask { path: self.path.to_owned(), line: self.line, task })
+        Fault::Content(ReadError::OtherTask { path: self.path.to_owned(), line: self.place.line, task })
     }
 
     /// The path of the file.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::error::ReadError;
+use super::records::RecordPlace;
 use super::spans::{CharSpan, is_same_text};
 use crate::sentences::packed;
 
@@ -169,13 +170,13 @@ impl Ruler {
 pub(super) struct Survey {
     /// Spans whose text fits, by unit.
     fits: [usize; Offsets::ALL.len()],
-    /// The line of the first span whose places differ between two units.
-    differ: [[Option<usize>; Offsets::ALL.len()]; Offsets::ALL.len()],
+    /// The line of the first span whose places differ between two units, and the place of its record there.
+    differ: [[Option<(usize, Option<RecordPlace>)>; Offsets::ALL.len()]; Offsets::ALL.len()],
 }
 
 impl Survey {
-    /// Looks at the spans of a text.
-    pub(super) fn add(&mut self, text: &str, spans: &[CharSpan]) {
+    /// Looks at the spans of a text, whose record is at that place of its line.
+    pub(super) fn add(&mut self, text: &str, spans: &[CharSpan], record: Option<RecordPlace>) {
         if text.is_ascii() || spans.is_empty() {
             return;
         }
@@ -195,7 +196,7 @@ impl Survey {
                 }
                 for (other, places) in places.iter().enumerate() {
                     if *places != (*start, *end) {
-                        self.differ[at][other].get_or_insert(span.line);
+                        self.differ[at][other].get_or_insert((span.line, record));
                     }
                 }
             }
@@ -222,11 +223,10 @@ impl Survey {
         let documented = policy.documented.filter(|unit| pool.contains(unit));
         match (documented, line) {
             (Some(unit), _) => Ok(OffsetUse { unit, because: OffsetEvidence::Format }),
-            (None, Some(line)) => Err(ReadError::OffsetUnits {
-                path: path.to_owned(),
-                line,
-                units: pool.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            }),
+            (None, Some((line, record))) => {
+                let units = pool.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                Err(ReadError::OffsetUnits { path: path.to_owned(), line, units }.in_record(record))
+            }
             (None, None) => {
                 let unit = pool[0];
                 let alike = policy.documented.is_none() && all_alike(unit);
@@ -278,8 +278,8 @@ mod tests {
             ..CharSpan::new(4, start, end, "LOC".into())
         };
         let mut survey = Survey::default();
-        survey.add("Rom", &[CharSpan::new(1, 0, 3, "LOC".into())]);
-        survey.add(TEXT, &spans.iter().map(span).collect::<Vec<_>>());
+        survey.add("Rom", &[CharSpan::new(1, 0, 3, "LOC".into())], None);
+        survey.add(TEXT, &spans.iter().map(span).collect::<Vec<_>>(), None);
         survey.decide(Path::new("a"), policy).map_err(|error| error.to_string())
     }
 

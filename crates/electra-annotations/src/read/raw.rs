@@ -7,8 +7,9 @@ use super::data::{DataFile, Format, TokenLines, WrittenFile};
 use super::error::ReadError;
 use super::invalid::InvalidTransitions;
 use super::offsets::OffsetUse;
+use super::records::RecordPlace;
 use super::spans::MisalignedSpan;
-use crate::scheme::{self, Scheme};
+use crate::scheme::{self, Scheme, SchemeError};
 use crate::sentences::TagSequences;
 use crate::words::Division;
 use crate::{LeftOut, Sentences};
@@ -33,6 +34,8 @@ pub(super) struct Raw {
     pub answers: Answers,
     pub passed_over: PassedOver,
     pub offsets: Option<OffsetUse>,
+    /// The places of the sentences' records, where several have one line.
+    pub records: Vec<Option<RecordPlace>>,
 }
 
 /// Refuses a tag, of line `line`, that is one too many.
@@ -44,8 +47,14 @@ pub(super) fn check_names(path: &Path, line: usize, tags: &TagSequences) -> Resu
 }
 
 impl Raw {
-    pub(super) fn line(&self, at: scheme::TagPlace) -> usize {
-        self.lines.of(&self.sentences, at.sentence, at.token)
+    /// The error about the scheme, with its line and record for its place.
+    pub(super) fn error_of_scheme(&self, path: &Path, error: SchemeError) -> ReadError {
+        let (SchemeError::UnknownTag { at, .. }
+        | SchemeError::Mixed { at, .. }
+        | SchemeError::NotInScheme { at, .. }) = &error;
+        let record = self.records.get(at.sentence).copied().flatten();
+        let line = |at: scheme::TagPlace| self.lines.of(&self.sentences, at.sentence, at.token);
+        ReadError::of_scheme(path, error, line).in_record(record)
     }
 
     pub(super) fn into_written(self, path: &Path, scheme: Scheme) -> WrittenFile {

@@ -1,11 +1,13 @@
 //! Text with spans of characters to words with tags.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
 
+use super::records::RecordPlace;
 use crate::sentences::packed;
 use crate::words::{Word, is_invisible};
 
@@ -22,6 +24,9 @@ pub struct MisalignedSpan {
     /// The file of that line, where the data are a folder of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The place of the record in that line, where the line has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordPlace>,
     /// The start of the span.
     pub start: i64,
     /// One past its end.
@@ -78,6 +83,9 @@ impl fmt::Display for MisalignedSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MisalignedSpan { line, start, end, label, text, .. } = self;
         write!(f, "line {line}")?;
+        if let Some(RecordPlace { number, column }) = self.record {
+            write!(f, ", record {number} at character {column}")?;
+        }
         if let Some(file) = &self.file {
             write!(f, " of {file}")?;
         }
@@ -157,24 +165,30 @@ pub(crate) struct SpanOfWords<'a> {
     pub span: &'a CharSpan,
 }
 
-/// The spans as words, in the order of the text and, unless they may, without common words; and those that do
-/// not fit.
-pub(crate) fn align<'a>(
-    text: &str,
-    words: &[Word],
-    spans: &'a [CharSpan],
-    may_overlap: bool,
-) -> (Vec<SpanOfWords<'a>>, Vec<MisalignedSpan>) {
+/// Spans held against the words of their text.
+#[derive(Debug, Default)]
+pub(crate) struct Aligned<'a> {
+    /// Those that are of whole words, in the order of the text.
+    pub placed: Vec<SpanOfWords<'a>>,
+    /// Those that are not, or share words that they may not share.
+    pub misaligned: Vec<MisalignedSpan>,
+    /// The number of spans that say what another one says.
+    pub repeated: usize,
+}
+
+/// The spans as words, without common words unless they may have some.
+pub(crate) fn align<'a>(text: &str, words: &[Word], spans: &'a [CharSpan], may_overlap: bool) -> Aligned<'a> {
     let text = Characters::of(text);
-    let mut placed: Vec<SpanOfWords<'_>> = Vec::new();
+    let Aligned { mut placed, mut misaligned, .. } = Aligned::default();
     let mut last: Option<&CharSpan> = None;
-    let mut misaligned = Vec::new();
-    // Of two that share a word the outer one stays.
-    let mut spans: Vec<&CharSpan> = spans.iter().collect();
-    spans.sort_by_key(|span| (span.start, Reverse(span.end)));
     // The same said twice is said once.
-    spans.dedup_by(|one, other| (one.start, one.end, &one.label) == (other.start, other.end, &other.label));
-    for span in spans {
+    let mut said = HashSet::new();
+    let mut is_new = |span: &'a CharSpan| said.insert((span.start, span.end, &span.label, &span.parts));
+    let mut distinct: Vec<&CharSpan> = spans.iter().filter(|span| is_new(span)).collect();
+    let repeated = spans.len() - distinct.len();
+    // Of two that share a word the outer one stays.
+    distinct.sort_by_key(|span| (span.start, Reverse(span.end)));
+    for span in distinct {
         let fits = text.check(span).and_then(|()| place(span, words, &text));
         let fits = fits.and_then(|range| match (last, placed.last()) {
             // Those before began in front of it: none but the last can reach into it.
@@ -193,7 +207,7 @@ pub(crate) fn align<'a>(
             Err(reason) => misaligned.push(describe(span, reason, words, &text)),
         }
     }
-    (placed, misaligned)
+    Aligned { placed, misaligned, repeated }
 }
 
 /// The characters of a text, by number.
@@ -313,6 +327,7 @@ pub(crate) fn describe(
     MisalignedSpan {
         line: span.line,
         file: None,
+        record: None,
         start: span.start,
         end: span.end,
         label: span.label.clone(),
@@ -339,7 +354,7 @@ mod tests {
         let words = words(text);
         let tags = |start, end| {
             let spans = [CharSpan::new(1, start, end, "X".into())];
-            let (placed, _) = align(text, &words, &spans, false);
+            let placed = align(text, &words, &spans, false).placed;
             let tag = |at: usize| match placed.iter().find(|span| span.words.contains(&at)) {
                 Some(SpanOfWords { words, label, .. }) if words.start == at => format!("B-{label}"),
                 Some(SpanOfWords { label, .. }) => format!("I-{label}"),
@@ -362,7 +377,7 @@ mod tests {
         let words = words(text);
         let nearest = |start, end| {
             let spans = [CharSpan::new(7, start, end, "LOC".into())];
-            let (placed, misaligned) = align(text, &words, &spans, false);
+            let Aligned { placed, misaligned, .. } = align(text, &words, &spans, false);
             assert_eq!(placed, []);
             let found = &misaligned[0];
             (found.reason.clone(), found.nearest, found.nearest_text.clone())

@@ -33,7 +33,7 @@ pub(super) fn survey(
         return Ok(Surveyed { offsets: given.filter(|_| policy.is_some()), words });
     }
     each(input, options, &mut |text: AnnotatedText| {
-        offsets.add(&text.text, &text.spans);
+        offsets.add(&text.text, &text.spans, text.record);
         for c in text.text.chars().filter(|c| c.is_alphabetic()) {
             *(if is_unspaced(c) { &mut unspaced } else { &mut spaced }) += 1usize;
         }

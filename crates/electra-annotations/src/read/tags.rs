@@ -25,14 +25,11 @@ fn tags(sentence: &SentenceOfText<'_>) -> Vec<String> {
 /// Writes a token and its tag a line, with a tab between, and a blank line behind each sentence.
 pub(super) fn write_columns(texts: &[AnnotatedText]) -> WrittenFiles {
     let mut out = String::new();
-    let begins = |one: &AnnotatedText, before: Option<&AnnotatedText>| {
-        before.is_none_or(|before| one.stands_alone || before.stands_alone || one.document != before.document)
-    };
-    let before = |at: usize| at.checked_sub(1).map(|at| &texts[at]);
+    let begins = |at: usize| texts[at].begins_document(at.checked_sub(1).map(|before| &texts[before]));
     // Where all is one document, nothing says so.
-    let marks_documents = (1..texts.len()).any(|at| begins(&texts[at], before(at)));
+    let marks_documents = (1..texts.len()).any(begins);
     for (at, text) in texts.iter().enumerate() {
-        if marks_documents && begins(text, before(at)) {
+        if marks_documents && begins(at) {
             out += &format!("{DOCUMENT_START}\tO\n\n");
         }
         for sentence in text.sentences() {
@@ -48,8 +45,9 @@ pub(super) fn write_columns(texts: &[AnnotatedText]) -> WrittenFiles {
 /// Text that keeps to its line and column.
 fn cell(text: &str) -> Cow<'_, str> {
     let divides = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}');
-    if text == DOCUMENT_START {
-        return "_DOCSTART_".into();
+    // Readers look for the mark in the words that a line begins with.
+    if text.contains(DOCUMENT_START) {
+        return cell(&text.replace(DOCUMENT_START, "_DOCSTART_")).into_owned().into();
     }
     if text.contains(divides) { text.replace(divides, "_").into() } else { text.into() }
 }

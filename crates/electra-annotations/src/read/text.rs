@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::beside::Beside;
+use super::beside::{Beside, PassedOver};
 use super::data::{Format, TokenLines};
 use super::document::DocumentNumbers;
 use super::error::ReadError;
 use super::offsets::OffsetUse;
 use super::raw::{Raw, check_names};
-use super::spans::{CharSpan, MisalignedSpan, align};
-use crate::words::{Division, SentenceDivision, Word, WordDivision, divide, division_of_record};
+use super::records::RecordPlace;
+use super::spans::{Aligned, CharSpan, MisalignedSpan, align};
+use crate::words::{Division, SentenceDivision, Word, WordDivision, divide, division_of_record, has_visible};
 use crate::{LeftOut, SentenceView, Sentences};
 
 /// A text with its spans, as a format has it.
@@ -18,6 +19,8 @@ use crate::{LeftOut, SentenceView, Sentences};
 pub(crate) struct AnnotatedText {
     /// The line it begins at.
     pub line: usize,
+    /// The place of its record in that line, where the line has several.
+    pub record: Option<RecordPlace>,
     /// The file it is from, where the data are a folder of several.
     pub file: Option<Box<str>>,
     /// The name of its document, as [`document_name`](super::document::document_name) gives it, if it has one.
@@ -30,6 +33,8 @@ pub(crate) struct AnnotatedText {
     pub breaks: Vec<usize>,
     /// Whether it is a document by itself, though it has no name.
     pub stands_alone: bool,
+    /// Whether a file begins with it, of several that are converted: documents end with their file.
+    pub begins_file: bool,
 }
 
 /// Where a reader puts the texts that it reads.
@@ -81,6 +86,21 @@ impl AnnotatedText {
         text
     }
 
+    /// The text with these words, if they stand in it one behind the other.
+    pub(crate) fn with_words_placed(text: &str, words: &[String]) -> Option<Self> {
+        let (mut places, mut at, mut chars) = (Vec::new(), 0, 0);
+        for word in words {
+            let gap = text[at..].find(word.as_str()).filter(|&gap| !has_visible(&text[at..at + gap]))?;
+            let start = chars + text[at..at + gap].chars().count();
+            let end = start + word.chars().count();
+            places.push(start..end);
+            (at, chars) = (at + gap + word.len(), end);
+        }
+        let mut found = Self { text: text.to_owned(), ..Self::default() };
+        found.set_words(places.into_iter());
+        Some(found)
+    }
+
     /// Gives the words of the text by their places in code points.
     pub(crate) fn set_words(&mut self, places: impl Iterator<Item = Range<usize>>) {
         let mut bytes: Vec<usize> = self.text.char_indices().map(|(at, _)| at).collect();
@@ -102,6 +122,13 @@ pub(crate) struct SentenceOfText<'a> {
 }
 
 impl AnnotatedText {
+    /// Whether a document begins with this text, which stands behind `before`.
+    pub(crate) fn begins_document(&self, before: Option<&Self>) -> bool {
+        before.is_none_or(|before| {
+            self.stands_alone || self.begins_file || before.stands_alone || self.document != before.document
+        })
+    }
+
     /// The words of a span.
     fn words_of(&self, span: &CharSpan) -> Range<usize> {
         let words = self.words.as_deref().unwrap_or_default();
@@ -183,6 +210,8 @@ pub(super) struct Assembly<'a> {
     division: SentenceDivision,
     /// Whether all texts so far had words of their own.
     of_words: bool,
+    /// Spans that say what another one says.
+    repeated: usize,
 }
 
 impl<'a> Assembly<'a> {
@@ -197,6 +226,7 @@ impl<'a> Assembly<'a> {
             documents: DocumentNumbers::default(),
             division: SentenceDivision::Line,
             of_words: true,
+            repeated: 0,
         }
     }
 
@@ -210,9 +240,11 @@ impl<'a> Assembly<'a> {
             }
         };
         let text = given.text.as_str();
-        let (entities, mut wrong) = align(text, &words, &given.spans, false);
-        let format =
-            if self.of_words && given.document.is_none() { Format::JsonTags } else { Format::JsonSpans };
+        let Aligned { placed: entities, misaligned: mut wrong, repeated } =
+            align(text, &words, &given.spans, false);
+        self.repeated += repeated;
+        let is_of_words = self.of_words && given.document.is_none() && !given.stands_alone;
+        let format = if is_of_words { Format::JsonTags } else { Format::JsonSpans };
         let name = given.document.map(String::from);
         // What holds no word is no sentence, and no document.
         let document = if words.is_empty() { 0 } else { self.documents.of(name, format) };
@@ -247,6 +279,7 @@ impl<'a> Assembly<'a> {
             let sentence = (first + behind.saturating_sub(1)).min(self.sentences.len().saturating_sub(1));
             self.left_out.push(LeftOut { sentence, kind: span.label.clone() });
             span.file = given.file.as_deref().map(str::to_owned);
+            span.record = given.record;
         }
         self.misaligned.append(&mut wrong);
         if !words.is_empty() && !self.of_words {
@@ -261,6 +294,12 @@ impl<'a> Assembly<'a> {
 
     /// The file as it is, of a format of this name.
     pub(super) fn finish(self, format: Format, offsets: Option<OffsetUse>, beside: Beside) -> Raw {
+        let format = match format {
+            Format::JsonSpans if self.of_words && !self.sentences.is_empty() => {
+                Format::Other("JSON lines with text, its words and spans")
+            }
+            format => format,
+        };
         let division = match self.of_words {
             true => Division::CORPUS,
             false => {
@@ -278,8 +317,9 @@ impl<'a> Assembly<'a> {
             misaligned: self.misaligned,
             left_out: self.left_out,
             answers: beside.answers,
-            passed_over: beside.passed_over,
+            passed_over: PassedOver { repeated: self.repeated, ..beside.passed_over },
             offsets,
+            records: Vec::new(),
         }
     }
 }

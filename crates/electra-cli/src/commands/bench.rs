@@ -9,7 +9,9 @@ use electra_ner::{BenchTask, TaggerBench, bench_tagger};
 use electra_pretrain::bench::{StepBench, bench_step};
 
 use crate::commands::finetune::load_ner_recipe;
-use crate::commands::pretrain::{RecipeOptions, check_memory, decide_micro_batches, load_recipe};
+use crate::commands::pretrain::{
+    InitOptions, RecipeOptions, check_memory, decide_micro_batches, load_recipe_on,
+};
 use crate::device::use_threads;
 use crate::failure::Failure;
 use crate::gemm_peak;
@@ -22,6 +24,7 @@ pub enum BenchCommand {
     #[command(after_help = "Examples:
   electra bench step configs/pretrain/small.toml --batch-size 16
   electra bench step configs/pretrain/tiny.toml --set train.dropout=0 --json
+  electra bench step configs/pretrain/continue.toml --init runs/tiny
 
 GFLOP/s are those of the matrix products alone, the vocabulary projection at masked slots only, and training \
 as three times the forward pass. The GEMM peak is the fastest matrix product that this device computes in the \
@@ -48,6 +51,8 @@ pub struct StepArguments {
     recipe: PathBuf,
     #[command(flatten)]
     with: RecipeOptions,
+    #[command(flatten)]
+    weights: InitOptions,
     /// Rows of a step [default: the recipe's]
     #[arg(long, value_name = "B")]
     batch_size: Option<usize>,
@@ -72,6 +77,8 @@ pub struct NerArguments {
     task: TaggerTask,
     #[command(flatten)]
     with: RecipeOptions,
+    #[command(flatten)]
+    weights: InitOptions,
     /// Rows that go through the network together [default: 32, of latency 1]
     #[arg(long, value_name = "B")]
     batch_size: Option<usize>,
@@ -124,8 +131,13 @@ impl StepArguments {
                 arguments.with.overrides.push(format!("train.{key}={batch}"));
             }
         }
-        let recipe = load_recipe(&arguments.recipe, &arguments.with.overrides)?;
+        let weights = arguments.weights.open()?;
+        let overrides = &arguments.with.overrides;
+        let recipe = load_recipe_on(&arguments.recipe, overrides, weights.as_ref(), None)?;
         let recipe = decide_micro_batches(recipe, arguments.with.device, None)?.0.value;
+        if let Some(weights) = &weights {
+            weights.check_recipe(&recipe)?;
+        }
         check_memory(&recipe, arguments.with.device)?;
         let device = arguments.with.device.open_with(recipe.train.precision)?;
         let bench = StepBench {
@@ -175,7 +187,8 @@ impl StepArguments {
 impl NerArguments {
     fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
-        let sizes = load_recipe(&self.sizes, &[])?.value.model;
+        let weights = self.weights.open()?;
+        let sizes = load_recipe_on(&self.sizes, &[], weights.as_ref(), None)?.value.model;
         let recipe = load_ner_recipe(None, &self.with.overrides)?.value;
         let is_latency = self.task == TaggerTask::Latency;
         let or = |given: Option<usize>, otherwise: usize, of_latency: usize| {

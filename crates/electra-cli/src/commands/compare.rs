@@ -100,6 +100,7 @@ impl Compare {
         if self.write || self.check {
             return readmes::update(&self.inputs, self.write);
         }
+        self.html.iter().try_for_each(|html| crate::failure::uncompressed(html, "--html"))?;
         let (mut subject, results) = self.gather()?;
         if let Some(base) = self.base {
             if !subject.arms.contains(&base) {

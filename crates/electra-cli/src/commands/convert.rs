@@ -62,7 +62,7 @@ What the format that is written cannot express is left out and listed: spans tha
 a word in formats of words, spans of several parts everywhere but in brat. With --strict it is an error. \
 Offsets are written in code points. Files are replaced; a folder must be new or empty.")]
 pub struct ConvertNer {
-    /// Files or folders to read; - for standard input
+    /// Files or folders to read; of a folder every file by name, if it is not one of brat; - for standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
     /// Format to write
@@ -113,6 +113,7 @@ struct Summary {
 impl ConvertNer {
     fn run(self) -> Result<ExitCode, Failure> {
         let to_standard_output = self.out == Path::new(STANDARD);
+        failure::uncompressed(&self.out, "--out")?;
         if self.json {
             failure::utf8(&self.out, "JSON")?;
             if to_standard_output {

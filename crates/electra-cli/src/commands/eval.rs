@@ -16,7 +16,7 @@ use electra_ner::{PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_run::nearby::folders_with;
 use serde::Serialize;
 
-use crate::commands::reading::FormArguments;
+use crate::commands::reading::{FormArguments, PredictionArguments};
 use crate::failure::{self, Failure};
 
 /// Score predictions, or discriminators.
@@ -51,6 +51,8 @@ impl EvalCommand {
     --against b2.conll --json
   electra eval ner --gold corrected.jsonl.gz --skip-misaligned \\
     --pred predictions-test.conll
+  electra eval ner --gold test.conll --pred theirs.jsonl \\
+    --pred-from doccano --pred-offsets utf-16
 
 Files are read as `electra check ner` and `electra finetune` read them: columns or JSON lines, compressed or \
 not, in any scheme of tags. Predictions have the gold and the predicted tag in the last two columns, as the \
@@ -74,9 +76,8 @@ pub struct NerEval {
     /// Predictions to score; again for each run
     #[arg(long, required = true, value_name = "FILE")]
     pred: Vec<PathBuf>,
-    /// Column of the predicted tags, from 1 [default: the last]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pred_column: Option<u16>,
+    #[command(flatten)]
+    predictions: PredictionArguments,
     /// Predictions of another system on the same sentences, to compare with; again for each run
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
@@ -153,19 +154,21 @@ impl NerEval {
                 .chain(&self.against)
                 .try_for_each(|path| failure::utf8(path, "JSON").map(drop))?;
         }
-        self.pred.iter().chain(&self.against).try_for_each(|path| refuse_folder(path))?;
+        if self.predictions.pred_from.is_none() {
+            self.pred.iter().chain(&self.against).try_for_each(|path| refuse_folder(path))?;
+        }
         let options = self.reading.options();
         if options != ReadOptions::default() && self.gold.is_none() && self.train.is_none() {
             return Err(Failure::new(
                 "options about the form of files describe --gold and --train, and neither is given",
-                "leave them out; predictions are in UTF-8, with the predicted tag in the last column or in that of \
-                 --pred-column",
+                "leave them out, or say it of the predictions: --pred-column, --pred-from, --pred-offsets, \
+                 --pred-annotator; their text is in UTF-8",
             ));
         }
         let gold_file = self.gold.as_deref().map(|path| read_as_written(path, &options)).transpose()?;
         let given = gold_file.as_ref().map(Gold::as_written);
-        let column = self.pred_column.map(usize::from);
-        let form = PredictionForm { column, labels: options.labels.as_deref() };
+        let pred_options = self.predictions.options(&options);
+        let form = PredictionForm { column: self.predictions.column(), options: Some(&pred_options) };
         let first = Predictions::read_as(&self.pred[0], given, form)?;
         let gold = given.unwrap_or_else(|| first.gold(&self.pred[0]));
         let read_run = |path: &PathBuf| match given {

@@ -163,6 +163,7 @@ impl Predict {
         if self.byte_offsets && self.format != Format::Json {
             return Err(Failure::new("--byte-offsets adds to JSON objects only", "add --format json"));
         }
+        self.out.iter().try_for_each(|out| crate::failure::uncompressed(out, "--out"))?;
         use_threads(self.threads)?;
         let device = self.device.open()?;
         let decoding = self.decoding.map(|name| match name {

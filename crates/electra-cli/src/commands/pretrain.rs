@@ -108,8 +108,8 @@ impl Pretrain {
     /// Whatever keeps the run from going on.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let threads = use_threads(self.with.threads)?;
-        let weights = self.weights.open()?;
         let folder = self.run.as_deref();
+        let weights = self.weights.open_for_run(folder, &self.recipe)?;
         let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), folder)?;
         let run = self.run.unwrap_or_else(|| run_of(&recipe.value.name));
         let (recipe, micro_batches) = decide_micro_batches(recipe, self.with.device, Some(&run))?;

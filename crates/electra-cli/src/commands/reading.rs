@@ -62,6 +62,42 @@ pub struct FileArguments {
     words_by: Option<WordsByName>,
 }
 
+/// Options for the form of predictions that other tools have made, which need not be that of the gold file.
+#[derive(Args)]
+pub struct PredictionArguments {
+    /// Column of the predicted tags, from 1 [default: the last]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pred_column: Option<u16>,
+    /// Format of predictions [default: told by their content]
+    #[arg(long, value_name = "FORMAT", value_parser = format_of(|_| true))]
+    pub pred_from: Option<FormatName>,
+    /// Unit of the offsets of predicted spans [default: told by the texts of the spans, or the format's]
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pred_offsets: Option<OffsetsName>,
+    /// Annotator whose work the predictions are, where their file has several: a model's name, number or address
+    #[arg(long, value_name = "NAME")]
+    pred_annotator: Option<String>,
+}
+
+impl PredictionArguments {
+    /// The column of the predicted tags, from 1, if one is named.
+    pub fn column(&self) -> Option<usize> {
+        self.pred_column.map(usize::from)
+    }
+
+    /// The options as the readers take them; words are divided and tags are named as those of the gold file are.
+    pub fn options(&self, of_gold: &ReadOptions) -> ReadOptions {
+        ReadOptions {
+            format: self.pred_from,
+            offsets: self.pred_offsets.map(OffsetsName::unit),
+            annotator: self.pred_annotator.clone(),
+            labels: of_gold.labels.clone(),
+            words: of_gold.words,
+            ..ReadOptions::default()
+        }
+    }
+}
+
 /// The formats that `has` lets through, by their names.
 pub fn format_of(has: fn(bool) -> bool) -> impl TypedValueParser<Value = FormatName> {
     let named =
@@ -81,6 +117,17 @@ enum OffsetsName {
     Graphemes,
     /// Bytes of UTF-8
     Bytes,
+}
+
+impl OffsetsName {
+    fn unit(self) -> Offsets {
+        match self {
+            Self::CodePoints => Offsets::CodePoints,
+            Self::Utf16 => Offsets::Utf16,
+            Self::Graphemes => Offsets::Graphemes,
+            Self::Bytes => Offsets::Bytes,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -161,12 +208,7 @@ impl FileArguments {
             tag_column: self.tag_column,
             scheme: None,
             labels: self.labels.clone(),
-            offsets: self.offsets.map(|offsets| match offsets {
-                OffsetsName::CodePoints => Offsets::CodePoints,
-                OffsetsName::Utf16 => Offsets::Utf16,
-                OffsetsName::Graphemes => Offsets::Graphemes,
-                OffsetsName::Bytes => Offsets::Bytes,
-            }),
+            offsets: self.offsets.map(OffsetsName::unit),
             annotator: self.annotator.clone(),
             words: self.words_by.map(|words| match words {
                 WordsByName::Corpus => WordDivision::Corpus,

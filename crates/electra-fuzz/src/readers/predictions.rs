@@ -75,7 +75,7 @@ impl Reader for PredictionFiles {
         let gold = Gold::as_written(&gold);
         let first = Predictions::read_as(&ours, Some(gold), PredictionForm::default()).ok_rendered()?;
         let second =
-            Predictions::read_as(&theirs, Some(gold), PredictionForm { column: Some(2), labels: None })
+            Predictions::read_as(&theirs, Some(gold), PredictionForm { column: Some(2), options: None })
                 .ok_rendered();
         reached.stage("against gold");
         score(&ours, &first, gold)?;

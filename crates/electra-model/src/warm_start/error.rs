@@ -32,11 +32,11 @@ pub enum WarmStartError {
     #[error("model.generator.tie = {}: {conflict}", tie_name(*.tie))]
     #[diagnostic(help("set model.generator.tie = {}", tie_name(*.fitting)))]
     Tie {
-        /// What the recipe says.
+        /// The way of sharing that the recipe asks for.
         tie: TieMode,
-        /// The reason.
+        /// The parameters of the weights that are not shared so.
         conflict: TieConflict,
-        /// A value that these weights fit.
+        /// A way of sharing that these weights fit.
         fitting: TieMode,
     },
 }
@@ -79,9 +79,9 @@ pub enum TieConflict {
     },
     /// Tables of the generator's own that are not as wide as its encoder.
     TableWidth {
-        /// Their width.
+        /// The width of the generator's tables.
         found: usize,
-        /// The width of the encoder.
+        /// The width of the generator's encoder.
         expected: usize,
     },
 }

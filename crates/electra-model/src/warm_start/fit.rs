@@ -14,20 +14,7 @@ pub(super) fn check_sizes(
     architecture: Architecture,
     sources: &Sources,
 ) -> Result<(), WarmStartError> {
-    let discriminator = Expected {
-        network: Network::Discriminator,
-        sizes: config.discriminator(),
-        embedding_size: config.embedding_size,
-        type_vocab_size: config.type_vocab_size,
-    };
-    let mut misfits = discriminator.misfits(&sources.discriminator, |key, found| match key {
-        Key::Embedding => format!("model.embedding_size = {found}"),
-        Key::TokenTypes => format!("model.type_vocab_size = {found}"),
-        Key::Hidden => format!("model.hidden_size = {found}"),
-        Key::Layers => format!("model.num_hidden_layers = {found}"),
-        Key::Heads => format!("model.num_attention_heads = {found}"),
-        Key::Intermediate => format!("model.intermediate_size = {found}"),
-    });
+    let mut misfits = misfits_of_discriminator(config, sources);
     if let Some(generator) = sources.generator_for(architecture) {
         let (found, expected) = (generator.kind(), architecture.generator);
         if found != expected {
@@ -47,6 +34,32 @@ pub(super) fn check_sizes(
         misfits.extend(of_generator.misfits(generator, |key, found| of_generator_line(config, key, found)));
     }
     if misfits.is_empty() { Ok(()) } else { Err(WarmStartError::Sizes { misfits }) }
+}
+
+/// Refuses a discriminator of other sizes than `config` says, whatever else is wrong with that.
+///
+/// # Errors
+/// All sizes that differ, each with the line of the recipe that would fit.
+pub fn check_discriminator(config: &ModelConfig, sources: &Sources) -> Result<(), WarmStartError> {
+    let misfits = misfits_of_discriminator(config, sources);
+    if misfits.is_empty() { Ok(()) } else { Err(WarmStartError::Sizes { misfits }) }
+}
+
+fn misfits_of_discriminator(config: &ModelConfig, sources: &Sources) -> Vec<Misfit> {
+    let discriminator = Expected {
+        network: Network::Discriminator,
+        sizes: config.discriminator(),
+        embedding_size: config.embedding_size,
+        type_vocab_size: config.type_vocab_size,
+    };
+    discriminator.misfits(&sources.discriminator, |key, found| match key {
+        Key::Embedding => format!("model.embedding_size = {found}"),
+        Key::TokenTypes => format!("model.type_vocab_size = {found}"),
+        Key::Hidden => format!("model.hidden_size = {found}"),
+        Key::Layers => format!("model.num_hidden_layers = {found}"),
+        Key::Heads => format!("model.num_attention_heads = {found}"),
+        Key::Intermediate => format!("model.intermediate_size = {found}"),
+    })
 }
 
 fn in_words(kind: GeneratorKind) -> &'static str {

@@ -23,6 +23,8 @@ pub enum RowStart {
     Copied(usize),
     /// The mean of rows of the old table.
     Mean(Vec<u32>),
+    /// The row that the old table has for unknown words: nothing else of it is known there.
+    Unknown(u32),
     /// As the recipe has it.
     Fresh,
 }
@@ -53,6 +55,9 @@ pub struct RowCounts {
     pub loaded: usize,
     /// Rows that start from other rows of the weights.
     pub grown: usize,
+    /// Rows that start as that of unknown words.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: usize,
     /// Rows that start as the recipe has it.
     pub started: usize,
     /// Rows of the weights that are not used.
@@ -62,8 +67,12 @@ pub struct RowCounts {
 impl RowCounts {
     /// Whether the table is another one than that of the weights.
     fn differs(&self) -> bool {
-        self.grown + self.started + self.cut > 0
+        self.grown + self.unknown + self.started + self.cut > 0
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A tensor with the rows of the new model.
@@ -134,6 +143,10 @@ fn words(data: &TensorData, fresh: Option<&TensorData>, starts: &[RowStart]) -> 
                 };
                 grown.extend((0..columns).map(mean));
             }
+            RowStart::Unknown(from) => {
+                counts.unknown += 1;
+                grown.extend_from_slice(&values[*from as usize * columns..][..columns]);
+            }
             RowStart::Fresh => {
                 counts.started += 1;
                 grown.extend_from_slice(&fresh_values[row * columns..][..columns]);
@@ -156,6 +169,8 @@ fn stretched(data: &TensorData, positions: usize, growth: PositionGrowth) -> Gro
     }
     let mut grown = Vec::with_capacity(positions * columns);
     let mut counts = RowCounts::default();
+    // The first of the learned rows that none before is.
+    let mut next = 0;
     for position in 0..positions {
         // Whole and rest of position * (rows - 1) / (positions - 1), exactly.
         let (whole, rest) = match growth {
@@ -164,9 +179,11 @@ fn stretched(data: &TensorData, positions: usize, growth: PositionGrowth) -> Gro
                 (position * (rows - 1) / (positions - 1), position * (rows - 1) % (positions - 1))
             }
         };
-        match rest == 0 && whole == position {
-            true => counts.loaded += 1,
-            false => counts.grown += 1,
+        // Each learned row is one that was loaded, wherever it stands now; the others are grown from them.
+        if rest == 0 && whole >= next {
+            (counts.loaded, next) = (counts.loaded + 1, whole + 1);
+        } else {
+            counts.grown += 1;
         }
         if rest == 0 {
             grown.extend_from_slice(learned(whole));
@@ -199,13 +216,19 @@ mod tests {
         let starts = [RowStart::Copied(0), RowStart::Copied(1), RowStart::Mean(vec![0, 1]), RowStart::Fresh];
         let grown = words(&old, Some(&fresh), &starts);
         assert_eq!(numbers(&grown), [1.0, 2.0, 3.0, 6.0, 2.0, 4.0, -1.0, -1.0]);
-        assert_eq!(grown.rows, Some(RowCounts { loaded: 2, grown: 1, started: 1, cut: 1 }));
+        let counts = RowCounts { loaded: 2, grown: 1, started: 1, cut: 1, ..RowCounts::default() };
+        assert_eq!(grown.rows, Some(counts));
         // A bias is a table of one column, and a piece that occurs twice counts twice.
         let bias = TensorData::from([3.0f32, 0.0]);
         let fresh = TensorData::from([0.0f32; 3]);
         let starts = [RowStart::Copied(0), RowStart::Copied(1), RowStart::Mean(vec![0, 0, 1])];
         let grown = words(&bias, Some(&fresh), &starts);
         assert_eq!((numbers(&grown), grown.data.shape().to_vec()), (vec![3.0, 0.0, 2.0], vec![3]));
+        // A row of which nothing is known is no mean of others.
+        let starts = [RowStart::Copied(0), RowStart::Copied(1), RowStart::Unknown(0)];
+        let grown = words(&bias, Some(&fresh), &starts);
+        assert_eq!(numbers(&grown), [3.0, 0.0, 3.0]);
+        assert_eq!(grown.rows, Some(RowCounts { loaded: 2, unknown: 1, ..RowCounts::default() }));
     }
 
     #[test]
@@ -216,10 +239,14 @@ mod tests {
         assert_eq!(grown.rows, Some(RowCounts { loaded: 3, grown: 2, ..RowCounts::default() }));
         let grown = stretched(&old, 5, PositionGrowth::Interpolate);
         assert_eq!(numbers(&grown), [0.0, 1.0, 2.0, 5.0, 8.0]);
-        // The first row alone stands where it was learned.
-        assert_eq!(grown.rows, Some(RowCounts { loaded: 1, grown: 4, ..RowCounts::default() }));
+        // All three are there, between them two that were not.
+        assert_eq!(grown.rows, Some(RowCounts { loaded: 3, grown: 2, ..RowCounts::default() }));
+        // Of learned rows that would stand between two positions none is left but the first and the last.
+        let grown = stretched(&old, 4, PositionGrowth::Interpolate);
+        assert_eq!(grown.rows, Some(RowCounts { loaded: 2, grown: 2, ..RowCounts::default() }));
         let one = stretched(&table(1, &[7.0]), 3, PositionGrowth::Interpolate);
         assert_eq!(numbers(&one), [7.0, 7.0, 7.0]);
+        assert_eq!(one.rows, Some(RowCounts { loaded: 1, grown: 2, ..RowCounts::default() }));
     }
 
     #[test]

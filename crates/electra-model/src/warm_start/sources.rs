@@ -37,6 +37,9 @@ pub struct Source {
     pub network: Network,
     /// Its name there.
     pub name: String,
+    /// The network that its weights were given for: those of a model, which has both, are given for its
+    /// discriminator.
+    pub given_for: Network,
 }
 
 /// A network at rest with all that it computes with, shared parameters included.
@@ -127,7 +130,13 @@ impl Sources {
             (None, Some(generator)) => generator.tensors.keys().cloned().collect(),
             (None, None) => Vec::new(),
         };
-        names.into_iter().map(|name| Source { network: Network::Generator, name }).collect()
+        let given_for = self.generator_given_for();
+        names.into_iter().map(|name| Source { network: Network::Generator, name, given_for }).collect()
+    }
+
+    /// The network that the weights of the generator were given for.
+    pub(super) fn generator_given_for(&self) -> Network {
+        if self.joint.is_some() { Network::Discriminator } else { Network::Generator }
     }
 
     /// The way of sharing that these weights fit, all tables being as wide as they are.
@@ -188,16 +197,15 @@ impl Candidates {
                 Some(below) => (Network::Generator, below),
                 None => (Network::Discriminator, name.strip_prefix("discriminator.").unwrap_or(&name)),
             };
-            let source = Source { network, name: below.to_owned() };
+            let source = Source { network, name: below.to_owned(), given_for: Network::Discriminator };
             let Grown { data, rows } = grown;
             (name, Candidate { data, rows, source })
         };
         Self { tensors: grown.into_iter().map(candidate).collect(), left_out: Vec::new() }
     }
 
-    /// Offers a tensor of `network`, called `name` there, under its name in the new model.
-    pub(super) fn offer(&mut self, as_name: String, network: Network, name: &str, grown: Grown) {
-        let source = Source { network, name: name.to_owned() };
+    /// Offers a tensor of the weights under its name in the new model.
+    pub(super) fn offer(&mut self, as_name: String, source: Source, grown: Grown) {
         let Grown { data, rows } = grown;
         let before = self.tensors.insert(as_name, Candidate { data, rows, source });
         assert!(before.is_none(), "two tensors for one parameter: {before:?}");

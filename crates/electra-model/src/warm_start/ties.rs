@@ -36,28 +36,33 @@ pub(super) fn check_ties(
 }
 
 /// The tensors of `discriminator` and `generator`, each whole in itself, by the names that they would have in a
-/// model of `config`, whose ties they fit.
+/// model of `config`, whose ties they fit; with the generator goes the network that its weights were given for.
 pub(super) fn candidates(
     config: &ModelConfig,
     architecture: Architecture,
     mut discriminator: BTreeMap<String, Grown>,
-    generator: Option<BTreeMap<String, Grown>>,
+    generator: Option<(BTreeMap<String, Grown>, Network)>,
 ) -> Candidates {
     let tie = config.generator.tie;
     let mut found = Candidates::default();
+    let of_discriminator = |name: &str| Source {
+        network: Network::Discriminator,
+        name: name.to_owned(),
+        given_for: Network::Discriminator,
+    };
     let own_tables = tie == TieMode::GradientDisentangled && architecture.generator != GeneratorKind::None;
     match generator {
         None if own_tables => {
             // The generator's tables are the discriminator's, and the differences from them start at zero.
             for (name, grown) in &discriminator {
                 if name.starts_with("embeddings.") {
-                    found.offer(format!("generator.{name}"), Network::Discriminator, name, grown.clone());
+                    found.offer(format!("generator.{name}"), of_discriminator(name), grown.clone());
                 }
             }
             discriminator.retain(|name, _| !DISENTANGLED.contains(&name.as_str()));
         }
         None => {}
-        Some(mut generator) => {
+        Some((mut generator, given_for)) => {
             if own_tables {
                 for table in DISENTANGLED {
                     let (whole, shared) = (&mut discriminator, &generator);
@@ -67,15 +72,15 @@ pub(super) fn candidates(
                 }
             }
             let shared = generator.extract_if(.., |name, _| is_shared(tie, name));
-            let source = |(name, _)| Source { network: Network::Generator, name };
-            found.left_out.extend(shared.map(source));
+            let source = |name| Source { network: Network::Generator, name, given_for };
+            found.left_out.extend(shared.map(|(name, _)| source(name)));
             for (name, grown) in generator {
-                found.offer(format!("generator.{name}"), Network::Generator, &name, grown);
+                found.offer(format!("generator.{name}"), source(name), grown);
             }
         }
     }
     for (name, grown) in discriminator {
-        found.offer(format!("discriminator.{name}"), Network::Discriminator, &name, grown);
+        found.offer(format!("discriminator.{name}"), of_discriminator(&name), grown);
     }
     found
 }

@@ -28,11 +28,11 @@ pub enum InitialWeightsError {
     OtherNetwork {
         /// The path of the folder.
         path: PathBuf,
-        /// The networks that it holds.
+        /// The kind of its networks.
         found: NetworkKind,
-        /// The place that it was given for.
+        /// The part of the run that it was given for.
         role: Role,
-        /// The networks that can stand there, in words.
+        /// The kinds of networks that this part can begin with, in words.
         expected: &'static str,
     },
     /// A model without a generator where one was asked for.
@@ -54,7 +54,7 @@ pub enum InitialWeightsError {
     Misfit {
         /// The path of the folder.
         path: PathBuf,
-        /// A description of what does not fit.
+        /// The sizes or the way of sharing that do not fit.
         #[diagnostic_source]
         source: WarmStartError,
     },
@@ -103,10 +103,23 @@ pub enum InitialWeightsError {
         path: PathBuf,
         /// The folder of the weights.
         of: PathBuf,
-        /// Its number of pieces.
+        /// The number of pieces of its vocabulary.
         found: usize,
-        /// That of the weights.
+        /// The number of pieces of the weights' vocabulary.
         expected: usize,
+    },
+    /// A generator and a discriminator of different vocabularies.
+    #[error("{generator} and {discriminator} are not of one vocabulary: {source}")]
+    #[diagnostic(help(
+        "give the generator that was trained with the discriminator, or none: it starts fresh then"
+    ))]
+    TwoVocabularies {
+        /// The folder of the generator.
+        generator: PathBuf,
+        /// The folder of the discriminator.
+        discriminator: PathBuf,
+        /// The first difference.
+        source: Box<InitialWeightsError>,
     },
     /// A recipe that says how weights are taken over, and none.
     #[error("the recipe says how weights are taken over ([init]), and the run begins with none")]
@@ -126,7 +139,7 @@ pub enum InitialWeightsError {
     Damaged {
         /// The path of the file.
         path: PathBuf,
-        /// A description of what is wrong.
+        /// The parser's error, with the place.
         source: serde_json::Error,
     },
     /// Weights that a run without a checkpoint began with are not there any more.
@@ -137,6 +150,18 @@ pub enum InitialWeightsError {
         run: PathBuf,
         /// What is wrong with the weights.
         source: Box<InitialWeightsError>,
+    },
+    /// Other weights are in a folder than when a run began with it.
+    #[error("{path} holds other weights than when {run} began with it")]
+    #[diagnostic(help(
+        "put the weights back that it began with, whose hashes are in {INIT} there; or give none: the run goes on from \
+         its own checkpoints; or start in another folder"
+    ))]
+    ChangedSince {
+        /// The run folder.
+        run: PathBuf,
+        /// The folder of the weights.
+        path: PathBuf,
     },
     /// Other weights lie where those lay that a run began with.
     #[error("{run} has no checkpoint yet, and {path} holds other weights than those that it began with")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
-use electra_model::warm_start::{Network, RowCounts, WarmStart};
+use electra_model::warm_start::{Network, RowCounts, Source, WarmStart};
 use electra_run::record::thousands;
 use electra_train::Ancestor;
 use electra_train::layout::INIT;
@@ -62,6 +62,9 @@ pub struct InitTensor {
     /// Its name in that network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
+    /// The folder that it comes from, where there are two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// Its shape in the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Vec<usize>>,
@@ -90,6 +93,11 @@ impl InitFile {
         ancestors: Vec<Ancestor>,
         start: &WarmStart,
     ) -> Self {
+        let folder = |source: &Source| {
+            let generator = generator.as_ref()?;
+            let folder = if source.given_for == Network::Generator { generator } else { &discriminator };
+            Some(folder.path.clone())
+        };
         let of_run = start.parameters.iter().map(|parameter| InitTensor {
             name: parameter.name.clone(),
             state: match parameter.source {
@@ -98,6 +106,7 @@ impl InitFile {
             },
             network: parameter.source.as_ref().map(|source| source.network),
             tensor: parameter.source.as_ref().map(|source| source.name.clone()),
+            folder: parameter.source.as_ref().and_then(folder),
             shape: Some(parameter.shape.clone()),
             rows: parameter.rows,
         });
@@ -106,6 +115,7 @@ impl InitFile {
             state: TensorState::Ignored,
             network: Some(source.network),
             tensor: Some(source.name.clone()),
+            folder: folder(source),
             shape: None,
             rows: None,
         });
@@ -184,21 +194,27 @@ impl InitFile {
         said
     }
 
-    /// The tensors of a state by their first two names: "generator.encoder (32), generator.head (5)".
+    /// The tensors of a state by their first two names, and by their folder where there are two:
+    /// "generator.encoder (32), generator.head (5) of runs/a".
     fn groups(&self, state: TensorState) -> String {
-        let mut groups = BTreeMap::<String, usize>::new();
+        let mut folders = BTreeMap::<Option<&Path>, BTreeMap<String, usize>>::new();
         for tensor in self.tensors.iter().filter(|tensor| tensor.state == state) {
             let names: Vec<&str> = tensor.name.split('.').take(2).collect();
+            let groups = folders.entry(tensor.folder.as_deref()).or_default();
             *groups.entry(names.join(".")).or_default() += 1;
         }
-        let groups: Vec<String> =
-            groups.into_iter().map(|(name, count)| format!("{name} ({count})")).collect();
-        groups.join(", ")
+        let of_folder = |(folder, groups): (Option<&Path>, BTreeMap<String, usize>)| {
+            let groups: Vec<String> =
+                groups.into_iter().map(|(name, count)| format!("{name} ({count})")).collect();
+            let of = folder.map(|folder| format!(" of {}", folder.display())).unwrap_or_default();
+            groups.join(", ") + &of
+        };
+        folders.into_iter().map(of_folder).collect::<Vec<_>>().join("; ")
     }
 }
 
 fn told(of: &str, rows: RowCounts) -> String {
-    let RowCounts { loaded, grown, started, cut } = rows;
+    let RowCounts { loaded, grown, unknown, started, cut } = rows;
     let how = match of {
         "positions" => "from the learned ones",
         _ => "as the mean of the pieces that stood for theirs",
@@ -206,6 +222,7 @@ fn told(of: &str, rows: RowCounts) -> String {
     let parts = [
         Some(format!("{} loaded", counted(loaded))),
         (grown > 0).then(|| format!("{} grown {how}", number(grown))),
+        (unknown > 0).then(|| format!("{} as [UNK], having no piece that stood for them", number(unknown))),
         (started > 0).then(|| format!("{} without a piece started", number(started))),
         (cut > 0).then(|| format!("the last {} of the weights left out", number(cut))),
     ];

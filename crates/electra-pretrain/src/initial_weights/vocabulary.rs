@@ -45,10 +45,12 @@ pub(super) fn check(new: (&Path, &Tokenizer), weights: (&Path, &Tokenizer)) -> R
 /// The start of each of `rows` rows of a table over the vocabulary of `new`, from tables of `old_rows` rows over
 /// that of `old`, with which it begins: of a piece that is new the mean of those that it was divided into.
 pub(super) fn rows(new: &Tokenizer, old: &Tokenizer, old_rows: usize, rows: usize) -> Vec<RowStart> {
+    let unknown = old.vocabulary().special().unk;
     let start = |row: usize| {
         let piece = new.vocabulary().piece(row as u32);
-        match piece.filter(|_| row >= old.vocab_size()) {
-            Some(piece) => RowStart::Mean(old.divide(piece)),
+        match piece.filter(|_| row >= old.vocab_size()).map(|piece| old.divide(piece)) {
+            Some(divided) if divided == [unknown] => RowStart::Unknown(unknown),
+            Some(divided) => RowStart::Mean(divided),
             None if row < old_rows => RowStart::Copied(row),
             None => RowStart::Fresh,
         }

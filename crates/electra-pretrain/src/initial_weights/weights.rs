@@ -1,6 +1,6 @@
 //! The folders that a run begins with, held against its recipe and its data.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
 use electra_model::architecture::HeadKind;
@@ -67,8 +67,10 @@ impl InitialWeights {
                 NetworkKind::Model | NetworkKind::MaskedLm | NetworkKind::Encoder => {}
             }
             let [own, of] = [generator, &discriminator].map(|of| (of.path.as_path(), &of.tokenizer));
-            vocabulary::check(own, of)?;
-            vocabulary::check(of, own)?;
+            vocabulary::check(own, of).and_then(|()| vocabulary::check(of, own)).map_err(|source| {
+                let [generator, discriminator] = [own.0, of.0].map(Path::to_owned);
+                E::TwoVocabularies { generator, discriminator, source: Box::new(source) }
+            })?;
         }
         let sources = sources(&discriminator, generator.as_ref());
         Ok(Self { discriminator: Folder::of(discriminator), generator: generator.map(Folder::of), sources })
@@ -96,6 +98,19 @@ impl InitialWeights {
         format!("{}; {generator}", of(&self.discriminator))
     }
 
+    /// The folder among these that was one of a run's as well, by the file that the run has of it, and holds something
+    /// else now.
+    pub fn changed_since(&self, before: &InitFile) -> Option<PathBuf> {
+        let then = [Some(&before.discriminator), before.generator.as_ref()];
+        let pairs = [Some(&self.discriminator), self.generator.as_ref()].into_iter().zip(then);
+        let both = pairs.filter_map(|(now, then)| Some((&now?.begun, then?)));
+        let mut changed = both.filter(|(now, then)| {
+            let hashes = |begun: &Begun| (begun.weights_hash.clone(), begun.tokenizer_hash.clone());
+            now.path == then.path && hashes(now) != hashes(then)
+        });
+        changed.next().map(|(now, _)| now.path.clone())
+    }
+
     /// Refuses weights that a run of `recipe` cannot begin with, whatever its data.
     ///
     /// # Errors
@@ -114,6 +129,15 @@ impl InitialWeights {
             return Err(E::NoPlace { path: generator.begun.path.clone() });
         }
         warm_start::check(&recipe.model, architecture, &self.sources).map_err(|source| self.misfit(source))
+    }
+
+    /// Refuses sizes of the discriminator that the weights do not have, whatever else is wrong with the recipe: what
+    /// follows from them can hardly be right.
+    ///
+    /// # Errors
+    /// All that differ.
+    pub fn check_sizes(&self, recipe: &Recipe) -> Result<(), E> {
+        warm_start::check_discriminator(&recipe.model, &self.sources).map_err(|source| self.misfit(source))
     }
 
     /// The error with the folder that it is about.
@@ -221,7 +245,7 @@ fn sources(discriminator: &PretrainedNetworks, generator: Option<&PretrainedNetw
 
 /// What the file of a folder has beside its network.
 fn redundant(folder: &PretrainedNetworks, network: Network) -> impl Iterator<Item = Source> {
-    folder.redundant.iter().map(move |name| Source { network, name: name.clone() })
+    folder.redundant.iter().map(move |name| Source { network, name: name.clone(), given_for: network })
 }
 
 fn alone(folder: &PretrainedNetworks, rename: impl Fn(String) -> String) -> Sources {

@@ -32,13 +32,19 @@ impl Start {
         run: &Path,
         data: &DataSet,
     ) -> Result<Self, InitialWeightsError> {
+        // An imported model has such a file too, and is no run.
+        let begun = run.join("run.json").exists();
         if let Some(weights) = weights {
+            // Sizes, vocabulary and recipe may differ for that reason, which is then the one to know. A file that is
+            // damaged is no hindrance: the run itself has the hash.
+            let before = if begun { InitFile::read(run).ok().flatten() } else { None };
+            if let Some(path) = before.and_then(|before| weights.changed_since(&before)) {
+                return Err(InitialWeightsError::ChangedSince { run: run.to_owned(), path });
+            }
             weights.check_recipe(recipe)?;
             weights.check_data(data)?;
             return Ok(Self::Weights(Box::new(weights)));
         }
-        // An imported model has such a file too, and is no run.
-        let begun = run.join("run.json").exists();
         match if begun { InitFile::read(run)? } else { None } {
             Some(file) => Ok(Self::OfRun(Box::new(file))),
             None if recipe.init != InitConfig::default() => Err(InitialWeightsError::NoWeights),

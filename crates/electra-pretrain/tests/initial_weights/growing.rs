@@ -32,7 +32,8 @@ fn new_pieces_begin_as_the_mean_of_those_that_stood_for_them() {
     let mut grown = Vec::new();
     for tensor in file.tensors.iter().filter(|tensor| tensor.rows.is_some()) {
         let counts = tensor.rows.unwrap();
-        assert_eq!((counts.loaded, counts.grown, counts.started, counts.cut), (old.vocab_size(), 4, 0, 0));
+        assert_eq!((counts.loaded, counts.grown, counts.unknown), (old.vocab_size(), 3, 1));
+        assert_eq!((counts.started, counts.cut), (0, 0));
         let (before, now) = (rows(&there[&tensor.name]), rows(&tensors[&tensor.name]));
         assert_eq!(now[..before.len()], before[..], "{}", tensor.name);
         for (piece, of) in [
@@ -55,7 +56,8 @@ fn new_pieces_begin_as_the_mean_of_those_that_stood_for_them() {
     }
     assert_eq!(grown, ["discriminator.embeddings.word", "generator.head.output_bias"]);
     let said = file.sentences().join("\n");
-    assert!(said.contains("4 grown as the mean of the pieces that stood for theirs"), "{said}");
+    let expected = "3 grown as the mean of the pieces that stood for theirs, 1 as [UNK], having no piece that stood for them";
+    assert!(said.contains(expected), "{said}");
 
     // Such a run trains, and another one begins with it.
     small.run(&recipe, "b", Some(weights), None).unwrap();
@@ -84,7 +86,9 @@ fn rows_of_no_piece_are_taken_by_new_ones_and_others_stay() {
     }
     assert_ne!(found[pieces], there[pieces]);
     let counts = file.tensors.iter().find_map(|tensor| tensor.rows).unwrap();
-    assert_eq!((counts.loaded, counts.grown, counts.started, counts.cut), (31, 1, 1, 1));
+    // The old vocabulary has no piece of it.
+    assert_eq!((counts.loaded, counts.grown, counts.unknown), (31, 0, 1));
+    assert_eq!((counts.started, counts.cut), (1, 1));
 }
 
 #[test]
@@ -104,7 +108,8 @@ fn positions_grow_as_the_recipe_says_and_of_fewer_the_first_are_taken() {
     assert!(found[16..].iter().all(|row| *row == there[15]));
     assert!(file.sentences().join("\n").contains("16 rows loaded, 16 grown from the learned ones"));
 
-    let (tensors, _) = start(&[&long[..], &["init.positions=interpolate"]].concat());
+    let (tensors, file) = start(&[&long[..], &["init.positions=interpolate"]].concat());
+    assert!(file.sentences().join("\n").contains("2 rows loaded, 30 grown from the learned ones"));
     let found = rows(&tensors["discriminator.embeddings.position"]);
     assert_eq!((&found[0], &found[31]), (&there[0], &there[15]));
     // Position 2 of 31 is position 30/31 of 15.

@@ -216,8 +216,8 @@ fn data_of_another_vocabulary_is_refused_by_its_first_piece_that_differs() {
     other.build("data", of([&pieces[..], &["##s".to_owned()]].concat(), Settings::UNCASED), 16);
     let run = other.trained("b", &["model.vocab_size=31"]);
     let error = InitialWeights::open(weights.path(), Some(&run)).unwrap_err();
-    assert!(
-        matches!(error, InitialWeightsError::FewerPieces { .. } | InitialWeightsError::Pieces { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, InitialWeightsError::TwoVocabularies { .. }), "{error}");
+    let said = with_help(&error);
+    assert_says(&said, &["are not of one vocabulary: ", "give the generator that was trained with"]);
+    assert!(!said.contains("extends it"), "no data can be of both: {said}");
 }

@@ -50,6 +50,23 @@ fn other_weights_are_refused_where_a_run_has_begun() {
 }
 
 #[test]
+fn weights_that_have_changed_are_named_before_what_follows_from_that() {
+    let small = Small::new();
+    let a = small.trained("a", &[]);
+    let open = || InitialWeights::open(&a, None).unwrap();
+    let recipe = small.recipe(Some(&open()), &[]);
+    small.run(&recipe, "run", Some(open()), Some(2)).unwrap();
+    // Other values, and other sizes, by which the recipe is another one as well.
+    for changes in [&["seed=2"][..], &["model.intermediate_size=64"]] {
+        std::fs::remove_dir_all(&a).unwrap();
+        small.trained("a", changes);
+        let error = small.run(&small.recipe(Some(&open()), &[]), "run", Some(open()), None).err().unwrap();
+        assert!(matches!(error, TrainError::Weights(InitialWeightsError::ChangedSince { .. })), "{error}");
+        assert!(error.to_string().contains("a holds other weights than when "), "{error}");
+    }
+}
+
+#[test]
 fn without_a_checkpoint_the_weights_are_read_again_and_have_to_be_the_same() {
     let small = Small::new();
     let a = small.trained("a", &[]);

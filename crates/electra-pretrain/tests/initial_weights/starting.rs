@@ -152,6 +152,16 @@ fn folders_of_transformers_bring_what_they_have_and_the_rest_starts_by_the_recip
     let (_, file) = started(&with_more, &recipe);
     assert_eq!((file.loaded, file.ignored), (there.len(), 7));
     assert!(file.tensors.iter().any(|tensor| tensor.name == "generator.electra.embeddings.position_ids"));
+    // Each with its folder: those of the generator's, and of a run the generator that another one replaces.
+    let said = |file: &InitFile| file.sentences().join("\n");
+    let of_generator =
+        format!("generator.embeddings (5), generator.generator_lm_head (1) of {}", generator.display());
+    assert!(said(&file).contains(&of_generator), "{}", said(&file));
+    let replaced = InitialWeights::open(&run, Some(&generator)).unwrap();
+    let (_, file) = started(&replaced, &small.recipe(Some(&replaced), &[]));
+    let own = file.tensors.iter().filter(|tensor| tensor.folder.as_ref() == Some(&run));
+    assert!(own.clone().any(|tensor| tensor.name == "generator.head.output_bias"), "{}", said(&file));
+    assert!(said(&file).contains(&format!(" of {}; ", run.display())), "{}", said(&file));
 
     // The discriminator alone: the generator is that of a new run of the recipe.
     let alone = InitialWeights::open(&discriminator, None).unwrap();

@@ -7,15 +7,17 @@ use std::path::Path;
 use electra_text::corpus::json_object::{self, Malformed, Value};
 
 use crate::Sentences;
+use crate::read::annotators::Annotators;
 use crate::read::beside::Answers;
 use crate::read::data::Format;
 use crate::read::document::document_name;
 use crate::read::error::ReadError;
 use crate::read::objects::{Fault, string};
 use crate::read::raw::check_names;
+use crate::read::records::Place;
 use crate::read::spans::CharSpan;
 use crate::read::text::AnnotatedText;
-use crate::words::{has_visible, trimmed, without_unseen};
+use crate::words::{Word, has_visible, trimmed, without_unseen};
 
 const TOKENS: [&str; 2] = ["tokens", "words"];
 /// Fields of tags; the last one where there is no text with spans, as other records have labels too.
@@ -47,15 +49,15 @@ const FIELDS: [&str; 12] = [
 /// The record of one line.
 pub(super) struct Record<'a> {
     path: &'a Path,
-    line: usize,
+    place: Place,
     text: &'a str,
     /// The values of [`FIELDS`].
     fields: [Option<Value<'a>>; FIELDS.len()],
 }
 
 impl<'a> Record<'a> {
-    /// The record that stands in a line.
-    pub(super) fn of(path: &'a Path, line: usize, text: &'a str) -> Result<Self, Fault> {
+    /// The record that begins at a place of the file.
+    pub(super) fn of(path: &'a Path, place: Place, text: &'a str) -> Result<Self, Fault> {
         let mut fields = [None; FIELDS.len()];
         json_object::for_each_field::<Malformed>(text, |name, value| {
             if let Some(at) = FIELDS.iter().position(|field| *field == name) {
@@ -63,7 +65,7 @@ impl<'a> Record<'a> {
             }
             Ok(())
         })?;
-        Ok(Self { path, line, text, fields })
+        Ok(Self { path, place, text, fields })
     }
 
     fn get(&self, name: &str) -> Option<Value<'a>> {
@@ -89,19 +91,19 @@ impl<'a> Record<'a> {
     /// that is wanted. `before` has who annotated what.
     pub(super) fn is_chosen(
         &self,
-        wanted: Option<&str>,
+        annotators: &mut Annotators<'_>,
         before: &mut HashMap<Box<str>, String>,
     ) -> Result<bool, Fault> {
         let annotator = ANNOTATORS.into_iter().find_map(|name| self.get(name));
         let Some(annotator) = annotator.map(string).transpose()?.flatten() else { return Ok(true) };
-        if let Some(wanted) = wanted {
-            return Ok(annotator == wanted);
+        if let Some(is_wanted) = annotators.is_wanted(std::iter::once(annotator.as_str())) {
+            return Ok(is_wanted);
         }
         let Some(hash) = self.get(INPUT_HASH) else { return Ok(true) };
         match before.get(hash.raw()) {
             Some(other) if *other != annotator => Err(Fault::Content(ReadError::SeveralAnnotators {
                 path: self.path.to_owned(),
-                line: self.line,
+                line: self.place.line,
                 annotators: vec![other.clone(), annotator],
             })),
             _ => {
@@ -174,11 +176,11 @@ impl<'a> Record<'a> {
     /// Adds a token to the sentence of this record.
     fn add(&self, to: &mut Sentences, token: &str, tag: &str) -> Result<(), Fault> {
         to.push_token(token, tag);
-        Ok(check_names(self.path, self.line, to.tags())?)
+        Ok(check_names(self.path, self.place.line, to.tags())?)
     }
 
     fn label<'b>(&self, id: i64, labels: Option<&'b [String]>) -> Result<&'b str, ReadError> {
-        let (path, line) = (self.path.to_owned(), self.line);
+        let (path, line) = (self.path.to_owned(), self.place.line);
         let labels = labels.ok_or_else(|| ReadError::Unnamed { path: path.clone(), line })?;
         let label = usize::try_from(id).ok().and_then(|id| labels.get(id));
         label.map(String::as_str).ok_or(ReadError::UnknownNumber { path, line, id, labels: labels.len() })
@@ -197,7 +199,58 @@ impl<'a> Record<'a> {
             Ok::<_, Fault>(())
         })?;
         let document = self.document()?.map(String::into_boxed_str);
-        Ok(AnnotatedText { line: self.line, document, text, spans, ..AnnotatedText::default() })
+        let words = self.words_of(&text)?;
+        // Each is a text by itself, also where it has words.
+        let stands_alone = document.is_none();
+        let (line, record) = (self.place.line, self.place.record);
+        Ok(AnnotatedText {
+            line,
+            record,
+            document,
+            text,
+            spans,
+            words,
+            stands_alone,
+            ..AnnotatedText::default()
+        })
+    }
+
+    /// The words that the record divides its text into, as Prodigy does; none if it does not. They are placed by
+    /// their own text, which means the same whatever its offsets count.
+    fn words_of(&self, text: &str) -> Result<Option<Vec<Word>>, Fault> {
+        let name = TOKENS[0];
+        if self.get(name).is_none_or(|tokens| tokens.raw() == "null") {
+            return Ok(None);
+        }
+        let mut words = Vec::new();
+        self.list(name)?.elements(|at, token| {
+            let mut word = string(token)?;
+            if token.kind()? == "an object" {
+                token.fields::<Fault>(|field, value| {
+                    if field == TEXT {
+                        word = string(value)?;
+                    }
+                    Ok(())
+                })?;
+            }
+            match word {
+                // A token of white space is no word here.
+                Some(word) if has_visible(&word) => words.push(word),
+                Some(_) => {}
+                None => {
+                    let found = format!("{} without a text at {name}[{at}]", token.kind()?);
+                    return Err(self.error(found, "a word, or an object with its \"text\""));
+                }
+            }
+            Ok(())
+        })?;
+        match AnnotatedText::with_words_placed(text, &words) {
+            Some(placed) => Ok(placed.words),
+            None => {
+                let found = format!("{name:?} that do not stand one behind the other in its text");
+                Err(self.error(found, "the words of the text, or no such field"))
+            }
+        }
     }
 
     /// A span of the list, without judging what else it says.
@@ -227,7 +280,7 @@ impl<'a> Record<'a> {
             Some(bound) => Ok(bound),
             None => Err(self.error(format!("{} at {SPANS}[{at}].{name}", kind(value)?), "a whole number")),
         };
-        let span = CharSpan::new(self.line, bound("start", start)?, bound("end", end)?, name);
+        let span = CharSpan::new(self.place.line, bound("start", start)?, bound("end", end)?, name);
         // A text that is none says nothing.
         let marked = text.and_then(|text| string(text).ok().flatten()).map(String::into_boxed_str);
         Ok(CharSpan { marked, ..span })
@@ -263,7 +316,7 @@ impl<'a> Record<'a> {
     }
 
     fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Fault {
-        let (path, line) = (self.path.to_owned(), self.line);
+        let (path, line) = (self.path.to_owned(), self.place.line);
         Fault::Content(ReadError::Record { path, line, found: found.into(), expected: expected.into() })
     }
 }

@@ -164,10 +164,9 @@ pub(in crate::read) fn write(texts: &[AnnotatedText]) -> WrittenFiles {
     let mut files = WrittenFiles::new();
     let mut rest = texts;
     let mut number = 0;
-    while let Some(first) = rest.first() {
-        let is_same = |text: &AnnotatedText| text.document == first.document && !text.stands_alone;
-        let length = 1 + rest[1..].iter().take_while(|text| is_same(text)).count();
-        let (these, others) = rest.split_at(if first.stands_alone { 1 } else { length });
+    while !rest.is_empty() {
+        let goes_on = |pair: &&[AnnotatedText]| !pair[1].begins_document(Some(&pair[0]));
+        let (these, others) = rest.split_at(1 + rest.windows(2).take_while(goes_on).count());
         rest = others;
         number += 1;
         let (mut text, mut annotations, mut before, mut spans) = (String::new(), String::new(), 0, 0);

@@ -15,8 +15,9 @@ use serde_json::json;
 use crate::read::beside::Beside;
 use crate::read::error::ReadError;
 use crate::read::input::Input;
-use crate::read::objects::{Fault, Object, each_record};
+use crate::read::objects::{Fault, Object};
 use crate::read::options::ReadOptions;
+use crate::read::records::each_record;
 use crate::read::spans::CharSpan;
 use crate::read::target::{WrittenFiles, json_lines};
 use crate::read::text::{AnnotatedText, Take};
@@ -39,8 +40,8 @@ pub(in crate::read) fn each_text(
     take: Take<'_>,
 ) -> Result<Beside, ReadError> {
     let mut beside = Beside::default();
-    each_record(input.path, &input.text, |line, text| {
-        let record = Object::record(input.path, line, text)?;
+    each_record(input.path, &input.text, |place, text| {
+        let record = Object::record(input.path, place, text)?;
         Ok(take(read(&record, &mut beside)?)?)
     })?;
     Ok(beside)
@@ -71,7 +72,13 @@ fn read(record: &Object<'_>, beside: &mut Beside) -> Result<AnnotatedText, Fault
     if let Some(relations) = record.get("relations") {
         beside.passed_over.other_annotations += record.list(relations, "relations")?.len();
     }
-    Ok(AnnotatedText { line: record.line(), text, spans, ..AnnotatedText::default() })
+    Ok(AnnotatedText {
+        line: record.line(),
+        record: record.record_place(),
+        text,
+        spans,
+        ..AnnotatedText::default()
+    })
 }
 
 /// A span as `[start, end, type]`.

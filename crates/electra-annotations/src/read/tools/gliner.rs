@@ -9,8 +9,9 @@ use serde_json::json;
 use crate::read::beside::Beside;
 use crate::read::error::ReadError;
 use crate::read::input::Input;
-use crate::read::objects::{Fault, Object, each_record};
+use crate::read::objects::{Fault, Object};
 use crate::read::options::ReadOptions;
+use crate::read::records::each_record;
 use crate::read::target::{WrittenFiles, json_list};
 use crate::read::text::{AnnotatedText, Take};
 use crate::words::trimmed;
@@ -27,8 +28,8 @@ pub(in crate::read) fn each_text(
     _: &ReadOptions,
     take: Take<'_>,
 ) -> Result<Beside, ReadError> {
-    each_record(input.path, &input.text, |line, text| {
-        Ok(take(read(&Object::record(input.path, line, text)?)?)?)
+    each_record(input.path, &input.text, |place, text| {
+        Ok(take(read(&Object::record(input.path, place, text)?)?)?)
     })?;
     Ok(Beside::default())
 }
@@ -46,6 +47,7 @@ fn read(record: &Object<'_>) -> Result<AnnotatedText, Fault> {
     }
     let seen = words.iter().map(|word| Some(trimmed(word)).filter(|seen| !seen.is_empty()).unwrap_or(word));
     let mut text = AnnotatedText::of_words(record.line(), seen);
+    text.record = record.record_place();
     let spans = record.get(SPANS).map(|spans| record.list(spans, SPANS)).transpose()?.unwrap_or_default();
     for (at, span) in spans.into_iter().enumerate() {
         let what = format!("{SPANS}[{at}]");

@@ -10,10 +10,13 @@
 //! 1-3 TAB 7-11 TAB York TAB *[1] TAB LOC[1]
 //! ```
 //!
+//! A star is an annotation without a value. Other layers of spans, relations (`#T_RL`) and chains (`#T_CH`) are
+//! counted, each annotation once.
+//!
 //! Tokens of one span share a number in brackets; `|` stands between spans that share a token. Offsets count
 //! UTF-16 units of the whole text. Marks of the format are written with a backslash in front.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use electra_text::corpus::json_object::excerpt;
 
@@ -40,7 +43,8 @@ pub(in crate::read) fn recognises(input: &Input<'_>) -> bool {
 struct Open {
     first: usize,
     last: usize,
-    label: String,
+    /// Its type; none of a span without a value.
+    label: Option<String>,
     line: usize,
     is_torn: bool,
     /// The bounds of a part of a token, in code points of the sentence.
@@ -56,6 +60,16 @@ struct Sentence {
     /// The offsets of each word in the file.
     offsets: Vec<(i64, i64)>,
     spans: BTreeMap<String, Open>,
+    /// Annotations of other layers, by their column and their number or place.
+    others: BTreeSet<(usize, String)>,
+}
+
+/// The columns of a file that are read.
+struct Columns {
+    /// That of the types of entities.
+    types: usize,
+    /// The first of each other layer whose annotations are counted.
+    others: Vec<usize>,
 }
 
 pub(in crate::read) fn each_text(
@@ -64,7 +78,7 @@ pub(in crate::read) fn each_text(
     take: Take<'_>,
 ) -> Result<Beside, ReadError> {
     let mut beside = Beside::default();
-    let types = column_of_types(input)?;
+    let columns = columns(input)?;
     let name = document::name_of_string(&input.path.file_name().unwrap_or_default().to_string_lossy());
     let mut sentence = Sentence::default();
     for (line, content) in lines(&input.text).chain([(0, "")]) {
@@ -80,17 +94,20 @@ pub(in crate::read) fn each_text(
         } else if content.starts_with('#') {
             beside.comments += 1;
         } else if has_visible(content) {
-            sentence.add(input, line, content, types)?;
+            sentence.add(input, line, content, &columns)?;
         } else if !sentence.words.is_empty() {
-            take(std::mem::take(&mut sentence).into_text(&name))?;
+            let sentence = std::mem::take(&mut sentence);
+            beside.passed_over.untyped += sentence.spans.values().filter(|span| span.label.is_none()).count();
+            beside.passed_over.other_annotations += sentence.others.len();
+            take(sentence.into_text(&name))?;
         }
     }
     Ok(beside)
 }
 
-/// The column with the types of the layer whose spans are the entities: that of named entities, or the only
-/// one with spans and types.
-fn column_of_types(input: &Input<'_>) -> Result<usize, ReadError> {
+/// The columns of the layer whose spans are the entities, which is that of named entities or the only one with spans
+/// and types, and of the others.
+fn columns(input: &Input<'_>) -> Result<Columns, ReadError> {
     let error = |line: usize, found: &str, expected: String| ReadError::Line {
         path: input.path.to_owned(),
         line,
@@ -104,6 +121,12 @@ fn column_of_types(input: &Input<'_>) -> Result<usize, ReadError> {
     // Behind number, offsets and token.
     let mut column = 3;
     let mut layers = Vec::new();
+    // The first column of each layer, with whether it says something of every token.
+    let mut firsts: Vec<(usize, bool)> = Vec::new();
+    // Those of every token are no entities.
+    let of_tokens = |name: &str| {
+        ["POS", "Lemma", "MorphologicalFeatures", "Token", "Stem"].iter().any(|word| name.ends_with(word))
+    };
     for (_, content) in
         lines(&input.text).skip(1).take_while(|(_, line)| line.starts_with('#') || line.is_empty())
     {
@@ -115,6 +138,7 @@ fn column_of_types(input: &Input<'_>) -> Result<usize, ReadError> {
         let features: Vec<&str> = parts.collect();
         // A layer without features has a column of stars. Where a relation begins is named as its last feature.
         let columns = features.len().max(1);
+        firsts.push((column, kind == "SP" && of_tokens(&name)));
         if kind == "SP" {
             let typed = ["value", "label", "type", "class", "category"];
             let feature = typed.iter().find_map(|name| features.iter().position(|feature| feature == name));
@@ -125,10 +149,6 @@ fn column_of_types(input: &Input<'_>) -> Result<usize, ReadError> {
     }
     let is_entities = |name: &str| name.rsplit('.').next() == Some(ENTITIES);
     let typed: Vec<&(String, Option<usize>)> = layers.iter().filter(|(_, column)| column.is_some()).collect();
-    // Those of every token are no entities.
-    let of_tokens = |name: &str| {
-        ["POS", "Lemma", "MorphologicalFeatures", "Token", "Stem"].iter().any(|word| name.ends_with(word))
-    };
     let own: Vec<_> = typed.iter().filter(|(name, _)| !of_tokens(name)).collect();
     let chosen = match (typed.iter().find(|(name, _)| is_entities(name)), own.as_slice()) {
         (Some((_, Some(column))), _) => *column,
@@ -141,12 +161,21 @@ fn column_of_types(input: &Input<'_>) -> Result<usize, ReadError> {
             return Err(error(2, &found, expected));
         }
     };
-    Ok(chosen)
+    // The layer of the entities is the last that begins at its column or in front of it.
+    let own = firsts.iter().map(|(first, _)| *first).filter(|first| *first <= chosen).max();
+    let others = firsts.iter().filter(|(first, of_tokens)| !of_tokens && Some(*first) != own);
+    Ok(Columns { types: chosen, others: others.map(|(first, _)| *first).collect() })
 }
 
 impl Sentence {
     /// Adds the token of a line, or a part of one.
-    fn add(&mut self, input: &Input<'_>, line: usize, content: &str, types: usize) -> Result<(), ReadError> {
+    fn add(
+        &mut self,
+        input: &Input<'_>,
+        line: usize,
+        content: &str,
+        columns: &Columns,
+    ) -> Result<(), ReadError> {
         let cells: Vec<&str> = content.split('\t').collect();
         let error = |found: &str, expected: &str| ReadError::Line {
             path: input.path.to_owned(),
@@ -164,7 +193,7 @@ impl Sentence {
                 "sentence-token, start-end, the token and its annotations, with tabs between them",
             ));
         };
-        let Some((types, token)) = cells.get(types).zip(cells.get(2)) else {
+        let Some((types, token)) = cells.get(columns.types).zip(cells.get(2)) else {
             return Err(error(content, "a column for each feature that the head of the file names"));
         };
         // `1-2.1` is a part of the token that the line before has, or one behind it.
@@ -179,17 +208,22 @@ impl Sentence {
         let Some(at) = self.words.len().checked_sub(1) else {
             return Err(error(content, "the token in front of its part"));
         };
+        for (&column, cell) in columns.others.iter().filter_map(|column| Some((column, cells.get(*column)?)))
+        {
+            for (stacked, written) in divided(cell).into_iter().enumerate().filter(|(_, cell)| *cell != "_") {
+                let number = numbered(written.split("->").next().unwrap_or(written)).1;
+                self.others.insert((column, key(number, line, stacked)));
+            }
+        }
         if *types == "_" {
             return Ok(());
         }
         for (stacked, written) in divided(types).into_iter().enumerate() {
             let (label, id) = numbered(written);
             let label = without_unseen(&unescaped(label)).into_owned();
-            // A star is a span without a type.
-            let label = if label == "*" || label.is_empty() { "_".to_owned() } else { label };
-            let key = id.map_or_else(|| format!("line {line} {stacked}"), |id| format!("id {id}"));
+            let label = Some(label).filter(|label| label != "*" && !label.is_empty());
             let part = is_part.then_some(place);
-            let open = self.spans.entry(key).or_insert_with(|| Open {
+            let open = self.spans.entry(key(id, line, stacked)).or_insert_with(|| Open {
                 first: at,
                 last: at,
                 label,
@@ -207,7 +241,8 @@ impl Sentence {
         let words = self.words.iter().map(|word| if word.is_empty() { "_" } else { word.as_str() });
         let joined = AnnotatedText::of_words(self.line, words.clone());
         // As it was written, where that is told.
-        let mut text = self.text.and_then(|text| placed(&text, &self.words)).unwrap_or(joined);
+        let mut text =
+            self.text.and_then(|text| AnnotatedText::with_words_placed(&text, &self.words)).unwrap_or(joined);
         text.line = self.line;
         let base = self.offsets.first().map_or(0, |(start, _)| *start);
         let ruler = Ruler::new(&text.text, Offsets::Utf16);
@@ -216,9 +251,9 @@ impl Sentence {
         text.spans = self
             .spans
             .into_values()
-            .map(|open| {
-                let whole = text.span_of_words(open.line, open.first..open.last + 1, open.label.clone());
-                match open.part {
+            .filter_map(|open| {
+                let whole = text.span_of_words(open.line, open.first..open.last + 1, open.label?);
+                Some(match open.part {
                     Some((start, end)) => CharSpan {
                         start: first.saturating_add(ruler.place(start.saturating_sub(base))),
                         end: first.saturating_add(ruler.place(end.saturating_sub(base))),
@@ -230,7 +265,7 @@ impl Sentence {
                         CharSpan { parts, ..whole }
                     }
                     None => whole,
-                }
+                })
             })
             .collect();
         text.document = Some(document.into());
@@ -238,19 +273,9 @@ impl Sentence {
     }
 }
 
-/// The text with these words, if they stand in it one behind the other.
-fn placed(text: &str, words: &[String]) -> Option<AnnotatedText> {
-    let (mut places, mut at, mut chars) = (Vec::new(), 0, 0);
-    for word in words {
-        let gap = text[at..].find(word.as_str()).filter(|&gap| !has_visible(&text[at..at + gap]))?;
-        let start = chars + text[at..at + gap].chars().count();
-        let end = start + word.chars().count();
-        places.push(start..end);
-        (at, chars) = (at + gap + word.len(), end);
-    }
-    let mut found = AnnotatedText { text: text.to_owned(), ..AnnotatedText::default() };
-    found.set_words(places.into_iter());
-    Some(found)
+/// The name of an annotation within its sentence: its number, else its place.
+fn key(number: Option<&str>, line: usize, stacked: usize) -> String {
+    number.map_or_else(|| format!("line {line} {stacked}"), |number| format!("id {number}"))
 }
 
 /// The annotations of a cell, which `|` divides unless a backslash stands before it.

@@ -11,8 +11,9 @@ use serde_json::json;
 use crate::read::beside::Beside;
 use crate::read::error::ReadError;
 use crate::read::input::Input;
-use crate::read::objects::{Fault, Object, each_record, first_record};
+use crate::read::objects::{Fault, Object};
 use crate::read::options::ReadOptions;
+use crate::read::records::{each_record, first_record};
 use crate::read::spans::CharSpan;
 use crate::read::target::{WrittenFiles, json_lines};
 use crate::read::text::{AnnotatedText, Take};
@@ -47,10 +48,10 @@ pub(in crate::read) fn each_text(
         return Err(ReadError::DocBin { path: input.path.to_owned() });
     }
     let mut beside = Beside::default();
-    each_record(input.path, &input.text, |line, text| {
+    each_record(input.path, &input.text, |place, text| {
         let text = match text.trim_start().starts_with('[') {
-            true => of_pair(&Object::element(input.path, line, text), text)?,
-            false => of_doc(&Object::record(input.path, line, text)?, &mut beside)?,
+            true => of_pair(&Object::element(input.path, place, text), text)?,
+            false => of_doc(&Object::record(input.path, place, text)?, &mut beside)?,
         };
         Ok(take(text)?)
     })?;
@@ -82,7 +83,14 @@ fn of_pair<'a>(record: &Object<'a>, text: &'a str) -> Result<AnnotatedText, Faul
         let [start, end] = [record.integer(start, &what)?, record.integer(end, &what)?];
         spans.push(CharSpan::new(record.line_of(span), start, end, record.label(label, &what)?));
     }
-    Ok(AnnotatedText { line: record.line(), text, spans, ..AnnotatedText::default() })
+    Ok(AnnotatedText {
+        line: record.line(),
+        record: record.record_place(),
+        stands_alone: true,
+        text,
+        spans,
+        ..AnnotatedText::default()
+    })
 }
 
 fn of_doc(record: &Object<'_>, beside: &mut Beside) -> Result<AnnotatedText, Fault> {
@@ -108,7 +116,14 @@ fn of_doc(record: &Object<'_>, beside: &mut Beside) -> Result<AnnotatedText, Fau
             beside.passed_over.other_annotations += record.list(group, "spans")?.len();
         }
     }
-    let mut found = AnnotatedText { line: record.line(), text, spans, ..AnnotatedText::default() };
+    let mut found = AnnotatedText {
+        line: record.line(),
+        record: record.record_place(),
+        stands_alone: true,
+        text,
+        spans,
+        ..AnnotatedText::default()
+    };
     let length = found.text.chars().count();
     let places = |name: &str| -> Result<Vec<(usize, usize)>, Fault> {
         let list = record.get(name).map(|list| record.list(list, name)).transpose()?.unwrap_or_default();

@@ -152,11 +152,13 @@ fn describe(out: &mut String, split: &SplitReport, report: &CheckReport, places:
 
 /// What was passed over, each with its number.
 pub fn passed_over(passed_over: PassedOver) -> impl Iterator<Item = (usize, &'static str)> {
-    let PassedOver { other_annotators, unannotated, other_annotations } = passed_over;
+    let PassedOver { other_annotators, unannotated, other_annotations, untyped, repeated } = passed_over;
     let all = [
         (other_annotators, "annotations of other annotators"),
         (unannotated, "texts that nobody has annotated"),
         (other_annotations, "annotations that are no entities"),
+        (untyped, "spans without a type"),
+        (repeated, "spans that say what another one says"),
     ];
     all.into_iter().filter(|(number, _)| *number > 0)
 }

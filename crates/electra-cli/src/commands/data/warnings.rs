@@ -50,7 +50,8 @@ fn sentence(warning: &TextWarning) -> String {
             let of = text_of(split);
             format!(
                 "{} of the {of} are unknown to the vocabulary; raise --max-word-length if its words are long or \
-                 --character-coverage if its characters are many, or use a vocabulary of its language",
+                 --character-coverage if its characters are many, use a vocabulary of its language, or let this one grow \
+                 with `electra data tokenizer --extend`",
                 unknown(&coverage)
             )
         }

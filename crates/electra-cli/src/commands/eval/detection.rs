@@ -122,6 +122,7 @@ impl DetectionEval {
     /// If a model or the data cannot be used, or they do not fit each other.
     pub fn run(self) -> Result<ExitCode, Failure> {
         end_with_driver()?;
+        self.out.iter().try_for_each(|out| failure::uncompressed(out, "--out"))?;
         for path in self.model.iter().chain([&self.generator]).chain(&self.data) {
             failure::utf8(path, "JSON")?;
         }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use electra_files::regular;
 use electra_pretrain::InitialWeights;
-use electra_pretrain::initial_weights::model_of_run;
+use electra_pretrain::initial_weights::{InitFile, model_of_run};
 use electra_pretrain::recipe::{Recipe, check};
 use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load_over};
 use electra_train::layout::INIT;
@@ -38,6 +39,39 @@ impl InitOptions {
     }
 }
 
+impl InitOptions {
+    /// As [`open`](Self::open), for a command that may go on with the run in the folder `run`, or in that of the
+    /// recipe's name: weights that are not there any more are not needed by the run that began with them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_for_run(&self, run: Option<&Path>, recipe: &Path) -> Result<Option<InitialWeights>, Failure> {
+        let named = [self.init.as_deref(), self.init_generator.as_deref()];
+        let Some(gone) = named.into_iter().flatten().find(|folder| !folder.exists()) else {
+            return self.open();
+        };
+        let run = run.map(Path::to_owned).or_else(|| Some(run_of(&name_of(recipe)?)));
+        let began = run.as_deref().filter(|run| run.join("run.json").exists());
+        let file = began.and_then(|run| InitFile::read(run).ok().flatten());
+        let is_same = file.is_some_and(|file| {
+            let generator = file.generator.map(|generator| generator.path);
+            self.init.as_ref() == Some(&file.discriminator.path) && self.init_generator == generator
+        });
+        let Some(run) = run.filter(|_| is_same) else { return self.open() };
+        let (gone, run) = (gone.display(), run.display());
+        eprintln!(
+            "note: {gone} is not there any more, and was not compared: {run} goes on from its own checkpoints"
+        );
+        Ok(None)
+    }
+}
+
+/// The name that a recipe gives its run, if it can be read.
+fn name_of(recipe: &Path) -> Option<String> {
+    let table: toml::Table = regular::read_to_string(recipe).ok()?.parse().ok()?;
+    Some(table.get("name")?.as_str()?.to_owned())
+}
+
 /// Loads and checks a recipe whose `[model]` may be left to `weights`, or to those that the run in its folder began
 /// with: `run`, or the one that the recipe names.
 ///
@@ -61,8 +95,18 @@ pub fn load_recipe_on(
         check(&resolved)?;
         Ok(resolved)
     };
-    attribute_to_override(overrides, read)
-        .map_err(|error| failure::recipe(with_init_help(error, weights.is_some())))
+    attribute_to_override(overrides, read).map_err(|error| {
+        // Other sizes than those of the weights are the cause of much that is wrong with a recipe.
+        let unchecked = weights.and_then(|weights| {
+            let resolved: Resolved<Recipe> =
+                load_over(path, overrides, |stated| weights.beneath(stated)).ok()?;
+            weights.check_sizes(&resolved.value).err()
+        });
+        match unchecked {
+            Some(misfit) => misfit.into(),
+            None => failure::recipe(with_init_help(error, weights.is_some())),
+        }
+    })
 }
 
 /// The folder of a run that nobody has named.

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use electra_annotations::{PredictionsError, ReadError};
+use electra_files::shown::shell_word;
 use electra_text::build::BuildError;
 use electra_text::corpus::{CorpusError, ParquetRemedy};
 use electra_text::wordpiece::TrainError as VocabularyError;
@@ -110,6 +111,14 @@ fn of_sentences(error: &ReadError) -> Option<String> {
         ReadError::Unnamed { .. } => {
             "give them in order with `--labels O,B-PER,I-PER` and so on, or put the `dataset_info.json` of the data \
              set beside the file"
+        }
+        ReadError::InRecord { reason, .. } => return of_sentences(reason),
+        ReadError::UnknownAnnotator { .. } => "choose one of them with `--annotator`",
+        ReadError::Folder { path, .. } => {
+            let folder = shell_word(&path.display().to_string());
+            return Some(format!(
+                "give one of its files, or make one of them all: electra convert ner {folder} --to spans --out all.jsonl"
+            ));
         }
         ReadError::SeveralAnnotators { .. } => "choose whose work counts with `--annotator`",
         ReadError::OffsetUnits { .. } => {

@@ -31,6 +31,16 @@ pub(super) fn of_weights(error: &InitialWeightsError) -> Option<String> {
                  --tokenizer {tokenizer}), or with one that extends it (electra data tokenizer --extend {tokenizer})"
             )
         }
+        InitialWeightsError::TwoVocabularies { .. } => {
+            "give with --init-generator the generator that was trained with the discriminator, or leave it out: it starts \
+             fresh then"
+                .to_owned()
+        }
+        InitialWeightsError::ChangedSince { .. } => {
+            "put the weights back that it began with, whose hashes are in init.json there; or leave --init out: the run \
+             goes on from its own checkpoints; or start in another folder with --run"
+                .to_owned()
+        }
         InitialWeightsError::NoWeights => "give the weights to begin with (--init), or remove the table".to_owned(),
         InitialWeightsError::Gone { .. } => {
             "give the weights again that it began with (--init): init.json there has their hashes".to_owned()

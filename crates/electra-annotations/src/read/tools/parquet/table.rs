@@ -100,6 +100,7 @@ fn read_table(input: &Input<'_>, options: &ReadOptions) -> Result<Raw, ReadError
         answers: Answers::default(),
         passed_over: PassedOver::default(),
         offsets: None,
+        records: Vec::new(),
     })
 }
 
