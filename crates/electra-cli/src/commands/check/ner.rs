@@ -139,7 +139,16 @@ impl CheckNer {
     /// # Errors
     /// A model that is none where a page of what it suspects is asked for.
     fn tagger(&self) -> Result<Option<SentenceTagger>, Failure> {
-        let Some(ModelArgument::Folder(path)) = &self.model else { return Ok(None) };
+        let path = match &self.model {
+            Some(ModelArgument::Folder(path)) => path,
+            _ if self.page.is_some() => {
+                return Err(Failure::new(
+                    "--page is about what a tagger suspects",
+                    "name a tagger with --model",
+                ));
+            }
+            _ => return Ok(None),
+        };
         match TaggerFolder::open(path) {
             Ok(folder) => {
                 let device = DeviceName::Flex.open()?;
