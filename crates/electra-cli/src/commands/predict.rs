@@ -69,8 +69,8 @@ newline=''. The score is the probability of the entity, at the temperature that 
 development data (calibration.json): with argmax the product over its words, else that of all label sequences \
 which have just this entity. Each word has one label; words are never split.
 
---precision-target keeps of each type what has a score with which 95 % intervals (Wilson) on the development data \
-are above that precision; a type that does not reach it is named and left out. What is left out for its score is \
+--precision-target takes for each type the lowest score from which on the lower end of the 95 % interval (Wilson) \
+of the precision on the development data is that high; a type without such a score is named and left out. What is left out for its score is \
 counted on standard error, and on the page of --format html.
 
 conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line \
@@ -251,7 +251,7 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The lowest scores with which entities are kept. Says what scores are not calibrated where they are seen or
+    /// The lowest scores with which entities are kept. That scores are not calibrated is said where they are seen or
     /// used.
     fn min_scores(&self, folder: &TaggerFolder) -> Result<MinScores, Failure> {
         let shows_scores = matches!(self.format, Format::Json | Format::Html);
