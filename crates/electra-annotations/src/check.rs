@@ -10,6 +10,7 @@ mod drift;
 mod lengths;
 mod options;
 mod report;
+mod suspects;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ pub use drift::{Drift, TypeShare};
 pub use lengths::{LongSentence, TooLong};
 pub use options::{CheckOptions, CheckedSplit, Measure, SplitRole};
 pub use report::SplitReport;
+pub use suspects::{SuspectedWord, suspected_words};
 
 use crate::Sentences;
 use crate::align::coverage;

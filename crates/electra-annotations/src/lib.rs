@@ -26,6 +26,7 @@
 //! | convert and check tags | [`Scheme`], [`detect_scheme`], [`to_iob2`], [`from_iob2`], [`violations`] |
 //! | number the labels of a tagger | [`LabelSet`], [`LabelScheme`] |
 //! | look a data set over before training | [`check()`], [`CheckReport`] |
+//! | find labels that may be wrong | [`suspected_words`] |
 //! | divide plain text into words and sentences | [`words()`], [`RawSentences`] |
 //! | align words with the pieces of a tokenizer | [`Aligner`] |
 //! | read and write predictions | [`Predictions`], [`Gold`] |
@@ -58,13 +59,14 @@ mod words;
 pub use align::{AlignedSentence, Aligner, coverage};
 pub use check::{
     CheckOptions, CheckReport, CheckedSplit, Drift, Duplicates, Leak, LongSentence, Measure, SplitReport,
-    SplitRole, TooLong, TypeShare, check,
+    SplitRole, SuspectedWord, TooLong, TypeShare, check, suspected_words,
 };
 pub use labels::{LabelError, LabelScheme, LabelSet};
 pub use metrics::{
     Average, Bootstrap, Comparison, Confusion, Counts, Credit, Credits, Difference, ErrorClass, ErrorClasses,
     Evaluation, EvaluationError, EvaluationSettings, Interval, Match, MetricsError, Mode, NotInScheme,
-    PartialCredit, Recall, Scores, SeenEntities, SeenRecall, SentenceSpans, StrictScheme, TypeScores, Unit,
+    PartialCredit, PrecisionRecall, Recall, Reliability, ReliabilityBin, ScoredEntity, Scores, SeenEntities,
+    SeenRecall, SentenceSpans, Slice, SliceBy, Slices, StrictScheme, ThresholdCounts, TypeScores, Unit,
     Units, evaluate, f1_interval, paired_bootstrap, percent_of, spans,
 };
 pub use overlap::{Overlap, overlap_warnings};

@@ -9,6 +9,8 @@
 //! | how sure | [`f1_interval`], [`paired_bootstrap`] |
 //! | what went wrong | [`Comparison::matches`], [`ErrorClasses`], [`Confusion`] |
 //! | how good, with credit for what is nearly right | [`PartialCredit`] |
+//! | are scores probabilities | [`Reliability`], [`PrecisionRecall`] |
+//! | for which entities and sentences | [`Slices`] |
 //! | was it learned by heart | [`SeenEntities`], [`SeenRecall`] |
 //! | all of it | [`Evaluation`] |
 //!
@@ -16,13 +18,16 @@
 //! is no number. Unlike seqeval, nothing is computed, not even accuracy, if the tags of gold and prediction differ in number.
 
 mod bootstrap;
+mod calibration;
 mod confusion;
 mod errors;
 mod evaluation;
 mod one_scheme;
 mod partial_credit;
+mod precision_recall;
 mod scores;
 mod seen;
+mod slices;
 mod spans;
 mod table;
 
@@ -33,12 +38,15 @@ use serde::Serialize;
 use crate::{LeftOut, Span};
 
 pub use bootstrap::{Bootstrap, Difference, Interval, Unit, Units, f1_interval, paired_bootstrap};
+pub use calibration::{Reliability, ReliabilityBin, ScoredEntity};
 pub use confusion::Confusion;
 pub use errors::{ErrorClass, ErrorClasses, Match};
 pub use evaluation::{Evaluation, EvaluationError, EvaluationSettings, evaluate};
 pub use partial_credit::{Credit, Credits, PartialCredit};
+pub use precision_recall::{PrecisionRecall, ThresholdCounts};
 pub use scores::{Average, Scores, TypeScores};
 pub use seen::{Recall, SeenEntities, SeenRecall};
+pub use slices::{Slice, SliceBy, Slices};
 pub use spans::{Mode, NotInScheme, StrictScheme, spans};
 pub use table::percent_of;
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! RUN/config.json model.safetensors vocab.txt ...   the tagger of the best epoch
+//!     calibration.json                              temperature and thresholds of its scores
 //!     predictions-dev.conll predictions-test.conll  token gold predicted
 //!     scores.json README.md                         scores, model card; scores.json comes last
 //!     recipe.toml run.json metrics.jsonl tensorboard/ checkpoints/
@@ -9,6 +10,7 @@
 
 pub(crate) mod batches;
 mod board;
+mod calibrate;
 mod divisions;
 mod error;
 mod forecast;

@@ -113,6 +113,14 @@ pub enum FolderError {
         /// The file that is missing.
         file: &'static str,
     },
+    /// A calibration with numbers that cannot be.
+    #[error("{path} is damaged: {what}")]
+    #[diagnostic(help("copy the folder again, or remove the file: scores are not calibrated then"))]
+    Calibration {
+        path: PathBuf,
+        /// A description of what is wrong.
+        what: String,
+    },
     /// Settings that contradict the labels.
     #[error("{path}: the scheme is {found}, but the labels in {HF_CONFIG} are {expected}")]
     #[diagnostic(help("copy the folder again"))]

@@ -10,6 +10,7 @@ mod crf;
 mod decode;
 mod linear;
 mod loss;
+mod span;
 
 use burn::prelude::*;
 use electra_annotations::LabelSet;
@@ -19,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use crf::SequenceGradient;
 pub use crf::{Crf, FORBIDDEN, LabelledRows};
-pub use decode::{Decision, Decoder, Decoding};
+pub use decode::{Decision, Decoder, Decoding, LogLikelihood};
 pub(crate) use loss::{ClassWeights, LossConfig, LossError};
 pub use loss::{WordLoss, WordLossKind};
+pub use span::DecodedSpan;
 
 pub(crate) use crf::CRF;
 pub(crate) use linear::CLASSIFIER;
@@ -225,9 +227,9 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn decoder(&self, decoding: Decoding, labels: &LabelSet) -> Decoder {
         match (decoding, self) {
-            (Decoding::Argmax, _) => Decoder::by_word(labels.len()),
-            (Decoding::Viterbi, _) => Decoder::by_sentence(Chain::legal(labels)),
-            (Decoding::Crf, Self::Crf(head)) => Decoder::by_sentence(head.crf.chain()),
+            (Decoding::Argmax, _) => Decoder::by_word(labels),
+            (Decoding::Viterbi, _) => Decoder::by_sentence(Chain::legal(labels), labels),
+            (Decoding::Crf, Self::Crf(head)) => Decoder::by_sentence(head.crf.chain(), labels),
             (Decoding::Crf, Self::Linear(_)) => panic!("decoding by a CRF needs its scores"),
         }
     }

@@ -19,6 +19,7 @@
 //! |---|---|
 //! | tag a text | [`Tagger`], [`TaggerBuilder`] |
 //! | tag a stream of any length, in bounded memory | [`Predictor`] |
+//! | tag sentences whose words are given | [`SentenceTagger`] |
 //! | fine-tune, with one seed or several | [`Recipe`], [`finetune()`], [`finetune_seeds`] |
 //! | read and write the folder of a tagger | [`TaggerFolder`] |
 //! | work on the network itself | [`TokenClassifier`], [`Head`] |
@@ -40,6 +41,7 @@
 #![warn(unreachable_pub)]
 
 mod bench;
+mod calibration;
 mod collapse_guard;
 mod finetune;
 mod folder_error;
@@ -64,6 +66,10 @@ pub use electra_train::{
 };
 
 pub use bench::{BenchTask, TaggerBench, TaggerTimings, bench_tagger};
+pub use calibration::{
+    Calibration, CalibrationData, FittedTemperature, LeftOutEntities, MinScores, SplitCalibration,
+    TypeThreshold,
+};
 pub use collapse_guard::remedy;
 pub use electra_model::{WindowBatch, WindowBatchData};
 pub use finetune::{
@@ -73,13 +79,14 @@ pub use finetune::{
 };
 pub use folder_error::FolderError;
 pub use head::{
-    Crf, Decision, Decoder, Decoding, FORBIDDEN, Head, HeadType, LabelledRows, WordLoss, WordLossKind,
+    Crf, Decision, DecodedSpan, Decoder, Decoding, FORBIDDEN, Head, HeadType, LabelledRows, LogLikelihood,
+    WordLoss, WordLossKind,
 };
 pub use initial_tagger::{initial_tagger, least_memory, unused_head_note};
 pub use metrics::{METRICS, TaggerMetrics};
 pub use predict::{
     Documents, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
-    RecordPlace, TaggedEntity, TaggedSentence, Tail, TextForm, WindowedSentences,
+    RecordPlace, SentenceTagger, TaggedEntity, TaggedSentence, Tail, TextForm, WindowedSentences,
 };
 pub use recipe::{DEFAULT as DEFAULT_RECIPE, FREE_KEYS, RatesConfig, Recipe};
 pub use report::{is_finetuning, render as render_report};

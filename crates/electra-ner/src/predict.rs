@@ -16,6 +16,7 @@ mod lossy;
 mod passage;
 mod predictor;
 mod profile;
+mod sentence_tagger;
 mod settings;
 mod windowed;
 
@@ -23,5 +24,6 @@ pub use entity::TaggedEntity;
 pub use lossy::Lossy;
 pub use passage::{Passages, RecordPlace, Tail, TextForm};
 pub use predictor::{PredictError, PredictionSummary, Predictor, PredictorError, TaggedSentence};
+pub use sentence_tagger::SentenceTagger;
 pub use settings::{Documents, PredictSettings};
 pub use windowed::WindowedSentences;

@@ -23,6 +23,9 @@ pub struct Recipe {
     pub name: String,
     /// Every random number of the run follows from it.
     pub seed: u64,
+    /// Code of the language of the texts, such as `en`, for the model card. Absent: the card leaves it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// The input of the network: its windows.
     pub input: InputConfig,
     /// The labels, and how they are chosen.
@@ -108,7 +111,7 @@ impl RatesConfig {
 
 /// Keys that may change while a run goes on: they do not reach the weights. What the guard has
 /// stopped goes on with a wider one.
-pub const FREE_KEYS: &[&str] = &["name", "guard"];
+pub const FREE_KEYS: &[&str] = &["name", "guard", "language"];
 
 /// The recipe that is used where none is named: `configs/ner/default.toml`.
 pub const DEFAULT: &str = include_str!("../configs/default.toml");

@@ -1,6 +1,7 @@
 //! A fine-tuning run as one HTML file: learning curves, scores by type, confusion, and every
 //! sentence in which something went wrong. It needs no network and no script.
 
+mod calibration;
 mod mistakes;
 
 use std::io;
@@ -21,6 +22,7 @@ use electra_annotations::{
     percent_of,
 };
 
+use calibration::CalibrationPage;
 use mistakes::{ErrorGroup, groups};
 
 /// An error of reporting on a run.
@@ -71,6 +73,7 @@ struct Page {
     facts: Vec<(String, String)>,
     curves: Vec<Drawing>,
     scored: Option<ScoredSplit>,
+    calibration: Vec<CalibrationPage>,
     events: Vec<Event>,
     recipe: String,
     environment: Vec<(String, String)>,
@@ -131,6 +134,7 @@ pub fn render(run: &Path) -> Result<String, ReportError> {
         facts: facts(&epochs, scores.as_ref()),
         curves: curves(&epochs),
         scored: scores.as_ref().map(|scores| scored(run, scores)).transpose()?,
+        calibration: scores.as_ref().map(calibration::pages).unwrap_or_default(),
         events: events(&records),
         recipe: read("recipe.toml")?,
         environment: environment(&described, &records, &["parameters", "lineage"]),

@@ -17,7 +17,7 @@ use electra_files::durable;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_text::wordpiece::SAVED_FILES;
-use electra_train::layout::{HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
+use electra_train::layout::{CALIBRATION, HF_CONFIG, TAGGER_SETTINGS, WEIGHTS};
 use electra_train::seeds::{SeedFiles, SeedsFolder, SeedsFolderError};
 use electra_train::{EpochMonitor as Monitor, RunError, SeedOutcomes, SeedStop, run_seeds, stopped_by};
 use thiserror::Error;
@@ -65,7 +65,7 @@ static FILES: SeedFiles = SeedFiles {
     of_result: &[
         &[HF_CONFIG, WEIGHTS],
         &EXTRA_FILES,
-        &[TAGGER_SETTINGS, README, "recipe.toml", SCORES, PREDICTIONS_DEV, PREDICTIONS_TEST],
+        &[TAGGER_SETTINGS, CALIBRATION, README, "recipe.toml", SCORES, PREDICTIONS_DEV, PREDICTIONS_TEST],
         &SAVED_FILES,
     ],
     scores: SCORES,

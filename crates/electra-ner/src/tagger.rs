@@ -30,7 +30,8 @@ pub struct Entity {
     pub label: String,
     /// The words of the entity as they stand in the text.
     pub text: String,
-    /// Mean over its words of the probability of the label that each was given, between 0 and 1.
+    /// The probability of the entity at the tagger's temperature, as [`TaggedEntity`](crate::TaggedEntity)
+    /// has it.
     pub score: f64,
     /// First byte of the entity in the text.
     pub start: usize,

@@ -5,6 +5,7 @@
 //!     model.safetensors    weights, in the names of transformers
 //!     vocab.txt ...        the tokenizer
 //!     tagger.json          decoding, context, window, scheme, division of text
+//!     calibration.json     temperature and thresholds of the scores, if they were fitted
 //!     crf.safetensors      scores of sequences, if decoding needs them
 //! ```
 
@@ -19,7 +20,7 @@ use electra_model::{ModelConfig, Precision, shapes};
 use electra_run::run_folder::RunProgress;
 use electra_text::Tokenizer;
 use electra_train::finetuning::ClassifierDropout;
-use electra_train::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS};
+use electra_train::layout::{CALIBRATION, HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS};
 use electra_train::model_folder::{
     ForeignWeights, ModelFolderError, read_headers, read_json, read_sizes, read_tensors, read_tokenizer,
     write_network,
@@ -27,6 +28,7 @@ use electra_train::model_folder::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::calibration::Calibration;
 use crate::folder_error::FolderError;
 use crate::head::{Decoder, Decoding, HeadType};
 use crate::token_classifier::{TaggerShape, TokenClassifier};
@@ -97,6 +99,8 @@ pub struct TaggerFolder {
     pub pretraining: Option<RunProgress>,
     /// Whether the folder says nothing of its settings, which are those of transformers then.
     pub is_assumed: bool,
+    /// The calibration of the scores, if there is one.
+    pub calibration: Option<Calibration>,
 }
 
 impl TaggerFolder {
@@ -119,6 +123,7 @@ impl TaggerFolder {
             tokenizer,
             pretraining: None,
             is_assumed: false,
+            calibration: None,
         }
     }
 
@@ -139,13 +144,16 @@ impl TaggerFolder {
             files.push((extra.name, parameters::to_safetensors(&of_head, None)));
         }
         files.push((TAGGER_SETTINGS, pretty(&self.settings_file()).into_bytes()));
+        if let Some(calibration) = &self.calibration {
+            files.push((CALIBRATION, pretty(calibration).into_bytes()));
+        }
         write_network(&self.path, HfNetwork::Tagger, own, &self.tokenizer, files, &self.config_json())?;
-        // Of a tagger that was there before and had another head: this one would not read them.
-        for other in HeadType::ALL.into_iter().filter_map(HeadType::extra_file) {
-            if Some(other) != extra {
-                let old = self.path.join(other.name);
-                disk::clear(&old).map_err(|source| FolderError::Write { path: old, source })?;
-            }
+        // Of a tagger that was there before: of another head, and of other scores.
+        let of_others = HeadType::ALL.into_iter().filter_map(HeadType::extra_file);
+        let of_others = of_others.filter(|other| Some(*other) != extra).map(|other| other.name);
+        for old in of_others.chain(self.calibration.is_none().then_some(CALIBRATION)) {
+            let old = self.path.join(old);
+            disk::clear(&old).map_err(|source| FolderError::Write { path: old, source })?;
         }
         Ok(())
     }
@@ -234,8 +242,20 @@ impl TaggerFolder {
             tensors.extend(of_head.into_iter().map(|(name, data)| (format!("{}.{name}", extra.root), data)));
         }
         let tokenizer = read_tokenizer(path, &config, is_there(&path.join(TAGGER_SETTINGS))?)?;
+        let calibration = read_calibration(path)?;
         let (path, pretraining) = (path.into(), RunProgress::read(path));
-        Ok(Self { path, config, labels, dropout, settings, tensors, tokenizer, pretraining, is_assumed })
+        Ok(Self {
+            path,
+            config,
+            labels,
+            dropout,
+            settings,
+            tensors,
+            tokenizer,
+            pretraining,
+            is_assumed,
+            calibration,
+        })
     }
 
     /// The head, which labels the words.
@@ -253,9 +273,17 @@ impl TaggerFolder {
         Ok(tagger.map_err(ModelFolderError::weights(&self.path))?)
     }
 
-    /// The decoder, which turns the logits of `tagger`, the network of this folder, into labels.
+    /// The decoder, which turns the logits of `tagger`, the network of this folder, into labels, with the
+    /// temperature of the folder if that is of its decoding.
     pub fn decoder(&self, tagger: &TokenClassifier) -> Decoder {
-        tagger.head().decoder(self.settings.decoding, &self.labels)
+        let decoder = tagger.head().decoder(self.settings.decoding, &self.labels);
+        self.calibration().map_or(decoder.clone(), |found| decoder.at_temperature(found.fit.temperature))
+    }
+
+    /// The calibration of the scores that it gives as it decodes.
+    #[must_use]
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref().filter(|found| found.decoding == self.settings.decoding)
     }
 
     /// Refuses a window that the position table cannot hold.
@@ -331,6 +359,17 @@ fn read_settings(
     check_window(folder, config, file.window)?;
     let SettingsFile { decoding, context, window, division, .. } = file;
     Ok(Some(TaggerSettings { decoding, context, window, division }))
+}
+
+/// The calibration in a folder, if there is one.
+fn read_calibration(folder: &Path) -> Result<Option<Calibration>, FolderError> {
+    let path = folder.join(CALIBRATION);
+    if !is_there(&path)? {
+        return Ok(None);
+    }
+    let found: Calibration = serde_json::from_value(read_json(&path)?).map_err(FolderError::json(&path))?;
+    found.check().map_err(|what| FolderError::Calibration { path, what })?;
+    Ok(Some(found))
 }
 
 /// Tells whether a file is there that need not be. One that cannot be looked at is not taken for none: the

@@ -29,6 +29,8 @@ pub const MODEL_CONFIG: &str = "model.json";
 pub const HF_CONFIG: &str = "config.json";
 /// Settings of a tagger that transformers has no place for: the mark of a tagger.
 pub const TAGGER_SETTINGS: &str = "tagger.json";
+/// Temperature and thresholds of a tagger's scores.
+pub const CALIBRATION: &str = "calibration.json";
 /// The weights that a pretraining began with, tensor by tensor; beside imported weights their ancestors alone.
 pub const INIT: &str = "init.json";
 /// Folder of the tokenizer's files in a run.

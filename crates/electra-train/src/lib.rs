@@ -39,6 +39,7 @@
 //! | [`Snapshot`] | weights, moments of the optimizer and progress, as the blobs of a checkpoint |
 //! | [`apply_gradients`] | loss scale, finiteness, clipping by the global norm, Adam |
 //! | [`model_folder`], [`encoder_init`] | the model that fine-tuning begins with, and its lineage |
+//! | [`card_metadata`] | metadata of model cards |
 //! | [`epochs`], [`collapse`] | progress of a run that is scored after each epoch, and the guard that stops one that learns nothing |
 //! | [`finetuning`], [`layerwise_lr`] | the tables that every fine-tuning recipe has, and the rates of single parameters |
 //! | [`LengthBatches`] | which sequences make a step, those of like length together |
@@ -55,6 +56,7 @@
 #![warn(unreachable_pub)]
 
 mod ancestors;
+pub mod card_metadata;
 pub mod collapse;
 mod divergence;
 pub mod encoder_init;

@@ -35,6 +35,11 @@ impl SeenEntities {
     pub fn contains(&self, sentence: SentenceView<'_>, span: &Span) -> bool {
         self.forms.get(&surface(sentence, span)).is_some_and(|types| types.contains(&span.kind))
     }
+
+    /// Whether this form was seen, with whatever type.
+    pub(super) fn has_form(&self, sentence: SentenceView<'_>, span: &Span) -> bool {
+        self.forms.contains_key(&surface(sentence, span))
+    }
 }
 
 /// Gold entities, and how many of them were found.
@@ -82,6 +87,6 @@ impl SeenRecall {
     }
 }
 
-fn surface(sentence: SentenceView<'_>, span: &Span) -> String {
+pub(super) fn surface(sentence: SentenceView<'_>, span: &Span) -> String {
     sentence.tokens().take(span.end).skip(span.start).collect::<Vec<_>>().join(" ")
 }

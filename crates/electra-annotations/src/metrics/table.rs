@@ -6,7 +6,7 @@ use electra_files::shown::column_width;
 
 use super::{
     Average, Confusion, Credit, Difference, ErrorClasses, Evaluation, Interval, Mode, PartialCredit, Recall,
-    Scores, TypeScores,
+    Scores, Slice, Slices, TypeScores,
 };
 
 impl Display for Mode {
@@ -31,13 +31,8 @@ impl Display for Scores {
             100.0 * self.token_accuracy
         )?;
         let width = column_width(self.types.keys().map(String::as_str).chain(["weighted"]));
-        let header = ["precision", "recall", "F1", "support", "predicted", "correct"];
-        let [precision, recall, f1, support, predicted, correct] = header;
-        writeln!(
-            f,
-            "\n{:width$} {precision:>9} {recall:>7} {f1:>7} {support:>8} {predicted:>9} {correct:>8}",
-            ""
-        )?;
+        writeln!(f)?;
+        header(f, "", width)?;
         for (kind, scores) in &self.types {
             with_counts(f, kind, width, scores)?;
         }
@@ -68,6 +63,40 @@ fn with_counts(f: &mut Formatter<'_>, name: &str, width: usize, scores: &TypeSco
     let [precision, recall, f1] = scores.percents();
     let TypeScores { gold, predicted, correct, .. } = scores;
     writeln!(f, "{name:width$} {precision:>9} {recall:>7} {f1:>7} {gold:8} {predicted:9} {correct:8}")
+}
+
+/// Slices that a table has at most.
+const MAX_SLICES: usize = 20;
+
+/// A table with a line for each slice; of many those with most mistakes.
+impl Display for Slices {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut shown: Vec<&Slice> = self.slices.iter().collect();
+        let hidden = shown.len().saturating_sub(MAX_SLICES);
+        if hidden > 0 {
+            let mistakes =
+                |slice: &&Slice| slice.scores.gold + slice.scores.predicted - 2 * slice.scores.correct;
+            shown.sort_by_key(|slice| std::cmp::Reverse(mistakes(slice)));
+            shown.truncate(MAX_SLICES);
+        }
+        let title = format!("by {}", self.by);
+        let width = column_width(shown.iter().map(|slice| slice.value.as_str()).chain([&*title]));
+        header(f, &title, width)?;
+        for slice in shown {
+            with_counts(f, &slice.value, width, &slice.scores)?;
+        }
+        if hidden > 0 {
+            writeln!(f, "and {hidden} more, with fewer mistakes each")?;
+        }
+        Ok(())
+    }
+}
+
+/// The heads of the columns of [`with_counts`].
+fn header(f: &mut Formatter<'_>, title: &str, width: usize) -> fmt::Result {
+    let header = ["precision", "recall", "F1", "support", "predicted", "correct"];
+    let [precision, recall, f1, support, predicted, correct] = header;
+    writeln!(f, "{title:width$} {precision:>9} {recall:>7} {f1:>7} {support:>8} {predicted:>9} {correct:>8}")
 }
 
 /// A ratio in percent; `-` where there is nothing to divide by, which is no number.

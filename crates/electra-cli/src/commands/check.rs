@@ -2,6 +2,7 @@
 
 pub mod findings;
 mod ner;
+mod suspects;
 
 use std::process::ExitCode;
 

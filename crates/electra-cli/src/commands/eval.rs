@@ -2,6 +2,7 @@
 //! whether two differ.
 
 pub mod detection;
+mod tagger;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,14 +10,15 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use electra_annotations::{
     Bootstrap, Counts, Difference, Evaluation, EvaluationError, EvaluationSettings, Gold, MetricsError,
-    PredictionForm, Predictions, ReadOptions, Scheme, SeenEntities, StrictScheme, Units, evaluate,
-    paired_bootstrap, read, read_as_written,
+    PredictionForm, Predictions, ReadOptions, Scheme, SeenEntities, SliceBy, Slices, StrictScheme, Units,
+    evaluate, paired_bootstrap, read, read_as_written,
 };
 use electra_ner::{PREDICTIONS_DEV, PREDICTIONS_TEST};
 use electra_run::nearby::folders_with;
 use serde::Serialize;
 
 use crate::commands::reading::{FormArguments, PredictionArguments};
+use crate::device::{self, DeviceName};
 use crate::failure::{self, Failure};
 
 /// Score predictions, or discriminators.
@@ -46,6 +48,9 @@ impl EvalCommand {
 #[command(after_help = "Examples:
   electra eval ner --pred runs/wnut17/seed-1/predictions-test.conll
   electra eval ner --gold test.conll --pred tags.conll --train train.conll
+  electra eval ner --model runs/wnut17/best --gold test.conll
+  electra eval ner --model runs/wnut17/best --gold test.conll \\
+    --train train.conll --slices length,seen,type,case
   electra eval ner --gold test.conll --pred ours.conll --against theirs.conll
   electra eval ner --pred a1.conll --pred a2.conll --against b1.conll \\
     --against b2.conll --json
@@ -59,6 +64,13 @@ not, in any scheme of tags. Predictions have the gold and the predicted tag in t
 conlleval script reads them, or with --gold the predicted tag alone. If both --gold and a column have gold \
 tags, --gold counts, and how many differ is said. Several files of a side are runs on the same sentences, \
 for example seeds: they are scored together.
+
+With --model a tagger reads the words of --gold and is scored, as finetune scores it and as predict and eval ner \
+do one after the other.
+
+--slices divides the entities by tokens of their sentence (length), by whether --train has their words with their \
+type (seen), by type, by capital letters (case) and by document: a correct entity counts as gold and as predicted in \
+one slice. Of more than 20 slices the table has those with most mistakes, --json all.
 
 Partial credit is that of MUC and SemEval 2013: strict by bounds and type, exact by bounds, partial with a \
 half for words in common, type by the type with words in common.
@@ -74,16 +86,23 @@ pub struct NerEval {
     #[arg(long, value_name = "FILE")]
     gold: Option<PathBuf>,
     /// Predictions to score; again for each run
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "model", value_name = "FILE")]
     pred: Vec<PathBuf>,
     #[command(flatten)]
     predictions: PredictionArguments,
+    /// Tagger to score on --gold, in place of predictions
+    #[arg(long, value_name = "DIR", requires = "gold",
+          conflicts_with_all = ["pred", "pred_column", "pred_from", "pred_offsets", "pred_annotator"])]
+    model: Option<PathBuf>,
     /// Predictions of another system on the same sentences, to compare with; again for each run
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
     /// Training data, to tell recall of entities it has from that of others
     #[arg(long, value_name = "FILE")]
     train: Option<PathBuf>,
+    /// Scores of the entities that are alike in something: length, seen, type, case, document
+    #[arg(long, value_name = "BY", value_delimiter = ',')]
+    slices: Vec<SliceBy>,
     /// Analyse and compare by the strict rules of the scheme instead of those of conlleval
     #[arg(long)]
     strict: bool,
@@ -101,6 +120,11 @@ pub struct NerEval {
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
+    #[arg(long, default_value = "flex", help = device::HELP)]
+    device: DeviceName,
+    /// CPU threads of --model [default: all cores]
+    #[arg(long, value_name = "N", requires = "model")]
+    threads: Option<usize>,
     #[command(flatten)]
     reading: FormArguments,
 }
@@ -132,6 +156,9 @@ struct Side {
     f1_sd: Option<f64>,
     #[serde(flatten)]
     evaluation: Evaluation,
+    /// Scores of the entities that are alike in something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    slices: Vec<Slices>,
 }
 
 /// Micro F1 of one file, in the mode that is analysed.
@@ -157,7 +184,13 @@ impl NerEval {
         if self.predictions.pred_from.is_none() {
             self.pred.iter().chain(&self.against).try_for_each(|path| refuse_folder(path))?;
         }
-        let options = self.reading.options();
+        if self.slices.contains(&SliceBy::Seen) && self.train.is_none() {
+            return Err(Failure::new(
+                "--slices seen needs the training data, and --train is not given",
+                "name it with --train FILE",
+            ));
+        }
+        let mut options = self.reading.options();
         if options != ReadOptions::default() && self.gold.is_none() && self.train.is_none() {
             return Err(Failure::new(
                 "options about the form of files describe --gold and --train, and neither is given",
@@ -165,19 +198,27 @@ impl NerEval {
                  --pred-annotator; their text is in UTF-8",
             ));
         }
+        let tagger =
+            self.model.as_deref().map(|path| tagger::open(path, self.device, self.threads)).transpose()?;
+        if let Some(tagger) = &tagger {
+            tagger.divide_alike(&mut options);
+        }
         let gold_file = self.gold.as_deref().map(|path| read_as_written(path, &options)).transpose()?;
         let given = gold_file.as_ref().map(Gold::as_written);
         let pred_options = self.predictions.options(&options);
         let form = PredictionForm { column: self.predictions.column(), options: Some(&pred_options) };
-        let first = Predictions::read_as(&self.pred[0], given, form)?;
-        let gold = given.unwrap_or_else(|| first.gold(&self.pred[0]));
+        let (files, first) = match (&tagger, given) {
+            (Some(tagger), Some(gold)) => (std::slice::from_ref(&tagger.path), tagger.predictions(gold)),
+            _ => (&self.pred[..], Predictions::read_as(&self.pred[0], given, form)?),
+        };
+        let gold = given.unwrap_or_else(|| first.gold(&files[0]));
         let read_run = |path: &PathBuf| match given {
             Some(_) => Predictions::read_as(path, given, form),
             // Nobody has said which of two gold columns counts: they must agree.
             None => Predictions::read_agreeing(path, gold, form),
         };
         let mut runs = vec![first.clone()];
-        for path in &self.pred[1..] {
+        for path in &files[1..] {
             runs.push(read_run(path)?);
         }
         let others = self.against.iter().map(read_run).collect::<Result<Vec<_>, _>>()?;
@@ -186,10 +227,11 @@ impl NerEval {
 
         let bootstrap = Bootstrap { resamples: self.resamples as usize, seed: self.seed };
         let settings = EvaluationSettings { strict: self.strict, scheme: self.scheme, bootstrap };
-        let pred = side(&self.pred, &runs, gold, seen.as_ref(), settings)?;
+        let slices = (&self.slices[..], seen.as_ref());
+        let pred = side(files, &runs, gold, slices, settings)?;
         let against = match others.as_slice() {
             [] => None,
-            others => Some(side(&self.against, others, gold, seen.as_ref(), settings)?),
+            others => Some(side(&self.against, others, gold, slices, settings)?),
         };
         let difference = against.as_ref().map(|against| {
             let counts = [&pred, against].map(|side| side.evaluation.comparison.sentence_counts());
@@ -225,7 +267,7 @@ fn side(
     files: &[PathBuf],
     runs: &[Predictions],
     gold: Gold<'_>,
-    seen: Option<&SeenEntities>,
+    (by, seen): (&[SliceBy], Option<&SeenEntities>),
     settings: EvaluationSettings,
 ) -> Result<Side, Failure> {
     let evaluation = evaluate(runs, seen, settings)
@@ -237,7 +279,9 @@ fn side(
         let Predictions { predicted_scheme: scheme, other_gold, .. } = *run;
         FileScore { path: path.clone(), f1, scheme, other_gold }
     };
+    let slices = by.iter().map(|&by| Slices::of(by, &evaluation.comparison, gold.sentences, seen)).collect();
     Ok(Side {
+        slices,
         f1_mean: mean,
         f1_sd: (f1.len() > 1).then(|| variance.sqrt()),
         files: files.iter().zip(runs).zip(f1).map(score).collect(),
@@ -303,5 +347,8 @@ impl Side {
             }
         }
         print!("\n{}", self.evaluation);
+        for slices in &self.slices {
+            print!("\n{slices}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `electra export`: a run as other libraries read it.
 
+mod card;
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,7 +128,9 @@ fn check_earlier_export(out: &Path) -> Result<(), Failure> {
         }
         let network = out.join(name);
         let mut below = names(&network)?.into_iter();
-        let is_own = |name: &OsString| [CONFIG, WEIGHTS].iter().chain(&SAVED_FILES).any(|own| name == *own);
+        let is_own = |name: &OsString| {
+            [CONFIG, WEIGHTS, card::README].iter().chain(&SAVED_FILES).any(|own| name == *own)
+        };
         if let Some(name) = below.find(|name| !is_own(name)) {
             let message = format!(
                 "{} cannot be replaced: it holds {} as well, which no export has and which would be lost",
@@ -158,8 +162,11 @@ fn write_network(
     if let Some(progress) = progress {
         progress.add_to(&mut config);
     }
-    add_ancestors(&mut config, &ancestors(&folder.path));
+    let ancestors = ancestors(&folder.path);
+    add_ancestors(&mut config, &ancestors);
+    let card = card::card(name, &config, progress, &ancestors);
     let name = Path::new(name);
+    new.write(name.join(card::README), card.as_bytes())?;
     let weights = parameters::to_safetensors(&model.tensors, Some(("format", "pt")));
     new.write(name.join(WEIGHTS), &weights)?;
     for (file, text) in folder.tokenizer.files(folder.config.max_position_embeddings) {

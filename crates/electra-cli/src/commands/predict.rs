@@ -8,6 +8,7 @@ mod export;
 mod html;
 mod input;
 mod json;
+mod scores;
 mod sink;
 mod text;
 mod writer;
@@ -21,12 +22,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::ValueEnum;
 use electra_annotations::LabelSet;
 use electra_files::disk::is_same_file;
+use electra_files::shown::on_terminal;
 use electra_ner::{
-    Decoding, Documents, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
-    TaggerFolder, Tail, TextForm,
+    Decoding, Documents, MinScores, PredictError, PredictSettings, PredictionSummary, Predictor,
+    PredictorError, TaggerFolder, Tail, TextForm,
 };
 use electra_run::record::thousands;
-use electra_train::layout::TAGGER_SETTINGS;
+use electra_train::layout::{CALIBRATION, TAGGER_SETTINGS};
 
 use super::data::warnings::unknown;
 use crate::device::{self, DeviceName, use_threads};
@@ -34,6 +36,7 @@ use crate::failure::Failure;
 use crate::output;
 
 use division::{Breaks, SentencesBy, TextDivision, WordsBy};
+use scores::MinScoreArgument;
 use sink::Sink;
 use writer::Writer;
 
@@ -45,6 +48,8 @@ use writer::Writer;
   electra predict --model DIR --format html --out news.html news.txt
   electra predict --model DIR --format json records.jsonl > entities.jsonl
   electra predict --model DIR --sentences line messages.txt
+  electra predict --model DIR --min-score PER=.9,ORG=.7 --format json news.txt
+  electra predict --model DIR --precision-target .95 --format json news.txt
   electra predict --model DIR --format conll --pretokenized words.txt \\
     > tags.conll
 
@@ -60,8 +65,13 @@ json gives one object a line for each entity: entity_group (its type), score, wo
 end, as it was written), start and end in Unicode characters of the whole input, as Python counts them; with \
 JSON lines, line (the line of the record, from 1), and start and end in characters of its text. Line ends \
 count as the file has them, CRLF as two: Python's open shows CRLF as one unless it is called with \
-newline=''. The score is the mean over the entity's words of the probability of the label that each was \
-given. Each word has one label; words are never split.
+newline=''. The score is the probability of the entity, at the temperature that fine-tuning has fitted to the \
+development data (calibration.json): with argmax the product over its words, else that of all label sequences \
+which have just this entity. Each word has one label; words are never split.
+
+--precision-target takes for each type the lowest score from which on the lower end of the 95 % interval (Wilson) \
+of the precision on the development data is that high; a type without such a score is named and left out. What is left out for its score is \
+counted on standard error, and on the page of --format html.
 
 conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line \
 of the input, also if it holds no word. Text and HTML show the whole input, of JSON lines the texts.")]
@@ -101,6 +111,12 @@ pub struct Predict {
     /// Decoding of labels, if not as the tagger was trained: for one whose CRF is lost, or to compare
     #[arg(long, value_enum)]
     decoding: Option<DecodingName>,
+    /// Leave out entities with a lower score: .8 for all types, or PER=.9,ORG=.7 for some
+    #[arg(long, value_name = "P", value_parser = MinScoreArgument::read)]
+    min_score: Option<MinScoreArgument>,
+    /// Leave out entities whose score does not say that so much of their type is correct
+    #[arg(long, value_name = "P", value_parser = scores::probability, conflicts_with = "min_score")]
+    precision_target: Option<f64>,
     /// Add byte_start and byte_end to the objects of --format json
     #[arg(long)]
     byte_offsets: bool,
@@ -174,10 +190,8 @@ impl Predict {
         if folder.is_assumed {
             eprintln!("note: {}", assumed(&folder));
         }
-        let predictor = Predictor::new(&folder, &device).map_err(|error| match error {
-            PredictorError::Folder(error) => error.into(),
-            PredictorError::Window { .. } => Failure::new(error, "fine-tune with a longer window"),
-        })?;
+        let predictor = Predictor::new(&folder, &device).map_err(of_predictor)?;
+        let predictor = predictor.with_min_scores(self.min_scores(&folder)?);
         let division =
             TextDivision::of(folder.settings.division, self.words, self.sentences, self.line_breaks);
         drop(folder);
@@ -211,6 +225,10 @@ impl Predict {
             let halves = thousands(summary.tail.replaced);
             eprintln!("{halves} halves of characters (lone surrogates) were replaced");
         }
+        let left_out = summary.left_out.iter().map(|(kind, count)| (kind.as_str(), *count));
+        if let Some(left_out) = scores::left_out(left_out) {
+            eprintln!("{}", on_terminal(&left_out));
+        }
         if summary.coverage.unknown_words > 0 {
             let warning = if summary.coverage.exceeds_limit() { "WARNING: " } else { "" };
             eprintln!("{warning}of which the tagger sees nothing but [UNK]: {}", unknown(&summary.coverage));
@@ -232,6 +250,28 @@ impl Predict {
             );
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The lowest scores with which entities are kept. That scores are not calibrated is said where they are seen or
+    /// used.
+    fn min_scores(&self, folder: &TaggerFolder) -> Result<MinScores, Failure> {
+        let shows_scores = matches!(self.format, Format::Json | Format::Html);
+        if folder.calibration().is_none() && (shows_scores || self.min_score.is_some()) {
+            let path = folder.path.display();
+            match &folder.calibration {
+                None => {
+                    eprintln!("note: {path} has no {CALIBRATION}: scores are not calibrated (temperature 1)")
+                }
+                Some(_) => eprintln!(
+                    "note: {CALIBRATION} of {path} is about another decoding: scores are not calibrated (temperature 1)"
+                ),
+            }
+        }
+        match (&self.min_score, self.precision_target) {
+            (Some(scores), _) => scores.of_types(&folder.labels.kinds()),
+            (None, Some(precision)) => scores::of_precision(folder, precision),
+            (None, None) => Ok(MinScores::default()),
+        }
     }
 
     /// Tags the input and writes what was found. On standard output a text that cannot be read to its
@@ -313,6 +353,14 @@ impl Predict {
             }
             Format::Html => Box::new(html::Page::new(labels, self.input_name())),
         }
+    }
+}
+
+/// A tagger with which no text can be read, and what helps.
+pub fn of_predictor(error: PredictorError) -> Failure {
+    match error {
+        PredictorError::Folder(error) => error.into(),
+        PredictorError::Window { .. } => Failure::new(error, "fine-tune with a longer window"),
     }
 }
 

@@ -41,9 +41,22 @@ impl Reader for Taggers {
             let tagger = TokenClassifier::init(shape, 5, &Device::flex(), Precision::F32);
             let settings = TaggerSettings { decoding, context, window: 16, division: None };
             let folder = tempfile::tempdir().expect("a temporary folder");
-            TaggerFolder::new(folder.path(), &tagger, shape, ClassifierDropout::PAPER, settings, tokenizer())
-                .write()
-                .expect("a temporary folder can be written to");
+            let dropout = ClassifierDropout::PAPER;
+            let mut written =
+                TaggerFolder::new(folder.path(), &tagger, shape, dropout, settings, tokenizer());
+            let calibration = serde_json::json!({
+                "format": 1,
+                "decoding": decoding,
+                "fit": {"temperature": 1.5, "words": 9, "wrong_words": 2, "loss_before": 0.5, "loss_after": 0.4},
+                "data": {"file": "dev.conll", "hash": "1f", "sentences": 3},
+                "types": {"PER": {"gold": 2, "points": [
+                    {"min_score": 0.9, "predicted": 1, "correct": 1},
+                    {"min_score": 0.25, "predicted": 3, "correct": 2},
+                ]}},
+            });
+            written.calibration =
+                Some(serde_json::from_value(calibration).expect("that is how a calibration is written"));
+            written.write().expect("a temporary folder can be written to");
             Case::of_folder(folder.path()).expect("what was written can be read")
         };
         vec![

@@ -11,10 +11,12 @@ use electra_train::{EpochEvent, RunError};
 use serde::Serialize;
 
 use super::board;
+use super::calibrate::calibrate;
 use super::error::FinetuneError;
 use super::outcome::{Outcome, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, SplitOutcome, weights_hash};
 use super::run::Run;
 use super::snapshot::tagger_of;
+use crate::calibration::{Calibration, ScoredSplit, SplitCalibration};
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
 use crate::model_card::{self, Card};
@@ -42,6 +44,8 @@ struct Details {
     unknown_tags: BTreeMap<String, u64>,
     #[serde(flatten)]
     evaluation: Evaluation,
+    /// Whether its scores are probabilities.
+    calibration: SplitCalibration,
 }
 
 impl Run<'_> {
@@ -78,6 +82,8 @@ impl Run<'_> {
         let seen = SeenEntities::of(task.train.sentences.iter());
         let mut details = BTreeMap::new();
         let mut outcomes = Vec::new();
+        let decoder = task.decoder(tagger);
+        let mut calibration: Option<Calibration> = None;
         let given = [
             ("dev", Some(&self.splits.dev), PREDICTIONS_DEV),
             ("test", self.splits.test.as_ref(), PREDICTIONS_TEST),
@@ -88,7 +94,14 @@ impl Run<'_> {
                 WindowedSentences::new(&split.sentences, task.start.tokenizer(), &recipe.windows());
             let total = windowed.windows.len();
             let mut told = |done| self.run.monitor.on(EpochEvent::Evaluating { split: name, done, total });
-            let predicted = task.tags(tagger, &windowed, &device, &mut told);
+            let logits = task.logits(tagger, &windowed, &device, &mut told);
+            let predicted = windowed.decoded_tags(&logits, &decoder, &task.labels);
+            // The development data comes first.
+            let scored = ScoredSplit { split, logits: &logits, labels: &task.labels };
+            let calibration =
+                calibration.get_or_insert_with(|| calibrate(scored, &decoder, recipe.labels.decoding));
+            let calibrated = decoder.at_temperature(calibration.fit.temperature);
+            let calibration = SplitCalibration::of(scored, &calibrated);
             let predictions = Predictions::of(split.gold(), predicted);
             predictions.write(&self.run.recorder.folder().path().join(file))?;
             // With the settings that `electra eval ner` has as default: one result has one interval.
@@ -104,7 +117,8 @@ impl Run<'_> {
                 left_out: split.left_out.len(),
             });
             let unknown_tags = task.labels.unknown(&split.sentences);
-            details.insert(name, Details { data: split.facts.clone(), unknown_tags, evaluation });
+            details
+                .insert(name, Details { data: split.facts.clone(), unknown_tags, evaluation, calibration });
         }
 
         let labels = &recipe.labels;
@@ -123,7 +137,7 @@ impl Run<'_> {
             settings,
             tokenizer,
         );
-        TaggerFolder { pretraining: self.lineage.progress, ..folder }.write()?;
+        TaggerFolder { pretraining: self.lineage.progress, calibration, ..folder }.write()?;
         let mut outcomes = outcomes.into_iter();
         let outcome = Outcome {
             run: self.run.recorder.folder().path().to_owned(),
@@ -156,8 +170,10 @@ impl Run<'_> {
             outcome: &outcome,
             evaluations: details
                 .iter()
-                .map(|(name, details)| (*name, &details.data, &details.evaluation))
+                .map(|(name, details)| (*name, &details.data, &details.evaluation, &details.calibration))
                 .collect(),
+            train_path: &task.train.path,
+            positions: task.start.config().max_position_embeddings,
             warnings: &warnings,
             class_weights: self.steps.loss.unequal_weights(&task.labels),
         });

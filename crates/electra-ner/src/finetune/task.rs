@@ -9,7 +9,7 @@ use electra_model::ModelConfig;
 use super::batches::{EpochBatches, Targets};
 use super::error::FinetuneError;
 use crate::folder_error::FolderError;
-use crate::head::HeadType;
+use crate::head::{Decoder, HeadType};
 use crate::predict::WindowedSentences;
 use crate::recipe::Recipe;
 use crate::token_classifier::{TaggerShape, TokenClassifier};
@@ -120,7 +120,23 @@ impl<'a> Task<'a> {
         device: &Device,
         told: &mut dyn FnMut(usize),
     ) -> TagSequences {
-        let decoder = tagger.head().decoder(self.recipe.labels.decoding, &self.labels);
-        sentences.tags(tagger, &decoder, &self.labels, self.recipe.micro_batch_size(), device, told)
+        let logits = self.logits(tagger, sentences, device, told);
+        sentences.decoded_tags(&logits, &self.decoder(tagger), &self.labels)
+    }
+
+    /// Logits `[W, L]` of `tagger`, which is on `device`, for all words of sentences.
+    pub(super) fn logits(
+        &self,
+        tagger: &TokenClassifier,
+        sentences: &WindowedSentences,
+        device: &Device,
+        told: &mut dyn FnMut(usize),
+    ) -> Vec<f32> {
+        sentences.logits(tagger, &self.labels, self.recipe.micro_batch_size(), device, told)
+    }
+
+    /// The decoder of the recipe.
+    pub(super) fn decoder(&self, tagger: &TokenClassifier) -> Decoder {
+        tagger.head().decoder(self.recipe.labels.decoding, &self.labels)
     }
 }

@@ -24,6 +24,10 @@ pub struct Posterior {
     pub words: Vec<f64>,
     /// `[L, L]`: expected number of times that a label follows another.
     pub transitions: Vec<f64>,
+    /// `[N, L]`: weight of the paths up to each word that end with each label, scaled word by word.
+    pub(super) forward: Vec<f64>,
+    /// `[N, L]`: weight of the paths from each word on that begin with each label, scaled word by word.
+    pub(super) onward: Vec<f64>,
 }
 
 impl Chain {
@@ -94,7 +98,8 @@ impl Chain {
         let l = self.labels;
         let n = emissions.len() / l;
         if n == 0 {
-            return Posterior { log_partition: 0.0, words: vec![], transitions: vec![0.0; l * l] };
+            let [words, forward, onward] = [const { Vec::new() }; 3];
+            return Posterior { log_partition: 0.0, words, transitions: vec![0.0; l * l], forward, onward };
         }
         let [(begin, begin_max), (next, next_max), (end, end_max)] =
             [&self.begin, &self.next, &self.end].map(|scores| exponentials(scores.iter().copied()));
@@ -119,6 +124,7 @@ impl Chain {
 
         let mut marginals = vec![0.0; n * l];
         let mut transitions = vec![0.0; l * l];
+        let mut onward = vec![0.0; n * l];
         let mut backward = end;
         for t in (0..n).rev() {
             let marginal = &mut marginals[t * l..][..l];
@@ -126,16 +132,59 @@ impl Chain {
                 *marginal = f * b;
             }
             normalise(marginal);
+            let after = &mut onward[t * l..][..l];
+            after.iter_mut().zip(&words[t].0).zip(&backward).for_each(|((after, e), b)| *after = e * b);
             let Some(before) = t.checked_sub(1) else { break };
-            let after: Vec<f64> = words[t].0.iter().zip(&backward).map(|(e, b)| e * b).collect();
             let mut pairs: Vec<f64> =
                 (0..l * l).map(|pair| forward[before][pair / l] * next[pair] * after[pair % l]).collect();
             normalise(&mut pairs);
             transitions.iter_mut().zip(pairs).for_each(|(sum, pair)| *sum += pair);
-            backward = next.chunks(l).map(|row| row.iter().zip(&after).map(|(n, a)| n * a).sum()).collect();
+            backward =
+                next.chunks(l).map(|row| row.iter().zip(after.iter()).map(|(n, a)| n * a).sum()).collect();
             normalise(&mut backward);
         }
-        Posterior { log_partition, words: marginals, transitions }
+        Posterior { log_partition, words: marginals, transitions, forward: forward.concat(), onward }
+    }
+
+    /// Logarithm of the sum of the exponentials of all paths' scores, for `emissions [N, L]`: that of
+    /// [`posterior`](Self::posterior), in less time.
+    pub(super) fn log_partition(&self, emissions: &[f32]) -> f64 {
+        let l = self.labels;
+        let [(begin, begin_max), (next, next_max), (end, end_max)] =
+            [&self.begin, &self.next, &self.end].map(|scores| exponentials(scores.iter().copied()));
+        let mut forward: Vec<f64> = Vec::new();
+        let mut sum = 0.0;
+        for word in self.words(emissions) {
+            let mut values = match forward.is_empty() {
+                true => begin.clone(),
+                false => {
+                    sum += next_max;
+                    (0..l).map(|to| (0..l).map(|from| forward[from] * next[from * l + to]).sum()).collect()
+                }
+            };
+            let (word, word_max) = exponentials(word.iter().map(|&e| f64::from(e)));
+            values.iter_mut().zip(word).for_each(|(value, e)| *value *= e);
+            sum += normalise(&mut values).ln() + word_max;
+            forward = values;
+        }
+        match forward.is_empty() {
+            true => 0.0,
+            false => {
+                sum + begin_max + end_max + forward.iter().zip(&end).map(|(f, e)| f * e).sum::<f64>().ln()
+            }
+        }
+    }
+
+    /// The chain with all scores divided by a temperature: probabilities are flatter above 1, steeper below,
+    /// and the best path is the same.
+    pub(super) fn at_temperature(&self, temperature: f64) -> Self {
+        let divided = |scores: &[f64]| scores.iter().map(|score| score / temperature).collect();
+        Self::new(divided(&self.begin), divided(&self.next), divided(&self.end))
+    }
+
+    /// Exponentials of the transitions' scores, `[L, L]`, scaled.
+    pub(super) fn step_weights(&self) -> Vec<f64> {
+        exponentials(self.next.iter().copied()).0
     }
 
     fn words<'a>(&self, emissions: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
@@ -270,6 +319,7 @@ mod tests {
             let total: f64 = paths(l, n).map(|path| weight(&path)).sum();
             let posterior = chain.posterior(emissions);
             prop_assert!(close(posterior.log_partition, total.ln()));
+            prop_assert!(close(chain.log_partition(emissions), total.ln()));
             for t in 0..n {
                 for label in 0..l {
                     let with_it = paths(l, n).filter(|path| path[t] == label);

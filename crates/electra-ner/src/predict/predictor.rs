@@ -12,15 +12,16 @@ use electra_kernels::Pass;
 use electra_model::Precision;
 use electra_text::{Coverage, Tokenizer};
 
+use crate::calibration::{LeftOutEntities, MinScores};
 use crate::folder_error::FolderError;
-use crate::head::{Decision, Decoder};
+use crate::head::Decoder;
 use crate::tagger_folder::TaggerFolder;
 use crate::token_classifier::TokenClassifier;
 use crate::window::{WindowError, WindowSettings};
 use electra_annotations::{LabelSet, RawSentence, TextError};
 
 use super::chunk::{Chunk, Chunks};
-use super::entity::{TaggedEntity, entities};
+use super::entity::TaggedEntity;
 use super::passage::{Passage, RecordPlace, Tail};
 use super::profile::Profile;
 use super::settings::PredictSettings;
@@ -36,6 +37,7 @@ pub struct Predictor {
     tokenizer: Arc<Tokenizer>,
     windows: WindowSettings,
     device: Device,
+    min_scores: MinScores,
 }
 
 /// Tagged sentence: a sentence of the input with its tags and entities.
@@ -55,6 +57,8 @@ pub struct TaggedSentence {
     pub tags: Vec<String>,
     /// The entities that were found, in reading order.
     pub entities: Vec<TaggedEntity>,
+    /// The types of those that were left out for their scores; their words are outside.
+    pub left_out: Vec<String>,
 }
 
 /// Summary of a text that was tagged.
@@ -66,6 +70,8 @@ pub struct PredictionSummary {
     pub words: u64,
     /// Number of entities.
     pub entities: u64,
+    /// Entities that were left out for their scores, beside these.
+    pub left_out: LeftOutEntities,
     /// Sentences that were cut for their length: words where they were cut saw less of their context.
     pub cut: u64,
     /// The coverage of the text by the tokenizer.
@@ -129,7 +135,14 @@ impl Predictor {
             tokenizer: Arc::new(folder.tokenizer.clone()),
             windows,
             device: device.clone(),
+            min_scores: MinScores::default(),
         })
+    }
+
+    /// This tagger, which leaves out entities with lower scores.
+    #[must_use]
+    pub fn with_min_scores(self, min_scores: MinScores) -> Self {
+        Self { min_scores, ..self }
     }
 
     /// The labels that it tells apart.
@@ -160,10 +173,10 @@ impl Predictor {
         let start = Instant::now();
         let mut profile = Profile::default();
         let (messages, reader) = self.read_ahead(input, *settings);
-        let (decoder, labels) = (&self.decoder, &self.labels);
+        let decoding = Decode { decoder: &self.decoder, labels: &self.labels, min_scores: &self.min_scores };
         let (mut read, written) = thread::scope(|scope| {
             let (to_writer, computed) = sync_channel(1);
-            let writer = scope.spawn(move || write(computed, decoder, labels, sink));
+            let writer = scope.spawn(move || write(computed, decoding, sink));
             let mut read = None;
             while let Ok(message) = timed(&mut profile.waiting_for_text, || messages.recv()) {
                 match message {
@@ -193,8 +206,8 @@ impl Predictor {
             writing: written.writing,
             ..profile
         };
-        let Written { sentences, words, entities, cut, .. } = written;
-        Ok(PredictionSummary { sentences, words, entities, cut, coverage, tail: tail?, profile })
+        let Written { sentences, words, entities, left_out, cut, .. } = written;
+        Ok(PredictionSummary { sentences, words, entities, left_out, cut, coverage, tail: tail?, profile })
     }
 
     /// Starts a thread that prepares chunks until nobody wants them any more.
@@ -263,6 +276,7 @@ struct Written {
     sentences: u64,
     words: u64,
     entities: u64,
+    left_out: LeftOutEntities,
     cut: u64,
     decoding: Duration,
     writing: Duration,
@@ -270,33 +284,53 @@ struct Written {
 
 fn write(
     computed: Receiver<(Chunk, Vec<f32>)>,
-    decoder: &Decoder,
-    labels: &LabelSet,
+    decoding: Decode<'_>,
     mut sink: impl FnMut(&[TaggedSentence]) -> io::Result<()>,
 ) -> io::Result<Written> {
     let mut written = Written::default();
     for (chunk, logits) in computed {
-        let tagged = timed(&mut written.decoding, || decode(chunk, &logits, decoder, labels));
+        let tagged = timed(&mut written.decoding, || decoding.sentences(chunk, &logits));
         written.sentences += tagged.len() as u64;
         written.words += tagged.iter().map(|sentence| sentence.tags.len() as u64).sum::<u64>();
         written.entities += tagged.iter().map(|sentence| sentence.entities.len() as u64).sum::<u64>();
+        for kind in tagged.iter().flat_map(|sentence| &sentence.left_out) {
+            *written.left_out.entry(kind.clone()).or_default() += 1;
+        }
         written.cut += tagged.iter().filter(|sentence| sentence.sentence.is_cut).count() as u64;
         timed(&mut written.writing, || sink(&tagged))?;
     }
     Ok(written)
 }
 
-fn decode(chunk: Chunk, logits: &[f32], decoder: &Decoder, labels: &LabelSet) -> Vec<TaggedSentence> {
-    let mut start = 0;
-    let tag = |Passage { before, empty_before, sentence, record, goes_on }: Passage| {
-        let end = start + sentence.words.len() * labels.len();
-        let decisions: Vec<Decision> = decoder.decode(&logits[start..end]);
-        start = end;
-        let ids: Vec<usize> = decisions.iter().map(|decision| decision.label).collect();
-        let (tags, entities) = (labels.tags(&ids), entities(labels, &decisions));
-        TaggedSentence { before, empty_before, sentence, record, goes_on, tags, entities }
-    };
-    chunk.passages.into_iter().map(tag).collect()
+/// What turns logits into entities.
+#[derive(Clone, Copy)]
+struct Decode<'a> {
+    decoder: &'a Decoder,
+    labels: &'a LabelSet,
+    min_scores: &'a MinScores,
+}
+
+impl Decode<'_> {
+    fn sentences(self, chunk: Chunk, logits: &[f32]) -> Vec<TaggedSentence> {
+        let Self { decoder, labels, min_scores } = self;
+        let mut start = 0;
+        let tag = |Passage { before, empty_before, sentence, record, goes_on }: Passage| {
+            let end = start + sentence.words.len() * labels.len();
+            let (decisions, spans) = decoder.decode_spans(&logits[start..end]);
+            start = end;
+            let ids: Vec<usize> = decisions.iter().map(|decision| decision.label).collect();
+            let mut tags = labels.tags(&ids);
+            let found = spans.into_iter().map(|span| TaggedEntity::of(span, labels));
+            let (entities, others): (Vec<_>, Vec<_>) =
+                found.partition(|entity| min_scores.keep(&entity.kind, entity.score));
+            for entity in &others {
+                tags[entity.words.clone()].fill("O".to_owned());
+            }
+            let left_out = others.into_iter().map(|entity| entity.kind).collect();
+            TaggedSentence { before, empty_before, sentence, record, goes_on, tags, entities, left_out }
+        };
+        chunk.passages.into_iter().map(tag).collect()
+    }
 }
 
 fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {

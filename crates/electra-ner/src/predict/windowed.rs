@@ -95,15 +95,23 @@ impl WindowedSentences {
         device: &Device,
         told: &mut dyn FnMut(usize),
     ) -> TagSequences {
-        let logits = self.logits(tagger, labels, size, device, told);
+        self.decoded_tags(&self.logits(tagger, labels, size, device, told), decoder, labels)
+    }
+
+    /// The tags of words with these [logits](Self::logits).
+    pub(crate) fn decoded_tags(&self, logits: &[f32], decoder: &Decoder, labels: &LabelSet) -> TagSequences {
         let tags = |decisions: Vec<Decision>| {
             labels.tags(&decisions.iter().map(|decision| decision.label).collect::<Vec<_>>())
         };
-        self.decode(&logits, decoder, labels).map(tags).collect()
+        self.decode(logits, decoder, labels).map(tags).collect()
     }
 
-    /// `[W, L]` for the words of all sentences.
-    fn logits(
+    /// Logits `[W, L]` of the words of all sentences, in reading order; the arguments are those of
+    /// [`decide`](Self::decide).
+    ///
+    /// # Panics
+    /// As [`decide`](Self::decide).
+    pub fn logits(
         &self,
         tagger: &TokenClassifier,
         labels: &LabelSet,

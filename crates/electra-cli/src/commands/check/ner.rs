@@ -6,13 +6,19 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use electra_annotations::{CheckOptions, CheckedSplit, Measure, SplitRole, check, read};
+use electra_annotations::{CheckOptions, CheckReport, CheckedSplit, Measure, SplitRole, check, read};
+use electra_files::durable;
+use electra_ner::{SentenceTagger, TaggerFolder};
 use electra_text::Tokenizer;
 use electra_train::encoder_init::EncoderInit;
+use serde::Serialize;
 
 use super::findings;
+use super::suspects::{self, SuspectedStretch};
 use crate::commands::finetune::ModelArgument;
+use crate::commands::predict::of_predictor;
 use crate::commands::reading::ReadArguments;
+use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::output;
 
@@ -26,13 +32,18 @@ const DEFAULT_WINDOW: usize = 128;
   electra check ner --train a.jsonl.gz --test b.jsonl.gz \\
     --tokenizer runs/tiny/tokenizer
   electra check ner train.conll dev.conll --model runs/tiny
+  electra check ner dev.conll --model runs/wnut17/best --page suspects.html
   electra check ner old.txt --encoding cp1252 --json \\
     | jq .splits[0].invalid_transitions
 
 Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" \
 and \"ner_tags\", JSON lines with \"text\" and \"spans\", each also .gz or .zst, or what annotation tools \
 export (electra convert ner --help lists them). What FILES are for is \
-told by their names: train, dev (valid, testa) or test (testb) as a word of its own.")]
+told by their names: train, dev (valid, testa) or test (testb) as a word of its own.
+
+If --model is a tagger, labels that it holds for improbable are listed, the most suspect first, by confident \
+learning (Northcutt et al. 2021): a label is suspected where another one has at least the probability that it has \
+on average at the words which carry it. That says something of sentences from which the tagger has not learned.")]
 pub struct CheckNer {
     /// Files, named after what they are for
     #[arg(value_name = "FILES", required_unless_present_any = ["train", "dev", "test"])]
@@ -49,7 +60,8 @@ pub struct CheckNer {
     /// Positions of the model, `[CLS]` and `[SEP]` included [default: 128, or those of --model if it has fewer]
     #[arg(long, value_name = "N")]
     window: Option<usize>,
-    /// Measure in the pieces of this model: a run, a folder of transformers, or scratch:RUN
+    /// Measure in the pieces of this model: a run, a folder of transformers, or scratch:RUN; of a tagger, also
+    /// list the labels that it holds for improbable
     #[arg(
         long,
         value_name = "RUN|DIR",
@@ -66,11 +78,23 @@ pub struct CheckNer {
     /// Number of places to name for each finding; --json names all
     #[arg(long, value_name = "N", default_value_t = 5)]
     places: usize,
+    /// Write a page with the sentences whose labels a tagger suspects
+    #[arg(long, value_name = "FILE", requires = "model")]
+    page: Option<PathBuf>,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     reading: ReadArguments,
+}
+
+/// The JSON output.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    report: CheckReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspects: Option<Vec<SuspectedStretch>>,
 }
 
 impl CheckNer {
@@ -92,12 +116,48 @@ impl CheckNer {
             .collect::<Result<Vec<_>, _>>()?;
         let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
         let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
+        let suspects = self.tagger()?.map(|tagger| suspects::suspects(&splits, &tagger));
+        if let (Some(path), Some(suspects), Some(ModelArgument::Folder(model))) =
+            (&self.page, &suspects, &self.model)
+        {
+            let page = suspects::page(suspects, model);
+            durable::write(path, page.as_bytes()).map_err(|error| Failure::of_file("write", path, &error))?;
+        }
         if self.json {
-            output::json_out(&report).map_err(Failure::of_json)?;
+            output::json_out(&Report { report, suspects }).map_err(Failure::of_json)?;
         } else {
             print!("{}", findings::text(&report, self.places));
+            if let Some(suspects) = &suspects {
+                print!("{}", suspects::text(suspects, self.places));
+            }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The tagger, if the model is one.
+    ///
+    /// # Errors
+    /// A model that is none where a page of what it suspects is asked for.
+    fn tagger(&self) -> Result<Option<SentenceTagger>, Failure> {
+        let path = match &self.model {
+            Some(ModelArgument::Folder(path)) => path,
+            _ if self.page.is_some() => {
+                return Err(Failure::new(
+                    "--page is about what a tagger suspects",
+                    "name a tagger with --model",
+                ));
+            }
+            _ => return Ok(None),
+        };
+        match TaggerFolder::open(path) {
+            Ok(folder) => {
+                let device = DeviceName::Flex.open()?;
+                Ok(Some(SentenceTagger::new(&folder, &device).map_err(of_predictor)?))
+            }
+            Err(error) if self.page.is_some() => Err(error.into()),
+            // A model that lengths are measured in alone.
+            Err(_) => Ok(None),
+        }
     }
 
     /// The files with name and role: those to train on first. A role with one file gives it its name.

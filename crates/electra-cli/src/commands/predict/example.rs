@@ -41,6 +41,7 @@ pub fn example() -> (Vec<TaggedSentence>, Tail) {
         },
         tags: ["B-PER", "I-PER", "O", "B-ORG"].map(str::to_owned).to_vec(),
         entities: vec![entity(0..2, "PER", 0.75), entity(3..4, "ORG", 1.0 / 3.0)],
+        left_out: vec![],
     };
     let second = TaggedSentence {
         before: "\r\n".into(),
@@ -57,6 +58,7 @@ pub fn example() -> (Vec<TaggedSentence>, Tail) {
         },
         tags: ["B-LOC", "I-LOC", "O"].map(str::to_owned).to_vec(),
         entities: vec![entity(0..2, "LOC", 1.0)],
+        left_out: vec!["PER".into(); 2],
     };
     (vec![first, second], Tail { text: " \u{200b}\n".into(), ..Tail::default() })
 }

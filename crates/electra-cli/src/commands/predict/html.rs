@@ -7,6 +7,7 @@ use electra_files::shown::in_page;
 use electra_ner::{TaggedSentence, Tail};
 use electra_run::report;
 
+use super::scores;
 use super::text::parts;
 use super::writer::Writer;
 
@@ -36,6 +37,8 @@ pub(super) struct Page {
     title: String,
     /// Entities of each type so far.
     counts: Vec<u64>,
+    /// Entities of each type that were left out for their scores.
+    left_out: Vec<u64>,
     sentences: u64,
     words: u64,
 }
@@ -43,7 +46,8 @@ pub(super) struct Page {
 impl Page {
     pub fn new(labels: &LabelSet, title: String) -> Self {
         let kinds: Vec<String> = labels.kinds().into_iter().map(str::to_owned).collect();
-        Self { counts: vec![0; kinds.len()], kinds, title, sentences: 0, words: 0 }
+        let none = vec![0; kinds.len()];
+        Self { counts: none.clone(), left_out: none, kinds, title, sentences: 0, words: 0 }
     }
 
     fn index(&self, kind: &str) -> usize {
@@ -72,6 +76,10 @@ impl Writer for Page {
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
         self.sentences += 1;
         self.words += tagged.tags.len() as u64;
+        for kind in &tagged.left_out {
+            let index = self.index(kind);
+            self.left_out[index] += 1;
+        }
         let mut scores = tagged.entities.iter().map(|entity| entity.score);
         out.write_all(in_page(&tagged.before).as_bytes())?;
         parts(tagged, |text, kind| {
@@ -93,6 +101,10 @@ impl Writer for Page {
         write!(out, "<p class=\"counts\">{} words in {} sentences", self.words, self.sentences)?;
         for (kind, count) in self.kinds.iter().zip(&self.counts) {
             write!(out, ", {count} {}", in_page(kind))?;
+        }
+        let left_out = self.kinds.iter().map(String::as_str).zip(self.left_out.iter().copied());
+        if let Some(left_out) = scores::left_out(left_out) {
+            write!(out, ". {}", in_page(&left_out))?;
         }
         write!(out, "</p>\n{}", report::PAGE_END)
     }
