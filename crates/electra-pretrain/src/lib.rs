@@ -58,6 +58,7 @@ mod interval;
 pub mod loader;
 pub mod mask;
 pub mod metrics;
+pub mod mixture;
 pub mod monitor;
 mod per_byte;
 pub mod plan;
@@ -67,6 +68,7 @@ pub mod report;
 pub mod scheme;
 pub mod snapshot;
 pub mod step;
+mod tokenizer_difference;
 pub mod train;
 
 pub use detector::{Detection, Detector, DetectorBuilder, DetectorError};

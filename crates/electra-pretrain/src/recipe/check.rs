@@ -3,6 +3,7 @@
 //! The greatest of each is far above what anybody trains, and so small that no sum or product of a run
 //! leaves 64 bits.
 
+mod data;
 mod scheme;
 
 use electra_model::{Objective, TieMode};
@@ -59,6 +60,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
         return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
     }
+    data::check(resolved)?;
     let (length, positions) = (r.data.sequence_length, r.model.max_position_embeddings);
     if length < 8 {
         return fail(
