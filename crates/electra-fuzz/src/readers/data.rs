@@ -106,6 +106,7 @@ pub(super) fn request(folder: &Path, out: &str) -> BuildRequest {
         inputs: vec![folder.join("text.txt")],
         heldout: HeldOut::Fraction { fraction: 0.3, salt: 1 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer: tokenizer(),
         pack: PackSettings { mode: PackMode::Carry, seq_len: 16, seed: 0 },
         block_bytes: 100,

@@ -50,6 +50,7 @@ fn data_of(folder: &Path, pieces: impl FnOnce(Vec<String>) -> Vec<String>) -> Ar
         inputs: vec![corpus],
         heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer: Tokenizer::new(vocabulary, Settings::UNCASED),
         pack: PackSettings { mode: PackMode::Carry, seq_len: 32, seed: 0 },
         block_bytes: 1 << 20,

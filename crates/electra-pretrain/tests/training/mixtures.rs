@@ -63,6 +63,7 @@ impl<'a> Folder<'a> {
             inputs: vec![corpus],
             heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
             read: ReadOptions::default(),
+            deduplicate: None,
             tokenizer: Tokenizer::new(vocabulary, self.settings),
             pack: PackSettings { mode: PackMode::Carry, seq_len: self.length, seed: 0 },
             block_bytes: 1 << 20,
