@@ -118,7 +118,7 @@ mod tests {
         // By hand: the first source has floor(3 (p + 1) / 4) - floor(3 p / 4) of position p.
         assert_eq!(read(&[3, 1]), [1, 0, 0, 0, 1, 0, 0, 0]);
         assert_eq!(read(&[1, 1]), [1, 0, 1, 0, 1, 0, 1, 0]);
-        assert_eq!(read(&[1, 1, 2]), [2, 1, 2, 0, 2, 1, 2, 0]);
+        assert_eq!(read(&[1, 1, 2]), [2, 2, 1, 0, 2, 2, 1, 0]);
         assert_eq!(read(&[5]), [0; 8]);
     }
 }

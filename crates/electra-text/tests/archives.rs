@@ -309,6 +309,32 @@ fn a_kind_that_is_said_stands_above_names_and_standard_input_has_none() {
 }
 
 #[test]
+fn patterns_reach_into_the_cache_of_a_hub_whose_files_are_links() {
+    let corpus = Corpus::new();
+    let root = corpus.folder.path().join("datasets--a--b");
+    fs::create_dir_all(root.join("snapshots/1f2e/data")).unwrap();
+    fs::create_dir(root.join("blobs")).unwrap();
+    for (blob, name, content) in
+        [("b0b", "train-00001.jsonl.xz", xz(SECOND.as_bytes())), ("a1a", "train-00000.jsonl", SECOND.into())]
+    {
+        fs::write(root.join("blobs").join(blob), content).unwrap();
+        std::os::unix::fs::symlink(
+            format!("../../../blobs/{blob}"),
+            root.join("snapshots/1f2e/data").join(name),
+        )
+        .unwrap();
+    }
+    let found = expand(&[root.join("snapshots/*/**/*.jsonl*")], None).unwrap();
+    assert!(
+        found[0].ends_with("train-00000.jsonl") && found[1].ends_with("train-00001.jsonl.xz"),
+        "{found:?}"
+    );
+    assert_eq!(texts(found, ReadOptions::default()).unwrap(), [&DOCUMENTS[2..], &DOCUMENTS[2..]].concat());
+    let error = with_help(&expand(&[&root], None).unwrap_err());
+    assert!(error.ends_with("/**/*.jsonl"), "{error}");
+}
+
+#[test]
 fn damaged_archives_are_errors_that_say_so() {
     let corpus = Corpus::new();
     let text = "a line of text that is not the one before it ".repeat(2000);
