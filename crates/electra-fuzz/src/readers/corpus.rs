@@ -109,7 +109,7 @@ fn tar() -> Vec<u8> {
     archive.append_data(&mut folder, "folder/", &[][..]).expect(WRITTEN);
     let mut link = header(tar::EntryType::Symlink, 0);
     archive.append_link(&mut link, "link.txt", "folder/a.txt").expect(WRITTEN);
-    for (name, content) in [("folder/a.txt", TEXT), (&long, RECORDS)] {
+    for (name, content) in [("folder/a.txt", TEXT), (long.as_str(), RECORDS)] {
         let mut file = header(tar::EntryType::Regular, content.len());
         archive.append_data(&mut file, name, content.as_bytes()).expect(WRITTEN);
     }

@@ -1,11 +1,12 @@
 //! Standard input as a file of a corpus.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::error::CorpusError;
+use electra_files::disk::DiskFile;
 use tempfile::TempDir;
+
+use super::error::CorpusError;
 
 /// Standard input, copied to a temporary file, which is gone when this is dropped. A corpus is read more than
 /// once: to choose held-out documents, and to see whether data was built of it before.
@@ -25,8 +26,7 @@ impl StandardInput {
         let folder = tempfile::tempdir().map_err(failed)?;
         // The name that manifests say.
         let path = folder.path().join("standard-input");
-        #[expect(clippy::disallowed_methods, reason = "a folder of our own that nobody else looks for")]
-        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut file = DiskFile::create_new(&path).map_err(failed)?;
         io::copy(input, &mut file).map_err(failed)?;
         Ok(Self { _folder: folder, path })
     }

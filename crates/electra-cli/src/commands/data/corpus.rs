@@ -78,9 +78,9 @@ impl Corpus {
         if standard.is_empty() {
             return Ok((files, None));
         }
-        let Some(_) = self.kind() else {
+        if self.kind().is_none() {
             return Err(CorpusError::UnknownKind { path: "-".into() });
-        };
+        }
         let copy = StandardInput::copy(&mut std::io::stdin().lock())?;
         files.push(copy.path().to_owned());
         Ok((files, Some(copy)))
