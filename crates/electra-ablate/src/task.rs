@@ -55,6 +55,7 @@ const KEYS: &[(&str, &[Aspect])] = &[
     ("train.precision", &[]),
     ("train.micro_batch_size", &[]),
     ("data.path", &[Vocabulary, Generator]),
+    ("data.sources", &[Vocabulary, Generator]),
     (VOCABULARY, &[Vocabulary, Generator]),
     ("model.vocab_size", &[Vocabulary, Generator]),
     (DATA, &[Rows, Generator]),

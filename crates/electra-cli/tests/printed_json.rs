@@ -80,6 +80,10 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     );
     let build = "data build --input corpus.txt --tokenizer tokenizer --seq-len 32 --heldout-fraction 0.1";
     print(&format!("{build} --out built --json"));
+    bench.write("twice.txt", bench.read("corpus.txt").repeat(2));
+    print(
+        "data build --input twice.txt --tokenizer tokenizer --seq-len 32 --deduplicate --out unique --json",
+    );
     print(&format!("{build} --part 1/2 --out parts/1 --json"));
     print(&format!("{build} --part 2/2 --out parts/2 --json"));
     print("data merge parts/1 parts/2 --out merged --json");
@@ -88,6 +92,10 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("doctor --json --threads 1");
     print("plan recipe.toml --json --timed-steps 1");
     print("plan recipe.toml --json --timed-steps 1 --set train.micro_batch_size=\"auto\"");
+    let mixed = workbench::RECIPE.replace("path = \"data\"\n", "");
+    let sources = ["data", "built"].map(|path| format!("[[data.sources]]\npath = \"{path}\"\nweight = 1\n"));
+    bench.write("mixture.toml", mixed + &sources.concat());
+    print("plan mixture.toml --json --timed-steps 1");
     print("bench step recipe.toml --json --steps 1 --warmup 0");
     print("bench ner recipe.toml --json --repetitions 2 --warmup 0 --batch-size 2 --length 16");
 

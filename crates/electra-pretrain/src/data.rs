@@ -1,6 +1,7 @@
 //! The data that a recipe names, held against the recipe.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use electra_model::Proposals;
 use electra_run::record::thousands;
@@ -9,7 +10,9 @@ use thiserror::Error;
 
 pub use crate::batch_plan::batch_plan;
 use crate::frequency::token_counts;
+use crate::mixture::Mixture;
 use crate::recipe::Recipe;
+use crate::tokenizer_difference::Difference;
 
 /// An error of a recipe that cannot train on the data that it names.
 #[derive(Debug, Error, miette::Diagnostic)]
@@ -34,16 +37,22 @@ pub enum RecipeDataError {
     },
 }
 
-/// Opens the data folder of a recipe and holds it against the recipe.
+/// Opens the data of a recipe and holds it against the recipe, and the folders of a mixture against each other.
 ///
 /// # Errors
 /// Data that is damaged, or was built with other settings.
-pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
-    let data = DataSet::open(&recipe.data.path)?;
+pub fn open_data(recipe: &Recipe) -> Result<Mixture, RecipeDataError> {
+    let mut sources = Vec::new();
+    for (folder, weight) in recipe.data.folders() {
+        sources.push((Arc::new(DataSet::open(folder)?), weight));
+    }
+    for (other, _) in &sources[1..] {
+        check_agreement(&sources[0].0, other)?;
+    }
     let mismatch =
         |key, message, help: &str| Err(RecipeDataError::Mismatch { key, message, help: help.into() });
-    let shape = data.manifest().row_shape();
-    let folder = recipe.data.path.display();
+    let shape = sources[0].0.manifest().row_shape();
+    let folder = sources[0].0.folder().display();
     if shape.seq_len != recipe.data.sequence_length {
         return mismatch(
             "data.sequence_length",
@@ -64,8 +73,43 @@ pub fn open_data(recipe: &Recipe) -> Result<DataSet, RecipeDataError> {
             "set model.vocab_size to the vocabulary of the data",
         );
     }
-    check_batch(data.split(Split::Train).len(), recipe.train.batch_size, data.folder())?;
+    let data = Mixture::new(sources);
+    for source in data.sources() {
+        check_batch(source.split(Split::Train).len(), 1, source.folder())?;
+    }
+    check_batch(data.rows(Split::Train), recipe.train.batch_size, data.first().folder())?;
     Ok(data)
+}
+
+/// Refuses a folder whose rows or word pieces are not those of another.
+fn check_agreement(first: &DataSet, other: &DataSet) -> Result<(), RecipeDataError> {
+    let fail = |message: String, help: &str| {
+        Err(RecipeDataError::Mismatch { key: "data.sources", message, help: help.into() })
+    };
+    let [a, b] = [first, other].map(|data| data.folder().display());
+    let [first_rows, other_rows] = [first, other].map(|data| data.manifest().row_shape().seq_len);
+    if first_rows != other_rows {
+        return fail(
+            format!("{b} has rows of {other_rows} tokens, {a} of {first_rows}"),
+            "build one of them again: rows of a mixture are of one length",
+        );
+    }
+    if first.manifest().tokenizer.hash == other.manifest().tokenizer.hash {
+        return Ok(());
+    }
+    let [one, two] = [first, other].map(DataSet::tokenizer);
+    let difference = match Difference::of(one, two) {
+        Difference::Setting { name, first, other } => format!("{name} is {other} in {b} and {first} in {a}"),
+        Difference::Piece { id, first, other } => format!("piece {id} is {other} in {b} and {first} in {a}"),
+        Difference::Length { first, other } => {
+            format!("{b} has a vocabulary of {other} pieces, {a} of {first}")
+        }
+        Difference::None => {
+            let [first, other] = [first, other].map(|data| &data.manifest().tokenizer.hash);
+            format!("{b} has the tokenizer {other}, {a} {first}")
+        }
+    };
+    fail(difference, "build one of them again: a mixture has one tokenizer")
 }
 
 /// Refuses training data without a row, or with fewer than a batch has.
@@ -85,12 +129,12 @@ pub(crate) fn check_batch(examples: usize, batch_size: usize, folder: &Path) -> 
 
 /// Warnings about ids that the training text never has: rows of the tables that belong to no piece, and
 /// pieces that uniform proposals draw although they occur in no text.
-pub fn unseen_ids(recipe: &Recipe, data: &DataSet) -> Vec<String> {
+pub fn unseen_ids(recipe: &Recipe, data: &Mixture) -> Vec<String> {
     [unused_rows(recipe, data), unseen_proposals(recipe, data)].into_iter().flatten().collect()
 }
 
-fn unused_rows(recipe: &Recipe, data: &DataSet) -> Option<String> {
-    let (model, known) = (recipe.model.vocab_size, data.manifest().tokenizer.vocab_size);
+fn unused_rows(recipe: &Recipe, data: &Mixture) -> Option<String> {
+    let (model, known) = (recipe.model.vocab_size, data.first().manifest().tokenizer.vocab_size);
     (model > known).then(|| {
         format!(
             "model.vocab_size is {} and the vocabulary of the data has {} pieces: {} rows of the tables are of no \
@@ -104,9 +148,9 @@ fn unused_rows(recipe: &Recipe, data: &DataSet) -> Option<String> {
 }
 
 /// A discriminator needs no context to detect a replacement that no original can be.
-fn unseen_proposals(recipe: &Recipe, data: &DataSet) -> Option<String> {
+fn unseen_proposals(recipe: &Recipe, data: &Mixture) -> Option<String> {
     recipe.objective.joint().filter(|joint| joint.proposals == Proposals::Uniform)?;
-    let known = recipe.model.vocab_size.min(data.manifest().tokenizer.vocab_size);
+    let known = recipe.model.vocab_size.min(data.first().manifest().tokenizer.vocab_size);
     let unseen = token_counts(data, known).iter().filter(|&&count| count == 0).count();
     (unseen > known / UNSEEN_TOLD).then(|| {
         format!(

@@ -59,6 +59,7 @@ pub mod loader;
 pub mod mask;
 pub mod mask_rate;
 pub mod metrics;
+pub mod mixture;
 pub mod monitor;
 mod per_byte;
 pub mod plan;
@@ -68,6 +69,7 @@ pub mod report;
 pub mod scheme;
 pub mod snapshot;
 pub mod step;
+mod tokenizer_difference;
 pub mod train;
 
 pub use detector::{Detection, Detector, DetectorBuilder, DetectorError};

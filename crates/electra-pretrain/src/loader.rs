@@ -5,10 +5,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use electra_model::{BatchData, Objective};
-use electra_run::epoch_shuffle::EpochShuffle;
 use electra_run::seed::{Purpose, stream};
 use electra_text::vocab::CONTINUATION;
-use electra_text::{DataSet, Example, Split, Tokenizer};
+use electra_text::{Example, Split, Tokenizer};
 use rand::{Rng, RngExt};
 
 pub use crate::batch_plan::BatchPlan;
@@ -16,13 +15,14 @@ use crate::data::{RecipeDataError, check_batch};
 use crate::fixed_proposal::FixedProposal;
 use crate::frequency::log_frequencies;
 use crate::mask::{Masking, is_candidate};
+use crate::mixture::{Mixture, MixtureOrder, SourceUse};
 use crate::per_byte::PieceBytes;
 
 /// Reads training batches: the micro-batches of step `k` depend on seed, data and `k` alone.
 #[derive(Clone)]
 pub struct Loader {
-    data: Arc<DataSet>,
-    order: EpochShuffle,
+    data: Mixture,
+    order: MixtureOrder,
     plan: BatchPlan,
     chance: Option<FixedProposal>,
     /// `[V]`: whether a piece continues a word, where the masking asks for it.
@@ -33,11 +33,13 @@ pub struct Loader {
 impl Loader {
     /// # Errors
     /// A training split that holds no rows.
-    pub fn new(data: Arc<DataSet>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
-        let rows = data.split(Split::Train).len();
-        check_batch(rows, 1, data.folder())?;
-        let order = EpochShuffle::new(plan.seed, rows);
-        let tokenizer = &data.manifest().tokenizer;
+    pub fn new(data: impl Into<Mixture>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
+        let data = data.into();
+        for source in data.sources() {
+            check_batch(source.split(Split::Train).len(), 1, source.folder())?;
+        }
+        let order = data.order(plan.seed);
+        let tokenizer = &data.first().manifest().tokenizer;
         // Ids that no text has would give themselves away.
         let known = plan.vocab_size.min(tokenizer.vocab_size);
         let frequencies = || log_frequencies(&data, known);
@@ -46,10 +48,10 @@ impl Loader {
             .joint()
             .and_then(|joint| FixedProposal::of(joint, known, tokenizer.special, frequencies));
         let continues = match plan.masking {
-            Masking::WholeWord { .. } => continuations(data.tokenizer()),
+            Masking::WholeWord { .. } => continuations(data.first().tokenizer()),
             _ => Arc::default(),
         };
-        let piece_bytes = Arc::new(PieceBytes::of(data.tokenizer()));
+        let piece_bytes = Arc::new(PieceBytes::of(data.first().tokenizer()));
         Ok(Self { data, order, plan, chance, continues, piece_bytes })
     }
 
@@ -68,12 +70,11 @@ impl Loader {
     /// # Errors
     /// A row of the data that is damaged.
     pub fn heldout(&self, rows: &[usize]) -> Result<BatchData, RecipeDataError> {
-        let examples = self.data.split(Split::HeldOut);
         let masking = self.plan.masking;
         let mut batch = self.empty(rows.len(), masking);
         for &i in rows {
             let mut rng = stream(self.plan.seed, Purpose::Evaluate, i as u64);
-            self.push(&mut batch, examples.get_checked(i)?, masking, &mut rng);
+            self.push(&mut batch, self.data.heldout(i)?, masking, &mut rng);
             self.sample(&mut batch, &mut rng);
         }
         Ok(batch)
@@ -84,19 +85,28 @@ impl Loader {
         &self.piece_bytes
     }
 
-    /// Epochs read when `step` steps are done.
+    /// Epochs read when `step` steps are done: rows read by rows there are, in all sources together.
     pub fn epochs(&self, step: u64) -> f64 {
-        self.order.epochs(step.saturating_mul(self.plan.batch_size as u64))
+        self.rows_read(step) as f64 / self.data.rows(Split::Train) as f64
+    }
+
+    /// What has been read of each source of a mixture when `step` steps are done; none for one data folder.
+    pub fn uses(&self, step: u64) -> Vec<SourceUse> {
+        self.data.uses(self.rows_read(step))
+    }
+
+    fn rows_read(&self, step: u64) -> u64 {
+        step.saturating_mul(self.plan.batch_size as u64)
     }
 
     /// Number of held-out rows.
     pub fn heldout_len(&self) -> usize {
-        self.data.split(Split::HeldOut).len()
+        self.data.rows(Split::HeldOut)
     }
 
     /// Appends one example, masked and padded.
     fn push(&self, batch: &mut BatchData, example: Example<'_>, masking: Masking, rng: &mut impl Rng) {
-        let special = self.data.manifest().tokenizer.special;
+        let special = self.data.first().manifest().tokenizer.special;
         let ids = example.ids.to_vec();
         let continues = |id: u32| self.continues.get(id as usize).copied().unwrap_or(false);
         let slots = masking.choose(&ids, special, continues, batch.slots, rng);
@@ -129,10 +139,9 @@ impl Loader {
     }
 
     fn rows(&self, position: u64, masking: Masking) -> Result<BatchData, RecipeDataError> {
-        let examples = self.data.split(Split::Train);
         let mut batch = self.empty(self.plan.micro_batch_size, masking);
         for place in position..position + self.plan.micro_batch_size as u64 {
-            let example = examples.get_checked(self.order.index(place))?;
+            let example = self.data.at(&self.order, place)?;
             self.push(&mut batch, example, masking, &mut stream(self.plan.seed, Purpose::Mask, place));
             self.sample(&mut batch, &mut stream(self.plan.seed, Purpose::Sample, place));
         }

@@ -5,12 +5,13 @@ use electra_model::flops::{ParameterCount, activation_bytes};
 use electra_model::{EncoderConfig, GeneratorKind};
 use electra_run::process;
 use electra_run::record::Plan;
-use electra_text::{DataSet, Split};
+use electra_text::Split;
 use electra_train::Divergence;
 use serde::Serialize;
 
 use crate::bench::{StepBench, bench_step};
 use crate::mask_rate::MaskRate;
+use crate::mixture::{Mixture, SourceUse};
 use crate::recipe::{MicroBatchChoice, Recipe};
 use crate::scheme::Scheme;
 
@@ -32,6 +33,9 @@ pub struct Forecast {
     pub micro_batches: Option<MicroBatchChoice>,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
+    /// What the run reads of each source of a mixture; none of one folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceUse>,
 }
 
 /// Parameters of both networks, with the keys of the first line of a run's log.
@@ -114,12 +118,9 @@ pub struct DataSize {
 }
 
 impl DataSize {
-    /// The size of a data folder.
-    pub fn of(data: &DataSet) -> Self {
-        let manifest = data.manifest();
-        let (examples, heldout) = (data.split(Split::Train).len(), data.split(Split::HeldOut).len());
-        let places = examples * manifest.row_shape().seq_len;
-        Self { examples, heldout, fill: manifest.train.tokens as f64 / places.max(1) as f64 }
+    /// The size of the data of a recipe.
+    pub fn of(data: &Mixture) -> Self {
+        Self { examples: data.rows(Split::Train), heldout: data.rows(Split::HeldOut), fill: data.fill() }
     }
 }
 
@@ -187,6 +188,7 @@ pub fn forecast(
         },
         micro_batches: None,
         examples: data.map(|data| data.examples),
+        sources: vec![],
     })
 }
 

@@ -30,6 +30,8 @@ struct Page {
     verdict: health::Verdict,
     metrics: Option<Vec<tables::Metric>>,
     measured_on: Option<String>,
+    /// None of a run on one data folder.
+    sources: Option<Vec<tables::Source>>,
     plan: Option<Vec<tables::Planned>>,
     panels: Vec<panels::Panel>,
     has_published: bool,
@@ -74,6 +76,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
         verdict: health::verdict(&history, is_of_all_tokens),
         metrics: tables::metrics(&history),
         measured_on: tables::measured_on(&history),
+        sources: tables::sources(&history),
         plan: tables::plan(&history, disk_use(run_folder)),
         panels: panels::all(&history, is_of_all_tokens),
         has_published: panels::shows_published(&history),

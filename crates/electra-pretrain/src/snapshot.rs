@@ -4,11 +4,11 @@ use burn::prelude::*;
 use electra_model::{Electra, OutputBias, parameters};
 use electra_run::checkpoint::Checkpoint;
 use electra_run::seed::{Purpose, derive};
-use electra_text::DataSet;
 use electra_train::{Progress, SnapshotError};
 use serde::{Deserialize, Serialize};
 
 use crate::frequency::log_frequencies;
+use crate::mixture::Mixture;
 use crate::recipe::Recipe;
 
 /// The state of a pretraining run: everything that changes in it.
@@ -32,7 +32,7 @@ impl Progress for StepsDone {
 }
 
 /// The state in which a run of `recipe` on `data` begins.
-pub fn start(recipe: &Recipe, data: &DataSet, device: &Device) -> Snapshot {
+pub fn start(recipe: &Recipe, data: &Mixture, device: &Device) -> Snapshot {
     let mut start = new(recipe, derive(recipe.seed, Purpose::Init, 0), device);
     if recipe.model.generator.output_bias == OutputBias::LogFrequency {
         let bias = log_frequencies(data, recipe.model.vocab_size);

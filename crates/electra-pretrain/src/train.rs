@@ -88,6 +88,12 @@ pub fn pretrain(
     // Also where a run goes on: an older program may have begun it without a word.
     let unseen = unseen_ids(r, &data);
     lost.iter().chain(&unseen).for_each(|message| monitor.note(0, message));
+    let sources: Vec<String> = data
+        .uses(r.train.steps.saturating_mul(r.train.batch_size as u64))
+        .iter()
+        .map(|source| source.sentence(r.train.steps))
+        .collect();
+    sources.iter().for_each(|message| monitor.note(0, message));
     let mut begun_with = None;
     let snapshot = resume(
         &found,
@@ -113,9 +119,11 @@ pub fn pretrain(
     }
     let told = begun_with.iter().flat_map(InitFile::sentences).collect::<Vec<_>>();
     // Told already: the log is opened last.
-    for message in changes.iter().chain(&passed_over).chain(&lost).chain(&unseen).chain(&told) {
+    for message in changes.iter().chain(&passed_over).chain(&lost).chain(&unseen).chain(&sources).chain(&told)
+    {
         run.recorder.event(run.snapshot.step(), message)?;
     }
+    run.log_sources()?;
     run.note_first_rows()?;
     run.recorder.adopt_recipe()?;
     run.run_to_end(interrupt)

@@ -25,6 +25,7 @@
 //! | read a TOML recipe, what it extends, and `key=value` overrides | [`recipe`] |
 //! | draw random numbers for a purpose and an index | [`seed`] |
 //! | shuffle each epoch as a function of the position | [`epoch_shuffle`] |
+//! | mix sources by weights as a function of the position | [`interleave`] |
 //! | save blobs so that no crash loses the previous ones | [`checkpoint`] |
 //! | know whether a recipe may continue the run in a folder | [`run_folder`], [`code`] |
 //! | define scalars once for log, TensorBoard, lines and reports | [`metric`] |
@@ -50,6 +51,7 @@ pub mod curve;
 pub mod interrupt;
 pub use electra_files::lock;
 pub mod epoch_shuffle;
+pub mod interleave;
 pub mod metric;
 pub mod nearby;
 pub mod plot;

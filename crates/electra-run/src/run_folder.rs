@@ -43,6 +43,8 @@ pub struct RunIdentity {
     pub free_keys: &'static [&'static str],
     /// Hash of the data folder's content.
     pub data_hash: String,
+    /// Hashes of the content of each source of a mixture; none where the data is one folder.
+    pub source_hashes: Vec<String>,
     /// Hash of the vocabulary and its settings.
     pub tokenizer_hash: String,
     /// Hash of the model that the run starts from, where it does not start from nothing.
@@ -124,6 +126,8 @@ pub enum RunFolderError {
 struct Described {
     recipe_hash: String,
     data_hash: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    source_hashes: Vec<String>,
     tokenizer_hash: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model_hash: Option<String>,
@@ -262,6 +266,7 @@ fn describe(path: &Path, identity: &RunIdentity) -> Result<(), RunFolderError> {
     let described = Described {
         recipe_hash: identity.recipe_hash.clone(),
         data_hash: identity.data_hash.clone(),
+        source_hashes: identity.source_hashes.clone(),
         tokenizer_hash: identity.tokenizer_hash.clone(),
         model_hash: identity.model_hash.clone(),
         code: identity.code.clone(),
@@ -302,6 +307,13 @@ fn compare(path: &Path, identity: &RunIdentity) -> Result<Vec<String>, RunFolder
         if there != here {
             different.push(format!("{what} (hash {} there, {} now)", short(there), short(here)));
         }
+    }
+    if described.data_hash != identity.data_hash {
+        let sources = described.source_hashes.iter().zip(&identity.source_hashes).zip(1..);
+        let changed = sources.filter(|((there, here), _)| there != here);
+        different.extend(changed.map(|((there, here), number)| {
+            format!("another source {number} (hash {} there, {} now)", short(there), short(here))
+        }));
     }
     if described.model_hash != identity.model_hash {
         let [there, now] = [&described.model_hash, &identity.model_hash]

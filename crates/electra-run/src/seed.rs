@@ -27,6 +27,8 @@ pub enum Purpose {
     Evaluate = 6,
     /// Rows of a speed test, whose result does not matter.
     SpeedTest = 7,
+    /// The order of a source of a mixture, one index for each source but the first.
+    Source = 8,
 }
 
 /// The seed of `(run_seed, purpose, index)`: `mix(mix(mix(run_seed + G) + purpose) ^ mix(index + G))`
@@ -67,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    const PURPOSES: [Purpose; 7] = [
+    const PURPOSES: [Purpose; 8] = [
         Purpose::Init,
         Purpose::Order,
         Purpose::Mask,
@@ -75,6 +77,7 @@ mod tests {
         Purpose::Dropout,
         Purpose::Evaluate,
         Purpose::SpeedTest,
+        Purpose::Source,
     ];
 
     #[test]
@@ -109,7 +112,7 @@ mod tests {
             .iter()
             .flat_map(|&purpose| (0..10_000).map(move |index| derive(1, purpose, index)))
             .collect();
-        assert_eq!(seeds.len(), 70_000);
+        assert_eq!(seeds.len(), 80_000);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod data_writer;
+mod deduplicate;
 mod error;
 mod merge;
 mod output;
@@ -22,10 +23,11 @@ use std::time::{Duration, Instant};
 pub use error::BuildError;
 pub use merge::merge;
 pub use part::{PART_FILE, Part, PartManifest};
-pub use request::{BLOCK_BYTES, BuildRequest, HeldOut, SMALL_CORPUS_BYTES};
+pub use request::{BLOCK_BYTES, BuildRequest, Deduplicate, HeldOut, SMALL_CORPUS_BYTES};
 
 use blocks::{BlockPacker, Blocks, PackedBlock};
 use data_writer::DataWriter;
+use deduplicate::LeftOut;
 use electra_files::staged::NewFolder;
 use output::Existing;
 use part::PartWriter;
@@ -126,11 +128,22 @@ fn run(
     mut sink: impl FnMut(PackedBlock) -> Result<(), BuildError>,
 ) -> Result<Arc<ReadProgress>, BuildError> {
     let start = Instant::now();
-    let split = recipe.split()?;
+    let passes = 1 + u64::from(request.deduplicate.is_some());
+    let bytes = corpus::total_bytes(&request.inputs)? + corpus::total_bytes(request.heldout.files())?;
+    let total = bytes.saturating_mul(passes);
+    let repeated = match request.deduplicate {
+        None => LeftOut::default(),
+        Some(deduplicate) => deduplicate::find(request, deduplicate, |reading| {
+            let (bytes, elapsed) = (reading.bytes(), start.elapsed());
+            progress(&BuildProgress { bytes, total, documents: 0, text_bytes: 0, tokens: 0, elapsed });
+        })?,
+    };
+    // Bytes of the pass before.
+    let compared = bytes.saturating_mul(passes - 1);
+    let split = recipe.split(&repeated)?;
     let of_files = DocumentReader::new(request.heldout.files().to_vec(), request.read.clone());
     let heldout = HeldOutDocuments::of(of_files, request.tokenizer.settings())?;
     let reading = Arc::<ReadProgress>::default();
-    let total = corpus::total_bytes(&request.inputs)? + corpus::total_bytes(request.heldout.files())?;
     let blocks = Blocks::new(request, &reading);
     let owned = blocks.map(|block| block.map_err(BuildError::from)).filter(move |block| match block {
         Ok(block) => part.owns(block.index),
@@ -139,7 +152,7 @@ fn run(
     let mut sums = SplitCounts::default();
     let tell = |sums: &SplitCounts, progress: &mut dyn FnMut(&BuildProgress)| {
         progress(&BuildProgress {
-            bytes: reading.bytes(),
+            bytes: compared.saturating_add(reading.bytes()),
             total,
             documents: sums.documents,
             text_bytes: sums.text_bytes,
@@ -151,7 +164,8 @@ fn run(
         request.threads,
         owned,
         || {
-            let mut packer = BlockPacker::new(&request.tokenizer, recipe.settings.pack, split, &heldout);
+            let mut packer =
+                BlockPacker::new(&request.tokenizer, recipe.settings.pack, split, &heldout, &repeated);
             move |block| packer.pack(block)
         },
         |block| {

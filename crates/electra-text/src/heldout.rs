@@ -46,7 +46,10 @@ impl HeldOutSplit {
     /// with the lowest hash, and its copies.
     ///
     /// Reads all documents. The result is a function of their set alone.
-    pub fn with_at_least_one(self, documents: DocumentReader) -> Result<Self, CorpusError> {
+    pub fn with_at_least_one(
+        self,
+        documents: impl Iterator<Item = Result<Document, CorpusError>>,
+    ) -> Result<Self, CorpusError> {
         let mut lowest = None;
         for document in documents {
             let place = self.place(&document_identity(&document?));

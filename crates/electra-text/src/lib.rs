@@ -56,6 +56,7 @@ pub mod invisible;
 pub mod lines;
 pub mod manifest;
 pub mod map_in_order;
+pub mod near_duplicates;
 pub mod pack;
 mod read_once;
 pub mod shard;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::Skipped;
 use crate::coverage::Coverage;
 use crate::data_error::DataError;
+use crate::near_duplicates::{Deduplication, DuplicateCounts};
 use crate::pack::PackSettings;
 use crate::read_once;
 use crate::shard::{RowShape, ShardRecord, Split};
@@ -54,6 +55,9 @@ pub struct Manifest {
     /// Documents left out of training because the held-out files have them too.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
+    /// Documents left out because they nearly repeat an earlier one.
+    #[serde(default, skip_serializing_if = "DuplicateCounts::is_empty")]
+    pub duplicates: DuplicateCounts,
     /// The counts of the training split.
     pub train: SplitCounts,
     /// The counts of the held-out split.
@@ -100,6 +104,12 @@ pub struct DataSettings {
     /// Whether records without a text were passed over instead of refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_bad_records: bool,
+    /// The kind of all files, where it was said: their names announce it otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<crate::corpus::FileKind>,
+    /// How documents that nearly repeat an earlier one were told, where they were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplicate: Option<Deduplication>,
     /// Text bytes after which a block of documents ends; packing starts afresh there.
     pub block_bytes: u64,
 }

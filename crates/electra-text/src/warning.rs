@@ -105,7 +105,9 @@ impl Manifest {
         if documents >= FEW_DOCUMENTS || text_bytes <= documents * LONG_DOCUMENT_BYTES {
             return None;
         }
-        let is_text = |file: &str| matches!(FileKind::of(file.as_ref()), Ok((FileKind::Text, _)));
+        let is_text = |file: &str| {
+            matches!(FileKind::of_or(file.as_ref(), self.settings.kind), Ok((FileKind::Text, _)))
+        };
         let mut inputs = self.inputs.iter().filter(|input| split.is_none_or(|split| input.split == split));
         let by = inputs.any(|input| is_text(&input.file)).then_some(self.settings.documents);
         Some(TextWarning::FewDocuments { documents, text_bytes, split, by })

@@ -119,10 +119,10 @@ fn what_is_read_twice_is_a_regular_file_and_nothing_is_waited_for() {
     let path = pipe(folder.path(), "a.txt");
     let error = error_of(&path);
     assert!(matches!(error, CorpusError::Read { .. }), "{error}");
-    let error = expand(&[&path]).unwrap_err();
+    let error = expand(&[&path], None).unwrap_err();
     let CorpusError::Read { source, .. } = &error else { panic!("{error}") };
     assert!(source.to_string().contains("a pipe"), "{source}");
-    assert!(matches!(expand(&["/dev/null"]), Err(CorpusError::Read { .. })));
+    assert!(matches!(expand(&["/dev/null"], None), Err(CorpusError::Read { .. })));
     assert!(hash_file(&path).is_err());
     let files = folder.path().join("tokenizer");
     tokenizer().save(&files).unwrap();

@@ -38,6 +38,7 @@ impl Environment {
             recipe_hash: recipe.hash_without(free_keys),
             free_keys,
             data_hash: blake3::hash(data.join(" ").as_bytes()).to_hex().to_string(),
+            source_hashes: vec![],
             tokenizer_hash: lineage.tokenizer_hash.clone(),
             model_hash: Some(lineage.model_hash.clone()),
             code,

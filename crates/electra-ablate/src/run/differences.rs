@@ -23,6 +23,9 @@ pub(super) fn leaves(recipe: &toml::Table, is_data_known: bool) -> BTreeMap<Stri
     trained.for_each(|(key, value)| collect(key, value, &mut found));
     if is_data_known {
         found.remove("data.path");
+        for source in found.get_mut("data.sources").and_then(Value::as_array_mut).into_iter().flatten() {
+            source.as_object_mut().and_then(|source| source.remove("path"));
+        }
     }
     found
 }

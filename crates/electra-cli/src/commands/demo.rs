@@ -200,6 +200,7 @@ fn build_data(
         inputs,
         heldout: HeldOut::Fraction { fraction: 0.05, salt: 0 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer,
         pack: PackSettings { mode: PackMode::Carry, seq_len, seed: 0 },
         block_bytes: BLOCK_BYTES,

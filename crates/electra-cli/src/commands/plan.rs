@@ -58,13 +58,15 @@ impl PlanCommand {
         let data = open_data(&recipe);
         let size = data.as_ref().ok().map(DataSize::of);
         if let (Some(weights), Ok(data)) = (&weights, &data) {
-            weights.check_data(data)?;
+            weights.check_data(data.first())?;
         }
         for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
             eprintln!("warning: {warning}");
         }
         let mut f = forecast(&recipe, &device, self.timed_steps, size)?;
         f.micro_batches = micro_batches;
+        let rows = recipe.train.steps.saturating_mul(recipe.train.batch_size as u64);
+        f.sources = data.as_ref().map_or(vec![], |data| data.uses(rows));
         if self.json {
             crate::output::json_out(&f).map_err(Failure::of_json)?;
             return Ok(ExitCode::SUCCESS);
@@ -101,6 +103,18 @@ impl PlanCommand {
             ),
             (Err(error), _) => row("epochs", format!("unknown: {error}")),
             _ => {}
+        }
+        for source in &f.sources {
+            row(
+                "source",
+                format!(
+                    "{}: {:.2} % of the rows, its {} read {:.2} times",
+                    source.path,
+                    100.0 * source.share,
+                    thousands(source.examples as u64),
+                    source.repeats
+                ),
+            );
         }
         row("arithmetic", format!("{:.3e} FLOP a step, {:.3e} in all", f.flops_per_step, f.flops));
         row(

@@ -79,7 +79,7 @@ pub struct Predict {
     /// Fine-tuned tagger, or a folder that transformers saved (ElectraForTokenClassification)
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Text in UTF-8, perhaps .gz or .zst; - for standard input. Of .jsonl, .ndjson and .json files the text of
+    /// Text in UTF-8, perhaps .gz, .zst, .xz or .bz2; - for standard input. Of .jsonl, .ndjson and .json files the text of
     /// each record is read, and of exports of annotation tools (folders of brat among them) each text
     #[arg(default_value = "-", value_name = "FILE")]
     input: PathBuf,

@@ -1,5 +1,6 @@
 //! Corpora: text, JSON records and Parquet, plain and packed, as `data build` reads them.
 
+use std::io::Read;
 use std::path::Path;
 
 use electra_text::build::{BuildRequest, HeldOut, build};
@@ -41,6 +42,13 @@ impl Reader for Corpora {
             one("a.jsonl.gz", gzip(RECORDS.as_bytes())),
             one("a.jsonl.zst", zstd(RECORDS.as_bytes())),
             one("a.zip", stored_zip("a.txt", TEXT.as_bytes())),
+            one("a.txt.xz", xz(TEXT.as_bytes())),
+            one("a.txt.bz2", bzip2(TEXT.as_bytes())),
+            one("a.json.gz", gzip(RECORDS.as_bytes())),
+            one("a.tar", tar()),
+            one("a.tar.gz", gzip(&tar())),
+            one("a.tar.xz", xz(&tar())),
+            one("b.zip", stored_zip("a.jsonl.gz", &gzip(RECORDS.as_bytes()))),
             // What a zip file is if its name says otherwise.
             one("b.txt", stored_zip("a.txt", TEXT.as_bytes())),
         ];
@@ -84,6 +92,41 @@ impl Reader for Corpora {
         reached.stage("built");
         Some(())
     }
+}
+
+/// Two files with a long name before the second, a folder and a link.
+fn tar() -> Vec<u8> {
+    const WRITTEN: &str = "memory takes all that is written";
+    let mut archive = tar::Builder::new(Vec::new());
+    let header = |kind, size: usize| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size as u64);
+        header
+    };
+    let long = format!("{}records.jsonl", "folder/".repeat(20));
+    let mut folder = header(tar::EntryType::Directory, 0);
+    archive.append_data(&mut folder, "folder/", &[][..]).expect(WRITTEN);
+    let mut link = header(tar::EntryType::Symlink, 0);
+    archive.append_link(&mut link, "link.txt", "folder/a.txt").expect(WRITTEN);
+    for (name, content) in [("folder/a.txt", TEXT), (long.as_str(), RECORDS)] {
+        let mut file = header(tar::EntryType::Regular, content.len());
+        archive.append_data(&mut file, name, content.as_bytes()).expect(WRITTEN);
+    }
+    archive.into_inner().expect(WRITTEN)
+}
+
+fn xz(content: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    liblzma::read::XzEncoder::new(content, 0).read_to_end(&mut packed).expect("memory can be read");
+    packed
+}
+
+fn bzip2(content: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let level = bzip2::Compression::fast();
+    bzip2::read::BzEncoder::new(content, level).read_to_end(&mut packed).expect("memory can be read");
+    packed
 }
 
 /// A zip file with one member that is not compressed.

@@ -1,7 +1,6 @@
 //! Data folders and their shards, as `pretrain`, `data verify` and `data inspect` read them.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use electra_pretrain::data::batch_plan;
 use electra_pretrain::loader::Loader;
@@ -107,6 +106,7 @@ pub(super) fn request(folder: &Path, out: &str) -> BuildRequest {
         inputs: vec![folder.join("text.txt")],
         heldout: HeldOut::Fraction { fraction: 0.3, salt: 1 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer: tokenizer(),
         pack: PackSettings { mode: PackMode::Carry, seq_len: 16, seed: 0 },
         block_bytes: 100,
@@ -246,8 +246,8 @@ fn batch(folder: &Path) -> Option<()> {
     recipe.data.path = folder.to_owned();
     for masking in [recipe.masking, Masking::WholeWord { probability: 0.15 }] {
         recipe.masking = masking;
-        let data = Arc::new(electra_pretrain::data::open_data(&recipe).ok_rendered()?);
-        let loader = Loader::new(Arc::clone(&data), batch_plan(&recipe)).ok_rendered()?;
+        let data = electra_pretrain::data::open_data(&recipe).ok_rendered()?;
+        let loader = Loader::new(data.clone(), batch_plan(&recipe)).ok_rendered()?;
         let mut batches = loader.at(0).ok_rendered()?;
         batches.extend(loader.at(u64::from(u32::MAX)).ok_rendered()?);
         if loader.heldout_len() > 0 {

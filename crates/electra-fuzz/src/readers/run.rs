@@ -121,6 +121,7 @@ fn identity() -> RunIdentity {
         recipe_text: recipe.text.clone(),
         free_keys: FREE_KEYS,
         data_hash: "d".repeat(64),
+        source_hashes: vec![],
         tokenizer_hash: "e".repeat(64),
         model_hash: None,
         code: CodeVersions::default(),

@@ -43,6 +43,7 @@ pub fn pretrain_tiny(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         inputs: vec![corpus],
         heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer: Tokenizer::new(vocabulary, Settings::UNCASED),
         pack: PackSettings { mode: PackMode::Carry, seq_len: 16, seed: 0 },
         block_bytes: BLOCK_BYTES,

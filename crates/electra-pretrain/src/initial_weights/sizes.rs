@@ -17,7 +17,7 @@ impl InitialWeights {
     /// and is not filled in.
     pub fn beneath(&self, stated: &Table) -> Option<Beneath> {
         let mut config = config(self);
-        let data = stated.get("data").and_then(|data| data.get("path")).and_then(Value::as_str);
+        let data = stated.get("data").and_then(folder);
         if let Some(data) = data.and_then(|path| DataSet::open(path).ok()) {
             config.vocab_size = config.vocab_size.max(data.tokenizer().vocab_size());
         }
@@ -38,6 +38,12 @@ impl InitialWeights {
         let values = Table::from_iter([("model".to_owned(), Value::Table(model))]);
         Some(Beneath { name: self.path().display().to_string(), values })
     }
+}
+
+/// The first data folder of `[data]`.
+fn folder(data: &Value) -> Option<&str> {
+    let first = || data.get("sources")?.as_array()?.first()?.get("path");
+    data.get("path").or_else(first)?.as_str()
 }
 
 /// Whether the table of a generator says all that has to be said.

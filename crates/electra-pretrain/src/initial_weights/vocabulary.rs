@@ -6,6 +6,7 @@ use electra_model::warm_start::RowStart;
 use electra_text::Tokenizer;
 
 use super::error::InitialWeightsError as E;
+use crate::tokenizer_difference::Difference;
 
 /// Refuses a tokenizer, that of `path`, which does not begin with all pieces of the weights' own, that of `of`.
 ///
@@ -13,33 +14,19 @@ use super::error::InitialWeightsError as E;
 /// The first piece or setting that differs.
 pub(super) fn check(new: (&Path, &Tokenizer), weights: (&Path, &Tokenizer)) -> Result<(), E> {
     let ((path, new), (of, old)) = (new, weights);
-    let settings = |tokenizer: &Tokenizer| {
-        let settings = tokenizer.settings();
-        [
-            ("lower-casing", settings.lowercase),
-            ("stripping of accents", settings.strip_accents),
-            ("cleaning of text", settings.clean_text),
-            ("division of CJK", settings.split_cjk),
-        ]
-    };
-    for ((setting, found), (_, expected)) in settings(new).into_iter().zip(settings(old)) {
-        if found != expected {
-            let (path, of) = (path.to_owned(), of.to_owned());
-            return Err(E::Normaliser { path, of, setting, found, expected });
+    let (path, of) = (path.to_owned(), of.to_owned());
+    match Difference::of(old, new) {
+        Difference::Setting { name: setting, first: expected, other: found } => {
+            Err(E::Normaliser { path, of, setting, found, expected })
         }
+        Difference::Piece { id, first: expected, other: found } => {
+            Err(E::Pieces { path, of, id, found, expected })
+        }
+        Difference::Length { first: expected, other: found } if found < expected => {
+            Err(E::FewerPieces { path, of, found, expected })
+        }
+        Difference::Length { .. } | Difference::None => Ok(()),
     }
-    let both = new.vocab_size().min(old.vocab_size()) as u32;
-    let [new_piece, old_piece] = [new, old].map(|tokenizer| |id| tokenizer.vocabulary().piece(id));
-    if let Some(id) = (0..both).find(|&id| new_piece(id) != old_piece(id)) {
-        let quoted = |piece: Option<&str>| piece.map_or("no piece".to_owned(), |piece| format!("{piece:?}"));
-        let [found, expected] = [quoted(new_piece(id)), quoted(old_piece(id))];
-        return Err(E::Pieces { path: path.to_owned(), of: of.to_owned(), id, found, expected });
-    }
-    let (found, expected) = (new.vocab_size(), old.vocab_size());
-    if found < expected {
-        return Err(E::FewerPieces { path: path.to_owned(), of: of.to_owned(), found, expected });
-    }
-    Ok(())
 }
 
 /// The start of each of `rows` rows of a table over the vocabulary of `new`, from tables of `old_rows` rows over

@@ -15,6 +15,7 @@ use electra_train::{Ancestor, ancestors};
 use super::error::InitialWeightsError as E;
 use super::file::{Begun, InitFile};
 use super::vocabulary;
+use crate::mixture::Mixture;
 use crate::recipe::Recipe;
 use crate::snapshot::{self, Snapshot};
 
@@ -191,12 +192,12 @@ impl InitialWeights {
     ///
     /// # Errors
     /// As [`Self::check_recipe`].
-    pub fn start(&self, recipe: &Recipe, data: &DataSet, device: &Device) -> Result<(Snapshot, InitFile), E> {
+    pub fn start(&self, recipe: &Recipe, data: &Mixture, device: &Device) -> Result<(Snapshot, InitFile), E> {
         let mut start = snapshot::start(recipe, data, device);
         let fresh = parameters::collect(start.model());
         let growth = Growth {
             words: vocabulary::rows(
-                data.tokenizer(),
+                data.first().tokenizer(),
                 self.tokenizer(),
                 self.rows_of_words(),
                 recipe.model.vocab_size,

@@ -4,6 +4,7 @@
 //! leaves 64 bits.
 
 mod course;
+mod data;
 mod scheme;
 
 use electra_model::{Objective, TieMode};
@@ -60,6 +61,7 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if r.name.is_empty() || r.name.contains(['/', '\\']) || r.name.starts_with('.') {
         return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
     }
+    data::check(resolved)?;
     let (length, positions) = (r.data.sequence_length, r.model.max_position_embeddings);
     if length < 8 {
         return fail(

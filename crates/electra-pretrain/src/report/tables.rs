@@ -110,6 +110,36 @@ pub(super) fn measured_on(history: &History) -> Option<String> {
     })
 }
 
+/// One source of a mixture.
+#[derive(Debug, Serialize)]
+pub(super) struct Source {
+    path: String,
+    share: String,
+    examples: String,
+    planned: String,
+    read: String,
+    hash: String,
+}
+
+/// What the last record of the data says. None if there is none, as of a run on one data folder.
+pub(super) fn sources(history: &History) -> Option<Vec<Source>> {
+    let last = history.records.iter().rfind(|record| record.kind == "data")?;
+    let of_source = |(source, read): (&Value, &Value)| {
+        let number = |key: &str| source.get(key).and_then(Value::as_f64);
+        let text = |key: &str| source.get(key).and_then(Value::as_str).map(str::to_owned);
+        Some(Source {
+            path: text("path")?,
+            share: format!("{:.2} %", 100.0 * number("share")?),
+            examples: thousands(number("examples")? as u64),
+            planned: format!("{:.2}", number("repeats")?),
+            read: format!("{:.2}", read.as_f64()?),
+            hash: text("data_hash")?,
+        })
+    };
+    let [sources, read] = ["sources", "repeats"].map(|key| last.fields.get(key).and_then(Value::as_array));
+    sources?.iter().zip(read?).map(of_source).collect()
+}
+
 /// One line of the comparison with the plan.
 #[derive(Debug, Serialize)]
 pub(super) struct Planned {

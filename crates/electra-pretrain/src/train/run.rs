@@ -1,6 +1,5 @@
 //! A run under way, from the step that it goes on at to its end.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use burn::prelude::*;
@@ -12,7 +11,6 @@ use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_run::record::{HeldoutRows, RunRecord, read_metrics};
 use electra_run::run_folder::{RunFolder, weights_hash};
-use electra_text::DataSet;
 use electra_train::layout::WEIGHTS;
 use electra_train::recorder::{DIVERGED, FINISHED};
 use electra_train::{Recorder, RunError, RunStart};
@@ -27,6 +25,7 @@ use crate::heldout::{HeldoutSample, rows_of_run};
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
 use crate::metrics::MetricAccumulator;
+use crate::mixture::Mixture;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::Recipe;
 use crate::snapshot::Snapshot;
@@ -63,7 +62,7 @@ impl<'a> Run<'a> {
         recipe: &'a Resolved<Recipe>,
         estimate: Estimate,
         device: &'a Device,
-        data: Arc<DataSet>,
+        data: Mixture,
         (folder, store, snapshot, last_saved): (RunFolder, CheckpointStore, Snapshot, Option<u64>),
         monitor: &'a mut dyn Monitor,
     ) -> Result<Self, TrainError> {
@@ -170,6 +169,7 @@ impl<'a> Run<'a> {
             if done.is_multiple_of(r.evaluate.every_steps) || is_last {
                 self.monitor.on(Event::Evaluating { step: done });
                 self.evaluate()?;
+                self.log_sources()?;
             }
             if done.is_multiple_of(r.checkpoint.every_steps) || is_last {
                 let metric = self.metric();
@@ -177,6 +177,18 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Writes what has been read of each source of a mixture, and what the whole run reads.
+    pub(super) fn log_sources(&mut self) -> Result<(), TrainError> {
+        let step = self.snapshot.step();
+        let planned = self.loader.uses(self.recipe.train.steps);
+        if planned.is_empty() {
+            return Ok(());
+        }
+        let repeats: Vec<f64> = self.loader.uses(step).iter().map(|source| source.repeats).collect();
+        let record = serde_json::json!({ "sources": planned, "repeats": repeats });
+        Ok(self.recorder.line("data", step, &record)?)
     }
 
     /// Held-out loss of the weights as they are: a checkpoint competes for the best with it or not at all.

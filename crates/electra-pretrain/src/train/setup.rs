@@ -1,14 +1,12 @@
 //! Setup of a pretraining run before its first step: environment, data and a run folder that it holds alone.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use burn::prelude::*;
 use electra_files::{disk, durable, regular, temporary};
 use electra_run::recipe::Resolved;
 use electra_run::record::Plan;
 use electra_run::run_folder::{RunFolder, RunIdentity};
-use electra_text::DataSet;
 use electra_text::wordpiece::SAVED_FILES;
 use electra_train::RunError;
 use electra_train::layout::{INIT, MODEL_CONFIG};
@@ -18,6 +16,7 @@ use super::start::Start;
 use crate::code;
 use crate::data::{RecipeDataError, open_data};
 use crate::initial_weights::{InitFile, InitialWeights};
+use crate::mixture::Mixture;
 use crate::recipe::{FREE_KEYS, Recipe};
 
 /// The environment of a run: device, threads and folder; none of it decides the weights' meaning.
@@ -48,7 +47,7 @@ pub struct Estimate {
 
 /// Data that fits a recipe, and a run folder that this process holds for it.
 pub struct RunSetup {
-    pub(super) data: Arc<DataSet>,
+    pub(super) data: Mixture,
     pub(super) start: Start,
     pub(super) folder: RunFolder,
 }
@@ -72,11 +71,13 @@ impl RunSetup {
         environment: &Environment,
         weights: Option<InitialWeights>,
     ) -> Result<Self, TrainError> {
-        let data = Arc::new(open_data(&recipe.value)?);
+        let data = open_data(&recipe.value)?;
         let start = Start::of(weights, &recipe.value, &environment.run, &data)?;
         let verify = || -> Result<(), TrainError> {
             if environment.verify_data {
-                data.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
+                for source in data.sources() {
+                    source.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
+                }
             }
             Ok(())
         };
@@ -94,8 +95,8 @@ impl RunSetup {
         Ok(Self { data, start, folder })
     }
 
-    /// The data folder of the run.
-    pub fn data(&self) -> &DataSet {
+    /// The data of the run.
+    pub fn data(&self) -> &Mixture {
         &self.data
     }
 
@@ -108,15 +109,16 @@ impl RunSetup {
 fn identity(
     recipe: &Resolved<Recipe>,
     environment: &Environment,
-    data: &DataSet,
+    data: &Mixture,
     start: &Start,
 ) -> RunIdentity {
     RunIdentity {
         recipe_text: recipe.text.clone(),
         recipe_hash: recipe.hash_without(FREE_KEYS),
         free_keys: FREE_KEYS,
-        data_hash: data.manifest().data_hash().to_string(),
-        tokenizer_hash: data.manifest().tokenizer.hash.clone(),
+        data_hash: data.data_hash(),
+        source_hashes: data.source_hashes(),
+        tokenizer_hash: data.first().manifest().tokenizer.hash.clone(),
         model_hash: start.model_hash(),
         code: code::versions(),
         program_version: environment.program_version.clone(),
@@ -134,7 +136,7 @@ pub(super) fn write_init_file(file: &InitFile, folder: &RunFolder) -> Result<(),
 /// Model sizes and tokenizer: what makes the run folder a model folder.
 pub(super) fn write_model_folder(
     recipe: &Recipe,
-    data: &DataSet,
+    data: &Mixture,
     folder: &RunFolder,
 ) -> Result<(), RunError> {
     let write = |path: PathBuf, bytes: &[u8]| {
@@ -147,7 +149,7 @@ pub(super) fn write_model_folder(
     disk::create_own_folder(&to).map_err(failed)?;
     temporary::clear(&to, &SAVED_FILES).map_err(failed)?;
     for name in SAVED_FILES {
-        let from = data.tokenizer_folder().join(name);
+        let from = data.first().tokenizer_folder().join(name);
         // What else lies there, or is a link, was not compared with the tokenizer of the data.
         if !from.symlink_metadata().is_ok_and(|there| there.is_file()) {
             continue;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use burn::prelude::*;
-use electra_text::DataSet;
 
 use super::error::TrainError;
 use crate::initial_weights::{InitFile, InitialWeights, InitialWeightsError};
+use crate::mixture::Mixture;
 use crate::recipe::{InitConfig, Recipe};
 use crate::snapshot::{self, Snapshot};
 
@@ -30,7 +30,7 @@ impl Start {
         weights: Option<InitialWeights>,
         recipe: &Recipe,
         run: &Path,
-        data: &DataSet,
+        data: &Mixture,
     ) -> Result<Self, InitialWeightsError> {
         // An imported model has such a file too, and is no run.
         let begun = run.join("run.json").exists();
@@ -42,7 +42,7 @@ impl Start {
                 return Err(InitialWeightsError::ChangedSince { run: run.to_owned(), path });
             }
             weights.check_recipe(recipe)?;
-            weights.check_data(data)?;
+            weights.check_data(data.first())?;
             return Ok(Self::Weights(Box::new(weights)));
         }
         match if begun { InitFile::read(run)? } else { None } {
@@ -69,7 +69,7 @@ impl Start {
         self,
         recipe: &Recipe,
         run: &Path,
-        data: &DataSet,
+        data: &Mixture,
         device: &Device,
     ) -> Result<(Snapshot, Option<InitFile>), TrainError> {
         let weights = match self {
@@ -87,13 +87,13 @@ fn reopened(
     file: InitFile,
     recipe: &Recipe,
     run: &Path,
-    data: &DataSet,
+    data: &Mixture,
 ) -> Result<InitialWeights, InitialWeightsError> {
     let run = run.to_owned();
     let generator = file.generator.as_ref().map(|generator| generator.path.as_path());
     let opened = InitialWeights::open(&file.discriminator.path, generator).and_then(|weights| {
         weights.check_recipe(recipe)?;
-        weights.check_data(data)?;
+        weights.check_data(data.first())?;
         Ok(weights)
     });
     match opened {

@@ -74,6 +74,7 @@ impl Small {
             inputs: vec![corpus],
             heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
             read: ReadOptions::default(),
+            deduplicate: None,
             tokenizer,
             pack: PackSettings { mode: PackMode::Carry, seq_len, seed: 0 },
             block_bytes: BLOCK_BYTES,

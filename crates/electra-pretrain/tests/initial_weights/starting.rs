@@ -25,7 +25,7 @@ pub fn started(
     let data = DataSet::open(&recipe.value.data.path).unwrap();
     weights.check_recipe(&recipe.value).unwrap();
     weights.check_data(&data).unwrap();
-    let (snapshot, file) = weights.start(&recipe.value, &data, &Device::flex()).unwrap();
+    let (snapshot, file) = weights.start(&recipe.value, &data.into(), &Device::flex()).unwrap();
     assert_eq!(snapshot.step(), 0);
     assert!(
         snapshot
@@ -177,7 +177,8 @@ fn folders_of_transformers_bring_what_they_have_and_the_rest_starts_by_the_recip
     assert_eq!(recipe.value.model.generator, expected);
     let (tensors, file) = started(&alone, &recipe);
     let data = DataSet::open(small.path("data")).unwrap();
-    let fresh = collect(electra_pretrain::snapshot::start(&recipe.value, &data, &Device::flex()).model());
+    let fresh =
+        collect(electra_pretrain::snapshot::start(&recipe.value, &data.into(), &Device::flex()).model());
     for (name, data) in &tensors {
         let expected = if name.starts_with("generator.") { &fresh } else { &there };
         assert_eq!(data, &expected[name], "{name}");

@@ -55,7 +55,7 @@ fn a_damaged_row_is_an_error_of_the_step_that_reads_it() {
         assert_eq!(found.to_string(), *error);
     }
     // What is counted of the rows beforehand passes over it.
-    snapshot::start(&recipe, &data, &Device::flex());
+    snapshot::start(&recipe, &data.clone().into(), &Device::flex());
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn data_of(folder: &Path, pieces: impl FnOnce(Vec<String>) -> Vec<String>) -> Ar
         inputs: vec![corpus],
         heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer: Tokenizer::new(vocabulary, Settings::UNCASED),
         pack: PackSettings { mode: PackMode::Carry, seq_len: 32, seed: 0 },
         block_bytes: 1 << 20,
@@ -207,7 +208,7 @@ fn an_output_bias_at_the_log_frequencies_tells_how_often_each_piece_can_be_predi
     let total = counts.iter().sum::<u64>() as f64;
     let mut recipe = recipe(0.0);
     let bias = |recipe: &Recipe| -> Vec<f32> {
-        let start = snapshot::start(recipe, &data, &Device::flex().autodiff());
+        let start = snapshot::start(recipe, &data.clone().into(), &Device::flex().autodiff());
         start.model().learned_generator().head.output_bias.val().into_data().try_to_vec().unwrap()
     };
     assert_eq!(bias(&recipe), [0.0; 96]);
@@ -222,7 +223,7 @@ fn an_output_bias_at_the_log_frequencies_tells_how_often_each_piece_can_be_predi
 fn the_data_says_how_full_its_rows_are_and_a_forecast_counts_no_padding() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
-    let size = DataSize::of(&data);
+    let size = DataSize::of(&data.clone().into());
     let rows = data.split(Split::Train);
     let tokens: usize = rows.iter().map(|example| example.ids.len()).sum();
     assert_eq!((size.examples, size.heldout), (rows.len(), data.split(Split::HeldOut).len()));
@@ -339,7 +340,7 @@ fn chance_proposes_no_id_beyond_the_vocabulary_of_the_data() {
             assert_eq!(batch, same.at(step).unwrap().remove(0));
         }
     }
-    let told = unseen_ids(&recipe, &data);
+    let told = unseen_ids(&recipe, &data.clone().into());
     assert_eq!(
         told[0].split(';').next(),
         Some(
@@ -348,7 +349,7 @@ fn chance_proposes_no_id_beyond_the_vocabulary_of_the_data() {
     );
     assert_eq!(told.len(), 1, "unigram proposals are those of the text: {told:?}");
     recipe.model.vocab_size = known;
-    assert_eq!(unseen_ids(&recipe, &data), [""; 0]);
+    assert_eq!(unseen_ids(&recipe, &data.clone().into()), [""; 0]);
 }
 
 #[test]
@@ -365,7 +366,7 @@ fn uniform_proposals_that_no_text_has_are_told() {
     let mut recipe = recipe(0.0);
     recipe.model.vocab_size = known;
     recipe.objective.joint_mut().unwrap().proposals = Proposals::Uniform;
-    let told = unseen_ids(&recipe, &data);
+    let told = unseen_ids(&recipe, &data.clone().into());
     let expected = format!("draws from all {known} pieces of the vocabulary, of which {unseen} never occur");
     assert!(told.len() == 1 && told[0].contains(&expected), "{told:?}");
 }

@@ -18,6 +18,7 @@ mod determinism;
 mod joint_parity;
 mod language;
 mod loading;
+mod mixtures;
 mod objectives;
 mod overfitting;
 mod padding;

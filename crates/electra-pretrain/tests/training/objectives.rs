@@ -281,7 +281,7 @@ fn every_variant_is_evaluated_and_says_nothing_of_what_it_lacks() {
     let device = Device::flex().autodiff();
     for (name, recipe) in variants(0.0) {
         let loader = loader_of(&recipe, &data);
-        let snapshot = snapshot::start(&recipe, &data, &device);
+        let snapshot = snapshot::start(&recipe, &data.clone().into(), &device);
         let model = snapshot.model().valid();
         let sample = HeldoutSample::new(HeldoutRows::Spread, loader.heldout_len(), 64);
         let of = |rows, stage| {

@@ -11,6 +11,8 @@
 //! kind = "mlm"                       # a table that names its kind replaces the other one
 //! ```
 //!
+//! `path` and `sources` of one table are alternatives: either of them replaces the other of a recipe below.
+//!
 //! `recipe_version` and `extends` belong to this module; everything else is deserialized into the
 //! caller's type, which should `deny_unknown_fields`. Every error knows the file, or the override, that it
 //! came from and the bytes to point at.
@@ -61,22 +63,31 @@ pub struct Resolved<T> {
 
 impl<T: Serialize> Resolved<T> {
     /// BLAKE3 of the recipe without the values and tables at `keys`, in hexadecimal: the same for
-    /// recipes that differ there and nowhere else. Keys that the recipe does not have are no error.
+    /// recipes that differ there and nowhere else. A key below an array is one of each of its tables. Keys
+    /// that the recipe does not have are no error.
     #[must_use]
     pub fn hash_without(&self, keys: &[&str]) -> String {
         let mut root = toml::Table::try_from(&self.value).expect("what was read from TOML can be a table");
         for key in keys {
-            let (tables, last) = key.rsplit_once('.').map_or((None, *key), |(t, last)| (Some(t), last));
-            let mut around = Some(&mut root);
-            for name in tables.into_iter().flat_map(|tables| tables.split('.')) {
-                around = around.and_then(|table| table.get_mut(name)?.as_table_mut());
-            }
-            if let Some(table) = around {
-                table.remove(last);
-            }
+            remove(&mut root, &key.split('.').collect::<Vec<_>>());
         }
         let text = format!("recipe_version = {RECIPE_VERSION}\n{root}");
         blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
+/// Removes the value at `names`, from every table of an array on the way.
+fn remove(table: &mut toml::Table, names: &[&str]) {
+    match names {
+        [] => {}
+        [last] => drop(table.remove(*last)),
+        [first, rest @ ..] => match table.get_mut(*first) {
+            Some(toml::Value::Table(inner)) => remove(inner, rest),
+            Some(toml::Value::Array(items)) => {
+                items.iter_mut().filter_map(toml::Value::as_table_mut).for_each(|item| remove(item, rest));
+            }
+            _ => {}
+        },
     }
 }
 

@@ -206,14 +206,22 @@ impl Entry {
     }
 }
 
+/// Keys of one table of which a recipe has either: one folder of data, or several.
+const ALTERNATIVES: [(&str, &str); 2] = [("path", "sources"), ("sources", "path")];
+
 /// Lays the recipe `over` on the recipe `base`: tables are merged unless the upper one names its
-/// `kind`, everything else is replaced.
+/// `kind`, everything else is replaced, an alternative too.
 ///
 /// A table that is merged stays where it was written: what it lacks was left out there, and no single
 /// value laid on it is to blame.
 pub(super) fn merge(base: &mut Entry, over: Entry) {
     match (&mut base.node, over.node) {
         (Node::Table(below), Node::Table(above)) => {
+            for (given, other) in ALTERNATIVES {
+                if above.contains_key(given) && !above.contains_key(other) {
+                    below.remove(other);
+                }
+            }
             for (name, entry) in above {
                 let names_kind = matches!(&entry.node, Node::Table(entries) if entries.contains_key("kind"));
                 match below.get_mut(&name) {

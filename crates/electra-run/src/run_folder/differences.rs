@@ -35,9 +35,11 @@ pub(super) fn differences(there: &str, here: &str, free: &[&str]) -> (Vec<Differ
     })
     .filter(|difference| difference.there != difference.now)
     .partition(|difference| {
-        let below =
-            |free: &&str| difference.key.strip_prefix(*free).is_some_and(|rest| rest.starts_with('.'));
-        free.iter().any(|free| difference.key == *free || below(free))
+        // A key below an array is one of each of its tables.
+        let names = difference.key.split('.').filter(|name| name.parse::<usize>().is_err());
+        let key = names.collect::<Vec<_>>().join(".");
+        let below = |free: &&str| key.strip_prefix(*free).is_some_and(|rest| rest.starts_with('.'));
+        free.iter().any(|free| key == *free || below(free))
     })
 }
 
@@ -61,13 +63,18 @@ pub(super) fn in_short(differences: Vec<Difference>) -> String {
     }
 }
 
-/// The lines `key = value` of canonical TOML, with dotted keys.
+/// The lines `key = value` of canonical TOML, with dotted keys; tables of an array by their numbers.
 fn keys_and_values(text: &str) -> Vec<(String, String)> {
     let mut table = String::new();
     let mut pairs = Vec::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
     for line in text.lines() {
-        if let Some(name) = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            table = format!("{}.", name.trim_matches(['[', ']']));
+        let array = line.trim().strip_prefix("[[").and_then(|line| line.strip_suffix("]]"));
+        if let Some(name) = array {
+            let number = numbers.entry(name.to_owned()).and_modify(|number| *number += 1).or_default();
+            table = format!("{name}.{number}.");
+        } else if let Some(name) = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = format!("{}.", name);
         } else if let Some((key, value)) = line.split_once('=') {
             pairs.push((format!("{table}{}", key.trim()), value.trim().to_owned()));
         }

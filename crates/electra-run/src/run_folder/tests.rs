@@ -10,6 +10,7 @@ fn identity() -> RunIdentity {
         recipe_hash: "recipe".to_owned(),
         free_keys: &["data.path", "log"],
         data_hash: "data".to_owned(),
+        source_hashes: vec![],
         tokenizer_hash: "tokenizer".to_owned(),
         model_hash: None,
         code: CodeVersions::default(),

@@ -12,6 +12,7 @@ use crate::manifest::{
     DataSettings, HeldOutRule, InputRecord, MANIFEST_FILE, MANIFEST_FORMAT, Manifest, SplitCounts,
     TOKENIZER_FOLDER, TokenizerRecord,
 };
+use crate::near_duplicates::DuplicateCounts;
 use crate::shard::{RowShape, ShardWriter, Split};
 use crate::wordpiece::Tokenizer;
 
@@ -23,20 +24,22 @@ pub(super) struct DataWriter<'o> {
     shards: [ShardWriter; 2],
     counts: [SplitCounts; 2],
     left_out: u64,
+    duplicates: DuplicateCounts,
 }
 
 impl<'o> DataWriter<'o> {
     pub(super) fn new(output: &'o NewFolder, settings: DataSettings, tokenizer: TokenizerRecord) -> Self {
         let shape = RowShape { seq_len: settings.pack.seq_len, vocab_size: tokenizer.vocab_size };
         let shards = Split::ALL.map(|split| ShardWriter::new(output.path(), split, shape, &tokenizer.hash));
-        DataWriter { output, settings, tokenizer, shards, counts: Default::default(), left_out: 0 }
+        let (counts, left_out, duplicates) = Default::default();
+        DataWriter { output, settings, tokenizer, shards, counts, left_out, duplicates }
     }
 
     pub(super) fn append(&mut self, block: &PackedBlock) -> Result<(), BuildError> {
         for split in Split::ALL {
             self.append_rows(split, block.rows[split.index()].as_bytes())?;
         }
-        self.count(block.counts, block.left_out);
+        self.count(block.counts, block.left_out, &block.duplicates);
         Ok(())
     }
 
@@ -46,9 +49,10 @@ impl<'o> DataWriter<'o> {
     }
 
     /// Adds the sums of a block whose rows were appended.
-    pub(super) fn count(&mut self, counts: [SplitCounts; 2], left_out: u64) {
+    pub(super) fn count(&mut self, counts: [SplitCounts; 2], left_out: u64, duplicates: &DuplicateCounts) {
         self.counts.iter_mut().zip(&counts).for_each(|(sum, of_block)| sum.add(of_block));
         self.left_out += left_out;
+        self.duplicates.add(duplicates);
     }
 
     pub(super) fn finish(self, read: CorpusRecord, tokenizer: &Tokenizer) -> Result<Manifest, BuildError> {
@@ -70,6 +74,7 @@ impl<'o> DataWriter<'o> {
             replaced,
             skipped,
             left_out: self.left_out,
+            duplicates: self.duplicates,
             train,
             heldout,
             rows_per_shard: shape.rows_per_shard(),

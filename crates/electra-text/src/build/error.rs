@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::corpus::CorpusError;
 use crate::data_error::DataError;
+use crate::near_duplicates::MIN_THRESHOLD;
 use crate::pack::{MAX_SEQ_LEN, MIN_SEQ_LEN};
 use crate::wordpiece::TokenizerError;
 
@@ -41,6 +42,17 @@ pub enum BuildError {
         /// The value that was asked for.
         found: usize,
     },
+    /// A similarity that is none, or one at which duplicates would be missed.
+    #[error("a threshold of {found} for near duplicates is not possible")]
+    #[diagnostic(help("give a similarity from {MIN_THRESHOLD} to 1"))]
+    Threshold {
+        /// The value that was asked for.
+        found: f64,
+    },
+    /// More documents than are compared in the memory that was given.
+    #[error("more than {documents} documents cannot be compared with each other in {megabytes} MB of memory")]
+    #[diagnostic(help("give more memory, or divide the corpus"))]
+    TooManyDocuments { documents: u64, megabytes: u64 },
     /// A share that is none.
     #[error("a held-out fraction of {found} is not possible")]
     #[diagnostic(help("give a share of at least 0 and below 1"))]

@@ -165,7 +165,7 @@ pub fn merge(
         for split in Split::ALL {
             part.read_rows(split, &block, |rows| writer.append_rows(split, rows))?;
         }
-        writer.count([block.train, block.heldout], block.left_out);
+        writer.count([block.train, block.heldout], block.left_out, &block.duplicates);
         progress(index + 1, blocks);
     }
     parts.iter().try_for_each(OpenPart::check_hashes)?;

@@ -21,6 +21,7 @@ use crate::manifest::{
     DataSettings, InputRecord, MANIFEST_FORMAT, MAX_MANIFEST_BYTES, SplitCounts, TokenizerRecord,
     check_corpus_counts, check_seal, is_zero, seal_of,
 };
+use crate::near_duplicates::DuplicateCounts;
 use crate::read_once;
 use crate::shard::{RowShape, Split, hash_file};
 
@@ -135,6 +136,9 @@ pub struct BlockRecord {
     /// Documents left out because the held-out files have them too.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
+    /// Documents left out because they nearly repeat an earlier one.
+    #[serde(default, skip_serializing_if = "DuplicateCounts::is_empty")]
+    pub duplicates: DuplicateCounts,
 }
 
 impl BlockRecord {
@@ -193,6 +197,10 @@ impl PartManifest {
         let shape = self.shape();
         for block in &self.blocks {
             let of_block = |what| format!("block {}: {what}", block.index);
+            let duplicates = block.duplicates.documents.max(block.duplicates.text_bytes);
+            if duplicates > MAX_BLOCK_COUNT {
+                return Err(of_block(format!("its duplicates, {duplicates}, are more than any")));
+            }
             if block.index >= MAX_BLOCKS || block.left_out > MAX_BLOCK_COUNT {
                 let left_out = block.left_out;
                 return Err(of_block(format!("its number or left_out, {left_out}, is larger than any")));
@@ -225,6 +233,13 @@ impl PartManifest {
     /// Documents that this part left out because the held-out files have them too.
     pub fn left_out(&self) -> u64 {
         self.blocks.iter().map(|block| block.left_out).sum()
+    }
+
+    /// Documents that this part left out because they nearly repeat an earlier one.
+    pub fn duplicates(&self) -> DuplicateCounts {
+        let mut sum = DuplicateCounts::default();
+        self.blocks.iter().for_each(|block| sum.add(&block.duplicates));
+        sum
     }
 
     /// Sums over the blocks of this part.
@@ -266,8 +281,8 @@ impl PartWriter {
             self.files[split.index()].write_all(rows).map_err(DataError::writing(&path))?;
             self.hashers[split.index()].update(rows);
         }
-        let ([train, heldout], left_out) = (block.counts, block.left_out);
-        self.blocks.push(BlockRecord { index: block.index, train, heldout, left_out });
+        let &PackedBlock { index, counts: [train, heldout], left_out, duplicates, .. } = block;
+        self.blocks.push(BlockRecord { index, train, heldout, left_out, duplicates });
         Ok(())
     }
 

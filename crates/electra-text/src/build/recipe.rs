@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use super::request::{BuildRequest, HeldOut, SMALL_CORPUS_BYTES};
+use super::deduplicate::LeftOut;
+use super::request::{BuildRequest, Deduplicate, HeldOut, SMALL_CORPUS_BYTES};
 use crate::corpus::{self, DocumentReader, FileHash, ReadOptions, ReadProgress, Skipped};
 use crate::dataset::DataSet;
 use crate::heldout::HeldOutSplit;
 use crate::manifest::{DataSettings, HeldOutRule, InputRecord, Manifest, TokenizerRecord};
+use crate::near_duplicates::{Deduplication, MIN_THRESHOLD};
 use crate::pack::{MAX_SEQ_LEN, MIN_SEQ_LEN};
 use crate::shard::{Split, hash_file};
 
@@ -32,6 +34,13 @@ impl<'r> Recipe<'r> {
         if !(MIN_SEQ_LEN..=MAX_SEQ_LEN).contains(&seq_len) {
             return Err(BuildError::SequenceLength { found: seq_len });
         }
+        let deduplicate =
+            request.deduplicate.map(|Deduplicate { threshold, .. }| Deduplication { threshold });
+        if let Some(Deduplication { threshold: found }) = deduplicate
+            && !(MIN_THRESHOLD..=1.0).contains(&found)
+        {
+            return Err(BuildError::Threshold { found });
+        }
         let heldout = match &request.heldout {
             &HeldOut::Fraction { fraction, salt } => {
                 if !(0.0..1.0).contains(&fraction) {
@@ -46,7 +55,7 @@ impl<'r> Recipe<'r> {
                 HeldOutRule::Files { left_out_of_training: true }
             }
         };
-        let ReadOptions { documents, text_field, lossy, skip_bad_records } = request.read.clone();
+        let ReadOptions { documents, text_field, lossy, skip_bad_records, kind } = request.read.clone();
         Ok(Recipe {
             request,
             settings: DataSettings {
@@ -56,6 +65,8 @@ impl<'r> Recipe<'r> {
                 text_field,
                 lossy,
                 skip_bad_records,
+                kind,
+                deduplicate,
                 block_bytes: request.block_bytes,
             },
             tokenizer: TokenizerRecord::of(&request.tokenizer),
@@ -113,7 +124,8 @@ impl<'r> Recipe<'r> {
             .collect()
     }
 
-    pub(super) fn split(&self) -> Result<HeldOutSplit, BuildError> {
+    /// Which documents are held out by their hash, but for those that are left out.
+    pub(super) fn split(&self, repeated: &LeftOut) -> Result<HeldOutSplit, BuildError> {
         let HeldOut::Fraction { fraction, salt } = self.request.heldout else {
             return Ok(HeldOutSplit::new(0.0, 0));
         };
@@ -122,7 +134,8 @@ impl<'r> Recipe<'r> {
             return Ok(split);
         }
         let documents = DocumentReader::new(self.request.inputs.clone(), self.request.read.clone());
-        Ok(split.with_at_least_one(documents)?)
+        let kept = documents.zip(0..).filter(|(_, number)| !repeated.contains(*number));
+        Ok(split.with_at_least_one(kept.map(|(document, _)| document))?)
     }
 }
 

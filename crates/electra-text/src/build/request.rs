@@ -22,6 +22,8 @@ pub struct BuildRequest {
     pub heldout: HeldOut,
     /// The options for reading files.
     pub read: ReadOptions,
+    /// Whether documents that nearly repeat an earlier one are left out.
+    pub deduplicate: Option<Deduplicate>,
     /// The tokenizer that turns text into ids.
     pub tokenizer: Tokenizer,
     /// The settings for packing documents into rows.
@@ -34,6 +36,16 @@ pub struct BuildRequest {
     pub out: PathBuf,
     /// Replace another data folder at `out`.
     pub force: bool,
+}
+
+/// How documents that nearly repeat an earlier one are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deduplicate {
+    /// Least Jaccard similarity of two documents of which the second is left out:
+    /// [`MIN_THRESHOLD`](crate::near_duplicates::MIN_THRESHOLD) to 1.
+    pub threshold: f64,
+    /// Memory for what is known of the documents that are kept; no influence on the result.
+    pub memory_bytes: u64,
 }
 
 /// Which documents are kept from training.

@@ -1,14 +1,15 @@
 //! A file's content behind its compression, counted and hashed as it is read.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use electra_files::regular;
 
-use super::bomb::{DecompressionBomb, Packed, Unpacked};
+use super::bomb::{DecompressionBomb, Packed};
 use super::compression::Compression;
+use super::decoder::{BUFFER_BYTES, Stream, decoded};
 use super::error::CorpusError;
 use super::limits::MAX_CONTENT_BYTES;
 use super::read_progress::{FileHash, ReadProgress};
@@ -16,11 +17,9 @@ use super::signature::{LENGTH, Signature};
 use crate::lines::{LineRead, LineReader};
 use crate::read_once;
 
-const BUFFER_BYTES: usize = 256 << 10;
-
 /// The uncompressed content of a file.
 pub struct Content {
-    reader: LineReader<Box<dyn BufRead + Send>>,
+    reader: LineReader<Stream>,
     path: PathBuf,
     compression: Compression,
     /// Uncompressed bytes read so far.
@@ -36,7 +35,7 @@ pub(super) enum Readings {
     Again,
 }
 
-/// The whole content of one file, uncompressed if its name ends in `.gz` or `.zst`. For files that
+/// The whole content of one file, uncompressed if its name ends in `.gz`, `.zst`, `.xz` or `.bz2`. For files that
 /// are held in memory anyway, such as labelled sentences; whatever stands before that ending is
 /// of no concern.
 ///
@@ -47,8 +46,8 @@ pub fn read_content(path: &Path) -> Result<Vec<u8>, CorpusError> {
     open_content(path)?.read_to_end()
 }
 
-/// Opens one file of any length, uncompressed as it is read if its name ends in `.gz` or `.zst`;
-/// whatever stands before that ending is of no concern.
+/// Opens one file of any length, uncompressed as it is read if its name ends in `.gz`, `.zst`, `.xz` or
+/// `.bz2`; whatever stands before that ending is of no concern.
 ///
 /// # Errors
 /// If it cannot be opened, or begins as no text does.
@@ -79,42 +78,46 @@ pub(super) fn open(
         progress,
         finished: false,
     };
-    let counted = BufReader::with_capacity(BUFFER_BYTES, counted);
-    let reader: Box<dyn BufRead + Send> = match compression {
-        Compression::None => Box::new(counted),
-        Compression::Gzip => {
-            let decoder = flate2::bufread::MultiGzDecoder::new(counted);
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(decoder, packed)))
-        }
-        Compression::Zstd => {
-            let decoder = zstd::Decoder::with_buffer(counted).map_err(read_error)?;
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(decoder, packed)))
-        }
-    };
-    Ok(Content { reader: LineReader::new(reader), path: path.to_owned(), compression, offset: 0 })
+    Content::new(path, compression, Box::new(BufReader::with_capacity(BUFFER_BYTES, counted)), packed)
 }
 
 /// As [`open`], for a file of text: what begins as something else does is refused by its name.
-pub(super) fn open_text(
+fn open_text(
     path: &Path,
     compression: Compression,
     reading: Readings,
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
-    let mut content = open(path, compression, reading, progress)?;
-    let found = match content.reader.get_mut().fill_buf() {
-        Ok(beginning) => Signature::of(beginning),
-        Err(error) => return Err(content.error(error)),
-    };
-    let Some(&Signature { kind, remedy, .. }) = found else { return Ok(content) };
-    let what = match compression {
-        Compression::None => format!("is {kind}"),
-        _ => format!("unpacks to {kind}"),
-    };
-    Err(CorpusError::NoText { path: content.path, what, remedy })
+    open(path, compression, reading, progress)?.as_text()
 }
 
 impl Content {
+    /// The content of `stream`, which `path` names in errors; `packed` counts what is read of it.
+    pub(super) fn new(
+        path: &Path,
+        compression: Compression,
+        stream: Stream,
+        packed: Packed,
+    ) -> Result<Self, CorpusError> {
+        let read_error = |source| CorpusError::Read { path: path.to_owned(), source };
+        let reader = LineReader::new(decoded(stream, compression, packed).map_err(read_error)?);
+        Ok(Content { reader, path: path.to_owned(), compression, offset: 0 })
+    }
+
+    /// This content, unless it begins as something else than text does.
+    pub(super) fn as_text(mut self) -> Result<Self, CorpusError> {
+        let found = match self.reader.get_mut().fill_buf() {
+            Ok(beginning) => Signature::of(beginning),
+            Err(error) => return Err(self.error(error)),
+        };
+        let Some(&Signature { kind, remedy, .. }) = found else { return Ok(self) };
+        let what = match self.compression {
+            Compression::None => format!("is {kind}"),
+            _ => format!("unpacks to {kind}"),
+        };
+        Err(CorpusError::NoText { path: self.path, what, remedy })
+    }
+
     /// Appends what is left of a line, without its end, to `line`: at most `limit` bytes.
     pub(super) fn read_line(&mut self, limit: usize, line: &mut Vec<u8>) -> Result<LineRead, CorpusError> {
         match self.reader.read(limit, line) {
@@ -145,13 +148,17 @@ impl Content {
     }
 
     /// Copies everything to `target`.
-    #[cfg(feature = "parquet")]
     pub(super) fn copy_to(mut self, target: &mut impl std::io::Write) -> Result<(), CorpusError> {
         std::io::copy(self.reader.get_mut(), target).map(drop).map_err(|error| self.error(error))
     }
 
     fn error(&self, error: std::io::Error) -> CorpusError {
         use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+        // The archive around this file has failed, and says so itself.
+        let error = match error.downcast::<CorpusError>() {
+            Ok(of_archive) => return of_archive,
+            Err(error) => error,
+        };
         let (path, compression, bytes) = (self.path.clone(), self.compression, self.offset);
         let bomb = error.get_ref().and_then(|inner| inner.downcast_ref::<DecompressionBomb>());
         if let Some(&DecompressionBomb { packed, unpacked }) = bomb {
@@ -162,6 +169,11 @@ impl Content {
             // zstd's words for a limit on memory, which say nothing about the file.
             (_, Other) if error.to_string().contains("not enough memory") => {
                 CorpusError::Read { path, source: std::io::ErrorKind::OutOfMemory.into() }
+            }
+            (Compression::Xz, _) if error.to_string().contains("memory") => {
+                let remedy =
+                    "its dictionary is larger than that of `xz -9`: unpack it first, with `xz -d`".into();
+                CorpusError::Corrupt { path, compression, what: error.to_string(), bytes, remedy }
             }
             (_, Other) if error.to_string().contains("too much memory") => {
                 let remedy = "it was packed with `--long`: unpack it first, with `zstd -d --long=31`".into();
@@ -191,11 +203,7 @@ fn other_than_named(path: &Path, compression: Compression) -> Option<String> {
     }
     let mut beginning = Vec::new();
     regular::open(path).ok()?.take(LENGTH as u64).read_to_end(&mut beginning).ok()?;
-    let named = match compression {
-        Compression::Gzip => "a gzip file",
-        Compression::Zstd => "a zstd file",
-        Compression::None => return None,
-    };
+    let named = compression.file_name()?;
     match Signature::of(&beginning) {
         Some(found) if found.kind == named => None,
         Some(found) => Some(format!("it is {}: {}", found.kind, found.remedy)),

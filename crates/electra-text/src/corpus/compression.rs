@@ -11,6 +11,10 @@ pub enum Compression {
     Gzip,
     /// Zstandard, one frame or several.
     Zstd,
+    /// xz, one stream or several.
+    Xz,
+    /// bzip2, one stream or several.
+    Bzip2,
 }
 
 impl std::fmt::Display for Compression {
@@ -19,17 +23,38 @@ impl std::fmt::Display for Compression {
             Compression::None => "uncompressed",
             Compression::Gzip => "gzip",
             Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Bzip2 => "bzip2",
         })
     }
 }
 
 impl Compression {
-    /// The compression that the name of a file announces, and the name without that ending.
+    /// The compression that the name of a file announces, and the name without that ending. The short
+    /// endings of compressed tar archives, such as `.tgz`, stand for both of theirs.
     pub fn of(path: &Path) -> (Compression, PathBuf) {
-        match extension(path).as_str() {
-            "gz" => (Compression::Gzip, path.with_extension("")),
-            "zst" => (Compression::Zstd, path.with_extension("")),
-            _ => (Compression::None, path.to_owned()),
+        let (compression, inner) = match extension(path).as_str() {
+            "gz" => (Compression::Gzip, ""),
+            "zst" => (Compression::Zstd, ""),
+            "xz" => (Compression::Xz, ""),
+            "bz2" => (Compression::Bzip2, ""),
+            "tgz" => (Compression::Gzip, "tar"),
+            "tzst" => (Compression::Zstd, "tar"),
+            "txz" => (Compression::Xz, "tar"),
+            "tbz" | "tbz2" => (Compression::Bzip2, "tar"),
+            _ => return (Compression::None, path.to_owned()),
+        };
+        (compression, path.with_extension(inner))
+    }
+
+    /// The name of a file of this compression, with its article.
+    pub(super) fn file_name(self) -> Option<&'static str> {
+        match self {
+            Compression::None => None,
+            Compression::Gzip => Some("a gzip file"),
+            Compression::Zstd => Some("a zstd file"),
+            Compression::Xz => Some("an xz file"),
+            Compression::Bzip2 => Some("a bzip2 file"),
         }
     }
 }

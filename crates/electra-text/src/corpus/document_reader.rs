@@ -1,9 +1,12 @@
 //! The documents of several files as one stream, each file read as what its name says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::compressed::{Readings, open_text};
+use super::archive::{ArchiveDocuments, Documents};
+use super::compressed::{Content, Readings, open};
+#[cfg(feature = "parquet")]
+use super::compression::Compression;
 use super::document::Document;
 use super::error::CorpusError;
 use super::files::FileKind;
@@ -23,8 +26,6 @@ pub struct DocumentReader {
     current: Option<Documents>,
 }
 
-type Documents = Box<dyn Iterator<Item = Result<Document, CorpusError>> + Send>;
-
 impl DocumentReader {
     /// Reads `files` in the given order.
     pub fn new(files: Vec<PathBuf>, options: ReadOptions) -> Self {
@@ -43,26 +44,52 @@ impl DocumentReader {
     }
 
     fn open(&self, path: PathBuf) -> Result<Documents, CorpusError> {
-        let (kind, compression) = FileKind::of(&path)?;
-        // Files of a corpus are hashed, and small ones read twice.
-        let open = |path: &PathBuf| open_text(path, compression, Readings::Again, self.progress.clone());
-        Ok(match kind {
-            FileKind::Text => {
-                let lines = Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
-                Box::new(TextDocuments::new(lines, self.options.documents))
-            }
-            FileKind::JsonLines => {
-                let lines = Lines::new(path.clone(), open(&path)?, self.options.lossy, self.progress.clone());
-                Box::new(JsonDocuments::new(lines, &self.options, self.progress.clone()))
-            }
-            #[cfg(feature = "parquet")]
-            FileKind::Parquet => {
-                Box::new(ParquetDocuments::open(path, compression, &self.options, self.progress.clone())?)
+        let (kind, compression) = FileKind::of_or(&path, self.options.kind)?;
+        let progress = self.progress.clone();
+        match kind {
+            FileKind::Tar | FileKind::Zip => {
+                let options = self.options.clone();
+                let archive =
+                    ArchiveDocuments::open(path, kind, compression, options, progress, documents_of)?;
+                Ok(Box::new(archive))
             }
             #[cfg(not(feature = "parquet"))]
-            FileKind::Parquet => return Err(CorpusError::WithoutParquet { path }),
-        })
+            FileKind::Parquet => Err(CorpusError::WithoutParquet { path }),
+            #[cfg(feature = "parquet")]
+            FileKind::Parquet if compression == Compression::None => {
+                Ok(Box::new(ParquetDocuments::open(path, &self.options, progress)?))
+            }
+            _ => {
+                // Files of a corpus are hashed, and small ones read twice.
+                let content = open(&path, compression, Readings::Again, progress)?;
+                documents_of(kind, content, &path, &self.options, &self.progress)
+            }
+        }
     }
+}
+
+/// The documents of a file of a kind, by its content.
+fn documents_of(
+    kind: FileKind,
+    content: Content,
+    path: &Path,
+    options: &ReadOptions,
+    progress: &Arc<ReadProgress>,
+) -> Result<Documents, CorpusError> {
+    let lines = |content: Content| {
+        Ok(Lines::new(path.to_owned(), content.as_text()?, options.lossy, progress.clone()))
+    };
+    Ok(match kind {
+        FileKind::Text => Box::new(TextDocuments::new(lines(content)?, options.documents)),
+        FileKind::JsonLines => Box::new(JsonDocuments::new(lines(content)?, options, progress.clone())),
+        #[cfg(feature = "parquet")]
+        FileKind::Parquet => {
+            Box::new(ParquetDocuments::of_content(path.to_owned(), content, options, progress.clone())?)
+        }
+        #[cfg(not(feature = "parquet"))]
+        FileKind::Parquet => return Err(CorpusError::WithoutParquet { path: path.to_owned() }),
+        FileKind::Tar | FileKind::Zip => unreachable!("an archive is no file of documents"),
+    })
 }
 
 impl Iterator for DocumentReader {

@@ -29,11 +29,15 @@ pub enum CorpusError {
     },
     /// A folder where files were expected.
     #[error("{path} is a folder")]
-    #[diagnostic(help("name its files, for example {path}/**/*.txt", path = .path.display()))]
-    Folder { path: PathBuf },
+    #[diagnostic(help("name its files, for example {path}/**/*.{ending}", path = .path.display()))]
+    Folder {
+        path: PathBuf,
+        /// The ending of a file in it.
+        ending: String,
+    },
     /// A file of a kind that cannot be read.
     #[error("cannot tell what {path} holds")]
-    #[diagnostic(help("give it a name that ends in {}, perhaps followed by .gz or .zst", if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }))]
+    #[diagnostic(help("give it a name that ends in {}, perhaps followed by .gz, .zst, .xz or .bz2, or in .tar or .zip, or say what it holds", if cfg!(feature = "parquet") { ".txt, .jsonl or .parquet" } else { ".txt or .jsonl" }))]
     UnknownKind { path: PathBuf },
     /// Parquet was left out of this program.
     #[error("{path} is a Parquet file, and this program was built without Parquet")]
@@ -82,6 +86,17 @@ pub enum CorpusError {
         packed: u64,
         /// Bytes that they unpacked to.
         unpacked: u64,
+    },
+    /// An archive that cannot be read.
+    #[error("{path} cannot be read: {what}")]
+    #[diagnostic(help("{remedy}"))]
+    Archive {
+        /// The archive, or a member of it.
+        path: PathBuf,
+        /// A description of what is wrong.
+        what: String,
+        /// The advice: what to do about the error.
+        remedy: &'static str,
     },
     /// A text that is not held in memory.
     #[error("{path} has more than {MAX_CONTENT_BYTES} bytes of text, which is held in memory")]

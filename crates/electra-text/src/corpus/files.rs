@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::compression::{Compression, extension};
 use super::error::CorpusError;
+use serde::{Deserialize, Serialize};
 
 /// The kind of a file, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FileKind {
     /// A file of plain text.
     Text,
@@ -16,31 +18,49 @@ pub enum FileKind {
     JsonLines,
     /// Apache Parquet.
     Parquet,
+    /// A tar archive of such files.
+    Tar,
+    /// A zip archive of such files.
+    Zip,
 }
 
 impl FileKind {
     /// The kind and the compression that the name of a file announces.
     pub fn of(path: &Path) -> Result<(FileKind, Compression), CorpusError> {
         let (compression, inner) = Compression::of(path);
-        let kind = match extension(&inner).as_str() {
-            "txt" => FileKind::Text,
-            "jsonl" => FileKind::JsonLines,
-            "parquet" => FileKind::Parquet,
+        let kind = match (extension(&inner).as_str(), compression) {
+            ("txt", _) => FileKind::Text,
+            ("jsonl" | "json" | "ndjson", _) => FileKind::JsonLines,
+            ("parquet", _) => FileKind::Parquet,
+            ("tar", _) => FileKind::Tar,
+            // Its members are compressed, and are read in the order of a directory at its end.
+            ("zip", Compression::None) => FileKind::Zip,
             _ => return Err(CorpusError::UnknownKind { path: path.to_owned() }),
         };
         Ok((kind, compression))
     }
+
+    /// As [`Self::of`] where the name announces nothing, or files are said to be of `kind`: the ending of a
+    /// compression counts nevertheless, and an archive is one of files of that kind.
+    pub fn of_or(path: &Path, kind: Option<FileKind>) -> Result<(FileKind, Compression), CorpusError> {
+        match (FileKind::of(path), kind) {
+            (Ok((archive @ (FileKind::Tar | FileKind::Zip), compression)), _) => Ok((archive, compression)),
+            (_, Some(kind)) => Ok((kind, Compression::of(path).0)),
+            (named, None) => named,
+        }
+    }
 }
 
 /// The files that names and patterns (`*`, `?`, `[..]`, `**`) stand for, sorted and without
-/// repetition. Each must match at least one file of a known kind.
-pub fn expand<S: AsRef<OsStr>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusError> {
+/// repetition. Each must match at least one file, whose kind its name announces unless `kind` says it.
+pub fn expand<S: AsRef<OsStr>>(patterns: &[S], kind: Option<FileKind>) -> Result<Vec<PathBuf>, CorpusError> {
     let mut files = Vec::new();
     for pattern in patterns {
         let pattern = pattern.as_ref();
         let literal = Path::new(pattern);
         if literal.is_dir() {
-            return Err(CorpusError::Folder { path: literal.to_owned() });
+            let ending = known_ending(literal).unwrap_or_else(|| "txt".to_owned());
+            return Err(CorpusError::Folder { path: literal.to_owned(), ending });
         }
         // A name with a bracket in it is a name if such a file exists.
         if literal.is_file() {
@@ -75,8 +95,20 @@ pub fn expand<S: AsRef<OsStr>>(patterns: &[S]) -> Result<Vec<PathBuf>, CorpusErr
     files.sort();
     let mut seen = HashSet::new();
     files.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-    files.iter().try_for_each(|path| FileKind::of(path).map(drop))?;
+    files.iter().try_for_each(|path| FileKind::of_or(path, kind).map(drop))?;
     Ok(files)
+}
+
+/// The ending of a file in a folder, or in one below, that can be read.
+fn known_ending(folder: &Path) -> Option<String> {
+    /// Entries that are looked at: folders may hold any number.
+    const MOST: usize = 10_000;
+    let pattern = format!("{}/**/*", glob::Pattern::escape(folder.to_str()?));
+    let found = glob::glob(&pattern).ok()?.take(MOST).flatten();
+    let known = found.filter(|path| FileKind::of(path).is_ok() && path.is_file()).min()?;
+    let (_, inner) = Compression::of(&known);
+    let (inner, whole) = (inner.extension()?.to_str()?.to_owned(), known.file_name()?.to_str()?.to_owned());
+    whole.rfind(&format!(".{inner}")).map(|at| whole[at + 1..].to_owned()).or(Some(inner))
 }
 
 /// Sizes on disk, summed.
@@ -100,8 +132,20 @@ mod tests {
         assert_eq!(of("a.b.TXT.GZ"), Some((FileKind::Text, Compression::Gzip)));
         assert_eq!(of("a.jsonl.zst"), Some((FileKind::JsonLines, Compression::Zstd)));
         assert_eq!(of("a.parquet"), Some((FileKind::Parquet, Compression::None)));
+        assert_eq!(of("a.json.gz"), Some((FileKind::JsonLines, Compression::Gzip)));
+        assert_eq!(of("a.txt.xz"), Some((FileKind::Text, Compression::Xz)));
+        assert_eq!(of("a.jsonl.bz2"), Some((FileKind::JsonLines, Compression::Bzip2)));
+        assert_eq!(of("a.tgz"), Some((FileKind::Tar, Compression::Gzip)));
+        assert_eq!(of("a.b.tar.xz"), Some((FileKind::Tar, Compression::Xz)));
+        assert_eq!(of("a.zip"), Some((FileKind::Zip, Compression::None)));
+        assert_eq!(of("a.zip.gz"), None);
         assert_eq!(of("a.csv"), None);
         assert_eq!(of("a.gz"), None);
+        let of = |name: &str| FileKind::of_or(Path::new(name), Some(FileKind::JsonLines)).unwrap();
+        assert_eq!(of("part-00000"), (FileKind::JsonLines, Compression::None));
+        assert_eq!(of("part-00000.gz"), (FileKind::JsonLines, Compression::Gzip));
+        assert_eq!(of("a.txt"), (FileKind::JsonLines, Compression::None));
+        assert_eq!(of("a.tar"), (FileKind::Tar, Compression::None));
     }
 
     #[test]
@@ -112,7 +156,7 @@ mod tests {
             std::fs::write(folder.path().join(name), "text").unwrap();
         }
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let found = expand(&[at("b.txt"), at("**/*.txt"), at("x/../a.txt"), at("x/[d].txt")]).unwrap();
+        let found = expand(&[at("b.txt"), at("**/*.txt"), at("x/../a.txt"), at("x/[d].txt")], None).unwrap();
         let expected = ["a.txt", "b.txt", "x/[d].txt", "x/y/c.txt"].map(|name| folder.path().join(name));
         // Which spelling of a repeated file survives does not matter.
         let canonical: Vec<_> = found.iter().map(|path| path.canonicalize().unwrap()).collect();
@@ -124,9 +168,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), "text").unwrap();
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        assert!(matches!(expand(&[at("*.txt")]), Err(CorpusError::NoMatch { .. })));
-        assert!(matches!(expand(&[at("")]), Err(CorpusError::Folder { .. })));
-        assert!(matches!(expand(&[at("*.csv")]), Err(CorpusError::UnknownKind { .. })));
-        assert!(matches!(expand(&[at("a***")]), Err(CorpusError::BadPattern { .. })));
+        assert!(matches!(expand(&[at("*.txt")], None), Err(CorpusError::NoMatch { .. })));
+        assert!(matches!(expand(&[at("")], None), Err(CorpusError::Folder { .. })));
+        assert!(matches!(expand(&[at("*.csv")], None), Err(CorpusError::UnknownKind { .. })));
+        assert!(matches!(expand(&[at("a***")], None), Err(CorpusError::BadPattern { .. })));
+        assert!(expand(&[at("*.csv")], Some(FileKind::Text)).is_ok());
+        // What to write instead is said of what is there.
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::fs::write(folder.path().join("data/train-00000-of-00001.parquet"), "").unwrap();
+        let error = expand(&[at("")], None).unwrap_err();
+        assert!(electra_files::shown::with_help(&error).ends_with("/**/*.parquet"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use parquet::data_type::ByteArrayType;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::bomb::exceeds_ratio;
-use super::compressed::{self, Readings};
+use super::compressed::{self, Content, Readings};
 use super::compression::Compression;
 use super::document::{Document, Paragraphs, pieces};
 use super::error::{CorpusError, ParquetRemedy};
@@ -40,28 +40,41 @@ pub(super) struct ParquetDocuments {
 }
 
 impl ParquetDocuments {
+    /// The documents of a file that is not compressed.
     pub(super) fn open(
         path: PathBuf,
-        compression: Compression,
+        options: &ReadOptions,
+        progress: Arc<ReadProgress>,
+    ) -> Result<Self, CorpusError> {
+        // Reading the file through once counts and hashes it.
+        let content = compressed::open(&path, Compression::None, Readings::Again, progress.clone())?;
+        content.copy_to(&mut std::io::sink())?;
+        let file = electra_files::regular::open(&path);
+        let file = file.map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+        Self::of_file(path, file, options, progress)
+    }
+
+    /// The documents of what is compressed, or a member of an archive: it is needed as a file of its own, because
+    /// Parquet is read from its end.
+    pub(super) fn of_content(
+        path: PathBuf,
+        content: Content,
+        options: &ReadOptions,
+        progress: Arc<ReadProgress>,
+    ) -> Result<Self, CorpusError> {
+        let mut file =
+            tempfile::tempfile().map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+        content.copy_to(&mut file)?;
+        Self::of_file(path, file, options, progress)
+    }
+
+    fn of_file(
+        path: PathBuf,
+        file: File,
         options: &ReadOptions,
         progress: Arc<ReadProgress>,
     ) -> Result<Self, CorpusError> {
         let read_error = |source| CorpusError::Read { path: path.clone(), source };
-        // Reading the file through once counts and hashes it; what lies in a compressed one is
-        // needed as a file of its own, because Parquet is read from its end.
-        let mut unpacked = match compression {
-            Compression::None => None,
-            _ => Some(tempfile::tempfile().map_err(read_error)?),
-        };
-        let content = compressed::open(&path, compression, Readings::Again, progress.clone())?;
-        match &mut unpacked {
-            Some(file) => content.copy_to(file)?,
-            None => content.copy_to(&mut std::io::sink())?,
-        }
-        let file = match unpacked {
-            Some(file) => file,
-            None => electra_files::regular::open(&path).map_err(read_error)?,
-        };
         let wrong = |what: String, remedy| CorpusError::Parquet { path: path.clone(), what, remedy };
         let packed = file.metadata().map_err(read_error)?.len();
         let reader = SerializedFileReader::new(file).map_err(|error| {

@@ -1,5 +1,6 @@
 //! Options for reading the files of a corpus.
 
+use super::files::FileKind;
 use serde::{Deserialize, Serialize};
 
 /// The options for reading the files of a corpus.
@@ -14,6 +15,8 @@ pub struct ReadOptions {
     pub lossy: bool,
     /// Pass over records of which no text can be had, and count them, instead of stopping.
     pub skip_bad_records: bool,
+    /// The kind of all files and of all members of archives, whatever their names announce.
+    pub kind: Option<FileKind>,
 }
 
 impl Default for ReadOptions {
@@ -24,6 +27,7 @@ impl Default for ReadOptions {
             text_field: "text".into(),
             lossy: false,
             skip_bad_records: false,
+            kind: None,
         }
     }
 }

@@ -29,8 +29,14 @@ const SIGNATURES: &[Signature] = &[
         "a zstd file",
         "give it a name that ends in .zst, or unpack it with `zstd -d`",
     ),
-    begins(b"BZh91AY&SY", "a bzip2 file", "unpack it first with `bzip2 -d`"),
-    begins(b"\xfd7zXZ\0", "an xz file", "unpack it first with `xz -d`"),
+    // Behind the size of its blocks.
+    Signature {
+        at: 4,
+        mark: b"1AY&SY",
+        kind: "a bzip2 file",
+        remedy: "give it a name that ends in .bz2, or unpack it with `bzip2 -d`",
+    },
+    begins(b"\xfd7zXZ\0", "an xz file", "give it a name that ends in .xz, or unpack it with `xz -d`"),
     begins(b"\x04\x22\x4d\x18", "an lz4 file", "unpack it first with `lz4 -d`"),
     begins(
         b"PK\x03\x04",

@@ -17,13 +17,20 @@ pub struct Skipped {
     pub not_unicode: u64,
     /// Records too long to be held in memory.
     pub too_long: u64,
+    /// Members of archives that are no files of a known kind: links, devices, files with other endings.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub members: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Skipped {
     /// The number of all skipped records.
     pub fn total(&self) -> u64 {
         // Of a manifest, which may say anything, this is asked before its counts are looked at.
-        [self.without_text, self.not_unicode, self.too_long]
+        [self.without_text, self.not_unicode, self.too_long, self.members]
             .into_iter()
             .fold(self.malformed, u64::saturating_add)
     }
@@ -39,6 +46,7 @@ impl Skipped {
         self.without_text += other.without_text;
         self.not_unicode += other.not_unicode;
         self.too_long += other.too_long;
+        self.members += other.members;
     }
 
     /// One record, by what is wrong with it; none if the error is not one of a single record.

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 
 use super::{DataSettings, HeldOutRule, Manifest, SplitCounts, TokenizerRecord};
 use crate::corpus::Skipped;
+use crate::near_duplicates::{Deduplication, DuplicateCounts, MIN_THRESHOLD};
 use crate::pack::{MAX_SEQ_LEN, MIN_SEQ_LEN};
 use crate::shard::{ShardRecord, Split, shard_file_name};
 use crate::vocab::{MAX_VOCAB_SIZE, SPECIAL_TOKENS};
@@ -28,7 +29,15 @@ impl Manifest {
             self.check_split(split, &self.shards(split).collect::<Vec<_>>())?;
         }
         let bytes = self.inputs.iter().try_fold(0u64, |sum, input| sum.checked_add(input.bytes));
-        check_corpus_counts(bytes, self.replaced, &self.skipped, self.left_out)
+        check_corpus_counts(bytes, self.replaced, &self.skipped, self.left_out)?;
+        let DuplicateCounts { documents, text_bytes } = self.duplicates;
+        if documents.max(text_bytes) > MAX_COUNT {
+            return Err(format!("its duplicates are {documents} documents of {text_bytes} bytes"));
+        }
+        match self.settings.deduplicate {
+            None if documents > 0 => Err(format!("it left out {documents} duplicates and compared nothing")),
+            _ => Ok(()),
+        }
     }
 
     fn check_split(&self, split: Split, shards: &[&ShardRecord]) -> Result<(), String> {
@@ -70,6 +79,11 @@ impl DataSettings {
         let seq_len = self.pack.seq_len;
         if !(MIN_SEQ_LEN..=MAX_SEQ_LEN).contains(&seq_len) {
             return Err(format!("its seq_len is {seq_len}, expected {MIN_SEQ_LEN} to {MAX_SEQ_LEN}"));
+        }
+        if let Some(Deduplication { threshold }) = self.deduplicate
+            && !(MIN_THRESHOLD..=1.0).contains(&threshold)
+        {
+            return Err(format!("its threshold is {threshold}, expected {MIN_THRESHOLD} to 1"));
         }
         match self.heldout {
             HeldOutRule::Hash { fraction, .. } if !(0.0..1.0).contains(&fraction) => {
@@ -160,7 +174,7 @@ pub(crate) fn check_corpus_counts(
     skipped: &Skipped,
     left_out: u64,
 ) -> Result<(), String> {
-    let Skipped { malformed, without_text, not_unicode, too_long } = *skipped;
+    let Skipped { malformed, without_text, not_unicode, too_long, members } = *skipped;
     let all = [
         ("sum of bytes", bytes.unwrap_or(u64::MAX)),
         ("replaced", replaced),
@@ -169,6 +183,7 @@ pub(crate) fn check_corpus_counts(
         ("skipped.without_text", without_text),
         ("skipped.not_unicode", not_unicode),
         ("skipped.too_long", too_long),
+        ("skipped.members", members),
     ];
     match all.into_iter().find(|(_, count)| *count > MAX_COUNT) {
         None => Ok(()),

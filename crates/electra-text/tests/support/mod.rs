@@ -62,6 +62,7 @@ pub fn request(inputs: Vec<PathBuf>, out: PathBuf) -> BuildRequest {
         inputs,
         heldout: HeldOut::Fraction { fraction: 0.1, salt: 0 },
         read: ReadOptions::default(),
+        deduplicate: None,
         tokenizer: tokenizer(),
         pack: PackSettings { mode: PackMode::Carry, seq_len: 32, seed: 0 },
         block_bytes: 2000,

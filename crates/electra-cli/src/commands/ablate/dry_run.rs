@@ -283,7 +283,7 @@ fn pace_of(setup: &Setup, recipe: &Recipe) -> Result<Pace, Failure> {
 /// The time of fine-tuning the model that `recipe` pretrains; `None` if its data is not there.
 fn cost_of_probe(setup: &Setup, plan: &ProbePlan, recipe: &Recipe) -> Result<Option<ProbeCost>, Failure> {
     let Ok(data) = open_data(recipe) else { return Ok(None) };
-    let tokenizer = Tokenizer::load(data.tokenizer_folder())?;
+    let tokenizer = Tokenizer::load(data.first().tokenizer_folder())?;
     let start = EncoderInit::scratch(&setup.file.base(), recipe.model.clone(), tokenizer)?;
     let splits = plan.splits()?;
     let resolved = plan.recipe_for(recipe.model.max_position_embeddings)?;

@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::plan::RecipeFacts;
 use electra_model::flops::ParameterCount;
-use electra_pretrain::code;
-use electra_pretrain::recipe::{Recipe, check, with_micro_batches_of_cpu};
+use electra_pretrain::recipe::{DataConfig, Recipe, check, with_micro_batches_of_cpu};
+use electra_pretrain::{code, mixture};
 use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load};
 use electra_text::DataSet;
 
 use crate::commands::quantities;
 
 /// Keys that decide neither the weights of a run nor what is measured of them.
-const UNMEASURED: &[&str] = &["name", "data.path", "checkpoint", "log"];
+const UNMEASURED: &[&str] = &["name", "data.path", "data.sources.path", "checkpoint", "log"];
 
 /// A base recipe, read with one set of overrides after the other.
 pub(in crate::commands) struct Recipes {
     base: PathBuf,
-    /// Hashes of the data folders that were looked at.
-    data: RefCell<HashMap<PathBuf, Option<String>>>,
+    /// Hashes of the data folders that were looked at, and of their tokenizers.
+    data: RefCell<HashMap<PathBuf, Option<[String; 2]>>>,
 }
 
 impl Recipes {
@@ -48,7 +48,7 @@ impl Recipes {
             recipe_hash: resolved.hash_without(UNMEASURED),
             arm_hash: resolved.hash_without(&[UNMEASURED, &["seed"]].concat()),
             code: code::versions(),
-            data_hash: self.data_hash(&r.data.path),
+            data_hash: self.data_hash(&r.data),
             steps: r.train.steps,
             warmup_steps: r.schedule.warmup_steps,
             generator_steps: r.scheme.generator_steps(),
@@ -71,13 +71,20 @@ impl Recipes {
         })
     }
 
-    fn data_hash(&self, folder: &Path) -> Option<String> {
+    /// The hashes of the data and of its tokenizer, if all of it is there.
+    fn data_hash(&self, data: &DataConfig) -> Option<String> {
         let mut known = self.data.borrow_mut();
-        let hash = known.entry(folder.to_owned()).or_insert_with(|| {
-            let data = DataSet::open(folder).ok()?;
-            let manifest = data.manifest();
-            Some(format!("{} {}", manifest.data_hash(), manifest.tokenizer.hash))
-        });
-        hash.clone()
+        let mut of_folder = |folder: &Path| {
+            let hashes = known.entry(folder.to_owned()).or_insert_with(|| {
+                let data = DataSet::open(folder).ok()?;
+                let manifest = data.manifest();
+                Some([manifest.data_hash().to_owned(), manifest.tokenizer.hash.clone()])
+            });
+            hashes.clone()
+        };
+        let read = data.folders().into_iter().filter(|(_, weight)| *weight > 0.0);
+        let hashes = read.map(|(folder, _)| of_folder(folder)).collect::<Option<Vec<_>>>()?;
+        let of_data: Vec<&str> = hashes.iter().map(|[of_data, _]| of_data.as_str()).collect();
+        Some(format!("{} {}", mixture::data_hash(&of_data), hashes.first()?[1]))
     }
 }

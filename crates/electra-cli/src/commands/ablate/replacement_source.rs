@@ -47,11 +47,11 @@ impl ReplacementSources {
         let base_arm = &file.experiment().base_arm;
         let base = plan.arms.iter().position(|arm| arm.name == *base_arm).unwrap_or(0);
         let recipe = load(&plan.arms[base])?;
-        let vocabulary_there = vocabulary(&recipe.data.path);
+        let vocabulary_there = vocabulary(recipe.data.first_folder());
         let sources = |arm: &PlannedArm| {
             let own = load(arm)?;
             let can_read = vocabulary_there.is_some()
-                && vocabulary(&own.data.path) == vocabulary_there
+                && vocabulary(own.data.first_folder()) == vocabulary_there
                 && own.model.max_position_embeddings >= recipe.data.sequence_length;
             // A generator may sample ids of which a smaller table has no row.
             let knows_samples = recipe.architecture().generator == GeneratorKind::Masked
@@ -67,7 +67,7 @@ impl ReplacementSources {
                 .collect())
         };
         let by_arm = plan.arms.iter().map(sources).collect::<Result<_, Failure>>()?;
-        Ok(Self { base, data: vocabulary_there.map(|_| recipe.data.path), by_arm })
+        Ok(Self { base, data: vocabulary_there.map(|_| recipe.data.first_folder().to_owned()), by_arm })
     }
 
     /// Whether an arm will be judged, or may be where the data of the base arm is not there yet.

@@ -73,8 +73,8 @@ impl Setup {
         for arm in &self.plan.arms {
             let recipe = self.recipes.load(&arm.overrides).map_err(failure::recipe)?;
             let data = open_data(&recipe.value).map_err(|error| failure::training(error.into()))?;
-            if data.split(Split::HeldOut).is_empty() {
-                let folder = recipe.value.data.path.display();
+            if data.rows(Split::HeldOut) == 0 {
+                let folder = data.first().folder().display();
                 let message = format!("{folder} has no held-out rows, and arms are compared by them");
                 return Err(Failure::new(message, "build it again with --heldout FILE"));
             }

@@ -37,7 +37,7 @@ const DEFAULT_WINDOW: usize = 128;
     | jq .splits[0].invalid_transitions
 
 Files are columns (a token and its tag a line, blank lines between sentences), JSON lines with \"tokens\" \
-and \"ner_tags\", JSON lines with \"text\" and \"spans\", each also .gz or .zst, or what annotation tools \
+and \"ner_tags\", JSON lines with \"text\" and \"spans\", each also .gz, .zst, .xz or .bz2, or what annotation tools \
 export (electra convert ner --help lists them). What FILES are for is \
 told by their names: train, dev (valid, testa) or test (testb) as a word of its own.
 

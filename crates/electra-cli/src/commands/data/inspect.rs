@@ -16,7 +16,7 @@ use serde_json::json;
 use super::error_report::{advice, report};
 use super::json::print_json;
 use super::meter::{count, megabytes};
-use super::summary::{print_left_out, print_read};
+use super::summary::{print_duplicates, print_left_out, print_read};
 use super::warnings;
 
 /// The masking by which examples are shown: that of the paper.
@@ -84,6 +84,7 @@ impl InspectCommand {
         let input_bytes = manifest.inputs.iter().map(|input| input.bytes).sum();
         println!("  corpus     {} files, {} on disk", manifest.inputs.len(), megabytes(input_bytes));
         print_left_out(manifest.left_out);
+        print_duplicates(&manifest.duplicates, manifest.settings.deduplicate);
         print_read(manifest.replaced, &manifest.skipped);
         statistics.iter().filter(|split| split.counts.examples > 0).for_each(tell_statistics);
         for example in examples {

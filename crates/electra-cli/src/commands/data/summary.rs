@@ -7,6 +7,7 @@ use electra_files::shown::shell_word;
 use electra_text::build::BuildOutcome;
 use electra_text::corpus::Skipped;
 use electra_text::manifest::{Manifest, SplitCounts};
+use electra_text::near_duplicates::{Deduplication, DuplicateCounts};
 use serde_json::json;
 
 use super::json::print_json;
@@ -34,6 +35,7 @@ pub(super) fn print_data(
     println!("{}{}", out.display(), note_if_existing(built));
     print_counts(&[manifest.train, manifest.heldout], manifest.settings.pack.seq_len);
     print_left_out(manifest.left_out);
+    print_duplicates(&manifest.duplicates, manifest.settings.deduplicate);
     print_read(manifest.replaced, &manifest.skipped);
     println!("  data    {}", manifest.data_hash());
     println!("  time    {:.1} s", start.elapsed().as_secs_f64());
@@ -67,6 +69,16 @@ pub(super) fn print_counts(counts: &[SplitCounts; 2], seq_len: usize) {
 pub(super) fn print_left_out(left_out: u64) {
     if left_out > 0 {
         println!("  left out {} documents of --input that the held-out files have too", count(left_out));
+    }
+}
+
+pub(super) fn print_duplicates(duplicates: &DuplicateCounts, told_by: Option<Deduplication>) {
+    if let Some(Deduplication { threshold }) = told_by {
+        println!(
+            "  left out {} documents, {} of text, that repeat an earlier one with a similarity of at least {threshold}",
+            count(duplicates.documents),
+            megabytes(duplicates.text_bytes),
+        );
     }
 }
 

@@ -77,7 +77,7 @@ impl TokenizerCommand {
         let start = Instant::now();
         named_in_json(self.output.json, &self.output.out)?;
         let threads = self.threads.number()?;
-        let files = self.corpus.files().map_err(report)?;
+        let (files, _copy_of_standard_input) = self.corpus.files().map_err(report)?;
         if !self.output.force && SAVED_FILES.iter().any(|file| self.output.out.join(file).exists()) {
             let found = format!("{} holds a tokenizer already", self.output.out.display());
             return Err(advice(found, "choose another folder or replace it with --force"));

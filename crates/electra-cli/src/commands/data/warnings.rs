@@ -109,8 +109,15 @@ pub(super) fn skipped(skipped: &Skipped) -> Option<String> {
     ];
     let kinds: Vec<String> =
         kinds.into_iter().filter(|kind| kind.0 > 0).map(|(n, kind)| format!("{} {kind}", count(n))).collect();
-    (!kinds.is_empty())
-        .then(|| format!("{} passed over: {}", counted(skipped.total(), "record"), kinds.join(", ")))
+    let records = skipped.total() - skipped.members;
+    let records =
+        (records > 0).then(|| format!("{} passed over: {}", counted(records, "record"), kinds.join(", ")));
+    let members = (skipped.members > 0).then(|| {
+        let members = counted(skipped.members, "member");
+        format!("{members} of archives passed over: no files of a known kind")
+    });
+    let told: Vec<String> = [records, members].into_iter().flatten().collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 fn counted(number: u64, noun: &str) -> String {

@@ -234,7 +234,10 @@ fn refuse_export(path: &Path) -> Result<(), Failure> {
 fn data_of(run: &Path) -> Result<PathBuf, Failure> {
     let named = || -> Option<PathBuf> {
         let recipe: toml::Table = regular::read_to_string(&run.join("recipe.toml")).ok()?.parse().ok()?;
-        recipe.get("data")?.get("path")?.as_str().map(PathBuf::from)
+        let data = recipe.get("data")?;
+        // Of a mixture the first source: rows of one folder are corrupted.
+        let first = || data.get("sources")?.as_array()?.first()?.get("path");
+        data.get("path").or_else(first)?.as_str().map(PathBuf::from)
     };
     named().ok_or_else(|| {
         Failure::new(

@@ -60,7 +60,7 @@ impl ModelArgument {
                 let resolved = load_recipe(&recipe, &[])?;
                 let tokenizer = match tokenizer.map(Path::to_path_buf).or(own) {
                     Some(folder) => Tokenizer::load_named(&folder, None)?,
-                    None => of_data(&resolved.value.data.path)?,
+                    None => of_data(resolved.value.data.first_folder())?,
                 };
                 Ok(EncoderInit::scratch(path, resolved.value.model.clone(), tokenizer)?)
             }

@@ -23,6 +23,17 @@ pub(super) fn help(error: &(dyn Error + 'static)) -> Option<String> {
 fn of_corpus(error: &CorpusError) -> Option<&'static str> {
     Some(match error {
         CorpusError::WithoutParquet { .. } => "build it with `cargo build --release --features parquet`",
+        CorpusError::UnknownKind { path } if path.as_os_str() == "-" => {
+            "say what standard input holds with `--kind`"
+        }
+        CorpusError::UnknownKind { .. } if cfg!(feature = "parquet") => {
+            "give it a name that ends in .txt, .jsonl or .parquet, perhaps followed by .gz, .zst, .xz or .bz2, or in \
+             .tar or .zip, or say what it holds with `--kind`"
+        }
+        CorpusError::UnknownKind { .. } => {
+            "give it a name that ends in .txt or .jsonl, perhaps followed by .gz, .zst, .xz or .bz2, or in .tar or \
+             .zip, or say what it holds with `--kind`"
+        }
         CorpusError::NotUtf8 { .. } => "convert the file, or go on with `--lossy`, which replaces such bytes",
         CorpusError::BadJson { .. } => "mend it, or pass over such records with `--skip-bad-records`",
         CorpusError::LoneSurrogate { .. } => {
@@ -64,6 +75,10 @@ fn of_build(error: &BuildError) -> Option<&'static str> {
         BuildError::OutputOccupied { can_be_replaced: true, .. } => {
             "choose another folder or replace it with --force"
         }
+        BuildError::TooManyDocuments { .. } => {
+            "give more memory with --deduplicate-memory, or divide the corpus"
+        }
+        BuildError::Threshold { .. } => "give --deduplicate a similarity from 0.7 to 1",
         BuildError::NotAPart { .. } => "`electra data build --part i/n` makes one",
         _ => return None,
     })
