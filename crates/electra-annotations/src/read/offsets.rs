@@ -165,13 +165,16 @@ impl Ruler {
     }
 }
 
+/// The line of the first span of a kind, and its place in a record; nothing if there is none.
+type FirstSpan = Option<(usize, Option<RecordPlace>)>;
+
 /// What the spans of a file say about the unit of their offsets.
 #[derive(Default)]
 pub(super) struct Survey {
     /// Spans whose text fits, by unit.
     fits: [usize; Offsets::ALL.len()],
     /// The line of the first span whose places differ between two units, and the place of its record there.
-    differ: [[Option<(usize, Option<RecordPlace>)>; Offsets::ALL.len()]; Offsets::ALL.len()],
+    differ: [[FirstSpan; Offsets::ALL.len()]; Offsets::ALL.len()],
 }
 
 impl Survey {

@@ -88,7 +88,7 @@ fn open_text(
     reading: Readings,
     progress: Arc<ReadProgress>,
 ) -> Result<Content, CorpusError> {
-    open(path, compression, reading, progress)?.as_text()
+    open(path, compression, reading, progress)?.into_text()
 }
 
 impl Content {
@@ -105,7 +105,7 @@ impl Content {
     }
 
     /// This content, unless it begins as something else than text does.
-    pub(super) fn as_text(mut self) -> Result<Self, CorpusError> {
+    pub(super) fn into_text(mut self) -> Result<Self, CorpusError> {
         let found = match self.reader.get_mut().fill_buf() {
             Ok(beginning) => Signature::of(beginning),
             Err(error) => return Err(self.error(error)),

@@ -77,7 +77,7 @@ fn documents_of(
     progress: &Arc<ReadProgress>,
 ) -> Result<Documents, CorpusError> {
     let lines = |content: Content| {
-        Ok(Lines::new(path.to_owned(), content.as_text()?, options.lossy, progress.clone()))
+        Ok(Lines::new(path.to_owned(), content.into_text()?, options.lossy, progress.clone()))
     };
     Ok(match kind {
         FileKind::Text => Box::new(TextDocuments::new(lines(content)?, options.documents)),

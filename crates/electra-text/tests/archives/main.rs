@@ -153,7 +153,7 @@ fn a_kind_that_is_said_stands_above_names_and_standard_input_has_none() {
     let of = |kind| ReadOptions { kind: Some(kind), ..ReadOptions::default() };
     let path = corpus.write("part-00000", SECOND.as_bytes());
     assert!(matches!(expand(&[&path], None), Err(CorpusError::UnknownKind { .. })));
-    assert_eq!(expand(&[&path], Some(FileKind::JsonLines)).unwrap(), [path.clone()]);
+    assert_eq!(expand(&[&path], Some(FileKind::JsonLines)).unwrap(), std::slice::from_ref(&path));
     assert_eq!(texts(vec![path], of(FileKind::JsonLines)).unwrap(), DOCUMENTS[2..]);
     let packed = corpus.read_as("part-00001.xz", &xz(FIRST.as_bytes()), of(FileKind::Text)).unwrap();
     assert_eq!(packed, DOCUMENTS[..2]);
