@@ -4,6 +4,7 @@ mod support;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use electra_annotations::{MAX_LINE_BYTES, Predictions, ReadOptions, read};
 use electra_run::process::peak_rss;
@@ -19,8 +20,12 @@ fn zstd(text: &[u8]) -> Vec<u8> {
     zstd::encode_all(text, 3).unwrap()
 }
 
+/// The most memory is that of the whole process: one test at a time.
+static MEASURED: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_file_that_unpacks_to_hundreds_of_times_its_size_is_refused() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let text = "a O\n\n".repeat(24 << 20);
     for (name, packed) in
         [("bomb.conll.gz", gzip(text.as_bytes())), ("bomb.conll.zst", zstd(text.as_bytes()))]
@@ -42,6 +47,7 @@ fn a_file_that_unpacks_to_hundreds_of_times_its_size_is_refused() {
 
 #[test]
 fn a_line_that_is_no_line_is_refused_in_every_form() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let long = "a".repeat(MAX_LINE_BYTES + 1);
     for (name, text) in [
         ("long.conll", format!("Rome\tB-LOC\n\n{long}\tO\n")),
@@ -59,8 +65,9 @@ fn a_line_that_is_no_line_is_refused_in_every_form() {
 
 #[test]
 fn devices_and_folders_are_refused_at_once() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let empty = tempfile::tempdir().unwrap();
-    let of_folder = format!("cannot read {}", empty.path().display());
+    let of_folder = format!("{} is a folder of 0 files", empty.path().display());
     for (path, expected) in [(Path::new("/dev/zero"), "/dev/zero is a device"), (empty.path(), &of_folder)] {
         let error = read(path, &ReadOptions::default()).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
@@ -71,6 +78,7 @@ fn devices_and_folders_are_refused_at_once() {
 
 #[test]
 fn a_pipe_is_read_as_a_file_is() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let (reader, mut writer) = std::io::pipe().unwrap();
     let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
     let writing = std::thread::spawn(move || writer.write_all(b"Rome B-LOC\nfell O\n"));
@@ -81,6 +89,7 @@ fn a_pipe_is_read_as_a_file_is() {
 
 #[test]
 fn more_different_tags_than_any_set_has_are_refused_with_their_line() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let text: String = (0..20_000).map(|at| format!("a B-x{at}\n\n")).collect();
     let said = refusal("many.conll", text, &ReadOptions::default());
     assert_says(&said, &["line 32769 of", "16384", "name the column of the tags"]);
@@ -88,6 +97,7 @@ fn more_different_tags_than_any_set_has_are_refused_with_their_line() {
 
 #[test]
 fn a_record_with_many_long_spans_takes_neither_its_square_of_memory_nor_of_time() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     // Every span begins within a word and goes to the end of the record.
     let text = "ab ".repeat(100_000);
     let spans: Vec<_> = (0..20_000)

@@ -215,7 +215,8 @@ fn a_run_needs_the_weights_no_more_that_it_began_with_and_says_if_they_have_chan
     bench.write("short.toml", short);
     bench.succeed(&format!("bench ner short.toml --init a --repetitions 1 --length 16 {few}"));
 
-    bench.write("foreign.txt", "\u{448}\u{449} \u{44f}\u{44e}\u{44d}.\n\n".repeat(200));
+    let foreign = |i: usize| format!("\u{448}\u{449} {i} \u{44f}\u{44e}\u{44d} \u{436}\u{444}\u{446}.\n\n");
+    bench.write("foreign.txt", (0..200).map(foreign).collect::<String>());
     let built = bench.succeed(&format!("data build --input foreign.txt {build} data/foreign"));
     assert_says(&built.stderr, &["are unknown to the vocabulary", "electra data tokenizer --extend"]);
 }

@@ -42,7 +42,7 @@ fn a_run_on_two_folders_is_planned_logged_resumed_and_reported() {
     assert_says(&planned, &["unknown: short has rows of 16 tokens, data of 32"]);
     let error = bench.refuse("pretrain mixture.toml --run second --no-plan");
     assert_says(&error, &["short has rows of 16 tokens, data of 32", "help: build one of them again"]);
-    bench.write("mixture.toml", sources(["data", "data"]).replacen("weight = 1", "weight = -1", 1));
+    bench.write("mixture.toml", sources(["data", "data"]).replacen("\nweight = 1", "\nweight = -1", 1));
     let error = bench.refuse("pretrain mixture.toml --run second --no-plan");
     assert_says(&error, &["`data.sources.0.weight` is -1", "mixture.toml:", "help: expected 0"]);
 }

@@ -253,6 +253,7 @@ fn check_transformers_folders(bench: &Workbench) {
         [("discriminator", "ElectraForPreTraining", 32), ("generator", "ElectraForMaskedLM", 16)]
     {
         let files = [
+            "README.md",
             "config.json",
             "model.safetensors",
             "special_tokens_map.json",

@@ -12,7 +12,8 @@ use workbench::{Workbench, assert_says, json, keys, labelled};
 const BY_NAME: [&str; 5] = ["columns", "metrics", "quantities", "types", "unknown_types"];
 
 /// Keys of the table of commands that tiny runs on a CPU do not have.
-const RARE: [&str; 5] = ["copy_gb_per_second", "multiprocessors", "needed", "plane_sizes", "stopped"];
+const RARE: [&str; 7] =
+    ["column", "copy_gb_per_second", "multiprocessors", "needed", "plane_sizes", "record", "stopped"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/electra-cli").to_path_buf()

@@ -35,7 +35,9 @@ fn an_empty_corpus() {
 fn input_that_is_not_there() {
     let bench = Workbench::with_data();
     assert_says(&bench.refuse(&format!("{BUILD} gone*.txt")), &["no file matches gone*.txt"]);
-    assert_says(&bench.refuse(&format!("{BUILD} data")), &["data is a folder", "data/**/*.txt"]);
+    std::fs::create_dir(bench.path("texts")).unwrap();
+    bench.write("texts/a.txt", "Some text.");
+    assert_says(&bench.refuse(&format!("{BUILD} texts")), &["texts is a folder", "texts/**/*.txt"]);
     assert_says(
         &bench.refuse(&format!("{BUILD} recipe.toml")),
         &["recipe.toml", "help: give it a name that ends in .txt", ".jsonl"],

@@ -3,6 +3,8 @@
 use burn::prelude::*;
 
 use crate::Precision;
+#[cfg(feature = "cube")]
+use crate::cube_device::cube_of;
 
 /// The properties of a card.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,36 +40,6 @@ pub fn card(device: &Device) -> Option<Card> {
     {
         let _ = device;
         None
-    }
-}
-
-/// The device of CubeCL behind `device`, tracked or not; nothing for a CPU.
-#[cfg(feature = "cube")]
-pub(crate) fn cube_of(device: &Device) -> Option<&burn_cubecl::CubeDevice> {
-    use burn::backend::DispatchDevice;
-
-    match device.as_dispatch() {
-        DispatchDevice::Cube(cube) => Some(cube),
-        DispatchDevice::Autodiff(inner) => match &**inner {
-            DispatchDevice::Cube(cube) => Some(cube),
-            #[allow(unreachable_patterns)]
-            _ => None,
-        },
-        #[allow(unreachable_patterns)]
-        _ => None,
-    }
-}
-
-/// Whether tensors of `device` are in the memory of a card.
-pub(crate) fn is_on_card(device: &Device) -> bool {
-    #[cfg(feature = "cube")]
-    {
-        cube_of(device).is_some()
-    }
-    #[cfg(not(feature = "cube"))]
-    {
-        let _ = device;
-        false
     }
 }
 

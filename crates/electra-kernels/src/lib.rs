@@ -61,6 +61,7 @@ mod card;
 pub mod composed;
 #[cfg(all(feature = "cube", not(feature = "fusion")))]
 mod cube;
+mod cube_device;
 mod device;
 mod dispatch;
 mod dropout;

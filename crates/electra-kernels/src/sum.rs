@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 
-use crate::card::is_on_card;
+use crate::cube_device::is_on_card;
 
 /// The sum of all elements of `x`, `[1]`: the same bits for the same elements on one device.
 ///

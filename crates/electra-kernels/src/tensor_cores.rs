@@ -24,7 +24,7 @@ pub(crate) fn has_tf32(device: &Device) -> bool {
     {
         use cubecl::ir::{ElemType, FloatKind};
 
-        crate::card::cube_of(device)
+        crate::cube_device::cube_of(device)
             .is_some_and(|cube| cube.client().properties().supports_type(ElemType::Float(FloatKind::TF32)))
     }
     #[cfg(not(feature = "cube"))]

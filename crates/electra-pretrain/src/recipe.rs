@@ -17,9 +17,8 @@ use crate::mask_rate::MaskRate;
 use crate::scheme::Scheme;
 
 pub use check::check;
-pub use micro_batch::{
-    MicroBatchChoice, MicroBatchSize, Reason, with_micro_batches, with_micro_batches_of_cpu,
-};
+pub use micro_batch::MicroBatchSize;
+pub(crate) use micro_batch::{TOKENS_ON_CPU, divisors_downwards};
 
 /// Keys of a recipe that have no influence on the weights a run ends with: where things lie, and
 /// what is measured, saved and told on the way. They may change when a run goes on; the data is
@@ -315,12 +314,14 @@ impl Recipe {
     }
 
     /// Rows that go through the networks at once. Where the recipe leaves them to the program, and nobody has
-    /// [decided](with_micro_batches) on a device, those of a CPU.
+    /// [decided](crate::micro_batches::with_micro_batches) on a device, those of a CPU.
     pub fn micro_batch_size(&self) -> usize {
         match self.train.micro_batch_size {
             None => self.train.batch_size,
             Some(MicroBatchSize::Rows(rows)) => rows,
-            Some(MicroBatchSize::Auto) => micro_batch::on_cpu(self),
+            Some(MicroBatchSize::Auto) => {
+                micro_batch::rows_on_cpu(self.train.batch_size, self.data.sequence_length)
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod blocks;
 mod data_writer;
 mod deduplicate;
 mod error;
+mod left_out;
 mod merge;
 mod output;
 mod part;
@@ -27,8 +28,8 @@ pub use request::{BLOCK_BYTES, BuildRequest, Deduplicate, HeldOut, SMALL_CORPUS_
 
 use blocks::{BlockPacker, Blocks, PackedBlock};
 use data_writer::DataWriter;
-use deduplicate::LeftOut;
 use electra_files::staged::NewFolder;
+use left_out::LeftOut;
 use output::Existing;
 use part::PartWriter;
 use recipe::Recipe;

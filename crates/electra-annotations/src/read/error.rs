@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use electra_text::corpus::CorpusError;
 
-use super::records::RecordPlace;
+use super::record_place::RecordPlace;
 use super::spans::MisalignedSpan;
 use crate::scheme::{Scheme, SchemeError, TagPlace};
 

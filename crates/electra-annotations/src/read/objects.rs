@@ -5,7 +5,8 @@ use std::path::Path;
 use electra_text::corpus::json_object::{self, Malformed, Value};
 
 use super::error::ReadError;
-use super::records::{Place, RecordPlace};
+use super::record_place::RecordPlace;
+use super::records::Place;
 use crate::words::{has_visible, without_unseen};
 
 /// A fault of a record.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::error::ReadError;
-use super::records::RecordPlace;
+use super::record_place::RecordPlace;
 use super::spans::{CharSpan, is_same_text};
 use crate::sentences::packed;
 

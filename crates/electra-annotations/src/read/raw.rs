@@ -7,7 +7,7 @@ use super::data::{DataFile, Format, TokenLines, WrittenFile};
 use super::error::ReadError;
 use super::invalid::InvalidTransitions;
 use super::offsets::OffsetUse;
-use super::records::RecordPlace;
+use super::record_place::RecordPlace;
 use super::spans::MisalignedSpan;
 use crate::scheme::{self, Scheme, SchemeError};
 use crate::sentences::TagSequences;

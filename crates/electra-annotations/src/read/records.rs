@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use electra_text::corpus::json_object::{self, Malformed, Value};
-use serde::Serialize;
 
 use super::error::ReadError;
 use super::lines::lines;
 use super::objects::Fault;
+use super::record_place::RecordPlace;
 use crate::words::has_visible;
 
 /// The beginning of a record in its file.
@@ -17,15 +17,6 @@ pub(super) struct Place {
     pub line: usize,
     /// Its place in that line, if the line has several records.
     pub record: Option<RecordPlace>,
-}
-
-/// The place of a record of a list that has several in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct RecordPlace {
-    /// The number of the record in the list, from 1.
-    pub number: usize,
-    /// The character of the line at which it begins, from 1.
-    pub column: usize,
 }
 
 /// The arrangement of records in a file.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::records::RecordPlace;
+use super::record_place::RecordPlace;
 use crate::sentences::packed;
 use crate::words::{Word, is_invisible};
 

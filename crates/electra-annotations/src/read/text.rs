@@ -9,7 +9,7 @@ use super::document::DocumentNumbers;
 use super::error::ReadError;
 use super::offsets::OffsetUse;
 use super::raw::{Raw, check_names};
-use super::records::RecordPlace;
+use super::record_place::RecordPlace;
 use super::spans::{Aligned, CharSpan, MisalignedSpan, align};
 use crate::words::{Division, SentenceDivision, Word, WordDivision, divide, division_of_record, has_visible};
 use crate::{LeftOut, SentenceView, Sentences};

@@ -40,7 +40,7 @@ use self::tracked::{tracked, untracked};
 pub(crate) use self::untracked::{
     adam_update, adam_updates, clip_on_device, sample_categorical, squared_norm, squared_norms,
 };
-use crate::card::is_on_card;
+use crate::cube_device::is_on_card;
 use crate::fused::{AttentionConfig, AttentionTensors, FeedForwardTensors, Fused};
 use crate::{Dropout, Precision};
 

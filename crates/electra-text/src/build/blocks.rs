@@ -4,7 +4,7 @@ use std::iter::Peekable;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::deduplicate::LeftOut;
+use super::left_out::LeftOut;
 use super::request::{BuildRequest, HeldOut};
 use crate::corpus::{CorpusError, Document, DocumentReader, ReadProgress};
 use crate::heldout::{HeldOutDocuments, HeldOutSplit, document_identity};

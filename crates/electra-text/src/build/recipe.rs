@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use super::deduplicate::LeftOut;
+use super::left_out::LeftOut;
 use super::request::{BuildRequest, Deduplicate, HeldOut, SMALL_CORPUS_BYTES};
 use crate::corpus::{self, DocumentReader, FileHash, ReadOptions, ReadProgress, Skipped};
 use crate::dataset::DataSet;

@@ -4,18 +4,18 @@
 //! its ending and in errors. What is no file (links, devices, pipes), or none of a known kind, is passed
 //! over and counted.
 
+mod member;
 mod tar;
 mod zip;
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use self::member::{Member, Members};
 use self::tar::TarMembers;
 use self::zip::ZipMembers;
-use super::bomb::Packed;
 use super::compressed::{self, Content, Readings};
 use super::compression::Compression;
-use super::decoder::Stream;
 use super::document::Document;
 use super::error::CorpusError;
 use super::files::FileKind;
@@ -29,21 +29,6 @@ pub(super) type Documents = Box<dyn Iterator<Item = Result<Document, CorpusError
 /// What gives the documents of a file of a kind by its content.
 pub(super) type OpenDocuments =
     fn(FileKind, Content, &Path, &ReadOptions, &Arc<ReadProgress>) -> Result<Documents, CorpusError>;
-
-/// A member of an archive.
-struct Member {
-    /// As the archive has it, so in any form.
-    name: PathBuf,
-    /// The content of a file; `None` of what is none. Read to its end before the next member is asked for,
-    /// or not at all.
-    content: Option<(Stream, Packed)>,
-}
-
-/// The members of an archive, one after the other.
-trait Members: Send {
-    /// The next member, without folders; `None` behind the last.
-    fn next(&mut self) -> Result<Option<Member>, CorpusError>;
-}
 
 /// Documents of all files of an archive, in the order of the archive.
 pub(super) struct ArchiveDocuments {

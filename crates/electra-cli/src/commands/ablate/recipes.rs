@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use electra_ablate::plan::RecipeFacts;
 use electra_model::flops::ParameterCount;
-use electra_pretrain::recipe::{DataConfig, Recipe, check, with_micro_batches_of_cpu};
+use electra_pretrain::micro_batches::with_micro_batches_of_cpu;
+use electra_pretrain::recipe::{DataConfig, Recipe, check};
 use electra_pretrain::{code, mixture};
 use electra_run::recipe::{RecipeError, Resolved, attribute_to_override, load};
 use electra_text::DataSet;

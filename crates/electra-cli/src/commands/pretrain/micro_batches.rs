@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use electra_kernels::DeviceName;
-use electra_pretrain::recipe::{MicroBatchChoice, MicroBatchSize, Reason, Recipe, with_micro_batches};
+use electra_pretrain::micro_batches::{MicroBatchChoice, Reason, micro_batch_choice, with_micro_batches};
+use electra_pretrain::recipe::{MicroBatchSize, Recipe};
 use electra_run::recipe::{Resolved, load};
 use electra_run::record::thousands;
 
@@ -24,7 +25,7 @@ pub fn decide(
             Some(MicroBatchChoice { rows, reason: Reason::Run })
         }
         _ if !is_open(&recipe.value) => None,
-        _ => recipe.value.micro_batch_choice(&device.open_with(recipe.value.train.precision)?),
+        _ => micro_batch_choice(&recipe.value, &device.open_with(recipe.value.train.precision)?),
     };
     Ok(match choice {
         Some(choice) => (with_micro_batches(&recipe, choice.rows), Some(choice)),

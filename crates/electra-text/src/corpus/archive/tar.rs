@@ -15,7 +15,7 @@ use super::super::bomb::Packed;
 use super::super::compressed::Content;
 use super::super::decoder::BUFFER_BYTES;
 use super::super::error::CorpusError;
-use super::{Member, Members};
+use super::member::{Member, Members};
 
 /// Bytes of a block: headers are one, contents are filled up to whole ones.
 const BLOCK: usize = 512;

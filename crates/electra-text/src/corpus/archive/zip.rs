@@ -17,7 +17,7 @@ use super::super::bomb::Packed;
 use super::super::compression::Compression;
 use super::super::decoder::{BUFFER_BYTES, Stream, decoded};
 use super::super::error::CorpusError;
-use super::{Member, Members};
+use super::member::{Member, Members};
 
 /// Bytes of the end of a directory without its comment, which has fewer than 65,536.
 const END_BYTES: u64 = 22;
