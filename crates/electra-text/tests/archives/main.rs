@@ -221,7 +221,7 @@ fn damaged_archives_are_errors_that_say_so() {
 
     let archive = two_files();
     for (cut, expected) in
-        [(520, "ends in the middle of"), (700, "middle of a header"), (1100, "in the middle of")]
+        [(520, "ends in the middle of"), (700, "in the middle of a member"), (1100, "in the middle of")]
     {
         let error = corpus.error("cut.tar", &archive[..cut]);
         assert!(error.contains(expected), "{cut}: {error}");

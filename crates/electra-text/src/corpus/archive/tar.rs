@@ -193,10 +193,9 @@ impl Position {
     fn pass_over(&mut self) -> io::Result<()> {
         let left = self.left.saturating_add(self.padding);
         let read = io::copy(&mut (&mut self.archive).take(left), &mut io::sink())?;
-        // Some programs leave the last block short.
-        let is_whole = read >= self.left;
         (self.left, self.padding) = (0, 0);
-        if is_whole { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        // A last block that is short is the mark of an archive that was cut: what came behind it would be missing.
+        if read == left { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 
