@@ -139,7 +139,7 @@ fn write_events(directory: &Path, resumed_at: Option<u64>, jobs: &Receiver<Job>)
     writer.write(&messages::file_version())?;
     // A start that voids nothing as well: some of TensorBoard's readers only take a second one for
     // a restart.
-    writer.write(&messages::session_start(resumed_at.map_or(0, |step| step + 1)))?;
+    writer.write(&messages::session_start(resumed_at.map_or(0, |step| step.saturating_add(1))))?;
     writer.records.flush()?;
     while let Ok(job) = jobs.recv() {
         match job {
