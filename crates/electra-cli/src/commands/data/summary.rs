@@ -75,9 +75,9 @@ pub(super) fn print_left_out(left_out: u64) {
 pub(super) fn print_duplicates(duplicates: &DuplicateCounts, told_by: Option<Deduplication>) {
     if let Some(Deduplication { threshold }) = told_by {
         println!(
-            "  left out {} documents, {} of text, that repeat an earlier one with a similarity of at least {threshold}",
+            "  left out {} documents, {} bytes of text, that repeat an earlier one with a similarity of at least {threshold}",
             count(duplicates.documents),
-            megabytes(duplicates.text_bytes),
+            count(duplicates.text_bytes),
         );
     }
 }
