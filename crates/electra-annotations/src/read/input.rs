@@ -9,7 +9,8 @@ use electra_text::corpus::{Compression, CorpusError};
 use super::encoding::{self, Encoding};
 use super::error::ReadError;
 use super::objects::Object;
-use super::records::{Place, first_record};
+use super::record_place::Place;
+use super::records::first_record;
 use super::{content, dataset_info, names};
 
 /// A file or folder of annotations.

@@ -5,8 +5,7 @@ use std::path::Path;
 use electra_text::corpus::json_object::{self, Malformed, Value};
 
 use super::error::ReadError;
-use super::record_place::RecordPlace;
-use super::records::Place;
+use super::record_place::{Place, RecordPlace};
 use crate::words::{has_visible, without_unseen};
 
 /// A fault of a record.

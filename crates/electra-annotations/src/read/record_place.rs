@@ -10,3 +10,12 @@ pub struct RecordPlace {
     /// The character of the line at which it begins, from 1.
     pub column: usize,
 }
+
+/// The beginning of a record in its file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// Its place in that line, if the line has several records.
+    pub record: Option<RecordPlace>,
+}

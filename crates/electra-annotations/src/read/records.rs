@@ -7,17 +7,8 @@ use electra_text::corpus::json_object::{self, Malformed, Value};
 use super::error::ReadError;
 use super::lines::lines;
 use super::objects::Fault;
-use super::record_place::RecordPlace;
+use super::record_place::{Place, RecordPlace};
 use crate::words::has_visible;
-
-/// The beginning of a record in its file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// The line, from 1.
-    pub line: usize,
-    /// Its place in that line, if the line has several records.
-    pub record: Option<RecordPlace>,
-}
 
 /// The arrangement of records in a file.
 enum Shape<'a> {

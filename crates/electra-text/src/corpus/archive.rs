@@ -8,10 +8,10 @@ mod member;
 mod tar;
 mod zip;
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::member::{Member, Members};
+use self::member::{Member, Members, named};
 use self::tar::TarMembers;
 use self::zip::ZipMembers;
 use super::compressed::{self, Content, Readings};
@@ -121,12 +121,6 @@ impl Iterator for ArchiveDocuments {
         self.ended = matches!(document, None | Some(Err(_)));
         document
     }
-}
-
-/// The name under which errors speak of a member.
-fn named(archive: &Path, member: &Path) -> PathBuf {
-    let inside = member.components().filter(|part| matches!(part, Component::Normal(_)));
-    archive.join(inside.collect::<PathBuf>())
 }
 
 /// Whether a member holds what macOS keeps beside the file of the same name.

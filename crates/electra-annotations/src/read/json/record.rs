@@ -14,7 +14,7 @@ use crate::read::document::document_name;
 use crate::read::error::ReadError;
 use crate::read::objects::{Fault, string};
 use crate::read::raw::check_names;
-use crate::read::records::Place;
+use crate::read::record_place::Place;
 use crate::read::spans::CharSpan;
 use crate::read::text::AnnotatedText;
 use crate::words::{Word, has_visible, trimmed, without_unseen};

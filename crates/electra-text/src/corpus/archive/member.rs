@@ -1,6 +1,6 @@
 //! Members of an archive, whatever its format.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use super::super::bomb::Packed;
 use super::super::decoder::Stream;
@@ -19,4 +19,10 @@ pub(super) struct Member {
 pub(super) trait Members: Send {
     /// The next member, without folders; `None` behind the last.
     fn next(&mut self) -> Result<Option<Member>, CorpusError>;
+}
+
+/// The name under which errors speak of a member.
+pub(super) fn named(archive: &Path, member: &Path) -> PathBuf {
+    let inside = member.components().filter(|part| matches!(part, Component::Normal(_)));
+    archive.join(inside.collect::<PathBuf>())
 }

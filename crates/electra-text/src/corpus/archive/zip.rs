@@ -17,7 +17,7 @@ use super::super::bomb::Packed;
 use super::super::compression::Compression;
 use super::super::decoder::{BUFFER_BYTES, Stream, decoded};
 use super::super::error::CorpusError;
-use super::member::{Member, Members};
+use super::member::{Member, Members, named};
 
 /// Bytes of the end of a directory without its comment, which has fewer than 65,536.
 const END_BYTES: u64 = 22;
@@ -96,7 +96,7 @@ impl ZipMembers {
 
     /// The content of a member.
     fn content(&mut self, entry: &Entry) -> Result<(Stream, Packed), CorpusError> {
-        let path = super::named(&self.path, &entry.path());
+        let path = named(&self.path, &entry.path());
         let refused =
             |what: &str, remedy| CorpusError::Archive { path: path.clone(), what: what.into(), remedy };
         const UNPACK: &str = "unpack the archive first";
