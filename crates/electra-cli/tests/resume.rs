@@ -327,4 +327,10 @@ fn micro_batches_that_are_left_to_the_program_are_stored_and_kept() {
     let ran = bench.succeed(&format!("{train} {auto} --run cut"));
     assert_says(&ran.stderr, &["micro-batches: 32 rows at once (as the run has begun)"]);
     assert!(bench.bytes("cut/model.safetensors") == bench.bytes("begun/model.safetensors"));
+
+    // Of a damaged recipe nothing is computed before it is refused.
+    let stored =
+        bench.read("cut/recipe.toml").replace("micro_batch_size = 32", "micro_batch_size = \"auto\"");
+    bench.write("cut/recipe.toml", stored.replace("batch_size = 96", "batch_size = 9223372036854775807"));
+    assert_says(&bench.refuse(&format!("{train} {auto} --run cut")), &["cut", "batch_size"]);
 }

@@ -41,7 +41,14 @@ fn is_open(recipe: &Recipe) -> bool {
 fn of_run(run: &Path) -> Option<usize> {
     // A recipe that cannot be read is reported by whoever goes on with the run.
     let stored: Resolved<Recipe> = load(&run.join("recipe.toml"), &[]).ok()?;
-    Some(stored.value.micro_batch_size()).filter(|&rows| rows > 0)
+    let train = stored.value.train;
+    // Nothing is computed from it here: its numbers were not held against their bounds.
+    match train.micro_batch_size {
+        None => Some(train.batch_size),
+        Some(MicroBatchSize::Rows(rows)) => Some(rows),
+        Some(MicroBatchSize::Auto) => None,
+    }
+    .filter(|&rows| rows > 0)
 }
 
 /// The decision in words.
