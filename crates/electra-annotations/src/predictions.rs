@@ -61,7 +61,7 @@ pub struct Predictions {
 pub struct PredictionForm<'a> {
     /// Column of the predicted tags, from 1; the last if it is not given.
     pub column: Option<usize>,
-    /// What is known of a file that does not consist of columns: its format, the names of its numbered tags, the unit
+    /// Options for reading a file that does not consist of columns: its format, the names of its numbered tags, the unit
     /// of its offsets, its annotator, its words.
     pub options: Option<&'a ReadOptions>,
 }

@@ -29,7 +29,7 @@ struct Source {
     weight: f64,
 }
 
-/// What a run reads of one source of a mixture.
+/// The use that a run makes of one source of a mixture: its share of the rows, and how often each is read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SourceUse {
     /// The data folder.

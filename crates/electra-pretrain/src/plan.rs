@@ -34,7 +34,7 @@ pub struct Forecast {
     pub micro_batches: Option<MicroBatchChoice>,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
-    /// What the run reads of each source of a mixture; none of one folder.
+    /// The use of each source of a mixture; empty for one data folder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceUse>,
 }

@@ -15,7 +15,7 @@ const Z: f64 = 1.959_963_984_540_054;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrecisionRecall {
-    /// Gold entities.
+    /// The number of gold entities, the divisor of recall.
     pub gold: u64,
     /// Thresholds with what they leave, from the highest score to the lowest; of more than 100 scores those of
     /// 100 entities evenly spread.
@@ -26,7 +26,7 @@ pub struct PrecisionRecall {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThresholdCounts {
-    /// The threshold.
+    /// The lowest score of the predicted entities that are kept.
     pub min_score: f64,
     /// Number of predicted entities with such a score.
     pub predicted: u64,

@@ -22,7 +22,7 @@ pub enum SliceBy {
     Type,
     /// Capital and small letters of the words.
     Case,
-    /// The document.
+    /// The document that a gold entity is in.
     Document,
 }
 
@@ -62,7 +62,7 @@ impl FromStr for SliceBy {
 /// Scores of the slices of one property.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Slices {
-    /// The property.
+    /// The property by which entities are divided into slices.
     pub by: SliceBy,
     /// The slices, in the order of their values.
     pub slices: Vec<Slice>,
@@ -81,7 +81,7 @@ pub struct Slice {
 /// Bounds of the bins of length, in tokens.
 const LENGTHS: [usize; 4] = [10, 20, 40, 80];
 
-/// What is known of entities that no tags say but their type.
+/// The slice of gold entities that do not consist of whole words: of them only the type is known.
 const UNKNOWN: &str = "not of whole words";
 
 impl Slices {

@@ -302,7 +302,7 @@ fn write(
     Ok(written)
 }
 
-/// What turns logits into entities.
+/// The decoding of logits into entities: decoder, labels, and the least scores of each type.
 #[derive(Clone, Copy)]
 struct Decode<'a> {
     decoder: &'a Decoder,

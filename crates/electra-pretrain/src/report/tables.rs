@@ -121,7 +121,7 @@ pub(super) struct Source {
     hash: String,
 }
 
-/// What the last record of the data says. None if there is none, as of a run on one data folder.
+/// The sources of a mixture by the last record of the data; nothing for a run on one data folder, which has none.
 pub(super) fn sources(history: &History) -> Option<Vec<Source>> {
     let last = history.records.iter().rfind(|record| record.kind == "data")?;
     let of_source = |(source, read): (&Value, &Value)| {

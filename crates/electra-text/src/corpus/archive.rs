@@ -26,7 +26,7 @@ use super::skipped::Skipped;
 /// The documents of one file.
 pub(super) type Documents = Box<dyn Iterator<Item = Result<Document, CorpusError>> + Send>;
 
-/// What gives the documents of a file of a kind by its content.
+/// A function that opens the documents of a file of a kind, given its content.
 pub(super) type OpenDocuments =
     fn(FileKind, Content, &Path, &ReadOptions, &Arc<ReadProgress>) -> Result<Documents, CorpusError>;
 

@@ -36,7 +36,7 @@ impl ScoredTagger {
         options.words = options.words.or(records.map(|division| division.words));
     }
 
-    /// What the tagger says of the words of gold sentences.
+    /// The tags that the tagger predicts for the words of gold sentences.
     pub(super) fn predictions(&self, gold: Gold<'_>) -> Predictions {
         Predictions::of(gold, self.tagger.tags(gold.sentences))
     }

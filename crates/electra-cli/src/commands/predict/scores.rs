@@ -114,7 +114,7 @@ fn description(TypeThreshold { kind, reached, best }: &TypeThreshold, precision:
     }
 }
 
-/// What was left out for its score, in a sentence.
+/// The sentence that counts the entities that were left out for their score, by type.
 pub(super) fn left_out<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Option<String> {
     let counts: Vec<(&str, u64)> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
     let sum: u64 = counts.iter().map(|(_, count)| count).sum();

@@ -38,7 +38,7 @@ struct Position {
     padding: u64,
 }
 
-/// What headers of extensions say about the member behind them.
+/// The name, size and kind that headers of extensions give the member behind them.
 #[derive(Default)]
 struct Extensions {
     name: Option<Vec<u8>>,
@@ -184,7 +184,7 @@ impl Members for TarMembers {
 }
 
 impl Position {
-    /// What is left of the member.
+    /// A reader of the rest of the member.
     fn member(&mut self) -> impl Read {
         (&mut self.archive).take(self.left)
     }
