@@ -26,7 +26,7 @@
 //! | convert and check tags | [`Scheme`], [`detect_scheme`], [`to_iob2`], [`from_iob2`], [`violations`] |
 //! | number the labels of a tagger | [`LabelSet`], [`LabelScheme`] |
 //! | look a data set over before training | [`check()`], [`CheckReport`] |
-//! | find labels that may be wrong | [`suspected_words`] |
+//! | find labels that may be wrong | [`suspected_words`], [`Folds`] |
 //! | divide plain text into words and sentences | [`words()`], [`RawSentences`] |
 //! | align words with the pieces of a tokenizer | [`Aligner`] |
 //! | read and write predictions | [`Predictions`], [`Gold`] |
@@ -45,6 +45,7 @@
 
 mod align;
 mod check;
+mod folds;
 mod labels;
 mod metrics;
 mod overlap;
@@ -61,6 +62,7 @@ pub use check::{
     CheckOptions, CheckReport, CheckedSplit, Drift, Duplicates, Leak, LongSentence, Measure, SplitReport,
     SplitRole, SuspectedWord, TooLong, TypeShare, check, suspected_words,
 };
+pub use folds::{Folds, TooFewSentences};
 pub use labels::{LabelError, LabelScheme, LabelSet};
 pub use metrics::{
     Average, Bootstrap, Comparison, Confusion, Counts, Credit, Credits, Difference, ErrorClass, ErrorClasses,

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use electra_files::shown::on_terminal;
 use electra_files::staged::StagedError;
-use electra_ner::{FinetuneError, Recipe as FinetuneRecipe, SeedError, Stopped, remedy};
+use electra_ner::{FinetuneError, FoldError, Recipe as FinetuneRecipe, SeedError, Stopped, remedy};
 use electra_pretrain::TrainError;
 use electra_run::recipe::plain;
 use electra_text::corpus::Signature;
@@ -315,6 +315,18 @@ pub fn finetuning(error: SeedError, with: &FinetuneRecipe) -> Failure {
         // The number of a seed says something only where other seeds may fare better.
         _ if error.source.is_of_one_seed() => Failure::of(&error, &FINETUNING),
         _ => Failure::of(&error.source, &FINETUNING),
+    }
+}
+
+/// An error of fine-tuning the tagger of a fold with a recipe.
+pub fn finetuning_fold(fold: usize, source: FinetuneError, with: &FinetuneRecipe) -> Failure {
+    let remedy = |stopped| remedy(stopped, with);
+    let stopped = source.stopped();
+    let error = FoldError::Finetune { fold, source };
+    let failure = Failure::of(&error, &FINETUNING);
+    match stopped {
+        Some(stopped) => Failure { code: DIVERGED, ..failure.with_help(remedy(stopped)) },
+        None => failure,
     }
 }
 

@@ -126,6 +126,10 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("eval ner --model out/best --gold test.conll --slices type,length --resamples 10 --json");
     bench.write("wrong.conll", labelled(0..30) + &labelled(30..40).replace("B-PER", "O"));
     print("check ner wrong.conll --model out/best --json");
+    print(
+        "check ner wrong.conll --model scratch:recipe.toml --folds 2 --out folds --threads 1 --set input.window=32 \
+         --set train.epochs=1 --display quiet --json",
+    );
     bench.write(
         "names.txt",
         labelled(0..20).lines().filter_map(|l| l.split('\t').next()).collect::<Vec<_>>().join(" "),

@@ -21,6 +21,7 @@
 //! | tag a stream of any length, in bounded memory | [`Predictor`] |
 //! | tag sentences whose words are given | [`SentenceTagger`] |
 //! | fine-tune, with one seed or several | [`Recipe`], [`finetune()`], [`finetune_seeds`] |
+//! | judge labels by cross-validation | [`out_of_fold`] |
 //! | read and write the folder of a tagger | [`TaggerFolder`] |
 //! | work on the network itself | [`TokenClassifier`], [`Head`] |
 //! | read annotated files, and score | the crate `electra-annotations` |
@@ -45,6 +46,7 @@ mod calibration;
 mod collapse_guard;
 mod finetune;
 mod folder_error;
+mod folds;
 mod head;
 mod initial_tagger;
 mod metrics;
@@ -78,6 +80,7 @@ pub use finetune::{
     finetune, forecast as forecast_finetuning, load_snapshot, start_snapshot, tagger_of,
 };
 pub use folder_error::FolderError;
+pub use folds::{FoldError, OutOfFold, out_of_fold};
 pub use head::{
     Crf, Decision, DecodedSpan, Decoder, Decoding, FORBIDDEN, Head, HeadType, LabelledRows, LogLikelihood,
     WordLoss, WordLossKind,

@@ -1,6 +1,7 @@
 //! `electra check`: what is wrong with data, before anything learns from it.
 
 pub mod findings;
+mod folds;
 mod ner;
 mod suspects;
 

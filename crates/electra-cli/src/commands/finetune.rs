@@ -23,9 +23,10 @@ use crate::failure::{self, Failure};
 use crate::limits;
 use crate::watch;
 
-use options::{FinetuneOptions, environment, with_seeds};
+use options::{FinetuneOptions, with_seeds};
 
 pub use model_argument::ModelArgument;
+pub use options::environment;
 
 /// Fine-tune a pretrained model.
 #[derive(Subcommand)]

@@ -366,3 +366,14 @@ pub fn labelled(sentences: std::ops::Range<usize>) -> String {
     }
     out
 }
+
+/// Sentences in which some names are marked wrongly: without mistakes there is nothing to fit a temperature to.
+pub fn mislabelled(sentences: std::ops::Range<usize>) -> String {
+    let mut number = 0;
+    let changed = |line: &str| {
+        number += usize::from(line.contains("\tB-"));
+        let is_wrong = line.contains("\tB-") && number % 6 == 0;
+        if is_wrong { line.replace("B-PER", "O").replace("B-LOC", "B-PER") } else { line.to_owned() }
+    };
+    labelled(sentences).lines().map(changed).collect::<Vec<_>>().join("\n") + "\n"
+}

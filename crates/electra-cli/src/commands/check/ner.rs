@@ -14,16 +14,22 @@ use electra_train::encoder_init::EncoderInit;
 use serde::Serialize;
 
 use super::findings;
-use super::suspects::{self, SuspectedStretch};
+use super::folds::{CrossValidation, FoldOptions};
+use super::suspects::{self, JudgedWords, SuspectedStretch};
 use crate::commands::finetune::ModelArgument;
 use crate::commands::predict::of_predictor;
+use crate::commands::pretrain::report_interruption;
 use crate::commands::reading::ReadArguments;
-use crate::device::DeviceName;
+use crate::device::use_threads;
 use crate::failure::Failure;
 use crate::output;
 
 /// Window of the default recipe of fine-tuning.
 const DEFAULT_WINDOW: usize = 128;
+
+/// The caveat about a tagger that may have learned from the sentences that it judges.
+const LEARNED: &str = "A tagger that has learned from these sentences has learned their mistakes as well: take one that has not, or \
+     a pretrained model with --folds 5.\n";
 
 /// Look labelled sentences over: schemes, types, invalid tags, lengths, duplicates, leaks between files
 #[derive(Args)]
@@ -33,6 +39,7 @@ const DEFAULT_WINDOW: usize = 128;
     --tokenizer runs/tiny/tokenizer
   electra check ner train.conll dev.conll --model runs/tiny
   electra check ner dev.conll --model runs/wnut17/best --page suspects.html
+  electra check ner train.conll --model runs/tiny --folds 5 --out runs/folds
   electra check ner old.txt --encoding cp1252 --json \\
     | jq .splits[0].invalid_transitions
 
@@ -43,7 +50,11 @@ told by their names: train, dev (valid, testa) or test (testb) as a word of its 
 
 If --model is a tagger, labels that it holds for improbable are listed, the most suspect first, by confident \
 learning (Northcutt et al. 2021): a label is suspected where another one has at least the probability that it has \
-on average at the words which carry it. That says something of sentences from which the tagger has not learned.")]
+on average at the words which carry it. That says something of sentences from which the tagger has not learned.
+
+--folds N judges the labels of all files together, training data included: they are divided into N folds by \
+documents (by sentences where there are fewer documents), and --model is fine-tuned for each fold on the others, \
+of which a tenth chooses the epoch. Ctrl-C saves and exits with 75; the same command goes on.")]
 pub struct CheckNer {
     /// Files, named after what they are for
     #[arg(value_name = "FILES", required_unless_present_any = ["train", "dev", "test"])]
@@ -81,9 +92,14 @@ pub struct CheckNer {
     /// Write a page with the sentences whose labels a tagger suspects
     #[arg(long, value_name = "FILE", requires = "model")]
     page: Option<PathBuf>,
+    /// Write the probability of each label at each word, a line of JSON for each sentence
+    #[arg(long, value_name = "FILE", requires = "model")]
+    probabilities: Option<PathBuf>,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    folds: FoldOptions,
     #[command(flatten)]
     reading: ReadArguments,
 }
@@ -95,6 +111,8 @@ struct Report {
     report: CheckReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     suspects: Option<Vec<SuspectedStretch>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cross_validation: Option<CrossValidation>,
 }
 
 impl CheckNer {
@@ -104,6 +122,7 @@ impl CheckNer {
     /// If a file cannot be read for sure.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let options = self.reading.options();
+        self.folds.check()?;
         let start = self.model.as_ref().map(|model| model.open(None)).transpose()?;
         let alone = self.tokenizer.as_ref().map(|path| Tokenizer::load_named(path, None)).transpose()?;
         let tokenizer = start.as_ref().map(EncoderInit::tokenizer).or(alone.as_ref());
@@ -116,19 +135,40 @@ impl CheckNer {
             .collect::<Result<Vec<_>, _>>()?;
         let measure = tokenizer.map_or(Measure::Words, Measure::Pieces);
         let report = check(&splits, &CheckOptions { window, measure, longest: self.longest });
-        let suspects = self.tagger()?.map(|tagger| suspects::suspects(&splits, &tagger));
-        if let (Some(path), Some(suspects), Some(ModelArgument::Folder(model))) =
-            (&self.page, &suspects, &self.model)
-        {
-            let page = suspects::page(suspects, model);
-            durable::write(path, page.as_bytes()).map_err(|error| Failure::of_file("write", path, &error))?;
+        let (judged, cross_validation) = match (&start, self.folds.are_given()) {
+            (Some(start), true) => match self.folds.judge(start, &splits)? {
+                Some((judged, how)) => (Some(vec![judged]), Some(how)),
+                None => return Ok(report_interruption(self.folds.display())),
+            },
+            _ => {
+                let by = |tagger: &SentenceTagger| {
+                    splits.iter().map(|split| JudgedWords::by(tagger, split)).collect()
+                };
+                (self.tagger()?.as_ref().map(by), None)
+            }
+        };
+        let suspects = judged.as_deref().map(suspects::suspects);
+        if let (Some(path), Some(suspects), Some(start)) = (&self.page, &suspects, &start) {
+            let by = start.path().display();
+            let title = match &cross_validation {
+                Some(_) => format!("Suspected labels by cross-validation of {by}"),
+                None => format!("Suspected labels by {by}"),
+            };
+            durable::write(path, suspects::page(suspects, &title).as_bytes())
+                .map_err(|error| Failure::of_file("write", path, &error))?;
+        }
+        if let (Some(path), Some(judged)) = (&self.probabilities, &judged) {
+            suspects::write_probabilities(path, judged)
+                .map_err(|error| Failure::of_file("write", path, &error))?;
         }
         if self.json {
-            output::json_out(&Report { report, suspects }).map_err(Failure::of_json)?;
+            let report = Report { report, suspects, cross_validation };
+            output::json_out(&report).map_err(Failure::of_json)?;
         } else {
             print!("{}", findings::text(&report, self.places));
             if let Some(suspects) = &suspects {
-                print!("{}", suspects::text(suspects, self.places));
+                let caveat = cross_validation.map_or_else(|| LEARNED.to_owned(), |how| how.told());
+                print!("{}{caveat}", suspects::text(suspects, self.places));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -137,24 +177,27 @@ impl CheckNer {
     /// The tagger, if the model is one.
     ///
     /// # Errors
-    /// A model that is none where a page of what it suspects is asked for.
+    /// A model that is none where its judgement is asked for, or a device that cannot be used.
     fn tagger(&self) -> Result<Option<SentenceTagger>, Failure> {
-        let path = match &self.model {
-            Some(ModelArgument::Folder(path)) => path,
-            _ if self.page.is_some() => {
+        let asked = [("--page", &self.page), ("--probabilities", &self.probabilities)];
+        let asked = asked.into_iter().find(|(_, path)| path.is_some()).map(|(option, _)| option);
+        let path = match (&self.model, asked) {
+            (Some(ModelArgument::Folder(path)), _) => path,
+            (_, Some(option)) => {
                 return Err(Failure::new(
-                    "--page is about what a tagger suspects",
-                    "name a tagger with --model",
+                    format!("{option} is about what a tagger suspects"),
+                    "name a tagger with --model, or a pretrained model with --model and --folds 5",
                 ));
             }
-            _ => return Ok(None),
+            (_, None) => return Ok(None),
         };
         match TaggerFolder::open(path) {
             Ok(folder) => {
-                let device = DeviceName::Flex.open()?;
+                use_threads(self.folds.with.threads)?;
+                let device = self.folds.with.device.open()?;
                 Ok(Some(SentenceTagger::new(&folder, &device).map_err(of_predictor)?))
             }
-            Err(error) if self.page.is_some() => Err(error.into()),
+            Err(error) if asked.is_some() => Err(error.into()),
             // A model that lengths are measured in alone.
             Err(_) => Ok(None),
         }

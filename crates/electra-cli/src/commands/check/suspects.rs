@@ -1,9 +1,11 @@
 //! Labels that a tagger holds for improbable, as text, JSON and a page.
 
 use std::fmt::Write as _;
+use std::io::{BufWriter, IntoInnerError};
 use std::path::Path;
 
 use electra_annotations::{CheckedSplit, SentenceView, SuspectedWord, suspected_words};
+use electra_files::durable::Replacement;
 use electra_files::shown::{in_page, on_terminal};
 use electra_ner::SentenceTagger;
 use electra_run::report::{PAGE_END, page_head};
@@ -46,31 +48,96 @@ pub(super) struct SuspectedStretch {
     words: Vec<String>,
 }
 
-/// The suspected labels of all files, the most suspect first. The class thresholds are of each file by itself.
-pub(super) fn suspects(splits: &[CheckedSplit], tagger: &SentenceTagger) -> Vec<SuspectedStretch> {
-    let mut all: Vec<SuspectedStretch> = splits.iter().flat_map(|split| of_split(split, tagger)).collect();
+/// Labels of the words of some files, and what a tagger holds of them.
+pub(super) struct JudgedWords<'a> {
+    /// The files, one behind the other.
+    pub(super) splits: &'a [CheckedSplit],
+    /// The labels that the tagger tells apart.
+    pub(super) names: Vec<String>,
+    /// Label of each word `[W]`, by number; none where the tagger does not know it.
+    pub(super) given: Vec<Option<usize>>,
+    /// Probability of each label at each word, `[W, L]`.
+    pub(super) probabilities: Vec<f64>,
+}
+
+impl<'a> JudgedWords<'a> {
+    /// What one tagger holds of the words of a file.
+    pub(super) fn by(tagger: &SentenceTagger, split: &'a CheckedSplit) -> Self {
+        let sentences = &split.data.sentences;
+        let labels = tagger.labels();
+        Self {
+            splits: std::slice::from_ref(split),
+            names: labels.names().to_vec(),
+            given: sentences.tags().iter().flat_map(|tags| labels.encode(&tags.to_vec())).collect(),
+            probabilities: tagger.probabilities(sentences),
+        }
+    }
+
+    /// The suspected labels, in the order of the files. The thresholds of confident learning are those of all
+    /// these words together.
+    fn suspects(&self) -> Vec<SuspectedStretch> {
+        let mut words = suspected_words(&self.given, &self.probabilities, self.names.len());
+        words.sort_by_key(|suspect| suspect.word);
+        let mut found = Vec::new();
+        let (mut first, mut rest) = (0, &words[..]);
+        for split in self.splits {
+            for (number, sentence) in split.data.sentences.iter().enumerate() {
+                let here = rest.partition_point(|suspect| suspect.word < first + sentence.len());
+                let (own, others) = rest.split_at(here);
+                for run in own.chunk_by(|a, b| a.word + 1 == b.word) {
+                    found.push(stretch(split, (number, sentence), run, first, &self.names));
+                }
+                (first, rest) = (first + sentence.len(), others);
+            }
+        }
+        found
+    }
+
+    /// A line of JSON for each sentence: its words, their labels, and the probability of each label at each word.
+    fn write_probabilities(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            split: &'a str,
+            line: usize,
+            tokens: Vec<&'a str>,
+            labels: Vec<&'a str>,
+            names: &'a [String],
+            probabilities: Vec<&'a [f64]>,
+        }
+        let mut rows = self.probabilities.chunks(self.names.len());
+        for split in self.splits {
+            for sentence in split.data.sentences.iter() {
+                let line = Line {
+                    split: &split.name,
+                    line: sentence.line,
+                    tokens: sentence.tokens().collect(),
+                    labels: sentence.tags().to_vec(),
+                    names: &self.names,
+                    probabilities: rows.by_ref().take(sentence.len()).collect(),
+                };
+                serde_json::to_writer(&mut *out, &line)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The suspected labels of all words, the most suspect first.
+pub(super) fn suspects(judged: &[JudgedWords<'_>]) -> Vec<SuspectedStretch> {
+    let mut all: Vec<SuspectedStretch> = judged.iter().flat_map(JudgedWords::suspects).collect();
     all.sort_by(|a, b| a.margin.total_cmp(&b.margin));
     all
 }
 
-fn of_split(split: &CheckedSplit, tagger: &SentenceTagger) -> Vec<SuspectedStretch> {
-    let sentences = &split.data.sentences;
-    let names = tagger.labels().names();
-    let labels: Vec<Option<usize>> =
-        sentences.tags().iter().flat_map(|tags| tagger.labels().encode(&tags.to_vec())).collect();
-    let mut words = suspected_words(&labels, &tagger.probabilities(sentences), names.len());
-    words.sort_by_key(|suspect| suspect.word);
-    let mut found = Vec::new();
-    let (mut first, mut rest) = (0, &words[..]);
-    for (number, sentence) in sentences.iter().enumerate() {
-        let here = rest.partition_point(|suspect| suspect.word < first + sentence.len());
-        let (own, others) = rest.split_at(here);
-        for run in own.chunk_by(|a, b| a.word + 1 == b.word) {
-            found.push(stretch(split, (number, sentence), run, first, names));
-        }
-        (first, rest) = (first + sentence.len(), others);
-    }
-    found
+/// Writes the probability of each label at each word, as JSON lines.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn write_probabilities(path: &Path, judged: &[JudgedWords<'_>]) -> std::io::Result<()> {
+    let mut file = BufWriter::new(Replacement::begin(path)?);
+    judged.iter().try_for_each(|words| words.write_probabilities(&mut file))?;
+    file.into_inner().map_err(IntoInnerError::into_error)?.commit()
 }
 
 fn stretch(
@@ -126,18 +193,16 @@ pub(super) fn text(suspects: &[SuspectedStretch], places: usize) -> String {
     if suspects.len() > places {
         let _ = writeln!(text, "  and {} more (--places N, --json, --page FILE)", suspects.len() - places);
     }
-    text += "A tagger that has learned from these sentences has learned their mistakes as well: take one that has not.\n";
     text
 }
 
-/// A page with the sentence of each.
-pub(super) fn page(suspects: &[SuspectedStretch], model: &Path) -> String {
-    let title = format!("Suspected labels by {}", model.display());
-    let mut page = page_head(&title, STYLE);
+/// A page with the sentence of each; `title` says who suspects them.
+pub(super) fn page(suspects: &[SuspectedStretch], title: &str) -> String {
+    let mut page = page_head(title, STYLE);
     let _ = writeln!(
         page,
         "<h1>{}</h1>\n<p class=\"note\">{} stretches of words, the most suspect first.</p>",
-        in_page(&title),
+        in_page(title),
         suspects.len()
     );
     for stretch in suspects.iter().take(ON_PAGE) {
