@@ -54,6 +54,7 @@ const KEYS: &[(&str, &[Aspect])] = &[
     // Rounding.
     ("train.precision", &[]),
     ("train.micro_batch_size", &[]),
+    ("train.gradient_sum", &[]),
     ("data.path", &[Vocabulary, Generator]),
     ("data.sources", &[Vocabulary, Generator]),
     (VOCABULARY, &[Vocabulary, Generator]),

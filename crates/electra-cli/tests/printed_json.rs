@@ -93,6 +93,7 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("doctor --json --threads 1");
     print("plan recipe.toml --json --timed-steps 1");
     print("plan recipe.toml --json --timed-steps 1 --set train.micro_batch_size=\"auto\"");
+    print("plan recipe.toml --json --timed-steps 1 --set train.micro_batch_size=2");
     let mixed = workbench::RECIPE.replace("path = \"data\"\n", "");
     let sources = ["data", "built"].map(|path| format!("[[data.sources]]\npath = \"{path}\"\nweight = 1\n"));
     bench.write("mixture.toml", mixed + &sources.concat());

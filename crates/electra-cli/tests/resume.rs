@@ -302,6 +302,60 @@ fn a_run_that_was_begun_on_the_first_held_out_rows_goes_on_with_them_and_is_told
     );
 }
 
+/// A run of an older program, whose recipe does not say in which order gradients are added up.
+fn fold(bench: &Workbench, run: &str) {
+    use electra_pretrain::monitor::SilentMonitor;
+    use electra_pretrain::{DeviceName, Environment, Estimate, Recipe, RunSetup, pretrain};
+    let data = format!("data.path={:?}", bench.path("data").display().to_string());
+    let changes = ["train.steps=10", "train.micro_batch_size=2", "checkpoint.every_steps=4", &data];
+    let changes: Vec<String> = changes.into_iter().map(str::to_owned).collect();
+    let recipe = electra_run::recipe::load::<Recipe>(&bench.path("recipe.toml"), &changes).unwrap();
+    let environment = Environment {
+        device: DeviceName::Flex.open_with(recipe.value.train.precision).unwrap(),
+        device_name: "flex".into(),
+        threads: 1,
+        run: bench.path(run),
+        program_version: "an older program".into(),
+        verify_data: true,
+    };
+    let setup = RunSetup::take(&recipe, &environment).unwrap();
+    let (estimate, interrupt) = (Estimate::default(), electra_run::interrupt::Interrupt::default());
+    pretrain(&recipe, &environment, setup, estimate, &interrupt, &mut SilentMonitor).unwrap();
+}
+
+#[test]
+fn gradients_are_added_up_along_a_tree_but_in_a_run_that_was_begun_otherwise() {
+    let bench = Workbench::with_data();
+    let train = "pretrain recipe.toml --no-plan --display quiet --threads 1 --set train.steps=10 \
+                 --set checkpoint.every_steps=4";
+    let four = format!("{train} --set train.micro_batch_size=2");
+    bench.succeed(&format!("{four} --run tree"));
+    assert_says(&bench.read("tree/recipe.toml"), &["gradient_sum = \"tree\"\n"]);
+    let plan = bench.succeed("plan recipe.toml --set train.micro_batch_size=2 --timed-steps 1");
+    assert_says(&plan.stdout, &["gradients      added up along a tree: 3 at once, 1 MB"]);
+    bench.succeed(&format!("{train} --set train.micro_batch_size=4 --run two"));
+    assert!(!bench.read("two/recipe.toml").contains("gradient_sum"));
+
+    fold(&bench, "old");
+    let folded = bench.bytes("old/model.safetensors");
+    assert!(folded != bench.bytes("tree/model.safetensors"));
+    for name in ["model.safetensors", "checkpoints/step-0000000010"] {
+        let path = bench.path(&format!("old/{name}"));
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).unwrap()
+        } else {
+            std::fs::remove_file(path).unwrap()
+        }
+    }
+    bench.succeed(&format!("{four} --run old"));
+    assert!(!bench.read("old/recipe.toml").contains("gradient_sum"));
+    assert!(bench.bytes("old/model.safetensors") == folded, "the run went on with other bits");
+    let refused = bench.refuse(&format!("{four} --run old --set train.gradient_sum=tree"));
+    assert_says(&refused, &["another recipe (train.gradient_sum"]);
+    bench.succeed(&format!("{four} --run fold --set train.gradient_sum=fold"));
+    assert!(bench.bytes("fold/model.safetensors") == folded);
+}
+
 #[test]
 fn micro_batches_that_are_left_to_the_program_are_stored_and_kept() {
     let bench = Workbench::with_data();

@@ -96,13 +96,28 @@ impl Normalizer {
 
     /// Counts over all micro-batches of a step.
     pub fn over<'a>(batches: impl IntoIterator<Item = &'a BatchData>) -> Self {
+        Self::of_counts(batches.into_iter().map(Self::counts))
+    }
+
+    /// The counts of one micro-batch, without what is added to them.
+    pub fn counts(batch: &BatchData) -> Self {
         let sum = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
+        Self {
+            mlm: sum(&batch.weights),
+            rtd: sum(&batch.attention_mask),
+            chosen: batch.chosen() as f64,
+            candidates: sum(&batch.candidates),
+        }
+    }
+
+    /// The divisors of a step whose micro-batches have these counts.
+    pub fn of_counts(counts: impl IntoIterator<Item = Self>) -> Self {
         let start = Self { mlm: 1e-6, rtd: 1e-6, chosen: 1e-6, candidates: 1e-6 };
-        batches.into_iter().fold(start, |total, batch| Self {
-            mlm: total.mlm + sum(&batch.weights),
-            rtd: total.rtd + sum(&batch.attention_mask),
-            chosen: total.chosen + batch.chosen() as f64,
-            candidates: total.candidates + sum(&batch.candidates),
+        counts.into_iter().fold(start, |total, counts| Self {
+            mlm: total.mlm + counts.mlm,
+            rtd: total.rtd + counts.rtd,
+            chosen: total.chosen + counts.chosen,
+            candidates: total.candidates + counts.candidates,
         })
     }
 }

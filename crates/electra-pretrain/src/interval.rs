@@ -18,6 +18,7 @@ pub(crate) struct Interval {
     pub(crate) learning_rate: f64,
     took: Duration,
     waited: Duration,
+    communicated: Duration,
 }
 
 /// The mean over those steps that have the number.
@@ -42,8 +43,9 @@ impl Mean {
 }
 
 impl Interval {
-    /// Adds a step that took so long in all, and of that waited so long for its batch.
-    pub(crate) fn add(&mut self, step: &Step, took: Duration, waited: Duration) {
+    /// Adds a step that took so long in all, of that waited so long for its batch, and spent so long in messages of
+    /// ranks.
+    pub(crate) fn add(&mut self, step: &Step, took: Duration, waited: Duration, communicated: Duration) {
         self.steps += 1;
         self.tokens += step.tokens;
         self.loss += step.losses.total;
@@ -54,10 +56,16 @@ impl Interval {
         self.learning_rate = step.learning_rate;
         self.took += took;
         self.waited += waited;
+        self.communicated += communicated;
     }
 
     pub(crate) fn seconds(&self) -> f64 {
         self.took.as_secs_f64().max(1e-9)
+    }
+
+    /// Seconds that were spent in messages of ranks, waiting for them among it.
+    pub(crate) fn communicated(&self) -> f64 {
+        self.communicated.as_secs_f64()
     }
 
     /// Part of the time that was spent waiting for batches.

@@ -2,15 +2,17 @@
 
 use electra_model::flops::{ParameterCount, activation_bytes};
 use electra_model::{EncoderConfig, GeneratorKind};
+use electra_ranks::buffers;
 
-use crate::recipe::Recipe;
+use crate::recipe::{GradientSum, Recipe};
 use crate::scheme::Scheme;
 
 /// Memory without which a run on a CPU cannot take a single step. What it does need is more: only what is
 /// there for certain is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeastMemory {
-    /// Bytes for weights, what the optimizer keeps of them, their average and gradients.
+    /// Bytes for weights, what the optimizer keeps of them, their average and gradients: where they are added up along a
+    /// tree, all partial sums of it.
     pub parameters: u64,
     /// Bytes for the rows of a step, and for what a micro-batch leaves for its backward pass.
     pub batch: u64,
@@ -22,7 +24,7 @@ impl LeastMemory {
         let parameters = ParameterCount::of(&recipe.model, recipe.architecture()).total() as u128;
         let stages = matches!(recipe.scheme, Scheme::TwoStage { .. });
         // Gradients of all parameters are there at once, where all learn.
-        let gradients = if stages { 0 } else { parameters };
+        let gradients = if stages { 0 } else { parameters * gradient_buffers(recipe) as u128 };
         let tokens = |rows: usize| rows as u128 * recipe.data.sequence_length as u128;
         let at_once = tokens(recipe.micro_batch_size());
         let kept = |encoder: EncoderConfig| activation_bytes(&encoder, at_once, recipe.train.precision);
@@ -42,6 +44,15 @@ impl LeastMemory {
     /// The sum of both, in bytes.
     pub fn total(&self) -> u64 {
         self.parameters.saturating_add(self.batch)
+    }
+}
+
+/// The gradients of all parameters that are there at once: of a tree all of its partial sums, of a fold no more than is
+/// counted of every run.
+fn gradient_buffers(recipe: &Recipe) -> usize {
+    match recipe.gradient_sum() {
+        GradientSum::Tree => buffers(0..recipe.micro_batches()),
+        GradientSum::Fold => 1,
     }
 }
 
@@ -79,6 +90,16 @@ mod tests {
         assert_eq!(plain - bytes(&[muon]), 4 * matrices);
         // A generator that warms up leaves gradients of all parameters in the steps after.
         assert_eq!(bytes(&["scheme={kind=\"generator-warmup\",generator_steps=10}"]), plain);
+    }
+
+    #[test]
+    fn a_tree_holds_its_partial_sums() {
+        let bytes = |set: &[&str]| LeastMemory::of(&recipe(set)).parameters;
+        let [one, tree] = ["fold", "tree"].map(|order| bytes(&[&format!("train.gradient_sum={order}")]));
+        // Eight micro-batches: four gradients at once.
+        assert_eq!(tree - one, 3 * 4 * 14_196_219);
+        let two = ["train.micro_batch_size=64", "train.gradient_sum=tree"];
+        assert_eq!(bytes(&two) - one, 4 * 14_196_219);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Batches as a function of the step, and a thread that prepares the next ones.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -28,6 +29,8 @@ pub struct Loader {
     /// `[V]`: whether a piece continues a word, where the masking asks for it.
     continues: Arc<[bool]>,
     piece_bytes: Arc<PieceBytes>,
+    /// The micro-batches of a step that are read.
+    share: Range<usize>,
 }
 
 impl Loader {
@@ -52,17 +55,24 @@ impl Loader {
             _ => Arc::default(),
         };
         let piece_bytes = Arc::new(PieceBytes::of(data.first().tokenizer()));
-        Ok(Self { data, order, plan, chance, continues, piece_bytes })
+        let share = 0..plan.batch_size / plan.micro_batch_size;
+        Ok(Self { data, order, plan, chance, continues, piece_bytes, share })
     }
 
-    /// The micro-batches of a step.
+    /// The loader of some of the micro-batches of each step: those of one rank.
+    #[must_use]
+    pub fn of_share(self, share: Range<usize>) -> Self {
+        Self { share, ..self }
+    }
+
+    /// The micro-batches of a step, or the share of them.
     ///
     /// # Errors
     /// A row of the data that is damaged.
     pub fn at(&self, step: u64) -> Result<Vec<BatchData>, RecipeDataError> {
         let (batch, micro) = (self.plan.batch_size as u64, self.plan.micro_batch_size as u64);
         let masking = self.plan.mask_rate.masking(self.plan.masking, step, self.plan.steps);
-        (0..batch / micro).map(|m| self.rows(step * batch + m * micro, masking)).collect()
+        self.share.clone().map(|m| self.rows(step * batch + m as u64 * micro, masking)).collect()
     }
 
     /// Held-out rows by number, each always masked and sampled alike, at the rate of the masking itself.

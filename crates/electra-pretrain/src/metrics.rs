@@ -99,6 +99,27 @@ impl MetricAccumulator {
         }
     }
 
+    /// Adds what was counted elsewhere.
+    pub fn merge(&mut self, more: Self) {
+        let Self { mlm, corruption, judged, prediction } = more;
+        if let Some(more) = mlm {
+            self.mlm.get_or_insert_default().add(more);
+        }
+        if let Some(more) = corruption {
+            let sums = self.corruption.get_or_insert_default();
+            sums.slots += more.slots;
+            sums.right += more.right;
+            sums.tokens += more.tokens;
+            sums.fakes += more.fakes;
+        }
+        if let Some(more) = judged {
+            self.judged.get_or_insert_default().extend(more);
+        }
+        if let Some(more) = prediction {
+            self.prediction.get_or_insert_default().add(more);
+        }
+    }
+
     /// Whether there is nothing, or of some part nothing, that results could be said of.
     pub fn is_empty(&self) -> bool {
         let counts = [

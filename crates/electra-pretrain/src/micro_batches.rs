@@ -6,7 +6,7 @@ use electra_run::recipe::{RecipeError, Resolved, load_str};
 use serde::Serialize;
 
 use crate::least_memory::LeastMemory;
-use crate::recipe::{MicroBatchSize, Recipe, TOKENS_ON_CPU, check, divisors_downwards};
+use crate::recipe::{GradientSum, MicroBatchSize, Recipe, TOKENS_ON_CPU, check, divisors_downwards};
 
 /// A decision for `"auto"`, with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +34,11 @@ pub enum Reason {
         /// Bytes that the card has.
         of: u64,
     },
+    /// The number of ranks, each of which has at least one micro-batch.
+    Ranks {
+        /// The number of ranks.
+        ranks: usize,
+    },
     /// The run has begun with it.
     Run,
 }
@@ -60,20 +65,34 @@ fn on_card(recipe: &Recipe, memory: u64) -> MicroBatchChoice {
     MicroBatchChoice { rows, reason: Reason::DeviceMemory { needed: needed(rows), of: memory } }
 }
 
-/// The rows of a micro-batch on `device`, where the recipe leaves them to the program.
-pub fn micro_batch_choice(recipe: &Recipe, device: &Device) -> Option<MicroBatchChoice> {
-    if recipe.train.micro_batch_size != Some(MicroBatchSize::Auto) {
-        return None;
+/// The rows of a micro-batch on `device`, where the recipe leaves them to the program: with several ranks so many that
+/// each rank has a micro-batch.
+pub fn micro_batch_choice(recipe: &Recipe, device: &Device, ranks: usize) -> Option<MicroBatchChoice> {
+    let on_device = match recipe.train.micro_batch_size {
+        Some(MicroBatchSize::Rows(_)) => return None,
+        None if ranks == 1 => return None,
+        None => None,
+        Some(MicroBatchSize::Auto) => Some(auto_on(recipe, device)),
+    };
+    let batch = recipe.train.batch_size;
+    // The last rank has one if there are as many micro-batches as ranks.
+    let of_ranks = divisors_downwards(batch).find(|rows| batch / rows >= ranks).unwrap_or(1);
+    match on_device {
+        Some(choice) if choice.rows <= of_ranks => Some(choice),
+        _ => Some(MicroBatchChoice { rows: of_ranks, reason: Reason::Ranks { ranks } }),
     }
+}
+
+fn auto_on(recipe: &Recipe, device: &Device) -> MicroBatchChoice {
     let memory = card(device).and_then(|card| card.memory_bytes);
-    Some(match memory {
+    match memory {
         Some(memory) => on_card(recipe, memory),
         // What a recipe that nobody has decided says.
         None => MicroBatchChoice {
             rows: recipe.micro_batch_size(),
             reason: Reason::Tokens { most: TOKENS_ON_CPU },
         },
-    })
+    }
 }
 
 /// The recipe with so many rows in a micro-batch, as if it had been written so.
@@ -82,13 +101,29 @@ pub fn micro_batch_choice(recipe: &Recipe, device: &Device) -> Option<MicroBatch
 /// If the rows do not divide the batch of this checked recipe.
 #[must_use]
 pub fn with_micro_batches(recipe: &Resolved<Recipe>, rows: usize) -> Resolved<Recipe> {
-    let decided = [format!("train.micro_batch_size={rows}")];
+    decided(recipe, &format!("train.micro_batch_size={rows}"))
+}
+
+/// The recipe that adds up the gradients of its micro-batches in this order, as if it had been written so.
+///
+/// # Panics
+/// If the recipe has not been checked.
+#[must_use]
+pub fn with_gradient_sum(recipe: &Resolved<Recipe>, order: GradientSum) -> Resolved<Recipe> {
+    let name = match order {
+        GradientSum::Tree => "tree",
+        GradientSum::Fold => "fold",
+    };
+    decided(recipe, &format!("train.gradient_sum=\"{name}\""))
+}
+
+fn decided(recipe: &Resolved<Recipe>, value: &str) -> Resolved<Recipe> {
     let read = || -> Result<Resolved<Recipe>, RecipeError> {
-        let resolved = load_str(&recipe.value.name, &recipe.text, &decided)?;
+        let resolved = load_str(&recipe.value.name, &recipe.text, &[value.to_owned()])?;
         check(&resolved)?;
         Ok(resolved)
     };
-    read().unwrap_or_else(|error| panic!("a checked recipe with {rows} rows at once: {error}"))
+    read().unwrap_or_else(|error| panic!("a checked recipe with {value}: {error}"))
 }
 
 /// The recipe with the rows that a CPU would take where it leaves them to the program: for experiments, whose runs
@@ -122,14 +157,14 @@ mod tests {
         for (text, rows) in [(SMALL, 16), (BASE, 4), (LARGE, 4)] {
             let auto = recipe(text, &[]);
             assert_eq!(auto.value.train.micro_batch_size, Some(MicroBatchSize::Auto));
-            let of_cpu = micro_batch_choice(&auto.value, &Device::flex()).unwrap();
+            let of_cpu = micro_batch_choice(&auto.value, &Device::flex(), 1).unwrap();
             assert_eq!(of_cpu, MicroBatchChoice { rows, reason: Reason::Tokens { most: 2048 } });
             assert_eq!(auto.value.micro_batch_size(), rows);
             // A decided recipe is the one in which the number was written: the same run.
             let written = recipe(text, &[&format!("train.micro_batch_size={rows}")]);
             let decided = with_micro_batches_of_cpu(auto);
             assert_eq!((&decided.text, &decided.hash), (&written.text, &written.hash));
-            assert_eq!(micro_batch_choice(&decided.value, &Device::flex()), None);
+            assert_eq!(micro_batch_choice(&decided.value, &Device::flex(), 3), None);
         }
     }
 
@@ -147,6 +182,30 @@ mod tests {
             let Reason::DeviceMemory { needed, of } = choice.reason else { panic!("{choice:?}") };
             assert!(needed <= of / 100 * 80, "{choice:?}");
         }
+    }
+
+    #[test]
+    fn every_rank_has_a_micro_batch() {
+        let rows = |micro: Option<&str>, batch: &str, ranks: usize| {
+            let mut set = vec![format!("train.batch_size={batch}")];
+            set.extend(micro.map(|rows| format!("train.micro_batch_size={rows}")));
+            let set: Vec<&str> = set.iter().map(String::as_str).collect();
+            let mut recipe = recipe(SMALL, &set).value;
+            if micro.is_none() {
+                recipe.train.micro_batch_size = None;
+            }
+            micro_batch_choice(&recipe, &Device::flex(), ranks)
+        };
+        let of_ranks = |rows, ranks| Some(MicroBatchChoice { rows, reason: Reason::Ranks { ranks } });
+        assert_eq!(rows(None, "16", 1), None);
+        assert_eq!(rows(None, "16", 2), of_ranks(8, 2));
+        // Four micro-batches, of which one rank has two.
+        assert_eq!(rows(None, "16", 3), of_ranks(4, 3));
+        assert_eq!(rows(None, "4", 9), of_ranks(1, 9));
+        assert_eq!(rows(Some("\"auto\""), "16", 2), of_ranks(8, 2));
+        let of_tokens = rows(Some("\"auto\""), "64", 2).unwrap();
+        assert_eq!(of_tokens, MicroBatchChoice { rows: 16, reason: Reason::Tokens { most: 2048 } });
+        assert_eq!(rows(Some("4"), "16", 2), None);
     }
 
     #[test]

@@ -41,24 +41,43 @@ impl PieceBytes {
     }
 }
 
-impl ByteSums {
-    /// Adds what the network that reads \[MASK\] said about `batch`; `normalizer` is what its loss was
-    /// divided by.
-    pub(crate) fn add(
-        &mut self,
+/// What one batch adds to [`ByteSums`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct BatchBytes {
+    pub(crate) nats: f64,
+    /// The nats among them of targets that have no text.
+    pub(crate) without_text: f64,
+    pub(crate) bytes: usize,
+}
+
+impl BatchBytes {
+    /// What the network that reads \[MASK\] said about `batch`; `normalizer` is what its loss was divided by.
+    pub(crate) fn of(
         pieces: &PieceBytes,
         batch: &BatchData,
         output: &JointOutput,
         normalizer: Normalizer,
-    ) {
-        let (Some(loss), Some(logits)) = (&output.mlm, &output.generator_logits) else { return };
+    ) -> Self {
+        let (Some(loss), Some(logits)) = (&output.mlm, &output.generator_logits) else {
+            return Self::default();
+        };
         let used = || (0..batch.targets.len()).filter(|&slot| batch.weights[slot] > 0.0);
         let without_text: Vec<usize> = used().filter(|&slot| pieces.get(batch.targets[slot]) == 0).collect();
-        self.bytes += used().map(|slot| pieces.get(batch.targets[slot])).sum::<usize>();
-        self.nats += read_number(loss.clone()) * normalizer.mlm;
-        if !without_text.is_empty() {
-            self.nats -= nats_at(logits, &without_text, &batch.targets);
+        let nothing = without_text.is_empty();
+        Self {
+            nats: read_number(loss.clone()) * normalizer.mlm,
+            without_text: if nothing { 0.0 } else { nats_at(logits, &without_text, &batch.targets) },
+            bytes: used().map(|slot| pieces.get(batch.targets[slot])).sum(),
         }
+    }
+}
+
+impl ByteSums {
+    /// Adds a batch.
+    pub(crate) fn add(&mut self, batch: BatchBytes) {
+        self.bytes += batch.bytes;
+        self.nats += batch.nats;
+        self.nats -= batch.without_text;
     }
 
     /// Nats of a byte; none without text.
@@ -122,7 +141,7 @@ mod tests {
             prediction: None,
         };
         let mut sums = ByteSums::default();
-        sums.add(&PieceBytes::of(&tokenizer()), &batch, &output, Normalizer::SUMS);
+        sums.add(BatchBytes::of(&PieceBytes::of(&tokenizer()), &batch, &output, Normalizer::SUMS));
         sums
     }
 

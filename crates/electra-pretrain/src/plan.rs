@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use electra_model::flops::ParameterCount;
+use electra_ranks::buffers;
 use electra_run::process;
 use electra_run::record::Plan;
 use electra_text::Split;
@@ -13,7 +14,7 @@ use crate::least_memory::saved_bytes;
 use crate::mask_rate::MaskRate;
 use crate::micro_batches::MicroBatchChoice;
 use crate::mixture::{Mixture, SourceUse};
-use crate::recipe::Recipe;
+use crate::recipe::{GradientSum, Recipe};
 use crate::scheme::Scheme;
 
 /// The forecast of a run: all that can be said before it starts.
@@ -32,11 +33,39 @@ pub struct Forecast {
     /// The rows of a micro-batch and the reason for them, where the recipe leaves them to the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batches: Option<MicroBatchChoice>,
+    /// The sums of gradients that are held at once, where a step has several micro-batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_sums: Option<GradientSumsHeld>,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
     /// The use of each source of a mixture; empty for one data folder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceUse>,
+}
+
+/// The sums of gradients that are held at once while a step's micro-batches are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct GradientSumsHeld {
+    /// The order in which they are added up.
+    pub order: GradientSum,
+    /// Sums, or gradients of one micro-batch, that are there at once.
+    pub buffers: usize,
+    /// Their size, in units of 10^6 bytes.
+    pub mb: f64,
+}
+
+impl GradientSumsHeld {
+    /// Those of a recipe; `None` where a step has one micro-batch.
+    pub fn of(recipe: &Recipe) -> Option<Self> {
+        let (order, micro_batches) = (recipe.gradient_sum(), recipe.micro_batches());
+        let buffers = match order {
+            GradientSum::Tree => buffers(0..micro_batches),
+            GradientSum::Fold => 2,
+        };
+        let parameters = ParameterCount::of(&recipe.model, recipe.architecture()).total();
+        let mb = buffers as f64 * parameters as f64 * 4e-6;
+        (micro_batches > 1).then_some(Self { order, buffers, mb })
+    }
 }
 
 /// Parameters of both networks, with the keys of the first line of a run's log.
@@ -120,6 +149,8 @@ pub fn forecast(
     let evaluation_seconds = evaluations * evaluated / batch as f64 * step_seconds / 3.0;
     let rows = steps * batch as u64;
     let checkpoint_mb = saved_bytes(recipe) as f64 / 1e6;
+    let gradient_sums = GradientSumsHeld::of(recipe);
+    let sums_mb = gradient_sums.map_or(0.0, |held| held.mb * (1.0 - 1.0 / held.buffers as f64));
     let log_mb = steps as f64 / recipe.log.every_steps as f64 * 1e-3;
     let kept = (recipe.checkpoint.keep_last + 1) as f64;
     // The final weights, and their average.
@@ -134,10 +165,12 @@ pub fn forecast(
             tokens: rows * length as u64,
             epochs: data.map_or(f64::NAN, |data| rows as f64 / data.examples as f64),
             tokens_per_second: (batch * length) as f64 * data.map_or(1.0, |data| data.fill) / step_seconds,
-            peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
+            // The speed test has one micro-batch, and so one gradient.
+            peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6) + sums_mb,
             disk_mb: kept * checkpoint_mb + final_mb + log_mb,
         },
         micro_batches: None,
+        gradient_sums,
         examples: data.map(|data| data.examples),
         sources: vec![],
     })

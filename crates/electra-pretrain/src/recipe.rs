@@ -1,6 +1,7 @@
 //! The recipe of a pretraining run.
 
 mod check;
+mod gradient_sum;
 mod micro_batch;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use crate::mask_rate::MaskRate;
 use crate::scheme::Scheme;
 
 pub use check::check;
+pub use gradient_sum::GradientSum;
 pub use micro_batch::MicroBatchSize;
 pub(crate) use micro_batch::{TOKENS_ON_CPU, divisors_downwards};
 
@@ -198,6 +200,10 @@ pub struct TrainConfig {
     /// dropout included, also on cards; on `ndarray` each micro-batch has dropout masks of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_size: Option<MicroBatchSize>,
+    /// The order in which the gradients of more than two micro-batches are added up. Absent: one after the other, as
+    /// programs did that knew no other order; a run that begins with the command line has it stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_sum: Option<GradientSum>,
     /// Dropout on hidden states of both networks.
     pub dropout: f64,
     /// Dropout on attention probabilities. Absent: that of hidden states.
@@ -322,6 +328,26 @@ impl Recipe {
             Some(MicroBatchSize::Auto) => {
                 micro_batch::rows_on_cpu(self.train.batch_size, self.data.sequence_length)
             }
+        }
+    }
+
+    /// Micro-batches of a step.
+    pub fn micro_batches(&self) -> usize {
+        self.train.batch_size / self.micro_batch_size()
+    }
+
+    /// The order in which the gradients of a step's micro-batches are added up.
+    pub fn gradient_sum(&self) -> GradientSum {
+        self.gradient_sum_of(self.micro_batches())
+    }
+
+    /// The order in which the gradients of so many micro-batches are added up.
+    pub(crate) fn gradient_sum_of(&self, micro_batches: usize) -> GradientSum {
+        match self.train.gradient_sum {
+            // Two have one sum.
+            _ if micro_batches <= 2 => GradientSum::Tree,
+            Some(order) => order,
+            None => GradientSum::Fold,
         }
     }
 

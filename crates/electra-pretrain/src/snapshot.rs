@@ -60,6 +60,18 @@ pub fn load(checkpoint: &Checkpoint, recipe: &Recipe, device: &Device) -> Result
     Ok(snapshot)
 }
 
+/// The state that another process has sent as blobs.
+///
+/// # Errors
+/// Blobs that are damaged, or of another model.
+pub fn of_blobs(
+    blobs: &[(String, Vec<u8>)],
+    recipe: &Recipe,
+    device: &Device,
+) -> Result<Snapshot, SnapshotError> {
+    Snapshot::of_blobs(blobs, |tensors| parameters::load(blank(recipe, 0, device), tensors))
+}
+
 fn blank(recipe: &Recipe, seed: u64, device: &Device) -> Electra {
     Electra::init_with(&recipe.model, recipe.architecture(), seed, device, recipe.train.precision)
 }

@@ -1,18 +1,24 @@
 //! Training loop of pretraining.
 
+mod alike;
 mod average;
+mod begun;
+mod compare_ranks;
 mod error;
 mod hparams;
+mod rank_recorder;
 mod records;
 mod run;
 mod setup;
 mod start;
 mod untrained;
 
+use burn::prelude::*;
+use electra_ranks::{Communicator, RankError};
 use electra_run::checkpoint::{Checkpoint, CheckpointStore};
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
-use electra_run::record::{Record, read_metrics};
+use electra_run::record::{HeldoutRows, Record, read_metrics};
 use electra_run::run_folder::{DamagedWeights, RunFolder, check_file_hash, check_final_weights};
 use electra_train::RunError;
 use electra_train::layout::{AVERAGE, AVERAGE_FOLDER, WEIGHTS};
@@ -25,12 +31,15 @@ pub use setup::{Environment, Estimate, RunSetup};
 pub use untrained::untrained_loss;
 
 use crate::data::unseen_ids;
+use crate::exchange::{Told, Written};
 use crate::initial_weights::InitFile;
+use crate::mixture::Mixture;
 use crate::monitor::Monitor;
 use crate::recipe::Recipe;
 use crate::snapshot;
+use begun::Begun;
 use run::Run;
-use setup::{write_init_file, write_model_folder};
+use setup::{OfFirst, write_init_file, write_model_folder};
 
 /// Runs the recipe that `setup` was made for to its end, from its last checkpoint if it has one.
 ///
@@ -45,14 +54,113 @@ pub fn pretrain(
     interrupt: &Interrupt,
     monitor: &mut dyn Monitor,
 ) -> Result<RunEnd, TrainError> {
+    pretrain_on(&Communicator::alone(), recipe, environment, setup, estimate, interrupt, monitor)
+}
+
+/// As [`pretrain`], with several ranks: each computes a share of every step and ends with the same weights. The first
+/// of them writes the folder and tells `monitor`.
+///
+/// # Errors
+/// As there, on every rank: its own error, or that another rank has come to one.
+pub fn pretrain_on(
+    communicator: &Communicator<'_>,
+    recipe: &Resolved<Recipe>,
+    environment: &Environment,
+    setup: RunSetup,
+    estimate: Estimate,
+    interrupt: &Interrupt,
+    monitor: &mut dyn Monitor,
+) -> Result<RunEnd, TrainError> {
+    let device = environment.device.clone().autodiff();
+    let RunSetup { data, of_first } = setup;
+    let run = match of_first {
+        Some(of_first) => {
+            let begun = begin(communicator, recipe, &device, data, of_first, estimate, monitor);
+            tell_state(communicator, &begun)?;
+            begun?
+        }
+        None => {
+            let followed = follow(communicator, recipe, &device, data, estimate, monitor);
+            followed.inspect_err(|error| error.tell(communicator))?
+        }
+    };
+    match run {
+        Some(run) => run.run_to_end(interrupt),
+        None => Ok(RunEnd::Finished),
+    }
+}
+
+/// Tells the other ranks where the run stands: nothing where it has come to its end before, or the error that keeps it
+/// from going on.
+fn tell_state(
+    communicator: &Communicator<'_>,
+    begun: &Result<Option<Run<'_>>, TrainError>,
+) -> Result<(), RankError> {
+    if !communicator.is_shared() {
+        return Ok(());
+    }
+    let run = match begun {
+        Ok(run) => run.as_ref(),
+        Err(error) => {
+            communicator.fail(&error.to_string());
+            return Ok(());
+        }
+    };
+    let mut state = Written::default();
+    if let Some(run) = run {
+        state.count(u64::from(run.heldout.measure().rows == HeldoutRows::First));
+        let blobs = run.snapshot.to_blobs();
+        state.count(blobs.len() as u64);
+        for (name, bytes) in &blobs {
+            state.bytes(name.as_bytes());
+            state.bytes(bytes);
+        }
+    }
+    communicator.gather(Ok(Vec::new()))?;
+    communicator.broadcast(state.into_bytes())?;
+    Ok(())
+}
+
+/// The run as a rank goes on with it that is not the first; `None` where it has come to its end before.
+fn follow<'a>(
+    communicator: &'a Communicator<'a>,
+    recipe: &'a Resolved<Recipe>,
+    device: &'a Device,
+    data: Mixture,
+    estimate: Estimate,
+    monitor: &'a mut dyn Monitor,
+) -> Result<Option<Run<'a>>, TrainError> {
+    communicator.gather(Ok(Vec::new()))?;
+    let state = communicator.broadcast(Vec::new())?;
+    if state.is_empty() {
+        return Ok(None);
+    }
+    let mut told = Told::new(&state);
+    let rows = if told.count() == 1 { HeldoutRows::First } else { HeldoutRows::Spread };
+    let blobs: Vec<(String, Vec<u8>)> = (0..told.count())
+        .map(|_| (String::from_utf8_lossy(told.bytes()).into_owned(), told.bytes().to_vec()))
+        .collect();
+    let snapshot = snapshot::of_blobs(&blobs, &recipe.value, device).map_err(RunError::from)?;
+    let begun = Begun { snapshot, records: None, rows };
+    Run::new(communicator, recipe, estimate, device, data, begun, monitor).map(Some)
+}
+
+/// The run as the first rank begins or goes on with it; `None` where it has come to its end before.
+fn begin<'a>(
+    communicator: &'a Communicator<'a>,
+    recipe: &'a Resolved<Recipe>,
+    device: &'a Device,
+    data: Mixture,
+    OfFirst { start, folder }: OfFirst,
+    estimate: Estimate,
+    monitor: &'a mut dyn Monitor,
+) -> Result<Option<Run<'a>>, TrainError> {
     let r = &recipe.value;
-    let RunSetup { data, start, folder } = setup;
     let changes = folder.changes.clone();
     changes.iter().for_each(|change| monitor.note(0, change));
     write_model_folder(r, &data, &folder)?;
     let store =
         CheckpointStore::open(folder.checkpoints(), r.checkpoint.keep_last).map_err(RunError::from)?;
-    let device = environment.device.clone().autodiff();
 
     let found = store.latest_valid().map_err(RunError::from)?;
     let passed_over = skipped_checkpoints(&found);
@@ -75,7 +183,7 @@ pub fn pretrain(
         };
         monitor.note(step, &message);
         if intact.is_ok() {
-            return Ok(RunEnd::Finished);
+            return Ok(None);
         }
     }
     let reached = match found.checkpoint {
@@ -98,9 +206,9 @@ pub fn pretrain(
     let snapshot = resume(
         &found,
         &folder.checkpoints(),
-        |checkpoint| snapshot::load(checkpoint, r, &device),
+        |checkpoint| snapshot::load(checkpoint, r, device),
         || {
-            let (snapshot, file) = start.snapshot(r, folder.path(), &data, &device)?;
+            let (snapshot, file) = start.snapshot(r, folder.path(), &data, device)?;
             begun_with = file;
             Ok::<_, TrainError>(snapshot)
         },
@@ -112,8 +220,8 @@ pub fn pretrain(
     }
     let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
 
-    let begun = (folder, store, snapshot, last_saved);
-    let mut run = Run::new(recipe, estimate, &device, data, begun, monitor)?;
+    let begun = Begun::of_first(communicator, recipe, estimate, snapshot, (folder, store, last_saved))?;
+    let mut run = Run::new(communicator, recipe, estimate, device, data, begun, monitor)?;
     if let Some(file) = &begun_with {
         run.recorder.line("init", run.snapshot.step(), &file.record())?;
     }
@@ -126,7 +234,7 @@ pub fn pretrain(
     run.log_sources()?;
     run.note_first_rows()?;
     run.recorder.adopt_recipe()?;
-    run.run_to_end(interrupt)
+    Ok(Some(run))
 }
 
 fn records_of(folder: &RunFolder) -> Result<Vec<Record>, TrainError> {

@@ -91,4 +91,6 @@ pub use recorder::{Recorder, RunStart};
 pub use several_seeds::{SeedOutcomes, SeedStop, run_seeds};
 pub use snapshot::{Progress, Snapshot, SnapshotError, read_tensors};
 pub use stopped::{Stopped, stopped_by};
-pub use update::{Backward, OptimizerConfig, StepLoss, SumOfLosses, Update, apply_gradients};
+pub use update::{
+    Backward, OptimizerConfig, StepLoss, SumOfLosses, Update, apply_gradients, try_apply_gradients,
+};

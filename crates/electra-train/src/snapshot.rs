@@ -183,6 +183,29 @@ impl<M: Module, P: Progress> Snapshot<M, P> {
         Ok(Self { model: Some(model), optimizer, average: None, progress })
     }
 
+    /// The state of blobs that [`Snapshot::to_blobs`] gave in another process, by their names.
+    ///
+    /// # Errors
+    /// Blobs that are damaged, or of another model.
+    pub fn of_blobs(
+        blobs: &[(String, Vec<u8>)],
+        model: impl Fn(NamedTensors) -> Result<M, LoadError>,
+    ) -> Result<Self, SnapshotError> {
+        let blob = |name: &str| blobs.iter().find(|blob| blob.0 == name).map(|blob| blob.1.as_slice());
+        let tensors = |file: &'static str| {
+            let read = parameters::from_safetensors(blob(file).unwrap_or_default());
+            read.map_err(|source| SnapshotError::Format { file, source })
+        };
+        let progress: P = serde_json::from_slice(blob(STATE).unwrap_or_default())?;
+        let of_weights = model(tensors(WEIGHTS)?)?;
+        let optimizer = OptimizerState::from_named(tensors(OPTIMIZER)?, &of_weights, progress.step())?;
+        let average = match blob(AVERAGE) {
+            Some(_) => Some(WeightAverage::of(&model(tensors(AVERAGE)?).map_err(SnapshotError::Average)?)),
+            None => None,
+        };
+        Ok(Self { model: Some(of_weights), optimizer, average, progress })
+    }
+
     /// Takes the average of the weights from `checkpoint`, of which `model` makes a model.
     ///
     /// # Errors

@@ -76,10 +76,23 @@ pub fn apply_gradients<'a, M: Module, P: Progress, T>(
     rate: impl Fn(&str) -> f64,
     mut backward: impl FnMut(&M, f64) -> Backward<'a, T>,
 ) -> Result<(T, Update), Divergence> {
+    try_apply_gradients(snapshot, config, rate, |model, loss_scale| Ok(backward(model, loss_scale)))
+}
+
+/// As [`apply_gradients`], for a `backward` that may fail in other ways: gradients that other processes compute.
+///
+/// # Errors
+/// As there, and those of `backward`; the snapshot is then as it was.
+pub fn try_apply_gradients<'a, M: Module, P: Progress, T, E: From<Divergence>>(
+    snapshot: &mut Snapshot<M, P>,
+    config: OptimizerConfig,
+    rate: impl Fn(&str) -> f64,
+    mut backward: impl FnMut(&M, f64) -> Result<Backward<'a, T>, E>,
+) -> Result<(T, Update), E> {
     let step = snapshot.step();
     let mut loss_scale = config.precision.loss_scale();
     loop {
-        let Backward { losses, sum, gradients } = backward(snapshot.model(), loss_scale);
+        let Backward { losses, sum, gradients } = backward(snapshot.model(), loss_scale)?;
         let losses = Tensor::cat(losses, 0);
         let max_norm = config.max_grad_norm;
         let on_device = ClipOnDevice::of(snapshot.model(), &gradients, &losses, max_norm, loss_scale);
@@ -90,8 +103,8 @@ pub fn apply_gradients<'a, M: Module, P: Progress, T>(
         match taken {
             Ok((measured, clip)) => return Ok((measured, Update { clip, loss_scale })),
             Err(NotTaken::Gradient(_)) if loss_scale > 1.0 => loss_scale /= 2.0,
-            Err(NotTaken::Gradient(source)) => return Err(Divergence::Gradient { step, source }),
-            Err(NotTaken::Loss { loss, parts }) => return Err(Divergence::Loss { step, loss, parts }),
+            Err(NotTaken::Gradient(source)) => return Err(Divergence::Gradient { step, source }.into()),
+            Err(NotTaken::Loss { loss, parts }) => return Err(Divergence::Loss { step, loss, parts }.into()),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use electra_kernels::DeviceName;
 use electra_pretrain::data::{open_data, unseen_ids};
 use electra_pretrain::plan::{DataSize, forecast};
+use electra_pretrain::recipe::GradientSum;
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 
@@ -89,6 +90,14 @@ impl PlanCommand {
         );
         if let Some(choice) = f.micro_batches {
             row("micro-batches", micro_batches_in_words(choice));
+        }
+        if let Some(held) = f.gradient_sums {
+            let order = match held.order {
+                GradientSum::Tree => "along a tree",
+                GradientSum::Fold => "one after the other",
+            };
+            let mb = thousands(held.mb.ceil() as u64);
+            row("gradients", format!("added up {order}: {} at once, {mb} MB", held.buffers));
         }
         row("tokens", thousands(f.plan.tokens));
         match (&data, size) {

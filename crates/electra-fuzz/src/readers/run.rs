@@ -138,5 +138,6 @@ fn record() -> RunRecord {
         parameters: json!({"discriminator": 900, "generator": 100, "total": 1000}),
         flops_per_step: 1e6,
         plan: None,
+        ranks: None,
     }
 }

@@ -97,6 +97,13 @@ pub const METRICS: &[Metric] = &[
         .trained("device memory {} MB", Whole)
         .panel_if_measured("taken of a card's", true),
     Metric::new("data_wait_fraction", "Waiting for data", Decimals(3), Lower, Training).group(SPEED),
+    Metric::new("communication_fraction", "Share of time in messages", Decimals(3), Lower, Training)
+        .group(SPEED)
+        .trained("messages {}% of the time", Percent(0))
+        .panel_if_measured("of all ranks, waiting for the slowest among it", true),
+    Metric::new("slowest_rank", "Slowest rank", Whole, Neither, Training)
+        .group(SPEED)
+        .trained("slowest rank {}", Whole),
 ];
 
 /// The group of TensorBoard for what is about the machine.

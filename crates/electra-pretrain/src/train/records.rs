@@ -7,21 +7,23 @@ use electra_model::{Electra, Stage};
 use electra_run::process;
 use electra_train::Divergence;
 
+use super::compare_ranks::OfRanks;
 use super::error::TrainError;
 use super::run::Run;
 use super::untrained::untrained_loss;
-use crate::evaluate::evaluate;
+use crate::evaluate::Evaluation;
 use crate::interval::Interval;
 use crate::metrics::table::MeasuredIn;
 use crate::metrics::{MetricAccumulator, Scalars, TrainRecord, majority_class};
 use crate::monitor::Event;
 
 impl Run<'_> {
-    /// `accumulator` is that of the last step.
+    /// `accumulator` is that of the last step; `of_ranks` is known where several train together.
     pub(super) fn log_interval(
         &mut self,
         interval: &Interval,
         accumulator: MetricAccumulator,
+        of_ranks: Option<OfRanks>,
     ) -> Result<(), TrainError> {
         let (r, step) = (self.recipe, self.snapshot.step());
         let seconds = interval.seconds();
@@ -32,7 +34,8 @@ impl Run<'_> {
         let counted =
             if accumulator.is_empty() { Scalars::default() } else { accumulator.finish(weights).scalars };
         let peak_flops = self.estimate.peak_flops;
-        let peak_fraction = peak_flops.map(|peak| r.step_flops(step - 1) * steps_per_second / peak);
+        let peak_fraction = peak_flops
+            .map(|peak| r.step_flops(step - 1) * steps_per_second / (peak * self.communicator.size() as f64));
         // Only where they say what no other line does.
         let factor = r.schedule.generator_factor;
         let generator_rate = (factor != 1.0).then_some(interval.learning_rate * factor);
@@ -52,6 +55,8 @@ impl Run<'_> {
             .with("rss_mb", process::rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6))
             .with("device_memory_mb", device_memory(self.device).map(|bytes| bytes as f64 / 1e6))
             .with("data_wait_fraction", interval.waited_fraction())
+            .with("communication_fraction", of_ranks.map(|ranks| ranks.communication_fraction))
+            .with("slowest_rank", of_ranks.map(|ranks| ranks.slowest as f64))
             .and(&counted, |metric| metric.when == MeasuredIn::LastStep);
         let record = TrainRecord { scalars, epoch: self.loader.epochs(step), tokens: step * rows };
         self.recorder.line("train", step, &record)?;
@@ -87,7 +92,7 @@ impl Run<'_> {
         let (r, step) = (self.recipe, self.snapshot.step());
         let device = self.device.clone().inner();
         let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
-        let found = evaluate(averaged, &r.objective, stage, &self.loader, &device, self.heldout, rows)?;
+        let found = self.evaluation(stage, rows, &device).on(self.communicator, averaged)?;
         let Some(record) = found else { return Ok(()) };
         self.recorder.line("average", step, &record)?;
         let of_average = record.get("loss").unwrap_or(f64::NAN);
@@ -97,12 +102,17 @@ impl Run<'_> {
         self.note(&format!("held-out loss of the averaged weights {of_average:.3}{of_weights}"))
     }
 
+    fn evaluation<'b>(&'b self, stage: Stage, rows_at_once: usize, device: &'b Device) -> Evaluation<'b> {
+        let (objective, loader) = (&self.recipe.objective, &self.loader);
+        Evaluation { objective, stage, loader, device, sample: self.heldout, rows_at_once }
+    }
+
     pub(super) fn evaluate(&mut self) -> Result<(), TrainError> {
         let (r, step) = (self.recipe, self.snapshot.step());
         let model = self.snapshot.model().valid();
         let device = self.device.clone().inner();
         let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
-        let found = evaluate(&model, &r.objective, stage, &self.loader, &device, self.heldout, rows)?;
+        let found = self.evaluation(stage, rows, &device).on(self.communicator, &model)?;
         let Some(mut record) = found else {
             return self.note("there are no held-out examples: nothing was evaluated");
         };

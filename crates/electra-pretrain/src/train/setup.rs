@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use burn::prelude::*;
 use electra_files::{disk, durable, regular, temporary};
+use electra_ranks::Communicator;
 use electra_run::recipe::Resolved;
 use electra_run::record::Plan;
 use electra_run::run_folder::{RunFolder, RunIdentity};
@@ -12,12 +13,13 @@ use electra_train::RunError;
 use electra_train::layout::{INIT, MODEL_CONFIG};
 
 use super::TrainError;
+use super::alike::check_alike;
 use super::start::Start;
 use crate::code;
 use crate::data::{RecipeDataError, open_data};
 use crate::initial_weights::{InitFile, InitialWeights};
 use crate::mixture::Mixture;
-use crate::recipe::{FREE_KEYS, Recipe};
+use crate::recipe::{FREE_KEYS, GradientSum, Recipe};
 
 /// The environment of a run: device, threads and folder; none of it decides the weights' meaning.
 #[derive(Clone, Debug)]
@@ -48,6 +50,12 @@ pub struct Estimate {
 /// Data that fits a recipe, and a run folder that this process holds for it.
 pub struct RunSetup {
     pub(super) data: Mixture,
+    /// What the first rank alone has.
+    pub(super) of_first: Option<OfFirst>,
+}
+
+/// The start of a run and its folder, which the first rank alone reads and writes.
+pub(super) struct OfFirst {
     pub(super) start: Start,
     pub(super) folder: RunFolder,
 }
@@ -71,28 +79,54 @@ impl RunSetup {
         environment: &Environment,
         weights: Option<InitialWeights>,
     ) -> Result<Self, TrainError> {
-        let data = open_data(&recipe.value)?;
-        let start = Start::of(weights, &recipe.value, &environment.run, &data)?;
-        let verify = || -> Result<(), TrainError> {
-            if environment.verify_data {
-                for source in data.sources() {
-                    source.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
-                }
-            }
-            Ok(())
+        Self::take_on(&Communicator::alone(), recipe, environment, weights)
+    }
+
+    /// As [`take_with`](Self::take_with), for a run that several ranks train together: the first of them takes the
+    /// folder, and all have to have been started alike.
+    ///
+    /// # Errors
+    /// As there, and on every rank the error of the first that has one; more ranks than micro-batches, or ranks that
+    /// differ.
+    pub fn take_on(
+        communicator: &Communicator<'_>,
+        recipe: &Resolved<Recipe>,
+        environment: &Environment,
+        weights: Option<InitialWeights>,
+    ) -> Result<Self, TrainError> {
+        check_ranks(communicator, &recipe.value)?;
+        let weights_hash = weights.as_ref().map(InitialWeights::model_hash);
+        let opened = open_data(&recipe.value).map_err(TrainError::from);
+        let data = agreed(communicator, opened)?;
+        let program = (environment.program_version.as_str(), environment.device_name.as_str());
+        check_alike(communicator, recipe, program, &data, weights_hash)?;
+        let taken = match communicator.is_first() {
+            true => Self::take_folder(recipe, environment, weights, &data).map(Some),
+            false => verify(environment, &data).map(|()| None),
         };
+        let of_first = agreed(communicator, taken)?;
+        Ok(Self { data, of_first })
+    }
+
+    fn take_folder(
+        recipe: &Resolved<Recipe>,
+        environment: &Environment,
+        weights: Option<InitialWeights>,
+        data: &Mixture,
+    ) -> Result<OfFirst, TrainError> {
+        let start = Start::of(weights, &recipe.value, &environment.run, data)?;
         // To read all data takes a while: whoever finds the folder in use is told before.
         let is_new = !environment.run.exists();
         if is_new {
-            verify()?;
+            verify(environment, data)?;
         }
         let folder =
-            RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, &data, &start))
+            RunFolder::create_or_resume(&environment.run, &identity(recipe, environment, data, &start))
                 .map_err(RunError::from)?;
         if !is_new {
-            verify()?;
+            verify(environment, data)?;
         }
-        Ok(Self { data, start, folder })
+        Ok(OfFirst { start, folder })
     }
 
     /// The data of the run.
@@ -100,10 +134,47 @@ impl RunSetup {
         &self.data
     }
 
-    /// Whether training has begun in the folder before.
+    /// Whether training has begun in the folder before, as far as this rank knows: the first one does.
     pub fn has_begun(&self) -> bool {
-        self.folder.metrics().exists()
+        self.of_first.as_ref().is_some_and(|of_first| of_first.folder.metrics().exists())
     }
+}
+
+/// Recomputes the hashes of the data, where that is asked for.
+fn verify(environment: &Environment, data: &Mixture) -> Result<(), TrainError> {
+    if environment.verify_data {
+        for source in data.sources() {
+            source.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a recipe that so many ranks cannot share.
+fn check_ranks(communicator: &Communicator<'_>, recipe: &Recipe) -> Result<(), TrainError> {
+    let (ranks, micro_batches) = (communicator.size(), recipe.micro_batches());
+    if ranks > micro_batches {
+        return Err(TrainError::TooManyRanks { ranks, micro_batches });
+    }
+    if communicator.is_shared() && recipe.gradient_sum() == GradientSum::Fold {
+        return Err(TrainError::Fold { micro_batches });
+    }
+    Ok(())
+}
+
+/// What this rank has come to, if every rank has come to something: otherwise its own error or that of the first rank
+/// that has one.
+pub(super) fn agreed<T>(
+    communicator: &Communicator<'_>,
+    own: Result<T, TrainError>,
+) -> Result<T, TrainError> {
+    let told = communicator.gather(match &own {
+        Ok(_) => Ok(Vec::new()),
+        Err(error) => Err(error.to_string()),
+    });
+    let own = own?;
+    told?;
+    Ok(own)
 }
 
 fn identity(

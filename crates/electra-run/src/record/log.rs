@@ -39,6 +39,9 @@ pub struct RunRecord {
     pub flops_per_step: f64,
     /// The prediction made before the start.
     pub plan: Option<Plan>,
+    /// The number of processes that train together, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
 }
 
 /// The predicted needs of a run.
@@ -235,6 +238,7 @@ mod tests {
             parameters: json!({"total": 5}),
             flops_per_step: 1e9,
             plan: None,
+            ranks: None,
         }
     }
 

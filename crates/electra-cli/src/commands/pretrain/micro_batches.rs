@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use electra_kernels::DeviceName;
-use electra_pretrain::micro_batches::{MicroBatchChoice, Reason, micro_batch_choice, with_micro_batches};
-use electra_pretrain::recipe::{MicroBatchSize, Recipe};
+use electra_pretrain::micro_batches::{
+    MicroBatchChoice, Reason, micro_batch_choice, with_gradient_sum, with_micro_batches,
+};
+use electra_pretrain::recipe::{GradientSum, MicroBatchSize, Recipe};
 use electra_run::recipe::{Resolved, load};
 use electra_run::record::thousands;
 
 use crate::failure::Failure;
 
-/// The recipe with a number of rows in each micro-batch, and why that many if the recipe leaves it to the program. A
-/// run that has begun keeps its number.
+/// The recipe with a number of rows in each micro-batch, and why that many if the recipe leaves it to the program; and
+/// with the order in which their gradients are added up. A run that has begun keeps its number and its order.
 ///
 /// # Errors
 /// A device that cannot be opened.
@@ -20,28 +22,40 @@ pub fn decide(
     device: DeviceName,
     run: Option<&Path>,
 ) -> Result<(Resolved<Recipe>, Option<MicroBatchChoice>), Failure> {
-    let choice = match run.and_then(of_run).filter(|_| is_open(&recipe.value)) {
+    let stored = run.and_then(stored);
+    let of_run = stored.as_ref().and_then(rows_of).filter(|_| is_open(&recipe.value));
+    let choice = match of_run {
         Some(rows) if recipe.value.train.batch_size.is_multiple_of(rows) => {
             Some(MicroBatchChoice { rows, reason: Reason::Run })
         }
         _ if !is_open(&recipe.value) => None,
-        _ => micro_batch_choice(&recipe.value, &device.open_with(recipe.value.train.precision)?),
+        _ => micro_batch_choice(&recipe.value, &device.open_with(recipe.value.train.precision)?, 1),
     };
-    Ok(match choice {
-        Some(choice) => (with_micro_batches(&recipe, choice.rows), Some(choice)),
-        None => (recipe, None),
-    })
+    let decided = choice.map_or(recipe.clone(), |choice| with_micro_batches(&recipe, choice.rows));
+    let order = match (&decided.value.train.gradient_sum, stored) {
+        (Some(_), _) => None,
+        // A run of an older program has none, and adds up one after the other.
+        (None, Some(stored)) => stored.train.gradient_sum,
+        // One or two gradients have one sum.
+        (None, None) => (decided.value.micro_batches() > 2).then_some(GradientSum::Tree),
+    };
+    Ok((order.map_or(decided.clone(), |order| with_gradient_sum(&decided, order)), choice))
 }
 
 fn is_open(recipe: &Recipe) -> bool {
     recipe.train.micro_batch_size == Some(MicroBatchSize::Auto)
 }
 
-/// The number of rows that the run in a folder has begun with.
-fn of_run(run: &Path) -> Option<usize> {
+/// The recipe that the run in a folder has begun with.
+fn stored(run: &Path) -> Option<Recipe> {
     // A recipe that cannot be read is reported by whoever goes on with the run.
     let stored: Resolved<Recipe> = load(&run.join("recipe.toml"), &[]).ok()?;
-    let train = stored.value.train;
+    Some(stored.value)
+}
+
+/// The rows of a micro-batch of a stored recipe.
+fn rows_of(stored: &Recipe) -> Option<usize> {
+    let train = &stored.train;
     // Nothing is computed from it here: its numbers were not held against their bounds.
     match train.micro_batch_size {
         None => Some(train.batch_size),
@@ -56,6 +70,7 @@ pub fn in_words(choice: MicroBatchChoice) -> String {
     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
     let why = match choice.reason {
         Reason::Run => "as the run has begun".to_owned(),
+        Reason::Ranks { ranks } => format!("at least one micro-batch for each of {ranks} ranks"),
         Reason::Tokens { most } => format!("{} tokens at most on a CPU", thousands(most as u64)),
         Reason::DeviceMemory { needed, of } => {
             format!("about {:.1} of {:.1} GB of the GPU's memory", gigabytes(needed), gigabytes(of))

@@ -1,0 +1,43 @@
+//! Several processes that train one network together: ranks, the messages between them, and sums that have the same
+//! bits for any number of ranks.
+//!
+//! ```
+//! use electra_ranks::{Communicator, Floats, Shares, TreeSum, threads};
+//!
+//! // Five numbers, added up by three ranks as by one.
+//! let numbers = [1.0e8_f32, 1.0, -1.0e8, 0.5, 0.25];
+//! let sums = threads::run(3, |ranks| {
+//!     let communicator = Communicator::new(&ranks);
+//!     let shares = Shares::new(numbers.len(), 3);
+//!     let mut sum = TreeSum::new(&communicator, shares, Floats { length: 1 });
+//!     shares.of(communicator.rank()).for_each(|leaf| sum.push(vec![numbers[leaf]]));
+//!     sum.finish().unwrap()
+//! });
+//! assert_eq!(sums, vec![vec![0.75]; 3]);
+//! ```
+//!
+//! | part | what it does |
+//! |---|---|
+//! | [`Ranks`] | a rank among others, and messages from one to another |
+//! | [`OneProcess`], [`threads`] | a process alone; the threads of one process |
+//! | [`Communicator`] | what all ranks do together: collect, broadcast, compare, fail |
+//! | [`Shares`], [`TreeSum`] | which rank computes which leaves of a sum, and the tree along which it is added up |
+//!
+//! # What it never does
+//!
+//! It sees no tensor and no file, and knows no task.
+
+#![warn(unreachable_pub)]
+
+mod communicator;
+mod one_process;
+mod ranks;
+mod shares;
+pub mod threads;
+mod tree;
+
+pub use communicator::{Communicator, first_unlike};
+pub use one_process::OneProcess;
+pub use ranks::{RankError, Ranks};
+pub use shares::Shares;
+pub use tree::{Addend, Floats, TreeSum, buffers};
