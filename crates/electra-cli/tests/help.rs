@@ -199,6 +199,27 @@ fn completions_know_the_commands() {
 }
 
 #[test]
+fn manual_pages_are_one_for_each_command_with_the_text_of_its_help() {
+    let bench = Workbench::new();
+    let said = bench.succeed("man --out man1").stdout;
+    bench.write("man1/other.1", "stays");
+    assert_eq!(bench.succeed("man --out man1").stdout, said);
+    let commands = leaves(&bench, "");
+    for command in &commands {
+        let page = bench.read(&format!("man1/electra-{}.1", command.trim().replace(' ', "-")));
+        assert!(page.contains(".SH OPTIONS") && page.contains(".SH SYNOPSIS"), "{command}: {page}");
+    }
+    assert_says(&bench.read("man1/electra.1"), &["electra\\-pretrain(1)", ".TH electra 1"]);
+    assert_says(
+        &bench.read("man1/electra-pretrain.1"),
+        &["\\-\\-run", "Examples:\n.nf\n  electra pretrain "],
+    );
+    let count: usize = said.split(' ').next().unwrap().parse().unwrap();
+    assert!(count > commands.len(), "those above them as well: {said}");
+    assert_eq!(bench.read("man1/other.1"), "stays");
+}
+
+#[test]
 fn the_version_is_that_of_the_package() {
     let version = Workbench::new().succeed("--version").stdout;
     assert_eq!(version.trim(), concat!("electra ", env!("CARGO_PKG_VERSION")));

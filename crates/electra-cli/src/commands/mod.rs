@@ -13,6 +13,7 @@ mod eval;
 mod export;
 mod finetune;
 mod import;
+mod man;
 pub mod metrics;
 mod plan;
 mod predict;
@@ -114,6 +115,8 @@ pub enum Command {
         /// Shell to complete for
         shell: clap_complete::Shell,
     },
+    /// Write manual pages, one for each command
+    Man(man::ManPages),
 }
 
 /// Runs a command.
@@ -146,5 +149,6 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
             crate::output::bytes_out(&script);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Man(command) => command.run(Arguments::command()),
     }
 }
