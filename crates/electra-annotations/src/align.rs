@@ -106,6 +106,13 @@ impl<'t> Aligner<'t> {
         self.coverage.add(&self.encoder.take_coverage());
         self.coverage
     }
+
+    /// The coverage of what was aligned since this was last asked for.
+    pub fn take_coverage(&mut self) -> Coverage {
+        let found = self.coverage();
+        self.coverage = Coverage::default();
+        found
+    }
 }
 
 /// The coverage of these sentences by the tokenizer.

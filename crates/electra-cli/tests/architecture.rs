@@ -32,10 +32,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-ner",
             "electra-pretrain",
             "electra-run",
+            "electra-serve",
             "electra-text",
             "electra-train",
         ],
     ),
+    ("electra-serve", &["electra-files", "electra-ner", "electra-pretrain", "electra-run", "electra-text"]),
     (
         "electra-fuzz",
         &[

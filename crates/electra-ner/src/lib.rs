@@ -18,6 +18,7 @@
 //! | to | use |
 //! |---|---|
 //! | tag a text | [`Tagger`], [`TaggerBuilder`] |
+//! | tag many texts at once, such as the requests of a service | [`TaggingSession`] |
 //! | tag a stream of any length, in bounded memory | [`Predictor`] |
 //! | tag sentences whose words are given | [`SentenceTagger`] |
 //! | fine-tune, with one seed or several | [`Recipe`], [`finetune()`], [`finetune_seeds`] |
@@ -88,8 +89,9 @@ pub use head::{
 pub use initial_tagger::{initial_tagger, least_memory, unused_head_note};
 pub use metrics::{METRICS, TaggerMetrics};
 pub use predict::{
-    Documents, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor, PredictorError,
-    RecordPlace, SentenceTagger, TaggedEntity, TaggedSentence, Tail, TextForm, WindowedSentences,
+    Documents, EntityJson, Lossy, Passages, PredictError, PredictSettings, PredictionSummary, Predictor,
+    PredictorError, RecordPlace, SentenceTagger, SessionEvent, StepSize, TaggedCounts, TaggedEntity,
+    TaggedSentence, TaggingSession, Tail, TextForm, WindowedSentences,
 };
 pub use recipe::{DEFAULT as DEFAULT_RECIPE, FREE_KEYS, RatesConfig, Recipe};
 pub use report::{is_finetuning, render as render_report};

@@ -3,12 +3,14 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use burn::prelude::Device;
 use electra_annotations::{Division, LineBreaks, SentenceSettings};
 use electra_kernels::{ComputeSettings, DeviceError, DeviceName};
 
 use crate::folder_error::FolderError;
 use crate::predict::{
-    Documents, PredictError, PredictSettings, Predictor, PredictorError, TaggedSentence, TextForm,
+    Documents, PredictError, PredictSettings, Predictor, PredictorError, TaggedSentence, TaggingSession,
+    TextForm,
 };
 use crate::tagger_folder::TaggerFolder;
 
@@ -106,9 +108,21 @@ impl TaggerBuilder {
     /// # Errors
     /// A folder without a usable tagger, a device that is not there, or threads that run already.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Tagger, OpenError> {
+        // A device that is not there is said before a folder is read.
         let device = self.compute.open()?;
-        let folder = TaggerFolder::open(folder.as_ref())?;
-        let predictor = Predictor::new(&folder, &device)?;
+        self.on_device(&TaggerFolder::open(folder.as_ref())?, &device)
+    }
+
+    /// Opens the tagger of a folder that is read already.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_folder(self, folder: &TaggerFolder) -> Result<Tagger, OpenError> {
+        self.on_device(folder, &self.compute.open()?)
+    }
+
+    fn on_device(self, folder: &TaggerFolder, device: &Device) -> Result<Tagger, OpenError> {
+        let predictor = Predictor::new(folder, device)?;
         let division = folder.settings.division.unwrap_or(Division::CORPUS);
         // Records that had no neighbours in training have none here.
         let alone =
@@ -141,6 +155,12 @@ impl Tagger {
     #[must_use]
     pub fn labels(&self) -> Vec<&str> {
         self.predictor.labels().kinds()
+    }
+
+    /// A session in which many texts are tagged together.
+    #[must_use]
+    pub fn session(&self) -> TaggingSession<'_> {
+        TaggingSession::new(&self.predictor, self.settings)
     }
 
     /// The entities of a text, in reading order.

@@ -7,7 +7,7 @@ use burn::tensor::TensorData;
 use electra_kernels::{ComputeSettings, DeviceError, DeviceName, read};
 use electra_model::{Architecture, Discriminator, DropoutSites, Pass, on_workers};
 use electra_text::Tokenizer;
-use electra_text::wordpiece::OffsetUnit;
+use electra_text::wordpiece::{Encoding, OffsetUnit};
 use electra_train::model_folder::{ModelFolder, ModelFolderError};
 
 /// One token of a text and how likely the discriminator thinks that it was replaced.
@@ -28,6 +28,15 @@ pub struct Detector {
     model: Discriminator,
     tokenizer: Tokenizer,
     device: Device,
+}
+
+/// Iterator over the windows of a text, each as the tokens that stand in it.
+pub struct DetectionWindows<'d> {
+    detector: &'d Detector,
+    encoding: Encoding,
+    /// The places of the tokens in the encoding.
+    pieces: Vec<usize>,
+    next: usize,
 }
 
 /// Settings of a [`Detector`] that is to be opened.
@@ -116,20 +125,15 @@ impl Detector {
     /// The tokens of a text of any length, which is read in windows as long as the position table.
     #[must_use]
     pub fn detect(&self, text: &str) -> Vec<Detection> {
+        self.windows(text).flatten().collect()
+    }
+
+    /// The tokens of each window of a text, computed when they are asked for.
+    #[must_use]
+    pub fn windows(&self, text: &str) -> DetectionWindows<'_> {
         let encoding = self.tokenizer.encode(text, OffsetUnit::Chars, None);
         let pieces: Vec<usize> = (0..encoding.len()).filter(|&i| !encoding.is_special[i]).collect();
-        let window = self.model.embeddings.position.dims()[0] - 2;
-        let mut detections = Vec::with_capacity(pieces.len());
-        for chunk in pieces.chunks(window) {
-            let ids: Vec<u32> = chunk.iter().map(|&i| encoding.ids[i]).collect();
-            for (&i, logit) in chunk.iter().zip(self.logits(&ids)) {
-                let (start, end) = encoding.offsets[i];
-                let token = self.tokenizer.vocabulary().piece(encoding.ids[i]).unwrap_or("[UNK]").to_string();
-                let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
-                detections.push(Detection { token, start, end, probability });
-            }
-        }
-        detections
+        DetectionWindows { detector: self, encoding, pieces, next: 0 }
     }
 
     /// Logits of the tokens of a window.
@@ -146,5 +150,25 @@ impl Detector {
             read(logits).iter::<f32>().collect()
         });
         logits[1..s - 1].to_vec()
+    }
+}
+
+impl Iterator for DetectionWindows<'_> {
+    type Item = Vec<Detection>;
+
+    fn next(&mut self) -> Option<Vec<Detection>> {
+        let Self { detector, encoding, pieces, next } = self;
+        let window = detector.model.embeddings.position.dims()[0] - 2;
+        let chunk = pieces[*next..].chunks(window).next()?;
+        *next += chunk.len();
+        let ids: Vec<u32> = chunk.iter().map(|&i| encoding.ids[i]).collect();
+        let detection = |(&i, logit): (&usize, f32)| {
+            let (start, end) = encoding.offsets[i];
+            let piece = detector.tokenizer.vocabulary().piece(encoding.ids[i]);
+            let token = piece.unwrap_or("[UNK]").to_string();
+            let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
+            Detection { token, start, end, probability }
+        };
+        Some(chunk.iter().zip(detector.logits(&ids)).map(detection).collect())
     }
 }

@@ -76,7 +76,7 @@ pub mod step;
 mod tokenizer_difference;
 pub mod train;
 
-pub use detector::{Detection, Detector, DetectorBuilder, DetectorError};
+pub use detector::{Detection, DetectionWindows, Detector, DetectorBuilder, DetectorError};
 pub use electra_kernels::{DeviceError, DeviceName};
 pub use initial_weights::{InitialWeights, InitialWeightsError};
 pub use monitor::{Event, Monitor};

@@ -21,6 +21,8 @@ mod pretrain;
 mod quantities;
 mod reading;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::process::ExitCode;
 
@@ -87,6 +89,9 @@ pub enum Command {
     Eval(eval::EvalCommand),
     /// Find entities in text of any length with a fine-tuned tagger
     Predict(predict::Predict),
+    /// Serve taggers over HTTP, with JSON answers and a page to look at
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
     /// Write a run as other libraries read it
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -133,6 +138,8 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Detect(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Predict(command) => command.run(),
+        #[cfg(feature = "serve")]
+        Command::Serve(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),

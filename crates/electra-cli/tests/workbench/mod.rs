@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod experiment;
+pub mod service;
 mod tagger;
 
 use std::collections::BTreeMap;

@@ -1,19 +1,18 @@
-//! Sentences to batches, chunk by chunk.
+//! Sentences to windows, chunk by chunk.
 //!
 //! Where a chunk ends follows from the text alone: not from how the input comes in, nor from the
-//! size of batches. With document context the sentences around a chunk are laid out with it, a
+//! size of batches, nor from other texts that are tagged meanwhile. With document context the sentences around a chunk are laid out with it, a
 //! window's length on either side, so that no word has less context for standing at its border.
 
 use std::collections::VecDeque;
 use std::io::Read;
 
-use electra_text::{Coverage, SpecialIds, Tokenizer};
+use electra_text::{Coverage, SpecialIds};
 
 use super::passage::{Passage, Passages, Tail};
 use super::settings::{Documents, PredictSettings};
-use crate::window::{BatchSettings, Context, Window, WindowSettings, batches, plan};
+use crate::window::{Context, WindowSettings, plan};
 use electra_annotations::{AlignedSentence, Aligner, TextError};
-use electra_model::WindowBatchData;
 
 /// A chunk is full with this many pieces of words: enough windows to find some of like length for
 /// a batch, few enough for results to come soon.
@@ -22,19 +21,21 @@ const CHUNK_PIECES: usize = 1 << 14;
 /// Or with this much text, white space counted.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Rows are padded to a multiple of this.
-const MULTIPLE_OF: usize = 8;
-
-/// Sentences and the batches in which their words are scored.
+/// Sentences and the windows in which their words are scored.
 pub(super) struct Chunk {
     pub passages: Vec<Passage>,
-    pub batches: Vec<ChunkBatch>,
+    pub windows: Vec<ChunkWindow>,
+    /// For each sentence the words of which the tagger sees nothing but `[UNK]`.
+    pub unknown: Vec<Vec<usize>>,
     words: usize,
 }
 
-/// Windows, and for each row of their logits the word of the chunk.
-pub(super) struct ChunkBatch {
-    pub windows: WindowBatchData,
+/// A window with the words that are scored in it.
+pub(super) struct ChunkWindow {
+    pub ids: Vec<u32>,
+    /// The first piece of each word.
+    pub first_pieces: Vec<usize>,
+    /// The number of each word in the chunk.
     pub words: Vec<usize>,
 }
 
@@ -45,10 +46,10 @@ impl Chunk {
     }
 }
 
-/// Iterator over the chunks of a stream.
-pub(super) struct Chunks<'t, R: Read> {
+/// The chunks of a stream, one after the other.
+pub(super) struct Chunks<R: Read> {
     passages: Passages<R>,
-    aligner: Aligner<'t>,
+    coverage: Coverage,
     special: SpecialIds,
     windows: WindowSettings,
     settings: PredictSettings,
@@ -68,17 +69,17 @@ struct Prepared {
     aligned: AlignedSentence,
 }
 
-impl<'t, R: Read> Chunks<'t, R> {
+impl<R: Read> Chunks<R> {
     pub(super) fn new(
         input: R,
-        tokenizer: &'t Tokenizer,
+        special: SpecialIds,
         windows: WindowSettings,
         settings: PredictSettings,
     ) -> Self {
         Self {
             passages: Passages::new(input, settings.form),
-            aligner: Aligner::new(tokenizer),
-            special: tokenizer.special(),
+            coverage: Coverage::default(),
+            special,
             windows,
             settings,
             margin: match windows.context {
@@ -92,16 +93,16 @@ impl<'t, R: Read> Chunks<'t, R> {
         }
     }
 
-    /// The text behind the last sentence, when there are no more chunks.
-    pub(super) fn finish(self) -> Result<Tail, TextError> {
-        self.passages.finish()
+    /// The text behind the last sentence, to be asked for once, when there are no more chunks.
+    pub(super) fn take_tail(&mut self) -> Result<Tail, TextError> {
+        self.passages.take_tail()
     }
 
     /// Reads until the queue holds a chunk and a margin behind it; how many sentences the chunk has.
-    fn fill(&mut self) -> usize {
+    fn fill(&mut self, aligner: &mut Aligner<'_>) -> usize {
         let (mut count, mut pieces, mut bytes, mut behind) = (0, 0, 0, 0);
         for at in 0.. {
-            if at == self.queue.len() && !self.read() {
+            if at == self.queue.len() && !self.read(aligner) {
                 break;
             }
             let Prepared { passage, aligned } = &self.queue[at];
@@ -120,7 +121,7 @@ impl<'t, R: Read> Chunks<'t, R> {
     }
 
     /// Reads a sentence into the queue, if there is one.
-    fn read(&mut self) -> bool {
+    fn read(&mut self, aligner: &mut Aligner<'_>) -> bool {
         if self.ended {
             return false;
         }
@@ -136,54 +137,41 @@ impl<'t, R: Read> Chunks<'t, R> {
             (None, Documents::Sentence) => self.document + 1,
         };
         let words: Vec<&str> = sentence.tokens().collect();
-        let aligned = self.aligner.align(&words, self.document);
+        let aligned = aligner.align(&words, self.document);
         self.queue.push_back(Prepared { passage, aligned });
         true
     }
 
-    fn batches(&self, windows: &[Window], word: impl Fn(usize, usize) -> usize) -> Vec<ChunkBatch> {
-        let order: Vec<usize> = (0..windows.len()).collect();
-        let settings = BatchSettings {
-            size: self.settings.batch_size,
-            pool: usize::MAX,
-            multiple_of: MULTIPLE_OF,
-            max_length: self.windows.length,
-        };
-        let gathered = batches(windows, &order, &settings);
-        let chunk_batch = |batch: &crate::window::Batch| {
-            let mut data = WindowBatchData::new(batch.length);
-            let mut words = Vec::new();
-            for &window in &batch.windows {
-                let Window { ids, scored, .. } = &windows[window];
-                let places: Vec<usize> = scored.iter().map(|word| word.piece).collect();
-                data.push(ids, &places, self.special.pad);
-                words.extend(scored.iter().map(|scored| word(scored.sentence, scored.word)));
-            }
-            ChunkBatch { windows: data, words }
-        };
-        gathered.iter().map(chunk_batch).collect()
+    /// The words of a sentence that are nothing but `[UNK]` to the tagger.
+    fn unknown(&self, sentence: &AlignedSentence) -> Vec<usize> {
+        let is_unknown = |word: &usize| sentence.word(*word).iter().all(|&id| id == self.special.unk);
+        (0..sentence.words()).filter(is_unknown).collect()
     }
 
-    /// The coverage of the text so far by the tokenizer.
-    pub(super) fn coverage(&mut self) -> Coverage {
-        self.aligner.coverage()
+    /// The coverage of the chunks so far by the tokenizer.
+    pub(super) fn coverage(&self) -> Coverage {
+        self.coverage
     }
-}
 
-impl<R: Read> Iterator for Chunks<'_, R> {
-    type Item = Chunk;
-
-    fn next(&mut self) -> Option<Chunk> {
-        let count = self.fill();
+    /// The next chunk, if there is one. `aligner`, of one tokenizer at every call, may have aligned other texts
+    /// in between.
+    pub(super) fn next(&mut self, aligner: &mut Aligner<'_>) -> Option<Chunk> {
+        // What others have aligned is not of this text.
+        aligner.take_coverage();
+        let count = self.fill(aligner);
+        self.coverage.add(&aligner.take_coverage());
         if count == 0 {
             return None;
         }
         let mut sentences = std::mem::take(&mut self.before);
         let first = sentences.len();
         let (mut passages, mut starts, mut words) = (Vec::with_capacity(count), Vec::with_capacity(count), 0);
-        for Prepared { passage, aligned } in self.queue.drain(..count) {
+        let mut unknown = Vec::with_capacity(count);
+        for _ in 0..count {
+            let Some(Prepared { passage, aligned }) = self.queue.pop_front() else { break };
             starts.push(words);
             words += aligned.words();
+            unknown.push(self.unknown(&aligned));
             passages.push(passage);
             sentences.push(aligned);
         }
@@ -192,12 +180,15 @@ impl<R: Read> Iterator for Chunks<'_, R> {
             sentences.extend(self.queue.iter().map(|prepared| prepared.aligned.clone()));
         }
 
-        let mut windows = plan(&sentences, self.special, &self.windows);
-        for window in &mut windows {
-            window.scored.retain(|word| (first..last).contains(&word.sentence));
+        let mut windows = Vec::new();
+        for window in plan(&sentences, self.special, &self.windows) {
+            let scored = window.scored.iter().filter(|word| (first..last).contains(&word.sentence));
+            let (first_pieces, words): (Vec<_>, Vec<_>) =
+                scored.map(|word| (word.piece, starts[word.sentence - first] + word.word)).unzip();
+            if !words.is_empty() {
+                windows.push(ChunkWindow { ids: window.ids, first_pieces, words });
+            }
         }
-        windows.retain(|window| !window.scored.is_empty());
-        let batches = self.batches(&windows, |sentence, word| starts[sentence - first] + word);
 
         sentences.truncate(last);
         let mut pieces = 0;
@@ -208,6 +199,6 @@ impl<R: Read> Iterator for Chunks<'_, R> {
         });
         let context = context.count();
         self.before = sentences.split_off(last - context);
-        Some(Chunk { passages, batches, words })
+        Some(Chunk { passages, windows, unknown, words })
     }
 }

@@ -48,8 +48,12 @@ impl<R: Read> Passages<R> {
     ///
     /// # Errors
     /// Why the text could not be read to its end.
-    pub fn finish(self) -> Result<Tail, TextError> {
-        self.failure.map_or(Ok(self.tail), Err)
+    pub fn finish(mut self) -> Result<Tail, TextError> {
+        self.take_tail()
+    }
+
+    pub(super) fn take_tail(&mut self) -> Result<Tail, TextError> {
+        self.failure.take().map_or_else(|| Ok(std::mem::take(&mut self.tail)), Err)
     }
 }
 

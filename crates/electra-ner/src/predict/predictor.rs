@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use burn::prelude::*;
 use electra_kernels::Pass;
-use electra_model::Precision;
+use electra_model::{Precision, WindowBatchData};
 use electra_text::{Coverage, Tokenizer};
 
 use crate::calibration::{LeftOutEntities, MinScores};
@@ -18,13 +18,15 @@ use crate::head::Decoder;
 use crate::tagger_folder::TaggerFolder;
 use crate::token_classifier::TokenClassifier;
 use crate::window::{WindowError, WindowSettings};
-use electra_annotations::{LabelSet, RawSentence, TextError};
+use electra_annotations::{Aligner, LabelSet, TextError};
 
+use super::batch::{ChunkBatch, batches};
 use super::chunk::{Chunk, Chunks};
-use super::entity::TaggedEntity;
-use super::passage::{Passage, RecordPlace, Tail};
+use super::counts::TaggedCounts;
+use super::passage::Tail;
 use super::profile::Profile;
 use super::settings::PredictSettings;
+use super::tagged::{Decode, TaggedSentence};
 
 /// Chunks that are read ahead of the model.
 const READ_AHEAD: usize = 2;
@@ -38,27 +40,6 @@ pub struct Predictor {
     windows: WindowSettings,
     device: Device,
     min_scores: MinScores,
-}
-
-/// Tagged sentence: a sentence of the input with its tags and entities.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaggedSentence {
-    /// White space, and what else is in no word, between the sentence before and this one.
-    pub before: String,
-    /// Lines of words, or records, that hold no word between the sentence before and this one.
-    pub empty_before: u64,
-    /// Index of the sentence, from 0.
-    pub sentence: RawSentence,
-    /// The record that it stands in, where the input has records.
-    pub record: Option<RecordPlace>,
-    /// Whether the next sentence is the rest of the same line of words.
-    pub goes_on: bool,
-    /// One tag for each word: of IOB2, or the label itself where labels follow no scheme.
-    pub tags: Vec<String>,
-    /// The entities that were found, in reading order.
-    pub entities: Vec<TaggedEntity>,
-    /// The types of those that were left out for their scores; their words are outside.
-    pub left_out: Vec<String>,
 }
 
 /// Summary of a text that was tagged.
@@ -145,6 +126,26 @@ impl Predictor {
         Self { min_scores, ..self }
     }
 
+    /// The decoding of its logits into entities, of which those are kept that these scores keep.
+    pub(super) fn decode_with<'a>(&'a self, min_scores: &'a MinScores) -> Decode<'a> {
+        Decode { decoder: &self.decoder, labels: &self.labels, min_scores }
+    }
+
+    /// The logits of the words of a batch, `[W, L]`.
+    pub(super) fn logits_of(&self, batch: &WindowBatchData) -> Vec<f32> {
+        self.tagger.logits(Pass::Prediction, batch, &self.device)
+    }
+
+    /// The tokenizer of the tagger.
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The settings of its windows.
+    pub(super) fn windows(&self) -> WindowSettings {
+        self.windows
+    }
+
     /// The labels that it tells apart.
     pub fn labels(&self) -> &LabelSet {
         &self.labels
@@ -173,15 +174,15 @@ impl Predictor {
         let start = Instant::now();
         let mut profile = Profile::default();
         let (messages, reader) = self.read_ahead(input, *settings);
-        let decoding = Decode { decoder: &self.decoder, labels: &self.labels, min_scores: &self.min_scores };
+        let decoding = self.decode_with(&self.min_scores);
         let (mut read, written) = thread::scope(|scope| {
             let (to_writer, computed) = sync_channel(1);
             let writer = scope.spawn(move || write(computed, decoding, sink));
             let mut read = None;
             while let Ok(message) = timed(&mut profile.waiting_for_text, || messages.recv()) {
                 match message {
-                    Message::Chunk(chunk) => {
-                        let logits = timed(&mut profile.model, || self.logits(&chunk));
+                    Message::Chunk(chunk, batches) => {
+                        let logits = timed(&mut profile.model, || self.logits(&chunk, &batches));
                         let sent = timed(&mut profile.waiting_for_sink, || to_writer.send((chunk, logits)));
                         if sent.is_err() {
                             break;
@@ -206,7 +207,7 @@ impl Predictor {
             writing: written.writing,
             ..profile
         };
-        let Written { sentences, words, entities, left_out, cut, .. } = written;
+        let TaggedCounts { sentences, words, entities, left_out, cut } = written.counts;
         Ok(PredictionSummary { sentences, words, entities, left_out, cut, coverage, tail: tail?, profile })
     }
 
@@ -224,12 +225,12 @@ impl Predictor {
     }
 
     /// `[W, L]` for the words of a chunk.
-    fn logits(&self, chunk: &Chunk) -> Vec<f32> {
+    fn logits(&self, chunk: &Chunk, batches: &[ChunkBatch]) -> Vec<f32> {
         let l = self.labels.len();
         let mut logits = vec![0.0; chunk.words() * l];
         let mut scored = 0;
-        for batch in &chunk.batches {
-            let found = self.tagger.logits(Pass::Prediction, &batch.windows, &self.device);
+        for batch in batches {
+            let found = self.logits_of(&batch.windows);
             for (row, &word) in found.chunks_exact(l).zip(&batch.words) {
                 logits[word * l..][..l].copy_from_slice(row);
                 scored += 1;
@@ -242,7 +243,7 @@ impl Predictor {
 
 /// From the reader to the model.
 enum Message {
-    Chunk(Chunk),
+    Chunk(Chunk, Vec<ChunkBatch>),
     End(End),
 }
 
@@ -259,25 +260,28 @@ fn read<R: Read>(
     settings: PredictSettings,
     sender: &SyncSender<Message>,
 ) {
-    let mut chunks = Chunks::new(input, tokenizer, windows, settings);
+    let (mut aligner, special) = (Aligner::new(tokenizer), tokenizer.special());
+    let mut chunks = Chunks::new(input, special, windows, settings);
     let mut busy = Duration::ZERO;
-    while let Some(chunk) = timed(&mut busy, || chunks.next()) {
-        if sender.send(Message::Chunk(chunk)).is_err() {
+    let mut next = || {
+        let mut chunk = chunks.next(&mut aligner)?;
+        let of_chunk = std::mem::take(&mut chunk.windows);
+        let batches = batches(&of_chunk, settings.batch_size, windows.length, special.pad);
+        Some((chunk, batches))
+    };
+    while let Some((chunk, batches)) = timed(&mut busy, &mut next) {
+        if sender.send(Message::Chunk(chunk, batches)).is_err() {
             return;
         }
     }
     // Nobody has to be there to hear it.
     let coverage = chunks.coverage();
-    let _ = sender.send(Message::End(End { tail: chunks.finish(), coverage, busy }));
+    let _ = sender.send(Message::End(End { tail: chunks.take_tail(), coverage, busy }));
 }
 
 #[derive(Default)]
 struct Written {
-    sentences: u64,
-    words: u64,
-    entities: u64,
-    left_out: LeftOutEntities,
-    cut: u64,
+    counts: TaggedCounts,
     decoding: Duration,
     writing: Duration,
 }
@@ -289,48 +293,11 @@ fn write(
 ) -> io::Result<Written> {
     let mut written = Written::default();
     for (chunk, logits) in computed {
-        let tagged = timed(&mut written.decoding, || decoding.sentences(chunk, &logits));
-        written.sentences += tagged.len() as u64;
-        written.words += tagged.iter().map(|sentence| sentence.tags.len() as u64).sum::<u64>();
-        written.entities += tagged.iter().map(|sentence| sentence.entities.len() as u64).sum::<u64>();
-        for kind in tagged.iter().flat_map(|sentence| &sentence.left_out) {
-            *written.left_out.entry(kind.clone()).or_default() += 1;
-        }
-        written.cut += tagged.iter().filter(|sentence| sentence.sentence.is_cut).count() as u64;
+        let tagged = timed(&mut written.decoding, || decoding.sentences(chunk.passages, &logits));
+        written.counts.add(&tagged);
         timed(&mut written.writing, || sink(&tagged))?;
     }
     Ok(written)
-}
-
-/// The decoding of logits into entities: decoder, labels, and the least scores of each type.
-#[derive(Clone, Copy)]
-struct Decode<'a> {
-    decoder: &'a Decoder,
-    labels: &'a LabelSet,
-    min_scores: &'a MinScores,
-}
-
-impl Decode<'_> {
-    fn sentences(self, chunk: Chunk, logits: &[f32]) -> Vec<TaggedSentence> {
-        let Self { decoder, labels, min_scores } = self;
-        let mut start = 0;
-        let tag = |Passage { before, empty_before, sentence, record, goes_on }: Passage| {
-            let end = start + sentence.words.len() * labels.len();
-            let (decisions, spans) = decoder.decode_spans(&logits[start..end]);
-            start = end;
-            let ids: Vec<usize> = decisions.iter().map(|decision| decision.label).collect();
-            let mut tags = labels.tags(&ids);
-            let found = spans.into_iter().map(|span| TaggedEntity::of(span, labels));
-            let (entities, others): (Vec<_>, Vec<_>) =
-                found.partition(|entity| min_scores.keep(&entity.kind, entity.score));
-            for entity in &others {
-                tags[entity.words.clone()].fill("O".to_owned());
-            }
-            let left_out = others.into_iter().map(|entity| entity.kind).collect();
-            TaggedSentence { before, empty_before, sentence, record, goes_on, tags, entities, left_out }
-        };
-        chunk.passages.into_iter().map(tag).collect()
-    }
 }
 
 fn timed<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use electra_files::shown;
-use electra_ner::TaggedSentence;
-use serde::Serialize;
+use electra_ner::{EntityJson, TaggedSentence};
 
 use super::writer::Writer;
 
@@ -12,39 +11,10 @@ pub(super) struct Lines {
     pub byte_offsets: bool,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    /// The line of the record in which `start` and `end` are places.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    entity_group: &'a str,
-    score: f64,
-    word: &'a str,
-    start: u64,
-    end: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    byte_start: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    byte_end: Option<u64>,
-}
-
 impl Writer for Lines {
     fn sentence(&mut self, out: &mut dyn Write, tagged: &TaggedSentence) -> io::Result<()> {
         for entity in &tagged.entities {
-            let words = || entity.words.clone();
-            let chars = tagged.sentence.chars(words());
-            let bytes = self.byte_offsets.then(|| tagged.sentence.bytes(words()));
-            let line = Line {
-                line: tagged.record.map(|record| record.line),
-                entity_group: &entity.kind,
-                // The model computes in single precision.
-                score: (entity.score * 1e6).round() / 1e6,
-                word: tagged.sentence.slice(words()),
-                start: chars.start,
-                end: chars.end,
-                byte_start: bytes.as_ref().map(|bytes| bytes.start),
-                byte_end: bytes.as_ref().map(|bytes| bytes.end),
-            };
+            let line = EntityJson::of(tagged, entity, self.byte_offsets);
             writeln!(out, "{}", shown::json(&serde_json::to_string(&line)?))?;
         }
         Ok(())

@@ -1,0 +1,8 @@
+//! The paths of the service.
+
+pub(crate) mod about;
+pub(crate) mod answer;
+pub(crate) mod detect;
+pub(crate) mod inference;
+pub(crate) mod min_score;
+pub(crate) mod tag;

@@ -1,0 +1,131 @@
+//! The lowest scores that a request asks for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use electra_ner::{MinScores, TypeThreshold};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::problem::{Problem, ProblemKind};
+use crate::served::ServedTagger;
+
+/// The lowest score of entities that are answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum MinScore {
+    /// Of all types.
+    All(f64),
+    /// Of each of some types, by its name.
+    Types(BTreeMap<String, f64>),
+}
+
+/// The description of a field that may have a [`MinScore`].
+pub(crate) fn schema() -> RefOr<Schema> {
+    let number = || {
+        let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Number));
+        number.minimum(Some(0.0)).maximum(Some(1.0)).build()
+    };
+    let types = ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::<Schema>::from(Schema::Object(number()))));
+    let none = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null));
+    let all = OneOfBuilder::new().item(number()).item(types).item(none);
+    all.description(Some("The lowest score of entities that are answered, of all types or of each of some"))
+        .into()
+}
+
+impl<'de> Deserialize<'de> for MinScore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers;
+        impl<'de> Visitor<'de> for Numbers {
+            type Value = MinScore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 0 to 1, or an object of them by entity type")
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<MinScore, E> {
+                Ok(MinScore::All(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<MinScore, E> {
+                self.visit_f64(number as f64)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<MinScore, E> {
+                self.visit_f64(number as f64)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MinScore, A::Error> {
+                let mut types = BTreeMap::new();
+                while let Some((kind, score)) = map.next_entry()? {
+                    types.insert(kind, score);
+                }
+                Ok(MinScore::Types(types))
+            }
+        }
+        deserializer.deserialize_any(Numbers)
+    }
+}
+
+/// The lowest scores for a tagger.
+///
+/// # Errors
+/// A number that is no probability, a type that the tagger does not know, both kinds of thresholds, or a precision
+/// without the data for it.
+pub(crate) fn min_scores(
+    tagger: &ServedTagger,
+    min_score: Option<MinScore>,
+    precision_target: Option<f64>,
+) -> Result<MinScores, Problem> {
+    match (min_score, precision_target) {
+        (Some(_), Some(_)) => Err(wrong(
+            "min_score and precision_target exclude each other",
+            "send one of them",
+            "/precision_target",
+        )),
+        (None, None) => Ok(MinScores::default()),
+        (Some(MinScore::All(score)), None) => {
+            probability(score, "/min_score").map(|all| MinScores { all, types: BTreeMap::new() })
+        }
+        (Some(MinScore::Types(scores)), None) => {
+            let mut types = BTreeMap::new();
+            for (kind, score) in scores {
+                if !tagger.types.contains(&kind) {
+                    return Err(wrong(
+                        format!("the tagger does not know the type {kind:?}"),
+                        format!("its types are {}", tagger.types.join(", ")),
+                        "/min_score",
+                    ));
+                }
+                types.insert(kind, Some(probability(score, "/min_score")?));
+            }
+            Ok(MinScores { all: 0.0, types })
+        }
+        (None, Some(precision)) => {
+            let precision = probability(precision, "/precision_target")?;
+            let Some(calibration) = &tagger.calibration else {
+                return Err(wrong(
+                    "the tagger has no calibration.json, from which thresholds of a precision come",
+                    "send min_score; or fine-tune again, which writes it",
+                    "/precision_target",
+                ));
+            };
+            let types: Vec<&str> = tagger.types.iter().map(String::as_str).collect();
+            let thresholds: Vec<TypeThreshold> = calibration.thresholds(&types, precision);
+            Ok(MinScores::of_thresholds(&thresholds))
+        }
+    }
+}
+
+fn probability(number: f64, pointer: &str) -> Result<f64, Problem> {
+    if (0.0..=1.0).contains(&number) {
+        return Ok(number);
+    }
+    Err(wrong(format!("{number} is no number from 0 to 1"), "send a number such as 0.8", pointer))
+}
+
+fn wrong(detail: impl Into<String>, remedy: impl Into<String>, pointer: &str) -> Problem {
+    Problem::new(ProblemKind::InvalidRequest, detail, remedy).at(pointer)
+}

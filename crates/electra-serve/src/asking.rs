@@ -1,0 +1,162 @@
+//! Asking a model: texts to its thread, answers back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use electra_ner::MinScores;
+use electra_pretrain::Detection;
+use tokio::sync::oneshot;
+
+use crate::admission::{Admission, Admitted, BodyMemory};
+use crate::detecting::DetectJob;
+use crate::offsets::{self, OffsetUnit};
+use crate::problem::{Problem, ProblemKind, TOO_LARGE};
+use crate::served::{ServedDetector, ServedTagger};
+use crate::settings::Limits;
+use crate::state::Service;
+use crate::tagging::{TagJob, TaggedText};
+
+/// Texts of a request that are with the model at the same time; the others wait for their turn.
+const TOGETHER: usize = 64;
+
+/// How texts are to be tagged.
+#[derive(Clone)]
+pub(crate) struct TagSettings {
+    pub min_scores: Arc<MinScores>,
+    pub words: bool,
+    pub offsets: OffsetUnit,
+}
+
+/// The texts of a request, tagged one after the other as the answers are taken. If this is dropped, what is not done is
+/// not done any more.
+pub(crate) struct TagTexts {
+    tagger: Arc<ServedTagger>,
+    settings: TagSettings,
+    waiting: std::vec::IntoIter<String>,
+    under_way: VecDeque<Asked>,
+    admission: Arc<Admission>,
+    text_time: Duration,
+    _admitted: Admitted,
+    _memory: BodyMemory,
+}
+
+struct Asked {
+    /// The text, where places are to be told in a unit that needs it.
+    text: String,
+    answer: oneshot::Receiver<TaggedText>,
+}
+
+impl TagTexts {
+    /// Admits the texts.
+    ///
+    /// # Errors
+    /// Too many texts, a text that is too long, a queue that is full, or a service that ends.
+    pub(crate) fn new(
+        service: &Service,
+        tagger: Arc<ServedTagger>,
+        settings: TagSettings,
+        texts: Vec<String>,
+        memory: BodyMemory,
+    ) -> Result<Self, Problem> {
+        check_texts(&service.settings.limits, &texts)?;
+        if service.is_ending() {
+            return Err(Problem::ending());
+        }
+        let mut asked = Self {
+            tagger,
+            settings,
+            waiting: texts.into_iter(),
+            under_way: VecDeque::new(),
+            admission: Arc::clone(&service.admission),
+            text_time: service.settings.limits.text_time,
+            _admitted: service.admission.admit()?,
+            _memory: memory,
+        };
+        asked.ask();
+        Ok(asked)
+    }
+
+    /// Gives texts to the model.
+    fn ask(&mut self) {
+        while self.under_way.len() < TOGETHER {
+            let Some(text) = self.waiting.next() else { return };
+            let (reply, answer) = oneshot::channel();
+            let kept = if self.settings.offsets == OffsetUnit::Utf16 { text.clone() } else { String::new() };
+            let job = TagJob {
+                queued: self.admission.queue(text.len()),
+                text,
+                min_scores: Arc::clone(&self.settings.min_scores),
+                words: self.settings.words,
+                reply,
+            };
+            // If the thread is gone the answer says so.
+            let _ = self.tagger.jobs.send(job);
+            self.under_way.push_back(Asked { text: kept, answer });
+        }
+    }
+
+    /// The next text, in the order of the request; none behind the last.
+    ///
+    /// # Errors
+    /// A text that took too long, or a fault of the service.
+    pub(crate) async fn next(&mut self) -> Option<Result<TaggedText, Problem>> {
+        self.ask();
+        let Asked { text, answer } = self.under_way.pop_front()?;
+        Some(in_time(self.text_time, answer).await.map(|mut tagged| {
+            offsets::of_entities(&mut tagged.entities, self.settings.offsets, &text);
+            offsets::of_words(&mut tagged.words, self.settings.offsets, &text);
+            tagged
+        }))
+    }
+}
+
+/// Asks a detector about a text.
+///
+/// # Errors
+/// As [`TagTexts::new`] and [`TagTexts::next`].
+pub(crate) async fn detect(
+    service: &Service,
+    detector: &ServedDetector,
+    text: String,
+    _memory: BodyMemory,
+) -> Result<Vec<Detection>, Problem> {
+    check_texts(&service.settings.limits, std::slice::from_ref(&text))?;
+    if service.is_ending() {
+        return Err(Problem::ending());
+    }
+    let _admitted = service.admission.admit()?;
+    let (reply, answer) = oneshot::channel();
+    // If the thread is gone the answer says so.
+    let _ = detector.jobs.send(DetectJob { queued: service.admission.queue(text.len()), text, reply });
+    in_time(service.settings.limits.text_time, answer).await
+}
+
+async fn in_time<T>(time: Duration, answer: oneshot::Receiver<T>) -> Result<T, Problem> {
+    match tokio::time::timeout(time, answer).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(_)) => Err(Problem::internal()),
+        Err(_) => Err(Problem::new(
+            ProblemKind::Timeout,
+            format!("the text was not done after {} s", time.as_secs()),
+            "send it in parts, or later",
+        )
+        .retry_after(10)),
+    }
+}
+
+fn check_texts(limits: &Limits, texts: &[String]) -> Result<(), Problem> {
+    let too_large = |detail| Problem::new(ProblemKind::TooLarge, detail, TOO_LARGE);
+    let (found, most) = (texts.len(), limits.texts);
+    if found > most {
+        return Err(too_large(format!("the request has {found} texts, at most {most} are taken")));
+    }
+    let most = limits.characters;
+    for (index, text) in texts.iter().enumerate() {
+        // Most texts have fewer bytes than characters are allowed.
+        if text.len() > most && text.chars().count() > most {
+            return Err(too_large(format!("text {index} has more than {most} characters")));
+        }
+    }
+    Ok(())
+}
