@@ -14,6 +14,7 @@ mod model;
 mod part;
 mod passages;
 mod predictions;
+mod pytorch;
 mod readme;
 mod recipe;
 mod results;
@@ -36,6 +37,7 @@ pub const ALL: &[&dyn Reader] = &[
     &tagger_checkpoint::TaggerCheckpoints,
     &model::TransformersFolder,
     &model::ModelRun,
+    &pytorch::PytorchWeights,
     &tagger::Taggers,
     &finetuned::Finetuned,
     &tokenizer::Tokenizers,

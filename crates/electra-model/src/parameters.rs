@@ -220,13 +220,23 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, SafetensorsError> 
             Dtype::I32 => TensorData::new(read(data, |b| i64::from(i32::from_le_bytes(b))), shape),
             other => return Err(SafetensorsError::Type { name, found: format!("{other:?}") }),
         };
-        if let Some((at, value)) = first_not_finite(&tensor) {
-            let at = position(at, tensor.shape());
-            return Err(SafetensorsError::NotFinite { name, at, value });
-        }
+        check_finite(&name, &tensor)?;
         tensors.insert(name, tensor);
     }
     Ok(tensors)
+}
+
+/// Refuses a tensor with a number that is NaN or infinite.
+///
+/// # Errors
+/// The first of them.
+pub fn check_finite(name: &str, tensor: &TensorData) -> Result<(), NotFinite> {
+    match first_not_finite(tensor) {
+        Some((at, value)) => {
+            Err(NotFinite { name: name.to_owned(), at: position(at, tensor.shape()), value })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The index of the first number that is NaN or infinite, row after row, and the number.
@@ -270,18 +280,24 @@ pub enum SafetensorsError {
         found: String,
     },
     /// A weight that is no number.
-    #[error("{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold")]
-    #[diagnostic(help(
-        "copy the file again from where it came from; of a run that went out of bounds, take an earlier checkpoint"
-    ))]
-    NotFinite {
-        /// Name of the tensor.
-        name: String,
-        /// Place of the first of them in the tensor.
-        at: Vec<usize>,
-        /// The value that was found.
-        value: f32,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NotFinite(#[from] NotFinite),
+}
+
+/// A weight that is no number.
+#[derive(Clone, Debug, PartialEq, Error, miette::Diagnostic)]
+#[error("{name} is {value} at {at:?}, expected finite numbers that 32 bits can hold")]
+#[diagnostic(help(
+    "copy the file again from where it came from; of a run that went out of bounds, take an earlier checkpoint"
+))]
+pub struct NotFinite {
+    /// Name of the tensor.
+    pub name: String,
+    /// Place of the first of them in the tensor.
+    pub at: Vec<usize>,
+    /// The value that was found.
+    pub value: f32,
 }
 
 #[cfg(test)]

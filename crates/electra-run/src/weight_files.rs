@@ -1,4 +1,5 @@
-//! Files with the weights of a network that transformers saved: one, or shards that an index names.
+//! Files with the weights of a network that transformers saved: one, or shards that an index names, as safetensors
+//! or as `torch.save` writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
-
+use electra_files::shown::shell_word;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -16,14 +17,40 @@ use crate::process::check_memory;
 pub const WEIGHTS: &str = "model.safetensors";
 /// The file that says which shard each tensor is in.
 pub const INDEX: &str = "model.safetensors.index.json";
+/// The file of weights that `torch.save` wrote.
+pub const PYTORCH_WEIGHTS: &str = "pytorch_model.bin";
+/// The file that says which of its shards each tensor is in.
+pub const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
+
+/// The formats in which weights are read, in the order in which they are looked for: of a folder that has them in
+/// two, transformers reads those of the first as well.
+const FORMATS: [(WeightFormat, &str, &str); 2] =
+    [(WeightFormat::Safetensors, WEIGHTS, INDEX), (WeightFormat::Pytorch, PYTORCH_WEIGHTS, PYTORCH_INDEX)];
 
 /// Weights in forms that are not read: what names of such files hold, what they are, and what
-/// transformers needs to know to load them.
+/// transformers 4 needs to know to load them. The 5th loads them no more.
 const OTHER_FORMS: &[(&str, &str, &str)] = &[
-    ("pytorch_model", "pickled by PyTorch", ""),
-    ("tf_model.h5", "those of TensorFlow", ", from_tf=True"),
-    ("flax_model.msgpack", "those of Flax", ", from_flax=True"),
+    ("tf_model.h5", "those of TensorFlow", "from_tf=True"),
+    ("flax_model.msgpack", "those of Flax", "from_flax=True"),
 ];
+
+/// How the numbers of a file of weights are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightFormat {
+    /// Names and numbers, and nothing else.
+    Safetensors,
+    /// A pickle and numbers.
+    Pytorch,
+}
+
+/// The files whose tensors together are a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightFiles {
+    /// The format of every file.
+    pub format: WeightFormat,
+    /// Their paths.
+    pub paths: Vec<PathBuf>,
+}
 
 /// A folder whose weights cannot be read.
 #[derive(Debug, Error, miette::Diagnostic)]
@@ -37,9 +64,9 @@ pub enum WeightFilesError {
         source: io::Error,
     },
     /// Weights in a form that is not read.
-    #[error("{path}: the weights are {form}, expected {WEIGHTS}")]
+    #[error("{path}: the weights are {form}, expected {WEIGHTS} or {PYTORCH_WEIGHTS}")]
     #[diagnostic(help(
-        "load the folder in transformers and save it again, which writes {WEIGHTS}: {load}.save_pretrained(\"NEW\")"
+        "load the folder in transformers before version 5 and save it again, which writes {WEIGHTS}: {load}.save_pretrained(\"NEW\")"
     ))]
     OtherForm {
         /// The file found.
@@ -49,8 +76,25 @@ pub enum WeightFilesError {
         /// Python that loads the folder.
         load: String,
     },
+    /// A checkpoint of TensorFlow, as Google published the first ELECTRA.
+    #[error("{checkpoint}.index is a checkpoint of TensorFlow, expected {WEIGHTS} or {PYTORCH_WEIGHTS}")]
+    #[diagnostic(help(
+        "transformers 4.47.1 is the last that converts it, with torch and tensorflow beside it, given a config.json of \
+         its sizes: python -m transformers.models.electra.convert_electra_original_tf_checkpoint_to_pytorch \
+         --tf_checkpoint_path {checkpoint} --config_file {} --pytorch_dump_path {} \
+         --discriminator_or_generator discriminator",
+        shell_word(&.checkpoint.with_file_name("config.json").display().to_string()),
+        shell_word(&.checkpoint.with_file_name(PYTORCH_WEIGHTS).display().to_string()),
+        checkpoint = shell_word(&.checkpoint.display().to_string()),
+    ))]
+    Tensorflow {
+        /// Its files without their ends, `.index` and `.data-00000-of-00001`.
+        checkpoint: PathBuf,
+    },
     /// No weights in any form that is known.
-    #[error("{0} has no weights: neither {WEIGHTS} nor shards with {INDEX}")]
+    #[error(
+        "{0} has no weights: neither {WEIGHTS} nor {PYTORCH_WEIGHTS}, nor shards of one of them with their index"
+    )]
     #[diagnostic(help("copy the folder again, with all its files"))]
     None(PathBuf),
     /// An index that names no shards.
@@ -105,18 +149,31 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     regular::read_at_most(path, length)
 }
 
+/// The checkpoint of TensorFlow in `folder`, by its path without the ends of its files' names.
+#[must_use]
+pub fn tensorflow_checkpoint(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    let has_data = |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}.data-")));
+    let found = names.iter().filter_map(|name| name.strip_suffix(".index")).find(|name| has_data(name));
+    found.map(|name| folder.join(name))
+}
+
 /// The files whose tensors together are the network of `folder`, an instance of `class`.
 ///
 /// # Errors
 /// Weights of another form, by name, or none at all.
-pub fn weight_files(folder: &Path, class: &str) -> Result<Vec<PathBuf>, WeightFilesError> {
-    let whole = folder.join(WEIGHTS);
-    if whole.exists() {
-        return Ok(vec![whole]);
-    }
-    let index = folder.join(INDEX);
-    if index.exists() {
-        return shards(folder, &index);
+pub fn weight_files(folder: &Path, class: &str) -> Result<WeightFiles, WeightFilesError> {
+    for (format, whole, index) in FORMATS {
+        let [whole, index] = [whole, index].map(|name| folder.join(name));
+        if whole.exists() {
+            return Ok(WeightFiles { format, paths: vec![whole] });
+        }
+        if index.exists() {
+            return Ok(WeightFiles { format, paths: shards(folder, &index)? });
+        }
     }
     let failed = |source| WeightFilesError::Read { path: folder.into(), source };
     let mut names = BTreeSet::new();
@@ -125,10 +182,11 @@ pub fn weight_files(folder: &Path, class: &str) -> Result<Vec<PathBuf>, WeightFi
     }
     let found = OTHER_FORMS.iter().find_map(|(part, form, argument)| {
         let path = folder.join(names.iter().find(|name| name.starts_with(part))?);
-        let load = format!("{class}.from_pretrained({:?}{argument})", folder.display().to_string());
+        let load = format!("{class}.from_pretrained({:?}, {argument})", folder.display().to_string());
         Some(WeightFilesError::OtherForm { path, form, load })
     });
-    Err(found.unwrap_or_else(|| WeightFilesError::None(folder.into())))
+    let of_tensorflow = || Some(WeightFilesError::Tensorflow { checkpoint: tensorflow_checkpoint(folder)? });
+    Err(found.or_else(of_tensorflow).unwrap_or_else(|| WeightFilesError::None(folder.into())))
 }
 
 fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, WeightFilesError> {
@@ -166,9 +224,12 @@ mod tests {
     fn found(files: &[(&str, &str)]) -> Result<Vec<String>, String> {
         let folder = folder(files);
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-        weight_files(folder.path(), "ElectraForPreTraining")
-            .map(|paths| paths.into_iter().map(name).collect())
-            .map_err(|error| with_help(&error))
+        let found =
+            weight_files(folder.path(), "ElectraForPreTraining").map_err(|error| with_help(&error))?;
+        let is_pytorch = found.format == WeightFormat::Pytorch;
+        let names: Vec<String> = found.paths.into_iter().map(name).collect();
+        assert!(names.iter().all(|name| name.ends_with(if is_pytorch { ".bin" } else { ".safetensors" })));
+        Ok(names)
     }
 
     const MAP: &str = r#"{"metadata": {}, "weight_map": {"b": "model-2.safetensors", "a": "model-1.safetensors",
@@ -178,23 +239,42 @@ mod tests {
     fn weights_are_one_file_or_the_shards_of_an_index() {
         assert_eq!(found(&[(INDEX, MAP), (WEIGHTS, "")]).unwrap(), [WEIGHTS]);
         let shards = ["model-1.safetensors", "model-2.safetensors"];
-        assert_eq!(found(&[(INDEX, MAP), ("pytorch_model.bin", "")]).unwrap(), shards);
+        assert_eq!(found(&[(INDEX, MAP), (PYTORCH_WEIGHTS, "")]).unwrap(), shards);
+        assert_eq!(found(&[(PYTORCH_WEIGHTS, ""), ("tf_model.h5", "")]).unwrap(), [PYTORCH_WEIGHTS]);
+        let of_pytorch = r#"{"weight_map": {"a": "pytorch_model-1.bin", "b": "pytorch_model-2.bin"}}"#;
+        let shards = ["pytorch_model-1.bin", "pytorch_model-2.bin"];
+        assert_eq!(found(&[(PYTORCH_INDEX, of_pytorch), ("config.json", "")]).unwrap(), shards);
     }
 
     #[test]
     fn weights_in_another_form_are_named_with_the_way_out() {
-        for (name, form) in [
-            ("pytorch_model.bin", "pickled by PyTorch"),
-            ("pytorch_model-00001-of-00002.bin", "pickled by PyTorch"),
-            ("tf_model.h5", "those of TensorFlow"),
+        for (name, form, argument) in [
+            ("tf_model.h5", "those of TensorFlow", "\", from_tf=True).save_pretrained"),
+            ("flax_model.msgpack", "those of Flax", "\", from_flax=True).save_pretrained"),
         ] {
             let error = found(&[("config.json", "{}"), (name, "")]).unwrap_err();
-            for part in [name, form, "expected model.safetensors; ", "ElectraForPreTraining.from_pretrained("]
-            {
+            for part in [name, form, "before version 5", "ElectraForPreTraining.from_pretrained(", argument] {
                 assert!(error.contains(part), "{part:?} is not in: {error}");
             }
         }
         assert!(found(&[("config.json", "{}")]).unwrap_err().contains("has no weights: neither"));
+    }
+
+    #[test]
+    fn a_checkpoint_of_tensorflow_is_known_by_its_files_and_named_with_what_converts_it() {
+        let files = [("electra_small.index", ""), ("electra_small.data-00000-of-00001", "")];
+        let error = found(&files).unwrap_err();
+        for part in [
+            "electra_small.index is a checkpoint of TensorFlow",
+            "transformers 4.47.1",
+            "convert_electra_original_tf_checkpoint_to_pytorch",
+            "electra_small --config_file ",
+            "pytorch_model.bin --discriminator_or_generator discriminator",
+        ] {
+            assert!(error.contains(part), "{part:?} is not in: {error}");
+        }
+        // An index of something else.
+        assert!(found(&files[..1]).unwrap_err().contains("has no weights"));
     }
 
     #[test]

@@ -39,6 +39,7 @@
 //! | [`Snapshot`] | weights, moments of the optimizer and progress, as the blobs of a checkpoint |
 //! | [`apply_gradients`] | loss scale, finiteness, clipping by the global norm, Adam |
 //! | [`model_folder`], [`encoder_init`] | the model that fine-tuning begins with, and its lineage |
+//! | [`pytorch`] | tensors of a file that `torch.save` wrote |
 //! | [`card_metadata`] | metadata of model cards |
 //! | [`epochs`], [`collapse`] | progress of a run that is scored after each epoch, and the guard that stops one that learns nothing |
 //! | [`finetuning`], [`layerwise_lr`] | the tables that every fine-tuning recipe has, and the rates of single parameters |
@@ -71,6 +72,7 @@ pub mod layout;
 mod length_batches;
 pub mod model_folder;
 mod monitor;
+pub mod pytorch;
 pub mod recorder;
 pub mod resume;
 pub mod seeds;

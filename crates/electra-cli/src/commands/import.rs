@@ -24,7 +24,8 @@ pub enum ImportCommand {
   electra import hf electra-small-discriminator \\
     --generator electra-small-generator --out models/small
 
-Weights are read from model.safetensors, or from its shards and their index. The tokenizer divides text as \
+Weights are read from model.safetensors or from pytorch_model.bin, or from shards of one of them and their \
+index. Nothing of a pickle is run. The tokenizer divides text as \
 AutoTokenizer of transformers does: BertTokenizer and ElectraTokenizer as tokenizer_config.json has them, \
 PreTrainedTokenizerFast as tokenizer.json has it, with the tokens that were added to them. Others are \
 refused by name. So it is wherever a folder of transformers is read.")]

@@ -11,6 +11,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     // Lines of a README by which a table is found again: other words would lose those that are there.
     ("electra-ablate/src/readme.rs", "electra compare --write"),
     ("electra-ablate/src/readme/tables.rs", "electra compare --write"),
+    // The command of a converter in transformers.
+    ("electra-run/src/weight_files.rs", "--tf_checkpoint_path {checkpoint} --config_file {}"),
+    ("electra-run/src/weight_files.rs", "--discriminator_or_generator discriminator"),
     // An option of zstd's.
     ("electra-text/src/corpus/compressed.rs", "--long"),
 ];

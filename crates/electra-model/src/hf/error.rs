@@ -19,7 +19,7 @@ pub enum HfError {
         expected: String,
     },
     /// The weights of another class of ELECTRA.
-    #[error("model.safetensors holds an {found}, expected an {}", .expected.architecture())]
+    #[error("the file of weights holds an {found}, expected an {}", .expected.architecture())]
     #[diagnostic(help("{}", class_help(.found, *.expected)))]
     Class {
         /// transformers' name of the class whose tensors they are.
@@ -28,10 +28,10 @@ pub enum HfError {
         expected: HfNetwork,
     },
     /// A tensor with a name that no ELECTRA network has.
-    #[error("model.safetensors: unexpected tensor `{0}`")]
+    #[error("the file of weights: unexpected tensor `{0}`")]
     UnexpectedTensor(String),
     /// A tensor of the wrong rank for its name.
-    #[error("model.safetensors: tensor `{name}` has shape {shape:?}, expected a matrix")]
+    #[error("the file of weights: tensor `{name}` has shape {shape:?}, expected a matrix")]
     Shape {
         /// Name of the tensor.
         name: String,
@@ -39,7 +39,7 @@ pub enum HfError {
         shape: Vec<usize>,
     },
     /// A tensor that holds something else than the numbers that weights are.
-    #[error("model.safetensors: tensor `{name}` holds {found}, expected floats")]
+    #[error("the file of weights: tensor `{name}` holds {found}, expected floats")]
     Type {
         /// Name of the tensor.
         name: String,
@@ -47,15 +47,17 @@ pub enum HfError {
         found: String,
     },
     /// Two tensors for one parameter, as where a file has the names of two libraries.
-    #[error("model.safetensors: `{0}` stands there twice, under the names of two libraries")]
+    #[error("the file of weights: `{0}` stands there twice, under the names of two libraries")]
     Twice(String),
     /// A generator where a discriminator was asked for.
-    #[error("model.safetensors: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator")]
+    #[error(
+        "the file of weights: `{0}` belongs to a generator (ElectraForMaskedLM), expected a discriminator"
+    )]
     #[diagnostic(help("give the folder of an ElectraForPreTraining"))]
     Generator(String),
     /// A generator that does not write with the table it reads with.
     #[error(
-        "model.safetensors: `generator_lm_head.weight` differs from the word embeddings, expected a \
+        "the file of weights: `generator_lm_head.weight` differs from the word embeddings, expected a \
          generator whose output matrix is its word table"
     )]
     UntiedOutput,

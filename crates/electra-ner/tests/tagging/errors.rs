@@ -183,11 +183,15 @@ fn weights_that_are_no_numbers_are_refused_with_tensor_and_place() {
 #[test]
 fn weights_of_another_form_or_class_are_named_with_the_way_out() {
     let folder = tagger_folder();
-    let [whole, pickled] = ["model.safetensors", "pytorch_model.bin"].map(|name| folder.path().join(name));
-    fs::rename(whole, pickled).unwrap();
+    let [whole, other] = ["model.safetensors", "tf_model.h5"].map(|name| folder.path().join(name));
+    fs::rename(&whole, &other).unwrap();
     for error in both(folder.path()) {
-        let parts = ["pytorch_model.bin", "ElectraForTokenClassification.from_pretrained", "save_pretrained"];
+        let parts = ["tf_model.h5", "ElectraForTokenClassification.from_pretrained", "save_pretrained"];
         assert_says(error, &parts);
+    }
+    fs::rename(other, folder.path().join("pytorch_model.bin")).unwrap();
+    for error in both(folder.path()) {
+        assert_says(error, &["pytorch_model.bin", "it is no file of torch.save"]);
     }
     let discriminator = discriminator_folder();
     change(&discriminator.path().join("config.json"), |json| {

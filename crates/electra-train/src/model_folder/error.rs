@@ -9,12 +9,13 @@ use electra_model::parameters::{LoadError, SafetensorsError};
 use electra_run::checkpoint::CheckpointError;
 use electra_run::nearby::folders_with;
 use electra_run::run_folder::DamagedWeights;
-use electra_run::weight_files::WeightFilesError;
+use electra_run::weight_files::{WeightFilesError, tensorflow_checkpoint};
 use electra_text::wordpiece::TokenizerError;
 use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, TAGGER_SETTINGS, WEIGHTS};
+use crate::pytorch::PytorchError;
 
 /// A folder that holds no model that can be used.
 #[derive(Debug, Error, Diagnostic)]
@@ -88,6 +89,14 @@ pub enum ModelFolderError {
         #[diagnostic_source]
         source: SafetensorsError,
     },
+    /// No file of PyTorch, or one that is refused.
+    #[error("{path}: {source}")]
+    #[diagnostic(help("{}", help_or(.source, "copy the folder again from where it came from")))]
+    Pytorch {
+        path: PathBuf,
+        #[diagnostic_source]
+        source: PytorchError,
+    },
     /// Tensors of other sizes than the configuration says.
     #[error("{path}: {source}")]
     #[diagnostic(help(
@@ -148,6 +157,9 @@ fn names(folders: &[PathBuf]) -> String {
 impl ModelFolderError {
     /// The error of a folder that is no model: nothing in it tells what it is; one of these `files` would.
     pub fn no_model(path: &Path, files: &[&str]) -> Self {
+        if let Some(checkpoint) = tensorflow_checkpoint(path) {
+            return WeightFilesError::Tensorflow { checkpoint }.into();
+        }
         match folders_with(path, files) {
             within if within.is_empty() => Self::NoModel(path.into()),
             within => Self::ModelsWithin { path: path.into(), within },
@@ -167,6 +179,11 @@ impl ModelFolderError {
     pub(super) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Read { path: path.clone(), source }
+    }
+
+    pub(super) fn pytorch(path: &Path) -> impl Fn(PytorchError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Pytorch { path: path.clone(), source }
     }
 
     pub(super) fn safetensors(path: &Path) -> impl Fn(SafetensorsError) -> Self {

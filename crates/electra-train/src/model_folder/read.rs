@@ -8,12 +8,13 @@ use electra_model::parameters::{self, Headers, NamedTensors};
 use electra_model::{Architecture, ModelConfig, shapes};
 use electra_run::checkpoint;
 use electra_run::run_folder::{check_hash, final_weights_hash};
-use electra_run::weight_files::{self, weight_files};
+use electra_run::weight_files::{self, WeightFormat, weight_files};
 use electra_text::Tokenizer;
 use serde_json::Value;
 
 use super::ModelFolderError as E;
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
+use crate::pytorch::PytorchFile;
 
 /// A JSON file.
 ///
@@ -116,9 +117,16 @@ pub(super) fn of_class(path: &Path) -> impl Fn(HfError) -> E {
 /// before they are read.
 #[derive(Debug)]
 pub struct ForeignWeights {
-    files: Vec<PathBuf>,
+    files: Vec<WeightFile>,
     /// Names and shapes of all tensors.
     pub headers: Headers,
+}
+
+/// A file of weights of which the names and shapes were read.
+#[derive(Debug)]
+enum WeightFile {
+    Safetensors(PathBuf),
+    Pytorch(PathBuf, PytorchFile),
 }
 
 impl ForeignWeights {
@@ -129,10 +137,20 @@ impl ForeignWeights {
     /// No weights, or weights in a form that is not read.
     pub fn find(folder: &Path, config: &Value, network: HfNetwork) -> Result<Self, E> {
         let class = hf::architecture(config).unwrap_or(network.architecture());
-        let files = weight_files(folder, class)?;
-        let mut headers = Headers::new();
-        for file in &files {
-            headers.extend(read_headers(file)?);
+        let found = weight_files(folder, class)?;
+        let (mut files, mut headers) = (Vec::new(), Headers::new());
+        for path in found.paths {
+            files.push(match found.format {
+                WeightFormat::Safetensors => {
+                    headers.extend(read_headers(&path)?);
+                    WeightFile::Safetensors(path)
+                }
+                WeightFormat::Pytorch => {
+                    let file = PytorchFile::open(&path).map_err(E::pytorch(&path))?;
+                    headers.extend(file.headers().clone());
+                    WeightFile::Pytorch(path, file)
+                }
+            });
         }
         Ok(Self { files, headers })
     }
@@ -144,7 +162,10 @@ impl ForeignWeights {
     pub fn read(&self) -> Result<NamedTensors, E> {
         let mut tensors = NamedTensors::new();
         for file in &self.files {
-            tensors.extend(read_tensors(file)?);
+            tensors.extend(match file {
+                WeightFile::Safetensors(path) => read_tensors(path)?,
+                WeightFile::Pytorch(path, file) => file.read().map_err(E::pytorch(path))?,
+            });
         }
         Ok(tensors)
     }
