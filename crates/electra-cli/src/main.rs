@@ -11,6 +11,7 @@ mod commands;
 mod device;
 mod failure;
 mod gemm_peak;
+mod hub;
 mod limits;
 mod watch;
 mod watchdog;

@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-ablate",
             "electra-annotations",
             "electra-files",
+            "electra-hub",
             "electra-kernels",
             "electra-model",
             "electra-ner",
@@ -54,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("electra-ablate", &["electra-files", "electra-run"]),
+    ("electra-hub", &["electra-files"]),
     (
         "electra-pretrain",
         &[
@@ -85,6 +87,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "electra-train",
         &[
             "electra-files",
+            "electra-hub",
             "electra-kernels",
             "electra-model",
             "electra-optim",

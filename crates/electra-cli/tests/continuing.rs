@@ -136,7 +136,7 @@ fn weights_that_do_not_fit_are_refused_with_what_to_do() {
     assert_says(&said, &["missing field `model`", "begin with weights, which have the sizes: --init DIR"]);
     let ran = bench.run("pretrain continue.toml --init-generator a");
     assert_eq!(ran.code, Some(2));
-    assert_says(&ran.stderr, &["--init <DIR>"]);
+    assert_says(&ran.stderr, &["--init <DIR|NAME>"]);
 
     let (tagged, _) = Workbench::with_tagger(200, 16, electra_ner::Decoding::Viterbi);
     tagged.write("continue.toml", include_str!("../configs/continue.toml"));

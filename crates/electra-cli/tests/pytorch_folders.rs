@@ -147,6 +147,15 @@ fn a_pickle_with_a_forbidden_call_is_refused_by_every_command_and_nothing_of_it_
 fn weights_that_other_programs_have_to_convert_are_named_with_the_command() {
     let bench = bench("older.bin");
     fs::remove_file(bench.path("model/pytorch_model.bin")).unwrap();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 54000000\n";
+    for weights in ["pytorch_model.bin", "model.safetensors"] {
+        bench.write(&format!("model/{weights}"), pointer);
+        assert_says(
+            &bench.refuse("detect --model model text"),
+            &[weights, "a pointer of Git LFS", "git lfs pull"],
+        );
+        fs::remove_file(bench.path("model").join(weights)).unwrap();
+    }
     bench.write("model/tf_model.h5", "");
     let parts = ["model/tf_model.h5", "those of TensorFlow", "before version 5", "from_tf=True"];
     assert_says(&bench.refuse("detect --model model text"), &parts);

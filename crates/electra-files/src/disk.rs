@@ -241,6 +241,16 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
+/// Creates a symbolic link at `path` where nothing is yet, to `target`, a path relative to the folder of the link: in
+/// a cache, where one file has several names.
+///
+/// # Errors
+/// `AlreadyExists`, or what else the system answers.
+pub fn create_link(target: &Path, path: &Path) -> io::Result<()> {
+    takes("link", path)?;
+    std::os::unix::fs::symlink(target, path)
+}
+
 /// Exchanges two names at one moment. False where the file system cannot.
 pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
     moves("exchange", other)?;

@@ -51,6 +51,14 @@ impl Lock {
         Self::take(path, FlockOperation::NonBlockingLockExclusive, false)
     }
 
+    /// As [`acquire`](Self::acquire), after whoever holds it.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or leads elsewhere.
+    pub fn wait(path: &Path) -> Result<Self, LockError> {
+        Self::take(path, FlockOperation::LockExclusive, false)
+    }
+
     /// Takes the lock at `path`, whose file is removed when the lock is dropped.
     pub(crate) fn acquire_temporary(path: &Path) -> Result<Self, LockError> {
         Self::take(path, FlockOperation::NonBlockingLockExclusive, true)

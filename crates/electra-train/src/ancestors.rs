@@ -20,6 +20,15 @@ pub struct Ancestor {
     pub weights_hash: String,
 }
 
+/// The name by which others know the model in a folder: of a model of the Hub its name and commit, else the path.
+#[must_use]
+pub fn model_name(folder: &Path) -> String {
+    match electra_hub::model_of_folder(folder) {
+        Some((name, commit)) => format!("{name}@{commit}"),
+        None => folder.display().to_string(),
+    }
+}
+
 /// The ancestors of the model in a folder, the nearest first: of a run that began with weights, and of what was
 /// exported or imported from one. Empty where nothing is said.
 pub fn ancestors(folder: &Path) -> Vec<Ancestor> {
@@ -53,6 +62,17 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_model_of_the_hub_is_known_by_its_name_and_commit_wherever_its_cache_is() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let folder = format!("/caches/hub/models--google--electra-small/snapshots/{commit}");
+        assert_eq!(model_name(Path::new(&folder)), format!("google/electra-small@{commit}"));
+        for folder in ["runs/tiny", "models--google--electra-small/snapshots", "models--a--b/snapshots/main"]
+        {
+            assert_eq!(model_name(Path::new(folder)), folder);
+        }
+    }
 
     #[test]
     fn what_leaves_a_run_keeps_its_ancestors() {

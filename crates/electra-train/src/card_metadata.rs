@@ -34,6 +34,9 @@ pub fn base_model(model: &str) -> Option<String> {
     if model.starts_with("scratch:") {
         return None;
     }
+    // The card has no place for the commit.
+    let is_commit = |text: &str| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let model = model.split_once('@').filter(|(_, commit)| is_commit(commit)).map_or(model, |(name, _)| name);
     let parts: Vec<&str> = model.split('/').collect();
     Some(match parts[..] {
         [owner, name] if !owner.is_empty() && !owner.starts_with('.') && !name.is_empty() => {
@@ -53,6 +56,7 @@ mod tests {
         assert_eq!(hub_name("../"), "unnamed");
         for (model, name) in [
             ("google/electra-small-discriminator", Some("google/electra-small-discriminator")),
+            ("google/electra-small@0123456789abcdef0123456789abcdef01234567", Some("google/electra-small")),
             ("/home/me/runs/tiny/", Some("tiny")),
             ("tiny", Some("tiny")),
             ("../runs", Some("runs")),

@@ -12,7 +12,7 @@ use electra_text::Tokenizer;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::ancestors::{Ancestor, ancestors};
+use crate::ancestors::{Ancestor, ancestors, model_name};
 use crate::model_folder::{ModelFolderError, PretrainedEncoder};
 
 /// Initial encoder of a network that is fine-tuned.
@@ -70,7 +70,7 @@ pub enum InitError {
 /// Lineage of a fine-tuned network: the model that it descends from, by hashes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lineage {
-    /// Folder of the pretrained model, or `scratch:` and the recipe.
+    /// Folder of the pretrained model, name and commit of one of the Hub, or `scratch:` and the recipe.
     pub model: String,
     /// BLAKE3 of the encoder's weights, or of the sizes of a network from scratch.
     pub model_hash: String,
@@ -199,7 +199,7 @@ impl EncoderInit {
                     run.and_then(|bytes| serde_json::from_slice(&bytes).ok());
                 let of_run = |key: &str| Some(run.as_ref()?.get(key)?.as_str()?.to_owned());
                 Lineage {
-                    model: pretrained.path.display().to_string(),
+                    model: model_name(&pretrained.path),
                     model_hash: blake3::hash(&bytes).to_hex().to_string(),
                     tokenizer_hash,
                     pretraining_recipe_hash: of_run("recipe_hash"),

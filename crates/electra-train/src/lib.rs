@@ -81,7 +81,7 @@ mod snapshot;
 mod stopped;
 mod update;
 
-pub use ancestors::{Ancestor, add_ancestors, ancestors, ancestors_file};
+pub use ancestors::{Ancestor, add_ancestors, ancestors, ancestors_file, model_name};
 pub use divergence::Divergence;
 pub use environment::Environment;
 pub use epoch_monitor::{EpochEvent, EpochMonitor, EpochRecord, SilentMonitor};

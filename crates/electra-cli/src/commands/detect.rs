@@ -15,16 +15,17 @@ use electra_train::model_folder::ModelFolder;
 use super::data::warnings::unknown;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
+use crate::hub;
 use crate::output;
 
 /// Show which tokens of a text look replaced.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   electra detect --model runs/demo \"The committee approved the ocean budget.\"
-  electra detect --model DIR --json - < text.txt")]
+  electra detect --model google/electra-small-discriminator --json - < text.txt")]
 pub struct Detect {
-    /// Run, imported model, or a folder that transformers saved (ElectraForPreTraining)
-    #[arg(long, value_name = "DIR")]
+    /// Run, imported model, a folder that transformers saved (ElectraForPreTraining), or a name on the Hub
+    #[arg(long, value_name = "DIR|NAME")]
     model: PathBuf,
     /// Text, or - for standard input
     text: String,
@@ -117,8 +118,9 @@ impl Detect {
             self.text
         };
         let device = self.device.open()?;
-        let folder = ModelFolder::open(&self.model)?;
-        warn_if_unfinished(&self.model);
+        let model = hub::model_folder(&self.model)?;
+        let folder = ModelFolder::open(&model)?;
+        warn_if_unfinished(&model);
         check_detects(&folder)?;
         let detections = Detector::new(&folder, device)?.detect(&text);
         tell_unknown(&folder.tokenizer, &text);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use burn::prelude::Device;
 use electra_files::memory;
+use electra_hub::Hub;
 use electra_kernels::{Card, KEEPS_KERNELS, Precision, card};
 use electra_run::process;
 use electra_run::record::thousands;
@@ -13,6 +14,7 @@ use serde_json::json;
 use crate::device::{self, DeviceName, missing, use_threads};
 use crate::failure::Failure;
 use crate::gemm_peak;
+use crate::hub;
 
 /// Look at this machine: devices, memory, speed, what is missing.
 #[derive(clap::Args)]
@@ -26,6 +28,9 @@ pub struct Doctor {
     #[arg(long)]
     json: bool,
 }
+
+/// Whether models of the Hub can be downloaded.
+const HAS_DOWNLOADS: bool = cfg!(feature = "hub");
 
 /// The speed of a device that is ready.
 struct Measured {
@@ -79,6 +84,33 @@ impl MeasuredCard {
 /// The folder of compiled kernels, in a build that keeps them.
 fn kernel_cache() -> Option<PathBuf> {
     device::kernel_cache().filter(|_| KEEPS_KERNELS)
+}
+
+/// The cache of models of the Hub and the server, in words.
+fn models_line() -> String {
+    let settings = match hub::settings() {
+        Ok(settings) => settings,
+        Err(failure) => return failure.in_one_line(),
+    };
+    let count = Hub::new(settings.clone()).cache().models().len();
+    let server = match settings.offline {
+        Some(variable) => format!("no server ({variable})"),
+        None if !HAS_DOWNLOADS => "no server: built without the feature hub".to_owned(),
+        None => format!("from {}", settings.endpoint),
+    };
+    let token = settings.token.map_or("no token".to_owned(), |token| format!("token of {}", token.origin));
+    format!("{count} of the Hub in {}; {server}, {token}", settings.cache.display())
+}
+
+fn models_json() -> Result<serde_json::Value, Failure> {
+    let settings = hub::settings()?;
+    Ok(json!({
+        "cache": settings.cache,
+        "count": Hub::new(settings.clone()).cache().models().len(),
+        "server": settings.endpoint,
+        "downloads": HAS_DOWNLOADS && settings.offline.is_none(),
+        "token": settings.token.map(|token| token.origin),
+    }))
 }
 
 impl Doctor {
@@ -140,6 +172,7 @@ impl Doctor {
                 "available_memory_mb": memory::available().map(megabytes),
                 "free_disk_mb": megabytes(free),
                 "kernel_cache": kernel_cache(),
+                "models": models_json()?,
                 "devices": devices,
             });
             crate::output::json_out(&all).map_err(Failure::of_json)?;
@@ -164,6 +197,7 @@ impl Doctor {
         if let Some(folder) = kernel_cache() {
             row("kernels", format!("compiled once for a GPU, kept in {}", folder.display()));
         }
+        row("models", models_line());
         for (name, lacks, measured) in devices {
             let state = match &measured {
                 Some(measured) => format!("ready, matrix products at {:.0} GFLOP/s", measured.gflops),

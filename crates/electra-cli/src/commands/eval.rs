@@ -91,7 +91,7 @@ pub struct NerEval {
     #[command(flatten)]
     predictions: PredictionArguments,
     /// Tagger to score on --gold, in place of predictions
-    #[arg(long, value_name = "DIR", requires = "gold",
+    #[arg(long, value_name = "DIR|NAME", requires = "gold",
           conflicts_with_all = ["pred", "pred_column", "pred_from", "pred_offsets", "pred_annotator"])]
     model: Option<PathBuf>,
     /// Predictions of another system on the same sentences, to compare with; again for each run

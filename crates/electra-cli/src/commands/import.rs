@@ -15,14 +15,15 @@ use electra_train::{ancestors, ancestors_file};
 use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::hub;
 
 /// Read a model of other libraries.
 #[derive(clap::Subcommand)]
 pub enum ImportCommand {
-    /// A folder that Hugging Face transformers saved
+    /// A folder that Hugging Face transformers saved, or a model of the Hub
     #[command(after_help = "Example:
-  electra import hf electra-small-discriminator \\
-    --generator electra-small-generator --out models/small
+  electra import hf google/electra-small-discriminator \\
+    --generator google/electra-small-generator --out models/small
 
 Weights are read from model.safetensors or from pytorch_model.bin, or from shards of one of them and their \
 index. Nothing of a pickle is run. The tokenizer divides text as \
@@ -35,10 +36,10 @@ refused by name. So it is wherever a folder of transformers is read.")]
 /// Arguments of `electra import hf`.
 #[derive(clap::Args)]
 pub struct HfImport {
-    /// Folder of an ElectraForPreTraining
+    /// Folder of an ElectraForPreTraining, or its name on the Hub
     folder: PathBuf,
-    /// Folder of its ElectraForMaskedLM, if there is one
-    #[arg(long, value_name = "DIR")]
+    /// Folder of its ElectraForMaskedLM, if there is one, or its name on the Hub
+    #[arg(long, value_name = "DIR|NAME")]
     generator: Option<PathBuf>,
     /// Folder to write
     #[arg(long, value_name = "DIR")]
@@ -52,8 +53,10 @@ impl ImportCommand {
     /// If the folder holds no such model, or nothing can be written.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let Self::Hf(arguments) = self;
-        let model = ModelFolder::open_transformers(&arguments.folder, arguments.generator.as_deref())?;
-        let progress = warn_if_unfinished(&arguments.folder);
+        let folder = hub::model_folder(&arguments.folder)?;
+        let generator = arguments.generator.as_deref().map(hub::model_folder).transpose()?;
+        let model = ModelFolder::open_transformers(&folder, generator.as_deref())?;
+        let progress = warn_if_unfinished(&folder);
         let out = &arguments.out;
         staged::recover(out)?;
         if out.exists() {
@@ -81,7 +84,7 @@ impl ImportCommand {
         if let Some(progress) = progress {
             new.write(PROGRESS, progress.file().as_bytes())?;
         }
-        let ancestors = ancestors(&arguments.folder);
+        let ancestors = ancestors(&folder);
         if !ancestors.is_empty() {
             new.write(INIT, ancestors_file(&ancestors).as_bytes())?;
         }

@@ -33,6 +33,7 @@ use electra_train::layout::{CALIBRATION, TAGGER_SETTINGS};
 use super::data::warnings::unknown;
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::Failure;
+use crate::hub;
 use crate::output;
 
 use division::{Breaks, SentencesBy, TextDivision, WordsBy};
@@ -76,8 +77,8 @@ counted on standard error, and on the page of --format html.
 conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line \
 of the input, also if it holds no word. Text and HTML show the whole input, of JSON lines the texts.")]
 pub struct Predict {
-    /// Fine-tuned tagger, or a folder that transformers saved (ElectraForTokenClassification)
-    #[arg(long, value_name = "DIR")]
+    /// Fine-tuned tagger, a folder that transformers saved (ElectraForTokenClassification), or a name on the Hub
+    #[arg(long, value_name = "DIR|NAME")]
     model: PathBuf,
     /// Text in UTF-8, perhaps .gz, .zst, .xz or .bz2; - for standard input. Of .jsonl, .ndjson and .json files the text of
     /// each record is read, and of exports of annotation tools (folders of brat among them) each text
@@ -186,6 +187,7 @@ impl Predict {
             DecodingName::Argmax => Decoding::Argmax,
             DecodingName::Viterbi => Decoding::Viterbi,
         });
+        self.model = hub::model_folder(&self.model)?;
         let folder = TaggerFolder::open_with(&self.model, decoding)?;
         if folder.is_assumed {
             eprintln!("note: {}", assumed(&folder));

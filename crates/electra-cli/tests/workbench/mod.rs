@@ -199,6 +199,12 @@ impl Workbench {
         command.args(line.split_whitespace()).current_dir(self.folder.path());
         // What the machine of the test says about colours and backtraces is not its subject.
         command.env("NO_COLOR", "1").env_remove("RUST_BACKTRACE").env_remove("RUST_LOG");
+        // Nor is what its user has in the cache of models, and no test asks a server but one of its own.
+        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.folder.path().join("hf"));
+        for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH"]
+        {
+            command.env_remove(variable);
+        }
         command
     }
 

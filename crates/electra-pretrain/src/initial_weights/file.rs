@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use electra_files::regular;
 use electra_model::warm_start::{Network, RowCounts, Source, WarmStart};
 use electra_run::record::thousands;
-use electra_train::Ancestor;
 use electra_train::layout::INIT;
 use electra_train::model_folder::NetworkKind;
+use electra_train::{Ancestor, model_name};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -166,8 +166,9 @@ impl InitFile {
 
     /// What became of the weights, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
-        let from = self.discriminator.path.display();
-        let and = self.generator.as_ref().map(|of| format!(" and {}", of.path.display())).unwrap_or_default();
+        let from = model_name(&self.discriminator.path);
+        let and =
+            self.generator.as_ref().map(|of| format!(" and {}", model_name(&of.path))).unwrap_or_default();
         let Self { loaded, started, ignored, .. } = self;
         let mut said = vec![format!(
             "begins with {from}{and}: loaded {loaded} tensors, started {started}, ignored {ignored}; {INIT} lists them"
@@ -206,7 +207,7 @@ impl InitFile {
         let of_folder = |(folder, groups): (Option<&Path>, BTreeMap<String, usize>)| {
             let groups: Vec<String> =
                 groups.into_iter().map(|(name, count)| format!("{name} ({count})")).collect();
-            let of = folder.map(|folder| format!(" of {}", folder.display())).unwrap_or_default();
+            let of = folder.map(|folder| format!(" of {}", model_name(folder))).unwrap_or_default();
             groups.join(", ") + &of
         };
         folders.into_iter().map(of_folder).collect::<Vec<_>>().join("; ")

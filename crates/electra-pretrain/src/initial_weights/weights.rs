@@ -10,7 +10,7 @@ use electra_model::warm_start::{
 use electra_model::{GeneratorKind, ModelConfig, parameters};
 use electra_text::{DataSet, Tokenizer};
 use electra_train::model_folder::{NetworkKind, PretrainedNetworks};
-use electra_train::{Ancestor, ancestors};
+use electra_train::{Ancestor, ancestors, model_name};
 
 use super::error::InitialWeightsError as E;
 use super::file::{Begun, InitFile};
@@ -90,7 +90,7 @@ impl InitialWeights {
     /// The networks in words: "runs/a, a run or an imported model; with its generator".
     pub fn in_words(&self) -> String {
         let of =
-            |folder: &Folder| format!("{}, {}", folder.begun.path.display(), folder.begun.kind.in_words());
+            |folder: &Folder| format!("{}, {}", model_name(&folder.begun.path), folder.begun.kind.in_words());
         let generator = match (&self.generator, self.sources.generator.is_some()) {
             (Some(generator), _) => format!("generator: {}", of(generator)),
             (None, true) => "with its generator".to_owned(),
@@ -176,7 +176,7 @@ impl InitialWeights {
     /// The weights themselves, and what they began with.
     fn ancestors(&self) -> Vec<Ancestor> {
         let own = self.folders().map(|folder| Ancestor {
-            model: folder.begun.path.display().to_string(),
+            model: model_name(&folder.begun.path),
             weights_hash: folder.begun.weights_hash.clone(),
         });
         let mut all: Vec<Ancestor> = own.collect();

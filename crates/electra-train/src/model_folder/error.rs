@@ -89,6 +89,10 @@ pub enum ModelFolderError {
         #[diagnostic_source]
         source: SafetensorsError,
     },
+    /// What git has in place of a large file.
+    #[error("{0} is a pointer of Git LFS and not the file that it stands for")]
+    #[diagnostic(help("fetch the file itself: give `git lfs pull` in that folder"))]
+    LfsPointer(PathBuf),
     /// No file of PyTorch, or one that is refused.
     #[error("{path}: {source}")]
     #[diagnostic(help("{}", help_or(.source, "copy the folder again from where it came from")))]

@@ -16,6 +16,9 @@ use super::ModelFolderError as E;
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, WEIGHTS};
 use crate::pytorch::PytorchFile;
 
+/// How what git has in place of a large file begins.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
+
 /// A JSON file.
 ///
 /// # Errors
@@ -68,6 +71,9 @@ pub fn read_tensors(path: &Path) -> Result<NamedTensors, E> {
 /// A file that cannot be read, or is damaged.
 pub fn read_headers(path: &Path) -> Result<Headers, E> {
     let beginning = weight_files::read_header_bytes(path).map_err(E::read(path))?;
+    if beginning.bytes.starts_with(LFS_POINTER) {
+        return Err(E::LfsPointer(path.into()));
+    }
     parameters::headers(&beginning.bytes, beginning.file_bytes).map_err(E::safetensors(path))
 }
 

@@ -22,6 +22,7 @@ use crate::commands::pretrain::report_interruption;
 use crate::commands::reading::ReadArguments;
 use crate::device::use_threads;
 use crate::failure::Failure;
+use crate::hub;
 use crate::output;
 
 /// Window of the default recipe of fine-tuning.
@@ -71,17 +72,17 @@ pub struct CheckNer {
     /// Positions of the model, `[CLS]` and `[SEP]` included [default: 128, or those of --model if it has fewer]
     #[arg(long, value_name = "N")]
     window: Option<usize>,
-    /// Measure in the pieces of this model: a run, a folder of transformers, or scratch:RUN; of a tagger, also
-    /// list the labels that it holds for improbable
+    /// Measure in the pieces of this model: a run, a folder of transformers, a name on the Hub, or
+    /// scratch:RUN; of a tagger, also list the labels that it holds for improbable
     #[arg(
         long,
-        value_name = "RUN|DIR",
+        value_name = "RUN|DIR|NAME",
         conflicts_with = "tokenizer",
         value_parser = OsStringValueParser::new().try_map(|text| ModelArgument::read(&text))
     )]
     model: Option<ModelArgument>,
     /// Measure lengths in this tokenizer's pieces, not in words: its folder, a tokenizer.json or a vocab.txt
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR|NAME")]
     tokenizer: Option<PathBuf>,
     /// Number of longest sentences to show
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -120,11 +121,13 @@ impl CheckNer {
     ///
     /// # Errors
     /// If a file cannot be read for sure.
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    pub fn run(mut self) -> Result<ExitCode, Failure> {
         let options = self.reading.options();
+        self.model = self.model.take().map(ModelArgument::found).transpose()?;
         self.folds.check()?;
         let start = self.model.as_ref().map(|model| model.open(None)).transpose()?;
-        let alone = self.tokenizer.as_ref().map(|path| Tokenizer::load_named(path, None)).transpose()?;
+        let alone = self.tokenizer.as_deref().map(hub::tokenizer).transpose()?;
+        let alone = alone.map(|path| Tokenizer::load_named(&path, None)).transpose()?;
         let tokenizer = start.as_ref().map(EncoderInit::tokenizer).or(alone.as_ref());
         let positions = start.as_ref().map_or(DEFAULT_WINDOW, |start| start.config().max_position_embeddings);
         let window = self.window.unwrap_or(positions.min(DEFAULT_WINDOW));

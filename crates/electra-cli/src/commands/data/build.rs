@@ -12,6 +12,9 @@ use electra_text::shard::Split;
 use electra_text::wordpiece::{Settings, Tokenizer};
 use serde_json::json;
 
+use crate::failure::Failure;
+use crate::hub;
+
 use super::corpus::Corpus;
 use super::error_report::{advice, report};
 use super::json::{named_in_json, print_json};
@@ -65,8 +68,8 @@ pub struct BuildCommand {
     /// Memory for what --deduplicate knows of the documents: about 510 bytes for each that is kept
     #[arg(long, value_name = "MB", default_value_t = 4096, requires = "deduplicate")]
     deduplicate_memory: u64,
-    /// A tokenizer's folder, a tokenizer.json or a vocab.txt
-    #[arg(long, value_name = "PATH")]
+    /// A tokenizer's folder, a tokenizer.json, a vocab.txt, or the name of a model on the Hub
+    #[arg(long, value_name = "PATH|NAME")]
     tokenizer: PathBuf,
     /// Keep upper case: only for a bare vocab.txt that does not tell
     #[arg(long, conflicts_with = "uncased")]
@@ -187,7 +190,8 @@ impl BuildCommand {
             (false, false) => None,
             (cased, _) => Some(cased),
         };
-        let tokenizer = Tokenizer::load_named(&self.tokenizer, case).map_err(report)?;
+        let named = hub::tokenizer(&self.tokenizer).map_err(Failure::into_report)?;
+        let tokenizer = Tokenizer::load_named(&named, case).map_err(report)?;
         let settings = tokenizer.settings();
         if !self.keep_accents || !settings.strip_accents {
             return Ok(tokenizer);

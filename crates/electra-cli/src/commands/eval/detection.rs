@@ -23,6 +23,7 @@ use crate::commands::data::meter::Meter;
 use crate::commands::detect::{check_detects, warn_if_unfinished};
 use crate::device::{self, DeviceName, use_threads};
 use crate::failure::{self, Failure};
+use crate::hub;
 
 /// Judge discriminators on one corruption of held-out text
 #[derive(clap::Args)]
@@ -44,8 +45,8 @@ folder does not say which rows are of one document. Differences are from the fir
 resamples for both. The hash of the corruption names the text with its replacements: numbers with the same \
 hash are of one task.")]
 pub struct DetectionEval {
-    /// Discriminators: runs, imported models, or folders that transformers saved
-    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    /// Discriminators: runs, imported models, folders that transformers saved, or names on the Hub
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR|NAME")]
     model: Vec<PathBuf>,
     /// Source of the replacements: a run or imported model with a generator, or unigram
     #[arg(long, value_name = "DIR|unigram")]
@@ -133,7 +134,7 @@ impl DetectionEval {
             true => None,
             false => {
                 refuse_export(&self.generator)?;
-                Some(ModelFolder::open(&self.generator)?)
+                Some(ModelFolder::open(&hub::model_folder(&self.generator)?)?)
             }
         };
         let folders =
@@ -206,7 +207,7 @@ impl DetectionEval {
 
 /// A discriminator that detects.
 fn open(path: &Path) -> Result<ModelFolder, Failure> {
-    let folder = ModelFolder::open(path)?;
+    let folder = ModelFolder::open(&hub::model_folder(path)?)?;
     check_detects(&folder)?;
     Ok(folder)
 }

@@ -8,6 +8,7 @@ use electra_ner::{SentenceTagger, TaggerFolder};
 use crate::commands::predict::of_predictor;
 use crate::device::{DeviceName, use_threads};
 use crate::failure::Failure;
+use crate::hub;
 
 /// A tagger that reads the words of gold sentences.
 pub(super) struct ScoredTagger {
@@ -24,7 +25,7 @@ pub(super) struct ScoredTagger {
 pub(super) fn open(path: &Path, device: DeviceName, threads: Option<usize>) -> Result<ScoredTagger, Failure> {
     use_threads(threads)?;
     let device = device.open()?;
-    let folder = TaggerFolder::open(path)?;
+    let folder = TaggerFolder::open(&hub::model_folder(path)?)?;
     let tagger = SentenceTagger::new(&folder, &device).map_err(of_predictor)?;
     Ok(ScoredTagger { path: path.to_owned(), tagger, division: folder.settings.division })
 }

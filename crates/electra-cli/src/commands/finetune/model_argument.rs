@@ -9,6 +9,7 @@ use electra_train::model_folder::PretrainedEncoder;
 
 use crate::commands::pretrain::load_recipe;
 use crate::failure::Failure;
+use crate::hub;
 
 /// The start of fine-tuning, as written after `--model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,17 @@ impl ModelArgument {
         }
     }
 
+    /// The argument with the folder of a model of the Hub in place of its name.
+    ///
+    /// # Errors
+    /// A folder that is not there, or a model that cannot be fetched.
+    pub fn found(self) -> Result<Self, Failure> {
+        Ok(match self {
+            Self::Folder(path) => Self::Folder(hub::model_folder(&path)?),
+            Self::Scratch(recipe) => Self::Scratch(recipe),
+        })
+    }
+
     /// Opens the model; `tokenizer` is for a network from scratch alone.
     ///
     /// # Errors
@@ -46,7 +58,8 @@ impl ModelArgument {
     pub fn open(&self, tokenizer: Option<&Path>) -> Result<EncoderInit, Failure> {
         match (self, tokenizer) {
             (Self::Folder(path), None) => {
-                Ok(EncoderInit::Pretrained(Box::new(PretrainedEncoder::open(path)?)))
+                let folder = hub::model_folder(path)?;
+                Ok(EncoderInit::Pretrained(Box::new(PretrainedEncoder::open(&folder)?)))
             }
             (Self::Folder(_), Some(_)) => Err(Failure::new(
                 "a pretrained model has a tokenizer of its own",
@@ -59,7 +72,7 @@ impl ModelArgument {
                 };
                 let resolved = load_recipe(&recipe, &[])?;
                 let tokenizer = match tokenizer.map(Path::to_path_buf).or(own) {
-                    Some(folder) => Tokenizer::load_named(&folder, None)?,
+                    Some(named) => Tokenizer::load_named(&hub::tokenizer(&named)?, None)?,
                     None => of_data(resolved.value.data.first_folder())?,
                 };
                 Ok(EncoderInit::scratch(path, resolved.value.model.clone(), tokenizer)?)

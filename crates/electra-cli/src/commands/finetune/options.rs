@@ -18,11 +18,11 @@ use crate::watch;
 /// Options that every task has.
 #[derive(Args)]
 pub struct FinetuneOptions {
-    /// A run of `electra pretrain`, a folder of transformers, or scratch:RECIPE.toml (or scratch:RUN) for
-    /// the same network with nothing learned
+    /// A run of `electra pretrain`, a folder of transformers, a name on the Hub, or scratch:RECIPE.toml (or
+    /// scratch:RUN) for the same network with nothing learned
     #[arg(
         long,
-        value_name = "RUN|DIR|scratch:RECIPE",
+        value_name = "RUN|DIR|NAME|scratch:RECIPE",
         value_parser = OsStringValueParser::new().try_map(|text| ModelArgument::read(&text))
     )]
     model: ModelArgument,

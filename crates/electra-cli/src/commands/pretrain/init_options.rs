@@ -12,15 +12,17 @@ use electra_train::layout::INIT;
 
 use crate::commands::detect::warn_if_unfinished;
 use crate::failure::{self, Failure};
+use crate::hub;
 
 /// The weights to begin with.
 #[derive(Args)]
 pub struct InitOptions {
-    /// Begin with these weights: a run, or a folder of transformers with a discriminator or an encoder
-    #[arg(long, value_name = "DIR")]
+    /// Begin with these weights: a run, or a folder of transformers or a name on the Hub, of a discriminator or an
+    /// encoder
+    #[arg(long, value_name = "DIR|NAME")]
     init: Option<PathBuf>,
     /// Generator to begin with [default: that of the run, or a fresh one]
-    #[arg(long, value_name = "DIR", requires = "init")]
+    #[arg(long, value_name = "DIR|NAME", requires = "init")]
     init_generator: Option<PathBuf>,
 }
 
@@ -31,9 +33,11 @@ impl InitOptions {
     /// Folders that hold no such networks.
     pub fn open(&self) -> Result<Option<InitialWeights>, Failure> {
         let Some(init) = &self.init else { return Ok(None) };
-        let weights = InitialWeights::open(init, self.init_generator.as_deref())?;
-        for model in [Some(init), self.init_generator.as_ref()].into_iter().flatten() {
-            warn_if_unfinished(model);
+        let init = hub::model_folder(init)?;
+        let generator = self.init_generator.as_deref().map(hub::model_folder).transpose()?;
+        let weights = InitialWeights::open(&init, generator.as_deref())?;
+        for model in [Some(init), generator].into_iter().flatten() {
+            warn_if_unfinished(&model);
         }
         Ok(Some(weights))
     }

@@ -1,0 +1,1 @@
+../../../electra-hub/tests/hub/server.rs
