@@ -38,7 +38,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-train",
         ],
     ),
-    ("electra-serve", &["electra-files", "electra-ner", "electra-pretrain", "electra-run", "electra-text"]),
+    (
+        "electra-serve",
+        &["electra-files", "electra-ner", "electra-pretrain", "electra-run", "electra-text", "electra-train"],
+    ),
     (
         "electra-fuzz",
         &[

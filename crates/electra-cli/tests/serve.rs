@@ -137,6 +137,29 @@ fn detection_is_that_of_detect_byte_for_byte() {
     }
     let answer = service.post("/v1/tag", r#"{"text": "a"}"#);
     assert_eq!((answer.status, answer.problem().as_str()), (404, "no-model"));
+
+    // The generator of the run guesses, and does not see what it guesses.
+    let guesses = |text: &str, start: usize, end: usize| {
+        service.post("/v1/guess", json!({"text": text, "start": start, "end": end}).to_string())
+    };
+    let long = corpus(40, 6);
+    for (before, after) in [("", ""), ("bagu ", " babo ."), (long.as_str(), long.as_str())] {
+        let of = |word: &str| {
+            let start = before.chars().count();
+            guesses(&format!("{before}{word}{after}"), start, start + word.chars().count()).json()
+        };
+        let found = of("über");
+        assert_eq!(found, of("x"));
+        let found = found["guesses"].as_array().unwrap().clone();
+        let probabilities: Vec<f64> = found.iter().map(|g| g["probability"].as_f64().unwrap()).collect();
+        assert!(probabilities.is_sorted_by(|a, b| a >= b) && probabilities[0] > 0.0, "{found:?}");
+        assert!(found.len() == 8 && probabilities.iter().sum::<f64>() <= 1.0, "{found:?}");
+        assert!(found.iter().all(|guess| !guess["token"].as_str().unwrap().starts_with("##")), "{found:?}");
+    }
+    for (start, end) in [(2, 1), (0, 4), (4, 9)] {
+        assert_eq!(guesses("one", start, end).problem(), "invalid-request");
+    }
+    assert_eq!(service.get("/v1/models").json()["models"][0]["fills_gaps"], true);
 }
 
 #[test]
@@ -280,7 +303,10 @@ fn the_interface_is_described_and_every_answer_has_a_strict_policy() {
     let service = bench.serve("--model tagger");
     let interface = service.get("/openapi.json").json();
     let paths = keys(&interface["paths"]);
-    assert_eq!(paths, ["/", "/healthz", "/metrics", "/readyz", "/v1/detect", "/v1/models", "/v1/tag"]);
+    assert_eq!(
+        paths,
+        ["/", "/healthz", "/metrics", "/readyz", "/v1/detect", "/v1/guess", "/v1/models", "/v1/tag"]
+    );
     for path in ["/", "/healthz", "/metrics", "/readyz", "/v1/models", "/openapi.json", "/none"] {
         let answer = service.get(path);
         let policy = &answer.headers["content-security-policy"];

@@ -25,6 +25,7 @@
 //! | pretrain, or continue a run | [`Recipe`], [`RunSetup`], [`pretrain`] |
 //! | begin with the weights of another model | [`InitialWeights`], [`RunSetup::take_with`] |
 //! | see which tokens of a text look replaced | [`Detector`] |
+//! | see what a generator puts in a gap of a text | [`MaskFiller`] |
 //! | judge discriminators on one corruption of a text | [`detection`], [`corruption`] |
 //!
 //! | feature | backend |
@@ -60,6 +61,7 @@ mod interval;
 pub mod least_memory;
 pub mod loader;
 pub mod mask;
+mod mask_filler;
 pub mod mask_rate;
 pub mod metrics;
 pub mod micro_batches;
@@ -79,6 +81,7 @@ pub mod train;
 pub use detector::{Detection, DetectionWindows, Detector, DetectorBuilder, DetectorError};
 pub use electra_kernels::{DeviceError, DeviceName};
 pub use initial_weights::{InitialWeights, InitialWeightsError};
+pub use mask_filler::{Guess, MaskFiller};
 pub use monitor::{Event, Monitor};
 pub use recipe::Recipe;
 pub use train::{Environment, Estimate, RunEnd, RunSetup, TrainError, pretrain, pretrain_on};

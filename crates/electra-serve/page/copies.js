@@ -11,7 +11,7 @@ function characters(text) {
 }
 
 /** The names with places in characters, as `electra predict --format json` writes them. */
-function inCharacters({ text }, shown) {
+export function inCharacters({ text }, shown) {
   const before = characters(text);
   return shown.map((entity) => ({ ...entity, start: before(entity.start), end: before(entity.end) }));
 }

@@ -1,7 +1,7 @@
 // The view of names: text with highlighted entities, and the table of them.
 
 import { ask, busy, count, element, examples, make } from "./asking.js";
-import { toConll, toCsv, toJson } from "./copies.js";
+import { inCharacters, toConll, toCsv, toJson } from "./copies.js";
 
 const EXAMPLES = {
   English: "Angela Merkel visited Paris in 2019 and spoke with Emmanuel Macron about Siemens and the European Union.",
@@ -14,6 +14,7 @@ const EXAMPLES = {
 const LISTED = 12;
 
 let found; // { text, entities, tokens, ... } of the last answer
+let shownAs = []; // for each entity its mark in the text and its row in the table
 let hues = new Map();
 let hidden = new Set();
 let asking;
@@ -73,6 +74,11 @@ async function find(model) {
   element("names-found").hidden = false;
   tellUnknown();
   drawTypes();
+  const marks = [];
+  element("marked").replaceChildren(marked(found.entities, marks));
+  const rows = inCharacters(found, found.entities).map(row);
+  element("rows").replaceChildren(...rows);
+  shownAs = found.entities.map((_, at) => ({ mark: marks[at], row: rows[at] }));
   show();
 }
 
@@ -106,18 +112,25 @@ function drawTypes() {
 const least = () => Number(element("threshold").value);
 const isShown = (entity) => entity.score >= least() && !hidden.has(entity.entity_group);
 
-/** Shows what the switches let through. */
+/** Shows what the switches let through. What is there already is turned on and off: long texts have thousands of names. */
 function show() {
   element("threshold-value").textContent = least().toFixed(2);
-  const shown = found.entities.filter(isShown);
-  element("marked").replaceChildren(marked(shown));
-  element("rows").replaceChildren(...shown.map(row));
-  const left = found.entities.length - shown.length;
-  element("names-status").textContent = `${count(shown.length, "name")} in ${count(found.words, "word")}${left ? `; ${left} hidden by score or type` : ""}.`;
+  let shown = 0;
+  for (const [at, { mark, row }] of shownAs.entries()) {
+    const isOn = isShown(found.entities[at]);
+    shown += isOn ? 1 : 0;
+    if (row.hidden !== isOn) continue;
+    row.hidden = !isOn;
+    mark.classList.toggle("off", !isOn);
+    if (isOn) mark.removeAttribute("role");
+    else mark.setAttribute("role", "none");
+  }
+  const left = found.entities.length - shown;
+  element("names-status").textContent = `${count(shown, "name")} in ${count(found.words, "word")}${left ? `; ${left} hidden by score or type` : ""}.`;
 }
 
-/** The text with marks. */
-function marked(entities) {
+/** The text with marks, which are put into a list as well. */
+function marked(entities, marks) {
   const whole = document.createDocumentFragment();
   const unknown = found.tokens.flat().filter((token) => token.unknown);
   let next = 0;
@@ -142,6 +155,7 @@ function marked(entities) {
     text(mark, entity.start, entity.end);
     mark.append(make("span", { class: "type" }, type));
     whole.append(mark);
+    marks.push(mark);
     at = entity.end;
   }
   text(whole, at, found.text.length);

@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod answer;
 pub(crate) mod detect;
+pub(crate) mod guess;
 pub(crate) mod inference;
 pub(crate) mod min_score;
 pub(crate) mod tag;

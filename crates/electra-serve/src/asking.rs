@@ -1,15 +1,16 @@
 //! Asking a model: texts to its thread, answers back.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use electra_ner::MinScores;
-use electra_pretrain::Detection;
+use electra_pretrain::{Detection, Guess};
 use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Admitted, BodyMemory};
-use crate::detecting::DetectJob;
+use crate::detecting::{DetectJob, Question};
 use crate::offsets::{self, OffsetUnit};
 use crate::problem::{Problem, ProblemKind, TOO_LARGE};
 use crate::served::{ServedDetector, ServedTagger};
@@ -111,7 +112,7 @@ impl TagTexts {
     }
 }
 
-/// Asks a detector about a text.
+/// Asks a detector which tokens of a text look replaced.
 ///
 /// # Errors
 /// As [`TagTexts::new`] and [`TagTexts::next`].
@@ -119,16 +120,41 @@ pub(crate) async fn detect(
     service: &Service,
     detector: &ServedDetector,
     text: String,
-    _memory: BodyMemory,
+    memory: BodyMemory,
 ) -> Result<Vec<Detection>, Problem> {
+    ask_detector(service, detector, text, memory, Question::Replaced).await
+}
+
+/// Asks the generator of a detector what stands in the place of some characters.
+///
+/// # Errors
+/// As [`detect`].
+pub(crate) async fn guess(
+    service: &Service,
+    detector: &ServedDetector,
+    text: String,
+    gap: Range<usize>,
+    memory: BodyMemory,
+) -> Result<Vec<Guess>, Problem> {
+    ask_detector(service, detector, text, memory, |reply| Question::Gap(gap, reply)).await
+}
+
+async fn ask_detector<T>(
+    service: &Service,
+    detector: &ServedDetector,
+    text: String,
+    _memory: BodyMemory,
+    question: impl FnOnce(oneshot::Sender<T>) -> Question,
+) -> Result<T, Problem> {
     check_texts(&service.settings.limits, std::slice::from_ref(&text))?;
     if service.is_ending() {
         return Err(Problem::ending());
     }
     let _admitted = service.admission.admit()?;
     let (reply, answer) = oneshot::channel();
+    let queued = service.admission.queue(text.len());
     // If the thread is gone the answer says so.
-    let _ = detector.jobs.send(DetectJob { queued: service.admission.queue(text.len()), text, reply });
+    let _ = detector.jobs.send(DetectJob { queued, text, question: question(reply) });
     in_time(service.settings.limits.text_time, answer).await
 }
 

@@ -1,21 +1,40 @@
 //! The thread of a detector: it alone computes with the model, a window of each text in turn.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use electra_pretrain::{Detection, DetectionWindows, Detector};
+use electra_pretrain::{Detection, DetectionWindows, Detector, Guess, MaskFiller};
 use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Queued};
 use crate::measures::Measures;
 
-/// A text whose replaced tokens are looked for.
+/// Guesses for a gap at most.
+const GUESSES: usize = 8;
+
+/// A question about a text.
 pub(crate) struct DetectJob {
     pub text: String,
     pub queued: Queued,
-    pub reply: oneshot::Sender<Vec<Detection>>,
+    pub question: Question,
+}
+
+/// What is asked about a text, and who waits for the answer.
+pub(crate) enum Question {
+    /// Which tokens look replaced.
+    Replaced(oneshot::Sender<Vec<Detection>>),
+    /// What the generator puts in the place of these characters.
+    Gap(Range<usize>, oneshot::Sender<Vec<Guess>>),
+}
+
+/// The networks of a run.
+pub(crate) struct Networks {
+    pub detector: Detector,
+    /// The generator, if there is one that fills gaps.
+    pub filler: Option<MaskFiller>,
 }
 
 struct UnderWay<'d> {
@@ -28,30 +47,23 @@ struct UnderWay<'d> {
 
 /// The work of the thread, until nobody can send jobs any more and all are done.
 pub(crate) fn run(
-    detector: &Detector,
+    networks: &Networks,
     jobs: &Receiver<DetectJob>,
     admission: &Admission,
     measures: &Measures,
 ) {
     // As that of a tagger.
-    while catch_unwind(AssertUnwindSafe(|| work(detector, jobs, admission, measures))).is_err() {}
+    while catch_unwind(AssertUnwindSafe(|| work(networks, jobs, admission, measures))).is_err() {}
 }
 
-fn work(detector: &Detector, jobs: &Receiver<DetectJob>, admission: &Admission, measures: &Measures) {
-    let begin = |DetectJob { text, queued, reply }: DetectJob| UnderWay {
-        windows: detector.windows(&text),
-        found: Vec::new(),
-        bytes: text.len() as u64,
-        _queued: queued,
-        reply,
-    };
+fn work(networks: &Networks, jobs: &Receiver<DetectJob>, admission: &Admission, measures: &Measures) {
     let mut texts: VecDeque<UnderWay<'_>> = VecDeque::new();
     loop {
         if texts.is_empty() {
             let Ok(job) = jobs.recv() else { return };
-            texts.push_back(begin(job));
+            texts.extend(begin(networks, job, measures));
         }
-        texts.extend(jobs.try_iter().map(begin));
+        texts.extend(jobs.try_iter().filter_map(|job| begin(networks, job, measures)));
         let Some(mut text) = texts.pop_front() else { continue };
         if text.reply.is_closed() {
             measures.dropped_texts.increment(1);
@@ -71,6 +83,29 @@ fn work(detector: &Detector, jobs: &Receiver<DetectJob>, admission: &Admission, 
                 // Its client may have gone meanwhile.
                 let _ = text.reply.send(text.found);
             }
+        }
+    }
+}
+
+/// Answers what one pass answers; a text to be read in windows is given back.
+fn begin<'n>(networks: &'n Networks, job: DetectJob, measures: &Measures) -> Option<UnderWay<'n>> {
+    let DetectJob { text, queued, question } = job;
+    match question {
+        Question::Replaced(reply) => Some(UnderWay {
+            windows: networks.detector.windows(&text),
+            found: Vec::new(),
+            bytes: text.len() as u64,
+            _queued: queued,
+            reply,
+        }),
+        Question::Gap(gap, reply) => {
+            let filler = networks.filler.as_ref().filter(|_| !reply.is_closed());
+            if let Some(filler) = filler {
+                measures.texts.increment(1);
+                // Its client may have gone meanwhile.
+                let _ = reply.send(filler.guesses(&text, gap, GUESSES));
+            }
+            None
         }
     }
 }

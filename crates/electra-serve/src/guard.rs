@@ -32,8 +32,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Paths that are counted by name, beside those of the page.
-const KNOWN_PATHS: [&str; 7] =
-    ["/v1/tag", "/v1/detect", "/v1/models", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+const KNOWN_PATHS: [&str; 8] =
+    ["/v1/tag", "/v1/detect", "/v1/guess", "/v1/models", "/healthz", "/readyz", "/metrics", "/openapi.json"];
 
 /// The path of a file of the page.
 fn of_page(path: &str) -> Option<&'static str> {

@@ -13,7 +13,7 @@ use utoipa::openapi::{Info, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{about, detect, inference, tag};
+use crate::api::{about, detect, guess, inference, tag};
 use crate::guard;
 use crate::page;
 use crate::problem::{Problem, ProblemKind};
@@ -28,6 +28,7 @@ pub(crate) fn router(service: Service) -> Router {
     let (paths, mut interface) = OpenApiRouter::with_openapi(Interface::openapi())
         .routes(routes!(tag::tag))
         .routes(routes!(detect::detect))
+        .routes(routes!(guess::guess))
         .routes(routes!(inference::inference))
         .routes(routes!(about::models))
         .routes(routes!(about::healthz))

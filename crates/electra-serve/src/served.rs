@@ -7,14 +7,15 @@ use std::sync::mpsc::{Sender, channel};
 
 use electra_files::regular;
 use electra_ner::{Calibration, DeviceName, OpenError, TaggerBuilder, TaggerFolder};
-use electra_pretrain::{Detector, DetectorError};
+use electra_pretrain::{Detector, DetectorError, MaskFiller};
 use electra_run::run_folder::RunProgress;
+use electra_train::model_folder::ModelFolder;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::admission::Admission;
-use crate::detecting::{self, DetectJob};
+use crate::detecting::{self, DetectJob, Networks};
 use crate::measures::Measures;
 use crate::tagging::{self, TagJob};
 
@@ -80,6 +81,9 @@ pub(crate) struct ModelInfo {
     /// The entity types of a tagger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub types: Option<Vec<String>>,
+    /// Whether a detector has a generator that fills gaps (`/v1/guess`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fills_gaps: Option<bool>,
     /// How a tagger chooses labels, what it sees with a word, the length of its windows in pieces, and how its
     /// training data was divided into words and sentences.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +117,8 @@ pub(crate) struct ServedTagger {
 /// A detector that is served.
 pub(crate) struct ServedDetector {
     pub info: ModelInfo,
+    /// Whether it has a generator that fills gaps.
+    pub fills_gaps: bool,
     pub jobs: Sender<DetectJob>,
 }
 
@@ -142,6 +148,7 @@ impl ServedTagger {
             is_default,
             version: version(&source.path)?,
             types: Some(types.clone()),
+            fills_gaps: None,
             settings: Some(json!({
                 "decoding": settings.decoding,
                 "context": settings.context,
@@ -174,13 +181,20 @@ impl ServedDetector {
     /// As [`ServedTagger::open`].
     pub(crate) fn open(source: &ModelSource, surroundings: &Surroundings) -> Result<Self, ModelError> {
         let Surroundings { device, admission, measures } = surroundings.clone();
-        let detector = Detector::builder().device(device).open(&source.path)?;
+        let folder = ModelFolder::open(&source.path).map_err(DetectorError::from)?;
+        let device = device.open().map_err(DetectorError::from)?;
+        let filler = MaskFiller::of(&folder, device.clone()).map_err(DetectorError::from)?;
+        let detector = Detector::new(&folder, device)?;
+        drop(folder);
+        let networks = Networks { detector, filler };
+        let fills_gaps = networks.filler.is_some();
         let progress = RunProgress::read(&source.path);
         let info = ModelInfo {
             name: source.name.clone(),
             is_default: true,
             version: version(&source.path)?,
             types: None,
+            fills_gaps: Some(fills_gaps),
             settings: None,
             calibration: None,
             scores: None,
@@ -189,9 +203,9 @@ impl ServedDetector {
         };
         let (jobs, receiver) = channel();
         let thread = std::thread::Builder::new().name("detector".into());
-        let work = move || detecting::run(&detector, &receiver, &admission, &measures);
+        let work = move || detecting::run(&networks, &receiver, &admission, &measures);
         thread.spawn(work).map_err(ModelError::Thread)?;
-        Ok(Self { info, jobs })
+        Ok(Self { info, fills_gaps, jobs })
     }
 }
 

@@ -56,7 +56,8 @@ struct UnderWay {
 
 /// The work of the thread, until nobody can send jobs any more and all are done.
 pub(crate) fn run(tagger: &Tagger, jobs: &Receiver<TagJob>, admission: &Admission, measures: &Measures) {
-    // Whoever waits for the text at which it panicked sees that nobody will answer; the others come again.
+    // Texts that were under way when it panicked are answered with a fault of the service; those that come later are
+    // tagged.
     while catch_unwind(AssertUnwindSafe(|| work(tagger, jobs, admission, measures))).is_err() {}
 }
 

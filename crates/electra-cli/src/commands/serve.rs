@@ -32,7 +32,8 @@ const MB: usize = 1_000_000;
     --detector runs/tiny
   electra serve --model DIR --listen 0.0.0.0:8080 --token-file token
 
-Paths: POST /v1/tag (a text or many), POST /v1/detect (tokens that look replaced), POST / (as Hugging Face's \
+Paths: POST /v1/tag (a text or many), POST /v1/detect (tokens that look replaced), POST /v1/guess (what the generator would put in \
+         a place), POST / (as Hugging Face's \
 inference API for token classification), GET /v1/models, /healthz, /readyz, /metrics (Prometheus) and \
 /openapi.json, which describes them all. Entities are those that predict --format json prints, byte for byte, and \
 no text is ever cut: its windows are read one after the other, in turn with those of other requests.

@@ -86,15 +86,13 @@ impl<'de> Deserialize<'de> for Inputs {
     }
 }
 
-/// Entities as Hugging Face's inference API has them.
+/// An entity of one text, or the entities of each of many.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "for the description of the interface")]
 pub(crate) enum InferenceAnswer {
-    /// Of one text.
-    One(Vec<EntitySchema>),
-    /// Of each of many.
-    Many(Vec<Vec<EntitySchema>>),
+    One(EntitySchema),
+    Many(Vec<EntitySchema>),
 }
 
 /// Find entities, in the shape of Hugging Face's inference API for token classification.
@@ -106,7 +104,7 @@ pub(crate) enum InferenceAnswer {
     path = "/",
     request_body = InferenceRequest,
     responses(
-        (status = 200, description = "The entities", body = InferenceAnswer),
+        (status = 200, description = "The entities", body = Vec<InferenceAnswer>),
         (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Another host or origin", body = Problem, content_type = "application/problem+json"),
