@@ -4,7 +4,7 @@
     ENV/bin/python scripts/reference/tokenizer_cases.py > crates/electra-text/tests/fixtures/transformers_folders.json
 
 Each case is a folder, given as the content of its files, and what `AutoTokenizer` gives there for a
-few texts, and for words one by one: ids. A folder that transformers itself does not read says why.
+few texts, ids and offsets, and for words one by one: ids. A folder that transformers itself does not read says why.
 """
 
 import json
@@ -21,6 +21,10 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LOWER = ["the", "siemens", "energy", "sie", "##mens", "-", "é", "e", "cafe", "café", "東", "京", "##京", "##e", "[", "]",
          "ent", "##s", "a", "covid", "##x", "б", "и", "й", "."]
 UPPER = ["The", "Siemens", "Café", "A", "Б"]
+# As KoELECTRA has them: syllables, and pieces of several; and the letters into which a syllable falls.
+HANGUL = ["한국", "##어", "전", "##자", "한", "##국", "##는", "ㅎ", "\u1112", "##\u1161", "##\u11ab"]
+# As the models of HFL have them: ideographs, alone and within a word, and words of several.
+CHINESE = ["北", "大", "学", "##大", "##学", "北京", "##京大", "的"]
 TEXTS = [
     "The Siemens-Energy café, a CAFE.",
     "siemens-energy siemens - energy Sie-mens",
@@ -28,6 +32,8 @@ TEXTS = [
     "東京 Бй e\u0301 \u00e9 a\u0000b \u200b",
     "the  \u3000 energy\u2028the\u00a0a",
     "x" * 100 + " " + "x" * 101 + " the",
+    "한국어는 전자, 한국 the 한.",
+    "北京大学的 the 北大 [unused1] the[unused1]",
 ]
 WORDS = ["The", "siemens-energy", "[ent]", "covid", "Caf\u00e9", "東京"]
 CONFIG = {"model_type": "electra"}
@@ -219,6 +225,75 @@ def cases():
     yield "vocab.txt: no mask token", folder([piece for piece in lower if piece != "[MASK]"])
 
 
+    # Vocabularies and settings of published models, in small.
+    korean, chinese = SPECIAL + LOWER + HANGUL, SPECIAL + LOWER + CHINESE
+    for name, keys in {
+        "cased": {"do_lower_case": False, "model_max_length": 512},
+        "uncased with accents": {"do_lower_case": True, "strip_accents": False},
+        "uncased, which falls into letters": {"do_lower_case": True},
+        "cased without accents, which falls into letters": {"do_lower_case": False, "strip_accents": True},
+        "cased, ideographs in one piece": {"do_lower_case": False, "tokenize_chinese_chars": False},
+        "do_basic_tokenize": {"do_lower_case": False, "do_basic_tokenize": True, "never_split": None},
+    }.items():
+        yield f"korean: {name}", folder(korean, keys)
+    for kind in ["ElectraTokenizer", "PreTrainedTokenizerFast"]:
+        config = {"do_lower_case": False, "tokenizer_class": kind}
+        yield f"korean: tokenizer.json, {kind}", folder(
+            korean, config, tokenizer__json=library(korean, lowercase=False, strip_accents=False))
+    special_map = {name: f"[{name[:3].upper()}]" for name in ["cls_token", "sep_token", "pad_token", "unk_token"]}
+    special_map["mask_token"] = "[MASK]"
+    for name, keys in {
+        "BertTokenizer": {"do_lower_case": True, "tokenizer_class": "BertTokenizer", "init_inputs": []},
+        "ideographs in one piece": {"do_lower_case": True, "tokenize_chinese_chars": False},
+        "cased": {"do_lower_case": False, "tokenize_chinese_chars": True},
+    }.items():
+        yield f"chinese: {name}", folder(chinese, keys, special_tokens_map__json=special_map)
+    named = {name: {"__type": "AddedToken", **special(token)} for name, token in special_map.items()}
+    yield "chinese: special tokens as tables", folder(chinese, {"do_lower_case": True, **named})
+    tables = {name: special(token) for name, token in special_map.items()}
+    yield "chinese: special_tokens_map.json of tables", folder(
+        chinese, {"do_lower_case": True}, special_tokens_map__json=tables)
+    unused = SPECIAL + ["[unused0]", "[unused1]"] + LOWER
+    of_pieces = {str(at): special(piece) for at, piece in enumerate(SPECIAL)} | {
+        "5": token("[unused0]", normalized=False), "6": token("[unused1]", normalized=False)}
+    yield "unused: pieces alone", folder(unused, {"do_lower_case": True})
+    yield "unused: added_tokens.json", folder(unused, {"do_lower_case": True}, added_tokens__json={"[unused1]": 6})
+    yield "unused: decoder", folder(unused, {"do_lower_case": True, "added_tokens_decoder": of_pieces})
+    yield "unused: decoder, special", folder(unused, {"do_lower_case": True, "added_tokens_decoder": {
+        **of_pieces, "6": special("[unused1]")}})
+    yield "unused: additional_special_tokens", folder(
+        unused, {"do_lower_case": True, "additional_special_tokens": ["[unused0]", "[unused1]"]})
+    yield "unused: special_tokens_map.json", folder(
+        unused, {"do_lower_case": True}, special_tokens_map__json={"additional_special_tokens": ["[unused1]"]})
+    of_library = library(unused, added=[{"id": 6, **token("[unused1]", normalized=False)}])
+    for kind in ["ElectraTokenizer", "PreTrainedTokenizerFast"]:
+        yield f"unused: tokenizer.json, {kind}", folder(
+            unused, {"tokenizer_class": kind, "do_lower_case": True}, tokenizer__json=of_library)
+    for name, normalizer in {
+        "a sequence of one": lambda bert: {"type": "Sequence", "normalizers": [bert]},
+        "a sequence with NFC": lambda bert: {"type": "Sequence", "normalizers": [{"type": "NFC"}, bert]},
+        "a sequence with Replace": lambda bert: {"type": "Sequence", "normalizers": [
+            {"type": "Replace", "pattern": {"String": "``"}, "content": "the"}, bert]},
+        "none": lambda bert: None,
+        "Lowercase": lambda bert: {"type": "Lowercase"},
+    }.items():
+        for kind in ["ElectraTokenizer", "PreTrainedTokenizerFast"]:
+            files = library(lower)
+            files["normalizer"] = normalizer(files["normalizer"])
+            yield f"normalizer: {name}, {kind}", folder(
+                lower, {"tokenizer_class": kind, "do_lower_case": True}, tokenizer__json=files)
+    for name, pre in {
+        "Whitespace": {"type": "Whitespace"},
+        "a sequence": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}]},
+        "digits": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"},
+                                                         {"type": "Digits", "individual_digits": True}]},
+    }.items():
+        for kind in ["ElectraTokenizer", "PreTrainedTokenizerFast"]:
+            files = {**library(lower), "pre_tokenizer": pre}
+            yield f"pre-tokenizer: {name}, {kind}", folder(
+                lower, {"tokenizer_class": kind, "do_lower_case": True}, tokenizer__json=files)
+
+
 def result(files):
     with tempfile.TemporaryDirectory() as path:
         for name, content in files.items():
@@ -227,10 +302,13 @@ def result(files):
         try:
             tokenizer = AutoTokenizer.from_pretrained(path)
             texts = [tokenizer(text)["input_ids"] for text in TEXTS]
+            offsets = None
+            if tokenizer.is_fast:
+                offsets = [tokenizer(text, return_offsets_mapping=True)["offset_mapping"] for text in TEXTS]
             words = tokenizer(WORDS, is_split_into_words=True)["input_ids"]
         except Exception as error:  # whatever keeps transformers from reading it
             return {"error": type(error).__name__}
-        return {"class": type(tokenizer).__name__, "texts": texts, "words": words}
+        return {"class": type(tokenizer).__name__, "texts": texts, "words": words, "offsets": offsets}
 
 
 def main():

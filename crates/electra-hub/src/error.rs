@@ -59,8 +59,8 @@ pub enum HubError {
     /// The server does not answer.
     #[error("{server} does not answer: {what}")]
     #[diagnostic(help(
-        "try again later; of a model that is in the cache no server is asked; HTTPS_PROXY names a proxy, HF_ENDPOINT \
-         another server"
+        "try again later; of a model that is in the cache no server is asked; HTTPS_PROXY names a proxy, \
+         REQUESTS_CA_BUNDLE its certificates, HF_ENDPOINT another server"
     ))]
     Unreachable { server: String, what: String },
     /// No such model, or none for whoever asks.

@@ -1,10 +1,11 @@
-//! The options `--model [NAME=]DIR` and `--detector`: which folder is served by which name.
+//! The options `--model [NAME=]DIR` and `--detector`: which folder, or model of the Hub, is served by which name.
 
 use std::path::{Path, PathBuf};
 
 use electra_serve::{ModelSource, ModelSources};
 
 use crate::failure::Failure;
+use crate::hub;
 
 /// The folders by their names.
 ///
@@ -22,7 +23,11 @@ pub(super) fn sources(models: &[String], detector: Option<&Path>) -> Result<Mode
         }
         taggers.push(source);
     }
-    let detector = detector.map(|path| ModelSource { name: name(path), path: path.to_owned() });
+    for tagger in &mut taggers {
+        tagger.path = hub::model_folder(&tagger.path)?;
+    }
+    let source = |path| Ok::<_, Failure>(ModelSource { name: name(path), path: hub::model_folder(path)? });
+    let detector = detector.map(source).transpose()?;
     Ok(ModelSources { taggers, detector })
 }
 
