@@ -250,6 +250,20 @@ fn several_models_are_asked_by_name_and_read_anew_without_a_failed_request() {
 }
 
 #[test]
+fn a_model_of_the_hub_is_served_by_its_name() {
+    let bench = bench();
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let folder = "hub/models--ours--names";
+    bench.copy("tagger", &format!("{folder}/snapshots/{commit}"));
+    std::fs::create_dir_all(bench.path(&format!("{folder}/refs"))).unwrap();
+    bench.write(&format!("{folder}/refs/main"), commit);
+    let home = bench.path(".").display().to_string();
+    let service = bench.serve_with("--model ours/names", &[("HF_HOME", &home), ("HF_HUB_OFFLINE", "1")]);
+    let answer = service.post("/v1/tag", json!({"text": TEXT, "model": "names"}).to_string());
+    assert_eq!(entities(&answer.body), predicted(&bench, "", TEXT));
+}
+
+#[test]
 fn what_was_begun_is_finished_when_a_signal_ends_the_service() {
     let bench = bench();
     let service = bench.serve("--model tagger");

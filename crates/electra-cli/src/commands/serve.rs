@@ -47,11 +47,12 @@ anew, without a failed request; where one cannot be read the old one stays, whic
 A queue that is full answers 429 and when to come again. Nothing of a text is ever logged. How to run it under \
 systemd and behind nginx is in docs/deploy.md.")]
 pub struct Serve {
-    /// Tagger, or a folder that transformers saved (ElectraForTokenClassification), perhaps with a name in front;
-    /// the first is for requests that name none
+    /// Tagger, a folder that transformers saved (ElectraForTokenClassification), or a name on the Hub, perhaps with
+    /// a name of its own in front; the first is for requests that name none
     #[arg(long = "model", value_name = "[NAME=]DIR", required_unless_present = "detector")]
     models: Vec<String>,
-    /// Run, imported model, or a folder that transformers saved (ElectraForPreTraining), for POST /v1/detect
+    /// Run, imported model, a folder that transformers saved (ElectraForPreTraining), or a name on the Hub, for POST
+    /// /v1/detect
     #[arg(long, value_name = "RUN")]
     detector: Option<PathBuf>,
     /// Address and port; port 0 is one that the system chooses
@@ -119,7 +120,7 @@ impl Serve {
     /// An address that cannot be listened on, a model that cannot be read, or nobody who may ask.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let access = self.access()?;
-        let sources = models::sources(&self.models, self.detector.as_deref())?;
+        let sources = models::in_folders(models::sources(&self.models, self.detector.as_deref())?)?;
         use_threads(self.threads)?;
         // Said before the address is taken.
         self.device.open()?;

@@ -31,6 +31,20 @@ pub(super) fn sources(models: &[String], detector: Option<&Path>) -> Result<Mode
     Ok(ModelSources { taggers, detector })
 }
 
+/// The sources with the folders of those that are models of the Hub.
+///
+/// # Errors
+/// A path that is not there, or a model that cannot be fetched.
+pub(super) fn in_folders(sources: ModelSources) -> Result<ModelSources, Failure> {
+    let folder = |source: ModelSource| -> Result<ModelSource, Failure> {
+        Ok(ModelSource { path: hub::model_folder(&source.path)?, ..source })
+    };
+    Ok(ModelSources {
+        taggers: sources.taggers.into_iter().map(folder).collect::<Result<_, _>>()?,
+        detector: sources.detector.map(folder).transpose()?,
+    })
+}
+
 fn source(argument: &str) -> ModelSource {
     let is_name =
         |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
