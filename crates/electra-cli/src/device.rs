@@ -6,6 +6,7 @@ pub use electra_kernels::DeviceName;
 
 use crate::failure::Failure;
 use crate::failure::of_device::remedy_without;
+use crate::ranks::processes_here;
 
 /// The devices that this program was built for, for the help of `--device`.
 pub const HELP: &str = match (cfg!(feature = "ndarray"), cfg!(feature = "wgpu"), cfg!(feature = "cuda")) {
@@ -48,8 +49,45 @@ pub fn use_threads(threads: Option<usize>) -> Result<usize, Failure> {
             return Err(Failure::new(format!("--threads {threads}"), help));
         }
         Some(threads) => threads,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
+        None => threads_of_process(),
     };
     electra_kernels::use_threads(threads).map_err(Failure::of_system)?;
     Ok(threads)
+}
+
+/// The threads of this process where nobody says how many: a share of the cores where a launcher has started several
+/// processes here, unless it has given this one cores of its own.
+fn threads_of_process() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if has_own_cores() { cores } else { (cores / processes_here()).max(1) }
+}
+
+/// Whether this process may not run on every core of the machine, as far as Linux says so.
+fn has_own_cores() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mine = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").ok();
+    match (mine, online) {
+        (Some(mine), Some(online)) => numbers_in(mine) < numbers_in(&online),
+        _ => false,
+    }
+}
+
+/// How many numbers a list such as "0-3,8" has.
+fn numbers_in(list: &str) -> usize {
+    let of_range = |range: &str| -> Option<usize> {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(last.trim().parse::<usize>().ok()? - first.trim().parse::<usize>().ok()? + 1)
+    };
+    list.trim().split(',').filter_map(of_range).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_counted_in_lists() {
+        assert_eq!(["0", "0-3", "0-1,8,10-11\n", ""].map(numbers_in), [1, 4, 5, 0]);
+    }
 }

@@ -15,6 +15,7 @@ use electra_files::shown::on_terminal;
 use electra_files::staged::StagedError;
 use electra_ner::{FinetuneError, FoldError, Recipe as FinetuneRecipe, SeedError, Stopped, remedy};
 use electra_pretrain::TrainError;
+use electra_ranks::RankError;
 use electra_run::recipe::plain;
 use electra_text::corpus::Signature;
 use electra_train::RunError;
@@ -44,6 +45,8 @@ pub struct Failure {
     sentence: Option<String>,
     /// Whether the help against an error of a library names options.
     names_options: bool,
+    /// Whether another process that trained with this one has ended.
+    is_of_lost_rank: bool,
 }
 
 /// Chooses how errors look. Paths, hashes and commands stay in one piece, to be copied.
@@ -80,7 +83,13 @@ impl Failure {
     }
 
     fn with_code(code: u8, diagnostic: MietteDiagnostic) -> Self {
-        Self { code, report: Report::new(diagnostic), sentence: None, names_options: false }
+        Self {
+            code,
+            report: Report::new(diagnostic),
+            sentence: None,
+            names_options: false,
+            is_of_lost_rank: false,
+        }
     }
 
     /// An error as it is told in a situation.
@@ -137,6 +146,11 @@ impl Failure {
     pub fn parts(&self) -> (String, Option<String>) {
         let sentence = self.sentence.clone().unwrap_or_else(|| self.report.to_string());
         (sentence, self.report.help().map(|help| help.to_string()))
+    }
+
+    /// Whether another process that trained with this one has ended.
+    pub fn is_of_lost_rank(&self) -> bool {
+        self.is_of_lost_rank
     }
 
     /// Whether training went out of bounds.
@@ -281,7 +295,7 @@ pub fn no_text(name: &str, found: &Signature) -> Failure {
 
 /// An error of the data commands.
 pub fn data(report: Report) -> Failure {
-    Failure { code: 1, report, sentence: None, names_options: false }
+    Failure { code: 1, report, sentence: None, names_options: false, is_of_lost_rank: false }
 }
 
 /// The advice where no checkpoint is intact.
@@ -296,6 +310,9 @@ pub fn training(error: TrainError) -> Failure {
             Failure { code: DIVERGED, ..Failure::of(&error, &RUN).with_help(DIVERGENCE_REMEDY) }
         }
         TrainError::Run(RunError::Lost { .. }) => Failure::of(&error, &RUN).with_help(help_of_lost(&RUN)),
+        TrainError::Ranks(RankError::Ended { .. }) => {
+            Failure { is_of_lost_rank: true, ..Failure::of(&error, &RUN) }
+        }
         _ => Failure::of(&error, &RUN),
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod gemm_peak;
 mod hub;
 mod limits;
+mod ranks;
 mod watch;
 mod watchdog;
 

@@ -9,12 +9,25 @@ use std::ffi::OsStr;
 use std::fmt::Arguments;
 use std::io::{self, BufWriter, Write};
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use electra_files::shown::{self, on_terminal};
 use serde::Serialize;
 
 /// The exit status that a shell shows for a program ended by SIGPIPE, whose number is 13.
 const CLOSED_PIPE: i32 = 128 + 13;
+
+/// Whether nothing is written: of several processes that train together one alone speaks.
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Writes nothing from here on, or all again.
+pub fn silence(is_silent: bool) {
+    IS_SILENT.store(is_silent, Ordering::Relaxed);
+}
+
+fn is_silent() -> bool {
+    IS_SILENT.load(Ordering::Relaxed)
+}
 
 /// Writes a line to standard output, or ends the process.
 macro_rules! println {
@@ -46,6 +59,9 @@ pub fn text_out(text: Arguments<'_>) {
 
 /// Writes to standard output as `println!` does.
 pub fn bytes_out(bytes: &[u8]) {
+    if is_silent() {
+        return;
+    }
     let mut out = io::stdout().lock();
     end_unless_written(out.write_all(bytes).and_then(|()| out.flush()));
 }
@@ -68,6 +84,9 @@ pub fn json_line_out(value: &impl Serialize) -> serde_json::Result<()> {
 }
 
 fn serialized_out(write: impl FnOnce(&mut ShownJson) -> serde_json::Result<()>) -> serde_json::Result<()> {
+    if is_silent() {
+        return Ok(());
+    }
     let mut out = ShownJson(BufWriter::new(io::stdout().lock()));
     match write(&mut out) {
         Err(error) if !error.is_io() => return Err(error),
@@ -122,6 +141,9 @@ pub fn line_err(text: Arguments<'_>) {
 /// Writes a line to standard error as `eprintln!` does, for text with colours of our own, in which nothing of
 /// others is a control character.
 pub fn coloured_err(text: &str) {
+    if is_silent() {
+        return;
+    }
     if is_closed(&io::stderr().lock().write_all(format!("{text}\n").as_bytes())) {
         process::exit(CLOSED_PIPE);
     }
@@ -132,6 +154,9 @@ pub fn coloured_err(text: &str) {
 /// # Errors
 /// Those of the write.
 pub fn try_line_err(text: Arguments<'_>) -> io::Result<()> {
+    if is_silent() {
+        return Ok(());
+    }
     io::stderr().lock().write_all(on_terminal(&format!("{text}\n")).as_bytes())
 }
 

@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "electra-model",
             "electra-ner",
             "electra-pretrain",
+            "electra-ranks",
             "electra-run",
             "electra-serve",
             "electra-text",

@@ -12,8 +12,16 @@ use workbench::{Workbench, assert_says, json, keys, labelled};
 const BY_NAME: [&str; 5] = ["columns", "metrics", "quantities", "types", "unknown_types"];
 
 /// Keys of the table of commands that tiny runs on a CPU do not have.
-const RARE: [&str; 7] =
-    ["column", "copy_gb_per_second", "multiprocessors", "needed", "plane_sizes", "record", "stopped"];
+const RARE: [&str; 8] = [
+    "column",
+    "communication_fraction",
+    "copy_gb_per_second",
+    "multiprocessors",
+    "needed",
+    "plane_sizes",
+    "record",
+    "stopped",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/electra-cli").to_path_buf()
@@ -94,6 +102,7 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("plan recipe.toml --json --timed-steps 1");
     print("plan recipe.toml --json --timed-steps 1 --set train.micro_batch_size=\"auto\"");
     print("plan recipe.toml --json --timed-steps 1 --set train.micro_batch_size=2");
+    print("plan recipe.toml --json --timed-steps 1 --ranks 2");
     let mixed = workbench::RECIPE.replace("path = \"data\"\n", "");
     let sources = ["data", "built"].map(|path| format!("[[data.sources]]\npath = \"{path}\"\nweight = 1\n"));
     bench.write("mixture.toml", mixed + &sources.concat());

@@ -1,10 +1,12 @@
 //! The speed of full training steps: masking, both networks, backward, clip, Adam.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use burn::prelude::*;
 use electra_kernels::{device_memory, products_without_tensor_cores};
-use electra_model::{BatchData, Objective};
+use electra_model::{BatchData, Normalizer, Objective};
+use electra_ranks::{Communicator, Network, Shares};
 use electra_run::process;
 use electra_run::quantile::quantile;
 use electra_run::seed::{Purpose, derive, stream};
@@ -14,10 +16,11 @@ use electra_train::Divergence;
 use rand::RngExt;
 use serde::Serialize;
 
+use crate::exchange::before_step;
 use crate::mask::is_candidate;
 use crate::recipe::Recipe;
 use crate::snapshot;
-use crate::step::optimizer_step;
+use crate::step::{StepError, StepShare, optimizer_step_on};
 
 /// Timings of training steps on full rows of random ids.
 #[derive(Clone, Debug, Serialize)]
@@ -44,8 +47,24 @@ pub struct StepTimings {
     pub step_seconds: Vec<f64>,
     /// Name of the device.
     pub device: String,
-    /// The number of CPU threads.
+    /// The number of CPU threads of each process.
     pub threads: usize,
+    /// What is known of several processes.
+    #[serde(flatten)]
+    pub of_ranks: Option<RanksTimings>,
+}
+
+/// Timings of several processes that share every step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RanksTimings {
+    /// The number of processes.
+    pub ranks: usize,
+    /// Share of the time that the first of them spent in messages, waiting for the others among it.
+    pub communication_fraction: f64,
+    /// Bits of a second of a long message between the first and the last, in units of 10^9.
+    pub gigabits: f64,
+    /// Microseconds of an empty message between them.
+    pub latency_us: f64,
 }
 
 /// The request for a benchmark of training steps.
@@ -73,8 +92,28 @@ pub struct StepBench {
 pub fn bench_step(
     recipe: &Recipe,
     bench: &StepBench,
-    mut on_step: impl FnMut(usize, f64),
+    on_step: impl FnMut(usize, f64),
 ) -> Result<StepTimings, Divergence> {
+    let alone = Communicator::alone();
+    bench_step_on(&alone, recipe, bench, on_step).map_err(|error| match error {
+        StepError::Diverged(divergence) => divergence,
+        StepError::Ranks(error) => unreachable!("one process: {error}"),
+    })
+}
+
+/// As [`bench_step`], with several ranks that share every step; the times are those of this rank.
+///
+/// # Errors
+/// As there, or if another rank has ended.
+///
+/// # Panics
+/// If there are more ranks than micro-batches.
+pub fn bench_step_on(
+    communicator: &Communicator<'_>,
+    recipe: &Recipe,
+    bench: &StepBench,
+    mut on_step: impl FnMut(usize, f64),
+) -> Result<StepTimings, StepError> {
     assert!(bench.steps > 0, "a benchmark of 0 steps");
     let device = bench.device.clone().autodiff();
     let mut snapshot = snapshot::new(recipe, derive(recipe.seed, Purpose::Init, 0), &device);
@@ -82,13 +121,29 @@ pub fn bench_step(
     snapshot.progress.step = 1;
     let mut seconds = Vec::with_capacity(bench.steps);
     let without_before = products_without_tensor_cores();
+    let shares = Shares::new(recipe.micro_batches(), communicator.size());
+    let own = shares.of(communicator.rank());
+    assert!(!own.is_empty(), "rank {} has no micro-batch", communicator.rank());
+    let first_row = (own.start * recipe.micro_batch_size()) as u64;
+    let network = match communicator.is_shared() {
+        true => Some(Network::measure(communicator)?),
+        false => None,
+    };
+    let mut communicated = 0.0;
     for i in 0..bench.warmup + bench.steps {
+        // Whoever is late would be waited for in the step of another one.
+        communicator.gather(Ok(Vec::new()))?;
+        communicator.take_spent();
         let start = Instant::now();
-        let batches = random_step(recipe, i as u64);
-        optimizer_step(&mut snapshot, &batches, recipe, &device, None)?;
+        let batches = random_step(recipe, i as u64, own.clone());
+        let counts: Vec<Normalizer> = batches.iter().map(Normalizer::counts).collect();
+        let counts = before_step(communicator, Ok(&counts), None)?.counts;
+        let share = StepShare::of(&batches, first_row, shares, &counts);
+        optimizer_step_on(communicator, &mut snapshot, share, recipe, &device, None)?;
         let _ = device.sync();
         if i >= bench.warmup {
             seconds.push(start.elapsed().as_secs_f64());
+            communicated += communicator.take_spent().as_secs_f64();
             on_step(i - bench.warmup, seconds[i - bench.warmup]);
         }
     }
@@ -98,27 +153,35 @@ pub fn bench_step(
     Ok(StepTimings {
         tokens_per_second: Throughput::of(batch * length, &seconds),
         gflops: flops / median / 1e9,
-        peak_fraction: bench.peak_flops.map(|peak| flops / median / peak),
+        peak_fraction: bench.peak_flops.map(|peak| flops / median / (peak * communicator.size() as f64)),
         peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
         device_memory_mb: device_memory(&bench.device).map(|bytes| bytes as f64 / 1e6),
         products_without_tensor_cores: products_without_tensor_cores() - without_before,
         batch_size: batch,
         micro_batch_size: recipe.micro_batch_size(),
-        step_seconds: seconds,
         device: bench.device_name.clone(),
         threads: bench.threads,
+        of_ranks: network.map(|network| RanksTimings {
+            ranks: communicator.size(),
+            communication_fraction: communicated / seconds.iter().sum::<f64>(),
+            gigabits: network.gigabits,
+            latency_us: network.latency * 1e6,
+        }),
+        step_seconds: seconds,
     })
 }
 
-/// The micro-batches of a step of full rows of random words.
-fn random_step(recipe: &Recipe, step: u64) -> Vec<BatchData> {
+/// Some of the micro-batches of a step of full rows of random words.
+fn random_step(recipe: &Recipe, step: u64, own: Range<usize>) -> Vec<BatchData> {
     let (micro, s, masking) = (recipe.micro_batch_size(), recipe.data.sequence_length, recipe.masking_at(1));
     let n = masking.slots(s);
     let vocab = recipe.model.vocab_size as u32;
     let special = SpecialIds { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
-    let mut rng = stream(recipe.seed, Purpose::SpeedTest, step);
     let mut batches = Vec::new();
-    for _ in 0..recipe.train.batch_size / micro {
+    for number in own {
+        // A stream for each micro-batch, so that a rank makes its own alone.
+        let number = step.wrapping_mul(recipe.micro_batches() as u64).wrapping_add(number as u64);
+        let mut rng = stream(recipe.seed, Purpose::SpeedTest, number);
         let probability = masking.probability();
         let mut batch =
             BatchData { examples: micro, sequence_length: s, slots: n, probability, ..BatchData::default() };

@@ -110,11 +110,7 @@ pub fn with_micro_batches(recipe: &Resolved<Recipe>, rows: usize) -> Resolved<Re
 /// If the recipe has not been checked.
 #[must_use]
 pub fn with_gradient_sum(recipe: &Resolved<Recipe>, order: GradientSum) -> Resolved<Recipe> {
-    let name = match order {
-        GradientSum::Tree => "tree",
-        GradientSum::Fold => "fold",
-    };
-    decided(recipe, &format!("train.gradient_sum=\"{name}\""))
+    decided(recipe, &format!("train.gradient_sum=\"{}\"", order.name()))
 }
 
 fn decided(recipe: &Resolved<Recipe>, value: &str) -> Resolved<Recipe> {

@@ -1,5 +1,7 @@
 //! The forecast of a run's time and memory, from its recipe and a short speed test.
 
+mod ranks;
+
 use burn::prelude::*;
 use electra_model::flops::ParameterCount;
 use electra_ranks::buffers;
@@ -16,6 +18,8 @@ use crate::micro_batches::MicroBatchChoice;
 use crate::mixture::{Mixture, SourceUse};
 use crate::recipe::{GradientSum, Recipe};
 use crate::scheme::Scheme;
+
+pub use ranks::{Machine, RanksForecast};
 
 /// The forecast of a run: all that can be said before it starts.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +40,9 @@ pub struct Forecast {
     /// The sums of gradients that are held at once, where a step has several micro-batches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gradient_sums: Option<GradientSumsHeld>,
+    /// The step of several processes, where there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<RanksForecast>,
     /// Rows of the training data, if it is there.
     pub examples: Option<usize>,
     /// The use of each source of a mixture; empty for one data folder.
@@ -118,6 +125,20 @@ pub fn forecast(
     timed_steps: usize,
     data: Option<DataSize>,
 ) -> Result<Forecast, Divergence> {
+    forecast_on(Machine { ranks: 1, network: None }, recipe, device, timed_steps, data)
+}
+
+/// As [`forecast`], for several processes, each on a machine like this one.
+///
+/// # Errors
+/// As there.
+pub fn forecast_on(
+    machine: Machine,
+    recipe: &Recipe,
+    device: &Device,
+    timed_steps: usize,
+    data: Option<DataSize>,
+) -> Result<Forecast, Divergence> {
     let bench = StepBench {
         device: device.clone(),
         device_name: String::new(),
@@ -141,7 +162,10 @@ pub fn forecast(
         let seconds = batch as f64 / (timings.tokens_per_second.median / length as f64);
         train_seconds += of_part as f64 * seconds;
     }
-    let step_seconds = train_seconds / steps as f64;
+    let of_one = train_seconds / steps as f64;
+    let of_ranks = machine.forecast(recipe, of_one);
+    let step_seconds = of_ranks.map_or(of_one, |ranks| ranks.step_seconds);
+    let train_seconds = step_seconds * steps as f64;
     let count = ParameterCount::of(&recipe.model, recipe.architecture());
     let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
     let most = recipe.evaluate.max_examples;
@@ -171,6 +195,7 @@ pub fn forecast(
         },
         micro_batches: None,
         gradient_sums,
+        ranks: of_ranks,
         examples: data.map(|data| data.examples),
         sources: vec![],
     })

@@ -19,7 +19,9 @@
 //! | part | what it does |
 //! |---|---|
 //! | [`Ranks`] | a rank among others, and messages from one to another |
-//! | [`OneProcess`], [`threads`] | a process alone; the threads of one process |
+//! | [`OneProcess`], [`threads`], `MpiRanks` (feature `mpi`) | a process alone; the threads of one process; processes that MPI has started |
+//! | [`launcher`] | what launchers of processes say in the environment |
+//! | [`Network`], [`Slowed`] | how fast messages are; messages that are slowed down on purpose |
 //! | [`Communicator`] | what all ranks do together: collect, broadcast, compare, fail |
 //! | [`Shares`], [`TreeSum`] | which rank computes which leaves of a sum, and the tree along which it is added up |
 //!
@@ -30,14 +32,23 @@
 #![warn(unreachable_pub)]
 
 mod communicator;
+pub mod launcher;
+#[cfg(feature = "mpi")]
+mod mpi_ranks;
+mod network;
 mod one_process;
 mod ranks;
 mod shares;
+mod slowed;
 pub mod threads;
 mod tree;
 
 pub use communicator::{Communicator, first_unlike};
+#[cfg(feature = "mpi")]
+pub use mpi_ranks::{MpiError, MpiRanks};
+pub use network::Network;
 pub use one_process::OneProcess;
 pub use ranks::{RankError, Ranks};
 pub use shares::Shares;
+pub use slowed::Slowed;
 pub use tree::{Addend, Floats, TreeSum, buffers};

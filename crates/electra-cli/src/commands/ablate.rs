@@ -30,6 +30,7 @@ use crate::commands::compare;
 use crate::commands::pretrain::report_interruption;
 use crate::device::{self, DeviceName, MAX_THREADS};
 use crate::failure::{self, Failure};
+use crate::ranks::refuse_several;
 use crate::watch::Display;
 use driver::Driver;
 pub use driver_process::end_with_driver;
@@ -106,6 +107,7 @@ impl Ablate {
         for path in [Some(&self.experiment), self.out.as_ref()].into_iter().flatten() {
             failure::utf8(path, "the commands of its runs")?;
         }
+        refuse_several("an experiment")?;
         let experiment = file_of(&self.experiment)?;
         let jobs = self.jobs.map_or(1, usize::from);
         let threads = self.threads.map_or_else(|| (process::cpu_count() / jobs).max(1), usize::from);

@@ -6,16 +6,21 @@ use std::process::ExitCode;
 use electra_model::flops::activation_bytes;
 use electra_model::shapes;
 use electra_ner::{BenchTask, TaggerBench, bench_tagger};
-use electra_pretrain::bench::{StepBench, bench_step};
+use electra_pretrain::TrainError;
+use electra_pretrain::bench::{StepBench, bench_step_on};
+use electra_ranks::{Communicator, Slowed};
+use electra_run::interrupt::Interrupt;
 
 use crate::commands::finetune::load_ner_recipe;
+use crate::commands::plan::network;
 use crate::commands::pretrain::{
-    InitOptions, RecipeOptions, check_memory, decide_micro_batches, load_recipe_on,
+    InitOptions, RecipeOptions, check_memory, decide_micro_batches_for, load_recipe_on,
 };
 use crate::device::use_threads;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::gemm_peak;
 use crate::limits;
+use crate::ranks;
 
 /// Measure speed.
 #[derive(clap::Subcommand)]
@@ -25,6 +30,7 @@ pub enum BenchCommand {
   electra bench step configs/pretrain/small.toml --batch-size 16
   electra bench step configs/pretrain/tiny.toml --set train.dropout=0 --json
   electra bench step configs/pretrain/continue.toml --init runs/tiny
+  mpirun -n 2 electra bench step configs/pretrain/small.toml --json
 
 GFLOP/s are those of the matrix products alone, the vocabulary projection at masked slots only, and training \
 as three times the forward pass. The GEMM peak is the fastest matrix product that this device computes in the \
@@ -62,6 +68,12 @@ pub struct StepArguments {
     /// Steps before the clock starts
     #[arg(long, default_value_t = 2)]
     warmup: usize,
+    /// Slow messages between processes down to so many 10^9 bits a second
+    #[arg(long, value_name = "GBIT")]
+    bandwidth: Option<f64>,
+    /// Let every message between processes take so many microseconds longer
+    #[arg(long, value_name = "US")]
+    latency: Option<f64>,
     /// Print JSON and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -122,19 +134,42 @@ impl BenchCommand {
 
 impl StepArguments {
     fn run(self) -> Result<ExitCode, Failure> {
+        // One that is interrupted has nothing to save.
+        let ranks = ranks::join(&Interrupt::default())?;
+        match (self.bandwidth, self.latency) {
+            (None, None) => {
+                let communicator = Communicator::new(&*ranks);
+                ranks::code_of(&communicator, self.run_on(&communicator))
+            }
+            (bandwidth, latency) => {
+                let slow = network(bandwidth.unwrap_or(1e6), latency.unwrap_or(0.0))?;
+                let slowed = Slowed::new(ranks, slow);
+                let communicator = Communicator::new(&slowed);
+                ranks::code_of(&communicator, self.run_on(&communicator))
+            }
+        }
+    }
+
+    fn run_on(self, communicator: &Communicator<'_>) -> Result<ExitCode, Failure> {
         let mut arguments = self;
         let threads = use_threads(arguments.with.threads)?;
         limits::within("--steps", arguments.steps, 1, limits::MAX_TIMED)?;
         limits::within("--warmup", arguments.warmup, 0, limits::MAX_TIMED)?;
         if let Some(batch) = arguments.batch_size {
-            for key in ["batch_size", "micro_batch_size"] {
-                arguments.with.overrides.push(format!("train.{key}={batch}"));
-            }
+            // Whole in one process; each of several has a micro-batch at least.
+            let micro = if communicator.is_shared() { "auto".to_owned() } else { batch.to_string() };
+            arguments.with.overrides.push(format!("train.batch_size={batch}"));
+            arguments.with.overrides.push(format!("train.micro_batch_size={micro}"));
         }
         let weights = arguments.weights.open()?;
         let overrides = &arguments.with.overrides;
         let recipe = load_recipe_on(&arguments.recipe, overrides, weights.as_ref(), None)?;
-        let recipe = decide_micro_batches(recipe, arguments.with.device, None)?.0.value;
+        let recipe =
+            decide_micro_batches_for(communicator.size(), recipe, arguments.with.device, None)?.0.value;
+        let (ranks, micro_batches) = (communicator.size(), recipe.micro_batches());
+        if ranks > micro_batches {
+            return Err(failure::training(TrainError::TooManyRanks { ranks, micro_batches }));
+        }
         if let Some(weights) = &weights {
             weights.check_recipe(&recipe)?;
         }
@@ -149,13 +184,14 @@ impl StepArguments {
             steps: arguments.steps,
         };
         let is_human = !arguments.json;
-        let mut timings = bench_step(&recipe, &bench, |i, seconds| {
+        let timings = bench_step_on(communicator, &recipe, &bench, |i, seconds| {
             if is_human {
                 eprintln!("step {:>3}: {:.1} ms", i + 1, seconds * 1e3);
             }
-        })?;
+        });
+        let mut timings = timings.map_err(|error| failure::training(error.into()))?;
         // Afterwards: its products would count as memory of the steps.
-        let peak = gemm_peak::measure(&device, recipe.train.precision);
+        let peak = gemm_peak::measure(&device, recipe.train.precision) * communicator.size() as f64;
         timings.peak_fraction = Some(timings.gflops * 1e9 / peak);
         if arguments.json {
             crate::output::json_line_out(&timings).map_err(Failure::of_json)?;
@@ -165,9 +201,18 @@ impl StepArguments {
                 0 => String::new(),
                 n => format!(", {n} products without tensor cores"),
             };
+            let of_ranks = timings.of_ranks.map_or(String::new(), |ranks| {
+                format!(
+                    ", {} ranks: messages {:.1} % of the time, {:.2} Gbit/s and {:.0} microseconds between two",
+                    ranks.ranks,
+                    100.0 * ranks.communication_fraction,
+                    ranks.gigabits,
+                    ranks.latency_us
+                )
+            });
             println!(
                 "{:.0} tokens/s (best {:.0}), {:.1} GFLOP/s, {:.0} % of the GEMM peak, peak RSS {:.0} MB, \
-                 {}{} rows a step in micro-batches of {}, {} with {} threads{without}",
+                 {}{} rows a step in micro-batches of {}, {} with {} threads{without}{of_ranks}",
                 timings.tokens_per_second.median,
                 timings.tokens_per_second.best,
                 timings.gflops,

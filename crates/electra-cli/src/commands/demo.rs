@@ -27,6 +27,7 @@ use crate::commands::data::meter::Meter;
 use crate::commands::pretrain::{Begin, report_interruption, train, write_report};
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
+use crate::ranks::refuse_several;
 use crate::watch::{Display, Lines};
 
 /// The corpus: public domain, see `corpus/SOURCES.md`.
@@ -68,6 +69,7 @@ impl Demo {
     /// If a step fails.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let start = Instant::now();
+        refuse_several("the demonstration")?;
         failure::utf8(&self.out, "its recipes")?;
         let threads = use_threads(self.threads)?;
         let [corpus, tokenizer, data] = ["corpus", "tokenizer", "data"].map(|name| self.out.join(name));

@@ -21,6 +21,7 @@ use crate::commands::report::write_tagger_report;
 use crate::device::{DeviceName, use_threads};
 use crate::failure::{self, Failure};
 use crate::limits;
+use crate::ranks::refuse_several;
 use crate::watch;
 
 use options::{FinetuneOptions, with_seeds};
@@ -94,6 +95,7 @@ impl FinetuneNer {
     fn run(self) -> Result<ExitCode, Failure> {
         let FinetuneOptions { with, display, .. } = &self.with;
         let (display, device) = (*display, with.device);
+        refuse_several("fine-tuning")?;
         let threads = use_threads(with.threads)?;
         let mut overrides = with.overrides.clone();
         let mut first = load_ner_recipe(self.recipe.as_deref(), &overrides)?;

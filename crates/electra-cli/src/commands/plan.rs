@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use electra_kernels::DeviceName;
+use electra_pretrain::TrainError;
 use electra_pretrain::data::{open_data, unseen_ids};
-use electra_pretrain::plan::{DataSize, forecast};
+use electra_pretrain::plan::{DataSize, Machine, forecast_on};
 use electra_pretrain::recipe::GradientSum;
+use electra_ranks::Network;
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 
 use crate::commands::pretrain::{
-    InitOptions, RecipeOptions, check_memory, decide_micro_batches, load_recipe_on, micro_batches_in_words,
+    InitOptions, RecipeOptions, check_memory, decide_micro_batches_for, load_recipe_on,
+    micro_batches_in_words,
 };
 use crate::device::use_threads;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::limits;
 
 /// Say what a recipe will need before launching it.
@@ -22,7 +25,10 @@ use crate::limits;
 #[command(after_help = "Examples:
   electra plan configs/pretrain/small.toml
   electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json
-  electra plan configs/pretrain/continue.toml --init runs/tiny")]
+  electra plan configs/pretrain/continue.toml --init runs/tiny
+  electra plan configs/pretrain/small.toml --ranks 4 --bandwidth 25 --latency 20
+
+Bandwidth and latency are what electra bench step says under mpirun (docs/distributed.md).")]
 pub struct PlanCommand {
     /// Recipe in TOML
     recipe: PathBuf,
@@ -33,9 +39,33 @@ pub struct PlanCommand {
     /// Training steps to time
     #[arg(long, alias = "probe-steps", default_value_t = 3)]
     timed_steps: usize,
+    /// Processes that share every step, each on a machine like this one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    ranks: usize,
+    /// Speed of the network between them, in 10^9 bits a second
+    #[arg(long, value_name = "GBIT", default_value_t = 10.0)]
+    bandwidth: f64,
+    /// Time of an empty message between them, in microseconds
+    #[arg(long, value_name = "US", default_value_t = 50.0)]
+    latency: f64,
     /// Print JSON and nothing else on standard output
     #[arg(long)]
     json: bool,
+}
+
+/// The network that options describe.
+///
+/// # Errors
+/// Numbers that no network has.
+pub fn network(bandwidth: f64, latency: f64) -> Result<Network, Failure> {
+    let is_one = (1e-6..=1e6).contains(&bandwidth) && (0.0..=1e9).contains(&latency);
+    if !is_one {
+        return Err(Failure::new(
+            format!("--bandwidth {bandwidth} --latency {latency} is no network"),
+            "give 10^9 bits a second, such as --bandwidth 10, and microseconds, such as --latency 50",
+        ));
+    }
+    Ok(Network { gigabits: bandwidth, latency: latency * 1e-6 })
 }
 
 impl PlanCommand {
@@ -47,7 +77,8 @@ impl PlanCommand {
         let threads = use_threads(self.with.threads)?;
         let weights = self.weights.open()?;
         let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), None)?;
-        let (recipe, micro_batches) = decide_micro_batches(recipe, self.with.device, None)?;
+        limits::within("--ranks", self.ranks, 1, MAX_RANKS)?;
+        let (recipe, micro_batches) = decide_micro_batches_for(self.ranks, recipe, self.with.device, None)?;
         let recipe = recipe.value;
         if let Some(weights) = &weights {
             weights.check_recipe(&recipe)?;
@@ -64,7 +95,13 @@ impl PlanCommand {
         for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
             eprintln!("warning: {warning}");
         }
-        let mut f = forecast(&recipe, &device, self.timed_steps, size)?;
+        let micro_batches_of_step = recipe.micro_batches();
+        if self.ranks > micro_batches_of_step {
+            let error = TrainError::TooManyRanks { ranks: self.ranks, micro_batches: micro_batches_of_step };
+            return Err(failure::training(error));
+        }
+        let machine = Machine { ranks: self.ranks, network: Some(network(self.bandwidth, self.latency)?) };
+        let mut f = forecast_on(machine, &recipe, &device, self.timed_steps, size)?;
         f.micro_batches = micro_batches;
         let rows = recipe.train.steps.saturating_mul(recipe.train.batch_size as u64);
         f.sources = data.as_ref().map_or(vec![], |data| data.uses(rows));
@@ -134,6 +171,21 @@ impl PlanCommand {
                 self.with.device
             ),
         );
+        if let Some(ranks) = f.ranks {
+            row(
+                "ranks",
+                format!(
+                    "{}: a step of {:.3} s computing and {:.3} s messages at {} Gbit/s and {} microseconds, {:.2} times as \
+                     fast as one",
+                    ranks.ranks,
+                    ranks.computation_seconds,
+                    ranks.communication_seconds,
+                    self.bandwidth,
+                    self.latency,
+                    ranks.speedup
+                ),
+            );
+        }
         row("time", duration(f.plan.seconds));
         if let Some(advice) = long_run_advice(self.with.device, recipe.train.steps, f.plan.seconds) {
             row("instead", advice);
@@ -148,6 +200,8 @@ impl PlanCommand {
     }
 }
 
+/// Processes that share a step.
+const MAX_RANKS: usize = 1 << 20;
 /// Seconds of the longest run that somebody may want to wait for: a month.
 const MAX_WAIT_SECONDS: f64 = 30.0 * 86_400.0;
 

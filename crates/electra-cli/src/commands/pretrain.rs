@@ -10,10 +10,11 @@ use electra_files::durable;
 use electra_files::shown::shell_word;
 use electra_kernels::{KEEPS_KERNELS, card};
 use electra_pretrain::least_memory::LeastMemory;
-use electra_pretrain::plan::{DataSize, forecast};
+use electra_pretrain::plan::{DataSize, Machine, forecast_on};
 use electra_pretrain::recipe::{self, Recipe};
 use electra_pretrain::report;
-use electra_pretrain::{Environment, Estimate, InitialWeights, RunEnd, RunSetup, pretrain};
+use electra_pretrain::{Environment, Estimate, InitialWeights, RunEnd, RunSetup, TrainError, pretrain_on};
+use electra_ranks::Communicator;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::{Resolved, attribute_to_override, load};
 
@@ -22,10 +23,14 @@ use crate::failure::{self, Failure};
 use crate::gemm_peak;
 use crate::limits;
 use crate::output;
+use crate::ranks::{self, agreed};
 use crate::watch;
 
 pub use init_options::{InitOptions, load_recipe_on, run_of};
-pub use micro_batches::{decide as decide_micro_batches, in_words as micro_batches_in_words};
+pub use micro_batches::{
+    decide_for as decide_micro_batches_for, decide_on as decide_micro_batches_on,
+    in_words as micro_batches_in_words,
+};
 
 /// Pretrain a recipe, or go on with it.
 #[derive(clap::Args)]
@@ -35,6 +40,7 @@ pub use micro_batches::{decide as decide_micro_batches, in_words as micro_batche
     --set schedule.learning_rate=3e-4
   electra pretrain configs/pretrain/continue.toml --init runs/tiny \\
     --set data.path=data/domain --run runs/domain
+  mpirun -n 4 electra pretrain configs/pretrain/small.toml --run runs/small
   electra pretrain configs/pretrain/continue.toml \\
     --init electra-small-discriminator --init-generator electra-small-generator \\
     --set data.path=data/domain --run runs/domain
@@ -46,7 +52,10 @@ extends it (data tokenizer --extend). A run that goes on needs no --init; anothe
 
 The same command again goes on where the run stands; name, data.path, [evaluate], [checkpoint] and [log] of \
 the recipe may have changed by then. Ctrl-C and SIGTERM finish the step, save and exit with 75; a second \
-Ctrl-C ends at once and loses the steps since the last checkpoint.")]
+Ctrl-C ends at once and loses the steps since the last checkpoint.
+
+Built with the feature mpi, several processes (mpirun -n N, srun --mpi=pmix) share every step and end with the \
+weights of one; see docs/distributed.md.")]
 pub struct Pretrain {
     /// Recipe in TOML, such as configs/pretrain/tiny.toml
     pub recipe: PathBuf,
@@ -108,49 +117,83 @@ impl Pretrain {
     /// # Errors
     /// Whatever keeps the run from going on.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let threads = use_threads(self.with.threads)?;
-        let folder = self.run.as_deref();
-        let weights = self.weights.open_for_run(folder, &self.recipe)?;
-        let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), folder)?;
-        let run = self.run.unwrap_or_else(|| run_of(&recipe.value.name));
-        let (recipe, micro_batches) = decide_micro_batches(recipe, self.with.device, Some(&run))?;
+        let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
+        let ranks = ranks::join(&interrupt)?;
+        let communicator = Communicator::new(&*ranks);
+        ranks::code_of(&communicator, self.run_on(&communicator, &interrupt))
+    }
+
+    fn run_on(self, communicator: &Communicator<'_>, interrupt: &Interrupt) -> Result<ExitCode, Failure> {
+        let Loaded { threads, weights, recipe, run } = agreed(communicator, self.load())?;
+        let (recipe, micro_batches) =
+            decide_micro_batches_on(communicator, recipe, self.with.device, Some(&run))?;
         if let Some(choice) = micro_batches
             && self.display != watch::Display::Quiet
         {
             eprintln!("micro-batches: {}", micro_batches_in_words(choice));
         }
-        let interrupt = Interrupt::listen().map_err(Failure::of_system)?;
-        let mut monitor = watch::monitor(self.display, &interrupt, &run)?;
+        let display = if communicator.is_first() { self.display } else { watch::Display::Quiet };
+        let mut monitor = agreed(communicator, watch::monitor(display, interrupt, &run))?;
         let notice = "timing a few steps to predict the run (--no-plan skips this)";
         let begin = Begin {
             speed_test_notice: (!self.no_plan).then_some(notice),
             verify_data: !self.no_verify,
-            display: self.display,
+            display,
             weights,
         };
+        let device = self.with.device;
         let outcome =
-            train(&recipe, self.with.device, threads, run.clone(), begin, &interrupt, &mut *monitor);
+            train_on(communicator, &recipe, device, threads, run.clone(), begin, interrupt, &mut *monitor);
         drop(monitor);
-        if outcome.as_ref().is_err_and(Failure::is_divergence) {
+        if communicator.is_first() && outcome.as_ref().is_err_and(Failure::is_divergence) {
             // The error is worth more than a report that fails.
             let _ = write_report(&run);
         }
         let ended = outcome?;
-        write_report(&run)?;
-        match ended {
-            RunEnd::Finished => {
-                if self.display != watch::Display::Quiet {
-                    eprintln!("\nDone. Report: {}", run.join("report.html").display());
-                    if recipe.value.architecture().detects() {
-                        let model = shell_word(&run.display().to_string());
-                        eprintln!("Next: electra detect --model {model} \"The quick brown fox\"");
-                    }
-                }
-                Ok(ExitCode::SUCCESS)
-            }
-            RunEnd::Interrupted => Ok(report_interruption(self.display)),
-        }
+        let said = if communicator.is_first() { self.tell_end(&run, &recipe.value, ended) } else { Ok(()) };
+        // A launcher ends all as soon as the first of them ends.
+        agreed(communicator, said)?;
+        Ok(match ended {
+            RunEnd::Finished => ExitCode::SUCCESS,
+            RunEnd::Interrupted => ExitCode::from(failure::INTERRUPTED),
+        })
     }
+
+    /// Writes the report, and says how the run has ended.
+    fn tell_end(&self, run: &Path, recipe: &Recipe, ended: RunEnd) -> Result<(), Failure> {
+        write_report(run)?;
+        match ended {
+            RunEnd::Finished if self.display != watch::Display::Quiet => {
+                eprintln!("\nDone. Report: {}", run.join("report.html").display());
+                if recipe.architecture().detects() {
+                    let model = shell_word(&run.display().to_string());
+                    eprintln!("Next: electra detect --model {model} \"The quick brown fox\"");
+                }
+            }
+            RunEnd::Finished => {}
+            RunEnd::Interrupted => {
+                report_interruption(self.display);
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Loaded, Failure> {
+        let threads = use_threads(self.with.threads)?;
+        let folder = self.run.as_deref();
+        let weights = self.weights.open_for_run(folder, &self.recipe)?;
+        let recipe = load_recipe_on(&self.recipe, &self.with.overrides, weights.as_ref(), folder)?;
+        let run = self.run.clone().unwrap_or_else(|| run_of(&recipe.value.name));
+        Ok(Loaded { threads, weights, recipe, run })
+    }
+}
+
+/// What every rank reads for itself.
+struct Loaded {
+    threads: usize,
+    weights: Option<InitialWeights>,
+    recipe: Resolved<Recipe>,
+    run: PathBuf,
 }
 
 /// Says that a run was interrupted, if anybody reads it, and gives the exit code for that.
@@ -175,7 +218,7 @@ pub struct Begin {
     pub weights: Option<InitialWeights>,
 }
 
-/// Runs a resolved recipe.
+/// Runs a resolved recipe in one process.
 ///
 /// # Errors
 /// Whatever keeps the run from going on.
@@ -188,9 +231,25 @@ pub fn train(
     interrupt: &Interrupt,
     monitor: &mut dyn electra_pretrain::Monitor,
 ) -> Result<RunEnd, Failure> {
+    train_on(&Communicator::alone(), recipe, device_name, threads, run, begin, interrupt, monitor)
+}
+
+/// Runs a resolved recipe on the ranks that there are.
+#[allow(clippy::too_many_arguments, reason = "a run is a function of all of these")]
+fn train_on(
+    communicator: &Communicator<'_>,
+    recipe: &Resolved<Recipe>,
+    device_name: DeviceName,
+    threads: usize,
+    run: PathBuf,
+    begin: Begin,
+    interrupt: &Interrupt,
+    monitor: &mut dyn electra_pretrain::Monitor,
+) -> Result<RunEnd, Failure> {
     let r = &recipe.value;
-    check_memory(r, device_name)?;
-    let device = device_name.open_with(r.train.precision)?;
+    let opened = check_memory(r, device_name)
+        .and_then(|()| device_name.open_with(r.train.precision).map_err(Failure::from));
+    let device = agreed(communicator, opened)?;
     let environment = Environment {
         device: device.clone(),
         device_name: device_name.to_string(),
@@ -206,19 +265,30 @@ pub fn train(
         );
     }
     // Before anything that takes time: the folder may be in use.
-    let claim = RunSetup::take_with(recipe, &environment, begin.weights).map_err(failure::training)?;
-    let plan = match begin.speed_test_notice.filter(|_| !claim.has_begun()) {
+    let told = |error: TrainError| {
+        ranks::speak_for_first(communicator, &error);
+        failure::training(error)
+    };
+    let claim = RunSetup::take_on(communicator, recipe, &environment, begin.weights).map_err(told)?;
+    let plan = match begin.speed_test_notice.filter(|_| communicator.is_first() && !claim.has_begun()) {
         Some(notice) => {
             if begin.display != watch::Display::Quiet {
                 eprintln!("{notice}");
             }
-            let forecast = forecast(r, &device, 3, Some(DataSize::of(claim.data())));
-            Some(forecast.map_err(|divergence| failure::training(divergence.into()))?.plan)
+            let size = Some(DataSize::of(claim.data()));
+            let forecast =
+                forecast_on(Machine { ranks: communicator.size(), network: None }, r, &device, 3, size);
+            forecast
+                .map(|forecast| Some(forecast.plan))
+                .map_err(|divergence| failure::training(divergence.into()))
         }
-        None => None,
+        None => Ok(None),
     };
-    let foreseen = Estimate { peak_flops: Some(gemm_peak::measure(&device, r.train.precision)), plan };
-    pretrain(recipe, &environment, claim, foreseen, interrupt, monitor).map_err(failure::training)
+    let plan = agreed(communicator, plan)?;
+    // Of the first rank alone, whose log it is for.
+    let peak = communicator.is_first().then(|| gemm_peak::measure(&device, r.train.precision));
+    let foreseen = Estimate { peak_flops: peak, plan };
+    pretrain_on(communicator, recipe, &environment, claim, foreseen, interrupt, monitor).map_err(told)
 }
 
 /// Writes `report.html` into a run folder.

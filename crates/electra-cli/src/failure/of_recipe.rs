@@ -34,7 +34,7 @@ pub fn recipe_changed_by(option: &str, error: RecipeError) -> Failure {
         }
         _ => Report::new(MietteDiagnostic { message: error.to_string(), ..diagnostic }),
     };
-    Failure { code: 1, report, sentence: Some(sentence), names_options: false }
+    Failure { code: 1, report, sentence: Some(sentence), names_options: false, is_of_lost_rank: false }
 }
 
 /// A text with its name, of which no place moves.

@@ -12,3 +12,17 @@ pub enum GradientSum {
     /// One after the other: what one process can do alone.
     Fold,
 }
+
+impl GradientSum {
+    /// Both orders.
+    pub const ALL: [Self; 2] = [Self::Tree, Self::Fold];
+
+    /// The name of the order in a recipe.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::Fold => "fold",
+        }
+    }
+}

@@ -3,3 +3,4 @@
 mod refusals;
 mod run;
 mod same_bits;
+mod slow_messages;
