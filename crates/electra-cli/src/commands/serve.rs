@@ -67,7 +67,7 @@ pub struct Serve {
     /// A name by which the service is asked, such as that of the proxy in front of it
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
-    /// Origin of pages that may ask from a browser (https://example.org)
+    /// Origin of pages that may ask from a browser, such as `https://example.org`
     #[arg(long = "allow-origin", value_name = "ORIGIN", value_parser = origin)]
     origins: Vec<String>,
     /// MB of a request
