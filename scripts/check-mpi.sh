@@ -171,12 +171,13 @@ wait "$launcher" || true
 cmp first/model.safetensors straight/model.safetensors || fail "a run that lost its first rank differs"
 
 echo "== Ctrl-C during a step of more than two seconds"
-slow=("${train[@]}" --set train.steps=3 --set schedule.warmup_steps=1 --set log.every_steps=1 --set train.batch_size=128
-    --set train.micro_batch_size=16 --set model.hidden_size=384 --set model.intermediate_size=1536
+slow=("${train[@]}" --set train.steps=8 --set schedule.warmup_steps=1 --set log.every_steps=1 --set train.batch_size=256
+    --set train.micro_batch_size=32 --set model.hidden_size=256 --set model.intermediate_size=1024
     --set schedule.learning_rate=1e-5)
 mpi 2 "$electra" "${slow[@]}" --run ctrl-c 2> ctrl-c.log & launcher=$!
 until_step ctrl-c 1
-kill -INT "$launcher"
+# Of the shell that runs the function mpirun is the child.
+kill -INT "$(pgrep -P "$launcher" -x mpirun)"
 wait "$launcher" || true
 grep -q '"kind":"end","step":2,.*"reason":"' ctrl-c/metrics.jsonl || { cat ctrl-c.log; tail -2 ctrl-c/metrics.jsonl; fail "not saved"; }
 seconds=$(sed -n 's/.*"kind":"train","step":[12],"time":\([0-9.]*\).*/\1/p' ctrl-c/metrics.jsonl | paste -sd' ')

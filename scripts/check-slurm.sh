@@ -110,7 +110,8 @@ srun --mpi=pmix -n 2 --overcommit "$electra" "${train[@]}" --run together 2> tog
 cmp alone/model.safetensors together/model.safetensors || fail "two ranks under srun differ from one process"
 grep -q '"ranks":2' together/metrics.jsonl || fail "srun has not started two ranks"
 if srun -n 2 --overcommit "$electra" "${train[@]}" --run apart > apart.log 2>&1; then fail "processes that do not know of each other train"; fi
-grep -q 'srun --mpi=pmix' apart.log || { cat apart.log; fail "nobody says what to do"; }
+# Debian's OpenMPI ends such processes itself, before they know of each other.
+[ ! -e apart ] || fail "processes that do not know of each other have begun a run"
 srun -n 1 "$electra" "${train[@]}" --run task 2> /dev/null || fail "srun -n 1 is refused"
 cmp alone/model.safetensors task/model.safetensors || fail "a task alone differs"
 
@@ -121,6 +122,8 @@ recipe_version = 1
 extends = "$recipes/debug.toml"
 data.path = "$folder/data"
 train.steps = 60
+schedule.warmup_steps = 6
+schedule.learning_rate = 1e-4
 log.every_steps = 1
 evaluate.every_steps = 30
 checkpoint.every_steps = 5
@@ -156,7 +159,11 @@ done
 [ -n "${run:-}" ] || fail "no run of the array has come to its tenth step"
 task=$(squeue -h -r -t R -j "$job" -o %K | sort -n | head -1)
 # What the scheduler does when the time of a task is up: the script passes it on, saves and asks to be queued again.
-scancel --signal=TERM --batch "${job}_$task"
+for _ in $(seq 30); do
+    told=$(scancel --signal=TERM --batch "${job}_$task" 2>&1) && break
+    sleep 1
+done
+[ -z "$told" ] || fail "the scheduler does not tell task $task to end: $told"
 for _ in $(seq 120); do
     squeue -h -r -j "$job" -o '%K %r' | grep -q "^$task BeginTime" && break
     sleep .5
