@@ -22,7 +22,7 @@ cp "$built" electra
 electra=$folder/electra
 fail() {
     echo "FAILED: $*" >&2
-    tail -5 "$folder"/slurm/log/* >&2 || true
+    tail -n 5 "$folder"/slurm/log/* >&2 || true
     exit 1
 }
 daemons=()
@@ -174,7 +174,7 @@ wait_for "$job" 600
 grep -hl 'Interrupted' runs/exp/slurm-"${job}"_"$task".log > /dev/null || { cat runs/exp/slurm-*.log; fail "task $task was not interrupted"; }
 grep -q '"kind":"resume"' runs/exp/runs/*/metrics.jsonl || fail "no run has gone on"
 bash array.sh > last.log 2>&1 || { cat last.log; fail "what is left when all have ended"; }
-of() { (cd "$1/results" && for file in *.json; do echo "$file"; sed -E 's/"seconds": *[0-9.e-]+,?//' "$file"; done); }
+of() { (cd "$1/results" && for file in *.json; do echo "$file"; sed -E 's/"seconds": *[0-9.e-]+,?//; /"experiment":/d' "$file"; done); }
 [ "$(find exp/results -name '*.json' | wc -l)" = 4 ] || fail "the array has $(ls exp/results) of four results"
 diff <(of exp) <(of unbroken) || fail "the results of the array differ from those of an unbroken local experiment"
 echo "all checks of a scheduler have passed"
