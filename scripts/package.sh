@@ -21,12 +21,6 @@ case "${1:-}" in
 *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
 esac
 
-triple=x86_64-unknown-linux-gnu
-out=$PWD/target/package
-version=$(cargo metadata --no-deps --format-version 1 | jq -r '.packages[] | select(.name == "electra-cli") | .version')
-name=electra-$version-x86_64-linux
-folder=$out/$name
-
 missing=()
 command -v jq >/dev/null || missing+=(jq)
 command -v qemu-x86_64 >/dev/null || missing+=(qemu-user)
@@ -34,6 +28,12 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt-get update
     apt-get install -y "${missing[@]}"
 fi
+
+triple=x86_64-unknown-linux-gnu
+out=$PWD/target/package
+version=$(cargo metadata --no-deps --format-version 1 | jq -r '.packages[] | select(.name == "electra-cli") | .version')
+name=electra-$version-x86_64-linux
+folder=$out/$name
 
 echo "== build"
 # A target is named so that build scripts and macros, which run in the compiler, are built as usual.
@@ -68,7 +68,8 @@ list=$folder/share/doc/electra/licences/README
 printf 'crate\tversion\tlicence\ttexts\n' >"$list"
 count=0 textless=0
 while read -r crate crate_version; do
-    IFS=$'\t' read -r _ _ licence manifest < <(awk -F'\t' -v n="$crate" -v v="$crate_version" '$1 == n && $2 == v' "$out/manifests.tsv")
+    IFS=$'\t' read -r _ _ licence manifest < <(awk -F'\t' -v n="$crate" -v v="$crate_version" '$1 == n && $2 == v' "$out/manifests.tsv") ||
+        { echo "package: cargo metadata does not know $crate $crate_version" >&2; exit 1; }
     texts=0
     for text in "$(dirname "$manifest")"/{LICENSE,LICENCE,COPYING,NOTICE,UNLICENSE,license,copying}*; do
         [ -f "$text" ] || continue

@@ -93,7 +93,7 @@ impl FoldOptions {
         }
     }
 
-    /// What the folds hold of the words of `splits`; none if somebody interrupts.
+    /// Labels of the words of `splits` with their probabilities by cross-validation; none if somebody interrupts.
     ///
     /// # Errors
     /// Whatever keeps a fold from its end.

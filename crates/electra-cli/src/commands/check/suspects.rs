@@ -48,7 +48,7 @@ pub(super) struct SuspectedStretch {
     words: Vec<String>,
 }
 
-/// Labels of the words of some files, and what a tagger holds of them.
+/// Labels of the words of some files, with the probability of each label at each word by a tagger.
 pub(super) struct JudgedWords<'a> {
     /// The files, one behind the other.
     pub(super) splits: &'a [CheckedSplit],
@@ -61,7 +61,7 @@ pub(super) struct JudgedWords<'a> {
 }
 
 impl<'a> JudgedWords<'a> {
-    /// What one tagger holds of the words of a file.
+    /// Labels of the words of a file with their probabilities by one tagger.
     pub(super) fn by(tagger: &SentenceTagger, split: &'a CheckedSplit) -> Self {
         let sentences = &split.data.sentences;
         let labels = tagger.labels();
