@@ -2,7 +2,7 @@
 # Checks `electra serve` under load and faults, on loopback, in a folder and a Python environment of its own:
 # a thousand connections at once, slow writers and readers, heads and bodies cut short, malformed JSON by the
 # thousand, generated requests against /openapi.json (schemathesis), minutes at 80 % of what it can do with
-# its memory watched, kill -9 and restart, no file descriptors left, standard error on a full disk, a clock
+# its memory watched, 200 reloads with flat memory, kill -9 and restart, no file descriptors left, standard error on a full disk, a clock
 # that is set back.
 #
 # Needs Python 3.11 and its venv. ELECTRA names another binary than the release one. Times are of this
@@ -55,6 +55,9 @@ echo "== the client of the Hugging Face hub"
 "$out/venv/bin/python" scripts/reference/service_hub.py "$address"
 echo "== $minutes minutes at 80 % of the load that it bears"
 load steady "$address" "$pid" "$minutes"
+
+echo "== 200 reloads"
+load reloads "$address" "$pid" 200
 
 echo "== kill -9 and restart"
 port=${address##*:}

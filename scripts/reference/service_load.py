@@ -2,11 +2,15 @@
 
     python3 service_load.py thousand|slow|cut|malformed|ready|descriptors HOST:PORT
     python3 service_load.py steady HOST:PORT PID MINUTES
+    python3 service_load.py reloads HOST:PORT PID TIMES
+    python3 service_load.py most HOST:PORT                  what this can load, against a server with nothing to do
 """
 
 import asyncio
 import json
+import os
 import random
+import signal
 import statistics
 import sys
 import time
@@ -263,13 +267,51 @@ async def steady(service, pid, minutes):
     assert settled[-1] <= 1.05 * settled[0] + 2, f"memory grows: {memory}"
 
 
+async def most(service):
+    await closed_loop(service, 32, 1)
+    print(f"{await closed_loop(service, 32, 5):.0f}")
+
+
+async def reloads(service, pid, times):
+    """Models read anew, and asked in between: what the old ones had is given back."""
+
+    async def done():
+        reader, writer = await service.open()
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        lines = (await reader.read()).decode().splitlines()
+        writer.close()
+        counts = {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith("electra_reloads_total")}
+        assert not any("failed" in name for name in counts), counts
+        return sum(counts.values())
+
+    models = None
+    memory = []
+    for _ in range(times):
+        before = await done()
+        os.kill(pid, signal.SIGHUP)
+        while (now := await done()) == before or (models and now < before + models):
+            await asyncio.sleep(0.01)
+        if models is None:
+            # Of the first reload, after which all models have had theirs.
+            await asyncio.sleep(2)
+            models = await done() - before
+        await alive(service)
+        memory.append(resident(pid))
+    # What is kept for the next time, such as the threads' own free memory, is there after some tens.
+    settled = memory[len(memory) // 5 :]
+    print(f"{times} reloads: memory {memory[0]:.1f} MB after the first, {settled[0]:.1f} MB after {times - len(settled) + 1}, {memory[-1]:.1f} MB at last")
+    assert settled[-1] <= settled[0] + 0.01 * len(settled), f"memory grows: {memory}"
+
+
 def main():
     name, address, *more = sys.argv[1:]
     service = Service(address)
     if name == "steady":
         asyncio.run(steady(service, int(more[0]), float(more[1])))
+    elif name == "reloads":
+        asyncio.run(reloads(service, int(more[0]), int(more[1])))
     else:
-        known = {f.__name__: f for f in (ready, thousand, slow, cut, malformed, descriptors)}
+        known = {f.__name__: f for f in (ready, thousand, slow, cut, malformed, descriptors, most)}
         asyncio.run(known[name](service))
 
 

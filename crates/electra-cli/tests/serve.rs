@@ -159,6 +159,12 @@ fn detection_is_that_of_detect_byte_for_byte() {
     for (start, end) in [(2, 1), (0, 4), (4, 9)] {
         assert_eq!(guesses("one", start, end).problem(), "invalid-request");
     }
+    for wrong in ["-1", "0.5", "\"0\"", "null", "1e300"] {
+        let answer = service.post("/v1/guess", format!(r#"{{"text": "one", "start": 0, "end": {wrong}}}"#));
+        assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-request"), "{wrong}");
+    }
+    assert_eq!(service.post("/v1/guess", r#"["one", 0, 1]"#).problem(), "invalid-request");
+    assert_eq!(service.post("/v1/guess", r#"{"text": "one", "start": 0, "end": 1.0}"#).status, 200);
     assert_eq!(service.get("/v1/models").json()["models"][0]["fills_gaps"], true);
 }
 
@@ -321,6 +327,17 @@ fn the_interface_is_described_and_every_answer_has_a_strict_policy() {
         paths,
         ["/", "/healthz", "/metrics", "/readyz", "/v1/detect", "/v1/guess", "/v1/models", "/v1/tag"]
     );
+    // What paths may answer stands there for each of them.
+    for path in ["/", "/v1/detect", "/v1/guess", "/v1/tag"] {
+        let answers = &interface["paths"][path]["post"]["responses"];
+        let statuses = ["200", "400", "401", "403", "404", "408", "413", "415", "422", "429", "500", "503"];
+        assert_eq!(keys(answers), statuses, "{path}");
+        let schema = &answers["429"]["content"]["application/problem+json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/Problem");
+        assert!(answers["429"]["headers"]["Retry-After"].is_object(), "{answers}");
+    }
+    assert_eq!(keys(&interface["paths"]["/metrics"]["get"]["responses"]), ["200", "401", "403"]);
+    assert!(interface["components"]["schemas"]["Problem"]["properties"]["remedy"].is_object());
     for path in ["/", "/healthz", "/metrics", "/readyz", "/v1/models", "/openapi.json", "/none"] {
         let answer = service.get(path);
         let policy = &answer.headers["content-security-policy"];

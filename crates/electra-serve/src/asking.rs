@@ -43,8 +43,8 @@ pub(crate) struct TagTexts {
 }
 
 struct Asked {
-    /// The text, where places are to be told in a unit that needs it.
-    text: String,
+    /// The text, for places in a unit that is counted in it.
+    text: Arc<str>,
     answer: oneshot::Receiver<TaggedText>,
 }
 
@@ -82,18 +82,18 @@ impl TagTexts {
     fn ask(&mut self) {
         while self.under_way.len() < TOGETHER {
             let Some(text) = self.waiting.next() else { return };
+            let text = Arc::<str>::from(text);
             let (reply, answer) = oneshot::channel();
-            let kept = if self.settings.offsets == OffsetUnit::Utf16 { text.clone() } else { String::new() };
             let job = TagJob {
-                queued: self.admission.queue(text.len()),
-                text,
+                _queued: self.admission.queue(text.len()),
+                text: Arc::clone(&text),
                 min_scores: Arc::clone(&self.settings.min_scores),
                 words: self.settings.words,
                 reply,
             };
             // If the thread is gone the answer says so.
             let _ = self.tagger.jobs.send(job);
-            self.under_way.push_back(Asked { text: kept, answer });
+            self.under_way.push_back(Asked { text, answer });
         }
     }
 

@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::admission::BodyMemory;
+use crate::api::fields::Object;
 use crate::problem::{Problem, ProblemKind, TOO_LARGE};
 use crate::state::Service;
 
@@ -98,7 +99,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         )
     })?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
         of_json(error.inner()).at(pointer)
     })?;

@@ -46,8 +46,8 @@ pub(crate) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .pipeline_flush(true);
+        // Not `pipeline_flush`: an answer to a head that is no HTTP would then not be sent.
+        .max_headers(MAX_HEADERS);
     loop {
         let accepted = async {
             // Those who come when there are too many wait in the system's queue.

@@ -9,7 +9,9 @@ use std::time::Instant;
 use electra_pretrain::{Detection, DetectionWindows, Detector, Guess, MaskFiller};
 use tokio::sync::oneshot;
 
-use crate::admission::{Admission, Queued};
+use crate::admission::Queued;
+use crate::faults;
+use crate::health::{self, ModelThread};
 use crate::measures::Measures;
 
 /// Guesses for a gap at most.
@@ -45,51 +47,74 @@ struct UnderWay<'d> {
     reply: oneshot::Sender<Vec<Detection>>,
 }
 
-/// The work of the thread, until nobody can send jobs any more and all are done.
-pub(crate) fn run(
-    networks: &Networks,
-    jobs: &Receiver<DetectJob>,
-    admission: &Admission,
-    measures: &Measures,
-) {
-    // As that of a tagger.
-    while catch_unwind(AssertUnwindSafe(|| work(networks, jobs, admission, measures))).is_err() {}
-}
-
-fn work(networks: &Networks, jobs: &Receiver<DetectJob>, admission: &Admission, measures: &Measures) {
-    let mut texts: VecDeque<UnderWay<'_>> = VecDeque::new();
+/// The work of the thread, until nobody can send jobs any more and all are done, or the networks are broken.
+pub(crate) fn run(networks: &Networks, jobs: &Receiver<DetectJob>, thread: &ModelThread) {
+    let mut texts = VecDeque::new();
     loop {
-        if texts.is_empty() {
-            let Ok(job) = jobs.recv() else { return };
-            texts.extend(begin(networks, job, measures));
-        }
-        texts.extend(jobs.try_iter().filter_map(|job| begin(networks, job, measures)));
-        let Some(mut text) = texts.pop_front() else { continue };
-        if text.reply.is_closed() {
-            measures.dropped_texts.increment(1);
-            continue;
-        }
-        let start = Instant::now();
-        match text.windows.next() {
-            Some(found) => {
-                measures.tokens.increment(found.len() as u64);
-                text.found.extend(found);
-                texts.push_back(text);
-                admission.worked(0, start.elapsed());
-            }
-            None => {
-                measures.texts.increment(1);
-                admission.worked(text.bytes, start.elapsed());
-                // Its client may have gone meanwhile.
-                let _ = text.reply.send(text.found);
+        // The text whose turn it is is lost where it makes the thread panic, and is answered with a fault of the
+        // service; the others are in the queue.
+        match catch_unwind(AssertUnwindSafe(|| turn(networks, jobs, &mut texts, thread))) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(_) => {
+                thread.panicked();
+                if !health::is_sound(|| probe(networks)) {
+                    return thread.broken();
+                }
             }
         }
     }
 }
 
+/// Reads a text that cannot be at fault.
+fn probe(networks: &Networks) {
+    faults::at(std::iter::once("a"));
+    networks.detector.windows("a").for_each(drop);
+    if let Some(filler) = &networks.filler {
+        drop(filler.guesses("a", 0..1, 1));
+    }
+}
+
+/// Takes the texts that are there, and reads a window of one. Says whether there can be more.
+fn turn<'n>(
+    networks: &'n Networks,
+    jobs: &Receiver<DetectJob>,
+    texts: &mut VecDeque<UnderWay<'n>>,
+    thread: &ModelThread,
+) -> bool {
+    let ModelThread { admission, measures, .. } = thread;
+    if texts.is_empty() {
+        let Ok(job) = jobs.recv() else { return false };
+        texts.extend(begin(networks, job, measures));
+    }
+    texts.extend(jobs.try_iter().filter_map(|job| begin(networks, job, measures)));
+    let Some(mut text) = texts.pop_front() else { return true };
+    if text.reply.is_closed() {
+        measures.dropped_texts.increment(1);
+        return true;
+    }
+    let start = Instant::now();
+    match text.windows.next() {
+        Some(found) => {
+            measures.tokens.increment(found.len() as u64);
+            text.found.extend(found);
+            texts.push_back(text);
+            admission.worked(0, start.elapsed());
+        }
+        None => {
+            measures.texts.increment(1);
+            admission.worked(text.bytes, start.elapsed());
+            // Its client may have gone meanwhile.
+            let _ = text.reply.send(text.found);
+        }
+    }
+    true
+}
+
 /// Answers what one pass answers; a text to be read in windows is given back.
 fn begin<'n>(networks: &'n Networks, job: DetectJob, measures: &Measures) -> Option<UnderWay<'n>> {
     let DetectJob { text, queued, question } = job;
+    faults::at(std::iter::once(&*text));
     match question {
         Question::Replaced(reply) => Some(UnderWay {
             windows: networks.detector.windows(&text),

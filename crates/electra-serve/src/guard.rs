@@ -88,30 +88,37 @@ fn foreign(service: &Service, request: &Request<Body>) -> Option<Problem> {
     if host.is_none() && request.version() >= Version::HTTP_11 {
         return Some(refused("the request has no Host".to_owned(), "send one, as HTTP/1.1 asks for it"));
     }
-    let origin = request.headers().get(header::ORIGIN)?;
-    let origin = origin.to_str().unwrap_or("?");
-    let is_same =
-        |host: &str| ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
-    if host.is_some_and(is_same) || settings.origins.iter().any(|allowed| allowed == origin) {
-        return None;
+    for origin in request.headers().get_all(header::ORIGIN) {
+        let origin = origin.to_str().unwrap_or("?");
+        let is_same = |host: &str| {
+            ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host))
+        };
+        if !host.is_some_and(is_same) && !settings.origins.iter().any(|allowed| allowed == origin) {
+            let remedy = "have the origin of the page allowed where the service is started";
+            return Some(refused(format!("the service does not answer pages of {origin}"), remedy));
+        }
     }
-    let remedy = "have the origin of the page allowed where the service is started";
-    Some(refused(format!("the service does not answer pages of {origin}"), remedy))
+    None
 }
 
 /// Whether `host`, perhaps with a port, is an address, `localhost` or one of the names. Who has an address in the bar
 /// of a browser was not led here by a name.
 fn is_own_host(host: &str, names: &[String]) -> bool {
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, rest)) => {
-            let has_port = rest.is_empty() || rest.starts_with(':');
-            return has_port && address.parse::<std::net::Ipv6Addr>().is_ok();
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            return is_port(port) && address.parse::<std::net::Ipv6Addr>().is_ok();
         }
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    name.parse::<std::net::Ipv4Addr>().is_ok()
+    let is_own = name.parse::<std::net::Ipv4Addr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
-        || names.iter().any(|known| name.eq_ignore_ascii_case(known))
+        || names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    is_own && is_port(port)
+}
+
+/// Whether this is nothing, or a colon and a port.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 /// Refuses requests without the token, where there is one.
@@ -172,6 +179,10 @@ mod tests {
             "",
             "?",
             "[::1]evil",
+            "[::1]:evil",
+            "127.0.0.1:evil",
+            "localhost:80:80",
+            "localhost:",
             "[evil]",
             "names.example.evil",
         ] {

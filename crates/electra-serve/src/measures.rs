@@ -32,7 +32,7 @@ const SECONDS: [f64; 14] =
 const SIZES: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0];
 
 /// Names of all measures, with what they mean.
-const DESCRIPTIONS: [(&str, &str); 15] = [
+const DESCRIPTIONS: [(&str, &str); 16] = [
     ("electra_requests_total", "Answers by path and status"),
     ("electra_errors_total", "Answers that are problems, by kind"),
     ("electra_request_seconds", "Time from the head of a request to the head of its answer"),
@@ -48,6 +48,7 @@ const DESCRIPTIONS: [(&str, &str); 15] = [
     ("electra_batch_seconds", "Time of a batch"),
     ("electra_model_info", "Models that are served, with the hash of their weights"),
     ("electra_reloads_total", "Reloads of models, by outcome"),
+    ("electra_panics_total", "Faults of the program in the threads of models, by model"),
 ];
 
 impl Measures {
@@ -107,6 +108,11 @@ impl Measures {
     /// Counts a reload of a model.
     pub(crate) fn reloaded(&self, outcome: &'static str) {
         self.counter("electra_reloads_total", vec![Label::new("outcome", outcome)]).increment(1);
+    }
+
+    /// Counts a panic in the thread of a model.
+    pub(crate) fn panicked(&self, name: &str) {
+        self.counter("electra_panics_total", vec![Label::new("model", name.to_owned())]).increment(1);
     }
 
     /// Says which version of a model is served, or no longer.

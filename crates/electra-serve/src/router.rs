@@ -21,6 +21,7 @@ use crate::settings::Access;
 use crate::state::Service;
 
 #[derive(OpenApi)]
+#[openapi(components(schemas(Problem)))]
 struct Interface;
 
 /// The paths of the service.

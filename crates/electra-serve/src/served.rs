@@ -1,6 +1,7 @@
 //! Models that are served: each with its thread, and what is told of it.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -16,6 +17,8 @@ use utoipa::ToSchema;
 
 use crate::admission::Admission;
 use crate::detecting::{self, DetectJob, Networks};
+use crate::faults;
+use crate::health::{Health, ModelThread};
 use crate::measures::Measures;
 use crate::tagging::{self, TagJob};
 
@@ -60,6 +63,13 @@ pub enum ModelError {
         path: PathBuf,
         /// Underlying error.
         source: io::Error,
+    },
+    /// A fault of the program while the folder was opened.
+    #[error("{path} cannot be served by a fault of the program")]
+    #[diagnostic(help("the place of the fault was said before; tell it to the authors"))]
+    Panicked {
+        /// The folder.
+        path: PathBuf,
     },
     /// The system gives no thread.
     #[error("cannot start the thread of a model: {0}")]
@@ -128,6 +138,24 @@ pub(crate) struct Surroundings {
     pub device: DeviceName,
     pub admission: Arc<Admission>,
     pub measures: Measures,
+    pub health: Arc<Health>,
+}
+
+impl Surroundings {
+    fn thread(&self, name: &str) -> ModelThread {
+        let Self { admission, measures, health, .. } = self.clone();
+        ModelThread { name: name.to_owned(), admission, measures, health }
+    }
+}
+
+/// Opens a folder. Its content may make the program fail; what is served then is served on.
+fn opened<T>(source: &ModelSource, open: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+    let open = || {
+        faults::opening();
+        open()
+    };
+    let panicked = |_| Err(ModelError::Panicked { path: source.path.clone() });
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(panicked)
 }
 
 impl ServedTagger {
@@ -137,9 +165,16 @@ impl ServedTagger {
         is_default: bool,
         surroundings: &Surroundings,
     ) -> Result<Self, ModelError> {
-        let Surroundings { device, admission, measures } = surroundings.clone();
+        opened(source, || Self::of_folder(source, is_default, surroundings))
+    }
+
+    fn of_folder(
+        source: &ModelSource,
+        is_default: bool,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ModelError> {
         let folder = TaggerFolder::open(&source.path).map_err(OpenError::from)?;
-        let tagger = TaggerBuilder::default().device(device).open_folder(&folder)?;
+        let tagger = TaggerBuilder::default().device(surroundings.device).open_folder(&folder)?;
         let types: Vec<String> = folder.labels.kinds().into_iter().map(str::to_owned).collect();
         let settings = folder.settings;
         let calibration = folder.calibration().cloned();
@@ -170,9 +205,8 @@ impl ServedTagger {
         };
         drop(folder);
         let (jobs, receiver) = channel();
-        let thread = std::thread::Builder::new().name("tagger".into());
-        let work = move || tagging::run(&tagger, &receiver, &admission, &measures);
-        thread.spawn(work).map_err(ModelError::Thread)?;
+        let work = move |thread: &ModelThread| tagging::run(&tagger, &receiver, thread);
+        surroundings.thread(&source.name).spawn("tagger", work).map_err(ModelError::Thread)?;
         Ok(Self { info, types, calibration, jobs })
     }
 }
@@ -180,9 +214,12 @@ impl ServedTagger {
 impl ServedDetector {
     /// As [`ServedTagger::open`].
     pub(crate) fn open(source: &ModelSource, surroundings: &Surroundings) -> Result<Self, ModelError> {
-        let Surroundings { device, admission, measures } = surroundings.clone();
+        opened(source, || Self::of_folder(source, surroundings))
+    }
+
+    fn of_folder(source: &ModelSource, surroundings: &Surroundings) -> Result<Self, ModelError> {
         let folder = ModelFolder::open(&source.path).map_err(DetectorError::from)?;
-        let device = device.open().map_err(DetectorError::from)?;
+        let device = surroundings.device.open().map_err(DetectorError::from)?;
         let filler = MaskFiller::of(&folder, device.clone()).map_err(DetectorError::from)?;
         let detector = Detector::new(&folder, device)?;
         drop(folder);
@@ -202,9 +239,8 @@ impl ServedDetector {
             card: card(&source.path),
         };
         let (jobs, receiver) = channel();
-        let thread = std::thread::Builder::new().name("detector".into());
-        let work = move || detecting::run(&networks, &receiver, &admission, &measures);
-        thread.spawn(work).map_err(ModelError::Thread)?;
+        let work = move |thread: &ModelThread| detecting::run(&networks, &receiver, thread);
+        surroundings.thread(&source.name).spawn("detector", work).map_err(ModelError::Thread)?;
         Ok(Self { info, fills_gaps, jobs })
     }
 }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admission::Admission;
 use crate::connection;
+use crate::health::Health;
 use crate::measures::Measures;
 use crate::models::{ModelSources, Models, Reload};
 use crate::router::router;
@@ -39,7 +40,12 @@ pub enum ServiceEvent<'a> {
     },
     /// A model was read anew, or could not be.
     Reloaded(&'a Reload),
-    /// It was told to end, and finishes what it has begun.
+    /// The thread of a model has panicked: what it was doing is answered with a fault of the service.
+    Panicked {
+        /// The name of the model.
+        model: &'a str,
+    },
+    /// It was told to end, or a model is broken; it finishes what it has begun.
     Draining,
     /// It has ended, with so many connections cut.
     Ended {
@@ -69,6 +75,15 @@ pub enum ServeError {
         #[diagnostic_source]
         ModelError,
     ),
+    /// A model that panics at every text. The service has ended.
+    #[error("the model {model} fails at every text by a fault of the program")]
+    #[diagnostic(help(
+        "start the service again; its places of faults were said before, tell them to the authors"
+    ))]
+    Broken {
+        /// The name of the model.
+        model: String,
+    },
     /// The system gives no threads, or no signals.
     #[error("cannot start the service: {0}")]
     System(#[source] io::Error),
@@ -80,8 +95,8 @@ pub enum ServeError {
 /// machines reach.
 ///
 /// # Errors
-/// An address that cannot be listened on or that nobody decided to open, a model that cannot be served, or a system
-/// without threads.
+/// An address that cannot be listened on or that nobody decided to open, a model that cannot be served or that fails at
+/// every text, or a system without threads.
 pub fn serve(
     sources: ModelSources,
     device: DeviceName,
@@ -117,9 +132,16 @@ async fn run(
     let measures = Measures::new();
     let limits = settings.limits;
     let admission = Admission::new(limits, measures.clone());
-    let surroundings = Surroundings { device, admission: Arc::clone(&admission), measures: measures.clone() };
+    let of_panics = Arc::clone(&told);
+    let health = Health::new(move |model| of_panics(ServiceEvent::Panicked { model }));
+    let surroundings = Surroundings {
+        device,
+        admission: Arc::clone(&admission),
+        measures: measures.clone(),
+        health: Arc::clone(&health),
+    };
     let models = Models::open(sources, surroundings)?;
-    let service = Service::new(settings, models, admission, measures.clone());
+    let service = Service::new(settings, models, admission, measures.clone(), Arc::clone(&health));
 
     let address = listener.local_addr().map_err(ServeError::System)?;
     let versions = service.models.infos().into_iter().map(|model| (model.name, model.version));
@@ -135,13 +157,17 @@ async fn run(
     let Signals { mut terminate, mut interrupt, hangup } = signals;
     tokio::spawn(reload_at(hangup, service.clone(), Arc::clone(&told)));
     let end = async {
-        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = health.wait_for_broken() => {}
+        }
         service.end();
         told(ServiceEvent::Draining);
     };
     let cut = connection::serve(listener, router(service.clone()), limits, measures, end).await;
     told(ServiceEvent::Ended { cut });
-    Ok(())
+    health.broken().map_or(Ok(()), |model| Err(ServeError::Broken { model }))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

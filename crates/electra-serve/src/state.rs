@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::admission::Admission;
+use crate::health::Health;
 use crate::measures::Measures;
 use crate::models::Models;
 use crate::settings::ServiceSettings;
@@ -17,6 +18,7 @@ pub(crate) struct Inner {
     pub models: Models,
     pub admission: Arc<Admission>,
     pub measures: Measures,
+    pub health: Arc<Health>,
     is_ending: AtomicBool,
 }
 
@@ -26,8 +28,10 @@ impl Service {
         models: Models,
         admission: Arc<Admission>,
         measures: Measures,
+        health: Arc<Health>,
     ) -> Self {
-        Self(Arc::new(Inner { settings, models, admission, measures, is_ending: AtomicBool::new(false) }))
+        let is_ending = AtomicBool::new(false);
+        Self(Arc::new(Inner { settings, models, admission, measures, health, is_ending }))
     }
 
     /// Says that the service is ending.

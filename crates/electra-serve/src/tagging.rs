@@ -1,6 +1,9 @@
 //! The thread of a tagger: it alone computes with the model, and tags all texts that wait for it together.
+//!
+//! A panic ends the session of the texts that were under way. Which of them it was is not known, so each of them is
+//! tagged anew, alone: those that make the thread panic again are answered with a fault of the service.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,8 +15,9 @@ use electra_ner::{
 use electra_text::Coverage;
 use tokio::sync::oneshot;
 
-use crate::admission::{Admission, Queued};
-use crate::measures::Measures;
+use crate::admission::Queued;
+use crate::faults;
+use crate::health::{self, ModelThread};
 use crate::offsets::TaggedWord;
 
 /// Positions that go through the network in one step at most: so long a text that comes now waits for others.
@@ -26,12 +30,13 @@ const LOOK: Duration = Duration::from_micros(200);
 
 /// A text to be tagged.
 pub(crate) struct TagJob {
-    pub text: String,
+    pub text: Arc<str>,
     /// The lowest scores with which entities are kept.
     pub min_scores: Arc<MinScores>,
     /// Whether the answer has words and tags.
     pub words: bool,
-    pub queued: Queued,
+    /// Counted as queued until the text is answered.
+    pub _queued: Queued,
     pub reply: oneshot::Sender<TaggedText>,
 }
 
@@ -45,97 +50,145 @@ pub(crate) struct TaggedText {
     pub coverage: Coverage,
 }
 
-/// A text that is being tagged.
+/// A text that is being tagged, and what was found in it so far.
 struct UnderWay {
+    job: TagJob,
     found: TaggedText,
-    words: bool,
-    bytes: u64,
-    _queued: Queued,
-    reply: oneshot::Sender<TaggedText>,
 }
 
-/// The work of the thread, until nobody can send jobs any more and all are done.
-pub(crate) fn run(tagger: &Tagger, jobs: &Receiver<TagJob>, admission: &Admission, measures: &Measures) {
-    // Texts that were under way when it panicked are answered with a fault of the service; those that come later are
-    // tagged.
-    while catch_unwind(AssertUnwindSafe(|| work(tagger, jobs, admission, measures))).is_err() {}
-}
-
-fn work(tagger: &Tagger, jobs: &Receiver<TagJob>, admission: &Admission, measures: &Measures) {
-    let mut texts = Texts { session: tagger.session(), under_way: HashMap::new(), next: 0 };
+/// The work of the thread, until nobody can send jobs any more and all are done, or the tagger is broken.
+pub(crate) fn run(tagger: &Tagger, jobs: &Receiver<TagJob>, thread: &ModelThread) {
+    let mut texts = Texts::new(tagger, thread);
     loop {
-        if texts.session.is_empty() {
-            let Ok(job) = jobs.recv() else { return };
-            texts.add(job);
-            gather(&mut texts, jobs, admission);
-        }
-        jobs.try_iter().for_each(|job| texts.add(job));
-        texts.forget_unwanted(measures);
-        if !texts.session.is_empty() {
-            texts.step(admission, measures);
+        match catch_unwind(AssertUnwindSafe(|| texts.turn(jobs))) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(_) => {
+                thread.panicked();
+                if !health::is_sound(|| probe(tagger)) {
+                    // The texts under way and those that wait are answered with a fault of the service.
+                    return thread.broken();
+                }
+                texts.suspect();
+            }
         }
     }
 }
 
-/// Waits a moment for requests that are about to come: together they are less work.
-fn gather(texts: &mut Texts<'_>, jobs: &Receiver<TagJob>, admission: &Admission) {
-    let end = Instant::now() + GATHER;
-    while admission.is_one_arriving() && Instant::now() < end {
-        match jobs.recv_timeout(LOOK) {
-            Ok(job) => texts.add(job),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
+/// Tags a text that cannot be at fault.
+fn probe(tagger: &Tagger) {
+    faults::at(std::iter::once("a"));
+    let mut session = tagger.session();
+    session.add(0, "a", Arc::new(MinScores::default()));
+    while !session.is_empty() {
+        session.step(STEP_TOKENS, &mut |_| ());
     }
 }
 
 /// The texts of the thread.
 struct Texts<'t> {
+    tagger: &'t Tagger,
+    thread: &'t ModelThread,
     session: TaggingSession<'t>,
-    under_way: HashMap<u64, UnderWay>,
+    /// The texts of the session, by their keys there.
+    under_way: BTreeMap<u64, UnderWay>,
+    /// Texts of a session that panicked, to be tagged one by one.
+    suspects: VecDeque<TagJob>,
+    /// Whether the text of the session is such a one, beside which there is no other.
+    is_trial: bool,
     next: u64,
 }
 
-impl Texts<'_> {
-    fn add(&mut self, TagJob { text, min_scores, words, queued, reply }: TagJob) {
-        if reply.is_closed() {
+impl<'t> Texts<'t> {
+    fn new(tagger: &'t Tagger, thread: &'t ModelThread) -> Self {
+        let (under_way, suspects) = (BTreeMap::new(), VecDeque::new());
+        Self { tagger, thread, session: tagger.session(), under_way, suspects, is_trial: false, next: 0 }
+    }
+
+    /// Takes texts, and a step with them. Says whether there can be more.
+    fn turn(&mut self, jobs: &Receiver<TagJob>) -> bool {
+        if self.session.is_empty() {
+            let suspect = self.suspects.pop_front();
+            self.is_trial = suspect.is_some();
+            suspect.into_iter().for_each(|job| self.add(job));
+        }
+        if !self.is_trial {
+            if self.session.is_empty() {
+                let Ok(job) = jobs.recv() else { return false };
+                self.add(job);
+                self.gather(jobs);
+            }
+            jobs.try_iter().for_each(|job| self.add(job));
+        }
+        self.forget_unwanted();
+        if !self.session.is_empty() {
+            self.step();
+        }
+        true
+    }
+
+    /// Has the texts under way tagged anew, each alone. One that was alone has its answer: a fault of the service.
+    fn suspect(&mut self) {
+        // What was interrupted is not used again.
+        self.session = self.tagger.session();
+        let texts = std::mem::take(&mut self.under_way);
+        if texts.len() > 1 {
+            self.suspects.extend(texts.into_values().map(|text| text.job));
+        }
+    }
+
+    /// Waits a moment for requests that are about to come: together they are less work.
+    fn gather(&mut self, jobs: &Receiver<TagJob>) {
+        let end = Instant::now() + GATHER;
+        while self.thread.admission.is_one_arriving() && Instant::now() < end {
+            match jobs.recv_timeout(LOOK) {
+                Ok(job) => self.add(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn add(&mut self, job: TagJob) {
+        if job.reply.is_closed() {
             return;
         }
         self.next += 1;
-        let bytes = text.len() as u64;
-        let found = TaggedText::default();
-        self.under_way.insert(self.next, UnderWay { found, words, bytes, _queued: queued, reply });
+        let (text, min_scores) = (Arc::clone(&job.text), Arc::clone(&job.min_scores));
+        self.under_way.insert(self.next, UnderWay { job, found: TaggedText::default() });
         self.session.add(self.next, text, min_scores);
     }
 
     /// Forgets texts whose client is gone.
-    fn forget_unwanted(&mut self, measures: &Measures) {
+    fn forget_unwanted(&mut self) {
         let before = self.under_way.len();
-        self.under_way.retain(|_, text| !text.reply.is_closed());
+        self.under_way.retain(|_, text| !text.job.reply.is_closed());
         let dropped = before - self.under_way.len();
         if dropped > 0 {
-            measures.dropped_texts.increment(dropped as u64);
+            self.thread.measures.dropped_texts.increment(dropped as u64);
             self.session.retain(|key| self.under_way.contains_key(&key));
         }
     }
 
-    fn step(&mut self, admission: &Admission, measures: &Measures) {
+    fn step(&mut self) {
         let start = Instant::now();
+        let ModelThread { admission, measures, .. } = self.thread;
         let under_way = &mut self.under_way;
+        faults::at(under_way.values().map(|text| &*text.job.text));
         let mut done = 0;
         let size = self.session.step(STEP_TOKENS, &mut |event| match event {
             SessionEvent::Sentences { key, sentences, unknown } => {
-                if let Some(text) = under_way.get_mut(&key) {
-                    text.found.add(&sentences, &unknown, text.words);
+                if let Some(UnderWay { job, found }) = under_way.get_mut(&key) {
+                    found.add(&sentences, &unknown, job.words);
                 }
             }
             SessionEvent::End { key, coverage, .. } => {
-                if let Some(UnderWay { mut found, bytes, reply, .. }) = under_way.remove(&key) {
+                if let Some(UnderWay { job, mut found }) = under_way.remove(&key) {
                     found.coverage = coverage;
-                    done += bytes;
+                    done += job.text.len() as u64;
                     measures.texts.increment(1);
                     // Its client may have gone meanwhile.
-                    let _ = reply.send(found);
+                    let _ = job.reply.send(found);
                 }
             }
         });

@@ -192,6 +192,11 @@ fn tell(event: ServiceEvent<'_>) {
                 format!("WARNING: {name} could not be read anew, and is served as it was: {error}")
             }
         },
+        ServiceEvent::Panicked { model } => {
+            format!(
+                "WARNING: {model} met a fault of the program: the text is answered with 500, others go on"
+            )
+        }
         ServiceEvent::Draining => "ending when what was begun is done".to_owned(),
         ServiceEvent::Ended { cut: 0 } => "ended".to_owned(),
         ServiceEvent::Ended { cut } => format!("ended; {cut} connections were cut"),
@@ -203,7 +208,7 @@ fn tell(event: ServiceEvent<'_>) {
 fn hide_texts_of_panics() {
     std::panic::set_hook(Box::new(|panicked| {
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
-        let _ = try_line_err(format_args!("a request failed by a fault of the program at {place}"));
+        let _ = try_line_err(format_args!("a fault of the program at {place}"));
     }));
 }
 
@@ -229,7 +234,7 @@ fn failure(error: ServeError) -> Failure {
             }
             _ => "give an address of this machine with --listen",
         },
-        ServeError::Model(_) | ServeError::System(_) => return error.into(),
+        ServeError::Model(_) | ServeError::Broken { .. } | ServeError::System(_) => return error.into(),
     };
     Failure::from(error).with_help(help)
 }

@@ -69,7 +69,7 @@ pub enum SessionEvent {
 
 struct TextUnderWay {
     key: u64,
-    chunks: Chunks<Cursor<String>>,
+    chunks: Chunks<Cursor<Arc<[u8]>>>,
     min_scores: Arc<MinScores>,
     chunk: Option<ChunkUnderWay>,
 }
@@ -97,8 +97,9 @@ impl<'p> TaggingSession<'p> {
 
     /// Adds a text, of whose entities those are kept that `min_scores` keeps. `key` names it in events; the
     /// caller gives each text another one.
-    pub fn add(&mut self, key: u64, text: String, min_scores: Arc<MinScores>) {
+    pub fn add(&mut self, key: u64, text: impl Into<Arc<str>>, min_scores: Arc<MinScores>) {
         let special = self.predictor.tokenizer().special();
+        let text = Arc::<[u8]>::from(text.into());
         let chunks = Chunks::new(Cursor::new(text), special, self.predictor.windows(), self.settings);
         self.texts.push_back(TextUnderWay { key, chunks, min_scores, chunk: None });
     }

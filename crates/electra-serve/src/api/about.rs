@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::json;
+use super::problems::AccessProblems;
 use crate::problem::Problem;
 use crate::served::ModelInfo;
 use crate::state::Service;
@@ -26,6 +27,12 @@ pub(crate) struct Readiness {
     /// Models whose last reload failed, with the reason: what was served before is served on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     failed_reloads: BTreeMap<String, String>,
+    /// Faults of the program in the threads of models, by model: what they were doing was answered with 500.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    panics: BTreeMap<String, u64>,
+    /// A model that fails at every text, for which the service ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<String>,
 }
 
 /// The models of the service.
@@ -57,7 +64,8 @@ pub(crate) async fn readyz(State(service): State<Service>) -> Result<Response, P
     let is_ready = !service.is_ending();
     let models = service.models.infos().into_iter().map(|model| (model.name, model.version)).collect();
     let failed_reloads = service.models.failed_reloads();
-    let mut response = json(&Readiness { is_ready, models, failed_reloads })?;
+    let (panics, broken) = (service.health.panics(), service.health.broken());
+    let mut response = json(&Readiness { is_ready, models, failed_reloads, panics, broken })?;
     if !is_ready {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
@@ -70,7 +78,7 @@ pub(crate) async fn readyz(State(service): State<Service>) -> Result<Response, P
     path = "/v1/models",
     responses(
         (status = 200, description = "The models", body = ModelList),
-        (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
+        AccessProblems,
     )
 )]
 pub(crate) async fn models(State(service): State<Service>) -> Result<Response, Problem> {
@@ -83,7 +91,7 @@ pub(crate) async fn models(State(service): State<Service>) -> Result<Response, P
     path = "/metrics",
     responses(
         (status = 200, description = "The measures", body = String, content_type = "text/plain"),
-        (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
+        AccessProblems,
     )
 )]
 pub(crate) async fn metrics(State(service): State<Service>) -> Response {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::answer::json;
+use super::problems::AskingProblems;
 use crate::asking;
 use crate::body;
 use crate::problem::Problem;
@@ -55,17 +56,7 @@ pub(crate) struct DetectAnswer {
     request_body = DetectRequest,
     responses(
         (status = 200, description = "Every token", body = DetectAnswer),
-        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Another host or origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No detector", body = Problem, content_type = "application/problem+json"),
-        (status = 408, description = "The body came too slowly", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Too much", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Another media type", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "JSON that is no such request", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "The queue is full", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of the service", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Not done in time, or the service ends", body = Problem, content_type = "application/problem+json"),
+        AskingProblems,
     )
 )]
 pub(crate) async fn detect(State(service): State<Service>, request: Request) -> Result<Response, Problem> {

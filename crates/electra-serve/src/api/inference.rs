@@ -1,5 +1,6 @@
 //! `POST /`: the shape of Hugging Face's inference API for token classification.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -9,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::answer::{EntitySchema, json};
+use super::fields::{Texts, named_if_any, object_if_any, texts};
+use super::problems::AskingProblems;
 use crate::asking::{TagSettings, TagTexts};
 use crate::body;
 use crate::offsets::OffsetUnit;
@@ -20,7 +23,7 @@ use crate::state::Service;
 #[serde(deny_unknown_fields)]
 pub(crate) struct InferenceRequest {
     inputs: Inputs,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_if_any")]
     parameters: Option<InferenceParameters>,
 }
 
@@ -39,11 +42,12 @@ pub(crate) enum Inputs {
 #[serde(deny_unknown_fields)]
 pub(crate) struct InferenceParameters {
     /// Words are never split here and have one label each, so all strategies but `none` are the same.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named_if_any")]
     aggregation_strategy: Option<AggregationStrategy>,
     /// Entity types that are left out.
     #[serde(default)]
-    ignore_labels: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    ignore_labels: Option<Texts>,
 }
 
 /// Ways to join the pieces of words.
@@ -58,8 +62,8 @@ pub(crate) enum AggregationStrategy {
 
 impl<'de> Deserialize<'de> for Inputs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-        impl<'de> serde::de::Visitor<'de> for Texts {
+        struct OneOrMany;
+        impl<'de> serde::de::Visitor<'de> for OneOrMany {
             type Value = Inputs;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -74,15 +78,11 @@ impl<'de> Deserialize<'de> for Inputs {
                 Ok(Inputs::One(text))
             }
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Inputs, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(Inputs::Many(texts))
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Inputs, A::Error> {
+                texts(list).map(Inputs::Many)
             }
         }
-        deserializer.deserialize_any(Texts)
+        deserializer.deserialize_any(OneOrMany)
     }
 }
 
@@ -105,17 +105,7 @@ pub(crate) enum InferenceAnswer {
     request_body = InferenceRequest,
     responses(
         (status = 200, description = "The entities", body = Vec<InferenceAnswer>),
-        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Another host or origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No tagger", body = Problem, content_type = "application/problem+json"),
-        (status = 408, description = "The body came too slowly", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Too much", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Another media type", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "JSON that is no such request", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "The queue is full", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of the service", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Not done in time, or the service ends", body = Problem, content_type = "application/problem+json"),
+        AskingProblems,
     )
 )]
 pub(crate) async fn inference(State(service): State<Service>, request: Request) -> Result<Response, Problem> {
@@ -124,7 +114,9 @@ pub(crate) async fn inference(State(service): State<Service>, request: Request) 
     let InferenceParameters { aggregation_strategy, ignore_labels } = asked.parameters.unwrap_or_default();
     // Every strategy that is read gives this answer.
     let _ = aggregation_strategy;
-    let ignored = ignore_labels.unwrap_or_default();
+    // A set: there may be as many as a body has room for.
+    let ignored: BTreeSet<String> =
+        ignore_labels.map(|Texts(labels)| labels.into_iter().collect()).unwrap_or_default();
     let tagger = service.models.tagger(None)?;
     if let Some(unknown) = ignored.iter().find(|label| *label != "O" && !tagger.types.contains(label)) {
         return Err(Problem::new(
@@ -145,7 +137,7 @@ pub(crate) async fn inference(State(service): State<Service>, request: Request) 
     let mut answers: Vec<Vec<EntityJson<'static>>> = Vec::new();
     while let Some(tagged) = texts.next().await {
         let mut entities = tagged?.entities;
-        entities.retain(|entity| !ignored.iter().any(|label| *label == entity.entity_group));
+        entities.retain(|entity| !ignored.contains(&*entity.entity_group));
         answers.push(entities);
     }
     if is_one { json(&answers.pop().unwrap_or_default()) } else { json(&answers) }

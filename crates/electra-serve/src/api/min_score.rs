@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use electra_ner::{MinScores, TypeThreshold};
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
+use super::fields::Share;
 use crate::problem::{Problem, ProblemKind};
 use crate::served::ServedTagger;
 
@@ -16,9 +17,9 @@ use crate::served::ServedTagger;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum MinScore {
     /// Of all types.
-    All(f64),
+    All(Share),
     /// Of each of some types, by its name.
-    Types(BTreeMap<String, f64>),
+    Types(BTreeMap<String, Share>),
 }
 
 /// The description of a field that may have a [`MinScore`].
@@ -46,7 +47,7 @@ impl<'de> Deserialize<'de> for MinScore {
             }
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<MinScore, E> {
-                Ok(MinScore::All(number))
+                Share::deserialize(number.into_deserializer()).map(MinScore::All)
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<MinScore, E> {
@@ -59,7 +60,10 @@ impl<'de> Deserialize<'de> for MinScore {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MinScore, A::Error> {
                 let mut types = BTreeMap::new();
-                while let Some((kind, score)) = map.next_entry()? {
+                while let Some((kind, score)) = map.next_entry::<String, Share>()? {
+                    if types.contains_key(&kind) {
+                        return Err(de::Error::custom(format_args!("two numbers for the type {kind:?}")));
+                    }
                     types.insert(kind, score);
                 }
                 Ok(MinScore::Types(types))
@@ -72,12 +76,12 @@ impl<'de> Deserialize<'de> for MinScore {
 /// The lowest scores for a tagger.
 ///
 /// # Errors
-/// A number that is no probability, a type that the tagger does not know, both kinds of thresholds, or a precision
+/// A type that the tagger does not know, both kinds of thresholds, or a precision
 /// without the data for it.
 pub(crate) fn min_scores(
     tagger: &ServedTagger,
     min_score: Option<MinScore>,
-    precision_target: Option<f64>,
+    precision_target: Option<Share>,
 ) -> Result<MinScores, Problem> {
     match (min_score, precision_target) {
         (Some(_), Some(_)) => Err(wrong(
@@ -86,12 +90,10 @@ pub(crate) fn min_scores(
             "/precision_target",
         )),
         (None, None) => Ok(MinScores::default()),
-        (Some(MinScore::All(score)), None) => {
-            probability(score, "/min_score").map(|all| MinScores { all, types: BTreeMap::new() })
-        }
+        (Some(MinScore::All(Share(all))), None) => Ok(MinScores { all, types: BTreeMap::new() }),
         (Some(MinScore::Types(scores)), None) => {
             let mut types = BTreeMap::new();
-            for (kind, score) in scores {
+            for (kind, Share(score)) in scores {
                 if !tagger.types.contains(&kind) {
                     return Err(wrong(
                         format!("the tagger does not know the type {kind:?}"),
@@ -99,12 +101,11 @@ pub(crate) fn min_scores(
                         "/min_score",
                     ));
                 }
-                types.insert(kind, Some(probability(score, "/min_score")?));
+                types.insert(kind, Some(score));
             }
             Ok(MinScores { all: 0.0, types })
         }
-        (None, Some(precision)) => {
-            let precision = probability(precision, "/precision_target")?;
+        (None, Some(Share(precision))) => {
             let Some(calibration) = &tagger.calibration else {
                 return Err(wrong(
                     "the tagger has no calibration.json, from which thresholds of a precision come",
@@ -117,13 +118,6 @@ pub(crate) fn min_scores(
             Ok(MinScores::of_thresholds(&thresholds))
         }
     }
-}
-
-fn probability(number: f64, pointer: &str) -> Result<f64, Problem> {
-    if (0.0..=1.0).contains(&number) {
-        return Ok(number);
-    }
-    Err(wrong(format!("{number} is no number from 0 to 1"), "send a number such as 0.8", pointer))
 }
 
 fn wrong(detail: impl Into<String>, remedy: impl Into<String>, pointer: &str) -> Problem {

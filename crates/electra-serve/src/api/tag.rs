@@ -11,7 +11,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::answer::{TagAnswer, TextProblem, json, to_json};
+use super::fields::{Share, Texts, given, named};
 use super::min_score::{MinScore, min_scores, schema};
+use super::problems::AskingProblems;
 use crate::asking::{TagSettings, TagTexts};
 use crate::body;
 use crate::offsets::OffsetUnit;
@@ -32,7 +34,7 @@ pub(crate) struct TagRequest {
     /// Many texts; the answer has a line for each.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
-    texts: Option<Vec<String>>,
+    texts: Option<Texts>,
     /// The name of a tagger, if not the first.
     model: Option<String>,
     /// The lowest score of entities that are answered.
@@ -40,21 +42,14 @@ pub(crate) struct TagRequest {
     min_score: Option<MinScore>,
     /// For each type the lowest score from which on so much of it is correct, by the development data of the tagger's
     /// training.
-    #[schema(minimum = 0, maximum = 1)]
-    precision_target: Option<f64>,
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
+    precision_target: Option<Share>,
     /// Unit of `start` and `end`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named")]
     offsets: OffsetUnit,
     /// Whether the answer has all words with their tags.
     #[serde(default)]
     tokens: bool,
-}
-
-/// Reads a field that may be left out but is not null.
-fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Find the entities of a text, or of many.
@@ -70,17 +65,7 @@ fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
             (TagAnswer = "application/json"),
             (TagAnswer = "application/x-ndjson"),
         )),
-        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Another host or origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No tagger", body = Problem, content_type = "application/problem+json"),
-        (status = 408, description = "The body came too slowly", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Too much", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Another media type", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "JSON that is no such request", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "The queue is full", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of the service", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Not done in time, or the service ends", body = Problem, content_type = "application/problem+json"),
+        AskingProblems,
     )
 )]
 pub(crate) async fn tag(State(service): State<Service>, request: Request) -> Result<Response, Problem> {
@@ -92,7 +77,7 @@ pub(crate) async fn tag(State(service): State<Service>, request: Request) -> Res
     let settings = TagSettings { min_scores, words: tokens, offsets };
     let (texts, is_one) = match (text, texts) {
         (Some(text), None) => (vec![text], true),
-        (None, Some(texts)) => (texts, false),
+        (None, Some(Texts(texts))) => (texts, false),
         (found, _) => {
             let detail = if found.is_some() { "both text and texts" } else { "neither text nor texts" };
             return Err(Problem::new(
