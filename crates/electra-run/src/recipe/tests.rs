@@ -107,6 +107,18 @@ fn a_complete_recipe_loads() {
 }
 
 #[test]
+fn an_override_reaches_into_an_array_as_far_as_it_has_elements() {
+    let with = set(&["train.layers=[1, 2, 3]", "train.layers.1=7"]).unwrap();
+    assert_eq!(with.value.train.layers, [1, 7, 3]);
+    let whole = set(&["train.layers=[1, 7, 3]"]).unwrap();
+    assert_eq!((with.text, with.hash), (whole.text, whole.hash));
+    let error = set(&["train.layers=[1, 2, 3]", "train.layers.3=7"]).unwrap_err();
+    assert!(error.message.contains("`train.layers` is an array and has no `3`"), "{}", error.message);
+    let error = set(&["train.layers=[1, 2, 3]", "train.layers.1=many"]).unwrap_err();
+    assert_eq!((error.origin.clone(), error.offending_text()), (Origin::Override, Some("many")));
+}
+
+#[test]
 fn the_resolved_text_is_canonical_and_loads_to_itself() {
     let once = set(&[]).unwrap();
     let twice = load_str::<Recipe>("again", &once.text, &[]).unwrap();

@@ -213,7 +213,8 @@ const ALTERNATIVES: [(&str, &str); 2] = [("path", "sources"), ("sources", "path"
 /// `kind`, everything else is replaced, an alternative too.
 ///
 /// A table that is merged stays where it was written: what it lacks was left out there, and no single
-/// value laid on it is to blame.
+/// value laid on it is to blame. A table whose keys are numbers of an array's elements is laid on those, which is
+/// how an override changes one of them.
 pub(super) fn merge(base: &mut Entry, over: Entry) {
     match (&mut base.node, over.node) {
         (Node::Table(below), Node::Table(above)) => {
@@ -230,8 +231,20 @@ pub(super) fn merge(base: &mut Entry, over: Entry) {
                 }
             }
         }
+        (Node::Array(items), Node::Table(above)) if are_numbers(&above, items.len()) => {
+            for (number, entry) in above {
+                let number: usize = number.parse().expect("a number, as was asked before");
+                merge(&mut items[number], entry);
+            }
+        }
         (_, node) => *base = Entry { mark: over.mark, node },
     }
+}
+
+/// Whether all keys are numbers of an array of so many elements.
+fn are_numbers(table: &BTreeMap<String, Entry>, elements: usize) -> bool {
+    let is_number = |key: &String| key.parse::<usize>().is_ok_and(|number| number < elements);
+    !table.is_empty() && table.keys().all(is_number)
 }
 
 fn read_table(

@@ -63,7 +63,8 @@ pub(super) fn in_short(differences: Vec<Difference>) -> String {
     }
 }
 
-/// The lines `key = value` of canonical TOML, with dotted keys; tables of an array by their numbers.
+/// The lines `key = value` of canonical TOML, with dotted keys; tables of an array, and tables within them, by their
+/// numbers.
 fn keys_and_values(text: &str) -> Vec<(String, String)> {
     let mut table = String::new();
     let mut pairs = Vec::new();
@@ -71,13 +72,62 @@ fn keys_and_values(text: &str) -> Vec<(String, String)> {
     for line in text.lines() {
         let array = line.trim().strip_prefix("[[").and_then(|line| line.strip_suffix("]]"));
         if let Some(name) = array {
+            let within = numbered(name, &numbers);
+            // Arrays within the next table of this one begin anew.
+            numbers.retain(|other, _| !other.starts_with(&format!("{name}.")));
             let number = numbers.entry(name.to_owned()).and_modify(|number| *number += 1).or_default();
-            table = format!("{name}.{number}.");
+            let within = within.rsplit_once('.').map_or(String::new(), |(tables, _)| format!("{tables}."));
+            let last = name.rsplit('.').next().unwrap_or(name);
+            table = format!("{within}{last}.{number}.");
         } else if let Some(name) = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            table = format!("{}.", name);
+            table = format!("{}.", numbered(name, &numbers));
         } else if let Some((key, value)) = line.split_once('=') {
             pairs.push((format!("{table}{}", key.trim()), value.trim().to_owned()));
         }
     }
     pairs
+}
+
+/// The name of a table with the number of the last table of each array that it lies in.
+fn numbered(name: &str, numbers: &HashMap<String, usize>) -> String {
+    let (mut plain, mut found) = (String::new(), String::new());
+    for part in name.split('.') {
+        if !plain.is_empty() {
+            if let Some(number) = numbers.get(&plain) {
+                found += &format!(".{number}");
+            }
+            plain.push('.');
+            found.push('.');
+        }
+        plain += part;
+        found += part;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_within_tables_of_an_array_are_told_apart() {
+        let text = "a = 1\n[[phases]]\nsteps = 4\n\n[phases.data]\npath = \"x\"\n\n[[phases.data.sources]]\nw = 1\n\n\
+                    [[phases.data.sources]]\nw = 2\n\n[[phases]]\nsteps = 5\n\n[phases.masking]\np = 0.1\n\n\
+                    [[phases.data.sources]]\nw = 3\n";
+        let keys: Vec<String> =
+            keys_and_values(text).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(
+            keys,
+            [
+                "a=1",
+                "phases.0.steps=4",
+                "phases.0.data.path=\"x\"",
+                "phases.0.data.sources.0.w=1",
+                "phases.0.data.sources.1.w=2",
+                "phases.1.steps=5",
+                "phases.1.masking.p=0.1",
+                "phases.1.data.sources.0.w=3",
+            ]
+        );
+    }
 }
