@@ -107,6 +107,9 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     let sources = ["data", "built"].map(|path| format!("[[data.sources]]\npath = \"{path}\"\nweight = 1\n"));
     bench.write("mixture.toml", mixed + &sources.concat());
     print("plan mixture.toml --json --timed-steps 1");
+    print(
+        "plan recipe.toml --json --timed-steps 1 --set train.steps=60 --set phases=[{steps=40},{steps=20}]",
+    );
     print("bench step recipe.toml --json --steps 1 --warmup 0");
     print("bench ner recipe.toml --json --repetitions 2 --warmup 0 --batch-size 2 --length 16");
 

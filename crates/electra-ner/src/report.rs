@@ -203,6 +203,7 @@ fn curves(epochs: &[&Record]) -> Vec<Drawing> {
             title: format!("{} by epoch", plan.title),
             last_step: epochs.len() as f64,
             series,
+            seams: Vec::new(),
             limits: vec![],
             scale: plan.scale,
         };

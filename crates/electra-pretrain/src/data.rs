@@ -1,6 +1,7 @@
 //! The data that a recipe names, held against the recipe.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use electra_model::Proposals;
@@ -35,16 +36,61 @@ pub enum RecipeDataError {
         /// The advice: what to do about the error.
         help: String,
     },
+    /// The data of one of several phases.
+    #[error("phase {number}: {source}")]
+    Phase {
+        /// Number of the phase, from 1.
+        number: usize,
+        /// What is wrong with its data.
+        source: Box<RecipeDataError>,
+        /// What to do about that.
+        #[help]
+        advice: Option<String>,
+    },
 }
 
-/// Opens the data of a recipe and holds it against the recipe, and the folders of a mixture against each other.
+impl RecipeDataError {
+    pub(crate) fn of_phase(number: usize, error: Self) -> Self {
+        let advice = advice(&error);
+        Self::Phase { number, source: Box::new(error), advice }
+    }
+}
+
+/// The advice of an error, or of what it comes from.
+fn advice(error: &dyn miette::Diagnostic) -> Option<String> {
+    let own = error.help().map(|help| help.to_string());
+    own.or_else(|| error.diagnostic_source().and_then(advice))
+}
+
+/// Data folders that were opened, by their paths: phases may read the same.
+#[derive(Debug, Default)]
+pub(crate) struct OpenedFolders(HashMap<PathBuf, Arc<DataSet>>);
+
+impl OpenedFolders {
+    fn open(&mut self, folder: &Path) -> Result<Arc<DataSet>, DataError> {
+        if let Some(opened) = self.0.get(folder) {
+            return Ok(Arc::clone(opened));
+        }
+        let opened = Arc::new(DataSet::open(folder)?);
+        self.0.insert(folder.to_owned(), Arc::clone(&opened));
+        Ok(opened)
+    }
+}
+
+/// Opens the data of a recipe without phases, or of one phase, and holds it against the recipe, and the folders of a
+/// mixture against each other. That of all phases is [`RunData`](crate::phases::RunData).
 ///
 /// # Errors
 /// Data that is damaged, or was built with other settings.
 pub fn open_data(recipe: &Recipe) -> Result<Mixture, RecipeDataError> {
+    open_data_of(recipe, &mut OpenedFolders::default())
+}
+
+/// As [`open_data`], with folders that were opened before.
+pub(crate) fn open_data_of(recipe: &Recipe, opened: &mut OpenedFolders) -> Result<Mixture, RecipeDataError> {
     let mut sources = Vec::new();
     for (folder, weight) in recipe.data.folders() {
-        sources.push((Arc::new(DataSet::open(folder)?), weight));
+        sources.push((opened.open(folder)?, weight));
     }
     for (other, _) in &sources[1..] {
         check_agreement(&sources[0].0, other)?;
@@ -94,11 +140,32 @@ fn check_agreement(first: &DataSet, other: &DataSet) -> Result<(), RecipeDataErr
             "build one of them again: rows of a mixture are of one length",
         );
     }
-    if first.manifest().tokenizer.hash == other.manifest().tokenizer.hash {
-        return Ok(());
+    match tokenizer_difference(first, other) {
+        Some(difference) => fail(difference, "build one of them again: a mixture has one tokenizer"),
+        None => Ok(()),
     }
+}
+
+/// Refuses the data of a phase whose word pieces are not those of the first one.
+pub(crate) fn check_tokenizers(first: &DataSet, other: &DataSet) -> Result<(), RecipeDataError> {
+    match tokenizer_difference(first, other) {
+        Some(message) => Err(RecipeDataError::Mismatch {
+            key: "phases.data",
+            message,
+            help: "build one of them again: all phases of a run have one tokenizer".into(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The first difference between the tokenizers of two folders, if they are not the same.
+fn tokenizer_difference(first: &DataSet, other: &DataSet) -> Option<String> {
+    if first.manifest().tokenizer.hash == other.manifest().tokenizer.hash {
+        return None;
+    }
+    let [a, b] = [first, other].map(|data| data.folder().display());
     let [one, two] = [first, other].map(DataSet::tokenizer);
-    let difference = match Difference::of(one, two) {
+    Some(match Difference::of(one, two) {
         Difference::Setting { name, first, other } => format!("{name} is {other} in {b} and {first} in {a}"),
         Difference::Piece { id, first, other } => format!("piece {id} is {other} in {b} and {first} in {a}"),
         Difference::Length { first, other } => {
@@ -108,8 +175,7 @@ fn check_agreement(first: &DataSet, other: &DataSet) -> Result<(), RecipeDataErr
             let [first, other] = [first, other].map(|data| &data.manifest().tokenizer.hash);
             format!("{b} has the tokenizer {other}, {a} {first}")
         }
-    };
-    fail(difference, "build one of them again: a mixture has one tokenizer")
+    })
 }
 
 /// Refuses training data without a row, or with fewer than a batch has.

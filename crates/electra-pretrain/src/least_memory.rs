@@ -19,8 +19,18 @@ pub struct LeastMemory {
 }
 
 impl LeastMemory {
-    /// The least memory of a recipe that has been checked.
+    /// The least memory of a recipe that has been checked: that of its greatest phase.
     pub fn of(recipe: &Recipe) -> Self {
+        let of_phases = recipe.phases().into_iter().map(|phase| Self::of_phase(&phase.recipe));
+        let greater = |a: Self, b: Self| Self {
+            parameters: a.parameters.max(b.parameters),
+            batch: a.batch.max(b.batch),
+        };
+        of_phases.reduce(greater).expect("a run has a phase")
+    }
+
+    /// The least memory of the steps of one phase.
+    pub(crate) fn of_phase(recipe: &Recipe) -> Self {
         let parameters = ParameterCount::of(&recipe.model, recipe.architecture()).total() as u128;
         let stages = matches!(recipe.scheme, Scheme::TwoStage { .. });
         // Gradients of all parameters are there at once, where all learn.

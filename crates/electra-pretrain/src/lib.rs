@@ -68,6 +68,7 @@ pub mod micro_batches;
 pub mod mixture;
 pub mod monitor;
 mod per_byte;
+pub mod phases;
 pub mod plan;
 pub mod progress;
 pub mod recipe;

@@ -16,7 +16,7 @@ use crate::data::{RecipeDataError, check_batch};
 use crate::fixed_proposal::FixedProposal;
 use crate::frequency::log_frequencies;
 use crate::mask::{Masking, is_candidate};
-use crate::mixture::{Mixture, MixtureOrder, SourceUse};
+use crate::mixture::{Mixture, MixtureOrder, ReadingStart, SourceUse};
 use crate::per_byte::PieceBytes;
 
 /// Reads training batches: the micro-batches of step `k` depend on seed, data and `k` alone.
@@ -24,6 +24,7 @@ use crate::per_byte::PieceBytes;
 pub struct Loader {
     data: Mixture,
     order: MixtureOrder,
+    start: ReadingStart,
     plan: BatchPlan,
     chance: Option<FixedProposal>,
     /// `[V]`: whether a piece continues a word, where the masking asks for it.
@@ -34,14 +35,25 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// The loader of a run of one phase.
+    ///
     /// # Errors
     /// A training split that holds no rows.
     pub fn new(data: impl Into<Mixture>, plan: BatchPlan) -> Result<Self, RecipeDataError> {
         let data = data.into();
+        let start = ReadingStart::of_run(data.sources().len());
+        Self::starting(data, start, plan)
+    }
+
+    /// The loader of a phase, whose reading begins where `start` says.
+    ///
+    /// # Errors
+    /// A training split that holds no rows.
+    pub fn starting(data: Mixture, start: ReadingStart, plan: BatchPlan) -> Result<Self, RecipeDataError> {
         for source in data.sources() {
             check_batch(source.split(Split::Train).len(), 1, source.folder())?;
         }
-        let order = data.order(plan.seed);
+        let order = data.order_from(plan.seed, &start);
         let tokenizer = &data.first().manifest().tokenizer;
         // Ids that no text has would give themselves away.
         let known = plan.vocab_size.min(tokenizer.vocab_size);
@@ -56,7 +68,7 @@ impl Loader {
         };
         let piece_bytes = Arc::new(PieceBytes::of(data.first().tokenizer()));
         let share = 0..plan.batch_size / plan.micro_batch_size;
-        Ok(Self { data, order, plan, chance, continues, piece_bytes, share })
+        Ok(Self { data, order, start, plan, chance, continues, piece_bytes, share })
     }
 
     /// The loader of some of the micro-batches of each step: those of one rank.
@@ -65,14 +77,19 @@ impl Loader {
         Self { share, ..self }
     }
 
-    /// The micro-batches of a step, or the share of them.
+    /// The micro-batches of a step of the run, or the share of them.
     ///
     /// # Errors
     /// A row of the data that is damaged.
+    ///
+    /// # Panics
+    /// If the step comes before the phase.
     pub fn at(&self, step: u64) -> Result<Vec<BatchData>, RecipeDataError> {
-        let (batch, micro) = (self.plan.batch_size as u64, self.plan.micro_batch_size as u64);
+        let micro = self.plan.micro_batch_size as u64;
+        assert!(step >= self.start.step, "step {step} of a phase that begins at {}", self.start.step);
+        let first = self.rows_read(step);
         let masking = self.plan.mask_rate.masking(self.plan.masking, step, self.plan.steps);
-        self.share.clone().map(|m| self.rows(step * batch + m as u64 * micro, masking)).collect()
+        self.share.clone().map(|m| self.rows(first + m as u64 * micro, masking)).collect()
     }
 
     /// Held-out rows by number, each always masked and sampled alike, at the rate of the masking itself.
@@ -95,18 +112,19 @@ impl Loader {
         &self.piece_bytes
     }
 
-    /// Epochs read when `step` steps are done: rows read by rows there are, in all sources together.
+    /// Epochs that the run has read when `step` steps are done: rows read by rows there are, in all sources together.
     pub fn epochs(&self, step: u64) -> f64 {
-        self.rows_read(step) as f64 / self.data.rows(Split::Train) as f64
+        self.start.epochs + self.rows_read(step) as f64 / self.data.rows(Split::Train) as f64
     }
 
-    /// What has been read of each source of a mixture when `step` steps are done; none for one data folder.
+    /// What the phase has read of each source of a mixture when the run has done `step` steps; none for one data folder.
     pub fn uses(&self, step: u64) -> Vec<SourceUse> {
-        self.data.uses(self.rows_read(step))
+        self.data.uses_from(self.start.position, self.rows_read(step))
     }
 
+    /// Rows that the phase has read when the run has done `step` steps.
     fn rows_read(&self, step: u64) -> u64 {
-        step.saturating_mul(self.plan.batch_size as u64)
+        step.saturating_sub(self.start.step).saturating_mul(self.plan.batch_size as u64)
     }
 
     /// Number of held-out rows.
@@ -150,8 +168,10 @@ impl Loader {
 
     fn rows(&self, position: u64, masking: Masking) -> Result<BatchData, RecipeDataError> {
         let mut batch = self.empty(self.plan.micro_batch_size, masking);
-        for place in position..position + self.plan.micro_batch_size as u64 {
-            let example = self.data.at(&self.order, place)?;
+        for of_phase in position..position + self.plan.micro_batch_size as u64 {
+            let example = self.data.at(&self.order, self.start.position + of_phase)?;
+            // The number of the row in the run: a source that is read again is masked otherwise.
+            let place = self.start.rows + of_phase;
             self.push(&mut batch, example, masking, &mut stream(self.plan.seed, Purpose::Mask, place));
             self.sample(&mut batch, &mut stream(self.plan.seed, Purpose::Sample, place));
         }

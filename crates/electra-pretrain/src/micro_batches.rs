@@ -6,6 +6,7 @@ use electra_run::recipe::{RecipeError, Resolved, load_str};
 use serde::Serialize;
 
 use crate::least_memory::LeastMemory;
+use crate::phases::Phase;
 use crate::recipe::{GradientSum, MicroBatchSize, Recipe, TOKENS_ON_CPU, check, divisors_downwards};
 
 /// A decision for `"auto"`, with its reason.
@@ -55,7 +56,7 @@ fn on_card(recipe: &Recipe, memory: u64) -> MicroBatchChoice {
     let needed = |rows: usize| {
         let mut cut = recipe.clone();
         cut.train.micro_batch_size = Some(MicroBatchSize::Rows(rows));
-        let LeastMemory { parameters, batch } = LeastMemory::of(&cut);
+        let LeastMemory { parameters, batch } = LeastMemory::of_phase(&cut);
         // An update writes new weights and moments beside the old ones.
         let parameters = parameters.saturating_add(parameters / 2);
         parameters.saturating_add(batch.saturating_mul(TAKEN_BY_BATCH))
@@ -104,6 +105,18 @@ pub fn with_micro_batches(recipe: &Resolved<Recipe>, rows: usize) -> Resolved<Re
     decided(recipe, &format!("train.micro_batch_size={rows}"))
 }
 
+/// As [`with_micro_batches`], in one phase of the recipe; of a recipe without phases in its only one.
+///
+/// # Panics
+/// As there.
+#[must_use]
+pub fn with_micro_batches_in(recipe: &Resolved<Recipe>, phase: &Phase, rows: usize) -> Resolved<Recipe> {
+    match recipe.value.phases.is_empty() {
+        true => with_micro_batches(recipe, rows),
+        false => decided(recipe, &format!("phases.{}.micro_batch_size={rows}", phase.number - 1)),
+    }
+}
+
 /// The recipe that adds up the gradients of its micro-batches in this order, as if it had been written so.
 ///
 /// # Panics
@@ -126,10 +139,10 @@ fn decided(recipe: &Resolved<Recipe>, value: &str) -> Resolved<Recipe> {
 /// are known by their recipes on any device.
 #[must_use]
 pub fn with_micro_batches_of_cpu(recipe: Resolved<Recipe>) -> Resolved<Recipe> {
-    match recipe.value.train.micro_batch_size {
-        Some(MicroBatchSize::Auto) => with_micro_batches(&recipe, recipe.value.micro_batch_size()),
-        _ => recipe,
-    }
+    let phases = recipe.value.phases();
+    let left =
+        phases.iter().filter(|phase| phase.recipe.train.micro_batch_size == Some(MicroBatchSize::Auto));
+    left.fold(recipe, |recipe, phase| with_micro_batches_in(&recipe, phase, phase.recipe.micro_batch_size()))
 }
 
 #[cfg(test)]

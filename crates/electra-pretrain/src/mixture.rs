@@ -51,6 +51,40 @@ pub struct SourceUse {
 pub struct MixtureOrder {
     interleave: Arc<Interleave>,
     shuffles: Vec<EpochShuffle>,
+    /// Rows of each source that were read before.
+    before: Vec<u64>,
+}
+
+/// The place in a run at which the reading of a mixture begins: the start of the run, or of one of its phases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadingStart {
+    /// The first step of the run that reads it.
+    pub step: u64,
+    /// Rows that the run has read before, of any data: masks and samples are drawn by the number of a row in the run.
+    pub rows: u64,
+    /// The first position of the interleaving.
+    pub position: u64,
+    /// Epochs that the run has read before.
+    pub epochs: f64,
+    /// Of each source.
+    pub sources: Vec<SourceStart>,
+}
+
+/// A source of a mixture at the place where its reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceStart {
+    /// Its number among all sources of the run, from 0, which decides its order.
+    pub number: u64,
+    /// Rows that were read of it before the first position of the interleaving.
+    pub rows: u64,
+}
+
+impl ReadingStart {
+    /// The start of a run that reads a mixture of so many sources.
+    pub fn of_run(sources: usize) -> Self {
+        let sources = (0..sources as u64).map(|number| SourceStart { number, rows: 0 }).collect();
+        Self { step: 0, rows: 0, position: 0, epochs: 0.0, sources }
+    }
 }
 
 impl From<Arc<DataSet>> for Mixture {
@@ -141,10 +175,16 @@ impl Mixture {
 
     /// What a run reads of each source of a mixture in its first `rows` rows; none for one folder.
     pub fn uses(&self, rows: u64) -> Vec<SourceUse> {
+        self.uses_from(0, rows)
+    }
+
+    /// What is read of each source of a mixture in `rows` rows from a position of the interleaving on; none for one
+    /// folder.
+    pub(crate) fn uses_from(&self, position: u64, rows: u64) -> Vec<SourceUse> {
         if self.sources.len() == 1 {
             return vec![];
         }
-        let counts = self.interleave.counts(rows).into_iter().zip(self.interleave.shares());
+        let counts = self.counts(position, rows).into_iter().zip(self.interleave.shares());
         let of = |(source, (count, share)): (&Source, (u64, f64))| {
             let examples = source.data.split(Split::Train).len();
             SourceUse {
@@ -159,18 +199,39 @@ impl Mixture {
         self.sources.iter().zip(counts).map(of).collect()
     }
 
+    /// Rows of each source in `rows` rows from a position of the interleaving on.
+    pub(crate) fn counts(&self, position: u64, rows: u64) -> Vec<u64> {
+        let [to, from] =
+            [position.saturating_add(rows), position].map(|position| self.interleave.counts(position));
+        to.into_iter().zip(from).map(|(to, from)| to - from).collect()
+    }
+
+    /// Whether another mixture has the same content in the same shares.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let hashes = |mixture: &Self| -> Vec<String> {
+            mixture.sources().map(|data| data.manifest().data_hash().to_owned()).collect()
+        };
+        self.interleave == other.interleave && hashes(self) == hashes(other)
+    }
+
     /// The order in which a run of this seed reads the training rows.
     ///
     /// # Panics
     /// If a source has no rows.
     pub fn order(&self, seed: u64) -> MixtureOrder {
-        let of_source = |(data, number): (&DataSet, u64)| {
-            // The first source is read as a folder alone would be.
-            let seed = if number == 0 { seed } else { derive(seed, Purpose::Source, number) };
+        self.order_from(seed, &ReadingStart::of_run(self.sources.len()))
+    }
+
+    /// As [`order`](Self::order), of a run that has read before.
+    pub(crate) fn order_from(&self, seed: u64, start: &ReadingStart) -> MixtureOrder {
+        let of_source = |(data, source): (&DataSet, &SourceStart)| {
+            // The first source of a run is read as a folder alone would be.
+            let seed = if source.number == 0 { seed } else { derive(seed, Purpose::Source, source.number) };
             EpochShuffle::new(seed, data.split(Split::Train).len())
         };
-        let shuffles = self.sources().zip(0..).map(of_source).collect();
-        MixtureOrder { interleave: Arc::clone(&self.interleave), shuffles }
+        let shuffles = self.sources().zip(&start.sources).map(of_source).collect();
+        let before = start.sources.iter().map(|source| source.rows).collect();
+        MixtureOrder { interleave: Arc::clone(&self.interleave), shuffles, before }
     }
 
     /// The training row that `order` has at a position of the run.
@@ -214,9 +275,11 @@ impl Source {
 }
 
 impl MixtureOrder {
-    /// Source and row at a position of the run, which is `step * batch_size + place in the batch`.
+    /// Source and row at a position of the interleaving, which for a run of one phase is `step * batch_size + place in
+    /// the batch`.
     pub fn index(&self, position: u64) -> (usize, usize) {
         let place = self.interleave.place(position);
-        (place.source, self.shuffles[place.source].index(place.position))
+        let position = self.before[place.source] + place.position;
+        (place.source, self.shuffles[place.source].index(position))
     }
 }

@@ -1,5 +1,7 @@
 //! The forecast of a run's time and memory, from its recipe and a short speed test.
 
+mod data_size;
+mod phases;
 mod ranks;
 
 use burn::prelude::*;
@@ -7,19 +9,19 @@ use electra_model::flops::ParameterCount;
 use electra_ranks::buffers;
 use electra_run::process;
 use electra_run::record::Plan;
-use electra_text::Split;
 use electra_train::Divergence;
 use serde::Serialize;
 
-use crate::bench::{StepBench, bench_step};
 use crate::least_memory::saved_bytes;
-use crate::mask_rate::MaskRate;
 use crate::micro_batches::MicroBatchChoice;
-use crate::mixture::{Mixture, SourceUse};
+use crate::mixture::SourceUse;
 use crate::recipe::{GradientSum, Recipe};
-use crate::scheme::Scheme;
 
+pub use data_size::DataSize;
+pub use phases::PhaseForecast;
 pub use ranks::{Machine, RanksForecast};
+
+use phases::forecast_phase;
 
 /// The forecast of a run: all that can be said before it starts.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +50,9 @@ pub struct Forecast {
     /// The use of each source of a mixture; empty for one data folder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceUse>,
+    /// Each phase; empty where the recipe names none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseForecast>,
 }
 
 /// The sums of gradients that are held at once while a step's micro-batches are added up.
@@ -62,8 +67,13 @@ pub struct GradientSumsHeld {
 }
 
 impl GradientSumsHeld {
-    /// Those of a recipe; `None` where a step has one micro-batch.
+    /// Those of a recipe, of its phase that holds most; `None` where a step has one micro-batch.
     pub fn of(recipe: &Recipe) -> Option<Self> {
+        let of_phases = recipe.phases().into_iter().filter_map(|phase| Self::of_phase(&phase.recipe));
+        of_phases.reduce(|most, other| if other.buffers > most.buffers { other } else { most })
+    }
+
+    fn of_phase(recipe: &Recipe) -> Option<Self> {
         let (order, micro_batches) = (recipe.gradient_sum(), recipe.micro_batches());
         let buffers = match order {
             GradientSum::Tree => buffers(0..micro_batches),
@@ -93,26 +103,8 @@ impl From<ParameterCount> for Parameters {
     }
 }
 
-/// The size of the data that a run reads.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DataSize {
-    /// Rows of the training data.
-    pub examples: usize,
-    /// Rows of the held-out data.
-    pub heldout: usize,
-    /// Part of the training rows that is tokens; the rest is padding.
-    pub fill: f64,
-}
-
-impl DataSize {
-    /// The size of the data of a recipe.
-    pub fn of(data: &Mixture) -> Self {
-        Self { examples: data.rows(Split::Train), heldout: data.rows(Split::HeldOut), fill: data.fill() }
-    }
-}
-
 /// Predicts a run of `recipe` on `device` from a few steps on random rows, as many at once
-/// as a micro-batch has.
+/// as a micro-batch has. `data` is the size of the data of each phase, empty where nothing is known of it.
 ///
 /// Evaluation is counted at a third of the cost of training on the same rows. Where nothing is
 /// known of the data, its rows are taken as full and those held out as enough.
@@ -123,7 +115,7 @@ pub fn forecast(
     recipe: &Recipe,
     device: &Device,
     timed_steps: usize,
-    data: Option<DataSize>,
+    data: &[DataSize],
 ) -> Result<Forecast, Divergence> {
     forecast_on(Machine { ranks: 1, network: None }, recipe, device, timed_steps, data)
 }
@@ -137,41 +129,31 @@ pub fn forecast_on(
     recipe: &Recipe,
     device: &Device,
     timed_steps: usize,
-    data: Option<DataSize>,
+    data: &[DataSize],
 ) -> Result<Forecast, Divergence> {
-    let bench = StepBench {
-        device: device.clone(),
-        device_name: String::new(),
-        threads: 0,
-        warmup: 1,
-        steps: timed_steps,
-        peak_flops: None,
-    };
-    let (batch, length, steps) = (recipe.train.batch_size, recipe.data.sequence_length, recipe.train.steps);
-    // One micro-batch stands for all of a step; the update is counted with each of them.
-    let micro = recipe.micro_batch_size();
-    let mut train_seconds = 0.0;
-    for (first, of_part) in recipe.parts() {
-        let mut timed = recipe.clone();
-        (timed.train.batch_size, timed.scheme) = (micro, Scheme::of_stage(recipe.scheme.stage(first)));
-        (timed.masking, timed.mask_rate) = (recipe.masking_at(first), MaskRate::default());
-        if let Some(average) = &mut timed.average {
-            average.start_step = 1;
-        }
-        let timings = bench_step(&timed, &bench, |_, _| {})?;
-        let seconds = batch as f64 / (timings.tokens_per_second.median / length as f64);
-        train_seconds += of_part as f64 * seconds;
+    let mut phases = Vec::new();
+    for (index, phase) in recipe.phases().iter().enumerate() {
+        let size = data.get(index).copied();
+        phases.push(forecast_phase(machine, recipe, phase, device, timed_steps, size)?);
     }
-    let of_one = train_seconds / steps as f64;
-    let of_ranks = machine.forecast(recipe, of_one);
-    let step_seconds = of_ranks.map_or(of_one, |ranks| ranks.step_seconds);
-    let train_seconds = step_seconds * steps as f64;
+    let steps = recipe.train.steps;
+    let sum = |of_phase: fn(&PhaseForecast) -> f64| phases.iter().map(of_phase).sum::<f64>();
+    let train_seconds = sum(|phase| phase.seconds);
     let count = ParameterCount::of(&recipe.model, recipe.architecture());
-    let evaluations = steps.div_ceil(recipe.evaluate.every_steps) as f64;
+    // Whichever phase it is in, an evaluation reads rows of the last one, and the last step of each is evaluated.
+    let last = &phases[phases.len() - 1];
+    let every = recipe.evaluate.every_steps;
+    let evaluations: u64 = phases
+        .iter()
+        .map(|phase| {
+            let end = phase.first_step.saturating_add(phase.steps);
+            end / every - phase.first_step / every + u64::from(!end.is_multiple_of(every))
+        })
+        .sum();
     let most = recipe.evaluate.max_examples;
-    let evaluated = data.map_or(most, |data| data.heldout.min(most)) as f64;
-    let evaluation_seconds = evaluations * evaluated / batch as f64 * step_seconds / 3.0;
-    let rows = steps * batch as u64;
+    let evaluated = data.last().map_or(most, |data| data.heldout.min(most)) as f64;
+    let evaluation_seconds =
+        evaluations as f64 * evaluated / last.batch_size as f64 * last.step_seconds / 3.0;
     let checkpoint_mb = saved_bytes(recipe) as f64 / 1e6;
     let gradient_sums = GradientSumsHeld::of(recipe);
     let sums_mb = gradient_sums.map_or(0.0, |held| held.mb * (1.0 - 1.0 / held.buffers as f64));
@@ -186,17 +168,18 @@ pub fn forecast_on(
         checkpoint_mb,
         plan: Plan {
             seconds: train_seconds + evaluation_seconds,
-            tokens: rows * length as u64,
-            epochs: data.map_or(f64::NAN, |data| rows as f64 / data.examples as f64),
-            tokens_per_second: (batch * length) as f64 * data.map_or(1.0, |data| data.fill) / step_seconds,
-            // The speed test has one micro-batch, and so one gradient.
+            tokens: recipe.tokens_read(steps),
+            epochs: sum(|phase| phase.epochs),
+            tokens_per_second: sum(|phase| phase.filled_tokens) / train_seconds,
+            // The speed test has one micro-batch, and so one gradient. It has gone through all phases.
             peak_rss_mb: process::peak_rss().map_or(f64::NAN, |bytes| bytes as f64 / 1e6) + sums_mb,
             disk_mb: kept * checkpoint_mb + final_mb + log_mb,
         },
         micro_batches: None,
         gradient_sums,
-        ranks: of_ranks,
-        examples: data.map(|data| data.examples),
+        ranks: RanksForecast::mean(&phases),
+        examples: (phases.len() == 1).then(|| data.first().map(|data| data.examples)).flatten(),
         sources: vec![],
+        phases: if recipe.phases.is_empty() { vec![] } else { phases },
     })
 }

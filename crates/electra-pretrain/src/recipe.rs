@@ -1,35 +1,46 @@
 //! The recipe of a pretraining run.
 
 mod check;
+mod data;
 mod gradient_sum;
 mod micro_batch;
+mod of_step;
+mod phase;
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-use electra_model::flops::ForwardFlops;
 use electra_model::warm_start::PositionGrowth;
 use electra_model::{Architecture, ModelConfig, Objective, Precision};
-use electra_optim::{AdamConfig, Decay, MuonConfig, Schedule};
-use serde::{Deserialize, Serialize};
+use electra_optim::{AdamConfig, Decay, MuonConfig};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::mask::Masking;
 use crate::mask_rate::MaskRate;
 use crate::scheme::Scheme;
 
 pub use check::check;
+pub use data::{DataConfig, SourceConfig};
 pub use gradient_sum::GradientSum;
 pub use micro_batch::MicroBatchSize;
 pub(crate) use micro_batch::{TOKENS_ON_CPU, divisors_downwards};
+pub use of_step::Course;
+pub use phase::{PhaseConfig, PhaseData, PhaseMasking, PhaseSchedule};
 
 /// Keys of a recipe that have no influence on the weights a run ends with: where things lie, and
 /// what is measured, saved and told on the way. They may change when a run goes on; the data is
 /// known by its content. See `docs/decisions/0007-what-makes-a-run-the-same.md`.
-pub const FREE_KEYS: &[&str] = &["name", "data.path", "data.sources.path", "evaluate", "checkpoint", "log"];
+pub const FREE_KEYS: &[&str] = &[
+    "name",
+    "data.path",
+    "data.sources.path",
+    "phases.data.path",
+    "phases.data.sources.path",
+    "evaluate",
+    "checkpoint",
+    "log",
+];
 
 /// A complete recipe. All but its [free keys](FREE_KEYS) decides the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Recipe {
     /// Names the run folder unless `--run` does.
     pub name: String,
@@ -67,50 +78,33 @@ pub struct Recipe {
     pub checkpoint: CheckpointConfig,
     /// Metrics on the way.
     pub log: LogConfig,
-}
-
-/// The data to train on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// Folder that `electra data build` wrote. Empty where `sources` name several.
-    #[serde(default, skip_serializing_if = "is_empty")]
-    pub path: PathBuf,
-    /// Tokens of a row, special tokens included; that of the folder.
-    pub sequence_length: usize,
-    /// The folders of a mixture, in place of `path`.
+    /// The phases of the run, one after another. Absent: the run has one, which is the recipe itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<SourceConfig>,
+    pub phases: Vec<PhaseConfig>,
 }
 
-/// A folder of a mixture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceConfig {
-    /// Folder that `electra data build` wrote.
-    pub path: PathBuf,
-    /// The rows that are read of this folder, relative to the weights of the others.
-    pub weight: f64,
-}
-
-impl DataConfig {
-    /// The data folders with their weights.
-    pub fn folders(&self) -> Vec<(&Path, f64)> {
-        match &self.sources[..] {
-            [] => vec![(&self.path, 1.0)],
-            sources => sources.iter().map(|source| (source.path.as_path(), source.weight)).collect(),
+impl<'de> Deserialize<'de> for Recipe {
+    /// Reads a recipe and adds up the steps of its phases, where it leaves that to the program.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut recipe = Self::deserialize(deserializer)?;
+        if recipe.train.steps == ABSENT_STEPS {
+            recipe.train.steps = phase::steps_of(&recipe.phases);
         }
-    }
-
-    /// The first data folder that is trained on: its tokenizer is that of all.
-    pub fn first_folder(&self) -> &Path {
-        let folders = self.folders();
-        folders.iter().find(|(_, weight)| *weight > 0.0).unwrap_or(&folders[0]).0
+        Ok(recipe)
     }
 }
 
-fn is_empty(path: &Path) -> bool {
-    path.as_os_str().is_empty()
+impl Serialize for Recipe {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// Steps that nobody has written: more than a recipe can write.
+const ABSENT_STEPS: u64 = u64::MAX;
+
+fn absent_steps() -> u64 {
+    ABSENT_STEPS
 }
 
 /// What becomes of the weights that a run begins with.
@@ -190,7 +184,8 @@ fn is_one(factor: &f64) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Optimizer steps of the run.
+    /// Optimizer steps of the run. Where there are phases: the sum of theirs, which may be left out.
+    #[serde(default = "absent_steps")]
     pub steps: u64,
     /// Rows of an optimizer step.
     pub batch_size: usize,
@@ -248,58 +243,9 @@ pub struct LogConfig {
 }
 
 impl Recipe {
-    /// The learning-rate schedule of a course of so many steps, which is the run unless its scheme is "two-stage".
-    pub fn schedule(&self, total_steps: u64) -> Schedule {
-        let ScheduleConfig { learning_rate, warmup_steps, decay, .. } = self.schedule;
-        Schedule { peak: learning_rate, warmup_steps, total_steps, decay }
-    }
-
-    /// Learning rate of the step after `step` others.
-    pub fn learning_rate(&self, step: u64) -> f64 {
-        let courses = self.scheme.courses(self.train.steps);
-        let (first, steps) =
-            courses.into_iter().rfind(|course| course.0 <= step).expect("a course begins at 0");
-        self.schedule(steps).at(step - first)
-    }
-
     /// Factor on that rate for the parameter at `path`.
     pub fn rate_factor(&self, path: &str) -> f64 {
         if path.starts_with("generator.") { self.schedule.generator_factor } else { 1.0 }
-    }
-
-    /// The masking of the step after `step` others.
-    pub fn masking_at(&self, step: u64) -> Masking {
-        self.mask_rate.masking(self.masking, step, self.train.steps)
-    }
-
-    /// Whether the stage that `step` steps are done in has had as many steps as a warmup.
-    pub fn has_warmed_up(&self, step: u64) -> bool {
-        let stages = self.scheme.stages(self.train.steps);
-        let first = stages.into_iter().map(|stage| stage.0).rfind(|&first| first < step).unwrap_or(0);
-        step - first > self.schedule.warmup_steps
-    }
-
-    /// Floating-point operations of the step after `step` others.
-    pub fn step_flops(&self, step: u64) -> f64 {
-        let (batch, length) = (self.train.batch_size, self.data.sequence_length);
-        let slots = self.masking_at(step).slots(length);
-        let flops = ForwardFlops::of(&self.model, self.architecture(), batch, length, slots);
-        flops.training_step(self.scheme.stage(step))
-    }
-
-    /// First step and number of steps of each part of the run in which all steps are of one kind: they train the
-    /// same networks on as many masked slots.
-    pub fn parts(&self) -> Vec<(u64, u64)> {
-        let total = self.train.steps;
-        let of_stages = self.scheme.stages(total).into_iter().map(|(first, _)| first);
-        let firsts: BTreeSet<u64> = of_stages.chain(self.mask_rate.firsts(total)).collect();
-        let ends = firsts.iter().skip(1).copied().chain([total]);
-        firsts.iter().zip(ends).map(|(&first, end)| (first, end.saturating_sub(first))).collect()
-    }
-
-    /// Floating-point operations of all steps.
-    pub fn run_flops(&self) -> f64 {
-        self.parts().into_iter().map(|(first, steps)| self.step_flops(first) * steps as f64).sum()
     }
 
     /// The optimizer's constants.

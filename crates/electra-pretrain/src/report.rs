@@ -32,6 +32,8 @@ struct Page {
     measured_on: Option<String>,
     /// None of a run on one data folder.
     sources: Option<Vec<tables::Source>>,
+    /// None of a run without phases.
+    phases: Option<Vec<tables::PhaseRow>>,
     plan: Option<Vec<tables::Planned>>,
     panels: Vec<panels::Panel>,
     has_published: bool,
@@ -77,6 +79,7 @@ pub fn render(run_folder: &Path) -> Result<String, ReportError> {
         metrics: tables::metrics(&history),
         measured_on: tables::measured_on(&history),
         sources: tables::sources(&history),
+        phases: tables::phases(&history),
         plan: tables::plan(&history, disk_use(run_folder)),
         panels: panels::all(&history, is_of_all_tokens),
         has_published: panels::shows_published(&history),

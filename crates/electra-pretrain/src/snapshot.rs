@@ -9,16 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::frequency::log_frequencies;
 use crate::mixture::Mixture;
+use crate::phases::DataPosition;
 use crate::recipe::Recipe;
 
 /// The state of a pretraining run: everything that changes in it.
 pub type Snapshot = electra_train::Snapshot<Electra, StepsDone>;
 
-/// Progress of a pretraining run: a number of steps, and nothing else.
+/// Progress of a pretraining run: a number of steps, of which everything else is a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepsDone {
     /// Optimizer steps done.
     pub step: u64,
+    /// Where a run of several phases stands in their data. It follows from the step, and is compared when a run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<DataPosition>,
 }
 
 impl Progress for StepsDone {
@@ -53,11 +57,27 @@ pub fn new(recipe: &Recipe, seed: u64, device: &Device) -> Snapshot {
 /// Blobs that are damaged, of another model, or missing.
 pub fn load(checkpoint: &Checkpoint, recipe: &Recipe, device: &Device) -> Result<Snapshot, SnapshotError> {
     let model = |tensors| parameters::load(blank(recipe, 0, device), tensors);
-    let mut snapshot = Snapshot::load(checkpoint, |_| Ok(()), model)?;
+    let mut snapshot = Snapshot::load(checkpoint, |progress| check_position(progress, recipe), model)?;
     if recipe.average.is_some_and(|average| snapshot.step() >= average.start_step) {
         snapshot.load_average(checkpoint, model)?;
     }
     Ok(snapshot)
+}
+
+/// Refuses progress that stands elsewhere in the data than a run of this recipe.
+fn check_position(progress: &StepsDone, recipe: &Recipe) -> Result<(), String> {
+    let expected = recipe.data_position(progress.step);
+    if progress.position == expected {
+        return Ok(());
+    }
+    let place = |position: Option<DataPosition>| match position {
+        Some(DataPosition { phase, steps, rows }) => {
+            format!("{rows} rows and {steps} steps into phase {phase}")
+        }
+        None => "in no phase".to_owned(),
+    };
+    let (found, expected) = (place(progress.position), place(expected));
+    Err(format!("it stands {found}, and step {} of the recipe {expected}", progress.step))
 }
 
 /// The state that another process has sent as blobs.

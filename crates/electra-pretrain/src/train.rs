@@ -6,6 +6,7 @@ mod begun;
 mod compare_ranks;
 mod error;
 mod hparams;
+mod phase_record;
 mod rank_recorder;
 mod records;
 mod run;
@@ -30,11 +31,11 @@ pub use run::RunEnd;
 pub use setup::{Environment, Estimate, RunSetup};
 pub use untrained::untrained_loss;
 
-use crate::data::unseen_ids;
 use crate::exchange::{Told, Written};
 use crate::initial_weights::InitFile;
-use crate::mixture::Mixture;
+use crate::mixture::SourceUse;
 use crate::monitor::Monitor;
+use crate::phases::{Phase, RunData, unseen_ids_of_run};
 use crate::recipe::Recipe;
 use crate::snapshot;
 use begun::Begun;
@@ -126,7 +127,7 @@ fn follow<'a>(
     communicator: &'a Communicator<'a>,
     recipe: &'a Resolved<Recipe>,
     device: &'a Device,
-    data: Mixture,
+    data: RunData,
     estimate: Estimate,
     monitor: &'a mut dyn Monitor,
 ) -> Result<Option<Run<'a>>, TrainError> {
@@ -142,7 +143,7 @@ fn follow<'a>(
         .collect();
     let snapshot = snapshot::of_blobs(&blobs, &recipe.value, device).map_err(RunError::from)?;
     let begun = Begun { snapshot, records: None, rows };
-    Run::new(communicator, recipe, estimate, device, data, begun, monitor).map(Some)
+    Run::new(communicator, recipe, estimate, device, &data, begun, monitor).map(Some)
 }
 
 /// The run as the first rank begins or goes on with it; `None` where it has come to its end before.
@@ -150,7 +151,7 @@ fn begin<'a>(
     communicator: &'a Communicator<'a>,
     recipe: &'a Resolved<Recipe>,
     device: &'a Device,
-    data: Mixture,
+    data: RunData,
     OfFirst { start, folder }: OfFirst,
     estimate: Estimate,
     monitor: &'a mut dyn Monitor,
@@ -194,13 +195,9 @@ fn begin<'a>(
         format!("the log reaches step {reached}, but no checkpoint is left: training begins again at step 0")
     });
     // Also where a run goes on: an older program may have begun it without a word.
-    let unseen = unseen_ids(r, &data);
+    let unseen = unseen_ids_of_run(r, &data);
     lost.iter().chain(&unseen).for_each(|message| monitor.note(0, message));
-    let sources: Vec<String> = data
-        .uses(r.train.steps.saturating_mul(r.train.batch_size as u64))
-        .iter()
-        .map(|source| source.sentence(r.train.steps))
-        .collect();
+    let sources = source_sentences(r, &data);
     sources.iter().for_each(|message| monitor.note(0, message));
     let mut begun_with = None;
     let snapshot = resume(
@@ -208,7 +205,7 @@ fn begin<'a>(
         &folder.checkpoints(),
         |checkpoint| snapshot::load(checkpoint, r, device),
         || {
-            let (snapshot, file) = start.snapshot(r, folder.path(), &data, device)?;
+            let (snapshot, file) = start.snapshot(r, folder.path(), data.first(), device)?;
             begun_with = file;
             Ok::<_, TrainError>(snapshot)
         },
@@ -221,7 +218,7 @@ fn begin<'a>(
     let last_saved = found.checkpoint.as_ref().map(|checkpoint| checkpoint.step);
 
     let begun = Begun::of_first(communicator, recipe, estimate, snapshot, (folder, store, last_saved))?;
-    let mut run = Run::new(communicator, recipe, estimate, device, data, begun, monitor)?;
+    let mut run = Run::new(communicator, recipe, estimate, device, &data, begun, monitor)?;
     if let Some(file) = &begun_with {
         run.recorder.line("init", run.snapshot.step(), &file.record())?;
     }
@@ -231,10 +228,19 @@ fn begin<'a>(
     {
         run.recorder.event(run.snapshot.step(), message)?;
     }
-    run.log_sources()?;
+    run.log_sources_at_begin()?;
     run.note_first_rows()?;
     run.recorder.adopt_recipe()?;
     Ok(Some(run))
+}
+
+/// What a run reads of each source of a mixture, in sentences: of each phase.
+fn source_sentences(recipe: &Recipe, data: &RunData) -> Vec<String> {
+    let of_phase = |(phase, uses): (Phase, Vec<SourceUse>)| {
+        let name = if phase.of > 1 { format!("phase {}, ", phase.number) } else { String::new() };
+        uses.into_iter().map(move |source| name.clone() + &source.sentence(phase.steps)).collect::<Vec<_>>()
+    };
+    recipe.phases().into_iter().zip(data.uses(recipe)).flat_map(of_phase).collect()
 }
 
 fn records_of(folder: &RunFolder) -> Result<Vec<Record>, TrainError> {

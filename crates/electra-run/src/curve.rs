@@ -37,6 +37,15 @@ pub struct Limit {
     pub label: String,
 }
 
+/// A step at which something else begins, such as a phase of a run.
+#[derive(Clone, Debug)]
+pub struct Seam {
+    /// The step at which the line is drawn.
+    pub step: f64,
+    /// A word or two beside it.
+    pub label: String,
+}
+
 /// The number format of the vertical axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
@@ -55,6 +64,8 @@ pub struct Curve {
     pub series: Vec<Series>,
     /// Horizontal lines across.
     pub limits: Vec<Limit>,
+    /// Vertical lines.
+    pub seams: Vec<Seam>,
     /// The last step of the horizontal axis.
     pub last_step: f64,
     /// The vertical axis.
@@ -77,6 +88,9 @@ impl Curve {
         }
         for limit in &self.limits {
             svg += &axes.horizontal_line(limit.value, &limit.label);
+        }
+        for seam in &self.seams {
+            svg += &axes.vertical_line(seam.step, &seam.label);
         }
         Some(axes.draw(&self.title, &svg))
     }

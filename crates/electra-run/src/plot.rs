@@ -126,6 +126,20 @@ impl Axes {
         let y = if y - TEXT < TOP { y + TEXT } else { y - 4.0 };
         line + &text("limit", (to, y), "end", label)
     }
+
+    /// A line upwards at a step, with a word or two beside its upper end; nothing where the step is outside.
+    #[must_use]
+    pub fn vertical_line(&self, step: f64, label: &str) -> String {
+        if !self.x.contains(&step) {
+            return String::new();
+        }
+        let (x, bottom) = self.at(step, self.y.start);
+        // Drawn as the line of zero is, which every page and picture has a style for.
+        let line = segment("zero seam", (x, bottom), (x, TOP));
+        // On the side where there is room.
+        let (x, anchor) = if x > WIDTH * 0.75 { (x - 4.0, "end") } else { (x + 4.0, "start") };
+        line + &text("seam", (x, TOP + TEXT - 2.0), anchor, label)
+    }
 }
 
 /// The head of a drawing.

@@ -29,6 +29,7 @@ fn pictures_of_the_baseline_are_those_of_its_results() {
         let curve = Curve {
             title: title.to_owned(),
             series: series.map(|(role, points)| Series { role, points }).to_vec(),
+            seams: Vec::new(),
             limits: Vec::new(),
             last_step,
             scale: Scale::Values,

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use electra_model::flops::activation_bytes;
 use electra_model::shapes;
 use electra_ner::{BenchTask, TaggerBench, bench_tagger};
-use electra_pretrain::TrainError;
 use electra_pretrain::bench::{StepBench, bench_step_on};
+use electra_pretrain::{Recipe, TrainError};
 use electra_ranks::{Communicator, Slowed};
 use electra_run::interrupt::Interrupt;
 
@@ -62,6 +62,9 @@ pub struct StepArguments {
     /// Rows of a step [default: the recipe's]
     #[arg(long, value_name = "B")]
     batch_size: Option<usize>,
+    /// Phase to time, of a recipe that has several
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    phase: usize,
     /// Steps to time
     #[arg(long, default_value_t = 10)]
     steps: usize,
@@ -151,24 +154,33 @@ impl StepArguments {
     }
 
     fn run_on(self, communicator: &Communicator<'_>) -> Result<ExitCode, Failure> {
-        let mut arguments = self;
+        let arguments = self;
         let threads = use_threads(arguments.with.threads)?;
         limits::within("--steps", arguments.steps, 1, limits::MAX_TIMED)?;
         limits::within("--warmup", arguments.warmup, 0, limits::MAX_TIMED)?;
+        let weights = arguments.weights.open()?;
+        let load =
+            |overrides: &[String]| load_recipe_on(&arguments.recipe, overrides, weights.as_ref(), None);
+        let mut overrides = arguments.with.overrides.clone();
         if let Some(batch) = arguments.batch_size {
+            // What is wrong with the recipe is said below, with this batch.
+            let has_phases = load(&overrides).is_ok_and(|recipe| !recipe.value.phases.is_empty());
+            let of_phase = format!("phases.{}", arguments.phase.saturating_sub(1));
+            let table = if has_phases { of_phase } else { "train".to_owned() };
             // Whole in one process; each of several has a micro-batch at least.
             let micro = if communicator.is_shared() { "auto".to_owned() } else { batch.to_string() };
-            arguments.with.overrides.push(format!("train.batch_size={batch}"));
-            arguments.with.overrides.push(format!("train.micro_batch_size={micro}"));
+            overrides.push(format!("{table}.batch_size={batch}"));
+            overrides.push(format!("{table}.micro_batch_size={micro}"));
         }
-        let weights = arguments.weights.open()?;
-        let overrides = &arguments.with.overrides;
-        let recipe = load_recipe_on(&arguments.recipe, overrides, weights.as_ref(), None)?;
+        let recipe = load(&overrides)?;
+        limits::within("--phase", arguments.phase, 1, recipe.value.phases.len().max(1))?;
         let recipe =
             decide_micro_batches_for(communicator.size(), recipe, arguments.with.device, None)?.0.value;
+        let phase = recipe.phases().swap_remove(arguments.phase - 1);
+        let recipe = Recipe { phases: vec![], ..phase.recipe };
         let (ranks, micro_batches) = (communicator.size(), recipe.micro_batches());
         if ranks > micro_batches {
-            return Err(failure::training(TrainError::TooManyRanks { ranks, micro_batches }));
+            return Err(failure::training(TrainError::TooManyRanks { ranks, micro_batches, phase: None }));
         }
         if let Some(weights) = &weights {
             weights.check_recipe(&recipe)?;

@@ -5,16 +5,15 @@ use std::process::ExitCode;
 
 use electra_kernels::DeviceName;
 use electra_pretrain::TrainError;
-use electra_pretrain::data::{open_data, unseen_ids};
-use electra_pretrain::plan::{DataSize, Machine, forecast_on};
+use electra_pretrain::phases::{RunData, unseen_ids_of_run};
+use electra_pretrain::plan::{DataSize, Forecast, Machine, PhaseForecast, forecast_on};
 use electra_pretrain::recipe::GradientSum;
 use electra_ranks::Network;
 use electra_run::process;
 use electra_run::record::{duration, thousands};
 
 use crate::commands::pretrain::{
-    InitOptions, RecipeOptions, check_memory, decide_micro_batches_for, load_recipe_on,
-    micro_batches_in_words,
+    InitOptions, RecipeOptions, check_memory, decide_micro_batches_for, load_recipe_on, micro_batch_lines,
 };
 use crate::device::use_threads;
 use crate::failure::{self, Failure};
@@ -25,6 +24,7 @@ use crate::limits;
 #[command(after_help = "Examples:
   electra plan configs/pretrain/small.toml
   electra plan configs/pretrain/tiny.toml --set train.batch_size=64 --json
+  electra plan configs/pretrain/small-phases.toml
   electra plan configs/pretrain/continue.toml --init runs/tiny
   electra plan configs/pretrain/small.toml --ranks 4 --bandwidth 25 --latency 20
 
@@ -87,24 +87,41 @@ impl PlanCommand {
         limits::within("--timed-steps", self.timed_steps, 1, limits::MAX_TIMED)?;
         check_memory(&recipe, self.with.device)?;
         // A plan is also of use before the data is built.
-        let data = open_data(&recipe);
-        let size = data.as_ref().ok().map(DataSize::of);
+        let data = RunData::open(&recipe);
+        let sizes = data.as_ref().map_or(vec![], DataSize::of_run);
         if let (Some(weights), Ok(data)) = (&weights, &data) {
-            weights.check_data(data.first())?;
+            weights.check_data(data.first().first())?;
         }
-        for warning in data.iter().flat_map(|data| unseen_ids(&recipe, data)) {
+        for warning in data.iter().flat_map(|data| unseen_ids_of_run(&recipe, data)) {
             eprintln!("warning: {warning}");
         }
-        let micro_batches_of_step = recipe.micro_batches();
-        if self.ranks > micro_batches_of_step {
-            let error = TrainError::TooManyRanks { ranks: self.ranks, micro_batches: micro_batches_of_step };
-            return Err(failure::training(error));
+        for phase in recipe.phases() {
+            let micro_batches = phase.recipe.micro_batches();
+            if self.ranks > micro_batches {
+                let phase = (phase.of > 1).then_some(phase.number);
+                let error = TrainError::TooManyRanks { ranks: self.ranks, micro_batches, phase };
+                return Err(failure::training(error));
+            }
         }
         let machine = Machine { ranks: self.ranks, network: Some(network(self.bandwidth, self.latency)?) };
-        let mut f = forecast_on(machine, &recipe, &device, self.timed_steps, size)?;
-        f.micro_batches = micro_batches;
-        let rows = recipe.train.steps.saturating_mul(recipe.train.batch_size as u64);
-        f.sources = data.as_ref().map_or(vec![], |data| data.uses(rows));
+        let mut f = forecast_on(machine, &recipe, &device, self.timed_steps, &sizes)?;
+        let micro_batch_lines = micro_batch_lines(&recipe, &micro_batches);
+        if let (true, Some((_, choice))) = (recipe.phases.is_empty(), micro_batches.first()) {
+            f.micro_batches = Some(*choice);
+        }
+        for (phase, choice) in micro_batches {
+            if let Some(phase) = f.phases.get_mut(phase) {
+                phase.micro_batches = Some(choice);
+            }
+        }
+        if let Ok(data) = &data {
+            let mut uses = data.uses(&recipe);
+            if recipe.phases.is_empty() {
+                f.sources = uses.swap_remove(0);
+            } else {
+                f.phases.iter_mut().zip(uses).for_each(|(phase, uses)| phase.sources = uses);
+            }
+        }
         if self.json {
             crate::output::json_out(&f).map_err(Failure::of_json)?;
             return Ok(ExitCode::SUCCESS);
@@ -116,18 +133,21 @@ impl PlanCommand {
         let [discriminator, generator] =
             [f.parameters.discriminator, f.parameters.generator].map(|n| thousands(n as u64));
         row("parameters", format!("{discriminator} discriminator + {generator} generator"));
-        row(
-            "steps",
-            format!(
-                "{} of {} x {} tokens",
-                thousands(recipe.train.steps),
-                recipe.train.batch_size,
-                recipe.data.sequence_length
-            ),
-        );
-        if let Some(choice) = f.micro_batches {
-            row("micro-batches", micro_batches_in_words(choice));
+        if f.phases.is_empty() {
+            row(
+                "steps",
+                format!(
+                    "{} of {} x {} tokens",
+                    thousands(recipe.train.steps),
+                    recipe.train.batch_size,
+                    recipe.data.sequence_length
+                ),
+            );
+        } else {
+            row("steps", format!("{} in {} phases", thousands(recipe.train.steps), f.phases.len()));
         }
+        f.phases.iter().for_each(|phase| row(&format!("phase {}", phase.phase), in_words(phase)));
+        micro_batch_lines.into_iter().for_each(|line| row("micro-batches", line));
         if let Some(held) = f.gradient_sums {
             let order = match held.order {
                 GradientSum::Tree => "along a tree",
@@ -137,30 +157,24 @@ impl PlanCommand {
             row("gradients", format!("added up {order}: {} at once, {mb} MB", held.buffers));
         }
         row("tokens", thousands(f.plan.tokens));
-        match (&data, size) {
-            (Ok(_), Some(size)) => row(
-                "epochs",
-                format!(
-                    "{:.2} over {} rows, {:.1} % full",
-                    f.plan.epochs,
-                    thousands(size.examples as u64),
-                    100.0 * size.fill
-                ),
-            ),
-            (Err(error), _) => row("epochs", format!("unknown: {error}")),
-            _ => {}
+        match &data {
+            Ok(_) => row("epochs", epochs_in_words(&f, &sizes)),
+            Err(error) => row("epochs", format!("unknown: {error}")),
         }
-        for source in &f.sources {
-            row(
-                "source",
-                format!(
-                    "{}: {:.2} % of the rows, its {} read {:.2} times",
-                    source.path,
-                    100.0 * source.share,
-                    thousands(source.examples as u64),
-                    source.repeats
-                ),
-            );
+        let of_phases = f.phases.iter().map(|phase| (format!("phase {}, ", phase.phase), &phase.sources));
+        for (phase, sources) in std::iter::once((String::new(), &f.sources)).chain(of_phases) {
+            for source in sources {
+                row(
+                    "source",
+                    format!(
+                        "{phase}{}: {:.2} % of the rows, its {} read {:.2} times",
+                        source.path,
+                        100.0 * source.share,
+                        thousands(source.examples as u64),
+                        source.repeats
+                    ),
+                );
+            }
         }
         row("arithmetic", format!("{:.3e} FLOP a step, {:.3e} in all", f.flops_per_step, f.flops));
         row(
@@ -197,6 +211,35 @@ impl PlanCommand {
             .map_or(String::new(), |b| format!(" of {} MB free here", thousands(b / 1_000_000)));
         row("disk", format!("{} MB{free}", thousands(f.plan.disk_mb.ceil() as u64)));
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A phase of a forecast in one line.
+fn in_words(phase: &PhaseForecast) -> String {
+    let PhaseForecast { batch_size, sequence_length, masking_probability, learning_rate, .. } = phase;
+    format!(
+        "{} steps of {batch_size} x {sequence_length} tokens, masking {masking_probability}, learning rate up to \
+         {learning_rate:.2e}: {} tokens, {:.3e} FLOP, {}",
+        thousands(phase.steps),
+        thousands(phase.tokens),
+        phase.flops,
+        duration(phase.seconds)
+    )
+}
+
+/// How often a run reads its data.
+fn epochs_in_words(f: &Forecast, sizes: &[DataSize]) -> String {
+    let of_data = |size: &DataSize| {
+        format!("over {} rows, {:.1} % full", thousands(size.examples as u64), 100.0 * size.fill)
+    };
+    match (&f.phases[..], sizes) {
+        ([], [size]) => format!("{:.2} {}", f.plan.epochs, of_data(size)),
+        (phases, sizes) => {
+            let of_phase = |(phase, size): (&PhaseForecast, &DataSize)| {
+                format!("{:.2} in phase {} {}", phase.epochs, phase.phase, of_data(size))
+            };
+            phases.iter().zip(sizes).map(of_phase).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 

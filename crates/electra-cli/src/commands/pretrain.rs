@@ -28,8 +28,7 @@ use crate::watch;
 
 pub use init_options::{InitOptions, load_recipe_on, run_of};
 pub use micro_batches::{
-    decide_for as decide_micro_batches_for, decide_on as decide_micro_batches_on,
-    in_words as micro_batches_in_words,
+    decide_for as decide_micro_batches_for, decide_on as decide_micro_batches_on, lines as micro_batch_lines,
 };
 
 /// Pretrain a recipe, or go on with it.
@@ -49,6 +48,9 @@ With --init the recipe may leave out [model], or keys of it: the sizes are those
 weights lack starts as the recipe has it; init.json in the run folder lists every tensor. The run has its own \
 schedule, from step 0 on, and the data has to be built with the tokenizer of the weights or with one that \
 extends it (data tokenizer --extend). A run that goes on needs no --init; another one is refused.
+
+A recipe may have [[phases]], as configs/pretrain/small-phases.toml has short rows first and long ones at \
+the end: one run with one curve, which goes on in the middle and across the seam. See docs/recipes.md.
 
 The same command again goes on where the run stands; name, data.path, [evaluate], [checkpoint] and [log] of \
 the recipe may have changed by then. Ctrl-C and SIGTERM finish the step, save and exit with 75; a second \
@@ -127,10 +129,10 @@ impl Pretrain {
         let Loaded { threads, weights, recipe, run } = agreed(communicator, self.load())?;
         let (recipe, micro_batches) =
             decide_micro_batches_on(communicator, recipe, self.with.device, Some(&run))?;
-        if let Some(choice) = micro_batches
-            && self.display != watch::Display::Quiet
-        {
-            eprintln!("micro-batches: {}", micro_batches_in_words(choice));
+        if self.display != watch::Display::Quiet {
+            for line in micro_batch_lines(&recipe.value, &micro_batches) {
+                eprintln!("micro-batches: {line}");
+            }
         }
         let display = if communicator.is_first() { self.display } else { watch::Display::Quiet };
         let mut monitor = agreed(communicator, watch::monitor(display, interrupt, &run))?;
@@ -275,9 +277,9 @@ fn train_on(
             if begin.display != watch::Display::Quiet {
                 eprintln!("{notice}");
             }
-            let size = Some(DataSize::of(claim.data()));
+            let size = DataSize::of_run(claim.data());
             let forecast =
-                forecast_on(Machine { ranks: communicator.size(), network: None }, r, &device, 3, size);
+                forecast_on(Machine { ranks: communicator.size(), network: None }, r, &device, 3, &size);
             forecast
                 .map(|forecast| Some(forecast.plan))
                 .map_err(|divergence| failure::training(divergence.into()))

@@ -154,6 +154,14 @@ fn of_data(error: &RecipeDataError) -> Option<String> {
         RecipeDataError::Mismatch { key: key @ "data.sequence_length", .. } => {
             Some(format!("build the data again with --seq-len, or change the recipe (recipe key: {key})"))
         }
+        RecipeDataError::Phase { number, source, .. } => match &**source {
+            RecipeDataError::Mismatch { key: "data.sequence_length", .. } => Some(format!(
+                "build the data of phase {number} with --seq-len of that length, or change the recipe (recipe key: \
+                 phases.{}.data.sequence_length)",
+                number - 1
+            )),
+            inner => of_data(inner),
+        },
         _ => None,
     }
 }

@@ -75,6 +75,7 @@ pub const METRICS: &[Metric] = &[
     .panel_if_measured("of its own parameters", true),
     Metric::new("mask_probability", "Mask rate", Decimals(3), Neither, Training)
         .panel_if_measured("share of tokens to choose", true),
+    Metric::new("phase", "Phase", Whole, Neither, Training).trained("phase {}", Whole),
     Metric::new("grad_norm", "Gradient norm", Decimals(2), Neither, Training)
         .trained("norm {}", Decimals(2))
         .panel("before clipping", true),

@@ -3,36 +3,20 @@
 //! The greatest of each is far above what anybody trains, and so small that no sum or product of a run
 //! leaves 64 bits.
 
+mod bounds;
 mod course;
 mod data;
+mod phases;
+mod schedule;
 mod scheme;
+mod settings;
 
 use electra_model::{Objective, TieMode};
-use electra_optim::Decay;
 use electra_run::recipe::{RecipeError, Resolved};
 
 use super::Recipe;
-use crate::mask::Masking;
-use crate::scheme::Scheme;
-
-/// Optimizer steps of a run.
-const MAX_STEPS: u64 = 1_000_000_000;
-/// Rows of a step.
-const MAX_ROWS: usize = 1 << 20;
-/// Tokens of a run.
-const MAX_TOKENS: u128 = 1_000_000_000_000_000_000;
-/// Steps between two things that are done now and then, and examples of an evaluation.
-const MAX_COUNT: u64 = 1_000_000_000_000;
-/// Checkpoints that are kept.
-const MAX_KEPT: u64 = 1_000_000;
-/// Tokens of a masked span.
-const MAX_LENGTH: usize = 1 << 16;
-/// Weights of losses, and the temperature.
-const MAX_WEIGHT: f64 = 1e6;
-/// The exponent of a decay.
-const MAX_POWER: f64 = 1e3;
-/// Rates and norms: what 32 bits can hold, and the square root of more.
-const MAX_FLOAT: f64 = 1e30;
+use bounds::{MAX_COUNT, MAX_FLOAT, MAX_KEPT, MAX_STEPS, MAX_TOKENS, MAX_WEIGHT};
+use settings::Table;
 
 /// Refuses values that contradict each other, pointing at the offending text.
 ///
@@ -62,48 +46,8 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
         return fail("name", format!("`{}` cannot name a folder", r.name), "use letters, digits and dashes");
     }
     data::check(resolved)?;
-    let (length, positions) = (r.data.sequence_length, r.model.max_position_embeddings);
-    if length < 8 {
-        return fail(
-            "data.sequence_length",
-            format!("rows of {length} tokens"),
-            "8 is the least, 128 is usual",
-        );
-    }
-    if length > positions {
-        return fail(
-            "data.sequence_length",
-            format!("rows of {length} tokens do not fit a position table of {positions} rows"),
-            "lower data.sequence_length, or raise model.max_position_embeddings",
-        );
-    }
-    let p = r.masking.probability();
-    if !(p > 0.0 && p < 1.0) {
-        return fail_of_key(
-            "masking.probability",
-            &format!("is {p}"),
-            "expected a share above 0 and below 1, such as 0.15",
-        );
-    }
-    if let Masking::Google { mask_token_share, .. } = r.masking
-        && !(0.0..=1.0).contains(&mask_token_share)
-    {
-        return fail_of_key(
-            "masking.mask_token_share",
-            &format!("is {mask_token_share}"),
-            "expected a share from 0 to 1",
-        );
-    }
-    if let Masking::Span { end_probability, max_length, .. } = r.masking {
-        if !(end_probability > 0.0 && end_probability <= 1.0) {
-            return fail_of_key(
-                "masking.end_probability",
-                &format!("is {end_probability}"),
-                "expected a number above 0 and at most 1, such as 0.2",
-            );
-        }
-        resolved.within("masking.max_length", max_length, 1..=MAX_LENGTH)?;
-    }
+    phases::check_steps(resolved)?;
+    settings::check(resolved, r, Table::RECIPE)?;
     if let Some(joint) = r.objective.joint() {
         for (key, weight) in [
             ("generator_weight", joint.generator_weight),
@@ -126,15 +70,6 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
                 return fail_of_key("model.generator.tie", message, "use \"embeddings\" or \"none\"");
             }
         }
-        let weighs_samples = if let Objective::Electric(_) = r.objective { "Electric" } else { "a reward" };
-        let needs_samples =
-            matches!(r.objective, Objective::Electric(_)) || r.scheme == Scheme::Adversarial {};
-        if needs_samples && matches!(r.masking, Masking::Google { .. }) {
-            let message = format!(
-                "is \"google\", which may draw two samples for one token, but {weighs_samples} weighs each alone"
-            );
-            return fail_of_key("masking.kind", &message, "use \"without-replacement\"");
-        }
         resolved.above("objective.temperature", joint.temperature, 0.0, MAX_WEIGHT)?;
     }
     if let Err(error) = r.adam().check() {
@@ -151,51 +86,8 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
     if let Some((key, message, help)) = scheme::contradiction(r) {
         return fail_of_key(key, &message, help);
     }
-    for (_, steps) in r.scheme.courses(r.train.steps) {
-        let Err(error) = r.schedule(steps).check() else { continue };
-        use electra_optim::ScheduleError as E;
-        let (key, help) = match error {
-            E::Peak { .. } => ("schedule.learning_rate", "expected a rate above 0, such as 5e-4"),
-            E::NoSteps => ("train.steps", "expected at least 1 step"),
-            E::Warmup { warmup_steps, total_steps } => {
-                let key = "schedule.warmup_steps";
-                let (whose, longer) = match total_steps == r.train.steps {
-                    true => ("the run has", "train.steps"),
-                    false => ("a stage of the run has", "the steps of the stage"),
-                };
-                let message = format!(
-                    "`{key}` is {warmup_steps}, and {whose} {total_steps} steps: warmup would not end"
-                );
-                let help = format!(
-                    "set {key} below {total_steps}, such as {}, or {longer} above {warmup_steps}",
-                    total_steps / 10
-                );
-                return fail(key, message, &help);
-            }
-            E::Power { .. } => ("schedule.decay.power", "expected a power above 0; 1 is linear"),
-            E::Share { .. } => ("schedule.decay.share", "expected a share of the steps, such as 0.1"),
-            E::Cooldown { .. } => {
-                ("schedule.decay.share", "use a smaller share, or lower schedule.warmup_steps")
-            }
-        };
-        return fail(key, error.to_string(), help);
-    }
-    resolved.within("schedule.learning_rate", r.schedule.learning_rate, 0.0..=MAX_FLOAT)?;
-    if let Decay::Polynomial { power } = r.schedule.decay {
-        resolved.within("schedule.decay.power", power, 0.0..=MAX_POWER)?;
-    }
+    schedule::check(resolved)?;
     course::check(resolved)?;
-    let batch = r.train.batch_size;
-    resolved.within("train.batch_size", batch, 1..=MAX_ROWS)?;
-    // Not before: where they are left to the program, it goes through the divisors of the batch.
-    let micro = r.micro_batch_size();
-    if micro == 0 || !batch.is_multiple_of(micro) {
-        return fail(
-            "train.micro_batch_size",
-            format!("train.micro_batch_size {micro} does not divide train.batch_size {batch}"),
-            "use a divisor of the batch size",
-        );
-    }
     for (key, rate) in [("dropout", r.train.dropout), ("attention_dropout", r.attention_dropout())] {
         if !(0.0..1.0).contains(&rate) {
             return fail_of_key(
@@ -205,9 +97,11 @@ pub fn check(resolved: &Resolved<Recipe>) -> Result<(), RecipeError> {
             );
         }
     }
+    phases::check(resolved)?;
     // A product of three bounds that does not leave 128 bits, and then not 64.
+    let (batch, length) = (r.train.batch_size, r.data.sequence_length);
     let tokens = u128::from(r.train.steps) * batch as u128 * length as u128;
-    if tokens > MAX_TOKENS {
+    if r.phases.is_empty() && tokens > MAX_TOKENS {
         let message =
             format!("{} steps of {batch} rows of {length} tokens are {tokens} tokens", r.train.steps);
         return fail("train.steps", message, &format!("expected {MAX_TOKENS} at most"));

@@ -14,6 +14,13 @@ pub(super) struct History {
     pub(super) train: Vec<Record>,
     /// Lines of held-out evaluation, in ascending order of their steps.
     pub(super) eval: Vec<Record>,
+    /// The begins of the phases of a run that has several, in order, each once.
+    pub(super) phases: Vec<Record>,
+}
+
+/// What a phase is called, by the record of its begin.
+pub(super) fn phase_name(begun: &Record) -> String {
+    format!("phase {}", begun.number("phase").unwrap_or(f64::NAN))
 }
 
 impl History {
@@ -28,7 +35,10 @@ impl History {
             found.sort_by_key(|record| record.step);
             found
         };
-        Ok(Self { train: of_kind("train"), eval: of_kind("eval"), records })
+        // A run that goes on exactly at a seam says again that the phase begins.
+        let mut phases = of_kind("phase");
+        phases.dedup_by_key(|begun| begun.step);
+        Ok(Self { train: of_kind("train"), eval: of_kind("eval"), phases, records })
     }
 
     pub(super) fn last_step(&self) -> u64 {
@@ -43,7 +53,11 @@ impl History {
         of_end.into_iter().chain(of_train).reduce(f64::max)
     }
 
+    /// Tokens of a step; nothing where phases may differ in them.
     pub(super) fn tokens_per_step(&self) -> Option<f64> {
+        if !self.phases.is_empty() {
+            return None;
+        }
         let last = self.train.last()?;
         Some(last.number("tokens")? / last.step.max(1) as f64).filter(|&tokens| tokens > 0.0)
     }

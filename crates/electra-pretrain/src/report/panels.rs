@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use electra_run::curve::{Curve, CurveRole, Limit, Series};
+use electra_run::curve::{Curve, CurveRole, Limit, Seam, Series};
 use electra_run::metric::{PanelLine, PanelPlan, panels};
-use electra_run::record::thousands;
+use electra_run::record::{Record, thousands};
 
-use super::history::History;
+use super::history::{History, phase_name};
 use super::published;
 use crate::metrics::PLATEAU;
 use crate::metrics::table::METRICS;
@@ -67,10 +67,18 @@ fn draw(plan: &PanelPlan, history: &History, is_of_all_tokens: bool) -> Panel {
             .iter()
             .map(|&(value, label)| Limit { value, label: label.to_owned() })
             .collect(),
+        seams: seams(history),
         last_step: history.last_step() as f64,
         scale: plan.scale,
     };
     Panel { title: plan.title, note: plan.note, legend, last, svg: curve.svg() }
+}
+
+/// Where phases after the first begin.
+fn seams(history: &History) -> Vec<Seam> {
+    let after_first = history.phases.iter().filter(|begun| begun.step > 0);
+    let seam = |begun: &Record| Seam { step: begun.step as f64, label: phase_name(begun) };
+    after_first.map(seam).collect()
 }
 
 /// The published curve of the panel's only held-out metric, at the steps of this run that have

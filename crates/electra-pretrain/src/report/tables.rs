@@ -1,11 +1,13 @@
 //! The tables of the page.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use electra_run::record::{duration, rounded, thousands};
+use electra_run::record::{Record, duration, rounded, thousands};
 
-use super::history::History;
+use super::history::{History, phase_name};
 use super::published;
 use crate::metrics::table::{Better, METRICS};
 
@@ -121,14 +123,25 @@ pub(super) struct Source {
     hash: String,
 }
 
-/// The sources of a mixture by the last record of the data; nothing for a run on one data folder, which has none.
+/// The sources of a mixture by the last record of the data, of each phase where there are several; nothing for a run on
+/// one data folder, which has none.
 pub(super) fn sources(history: &History) -> Option<Vec<Source>> {
-    let last = history.records.iter().rfind(|record| record.kind == "data")?;
+    let mut last: BTreeMap<u64, &Record> = BTreeMap::new();
+    for record in history.records.iter().filter(|record| record.kind == "data") {
+        last.insert(record.fields.get("phase").and_then(Value::as_u64).unwrap_or(0), record);
+    }
+    let of_phases = last.into_iter().filter_map(|(phase, record)| sources_of(phase, record));
+    let sources: Vec<Source> = of_phases.flatten().collect();
+    (!sources.is_empty()).then_some(sources)
+}
+
+fn sources_of(phase: u64, last: &Record) -> Option<Vec<Source>> {
     let of_source = |(source, read): (&Value, &Value)| {
         let number = |key: &str| source.get(key).and_then(Value::as_f64);
         let text = |key: &str| source.get(key).and_then(Value::as_str).map(str::to_owned);
+        let path = text("path")?;
         Some(Source {
-            path: text("path")?,
+            path: if phase == 0 { path } else { format!("phase {phase}: {path}") },
             share: format!("{:.2} %", 100.0 * number("share")?),
             examples: thousands(number("examples")? as u64),
             planned: format!("{:.2}", number("repeats")?),
@@ -138,6 +151,46 @@ pub(super) fn sources(history: &History) -> Option<Vec<Source>> {
     };
     let [sources, read] = ["sources", "repeats"].map(|key| last.fields.get(key).and_then(Value::as_array));
     sources?.iter().zip(read?).map(of_source).collect()
+}
+
+/// One phase of a run that has several.
+#[derive(Debug, Serialize)]
+pub(super) struct PhaseRow {
+    name: String,
+    first_step: String,
+    steps: String,
+    rows: String,
+    tokens: String,
+    masking: String,
+    learning_rate: String,
+    data: String,
+    heldout_loss: String,
+}
+
+/// The phases that have begun; nothing of a run without.
+pub(super) fn phases(history: &History) -> Option<Vec<PhaseRow>> {
+    let row = |begun: &Record| {
+        let number = |key: &str| begun.number(key).map(|number| number as u64);
+        let whole = |key: &str| number(key).map_or(String::new(), thousands);
+        let end = begun.step.saturating_add(number("steps").unwrap_or(0));
+        let last = history.eval.iter().rfind(|eval| eval.step > begun.step && eval.step <= end);
+        let data = begun.fields.get("data").and_then(Value::as_array).into_iter().flatten();
+        PhaseRow {
+            name: phase_name(begun),
+            first_step: thousands(begun.step),
+            steps: whole("steps"),
+            rows: format!("{} x {}", whole("batch_size"), whole("sequence_length")),
+            tokens: whole("tokens"),
+            masking: begun.number("masking_probability").map_or(String::new(), |p| p.to_string()),
+            learning_rate: begun.number("learning_rate").map_or(String::new(), |rate| format!("{rate:e}")),
+            data: data.filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+            heldout_loss: last
+                .and_then(|eval| eval.number("loss"))
+                .map_or(String::new(), |loss| format!("{loss:.3}")),
+        }
+    };
+    let rows: Vec<PhaseRow> = history.phases.iter().map(row).collect();
+    (!rows.is_empty()).then_some(rows)
 }
 
 /// One line of the comparison with the plan.

@@ -4,11 +4,11 @@ use electra_files::regular;
 use electra_ranks::{Communicator, RankError};
 use electra_run::recipe::Resolved;
 
-use crate::mixture::Mixture;
+use crate::phases::RunData;
 use crate::recipe::Recipe;
 
 /// Keys of a recipe that say where things lie, which may differ from machine to machine.
-const PLACES: &[&str] = &["data.path", "data.sources.path"];
+const PLACES: &[&str] = &["data.path", "data.sources.path", "phases.data.path", "phases.data.sources.path"];
 
 /// Refuses ranks that are of different programs, recipes, data, weights to begin with or processors: each of these
 /// would make other updates of the same gradients.
@@ -19,7 +19,7 @@ pub(super) fn check_alike(
     communicator: &Communicator<'_>,
     recipe: &Resolved<Recipe>,
     (program_version, device_name): (&str, &str),
-    data: &Mixture,
+    data: &RunData,
     weights_hash: Option<String>,
 ) -> Result<(), RankError> {
     if !communicator.is_shared() {
@@ -29,8 +29,8 @@ pub(super) fn check_alike(
     communicator.compare(&[
         ("another program", format!("{} of {}", program(), program_version)),
         ("another recipe", short(&recipe.hash_without(PLACES))),
-        ("other data", short(&data.data_hash())),
-        ("another tokenizer", short(&data.first().manifest().tokenizer.hash)),
+        ("other data", short(&data.data_hash(&recipe.value))),
+        ("another tokenizer", short(&data.first().first().manifest().tokenizer.hash)),
         ("other weights to begin with", weights_hash.as_deref().map_or("none".to_owned(), short)),
         ("another device", kind_of(device_name)),
         ("a processor with other instructions", instructions()),

@@ -41,7 +41,10 @@ pub enum TrainError {
         RankError,
     ),
     /// More ranks than there are micro-batches in a step.
-    #[error("{ranks} ranks for the {micro_batches} micro-batches of a step: some would have nothing to do")]
+    #[error(
+        "{ranks} ranks for the {micro_batches} micro-batches of a step{}: some would have nothing to do",
+        phase.map_or(String::new(), |phase| format!(" of phase {phase}"))
+    )]
     #[diagnostic(help(
         "start fewer ranks, or make micro-batches smaller: train.micro_batch_size divides train.batch_size"
     ))]
@@ -50,6 +53,8 @@ pub enum TrainError {
         ranks: usize,
         /// Micro-batches of a step.
         micro_batches: usize,
+        /// The phase of the step, where there are several.
+        phase: Option<usize>,
     },
     /// A run whose gradients are added up one after the other.
     #[error(

@@ -29,6 +29,9 @@ pub(super) fn hparams(r: &Recipe) -> Vec<(String, HParam)> {
     if let Some(muon) = r.optimizer.muon {
         numbers.push(number("muon_rate_factor", muon.rate_factor));
     }
+    if !r.phases.is_empty() {
+        numbers.push(number("phases", r.phases.len() as f64));
+    }
     if let Some(average) = r.average {
         numbers.push(number("average_decay", average.decay));
     }

@@ -9,7 +9,7 @@ use electra_train::Divergence;
 
 use super::compare_ranks::OfRanks;
 use super::error::TrainError;
-use super::run::Run;
+use super::run::{PhaseOfRun, Run};
 use super::untrained::untrained_loss;
 use crate::evaluate::Evaluation;
 use crate::interval::Interval;
@@ -29,7 +29,6 @@ impl Run<'_> {
         let seconds = interval.seconds();
         let steps_per_second = interval.steps as f64 / seconds;
         let mean = |sum: f64| sum / interval.steps as f64;
-        let rows = (r.train.batch_size * r.data.sequence_length) as u64;
         let weights = r.objective.weights_in(r.scheme.stage(step - 1));
         let counted =
             if accumulator.is_empty() { Scalars::default() } else { accumulator.finish(weights).scalars };
@@ -48,6 +47,7 @@ impl Run<'_> {
             .with("learning_rate", interval.learning_rate)
             .with("generator_learning_rate", generator_rate)
             .with("mask_probability", mask_probability)
+            .with("phase", r.data_position(step - 1).map(|position| position.phase as f64))
             .with("grad_norm", mean(interval.grad_norm))
             .with("tokens_per_second", interval.tokens as f64 / seconds)
             // The key stands in every line, with null where the peak was not measured.
@@ -58,7 +58,7 @@ impl Run<'_> {
             .with("communication_fraction", of_ranks.map(|ranks| ranks.communication_fraction))
             .with("slowest_rank", of_ranks.map(|ranks| ranks.slowest as f64))
             .and(&counted, |metric| metric.when == MeasuredIn::LastStep);
-        let record = TrainRecord { scalars, epoch: self.loader.epochs(step), tokens: step * rows };
+        let record = TrainRecord { scalars, epoch: self.loader().epochs(step), tokens: r.tokens_read(step) };
         self.recorder.line("train", step, &record)?;
         self.recorder.scalars(step, &record.tagged(), self.monitor)?;
         let seconds_left = (r.train.steps - step) as f64 / steps_per_second;
@@ -91,8 +91,8 @@ impl Run<'_> {
     pub(super) fn evaluate_average(&mut self, averaged: &Electra) -> Result<(), TrainError> {
         let (r, step) = (self.recipe, self.snapshot.step());
         let device = self.device.clone().inner();
-        let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
-        let found = self.evaluation(stage, rows, &device).on(self.communicator, averaged)?;
+        let stage = r.scheme.stage(step.saturating_sub(1));
+        let found = self.evaluation(stage, &device).on(self.communicator, averaged)?;
         let Some(record) = found else { return Ok(()) };
         self.recorder.line("average", step, &record)?;
         let of_average = record.get("loss").unwrap_or(f64::NAN);
@@ -102,8 +102,11 @@ impl Run<'_> {
         self.note(&format!("held-out loss of the averaged weights {of_average:.3}{of_weights}"))
     }
 
-    fn evaluation<'b>(&'b self, stage: Stage, rows_at_once: usize, device: &'b Device) -> Evaluation<'b> {
-        let (objective, loader) = (&self.recipe.objective, &self.loader);
+    /// An evaluation on the held-out rows of the last phase, whatever phase it is: numbers of all steps are of one
+    /// measure.
+    fn evaluation<'b>(&'b self, stage: Stage, device: &'b Device) -> Evaluation<'b> {
+        let PhaseOfRun { phase, loader } = &self.phases[self.phases.len() - 1];
+        let (objective, rows_at_once) = (&self.recipe.objective, phase.recipe.micro_batch_size());
         Evaluation { objective, stage, loader, device, sample: self.heldout, rows_at_once }
     }
 
@@ -111,8 +114,8 @@ impl Run<'_> {
         let (r, step) = (self.recipe, self.snapshot.step());
         let model = self.snapshot.model().valid();
         let device = self.device.clone().inner();
-        let (rows, stage) = (r.micro_batch_size(), r.scheme.stage(step.saturating_sub(1)));
-        let found = self.evaluation(stage, rows, &device).on(self.communicator, &model)?;
+        let stage = r.scheme.stage(step.saturating_sub(1));
+        let found = self.evaluation(stage, &device).on(self.communicator, &model)?;
         let Some(mut record) = found else {
             return self.note("there are no held-out examples: nothing was evaluated");
         };

@@ -1,5 +1,6 @@
 //! A run under way, from the step that it goes on at to its end.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::prelude::*;
@@ -18,6 +19,7 @@ use super::average::write_average;
 use super::begun::Begun;
 use super::compare_ranks::{OfRank, OfRanks, compare};
 use super::error::TrainError;
+use super::phase_record::PhaseRecord;
 use super::rank_recorder::RankRecorder;
 use super::setup::Estimate;
 use crate::data::{RecipeDataError, batch_plan};
@@ -26,8 +28,8 @@ use crate::heldout::HeldoutSample;
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
 use crate::metrics::MetricAccumulator;
-use crate::mixture::Mixture;
 use crate::monitor::{Event, Monitor};
+use crate::phases::{Phase, RunData};
 use crate::recipe::Recipe;
 use crate::snapshot::Snapshot;
 use crate::step::{StepShare, optimizer_step_on};
@@ -48,7 +50,7 @@ pub(super) struct Run<'a> {
     pub(super) estimate: Estimate,
     pub(super) device: &'a Device,
     pub(super) recorder: RankRecorder,
-    pub(super) loader: Loader,
+    pub(super) phases: Arc<[PhaseOfRun]>,
     pub(super) heldout: HeldoutSample,
     pub(super) monitor: &'a mut dyn Monitor,
     pub(super) snapshot: Snapshot,
@@ -59,6 +61,12 @@ pub(super) struct Run<'a> {
     pub(super) first_loss: Option<(Stage, f64)>,
     /// The reason that one of the ranks had to stop.
     stop: Option<String>,
+}
+
+/// A phase of the run and the rows that this rank reads in it.
+pub(super) struct PhaseOfRun {
+    pub(super) phase: Phase,
+    pub(super) loader: Loader,
 }
 
 /// The micro-batches of a step that this rank computes, and the counts of all.
@@ -73,21 +81,29 @@ impl<'a> Run<'a> {
         recipe: &'a Resolved<Recipe>,
         estimate: Estimate,
         device: &'a Device,
-        data: Mixture,
-        Begun { snapshot, records, rows }: Begun,
+        data: &RunData,
+        Begun { mut snapshot, records, rows }: Begun,
         monitor: &'a mut dyn Monitor,
     ) -> Result<Self, TrainError> {
         let r = &recipe.value;
-        let share = Shares::new(r.micro_batches(), communicator.size()).of(communicator.rank());
-        let loader = Loader::new(data, batch_plan(r))?.of_share(share);
-        let heldout = HeldoutSample::new(rows, loader.heldout_len(), r.evaluate.max_examples);
+        let mut phases = Vec::new();
+        for (phase, reading) in r.phases().into_iter().zip(data.phases()) {
+            let shares = Shares::new(phase.recipe.micro_batches(), communicator.size());
+            let (data, start) = (reading.data.clone(), reading.start.clone());
+            let loader = Loader::starting(data, start, batch_plan(&phase.recipe))?;
+            let loader = loader.of_share(shares.of(communicator.rank()));
+            phases.push(PhaseOfRun { phase, loader });
+        }
+        let of_last = phases[phases.len() - 1].loader.heldout_len();
+        let heldout = HeldoutSample::new(rows, of_last, r.evaluate.max_examples);
+        snapshot.progress.position = r.data_position(snapshot.step());
         Ok(Self {
             communicator,
             recipe: r,
             estimate,
             device,
             recorder: RankRecorder::new(records),
-            loader,
+            phases: phases.into(),
             heldout,
             monitor,
             first_step: snapshot.step(),
@@ -126,24 +142,42 @@ impl<'a> Run<'a> {
         Err(divergence.into())
     }
 
-    /// Steps until all are done or somebody interrupts.
+    /// Steps until all are done or somebody interrupts: phase by phase.
     fn train(&mut self, interrupt: &Interrupt) -> Result<(), TrainError> {
-        let r = self.recipe;
-        let total = r.train.steps;
         self.monitor.on(Event::Started {
             step: self.first_step,
-            total_steps: total,
+            total_steps: self.recipe.train.steps,
             plan: self.estimate.plan,
         });
-        let batches = Prefetch::start(self.loader.clone(), self.first_step, total);
-        let shares = Shares::new(r.micro_batches(), self.communicator.size());
-        let first_row = (shares.of(self.communicator.rank()).start * r.micro_batch_size()) as u64;
+        let _loop = LoopGuard::begin();
+        let (phases, first_step) = (Arc::clone(&self.phases), self.first_step);
+        for of_run in phases.iter().filter(|of_run| of_run.phase.end_step() > first_step) {
+            self.begin_phase(&of_run.phase)?;
+            self.train_phase(of_run, interrupt)?;
+            if self.snapshot.step() < of_run.phase.end_step() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps until those of a phase are done or somebody interrupts.
+    fn train_phase(
+        &mut self,
+        PhaseOfRun { phase, loader }: &PhaseOfRun,
+        interrupt: &Interrupt,
+    ) -> Result<(), TrainError> {
+        let (r, end) = (self.recipe, phase.end_step());
+        let batches = Prefetch::start(loader.clone(), self.snapshot.step(), end);
+        let shares = Shares::new(phase.recipe.micro_batches(), self.communicator.size());
+        let first_row = (shares.of(self.communicator.rank()).start * phase.recipe.micro_batch_size()) as u64;
         let mut interval = Interval::default();
         let is_card = card(self.device).is_some();
-        let _loop = LoopGuard::begin();
-        while self.snapshot.step() < total {
+        while self.snapshot.step() < end {
             let number = self.snapshot.step() + 1;
-            let is_logged = number.is_multiple_of(r.log.every_steps) || number == total;
+            // No line is a mean over steps of two phases.
+            let is_last = number == end;
+            let is_logged = number.is_multiple_of(r.log.every_steps) || is_last;
             let mut accumulator = MetricAccumulator::default();
             self.communicator.take_spent();
             if !self.communicator.is_shared() && interrupt.is_requested() {
@@ -156,9 +190,10 @@ impl<'a> Run<'a> {
             let (communicator, snapshot, device) = (self.communicator, &mut self.snapshot, self.device);
             let share = StepShare::of(&rows.own, first_row, shares, &rows.counts);
             let counted = is_logged.then_some(&mut accumulator);
-            let step = optimizer_step_on(communicator, snapshot, share, r, device, counted)?;
+            let step = optimizer_step_on(communicator, snapshot, share, &phase.recipe, device, counted)?;
             interval.add(&step, begun.elapsed(), waited, communicator.take_spent());
             let done = self.snapshot.step();
+            self.snapshot.progress.position = r.data_position(done);
             if done == self.first_step + 1 && is_card {
                 let seconds = begun.elapsed().as_secs_f64();
                 self.note(&format!(
@@ -169,20 +204,19 @@ impl<'a> Run<'a> {
 
             let precision = r.train.precision;
             self.recorder.note_loss_scale(done, step.loss_scale, precision, self.monitor)?;
-            let is_last = done == total;
             let is_saved = done.is_multiple_of(r.checkpoint.every_steps) || is_last;
             let of_ranks = if is_logged || is_saved { self.compare_ranks(&interval)? } else { None };
             if is_logged {
                 self.log_interval(&interval, accumulator, of_ranks)?;
                 interval = Interval::default();
             }
-            if done.is_multiple_of(r.log.histogram_every_steps) || done == total {
+            if done.is_multiple_of(r.log.histogram_every_steps) || done == r.train.steps {
                 self.log_histograms();
             }
             if done.is_multiple_of(r.evaluate.every_steps) || is_last {
                 self.monitor.on(Event::Evaluating { step: done });
                 self.evaluate()?;
-                self.log_sources()?;
+                self.log_sources(loader, phase)?;
             }
             if is_saved {
                 let metric = self.metric();
@@ -190,6 +224,21 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says that a phase begins, of a run that has several.
+    fn begin_phase(&mut self, phase: &Phase) -> Result<(), TrainError> {
+        if self.recipe.phases.is_empty() || self.snapshot.step() != phase.first_step {
+            return Ok(());
+        }
+        let begun = PhaseRecord::of(phase);
+        self.recorder.line("phase", phase.first_step, &begun)?;
+        self.note(&begun.sentence())
+    }
+
+    /// The rows of the phase that the last step was of; before the first step, of the first phase.
+    pub(super) fn loader(&self) -> &Loader {
+        &self.phases[self.recipe.phase_index_at(self.snapshot.step().saturating_sub(1))].loader
     }
 
     /// The rows of this rank and the counts of all micro-batches of the next step; `None` if one of the ranks was asked
@@ -225,16 +274,26 @@ impl<'a> Run<'a> {
         Ok(Some(compare(self.communicator, self.snapshot.model(), self.snapshot.step(), own)?))
     }
 
-    /// Writes what has been read of each source of a mixture, and what the whole run reads.
-    pub(super) fn log_sources(&mut self) -> Result<(), TrainError> {
+    /// Writes what has been read of each source of a mixture, and what the whole phase reads.
+    fn log_sources(&mut self, loader: &Loader, phase: &Phase) -> Result<(), TrainError> {
         let step = self.snapshot.step();
-        let planned = self.loader.uses(self.recipe.train.steps);
+        let planned = loader.uses(phase.end_step());
         if planned.is_empty() {
             return Ok(());
         }
-        let repeats: Vec<f64> = self.loader.uses(step).iter().map(|source| source.repeats).collect();
-        let record = serde_json::json!({ "sources": planned, "repeats": repeats });
+        let repeats: Vec<f64> = loader.uses(step).iter().map(|source| source.repeats).collect();
+        let mut record = serde_json::json!({ "sources": planned, "repeats": repeats });
+        if !self.recipe.phases.is_empty() {
+            record["phase"] = phase.number.into();
+        }
         Ok(self.recorder.line("data", step, &record)?)
+    }
+
+    /// Writes what the phase of the next step is to read of each source of a mixture, and has read.
+    pub(super) fn log_sources_at_begin(&mut self) -> Result<(), TrainError> {
+        let phases = Arc::clone(&self.phases);
+        let PhaseOfRun { phase, loader } = &phases[self.recipe.phase_index_at(self.snapshot.step())];
+        self.log_sources(loader, phase)
     }
 
     /// Held-out loss of the weights as they are: a checkpoint competes for the best with it or not at all.
@@ -286,7 +345,7 @@ impl<'a> Run<'a> {
     /// Closes the logs; of a run that came to its end with the hash of its weights.
     fn end(&mut self, reason: &str, weights_hash: Option<String>) -> Result<(), TrainError> {
         let step = self.snapshot.step();
-        let tokens = step * (self.recipe.train.batch_size * self.recipe.data.sequence_length) as u64;
+        let tokens = self.recipe.tokens_read(step);
         Ok(self.recorder.end(step, tokens, reason, weights_hash, self.monitor)?)
     }
 }

@@ -16,9 +16,9 @@ use super::TrainError;
 use super::alike::check_alike;
 use super::start::Start;
 use crate::code;
-use crate::data::{RecipeDataError, open_data};
+use crate::data::RecipeDataError;
 use crate::initial_weights::{InitFile, InitialWeights};
-use crate::mixture::Mixture;
+use crate::phases::RunData;
 use crate::recipe::{FREE_KEYS, GradientSum, Recipe};
 
 /// The environment of a run: device, threads and folder; none of it decides the weights' meaning.
@@ -49,7 +49,7 @@ pub struct Estimate {
 
 /// Data that fits a recipe, and a run folder that this process holds for it.
 pub struct RunSetup {
-    pub(super) data: Mixture,
+    pub(super) data: RunData,
     /// What the first rank alone has.
     pub(super) of_first: Option<OfFirst>,
 }
@@ -96,7 +96,7 @@ impl RunSetup {
     ) -> Result<Self, TrainError> {
         check_ranks(communicator, &recipe.value)?;
         let weights_hash = weights.as_ref().map(InitialWeights::model_hash);
-        let opened = open_data(&recipe.value).map_err(TrainError::from);
+        let opened = RunData::open(&recipe.value).map_err(TrainError::from);
         let data = agreed(communicator, opened)?;
         let program = (environment.program_version.as_str(), environment.device_name.as_str());
         check_alike(communicator, recipe, program, &data, weights_hash)?;
@@ -112,9 +112,9 @@ impl RunSetup {
         recipe: &Resolved<Recipe>,
         environment: &Environment,
         weights: Option<InitialWeights>,
-        data: &Mixture,
+        data: &RunData,
     ) -> Result<OfFirst, TrainError> {
-        let start = Start::of(weights, &recipe.value, &environment.run, data)?;
+        let start = Start::of(weights, &recipe.value, &environment.run, data.first())?;
         // To read all data takes a while: whoever finds the folder in use is told before.
         let is_new = !environment.run.exists();
         if is_new {
@@ -130,7 +130,7 @@ impl RunSetup {
     }
 
     /// The data of the run.
-    pub fn data(&self) -> &Mixture {
+    pub fn data(&self) -> &RunData {
         &self.data
     }
 
@@ -141,9 +141,9 @@ impl RunSetup {
 }
 
 /// Recomputes the hashes of the data, where that is asked for.
-fn verify(environment: &Environment, data: &Mixture) -> Result<(), TrainError> {
+fn verify(environment: &Environment, data: &RunData) -> Result<(), TrainError> {
     if environment.verify_data {
-        for source in data.sources() {
+        for source in data.folders() {
             source.verify_shards(|_| {}).map_err(RecipeDataError::from)?;
         }
     }
@@ -152,12 +152,16 @@ fn verify(environment: &Environment, data: &Mixture) -> Result<(), TrainError> {
 
 /// Refuses a recipe that so many ranks cannot share.
 fn check_ranks(communicator: &Communicator<'_>, recipe: &Recipe) -> Result<(), TrainError> {
-    let (ranks, micro_batches) = (communicator.size(), recipe.micro_batches());
-    if ranks > micro_batches {
-        return Err(TrainError::TooManyRanks { ranks, micro_batches });
-    }
-    if communicator.is_shared() && recipe.gradient_sum() == GradientSum::Fold {
-        return Err(TrainError::Fold { micro_batches });
+    let ranks = communicator.size();
+    for phase in recipe.phases() {
+        let micro_batches = phase.recipe.micro_batches();
+        if ranks > micro_batches {
+            let phase = (phase.of > 1).then_some(phase.number);
+            return Err(TrainError::TooManyRanks { ranks, micro_batches, phase });
+        }
+        if communicator.is_shared() && phase.recipe.gradient_sum() == GradientSum::Fold {
+            return Err(TrainError::Fold { micro_batches });
+        }
     }
     Ok(())
 }
@@ -180,16 +184,16 @@ pub(super) fn agreed<T>(
 fn identity(
     recipe: &Resolved<Recipe>,
     environment: &Environment,
-    data: &Mixture,
+    data: &RunData,
     start: &Start,
 ) -> RunIdentity {
     RunIdentity {
         recipe_text: recipe.text.clone(),
         recipe_hash: recipe.hash_without(FREE_KEYS),
         free_keys: FREE_KEYS,
-        data_hash: data.data_hash(),
-        source_hashes: data.source_hashes(),
-        tokenizer_hash: data.first().manifest().tokenizer.hash.clone(),
+        data_hash: data.data_hash(&recipe.value),
+        source_hashes: data.source_hashes(&recipe.value),
+        tokenizer_hash: data.first().first().manifest().tokenizer.hash.clone(),
         model_hash: start.model_hash(),
         code: code::versions(),
         program_version: environment.program_version.clone(),
@@ -207,7 +211,7 @@ pub(super) fn write_init_file(file: &InitFile, folder: &RunFolder) -> Result<(),
 /// Model sizes and tokenizer: what makes the run folder a model folder.
 pub(super) fn write_model_folder(
     recipe: &Recipe,
-    data: &Mixture,
+    data: &RunData,
     folder: &RunFolder,
 ) -> Result<(), RunError> {
     let write = |path: PathBuf, bytes: &[u8]| {
@@ -220,7 +224,7 @@ pub(super) fn write_model_folder(
     disk::create_own_folder(&to).map_err(failed)?;
     temporary::clear(&to, &SAVED_FILES).map_err(failed)?;
     for name in SAVED_FILES {
-        let from = data.first().tokenizer_folder().join(name);
+        let from = data.first().first().tokenizer_folder().join(name);
         // What else lies there, or is a link, was not compared with the tokenizer of the data.
         if !from.symlink_metadata().is_ok_and(|there| there.is_file()) {
             continue;

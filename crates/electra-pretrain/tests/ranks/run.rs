@@ -29,14 +29,12 @@ const SENTENCES: [&str; 4] = [
 /// A folder with data, in which runs are made.
 pub struct Bench {
     folder: TempDir,
-    vocab_size: usize,
+    pub pieces: Vec<String>,
 }
 
 impl Bench {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let corpus = folder.path().join("corpus.txt");
-        fs::write(&corpus, SENTENCES.repeat(20).join("\n\n")).unwrap();
         let mut pieces: Vec<String> =
             ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
         // Some words have no piece: nats of text that is unknown are counted apart.
@@ -45,23 +43,32 @@ impl Bench {
                 pieces.push(word.to_string());
             }
         }
-        let vocab_size = pieces.len();
-        let vocabulary = Vocabulary::new(pieces, Path::new("vocab.txt")).unwrap();
+        fs::write(folder.path().join("recipe.toml"), include_str!("../../configs/debug.toml")).unwrap();
+        let bench = Self { folder, pieces };
+        bench.build("data", 16, &bench.pieces, Settings::UNCASED, &[]);
+        bench
+    }
+
+    /// Builds a data folder of rows of so many tokens: of the sentences that are given, or of all.
+    pub fn build(&self, name: &str, seq_len: usize, pieces: &[String], settings: Settings, of: &[usize]) {
+        let sentences = if of.is_empty() { &[0, 1, 2, 3] } else { of };
+        let corpus = self.path(&format!("{name}.txt"));
+        let text: Vec<&str> = sentences.iter().map(|&sentence| SENTENCES[sentence]).collect();
+        fs::write(&corpus, text.repeat(20).join("\n\n")).unwrap();
+        let vocabulary = Vocabulary::new(pieces.to_vec(), Path::new("vocab.txt")).unwrap();
         let request = BuildRequest {
             inputs: vec![corpus],
             heldout: HeldOut::Fraction { fraction: 0.2, salt: 0 },
             read: ReadOptions::default(),
             deduplicate: None,
-            tokenizer: Tokenizer::new(vocabulary, Settings::UNCASED),
-            pack: PackSettings { mode: PackMode::Carry, seq_len: 16, seed: 0 },
+            tokenizer: Tokenizer::new(vocabulary, settings),
+            pack: PackSettings { mode: PackMode::Carry, seq_len, seed: 0 },
             block_bytes: BLOCK_BYTES,
             threads: 1,
-            out: folder.path().join("data"),
+            out: self.path(name),
             force: false,
         };
         build(&request, |_| {}).unwrap();
-        fs::write(folder.path().join("recipe.toml"), include_str!("../../configs/debug.toml")).unwrap();
-        Self { folder, vocab_size }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -71,7 +78,7 @@ impl Bench {
     /// Eight micro-batches of a row each, with dropout, an average and evaluations, and with `changes`.
     pub fn recipe(&self, changes: &[&str]) -> Resolved<Recipe> {
         let data = self.path("data").display().to_string();
-        let own = [format!("data.path={data:?}"), format!("model.vocab_size={}", self.vocab_size)];
+        let own = [format!("data.path={data:?}"), format!("model.vocab_size={}", self.pieces.len())];
         let small = [
             "data.sequence_length=16",
             "model.max_position_embeddings=16",

@@ -233,7 +233,7 @@ fn the_data_says_how_full_its_rows_are_and_a_forecast_counts_no_padding() {
     // Without evaluation the time is that of the steps alone, whatever the machine's speed.
     let of_step = |fill| {
         let size = DataSize { heldout: 0, fill, ..size };
-        let plan = forecast(&recipe, &Device::flex(), 1, Some(size)).unwrap().plan;
+        let plan = forecast(&recipe, &Device::flex(), 1, &[size]).unwrap().plan;
         assert_eq!(plan.tokens, 200 * 8 * 32);
         plan.tokens_per_second * plan.seconds / recipe.train.steps as f64
     };

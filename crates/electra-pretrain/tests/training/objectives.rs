@@ -364,7 +364,7 @@ fn contradictions_between_scheme_and_model_are_refused_at_their_key() {
 #[test]
 fn a_plan_counts_what_a_variant_has_and_does() {
     for (name, recipe) in variants(0.0) {
-        let forecast = electra_pretrain::plan::forecast(&recipe, &Device::flex(), 1, None).unwrap();
+        let forecast = electra_pretrain::plan::forecast(&recipe, &Device::flex(), 1, &[]).unwrap();
         let model = snapshot::new(&recipe, 1, &Device::flex().autodiff());
         let built: usize =
             collect(model.model()).values().map(|data| data.shape().iter().product::<usize>()).sum();

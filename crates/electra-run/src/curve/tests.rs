@@ -5,6 +5,7 @@ fn curve(points: &[(f64, f64)]) -> Curve {
         title: "loss <\"&\">".to_owned(),
         series: vec![Series { role: CurveRole::HeldOut, points: points.to_vec() }],
         limits: Vec::new(),
+        seams: Vec::new(),
         last_step: 100.0,
         scale: Scale::Values,
     }
@@ -22,6 +23,21 @@ fn a_drawing_has_a_class_for_each_role_and_no_colour() {
     assert!(!svg.contains('#') && !svg.contains("stroke="), "{svg}");
     assert!(svg.contains("aria-label=\"loss &lt;&quot;&amp;&quot;&gt;\""), "{svg}");
     assert!(svg.contains("too &lt;low&gt;"), "{svg}");
+}
+
+#[test]
+fn a_seam_is_a_line_upwards_at_its_step_and_none_where_the_axis_does_not_reach() {
+    let mut seamed = curve(&[(0.0, 1.0), (100.0, 2.0)]);
+    seamed.seams.push(Seam { step: 50.0, label: "phase <2>".to_owned() });
+    seamed.seams.push(Seam { step: 150.0, label: "phase 3".to_owned() });
+    let svg = seamed.svg().unwrap();
+    assert_eq!(svg.matches("<line class=\"zero seam\"").count(), 1, "{svg}");
+    assert!(svg.contains("phase &lt;2&gt;") && !svg.contains("phase 3"), "{svg}");
+    let line = svg.split("<line class=\"zero seam\" ").nth(1).unwrap();
+    let number =
+        |name: &str| line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(number("x1"), number("x2"));
+    assert_ne!(number("y1"), number("y2"));
 }
 
 #[test]

@@ -262,7 +262,7 @@ fn pace_of(setup: &Setup, recipe: &Recipe) -> Result<Pace, Failure> {
     let device = setup.device.open_with(recipe.train.precision)?;
     let clock = Instant::now();
     let size = open_data(recipe).ok().as_ref().map(DataSize::of);
-    let plan = forecast(recipe, &device, TIMED_STEPS, size)?.plan;
+    let plan = forecast(recipe, &device, TIMED_STEPS, size.as_slice())?.plan;
     let whole = clock.elapsed().as_secs_f64();
     let (steps, batch) = (recipe.train.steps as f64, recipe.train.batch_size as f64);
     // Of training alone: those of the plan are tokens without padding.

@@ -32,8 +32,14 @@ impl Recipes {
     /// The recipe with overrides, checked, with micro-batches that no device decides.
     pub(super) fn load(&self, overrides: &[String]) -> Result<Resolved<Recipe>, RecipeError> {
         attribute_to_override(overrides, |overrides| {
-            let resolved = load(&self.base, overrides)?;
+            let resolved: Resolved<Recipe> = load(&self.base, overrides)?;
             check(&resolved)?;
+            // Budgets change the steps of a run, and facts about arms are of one length and one batch.
+            if !resolved.value.phases.is_empty() {
+                let message = "an experiment compares runs of one phase, and this recipe has `phases`";
+                let help = "leave [[phases]] out, or pretrain the recipes with `electra pretrain`";
+                return Err(resolved.error_at("phases", message, help));
+            }
             Ok(with_micro_batches_of_cpu(resolved))
         })
     }

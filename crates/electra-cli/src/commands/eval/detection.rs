@@ -235,7 +235,10 @@ fn refuse_export(path: &Path) -> Result<(), Failure> {
 fn data_of(run: &Path) -> Result<PathBuf, Failure> {
     let named = || -> Option<PathBuf> {
         let recipe: toml::Table = regular::read_to_string(&run.join("recipe.toml")).ok()?.parse().ok()?;
-        let data = recipe.get("data")?;
+        // A run is evaluated on the data of its last phase, which may have that of the recipe.
+        let of_phase = || recipe.get("phases")?.as_array()?.last()?.get("data");
+        let names_folders = |data: &&toml::Value| data.get("path").or(data.get("sources")).is_some();
+        let data = of_phase().filter(names_folders).or(recipe.get("data"))?;
         // Of a mixture the first source: rows of one folder are corrupted.
         let first = || data.get("sources")?.as_array()?.first()?.get("path");
         data.get("path").or_else(first)?.as_str().map(PathBuf::from)

@@ -73,7 +73,7 @@ impl ModelArgument {
                 let resolved = load_recipe(&recipe, &[])?;
                 let tokenizer = match tokenizer.map(Path::to_path_buf).or(own) {
                     Some(named) => Tokenizer::load_named(&hub::tokenizer(&named)?, None)?,
-                    None => of_data(resolved.value.data.first_folder())?,
+                    None => of_data(resolved.value.phases()[0].recipe.data.first_folder())?,
                 };
                 Ok(EncoderInit::scratch(path, resolved.value.model.clone(), tokenizer)?)
             }

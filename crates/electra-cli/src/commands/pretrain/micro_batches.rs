@@ -4,7 +4,7 @@ use std::path::Path;
 
 use electra_kernels::DeviceName;
 use electra_pretrain::micro_batches::{
-    MicroBatchChoice, Reason, micro_batch_choice, with_gradient_sum, with_micro_batches,
+    MicroBatchChoice, Reason, micro_batch_choice, with_gradient_sum, with_micro_batches_in,
 };
 use electra_pretrain::recipe::{GradientSum, MicroBatchSize, Recipe};
 use electra_ranks::Communicator;
@@ -13,6 +13,9 @@ use electra_run::record::thousands;
 
 use crate::failure::Failure;
 use crate::ranks::agreed;
+
+/// The decisions for a run: of each phase whose rows the recipe leaves to the program, by its index.
+pub type Decisions = Vec<(usize, MicroBatchChoice)>;
 
 /// As [`decide_for`] the ranks that there are, of which the first decides: it has the run folder.
 ///
@@ -23,7 +26,7 @@ pub fn decide_on(
     recipe: Resolved<Recipe>,
     device: DeviceName,
     run: Option<&Path>,
-) -> Result<(Resolved<Recipe>, Option<MicroBatchChoice>), Failure> {
+) -> Result<(Resolved<Recipe>, Decisions), Failure> {
     if !communicator.is_shared() {
         return decide_for(1, recipe, device, run);
     }
@@ -31,9 +34,10 @@ pub fn decide_on(
         communicator.is_first().then(|| decide_for(communicator.size(), recipe.clone(), device, run));
     let decided = agreed(communicator, decided.transpose())?;
     let told = decided.as_ref().map_or(String::new(), |(decided, _)| {
-        let train = &decided.value.train;
-        let rows = decided.value.micro_batch_size();
-        format!("{rows} {}", train.gradient_sum.map_or("-", GradientSum::name))
+        let rows =
+            decided.value.phases().into_iter().map(|phase| phase.recipe.micro_batch_size().to_string());
+        let rows = rows.collect::<Vec<_>>().join(",");
+        format!("{rows} {}", decided.value.train.gradient_sum.map_or("-", GradientSum::name))
     });
     let told = communicator.broadcast(told.into_bytes())?;
     if let Some(decided) = decided {
@@ -41,15 +45,21 @@ pub fn decide_on(
     }
     let told = String::from_utf8_lossy(&told).into_owned();
     let (rows, order) = told.split_once(' ').unwrap_or_default();
-    let is_decided = !matches!(recipe.value.train.micro_batch_size, Some(MicroBatchSize::Rows(_)));
-    let rows = rows.parse::<usize>().ok().filter(|&rows| is_decided && rows < recipe.value.train.batch_size);
-    let with_rows = rows.map_or(recipe.clone(), |rows| with_micro_batches(&recipe, rows));
+    let mut with_rows = recipe.clone();
+    for (phase, rows) in recipe.value.phases().iter().zip(rows.split(',')) {
+        let train = &phase.recipe.train;
+        let is_decided = !matches!(train.micro_batch_size, Some(MicroBatchSize::Rows(_)));
+        if let Some(rows) = rows.parse::<usize>().ok().filter(|&rows| is_decided && rows < train.batch_size) {
+            with_rows = with_micro_batches_in(&with_rows, phase, rows);
+        }
+    }
     let order = GradientSum::ALL.into_iter().find(|known| known.name() == order);
-    Ok((order.map_or(with_rows.clone(), |order| with_gradient_sum(&with_rows, order)), None))
+    Ok((order.map_or(with_rows.clone(), |order| with_gradient_sum(&with_rows, order)), vec![]))
 }
 
-/// The recipe with a number of rows in each micro-batch, and why that many if the recipe leaves it to the program; and
-/// with the order in which their gradients are added up. A run that has begun keeps its number and its order.
+/// The recipe with a number of rows in each micro-batch, and why that many if the recipe leaves it to the program, phase
+/// by phase; and with the order in which their gradients are added up. A run that has begun keeps its numbers and its
+/// order.
 ///
 /// # Errors
 /// A device that cannot be opened.
@@ -58,25 +68,36 @@ pub fn decide_for(
     recipe: Resolved<Recipe>,
     device: DeviceName,
     run: Option<&Path>,
-) -> Result<(Resolved<Recipe>, Option<MicroBatchChoice>), Failure> {
+) -> Result<(Resolved<Recipe>, Decisions), Failure> {
     let stored = run.and_then(stored);
-    let of_run = stored.as_ref().and_then(|stored| rows_of_run(&recipe.value, stored));
-    let choice = match of_run {
-        Some(rows) if recipe.value.train.batch_size.is_multiple_of(rows) => {
-            Some(MicroBatchChoice { rows, reason: Reason::Run })
+    let of_stored = stored.as_ref().map_or(vec![], Recipe::phases);
+    let (mut decided, mut choices) = (recipe.clone(), Decisions::new());
+    for (index, phase) in recipe.value.phases().iter().enumerate() {
+        let r = &phase.recipe;
+        let of_run = of_stored.get(index).and_then(|stored| rows_of_run(r, &stored.recipe));
+        let choice = match of_run {
+            Some(rows) if r.train.batch_size.is_multiple_of(rows) => {
+                Some(MicroBatchChoice { rows, reason: Reason::Run })
+            }
+            _ if matches!(r.train.micro_batch_size, Some(MicroBatchSize::Rows(_))) => None,
+            _ => micro_batch_choice(r, &device.open_with(r.train.precision)?, ranks),
+        };
+        if let Some(choice) = choice {
+            decided = with_micro_batches_in(&decided, phase, choice.rows);
+            choices.push((index, choice));
         }
-        _ if matches!(recipe.value.train.micro_batch_size, Some(MicroBatchSize::Rows(_))) => None,
-        _ => micro_batch_choice(&recipe.value, &device.open_with(recipe.value.train.precision)?, ranks),
-    };
-    let decided = choice.map_or(recipe.clone(), |choice| with_micro_batches(&recipe, choice.rows));
+    }
     let order = match (&decided.value.train.gradient_sum, stored) {
         (Some(_), _) => None,
         // A run of an older program has none, and adds up one after the other.
         (None, Some(stored)) => stored.train.gradient_sum,
         // One or two gradients have one sum.
-        (None, None) => (decided.value.micro_batches() > 2).then_some(GradientSum::Tree),
+        (None, None) => {
+            let mut phases = decided.value.phases().into_iter();
+            phases.any(|phase| phase.recipe.micro_batches() > 2).then_some(GradientSum::Tree)
+        }
     };
-    Ok((order.map_or(decided.clone(), |order| with_gradient_sum(&decided, order)), choice))
+    Ok((order.map_or(decided.clone(), |order| with_gradient_sum(&decided, order)), choices))
 }
 
 /// The rows of a micro-batch with which a run has begun, where its recipe leaves them to the program: in so many words,
@@ -108,8 +129,17 @@ fn rows_of(stored: &Recipe) -> Option<usize> {
     .filter(|&rows| rows > 0)
 }
 
+/// The decisions in words, a line for each phase that has one.
+pub fn lines(recipe: &Recipe, decisions: &Decisions) -> Vec<String> {
+    let line = |(index, choice): &(usize, MicroBatchChoice)| match recipe.phases.len() {
+        0 => in_words(*choice),
+        _ => format!("phase {}: {}", index + 1, in_words(*choice)),
+    };
+    decisions.iter().map(line).collect()
+}
+
 /// The decision in words.
-pub fn in_words(choice: MicroBatchChoice) -> String {
+fn in_words(choice: MicroBatchChoice) -> String {
     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
     let why = match choice.reason {
         Reason::Run => "as the run has begun".to_owned(),
