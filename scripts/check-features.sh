@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The builds that .ci/run does not make, and their tests: Parquet among the corpora, and the older CPU backend
-# beside flex. In the target directory of every other build, so that what features do not change is not compiled
+# The builds that .ci/run does not make, and their tests: Parquet among the corpora, the older CPU backend
+# beside flex, and a program without the service and without downloads. In the target directory of every other build, so that what features do not change is not compiled
 # again: about half an hour on two cores after .ci/run. Needs cargo and gcc.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,12 @@ features=electra-cli/parquet,electra-cli/ndarray,electra-fuzz/parquet
 cargo test --workspace --features "$features" --test data_folder --test bad_input --test help --test readers \
     --test tagged_parquet
 cargo test --workspace --features "$features" --lib --bins -- parquet corpus device
+
+# Without the service and without downloads all targets compile, and the program says which feature has them.
+cargo check --workspace --all-targets --no-default-features --features electra-cli/flex,electra-cli/tui
+cargo test --workspace --no-default-features --features electra-cli/flex,electra-cli/tui --test missing_features --test help
+# The tests build the binary anew for the comparison below.
+cargo test --workspace --features "$features" --test help --no-run
 
 # The binary that the tests have built takes the same steps on both backends.
 electra=$(realpath "${CARGO_TARGET_DIR:-target}/debug/electra")

@@ -163,13 +163,16 @@ fn no_two_files_of_a_crate_import_from_each_other_directly_or_round_a_circle() {
 }
 
 #[test]
-fn only_tests_can_be_told_to_fail_at_a_file_operation() {
+fn only_tests_can_be_told_to_fail_at_a_file_operation_or_a_text() {
     const FAULTS: &str = "faults";
     let workspace = workspace();
-    let files = workspace.packages.iter().find(|package| package.name.as_str() == "electra-files").unwrap();
-    assert!(files.features.contains_key(FAULTS) && !files.features.contains_key("default"));
+    let have_faults = ["electra-files", "electra-serve"];
+    for package in workspace.packages.iter().filter(|package| have_faults.contains(&package.name.as_str())) {
+        assert!(package.features.contains_key(FAULTS) && !package.features.contains_key("default"));
+    }
     for package in &workspace.packages {
-        for dependency in own_dependencies(package).filter(|dependency| dependency.name == "electra-files") {
+        let of_faults = |name: &str| have_faults.contains(&name);
+        for dependency in own_dependencies(package).filter(|dependency| of_faults(&dependency.name)) {
             assert!(dependency.features.is_empty(), "{} has {:?}", package.name, dependency.features);
         }
         let passed_on =

@@ -156,6 +156,16 @@ fn detection_is_that_of_detect_byte_for_byte() {
         assert!(found.len() == 8 && probabilities.iter().sum::<f64>() <= 1.0, "{found:?}");
         assert!(found.iter().all(|guess| !guess["token"].as_str().unwrap().starts_with("##")), "{found:?}");
     }
+    // The generator sees what its window has room for, and no more of a long text is read.
+    let near = |text: &str| guesses(text, text.find("über").unwrap(), text.find("über").unwrap() + 4).body;
+    let words: Vec<&str> = long.split_whitespace().collect();
+    let (front, behind) = (words.join(" "), words[..200].join(" "));
+    let expected = near(&format!("{} über {behind}", words[words.len() - 200..].join(" ")));
+    for between in [" ", "\n"] {
+        // Without spaces the whole text is read.
+        let [front, behind] = [&front, &front].map(|text| text.replace(' ', between));
+        assert_eq!(near(&format!("{front}{between}über{between}{behind}")), expected, "{between:?}");
+    }
     for (start, end) in [(2, 1), (0, 4), (4, 9)] {
         assert_eq!(guesses("one", start, end).problem(), "invalid-request");
     }

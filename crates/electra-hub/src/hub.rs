@@ -146,10 +146,11 @@ impl Hub {
         _: Parts,
         _: &mut dyn Progress,
     ) -> Result<FoundModel, HubError> {
-        self.refuse_offline(name)?;
+        // Whether it may ask a server makes no difference to a program that cannot.
         Err(HubError::NoClient { name: name.to_string(), cache: self.settings.cache.clone() })
     }
 
+    #[cfg(feature = "download")]
     fn refuse_offline(&self, name: &ModelName) -> Result<(), HubError> {
         match self.settings.offline {
             Some(variable) => Err(HubError::Offline {

@@ -50,11 +50,7 @@ impl MaskFiller {
         let (Some(before), Some(after)) = (text.get(..start), text.get(end.max(start)..)) else {
             return Vec::new();
         };
-        let pieces = |text: &str| -> Vec<u32> {
-            let encoding = self.tokenizer.encode(text, OffsetUnit::Chars, None);
-            (0..encoding.len()).filter(|&i| !encoding.is_special[i]).map(|i| encoding.ids[i]).collect()
-        };
-        let (before, after) = (pieces(before), pieces(after));
+        let (before, after) = (self.last_pieces(before), self.first_pieces(after));
         let (ids, position) = self.window(&before, &after);
         let mut probabilities: Vec<(usize, f64)> =
             softmax(&self.logits(&ids, position)).into_iter().enumerate().collect();
@@ -68,10 +64,46 @@ impl MaskFiller {
         probabilities.into_iter().filter_map(guess).take(n).collect()
     }
 
+    /// Pieces around a gap that a window has room for.
+    fn room(&self) -> usize {
+        self.model.generator_embeddings().position.dims()[0] - 3
+    }
+
+    /// The last pieces of a text: all that a window has room for, and perhaps more.
+    fn last_pieces(&self, text: &str) -> Vec<u32> {
+        for length in lengths(self.room()) {
+            // Between two words: each is divided into pieces by itself.
+            let from = text.floor_char_boundary(text.len().saturating_sub(length));
+            let Some(space) = text[from..].find(' ').filter(|_| from > 0) else { continue };
+            let pieces = self.pieces(&text[from + space..]);
+            if pieces.len() >= self.room() {
+                return pieces;
+            }
+        }
+        self.pieces(text)
+    }
+
+    /// The first pieces of a text: all that a window has room for, and perhaps more.
+    fn first_pieces(&self, text: &str) -> Vec<u32> {
+        for length in lengths(self.room()).filter(|&length| length < text.len()) {
+            let Some(space) = text[..text.floor_char_boundary(length)].rfind(' ') else { continue };
+            let pieces = self.pieces(&text[..space]);
+            if pieces.len() >= self.room() {
+                return pieces;
+            }
+        }
+        self.pieces(text)
+    }
+
+    fn pieces(&self, text: &str) -> Vec<u32> {
+        let encoding = self.tokenizer.encode(text, OffsetUnit::Chars, None);
+        (0..encoding.len()).filter(|&i| !encoding.is_special[i]).map(|i| encoding.ids[i]).collect()
+    }
+
     /// `[CLS]`, what fits of the pieces around the gap, `[SEP]`, and the place of the gap.
     fn window(&self, before: &[u32], after: &[u32]) -> (Vec<u32>, usize) {
         let special = self.tokenizer.special();
-        let room = self.model.generator_embeddings().position.dims()[0] - 3;
+        let room = self.room();
         // What one side leaves free the other may have.
         let behind = after.len().min((room / 2).max(room.saturating_sub(before.len())));
         let front = before.len().min(room - behind);
@@ -98,6 +130,11 @@ impl MaskFiller {
             read(logits).iter::<f32>().collect()
         })
     }
+}
+
+/// Bytes of text in which so many pieces may be, tried one after the other before the whole text is read.
+fn lengths(pieces: usize) -> impl Iterator<Item = usize> {
+    (0..3).map(move |step| (16 * pieces) << (3 * step))
 }
 
 fn softmax(logits: &[f32]) -> Vec<f64> {

@@ -13,10 +13,15 @@ use crate::settings::Limits;
 /// The longest time after which a client is told to come again, in seconds.
 const MAX_RETRY: u32 = 120;
 
+/// Bytes of a unit of memory for answers.
+const ANSWER_UNIT: usize = 1 << 10;
+
 /// What is in work, and how fast it is done.
 pub(crate) struct Admission {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    /// Units of memory for answers.
+    answers: Arc<Semaphore>,
     limits: Limits,
     /// Requests whose head is there and whose texts are not with the model yet.
     arriving: AtomicUsize,
@@ -33,6 +38,11 @@ pub(crate) struct Arriving(Arc<Admission>);
 
 /// Memory of a body, until this is dropped.
 pub(crate) struct BodyMemory(Option<OwnedSemaphorePermit>);
+
+/// Memory for answers, until this is dropped.
+pub(crate) struct AnswerMemory {
+    _permit: OwnedSemaphorePermit,
+}
 
 /// A request that was admitted, until this is dropped.
 pub(crate) struct Admitted {
@@ -51,6 +61,7 @@ impl Admission {
         Arc::new(Self {
             requests: Arc::new(Semaphore::new(limits.requests)),
             bytes: Arc::new(Semaphore::new(limits.bytes_in_memory)),
+            answers: Arc::new(Semaphore::new(limits.answer_bytes.div_ceil(ANSWER_UNIT))),
             limits,
             arriving: AtomicUsize::new(0),
             queued: AtomicU64::new(0),
@@ -84,6 +95,18 @@ impl Admission {
             none => *none = Some(permit),
         }
         Ok(())
+    }
+
+    /// Memory for answers of so many bytes at most.
+    ///
+    /// # Errors
+    /// Other answers have it.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<AnswerMemory, Problem> {
+        let all = self.limits.answer_bytes.div_ceil(ANSWER_UNIT);
+        let units = u32::try_from(bytes.div_ceil(ANSWER_UNIT).min(all)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.answers).try_acquire_many_owned(units);
+        let permit = permit.map_err(|_| self.full("memory for answers"))?;
+        Ok(AnswerMemory { _permit: permit })
     }
 
     /// Admits a request to the queue.
@@ -187,5 +210,20 @@ mod tests {
         assert!(admission.grow(&mut BodyMemory::none(), 60).is_err());
         drop(memory);
         admission.grow(&mut BodyMemory::none(), 100).unwrap();
+    }
+
+    #[test]
+    fn answers_share_their_memory_and_one_that_may_need_more_than_all_is_taken_alone() {
+        let limits = Limits { answer_bytes: 10 << 10, ..Limits::default() };
+        let admission = Admission::new(limits, Measures::new());
+        let small = admission.reserve(6 << 10).unwrap();
+        assert_eq!(admission.reserve(6 << 10).err().unwrap().status, 429);
+        assert_eq!(admission.reserve(1 << 30).err().unwrap().status, 429);
+        let other = admission.reserve(4 << 10).unwrap();
+        drop((small, other));
+        let large = admission.reserve(1 << 30).unwrap();
+        assert!(admission.reserve(1).is_err());
+        drop(large);
+        assert!(admission.reserve(1).is_ok());
     }
 }

@@ -9,7 +9,7 @@ use electra_ner::MinScores;
 use electra_pretrain::{Detection, Guess};
 use tokio::sync::oneshot;
 
-use crate::admission::{Admission, Admitted, BodyMemory};
+use crate::admission::{Admission, Admitted, AnswerMemory, BodyMemory};
 use crate::detecting::{DetectJob, Question};
 use crate::offsets::{self, OffsetUnit};
 use crate::problem::{Problem, ProblemKind, TOO_LARGE};
@@ -17,6 +17,12 @@ use crate::served::{ServedDetector, ServedTagger};
 use crate::settings::Limits;
 use crate::state::Service;
 use crate::tagging::{TagJob, TaggedText};
+
+/// Bytes that an answer may have for each byte of its text where every token is in it, as a value and as JSON: a token of
+/// one letter and the space behind it become some 75 bytes of JSON.
+const OF_TOKENS: usize = 64;
+/// And where entities alone are in it, which texts are not full of.
+const OF_ENTITIES: usize = 16;
 
 /// Texts of a request that are with the model at the same time; the others wait for their turn.
 const TOGETHER: usize = 64;
@@ -38,6 +44,7 @@ pub(crate) struct TagTexts {
     under_way: VecDeque<Asked>,
     admission: Arc<Admission>,
     text_time: Duration,
+    answers: AnswerMemory,
     _admitted: Admitted,
     _memory: BodyMemory,
 }
@@ -49,7 +56,7 @@ struct Asked {
 }
 
 impl TagTexts {
-    /// Admits the texts.
+    /// Admits the texts, whose answers are sent one after the other, or all of them `at_once`.
     ///
     /// # Errors
     /// Too many texts, a text that is too long, a queue that is full, or a service that ends.
@@ -59,11 +66,20 @@ impl TagTexts {
         settings: TagSettings,
         texts: Vec<String>,
         memory: BodyMemory,
+        at_once: bool,
     ) -> Result<Self, Problem> {
         check_texts(&service.settings.limits, &texts)?;
         if service.is_ending() {
             return Err(Problem::ending());
         }
+        // Of many texts so many answers are there at a time, unless `at_once`.
+        let mut lengths: Vec<usize> = texts.iter().map(String::len).collect();
+        if !at_once {
+            lengths.sort_unstable_by(|a, b| b.cmp(a));
+            lengths.truncate(TOGETHER);
+        }
+        let of_byte = if settings.words { OF_TOKENS } else { OF_ENTITIES };
+        let answers = service.admission.reserve(of_byte * lengths.iter().sum::<usize>())?;
         let mut asked = Self {
             tagger,
             settings,
@@ -71,11 +87,17 @@ impl TagTexts {
             under_way: VecDeque::new(),
             admission: Arc::clone(&service.admission),
             text_time: service.settings.limits.text_time,
+            answers,
             _admitted: service.admission.admit()?,
             _memory: memory,
         };
         asked.ask();
         Ok(asked)
+    }
+
+    /// The memory of the answers, which is theirs until they are sent.
+    pub(crate) fn into_memory(self) -> AnswerMemory {
+        self.answers
     }
 
     /// Gives texts to the model.
@@ -121,8 +143,10 @@ pub(crate) async fn detect(
     detector: &ServedDetector,
     text: String,
     memory: BodyMemory,
-) -> Result<Vec<Detection>, Problem> {
-    ask_detector(service, detector, text, memory, Question::Replaced).await
+) -> Result<(Vec<Detection>, AnswerMemory), Problem> {
+    let answer = service.admission.reserve(OF_TOKENS * text.len())?;
+    let found = ask_detector(service, detector, text, memory, Question::Replaced).await?;
+    Ok((found, answer))
 }
 
 /// Asks the generator of a detector what stands in the place of some characters.

@@ -53,6 +53,9 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of all bodies that are in memory.
     pub bytes_in_memory: usize,
+    /// Bytes that all answers may have in memory, as far as they can be told from the lengths of the texts. A text
+    /// whose answer alone may have more is taken when there is no other.
+    pub answer_bytes: usize,
     /// Open connections; more wait until one is closed.
     pub connections: usize,
     /// Time for the head of a request, and for which a connection may wait for the next.
@@ -75,6 +78,7 @@ impl Default for Limits {
             characters: 8 << 20,
             requests: 256,
             bytes_in_memory: 64 << 20,
+            answer_bytes: 1 << 30,
             connections: 4096,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),

@@ -92,6 +92,13 @@ pub enum Command {
     /// Serve taggers over HTTP, with JSON answers and a page to look at
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
+    /// What a build without the service says of it
+    #[cfg(not(feature = "serve"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Serve {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _rest: Vec<std::ffi::OsString>,
+    },
     /// Write a run as other libraries read it
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -140,6 +147,11 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Predict(command) => command.run(),
         #[cfg(feature = "serve")]
         Command::Serve(command) => command.run(),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve { .. } => Err(Failure::new(
+            "this program was built without the HTTP service",
+            "build it with the feature serve, which is on by default: `cargo build --release --features serve`",
+        )),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),

@@ -147,6 +147,7 @@ impl Serve {
             requests: self.max_requests as usize,
             // Room for several of the largest.
             bytes_in_memory: limits.bytes_in_memory.max(8 * body_bytes),
+            answer_bytes: limits.answer_bytes.max(128 * body_bytes),
             connections: self.max_connections as usize,
             text_time: Duration::from_secs(self.timeout.into()),
             ..limits

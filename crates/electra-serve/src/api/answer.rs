@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use electra_files::shown;
@@ -9,6 +10,7 @@ use electra_ner::EntityJson;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::admission::AnswerMemory;
 use crate::offsets::TaggedWord;
 use crate::problem::Problem;
 use crate::tagging::TaggedText;
@@ -88,6 +90,24 @@ impl TagAnswer {
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Problem> {
     let json = serde_json::to_string(value).map_err(|_| Problem::internal())?;
     Ok(shown::json(&json).into_owned())
+}
+
+/// The bytes of an answer and the memory that was reserved for them.
+struct Held {
+    json: String,
+    _memory: AnswerMemory,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.json.as_bytes()
+    }
+}
+
+/// The answer with this value, which has its memory until it is sent.
+pub(crate) fn json_in(memory: AnswerMemory, value: &impl Serialize) -> Result<Response, Problem> {
+    let bytes = Bytes::from_owner(Held { json: to_json(value)?, _memory: memory });
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
 /// The answer with this value.

@@ -6,7 +6,7 @@ use electra_pretrain::Detection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::json;
+use super::answer::json_in;
 use super::problems::AskingProblems;
 use crate::asking;
 use crate::body;
@@ -62,8 +62,8 @@ pub(crate) struct DetectAnswer {
 pub(crate) async fn detect(State(service): State<Service>, request: Request) -> Result<Response, Problem> {
     let detector = service.models.detector()?;
     let (DetectRequest { text }, memory) = body::read(&service, request).await?;
-    let tokens = asking::detect(&service, &detector, text, memory).await?;
-    json(&DetectAnswer { tokens })
+    let (tokens, memory) = asking::detect(&service, &detector, text, memory).await?;
+    json_in(memory, &DetectAnswer { tokens })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use electra_ner::{EntityJson, MinScores};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::{EntitySchema, json};
+use super::answer::{EntitySchema, json_in};
 use super::fields::{Texts, named_if_any, object_if_any, texts};
 use super::problems::AskingProblems;
 use crate::asking::{TagSettings, TagTexts};
@@ -132,7 +132,7 @@ pub(crate) async fn inference(State(service): State<Service>, request: Request) 
         Inputs::One(text) => (vec![text], true),
         Inputs::Many(texts) => (texts, false),
     };
-    let mut texts = TagTexts::new(&service, tagger, settings, inputs, memory)?;
+    let mut texts = TagTexts::new(&service, tagger, settings, inputs, memory, true)?;
     drop(arriving);
     let mut answers: Vec<Vec<EntityJson<'static>>> = Vec::new();
     while let Some(tagged) = texts.next().await {
@@ -140,5 +140,6 @@ pub(crate) async fn inference(State(service): State<Service>, request: Request) 
         entities.retain(|entity| !ignored.contains(&*entity.entity_group));
         answers.push(entities);
     }
-    if is_one { json(&answers.pop().unwrap_or_default()) } else { json(&answers) }
+    let memory = texts.into_memory();
+    if is_one { json_in(memory, &answers.pop().unwrap_or_default()) } else { json_in(memory, &answers) }
 }

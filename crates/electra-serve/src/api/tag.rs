@@ -10,7 +10,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{TagAnswer, TextProblem, json, to_json};
+use super::answer::{TagAnswer, TextProblem, json_in, to_json};
 use super::fields::{Share, Texts, given, named};
 use super::min_score::{MinScore, min_scores, schema};
 use super::problems::AskingProblems;
@@ -87,11 +87,11 @@ pub(crate) async fn tag(State(service): State<Service>, request: Request) -> Res
             ));
         }
     };
-    let mut texts = TagTexts::new(&service, tagger, settings, texts, memory)?;
+    let mut texts = TagTexts::new(&service, tagger, settings, texts, memory, is_one)?;
     drop(arriving);
     if is_one {
         let tagged = texts.next().await.unwrap_or_else(|| Err(Problem::internal()))?;
-        return json(&TagAnswer::of(None, tagged, tokens));
+        return json_in(texts.into_memory(), &TagAnswer::of(None, tagged, tokens));
     }
     let lines = stream::unfold(Some((texts, 0)), move |state| async move {
         let (mut texts, index) = state?;
