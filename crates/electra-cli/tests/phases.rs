@@ -154,6 +154,24 @@ fn micro_batches_of_each_phase_are_decided_once_and_the_run_goes_on_with_them() 
 }
 
 #[test]
+fn a_run_of_phases_begins_with_weights_and_is_foretold_before_its_first_step() {
+    let bench = bench();
+    bench.succeed("pretrain phases.toml --run first --no-plan --display quiet");
+    bench.write("second.toml", bench.read("phases.toml").replace("name = \"micro\"", "name = \"second\""));
+    bench.succeed("pretrain second.toml --init first --run second --display quiet");
+    let log = bench.metrics("second");
+    let start = log.iter().find(|line| line["kind"] == "start").unwrap();
+    assert_eq!(start["plan"]["tokens"], 6 * 8 * 32 + 4 * 2 * 64);
+    assert!(log.iter().any(|line| line["kind"] == "init"), "{log:?}");
+    assert_eq!(log.iter().filter(|line| line["kind"] == "phase").count(), 2);
+    let weights = ["first", "second"].map(|run| bench.bytes(&format!("{run}/model.safetensors")));
+    assert!(weights[0] != weights[1]);
+    // The same command goes on, and finds all done.
+    let again = bench.succeed("pretrain second.toml --init first --run second --no-plan");
+    assert_says(&again.stderr, &["all 10 steps are done already"]);
+}
+
+#[test]
 fn a_step_of_a_phase_is_timed_and_experiments_refuse_phases() {
     let bench = bench();
     let of = |phase: &str| {
