@@ -258,10 +258,10 @@ pub fn error_in(
     settings: &[Setting],
     error: RecipeError,
 ) -> RecipeError {
-    let is_culprit = |setting: &&Setting| {
+    let is_cause = |setting: &&Setting| {
         error.origin == Origin::Override && error.source_text.as_deref() == Some(&setting.to_override())
     };
-    let Some(setting) = settings.iter().find(is_culprit) else {
+    let Some(setting) = settings.iter().find(is_cause) else {
         // What the arm sets contradicts a value of the base recipe, where the caret stands.
         let message = format!("{what}: {}", error.message);
         return RecipeError { message, ..error };

@@ -126,20 +126,20 @@ pub fn warnings(base_arm: &str, arms: &[(String, &[UnnamedDifference])]) -> Vec<
     let mut of_quantity: Vec<(&str, Vec<String>)> = Vec::new();
     for (name, unnamed) in arms {
         for found in unnamed.iter().filter(|found| found.is_confound) {
-            let told = format!("{} in {name}", shown(found.arm.as_ref()));
+            let values = format!("{} in {name}", shown(found.arm.as_ref()));
             match of_quantity.iter_mut().find(|(title, _)| *title == found.title) {
-                Some((_, all)) => all.push(told),
+                Some((_, all)) => all.push(values),
                 None => {
                     let base = format!("{} in {base_arm}", shown(found.base.as_ref()));
-                    of_quantity.push((found.title, vec![base, told]));
+                    of_quantity.push((found.title, vec![base, values]));
                 }
             }
         }
     }
-    let sentence = |(title, told): (&str, Vec<String>)| {
+    let sentence = |(title, values): (&str, Vec<String>)| {
         format!(
             "The {title} moves with the arms, which do not name it ({}): their differences are of this as well.",
-            told.join(", ")
+            values.join(", ")
         )
     };
     of_quantity.into_iter().map(sentence).collect()

@@ -103,9 +103,9 @@ pub fn finetune(
         let mut snapshot = snapshot::start(tagger, &task.rates);
         snapshot.progress.step = outcome.steps;
         let store = CheckpointStore::reading(folder.checkpoints());
-        let told =
+        let note =
             format!("not trained again; its files are written again, from the tagger that is there: {why}");
-        let resumed = Resumed { snapshot, last_saved: None, notes: vec![told] };
+        let resumed = Resumed { snapshot, last_saved: None, notes: vec![note] };
         let mut run = Run::begin(&task, recipe, about, (folder, store), resumed, &device, monitor)?;
         // The one that is there.
         let tagger = run.run.snapshot.model().valid();

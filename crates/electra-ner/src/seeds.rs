@@ -122,11 +122,11 @@ pub fn finetune_seeds(
     let ran = ran.map_err(|(seed, source)| SeedError { seed, source })?;
     let Some(SeedOutcomes { finished: mut outcomes, stopped }) = ran else { return Ok(None) };
     outcomes.sort_by_key(|outcome| outcome.seed);
-    let told = |SeedStop { seed, run, stopped, error }: SeedStop<FinetuneError>| {
+    let stopped_seed = |SeedStop { seed, run, stopped, error }: SeedStop<FinetuneError>| {
         let (reason, remedy) = (error.to_string(), remedy(stopped, first));
         StoppedSeed { seed, run, reason, remedy }
     };
-    let stopped: Vec<StoppedSeed> = stopped.into_iter().map(told).collect();
+    let stopped: Vec<StoppedSeed> = stopped.into_iter().map(stopped_seed).collect();
     let summary = sum_up(
         first,
         &outcomes,

@@ -16,7 +16,7 @@ use electra_train::Divergence;
 use rand::RngExt;
 use serde::Serialize;
 
-use crate::exchange::before_step;
+use crate::exchange::gather_preparation;
 use crate::mask::is_candidate;
 use crate::recipe::Recipe;
 use crate::snapshot;
@@ -137,7 +137,7 @@ pub fn bench_step_on(
         let start = Instant::now();
         let batches = random_step(recipe, i as u64, own.clone());
         let counts: Vec<Normalizer> = batches.iter().map(Normalizer::counts).collect();
-        let counts = before_step(communicator, Ok(&counts), None)?.counts;
+        let counts = gather_preparation(communicator, Ok(&counts), None)?.counts;
         let share = StepShare::of(&batches, first_row, shares, &counts);
         optimizer_step_on(communicator, &mut snapshot, share, recipe, &device, None)?;
         let _ = device.sync();

@@ -6,7 +6,7 @@ use electra_model::{Electra, Normalizer, Objective, Pass, Stage, on_workers};
 use electra_ranks::{Communicator, RankError, Shares};
 
 use crate::data::RecipeDataError;
-use crate::exchange::{Told, Written};
+use crate::exchange::{MessageReader, MessageWriter};
 use crate::heldout::HeldoutSample;
 use crate::loader::Loader;
 use crate::metrics::{EvalRecord, MetricAccumulator};
@@ -70,8 +70,8 @@ pub struct Evaluation<'a> {
     pub rows_at_once: usize,
 }
 
-/// What the networks said about one batch.
-struct Found {
+/// Metrics of one batch.
+struct BatchMetrics {
     counted: MetricAccumulator,
     bytes: BatchBytes,
 }
@@ -91,20 +91,20 @@ impl Evaluation<'_> {
         let batches: Vec<&[usize]> = rows.chunks(self.rows_at_once).collect();
         let own = Shares::new(batches.len(), communicator.size()).of(communicator.rank());
         let own = batches[own].iter().map(|rows| self.batch(model, rows)).collect::<Result<Vec<_>, _>>();
-        let all = if communicator.is_shared() { told_by_all(communicator, own)? } else { own? };
-        let (mut tally, mut by_byte) = (MetricAccumulator::default(), ByteSums::default());
-        for Found { counted, bytes } in all {
-            tally.merge(counted);
+        let all = if communicator.is_shared() { gather_batches(communicator, own)? } else { own? };
+        let (mut metrics, mut by_byte) = (MetricAccumulator::default(), ByteSums::default());
+        for BatchMetrics { counted, bytes } in all {
+            metrics.merge(counted);
             by_byte.add(bytes);
         }
-        Ok((!tally.is_empty()).then(|| {
-            let found = tally.finish(self.objective.weights_in(self.stage));
+        Ok((!metrics.is_empty()).then(|| {
+            let found = metrics.finish(self.objective.weights_in(self.stage));
             let scalars = found.scalars.with("mlm_loss_per_byte", by_byte.per_byte());
             EvalRecord { scalars, heldout: Some(self.sample.measure()), ..found }
         }))
     }
 
-    fn batch(&self, model: &Electra, rows: &[usize]) -> Result<Found, RecipeDataError> {
+    fn batch(&self, model: &Electra, rows: &[usize]) -> Result<BatchMetrics, RecipeDataError> {
         let batch = self.loader.heldout(rows)?;
         // Sums, not means: batches differ in their number of slots and tokens.
         let output = on_workers(Pass::Evaluation, self.device, || {
@@ -114,25 +114,25 @@ impl Evaluation<'_> {
         let mut counted = MetricAccumulator::default();
         counted.add(&batch, &output, Normalizer::SUMS);
         let bytes = BatchBytes::of(self.loader.piece_bytes(), &batch, &output, Normalizer::SUMS);
-        Ok(Found { counted, bytes })
+        Ok(BatchMetrics { counted, bytes })
     }
 }
 
-/// Tells what was found in this rank's batches, and hears it of all, in the order of the batches.
-fn told_by_all(
+/// All-gather of metrics: sends those of this rank's batches and receives those of all, in the order of the batches.
+fn gather_batches(
     communicator: &Communicator<'_>,
-    own: Result<Vec<Found>, RecipeDataError>,
-) -> Result<Vec<Found>, EvaluationError> {
+    own: Result<Vec<BatchMetrics>, RecipeDataError>,
+) -> Result<Vec<BatchMetrics>, EvaluationError> {
     let message = match &own {
         Ok(own) => {
-            let mut written = Written::default();
-            written.count(own.len() as u64);
-            for Found { counted, bytes } in own {
-                written.accumulator(counted);
-                [bytes.nats, bytes.without_text].into_iter().for_each(|nats| written.number(nats));
-                written.count(bytes.bytes as u64);
+            let mut writer = MessageWriter::default();
+            writer.count(own.len() as u64);
+            for BatchMetrics { counted, bytes } in own {
+                writer.accumulator(counted);
+                [bytes.nats, bytes.without_text].into_iter().for_each(|nats| writer.number(nats));
+                writer.count(bytes.bytes as u64);
             }
-            Ok(written.into_bytes())
+            Ok(writer.into_bytes())
         }
         Err(error) => Err(error.to_string()),
     };
@@ -140,13 +140,13 @@ fn told_by_all(
     own?;
     let mut found = Vec::new();
     for message in all? {
-        let mut told = Told::new(&message);
-        found.extend((0..told.count()).map(|_| Found {
-            counted: told.accumulator(),
+        let mut reader = MessageReader::new(&message);
+        found.extend((0..reader.count()).map(|_| BatchMetrics {
+            counted: reader.accumulator(),
             bytes: BatchBytes {
-                nats: told.number(),
-                without_text: told.number(),
-                bytes: told.count() as usize,
+                nats: reader.number(),
+                without_text: reader.number(),
+                bytes: reader.count() as usize,
             },
         }));
     }

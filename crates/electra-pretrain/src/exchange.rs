@@ -1,15 +1,15 @@
-//! What ranks tell each other beside gradients: counts, losses and measures of their micro-batches, as bytes.
+//! Messages between ranks beside gradients: counts, losses and metrics of their micro-batches, as bytes.
 
 use electra_model::Normalizer;
 use electra_ranks::{Communicator, RankError};
 
 use crate::metrics::{Corruption, MetricAccumulator, Predicted};
 
-/// Numbers one behind the other, which are written and read in the same order by the same program.
+/// Writer of a message: numbers one behind the other, which the same program reads in the same order.
 #[derive(Debug, Default)]
-pub(crate) struct Written(Vec<u8>);
+pub(crate) struct MessageWriter(Vec<u8>);
 
-impl Written {
+impl MessageWriter {
     pub(crate) fn count(&mut self, count: u64) {
         self.0.extend(count.to_le_bytes());
     }
@@ -56,14 +56,14 @@ impl Written {
     }
 }
 
-/// Numbers in the order in which they were written.
+/// Reader of a message that a [`MessageWriter`] has written: numbers in the same order.
 ///
 /// # Panics
 /// Its methods panic where a message ends too early: all ranks run the same program, and messages come whole.
 #[derive(Debug)]
-pub(crate) struct Told<'a>(&'a [u8]);
+pub(crate) struct MessageReader<'a>(&'a [u8]);
 
-impl<'a> Told<'a> {
+impl<'a> MessageReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -94,16 +94,20 @@ impl<'a> Told<'a> {
     }
 
     pub(crate) fn accumulator(&mut self) -> MetricAccumulator {
-        let predicted =
-            |told: &mut Self| Predicted { nats: told.number(), count: told.count(), right: told.count() };
-        let corruption = |told: &mut Self| Corruption {
-            slots: told.count(),
-            right: told.count(),
-            tokens: told.count(),
-            fakes: told.count(),
+        let predicted = |reader: &mut Self| Predicted {
+            nats: reader.number(),
+            count: reader.count(),
+            right: reader.count(),
         };
-        let judged = |told: &mut Self| {
-            let judged = (0..told.count()).map(|_| (f32::from_le_bytes(told.take()), told.take() == [1]));
+        let corruption = |reader: &mut Self| Corruption {
+            slots: reader.count(),
+            right: reader.count(),
+            tokens: reader.count(),
+            fakes: reader.count(),
+        };
+        let judged = |reader: &mut Self| {
+            let judged =
+                (0..reader.count()).map(|_| (f32::from_le_bytes(reader.take()), reader.take() == [1]));
             judged.collect()
         };
         MetricAccumulator {
@@ -115,54 +119,54 @@ impl<'a> Told<'a> {
     }
 }
 
-/// What all ranks have to say of the micro-batches of a step, in their order.
-pub(crate) struct OfAll {
+/// Losses and metrics of all micro-batches of a step, in their order.
+pub(crate) struct MicroBatches {
     pub(crate) losses: Vec<f64>,
     pub(crate) counted: Vec<MetricAccumulator>,
 }
 
-/// Tells the losses and measures of this rank's micro-batches, and hears those of all.
+/// All-gather of losses and metrics: sends those of this rank's micro-batches and receives those of all.
 ///
 /// # Errors
 /// If another rank has ended.
-pub(crate) fn told_by_all(
+pub(crate) fn gather_micro_batches(
     communicator: &Communicator<'_>,
     losses: &[f64],
     counted: &[MetricAccumulator],
-) -> Result<OfAll, RankError> {
-    let mut own = Written::default();
+) -> Result<MicroBatches, RankError> {
+    let mut own = MessageWriter::default();
     own.count(losses.len() as u64);
     losses.iter().for_each(|&loss| own.number(loss));
     own.count(counted.len() as u64);
     counted.iter().for_each(|accumulator| own.accumulator(accumulator));
-    let mut all = OfAll { losses: Vec::new(), counted: Vec::new() };
+    let mut all = MicroBatches { losses: Vec::new(), counted: Vec::new() };
     for message in communicator.gather(Ok(own.into_bytes()))? {
-        let mut told = Told::new(&message);
-        all.losses.extend((0..told.count()).map(|_| told.number()));
-        all.counted.extend((0..told.count()).map(|_| told.accumulator()));
+        let mut reader = MessageReader::new(&message);
+        all.losses.extend((0..reader.count()).map(|_| reader.number()));
+        all.counted.extend((0..reader.count()).map(|_| reader.accumulator()));
     }
     Ok(all)
 }
 
-/// What all ranks have to say before a step: counts of their micro-batches, and whether one was asked to stop.
-pub(crate) struct BeforeStep {
+/// What must be known of all ranks before a step: counts of their micro-batches, and whether one was asked to stop.
+pub(crate) struct StepPreparation {
     pub(crate) counts: Vec<Normalizer>,
     /// The first reason that a rank has to stop.
     pub(crate) stop: Option<String>,
 }
 
-/// Tells the counts of this rank's micro-batches and whether it was asked to stop, and hears the same of all; or the
-/// error that a rank has come to.
+/// All-gather before a step: sends the counts of this rank's micro-batches and whether it was asked to stop, and
+/// receives the same of all; or the error that a rank has come to.
 ///
 /// # Errors
 /// If a rank has come to an error, or has ended.
-pub(crate) fn before_step(
+pub(crate) fn gather_preparation(
     communicator: &Communicator<'_>,
     own: Result<&[Normalizer], String>,
     stop: Option<&str>,
-) -> Result<BeforeStep, RankError> {
+) -> Result<StepPreparation, RankError> {
     let own = own.map(|counts| {
-        let mut own = Written::default();
+        let mut own = MessageWriter::default();
         own.bytes(stop.unwrap_or_default().as_bytes());
         own.count(counts.len() as u64);
         for Normalizer { mlm, rtd, chosen, candidates } in counts {
@@ -170,16 +174,16 @@ pub(crate) fn before_step(
         }
         own.into_bytes()
     });
-    let mut all = BeforeStep { counts: Vec::new(), stop: None };
+    let mut all = StepPreparation { counts: Vec::new(), stop: None };
     for message in communicator.gather(own)? {
-        let mut told = Told::new(&message);
-        let stop = String::from_utf8_lossy(told.bytes()).into_owned();
+        let mut reader = MessageReader::new(&message);
+        let stop = String::from_utf8_lossy(reader.bytes()).into_owned();
         all.stop = all.stop.or(Some(stop).filter(|stop| !stop.is_empty()));
-        all.counts.extend((0..told.count()).map(|_| Normalizer {
-            mlm: told.number(),
-            rtd: told.number(),
-            chosen: told.number(),
-            candidates: told.number(),
+        all.counts.extend((0..reader.count()).map(|_| Normalizer {
+            mlm: reader.number(),
+            rtd: reader.number(),
+            chosen: reader.number(),
+            candidates: reader.number(),
         }));
     }
     Ok(all)
@@ -197,14 +201,14 @@ mod tests {
             judged: Some(vec![(f32::INFINITY, true), (-0.0, false)]),
             prediction: None,
         };
-        let mut written = Written::default();
-        written.accumulator(&accumulator);
-        written.accumulator(&MetricAccumulator::default());
-        written.bytes(b"end");
-        let bytes = written.into_bytes();
-        let mut told = Told::new(&bytes);
-        assert_eq!(format!("{:?}", told.accumulator()), format!("{accumulator:?}"));
-        assert_eq!(format!("{:?}", told.accumulator()), format!("{:?}", MetricAccumulator::default()));
-        assert_eq!(told.bytes(), b"end");
+        let mut writer = MessageWriter::default();
+        writer.accumulator(&accumulator);
+        writer.accumulator(&MetricAccumulator::default());
+        writer.bytes(b"end");
+        let bytes = writer.into_bytes();
+        let mut reader = MessageReader::new(&bytes);
+        assert_eq!(format!("{:?}", reader.accumulator()), format!("{accumulator:?}"));
+        assert_eq!(format!("{:?}", reader.accumulator()), format!("{:?}", MetricAccumulator::default()));
+        assert_eq!(reader.bytes(), b"end");
     }
 }

@@ -10,7 +10,7 @@ use electra_ranks::{Communicator, RankError, Shares};
 use electra_run::seed::{Purpose, derive};
 use electra_train::{Backward, Divergence, OptimizerConfig, StepLoss, try_apply_gradients};
 
-use crate::exchange::told_by_all;
+use crate::exchange::gather_micro_batches;
 use crate::gradient_sum::GradientSums;
 use crate::metrics::MetricAccumulator;
 use crate::recipe::{AverageConfig, Recipe};
@@ -279,7 +279,7 @@ fn backward(
         sums.push(GradientsParams::from_grads(loss.backward(), model));
     }
     if communicator.is_shared() {
-        let all = told_by_all(communicator, &losses.numbers(), &counted)?;
+        let all = gather_micro_batches(communicator, &losses.numbers(), &counted)?;
         losses = losses.of_all(share.own.len(), &all.losses, &device.clone().inner());
         counted = all.counted;
     }

@@ -31,7 +31,7 @@ pub use run::RunEnd;
 pub use setup::{Environment, Estimate, RunSetup};
 pub use untrained::untrained_loss;
 
-use crate::exchange::{Told, Written};
+use crate::exchange::{MessageReader, MessageWriter};
 use crate::initial_weights::InitFile;
 use crate::mixture::SourceUse;
 use crate::monitor::Monitor;
@@ -107,7 +107,7 @@ fn tell_state(
             return Ok(());
         }
     };
-    let mut state = Written::default();
+    let mut state = MessageWriter::default();
     if let Some(run) = run {
         state.count(u64::from(run.heldout.measure().rows == HeldoutRows::First));
         let blobs = run.snapshot.to_blobs();
@@ -136,10 +136,10 @@ fn follow<'a>(
     if state.is_empty() {
         return Ok(None);
     }
-    let mut told = Told::new(&state);
-    let rows = if told.count() == 1 { HeldoutRows::First } else { HeldoutRows::Spread };
-    let blobs: Vec<(String, Vec<u8>)> = (0..told.count())
-        .map(|_| (String::from_utf8_lossy(told.bytes()).into_owned(), told.bytes().to_vec()))
+    let mut reader = MessageReader::new(&state);
+    let rows = if reader.count() == 1 { HeldoutRows::First } else { HeldoutRows::Spread };
+    let blobs: Vec<(String, Vec<u8>)> = (0..reader.count())
+        .map(|_| (String::from_utf8_lossy(reader.bytes()).into_owned(), reader.bytes().to_vec()))
         .collect();
     let snapshot = snapshot::of_blobs(&blobs, &recipe.value, device).map_err(RunError::from)?;
     let begun = Begun { snapshot, records: None, rows };

@@ -110,7 +110,7 @@ impl<'a, M: Module> EpochRun<'a, M> {
         notes: &[String],
         monitor: &'a mut dyn EpochMonitor,
     ) -> Result<Self, RunError> {
-        let Resumed { snapshot, last_saved, notes: told } = resumed;
+        let Resumed { snapshot, last_saved, notes: resumed_notes } = resumed;
         let step = snapshot.step();
         let hparams = (hparams(&recipe.value), compared);
         let beginning = RunStart { record, recipe_text: &recipe.text, step, last_saved, hparams };
@@ -118,7 +118,7 @@ impl<'a, M: Module> EpochRun<'a, M> {
         let recorder = Recorder::open(folder, store, &beginning)?;
         let begun = snapshot.progress.epochs.len();
         let mut run = Self { recorder, snapshot, monitor, plan, begun };
-        for note in told.iter().chain(notes) {
+        for note in resumed_notes.iter().chain(notes) {
             run.note(note)?;
         }
         for change in changes {

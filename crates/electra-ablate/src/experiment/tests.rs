@@ -47,9 +47,9 @@ impl Folder {
 }
 
 #[track_caller]
-fn assert_refused<T: std::fmt::Debug>(result: Result<T, RecipeError>, culprit: &str, message: &str) {
+fn assert_refused<T: std::fmt::Debug>(result: Result<T, RecipeError>, offending: &str, message: &str) {
     let error = result.unwrap_err();
-    assert_eq!(error.offending_text(), Some(culprit), "{error}");
+    assert_eq!(error.offending_text(), Some(offending), "{error}");
     assert!(error.message.contains(message), "{error}");
     assert!(error.help.as_ref().is_some_and(|help| !help.is_empty()), "{}", error.message);
     assert!(error.origin.to_string().ends_with(EXPERIMENT), "{error}");
@@ -103,8 +103,8 @@ fn an_experiment_is_named_after_its_folder_or_its_file() {
 #[test]
 fn bad_arms_are_pointed_at() {
     let arm = "[[arm]]\nname = \"a\"\n";
-    let refused = |rest: &str, culprit: &str, message: &str| {
-        assert_refused(Folder::with(rest).arms(), culprit, message);
+    let refused = |rest: &str, offending: &str, message: &str| {
+        assert_refused(Folder::with(rest).arms(), offending, message);
     };
     refused(&format!("{arm}sett = {{}}\n"), "sett", "unknown field `sett`, did you mean `set`?");
     refused("", "\"a\"", "no arms");

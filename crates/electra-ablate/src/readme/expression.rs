@@ -34,7 +34,7 @@ use super::format::Format;
 use super::quantity::Quantity;
 
 pub use error::ExpressionError;
-pub(crate) use error::NoTest;
+pub(crate) use error::UntestedReason;
 
 /// An expression: its value, the experiment that it is about, and the format of the number.
 #[derive(Clone, Debug, PartialEq)]

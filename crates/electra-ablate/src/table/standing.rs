@@ -65,8 +65,8 @@ fn unlike<T>(
         let arms: Vec<String> = of.arms.iter().map(|arm| (names.text)(arm)).collect();
         format!("{} for {}", shown(&of.value), arms.join(", "))
     };
-    let told: Vec<String> = found.iter().map(of).collect();
-    Some(format!("{what} ({}): a number of one is not a number of the other.", told.join("; ")))
+    let groups: Vec<String> = found.iter().map(of).collect();
+    Some(format!("{what} ({}): a number of one is not a number of the other.", groups.join("; ")))
 }
 
 /// Floating-point operations of a run, with a mark where they should be those of the base arm and are not.
@@ -90,11 +90,11 @@ fn survivors(name: &str, arm: &ArmSummary) -> Option<String> {
         return None;
     }
     let failed = standing.failed.iter().map(|seed| format!("seed {} {}", seed.seed, seed.failed.sentence()));
-    let mut told: Vec<String> = failed.collect();
+    let mut reasons: Vec<String> = failed.collect();
     if !standing.missing_seeds.is_empty() {
         let seeds: Vec<String> = standing.missing_seeds.iter().map(u64::to_string).collect();
         let noun = if seeds.len() == 1 { "seed" } else { "seeds" };
-        told.push(format!("no result yet of {noun} {}", seeds.join(", ")));
+        reasons.push(format!("no result yet of {noun} {}", seeds.join(", ")));
     }
     let (finished, planned) = (arm.seeds.len(), standing.planned_seeds.len());
     let what = match finished {
@@ -103,7 +103,7 @@ fn survivors(name: &str, arm: &ArmSummary) -> Option<String> {
         _ => ", and its means are over survivors",
     };
     let of_planned = with_noun(planned, "seed");
-    Some(format!("{name}: numbers of {finished} of {of_planned}{what} ({}).", told.join("; ")))
+    Some(format!("{name}: numbers of {finished} of {of_planned}{what} ({}).", reasons.join("; ")))
 }
 
 /// The values of every arm in what some arm differs in without naming it; none if there is no such thing.

@@ -73,10 +73,10 @@ fn a_mean_says_how_many_of_its_seeds_found_nothing() {
     };
     let results = [with("a", &[0.5, 0.4]), with("b", &[0.0, 0.6, 0.0])];
     let comparison = Comparison::new(Subject { metric: Metric::PROBE_F1, ..subject(&["a", "b"]) }, &results);
-    let told = "Of b, 2 of 3 fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.";
+    let sentence = "Of b, 2 of 3 fine-tuning runs found nothing in any epoch: their 0 is in its probe F1.";
     assert_eq!(notes(&comparison).iter().filter(|note| note.contains("found nothing")).count(), 1);
     assert!(
-        markdown(&comparison).contains(told) && text(&comparison).contains(told),
+        markdown(&comparison).contains(sentence) && text(&comparison).contains(sentence),
         "{}",
         text(&comparison)
     );

@@ -267,11 +267,12 @@ fn train_on(
         );
     }
     // Before anything that takes time: the folder may be in use.
-    let told = |error: TrainError| {
+    let to_pretrain_error = |error: TrainError| {
         ranks::speak_for_first(communicator, &error);
         failure::training(error)
     };
-    let claim = RunSetup::take_on(communicator, recipe, &environment, begin.weights).map_err(told)?;
+    let claim =
+        RunSetup::take_on(communicator, recipe, &environment, begin.weights).map_err(to_pretrain_error)?;
     let plan = match begin.speed_test_notice.filter(|_| communicator.is_first() && !claim.has_begun()) {
         Some(notice) => {
             if begin.display != watch::Display::Quiet {
@@ -290,7 +291,8 @@ fn train_on(
     // Of the first rank alone, whose log it is for.
     let peak = communicator.is_first().then(|| gemm_peak::measure(&device, r.train.precision));
     let foreseen = Estimate { peak_flops: peak, plan };
-    pretrain_on(communicator, recipe, &environment, claim, foreseen, interrupt, monitor).map_err(told)
+    pretrain_on(communicator, recipe, &environment, claim, foreseen, interrupt, monitor)
+        .map_err(to_pretrain_error)
 }
 
 /// Writes `report.html` into a run folder.

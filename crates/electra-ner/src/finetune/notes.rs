@@ -33,13 +33,13 @@ fn unknown_words(task: &Task<'_>, splits: &Splits) -> Option<String> {
             format!("{name} {words} ({characters})")
         })
         .collect();
-    let told =
+    let note =
         format!("words of which the model sees nothing but [UNK] (their characters): {}", shares.join(", "));
     let exceeds_limit = covered.iter().any(|(_, found)| found.exceeds_limit());
     Some(if exceeds_limit {
-        format!("WARNING: {told}; is the model of another language or script than the data?")
+        format!("WARNING: {note}; is the model of another language or script than the data?")
     } else {
-        told
+        note
     })
 }
 

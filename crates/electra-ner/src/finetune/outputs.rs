@@ -93,8 +93,9 @@ impl Run<'_> {
             let windowed =
                 WindowedSentences::new(&split.sentences, task.start.tokenizer(), &recipe.windows());
             let total = windowed.windows.len();
-            let mut told = |done| self.run.monitor.on(EpochEvent::Evaluating { split: name, done, total });
-            let logits = task.logits(tagger, &windowed, &device, &mut told);
+            let mut progress =
+                |done| self.run.monitor.on(EpochEvent::Evaluating { split: name, done, total });
+            let logits = task.logits(tagger, &windowed, &device, &mut progress);
             let predicted = windowed.decoded_tags(&logits, &decoder, &task.labels);
             // The development data comes first.
             let scored = ScoredSplit { split, logits: &logits, labels: &task.labels };

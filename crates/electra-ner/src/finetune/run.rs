@@ -107,8 +107,8 @@ impl<'a> Run<'a> {
             precision: r.train.precision,
             score: "dev_f1",
         };
-        let told = (&record, &board::HPARAM_METRICS[..]);
-        let run = EpochRun::begin(plan, of, resumed, recipe, told, &notes, monitor)?;
+        let hparams = (&record, &board::HPARAM_METRICS[..]);
+        let run = EpochRun::begin(plan, of, resumed, recipe, hparams, &notes, monitor)?;
         Ok(Self { task, recipe, lineage, splits, steps, run })
     }
 
@@ -166,8 +166,8 @@ impl<'a> Run<'a> {
         let clock = Instant::now();
         let tagger = self.run.snapshot.model().valid();
         let total = task.dev.windows.len();
-        let mut told = |done| self.run.monitor.on(EpochEvent::Evaluating { split: "dev", done, total });
-        let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner(), &mut told);
+        let mut progress = |done| self.run.monitor.on(EpochEvent::Evaluating { split: "dev", done, total });
+        let tags = task.tags(&tagger, &task.dev, &self.steps.device.clone().inner(), &mut progress);
         let scores = scores(&self.splits.dev, &tags);
         Scalars::default()
             .with("dev_precision", scores.micro.precision)

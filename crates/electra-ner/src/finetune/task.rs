@@ -112,15 +112,15 @@ impl<'a> Task<'a> {
         self.batches.steps() * self.recipe.train.epochs as u64
     }
 
-    /// The tags of `tagger`, which is on `device`, for sentences; `told` as in [`WindowedSentences::decide`].
+    /// The tags of `tagger`, which is on `device`, for sentences; `progress` as in [`WindowedSentences::decide`].
     pub(super) fn tags(
         &self,
         tagger: &TokenClassifier,
         sentences: &WindowedSentences,
         device: &Device,
-        told: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize),
     ) -> TagSequences {
-        let logits = self.logits(tagger, sentences, device, told);
+        let logits = self.logits(tagger, sentences, device, progress);
         sentences.decoded_tags(&logits, &self.decoder(tagger), &self.labels)
     }
 
@@ -130,9 +130,9 @@ impl<'a> Task<'a> {
         tagger: &TokenClassifier,
         sentences: &WindowedSentences,
         device: &Device,
-        told: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize),
     ) -> Vec<f32> {
-        sentences.logits(tagger, &self.labels, self.recipe.micro_batch_size(), device, told)
+        sentences.logits(tagger, &self.labels, self.recipe.micro_batch_size(), device, progress)
     }
 
     /// The decoder of the recipe.

@@ -68,7 +68,7 @@ impl WindowedSentences {
     }
 
     /// A decision for every word, sentence by sentence. `size` windows go through `tagger`, which
-    /// is on `device`, at once; `labels` are its labels. `told` hears of how many windows are done.
+    /// is on `device`, at once; `labels` are its labels. `progress` hears of how many windows are done.
     ///
     /// # Panics
     /// If a word is in no window or in two, which [`plan`](crate::window::plan) does not do.
@@ -79,9 +79,9 @@ impl WindowedSentences {
         labels: &LabelSet,
         size: usize,
         device: &Device,
-        told: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize),
     ) -> Vec<Vec<Decision>> {
-        let logits = self.logits(tagger, labels, size, device, told);
+        let logits = self.logits(tagger, labels, size, device, progress);
         self.decode(&logits, decoder, labels).collect()
     }
 
@@ -93,9 +93,9 @@ impl WindowedSentences {
         labels: &LabelSet,
         size: usize,
         device: &Device,
-        told: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize),
     ) -> TagSequences {
-        self.decoded_tags(&self.logits(tagger, labels, size, device, told), decoder, labels)
+        self.decoded_tags(&self.logits(tagger, labels, size, device, progress), decoder, labels)
     }
 
     /// The tags of words with these [logits](Self::logits).
@@ -117,14 +117,14 @@ impl WindowedSentences {
         labels: &LabelSet,
         size: usize,
         device: &Device,
-        told: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize),
     ) -> Vec<f32> {
         let l = labels.len();
         let words = self.windows.words();
         let mut logits: Vec<f32> = vec![f32::NAN; words * l];
         let mut scored = 0;
         let mut done = 0;
-        told(done);
+        progress(done);
         let order: Vec<usize> = (0..self.windows.len()).collect();
         // One pool: nobody minds in which order sentences are predicted.
         let settings = BatchSettings {
@@ -141,7 +141,7 @@ impl WindowedSentences {
                 scored += 1;
             }
             done += batch.windows.len();
-            told(done);
+            progress(done);
         }
         assert_eq!(scored, words, "words scored, and words there are");
         logits

@@ -6,7 +6,7 @@ use electra_kernels::read;
 use electra_model::Electra;
 use electra_ranks::{Communicator, RankError, first_unlike};
 
-use crate::exchange::{Told, Written};
+use crate::exchange::{MessageReader, MessageWriter};
 
 /// What a rank says of its speed, of an interval.
 #[derive(Clone, Copy, Debug)]
@@ -36,15 +36,15 @@ pub(super) fn compare(
     step: u64,
     own: OfRank,
 ) -> Result<OfRanks, RankError> {
-    let mut said = Written::default();
-    said.bytes(hash_of(model).as_bytes());
-    [own.computed, own.communication_fraction].into_iter().for_each(|number| said.number(number));
-    let all = communicator.gather(Ok(said.into_bytes()))?;
+    let mut writer = MessageWriter::default();
+    writer.bytes(hash_of(model).as_bytes());
+    [own.computed, own.communication_fraction].into_iter().for_each(|number| writer.number(number));
+    let all = communicator.gather(Ok(writer.into_bytes()))?;
     let (mut hashes, mut ranks) = (Vec::new(), Vec::new());
     for message in &all {
-        let mut told = Told::new(message);
-        hashes.push(told.bytes());
-        ranks.push(OfRank { computed: told.number(), communication_fraction: told.number() });
+        let mut reader = MessageReader::new(message);
+        hashes.push(reader.bytes());
+        ranks.push(OfRank { computed: reader.number(), communication_fraction: reader.number() });
     }
     if let Some((rank, than)) = first_unlike(&hashes) {
         return Err(RankError::Weights { rank, than, step });

@@ -23,7 +23,7 @@ use super::phase_record::PhaseRecord;
 use super::rank_recorder::RankRecorder;
 use super::setup::Estimate;
 use crate::data::{RecipeDataError, batch_plan};
-use crate::exchange::before_step;
+use crate::exchange::gather_preparation;
 use crate::heldout::HeldoutSample;
 use crate::interval::Interval;
 use crate::loader::{Loader, Prefetch};
@@ -255,8 +255,8 @@ impl<'a> Run<'a> {
             return Ok(Some(RowsOfStep { own: rows?, counts: own }));
         }
         let told = match &own {
-            Ok(own) => before_step(self.communicator, Ok(own), interrupt.reason()),
-            Err(error) => before_step(self.communicator, Err(error.to_string()), None),
+            Ok(own) => gather_preparation(self.communicator, Ok(own), interrupt.reason()),
+            Err(error) => gather_preparation(self.communicator, Err(error.to_string()), None),
         };
         let rows = rows?;
         let told = told?;

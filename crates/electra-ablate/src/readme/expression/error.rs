@@ -34,12 +34,12 @@ pub enum ExpressionError {
         /// The number of failed runs.
         failed: usize,
     },
-    /// Two arms that are no test of the experiment.
+    /// A difference that the experiment does not test.
     #[error("{reason}")]
     #[diagnostic(forward(reason))]
-    NoTest {
-        /// The reason why it is no test.
-        reason: NoTest,
+    Untested {
+        /// The reason why it is not tested.
+        reason: UntestedReason,
     },
     /// A folder that is none of an experiment.
     #[error("there is no experiment {0}")]
@@ -106,9 +106,9 @@ pub enum ExpressionError {
     ),
 }
 
-/// The reason why a difference is no test of an experiment.
+/// The reason why an experiment has no statistical test of a difference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
-pub enum NoTest {
+pub enum UntestedReason {
     /// The expression is of one arm, or is a ratio.
     #[error("a verdict is of the difference of two arms: ARM - ARM")]
     NoDifference,

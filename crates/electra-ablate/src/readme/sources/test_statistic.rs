@@ -2,7 +2,7 @@
 
 use super::standing::CheckedResults;
 use crate::comparison::Comparison;
-use crate::readme::expression::{ExpressionError, NoTest, Operator, TestStatistic};
+use crate::readme::expression::{ExpressionError, Operator, TestStatistic, UntestedReason};
 use crate::readme::format::Format;
 use crate::readme::quantity::Quantity;
 use crate::statistics::equivalence::Equivalence;
@@ -21,24 +21,25 @@ pub(super) fn test_statistic_text(
     format: Format,
 ) -> Result<String, ExpressionError> {
     let Some((Operator::Difference, against)) = against else {
-        return Err(ExpressionError::NoTest { reason: NoTest::NoDifference });
+        return Err(ExpressionError::Untested { reason: UntestedReason::NoDifference });
     };
-    let no_test = |reason| ExpressionError::NoTest { reason };
-    let comparison = results.comparison.as_ref().ok_or_else(|| no_test(NoTest::NoExperiment))?;
+    let untested = |reason| ExpressionError::Untested { reason };
+    let comparison = results.comparison.as_ref().ok_or_else(|| untested(UntestedReason::NoExperiment))?;
     if *quantity != Quantity::Metric(comparison.metric, None) {
-        return Err(no_test(NoTest::OtherMetric { metric: comparison.metric.name().to_owned() }));
+        return Err(untested(UntestedReason::OtherMetric { metric: comparison.metric.name().to_owned() }));
     }
-    let not_stated = || no_test(NoTest::NotStated { arm: arm.to_owned(), against: against.to_owned() });
+    let not_stated =
+        || untested(UntestedReason::NotStated { arm: arm.to_owned(), against: against.to_owned() });
     let (p_holm, equivalence) = of_pair(comparison, arm, against).ok_or_else(not_stated)?;
     let no_margin = || match comparison.margin {
-        None => no_test(NoTest::NoMargin),
-        Some(_) => no_test(NoTest::NoPairs),
+        None => untested(UntestedReason::NoMargin),
+        Some(_) => untested(UntestedReason::NoPairs),
     };
     match statistic {
-        TestStatistic::PHolm => Ok(format.write(p_holm.ok_or_else(|| no_test(NoTest::NoPairs))?, 3)),
+        TestStatistic::PHolm => Ok(format.write(p_holm.ok_or_else(|| untested(UntestedReason::NoPairs))?, 3)),
         TestStatistic::PEquivalence => {
             let p = equivalence.ok_or_else(no_margin)?.p;
-            Ok(format.write(p.ok_or_else(|| no_test(NoTest::NoPairs))?, 3))
+            Ok(format.write(p.ok_or_else(|| untested(UntestedReason::NoPairs))?, 3))
         }
         TestStatistic::Verdict => Ok(equivalence.ok_or_else(no_margin)?.verdict.words().to_owned()),
     }

@@ -24,7 +24,7 @@ fn compared(known: ArmContext, results: &[ResultRecord]) -> Comparison {
 }
 
 #[track_caller]
-fn assert_told(comparison: &Comparison, parts: &[&str]) {
+fn assert_says(comparison: &Comparison, parts: &[&str]) {
     let page = report::render(comparison).replace("&#x2f;", "/");
     for part in parts {
         for (text, what) in [(table::markdown(comparison), "README"), (table::text(comparison), "table")] {
@@ -42,7 +42,7 @@ fn five_of_six_seeds_that_diverged_are_told_everywhere() {
     let failed: Vec<FailedRun> = (2..=5).map(|seed| diverged("b", seed)).collect();
     let comparison = compared(ArmContext { seeds: six.clone(), failed, ..ArmContext::default() }, &results);
     assert_eq!(table::verdict(&comparison).rows[1][5], "1 of 6");
-    assert_told(
+    assert_says(
         &comparison,
         &[
             "1 of 6",
@@ -61,7 +61,7 @@ fn five_of_six_seeds_that_diverged_are_told_everywhere() {
     let comparison =
         compared(ArmContext { seeds: six.clone(), failed, ..ArmContext::default() }, &results[..6]);
     assert_eq!(table::verdict(&comparison).rows[1][5..8], ["0 of 6", "–", "–"]);
-    assert_told(&comparison, &["b: numbers of 0 of 6 seeds (seed 1 diverged"]);
+    assert_says(&comparison, &["b: numbers of 0 of 6 seeds (seed 1 diverged"]);
     let whole = compared(ArmContext { seeds: six, ..ArmContext::default() }, &results[..6]);
     assert!(!table::text(&whole).contains("numbers of"), "{}", table::text(&whole));
 }
@@ -83,7 +83,7 @@ fn a_difference_of_fewer_pairs_stands_beside_the_means_of_these_pairs() {
             "+0.100 [+0.100, +0.100]"
         ]
     );
-    assert_told(&comparison, &["pairs", "the difference is of these"]);
+    assert_says(&comparison, &["pairs", "the difference is of these"]);
     let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     let pairs = &json["arms"][1]["pairs"];
     assert_eq!((&pairs["seeds"], &pairs["base"]["n"]), (&serde_json::json!([3, 4]), &2.into()));
@@ -97,7 +97,7 @@ fn an_arm_that_misses_an_equal_budget_is_marked() {
     let known = |budget| ArmContext { budget: Some(budget), ..ArmContext::default() };
     let comparison = compared(known(Budget::Flops), &results);
     assert_eq!(table::verdict(&comparison).rows[1][3], "7.60e10, 38.0 × the budget");
-    assert_told(&comparison, &["b misses the budget: it spends 38.0 times the operations of the base arm"]);
+    assert_says(&comparison, &["b misses the budget: it spends 38.0 times the operations of the base arm"]);
     let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     assert_eq!((&json["arms"][1]["off_budget"], &json["arms"][0]["off_budget"]), (&38.0.into(), &().into()));
     assert_eq!(table::verdict(&compared(known(Budget::Steps), &results)).rows[1][3], "7.60e10");
@@ -114,7 +114,7 @@ fn what_moves_with_a_width_is_listed_with_a_warning() {
     set(&mut results[1], 32);
     let known = || ArmContext { table: TABLE, ..ArmContext::default() };
     let comparison = compared(known(), &results);
-    assert_told(
+    assert_says(
         &comparison,
         &["The head width moves with the arms, which do not name it (4 in a, 8 in b)", "feed-forward width"],
     );
@@ -141,7 +141,7 @@ fn what_moves_with_a_width_is_listed_with_a_warning() {
     }
     results[1].quantities = of_width(16);
     results[1].quantities.insert("share".into(), 0.4.into());
-    assert_told(
+    assert_says(
         &compared(known(), &results),
         &["Nothing says what the arms are about; they differ in masked share."],
     );
@@ -156,14 +156,14 @@ fn other_data_and_other_code_are_told() {
         results[run].data = Some(data.into());
     }
     let comparison = compared(ArmContext::default(), &results);
-    assert_told(&comparison, &["held out on unlike data (1111 for a; 2222 for b)"]);
+    assert_says(&comparison, &["held out on unlike data (1111 for a; 2222 for b)"]);
     let json: Value = serde_json::from_str(&table::json(&comparison)).unwrap();
     assert_eq!(json["data"][0]["arms"], serde_json::json!(["a"]));
     // So is code of another version.
     results[1].data = results[0].data.clone();
     results[1].code = CodeVersions::new([("kernels", 2), ("training", 3)]);
-    let told = "unlike versions of the code (the first of all parts for a; kernels 2, training 3 for b)";
-    assert_told(&compared(ArmContext::default(), &results), &[told]);
+    let sentence = "unlike versions of the code (the first of all parts for a; kernels 2, training 3 for b)";
+    assert_says(&compared(ArmContext::default(), &results), &[sentence]);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn shared_runs_are_marked() {
         ..ArmContext::default()
     };
     let comparison = compared(known, &[result("a", 1, 0.5)]);
-    assert_told(&comparison, &["a: the same runs as 001-other: a, seeds 1 to 6."]);
+    assert_says(&comparison, &["a: the same runs as 001-other: a, seeds 1 to 6."]);
     assert_eq!(comparison.arms[0].standing.same_runs_as, [same]);
     assert_eq!(comparison.metric, metric("rtd-auc"));
 }

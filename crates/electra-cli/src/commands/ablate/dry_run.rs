@@ -187,11 +187,11 @@ fn tell_what_differs(setup: &Setup) {
         .iter()
         .filter_map(|(name, unnamed)| {
             let shown = |value| quantities::shown(value);
-            let told: Vec<String> = unnamed
+            let values: Vec<String> = unnamed
                 .iter()
                 .map(|u| format!("{} {} ({})", u.title, shown(u.arm.as_ref()), shown(u.base.as_ref())))
                 .collect();
-            (!told.is_empty()).then(|| format!("  {name}: {}", told.join(", ")))
+            (!values.is_empty()).then(|| format!("  {name}: {}", values.join(", ")))
         })
         .collect();
     if !lines.is_empty() {

@@ -66,8 +66,8 @@ impl ProbeRecipe {
         let hash = match FINE_TUNING_VERSION {
             1 => resolved.hash,
             version => {
-                let told = format!("{} fine-tuning {version}", resolved.hash);
-                blake3::hash(told.as_bytes()).to_hex().to_string()
+                let identity = format!("{} fine-tuning {version}", resolved.hash);
+                blake3::hash(identity.as_bytes()).to_hex().to_string()
             }
         };
         Ok(Self { path: recipe, overrides, hash })

@@ -50,9 +50,9 @@ pub(super) struct CrossValidation {
 
 impl CrossValidation {
     /// Two sentences about where the judgement comes from.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn caveat(&self) -> String {
         let Self { folds, unit, unlearned_words } = self;
-        let mut told = format!(
+        let mut caveat = format!(
             "Each sentence was judged by the tagger of one of {folds} folds, which has not learned from its {}.\n",
             match unit {
                 Unit::Document => "document",
@@ -60,11 +60,11 @@ impl CrossValidation {
             }
         );
         if *unlearned_words > 0 {
-            told += &format!(
+            caveat += &format!(
                 "{unlearned_words} words were not judged: the tagger of their fold has met no other of their type.\n"
             );
         }
-        told
+        caveat
     }
 }
 

@@ -170,7 +170,7 @@ impl CheckNer {
         } else {
             print!("{}", findings::text(&report, self.places));
             if let Some(suspects) = &suspects {
-                let caveat = cross_validation.map_or_else(|| LEARNED.to_owned(), |how| how.told());
+                let caveat = cross_validation.map_or_else(|| LEARNED.to_owned(), |how| how.caveat());
                 print!("{}{caveat}", suspects::text(suspects, self.places));
             }
         }

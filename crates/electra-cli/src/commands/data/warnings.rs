@@ -116,8 +116,8 @@ pub(super) fn skipped(skipped: &Skipped) -> Option<String> {
         let members = counted(skipped.members, "member");
         format!("{members} of archives passed over: no files of a known kind")
     });
-    let told: Vec<String> = [records, members].into_iter().flatten().collect();
-    (!told.is_empty()).then(|| told.join("; "))
+    let warnings: Vec<String> = [records, members].into_iter().flatten().collect();
+    (!warnings.is_empty()).then(|| warnings.join("; "))
 }
 
 fn counted(number: u64, noun: &str) -> String {

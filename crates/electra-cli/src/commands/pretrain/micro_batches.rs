@@ -33,18 +33,18 @@ pub fn decide_on(
     let decided =
         communicator.is_first().then(|| decide_for(communicator.size(), recipe.clone(), device, run));
     let decided = agreed(communicator, decided.transpose())?;
-    let told = decided.as_ref().map_or(String::new(), |(decided, _)| {
+    let message = decided.as_ref().map_or(String::new(), |(decided, _)| {
         let rows =
             decided.value.phases().into_iter().map(|phase| phase.recipe.micro_batch_size().to_string());
         let rows = rows.collect::<Vec<_>>().join(",");
         format!("{rows} {}", decided.value.train.gradient_sum.map_or("-", GradientSum::name))
     });
-    let told = communicator.broadcast(told.into_bytes())?;
+    let message = communicator.broadcast(message.into_bytes())?;
     if let Some(decided) = decided {
         return Ok(decided);
     }
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let (rows, order) = told.split_once(' ').unwrap_or_default();
+    let message = String::from_utf8_lossy(&message).into_owned();
+    let (rows, order) = message.split_once(' ').unwrap_or_default();
     let mut with_rows = recipe.clone();
     for (phase, rows) in recipe.value.phases().iter().zip(rows.split(',')) {
         let train = &phase.recipe.train;
