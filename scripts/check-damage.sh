@@ -46,9 +46,11 @@ if [ -n "$coverage" ]; then
     fi
     [ ${#readers[@]} -gt 0 ] || mapfile -t readers < <("$program" list | cut -d' ' -f1)
     for reader in "${readers[@]}"; do
-        "$program" seeds "$reader" --out "crates/electra-fuzz/fuzz/corpus/$reader"
+        # A whole path: readers change the folder that the process is in.
+        corpus=$PWD/crates/electra-fuzz/fuzz/corpus/$reader
+        "$program" seeds "$reader" --out "$corpus"
         (cd crates/electra-fuzz && ELECTRA_FUZZ_READER=$reader cargo +nightly fuzz run "${features[@]}" reader \
-            "fuzz/corpus/$reader" -- -max_total_time="$coverage" -timeout=5 -malloc_limit_mb=1024 -rss_limit_mb=2048)
+            "$corpus" -- -max_total_time="$coverage" -max_len=262144 -timeout=60 -malloc_limit_mb=1024 -rss_limit_mb=2048)
     done
     exit
 fi

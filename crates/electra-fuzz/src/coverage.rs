@@ -59,8 +59,7 @@ pub fn mutate(data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
             seeds[rng.random_range(0..seeds.len())].clone()
         }
     };
-    reader.mutate(&mut case, &mut rng);
-    reader.seal(&mut case, &mut rng);
+    damage(reader, &mut case, &mut rng);
     let bytes = case.encode();
     if bytes.len() > most.min(data.len()) {
         return size;
@@ -69,9 +68,39 @@ pub fn mutate(data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
     bytes.len()
 }
 
+/// Damages a case once and seals it again. Readers that rightly wait for whoever writes to a pipe get none.
+fn damage(reader: &dyn Reader, case: &mut Case, rng: &mut Rng) {
+    reader.mutate(case, rng);
+    if reader.waits_for_pipes() {
+        case.remove_pipes();
+    }
+    reader.seal(case, rng);
+}
+
 /// A folder in memory where there is one.
 #[must_use]
 pub fn scratch() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_that_wait_for_pipes_get_none() {
+        let reader = readers::find("columns").expect("a reader");
+        let pipe = Case::decode(b"pipe 0 a.txt\n\n").expect("a case");
+        let mut without = pipe.clone();
+        without.remove_pipes();
+        assert_ne!(pipe, without);
+        for seed in 0..200 {
+            let mut case = pipe.clone();
+            damage(reader, &mut case, &mut Rng::seed_from_u64(seed));
+            let mut without = case.clone();
+            without.remove_pipes();
+            assert_eq!(case, without, "seed {seed}");
+        }
+    }
 }
