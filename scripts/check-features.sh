@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 features=electra-cli/parquet,electra-cli/ndarray,electra-fuzz/parquet
 
 # Parquet files become the rows of plain text and of tagged sentences, damaged ones are refused, and the program says what it was built for.
-cargo test --workspace --features "$features" --test data_folder --test bad_input --test help --test readers \
+cargo test --workspace --features "$features" --test data_folder --test bad_input --test reading --test help --test readers \
     --test tagged_parquet
 cargo test --workspace --features "$features" --lib --bins -- parquet corpus device
 
