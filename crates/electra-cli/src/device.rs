@@ -73,7 +73,7 @@ fn has_own_cores() -> bool {
     }
 }
 
-/// How many numbers a list such as "0-3,8" has.
+/// The number of processors in a list such as "0-3,8".
 fn numbers_in(list: &str) -> usize {
     let of_range = |range: &str| -> Option<usize> {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -92,7 +92,7 @@ pub enum Command {
     /// Serve taggers over HTTP, with JSON answers and a page to look at
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
-    /// What a build without the service says of it
+    /// Refuse to serve: this build lacks the feature `serve`
     #[cfg(not(feature = "serve"))]
     #[command(hide = true, disable_help_flag = true)]
     Serve {

@@ -227,7 +227,7 @@ fn in_words(phase: &PhaseForecast) -> String {
     )
 }
 
-/// How often a run reads its data.
+/// Epochs: the number of times that a run reads its data.
 fn epochs_in_words(f: &Forecast, sizes: &[DataSize]) -> String {
     let of_data = |size: &DataSize| {
         format!("over {} rows, {:.1} % full", thousands(size.examples as u64), 100.0 * size.fill)

@@ -190,7 +190,7 @@ impl Pretrain {
     }
 }
 
-/// What every rank reads for itself.
+/// The settings of a run that each rank reads for itself: threads, initial weights, recipe and folder.
 struct Loaded {
     threads: usize,
     weights: Option<InitialWeights>,

@@ -8,6 +8,7 @@ mod server;
 use std::fs;
 use std::path::Path;
 
+use crate::pytorch_folders::corpus;
 use crate::workbench::{Ran, Workbench, assert_says, json as parsed};
 use serde_json::{Value, json};
 use server::{COMMIT, Faults, Model, Server};
@@ -33,16 +34,6 @@ fn model(weights: &str, change: impl Fn(&mut Value)) -> Model {
 
 fn discriminator() -> Model {
     model("older.bin", |_| {})
-}
-
-/// Documents of the words that the vocabulary has, no two alike.
-fn corpus() -> String {
-    const WORDS: [&str; 5] = ["the", "quick", "brown", "foxes", "jumped"];
-    let document = |n: usize| {
-        let [a, b, c] = [n, n / 5, n / 25].map(|n| WORDS[n % 5]);
-        format!("the {a} {b} {c} fox jumped .\n\n")
-    };
-    (0..120).map(document).collect()
 }
 
 /// A workbench whose commands ask a server of this test.

@@ -35,7 +35,7 @@ fn configure(bench: &Workbench, folder: &str, change: impl Fn(&mut Value)) {
 }
 
 /// Documents of the words that the vocabulary has, no two alike.
-fn corpus() -> String {
+pub(super) fn corpus() -> String {
     const WORDS: [&str; 5] = ["the", "quick", "brown", "foxes", "jumped"];
     let document = |n: usize| {
         let [a, b, c] = [n, n / 5, n / 25].map(|n| WORDS[n % 5]);
