@@ -5,7 +5,7 @@ mod nearest;
 
 use std::path::{Path, PathBuf};
 
-use electra_hub::{FoundModel, Hub, HubError, ModelName, Settings, Unknown};
+use electra_hub::{FoundModel, Hub, HubError, ModelName, Settings, Unknown, model_of_folder};
 use miette::Diagnostic;
 
 use crate::failure::Failure;
@@ -45,6 +45,17 @@ pub fn model_folder(argument: &Path) -> Result<PathBuf, Failure> {
 pub fn tokenizer(argument: &Path) -> Result<PathBuf, Failure> {
     let found = find(argument, |hub, name| hub.find_tokenizer(name, &mut Bar::new()))?;
     Ok(found.unwrap_or_else(|| argument.to_owned()))
+}
+
+/// Whether an argument may have stood for the folder of a model: its path, or the name of a model of the Hub whose
+/// folder in a cache it is. Which commit a branch or a tag was then is not known.
+pub fn stands_for(argument: &Path, folder: &Path) -> bool {
+    let of_hub = || {
+        let (repository, commit) = model_of_folder(folder)?;
+        let name = name_of(argument)?;
+        Some(name.repository == repository && (name.revision == commit || !name.is_of_commit()))
+    };
+    argument == folder || of_hub().unwrap_or(false)
 }
 
 fn find(

@@ -52,6 +52,12 @@ impl ModelName {
         self.repository.split_once('/').map(|(owner, _)| owner)
     }
 
+    /// Whether the revision is a commit, which no one moves.
+    #[must_use]
+    pub fn is_of_commit(&self) -> bool {
+        is_commit(&self.revision)
+    }
+
     /// The folder of the model in a cache.
     #[must_use]
     pub fn cache_folder(&self) -> String {

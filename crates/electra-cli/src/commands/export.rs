@@ -19,6 +19,7 @@ use electra_train::{add_ancestors, ancestors};
 use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::hub;
 
 /// Write a run as other libraries read it.
 #[derive(clap::Subcommand)]
@@ -39,7 +40,7 @@ Then, in Python:
 /// Arguments of `electra export hf`.
 #[derive(clap::Args)]
 pub struct HfExport {
-    /// Run folder (its final weights, or its last checkpoint) or imported model
+    /// Run folder (its final weights, or its last checkpoint), imported model, or a name on the Hub
     run: PathBuf,
     /// Folder to write
     #[arg(long, value_name = "DIR")]
@@ -60,8 +61,9 @@ impl ExportCommand {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let Self::Hf(arguments) = self;
         let device: Device = DeviceName::Flex.open()?;
-        let folder = ModelFolder::open(&arguments.run)?;
-        let progress = warn_if_unfinished(&arguments.run);
+        let run = hub::model_folder(&arguments.run)?;
+        let folder = ModelFolder::open(&run)?;
+        let progress = warn_if_unfinished(&run);
         let out = &arguments.out;
         staged::recover(out)?;
         if out.exists() {

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use electra_files::shown::shell_word;
 use electra_files::staged::{self, NewFolder};
+use electra_hub::model_of_folder;
 use electra_model::parameters;
 use electra_run::run_folder::PROGRESS;
 use electra_text::Tokenizer;
 use electra_train::layout::{INIT, MODEL_CONFIG, WEIGHTS};
-use electra_train::model_folder::ModelFolder;
-use electra_train::{ancestors, ancestors_file};
+use electra_train::model_folder::{ModelFolder, PretrainedNetworks};
+use electra_train::{Ancestor, ancestors, ancestors_file};
 
 use crate::commands::detect::warn_if_unfinished;
 use crate::device::DeviceName;
@@ -84,7 +85,7 @@ impl ImportCommand {
         if let Some(progress) = progress {
             new.write(PROGRESS, progress.file().as_bytes())?;
         }
-        let ancestors = ancestors(&folder);
+        let ancestors = named_ancestors(&folder, generator.as_deref())?;
         if !ancestors.is_empty() {
             new.write(INIT, ancestors_file(&ancestors).as_bytes())?;
         }
@@ -94,4 +95,14 @@ impl ImportCommand {
         eprintln!("Next: electra detect --model {model} \"The quick brown fox\"");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The models of the Hub that are imported, by name and commit, and what they began with. A folder alone says nothing:
+/// an export that is imported stays what it was.
+fn named_ancestors(folder: &Path, generator: Option<&Path>) -> Result<Vec<Ancestor>, Failure> {
+    let imported = [Some(folder), generator].into_iter().flatten();
+    let of_hub = imported.filter(|folder| model_of_folder(folder).is_some());
+    let named = of_hub.map(|folder| Ok(PretrainedNetworks::open(folder)?.as_ancestor()));
+    let named: Vec<Ancestor> = named.collect::<Result<_, Failure>>()?;
+    Ok(named.into_iter().chain(ancestors(folder)).collect())
 }

@@ -111,6 +111,19 @@ fn weights_in_shards_are_read_and_other_forms_are_named() {
     bench.write(index, json!({ "weight_map": map }).to_string());
     assert_eq!(bench.succeed(line).stdout, expected);
 
+    let file = "exported/discriminator/model-2-of-2.safetensors";
+    let mut shard = from_safetensors(&bench.bytes(file)).unwrap();
+    let twice = "electra.encoder.layer.0.output.dense.bias";
+    shard.insert(
+        twice.into(),
+        from_safetensors(&bench.bytes(&file.replace("2-of", "1-of"))).unwrap()[twice].clone(),
+    );
+    bench.write(file, to_safetensors(&shard, None));
+    for line in [line, "import hf exported/discriminator --out new"] {
+        let tensor = format!("both hold the tensor {twice:?}");
+        assert_says(&bench.refuse(line), &["model-1-of-2.safetensors", "model-2-of-2.safetensors", &tensor]);
+    }
+
     std::fs::remove_file(bench.path(index)).unwrap();
     let parts = ["pytorch_model.bin", "it is no file of torch.save", "copy the file again"];
     for line in [line, "import hf exported/discriminator --out new"] {

@@ -128,6 +128,15 @@ fn every_command_that_takes_a_model_takes_a_name() {
     let expected = bench.detect(NAME, &[]).stdout;
     bench.succeed(&format!("import hf {NAME} --generator ada/generator --out imported"));
     assert_eq!(bench.detect("imported", &[]).stdout, expected);
+    let ancestors = parsed(&bench.bench.read("imported/init.json"))["ancestors"].clone();
+    let names: Vec<&str> =
+        ancestors.as_array().unwrap().iter().map(|it| it["model"].as_str().unwrap()).collect();
+    assert_eq!(names, [format!("{NAME}@{COMMIT}"), format!("ada/generator@{COMMIT}")]);
+    bench.succeed("export hf imported --out exported");
+    assert_says(&bench.bench.read("exported/discriminator/README.md"), &[&format!("base_model: \"{NAME}\"")]);
+    assert_eq!(bench.detect("exported/discriminator", &[]).stdout, expected);
+    bench.succeed(&format!("export hf {NAME} --out exported --force"));
+    assert_eq!(bench.detect("exported/discriminator", &[]).stdout, expected);
 
     bench.bench.write("in.txt", "the fox jumped .\n");
     assert_says(&bench.succeed("predict --model ada/tagger --format conll in.txt").stdout, &["fox"]);
@@ -163,10 +172,55 @@ fn every_command_that_takes_a_model_takes_a_name() {
 }
 
 #[test]
+fn a_run_needs_the_model_no_more_that_it_began_with_when_nobody_can_be_asked() {
+    let bench = Bench::new();
+    bench.bench.write("text.txt", corpus());
+    bench.succeed(&format!(
+        "data build --input text.txt --tokenizer {NAME} --seq-len 16 --heldout-fraction 0.1 --out data"
+    ));
+    bench.bench.write("continue.toml", include_str!("../../configs/continue.toml"));
+    let line = |init: &str| {
+        format!(
+            "pretrain continue.toml --init {init} --run run --no-plan --display lines --threads 1 \
+             --set data.path=data --set data.sequence_length=16 --set train.batch_size=4 --set train.steps=2 \
+             --set schedule.warmup_steps=1"
+        )
+    };
+    bench.succeed(&line(NAME));
+    fs::remove_dir_all(bench.bench.path("cache")).unwrap();
+    let offline = [("HF_HUB_OFFLINE", "1")];
+    for name in [NAME.to_owned(), format!("{NAME}@main"), format!("{NAME}@{COMMIT}")] {
+        let ran = bench.run_with(&line(&name), &[], &offline);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let note = format!(
+            "note: {name} is not there any more, and was not compared: run goes on from its own checkpoints"
+        );
+        assert_says(&ran.stderr, &[&note, "all 2 steps are done already"]);
+    }
+    // Another commit, another model, another run.
+    let commit = COMMIT.replace(&COMMIT[..1], if COMMIT.starts_with('0') { "1" } else { "0" });
+    for other in [format!("{NAME}@{commit}"), "ada/generator".to_owned()] {
+        assert_says(&bench.refuse(&line(&other), &offline), &["is not in the cache", "HF_HUB_OFFLINE"]);
+    }
+    let elsewhere = line(NAME).replace("--run run", "--run new");
+    assert_says(&bench.refuse(&elsewhere, &offline), &["is not in the cache", "HF_HUB_OFFLINE"]);
+    // Where somebody can be asked, the weights are compared.
+    assert!(!bench.succeed(&line(NAME)).stderr.contains("was not compared"));
+}
+
+#[test]
 fn the_tokenizer_of_a_model_comes_without_its_weights() {
     let bench = Bench::new();
     bench.bench.write("text.txt", corpus());
     bench.succeed(&format!("data build --input text.txt --tokenizer {NAME} --seq-len 16 --out data"));
+    bench.succeed(&format!(
+        "data tokenizer --extend {NAME} --input text.txt --min-frequency 1 --vocab-size 60 --out extended"
+    ));
+    let [old, new] = ["vocab.txt", "extended/vocab.txt"].map(|path| match path {
+        "vocab.txt" => String::from_utf8(fixture("model/vocab.txt")).unwrap(),
+        path => bench.bench.read(path),
+    });
+    assert!(new.starts_with(&old) && new.len() > old.len(), "{new}");
     assert!(bench.server.requests().iter().all(|request| !request.path.contains("pytorch_model.bin")));
 }
 

@@ -81,6 +81,18 @@ pub enum ModelFolderError {
         #[diagnostic_source]
         WeightFilesError,
     ),
+    /// Shards that both hold a tensor.
+    #[error("{} and {second} both hold the tensor {tensor:?}", .first.display(), second = .second.display())]
+    #[diagnostic(help(
+        "which of the two is meant cannot be known: copy the folder again from where it came from"
+    ))]
+    TensorTwice {
+        /// The name of the tensor.
+        tensor: String,
+        /// The shard that was read first.
+        first: PathBuf,
+        second: PathBuf,
+    },
     /// No safetensors file.
     #[error("{path} is damaged: {source}")]
     #[diagnostic(help("{}", help_or(.source, "copy the folder again from where it came from")))]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelFolderError;
 use super::read::{ForeignWeights, of_class, read_json, read_own, read_sizes, read_tokenizer};
+use crate::ancestors::{Ancestor, model_name};
 use crate::layout::{HF_CONFIG, MODEL_CONFIG, TOKENIZER};
 
 /// The networks in a folder.
@@ -93,6 +94,11 @@ impl PretrainedNetworks {
     /// BLAKE3 of the weights as a file of ours has them: of a finished run that of its `model.safetensors`.
     pub fn weights_hash(&self) -> String {
         weights_hash(&to_safetensors(&self.tensors, None))
+    }
+
+    /// What is said of them as the ancestor of other weights.
+    pub fn as_ancestor(&self) -> Ancestor {
+        Ancestor { model: model_name(&self.path), weights_hash: self.weights_hash() }
     }
 
     /// Whether a generator is among them.

@@ -1,5 +1,6 @@
 //! Reading of the files of a model, each checked before its weights are.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use electra_files::regular;
@@ -140,23 +141,28 @@ impl ForeignWeights {
     /// say.
     ///
     /// # Errors
-    /// No weights, or weights in a form that is not read.
+    /// No weights, weights in a form that is not read, or a tensor in two shards.
     pub fn find(folder: &Path, config: &Value, network: HfNetwork) -> Result<Self, E> {
         let class = hf::architecture(config).unwrap_or(network.architecture());
         let found = weight_files(folder, class)?;
         let (mut files, mut headers) = (Vec::new(), Headers::new());
+        let mut shards = BTreeMap::<String, PathBuf>::new();
         for path in found.paths {
-            files.push(match found.format {
-                WeightFormat::Safetensors => {
-                    headers.extend(read_headers(&path)?);
-                    WeightFile::Safetensors(path)
-                }
+            let (file, of_file) = match found.format {
+                WeightFormat::Safetensors => (WeightFile::Safetensors(path.clone()), read_headers(&path)?),
                 WeightFormat::Pytorch => {
                     let file = PytorchFile::open(&path).map_err(E::pytorch(&path))?;
-                    headers.extend(file.headers().clone());
-                    WeightFile::Pytorch(path, file)
+                    let of_file = file.headers().clone();
+                    (WeightFile::Pytorch(path.clone(), file), of_file)
                 }
-            });
+            };
+            for tensor in of_file.keys() {
+                if let Some(first) = shards.insert(tensor.clone(), path.clone()) {
+                    return Err(E::TensorTwice { tensor: tensor.clone(), first, second: path });
+                }
+            }
+            headers.extend(of_file);
+            files.push(file);
         }
         Ok(Self { files, headers })
     }

@@ -1,6 +1,6 @@
 //! `electra data tokenizer`: train a vocabulary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -20,6 +20,8 @@ use super::output::OutputArguments;
 use super::summary::print_read;
 use super::threads::ThreadsArgument;
 use super::warnings;
+use crate::failure::Failure;
+use crate::hub;
 
 /// Train a WordPiece vocabulary
 #[derive(Args)]
@@ -48,8 +50,8 @@ pub struct TokenizerCommand {
     /// Number of pieces, the five special tokens included
     #[arg(long, value_name = "N")]
     vocab_size: usize,
-    /// Tokenizer whose pieces come first, with their ids; case and accents are as there
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["cased", "keep_accents", "max_word_length"])]
+    /// Tokenizer whose pieces come first, with their ids, or a model's name on the Hub; case and accents are as there
+    #[arg(long, value_name = "DIR|NAME", conflicts_with_all = ["cased", "keep_accents", "max_word_length"])]
     extend: Option<PathBuf>,
     /// Keep upper case and accents
     #[arg(long)]
@@ -90,8 +92,7 @@ impl TokenizerCommand {
             min_frequency: self.min_frequency,
             character_coverage: self.character_coverage,
         };
-        let old = self.extend.as_ref().map(|path| Tokenizer::load_named(path, None)).transpose();
-        let old = old.map_err(report)?;
+        let old = self.extend.as_deref().map(named_tokenizer).transpose()?;
         let mut meter = Meter::new("counting words");
         let on_progress = |event: TrainProgress| match event {
             TrainProgress::Counting { bytes, total, documents } => {
@@ -185,4 +186,10 @@ impl TokenizerCommand {
         println!("  next    electra data build --input ... --tokenizer {out} --out DIR");
         Ok(())
     }
+}
+
+/// A tokenizer in a file or a folder, or that of a model of the Hub.
+fn named_tokenizer(argument: &Path) -> miette::Result<Tokenizer> {
+    let path = hub::tokenizer(argument).map_err(Failure::into_report)?;
+    Tokenizer::load_named(&path, None).map_err(report)
 }

@@ -50,18 +50,21 @@ impl InitOptions {
     /// # Errors
     /// As there.
     pub fn open_for_run(&self, run: Option<&Path>, recipe: &Path) -> Result<Option<InitialWeights>, Failure> {
+        let opened = self.open();
         let named = [self.init.as_deref(), self.init_generator.as_deref()];
-        let Some(gone) = named.into_iter().flatten().find(|folder| !folder.exists()) else {
-            return self.open();
-        };
+        let gone = named.into_iter().flatten().find(|folder| !folder.exists());
+        let (Err(_), Some(gone)) = (&opened, gone) else { return opened };
         let run = run.map(Path::to_owned).or_else(|| Some(run_of(&name_of(recipe)?)));
         let began = run.as_deref().filter(|run| run.join("run.json").exists());
         let file = began.and_then(|run| InitFile::read(run).ok().flatten());
         let is_same = file.is_some_and(|file| {
-            let generator = file.generator.map(|generator| generator.path);
-            self.init.as_ref() == Some(&file.discriminator.path) && self.init_generator == generator
+            let of_run = [Some(file.discriminator.path), file.generator.map(|generator| generator.path)];
+            named.into_iter().zip(&of_run).all(|(named, of_run)| match (named, of_run) {
+                (Some(named), Some(of_run)) => hub::stands_for(named, of_run),
+                (named, of_run) => named.is_none() && of_run.is_none(),
+            })
         });
-        let Some(run) = run.filter(|_| is_same) else { return self.open() };
+        let Some(run) = run.filter(|_| is_same) else { return opened };
         let (gone, run) = (gone.display(), run.display());
         eprintln!(
             "note: {gone} is not there any more, and was not compared: {run} goes on from its own checkpoints"
