@@ -77,7 +77,8 @@ fn has_own_cores() -> bool {
 fn numbers_in(list: &str) -> usize {
     let of_range = |range: &str| -> Option<usize> {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
-        Some(last.trim().parse::<usize>().ok()? - first.trim().parse::<usize>().ok()? + 1)
+        let [first, last] = [first, last].map(|number| number.trim().parse::<usize>().ok());
+        last?.checked_sub(first?)?.checked_add(1)
     };
     list.trim().split(',').filter_map(of_range).sum()
 }
@@ -88,6 +89,6 @@ mod tests {
 
     #[test]
     fn cores_are_counted_in_lists() {
-        assert_eq!(["0", "0-3", "0-1,8,10-11\n", ""].map(numbers_in), [1, 4, 5, 0]);
+        assert_eq!(["0", "0-3", "0-1,8,10-11\n", "", "3-0,7"].map(numbers_in), [1, 4, 5, 0, 1]);
     }
 }
