@@ -12,6 +12,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::admission::Admission;
@@ -35,6 +36,8 @@ pub(crate) struct ModelThread {
     pub admission: Arc<Admission>,
     pub measures: Measures,
     pub health: Arc<Health>,
+    /// The threads of the connections, which answer.
+    pub connections: Handle,
 }
 
 impl Health {

@@ -13,6 +13,7 @@ use electra_run::run_folder::RunProgress;
 use electra_train::model_folder::ModelFolder;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use utoipa::ToSchema;
 
 use crate::admission::Admission;
@@ -144,7 +145,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     fn thread(&self, name: &str) -> ModelThread {
         let Self { admission, measures, health, .. } = self.clone();
-        ModelThread { name: name.to_owned(), admission, measures, health }
+        ModelThread { name: name.to_owned(), admission, measures, health, connections: Handle::current() }
     }
 }
 

@@ -19,8 +19,8 @@ use crate::served::{ModelError, Surroundings};
 use crate::settings::{Access, ServiceSettings};
 use crate::state::Service;
 
-/// Threads for connections: the work is that of the models, which have threads of their own.
-const THREADS: usize = 2;
+/// Threads for connections at most: the work is that of the models, which have threads of their own.
+const MAX_THREADS: usize = 2;
 
 /// Connections that the system keeps until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -109,7 +109,9 @@ pub fn serve(
         return Err(ServeError::OpenToAll(settings.address));
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(THREADS).thread_name("connections").enable_all();
+    // More threads than cores would wake each other and wait for each other.
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
+    runtime.worker_threads(threads).thread_name("connections").enable_all();
     let runtime = runtime.build().map_err(ServeError::System)?;
     let outcome = runtime.block_on(run(sources, device, settings, Arc::new(told)));
     // Threads of models end when their work is done, which nobody waits for any more.

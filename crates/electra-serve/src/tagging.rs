@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use electra_ner::{
@@ -25,8 +25,9 @@ const STEP_TOKENS: usize = 2048;
 
 /// The time for which a step waits for requests whose heads have arrived.
 const GATHER: Duration = Duration::from_millis(2);
-/// The time between two looks at whether there are such requests.
-const LOOK: Duration = Duration::from_micros(200);
+/// The time between two looks at whether there are such requests. Meanwhile the thread sleeps: woken by each text it
+/// would take the core from the connections that bring the next, where there is no other core.
+const LOOK: Duration = Duration::from_micros(100);
 
 /// A text to be tagged.
 pub(crate) struct TagJob {
@@ -64,6 +65,7 @@ pub(crate) fn run(tagger: &Tagger, jobs: &Receiver<TagJob>, thread: &ModelThread
             Ok(true) => {}
             Ok(false) => return,
             Err(_) => {
+                texts.answer();
                 thread.panicked();
                 if !health::is_sound(|| probe(tagger)) {
                     // The texts under way and those that wait are answered with a fault of the service.
@@ -92,6 +94,8 @@ struct Texts<'t> {
     session: TaggingSession<'t>,
     /// The texts of the session, by their keys there.
     under_way: BTreeMap<u64, UnderWay>,
+    /// Tagged texts, and who waits for them.
+    tagged: Vec<(oneshot::Sender<TaggedText>, TaggedText)>,
     /// Texts of a session that panicked, to be tagged one by one.
     suspects: VecDeque<TagJob>,
     /// Whether the text of the session is such a one, beside which there is no other.
@@ -101,8 +105,16 @@ struct Texts<'t> {
 
 impl<'t> Texts<'t> {
     fn new(tagger: &'t Tagger, thread: &'t ModelThread) -> Self {
-        let (under_way, suspects) = (BTreeMap::new(), VecDeque::new());
-        Self { tagger, thread, session: tagger.session(), under_way, suspects, is_trial: false, next: 0 }
+        Self {
+            tagger,
+            thread,
+            session: tagger.session(),
+            under_way: BTreeMap::new(),
+            tagged: Vec::new(),
+            suspects: VecDeque::new(),
+            is_trial: false,
+            next: 0,
+        }
     }
 
     /// Takes texts, and a step with them. Says whether there can be more.
@@ -116,7 +128,7 @@ impl<'t> Texts<'t> {
             if self.session.is_empty() {
                 let Ok(job) = jobs.recv() else { return false };
                 self.add(job);
-                self.gather(jobs);
+                self.gather();
             }
             jobs.try_iter().for_each(|job| self.add(job));
         }
@@ -138,14 +150,24 @@ impl<'t> Texts<'t> {
     }
 
     /// Waits a moment for requests that are about to come: together they are less work.
-    fn gather(&mut self, jobs: &Receiver<TagJob>) {
+    fn gather(&self) {
         let end = Instant::now() + GATHER;
         while self.thread.admission.is_one_arriving() && Instant::now() < end {
-            match jobs.recv_timeout(LOOK) {
-                Ok(job) => self.add(job),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Answers the texts that are tagged, all at once: handed over one by one, each would wake a thread of the
+    /// connections, and on a busy core give way to it.
+    fn answer(&mut self) {
+        let tagged = std::mem::take(&mut self.tagged);
+        if !tagged.is_empty() {
+            self.thread.connections.spawn(async {
+                for (reply, found) in tagged {
+                    // Its client may have gone meanwhile.
+                    let _ = reply.send(found);
+                }
+            });
         }
     }
 
@@ -173,7 +195,7 @@ impl<'t> Texts<'t> {
     fn step(&mut self) {
         let start = Instant::now();
         let ModelThread { admission, measures, .. } = self.thread;
-        let under_way = &mut self.under_way;
+        let (under_way, tagged) = (&mut self.under_way, &mut self.tagged);
         faults::at(under_way.values().map(|text| &*text.job.text));
         let mut done = 0;
         let size = self.session.step(STEP_TOKENS, &mut |event| match event {
@@ -187,11 +209,11 @@ impl<'t> Texts<'t> {
                     found.coverage = coverage;
                     done += job.text.len() as u64;
                     measures.texts.increment(1);
-                    // Its client may have gone meanwhile.
-                    let _ = job.reply.send(found);
+                    tagged.push((job.reply, found));
                 }
             }
         });
+        self.answer();
         measures.tokens.increment(size.positions as u64);
         measures.batch_tokens.record(size.positions as f64);
         measures.batch_windows.record(size.windows as f64);
