@@ -8,6 +8,7 @@
 //!     recipe.toml run.json metrics.jsonl tensorboard/ checkpoints/
 //! ```
 
+pub(crate) mod agreement;
 pub(crate) mod batches;
 mod board;
 mod calibrate;

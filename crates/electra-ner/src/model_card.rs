@@ -9,6 +9,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::calibration::SplitCalibration;
+use crate::finetune::agreement::TransformersAgreement;
 use crate::finetune::outcome::Outcome;
 use crate::head::HeadType;
 use crate::recipe::Recipe;
@@ -38,8 +39,8 @@ pub(crate) struct Card<'a> {
     pub train: &'a SplitFacts,
     /// The outcome of the run.
     pub outcome: &'a Outcome,
-    /// The evaluations of the tagger: name, data, scores, calibration.
-    pub evaluations: Vec<(&'static str, &'a SplitFacts, &'a Evaluation, &'a SplitCalibration)>,
+    /// The evaluations of the tagger.
+    pub evaluations: Vec<EvaluatedSplit<'a>>,
     /// The path of the training data.
     pub train_path: &'a Path,
     /// The longest sequence of pieces that the model reads.
@@ -48,6 +49,21 @@ pub(crate) struct Card<'a> {
     pub warnings: &'a [String],
     /// The weights of the words of each type in the loss, if not all alike: `PER 2.00`.
     pub class_weights: Vec<String>,
+}
+
+/// The evaluation of a tagger on a split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EvaluatedSplit<'a> {
+    /// `dev` or `test`.
+    pub name: &'static str,
+    /// The data of the split.
+    pub data: &'a SplitFacts,
+    /// The scores.
+    pub evaluation: &'a Evaluation,
+    /// The calibration of the scores of entities.
+    pub calibration: &'a SplitCalibration,
+    /// What transformers finds with the same weights.
+    pub transformers: TransformersAgreement,
 }
 
 /// The values that the template is given.
@@ -98,6 +114,9 @@ struct Scored<'a> {
     metrics: Vec<(&'static str, &'static str, f64)>,
     /// Calibration error before and after, and the number of predicted entities.
     calibration: Option<(String, String, u64)>,
+    f1: String,
+    f1_of_transformers: String,
+    transformers: TransformersAgreement,
 }
 
 #[derive(Serialize)]
@@ -111,8 +130,8 @@ struct Row {
 
 /// The card in Markdown.
 pub(crate) fn render(card: &Card) -> String {
-    let files = std::iter::once(card.train).chain(card.evaluations.iter().map(|(_, data, ..)| *data));
-    let temperature = card.evaluations.first().map(|(.., calibration)| calibration.temperature);
+    let files = std::iter::once(card.train).chain(card.evaluations.iter().map(|split| split.data));
+    let temperature = card.evaluations.first().map(|split| split.calibration.temperature);
     let page = Page {
         recipe: card.recipe,
         recipe_text: card.recipe_text,
@@ -121,7 +140,7 @@ pub(crate) fn render(card: &Card) -> String {
         division: card.division,
         train: card.train,
         outcome: card.outcome,
-        evaluations: card.evaluations.iter().map(|(name, data, e, c)| scored(name, data, e, c)).collect(),
+        evaluations: card.evaluations.iter().map(|split| scored(*split)).collect(),
         warnings: card.warnings,
         head: card.recipe.labels.head_type(),
         class_weights: &card.class_weights,
@@ -154,12 +173,8 @@ fn dataset_name(path: &Path) -> String {
     hub_name(&folder.or(path.file_stem()).unwrap_or_default().to_string_lossy())
 }
 
-fn scored<'a>(
-    name: &'static str,
-    data: &'a SplitFacts,
-    evaluation: &Evaluation,
-    calibration: &SplitCalibration,
-) -> Scored<'a> {
+fn scored(split: EvaluatedSplit<'_>) -> Scored<'_> {
+    let EvaluatedSplit { name, data, evaluation, calibration, transformers } = split;
     let micro = &evaluation.default.micro;
     // A ratio without a denominator is no result.
     let metrics = [
@@ -198,6 +213,9 @@ fn scored<'a>(
         calibration: (calibration.after.entities > 0)
             .then(|| (error(&calibration.before), error(&calibration.after), calibration.after.entities)),
         seen: evaluation.seen.map(|seen| [seen.seen, seen.unseen].map(|part| part.to_string())),
+        f1: percent_of(micro.f1, micro.gold),
+        f1_of_transformers: percent_of(transformers.f1, micro.gold),
+        transformers,
     }
 }
 

@@ -10,6 +10,7 @@ use electra_train::layout::WEIGHTS;
 use electra_train::{EpochEvent, RunError};
 use serde::Serialize;
 
+use super::agreement::TransformersAgreement;
 use super::board;
 use super::calibrate::calibrate;
 use super::error::FinetuneError;
@@ -19,7 +20,7 @@ use super::snapshot::tagger_of;
 use crate::calibration::{Calibration, ScoredSplit, SplitCalibration};
 use crate::collapse_guard;
 use crate::folder_error::FolderError;
-use crate::model_card::{self, Card};
+use crate::model_card::{self, Card, EvaluatedSplit};
 use crate::predict::WindowedSentences;
 use crate::tagger_folder::{TaggerFolder, TaggerSettings};
 use crate::token_classifier::TokenClassifier;
@@ -46,6 +47,8 @@ struct Details {
     evaluation: Evaluation,
     /// Whether its scores are probabilities.
     calibration: SplitCalibration,
+    /// What transformers finds with the same weights.
+    transformers: TransformersAgreement,
 }
 
 impl Run<'_> {
@@ -103,6 +106,14 @@ impl Run<'_> {
                 calibration.get_or_insert_with(|| calibrate(scored, &decoder, recipe.labels.decoding));
             let calibrated = decoder.at_temperature(calibration.fit.temperature);
             let calibration = SplitCalibration::of(scored, &calibrated);
+            let transformers = TransformersAgreement::of(
+                task,
+                (tagger, &device),
+                split,
+                (&logits, &predicted),
+                &windowed,
+                &mut progress,
+            );
             let predictions = Predictions::of(split.gold(), predicted);
             predictions.write(&self.run.recorder.folder().path().join(file))?;
             // With the settings that `electra eval ner` has as default: one result has one interval.
@@ -118,8 +129,8 @@ impl Run<'_> {
                 left_out: split.left_out.len(),
             });
             let unknown_tags = task.labels.unknown(&split.sentences);
-            details
-                .insert(name, Details { data: split.facts.clone(), unknown_tags, evaluation, calibration });
+            let data = split.facts.clone();
+            details.insert(name, Details { data, unknown_tags, evaluation, calibration, transformers });
         }
 
         let labels = &recipe.labels;
@@ -171,7 +182,13 @@ impl Run<'_> {
             outcome: &outcome,
             evaluations: details
                 .iter()
-                .map(|(name, details)| (*name, &details.data, &details.evaluation, &details.calibration))
+                .map(|(name, details)| EvaluatedSplit {
+                    name,
+                    data: &details.data,
+                    evaluation: &details.evaluation,
+                    calibration: &details.calibration,
+                    transformers: details.transformers,
+                })
                 .collect(),
             train_path: &task.train.path,
             positions: task.start.config().max_position_embeddings,

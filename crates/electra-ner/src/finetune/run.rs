@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
 }
 
 /// Scores by the rules of conlleval.
-fn scores(split: &Split, predicted: &TagSequences) -> Scores {
+pub(super) fn scores(split: &Split, predicted: &TagSequences) -> Scores {
     let [gold, predicted] = [split.sentences.tags(), predicted].map(|tags| tags.iter().map(Tags::to_vec));
     let comparison = Comparison::of(gold, predicted, Mode::Default);
     let comparison = comparison.expect("every word has a tag, and a split has words");

@@ -1,14 +1,14 @@
 //! A handful of sentences is learned by heart, and the folder says so.
 
 use burn::prelude::*;
-use electra_annotations::{Predictions, TagSequences};
+use electra_annotations::{Comparison, Counts, Mode, Predictions, Scores, TagSequences};
 use electra_model::Precision;
 use electra_ner::{
     Context, Decoding, HeadType, PREDICTIONS_DEV, PREDICTIONS_TEST, SCORES, TaggerFolder, WindowSettings,
     WindowedSentences,
 };
 use electra_run::record::read_metrics;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::small::{finish, recipe, sentences, splits};
 
@@ -112,6 +112,50 @@ fn the_folder_holds_a_tagger_its_predictions_and_its_scores() {
     let windowed = WindowedSentences::new(&sentences().into(), &opened.tokenizer, &settings);
     let tags = windowed.tags(&tagger, &opened.decoder(&tagger), &opened.labels, 2, &device, &mut |_| ());
     assert_eq!(tags, sentences().into_iter().map(|sentence| sentence.tags).collect());
+}
+
+#[test]
+fn the_agreement_with_transformers_is_that_of_sentences_alone_and_words_by_themselves() {
+    for (is_as_there, changes) in [
+        (false, &["labels.decoding=\"crf\"", "input.context=\"document\"", "train.epochs=4"][..]),
+        // Parts of the sentence that is longer than the window, which the position table holds.
+        (false, &["labels.decoding=\"argmax\"", "input.window=12", "train.epochs=4"]),
+        (true, &["labels.decoding=\"argmax\"", "train.epochs=4"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        finish(&recipe(changes), &splits(), folder.path()).unwrap();
+        let opened = TaggerFolder::open(folder.path()).unwrap();
+        let device = Device::flex();
+        let tagger = opened.tagger(&device, Precision::F32).unwrap();
+        let tags = |window, context, decoder| {
+            let settings = WindowSettings::new(window, context);
+            let windowed = WindowedSentences::new(&sentences().into(), &opened.tokenizer, &settings);
+            let tags = windowed.tags(&tagger, &decoder, &opened.labels, 2, &device, &mut |_| ());
+            tags.iter().map(|tags| tags.to_vec().into_iter().map(str::to_owned).collect()).collect()
+        };
+        let own: Vec<Vec<String>> =
+            tags(opened.settings.window, opened.settings.context, opened.decoder(&tagger));
+        let other = tags(
+            opened.config.max_position_embeddings,
+            Context::Sentence,
+            tagger.head().decoder(Decoding::Argmax, &opened.labels),
+        );
+        assert_eq!(own == other, is_as_there, "the tagger is to differ where it can: {own:?}");
+        let gold: Vec<Vec<String>> = sentences().into_iter().map(|sentence| sentence.tags).collect();
+        let Counts { gold: entities, predicted, correct } =
+            Comparison::new(&own, &other, Mode::Default).unwrap().counts();
+        let f1 = Scores::of(&Comparison::new(&gold, &other, Mode::Default).unwrap()).micro.f1;
+        let scores: Value =
+            serde_json::from_slice(&std::fs::read(folder.path().join(SCORES)).unwrap()).unwrap();
+        let expected =
+            json!({ "entities": entities, "of_transformers": predicted, "same": correct, "f1": f1 });
+        for split in ["dev", "test"] {
+            assert_eq!(scores["details"][split]["transformers"], expected, "{changes:?}");
+        }
+        let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
+        let row = format!("| test | {entities} | {predicted} | {correct} | ");
+        assert!(card.contains(&row), "{row:?} is not in\n{card}");
+    }
 }
 
 #[test]
