@@ -6,12 +6,15 @@ mod nearest;
 use std::path::{Path, PathBuf};
 
 use electra_hub::{FoundModel, Hub, HubError, ModelName, Settings, Unknown, model_of_folder};
+use electra_train::layout::TOKENIZER;
 use miette::Diagnostic;
 
 use crate::failure::Failure;
 use bar::Bar;
 use nearest::nearest;
 
+/// Files of which a folder of a tokenizer has one or both.
+const TOKENIZER_FILES: [&str; 2] = ["vocab.txt", "tokenizer.json"];
 /// Digits of a commit that are shown.
 const SHORT: usize = 12;
 
@@ -38,13 +41,17 @@ pub fn model_folder(argument: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The tokenizer that an argument names: a file or a folder, or that of a model of the Hub, without its weights.
+/// The tokenizer that an argument names: a file, a folder, that of a run, or that of a model of the Hub, without its
+/// weights.
 ///
 /// # Errors
 /// A model that cannot be fetched; a path that is not there is no error here.
 pub fn tokenizer(argument: &Path) -> Result<PathBuf, Failure> {
     let found = find(argument, |hub, name| hub.find_tokenizer(name, &mut Bar::new()))?;
-    Ok(found.unwrap_or_else(|| argument.to_owned()))
+    let named = found.unwrap_or_else(|| argument.to_owned());
+    let of_run = named.join(TOKENIZER);
+    let is_run = !TOKENIZER_FILES.iter().any(|file| named.join(file).exists()) && of_run.is_dir();
+    Ok(if is_run { of_run } else { named })
 }
 
 /// Whether an argument may have stood for the folder of a model: its path, or the name of a model of the Hub whose

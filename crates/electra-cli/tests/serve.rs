@@ -121,6 +121,32 @@ fn options_are_those_of_predict_and_places_in_the_unit_that_is_asked_for() {
     let without = ask(json!({"precision_target": 0.9}));
     assert_eq!(without.problem(), "invalid-request");
     assert_says(&without.body, &["calibration.json", "/precision_target"]);
+    service.end();
+
+    // A type that reaches the precision, and one that does not: the answer says which is which, and why.
+    let decoding = parsed(&bench.read("tagger/tagger.json"))["decoding"].clone();
+    let points = |correct: u64| json!([{"min_score": 0.25, "predicted": 50, "correct": correct}]);
+    let calibration = json!({
+        "format": 1,
+        "decoding": decoding,
+        "fit": {"temperature": 1.0, "words": 9, "wrong_words": 1, "loss_before": 0.5, "loss_after": 0.5},
+        "data": {"file": "dev.conll", "hash": "1f", "sentences": 3},
+        "types": {"PER": {"gold": 60, "points": points(50)}, "LOC": {"gold": 60, "points": points(40)}},
+    });
+    bench.write("tagger/calibration.json", calibration.to_string());
+    let service = bench.serve("--model tagger");
+    let request = json!({"texts": [TEXT, TEXT], "precision_target": 0.9}).to_string();
+    for line in service.post("/v1/tag", request).body.lines() {
+        let answer = parsed(line);
+        let of = |kind: &str| answer["thresholds"][kind].clone();
+        assert_eq!((&of("PER")["is_reached"], &of("PER")["min_score"]), (&json!(true), &json!(0.25)));
+        assert!(of("PER")["precision_at_least"].as_f64().unwrap() >= 0.9, "{answer}");
+        assert_eq!((&of("LOC")["is_reached"], &of("LOC")["correct"]), (&json!(false), &json!(40)));
+        assert!(of("LOC")["precision_at_least"].as_f64().unwrap() < 0.9, "{answer}");
+        assert!(!answer["entities"].to_string().contains("\"LOC\""), "{answer}");
+    }
+    let plain = service.post("/v1/tag", json!({"text": TEXT}).to_string());
+    assert!(plain.json().get("thresholds").is_none(), "{}", plain.body);
 }
 
 #[test]

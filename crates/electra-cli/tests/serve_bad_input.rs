@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use electra_ner::Decoding;
 use serde_json::json;
 use workbench::service::{Answer, Service, read_all};
-use workbench::{Workbench, assert_says};
+use workbench::{Ran, Workbench, assert_says};
 
 fn bench() -> Workbench {
     Workbench::with_tagger(200, 16, Decoding::Viterbi).0
@@ -46,7 +46,17 @@ fn folders_that_cannot_be_served_and_ports_that_are_taken_are_refused_with_what_
     assert_says(&error, &[&address.to_string(), "another program listens there", "--listen"]);
     assert_eq!(bench.run("serve").code, Some(2));
     assert_eq!(bench.run("serve --model tagger --listen somewhere").code, Some(2));
-    assert_eq!(bench.run("serve --model tagger --allow-origin https://a.example/path").code, Some(2));
+    for (option, expected) in [
+        ("--listen 8090", "such as 127.0.0.1:8090"),
+        ("--listen localhost:8090", "such as 127.0.0.1:8090"),
+        ("--host https://names.example", "the name of a host alone"),
+        ("--host names.example:443", "the name of a host alone"),
+        ("--allow-origin https://a.example/path", "without a path"),
+    ] {
+        let ran = bench.run(&format!("serve --model tagger {option}"));
+        assert_eq!(ran.code, Some(2), "{option}");
+        assert_says(&ran.stderr, &[expected]);
+    }
 }
 
 #[test]
@@ -57,6 +67,10 @@ fn other_machines_are_answered_only_with_a_token_or_where_that_was_said() {
     bench.write("weak", "secret\n");
     let error = bench.refuse("serve --model tagger --token-file weak");
     assert_says(&error, &["weak", "at least 16 characters", "openssl rand"]);
+    let mut command = bench.command("serve --model tagger --no-auth");
+    let ran = Ran::of(&command.env("ELECTRA_SERVE_TOKEN", "0123456789abcdef").output().unwrap());
+    assert_says(&ran.stderr, &["ELECTRA_SERVE_TOKEN holds a token, and --no-auth asks for none", "unset"]);
+    assert_eq!(ran.code, Some(1));
     let error = bench.refuse("serve --model tagger --token-file absent");
     assert_says(&error, &["cannot read absent"]);
 

@@ -196,16 +196,20 @@ async fn in_time<T>(time: Duration, answer: oneshot::Receiver<T>) -> Result<T, P
 }
 
 fn check_texts(limits: &Limits, texts: &[String]) -> Result<(), Problem> {
-    let too_large = |detail| Problem::new(ProblemKind::TooLarge, detail, TOO_LARGE);
     let (found, most) = (texts.len(), limits.texts);
     if found > most {
-        return Err(too_large(format!("the request has {found} texts, at most {most} are taken")));
+        let detail = format!("the request has {found} texts, at most {most} are taken");
+        return Err(Problem::new(ProblemKind::TooLarge, detail, TOO_LARGE));
     }
     let most = limits.characters;
     for (index, text) in texts.iter().enumerate() {
         // Most texts have fewer bytes than characters are allowed.
         if text.len() > most && text.chars().count() > most {
-            return Err(too_large(format!("text {index} has more than {most} characters")));
+            return Err(Problem::new(
+                ProblemKind::TooLarge,
+                format!("text {index} has more than {most} characters"),
+                "divide the text, or have the limit raised where the service is started",
+            ));
         }
     }
     Ok(())

@@ -112,7 +112,7 @@ fn of_json(error: &serde_json::Error) -> Problem {
         let remedy = "send what /openapi.json has for this path";
         return Problem::new(ProblemKind::InvalidRequest, error.to_string(), remedy);
     }
-    let remedy = "send one JSON object, and nothing behind it";
+    let remedy = "send one JSON object, its texts in whole characters (no half of a \\ud83d\\ude00), and nothing behind it";
     Problem::new(ProblemKind::MalformedBody, format!("the body is no JSON: {error}"), remedy)
 }
 

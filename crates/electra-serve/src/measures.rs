@@ -51,6 +51,17 @@ const DESCRIPTIONS: [(&str, &str); 16] = [
     ("electra_panics_total", "Faults of the program in the threads of models, by model"),
 ];
 
+/// What became of the reload of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReloadOutcome {
+    Done,
+    Failed,
+}
+
+impl ReloadOutcome {
+    const ALL: [Self; 2] = [Self::Done, Self::Failed];
+}
+
 impl Measures {
     pub(crate) fn new() -> Self {
         let matcher = |name: &str| Matcher::Full(name.to_owned());
@@ -72,7 +83,7 @@ impl Measures {
         let gauge = |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
         let histogram =
             |name: &'static str| recorder.register_histogram(&Key::from_static_name(name), &METADATA);
-        Self {
+        let measures = Self {
             connections: gauge("electra_connections"),
             accept_errors: counter("electra_accept_errors_total"),
             queued_requests: gauge("electra_queued_requests"),
@@ -85,7 +96,12 @@ impl Measures {
             batch_seconds: histogram("electra_batch_seconds"),
             handle: recorder.handle(),
             recorder: Arc::new(recorder),
+        };
+        // There from the beginning: a rise from nothing is not seen by those who watch for one.
+        for outcome in ReloadOutcome::ALL {
+            measures.reloads(outcome).increment(0);
         }
+        measures
     }
 
     /// Counts an answer.
@@ -106,8 +122,16 @@ impl Measures {
     }
 
     /// Counts a reload of a model.
-    pub(crate) fn reloaded(&self, outcome: &'static str) {
-        self.counter("electra_reloads_total", vec![Label::new("outcome", outcome)]).increment(1);
+    pub(crate) fn reloaded(&self, outcome: ReloadOutcome) {
+        self.reloads(outcome).increment(1);
+    }
+
+    fn reloads(&self, outcome: ReloadOutcome) -> Counter {
+        let name = match outcome {
+            ReloadOutcome::Done => "done",
+            ReloadOutcome::Failed => "failed",
+        };
+        self.counter("electra_reloads_total", vec![Label::new("outcome", name)])
     }
 
     /// Counts a panic in the thread of a model.

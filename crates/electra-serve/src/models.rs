@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::measures::ReloadOutcome;
 use crate::problem::{Problem, ProblemKind};
 use crate::served::{ModelError, ModelInfo, ModelSource, ServedDetector, ServedTagger, Surroundings};
 
@@ -152,14 +153,14 @@ impl Models {
         let outcome = match outcome {
             Ok((old, new)) => {
                 failed.remove(&source.name);
-                measures.reloaded("done");
+                measures.reloaded(ReloadOutcome::Done);
                 measures.model(&source.name, &old, false);
                 measures.model(&source.name, &new, true);
                 Ok(new)
             }
             Err(error) => {
                 failed.insert(source.name.clone(), error.to_string());
-                measures.reloaded("failed");
+                measures.reloaded(ReloadOutcome::Failed);
                 Err(error)
             }
         };

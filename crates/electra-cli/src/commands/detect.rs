@@ -21,7 +21,7 @@ use crate::output;
 /// Show which tokens of a text look replaced.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  electra detect --model runs/demo \"The committee approved the ocean budget.\"
+  electra detect --model runs/demo/run \"The ocean approved the budget.\"
   electra detect --model google/electra-small-discriminator --json - < text.txt")]
 pub struct Detect {
     /// Run, imported model, a folder that transformers saved (ElectraForPreTraining), or a name on the Hub

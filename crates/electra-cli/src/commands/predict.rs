@@ -71,7 +71,8 @@ development data (calibration.json): with argmax the product over its words, els
 which have just this entity. Each word has one label; words are never split.
 
 --precision-target takes for each type the lowest score from which on the lower end of the 95 % interval (Wilson) \
-of the precision on the development data is that high; a type without such a score is named and left out. What is left out for its score is \
+of the precision on the development data is that high; a type without such a score is named and left out. With no mistake among them that takes 35 found \
+entities of the type for .9, 73 for .95, 381 for .99. What is left out for its score is \
 counted on standard error, and on the page of --format html.
 
 conll gives `word TAB tag` lines and a blank line behind each sentence, with --pretokenized behind each line \

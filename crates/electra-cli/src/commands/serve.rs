@@ -48,7 +48,8 @@ A queue that is full answers 429 and when to come again. Nothing of a text is ev
 systemd and behind nginx is in docs/deploy.md.")]
 pub struct Serve {
     /// Tagger, a folder that transformers saved (ElectraForTokenClassification), or a name on the Hub, perhaps with
-    /// a name of its own in front; the first is for requests that name none
+    /// a name of its own in front, else that of its folder (of runs/names/best it is names); may be given several
+    /// times, the first is for requests that name none. Either this or --detector is needed
     #[arg(long = "model", value_name = "[NAME=]DIR", required_unless_present = "detector")]
     models: Vec<String>,
     /// Run, imported model, a folder that transformers saved (ElectraForPreTraining), or a name on the Hub, for POST
@@ -56,7 +57,7 @@ pub struct Serve {
     #[arg(long, value_name = "RUN")]
     detector: Option<PathBuf>,
     /// Address and port; port 0 is one that the system chooses
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = address)]
     listen: SocketAddr,
     /// File with the token that requests have to send (Authorization: Bearer TOKEN)
     #[arg(long, value_name = "FILE")]
@@ -64,8 +65,8 @@ pub struct Serve {
     /// Answer everybody who reaches the address, without a token
     #[arg(long, conflicts_with = "token_file")]
     no_auth: bool,
-    /// A name by which the service is asked, such as that of the proxy in front of it
-    #[arg(long = "host", value_name = "NAME")]
+    /// A name by which the service is asked, such as that of the proxy in front of it; may be given several times
+    #[arg(long = "host", value_name = "NAME", value_parser = host_name)]
     hosts: Vec<String>,
     /// Origin of pages that may ask from a browser, such as `https://example.org`
     #[arg(long = "allow-origin", value_name = "ORIGIN", value_parser = origin)]
@@ -95,17 +96,34 @@ pub struct Serve {
     threads: Option<usize>,
 }
 
+/// Reads an address of this machine with a port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an address in numbers and a port, such as 127.0.0.1:8090, 0.0.0.0:8080 (everybody) or [::1]:8080"
+            .to_owned()
+    })
+}
+
+/// Whether all of it is of these characters or of small letters and digits.
+fn is_host(text: &str, others: &str) -> bool {
+    let is_part = |c: char| (c.is_ascii_alphanumeric() && !c.is_ascii_uppercase()) || others.contains(c);
+    !text.is_empty() && text.chars().all(is_part)
+}
+
+/// Reads the name of a host, without scheme, port or path.
+fn host_name(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    match is_host(&name, "-.") {
+        true => Ok(name),
+        false => Err("expected the name of a host alone, such as names.example.org".to_owned()),
+    }
+}
+
 /// Reads an origin: a scheme, a host, perhaps a port, and nothing else.
 fn origin(text: &str) -> Result<String, String> {
     let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    let is_host = |host: &str| {
-        !host.is_empty()
-            && host
-                .chars()
-                .all(|c| (c.is_ascii_alphanumeric() && !c.is_ascii_uppercase()) || "-.:[]".contains(c))
-    };
     match host {
-        Some(host) if is_host(host) => Ok(text.to_owned()),
+        Some(host) if is_host(host, "-.:[]") => Ok(text.to_owned()),
         _ => Err(
             "an origin is a scheme and a host in small letters, such as https://example.org, without a path"
                 .to_owned(),
@@ -120,7 +138,7 @@ impl Serve {
     /// An address that cannot be listened on, a model that cannot be read, or nobody who may ask.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let access = self.access()?;
-        let sources = models::in_folders(models::sources(&self.models, self.detector.as_deref())?)?;
+        let sources = models::sources(&self.models, self.detector.as_deref())?;
         use_threads(self.threads)?;
         // Said before the address is taken.
         self.device.open()?;
@@ -161,6 +179,12 @@ impl Serve {
                 let bytes = regular::read_at_most(path, MAX_TOKEN_BYTES)
                     .map_err(|error| Failure::of_file("read", path, &error))?;
                 Some((String::from_utf8_lossy(&bytes).into_owned(), path.display().to_string()))
+            }
+            None if self.no_auth && std::env::var_os(TOKEN_VARIABLE).is_some() => {
+                return Err(Failure::new(
+                    format!("{TOKEN_VARIABLE} holds a token, and --no-auth asks for none"),
+                    format!("leave --no-auth out, or unset {TOKEN_VARIABLE}"),
+                ));
             }
             None if self.no_auth => None,
             None => std::env::var_os(TOKEN_VARIABLE)

@@ -8,6 +8,8 @@ use strsim::normalized_damerau_levenshtein;
 
 /// Files by which a folder is known to hold a model or a run.
 const MARKS: [&str; 3] = ["model.json", "config.json", "run.json"];
+/// Folders within each other that are looked into: `runs/demo/tagger/best`.
+const DEPTH: usize = 4;
 /// Folders that are looked at.
 const MAX_FOLDERS: usize = 2000;
 /// How alike names are that may be meant.
@@ -20,7 +22,7 @@ pub(super) fn nearest(wanted: &Path, cache: Option<&Cache>) -> Vec<String> {
     let wanted = wanted.to_string_lossy();
     let mut names = Vec::new();
     let mut left = MAX_FOLDERS;
-    collect(Path::new("."), 3, &mut left, &mut names);
+    collect(Path::new("."), DEPTH, &mut left, &mut names);
     if let Some(folder) = Path::new(&*wanted).parent().filter(|folder| folder.is_absolute()) {
         collect(folder, 1, &mut left, &mut names);
     }
@@ -37,7 +39,13 @@ pub(super) fn nearest(wanted: &Path, cache: Option<&Cache>) -> Vec<String> {
 
 /// Of the whole names, or of their last parts.
 fn likeness(wanted: &str, name: &str) -> f64 {
-    let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_lowercase();
+    // Every tagger of several seeds is called `best`.
+    let parts = |name: &str| if name.ends_with("/best") { 2 } else { 1 };
+    let last = |name: &str| {
+        let mut of_name: Vec<&str> = name.rsplitn(parts(name) + 1, '/').take(parts(name)).collect();
+        of_name.reverse();
+        of_name.join("/").to_lowercase()
+    };
     let whole = normalized_damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase());
     // A folder below another one is named by its own name now and then, and a shade less alike.
     whole.max(normalized_damerau_levenshtein(&last(wanted), &last(name)) - 0.05)

@@ -214,8 +214,14 @@ fn the_tokenizer_of_a_model_comes_without_its_weights() {
     bench.bench.write("text.txt", corpus());
     bench.succeed(&format!("data build --input text.txt --tokenizer {NAME} --seq-len 16 --out data"));
     bench.succeed(&format!(
-        "data tokenizer --extend {NAME} --input text.txt --min-frequency 1 --vocab-size 60 --out extended"
+        "data tokenizer --extend {NAME} --input text.txt --min-frequency 1 --vocab-size 58 --out extended"
     ));
+    // A run stands for its tokenizer, as it stands for its weights.
+    fs::create_dir_all(bench.bench.path("run")).unwrap();
+    fs::rename(bench.bench.path("extended"), bench.bench.path("run/tokenizer")).unwrap();
+    bench.succeed(
+        "data tokenizer --extend run --input text.txt --min-frequency 1 --vocab-size 60 --out extended",
+    );
     let [old, new] = ["vocab.txt", "extended/vocab.txt"].map(|path| match path {
         "vocab.txt" => String::from_utf8(fixture("model/vocab.txt")).unwrap(),
         path => bench.bench.read(path),
@@ -250,6 +256,13 @@ fn a_name_with_a_slip_is_answered_with_the_nearest_that_are_here() {
         &said,
         &["cannot read runs/tinny: No such file", "did you mean runs/tiny", "google/electra-small"],
     );
+    // A tagger lies deeper than a run, and all are called `best`.
+    for tagger in ["runs/demo/tagger/best", "runs/other/names/best"] {
+        fs::create_dir_all(bench.bench.path(tagger)).unwrap();
+        bench.bench.write(&format!("{tagger}/config.json"), "{}");
+    }
+    let said = bench.refuse("predict --model runs/demo/taggr/best --format json", &[]);
+    assert_says(&said, &["cannot read runs/demo/taggr/best: ", "did you mean runs/demo/tagger/best"]);
     let said = bench.refuse("import hf smal --out new", &[]);
     assert_says(&said, &["cannot read smal: No such file", "did you mean models/small"]);
     let said = bench.refuse("predict --model ./no/where text", &[]);

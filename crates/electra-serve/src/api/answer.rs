@@ -10,6 +10,7 @@ use electra_ner::EntityJson;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::min_score::Thresholds;
 use crate::admission::AnswerMemory;
 use crate::offsets::TaggedWord;
 use crate::problem::Problem;
@@ -60,6 +61,9 @@ pub(crate) struct TagAnswer {
     pub cut: u64,
     /// Entities that were left out for their scores, by type.
     pub left_out: BTreeMap<String, u64>,
+    /// What `precision_target` comes to for each type, where the request has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Thresholds>,
 }
 
 /// A text of a list that could not be tagged.
@@ -71,7 +75,12 @@ pub(crate) struct TextProblem {
 }
 
 impl TagAnswer {
-    pub(crate) fn of(index: Option<usize>, tagged: TaggedText, with_tokens: bool) -> Self {
+    pub(crate) fn of(
+        index: Option<usize>,
+        tagged: TaggedText,
+        with_tokens: bool,
+        thresholds: Option<Thresholds>,
+    ) -> Self {
         let TaggedText { entities, words, counts, coverage } = tagged;
         Self {
             index,
@@ -82,6 +91,7 @@ impl TagAnswer {
             unknown_words: coverage.unknown_words,
             cut: counts.cut,
             left_out: counts.left_out,
+            thresholds,
         }
     }
 }

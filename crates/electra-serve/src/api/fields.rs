@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for Share {
             type Value = Share;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number from 0 to 1")
+                f.write_str("a number from 0 to 1 (0.9 is 90 %)")
             }
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Share, E> {

@@ -5,7 +5,8 @@ use std::fmt;
 
 use electra_ner::{MinScores, TypeThreshold};
 use serde::de::{self, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
@@ -73,7 +74,38 @@ impl<'de> Deserialize<'de> for MinScore {
     }
 }
 
-/// The lowest scores for a tagger.
+/// What a precision asks of the entities of a type, by the development data of the tagger's training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Threshold {
+    /// Whether the precision is reached. All entities of a type that does not reach it are left out.
+    is_reached: bool,
+    /// The lowest score that reaches it, or the one that comes nearest; none if no entity of the type was found there.
+    min_score: Option<f64>,
+    /// Entities found there from that score on.
+    predicted: u64,
+    /// Those of them that are right.
+    correct: u64,
+    /// The lower end of the 95 % interval (Wilson) of the precision.
+    precision_at_least: Option<f64>,
+}
+
+impl Threshold {
+    fn of(threshold: &TypeThreshold) -> Self {
+        let point = threshold.reached.or(threshold.best);
+        Self {
+            is_reached: threshold.reached.is_some(),
+            min_score: point.map(|point| point.min_score),
+            predicted: point.map_or(0, |point| point.predicted),
+            correct: point.map_or(0, |point| point.correct),
+            precision_at_least: point.map(|point| point.precision_bound()),
+        }
+    }
+}
+
+/// The thresholds of a precision by type.
+pub(crate) type Thresholds = BTreeMap<String, Threshold>;
+
+/// The lowest scores for a tagger, and of a precision the thresholds that it comes to.
 ///
 /// # Errors
 /// A type that the tagger does not know, both kinds of thresholds, or a precision
@@ -82,15 +114,17 @@ pub(crate) fn min_scores(
     tagger: &ServedTagger,
     min_score: Option<MinScore>,
     precision_target: Option<Share>,
-) -> Result<MinScores, Problem> {
-    match (min_score, precision_target) {
-        (Some(_), Some(_)) => Err(wrong(
-            "min_score and precision_target exclude each other",
-            "send one of them",
-            "/precision_target",
-        )),
-        (None, None) => Ok(MinScores::default()),
-        (Some(MinScore::All(Share(all))), None) => Ok(MinScores { all, types: BTreeMap::new() }),
+) -> Result<(MinScores, Option<Thresholds>), Problem> {
+    let scores = match (min_score, precision_target) {
+        (Some(_), Some(_)) => {
+            return Err(wrong(
+                "min_score and precision_target exclude each other",
+                "send one of them",
+                "/precision_target",
+            ));
+        }
+        (None, None) => MinScores::default(),
+        (Some(MinScore::All(Share(all))), None) => MinScores { all, types: BTreeMap::new() },
         (Some(MinScore::Types(scores)), None) => {
             let mut types = BTreeMap::new();
             for (kind, Share(score)) in scores {
@@ -103,7 +137,7 @@ pub(crate) fn min_scores(
                 }
                 types.insert(kind, Some(score));
             }
-            Ok(MinScores { all: 0.0, types })
+            MinScores { all: 0.0, types }
         }
         (None, Some(Share(precision))) => {
             let Some(calibration) = &tagger.calibration else {
@@ -114,10 +148,12 @@ pub(crate) fn min_scores(
                 ));
             };
             let types: Vec<&str> = tagger.types.iter().map(String::as_str).collect();
-            let thresholds: Vec<TypeThreshold> = calibration.thresholds(&types, precision);
-            Ok(MinScores::of_thresholds(&thresholds))
+            let found: Vec<TypeThreshold> = calibration.thresholds(&types, precision);
+            let thresholds = found.iter().map(|of_type| (of_type.kind.clone(), Threshold::of(of_type)));
+            return Ok((MinScores::of_thresholds(&found), Some(thresholds.collect())));
         }
-    }
+    };
+    Ok((scores, None))
 }
 
 fn wrong(detail: impl Into<String>, remedy: impl Into<String>, pointer: &str) -> Problem {

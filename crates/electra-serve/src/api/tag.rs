@@ -73,8 +73,8 @@ pub(crate) async fn tag(State(service): State<Service>, request: Request) -> Res
     let (asked, memory) = body::read::<TagRequest>(&service, request).await?;
     let TagRequest { text, texts, model, min_score, precision_target, offsets, tokens } = asked;
     let tagger = service.models.tagger(model.as_deref())?;
-    let min_scores = Arc::new(min_scores(&tagger, min_score, precision_target)?);
-    let settings = TagSettings { min_scores, words: tokens, offsets };
+    let (min_scores, thresholds) = min_scores(&tagger, min_score, precision_target)?;
+    let settings = TagSettings { min_scores: Arc::new(min_scores), words: tokens, offsets };
     let (texts, is_one) = match (text, texts) {
         (Some(text), None) => (vec![text], true),
         (None, Some(Texts(texts))) => (texts, false),
@@ -91,17 +91,21 @@ pub(crate) async fn tag(State(service): State<Service>, request: Request) -> Res
     drop(arriving);
     if is_one {
         let tagged = texts.next().await.unwrap_or_else(|| Err(Problem::internal()))?;
-        return json_in(texts.into_memory(), &TagAnswer::of(None, tagged, tokens));
+        return json_in(texts.into_memory(), &TagAnswer::of(None, tagged, tokens, thresholds));
     }
-    let lines = stream::unfold(Some((texts, 0)), move |state| async move {
-        let (mut texts, index) = state?;
-        let line = texts.next().await?;
-        let line = line.and_then(|tagged| to_json(&TagAnswer::of(Some(index), tagged, tokens)));
-        let (line, state) = match line {
-            Ok(line) => (line, Some((texts, index + 1))),
-            Err(problem) => (to_json(&TextProblem { index, problem }).unwrap_or_default(), None),
-        };
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(line + "\n")), state))
+    let lines = stream::unfold(Some((texts, 0)), move |state| {
+        let thresholds = thresholds.clone();
+        async move {
+            let (mut texts, index) = state?;
+            let line = texts.next().await?;
+            let answer = |tagged| TagAnswer::of(Some(index), tagged, tokens, thresholds.clone());
+            let line = line.and_then(|tagged| to_json(&answer(tagged)));
+            let (line, state) = match line {
+                Ok(line) => (line, Some((texts, index + 1))),
+                Err(problem) => (to_json(&TextProblem { index, problem }).unwrap_or_default(), None),
+            };
+            Some((Ok::<_, std::convert::Infallible>(Bytes::from(line + "\n")), state))
+        }
     });
     Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response())
 }

@@ -27,7 +27,9 @@ impl MinScoreArgument {
         for part in text.split(',') {
             let (kind, score) =
                 part.rsplit_once('=').map_or((None, part), |(kind, score)| (Some(kind), score));
-            let score = probability(score)?;
+            let score = probability(score).map_err(|_| {
+                format!("expected a number from 0 to 1, such as .8 or PER=.9,ORG=.7, found {part:?}")
+            })?;
             let again = match kind {
                 Some(kind) => found.types.insert(kind.trim().to_owned(), score).is_some(),
                 None => {
@@ -64,7 +66,7 @@ impl MinScoreArgument {
 /// What was found instead.
 pub(super) fn probability(text: &str) -> Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number));
-    number.ok_or_else(|| format!("expected a number from 0 to 1, such as .8 or PER=.9, found {text:?}"))
+    number.ok_or_else(|| format!("expected a number from 0 to 1, such as .9, for all types, found {text:?}"))
 }
 
 /// The lowest scores that a precision asks for, and what has to be said of them.

@@ -7,10 +7,10 @@ use electra_serve::{ModelSource, ModelSources};
 use crate::failure::Failure;
 use crate::hub;
 
-/// The folders by their names.
+/// The folders by their names; those of models of the Hub are in its cache.
 ///
 /// # Errors
-/// Two models of one name.
+/// Two models of one name, a path that is not there, or a model that cannot be fetched.
 pub(super) fn sources(models: &[String], detector: Option<&Path>) -> Result<ModelSources, Failure> {
     let mut taggers: Vec<ModelSource> = Vec::new();
     for argument in models {
@@ -29,20 +29,6 @@ pub(super) fn sources(models: &[String], detector: Option<&Path>) -> Result<Mode
     let source = |path| Ok::<_, Failure>(ModelSource { name: name(path), path: hub::model_folder(path)? });
     let detector = detector.map(source).transpose()?;
     Ok(ModelSources { taggers, detector })
-}
-
-/// The sources with the folders of those that are models of the Hub.
-///
-/// # Errors
-/// A path that is not there, or a model that cannot be fetched.
-pub(super) fn in_folders(sources: ModelSources) -> Result<ModelSources, Failure> {
-    let folder = |source: ModelSource| -> Result<ModelSource, Failure> {
-        Ok(ModelSource { path: hub::model_folder(&source.path)?, ..source })
-    };
-    Ok(ModelSources {
-        taggers: sources.taggers.into_iter().map(folder).collect::<Result<_, _>>()?,
-        detector: sources.detector.map(folder).transpose()?,
-    })
 }
 
 fn source(argument: &str) -> ModelSource {
