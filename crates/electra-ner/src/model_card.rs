@@ -58,11 +58,11 @@ pub(crate) struct EvaluatedSplit<'a> {
     pub name: &'static str,
     /// The data of the split.
     pub data: &'a SplitFacts,
-    /// The scores.
+    /// Precision, recall and F1 by type, with their intervals.
     pub evaluation: &'a Evaluation,
     /// The calibration of the scores of entities.
     pub calibration: &'a SplitCalibration,
-    /// What transformers finds with the same weights.
+    /// Agreement with transformers, which reads each sentence alone and labels word by word.
     pub transformers: TransformersAgreement,
 }
 

@@ -47,7 +47,7 @@ struct Details {
     evaluation: Evaluation,
     /// Whether its scores are probabilities.
     calibration: SplitCalibration,
-    /// What transformers finds with the same weights.
+    /// Agreement with transformers, which reads each sentence alone and labels word by word.
     transformers: TransformersAgreement,
 }
 
