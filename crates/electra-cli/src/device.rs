@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-pub use electra_kernels::DeviceName;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+pub use electra_kernels::{DeviceName, Precision};
 
 use crate::failure::Failure;
 use crate::failure::of_device::remedy_without;
@@ -19,6 +20,17 @@ pub const HELP: &str = match (cfg!(feature = "ndarray"), cfg!(feature = "wgpu"),
     (false, true, true) => "flex, wgpu or cuda:N",
     (true, true, true) => "flex, ndarray, wgpu or cuda:N",
 };
+
+/// The help of `--precision` of a tagger.
+pub const PRECISION_HELP: &str = "Precision of the tagger's matrix products: f32, or bf16, f16 or tf32, which are faster \
+    where the device has instructions for them (of CPUs, bf16 on AVX-512 BF16 and AMX) and round scores";
+
+/// Reads the name of a precision, as recipes write it.
+pub fn precision() -> impl TypedValueParser<Value = Precision> {
+    let named = |name: String| Precision::ALL.into_iter().find(|precision| precision.name() == name);
+    let names = PossibleValuesParser::new(Precision::ALL.map(Precision::name));
+    names.map(move |name| named(name).expect("one of the names"))
+}
 
 /// The sentence on what the machine lacks for the backend of a device, if anything, with the remedy.
 pub fn missing(device: DeviceName) -> Option<String> {

@@ -77,6 +77,37 @@ fn answers_are_those_of_predict_byte_for_byte_whatever_is_asked_meanwhile() {
 }
 
 #[test]
+fn a_tagger_answers_in_the_precision_that_it_is_served_in() {
+    let bench = bench();
+    let service = bench.serve("--model tagger --precision bf16");
+    let text = corpus(60, 3);
+    let [in_32_bits, in_16] = ["", "--precision bf16"].map(|options| predicted(&bench, options, &text));
+    let answer = service.post("/v1/tag", json!({"text": text}).to_string());
+    assert!(entities(&answer.body) == in_16, "{}", answer.body);
+    assert_ne!(in_16, in_32_bits);
+    let model = &service.get("/v1/models").json()["models"][0];
+    assert_eq!(model["settings"]["precision"], "bf16");
+    service.end();
+
+    // Entities of any weight are the same ones, with scores that are a little off.
+    let scores = |list: &str| -> Vec<(u64, f64)> {
+        let of = |entity: &Value| (entity["start"].as_u64().unwrap(), entity["score"].as_f64().unwrap());
+        parsed(list).as_array().unwrap().iter().map(of).collect()
+    };
+    let (exact, rounded) = (scores(&in_32_bits), scores(&in_16));
+    let alike = exact.iter().filter(|(start, score)| {
+        rounded.iter().any(|(other, rounded)| start == other && (score - rounded).abs() < 0.05)
+    });
+    let alike = alike.count();
+    assert!(exact.len() > 20 && alike * 20 >= exact.len() * 19, "{alike} of {}", exact.len());
+
+    for command in ["predict --model tagger -", "serve --model tagger"] {
+        let refused = bench.refuse(&format!("{command} --precision tf32"));
+        assert_says(&refused, &["device flex does not compute in tf32", "--precision"]);
+    }
+}
+
+#[test]
 fn options_are_those_of_predict_and_places_in_the_unit_that_is_asked_for() {
     let bench = bench();
     let service = bench.serve("--model tagger");

@@ -222,11 +222,19 @@ impl ComputeSettings {
     /// # Errors
     /// Threads that run already, or as [`DeviceName::open`].
     pub fn open(self) -> Result<Device, DeviceError> {
+        self.open_with(Precision::F32)
+    }
+
+    /// As [`open`](Self::open), for matrix products in `precision`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if the device lacks the precision.
+    pub fn open_with(self, precision: Precision) -> Result<Device, DeviceError> {
         if let Some(threads) = self.threads {
             let failed = |error: std::io::Error| DeviceError::Threads { threads, reason: error.to_string() };
             use_threads(threads).map_err(failed)?;
         }
-        self.device.open()
+        self.device.open_with(precision)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use electra_annotations::{Folds, LabelSet, Sentences, Split, Splits, TooFewSentences};
+use electra_kernels::Precision;
 use electra_run::interrupt::Interrupt;
 use electra_run::recipe::Resolved;
 use electra_train::encoder_init::EncoderInit;
@@ -120,7 +121,7 @@ pub fn out_of_fold(
             RunEnd::Finished(_) => {}
             RunEnd::Interrupted => return Ok(None),
         }
-        let tagger = SentenceTagger::new(&TaggerFolder::open(&run)?, &environment.device)?;
+        let tagger = SentenceTagger::new(&TaggerFolder::open(&run)?, &environment.device, Precision::F32)?;
         let held_out = folds.held_out(fold);
         let judged = tagger.probabilities(&subset(&held_out));
         let known: Vec<Option<usize>> = tagger.labels().names().iter().map(|name| labels.id(name)).collect();

@@ -61,7 +61,7 @@ mod tagger_folder;
 mod token_classifier;
 mod window;
 
-pub use electra_kernels::{DeviceError, DeviceName};
+pub use electra_kernels::{DeviceError, DeviceName, Precision};
 pub use electra_train::finetuning::ClassifierDropout;
 pub use electra_train::layerwise_lr::{Freeze, LayerDecay};
 pub use electra_train::{

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::prelude::*;
 use electra_kernels::{count_launches, host_reads};
-use electra_ner::{Context, Decoding, Predictor};
+use electra_ner::{Context, Decoding, Precision, Predictor};
 
 /// Launches and reads are those of the whole process: one test at a time.
 static COUNTING: Mutex<()> = Mutex::new(());
@@ -47,7 +47,7 @@ fn a_batch_of_windows_is_tagged_by_a_few_kernels_and_read_once() {
     let text = texts::story(40);
     for device in devices::devices().into_iter().map(Device::inner) {
         let folder = texts::folder(Context::Sentence, Decoding::Argmax);
-        let predictor = Predictor::new(&folder, &device).unwrap();
+        let predictor = Predictor::new(&folder, &device, Precision::F32).unwrap();
         let tag = || texts::tagged(&predictor, &text, &texts::SETTINGS).len();
         tag();
         let before = host_reads();

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use electra_annotations::{Division, LineBreaks, SentenceSettings};
 use electra_ner::{
-    Context, DeviceName, Documents, MinScores, PredictSettings, Predictor, SessionEvent, TaggedSentence,
-    Tagger, TaggerFolder, TextForm,
+    Context, DeviceName, Documents, MinScores, Precision, PredictSettings, Predictor, SessionEvent,
+    TaggedSentence, Tagger, TaggerFolder, TextForm,
 };
 
 const EXAMPLE: &str = "Angela Merkel visited Paris. She met nobody there, and went home to Berlin 北京 soon.";
@@ -86,10 +86,15 @@ fn folder(context: Context) -> (tempfile::TempDir, TaggerFolder) {
 
 #[test]
 fn whatever_is_tagged_together_has_the_bits_of_each_alone() {
-    for context in [Context::Sentence, Context::Document] {
+    for (context, precision) in [
+        (Context::Sentence, Precision::F32),
+        (Context::Document, Precision::F32),
+        (Context::Document, Precision::Bf16),
+        (Context::Document, Precision::F16),
+    ] {
         let (_temporary, folder) = folder(context);
-        let predictor = Predictor::new(&folder, &DeviceName::Flex.open().unwrap()).unwrap();
-        let tagger = Tagger::builder().open_folder(&folder).unwrap();
+        let predictor = Predictor::new(&folder, &DeviceName::Flex.open().unwrap(), precision).unwrap();
+        let tagger = Tagger::builder().precision(precision).open_folder(&folder).unwrap();
         let texts = texts();
         let expected: Vec<Vec<TaggedSentence>> = texts.iter().map(|text| alone(&predictor, text)).collect();
         assert!(expected.iter().flatten().flat_map(|s| &s.entities).count() > 500);
@@ -99,7 +104,7 @@ fn whatever_is_tagged_together_has_the_bits_of_each_alone() {
                 // Scores are compared as numbers that have the same bits.
                 assert!(
                     sentences == expected[key as usize],
-                    "text {key} in steps of {tokens}, {at_once} at once, with {context:?}"
+                    "text {key} in steps of {tokens}, {at_once} at once, with {context:?} in {precision:?}"
                 );
             }
         }

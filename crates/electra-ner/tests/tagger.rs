@@ -8,7 +8,7 @@ use std::io::Cursor;
 
 use electra_annotations::{Division, LineBreaks, SentenceSettings};
 use electra_ner::{
-    DeviceName, Documents, OpenError, PredictSettings, Predictor, Tagger, TaggerFolder, TextForm,
+    DeviceName, Documents, OpenError, Precision, PredictSettings, Predictor, Tagger, TaggerFolder, TextForm,
 };
 use tag_text::{EXAMPLE, small_tagger, tag};
 
@@ -28,8 +28,8 @@ fn the_example_finds_entities_where_they_stand() {
 fn a_tagger_gives_the_bits_of_the_predictor_below_it() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = small_tagger::write(temporary.path()).unwrap();
-    let predictor =
-        Predictor::new(&TaggerFolder::open(&folder).unwrap(), &DeviceName::Flex.open().unwrap()).unwrap();
+    let tagger = TaggerFolder::open(&folder).unwrap();
+    let predictor = Predictor::new(&tagger, &DeviceName::Flex.open().unwrap(), Precision::F32).unwrap();
     let form = TextForm::Running(SentenceSettings::of(Division::CORPUS, LineBreaks::Space));
     let settings = PredictSettings { form, documents: Documents::Whole, batch_size: 32 };
     let text = format!("Ünïcode first.\n\n{EXAMPLE} {EXAMPLE}");

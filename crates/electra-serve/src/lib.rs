@@ -46,6 +46,6 @@ mod state;
 mod tagging;
 
 pub use models::{ModelSources, Reload};
-pub use served::{ModelError, ModelSource};
+pub use served::{ModelError, ModelSource, ServedCompute};
 pub use server::{ServeError, ServiceEvent, serve};
 pub use settings::{Access, Limits, ServiceSettings, Token, WeakToken};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use electra_files::regular;
-use electra_ner::{Calibration, DeviceName, OpenError, TaggerBuilder, TaggerFolder};
+use electra_ner::{Calibration, DeviceName, OpenError, Precision, TaggerBuilder, TaggerFolder};
 use electra_pretrain::{Detector, DetectorError, MaskFiller};
 use electra_run::run_folder::RunProgress;
 use electra_train::model_folder::ModelFolder;
@@ -38,6 +38,15 @@ pub struct ModelSource {
     pub name: String,
     /// The folder of the model.
     pub path: PathBuf,
+}
+
+/// The device that models are served on, and the precision of taggers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServedCompute {
+    /// The device of all models.
+    pub device: DeviceName,
+    /// The precision of the taggers' matrix products; detectors have 32-bit floats.
+    pub precision: Precision,
 }
 
 /// A model that cannot be served.
@@ -136,7 +145,7 @@ pub(crate) struct ServedDetector {
 /// What all models share.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
-    pub device: DeviceName,
+    pub compute: ServedCompute,
     pub admission: Arc<Admission>,
     pub measures: Measures,
     pub health: Arc<Health>,
@@ -175,7 +184,10 @@ impl ServedTagger {
         surroundings: &Surroundings,
     ) -> Result<Self, ModelError> {
         let folder = TaggerFolder::open(&source.path).map_err(OpenError::from)?;
-        let tagger = TaggerBuilder::default().device(surroundings.device).open_folder(&folder)?;
+        let tagger = TaggerBuilder::default()
+            .device(surroundings.compute.device)
+            .precision(surroundings.compute.precision)
+            .open_folder(&folder)?;
         let types: Vec<String> = folder.labels.kinds().into_iter().map(str::to_owned).collect();
         let settings = folder.settings;
         let calibration = folder.calibration().cloned();
@@ -191,6 +203,7 @@ impl ServedTagger {
                 "window": settings.window,
                 "division": settings.division,
                 "is_assumed": folder.is_assumed,
+                "precision": surroundings.compute.precision,
             })),
             calibration: Some(match &calibration {
                 Some(found) => json!({
@@ -220,7 +233,7 @@ impl ServedDetector {
 
     fn of_folder(source: &ModelSource, surroundings: &Surroundings) -> Result<Self, ModelError> {
         let folder = ModelFolder::open(&source.path).map_err(DetectorError::from)?;
-        let device = surroundings.device.open().map_err(DetectorError::from)?;
+        let device = surroundings.compute.device.open().map_err(DetectorError::from)?;
         let filler = MaskFiller::of(&folder, device.clone()).map_err(DetectorError::from)?;
         let detector = Detector::new(&folder, device)?;
         drop(folder);

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use electra_ner::DeviceName;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -15,7 +14,7 @@ use crate::health::Health;
 use crate::measures::Measures;
 use crate::models::{ModelSources, Models, Reload};
 use crate::router::router;
-use crate::served::{ModelError, Surroundings};
+use crate::served::{ModelError, ServedCompute, Surroundings};
 use crate::settings::{Access, ServiceSettings};
 use crate::state::Service;
 
@@ -99,7 +98,7 @@ pub enum ServeError {
 /// every text, or a system without threads.
 pub fn serve(
     sources: ModelSources,
-    device: DeviceName,
+    compute: ServedCompute,
     settings: ServiceSettings,
     allow_all: bool,
     told: impl Fn(ServiceEvent<'_>) + Send + Sync + 'static,
@@ -113,7 +112,7 @@ pub fn serve(
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
     runtime.worker_threads(threads).thread_name("connections").enable_all();
     let runtime = runtime.build().map_err(ServeError::System)?;
-    let outcome = runtime.block_on(run(sources, device, settings, Arc::new(told)));
+    let outcome = runtime.block_on(run(sources, compute, settings, Arc::new(told)));
     // Threads of models end when their work is done, which nobody waits for any more.
     runtime.shutdown_background();
     outcome
@@ -123,7 +122,7 @@ type Told = Arc<dyn Fn(ServiceEvent<'_>) + Send + Sync>;
 
 async fn run(
     sources: ModelSources,
-    device: DeviceName,
+    compute: ServedCompute,
     settings: ServiceSettings,
     told: Told,
 ) -> Result<(), ServeError> {
@@ -137,7 +136,7 @@ async fn run(
     let of_panics = Arc::clone(&told);
     let health = Health::new(move |model| of_panics(ServiceEvent::Panicked { model }));
     let surroundings = Surroundings {
-        device,
+        compute,
         admission: Arc::clone(&admission),
         measures: measures.clone(),
         health: Arc::clone(&health),

@@ -18,7 +18,7 @@ use electra_run::nearby::folders_with;
 use serde::Serialize;
 
 use crate::commands::reading::{FormArguments, PredictionArguments};
-use crate::device::{self, DeviceName};
+use crate::device::{self, DeviceName, Precision};
 use crate::failure::{self, Failure};
 
 /// Score predictions, or discriminators.
@@ -122,6 +122,9 @@ pub struct NerEval {
     json: bool,
     #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
+    #[arg(long, requires = "model", default_value = "f32", value_name = "TYPE", value_parser = device::precision(),
+          help = device::PRECISION_HELP)]
+    precision: Precision,
     /// CPU threads of --model [default: all cores]
     #[arg(long, value_name = "N", requires = "model")]
     threads: Option<usize>,
@@ -198,8 +201,8 @@ impl NerEval {
                  --pred-annotator; their text is in UTF-8",
             ));
         }
-        let tagger =
-            self.model.as_deref().map(|path| tagger::open(path, self.device, self.threads)).transpose()?;
+        let open = |path: &Path| tagger::open(path, self.device, self.precision, self.threads);
+        let tagger = self.model.as_deref().map(open).transpose()?;
         if let Some(tagger) = &tagger {
             tagger.divide_alike(&mut options);
         }

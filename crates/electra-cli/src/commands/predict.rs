@@ -31,7 +31,7 @@ use electra_run::record::thousands;
 use electra_train::layout::{CALIBRATION, TAGGER_SETTINGS};
 
 use super::data::warnings::unknown;
-use crate::device::{self, DeviceName, use_threads};
+use crate::device::{self, DeviceName, Precision, use_threads};
 use crate::failure::Failure;
 use crate::hub;
 use crate::output;
@@ -131,6 +131,9 @@ pub struct Predict {
     out: Option<PathBuf>,
     #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
+    #[arg(long, default_value = "f32", value_name = "TYPE", value_parser = device::precision(),
+          help = device::PRECISION_HELP)]
+    precision: Precision,
     /// CPU threads of the model [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -183,7 +186,7 @@ impl Predict {
         }
         self.out.iter().try_for_each(|out| crate::failure::uncompressed(out, "--out"))?;
         use_threads(self.threads)?;
-        let device = self.device.open()?;
+        let device = self.device.open_with(self.precision)?;
         let decoding = self.decoding.map(|name| match name {
             DecodingName::Argmax => Decoding::Argmax,
             DecodingName::Viterbi => Decoding::Viterbi,
@@ -193,7 +196,7 @@ impl Predict {
         if folder.is_assumed {
             eprintln!("note: {}", assumed(&folder));
         }
-        let predictor = Predictor::new(&folder, &device).map_err(of_predictor)?;
+        let predictor = Predictor::new(&folder, &device, self.precision).map_err(of_predictor)?;
         let predictor = predictor.with_min_scores(self.min_scores(&folder)?);
         let division =
             TextDivision::of(folder.settings.division, self.words, self.sentences, self.line_breaks);

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use electra_files::{regular, shown};
-use electra_serve::{Access, Limits, ServeError, ServiceEvent, ServiceSettings, Token, serve};
+use electra_serve::{Access, Limits, ServeError, ServedCompute, ServiceEvent, ServiceSettings, Token, serve};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::device::{self, DeviceName, use_threads};
+use crate::device::{self, DeviceName, Precision, use_threads};
 use crate::failure::Failure;
 use crate::output::try_line_err;
 
@@ -91,6 +91,9 @@ pub struct Serve {
     timeout: u32,
     #[arg(long, default_value = "flex", help = device::HELP)]
     device: DeviceName,
+    #[arg(long, default_value = "f32", value_name = "TYPE", value_parser = device::precision(),
+          help = device::PRECISION_HELP)]
+    precision: Precision,
     /// CPU threads of the models [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -141,9 +144,10 @@ impl Serve {
         let sources = models::sources(&self.models, self.detector.as_deref())?;
         use_threads(self.threads)?;
         // Said before the address is taken.
-        self.device.open()?;
+        self.device.open_with(self.precision)?;
         hide_texts_of_panics();
         raise_descriptors();
+        let compute = ServedCompute { device: self.device, precision: self.precision };
         let settings = ServiceSettings {
             address: self.listen,
             access,
@@ -151,7 +155,7 @@ impl Serve {
             origins: self.origins.clone(),
             limits: self.limits(),
         };
-        serve(sources, self.device, settings, self.no_auth, tell).map_err(failure)?;
+        serve(sources, compute, settings, self.no_auth, tell).map_err(failure)?;
         Ok(ExitCode::SUCCESS)
     }
 

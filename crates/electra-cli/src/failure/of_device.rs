@@ -29,9 +29,11 @@ pub fn message_and_help(error: &DeviceError) -> (String, String) {
             (format!("device {device} is not available"), remedy_without(*device, library))
         }
         DeviceError::Unusable { device, .. } => (error.to_string(), when_unusable(*device).to_owned()),
-        DeviceError::NoPrecision { .. } => {
-            (error.to_string(), "use train.precision = \"f32\", or a device that has it".to_owned())
-        }
+        DeviceError::NoPrecision { .. } => (
+            error.to_string(),
+            "use f32 (train.precision of a recipe, --precision of a tagger), or a device that has it"
+                .to_owned(),
+        ),
         DeviceError::Threads { .. } => (error.to_string(), "give a smaller number with --threads".to_owned()),
     }
 }

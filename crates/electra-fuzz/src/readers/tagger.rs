@@ -76,7 +76,7 @@ impl Reader for Taggers {
         if tagger.tensors.values().map(|tensor| tensor.num_elements()).sum::<usize>() > MAX_WEIGHTS {
             return None;
         }
-        let predictor = Predictor::new(&tagger, &device).ok_rendered()?;
+        let predictor = Predictor::new(&tagger, &device, Precision::F32).ok_rendered()?;
         reached.stage("built");
         let settings =
             PredictSettings { form: TextForm::Tokenised, documents: Documents::BlankLine, batch_size: 4 };

@@ -27,14 +27,14 @@ pub struct SentenceTagger {
 }
 
 impl SentenceTagger {
-    /// The tagger of a folder on a device.
+    /// The tagger of a folder on a device, with matrix products in `precision`.
     ///
     /// # Errors
     /// Weights that do not fit the folder's own sizes, or a window too short for any word.
-    pub fn new(folder: &TaggerFolder, device: &Device) -> Result<Self, PredictorError> {
+    pub fn new(folder: &TaggerFolder, device: &Device, precision: Precision) -> Result<Self, PredictorError> {
         let windows = WindowSettings::new(folder.settings.window, folder.settings.context);
         windows.validate().map_err(|source| PredictorError::Window { path: folder.path.clone(), source })?;
-        let tagger = folder.tagger(device, Precision::F32)?;
+        let tagger = folder.tagger(device, precision)?;
         Ok(Self {
             decoder: folder.decoder(&tagger),
             tagger,

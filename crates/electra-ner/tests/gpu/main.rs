@@ -16,7 +16,7 @@ mod steps;
 mod texts;
 
 use burn::prelude::*;
-use electra_ner::{Context, Decoding, Predictor};
+use electra_ner::{Context, Decoding, Precision, Predictor};
 
 #[test]
 fn cards_take_the_steps_of_both_heads_also_in_parts() {
@@ -50,7 +50,7 @@ fn cards_find_the_entities_that_the_cpu_finds() {
         for decoding in [Decoding::Argmax, Decoding::Viterbi, Decoding::Crf] {
             let folder = texts::folder(Context::Document, decoding);
             let [expected, found] = [Device::flex(), device.clone()].map(|device| {
-                let predictor = Predictor::new(&folder, &device).unwrap();
+                let predictor = Predictor::new(&folder, &device, Precision::F32).unwrap();
                 texts::tagged(&predictor, &text, &texts::SETTINGS)
             });
             assert_eq!(texts::tags(&found), texts::tags(&expected), "{decoding:?}");

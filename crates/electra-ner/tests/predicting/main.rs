@@ -4,7 +4,7 @@ mod context;
 mod small;
 mod streams;
 
-use electra_ner::{Context, Decoding, PredictSettings, Predictor, TaggedSentence, TextForm};
+use electra_ner::{Context, Decoding, Precision, PredictSettings, Predictor, TaggedSentence, TextForm};
 
 use burn::prelude::*;
 use small::{SETTINGS, folder, predictor, story, tagged, tags};
@@ -77,7 +77,7 @@ fn batches_and_the_place_in_the_input_have_no_influence() {
         (Context::Sentence, Decoding::Crf),
         (Context::Document, Decoding::Viterbi),
     ] {
-        let predictor = Predictor::new(&folder(context, decoding), &Device::flex()).unwrap();
+        let predictor = Predictor::new(&folder(context, decoding), &Device::flex(), Precision::F32).unwrap();
         let found = tagged(&predictor, &text, &SETTINGS);
         let kinds: std::collections::HashSet<&str> = tags(&found).into_iter().collect();
         assert!(kinds.len() >= 3, "{kinds:?} would prove little");

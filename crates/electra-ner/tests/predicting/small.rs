@@ -67,7 +67,7 @@ pub fn folder(context: Context, decoding: Decoding) -> TaggerFolder {
 }
 
 pub fn predictor(context: Context) -> Predictor {
-    Predictor::new(&folder(context, Decoding::Argmax), &Device::flex()).unwrap()
+    Predictor::new(&folder(context, Decoding::Argmax), &Device::flex(), Precision::F32).unwrap()
 }
 
 /// Everything that is found in a stream.

@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use electra_annotations::{CheckOptions, CheckReport, CheckedSplit, Measure, SplitRole, check, read};
 use electra_files::durable;
-use electra_ner::{SentenceTagger, TaggerFolder};
+use electra_ner::{Precision, SentenceTagger, TaggerFolder};
 use electra_text::Tokenizer;
 use electra_train::encoder_init::EncoderInit;
 use serde::Serialize;
@@ -198,7 +198,7 @@ impl CheckNer {
             Ok(folder) => {
                 use_threads(self.folds.with.threads)?;
                 let device = self.folds.with.device.open()?;
-                Ok(Some(SentenceTagger::new(&folder, &device).map_err(of_predictor)?))
+                Ok(Some(SentenceTagger::new(&folder, &device, Precision::F32).map_err(of_predictor)?))
             }
             Err(error) if asked.is_some() => Err(error.into()),
             // A model that lengths are measured in alone.

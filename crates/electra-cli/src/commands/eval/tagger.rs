@@ -6,7 +6,7 @@ use electra_annotations::{Division, Gold, Predictions, ReadOptions};
 use electra_ner::{SentenceTagger, TaggerFolder};
 
 use crate::commands::predict::of_predictor;
-use crate::device::{DeviceName, use_threads};
+use crate::device::{DeviceName, Precision, use_threads};
 use crate::failure::Failure;
 use crate::hub;
 
@@ -21,12 +21,17 @@ pub(super) struct ScoredTagger {
 /// Opens the tagger in a folder.
 ///
 /// # Errors
-/// A folder without a usable tagger, or a device that is not there.
-pub(super) fn open(path: &Path, device: DeviceName, threads: Option<usize>) -> Result<ScoredTagger, Failure> {
+/// A folder without a usable tagger, or a device that is not there or lacks the precision.
+pub(super) fn open(
+    path: &Path,
+    device: DeviceName,
+    precision: Precision,
+    threads: Option<usize>,
+) -> Result<ScoredTagger, Failure> {
     use_threads(threads)?;
-    let device = device.open()?;
+    let device = device.open_with(precision)?;
     let folder = TaggerFolder::open(&hub::model_folder(path)?)?;
-    let tagger = SentenceTagger::new(&folder, &device).map_err(of_predictor)?;
+    let tagger = SentenceTagger::new(&folder, &device, precision).map_err(of_predictor)?;
     Ok(ScoredTagger { path: path.to_owned(), tagger, division: folder.settings.division })
 }
 
