@@ -68,10 +68,12 @@ fn an_experiment_killed_twice_ends_as_one_that_was_left_alone() {
     let before = bench.results();
     bench.succeed(COMMAND);
     assert_eq!(bench.results(), expected);
-    for (name, result) in before {
-        // Arms are held against each other when all runs have ended.
+    for (name, mut result) in before {
+        // Whether it was judged on common text by then depends on the moment.
         let mut trained = expected[&name].clone();
-        trained.as_object_mut().unwrap().remove("common");
+        for result in [&mut result, &mut trained] {
+            result.as_object_mut().unwrap().remove("common");
+        }
         assert_eq!(result, trained);
     }
     let weights = |bench: &Workbench| -> Vec<Vec<u8>> {
@@ -176,6 +178,31 @@ fn sigterm_reaches_the_runs_and_the_same_command_goes_on() {
     let ran = Ran::of(&second.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_says(&ran.stderr, &["is at work on it; waiting until it ends", "(4/4)"]);
+}
+
+#[test]
+fn a_seed_is_judged_on_common_text_before_the_next_begins() {
+    let bench = Workbench::with_experiment(&BASE.replace("40", "10"), EXPERIMENT);
+    let ran = bench.succeed("ablate exp --threads 1 --jobs 1");
+    let at = |words: &str| ran.stderr.find(words).unwrap_or_else(|| panic!("no {words:?}: {}", ran.stderr));
+    // Those of the base arm wait for nobody.
+    assert!(at("half seed 1: judging") < at("half seed 2: pretraining"), "{}", ran.stderr);
+    assert!(at("whole seed 1: judging samples") < at("half seed 2: pretraining"), "{}", ran.stderr);
+    let judged = ran.stderr.matches("judging samples of the base arm's generator").count();
+    assert_eq!(judged, 4, "each once: {}", ran.stderr);
+    assert!(bench.results().values().all(|result| result["common"]["base"].is_object()));
+
+    // An arm that comes first waits for the base arm, and goes without its samples where that fails.
+    let wild = BASE.replace("40", "10") + "schedule.learning_rate = 1e30\n";
+    let tame = EXPERIMENT.replace("\"model.generator.width\" = 1.0", "\"schedule.learning_rate\" = 1e-4");
+    let bench = Workbench::with_experiment(&wild, &tame);
+    let ran = bench.run("ablate exp --threads 1 --jobs 1 --seeds 1");
+    assert_says(
+        &ran.stderr,
+        &["half seed 1", "diverged", "whole seed 1: judging samples from the frequencies"],
+    );
+    let common = &bench.results()["whole.seed-1.json"]["common"];
+    assert!(common["base"].is_null() && common["unigram"].is_object(), "{common}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The loop that starts processes, waits for them, and writes down what they came to.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -42,21 +42,39 @@ pub(super) struct Driver<'a> {
     fail_fast: bool,
     /// Runs in a row that failed as soon as they were started.
     failed_at_once: usize,
-    /// Numbers of the runs that wait, the next one first.
-    waiting: VecDeque<usize>,
+    /// Numbers of the runs that wait, with what is to be done of them, the next one first.
+    waiting: VecDeque<(usize, Aim)>,
     running: Vec<Running>,
     finished: Vec<usize>,
+    /// Runs whose judgement waits, runs or has ended: none is tried twice.
+    judged: HashSet<usize>,
     ended: Ended,
     /// Runs whose other process has been told of.
     told_of: Vec<usize>,
     stopping: bool,
-    /// Whether all runs have ended that could, and their discriminators are held against each other.
-    is_judging: bool,
     /// Floating-point operations that were done when this command began.
     first_flops: Option<f64>,
     /// The work of the processes that have ended; operations are counted elsewhere.
     ended_stages: Spent,
     progress: Progress,
+}
+
+/// The thing to be done of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// Its result: pretraining and fine-tuning.
+    Result,
+    /// The figures of its discriminator on common text, for a result that is there.
+    Judgement,
+}
+
+impl Aim {
+    fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Pretrain | Stage::Probe => Self::Result,
+            Stage::Judge(_) => Self::Judgement,
+        }
+    }
 }
 
 /// The result of driving all runs of an experiment.
@@ -97,13 +115,13 @@ impl<'a> Driver<'a> {
             jobs,
             fail_fast,
             failed_at_once: 0,
-            waiting: waiting.into(),
+            waiting: waiting.into_iter().map(|index| (index, Aim::Result)).collect(),
             running: Vec::new(),
             finished,
+            judged: HashSet::new(),
             ended: Ended { of, ..Ended::default() },
             told_of: Vec::new(),
             stopping: false,
-            is_judging: false,
             first_flops: None,
             ended_stages: Spent::default(),
             progress: Progress::new(),
@@ -121,14 +139,10 @@ impl<'a> Driver<'a> {
             let of = with_noun(self.ended.of, "run");
             self.progress.tell(&format!("{skipped} of {of} {verb} finished already"));
         }
-        let mut outcome = self.until_the_end();
-        if outcome.is_ok() && !self.stopping {
-            self.is_judging = true;
-            let jobs = &self.setup.plan.jobs;
-            let is_open = |index: &&usize| self.setup.next_source(&jobs[**index]).is_some();
-            self.waiting = self.finished.iter().filter(is_open).copied().collect();
-            outcome = self.until_the_end();
-        }
+        let seeds: BTreeSet<u64> =
+            self.finished.iter().map(|index| self.setup.plan.jobs[*index].seed).collect();
+        seeds.into_iter().for_each(|seed| self.judge_seed(seed));
+        let outcome = self.until_the_end();
         if outcome.is_err() {
             self.stop();
             for running in &mut self.running {
@@ -172,6 +186,27 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// Has the finished runs of a seed judged on common text, before any other run begins: what is finished is
+    /// complete then, however long the experiment goes on. Samples come from the base arm's generator of that
+    /// seed, for whose run they wait.
+    fn judge_seed(&mut self, seed: u64) {
+        let jobs = &self.setup.plan.jobs;
+        let base = jobs.iter().find(|job| job.arm == self.setup.sources.base && job.seed == seed);
+        let waits = |base: &Job| {
+            self.waiting.contains(&(base.index, Aim::Result))
+                || self.running.iter().any(|r| r.index == base.index && Aim::of(r.stage) == Aim::Result)
+        };
+        if base.is_some_and(waits) {
+            return;
+        }
+        for &index in &self.finished {
+            let job = &jobs[index];
+            if job.seed == seed && self.setup.next_source(job).is_some() && self.judged.insert(index) {
+                self.waiting.push_front((index, Aim::Judgement));
+            }
+        }
+    }
+
     /// Starts as many runs as there is room for. One that another process is at work on, as the
     /// last driver may have left it, waits behind the others.
     fn fill(&mut self) -> Result<(), Failure> {
@@ -179,23 +214,23 @@ impl<'a> Driver<'a> {
             if self.running.len() >= self.jobs || self.stopping {
                 return Ok(());
             }
-            let Some(index) = self.waiting.pop_front() else { return Ok(()) };
+            let Some((index, aim)) = self.waiting.pop_front() else { return Ok(()) };
             let job = &self.setup.plan.jobs[index];
             // Arms that differ in the probe alone have one run folder.
             let jobs = &self.setup.plan.jobs;
             let is_at_it =
                 |running: &Running| running.stage != Stage::Probe && jobs[running.index].hash == job.hash;
             if self.running.iter().any(is_at_it) {
-                self.waiting.push_back(index);
+                self.waiting.push_back((index, aim));
             } else if let Some(holder) = self.setup.holder(job)? {
                 if !self.told_of.contains(&index) {
                     self.told_of.push(index);
                     let name = self.setup.name_of(job);
                     self.progress.tell(&format!("{name}: {holder} is at work on it; waiting until it ends"));
                 }
-                self.waiting.push_back(index);
+                self.waiting.push_back((index, aim));
             } else {
-                self.advance(index);
+                self.advance(index, aim);
             }
         }
         Ok(())
@@ -203,16 +238,16 @@ impl<'a> Driver<'a> {
 
     /// Starts the next stage of a run, or writes its result. What keeps it from that is a failure
     /// of this run and of no other.
-    fn advance(&mut self, index: usize) {
-        if let Err(failure) = self.try_to_advance(index) {
+    fn advance(&mut self, index: usize, aim: Aim) {
+        if let Err(failure) = self.try_to_advance(index, aim) {
             let job = &self.setup.plan.jobs[index];
-            self.fail(job, &failure.in_one_line(), format!("  {}", failure.in_one_line()));
+            self.fail(job, aim, &failure.in_one_line(), format!("  {}", failure.in_one_line()));
         }
     }
 
-    fn try_to_advance(&mut self, index: usize) -> Result<(), Failure> {
+    fn try_to_advance(&mut self, index: usize, aim: Aim) -> Result<(), Failure> {
         let job = &self.setup.plan.jobs[index];
-        let Some(stage) = self.next(job)? else { return self.record(index) };
+        let Some(stage) = self.next(job, aim)? else { return self.record(index, aim) };
         let log = self.setup.log_of(job);
         for folder in self.setup.folders_of(job) {
             refuse_link(&folder).map_err(|error| Failure::of_file("write", &folder, &error))?;
@@ -234,18 +269,18 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The next stage of a run; `None` if it is done.
-    fn next(&self, job: &Job) -> Result<Option<Stage>, Failure> {
-        match self.is_judging {
-            true => Ok(self.setup.next_source(job).map(Stage::Judge)),
-            false => self.setup.next(job),
+    /// The next stage of a run; `None` if what was to be done is done.
+    fn next(&self, job: &Job, aim: Aim) -> Result<Option<Stage>, Failure> {
+        match aim {
+            Aim::Judgement => Ok(self.setup.next_source(job).map(Stage::Judge)),
+            Aim::Result => self.setup.next(job),
         }
     }
 
-    fn record(&mut self, index: usize) -> Result<(), Failure> {
+    fn record(&mut self, index: usize, aim: Aim) -> Result<(), Failure> {
         let job = &self.setup.plan.jobs[index];
         let result = self.setup.record(job)?;
-        if self.is_judging {
+        if aim == Aim::Judgement {
             let shown = [Metric::COMMON_AUC, Metric::UNIGRAM_AUC].into_iter().filter_map(|metric| {
                 Some(format!("{} {:.*}", metric.title(), metric.decimals(), metric.of(&result)?))
             });
@@ -269,6 +304,7 @@ impl<'a> Driver<'a> {
             self.finished.len(),
             self.ended.of,
         ));
+        self.judge_seed(job.seed);
         Ok(())
     }
 
@@ -298,13 +334,14 @@ impl<'a> Driver<'a> {
             }
             Stage::Judge(_) => {}
         }
+        let aim = Aim::of(running.stage);
         let job = &self.setup.plan.jobs[index];
         // A run that cannot be read is told of when it should go on.
-        let next = self.next(job).unwrap_or(None);
+        let next = self.next(job, aim).unwrap_or(None);
         if status.success() && next != Some(running.stage) {
             self.failed_at_once = 0;
             if !self.stopping || next.is_none() {
-                self.advance(index);
+                self.advance(index, aim);
             }
             return Ok(());
         }
@@ -314,7 +351,7 @@ impl<'a> Driver<'a> {
         }
         if self.setup.holder(job)?.is_some() {
             // Somebody else came first.
-            self.waiting.push_back(index);
+            self.waiting.push_back((index, aim));
             return Ok(());
         }
         if status.code() == Some(i32::from(failure::DIVERGED))
@@ -335,11 +372,11 @@ impl<'a> Driver<'a> {
             words if words.is_empty() => format!("  it {how} and said nothing"),
             words => words,
         };
-        self.fail(job, &how, error);
+        self.fail(job, aim, &how, error);
         Ok(())
     }
 
-    fn fail(&mut self, job: &Job, how: &str, error: String) {
+    fn fail(&mut self, job: &Job, aim: Aim, how: &str, error: String) {
         let name = self.setup.name_of(job);
         self.progress.tell(&format!("{name}: {how}"));
         self.ended.failed.push(Failed { name, error, log: self.setup.log_of(job) });
@@ -350,6 +387,10 @@ impl<'a> Driver<'a> {
         }
         if self.fail_fast || self.failed_at_once >= MAX_FAILURES_AT_ONCE {
             self.stop();
+        }
+        if aim == Aim::Result {
+            // Runs that waited for this one are judged without it.
+            self.judge_seed(job.seed);
         }
     }
 
@@ -384,7 +425,7 @@ impl<'a> Driver<'a> {
     fn work(&mut self) -> Work {
         let plan = &self.setup.plan;
         let under_way = self.running.iter().map(|running| running.index);
-        let open = under_way.chain(self.waiting.iter().copied());
+        let open = under_way.chain(self.waiting.iter().map(|(index, _)| *index));
         let open: Vec<usize> = open.filter(|index| !self.finished.contains(index)).collect();
         // Arms that differ in the probe alone share what is pretrained.
         let mut seen = HashSet::new();
