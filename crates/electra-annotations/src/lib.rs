@@ -20,7 +20,7 @@
 //! | to | use |
 //! |---|---|
 //! | read a file of any form and scheme, or an export of a tool | [`read`], [`ReadOptions`], [`DataFile`] |
-//! | convert it to the format of another tool | [`convert`], [`format_names`], [`Conversion`] |
+//! | convert it to the format of another tool, whole or divided | [`convert`], [`format_names`], [`Conversion`], [`SplitPlan`] |
 //! | read train, dev and test together | [`Split`], [`Splits`], [`Overlap`] |
 //! | hold and walk sentences | [`Sentences`], [`SentenceView`], [`TagSequences`] |
 //! | convert and check tags | [`Scheme`], [`detect_scheme`], [`to_iob2`], [`from_iob2`], [`violations`] |
@@ -76,11 +76,11 @@ pub use predictions::{
     Gold, PredictionForm, PredictionPlace, Predictions, PredictionsError, check_writable_tags,
 };
 pub use read::{
-    Answers, Conversion, DataFile, DocumentNumbers, Encoding, ExportedTexts, Format, FormatName,
-    InvalidTransition, InvalidTransitions, MAX_LINE_BYTES, MisalignedSpan, Misalignment, OffsetEvidence,
-    OffsetUse, Offsets, PassedOver, ReadError, ReadOptions, RecordPlace, Separator, Source, WrittenFile,
-    convert, document_name, exported_texts, format_names, is_named_columns, is_named_json, read,
-    read_as_written,
+    Answers, Conversion, ConvertedPart, DataFile, DocumentNumbers, Encoding, ExportedTexts, Format,
+    FormatName, InvalidTransition, InvalidTransitions, MAX_LINE_BYTES, MisalignedSpan, Misalignment,
+    NoShares, OffsetEvidence, OffsetUse, Offsets, PassedOver, ReadError, ReadOptions, RecordPlace, Separator,
+    Source, SplitPlan, SplitUnit, WrittenFile, convert, document_name, exported_texts, format_names,
+    is_named_columns, is_named_json, read, read_as_written,
 };
 pub use scheme::{
     Scheme, SchemeError, TagPlace, TagRole, UnknownTag, Violation, detect_scheme, from_iob2, to_iob2,

@@ -128,6 +128,7 @@ fn every_key_that_a_command_prints_is_in_the_list_of_keys_and_the_other_way_roun
     print("check ner train.conll dev.conll test.conll --tokenizer tokenizer --window 8 --json");
     print("check ner spans.jsonl --skip-misaligned --json");
     print("convert ner spans.jsonl --to conll --out spans.conll --json");
+    print("convert ner train.conll --to conll --split 9/1 --out divided --json");
     print(
         "finetune ner --train train.conll --dev dev.conll --test test.conll --model a --out out --seeds 2 --threads 1 \
          --set input.window=32 --set train.epochs=4 --set schedule.learning_rate=5e-3 --display quiet --json",

@@ -88,6 +88,15 @@ pub enum ReadError {
     #[error("{path} holds no sentence, expected lines with a token and its tag, or JSON lines")]
     #[diagnostic(help("check that it is the right file"))]
     Empty { path: PathBuf },
+    /// Fewer different documents, or texts where there are none, than parts.
+    #[error("different documents or texts: {units}, too few for {parts} parts")]
+    #[diagnostic(help("give more data, or fewer parts; texts of one document are not divided"))]
+    TooFewToDivide {
+        /// Different documents or texts.
+        units: usize,
+        /// The parts that were asked for.
+        parts: usize,
+    },
     /// Too few columns, or another number than elsewhere.
     #[error("line {line} of {path} has {found} column{}, expected {expected} (separated by {separator}): {text:?}", if *.found == 1 { "" } else { "s" })]
     #[diagnostic(help(

@@ -15,12 +15,13 @@ use super::encoding::Encoding;
 use super::error::ReadError;
 use super::file;
 use super::format_name::FormatName;
-use super::formats::{Reader, detect, found, marked, row};
+use super::formats::{Reader, Writer, detect, found, marked, row};
 use super::input::{self, Input};
 use super::offsets::OffsetUse;
 use super::options::ReadOptions;
 use super::records::each_record;
 use super::spans::{Aligned, Characters, MisalignedSpan, Misalignment, align, describe};
+use super::split_plan::{SplitPlan, SplitUnit};
 use super::survey::{each_measured, survey};
 use super::target::{Target, WrittenFiles, json_lines};
 use super::text::AnnotatedText;
@@ -31,18 +32,31 @@ use crate::words::{
 /// Annotations in another format, to be written to the disk.
 #[derive(Clone, Debug)]
 pub struct Conversion {
-    /// The files, each with its name in the folder; a single one without a name, where it is no folder.
-    pub files: WrittenFiles,
+    /// All of it; or training, development and test data, where it was divided.
+    pub parts: Vec<ConvertedPart>,
+    /// The thing that stayed whole, where the data was divided.
+    pub unit: Option<SplitUnit>,
     /// Whether the format is a folder of files.
     pub is_folder: bool,
+    /// The usual ending of files of the format, with the dot; none of a folder.
+    pub ending: &'static str,
     /// The files that were read, in their order.
     pub sources: Vec<Source>,
+    /// Spans that the format cannot express, or that are none.
+    pub left_out: Vec<MisalignedSpan>,
+}
+
+/// Annotations in another format that are written together.
+#[derive(Clone, Debug)]
+pub struct ConvertedPart {
+    /// The name of the part, such as `train`; none where the data was not divided.
+    pub name: Option<&'static str>,
+    /// The files, each with its name in the folder; a single one without a name, where it is no folder.
+    pub files: WrittenFiles,
     /// Texts that are written.
     pub texts: usize,
     /// Entities that are written, by type.
     pub types: BTreeMap<String, usize>,
-    /// Spans that the format cannot express, or that are none.
-    pub left_out: Vec<MisalignedSpan>,
 }
 
 /// A file that was read.
@@ -64,14 +78,21 @@ pub struct Source {
     pub left_out: usize,
 }
 
-/// Converts files to a format; of a folder that no format takes whole, every file by name.
+/// Converts files to a format, of a folder that no format takes whole every file by name; as a whole, or divided into
+/// training, development and test data.
 ///
 /// # Errors
-/// As [`read`](super::read), and for spans that the format cannot express unless they are to be skipped.
+/// As [`read`](super::read), for spans that the format cannot express unless they are to be skipped, and for too little
+/// data to be divided.
 ///
 /// # Panics
 /// If the format cannot be written; [`format_names`](super::format_names) says which can.
-pub fn convert(inputs: &[PathBuf], to: FormatName, options: &ReadOptions) -> Result<Conversion, ReadError> {
+pub fn convert(
+    inputs: &[PathBuf],
+    to: FormatName,
+    options: &ReadOptions,
+    split: Option<&SplitPlan>,
+) -> Result<Conversion, ReadError> {
     let writer = row(to).writer.as_ref().unwrap_or_else(|| panic!("{to} cannot be written"));
     let mut all: Vec<AnnotatedText> = Vec::new();
     let (mut sources, mut left_out) = (Vec::new(), Vec::new());
@@ -113,13 +134,25 @@ pub fn convert(inputs: &[PathBuf], to: FormatName, options: &ReadOptions) -> Res
         left_out.append(&mut wrong);
         all.append(&mut texts);
     }
+    let (unit, parts) = match split {
+        None => (None, vec![part(None, &all, writer)]),
+        Some(plan) => {
+            let divided = plan.divide(all)?;
+            let parts = divided.parts.iter().map(|(name, texts)| part(Some(name), texts, writer));
+            (Some(divided.unit), parts.collect())
+        }
+    };
+    let (is_folder, ending) = (writer.target.is_folder, writer.ending);
+    Ok(Conversion { parts, unit, is_folder, ending, sources, left_out })
+}
+
+/// Texts as they are written.
+fn part(name: Option<&'static str>, texts: &[AnnotatedText], writer: &Writer) -> ConvertedPart {
     let mut types = BTreeMap::new();
-    for span in all.iter().flat_map(|text| &text.spans) {
+    for span in texts.iter().flat_map(|text| &text.spans) {
         *types.entry(span.label.clone()).or_default() += 1;
     }
-    let files = (writer.write)(&all);
-    let is_folder = writer.target.is_folder;
-    Ok(Conversion { files, is_folder, sources, texts: all.len(), types, left_out })
+    ConvertedPart { name, files: (writer.write)(texts), texts: texts.len(), types }
 }
 
 /// The texts of an export, for programs that read text.

@@ -30,6 +30,8 @@ pub(super) struct FormatRow {
 
 /// A way to write texts.
 pub(super) struct Writer {
+    /// The usual ending of its files, with the dot; none of a folder.
+    pub ending: &'static str,
     pub target: Target,
     pub write: fn(&[AnnotatedText]) -> WrittenFiles,
 }
@@ -50,6 +52,7 @@ pub(super) const FORMATS: &[FormatRow] = &[
         recognises: Some(brat::recognises),
         reader: Reader::Texts(brat::each_text, Some(OffsetPolicy::CODE_POINTS)),
         writer: Some(Writer {
+            ending: "",
             target: Target { parts: true, is_folder: true, ..Target::CHARACTERS },
             write: brat::write,
         }),
@@ -73,28 +76,32 @@ pub(super) const FORMATS: &[FormatRow] = &[
         title: "JSON of Label Studio",
         recognises: Some(label_studio::recognises),
         reader: Reader::Texts(label_studio::each_text, Some(OffsetPolicy::OPEN)),
-        writer: Some(Writer { target: Target::CHARACTERS, write: label_studio::write }),
+        writer: Some(Writer { ending: ".json", target: Target::CHARACTERS, write: label_studio::write }),
     },
     FormatRow {
         name: "gliner",
         title: "JSON of GLiNER",
         recognises: Some(gliner::recognises),
         reader: Reader::Texts(gliner::each_text, None),
-        writer: Some(Writer { target: Target { overlaps: true, ..Target::TAGS }, write: gliner::write }),
+        writer: Some(Writer {
+            ending: ".json",
+            target: Target { overlaps: true, ..Target::TAGS },
+            write: gliner::write,
+        }),
     },
     FormatRow {
         name: "spacy",
         title: "JSON of spaCy's documents",
         recognises: Some(spacy::recognises),
         reader: Reader::Texts(spacy::each_text, Some(OffsetPolicy::CODE_POINTS)),
-        writer: Some(Writer { target: Target::TAGS, write: spacy::write }),
+        writer: Some(Writer { ending: ".jsonl", target: Target::TAGS, write: spacy::write }),
     },
     FormatRow {
         name: "doccano",
         title: "JSON lines of doccano",
         recognises: Some(doccano::recognises),
         reader: Reader::Texts(doccano::each_text, Some(OffsetPolicy::OPEN)),
-        writer: Some(Writer { target: Target::CHARACTERS, write: doccano::write }),
+        writer: Some(Writer { ending: ".jsonl", target: Target::CHARACTERS, write: doccano::write }),
     },
     FormatRow {
         name: "germeval",
@@ -108,28 +115,28 @@ pub(super) const FORMATS: &[FormatRow] = &[
         title: "JSON lines with text and spans",
         recognises: None,
         reader: Reader::Texts(each_text, Some(OffsetPolicy::CODE_POINTS)),
-        writer: Some(Writer { target: Target::CHARACTERS, write: prodigy::write_plain }),
+        writer: Some(Writer { ending: ".jsonl", target: Target::CHARACTERS, write: prodigy::write_plain }),
     },
     FormatRow {
         name: "prodigy",
         title: "JSON lines of Prodigy",
         recognises: None,
         reader: Reader::Texts(each_text, Some(OffsetPolicy::CODE_POINTS)),
-        writer: Some(Writer { target: Target::CHARACTERS, write: prodigy::write }),
+        writer: Some(Writer { ending: ".jsonl", target: Target::CHARACTERS, write: prodigy::write }),
     },
     FormatRow {
         name: TAGS,
         title: "JSON lines with tokens and tags",
         recognises: None,
         reader: Reader::Sentences(|input, options| json::read_tags(input.path, &input.text, options)),
-        writer: Some(Writer { target: Target::TAGS, write: tags::write_json }),
+        writer: Some(Writer { ending: ".jsonl", target: Target::TAGS, write: tags::write_json }),
     },
     FormatRow {
         name: COLUMNS,
         title: "columns of tokens and tags",
         recognises: None,
         reader: Reader::Sentences(|input, options| columns::read(input.path, &input.text, options)),
-        writer: Some(Writer { target: Target::TAGS, write: tags::write_columns }),
+        writer: Some(Writer { ending: ".conll", target: Target::TAGS, write: tags::write_columns }),
     },
 ];
 

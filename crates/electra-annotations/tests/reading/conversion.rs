@@ -21,7 +21,7 @@ fn skipping() -> ReadOptions {
 /// Writes what was converted into `folder`, and gives the file or folder that it is.
 fn written(folder: &Path, name: &str, conversion: &Conversion) -> PathBuf {
     let path = folder.join(name);
-    for (file, bytes) in &conversion.files {
+    for (file, bytes) in &conversion.parts[0].files {
         let file = if conversion.is_folder { path.join(file) } else { path.clone() };
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();
@@ -32,7 +32,7 @@ fn written(folder: &Path, name: &str, conversion: &Conversion) -> PathBuf {
 fn converted(from: &Path, to: FormatName) -> Conversion {
     // What doccano's offsets count, no file of it says.
     let options = ReadOptions { offsets: Some(Offsets::CodePoints), ..ReadOptions::default() };
-    convert(&[from.to_owned()], to, &options)
+    convert(&[from.to_owned()], to, &options, None)
         .unwrap_or_else(|error| panic!("{} to {to}: {error}", from.display()))
 }
 
@@ -42,7 +42,7 @@ type Marked = (String, String);
 /// The texts of a file, each with its spans.
 fn spans(path: &Path) -> Vec<(String, Vec<Marked>)> {
     let conversion = converted(path, format("spans"));
-    let lines = std::str::from_utf8(&conversion.files[0].1).unwrap().lines();
+    let lines = std::str::from_utf8(&conversion.parts[0].files[0].1).unwrap().lines();
     let record = |line: &str| {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         let text = record["text"].as_str().unwrap().to_owned();
@@ -76,7 +76,11 @@ fn every_format_that_can_be_written_gives_the_spans_back() {
     assert_eq!(marked(&expected).len(), 6);
     for to in writable() {
         let conversion = converted(&source, to);
-        assert_eq!((conversion.texts, conversion.types["LOC"], conversion.types["PER"]), (4, 3, 2), "{to}");
+        assert_eq!(
+            (conversion.parts[0].texts, conversion.parts[0].types["LOC"], conversion.parts[0].types["PER"]),
+            (4, 3, 2),
+            "{to}"
+        );
         let there = written(folder.path(), &format!("there-{to}"), &conversion);
         let found = spans(&there);
         match to.to_string().as_str() {
@@ -134,7 +138,7 @@ fn words_and_tags_come_back_through_every_format_of_words() {
         assert!(to == "spacy" || found.documents == documents, "{to}: {}", found.documents);
     }
     let conll = converted(&source, format("conll"));
-    assert_eq!(String::from_utf8_lossy(&conll.files[0].1), text);
+    assert_eq!(String::from_utf8_lossy(&conll.parts[0].files[0].1), text);
 }
 
 const NESTED: &str = concat!(
@@ -149,7 +153,7 @@ fn what_a_format_cannot_express_is_listed_and_refused_if_it_must_not_be() {
     let source = folder.path().join("nested.jsonl");
     std::fs::write(&source, NESTED).unwrap();
     for to in writable() {
-        let conversion = convert(slice::from_ref(&source), to, &skipping()).unwrap();
+        let conversion = convert(slice::from_ref(&source), to, &skipping(), None).unwrap();
         let listed: Vec<String> = conversion.left_out.iter().map(ToString::to_string).collect();
         let listed = listed.join("\n");
         let has = |part: &str| listed.contains(part);
@@ -160,12 +164,13 @@ fn what_a_format_cannot_express_is_listed_and_refused_if_it_must_not_be() {
         assert!(has("line 1 of ") && has("X 14..15 \" \" has no word in it"), "{to}: {listed}");
         assert_eq!(has("LOC 8..13 \"China\" overlaps with ORG 0..13"), !may_overlap, "{to}: {listed}");
         assert_eq!(has("X 15..17 \"sa\" begins or ends within a word"), of_words, "{to}: {listed}");
-        let kept: usize = conversion.types.values().sum();
+        let kept: usize = conversion.parts[0].types.values().sum();
         assert_eq!(
             (kept, conversion.sources[0].left_out),
             (5 - conversion.left_out.len(), conversion.left_out.len())
         );
-        let error = with_help(&convert(slice::from_ref(&source), to, &ReadOptions::default()).unwrap_err());
+        let error =
+            with_help(&convert(slice::from_ref(&source), to, &ReadOptions::default(), None).unwrap_err());
         assert!(
             error.contains("cannot be said in tags of whole words") || error.contains("goes beyond"),
             "{error}"
@@ -185,15 +190,15 @@ fn spans_of_several_parts_stay_in_brat_alone() {
     )
     .unwrap();
     for to in writable() {
-        let conversion = convert(slice::from_ref(&source), to, &skipping()).unwrap();
+        let conversion = convert(slice::from_ref(&source), to, &skipping(), None).unwrap();
         let is_brat = to.to_string() == "brat";
         assert_eq!(
-            (conversion.left_out.len(), conversion.types["LOC"]),
+            (conversion.left_out.len(), conversion.parts[0].types["LOC"]),
             if is_brat { (0, 2) } else { (1, 1) },
             "{to}"
         );
         if is_brat {
-            let annotations = String::from_utf8_lossy(&conversion.files[1].1).into_owned();
+            let annotations = String::from_utf8_lossy(&conversion.parts[0].files[1].1).into_owned();
             assert_eq!(annotations, "T1\tLOC 0 5;16 21\tNorth Korea\nT2\tLOC 10 15;16 21\tSouth Korea\n");
         }
     }
@@ -212,11 +217,11 @@ fn several_files_of_different_formats_become_one() {
         write("b.jsonl", "{\"text\": \"\u{1f600} Ulm\", \"label\": [[3, 6, \"LOC\"]]}\n"),
     ];
     let options = ReadOptions { offsets: Some(Offsets::Utf16), ..ReadOptions::default() };
-    let conversion = convert(&inputs, format("conll"), &options).unwrap();
+    let conversion = convert(&inputs, format("conll"), &options, None).unwrap();
     let forms: Vec<&str> = conversion.sources.iter().map(|source| source.form.as_str()).collect();
     assert_eq!(forms, ["columns separated by spaces: token 1, tag 2", "JSON lines of doccano"]);
-    assert_eq!(conversion.types["LOC"], 2);
-    let text = String::from_utf8_lossy(&conversion.files[0].1).into_owned();
+    assert_eq!(conversion.parts[0].types["LOC"], 2);
+    let text = String::from_utf8_lossy(&conversion.parts[0].files[0].1).into_owned();
     assert_eq!(text, "-DOCSTART-\tO\n\nRom\tB-LOC\n\n-DOCSTART-\tO\n\n\u{1f600}\tO\nUlm\tB-LOC\n\n");
 }
 
@@ -231,8 +236,10 @@ fn texts_are_divided_into_sentences_where_that_is_asked_for_and_never_within_an_
     std::fs::write(&source, format!("{record}\n")).unwrap();
     let sentences = |sentences| {
         let options = ReadOptions { sentences, ..ReadOptions::default() };
-        let bytes =
-            convert(slice::from_ref(&source), format("conll"), &options).unwrap().files.swap_remove(0).1;
+        let bytes = convert(slice::from_ref(&source), format("conll"), &options, None).unwrap().parts[0]
+            .files
+            .swap_remove(0)
+            .1;
         let columns = String::from_utf8(bytes).unwrap();
         let words = |sentence: &str| {
             sentence.lines().filter_map(|line| line.split('\t').next()).collect::<Vec<_>>().join(" ")

@@ -21,8 +21,8 @@ type Spans = (String, BTreeSet<(usize, usize, String)>);
 
 /// The texts of a file with their spans.
 fn spans(folder: &Path, name: &str) -> Vec<Spans> {
-    let converted = convert(&[folder.join(name)], format("spans"), &options()).unwrap();
-    let lines = std::str::from_utf8(&converted.files[0].1).unwrap().lines();
+    let converted = convert(&[folder.join(name)], format("spans"), &options(), None).unwrap();
+    let lines = std::str::from_utf8(&converted.parts[0].files[0].1).unwrap().lines();
     let records = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
     let span = |span: &Value| {
         let bound = |name: &str| span[name].as_u64().unwrap() as usize;
@@ -73,10 +73,10 @@ proptest! {
         std::fs::write(folder.path().join("a.jsonl"), lines).unwrap();
         let given: usize = spans(folder.path(), "a.jsonl").iter().map(|(_, spans)| spans.len()).sum();
         for (to, _) in format_names().filter(|(_, can_be_written)| *can_be_written) {
-            let converted = convert(&[folder.path().join("a.jsonl")], to, &options()).unwrap();
-            let kept: usize = converted.types.values().sum();
+            let converted = convert(&[folder.path().join("a.jsonl")], to, &options(), None).unwrap();
+            let kept: usize = converted.parts[0].types.values().sum();
             let name = to.to_string();
-            for (file, bytes) in &converted.files {
+            for (file, bytes) in &converted.parts[0].files {
                 let path = if converted.is_folder { folder.path().join(&name).join(file) } else { folder.path().join(&name) };
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, bytes).unwrap();
@@ -91,9 +91,9 @@ proptest! {
                 prop_assert_eq!(found, given);
             }
             // Written once more it is the same, whatever the format could not say at first.
-            let again = convert(&[folder.path().join(&name)], to, &options()).unwrap();
+            let again = convert(&[folder.path().join(&name)], to, &options(), None).unwrap();
             prop_assert_eq!(again.left_out.len(), 0, "{}: {:?}", name, again.left_out);
-            prop_assert_eq!(again.types.values().sum::<usize>(), found, "{}", name);
+            prop_assert_eq!(again.parts[0].types.values().sum::<usize>(), found, "{}", name);
         }
     }
 }

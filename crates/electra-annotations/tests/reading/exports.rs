@@ -233,8 +233,8 @@ fn spans_that_are_said_twice_count_once_and_are_counted() {
     let path = folder.path().join("a.jsonl");
     std::fs::write(&path, doccano).unwrap();
     let gliner = format_names().find(|(name, _)| name.as_str() == "gliner").unwrap().0;
-    let conversion = convert(&[path], gliner, &options).unwrap();
-    assert_eq!((conversion.sources[0].passed_over.repeated, conversion.types["LOC"]), (2, 1));
+    let conversion = convert(&[path], gliner, &options, None).unwrap();
+    assert_eq!((conversion.sources[0].passed_over.repeated, conversion.parts[0].types["LOC"]), (2, 1));
     // Of several parts is not the same as whole.
     std::fs::write(folder.path().join("b.txt"), "New old York").unwrap();
     std::fs::write(folder.path().join("b.ann"), "T1\tLOC 0 12\tNew old York\nT2\tLOC 0 3;8 12\tNew York\n")
@@ -257,20 +257,20 @@ fn of_a_folder_every_file_is_converted_and_each_begins_a_document() {
         ["conll", "brat"].map(|wanted| format_names().find(|(name, _)| name.as_str() == wanted).unwrap().0);
     let options = ReadOptions::default();
     let input = [folder.path().to_owned()];
-    let conversion = convert(&input, conll, &options).unwrap();
-    let text = String::from_utf8(conversion.files[0].1.clone()).unwrap();
+    let conversion = convert(&input, conll, &options, None).unwrap();
+    let text = String::from_utf8(conversion.parts[0].files[0].1.clone()).unwrap();
     let begin = "-DOCSTART-\tO\n\n";
     let expected = ["Rom\tB-LOC", "Ulm\tB-LOC", "Pau\tB-LOC", "_DOCSTART_x Ely\tO"]
         .map(|line| format!("{begin}{line}\n\n"));
     assert_eq!(text, expected.concat());
-    assert_eq!(convert(&input, brat, &options).unwrap().files.len(), 8, "four documents");
+    assert_eq!(convert(&input, brat, &options, None).unwrap().parts[0].files.len(), 8, "four documents");
     // Elsewhere one file is meant.
     let error = read(folder.path(), &options).unwrap_err();
     assert!(matches!(error, ReadError::Folder { files: 4, .. }), "{error}");
     assert_says(&with_help(&error), &["is a folder of 4 files", "convert them all into one"]);
     let empty = tempfile::tempdir().unwrap();
     assert!(matches!(
-        convert(&[empty.path().to_owned()], conll, &options),
+        convert(&[empty.path().to_owned()], conll, &options, None),
         Err(ReadError::Folder { files: 0, .. })
     ));
 }

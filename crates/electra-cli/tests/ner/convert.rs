@@ -100,6 +100,76 @@ fn a_folder_is_read_and_written_and_nothing_is_lost() {
 }
 
 #[test]
+fn one_export_becomes_training_development_and_test_data() {
+    let bench = Workbench::new();
+    let task = |n: usize| {
+        let text = format!("Ada {} saw Rome", n % 90);
+        let span = |start: usize, end: usize, label: &str| json!({"type": "labels", "value": {"start": start, "end": end, "labels": [label], "text": &text[start..end]}});
+        let mut result = vec![span(0, 3, "PER"), span(text.len() - 4, text.len(), "LOC")];
+        result.extend((n == 7).then(|| span(4, 5, "NUMBER")));
+        json!({"id": n, "data": {"text": text}, "annotations": [{"result": result}]})
+    };
+    bench.write("export.json", json!((0..100).map(task).collect::<Vec<_>>()).to_string());
+    let ran = bench.succeed("convert ner export.json --to conll --split 80/10/10 --out data/names");
+    assert_says(
+        &ran.stderr,
+        &[
+            "100 texts, 201 entities (LOC 100, NUMBER 1, PER 100)",
+            "documents stay whole, equal ones stay together (seed 0)",
+            "data/names/train.conll: ",
+            "data/names/test.conll: ",
+            "has no entity of NUMBER",
+        ],
+    );
+    assert_eq!(bench.names("data/names"), ["dev.conll", "test.conll", "train.conll"]);
+    // Nothing is lost, and equal texts are in one part.
+    let words = |name: &str| -> Vec<String> {
+        let text = bench.read(&format!("data/names/{name}.conll"));
+        text.split("\n\n").filter(|s| s.contains("Ada")).map(str::to_owned).collect()
+    };
+    let [train, dev, test] = ["train", "dev", "test"].map(words);
+    assert_eq!(train.len() + dev.len() + test.len(), 100);
+    assert!((75..=85).contains(&train.len()) && dev.len() >= 7 && test.len() >= 7);
+    let checked = bench.succeed(
+        "check ner --train data/names/train.conll --dev data/names/dev.conll --test data/names/test.conll",
+    );
+    assert!(!checked.stdout.contains("are also in"), "{}", checked.stdout);
+
+    let again = "convert ner export.json --to conll --split 80/10/10 --out";
+    bench.succeed(&format!("{again} again"));
+    let bytes = |folder: &str| bench.files(folder).into_values().collect::<Vec<_>>();
+    assert!(bytes("again") == bytes("data/names"));
+    let other = bench.succeed(&format!("{again} other --split-seed 1 --json")).json();
+    assert!(bytes("other") != bytes("again"));
+    let split = &other["split"];
+    assert_eq!((&split["unit"], &split["seed"]), (&json!("document"), &json!(1)));
+    assert_eq!(split["parts"][1]["path"], "other/dev.conll");
+    let sum: u64 = (0..3).map(|part| split["parts"][part]["texts"].as_u64().unwrap()).sum();
+    assert_eq!(sum, 100);
+
+    // A format that is a folder has folders, and each document is one of it.
+    let ran = bench.succeed("convert ner export.json --to brat --split 9/1 --out brat");
+    assert_eq!(bench.names("brat"), ["dev", "train"]);
+    assert!(ran.stderr.contains("brat/train: "), "{}", ran.stderr);
+    for (line, code, parts) in [
+        ("--split 80 --out a", 2, &["80", "such as 80/10/10"][..]),
+        ("--split-seed 3 --out a", 2, &["--split <SHARES>"]),
+        ("--split 80/10/10 --out -", 1, &["divided data is a folder"]),
+        ("--split 80/10/10 --out again", 1, &["again exists and holds something"]),
+    ] {
+        assert_says(&bench.stop(&format!("convert ner export.json --to conll {line}"), code), parts);
+    }
+    bench.write("ten.conll", (0..10).map(|n| format!("Ada{n} B-PER\n\n")).collect::<String>());
+    let ran = bench.succeed("convert ner ten.conll --to spans --split 1/1 --out ten");
+    assert_says(&ran.stderr, &["divided text by text: the data does not say which are of one document"]);
+    bench.write("two.conll", "Ada B-PER\n\nBo B-PER\n");
+    assert_says(
+        &bench.refuse("convert ner two.conll --to conll --split 80/10/10 --out a"),
+        &["different documents or texts: 2, too few for 3 parts", "help:"],
+    );
+}
+
+#[test]
 fn what_a_file_does_not_say_is_asked_for_by_the_name_of_the_option() {
     let bench = Workbench::new();
     bench.write("doccano.jsonl", "{\"text\": \"😀 Ada\", \"label\": [[3, 6, \"PER\"]]}\n");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use electra_annotations::{Offsets, ReadOptions, convert, exported_texts, format_names, read};
+use electra_annotations::{Offsets, ReadOptions, SplitPlan, convert, exported_texts, format_names, read};
 
 use super::columns::files_in;
 use crate::case::Case;
@@ -81,8 +81,11 @@ impl Reader for Exports {
         }
         reached.stage("read");
         for (to, _) in format_names().filter(|(_, can_be_written)| *can_be_written) {
-            let conversion = convert(&paths, to, &options).ok_rendered()?;
+            let conversion = convert(&paths, to, &options, None).ok_rendered()?;
             std::hint::black_box(serde_json::to_string(&conversion.left_out).ok_rendered()?);
+            // Too little data for three parts is an error.
+            let plan: Option<SplitPlan> = "8/1/1".parse().ok();
+            std::hint::black_box(convert(&paths, to, &options, plan.as_ref()).ok_rendered());
         }
         reached.stage("converted");
         Some(())
