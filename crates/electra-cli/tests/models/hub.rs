@@ -171,6 +171,46 @@ fn every_command_that_takes_a_model_takes_a_name() {
     bench.succeed("eval detection --model hf://ada/electra-tiny --generator run --json");
 }
 
+/// Tasks of Label Studio in which every fox is an animal.
+fn export() -> String {
+    let word = |at: usize| ["the", "quick", "brown", "fox", "foxes", "jumped"][at % 6];
+    let task = |n: usize| {
+        let words: Vec<&str> = [n, n / 6, n / 36, 3 + n % 2, n / 3, 5].map(word).into();
+        let text = words.join(" ") + ".";
+        let mut start = 0;
+        let spans = words.iter().filter_map(|word| {
+            let place = start..start + word.len();
+            start = place.end + 1;
+            let value = json!({ "start": place.start, "end": place.end, "text": word, "labels": ["ANIMAL"] });
+            word.starts_with("fox").then(|| json!({ "type": "labels", "value": value }))
+        });
+        json!({ "id": n, "data": { "text": text }, "annotations": [{ "result": spans.collect::<Vec<_>>() }] })
+    };
+    json!((0..200).map(task).collect::<Vec<_>>()).to_string()
+}
+
+#[test]
+fn from_one_export_and_a_name_to_a_calibrated_tagger_in_three_commands() {
+    let bench = Bench::new();
+    bench.bench.write("export.json", export());
+    bench.bench.write("news.txt", "The foxes jumped. The quick brown.\n");
+
+    bench.succeed("convert ner export.json --to spans --split 80/10/10 --out data");
+    let names = "--train data/train.jsonl --dev data/dev.jsonl --test data/test.jsonl";
+    bench.succeed(&format!(
+        "finetune ner {names} --model {NAME} --out names --threads 1 --display quiet --set input.window=16 \
+         --set train.epochs=30 --set schedule.learning_rate=1e-2"
+    ));
+    let found = bench.succeed("predict --model names/best --format json news.txt");
+
+    let entity = parsed(found.stdout.trim());
+    assert_eq!((&entity["word"], &entity["entity_group"]), (&json!("foxes"), &json!("ANIMAL")), "{entity}");
+    assert!(!found.stderr.contains("not calibrated"), "{}", found.stderr);
+    let scores = parsed(&bench.bench.read("names/best/scores.json"));
+    assert!(scores["test"]["f1"].as_f64() > Some(0.9), "{}", scores["test"]);
+    assert_says(&bench.bench.read("names/best/README.md"), &[&format!("base_model: \"{NAME}\"")]);
+}
+
 #[test]
 fn a_run_needs_the_model_no_more_that_it_began_with_when_nobody_can_be_asked() {
     let bench = Bench::new();
