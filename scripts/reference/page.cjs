@@ -23,6 +23,12 @@ async function inspect(page, name) {
     for (const { id, help, nodes } of violations) found.push(`${name}: axe ${id}: ${help}: ${nodes[0].html.slice(0, 200)}`);
     const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - window.innerWidth);
     if (wide > 0) found.push(`${name}: the page is ${wide} pixels too wide`);
+    const cut = await page.evaluate(() => {
+        const right = (element) => element.getBoundingClientRect().right;
+        const isCut = (th) => th.offsetWidth > 0 && (th.scrollWidth > th.clientWidth || right(th) > right(th.closest(".scroll")) + 1);
+        return [...document.querySelectorAll(".scroll th")].filter(isCut).map((th) => th.textContent);
+    });
+    for (const heading of cut) found.push(`${name}: the heading ${JSON.stringify(heading)} of a table is cut`);
     await page.screenshot({ path: path.join(out, `${mode}-${name}.png`), fullPage: true });
 }
 
