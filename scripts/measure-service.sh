@@ -5,7 +5,7 @@
 #
 #   model alone     forward passes of 32 rows of 32 tokens on core 0, and `electra predict` there
 #   generator       wrk against nginx with a fixed answer: what it can load more than any server answers
-#   electra serve   in the precisions that it has (f32)
+#   electra serve   in 32 bits and in bfloat16 (--precisions)
 #   FastAPI         transformers' pipeline on the same weights, plain and in batches
 #
 # Rounds take turns, so that a machine that changes its speed changes it for all. The table stands in
