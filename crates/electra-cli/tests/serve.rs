@@ -166,6 +166,8 @@ fn options_are_those_of_predict_and_places_in_the_unit_that_is_asked_for() {
     });
     bench.write("tagger/calibration.json", calibration.to_string());
     let service = bench.serve("--model tagger");
+    let told = service.get("/v1/models").json()["models"][0]["calibration"].clone();
+    assert_eq!((&told["found_entities"], &told["correct_entities"]), (&json!(100), &json!(90)));
     let request = json!({"texts": [TEXT, TEXT], "precision_target": 0.9}).to_string();
     for line in service.post("/v1/tag", request).body.lines() {
         let answer = parsed(line);

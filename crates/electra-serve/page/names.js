@@ -54,7 +54,10 @@ function described({ calibration, scores, version }) {
   const f1 = scores?.test?.f1 ?? scores?.dev?.f1;
   const tested = f1 === undefined ? "" : ` F1 on its ${scores.test ? "test" : "development"} data: ${(100 * f1).toFixed(1)}.`;
   const data = calibration?.data;
-  const sure = calibration?.is_calibrated
+  const nothing = calibration?.is_calibrated && calibration.found_entities === 0;
+  const sure = nothing
+    ? `The model found no name in ${data.file}, by which it was calibrated: nothing is known of its scores.`
+    : calibration?.is_calibrated
     ? `Scores are probabilities, calibrated on ${data.file} (${count(data.sentences, "sentence")}).`
     : "Scores are not calibrated: 0.9 need not mean that nine of ten are right.";
   return `${sure}${tested} Model version ${version}.`;

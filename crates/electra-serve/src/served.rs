@@ -109,7 +109,8 @@ pub(crate) struct ModelInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Value>,
-    /// Whether scores are calibrated, on which data, and the temperature.
+    /// Whether scores are calibrated, on which data, the temperature, and how many entities the tagger found there
+    /// and found correctly.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub calibration: Option<Value>,
@@ -206,11 +207,16 @@ impl ServedTagger {
                 "precision": surroundings.compute.precision,
             })),
             calibration: Some(match &calibration {
-                Some(found) => json!({
-                    "is_calibrated": true,
-                    "temperature": found.fit.temperature,
-                    "data": found.data,
-                }),
+                Some(found) => {
+                    let (entities, correct) = found.found_entities();
+                    json!({
+                        "is_calibrated": true,
+                        "temperature": found.fit.temperature,
+                        "data": found.data,
+                        "found_entities": entities,
+                        "correct_entities": correct,
+                    })
+                }
                 None => json!({"is_calibrated": false, "temperature": 1.0}),
             }),
             scores: scores(&source.path),

@@ -273,6 +273,13 @@ impl Predict {
                 ),
             }
         }
+        if let Some(calibration) = folder.calibration().filter(|found| found.found_entities().0 == 0) {
+            let (path, file) = (folder.path.display(), on_terminal(&calibration.data.file));
+            eprintln!(
+                "WARNING: {path} found no entity in {file}, its development data: nothing is known of its scores, and it \
+                 may not have learned anything"
+            );
+        }
         match (&self.min_score, self.precision_target) {
             (Some(scores), _) => scores.of_types(&folder.labels.kinds()),
             (None, Some(precision)) => scores::of_precision(folder, precision),

@@ -49,6 +49,18 @@ fn scores_are_calibrated_and_low_ones_can_be_left_out() {
         &["Scores as probabilities, test data", "Reliability on the dev data", "Precision by recall"],
     );
 
+    // One that found nothing there has a temperature, and says nothing of its scores.
+    bench.copy("out/best", "silent");
+    let mut calibration: Value = serde_json::from_str(&bench.read("silent/calibration.json")).unwrap();
+    calibration["types"]
+        .as_object_mut()
+        .unwrap()
+        .values_mut()
+        .for_each(|of_type| of_type["points"] = Value::Array(Vec::new()));
+    bench.write("silent/calibration.json", calibration.to_string());
+    let silent = bench.succeed("predict --model silent --format json words.txt");
+    assert_says(&silent.stderr, &["WARNING: silent found no entity in ", "nothing is known of its scores"]);
+
     // The temperature changes scores and nothing else.
     let all = bench.succeed("predict --model out/best --format json words.txt");
     assert!(!all.stderr.contains("not calibrated"), "{}", all.stderr);
