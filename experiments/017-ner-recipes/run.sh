@@ -30,11 +30,14 @@ vocabulary() {
 vocabulary da "$sets/uner-da-ddt/train.conll" 8192
 vocabulary de "$germeval/train.conll" 8192
 vocabulary zh "$sets/uner-zh-gsdsimp-char/train.conll" 4096
-vocabulary ja "$sets/ja-hironsan/train.conll" 4096
+vocabulary ja "$sets/ja-hironsan/train.conll" 2048
 
-# One arm: its name, set, recipe, model and decoding.
+# One arm: its name, set, recipe, model and decoding, then what differs from the recipe.
 tag() {
     name=$1 set=$2 recipe=$3 model=$4 decoding=$5
+    shift 5
+    changes=()
+    for change in "$@"; do changes+=(--set "$change"); done
     data=$sets/$set dev=$sets/$set/dev.conll
     case $set in
     gmb) dev=$out/gmb-dev.conll ;;
@@ -45,7 +48,7 @@ tag() {
     tokenizer=()
     case $model in scratch:"$out"/*) tokenizer=(--tokenizer "$out/vocab-$(basename "${model#scratch:}" .toml)") ;; esac
     "$electra" finetune ner "configs/ner/$recipe.toml" --model "$model" "${tokenizer[@]}" --seeds "${SEEDS:-3}" --threads 1 \
-        --train "$data/train.conll" --dev "$dev" --test "$test" --set "labels.decoding=\"$decoding\"" \
+        --train "$data/train.conll" --dev "$dev" --test "$test" --set "labels.decoding=\"$decoding\"" "${changes[@]}" \
         --out "$out/$name" --display quiet --json > "$out/$name.json"
     python3 "$here/collect.py" "$out/$name.json" "$here/results/$name.json"
     echo "$name done"
@@ -53,16 +56,23 @@ tag() {
 export -f tag
 
 {
-    for set in "wikigold wikigold" "wnut17 wnut17" "gmb gmb" "bc5cdr bc5cdr" "ncbi-disease default" "sec-filings default"; do
+    english() { # set, recipe, changes
         for decoding in argmax crf; do
-            echo "${set% *}-pretrained-$decoding $set $encoder $decoding"
-            echo "${set% *}-scratch-$decoding $set scratch:$encoder $decoding"
+            echo "$1-pretrained-$decoding $1 $2 $encoder $decoding ${3:-}"
+            echo "$1-scratch-$decoding $1 $2 scratch:$encoder $decoding ${3:-}"
         done
-    done
+    }
+    english wikigold wikigold
+    english wnut17 wnut17
+    english gmb gmb
+    english bc5cdr bc5cdr
+    english ncbi-disease default
+    # Ten epochs of a thousand sentences are too few steps.
+    english sec-filings default train.epochs=20
     for decoding in argmax crf; do
         echo "da-scratch-$decoding uner-da-ddt default scratch:$out/da.toml $decoding"
         echo "de-scratch-$decoding germeval14 default scratch:$out/de.toml $decoding"
-        echo "ja-scratch-$decoding ja-hironsan default scratch:$out/ja.toml $decoding"
+        echo "ja-scratch-$decoding ja-hironsan default scratch:$out/ja.toml $decoding train.epochs=40"
         echo "zh-scratch-$decoding uner-zh-gsdsimp-char zh-char scratch:$out/zh.toml $decoding"
         [ -z "$chinese" ] || echo "zh-pretrained-$decoding uner-zh-gsdsimp-char zh-char $chinese $decoding"
     done
