@@ -6,7 +6,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::attention::{Attention, AttentionState};
-use super::columns::{column_sums, column_sums_apart};
+use super::columns::PendingSums;
 use super::launch::{dims, reshaped, rows_and_width};
 use super::layer_norm::{Branch, NormGradients, NormState, norm, norm_backward};
 use super::linear::{LinearGeluState, LinearState, added};
@@ -49,18 +49,20 @@ impl Operation<7> for FeedForward {
 
     fn backward(&self, state: FeedForwardState, dy: CubeTensor, _: [bool; 7]) -> [Option<CubeTensor>; 7] {
         let FeedForwardState { intermediate, output, norm } = state;
-        let NormGradients { x: dz, branch, gamma, beta, bias } =
-            norm_backward(norm, dy, operand_type(self.precision));
-        let [rows, width] = rows_and_width(&branch);
-        let branch = reshaped(branch, [rows, width]);
-        let w2 = output.of_weight(branch.clone());
-        let dh = output.of_input(branch);
-        let dproduct = intermediate.of_product(dh);
-        let [_, inner] = dims(&dproduct);
-        let w1 = intermediate.linear.of_weight(dproduct.clone());
-        let b1 = column_sums(&dproduct, rows, inner);
-        let x = added(intermediate.linear.of_input(dproduct), &dz);
-        [Some(x), Some(w1), Some(b1), Some(w2), bias, Some(gamma), Some(beta)]
+        PendingSums::together(|sums| {
+            let NormGradients { x: dz, branch, gamma, beta, bias } =
+                norm_backward(norm, dy, operand_type(self.precision), sums);
+            let [rows, width] = rows_and_width(&branch);
+            let branch = reshaped(branch, [rows, width]);
+            let w2 = output.of_weight(branch.clone(), sums);
+            let dh = output.of_input(branch);
+            let dproduct = intermediate.of_product(dh);
+            let [_, inner] = dims(&dproduct);
+            let w1 = intermediate.linear.of_weight(dproduct.clone(), sums);
+            let b1 = sums.of_columns(&dproduct, rows, inner);
+            let x = added(intermediate.linear.of_input(dproduct), &dz);
+            [Some(x), Some(w1), Some(b1), Some(w2), bias, Some(gamma), Some(beta)]
+        })
     }
 }
 
@@ -121,17 +123,19 @@ impl Operation<12> for AttentionOperation {
     ) -> [Option<CubeTensor>; 12] {
         let precision = self.precision;
         let AttentionBlockState { attention, x, shape, projection, of_attention, output, norm } = state;
-        let NormGradients { x: dz, branch, gamma, beta, bias: bo } =
-            norm_backward(norm, dy, operand_type(precision));
-        let [rows, hidden] = dims(&x);
-        let branch = reshaped(branch, [rows, hidden]);
-        let wo = output.of_weight(branch.clone());
-        let dcontext = output.of_input(branch);
-        let (dprojected, dkey_bias) = attention.backward(of_attention, &dcontext, wanted[11]);
-        let [bq, bk, bv] = column_sums_apart(&dprojected, rows, hidden, [hidden]).map(Some);
-        let [wq, wk, wv] = products_over_rows(x, dprojected.clone(), hidden, precision).map(Some);
-        let dx = product(dprojected, transposed(projection), precision);
-        let dx = added(reshaped(dx, shape), &dz);
-        [Some(dx), wq, bq, wk, bk, wv, bv, Some(wo), bo, Some(gamma), Some(beta), dkey_bias]
+        PendingSums::together(|sums| {
+            let NormGradients { x: dz, branch, gamma, beta, bias: bo } =
+                norm_backward(norm, dy, operand_type(precision), sums);
+            let [rows, hidden] = dims(&x);
+            let branch = reshaped(branch, [rows, hidden]);
+            let wo = output.of_weight(branch.clone(), sums);
+            let dcontext = output.of_input(branch);
+            let (dprojected, dkey_bias) = attention.backward(of_attention, &dcontext, wanted[11]);
+            let [bq, bk, bv] = sums.apart(&dprojected, rows, hidden, [hidden]).map(Some);
+            let [wq, wk, wv] = products_over_rows(x, hidden, dprojected.clone(), precision, sums).map(Some);
+            let dx = product(dprojected, transposed(projection), precision);
+            let dx = added(reshaped(dx, shape), &dz);
+            [Some(dx), wq, bq, wk, bk, wv, bv, Some(wo), bo, Some(gamma), Some(beta), dkey_bias]
+        })
     }
 }

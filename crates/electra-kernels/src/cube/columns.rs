@@ -54,52 +54,78 @@ fn sums_of_parts<F: Float>(
     }
 }
 
-/// The sums of the columns of at most [`ROWS`] rows, in several buffers: columns are matrices of `width` columns
-/// side by side, row after row.
-#[cube(launch_unchecked)]
-fn sums_apart(
-    x: &Tensor<f32>,
-    sums: &mut Sequence<OwnedTensor<f32>>,
+/// One of the matrices whose columns a kernel adds up: `number` matrices of `width` columns side by side, again and
+/// again in a row of `columns`. Its sums are in the buffers from `first_sum` on, by cubes from `first_cube` on.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+struct Layout {
     rows: u32,
     columns: u32,
     width: u32,
-    #[comptime] number: u32,
+    number: u32,
+    first_cube: u32,
+    first_sum: u32,
+}
+
+/// The sums of the columns of several matrices of at most [`ROWS`] rows.
+#[cube(launch_unchecked)]
+fn sums_together(
+    xs: &Sequence<OwnedTensor<f32>>,
+    layouts: &Sequence<Layout>,
+    sums: &mut Sequence<OwnedTensor<f32>>,
 ) {
     let mut lanes = Shared::<[f32]>::new_slice(256usize);
-    let column = CUBE_POS as u32 * 32u32 + UNIT_POS_X;
+    let cube = CUBE_POS as u32;
     let mut sum = f32::new(0.0);
-    if column < columns {
-        let mut row = UNIT_POS_Y;
-        while row < rows {
-            sum += x[(row * columns + column) as usize];
-            row += 8u32;
+    // A cube behind those of a matrix is beyond its columns.
+    #[unroll]
+    for i in 0..xs.len() {
+        let layout = layouts.index(i);
+        if cube >= layout.first_cube {
+            let column = (cube - layout.first_cube) * 32u32 + UNIT_POS_X;
+            if column < layout.columns {
+                let mut row = UNIT_POS_Y;
+                while row < layout.rows {
+                    sum += xs.index(i)[(row * layout.columns + column) as usize];
+                    row += 8u32;
+                }
+            }
         }
     }
     lanes[(UNIT_POS_Y * 32u32 + UNIT_POS_X) as usize] = sum;
     sync_cube();
-    if UNIT_POS_Y == 0u32 && column < columns {
+    if UNIT_POS_Y == 0u32 {
         let mut total = f32::new(0.0);
         for lane in 0u32..8u32 {
             total += lanes[(lane * 32u32 + UNIT_POS_X) as usize];
         }
-        let within = column % (width * number);
-        let to = (column / (width * number) * width + within % width) as usize;
-        let part = within / width;
         #[unroll]
-        for i in 0..sums.len() {
-            if part == i as u32 {
-                sums.index_mut(i)[to] = total;
+        for i in 0..xs.len() {
+            let layout = layouts.index(i);
+            if cube >= layout.first_cube {
+                let column = (cube - layout.first_cube) * 32u32 + UNIT_POS_X;
+                if column < layout.columns {
+                    let repeat = layout.width * layout.number;
+                    let within = column % repeat;
+                    let to = (column / repeat * layout.width + within % layout.width) as usize;
+                    let own = layout.first_sum + within / layout.width;
+                    #[unroll]
+                    for j in 0..sums.len() {
+                        if own == j as u32 {
+                            sums.index_mut(j)[to] = total;
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// Adds up the rows of parts until at most `most` rows are left: those rows, in 32 bits, and their number.
-fn until(x: &CubeTensor, rows: usize, width: usize, most: usize) -> (CubeTensor, usize) {
+/// Adds up the rows of parts until at most [`ROWS`] rows are left: those rows, in 32 bits, and their number.
+fn in_parts(x: &CubeTensor, rows: usize, width: usize) -> (CubeTensor, usize) {
     assert_eq!(elements(x), rows * width, "{rows} rows of {width} columns");
     assert!(rows * width < u32::MAX as usize, "elements are counted in 32 bits");
     let (mut x, mut rows) = (x.clone(), rows);
-    while rows > most || x.dtype != DType::F32 {
+    while rows > ROWS || x.dtype != DType::F32 {
         let parts = rows.div_ceil(ROWS);
         let sums = empty(&x, [parts * width]);
         let dim = CubeDim::new_2d(COLUMNS, LANES);
@@ -123,47 +149,87 @@ fn until(x: &CubeTensor, rows: usize, width: usize, most: usize) -> (CubeTensor,
     (x, rows)
 }
 
-/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`, in 32 bits.
-pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
-    if rows == 0 || width == 0 {
-        return zeros(x, width);
-    }
-    let (sums, _) = until(x, rows, width, 1);
-    reshaped(sums, [width])
+/// Sums of columns that are added up together: those of an operation's gradients take one kernel.
+#[derive(Default)]
+pub(crate) struct PendingSums(Vec<Pending>);
+
+/// A matrix of at most [`ROWS`] rows, and the buffers for the sums of its columns.
+struct Pending {
+    x: CubeTensor,
+    rows: usize,
+    columns: usize,
+    width: usize,
+    sums: Vec<CubeTensor>,
 }
 
-/// The sums of the columns of a contiguous `x` of `rows` rows, which are `N` matrices of `width` columns side by
-/// side, apart from each other: each as large as `shape`.
-pub(crate) fn column_sums_apart<const N: usize, const D: usize>(
-    x: &CubeTensor,
-    rows: usize,
-    width: usize,
-    shape: [usize; D],
-) -> [CubeTensor; N] {
-    let columns = N * shape.iter().product::<usize>();
-    if rows == 0 || columns == 0 {
-        return [(); N].map(|()| reshaped(zeros(x, columns / N), shape));
+impl PendingSums {
+    /// What `compute` gives, once the sums that it has asked for are added up; until it returns, nothing is in
+    /// their buffers.
+    pub(crate) fn together<R>(compute: impl FnOnce(&mut Self) -> R) -> R {
+        let mut pending = Self::default();
+        let result = compute(&mut pending);
+        pending.add_up();
+        result
     }
-    let (x, rows) = until(x, rows, columns, ROWS);
-    let sums = [(); N].map(|()| empty(&x, shape));
-    let mut args = SequenceArg::new();
-    sums.iter().for_each(|sums| args.push(sums.clone().into_tensor_arg()));
-    let dim = CubeDim::new_2d(COLUMNS, LANES);
-    // SAFETY: units beyond the columns do nothing; each writes one element of one buffer.
-    unsafe {
-        sums_apart::launch_unchecked(
-            &x.client.clone(),
-            cubes(&sums[0], columns.div_ceil(COLUMNS as usize), dim),
-            dim,
-            x.into_tensor_arg(),
-            args,
-            rows as u32,
-            columns as u32,
-            width as u32,
-            N as u32,
-        );
+
+    /// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`, in 32 bits.
+    pub(crate) fn of_columns(&mut self, x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+        let [sums] = self.apart(x, rows, width, [width]);
+        sums
     }
-    sums
+
+    /// The sums of the columns of a contiguous `x` of `rows` rows, which are `N` matrices of `width` columns side by
+    /// side, apart from each other: each as large as `shape`, in 32 bits.
+    pub(crate) fn apart<const N: usize, const D: usize>(
+        &mut self,
+        x: &CubeTensor,
+        rows: usize,
+        width: usize,
+        shape: [usize; D],
+    ) -> [CubeTensor; N] {
+        let columns = N * shape.iter().product::<usize>();
+        if rows == 0 || columns == 0 {
+            return [(); N].map(|()| reshaped(zeros(x, columns / N), shape));
+        }
+        let (x, rows) = in_parts(x, rows, columns);
+        if N == 1 && rows == 1 {
+            return [(); N].map(|()| reshaped(x.clone(), shape));
+        }
+        let sums = [(); N].map(|()| empty(&x, shape));
+        self.0.push(Pending { x, rows, columns, width, sums: sums.to_vec() });
+        sums
+    }
+
+    fn add_up(self) {
+        let Some(Pending { x, .. }) = self.0.first() else { return };
+        let (client, like) = (x.client.clone(), x.clone());
+        let (mut xs, mut layouts, mut sums) = (SequenceArg::new(), SequenceArg::new(), SequenceArg::new());
+        let (mut first_cube, mut first_sum) = (0, 0);
+        for Pending { x, rows, columns, width, sums: of_x } in self.0 {
+            layouts.push(LayoutLaunch::new(
+                rows as u32,
+                columns as u32,
+                width as u32,
+                of_x.len() as u32,
+                first_cube as u32,
+                first_sum as u32,
+            ));
+            first_cube += columns.div_ceil(COLUMNS as usize);
+            first_sum += of_x.len();
+            xs.push(x.into_tensor_arg());
+            of_x.into_iter().for_each(|x| sums.push(x.into_tensor_arg()));
+        }
+        let dim = CubeDim::new_2d(COLUMNS, LANES);
+        // SAFETY: units beyond the columns of a matrix do nothing; each writes one element of one buffer.
+        unsafe {
+            sums_together::launch_unchecked(&client, cubes(&like, first_cube, dim), dim, xs, layouts, sums);
+        }
+    }
+}
+
+/// The sums of the columns of a contiguous `x`, read as `[rows, width]`: `[width]`, in 32 bits.
+pub(crate) fn column_sums(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+    PendingSums::together(|sums| sums.of_columns(x, rows, width))
 }
 
 /// A vector of `n` zeros of 32 bits on the device of `like`.

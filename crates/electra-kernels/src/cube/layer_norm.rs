@@ -10,7 +10,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::columns::column_sums_apart;
+use super::columns::PendingSums;
 use super::launch::{cubes, dims, element_type, empty, empty_of, rows_and_width};
 use super::mask::{Mask, factor, mask_arg, row_elements};
 use super::reduce::over_row;
@@ -318,8 +318,14 @@ pub(crate) fn norm(
     (y, NormState { z, statistics, gamma, mask, has_bias })
 }
 
-/// The gradients, given that of the value; that of the branch in a type, the others in 32 bits.
-pub(crate) fn norm_backward(state: NormState, dy: CubeTensor, of_branch: DType) -> NormGradients {
+/// The gradients, given that of the value; that of the branch in a type, the others in 32 bits. Those of gamma, beta
+/// and bias are among what is `pending`.
+pub(crate) fn norm_backward(
+    state: NormState,
+    dy: CubeTensor,
+    of_branch: DType,
+    pending: &mut PendingSums,
+) -> NormGradients {
     let NormState { z, statistics, gamma, mask, has_bias } = state;
     let dy = into_contiguous(dy);
     let [rows, width] = rows_and_width(&z);
@@ -377,10 +383,10 @@ pub(crate) fn norm_backward(state: NormState, dy: CubeTensor, of_branch: DType) 
         );
     }
     let (gamma, beta, bias) = if has_bias {
-        let [gamma, beta, bias] = column_sums_apart(&sums, parts, width, [width]);
+        let [gamma, beta, bias] = pending.apart(&sums, parts, width, [width]);
         (gamma, beta, Some(bias))
     } else {
-        let [gamma, beta] = column_sums_apart(&sums, parts, width, [width]);
+        let [gamma, beta] = pending.apart(&sums, parts, width, [width]);
         (gamma, beta, None)
     };
     NormGradients { x: dz, branch: dbranch, gamma, beta, bias }
@@ -400,7 +406,8 @@ impl Operation<3> for LayerNorm {
     }
 
     fn backward(&self, state: NormState, dy: CubeTensor, _: [bool; 3]) -> [Option<CubeTensor>; 3] {
-        let NormGradients { x, gamma, beta, .. } = norm_backward(state, dy, DType::F32);
+        let NormGradients { x, gamma, beta, .. } =
+            PendingSums::together(|sums| norm_backward(state, dy, DType::F32, sums));
         [Some(x), Some(gamma), Some(beta)]
     }
 }
@@ -421,7 +428,8 @@ impl Operation<4> for ResidualLayerNorm {
     }
 
     fn backward(&self, state: NormState, dy: CubeTensor, _: [bool; 4]) -> [Option<CubeTensor>; 4] {
-        let NormGradients { x, branch, gamma, beta, .. } = norm_backward(state, dy, DType::F32);
+        let NormGradients { x, branch, gamma, beta, .. } =
+            PendingSums::together(|sums| norm_backward(state, dy, DType::F32, sums));
         [Some(x), Some(branch), Some(gamma), Some(beta)]
     }
 }

@@ -6,7 +6,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::columns::column_sums;
+use super::columns::PendingSums;
 use super::gelu::{gelu, gelu_backward};
 use super::launch::{dims, element_type, elements, per_element, reshaped, rows_and_width};
 use super::product::{operand, operand_type, product, product_over_rows, transposed};
@@ -118,20 +118,22 @@ impl LinearState {
         reshaped(dx, self.shape.clone())
     }
 
-    /// The gradient of the weight, given that of the product in the type of operands.
-    pub(crate) fn of_weight(&self, dy: CubeTensor) -> CubeTensor {
-        product_over_rows(self.x.clone(), dy, self.precision)
+    /// The gradient of the weight, one of the `sums`, given that of the product in the type of operands.
+    pub(crate) fn of_weight(&self, dy: CubeTensor, sums: &mut PendingSums) -> CubeTensor {
+        product_over_rows(self.x.clone(), dy, self.precision, sums)
     }
 
     /// The gradients of `x`, the weight and the bias that are wanted.
     fn backward(&self, dy: CubeTensor, [x, weight, bias]: [bool; 3]) -> [Option<CubeTensor>; 3] {
         let [rows, outputs] = dims(&dy);
         let rounded = operand(dy.clone(), self.precision);
-        [
-            x.then(|| self.of_input(rounded.clone())),
-            weight.then(|| self.of_weight(rounded.clone())),
-            bias.then(|| column_sums(&dy, rows, outputs)),
-        ]
+        PendingSums::together(|sums| {
+            [
+                x.then(|| self.of_input(rounded.clone())),
+                weight.then(|| self.of_weight(rounded.clone(), sums)),
+                bias.then(|| sums.of_columns(&dy, rows, outputs)),
+            ]
+        })
     }
 }
 
@@ -235,10 +237,12 @@ impl Operation<3> for TiedLogits {
         let dy = into_contiguous(dy);
         let [rows, vocabulary] = dims(&dy);
         let rounded = operand(dy.clone(), self.0);
-        [
-            of_h.then(|| product(rounded.clone(), table, self.0)),
-            of_table.then(|| product_over_rows(rounded, h, self.0)),
-            of_bias.then(|| column_sums(&dy, rows, vocabulary)),
-        ]
+        PendingSums::together(|sums| {
+            [
+                of_h.then(|| product(rounded.clone(), table, self.0)),
+                of_table.then(|| product_over_rows(rounded, h, self.0, sums)),
+                of_bias.then(|| sums.of_columns(&dy, rows, vocabulary)),
+            ]
+        })
     }
 }

@@ -17,7 +17,7 @@ use cubek::matmul::multi_level::Strategy as MultiLevel;
 use cubek::matmul::strategy::Strategy;
 use cubek::std::InputBinding;
 
-use super::columns::{column_sums, column_sums_apart, zeros};
+use super::columns::{PendingSums, zeros};
 use super::launch::{dims, element_type, empty, reshaped};
 use crate::Precision;
 use crate::tensor_cores::count_product_without;
@@ -136,21 +136,27 @@ fn products_of_pieces(a: CubeTensor, b: CubeTensor, precision: Precision) -> (Cu
     (product(transposed(a), b, precision), pieces)
 }
 
-/// `a^T @ b` for `a [R, M]` and `b [R, N]`, as for the gradients of weights: `[M, N]`.
-pub(crate) fn product_over_rows(a: CubeTensor, b: CubeTensor, precision: Precision) -> CubeTensor {
-    let ([_, m], [_, n]) = (dims(&a), dims(&b));
-    let (products, pieces) = products_of_pieces(a, b, precision);
-    reshaped(column_sums(&products, pieces, m * n), [m, n])
-}
-
-/// `a^T @ b` for each of the `N` matrices of `width` columns that stand side by side in `b`: of each `[M, width]`.
-pub(crate) fn products_over_rows<const N: usize>(
+/// `a^T @ b` for `a [R, M]` and `b [R, N]`, as for the gradients of weights: `[M, N]`, one of the `sums`.
+pub(crate) fn product_over_rows(
     a: CubeTensor,
     b: CubeTensor,
-    width: usize,
     precision: Precision,
+    sums: &mut PendingSums,
+) -> CubeTensor {
+    let [product] = products_over_rows(a, dims::<2>(&b)[1], b, precision, sums);
+    product
+}
+
+/// `a^T @ b` for each of the `N` matrices of `width` columns that stand side by side in `b`: of each `[M, width]`, some
+/// of the `sums`.
+pub(crate) fn products_over_rows<const N: usize>(
+    a: CubeTensor,
+    width: usize,
+    b: CubeTensor,
+    precision: Precision,
+    sums: &mut PendingSums,
 ) -> [CubeTensor; N] {
     let [_, m] = dims(&a);
     let (products, pieces) = products_of_pieces(a, b, precision);
-    column_sums_apart(&products, pieces, width, [m, width])
+    sums.apart(&products, pieces, width, [m, width])
 }
