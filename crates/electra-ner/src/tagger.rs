@@ -95,8 +95,7 @@ impl TaggerBuilder {
     }
 
     /// Multiplies matrices in this precision instead of 32-bit floats: faster where the device has instructions
-    /// for it, with scores that differ in the third digit or so, and entities where two labels were as good as
-    /// equal.
+    /// for it. Scores are rounded, and where two labels are about as probable another one may win.
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }

@@ -163,8 +163,7 @@ struct Pending {
 }
 
 impl PendingSums {
-    /// What `compute` gives, once the sums that it has asked for are added up; until it returns, nothing is in
-    /// their buffers.
+    /// Runs `compute`, then adds up all sums that it has asked for, by one kernel. Their buffers hold nothing before.
     pub(crate) fn together<R>(compute: impl FnOnce(&mut Self) -> R) -> R {
         let mut pending = Self::default();
         let result = compute(&mut pending);

@@ -11,7 +11,7 @@ use super::super::stage::Stage;
 use super::Driver;
 
 impl Driver<'_> {
-    /// What is shown of the experiment at this moment.
+    /// The state of the experiment for its progress line: runs finished, work done and left, runs under way.
     pub(super) fn status(&mut self) -> Status {
         let work = self.work();
         let plan = &self.setup.plan;
